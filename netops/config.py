@@ -1,0 +1,360 @@
+"""Settings: one typed tree, read from TOML files, `NETOPS_*` variables and flags, in that order.
+
+Defaults < /etc/netops/netops.toml (or --config) < conf.d/*.toml beside it < NETOPS_SECTION__KEY < --set section.key=value.
+An unknown key is an error with the nearest match. Secrets are named by reference (`file:`, `env:`, `credential:`).
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
+
+from netops.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+DEFAULT_FILE = Path("/etc/netops/netops.toml")
+PREFIX = "NETOPS_"
+T = TypeVar("T")
+
+
+class Secret:
+    """A reference to a secret; prints `***` and is read only where it is used.
+
+    `file:/path` (one trailing newline is cut), `env:NAME`, `credential:NAME` (systemd's credentials directory), or
+    `plain:…`, which only a rehearsal may use.
+    """
+
+    __slots__ = ("reference",)
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other.reference == self.reference
+
+    def __hash__(self) -> int:
+        return hash(self.reference)
+
+    def read(self) -> str:
+        """Return the secret itself; ConfigError names the reference, never the content."""
+        scheme, _, rest = self.reference.partition(":")
+        try:
+            if scheme == "file":
+                return Path(rest).read_text(encoding="utf-8").removesuffix("\n")
+            if scheme == "env":
+                return os.environ[rest]
+            if scheme == "credential":
+                return (Path(os.environ["CREDENTIALS_DIRECTORY"]) / rest).read_text(encoding="utf-8").removesuffix("\n")
+            if scheme == "plain":
+                return rest
+        except KeyError as error:
+            raise ConfigError(f"secret {scheme}:{rest}: the variable {error} is not set") from None
+        except OSError as error:
+            raise ConfigError(f"secret {scheme}:{rest}: cannot be read ({error.strerror})") from None
+        raise ConfigError(f"secret with scheme '{scheme}': expected file:, env:, credential: or plain:")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class City:
+    """Whose instance this is."""
+
+    name: str = "city"
+    title: str = "NetOps"
+    timezone: str = "Asia/Shanghai"
+    language: str = "zh_CN"
+    rehearsal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """Where the files live."""
+
+    dir: Path = Path("/var/lib/netops")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterAt:
+    """Where the register is: empty means `<data dir>/register.db`; a PostgreSQL URL works too."""
+
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreAt:
+    """Which telemetry store, and where."""
+
+    kind: str = "embedded"  # embedded | influxdb | victoriametrics
+    url: str = ""
+    dialect: str = "v2"  # influxdb: v2 (influxdb-client) | v1 (plain HTTP)
+    database: str = "netops"
+    org: str = "netops"
+    bucket: str = "netops"
+    token: Secret | None = None
+    timeout_s: float = 10.0
+    hot_hours: int = 26
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """A web listener. Only loopback may be plain HTTP in production."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    trusted_proxy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """How a device is asked. v2c needs `community`; v3 needs `user` and the keys."""
+
+    version: str = "v2c"
+    community: Secret | None = None
+    user: str = ""
+    auth_protocol: str = "SHA-256"  # MD5, SHA, SHA-224, SHA-256, SHA-384, SHA-512
+    auth_key: Secret | None = None
+    priv_protocol: str = "AES"  # AES (128), AES-192, AES-256
+    priv_key: Secret | None = None
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collect:
+    """How the poller works."""
+
+    vantage: str = "core"
+    interval_s: int = 60
+    timeout_s: float = 1.0
+    retries: int = 2
+    deadline_s: float = 20.0
+    window: int = 1000  # requests in flight, capped by the receive buffer
+    varbinds_per_s: int = 2000  # per device
+    breaker_after: int = 3  # unanswered slots in a row; then one cheap question a slot
+    spool_cap_mb: int = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalAt:
+    """The captive portal."""
+
+    listen: Listener = field(default_factory=lambda: Listener(port=8081))
+    gateway: str = "simulated"  # simulated | nftables
+    gate_socket: Path | None = None
+    public_url: str = ""
+    session_minutes: int = 120
+    voucher_key: Secret | None = None
+    identity_key: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The ledger's name and signing key. An empty key means `<data dir>/keys/evidence.key`, made by `netops init`."""
+
+    origin: str = ""
+    key: Secret | None = None
+    checkpoint_s: int = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long each kind of data lives; expiry is itself a fact."""
+
+    telemetry_days: int = 400
+    raw_days: int = 7
+    raw_evidence_days: int = 396
+    raw_budget_mb: int = 20_000
+    session_days: int = 200
+    min_free_mb: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The whole tree."""
+
+    city: City = field(default_factory=City)
+    data: Data = field(default_factory=Data)
+    register: RegisterAt = field(default_factory=RegisterAt)
+    store: StoreAt = field(default_factory=StoreAt)
+    web: Listener = field(default_factory=Listener)
+    portal: PortalAt = field(default_factory=PortalAt)
+    collect: Collect = field(default_factory=Collect)
+    evidence: Evidence = field(default_factory=Evidence)
+    retention: Retention = field(default_factory=Retention)
+    credentials: dict[str, Credential] = field(default_factory=dict)
+    origin: dict[str, str] = field(default_factory=dict, compare=False)  # dotted key → where it was set
+
+    @property
+    def register_url(self) -> str:
+        """The SQLAlchemy URL of the register."""
+        return self.register.url or f"sqlite:///{self.data.dir / 'register.db'}"
+
+    @property
+    def ledger_origin(self) -> str:
+        """The checkpoint origin; a rehearsal's ends in `/rehearsal`, in signed bytes."""
+        base = self.evidence.origin or f"netops.invalid/{self.city.name}"
+        return f"{base}/rehearsal" if self.city.rehearsal and not base.endswith("/rehearsal") else base
+
+
+def load(
+    file: Path | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    overrides: Iterable[str] = (),
+) -> Settings:
+    """Read the settings. `overrides` are `section.key=value` strings; ConfigError names file and key."""
+    tree: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for path in _files(file):
+        _merge(tree, _read(path), origin, str(path))
+    env = os.environ if environ is None else environ
+    for name, value in sorted(env.items()):
+        if name.startswith(PREFIX) and "__" in name:
+            key = name.removeprefix(PREFIX).lower().replace("__", ".")
+            _merge(tree, _nest(key, value), origin, f"environment {name}")
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {override}: expected section.key=value")
+        _merge(tree, _nest(key.strip(), value), origin, f"--set {key.strip()}")
+    settings = _build(Settings, tree, "", origin)
+    object.__setattr__(settings, "origin", origin)
+    _sane(settings)
+    return settings
+
+
+def _files(file: Path | None) -> list[Path]:
+    if file is not None and not file.exists():
+        raise ConfigError(f"{file}: no such configuration file; `netops init` writes one")
+    main = file or DEFAULT_FILE
+    parts = sorted((main.parent / "conf.d").glob("*.toml"))
+    return ([main] if main.exists() else []) + parts
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from None
+
+
+def _nest(dotted: str, value: object) -> dict[str, Any]:
+    *parents, leaf = dotted.split(".")
+    tree: dict[str, Any] = {leaf: value}
+    for parent in reversed(parents):
+        tree = {parent: tree}
+    return tree
+
+
+def _merge(into: dict[str, Any], new: Mapping[str, Any], origin: dict[str, str], where: str, at: str = "") -> None:
+    for key, value in new.items():
+        dotted = f"{at}.{key}" if at else key
+        if isinstance(value, dict):
+            below = into.setdefault(key, {})
+            if not isinstance(below, dict):
+                raise ConfigError(f"{where}: '{dotted}' is a table here and a value elsewhere; keep one")
+            _merge(below, value, origin, where, dotted)
+        else:
+            into[key] = value
+            origin[dotted] = where
+
+
+def _build(kind: type[T], tree: Mapping[str, Any], at: str, origin: Mapping[str, str]) -> T:
+    hints = get_type_hints(kind)
+    known = {f.name: f for f in fields(kind) if f.name != "origin"}  # type: ignore[arg-type]
+    made: dict[str, Any] = {}
+    for key, value in tree.items():
+        dotted = f"{at}.{key}" if at else key
+        if key not in known:
+            where = next((w for k, w in origin.items() if k == dotted or k.startswith(dotted + ".")), "settings")
+            raise ConfigError(f"{where}: unknown setting '{dotted}'{nearest(key, known)}")
+        made[key] = _value(hints[key], value, dotted, origin)
+    for name, entry in known.items():
+        if name not in made and entry.default is MISSING and entry.default_factory is MISSING:
+            raise ConfigError(f"setting '{at}.{name}' is missing; it has no default")
+    return kind(**made)
+
+
+def _value(hint: Any, value: Any, dotted: str, origin: Mapping[str, str]) -> Any:
+    if get_origin(hint) is UnionType:
+        hint = next(a for a in get_args(hint) if a is not NoneType)
+        if value is None or value == "":
+            return None
+    if is_dataclass(hint) and isinstance(hint, type):
+        if not isinstance(value, dict):
+            raise ConfigError(f"{origin.get(dotted, 'settings')}: '{dotted}' is a table of settings, got {value!r}")
+        return _build(hint, value, dotted, origin)
+    if get_origin(hint) is dict:
+        item = get_args(hint)[1]
+        return {name: _value(item, each, f"{dotted}.{name}", origin) for name, each in value.items()}
+    return _scalar(hint, value, dotted, origin)
+
+
+_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def _scalar(hint: Any, value: Any, dotted: str, origin: Mapping[str, str]) -> Any:
+    where = origin.get(dotted, "settings")
+    try:
+        if hint is bool:
+            return value if isinstance(value, bool) else _BOOLEANS[str(value).lower()]
+        if hint in (int, float):
+            if isinstance(value, bool):
+                raise ValueError  # noqa: TRY301
+            return hint(value)
+        if isinstance(value, (dict, list)):
+            raise TypeError  # noqa: TRY301
+        if hint is str and not isinstance(value, str):
+            raise TypeError  # noqa: TRY301
+        return hint(value)
+    except (KeyError, ValueError, TypeError):
+        shown = "***" if hint is Secret else repr(value)
+        raise ConfigError(f"{where}: '{dotted}' expects {hint.__name__}, got {shown}") from None
+
+
+_CHOICES = {
+    "store.kind": ("embedded", "influxdb", "victoriametrics"),
+    "store.dialect": ("v1", "v2"),
+    "portal.gateway": ("simulated", "nftables"),
+}
+
+
+def _sane(settings: Settings) -> None:
+    for dotted, allowed in _CHOICES.items():
+        section, key = dotted.split(".")
+        value = getattr(getattr(settings, section), key)
+        if value not in allowed:
+            where = settings.origin.get(dotted, "settings")
+            raise ConfigError(f"{where}: '{dotted}' is '{value}'; expected one of {', '.join(allowed)}{nearest(value, allowed)}")
+    if settings.collect.interval_s < 1:
+        raise ConfigError(f"'collect.interval_s' is {settings.collect.interval_s}; expected at least 1 second")
+
+
+def as_table(settings: Settings) -> list[tuple[str, str, str]]:
+    """Return (dotted key, shown value, origin) of every setting, secrets hidden."""
+    return list(_walk(settings, "", settings.origin))
+
+
+def _walk(node: Any, at: str, origin: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
+    pairs = node.items() if isinstance(node, dict) else [(f.name, getattr(node, f.name)) for f in fields(node)]
+    for name, value in pairs:
+        dotted = f"{at}.{name}" if at else name
+        if dotted == "origin":
+            continue
+        if is_dataclass(value) or isinstance(value, dict):
+            yield from _walk(value, dotted, origin)
+        else:
+            yield dotted, str(value), origin.get(dotted, "default")
