@@ -1,7 +1,7 @@
 """Settings: one typed tree, read from TOML files, `NETOPS_*` variables and flags, in that order.
 
-Defaults < /etc/netops/netops.toml (or --config) < conf.d/*.toml beside it < NETOPS_SECTION__KEY < --set section.key=value.
-An unknown key is an error with the nearest match. Secrets are named by reference (`file:`, `env:`, `credential:`).
+Defaults < /etc/netops/netops.toml (or --config) < conf.d/*.toml beside it < NETOPS_SECTION__KEY < --set
+section.key=value. An unknown key is an error with the nearest match. Secrets are named by reference (`file:`, `env:`, `credential:`).
 """
 
 from __future__ import annotations
@@ -338,7 +338,9 @@ def _sane(settings: Settings) -> None:
         value = getattr(getattr(settings, section), key)
         if value not in allowed:
             where = settings.origin.get(dotted, "settings")
-            raise ConfigError(f"{where}: '{dotted}' is '{value}'; expected one of {', '.join(allowed)}{nearest(value, allowed)}")
+            raise ConfigError(
+                f"{where}: '{dotted}' is '{value}'; expected one of {', '.join(allowed)}{nearest(value, allowed)}"
+            )
     if settings.collect.interval_s < 1:
         raise ConfigError(f"'collect.interval_s' is {settings.collect.interval_s}; expected at least 1 second")
 

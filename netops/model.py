@@ -1,7 +1,8 @@
 """The nouns that travel: Subject, Observation, Gap, Row, Poll.
 
-Flow: a device is polled; `collectors` decodes its replies to observations and gaps; those of one subject at one instant
-make a `Row`, those of one device in one slot make a `Poll`; polls go through the spool into the store, never another way.
+Flow: a device is polled; `collectors` decodes its replies to observations and gaps; those of one subject at one
+instant make a `Row`, those of one device in one slot make a `Poll`; polls go through the spool into the store, never
+another way.
 
 A gap is a fact, never a zero.
 """
@@ -94,7 +95,7 @@ class Observation:
 
     `value` is None unless `quality` is ok, torn or stale: what a sentinel or an impossible number would decode to is
     no value. `raw` is what the device sent (integers as they came, octets as text or `0x…`), `oid` its full OID,
-    `rule` the profile's rule (`huawei_wlan_ac.ap.wlan.ap.clients@3f2a…`), `index` the row's index in the device's table.
+    `rule` the profile's rule (`huawei_wlan_ac.ap.wlan.ap.clients@3f2a…`), `index` the row's index in the table.
     """
 
     metric: str
@@ -145,7 +146,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
-    """One poll of one device in one slot. `(device, slot_ms)` is unique: a repeated poll replaces nothing and adds nothing.
+    """One poll of one device in one slot. `(device, slot_ms)` is unique: a repeat replaces and adds nothing.
 
     `slot_ms` is the scheduled instant, `at_ms` when the first request left, `lag_ms` their difference as the poller saw
     it. `outcome` is "answered" or a Reason. `raw` is the concatenated raw replies (may be empty), framed as

@@ -1,0 +1,155 @@
+"""The one script, `netops`, with git-style sub-commands.
+
+Top-level help comes from the static table below and imports nothing else, so that it answers at once; the module of a
+command is found through the entry points of `netops.commands` (tests/netops/test_cli.py holds the two together) only
+when that command runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+COMMANDS = {
+    "init": "write a configuration, the keys and the databases of a new instance",
+    "up": "run the services of this machine in the foreground",
+    "demo": "run a living rehearsal city in the foreground",
+    "db": "bring the databases to this version",
+    "config": "show the settings and where each comes from",
+    "check": "resolve every name in register and contracts; print all that fail",
+    "doctor": "look at this machine and this instance, and say what is wrong",
+    "staff": "accounts and roles of those who work here",
+    "approve": "decisions that need two persons",
+    "inventory": "what was bought: plan, apply, show",
+    "collect": "poll devices now, or replay a recording",
+    "report": "build a contract's report for a month",
+    "audit": "verify a report bundle, offline",
+    "portal": "vouchers and sessions of the captive portal",
+}
+
+USAGE = "usage: netops [--config FILE] [--set SECTION.KEY=VALUE] COMMAND ..."
+
+
+class Command(Protocol):
+    """A module named in the entry points of `netops.commands`."""
+
+    SUMMARY: str
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the command's arguments."""
+        ...
+
+    def run(self, args: argparse.Namespace, settings: Any) -> int:
+        """Do it; return the exit code."""
+        ...
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; return its exit code: 0 ok, 1 failure, 2 usage, 3 breach, 4 evidence, 5 partial, 75 retry."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    options, words = _leading(words)
+    if not words or words[0] in {"-h", "--help", "help"}:
+        print(help_text())
+        return 0 if words else 2
+    if words[0] in {"-V", "--version", "version"}:
+        from importlib.metadata import version  # noqa: PLC0415  (only when asked: reading metadata costs 30 ms)
+
+        print(f"netops {version('netops')}")
+        return 0
+    name, rest = words[0], words[1:]
+    if name not in COMMANDS:
+        from netops.errors import nearest  # noqa: PLC0415
+
+        print(f"netops: no command '{name}'{nearest(name, COMMANDS)}\n{USAGE}", file=sys.stderr)
+        return 2
+    return _run(name, rest, options)
+
+
+def help_text() -> str:
+    """Return the top-level help."""
+    width = max(map(len, COMMANDS))
+    lines = [USAGE, "", "The city's own eyes and ledger over the networks it buys.", "", "commands:"]
+    lines += [f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items()]
+    lines += [
+        "",
+        "`netops COMMAND --help` tells more.",
+        "exit codes: 0 ok, 1 failure, 2 usage, 3 breach found, 4 evidence does not verify, 5 partial data, 75 try again",
+    ]
+    return "\n".join(lines)
+
+
+def _leading(words: list[str]) -> tuple[dict[str, Any], list[str]]:
+    options: dict[str, Any] = {"config": None, "set": []}
+    while words and words[0].startswith("--") and words[0].partition("=")[0] in {"--config", "--set"}:
+        flag, equals, value = words[0].partition("=")
+        taken = 1
+        if not equals:
+            if len(words) < 2:
+                print(f"netops: {flag} needs a value\n{USAGE}", file=sys.stderr)
+                raise SystemExit(2)
+            value, taken = words[1], 2
+        if flag == "--config":
+            options["config"] = value
+        else:
+            options["set"].append(value)
+        words = words[taken:]
+    return options, words
+
+
+def _run(name: str, rest: list[str], options: dict[str, Any]) -> int:
+    from netops.errors import NetopsError, UsageError  # noqa: PLC0415
+
+    try:
+        command = _command(name)
+        parser = argparse.ArgumentParser(prog=f"netops {name}", description=command.SUMMARY)
+        command.arguments(parser)
+        args = parser.parse_args(rest)
+        return command.run(args, _settings(options, without=name in {"init", "demo"}))
+    except NetopsError as error:
+        print(f"netops {name}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        code = getattr(error, "exit_code", None)  # the errors of the other floors carry one too
+        if code is None:
+            raise
+        print(f"netops {name}: {error}", file=sys.stderr)
+        return int(code) or UsageError.exit_code
+
+
+def _command(name: str) -> Command:
+    from importlib.metadata import entry_points  # noqa: PLC0415
+
+    from netops.errors import NetopsError  # noqa: PLC0415
+
+    found = entry_points(group="netops.commands", name=name)
+    if not found:
+        raise NetopsError(f"the command '{name}' is not installed; run `make up` or `pip install -e .` again")
+    command: Command = next(iter(found)).load()
+    return command
+
+
+def _settings(options: dict[str, Any], *, without: bool) -> Any:
+    import os  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
+    from netops import config  # noqa: PLC0415
+
+    named = options["config"] or os.environ.get("NETOPS_CONFIG")
+    file: Path | None = Path(named) if named else None
+    if without and file is not None and not file.exists():
+        file = None
+    return config.load(file, overrides=options["set"])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

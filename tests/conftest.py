@@ -1,0 +1,82 @@
+"""What a test may ask of the machine, and the honest count of what had to be left out.
+
+A test marked `root` or `partner(...)` whose need is missing is skipped; the closing summary names each missing thing
+and how many tests it cost. With NETOPS_ALL_PARTNERS=1 (set by `make test` as root) a missing partner is an error.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORDINGS = ROOT.parent / "shared" / "data"
+PARTNERS = {
+    "snmpd": ("snmpd", "/usr/sbin/snmpd"),
+    "snmp": ("snmpbulkwalk",),
+    "influxd": ("influxd",),
+    "victoria-metrics": ("victoria-metrics",),
+    "postgres": ("/usr/lib/postgresql/15/bin/postgres", "postgres"),
+    "chromium": ("chromium",),
+    "nft": ("nft", "/usr/sbin/nft"),
+    "ip": ("ip", "/usr/sbin/ip", "/sbin/ip"),
+    "curl": ("curl",),
+    "dnsmasq": ("dnsmasq", "/usr/sbin/dnsmasq"),
+    "debootstrap": ("debootstrap", "/usr/sbin/debootstrap"),
+    "systemd-analyze": ("systemd-analyze",),
+    "ansible": (str(ROOT / ".venv-ansible" / "bin" / "ansible-playbook"),),
+    "gcc": ("gcc",),
+    "xfs_io": ("xfs_io", "/usr/sbin/xfs_io"),
+}
+_left_out: Counter[str] = Counter()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    slow_wanted = "slow" in (config.option.markexpr or "")
+    for item in items:
+        if item.get_closest_marker("slow") and not slow_wanted:
+            item.add_marker(pytest.mark.skip(reason="slow lane: `make test-slow`"))
+        for need in _missing(item):
+            _left_out[need] += 1
+            item.add_marker(pytest.mark.skip(reason=f"needs {need}"))
+
+
+def _missing(item: pytest.Item) -> list[str]:
+    needs = []
+    if item.get_closest_marker("root") and os.geteuid() != 0:
+        needs.append("root")
+    if item.get_closest_marker("recordings") and not RECORDINGS.is_dir():
+        needs.append("the device recordings beside the project")
+    for marker in item.iter_markers("partner"):
+        needs += [name for name in marker.args if not any(shutil.which(each) for each in PARTNERS[name])]
+    return needs
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not _left_out:
+        return
+    terminalreporter.section("left out because something is missing")
+    for need, count in sorted(_left_out.items()):
+        terminalreporter.write_line(f"{count:4d} tests need {need}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    missing = {need for need in _left_out if need != "the device recordings beside the project"}
+    if missing and os.environ.get("NETOPS_ALL_PARTNERS") == "1":
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's root."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The folder of device recordings beside the project."""
+    return RECORDINGS / "recordings"
