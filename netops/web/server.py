@@ -1,0 +1,143 @@
+"""Serving an application: waitress, with bounds that hold against slow clients.
+
+Flask under default waitress stops under 200 slow clients; with these bounds it did not (reliability.md, S12).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+from waitress.server import create_server
+
+from netops.errors import ConfigError
+from netops.web import tls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netops.config import Listener
+
+CONNECTIONS = 5000
+IDLE_S = 10  # a connection without a finished request is let go after this
+THREADS = 8
+LARGEST_HEADER = 16 * 1024
+LARGEST_BODY = 1024 * 1024
+STOP_S = 5.0
+
+
+def loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def refuse_plain(listener: Listener, *, clear: bool) -> None:
+    """Refuse to send passwords and sessions in clear over a network unless `clear` (ConfigError)."""
+    secure = loopback(listener.host) or listener.tls_certificate is not None or bool(listener.trusted_proxy)
+    if secure or clear:
+        return
+    raise ConfigError(
+        f"listener {listener.host}:{listener.port} would speak plain HTTP over a network; set tls_certificate and "
+        "tls_key, or trusted_proxy to the address of the proxy that speaks TLS, or listen on 127.0.0.1"
+    )
+
+
+class Server:
+    """One application on one listener, in a thread of its own; inert until `start`."""
+
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        listener: Listener,
+        *,
+        rehearsal: bool = False,
+        clear: bool = False,
+        threads: int = THREADS,
+    ) -> None:
+        """`clear` allows plain HTTP over a network: only a portal that catches port 80 needs it."""
+        self.app = app
+        self.listener = listener
+        self.clear = clear or rehearsal
+        self.threads = threads
+        self.port = listener.port
+        self._server: Any = None
+        self._thread: threading.Thread | None = None
+        self._tls: tls.Terminator | None = None
+
+    def start(self) -> None:
+        """Bind and serve; returns when connections are accepted."""
+        refuse_plain(self.listener, clear=self.clear)
+        secured = self.listener.tls_certificate is not None
+        inner = self._bind("127.0.0.1", 0) if secured else self._bind(self.listener.host, self.listener.port)
+        app: Callable[..., Any] = self.app
+        if secured:
+            self._tls = tls.Terminator(self.listener, inner.getsockname()[1], connections=CONNECTIONS)
+            app = self._tls.wrap(self.app)
+        self._server = create_server(app, sockets=[inner], **self._bounds())
+        self.port = inner.getsockname()[1]
+        self._thread = threading.Thread(target=self._server.run, name=f"web-{self.port}", daemon=True)
+        self._thread.start()
+        if self._tls is not None:
+            self._tls.start()
+            self.port = self._tls.port
+
+    def stop(self) -> None:
+        """Let running requests end, then close every connection; safe to call twice."""
+        if self._tls is not None:
+            self._tls.stop()
+            self._tls = None
+        if self._server is None or self._thread is None:
+            return
+        server, thread = self._server, self._thread
+        self._server = self._thread = None
+        server.task_dispatcher.shutdown(timeout=STOP_S)
+        server.trigger.pull_trigger(lambda: _close_all(server))
+        thread.join(STOP_S)
+
+    def _bind(self, host: str, port: int) -> socket.socket:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        made = socket.socket(family, socket.SOCK_STREAM)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            made.bind((host, port))
+        except OSError as error:
+            made.close()
+            raise ConfigError(
+                f"cannot listen on {host}:{port} ({error.strerror}); is another instance running?"
+            ) from None
+        return made
+
+    def _bounds(self) -> dict[str, Any]:
+        proxy = self.listener.trusted_proxy
+        return {
+            "threads": self.threads,
+            "connection_limit": CONNECTIONS,
+            "channel_timeout": IDLE_S,
+            "cleanup_interval": 2,
+            "backlog": 1024,
+            "max_request_header_size": LARGEST_HEADER,
+            "max_request_body_size": LARGEST_BODY,
+            "ident": None,  # the version of the server is nobody's business
+            "asyncore_use_poll": True,  # select() ends at descriptor 1023
+            "clear_untrusted_proxy_headers": True,
+            **(
+                {
+                    "trusted_proxy": proxy,
+                    "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"},
+                }
+                if proxy
+                else {}
+            ),
+        }
+
+
+def _close_all(server: Any) -> None:
+    for dispatcher in list(server._map.values()):  # noqa: SLF001  (waitress has no public way to end its loop from outside)
+        dispatcher.close()

@@ -1,0 +1,168 @@
+"""TLS in front of the server: certificate and key from files, renewed without a restart.
+
+waitress speaks no TLS. This is a small asyncio terminator in the same process that hands the bytes to waitress on
+loopback and tells the application who the client was: the loopback port of each inner connection names the outer one,
+so nothing that a client sends can forge it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import threading
+from typing import TYPE_CHECKING, Any
+
+from netops.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from netops.config import Listener
+
+CHUNK = 64 * 1024
+HANDSHAKE_S = 5.0
+IDLE_S = 30.0
+RENEW_S = 30.0
+
+
+def context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """Return a server context, TLS 1.2 at least; ConfigError names the files."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        made.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"certificate {certificate} with key {key} cannot be used: {error}") from None
+    return made
+
+
+class Terminator:
+    """Accepts TLS on the listener and forwards to `inner_port` on loopback; inert until `start`."""
+
+    def __init__(self, listener: Listener, inner_port: int, *, connections: int) -> None:
+        if listener.tls_certificate is None or listener.tls_key is None:
+            raise ConfigError(
+                f"listener {listener.host}:{listener.port}: tls_certificate and tls_key belong together; set both"
+            )
+        self.listener = listener
+        self.certificate, self.key = listener.tls_certificate, listener.tls_key
+        self.inner_port = inner_port
+        self.port = listener.port
+        self.peers: dict[int, tuple[str, int]] = {}  # port of the inner connection → the client
+        self._free = connections
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._ready = threading.Event()
+        self._failed: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="tls", daemon=True)
+
+    def start(self) -> None:
+        """Listen; returns when ready, raises ConfigError when certificate or address cannot be used."""
+        self._thread.start()
+        self._ready.wait()
+        if self._failed is not None:
+            raise self._failed
+
+    def stop(self) -> None:
+        """Close every connection and end the thread."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(5)
+
+    def wrap(self, app: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `app` with the true client address and scheme in its environment; others are refused."""
+
+        def secured(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+            peer = self.peers.get(int(environ.get("REMOTE_PORT", 0)))
+            if peer is None:  # somebody on this machine bypassed TLS
+                start_response("403 Forbidden", [("Content-Type", "text/plain")])
+                return [b"TLS only\n"]
+            environ.update(REMOTE_ADDR=peer[0], REMOTE_PORT=str(peer[1]))
+            environ["wsgi.url_scheme"] = "https"
+            return app(environ, start_response)
+
+        return secured
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        except BaseException as error:  # noqa: BLE001  (handed to the thread that waits in start)
+            self._failed = error
+        finally:
+            self._ready.set()
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        secure = context(self.certificate, self.key)
+        try:
+            server = await asyncio.start_server(
+                self._client,
+                self.listener.host,
+                self.listener.port,
+                ssl=secure,
+                ssl_handshake_timeout=HANDSHAKE_S,
+                limit=CHUNK,
+            )
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen on {self.listener.host}:{self.listener.port} ({error.strerror})"
+            ) from None
+        self.port = server.sockets[0].getsockname()[1]
+        renewal = asyncio.create_task(self._renew(secure))
+        self._ready.set()
+        await self._stopping.wait()
+        server.close()
+        renewal.cancel()
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _renew(self, secure: ssl.SSLContext) -> None:
+        """Load the certificate again when its file changes; a bad new one leaves the old in service."""
+        seen = self.certificate.stat().st_mtime_ns
+        while True:
+            await asyncio.sleep(RENEW_S)
+            with contextlib.suppress(OSError, ssl.SSLError):
+                now = self.certificate.stat().st_mtime_ns
+                if now != seen:
+                    secure.load_cert_chain(self.certificate, self.key)
+                    seen = now
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._free <= 0:
+            writer.transport.abort()
+            return
+        self._free -= 1
+        try:
+            await self._forward(reader, writer)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            self._free += 1
+            writer.close()
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inward, outward = await asyncio.open_connection("127.0.0.1", self.inner_port, limit=CHUNK)
+        port = outward.get_extra_info("sockname")[1]
+        peer = writer.get_extra_info("peername")
+        self.peers[port] = (str(peer[0]), int(peer[1]))
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(_pump(reader, outward))
+                both.create_task(_pump(inward, writer))
+        except* (OSError, TimeoutError):
+            pass
+        finally:
+            self.peers.pop(port, None)
+            outward.close()
+
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    while chunk := await asyncio.wait_for(source.read(CHUNK), IDLE_S):
+        sink.write(chunk)
+        await asyncio.wait_for(sink.drain(), IDLE_S)
+    with contextlib.suppress(OSError, RuntimeError):
+        sink.write_eof() if sink.can_write_eof() else sink.close()
