@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, Response, jsonify, render_template, request
-from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from netops.clock import SYSTEM
 from netops.errors import AccessError, NetopsError, StoreError, UsageError
 from netops.web import forms, headers, health, language, polling
+from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -149,4 +149,5 @@ def _answer(app: Flask, code: int, message: str) -> Response:
 
 
 def _page(app: Flask, code: int, message: str) -> str:
-    return render_template(app.config["ERROR_TEMPLATE"], code=code, message=message)
+    template: str = app.config["ERROR_TEMPLATE"]
+    return render_template(template, code=code, message=message)

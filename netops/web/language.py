@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
 from flask_babel import Babel, get_locale
+from flask_babel import gettext as _translated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,11 @@ def current() -> str:
     """Return the language that texts are shown in now, `zh_CN` or `en`."""
     locale = get_locale()
     return str(locale) if locale is not None else "zh_CN"
+
+
+def gettext(message: str, **variables: object) -> str:
+    """Return `message` in the language of this request, its `%(name)s` filled in."""
+    return str(_translated(message, **variables))
 
 
 def install(app: Flask, city: City, *, directories: Sequence[Path] = (), cookies: bool) -> None:
