@@ -1,0 +1,271 @@
+"""What was bought, and where it stands: the frozen nouns of floor 1.
+
+Strings name things of the floors above (a profile, an indicator, a credential, a gateway); nothing is resolved here.
+Numbers that decide money are exact decimal strings as the contract writes them; instants are integer milliseconds UTC.
+An empty string means "not stated". Validation stands where data enters (`inventory/reading`), not here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Kind = Literal["wifi", "lte", "fiber"]
+Role = Literal[
+    "wlan_controller", "ap", "olt", "ont", "small_cell", "lte_gateway", "gateway", "switch", "router", "probe", "anchor"
+]
+ExclusionMode = Literal["count_as_up", "remove_from_denominator", "not_excluded"]
+UnknownMode = Literal["as_up", "removed", "as_down"]
+DegradedMode = Literal["as_up", "as_down"]
+OutageEdge = Literal["last_good", "first_bad", "midpoint"]
+ParentFailure = Literal["children_down", "independent"]
+Aggregation = Literal["object_time_mean", "any_down", "all_down", "weighted"]
+Weight = Literal["none", "population", "area", "traffic"]
+EmptyHistory = Literal["not_determinable", "as_up"]
+Percentile = Literal["nearest_rank", "linear"]
+Period = Literal["day", "week", "month", "quarter", "year"]
+Comparison = Literal["at_least", "at_most"]
+Cause = Literal["city", "power_or_third_party", "force_majeure", "planned"]
+
+KINDS: tuple[str, ...] = get_args(Kind)
+ROLES: tuple[str, ...] = get_args(Role)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area:
+    """A subdistrict or town, the unit of coverage. `id` is its administrative code, 9 digits.
+
+    `col` and `row` place it on the schematic tile map, counted from the north-west; `population` 0 is "not stated".
+    """
+
+    id: str
+    name: str
+    name_en: str
+    col: int
+    row: int
+    population: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A place with coordinates (WGS 84 degrees as decimal strings). `gateway` names its captive portal's protocol."""
+
+    id: str
+    name: str
+    area: str
+    address: str = ""
+    longitude: str = ""
+    latitude: str = ""
+    gateway: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """Who owns the network and sold the service."""
+
+    id: str
+    name: str
+    name_en: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    """A weekly wall-clock window in the contract's time zone: ISO weekdays 1-7, minutes of the day `[start, end)`."""
+
+    days: tuple[int, ...]
+    start_minute: int
+    end_minute: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExclusionClass:
+    """What may be excluded: notice at least `notice_h` before, at most `cap_s` a period (0 = no cap), by whom approved.
+
+    A late or over-cap claim is kept, flagged, and without effect until ruled.
+    """
+
+    id: str
+    title: str
+    cause: Cause
+    notice_h: int
+    cap_s: int
+    approver: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How raw facts become a figure: each a field of the contract, printed in every report.
+
+    `max_unknown_ratio`: above it the verdict is not determinable. `min_outage_s`: shorter outages do not count.
+    `min_samples_per_slice` in each `slice_s`, else the slice is unknown. `hours` empty: always.
+    `quorum` of `vantages` must agree before something is down. `max_clock_error_ratio`: share of the threshold.
+    """
+
+    exclusion_mode: ExclusionMode = "remove_from_denominator"
+    unknown_mode: UnknownMode = "removed"
+    degraded_mode: DegradedMode = "as_up"
+    max_unknown_ratio: str = "0.05"
+    outage_edge: OutageEdge = "first_bad"
+    min_outage_s: int = 0
+    slice_s: int = 3600
+    min_samples_per_slice: int = 1
+    check_every_s: int = 60
+    parent_failure: ParentFailure = "children_down"
+    aggregation: Aggregation = "object_time_mean"
+    weight: Weight = "none"
+    hours: tuple[Hours, ...] = ()
+    exclusions: tuple[ExclusionClass, ...] = ()
+    empty_history: EmptyHistory = "not_determinable"
+    percentile: Percentile = "nearest_rank"
+    quorum: int = 1
+    vantages: int = 1
+    max_clock_error_ratio: str = "0.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tier:
+    """One step of a credit schedule: the unrounded value between two stated bounds costs `percent` of the fee.
+
+    Bounds not stated are empty: `at_least` (≥) or `above` (>) from below, `below` (<) or `at_most` (≤) from above.
+    """
+
+    percent: str
+    at_least: str = ""
+    above: str = ""
+    below: str = ""
+    at_most: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credits:
+    """What a breach costs. Caps are percent of the fee; empty = no cap. `escalate_after` breached periods in a row
+    (0 = never) the credit is multiplied by `escalate_factor`.
+    """  # noqa: D205
+
+    tiers: tuple[Tier, ...] = ()
+    object_cap_percent: str = ""
+    period_cap_percent: str = ""
+    escalate_after: int = 0
+    escalate_factor: str = "1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """One promise. `threshold` says when one sample is good, `target` what the figure must reach, in its own unit.
+
+    `rules` are the contract's, with what the objective itself overrides already laid over them.
+    """
+
+    id: str
+    indicator: str
+    target: str
+    comparison: Comparison = "at_least"
+    threshold: str = ""
+    period: Period = "month"
+    title: str = ""
+    rules: Rules = Rules()
+    credits: Credits = Credits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selector:
+    """Which services an item covers: each list is any-of, an empty one is "all"; the lists must all agree."""
+
+    carriers: tuple[str, ...] = ()
+    areas: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceItem:
+    """What a contract version sells, by selector. `fee` is per service and month in the contract's currency."""
+
+    id: str
+    kind: Kind
+    select: Selector
+    title: str = ""
+    fee: str = "0"
+    objectives: tuple[Objective, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """One version of what a carrier owes, from `valid_from_ms` until the next version, or `ends_ms`.
+
+    A recorded version never changes: an amendment is a new version.
+    """
+
+    id: str
+    version: str
+    carrier: str
+    title: str
+    valid_from_ms: int
+    ends_ms: int | None = None
+    timezone: str = "Asia/Shanghai"
+    currency: str = "CNY"
+    credit_cap_percent: str = ""
+    rules: Rules = Rules()
+    items: tuple[ServiceItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """Something we can ask, and by which profile. Without an address it is only known, never asked.
+
+    `mac` is 12 lower-case hex digits; `parent` is the device that takes it down; `counted`: it is itself an object of
+    a contract although no service names it.
+    """
+
+    id: str
+    site: str
+    carrier: str
+    role: Role
+    name: str = ""
+    profile: str = ""
+    address: str = ""
+    port: int = 161
+    credential: str = ""
+    mac: str = ""
+    serial: str = ""
+    parent: str = ""
+    counted: bool = False
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One delivered instance at a site, seen through `device`.
+
+    `subject` (`ap:mac:0a0b0c0d0e0f`, `onu:sn:HWTC01234567`) names it among the device's children; empty: the device
+    itself. `parent` is the device whose failure takes it down (its controller, its OLT).
+    """
+
+    id: str
+    kind: Kind
+    carrier: str
+    site: str
+    role: Role
+    device: str
+    subject: str = ""
+    parent: str = ""
+    tags: tuple[str, ...] = ()
+
+
+Record = Area | Site | Carrier | Contract | Service | Device
+"""What the register keeps; its nouns in this order."""
+
+NOUNS: dict[str, type[Record]] = {
+    "area": Area,
+    "site": Site,
+    "carrier": Carrier,
+    "contract": Contract,
+    "device": Device,
+    "service": Service,
+}
+
+
+def noun(record: Record) -> str:
+    """Return the noun of a record: `area`, `site`, `carrier`, `contract`, `device` or `service`."""
+    return type(record).__name__.lower()
