@@ -1,0 +1,27 @@
+"""The metric catalogue: every quantity that NetOps names, in one map."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from netops.errors import NetopsError, nearest
+from netops.metrics import lte, poll, pon, system, wlan
+from netops.metrics.metric import Better, Kind, Metric, Standing, State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["METRICS", "Better", "Kind", "Metric", "Standing", "State", "metric"]
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {entry.name: entry for part in (system, wlan, pon, lte, poll) for entry in part.ENTRIES}
+)
+
+
+def metric(name: str) -> Metric:
+    """Return the entry called `name`; NetopsError with the nearest match when there is none."""
+    try:
+        return METRICS[name]
+    except KeyError:
+        raise NetopsError(f"'{name}' is no metric of the catalogue{nearest(name, METRICS)}") from None
