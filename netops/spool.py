@@ -1,0 +1,259 @@
+"""The spool: a service's own fsynced queue, one SQLite file per source, between what happened and what is kept.
+
+`put` returns after fsync, and that return is the acknowledgement: whatever happens afterwards, the record is handed to
+the core under its `(source, sequence)`. A sequence is never used twice, not after a trim and not after a lost file: a
+new file has a new source name. One process writes; the core reads from another process.
+
+What stands here: the file, its cap, its recovery. Not here: what the payloads mean (`netops/wire.py`,
+`netops/facts.py`) and how far the core has read (`netops/drain.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import apsw
+
+from netops import sqlite
+from netops.errors import SpoolError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+KINDS = frozenset({"poll", "fact"})
+CAP_BYTES = 4 << 30
+PAYLOAD_BYTES = 32 << 20  # one payload; a larger one is a programming error, not traffic
+READ_BYTES = 64 << 20  # what one `read` hands over at most, beyond its first record: memory is bounded (I6)
+RECORD_OVERHEAD = 32  # bytes of SQLite's own per record, for the cap's arithmetic
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS about(one INTEGER PRIMARY KEY CHECK (one = 1), source TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS record(
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, payload BLOB NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record as the core reads it; `(source, sequence)` is unique for ever."""
+
+    sequence: int
+    kind: str
+    payload: bytes
+    source: str
+
+
+class Spool:
+    """The writing side. Inert until entered; safe to share between threads of one process.
+
+    After any failed write the connection is dropped, and before the next acknowledgement the file is opened anew, its
+    write-ahead log copied into the main file with fsync, and what was refused is taken out again: a page that the
+    kernel only pretends to have written is never built upon.
+    """
+
+    def __init__(
+        self, path: Path, *, source: str, cap_bytes: int = CAP_BYTES, wait_s: float = 10.0, vfs: str | None = None
+    ) -> None:
+        self.path = path
+        self.cap_bytes = cap_bytes
+        self._name = source
+        self._source = ""
+        self._wait_s = wait_s
+        self._vfs = vfs
+        self._lock = threading.RLock()
+        self._claim: sqlite.Claim | None = None
+        self._db: apsw.Connection | None = None
+        self._acknowledged: int | None = None  # None until the file's own content is known to be ours
+        self._held = 0
+
+    def __enter__(self) -> Self:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._claim = sqlite.Claim(self.path, wait_s=self._wait_s)
+        except OSError as error:
+            raise SpoolError(
+                f"spool {self.path}: cannot be opened for writing ({error}); one process writes a spool"
+            ) from None
+        try:
+            self._connection()
+        except BaseException:
+            self._claim.release()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._drop()
+            if self._claim is not None:
+                self._claim.release()
+                self._claim = None
+
+    @property
+    def source(self) -> str:
+        """The name under which the records go: the service's name and the file's own mark, `collect/3f2a91bc`."""
+        return self._source
+
+    def put(self, kind: str, payloads: Sequence[bytes]) -> int:
+        """Keep all payloads or none; return the last sequence after fsync. SpoolError: nothing was acknowledged."""
+        if kind not in KINDS:
+            raise SpoolError(f"spool {self.path}: kind '{kind}' is unknown; expected one of {', '.join(sorted(KINDS))}")
+        if any(len(payload) > PAYLOAD_BYTES for payload in payloads):
+            raise SpoolError(f"spool {self.path}: a payload is over {PAYLOAD_BYTES} bytes; send it in parts")
+        size = sum(len(payload) + RECORD_OVERHEAD for payload in payloads)
+        with self._lock:
+            try:
+                return self._put(kind, payloads, size)
+            except (apsw.Error, OSError) as error:
+                self._drop()
+                raise SpoolError(
+                    f"spool {self.path}: none of {len(payloads)} records was kept ({error}); is the disk full?"
+                ) from None
+
+    def trim(self, upto: int) -> None:
+        """Delete the records up to and including `upto`: the core has said that they are in store and ledger."""
+        with self._lock:
+            try:
+                db = self._connection()
+                with db:
+                    db.execute("DELETE FROM record WHERE sequence <= ?", (upto,))
+                self._held = _held(db)
+            except (apsw.Error, OSError) as error:
+                self._drop()
+                raise SpoolError(f"spool {self.path}: cannot be trimmed now ({error}); it is kept whole") from None
+
+    def backlog(self) -> int:
+        """Return how many records wait."""
+        with self._lock:
+            try:
+                return int(self._connection().execute("SELECT count(*) FROM record").get)
+            except apsw.Error as error:
+                self._drop()
+                raise SpoolError(f"spool {self.path}: cannot be read ({error})") from None
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that wait, as the cap counts them."""
+        return self._held
+
+    def _put(self, kind: str, payloads: Sequence[bytes], size: int) -> int:
+        db = self._connection()
+        if self._held + size > self.cap_bytes:
+            raise SpoolError(
+                f"spool {self.path}: {self._held} bytes wait, the cap is {self.cap_bytes}; does the core run?"
+            )
+        if not payloads:
+            return self._acknowledged or 0
+        with db:
+            db.executemany("INSERT INTO record(kind, payload) VALUES (?, ?)", [(kind, payload) for payload in payloads])
+            last = db.last_insert_rowid()
+        self._acknowledged = last
+        self._held += size
+        return last
+
+    def _connection(self) -> apsw.Connection:
+        if self._claim is None:
+            raise SpoolError(f"spool {self.path}: it is closed; use it as a context manager")
+        if self._db is None:
+            try:
+                self._db = self._opened()
+            except (apsw.Error, OSError) as error:
+                raise SpoolError(f"spool {self.path}: cannot be opened ({error}); nothing was kept") from None
+        return self._db
+
+    def _opened(self) -> apsw.Connection:
+        db = sqlite.writer(self.path, vfs=self._vfs)
+        try:
+            with db:
+                db.execute(_SCHEMA)
+                mark = f"{self._name}/{os.urandom(4).hex()}"
+                db.execute("INSERT OR IGNORE INTO about VALUES (1, ?)", (mark,))
+                if self._acknowledged is not None:
+                    db.execute("DELETE FROM record WHERE sequence > ?", (self._acknowledged,))
+            source = str(db.execute("SELECT source FROM about").get)
+            self._expect(source)
+            sqlite.settle(db)
+            self._source = source
+            self._held = _held(db)
+            if self._acknowledged is None:
+                self._acknowledged = int(db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").get)
+        except BaseException:
+            sqlite.close(db)
+            raise
+        return db
+
+    def _expect(self, source: str) -> None:
+        if source.rpartition("/")[0] != self._name:
+            raise SpoolError(f"spool {self.path}: it is of '{source}', not of '{self._name}'; each service has its own")
+
+    def _drop(self) -> None:
+        if self._db is not None:
+            sqlite.close(self._db)
+            self._db = None
+
+
+class Reader:
+    """The reading side, for another process: opens read-only, never blocks the writer."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._db: apsw.Connection | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._db = sqlite.reader(self.path)
+        except apsw.Error as error:
+            raise SpoolError(f"spool {self.path}: cannot be read ({error})") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._db is not None:
+            sqlite.close(self._db)
+            self._db = None
+
+    def source(self) -> str:
+        """Return the file's source name, empty as long as no writer has opened it."""
+        assert self._db is not None
+        try:
+            return str(self._db.execute("SELECT source FROM about").get or "")
+        except apsw.SQLError:
+            return ""
+        except apsw.Error as error:
+            raise SpoolError(f"spool {self.path}: cannot be read ({error})") from None
+
+    def read(self, *, after: int, limit: int) -> list[Entry]:
+        """Return up to `limit` records beyond sequence `after`, in order; fewer when they are large."""
+        assert self._db is not None
+        found: list[Entry] = []
+        size = 0
+        source = self.source()
+        if not source:
+            return found
+        try:
+            rows = self._db.execute(
+                "SELECT sequence, kind, payload FROM record WHERE sequence > ? ORDER BY sequence LIMIT ?",
+                (after, limit),
+            )
+            for sequence, kind, payload in rows:
+                size += len(payload)
+                if found and size > READ_BYTES:
+                    break
+                found.append(Entry(sequence=sequence, kind=kind, payload=payload, source=source))
+            rows.close()
+        except apsw.Error as error:
+            raise SpoolError(f"spool {self.path}: cannot be read ({error})") from None
+        return found
+
+
+def read(path: Path, *, after: int, limit: int) -> list[Entry]:
+    """Open `path` read-only, return up to `limit` records beyond sequence `after`, and close it."""
+    with Reader(path) as reader:
+        return reader.read(after=after, limit=limit)
+
+
+def _held(db: apsw.Connection) -> int:
+    sql = f"SELECT coalesce(sum(length(payload) + {RECORD_OVERHEAD}), 0) FROM record"  # noqa: S608  (a constant)
+    return int(db.execute(sql).get)

@@ -1,0 +1,89 @@
+"""The door of `apsw`: how every file of ours that one process writes and others read is opened.
+
+WAL with `synchronous=FULL`: a commit that has returned is on disk. The engine is the one in apsw's wheel, so no such
+file may be opened by the interpreter's `sqlite3` in the same process (two copies of SQLite defeat each other's locks).
+The write-ahead log stays when the writer leaves, so that a reader without write permission still finds it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import time
+from typing import TYPE_CHECKING
+
+import apsw
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BUSY_MS = 10_000
+
+
+class Claim:
+    """The right to write one file, held through a lock beside it; the kernel gives it back when the process dies."""
+
+    def __init__(self, path: Path, *, wait_s: float = 10.0) -> None:
+        self._descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        deadline = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    os.close(self._descriptor)
+                    raise
+                time.sleep(0.02)
+            else:
+                return
+
+    def release(self) -> None:
+        """Give the right back."""
+        os.close(self._descriptor)
+
+
+def writer(path: Path, *, vfs: str | None = None) -> apsw.Connection:
+    """Open for the one writer. Raises apsw.Error."""
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    db = apsw.Connection(str(path), flags=flags, vfs=vfs) if vfs else apsw.Connection(str(path), flags=flags)
+    try:
+        db.set_busy_timeout(BUSY_MS)
+        db.transaction_mode = "IMMEDIATE"
+        db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864").fetchall()
+        _keep_log(db)
+    except BaseException:
+        close(db)
+        raise
+    return db
+
+
+def reader(path: Path) -> apsw.Connection:
+    """Open read-only beside the writer. Raises apsw.Error when there is no such file."""
+    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    db.set_busy_timeout(BUSY_MS)
+    return db
+
+
+def settle(db: apsw.Connection) -> None:
+    """Copy the log into the main file with fsync and empty it; apsw.BusyError when a reader holds on too long.
+
+    After a failed fsync the kernel may call a page clean that never reached the disk. The copy writes every page of the
+    log anew, so what is acknowledged next stands on pages whose fsync was seen to succeed.
+    """
+    busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() or (1, 0, 0)
+    if busy:
+        raise apsw.BusyError("a reader holds the write-ahead log")
+
+
+def close(db: apsw.Connection) -> None:
+    """Close whatever state the connection is in; an error then says nothing that the next open will not say again."""
+    try:
+        db.close(force=True)
+    except apsw.Error:
+        return
+
+
+def _keep_log(db: apsw.Connection) -> None:
+    keep = ctypes.c_int(1)  # SQLITE_FCNTL_PERSIST_WAL takes a pointer to an int
+    db.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(keep))
