@@ -152,7 +152,13 @@ class PortalAt:
     listen: Listener = field(default_factory=lambda: Listener(port=8081))
     gateway: str = "simulated"  # simulated | nftables
     gate_socket: Path | None = None
-    public_url: str = ""
+    gate_user: str = ""  # who may speak to the gate besides its own user
+    visitors: dict[str, str] = field(default_factory=dict)  # visitor interface → id of the site behind it
+    public_url: str = ""  # where visitors find the portal; empty: http://<host>:<port> of the listener
+    api_url: str = ""  # RFC 8908 over HTTPS, as DHCP option 114 announces it; empty: `public_url` + /capport/api
+    venue_info_url: str = ""
+    methods: str = "click_through,voucher"  # in the order of the page
+    anchors: str = ""  # host:port,… beyond the uplink; when none accepts a connection the uplink is down; empty: not known
     session_minutes: int = 120
     voucher_key: Secret | None = None
     identity_key: Secret | None = None
