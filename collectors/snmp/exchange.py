@@ -1,0 +1,273 @@
+"""The course of one ask, as a pure object: what to send next, what a reply means, when to split, retry or stop.
+
+No socket, no clock. A driver (the engine over UDP, `agent.interview` in memory) does
+
+    while (request := exchange.want()) is not None:
+        send it, then one of  exchange.feed(pdu, octets)  exchange.expire(reason)  exchange.stop(failure)
+
+and takes `exchange.answer(...)`. One request of an ask is under way at a time: a device is never asked twice at once.
+
+    reply to a Get        all there → next · some left out → ask those again, once · tooBig → two halves
+                          error at one OID → that one fails, the others are asked again
+    reply to a GetBulk    see `gather` · tooBig or empty → half the rows, then fewer columns
+    no reply              the same again (a walk with half the rows: a lost fragment loses the whole reply)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from collectors.snmp.ask import Answer, Ask, Column, Failure, Walked
+from collectors.snmp.gather import Request, Step, walk_step
+from collectors.snmp.pdu import ErrorStatus, Kind, Pdu
+from collectors.snmp.varbind import EXCEPTIONS, SYS_UP_TIME, UNREADABLE, Varbinds
+from netops.model import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_ODD = EXCEPTIONS | {UNREADABLE}
+_UPTIME_FIRST = -1  # places in a Get that belong to no `gets` index
+_UPTIME_LAST = -2
+_MEMO = 8  # steps kept per request
+
+
+def opening(ask: Ask) -> tuple[Request, ...]:
+    """Return the ask's first requests, last one first (a stack)."""
+    places = list(range(len(ask.gets)))
+    if ask.uptime:
+        places.insert(0, _UPTIME_FIRST)
+    size = ask.limits.get_varbinds
+    requests = [_get(ask, places[at : at + size]) for at in range(0, len(places), size)]
+    requests += [_walk(ask, number) for number, roots in enumerate(ask.walks) if roots]
+    if ask.uptime and ask.walks:
+        requests.append(_get(ask, [_UPTIME_LAST]))
+    return tuple(reversed(requests))
+
+
+def _get(ask: Ask, places: list[int]) -> Request:
+    return Request(Kind.GET, tuple(SYS_UP_TIME if p < 0 else ask.gets[p] for p in places), tuple(places))
+
+
+def _walk(ask: Ask, number: int) -> Request:
+    roots = ask.walks[number]
+    repetitions = max(1, ask.limits.bulk_varbinds // len(roots))
+    return Request(Kind.GET_BULK, roots, tuple(range(len(roots))), walk=number, roots=roots, repetitions=repetitions)
+
+
+class Exchange:
+    """One ask under way. See the module's head for how it is driven."""
+
+    __slots__ = (
+        "_columns",
+        "_counts",
+        "_got",
+        "_missed",
+        "_octets",
+        "_raw",
+        "_todo",
+        "_tries",
+        "_uptimes",
+        "_walk_failures",
+        "ask",
+        "attempts",
+        "failed",
+        "garbled",
+        "retries",
+        "sent",
+    )
+
+    def __init__(self, ask: Ask, *, retries: int = 2, first: tuple[Request, ...] | None = None) -> None:
+        self.ask = ask
+        self.retries = retries
+        self.attempts = 0
+        self.sent = 0
+        self.failed: Failure | None = None
+        self.garbled = ""  # why a datagram from the right source could not be read
+        self._todo = list(opening(ask) if first is None else first)
+        self._tries = 0
+        self._octets = 0
+        self._raw: list[bytes] = []
+        self._got: list[tuple[tuple[int, ...], Varbinds]] = []
+        self._missed: dict[int, Failure] = {}
+        self._uptimes: dict[int, int] = {}
+        self._columns: list[tuple[Column, ...]] = [tuple(Column() for _ in roots) for roots in ask.walks]
+        self._walk_failures: list[dict[int, Failure]] = [{} for _ in ask.walks]
+        self._counts = [0] * len(ask.walks)
+
+    def want(self) -> Request | None:
+        """Return what is to be sent now; None when the ask is at its end."""
+        if not self._todo:
+            return None
+        self._tries += 1
+        self.sent += 1
+        self.attempts = max(self.attempts, self._tries)
+        return self._todo[-1]
+
+    def feed(self, pdu: Pdu, octets: bytes, *, known: bool = False) -> None:
+        """Take the reply to the request under way; `octets` go to the archive.
+
+        `known` says that `pdu.varbinds.oids` is a shared tuple that will come again: its step is then remembered.
+        """
+        request = self._todo.pop()
+        self._tries = 0
+        self._raw.append(octets)
+        self._octets += len(octets)
+        if pdu.error_status:
+            self._error(request, pdu)
+        elif request.walk < 0:
+            self._take_get(request, pdu.varbinds)
+        else:
+            self._take_walk(request, pdu.varbinds, known=known)
+        if self._octets > self.ask.limits.octets and self._todo:
+            self.stop(Failure(Reason.PROTOCOL_FAULT, f"over {self.ask.limits.octets} octets of replies"))
+
+    def expire(self, reason: Reason = Reason.NO_ANSWER, detail: str = "") -> None:
+        """Ask again, or give the ask up: no usable reply came in time."""
+        if self._tries > self.retries:
+            if self.garbled and reason is Reason.NO_ANSWER:
+                reason, detail = Reason.UNDECODABLE, self.garbled
+            self.stop(Failure(reason, detail or f"{self._tries} requests without a reply"))
+            return
+        request = self._todo[-1]
+        if request.walk >= 0 and request.repetitions > 1:
+            self._todo[-1] = request.with_repetitions(request.repetitions // 2)
+
+    def stop(self, failure: Failure) -> None:
+        """End the ask here; everything not had yet fails with this."""
+        self.failed = failure
+        for request in self._todo:
+            self._fail(request, failure)
+        self._todo.clear()
+
+    def walk_too_long(self) -> None:
+        """End the walk under way: using up `Limits.walk_s` is a protocol fault of the device (R11)."""
+        if self._todo and self._todo[-1].walk >= 0:
+            request = self._todo.pop()
+            self._tries = 0
+            self._fail(request, Failure(Reason.PROTOCOL_FAULT, f"walk over {self.ask.limits.walk_s:g} s"))
+
+    def answer(self, *, token: Any = None, at_ms: int = 0, rtt_ms: float | None = None, lag_ms: float = 0.0) -> Answer:
+        """Return what came of it."""
+        return Answer(
+            token=token,
+            failed=self.failed,
+            walks=tuple(map(Walked, self.ask.walks, self._columns, self._walk_failures)) if self._columns else (),
+            got=tuple(self._got),
+            missed=self._missed,
+            asked=len(self.ask.gets),
+            attempts=self.attempts,
+            sent=self.sent,
+            at_ms=at_ms,
+            rtt_ms=rtt_ms,
+            lag_ms=lag_ms,
+            uptime_first=self._uptimes.get(_UPTIME_FIRST),
+            uptime_last=self._uptimes.get(_UPTIME_LAST),
+            raw=tuple(self._raw),
+        )
+
+    # ---- Get
+
+    def _take_get(self, request: Request, varbinds: Varbinds) -> None:
+        places = request.columns
+        if varbinds.oids is not request.oids and varbinds.oids != request.oids:
+            places, varbinds = self._match(request, varbinds)
+        if places and places[0] < 0:
+            if isinstance(varbinds.values[0], int) and varbinds.tags[0] not in _ODD:
+                self._uptimes[places[0]] = varbinds.values[0]
+            places, varbinds = places[1:], varbinds[1:]
+        if places:
+            self._got.append((places, varbinds))
+
+    def _match(self, request: Request, varbinds: Varbinds) -> tuple[tuple[int, ...], Varbinds]:
+        """Put a reply with fewer, more or reordered varbinds to what was asked; ask again for what is missing."""
+        found = {oid: at for at, oid in reversed(list(enumerate(varbinds.oids)))}
+        had = [p for p, oid in enumerate(request.oids) if oid in found]
+        left = [p for p, oid in enumerate(request.oids) if oid not in found]
+        if left:
+            if had:
+                self._todo.append(request.only(left))
+            else:
+                self._fail(request, Failure(Reason.PROTOCOL_FAULT, "the reply holds none of the objects asked"))
+        picked = [varbinds[found[request.oids[p]]] for p in had]
+        return tuple(request.columns[p] for p in had), Varbinds.of(picked)
+
+    # ---- walks
+
+    def _take_walk(self, request: Request, varbinds: Varbinds, *, known: bool) -> None:
+        if not varbinds.oids:
+            self._smaller(request, Failure(Reason.PROTOCOL_FAULT, "a reply without varbinds"))
+            return
+        step = self._step(request, varbinds, known=known)
+        columns = self._columns[request.walk]
+        values = varbinds.values if step.order is None else [varbinds.values[i] for i in step.order]
+        for column, pick, oids, tags in step.takes:
+            columns[column].chunks.append((oids, tags, values[pick]))
+        self._counts[request.walk] += step.cells
+        if step.fault:
+            self._walk_fault(request, step)
+        elif step.after is not None:
+            if self._counts[request.walk] >= self.ask.limits.walk_varbinds:
+                why = f"over {self.ask.limits.walk_varbinds} varbinds in one walk"
+                self._fail(step.after, Failure(Reason.PROTOCOL_FAULT, why))
+            else:
+                self._todo.append(step.after)
+
+    def _walk_fault(self, request: Request, step: Step) -> None:
+        """End the whole group: the cursors of its columns move together."""
+        for column in request.columns:
+            self._walk_failures[request.walk][column] = Failure(Reason.PROTOCOL_FAULT, step.fault)
+
+    def _step(self, request: Request, varbinds: Varbinds, *, known: bool) -> Step:
+        bulk = self.ask.limits.bulk_varbinds
+        if not known:
+            return walk_step(request, varbinds.oids, varbinds.tags, bulk_varbinds=bulk)
+        kept = request.memo.get(id(varbinds.oids))
+        if kept is not None and kept[0] is varbinds.oids:
+            return kept[1]
+        step = walk_step(request, varbinds.oids, varbinds.tags, bulk_varbinds=bulk)
+        if len(request.memo) >= _MEMO:
+            request.memo.clear()
+        request.memo[id(varbinds.oids)] = (varbinds.oids, step)
+        return step
+
+    # ---- errors
+
+    def _error(self, request: Request, pdu: Pdu) -> None:
+        failure = Failure(Reason.ERROR_STATUS, f"error-status {_status(pdu.error_status)} at {pdu.error_index}")
+        if pdu.error_status == ErrorStatus.TOO_BIG:
+            self._smaller(request, failure)
+            return
+        culprit = pdu.error_index - 1
+        if not 0 <= culprit < len(request.oids):
+            self._smaller(request, failure)
+            return
+        if pdu.error_status == ErrorStatus.NO_SUCH_NAME:
+            # An SNMPv1 answer in a v2c message: no such instance for a Get, the end of the view for a walk.
+            failure = Failure(Reason.NO_SUCH_INSTANCE, failure.detail)
+        if request.walk < 0 or pdu.error_status != ErrorStatus.NO_SUCH_NAME:
+            self._fail(request.only([culprit]), failure)
+        rest = [p for p in range(len(request.oids)) if p != culprit]
+        if rest:
+            self._todo.append(request.only(rest))
+
+    def _smaller(self, request: Request, failure: Failure) -> None:
+        """Ask for less at a time: fewer rows, then fewer objects; a single one that is still too much fails."""
+        if request.walk >= 0 and request.repetitions > 1:
+            self._todo.append(request.with_repetitions(request.repetitions // 2))
+        elif len(request.oids) > 1:
+            first, second = request.halves()
+            self._todo += (second, first)
+        else:
+            self._fail(request, failure)
+
+    def _fail(self, request: Request, failure: Failure) -> None:
+        places: Iterable[int] = request.columns
+        if request.walk < 0:
+            self._missed.update((place, failure) for place in places if place >= 0)
+        else:
+            self._walk_failures[request.walk].update((place, failure) for place in places)
+
+
+def _status(status: int) -> str:
+    return ErrorStatus(status).name if status in set(ErrorStatus) else str(status)
