@@ -45,6 +45,11 @@ class Area:
     row: int
     population: int = 0
 
+    @property
+    def short(self) -> str:
+        """The name without its kind, as it fits on a tile: 万寿路 for 万寿路街道."""
+        return self.name.removesuffix("街道").removesuffix("地区").removesuffix("镇")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:

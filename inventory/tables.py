@@ -2,7 +2,9 @@
 
 A row of `record` says: from `valid_from` to `valid_to` the city was so, as the register believed from `recorded_from`
 to `recorded_to`. No row is ever deleted, and of a written row only `recorded_to` is set, once. Times are milliseconds
-UTC, half-open; `FOREVER` is an open end. `body` is the record's canonical JSON, `places` the lines of its parts.
+UTC, half-open; `FOREVER` is an open end. `body` is the record's canonical JSON.
+
+`register_source` says in which file and line a record stands now, and its parts; it follows the files and is no belief.
 """
 
 from __future__ import annotations
@@ -46,8 +48,6 @@ RECORD = sa.Table(
     sa.Column("recorded_to", sa.BigInteger, nullable=False),
     sa.Column("application", sa.Integer, sa.ForeignKey("register_application.id"), nullable=False),
     sa.Column("body", sa.Text, nullable=False),
-    sa.Column("source", sa.Text, nullable=False),
-    sa.Column("places", sa.Text, nullable=False, server_default="{}"),
     sa.CheckConstraint("valid_from < valid_to", name="register_record_valid"),
     sa.CheckConstraint("recorded_from < recorded_to", name="register_record_recorded"),
     sa.UniqueConstraint("noun", "name", "valid_from", "recorded_from", name="register_record_once"),
@@ -57,5 +57,15 @@ RECORD = sa.Table(
 _OPEN = sa.and_(RECORD.c.valid_to == FOREVER, RECORD.c.recorded_to == FOREVER)
 sa.Index("register_record_open", RECORD.c.noun, RECORD.c.name, unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN)
 sa.Index("register_record_times", RECORD.c.recorded_to, RECORD.c.valid_from)
+
+SOURCE = sa.Table(
+    "register_source",
+    METADATA,
+    sa.Column("noun", sa.String(16), primary_key=True),
+    sa.Column("name", sa.String(128), primary_key=True),
+    sa.Column("version", sa.String(32), primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("places", sa.Text, nullable=False),
+)
 
 MIGRATIONS = Migrations(name="inventory", package="inventory", url=lambda settings: str(settings.register_url))

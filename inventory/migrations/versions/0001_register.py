@@ -39,8 +39,6 @@ def upgrade() -> None:
         sa.Column("recorded_to", sa.BigInteger, nullable=False),
         sa.Column("application", sa.Integer, sa.ForeignKey("register_application.id"), nullable=False),
         sa.Column("body", sa.Text, nullable=False),
-        sa.Column("source", sa.Text, nullable=False),
-        sa.Column("places", sa.Text, nullable=False, server_default="{}"),
         sa.CheckConstraint("valid_from < valid_to", name="register_record_valid"),
         sa.CheckConstraint("recorded_from < recorded_to", name="register_record_recorded"),
         sa.UniqueConstraint("noun", "name", "valid_from", "recorded_from", name="register_record_once"),
@@ -54,9 +52,18 @@ def upgrade() -> None:
         postgresql_where=_OPEN,
     )
     op.create_index("register_record_times", "register_record", ["recorded_to", "valid_from"])
+    op.create_table(
+        "register_source",
+        sa.Column("noun", sa.String(16), primary_key=True),
+        sa.Column("name", sa.String(128), primary_key=True),
+        sa.Column("version", sa.String(32), primary_key=True),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("places", sa.Text, nullable=False),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("register_source")
     op.drop_table("register_record")
     op.drop_table("register_application")
     op.drop_table("register_meta")
