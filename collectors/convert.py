@@ -1,0 +1,287 @@
+"""Pure readers: what a device sent → a number, a text, an identity. No profile, no device, no clock here.
+
+Readers are named in the closed maps at the end; profiles name them and can bring no code of their own.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Scalar = int | bytes | str | None
+"""The value of a varbind: integers, octets, a dotted OID, or nothing."""
+
+IP_ADDRESS = 0x40  # RFC 2578 7.1.5
+COUNTER32 = 0x41
+OCTETS = 0x04
+
+_NUMBER = re.compile(r"([-+]?\d{1,20}(?:\.\d{1,12})?)\s*(\S.{0,15})?", re.DOTALL)
+_SHOWN_LIMIT = 4096  # characters of a text that are kept; longer ones are cut visibly
+
+
+class UnreadableError(ValueError):
+    """The value is not what the reader expects; the message says what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """value = raw x scale + offset, exactly: one correctly rounded division of integers."""
+
+    scale: int = 1
+    offset: int = 0
+    divisor: int = 1
+
+    def apply(self, raw: int | Fraction) -> float | int:
+        """Return the value in the metric's unit; whole numbers stay integers when nothing is scaled."""
+        if isinstance(raw, int):
+            top = raw * self.scale + self.offset
+            return top if self.divisor == 1 else top / self.divisor
+        scaled = (raw * self.scale + self.offset) / self.divisor
+        return float(scaled)
+
+
+IDENTITY = Linear()
+
+
+def linear(scale: str, offset: str) -> Linear:
+    """Build a Linear from decimal texts such as `0.002` and `-30`; ValueError when they are no plain decimals."""
+    factor, shift = _decimal(scale), _decimal(offset)
+    divisor = factor.denominator * shift.denominator // _gcd(factor.denominator, shift.denominator)
+    return Linear(int(factor * divisor), int(shift * divisor), divisor)
+
+
+def _gcd(a: int, b: int) -> int:
+    while b:
+        a, b = b, a % b
+    return a
+
+
+def _decimal(text: str) -> Fraction:
+    if not re.fullmatch(r"[-+]?\d{1,12}(\.\d{1,12})?", text):
+        raise ValueError(f"{text!r} is no plain decimal number")
+    return Fraction(text)
+
+
+def number(value: Scalar, unit: str) -> int | Fraction:
+    """Return the number in an integer, or in a text that is one number with or without `unit` ("-23.4 dBm")."""
+    if isinstance(value, int):
+        return value
+    if not isinstance(value, bytes):
+        raise UnreadableError("expected a number")
+    try:
+        written = value.decode("ascii").strip(" \t\r\n\0")
+    except UnicodeDecodeError:
+        raise UnreadableError("expected a number, got octets that are no text") from None
+    found = _NUMBER.fullmatch(written)
+    if not found:
+        raise UnreadableError("expected a number, got a text")
+    suffix = (found[2] or "").strip()
+    if suffix and suffix.lower() not in _SPELLINGS.get(unit, (unit.lower(),)):
+        raise UnreadableError(f"expected a number in {unit or 'no unit'}, got the unit {suffix[:16]!r}")
+    exact = Fraction(found[1])
+    return int(exact) if exact.denominator == 1 and "." not in found[1] else exact
+
+
+_SPELLINGS: dict[str, tuple[str, ...]] = {
+    "dBm": ("dbm",),
+    "dB": ("db",),
+    "%": ("%", "percent"),
+    "Cel": ("c", "cel", "°c", "celsius", "degc", "deg c"),
+    "s": ("s", "sec", "secs", "second", "seconds"),
+    "m": ("m", "meter", "meters"),
+    "V": ("v", "volt", "volts"),
+    "mA": ("ma",),
+    "ms": ("ms",),
+}
+"""How devices write the catalogue's units, in lower case."""
+
+
+def wrapped32(value: Scalar, unit: str) -> int | Fraction:
+    """Return a 32-bit counter that the agent sent as a signed Integer32: -1 is 4294967295."""
+    got = number(value, unit)
+    return got + 2**32 if isinstance(got, int) and -(2**31) <= got < 0 else got
+
+
+def text(value: Scalar) -> str:
+    """Return octets as text: UTF-8, else GB18030 (what Chinese equipment sends), else `0x…`.
+
+    Trailing NULs and blanks are padding. Control characters stay: it is for each output to escape them.
+    """
+    if value is None:
+        raise UnreadableError("expected a text, got nothing")
+    if not isinstance(value, bytes):
+        return str(value)
+    trimmed = value.rstrip(b"\0 \t\r\n")
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return _cut(trimmed.decode(encoding))
+        except UnicodeDecodeError:
+            continue
+    return _cut("0x" + value.hex())
+
+
+def _cut(shown: str) -> str:
+    return shown if len(shown) <= _SHOWN_LIMIT else f"{shown[:_SHOWN_LIMIT]}… ({len(shown)} characters)"
+
+
+def ipv4(value: Scalar) -> str:
+    """Return four octets as a dotted quad."""
+    if isinstance(value, bytes) and len(value) == 4:
+        return ".".join(map(str, value))
+    raise UnreadableError("expected an IP address of four octets")
+
+
+def mac(value: Scalar) -> str:
+    """Return six octets as twelve lower-case hexadecimal digits; also reads `0a:0b:…` and `0a0b-…` written out."""
+    if isinstance(value, bytes):
+        if len(value) == 6:
+            return value.hex()
+        written = re.sub(rb"[:.\- ]", b"", value)
+        if re.fullmatch(rb"[0-9A-Fa-f]{12}", written):
+            return written.decode("ascii").lower()
+    raise UnreadableError("expected a MAC address of six octets")
+
+
+def pon_serial(value: Scalar) -> str:
+    """Return a GPON serial number as `HWTC01234567`: four letters and eight digits (ITU-T G.984.3 9.2.4.1).
+
+    Devices send it as eight octets, as twelve characters, or as sixteen hexadecimal digits.
+    """
+    if isinstance(value, bytes):
+        if len(value) == 8 and re.fullmatch(rb"[A-Z0-9]{4}", value[:4]):
+            return value[:4].decode("ascii") + value[4:].hex().upper()
+        if re.fullmatch(rb"[A-Za-z]{4}[-,]?[0-9A-Fa-f]{8}", value):
+            return value[:4].decode("ascii").upper() + value[-8:].decode("ascii").upper()
+        if re.fullmatch(rb"[0-9A-Fa-f]{16}", value):
+            return pon_serial(bytes.fromhex(value.decode("ascii")))
+    raise UnreadableError("expected a GPON serial number of eight octets")
+
+
+def date_and_time(value: Scalar) -> str:
+    """Return a DateAndTime (RFC 2579) as ISO 8601, with the device's offset when it sends one."""
+    if not isinstance(value, bytes) or len(value) not in {8, 11}:
+        raise UnreadableError("expected a DateAndTime of 8 or 11 octets")
+    year, (month, day, hour, minute, second) = int.from_bytes(value[:2], "big"), value[2:7]
+    if not (1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second <= 60):
+        raise UnreadableError("expected a DateAndTime, got no date")
+    written = f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}"
+    if len(value) == 8:
+        return written
+    if value[8:9] not in {b"+", b"-"}:
+        raise UnreadableError("expected a DateAndTime with + or - before its offset")
+    return f"{written}{value[8:9].decode('ascii')}{value[9]:02d}:{value[10]:02d}"
+
+
+def raw(value: Scalar, tag: int) -> int | str:
+    """Return what the device sent, as it is kept beside every value: integers as they came, octets as text or `0x…`."""
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if tag == IP_ADDRESS and len(value) == 4:
+        return ipv4(value)
+    try:
+        shown = value.decode("utf-8")
+    except UnicodeDecodeError:
+        return _cut("0x" + value.hex())
+    return (
+        _cut(shown)
+        if all(c in "\t\r\n" or not unicodedata.category(c).startswith("C") for c in shown)
+        else _cut("0x" + value.hex())
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One decoded part of a table index: what it is shown as, and the identity prefix it may carry (`mac:`)."""
+
+    shown: str
+    prefix: str = ""
+
+
+def _index_mac(arcs: Sequence[int]) -> tuple[Part, int]:
+    _octets(arcs, 6, "a MAC address")
+    return Part(bytes(arcs[:6]).hex(), "mac:"), 6
+
+
+def _index_integer(arcs: Sequence[int]) -> tuple[Part, int]:
+    if not arcs:
+        raise UnreadableError("expected one more number in the index")
+    return Part(str(arcs[0])), 1
+
+
+def _index_ipv4(arcs: Sequence[int]) -> tuple[Part, int]:
+    _octets(arcs, 4, "an IP address")
+    return Part(".".join(map(str, arcs[:4]))), 4
+
+
+def _index_string(arcs: Sequence[int]) -> tuple[Part, int]:
+    """Read a string after its length (RFC 2578 7.7, variable-length without IMPLIED)."""
+    length = arcs[0] if arcs else -1
+    _octets(arcs[1:], length, "a string after its length")
+    return Part(text(bytes(arcs[1 : 1 + length]))), 1 + length
+
+
+def _index_string_mac(arcs: Sequence[int]) -> tuple[Part, int]:
+    """Read a MAC address with its length 6 before it."""
+    if not arcs or arcs[0] != 6:
+        raise UnreadableError("expected the length 6 before a MAC address in the index")
+    part, _ = _index_mac(arcs[1:])
+    return part, 7
+
+
+def _index_implied(arcs: Sequence[int]) -> tuple[Part, int]:
+    _octets(arcs, len(arcs), "a string to the end")
+    return Part(text(bytes(arcs))), len(arcs)
+
+
+def _octets(arcs: Sequence[int], count: int, what: str) -> None:
+    if count < 0 or len(arcs) < count or any(not 0 <= a <= 255 for a in arcs[:count]):
+        raise UnreadableError(f"expected {what} in the index")
+
+
+def _port(*fields: tuple[int, int]) -> Callable[[Sequence[int]], tuple[Part, int]]:
+    """Read one number as bit fields (shift, bits), shown as `1/2/3`."""
+
+    def read(arcs: Sequence[int]) -> tuple[Part, int]:
+        if not arcs:
+            raise UnreadableError("expected a port number in the index")
+        return Part("/".join(str(arcs[0] >> shift & (1 << bits) - 1) for shift, bits in fields)), 1
+
+    return read
+
+
+INDEX_READERS: dict[str, Callable[[Sequence[int]], tuple[Part, int]]] = {
+    "integer": _index_integer,
+    "mac": _index_mac,
+    "string_mac": _index_string_mac,
+    "ipv4": _index_ipv4,
+    "string": _index_string,
+    "implied_string": _index_implied,
+    "huawei_pon_port": _port((19, 6), (13, 6), (8, 5)),  # frame, slot, port: ifIndex 0xFA000000 + …
+    "zte_pon_port": _port((16, 8), (8, 8), (0, 8)),  # 1082 tree: shelf, slot, port: 0x11010203 is gpon_1/2/3
+    "zte_pon_port_1012": _port((24, 4), (16, 8), (8, 8)),  # 1012 tree: shelf, slot, port in the upper octets
+    "fiberhome_onu": _port((25, 7), (19, 6), (8, 11)),  # slot, PON, ONU in one number
+}
+"""How a table's index is cut: each reader takes arcs from the front and says how many it used."""
+
+NUMBER_READERS: dict[str, Callable[[Scalar, str], int | Fraction]] = {"number": number, "wrapped32": wrapped32}
+
+TEXT_READERS: dict[str, Callable[[Scalar], str]] = {
+    "text": text,
+    "mac": mac,
+    "ipv4": ipv4,
+    "pon_serial": pon_serial,
+    "date_and_time": date_and_time,
+}
+
+IDENTITY_PREFIX = {"mac": "mac:", "pon_serial": "sn:"}
+"""Readers whose value is an identity of its own, unique in the city."""

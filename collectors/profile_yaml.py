@@ -1,0 +1,268 @@
+"""Reads profiles from YAML. The vocabulary is closed: what is not named here is an error with file and line."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from collectors.convert import IDENTITY, INDEX_READERS, NUMBER_READERS, TEXT_READERS, Linear, linear
+from collectors.errors import CollectorError
+from collectors.marked_yaml import Block, open_block
+from collectors.profile import (
+    COST_S,
+    Column,
+    Contradiction,
+    Count,
+    Match,
+    Place,
+    Profile,
+    Table,
+)
+from netops.errors import nearest
+from netops.metrics import METRICS, Kind, Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SHIPPED = Path(__file__).parent / "profiles"
+_TOP = ("profile", "title", "synthetic", "root", "match", "layouts", "rate", "scalars", "tables", "contradictions")
+_TABLE = ("kind", "index", "identity", "needed", "layout", "columns", "helpers")
+_COLUMN = (
+    "oid",
+    "read",
+    "unit",
+    "scale",
+    "offset",
+    "sentinels",
+    "states",
+    "range",
+    "cost",
+    "factor",
+    "layout",
+    "kind",
+    "local",
+)
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class ProfileError(CollectorError):
+    """A profile file says something that the vocabulary does not know; the message names file and line."""
+
+    exit_code = 2
+
+
+@lru_cache(maxsize=1)
+def shipped() -> Mapping[str, Profile]:
+    """Return the profiles that come with the product, by name."""
+    return load(SHIPPED)
+
+
+def load(folder: Path) -> Mapping[str, Profile]:
+    """Return every profile of a folder by name; ProfileError names file and line of the first thing that is off."""
+    profiles = [read(path) for path in sorted(folder.glob("*.yaml"))]
+    return MappingProxyType({profile.name: profile for profile in profiles})
+
+
+def read(path: Path) -> Profile:
+    """Return the profile of one file."""
+    try:
+        written = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProfileError(f"{path}: cannot be read ({error}); expected a profile in YAML") from None
+    profile = parse(written, str(path))
+    if profile.name != path.stem:
+        raise ProfileError(f"{path}:1: profile is '{profile.name}' and its file '{path.stem}'; expected the same name")
+    return profile
+
+
+def parse(written: str, source: str) -> Profile:
+    """Return the profile of a YAML text; `source` is what errors call it."""
+    block = open_block(written, source, ProfileError)
+    block.allow(*_TOP)
+    title = block.block("title")
+    title.allow("zh", "en")
+    layouts = _layouts(block)
+    scalars = tuple(_column(block, "scalars", name, layouts, frozenset()) for name in _keys(block, "scalars"))
+    tables = tuple(_table(block.block("tables"), name, layouts) for name in _keys(block, "tables"))
+    rate = block.block("rate") if block.has("rate") else None
+    if rate:
+        rate.allow("varbinds_per_s")
+    return Profile(
+        name=block.matching("profile", _NAME, "a name of lower-case letters, digits and _"),
+        zh=title.text("zh"),
+        en=title.text("en"),
+        synthetic=block.boolean("synthetic"),
+        roots=tuple(block.oid_of(node) for node in block.items("root")) if block.has("root") else ((),),
+        match=_match(block),
+        layouts=layouts,
+        scalars=scalars,
+        tables=tables,
+        contradictions=tuple(_contradiction(b, scalars, tables) for b in block.blocks("contradictions")),
+        varbinds_per_s=rate.integer("varbinds_per_s") if rate else 0,
+    )
+
+
+def _keys(block: Block, key: str) -> tuple[str, ...]:
+    return block.block(key).keys if block.has(key) else ()
+
+
+def _layouts(block: Block) -> dict[str, Place]:
+    if not block.has("layouts"):
+        return {}
+    inner = block.block("layouts")
+    return {name: _place(inner, name) for name in inner.keys}
+
+
+def _place(block: Block, key: str) -> Place:
+    written = block.text(key)
+    if written.startswith("."):
+        return Place(block.oid(key, written[1:]))
+    return Place(block.oid(key, written), absolute=True)
+
+
+def _match(block: Block) -> Match:
+    if not block.has("match"):
+        return Match()
+    inner = block.block("match")
+    inner.allow("probes", "sys_object_ids", "sys_descr")
+    probes = []
+    for node in inner.items("probes"):
+        written = inner.scalar(node)
+        probes.append(Place(inner.oid_of(node, written.removeprefix(".")), absolute=not written.startswith(".")))
+    return Match(
+        probes=tuple(probes),
+        object_ids=tuple(inner.oid_of(node) for node in inner.items("sys_object_ids")),
+        descriptions=tuple(inner.scalar(node) for node in inner.items("sys_descr")),
+    )
+
+
+def _table(tables: Block, name: str, layouts: Mapping[str, Place]) -> Table:
+    block = tables.block(name)
+    block.allow(*_TABLE)
+    index = block.block("index")
+    parts = tuple((part, index.choice(part, INDEX_READERS, "an index reader")) for part in index.keys)
+    helpers_at = block.block("helpers") if block.has("helpers") else None
+    helpers = tuple(_helper(helpers_at, key) for key in helpers_at.keys) if helpers_at else ()
+    names = frozenset(h.key for h in helpers)
+    columns = tuple(_column(block, "columns", key, layouts, names) for key in _keys(block, "columns"))
+    keys = [c.key for c in columns]
+    known = {part for part, _ in parts} | set(keys) | names
+    return Table(
+        name=name,
+        kind=block.matching("kind", _NAME, "a kind of subject, such as ap or onu"),
+        index=parts,
+        identity=tuple(block.names(node, known, "an index part or column") for node in block.items("identity")),
+        columns=columns,
+        helpers=helpers,
+        needed=frozenset(block.names_in("needed", set(keys), "a column of this table"))
+        if block.has("needed")
+        else frozenset(keys),
+        layout=block.choice("layout", layouts, "a layout of this profile") if block.has("layout") else "",
+    )
+
+
+def _helper(block: Block, key: str) -> Column:
+    inner = block.block(key)
+    inner.allow("oid", "read")
+    readers = [*NUMBER_READERS, *TEXT_READERS]
+    return Column(
+        metric=None, key=key, place=_place(inner, "oid"), read=inner.choice("read", readers, "a reader", "number")
+    )
+
+
+def _column(parent: Block, under: str, name: str, layouts: Mapping[str, Place], helpers: frozenset[str]) -> Column:
+    holder = parent.block(under)
+    if name not in METRICS:
+        holder.fail(name, f"'{name}' is no metric of the catalogue{nearest(name, METRICS)}")
+    metric, block = METRICS[name], holder.block(name)
+    block.allow(*_COLUMN)
+    readers = TEXT_READERS if metric.kind is Kind.TEXT else NUMBER_READERS
+    scaled = block.has("scale") or block.has("offset")
+    if scaled and metric.kind is not Kind.GAUGE:
+        block.fail(
+            "scale" if block.has("scale") else "offset", f"a {metric.kind} has no scale; expected one on gauges only"
+        )
+    if metric.kind is Kind.STATE and not block.has("states"):
+        holder.fail(name, "a state metric needs `states`, which maps the device's codes to the catalogue's names")
+    return Column(
+        metric=metric,
+        key=name,
+        place=_place(block, "oid"),
+        read=block.choice("read", readers, f"a reader for a {metric.kind}", next(iter(readers))),
+        unit=block.text("unit") if block.has("unit") else metric.unit,
+        linear=_linear(block) if scaled else IDENTITY,
+        sentinels=frozenset(_raw(block, node) for node in block.items("sentinels")),
+        states=_states(block, metric) if block.has("states") else {},
+        bounds=_bounds(block) if block.has("range") else (None, None),
+        cost=block.choice("cost", COST_S, "a cost class", "cheap"),
+        factor=block.choice("factor", helpers, "a helper of this table", ""),
+        layout=block.choice("layout", layouts, "a layout of this profile", ""),
+        kind=block.text("kind") if block.has("kind") else "device",
+        local=block.text("local") if block.has("local") else "",
+    )
+
+
+def _linear(block: Block) -> Linear:
+    scale = block.text("scale") if block.has("scale") else "1"
+    offset = block.text("offset") if block.has("offset") else "0"
+    try:
+        return linear(scale, offset)
+    except ValueError as error:
+        block.fail("scale" if block.has("scale") else "offset", f"{error}; expected one such as 0.01 or -30")
+
+
+def _raw(block: Block, node: object) -> int | str:
+    written = block.scalar(node)
+    return int(written) if re.fullmatch(r"-?\d{1,20}", written) and not block.quoted(node) else written.lower()
+
+
+def _states(block: Block, metric: Metric) -> dict[int | str, int]:
+    inner = block.block("states")
+    if metric.kind is not Kind.STATE:
+        block.fail("states", f"'{metric.name}' is a {metric.kind}; expected states on state metrics only")
+    known = {s.name: s.code for s in metric.states}
+    found: dict[int | str, int] = {}
+    for written in inner.keys:
+        key = int(written) if re.fullmatch(r"-?\d{1,10}", written) else written.lower()
+        found[key] = known[inner.choice(written, known, f"a state of {metric.name}")]
+    return found
+
+
+def _bounds(block: Block) -> tuple[float, float]:
+    nodes = block.items("range")
+    try:
+        low, high = (float(block.scalar(node)) for node in nodes)
+    except ValueError:
+        block.fail("range", "expected two numbers, such as [-40, 5]")
+    if not low <= high:
+        block.fail("range", f"{low} is more than {high}; expected the lower end first")
+    return low, high
+
+
+def _contradiction(block: Block, scalars: tuple[Column, ...], tables: tuple[Table, ...]) -> Contradiction:
+    block.allow("contract", "spread", "counts")
+    counts = []
+    inner = block.block("counts")
+    for name in inner.keys:
+        if name not in METRICS:
+            inner.fail(name, f"'{name}' is no metric of the catalogue{nearest(name, METRICS)}")
+        count = inner.block(name)
+        count.allow("scalar", "table", "sum")
+        if count.has("scalar"):
+            chosen = count.choice("scalar", [c.key for c in scalars], "a scalar of this profile")
+            counts.append(Count(metric=METRICS[name], scalar=chosen))
+            continue
+        table = count.choice("table", [t.name for t in tables], "a table of this profile")
+        columns = [c.key for t in tables if t.name == table for c in t.columns]
+        counts.append(
+            Count(metric=METRICS[name], table=table, column=count.choice("sum", columns, "a column of that table"))
+        )
+    named = [c.metric.name for c in counts]
+    return Contradiction(
+        contract=METRICS[block.choice("contract", named, "one of the counts")],
+        spread=METRICS[block.choice("spread", METRICS, "a metric of the catalogue")],
+        counts=tuple(counts),
+    )
