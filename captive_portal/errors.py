@@ -1,0 +1,27 @@
+"""The portal's errors. Each names its subject, what was expected and the remedy; none carries a MAC, a code or a token."""
+
+from __future__ import annotations
+
+from netops.errors import NetopsError
+
+
+class PortalError(NetopsError):
+    """Anything the portal says on purpose."""
+
+
+class SessionError(PortalError):
+    """An event came in a state that does not know it: a fault of our own, never of the visitor."""
+
+
+class GatewayError(PortalError):
+    """The gateway refused or did not answer; nobody was let in by this request."""
+
+    exit_code = 75
+
+
+class UnknownClientError(PortalError):
+    """No visitor interface knows the address this connection comes from."""
+
+
+class KernelError(PortalError):
+    """The kernel refused a netlink or nftables request; the message is the kernel's own."""

@@ -1,0 +1,239 @@
+"""The gate: the one process that may touch the firewall (CAP_NET_ADMIN), five typed verbs on a UNIX socket.
+
+One JSON object a line, at most 4 KiB, from a peer whose user id is known (SO_PEERCRED):
+
+| verb | asks | answers |
+|---|---|---|
+| `ready` | | `born`: which table this is; it changes when the kernel's memory was lost |
+| `allow` | `mac`, `interface`, `addresses`, `seconds` | done: in the kernel, for that long from now |
+| `revoke` | `mac`, `interface`, `addresses` | done: not in the kernel any more |
+| `list` | | lines of `admitted`: interface, MAC, address, seconds left, octets up, octets down; `more` until the last |
+| `counters` | | `counters`: the ruleset's named counters |
+
+The caller chooses no rule, no table and no interface that the gate's own settings do not name. Stopping the gate leaves
+table and sets: who is in stays in until the kernel's timeout, nobody new comes in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import secrets
+import socket
+import struct
+import threading
+from typing import TYPE_CHECKING, Any
+
+from captive_portal import ruleset
+from captive_portal.errors import KernelError, PortalError
+from captive_portal.nft import Nft
+from netops.errors import ConfigError, NetopsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from netops.config import Settings
+    from netops.service import Service
+
+LARGEST_LINE = 4096
+PART = 32  # elements a line of `list`: a line stays below LARGEST_LINE
+PEERS = 16
+PEER = struct.Struct("=iII")  # struct ucred: pid, uid, gid
+Answer = dict[str, Any]
+
+
+def socket_path(settings: Settings) -> Path:
+    """Return where the gate listens."""
+    return settings.portal.gate_socket or settings.data.dir / "gate.sock"
+
+
+def build(settings: Settings) -> Service:
+    """Return the gate of these settings, inert."""
+    rules = ruleset.Ruleset(interfaces=tuple(settings.portal.visitors), port=settings.portal.listen.port)
+    return Gate(rules, socket_path(settings), peers=_peers(settings.portal.gate_user))
+
+
+def _peers(user: str) -> frozenset[int]:
+    own = frozenset({os.getuid()})
+    if not user:
+        return own
+    try:
+        return own | {pwd.getpwnam(user).pw_uid}
+    except KeyError:
+        raise ConfigError(f"'portal.gate_user' is '{user}'; expected a user of this machine") from None
+
+
+class Gate:
+    """Owns the nftables table of the visitors; inert until `start`."""
+
+    name = "gate"
+
+    def __init__(self, rules: ruleset.Ruleset, path: Path, *, peers: frozenset[int]) -> None:
+        self.rules = rules
+        self.path = path
+        self.peers = peers
+        self.born = ""
+        self.refused = 0
+        self._kernel = Nft()
+        self._lock = threading.Lock()
+        self._listener: socket.socket | None = None
+        self._links: set[socket.socket] = set()
+
+    def start(self) -> None:
+        """Apply the ruleset and listen; returns when both are done."""
+        ruleset.sane(self.rules)
+        with contextlib.ExitStack() as undo:
+            undo.enter_context(self._kernel)
+            self.born = self._apply()
+            self._listener = self._listen()
+            undo.pop_all()
+        threading.Thread(target=self._accept, args=(self._listener,), name="gate", daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop answering; the kernel keeps the table. Safe to call twice."""
+        if self._listener is None:
+            return
+        listener, self._listener = self._listener, None
+        for link in [listener, *self._links]:
+            with contextlib.suppress(OSError):
+                link.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        self.path.unlink(missing_ok=True)
+        with self._lock:
+            self._kernel.__exit__()
+
+    def health(self) -> dict[str, str]:
+        """Return what is wrong: the table that somebody else has taken away."""
+        try:
+            return {} if self._born() == self.born else {"nftables": "the table was replaced by another program"}
+        except NetopsError as error:
+            return {"nftables": str(error)}
+
+    def _apply(self) -> str:
+        """Bring the kernel to our ruleset in one transaction; a table that is there keeps its sets and its birth mark."""
+        try:
+            born = self._born()
+        except KernelError:
+            born = ""
+        fresh = None if born else secrets.randbits(31) | 1
+        self._kernel.run(ruleset.text(self.rules, born=fresh))
+        return born or f"{fresh:x}"
+
+    def _born(self) -> str:
+        with self._lock:
+            found = self._kernel.ask(f"list set inet {self.rules.table} born")
+        marks = [element for item in found for element in item.get("set", {}).get("elem", [])]
+        return f"{marks[0]:x}" if marks else ""
+
+    # ---- the socket
+    def _listen(self) -> socket.socket:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        _clear(self.path)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        before = os.umask(0o177)
+        try:
+            listener.bind(str(self.path))
+        finally:
+            os.umask(before)
+        if os.getuid() == 0 and (others := self.peers - {0}):
+            os.chown(self.path, next(iter(others)), -1)
+        listener.listen(PEERS)
+        return listener
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                link, _ = listener.accept()
+            except OSError:
+                return
+            _pid, uid, _gid = PEER.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size))
+            if uid not in self.peers or len(self._links) >= PEERS:
+                self.refused += 1
+                link.close()
+                continue
+            self._links.add(link)
+            threading.Thread(target=self._serve, args=(link,), name="gate-peer", daemon=True).start()
+
+    def _serve(self, link: socket.socket) -> None:
+        try:
+            with link, link.makefile("rb") as lines:
+                while line := lines.readline(LARGEST_LINE):
+                    if not line.endswith(b"\n"):
+                        link.sendall(_line({"error": f"a line is at most {LARGEST_LINE - 1} octets and ends in a newline"}))
+                        return
+                    link.sendall(b"".join(map(_line, self.answer(line))))
+        except OSError:
+            pass
+        finally:
+            self._links.discard(link)
+
+    # ---- the verbs
+    def answer(self, line: bytes) -> list[Answer]:
+        """Return the answers to one line; whatever is wrong with it is an answer, never an exception."""
+        try:
+            asked = json.loads(line)
+            if not isinstance(asked, dict) or asked.get("verb") not in VERBS:
+                raise PortalError(f"expected an object with 'verb', one of {', '.join(VERBS)}")
+            return list(getattr(self, f"_{asked['verb']}")(asked))
+        except NetopsError as error:
+            return [{"error": str(error)}]
+        except (ValueError, RecursionError):
+            return [{"error": "not JSON; expected one object a line"}]
+
+    def _ready(self, _asked: Answer) -> Iterator[Answer]:
+        if self._born() != self.born:  # somebody flushed the firewall: put it back, and let the portal know by the mark
+            self.born = self._apply()
+        yield {"ok": True, "born": self.born, "interfaces": list(self.rules.interfaces)}
+
+    def _allow(self, asked: Answer) -> Iterator[Answer]:
+        self._run(ruleset.allow(self.rules, ruleset.client(asked, self.rules.interfaces), ruleset.seconds(asked)))
+        yield {"ok": True}
+
+    def _revoke(self, asked: Answer) -> Iterator[Answer]:
+        self._run(ruleset.revoke(self.rules, ruleset.client(asked, self.rules.interfaces)))
+        yield {"ok": True}
+
+    def _list(self, _asked: Answer) -> Iterator[Answer]:
+        with self._lock:
+            auth, down = (
+                [item for version in "46" for item in self._kernel.ask(f"list set inet {self.rules.table} {kind}{version}")]
+                for kind in ("auth", "dn")
+            )
+        every = [
+            [each.client.interface, each.client.mac, each.client.addresses[0], each.seconds, each.octets_up, each.octets_down]
+            for each in ruleset.admitted(auth, down)
+        ]
+        for at in range(0, len(every) or 1, PART):
+            yield {"ok": True, "admitted": every[at : at + PART], "more": at + PART < len(every)}
+
+    def _counters(self, _asked: Answer) -> Iterator[Answer]:
+        with self._lock:
+            found = self._kernel.ask(f"list counters table inet {self.rules.table}")
+        yield {"ok": True, "counters": {each["counter"]["name"]: each["counter"]["packets"] for each in found}}
+
+    def _run(self, commands: str) -> None:
+        with self._lock:
+            self._kernel.run(commands)
+
+
+VERBS = ("ready", "allow", "revoke", "list", "counters")
+
+
+def _line(answer: Answer) -> bytes:
+    return json.dumps(answer, separators=(",", ":")).encode() + b"\n"
+
+
+def _clear(path: Path) -> None:
+    """Remove the socket of a gate that died; ConfigError when one lives there."""
+    if not path.exists():
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            path.unlink(missing_ok=True)
+            return
+    raise ConfigError(f"gate {path}: another gate answers there; stop it or set 'portal.gate_socket'")

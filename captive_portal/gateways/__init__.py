@@ -1,0 +1,87 @@
+"""The gateways: what opens and closes the door, one file per kind, one line here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from captive_portal.model import Client
+    from captive_portal.ruleset import Admitted
+    from netops.clock import Clock
+    from netops.config import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """Whether the gateway can act. `born` changes when it has lost its memory; `wrong` says what is amiss."""
+
+    born: str
+    wrong: Mapping[str, str] = field(default_factory=dict)
+
+
+class Gateway(Protocol):
+    """What enforces. Every verb raises GatewayError when it was not done; a context manager.
+
+    `tests/captive_portal/test_gateway_contract.py` is the promise: expiry by itself, revoke at once, allow again sets the
+    time anew, another MAC at the same address is another client.
+    """
+
+    name: str
+    simulated: bool
+
+    def __enter__(self) -> Gateway: ...
+    def __exit__(self, *_: object) -> None: ...
+
+    def ready(self) -> Readiness:
+        """Tell whether it can act, and which memory it has."""
+        ...
+
+    def identify(self, address: str) -> Client | None:
+        """Return who has this address now, by the gateway's own sight; None for no visitor."""
+        ...
+
+    def addresses(self, client: Client) -> tuple[str, ...]:
+        """Return the addresses that this device uses now, as far as the gateway has seen."""
+        ...
+
+    def allow(self, client: Client, seconds: int) -> None:
+        """Let the client's addresses through for `seconds` from now."""
+        ...
+
+    def revoke(self, client: Client) -> None:
+        """Close the door for the client's addresses at once."""
+        ...
+
+    def admitted(self) -> list[Admitted]:
+        """Return who is in, with the time left."""
+        ...
+
+    def counters(self) -> Mapping[str, int]:
+        """Return what the gateway has counted since it was born."""
+        ...
+
+
+def _simulated(settings: Settings, clock: Clock) -> Gateway:
+    from captive_portal.gateways.simulated import Simulated  # noqa: PLC0415  (only the chosen gateway is loaded)
+
+    return Simulated(settings.portal, clock)
+
+
+def _nftables(settings: Settings, clock: Clock) -> Gateway:
+    from captive_portal.gateways.nftables import Nftables  # noqa: PLC0415
+
+    return Nftables(settings, clock)
+
+
+GATEWAYS: dict[str, Callable[[Settings, Clock], Gateway]] = {
+    "simulated": _simulated,
+    "nftables": _nftables,
+}
+
+
+def make(settings: Settings, clock: Clock) -> Gateway:
+    """Return the gateway that the settings name, inert until entered."""
+    return GATEWAYS[settings.portal.gateway](settings, clock)

@@ -1,0 +1,108 @@
+"""What travels through the portal: Client, Grant, Policy, Session.
+
+A client is what the gateway sees of a visitor: a MAC address on one of its visitor interfaces and the addresses in use.
+It is read from the gateway, never from a query, a form or a header (S11).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
+INTERFACE = re.compile(r"[A-Za-z0-9_.@-]{1,15}")  # IFNAMSIZ - 1
+ADDRESSES_PER_CLIENT = 16  # one IPv4 and what IPv6 privacy addresses a phone keeps (RFC 8981); bounds the kernel's sets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A visitor's device as the gateway sees it. `mac` is lower case with colons, `addresses` are canonical text."""
+
+    mac: str
+    interface: str
+    addresses: tuple[str, ...] = ()
+
+    def at(self, *addresses: str) -> Client:
+        """Return the same device with other addresses."""
+        return Client(mac=self.mac, interface=self.interface, addresses=addresses)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes two sightings the same client: never an IP address, which the next visitor gets."""
+        return self.interface, self.mac
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What an admitted visitor gets."""
+
+    seconds: int
+    devices: int = 1
+    single_use: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A login method's yes: who said it, until when, and by which voucher (its keyed hash) if any."""
+
+    method: str
+    until_ms: int
+    voucher: bytes = b""
+
+
+class State(StrEnum):
+    """Where a visit stands. `captive_portal/session.py` says how one follows the other."""
+
+    NEW = "new"
+    PROVING = "proving"
+    PROVEN = "proven"
+    RECORDED = "recorded"
+    ONLINE = "online"
+    ENDED = "ended"
+
+
+class End(StrEnum):
+    """Why a visit ended. RFC 2866 section 5.10 calls them Acct-Terminate-Cause."""
+
+    REFUSED = "refused"  # the proof did not hold
+    NO_RECORD = "no_record"  # the record could not be made durable: fail closed
+    NO_GATEWAY = "no_gateway"  # the firewall did not open
+    EXPIRED = "expired"
+    LOGOUT = "logout"
+    DISCONNECTED = "disconnected"  # by staff
+    LOST = "lost"  # the gateway no longer knew the client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One visitor's admitted time through a gateway. `id` is random; times are milliseconds UTC."""
+
+    id: str
+    client: Client
+    state: State = State.NEW
+    since_ms: int = 0
+    grant: Grant | None = None
+    end: End | None = None
+    ended_ms: int | None = None
+
+    def seconds_left(self, now_ms: int) -> int:
+        """Return whole seconds until the grant ends, rounded down, never negative."""
+        return max(0, (self.grant.until_ms - now_ms) // 1000) if self.grant else 0
+
+
+def address(text: str) -> str | None:
+    """Return an address in canonical form, or None for one that is never admitted (link-local, multicast, no address).
+
+    The scope of `fe80::1%vlan0` is dropped, an IPv4-mapped IPv6 address is the IPv4 address it maps.
+    """
+    try:
+        parsed = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if parsed.version == 6 and parsed.ipv4_mapped:
+        parsed = parsed.ipv4_mapped
+    if parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified or int(parsed) == 0xFFFFFFFF:
+        return None
+    return str(parsed)

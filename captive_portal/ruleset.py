@@ -1,0 +1,138 @@
+"""The ruleset and its commands as text: pure functions, everything validated before it becomes a word of nftables.
+
+What stands in the ruleset and why: captive_portal/gateway.nft. Who runs the text: captive_portal/gate.py.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from captive_portal.errors import PortalError
+from captive_portal.model import ADDRESSES_PER_CLIENT, INTERFACE, MAC, Client, address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+TEMPLATE = Path(__file__).with_name("gateway.nft")
+TABLE = re.compile(r"[a-z][a-z0-9_]{0,30}")
+LONGEST_S = 31 * 86_400
+COUNTERS = ("captured", "rejected", "dns_dropped", "input_dropped", "busy_dropped")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruleset:
+    """What the ruleset of one gateway is made of."""
+
+    interfaces: tuple[str, ...]
+    port: int
+    table: str = "netops_portal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """One admitted address, as the kernel tells it."""
+
+    client: Client
+    seconds: int
+    octets_up: int = 0
+    octets_down: int = 0
+
+
+def sane(rules: Ruleset) -> Ruleset:
+    """Return the same ruleset, or raise PortalError naming what cannot be."""
+    if not TABLE.fullmatch(rules.table):
+        raise PortalError(f"nftables table '{rules.table}'; expected lower-case letters, digits and _, at most 31")
+    if not rules.interfaces:
+        raise PortalError("no visitor interface; set [portal.visitors] with a line `<interface> = \"<site id>\"` for each")
+    for name in rules.interfaces:
+        if not INTERFACE.fullmatch(name):
+            raise PortalError(f"visitor interface {name!r}; expected an interface name of at most 15 characters")
+    if not 0 < rules.port < 65_536:
+        raise PortalError(f"portal port {rules.port}; expected 1 to 65535")
+    return rules
+
+
+def text(rules: Ruleset, *, born: int | None = None) -> str:
+    """Return the ruleset; `born` is the mark of a new table, None keeps the one that is there."""
+    rules = sane(rules)
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        table=rules.table,
+        port=rules.port,
+        interfaces=", ".join(f'"{name}"' for name in rules.interfaces),
+        born=f"add element inet {rules.table} born {{ {born:#x} }}" if born is not None else "",
+    )
+
+
+def client(asked: Mapping[str, Any], interfaces: Iterable[str]) -> Client:
+    """Return the client that a request names; PortalError for anything that is not exactly one."""
+    mac, interface, addresses = asked.get("mac"), asked.get("interface"), asked.get("addresses")
+    if not isinstance(mac, str) or not MAC.fullmatch(mac) or int(mac[1], 16) & 1 or mac == "00:00:00:00:00:00":
+        raise PortalError("'mac'; expected a unicast address, lower case with colons")
+    if not isinstance(interface, str) or interface not in interfaces:
+        raise PortalError("'interface'; expected one of the gate's visitor interfaces")
+    if not isinstance(addresses, list) or not 0 < len(addresses) <= ADDRESSES_PER_CLIENT:
+        raise PortalError(f"'addresses'; expected a list of 1 to {ADDRESSES_PER_CLIENT}")
+    canonical = [address(each) if isinstance(each, str) else None for each in addresses]
+    if any(each is None for each in canonical):
+        raise PortalError("'addresses'; expected unicast IPv4 or IPv6 addresses that are not link-local")
+    return Client(mac=mac, interface=interface, addresses=tuple(dict.fromkeys(map(str, canonical))))
+
+
+def seconds(asked: Mapping[str, Any]) -> int:
+    """Return the timeout that a request names, 1 s to 31 days; 0 would mean for ever."""
+    value = asked.get("seconds")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= LONGEST_S:
+        raise PortalError(f"'seconds'; expected an integer from 1 to {LONGEST_S}")
+    return value
+
+
+def allow(rules: Ruleset, who: Client, for_s: int) -> str:
+    """Return the transaction that lets the client in for `for_s` from now, whatever was before.
+
+    An element that exists keeps its old timeout on kernels before 6.12; so it is put in, taken out and put in anew, in
+    one transaction that no packet sees the middle of.
+    """
+    return "\n".join(
+        f"add element {at}\ndelete element {at}\nadd element {at[:-1]}timeout {for_s}s }}"
+        for at in _elements(rules, who)
+    )
+
+
+def revoke(rules: Ruleset, who: Client) -> str:
+    """Return the transaction that closes the door; it succeeds for a client that is not there."""
+    return "\n".join(f"add element {at}\ndelete element {at}" for at in _elements(rules, who))
+
+
+def _elements(rules: Ruleset, who: Client) -> Iterator[str]:
+    for each in who.addresses:
+        version = ipaddress.ip_address(each).version
+        yield f'inet {rules.table} auth{version} {{ "{who.interface}" . {who.mac} . {each} }}'
+        yield f'inet {rules.table} dn{version} {{ "{who.interface}" . {each} }}'
+
+
+def admitted(auth: list[dict[str, Any]], down: list[dict[str, Any]]) -> list[Admitted]:
+    """Read the elements of the auth sets, with the octets that the down sets have counted for the same address."""
+    received = {(key[0], key[1]): octets for key, _, octets in map(_element, _items(down))}
+    return [
+        Admitted(
+            client=Client(interface=key[0], mac=key[1], addresses=(key[2],)),
+            seconds=left,
+            octets_up=sent,
+            octets_down=received.get((key[0], key[2]), 0),
+        )
+        for key, left, sent in map(_element, _items(auth))
+    ]
+
+
+def _items(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for item in objects:
+        yield from (each["elem"] for each in item.get("set", {}).get("elem", []))
+
+
+def _element(item: dict[str, Any]) -> tuple[tuple[str, ...], int, int]:
+    return tuple(item["val"]["concat"]), int(item.get("expires", 0)), int(item.get("counter", {}).get("bytes", 0))

@@ -1,0 +1,107 @@
+"""The portal's tables: sessions with their addresses, consents, vouchers. Times are milliseconds UTC.
+
+The MAC stands in clear only while a session lives, because the firewall needs it; at its end the column is emptied and
+`identity`, the keyed hash, remains for joins. A voucher is its keyed hash: the code itself is shown once, when made.
+
+The portal process writes sessions; voucher batches are also written by the staff page and the command line, in short
+transactions of their own (SQLite's own lock, rollback journal: no file is opened by two libraries).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from inventory.sql import Migrations
+
+if TYPE_CHECKING:
+    from netops.config import Settings
+
+METADATA = sa.MetaData()
+
+META = sa.Table(
+    "portal_meta",
+    METADATA,
+    sa.Column("key", sa.String(32), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+SESSION = sa.Table(
+    "portal_session",
+    METADATA,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("identity", sa.LargeBinary(32), nullable=False),
+    sa.Column("interface", sa.String(15), nullable=False),
+    sa.Column("mac", sa.String(17)),
+    sa.Column("site", sa.String(128), nullable=False),
+    sa.Column("method", sa.String(32), nullable=False),
+    sa.Column("voucher", sa.LargeBinary(32)),
+    sa.Column("since_ms", sa.BigInteger, nullable=False),
+    sa.Column("until_ms", sa.BigInteger, nullable=False),
+    sa.Column("online_ms", sa.BigInteger),
+    sa.Column("ended_ms", sa.BigInteger),
+    sa.Column("end", sa.String(16)),
+)
+_LIVE = SESSION.c.ended_ms.is_(None)
+sa.Index("portal_session_live", SESSION.c.until_ms, sqlite_where=_LIVE, postgresql_where=_LIVE)
+sa.Index("portal_session_identity", SESSION.c.identity, SESSION.c.since_ms)
+sa.Index("portal_session_voucher", SESSION.c.voucher)
+
+ADDRESS = sa.Table(
+    "portal_address",
+    METADATA,
+    sa.Column("session", sa.String(32), primary_key=True),
+    sa.Column("address", sa.String(45), primary_key=True),
+    sa.Column("since_ms", sa.BigInteger, nullable=False),
+)
+
+CONSENT = sa.Table(
+    "portal_consent",
+    METADATA,
+    sa.Column("session", sa.String(32), primary_key=True),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+    sa.Column("terms", sa.String(32), nullable=False),
+    sa.Column("language", sa.String(16), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("channel", sa.String(32), nullable=False),
+)
+
+BATCH = sa.Table(
+    "portal_voucher_batch",
+    METADATA,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("label", sa.String(200), nullable=False),
+    sa.Column("made_ms", sa.BigInteger, nullable=False),
+    sa.Column("made_by", sa.String(128), nullable=False),
+    sa.Column("minutes", sa.Integer, nullable=False),
+    sa.Column("devices", sa.Integer, nullable=False),
+    sa.Column("single_use", sa.Boolean, nullable=False),
+    sa.Column("start_by_ms", sa.BigInteger, nullable=False),
+    sa.Column("withdrawn_ms", sa.BigInteger),
+)
+
+VOUCHER = sa.Table(
+    "portal_voucher",
+    METADATA,
+    sa.Column("hash", sa.LargeBinary(32), primary_key=True),
+    sa.Column("batch", sa.String(32), sa.ForeignKey("portal_voucher_batch.id"), nullable=False, index=True),
+    sa.Column("first_ms", sa.BigInteger),
+    sa.Column("until_ms", sa.BigInteger),
+)
+
+HOLDER = sa.Table(
+    "portal_voucher_device",
+    METADATA,
+    sa.Column("voucher", sa.LargeBinary(32), primary_key=True),
+    sa.Column("identity", sa.LargeBinary(32), primary_key=True),
+    sa.Column("since_ms", sa.BigInteger, nullable=False),
+)
+
+
+def url(settings: Settings) -> str:
+    """Return where the portal's tables are."""
+    return f"sqlite:///{settings.data.dir / 'portal.db'}"
+
+
+MIGRATIONS = Migrations(name="portal", package="captive_portal", url=url)
