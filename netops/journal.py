@@ -1,0 +1,245 @@
+"""The journal of service states: every slot of every service as it was classified, until its hour is sealed.
+
+One SQLite file (`states.db`), written by the core alone, read by nobody else. A slot is written once: the same slot
+again changes nothing, so a repeated drain is harmless. What was sealed stays as sums per hour, for the pages; the samples
+themselves live on in the ledger.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from netops import sqlite
+from netops.errors import NetopsError
+from netops.sla.intervals import Cause, State
+from netops.sla.timeline import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    import apsw
+
+HOUR_MS = 3_600_000
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS service(no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS sample(slot_ms INTEGER NOT NULL, no INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+    state TEXT NOT NULL, cause TEXT NOT NULL, because TEXT NOT NULL, PRIMARY KEY (slot_ms, no)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS newest(no INTEGER PRIMARY KEY, slot_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+    state TEXT NOT NULL, cause TEXT NOT NULL, because TEXT NOT NULL, since_ms INTEGER NOT NULL, uptime REAL,
+    metric TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS hour(hour_ms INTEGER NOT NULL, no INTEGER NOT NULL, up_ms INTEGER NOT NULL,
+    degraded_ms INTEGER NOT NULL, down_ms INTEGER NOT NULL, unknown_ms INTEGER NOT NULL, worst TEXT NOT NULL,
+    PRIMARY KEY (hour_ms, no)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS anchor(slot_ms INTEGER NOT NULL, device TEXT NOT NULL, answered INTEGER NOT NULL,
+    PRIMARY KEY (slot_ms, device)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sealed(contract TEXT NOT NULL, hour_ms INTEGER NOT NULL,
+    PRIMARY KEY (contract, hour_ms)) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """The last slot of a service: its sample, since when it is in that state, and the uptime it showed."""
+
+    sample: Sample
+    since_ms: int
+    uptime: float | None = None
+    metric: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourSum:
+    """One service's sealed hour in milliseconds per state; `worst` is its letter in a strip."""
+
+    service: str
+    hour_ms: int
+    up_ms: int
+    degraded_ms: int
+    down_ms: int
+    unknown_ms: int
+    worst: str
+
+
+class Journal:
+    """The file. Inert until entered; one writer."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db: apsw.Connection | None = None
+        self._claim: sqlite.Claim | None = None
+        self._numbers: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        self._claim = sqlite.Claim(self._path)
+        self._db = sqlite.writer(self._path)
+        self._db.execute(_SCHEMA)
+        self._numbers = dict(self._db.execute("SELECT id, no FROM service"))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._db is not None:
+            sqlite.close(self._db)
+        if self._claim is not None:
+            self._claim.release()
+        self._db = self._claim = None
+
+    def put(
+        self,
+        samples: Sequence[tuple[str, Sample]],
+        *,
+        newest: Mapping[str, Newest],
+        anchors: Iterable[tuple[int, str, bool]] = (),
+    ) -> None:
+        """Keep samples and anchors in one durable step; a slot that is known stays as it is."""
+        db = self._open()
+        with db:
+            db.executemany(
+                "INSERT OR IGNORE INTO sample VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    (s.slot_ms, self._number(service), s.at_ms, s.state.value, s.cause.value, s.because)
+                    for service, s in samples
+                ),
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO newest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    (
+                        self._number(service),
+                        n.sample.slot_ms,
+                        n.sample.at_ms,
+                        n.sample.state.value,
+                        n.sample.cause.value,
+                        n.sample.because,
+                        n.since_ms,
+                        n.uptime,
+                        n.metric,
+                    )
+                    for service, n in newest.items()
+                ),
+            )
+            db.executemany("INSERT OR IGNORE INTO anchor VALUES (?, ?, ?)", ((s, d, int(a)) for s, d, a in anchors))
+
+    def newest(self) -> dict[str, Newest]:
+        """Return the last slot of every service."""
+        rows = self._open().execute(
+            "SELECT id, slot_ms, at_ms, state, cause, because, since_ms, uptime, metric"
+            " FROM newest JOIN service USING (no)"
+        )
+        return {
+            str(service): Newest(
+                sample=Sample(slot, at, State(state), Cause(cause), because),
+                since_ms=since,
+                uptime=uptime,
+                metric=metric,
+            )
+            for service, slot, at, state, cause, because, since, uptime, metric in rows
+        }
+
+    def window(self, start_ms: int, end_ms: int) -> dict[str, list[Sample]]:
+        """Return the samples of `[start, end)` by service, in order; blind slots are UNKNOWN(monitor)."""
+        blind = self.blind(start_ms, end_ms)
+        found: dict[str, list[Sample]] = {}
+        rows = self._open().execute(
+            "SELECT id, slot_ms, at_ms, state, cause, because FROM sample JOIN service USING (no)"
+            " WHERE slot_ms >= ? AND slot_ms < ? ORDER BY slot_ms",
+            (start_ms, end_ms),
+        )
+        for service, slot, at, state, cause, because in rows:
+            sample = Sample(slot, at, State(state), Cause(cause), because)
+            found.setdefault(service, []).append(unseen(sample) if slot in blind else sample)
+        return found
+
+    def blind(self, start_ms: int, end_ms: int) -> frozenset[int]:
+        """Return the slots in which not one anchor of our vantage point answered."""
+        rows = self._open().execute(
+            "SELECT slot_ms FROM anchor WHERE slot_ms >= ? AND slot_ms < ? GROUP BY slot_ms HAVING max(answered) = 0",
+            (start_ms, end_ms),
+        )
+        return frozenset(slot for (slot,) in rows)
+
+    def anchors(self, slot_ms: int) -> tuple[int, int]:
+        """Return (asked, answered) anchors of a slot."""
+        row = (
+            self._open()
+            .execute("SELECT count(*), coalesce(sum(answered), 0) FROM anchor WHERE slot_ms = ?", (slot_ms,))
+            .fetchone()
+        )
+        return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+    def unsealed(self, contract: str, *, until_ms: int, limit: int) -> list[int]:
+        """Return the hours that have samples, end by `until_ms` and are not sealed for this contract, oldest first."""
+        rows = self._open().execute(
+            "SELECT DISTINCT slot_ms / ?1 * ?1 AS hour FROM sample WHERE slot_ms < ?2 AND NOT EXISTS"
+            " (SELECT 1 FROM sealed WHERE contract = ?3 AND hour_ms = sample.slot_ms / ?1 * ?1) ORDER BY hour LIMIT ?4",
+            (HOUR_MS, until_ms // HOUR_MS * HOUR_MS, contract, limit),
+        )
+        return [int(hour) for (hour,) in rows]
+
+    def seal(self, contract: str, hour_ms: int, sums: Iterable[HourSum]) -> None:
+        """Note that the hour of a contract is in the ledger, with its sums."""
+        db = self._open()
+        with db:
+            db.executemany(
+                "INSERT OR REPLACE INTO hour VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    (s.hour_ms, self._number(s.service), s.up_ms, s.degraded_ms, s.down_ms, s.unknown_ms, s.worst)
+                    for s in sums
+                ),
+            )
+            db.execute("INSERT OR IGNORE INTO sealed VALUES (?, ?)", (contract, hour_ms))
+
+    def sums(self, start_ms: int, end_ms: int) -> dict[str, tuple[int, int, int, int]]:
+        """Return (up, degraded, down, unknown) milliseconds of each service over the sealed hours of a window."""
+        rows = self._open().execute(
+            "SELECT id, sum(up_ms), sum(degraded_ms), sum(down_ms), sum(unknown_ms) FROM hour JOIN service USING (no)"
+            " WHERE hour_ms >= ? AND hour_ms < ? GROUP BY no",
+            (start_ms, end_ms),
+        )
+        return {str(row[0]): (int(row[1]), int(row[2]), int(row[3]), int(row[4])) for row in rows}
+
+    def strips(self, start_ms: int, end_ms: int) -> dict[str, dict[int, str]]:
+        """Return the letter of each sealed hour of a window, by service and hour."""
+        rows = self._open().execute(
+            "SELECT id, hour_ms, worst FROM hour JOIN service USING (no) WHERE hour_ms >= ? AND hour_ms < ?",
+            (start_ms, end_ms),
+        )
+        found: dict[str, dict[int, str]] = {}
+        for service, hour, worst in rows:
+            found.setdefault(str(service), {})[int(hour)] = str(worst)
+        return found
+
+    def prune(self, before_ms: int, contracts: Sequence[str]) -> int:
+        """Forget samples of hours that every contract has sealed and that are older than `before_ms`."""
+        db = self._open()
+        with db:
+            db.execute(
+                "DELETE FROM sample WHERE slot_ms < ?1 AND slot_ms / ?2 * ?2 IN (SELECT hour_ms FROM sealed"
+                " WHERE contract IN (SELECT value FROM json_each(?3)) GROUP BY hour_ms HAVING count(*) >= ?4)",
+                (before_ms, HOUR_MS, json.dumps(list(contracts)), max(1, len(contracts))),
+            )
+            gone = db.changes()
+            db.execute("DELETE FROM anchor WHERE slot_ms < ?", (before_ms,))
+        return gone
+
+    def _number(self, service: str) -> int:
+        number = self._numbers.get(service)
+        if number is None:
+            db = self._open()
+            db.execute("INSERT OR IGNORE INTO service(id) VALUES (?)", (service,))
+            number = int(db.execute("SELECT no FROM service WHERE id = ?", (service,)).get)
+            self._numbers[service] = number
+        return number
+
+    def _open(self) -> apsw.Connection:
+        if self._db is None:
+            raise NetopsError(f"{self._path}: the journal is not open; enter it first")
+        return self._db
+
+
+def unseen(sample: Sample) -> Sample:
+    """Return the slot as nobody's: our vantage point had lost all its anchors."""
+    return Sample(sample.slot_ms, sample.at_ms, State.UNKNOWN, Cause.MONITOR, "anchors_lost")
