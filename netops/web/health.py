@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from netops.clock import Clock
 
 BOUNDS_S = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # 0.3 s is the promise for a page
-OPEN = frozenset({"health.healthz", "health.readyz", "health.metrics"})
 
 
 @dataclass(slots=True)

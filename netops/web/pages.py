@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from netops.config import Settings
 
 GROUP = "netops.pages"
-PUBLIC = "public"  # the one permission that everybody has, logged in or not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,250 @@
+"""Decisions that need two persons: a request by one, a decision by another with the right role.
+
+Both are facts. Who approved what is derived here from the facts alone, in their order: a decision that the rules do not
+allow (the same person, a role without the right, a second one) has no effect, whoever managed to write it. Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from netops.access.permissions import ROLES
+from netops.errors import AccessError, UsageError, nearest
+from netops.evidence import canonical
+from netops.facts import Fact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from netops.evidence.canonical import JSON
+
+APPROVED, REFUSED, WITHDRAWN, PENDING = "approved", "refused", "withdrawn", "pending"
+HOUR_MS = 3_600_000
+FAIL_OPEN_MS = 24 * HOUR_MS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One kind of decision: the fields of its terms, and who may ask and who decide."""
+
+    fields: tuple[str, ...]
+    asks: frozenset[str]
+    decides: frozenset[str]
+
+
+ACTIONS: dict[str, Action] = {
+    # an approved maintenance window: what the carrier need not answer for
+    "exclusion": Action(
+        fields=("contract", "class", "start_ms", "end_ms", "services"),
+        asks=frozenset({"operator", "contract_manager"}),
+        decides=frozenset({"contract_manager"}),
+    ),
+    # let visitors pass without a login while something is down; limited in time
+    "fail_open": Action(
+        fields=("gateway", "start_ms", "end_ms"),
+        asks=frozenset({"operator", "admin"}),
+        decides=frozenset({"admin", "privacy_officer"}),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What one person asks for. `digest` is the SHA-256 of the canonical terms: what is approved cannot be altered."""
+
+    id: str
+    action: str
+    subject: str
+    terms: Mapping[str, JSON]
+    digest: str
+    by: str
+    role: str
+    reason: str
+    at_ms: int
+
+    @property
+    def notice_ms(self) -> int:
+        """How long before its beginning it was asked for; negative when afterwards."""
+        start: Any = self.terms.get("start_ms", self.at_ms)
+        return int(start) - self.at_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What another person said to it."""
+
+    request: str
+    decision: str
+    by: str
+    role: str
+    reason: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A request, the decision that counts (if any) and those that do not, with the rule that they broke."""
+
+    request: Request
+    decision: Decision | None = None
+    void: tuple[tuple[Decision, str], ...] = ()
+    sealed: bool = False  # whether the ledger already holds all of it, or part of it still waits in a spool
+
+    @property
+    def state(self) -> str:
+        """`pending`, `approved`, `refused` or `withdrawn`."""
+        return self.decision.decision if self.decision is not None else PENDING
+
+
+def ask(action: str, *, terms: Mapping[str, JSON], by: str, role: str, reason: str, now_ms: int) -> list[Fact]:
+    """Return the facts of a request; UsageError or AccessError says what is off."""
+    known = ACTIONS.get(action)
+    if known is None:
+        raise UsageError(
+            f"action '{action}' is unknown; expected one of {', '.join(ACTIONS)}{nearest(action, ACTIONS)}"
+        )
+    if role not in known.asks:
+        raise AccessError(
+            f"the role '{role}' may not ask for '{action}'; it needs one of {', '.join(sorted(known.asks))}"
+        )
+    _check(action, known, terms)
+    if not reason.strip() or len(reason) > 2000:
+        raise UsageError("a request needs a reason of 1 to 2,000 characters: it will stand in the report")
+    name = f"req-{secrets.token_hex(8)}"
+    subject = name if action == "exclusion" else str(terms["gateway"])
+    body: dict[str, JSON] = {
+        "request": name,
+        "action": action,
+        "subject": subject,
+        "digest": digest(terms),
+        "terms": dict(terms),
+        "by": by,
+        "role": role,
+        "reason": reason.strip(),
+    }
+    facts = [Fact(kind="approval_request", at_ms=now_ms, body=body)]
+    if action == "exclusion":
+        claim: dict[str, JSON] = {"claim": name, **terms, "reason": reason.strip(), "by": by}
+        facts.insert(0, Fact(kind="exclusion_claim", at_ms=now_ms, body=claim))
+    return facts
+
+
+def decide(approval: Approval, decision: str, *, by: str, role: str, reason: str, now_ms: int) -> Fact:
+    """Return the fact of a decision; AccessError says why this person may not make it."""
+    if decision not in {APPROVED, REFUSED, WITHDRAWN}:
+        raise UsageError(f"decision '{decision}': expected approved, refused or withdrawn")
+    made = Decision(
+        request=approval.request.id, decision=decision, by=by, role=role, reason=reason.strip(), at_ms=now_ms
+    )
+    if broken := _broken(approval, made):
+        raise AccessError(f"request {approval.request.id}: {broken}")
+    if len(reason) > 2000 or (decision == REFUSED and not reason.strip()):
+        raise UsageError("a refusal needs a reason, of at most 2,000 characters")
+    body = {"request": made.request, "decision": decision, "by": by, "role": role, "reason": made.reason}
+    return Fact(kind="approval_decision", at_ms=now_ms, body=body)
+
+
+def fold(facts: Iterable[tuple[Fact, bool]], onto: Mapping[str, Approval] | None = None) -> dict[str, Approval]:
+    """Return request id → approval from (fact, sealed) in their order; `onto` continues an earlier fold."""
+    out = dict(onto or {})
+    for fact, sealed in facts:
+        if fact.kind == "approval_request":
+            request = _request(fact)
+            out.setdefault(request.id, Approval(request=request, sealed=sealed))
+        elif fact.kind == "approval_decision":
+            decision = _decision(fact)
+            approval = out.get(decision.request)
+            if approval is not None:
+                out[decision.request] = _with(approval, decision, sealed=sealed)
+    return out
+
+
+def approved(approvals: Iterable[Approval], action: str) -> list[Request]:
+    """Return the requests of an action that hold, by their beginning."""
+    held = [each.request for each in approvals if each.request.action == action and each.state == APPROVED]
+    return sorted(held, key=lambda request: (str(request.terms.get("start_ms", "")).rjust(20, "0"), request.id))
+
+
+def digest(terms: Mapping[str, JSON]) -> str:
+    """Return the SHA-256 of the canonical terms."""
+    return hashlib.sha256(canonical.dumps(dict(terms))).hexdigest()
+
+
+def _with(approval: Approval, decision: Decision, *, sealed: bool) -> Approval:
+    if approval.decision == decision or any(decision == seen for seen, _ in approval.void):
+        return approval  # the same fact, once from a spool and once from the ledger
+    if broken := _broken(approval, decision):
+        return replace(approval, void=(*approval.void, (decision, broken)))
+    return replace(approval, decision=decision, sealed=approval.sealed and sealed)
+
+
+def _broken(approval: Approval, decision: Decision) -> str:
+    """Return the rule that a decision breaks, or the empty string."""
+    request = approval.request
+    if approval.decision is not None:
+        return f"{approval.decision.by} has already decided: {approval.state}"
+    if decision.decision == WITHDRAWN:
+        return "" if decision.by == request.by else "only the person who asked may withdraw it"
+    if decision.by == request.by:
+        return "the person who asked may not decide; a second person must"
+    known = ACTIONS.get(request.action)
+    if known is None or request.role not in known.asks:
+        return f"'{request.action}' was asked for by a role that may not ask for it"
+    if decision.role not in known.decides or decision.role not in ROLES:
+        return f"the role '{decision.role}' may not decide; it needs one of {', '.join(sorted(known.decides))}"
+    if digest(request.terms) != request.digest:
+        return "the terms are not those that were asked for: their digest differs"
+    if decision.at_ms < request.at_ms:
+        return "it was decided before it was asked for"
+    return ""
+
+
+def _check(action: str, known: Action, terms: Mapping[str, JSON]) -> None:
+    if set(terms) != set(known.fields):
+        raise UsageError(
+            f"'{action}' is asked for with {', '.join(known.fields)}; got {', '.join(sorted(terms)) or 'none'}"
+        )
+    start, end = terms["start_ms"], terms["end_ms"]
+    if type(start) is not int or type(end) is not int or not 0 <= start < end:
+        raise UsageError("the window must end after it begins")
+    if action == "fail_open" and end - start > FAIL_OPEN_MS:
+        raise UsageError("fail-open is limited to 24 hours; ask again when they are over")
+    for name in set(known.fields) - {"start_ms", "end_ms"}:
+        value = terms[name]
+        texts = list(value) if isinstance(value, (list, tuple)) else [value]
+        if name == "services" and type(value) is not list:
+            raise UsageError("'services' is a list of service names")
+        if not texts or not all(
+            isinstance(text, str) and 0 < len(text) <= 200 and text.isprintable() for text in texts
+        ):
+            raise UsageError(f"'{name}' is missing or holds something that is no name")
+
+
+def _request(fact: Fact) -> Request:
+    body: Any = fact.body
+    return Request(
+        id=body["request"],
+        action=body["action"],
+        subject=body["subject"],
+        terms=body.get("terms", {}),
+        digest=body.get("digest", ""),
+        by=body["by"],
+        role=body.get("role", ""),
+        reason=body["reason"],
+        at_ms=fact.at_ms,
+    )
+
+
+def _decision(fact: Fact) -> Decision:
+    body: Any = fact.body
+    return Decision(
+        request=body["request"],
+        decision=body["decision"],
+        by=body["by"],
+        role=body.get("role", ""),
+        reason=body["reason"],
+        at_ms=fact.at_ms,
+    )

@@ -1,0 +1,115 @@
+"""The door of the staff pages: who sends this request, and may they do it.
+
+Deny by default: an endpoint without a declared permission is closed to everybody. A first login reaches nothing but the
+page for one's own password. Whatever changes something carries the form token of the session.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+from flask import abort, g, redirect, request, url_for
+
+from netops.access.permissions import PUBLIC, SELF, may
+from netops.web import forms
+from netops.web.health import near
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flask import Flask, Response
+    from werkzeug.wrappers import Response as AnyResponse
+
+    from netops.access.sessions import Person, Sessions
+    from netops.clock import Clock
+
+LOGIN, PASSWORD = "staff.login", "staff.password"
+WITH_ONE_TIME = frozenset({"staff.password", "staff.change", "staff.logout"})
+COOKIE, SECURE_COOKIE = "netops_staff", "__Host-netops_staff"
+
+
+class Guard:
+    """Installs the checks on an application; call it with the application."""
+
+    def __init__(self, sessions: Sessions, permissions: Mapping[str, str], clock: Clock, *, rehearsal: bool) -> None:
+        self.sessions = sessions
+        self.permissions = permissions
+        self.clock = clock
+        self.rehearsal = rehearsal
+
+    def __call__(self, app: Flask) -> None:
+        """Check every request of the application before its view."""
+        app.before_request(self._admit)
+        app.context_processor(self._names)
+
+    def allowed(self, endpoint: str, person: Person | None) -> bool:
+        """Whether the person may open the page; an undeclared page is closed to everybody."""
+        permission = self.permissions.get(endpoint)
+        if permission is None:
+            return False
+        return permission == PUBLIC or (person is not None and may(person.role, permission))
+
+    def _admit(self) -> AnyResponse | None:
+        g.person = None
+        if not (self.rehearsal or request.is_secure or near(request.remote_addr)):
+            abort(403)  # a password must not cross a network in clear
+        endpoint = request.endpoint
+        if endpoint is None:
+            return None  # the router answers: no such page, or not by this method
+        permission = self.permissions.get(endpoint)
+        if permission != PUBLIC or endpoint.startswith("staff."):
+            g.person = self._person()
+        if permission == PUBLIC:
+            return None
+        person: Person | None = g.person
+        if person is None:
+            if request.method != "GET":
+                abort(401)
+            return redirect(f"{url_for(LOGIN)}?{urlencode({'next': request.full_path.rstrip('?')})}", code=303)
+        if permission is None or not may(person.role, permission):
+            abort(403)
+        if person.must_change and endpoint not in WITH_ONE_TIME:
+            return redirect(url_for(PASSWORD), code=303)
+        if request.method not in forms.SAFE and not forms.genuine(person.secret, request.form.get(forms.FIELD, "")):
+            abort(403)
+        return None
+
+    def _person(self) -> Person | None:
+        secret = request.cookies.get(_cookie(), "")
+        idle = request.headers.get("X-Poll") == "1"
+        return self.sessions.person(secret, now_ms=self.clock.now_ms(), idle=idle) if secret else None
+
+    def _names(self) -> dict[str, object]:
+        person: Person | None = g.get("person")
+        token = forms.token(person.secret) if person is not None else ""
+        return {
+            "person": person,
+            "form_token": token,
+            "allowed": lambda endpoint: self.allowed(endpoint, person),
+            "can": lambda permission: person is not None and may(person.role, permission),
+        }
+
+
+def remember(response: Response, secret: str) -> None:
+    """Give the browser its session; over TLS under a name that no other host or path can set."""
+    response.set_cookie(_cookie(), secret, httponly=True, samesite="Strict", secure=request.is_secure, path="/")
+
+
+def forget(response: Response) -> None:
+    """Take the session back from the browser."""
+    response.delete_cookie(_cookie(), path="/", httponly=True, samesite="Strict", secure=request.is_secure)
+
+
+def inside(target: str) -> str:
+    """Return `target` when it is a path of ours, else the home page: a login must not lead elsewhere."""
+    parts = urlsplit(target)
+    ours = target.startswith("/") and not target.startswith("//") and not parts.scheme and not parts.netloc
+    return target if ours and "\\" not in target and target.isprintable() else "/"
+
+
+def _cookie() -> str:
+    return SECURE_COOKIE if request.is_secure else COOKIE
+
+
+__all__ = ["COOKIE", "PASSWORD", "SECURE_COOKIE", "SELF", "Guard", "forget", "inside", "remember"]

@@ -1,0 +1,62 @@
+"""Approvals as the ledger has them, with what still waits in a spool; and the way in for new facts.
+
+Reading never writes. A fact counts from the moment that its spool has acknowledged it; the page says until when the
+ledger has not sealed it yet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netops import facts, spool
+from netops.access import approvals
+from netops.ledger import LedgerReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from netops.access.approvals import Approval
+    from netops.config import Settings
+    from netops.facts import Fact
+
+SOURCES = ("web", "cli")  # whose spools hold what people asked and decided
+KINDS = frozenset({"approval_request", "approval_decision"})
+PAGE = 1000
+
+
+def spool_path(settings: Settings, source: str) -> Path:
+    """Return the file of a service's spool."""
+    return settings.data.dir / "spool" / f"{source}.db"
+
+
+def ledger_path(settings: Settings) -> Path:
+    """Return the file of the ledger."""
+    return settings.data.dir / "ledger.db"
+
+
+def read(settings: Settings) -> dict[str, Approval]:
+    """Return request id → approval, sealed facts first in the ledger's order, then the waiting ones by time."""
+    sealed: set[tuple[str, int]] = set()
+    first: list[tuple[Fact, bool]] = []
+    if ledger_path(settings).exists():
+        with LedgerReader(ledger_path(settings)) as ledger:
+            leaves = sorted((leaf for kind in KINDS for leaf in ledger.find(kind)), key=lambda leaf: leaf.index)
+            first = [(leaf.fact, True) for leaf in leaves]
+            sealed = {(leaf.source, leaf.sequence) for leaf in leaves}
+    waiting = [
+        fact
+        for entry, fact in _waiting(settings)
+        if fact.kind in KINDS and (entry.source, entry.sequence) not in sealed
+    ]
+    waiting.sort(key=lambda fact: fact.at_ms)
+    return approvals.fold([*first, *((fact, False) for fact in waiting)])
+
+
+def _waiting(settings: Settings) -> Iterator[tuple[spool.Entry, Fact]]:
+    for source in SOURCES:
+        path = spool_path(settings, source)
+        after = 0
+        while path.exists() and (found := spool.read(path, after=after, limit=PAGE)):
+            yield from ((entry, facts.decode(entry.payload)) for entry in found if entry.kind == "fact")
+            after = found[-1].sequence

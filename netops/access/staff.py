@@ -1,0 +1,210 @@
+"""Accounts and logins, kept in `staff.db`.
+
+No default password exists: an account begins with a random one-time password that its owner must replace at the first
+login. What is done to accounts is kept with who did it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from netops.access import passwords, throttle
+from netops.access.permissions import ROLES
+from netops.access.tables import ACCOUNT, EVENT, FAILURE, SESSION
+from netops.errors import AccessError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inventory.sql import Database
+    from netops.access.passwords import Passwords
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+ONE_TIME_MS = 72 * 3_600_000
+EVENTS_KEPT_MS = 400 * 86_400_000
+COMMAND_LINE = "command line"
+
+
+class ThrottledError(AccessError):
+    """Too many failed logins; `wait_s` says when the next attempt is looked at."""
+
+    def __init__(self, wait_s: int) -> None:
+        self.wait_s = wait_s
+        super().__init__(f"too many failed logins; try again in {wait_s} s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One person's account, without its password."""
+
+    name: str
+    title: str
+    role: str
+    must_change: bool
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something done to or with an account."""
+
+    at_ms: int
+    account: str
+    what: str
+    by: str
+    origin: str
+
+
+class Staff:
+    """The accounts of one instance."""
+
+    def __init__(self, database: Database, secrets: Passwords) -> None:
+        self.database = database
+        self.passwords = secrets
+
+    def add(self, name: str, *, role: str, by: str, now_ms: int, title: str = "", origin: str = COMMAND_LINE) -> str:
+        """Make an account and return its one-time password, which is shown once and kept nowhere in clear."""
+        if not NAME.fullmatch(name):
+            raise UsageError(
+                f"account name {name!r}: expected lower-case letters, digits, '_', '.' and '-', at most 64"
+            )
+        if role not in ROLES:
+            raise UsageError(f"role '{role}' is unknown; expected one of {', '.join(ROLES)}{nearest(role, ROLES)}")
+        if len(title) > 120 or not title.isprintable():
+            raise UsageError("the person's name has at most 120 printable characters")
+        password = passwords.one_time()
+        row = {
+            "name": name,
+            "title": title or name,
+            "role": role,
+            "password": self.passwords.hash(password),
+            "one_time_until_ms": now_ms + ONE_TIME_MS,
+            "created_ms": now_ms,
+        }
+        with self.database.write() as db:
+            if _find(db, name) is not None:
+                raise UsageError(
+                    f"account '{name}' exists; `netops staff reset {name}` gives it a new one-time password"
+                )
+            db.execute(sa.insert(ACCOUNT).values(**row))
+            _note(db, now_ms, name, f"added as {role}", by=by, origin=origin)
+        return password
+
+    def reset(self, name: str, *, by: str, now_ms: int, origin: str = COMMAND_LINE) -> str:
+        """Give the account a new one-time password, end its sessions, enable it; return the password."""
+        password = passwords.one_time()
+        values = {
+            "password": self.passwords.hash(password),
+            "one_time_until_ms": now_ms + ONE_TIME_MS,
+            "disabled_ms": None,
+        }
+        self._alter(name, values, "password reset", by=by, now_ms=now_ms, origin=origin)
+        return password
+
+    def disable(self, name: str, *, by: str, now_ms: int, origin: str = COMMAND_LINE) -> None:
+        """Close the account at once, its sessions included."""
+        self._alter(name, {"disabled_ms": now_ms}, "disabled", by=by, now_ms=now_ms, origin=origin)
+
+    def accounts(self) -> list[Account]:
+        """Return every account by name."""
+        with self.database.read() as db:
+            return [_account(row) for row in db.execute(sa.select(ACCOUNT).order_by(ACCOUNT.c.name))]
+
+    def events(self, *, limit: int = 100) -> list[Event]:
+        """Return what was done to and with accounts, the latest first."""
+        query = sa.select(EVENT).order_by(EVENT.c.id.desc()).limit(limit)
+        with self.database.read() as db:
+            return [
+                Event(at_ms=row.at_ms, account=row.account, what=row.what, by=row.by, origin=row.origin)
+                for row in db.execute(query)
+            ]
+
+    def login(self, name: str, password: str, *, address: str, now_ms: int) -> Account:
+        """Return the account whose password this is; AccessError tells nothing about which part was wrong."""
+        name = name.strip().lower()
+        spots = throttle.buckets(name, address)
+        self._reserve(spots, now_ms)
+        with self.database.read() as db:
+            row = _find(db, name) if NAME.fullmatch(name) else None
+        fits = self.passwords.fits(row.password if row is not None else None, password[: passwords.LONGEST])
+        if row is None or not fits or row.disabled_ms is not None:
+            if row is not None:
+                with self.database.write() as db:
+                    _note(db, now_ms, name, "login refused", by=name, origin=address)
+            raise AccessError("account or password is wrong, or the account is disabled")
+        if row.one_time_until_ms is not None and now_ms > row.one_time_until_ms:
+            raise AccessError("the one-time password has expired; ask an administrator for `netops staff reset`")
+        with self.database.write() as db:
+            db.execute(sa.delete(FAILURE).where(FAILURE.c.bucket.in_([spots["both"], spots["name"]])))
+            if self.passwords.outdated(row.password):
+                renewed = self.passwords.hash(password)
+                db.execute(sa.update(ACCOUNT).where(ACCOUNT.c.name == name).values(password=renewed))
+            _note(db, now_ms, name, "login", by=name, origin=address)
+        return _account(row)
+
+    def change(self, name: str, *, old: str, new: str, address: str, now_ms: int) -> None:
+        """Replace one's own password; every session of the account ends."""
+        passwords.check(new, account=name)
+        self._reserve(throttle.buckets(name, address), now_ms)
+        with self.database.read() as db:
+            row = _find(db, name)
+        if row is None or not self.passwords.fits(row.password, old[: passwords.LONGEST]):
+            raise AccessError("the present password is wrong")
+        if new == old:
+            raise UsageError("the new password is the present one; choose another")
+        values = {"password": self.passwords.hash(new), "one_time_until_ms": None}
+        self._alter(name, values, "password changed", by=name, now_ms=now_ms, origin=address)
+        with self.database.write() as db:
+            spots = throttle.buckets(name, address)
+            db.execute(sa.delete(FAILURE).where(FAILURE.c.bucket.in_([spots["both"], spots["name"]])))
+
+    def _alter(self, name: str, values: Mapping[str, object], what: str, *, by: str, now_ms: int, origin: str) -> None:
+        with self.database.write() as db:
+            if _find(db, name) is None:
+                known = [row.name for row in db.execute(sa.select(ACCOUNT.c.name))]
+                raise UsageError(f"no account '{name}'{nearest(name, known)}")
+            db.execute(sa.update(ACCOUNT).where(ACCOUNT.c.name == name).values(**values))
+            db.execute(sa.delete(SESSION).where(SESSION.c.account == name))
+            _note(db, now_ms, name, what, by=by, origin=origin)
+
+    def _reserve(self, spots: dict[str, str], now_ms: int) -> None:
+        """Count the attempt as failed before it is looked at, so that parallel ones cannot all slip through."""
+        with self.database.write() as db:
+            rows = {
+                row.bucket: row for row in db.execute(sa.select(FAILURE).where(FAILURE.c.bucket.in_(spots.values())))
+            }
+            waits = [
+                throttle.wait_ms(limit, count=rows[spot].failures, last_ms=rows[spot].last_ms, now_ms=now_ms)
+                for limit, spot in spots.items()
+                if spot in rows
+            ]
+            if wait := max(waits, default=0):
+                raise ThrottledError(-(-wait // 1000))
+            for spot in spots.values():
+                fresh = spot not in rows or now_ms - rows[spot].last_ms >= throttle.FORGET_MS
+                count = 1 if fresh else rows[spot].failures + 1
+                db.execute(sa.delete(FAILURE).where(FAILURE.c.bucket == spot))
+                db.execute(sa.insert(FAILURE).values(bucket=spot, failures=count, last_ms=now_ms))
+
+
+def _find(db: sa.Connection, name: str) -> sa.Row[tuple[object, ...]] | None:
+    return db.execute(sa.select(ACCOUNT).where(ACCOUNT.c.name == name)).first()
+
+
+def _account(row: sa.Row[tuple[object, ...]]) -> Account:
+    return Account(
+        name=row.name,
+        title=row.title,
+        role=row.role,
+        must_change=row.one_time_until_ms is not None,
+        disabled=row.disabled_ms is not None,
+    )
+
+
+def _note(db: sa.Connection, at_ms: int, account: str, what: str, *, by: str, origin: str) -> None:
+    db.execute(sa.insert(EVENT).values(at_ms=at_ms, account=account, what=what, by=by[:64], origin=origin[:64]))
+    db.execute(sa.delete(EVENT).where(EVENT.c.at_ms < at_ms - EVENTS_KEPT_MS))

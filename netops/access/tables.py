@@ -1,0 +1,65 @@
+"""The tables of `<data dir>/staff.db`: accounts, sessions, failed logins, and what was done to accounts.
+
+Written by the web process and by `netops staff`; SQLite's lock puts them one after the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from inventory.sql import Migrations
+
+if TYPE_CHECKING:
+    from netops.config import Settings
+
+METADATA = sa.MetaData()
+
+ACCOUNT = sa.Table(
+    "account",
+    METADATA,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("title", sa.String(120), nullable=False),
+    sa.Column("role", sa.String(32), nullable=False),
+    sa.Column("password", sa.String(200), nullable=False),  # argon2id, in its own encoded form
+    sa.Column("one_time_until_ms", sa.BigInteger, nullable=True),  # set: to be changed at the next login, and by then
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+    sa.Column("disabled_ms", sa.BigInteger, nullable=True),
+)
+
+SESSION = sa.Table(
+    "session",
+    METADATA,
+    sa.Column("digest", sa.String(64), primary_key=True),  # SHA-256 of the id: who reads this file can log in as nobody
+    sa.Column("account", sa.String(64), sa.ForeignKey("account.name"), nullable=False, index=True),
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+    sa.Column("seen_ms", sa.BigInteger, nullable=False),
+)
+
+FAILURE = sa.Table(
+    "failure",
+    METADATA,
+    sa.Column("bucket", sa.String(40), primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("last_ms", sa.BigInteger, nullable=False),
+)
+
+EVENT = sa.Table(
+    "event",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at_ms", sa.BigInteger, nullable=False, index=True),
+    sa.Column("account", sa.String(64), nullable=False),
+    sa.Column("what", sa.String(40), nullable=False),
+    sa.Column("by", sa.String(64), nullable=False),
+    sa.Column("origin", sa.String(64), nullable=False),  # the client's address, or `command line`
+)
+
+
+def url(settings: Settings) -> str:
+    """Return where the staff database is."""
+    return f"sqlite:///{settings.data.dir / 'staff.db'}"
+
+
+MIGRATIONS = Migrations(name="access", package="netops.access", url=url)

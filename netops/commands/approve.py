@@ -1,0 +1,162 @@
+"""`netops approve`: ask for what needs two persons, and decide what another has asked for.
+
+The identity is a staff login: `--as NAME`, the password asked on the terminal or read by reference (`--password
+env:NAME` or `file:PATH`); it never stands on the command line itself.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+from typing import TYPE_CHECKING, Any
+
+from inventory import times
+from inventory.sql import Database
+from netops import facts
+from netops.access import approvals, record, tables
+from netops.access.passwords import Passwords
+from netops.access.permissions import may
+from netops.access.staff import COMMAND_LINE, Account, Staff
+from netops.clock import SYSTEM, iso
+from netops.config import Secret
+from netops.errors import AccessError, UsageError, nearest
+from netops.spool import Spool
+
+if TYPE_CHECKING:
+    import argparse
+
+    from netops.access.approvals import Approval
+    from netops.config import Settings
+
+SUMMARY = "Decisions that need two persons: list, request, decide."
+REFERENCES = ("env:", "file:", "credential:")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    below = parser.add_subparsers(dest="what", required=True)
+    listed = below.add_parser("list", help="show the requests, those that wait first")
+    listed.add_argument("--all", action="store_true", help="the decided ones as well")
+    listed.add_argument("--json", action="store_true", help="one JSON array")
+    request = below.add_parser("request", help="ask for something that a second person must allow")
+    request.add_argument("action", choices=sorted(approvals.ACTIONS))
+    request.add_argument("--contract", default="", help="exclusion: the contract")
+    request.add_argument("--class", dest="class_", default="", help="exclusion: the class, as the contract names it")
+    request.add_argument("--service", action="append", default=[], help="exclusion: a service; may be repeated")
+    request.add_argument("--gateway", default="", help="fail_open: the gateway")
+    request.add_argument(
+        "--from", dest="start", required=True, help="2026-10-12T02:00 (the city's time) or with a zone"
+    )
+    request.add_argument("--to", dest="end", required=True)
+    decide = below.add_parser("decide", help="approve or refuse what another person asked for")
+    decide.add_argument("request")
+    decide.add_argument("decision", choices=(approvals.APPROVED, approvals.REFUSED, approvals.WITHDRAWN))
+    for each in (request, decide):
+        each.add_argument("--reason", default="", help="stands in the report")
+        each.add_argument("--as", dest="person", required=True, help="your staff account")
+        each.add_argument(
+            "--password", default="", metavar="REFERENCE", help="env:NAME or file:PATH; else it is asked for"
+        )
+        each.add_argument("--dry-run", action="store_true", help="check everything, state nothing")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Do it."""
+    if args.what == "list":
+        _list(record.read(settings), everything=args.all, as_json=args.json)
+        return 0
+    person = _login(args, settings)
+    now_ms = SYSTEM.now_ms()
+    if args.what == "request":
+        made = approvals.ask(
+            args.action,
+            terms=_terms(args, settings),
+            by=person.name,
+            role=person.role,
+            reason=args.reason,
+            now_ms=now_ms,
+        )
+    else:
+        approval = _find(record.read(settings), args.request)
+        made = [
+            approvals.decide(
+                approval, args.decision, by=person.name, role=person.role, reason=args.reason, now_ms=now_ms
+            )
+        ]
+    name = dict(made[-1].body)["request"]
+    if args.dry_run:
+        print(f"{name}: would be stated; --dry-run states nothing")
+        return 0
+    with Spool(record.spool_path(settings, "cli"), source="cli") as spool:
+        facts.submit(spool, *made)
+    print(f"{name}: {'waits for a second person' if args.what == 'request' else args.decision}")
+    return 0
+
+
+def _login(args: argparse.Namespace, settings: Settings) -> Account:
+    if args.password and not args.password.startswith(REFERENCES):
+        raise UsageError("--password takes a reference, env:NAME or file:PATH, never the password itself")
+    password = Secret(args.password).read() if args.password else getpass.getpass(f"password of {args.person}: ")
+    with Database(tables.url(settings)) as database:
+        account = Staff(database, Passwords()).login(
+            args.person, password, address=COMMAND_LINE, now_ms=SYSTEM.now_ms()
+        )
+    if account.must_change:
+        raise AccessError(f"'{account.name}' still has its one-time password; change it on the staff page first")
+    needed = "approval.request" if args.what == "request" or args.decision == approvals.WITHDRAWN else "approval.decide"
+    if not may(account.role, needed):
+        raise AccessError(f"the role '{account.role}' may not do this; it needs the permission '{needed}'")
+    return account
+
+
+def _terms(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    window = {"start_ms": _instant(args.start, settings), "end_ms": _instant(args.end, settings)}
+    if args.action == "fail_open":
+        return {"gateway": args.gateway, **window}
+    return {"contract": args.contract, "class": args.class_, "services": sorted(set(args.service)), **window}
+
+
+def _instant(text: str, settings: Settings) -> int:
+    try:
+        return times.instant(text, times.zone(settings.city.timezone))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _find(known: dict[str, Approval], name: str) -> Approval:
+    if name not in known:
+        raise UsageError(f"no request '{name}'{nearest(name, known)}")
+    return known[name]
+
+
+def _list(known: dict[str, Approval], *, everything: bool, as_json: bool) -> None:
+    shown = [each for each in known.values() if everything or each.state == approvals.PENDING]
+    shown.sort(key=lambda each: (each.state != approvals.PENDING, -each.request.at_ms))
+    if as_json:
+        print(json.dumps([_row(each) for each in shown], ensure_ascii=False, indent=1))
+        return
+    for each in shown:
+        decided = f" by {each.decision.by}" if each.decision else ""
+        request = each.request
+        print(
+            f"{request.id}  {request.action:<10} {each.state}{decided:<20} asked by {request.by} {iso(request.at_ms)}"
+        )
+        print(f"    {dict(request.terms)}  {request.reason!r}")  # as literals: no text of others drives the terminal
+
+
+def _row(each: Approval) -> dict[str, Any]:
+    request, decision = each.request, each.decision
+    return {
+        "request": request.id,
+        "action": request.action,
+        "subject": request.subject,
+        "terms": dict(request.terms),
+        "digest": request.digest,
+        "by": request.by,
+        "at": iso(request.at_ms),
+        "reason": request.reason,
+        "state": each.state,
+        "sealed": each.sealed,
+        "decision": decision and {"by": decision.by, "at": iso(decision.at_ms), "reason": decision.reason},
+        "void": [{"by": made.by, "at": iso(made.at_ms), "because": why} for made, why in each.void],
+    }

@@ -1,0 +1,103 @@
+"""`netops staff`: accounts and roles. A one-time password is printed once, on standard output, and kept nowhere."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from typing import TYPE_CHECKING
+
+from inventory.sql import Database
+from netops import facts
+from netops.access import record, tables
+from netops.access.passwords import Passwords
+from netops.access.permissions import ROLES
+from netops.access.staff import Staff
+from netops.clock import SYSTEM, iso
+from netops.facts import Fact
+from netops.spool import Spool
+
+if TYPE_CHECKING:
+    import argparse
+
+    from netops.config import Settings
+
+SUMMARY = "Accounts of those who work here: add, list, disable, reset, events."
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments. There is none for a password: it would stay in the shell's history."""
+    below = parser.add_subparsers(dest="what", required=True)
+    add = below.add_parser("add", help="make an account; prints its one-time password")
+    add.add_argument("name", help="lower-case letters, digits, '_', '.', '-'")
+    add.add_argument("--role", required=True, help="one of " + ", ".join(ROLES))
+    add.add_argument("--title", default="", help="the person's name, as the pages show it")
+    listed = below.add_parser("list", help="show every account")
+    events = below.add_parser("events", help="show what was done to and with accounts, the latest first")
+    for each in (listed, events):
+        each.add_argument("--json", action="store_true", help="one JSON array")
+    for word, told in (("disable", "close an account at once"), ("reset", "give a new one-time password and enable")):
+        below.add_parser(word, help=told).add_argument("name")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Do it."""
+    with Database(tables.url(settings)) as database:
+        staff = Staff(database, Passwords())
+        if args.what == "list":
+            _list(staff, as_json=args.json)
+        elif args.what == "events":
+            _events(staff, as_json=args.json)
+        else:
+            _alter(staff, args, settings)
+    return 0
+
+
+def _alter(staff: Staff, args: argparse.Namespace, settings: Settings) -> None:
+    by, now_ms = f"{getpass.getuser()}@cli", SYSTEM.now_ms()
+    password, detail = "", ""
+    if args.what == "add":
+        password, detail = staff.add(args.name, role=args.role, title=args.title, by=by, now_ms=now_ms), args.role
+    elif args.what == "reset":
+        password = staff.reset(args.name, by=by, now_ms=now_ms)
+    else:
+        staff.disable(args.name, by=by, now_ms=now_ms)
+    if password:
+        print(f"one-time password of {args.name}: {password}")
+        print("It is shown this once, holds for 72 hours and must be changed at the first login.")
+    else:
+        print(f"{args.name} is disabled; all its sessions have ended")
+    body = {"action": f"staff {args.what}", "subject": args.name, "by": by, "detail": detail}
+    with Spool(record.spool_path(settings, "cli"), source="cli") as spool:
+        facts.submit(spool, Fact(kind="staff_action", at_ms=now_ms, body=body))
+
+
+def _list(staff: Staff, *, as_json: bool) -> None:
+    accounts = staff.accounts()
+    if as_json:
+        rows = [
+            {
+                "name": each.name,
+                "title": each.title,
+                "role": each.role,
+                "disabled": each.disabled,
+                "must_change": each.must_change,
+            }
+            for each in accounts
+        ]
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    for each in accounts:
+        state = "disabled" if each.disabled else "one-time password" if each.must_change else "active"
+        print(f"{each.name:<20} {each.role:<18} {state:<18} {each.title}")
+
+
+def _events(staff: Staff, *, as_json: bool) -> None:
+    events = staff.events()
+    if as_json:
+        rows = [
+            {"at": iso(e.at_ms), "account": e.account, "what": e.what, "by": e.by, "origin": e.origin} for e in events
+        ]
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    for each in events:
+        print(f"{iso(each.at_ms)}  {each.account:<20} {each.what:<24} by {each.by} from {each.origin}")
