@@ -1,0 +1,79 @@
+"""C2SP tlog-checkpoint: the head of a log as the text of a signed note; and what makes one trusted."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netops.errors import EvidenceError
+from netops.evidence import merkle, note
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+REHEARSAL = "/rehearsal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """What a log commits to: its name, its size and the root over that many leaves."""
+
+    origin: str
+    size: int
+    root: bytes
+    extensions: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Checkpoint:
+        """Read the text of a checkpoint; EvidenceError says what is off."""
+        lines = text.split("\n")
+        if len(lines) < 4 or lines.pop() or not all(lines):
+            raise EvidenceError("checkpoint: expected origin, size and root, each a line, and no empty line")
+        origin, shown, encoded, *extensions = lines
+        if not shown.isascii() or not shown.isdigit() or (shown[0] == "0" and shown != "0") or len(shown) > 19:
+            raise EvidenceError(f"checkpoint: size {shown[:32]!r}; expected a decimal without leading zeros")
+        root = note.unbase64(encoded, "checkpoint: root")
+        if len(root) != merkle.HASH_SIZE:
+            raise EvidenceError(f"checkpoint: a root of {len(root)} bytes; expected {merkle.HASH_SIZE}")
+        return cls(origin=origin, size=int(shown), root=root, extensions=tuple(extensions))
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether the log is a rehearsal's, by its signed name."""
+        return self.origin.endswith(REHEARSAL)
+
+    def __str__(self) -> str:
+        """Return the text, as it is signed."""
+        return "\n".join([self.origin, str(self.size), base64.b64encode(self.root).decode(), *self.extensions]) + "\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trusted:
+    """A checkpoint whose signatures held, and by whom."""
+
+    checkpoint: Checkpoint
+    signers: tuple[note.Verified, ...]
+
+    @property
+    def cosigners(self) -> tuple[note.Verified, ...]:
+        """Those who did not write the log but vouch that it only grew."""
+        return tuple(each for each in self.signers if each.key.algorithm == note.COSIGNATURE_V1)
+
+
+def trust(signed: note.Note, keys: Sequence[note.VerifierKey], *, quorum: int = 0) -> Trusted:
+    """Return the checkpoint once the log's own key and `quorum` co-signers (k of k-of-n) signed; else EvidenceError.
+
+    The log's own key is a trusted one of type 0x01 whose name is the checkpoint's origin.
+    """
+    signers = note.verify(signed, keys)
+    made = Trusted(checkpoint=Checkpoint.parse(signed.text), signers=tuple(signers))
+    origin = made.checkpoint.origin
+    if not any(each.key.algorithm == note.ED25519 and each.key.name == origin for each in signers):
+        raise EvidenceError(
+            f"checkpoint: not signed by the log itself; expected a signature by a trusted key named '{origin}'"
+        )
+    count = len({each.key.public for each in made.cosigners})
+    if count < quorum:
+        raise EvidenceError(f"checkpoint: {count} of the {quorum} co-signatures that the policy asks for")
+    return made

@@ -1,0 +1,175 @@
+"""C2SP signed-note: a text, an empty line, signature lines; with Ed25519 (type 0x01) and `cosignature/v1` (type 0x04).
+
+Reading is strict, so that a note has one spelling. Signatures by unknown keys are ignored, as the format demands;
+a bad signature by a known key refuses the whole note.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from netops.errors import EvidenceError
+from netops.evidence import ed25519
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ED25519 = 0x01
+COSIGNATURE_V1 = 0x04
+MAX_NOTE = 1_000_000
+MAX_SIGNATURES = 100
+_DASH = "\u2014 "
+_HEX = frozenset("0123456789abcdef")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifierKey:
+    """A public key with its name: `<name>+<key id, hex>+<base64(type || key)>`."""
+
+    name: str
+    algorithm: int
+    public: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> VerifierKey:
+        """Read a vkey; EvidenceError says what is off."""
+        name, _, rest = text.partition("+")
+        shown, _, encoded = rest.partition("+")
+        _check_name(name, text)
+        if len(shown) != 8 or not _HEX.issuperset(shown):
+            raise EvidenceError(f"verifier key {text!r}: expected <name>+<8 hex digits>+<base64>")
+        blob = unbase64(encoded, f"verifier key {name}")
+        if not blob or blob[0] not in (ED25519, COSIGNATURE_V1) or len(blob) != 33:
+            raise EvidenceError(f"verifier key {name}: expected an Ed25519 key of type 0x01 or 0x04")
+        key = cls(name=name, algorithm=blob[0], public=blob[1:])
+        if key.id.hex() != shown:
+            raise EvidenceError(f"verifier key {name}: its id is {key.id.hex()}, not {shown}; copy the key again")
+        return key
+
+    @property
+    def id(self) -> bytes:
+        """The first four bytes of SHA-256(name, newline, type, key)."""
+        return sha256(self.name.encode() + b"\n" + bytes([self.algorithm]) + self.public).digest()[:4]
+
+    def __str__(self) -> str:
+        """Return the vkey."""
+        return f"{self.name}+{self.id.hex()}+{base64.b64encode(bytes([self.algorithm]) + self.public).decode()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """One signature line: who says to have signed, and the bytes after the key id."""
+
+    name: str
+    key_id: bytes
+    blob: bytes
+
+    def __str__(self) -> str:
+        """Return the line without its newline."""
+        return f"{_DASH}{self.name} {base64.b64encode(self.key_id + self.blob).decode()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A signed text. Nothing in it may be believed before `verify`."""
+
+    text: str
+    signatures: tuple[Signature, ...]
+
+    def __bytes__(self) -> bytes:
+        return (self.text + "\n" + "".join(f"{line}\n" for line in self.signatures)).encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """A key whose signature held; `time_s` is when a co-signer says that it signed (POSIX seconds), else None."""
+
+    key: VerifierKey
+    time_s: int | None = None
+
+
+def parse(data: bytes) -> Note:
+    """Read a note; EvidenceError says what is off."""
+    if len(data) > MAX_NOTE:
+        raise EvidenceError(f"a note of {len(data)} bytes; expected at most {MAX_NOTE}")
+    try:
+        whole = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise EvidenceError(f"note: byte {error.start} is not UTF-8") from None
+    if any(character < " " and character != "\n" for character in whole):
+        raise EvidenceError("note: a control character; expected text and newlines")
+    text, gap, tail = whole.rpartition("\n\n")
+    if not gap or not tail.endswith("\n"):
+        raise EvidenceError("note: expected a text, an empty line and signature lines, each ending in a newline")
+    lines = tail[:-1].split("\n")
+    if len(lines) > MAX_SIGNATURES:
+        raise EvidenceError(f"note: {len(lines)} signatures; expected at most {MAX_SIGNATURES}")
+    return Note(text=text + "\n", signatures=tuple(_signature(line) for line in lines))
+
+
+def verify(note: Note, keys: Sequence[VerifierKey]) -> list[Verified]:
+    """Return the known keys that signed, in the note's order; EvidenceError if one does not hold or none is known."""
+    known = {(key.name, key.id): key for key in keys}
+    held: list[Verified] = []
+    for signature in note.signatures:
+        key = known.get((signature.name, signature.key_id))
+        if key is None:
+            continue
+        if any(each.key == key for each in held):
+            raise EvidenceError(f"note: two signatures by {key.name}+{key.id.hex()}; expected one")
+        held.append(_held(note.text, signature, key))
+    if not held:
+        raise EvidenceError(f"note: no signature by a trusted key; it is signed by {_signers(note)}")
+    return held
+
+
+def cosigned(text: str, time_s: int) -> bytes:
+    """Return the message that a `cosignature/v1` of the checkpoint text signs."""
+    return f"cosignature/v1\ntime {time_s}\n{text}".encode()
+
+
+def unbase64(text: str, what: str) -> bytes:
+    """Decode standard base64 in its only spelling: a second spelling of the same bytes would be a second document."""
+    try:
+        data = base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raise EvidenceError(f"{what}: not base64") from None
+    if base64.b64encode(data).decode() != text:
+        raise EvidenceError(f"{what}: base64 with stray bits; expected the canonical spelling")
+    return data
+
+
+def _held(text: str, signature: Signature, key: VerifierKey) -> Verified:
+    time_s, blob, message = None, signature.blob, text.encode()
+    if key.algorithm == COSIGNATURE_V1:
+        time_s, blob = int.from_bytes(blob[:8], "big"), blob[8:]
+        message = cosigned(text, time_s)
+    if not ed25519.verify(key.public, message, blob):
+        raise EvidenceError(
+            f"note: the signature of {key.name}+{key.id.hex()} does not hold; the text or the signature was changed"
+        )
+    return Verified(key=key, time_s=time_s)
+
+
+def _signature(line: str) -> Signature:
+    name, space, encoded = line.removeprefix(_DASH).partition(" ")
+    if not line.startswith(_DASH) or not space:
+        raise EvidenceError(f"note: {line[:80]!r} is no signature line; expected '— <name> <base64>'")
+    _check_name(name, line)
+    blob = unbase64(encoded, f"note: the signature of {name}")
+    if len(blob) < 5:
+        raise EvidenceError(f"note: the signature of {name} has {len(blob)} bytes; expected a key id and a signature")
+    return Signature(name=name, key_id=blob[:4], blob=blob[4:])
+
+
+def _signers(note: Note) -> str:
+    return ", ".join(f"{each.name}+{each.key_id.hex()}" for each in note.signatures)
+
+
+def _check_name(name: str, where: str) -> None:
+    if not name or "+" in name or any(character.isspace() for character in name):
+        raise EvidenceError(f"key name {name!r} in {where[:80]!r}: expected a name without spaces and plus signs")

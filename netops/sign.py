@@ -1,0 +1,139 @@
+"""The signing door: the one place that signs, and the one that knows `cryptography` for it.
+
+The core's evidence writer alone holds a key. What people approve is a fact in the ledger, not a signature.
+A key is one line, `PRIVATE+KEY+<name>+<key id>+<base64(type || seed)>`, as the tools of signed notes keep theirs.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from netops.errors import EvidenceError
+from netops.evidence import note
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from netops.evidence.checkpoint import Checkpoint
+
+_PREFIX = "PRIVATE+KEY+"
+
+
+class Signer:
+    """A named Ed25519 key. Its text never shows the seed."""
+
+    __slots__ = ("_private", "_seed", "vkey")
+
+    def __init__(self, name: str, seed: bytes, *, algorithm: int = note.ED25519) -> None:
+        self._seed = seed
+        self._private = Ed25519PrivateKey.from_private_bytes(seed)
+        public = self._private.public_key().public_bytes_raw()
+        self.vkey = note.VerifierKey.parse(str(note.VerifierKey(name=name, algorithm=algorithm, public=public)))
+
+    def __repr__(self) -> str:
+        return f"Signer({self.vkey})"
+
+    @classmethod
+    def new(cls, name: str, *, algorithm: int = note.ED25519) -> Signer:
+        """Return a fresh key from the kernel's random source; 0x04 makes a co-signer's."""
+        return cls(name, os.urandom(32), algorithm=algorithm)
+
+    @classmethod
+    def parse(cls, text: str) -> Signer:
+        """Read a private key's line (of a Secret, say). No error ever holds a part of it."""
+        line = text.removesuffix("\n")
+        name, _, rest = line.removeprefix(_PREFIX).partition("+")
+        shown, _, encoded = rest.partition("+")
+        try:
+            blob = base64.b64decode(encoded, validate=True)
+        except ValueError:
+            blob = b""
+        if not line.startswith(_PREFIX) or len(blob) != 33:
+            raise EvidenceError(
+                "signing key: expected one line 'PRIVATE+KEY+<name>+<id>+<base64>'; `netops init` makes one"
+            )
+        signer = cls(name, blob[1:], algorithm=blob[0])
+        if signer.vkey.id.hex() != shown:
+            raise EvidenceError(
+                f"signing key {name}: its id is {signer.vkey.id.hex()}, not {shown}; restore the file from the backup"
+            )
+        return signer
+
+    @classmethod
+    def load(cls, path: Path) -> Signer:
+        """Read a key file; refused unless it is a plain file of ours that nobody else may read."""
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise EvidenceError(
+                f"signing key {path}: cannot be opened ({error.strerror}); `netops init` makes one"
+            ) from None
+        with os.fdopen(handle, encoding="ascii", errors="replace") as file:
+            found = os.fstat(handle)
+            if not stat.S_ISREG(found.st_mode) or found.st_uid not in (os.geteuid(), 0):
+                raise EvidenceError(f"signing key {path}: expected a plain file that belongs to this user or to root")
+            if found.st_mode & 0o077:
+                raise EvidenceError(
+                    f"signing key {path}: mode {stat.S_IMODE(found.st_mode):04o} lets others in; run `chmod 600 {path}`"
+                )
+            return cls.parse(file.read(4096))
+
+    @classmethod
+    def generate(cls, path: Path, name: str, *, algorithm: int = note.ED25519) -> Signer:
+        """Make a key and its file (0600, fsynced); an existing file is never overwritten."""
+        signer = cls.new(name, algorithm=algorithm)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            raise EvidenceError(
+                f"signing key {path}: exists, and a key is never overwritten; move it away first"
+            ) from None
+        except OSError as error:
+            raise EvidenceError(f"signing key {path}: cannot be made ({error.strerror})") from None
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(signer.private_line() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+        return signer
+
+    def private_line(self) -> str:
+        """Return the private key's line, for its file and for nothing else."""
+        blob = bytes([self.vkey.algorithm]) + self._seed
+        return f"{_PREFIX}{self.vkey.name}+{self.vkey.id.hex()}+{base64.b64encode(blob).decode()}"
+
+    def sign(self, text: str) -> bytes:
+        """Return the text (ending in a newline) as a note signed by this key alone."""
+        if self.vkey.algorithm != note.ED25519:
+            raise EvidenceError(f"key {self.vkey.name} is a co-signer's (type 0x04); use `cosign`")
+        if not text.endswith("\n"):
+            raise EvidenceError("a note's text ends in a newline")
+        return bytes(note.Note(text=text, signatures=(self._line(self._private.sign(text.encode())),)))
+
+    def sign_checkpoint(self, head: Checkpoint) -> bytes:
+        """Return the signed note of a checkpoint; the key must carry the log's name."""
+        if head.origin != self.vkey.name:
+            raise EvidenceError(
+                f"key '{self.vkey.name}' does not sign for the log '{head.origin}'; expected a key of that name"
+            )
+        return self.sign(str(head))
+
+    def cosign(self, signed: bytes, *, now_s: int) -> bytes:
+        """Return the note with this co-signer's `cosignature/v1` added. Whoever calls has checked consistency first."""
+        if self.vkey.algorithm != note.COSIGNATURE_V1:
+            raise EvidenceError(f"key {self.vkey.name} is a log's (type 0x01); a co-signer needs one of type 0x04")
+        given = note.parse(signed)
+        blob = now_s.to_bytes(8, "big") + self._private.sign(note.cosigned(given.text, now_s))
+        return bytes(note.Note(text=given.text, signatures=(*given.signatures, self._line(blob))))
+
+    def _line(self, blob: bytes) -> note.Signature:
+        return note.Signature(name=self.vkey.name, key_id=self.vkey.id, blob=blob)
