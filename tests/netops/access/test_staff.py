@@ -1,0 +1,205 @@
+"""Accounts: no default password, nothing told to a guesser, and a bound on guessing."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from inventory import sql
+from inventory.errors import SqlError
+from netops.access import tables
+from netops.access.staff import ThrottledError
+from netops.errors import AccessError, UsageError
+
+NOW = 1_790_000_000_000
+GOOD = "correct horse battery staple"
+
+
+def enter(staff, name, password, *, at=NOW, address="192.0.2.1"):
+    return staff.login(name, password, address=address, now_ms=at)
+
+
+def test_a_new_account_must_change_its_one_time_password(staff):
+    password = staff.add("wang.min", role="operator", by="root@cli", now_ms=NOW)
+
+    account = enter(staff, "wang.min", password)
+
+    assert (account.role, account.must_change) == ("operator", True)
+
+
+def test_a_changed_password_replaces_the_one_time_password(staff):
+    password = staff.add("wang.min", role="operator", by="root@cli", now_ms=NOW)
+    staff.change("wang.min", old=password, new=GOOD, address="192.0.2.1", now_ms=NOW)
+
+    assert enter(staff, "wang.min", GOOD).must_change is False
+    with pytest.raises(AccessError, match="wrong"):
+        enter(staff, "wang.min", password)
+
+
+def test_an_expired_one_time_password_is_refused_with_the_remedy(staff):
+    password = staff.add("wang.min", role="operator", by="root@cli", now_ms=NOW)
+
+    with pytest.raises(AccessError, match="netops staff reset"):
+        enter(staff, "wang.min", password, at=NOW + 73 * 3_600_000)
+
+
+def test_one_time_passwords_never_repeat_and_hold_99_bits(staff):
+    made = {staff.add(f"a{i}", role="viewer", by="t", now_ms=NOW) for i in range(20)}
+
+    assert len(made) == 20
+    assert {len(each.replace("-", "")) for each in made} == {20}
+
+
+def test_the_database_holds_no_password_in_clear(staff, database, settings):
+    password = staff.add("wang.min", role="operator", by="t", now_ms=NOW)
+    staff.change("wang.min", old=password, new=GOOD, address="::1", now_ms=NOW)
+
+    bytes_ = (settings.data.dir / "staff.db").read_bytes()
+
+    assert GOOD.encode() not in bytes_
+    assert password.encode() not in bytes_
+    with database.read() as db:
+        assert db.execute(sa.select(tables.ACCOUNT.c.password)).scalar_one().startswith("$argon2id$")
+
+
+def test_unknown_account_wrong_password_and_disabled_account_sound_alike(staff):
+    password = staff.add("wang.min", role="operator", by="t", now_ms=NOW)
+    said = []
+    for name, word in (("wang.min", "wrong"), ("nobody", "wrong"), ("../../etc", "x"), ("", "")):
+        with pytest.raises(AccessError) as refused:
+            enter(staff, name, word, address=f"192.0.2.{len(said)}")
+        said.append(str(refused.value))
+    staff.disable("wang.min", by="t", now_ms=NOW)
+    with pytest.raises(AccessError) as refused:
+        enter(staff, "wang.min", password, address="192.0.2.99")
+
+    assert {*said, str(refused.value)} == {said[0]}
+
+
+def test_an_unknown_account_costs_a_hash_as_a_known_one_does(staff, monkeypatch):
+    staff.add("wang.min", role="operator", by="t", now_ms=NOW)
+    checked = []
+    real = staff.passwords._hasher.verify
+    monkeypatch.setattr(
+        staff.passwords, "_hasher", type("H", (), {"verify": lambda _, e, p: checked.append(e) or real(e, p)})()
+    )
+    for name in ("wang.min", "nobody", "Not A Name!"):
+        with pytest.raises(AccessError):
+            enter(staff, name, "wrong")
+
+    assert len(checked) == 3
+
+
+def test_guessing_is_slowed_down_and_forgotten_after_a_quarter_of_an_hour(staff):
+    password = staff.add("wang.min", role="operator", by="t", now_ms=NOW)
+    for _ in range(5):
+        with pytest.raises(AccessError, match="wrong"):
+            enter(staff, "wang.min", "guess")
+
+    with pytest.raises(ThrottledError) as refused:
+        enter(staff, "wang.min", password)
+
+    assert refused.value.wait_s == 1
+    assert enter(staff, "wang.min", password, at=NOW + 1000).name == "wang.min"
+
+
+def test_one_client_cannot_try_one_password_on_many_names(staff):
+    answers = []
+    for tried in range(30):
+        with pytest.raises(AccessError) as refused:
+            enter(staff, f"name{tried}", "Spring2026!")
+        answers.append(type(refused.value))
+
+    assert answers == [AccessError] * 21 + [ThrottledError] * 9
+
+
+def test_a_thousand_parallel_guesses_count_every_one(staff):
+    """S8 in small: the attempt is counted before it is looked at, so none slips through in parallel."""
+    staff.add("wang.min", role="operator", by="t", now_ms=NOW)
+    looked_at = []
+    real = staff.passwords.fits
+    staff.passwords.fits = lambda encoded, word: looked_at.append(word) or real(encoded, word)
+
+    def guess(number):
+        for each in range(5):
+            try:
+                enter(staff, "wang.min", f"guess {number} {each}")
+            except AccessError:
+                pass
+
+    threads = [threading.Thread(target=guess, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(looked_at) == 5
+
+
+def test_invented_names_and_addresses_fill_a_bounded_table(staff, database, monkeypatch):
+    monkeypatch.setattr("netops.access.throttle.BUCKETS", 8)
+    for number in range(60):
+        with pytest.raises(AccessError):
+            enter(staff, f"ghost{number}", "x", address=f"2001:db8:{number:x}::1", at=NOW + number * 1_000_000)
+
+    with database.read() as db:
+        assert db.execute(sa.select(sa.func.count()).select_from(tables.FAILURE)).scalar_one() <= 24
+
+
+@pytest.mark.parametrize(
+    ("new", "why"),
+    [
+        ("short", "12 to 256"),
+        ("wang.min wang.min", "account's name"),
+        ("aaaaaaaaaaaaaa", "repeats"),
+        ("x" * 300, "12 to 256"),
+    ],
+)
+def test_a_weak_password_is_refused_with_the_reason(staff, new, why):
+    password = staff.add("wang.min", role="operator", by="t", now_ms=NOW)
+
+    with pytest.raises(UsageError, match=why):
+        staff.change("wang.min", old=password, new=new, address="::1", now_ms=NOW)
+
+
+@pytest.mark.parametrize("name", ["Wang", "a b", "", "-x", "a" * 65, "a\n", "王敏", "a/b"])
+def test_an_account_name_is_a_slug(staff, name):
+    with pytest.raises(UsageError, match="account name"):
+        staff.add(name, role="viewer", by="t", now_ms=NOW)
+
+
+def test_an_unknown_role_names_the_nearest(staff):
+    with pytest.raises(UsageError, match="did you mean 'operator'"):
+        staff.add("x", role="operater", by="t", now_ms=NOW)
+
+
+def test_the_same_name_twice_is_refused_and_the_first_password_still_works(staff):
+    password = staff.add("x", role="viewer", by="t", now_ms=NOW)
+    with pytest.raises(UsageError, match="exists"):
+        staff.add("x", role="admin", by="t", now_ms=NOW)
+
+    assert enter(staff, "x", password).role == "viewer"
+
+
+def test_what_was_done_to_an_account_is_kept_with_who_did_it(staff):
+    staff.add("x", role="viewer", by="root@cli", now_ms=NOW)
+    staff.disable("x", by="li.na@cli", now_ms=NOW + 1)
+
+    assert [(e.what, e.by) for e in staff.events()] == [("disabled", "li.na@cli"), ("added as viewer", "root@cli")]
+
+
+def test_before_the_migration_the_error_says_what_to_run(settings):
+    with pytest.raises(SqlError, match="netops db upgrade"), sql.Database(tables.url(settings)) as database:
+        from netops.access.passwords import Passwords
+        from netops.access.staff import Staff
+
+        Staff(database, Passwords()).accounts()
+
+
+def test_the_tables_are_those_of_the_migration(database):
+    with database.read() as db:
+        held = {name: {c["name"] for c in sa.inspect(db).get_columns(name)} for name in tables.METADATA.tables}
+
+    assert held == {name: set(table.columns.keys()) for name, table in tables.METADATA.tables.items()}
