@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import pytest
@@ -10,7 +11,8 @@ import sqlalchemy as sa
 from inventory import sql
 from inventory.errors import SqlError
 from netops.access import tables
-from netops.access.staff import ThrottledError
+from netops.access.passwords import Passwords
+from netops.access.staff import Staff, ThrottledError
 from netops.errors import AccessError, UsageError
 
 NOW = 1_790_000_000_000
@@ -124,10 +126,8 @@ def test_a_thousand_parallel_guesses_count_every_one(staff):
 
     def guess(number):
         for each in range(5):
-            try:
+            with contextlib.suppress(AccessError):
                 enter(staff, "wang.min", f"guess {number} {each}")
-            except AccessError:
-                pass
 
     threads = [threading.Thread(target=guess, args=(n,)) for n in range(8)]
     for thread in threads:
@@ -191,10 +191,7 @@ def test_what_was_done_to_an_account_is_kept_with_who_did_it(staff):
 
 
 def test_before_the_migration_the_error_says_what_to_run(settings):
-    with pytest.raises(SqlError, match="netops db upgrade"), sql.Database(tables.url(settings)) as database:
-        from netops.access.passwords import Passwords
-        from netops.access.staff import Staff
-
+    with sql.Database(tables.url(settings)) as database, pytest.raises(SqlError, match="netops db upgrade"):
         Staff(database, Passwords()).accounts()
 
 
