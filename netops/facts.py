@@ -1,4 +1,4 @@
-"""Facts: the sentences that the ledger seals. A closed vocabulary, checked where a fact is made.
+"""Facts: the sentences that the ledger seals, from a closed vocabulary (`netops/vocabulary.py`), checked where made.
 
 `docs/explanation/evidence.md` says what each kind means and who states it. A fact names things by id and content by
 digest; it never holds a phone number, a MAC address of a visitor or a secret: the ledger cannot forget.
@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError, nearest
 from netops.evidence import canonical
+from netops.vocabulary import KINDS, OPTIONAL, expected, instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from netops.evidence.canonical import JSON
     from netops.spool import Spool
 
 MAX_FACT = 65_000  # bytes: the ledger's wrapping is added to it, and a tlog-tiles entry ends at 65,535
 SPOOL_KIND = "fact"
-_HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,362 +61,17 @@ def check(fact: Fact) -> None:
     known = KINDS.get(fact.kind) if isinstance(fact.kind, str) else None
     if known is None:
         raise EvidenceError(f"fact kind {fact.kind!r} is unknown{nearest(str(fact.kind), KINDS)}")
-    if not _instant(fact.at_ms):
+    if not instant(fact.at_ms):
         raise EvidenceError(f"fact '{fact.kind}': at_ms is {fact.at_ms!r}; expected integer milliseconds UTC")
     if type(fact.body) is not dict:
         raise EvidenceError(f"fact '{fact.kind}': the body is {type(fact.body).__name__}; expected an object (dict)")
     body: Mapping[str, Any] = fact.body
     for name, is_so in known.items():
         if name not in body:
-            if name not in _OPTIONAL[fact.kind]:
+            if name not in OPTIONAL[fact.kind]:
                 raise EvidenceError(f"fact '{fact.kind}': field '{name}' is missing")
         elif not is_so(body[name]):
-            raise EvidenceError(f"fact '{fact.kind}': {name} is {str(body[name])[:60]!r}; expected {_expected(is_so)}")
+            raise EvidenceError(f"fact '{fact.kind}': {name} is {str(body[name])[:60]!r}; expected {expected(is_so)}")
     if len(body) > sum(name in known for name in body):
         stray = next(name for name in body if name not in known)
         raise EvidenceError(f"fact '{fact.kind}': unknown field {stray!r}{nearest(str(stray), known)}")
-
-
-# ---- what a field may be: each returns whether a value is so, and says in its docstring what was expected
-
-
-def _instant(value: object) -> bool:
-    """Expect integer milliseconds UTC."""
-    return type(value) is int and 0 <= value <= canonical.MAX_INTEGER
-
-
-def _count(value: object) -> bool:
-    """Expect a whole number from 0."""
-    return type(value) is int and 0 <= value <= canonical.MAX_INTEGER
-
-
-def _whole(value: object) -> bool:
-    """Expect a whole number."""
-    return type(value) is int and abs(value) <= canonical.MAX_INTEGER
-
-
-def _finite(value: object) -> bool:
-    """Expect a finite number."""
-    return type(value) in {int, float}
-
-
-def _name(value: object) -> bool:
-    """Expect a name: 1 to 200 characters without control characters."""
-    return type(value) is str and 0 < len(value) <= 200 and value.isprintable()
-
-
-def _text(value: object) -> bool:
-    """Expect a text of at most 4,000 characters."""
-    return type(value) is str and len(value) <= 4000
-
-
-def _digest(value: object) -> bool:
-    """Expect a SHA-256 in 64 lower-case hex digits."""
-    return type(value) is str and len(value) == 64 and _HEX.issuperset(value)
-
-
-def _exact(value: object) -> bool:
-    """Expect an exact number as text: '99.95' or '19993/20000'."""
-    if type(value) is not str or not value.isascii() or len(value) > 4000:
-        return False
-    top, slash, bottom = value.removeprefix("-").partition("/")
-    if slash:
-        return top.isdigit() and bottom.isdigit() and bottom.strip("0") != ""
-    whole, point, fraction = top.partition(".")
-    return whole.isdigit() and (fraction.isdigit() if point else True)
-
-
-def _names(value: object) -> bool:
-    """Expect a list of names."""
-    return type(value) is list and all(map(_name, value))
-
-
-def _subject(value: object) -> bool:
-    """Expect an object of kind and id."""
-    return type(value) is dict and set(value) == {"kind", "id"} and all(map(_name, value.values()))
-
-
-def _digests(value: object) -> bool:
-    """Expect an object of names to SHA-256 digests."""
-    return type(value) is dict and all(map(_name, value)) and all(map(_digest, value.values()))
-
-
-def _terms(value: object) -> bool:
-    """Expect an object of names to texts, instants or lists of names."""
-    return (
-        type(value) is dict
-        and all(map(_name, value))
-        and all(_text(each) or _instant(each) or _names(each) for each in value.values())
-    )
-
-
-STATES = frozenset({"up", "degraded", "down", "unknown"})
-CAUSES = frozenset(
-    {
-        "none",
-        "carrier",
-        "city",
-        "power_or_third_party",
-        "force_majeure",
-        "planned",
-        "monitor",
-        "undetermined",
-    }
-)
-_RUN_STATES = frozenset(map(str.upper, STATES))
-_RUN_CAUSES = CAUSES - {"none"} | {""}
-
-
-def _runs(value: object) -> bool:
-    """Expect a list of [first slot, count, state, cause, because], ordered and disjoint (netops/sla/hours.py)."""
-    if type(value) is not list:
-        return False
-    at = 0
-    for run in value:
-        if type(run) is not list or len(run) != 5 or not (_count(run[0]) and _count(run[1])):
-            return False
-        if run[0] < at or not run[1] or run[2] not in _RUN_STATES or run[3] not in _RUN_CAUSES or not _text(run[4]):
-            return False
-        at = run[0] + run[1]
-    return True
-
-
-def _groups(value: object) -> bool:
-    """Expect a list of [runs, [[first position in the roster, count], …]]."""
-    return type(value) is list and all(
-        type(group) is list and len(group) == 2 and _runs(group[0]) and _ranges(group[1]) for group in value
-    )
-
-
-def _ranges(value: object) -> bool:
-    return type(value) is list and all(
-        type(each) is list and len(each) == 2 and _count(each[0]) and _count(each[1]) for each in value
-    )
-
-
-def _rows(value: object) -> bool:
-    """Expect a list of [service, item, weight], ordered by service."""
-    if type(value) is not list:
-        return False
-    before = ""
-    for row in value:
-        if type(row) is not list or len(row) != 3 or not (_name(row[0]) and _name(row[1]) and _exact(row[2])):
-            return False
-        if row[0] <= before:
-            return False
-        before = row[0]
-    return True
-
-
-def _one_of(*words: str) -> Callable[[object], bool]:
-    allowed = frozenset(words)
-
-    def is_so(value: object) -> bool:
-        return type(value) is str and value in allowed
-
-    is_so.__doc__ = "Expect one of " + ", ".join(words) + "."
-    return is_so
-
-
-def _expected(is_so: Callable[[object], bool]) -> str:
-    return (is_so.__doc__ or is_so.__name__).removeprefix("Expect ").removesuffix(".")
-
-
-_STATE, _CAUSE = _one_of(*sorted(STATES)), _one_of(*sorted(CAUSES))
-
-# `name?` may be absent; nothing beyond these names may be present.
-_VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
-    # what was measured, by digest
-    "poll_cycle": {
-        "vantage": _name,
-        "slot_ms": _instant,
-        "polls": _count,
-        "answered": _count,
-        "digest": _digest,
-        "profiles?": _digests,
-    },
-    "raw_chunk": {
-        "file": _name,
-        "digest": _digest,
-        "start_ms": _instant,
-        "end_ms": _instant,
-        "polls": _count,
-        "bytes": _count,
-    },
-    "telemetry_sealed": {"file": _name, "digest": _digest, "hour_ms": _instant, "rows": _count, "part?": _count},
-    "availability_hour": {
-        "contract": _name,
-        "start_ms": _instant,
-        "end_ms": _instant,
-        "step_ms": _count,
-        "roster": _digest,
-        "usual": _runs,
-        "others": _groups,
-        "part": _count,
-        "parts": _count,
-        "inputs_digest?": _digest,
-    },
-    "availability_roster": {
-        "contract": _name,
-        "roster": _digest,
-        "part": _count,
-        "parts": _count,
-        "services": _rows,
-    },
-    "state_change": {"subject": _subject, "state": _STATE, "cause": _CAUSE, "start_ms": _instant, "vantage": _name},
-    "probe_result": {
-        "probe": _name,
-        "subject": _subject,
-        "outcome": _name,
-        "digest?": _digest,
-        "vantage": _name,
-    },
-    # what was promised
-    "register_applied": {"revision": _count, "digest": _digest, "changes": _count, "by": _name},
-    "contract_version": {"contract": _name, "version": _name, "valid_from_ms": _instant, "digest": _digest},
-    # how visitors fared: counts of a minute, never a person
-    "portal_logins": {
-        "site": _name,
-        "start_ms": _instant,
-        "end_ms": _instant,
-        "online": _count,
-        "refused": _count,
-        "failed": _count,
-        "enforced_ms_max?": _count,
-        "time_to_online_ms_p50?": _count,
-        "time_to_online_ms_p95?": _count,
-        "consents": _count,
-        "terms": _name,
-    },
-    "fault_report": {"site": _name, "what": _name, "uplink": _one_of("up", "down", "unknown")},
-    # what people claimed, asked and decided
-    "exclusion_claim": {
-        "claim": _name,
-        "contract": _name,
-        "class": _name,
-        "start_ms": _instant,
-        "end_ms": _instant,
-        "services": _names,
-        "reason": _text,
-        "by": _name,
-    },
-    "approval_request": {
-        "request": _name,
-        "action": _name,
-        "subject": _name,
-        "digest?": _digest,
-        "terms?": _terms,
-        "by": _name,
-        "role?": _name,
-        "reason": _text,
-    },
-    "approval_decision": {
-        "request": _name,
-        "decision": _one_of("approved", "refused", "withdrawn"),
-        "by": _name,
-        "role?": _name,
-        "reason": _text,
-    },
-    "staff_action": {"action": _name, "subject": _name, "by": _name, "detail?": _text},
-    "correction": {
-        "corrects": _count,
-        "replacement_digest?": _digest,
-        "by": _name,
-        "reason": _text,
-    },
-    # what was judged, and the dispute over it
-    "verdict": {
-        "contract": _name,
-        "version": _name,
-        "objective": _name,
-        "start_ms": _instant,
-        "end_ms": _instant,
-        "outcome": _one_of("met", "missed", "not_determinable"),
-        "value?": _exact,
-        "lower?": _exact,
-        "upper?": _exact,
-        "inputs_digest": _digest,
-        "because?": _text,
-    },
-    "report_issued": {
-        "report": _name,
-        "contract": _name,
-        "start_ms": _instant,
-        "end_ms": _instant,
-        "revision": _count,
-        "digest": _digest,
-        "manifest_digest": _digest,
-        "leaves": _count,
-        "replaces?": _name,
-    },
-    "report_accepted": {"report": _name, "by": _name, "reason?": _text},
-    "objection": {
-        "objection": _name,
-        "report": _name,
-        "code": _name,
-        "target": _name,
-        "evidence_digest?": _digest,
-        "by": _name,
-        "reason": _text,
-    },
-    "rebuttal": {
-        "objection": _name,
-        "stance": _one_of("rejected", "accepted", "partly_accepted"),
-        "evidence_digest?": _digest,
-        "by": _name,
-        "reason": _text,
-    },
-    "ruling": {
-        "objection": _name,
-        "outcome": _one_of("upheld", "dismissed", "partly_upheld"),
-        "by": _name,
-        "reason": _text,
-    },
-    "report_final": {"report": _name, "digest": _digest},
-    "report_settled": {"report": _name, "amount": _exact, "currency": _name, "by": _name},
-    # how well we could see, and what we no longer hold
-    "clock_state": {
-        "vantage": _name,
-        "state": _one_of("synchronised", "unsynchronised", "stepped", "unknown"),
-        "offset_ms?": _finite,
-        "step_ms?": _finite,
-        "detail?": _text,
-    },
-    "monitor_health": {
-        "vantage": _name,
-        "state": _one_of("ok", "degraded", "blind"),
-        "anchors": _count,
-        "reachable": _count,
-        "start_ms?": _instant,
-        "detail?": _text,
-    },
-    "service_state": {
-        "service": _name,
-        "state": _one_of("started", "stopped", "failed"),
-        "version": _name,
-        "detail?": _text,
-    },
-    "store_expiry": {
-        "store": _name,
-        "what": _name,
-        "files": _count,
-        "start_ms": _instant,
-        "end_ms": _instant,
-        "digest?": _digest,
-    },
-    "spool_dropped": {
-        "spool": _name,
-        "what": _name,
-        "first_sequence": _count,
-        "last_sequence": _count,
-        "count": _count,
-        "reason": _text,
-    },
-    # the ledger's own affairs
-    "key_changed": {"vkey": _name, "previous?": _name, "by": _name, "reason": _text},
-    "rehearsal_started": {"city": _name, "seed": _whole, "start_ms": _instant},
-    "source_conflict": {"source": _name, "sequence": _count, "kept_digest": _digest, "refused_digest": _digest},
-}
-
-KINDS = {kind: {name.rstrip("?"): is_so for name, is_so in known.items()} for kind, known in _VOCABULARY.items()}
-_OPTIONAL = {kind: {name[:-1] for name in known if name.endswith("?")} for kind, known in _VOCABULARY.items()}

@@ -1,0 +1,219 @@
+"""The ledger's file as anyone may read it: leaves, perfect subtrees, checkpoints; roots and proofs from them.
+
+A leaf is the canonical JSON of a fact with its source, sequence and the time of recording. The hash of every perfect
+subtree is kept under its post-order number, so appending writes only at the end of the file and every root and proof
+comes from `O(log n)` short reads. `netops/ledger.py` writes it; readers in other processes open it read-only.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import apsw
+
+from netops import sqlite
+from netops.errors import EvidenceError
+from netops.evidence import canonical, merkle, note, proof
+from netops.evidence.checkpoint import Checkpoint
+from netops.facts import Fact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+VERSION = 1
+_PAGE = 1000
+
+SCHEMA = """
+CREATE TABLE about(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE leaf(
+    position INTEGER PRIMARY KEY, source TEXT NOT NULL, sequence INTEGER NOT NULL,
+    kind TEXT NOT NULL, at_ms INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE UNIQUE INDEX leaf_source ON leaf(source, sequence);
+CREATE INDEX leaf_kind ON leaf(kind, at_ms);
+CREATE TABLE node(number INTEGER PRIMARY KEY, hash BLOB NOT NULL);
+CREATE TABLE checkpoint(size INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, note BLOB NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A sealed fact; `data` are the bytes under the leaf hash, `recorded_ms` is when the core wrote it."""
+
+    index: int
+    source: str
+    sequence: int
+    recorded_ms: int
+    fact: Fact
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A signed checkpoint and when it was made."""
+
+    size: int
+    at_ms: int
+    note: bytes
+
+
+class LedgerReader:
+    """The ledger as anyone may read it. A context manager; not shared between threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.origin = ""
+        self.rehearsal = False
+        self._db: apsw.Connection | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._db = sqlite.reader(self.path)
+            self._identify()
+        except apsw.Error as error:
+            self._close()
+            raise EvidenceError(f"ledger {self.path}: cannot be read ({error}); `netops init` makes one") from None
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    @property
+    def size(self) -> int:
+        """How many leaves there are now."""
+        row = self._one("SELECT max(position) + 1 FROM leaf")
+        return int(row[0] or 0)
+
+    def root(self, size: int | None = None) -> bytes:
+        """Return the root over the first `size` leaves (all by default)."""
+        return merkle.root(self.node, self._sized(size))
+
+    def inclusion(self, index: int, size: int | None = None) -> list[bytes]:
+        """Return the audit path of a leaf in the tree of `size` leaves."""
+        return merkle.inclusion(self.node, index, self._sized(size))
+
+    def consistency(self, size1: int, size2: int | None = None) -> list[bytes]:
+        """Return the proof that the first tree is a prefix of the second."""
+        return merkle.consistency(self.node, size1, self._sized(size2))
+
+    def latest(self) -> Sealed | None:
+        """Return the newest checkpoint, or None before the first."""
+        return self._sealed("SELECT size, at_ms, note FROM checkpoint ORDER BY size DESC LIMIT 1")
+
+    def covering(self, index: int) -> Sealed | None:
+        """Return the first checkpoint that seals the leaf, or None while none does."""
+        return self._sealed("SELECT size, at_ms, note FROM checkpoint WHERE size > ? ORDER BY size LIMIT 1", index)
+
+    def proof(self, index: int) -> bytes:
+        """Return a `tlog-proof@v1` of the leaf against the newest checkpoint."""
+        sealed = self.latest()
+        if sealed is None or sealed.size <= index:
+            raise EvidenceError(f"ledger {self.path}: leaf {index} is under no checkpoint yet; ask again later")
+        path = tuple(self.inclusion(index, sealed.size))
+        return bytes(proof.Proof(index=index, path=path, checkpoint=note.parse(sealed.note)))
+
+    def entries(self, start: int, end: int) -> list[Leaf]:
+        """Return the leaves `[start, end)`."""
+        return [_leaf(index, data) for index, data in self._rows(start, end)]
+
+    def find(self, kind: str, *, start_ms: int = 0, end_ms: int = canonical.MAX_INTEGER) -> Iterator[Leaf]:
+        """Yield the leaves of a kind whose fact lies in `[start_ms, end_ms)`, by that time, then by index."""
+        sql = (
+            "SELECT at_ms, position, data FROM leaf WHERE kind = ? AND at_ms < ? AND (at_ms, position) > (?, ?)"
+            " ORDER BY at_ms, position LIMIT ?"
+        )
+        after = (start_ms, -1)
+        while rows := self._all(sql, kind, end_ms, *after, _PAGE):
+            for _, index, data in rows:
+                yield _leaf(index, data)
+            after = (rows[-1][0], rows[-1][1])
+
+    def holds(self, source: str, sequence: int) -> int | None:
+        """Return the index of the leaf of that source and sequence, if it is there."""
+        rows = self._all("SELECT position FROM leaf WHERE source = ? AND sequence = ?", source, sequence)
+        return rows[0][0] if rows else None
+
+    def audit(self) -> int:
+        """Recompute every hash from the leaves; return their number. EvidenceError names the first that is off."""
+        frontier, size = merkle.Frontier(), self.size
+        for start in range(0, size, _PAGE):
+            for index, data in self._rows(start, start + _PAGE):
+                if index != frontier.size:
+                    raise EvidenceError(f"ledger {self.path}: leaf {frontier.size} is missing")
+                for level, position, made in frontier.append(merkle.leaf_hash(data)):
+                    if self.node(level, position) != made:
+                        raise EvidenceError(
+                            f"ledger {self.path}: leaf {index} does not lead to node {level}/{position}"
+                        )
+        for at, signed in self._all("SELECT size, note FROM checkpoint ORDER BY size"):
+            self._leads_to(Checkpoint.parse(note.parse(signed).text), at, f"the checkpoint of size {at}")
+        return size
+
+    def _rows(self, start: int, end: int) -> list[tuple[int, bytes]]:
+        sql = "SELECT position, data FROM leaf WHERE position >= ? AND position < ? ORDER BY position"
+        return cast("list[tuple[int, bytes]]", self._all(sql, start, end))
+
+    def _sized(self, size: int | None) -> int:
+        held = self.size
+        if size is not None and not 0 <= size <= held:
+            raise EvidenceError(f"ledger {self.path}: holds {held} leaves; {size} were asked for")
+        return held if size is None else size
+
+    def _sealed(self, sql: str, *bindings: int) -> Sealed | None:
+        rows = self._all(sql, *bindings)
+        return Sealed(*rows[0]) if rows else None
+
+    def node(self, level: int, position: int) -> bytes:
+        """Return the hash of a perfect subtree; EvidenceError names the one that the file does not hold."""
+        rows = self._all("SELECT hash FROM node WHERE number = ?", number(level, position))
+        if not rows:
+            raise EvidenceError(
+                f"ledger {self.path}: node {level}/{position} is missing; restore the file from the backup"
+            )
+        return cast("bytes", rows[0][0])
+
+    def _leads_to(self, head: Checkpoint, size: int, what: str) -> None:
+        if head.origin != self.origin or head.size != size:
+            raise EvidenceError(
+                f"ledger {self.path}: {what} is of log '{head.origin}', size {head.size};"
+                f" expected '{self.origin}', {size}"
+            )
+        if merkle.root(self.node, size) != head.root:
+            raise EvidenceError(f"ledger {self.path}: the first {size} leaves do not lead to the root of {what}")
+
+    def _identify(self) -> None:
+        about = dict(self._all("SELECT key, value FROM about"))
+        if about.get("version") != str(VERSION):
+            raise EvidenceError(
+                f"ledger {self.path}: format {about.get('version')}; expected {VERSION}, use the matching release"
+            )
+        self.origin, self.rehearsal = about["origin"], about["rehearsal"] == "true"
+
+    def _all(self, sql: str, *bindings: str | int) -> list[tuple[Any, ...]]:
+        if self._db is None:
+            raise EvidenceError(f"ledger {self.path}: is not open; use it as a context manager")
+        return self._db.execute(sql, bindings).fetchall()
+
+    def _one(self, sql: str) -> tuple[Any, ...]:
+        return self._all(sql)[0]
+
+    def _close(self) -> None:
+        if self._db is not None:
+            sqlite.close(self._db)
+            self._db = None
+
+
+def _leaf(index: int, data: bytes) -> Leaf:
+    value = json.loads(data)  # checked when it was sealed; `audit` and the proofs speak for the bytes
+    return Leaf(index, value["source"], value["sequence"], value["recorded_ms"], Fact(**value["fact"]), data)
+
+
+def number(level: int, position: int) -> int:
+    """Return the post-order number of a perfect subtree: nodes are numbered in the order of their completion."""
+    last = ((position + 1) << level) - 1
+    return 2 * last - last.bit_count() + level
