@@ -7,10 +7,9 @@ was cut, torn or exchanged for an older copy no longer leads to it and is refuse
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import apsw
 
@@ -18,6 +17,7 @@ from netops import facts, sqlite
 from netops.errors import EvidenceError
 from netops.evidence import canonical, merkle, note
 from netops.evidence.checkpoint import REHEARSAL, Checkpoint
+from netops.evidence.files import replace
 from netops.facts import Fact
 from netops.ledger_file import SCHEMA, VERSION, Leaf, LedgerReader, Sealed, number
 
@@ -77,6 +77,7 @@ class Ledger(LedgerReader):
         self._claim: sqlite.Claim | None = None
         self._frontier = merkle.Frontier()
         self._own_sequence = 0
+        self._tops: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -87,11 +88,7 @@ class Ledger(LedgerReader):
                 f"ledger {self.path}: another process writes it ({error}); one writer per ledger"
             ) from None
         try:
-            self._db = sqlite.writer(self.path)
-            self._settle()
-        except apsw.Error as error:
-            self._close()
-            raise EvidenceError(f"ledger {self.path}: cannot be opened ({error}); restore it from the backup") from None
+            self._open()
         except BaseException:
             self._close()
             raise
@@ -103,13 +100,15 @@ class Ledger(LedgerReader):
         An entry that is here already (same source, sequence and fact) is passed over; another fact under a known
         source and sequence is refused, and the refusal itself is sealed, once for each refused fact.
         """
-        frontier = merkle.Frontier(self._frontier.size, self._frontier.peaks)
-        batch = _Batch(frontier, now_ms=now_ms, rehearsal=self.rehearsal, own_sequence=self._own_sequence)
         with self._writing() as db:
+            frontier = merkle.Frontier(self._frontier.size, self._frontier.peaks)
+            batch = _Batch(frontier, now_ms=now_ms, rehearsal=self.rehearsal, own_sequence=self._own_sequence)
             for entry in entries:
                 self._admit(batch, entry)
             db.executemany("INSERT INTO leaf VALUES(?, ?, ?, ?, ?, ?)", batch.leaves)
             db.executemany("INSERT INTO node VALUES(?, ?)", batch.nodes)
+        for source, sequence in batch.seen:
+            self._tops[source] = max(sequence, self._top(source))
         first, self._frontier, self._own_sequence = self._frontier.size, frontier, batch.own_sequence
         return Appended(first, frontier.size, batch.duplicates, batch.conflicts)
 
@@ -123,23 +122,26 @@ class Ledger(LedgerReader):
         signed = self._signer.sign_checkpoint(
             Checkpoint(origin=self.origin, size=self._frontier.size, root=self._frontier.root())
         )
-        _replace(self._beside, signed)  # first, so that a checkpoint within implies the one beside
+        replace(self._beside, signed)  # first, so that a checkpoint within implies the one beside
         self._record(Sealed(self._frontier.size, now_ms, signed))
         return signed
 
-    def adopt(self, signed: bytes, keys: Sequence[note.VerifierKey], *, now_ms: int) -> None:
-        """Replace the checkpoint of its size by the same one with co-signatures by `keys` added (`signed`)."""
+    def adopt(self, signed: bytes, keys: Sequence[note.VerifierKey]) -> None:
+        """Add the co-signatures that `keys` made on a checkpoint of this ledger (`signed`) to the one that it keeps."""
         given = note.parse(signed)
-        note.verify(given, keys)
+        known = {(each.key.name, each.key.id) for each in note.verify(given, keys)}
         head = Checkpoint.parse(given.text)
         held = self._sealed("SELECT size, at_ms, note FROM checkpoint WHERE size = ?", head.size)
-        if held is None or note.parse(held.note).text != given.text:
+        ours = note.parse(held.note) if held else None
+        if held is None or ours is None or ours.text != given.text:
             raise EvidenceError(f"ledger {self.path}: never signed a checkpoint of size {head.size} with this root")
-        lines = dict.fromkeys((*note.parse(held.note).signatures, *given.signatures))
-        merged = bytes(note.Note(text=given.text, signatures=tuple(lines)))
-        if head.size == self._frontier.size:
-            _replace(self._beside, merged)
-        self._record(Sealed(head.size, held.at_ms if held else now_ms, merged))
+        lines = {(each.name, each.key_id): each for each in given.signatures if (each.name, each.key_id) in known}
+        lines = {(each.name, each.key_id): each for each in ours.signatures} | lines
+        merged = bytes(note.Note(text=given.text, signatures=tuple(lines.values())))
+        latest = self.latest()
+        if latest is not None and latest.size == head.size:
+            replace(self._beside, merged)
+        self._record(Sealed(head.size, held.at_ms, merged))
 
     @property
     def _beside(self) -> Path:
@@ -152,7 +154,7 @@ class Ledger(LedgerReader):
     def _admit(self, batch: _Batch, entry: LedgerEntry) -> None:
         data = facts.encode(entry.fact)
         held = batch.seen.get((entry.source, entry.sequence))
-        if held is None:
+        if held is None and entry.sequence <= self._top(entry.source):
             rows = self._all("SELECT data FROM leaf WHERE source = ? AND sequence = ?", entry.source, entry.sequence)
             held = _fact_of(rows[0][0]) if rows else None
         if held is None:
@@ -161,6 +163,12 @@ class Ledger(LedgerReader):
             batch.duplicates += 1
         else:
             self._refuse(batch, entry, held, data)
+
+    def _top(self, source: str) -> int:
+        """Return the highest sequence sealed of a source before this batch: beyond it nothing needs to be looked up."""
+        if source not in self._tops:
+            self._tops[source] = self._all("SELECT max(sequence) FROM leaf WHERE source = ?", source)[0][0] or 0
+        return self._tops[source]
 
     def _refuse(self, batch: _Batch, entry: LedgerEntry, held: bytes, data: bytes) -> None:
         batch.conflicts += 1
@@ -185,13 +193,30 @@ class Ledger(LedgerReader):
 
     @contextmanager
     def _writing(self) -> Iterator[apsw.Connection]:
-        if self._db is None:
+        """One transaction. After a failed one the connection is dropped and the file opened and checked anew."""
+        if self._claim is None:
             raise EvidenceError(f"ledger {self.path}: is not open; use it as a context manager")
+        if self._db is None:
+            self._open()
+        db = cast("apsw.Connection", self._db)
         try:
-            with self._db:
-                yield self._db
+            with db:
+                yield db
         except (apsw.Error, OSError) as error:
+            LedgerReader._close(self)  # noqa: SLF001  (the claim stays)
             raise EvidenceError(f"ledger {self.path}: nothing was sealed ({error}); is the disk full?") from None
+
+    def _open(self) -> None:
+        self._tops.clear()
+        try:
+            self._db = sqlite.writer(self.path)
+            sqlite.settle(self._db)  # what follows stands on pages whose fsync was seen to succeed
+            self._settle()
+        except apsw.Error as error:
+            LedgerReader._close(self)  # noqa: SLF001
+            raise EvidenceError(
+                f"ledger {self.path}: cannot be opened ({error}); free the disk or restore it from the backup"
+            ) from None
 
     def _settle(self) -> None:
         """Make the file if it is new; else check that its tail is whole and leads to the checkpoint beside it."""
@@ -310,8 +335,13 @@ class _Batch:
 
 
 def _wrap(fact: bytes, entry: LedgerEntry, recorded_ms: int, *, rehearsal: bool) -> bytes:
-    rest = {"recorded_ms": recorded_ms, "rehearsal": rehearsal, "sequence": entry.sequence, "source": entry.source}
-    leaf = b'{"fact":' + fact + b"," + canonical.dumps(rest)[1:]  # "fact" sorts before all of them
+    leaf = b'{"fact":%b,"recorded_ms":%d,"rehearsal":%b,"sequence":%d,"source":%b}' % (
+        fact,  # canonical already; the keys stand in their order
+        recorded_ms,
+        b"true" if rehearsal else b"false",
+        entry.sequence,
+        canonical.dumps(entry.source),
+    )
     if len(leaf) > MAX_LEAF:
         raise EvidenceError(f"leaf of {entry.source}/{entry.sequence}: {len(leaf)} bytes; expected at most {MAX_LEAF}")
     return leaf
@@ -319,18 +349,3 @@ def _wrap(fact: bytes, entry: LedgerEntry, recorded_ms: int, *, rehearsal: bool)
 
 def _fact_of(leaf: bytes) -> bytes:
     return canonical.dumps(canonical.loads(leaf)["fact"])
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Put the bytes in place of the file so that a power cut leaves the old or the new one."""
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

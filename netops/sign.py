@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from netops.errors import EvidenceError
-from netops.evidence import note
+from netops.evidence import files, note
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,11 +99,7 @@ class Signer:
             file.write(signer.private_line() + "\n")
             file.flush()
             os.fsync(file.fileno())
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        files.settle(path.parent)
         return signer
 
     def private_line(self) -> str:

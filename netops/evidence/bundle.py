@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import base64
 import gzip
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
-from netops.evidence import canonical, container, merkle, note
+from netops.evidence import canonical, container, files, merkle, note
 from netops.evidence.checkpoint import Checkpoint, trust
 from netops.evidence.container import Limits
 
@@ -151,12 +150,7 @@ def runs(indexes: Iterable[int]) -> list[list[int]]:
 def write(path: Path, members: Mapping[str, bytes]) -> str:
     """Write the bundle in one step, durable; return the SHA-256 of the file."""
     data = container.pack(members)
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    files.replace(path, data)
     return canonical.digest(data)
 
 

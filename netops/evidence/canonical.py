@@ -133,10 +133,12 @@ def _write_object(value: Mapping[str, object], out: list[str], depth: int) -> No
     plain = all(map(str.isascii, value))
     separator = "{"
     for key in sorted(value) if plain else sorted(value, key=_utf16):
-        out.append(separator)
-        out.append(quote(key))
-        out.append(":")
-        _write(value[key], out, depth)
+        item = value[key]
+        if type(item) is str:  # the common case without a call
+            out.append(f"{separator}{quote(key)}:{quote(item)}")
+        else:
+            out.append(f"{separator}{quote(key)}:")
+            _write(item, out, depth)
         separator = ","
     out.append("}" if separator == "," else "{}")
 
