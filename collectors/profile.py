@@ -65,7 +65,9 @@ class Table:
     """One logical table: columns that share an index, wherever in the tree they stand.
 
     `identity` names what makes the subject's id, first choice first; each choice is a tuple of index parts and columns.
-    `needed` columns make a row complete: a row that lacks one of them is torn and enters no verdict.
+    `needed` columns make a row complete: a row that lacks one of them is torn and enters no verdict. `rows` names the
+    columns whose indexes are the table's rows (empty: any column's), `where` which values of a helper a row must have:
+    both for columns that stand in a tree which lists more than this table's subjects, such as ifName.
     """
 
     name: str
@@ -75,6 +77,8 @@ class Table:
     columns: tuple[Column, ...]
     helpers: tuple[Column, ...] = ()
     needed: frozenset[str] = frozenset()
+    rows: frozenset[str] = frozenset()
+    where: tuple[tuple[str, frozenset[int | str]], ...] = ()
     layout: str = ""
 
 
@@ -90,7 +94,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contradiction:
-    """Counts that ought to agree and do not: all are kept; `contract` is what a contract uses, `spread` the difference."""
+    """Counts that ought to agree and do not: all are kept; `contract` is what contracts use, `spread` how far apart."""
 
     contract: Metric
     spread: Metric

@@ -1,0 +1,194 @@
+"""Answers → observations and gaps, by the rules of a plan. Pure: no device, no clock.
+
+Every value keeps its raw form, OID, rule and quality. Everything that was asked and is not there is a Gap with its
+reason; a table is torn where its columns do not fit together or the device restarted while it was walked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from collectors.cells import read_cell
+from collectors.convert import UnreadableError, raw
+from collectors.rows import Cell, Grid, grid
+from collectors.snmp.ask import Failure
+from collectors.snmp.varbind import NULL, UNREADABLE, Varbind
+from netops.model import Gap, Observation, Quality, Reason, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from collectors.plan import Plan, Rule, Section, TableRules
+    from collectors.profile import Contradiction
+    from collectors.snmp.ask import Answer
+
+_TICKS = 2**32
+_LONGEST_WALK = 360_000  # one hour in ticks: a sysUpTime that went on by more has gone back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """What came of one answer."""
+
+    observations: tuple[Observation, ...]
+    gaps: tuple[Gap, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that was asked is there."""
+        return not self.gaps
+
+
+def restarted(first: int | None, last: int | None) -> bool:
+    """Whether sysUpTime went back between first and last; its wrap after 497 days is no restart (RFC 3418)."""
+    return first is not None and last is not None and (last - first) % _TICKS > _LONGEST_WALK
+
+
+def decode(plan: Plan, answer: Answer, *, device: str, at_ms: int) -> Decoded:
+    """Return the observations and gaps of one device's answer to `plan.ask`."""
+    reader = _Reader(device, at_ms, torn=restarted(answer.uptime_first, answer.uptime_last))
+    gets = answer.gets
+    for section in plan.sections:
+        reader.section(section, gets, answer)
+    return Decoded(observations=tuple(reader.observations), gaps=tuple(reader.gaps))
+
+
+class _Reader:
+    """Collects while one answer is read; never leaves `decode`."""
+
+    __slots__ = ("at_ms", "device", "gaps", "observations", "torn", "whole")
+
+    def __init__(self, device: str, at_ms: int, *, torn: bool) -> None:
+        self.device, self.at_ms, self.torn = device, at_ms, torn
+        self.whole = Subject("device", device)
+        self.observations: list[Observation] = []
+        self.gaps: list[Gap] = []
+
+    def section(self, section: Section, gets: Sequence[Varbind | Failure], answer: Answer) -> None:
+        start = len(self.observations)
+        failed = answer.failed or Failure(Reason.NO_ANSWER)
+        for at, rule in enumerate(section.scalars, section.first):
+            self.scalar(rule, gets[at] if at < len(gets) else failed)
+        for rules in section.tables:
+            walked = answer.walks[rules.walk] if rules.walk < len(answer.walks) else None
+            self.table(rules, grid(rules, walked, failed, device=self.device))
+        mine = self.observations[start:]
+        for contradiction in section.contradictions:
+            self.observations += spread(contradiction, mine, section, device=self.device)
+
+    def scalar(self, rule: Rule, got: Varbind | Failure) -> None:
+        column = rule.column
+        subject = Subject(column.kind, f"{self.device}/{column.local}") if column.local else self.whole
+        if isinstance(got, Failure):
+            self.gap(rule, subject, got, oid=rule.shown)
+        elif got.tag == NULL:
+            self.gap(rule, subject, Failure(Reason.UNREADABLE, "NULL"), oid=rule.shown)
+        else:
+            self.cell(rule, subject, Cell(got.tag, got.value), index="", oid=rule.shown, torn=False, factor=1)
+
+    def table(self, rules: TableRules, rows: Grid) -> None:
+        for rule, failure in rows.absent:
+            self.gap(rule, self.whole, failure, oid=rule.shown)
+        for row in rows.rows:
+            torn = row.torn or self.torn
+            for rule, cell in zip(rules.rules, row.cells, strict=True):
+                oid = f"{rule.shown}.{row.index}"
+                if isinstance(cell, Failure):
+                    self.gap(rule, row.subject, cell, oid=oid, index=row.index)
+                elif cell is not None:
+                    factor = row.factors.get(rule.column.factor, 1)
+                    self.cell(rule, row.subject, cell, index=row.index, oid=oid, torn=torn, factor=factor)
+
+    def cell(
+        self, rule: Rule, subject: Subject, cell: Cell, *, index: str, oid: str, torn: bool, factor: int | None
+    ) -> None:
+        metric = rule.column.metric
+        if metric is None:
+            return
+        shown = raw(cell.value, cell.tag)
+        try:
+            if cell.tag == UNREADABLE:
+                raise UnreadableError("content does not fit its type")  # noqa: TRY301
+            if factor is None:
+                raise UnreadableError(f"expected the row's '{rule.column.factor}', by which it is multiplied")  # noqa: TRY301
+            value, quality = read_cell(rule.column, cell.value, factor)
+        except UnreadableError as error:
+            self.gap(rule, subject, Failure(Reason.UNREADABLE, f"{error}; got {shown!r:.80}"), oid=oid, index=index)
+            return
+        self.observations.append(
+            Observation(
+                metric=metric.name,
+                subject=subject,
+                device=self.device,
+                at_ms=self.at_ms,
+                value=value,
+                unit=metric.unit,
+                raw=shown,
+                oid=oid,
+                rule=rule.name,
+                quality=Quality.TORN if torn and quality is Quality.OK else quality,
+                index=index,
+            )
+        )
+
+    def gap(self, rule: Rule, subject: Subject, failure: Failure, *, oid: str, index: str = "") -> None:
+        metric = rule.column.metric
+        self.gaps.append(
+            Gap(
+                metric=metric.name if metric else rule.column.key,
+                subject=subject,
+                device=self.device,
+                at_ms=self.at_ms,
+                reason=failure.reason,
+                detail=failure.detail,
+                oid=oid,
+                index=index,
+            )
+        )
+
+
+def spread(
+    contradiction: Contradiction, observations: Sequence[Observation], section: Section, *, device: str
+) -> Iterator[Observation]:
+    """Yield what a device's own counts of one thing add up to, and how far apart they are.
+
+    Only complete rows count; a count without any row, or a scalar that is not there, takes no part.
+    """
+    whole = Subject("device", device)
+    found: list[tuple[str, float]] = []
+    sample: Observation | None = None
+    for count in contradiction.counts:
+        name = count.scalar or count.column
+        where = f"{section.profile}.{count.table or 'scalar'}.{name}@"
+        mine = [o for o in observations if o.metric == name and o.rule.startswith(where) and o.quality is Quality.OK]
+        numbers = [o.value for o in mine if isinstance(o.value, (int, float))]
+        if not numbers:
+            continue
+        sample = sample or mine[0]
+        found.append((count.metric.name, sum(numbers)))
+        if not count.scalar:
+            yield replace(
+                mine[0],
+                metric=count.metric.name,
+                subject=whole,
+                value=sum(numbers),
+                unit=count.metric.unit,
+                raw=f"sum of {len(numbers)} rows",
+                oid=mine[0].oid.removesuffix(f".{mine[0].index}"),
+                rule=f"{section.profile}.sum.{count.metric.name}@{section.digest[:8]}",
+                index="",
+            )
+    if sample is not None and len(found) > 1:
+        numbers = [n for _, n in found]
+        yield replace(
+            sample,
+            metric=contradiction.spread.name,
+            subject=whole,
+            value=max(numbers) - min(numbers),
+            unit=contradiction.spread.unit,
+            raw=" ".join(f"{name}={n:g}" for name, n in found),
+            oid="",
+            rule=f"{section.profile}.spread.{contradiction.spread.name}@{section.digest[:8]}",
+            index="",
+        )

@@ -1,0 +1,135 @@
+"""Profiles → questions: which objects to ask a device, and which rule reads which answer. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from collectors.profile import COST_S, digest
+from collectors.snmp.ask import Ask, Limits
+from collectors.snmp.varbind import dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from collectors.profile import Column, Contradiction, Profile, Table
+    from collectors.snmp.varbind import Oid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """A profile as it fits one device: under which enterprise root, in which layouts."""
+
+    profile: Profile
+    root: Oid = ()
+    layouts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One column for one device: its full OID, and the name its values carry (`profile.table.metric@digest8`)."""
+
+    column: Column
+    oid: Oid
+    shown: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRules:
+    """One table for one device; `walk` is its place in `Ask.walks`."""
+
+    table: Table
+    rules: tuple[Rule, ...]
+    helpers: tuple[Rule, ...]
+    walk: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """What one profile asks of one device; `first` is where its scalars begin in `Ask.gets`."""
+
+    profile: str
+    digest: str
+    scalars: tuple[Rule, ...]
+    first: int
+    tables: tuple[TableRules, ...]
+    contradictions: tuple[Contradiction, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The whole question to one device and how its answer is to be read. Keep it: one plan serves many devices."""
+
+    ask: Ask
+    sections: tuple[Section, ...]
+
+    @property
+    def profile(self) -> str:
+        """The names of the profiles, joined with `+`."""
+        return "+".join(s.profile for s in self.sections)
+
+    @property
+    def digest(self) -> str:
+        """The digests of the profiles, joined with `+`."""
+        return "+".join(s.digest for s in self.sections)
+
+
+def plan(chosen: Sequence[Chosen], *, costs: Collection[str] = tuple(COST_S), limits: Limits | None = None) -> Plan:
+    """Return the question for these profiles, with only the columns of these cost classes.
+
+    Columns that make the identity of a row are always asked: a value without its subject is worth nothing.
+    """
+    gets: list[Oid] = []
+    walks: list[tuple[Oid, ...]] = []
+    sections = tuple(_section(c, frozenset(costs), gets, walks) for c in chosen)
+    return Plan(ask=Ask(tuple(gets), tuple(walks), uptime=True, limits=limits or Limits()), sections=sections)
+
+
+def _section(chosen: Chosen, costs: frozenset[str], gets: list[Oid], walks: list[tuple[Oid, ...]]) -> Section:
+    profile, mark = chosen.profile, digest(chosen.profile)
+    first = len(gets)
+    scalars = tuple(
+        _rule(column, chosen.root, f"{profile.name}.scalar", mark)
+        for column in profile.scalars
+        if column.cost in costs and column.layout in {"", *chosen.layouts}
+    )
+    gets += [rule.oid for rule in scalars]
+    tables: list[TableRules] = []
+    for table in profile.tables:
+        rules = _table_rules(table, chosen, costs, mark)
+        if rules is not None:
+            walks.append(tuple(r.oid for r in (*rules.rules, *rules.helpers)))
+            tables.append(replace(rules, walk=len(walks) - 1))
+    return Section(
+        profile=profile.name,
+        digest=mark,
+        scalars=scalars,
+        first=first,
+        tables=tuple(tables),
+        contradictions=profile.contradictions,
+    )
+
+
+def _table_rules(table: Table, chosen: Chosen, costs: frozenset[str], mark: str) -> TableRules | None:
+    layouts = {"", *chosen.layouts}
+    if table.layout not in layouts:
+        return None
+    wanted = [c for c in table.columns if c.cost in costs and c.layout in layouts]
+    if not wanted:
+        return None
+    named = {name for choice in table.identity for name in choice} | table.rows
+    columns = [c for c in table.columns if c in wanted or (c.key in named and c.layout in layouts)]
+    factors = {c.factor for c in columns} | named | {key for key, _ in table.where}
+    where = f"{chosen.profile.name}.{table.name}"
+    return TableRules(
+        table=table,
+        rules=tuple(_rule(c, chosen.root, where, mark) for c in columns),
+        helpers=tuple(_rule(h, chosen.root, where, mark) for h in table.helpers if h.key in factors),
+        walk=-1,
+    )
+
+
+def _rule(column: Column, root: Oid, where: str, mark: str) -> Rule:
+    oid = column.place.under(root)
+    return Rule(column=column, oid=oid, shown=dotted(oid), name=f"{where}.{column.key}@{mark[:8]}")

@@ -1,0 +1,196 @@
+"""Recorded walks: `OID|tag|value` a line, plain or bzip2, as an agent that answers like the device it came from.
+
+A tag is a number of SMI (`2` INTEGER, `4` OCTET STRING, `6` OBJECT IDENTIFIER, `64`-`70`), with `x` for hexadecimal
+and `e` for backslash escapes. Only objects under the places asked for are kept: two million lines are read once, as
+they stream, in the memory of the few that are wanted. Lines that are no objects are counted and named, never guessed.
+"""
+
+from __future__ import annotations
+
+import bz2
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from collectors.errors import CollectorError
+from collectors.snmp.agent import Listing
+from collectors.snmp.varbind import (
+    COUNTER32,
+    COUNTER64,
+    GAUGE32,
+    INTEGER,
+    IP_ADDRESS,
+    NULL,
+    OBJECT_IDENTIFIER,
+    OCTET_STRING,
+    OPAQUE,
+    TIME_TICKS,
+    Varbind,
+    dotted,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from collectors.snmp.varbind import Oid, Value
+
+_CHUNK = 4 << 20
+_MAX_LINE = 256 << 10  # octets; a datagram holds 64 KiB, in hexadecimal twice that
+_MAX_ARCS = 128  # RFC 2578 3.5
+_LINE = re.compile(rb"\.?([0-9]{1,10}(?:\.[0-9]{1,10})+)\|([0-9]{1,3})([xe]?)\|(.*)", re.DOTALL)
+_LOOKS_RIGHT = (b"1.", b"0.", b"2.", b".1.", b".0.", b".2.")
+_NUMBERS = frozenset({INTEGER, COUNTER32, GAUGE32, TIME_TICKS, COUNTER64})
+_STRINGS = frozenset({OCTET_STRING, OPAQUE})
+_ESCAPE = re.compile(rb"\\(x[0-9A-Fa-f]{2}|[\\nrt0])")
+_ESCAPES = {b"\\": b"\\", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"0": b"\0"}
+
+
+class RecordingError(CollectorError):
+    """A file is no recording; the message names it and what was expected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """What a file holds of what was wanted.
+
+    `lines` counts all lines with content, `odd` those that are no objects (the first one in `first_odd`), `twice` the
+    objects that stand there more than once (the last counts): a walk that went in circles, or two walks in one file.
+    """
+
+    agent: Listing
+    lines: int
+    odd: int
+    first_odd: str
+    twice: int
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is wrong with the file, in words; empty when nothing is."""
+        found = []
+        if self.odd:
+            found.append(f"{self.odd} of {self.lines} lines are no objects, the first is {self.first_odd}")
+        if self.twice:
+            found.append(f"{self.twice} objects stand more than once; the last of each counts")
+        return tuple(found)
+
+
+def load(path: Path, *, wanted: Iterable[Oid]) -> Recording:
+    """Read a recording, keeping what stands under the `wanted` places; RecordingError when it is none."""
+    try:
+        with _open(path) as stream:
+            reading = _Reading(frozenset(wanted))
+            for number, line in _lines(stream):
+                reading.take(number, line)
+    except (OSError, EOFError, ValueError) as error:
+        raise RecordingError(f"{path}: cannot be read ({error}); expected a recording, plain or .bz2") from None
+    if reading.lines == reading.odd:
+        what = f"its first line is {reading.first_odd}" if reading.lines else "it is empty"
+        raise RecordingError(f"{path}: no line is an object ({what}); expected lines such as 1.3.6.1.2.1.1.3.0|67|4711")
+    return reading.recording()
+
+
+def _open(path: Path) -> BinaryIO:
+    return bz2.open(path, "rb") if path.suffix == ".bz2" else path.open("rb")  # type: ignore[return-value]
+
+
+def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yield (number of the first line, lines joined as they came) in chunks that end at a line's end."""
+    number, rest = 1, b""
+    while chunk := stream.read(_CHUNK):
+        block = rest + chunk
+        cut = block.rfind(b"\n") + 1
+        if not cut and len(block) > _MAX_LINE:
+            raise ValueError(f"line {number} is over {_MAX_LINE} octets long")
+        rest = block[cut:]
+        if cut:
+            yield number, block[:cut]
+            number += block.count(b"\n", 0, cut)
+    if rest:
+        yield number, rest
+
+
+class _Reading:
+    """Collects while one file is read; never leaves `load`."""
+
+    def __init__(self, wanted: frozenset[Oid]) -> None:
+        self.lines = self.odd = self.twice = 0
+        self.first_odd = ""
+        self._objects: dict[Oid, Varbind] = {}
+        self._wanted = tuple(dotted(oid).encode() for oid in sorted(wanted))
+        # Two steps, because a test against a hundred prefixes for each of two million lines is what takes the time.
+        coarse = {p.rpartition(b".")[0] + b"." for p in self._wanted}
+        self._coarse = (*coarse, *(b"." + p for p in coarse))
+
+    def take(self, number: int, block: bytes) -> None:
+        lines = block.split(b"\n")
+        for at, line in enumerate(lines):
+            if line.startswith(self._coarse):
+                self._object(number + at, line)
+        plain = [line for line in lines if line and line[0] != 35]  # 35 is #
+        self.lines += len(plain)
+        if not all(line.startswith(_LOOKS_RIGHT) for line in plain):
+            for at, line in enumerate(lines):
+                if line.rstrip() and not line.startswith((*_LOOKS_RIGHT, b"#")):
+                    self._note(number + at, line)
+
+    def _note(self, number: int, line: bytes) -> None:
+        self.odd += 1
+        self.first_odd = self.first_odd or f"line {number}, {line[:60]!r}"
+
+    def _object(self, number: int, line: bytes) -> None:
+        found = _LINE.fullmatch(line.removesuffix(b"\r"))
+        value = _value(int(found[2]), found[3], found[4]) if found and len(line) <= _MAX_LINE else None
+        if not found or value is None or found[1].count(b".") >= _MAX_ARCS:
+            self._note(number, line)
+            return
+        if not any(found[1] == p or found[1].startswith(p + b".") for p in self._wanted):
+            return
+        oid = tuple(map(int, found[1].split(b".")))
+        self.twice += oid in self._objects
+        self._objects[oid] = Varbind(oid, value[0], value[1])
+
+    def recording(self) -> Recording:
+        return Recording(
+            agent=Listing(self._objects.values()),
+            lines=self.lines,
+            odd=self.odd,
+            first_odd=self.first_odd,
+            twice=self.twice,
+        )
+
+
+def _value(tag: int, form: bytes, written: bytes) -> tuple[int, Value] | None:
+    """Return (tag, value), or None when the text is no value of that type."""
+    if form == b"x":
+        return _hexadecimal(tag, written)
+    if form == b"e":
+        return (tag, _ESCAPE.sub(_unescape, written)) if tag in _STRINGS else None
+    if tag in _NUMBERS:
+        return (tag, int(written)) if re.fullmatch(rb"\s*-?[0-9]{1,20}\s*", written) else None
+    if tag in _STRINGS:
+        return tag, written
+    if tag == OBJECT_IDENTIFIER:
+        named = written.strip().removeprefix(b".")
+        return (tag, named.decode("ascii")) if re.fullmatch(rb"[0-9]{1,10}(\.[0-9]{1,10})+", named) else None
+    if tag == IP_ADDRESS:
+        quads = written.strip().split(b".")
+        good = len(quads) == 4 and all(q.isdigit() and int(q) < 256 for q in quads)
+        return (tag, bytes(map(int, quads))) if good else None
+    return (NULL, None) if tag == NULL else None
+
+
+def _hexadecimal(tag: int, written: bytes) -> tuple[int, Value] | None:
+    if tag not in _STRINGS | {IP_ADDRESS}:
+        return None
+    try:
+        octets = bytes.fromhex(written.decode("ascii"))
+    except ValueError:
+        return None
+    return tag, octets
+
+
+def _unescape(found: re.Match[bytes]) -> bytes:
+    mark = found[1]
+    return bytes((int(mark[1:], 16),)) if mark.startswith(b"x") else _ESCAPES[mark]

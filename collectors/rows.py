@@ -1,0 +1,191 @@
+"""A walked table → its rows: joined by index, each with its subject and whether it is complete. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from collectors.convert import IDENTITY_PREFIX, INDEX_READERS, NUMBER_READERS, TEXT_READERS, Part, UnreadableError
+from collectors.snmp.ask import Failure
+from collectors.snmp.varbind import NULL, dotted
+from netops.model import Reason, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from collectors.convert import Scalar
+    from collectors.plan import Rule, TableRules
+    from collectors.profile import Table
+    from collectors.snmp.ask import Walked
+    from collectors.snmp.varbind import Oid
+
+_Columns = tuple[list[dict["Oid", "Cell"]], list["Failure | None"], list[int]]
+"""A table's columns by index, the failure of each, and which of them are needed."""
+_EMPTY_MACS = frozenset({"000000000000", "ffffffffffff"})
+
+
+class Cell(NamedTuple):
+    """What stands in a table at one place."""
+
+    tag: int
+    value: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: a Cell, a Failure, or None (a column that is absent as a whole) for each rule of the table."""
+
+    index: str
+    subject: Subject
+    cells: tuple[Cell | Failure | None, ...]
+    torn: bool
+    factors: Mapping[str, int | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The rows of a table, and the rules for which no row has anything."""
+
+    rows: tuple[Row, ...]
+    absent: tuple[tuple[Rule, Failure], ...]
+
+
+_MISSING_CELL = Failure(Reason.NO_SUCH_INSTANCE, "the row has other columns, this one is not among them")
+_TORN_CELL = Failure(Reason.TORN, "a needed column of this row is not there")
+_NO_COLUMN = Failure(Reason.NO_SUCH_OBJECT, "no row of the table has this column")
+
+
+def grid(rules: TableRules, walked: Walked | None, failed: Failure, *, device: str) -> Grid:
+    """Join the columns of a walked table by index."""
+    every = (*rules.rules, *rules.helpers)
+    if walked is None:
+        return Grid((), tuple((rule, failed) for rule in rules.rules))
+    columns = [_column(rule, walked, at) for at, rule in enumerate(every)]
+    failures = [walked.failures.get(at) for at in range(len(every))]
+    absent = tuple((r, f or _NO_COLUMN) for r, c, f in zip(every, columns, failures, strict=True) if f or not c)
+    blind = next((r for r, _ in absent if any(r.column.key == key for key, _ in rules.table.where)), None)
+    if blind is not None:
+        reason = Failure(Reason.NO_SUCH_OBJECT, f"the table's rows cannot be told apart without {blind.shown}")
+        return Grid((), tuple((rule, reason) for rule in rules.rules))
+    shown = tuple(a for a in absent if a[0].column.metric is not None)
+    needed = [at for at, r in enumerate(rules.rules) if r.column.key in rules.table.needed and columns[at]]
+    drafts = [
+        _draft(rules, index, (columns, failures, needed), device=device)
+        for index in _indexes(rules, columns)
+        if _kept(rules, columns, index)
+    ]
+    return Grid(tuple(_unique(drafts)), shown)
+
+
+def _column(rule: Rule, walked: Walked, at: int) -> dict[Oid, Cell]:
+    got, depth = walked.columns[at], len(rule.oid)
+    return {o[depth:]: Cell(t, v) for o, t, v in zip(got.oids, got.tags, got.values, strict=True) if t != NULL}
+
+
+def _indexes(rules: TableRules, columns: Sequence[Mapping[Oid, Cell]]) -> list[Oid]:
+    naming = [
+        columns[at] for at, r in enumerate(rules.rules) if not rules.table.rows or r.column.key in rules.table.rows
+    ]
+    return sorted(set().union(*naming))
+
+
+def _kept(rules: TableRules, columns: Sequence[Mapping[Oid, Cell]], index: Oid) -> bool:
+    for at, helper in enumerate(rules.helpers, len(rules.rules)):
+        wanted = next((values for key, values in rules.table.where if key == helper.column.key), None)
+        if wanted is None:
+            continue
+        cell = columns[at].get(index)
+        if cell is None or cell.value not in wanted:
+            return False
+    return True
+
+
+def _draft(rules: TableRules, index: Oid, walked: _Columns, *, device: str) -> Row:
+    columns, failures, needed = walked
+    torn = any(index not in columns[at] for at in needed)
+    cells: list[Cell | Failure | None] = []
+    for at in range(len(rules.rules)):
+        cell = columns[at].get(index)
+        if cell is not None:
+            cells.append(cell)
+        elif not columns[at]:
+            cells.append(None)
+        elif failures[at]:
+            cells.append(failures[at])
+        else:
+            cells.append(_TORN_CELL if torn and rules.rules[at].column.key in rules.table.needed else _MISSING_CELL)
+    helpers = {
+        helper.column.key: _factor(columns[at].get(index)) for at, helper in enumerate(rules.helpers, len(rules.rules))
+    }
+    return Row(dotted(index), _subject(rules, index, columns, device), tuple(cells), torn, helpers)
+
+
+def _factor(cell: Cell | None) -> int | None:
+    return cell.value if cell is not None and isinstance(cell.value, int) else None
+
+
+def _subject(rules: TableRules, index: Oid, columns: Sequence[Mapping[Oid, Cell]], device: str) -> Subject:
+    table = rules.table
+    parts = _parts(table, index)
+    for choice in table.identity:
+        named = [_named(name, rules, index, columns, parts) for name in choice]
+        if all(named):
+            return Subject(table.kind, _id([p for p in named if p], device))
+    return Subject(table.kind, f"{device}/{dotted(index)}")
+
+
+def _parts(table: Table, index: Oid) -> dict[str, Part]:
+    found: dict[str, Part] = {}
+    rest: Sequence[int] = index
+    try:
+        for name, reader in table.index:
+            part, used = INDEX_READERS[reader](rest)
+            found[name] = part
+            rest = rest[used:]
+    except UnreadableError:
+        return {}
+    # An index that is longer than its parts is another one: its parts would give two rows one subject.
+    return {} if rest else found
+
+
+def _named(
+    name: str, rules: TableRules, index: Oid, columns: Sequence[Mapping[Oid, Cell]], parts: Mapping[str, Part]
+) -> Part | None:
+    if name in parts:
+        return parts[name] if parts[name].shown not in _EMPTY_MACS else None
+    for at, rule in enumerate((*rules.rules, *rules.helpers)):
+        if rule.column.key == name:
+            return _from_cell(rule, columns[at].get(index))
+    return None
+
+
+def _from_cell(rule: Rule, cell: Cell | None) -> Part | None:
+    """Return what a column says for the identity; nothing for a sentinel, a blank, or an address of zeros."""
+    if cell is None or cell.value in rule.column.sentinels:
+        return None
+    try:
+        reader = TEXT_READERS.get(rule.column.read)
+        shown = reader(cell.value) if reader else str(NUMBER_READERS[rule.column.read](cell.value, rule.column.unit))
+    except UnreadableError:
+        return None
+    blank = not shown.strip() or shown in _EMPTY_MACS or not shown.strip("0")
+    own = rule.column.metric is not None and rule.column.metric.name.endswith(".serial")
+    prefix = IDENTITY_PREFIX.get(rule.column.read, "sn:" if own else "")
+    return None if blank or len(shown) > 255 else Part(shown.strip(), prefix)
+
+
+def _id(parts: Sequence[Part], device: str) -> str:
+    tail = "/".join(p.shown for p in parts)
+    return f"{parts[0].prefix}{tail}" if parts[0].prefix else f"{device}/{tail}"
+
+
+def _unique(rows: Sequence[Row]) -> Iterator[Row]:
+    """Give rows that claim one identity (names repeat, serial numbers are cloned) their index as well."""
+    claims = Counter(row.subject for row in rows)
+    for row in rows:
+        if claims[row.subject] == 1:
+            yield row
+        else:
+            subject = Subject(row.subject.kind, f"{row.subject.id}~{row.index}")
+            yield Row(row.index, subject, row.cells, row.torn, row.factors)
