@@ -40,6 +40,10 @@ class StoreError(NetopsError):
     exit_code = 75
 
 
+class RefusedError(StoreError):
+    """The store answers, and refuses a record for what it says: the record is isolated, the others flow."""
+
+
 class SpoolError(NetopsError):
     """The spool cannot take or give a record; nothing was acknowledged."""
 

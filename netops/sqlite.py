@@ -11,11 +11,12 @@ import ctypes
 import fcntl
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import apsw
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 BUSY_MS = 10_000
@@ -63,6 +64,11 @@ def reader(path: Path) -> apsw.Connection:
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     db.set_busy_timeout(BUSY_MS)
     return db
+
+
+def rows(db: apsw.Connection, sql: str, bound: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    """Return all rows of a query."""
+    return cast("list[tuple[Any, ...]]", db.execute(sql, cast("Any", bound)).fetchall())
 
 
 def settle(db: apsw.Connection) -> None:

@@ -40,7 +40,7 @@ class Store(Protocol):
         ...
 
     def last(self, kind: str, metrics: Sequence[str], *, now_ms: int, max_age_ms: int) -> list[Reading]:
-        """Return the newest reading of each (subject, metric, device) with a slot in `(now - max_age, now]`."""
+        """Return the newest reading of each (subject, metric, device), slots in `(now - max_age, now]`."""
         ...
 
     def series(self, subject: Subject, metric: str, *, start_ms: int, end_ms: int) -> list[Reading]:
@@ -66,11 +66,15 @@ class Store(Protocol):
         ...
 
     def seal(self, now_ms: int) -> list[SealedFile]:
-        """Seal some of what is old enough and return the files, whose digests are facts; empty when all is sealed."""
+        """Seal some of what is old enough; return every file not yet `told`; empty when all is done."""
         ...
 
     def expire(self, now_ms: int) -> list[Expired]:
-        """Delete what is past its retention and return it, as facts; a server's own retention returns nothing."""
+        """Delete what is past its retention; return every deletion not yet `told`. A server has its own retention."""
+        ...
+
+    def told(self, facts: Sequence[SealedFile | Expired]) -> None:
+        """Remember that these are acknowledged facts: a crash between deed and fact then tells them again."""
         ...
 
 

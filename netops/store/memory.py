@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from netops.store.rows import distinct
 from netops.store.values import OK, Expired, Grouped, Outcome, Reading, SealedFile, Tally, nearest_rank
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class Memory:
     def write(self, polls: Sequence[Poll]) -> None:
         """Keep the polls; the first of a `(device, slot_ms)` stays."""
         for poll in polls:
-            self._polls.setdefault((poll.slot_ms, poll.device), poll)
+            self._polls.setdefault((poll.slot_ms, poll.device), replace(poll, rows=distinct(poll)))
 
     def last(self, kind: str, metrics: Sequence[str], *, now_ms: int, max_age_ms: int) -> list[Reading]:
         """Return the newest reading of each (subject, metric, device)."""
@@ -88,6 +90,9 @@ class Memory:
     def expire(self, now_ms: int) -> list[Expired]:  # noqa: ARG002  (the protocol's)
         """Nothing expires in memory."""
         return []
+
+    def told(self, facts: Sequence[SealedFile | Expired]) -> None:
+        """Nothing was told."""
 
     def _window(self, start_ms: int, end_ms: int) -> Iterator[Poll]:
         return (
