@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from netops.access.sessions import Person, Sessions
     from netops.clock import Clock
 
-LOGIN, PASSWORD = "staff.login", "staff.password"
-WITH_ONE_TIME = frozenset({"staff.password", "staff.change", "staff.logout"})
+LOGIN, PASSWORD = "dashboards.login", "dashboards.password"
+WITH_ONE_TIME = frozenset({PASSWORD, "dashboards.change", "dashboards.logout"})
 COOKIE, SECURE_COOKIE = "netops_staff", "__Host-netops_staff"
 
 
@@ -58,7 +58,7 @@ class Guard:
         if endpoint is None:
             return None  # the router answers: no such page, or not by this method
         permission = self.permissions.get(endpoint)
-        if permission != PUBLIC or endpoint.startswith("staff."):
+        if permission != PUBLIC or endpoint == LOGIN:
             g.person = self._person()
         if permission == PUBLIC:
             return None

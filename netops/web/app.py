@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from netops.clock import SYSTEM
 from netops.errors import AccessError, NetopsError, StoreError, UsageError
-from netops.web import forms, headers, health, language, polling
+from netops.web import forms, headers, health, language, polling, safe
 from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def create_app(
         TEMPLATES_AUTO_RELOAD=False,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.finalize = safe.visible
     # after_request hooks run last-installed first: headers see the finished answer, the ETag covers the banner
     headers.install(app, inline_styles=inline_styles, private=cookies)
     polling.install(app)

@@ -6,27 +6,33 @@ page without a declared permission is closed to everybody.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from flask import Blueprint
 
     from netops.clock import Clock
     from netops.config import Settings
+    from netops.facts import Fact
 
 GROUP = "netops.pages"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a page may ask for: the settings and the time."""
+    """What a page may ask for: the settings, the time, a way to state facts, a place for what it opens."""
 
     settings: Settings
     clock: Clock
+    submit: Callable[[Sequence[Fact]], None]
+    """Hand facts to the spool of the web process; durable on return."""
+    stack: ExitStack = field(default_factory=ExitStack)
+    """What the pages open (files, databases) they enter here; it is closed when the process stops."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
