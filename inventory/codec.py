@@ -41,7 +41,7 @@ def decode(noun: str, body: str) -> Record:
 def plain(value: Any) -> Any:
     """Return a frozen value as dicts, lists and scalars."""
     if is_dataclass(value):
-        return {name: plain(getattr(value, name)) for name in _names(type(value))}
+        return {name: plain(getattr(value, name)) for name in _names(cast("Hashable", type(value)))}
     if isinstance(value, tuple):
         return [plain(each) for each in value]
     return value
@@ -53,7 +53,7 @@ def _names(kind: Hashable) -> tuple[str, ...]:
 
 
 def _build(kind: type[T], values: dict[str, Any]) -> T:
-    makers = _makers(kind)
+    makers = _makers(cast("Hashable", kind))
     if makers:
         values = values | {name: make(values[name]) for name, make in makers.items() if name in values}
     return kind(**values)

@@ -1,0 +1,75 @@
+"""CSV text to rows with lines: strict quoting, known columns, the right number of cells."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from inventory.errors import nearest
+from inventory.reading.tree import Node, Notes, Scalar, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+MOST_ROWS = 200_000
+
+
+def rows(text: str, name: str, notes: Notes, *, columns: Collection[str], required: Collection[str]) -> list[Table]:
+    """Return one Table for each row, without its empty cells."""
+    lines = _lines(text, name, notes)
+    first = next(lines, None)
+    if first is None:
+        notes.add(name, "is empty", f"start it with the header {','.join(columns)}")
+        return []
+    header = [cell.strip() for cell in first[1]]
+    if not _header(header, f"{name}:{first[0]}", notes, columns=columns, required=required):
+        return []
+    found: list[Table] = []
+    for line, cells in lines:
+        if len(cells) != len(header):
+            what = f"has {len(cells)} cells, the header has {len(header)}"
+            notes.add(f"{name}:{line}", what, "quote cells that hold a comma")
+            continue
+        if len(found) >= MOST_ROWS:
+            notes.add(f"{name}:{line}", f"has more than {MOST_ROWS} rows", "split the city")
+            break
+        filled = [(column, cell.strip()) for column, cell in zip(header, cells, strict=True)]
+        entries: dict[str, Node] = {column: Scalar(cell, line) for column, cell in filled if cell}
+        found.append(Table(entries, dict.fromkeys(entries, line), line))
+    return found
+
+
+def _lines(text: str, name: str, notes: Notes) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    line = 1
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        notes.add(f"{name}:{line}", f"is not valid CSV: {error}", "check its quotes")
+
+
+def _header(
+    header: list[str], where: str, notes: Notes, *, columns: Collection[str], required: Collection[str]
+) -> bool:
+    if len(header) == 1 and header[0] not in columns:
+        for mark, said in ((";", "semicolons"), ("\t", "tabs")):
+            if mark in header[0]:
+                notes.add(where, f"its columns are separated by {said}", "save it separated by commas")
+                return False
+    good = True
+    for index, column in enumerate(header):
+        if column not in columns:
+            notes.add(where, f"'{column}' is no column here", nearest(column, columns))
+            good = False
+        elif column in header[:index]:
+            notes.add(where, f"column '{column}' is there twice", "keep one of the two")
+            good = False
+    for column in required:
+        if column not in header:
+            notes.add(where, f"column '{column}' is missing", f"the header is {','.join(columns)}")
+            good = False
+    return good

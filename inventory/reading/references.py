@@ -1,0 +1,99 @@
+"""What the records of a city say of one another: nothing dangling, nothing twice, no device its own ancestor.
+
+Only names of floor 1 are looked up here; profiles, indicators, credentials and gateways are `netops check`'s.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inventory.errors import nearest
+from inventory.model import Contract, Device, Service, Site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from inventory.city import City
+    from inventory.model import Record
+    from inventory.reading.tree import Notes
+
+Named = tuple[str, str, str]  # what refers (path within the record), the noun referred to, the id
+
+
+def check(city: City, ids: Mapping[str, set[str]], notes: Notes) -> None:
+    """Note everything that does not fit; `ids` holds all ids by noun, those of unusable records too."""
+    for at, record in city.records.items():
+        for path, noun, name in _references(record):
+            if name and name not in ids.get(noun, ()):
+                what = f"{at[0]} '{at[1]}' names the {noun} '{name}', which no file has"
+                notes.add(city.source(at).where(path), what, nearest(name, ids.get(noun, ())))
+    _twice(city, notes)
+    _ancestors(city, notes)
+
+
+def _references(record: Record) -> Iterator[Named]:
+    if isinstance(record, Site):
+        yield "area", "area", record.area
+    elif isinstance(record, Device):
+        yield "site", "site", record.site
+        yield "carrier", "carrier", record.carrier
+        yield "parent", "device", record.parent
+    elif isinstance(record, Service):
+        yield "site", "site", record.site
+        yield "carrier", "carrier", record.carrier
+        yield "device", "device", record.device
+        yield "parent", "device", record.parent
+    elif isinstance(record, Contract):
+        yield "carrier", "carrier", record.carrier
+        for item in record.items:
+            for area in item.select.areas:
+                yield f"items.{item.id}.select.areas", "area", area
+            for carrier in item.select.carriers:
+                yield f"items.{item.id}.select.carriers", "carrier", carrier
+
+
+def _twice(city: City, notes: Notes) -> None:
+    """Note identities that two records claim: one of them would be measured in the other's name."""
+    seen: dict[tuple[str, str], str] = {}
+    for at, record in city.records.items():
+        for what, identity in _identities(record):
+            place = city.source(at).place
+            first = seen.setdefault((what, identity), f"'{at[1]}' ({place})")
+            if first != f"'{at[1]}' ({place})":
+                notes.add(place, f"{at[0]} '{at[1]}' has the {what} {identity} of {first}", "one of the two is wrong")
+
+
+def _identities(record: Record) -> Iterable[tuple[str, str]]:
+    if isinstance(record, Device):
+        if record.mac:
+            yield "MAC address", record.mac
+        if record.serial:
+            yield "serial number", record.serial.upper()
+        if record.address:
+            yield "address", f"[{record.address}]:{record.port}" if ":" in record.address else _plain(record)
+    elif isinstance(record, Service):
+        yield "subject", f"{record.device} {record.subject or '(the device itself)'}"
+
+
+def _plain(record: Device) -> str:
+    return f"{record.address}:{record.port}"
+
+
+def _ancestors(city: City, notes: Notes) -> None:
+    parents = {each.id: each.parent for each in city.records.values() if isinstance(each, Device)}
+    sound: set[str] = set()
+    for at, record in city.records.items():
+        if not isinstance(record, Device):
+            continue
+        line: list[str] = []
+        name = record.id
+        while name and name not in sound and name not in line:
+            line.append(name)
+            name = parents.get(name, "")
+        if name and name == record.id:
+            chain = " → ".join([*line, name])
+            notes.add(
+                city.source(at).where("parent"), f"device '{name}' is its own ancestor ({chain})", "cut the circle"
+            )
+        elif not name or name in sound:
+            sound.update(line)

@@ -1,0 +1,93 @@
+"""A small city in files, registers on SQLite and on a private PostgreSQL of this run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import uuid
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from inventory.sql import Database, upgrade
+from inventory.tables import MIGRATIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = ROOT / "docs" / "how-to" / "describe-your-city.md"
+POSTGRES = Path("/usr/lib/postgresql/15/bin")
+
+
+def guide_files() -> dict[str, str]:
+    """The files that the how-to shows, by name."""
+    shown = re.findall(r"^### `([^`]+)`\n```\w+\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.M | re.S)
+    return dict(shown)
+
+
+@pytest.fixture
+def city(tmp_path):
+    """The directory of the how-to's example."""
+    folder = tmp_path / "city"
+    for name, text in guide_files().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server of our own on a UNIX socket and a free port; fsync off, because it lives for one run."""
+    where = Path(tempfile.mkdtemp(prefix="netops-pg-"))
+    as_user: list[str] = []
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        shutil.chown(where, "postgres", "postgres")
+        as_user = ["runuser", "-u", "postgres", "--"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    data = where / "data"
+    subprocess.run(
+        [*as_user, POSTGRES / "initdb", "-D", data, "-A", "trust", "-U", "netops", "-E", "UTF8", "--locale=C", "-N"],
+        check=True,
+        capture_output=True,
+        cwd=where,
+    )
+    options = f"-k {where} -p {port} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=30"
+    control = [*as_user, POSTGRES / "pg_ctl", "-D", data, "-w", "-t", "60"]
+    subprocess.run([*control, "-l", where / "log", "-o", options, "start"], check=True, capture_output=True, cwd=where)
+    try:
+        yield f"postgresql://netops@127.0.0.1:{port}"
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], check=False, capture_output=True, cwd=where)
+        shutil.rmtree(where, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.partner("postgres"))])
+def empty_url(request, tmp_path):
+    """The URL of a database in which nothing was ever created."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'register.db'}"
+    server = request.getfixturevalue("postgres")
+    name = f"t{uuid.uuid4().hex}"
+    engine = sa.create_engine(f"{server.replace('postgresql:', 'postgresql+psycopg:')}/postgres")
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
+    engine.dispose()
+    return f"{server}/{name}"
+
+
+@pytest.fixture
+def url(empty_url):
+    """The URL of a database with the register's tables."""
+    upgrade(MIGRATIONS, empty_url)
+    return empty_url
+
+
+@pytest.fixture
+def database(url):
+    with Database(url) as opened:
+        yield opened
