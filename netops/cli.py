@@ -102,6 +102,7 @@ def _leading(words: list[str]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _run(name: str, rest: list[str], options: dict[str, Any]) -> int:
+    from netops.clock import SYSTEM  # noqa: PLC0415
     from netops.errors import NetopsError, UsageError  # noqa: PLC0415
 
     try:
@@ -109,6 +110,7 @@ def _run(name: str, rest: list[str], options: dict[str, Any]) -> int:
         parser = argparse.ArgumentParser(prog=f"netops {name}", description=command.SUMMARY)
         command.arguments(parser)
         args = parser.parse_args(rest)
+        args.now_ms = SYSTEM.now_ms()  # floor 1 has no clock of its own
         return command.run(args, _settings(options, without=name in {"init", "demo"}))
     except NetopsError as error:
         print(f"netops {name}: {error}", file=sys.stderr)
