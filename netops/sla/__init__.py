@@ -1,0 +1,1 @@
+"""What was promised, against what was seen: pure functions over intervals, no files, no clock."""

@@ -1,0 +1,117 @@
+"""Exclusion claims: which are in force, and why the others are not.
+
+A claim names a class of the contract. It is in force when its notice was early enough, its class's cap for the period
+is not used up, and the approver of the class has approved it. A late or over-cap claim is kept and flagged; only a
+ruling gives it effect (sla.md 2.2). Nothing is cut to fit: a claim counts whole or not at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from netops.sla.intervals import Spans, intersect, subtract, total, union
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from inventory.model import ExclusionClass
+
+HOUR_MS = 3_600_000
+
+
+class Effect(StrEnum):
+    """What a claim does."""
+
+    IN_FORCE = "in_force"
+    RULED = "in_force_by_ruling"
+    LATE = "late"
+    OVER_CAP = "over_cap"
+    UNAPPROVED = "not_approved"
+    UNKNOWN_CLASS = "no_such_class"
+    EMPTY = "empty_or_negative_window"
+
+
+IN_FORCE = frozenset({Effect.IN_FORCE, Effect.RULED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Somebody asks that `[start_ms, end_ms)` be excused for `services` (empty: all of the contract).
+
+    `noticed_ms` is when the claim was recorded by us, never when it says it was written.
+    """
+
+    id: str
+    class_id: str
+    start_ms: int
+    end_ms: int
+    noticed_ms: int
+    services: tuple[str, ...] = ()
+    reason: str = ""
+    by: str = ""
+    approved: bool = False
+    ruled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A claim with its effect."""
+
+    claim: Claim
+    effect: Effect
+
+    @property
+    def counts(self) -> bool:
+        """Whether the claim excuses time."""
+        return self.effect in IN_FORCE
+
+
+def decide(claims: Iterable[Claim], classes: Mapping[str, ExclusionClass], period: Spans) -> list[Decided]:
+    """Decide the claims in the order of their start and id, the order in which a class's cap is used up.
+
+    The cap counts wall-clock time inside the period that is excused under the class, once however many services it
+    touches. A claim in force by ruling uses the cap too.
+    """
+    used: dict[str, Spans] = {}
+    made: list[Decided] = []
+    for claim in sorted(claims, key=lambda each: (each.start_ms, each.end_ms, each.id)):
+        if claim.end_ms <= claim.start_ms:
+            made.append(Decided(claim, Effect.EMPTY))
+            continue
+        kind = classes.get(claim.class_id)
+        if kind is None:
+            made.append(Decided(claim, Effect.UNKNOWN_CLASS))
+            continue
+        taken = used.get(kind.id, ())
+        wanted = intersect(((claim.start_ms, claim.end_ms),), period)
+        effect = _effect(claim, kind, total(taken) + total(subtract(wanted, taken)))
+        if effect in IN_FORCE:
+            used[kind.id] = union(taken, wanted)
+        made.append(Decided(claim, effect))
+    return made
+
+
+def _effect(claim: Claim, kind: ExclusionClass, used_ms: int) -> Effect:
+    if not claim.approved:
+        return Effect.UNAPPROVED
+    if claim.ruled:
+        return Effect.RULED
+    if claim.start_ms - claim.noticed_ms < kind.notice_h * HOUR_MS:
+        return Effect.LATE
+    if kind.cap_s and used_ms > kind.cap_s * 1000:
+        return Effect.OVER_CAP
+    return Effect.IN_FORCE
+
+
+def spans_by_service(decided: Iterable[Decided], services: Iterable[str]) -> dict[str, Spans]:
+    """Return the excused instants of each service that has any; the empty string stands for all services."""
+    listed = set(services)
+    found: dict[str, list[tuple[int, int]]] = {}
+    for each in decided:
+        if each.counts:
+            for service in each.claim.services or ("",):
+                if not service or service in listed:
+                    found.setdefault(service, []).append((each.claim.start_ms, each.claim.end_ms))
+    return {service: union(spans) for service, spans in found.items()}

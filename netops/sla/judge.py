@@ -1,0 +1,218 @@
+"""From a contract version, a month and the claims to verdicts: one objective at a time, services first, then the whole.
+
+The verdict is `met` or `missed` by the unrounded value against the target, and `not_determinable` when more of the
+judged time is unknown than the contract allows, or nothing is left to judge. A service's own verdict informs; the
+objective's is what is owed for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from netops.sla import aggregate, availability, calendar, exclusions, numbers, repair, timeline
+from netops.sla.aggregate import Aggregation, Ratio
+from netops.sla.intervals import Cause, Interval, Spans, State, intersect, total, union
+from netops.sla.state import PARENT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
+    from inventory.model import Objective
+    from netops.sla.availability import Tally, Value
+    from netops.sla.exclusions import Decided
+    from netops.sla.month import Key, Member, Month
+    from netops.sla.rules import Typed
+
+EMPTY_AS_UP = "an empty history counts as up"
+
+
+class Outcome(StrEnum):
+    """What a verdict says."""
+
+    MET = "met"
+    MISSED = "missed"
+    NOT_DETERMINABLE = "not_determinable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceLine:
+    """One service under one objective; `incidents` are those that touch its judged time."""
+
+    service: str
+    contracted_ms: int
+    tally: Tally
+    value: Value
+    outcome: Outcome
+    incidents: tuple[repair.Incident, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One objective over one period: the whole, and every service of it."""
+
+    whole: Ratio
+    outcome: Outcome
+    because: str
+    lines: tuple[ServiceLine, ...]
+    tally: Tally
+
+
+def against(ratio: Fraction | None, *, determinable: bool, target: Fraction, comparison: str) -> Outcome:
+    """Compare an unrounded ratio with a target in percent."""
+    if ratio is None or not determinable:
+        return Outcome.NOT_DETERMINABLE
+    percent = ratio * 100
+    good = percent <= target if comparison == "at_most" else percent >= target
+    return Outcome.MET if good else Outcome.MISSED
+
+
+def judge(
+    given: Objective,
+    typed: Typed,
+    month: Month,
+    members: Sequence[Member],
+    *,
+    period: Spans,
+    decided: Sequence[Decided],
+    tz: ZoneInfo,
+) -> Judged:
+    """Judge one availability objective over `period` (one span inside the month) for the item's members."""
+    hours = _service_hours(typed, period, tz)
+    excused = exclusions.spans_by_service(decided, (each.service for each in members))
+    for_all = union(excused.get("", ()), excused.get("*", ()))
+    target = Fraction(given.target)
+    seen = _Seen(month, typed)
+    done: dict[tuple[Key, Spans, Spans], _Result] = {}
+    lines: list[ServiceLine] = []
+    objects: list[aggregate.Object] = []
+    weighted: list[tuple[Tally, Fraction]] = []
+    for member in members:
+        own = excused.get(member.service)
+        out = union(for_all, own) if own else for_all
+        key = (member.history, member.contracted, out)
+        result = done.get(key)
+        if result is None:
+            judged = availability.contracted(period, valid=member.contracted, service_hours=hours)
+            result = done[key] = _result(seen.intervals(member.history), judged, out, typed)
+        lines.append(_line(member, result, period, target, given.comparison))
+        weighted.append((result.tally, Fraction(member.weight)))
+        if typed.aggregation in UNITS:
+            objects.append(aggregate.Object(intervals=result.intervals, judged=result.judged, excluded=out))
+    whole, tally = _whole(typed, weighted, objects)
+    outcome = against(whole.value, determinable=whole.determinable, target=target, comparison=given.comparison)
+    return Judged(whole=whole, outcome=outcome, because=_because(whole, typed), lines=tuple(lines), tally=tally)
+
+
+UNITS = frozenset({Aggregation.ANY_DOWN, Aggregation.ALL_DOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What one history comes to; shared by all services that have it."""
+
+    intervals: list[Interval]
+    judged: Spans
+    tally: Tally
+    value: Value
+    incidents: tuple[repair.Incident, ...]
+
+
+class _Seen:
+    """The intervals of each history under one objective's rules, made once."""
+
+    def __init__(self, month: Month, typed: Typed) -> None:
+        self._month = month
+        self._typed = typed
+        self._made: dict[Key, list[Interval]] = {}
+
+    def intervals(self, history: Key) -> list[Interval]:
+        made = self._made.get(history)
+        if made is None:
+            made = self._made[history] = _intervals(self._month.stretches(history), self._month, self._typed)
+        return made
+
+
+def _intervals(given: list[timeline.Stretch], month: Month, typed: Typed) -> list[Interval]:
+    if typed.empty_is_up and all(each.state is State.UNKNOWN for each in given):
+        return [Interval(month.start_ms, month.end_ms, State.UP, Cause.NONE, EMPTY_AS_UP)]
+    if not typed.children_down:
+        given = [_independent(each) for each in given]
+    return timeline.intervals(
+        given,
+        start_ms=month.start_ms,
+        end_ms=month.end_ms,
+        edge=typed.edge,
+        minimum_ms=typed.minimum_ms,
+        minimum_samples=typed.minimum_samples,
+        slice_ms=typed.slice_ms,
+    )
+
+
+def _independent(each: timeline.Stretch) -> timeline.Stretch:
+    """Where the contract holds children apart from their parent, its silence tells nothing about them."""
+    if each.state is State.DOWN and each.because.startswith(PARENT):
+        return timeline.Stretch(
+            each.start_ms, each.end_ms, each.step_ms, State.UNKNOWN, Cause.UNDETERMINED, each.because
+        )
+    return each
+
+
+def _result(intervals: list[Interval], judged: Spans, out: Spans, typed: Typed) -> _Result:
+    sums = availability.tally(
+        intervals, judged=judged, excluded=out, excused=typed.excused, degraded=typed.modes.degraded
+    )
+    found = tuple(
+        each
+        for each in repair.incidents(intervals)
+        if any(start < each.end_ms and each.start_ms < end for start, end in judged)
+    )
+    return _Result(intervals, judged, sums, availability.judge(sums, typed.modes), found)
+
+
+def _line(member: Member, result: _Result, period: Spans, target: Fraction, comparison: str) -> ServiceLine:
+    value = result.value
+    return ServiceLine(
+        service=member.service,
+        contracted_ms=total(intersect(period, member.contracted)),
+        tally=result.tally,
+        value=value,
+        outcome=against(value.ratio, determinable=value.determinable, target=target, comparison=comparison),
+        incidents=result.incidents,
+    )
+
+
+def _whole(
+    typed: Typed, weighted: Sequence[tuple[Tally, Fraction]], objects: Sequence[aggregate.Object]
+) -> tuple[Ratio, Tally]:
+    tallies = [each for each, _ in weighted]
+    summed = sum(tallies, availability.Tally())
+    match typed.aggregation:
+        case Aggregation.OBJECT_TIME:
+            return aggregate.by_time(tallies, typed.modes), summed
+        case Aggregation.OBJECT_MEAN:
+            return aggregate.by_object(tallies, typed.modes), summed
+        case Aggregation.WEIGHTED:
+            return aggregate.by_weight(weighted, typed.modes), summed
+        case Aggregation.ANY_DOWN | Aggregation.ALL_DOWN:
+            unit = aggregate.united(
+                objects, aggregation=typed.aggregation, excused=typed.excused, degraded=typed.modes.degraded
+            )
+            return aggregate.by_time([unit], typed.modes), unit
+
+
+def _because(whole: Ratio, typed: Typed) -> str:
+    if whole.value is None:
+        return "nothing was left to judge"
+    if not whole.determinable:
+        return f"unknown time exceeds the contract's limit of {numbers.text(typed.modes.max_unknown_ratio)}"
+    return ""
+
+
+def _service_hours(typed: Typed, period: Spans, tz: ZoneInfo) -> Spans | None:
+    if not typed.hours:
+        return None
+    return union(*(calendar.service_hours(start, end, typed.hours, tz) for start, end in period))
