@@ -1,8 +1,8 @@
 """What a voucher looks like: `K7Q2M-9XW4T-R3HDB`, 70 random bits and a check character.
 
 Fourteen characters of Crockford's alphabet (no I, L, O, U) at 5 bits each, and a fifteenth that is a weighted sum over
-GF(32): it tells every single wrong character and every swap of two, so that a slip of the finger is answered with "check
-what you typed" and costs no attempt.
+GF(32): it tells every single wrong character and every swap of two, so that a slip of the finger is answered with
+"check what you typed" and costs no attempt.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The portal's errors. Each names its subject, what was expected and the remedy; none carries a MAC, a code or a token."""
+"""The portal's errors: subject, expectation and remedy; none carries a MAC, a code or a token."""
 
 from __future__ import annotations
 

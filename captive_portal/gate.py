@@ -113,7 +113,7 @@ class Gate:
             return {"nftables": str(error)}
 
     def _apply(self) -> str:
-        """Bring the kernel to our ruleset in one transaction; a table that is there keeps its sets and its birth mark."""
+        """Bring the kernel to our ruleset in one transaction; a table that is there keeps its sets and its mark."""
         try:
             born = self._born()
         except KernelError:
@@ -162,7 +162,9 @@ class Gate:
             with link, link.makefile("rb") as lines:
                 while line := lines.readline(LARGEST_LINE):
                     if not line.endswith(b"\n"):
-                        link.sendall(_line({"error": f"a line is at most {LARGEST_LINE - 1} octets and ends in a newline"}))
+                        link.sendall(
+                            _line({"error": f"a line is at most {LARGEST_LINE - 1} octets and ends in a newline"})
+                        )
                         return
                     link.sendall(b"".join(map(_line, self.answer(line))))
         except OSError:
@@ -199,11 +201,22 @@ class Gate:
     def _list(self, _asked: Answer) -> Iterator[Answer]:
         with self._lock:
             auth, down = (
-                [item for version in "46" for item in self._kernel.ask(f"list set inet {self.rules.table} {kind}{version}")]
+                [
+                    item
+                    for version in "46"
+                    for item in self._kernel.ask(f"list set inet {self.rules.table} {kind}{version}")
+                ]
                 for kind in ("auth", "dn")
             )
         every = [
-            [each.client.interface, each.client.mac, each.client.addresses[0], each.seconds, each.octets_up, each.octets_down]
+            [
+                each.client.interface,
+                each.client.mac,
+                each.client.addresses[0],
+                each.seconds,
+                each.octets_up,
+                each.octets_down,
+            ]
             for each in ruleset.admitted(auth, down)
         ]
         for at in range(0, len(every) or 1, PART):

@@ -3,8 +3,8 @@
 * the identity key: joins of devices across sessions, form tokens;
 * the voucher key: what a voucher's hash is made with. Whoever loses it has lost every voucher not yet used.
 
-Both come by reference (`portal.identity_key`, `portal.voucher_key`); empty means a file under `<data dir>/keys`, made on
-first use with mode 0600.
+Both come by reference (`portal.identity_key`, `portal.voucher_key`); empty means a file under `<data dir>/keys`,
+made on first use with mode 0600.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How often somebody may try: token buckets by client and one for all. Pure but for their own books; time is an argument.
+"""How often somebody may try: token buckets by client and one for all. Time is an argument.
 
-Memory is bounded: past `CLIENTS` the ones longest not seen are forgotten, which an attacker can use to get a full bucket
-back for a new MAC, and nothing else: the bucket for all holds the line then.
+Memory is bounded: past `CLIENTS` the ones longest not seen are forgotten. An attacker with many MACs gains a full bucket
+for each by that, and nothing else: the bucket for all holds the line.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Limit:
             return wait
 
     def give_back(self, client: bytes) -> None:
-        """A try that held costs nothing: only failures count."""
+        """Return a try that held: only failures count."""
         with self._lock:
             if client in self._books:
                 tokens, since_ms = self._books[client]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import json
-from typing import Any
+from typing import Any, Self
 
 from captive_portal.errors import KernelError
 
@@ -23,7 +23,7 @@ class Nft:
         self._library: Any = None
         self._context: int | None = None
 
-    def __enter__(self) -> Nft:
+    def __enter__(self) -> Self:
         self._library = _bind()
         self._context = self._library.nft_ctx_new(0)
         if not self._context:

@@ -48,7 +48,9 @@ def sane(rules: Ruleset) -> Ruleset:
     if not TABLE.fullmatch(rules.table):
         raise PortalError(f"nftables table '{rules.table}'; expected lower-case letters, digits and _, at most 31")
     if not rules.interfaces:
-        raise PortalError("no visitor interface; set [portal.visitors] with a line `<interface> = \"<site id>\"` for each")
+        raise PortalError(
+            'no visitor interface; set [portal.visitors] with a line `<interface> = "<site id>"` for each'
+        )
     for name in rules.interfaces:
         if not INTERFACE.fullmatch(name):
             raise PortalError(f"visitor interface {name!r}; expected an interface name of at most 15 characters")

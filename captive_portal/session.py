@@ -15,8 +15,8 @@ the table, and only there:
 * `Proved` yields `Record` and nothing else. `Allow` is yielded by `Recorded` alone (and, for a visit that has a record,
   by `Seen`, `Extended` and `Restored`): a crash at any place leaves either no record and a closed firewall, or a record
   and a firewall that the restart opens.
-* `Seen` is another address of the same device (an IPv6 privacy address, a new DHCP lease): it is let in for the time
-  that is left and never for longer.
+* `Seen` is another address of the same device (an IPv6 privacy address, a new DHCP lease): it is recorded, then let in
+  for the time that is left and never for longer. A `Record` that fails ends what came with it, not the visit.
 * `Restored` is our own restart, or the gateway's: who is allowed is the database's word, until when is the kernel's.
 * `ENDED` yields `Revoke` exactly once and answers no event after it. A visitor who comes back is a new visit.
 
@@ -88,6 +88,13 @@ class Extended:
 
 
 @dataclass(frozen=True, slots=True)
+class Adjusted:
+    """The kernel's timeout, which is the truth, ends at another time than the record says."""
+
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Restored:
     """The gateway lost the session, the record has it."""
 
@@ -122,6 +129,7 @@ Event: TypeAlias = (
     | OpenFailed
     | Seen
     | Extended
+    | Adjusted
     | Restored
     | LoggedOut
     | Expired
@@ -205,7 +213,8 @@ def _seen(session: Session, event: Event, now_ms: int) -> Step:
     if event.address in known or len(known) >= ADDRESSES_PER_CLIENT:
         return session, ()
     wider = replace(session, client=session.client.at(*known, event.address))
-    return _open(wider, session.client.at(event.address), now_ms)
+    stepped, effects = _open(wider, session.client.at(event.address), now_ms)
+    return (stepped, (Record(wider), *effects)) if stepped.state is session.state else (stepped, effects)
 
 
 def _extended(session: Session, event: Event, now_ms: int) -> Step:
@@ -214,6 +223,13 @@ def _extended(session: Session, event: Event, now_ms: int) -> Step:
     longer = replace(session, grant=replace(session.grant, until_ms=event.until_ms))
     stepped, effects = _open(longer, session.client, now_ms)
     return (stepped, (Record(longer), *effects)) if stepped.state is session.state else (stepped, effects)
+
+
+def _adjusted(session: Session, event: Event, _now_ms: int) -> Step:
+    assert isinstance(event, Adjusted)
+    assert session.grant
+    agreed = replace(session, grant=replace(session.grant, until_ms=event.until_ms))
+    return agreed, (Record(agreed),)
 
 
 def _restored(session: Session, _event: Event, now_ms: int) -> Step:
@@ -236,15 +252,19 @@ TABLE: dict[tuple[State, type[Event]], Rule] = {
     (State.PROVING, Refused): _to(State.PROVING, Tell("refused")),
     (State.PROVING, Proved): _proved,
     (State.PROVEN, Recorded): _recorded,
-    (State.PROVEN, RecordFailed): lambda session, _event, now_ms: _over(session, End.NO_RECORD, now_ms, Tell("refused")),
+    (State.PROVEN, RecordFailed): lambda session, _event, now_ms: _over(
+        session, End.NO_RECORD, now_ms, Tell("refused")
+    ),
     (State.RECORDED, Opened): _to(State.ONLINE, Tell("login")),
     (State.RECORDED, OpenFailed): _end(End.NO_GATEWAY, "refused"),
     (State.RECORDED, Restored): _restored,
+    (State.RECORDED, Adjusted): _adjusted,
     (State.RECORDED, Expired): _end(End.EXPIRED),
     (State.ONLINE, Opened): _to(State.ONLINE),
     (State.ONLINE, OpenFailed): _to(State.ONLINE),
     (State.ONLINE, Seen): _seen,
     (State.ONLINE, Extended): _extended,
+    (State.ONLINE, Adjusted): _adjusted,
     (State.ONLINE, Restored): _restored,
     (State.ONLINE, LoggedOut): _end(End.LOGOUT),
     (State.ONLINE, Expired): _end(End.EXPIRED),

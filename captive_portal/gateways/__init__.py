@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,14 +25,14 @@ class Readiness:
 class Gateway(Protocol):
     """What enforces. Every verb raises GatewayError when it was not done; a context manager.
 
-    `tests/captive_portal/test_gateway_contract.py` is the promise: expiry by itself, revoke at once, allow again sets the
-    time anew, another MAC at the same address is another client.
+    `tests/captive_portal/test_gateway_contract.py` is the promise: expiry by itself, revoke at once, allow
+    again sets the time anew, another MAC at the same address is another client.
     """
 
     name: str
     simulated: bool
 
-    def __enter__(self) -> Gateway: ...
+    def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
 
     def ready(self) -> Readiness:

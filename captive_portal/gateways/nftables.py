@@ -5,10 +5,11 @@ This side has no privilege. It holds one connection to the gate's UNIX socket an
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gate import LARGEST_LINE, socket_path
@@ -39,7 +40,7 @@ class Nftables:
         self._lock = Lock()
         self._file: Any = None
 
-    def __enter__(self) -> Nftables:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -136,10 +137,8 @@ class Nftables:
 
     def _close(self) -> None:
         if self._file is not None:
-            try:
+            with contextlib.suppress(OSError):
                 self._file.close()
-            except OSError:
-                pass
             self._file = None
 
 

@@ -10,7 +10,7 @@ import hashlib
 import ipaddress
 import secrets
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from captive_portal.gateways import Readiness
 from captive_portal.model import Client
@@ -40,7 +40,7 @@ class Simulated:
         self._counted = {"allowed": 0, "revoked": 0}
         self._lock = Lock()
 
-    def __enter__(self) -> Simulated:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

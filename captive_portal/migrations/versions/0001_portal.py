@@ -32,9 +32,7 @@ def upgrade() -> None:
         sa.Column("ended_ms", sa.BigInteger),
         sa.Column("end", sa.String(16)),
     )
-    op.create_index(
-        "portal_session_live", "portal_session", ["until_ms"], sqlite_where=_LIVE, postgresql_where=_LIVE
-    )
+    op.create_index("portal_session_live", "portal_session", ["until_ms"], sqlite_where=_LIVE, postgresql_where=_LIVE)
     op.create_index("portal_session_identity", "portal_session", ["identity", "since_ms"])
     op.create_index("portal_session_voucher", "portal_session", ["voucher"])
     op.create_table(

@@ -1,0 +1,98 @@
+"""Bringing record and firewall together, at start and every half minute: a pure plan, the desk carries it out.
+
+The database is the truth for who may be in, the kernel for until when. So:
+
+| record | firewall | then |
+|---|---|---|
+| lives | has it, the same end | nothing |
+| lives | has it, another end | the record takes the kernel's: the wall clock was stepped, the kernel's timeout was not |
+| lives | lacks an address | open it, for what is left: a crash came between record and firewall, or the firewall was flushed |
+| lives, was online | lacks it, same memory | its timeout ran out: ended |
+| lives | lacks it, new memory | the gateway was restarted: open it again, nobody is thrown out by our restart (I4) |
+| none | has it | close it: nobody is in without a record (I4) |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from captive_portal.model import Client, Session, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from captive_portal.ruleset import Admitted
+
+SLACK_MS = 5_000  # rounding of the kernel's seconds, and the time that a list takes
+YOUNG_MS = 10_000  # a session this young may be on its way into the firewall while the list is read
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Open the door for every address of the session, for what is left."""
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class Adjust:
+    """The session ends when the kernel says."""
+
+    session: Session
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The session's time is over, by both."""
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """Nobody recorded this one: close the door."""
+
+    client: Client
+
+
+Action: TypeAlias = Restore | Adjust | Over | Strike
+
+
+def plan(sessions: Sequence[Session], admitted: Iterable[Admitted], *, same_memory: bool, now_ms: int) -> list[Action]:
+    """Return what is to be done, sessions first."""
+    doors: dict[tuple[str, str], dict[str, int]] = {}
+    for each in admitted:
+        doors.setdefault(each.client.key, {})[each.client.addresses[0]] = each.seconds
+    actions: list[Action] = []
+    for session in sessions:
+        actions += _session(session, doors.pop(session.client.key, {}), same_memory=same_memory, now_ms=now_ms)
+    actions += [
+        Strike(Client(interface=interface, mac=mac, addresses=tuple(addresses)))
+        for (interface, mac), addresses in doors.items()
+    ]
+    return actions
+
+
+def _session(session: Session, doors: dict[str, int], *, same_memory: bool, now_ms: int) -> list[Action]:
+    assert session.grant
+    own = {address: doors[address] for address in session.client.addresses if address in doors}
+    strangers = tuple(address for address in doors if address not in own)
+    actions: list[Action] = (
+        [Strike(Client(interface=session.client.interface, mac=session.client.mac, addresses=strangers))]
+        if strangers
+        else []
+    )
+    if own:
+        until_ms = now_ms + max(own.values()) * 1000
+        if abs(until_ms - session.grant.until_ms) > SLACK_MS:
+            return [*actions, Adjust(session, until_ms)]
+        if len(own) < len(session.client.addresses) and session.seconds_left(now_ms):
+            actions.append(Restore(session))
+        return actions
+    if session.seconds_left(now_ms) == 0:
+        return [*actions, Over(session)]
+    if session.state is State.ONLINE and same_memory:
+        return actions if abs(now_ms - session.since_ms) < YOUNG_MS else [*actions, Over(session)]
+    return [*actions, Restore(session)]

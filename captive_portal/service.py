@@ -1,0 +1,192 @@
+"""The portal as a service: desk, pages and housekeeping, in one process without any privilege."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from captive_portal import agreement, gateways, keys, methods, tables, uplink, views
+from captive_portal.desk import Desk
+from captive_portal.errors import GatewayError
+from captive_portal.probes import Probes
+from captive_portal.store import Store
+from captive_portal.telling import Telling
+from netops.clock import SYSTEM
+from netops.errors import NetopsError
+from netops.spool import Spool
+from netops.web import Server, create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netops.clock import Clock
+    from netops.config import Settings
+    from netops.service import Service
+
+LOG = logging.getLogger("netops.portal")
+THREADS = 32  # each login waits for the shared fsync: as many as wait together are acknowledged together
+FOLLOW_S = 3.0
+REPAIR_S = 30.0
+UPLINK_S = 10.0
+PURGE_S = 3600.0
+DAY_MS = 86_400_000
+
+
+def build(settings: Settings) -> Service:
+    """Return the portal of these settings, inert."""
+    return PortalService(settings)
+
+
+class PortalService:
+    """Listens for visitors on `portal.listen`."""
+
+    name = "portal"
+
+    def __init__(self, settings: Settings, clock: Clock = SYSTEM) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.desk: Desk | None = None
+        self.probes = Probes()
+        self.port = settings.portal.listen.port
+        self._uplink = uplink.Uplink()
+        self._wrong: dict[str, str] = {}
+        self._stack = ExitStack()
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Take up the sessions of before, then listen. A gateway that is away is retried, and said in `health`."""
+        with ExitStack() as stack:
+            settings, folder = self.settings, self.settings.data.dir
+            folder.mkdir(parents=True, exist_ok=True)
+            anchors = uplink.anchors(settings.portal.anchors)
+            spool = stack.enter_context(Spool(folder / "spool" / "portal.db", source=self.name))
+            store = stack.enter_context(Store(tables.url(settings)))
+            gateway = stack.enter_context(gateways.make(settings, self.clock))
+            key = keys.identity_key(settings)
+            self.desk = Desk(
+                store=store,
+                gateway=gateway,
+                methods=methods.make(settings, store),
+                telling=Telling(spool, terms=agreement.VERSION),
+                clock=self.clock,
+                identity_key=key,
+                sites=settings.portal.visitors,
+            )
+            stack.callback(self._last_words)
+            self.desk.take_up()
+            self._try("gateway", self.desk.repair)
+            server = Server(self._app(key), settings.portal.listen, rehearsal=True, threads=THREADS)
+            server.start()
+            stack.callback(server.stop)
+            self.port = server.port
+            self._stopping.clear()
+            for work in self._chores(anchors):
+                work.start()
+                stack.callback(work.join, 10.0)
+            stack.callback(self._stopping.set)
+            self._stack = stack.pop_all()
+
+    def stop(self) -> None:
+        """Stop listening and let go; nobody is thrown out. Safe to call twice."""
+        self._stack.close()
+
+    def health(self) -> dict[str, str]:
+        """Return what is wrong, by subject."""
+        wrong = dict(self._wrong)
+        if self._uplink.word == "down":
+            wrong["uplink"] = "no anchor beyond the gateway accepts a connection"
+        return wrong
+
+    def gauges(self) -> dict[str, float]:
+        """Return the portal's own numbers."""
+        desk = self.desk
+        if desk is None:
+            return {}
+        batches, records = desk.store.batches
+        return {
+            "netops_portal_sessions": desk.live,
+            "netops_portal_record_batches": batches,
+            "netops_portal_records": records,
+            **{f"netops_portal_logins_{name}": count for name, count in desk.telling.totals.items()},
+            **{f"netops_portal_probes_{name.replace('-', '_')}": n for name, n in self.probes.known().items()},
+            "netops_portal_probes_unknown": sum(self.probes.unknown().values()),
+            "netops_portal_captured_others": self.probes.others,
+        }
+
+    def _app(self, key: bytes) -> Callable[..., object]:
+        assert self.desk
+        portal = views.Portal(
+            desk=self.desk,
+            settings=self.settings,
+            probes=self.probes,
+            uplink=lambda: self._uplink.word,
+            venues=lambda site: site,
+            form_key=key,
+            base_url=views.base_url(self.settings),
+            reports=views.limit(),
+        )
+        return create_app(
+            "portal",
+            self.settings,
+            blueprints=[views.blueprint(portal)],
+            translations=[views.TRANSLATIONS],
+            inline_styles=[views.STYLE],
+            error_template="portal/error.html",
+            ready=self.health,
+            gauges=self.gauges,
+            clock=self.clock,
+        )
+
+    # ---- housekeeping
+    def _chores(self, anchors: list[tuple[str, int]]) -> list[threading.Thread]:
+        desk = self.desk
+        assert desk
+
+        def watch() -> int:
+            self._uplink = uplink.judge(self._uplink, uplink.ask(anchors))
+            return 0
+
+        def look_after() -> int:
+            return desk.expire() + desk.follow()
+
+        chores = [
+            ("sessions", FOLLOW_S, look_after),
+            ("gateway", REPAIR_S, desk.repair),
+            ("facts", FOLLOW_S, lambda: desk.telling.flush(self.clock.now_ms())),
+            ("retention", PURGE_S, self._purge),
+            *([("uplink", UPLINK_S, watch)] if anchors else []),
+        ]
+        return [
+            threading.Thread(target=self._repeat, args=chore, name=f"portal-{chore[0]}", daemon=True)
+            for chore in chores
+        ]
+
+    def _repeat(self, name: str, every_s: float, work: Callable[[], int]) -> None:
+        """Do the work every `every_s`; sooner while it fails, so that a gate that comes back is met at once."""
+        self._try(name, work) if name == "uplink" else None
+        while not self._stopping.wait(min(every_s, 2.0) if name in self._wrong else every_s):
+            self._try(name, work)
+
+    def _try(self, name: str, work: Callable[[], int]) -> None:
+        try:
+            work()
+            self._wrong.pop(name, None)
+        except NetopsError as error:
+            self._wrong[name] = str(error)
+            LOG.warning("chore failed chore=%s error=%s", name, error)
+        except Exception:
+            self._wrong[name] = "failed for a reason that the log tells"
+            LOG.exception("chore failed chore=%s", name)
+
+    def _purge(self) -> int:
+        assert self.desk
+        return self.desk.store.expire_before(self.clock.now_ms() - self.settings.retention.session_days * DAY_MS)
+
+    def _last_words(self) -> None:
+        assert self.desk
+        try:
+            self.desk.telling.flush(self.clock.now_ms(), everything=True)
+        except (NetopsError, GatewayError) as error:
+            LOG.warning("last minute not stated error=%s", error)

@@ -1,0 +1,250 @@
+"""The portal's record: who was let in, when, by what, and what they agreed to. Durable when a call returns.
+
+Writers of the hot path go through one thread (captive_portal/batch.py): each hands in a function of the connection, all
+functions of a batch run in one transaction, and one fsync acknowledges them all.
+"""
+
+from __future__ import annotations
+
+import queue
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+
+import sqlalchemy as sa
+
+from captive_portal.batch import Batcher
+from captive_portal.errors import PortalError
+from captive_portal.methods.voucher import Issued, judge
+from captive_portal.model import Client, End, Grant, Policy, Session, State
+from captive_portal.tables import ADDRESS, BATCH, CONSENT, HOLDER, META, MIGRATIONS, SESSION, VOUCHER
+from inventory import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from captive_portal.methods import Refusal
+
+T = TypeVar("T")
+WAIT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What a visitor agreed to: the version, the language it was shown in, the digest of that text, and where."""
+
+    terms: str
+    language: str
+    digest: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """A session's first record, with whose it is and what was agreed."""
+
+    session: Session
+    identity: bytes
+    site: str
+    consent: Consent
+
+
+class Store:
+    """The portal's database; a context manager. Errors are inventory.errors.SqlError and PortalError."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._database = sql.Database(url)
+        self._writer: Batcher[Callable[[sa.Connection], Any], Any] = Batcher("portal-record", self._together)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        sql.upgrade(MIGRATIONS, self.url)
+        self._stack.enter_context(self._database)
+        self._stack.enter_context(self._writer)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def batches(self) -> tuple[int, int]:
+        """How many transactions have been made, and for how many records."""
+        return self._writer.batches, self._writer.items
+
+    def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """Do the work in the next transaction; on return it is durable."""
+        try:
+            return cast("T", self._writer.put(work).result(WAIT_S))
+        except (queue.Full, TimeoutError):
+            raise PortalError(
+                "the record cannot be written in time; nobody was let in: is the disk full or slow?"
+            ) from None
+
+    def later(self, work: Callable[[sa.Connection], object]) -> None:
+        """Do the work soon; nobody waits for it, and losing it must be harmless."""
+        try:
+            self._writer.put(work)
+        except queue.Full:
+            return
+
+    def _together(self, works: Sequence[Callable[[sa.Connection], Any]]) -> list[Any]:
+        with self._database.write() as connection:
+            return [work(connection) for work in works]
+
+    # ---- sessions
+    def admit(self, admission: Admission) -> None:
+        """Keep a new session with its addresses and its consent."""
+        self.write(lambda connection: _admit(connection, admission))
+
+    def widen(self, session: Session, now_ms: int) -> None:
+        """Keep the addresses and the end that a live session has now."""
+        self.write(lambda connection: _widen(connection, session, now_ms))
+
+    def online(self, session: Session, now_ms: int) -> None:
+        """Note that the firewall is open. Losing it costs nothing: the restart opens it again."""
+        change = sa.update(SESSION).where(SESSION.c.id == session.id).values(online_ms=now_ms)
+        self.later(lambda connection: connection.execute(change))
+
+    def end(self, session: Session) -> None:
+        """Keep how a session ended; the clear MAC goes with it."""
+        change = (
+            sa.update(SESSION)
+            .where(SESSION.c.id == session.id)
+            .values(ended_ms=session.ended_ms, end=str(session.end), mac=None)
+        )
+        self.write(lambda connection: connection.execute(change))
+
+    def live(self) -> list[Session]:
+        """Return the sessions that have not ended."""
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(SESSION).where(SESSION.c.ended_ms.is_(None))).all()
+            addresses: dict[str, list[str]] = {}
+            wanted = sa.select(ADDRESS.c.session, ADDRESS.c.address).join(SESSION, SESSION.c.id == ADDRESS.c.session)
+            for session, address in connection.execute(
+                wanted.where(SESSION.c.ended_ms.is_(None)).order_by(ADDRESS.c.since_ms, ADDRESS.c.address)
+            ):
+                addresses.setdefault(session, []).append(address)
+        return [_session(row, tuple(addresses.get(row.id, ()))) for row in rows]
+
+    def born(self) -> str:
+        """Return which memory the gateway had when it was last seen."""
+        with self._database.read() as connection:
+            found = connection.execute(sa.select(META.c.value).where(META.c.key == "born")).scalar()
+        return str(found or "")
+
+    def set_born(self, born: str) -> None:
+        """Remember which memory the gateway has now."""
+
+        def work(connection: sa.Connection) -> None:
+            connection.execute(sa.delete(META).where(META.c.key == "born"))
+            connection.execute(sa.insert(META).values(key="born", value=born))
+
+        self.write(work)
+
+    def expire_before(self, before_ms: int) -> int:
+        """Delete sessions, addresses and consents that ended before; return how many sessions."""
+
+        def work(connection: sa.Connection) -> int:
+            old = sa.select(SESSION.c.id).where(SESSION.c.ended_ms < before_ms)
+            connection.execute(sa.delete(ADDRESS).where(ADDRESS.c.session.in_(old)))
+            connection.execute(sa.delete(CONSENT).where(CONSENT.c.session.in_(old)))
+            return int(connection.execute(sa.delete(SESSION).where(SESSION.c.ended_ms < before_ms)).rowcount)
+
+        return self.write(work)
+
+    # ---- vouchers
+    def redeem(self, hash_: bytes, identity: bytes, now_ms: int) -> Grant | Refusal:
+        """Judge a voucher for a device and, on a yes, start it and bind the device, in one transaction."""
+        return self.write(lambda connection: _redeem(connection, hash_, identity, now_ms))
+
+
+def _admit(connection: sa.Connection, admission: Admission) -> None:
+    session, grant = admission.session, admission.session.grant
+    assert grant
+    connection.execute(
+        sa.insert(SESSION),
+        {
+            "id": session.id,
+            "identity": admission.identity,
+            "interface": session.client.interface,
+            "mac": session.client.mac,
+            "site": admission.site,
+            "method": grant.method,
+            "voucher": grant.voucher or None,
+            "since_ms": session.since_ms,
+            "until_ms": grant.until_ms,
+        },
+    )
+    connection.execute(
+        sa.insert(ADDRESS),
+        [{"session": session.id, "address": each, "since_ms": session.since_ms} for each in session.client.addresses],
+    )
+    consent = admission.consent
+    connection.execute(
+        sa.insert(CONSENT),
+        {
+            "session": session.id,
+            "at_ms": session.since_ms,
+            "terms": consent.terms,
+            "language": consent.language,
+            "digest": consent.digest,
+            "channel": consent.channel,
+        },
+    )
+
+
+def _widen(connection: sa.Connection, session: Session, now_ms: int) -> None:
+    assert session.grant
+    known = set(connection.execute(sa.select(ADDRESS.c.address).where(ADDRESS.c.session == session.id)).scalars())
+    fresh = [each for each in session.client.addresses if each not in known]
+    if fresh:
+        connection.execute(
+            sa.insert(ADDRESS), [{"session": session.id, "address": each, "since_ms": now_ms} for each in fresh]
+        )
+    connection.execute(sa.update(SESSION).where(SESSION.c.id == session.id).values(until_ms=session.grant.until_ms))
+
+
+def _session(row: Any, addresses: tuple[str, ...]) -> Session:
+    return Session(
+        id=row.id,
+        client=Client(mac=row.mac, interface=row.interface, addresses=addresses),
+        state=State.ONLINE if row.online_ms is not None else State.RECORDED,
+        since_ms=row.since_ms,
+        grant=Grant(method=row.method, until_ms=row.until_ms, voucher=row.voucher or b""),
+        end=End(row.end) if row.end else None,
+        ended_ms=row.ended_ms,
+    )
+
+
+def _redeem(connection: sa.Connection, hash_: bytes, identity: bytes, now_ms: int) -> Grant | Refusal:
+    issued = _issued(connection, hash_)
+    verdict = judge(issued, hash_, identity, now_ms)
+    if not isinstance(verdict, Grant) or issued is None:
+        return verdict
+    if issued.first_ms is None:
+        connection.execute(
+            sa.update(VOUCHER).where(VOUCHER.c.hash == hash_).values(first_ms=now_ms, until_ms=verdict.until_ms)
+        )
+    if identity not in issued.holders:
+        connection.execute(sa.insert(HOLDER), {"voucher": hash_, "identity": identity, "since_ms": now_ms})
+    return verdict
+
+
+def _issued(connection: sa.Connection, hash_: bytes) -> Issued | None:
+    found = connection.execute(
+        sa.select(VOUCHER, BATCH).join(BATCH, BATCH.c.id == VOUCHER.c.batch).where(VOUCHER.c.hash == hash_)
+    ).first()
+    if found is None:
+        return None
+    ended = sa.select(SESSION.c.id).where(SESSION.c.voucher == hash_, SESSION.c.ended_ms.is_not(None)).limit(1)
+    return Issued(
+        hash=found.hash,
+        policy=Policy(seconds=found.minutes * 60, devices=found.devices, single_use=found.single_use),
+        start_by_ms=found.start_by_ms,
+        first_ms=found.first_ms,
+        until_ms=found.until_ms,
+        withdrawn=found.withdrawn_ms is not None,
+        used_up=found.single_use and connection.execute(ended).first() is not None,
+        holders=frozenset(connection.execute(sa.select(HOLDER.c.identity).where(HOLDER.c.voucher == hash_)).scalars()),
+    )

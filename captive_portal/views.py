@@ -1,0 +1,310 @@
+"""The pages that a visitor sees: server HTML that works without JavaScript and without cookies.
+
+Who the visitor is says the gateway, asked with the address of the connection; no query, header or form field is ever
+believed about that (S11). A login is a plain POST: record, firewall, then 303 to the success page on the same host;
+with a page that fetches in the background iOS would keep "Cancel" on the screen and leave the network.
+
+Anything that arrives under a foreign host name was captured on TCP/80 and is answered with a redirect, never with an
+error: a phone that gets 4xx or 511 shows no login page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask_babel import format_time, gettext, ngettext
+
+from captive_portal import agreement, capport, forms
+from captive_portal.desk import Attempt
+from captive_portal.errors import PortalError, SessionError
+from captive_portal.limits import Limit, Rate
+from captive_portal.methods import Refusal, Why
+from captive_portal.store import Consent
+from inventory.errors import SqlError
+from netops.clock import utc
+from netops.errors import SpoolError
+from netops.web.health import near
+from netops.web.language import current as language
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from werkzeug.wrappers import Response as Answer
+
+    from captive_portal.desk import Desk
+    from captive_portal.model import Client, Session
+    from captive_portal.probes import Probes
+    from captive_portal.uplink import Word
+    from netops.config import Settings
+
+STYLE = (Path(__file__).parent / "templates" / "portal" / "style.css").read_text(encoding="utf-8")
+TRANSLATIONS = Path(__file__).parent / "translations"
+CHANNEL = "portal"
+REPORTS = Rate(burst=4, every_ms=120_000)
+REPORTS_FOR_ALL = Rate(burst=100, every_ms=200)
+FAULTS = ("slow", "no_internet", "drops", "other")
+LONGEST_FIELD = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portal:
+    """What the pages stand on."""
+
+    desk: Desk
+    settings: Settings
+    probes: Probes
+    uplink: Callable[[], Word]
+    venues: Callable[[str], str]  # site id → its name, or the empty string
+    form_key: bytes
+    base_url: str
+    reports: Limit
+
+    @property
+    def api_url(self) -> str:
+        """Where the RFC 8908 API is announced to be."""
+        return self.settings.portal.api_url or f"{self.base_url}/capport/api"
+
+
+def limit() -> Limit:
+    """Return the limit of fault reports."""
+    return Limit(REPORTS, REPORTS_FOR_ALL)
+
+
+def base_url(settings: Settings) -> str:
+    """Return where visitors find the portal, without a slash at the end."""
+    at = settings.portal.listen
+    host = f"[{at.host}]" if ":" in at.host else at.host
+    return (settings.portal.public_url or f"http://{host}:{at.port}").rstrip("/")
+
+
+def blueprint(portal: Portal) -> Blueprint:
+    """Return the visitors' pages."""
+    pages = Blueprint("portal", __name__, template_folder="templates")
+    own = _own_hosts(portal)
+    simulated = portal.desk.gateway.simulated
+
+    @pages.before_app_request
+    def _captured() -> Answer | None:
+        host = request.host.lower()
+        if host in own or (simulated and _loopback(host)):
+            return None
+        portal.probes.count(host, request.path)
+        visitor = _visitor(portal)
+        if visitor is not None and portal.desk.returning(visitor) is None:
+            portal.desk.telling.seen(portal.desk.identity(visitor), portal.desk.clock.now_ms())
+        return _to_portal(portal)
+
+    @pages.app_context_processor
+    def _always() -> dict[str, object]:
+        return {"portal_style": STYLE, "simulated": simulated}
+
+    pages.add_url_rule("/", "home", lambda: _home(portal))
+    pages.add_url_rule("/login", "login", lambda: _login(portal), methods=["POST"])
+    pages.add_url_rule("/login", "login_again", lambda: redirect(_home_url(), 303))
+    pages.add_url_rule("/logout", "logout", lambda: _logout(portal), methods=["POST"])
+    pages.add_url_rule("/report", "report", lambda: _report(portal))
+    pages.add_url_rule("/report", "reported", lambda: _reported(portal), methods=["POST"])
+    pages.add_url_rule("/capport/api", "capport", lambda: _capport(portal))
+    return pages
+
+
+def _own_hosts(portal: Portal) -> frozenset[str]:
+    at = portal.settings.portal.listen
+    named = {urlsplit(portal.base_url).netloc.lower(), urlsplit(portal.api_url).netloc.lower()}
+    return frozenset(named | {f"{at.host}:{at.port}"})
+
+
+def _loopback(host: str) -> bool:
+    name = host.rpartition(":")[0] or host
+    return near(name.strip("[]")) or name == "localhost"
+
+
+def _to_portal(portal: Portal) -> Response:
+    """Redirect a captured request. The body has more than 4 octets (RFC 8910's old clients), and comes without a length:
+    the server then closes the connection, so that the next question of this device meets the firewall anew.
+    """
+    target = f"{portal.base_url}/"
+    answer = Response(iter([f'<html><body><a href="{target}">WiFi login</a></body></html>\n'.encode()]), status=302)
+    answer.headers["Location"] = target
+    answer.headers["Cache-Control"] = "no-store"
+    answer.mimetype = "text/html"
+    return answer
+
+
+def _visitor(portal: Portal) -> Client | None:
+    return portal.desk.gateway.identify(request.remote_addr or "")
+
+
+# ---- pages
+def _home(portal: Portal) -> Any:
+    visitor = _visitor(portal)
+    if visitor is None:
+        return _stranger()
+    session = portal.desk.returning(visitor)
+    if portal.uplink() == "down":
+        return render_template("portal/down.html", venue=_venue(portal, visitor))
+    if session is not None:
+        return _online(portal, visitor, session)
+    portal.desk.telling.seen(portal.desk.identity(visitor), portal.desk.clock.now_ms())
+    return _form(portal, visitor)
+
+
+def _form(portal: Portal, visitor: Client, *, failed: str = "", wrong_code: str = "") -> str:
+    return render_template(
+        "portal/login.html",
+        methods=list(portal.desk.methods.values()),
+        terms=agreement.terms(language()),
+        token=forms.token(portal.form_key, visitor, portal.desk.clock.now_ms()),
+        venue=_venue(portal, visitor),
+        failed=failed,
+        wrong_code=wrong_code,
+        typed_code=request.form.get("code", "")[:40] if wrong_code else "",
+    )
+
+
+def _online(portal: Portal, visitor: Client, session: Session) -> str:
+    assert session.grant
+    now_ms = portal.desk.clock.now_ms()
+    return render_template(
+        "portal/online.html",
+        left=_left(session.seconds_left(now_ms)),
+        until=format_time(utc(session.grant.until_ms), "HH:mm"),
+        venue=_venue(portal, visitor),
+        token=forms.token(portal.form_key, visitor, now_ms),
+    )
+
+
+def _login(portal: Portal) -> Any:
+    visitor = _visitor(portal)
+    if visitor is None:
+        return _stranger()
+    if not _genuine(portal, visitor):
+        return _form(portal, visitor, failed=gettext("页面已过期，请再按一次。")), 422
+    method = request.form.get("method", "")
+    if method not in portal.desk.methods:
+        return _form(portal, visitor, failed=gettext("没有这种登录方式，请从下面选择。")), 422
+    terms = agreement.terms(language())
+    consent = Consent(terms=terms.version, language=terms.language, digest=terms.digest, channel=CHANNEL)
+    fields = {name: value[:LONGEST_FIELD] for name, value in request.form.items()}
+    try:
+        outcome = portal.desk.login(Attempt(client=visitor, method=method, fields=fields, consent=consent))
+    except SessionError:
+        raise
+    except (PortalError, SqlError):
+        return _form(portal, visitor, failed=gettext("系统暂时无法登记，没有为您开通。请过一会儿再试。")), 503
+    if isinstance(outcome, Refusal):
+        return _refused(portal, visitor, outcome)
+    return redirect(_home_url(), 303)
+
+
+def _refused(portal: Portal, visitor: Client, refusal: Refusal) -> Any:
+    sentence = sentences()[refusal.why]
+    code = 429 if refusal.why is Why.TOO_OFTEN else 422
+    page = Response(_form(portal, visitor, failed=sentence, wrong_code=sentence if code == 422 else ""), status=code)
+    if refusal.wait_ms:
+        page.headers["Retry-After"] = str(-(-refusal.wait_ms // 1000))
+    return page
+
+
+def sentences() -> Mapping[Why, str]:
+    """Return what the page says for each refusal."""
+    return {
+        Why.MISTYPED: gettext("号码有误，请对照上网券检查一遍。"),
+        Why.UNKNOWN: gettext("没有这个号码，或它已被收回。请向发券处询问。"),
+        Why.EXPIRED: gettext("这张上网券的时间已用完。"),
+        Why.TOO_LATE: gettext("这张上网券已过了启用期限。"),
+        Why.USED_UP: gettext("这张上网券只能用一次，已经用过。"),
+        Why.TOO_MANY_DEVICES: gettext("这张上网券可用的设备数已满。"),
+        Why.TOO_OFTEN: gettext("尝试太频繁，请稍等一会儿再试。"),
+    }
+
+
+def _logout(portal: Portal) -> Any:
+    visitor = _visitor(portal)
+    if visitor is None:
+        return _stranger()
+    if not _genuine(portal, visitor):
+        return redirect(_home_url(), 303)
+    portal.desk.logout(visitor)
+    return redirect(_home_url(), 303)
+
+
+def _report(portal: Portal) -> Any:
+    visitor = _visitor(portal)
+    return _stranger() if visitor is None else _faults(portal, visitor)
+
+
+def _faults(portal: Portal, visitor: Client, failed: str = "") -> str:
+    labels = {
+        "slow": gettext("太慢"),
+        "no_internet": gettext("连上了但打不开网页"),
+        "drops": gettext("经常断线"),
+        "other": gettext("其他问题"),
+    }
+    return render_template(
+        "portal/report.html",
+        faults=[(what, labels[what]) for what in FAULTS],
+        token=forms.token(portal.form_key, visitor, portal.desk.clock.now_ms()),
+        failed=failed,
+    )
+
+
+def _reported(portal: Portal) -> Any:
+    visitor = _visitor(portal)
+    if visitor is None:
+        return _stranger()
+    what = request.form.get("what", "")
+    if not _genuine(portal, visitor) or what not in FAULTS:
+        return _faults(portal, visitor, gettext("页面已过期，请再按一次。")), 422
+    now_ms = portal.desk.clock.now_ms()
+    if portal.reports.take(portal.desk.identity(visitor), now_ms):
+        return _faults(portal, visitor, gettext("您刚才已经报告过，我们收到了。")), 429
+    try:
+        portal.desk.telling.report(portal.desk.site(visitor), what, portal.uplink(), now_ms)
+    except SpoolError:
+        return _faults(portal, visitor, gettext("暂时无法记录，请稍后再试。")), 503
+    thanks = gettext("已记录，谢谢。这条报告会出现在运营商的考核材料里。")
+    return render_template("portal/message.html", title=gettext("已收到"), text=thanks, tone="good")
+
+
+def _capport(portal: Portal) -> Response:
+    visitor = _visitor(portal)
+    session = portal.desk.returning(visitor) if visitor is not None else None
+    body = capport.answer(
+        session,
+        portal_url=f"{portal.base_url}/",
+        venue_url=portal.settings.portal.venue_info_url,
+        now_ms=portal.desk.clock.now_ms(),
+    )
+    return Response(body, mimetype=capport.MEDIA_TYPE, headers={"Cache-Control": "private"})
+
+
+def _stranger() -> tuple[str, int]:
+    text = gettext("本页只为已连上本地 WiFi 的设备服务。请先连接 WiFi，再打开本页。")
+    return render_template("portal/message.html", title=gettext("请先连接 WiFi"), text=text, tone=""), 403
+
+
+# ---- small words
+def _genuine(portal: Portal, visitor: Client) -> bool:
+    return forms.genuine(portal.form_key, visitor, request.form.get(forms.FIELD, ""), portal.desk.clock.now_ms())
+
+
+def _venue(portal: Portal, visitor: Client) -> str:
+    return portal.venues(portal.desk.site(visitor))
+
+
+def _home_url() -> str:
+    wanted = request.args.get("lang", "")
+    return url_for("portal.home", lang=wanted) if wanted in {"zh-CN", "zh_CN", "en"} else url_for("portal.home")
+
+
+def _left(seconds: int) -> str:
+    hours, minutes = divmod(-(-seconds // 60), 60)
+    parts = [ngettext("%(num)d 小时", "%(num)d 小时", hours)] if hours else []
+    if minutes or not hours:
+        parts.append(ngettext("%(num)d 分钟", "%(num)d 分钟", minutes))
+    return " ".join(parts)
