@@ -10,6 +10,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, Protocol
 
 from collectors.errors import DecodeError
+from collectors.snmp.ask import Failure, Reply
 from collectors.snmp.exchange import Exchange
 from collectors.snmp.pdu import ErrorStatus, Kind, Message, Pdu, decode, encode, request, response
 from collectors.snmp.varbind import END_OF_MIB_VIEW, NO_SUCH_INSTANCE, Oid, Varbind, Varbinds
@@ -108,22 +109,21 @@ def interview(
         asked = request(question.kind, number, question.oids, max_repetitions=question.repetitions)
         said = agent.respond(asked)
         if said is None or said.request_id != number:
-            exchange.expire(Reason.NO_ANSWER)
+            exchange.expire()
             continue
         _feed(exchange, said, through_wire=through_wire)
     return exchange.answer(token=token, at_ms=at_ms)
 
 
 def _feed(exchange: Exchange, said: Pdu, *, through_wire: bool) -> None:
-    if not through_wire:
-        exchange.feed(said, b"")
-        return
-    octets = encode(Message(_COMMUNITY, said))
+    octets = encode(Message(_COMMUNITY, said)) if through_wire else b""
     try:
-        exchange.feed(decode(octets).pdu, octets)
+        read = decode(octets).pdu if through_wire else said
     except DecodeError as error:
-        exchange.garbled = str(error)
+        exchange.suspect = Failure(Reason.UNDECODABLE, str(error))
         exchange.expire()
+        return
+    exchange.feed(Reply(read.request_id, read.varbinds, octets, False, read.error_status, read.error_index))
 
 
 def varbinds_in(raw: bytes, *, scoped: Callable[[bytes], Pdu] | None = None) -> Varbinds:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from collectors.snmp.varbind import EXCEPTIONS, NO_SUCH_OBJECT, UNREADABLE, Oid, Varbind, Varbinds
 from netops.model import ANSWERED, Reason
@@ -49,6 +50,14 @@ class Target:
     timeout_s: float = 1.0
     retries: int = 2
     deadline_s: float = 20.0
+    _hash: int = field(init=False, repr=False, compare=False, default=0)
+
+    def __post_init__(self) -> None:
+        told = (self.address, self.credential, self.port, self.timeout_s, self.retries, self.deadline_s)
+        object.__setattr__(self, "_hash", hash(told))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +111,13 @@ class Walked:
     """What a walk brought, by column in the order asked; `failures` by column. What came before a failure is kept."""
 
     roots: tuple[Oid, ...]
-    _columns: tuple[Column, ...] = field(repr=False)
+    growth: tuple[Column, ...] = field(repr=False)
     failures: Mapping[int, Failure]
 
     @property
     def columns(self) -> tuple[Varbinds, ...]:
         """The varbinds of each column."""
-        return tuple(column.varbinds() for column in self._columns)
+        return tuple(column.varbinds() for column in self.growth)
 
     @property
     def failed(self) -> Failure | None:
@@ -116,8 +125,10 @@ class Walked:
         return next(iter(self.failures.values()), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Answer:
+_NOTHING: Mapping[int, Failure] = MappingProxyType({})
+
+
+class Answer(NamedTuple):
     """What came of an ask. `gets` and `walks` lie in the order asked; `failed` is what ended it before its end.
 
     `at_ms` is the wall clock when the first datagram left, `lag_ms` how late that was against the job's due time,
@@ -128,8 +139,8 @@ class Answer:
     token: Any = None
     failed: Failure | None = None
     walks: tuple[Walked, ...] = ()
-    got: tuple[tuple[tuple[int, ...], Varbinds], ...] = field(default=(), repr=False)
-    missed: Mapping[int, Failure] = field(default_factory=dict, repr=False)
+    got: tuple[tuple[tuple[int, ...], Varbinds], ...] = ()
+    missed: Mapping[int, Failure] = _NOTHING
     asked: int = 0
     attempts: int = 0
     sent: int = 0
@@ -138,7 +149,7 @@ class Answer:
     lag_ms: float = 0.0
     uptime_first: int | None = None
     uptime_last: int | None = None
-    raw: tuple[bytes, ...] = field(default=(), repr=False)
+    raw: tuple[bytes, ...] = ()
 
     @property
     def gets(self) -> tuple[Varbind | Failure, ...]:
@@ -169,3 +180,18 @@ def readable(varbind: Varbind) -> Varbind | Failure:
     if varbind.tag == UNREADABLE:
         return Failure(Reason.UNREADABLE, f"content {varbind.value!r:.60} does not fit its type")
     return varbind
+
+
+class Reply(NamedTuple):
+    """What a device said, as an exchange takes it. `octets` go to the archive.
+
+    `known` says that `varbinds.oids` is a shared tuple that will come again: the step it means is then remembered.
+    """
+
+    request_id: int
+    varbinds: Varbinds
+    octets: bytes
+    known: bool = False
+    error_status: int = 0
+    error_index: int = 0
+    trailing: int = 0

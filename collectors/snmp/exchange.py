@@ -3,7 +3,7 @@
 No socket, no clock. A driver (the engine over UDP, `agent.interview` in memory) does
 
     while (request := exchange.want()) is not None:
-        send it, then one of  exchange.feed(pdu, octets)  exchange.expire(reason)  exchange.stop(failure)
+        send it, then one of  exchange.feed(reply)  exchange.expire()  exchange.stop(failure)
 
 and takes `exchange.answer(...)`. One request of an ask is under way at a time: a device is never asked twice at once.
 
@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from collectors.snmp.ask import Answer, Ask, Column, Failure, Walked
+from collectors.snmp.ask import Answer, Ask, Column, Failure, Reply, Walked
 from collectors.snmp.gather import Request, Step, walk_step
-from collectors.snmp.pdu import ErrorStatus, Kind, Pdu
+from collectors.snmp.pdu import ErrorStatus, Kind
 from collectors.snmp.varbind import EXCEPTIONS, SYS_UP_TIME, UNREADABLE, Varbinds
 from netops.model import Reason
 
@@ -66,15 +66,15 @@ class Exchange:
         "_octets",
         "_raw",
         "_todo",
-        "_tries",
         "_uptimes",
         "_walk_failures",
         "ask",
         "attempts",
         "failed",
-        "garbled",
         "retries",
         "sent",
+        "suspect",
+        "tries",
     )
 
     def __init__(self, ask: Ask, *, retries: int = 2, first: tuple[Request, ...] | None = None) -> None:
@@ -83,55 +83,60 @@ class Exchange:
         self.attempts = 0
         self.sent = 0
         self.failed: Failure | None = None
-        self.garbled = ""  # why a datagram from the right source could not be read
+        self.suspect: Failure | None = None  # what a datagram that was no reply, or an ICMP error, says of the silence
         self._todo = list(opening(ask) if first is None else first)
-        self._tries = 0
+        self.tries = 0  # how often the request under way was wanted
         self._octets = 0
         self._raw: list[bytes] = []
         self._got: list[tuple[tuple[int, ...], Varbinds]] = []
         self._missed: dict[int, Failure] = {}
         self._uptimes: dict[int, int] = {}
-        self._columns: list[tuple[Column, ...]] = [tuple(Column() for _ in roots) for roots in ask.walks]
-        self._walk_failures: list[dict[int, Failure]] = [{} for _ in ask.walks]
-        self._counts = [0] * len(ask.walks)
+        self._columns: list[tuple[Column, ...]] = []
+        self._walk_failures: list[dict[int, Failure]] = []
+        self._counts: list[int] = []
+        for roots in ask.walks:
+            self._columns.append(tuple([Column() for _ in roots]))
+            self._walk_failures.append({})
+            self._counts.append(0)
 
     def want(self) -> Request | None:
         """Return what is to be sent now; None when the ask is at its end."""
         if not self._todo:
             return None
-        self._tries += 1
+        self.tries += 1
         self.sent += 1
-        self.attempts = max(self.attempts, self._tries)
+        if self.tries > self.attempts:  # noqa: PLR1730  (max() costs six times as much, per datagram)
+            self.attempts = self.tries
         return self._todo[-1]
 
-    def feed(self, pdu: Pdu, octets: bytes, *, known: bool = False) -> None:
-        """Take the reply to the request under way; `octets` go to the archive.
-
-        `known` says that `pdu.varbinds.oids` is a shared tuple that will come again: its step is then remembered.
-        """
+    def feed(self, reply: Reply) -> None:
+        """Take the reply to the request under way."""
         request = self._todo.pop()
-        self._tries = 0
-        self._raw.append(octets)
-        self._octets += len(octets)
-        if pdu.error_status:
-            self._error(request, pdu)
+        self.tries = 0
+        self._raw.append(reply.octets)
+        self._octets += len(reply.octets)
+        if reply.error_status:
+            self._error(request, reply)
         elif request.walk < 0:
-            self._take_get(request, pdu.varbinds)
+            self._take_get(request, reply.varbinds)
         else:
-            self._take_walk(request, pdu.varbinds, known=known)
-        if self._octets > self.ask.limits.octets and self._todo:
+            self._take_walk(request, reply.varbinds, known=reply.known)
+        if self._todo and self._octets > self.ask.limits.octets:
             self.stop(Failure(Reason.PROTOCOL_FAULT, f"over {self.ask.limits.octets} octets of replies"))
 
-    def expire(self, reason: Reason = Reason.NO_ANSWER, detail: str = "") -> None:
+    def expire(self) -> None:
         """Ask again, or give the ask up: no usable reply came in time."""
-        if self._tries > self.retries:
-            if self.garbled and reason is Reason.NO_ANSWER:
-                reason, detail = Reason.UNDECODABLE, self.garbled
-            self.stop(Failure(reason, detail or f"{self._tries} requests without a reply"))
+        if self.tries > self.retries:
+            self.stop(self.suspect or Failure(Reason.NO_ANSWER, f"{self.tries} requests without a reply"))
             return
         request = self._todo[-1]
         if request.walk >= 0 and request.repetitions > 1:
             self._todo[-1] = request.with_repetitions(request.repetitions // 2)
+
+    def deadline(self, seconds: float) -> None:
+        """End the ask because its time is over: ours when the device was answering, else its silence."""
+        silent = self.suspect or Failure(Reason.NO_ANSWER, f"{self.sent} requests without a reply")
+        self.stop(Failure(Reason.DEADLINE, f"over {seconds:g} s") if self._raw else silent)
 
     def stop(self, failure: Failure) -> None:
         """End the ask here; everything not had yet fails with this."""
@@ -144,26 +149,26 @@ class Exchange:
         """End the walk under way: using up `Limits.walk_s` is a protocol fault of the device (R11)."""
         if self._todo and self._todo[-1].walk >= 0:
             request = self._todo.pop()
-            self._tries = 0
+            self.tries = 0
             self._fail(request, Failure(Reason.PROTOCOL_FAULT, f"walk over {self.ask.limits.walk_s:g} s"))
 
     def answer(self, *, token: Any = None, at_ms: int = 0, rtt_ms: float | None = None, lag_ms: float = 0.0) -> Answer:
         """Return what came of it."""
         return Answer(
-            token=token,
-            failed=self.failed,
-            walks=tuple(map(Walked, self.ask.walks, self._columns, self._walk_failures)) if self._columns else (),
-            got=tuple(self._got),
-            missed=self._missed,
-            asked=len(self.ask.gets),
-            attempts=self.attempts,
-            sent=self.sent,
-            at_ms=at_ms,
-            rtt_ms=rtt_ms,
-            lag_ms=lag_ms,
-            uptime_first=self._uptimes.get(_UPTIME_FIRST),
-            uptime_last=self._uptimes.get(_UPTIME_LAST),
-            raw=tuple(self._raw),
+            token,
+            self.failed,
+            tuple(map(Walked, self.ask.walks, self._columns, self._walk_failures)) if self._columns else (),
+            tuple(self._got),
+            self._missed,
+            len(self.ask.gets),
+            self.attempts,
+            self.sent,
+            at_ms,
+            rtt_ms,
+            lag_ms,
+            self._uptimes.get(_UPTIME_FIRST),
+            self._uptimes.get(_UPTIME_LAST),
+            tuple(self._raw),
         )
 
     # ---- Get
@@ -233,19 +238,19 @@ class Exchange:
 
     # ---- errors
 
-    def _error(self, request: Request, pdu: Pdu) -> None:
-        failure = Failure(Reason.ERROR_STATUS, f"error-status {_status(pdu.error_status)} at {pdu.error_index}")
-        if pdu.error_status == ErrorStatus.TOO_BIG:
+    def _error(self, request: Request, reply: Reply) -> None:
+        failure = Failure(Reason.ERROR_STATUS, f"error-status {_status(reply.error_status)} at {reply.error_index}")
+        if reply.error_status == ErrorStatus.TOO_BIG:
             self._smaller(request, failure)
             return
-        culprit = pdu.error_index - 1
+        culprit = reply.error_index - 1
         if not 0 <= culprit < len(request.oids):
             self._smaller(request, failure)
             return
-        if pdu.error_status == ErrorStatus.NO_SUCH_NAME:
+        if reply.error_status == ErrorStatus.NO_SUCH_NAME:
             # An SNMPv1 answer in a v2c message: no such instance for a Get, the end of the view for a walk.
             failure = Failure(Reason.NO_SUCH_INSTANCE, failure.detail)
-        if request.walk < 0 or pdu.error_status != ErrorStatus.NO_SUCH_NAME:
+        if request.walk < 0 or reply.error_status != ErrorStatus.NO_SUCH_NAME:
             self._fail(request.only([culprit]), failure)
         rest = [p for p in range(len(request.oids)) if p != culprit]
         if rest:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from collectors.snmp.pdu import Kind
+    from collectors.snmp.template import Template
 
 _ENDS = frozenset({END_OF_MIB_VIEW, NO_SUCH_OBJECT, NO_SUCH_INSTANCE})
 
@@ -45,7 +46,7 @@ class Request:
         self.roots = roots
         self.repetitions = repetitions
         self.memo: dict[int, tuple[tuple[Oid, ...], Step]] = {}
-        self.templates: dict[bytes, object] = {}
+        self.templates: dict[bytes, Template] = {}
 
     def __repr__(self) -> str:
         return f"Request({self.kind.name}, {[dotted(oid) for oid in self.oids]}, repetitions={self.repetitions})"

@@ -1,0 +1,156 @@
+"""The engine: thousands of asks at once over one UDP socket per address family, in a thread of its own.
+
+Whole batches of answers are handed over: a future per request would cost three times the CPU.
+
+    with Engine(window=1000) as engine:
+        answer = engine.ask(target, ask)                 # one, blocking
+        for answer in engine.run(jobs): ...              # many; in the order in which they come
+        engine.submit(jobs, hand_over)                   # many; hand_over(list[Answer]) runs in the engine's thread
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import socket
+import threading
+from collections import deque
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Self
+
+from collectors.errors import CollectorError
+from collectors.snmp.counters import Counters
+from collectors.snmp.flight import Job
+from collectors.snmp.loop import Loop
+from collectors.snmp.sockets import RECEIVE_BUFFER, Channel, window_of
+from netops.clock import SYSTEM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import TracebackType
+
+    from collectors.snmp.ask import Answer, Ask, Target
+    from collectors.snmp.loop import HandOver
+    from netops.clock import Clock
+
+_LOG = logging.getLogger(__name__)
+
+
+class Engine:
+    """Asks devices over SNMP. Inert until started; safe to use from any thread.
+
+    `window` is how many devices are asked at once; it is capped by what the kernel gives as receive buffer.
+    """
+
+    def __init__(self, *, window: int = 1000, receive_buffer: int = RECEIVE_BUFFER, clock: Clock = SYSTEM) -> None:
+        self.counters = Counters()
+        self.window = window
+        self._wanted = window
+        self._receive_buffer = receive_buffer
+        self._clock = clock
+        self._inbox: deque[tuple[tuple[Job, ...], HandOver, int]] = deque()
+        self._lock = threading.Lock()  # guards `_running` against a submit that would be left behind
+        self._thread: threading.Thread | None = None
+        self._wake = -1
+        self._running = False
+
+    def start(self) -> None:
+        """Open the sockets and begin."""
+        if self._thread is not None:
+            return
+        channels = {socket.AF_INET: Channel(socket.AF_INET, receive_buffer=self._receive_buffer)}
+        try:
+            channels[socket.AF_INET6] = Channel(socket.AF_INET6, receive_buffer=self._receive_buffer)
+        except OSError:
+            _LOG.info("no IPv6 on this machine; devices with an IPv6 address become gaps of ours")
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.window = min(window_of(channel.receive_buffer, self._wanted) for channel in channels.values())
+        loop = Loop(channels, self.counters, window=self.window, clock=self._clock)
+        self._running = True
+        self._thread = threading.Thread(target=self._turn, args=(loop,), name="snmp-engine", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; whatever is under way is answered with `collector_not_running`. Safe to call twice."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        with self._lock:
+            self._running = False
+        os.eventfd_write(self._wake, 1)
+        thread.join()
+        os.close(self._wake)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def submit(self, jobs: Iterable[Job], hand_over: HandOver) -> None:
+        """Take jobs; `hand_over` is called in the engine's thread with lists of their answers and must return soon."""
+        work = tuple(jobs)
+        with self._lock:
+            if not self._running:
+                raise CollectorError("the SNMP engine is not running; start() it before submit()")
+            self._inbox.append((work, hand_over, self._clock.now_ms()))
+            os.eventfd_write(self._wake, 1)
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[Answer]:
+        """Yield the answer of every job, as they come."""
+        work = tuple(jobs)
+        box: SimpleQueue[list[Answer]] = SimpleQueue()
+        self.submit(work, box.put)
+        left = len(work)
+        while left:
+            batch = box.get()
+            left -= len(batch)
+            yield from batch
+
+    def ask(self, target: Target, ask: Ask) -> Answer:
+        """Ask one device and wait for the answer."""
+        return next(self.run((Job(target, ask),)))
+
+    def health(self) -> dict[str, str]:
+        """Return what is wrong, by subject."""
+        wrong: dict[str, str] = {}
+        if self.window < self._wanted:
+            wrong["snmp.window"] = f"{self.window} devices at once instead of {self._wanted}: raise net.core.rmem_max"
+        if self.counters.socket_drops:
+            wrong["snmp.socket_drops"] = f"the kernel threw {self.counters.socket_drops} replies away"
+        if self._running and self._thread is not None and not self._thread.is_alive():
+            wrong["snmp.engine"] = "the engine's thread ended; see the log and restart the collector"
+        return wrong
+
+    def _turn(self, loop: Loop) -> None:
+        poll = select.epoll()
+        poll.register(self._wake, select.EPOLLIN)
+        by_number = {channel.fileno: channel for channel in loop.channels.values()}
+        for number in by_number:
+            poll.register(number, select.EPOLLIN)
+        try:
+            while self._running:
+                while self._inbox:
+                    loop.take(*self._inbox.popleft())
+                loop.launch()
+                loop.deliver()
+                for number, _ in poll.poll(0.0 if self._inbox else loop.patience()):
+                    if number == self._wake:
+                        os.eventfd_read(self._wake)
+                    else:
+                        loop.receive(by_number[number])
+                self.counters.wakes += 1
+                loop.expire()
+        finally:
+            poll.close()
+            with self._lock:
+                self._running = False
+                while self._inbox:
+                    loop.take(*self._inbox.popleft())
+            loop.abandon()
+            for channel in loop.channels.values():
+                channel.close()

@@ -1,0 +1,134 @@
+"""One ask in the air, and the table of when each stops waiting."""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from collectors.snmp.ask import Answer, Ask, Target
+    from collectors.snmp.exchange import Exchange
+    from collectors.snmp.gather import Request
+    from collectors.snmp.sockets import Address, Channel
+    from collectors.snmp.wire import Wire
+
+
+class Job(NamedTuple):
+    """One ask of one device. `due_ms` is the scheduled instant (wall clock); 0: lag counts from submission."""
+
+    target: Target
+    ask: Ask
+    token: Any = None
+    due_ms: int = 0
+
+
+class Route(NamedTuple):
+    """How a target is reached: worked out once."""
+
+    channel: Channel
+    address: Address
+    wire: Wire
+
+
+class Flight:
+    """A job under way."""
+
+    __slots__ = (
+        "at_ms",
+        "deadline",
+        "drops",
+        "exchange",
+        "hand_over",
+        "ids",
+        "job",
+        "lag_ms",
+        "number",
+        "reports",
+        "request",
+        "route",
+        "rtt_ms",
+        "sent_at",
+        "serial",
+        "walk",
+        "walk_since",
+    )
+
+    request: Request
+
+    def __init__(  # noqa: PLR0917  (by position: keyword arguments cost on every ask)
+        self,
+        job: Job,
+        route: Route,
+        exchange: Exchange,
+        hand_over: Callable[[list[Answer]], None],
+        at_ms: int,
+        lag_ms: float,
+    ) -> None:
+        self.job = job
+        self.route = route
+        self.exchange = exchange
+        self.hand_over = hand_over
+        self.at_ms = at_ms
+        self.lag_ms = lag_ms
+        self.number = 0  # the request id of the latest datagram
+        self.ids: dict[int, float] = {}  # earlier datagrams of the same question, still good for an answer
+        self.serial = 0
+        self.sent_at = 0.0
+        self.rtt_ms: float | None = None
+        self.deadline = 0.0
+        self.drops = 0
+        self.reports = 0
+        self.walk = -1
+        self.walk_since = 0.0
+
+
+class Waiting:
+    """Who waits until when, in order. Flights with one timeout stand in a queue of their own: no sorting needed."""
+
+    __slots__ = ("_early", "_queues")
+
+    def __init__(self) -> None:
+        self._queues: dict[float, deque[tuple[float, int, Flight]]] = {}
+        self._early: list[tuple[float, int, int, Flight]] = []
+
+    def add(self, flight: Flight, now: float, timeout_s: float) -> None:
+        """Wait for this flight's latest datagram."""
+        if flight.deadline < now + timeout_s:
+            heappush(self._early, (flight.deadline, id(flight), flight.serial, flight))
+            return
+        queue = self._queues.get(timeout_s)
+        if queue is None:
+            queue = self._queues[timeout_s] = deque()
+        queue.append((now + timeout_s, flight.serial, flight))
+
+    def prune(self) -> None:
+        """Forget what was answered meanwhile, up to the first that still waits."""
+        for queue in self._queues.values():
+            while queue and queue[0][1] != queue[0][2].serial:
+                queue.popleft()
+        while self._early and self._early[0][2] != self._early[0][3].serial:
+            heappop(self._early)
+
+    def over(self, now: float) -> list[Flight]:
+        """Return the flights whose wait is over, and wait for them no longer."""
+        ended: list[Flight] = []
+        for queue in self._queues.values():
+            while queue and (queue[0][0] <= now or queue[0][1] != queue[0][2].serial):
+                _, serial, flight = queue.popleft()
+                if serial == flight.serial:
+                    ended.append(flight)
+        while self._early and (self._early[0][0] <= now or self._early[0][2] != self._early[0][3].serial):
+            _, _, serial, flight = heappop(self._early)
+            if serial == flight.serial:
+                ended.append(flight)
+        return ended
+
+    def next(self) -> float | None:
+        """Return when the next wait ends, live or answered meanwhile."""
+        heads = [queue[0][0] for queue in self._queues.values() if queue]
+        if self._early:
+            heads.append(self._early[0][0])
+        return min(heads, default=None)

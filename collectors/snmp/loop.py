@@ -1,0 +1,376 @@
+"""The engine's inside: one thread's state and its turns. Launch, send, receive, check, accept, expire, land.
+
+Per device one question is under way at a time, so the source address alone names the flight that a datagram may answer.
+Source, community (or SNMPv3 user, engine and digest) and request id must all match; whatever does not is counted and
+ignored while the wait goes on. The hot path is one method per direction: calls are what Python pays for.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import struct
+from collections import deque
+from typing import TYPE_CHECKING, TypeAlias
+
+from collectors.errors import DecodeError, SecurityError
+from collectors.snmp.ask import Answer, Ask, Community, Failure, Target
+from collectors.snmp.exchange import Exchange, opening
+from collectors.snmp.flight import Flight, Route, Waiting
+from collectors.snmp.sockets import DATAGRAM, resolve
+from collectors.snmp.template import Book
+from collectors.snmp.wire import ForeignError, V2c, Wire
+from netops.model import Reason
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterable, Iterator
+
+    from collectors.snmp.ask import Reply
+    from collectors.snmp.counters import Counters
+    from collectors.snmp.flight import Job
+    from collectors.snmp.gather import Request
+    from collectors.snmp.sockets import Address, Channel
+    from netops.clock import Clock
+
+HandOver: TypeAlias = "Callable[[list[Answer]], None]"
+
+_BATCH = 256  # datagrams taken before anything else gets its turn
+_DRAIN = 64  # batches taken before time-outs are believed
+_IDS = struct.Struct("=1024I")
+_LOWEST_ID = 0x0080_0000  # from here a positive INTEGER takes exactly four octets
+_PLANS = 4_096
+_ROUTES = 65_536
+_REPORTS = 4  # SNMPv3: discovery, time, and then it must be an answer
+_LOG = logging.getLogger(__name__)
+
+
+class Loop:
+    """What is under way, waiting and known. Used by one thread only."""
+
+    def __init__(
+        self, channels: dict[socket.AddressFamily, Channel], counters: Counters, *, window: int, clock: Clock
+    ) -> None:
+        self.counters = counters
+        self.window = window
+        self.channels = channels
+        self.queue: deque[tuple[Job, HandOver, int]] = deque()
+        self.flights: dict[Address, Flight] = {}
+        self._monotonic = clock.monotonic
+        self._now_ms = clock.now_ms
+        self._book = Book()
+        self._behind: dict[Address, deque[tuple[Job, HandOver, int]]] = {}
+        self._recent: dict[Address, int] = {}
+        self._waiting = Waiting()
+        self._plans: dict[Ask, tuple[Request, ...]] = {}
+        self._routes: dict[Target, Route] = {}
+        self._wires: dict[bytes, V2c] = {}
+        self._ids: Iterator[int] = iter(())
+        self._done: dict[HandOver, list[Answer]] = {}
+
+    # ---- out
+
+    def take(self, jobs: Iterable[Job], hand_over: HandOver, submitted_ms: int) -> None:
+        """Put jobs in the queue."""
+        self.queue.extend([(job, hand_over, submitted_ms) for job in jobs])
+
+    def launch(self) -> None:
+        """Begin as many of the queue as the window allows."""
+        queue, flights, window = self.queue, self.flights, self.window
+        if not queue or len(flights) >= window:
+            return
+        now_ms = self._now_ms()
+        while queue and len(flights) < window:
+            self._begin(*queue.popleft(), now_ms)
+
+    def patience(self) -> float:
+        """Return for how many seconds nothing needs doing unless something comes in."""
+        if self.queue and len(self.flights) < self.window:
+            return 0.0
+        until = self._waiting.next()
+        return 60.0 if until is None else max(0.0, until - self._monotonic()) + 0.0005
+
+    def _begin(self, job: Job, hand_over: HandOver, submitted_ms: int, now_ms: int) -> None:
+        target, ask, token, due_ms = job
+        self.counters.asks += 1
+        route = self._routes.get(target) or self._route(target)
+        exchange = Exchange(ask, retries=target.retries, first=self._plans.get(ask) or self._plan(ask))
+        if route is None:
+            exchange.stop(Failure(Reason.NO_ADDRESS, f"{target.address!r} port {target.port} cannot be reached"))
+            self._finish(hand_over, exchange.answer(token=token, at_ms=now_ms))
+            return
+        address = route.address
+        if address in self.flights:
+            self.counters.asks -= 1
+            self._behind.setdefault(address, deque()).append((job, hand_over, submitted_ms))
+            return
+        lag_ms = now_ms - (due_ms or submitted_ms)
+        flight = Flight(job, route, exchange, hand_over, now_ms, max(0, lag_ms))
+        flight.deadline = self._monotonic() + target.deadline_s
+        flight.drops = route.channel.drops
+        self.flights[address] = flight
+        self._ask(flight)
+
+    def _plan(self, ask: Ask) -> tuple[Request, ...]:
+        if len(self._plans) >= _PLANS:
+            self._plans.clear()
+        plan = self._plans[ask] = opening(ask)
+        return plan
+
+    def _route(self, target: Target) -> Route | None:
+        found = resolve(target.address, target.port)
+        if found is None or found[0] not in self.channels:
+            return None
+        if len(self._routes) >= _ROUTES:
+            self._routes.clear()
+        route = self._routes[target] = Route(self.channels[found[0]], found[1], self._wire(target))
+        return route
+
+    def _wire(self, target: Target) -> Wire:
+        credential = target.credential
+        if isinstance(credential, Community):
+            wire = self._wires.get(credential.octets)
+            if wire is None:
+                wire = self._wires[credential.octets] = V2c(credential.octets, self._book)
+            return wire
+        raise NotImplementedError
+
+    def _more_ids(self) -> int:
+        """Return an unpredictable request id, and have more ready: only who sees our datagrams can answer them."""
+        drawn = _IDS.unpack(os.urandom(_IDS.size))
+        self._ids = iter([n & 0x7FFF_FFFF for n in drawn if n & 0x7FFF_FFFF >= _LOWEST_ID])
+        return next(self._ids, 0) or self._more_ids()
+
+    def _ask(self, flight: Flight) -> None:
+        """Send what the exchange wants next, or finish the flight."""
+        exchange = flight.exchange
+        request = exchange.want()
+        if request is None:
+            self._land(flight)
+            return
+        flight.request = request
+        if exchange.tries > 1:  # a reply to an earlier datagram of the same question is still one
+            flight.ids[flight.number] = flight.sent_at
+            self.counters.retried += 1
+        elif flight.ids:
+            flight.ids = {}
+        flight.reports = 0
+        self._send(flight, request)
+
+    def _send(self, flight: Flight, request: Request) -> None:
+        flight.number = number = next(self._ids, 0) or self._more_ids()
+        flight.sent_at = now = self._monotonic()
+        flight.serial += 1
+        if request.walk != flight.walk:
+            flight.walk, flight.walk_since = request.walk, now
+        channel, address, wire = flight.route
+        octets = wire.seal(request, number, now)
+        try:
+            channel.send(octets, address)
+        except OSError:
+            self._send_again(flight, octets)
+        self.counters.sent += 1
+        self._waiting.add(flight, now, flight.job.target.timeout_s)
+
+    def _send_again(self, flight: Flight, octets: bytes) -> None:
+        """Try once more: the error may be the ICMP answer to somebody else's datagram, told here by the kernel."""
+        channel, address, _ = flight.route
+        self._refused(channel)
+        try:
+            channel.send(octets, address)
+        except BlockingIOError:
+            self.counters.unsendable += 1  # the send buffer is full: as good as lost, the retry comes
+        except OSError as error:
+            self.counters.unsendable += 1
+            flight.exchange.suspect = Failure(Reason.ANCHORS_LOST, f"this machine would not send: {error}")
+
+    # ---- in
+
+    def receive(self, channel: Channel) -> int:
+        """Take a batch of datagrams and act on each; return how many came."""
+        flights, monotonic, receive = self.flights, self._monotonic, channel.receive
+        took = 0
+        try:
+            first = channel.first()
+            if first is None:
+                return 0
+            octets, source = first
+            while True:
+                took += 1
+                flight = flights.get(source)
+                if flight is None:
+                    self._stray(source)
+                else:
+                    self._read(flight, octets, monotonic())
+                if took == _BATCH:
+                    break
+                octets, source = receive(DATAGRAM)
+        except BlockingIOError:
+            pass
+        except OSError:  # an ICMP error waits in the error queue
+            self._refused(channel)
+        self.counters.received += took
+        self.counters.socket_drops = sum([c.drops for c in self.channels.values()])
+        return took
+
+    def _stray(self, source: Address) -> None:
+        if source in self._recent:
+            self.counters.late += 1
+        else:
+            self.counters.wrong_source += 1
+
+    def _read(self, flight: Flight, octets: bytes, now: float) -> None:
+        request = flight.request
+        try:
+            reply = flight.route.wire.open(request, octets, now)
+        except DecodeError as error:
+            self._noise(flight, error)
+            return
+        if reply is None:
+            flight.reports += 1
+            if flight.reports <= _REPORTS:
+                self._send(flight, request)
+            return
+        number = reply.request_id
+        if number == flight.number:
+            sent_at = flight.sent_at
+        elif number in flight.ids:
+            sent_at = flight.ids[number]
+        else:
+            self._mismatch(flight, number)
+            return
+        if flight.rtt_ms is None:
+            flight.rtt_ms = (now - sent_at) * 1000
+        flight.serial += 1
+        self._count(reply)
+        self._recent[flight.route.address] = number
+        exchange = flight.exchange
+        exchange.feed(reply)
+        if flight.walk >= 0 and now - flight.walk_since > flight.job.ask.limits.walk_s:
+            exchange.walk_too_long()
+        if now >= flight.deadline:
+            exchange.deadline(flight.job.target.deadline_s)
+        self._ask(flight)
+
+    def _count(self, reply: Reply) -> None:
+        counters = self.counters
+        counters.octets += len(reply.octets)
+        if reply.known:
+            counters.recognised += 1
+        if reply.trailing:
+            counters.trailing += 1
+
+    def _noise(self, flight: Flight, error: DecodeError) -> None:
+        """Count a datagram that is no reply, and remember what it says of the silence behind it."""
+        if isinstance(error, ForeignError):
+            self.counters.foreign += 1
+        elif isinstance(error, SecurityError):
+            self.counters.security += 1
+            flight.exchange.suspect = Failure(Reason.AUTH_FAILED, str(error))
+        else:
+            self.counters.undecodable += 1
+            flight.exchange.suspect = Failure(Reason.UNDECODABLE, str(error))
+
+    def _mismatch(self, flight: Flight, request_id: int) -> None:
+        if self._recent.get(flight.route.address) == request_id:
+            self.counters.late += 1
+        else:
+            self.counters.wrong_id += 1
+
+    def _refused(self, channel: Channel) -> None:
+        """Note that nobody listens. ICMP can be forged, so this wait goes on; but it is not asked again."""
+        for address, name in channel.refusals():
+            self.counters.refused += 1
+            flight = self.flights.get(address)
+            if flight is None:
+                continue
+            reason = Reason.REFUSED if name == "ECONNREFUSED" else Reason.NO_ANSWER
+            flight.exchange.suspect = Failure(reason, f"ICMP: {name}")
+            if reason is Reason.REFUSED:
+                flight.exchange.retries = 0
+
+    # ---- what does not come back
+
+    def expire(self) -> None:
+        """Ask again or give up where the wait is over."""
+        self._waiting.prune()
+        until = self._waiting.next()
+        if until is None or until > self._monotonic():
+            return
+        now = self._monotonic()
+        for channel in self.channels.values():  # what has arrived meanwhile counts: our own delay is no time-out
+            for _ in range(_DRAIN):
+                if not self.receive(channel):
+                    break
+            self._refused(channel)
+        for flight in self._waiting.over(now):
+            self._silence(flight, now)
+
+    def _silence(self, flight: Flight, now: float) -> None:
+        """Act on no reply in time; replies that our own kernel threw away are no silence."""
+        if flight.route.channel.drops != flight.drops and flight.exchange.suspect is None:
+            flight.exchange.suspect = Failure(Reason.SOCKET_DROPS, "our receive buffer ran over while it was asked")
+        if now >= flight.deadline:
+            flight.exchange.deadline(flight.job.target.deadline_s)
+        else:
+            flight.exchange.expire()
+        self._ask(flight)
+
+    # ---- done
+
+    def _land(self, flight: Flight) -> None:
+        """Hand the answer over and let the next question for this device begin."""
+        address = flight.route.address
+        del self.flights[address]
+        flight.serial += 1
+        answer = flight.exchange.answer(
+            token=flight.job.token, at_ms=flight.at_ms, rtt_ms=flight.rtt_ms, lag_ms=flight.lag_ms
+        )
+        self._finish(flight.hand_over, answer)
+        if self._behind:
+            behind = self._behind.get(address)
+            if behind:
+                self.queue.appendleft(behind.popleft())
+                if not behind:
+                    del self._behind[address]
+
+    def _finish(self, hand_over: HandOver, answer: Answer) -> None:
+        if answer.failed is None:
+            self.counters.answered += 1
+        else:
+            self.counters.failed += 1
+        done = self._done.get(hand_over)
+        if done is None:
+            self._done[hand_over] = [answer]
+        else:
+            done.append(answer)
+
+    def deliver(self) -> None:
+        """Hand over what is done, a list for each that takes it."""
+        if not self._done:
+            return
+        if len(self._recent) >= _ROUTES:
+            self._recent.clear()
+        done, self._done = self._done, {}
+        for hand_over, answers in done.items():
+            try:
+                hand_over(answers)
+            except Exception:  # noqa: BLE001  (one sink that fails must not stop the engine for all others)
+                self.counters.hand_over_errors += 1
+                _LOG.exception("hand_over failed; %d answers were not taken", len(answers))
+
+    def abandon(self) -> None:
+        """Answer everything that is left with `collector_not_running`."""
+        stopped = Failure(Reason.NOT_RUNNING, "the SNMP engine was stopped")
+        for flight in list(self.flights.values()):
+            flight.exchange.stop(stopped)
+            self._finish(flight.hand_over, flight.exchange.answer(token=flight.job.token, at_ms=flight.at_ms))
+        self.flights.clear()
+        left = [*self.queue, *(entry for behind in self._behind.values() for entry in behind)]
+        self._behind.clear()
+        self.queue.clear()
+        for job, hand_over, _ in left:
+            exchange = Exchange(job.ask)
+            exchange.stop(stopped)
+            self._finish(hand_over, exchange.answer(token=job.token, at_ms=self._now_ms()))
+        self.deliver()

@@ -1,0 +1,117 @@
+"""The engine's UDP sockets: one per address family, with a receive buffer large enough, and its drops watched.
+
+The kernel's default of 208 KiB holds the replies of 64 devices; a poller that asks 4,000 at once through it finds most
+of them "dead". The buffer is asked for, read back, and the window is capped by what was really given.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+import struct
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Address: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
+
+RECEIVE_BUFFER = 4 << 20
+PER_REPLY = 3_300  # octets of kernel memory that a reply of one frame is accounted with
+DATAGRAM = 65_535
+
+# Linux's numbers, which the socket module of Python 3.11 does not name.
+_SO_RXQ_OVFL = 40
+_SO_RCVBUFFORCE = 33
+_IP_RECVERR = 11
+_IPV6_RECVERR = 25
+_ORIGIN_ICMP = (2, 3)  # SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6
+_EXTENDED_ERROR = struct.Struct("=IBBBBII")
+_ANCILLARY = socket.CMSG_SPACE(4)
+
+
+class Channel:
+    """One non-blocking UDP socket."""
+
+    __slots__ = ("drops", "family", "fileno", "receive", "receive_buffer", "send", "socket")
+
+    def __init__(self, family: socket.AddressFamily, *, receive_buffer: int = RECEIVE_BUFFER) -> None:
+        self.family = family
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        self.receive_buffer = _enlarge(self.socket, receive_buffer)
+        self.drops = 0
+        self.socket.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
+        if family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            self.socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+            self.socket.bind(("::", 0))
+        else:
+            self.socket.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+            self.socket.bind(("0.0.0.0", 0))  # noqa: S104  (replies come in by any route)
+        self.fileno = self.socket.fileno()
+        self.send = self.socket.sendto
+        self.receive = self.socket.recvfrom
+
+    def first(self) -> tuple[bytes, Address] | None:
+        """Return a datagram and note the kernel's drop counter that comes with it; None when there is none."""
+        try:
+            octets, ancillary, _, source = self.socket.recvmsg(DATAGRAM, _ANCILLARY)
+        except BlockingIOError:
+            return None
+        for level, kind, content in ancillary:
+            if level == socket.SOL_SOCKET and kind == _SO_RXQ_OVFL:
+                self.drops = int.from_bytes(content[:4], "little")
+        return octets, source
+
+    def refusals(self) -> Iterator[tuple[Address, str]]:
+        """Yield the destinations that ICMP errors came back for, with the error's name."""
+        for _ in range(256):
+            try:
+                _, ancillary, _, destination = self.socket.recvmsg(0, 512, socket.MSG_ERRQUEUE)
+            except (BlockingIOError, OSError):
+                return
+            for _, kind, content in ancillary:
+                if kind in (_IP_RECVERR, _IPV6_RECVERR) and len(content) >= _EXTENDED_ERROR.size:
+                    number, origin, *_ = _EXTENDED_ERROR.unpack_from(content)
+                    if origin in _ORIGIN_ICMP and destination:
+                        yield destination, errno.errorcode.get(number, str(number))
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self.socket.close()
+
+
+def _enlarge(sock: socket.socket, wanted: int) -> int:
+    """Return the receive buffer that the kernel really gave, in octets."""
+    for option in (_SO_RCVBUFFORCE, socket.SO_RCVBUF):  # the first goes past rmem_max, with CAP_NET_ADMIN
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, option, wanted)
+        except PermissionError:
+            continue
+        break
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+
+def window_of(receive_buffer: int, wanted: int) -> int:
+    """Return how many requests may be under way with this buffer."""
+    return max(1, min(wanted, receive_buffer // PER_REPLY))
+
+
+def resolve(address: str, port: int) -> tuple[socket.AddressFamily, Address] | None:
+    """Return (family, socket address) of a numeric address; None when it is none. Names are not looked up here."""
+    host, _, zone = address.partition("%")
+    try:
+        parsed = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    if not 0 < port < 65_536:
+        return None
+    if parsed.version == 4:
+        return (socket.AF_INET, (str(parsed), port)) if not zone else None
+    try:
+        scope = (int(zone) if zone.isdigit() else socket.if_nametoindex(zone)) if zone else 0
+    except OSError:
+        return None
+    return socket.AF_INET6, (str(parsed), port, 0, scope)

@@ -1,0 +1,177 @@
+"""Requests prepared once, and replies recognised by their skeleton.
+
+A request on the wire is `prefix + 4-octet id + suffix`; only the id changes. A reply's skeleton is everything in it
+but the id and the contents of the values: tags, lengths, OIDs, community. Its decoding depends on nothing else, so a
+reply whose skeleton is octet for octet that of an earlier reply, which the general decoder read, is read by one
+`struct.unpack` and one comparison. What is not recognised goes through the general decoder: same result, slower.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from struct import Struct
+from typing import TYPE_CHECKING, Any
+
+from collectors.errors import DecodeError
+from collectors.snmp import ber
+from collectors.snmp.pdu import V2C, Framed, Kind
+from collectors.snmp.varbind import (
+    COUNTER64,
+    INTEGER,
+    NULL,
+    OBJECT_IDENTIFIER,
+    OCTET_STRING,
+    SEQUENCE,
+    Oid,
+    Varbind,
+    dotted,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from collectors.snmp.gather import Request
+    from collectors.snmp.varbind import Value
+
+_SIGNED = {1: "b", 2: "h", 4: "i", 8: "q"}
+_UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
+_TEXTS = 4_096
+_SHAPES_PER_LENGTH = 4
+_PATIENCE = 64  # misses without as many hits: this question's replies never look alike, stop learning
+
+
+class Shape:
+    """The skeleton of a reply, and how to take the values out of one that has it."""
+
+    __slots__ = ("fixes", "names", "skeleton", "tags", "unpack")
+
+    def __init__(
+        self,
+        unpack: Callable[[bytes], tuple[Any, ...]],
+        skeleton: tuple[bytes, ...],
+        names: tuple[tuple[Oid, ...], tuple[int, ...]],
+        fixes: tuple[tuple[int, Callable[[bytes], Value]], ...],
+    ) -> None:
+        self.unpack = unpack
+        self.skeleton = skeleton
+        self.names, self.tags = names
+        self.fixes = fixes
+
+    def mended(self, parts: tuple[Any, ...]) -> tuple[Value, ...]:
+        """Return the values of an unpacked reply, converted where `struct` cannot; DecodeError if one is off."""
+        values = list(parts[3::2])
+        for at, convert in self.fixes:
+            values[at] = convert(values[at])
+        return tuple(values)
+
+
+def _converter(tag: int, size: int) -> Callable[[bytes], Value] | None:
+    """Return what turns content of this tag and size into its value; DecodeError when it does not fit after all."""
+    if tag in ber.OCTETS:
+        return None
+    if tag == OBJECT_IDENTIFIER and size:
+        return dotted_of
+    if tag in ber.UNSIGNED32 and size < 4:
+        return int.from_bytes  # big-endian by default from Python 3.11 on
+    return partial(_general, tag)
+
+
+def _general(tag: int, content: bytes) -> Value:
+    found, value = ber.value_of(tag, content)
+    if found != tag:
+        raise DecodeError("content outside its type")
+    return value
+
+
+_dotted: dict[bytes, str] = {}
+
+
+def dotted_of(content: bytes) -> str:
+    """Return the dotted text of an OID's content, remembered."""
+    known = _dotted.get(content)
+    if known is None:
+        if len(_dotted) >= _TEXTS:
+            _dotted.clear()
+        known = _dotted[content] = dotted(ber.oid_of(content))
+    return known
+
+
+def shape_of(octets: bytes, framed: Framed, *, names: tuple[Oid, ...] | None = None) -> Shape | None:
+    """Return the shape of a decoded reply; None where its id is not four octets long."""
+    start, stop = framed.id_span
+    if stop - start != 4:
+        return None
+    layout = [">", f"{start}s", "i"]
+    fixes: list[tuple[int, Callable[[bytes], Value]]] = []
+    at = stop
+    varbinds = framed.pdu.varbinds
+    for place, ((value_at, value_end), tag) in enumerate(zip(framed.spans, varbinds.tags, strict=True)):
+        size = value_end - value_at
+        layout += (f"{value_at - at}s", _field(tag, size))
+        if layout[-1][-1] == "s" and (convert := _converter(tag, size)) is not None:
+            fixes.append((place, convert))
+        at = value_end
+    layout.append(f"{len(octets) - at}s")
+    unpack = Struct("".join(layout)).unpack
+    shared = varbinds.oids if names is None or names != varbinds.oids else names
+    return Shape(unpack, unpack(octets)[::2], (shared, varbinds.tags), tuple(fixes))
+
+
+def _field(tag: int, size: int) -> str:
+    if tag == INTEGER:
+        return _SIGNED.get(size, f"{size}s")
+    if (tag in ber.UNSIGNED32 and size <= 4) or tag == COUNTER64:
+        return _UNSIGNED.get(size, f"{size}s")
+    return f"{size}s"
+
+
+class Template:
+    """One request of one community, ready to send, and the shapes its replies have had."""
+
+    __slots__ = ("hits", "misses", "prefix", "shapes", "suffix")
+
+    def __init__(self, request: Request, community: bytes) -> None:
+        asked = ber.varbind_list(Varbind(oid, NULL, None) for oid in request.oids)
+        suffix = ber.integer(0) + ber.integer(request.repetitions if request.kind == Kind.GET_BULK else 0) + asked
+        head = bytes((INTEGER, 4))
+        pdu = bytes((request.kind,)) + ber.length(6 + len(suffix)) + head
+        start = ber.integer(V2C) + ber.tlv(OCTET_STRING, community)
+        self.prefix = bytes((SEQUENCE,)) + ber.length(len(start) + len(pdu) + 4 + len(suffix)) + start + pdu
+        self.suffix = suffix
+        self.shapes: dict[int, tuple[Shape, ...]] = {}
+        self.hits = 0
+        self.misses = 0
+
+    def learn(self, octets: bytes, framed: Framed, names: tuple[Oid, ...]) -> Shape | None:
+        """Keep the reply's shape, unless this question's replies hardly ever look alike."""
+        self.misses += 1
+        if self.misses > _PATIENCE and self.hits < self.misses:
+            self.shapes.clear()
+            return None
+        shape = shape_of(octets, framed, names=names)
+        if shape is not None:
+            kept = self.shapes.get(len(octets), ())
+            self.shapes[len(octets)] = (shape, *kept[: _SHAPES_PER_LENGTH - 1])
+        return shape
+
+
+class Book:
+    """How much is remembered of requests and shapes; over the budget everything is forgotten and learned anew."""
+
+    __slots__ = ("budget", "octets", "requests")
+
+    def __init__(self, budget: int = 64 << 20) -> None:
+        self.budget = budget
+        self.octets = 0
+        self.requests: list[Request] = []
+
+    def enter(self, request: Request, octets: int) -> None:
+        """Note about `octets` more kept with this request."""
+        self.octets += octets
+        self.requests.append(request)
+        if self.octets > self.budget:
+            for kept in self.requests:
+                kept.memo.clear()
+                kept.templates.clear()
+            self.requests.clear()
+            self.octets = 0

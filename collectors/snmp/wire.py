@@ -1,0 +1,87 @@
+"""How a request becomes a datagram and a datagram a reply: the seam between SNMPv2c and SNMPv3.
+
+`seal` gives the datagram for a request under a request id; `open` reads one from the right source: a `Reply`, None
+when it was part of the security protocol and the request is to be sent again at once, or an error that says why the
+datagram is not the reply (`ForeignError`: another's community or user; DecodeError: not readable).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from collectors.errors import DecodeError
+from collectors.snmp.ask import Reply
+from collectors.snmp.pdu import Kind, frame
+from collectors.snmp.template import Book, Template
+from collectors.snmp.varbind import Varbinds
+
+if TYPE_CHECKING:
+    from collectors.snmp.gather import Request
+
+
+class ForeignError(DecodeError):
+    """A readable message that is not for us: another community."""
+
+
+class Wire(Protocol):
+    """One way of talking to one device."""
+
+    def seal(self, request: Request, request_id: int, now: float) -> bytes:
+        """Return the datagram to send."""
+        ...
+
+    def open(self, request: Request, octets: bytes, now: float) -> Reply | None:
+        """Return the reply in a datagram."""
+        ...
+
+
+class V2c:
+    """SNMPv2c with one community; shared by all devices that have it."""
+
+    __slots__ = ("book", "community")
+
+    def __init__(self, community: bytes, book: Book) -> None:
+        self.community = community
+        self.book = book
+
+    def template(self, request: Request) -> Template:
+        """Return the prepared request."""
+        template = request.templates.get(self.community)
+        if template is None:
+            template = request.templates[self.community] = Template(request, self.community)
+            self.book.enter(request, len(template.prefix) + len(template.suffix) + 1_000)
+        return template
+
+    def seal(self, request: Request, request_id: int, now: float) -> bytes:  # noqa: ARG002  (v3 needs the time)
+        """Return the datagram to send."""
+        template = request.templates.get(self.community) or self.template(request)
+        return template.prefix + request_id.to_bytes(4, "big") + template.suffix
+
+    def open(self, request: Request, octets: bytes, now: float) -> Reply:  # noqa: ARG002
+        """Return the reply in a datagram: by its shape, else by the general decoder."""
+        template = request.templates.get(self.community) or self.template(request)
+        for shape in template.shapes.get(len(octets), ()):
+            parts = shape.unpack(octets)
+            if parts[::2] == shape.skeleton:
+                try:
+                    values = parts[3::2] if not shape.fixes else shape.mended(parts)
+                except DecodeError:  # this time a value does not fit its type: the general decoder says so
+                    break
+                template.hits += 1
+                return Reply(parts[1], Varbinds(shape.names, shape.tags, values), octets, True)
+        return self._read(request, template, octets)
+
+    def _read(self, request: Request, template: Template, octets: bytes) -> Reply:
+        community, framed, trailing = frame(octets)
+        if community != self.community:
+            raise ForeignError("a message of another community; expected our own back (RFC 1901)")
+        pdu = framed.pdu
+        if pdu.kind != Kind.RESPONSE:
+            raise DecodeError(f"PDU {pdu.kind:#04x} where a Response was expected")
+        if pdu.error_status == 0 and pdu.varbinds.oids and -1 not in pdu.varbinds.tags:
+            shape = template.learn(octets, framed, request.oids)
+            if shape is not None:
+                self.book.enter(request, 3 * len(octets) + 200 * len(pdu.varbinds))
+                known = Varbinds(shape.names, pdu.varbinds.tags, pdu.varbinds.values)
+                return Reply(pdu.request_id, known, octets, True, trailing=trailing)
+        return Reply(pdu.request_id, pdu.varbinds, octets, False, pdu.error_status, pdu.error_index, trailing)
