@@ -1,8 +1,8 @@
 """The journal of service states: every slot of every service as it was classified, until its hour is sealed.
 
 One SQLite file (`states.db`), written by the core alone, read by nobody else. A slot is written once: the same slot
-again changes nothing, so a repeated drain is harmless. What was sealed stays as sums per hour, for the pages; the samples
-themselves live on in the ledger.
+again changes nothing, so a repeated drain is harmless. What was sealed stays as sums per hour, for the pages; the
+samples themselves live on in the ledger.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS service(no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS sample(slot_ms INTEGER NOT NULL, no INTEGER NOT NULL, at_ms INTEGER NOT NULL,
     state TEXT NOT NULL, cause TEXT NOT NULL, because TEXT NOT NULL, PRIMARY KEY (slot_ms, no)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS newest(no INTEGER PRIMARY KEY, slot_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,
-    state TEXT NOT NULL, cause TEXT NOT NULL, because TEXT NOT NULL, since_ms INTEGER NOT NULL, uptime REAL,
-    metric TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS newest(source TEXT NOT NULL, no INTEGER NOT NULL, slot_ms INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL, state TEXT NOT NULL, cause TEXT NOT NULL, because TEXT NOT NULL,
+    since_ms INTEGER NOT NULL, uptimes TEXT NOT NULL, PRIMARY KEY (source, no)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS hour(hour_ms INTEGER NOT NULL, no INTEGER NOT NULL, up_ms INTEGER NOT NULL,
     degraded_ms INTEGER NOT NULL, down_ms INTEGER NOT NULL, unknown_ms INTEGER NOT NULL, worst TEXT NOT NULL,
     PRIMARY KEY (hour_ms, no)) WITHOUT ROWID;
@@ -43,12 +43,11 @@ CREATE TABLE IF NOT EXISTS sealed(contract TEXT NOT NULL, hour_ms INTEGER NOT NU
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Newest:
-    """The last slot of a service: its sample, since when it is in that state, and the uptime it showed."""
+    """The last slot of a service: its sample, since when it is in that state, and the uptimes it showed."""
 
     sample: Sample
     since_ms: int
-    uptime: float | None = None
-    metric: str = ""
+    uptimes: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +88,13 @@ class Journal:
 
     def put(
         self,
+        source: str,
         samples: Sequence[tuple[str, Sample]],
         *,
         newest: Mapping[str, Newest],
         anchors: Iterable[tuple[int, str, bool]] = (),
     ) -> None:
-        """Keep samples and anchors in one durable step; a slot that is known stays as it is."""
+        """Keep a source's samples and anchors in one durable step; a slot that is known stays as it is."""
         db = self._open()
         with db:
             db.executemany(
@@ -108,6 +108,7 @@ class Journal:
                 "INSERT OR REPLACE INTO newest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     (
+                        source,
                         self._number(service),
                         n.sample.slot_ms,
                         n.sample.at_ms,
@@ -115,28 +116,27 @@ class Journal:
                         n.sample.cause.value,
                         n.sample.because,
                         n.since_ms,
-                        n.uptime,
-                        n.metric,
+                        json.dumps(dict(n.uptimes)),
                     )
                     for service, n in newest.items()
                 ),
             )
             db.executemany("INSERT OR IGNORE INTO anchor VALUES (?, ?, ?)", ((s, d, int(a)) for s, d, a in anchors))
 
-    def newest(self) -> dict[str, Newest]:
-        """Return the last slot of every service."""
+    def newest(self, source: str) -> dict[str, Newest]:
+        """Return the last slot of every service from one source."""
         rows = self._open().execute(
-            "SELECT id, slot_ms, at_ms, state, cause, because, since_ms, uptime, metric"
-            " FROM newest JOIN service USING (no)"
+            "SELECT id, slot_ms, at_ms, state, cause, because, since_ms, uptimes"
+            " FROM newest JOIN service USING (no) WHERE source = ?",
+            (source,),
         )
         return {
             str(service): Newest(
                 sample=Sample(slot, at, State(state), Cause(cause), because),
                 since_ms=since,
-                uptime=uptime,
-                metric=metric,
+                uptimes=json.loads(uptimes),
             )
-            for service, slot, at, state, cause, because, since, uptime, metric in rows
+            for service, slot, at, state, cause, because, since, uptimes in rows
         }
 
     def window(self, start_ms: int, end_ms: int) -> dict[str, list[Sample]]:

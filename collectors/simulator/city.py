@@ -15,9 +15,9 @@ CARRIERS = (
     ("carrier-b", "演练运营商乙", "Rehearsal Carrier B"),
     ("carrier-c", "演练运营商丙", "Rehearsal Carrier C"),
 )
-CONTROLLERS_PER_CARRIER = 2
+CONTROLLERS_PER_CARRIER = 1
 ONTS_PER_AREA = 2  # of each carrier's OLT
-CELLS_PER_AREA = 2
+CELLS_PER_AREA = 1
 PORT = 16_161
 
 

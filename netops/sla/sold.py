@@ -1,7 +1,7 @@
 """Which services a contract version sells at an instant: its roster. Pure.
 
-A contract covers services of its own carrier, unless an item's selector names carriers; an item takes the services of its
-kind that its selector fits. A service that two items fit is an error that the roster names.
+A contract covers services of its own carrier, unless an item's selector names carriers; an item takes the services of
+its kind that its selector fits. A service that two items fit is an error that the roster names.
 """
 
 from __future__ import annotations

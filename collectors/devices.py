@@ -1,0 +1,111 @@
+"""The register's devices as the poller can ask them: target, profile, and why one cannot be asked. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from collectors.errors import CollectorError
+from collectors.snmp.ask import Community, Target
+from collectors.snmp.usm import User
+from netops.errors import ConfigError
+from netops.model import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from inventory.model import Device
+    from inventory.snapshot import Snapshot
+    from netops.config import Collect, Credential, Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A device that can be asked."""
+
+    id: str
+    profile: str
+    target: Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roll:
+    """Who is asked, and who would be but cannot be, with the reason: a gap of ours in every slot."""
+
+    asked: Mapping[str, Asked]
+    barred: Mapping[str, Reason]
+
+
+def roll(snapshot: Snapshot, settings: Settings, *, profiles: Collection[str]) -> Roll:
+    """Return the devices of the register that are polled. One without address and profile is only known, not polled."""
+    asked: dict[str, Asked] = {}
+    barred: dict[str, Reason] = {}
+    keys = {name: credential(each, name) for name, each in settings.credentials.items() if _usable(each, name)}
+    for device in snapshot.devices:
+        if not device.address and not device.profile:
+            continue
+        reason = _barred(device, keys, profiles)
+        if reason is not None:
+            barred[device.id] = reason
+        else:
+            asked[device.id] = Asked(
+                id=device.id, profile=device.profile, target=_target(device, keys[device.credential], settings.collect)
+            )
+    return Roll(asked=asked, barred=barred)
+
+
+def credential(given: Credential, name: str) -> Community | User:
+    """Return the SNMP credential of a setting; ConfigError names what is missing."""
+    if given.version == "v2c":
+        if given.community is None:
+            raise ConfigError(f"[credentials.{name}]: version v2c needs 'community'")
+        return Community(given.community.read().encode())
+    if given.version != "v3":
+        raise ConfigError(f"[credentials.{name}]: version '{given.version}'; expected v2c or v3")
+    return User(
+        name=given.user,
+        auth_protocol=given.auth_protocol,
+        auth_key=given.auth_key.read() if given.auth_key else "",
+        priv_protocol=given.priv_protocol,
+        priv_key=given.priv_key.read() if given.priv_key else "",
+        context=given.context,
+    )
+
+
+def _usable(given: Credential, name: str) -> bool:
+    """Whether the secret can be read now; one that cannot bars its devices, not the others."""
+    try:
+        credential(given, name)
+    except (ConfigError, CollectorError):
+        return False
+    return True
+
+
+def _barred(device: Device, keys: Mapping[str, object], profiles: Collection[str]) -> Reason | None:
+    if not _numeric(device.address):
+        return Reason.NO_ADDRESS
+    if device.credential not in keys:
+        return Reason.NO_CREDENTIAL
+    if device.profile and device.profile not in profiles:
+        return Reason.NO_PROFILE
+    return None
+
+
+def _numeric(address: str) -> bool:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return True
+
+
+def _target(device: Device, key: Community | User, collect: Collect) -> Target:
+    return Target(
+        address=device.address,
+        port=device.port,
+        credential=key,
+        timeout_s=collect.timeout_s,
+        retries=collect.retries,
+        deadline_s=collect.deadline_s,
+    )

@@ -1,0 +1,79 @@
+"""Which device is asked when: a rolling schedule, one slot a device and period, at instants nobody outside can predict.
+
+Pure but for the generator of random numbers it is given. The slots are the multiples of the period since the epoch;
+within its slot a device is asked at a random instant of the first four fifths, drawn anew each time by a CSPRNG, so
+that neither a carrier nor a device can tell when it is looked at, and the load is even.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+SPREAD = 0.8
+MISSED_MOST = 60  # slots told one by one after a pause; a longer one shows by their absence
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Turn:
+    """Device `device` is to be asked at `due_ms`, for its slot."""
+
+    due_ms: int
+    device: str
+    slot_ms: int
+
+
+class Rounds:
+    """The turns to come, soonest first. `chance` returns a number in [0, 1)."""
+
+    def __init__(self, *, interval_s: int, chance: Callable[[], float]) -> None:
+        self._every_ms = interval_s * 1000
+        self._chance = chance
+        self._turns: list[Turn] = []
+        self._known: set[str] = set()
+
+    def set_devices(self, devices: Iterable[str], *, now_ms: int) -> None:
+        """Ask these devices from now on; new ones within this slot, those that are gone no more."""
+        wanted = set(devices)
+        self._turns = [turn for turn in self._turns if turn.device in wanted]
+        heapq.heapify(self._turns)
+        slot = now_ms // self._every_ms * self._every_ms
+        left = slot + self._every_ms - now_ms
+        for device in sorted(wanted - self._known):
+            due = now_ms + int(self._chance() * min(left * SPREAD, self._every_ms / 4))
+            heapq.heappush(self._turns, Turn(due, device, slot))
+        self._known = wanted
+
+    def next_due(self) -> int | None:
+        """Return when the next turn is due, None without devices."""
+        return self._turns[0].due_ms if self._turns else None
+
+    def due(self, now_ms: int) -> tuple[list[Turn], list[Turn]]:
+        """Take what is due: (turns to run now, turns whose slot is over). Each device gets its next turn."""
+        run: list[Turn] = []
+        missed: list[Turn] = []
+        while self._turns and self._turns[0].due_ms <= now_ms:
+            turn = heapq.heappop(self._turns)
+            current = now_ms // self._every_ms * self._every_ms
+            late = range(turn.slot_ms, current, self._every_ms)
+            missed += [Turn(turn.due_ms, turn.device, slot) for slot in late[-MISSED_MOST:]]
+            if not late:
+                run.append(turn)
+                heapq.heappush(self._turns, self._turn(turn.device, turn.slot_ms + self._every_ms))
+            else:
+                heapq.heappush(self._turns, self._within(turn.device, current, now_ms))
+        return run, missed
+
+    def _turn(self, device: str, slot_ms: int) -> Turn:
+        return Turn(slot_ms + int(self._chance() * SPREAD * self._every_ms), device, slot_ms)
+
+    def _within(self, device: str, slot_ms: int, now_ms: int) -> Turn:
+        """Return a turn in what is left of the present slot for a device that missed its own, else in the next."""
+        end = slot_ms + int(SPREAD * self._every_ms)
+        if now_ms >= end:
+            return self._turn(device, slot_ms + self._every_ms)
+        return Turn(now_ms + 1 + int(self._chance() * (end - now_ms)), device, slot_ms)

@@ -1,0 +1,91 @@
+"""Seal an hour of a contract: journal → runs → facts → ledger, and its sums back into the journal for the pages.
+
+An hour is sealed once: its facts carry `(verify:<contract>, hour number × 64 + part)`, so that a repeated run after a
+crash changes nothing. The core decides which hours are ripe.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from netops.facts import Fact
+from netops.journal import HOUR_MS, HourSum
+from netops.ledger import LedgerEntry
+from netops.sla import hours
+from netops.sla.intervals import State
+from netops.sla.timeline import intervals, runs, stretches
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from inventory.model import Contract
+    from netops.sla.hours import Roster
+    from netops.sla.intervals import Interval
+    from netops.sla.timeline import Run, Sample
+
+PARTS = 64
+LETTER = {State.UP: "U", State.DEGRADED: "D", State.DOWN: "X", State.UNKNOWN: "N"}
+WORST = (State.DOWN, State.DEGRADED, State.UNKNOWN, State.UP)
+
+
+def step_ms(contract: Contract) -> int:
+    """Return the grid of the contract's samples."""
+    return contract.rules.check_every_s * 1000
+
+
+def runs_of(samples: Mapping[str, Sequence[Sample]], roster: Roster, *, step: int) -> dict[str, list[Run]]:
+    """Return the runs of every service of the roster that has samples on the contract's grid.
+
+    A poller that looks more often than the contract asks for changes no verdict: only the contract's slots count.
+    """
+    found = {}
+    for listed in roster.listed:
+        on_grid = [each for each in samples.get(listed.service, ()) if each.slot_ms % step == 0]
+        if on_grid:
+            found[listed.service] = runs(on_grid, step_ms=step)
+    return found
+
+
+def entries(
+    contract: str, roster: Roster, found: Mapping[str, Sequence[Run]], *, hour_ms: int, step: int, known: bool
+) -> list[LedgerEntry]:
+    """Return the ledger entries of one hour; the roster first unless the ledger knows it already."""
+    made = []
+    number = hour_ms // HOUR_MS * PARTS
+    if not known:
+        made += _entries(hours.ROSTER, f"roster:{contract}", number, hour_ms, hours.roster_bodies(roster))
+    bodies = hours.bodies(roster, found, start_ms=hour_ms, step_ms=step)
+    return made + _entries(hours.KIND, f"verify:{contract}", number, hour_ms, bodies)
+
+
+def _entries(kind: str, source: str, first: int, at_ms: int, bodies: Sequence[dict[str, Any]]) -> list[LedgerEntry]:
+    return [LedgerEntry(source, first + i, Fact(kind=kind, at_ms=at_ms, body=body)) for i, body in enumerate(bodies)]
+
+
+def sums(roster: Roster, found: Mapping[str, Sequence[Run]], *, hour_ms: int, step: int) -> list[HourSum]:
+    """Return each service's hour in milliseconds per state."""
+    return [
+        _sum(each.service, hour_ms, seen(found.get(each.service, ()), hour_ms, hour_ms + HOUR_MS, step))
+        for each in roster.listed
+    ]
+
+
+def seen(given: Sequence[Run], start_ms: int, end_ms: int, step: int) -> list[Interval]:
+    """Return runs as intervals that cover a window; what nobody saw is UNKNOWN."""
+    return intervals(stretches(given, step_ms=step), start_ms=start_ms, end_ms=end_ms)
+
+
+def _sum(service: str, hour_ms: int, given: Sequence[Interval]) -> HourSum:
+    spent = dict.fromkeys(State, 0)
+    for each in given:
+        spent[each.state] += each.length_ms
+    worst = next(state for state in WORST if spent[state])
+    return HourSum(
+        service=service,
+        hour_ms=hour_ms,
+        up_ms=spent[State.UP],
+        degraded_ms=spent[State.DEGRADED],
+        down_ms=spent[State.DOWN],
+        unknown_ms=spent[State.UNKNOWN],
+        worst=LETTER[worst],
+    )

@@ -1,0 +1,132 @@
+"""Register × polls → what each service was in each slot. Effects: the journal; the deciding is `netops.sla.state`'s.
+
+A service hangs on a device; its state is in that device's poll: a controller's poll tells of its access points, an
+OLT's of its ONTs, a small cell's of itself. What a source told last is kept per source, so that a history that is read
+in beside the live city compares each slot with its own slot before.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netops.journal import Newest
+from netops.model import ANSWERED
+from netops.sla.state import WATCHED, Place, Seen, classify
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from inventory.model import Service
+    from inventory.snapshot import Snapshot
+    from netops.journal import Journal
+    from netops.model import Poll, Row
+    from netops.sla.timeline import Sample
+
+ANCHOR = "anchor"
+OWN_ROWS = frozenset({"device", "cell"})  # rows that tell of the device itself when the service is the device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """An approved maintenance window: `[start_ms, end_ms)` for these services."""
+
+    start_ms: int
+    end_ms: int
+    services: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A service with where it hangs; `subject` is `(kind, id)` of its row, None when it is the device itself."""
+
+    id: str
+    place: Place
+    subject: tuple[str, str] | None
+
+
+class Verifier:
+    """Turns polls into samples. One per process; built from a register snapshot, rebuilt when the register changes."""
+
+    def __init__(self, snapshot: Snapshot, journal: Journal, planned: Sequence[Planned] = ()) -> None:
+        self._journal = journal
+        self._planned = planned
+        self._by_device = _by_device(snapshot.services)
+        self._anchors = frozenset(device.id for device in snapshot.devices if device.role == ANCHOR)
+        self._last: dict[str, dict[str, Newest]] = {}
+
+    def take(self, source: str, polls: Sequence[Poll]) -> int:
+        """Classify the polls of one source and keep the samples; return how many. Idempotent."""
+        last = self._last.setdefault(source, {}) or self._journal.newest(source)
+        self._last[source] = last
+        samples: list[tuple[str, Sample]] = []
+        touched: dict[str, Newest] = {}
+        anchors = []
+        for poll in sorted(polls, key=lambda each: each.slot_ms):
+            if poll.device in self._anchors:
+                anchors.append((poll.slot_ms, poll.device, poll.outcome == ANSWERED))
+            for service, seen in self._seen(poll):
+                before = last.get(service.id)
+                if before is not None and poll.slot_ms <= before.sample.slot_ms:
+                    continue
+                sample = classify(
+                    service.place, seen, before=_before(before), planned=self._is_planned(service.id, seen)
+                )
+                samples.append((service.id, sample))
+                last[service.id] = touched[service.id] = _newest(service, seen, sample, before)
+        self._journal.put(source, samples, newest=touched, anchors=anchors)
+        return len(samples)
+
+    def _seen(self, poll: Poll) -> list[tuple[Watched, Seen]]:
+        services = self._by_device.get(poll.device, ())
+        if not services:
+            return []
+        rows = {(row.subject.kind, row.subject.id): row for row in poll.rows}
+        own = [row for row in poll.rows if row.subject.kind in OWN_ROWS]
+        return [
+            (each, _read(poll, [rows[each.subject]] if each.subject in rows else [] if each.subject else own))
+            for each in services
+        ]
+
+    def _is_planned(self, service: str, seen: Seen) -> bool:
+        return any(each.start_ms <= seen.slot_ms < each.end_ms and service in each.services for each in self._planned)
+
+
+def _by_device(services: Sequence[Service]) -> Mapping[str, tuple[Watched, ...]]:
+    found: dict[str, list[Watched]] = defaultdict(list)
+    for service in services:
+        if service.role not in WATCHED:
+            continue  # `netops check` names it; a role that nobody can watch is not guessed at
+        kind, _, name = service.subject.partition(":")
+        place = Place(role=service.role, device=service.device, itself=not service.subject, parent=service.parent)
+        found[service.device].append(Watched(service.id, place, (kind, name) if service.subject else None))
+    return {device: tuple(each) for device, each in found.items()}
+
+
+def _read(poll: Poll, rows: Sequence[Row]) -> Seen:
+    values: dict[str, float | None] = {}
+    codes: dict[str, str] = {}
+    for row in rows:
+        values.update(row.values)
+        codes.update(row.codes)
+    return Seen(slot_ms=poll.slot_ms, at_ms=poll.at_ms, outcome=poll.outcome, values=values, codes=codes)
+
+
+def _before(newest: Newest | None) -> tuple[Seen, Sample] | None:
+    if newest is None:
+        return None
+    sample = newest.sample
+    seen = Seen(slot_ms=sample.slot_ms, at_ms=sample.at_ms, outcome=ANSWERED, values=dict(newest.uptimes))
+    return seen, sample
+
+
+def _newest(service: Watched, seen: Seen, sample: Sample, before: Newest | None) -> Newest:
+    same = before is not None and (before.sample.state, before.sample.cause) == (sample.state, sample.cause)
+    uptimes = {
+        metric: value
+        for metric in WATCHED[service.place.role].uptimes
+        if (value := seen.values.get(metric)) is not None and not seen.codes.get(metric)
+    }
+    since = before.since_ms if before is not None and same else sample.slot_ms
+    return Newest(sample=sample, since_ms=since, uptimes=uptimes)

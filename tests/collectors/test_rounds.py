@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors.rounds import Rounds
+
+
+def rounds(devices, now_ms=0, seed=1):
+    made = Rounds(interval_s=60, chance=random.Random(seed).random)
+    made.set_devices(devices, now_ms=now_ms)
+    return made
+
+
+def test_every_device_gets_each_slot_once_inside_its_slot():
+    made = rounds([f"d{n}" for n in range(50)])
+    seen = []
+    for now in range(0, 600_001, 250):
+        run, missed = made.due(now)
+        assert missed == []
+        seen += run
+
+    assert len({(t.device, t.slot_ms) for t in seen}) == len(seen)
+    assert all(t.slot_ms <= t.due_ms < t.slot_ms + 60_000 for t in seen)
+    assert {t.slot_ms for t in seen if t.device == "d7"} >= set(range(0, 600_000, 60_000))
+
+
+def test_a_pause_makes_its_slots_missed_and_the_present_one_is_still_asked():
+    made = rounds(["a"])
+    made.due(59_999)
+    run, missed = made.due(300_500)
+
+    assert run == []
+    assert [t.slot_ms for t in missed] == [60_000, 120_000, 180_000, 240_000]
+    assert made.next_due() is not None
+    assert made.due(359_000)[0][0].slot_ms == 300_000
+
+
+def test_the_instants_differ_from_slot_to_slot():
+    made = rounds(["a"])
+    offsets = set()
+    for slot in range(1, 40):
+        for turn in made.due(slot * 60_000 - 1)[0]:
+            offsets.add(turn.due_ms - turn.slot_ms)
+
+    assert len(offsets) > 30
+
+
+def test_devices_come_and_go_without_disturbing_the_others():
+    made = rounds(["a", "b"])
+    made.set_devices(["b", "c"], now_ms=10_000)
+    seen = {t.device for t in made.due(59_000)[0]}
+
+    assert seen == {"b", "c"}
+
+
+@given(st.lists(st.integers(1, 200_000), min_size=1, max_size=80), st.integers(0, 5))
+def test_no_slot_is_both_run_and_missed_and_none_is_told_twice(steps, seed):
+    made = rounds(["a", "b", "c"], seed=seed)
+    told = []
+    now = 0
+    for step in steps:
+        now += step
+        run, missed = made.due(now)
+        told += [(t.device, t.slot_ms) for t in (*run, *missed)]
+
+    assert len(set(told)) == len(told)
