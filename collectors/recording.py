@@ -10,6 +10,7 @@ from __future__ import annotations
 import bz2
 import re
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 from collectors.errors import CollectorError
@@ -41,6 +42,7 @@ _MAX_LINE = 256 << 10  # octets; a datagram holds 64 KiB, in hexadecimal twice t
 _MAX_ARCS = 128  # RFC 2578 3.5
 _LINE = re.compile(rb"\.?([0-9]{1,10}(?:\.[0-9]{1,10})+)\|([0-9]{1,3})([xe]?)\|(.*)", re.DOTALL)
 _LOOKS_RIGHT = (b"1.", b"0.", b"2.", b".1.", b".0.", b".2.")
+_looks_right = methodcaller("startswith", _LOOKS_RIGHT)
 _NUMBERS = frozenset({INTEGER, COUNTER32, GAUGE32, TIME_TICKS, COUNTER64})
 _STRINGS = frozenset({OCTET_STRING, OPAQUE})
 _ESCAPE = re.compile(rb"\\(x[0-9A-Fa-f]{2}|[\\nrt0])")
@@ -118,19 +120,19 @@ class _Reading:
         self.lines = self.odd = self.twice = 0
         self.first_odd = ""
         self._objects: dict[Oid, Varbind] = {}
-        self._wanted = tuple(dotted(oid).encode() for oid in sorted(wanted))
+        places = [dotted(oid).encode() for oid in sorted(wanted)]
         # Two steps, because a test against a hundred prefixes for each of two million lines is what takes the time.
-        coarse = {p.rpartition(b".")[0] + b"." for p in self._wanted}
-        self._coarse = (*coarse, *(b"." + p for p in coarse))
+        self._coarse = _both({p.rpartition(b".")[0] + b"." for p in places})
+        self._fine = _both({p + end for p in places for end in (b".", b"|")})
 
     def take(self, number: int, block: bytes) -> None:
         lines = block.split(b"\n")
         for at, line in enumerate(lines):
-            if line.startswith(self._coarse):
+            if line.startswith(self._coarse) and line.startswith(self._fine):
                 self._object(number + at, line)
         plain = [line for line in lines if line and line[0] != 35]  # 35 is #
         self.lines += len(plain)
-        if not all(line.startswith(_LOOKS_RIGHT) for line in plain):
+        if sum(map(_looks_right, plain)) < len(plain):
             for at, line in enumerate(lines):
                 if line.rstrip() and not line.startswith((*_LOOKS_RIGHT, b"#")):
                     self._note(number + at, line)
@@ -145,8 +147,6 @@ class _Reading:
         if not found or value is None or found[1].count(b".") >= _MAX_ARCS:
             self._note(number, line)
             return
-        if not any(found[1] == p or found[1].startswith(p + b".") for p in self._wanted):
-            return
         oid = tuple(map(int, found[1].split(b".")))
         self.twice += oid in self._objects
         self._objects[oid] = Varbind(oid, value[0], value[1])
@@ -159,6 +159,11 @@ class _Reading:
             first_odd=self.first_odd,
             twice=self.twice,
         )
+
+
+def _both(places: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Return the places as they may be written: with a leading dot or without."""
+    return tuple(written for place in sorted(places) for written in (place, b"." + place))
 
 
 def _value(tag: int, form: bytes, written: bytes) -> tuple[int, Value] | None:

@@ -38,7 +38,10 @@ class Replayed:
 
 
 def replay(path: Path, profiles: Mapping[str, Profile], *, at_ms: int, only: str = "") -> Replayed:
-    """Replay the recording at `path`; `only` names the family instead of detecting it. The standard profile always runs."""
+    """Replay the recording at `path`.
+
+    `only` names the family instead of detecting it; the standard profile runs in any case.
+    """
     if only and only not in profiles:
         raise CollectorError(f"no profile '{only}'{nearest(only, profiles)} (known: {', '.join(profiles)})")
     recording: Recording = load(path, wanted=places(profiles.values()))
