@@ -87,7 +87,8 @@ class Hours:
 class ExclusionClass:
     """What may be excluded: notice at least `notice_h` before, at most `cap_s` a period (0 = no cap), by whom approved.
 
-    A late or over-cap claim is kept, flagged, and without effect until ruled.
+    A late or over-cap claim is kept, flagged, and without effect until ruled. Without an approver, our own measurement
+    of the cause is enough.
     """
 
     id: str
@@ -219,8 +220,8 @@ class Contract:
 class Device:
     """Something we can ask, and by which profile. Without an address it is only known, never asked.
 
-    `mac` is 12 lower-case hex digits; `parent` is the device that takes it down; `counted`: it is itself an object of
-    a contract although no service names it.
+    `mac` is 12 lower-case hex digits; `parent` is the device that takes it down. What a contract counts are services:
+    a device that is itself sold has a service without a subject.
     """
 
     id: str
@@ -235,7 +236,6 @@ class Device:
     mac: str = ""
     serial: str = ""
     parent: str = ""
-    counted: bool = False
     tags: tuple[str, ...] = ()
 
 

@@ -15,29 +15,32 @@ if TYPE_CHECKING:
 MOST_ROWS = 200_000
 
 
-def rows(text: str, name: str, notes: Notes, *, columns: Collection[str], required: Collection[str]) -> list[Table]:
-    """Return one Table for each row, without its empty cells."""
+def rows(
+    text: str, name: str, notes: Notes, *, columns: Collection[str], required: Collection[str]
+) -> tuple[list[Table], bool]:
+    """Return one Table for each row, without its empty cells, and whether that is all of the file's rows."""
+    if text.count("\n") > 2 * MOST_ROWS:
+        notes.add(name, f"has more than {2 * MOST_ROWS} lines", "split the city")
+        return [], False
+    before = notes.count
     lines = _lines(text, name, notes)
     first = next(lines, None)
     if first is None:
         notes.add(name, "is empty", f"start it with the header {','.join(columns)}")
-        return []
+        return [], False
     header = [cell.strip() for cell in first[1]]
     if not _header(header, f"{name}:{first[0]}", notes, columns=columns, required=required):
-        return []
+        return [], False
     found: list[Table] = []
     for line, cells in lines:
         if len(cells) != len(header):
             what = f"has {len(cells)} cells, the header has {len(header)}"
             notes.add(f"{name}:{line}", what, "quote cells that hold a comma")
             continue
-        if len(found) >= MOST_ROWS:
-            notes.add(f"{name}:{line}", f"has more than {MOST_ROWS} rows", "split the city")
-            break
         filled = [(column, cell.strip()) for column, cell in zip(header, cells, strict=True)]
         entries: dict[str, Node] = {column: Scalar(cell, line) for column, cell in filled if cell}
         found.append(Table(entries, dict.fromkeys(entries, line), line))
-    return found
+    return found, notes.count == before
 
 
 def _lines(text: str, name: str, notes: Notes) -> Iterator[tuple[int, list[str]]]:

@@ -76,7 +76,6 @@ def device(form: Form) -> Device:
         mac=form.mac("mac"),
         serial=serial,
         parent=form.slug("parent"),
-        counted=form.truth("counted"),
         tags=form.slugs("tags"),
     )
 
@@ -137,7 +136,6 @@ READERS: dict[str, tuple[Callable[[Form], Record], tuple[str, ...], tuple[str, .
             "mac",
             "serial",
             "parent",
-            "counted",
             "tags",
         ),
         ("id", "site", "carrier", "role"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from inventory.city import City, Source, key
 from inventory.errors import FilesError, Problem, nearest
+from inventory.model import NOUNS, Area
 from inventory.reading import contract, csv, flat, references, text, yaml
 from inventory.reading.form import Form
 from inventory.reading.tree import Notes, Table
@@ -34,12 +35,12 @@ def read_city(folder: Path) -> City:
     if not folder.is_dir():
         raise FilesError([Problem(str(folder), "is no directory", "name the directory that holds sites.csv")])
     desk = _Desk()
-    _names(folder, desk.notes)
+    _names(folder, desk.notes, desk.blind)
     for name, noun in _CSV.items():
         if (folder / name).exists():
             desk.rows(noun, text.read(folder / name, name, desk.notes, most=text.MOST_CSV), name)
         elif noun == "area":
-            desk.rows(noun, files("inventory").joinpath("areas.csv").read_text(encoding="utf-8"), BUILT_IN)
+            desk.rows(noun, _built_in(), BUILT_IN)
     for name, noun in _YAML.items():
         if (folder / name).exists():
             desk.maps(noun, text.read(folder / name, name, desk.notes, most=text.MOST_YAML), name)
@@ -47,41 +48,64 @@ def read_city(folder: Path) -> City:
         name = f"contracts/{path.name}"
         desk.contract(text.read(path, name, desk.notes, most=text.MOST_YAML), name)
     city = City(desk.records, desk.sources)
-    references.check(city, desk.ids, desk.notes)
+    references.check(city, {noun: desk.ids.get(noun, set()) for noun in NOUNS if noun not in desk.blind}, desk.notes)
     if desk.notes.found:
         raise FilesError(desk.notes.all(str(folder)))
     return city
 
 
+def built_in_areas() -> tuple[Area, ...]:
+    """Return the 29 subdistricts of Haidian in the order of their codes."""
+    desk = _Desk()
+    desk.rows("area", _built_in(), BUILT_IN)
+    return tuple(each for each in desk.records.values() if isinstance(each, Area))
+
+
+def _built_in() -> str:
+    return files("inventory").joinpath("areas.csv").read_text(encoding="utf-8")
+
+
 class _Desk:
-    """What has been read so far."""
+    """What has been read so far. A noun is `blind` when some of its ids could not be read: then none dangles."""
 
     def __init__(self) -> None:
         self.records: dict[Key, Record] = {}
         self.sources: dict[Key, Source] = {}
         self.ids: dict[str, set[str]] = {}
+        self.blind: set[str] = set()
         self.notes = Notes()
 
     def rows(self, noun: str, written: str | None, name: str) -> None:
+        tables: list[Table] = []
+        whole = False
         if written is not None:
             _, columns, needed = flat.READERS[noun]
-            self._flat(noun, csv.rows(written, name, self.notes, columns=columns, required=needed), name)
+            tables, whole = csv.rows(written, name, self.notes, columns=columns, required=needed)
+        self._flat(noun, tables, name, whole=whole)
 
     def maps(self, noun: str, written: str | None, name: str) -> None:
+        before = self.notes.count
         table = yaml.read(written, name, self.notes) if written is not None else None
-        if table is not None:
-            form = Form("the file", name, table, (f"{noun}s",), self.notes)
-            if f"{noun}s" not in table.entries:
-                form.wrong("", f"the file lacks '{noun}s'", f"write `{noun}s:` and a list below it")
-            self._flat(noun, form.maps(f"{noun}s"), name)
+        if table is None:
+            self.blind.add(noun)
+            return
+        form = Form("the file", name, table, (f"{noun}s",), self.notes)
+        if f"{noun}s" not in table.entries:
+            form.wrong("", f"the file lacks '{noun}s'", f"write `{noun}s:` and a list below it")
+        tables = form.maps(f"{noun}s")
+        self._flat(noun, tables, name, whole=self.notes.count == before)
 
-    def _flat(self, noun: str, tables: Iterable[Table], name: str) -> None:
+    def _flat(self, noun: str, tables: Iterable[Table], name: str, *, whole: bool) -> None:
         reader, known, _ = flat.READERS[noun]
+        if not whole:
+            self.blind.add(noun)
         for table in tables:
             form = Form(f"the {noun}", name, table, known, self.notes)
             record = reader(form)
             if record.id:
                 self._keep(record, form, {} if name.endswith(".csv") else _lines(table, name))
+            else:
+                self.blind.add(noun)
 
     def contract(self, written: str | None, name: str) -> None:
         table = yaml.read(written, name, self.notes) if written is not None else None
@@ -108,7 +132,7 @@ def _lines(table: Table, name: str) -> dict[str, str]:
     return {word: f"{name}:{line}" for word, line in table.lines.items()}
 
 
-def _names(folder: Path, notes: Notes) -> None:
+def _names(folder: Path, notes: Notes, blind: set[str]) -> None:
     """Note files that are missing, and files that look meant but would not be read."""
     known = (*_CSV, *_YAML, "contracts")
     there = sorted(path.name for path in folder.iterdir())
@@ -119,6 +143,7 @@ def _names(folder: Path, notes: Notes) -> None:
         if not any(choice in there for choice in choices):
             what = f"{' or '.join(choices)} is missing"
             notes.add(str(folder), what, "write it, empty but for its header, if there is nothing to say")
+            blind.update(choice.partition(".")[0].removesuffix("s") for choice in choices)
 
 
 def _contracts(folder: Path, notes: Notes) -> Iterator[Path]:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 SLUG = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?")
 _WHOLE = re.compile(r"-?[0-9]{1,15}")
-_BOOLEANS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _UNFIT = frozenset({"Cc", "Cs", "Co"})  # control, surrogate, private use: a font, not the text, says what it shows
 _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")  # could show another text
 MOST_TEXT = 200
@@ -131,13 +130,6 @@ class Form:
             self.wrong(key, f"'{key}' is {written}", f"expected a number from {low} to {high}")
             return default
         return written
-
-    def truth(self, key: str, *, default: bool = False) -> bool:
-        """Return yes or no."""
-        written = self._written(key, need=False).lower()
-        if written and written not in _BOOLEANS:
-            self.wrong(key, f"'{key}' is '{_short(written)}'", "expected yes or no")
-        return _BOOLEANS.get(written, default)
 
     def moment(self, key: str, zone: ZoneInfo, *, need: bool = False) -> int | None:
         """Return an instant in milliseconds UTC; a date is its midnight in `zone`."""

@@ -21,12 +21,15 @@ Named = tuple[str, str, str]  # what refers (path within the record), the noun r
 
 
 def check(city: City, ids: Mapping[str, set[str]], notes: Notes) -> None:
-    """Note everything that does not fit; `ids` holds all ids by noun, those of unusable records too."""
+    """Note everything that does not fit.
+
+    `ids` holds all ids by noun, those of unusable records too; a noun whose ids are not all known is left out of it.
+    """
     for at, record in city.records.items():
         for path, noun, name in _references(record):
-            if name and name not in ids.get(noun, ()):
+            if name and noun in ids and name not in ids[noun]:
                 what = f"{at[0]} '{at[1]}' names the {noun} '{name}', which no file has"
-                notes.add(city.source(at).where(path), what, nearest(name, ids.get(noun, ())))
+                notes.add(city.source(at).where(path), what, nearest(name, ids[noun]))
     _twice(city, notes)
     _ancestors(city, notes)
 
@@ -70,13 +73,10 @@ def _identities(record: Record) -> Iterable[tuple[str, str]]:
         if record.serial:
             yield "serial number", record.serial.upper()
         if record.address:
-            yield "address", f"[{record.address}]:{record.port}" if ":" in record.address else _plain(record)
+            host = f"[{record.address}]" if ":" in record.address else record.address
+            yield "address", f"{host}:{record.port}"
     elif isinstance(record, Service):
         yield "subject", f"{record.device} {record.subject or '(the device itself)'}"
-
-
-def _plain(record: Device) -> str:
-    return f"{record.address}:{record.port}"
 
 
 def _ancestors(city: City, notes: Notes) -> None:

@@ -151,7 +151,7 @@ def _exclusions(form: Form) -> tuple[ExclusionClass, ...]:
             cause=each.choice("cause", get_args(model.Cause)),  # type: ignore[arg-type]  # one of them, checked there
             notice_h=each.whole("notice_h", high=8760),
             cap_s=each.whole("cap_s", high=366 * 86_400),
-            approver=each.slug("approver", need=True),
+            approver=each.slug("approver"),
         )
         if made.id in found:
             each.wrong("id", f"exclusion class '{made.id}' is there twice", "give each its own id")

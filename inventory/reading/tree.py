@@ -55,6 +55,11 @@ class Notes:
         else:
             self.more += 1
 
+    @property
+    def count(self) -> int:
+        """How many problems there are so far."""
+        return len(self.found) + self.more
+
     def all(self, folder: str) -> list[Problem]:
         """Return the problems, and how many are not shown."""
         rest = [Problem(folder, f"{self.more} more problems are not shown", "correct these first")] if self.more else []

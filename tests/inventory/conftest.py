@@ -24,7 +24,8 @@ POSTGRES = Path("/usr/lib/postgresql/15/bin")
 
 def guide_files() -> dict[str, str]:
     """The files that the how-to shows, by name."""
-    shown = re.findall(r"^### `([^`]+)`\n```\w+\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.M | re.S)
+    text = GUIDE.read_text(encoding="utf-8")
+    shown = re.findall(r"^### `([^`]+)`\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return dict(shown)
 
 
