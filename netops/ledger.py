@@ -131,7 +131,7 @@ class Ledger(LedgerReader):
         given = note.parse(signed)
         known = {(each.key.name, each.key.id) for each in note.verify(given, keys)}
         head = Checkpoint.parse(given.text)
-        held = self._sealed("SELECT size, at_ms, note FROM checkpoint WHERE size = ?", head.size)
+        held = self._sealed("SELECT size, at_ms, CAST(note AS BLOB) FROM checkpoint WHERE size = ?", head.size)
         ours = note.parse(held.note) if held else None
         if held is None or ours is None or ours.text != given.text:
             raise EvidenceError(f"ledger {self.path}: never signed a checkpoint of size {head.size} with this root")
@@ -155,7 +155,9 @@ class Ledger(LedgerReader):
         data = facts.encode(entry.fact)
         held = batch.seen.get((entry.source, entry.sequence))
         if held is None and entry.sequence <= self._top(entry.source):
-            rows = self._all("SELECT data FROM leaf WHERE source = ? AND sequence = ?", entry.source, entry.sequence)
+            rows = self._all(
+                "SELECT CAST(data AS BLOB) FROM leaf WHERE source = ? AND sequence = ?", entry.source, entry.sequence
+            )
             held = _fact_of(rows[0][0]) if rows else None
         if held is None:
             batch.add(entry, data)
@@ -254,7 +256,7 @@ class Ledger(LedgerReader):
                 f"ledger {self.path}: torn after leaf {size - 1}: the last node is {last}; expected {expected}."
                 " Restore it from the backup"
             )
-        for index, (held, data) in enumerate(self._rows(size - _TAIL, size), max(0, size - _TAIL)):
+        for index, (held, *_, data) in enumerate(self._rows(size - _TAIL, size), max(0, size - _TAIL)):
             if held != index:
                 raise EvidenceError(f"ledger {self.path}: leaf {index} is missing; restore the file from the backup")
             if merkle.leaf_hash(data) != self.node(0, index):

@@ -27,14 +27,14 @@ VERSION = 1
 _PAGE = 1000
 
 SCHEMA = """
-CREATE TABLE about(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE about(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE leaf(
     position INTEGER PRIMARY KEY, source TEXT NOT NULL, sequence INTEGER NOT NULL,
-    kind TEXT NOT NULL, at_ms INTEGER NOT NULL, data BLOB NOT NULL);
+    kind TEXT NOT NULL, at_ms INTEGER NOT NULL, data BLOB NOT NULL) STRICT;
 CREATE UNIQUE INDEX leaf_source ON leaf(source, sequence);
 CREATE INDEX leaf_kind ON leaf(kind, at_ms);
-CREATE TABLE node(number INTEGER PRIMARY KEY, hash BLOB NOT NULL);
-CREATE TABLE checkpoint(size INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, note BLOB NOT NULL);
+CREATE TABLE node(number INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT;
+CREATE TABLE checkpoint(size INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, note BLOB NOT NULL) STRICT;
 """
 
 
@@ -73,8 +73,7 @@ class LedgerReader:
             self._db = sqlite.reader(self.path)
             self._identify()
         except apsw.Error as error:
-            self._close()
-            raise EvidenceError(f"ledger {self.path}: cannot be read ({error}); `netops init` makes one") from None
+            raise EvidenceError(f"ledger {self.path}: cannot be opened ({error}); `netops init` makes one") from None
         except BaseException:
             self._close()
             raise
@@ -103,11 +102,13 @@ class LedgerReader:
 
     def latest(self) -> Sealed | None:
         """Return the newest checkpoint, or None before the first."""
-        return self._sealed("SELECT size, at_ms, note FROM checkpoint ORDER BY size DESC LIMIT 1")
+        return self._sealed("SELECT size, at_ms, CAST(note AS BLOB) FROM checkpoint ORDER BY size DESC LIMIT 1")
 
     def covering(self, index: int) -> Sealed | None:
         """Return the first checkpoint that seals the leaf, or None while none does."""
-        return self._sealed("SELECT size, at_ms, note FROM checkpoint WHERE size > ? ORDER BY size LIMIT 1", index)
+        return self._sealed(
+            "SELECT size, at_ms, CAST(note AS BLOB) FROM checkpoint WHERE size > ? ORDER BY size LIMIT 1", index
+        )
 
     def proof(self, index: int) -> bytes:
         """Return a `tlog-proof@v1` of the leaf against the newest checkpoint."""
@@ -119,13 +120,13 @@ class LedgerReader:
 
     def entries(self, start: int, end: int) -> list[Leaf]:
         """Return the leaves `[start, end)`."""
-        return [_leaf(index, data) for index, data in self._rows(start, end)]
+        return [_leaf(row[0], row[-1]) for row in self._rows(start, end)]
 
     def find(self, kind: str, *, start_ms: int = 0, end_ms: int = canonical.MAX_INTEGER) -> Iterator[Leaf]:
         """Yield the leaves of a kind whose fact lies in `[start_ms, end_ms)`, by that time, then by index."""
         sql = (
-            "SELECT at_ms, position, data FROM leaf WHERE kind = ? AND at_ms < ? AND (at_ms, position) > (?, ?)"
-            " ORDER BY at_ms, position LIMIT ?"
+            "SELECT at_ms, position, CAST(data AS BLOB) FROM leaf"
+            " WHERE kind = ? AND at_ms < ? AND (at_ms, position) > (?, ?) ORDER BY at_ms, position LIMIT ?"
         )
         after = (start_ms, -1)
         while rows := self._all(sql, kind, end_ms, *after, _PAGE):
@@ -142,7 +143,7 @@ class LedgerReader:
         """Recompute every hash from the leaves; return their number. EvidenceError names the first that is off."""
         frontier, size = merkle.Frontier(), self.size
         for start in range(0, size, _PAGE):
-            for index, data in self._rows(start, start + _PAGE):
+            for index, *columns, data in self._rows(start, start + _PAGE):
                 if index != frontier.size:
                     raise EvidenceError(f"ledger {self.path}: leaf {frontier.size} is missing")
                 for level, position, made in frontier.append(merkle.leaf_hash(data)):
@@ -150,13 +151,22 @@ class LedgerReader:
                         raise EvidenceError(
                             f"ledger {self.path}: leaf {index} does not lead to node {level}/{position}"
                         )
-        for at, signed in self._all("SELECT size, note FROM checkpoint ORDER BY size"):
+                leaf = _leaf(index, data)
+                if columns != [leaf.source, leaf.sequence, leaf.fact.kind, leaf.fact.at_ms]:
+                    raise EvidenceError(f"ledger {self.path}: leaf {index} is filed under {columns}; its bytes differ")
+        if self._one("SELECT count(*) FROM node")[0] != 2 * size - size.bit_count():
+            raise EvidenceError(f"ledger {self.path}: holds nodes that no leaf accounts for")
+        for at, signed in self._all("SELECT size, CAST(note AS BLOB) FROM checkpoint ORDER BY size"):
             self._leads_to(Checkpoint.parse(note.parse(signed).text), at, f"the checkpoint of size {at}")
         return size
 
-    def _rows(self, start: int, end: int) -> list[tuple[int, bytes]]:
-        sql = "SELECT position, data FROM leaf WHERE position >= ? AND position < ? ORDER BY position"
-        return cast("list[tuple[int, bytes]]", self._all(sql, start, end))
+    def _rows(self, start: int, end: int) -> list[tuple[Any, ...]]:
+        """Return `(position, source, sequence, kind, at_ms, data)` of the leaves `[start, end)`."""
+        sql = (
+            "SELECT position, source, sequence, kind, at_ms, CAST(data AS BLOB) FROM leaf"
+            " WHERE position >= ? AND position < ? ORDER BY position"
+        )
+        return self._all(sql, start, end)
 
     def _sized(self, size: int | None) -> int:
         held = self.size
@@ -170,7 +180,7 @@ class LedgerReader:
 
     def node(self, level: int, position: int) -> bytes:
         """Return the hash of a perfect subtree; EvidenceError names the one that the file does not hold."""
-        rows = self._all("SELECT hash FROM node WHERE number = ?", number(level, position))
+        rows = self._all("SELECT CAST(hash AS BLOB) FROM node WHERE number = ?", number(level, position))
         if not rows:
             raise EvidenceError(
                 f"ledger {self.path}: node {level}/{position} is missing; restore the file from the backup"
@@ -197,7 +207,10 @@ class LedgerReader:
     def _all(self, sql: str, *bindings: str | int) -> list[tuple[Any, ...]]:
         if self._db is None:
             raise EvidenceError(f"ledger {self.path}: is not open; use it as a context manager")
-        return self._db.execute(sql, bindings).fetchall()
+        try:
+            return self._db.execute(sql, bindings).fetchall()
+        except apsw.Error as error:
+            raise EvidenceError(f"ledger {self.path}: cannot be read ({error}); restore it from the backup") from None
 
     def _one(self, sql: str) -> tuple[Any, ...]:
         return self._all(sql)[0]
@@ -209,8 +222,11 @@ class LedgerReader:
 
 
 def _leaf(index: int, data: bytes) -> Leaf:
-    value = json.loads(data)  # checked when it was sealed; `audit` and the proofs speak for the bytes
-    return Leaf(index, value["source"], value["sequence"], value["recorded_ms"], Fact(**value["fact"]), data)
+    try:
+        value = json.loads(data)  # checked when it was sealed; `audit` and the proofs speak for the bytes
+        return Leaf(index, value["source"], value["sequence"], value["recorded_ms"], Fact(**value["fact"]), data)
+    except (ValueError, KeyError, TypeError) as error:
+        raise EvidenceError(f"ledger: leaf {index} was changed ({error}); restore the file from the backup") from None
 
 
 def number(level: int, position: int) -> int:

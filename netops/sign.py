@@ -73,7 +73,7 @@ class Signer:
             raise EvidenceError(
                 f"signing key {path}: cannot be opened ({error.strerror}); `netops init` makes one"
             ) from None
-        with os.fdopen(handle, encoding="ascii", errors="replace") as file:
+        try:
             found = os.fstat(handle)
             if not stat.S_ISREG(found.st_mode) or found.st_uid not in (os.geteuid(), 0):
                 raise EvidenceError(f"signing key {path}: expected a plain file that belongs to this user or to root")
@@ -81,7 +81,9 @@ class Signer:
                 raise EvidenceError(
                     f"signing key {path}: mode {stat.S_IMODE(found.st_mode):04o} lets others in; run `chmod 600 {path}`"
                 )
-            return cls.parse(file.read(4096))
+            return cls.parse(os.read(handle, 4096).decode("ascii", "replace"))
+        finally:
+            os.close(handle)
 
     @classmethod
     def generate(cls, path: Path, name: str, *, algorithm: int = note.ED25519) -> Signer:

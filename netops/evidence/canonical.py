@@ -162,12 +162,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _integer(text: str) -> int:
-    if len(text) > 17:  # before int(): its cost grows with the square of the digits
-        raise EvidenceError("an integer lies beyond ±(2^53 - 1); write it as a string")
-    value = int(text)
-    _whole(value)
-    return value
+def _integer(text: str) -> float:
+    """Return the integer; beyond 2^53 only what is the very spelling of a double (`100000000000000000000` is 1e20)."""
+    if len(text) <= 17 and abs(value := int(text)) <= MAX_INTEGER:  # the length before int(): its cost is quadratic
+        return value
+    if len(text) <= 22 and number(float(text)) == text:
+        return float(text)
+    raise EvidenceError("an integer lies beyond ±(2^53 - 1); write it as a string")
 
 
 def _float(text: str) -> float:
