@@ -34,6 +34,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about(one INTEGER PRIMARY KEY CHECK (one = 1), source TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS record(
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, payload BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS record_kind ON record(kind, sequence);
 """
 
 
@@ -224,8 +225,16 @@ class Reader:
         except apsw.Error as error:
             raise SpoolError(f"spool {self.path}: cannot be read ({error})") from None
 
-    def read(self, *, after: int, limit: int) -> list[Entry]:
-        """Return up to `limit` records beyond sequence `after`, in order; fewer when they are large."""
+    def newest(self) -> int:
+        """Return the highest sequence that was ever given, 0 when none was."""
+        assert self._db is not None
+        try:
+            return int(self._db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").get)
+        except apsw.Error as error:
+            raise SpoolError(f"spool {self.path}: cannot be read ({error})") from None
+
+    def read(self, *, after: int, limit: int, kind: str = "") -> list[Entry]:
+        """Return up to `limit` records (of one kind) beyond sequence `after`, in order; fewer when they are large."""
         assert self._db is not None
         found: list[Entry] = []
         size = 0
@@ -233,15 +242,14 @@ class Reader:
         if not source:
             return found
         try:
-            rows = self._db.execute(
-                "SELECT sequence, kind, payload FROM record WHERE sequence > ? ORDER BY sequence LIMIT ?",
-                (after, limit),
-            )
-            for sequence, kind, payload in rows:
+            only = "kind = ? AND" if kind else "? = '' AND"
+            sql = f"SELECT sequence, kind, payload FROM record WHERE {only} sequence > ? ORDER BY sequence LIMIT ?"  # noqa: S608
+            rows = self._db.execute(sql, (kind, after, limit))
+            for sequence, told, payload in rows:
                 size += len(payload)
                 if found and size > READ_BYTES:
                     break
-                found.append(Entry(sequence=sequence, kind=kind, payload=payload, source=source))
+                found.append(Entry(sequence=sequence, kind=told, payload=payload, source=source))
             rows.close()
         except apsw.Error as error:
             raise SpoolError(f"spool {self.path}: cannot be read ({error})") from None

@@ -82,6 +82,15 @@ def settle(db: apsw.Connection) -> None:
         raise apsw.BusyError("a reader holds the write-ahead log")
 
 
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable: a new file is one only when its name is on disk too."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def close(db: apsw.Connection) -> None:
     """Close whatever state the connection is in; an error then says nothing that the next open will not say again."""
     try:

@@ -67,11 +67,7 @@ def decode(payload: bytes) -> Poll:
     """Return the poll; SpoolError on a foreign version or on anything that `encode` does not write."""
     if payload[:3] != MAGIC:
         raise SpoolError("wire: the record is no poll; expected the magic 'NOP'")
-    version = payload[3] if len(payload) > 3 else 0
-    if version != VERSION:
-        raise SpoolError(
-            f"wire: the record has version {version}, this program reads {VERSION}; upgrade all services together"
-        )
+    refuse_foreign(payload)
     head, offset = _frame(payload, 4, HEAD_BYTES)
     raw, offset = _frame(payload, offset, RAW_BYTES)
     if offset != len(payload):
@@ -82,6 +78,13 @@ def decode(payload: bytes) -> Poll:
         raise SpoolError(f"wire: the head is no poll ({type(error).__name__}: {error})") from None
     _check(poll)
     return poll
+
+
+def refuse_foreign(payload: bytes) -> None:
+    """Raise SpoolError when the record is a poll of another version: it is not broken, this program is too old."""
+    version = payload[3] if payload[:3] == MAGIC and len(payload) > 3 else VERSION
+    if version != VERSION:
+        raise SpoolError(f"wire: the record has version {version}, this program reads {VERSION}; upgrade all services")
 
 
 def _frame(payload: bytes, offset: int, bound: int) -> tuple[bytes, int]:

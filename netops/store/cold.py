@@ -18,6 +18,7 @@ import duckdb
 import pyarrow as pa
 from pyarrow import parquet
 
+from netops import sqlite
 from netops.errors import StoreError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def write(root: Path, path: str, table: pa.Table, *, kind: str) -> Written:
         unnamed.unlink(missing_ok=True)
         raise
     for directory in (final.parent, final.parent.parent, root):
-        _sync_directory(directory)
+        sqlite.sync_directory(directory)
     return Written(path=path, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
 
 
@@ -71,14 +72,6 @@ def digest(root: Path, path: str) -> str:
     """Return the SHA-256 of a file as it lies there now."""
     with (root / path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def connect(root: Path, *, memory_mb: int = 512) -> duckdb.DuckDBPyConnection:

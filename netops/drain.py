@@ -1,0 +1,320 @@
+"""The core's side of the spools: every record once into store, archive and ledger, whatever dies in between.
+
+A step reads a batch beyond a cursor, does what is idempotent (the store knows `(device, slot)`, the archive and the
+ledger know `(source, sequence)`), and only then moves the cursor, in `drain.db`. Killed anywhere, the next step does
+the same again and adds nothing. Polls and facts have cursors of their own: facts flow while a telemetry store is down.
+
+A record that cannot be what it says is isolated with its reason and its bytes; the others flow. A store of which
+`settle_s` is not zero may forget what it took when its process dies: the cursor follows only after that time, and falls
+back when the store's incarnation has changed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Self
+
+import apsw
+
+from netops import facts, sqlite, wire
+from netops.clock import SYSTEM
+from netops.errors import EvidenceError, NetopsError, RefusedError, SpoolError
+from netops.ledger import LedgerEntry
+from netops.spool import Entry, Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from netops.clock import Clock
+    from netops.config import Settings
+    from netops.model import Poll
+    from netops.raw import Archive
+    from netops.store import Store
+
+KINDS: Final = ("fact", "poll")
+CLAIM_MS: Final = 2 * 3_600_000  # a slot may be polled twice around a restart of the collector, not hours later
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS cursor(source TEXT NOT NULL, kind TEXT NOT NULL, upto INTEGER NOT NULL,
+    PRIMARY KEY(source, kind)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS quarantine(source TEXT NOT NULL, sequence INTEGER NOT NULL, kind TEXT NOT NULL,
+    reason TEXT NOT NULL, payload BLOB NOT NULL, PRIMARY KEY(source, sequence)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS claim(slot_ms INTEGER NOT NULL, device TEXT NOT NULL, source TEXT NOT NULL,
+    sequence INTEGER NOT NULL, PRIMARY KEY(slot_ms, device)) WITHOUT ROWID;
+"""
+
+
+def _ignore(_: object) -> None:
+    return
+
+
+def _always(_: object) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What one step did, for the log line and the counters."""
+
+    polls: int = 0
+    facts: int = 0
+    isolated: int = 0
+    repeated: int = 0
+    waiting: tuple[str, ...] = ()  # what could not be done now and stays in the spools, as sentences
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing was there to take, or nothing could be taken."""
+        return not (self.polls or self.facts or self.isolated or self.repeated)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far one kind of one source was handed on, and how far that is settled."""
+
+    upto: int
+    ahead: int
+    unsettled: deque[tuple[float, str, int]] = field(default_factory=deque)  # (since, incarnation, sequence)
+
+
+class Drain:
+    """Reads `spools/*.db`; used by the core, from one thread. Inert until entered."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        spools: Path,
+        store: Store,
+        archive: Archive,
+        on_facts: Callable[[Sequence[LedgerEntry]], None],
+        on_polls: Callable[[Sequence[Poll]], None] = _ignore,
+        bears: Callable[[Poll], bool] = _always,
+        clock: Clock = SYSTEM,
+        batch: int = 500,
+    ) -> None:
+        self.path = path
+        self.spools = spools
+        self._store = store
+        self._archive = archive
+        self._on_facts = on_facts
+        self._on_polls = on_polls
+        self._bears = bears
+        self._clock = clock
+        self._batch = batch
+        self._claim: sqlite.Claim | None = None
+        self._db: apsw.Connection | None = None
+        self._progress: dict[tuple[str, str], _Progress] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._claim = sqlite.Claim(self.path)
+        except OSError as error:
+            raise SpoolError(f"drain {self.path}: cannot be opened ({error}); only one core drains") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._drop()
+        if self._claim is not None:
+            self._claim.release()
+            self._claim = None
+
+    def step(self) -> Taken:
+        """Take one batch of each kind from every spool. What fails stays where it is and is named in `waiting`."""
+        done = Taken()
+        for spool in sorted(self.spools.glob("*.db")):
+            for kind in KINDS:
+                try:
+                    done = _sum(done, self._take(spool, kind))
+                except (NetopsError, apsw.Error, OSError) as error:
+                    if isinstance(error, apsw.Error):
+                        self._drop()
+                    done = _sum(done, Taken(waiting=(f"{spool.stem}/{kind}: {error}",)))
+        return done
+
+    def quarantined(self) -> list[tuple[Entry, str]]:
+        """Return the isolated records with their reasons."""
+        sql = "SELECT sequence, kind, payload, source, reason FROM quarantine ORDER BY source, sequence"
+        return [(Entry(*row[:4]), row[4]) for row in sqlite.rows(self._own(), sql)]
+
+    def _take(self, spool: Path, kind: str) -> Taken:
+        with Reader(spool) as reader:
+            source = reader.source()
+            if not source:
+                return Taken()
+            progress = self._of(source, kind)
+            newest = reader.newest()  # before the reading: what comes in between is then not passed over
+            entries = reader.read(after=progress.ahead, limit=self._batch, kind=kind)
+        done = Taken()
+        settles = kind == "poll" and self._store.settle_s > 0
+        mark = self._store.incarnation() if settles else ""  # before the writing: a restart during it shows
+        if entries:
+            done = self._hand_on_facts(entries) if kind == "fact" else self._hand_on_polls(entries)
+            progress.ahead = entries[-1].sequence
+        elif newest > progress.ahead:
+            progress.ahead = newest  # what lies in between is of the other kind
+        self._follow(source, kind, progress, self._settled(progress, mark) if settles else progress.ahead)
+        return done
+
+    def _hand_on_facts(self, entries: Sequence[Entry]) -> Taken:
+        sound: list[LedgerEntry] = []
+        isolated = 0
+        for entry in entries:
+            try:
+                sound.append(LedgerEntry(entry.source, entry.sequence, facts.decode(entry.payload)))
+            except EvidenceError as error:
+                self._isolate(entry, str(error))
+                isolated += 1
+        if sound:
+            self._on_facts(sound)
+        return Taken(facts=len(sound), isolated=isolated)
+
+    def _hand_on_polls(self, entries: Sequence[Entry]) -> Taken:
+        sound: list[tuple[Entry, Poll]] = []
+        isolated = 0
+        for entry in entries:
+            wire.refuse_foreign(entry.payload)
+            try:
+                sound.append((entry, wire.decode(entry.payload)))
+            except SpoolError as error:
+                self._isolate(entry, str(error))
+                isolated += 1
+        first = self._first(sound)
+        kept = self._write(first)
+        self._archive.keep(entries[0].source, [(entry.sequence, poll) for entry, poll in kept], bears=self._bears)
+        if kept:
+            self._on_polls([poll for _, poll in kept])
+        return Taken(polls=len(kept), isolated=isolated + len(first) - len(kept), repeated=len(sound) - len(first))
+
+    def _write(self, records: Sequence[tuple[Entry, Poll]]) -> list[tuple[Entry, Poll]]:
+        """Write to the store and return what it took; what it refuses is searched by halves and isolated."""
+        if not records:
+            return []
+        try:
+            self._store.write([poll for _, poll in records])
+        except RefusedError as error:
+            if len(records) == 1:
+                self._isolate(records[0][0], str(error))
+                return []
+            middle = len(records) // 2
+            return self._write(records[:middle]) + self._write(records[middle:])
+        return list(records)
+
+    def _first(self, records: Sequence[tuple[Entry, Poll]]) -> list[tuple[Entry, Poll]]:
+        """Return the records that are the first of their `(device, slot)`: a server would let the last one win."""
+        if not records:
+            return []
+        db = self._own()
+        with db:
+            db.executemany(
+                "INSERT OR IGNORE INTO claim VALUES (?, ?, ?, ?)",
+                [(poll.slot_ms, poll.device, entry.source, entry.sequence) for entry, poll in records],
+            )
+            sql = "SELECT source, sequence FROM claim WHERE slot_ms = ? AND device = ?"
+            owners = [sqlite.rows(db, sql, (poll.slot_ms, poll.device))[0] for _, poll in records]
+        return [
+            record
+            for record, owner in zip(records, owners, strict=True)
+            if owner == (record[0].source, record[0].sequence)
+        ]
+
+    def _follow(self, source: str, kind: str, progress: _Progress, settled: int) -> None:
+        """Move the cursor to what is settled."""
+        if settled > progress.upto:
+            db = self._own()
+            with db:
+                db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", (source, kind, settled))
+                old = "slot_ms < (SELECT max(slot_ms) FROM claim) - ?"
+                sql = f"DELETE FROM claim WHERE {old} AND source = ? AND sequence <= ?"  # noqa: S608
+                db.execute(sql, (CLAIM_MS, source, settled))
+            progress.upto = settled
+
+    def _settled(self, progress: _Progress, mark: str) -> int:
+        """Return what a crash of the store can no longer undo; fall back to the cursor when its process is another."""
+        waiting = progress.unsettled
+        if mark != self._store.incarnation() or any(incarnation != mark for _, incarnation, _ in waiting):
+            waiting.clear()
+            progress.ahead = progress.upto
+            return progress.upto
+        now = self._clock.monotonic()
+        if progress.ahead > (waiting[-1][2] if waiting else progress.upto):
+            waiting.append((now, mark, progress.ahead))
+        settled = progress.upto
+        while waiting and now - waiting[0][0] >= self._store.settle_s:
+            settled = waiting.popleft()[2]
+        return settled
+
+    def _of(self, source: str, kind: str) -> _Progress:
+        if (source, kind) not in self._progress:
+            sql = "SELECT upto FROM cursor WHERE source = ? AND kind = ?"
+            upto = int(self._own().execute(sql, (source, kind)).get or 0)
+            self._progress[source, kind] = _Progress(upto, upto)
+        return self._progress[source, kind]
+
+    def _isolate(self, entry: Entry, reason: str) -> None:
+        db = self._own()
+        with db:
+            row = (entry.source, entry.sequence, entry.kind, reason, entry.payload)
+            db.execute("INSERT OR IGNORE INTO quarantine VALUES (?, ?, ?, ?, ?)", row)
+
+    def _own(self) -> apsw.Connection:
+        if self._claim is None:
+            raise SpoolError(f"drain {self.path}: it is closed; use it as a context manager")
+        if self._db is None:
+            db = sqlite.writer(self.path)
+            try:
+                with db:
+                    db.execute(_SCHEMA)
+                sqlite.settle(db)
+            except BaseException:
+                sqlite.close(db)
+                raise
+            self._db = db
+        return self._db
+
+    def _drop(self) -> None:
+        self._progress.clear()
+        if self._db is not None:
+            sqlite.close(self._db)
+            self._db = None
+
+
+def drained(settings: Settings, service: str) -> int:
+    """Return up to which sequence the core has taken the service's spool: that far the service may trim it."""
+    spool = settings.data.dir / "spool" / f"{service}.db"
+    path = settings.data.dir / "drain.db"
+    if not path.exists() or not spool.exists():
+        return 0
+    with Reader(spool) as reader:
+        source = reader.source()
+    return taken(path, source)
+
+
+def taken(path: Path, source: str) -> int:
+    """Return the sequence up to which all kinds of `source` are taken, by the core's own `drain.db`."""
+    try:
+        db = sqlite.reader(path)
+    except apsw.Error as error:
+        raise SpoolError(f"drain {path}: cannot be read ({error})") from None
+    try:
+        found = dict(sqlite.rows(db, "SELECT kind, upto FROM cursor WHERE source = ?", (source,)))
+    except apsw.SQLError:
+        return 0  # the core has just begun
+    except apsw.Error as error:
+        raise SpoolError(f"drain {path}: cannot be read ({error})") from None
+    finally:
+        sqlite.close(db)
+    return min(int(found.get(kind, 0)) for kind in KINDS)
+
+
+def _sum(one: Taken, other: Taken) -> Taken:
+    return Taken(
+        polls=one.polls + other.polls,
+        facts=one.facts + other.facts,
+        isolated=one.isolated + other.isolated,
+        repeated=one.repeated + other.repeated,
+        waiting=one.waiting + other.waiting,
+    )

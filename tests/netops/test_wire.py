@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import os
+import random
+import struct
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netops import wire
+from netops.errors import SpoolError
+from netops.model import Poll, Quality, Reason, Row, Subject
+
+names = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,20}", fullmatch=True)
+kinds = st.from_regex(r"[a-z][a-z0-9_]{0,10}", fullmatch=True)
+codes = st.sampled_from([*Quality, *Reason]).map(lambda code: code.value)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@st.composite
+def rows(draw):
+    values = draw(st.dictionaries(names, st.none() | numbers, max_size=4))
+    told = draw(st.dictionaries(names, codes, max_size=3))
+    told |= {metric: draw(codes) for metric, value in values.items() if value is None}
+    subject = Subject(draw(kinds), draw(st.text(min_size=1, max_size=30)))
+    return Row(
+        subject=subject, values=values, codes=told, texts=draw(st.dictionaries(names, st.text(max_size=40), max_size=3))
+    )
+
+
+polls = st.builds(
+    Poll,
+    device=names,
+    slot_ms=st.integers(0, 1 << 42),
+    at_ms=st.integers(0, 1 << 42),
+    outcome=st.sampled_from(sorted(wire.OUTCOMES)),
+    profile=st.text(max_size=10),
+    digest=st.text(max_size=10),
+    attempts=st.integers(0, 9),
+    rtt_ms=st.none() | numbers,
+    lag_ms=numbers,
+    rows=st.lists(rows(), max_size=4).map(tuple),
+    raw=st.binary(max_size=200),
+)
+SIMPLE = Poll(device="ac-1", slot_ms=60_000, at_ms=60_012, outcome="answered", raw=b"reply")
+
+
+@given(polls)
+def test_a_poll_survives_the_wire(poll):
+    assert wire.decode(wire.encode(poll)) == poll
+
+
+def test_whole_numbers_become_floats():
+    """A store keeps float64; the exact counter is in the raw reply."""
+    row = Row(subject=Subject("ap", "x"), values={"wlan.ap.clients": 7})
+
+    found = wire.decode(wire.encode(Poll(device="a", slot_ms=0, at_ms=0, outcome="answered", rows=(row,))))
+
+    assert type(found.rows[0].values["wlan.ap.clients"]) is float
+
+
+def test_a_long_text_is_cut_visibly():
+    row = Row(subject=Subject("ap", "x"), values={}, texts={"name": "n" * 5000})
+
+    found = wire.decode(wire.encode(Poll(device="a", slot_ms=0, at_ms=0, outcome="answered", rows=(row,))))
+
+    assert found.rows[0].texts["name"] == "n" * 4095 + "…"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"device": "AC 1"}, "expected an id"),
+        ({"device": "ac-1\n"}, "expected an id"),
+        ({"outcome": "fine"}, "neither 'answered' nor a Reason"),
+        ({"rtt_ms": float("nan")}, "finite"),
+        ({"rows": (Row(subject=Subject("a b", "x"), values={}),)}, "kind"),
+        ({"rows": (Row(subject=Subject("ap", ""), values={}),)}, "id has 0 characters"),
+        ({"rows": (Row(subject=Subject("ap", "x"), values={"m": None}),)}, "neither a value nor a code"),
+        ({"rows": (Row(subject=Subject("ap", "x"), values={"m": float("inf")}),)}, "finite"),
+        ({"rows": (Row(subject=Subject("ap", "x"), values={}, codes={"m": "bad"}),)}, "neither a Quality nor a Reason"),
+        ({"rows": (Row(subject=Subject("ap", "x"), values={'m"; --': 1.0}),)}, "no metric's name"),
+        ({"raw": bytes(wire.RAW_BYTES + 1)}, "raw replies"),
+    ],
+)
+def test_what_cannot_travel_is_refused_by_name(change, message):
+    poll = Poll(**({"device": "ac-1", "slot_ms": 0, "at_ms": 0, "outcome": "answered"} | change))
+
+    with pytest.raises(SpoolError, match=message):
+        wire.encode(poll)
+
+
+def test_a_foreign_version_is_named():
+    """It is no broken record: this program is too old for it."""
+    newer = b"NOP\x02" + wire.encode(SIMPLE)[4:]
+
+    with pytest.raises(SpoolError, match="version 2, this program reads 1"):
+        wire.decode(newer)
+    with pytest.raises(SpoolError, match="version 2"):
+        wire.refuse_foreign(newer)
+    wire.refuse_foreign(wire.encode(SIMPLE))
+    wire.refuse_foreign(b"garbage")
+
+
+def framed(head, raw=b""):
+    parts = [zstandard.ZstdCompressor().compress(head), zstandard.ZstdCompressor().compress(raw)]
+    return b"NOP\x01" + b"".join(struct.pack(">I", len(part)) + part for part in parts)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"NOP",
+        b"NOP\x01",
+        b"NOP\x01\xff\xff\xff\xff",
+        wire.encode(SIMPLE)[:-1],
+        wire.encode(SIMPLE) + b"x",
+        framed(b"[]"),
+        framed(b"{}"),
+        framed(b'{"rows":' + b"[" * 100_000),
+        framed(b"not json"),
+        framed(b'{"device":"a","slot":1e999}'),
+        b"NOP\x01" + struct.pack(">I", 4) + b"\x28\xb5\x2f\xfd" + struct.pack(">I", 0),
+    ],
+    ids=range(12),
+)
+def test_a_broken_record_raises_only_our_error(payload):
+    with pytest.raises(SpoolError):
+        wire.decode(payload)
+
+
+def test_a_frame_that_announces_too_much_is_not_unpacked():
+    """A few bytes must not become gigabytes."""
+    bomb = zstandard.ZstdCompressor(level=19).compress(bytes(wire.RAW_BYTES + 1))
+    payload = b"NOP\x01" + struct.pack(">I", len(bomb)) + bomb
+
+    with pytest.raises(SpoolError, match="announces"):
+        wire.decode(payload)
+
+
+@pytest.mark.slow
+def test_mutated_records_never_escape_our_error():
+    """Seeded mutation of true records: bytes flipped, cut, doubled; and of the JSON within a sound frame."""
+    rounds = int(os.environ.get("NETOPS_ROUNDS", "10000"))
+    chance = random.Random(20_261_001)
+    row = Row(subject=Subject("ap", "mac:1"), values={"m": 1.0, "n": None}, codes={"n": "torn"}, texts={"t": "x"})
+    whole = wire.encode(Poll(device="ac-1", slot_ms=1, at_ms=2, outcome="answered", rows=(row,) * 3, raw=b"r" * 50))
+    (length,) = struct.unpack_from(">I", whole, 4)
+    head = zstandard.ZstdDecompressor().decompress(whole[8 : 8 + length])
+    refused = 0
+    for turn in range(rounds):
+        inner = turn % 2
+        data = bytearray(head if inner else whole)
+        for _ in range(chance.randint(1, 4)):
+            at = chance.randrange(len(data))
+            chance.choice(
+                [
+                    lambda d=data, a=at: d.__setitem__(a, chance.randrange(256)),
+                    lambda d=data, a=at: d.__delitem__(slice(a, a + chance.randint(1, 8))),
+                    lambda d=data, a=at: d.__setitem__(slice(a, a), bytes(d[a : a + 16])),
+                ]
+            )()
+            data = data or bytearray(b"x")
+        try:
+            wire.decode(framed(bytes(data)) if inner else bytes(data))
+        except SpoolError:
+            refused += 1
+    assert refused > rounds // 2
