@@ -1,7 +1,7 @@
 """How often somebody may try: token buckets by client and one for all. Time is an argument.
 
-Memory is bounded: past `CLIENTS` the ones longest not seen are forgotten. An attacker with many MACs gains a full bucket
-for each by that, and nothing else: the bucket for all holds the line.
+Memory is bounded: past `CLIENTS` the ones longest not seen are forgotten. An attacker with many MACs gains a full
+bucket for each by that, and nothing else: the bucket for all holds the line.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The kernel's neighbour tables (ARP and ND) by rtnetlink: which MAC has an address, which addresses has a MAC.
 
 Reading them needs no privilege. `ask` and `read` are pure (bytes to values, RFC 3549 and <linux/neighbour.h>);
-`Neighbours` holds the socket. One address is one question; all addresses of a device come from a dump that is shared for a second.
+`Neighbours` holds the socket. One address is one question; all addresses of a device come from a dump that is shared
+for a second.
 """
 
 from __future__ import annotations

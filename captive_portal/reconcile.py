@@ -5,8 +5,8 @@ The database is the truth for who may be in, the kernel for until when. So:
 | record | firewall | then |
 |---|---|---|
 | lives | has it, the same end | nothing |
-| lives | has it, another end | the record takes the kernel's: the wall clock was stepped, the kernel's timeout was not |
-| lives | lacks an address | open it, for what is left: a crash came between record and firewall, or the firewall was flushed |
+| lives | has it, another end | the record takes the kernel's: the wall clock was stepped, the timeout not |
+| lives | lacks an address | open it, for what is left: a crash came between record and firewall |
 | lives, was online | lacks it, same memory | its timeout ran out: ended |
 | lives | lacks it, new memory | the gateway was restarted: open it again, nobody is thrown out by our restart (I4) |
 | none | has it | close it: nobody is in without a record (I4) |

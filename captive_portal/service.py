@@ -13,6 +13,9 @@ from captive_portal.errors import GatewayError
 from captive_portal.probes import Probes
 from captive_portal.store import Store
 from captive_portal.telling import Telling
+from inventory.errors import InventoryError
+from inventory.register import Register
+from inventory.snapshot import snapshot
 from netops.clock import SYSTEM
 from netops.errors import NetopsError
 from netops.spool import Spool
@@ -31,6 +34,7 @@ FOLLOW_S = 3.0
 REPAIR_S = 30.0
 UPLINK_S = 10.0
 PURGE_S = 3600.0
+VENUES_S = 600.0
 DAY_MS = 86_400_000
 
 
@@ -51,6 +55,7 @@ class PortalService:
         self.probes = Probes()
         self.port = settings.portal.listen.port
         self._uplink = uplink.Uplink()
+        self._venues: dict[str, str] = {}
         self._wrong: dict[str, str] = {}
         self._stack = ExitStack()
         self._stopping = threading.Event()
@@ -77,6 +82,7 @@ class PortalService:
             stack.callback(self._last_words)
             self.desk.take_up()
             self._try("gateway", self.desk.repair)
+            self._name_venues()
             server = Server(self._app(key), settings.portal.listen, rehearsal=True, threads=THREADS)
             server.start()
             stack.callback(server.stop)
@@ -122,7 +128,7 @@ class PortalService:
             settings=self.settings,
             probes=self.probes,
             uplink=lambda: self._uplink.word,
-            venues=lambda site: site,
+            venues=lambda site: self._venues.get(site, ""),
             form_key=key,
             base_url=views.base_url(self.settings),
             reports=views.limit(),
@@ -156,6 +162,7 @@ class PortalService:
             ("gateway", REPAIR_S, desk.repair),
             ("facts", FOLLOW_S, lambda: desk.telling.flush(self.clock.now_ms())),
             ("retention", PURGE_S, self._purge),
+            ("venues", VENUES_S, self._name_venues),
             *([("uplink", UPLINK_S, watch)] if anchors else []),
         ]
         return [
@@ -179,6 +186,17 @@ class PortalService:
         except Exception:
             self._wrong[name] = "failed for a reason that the log tells"
             LOG.exception("chore failed chore=%s", name)
+
+    def _name_venues(self) -> int:
+        """Read the sites' names; without a register the pages name no place, and that is no fault of the portal."""
+        try:
+            with Register(
+                self.settings.register_url, rehearsal=self.settings.city.rehearsal, readonly=True
+            ) as register:
+                self._venues = {site.id: site.name for site in snapshot(register, at_ms=self.clock.now_ms()).sites}
+        except InventoryError as error:
+            LOG.info("no venue names error=%s", error)
+        return len(self._venues)
 
     def _purge(self) -> int:
         assert self.desk

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
-from flask_babel import format_time, gettext, ngettext
+from flask_babel import format_time
+from markupsafe import Markup
 
 from captive_portal import agreement, capport, forms
 from captive_portal.desk import Attempt
@@ -28,7 +29,7 @@ from inventory.errors import SqlError
 from netops.clock import utc
 from netops.errors import SpoolError
 from netops.web.health import near
-from netops.web.language import current as language
+from netops.web.language import current, gettext
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -100,7 +101,7 @@ def blueprint(portal: Portal) -> Blueprint:
 
     @pages.app_context_processor
     def _always() -> dict[str, object]:
-        return {"portal_style": STYLE, "simulated": simulated}
+        return {"portal_style": Markup(STYLE), "simulated": simulated}  # noqa: S704  (our own file; its digest is in the CSP)
 
     pages.add_url_rule("/", "home", lambda: _home(portal))
     pages.add_url_rule("/login", "login", lambda: _login(portal), methods=["POST"])
@@ -124,8 +125,10 @@ def _loopback(host: str) -> bool:
 
 
 def _to_portal(portal: Portal) -> Response:
-    """Redirect a captured request. The body has more than 4 octets (RFC 8910's old clients), and comes without a length:
-    the server then closes the connection, so that the next question of this device meets the firewall anew.
+    """Redirect a captured request, with a body of more than 4 octets: some devices take less for "online".
+
+    It comes without a length: the server then closes the connection, so that the next question of this device meets the
+    firewall anew.
     """
     target = f"{portal.base_url}/"
     answer = Response(iter([f'<html><body><a href="{target}">WiFi login</a></body></html>\n'.encode()]), status=302)
@@ -157,7 +160,7 @@ def _form(portal: Portal, visitor: Client, *, failed: str = "", wrong_code: str 
     return render_template(
         "portal/login.html",
         methods=list(portal.desk.methods.values()),
-        terms=agreement.terms(language()),
+        terms=agreement.terms(_language()),
         token=forms.token(portal.form_key, visitor, portal.desk.clock.now_ms()),
         venue=_venue(portal, visitor),
         failed=failed,
@@ -187,7 +190,7 @@ def _login(portal: Portal) -> Any:
     method = request.form.get("method", "")
     if method not in portal.desk.methods:
         return _form(portal, visitor, failed=gettext("没有这种登录方式，请从下面选择。")), 422
-    terms = agreement.terms(language())
+    terms = agreement.terms(_language())
     consent = Consent(terms=terms.version, language=terms.language, digest=terms.digest, channel=CHANNEL)
     fields = {name: value[:LONGEST_FIELD] for name, value in request.form.items()}
     try:
@@ -302,9 +305,12 @@ def _home_url() -> str:
     return url_for("portal.home", lang=wanted) if wanted in {"zh-CN", "zh_CN", "en"} else url_for("portal.home")
 
 
+def _language() -> str:
+    return "en" if current().startswith("en") else "zh_CN"
+
+
 def _left(seconds: int) -> str:
     hours, minutes = divmod(-(-seconds // 60), 60)
-    parts = [ngettext("%(num)d 小时", "%(num)d 小时", hours)] if hours else []
-    if minutes or not hours:
-        parts.append(ngettext("%(num)d 分钟", "%(num)d 分钟", minutes))
-    return " ".join(parts)
+    if not hours:
+        return gettext("%(minutes)d 分钟", minutes=minutes)
+    return gettext("%(hours)d 小时 %(minutes)d 分钟", hours=hours, minutes=minutes)

@@ -85,6 +85,11 @@ def sane(order: Order, now_ms: int) -> Order:
     return order
 
 
+def exists(url: str) -> bool:
+    """Whether the portal's tables are there: before the portal's first start nothing is, and nothing is shown."""
+    return all(sql.current(MIGRATIONS, url))
+
+
 def create(url: str, key: bytes, order: Order, now_ms: int) -> tuple[str, list[str]]:
     """Make a batch; return its id and the codes, shown in groups. This is the only time that they exist in clear."""
     sane(order, now_ms)

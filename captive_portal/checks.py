@@ -1,0 +1,66 @@
+"""What the portal finds wrong with names: settings that name no method, no site or no possible interface."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from captive_portal import methods, uplink
+from captive_portal.gateways import GATEWAYS
+from captive_portal.model import INTERFACE
+from inventory.errors import Problem
+from netops.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from inventory.snapshot import Snapshot
+    from netops.config import Settings
+
+
+def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
+    """Return everything that is wrong with the portal's settings and with the sites' gateways."""
+    return [*_methods(settings), *_visitors(settings, snapshot), *_anchors(settings), *_gateways(snapshot)]
+
+
+def _methods(settings: Settings) -> list[Problem]:
+    where = settings.origin.get("portal.methods", "portal.methods")
+    chosen = methods.names(settings)
+    unknown = [name for name in chosen if name not in methods.METHODS]
+    problems = [
+        Problem(where, f"login method '{name}' is unknown", nearest(name, methods.METHODS).removeprefix("; "))
+        for name in unknown
+    ]
+    return problems if chosen else [Problem(where, "no login method", f"name some of {', '.join(methods.METHODS)}")]
+
+
+def _visitors(settings: Settings, snapshot: Snapshot) -> list[Problem]:
+    problems = []
+    for interface, site in settings.portal.visitors.items():
+        where = settings.origin.get(f"portal.visitors.{interface}", "portal.visitors")
+        if not INTERFACE.fullmatch(interface):
+            problems.append(Problem(where, f"{interface!r} is no interface name", "use at most 15 letters and digits"))
+        if site not in snapshot.site:
+            what = f"interface '{interface}' serves site '{site}', which the register does not have"
+            problems.append(Problem(where, what, nearest(site, snapshot.site).removeprefix("; ")))
+    if settings.portal.gateway == "nftables" and not settings.portal.visitors:
+        remedy = 'add [portal.visitors] with lines `<interface> = "<site id>"`'
+        problems.append(Problem("portal.visitors", "the nftables gateway has no visitor interface", remedy))
+    return problems
+
+
+def _anchors(settings: Settings) -> list[Problem]:
+    try:
+        uplink.anchors(settings.portal.anchors)
+    except ConfigError as error:
+        return [Problem(settings.origin.get("portal.anchors", "portal.anchors"), str(error))]
+    return []
+
+
+def _gateways(snapshot: Snapshot) -> list[Problem]:
+    return [
+        Problem(
+            snapshot.where(site, "gateway"),
+            f"site '{site.id}' names gateway '{site.gateway}', which is none of ours",
+            nearest(site.gateway, GATEWAYS).removeprefix("; ") or f"expected one of {', '.join(GATEWAYS)}",
+        )
+        for site in snapshot.sites
+        if site.gateway and site.gateway not in GATEWAYS
+    ]

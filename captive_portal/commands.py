@@ -1,0 +1,136 @@
+"""`netops portal voucher create` and `netops portal sessions`: the portal from the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pwd
+import sys
+from typing import TYPE_CHECKING
+
+from captive_portal import keys, tables, vouchers
+from captive_portal.model import Policy
+from netops.clock import SYSTEM, iso
+from netops.facts import Fact, submit
+from netops.spool import Spool
+
+if TYPE_CHECKING:
+    import argparse
+
+    from netops.config import Settings
+
+SUMMARY = "the captive portal: make vouchers, see who is online"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare voucher create, voucher list, voucher withdraw and sessions."""
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="voucher|sessions")
+    voucher = verbs.add_parser("voucher", help="make, list and withdraw voucher batches")
+    acts = voucher.add_subparsers(dest="act", required=True, metavar="create|list|withdraw")
+    create = acts.add_parser("create", help="make a batch; the codes are printed once and stored nowhere")
+    create.add_argument("--count", type=int, required=True, metavar="N", help="how many")
+    create.add_argument(
+        "--minutes", type=int, required=True, metavar="M", help="how long each lasts from its first use"
+    )
+    create.add_argument(
+        "--devices", type=int, default=1, metavar="D", help="how many devices may share one (default 1)"
+    )
+    create.add_argument("--days", type=int, default=90, metavar="T", help="first use within so many days (default 90)")
+    create.add_argument("--single-use", action="store_true", help="worthless once its session has ended")
+    create.add_argument("--label", default="", help="what the batch is for")
+    create.add_argument("--csv", action="store_true", help="print CSV with a header")
+    create.add_argument("--dry-run", action="store_true", help="check the order and make nothing")
+    listed = acts.add_parser("list", help="print all batches")
+    listed.add_argument("--json", action="store_true", help="print JSON")
+    withdraw = acts.add_parser("withdraw", help="make the vouchers of a batch worthless for new logins")
+    withdraw.add_argument("batch")
+    sessions = verbs.add_parser("sessions", help="print who is online, without MAC or address")
+    sessions.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Do what the verb says."""
+    if args.verb == "sessions":
+        return _sessions(args, settings)
+    return {"create": _create, "list": _list, "withdraw": _withdraw}[args.act](args, settings)
+
+
+def _create(args: argparse.Namespace, settings: Settings) -> int:
+    now_ms = SYSTEM.now_ms()
+    order = vouchers.Order(
+        label=args.label,
+        count=args.count,
+        policy=Policy(seconds=args.minutes * 60, devices=args.devices, single_use=args.single_use),
+        start_by_ms=now_ms + args.days * vouchers.DAY_MS,
+        made_by=_who(),
+    )
+    vouchers.sane(order, now_ms)
+    if args.dry_run:
+        print(f"would make {args.count} vouchers of {args.minutes} minutes for {args.devices} devices", file=sys.stderr)
+        return 0
+    batch, codes = vouchers.create(tables.url(settings), keys.voucher_key(settings), order, now_ms)
+    _state(settings, "vouchers.make", batch, f"{args.count} x {args.minutes} min, {args.devices} devices", now_ms)
+    print(f"batch {batch}: {len(codes)} vouchers, to be used first before {iso(order.start_by_ms)}", file=sys.stderr)
+    if args.csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(["code", "minutes", "devices"])
+        writer.writerows([code, args.minutes, args.devices] for code in codes)
+    else:
+        print("\n".join(codes))
+    return 0
+
+
+def _list(args: argparse.Namespace, settings: Settings) -> int:
+    url = tables.url(settings)
+    batches = vouchers.batches(url) if vouchers.exists(url) else []
+    if args.json:
+        names = ("id", "label", "made_ms", "made_by", "minutes", "devices", "single_use", "start_by_ms", "withdrawn_ms")
+        print(json.dumps([{name: getattr(each, name) for name in (*names, "count", "used")} for each in batches]))
+        return 0
+    for each in batches:
+        state = "withdrawn" if each.withdrawn_ms else f"first use before {iso(each.start_by_ms)}"
+        print(
+            f"{each.id}  {each.used}/{each.count} used  {each.minutes} min  {each.devices} devices  {state}  {each.label}"
+        )
+    return 0
+
+
+def _withdraw(args: argparse.Namespace, settings: Settings) -> int:
+    now_ms, url = SYSTEM.now_ms(), tables.url(settings)
+    if not (vouchers.exists(url) and vouchers.withdraw(url, args.batch, now_ms)):
+        print(
+            f"{args.batch}: no such batch, or already withdrawn; `netops portal voucher list` names them",
+            file=sys.stderr,
+        )
+        return 1
+    _state(settings, "vouchers.withdraw", args.batch, "", now_ms)
+    return 0
+
+
+def _sessions(args: argparse.Namespace, settings: Settings) -> int:
+    url = tables.url(settings)
+    total, visits = vouchers.visits(url) if vouchers.exists(url) else (0, [])
+    if args.json:
+        names = ("id", "device", "site", "method", "since_ms", "until_ms", "online")
+        rows = [{name: getattr(each, name) for name in names} for each in visits]
+        print(json.dumps({"total": total, "sessions": rows}))
+        return 0
+    for each in visits:
+        state = "online" if each.online else "opening"
+        print(f"{each.device}  {each.site}  {each.method}  {iso(each.since_ms)} .. {iso(each.until_ms)}  {state}")
+    print(f"{total} sessions" + (f", the newest {len(visits)} shown" if len(visits) < total else ""), file=sys.stderr)
+    return 0
+
+
+def _state(settings: Settings, action: str, batch: str, detail: str, now_ms: int) -> None:
+    body = {"action": action, "subject": batch, "by": _who(), "detail": detail}
+    with Spool(settings.data.dir / "spool" / "cli.db", source="cli") as spool:
+        submit(spool, Fact(kind="staff_action", at_ms=now_ms, body=body))
+
+
+def _who() -> str:
+    try:
+        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:
+        return f"cli:{os.getuid()}"
