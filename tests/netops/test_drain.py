@@ -134,6 +134,7 @@ def test_facts_flow_while_the_store_is_down_and_polls_wait(house):
         assert drained(house.settings, "collect") == 0
         house.store.down = False
         assert drain.step().polls == 2
+        drain.step()
     assert drained(house.settings, "collect") == 3
 
 
@@ -203,11 +204,7 @@ def test_killed_at_any_point_nothing_is_lost_and_nothing_counts_twice(house, at,
     def kill(*_, **__):
         raise Killed
 
-    with (
-        pytest.raises(Killed),
-        house.drain(on_facts=on_facts, on_polls=on_polls) as drain,
-        monkeypatch.context() as patch,
-    ):
+    def drain_and_die(drain, patch):
         if at == "store":
             patch.setattr(house.store, "write", kill)
         elif at == "archive":
@@ -215,6 +212,13 @@ def test_killed_at_any_point_nothing_is_lost_and_nothing_counts_twice(house, at,
         elif at == "cursor":
             patch.setattr(drain, "_follow", kill)
         drain_all(drain)
+
+    with (
+        house.drain(on_facts=on_facts, on_polls=on_polls) as drain,
+        monkeypatch.context() as patch,
+        pytest.raises(Killed),
+    ):
+        drain_and_die(drain, patch)
     with house.drain(on_facts=lambda entries: seen.update({(e.source, e.sequence): e.fact for e in entries})) as drain:
         drain_all(drain)
 

@@ -172,9 +172,13 @@ def test_the_budget_deletes_others_first_and_evidence_never(opened):
     with opened(budget_bytes=2500) as archive:
         archive.keep("collect/1", records(*noise[:3]), bears=lambda _: False)
         assert archive.size() > 0
-        with pytest.raises(StoreError, match="fill the budget"):
+
+        def fill():
             for turn in range(200):
                 archive.keep("collect/2", records(poll(turn), start=turn + 1))
+
+        with pytest.raises(StoreError, match="fill the budget"):
+            fill()
         size = archive.size()
 
         gone = archive.expire(T0)
