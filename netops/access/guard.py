@@ -11,14 +11,14 @@ from urllib.parse import urlencode, urlsplit
 
 from flask import abort, g, redirect, request, url_for
 
-from netops.access.permissions import PUBLIC, SELF, may
+from netops.access.permissions import PUBLIC, may
 from netops.web import forms
 from netops.web.health import near
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flask import Flask, Response
+    from flask import Flask
     from werkzeug.wrappers import Response as AnyResponse
 
     from netops.access.sessions import Person, Sessions
@@ -76,7 +76,7 @@ class Guard:
         return None
 
     def _person(self) -> Person | None:
-        secret = request.cookies.get(_cookie(), "")
+        secret = request.cookies.get(cookie(), "")
         idle = request.headers.get("X-Poll") == "1"
         return self.sessions.person(secret, now_ms=self.clock.now_ms(), idle=idle) if secret else None
 
@@ -91,14 +91,14 @@ class Guard:
         }
 
 
-def remember(response: Response, secret: str) -> None:
+def remember(response: AnyResponse, secret: str) -> None:
     """Give the browser its session; over TLS under a name that no other host or path can set."""
-    response.set_cookie(_cookie(), secret, httponly=True, samesite="Strict", secure=request.is_secure, path="/")
+    response.set_cookie(cookie(), secret, httponly=True, samesite="Strict", secure=request.is_secure, path="/")
 
 
-def forget(response: Response) -> None:
+def forget(response: AnyResponse) -> None:
     """Take the session back from the browser."""
-    response.delete_cookie(_cookie(), path="/", httponly=True, samesite="Strict", secure=request.is_secure)
+    response.delete_cookie(cookie(), path="/", httponly=True, samesite="Strict", secure=request.is_secure)
 
 
 def inside(target: str) -> str:
@@ -108,8 +108,6 @@ def inside(target: str) -> str:
     return target if ours and "\\" not in target and target.isprintable() else "/"
 
 
-def _cookie() -> str:
+def cookie() -> str:
+    """Return the session cookie's name: over TLS one that no other host or path can set."""
     return SECURE_COOKIE if request.is_secure else COOKIE
-
-
-__all__ = ["COOKIE", "PASSWORD", "SECURE_COOKIE", "SELF", "Guard", "forget", "inside", "remember"]

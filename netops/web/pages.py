@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,13 +23,21 @@ if TYPE_CHECKING:
 GROUP = "netops.pages"
 
 
+class Submit(Protocol):
+    """Hands facts to a spool; durable on return."""
+
+    def __call__(self, made: Sequence[Fact], /) -> None:
+        """Keep all of them or none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What a page may ask for: the settings, the time, a way to state facts, a place for what it opens."""
 
     settings: Settings
     clock: Clock
-    submit: Callable[[Sequence[Fact]], None]
+    submit: Submit
     """Hand facts to the spool of the web process; durable on return."""
     stack: ExitStack = field(default_factory=ExitStack)
     """What the pages open (files, databases) they enter here; it is closed when the process stops."""

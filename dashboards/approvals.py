@@ -1,0 +1,160 @@
+"""The approvals page: ask, decide, withdraw. Who approved what is read from the facts, never from a table of ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, abort, g, redirect, render_template, request, url_for
+
+from dashboards.frame import bound, frame
+from inventory import times
+from netops.access import approvals, record
+from netops.errors import AccessError, UsageError
+from netops.web.language import gettext as _
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response
+
+    from dashboards.desk import Desk
+    from netops.access.approvals import Approval
+
+SHOWN = 50
+
+
+def install(blueprint: Blueprint, desk: Desk) -> None:
+    """Add the pages."""
+    add = blueprint.add_url_rule
+    add("/approvals", "approvals", bound(index, desk))
+    add("/approvals/new", "ask", bound(ask, desk))
+    add("/approvals/new", "request_", bound(request_, desk), methods=["POST"])
+    add("/approvals/<name>/decide", "decide", bound(decide, desk), methods=["POST"])
+    add("/approvals/<name>/withdraw", "withdraw", bound(withdraw, desk), methods=["POST"])
+
+
+def index(desk: Desk, error: str = "") -> str:
+    """Show what waits, then what was decided."""
+    known = list(record.read(desk.settings).values())
+    waiting = sorted((each for each in known if each.state == approvals.PENDING), key=lambda each: each.request.at_ms)
+    decided = sorted(
+        (each for each in known if each.decision is not None),
+        key=lambda each: each.decision.at_ms if each.decision else 0,
+    )[::-1]
+    return render_template(
+        "dashboards/approvals.html",
+        **frame(desk, desk.queries.city()),
+        waiting=waiting,
+        decided=decided[:SHOWN],
+        may_decide=_may_decide,
+        said=said(),
+        error=error,
+    )
+
+
+def said() -> dict[str, str]:
+    """Return the words for states and actions."""
+    return {
+        approvals.PENDING: _("待批"),
+        approvals.APPROVED: _("已批准"),
+        approvals.REFUSED: _("已驳回"),
+        approvals.WITHDRAWN: _("已撤回"),
+        "exclusion": _("维护窗口（排除）"),
+        "fail_open": _("应急放行"),
+    }
+
+
+def ask(desk: Desk, error: str = "") -> str:
+    """Show the form of a request; after an error with what was typed."""
+    city = desk.queries.city()
+    classes = sorted(
+        {
+            each.id: each.title
+            for contract in city.snapshot.contracts
+            for rules in [contract.rules, *(o.rules for item in contract.items for o in item.objectives)]
+            for each in rules.exclusions
+        }.items()
+    )
+    actions = [name for name, each in approvals.ACTIONS.items() if g.person.role in each.asks]
+    return render_template(
+        "dashboards/ask.html",
+        **frame(desk, city),
+        contracts=city.snapshot.contracts,
+        classes=classes,
+        actions=actions,
+        form=request.form,
+        said=said(),
+        error=error,
+    )
+
+
+def request_(desk: Desk) -> Response | tuple[str, int]:
+    """State a request."""
+    try:
+        made = approvals.ask(
+            request.form.get("action", ""),
+            terms=_terms(desk),
+            by=g.person.account,
+            role=g.person.role,
+            reason=request.form.get("reason", ""),
+            now_ms=desk.clock.now_ms(),
+        )
+    except UsageError as error:
+        return ask(desk, error=str(error)), 400
+    desk.submit(made)
+    return redirect(url_for("dashboards.approvals"), code=303)
+
+
+def decide(desk: Desk, name: str) -> Response | tuple[str, int]:
+    """State a decision on what another person asked for."""
+    return _decide(desk, name, request.form.get("decision", ""))
+
+
+def withdraw(desk: Desk, name: str) -> Response | tuple[str, int]:
+    """Take one's own request back."""
+    return _decide(desk, name, approvals.WITHDRAWN)
+
+
+def _decide(desk: Desk, name: str, decision: str) -> Response | tuple[str, int]:
+    approval: Approval = record.read(desk.settings).get(name) or abort(404)
+    try:
+        fact = approvals.decide(
+            approval,
+            decision,
+            by=g.person.account,
+            role=g.person.role,
+            reason=request.form.get("reason", ""),
+            now_ms=desk.clock.now_ms(),
+        )
+    except AccessError as error:
+        return index(desk, error=str(error)), 403
+    except UsageError as error:
+        return index(desk, error=str(error)), 400
+    desk.submit([fact])
+    return redirect(url_for("dashboards.approvals"), code=303)
+
+
+def _terms(desk: Desk) -> dict[str, Any]:
+    window = {"start_ms": _instant(desk, "from"), "end_ms": _instant(desk, "to")}
+    form = request.form
+    if form.get("action") == "fail_open":
+        return {"gateway": form.get("gateway", "").strip(), **window}
+    services = sorted({word for word in form.get("services", "").replace(",", " ").split() if word})
+    city = desk.queries.city()
+    contract = form.get("contract", "")
+    if contract not in city.snapshot.contract:
+        raise UsageError(_("没有这个合同：%(name)s", name=contract))
+    if unknown := [each for each in services if each not in city.snapshot.service]:
+        raise UsageError(_("没有这些服务：%(names)s", names="，".join(unknown[:5])))
+    return {"contract": contract, "class": form.get("class", "").strip(), "services": services, **window}
+
+
+def _instant(desk: Desk, name: str) -> int:
+    try:
+        return times.instant(request.form.get(name, ""), times.zone(desk.settings.city.timezone))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _may_decide(approval: Approval) -> bool:
+    known = approvals.ACTIONS.get(approval.request.action)
+    person = g.person
+    return known is not None and person.role in known.decides and person.account != approval.request.by

@@ -1,0 +1,236 @@
+"""Pictures: pure functions from values to SVG, the same in a page, a PDF and an e-mail.
+
+Colours are presentation attributes (no style sheet is needed, none is allowed inline). A state is never told by colour
+alone: up stands high, degraded half high, down is filled with a cross or a notch, "not measured" is hatched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup, escape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+UP, DEGRADED, DOWN, UNKNOWN, NONE = "U", "D", "X", "N", "-"
+INK, SOFT, LINE, PAPER = "#1b2733", "#52606d", "#cbd2d9", "#ffffff"
+FILL = {UP: "#2f855a", DEGRADED: "#b7791f", DOWN: "#c53030", UNKNOWN: "url(#hatch)", NONE: "#f1f4f7"}
+TINT = {UP: "#e8f4ee", DEGRADED: "#fdf3dc", DOWN: "#fdebea", UNKNOWN: "#eef1f4", NONE: "#f7f9fa"}
+TEXT = {UP: "#1c5a3c", DEGRADED: "#7a4b05", DOWN: "#9b1c1c", UNKNOWN: "#46525e", NONE: "#6b7783"}
+EDGE = {UP: "#8fbfa7", DEGRADED: "#d9b25f", DOWN: "#dd8f8a", UNKNOWN: "#a9b4be", NONE: LINE}
+SYMBOL = {UP: "●", DEGRADED: "▲", DOWN: "✕", UNKNOWN: "?", NONE: "–"}
+HATCH = (
+    '<pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+    '<rect width="6" height="6" fill="#e4e8ec"/><rect width="2" height="6" fill="#8a96a3"/></pattern>'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A state over `[start_ms, end_ms)`; `state` is one of the letters above."""
+
+    start_ms: int
+    end_ms: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One subdistrict on the map: where it stands, what it says and where it leads."""
+
+    col: int
+    row: int
+    name: tuple[str, ...]
+    value: str
+    note: str
+    state: str
+    href: str
+    title: str
+
+
+def hatch() -> Markup:
+    """Return the pattern that the pictures of a page share; it draws nothing itself."""
+    return Markup(f'<svg class="defs" width="0" height="0" aria-hidden="true"><defs>{HATCH}</defs></svg>')  # noqa: S704
+
+
+def strip(letters: str, *, label: str, alone: bool = False, cell: int = 10, height: int = 22) -> Markup:
+    """Return an availability strip: one cell a letter, oldest first, equal neighbours drawn as one."""
+    width = max(len(letters), 1) * cell
+    parts, x = [], 0
+    for letter, run in groupby(letters):
+        wide = sum(1 for _ in run) * cell
+        parts.append(_bar(x, wide, height, letter))
+        x += wide
+    return _svg(width, height, parts, label=label, alone=alone, extra=' preserveAspectRatio="none" class="strip"')
+
+
+def timeline(
+    spans: Sequence[Span],
+    *,
+    start_ms: int,
+    end_ms: int,
+    label: str,
+    ticks: Iterable[tuple[int, str]],
+    alone: bool = False,
+) -> Markup:
+    """Return spans on a time axis of `[start_ms, end_ms)`; what no span covers is drawn as not measured."""
+    width, height, axis = 960, 40, 22
+    scale = width / (end_ms - start_ms)
+
+    def at(when: int) -> float:
+        return round((min(max(when, start_ms), end_ms) - start_ms) * scale, 1)
+
+    parts = [_bar(0, width, height, UNKNOWN)]
+    for span in spans:
+        x, x2 = at(span.start_ms), at(span.end_ms)
+        if x2 > x:
+            parts.append(f'<rect x="{x:g}" width="{x2 - x:g}" height="{height}" fill="{PAPER}"/>')
+            parts.append(_bar(x, max(x2 - x, 1), height, span.state))
+    for when, text in ticks:
+        x = at(when)
+        anchor = "start" if x < 30 else "end" if x > width - 30 else "middle"
+        parts.append(f'<path d="M{x:g} {height}v4" stroke="{SOFT}"/>')
+        parts.append(_text(text, x, height + 17, size=12, anchor=anchor))
+    return _svg(width, height + axis, parts, label=label, alone=alone, extra=' class="timeline"')
+
+
+def sparkline(
+    points: Sequence[tuple[int, float | None]],
+    *,
+    start_ms: int,
+    end_ms: int,
+    label: str,
+    gap_ms: int,
+    alone: bool = False,
+) -> Markup:
+    """Return the course of a value; it is broken, and hatched, where no value was for longer than `gap_ms`."""
+    width, height, edge = 240, 44, 4
+    values = [value for _, value in points if value is not None]
+    if not values:
+        return _svg(width, height, [_bar(0, width, height, UNKNOWN)], label=label, alone=alone, extra=' class="spark"')
+    low, high = min(values), max(values)
+    reach = (high - low) or 1.0
+    scale = width / (end_ms - start_ms)
+
+    def place(when: int, value: float) -> str:
+        y = height - edge - (value - low) / reach * (height - 2 * edge) if high > low else height / 2
+        return f"{round((when - start_ms) * scale, 1):g},{round(y, 1):g}"
+
+    parts, run, last = [], list[str](), start_ms
+    for when, value in points:
+        if value is None:
+            continue
+        if when - last > gap_ms:
+            parts += [*_polyline(run), _blank((last - start_ms) * scale, (when - start_ms) * scale, height)]
+            run = []
+        run.append(place(when, value))
+        last = when
+    parts += _polyline(run)
+    if end_ms - last > gap_ms:
+        parts.append(_blank((last - start_ms) * scale, width, height))
+    return _svg(width, height, parts, label=label, alone=alone, extra=' class="spark"')
+
+
+def tile_map(tiles: Sequence[Tile], *, label: str, alone: bool = False) -> Markup:
+    """Return the schematic map: each subdistrict a tile at its place, a symbol and a number beside its colour."""
+    wide, high, gap = 112, 86, 6
+    cols = max((tile.col for tile in tiles), default=0) + 1
+    rows = max((tile.row for tile in tiles), default=0) + 1
+    parts = []
+    for tile in sorted(tiles, key=lambda each: (each.row, each.col)):
+        x, y = tile.col * (wide + gap), tile.row * (high + gap)
+        ink = TEXT[tile.state]
+        body = [
+            f'<rect width="{wide}" height="{high}" rx="8" fill="{TINT[tile.state]}" stroke="{EDGE[tile.state]}"/>',
+            *_named(tile.name, wide),
+            _text(f"{SYMBOL[tile.state]} {tile.value}", wide / 2, 54, size=18, fill=ink, weight=600),
+            _text(tile.note, wide / 2, 74, size=14),
+        ]
+        parts.append(
+            f'<a href="{escape(tile.href)}" transform="translate({x} {y})" aria-label="{escape(tile.title)}">'
+            f"<title>{escape(tile.title)}</title>{''.join(body)}</a>"
+        )
+    size = (cols * (wide + gap) - gap, rows * (high + gap) - gap)
+    return _svg(*size, parts, label=label, alone=alone, role="group", extra=' class="tiles"')
+
+
+def _named(name: tuple[str, ...], wide: int) -> list[str]:
+    size = 18 if len(name) == 1 and len(name[0]) <= 4 else 14
+    first = 27 if len(name) == 1 else 17
+    return [_text(part, wide / 2, first + 15 * line, size=size, fill=INK) for line, part in enumerate(name)]
+
+
+def _text(
+    text: str, x: float, y: float, *, size: int, fill: str = SOFT, anchor: str = "middle", weight: int = 400
+) -> str:
+    bold = f' font-weight="{weight}"' if weight != 400 else ""
+    where = f'x="{x:g}" y="{y:g}" text-anchor="{anchor}" font-size="{size}"'
+    return f'<text {where}{bold} fill="{fill}">{escape(text)}</text>'
+
+
+def _bar(x: float, wide: float, height: int, letter: str) -> str:
+    draw = _SHAPES.get(letter, _SHAPES[NONE])
+    return draw(x, wide, height)
+
+
+def _up(x: float, wide: float, height: int) -> str:
+    return f'<rect x="{x:g}" width="{wide:g}" height="{height}" fill="{FILL[UP]}"/>'
+
+
+def _degraded(x: float, wide: float, height: int) -> str:
+    half = height / 2
+    back = f'<rect x="{x:g}" width="{wide:g}" height="{height}" fill="{TINT[DEGRADED]}"/>'
+    return f'{back}<rect x="{x:g}" y="{half:g}" width="{wide:g}" height="{half:g}" fill="{FILL[DEGRADED]}"/>'
+
+
+def _down(x: float, wide: float, height: int) -> str:
+    """Draw a third high on a pale ground, a cross above it: readable in grey as well."""
+    third = round(height / 3, 1)
+    back = f'<rect x="{x:g}" width="{wide:g}" height="{height}" fill="{TINT[DOWN]}"/>'
+    low = f'<rect x="{x:g}" y="{height - third:g}" width="{wide:g}" height="{third:g}" fill="{FILL[DOWN]}"/>'
+    size = min(height / 3 - 1, wide / 2 - 1)
+    if size < 1.5:
+        return back + low
+    middle, top = x + wide / 2, height / 3
+    cross = f"M{middle - size:g} {top - size:g}l{2 * size:g} {2 * size:g}m{-2 * size:g} 0l{2 * size:g} {-2 * size:g}"
+    return f'{back}{low}<path d="{cross}" stroke="{FILL[DOWN]}" stroke-width="2" fill="none"/>'
+
+
+def _unknown(x: float, wide: float, height: int) -> str:
+    return f'<rect x="{x:g}" width="{wide:g}" height="{height}" fill="{FILL[UNKNOWN]}"/>'
+
+
+def _none(x: float, wide: float, height: int) -> str:
+    return f'<rect x="{x:g}" y="{height - 2}" width="{wide:g}" height="2" fill="{LINE}"/>'
+
+
+_SHAPES: dict[str, Callable[[float, float, int], str]] = {
+    UP: _up,
+    DEGRADED: _degraded,
+    DOWN: _down,
+    UNKNOWN: _unknown,
+    NONE: _none,
+}
+
+
+def _blank(x: float, x2: float, height: int) -> str:
+    return _unknown(round(x, 1), round(x2 - x, 1), height)
+
+
+def _polyline(run: Sequence[str]) -> list[str]:
+    if len(run) == 1:
+        x, _, y = run[0].partition(",")
+        return [f'<circle cx="{x}" cy="{y}" r="1.5" fill="{INK}"/>']
+    return [f'<polyline points="{" ".join(run)}" fill="none" stroke="{INK}" stroke-width="1.5"/>'] if run else []
+
+
+def _svg(
+    width: float, height: float, parts: Sequence[str], *, label: str, alone: bool, role: str = "img", extra: str = ""
+) -> Markup:
+    named = ' xmlns="http://www.w3.org/2000/svg"' if alone else ""
+    defs = f"<defs>{HATCH}</defs>" if alone else ""
+    head = f'<svg{named} viewBox="0 0 {width:g} {height:g}" role="{role}" aria-label="{escape(label)}"{extra}>'
+    return Markup(f"{head}{defs}{''.join(parts)}</svg>")  # noqa: S704  (every text above went through escape)

@@ -1,0 +1,166 @@
+"""The contracts' pages: what is owed, the verdicts as the ledger has them, the rules, the bundle to download."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, abort, render_template, send_file
+from werkzeug.utils import secure_filename
+
+from dashboards import words
+from dashboards.city import RANK, sums
+from dashboards.frame import bound, frame, paged
+from netops.errors import EvidenceError
+from netops.evidence import bundle as bundles
+from netops.situation import State
+from netops.web.language import gettext as _
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from dashboards.desk import Desk
+    from netops.ledger import Leaf
+
+SHOWN = 24  # verdicts and reports on the page; all are in the ledger
+# the report's own page brings its style inline: it is shown in a sandbox that can do nothing else
+SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,199}\.zip")
+
+
+def install(blueprint: Blueprint, desk: Desk) -> None:
+    """Add the pages."""
+    add = blueprint.add_url_rule
+    add("/contracts", "contracts", bound(contracts, desk))
+    add("/contract/<contract>", "contract", bound(contract, desk))
+    add("/contract/<contract>/report/<name>", "report", bound(report, desk))
+    add("/contract/<contract>/bundle/<name>", "bundle", bound(bundle, desk))
+
+
+def contracts(desk: Desk) -> str:
+    """Show every contract with its services now and its last verdict."""
+    city = desk.queries.city()
+    verdicts = _verdicts(desk)
+    rows = []
+    for each in city.snapshot.contracts:
+        mine = [now for now in city.now.values() if now.contract == each.id]
+        last = [verdict for verdict in verdicts if verdict["contract"] == each.id][:1]
+        carrier = city.snapshot.carrier.get(each.carrier)
+        rows.append({"contract": each, "carrier": carrier, "sums": sums(mine), "verdict": last[0] if last else None})
+    return render_template("dashboards/contracts.html", **frame(desk, city), rows=rows)
+
+
+def contract(desk: Desk, contract: str) -> str:
+    """Show one contract: verdicts, present outages, objectives with their rules, reports."""
+    city = desk.queries.city()
+    known = city.snapshot.contract.get(contract) or abort(404)
+    mine = [now for now in city.now.values() if now.contract == contract]
+    bad = sorted(
+        (now for now in mine if now.state is not State.UP), key=lambda now: (RANK[now.state], now.since_ms, now.service)
+    )
+    return render_template(
+        "dashboards/contract.html",
+        **frame(desk, city),
+        contract=known,
+        carrier=city.snapshot.carrier.get(known.carrier),
+        sums=sums(mine),
+        verdicts=[each for each in _verdicts(desk) if each["contract"] == contract][:SHOWN],
+        objectives=[
+            (item, objective, _rules(objective.rules)) for item in known.items for objective in item.objectives
+        ],
+        reports=_reports(desk, contract),
+        **paged(city, bad),
+    )
+
+
+def report(desk: Desk, contract: str, name: str) -> Response:
+    """Show the report for people out of its bundle, byte by byte as it was sealed."""
+    path = _bundle(desk, contract, name)
+    try:
+        page = bundles.open_bundle(path).members["report.html"]
+    except (EvidenceError, KeyError):
+        abort(404)
+    return Response(page, mimetype="text/html", headers={"Content-Security-Policy": SANDBOX})
+
+
+def bundle(desk: Desk, contract: str, name: str) -> Response:
+    """Give the bundle: everything that an auditor needs to recompute the report offline."""
+    path = _bundle(desk, contract, name)
+    return send_file(path, as_attachment=True, download_name=secure_filename(name), mimetype="application/zip")
+
+
+def _bundle(desk: Desk, contract: str, name: str) -> Path:
+    """Return the file of a bundle that is listed for this contract; anything else is not found."""
+    found = {path.name: path for path in _files(desk, contract)}
+    path: Path = found.get(name) or abort(404)
+    return path
+
+
+def _files(desk: Desk, contract: str) -> list[Path]:
+    directory = desk.settings.data.dir / "reports"
+    own = [directory / contract] if contract and (directory / contract).is_dir() else []
+    mine = [path for below in own for path in below.glob("*.zip")]
+    mine += [path for path in directory.glob("*.zip") if re.match(rf"{re.escape(contract)}[-_.@]\d", path.name)]
+    return sorted((path for path in mine if NAME.fullmatch(path.name)), key=lambda path: path.name, reverse=True)
+
+
+def _reports(desk: Desk, contract: str) -> list[dict[str, Any]]:
+    issued = {leaf.fact.body["report"]: leaf for leaf in desk.queries.leaves("report_issued")}
+    out = []
+    for path in _files(desk, contract)[:SHOWN]:
+        leaf = issued.get(path.stem)
+        body: Mapping[str, Any] = leaf.fact.body if leaf else {}
+        out.append(
+            {
+                "name": path.name,
+                "size": path.stat().st_size,
+                "revision": body.get("revision"),
+                "digest": body.get("digest", ""),
+                "leaf": leaf.index if leaf else None,
+            }
+        )
+    return out
+
+
+def _verdicts(desk: Desk) -> list[dict[str, Any]]:
+    """Return the sealed verdicts, the newest first."""
+    return [_verdict(leaf) for leaf in reversed(desk.queries.leaves("verdict"))]
+
+
+def _verdict(leaf: Leaf) -> dict[str, Any]:
+    body: Mapping[str, Any] = leaf.fact.body
+    outcome = body["outcome"]
+    return {
+        **body,
+        "leaf": leaf.index,
+        "at_ms": leaf.fact.at_ms,
+        "said": {"met": _("达标"), "missed": _("未达标"), "not_determinable": _("无法判定")}[outcome],
+        **{name: exact(body.get(name)) for name in ("value", "lower", "upper")},
+    }
+
+
+def exact(text: str | None) -> str:
+    """Say an exact ratio in percent, rounded down to six digits; the unrounded text stands in the ledger."""
+    return words.percent(Fraction(text), digits=6) if text else "—"
+
+
+def _rules(rules: Any) -> list[tuple[str, str]]:
+    """Return every rule of an objective by its name in the contract, as each report prints it."""
+    names = {
+        "exclusion_mode": _("排除方式"),
+        "unknown_mode": _("未测时间"),
+        "degraded_mode": _("降级时间"),
+        "max_unknown_ratio": _("未测上限"),
+        "outage_edge": _("中断边界"),
+        "min_outage_s": _("最短计入中断（秒）"),
+        "check_every_s": _("检测间隔（秒）"),
+        "parent_failure": _("上级故障"),
+        "aggregation": _("汇总方式"),
+        "weight": _("权重"),
+        "empty_history": _("无记录时"),
+    }
+    known = [each.name for each in fields(rules)]
+    return [(f"{label} {name}", str(getattr(rules, name))) for name, label in names.items() if name in known]

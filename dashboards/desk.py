@@ -1,0 +1,34 @@
+"""The desk: what the views share. It is made once per process and holds what they read and where they state facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from dashboards.queries import Queries
+    from netops.access.sessions import Sessions
+    from netops.access.staff import Staff
+    from netops.clock import Clock
+    from netops.config import Settings
+    from netops.web.pages import Submit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Settings, clock, reading, accounts, and the way for facts."""
+
+    settings: Settings
+    clock: Clock
+    queries: Queries
+    staff: Staff
+    sessions: Sessions
+    submit: Submit
+
+    @property
+    def zone(self) -> tzinfo:
+        """The city's time zone."""
+        return ZoneInfo(self.settings.city.timezone)

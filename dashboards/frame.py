@@ -1,0 +1,95 @@
+"""What the pages have in common: the desk handed in, the frame around the content, paging, answering 304."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from flask import Response, g, request
+
+from dashboards import charts, words
+from netops.web import forms, polling
+from netops.web.language import current
+from netops.web.language import gettext as _
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dashboards.city import City
+    from dashboards.desk import Desk
+    from netops.situation import ServiceNow
+
+STALE_MS = 180_000
+PAGE = 50
+
+
+def bound(view: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
+    """Return the view with its desk."""
+    return lambda **names: view(desk, **names)
+
+
+def fresh(desk: Desk, city: City, render: Callable[[], str]) -> Response:
+    """Answer 304 when neither the city, the language, the person nor the age of the data has changed."""
+    late = _late(desk, city) // 60_000
+    token = forms.token(g.person.secret) if g.person else ""
+    parts = (request.full_path, city.situation.at_ms, city.situation.register, city.snapshot.digest, late, current())
+    return polling.conditional(*parts, token, render=render)
+
+
+def _late(desk: Desk, city: City) -> int:
+    """Return by how much the data is older than it should be; 0 while it is fresh."""
+    age = desk.clock.now_ms() - city.situation.at_ms
+    return age if age > STALE_MS else 0
+
+
+def frame(desk: Desk, city: City) -> dict[str, Any]:
+    """Return what every page shows around its content."""
+    return {
+        "at_ms": city.situation.at_ms,
+        "late_ms": _late(desk, city) if city.situation.at_ms else 0,
+        "collector": city.situation.collector,
+        "zone": desk.zone,
+        "words": words,
+        "charts": charts,
+        "now_ms": desk.clock.now_ms(),
+    }
+
+
+def paged(city: City, rows: list[ServiceNow]) -> dict[str, Any]:
+    """Return one page of services and where it stands among the others."""
+    pages = max(1, -(-len(rows) // PAGE))
+    page = min(max(request.args.get("page", 1, type=int), 1), pages)
+    shown = rows[(page - 1) * PAGE : page * PAGE]
+    return {
+        "rows": [_row(city, each) for each in shown],
+        "rows_count": len(rows),
+        "page": page,
+        "pages": pages,
+        "page_args": {**(request.view_args or {}), **request.args.to_dict()},
+    }
+
+
+def _row(city: City, each: ServiceNow) -> dict[str, Any]:
+    known = city.snapshot.service[each.service]
+    site = city.snapshot.site.get(known.site)
+    carrier = city.snapshot.carrier.get(each.carrier)
+    measured = each.month_up_ms + each.month_down_ms
+    return {
+        "now": each,
+        "site": (site.name or site.address or site.id) if site else "",
+        "carrier": words.carrier(carrier) if carrier else each.carrier,
+        "month": words.percent(ratio(each.month_up_ms, measured)),
+        "strip": charts.strip(each.strip, label=strip_label(each.strip)),
+    }
+
+
+def ratio(part: int, whole: int) -> Fraction | None:
+    """Return an exact share; None of nothing."""
+    return Fraction(part, whole) if whole else None
+
+
+def strip_label(letters: str) -> str:
+    """Say a strip in words: for those who do not see it."""
+    names = {"U": "up", "D": "degraded", "X": "down", "N": "unknown"}
+    counts = [f"{words.state(name)} {letters.count(sign)}" for sign, name in names.items() if sign in letters]
+    return _("过去24小时（小时数）：%(counts)s", counts="，".join(counts) or "—")

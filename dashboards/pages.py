@@ -1,0 +1,56 @@
+"""The blueprint of the staff pages, and the desk behind it. Mounted through the entry points of `netops.pages`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask import Blueprint
+
+from dashboards import approvals, contracts, devices, operators, staff
+from dashboards.desk import Desk
+from dashboards.queries import Queries
+from inventory.sql import Database
+from netops.access import tables
+from netops.access.passwords import Passwords
+from netops.access.sessions import Sessions
+from netops.access.staff import Staff
+from netops.web import Link, Pages
+
+if TYPE_CHECKING:
+    from netops.web import Context
+
+TRANSLATIONS = Path(__file__).parent / "translations"
+MENU = (
+    Link(endpoint="dashboards.home", label="总览", order=10),
+    Link(endpoint="dashboards.worst", label="故障", order=20),
+    Link(endpoint="dashboards.contracts", label="合同", order=30),
+    Link(endpoint="dashboards.approvals", label="审批", order=40),
+    Link(endpoint="dashboards.accounts", label="账号", order=90),
+)
+
+
+def pages(context: Context) -> Pages:
+    """Return the dashboards' pages; their permissions stand in `netops.access.permissions`."""
+    database = context.stack.enter_context(Database(tables.url(context.settings)))
+    queries = Queries(context.settings, context.clock)
+    context.stack.callback(queries.close)
+    desk = Desk(
+        settings=context.settings,
+        clock=context.clock,
+        queries=queries,
+        staff=Staff(database, Passwords()),
+        sessions=Sessions(database),
+        submit=context.submit,
+    )
+    return Pages(blueprint=blueprint(desk), permissions={}, menu=MENU)
+
+
+def blueprint(desk: Desk) -> Blueprint:
+    """Return the blueprint over a desk."""
+    made = Blueprint(
+        "dashboards", __name__, template_folder="templates", static_folder="static", static_url_path="/assets"
+    )
+    for room in (operators, devices, contracts, approvals, staff):
+        room.install(made, desk)
+    return made

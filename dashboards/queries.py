@@ -1,0 +1,193 @@
+"""Reading what the pages show: register, situation, store, ledger, reports. Nothing here writes.
+
+Each answer is as old as its source: the register is read again when its file changes or a minute has passed, the
+situation when the core has replaced it. A source that cannot be read is said so on the page; the others are shown.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Protocol
+
+from dashboards.city import City, join
+from inventory.register import Register
+from inventory.snapshot import Snapshot, snapshot
+from netops import raw
+from netops import situation as situations
+from netops.access.record import ledger_path
+from netops.errors import StoreError
+from netops.ledger import LedgerReader
+from netops.model import ANSWERED, OURS, Subject
+from netops.situation import Situation
+from netops.store import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from netops.clock import Clock
+    from netops.config import Settings
+    from netops.ledger import Leaf
+    from netops.model import Gap, Observation
+    from netops.store import Outcome, Reading, Store
+
+REGISTER_MS = 60_000
+OURS_NAMES = frozenset(reason.value for reason in OURS)
+DECODERS = (
+    "netops.decoders"  # entry points: decode(outcome, raw) -> observations and gaps, with OID, rule and raw value
+)
+
+
+class Decoder(Protocol):
+    """Explains a raw reply by the rules that read it; comes from a door through the entry points."""
+
+    def __call__(self, device: str, outcome: Outcome, raw: bytes) -> Sequence[Observation | Gap]:
+        """Return what was read from the reply."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latest:
+    """The newest reading of one metric of one subject, and its course over the last day."""
+
+    reading: Reading
+    course: tuple[tuple[int, float | None], ...]
+
+
+class Queries:
+    """One per process; safe to use from several threads. Close it at the end."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._lock = threading.RLock()
+        self._snapshot: tuple[tuple[object, ...], Snapshot] | None = None
+        self._situation: tuple[tuple[int, int], Situation] | None = None
+        self._city: tuple[tuple[int, int], City] | None = None
+        self._store: Store | None = None
+
+    def close(self) -> None:
+        """Let go of the store."""
+        with self._lock:
+            if self._store is not None:
+                self._store.__exit__(None, None, None)
+                self._store = None
+
+    def city(self) -> City:
+        """Return register and situation joined, from memory while neither has changed."""
+        with self._lock:
+            known, seen = self._register(), self._seen()
+            key = (id(known), id(seen))
+            if self._city is None or self._city[0] != key:
+                self._city = (key, join(known, seen))
+            return self._city[1]
+
+    def outcomes(self, device: str, *, start_ms: int, end_ms: int) -> list[Outcome]:
+        """Return how the polls of a device went."""
+        with self._open() as store:
+            return store.outcomes(start_ms=start_ms, end_ms=end_ms, device=device)
+
+    def outcome(self, device: str, slot_ms: int) -> Outcome | None:
+        """Return how one poll went."""
+        found = self.outcomes(device, start_ms=slot_ms, end_ms=slot_ms + 1)
+        return found[0] if found else None
+
+    def latest(self, subject: Subject, metrics: Sequence[str], *, start_ms: int, end_ms: int) -> list[Latest]:
+        """Return the newest reading of each metric that the subject has in `[start, end)`, with its course."""
+        found = []
+        with self._open() as store:
+            for metric in metrics:
+                series = store.series(subject, metric, start_ms=start_ms, end_ms=end_ms)
+                if series:
+                    course = tuple((each.slot_ms, each.value if each.code == "ok" else None) for each in series)
+                    found.append(Latest(reading=series[-1], course=course))
+        return found
+
+    def raw(self, poll_id: str) -> bytes | None:
+        """Return the framed replies of a poll; None when none came or their time is over."""
+        with self._lock, raw.build(self.settings) as archive:
+            try:
+                return archive.fetch(poll_id)
+            except StoreError:
+                return None
+
+    def texts(self, subject: Subject) -> dict[str, str]:
+        """Return names, models and versions of a subject."""
+        with self._open() as store:
+            return store.texts(subject)
+
+    def leaves(self, kind: str) -> list[Leaf]:
+        """Return the sealed facts of a kind in the ledger's order, the newest last; none before there is a ledger."""
+        if not ledger_path(self.settings).exists():
+            return []
+        with LedgerReader(ledger_path(self.settings)) as ledger:
+            return sorted(ledger.find(kind), key=lambda leaf: leaf.index)
+
+    def wrong(self) -> dict[str, str]:
+        """Return what keeps the pages from being true, by subject: for `/readyz`."""
+        found: dict[str, str] = {}
+        try:
+            with self._lock:
+                self._register()
+        except Exception as error:  # noqa: BLE001  (whatever it is, the answer is "not ready, because")
+            found["register"] = str(error)
+        try:
+            seen = situations.read(self.settings)
+            if seen is None:
+                found["situation"] = "the core has written none yet"
+            elif self.clock.now_ms() - seen.at_ms > 3 * REGISTER_MS:
+                found["situation"] = (
+                    f"the last is {(self.clock.now_ms() - seen.at_ms) // 1000} s old; is the core running?"
+                )
+        except Exception as error:  # noqa: BLE001
+            found["situation"] = str(error)
+        return found
+
+    def _register(self) -> Snapshot:
+        now_ms = self.clock.now_ms()
+        file = self.settings.data.dir / "register.db"
+        mark = file.stat().st_mtime_ns if not self.settings.register.url and file.exists() else 0
+        key = (mark, now_ms // REGISTER_MS)
+        if self._snapshot is None or self._snapshot[0] != key:
+            with Register(
+                self.settings.register_url, rehearsal=self.settings.city.rehearsal, readonly=True
+            ) as register:
+                made = snapshot(register, at_ms=now_ms)
+            same = self._snapshot is not None and self._snapshot[1].digest == made.digest
+            self._snapshot = (key, self._snapshot[1] if same and self._snapshot else made)
+        return self._snapshot[1]
+
+    def _seen(self) -> Situation:
+        stamp = situations.stamp(self.settings)
+        if self._situation is None or self._situation[0] != stamp:
+            self._situation = (stamp, situations.read(self.settings) or Situation(at_ms=0))
+        return self._situation[1]
+
+    @contextmanager
+    def _open(self) -> Iterator[Store]:
+        with self._lock:
+            if self._store is None:
+                store = open_store(self.settings)
+                store.__enter__()
+                self._store = store
+            try:
+                yield self._store
+            except StoreError:
+                self.close()
+                raise
+
+
+def letter(outcome: str) -> str:
+    """Return how a poll counts in a timeline: answered, not answered, or not measured by our own fault."""
+    if outcome == ANSWERED:
+        return "U"
+    return "N" if outcome in OURS_NAMES else "X"
+
+
+def decoder() -> Decoder | None:
+    """Return what explains raw replies, when a door brought it."""
+    found = sorted(entry_points(group=DECODERS), key=lambda point: point.name)
+    made: Decoder | None = found[0].load() if found else None
+    return made

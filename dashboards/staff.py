@@ -1,0 +1,138 @@
+"""The staff's own pages: log in, log out, change one's password, the list of accounts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+
+from dashboards.frame import bound, frame
+from netops.access import guard
+from netops.access.staff import ThrottledError
+from netops.errors import AccessError, UsageError
+from netops.facts import Fact
+from netops.web.language import gettext as _
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response as AnyResponse
+
+    from dashboards.desk import Desk
+
+
+def install(blueprint: Blueprint, desk: Desk) -> None:
+    """Add the pages."""
+    add = blueprint.add_url_rule
+    add("/login", "login", bound(login, desk))
+    add("/login", "enter", bound(enter, desk), methods=["POST"])
+    add("/logout", "logout", bound(logout, desk), methods=["POST"])
+    add("/password", "password", bound(password, desk))
+    add("/password", "change", bound(change, desk), methods=["POST"])
+    add("/accounts", "accounts", bound(accounts, desk))
+
+
+def login(_desk: Desk, error: str = "", code: int = 200) -> AnyResponse:
+    """Show the login, or go on when somebody is logged in already."""
+    target = guard.inside(request.values.get("next", "/"))
+    if g.person is not None and not error:
+        return redirect(target, code=303)
+    name = request.form.get("name", "")[:64]
+    page = render_template("dashboards/login.html", error=error, next=target, name=name)
+    return _unkept(page, code)
+
+
+def enter(desk: Desk) -> AnyResponse:
+    """Log in; a new session begins, an old one of this browser ends."""
+    now_ms = desk.clock.now_ms()
+    try:
+        account = desk.staff.login(
+            request.form.get("name", "")[:64],
+            request.form.get("password", "")[:1024],
+            address=request.remote_addr or "",
+            now_ms=now_ms,
+        )
+    except ThrottledError as error:
+        answer = login(desk, _("登录失败次数过多，请 %(wait)s 秒后再试。", wait=error.wait_s), 429)
+        answer.headers["Retry-After"] = str(error.wait_s)
+        return answer
+    except AccessError as error:
+        expired = "one-time" in str(error)
+        said = _("一次性密码已过期，请联系管理员重置。") if expired else _("账号或密码不正确，或账号已停用。")
+        return login(desk, said, 401)
+    if old := request.cookies.get(guard.cookie(), ""):
+        desk.sessions.end(old)
+    target = url_for("dashboards.password") if account.must_change else guard.inside(request.form.get("next", "/"))
+    answer = redirect(target, code=303)
+    guard.remember(answer, desk.sessions.begin(account.name, now_ms=now_ms))
+    return answer
+
+
+def logout(desk: Desk) -> AnyResponse:
+    """End the session on the server and in the browser."""
+    desk.sessions.end(g.person.secret)
+    answer = redirect(url_for("dashboards.login"), code=303)
+    guard.forget(answer)
+    return answer
+
+
+def password(_desk: Desk, error: str = "", code: int = 200) -> Response:
+    """Show the form for one's own password."""
+    return _unkept(render_template("dashboards/password.html", error=error), code)
+
+
+def change(desk: Desk) -> AnyResponse:
+    """Replace one's own password; every session ends, this browser gets a new one."""
+    form, now_ms = request.form, desk.clock.now_ms()
+    if form.get("new", "") != form.get("again", ""):
+        return password(desk, _("两次输入的新密码不一致。"), 400)
+    try:
+        desk.staff.change(
+            g.person.account,
+            old=form.get("old", ""),
+            new=form.get("new", ""),
+            address=request.remote_addr or "",
+            now_ms=now_ms,
+        )
+    except ThrottledError as error:
+        return password(desk, _("登录失败次数过多，请 %(wait)s 秒后再试。", wait=error.wait_s), 429)
+    except AccessError:
+        return password(desk, _("当前密码不正确。"), 403)
+    except UsageError:
+        return password(
+            desk, _("新密码须为 12 至 256 个字符，不含账号名，不与当前密码相同，且至少有 6 个不同字符。"), 400
+        )
+    name = g.person.account
+    body = {"action": "password changed", "subject": name, "by": name}
+    desk.submit([Fact(kind="staff_action", at_ms=now_ms, body=body)])
+    answer = redirect("/", code=303)
+    guard.remember(answer, desk.sessions.begin(name, now_ms=now_ms))
+    return answer
+
+
+def accounts(desk: Desk) -> str:
+    """Show the accounts and what was done with them."""
+    return render_template(
+        "dashboards/accounts.html",
+        **frame(desk, desk.queries.city()),
+        accounts=desk.staff.accounts(),
+        events=desk.staff.events(limit=50),
+        roles=roles(),
+    )
+
+
+def roles() -> dict[str, str]:
+    """Return the words for the roles."""
+    return {
+        "viewer": _("查看"),
+        "operator": _("运维"),
+        "contract_manager": _("合同管理"),
+        "auditor": _("审计"),
+        "privacy_officer": _("隐私专员"),
+        "admin": _("管理员"),
+    }
+
+
+def _unkept(page: str, code: int) -> Response:
+    """Return a page that neither browser nor proxy keeps."""
+    answer = make_response(page, code)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

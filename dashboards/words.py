@@ -1,0 +1,141 @@
+"""How values are said: times, spans, shares, states and causes, in the language of the page. Display rounds down."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from dashboards import charts
+from netops.clock import utc
+from netops.web.language import current
+from netops.web.language import gettext as _
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+    from fractions import Fraction
+
+    from inventory.model import Area, Carrier
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+LETTER = {"up": charts.UP, "degraded": charts.DEGRADED, "down": charts.DOWN, "unknown": charts.UNKNOWN}
+DIGITS = 3
+
+
+def moment(at_ms: int, zone: tzinfo, *, year: bool = False) -> str:
+    """Say an instant in the city's time: `10月26日 14:05`, `26 Oct 14:05`."""
+    at = utc(at_ms).astimezone(zone)
+    if current() == "en":
+        return f"{at.day} {MONTHS[at.month - 1]}{f' {at.year}' if year else ''} {at:%H:%M}"
+    return f"{f'{at.year}年' if year else ''}{at.month}月{at.day}日 {at:%H:%M}"
+
+
+def clock(at_ms: int, zone: tzinfo) -> str:
+    """Say an instant to the second, for evidence: `2026-10-26 14:05:33`."""
+    return f"{utc(at_ms).astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+
+def span(milliseconds: int) -> str:
+    """Say how long: `3 小时 12 分`, `3 h 12 min`; never rounded up."""
+    minutes, seconds = divmod(max(milliseconds, 0) // 1000, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return _("%(days)d 天 %(hours)d 小时", days=days, hours=hours)
+    if hours:
+        return _("%(hours)d 小时 %(minutes)d 分", hours=hours, minutes=minutes)
+    if minutes:
+        return _("%(minutes)d 分钟", minutes=minutes)
+    return _("%(seconds)d 秒", seconds=seconds)
+
+
+def percent(ratio: Fraction | None, *, digits: int = DIGITS) -> str:
+    """Say a share in percent, rounded down; `—` when there is none."""
+    if ratio is None:
+        return "—"
+    scaled = ratio.numerator * 10 ** (digits + 2) // ratio.denominator
+    whole, rest = divmod(scaled, 10**digits)
+    return f"{whole}.{rest:0{digits}d}%" if digits else f"{whole}%"
+
+
+def state(name: str) -> str:
+    """Say a state."""
+    return {
+        "up": _("正常"),
+        "degraded": _("降级"),
+        "down": _("中断"),
+        "unknown": _("未测"),
+        "": _("无服务"),
+    }.get(name, name)
+
+
+def kind(name: str) -> str:
+    """Say a kind of network."""
+    return {"wifi": _("公共WiFi"), "lte": _("TD-LTE 小基站"), "fiber": _("光纤到户")}.get(name, name)
+
+
+def cause(name: str) -> str:
+    """Say a cause of sla.md."""
+    return {
+        "carrier": _("运营商"),
+        "city": _("市方原因"),
+        "power_or_third_party": _("停电或第三方"),
+        "force_majeure": _("不可抗力"),
+        "planned": _("计划维护"),
+        "monitor": _("监测系统自身"),
+        "undetermined": _("原因未定"),
+        "": _("原因未定"),
+    }.get(name, name)
+
+
+def outcome(name: str) -> str:
+    """Say how a poll went: answered, or the reason why not."""
+    return {
+        "answered": _("已应答"),
+        "no_answer": _("无应答"),
+        "refused": _("拒绝连接"),
+        "answered_undecodably": _("应答无法解码"),
+        "authentication_failed": _("认证失败"),
+        "no_such_object": _("设备无此对象"),
+        "no_such_instance": _("设备无此实例"),
+        "row_missing": _("设备表中无此行"),
+        "torn": _("读取不完整"),
+        "unreadable_value": _("数值无法解读"),
+        "protocol_fault": _("协议错误"),
+        "error_status": _("设备返回错误"),
+        "no_address": _("未登记地址"),
+        "no_credential": _("未配置凭据"),
+        "no_profile": _("无设备模板"),
+        "collector_not_running": _("采集器未运行"),
+        "missed_slot": _("错过时隙"),
+        "poller_late": _("采集器滞后"),
+        "deadline": _("采集超时"),
+        "budget": _("超出查询预算"),
+        "socket_drops": _("本机丢包"),
+        "disk_full": _("本机磁盘满"),
+        "anchors_lost": _("监测点自身失联"),
+        "sentinel": _("设备报告“无值”"),
+        "out_of_range": _("超出物理范围"),
+        "stale": _("数据过旧"),
+        "ok": _("可信"),
+    }.get(name, name)
+
+
+def area(each: Area) -> str:
+    """Say a subdistrict's name."""
+    return each.name_en if current() == "en" and each.name_en else each.short
+
+
+def carrier(each: Carrier) -> str:
+    """Say a carrier's name."""
+    return each.name_en if current() == "en" and each.name_en else each.name
+
+
+def hours(start_ms: int, end_ms: int, zone: tzinfo, *, step_h: int) -> list[tuple[int, str]]:
+    """Return the ticks of a time axis: every `step_h` wall-clock hours within `[start, end]`."""
+    at = utc(start_ms).astimezone(zone).replace(minute=0, second=0, microsecond=0)
+    ticks = []
+    while (when := int(at.timestamp() * 1000)) <= end_ms:
+        if when >= start_ms and at.hour % step_h == 0:
+            ticks.append((when, f"{at:%H:%M}"))
+        at = (at.astimezone(utc(0).tzinfo) + timedelta(hours=1)).astimezone(zone)
+    return ticks
