@@ -9,7 +9,7 @@ from werkzeug.utils import secure_filename
 
 from dashboards import charts, timeline, words
 from dashboards.city import RANK
-from dashboards.frame import PAGE, bound, frame, paged
+from dashboards.frame import PAGE, bound, frame, paged, strip_label
 from dashboards.queries import decoder, letter
 from netops.errors import NetopsError
 from netops.metrics import METRICS, Kind
@@ -73,13 +73,15 @@ def service(desk: Desk, service: str) -> str:
     """Show a service: its state and why, its last day, its month, its latest readings."""
     city = desk.queries.city()
     known = city.snapshot.service.get(service) or abort(404)
+    now = city.now.get(service)
     kind, _colon, name = known.subject.partition(":")
     subject = Subject(kind, name) if known.subject else Subject("device", known.device)
     return render_template(
         "dashboards/service.html",
         **frame(desk, city),
         service=known,
-        now=city.now.get(service),
+        now=now,
+        strip=charts.strip(now.strip, label=strip_label(now.strip)) if now else "",
         site=city.snapshot.site.get(known.site),
         area=city.area_of(known.site),
         carrier=city.snapshot.carrier.get(known.carrier),

@@ -16,17 +16,18 @@ from netops.access.passwords import Passwords
 from netops.access.sessions import Sessions
 from netops.access.staff import Staff
 from netops.web import Link, Pages
+from netops.web.language import mark
 
 if TYPE_CHECKING:
     from netops.web import Context
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 MENU = (
-    Link(endpoint="dashboards.home", label="总览", order=10),
-    Link(endpoint="dashboards.worst", label="故障", order=20),
-    Link(endpoint="dashboards.contracts", label="合同", order=30),
-    Link(endpoint="dashboards.approvals", label="审批", order=40),
-    Link(endpoint="dashboards.accounts", label="账号", order=90),
+    Link(endpoint="dashboards.home", label=mark("总览"), order=10),
+    Link(endpoint="dashboards.worst", label=mark("故障"), order=20),
+    Link(endpoint="dashboards.contracts", label=mark("合同"), order=30),
+    Link(endpoint="dashboards.approvals", label=mark("审批"), order=40),
+    Link(endpoint="dashboards.accounts", label=mark("账号"), order=90),
 )
 
 

@@ -73,6 +73,23 @@ def kind(name: str) -> str:
     return {"wifi": _("公共WiFi"), "lte": _("TD-LTE 小基站"), "fiber": _("光纤到户")}.get(name, name)
 
 
+def role(name: str) -> str:
+    """Say what a device is."""
+    return {
+        "wlan_controller": _("无线控制器"),
+        "ap": _("无线接入点"),
+        "olt": "OLT",
+        "ont": "ONT",
+        "small_cell": _("小基站"),
+        "lte_gateway": _("LTE 网关"),
+        "gateway": _("网关"),
+        "switch": _("交换机"),
+        "router": _("路由器"),
+        "probe": _("探针"),
+        "anchor": _("参照点"),
+    }.get(name, name)
+
+
 def cause(name: str) -> str:
     """Say a cause of sla.md."""
     return {

@@ -42,6 +42,11 @@ def current() -> str:
     return str(locale) if locale is not None else "zh_CN"
 
 
+def mark(message: str) -> str:
+    """Mark a text for the catalogues that is translated where it is shown, not where it stands."""
+    return message
+
+
 def gettext(message: str, **variables: object) -> str:
     """Return `message` in the language of this request, its `%(name)s` filled in."""
     return str(_translated(message, **variables))
