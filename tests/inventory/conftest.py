@@ -9,13 +9,14 @@ import socket
 import subprocess
 import tempfile
 import uuid
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from inventory.sql import Database, upgrade
-from inventory.tables import MIGRATIONS
+from inventory.tables import METADATA, MIGRATIONS, RECORD
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs" / "how-to" / "describe-your-city.md"
@@ -67,12 +68,11 @@ def postgres():
         shutil.rmtree(where, ignore_errors=True)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.partner("postgres"))])
-def empty_url(request, tmp_path):
-    """The URL of a database in which nothing was ever created."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'register.db'}"
-    server = request.getfixturevalue("postgres")
+BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.partner("postgres"))]
+
+
+def new_database(server):
+    """Create an empty database on our server; return its URL."""
     name = f"t{uuid.uuid4().hex}"
     engine = sa.create_engine(f"{server.replace('postgresql:', 'postgresql+psycopg:')}/postgres")
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -82,13 +82,76 @@ def empty_url(request, tmp_path):
 
 
 @pytest.fixture
-def url(empty_url):
-    """The URL of a database with the register's tables."""
-    upgrade(MIGRATIONS, empty_url)
-    return empty_url
+def fresh():
+    """What creates an empty database on a server."""
+    return new_database
+
+
+@pytest.fixture(params=BOTH)
+def empty_url(request, tmp_path):
+    """The URL of a database in which nothing was ever created."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'register.db'}"
+    return new_database(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture(scope="session")
+def sqlite_register(tmp_path_factory):
+    """A SQLite file with the register's tables, to be copied."""
+    file = tmp_path_factory.mktemp("register") / "register.db"
+    upgrade(MIGRATIONS, f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_register(postgres):
+    """A PostgreSQL database with the register's tables, to be emptied before each use."""
+    url = new_database(postgres)
+    upgrade(MIGRATIONS, url)
+    return url
+
+
+@pytest.fixture(params=BOTH)
+def url(request, tmp_path):
+    """The URL of a database with the register's tables and nothing in them."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_register"), tmp_path / "register.db")
+        return f"sqlite:///{tmp_path / 'register.db'}"
+    url = request.getfixturevalue("postgres_register")
+    with Database(url) as database, database.write() as connection:
+        connection.exec_driver_sql("TRUNCATE " + ", ".join(METADATA.tables) + " RESTART IDENTITY")
+    return url
 
 
 @pytest.fixture
 def database(url):
     with Database(url) as opened:
         yield opened
+
+
+def record_rows(register):
+    with register.database.read() as connection:
+        return connection.execute(sa.select(RECORD).order_by(RECORD.c.id)).all()
+
+
+@pytest.fixture
+def rows():
+    """All rows of the register's records."""
+    return record_rows
+
+
+@pytest.fixture
+def whole():
+    """Whether of each record no two rows hold and are believed at the same time."""
+
+    def check(register):
+        found = {}
+        for row in record_rows(register):
+            found.setdefault((row.noun, row.name), []).append(row)
+        return not any(overlap(one, other) for same in found.values() for one, other in combinations(same, 2))
+
+    def overlap(one, other):
+        valid = max(one.valid_from, other.valid_from) < min(one.valid_to, other.valid_to)
+        return valid and max(one.recorded_from, other.recorded_from) < min(one.recorded_to, other.recorded_to)
+
+    return check
