@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from collectors.errors import CollectorError
-from collectors.snmp.ask import Community, Target
-from collectors.snmp.usm import User
+from collectors.snmp.ask import Target
+from collectors.snmp.credential import spoken
 from netops.errors import ConfigError
 from netops.model import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
+    from collectors.snmp.ask import Community
+    from collectors.snmp.usm import User
     from inventory.model import Device
     from inventory.snapshot import Snapshot
-    from netops.config import Collect, Credential, Settings
+    from netops.config import Collect, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ def roll(snapshot: Snapshot, settings: Settings, *, profiles: Collection[str]) -
     """Return the devices of the register that are polled. One without address and profile is only known, not polled."""
     asked: dict[str, Asked] = {}
     barred: dict[str, Reason] = {}
-    keys = {name: credential(each, name) for name, each in settings.credentials.items() if _usable(each, name)}
+    keys = dict(_keys(settings))
     for device in snapshot.devices:
         if not device.address and not device.profile:
             continue
@@ -55,31 +58,11 @@ def roll(snapshot: Snapshot, settings: Settings, *, profiles: Collection[str]) -
     return Roll(asked=asked, barred=barred)
 
 
-def credential(given: Credential, name: str) -> Community | User:
-    """Return the SNMP credential of a setting; ConfigError names what is missing."""
-    if given.version == "v2c":
-        if given.community is None:
-            raise ConfigError(f"[credentials.{name}]: version v2c needs 'community'")
-        return Community(given.community.read().encode())
-    if given.version != "v3":
-        raise ConfigError(f"[credentials.{name}]: version '{given.version}'; expected v2c or v3")
-    return User(
-        name=given.user,
-        auth_protocol=given.auth_protocol,
-        auth_key=given.auth_key.read() if given.auth_key else "",
-        priv_protocol=given.priv_protocol,
-        priv_key=given.priv_key.read() if given.priv_key else "",
-        context=given.context,
-    )
-
-
-def _usable(given: Credential, name: str) -> bool:
-    """Whether the secret can be read now; one that cannot bars its devices, not the others."""
-    try:
-        credential(given, name)
-    except (ConfigError, CollectorError):
-        return False
-    return True
+def _keys(settings: Settings) -> Iterator[tuple[str, Community | User]]:
+    """Yield the credentials whose secrets can be read now; one that cannot bars its devices, not the others."""
+    for name, given in settings.credentials.items():
+        with suppress(ConfigError, CollectorError):
+            yield name, spoken(name, given)
 
 
 def _barred(device: Device, keys: Mapping[str, object], profiles: Collection[str]) -> Reason | None:

@@ -1,7 +1,8 @@
 """Settings: one typed tree, read from TOML files, `NETOPS_*` variables and flags, in that order.
 
-Defaults < /etc/netops/netops.toml (or --config) < conf.d/*.toml beside it < NETOPS_SECTION__KEY < --set
-section.key=value. An unknown key is an error with the nearest match. Secrets are named by reference (`file:`, `env:`, `credential:`).
+Defaults < /etc/netops/netops.toml (or --config) < conf.d/*.toml beside it < NETOPS_SECTION__KEY
+< --set section.key=value. An unknown key is an error with the nearest match. Secrets are named by reference (`file:`,
+`env:`, `credential:`).
 """
 
 from __future__ import annotations
@@ -158,7 +159,7 @@ class PortalAt:
     api_url: str = ""  # RFC 8908 over HTTPS, as DHCP option 114 announces it; empty: `public_url` + /capport/api
     venue_info_url: str = ""
     methods: str = "click_through,voucher"  # in the order of the page
-    anchors: str = ""  # host:port,… beyond the uplink; when none accepts a connection the uplink is down; empty: not known
+    anchors: str = ""  # host:port,… beyond the uplink; when none accepts, the uplink is down; empty: not known
     session_minutes: int = 120
     voucher_key: Secret | None = None
     identity_key: Secret | None = None
@@ -200,6 +201,7 @@ class Settings:
     retention: Retention = field(default_factory=Retention)
     credentials: dict[str, Credential] = field(default_factory=dict)
     origin: dict[str, str] = field(default_factory=dict, compare=False)  # dotted key → where it was set
+    file: Path | None = field(default=None, compare=False)  # the main file it was read from
 
     @property
     def register_url(self) -> str:
@@ -236,6 +238,7 @@ def load(
         _merge(tree, _nest(key.strip(), value), origin, f"--set {key.strip()}")
     settings = _build(Settings, tree, "", origin)
     object.__setattr__(settings, "origin", origin)
+    object.__setattr__(settings, "file", file)
     _sane(settings)
     return settings
 
@@ -280,7 +283,7 @@ def _merge(into: dict[str, Any], new: Mapping[str, Any], origin: dict[str, str],
 
 def _build(kind: type[T], tree: Mapping[str, Any], at: str, origin: Mapping[str, str]) -> T:
     hints = get_type_hints(kind)
-    known = {f.name: f for f in fields(kind) if f.name != "origin"}  # type: ignore[arg-type]
+    known = {f.name: f for f in fields(kind) if f.name not in {"origin", "file"}}  # type: ignore[arg-type]
     made: dict[str, Any] = {}
     for key, value in tree.items():
         dotted = f"{at}.{key}" if at else key
@@ -360,7 +363,7 @@ def _walk(node: Any, at: str, origin: Mapping[str, str]) -> Iterable[tuple[str, 
     pairs = node.items() if isinstance(node, dict) else [(f.name, getattr(node, f.name)) for f in fields(node)]
     for name, value in pairs:
         dotted = f"{at}.{name}" if at else name
-        if dotted == "origin":
+        if dotted in {"origin", "file"}:
             continue
         if is_dataclass(value) or isinstance(value, dict):
             yield from _walk(value, dotted, origin)

@@ -28,9 +28,9 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS service(no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS sample(slot_ms INTEGER NOT NULL, no INTEGER NOT NULL, at_ms INTEGER NOT NULL,
     state TEXT NOT NULL, cause TEXT NOT NULL, because TEXT NOT NULL, PRIMARY KEY (slot_ms, no)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS newest(source TEXT NOT NULL, no INTEGER NOT NULL, slot_ms INTEGER NOT NULL,
+CREATE TABLE IF NOT EXISTS newest(stream TEXT NOT NULL, no INTEGER NOT NULL, slot_ms INTEGER NOT NULL,
     at_ms INTEGER NOT NULL, state TEXT NOT NULL, cause TEXT NOT NULL, because TEXT NOT NULL,
-    since_ms INTEGER NOT NULL, uptimes TEXT NOT NULL, PRIMARY KEY (source, no)) WITHOUT ROWID;
+    since_ms INTEGER NOT NULL, uptimes TEXT NOT NULL, PRIMARY KEY (stream, no)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS hour(hour_ms INTEGER NOT NULL, no INTEGER NOT NULL, up_ms INTEGER NOT NULL,
     degraded_ms INTEGER NOT NULL, down_ms INTEGER NOT NULL, unknown_ms INTEGER NOT NULL, worst TEXT NOT NULL,
     PRIMARY KEY (hour_ms, no)) WITHOUT ROWID;
@@ -88,13 +88,12 @@ class Journal:
 
     def put(
         self,
-        source: str,
         samples: Sequence[tuple[str, Sample]],
         *,
-        newest: Mapping[str, Newest],
+        newest: Mapping[str, Mapping[str, Newest]],
         anchors: Iterable[tuple[int, str, bool]] = (),
     ) -> None:
-        """Keep a source's samples and anchors in one durable step; a slot that is known stays as it is."""
+        """Keep samples, anchors and each stream's newest in one durable step; a slot that is known stays as it is."""
         db = self._open()
         with db:
             db.executemany(
@@ -108,7 +107,7 @@ class Journal:
                 "INSERT OR REPLACE INTO newest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     (
-                        source,
+                        stream,
                         self._number(service),
                         n.sample.slot_ms,
                         n.sample.at_ms,
@@ -118,17 +117,18 @@ class Journal:
                         n.since_ms,
                         json.dumps(dict(n.uptimes)),
                     )
-                    for service, n in newest.items()
+                    for stream, services in newest.items()
+                    for service, n in services.items()
                 ),
             )
             db.executemany("INSERT OR IGNORE INTO anchor VALUES (?, ?, ?)", ((s, d, int(a)) for s, d, a in anchors))
 
-    def newest(self, source: str) -> dict[str, Newest]:
-        """Return the last slot of every service from one source."""
+    def newest(self, stream: str) -> dict[str, Newest]:
+        """Return the last slot of every service in one stream."""
         rows = self._open().execute(
             "SELECT id, slot_ms, at_ms, state, cause, because, since_ms, uptimes"
-            " FROM newest JOIN service USING (no) WHERE source = ?",
-            (source,),
+            " FROM newest JOIN service USING (no) WHERE stream = ?",
+            (stream,),
         )
         return {
             str(service): Newest(

@@ -17,9 +17,10 @@ from netops.situation import State as Shown
 from netops.sla.intervals import Cause, State
 from netops.sla.sold import sold
 from netops.sla.state import PARENT, missed
+from netops.verify import LIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from inventory.model import Service
     from inventory.snapshot import Snapshot
@@ -34,13 +35,12 @@ def situation(
     seen: Snapshot,
     journal: Journal,
     *,
-    sources: Iterable[str],
     interval_s: int,
     now_ms: int,
     collector: Mapping[str, str],
 ) -> Situation:
-    """Return the situation at `now_ms` from what the live sources told last."""
-    newest = _newest(journal, sources)
+    """Return the situation at `now_ms` from what was told last."""
+    newest = journal.newest(LIVE)
     hour = now_ms // HOUR_MS * HOUR_MS
     strips = journal.strips(hour - STRIP_HOURS * HOUR_MS, hour)
     contracts = {listed.service: each for each in seen.contracts for listed in sold(each, seen).listed}
@@ -80,15 +80,6 @@ def month_start(now_ms: int, timezone: str) -> int:
     """Return when the calendar month of `now_ms` began, in a contract's zone."""
     local = utc(now_ms).astimezone(ZoneInfo(timezone))
     return to_ms(local.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
-
-
-def _newest(journal: Journal, sources: Iterable[str]) -> dict[str, Newest]:
-    found: dict[str, Newest] = {}
-    for source in sources:
-        for service, each in journal.newest(source).items():
-            if service not in found or found[service].sample.slot_ms < each.sample.slot_ms:
-                found[service] = each
-    return found
 
 
 def _present(newest: Newest | None, now_ms: int, interval_s: int, blind: frozenset[int]) -> tuple[Sample, int]:

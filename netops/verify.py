@@ -1,8 +1,8 @@
 """Register × polls → what each service was in each slot. Effects: the journal; the deciding is `netops.sla.state`'s.
 
 A service hangs on a device; its state is in that device's poll: a controller's poll tells of its access points, an
-OLT's of its ONTs, a small cell's of itself. What a source told last is kept per source, so that a history that is read
-in beside the live city compares each slot with its own slot before.
+OLT's of its ONTs, a small cell's of itself. Slots that come late (a probe that was cut off, a history that is read in
+beside the live city) run in a stream of their own: each is compared with the slot before it, not with the present.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from netops.sla.timeline import Sample
 
 ANCHOR = "anchor"
+LIVE, LATE = "live", "late"
 OWN_ROWS = frozenset({"device", "cell"})  # rows that tell of the device itself when the service is the device
 
 
@@ -54,29 +55,35 @@ class Verifier:
         self._planned = planned
         self._by_device = _by_device(snapshot.services)
         self._anchors = frozenset(device.id for device in snapshot.devices if device.role == ANCHOR)
-        self._last: dict[str, dict[str, Newest]] = {}
+        self._last = {stream: journal.newest(stream) for stream in (LIVE, LATE)}
 
-    def take(self, source: str, polls: Sequence[Poll]) -> int:
-        """Classify the polls of one source and keep the samples; return how many. Idempotent."""
-        last = self._last.setdefault(source, {}) or self._journal.newest(source)
-        self._last[source] = last
+    def take(self, polls: Sequence[Poll]) -> int:
+        """Classify the polls and keep the samples; return how many. A slot that is known already changes nothing."""
         samples: list[tuple[str, Sample]] = []
-        touched: dict[str, Newest] = {}
+        touched: dict[str, dict[str, Newest]] = {LIVE: {}, LATE: {}}
         anchors = []
         for poll in sorted(polls, key=lambda each: each.slot_ms):
             if poll.device in self._anchors:
                 anchors.append((poll.slot_ms, poll.device, poll.outcome == ANSWERED))
             for service, seen in self._seen(poll):
-                before = last.get(service.id)
-                if before is not None and poll.slot_ms <= before.sample.slot_ms:
-                    continue
-                sample = classify(
-                    service.place, seen, before=_before(before), planned=self._is_planned(service.id, seen)
-                )
+                stream = self._stream(service.id, poll.slot_ms)
+                before = self._last[stream].get(service.id) if stream else None
+                planned = self._is_planned(service.id, seen)
+                sample = classify(service.place, seen, before=_before(before), planned=planned)
                 samples.append((service.id, sample))
-                last[service.id] = touched[service.id] = _newest(service, seen, sample, before)
-        self._journal.put(source, samples, newest=touched, anchors=anchors)
+                if stream:
+                    newest = _newest(service, seen, sample, before)
+                    self._last[stream][service.id] = touched[stream][service.id] = newest
+        self._journal.put(samples, newest=touched, anchors=anchors)
         return len(samples)
+
+    def _stream(self, service: str, slot_ms: int) -> str:
+        """Return the stream in which this slot is the next one; empty when it lies behind both."""
+        for stream in (LIVE, LATE):
+            last = self._last[stream].get(service)
+            if last is None or slot_ms > last.sample.slot_ms:
+                return stream
+        return ""
 
     def _seen(self, poll: Poll) -> list[tuple[Watched, Seen]]:
         services = self._by_device.get(poll.device, ())

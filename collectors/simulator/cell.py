@@ -1,7 +1,7 @@
 """The table of a simulated TD-LTE small cell: the project's own tree with TR-196's names. Synthetic, and it says so.
 
-RFTxStatus, OpState and the S1 link (FAPControl.LTE), RRC and E-RAB counters and PRB use (FAP.PerfMgmt) follow the city's
-load; PhyCellID and EARFCN are the cell's own.
+RFTxStatus, OpState and the S1 link (FAPControl.LTE), RRC and E-RAB counters and PRB use (FAP.PerfMgmt) follow the
+city's load; PhyCellID and EARFCN are the cell's own.
 """
 
 from __future__ import annotations

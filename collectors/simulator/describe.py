@@ -1,7 +1,7 @@
 """The rehearsal city as register records: what an administrator would have written in inventory files.
 
-Three carriers, a contract with each in two versions (the second checks every minute from the rehearsal's start on), a site
-per subdistrict, and every simulated thing as a device with the service that it delivers.
+Three carriers, a contract with each in two versions (the second checks every minute from the rehearsal's start on), a
+site per subdistrict, and every simulated thing as a device with the service that it delivers.
 """
 
 from __future__ import annotations

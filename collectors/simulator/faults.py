@@ -48,22 +48,25 @@ def plant(city: City, *, month_start_ms: int, now_ms: int) -> Planted:
     wlan = [a for a in city.agents if a.role == "wlan_controller"]
     olts = [a for a in city.agents if a.role == "olt"]
     cells = [a for a in city.agents if a.role == "small_cell"]
-    at = lambda day, hour: month_start_ms + (day - 1) * DAY_MS + int(hour * HOUR_MS)  # noqa: E731
+
+    def at(day: int, hour: float) -> int:
+        return month_start_ms + (day - 1) * DAY_MS + int(hour * HOUR_MS)
+
     ap = wlan[0].children[9]
     ont = olts[1].children[20]
     window = Fault(target=olts[2].id, start_ms=at(20, 2), end_ms=at(20, 6), kind="maintenance")
     named = [
         Fault(target=ap.id, start_ms=at(9, 14), end_ms=at(9, 20.5), kind="down"),
-        Fault(target=wlan[3].id, start_ms=at(17, 9), end_ms=at(17, 10.25), kind="down"),
-        Fault(target=cells[43].id, start_ms=at(11, 3.1), end_ms=at(11, 3.6), kind="hidden_reboot"),
-        Fault(target=cells[43].id, start_ms=at(23, 3.2), end_ms=at(23, 4.6), kind="hidden_reboot"),
+        Fault(target=wlan[1].id, start_ms=at(17, 9), end_ms=at(17, 10.25), kind="down"),
+        Fault(target=cells[22].id, start_ms=at(11, 3.1), end_ms=at(11, 3.6), kind="hidden_reboot"),
+        Fault(target=cells[22].id, start_ms=at(23, 3.2), end_ms=at(23, 4.6), kind="hidden_reboot"),
         Fault(target=ont.id, start_ms=at(6, 18), end_ms=at(7, 7), kind="power"),
         Fault(target=olts[2].id, start_ms=at(20, 2.5), end_ms=at(20, 4.5), kind="maintenance"),
     ]
     blind = ((at(14, 1), at(14, 4)),)
     current = [
         Fault(target=wlan[2].children[15].id, start_ms=now_ms - 50 * 60_000, end_ms=now_ms + 30 * DAY_MS, kind="down"),
-        Fault(target=cells[20].id, start_ms=now_ms - 5 * HOUR_MS, end_ms=now_ms + 30 * DAY_MS, kind="down"),
+        Fault(target=cells[8].id, start_ms=now_ms - 5 * HOUR_MS, end_ms=now_ms + 30 * DAY_MS, kind="down"),
         Fault(target=olts[0].children[7].id, start_ms=now_ms - 3 * HOUR_MS, end_ms=now_ms + DAY_MS, kind="power"),
     ]
     everyday = _accidents(city, month_start_ms, now_ms)

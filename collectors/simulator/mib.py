@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Oid = tuple[int, ...]
-Value = tuple[int, int | bytes | Oid]
-Compute = Callable[[int], int | bytes | Oid]
+Value = tuple[int, int | bytes | str]
+Compute = Callable[[int], int | bytes | str]
 Object = tuple[Oid, int, Compute]
 
 INTEGER, OCTETS, OBJECT_ID, IP_ADDRESS = 0x02, 0x04, 0x06, 0x40
@@ -50,6 +50,6 @@ def oid(text: str) -> Oid:
     return tuple(map(int, text.split(".")))
 
 
-def constant(value: int | bytes | Oid) -> Compute:
+def constant(value: int | bytes | str) -> Compute:
     """Return a computation that always says the same."""
     return lambda _: value

@@ -42,7 +42,7 @@ def build(agent: Agent, world: World) -> Mib:
 
 def _system(agent: Agent, world: World) -> Iterator[Object]:
     yield (*SYSTEM, 1, 0), OCTETS, constant(DESCRIPTIONS[agent.role].encode())
-    yield (*SYSTEM, 2, 0), OBJECT_ID, constant(oid(OBJECT_IDS[agent.role]))
+    yield (*SYSTEM, 2, 0), OBJECT_ID, constant(OBJECT_IDS[agent.role])
     yield (*SYSTEM, 3, 0), TIMETICKS, lambda at: uptime_ticks(agent.id, world, at)
     yield (*SYSTEM, 5, 0), OCTETS, constant(agent.id.encode())
     yield (*SYSTEM, 6, 0), OCTETS, constant(agent.area.encode())

@@ -1,0 +1,125 @@
+"""One poll of one device: what to ask in a slot, and how its answer becomes a Poll. Pure.
+
+A device is asked its cheap columns in every slot, its dear ones every five minutes, its heavy ones (optics) once an
+hour, each device at minutes of its own. While its breaker is open it is asked one cheap question a slot, so that the
+slot is still measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from collectors.decode import decode
+from collectors.detect import STANDARD, choose, detect, questions
+from collectors.plan import Chosen, Plan, plan
+from collectors.profile import COST_S
+from netops.model import Poll, Reason
+from netops.raw import frame
+from netops.series import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from collectors.profile import Profile
+    from collectors.snmp.ask import Answer, Ask
+
+LATE_MS = 500.0  # a time-out under more lag than this proves nothing about the device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """The profiles of one device as it answered to be asked; `digest` and names are the plan's."""
+
+    chosen: tuple[Chosen, ...]
+
+    def plan(self, costs: frozenset[str]) -> Plan:
+        """Return the question with these cost classes; the same object for the same words."""
+        return _plan(self.chosen, costs)
+
+
+@lru_cache(maxsize=4096)
+def _plan(chosen: tuple[Chosen, ...], costs: frozenset[str]) -> Plan:
+    return plan(chosen, costs=costs)
+
+
+def due_costs(device: str, slot_ms: int, interval_s: int) -> frozenset[str]:
+    """Return the cost classes whose turn comes in this slot; a device's turn is at an instant of its own."""
+    return frozenset(
+        cost for cost, every_s in COST_S.items() if _turn(device, cost, slot_ms, max(every_s, 1), interval_s)
+    )
+
+
+def _turn(device: str, cost: str, slot_ms: int, every_s: int, interval_s: int) -> bool:
+    if every_s <= interval_s:
+        return True
+    own = int.from_bytes(blake2b(f"{device}/{cost}".encode(), digest_size=4).digest(), "big") % every_s
+    return (slot_ms // 1000 - own) % every_s < interval_s
+
+
+def named(profiles: Mapping[str, Profile], name: str) -> dict[str, Profile]:
+    """Return the profiles that a register's `profile` means: its own, and the standard one with it."""
+    wanted = dict.fromkeys((STANDARD, name)) if name else dict.fromkeys((STANDARD,))
+    return {each: profiles[each] for each in wanted}
+
+
+def question(profiles: Mapping[str, Profile], name: str) -> Ask:
+    """Return what tells how a device's tree is laid out: asked once, before its first poll."""
+    return questions(named(profiles, name).values() if name else profiles.values())
+
+
+def fit(profiles: Mapping[str, Profile], name: str, answer: Answer) -> Fitted:
+    """Return the device's profiles as its answer to `question` fits them; without a name they are detected."""
+    if name:
+        known = named(profiles, name)
+        return Fitted(chosen=choose(known, tuple(known), answer))
+    return Fitted(chosen=detect(profiles, answer).chosen)
+
+
+def outcome(answer: Answer, *, dropped: bool) -> str:
+    """Return what the slot came to; silence that we may have caused ourselves is ours."""
+    said = answer.outcome
+    if said == Reason.NO_ANSWER.value and dropped:
+        return Reason.SOCKET_DROPS.value
+    if said == Reason.NO_ANSWER.value and answer.lag_ms > LATE_MS:
+        return Reason.POLLER_LATE.value
+    return said
+
+
+def polled(device: str, slot_ms: int, used: Plan, answer: Answer, *, dropped: bool = False) -> Poll:
+    """Return the Poll of an answer: outcome, rows, raw replies."""
+    decoded = decode(used, answer, device=device, at_ms=answer.at_ms) if answer.raw else None
+    return Poll(
+        device=device,
+        slot_ms=slot_ms,
+        at_ms=answer.at_ms,
+        outcome=outcome(answer, dropped=dropped),
+        profile=used.profile,
+        digest=used.digest,
+        attempts=answer.attempts,
+        rtt_ms=answer.rtt_ms,
+        lag_ms=answer.lag_ms,
+        rows=() if decoded is None else rows(decoded.observations, decoded.gaps),
+        raw=frame(answer.raw),
+    )
+
+
+def checked(device: str, slot_ms: int, answer: Answer, *, dropped: bool = False) -> Poll:
+    """Return the Poll of a device that was asked one cheap question only: its breaker is open, or it is unknown yet."""
+    return Poll(
+        device=device,
+        slot_ms=slot_ms,
+        at_ms=answer.at_ms,
+        outcome=outcome(answer, dropped=dropped),
+        attempts=answer.attempts,
+        rtt_ms=answer.rtt_ms,
+        lag_ms=answer.lag_ms,
+        raw=frame(answer.raw),
+    )
+
+
+def unpolled(device: str, slot_ms: int, at_ms: int, reason: Reason) -> Poll:
+    """Return the Poll of a slot in which nothing was asked, on our account."""
+    return Poll(device=device, slot_ms=slot_ms, at_ms=at_ms, outcome=reason.value)

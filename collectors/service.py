@@ -1,0 +1,265 @@
+"""The service `collect`: polls every device of the register in its slots and spools what came of it.
+
+One thread decides and decodes, the engine's own thread speaks SNMP. Everything that must survive goes through the
+outbox into the spool; the core takes it from there.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, NamedTuple
+
+from collectors import poll
+from collectors.devices import Roll, roll
+from collectors.outbox import Outbox
+from collectors.profile_yaml import shipped
+from collectors.rounds import Rounds, Turn
+from collectors.snmp.ask import Ask
+from collectors.snmp.breaker import Breaker
+from collectors.snmp.engine import Engine
+from collectors.snmp.flight import Job
+from inventory.register import Register
+from inventory.snapshot import snapshot
+from netops.clock import SYSTEM
+from netops.drain import drained
+from netops.facts import Fact
+from netops.model import ANSWERED, Reason
+from netops.spool import Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from collectors.plan import Plan
+    from collectors.poll import Fitted
+    from collectors.snmp.ask import Answer
+    from netops.clock import Clock
+    from netops.config import Settings
+    from netops.model import Poll
+
+log = logging.getLogger(__name__)
+SOURCE = "collect"
+REGISTER_S = 15.0  # how soon a change of the register is noticed
+TRIM_S = 30.0
+PAUSE_S = 0.2
+CHEAPEST = Ask(uptime=True)
+CLOCK_STEP_MS = 2000
+
+
+class Token(NamedTuple):
+    """What an answer is for: the poll itself (`plan`), or only to see whether and how the device answers."""
+
+    device: str
+    slot_ms: int
+    plan: Plan | None
+    layout: bool = False
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the poller has learnt of one device."""
+
+    fitted: Fitted | None = None
+
+
+class Collector:
+    """Inert until started."""
+
+    name = SOURCE
+
+    def __init__(self, settings: Settings, *, clock: Clock = SYSTEM, chance: Callable[[], float] | None = None) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._every_ms = settings.collect.interval_s * 1000
+        self._profiles = shipped()
+        self._rounds = Rounds(interval_s=settings.collect.interval_s, chance=chance or secrets.SystemRandom().random)
+        self._engine = Engine(window=settings.collect.window, clock=clock)
+        self._breaker = Breaker(after=settings.collect.breaker_after)
+        self._answers: SimpleQueue[list[Answer]] = SimpleQueue()
+        self._known: dict[str, _Known] = {}
+        self._roll = Roll(asked={}, barred={})
+        self._digest = ""
+        self._drops = 0
+        self._stack = ExitStack()
+        self._outbox: Outbox | None = None
+        self._spool: Spool | None = None
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._health: dict[str, str] = {}
+        self._polled = 0
+
+    def start(self) -> None:
+        """Open the spool and the sockets, then poll."""
+        spools = self._settings.data.dir / "spool"
+        self._spool = self._stack.enter_context(
+            Spool(spools / f"{SOURCE}.db", source=SOURCE, cap_bytes=self._settings.collect.spool_cap_mb << 20)
+        )
+        self._outbox = Outbox(self._spool)
+        self._stack.enter_context(self._engine)
+        self._outbox.state(self._state("started"))
+        self._outbox.flush(now_ms=self._clock.now_ms())
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name=SOURCE, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is decoded, then let go of everything."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=15)
+        self._thread = None
+        if self._outbox is not None:
+            self._outbox.state(self._state("stopped"))
+            self._outbox.flush(now_ms=self._clock.now_ms())
+        self._outbox = None
+        self._stack.close()
+
+    def health(self) -> dict[str, str]:
+        """Return what is wrong, by subject."""
+        wrong = dict(self._health)
+        if self._outbox is not None and self._outbox.refused:
+            wrong["spool"] = self._outbox.refused
+        return wrong
+
+    def figures(self) -> dict[str, int]:
+        """Return the counters for /metrics and `netops doctor`."""
+        return {"polled": self._polled, **self._engine.counters.table()}
+
+    # ---- the thread
+
+    def _run(self) -> None:
+        register_at = trim_at = 0.0
+        wall, mono = self._clock.now_ms(), self._clock.monotonic()
+        while not self._stopping.is_set():
+            try:
+                now, then = self._clock.now_ms(), self._clock.monotonic()
+                self._watch_clock(now - wall - int((then - mono) * 1000), now)
+                wall, mono = now, then
+                if then >= register_at:
+                    self._read_register(now)
+                    register_at = then + REGISTER_S
+                self._ask(now)
+                self._take()
+                if then >= trim_at:
+                    self._trim()
+                    trim_at = then + TRIM_S
+            except Exception as error:
+                self._health["round"] = f"{type(error).__name__}: {error}"
+                log.exception("round failed")
+                self._stopping.wait(1)
+
+    def _watch_clock(self, drift_ms: int, now_ms: int) -> None:
+        if abs(drift_ms) < CLOCK_STEP_MS or self._outbox is None:
+            return
+        body = {"vantage": self._settings.collect.vantage, "state": "stepped", "step_ms": drift_ms}
+        self._outbox.state(Fact(kind="clock_state", at_ms=max(0, now_ms), body=body))
+
+    def _read_register(self, now_ms: int) -> None:
+        settings = self._settings
+        try:
+            with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+                seen = snapshot(register, at_ms=now_ms)
+        except Exception as error:  # noqa: BLE001  (whatever ails the register, the devices known so far are polled on)
+            self._health["register"] = str(error)
+            return
+        self._health.pop("register", None)
+        if seen.digest == self._digest:
+            return
+        self._digest = seen.digest
+        before = self._roll
+        self._roll = roll(seen, settings, profiles=self._profiles)
+        for device, asked in self._roll.asked.items():
+            if before.asked.get(device) != asked:
+                self._known.pop(device, None)
+        self._rounds.set_devices([*self._roll.asked, *self._roll.barred], now_ms=now_ms)
+
+    def _ask(self, now_ms: int) -> None:
+        run, missed = self._rounds.due(now_ms)
+        if missed and self._outbox is not None:
+            self._outbox.add(poll.unpolled(t.device, t.slot_ms, now_ms, Reason.MISSED_SLOT) for t in missed)
+        jobs = []
+        for turn in run:
+            reason = self._roll.barred.get(turn.device)
+            if reason is not None and self._outbox is not None:
+                self._outbox.add([poll.unpolled(turn.device, turn.slot_ms, now_ms, reason)])
+            elif turn.device in self._roll.asked:
+                jobs.append(self._job(turn))
+        if jobs:
+            self._engine.submit(jobs, self._answers.put)
+
+    def _job(self, turn: Turn) -> Job:
+        asked = self._roll.asked[turn.device]
+        known = self._known.setdefault(turn.device, _Known())
+        if self._breaker.open(turn.device):
+            return Job(asked.target, CHEAPEST, Token(turn.device, turn.slot_ms, None), turn.due_ms)
+        if known.fitted is None:
+            question = poll.question(self._profiles, asked.profile)
+            return Job(asked.target, question, Token(turn.device, turn.slot_ms, None, layout=True), turn.due_ms)
+        return self._poll_job(turn.device, turn.slot_ms, turn.due_ms, known.fitted)
+
+    def _poll_job(self, device: str, slot_ms: int, due_ms: int, fitted: Fitted) -> Job:
+        plan = fitted.plan(poll.due_costs(device, slot_ms, self._settings.collect.interval_s))
+        return Job(self._roll.asked[device].target, plan.ask, Token(device, slot_ms, plan), due_ms)
+
+    def _take(self) -> None:
+        answers: list[Answer] = []
+        try:
+            answers += self._answers.get(timeout=PAUSE_S)
+            while len(answers) < 512:
+                answers += self._answers.get_nowait()
+        except Empty:
+            pass
+        if self._outbox is None:
+            return
+        dropped = self._engine.counters.socket_drops != self._drops
+        self._drops = self._engine.counters.socket_drops
+        self._outbox.add(made for answer in answers if (made := self._poll_of(answer, dropped=dropped)) is not None)
+        self._outbox.flush(now_ms=self._clock.now_ms())
+
+    def _poll_of(self, answer: Answer, *, dropped: bool) -> Poll | None:
+        token: Token = answer.token
+        if token.device not in self._roll.asked:
+            return None
+        self._breaker.saw(token.device, answered=answer.answered)
+        if token.plan is not None:
+            made = poll.polled(token.device, token.slot_ms, token.plan, answer, dropped=dropped)
+        elif token.layout and answer.answered:
+            self._fit_and_ask(token, answer)
+            return None
+        else:
+            made = poll.checked(token.device, token.slot_ms, answer, dropped=dropped)
+            if made.outcome == ANSWERED:  # it is back: ask it in full within this very slot
+                self._fit_and_ask(token, answer)
+                return None
+        self._polled += 1
+        return made
+
+    def _fit_and_ask(self, token: Token, answer: Answer) -> None:
+        asked = self._roll.asked[token.device]
+        known = self._known.setdefault(token.device, _Known())
+        if token.layout:
+            known.fitted = poll.fit(self._profiles, asked.profile, answer)
+        if known.fitted is not None:
+            job = self._poll_job(token.device, token.slot_ms, 0, known.fitted)
+        else:
+            question = poll.question(self._profiles, asked.profile)
+            job = Job(asked.target, question, Token(token.device, token.slot_ms, None, layout=True), 0)
+        self._engine.submit([job], self._answers.put)
+
+    def _trim(self) -> None:
+        if self._spool is not None:
+            self._spool.trim(drained(self._settings, SOURCE))
+
+    def _state(self, state: str) -> Fact:
+        body = {"service": SOURCE, "state": state, "version": version("netops")}
+        return Fact(kind="service_state", at_ms=self._clock.now_ms(), body=body)
+
+
+def build(settings: Settings) -> Collector:
+    """Return the service, inert."""
+    return Collector(settings)

@@ -1,0 +1,138 @@
+"""`netops demo`: a living rehearsal city in the foreground, from nothing. What `make up` starts."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inventory.register import Register
+from inventory.sql import Database
+from netops import config, founding
+from netops.access import tables
+from netops.access.passwords import Passwords
+from netops.access.staff import Staff
+from netops.clock import SYSTEM
+from netops.commands.up import supervise
+from netops.errors import NetopsError
+from netops.supervise import Supervisor
+
+if TYPE_CHECKING:
+    import argparse
+
+    from netops.config import Settings
+
+SUMMARY = "Run a living rehearsal city in the foreground; Ctrl-C stops it, and the next start goes on with its data."
+SERVICES = ("network", "core", "collect", "portal", "web", "history")
+OPERATORS = (("operator", "operator"), ("manager", "contract_manager"))
+TEMPLATE = """\
+# A rehearsal: everything in it is simulated, and says so in signed bytes.
+[city]
+name = "rehearsal"
+title = "海淀演练 · Haidian rehearsal"
+rehearsal = true
+
+[data]
+dir = "{data}"
+
+[web]
+port = {web}
+
+[portal]
+gateway = "simulated"
+
+[portal.listen]
+port = {portal}
+
+[collect]
+interval_s = {interval}
+
+[credentials.rehearsal]
+version = "v2c"
+community = "file:{data}/keys/community"
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare where it lives and where it listens."""
+    parser.add_argument("--data", type=Path, default=Path("rehearsal"), help="its directory (%(default)s)")
+    parser.add_argument("--web-port", type=int, default=8080, help="dashboard (%(default)s)")
+    parser.add_argument("--portal-port", type=int, default=8081, help="captive portal (%(default)s)")
+    parser.add_argument("--interval", type=int, default=30, help="seconds between polls (%(default)s)")
+    parser.add_argument("--no-history", action="store_true", help="begin without the months before")
+    parser.add_argument("--fresh", action="store_true", help="forget the rehearsal that is there and begin anew")
+
+
+def run(args: argparse.Namespace, _settings: Settings) -> int:
+    """Found the rehearsal if need be, then run it."""
+    home: Path = args.data.resolve()
+    file = home / "netops.toml"
+    if args.fresh:
+        _forget(home)
+    say(f"rehearsal city in {home}")
+    if not file.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        file.write_text(
+            TEMPLATE.format(data=home, web=args.web_port, portal=args.portal_port, interval=args.interval),
+            encoding="utf-8",
+        )
+    settings = config.load(file, environ={})
+    if not settings.city.rehearsal:
+        raise NetopsError(f"{file} is not a rehearsal's; `netops demo` never touches another instance")
+    found(settings)
+    names = [name for name in SERVICES if name != "history" or not args.no_history]
+    supervisor = Supervisor(names, config=file, clock=SYSTEM, log_dir=home / "log", say=lambda line: say(f"  {line}"))
+    announce(settings)
+    supervise(supervisor)
+    say("stopped; the data stays, and the next start goes on with it")
+    return 0
+
+
+def found(settings: Settings) -> None:
+    """Make what a rehearsal needs and does not have yet: keys, databases, register, accounts. Repeatable."""
+    founding.databases(settings)
+    founding.keys(settings)
+    community = settings.data.dir / "keys" / "community"
+    if not community.exists():
+        founding.write_secret(community, secrets.token_urlsafe(12))
+    for entry in entry_points(group="netops.rehearsal", name="city"):
+        city, now_ms = entry.load()(settings, now_ms=SYSTEM.now_ms())
+        if city is not None:
+            with Register(settings.register_url, rehearsal=True) as register:
+                register.apply(city, at_ms=now_ms, now_ms=SYSTEM.now_ms())
+    _accounts(settings)
+
+
+def _accounts(settings: Settings) -> None:
+    """Make the accounts of a rehearsal, each with a random one-time password that is shown this once."""
+    with Database(tables.url(settings)) as database:
+        staff = Staff(database, Passwords())
+        known = {each.name for each in staff.accounts()}
+        for name, role in (("admin", "admin"), *OPERATORS, ("auditor", "auditor")):
+            if name not in known:
+                password = staff.add(name, role=role, by="demo", now_ms=SYSTEM.now_ms())
+                say(f"  account {name:<9} ({role:<16}) one-time password {password}")
+
+
+def announce(settings: Settings) -> None:
+    """Say where to look."""
+    portal = settings.portal.listen
+    say(f"""
+  dashboard  http://{settings.web.host}:{settings.web.port}     (log in as one of the accounts above)
+  portal     http://{portal.host}:{portal.port}     (what a citizen sees; the gateway is simulated)
+  Everything here is simulated: devices, carriers, people. Ctrl-C stops it.
+""")
+
+
+def say(line: str) -> None:
+    """Print a line for the person at the terminal."""
+    print(line, file=sys.stdout, flush=True)
+
+
+def _forget(home: Path) -> None:
+    if home.exists() and not (home / "rehearsal.json").exists() and any(home.iterdir()):
+        raise NetopsError(f"{home} holds no rehearsal (no rehearsal.json); --fresh removes rehearsals only")
+    shutil.rmtree(home, ignore_errors=True)

@@ -1,0 +1,69 @@
+"""`netops init`: found an instance: configuration, keys, databases. Repeatable; nothing is overwritten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netops import config, founding
+
+if TYPE_CHECKING:
+    import argparse
+
+    from netops.config import Settings
+
+SUMMARY = "Write a configuration, the keys and the databases of a new instance; nothing that exists is overwritten."
+TEMPLATE = """\
+# NetOps. `netops config show --origin` lists every setting with its default.
+[city]
+name = "{name}"
+title = "{title}"
+timezone = "{timezone}"
+
+[data]
+dir = "{data}"
+
+# How devices are asked. Secrets are named by reference, never written here.
+# [credentials.wlan]
+# version = "v3"
+# user = "netops"
+# auth_key = "file:/etc/netops/secrets/wlan-auth"
+# priv_key = "file:/etc/netops/secrets/wlan-priv"
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare where and for whom."""
+    parser.add_argument("--config", type=Path, default=config.DEFAULT_FILE, help="the file to write (%(default)s)")
+    parser.add_argument("--data", type=Path, default=Path("/var/lib/netops"), help="the data directory (%(default)s)")
+    parser.add_argument("--name", default="city", help="a short name: letters, digits, '-'; it names the ledger")
+    parser.add_argument("--title", default="NetOps", help="what pages and reports are headed with")
+    parser.add_argument("--timezone", default="Asia/Shanghai", help="IANA name (%(default)s)")
+
+
+def run(args: argparse.Namespace, _settings: Settings) -> int:
+    """Found the instance and say what to do next."""
+    file: Path = args.config
+    if file.exists():
+        print(f"{file} is there already; it stays as it is")
+    else:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = TEMPLATE.format(
+            name=args.name, title=_quoted(args.title), timezone=args.timezone, data=_quoted(str(args.data.resolve()))
+        )
+        file.write_text(text, encoding="utf-8")
+        print(f"wrote {file}")
+    settings = config.load(file)
+    for line in (*founding.databases(settings), *founding.keys(settings)):
+        print(line)
+    print(f"""
+next:
+  netops --config {file} staff add NAME --role admin     the first account; prints a one-time password
+  netops --config {file} inventory apply DIR             what was bought, from YAML and CSV
+  netops --config {file} check                           every name resolves
+  netops --config {file} up                              run the services""")
+    return 0
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,0 +1,53 @@
+"""`netops up`: run the services of this machine in the foreground, supervised."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netops.clock import SYSTEM
+from netops.errors import UsageError, nearest
+from netops.supervise import Supervisor
+
+if TYPE_CHECKING:
+    import argparse
+
+    from netops.config import Settings
+
+SUMMARY = "Run the services of this machine in the foreground; Ctrl-C or SIGTERM stops them in order."
+SERVICES = ("core", "collect", "portal", "web")
+ON_DEMAND = ("gate",)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the services and the configuration file."""
+    parser.add_argument("service", nargs="*", help=f"only these: {', '.join((*SERVICES, *ON_DEMAND))}")
+    parser.add_argument("--config", type=Path, help="the configuration file (the same as before the command's name)")
+    parser.add_argument("--logs", type=Path, help="a directory for one log file a service; default: standard error")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Supervise until told to stop."""
+    names = tuple(args.service) or (*SERVICES, *(ON_DEMAND if settings.portal.gateway == "nftables" else ()))
+    for name in names:
+        if name not in (*SERVICES, *ON_DEMAND):
+            raise UsageError(f"no service '{name}'{nearest(name, (*SERVICES, *ON_DEMAND))}")
+    supervisor = Supervisor(
+        names,
+        config=args.config or settings.file,
+        clock=SYSTEM,
+        log_dir=args.logs,
+        say=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    supervise(supervisor)
+    return 0
+
+
+def supervise(supervisor: Supervisor) -> None:
+    """Run a supervisor until SIGINT or SIGTERM."""
+    signal.signal(signal.SIGINT, supervisor.stop)
+    signal.signal(signal.SIGTERM, supervisor.stop)
+    supervisor.start()
+    supervisor.run()

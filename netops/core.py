@@ -1,0 +1,264 @@
+"""The service `core`: takes what the others spooled, judges it, seals it. The only process with the signing key.
+
+Two threads act on the same files, one at a time (`_acting`): the drain, which runs all the time, and the scheduler's
+jobs. What a job decides stands in the modules it calls; here is only who is called when, and with what.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
+
+from inventory.model import Contract
+from inventory.register import Register
+from inventory.snapshot import snapshot
+from netops import hourly, present, raw, sealing, situation
+from netops.clock import SYSTEM
+from netops.drain import Drain
+from netops.founding import evidence_key
+from netops.journal import HOUR_MS, Journal
+from netops.ledger import Ledger
+from netops.schedule import Job, Scheduler, Slots
+from netops.sign import Signer
+from netops.sla.sold import sold
+from netops.store import open_store
+from netops.verify import Verifier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from inventory.snapshot import Snapshot
+    from netops.clock import Clock
+    from netops.config import Settings
+    from netops.ledger import LedgerEntry
+    from netops.model import Poll
+
+log = logging.getLogger(__name__)
+IDLE_S = 0.25
+GRACE_MS = 120_000  # an hour is ripe this long after its end: late polls of a slow device are in by then
+HOURS_AT_ONCE = 48
+DAY_MS = 86_400_000
+SAMPLES_DAYS = 40
+
+
+class Core:
+    """Inert until started."""
+
+    name = "core"
+
+    def __init__(self, settings: Settings, *, clock: Clock = SYSTEM) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._stack = ExitStack()
+        self._acting = threading.RLock()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._waiting: tuple[str, ...] = ()
+        self._seen: Snapshot | None = None
+        self._taken = {"polls": 0, "facts": 0, "isolated": 0, "repeated": 0}
+
+    def start(self) -> None:
+        """Open everything, take stock of the register, then drain and judge."""
+        settings, enter = self._settings, self._stack.enter_context
+        settings.data.dir.mkdir(parents=True, exist_ok=True)
+        (settings.data.dir / "spool").mkdir(exist_ok=True)
+        self._ledger = enter(
+            Ledger(
+                settings.data.dir / "ledger.db",
+                origin=settings.ledger_origin,
+                rehearsal=settings.city.rehearsal,
+                signer=Signer.load(evidence_key(settings)),
+            )
+        )
+        self._store = enter(open_store(settings, writing=True))
+        self._archive = enter(raw.build(settings, writing=True))
+        self._journal = enter(Journal(settings.data.dir / "states.db"))
+        self._slots = enter(Slots(settings.data.dir / "slots.db"))
+        self._drain = enter(
+            Drain(
+                settings.data.dir / "drain.db",
+                spools=settings.data.dir / "spool",
+                store=self._store,
+                archive=self._archive,
+                on_facts=self._seal_facts,
+                on_polls=self._judge_polls,
+                clock=self._clock,
+            )
+        )
+        self._rosters = {str(leaf.fact.body["roster"]) for leaf in self._ledger.find("availability_roster")}
+        self._verifier: Verifier | None = None
+        self._read_register()
+        self._scheduler = Scheduler(self._jobs(), slots=self._slots, clock=self._clock, on_missed=self._missed)
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
+        self._thread.start()
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Finish the present step and job, write a last checkpoint, close everything."""
+        if self._thread is None:
+            return
+        self._stopping.set()
+        self._scheduler.stop()
+        self._thread.join(timeout=30)
+        self._thread = None
+        with self._acting:
+            self._ledger.checkpoint(now_ms=self._clock.now_ms())
+        self._stack.close()
+
+    def health(self) -> dict[str, str]:
+        """Return what is wrong, by subject."""
+        wrong = {f"job {name}": why for name, why in self._scheduler.failures.items()}
+        return wrong | {f"spool {n}": why for n, why in enumerate(self._waiting)}
+
+    # ---- the drain
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            with self._acting:
+                done = self._drain.step()
+            for name in self._taken:
+                self._taken[name] += getattr(done, name)
+            if done.waiting != self._waiting:
+                self._waiting = done.waiting
+                log.warning("waiting", extra={"what": list(done.waiting)})
+            self._stopping.wait(IDLE_S if done.idle else 0.001)
+
+    def _seal_facts(self, entries: Sequence[LedgerEntry]) -> None:
+        self._ledger.append(entries, now_ms=self._clock.now_ms())
+
+    def _judge_polls(self, polls: Sequence[Poll]) -> None:
+        if self._verifier is not None:
+            self._verifier.take(polls)
+
+    # ---- jobs
+
+    def _jobs(self) -> list[Job]:
+        checkpoint_s = self._settings.evidence.checkpoint_s
+        return [
+            Job(name="register", every_s=15, run=self._locked(self._read_register)),
+            Job(name="situation", every_s=5, run=self._locked(self._show)),
+            Job(name="hours", every_s=20, run=self._seal_hours, jitter_s=2),
+            Job(name="raw", every_s=30, run=self._locked(self._seal_raw)),
+            Job(name="telemetry", every_s=30, run=self._locked(self._seal_telemetry)),
+            Job(name="checkpoint", every_s=checkpoint_s, run=self._locked(self._checkpoint)),
+            Job(name="expiry", every_s=3600, run=self._locked(self._expire), offset_s=600),
+        ]
+
+    def _locked(self, act: Callable[[], None]) -> Callable[[int], None]:
+        def run(_slot_ms: int) -> None:
+            with self._acting:
+                act()
+
+        return run
+
+    def _read_register(self) -> None:
+        now = self._clock.now_ms()
+        settings = self._settings
+        with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+            seen = snapshot(register, at_ms=now)
+            if self._seen is not None and seen.digest == self._seen.digest:
+                return
+            versions = [spell.record for spell in register.spells("contract", start_ms=0, end_ms=now + DAY_MS)]
+        self._seen = seen
+        self._verifier = Verifier(seen, self._journal)
+        entries = sealing.register(seen, revision=seen.recorded_ms, by="register")
+        entries += [sealing.contract_version(each) for each in versions if isinstance(each, Contract)]
+        self._ledger.append(entries, now_ms=now)
+
+    def _show(self) -> None:
+        if self._seen is None:
+            return
+        now = self._clock.now_ms()
+        collector = {name: str(count) for name, count in self._taken.items()}
+        collector |= {"waiting": "; ".join(self._waiting)} if self._waiting else {}
+        situation.write(
+            self._settings,
+            present.situation(
+                self._seen,
+                self._journal,
+                interval_s=self._settings.collect.interval_s,
+                now_ms=now,
+                collector=collector,
+            ),
+        )
+
+    def _seal_hours(self, _slot_ms: int) -> None:
+        """Seal what is ripe, contract by contract, letting the drain in between."""
+        ripe = self._ripe_until()
+        for contract in self._seen.contracts if self._seen else ():
+            with self._acting:
+                found = self._journal.unsealed(contract.id, until_ms=ripe, limit=HOURS_AT_ONCE)
+            for hour_ms in found:
+                if self._stopping.is_set():
+                    return
+                with self._acting:
+                    self._seal_hour(contract.id, hour_ms)
+
+    def _ripe_until(self) -> int:
+        """Return the instant before which nothing more is expected: now, held back by whoever still brings the past.
+
+        A source that tells of the past keeps `late.<source>` with the instant up to which we have taken it.
+        """
+        until = self._clock.now_ms() - GRACE_MS
+        for mark in self._settings.data.dir.glob("late.*"):
+            with suppress(OSError, ValueError):  # it is being replaced, or has just gone
+                until = min(until, int(mark.read_text(encoding="ascii")))
+        return until
+
+    def _seal_hour(self, contract: str, hour_ms: int) -> None:
+        settings = self._settings
+        with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+            seen = snapshot(register, at_ms=hour_ms)
+        held = seen.contract.get(contract)
+        if held is None:  # nothing was promised in that hour
+            self._journal.seal(contract, hour_ms, ())
+            return
+        roster, step = sold(held, seen), hourly.step_ms(held)
+        samples = self._journal.window(hour_ms, hour_ms + HOUR_MS)
+        found = hourly.runs_of(samples, roster, step=step)
+        known = roster.digest in self._rosters
+        entries = hourly.entries(contract, roster, found, hour_ms=hour_ms, step=step, known=known)
+        asked = {slot: self._journal.anchors(slot) for slot in self._journal.blind(hour_ms, hour_ms + HOUR_MS)}
+        entries += [
+            sealing.blindness(settings.collect.vantage, slot, asked=n, answered=got) for slot, (n, got) in asked.items()
+        ]
+        self._ledger.append(entries, now_ms=self._clock.now_ms())
+        self._rosters.add(roster.digest)
+        self._journal.seal(contract, hour_ms, hourly.sums(roster, found, hour_ms=hour_ms, step=step))
+
+    def _seal_raw(self) -> None:
+        while chunks := self._archive.untold():
+            self._ledger.append(sealing.chunks(chunks), now_ms=self._clock.now_ms())
+            self._archive.told(chunks)
+
+    def _seal_telemetry(self) -> None:
+        files = self._store.seal(self._clock.now_ms())
+        if files:
+            self._ledger.append(sealing.files(files), now_ms=self._clock.now_ms())
+            self._store.told(files)
+
+    def _checkpoint(self) -> None:
+        if self._ledger.size:
+            self._ledger.checkpoint(now_ms=self._clock.now_ms())
+
+    def _expire(self) -> None:
+        now = self._clock.now_ms()
+        for name, keeper in (("raw", self._archive), ("telemetry", self._store)):
+            gone = keeper.expire(now)
+            if gone:
+                self._ledger.append(sealing.expired(name, gone, now_ms=now), now_ms=now)
+                keeper.told(gone)
+        contracts = [each.id for each in self._seen.contracts] if self._seen else []
+        self._journal.prune(now - SAMPLES_DAYS * DAY_MS, contracts)
+
+    def _missed(self, job: Job, missed: tuple[int, int, int]) -> None:
+        first, last, count = missed
+        log.warning("slots missed", extra={"job": job.name, "first_ms": first, "last_ms": last, "count": count})
+
+
+def build(settings: Settings) -> Core:
+    """Return the service, inert."""
+    return Core(settings)

@@ -1,0 +1,108 @@
+"""One service as a process: `python -m netops.run NAME [--config FILE]`, what the supervisor starts.
+
+The service's parent going away ends it too, so that no orphan goes on holding a file. On its standard output it says
+one word, `ready`, when it is; logs go to standard error, one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netops import config
+from netops.clock import SYSTEM, iso
+from netops.errors import NetopsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+    from netops.service import Service
+
+GROUPS = ("netops.services", "netops.rehearsal")
+_PR_SET_PDEATHSIG = 1
+_PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the service named first until told to stop."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    name = words[0]
+    file = Path(words[words.index("--config") + 1]) if "--config" in words else None
+    _die_with_parent()
+    log_json(logging.INFO)
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor's terminal is not ours
+    try:
+        service = build(name, config.load(file))
+        service.start()
+    except Exception as error:
+        logging.getLogger("netops").exception("cannot start", extra={"service": name})
+        print(f"failed {error}".replace("\n", " "), flush=True)  # noqa: T201
+        return int(getattr(error, "exit_code", 1))
+    print("ready", flush=True)  # noqa: T201
+    stopping.wait()
+    service.stop()
+    return 0
+
+
+def build(name: str, settings: config.Settings) -> Service:
+    """Return the named service, inert; NetopsError when nobody offers it."""
+    for group in GROUPS:
+        for entry in entry_points(group=group, name=name):
+            service: Service = entry.load()(settings)
+            return service
+    offered = sorted(entry.name for group in GROUPS for entry in entry_points(group=group))
+    raise NetopsError(f"no service '{name}'; expected one of {', '.join(offered)}")
+
+
+def log_json(level: int) -> None:
+    """Send logs to standard error, one JSON object a line, with the keys that were given as `extra`."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Lines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    logging.getLogger("waitress").setLevel(logging.WARNING)
+
+
+class _Lines(logging.Formatter):
+    """One line a record: when, level, who, event, keys."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said: dict[str, object] = {
+            "at": iso(SYSTEM.now_ms()),
+            "level": record.levelname.lower(),
+            "from": record.name,
+            "event": record.getMessage(),
+        }
+        said |= {key: value for key, value in record.__dict__.items() if key not in _PLAIN}
+        if record.exc_info:
+            said["error"] = self.formatException(record.exc_info)
+        return json.dumps(said, ensure_ascii=False, default=str)
+
+
+def _die_with_parent() -> None:
+    parent = os.getppid()
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it went before we asked
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
