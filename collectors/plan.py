@@ -75,29 +75,48 @@ class Plan:
         return "+".join(s.digest for s in self.sections)
 
 
-def plan(chosen: Sequence[Chosen], *, costs: Collection[str] = tuple(COST_S), limits: Limits | None = None) -> Plan:
-    """Return the question for these profiles, with only the columns of these cost classes.
+def plan(
+    chosen: Sequence[Chosen],
+    *,
+    costs: Collection[str] = tuple(COST_S),
+    metrics: Collection[str] = (),
+    limits: Limits | None = None,
+) -> Plan:
+    """Return the question for these profiles, with only the columns of these cost classes and, if given, metrics.
 
     Columns that make the identity of a row are always asked: a value without its subject is worth nothing.
     """
     gets: list[Oid] = []
     walks: list[tuple[Oid, ...]] = []
-    sections = tuple(_section(c, frozenset(costs), gets, walks) for c in chosen)
+    wanted = _Wanted(frozenset(costs), frozenset(metrics))
+    sections = tuple(_section(c, wanted, gets, walks) for c in chosen)
     return Plan(ask=Ask(tuple(gets), tuple(walks), uptime=True, limits=limits or Limits()), sections=sections)
 
 
-def _section(chosen: Chosen, costs: frozenset[str], gets: list[Oid], walks: list[tuple[Oid, ...]]) -> Section:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which columns are asked: of these costs, and of these metrics unless none is named."""
+
+    costs: frozenset[str]
+    metrics: frozenset[str]
+
+    def __contains__(self, column: Column) -> bool:
+        named = not self.metrics or (column.metric is not None and column.metric.name in self.metrics)
+        return named and column.cost in self.costs
+
+
+def _section(chosen: Chosen, wanted: _Wanted, gets: list[Oid], walks: list[tuple[Oid, ...]]) -> Section:
     profile, mark = chosen.profile, digest(chosen.profile)
     first = len(gets)
     scalars = tuple(
         _rule(column, chosen.root, f"{profile.name}.scalar", mark)
         for column in profile.scalars
-        if column.cost in costs and column.layout in {"", *chosen.layouts}
+        if column in wanted and column.layout in {"", *chosen.layouts}
     )
     gets += [rule.oid for rule in scalars]
     tables: list[TableRules] = []
     for table in profile.tables:
-        rules = _table_rules(table, chosen, costs, mark)
+        rules = _table_rules(table, chosen, wanted, mark)
         if rules is not None:
             walks.append(tuple(r.oid for r in (*rules.rules, *rules.helpers)))
             tables.append(replace(rules, walk=len(walks) - 1))
@@ -107,15 +126,15 @@ def _section(chosen: Chosen, costs: frozenset[str], gets: list[Oid], walks: list
         scalars=scalars,
         first=first,
         tables=tuple(tables),
-        contradictions=profile.contradictions,
+        contradictions=() if wanted.metrics else profile.contradictions,  # a part of the counts contradicts nothing
     )
 
 
-def _table_rules(table: Table, chosen: Chosen, costs: frozenset[str], mark: str) -> TableRules | None:
+def _table_rules(table: Table, chosen: Chosen, asked: _Wanted, mark: str) -> TableRules | None:
     layouts = {"", *chosen.layouts}
     if table.layout not in layouts:
         return None
-    wanted = [c for c in table.columns if c.cost in costs and c.layout in layouts]
+    wanted = [c for c in table.columns if c in asked and c.layout in layouts]
     if not wanted:
         return None
     named = {name for choice in table.identity for name in choice} | table.rows

@@ -8,7 +8,6 @@ slot is still measured.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -31,18 +30,24 @@ LATE_MS = 500.0  # a time-out under more lag than this proves nothing about the 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """The profiles of one device as it answered to be asked; `digest` and names are the plan's."""
+    """The profiles of one device as it answered to be asked."""
 
     chosen: tuple[Chosen, ...]
 
-    def plan(self, costs: frozenset[str]) -> Plan:
-        """Return the question with these cost classes; the same object for the same words."""
-        return _plan(self.chosen, costs)
 
+class Plans:
+    """The questions made so far: devices that look alike share one, so that the engine encodes it once."""
 
-@lru_cache(maxsize=4096)
-def _plan(chosen: tuple[Chosen, ...], costs: frozenset[str]) -> Plan:
-    return plan(chosen, costs=costs)
+    def __init__(self) -> None:
+        self._made: dict[object, Plan] = {}
+
+    def of(self, fitted: Fitted, costs: frozenset[str], metrics: frozenset[str] = frozenset()) -> Plan:
+        """Return the question with these cost classes (and metrics only); the same object for the same words."""
+        key = (costs, metrics, tuple((each.profile.name, each.root, each.layouts) for each in fitted.chosen))
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = plan(fitted.chosen, costs=costs, metrics=metrics)
+        return found
 
 
 def due_costs(device: str, slot_ms: int, interval_s: int) -> frozenset[str]:

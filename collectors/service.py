@@ -77,6 +77,7 @@ class Collector:
         self._clock = clock
         self._every_ms = settings.collect.interval_s * 1000
         self._profiles = shipped()
+        self._plans = poll.Plans()
         self._rounds = Rounds(interval_s=settings.collect.interval_s, chance=chance or secrets.SystemRandom().random)
         self._engine = Engine(window=settings.collect.window, clock=clock)
         self._breaker = Breaker(after=settings.collect.breaker_after)
@@ -203,7 +204,7 @@ class Collector:
         return self._poll_job(turn.device, turn.slot_ms, turn.due_ms, known.fitted)
 
     def _poll_job(self, device: str, slot_ms: int, due_ms: int, fitted: Fitted) -> Job:
-        plan = fitted.plan(poll.due_costs(device, slot_ms, self._settings.collect.interval_s))
+        plan = self._plans.of(fitted, poll.due_costs(device, slot_ms, self._settings.collect.interval_s))
         return Job(self._roll.asked[device].target, plan.ask, Token(device, slot_ms, plan), due_ms)
 
     def _take(self) -> None:

@@ -42,8 +42,22 @@ STEP_MS = HISTORY_S * 1000
 HOUR_MS = 3_600_000
 MARK, DONE = "late.history", "history.done"
 WHOLE_EVERY_MS = 6 * 3_600_000  # the whole device, optics included, every six hours; between, what its state needs
-STATE_COSTS = frozenset({"cheap"})
 ALL_COSTS = frozenset(COST_S)
+STATE = frozenset(
+    {
+        "system.uptime",
+        "wlan.ap.state",
+        "wlan.ap.uptime",
+        "wlan.ap.clients",
+        "pon.onu.state",
+        "pon.onu.down_cause",
+        "lte.cell.oper",
+        "lte.cell.rf",
+        "lte.cell.admin",
+        "lte.cell.s1",
+        "lte.cell.ues",
+    }
+)
 BACKLOG = 4000  # records; more would only fill the disk before the core has read them
 
 
@@ -143,6 +157,7 @@ class Teller:
         }
         self._profiles = shipped()
         self._fitted: dict[str, Fitted] = {}
+        self._plans = poll.Plans()
 
     def slot(self, slot_ms: int) -> Iterator[Poll]:
         """Yield the poll of every agent in one slot; nothing while the collector was blind."""
@@ -160,7 +175,8 @@ class Teller:
         if fitted is None:
             seen = interview(living, poll.question(self._profiles, profile), at_ms=self._now)
             fitted = self._fitted[name] = poll.fit(self._profiles, profile, seen)
-        used = fitted.plan(ALL_COSTS if slot_ms % WHOLE_EVERY_MS == 0 else STATE_COSTS)
+        only = frozenset() if slot_ms % WHOLE_EVERY_MS == 0 else STATE
+        used = self._plans.of(fitted, ALL_COSTS, only)
         return poll.polled(name, slot_ms, used, interview(living, used.ask, at_ms=self._now))
 
 
