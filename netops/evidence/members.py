@@ -1,0 +1,71 @@
+"""The members of a bundle: their names, which come before and after the seal, and how each is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from netops.errors import EvidenceError
+from netops.evidence import canonical, container
+from netops.evidence.container import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+FORMAT = "netops-bundle/1"
+REPORT, LEAVES, KEYS = "report.json", "leaves.jsonl.gz", "vkeys.txt"
+MANIFEST, SEAL, PROOFS, CHECKPOINT = "manifest.json", "seal.json", "proofs/inclusion.jsonl", "checkpoint"
+AFTER_THE_SEAL = frozenset({MANIFEST, SEAL, PROOFS, CHECKPOINT})
+REQUIRED = frozenset({REPORT, LEAVES, KEYS, "contract.json", "register.json", "method.txt", "verify.py"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """An opened bundle. Nothing in it may be believed before `verify_integrity` found nothing."""
+
+    members: Mapping[str, bytes]
+    limits: Limits = field(default_factory=Limits)
+
+    def member(self, name: str) -> bytes:
+        """Return a member's bytes; EvidenceError if it is not there."""
+        if name not in self.members:
+            raise EvidenceError(f"{name}: is missing from the bundle")
+        return self.members[name]
+
+    def lines(self, name: str) -> Iterator[bytes]:
+        """Yield the lines of a member, unpacked within the limits."""
+        return container.lines(name, self.member(name), self.limits)
+
+    def leaves(self) -> Iterator[tuple[int, bytes]]:
+        """Yield `(index, leaf bytes)` of every leaf; EvidenceError names the line that is off."""
+        for at, line in enumerate(self.lines(LEAVES), 1):
+            yield _sealed(f"{LEAVES}: line {at}", line)
+
+    def seal(self) -> tuple[int, bytes]:
+        """Return `(index, leaf bytes)` of the leaf that seals the report."""
+        return _sealed(SEAL, self.member(SEAL))
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the manifest; EvidenceError if it has another form."""
+        value = exact(MANIFEST, self.member(MANIFEST))
+        wanted = {"format": str, "members": dict, "origin": str, "rehearsal": bool}
+        if not isinstance(value, dict) or {key: type(each) for key, each in value.items()} != wanted:
+            raise EvidenceError(f"{MANIFEST}: expected an object of format, members, origin and rehearsal")
+        if value["format"] != FORMAT:
+            raise EvidenceError(f"{MANIFEST}: format {value['format'][:40]!r}; expected {FORMAT}")
+        return value
+
+
+def exact(where: str, data: bytes) -> Any:
+    """Parse a member or a line that must be canonical; EvidenceError begins with the place."""
+    try:
+        return canonical.loads_exact(data)
+    except EvidenceError as error:
+        raise EvidenceError(f"{where}: {error}") from None
+
+
+def _sealed(where: str, line: bytes) -> tuple[int, bytes]:
+    value = exact(where, line)
+    if not isinstance(value, dict) or set(value) != {"index", "leaf"} or type(value["index"]) is not int:
+        raise EvidenceError(f"{where}: expected an object of index and leaf")
+    return value["index"], canonical.dumps(value["leaf"])
