@@ -70,6 +70,7 @@ class Desk:
         self.clock = clock
         self._key = identity_key
         self._sites = sites
+        self._born = ""
         self._live: dict[tuple[str, str], Session] = {}
         self._starts = Limit(STARTS, STARTS_FOR_ALL)
         self._stripes = [Lock() for _ in range(STRIPES)]
@@ -159,9 +160,15 @@ class Desk:
             self._repair(action)
         if before != ready.born:
             self.store.set_born(ready.born)
+        self._born = ready.born
         if actions:
             LOG.info("repaired count=%d live=%d", len(actions), len(self._live))
         return len(actions)
+
+    def look_in(self) -> int:
+        """Repair at once when the gateway has lost its memory; return how many repairs. Cheap when it has not."""
+        ready = self.gateway.ready()
+        return 0 if ready.born == self._born and not ready.wrong else self.repair()
 
     def follow(self) -> int:
         """Let live devices in under addresses that the gateway has seen since; return how many."""

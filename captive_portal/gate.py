@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import pwd
 import secrets
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
     from netops.config import Settings
     from netops.service import Service
 
+LOG = logging.getLogger("netops.gate")
 LARGEST_LINE = 4096
+WATCH_S = 1.0
 PART = 32  # elements a line of `list`: a line stays below LARGEST_LINE
 PEERS = 16
 PEER = struct.Struct("=iII")  # struct ucred: pid, uid, gid
@@ -79,6 +82,9 @@ class Gate:
         self.refused = 0
         self._kernel = Nft()
         self._lock = threading.Lock()
+        self._mending = threading.Lock()
+        self._stopping = threading.Event()
+        self._watcher: threading.Thread | None = None
         self._listener: socket.socket | None = None
         self._links: set[socket.socket] = set()
 
@@ -91,12 +97,18 @@ class Gate:
             self._listener = self._listen()
             undo.pop_all()
         threading.Thread(target=self._accept, args=(self._listener,), name="gate", daemon=True).start()
+        self._stopping.clear()
+        self._watcher = threading.Thread(target=self._watch, name="gate-watch", daemon=True)
+        self._watcher.start()
 
     def stop(self) -> None:
         """Stop answering; the kernel keeps the table. Safe to call twice."""
         if self._listener is None:
             return
         listener, self._listener = self._listener, None
+        self._stopping.set()
+        if self._watcher is not None:
+            self._watcher.join()
         for link in [listener, *self._links]:
             with contextlib.suppress(OSError):
                 link.shutdown(socket.SHUT_RDWR)
@@ -121,6 +133,27 @@ class Gate:
         fresh = None if born else secrets.randbits(31) | 1
         self._kernel.run(ruleset.text(self.rules, born=fresh))
         return born or f"{fresh:x}"
+
+    def _mend(self) -> None:
+        """Put the table back where somebody has flushed the firewall; the portal learns it by the new mark.
+
+        A gateway without our table forwards everything: that must not last until the next visitor comes.
+        """
+        with self._mending:
+            try:
+                whole = self._born() == self.born
+            except KernelError:
+                whole = False
+            if not whole:
+                LOG.error("nftables table was taken away; putting it back table=%s", self.rules.table)
+                self.born = self._apply()
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(WATCH_S):
+            try:
+                self._mend()
+            except NetopsError as error:
+                LOG.error("nftables table cannot be put back error=%s", error)  # noqa: TRY400  (the sentence says it)
 
     def _born(self) -> str:
         with self._lock:
@@ -186,8 +219,7 @@ class Gate:
             return [{"error": "not JSON; expected one object a line"}]
 
     def _ready(self, _asked: Answer) -> Iterator[Answer]:
-        if self._born() != self.born:  # somebody flushed the firewall: put it back, and let the portal know by the mark
-            self.born = self._apply()
+        self._mend()
         yield {"ok": True, "born": self.born, "interfaces": list(self.rules.interfaces)}
 
     def _allow(self, asked: Answer) -> Iterator[Answer]:

@@ -159,7 +159,8 @@ class PortalService:
 
         chores = [
             ("sessions", FOLLOW_S, look_after),
-            ("gateway", REPAIR_S, desk.repair),
+            ("gateway", FOLLOW_S, desk.look_in),
+            ("records", REPAIR_S, desk.repair),
             ("facts", FOLLOW_S, lambda: desk.telling.flush(self.clock.now_ms())),
             ("retention", PURGE_S, self._purge),
             ("venues", VENUES_S, self._name_venues),

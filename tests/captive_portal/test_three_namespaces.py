@@ -10,8 +10,6 @@ import pytest
 
 from captive_portal.gateways.nftables import Nftables
 from captive_portal.model import Client
-from captive_portal.tables import url
-from captive_portal.vouchers import visits
 from netops.clock import SYSTEM
 from netops.config import load
 
@@ -94,7 +92,7 @@ def test_an_address_that_comes_later_is_let_in_without_a_tap(city, eventually: C
     eventually(lambda: city.curl(*source, city.internet_url(6), version=6).stdout == f"internet {LATER6}\n")
 
 
-def test_the_kernel_ends_a_session_by_itself_and_the_portal_learns_it(city, eventually: Callable[..., float]) -> None:
+def test_the_kernel_ends_a_session_by_itself(city, eventually: Callable[..., float]) -> None:
     city.login()
     settings = load(city.settings_file, environ={})
     with Nftables(settings, SYSTEM) as gate:
@@ -106,7 +104,6 @@ def test_the_kernel_ends_a_session_by_itself_and_the_portal_learns_it(city, even
 
         assert 1.0 < took < 4.0
         assert gate.admitted() == []
-    eventually(lambda: visits(url(settings))[0] == 0, 40)
 
 
 def test_revoking_cuts_a_running_download_at_once(city, eventually: Callable[..., float]) -> None:
@@ -130,11 +127,11 @@ def test_revoking_cuts_a_running_download_at_once(city, eventually: Callable[...
 def test_dns_before_login_is_answered_by_our_resolver_and_too_slow_for_a_tunnel(city) -> None:
     for host in ("8.8.8.8", "2001:4860:4860::8888"):
         city.run(city.gateway, "nft", "flush", "set", "inet", "netops_portal", "asking")
-        told = city.ask_resolver(host, 4.0)
+        told = city.ask_resolver(host, 3.0)
 
-        assert told["asked"] > 400
-        assert 20 <= told["answered"] <= 40 + 2 * 5
-        assert told["octets"] / 4 < 2048
+        assert told["asked"] > 300
+        assert 20 <= told["answered"] <= 40 + 2 * 4
+        assert told["octets"] / 3 < 2048
 
     city.login()
     free = city.ask_resolver(GATEWAY4, 1.0)
@@ -175,8 +172,8 @@ def test_a_restarted_gate_keeps_the_sets_and_a_flushed_firewall_is_filled_again(
     assert city.status(city.internet_url(4)).startswith("200")
 
     city.nft("delete", "table", "inet", "netops_portal")
-    eventually(lambda: "netops_portal" in city.nft("list", "tables"), 40)
-    eventually(lambda: city.status(city.internet_url(4)).startswith("200"), 10)
+    eventually(lambda: "netops_portal" in city.nft("list", "tables"), 3)
+    eventually(lambda: '"born"' in city.nft("-j", "list", "sets") and MAC in city.nft("list", "ruleset"), 10)
     assert city.status(city.internet_url(4)).startswith("200")
 
 
