@@ -17,6 +17,7 @@ from collectors.errors import DecodeError, SecurityError
 from collectors.snmp.ask import Answer, Ask, Community, Failure, Target
 from collectors.snmp.exchange import Exchange, opening
 from collectors.snmp.flight import Flight, Route, Waiting
+from collectors.snmp.session import Session
 from collectors.snmp.sockets import DATAGRAM, resolve
 from collectors.snmp.template import Book
 from collectors.snmp.wire import ForeignError, V2c, Wire
@@ -133,7 +134,7 @@ class Loop:
             if wire is None:
                 wire = self._wires[credential.octets] = V2c(credential.octets, self._book)
             return wire
-        raise NotImplementedError
+        return Session(credential, self._book)
 
     def _more_ids(self) -> int:
         """Return an unpredictable request id, and have more ready: only who sees our datagrams can answer them."""
@@ -310,6 +311,8 @@ class Loop:
         """Act on no reply in time; replies that our own kernel threw away are no silence."""
         if flight.route.channel.drops != flight.drops and flight.exchange.suspect is None:
             flight.exchange.suspect = Failure(Reason.SOCKET_DROPS, "our receive buffer ran over while it was asked")
+        if flight.exchange.suspect is None:
+            flight.exchange.suspect = flight.route.wire.silence()
         if now >= flight.deadline:
             flight.exchange.deadline(flight.job.target.deadline_s)
         else:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from collectors.errors import DecodeError
 from collectors.snmp import ber
+from collectors.snmp.ask import Reply
 from collectors.snmp.pdu import V2C, Framed, Kind
 from collectors.snmp.varbind import (
     COUNTER64,
@@ -22,8 +23,10 @@ from collectors.snmp.varbind import (
     OBJECT_IDENTIFIER,
     OCTET_STRING,
     SEQUENCE,
+    UNREADABLE,
     Oid,
     Varbind,
+    Varbinds,
     dotted,
 )
 
@@ -128,7 +131,7 @@ def _field(tag: int, size: int) -> str:
 class Template:
     """One request of one community, ready to send, and the shapes its replies have had."""
 
-    __slots__ = ("hits", "misses", "prefix", "shapes", "suffix")
+    __slots__ = ("hits", "misses", "pdu", "prefix", "shapes", "suffix")
 
     def __init__(self, request: Request, community: bytes) -> None:
         asked = ber.varbind_list(Varbind(oid, NULL, None) for oid in request.oids)
@@ -136,6 +139,7 @@ class Template:
         head = bytes((INTEGER, 4))
         pdu = bytes((request.kind,)) + ber.length(6 + len(suffix)) + head
         start = ber.integer(V2C) + ber.tlv(OCTET_STRING, community)
+        self.pdu = pdu
         self.prefix = bytes((SEQUENCE,)) + ber.length(len(start) + len(pdu) + 4 + len(suffix)) + start + pdu
         self.suffix = suffix
         self.shapes: dict[int, tuple[Shape, ...]] = {}
@@ -153,6 +157,30 @@ class Template:
             kept = self.shapes.get(len(octets), ())
             self.shapes[len(octets)] = (shape, *kept[: _SHAPES_PER_LENGTH - 1])
         return shape
+
+    def recognise(self, octets: bytes) -> Reply | None:
+        """Return the reply if its skeleton is known."""
+        for shape in self.shapes.get(len(octets), ()):
+            parts = shape.unpack(octets)
+            if parts[::2] == shape.skeleton:
+                try:
+                    values = parts[3::2] if not shape.fixes else shape.mended(parts)
+                except DecodeError:  # this time a value does not fit its type: the general decoder says so
+                    return None
+                self.hits += 1
+                return Reply(parts[1], Varbinds(shape.names, shape.tags, values), octets, True)
+        return None
+
+    def study(self, octets: bytes, framed: Framed, request: Request, book: Book) -> Varbinds | None:
+        """Return a sound reply's varbinds with names that are shared from now on; None when its shape is not kept."""
+        varbinds = framed.pdu.varbinds
+        if framed.pdu.error_status or not varbinds.oids or UNREADABLE in varbinds.tags:
+            return None
+        shape = self.learn(octets, framed, request.oids)
+        if shape is None:
+            return None
+        book.enter(request, 3 * len(octets) + 200 * len(varbinds))
+        return Varbinds(shape.names, varbinds.tags, varbinds.values)
 
 
 class Book:

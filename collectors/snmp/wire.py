@@ -13,9 +13,9 @@ from collectors.errors import DecodeError
 from collectors.snmp.ask import Reply
 from collectors.snmp.pdu import Kind, frame
 from collectors.snmp.template import Book, Template
-from collectors.snmp.varbind import Varbinds
 
 if TYPE_CHECKING:
+    from collectors.snmp.ask import Failure
     from collectors.snmp.gather import Request
 
 
@@ -32,6 +32,10 @@ class Wire(Protocol):
 
     def open(self, request: Request, octets: bytes, now: float) -> Reply | None:
         """Return the reply in a datagram."""
+        ...
+
+    def silence(self) -> Failure | None:
+        """Return what is known of why this device may be silent."""
         ...
 
 
@@ -60,16 +64,10 @@ class V2c:
     def open(self, request: Request, octets: bytes, now: float) -> Reply:  # noqa: ARG002
         """Return the reply in a datagram: by its shape, else by the general decoder."""
         template = request.templates.get(self.community) or self.template(request)
-        for shape in template.shapes.get(len(octets), ()):
-            parts = shape.unpack(octets)
-            if parts[::2] == shape.skeleton:
-                try:
-                    values = parts[3::2] if not shape.fixes else shape.mended(parts)
-                except DecodeError:  # this time a value does not fit its type: the general decoder says so
-                    break
-                template.hits += 1
-                return Reply(parts[1], Varbinds(shape.names, shape.tags, values), octets, True)
-        return self._read(request, template, octets)
+        return template.recognise(octets) or self._read(request, template, octets)
+
+    def silence(self) -> None:
+        """Return nothing: an agent is silent to a wrong community as to none (RFC 1157 section 4.1)."""
 
     def _read(self, request: Request, template: Template, octets: bytes) -> Reply:
         community, framed, trailing = frame(octets)
@@ -78,10 +76,7 @@ class V2c:
         pdu = framed.pdu
         if pdu.kind != Kind.RESPONSE:
             raise DecodeError(f"PDU {pdu.kind:#04x} where a Response was expected")
-        if pdu.error_status == 0 and pdu.varbinds.oids and -1 not in pdu.varbinds.tags:
-            shape = template.learn(octets, framed, request.oids)
-            if shape is not None:
-                self.book.enter(request, 3 * len(octets) + 200 * len(pdu.varbinds))
-                known = Varbinds(shape.names, pdu.varbinds.tags, pdu.varbinds.values)
-                return Reply(pdu.request_id, known, octets, True, trailing=trailing)
+        known = template.study(octets, framed, request, self.book)
+        if known is not None:
+            return Reply(pdu.request_id, known, octets, True, trailing=trailing)
         return Reply(pdu.request_id, pdu.varbinds, octets, False, pdu.error_status, pdu.error_index, trailing)
