@@ -15,7 +15,7 @@ import apsw
 
 from netops import sqlite
 from netops.errors import EvidenceError
-from netops.evidence import canonical, merkle, note, proof
+from netops.evidence import canonical, merkle, note, proof, tiles
 from netops.evidence.checkpoint import Checkpoint
 from netops.facts import Fact
 
@@ -139,15 +139,23 @@ class LedgerReader:
         rows = self._all("SELECT position FROM leaf WHERE source = ? AND sequence = ?", source, sequence)
         return rows[0][0] if rows else None
 
+    def export_tiles(self, directory: Path) -> int:
+        """Publish the tree under the newest checkpoint as C2SP tlog-tiles; return how many files are new."""
+        sealed = self.latest()
+        if sealed is None:
+            raise EvidenceError(f"ledger {self.path}: has no checkpoint yet; there is nothing to publish")
+        return tiles.export(self, sealed.note, directory)
+
     def audit(self) -> int:
         """Recompute every hash from the leaves; return their number. EvidenceError names the first that is off."""
         frontier, size = merkle.Frontier(), self.size
         for start in range(0, size, _PAGE):
+            nodes = self._nodes(start, min(start + _PAGE, size))
             for index, *columns, data in self._rows(start, start + _PAGE):
                 if index != frontier.size:
                     raise EvidenceError(f"ledger {self.path}: leaf {frontier.size} is missing")
                 for level, position, made in frontier.append(merkle.leaf_hash(data)):
-                    if self.node(level, position) != made:
+                    if nodes.get(number(level, position)) != made:
                         raise EvidenceError(
                             f"ledger {self.path}: leaf {index} does not lead to node {level}/{position}"
                         )
@@ -167,6 +175,11 @@ class LedgerReader:
             " WHERE position >= ? AND position < ? ORDER BY position"
         )
         return self._all(sql, start, end)
+
+    def _nodes(self, start: int, end: int) -> dict[int, bytes]:
+        """Return the nodes that the leaves `[start, end)` completed: their numbers follow one another."""
+        sql = "SELECT number, CAST(hash AS BLOB) FROM node WHERE number >= ? AND number < ?"
+        return dict(self._all(sql, 2 * start - start.bit_count(), 2 * end - end.bit_count()))
 
     def _sized(self, size: int | None) -> int:
         held = self.size

@@ -327,7 +327,7 @@ def test_a_touched_file_is_refused_with_the_place(tmp_path, sql, place):
         ),
         ("DELETE FROM leaf WHERE position = 3", "leaf 3 is missing"),
         ("UPDATE node SET hash = zeroblob(32) WHERE number = 5", "node 1/1"),
-        ("DELETE FROM node WHERE number = 5", "node 1/1 is missing"),
+        ("DELETE FROM node WHERE number = 5", "node 1/1"),
         ("UPDATE leaf SET kind = 'hidden' WHERE position = 3", "leaf 3 is filed under"),
         ("UPDATE leaf SET at_ms = 1 WHERE position = 3", "leaf 3 is filed under"),
     ],
