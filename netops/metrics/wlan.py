@@ -234,7 +234,7 @@ ENTRIES: tuple[Metric, ...] = (
     ),
     text(
         "wlan.vap.ssid",
-        "SSID",
+        "无线网络名（SSID）",
         "name of the network that the virtual access point offers",
         "HUAWEI-WLAN-VAP-MIB hwWlanVapSsid",
     ),

@@ -150,7 +150,7 @@ def test_only_what_is_synthetic_says_so():
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_capture_of_each_family_gives_the_values_written_beside_it(name):
-    """`<profile>.snmprec` and `<profile>.expected.tsv` are small, made by hand, and name all of the family's metrics."""
+    """Captures are small, made by hand; `<profile>.expected.tsv` names every value and gap of the family."""
     result = replay(CAPTURES / f"{name}.snmprec", shipped(), at_ms=0)
     with (CAPTURES / f"{name}.expected.tsv").open(encoding="utf-8", newline="") as stream:
         expected = {
