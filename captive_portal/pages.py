@@ -19,7 +19,7 @@ from netops.clock import utc
 from netops.errors import NetopsError, UsageError
 from netops.facts import Fact
 from netops.web import Link, Pages
-from netops.web.language import gettext
+from netops.web.language import gettext, mark
 from netops.web.safe import table
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ PERMISSIONS = {
     f"{NAME}.sheet_style": "voucher.issue",
 }
 MENU = (
-    Link(endpoint=f"{NAME}.index", label="上网券", order=60),
-    Link(endpoint=f"{NAME}.visits", label="在线用户", order=61),
+    Link(endpoint=f"{NAME}.index", label=mark("上网券"), order=60),
+    Link(endpoint=f"{NAME}.visits", label=mark("在线用户"), order=61),
 )
 NUMBERS = {"count": vouchers.MOST, "minutes": vouchers.LONGEST_MINUTES, "devices": vouchers.MOST_DEVICES, "days": 366}
 

@@ -13,7 +13,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
@@ -128,7 +128,7 @@ class Network:
         self._running: dict[str, subprocess.Popen[str]] = {}
         self._stack = ExitStack()
 
-    def __enter__(self) -> Network:
+    def __enter__(self) -> Self:
         with ExitStack() as stack:
             for name in (self.client, self.gateway, self.internet):
                 _ip("netns", "add", name)
@@ -173,7 +173,8 @@ class Network:
         return (
             f'[city]\nrehearsal = true\n[data]\ndir = "{self.folder}"\n'
             f'[portal]\ngateway = "nftables"\npublic_url = "{PORTAL}"\ngate_socket = "{self.folder}/gate.sock"\n'
-            f'session_minutes = 30\n[portal.listen]\nhost = "::"\nport = 8081\n[portal.visitors]\n{self.visitor} = "site-1"\n'
+            f'session_minutes = 30\n[portal.listen]\nhost = "::"\nport = 8081\n'
+            f'[portal.visitors]\n{self.visitor} = "site-1"\n'
         )
 
     # ---- processes

@@ -1,4 +1,4 @@
-"""Asks the resolver as fast as it can: `run_questions.py HOST SECONDS`. Prints how many questions, answers and octets."""
+"""Asks the resolver as fast as it can: `run_questions.py HOST SECONDS`. Prints questions, answers and octets."""
 
 import json
 import secrets

@@ -1,4 +1,4 @@
-"""Runs one service of the house until SIGTERM: `run_service.py gate|portal SETTINGS.toml`. Prints READY when it serves."""
+"""Runs one service until SIGTERM: `run_service.py gate|portal SETTINGS.toml`. Prints READY when it serves."""
 
 import importlib
 import signal

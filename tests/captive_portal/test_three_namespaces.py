@@ -194,7 +194,8 @@ def _press(city, page: str, where: str) -> None:
 
 def _datagram(city, host: str) -> str:
     program = (
-        "import socket,sys; s=socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM);"
+        "import socket,sys; six = ':' in sys.argv[1];"
+        "s = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM);"
         "s.settimeout(1); s.connect((sys.argv[1], 9)); s.send(b'hi'); print(s.recv(99))"
     )
     return str(city.run(city.client, "python3", "-c", program, host, check=False).stdout)

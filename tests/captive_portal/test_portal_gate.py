@@ -1,0 +1,215 @@
+"""The gate's door: five verbs, nothing else, whatever is sent."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from captive_portal import gate, ruleset
+from captive_portal.errors import KernelError, PortalError
+from netops.errors import ConfigError
+
+RULES = ruleset.Ruleset(interfaces=("vlan0", "vlan1"), port=8081)
+GOOD = {"mac": "02:11:22:33:44:55", "interface": "vlan0", "addresses": ["10.0.0.1", "fd00::1"], "seconds": 60}
+
+
+class Kernel:
+    """Stands for nftables: keeps what it was told, refuses when told to."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+        self.marks: list[int] = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def run(self, commands: str) -> None:
+        if not self.marks:
+            self.marks = [int(commands.partition("born { 0x")[2].partition(" ")[0], 16)]
+        self.ran.append(commands)
+
+    def ask(self, command: str) -> list[dict]:
+        if not self.marks:
+            raise KernelError("nftables: Error: No such file or directory")
+        return [{"set": {"elem": self.marks}}] if command.endswith("born") else []
+
+
+@pytest.fixture
+def opened(tmp_path):
+    made = gate.Gate(RULES, tmp_path / "gate.sock", peers=frozenset({os.getuid()}))
+    made._kernel = Kernel()
+    made.start()
+    yield made
+    made.stop()
+
+
+def say(at: gate.Gate, line: bytes) -> bytes:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        link.settimeout(3)
+        link.connect(str(at.path))
+        link.sendall(line)
+        link.shutdown(socket.SHUT_WR)
+        answer = b""
+        with contextlib.suppress(ConnectionResetError):  # closing on octets that nobody read resets
+            while part := link.recv(65_536):
+                answer += part
+        return answer
+
+
+def test_the_table_is_applied_before_the_first_question(opened) -> None:
+    assert "table inet netops_portal" in opened._kernel.ran[0]
+    assert json.loads(say(opened, b'{"verb":"ready"}\n'))["born"] == opened.born
+
+
+def test_allow_and_revoke_become_one_transaction_each(opened) -> None:
+    assert json.loads(say(opened, json.dumps({"verb": "allow", **GOOD}).encode() + b"\n")) == {"ok": True}
+    assert opened._kernel.ran[-1].count("timeout 60s") == 4
+    assert json.loads(say(opened, json.dumps({"verb": "revoke", **GOOD}).encode() + b"\n")) == {"ok": True}
+    assert "timeout" not in opened._kernel.ran[-1]
+
+
+def test_a_table_that_was_taken_away_is_back_and_has_a_new_name(opened, eventually) -> None:
+    before = opened.born
+    opened._kernel.marks = []
+
+    eventually(lambda: opened.born != before, 4)
+
+    assert opened._kernel.marks
+    assert opened.health() == {}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"mac": "02:11:22:33:44:5"},
+        {"mac": "02:11:22:33:44:55\n"},
+        {"mac": "02-11-22-33-44-55"},
+        {"mac": "02:11:22:33:44:5G"},
+        {"mac": "01:00:5e:00:00:01"},
+        {"mac": "ff:ff:ff:ff:ff:ff"},
+        {"mac": "00:00:00:00:00:00"},
+        {"mac": None},
+        {"mac": ["02:11:22:33:44:55"]},
+        {"interface": "eth9"},
+        {"interface": 'vlan0" . x'},
+        {"interface": ""},
+        {"interface": None},
+        {"interface": ["vlan0"]},
+        {"addresses": []},
+        {"addresses": "10.0.0.1"},
+        {"addresses": ["10.0.0.0/8"]},
+        {"addresses": ["10.0.0.1 timeout 9d"]},
+        {"addresses": ["fe80::1"]},
+        {"addresses": ["0.0.0.0"]},
+        {"addresses": ["255.255.255.255"]},
+        {"addresses": ["224.0.0.1"]},
+        {"addresses": ["::"]},
+        {"addresses": [1]},
+        {"addresses": [f"10.0.0.{number}" for number in range(17)]},
+        {"seconds": 0},
+        {"seconds": -1},
+        {"seconds": True},
+        {"seconds": 1.5},
+        {"seconds": "60"},
+        {"seconds": 32 * 86_400},
+    ],
+    ids=str,
+)
+def test_what_is_not_exactly_one_client_for_a_time_never_reaches_the_kernel(opened, wrong: dict) -> None:
+    ran = len(opened._kernel.ran)
+
+    answers = opened.answer(json.dumps({"verb": "allow", **GOOD, **wrong}).encode())
+
+    assert list(answers[0]) == ["error"]
+    assert len(opened._kernel.ran) == ran
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"null", b"[]", b"{", b'{"verb":"flush"}', b'{"verb":["allow"]}', b'{"verb":"_apply"}', b"\xff", b"[" * 4000],
+)
+def test_anything_else_is_an_error_and_not_the_end(opened, line: bytes) -> None:
+    assert "error" in opened.answer(line)[0]
+
+
+def test_a_line_without_an_end_closes_the_connection(opened) -> None:
+    assert b"a line is at most" in say(opened, b"x" * 10_000)
+    assert b'"ok":true' in say(opened, b'{"verb":"ready"}\n')
+
+
+def test_a_peer_that_is_not_named_is_not_heard(tmp_path) -> None:
+    made = gate.Gate(RULES, tmp_path / "gate.sock", peers=frozenset({54_321}))
+    made._kernel = Kernel()
+    made.start()
+    try:
+        assert say(made, b"") == b""
+        assert made.refused == 1
+    except OSError:
+        assert made.refused == 1
+    finally:
+        made.stop()
+
+
+def test_a_second_gate_on_the_same_socket_is_refused_and_a_dead_ones_is_taken_over(opened, tmp_path) -> None:
+    second = gate.Gate(RULES, opened.path, peers=frozenset({os.getuid()}))
+    second._kernel = Kernel()
+    with pytest.raises(ConfigError, match="another gate answers there"):
+        second.start()
+
+    dead = tmp_path / "dead.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
+        left.bind(str(dead))
+    second.path = dead
+    second.start()
+    second.stop()
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"interfaces": ()},
+        {"interfaces": ('v" }',)},
+        {"interfaces": ("a-name-that-is-too-long",)},
+        {"port": 0},
+        {"port": 70_000},
+        {"table": "x; flush ruleset"},
+    ],
+    ids=str,
+)
+def test_a_ruleset_that_cannot_be_is_refused_with_its_remedy(rules: dict) -> None:
+    with pytest.raises(PortalError, match=r"expected|set"):
+        ruleset.text(ruleset.Ruleset(**{"interfaces": ("vlan0",), "port": 8081, **rules}))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.sampled_from(list(GOOD.values())[:2]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from([*GOOD, "x"]), inner, max_size=4),
+    max_leaves=8,
+)
+SANE = gate.Gate(RULES, None, peers=frozenset())  # type: ignore[arg-type]
+
+
+@given(st.sampled_from(["allow", "revoke"]), st.dictionaries(st.sampled_from(list(GOOD)), JSON, max_size=4))
+@settings(max_examples=100, deadline=None)
+def test_no_words_of_a_caller_become_words_of_nftables(verb: str, wrong: dict) -> None:
+    SANE._kernel = kernel = Kernel()
+    kernel.marks = [1]
+
+    SANE.answer(json.dumps({"verb": verb, **GOOD, **wrong}).encode())
+
+    for line in "\n".join(kernel.ran).splitlines():
+        words = line.split()
+        assert words[:3] in (["add", "element", "inet"], ["delete", "element", "inet"])
+        assert words[3] == "netops_portal"
+        assert words[5] == "{"
+        assert words[-1] == "}"
+        assert ";" not in line
