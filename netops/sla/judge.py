@@ -40,7 +40,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceLine:
-    """One service under one objective; `incidents` are those that touch its judged time."""
+    """One service under one objective; `incidents` and `degraded` are those that touch its judged time."""
 
     service: str
     contracted_ms: int
@@ -48,6 +48,7 @@ class ServiceLine:
     value: Value
     outcome: Outcome
     incidents: tuple[repair.Incident, ...]
+    degraded: tuple[Interval, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +120,7 @@ class _Result:
     tally: Tally
     value: Value
     incidents: tuple[repair.Incident, ...]
+    degraded: tuple[Interval, ...]
 
 
 class _Seen:
@@ -165,12 +167,13 @@ def _result(intervals: list[Interval], judged: Spans, out: Spans, typed: Typed) 
     sums = availability.tally(
         intervals, judged=judged, excluded=out, excused=typed.excused, degraded=typed.modes.degraded
     )
-    found = tuple(
-        each
-        for each in repair.incidents(intervals)
-        if any(start < each.end_ms and each.start_ms < end for start, end in judged)
-    )
-    return _Result(intervals, judged, sums, availability.judge(sums, typed.modes), found)
+    found = tuple(each for each in repair.incidents(intervals) if _touches(each, judged))
+    degraded = tuple(each for each in intervals if each.state is State.DEGRADED and _touches(each, judged))
+    return _Result(intervals, judged, sums, availability.judge(sums, typed.modes), found, degraded)
+
+
+def _touches(each: repair.Incident | Interval, judged: Spans) -> bool:
+    return any(start < each.end_ms and each.start_ms < end for start, end in judged)
 
 
 def _line(member: Member, result: _Result, period: Spans, target: Fraction, comparison: str) -> ServiceLine:
@@ -182,6 +185,7 @@ def _line(member: Member, result: _Result, period: Spans, target: Fraction, comp
         value=value,
         outcome=against(value.ratio, determinable=value.determinable, target=target, comparison=comparison),
         incidents=result.incidents,
+        degraded=result.degraded,
     )
 
 

@@ -1,0 +1,174 @@
+"""The verifier's arithmetic: buckets, ratios with bounds, aggregation, credits, and how numbers are written.
+
+Part of the second implementation (`verifier.py`). Numbers in brackets are rules of `docs/explanation/sla.md`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from fractions import Fraction
+from itertools import pairwise
+from math import lcm
+from typing import TYPE_CHECKING, Any
+
+from netops.evidence.lines import cut, inside, length, merged, outages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from netops.evidence.lines import Line, Span
+
+SUMS = ("up", "down", "unknown", "excluded_up", "excluded_down", "excluded_unknown")
+
+
+class Service:
+    """One service's share: its line, the time it is judged in, its exclusions."""
+
+    def __init__(self, line: Line, judged: list[Span], excused: list[Span], rules: Mapping[str, Any]) -> None:
+        self.line = line
+        self.judged = judged
+        self.excused = excused
+        free = {each["cause"] for each in rules["exclusions"] if not each["approver"]}
+        down = ("DOWN", "DEGRADED") if rules["degraded_mode"] == "as_down" else ("DOWN",)
+        self.by_bucket: dict[str, list[Span]] = {name: [] for name in SUMS}
+        points = {*line.times, line.end} | {p for spans in (judged, excused) for span in spans for p in span}
+        starts, apart = [span[0] for span in judged], [span[0] for span in excused]
+        for a, b in pairwise(sorted(points)):
+            if not inside(judged, starts, a):
+                continue
+            state, cause, _ = line.labels[bisect_right(line.times, a) - 1]
+            name = "down" if state in down else "unknown" if state == "UNKNOWN" else "up"
+            if inside(excused, apart, a) or (name == "down" and cause in free):
+                name = f"excluded_{name}"
+            self.by_bucket[name].append((a, b))
+        self.sums = {name: length(spans) for name, spans in self.by_bucket.items()}
+        self.incidents = list(self._incidents())
+        self.degraded = [
+            [a, b, *label[1:]] for a, b, _, label in line.pieces() if label[0] == "DEGRADED" and self._met(a, b)
+        ]
+
+    def _met(self, start: int, end: int) -> bool:
+        return any(a < end and start < b for a, b in self.judged)
+
+    def _incidents(self) -> Iterator[list[Any]]:
+        bounds = [*self.line.times, self.line.end]
+        labels = self.line.labels
+        for first, after in outages(self.line):
+            start, end = bounds[first], bounds[after]
+            if not self._met(start, end):
+                continue
+            longest = max(range(first, after), key=lambda i: (bounds[i + 1] - bounds[i], -i))
+            before = labels[first - 1][0] if first else "UNKNOWN"
+            behind = labels[after][0] if after < len(labels) else "UNKNOWN"
+            censored = before == "UNKNOWN" or behind == "UNKNOWN"
+            yield [start, end, labels[longest][1], labels[longest][2], censored]
+
+
+def ratio_of(sums: Mapping[str, int], rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Return value, bounds and share of unknown time of six sums [1, 4]."""
+    mode, blind = rules["exclusion_mode"], rules["unknown_mode"]
+    up, down, unknown = sums["up"], sums["down"], sums["unknown"]
+    if mode == "not_excluded":
+        up += sums["excluded_up"]
+        down += sums["excluded_down"]
+        unknown += sums["excluded_unknown"]
+    if mode == "count_as_up":
+        up += sums["excluded_up"] + sums["excluded_down"] + sums["excluded_unknown"]
+    everything = up + down + unknown
+    top = up + unknown if blind == "as_up" else up
+    bottom = everything - unknown if blind == "removed" else everything
+    share = Fraction(unknown, everything) if everything else Fraction(1)
+    return {
+        "value": Fraction(top, bottom) if bottom else None,
+        "lower": Fraction(up, everything) if everything else Fraction(0),
+        "upper": Fraction(up + unknown, everything) if everything else Fraction(1),
+        "share": share,
+        "sure": bottom > 0 and share <= Fraction(rules["max_unknown_ratio"]),
+    }
+
+
+def outcome_of(found: Mapping[str, Any], objective: Mapping[str, Any]) -> str:
+    """Compare the unrounded value with the target [9]."""
+    if found["value"] is None or not found["sure"]:
+        return "not_determinable"
+    percent, target = found["value"] * 100, Fraction(objective["target"])
+    met = percent <= target if objective["comparison"] == "at_most" else percent >= target
+    return "met" if met else "missed"
+
+
+def aggregated(
+    services: Sequence[tuple[Service, Fraction]], rules: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, int]]:
+    """Return the figure of all services together, and the sums it is from [4]."""
+    kind = rules["aggregation"]
+    plain = {name: sum(each.sums[name] for each, _ in services) for name in SUMS}
+    if kind == "weighted":
+        scale = lcm(*(weight.denominator for _, weight in services))
+        heavy = {name: sum(each.sums[name] * int(weight * scale) for each, weight in services) for name in SUMS}
+        return ratio_of(heavy, rules), plain
+    if kind in {"any_down", "all_down"}:
+        plain = _unit(services, ("down", "unknown", "up") if kind == "any_down" else ("up", "unknown", "down"))
+    elif kind == "per_object_mean":
+        return _mean([ratio_of(each.sums, rules) for each, _ in services], rules), plain
+    return ratio_of(plain, rules), plain
+
+
+def _unit(services: Sequence[tuple[Service, Fraction]], order: Sequence[str]) -> dict[str, int]:
+    taken: list[Span] = []
+    made = dict.fromkeys(SUMS, 0)
+    for name in (*order, "excluded_up"):
+        names = [name] if name != "excluded_up" else [each for each in SUMS if each.startswith("excluded")]
+        all_ = merged(span for each, _ in services for bucket in names for span in each.by_bucket[bucket])
+        made[name] = length(cut(all_, taken, keep=(True, False)))
+        taken = merged([*taken, *all_])
+    return made
+
+
+def _mean(each: Sequence[Mapping[str, Any]], rules: Mapping[str, Any]) -> dict[str, Any]:
+    values = [one["value"] for one in each if one["value"] is not None]
+    share = sum((one["share"] for one in each), Fraction(0)) / len(each) if each else Fraction(1)
+    return {
+        "value": sum(values, Fraction(0)) / len(values) if values else None,
+        "lower": sum((one["lower"] for one in each), Fraction(0)) / len(each) if each else Fraction(0),
+        "upper": sum((one["upper"] for one in each), Fraction(0)) / len(each) if each else Fraction(1),
+        "share": share,
+        "sure": bool(values) and len(values) == len(each) and share <= Fraction(rules["max_unknown_ratio"]),
+    }
+
+
+def owed(percent: Fraction, credits_: Mapping[str, Any], before: int) -> Fraction:
+    """Return what a missed objective costs, in percent of the fee [11]."""
+    found = Fraction(0)
+    for tier in credits_["tiers"]:
+        low, above, below, most = (tier[name] for name in ("at_least", "above", "below", "at_most"))
+        if (
+            (low == "" or percent >= Fraction(low))
+            and (above == "" or percent > Fraction(above))
+            and (below == "" or percent < Fraction(below))
+            and (most == "" or percent <= Fraction(most))
+        ):
+            found = Fraction(tier["percent"])
+            break
+    if credits_["escalate_after"] and before >= credits_["escalate_after"]:
+        found *= Fraction(credits_["escalate_factor"])
+    caps = [Fraction(credits_[name]) for name in ("object_cap_percent", "period_cap_percent") if credits_[name]]
+    return min([found, *caps])
+
+
+def money(amount: Fraction) -> str:
+    """Return an amount in hundredths, half up."""
+    cents = (amount * 200 + 1) // 2
+    return f"{cents // 100}.{cents % 100:02d}"
+
+
+def written(value: Fraction | None) -> str:
+    """Return `n/d`."""
+    return "" if value is None else f"{value.numerator}/{value.denominator}"
+
+
+def shown(value: Fraction | None) -> str:
+    """Return a ratio in percent with six places, rounded down."""
+    if value is None:
+        return ""
+    millionths = value * 100_000_000 // 1
+    return f"{millionths // 1_000_000}.{millionths % 1_000_000:06d}"

@@ -1,0 +1,177 @@
+"""Time lines and sets of instants, as the verifier has them: cut at every point where anything changes.
+
+Part of the second implementation (`verifier.py`). `times[i]` to `times[i + 1]` has `labels[i]`; after the last time
+comes `end`. Numbers in brackets are rules of `docs/explanation/sla.md`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+Label = tuple[str, str, str]  # state, cause, because
+Span = tuple[int, int]
+MISSING: Label = ("UNKNOWN", "monitor", "missing slot")
+
+
+class Line:
+    """A time line. `steps[i]` is the distance of the slots of piece i."""
+
+    def __init__(self) -> None:
+        self.times: list[int] = []
+        self.labels: list[Label] = []
+        self.steps: list[int] = []
+        self.end = 0
+
+    def add(self, start: int, end: int, step: int, label: Label) -> None:
+        """Append a piece that begins where the last one ended; an equal one continues it."""
+        if self.labels and self.labels[-1] == label and self.steps[-1] == step and self.end == start:
+            self.end = end
+            return
+        self.times.append(start)
+        self.labels.append(label)
+        self.steps.append(step)
+        self.end = end
+
+    def pieces(self) -> Iterator[tuple[int, int, int, Label]]:
+        """Yield start, end, step, label."""
+        bounds = [*self.times, self.end]
+        for i, label in enumerate(self.labels):
+            yield bounds[i], bounds[i + 1], self.steps[i], label
+
+
+def filled(slots: Iterable[tuple[int, int, int, Label]], start: int, end: int) -> Line:
+    """Return a line that covers the period; what no slot covers is missing [2]."""
+    made = Line()
+    at, step = start, end - start
+    for first, last, each_step, label in slots:
+        if first > at:
+            made.add(at, first, each_step, MISSING)
+        made.add(first, last, each_step, label)
+        at, step = last, each_step
+    if at < end:
+        made.add(at, end, step, MISSING)
+    return made
+
+
+def sparse(line: Line, least: int, width: int) -> Line:
+    """Blank every slice with unknown time and fewer than `least` known samples [4]."""
+    known: dict[int, int] = {}
+    steps: dict[int, int] = {}
+    doubtful: set[int] = set()
+    for start, end, step, label in line.pieces():
+        for number in range(start // width, (end - 1) // width + 1):
+            steps[number] = max(steps.get(number, 0), step)
+            if label[0] == "UNKNOWN":
+                doubtful.add(number)
+            else:
+                length = min(end, (number + 1) * width) - max(start, number * width)
+                known[number] = known.get(number, 0) + length
+    blank = {number for number in doubtful if known.get(number, 0) < least * steps[number]}
+    if not blank:
+        return line
+    made = Line()
+    for start, end, step, label in line.pieces():
+        for number in range(start // width, (end - 1) // width + 1):
+            low, high = max(start, number * width), min(end, (number + 1) * width)
+            dark = number in blank and label[0] != "UNKNOWN"
+            made.add(low, high, step, ("UNKNOWN", "monitor", "too few samples in the slice") if dark else label)
+    return made
+
+
+def edged(line: Line, edge: str) -> Line:
+    """Put the unseen edges of outages where the contract says [3]."""
+    if edge == "first_bad":
+        return line
+    bounds = [*line.times, line.end]
+    moved = bounds[:]
+    for i in range(1, len(line.labels)):
+        left, right = line.labels[i - 1][0], line.labels[i][0]
+        if "UNKNOWN" in (left, right) or (left == "DOWN") == (right == "DOWN"):
+            continue
+        room = min(line.steps[i - 1], bounds[i] - bounds[i - 1])
+        if edge == "midpoint":
+            moved[i] -= room // 2
+        elif right == "DOWN":
+            moved[i] -= room
+    made = Line()
+    for i, label in enumerate(line.labels):
+        if moved[i] < moved[i + 1]:
+            made.add(moved[i], moved[i + 1], line.steps[i], label)
+    return made
+
+
+def told(line: Line) -> Line:
+    """Forget the steps, so that equal neighbours are one piece."""
+    made = Line()
+    for start, end, _, label in line.pieces():
+        made.add(start, end, 0, label)
+    return made
+
+
+def outages(line: Line) -> list[tuple[int, int]]:
+    """Return `(first, last + 1)` of each row of DOWN pieces, by number."""
+    made: list[tuple[int, int]] = []
+    for i, label in enumerate(line.labels):
+        if label[0] == "DOWN":
+            if made and made[-1][1] == i:
+                made[-1] = (made[-1][0], i + 1)
+            else:
+                made.append((i, i + 1))
+    return made
+
+
+def counted(line: Line, least_ms: int) -> Line:
+    """Outages shorter than the minimum are up time, and say so [3]."""
+    bounds = [*line.times, line.end]
+    labels = line.labels[:]
+    for first, after in outages(line):
+        if bounds[after] - bounds[first] < least_ms:
+            for i in range(first, after):
+                labels[i] = ("UP", labels[i][1], "shorter than the minimum countable outage")
+    made = Line()
+    for i, label in enumerate(labels):
+        made.add(bounds[i], bounds[i + 1], 0, label)
+    return made
+
+
+# ---- sets of instants as sorted boundaries
+
+
+def inside(spans: Sequence[Span], starts: Sequence[int], at: int) -> bool:
+    """Whether an instant lies in one of the sorted spans."""
+    i = bisect_right(starts, at) - 1
+    return i >= 0 and at < spans[i][1]
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Return sorted disjoint spans."""
+    made: list[Span] = []
+    for start, end in sorted(spans):
+        if start >= end:
+            continue
+        if made and start <= made[-1][1]:
+            made[-1] = (made[-1][0], max(end, made[-1][1]))
+        else:
+            made.append((start, end))
+    return made
+
+
+def cut(*sets: Sequence[Span], keep: Sequence[bool]) -> list[Span]:
+    """Return the pieces that lie in each set exactly as `keep` says: an intersection, or a difference."""
+    points = sorted({point for spans in sets for span in spans for point in span})
+    starts = [[span[0] for span in spans] for spans in sets]
+    return merged(
+        (a, b)
+        for a, b in pairwise(points)
+        if all(inside(spans, starts[i], a) is keep[i] for i, spans in enumerate(sets))
+    )
+
+
+def length(spans: Iterable[Span]) -> int:
+    """Return the sum of the lengths."""
+    return sum(end - start for start, end in spans)

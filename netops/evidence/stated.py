@@ -1,0 +1,119 @@
+"""The facts of a bundle as the verifier reads them: what is stated, when it counts as known, which claims are in force.
+
+Part of the second implementation (`verifier.py`). Numbers in brackets are rules of `docs/explanation/sla.md`.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from netops.evidence import canonical
+from netops.evidence.lines import length, merged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netops.evidence.lines import Span
+    from netops.evidence.members import Bundle
+
+HOUR = 3_600_000
+_TERMS = ("contract", "class", "start_ms", "end_ms", "services")
+
+
+class Stated:
+    """The facts of the bundle, sorted by what they mean."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.kinds: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+        digests = []
+        for index, data in bundle.leaves():
+            leaf = canonical.loads(data)
+            self.kinds.setdefault(leaf["fact"]["kind"], []).append((index, leaf))
+            digests.append(sha256(data).digest())
+        self.digest = sha256(b"".join(digests)).hexdigest()
+
+    def bodies(self, kind: str) -> list[dict[str, Any]]:
+        """Return the fields of all facts of a kind, in the order of the ledger."""
+        return [leaf["fact"]["body"] for _, leaf in self.kinds.get(kind, ())]
+
+    def known(self, leaf: Mapping[str, Any]) -> int:
+        """Return when a fact counts as known: when it was recorded; in a rehearsal when it says."""
+        at: int = leaf["fact"]["at_ms"] if leaf["rehearsal"] else leaf["recorded_ms"]
+        return at
+
+    def claims(self, rules: Mapping[str, Any], period: Span) -> list[dict[str, Any]]:
+        """Return the claims with their effect, in the order in which they use up the caps [2]."""
+        classes = {each["id"]: each for each in rules["exclusions"]}
+        first: dict[str, tuple[dict[str, Any], int]] = {}
+        for _, leaf in self.kinds.get("exclusion_claim", ()):
+            first.setdefault(leaf["fact"]["body"]["claim"], (leaf["fact"]["body"], self.known(leaf)))
+        ordered = sorted(first.values(), key=lambda c: (c[0]["start_ms"], c[0]["end_ms"], c[0]["claim"]))
+        used: dict[str, list[Span]] = {}
+        return [self._claim(body, noticed, classes, used, period) for body, noticed in ordered]
+
+    def _claim(
+        self,
+        body: dict[str, Any],
+        noticed: int,
+        classes: Mapping[str, Any],
+        used: dict[str, list[Span]],
+        period: Span,
+    ) -> dict[str, Any]:
+        start, end, name = body["start_ms"], body["end_ms"], body["class"]
+        kind = classes.get(name)
+        approved = self._approved(body, kind)
+        wanted = merged([*used.get(name, ()), (max(start, period[0]), min(end, period[1]))])
+        if end <= start:
+            effect = "empty_or_negative_window"
+        elif kind is None:
+            effect = "no_such_class"
+        elif not approved:
+            effect = "not_approved"
+        elif self._ruled(body["claim"]):
+            effect = "in_force_by_ruling"
+        elif start - noticed < kind["notice_h"] * HOUR:
+            effect = "late"
+        elif kind["cap_s"] and length(wanted) > kind["cap_s"] * 1000:
+            effect = "over_cap"
+        else:
+            effect = "in_force"
+        if effect.startswith("in_force"):
+            used[name] = wanted
+        kept = {key: body[key] for key in ("claim", "class", "start_ms", "end_ms", "services", "reason", "by")}
+        return {**kept, "noticed_ms": noticed, "approved": approved, "effect": effect}
+
+    def _approved(self, claim: Mapping[str, Any], kind: Mapping[str, Any] | None) -> bool:
+        asked = [body for body in self.bodies("approval_request") if body["request"] == claim["claim"]]
+        if not asked:
+            return False
+        terms = asked[0].get("terms", {})
+        if [terms.get(k) for k in _TERMS] != [claim[k] for k in _TERMS]:
+            return False
+        for body in self.bodies("approval_decision"):
+            if body["request"] == claim["claim"]:
+                own = body["by"] == asked[0]["by"]
+                if own and body["decision"] == "withdrawn":
+                    return False
+                entitled = kind is not None and body.get("role", "") == kind["approver"]
+                if not own and entitled and body["decision"] != "withdrawn":
+                    return bool(body["decision"] == "approved")
+        return False
+
+    def _ruled(self, claim: str) -> bool:
+        by = {body["objection"]: body["by"] for body in self.bodies("objection") if body["target"] == claim}
+        return any(
+            body["objection"] in by and body["outcome"] == "upheld" and body["by"] != by[body["objection"]]
+            for body in self.bodies("ruling")
+        )
+
+    def breaches(self, objective: str, start: int) -> int:
+        """Return how many periods in a row before `start` were missed [11]."""
+        last: dict[int, dict[str, Any]] = {}
+        for body in self.bodies("verdict"):
+            if body["objective"] == objective:
+                last[body["end_ms"]] = body
+        count = 0
+        while start in last and last[start]["outcome"] == "missed":
+            count, start = count + 1, last[start]["start_ms"]
+        return count

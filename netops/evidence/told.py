@@ -1,0 +1,93 @@
+"""Verify a bundle from the command line: integrity first, then every number. Exit 0 or 4, naming each place.
+
+`netops audit verify` and a bundle's own `verify.py` both end here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netops.errors import EvidenceError
+from netops.evidence import canonical
+from netops.evidence.bundle import Failure, open_bundle, verify_integrity
+from netops.evidence.members import KEYS, REPORT, Bundle
+from netops.evidence.note import VerifierKey
+from netops.evidence.verifier import verify_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+OK, USAGE, FAILED = 0, 2, 4
+SHOWN = 50
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one verification; return the exit code."""
+    parser = argparse.ArgumentParser(prog="verify.py", description="Verify a report bundle, offline.")
+    arguments(parser)
+    args = parser.parse_args(argv)
+    try:
+        return run(args.bundle, vkey=args.vkey, rehearsal=args.rehearsal, quorum=args.quorum)
+    except EvidenceError as error:
+        print(f"FAILED  {error}", file=sys.stderr)  # noqa: T201  (this is the edge)
+        return FAILED
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("bundle", type=Path, help="the bundle's file")
+    parser.add_argument("--vkey", type=Path, help="a file of verifier keys that you trust, one a line")
+    parser.add_argument("--rehearsal", action="store_true", help="the bundle is a rehearsal's: nothing in it is real")
+    parser.add_argument("--quorum", type=int, default=0, help="how many co-signers must have signed (%(default)s)")
+
+
+def run(path: Path, *, vkey: Path | None, rehearsal: bool, quorum: int = 0, say: Callable[[str], None] = print) -> int:
+    """Verify and say what was found; EvidenceError when the file is no bundle at all."""
+    found = open_bundle(path)
+    keys = read_keys(vkey.read_bytes(), str(vkey)) if vkey else read_keys(found.member(KEYS), KEYS)
+    failures = verify_integrity(found, keys, rehearsal=rehearsal, quorum=quorum)
+    failures += verify_numbers(found)
+    for each in failures[:SHOWN]:
+        say(f"FAILED  {each}")
+    if failures:
+        more = len(failures) - SHOWN
+        say(f"{path}: {len(failures)} places do not hold{f'; {more} more than are shown' if more > 0 else ''}")
+        return FAILED
+    _tell(found, say)
+    if vkey is None:
+        say("NOTE    trusted the keys inside the bundle: this shows that it is whole, not whose it is; use --vkey")
+    return OK
+
+
+def read_keys(data: bytes, where: str) -> list[VerifierKey]:
+    """Read verifier keys, one a line; EvidenceError names the file."""
+    try:
+        keys = [VerifierKey.parse(line) for line in data.decode().splitlines() if line.strip()]
+    except (EvidenceError, UnicodeDecodeError) as error:
+        raise EvidenceError(f"{where}: {error}") from None
+    if not keys:
+        raise EvidenceError(f"{where}: holds no verifier key")
+    return keys
+
+
+def _tell(bundle: Bundle, say: Callable[[str], None]) -> None:
+    report = canonical.loads(bundle.member(REPORT))
+    if report["rehearsal"]:
+        say("REHEARSAL  everything in this bundle is simulated")
+    head = f"{report['contract']}, {report['period']['name']}, revision {report['revision']}"
+    say(f"OK      {head}: every signature, leaf and number holds")
+    for part in report["parts"]:
+        for item in part["items"]:
+            for each in item["objectives"]:
+                name = f"version {part['version']} {item['item']}/{each['objective']}"
+                bounds = f"{each['lower_shown'] or '?'} to {each['upper_shown'] or '?'}"
+                say(
+                    f"        {name}: {each['verdict']}, {each['shown'] or '?'} % ({bounds}), target {each['target']} %"
+                )
+    say(f"        credit {report['credit']['total']} {report['credit']['currency']}")
+
+
+__all__ = ["Failure", "arguments", "main", "read_keys", "run"]

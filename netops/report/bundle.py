@@ -1,0 +1,180 @@
+"""From the ledger to a bundle: gather the leaves, build, state the report, and compose the file around its seal.
+
+Reading is from the ledger; stating goes through whoever may write it (`Seal`): the core by way of a spool, or the
+evidence writer itself. Nothing here holds a key.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from netops.errors import EvidenceError
+from netops.evidence import bundle as bundles
+from netops.evidence import canonical
+from netops.evidence.checkpoint import Checkpoint
+from netops.evidence.note import parse as parse_note
+from netops.facts import Fact
+from netops.report import build, html, standalone
+from netops.report import leaves as sealed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from inventory.model import Contract
+    from netops.evidence.canonical import JSON
+    from netops.ledger import LedgerReader
+    from netops.report.build import Ask, Report
+    from netops.report.leaves import Leaves, Sealed
+
+HOURLY = ("availability_hour", "clock_state", "monitor_health")  # found by their time; the others are few
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A built report with all members that exist before its seal."""
+
+    report: Report
+    leaves: Leaves
+    members: Mapping[str, bytes]
+    manifest: bytes
+
+    @property
+    def name(self) -> str:
+        """The report's name in the ledger."""
+        content = self.report.content
+        return f"{content['contract']}/{content['period']['name']}/{content['revision']}"
+
+
+class Seal(Protocol):
+    """Who brings facts into the ledger."""
+
+    def __call__(self, facts: Sequence[Fact]) -> int:
+        """Seal the facts and return the index of the first; a NetopsError with exit code 75 when nobody does."""
+        ...
+
+
+def gather(ledger: LedgerReader, *, contract: str, start_ms: int, end_ms: int) -> Leaves:
+    """Return the leaves that a report on the contract and period rests on."""
+    found = list(_candidates(ledger, contract, start_ms, end_ms))
+    named = {each.body["roster"] for each in found if each.kind == "availability_hour"}
+    return sealed.selected(found, contract=contract, start_ms=start_ms, end_ms=end_ms, rosters=sorted(named))
+
+
+def _candidates(ledger: LedgerReader, contract: str, start_ms: int, end_ms: int) -> Iterator[Sealed]:
+    mark = canonical.dumps(contract)
+    for kind in sealed.KINDS:
+        bounds = {"start_ms": start_ms, "end_ms": end_ms} if kind in HOURLY else {}
+        for leaf in ledger.find(kind, **bounds):
+            if kind != "availability_hour" or mark in leaf.data:
+                yield sealed.Sealed(leaf.index, leaf.data, json.loads(leaf.data))
+
+
+def draft(ask: Ask, leaves: Leaves, *, register: bytes, vkeys: Sequence[str], origin: str) -> Draft:
+    """Build the report as the next revision, or as the last one again when nothing has changed since.
+
+    The earlier revisions are themselves leaves: a new one rests on them, and names the digest that it replaces.
+    """
+    issued = leaves.of("report_issued")
+    if issued:
+        last = issued[-1]
+        before = issued[-2].body["digest"] if len(issued) > 1 else ""
+        known = replace(ask, revision=last.body["revision"], replaces=before)
+        again = _draft(known, _until(leaves, last), register=register, vkeys=vkeys, origin=origin)
+        if last.body["digest"] == again.report.digest and last.body["manifest_digest"] == canonical.digest(
+            again.manifest
+        ):
+            return again
+        ask = replace(ask, revision=last.body["revision"] + 1, replaces=last.body["digest"])
+    return _draft(ask, leaves, register=register, vkeys=vkeys, origin=origin)
+
+
+def _until(leaves: Leaves, issued: Sealed) -> Leaves:
+    """Return the leaves without what was issued last; whatever else came later stays, and makes a revision."""
+    return sealed.Leaves(tuple(each for each in leaves.all if each.index != issued.index))
+
+
+def _draft(ask: Ask, leaves: Leaves, *, register: bytes, vkeys: Sequence[str], origin: str) -> Draft:
+    report = build.build(ask, leaves)
+    members = {
+        "report.json": report.data,
+        "report.html": html.page(report.content).encode(),
+        "contract.json": canonical.dumps([json.loads(build.document(each)) for each in _ordered(ask)]),
+        "register.json": register,
+        "timezone.tzif": ask.zone.data,
+        "leaves.jsonl.gz": bundles.leaf_lines({each.index: each.data for each in leaves.all}),
+        "method.txt": Path(__file__).with_name("method.txt").read_bytes(),
+        "verify.py": standalone.source(),
+        "vkeys.txt": "".join(f"{key}\n" for key in vkeys).encode(),
+    }
+    manifest = bundles.manifest(members, origin=origin, rehearsal=ask.rehearsal)
+    return Draft(report=report, leaves=leaves, members=members, manifest=manifest)
+
+
+def _ordered(ask: Ask) -> list[Contract]:
+    return [each for each, _, _ in build.versions(ask.contracts, ask.period)]
+
+
+def facts(given: Draft, *, now_ms: int) -> list[Fact]:
+    """Return what is stated with a report: its issue first, then each verdict."""
+    content = given.report.content
+    issue: dict[str, JSON] = {
+        "report": given.name,
+        "contract": content["contract"],
+        "start_ms": content["period"]["start_ms"],
+        "end_ms": content["period"]["end_ms"],
+        "revision": content["revision"],
+        "digest": given.report.digest,
+        "manifest_digest": canonical.digest(given.manifest),
+        "leaves": len(given.leaves.all),
+    }
+    if content["replaces"]:
+        issue["replaces"] = content["replaces"]
+    stated = [Fact(kind="report_issued", at_ms=now_ms, body=issue)]
+    for each in given.report.verdicts:
+        body: dict[str, JSON] = {
+            "contract": content["contract"],
+            "version": each.version,
+            "objective": each.objective,
+            "start_ms": each.start_ms,
+            "end_ms": each.end_ms,
+            "outcome": each.outcome,
+            "lower": each.lower,
+            "upper": each.upper,
+            "inputs_digest": given.leaves.digest,
+        }
+        stated.append(Fact(kind="verdict", at_ms=now_ms, body=body | _stated(value=each.value, because=each.because)))
+    return stated
+
+
+def _stated(**fields: str) -> dict[str, JSON]:
+    return {name: value for name, value in fields.items() if value}
+
+
+def issued(ledger: LedgerReader, given: Draft) -> int | None:
+    """Return the index of the leaf that seals exactly this draft, if there is one."""
+    manifest = canonical.digest(given.manifest)
+    for leaf in ledger.find("report_issued"):
+        body = leaf.fact.body
+        if (body["digest"], body["manifest_digest"]) == (given.report.digest, manifest):
+            return leaf.index
+    return None
+
+
+def compose(ledger: LedgerReader, given: Draft, seal: int) -> dict[str, bytes]:
+    """Return all members of the bundle, proven against the first checkpoint that covers the seal."""
+    covering = ledger.covering(seal)
+    if covering is None:
+        raise EvidenceError(f"ledger {ledger.path}: leaf {seal} is under no checkpoint yet; ask again later")
+    size = Checkpoint.parse(parse_note(covering.note).text).size
+    (leaf,) = ledger.entries(seal, seal + 1)
+    indexes = [*(each.index for each in given.leaves.all), seal]
+    return bundles.compose(
+        given.members,
+        manifest=given.manifest,
+        seal=(seal, leaf.data),
+        paths={index: ledger.inclusion(index, size) for index in indexes},
+        checkpoint=covering.note,
+    )

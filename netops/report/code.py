@@ -1,0 +1,32 @@
+"""What a report was judged by, as digests: the code and the metric catalogue."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import netops
+from netops.evidence import canonical
+from netops.metrics import METRICS
+
+# The files whose change could change a number.
+ROOMS = ("sla", "report", "evidence")
+
+
+@cache
+def code() -> str:
+    """Return SHA-256 over the canonical map of file name to SHA-256 of the judging code."""
+    root = Path(netops.__file__).parent
+    files = sorted(path for room in ROOMS for path in (root / room).rglob("*.py"))
+    named = {path.relative_to(root).as_posix(): canonical.digest(path.read_bytes()) for path in files}
+    return canonical.digest(canonical.dumps(named))
+
+
+@cache
+def catalogue() -> str:
+    """Return SHA-256 over the canonical metric catalogue: names, units, sources, and what each state stands for."""
+    named = {
+        name: [each.unit, each.kind.value, each.source, [[s.code, s.name, s.standing.value] for s in each.states]]
+        for name, each in METRICS.items()
+    }
+    return canonical.digest(canonical.dumps(named))

@@ -1,0 +1,249 @@
+"""The report for people: one self-contained page, to be read on screen or printed. No script, nothing fetched.
+
+It says what `report.json` says and nothing else; every value is escaped. Both languages stand side by side, as a court
+needs one document.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netops.clock import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+REHEARSAL = (
+    "演练 REHEARSAL — 本报告全部内容均为模拟，不具任何效力 · everything in this report is simulated and has no effect"
+)
+VERDICTS = {"met": "达标 met ✓", "missed": "未达标 missed ✗", "not_determinable": "无法判定 not determinable ?"}
+EFFECTS = {
+    "in_force": "生效 in force",
+    "in_force_by_ruling": "经裁定生效 in force by ruling",
+    "late": "通知过迟，不生效 late, no effect",
+    "over_cap": "超出上限，不生效 over the cap, no effect",
+    "not_approved": "未获批准 not approved",
+    "no_such_class": "合同无此类别 no such class",
+    "empty_or_negative_window": "时段为空 empty window",
+}
+COLUMNS = {
+    "service": "服务 service",
+    "contracted_ms": "合同时长 contracted",
+    "up_ms": "正常 up",
+    "down_ms": "中断 down",
+    "unknown_ms": "未测得 unknown",
+    "excluded_up_ms": "免责·正常 excluded, up",
+    "excluded_down_ms": "免责·中断 excluded, down",
+    "excluded_unknown_ms": "免责·未测得 excluded, unknown",
+    "value": "精确值 exact",
+    "shown": "% ↓",
+    "lower": "下限 lower",
+    "upper": "上限 upper",
+    "verdict": "判定 verdict",
+    "start_ms": "开始 from",
+    "end_ms": "结束 to",
+    "cause": "归因 cause",
+    "because": "依据 because",
+    "censored": "未见首尾 censored (≥)",
+    "incidents": "次数 incidents",
+    "services": "服务数 services",
+}
+AT = frozenset({"start_ms", "end_ms"})
+
+
+def page(report: Mapping[str, Any]) -> str:
+    """Return the page of a report's content."""
+    banner = f'<p class="rehearsal">{REHEARSAL}</p>' if report["rehearsal"] else ""
+    title = f"{report['title']} · {report['period']['name']}"
+    body = [banner, _head(report), _summary(report)]
+    body += [_part(part) for part in report["parts"]]
+    body += [_seen(report), _digests(report), banner]
+    return (
+        f'<!DOCTYPE html>\n<html lang="zh-CN"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width">'
+        f"<style>{STYLE}</style></head><body>\n{''.join(body)}\n</body></html>\n"
+    )
+
+
+def _head(report: Mapping[str, Any]) -> str:
+    period = report["period"]
+    replaces = f" · 取代 replaces <code>{escape(report['replaces'])}</code>" if report["replaces"] else ""
+    return (
+        f"<h1>{escape(report['title'])}<br>服务水平报告 Service level report {escape(period['name'])}</h1>"
+        f"<p>合同 contract <b>{escape(report['contract'])}</b> · 运营商 carrier <b>{escape(report['carrier'])}</b> · "
+        f"修订 revision <b>{report['revision']}</b>{replaces}<br>"
+        f"期间 period {escape(period['start'])} – {escape(period['end'])} ({escape(report['timezone'])}, tzdata "
+        f"{escape(report['tzdata'])})</p>"
+    )
+
+
+def _summary(report: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            part["version"],
+            f"{item['item']} / {each['objective']}",
+            f"{'≥' if each['comparison'] == 'at_least' else '≤'} {each['target']} %",
+            f"{each['shown'] or '—'} %",
+            f"{each['lower_shown']} – {each['upper_shown']} %",
+            f"{each['unknown_shown']} %",
+            VERDICTS[each["verdict"]],
+            item["credit"]["amount"] if item["credit"]["objective"] == each["objective"] else "",
+        ]
+        for part in report["parts"]
+        for item in part["items"]
+        for each in item["objectives"]
+    ]
+    head = [
+        "版本",
+        "目标 objective",
+        "约定 target",
+        "结果 value ↓",
+        "界限 bounds",
+        "未测得 unknown",
+        "判定 verdict",
+        "扣减 credit",
+    ]
+    credit = report["credit"]
+    capped = f"（合同上限 cap {escape(credit['cap_percent'])} %）" if credit["capped"] else ""
+    return (
+        f"<h2>结论 Summary</h2>{_table(head, rows)}"
+        f"<p>应付 fees {escape(credit['fees_shown'])} {escape(credit['currency'])} · "
+        f"<b>应扣减 credit due {escape(credit['total'])} {escape(credit['currency'])}</b> {capped}</p>"
+    )
+
+
+def _part(part: Mapping[str, Any]) -> str:
+    span = f"{iso(part['start_ms'])} – {iso(part['end_ms'])}"
+    head = f"<h2>合同版本 Contract version {escape(part['version'])} · {span}</h2>"
+    return head + "".join(_objective(item, each) for item in part["items"] for each in item["objectives"])
+
+
+def _objective(item: Mapping[str, Any], each: Mapping[str, Any]) -> str:
+    because = f" — {escape(each['because'])}" if each["because"] else ""
+    exact = f"精确值 exact <code>{escape(each['value'] or '—')}</code>"
+    return "".join(
+        [
+            f"<h3>{escape(item['title'] or item['item'])} / {escape(each['title'] or each['objective'])}: ",
+            f'<span class="{escape(each["verdict"])}">{VERDICTS[each["verdict"]]}</span>{because}</h3>',
+            f"<p>{exact}, 下限 lower <code>{escape(each['lower'])}</code>, ",
+            f"上限 upper <code>{escape(each['upper'])}</code> · 服务 services {item['services']}</p>",
+            _rules(each),
+            _exclusions(each["exclusions"]),
+            _section("归因汇总 By cause", each["causes"]),
+            _repair(each["repair"]),
+            _section("中断 Incidents", each["incidents"]),
+            _section("降级 Degraded (hidden_reboot: 隐瞒的重启)", each["degraded"]),
+            _section("各服务 Services", each["services"], without=("value", "lower", "upper")),
+        ]
+    )
+
+
+def _rules(each: Mapping[str, Any]) -> str:
+    rows = [[name, _plain(value)] for name, value in sorted(each["rules"].items())]
+    rows += [[f"credits.{name}", _plain(value)] for name, value in sorted(each["credits"].items())]
+    rows.append(["breaches_before", str(each["breaches_before"])])
+    rows.append(["credit_percent", each["credit_percent"]])
+    return f"<h4>合同规则 Rules of the contract</h4>{_table(['规则 rule', '值 value'], rows)}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return "; ".join(map(_plain, value)) or "—"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(each)}" for name, each in value.items() if each not in ("", []))
+    return str(value)
+
+
+def _exclusions(claims: Sequence[Mapping[str, Any]]) -> str:
+    head = [
+        "申请 claim",
+        "类别 class",
+        "时段 window",
+        "通知 noticed",
+        "服务 services",
+        "理由 reason",
+        "申请人 by",
+        "效力 effect",
+    ]
+    rows = [
+        [
+            each["claim"],
+            each["class"],
+            f"{iso(each['start_ms'])} – {iso(each['end_ms'])}",
+            iso(each["noticed_ms"]),
+            ", ".join(each["services"]) or "全部 all",
+            each["reason"],
+            each["by"],
+            EFFECTS[each["effect"]],
+        ]
+        for each in claims
+    ]
+    return f"<h4>免责申请 Exclusion claims ({len(rows)})</h4>{_table(head, rows) if rows else '<p>—</p>'}"
+
+
+def _repair(repair: Mapping[str, Any]) -> str:
+    mark = "≥ " if repair["censored"] else ""
+    return (
+        f"<p>中断 incidents {repair['incidents']}, 未见首尾 censored {repair['censored']} · "
+        f"MTTR {mark}{_duration(repair['mttr_ms'])} · MTBF {_duration(repair['mtbf_ms'])}</p>"
+    )
+
+
+def _duration(exact: str) -> str:
+    if not exact:
+        return "—"
+    top, _, bottom = exact.partition("/")
+    return str(timedelta(milliseconds=int(top) // int(bottom) // 1000 * 1000))
+
+
+def _section(title: str, table: Mapping[str, Any], *, without: Sequence[str] = ()) -> str:
+    rows = table["rows"]
+    if not rows:
+        return f"<h4>{title} (0)</h4>"
+    kept = [i for i, name in enumerate(table["columns"]) if name not in without]
+    head = [COLUMNS[table["columns"][i]] for i in kept]
+    shown = ([_cell(table["columns"][i], row[i]) for i in kept] for row in rows)
+    return f"<h4>{title} ({len(rows)})</h4>{_table(head, shown)}"
+
+
+def _cell(column: str, value: Any) -> str:
+    if column in AT:
+        return iso(value)
+    if column.endswith("_ms"):
+        return str(timedelta(milliseconds=value))
+    if column == "verdict":
+        return VERDICTS[value]
+    if column == "censored":
+        return "≥" if value else ""
+    return str(value)
+
+
+def _seen(report: Mapping[str, Any]) -> str:
+    rows = [[name, _plain(value) or "—"] for name, value in sorted(report["seen"].items())]
+    return f"<h2>监测自身 How well we could see</h2>{_table(['', ''], rows)}"
+
+
+def _digests(report: Mapping[str, Any]) -> str:
+    rows = [[name, value] for name, value in sorted(report["digests"].items())]
+    for each in report["versions"]:
+        late = "，生效后方才登记 recorded after it took effect" if each["recorded_after_valid_from"] else ""
+        others = (
+            f"，另有 {each['other_texts']} 份不同文本 other texts under this version" if each["other_texts"] else ""
+        )
+        rows.append([f"contract version {each['version']}", f"{each['digest']} (leaf {each['leaf']}{late}{others})"])
+    verify = "python3 verify.py BUNDLE --vkey FILE" + (" --rehearsal" if report["rehearsal"] else "")
+    return (
+        f"<h2>摘要与验证 Digests and verification</h2>{_table(['SHA-256', ''], rows)}"
+        f"<p>脱机验证 to verify offline (Python 3.11+): <code>{verify}</code><br>FILE: 日志公钥，请向其所有者索取 · "
+        "the log's public key, from its owner, not from the bundle. <code>method.txt</code>: 方法 the method.</p>"
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    top = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"

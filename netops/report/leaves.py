@@ -1,0 +1,220 @@
+"""The sealed leaves that a report rests on, read as what they mean to it. Pure.
+
+A leaf counts by when we recorded it, never by when it says it was written: a claim's notice runs from the record. In a
+rehearsal, whose month before is told afterwards, the fact's own time stands for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from netops.evidence import canonical
+from netops.sla import hours
+from netops.sla.exclusions import Claim
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from inventory.model import ExclusionClass
+
+NOT_WELL = {"clock_state": "synchronised", "monitor_health": "ok"}  # kind → the state that needs no line
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """One leaf: its index, its canonical bytes, and the bytes read."""
+
+    index: int
+    data: bytes
+    leaf: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, index: int, data: bytes) -> Sealed:
+        """Read a leaf's bytes."""
+        return cls(index, data, canonical.loads(data))
+
+    @property
+    def kind(self) -> str:
+        """The fact's kind."""
+        return str(self.leaf["fact"]["kind"])
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """The fact's fields."""
+        found: Mapping[str, Any] = self.leaf["fact"]["body"]
+        return found
+
+    @property
+    def known_ms(self) -> int:
+        """When the fact counts as known to us."""
+        return int(self.leaf["fact"]["at_ms"] if self.leaf["rehearsal"] else self.leaf["recorded_ms"])
+
+
+@dataclass(frozen=True, slots=True)
+class Leaves:
+    """All leaves of a report, in the order of the ledger."""
+
+    all: tuple[Sealed, ...]
+
+    def of(self, *kinds: str) -> list[Sealed]:
+        """Return the leaves of some kinds, in order."""
+        return [each for each in self.all if each.kind in kinds]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the SHA-256 of each leaf's bytes: names exactly these inputs in this order."""
+        return canonical.digest(b"".join(sha256(each.data).digest() for each in self.all))
+
+
+def opened(leaves: Leaves) -> tuple[list[hours.Hour], dict[str, hours.Roster]]:
+    """Return the hours and the rosters that the leaves state."""
+    found = hours.read(each.body for each in leaves.of(hours.KIND))
+    return found, hours.read_rosters(each.body for each in leaves.of(hours.ROSTER))
+
+
+def claims(leaves: Leaves, classes: Mapping[str, ExclusionClass]) -> list[Claim]:
+    """Return the exclusion claims, each by its first leaf: a later one under the same name changes nothing."""
+    made: dict[str, Claim] = {}
+    for each in leaves.of("exclusion_claim"):
+        body = each.body
+        if body["claim"] not in made:
+            made[body["claim"]] = Claim(
+                id=body["claim"],
+                class_id=body["class"],
+                start_ms=body["start_ms"],
+                end_ms=body["end_ms"],
+                noticed_ms=each.known_ms,
+                services=tuple(body["services"]),
+                reason=body["reason"],
+                by=body["by"],
+                approved=_approved(leaves, body, classes),
+                ruled=_ruled(leaves, body["claim"]),
+            )
+    return list(made.values())
+
+
+def _approved(leaves: Leaves, claim: Mapping[str, Any], classes: Mapping[str, ExclusionClass]) -> bool:
+    """Whether the first valid decision approves: by another person than who asked, in the role the class names."""
+    request = next((e.body for e in leaves.of("approval_request") if e.body["request"] == claim["claim"]), None)
+    if request is None:
+        return False
+    terms = request.get("terms", {})
+    if any(terms.get(key) != claim[key] for key in ("contract", "class", "start_ms", "end_ms", "services")):
+        return False
+    kind = classes.get(claim["class"])
+    for each in leaves.of("approval_decision"):
+        body = each.body
+        if body["request"] != claim["claim"]:
+            continue
+        if body["decision"] == "withdrawn":
+            if body["by"] == request["by"]:
+                return False
+        elif body["by"] != request["by"] and kind is not None and body.get("role", "") == kind.approver:
+            return bool(body["decision"] == "approved")
+    return False
+
+
+def _ruled(leaves: Leaves, claim: str) -> bool:
+    """Whether an objection about the claim was upheld by somebody else than who objected."""
+    objectors = {e.body["objection"]: e.body["by"] for e in leaves.of("objection") if e.body["target"] == claim}
+    return any(
+        each.body["outcome"] == "upheld"
+        for each in leaves.of("ruling")
+        if each.body["by"] != objectors.get(each.body["objection"], each.body["by"])
+    )
+
+
+def breaches_before(leaves: Leaves, objective: str, start_ms: int) -> int:
+    """Return how many periods in a row, up to the one that ends at `start_ms`, missed the objective.
+
+    Of several verdicts over one period the last sealed counts (a revision replaces).
+    """
+    verdicts = [each for each in leaves.of("verdict") if each.body["objective"] == objective]
+    count, at = 0, start_ms
+    while True:
+        ended = [each.body for each in verdicts if each.body["end_ms"] == at]
+        if not ended or ended[-1]["outcome"] != "missed":
+            return count
+        count, at = count + 1, ended[-1]["start_ms"]
+
+
+def health(leaves: Leaves) -> dict[str, dict[str, int]]:
+    """Return how often each kind of trouble of our own clocks and monitors was stated."""
+    return {kind: dict(sorted(Counter(each.body["state"] for each in leaves.of(kind)).items())) for kind in NOT_WELL}
+
+
+def recorded(leaves: Leaves, version: str) -> list[Sealed]:
+    """Return the leaves that state a contract version, first to last: more than one text under one version is told."""
+    return [each for each in leaves.of("contract_version") if each.body["version"] == version]
+
+
+def selected(
+    found: Iterable[Sealed], *, contract: str, start_ms: int, end_ms: int, rosters: Sequence[str] = ()
+) -> Leaves:
+    """Return the leaves, out of the candidates, that a report on the contract and period rests on, by index.
+
+    `rosters` are the digests that its hours name.
+    """
+    candidates = {each.index: each for each in found}
+    claimed = {
+        each.body["claim"]
+        for each in candidates.values()
+        if each.kind == "exclusion_claim" and _touches(each.body, contract, start_ms, end_ms)
+    }
+    objections = {
+        e.body["objection"] for e in candidates.values() if e.kind == "objection" and e.body["target"] in claimed
+    }
+
+    def wanted(each: Sealed) -> bool:
+        body = each.body
+        match each.kind:
+            case "availability_hour":
+                return bool(body["contract"] == contract and start_ms <= body["start_ms"] < end_ms)
+            case "availability_roster":
+                return bool(body["contract"] == contract and body["roster"] in rosters)
+            case "contract_version":
+                return bool(body["contract"] == contract)
+            case "exclusion_claim":
+                return body["claim"] in claimed
+            case "approval_request" | "approval_decision":
+                return body["request"] in claimed
+            case "objection":
+                return body["target"] in claimed
+            case "ruling":
+                return body["objection"] in objections
+            case "verdict":
+                return bool(body["contract"] == contract and body["end_ms"] <= start_ms)
+            case "report_issued":
+                return bool(body["contract"] == contract and (body["start_ms"], body["end_ms"]) == (start_ms, end_ms))
+            case "clock_state" | "monitor_health":
+                at_ms = int(each.leaf["fact"]["at_ms"])
+                return body["state"] != NOT_WELL[each.kind] and start_ms <= at_ms < end_ms
+            case _:
+                return False
+
+    return Leaves(tuple(candidates[index] for index in sorted(candidates) if wanted(candidates[index])))
+
+
+def _touches(body: Mapping[str, Any], contract: str, start_ms: int, end_ms: int) -> bool:
+    """Also an empty window: it is kept and flagged like any other claim without effect."""
+    end = max(int(body["end_ms"]), int(body["start_ms"]) + 1)
+    return bool(body["contract"] == contract and body["start_ms"] < end_ms and end > start_ms)
+
+
+KINDS = (
+    "availability_hour",
+    "availability_roster",
+    "contract_version",
+    "exclusion_claim",
+    "approval_request",
+    "approval_decision",
+    "objection",
+    "ruling",
+    "verdict",
+    "report_issued",
+    "clock_state",
+    "monitor_health",
+)

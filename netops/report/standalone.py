@@ -1,0 +1,80 @@
+"""Compose `verify.py`: the evidence package and the verifier as one file for a bare Python.
+
+The file carries the sources of the modules as they are, so that an auditor can read and compare them; a loader of a few
+lines makes modules of them. Nothing is imported but the standard library.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import netops
+
+# In the order of their needs.
+MODULES = (
+    "netops/errors.py",
+    "netops/evidence/canonical.py",
+    "netops/evidence/ed25519.py",
+    "netops/evidence/merkle.py",
+    "netops/evidence/note.py",
+    "netops/evidence/checkpoint.py",
+    "netops/evidence/files.py",
+    "netops/evidence/container.py",
+    "netops/evidence/members.py",
+    "netops/evidence/integrity.py",
+    "netops/evidence/bundle.py",
+    "netops/evidence/lines.py",
+    "netops/evidence/figures.py",
+    "netops/evidence/stated.py",
+    "netops/evidence/verifier.py",
+    "netops/evidence/told.py",
+)
+
+HEAD = '''#!/usr/bin/env python3
+"""Verify a report bundle, offline: python3 verify.py BUNDLE [--vkey FILE] [--rehearsal]
+
+This one file needs Python 3.11 or later and its standard library alone. Below stand the modules of the verifier as they
+are in NetOps (Apache-2.0); the last lines make modules of them and run `netops.evidence.told.main`.
+Trust begins with the key in --vkey, which you got from its owner, never from the bundle.
+"""
+
+import sys
+import types
+
+SOURCES = {}
+
+'''
+
+TAIL = """
+for package in ("netops", "netops.evidence"):
+    made = types.ModuleType(package)
+    made.__path__ = []
+    sys.modules[package] = made
+for name, source in SOURCES.items():
+    made = types.ModuleType(name)
+    made.__package__ = name.rpartition(".")[0]
+    sys.modules[name] = made
+    exec(compile(source, f"verify.py:{name}", "exec"), made.__dict__)
+    setattr(sys.modules[made.__package__], name.rpartition(".")[2], made)
+
+if __name__ == "__main__":
+    sys.exit(sys.modules["netops.evidence.told"].main(sys.argv[1:]))
+"""
+
+
+@cache
+def source() -> bytes:
+    """Return the text of `verify.py`."""
+    root = Path(netops.__file__).parent.parent
+    parts = [HEAD]
+    for path in MODULES:
+        name = path.removesuffix(".py").replace("/", ".")
+        parts.append(f"# ---- {path}\nSOURCES[{name!r}] = {_quoted((root / path).read_text(encoding='utf-8'))}\n\n")
+    return ("".join(parts) + TAIL).encode()
+
+
+def _quoted(text: str) -> str:
+    """Return a literal that reads like the text itself where Python allows it."""
+    plain = "'''" not in text and not text.endswith(("'", "\\"))
+    return f"r'''{text}'''" if plain else repr(text)

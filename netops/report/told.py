@@ -1,0 +1,129 @@
+"""Verdicts and claims as the report's JSON tells them: exact numbers beside rounded-down ones, tables with columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from netops.sla import numbers, repair
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from fractions import Fraction
+
+    from netops.sla.availability import Tally
+    from netops.sla.exclusions import Decided
+    from netops.sla.judge import Judged, ServiceLine
+
+TALLY = ("up", "down", "unknown", "excluded_up", "excluded_down", "excluded_unknown")
+SERVICES = (
+    "service",
+    "contracted_ms",
+    *(f"{name}_ms" for name in TALLY),
+    "value",
+    "shown",
+    "lower",
+    "upper",
+    "verdict",
+)
+INCIDENTS = ("service", "start_ms", "end_ms", "cause", "because", "censored")
+DEGRADED = ("service", "start_ms", "end_ms", "cause", "because")
+CAUSES = ("cause", "because", "incidents", "services", "down_ms")
+
+
+def judged(given: Judged) -> dict[str, Any]:
+    """Return the fields of an objective's verdict."""
+    whole = given.whole
+    found = [(line.service, each) for line in given.lines for each in line.incidents]
+    mttr = repair.mttr([each for _, each in found])
+    mtbf = repair.mtbf([each for _, each in found], sum(line.tally.whole for line in given.lines))
+    return {
+        "verdict": given.outcome.value,
+        "because": given.because,
+        "value": ratio(whole.value),
+        "shown": shown(whole.value),
+        "lower": ratio(whole.lower),
+        "lower_shown": shown(whole.lower),
+        "upper": ratio(whole.upper),
+        "upper_shown": shown(whole.upper),
+        "unknown_ratio": ratio(whole.unknown_ratio),
+        "unknown_shown": shown(whole.unknown_ratio),
+        "tally": tally(given.tally),
+        "services": {"columns": list(SERVICES), "rows": [_service(line) for line in given.lines]},
+        "incidents": {"columns": list(INCIDENTS), "rows": [_incident(*each) for each in found]},
+        "degraded": {
+            "columns": list(DEGRADED),
+            "rows": [
+                [line.service, each.start_ms, each.end_ms, each.cause.value, each.because]
+                for line in given.lines
+                for each in line.degraded
+            ],
+        },
+        "causes": {"columns": list(CAUSES), "rows": _causes(found)},
+        "repair": {
+            "incidents": mttr.count,
+            "censored": mttr.censored,
+            "mttr_ms": ratio(mttr.value_ms),
+            "mtbf_ms": ratio(mtbf.value_ms),
+        },
+    }
+
+
+def claim(given: Decided) -> dict[str, Any]:
+    """Return a claim with what it does; one without effect stays in the report."""
+    each = given.claim
+    return {
+        "claim": each.id,
+        "class": each.class_id,
+        "start_ms": each.start_ms,
+        "end_ms": each.end_ms,
+        "noticed_ms": each.noticed_ms,
+        "services": list(each.services),
+        "reason": each.reason,
+        "by": each.by,
+        "approved": each.approved,
+        "effect": given.effect.value,
+    }
+
+
+def tally(given: Tally) -> dict[str, int]:
+    """Return the six sums by name."""
+    return {f"{name}_ms": getattr(given, name) for name in TALLY}
+
+
+def ratio(value: Fraction | None) -> str:
+    """Return the exact value, empty where there is none."""
+    return "" if value is None else numbers.text(value)
+
+
+def shown(value: Fraction | None) -> str:
+    """Return a ratio in percent, rounded down; empty where there is none."""
+    return "" if value is None else numbers.shown(numbers.percent(value))
+
+
+def _service(line: ServiceLine) -> list[str | int]:
+    value = line.value
+    return [
+        line.service,
+        line.contracted_ms,
+        *tally(line.tally).values(),
+        ratio(value.ratio),
+        shown(value.ratio),
+        ratio(value.lower),
+        ratio(value.upper),
+        line.outcome.value,
+    ]
+
+
+def _incident(service: str, each: repair.Incident) -> list[str | int | bool]:
+    return [service, each.start_ms, each.end_ms, each.cause.value, each.because, each.censored]
+
+
+def _causes(found: Sequence[tuple[str, repair.Incident]]) -> list[list[str | int]]:
+    """Return the incidents by cause and by what they rest on: a controller's failure is one line, however many fell."""
+    grouped: dict[tuple[str, str], list[tuple[str, repair.Incident]]] = {}
+    for service, each in found:
+        grouped.setdefault((each.cause.value, each.because), []).append((service, each))
+    return [
+        [cause, because, len(part), len({service for service, _ in part}), sum(each.length_ms for _, each in part)]
+        for (cause, because), part in sorted(grouped.items())
+    ]
