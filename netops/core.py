@@ -18,7 +18,7 @@ from netops import hourly, present, raw, sealing, situation
 from netops.clock import SYSTEM
 from netops.drain import Drain
 from netops.founding import evidence_key
-from netops.journal import HOUR_MS, Journal
+from netops.journal import HOUR_MS, HourSum, Journal
 from netops.ledger import Ledger
 from netops.schedule import Job, Scheduler, Slots
 from netops.sign import Signer
@@ -186,16 +186,15 @@ class Core:
         )
 
     def _seal_hours(self, _slot_ms: int) -> None:
-        """Seal what is ripe, contract by contract, letting the drain in between."""
-        ripe = self._ripe_until()
-        for contract in self._seen.contracts if self._seen else ():
+        """Seal what is ripe, hour by hour, letting the drain in between."""
+        contracts = [each.id for each in self._seen.contracts] if self._seen else []
+        with self._acting:
+            found = self._journal.unsealed(until_ms=self._ripe_until(), limit=HOURS_AT_ONCE)
+        for hour_ms in found:
+            if self._stopping.is_set():
+                return
             with self._acting:
-                found = self._journal.unsealed(contract.id, until_ms=ripe, limit=HOURS_AT_ONCE)
-            for hour_ms in found:
-                if self._stopping.is_set():
-                    return
-                with self._acting:
-                    self._seal_hour(contract.id, hour_ms)
+                self._seal_hour(contracts, hour_ms)
 
     def _ripe_until(self) -> int:
         """Return the instant before which nothing more is expected: now, held back by whoever still brings the past.
@@ -208,26 +207,28 @@ class Core:
                 until = min(until, int(mark.read_text(encoding="ascii")))
         return until
 
-    def _seal_hour(self, contract: str, hour_ms: int) -> None:
-        settings = self._settings
+    def _seal_hour(self, contracts: Sequence[str], hour_ms: int) -> None:
+        settings, now = self._settings, self._clock.now_ms()
         with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
             seen = snapshot(register, at_ms=hour_ms)
-        held = seen.contract.get(contract)
-        if held is None:  # nothing was promised in that hour
-            self._journal.seal(contract, hour_ms, ())
-            return
-        roster, step = sold(held, seen), hourly.step_ms(held)
         samples = self._journal.window(hour_ms, hour_ms + HOUR_MS)
-        found = hourly.runs_of(samples, roster, step=step)
-        known = roster.digest in self._rosters
-        entries = hourly.entries(contract, roster, found, hour_ms=hour_ms, step=step, known=known)
-        asked = {slot: self._journal.anchors(slot) for slot in self._journal.blind(hour_ms, hour_ms + HOUR_MS)}
-        entries += [
-            sealing.blindness(settings.collect.vantage, slot, asked=n, answered=got) for slot, (n, got) in asked.items()
-        ]
-        self._ledger.append(entries, now_ms=self._clock.now_ms())
-        self._rosters.add(roster.digest)
-        self._journal.seal(contract, hour_ms, hourly.sums(roster, found, hour_ms=hour_ms, step=step))
+        entries = self._blind_slots(hour_ms)
+        sums: dict[str, list[HourSum]] = {contract: [] for contract in contracts}
+        for held in seen.contracts:
+            roster, step = sold(held, seen), hourly.step_ms(held)
+            found = hourly.runs_of(samples, roster, step=step)
+            known = roster.digest in self._rosters
+            entries += hourly.entries(held.id, roster, found, hour_ms=hour_ms, step=step, known=known)
+            sums[held.id] = hourly.sums(roster, found, hour_ms=hour_ms, step=step)
+            self._rosters.add(roster.digest)
+        self._ledger.append(entries, now_ms=now)
+        self._journal.seal(hour_ms, sums)
+
+    def _blind_slots(self, hour_ms: int) -> list[LedgerEntry]:
+        vantage = self._settings.collect.vantage
+        blind = self._journal.blind(hour_ms, hour_ms + HOUR_MS)
+        asked = {slot: self._journal.anchors(slot) for slot in sorted(blind)}
+        return [sealing.blindness(vantage, slot, asked=n, answered=got) for slot, (n, got) in asked.items()]
 
     def _seal_raw(self) -> None:
         while chunks := self._archive.untold():
@@ -251,8 +252,7 @@ class Core:
             if gone:
                 self._ledger.append(sealing.expired(name, gone, now_ms=now), now_ms=now)
                 keeper.told(gone)
-        contracts = [each.id for each in self._seen.contracts] if self._seen else []
-        self._journal.prune(now - SAMPLES_DAYS * DAY_MS, contracts)
+        self._journal.prune(now - SAMPLES_DAYS * DAY_MS)
 
     def _missed(self, job: Job, missed: tuple[int, int, int]) -> None:
         first, last, count = missed

@@ -36,8 +36,9 @@ CREATE TABLE IF NOT EXISTS hour(hour_ms INTEGER NOT NULL, no INTEGER NOT NULL, u
     PRIMARY KEY (hour_ms, no)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS anchor(slot_ms INTEGER NOT NULL, device TEXT NOT NULL, answered INTEGER NOT NULL,
     PRIMARY KEY (slot_ms, device)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS sealed(contract TEXT NOT NULL, hour_ms INTEGER NOT NULL,
-    PRIMARY KEY (contract, hour_ms)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sealed(hour_ms INTEGER NOT NULL, contract TEXT NOT NULL,
+    PRIMARY KEY (hour_ms, contract)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pending(hour_ms INTEGER PRIMARY KEY);
 """
 
 
@@ -122,6 +123,10 @@ class Journal:
                 ),
             )
             db.executemany("INSERT OR IGNORE INTO anchor VALUES (?, ?, ?)", ((s, d, int(a)) for s, d, a in anchors))
+            db.executemany(
+                "INSERT OR IGNORE INTO pending SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM sealed WHERE hour_ms = ?1)",
+                ((hour,) for hour in {s.slot_ms // HOUR_MS * HOUR_MS for _, s in samples}),
+            )
 
     def newest(self, stream: str) -> dict[str, Newest]:
         """Return the last slot of every service in one stream."""
@@ -170,27 +175,28 @@ class Journal:
         )
         return (0, 0) if row is None else (int(row[0]), int(row[1]))
 
-    def unsealed(self, contract: str, *, until_ms: int, limit: int) -> list[int]:
-        """Return the hours that have samples, end by `until_ms` and are not sealed for this contract, oldest first."""
+    def unsealed(self, *, until_ms: int, limit: int) -> list[int]:
+        """Return the hours that have samples, end by `until_ms` and are not sealed, oldest first."""
         rows = self._open().execute(
-            "SELECT DISTINCT slot_ms / ?1 * ?1 AS hour FROM sample WHERE slot_ms < ?2 AND NOT EXISTS"
-            " (SELECT 1 FROM sealed WHERE contract = ?3 AND hour_ms = sample.slot_ms / ?1 * ?1) ORDER BY hour LIMIT ?4",
-            (HOUR_MS, until_ms // HOUR_MS * HOUR_MS, contract, limit),
+            "SELECT hour_ms FROM pending WHERE hour_ms < ? ORDER BY hour_ms LIMIT ?",
+            (until_ms // HOUR_MS * HOUR_MS, limit),
         )
         return [int(hour) for (hour,) in rows]
 
-    def seal(self, contract: str, hour_ms: int, sums: Iterable[HourSum]) -> None:
-        """Note that the hour of a contract is in the ledger, with its sums."""
+    def seal(self, hour_ms: int, sums: Mapping[str, Iterable[HourSum]]) -> None:
+        """Note that the hour of these contracts is in the ledger, with the sums of their services."""
         db = self._open()
         with db:
             db.executemany(
                 "INSERT OR REPLACE INTO hour VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
                     (s.hour_ms, self._number(s.service), s.up_ms, s.degraded_ms, s.down_ms, s.unknown_ms, s.worst)
-                    for s in sums
+                    for each in sums.values()
+                    for s in each
                 ),
             )
-            db.execute("INSERT OR IGNORE INTO sealed VALUES (?, ?)", (contract, hour_ms))
+            db.executemany("INSERT OR IGNORE INTO sealed VALUES (?, ?)", ((hour_ms, contract) for contract in sums))
+            db.execute("DELETE FROM pending WHERE hour_ms = ?", (hour_ms,))
 
     def sums(self, start_ms: int, end_ms: int) -> dict[str, tuple[int, int, int, int]]:
         """Return (up, degraded, down, unknown) milliseconds of each service over the sealed hours of a window."""
@@ -212,14 +218,13 @@ class Journal:
             found.setdefault(str(service), {})[int(hour)] = str(worst)
         return found
 
-    def prune(self, before_ms: int, contracts: Sequence[str]) -> int:
-        """Forget samples of hours that every contract has sealed and that are older than `before_ms`."""
+    def prune(self, before_ms: int) -> int:
+        """Forget samples of sealed hours that are older than `before_ms`; return how many."""
         db = self._open()
         with db:
             db.execute(
-                "DELETE FROM sample WHERE slot_ms < ?1 AND slot_ms / ?2 * ?2 IN (SELECT hour_ms FROM sealed"
-                " WHERE contract IN (SELECT value FROM json_each(?3)) GROUP BY hour_ms HAVING count(*) >= ?4)",
-                (before_ms, HOUR_MS, json.dumps(list(contracts)), max(1, len(contracts))),
+                "DELETE FROM sample WHERE slot_ms < ?1 AND slot_ms / ?2 * ?2 IN (SELECT hour_ms FROM sealed)",
+                (before_ms, HOUR_MS),
             )
             gone = db.changes()
             db.execute("DELETE FROM anchor WHERE slot_ms < ?", (before_ms,))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ANCHOR = "anchor"
 LIVE, LATE = "live", "late"
+NEAR_MS = 1_800_000  # a slot further back proves nothing about what happened just before this one
 OWN_ROWS = frozenset({"device", "cell"})  # rows that tell of the device itself when the service is the device
 
 
@@ -69,7 +70,7 @@ class Verifier:
                 stream = self._stream(service.id, poll.slot_ms)
                 before = self._last[stream].get(service.id) if stream else None
                 planned = self._is_planned(service.id, seen)
-                sample = classify(service.place, seen, before=_before(before), planned=planned)
+                sample = classify(service.place, seen, before=_before(before, poll.slot_ms), planned=planned)
                 samples.append((service.id, sample))
                 if stream:
                     newest = _newest(service, seen, sample, before)
@@ -120,8 +121,8 @@ def _read(poll: Poll, rows: Sequence[Row]) -> Seen:
     return Seen(slot_ms=poll.slot_ms, at_ms=poll.at_ms, outcome=poll.outcome, values=values, codes=codes)
 
 
-def _before(newest: Newest | None) -> tuple[Seen, Sample] | None:
-    if newest is None:
+def _before(newest: Newest | None, slot_ms: int) -> tuple[Seen, Sample] | None:
+    if newest is None or slot_ms - newest.sample.slot_ms > NEAR_MS:
         return None
     sample = newest.sample
     seen = Seen(slot_ms=sample.slot_ms, at_ms=sample.at_ms, outcome=ANSWERED, values=dict(newest.uptimes))
