@@ -17,6 +17,7 @@ from netops.facts import Fact
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from netops.evidence.canonical import JSON
     from netops.model import Poll
     from netops.spool import Spool
 
@@ -59,7 +60,7 @@ class Outbox:
         try:
             while self._held:
                 kind = self._held[0][0]
-                batch = []
+                batch: list[bytes] = []
                 for each, payload in self._held:
                     if each != kind or len(batch) == BATCH:
                         break
@@ -87,7 +88,7 @@ class Outbox:
 
 
 def _lost(count: int, now_ms: int) -> Fact:
-    body = {
+    body: dict[str, JSON] = {
         "spool": "collect",
         "what": "polls",
         "first_sequence": 0,

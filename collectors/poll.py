@@ -83,24 +83,22 @@ def fit(profiles: Mapping[str, Profile], name: str, answer: Answer) -> Fitted:
     return Fitted(chosen=detect(profiles, answer).chosen)
 
 
-def outcome(answer: Answer, *, dropped: bool) -> str:
+def outcome(answer: Answer) -> str:
     """Return what the slot came to; silence that we may have caused ourselves is ours."""
     said = answer.outcome
-    if said == Reason.NO_ANSWER.value and dropped:
-        return Reason.SOCKET_DROPS.value
     if said == Reason.NO_ANSWER.value and answer.lag_ms > LATE_MS:
         return Reason.POLLER_LATE.value
     return said
 
 
-def polled(device: str, slot_ms: int, used: Plan, answer: Answer, *, dropped: bool = False) -> Poll:
+def polled(device: str, slot_ms: int, used: Plan, answer: Answer) -> Poll:
     """Return the Poll of an answer: outcome, rows, raw replies."""
     decoded = decode(used, answer, device=device, at_ms=answer.at_ms) if answer.raw else None
     return Poll(
         device=device,
         slot_ms=slot_ms,
         at_ms=answer.at_ms,
-        outcome=outcome(answer, dropped=dropped),
+        outcome=outcome(answer),
         profile=used.profile,
         digest=used.digest,
         attempts=answer.attempts,
@@ -111,13 +109,13 @@ def polled(device: str, slot_ms: int, used: Plan, answer: Answer, *, dropped: bo
     )
 
 
-def checked(device: str, slot_ms: int, answer: Answer, *, dropped: bool = False) -> Poll:
+def checked(device: str, slot_ms: int, answer: Answer) -> Poll:
     """Return the Poll of a device that was asked one cheap question only: its breaker is open, or it is unknown yet."""
     return Poll(
         device=device,
         slot_ms=slot_ms,
         at_ms=answer.at_ms,
-        outcome=outcome(answer, dropped=dropped),
+        outcome=outcome(answer),
         attempts=answer.attempts,
         rtt_ms=answer.rtt_ms,
         lag_ms=answer.lag_ms,

@@ -20,8 +20,7 @@ from collectors.devices import Roll, roll
 from collectors.outbox import Outbox
 from collectors.profile_yaml import shipped
 from collectors.rounds import Rounds, Turn
-from collectors.snmp.ask import Ask
-from collectors.snmp.breaker import Breaker
+from collectors.snmp.breaker import CHEAP, Breaker, event_of
 from collectors.snmp.engine import Engine
 from collectors.snmp.flight import Job
 from inventory.register import Register
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from collectors.snmp.ask import Answer
     from netops.clock import Clock
     from netops.config import Settings
+    from netops.evidence.canonical import JSON
     from netops.model import Poll
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,6 @@ SOURCE = "collect"
 REGISTER_S = 15.0  # how soon a change of the register is noticed
 TRIM_S = 30.0
 PAUSE_S = 0.2
-CHEAPEST = Ask(uptime=True)
 CLOCK_STEP_MS = 2000
 
 
@@ -85,7 +84,6 @@ class Collector:
         self._known: dict[str, _Known] = {}
         self._roll = Roll(asked={}, barred={})
         self._digest = ""
-        self._drops = 0
         self._stack = ExitStack()
         self._outbox: Outbox | None = None
         self._spool: Spool | None = None
@@ -157,7 +155,7 @@ class Collector:
     def _watch_clock(self, drift_ms: int, now_ms: int) -> None:
         if abs(drift_ms) < CLOCK_STEP_MS or self._outbox is None:
             return
-        body = {"vantage": self._settings.collect.vantage, "state": "stepped", "step_ms": drift_ms}
+        body: dict[str, JSON] = {"vantage": self._settings.collect.vantage, "state": "stepped", "step_ms": drift_ms}
         self._outbox.state(Fact(kind="clock_state", at_ms=max(0, now_ms), body=body))
 
     def _read_register(self, now_ms: int) -> None:
@@ -197,7 +195,7 @@ class Collector:
         asked = self._roll.asked[turn.device]
         known = self._known.setdefault(turn.device, _Known())
         if self._breaker.open(turn.device):
-            return Job(asked.target, CHEAPEST, Token(turn.device, turn.slot_ms, None), turn.due_ms)
+            return Job(asked.target, CHEAP, Token(turn.device, turn.slot_ms, None), turn.due_ms)
         if known.fitted is None:
             question = poll.question(self._profiles, asked.profile)
             return Job(asked.target, question, Token(turn.device, turn.slot_ms, None, layout=True), turn.due_ms)
@@ -217,23 +215,21 @@ class Collector:
             pass
         if self._outbox is None:
             return
-        dropped = self._engine.counters.socket_drops != self._drops
-        self._drops = self._engine.counters.socket_drops
-        self._outbox.add(made for answer in answers if (made := self._poll_of(answer, dropped=dropped)) is not None)
+        self._outbox.add(made for answer in answers if (made := self._poll_of(answer)) is not None)
         self._outbox.flush(now_ms=self._clock.now_ms())
 
-    def _poll_of(self, answer: Answer, *, dropped: bool) -> Poll | None:
+    def _poll_of(self, answer: Answer) -> Poll | None:
         token: Token = answer.token
         if token.device not in self._roll.asked:
             return None
-        self._breaker.saw(token.device, answered=answer.answered)
+        self._breaker.note(token.device, event_of(answer))
         if token.plan is not None:
-            made = poll.polled(token.device, token.slot_ms, token.plan, answer, dropped=dropped)
+            made = poll.polled(token.device, token.slot_ms, token.plan, answer)
         elif token.layout and answer.answered:
             self._fit_and_ask(token, answer)
             return None
         else:
-            made = poll.checked(token.device, token.slot_ms, answer, dropped=dropped)
+            made = poll.checked(token.device, token.slot_ms, answer)
             if made.outcome == ANSWERED:  # it is back: ask it in full within this very slot
                 self._fit_and_ask(token, answer)
                 return None

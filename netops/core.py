@@ -15,6 +15,7 @@ from inventory.model import Contract
 from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import hourly, present, raw, sealing, situation
+from netops.access import approvals
 from netops.clock import SYSTEM
 from netops.drain import Drain
 from netops.founding import evidence_key
@@ -24,7 +25,7 @@ from netops.schedule import Job, Scheduler, Slots
 from netops.sign import Signer
 from netops.sla.sold import sold
 from netops.store import open_store
-from netops.verify import Verifier
+from netops.verify import Planned, Verifier, planned_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -128,6 +129,17 @@ class Core:
 
     def _seal_facts(self, entries: Sequence[LedgerEntry]) -> None:
         self._ledger.append(entries, now_ms=self._clock.now_ms())
+        if self._verifier is not None and any(entry.fact.kind == "approval_decision" for entry in entries):
+            self._verifier.planned = self._planned()
+
+    def _planned(self) -> list[Planned]:
+        """Return the approved maintenance, as the ledger holds it."""
+        told = sorted(
+            (*self._ledger.find("approval_request"), *self._ledger.find("approval_decision")),
+            key=lambda leaf: leaf.index,
+        )
+        held = approvals.fold((leaf.fact, True) for leaf in told)
+        return [planned_of(request.terms) for request in approvals.approved(held.values(), "exclusion")]
 
     def _judge_polls(self, polls: Sequence[Poll]) -> None:
         if self._verifier is not None:
@@ -163,7 +175,7 @@ class Core:
                 return
             versions = [spell.record for spell in register.spells("contract", start_ms=0, end_ms=now + DAY_MS)]
         self._seen = seen
-        self._verifier = Verifier(seen, self._journal)
+        self._verifier = Verifier(seen, self._journal, self._planned())
         entries = sealing.register(seen, revision=seen.recorded_ms, by="register")
         entries += [sealing.contract_version(each) for each in versions if isinstance(each, Contract)]
         self._ledger.append(entries, now_ms=now)

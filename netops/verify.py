@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netops.journal import Newest
 from netops.model import ANSWERED
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ANCHOR = "anchor"
 LIVE, LATE = "live", "late"
+EVERY = "*"  # in an approval: all services of the contract
 NEAR_MS = 1_800_000  # a slot further back proves nothing about what happened just before this one
 OWN_ROWS = frozenset({"device", "cell"})  # rows that tell of the device itself when the service is the device
 
@@ -37,6 +38,11 @@ class Planned:
     start_ms: int
     end_ms: int
     services: frozenset[str]
+
+
+def planned_of(terms: Mapping[str, Any]) -> Planned:
+    """Return the window of an approved exclusion's terms."""
+    return Planned(start_ms=terms["start_ms"], end_ms=terms["end_ms"], services=frozenset(terms["services"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ class Verifier:
 
     def __init__(self, snapshot: Snapshot, journal: Journal, planned: Sequence[Planned] = ()) -> None:
         self._journal = journal
-        self._planned = planned
+        self.planned = planned
         self._by_device = _by_device(snapshot.services)
         self._anchors = frozenset(device.id for device in snapshot.devices if device.role == ANCHOR)
         self._last = {stream: journal.newest(stream) for stream in (LIVE, LATE)}
@@ -98,7 +104,10 @@ class Verifier:
         ]
 
     def _is_planned(self, service: str, seen: Seen) -> bool:
-        return any(each.start_ms <= seen.slot_ms < each.end_ms and service in each.services for each in self._planned)
+        return any(
+            each.start_ms <= seen.slot_ms < each.end_ms and (service in each.services or EVERY in each.services)
+            for each in self.planned
+        )
 
 
 def _by_device(services: Sequence[Service]) -> Mapping[str, tuple[Watched, ...]]:

@@ -144,6 +144,11 @@ def _things(agent: Agent) -> Iterator[Record]:
         yield from _child(agent, child)
 
 
+def service_of(child: Child) -> str:
+    """Return the id of the service that a child delivers."""
+    return f"{'wifi' if child.kind == 'ap' else 'fiber'}-{child.id}"
+
+
 def _child(agent: Agent, child: Child) -> Iterator[Record]:
     site = f"site-{child.area}"
     wifi = child.kind == "ap"
@@ -158,7 +163,7 @@ def _child(agent: Agent, child: Child) -> Iterator[Record]:
         parent=agent.id,
     )
     yield Service(
-        id=f"{'wifi' if wifi else 'fiber'}-{child.id}",
+        id=service_of(child),
         kind="wifi" if wifi else "fiber",
         carrier=agent.carrier,
         site=site,

@@ -17,11 +17,12 @@ from collectors import poll
 from collectors.profile import COST_S
 from collectors.profile_yaml import shipped
 from collectors.simulator import instance
-from collectors.simulator.describe import HISTORY_S, PROFILES
+from collectors.simulator.describe import HISTORY_S, PROFILES, service_of
 from collectors.simulator.living import Living
 from collectors.simulator.objects import build as objects
 from collectors.snmp.agent import interview
 from netops import facts, wire
+from netops.access import approvals
 from netops.drain import drained
 from netops.facts import Fact
 from netops.model import Reason
@@ -34,12 +35,14 @@ if TYPE_CHECKING:
     from collectors.poll import Fitted
     from collectors.simulator.world import World
     from netops.config import Settings
+    from netops.evidence.canonical import JSON
     from netops.model import Poll
 
 log = logging.getLogger(__name__)
 SOURCE = "history"
 STEP_MS = HISTORY_S * 1000
 HOUR_MS = 3_600_000
+NOTICE_MS = 5 * 86_400_000
 MARK, DONE = "late.history", "history.done"
 WHOLE_EVERY_MS = 6 * 3_600_000  # the whole device, optics included, every six hours; between, what its state needs
 ALL_COSTS = frozenset(COST_S)
@@ -105,9 +108,13 @@ class History:
             self.done.set()
             return
         begin = int(mark.read_text(encoding="ascii")) if mark.exists() else found.begin_ms
-        _write(mark, begin)
-        teller = Teller(found.world(), seed_ms=found.begin_ms)
+        world = found.world()
+        teller = Teller(world, seed_ms=found.begin_ms)
         with Spool(directory / "spool" / f"{SOURCE}.db", source=SOURCE) as spool:
+            if begin == found.begin_ms:
+                told = decisions(world)
+                spool.put(facts.SPOOL_KIND, [facts.encode(each) for each in told])
+            _write(mark, begin)
             ahead: deque[tuple[int, int]] = deque()  # (sequence, instant up to which it tells)
             for hour_ms in range(begin, found.start_ms, HOUR_MS):
                 until = min(hour_ms + HOUR_MS, found.start_ms)
@@ -178,6 +185,40 @@ class Teller:
         only = frozenset() if slot_ms % WHOLE_EVERY_MS == 0 else STATE
         used = self._plans.of(fitted, ALL_COSTS, only)
         return poll.polled(name, slot_ms, used, interview(living, used.ask, at_ms=self._now))
+
+
+def decisions(world: World) -> list[Fact]:
+    """Return what two roles decided beforehand: each planted maintenance, asked for and approved five days earlier."""
+    made: list[Fact] = []
+    for window in world.planted.maintenance:
+        agent = world.city.agent(window.target)
+        terms: dict[str, JSON] = {
+            "contract": f"contract-{agent.carrier}",
+            "class": "maintenance",
+            "start_ms": window.start_ms,
+            "end_ms": window.end_ms,
+            "services": [service_of(child) for child in agent.children],
+        }
+        asked = window.start_ms - NOTICE_MS
+        request = approvals.ask(
+            "exclusion",
+            terms=terms,
+            by="operator",
+            role="operator",
+            reason="演练：光线路终端软件升级 / Rehearsal: software upgrade of the OLT",
+            now_ms=asked,
+        )
+        (approval,) = approvals.fold([(fact, False) for fact in request]).values()
+        decision = approvals.decide(
+            approval,
+            approvals.APPROVED,
+            by="manager",
+            role="contract_manager",
+            reason="演练 / Rehearsal",
+            now_ms=asked + HOUR_MS,
+        )
+        made += [*request, decision]
+    return made
 
 
 def _ended(at_ms: int) -> Fact:
