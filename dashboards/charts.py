@@ -108,30 +108,47 @@ def sparkline(
 ) -> Markup:
     """Return the course of a value; it is broken, and hatched, where no value was for longer than `gap_ms`."""
     width, height, edge = 240, 44, 4
-    values = [value for _, value in points if value is not None]
-    if not values:
+    runs = unbroken(points, gap_ms=gap_ms)
+    if not runs:
         return _svg(width, height, [_bar(0, width, height, UNKNOWN)], label=label, alone=alone, extra=' class="spark"')
+    values = [value for run in runs for _, value in run]
     low, high = min(values), max(values)
-    reach = (high - low) or 1.0
     scale = width / (end_ms - start_ms)
 
     def place(when: int, value: float) -> str:
-        y = height - edge - (value - low) / reach * (height - 2 * edge) if high > low else height / 2
-        return f"{round((when - start_ms) * scale, 1):g},{round(y, 1):g}"
+        part = (value - low) / (high - low) if high > low else 0.5
+        return f"{round((when - start_ms) * scale, 1):g},{round(height - edge - part * (height - 2 * edge), 1):g}"
 
-    parts, run, last = [], list[str](), start_ms
-    for when, value in points:
-        if value is None:
-            continue
-        if when - last > gap_ms:
-            parts += [*_polyline(run), _blank((last - start_ms) * scale, (when - start_ms) * scale, height)]
-            run = []
-        run.append(place(when, value))
-        last = when
-    parts += _polyline(run)
+    parts, last = [], start_ms
+    for run in runs:
+        if run[0][0] - last > gap_ms:
+            parts.append(_blank((last - start_ms) * scale, (run[0][0] - start_ms) * scale, height))
+        parts += _polyline([place(*point) for point in thin(run, step_ms=(end_ms - start_ms) / (width / 2))])
+        last = run[-1][0]
     if end_ms - last > gap_ms:
         parts.append(_blank((last - start_ms) * scale, width, height))
     return _svg(width, height, parts, label=label, alone=alone, extra=' class="spark"')
+
+
+def thin(run: Sequence[tuple[int, float]], *, step_ms: float) -> list[tuple[int, float]]:
+    """Return of each step the lowest and the highest value, in order: a spike is never lost."""
+    out: list[tuple[int, float]] = []
+    for _, group in groupby(run, key=lambda point: int(point[0] / step_ms)):
+        points = list(group)
+        out += sorted({min(points, key=lambda point: point[1]), max(points, key=lambda point: point[1])})
+    return out
+
+
+def unbroken(points: Sequence[tuple[int, float | None]], *, gap_ms: int) -> list[list[tuple[int, float]]]:
+    """Return the runs of values between which nothing was measured for longer than `gap_ms`."""
+    runs: list[list[tuple[int, float]]] = []
+    for when, value in points:
+        if value is None:
+            continue
+        if not runs or when - runs[-1][-1][0] > gap_ms:
+            runs.append([])
+        runs[-1].append((when, value))
+    return runs
 
 
 def tile_map(tiles: Sequence[Tile], *, label: str, alone: bool = False) -> Markup:
@@ -141,7 +158,7 @@ def tile_map(tiles: Sequence[Tile], *, label: str, alone: bool = False) -> Marku
     rows = max((tile.row for tile in tiles), default=0) + 1
     parts = []
     for tile in sorted(tiles, key=lambda each: (each.row, each.col)):
-        x, y = tile.col * (wide + gap), tile.row * (high + gap)
+        x, y = 1 + tile.col * (wide + gap), 1 + tile.row * (high + gap)
         ink = TEXT[tile.state]
         body = [
             f'<rect width="{wide}" height="{high}" rx="8" fill="{TINT[tile.state]}" stroke="{EDGE[tile.state]}"/>',
@@ -153,7 +170,7 @@ def tile_map(tiles: Sequence[Tile], *, label: str, alone: bool = False) -> Marku
             f'<a href="{escape(tile.href)}" transform="translate({x} {y})" aria-label="{escape(tile.title)}">'
             f"<title>{escape(tile.title)}</title>{''.join(body)}</a>"
         )
-    size = (cols * (wide + gap) - gap, rows * (high + gap) - gap)
+    size = (cols * (wide + gap) - gap + 2, rows * (high + gap) - gap + 2)
     return _svg(*size, parts, label=label, alone=alone, role="group", extra=' class="tiles"')
 
 
@@ -232,5 +249,6 @@ def _svg(
 ) -> Markup:
     named = ' xmlns="http://www.w3.org/2000/svg"' if alone else ""
     defs = f"<defs>{HATCH}</defs>" if alone else ""
-    head = f'<svg{named} viewBox="0 0 {width:g} {height:g}" role="{role}" aria-label="{escape(label)}"{extra}>'
+    size = f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}"'
+    head = f'<svg{named} {size} role="{role}" aria-label="{escape(label)}"{extra}>'
     return Markup(f"{head}{defs}{''.join(parts)}</svg>")  # noqa: S704  (every text above went through escape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, abort, render_template, request
@@ -81,6 +82,7 @@ def service(desk: Desk, service: str) -> str:
         **frame(desk, city),
         service=known,
         now=now,
+        because=words.because(now.because, city.snapshot) if now else "",
         strip=charts.strip(now.strip, label=strip_label(now.strip)) if now else "",
         site=city.snapshot.site.get(known.site),
         area=city.area_of(known.site),
@@ -188,7 +190,13 @@ def _value(reading: Any) -> str:
     if metric.unit == "s":
         return words.span(int(reading.value * 1000))
     unit = {"1": "", "Cel": " °C", "By": " B"}.get(metric.unit, f" {metric.unit}")
-    return f"{reading.value:,.10g}{unit}"
+    return f"{_short(reading.value)}{unit}"
+
+
+def _short(value: float) -> str:
+    """Say a number with at most three decimals, cut off, not rounded; the exact one is the raw reading."""
+    cut = math.trunc(value * 1000) / 1000 if abs(value) < 1e12 else value
+    return f"{cut:,.3f}".rstrip("0").rstrip(".")
 
 
 def _explained(device: str, outcome: Outcome, bytes_: bytes | None) -> list[Any]:

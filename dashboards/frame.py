@@ -76,6 +76,7 @@ def _row(city: City, each: ServiceNow) -> dict[str, Any]:
     measured = each.month_up_ms + each.month_down_ms
     return {
         "now": each,
+        "because": words.because(each.because, city.snapshot),
         "site": (site.name or site.address or site.id) if site else "",
         "carrier": words.carrier(carrier) if carrier else each.carrier,
         "month": words.percent(ratio(each.month_up_ms, measured)),

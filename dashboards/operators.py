@@ -229,7 +229,7 @@ def _told(city: City, each: Trouble) -> dict[str, Any]:
         "state": each.state.value,
         "count": len(each.services),
         "since_ms": each.since_ms,
-        "because": first.because,
+        "because": words.because(first.because, snapshot),
         "areas": areas,
         "areas_more": max(len(each.areas) - 3, 0),
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dashboards import charts
 from netops.clock import utc
+from netops.metrics import METRICS
 from netops.web.language import current
 from netops.web.language import gettext as _
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from inventory.model import Area, Carrier
+    from inventory.snapshot import Snapshot
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 LETTER = {"up": charts.UP, "degraded": charts.DEGRADED, "down": charts.DOWN, "unknown": charts.UNKNOWN}
@@ -71,6 +73,31 @@ def state(name: str) -> str:
 def kind(name: str) -> str:
     """Say a kind of network."""
     return {"wifi": _("公共WiFi"), "lte": _("TD-LTE 小基站"), "fiber": _("光纤到户")}.get(name, name)
+
+
+def because(text: str, snapshot: Snapshot) -> str:
+    """Say why a service is not up: netops/sla/state.py names the reason in a few fixed words."""
+    kind, mark, name = text.partition(":")
+    if mark and kind == "parent":
+        device = snapshot.device.get(name)
+        return _("上级设备 %(name)s 无应答", name=(device.name or name) if device else name)
+    if text == "hidden_reboot":
+        return _("两次轮询之间重启过，中断时长不明")
+    if text == "no quorum":
+        return _("监测点之间不一致")
+    metric, mark, code = text.partition("=")
+    known = METRICS.get(metric)
+    if mark and known is not None:
+        named = next((each for each in known.states if each.name == code), None)
+        label = known.en if current() == "en" else known.zh
+        told = code if named is None else named.name.replace("_", " ") if current() == "en" else named.zh
+        return f"{label}{': ' if current() == 'en' else '：'}{told}"
+    return outcome(text)
+
+
+def mac(digits: str) -> str:
+    """Say a MAC address in the usual way; anything else as it is."""
+    return ":".join(digits[at : at + 2] for at in range(0, 12, 2)) if len(digits) == 12 else digits
 
 
 def role(name: str) -> str:

@@ -39,7 +39,7 @@ def chosen(default: str, *, cookies: bool) -> str:
 def current() -> str:
     """Return the language that texts are shown in now, `zh_CN` or `en`."""
     locale = get_locale()
-    return str(locale) if locale is not None else "zh_CN"
+    return "en" if locale is not None and locale.language == "en" else "zh_CN"  # Babel says zh_Hans_CN
 
 
 def mark(message: str) -> str:

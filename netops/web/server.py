@@ -74,18 +74,23 @@ class Server:
     def start(self) -> None:
         """Bind and serve; returns when connections are accepted."""
         refuse_plain(self.listener, clear=self.clear)
-        secured = self.listener.tls_certificate is not None
-        inner = self._bind("127.0.0.1", 0) if secured else self._bind(self.listener.host, self.listener.port)
         app: Callable[..., Any] = self.app
-        if secured:
-            self._tls = tls.Terminator(self.listener, inner.getsockname()[1], connections=CONNECTIONS)
+        if self.listener.tls_certificate is not None:
+            self._tls = tls.Terminator(self.listener, connections=CONNECTIONS)
             app = self._tls.wrap(self.app)
+            inner = _bind("127.0.0.1", 0)
+        else:
+            inner = _bind(self.listener.host, self.listener.port)
         self._server = create_server(app, sockets=[inner], **self._bounds())
         self.port = inner.getsockname()[1]
         self._thread = threading.Thread(target=self._server.run, name=f"web-{self.port}", daemon=True)
         self._thread.start()
         if self._tls is not None:
-            self._tls.start()
+            try:
+                self._tls.start(self.port)
+            except BaseException:
+                self.stop()
+                raise
             self.port = self._tls.port
 
     def stop(self) -> None:
@@ -100,19 +105,6 @@ class Server:
         server.task_dispatcher.shutdown(timeout=STOP_S)
         server.trigger.pull_trigger(lambda: _close_all(server))
         thread.join(STOP_S)
-
-    def _bind(self, host: str, port: int) -> socket.socket:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        made = socket.socket(family, socket.SOCK_STREAM)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            made.bind((host, port))
-        except OSError as error:
-            made.close()
-            raise ConfigError(
-                f"cannot listen on {host}:{port} ({error.strerror}); is another instance running?"
-            ) from None
-        return made
 
     def _bounds(self) -> dict[str, Any]:
         proxy = self.listener.trusted_proxy
@@ -136,6 +128,18 @@ class Server:
                 else {}
             ),
         }
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        raise ConfigError(f"cannot listen on {host}:{port} ({error.strerror}); is another instance running?") from None
+    return made
 
 
 def _close_all(server: Any) -> None:

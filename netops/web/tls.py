@@ -39,27 +39,28 @@ def context(certificate: Path, key: Path) -> ssl.SSLContext:
 
 
 class Terminator:
-    """Accepts TLS on the listener and forwards to `inner_port` on loopback; inert until `start`."""
+    """Accepts TLS on the listener and forwards to a port on loopback; inert until `start`."""
 
-    def __init__(self, listener: Listener, inner_port: int, *, connections: int) -> None:
+    def __init__(self, listener: Listener, *, connections: int) -> None:
         if listener.tls_certificate is None or listener.tls_key is None:
             raise ConfigError(
                 f"listener {listener.host}:{listener.port}: tls_certificate and tls_key belong together; set both"
             )
         self.listener = listener
         self.certificate, self.key = listener.tls_certificate, listener.tls_key
-        self.inner_port = inner_port
+        self.inner_port = 0
         self.port = listener.port
         self.peers: dict[int, tuple[str, int]] = {}  # port of the inner connection → the client
         self._free = connections
-        self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
         self._failed: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="tls", daemon=True)
 
-    def start(self) -> None:
-        """Listen; returns when ready, raises ConfigError when certificate or address cannot be used."""
+    def start(self, inner_port: int) -> None:
+        """Listen and forward to `inner_port`; ConfigError when certificate or address cannot be used."""
+        self.inner_port = inner_port
         self._thread.start()
         self._ready.wait()
         if self._failed is not None:
@@ -68,6 +69,7 @@ class Terminator:
     def stop(self) -> None:
         """Close every connection and end the thread."""
         if self._thread.is_alive():
+            assert self._loop is not None
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(5)
 
@@ -87,14 +89,14 @@ class Terminator:
 
     def _run(self) -> None:
         try:
-            self._loop.run_until_complete(self._serve())
+            asyncio.run(self._serve())
         except BaseException as error:  # noqa: BLE001  (handed to the thread that waits in start)
             self._failed = error
         finally:
             self._ready.set()
-            self._loop.close()
 
     async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
         secure = context(self.certificate, self.key)
         try:
             server = await asyncio.start_server(

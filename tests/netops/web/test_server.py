@@ -1,0 +1,168 @@
+"""Serving: refusals, slow clients, an orderly end, TLS."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.util
+import socket
+import ssl
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from netops.config import Listener
+from netops.errors import ConfigError
+from netops.web import Server
+
+spec = importlib.util.spec_from_file_location("web_made", Path(__file__).with_name("conftest.py"))
+made = importlib.util.module_from_spec(spec)
+sys.modules["web_made"] = made
+spec.loader.exec_module(made)
+
+
+@pytest.fixture
+def server():
+    server = Server(made.made(), Listener(port=0))
+    server.start()
+    yield server
+    server.stop()
+
+
+def get(port, path="/"):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        return answer.status, answer.read()
+
+
+def test_it_serves_and_stops_and_starts_again(server):
+    assert get(server.port)[0] == 200
+    server.stop()
+    server.stop()
+    with pytest.raises(OSError, match="refused"):
+        get(server.port)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "city.example"])
+def test_production_refuses_plain_http_off_loopback(host):
+    with pytest.raises(ConfigError, match="tls_certificate"):
+        Server(made.made(), Listener(host=host, port=0)).start()
+
+
+def test_an_occupied_port_is_said_plainly(server):
+    with pytest.raises(ConfigError, match="another instance"):
+        Server(made.made(), Listener(port=server.port)).start()
+
+
+def test_a_browser_is_told_nothing_about_the_server(server):
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/") as answer:
+        assert "waitress" not in (answer.headers.get("Server") or "")
+
+
+def test_two_hundred_slow_clients_do_not_stop_a_normal_one(server):
+    """S12 in small: open, half a request line, silence."""
+    slow = []
+    for _ in range(200):
+        each = socket.create_connection(("127.0.0.1", server.port))
+        each.sendall(b"GET / HT")
+        slow.append(each)
+    took = []
+    for _ in range(20):
+        began = time.monotonic()
+        assert get(server.port)[0] == 200
+        took.append(time.monotonic() - began)
+    for each in slow:
+        each.close()
+
+    assert max(took) < 1.0
+
+
+def test_a_header_without_end_is_cut_off(server):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as each:
+        each.sendall(b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000)
+        answer = each.recv(100)
+
+    assert answer.startswith((b"HTTP/1.0 431", b"HTTP/1.1 431"))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    day = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(day)
+        .not_valid_after(day + dt.timedelta(days=20_000))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    directory = tmp_path_factory.mktemp("tls")
+    (directory / "c.pem").write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    (directory / "k.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return directory / "c.pem", directory / "k.pem"
+
+
+@pytest.fixture
+def secure(certificate):
+    listener = Listener(port=0, tls_certificate=certificate[0], tls_key=certificate[1])
+    server = Server(made.made(), listener)
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_over_tls_the_application_knows_scheme_and_client(secure, certificate):
+    context = ssl.create_default_context(cafile=str(certificate[0]))
+    with urllib.request.urlopen(f"https://localhost:{secure.port}/", context=context, timeout=5) as answer:
+        assert answer.status == 200
+        assert "Strict-Transport-Security" in answer.headers
+
+
+def test_the_loopback_side_of_tls_takes_nobody_else(secure):
+    inner = secure._tls.inner_port
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        get(inner)
+
+    assert refused.value.code == 403
+    refused.value.close()
+
+
+def test_many_at_once_over_tls(secure, certificate):
+    context = ssl.create_default_context(cafile=str(certificate[0]))
+    seen = []
+
+    def ask():
+        with urllib.request.urlopen(f"https://localhost:{secure.port}/", context=context, timeout=10) as answer:
+            seen.append(answer.status)
+
+    threads = [threading.Thread(target=ask) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert seen == [200] * 20
+
+
+def test_a_certificate_without_its_key_is_said_plainly(certificate, tmp_path):
+    with pytest.raises(ConfigError, match="belong together"):
+        Server(made.made(), Listener(port=0, tls_certificate=certificate[0])).start()
+    broken = tmp_path / "x.pem"
+    broken.write_text("nonsense")
+    server = Server(made.made(), Listener(port=0, tls_certificate=broken, tls_key=broken))
+    with pytest.raises(ConfigError, match=r"x\.pem"):
+        server.start()
+    server.stop()
