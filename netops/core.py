@@ -139,7 +139,8 @@ class Core:
             key=lambda leaf: leaf.index,
         )
         held = approvals.fold((leaf.fact, True) for leaf in told)
-        return [planned_of(request.terms) for request in approvals.approved(held.values(), "exclusion")]
+        approved = approvals.approved(held.values(), "exclusion")
+        return [planned_of(request.terms, self._seen) for request in approved] if self._seen else []
 
     def _judge_polls(self, polls: Sequence[Poll]) -> None:
         if self._verifier is not None:

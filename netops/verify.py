@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from netops.journal import Newest
 from netops.model import ANSWERED
+from netops.sla.sold import sold
 from netops.sla.state import WATCHED, Place, Seen, classify
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 ANCHOR = "anchor"
 LIVE, LATE = "live", "late"
-EVERY = "*"  # in an approval: all services of the contract
+EVERY = "*"
 NEAR_MS = 1_800_000  # a slot further back proves nothing about what happened just before this one
 OWN_ROWS = frozenset({"device", "cell"})  # rows that tell of the device itself when the service is the device
 
@@ -40,9 +41,12 @@ class Planned:
     services: frozenset[str]
 
 
-def planned_of(terms: Mapping[str, Any]) -> Planned:
-    """Return the window of an approved exclusion's terms."""
-    return Planned(start_ms=terms["start_ms"], end_ms=terms["end_ms"], services=frozenset(terms["services"]))
+def planned_of(terms: Mapping[str, Any], seen: Snapshot) -> Planned:
+    """Return the window of an approved exclusion's terms; `*` means all services that the contract sells now."""
+    services = frozenset(terms["services"])
+    if EVERY in services and terms["contract"] in seen.contract:
+        services = frozenset(each.service for each in sold(seen.contract[terms["contract"]], seen).listed)
+    return Planned(start_ms=terms["start_ms"], end_ms=terms["end_ms"], services=services)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +108,7 @@ class Verifier:
         ]
 
     def _is_planned(self, service: str, seen: Seen) -> bool:
-        return any(
-            each.start_ms <= seen.slot_ms < each.end_ms and (service in each.services or EVERY in each.services)
-            for each in self.planned
-        )
+        return any(each.start_ms <= seen.slot_ms < each.end_ms and service in each.services for each in self.planned)
 
 
 def _by_device(services: Sequence[Service]) -> Mapping[str, tuple[Watched, ...]]:

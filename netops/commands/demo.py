@@ -31,7 +31,7 @@ OPERATORS = (("operator", "operator"), ("manager", "contract_manager"))
 TEMPLATE = """\
 # A rehearsal: everything in it is simulated, and says so in signed bytes.
 [city]
-name = "rehearsal"
+name = "haidian"
 title = "海淀演练 · Haidian rehearsal"
 rehearsal = true
 

@@ -1,0 +1,164 @@
+"""`netops doctor`: look at this machine and this instance, and say what is wrong and what to do about it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import apsw
+
+from inventory import sql
+from netops import situation
+from netops.clock import SYSTEM
+from netops.commands.db import installed
+from netops.errors import NetopsError
+from netops.founding import evidence_key
+from netops.ledger import LedgerReader
+from netops.sign import Signer
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from netops.config import Settings
+
+SUMMARY = "Look at this machine and this instance, and say what is wrong and what to do about it."
+FIXED_SQLITE = (3, 51, 3)  # the WAL-reset fault is mended from here on
+RECEIVE_BUFFER = 4 << 20
+STALE_MS = 120_000
+OK, NOTE, WRONG = "ok", "note", "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at."""
+
+    level: str
+    what: str
+    said: str
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare --json."""
+    parser.add_argument("--json", action="store_true", help="one JSON list")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Print every finding; exit 1 when something is wrong."""
+    found = [*machine(settings), *instance(settings)]
+    if args.json:
+        print(json.dumps([asdict(each) for each in found], ensure_ascii=False, indent=1))
+    else:
+        for each in found:
+            print(f"{each.level:<6} {each.what:<22} {each.said}")
+    return 1 if any(each.level == WRONG for each in found) else 0
+
+
+def machine(settings: Settings) -> Iterator[Finding]:
+    """Look at what is under us: interpreter, engines, disk, sockets, clock."""
+    yield Finding(OK, "python", sys.version.split()[0])
+    yield from _engines()
+    yield _receive_buffer()
+    yield _disk(settings)
+    yield _clock()
+
+
+def _engines() -> Iterator[Finding]:
+    version = tuple(map(int, apsw.sqlite_lib_version().split(".")))
+    level = OK if version >= FIXED_SQLITE else WRONG
+    yield Finding(level, "sqlite (apsw)", f"{apsw.sqlite_lib_version()}: spools, telemetry, ledger (WAL, FULL)")
+    yield Finding(
+        OK, "sqlite (interpreter)", f"{sqlite3.sqlite_version}: register, staff, portal (journal DELETE, FULL)"
+    )
+
+
+def _receive_buffer() -> Finding:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        got = wire.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
+    if got >= RECEIVE_BUFFER:
+        return Finding(OK, "receive buffer", f"{got >> 10} KiB")
+    remedy = f"`sysctl net.core.rmem_max={RECEIVE_BUFFER}`"
+    said = f"{got >> 10} KiB instead of {RECEIVE_BUFFER >> 10}: fewer devices at once; {remedy}"
+    return Finding(NOTE, "receive buffer", said)
+
+
+def _disk(settings: Settings) -> Finding:
+    here = settings.data.dir
+    while not here.exists():
+        here = here.parent
+    free = shutil.disk_usage(here).free >> 20
+    least = settings.retention.min_free_mb
+    said = f"{free} MB free in {here}"
+    return Finding(
+        OK if free > least else WRONG, "disk", said if free > least else f"{said}; at least {least} are needed"
+    )
+
+
+def _clock() -> Finding:
+    synchronised = Path("/run/systemd/timesync/synchronized")
+    if synchronised.exists():
+        return Finding(OK, "clock", "synchronised (systemd-timesyncd)")
+    return Finding(NOTE, "clock", "nobody says that it is synchronised; run timesyncd or chrony, its state is a fact")
+
+
+def instance(settings: Settings) -> Iterator[Finding]:
+    """Look at the instance: databases, keys, ledger, core."""
+    yield Finding(OK, "configuration", str(settings.file or "defaults"))
+    for branch in installed():
+        yield _database(branch, settings)
+    yield _key(settings)
+    yield _ledger(settings)
+    yield _core(settings)
+
+
+def _database(branch: sql.Migrations, settings: Settings) -> Finding:
+    try:
+        version, newest = sql.current(branch, branch.url(settings))
+    except Exception as error:  # noqa: BLE001  (whatever it is, it is what is wrong with this database)
+        return Finding(WRONG, f"database {branch.name}", f"{error}".splitlines()[0])
+    if version == newest:
+        return Finding(OK, f"database {branch.name}", version)
+    return Finding(WRONG, f"database {branch.name}", f"{version or 'empty'}, newest {newest}; run `netops db upgrade`")
+
+
+def _key(settings: Settings) -> Finding:
+    path = evidence_key(settings)
+    if not os.access(path, os.R_OK):
+        return Finding(NOTE, "signing key", f"{path} is not ours to read: as it should be, but for the core")
+    try:
+        return Finding(OK, "signing key", str(Signer.load(path).vkey))
+    except NetopsError as error:
+        return Finding(WRONG, "signing key", str(error))
+
+
+def _ledger(settings: Settings) -> Finding:
+    path = settings.data.dir / "ledger.db"
+    if not path.exists():
+        return Finding(NOTE, "ledger", "none yet; the core makes it when it first runs")
+    try:
+        with LedgerReader(path) as ledger:
+            latest = ledger.latest()
+            checked = f"checkpoint at {latest.size}" if latest else "no checkpoint yet"
+            return Finding(OK, "ledger", f"{ledger.origin}: {ledger.size} leaves, {checked}")
+    except NetopsError as error:
+        return Finding(WRONG, "ledger", str(error))
+
+
+def _core(settings: Settings) -> Finding:
+    try:
+        seen = situation.read(settings)
+    except NetopsError as error:
+        return Finding(WRONG, "core", str(error))
+    if seen is None:
+        return Finding(NOTE, "core", "has not judged anything yet; `netops up` runs it")
+    age = SYSTEM.now_ms() - seen.at_ms
+    level = OK if age < STALE_MS else NOTE
+    return Finding(level, "core", f"last judged {len(seen.services)} services {age // 1000} s ago")
