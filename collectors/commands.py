@@ -7,7 +7,7 @@ from io import TextIOWrapper
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from collectors import replay_command
+from collectors import once_command, replay_command
 
 if TYPE_CHECKING:
     import argparse
@@ -28,6 +28,7 @@ class Subcommand(NamedTuple):
 
 SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
     {
+        "once": Subcommand(once_command.SUMMARY, once_command.arguments, once_command.run),
         "replay": Subcommand(replay_command.SUMMARY, replay_command.arguments, replay_command.run),
     }
 )

@@ -1,0 +1,108 @@
+"""`netops collect once [DEVICE …]`: ask the register's devices now and print what they say. Nothing is stored."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from collectors import poll
+from collectors.decode import Decoded, decode
+from collectors.detect import Detected
+from collectors.devices import Roll, roll
+from collectors.errors import CollectorError
+from collectors.plan import plan
+from collectors.profile import COST_S
+from collectors.profile_yaml import shipped
+from collectors.replay import Replayed
+from collectors.replay_command import json_lines, table
+from collectors.snmp.engine import Engine
+from collectors.snmp.flight import Job
+from inventory.register import Register
+from inventory.snapshot import snapshot
+from netops.errors import nearest
+from netops.model import Gap, Reason, Subject
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from collectors.devices import Asked
+    from collectors.profile import Profile
+    from collectors.snmp.ask import Answer
+    from netops.config import Settings
+
+SUMMARY = "ask the register's devices now and print what they say; nothing is stored"
+PARTIAL = 5
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("device", nargs="*", metavar="DEVICE", help="only these devices of the register")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Ask; exit code 5 when some device could not be asked or did not answer."""
+    profiles = shipped()
+    with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+        seen = snapshot(register, at_ms=args.now_ms)
+    wanted = _chosen(roll(seen, settings, profiles=profiles), args.device)
+    silent = 0
+    with Engine(window=settings.collect.window) as engine:
+        for device, result in ask(engine, wanted, profiles, now_ms=args.now_ms):
+            silent += any(gap.metric == "poll.answered" for gap in result.decoded.gaps)
+            if args.json:
+                sys.stdout.writelines(f"{line}\n" for line in json_lines(result))
+            else:
+                sys.stdout.write(f"== {device}\n")
+                table(result, sys.stdout)
+    return PARTIAL if silent else 0
+
+
+def _chosen(known: Roll, names: Iterable[str]) -> Roll:
+    chosen = set(names)
+    every = {**known.asked, **known.barred}
+    for name in sorted(chosen - set(every)):
+        raise CollectorError(f"device '{name}' is not one that the register has us ask{nearest(name, every)}")
+    if not chosen:
+        return known
+    return Roll(
+        asked={name: each for name, each in known.asked.items() if name in chosen},
+        barred={name: why for name, why in known.barred.items() if name in chosen},
+    )
+
+
+def ask(
+    engine: Engine, wanted: Roll, profiles: Mapping[str, Profile], *, now_ms: int
+) -> Iterator[tuple[str, Replayed]]:
+    """Yield (device, result): first how each device's tree is laid out, then all of it."""
+    for device, reason in wanted.barred.items():
+        yield device, _nothing(device, reason, now_ms)
+    first = [Job(each.target, poll.question(profiles, each.profile), each) for each in wanted.asked.values()]
+    second = []
+    for answer in engine.run(first):
+        asked: Asked = answer.token
+        if not answer.answered:
+            yield asked.id, _nothing(asked.id, Reason(poll.outcome(answer)), now_ms)
+            continue
+        fitted = poll.fit(profiles, asked.profile, answer)
+        second.append(Job(asked.target, plan(fitted.chosen, costs=tuple(COST_S)).ask, (asked, fitted)))
+    for answer in engine.run(second):
+        yield answer.token[0].id, _result(answer)
+
+
+def _result(answer: Answer) -> Replayed:
+    asked, fitted = answer.token
+    used = plan(fitted.chosen, costs=tuple(COST_S))
+    decoded = decode(used, answer, device=asked.id, at_ms=answer.at_ms)
+    return Replayed(device=asked.id, detected=Detected(chosen=fitted.chosen, because={}), decoded=decoded)
+
+
+def _nothing(device: str, reason: Reason, now_ms: int) -> Replayed:
+    subject = Subject("device", device)
+    gap = Gap(metric="poll.answered", subject=subject, device=device, at_ms=now_ms, reason=reason)
+    return Replayed(
+        device=device,
+        detected=Detected(chosen=(), because={}),
+        decoded=Decoded(observations=(), gaps=(gap,)),
+    )
