@@ -27,7 +27,7 @@ class Counters:
     trailing: int = 0  # accepted, with octets behind the message
     refused: int = 0  # ICMP: nobody listens
     unsendable: int = 0  # our own machine would not send
-    socket_drops: int = 0  # SO_RXQ_OVFL: the kernel threw replies away
+    socket_drops: int = 0  # the kernel threw replies away
     hand_over_errors: int = 0
     wakes: int = 0
 

@@ -192,26 +192,19 @@ class Loop:
         flights, monotonic, receive = self.flights, self._monotonic, channel.receive
         took = 0
         try:
-            first = channel.first()
-            if first is None:
-                return 0
-            octets, source = first
-            while True:
+            while took < _BATCH:
+                octets, source = receive(DATAGRAM)
                 took += 1
                 flight = flights.get(source)
                 if flight is None:
                     self._stray(source)
                 else:
                     self._read(flight, octets, monotonic())
-                if took == _BATCH:
-                    break
-                octets, source = receive(DATAGRAM)
         except BlockingIOError:
             pass
         except OSError:  # an ICMP error waits in the error queue
             self._refused(channel)
         self.counters.received += took
-        self.counters.socket_drops = sum([c.drops for c in self.channels.values()])
         return took
 
     def _stray(self, source: Address) -> None:
@@ -304,6 +297,7 @@ class Loop:
                 if not self.receive(channel):
                     break
             self._refused(channel)
+            channel.watch()
         for flight in self._waiting.over(now):
             self._silence(flight, now)
 
@@ -352,6 +346,7 @@ class Loop:
         """Hand over what is done, a list for each that takes it."""
         if not self._done:
             return
+        self.counters.socket_drops = sum([channel.watch() for channel in self.channels.values()])
         if len(self._recent) >= _ROUTES:
             self._recent.clear()
         done, self._done = self._done, {}

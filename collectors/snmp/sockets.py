@@ -22,13 +22,14 @@ PER_REPLY = 3_300  # octets of kernel memory that a reply of one frame is accoun
 DATAGRAM = 65_535
 
 # Linux's numbers, which the socket module of Python 3.11 does not name.
-_SO_RXQ_OVFL = 40
+_SO_MEMINFO = 55
 _SO_RCVBUFFORCE = 33
 _IP_RECVERR = 11
 _IPV6_RECVERR = 25
 _ORIGIN_ICMP = (2, 3)  # SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")
-_ANCILLARY = socket.CMSG_SPACE(4)
+_MEMORY = struct.Struct("=9I")  # SK_MEMINFO_VARS; the last is the drop counter
+_DROPS = 8
 
 
 class Channel:
@@ -42,7 +43,6 @@ class Channel:
         self.socket.setblocking(False)
         self.receive_buffer = _enlarge(self.socket, receive_buffer)
         self.drops = 0
-        self.socket.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
         if family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             self.socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
@@ -54,16 +54,14 @@ class Channel:
         self.send = self.socket.sendto
         self.receive = self.socket.recvfrom
 
-    def first(self) -> tuple[bytes, Address] | None:
-        """Return a datagram and note the kernel's drop counter that comes with it; None when there is none."""
-        try:
-            octets, ancillary, _, source = self.socket.recvmsg(DATAGRAM, _ANCILLARY)
-        except BlockingIOError:
-            return None
-        for level, kind, content in ancillary:
-            if level == socket.SOL_SOCKET and kind == _SO_RXQ_OVFL:
-                self.drops = int.from_bytes(content[:4], "little")
-        return octets, source
+    def watch(self) -> int:
+        """Return how many datagrams the kernel has thrown away.
+
+        SO_RXQ_OVFL tells the same count, but only with a datagram that comes after the drop: a burst whose end was
+        thrown away would look like silent devices.
+        """
+        self.drops = _MEMORY.unpack(self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMORY.size))[_DROPS]
+        return self.drops
 
     def refusals(self) -> Iterator[tuple[Address, str]]:
         """Yield the destinations that ICMP errors came back for, with the error's name."""

@@ -1,0 +1,470 @@
+"""The engine over real UDP on loopback: honest agents, sloppy ones, hostile ones, silence, and our own faults."""
+
+import itertools
+import os
+import random
+import select
+import socket
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from collectors.errors import CollectorError
+from collectors.snmp.agent import Listing
+from collectors.snmp.ask import Ask, Community, Limits, Target
+from collectors.snmp.engine import Engine
+from collectors.snmp.flight import Job
+from collectors.snmp.pdu import ErrorStatus, Kind, Message, Pdu, decode, encode, response
+from collectors.snmp.sockets import window_of
+from collectors.snmp.varbind import COUNTER32, OCTET_STRING, SYS_UP_TIME, TIME_TICKS, Varbind, Varbinds
+from netops.model import Reason
+
+NAME = (1, 3, 6, 1, 2, 1, 1, 5, 0)
+ENTRY = (1, 3, 6, 1, 2, 1, 2, 2, 1)
+COLUMNS = ((*ENTRY, 1), (*ENTRY, 10))
+GOOD = Varbind(NAME, OCTET_STRING, b"the truth")
+LIE = Varbind(NAME, OCTET_STRING, b"a lie")
+ASK = Ask(gets=(NAME,))
+
+
+def objects(rows=40):
+    yield Varbind(SYS_UP_TIME, TIME_TICKS, 5000)
+    yield GOOD
+    for column in (1, 10):
+        for row in range(1, rows + 1):
+            yield Varbind((*ENTRY, column, row), COUNTER32, 0xF000_0000 + row)
+
+
+class Device:
+    """A UDP agent. `reply(device, message, source)` yields datagrams, or (socket, datagram) to send from elsewhere."""
+
+    def __init__(self, reply, address="127.0.0.1"):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        self.socket.bind((address, 0))
+        self.stranger = socket.socket(family, socket.SOCK_DGRAM)
+        self.stranger.bind((address, 0))
+        self.address, self.port = self.socket.getsockname()[:2]
+        self.listing = Listing(objects())
+        self.reply = reply
+        self.asked = 0
+        self.failed = None
+        self.quit_read, self.quit_write = os.pipe()
+        self.thread = threading.Thread(target=self.serve)
+
+    def serve(self):
+        try:
+            while True:
+                ready, _, _ = select.select([self.socket, self.quit_read], [], [])
+                if self.quit_read in ready:
+                    return
+                octets, source = self.socket.recvfrom(65_535)
+                self.asked += 1
+                for said in self.reply(self, decode(octets), source):
+                    sender, datagram = said if isinstance(said, tuple) else (self.socket, said)
+                    sender.sendto(datagram, source)
+        except Exception as error:  # noqa: BLE001  (shown by the test that owns the device)
+            self.failed = error
+
+    def honest(self, message):
+        return encode(Message(message.community, self.listing.respond(message.pdu)))
+
+    def target(self, **words):
+        words = {"timeout_s": 0.25, "retries": 1, "deadline_s": 10.0, **words}
+        return Target(address=self.address, port=self.port, credential=Community(b"public"), **words)
+
+
+@contextmanager
+def device(reply, **words):
+    made = Device(reply, **words)
+    made.thread.start()
+    try:
+        yield made
+    finally:
+        os.write(made.quit_write, b"x")
+        made.thread.join()
+        for each in (made.socket, made.stranger):
+            each.close()
+        os.close(made.quit_read)
+        os.close(made.quit_write)
+    assert made.failed is None, made.failed
+
+
+@pytest.fixture
+def engine():
+    with Engine(window=200) as running:
+        yield running
+
+
+def honest(agent, message, source):
+    yield agent.honest(message)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_an_honest_agent_is_heard(engine, address):
+    with device(honest, address=address) as agent:
+        ask = Ask(gets=(NAME, (1, 3, 9)), walks=(COLUMNS,), uptime=True)
+
+        answer = engine.ask(agent.target(), ask)
+
+    assert answer.gets[0] == GOOD
+    assert answer.gets[1].reason is Reason.NO_SUCH_INSTANCE
+    assert [len(column) for column in answer.walks[0].columns] == [40, 40]
+    assert answer.walks[0].columns[1].values[0] == 0xF000_0001
+    assert (answer.uptime_first, answer.uptime_last, answer.attempts) == (5000, 5000, 1)
+    assert 0 < answer.rtt_ms < 250
+    assert [decode(raw).pdu.kind for raw in answer.raw] == [Kind.RESPONSE] * answer.sent
+
+
+def changed(message, *, rows=(LIE,), number=None, community=None):
+    pdu = response(message.pdu, rows)
+    if number is not None:
+        pdu = pdu._replace(request_id=number)
+    return encode(Message(message.community if community is None else community, pdu))
+
+
+# What comes before the true reply, and the counter that must have moved.
+TRICKS = {
+    "another id": (lambda a, m: [changed(m, number=m.pdu.request_id ^ 1)], "wrong_id"),
+    "id zero": (lambda a, m: [changed(m, number=0)], "wrong_id"),
+    "another source": (lambda a, m: [(a.stranger, changed(m))], "wrong_source"),
+    "another community": (lambda a, m: [changed(m, community=b"private")], "foreign"),
+    "garbage": (lambda a, m: [b"\x30\x82\xff\xff\x02\x01", b"", b"\x7a\x45\x0a", bytes(2000)], "undecodable"),
+    "cut short": (lambda a, m: [a.honest(m)[:-3]], "undecodable"),
+    "our own request": (lambda a, m: [encode(m)], "undecodable"),
+    "SNMPv3": (lambda a, m: [a.honest(m).replace(b"\x02\x01\x01", b"\x02\x01\x03", 1)], "undecodable"),
+}
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_what_is_no_reply_is_counted_and_the_wait_goes_on(engine, trick):
+    forge, counter = TRICKS[trick]
+
+    def reply(agent, message, source):
+        yield from forge(agent, message)
+        yield agent.honest(message)
+
+    with device(reply) as agent:
+        answers = [engine.ask(agent.target(), ASK) for _ in range(3)]
+
+    assert [answer.gets for answer in answers] == [(GOOD,)] * 3
+    assert [answer.sent for answer in answers] == [1] * 3
+    assert engine.counters.table()[counter] >= 3
+
+
+@pytest.mark.parametrize(
+    ("trick", "reason"),
+    [
+        ("another id", Reason.NO_ANSWER),
+        ("another source", Reason.NO_ANSWER),
+        ("another community", Reason.NO_ANSWER),
+        ("garbage", Reason.UNDECODABLE),
+        ("cut short", Reason.UNDECODABLE),
+    ],
+)
+def test_without_a_true_reply_the_reason_says_what_came(engine, trick, reason):
+    with device(lambda agent, message, source: TRICKS[trick][0](agent, message)) as agent:
+        answer = engine.ask(agent.target(timeout_s=0.1), ASK)
+
+    assert answer.outcome == reason
+    assert answer.gets[0].reason is reason
+    assert (answer.sent, answer.raw) == (2, ())
+
+
+def test_doubles_and_late_replies_are_counted_as_such(engine):
+    held = []
+
+    def reply(agent, message, source):
+        yield from held
+        held[:] = [agent.honest(message)]
+        yield agent.honest(message)
+
+    with device(reply) as agent:
+        answers = [engine.ask(agent.target(), ASK) for _ in range(5)]
+
+    assert [answer.gets for answer in answers] == [(GOOD,)] * 5
+    assert engine.counters.late == 4
+
+
+def test_a_reply_to_the_first_datagram_still_counts_after_the_second(engine):
+    first = []
+
+    def reply(agent, message, source):
+        if not first:
+            first.append(agent.honest(message))
+        else:
+            yield first[0]
+
+    with device(reply) as agent:
+        answer = engine.ask(agent.target(), ASK)
+
+    assert answer.gets == (GOOD,)
+    assert (answer.attempts, answer.sent) == (2, 2)
+    assert answer.rtt_ms > 200  # counted from the datagram that it answers
+
+
+def test_padding_behind_a_reply_is_accepted_and_counted(engine):
+    with device(lambda agent, message, source: [agent.honest(message) + bytes(7)]) as agent:
+        assert [engine.ask(agent.target(), ASK).gets for _ in range(2)] == [(GOOD,)] * 2
+
+    assert engine.counters.trailing >= 1
+
+
+def test_an_agent_with_small_buffers_gives_everything_all_the_same(engine):
+    def reply(agent, message, source):
+        pdu = agent.listing.respond(message.pdu)
+        if len(pdu.varbinds) > 3:
+            pdu = Pdu(Kind.RESPONSE, pdu.request_id, ErrorStatus.TOO_BIG, 0, Varbinds((), (), ()))
+        yield encode(Message(message.community, pdu))
+
+    gets = tuple((*ENTRY, 1, row) for row in range(1, 20))
+    with device(reply) as agent:
+        answer = engine.ask(agent.target(), Ask(gets=gets, walks=(COLUMNS,)))
+
+    assert [get.oid for get in answer.gets] == list(gets)
+    assert [len(column) for column in answer.walks[0].columns] == [40, 40]
+
+
+def test_a_looping_walk_is_a_protocol_fault_and_other_answers_stay(engine):
+    def reply(agent, message, source):
+        if message.pdu.kind == Kind.GET_BULK:
+            rows = [Varbind((*ENTRY, 1, 1), COUNTER32, 1)]
+            yield encode(Message(message.community, response(message.pdu, rows)))
+        else:
+            yield agent.honest(message)
+
+    with device(reply) as agent:
+        answer = engine.ask(agent.target(), Ask(gets=(NAME,), walks=(((*ENTRY, 1),),)))
+
+    assert answer.gets == (GOOD,)
+    assert answer.walks[0].failed.reason is Reason.PROTOCOL_FAULT
+    assert agent.asked == 3
+
+
+def endless(agent, message, source):
+    cursor = message.pdu.varbinds.oids[0]
+    row = cursor[-1] if len(cursor) > len(ENTRY) + 1 else 0
+    rows = [Varbind((*ENTRY, 1, row + n), COUNTER32, n) for n in range(1, message.pdu.error_index + 1)]
+    yield encode(Message(message.community, response(message.pdu, rows)))
+
+
+def test_an_endless_walk_is_stopped_by_its_varbinds(engine):
+    """R11."""
+    with device(endless) as agent:
+        answer = engine.ask(agent.target(), Ask(walks=(((*ENTRY, 1),),), limits=Limits(walk_varbinds=6_000)))
+
+    assert answer.walks[0].failed.reason is Reason.PROTOCOL_FAULT
+    assert 6_000 <= len(answer.walks[0].columns[0]) <= 6_060
+
+
+def test_an_endless_walk_is_stopped_by_its_seconds(engine):
+    with device(endless) as agent:
+        began = time.monotonic()
+        answer = engine.ask(agent.target(), Ask(walks=(((*ENTRY, 1),),), limits=Limits(walk_s=0.2, bulk_varbinds=2)))
+
+    assert answer.walks[0].failed.reason is Reason.PROTOCOL_FAULT
+    assert time.monotonic() - began < 2
+
+
+def test_the_deadline_of_a_device_that_was_answering_is_ours(engine):
+    with device(endless) as agent:
+        answer = engine.ask(agent.target(deadline_s=0.2), Ask(walks=(((*ENTRY, 1),),), limits=Limits(bulk_varbinds=2)))
+
+    assert answer.failed.reason is Reason.DEADLINE
+    assert answer.outcome == "answered"
+
+
+def test_the_deadline_of_a_silent_device_is_its_silence(engine):
+    with device(lambda *_: ()) as agent:
+        began = time.monotonic()
+        answer = engine.ask(agent.target(timeout_s=5.0, deadline_s=0.2), ASK)
+
+    assert answer.outcome == Reason.NO_ANSWER
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_closed_port_is_refused_without_asking_again(engine):
+    free = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    free.bind(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+    free.close()
+
+    answer = engine.ask(Target(address="127.0.0.1", port=port, credential=Community(b"c"), timeout_s=0.1), ASK)
+
+    assert answer.outcome == Reason.REFUSED
+    assert answer.sent == 1
+
+
+@pytest.mark.parametrize("address", ["", "ap-1.example", "999.1.1.1", "127.0.0.1:161", "fe80::1%nowhere", "1.2.3.4%lo"])
+def test_what_is_no_address_is_a_gap_of_ours(engine, address):
+    answer = engine.ask(Target(address=address, credential=Community(b"c")), ASK)
+
+    assert answer.outcome == Reason.NO_ADDRESS
+
+
+def test_a_device_is_never_asked_two_things_at_once(engine):
+    pending = []
+
+    def reply(agent, message, source):
+        pending.append(1)
+        assert len(pending) == 1
+        time.sleep(0.001)
+        pending.clear()
+        yield agent.honest(message)
+
+    with device(reply) as agent:
+        answers = list(engine.run(Job(agent.target(), ASK, n) for n in range(50)))
+
+    assert sorted(answer.token for answer in answers) == list(range(50))
+    assert {answer.gets for answer in answers} == {(GOOD,)}
+
+
+def test_stopping_answers_everything_that_is_left():
+    with device(lambda *_: ()) as agent:
+        engine = Engine()
+        engine.start()
+        taken = []
+        engine.submit([Job(agent.target(timeout_s=30.0), ASK, n) for n in range(20)], taken.extend)
+        while not agent.asked:
+            time.sleep(0.001)
+        engine.stop()
+        engine.stop()
+
+    assert sorted(answer.token for answer in taken) == list(range(20))
+    assert {answer.outcome for answer in taken} == {Reason.NOT_RUNNING}
+    with pytest.raises(CollectorError, match="not running"):
+        engine.submit([], taken.extend)
+
+
+def test_a_sink_that_fails_stops_nobody_else(engine, caplog):
+    with device(honest) as agent:
+        engine.submit([Job(agent.target(), ASK)], lambda batch: 1 / 0)
+
+        assert engine.ask(agent.target(), ASK).gets == (GOOD,)
+
+    assert engine.counters.hand_over_errors == 1
+    assert "hand_over failed" in caplog.text
+
+
+def test_the_window_is_no_larger_than_the_receive_buffer_allows():
+    assert window_of(212_992, 4_000) == 64
+    assert window_of(8 << 20, 1_000) == 1_000
+    with Engine(window=4_000, receive_buffer=50_000) as engine:
+        assert engine.window == 100_000 // 3_300
+        assert "snmp.window" in engine.health()
+
+
+def test_replies_that_our_kernel_threw_away_are_no_silence_of_the_device():
+    """The engine is held up while more replies come than its buffer holds: ours, or an answer, never "down"."""
+
+    def flood(agent, message, source):
+        yield from [agent.honest(message)] * 400
+
+    with device(flood) as agent, Engine(window=50, receive_buffer=4_096) as engine:
+        hold = threading.Event()
+        engine.submit([Job(agent.target(), ASK)], lambda batch: hold.wait(0.3))
+        answers = [engine.ask(agent.target(timeout_s=0.2, retries=0), ASK) for _ in range(5)]
+
+    assert engine.counters.socket_drops > 0
+    assert {answer.outcome for answer in answers} <= {"answered", Reason.SOCKET_DROPS}
+    assert "snmp.socket_drops" in engine.health()
+
+
+def test_request_ids_cannot_be_foretold(engine):
+    seen = []
+
+    def reply(agent, message, source):
+        seen.append(message.pdu.request_id)
+        yield agent.honest(message)
+
+    with device(reply) as agent:
+        list(engine.run(Job(agent.target(), ASK) for _ in range(300)))
+
+    assert len(set(seen)) == 300
+    assert min(seen) >= 0x0080_0000
+    steps = {second - first for first, second in itertools.pairwise(seen)}
+    assert len(steps) == 299
+    assert 100 < sum(step > 0 for step in steps) < 200
+
+
+def test_the_slot_counts_the_lag(engine):
+    with device(honest) as agent:
+        due_ms = time.time_ns() // 1_000_000 - 1_500  # noqa: TID251  (the poller's wall clock)
+
+        (answer,) = engine.run([Job(agent.target(), ASK, due_ms=due_ms)])
+
+    assert 1_500 <= answer.lag_ms < 3_000
+    assert answer.at_ms - due_ms == answer.lag_ms
+
+
+@pytest.mark.slow
+def test_ten_per_cent_loss_and_disorder_never_make_a_device_down():
+    """R9: seeded loss, doubles and reordering over many device-slots; with three tries no healthy device is silent."""
+    chance = random.Random(20_261_009)
+    rounds = int(os.environ.get("NETOPS_ROUNDS", "300"))
+    held = []
+
+    def reply(agent, message, source):
+        said = agent.honest(message)
+        dice = chance.random()
+        if dice < 0.05:
+            return
+        if dice < 0.15:
+            held.append(said)
+            return
+        yield said
+        if dice < 0.3:
+            yield said
+        if held and dice > 0.8:
+            yield held.pop(0)
+
+    with device(reply) as agent, Engine() as engine:
+        answers = [
+            engine.ask(agent.target(timeout_s=0.03, retries=5), Ask(gets=(NAME,), walks=(COLUMNS,)))
+            for _ in range(rounds)
+        ]
+
+    assert {answer.outcome for answer in answers} == {"answered"}
+    assert all(answer.failed is None for answer in answers)
+    assert all([len(c) for c in answer.walks[0].columns] == [40, 40] for answer in answers)
+
+
+@pytest.mark.slow
+def test_dead_devices_cost_the_living_nothing():
+    """R10: a third of the devices is black-holed; the others are answered as fast as without them."""
+    with device(lambda *_: ()) as dead, device(honest) as living, Engine(window=200) as engine:
+        jobs = [Job(living.target(), ASK, n) for n in range(100)]
+        began = time.monotonic()
+        list(engine.run(jobs))
+        alone = time.monotonic() - began
+        silent = []
+        engine.submit([Job(dead.target(timeout_s=1.0, retries=2), ASK)], silent.extend)
+        began = time.monotonic()
+        list(engine.run(jobs))
+        beside = time.monotonic() - began
+
+    assert beside < alone * 2 + 0.2
+
+
+@pytest.mark.slow
+def test_ten_thousand_hostile_replies_over_udp():
+    """S1, S3: whatever an agent sends back, the engine lives, nothing false is taken, and the true reply is found."""
+    chance = random.Random(20_261_002)
+
+    def reply(agent, message, source):
+        said = bytearray(agent.honest(message))
+        for _ in range(20):
+            noise = bytearray(said)
+            noise[chance.randrange(len(noise) - 9)] ^= 1 << chance.randrange(8)  # never only in the value itself
+            yield bytes(noise)
+            yield chance.randbytes(chance.randint(0, 80))
+        yield bytes(said)
+
+    rounds = int(os.environ.get("NETOPS_ROUNDS", "10000")) // 40 + 1
+    with device(reply) as agent, Engine() as engine:
+        answers = [engine.ask(agent.target(timeout_s=2.0), ASK) for _ in range(rounds)]
+
+    assert all(answer.answered for answer in answers)
+    assert all(b"a lie" not in b"".join(answer.raw) for answer in answers)
