@@ -76,7 +76,6 @@ class Ledger(LedgerReader):
         self._wait_s = wait_s
         self._claim: sqlite.Claim | None = None
         self._frontier = merkle.Frontier()
-        self._own_sequence = 0
         self._tops: dict[str, int] = {}
 
     def __enter__(self) -> Self:
@@ -102,14 +101,14 @@ class Ledger(LedgerReader):
         """
         with self._writing() as db:
             frontier = merkle.Frontier(self._frontier.size, self._frontier.peaks)
-            batch = _Batch(frontier, now_ms=now_ms, rehearsal=self.rehearsal, own_sequence=self._own_sequence)
+            batch = _Batch(frontier, now_ms=now_ms, rehearsal=self.rehearsal)
             for entry in entries:
                 self._admit(batch, entry)
             db.executemany("INSERT INTO leaf VALUES(?, ?, ?, ?, ?, ?)", batch.leaves)
             db.executemany("INSERT INTO node VALUES(?, ?)", batch.nodes)
         for source, sequence in batch.seen:
             self._tops[source] = max(sequence, self._top(source))
-        first, self._frontier, self._own_sequence = self._frontier.size, frontier, batch.own_sequence
+        first, self._frontier = self._frontier.size, frontier
         return Appended(first, frontier.size, batch.duplicates, batch.conflicts)
 
     def checkpoint(self, *, now_ms: int) -> bytes:
@@ -174,24 +173,17 @@ class Ledger(LedgerReader):
 
     def _refuse(self, batch: _Batch, entry: LedgerEntry, held: bytes, data: bytes) -> None:
         batch.conflicts += 1
-        refused = canonical.digest(data)
-        if refused in batch.refused or self._has_refused(entry, refused):
-            return
-        batch.refused.add(refused)
         body: dict[str, JSON] = {
             "source": entry.source,
             "sequence": entry.sequence,
             "kept_digest": canonical.digest(held),
-            "refused_digest": refused,
+            "refused_digest": canonical.digest(data),
         }
+        own = int(canonical.digest(canonical.dumps(body))[:13], 16)  # from the refusal itself: told again, it is known
+        if (OWN_SOURCE, own) in batch.seen or self.holds(OWN_SOURCE, own) is not None:
+            return
         fact = Fact(kind="source_conflict", at_ms=batch.now_ms, body=body)
-        batch.own_sequence += 1
-        batch.add(LedgerEntry(OWN_SOURCE, batch.own_sequence, fact), facts.encode(fact))
-
-    def _has_refused(self, entry: LedgerEntry, refused: str) -> bool:
-        bodies = (leaf.fact.body for leaf in self.find("source_conflict"))
-        wanted = (entry.source, entry.sequence, refused)
-        return any((body["source"], body["sequence"], body["refused_digest"]) == wanted for body in bodies)
+        batch.add(LedgerEntry(OWN_SOURCE, own, fact), facts.encode(fact))
 
     @contextmanager
     def _writing(self) -> Iterator[apsw.Connection]:
@@ -234,8 +226,6 @@ class Ledger(LedgerReader):
         self._check_tail(size)
         self._frontier = merkle.Frontier(size, [self.node(*each) for each in merkle.peaks(size)])
         self._check_beside(size)
-        own = self._all("SELECT max(sequence) FROM leaf WHERE source = ?", OWN_SOURCE)
-        self._own_sequence = own[0][0] or 0
 
     def _found(self) -> None:
         if self._beside.exists():
@@ -312,21 +302,17 @@ class _Batch:
         "leaves",
         "nodes",
         "now_ms",
-        "own_sequence",
-        "refused",
         "seen",
     )
 
-    def __init__(self, frontier: merkle.Frontier, *, now_ms: int, rehearsal: bool, own_sequence: int) -> None:
+    def __init__(self, frontier: merkle.Frontier, *, now_ms: int, rehearsal: bool) -> None:
         self._frontier = frontier
         self._rehearsal = rehearsal
         self.now_ms = now_ms
-        self.own_sequence = own_sequence
         self.duplicates = self.conflicts = 0
         self.leaves: list[tuple[int, str, int, str, int, bytes]] = []
         self.nodes: list[tuple[int, bytes]] = []
         self.seen: dict[tuple[str, int], bytes] = {}
-        self.refused: set[str] = set()
 
     def add(self, entry: LedgerEntry, data: bytes) -> None:
         leaf = _wrap(data, entry, self.now_ms, rehearsal=self._rehearsal)

@@ -106,16 +106,17 @@ def test_a_second_fact_under_one_sequence_is_refused_and_the_refusal_is_sealed_o
         assert conflict.fact.kind == "source_conflict"
         assert conflict.fact.body["sequence"] == 2
         assert conflict.fact.body["kept_digest"] != conflict.fact.body["refused_digest"]
-        assert [leaf.sequence for leaf in ledger.find("source_conflict")] == [1, 2]
+        assert len(list(ledger.find("source_conflict"))) == 2
 
 
-def test_the_own_sequence_goes_on_after_a_restart(tmp_path):
-    for detail in ("one", "two"):
+def test_a_refusal_told_again_after_a_restart_is_known(tmp_path):
+    for detail in ("one", "two", "one"):
         with opened(tmp_path) as ledger:
             ledger.append([entry(1, detail="kept"), entry(1, detail=detail)], now_ms=1)
 
     with LedgerReader(tmp_path / "ledger.db") as ledger:
-        assert [leaf.sequence for leaf in ledger.find("source_conflict")] == [1, 2]
+        assert len(list(ledger.find("source_conflict"))) == 2
+        assert ledger.size == 3
 
 
 def test_a_batch_with_an_impossible_fact_leaves_nothing_behind(tmp_path):
@@ -382,12 +383,15 @@ with opened(path) as ledger:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path):
     chance = random.Random(6962)
     script = tmp_path / "appender.py"
     script.write_text(_APPENDER.format(tests=str(Path(__file__).parent)))
-    for _ in range(ROUNDS):
-        process = subprocess.Popen([sys.executable, script, tmp_path], stdout=subprocess.PIPE, text=True)
+    for turn in range(ROUNDS):
+        path = tmp_path / f"{turn // 10}"  # ten deaths to a ledger
+        path.mkdir(exist_ok=True)
+        process = subprocess.Popen([sys.executable, script, path], stdout=subprocess.PIPE, text=True)
         process.stdout.readline()
         time.sleep(chance.random() * 0.3)
         process.kill()
@@ -395,7 +399,7 @@ def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path):
         process.stdout.close()
         process.wait()
         acknowledged = int(told[-1]) if told and told[-1].isdigit() else 0
-        with opened(tmp_path) as ledger:
+        with opened(path) as ledger:
             size = ledger.size
 
             assert size >= acknowledged

@@ -329,6 +329,7 @@ def verdict(path, data, keys=KEYS):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_every_mutation_of_a_byte_is_detected_and_its_place_named(members, tmp_path):
     chance = random.Random(9162)
     whole = container.pack(members)
@@ -347,6 +348,7 @@ def test_every_mutation_of_a_byte_is_detected_and_its_place_named(members, tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_every_mutation_behind_repaired_containers_is_detected_and_its_place_named(members, tmp_path):
     """The forger knows the format: he changes a member and writes the container anew, with the right CRC."""
     chance = random.Random(8785)
@@ -362,6 +364,7 @@ def test_every_mutation_behind_repaired_containers_is_detected_and_its_place_nam
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_every_mutation_of_a_field_behind_a_repaired_manifest_is_detected(members, tmp_path):
     """The forger also rewrites manifest and report to fit; what he cannot rewrite is the seal's leaf."""
     chance = random.Random(6962)

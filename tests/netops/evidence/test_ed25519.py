@@ -122,6 +122,6 @@ def test_one_verification_costs_less_than_10_ms():
 
 
 def _timed(*arguments):
-    start = time.perf_counter()
+    start = time.process_time()  # what it costs, not how busy the machine is
     ed25519.verify(*arguments)
-    return time.perf_counter() - start
+    return time.process_time() - start

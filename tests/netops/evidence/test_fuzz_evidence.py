@@ -46,6 +46,7 @@ def mutated(data, chance):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", SEEDS)
 def test_only_the_readers_own_error_escapes(name):
     read, seed = SEEDS[name]
@@ -62,6 +63,7 @@ def test_only_the_readers_own_error_escapes(name):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_hostile_container_gives_the_readers_own_error_or_failures(tmp_path):
     seed = container.pack({"checkpoint": SIGNED, "leaves.jsonl.gz": bundle.json_lines([1, {"index": 1, "leaf": {}}])})
     chance = random.Random(6962)
@@ -76,6 +78,7 @@ def test_a_hostile_container_gives_the_readers_own_error_or_failures(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_hostile_members_give_failures(tmp_path):
     seeds = [b'{"index":1,"leaf":{"fact":{"kind":"report_issued","body":{"leaves":1}},"rehearsal":false}}', SIGNED]
     seeds += [b'{"format":"netops-bundle/1","members":{"a":"b"},"origin":"x","rehearsal":false}', b'{"leaves":[[1,2]]}']
