@@ -12,6 +12,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from netops import sqlite
+from netops.errors import RefusedError
 from netops.store.rows import distinct
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ CREATE INDEX IF NOT EXISTS sealed_when ON sealed(kind, last_ms, first_ms);
 CREATE TABLE IF NOT EXISTS gone(
     path TEXT PRIMARY KEY, sha256 TEXT NOT NULL, hour_ms INTEGER NOT NULL, rows INTEGER NOT NULL, why TEXT NOT NULL);
 """
+COLUMNS = 1990  # SQLite takes 2,000; two a metric
 TEXTS_KNOWN = 500_000  # newest texts remembered in memory; beyond it the memory starts anew (I6)
 
 
@@ -147,7 +149,10 @@ class Writing:
                 "device INTEGER NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY(slot_ms, subject, device)) WITHOUT ROWID"
             )
             known = self._columns[kind] = columns(self.db, kind)
-        for column in wanted:
+        new = [column for column in wanted if column not in known]
+        if len(known) + len(new) > COLUMNS:
+            raise RefusedError(f"kind '{kind}': {len(known) + len(new)} columns, a table holds at most {COLUMNS}")
+        for column in new:
             if column not in known:
                 kept_as = "REAL" if column.startswith("m") else "INTEGER"
                 self.db.execute(f"ALTER TABLE {table(kind)} ADD COLUMN {column} {kept_as}")

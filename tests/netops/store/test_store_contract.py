@@ -107,6 +107,7 @@ def test_a_poll_twice_in_one_write_counts_once(kept):
 
     assert len(kept.store.series(AP, CLIENTS, start_ms=T0, end_ms=T0 + 1)) == 1
     assert len(kept.store.outcomes(start_ms=T0, end_ms=T0 + 1)) == 1
+    assert kept.store.tally(start_ms=T0, end_ms=T0 + 1) == [Tally(device="ac-1", outcome="answered", polls=1)]
 
 
 def test_two_devices_may_tell_of_one_subject(kept):
@@ -238,25 +239,27 @@ def test_texts_are_the_newest_of_each_name(kept):
     assert kept.store.texts(Subject("ap", "mac:unknown")) == {}
 
 
-@pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_strings_are_data(kept, hostile):
+def test_hostile_strings_are_data(kept):
     """What a device calls its parts comes back letter by letter and changes nothing beside it."""
-    subject = Subject("ap", f"ac-1/{hostile}")
-    kept.write([poll(rows=[row(subject, texts={"name": hostile}, **{CLIENTS: 3.0}), clients(4.0)])])
+    subjects = {Subject("ap", f"ac-1/{hostile}"): hostile for hostile in HOSTILE}
+    kept.write([poll(rows=[clients(4.0), *(row(s, texts={"name": h}, **{CLIENTS: 3.0}) for s, h in subjects.items())])])
 
-    assert told(kept.store.series(subject, CLIENTS, start_ms=T0, end_ms=T0 + 1)) == [(0, "ac-1", 3.0, "ok")]
-    assert kept.store.texts(subject) == {"name": hostile}
     found = kept.store.last("ap", [CLIENTS], now_ms=T0, max_age_ms=MINUTE)
-    assert {r.subject for r in found} == {subject, AP}
-    assert [g.n for g in kept.store.grouped(CLIENTS, {subject: hostile}, start_ms=T0, end_ms=T0 + 1, step_ms=1)] == [1]
+    assert {(r.subject, r.value) for r in found} == {(AP, 4.0), *((subject, 3.0) for subject in subjects)}
+    for subject, hostile in subjects.items():
+        assert told(kept.store.series(subject, CLIENTS, start_ms=T0, end_ms=T0 + 1)) == [(0, "ac-1", 3.0, "ok")]
+        assert kept.store.texts(subject) == {"name": hostile}
+    cells = kept.store.grouped(CLIENTS, subjects, start_ms=T0, end_ms=T0 + 1, step_ms=1)
+    assert [(cell.group, cell.n) for cell in cells] == [(hostile, 1) for hostile in sorted(HOSTILE)]
 
 
 def test_numbers_keep_their_value(kept):
     """Small, large, negative and fractional numbers come back as they went in."""
     values = [0.0, -0.5, 1e-9, 123456.789012, -40.0, 1e15, 4294967295.0, 18446744073709.0, 1.5e300]
-    kept.write([poll(slot_ms=T0 + n * MINUTE, rows=[clients(value)]) for n, value in enumerate(values)])
+    subjects = [Subject("ap", f"mac:{n}") for n in range(len(values))]
+    kept.write([poll(rows=[clients(value, subject) for subject, value in zip(subjects, values, strict=True)])])
 
-    found = kept.store.series(AP, CLIENTS, start_ms=T0, end_ms=T0 + HOUR)
+    found = kept.store.last("ap", [CLIENTS], now_ms=T0, max_age_ms=1)
 
     assert [r.value for r in found] == pytest.approx(values, rel=1e-12)
 
