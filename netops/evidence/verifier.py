@@ -238,7 +238,19 @@ class _Recomputed:
 
     def _part(self, version: Mapping[str, Any], start: int, end: int) -> dict[str, Any]:
         items = [self._item(item, (start, end)) for item in version["items"]]
-        return {"version": version["version"], "start_ms": start, "end_ms": end, "items": items}
+        sold = {item["id"] for item in version["items"]}
+        stray = [
+            service
+            for service, (item, _) in sorted(self.sold.items())
+            if item not in sold and cut([(start, end)], self.contracted[service], keep=(True, True))
+        ]
+        return {
+            "version": version["version"],
+            "start_ms": start,
+            "end_ms": end,
+            "unassigned": stray,
+            "items": items,
+        }
 
     def _item(self, item: Mapping[str, Any], window: Span) -> dict[str, Any]:
         spans = {

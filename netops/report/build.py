@@ -197,8 +197,17 @@ class _Part:
             "version": self._contract.version,
             "start_ms": self._start,
             "end_ms": self._end,
+            "unassigned": self._unassigned(),
             "items": [self._item(item) for item in self._contract.items],
         }
+
+    def _unassigned(self) -> list[str]:
+        """Return the services that sealed rosters list under items this version has not (a late amendment)."""
+        window = ((self._start, self._end),)
+        known = {item.id for item in self._contract.items}
+        return [
+            each.service for each in self._seen.members if each.item not in known and intersect(window, each.contracted)
+        ]
 
     def _item(self, item: ServiceItem) -> dict[str, Any]:
         window = ((self._start, self._end),)

@@ -43,9 +43,9 @@ class Draft:
 
     @property
     def name(self) -> str:
-        """The report's name in the ledger."""
+        """The report's name in the ledger, and of its file."""
         content = self.report.content
-        return f"{content['contract']}/{content['period']['name']}/{content['revision']}"
+        return f"{content['contract']}-{content['period']['name']}-r{content['revision']}"
 
 
 class Seal(Protocol):

@@ -119,6 +119,8 @@ def _summary(report: Mapping[str, Any]) -> str:
 def _part(part: Mapping[str, Any]) -> str:
     span = f"{iso(part['start_ms'])} – {iso(part['end_ms'])}"
     head = f"<h2>合同版本 Contract version {escape(part['version'])} · {span}</h2>"
+    if part["unassigned"]:
+        head += f"<p>未归入任何项目 under no item: {escape(', '.join(part['unassigned']))}</p>"
     return head + "".join(_objective(item, each) for item in part["items"] for each in item["objectives"])
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from inventory.model import ExclusionClass
 
 HOUR_MS = 3_600_000
+ALL = "*"  # as is a claim that names no service
 
 
 class Effect(StrEnum):
@@ -38,7 +39,7 @@ IN_FORCE = frozenset({Effect.IN_FORCE, Effect.RULED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Somebody asks that `[start_ms, end_ms)` be excused for `services` (empty: all of the contract).
+    """Somebody asks that `[start_ms, end_ms)` be excused for `services` (empty or `*`: all of the contract).
 
     `noticed_ms` is when the claim was recorded by us, never when it says it was written.
     """
@@ -106,12 +107,12 @@ def _effect(claim: Claim, kind: ExclusionClass, used_ms: int) -> Effect:
 
 
 def spans_by_service(decided: Iterable[Decided], services: Iterable[str]) -> dict[str, Spans]:
-    """Return the excused instants of each service that has any; the empty string stands for all services."""
-    listed = set(services)
+    """Return the excused instants of each service that has any; `*` stands for all services."""
+    listed = {*services, ALL}
     found: dict[str, list[tuple[int, int]]] = {}
     for each in decided:
         if each.counts:
-            for service in each.claim.services or ("",):
-                if not service or service in listed:
+            for service in each.claim.services or (ALL,):
+                if service in listed:
                     found.setdefault(service, []).append((each.claim.start_ms, each.claim.end_ms))
     return {service: union(spans) for service, spans in found.items()}

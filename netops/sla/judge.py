@@ -84,7 +84,7 @@ def judge(
     """Judge one availability objective over `period` (one span inside the month) for the item's members."""
     hours = _service_hours(typed, period, tz)
     excused = exclusions.spans_by_service(decided, (each.service for each in members))
-    for_all = union(excused.get("", ()), excused.get("*", ()))
+    for_all = excused.get(exclusions.ALL, ())
     target = Fraction(given.target)
     seen = _Seen(month, typed)
     done: dict[tuple[Key, Spans, Spans], _Result] = {}

@@ -1,4 +1,4 @@
-"""A small world: a ledger with hours of two items' services, claims with their decisions, and what a report asks for."""
+"""A small world: a ledger with hours of two items' services, claims with their decisions, what a report asks for."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -7,9 +7,11 @@ import pytest
 
 from inventory.model import Contract, Credits, ExclusionClass, Objective, Rules, Selector, ServiceItem, Tier
 from netops.evidence import canonical
+from netops.evidence.members import Bundle
 from netops.facts import Fact
-from netops.ledger import Ledger, LedgerEntry
+from netops.ledger import Ledger, LedgerEntry, encode
 from netops.report import build, bundle, zone
+from netops.report.leaves import Sealed
 from netops.sign import Signer
 from netops.sla import hours, timeline
 from netops.sla.hours import Listed
@@ -20,8 +22,13 @@ H, M = 3_600_000, 60_000
 START = 1_790_784_000_000  # 2026-09-30T16:00Z: October begins in Shanghai
 STEP = 5 * M
 ORIGIN = "netops.invalid/test"
-STATES = {"u": State.UP, "d": State.DOWN, "g": State.DEGRADED, "?": State.UNKNOWN}
-CAUSES = {"d": (Cause.CARRIER, "los"), "g": (Cause.CARRIER, "hidden_reboot"), "?": (Cause.MONITOR, "poller_late")}
+STATES = {"p": State.DOWN, "u": State.UP, "d": State.DOWN, "g": State.DEGRADED, "?": State.UNKNOWN}
+CAUSES = {
+    "p": (Cause.CARRIER, "parent:ac-1"),
+    "d": (Cause.CARRIER, "los"),
+    "g": (Cause.CARRIER, "hidden_reboot"),
+    "?": (Cause.MONITOR, "poller_late"),
+}
 
 MAINTENANCE = ExclusionClass(
     id="maintenance", title="计划检修", cause="planned", notice_h=24, cap_s=4 * 3600, approver="contract_manager"
@@ -50,6 +57,27 @@ def contract(**changed):
     return replace(made, **changed)
 
 
+class Paper:
+    """A ledger in memory without a tree: enough to build a report and to recompute it, many times a second."""
+
+    origin, rehearsal = ORIGIN, False
+
+    def __init__(self):
+        self.kept = []
+
+    @property
+    def size(self):
+        return len(self.kept)
+
+    def append(self, entries, *, now_ms):
+        for entry in entries:
+            data = encode(entry, recorded_ms=now_ms, rehearsal=False)
+            self.kept.append(Sealed.read(self.size, data))
+
+    def find(self, kind, *, start_ms=0, end_ms=2**52):
+        return [each for each in self.kept if each.kind == kind and start_ms <= each.leaf["fact"]["at_ms"] < end_ms]
+
+
 @dataclass
 class World:
     """What happened: letters per hour and service (12 slots an hour; a dot is a slot that is not there)."""
@@ -75,8 +103,12 @@ class World:
             }
             self.state("contract_version", body, at_ms=each.valid_from_ms)
 
-    def roster(self, members=None):
-        made = hours.roster("c1", [Listed(name, item) for name, item in (members or self.members).items()])
+    def roster(self, members=None, *, weights=None):
+        listed = [
+            Listed(name, item, str(weights.randrange(3, 900)) if weights else "1")
+            for name, item in (members or self.members).items()
+        ]
+        made = hours.roster("c1", listed)
         for body in hours.roster_bodies(made):
             self.state(hours.ROSTER, body)
         return made
@@ -151,6 +183,9 @@ class World:
             self.ask(), self.leaves(), register=REGISTER, vkeys=[str(signer.vkey)], origin=self.ledger.origin
         )
 
+    def draft_content(self):
+        return build.build(self.ask(), self.leaves()).content
+
     def issue(self, signer):
         """Build, seal and compose, as the core and the command do together."""
         draft = self.draft(signer)
@@ -211,3 +246,28 @@ def bundle_file(tmp_path, october, signer):
     path = Path(tmp_path / "bundle.zip")
     bundles.write(path, members)
     return path
+
+
+@pytest.fixture
+def paper_world():
+    """Make worlds whose ledger is paper."""
+    return lambda **given: World(Paper(), **given)
+
+
+@pytest.fixture
+def paper_bundle():
+    """Return what the verifier reads of a world's report, without signatures and proofs."""
+
+    def made(world):
+        draft = bundle.draft(world.ask(), world.leaves(), register=REGISTER, vkeys=[], origin=ORIGIN)
+        fact = bundle.facts(draft, now_ms=START)[0]
+        leaf = encode(LedgerEntry("test", 10**6, fact), recorded_ms=START, rehearsal=False)
+        seal = b'{"index":' + str(world.ledger.size).encode() + b',"leaf":' + leaf + b"}"
+        return draft, Bundle(members={**draft.members, "manifest.json": draft.manifest, "seal.json": seal})
+
+    return made
+
+
+@pytest.fixture
+def base_contract():
+    return contract()

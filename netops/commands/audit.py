@@ -1,0 +1,42 @@
+"""`netops audit`: verify a report bundle, offline. Exit 0 when all of it holds, 4 when something does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netops.errors import EvidenceError
+from netops.evidence import told
+from netops.founding import evidence_key
+from netops.report.issue import VKEY
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from netops.config import Settings
+
+SUMMARY = "Verify a report bundle: signatures, leaves, and every number anew."
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    below = parser.add_subparsers(dest="what", required=True)
+    verify = below.add_parser("verify", help="verify one bundle")
+    told.arguments(verify)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Verify; the reader's own instance, if there is one, lends its public key and whether it is a rehearsal."""
+    rehearsal = args.rehearsal or settings.city.rehearsal
+    try:
+        return told.run(args.bundle, vkey=args.vkey or _own(settings), rehearsal=rehearsal, quorum=args.quorum)
+    except OSError as error:
+        raise EvidenceError(f"{args.bundle}: cannot be read ({error.strerror})") from None
+
+
+def _own(settings: Settings) -> Path | None:
+    path = evidence_key(settings).with_name(VKEY)
+    try:
+        return path if path.is_file() else None
+    except OSError:
+        return None

@@ -1,0 +1,156 @@
+"""`netops report`: build a contract's report for a month, have it sealed, and write its bundle.
+
+The command reads register and ledger and builds; it holds no key. The report's facts go into the spool `cli`, the core
+seals them, and the bundle is written with the proof of its own leaf. Without a running core nothing is lost: the facts
+wait, and the command says so (exit 75).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netops.errors import UsageError
+from netops.founding import evidence_key
+from netops.ledger import Ledger
+from netops.ledger_file import LedgerReader
+from netops.report import bundle, issue
+from netops.report.issue import NobodySealsError
+from netops.sign import Signer
+from netops.spool import Spool
+
+if TYPE_CHECKING:
+    import argparse
+
+    from netops.config import Settings
+    from netops.report.bundle import Draft
+
+SUMMARY = "Build a contract's report for a month, sealed and recomputable."
+OK, BREACH = 0, 3
+PAUSE_S = 0.2
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    below = parser.add_subparsers(dest="what", required=True)
+    made = below.add_parser("build", help="build, seal, and write the bundle")
+    made.add_argument("--contract", required=True, help="the contract's id")
+    made.add_argument("--month", required=True, metavar="YYYY-MM", help="a calendar month of the contract's time zone")
+    made.add_argument("--out", type=Path, help="the bundle to write (default: CONTRACT-MONTH-rREVISION.zip here)")
+    made.add_argument("--seal-here", action="store_true", help="no core runs: be the evidence writer oneself")
+    made.add_argument(
+        "--wait", type=float, default=180.0, metavar="S", help="how long to wait for the core (%(default)s)"
+    )
+    made.add_argument("--dry-run", action="store_true", help="build and tell, state and write nothing")
+    made.add_argument("--json", action="store_true", help="tell as one JSON object")
+    made.add_argument("--strict", action="store_true", help="exit 3 when an objective was missed")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Do it."""
+    if args.dry_run:
+        with LedgerReader(issue.ledger_path(settings)) as ledger:
+            draft = issue.prepare(settings, ledger, contract=args.contract, month=args.month, now_ms=args.now_ms)
+        return _tell(args, draft, None, "")
+    made = _sealed_here if args.seal_here else _sealed_by_core
+    draft, path, digest = made(args, settings)
+    return _tell(args, draft, path, digest)
+
+
+def _out(args: argparse.Namespace, settings: Settings, draft: Draft) -> Path:
+    return args.out or Path(issue.place(settings, draft).name)
+
+
+def _sealed_here(args: argparse.Namespace, settings: Settings) -> tuple[Draft, Path, str]:
+    signer = Signer.load(evidence_key(settings))
+    rehearsal = settings.city.rehearsal
+    with Ledger(
+        issue.ledger_path(settings), origin=settings.ledger_origin, rehearsal=rehearsal, signer=signer
+    ) as ledger:
+        draft = issue.prepare(settings, ledger, contract=args.contract, month=args.month, now_ms=args.now_ms)
+        index = issue.seal(ledger, draft, now_ms=args.now_ms)
+        path = _out(args, settings, draft)
+        return draft, path, issue.finish(ledger, draft, index, path)
+
+
+def _sealed_by_core(args: argparse.Namespace, settings: Settings) -> tuple[Draft, Path, str]:
+    with LedgerReader(issue.ledger_path(settings)) as ledger:
+        draft = issue.prepare(settings, ledger, contract=args.contract, month=args.month, now_ms=args.now_ms)
+        if bundle.issued(ledger, draft) is None:
+            if not issue.written(settings):
+                raise NobodySealsError(
+                    "no core runs, so nobody can seal the report; start `netops up`, or use --seal-here on this machine"
+                )
+            (settings.data.dir / "spool").mkdir(exist_ok=True)
+            with Spool(settings.data.dir / "spool" / "cli.db", source="cli") as spool:
+                issue.state(spool, draft, now_ms=args.now_ms)
+        index = _awaited(ledger, draft, args.wait)
+        path = _out(args, settings, draft)
+        return draft, path, issue.finish(ledger, draft, index, path)
+
+
+def _awaited(ledger: LedgerReader, draft: Draft, wait_s: float) -> int:
+    """Return the index of the sealed report once a checkpoint covers it."""
+    deadline = time.monotonic() + wait_s
+    index: int | None = None
+    while True:
+        index = bundle.issued(ledger, draft) if index is None else index
+        if index is not None and ledger.covering(index) is not None:
+            return index
+        if time.monotonic() >= deadline:
+            what = "is not sealed yet" if index is None else "is under no checkpoint yet"
+            raise NobodySealsError(
+                f"report {draft.name} {what} after {wait_s:.0f} s; its facts wait in the spool, repeat it later"
+            )
+        time.sleep(PAUSE_S)
+
+
+def _tell(args: argparse.Namespace, draft: Draft, path: Path | None, digest: str) -> int:
+    content = draft.report.content
+    if args.json:
+        told = {
+            "report": draft.name,
+            "digest": draft.report.digest,
+            "bundle": str(path or ""),
+            "bundle_digest": digest,
+            "rehearsal": content["rehearsal"],
+            "verdicts": [
+                {"objective": v.objective, "version": v.version, "outcome": v.outcome, "value": v.value}
+                for v in draft.report.verdicts
+            ],
+            "credit": content["credit"]["total"],
+            "currency": content["credit"]["currency"],
+        }
+        print(json.dumps(told, ensure_ascii=False))
+    else:
+        _print(draft)
+        if path:
+            print(f"wrote {path}\nverify it with: netops audit verify {path}", file=sys.stderr)
+    return BREACH if args.strict and draft.report.breached else OK
+
+
+def _print(draft: Draft) -> None:
+    content = draft.report.content
+    if content["rehearsal"]:
+        print("REHEARSAL: everything in this report is simulated")
+    print(f"{content['contract']} {content['period']['name']} revision {content['revision']}")
+    rows = [
+        (
+            f"{item['item']}/{each['objective']}",
+            each["verdict"],
+            each["shown"] or "?",
+            each["target"],
+            each["unknown_shown"],
+        )
+        for part in content["parts"]
+        for item in part["items"]
+        for each in item["objectives"]
+    ]
+    if not rows:
+        raise UsageError(f"contract {content['contract']} has no objective to report on")
+    for name, verdict, shown, target, unknown in rows:
+        print(f"  {name:<32} {verdict:<17} {shown:>11} %  target {target} %  unknown {unknown} %")
+    print(f"  credit {content['credit']['total']} {content['credit']['currency']}")

@@ -1,0 +1,131 @@
+"""Issue a month's report: register and ledger in, a sealed bundle out. Used by the command and by the core alike.
+
+`prepare` reads and builds; `state` puts the facts where a writer takes them; `seal` is for the writer itself; `finish`
+composes the bundle once a checkpoint covers the seal. Each step may be repeated: what is issued already stays so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inventory.errors import RegisterError
+from inventory.model import Contract
+from inventory.register import Register
+from inventory.snapshot import snapshot
+from netops import facts, sqlite
+from netops.errors import EvidenceError, NetopsError, UsageError, nearest
+from netops.evidence import bundle as bundles
+from netops.evidence import files
+from netops.founding import evidence_key
+from netops.ledger import LedgerEntry
+from netops.report import build, bundle, code, zone
+from netops.sign import Signer
+from netops.sla import calendar
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from netops.config import Settings
+    from netops.ledger import Ledger, LedgerReader
+    from netops.report.bundle import Draft
+    from netops.spool import Spool
+
+VKEY = "evidence.vkey"
+
+
+class NobodySealsError(NetopsError):
+    """No evidence writer took the facts; they wait in the spool."""
+
+    exit_code = 75
+
+
+def ledger_path(settings: Settings) -> Path:
+    """Return where the ledger lies."""
+    return settings.data.dir / "ledger.db"
+
+
+def place(settings: Settings, draft: Draft) -> Path:
+    """Return where the core keeps an issued bundle."""
+    return settings.data.dir / "reports" / f"{draft.name}.zip"
+
+
+def vkey(settings: Settings) -> str:
+    """Return the ledger's public key; it lies beside the private one, which is read only where it does not yet."""
+    path = evidence_key(settings).with_name(VKEY)
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        made = str(Signer.load(evidence_key(settings)).vkey)
+        files.replace(path, made.encode() + b"\n")
+        return made
+
+
+def prepare(settings: Settings, ledger: LedgerReader, *, contract: str, month: str, now_ms: int) -> Draft:
+    """Build the report on a month that is over; UsageError says what is missing."""
+    if ledger.rehearsal != settings.city.rehearsal:
+        whose = "a rehearsal's" if ledger.rehearsal else "a production instance's"
+        raise EvidenceError(f"ledger {ledger.path} is {whose}; this instance is not, and refuses it")
+    with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+        found = zone.load(_timezone(register, contract))
+        start_ms, end_ms = calendar.month(month, found.tz())
+        if end_ms > now_ms:
+            raise UsageError(f"month {month} is not over in {found.name}; expected one that is")
+        spells = register.spells("contract", start_ms=start_ms, end_ms=end_ms, name=contract)
+        seen = snapshot(register, at_ms=end_ms - 1)
+    versions = {each.record.version: each.record for each in spells if isinstance(each.record, Contract)}
+    ask = build.Ask(
+        contracts=tuple(versions.values()),
+        period=build.Period(name=month, start_ms=start_ms, end_ms=end_ms),
+        zone=found,
+        register=seen.digest,
+        catalogue=code.catalogue(),
+        code=code.code(),
+        rehearsal=ledger.rehearsal,
+    )
+    leaves = bundle.gather(ledger, contract=contract, start_ms=start_ms, end_ms=end_ms)
+    return bundle.draft(ask, leaves, register=seen.canonical, vkeys=[vkey(settings)], origin=ledger.origin)
+
+
+def _timezone(register: Register, contract: str) -> str:
+    told = [each.record for each in register.history("contract", contract)]
+    versions = [each for each in told if isinstance(each, Contract)]
+    if not versions:
+        known = {each.record.id for each in register.spells("contract", start_ms=0, end_ms=2**53)}
+        raise RegisterError(
+            f"contract '{contract}' is not in the register{nearest(contract, known)}; `netops inventory show contracts`"
+        )
+    return versions[-1].timezone
+
+
+def state(spool: Spool, draft: Draft, *, now_ms: int) -> int:
+    """Put the facts of a report into a spool, durable on return; return the sequence of its `report_issued`."""
+    stated = bundle.facts(draft, now_ms=now_ms)
+    return facts.submit(spool, *stated) - len(stated) + 1
+
+
+def seal(ledger: Ledger, draft: Draft, *, now_ms: int) -> int:
+    """Seal the facts of a report as the evidence writer, with a checkpoint over them; return the seal's index."""
+    known = bundle.issued(ledger, draft)
+    if known is None:
+        source = f"report:{draft.name}"
+        stated = bundle.facts(draft, now_ms=now_ms)
+        entries = [LedgerEntry(source, number, fact) for number, fact in enumerate(stated)]
+        known = ledger.append(entries, now_ms=now_ms).first
+    if ledger.covering(known) is None:
+        ledger.checkpoint(now_ms=now_ms)
+    return known
+
+
+def written(settings: Settings) -> bool:
+    """Whether some process holds the right to write the ledger."""
+    try:
+        sqlite.Claim(ledger_path(settings), wait_s=0).release()
+    except OSError:
+        return True
+    return False
+
+
+def finish(ledger: LedgerReader, draft: Draft, index: int, path: Path) -> str:
+    """Write the bundle; return the SHA-256 of the file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return bundles.write(path, bundle.compose(ledger, draft, index))

@@ -1,0 +1,104 @@
+"""`netops check`: what in the register's contracts cannot be judged, or contradicts itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netops.access.permissions import ROLES
+from netops.checks import Problem
+from netops.errors import UsageError, nearest
+from netops.sla import calendar, rules
+from netops.sla.sold import fits, sold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inventory.model import Contract, Objective, ServiceItem
+    from inventory.snapshot import Snapshot
+    from netops.config import Settings
+
+DECIDES = "approval.decide"
+
+
+def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
+    """Return every contract's problems."""
+    del settings  # contracts depend on the register alone
+    return [problem for contract in snapshot.contracts for problem in _contract(contract, snapshot)]
+
+
+def _contract(contract: Contract, snapshot: Snapshot) -> Iterator[Problem]:
+    try:
+        calendar.zone(contract.timezone)
+    except UsageError as error:
+        yield Problem(snapshot.where(contract, "timezone"), str(error))
+    if contract.credit_cap_percent:
+        yield from _said(snapshot.where(contract, "credit_cap_percent"), contract.credit_cap_percent)
+    for item in contract.items:
+        yield from _item(contract, item, snapshot)
+    try:
+        sold(contract, snapshot)
+    except UsageError as error:
+        yield Problem(snapshot.where(contract, "items"), str(error))
+
+
+def _item(contract: Contract, item: ServiceItem, snapshot: Snapshot) -> Iterator[Problem]:
+    where = snapshot.where(contract, f"items.{item.id}")
+    yield from _said(where, item.fee)
+    if not any(fits(contract, item, service, snapshot) for service in snapshot.services):
+        what = f"contract {contract.id}: item '{item.id}' sells no service"
+        yield Problem(where, what, "widen its selector, or add the services")
+    if not item.objectives:
+        yield Problem(where, f"contract {contract.id}: item '{item.id}' promises nothing", "give it an objective")
+    for objective in item.objectives:
+        yield from _objective(contract, item, objective, snapshot)
+
+
+def _objective(contract: Contract, item: ServiceItem, objective: Objective, snapshot: Snapshot) -> Iterator[Problem]:
+    where = snapshot.where(contract, f"items.{item.id}.objectives.{objective.id}")
+    name = f"contract {contract.id}, {item.id}/{objective.id}"
+    try:
+        rules.objective(contract, item, objective)
+    except UsageError as error:
+        yield Problem(where, str(error))
+        return
+    if objective.comparison == "at_least" and 0 < rules.exactly(objective.target, name) <= 1:
+        yield Problem(where, f"{name}: target {objective.target} is in percent", "write 99.5 for 99.5 %")
+    if objective.period != "month":
+        yield Problem(where, f"{name}: period '{objective.period}' is not reported on", "write 'month'")
+    if 3600 % objective.rules.check_every_s:
+        what = f"{name}: check_every_s is {objective.rules.check_every_s}; hours are sealed"
+        yield Problem(where, what, "choose seconds that divide an hour")
+    if objective.rules.check_every_s != contract.rules.check_every_s:
+        what = (
+            f"{name}: check_every_s is {objective.rules.check_every_s}, the contract's {contract.rules.check_every_s}"
+        )
+        yield Problem(where, what, "samples are taken once for all objectives: state it for the contract only")
+    yield from _approvers(objective, where, name)
+    if objective.rules.weight == "population":
+        yield from _weights(contract, item, where, snapshot)
+
+
+def _approvers(objective: Objective, where: str, name: str) -> Iterator[Problem]:
+    able = sorted(role for role, permissions in ROLES.items() if DECIDES in permissions)
+    for each in objective.rules.exclusions:
+        if each.approver and each.approver not in able:
+            what = f"{name}: exclusion class '{each.id}' is approved by '{each.approver}', a role that decides nothing"
+            yield Problem(where, what, f"one of {', '.join(able)}{nearest(each.approver, able)}")
+
+
+def _weights(contract: Contract, item: ServiceItem, where: str, snapshot: Snapshot) -> Iterator[Problem]:
+    areas = {
+        snapshot.site[service.site].area for service in snapshot.services if fits(contract, item, service, snapshot)
+    }
+    for area in sorted(areas):
+        if not snapshot.area[area].population:
+            what = f"contract {contract.id}: item '{item.id}' is weighted by population, and area {area} states none"
+            yield Problem(where, what, "state the area's population")
+
+
+def _said(where: str, text: str) -> Iterator[Problem]:
+    try:
+        if rules.exactly(text, where) < 0:
+            yield Problem(where, f"{text} is negative", "write 0 or more")
+    except UsageError as error:
+        yield Problem(where, str(error))

@@ -1,0 +1,152 @@
+"""Two implementations that share no rule agree on generated contracts and histories, to the last digit and word."""
+
+import os
+import random
+from dataclasses import replace
+
+import pytest
+
+from inventory.model import Credits, Hours, Tier
+from netops.evidence.verifier import verify_numbers
+
+H = 3_600_000
+ROUNDS = int(os.environ.get("NETOPS_ROUNDS", "24"))
+LENGTH = 30
+
+
+def rules(rng, base):
+    aggregation = rng.choice(["object_time_mean", "any_down", "all_down", "weighted"])
+    every = rng.choice([1800, 3600, 7200])
+    hours = [
+        Hours(
+            days=tuple(rng.sample(range(1, 8), 5)),
+            start_minute=(a := rng.randrange(1400)),
+            end_minute=rng.randint(a + 1, 1440),
+        )
+    ]
+    return replace(
+        base,
+        exclusion_mode=rng.choice(["count_as_up", "remove_from_denominator", "not_excluded"]),
+        unknown_mode=rng.choice(["as_up", "removed", "as_down"]),
+        degraded_mode=rng.choice(["as_up", "as_down"]),
+        max_unknown_ratio=rng.choice(["0", "0.05", "0.3", "1"]),
+        outage_edge=rng.choice(["last_good", "first_bad", "midpoint"]),
+        min_outage_s=rng.choice([0, 0, 300, 450, 600, 1200]),
+        slice_s=every,
+        min_samples_per_slice=rng.choice([0, 1, 3, every // 300]),
+        parent_failure=rng.choice(["children_down", "independent"]),
+        aggregation=aggregation,
+        weight="population" if aggregation == "weighted" else "none",
+        hours=tuple(hours) if rng.random() < 0.4 else (),
+        empty_history=rng.choice(["not_determinable", "as_up"]),
+    )
+
+
+def credits_(rng):
+    low = rng.choice(["90", "95.5"])
+    return Credits(
+        tiers=(
+            Tier(percent="7.5", below="99.9", at_least=low),
+            Tier(percent="33.3", at_most=low) if rng.random() < 0.5 else Tier(percent="50", below=low),
+        ),
+        object_cap_percent=rng.choice(["", "20"]),
+        period_cap_percent=rng.choice(["", "12.5"]),
+        escalate_after=rng.choice([0, 1, 2]),
+        escalate_factor=rng.choice(["1.5", "2"]),
+    )
+
+
+def contract(rng, base):
+    items = []
+    for item in base.items:
+        objectives = [
+            replace(each, target=rng.choice(["90", "99", "99.99"]), rules=rules(rng, each.rules), credits=credits_(rng))
+            for each in item.objectives
+        ]
+        items.append(replace(item, fee=rng.choice(["0", "99.99", "12345.67"]), objectives=tuple(objectives)))
+    return replace(base, items=tuple(items), credit_cap_percent=rng.choice(["", "5"]))
+
+
+def letters(rng):
+    text = rng.choice(
+        [
+            "u" * 12,
+            "u" * 12,
+            "".join(rng.choices("uuuudg?.p", k=12)),
+            "d" * 12,
+            "?" * 12,
+            "." * 12,
+            "u" * rng.randrange(12) + "d" * 12,
+        ]
+    )
+    return text[:12]
+
+
+def history(rng, world):
+    names = {f"s-{i}": rng.choice(["wifi", "fiber"]) for i in range(rng.randint(1, 6))}
+    roster = world.roster(names, weights=rng)
+    for number in range(LENGTH):
+        if rng.random() < 0.05:
+            names = dict(list(names.items())[1:]) | {f"n-{number}": "wifi"}
+            roster = world.roster(names, weights=rng)
+        if rng.random() > 0.06:
+            world.hour(number, {name: letters(rng) for name in names if rng.random() < 0.5}, roster)
+
+
+def claims(rng, world):
+    for i in range(rng.randrange(5)):
+        first = rng.randrange(-3, LENGTH)
+        world.claim(
+            f"m-{i}",
+            first,
+            first + rng.randint(0, 4),
+            services=rng.choice([[], ["s-0"], ["*"], ["s-1", "n-3"]]),
+            class_=rng.choice(["maintenance", "maintenance", "unheard-of"]),
+            notice=rng.choice([48, 48, 1]),
+            decider=rng.choice(["manager", "manager", "operator"]),
+            decision=rng.choice(["approved", "approved", "refused"]),
+            role=rng.choice(["contract_manager", "contract_manager", "admin"]),
+        )
+
+
+def past(rng, world):
+    end = world.period().start_ms
+    for _ in range(rng.randrange(4)):
+        start = end - 24 * H
+        body = {"contract": "c1", "version": "1", "objective": "wifi/availability", "start_ms": start, "end_ms": end}
+        digest = {"inputs_digest": "0" * 64}
+        world.state("verdict", {**body, **digest, "outcome": rng.choice(["missed", "missed", "met"])})
+        end = start
+
+
+def made(seed, paper_world, base):
+    rng = random.Random(seed)
+    first = contract(rng, base)
+    versions = [first]
+    if rng.random() < 0.4:
+        start = base.valid_from_ms + 1000 * H + rng.randrange(1, LENGTH * 60) * 60_000
+        versions.append(replace(contract(rng, base), version="2", valid_from_ms=start))
+    elif rng.random() < 0.2:
+        versions = [replace(first, ends_ms=base.valid_from_ms + 1000 * H + rng.randrange(1, LENGTH) * H)]
+    world = paper_world(contracts=tuple(versions), length=LENGTH)
+    world.versions()
+    history(rng, world)
+    claims(rng, world)
+    past(rng, world)
+    return world
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_both_implementations_agree(block, paper_world, paper_bundle, base_contract):
+    for seed in range(block * ROUNDS // 4, (block + 1) * ROUNDS // 4):
+        _, bundle = paper_bundle(made(seed, paper_world, base_contract))
+
+        assert verify_numbers(bundle) == [], f"seed {seed}"
+
+
+@pytest.mark.slow
+def test_both_implementations_agree_on_many_more(paper_world, paper_bundle, base_contract):
+    for seed in range(10_000, 10_000 + 5 * ROUNDS):
+        _, bundle = paper_bundle(made(seed, paper_world, base_contract))
+
+        assert verify_numbers(bundle) == [], f"seed {seed}"
