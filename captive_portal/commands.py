@@ -90,9 +90,8 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
         return 0
     for each in batches:
         state = "withdrawn" if each.withdrawn_ms else f"first use before {iso(each.start_by_ms)}"
-        print(
-            f"{each.id}  {each.used}/{each.count} used  {each.minutes} min  {each.devices} devices  {state}  {each.label}"
-        )
+        used = f"{each.used}/{each.count} used"
+        print(f"{each.id}  {used}  {each.minutes} min  {each.devices} devices  {state}  {each.label}")
     return 0
 
 

@@ -207,7 +207,8 @@ def _login(portal: Portal) -> Any:
 def _refused(portal: Portal, visitor: Client, refusal: Refusal) -> Any:
     sentence = sentences()[refusal.why]
     code = 429 if refusal.why is Why.TOO_OFTEN else 422
-    page = Response(_form(portal, visitor, failed=sentence, wrong_code=sentence if code == 422 else ""), status=code)
+    at_field = {"wrong_code": sentence} if code == 422 else {"failed": sentence}
+    page = Response(_form(portal, visitor, **at_field), status=code)
     if refusal.wait_ms:
         page.headers["Retry-After"] = str(-(-refusal.wait_ms // 1000))
     return page

@@ -6,11 +6,12 @@ import json
 import os
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -22,6 +23,7 @@ from captive_portal.desk import Desk
 from captive_portal.gateways.simulated import Simulated
 from captive_portal.store import Store
 from captive_portal.telling import Telling
+from inventory import sql
 from netops.config import City, Data, Listener, PortalAt, Settings
 from netops.spool import Spool
 
@@ -54,16 +56,40 @@ def clock() -> Standing:
     return Standing()
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A portal database as the migrations make it, once: the tests begin with a copy."""
+    file = tmp_path_factory.mktemp("migrated") / "portal.db"
+    sql.upgrade(tables.MIGRATIONS, f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def city_settings(migrated: Path) -> Callable[[Path], Settings]:
+    """Return what makes a rehearsal city's settings in a folder, its database already there."""
+
+    def make(folder: Path) -> Settings:
+        shutil.copy(migrated, folder / "portal.db")
+        portal = PortalAt(
+            listen=Listener(port=0),
+            public_url="http://portal.test",
+            visitors={"simulated": "site-1"},
+            session_minutes=60,
+            venue_info_url="https://venue.example/",
+        )
+        return Settings(city=City(rehearsal=True), data=Data(dir=folder), portal=portal)
+
+    return make
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    portal = PortalAt(
-        listen=Listener(port=0),
-        public_url="http://portal.test",
-        visitors={"simulated": "site-1"},
-        session_minutes=60,
-        venue_info_url="https://venue.example/",
-    )
-    return Settings(city=City(rehearsal=True), data=Data(dir=tmp_path), portal=portal)
+def settings(tmp_path: Path, city_settings: Callable[[Path], Settings]) -> Settings:
+    return city_settings(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def standing() -> type[Standing]:
+    return Standing
 
 
 @dataclass
@@ -97,10 +123,20 @@ class House:
         return self.open()
 
 
+@pytest.fixture(scope="session")
+def house_of() -> Callable[[Settings, Standing], Any]:
+    @contextmanager
+    def made(settings: Settings, clock: Standing) -> Iterator[House]:
+        with ExitStack() as stack:
+            yield House(settings, clock, Simulated(settings.portal, clock), stack)
+
+    return made
+
+
 @pytest.fixture
-def house(settings: Settings, clock: Standing) -> Iterator[House]:
-    with ExitStack() as stack:
-        yield House(settings, clock, Simulated(settings.portal, clock), stack)
+def house(settings: Settings, clock: Standing, house_of: Callable[[Settings, Standing], Any]) -> Iterator[House]:
+    with house_of(settings, clock) as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,0 +1,405 @@
+"""The visitors' pages: every state, without JavaScript and cookies, and no word of the visitor believed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from captive_portal import capport, forms, keys, probes, tables, views, vouchers
+from captive_portal.model import Policy
+from captive_portal.probes import Probes
+from netops import facts, spool
+from netops.config import PortalAt
+from netops.web import create_app
+
+OWN = "http://portal.test"
+ROWS = list(csv.DictReader(Path(probes.FILE).read_text(encoding="utf-8").splitlines()))
+
+
+class Phone:
+    """A mini browser: one address, no cookies, no scripts."""
+
+    def __init__(self, app, address: str, language: str = "en") -> None:
+        self.app, self.address, self.language = app, address, language
+
+    def get(self, path: str, base: str = OWN, **more):
+        return self._ask("GET", path, base, **more)
+
+    def post(self, path: str, **form: str):
+        return self._ask("POST", path, OWN, data=form)
+
+    def _ask(self, method: str, path: str, base: str, **more):
+        headers = {"Accept-Language": self.language, **more.pop("headers", {})}
+        with self.app.test_client(use_cookies=False) as client:
+            return client.open(
+                path, method=method, base_url=base, headers=headers, environ_base={"REMOTE_ADDR": self.address}, **more
+            )
+
+    def token(self) -> str:
+        found = re.search(r'name="token" value="([^"]+)"', self.get("/").text)
+        assert found
+        return found[1]
+
+    def press(self, path: str = "/login", **form: str):
+        return self.post(path, token=self.token(), **form)
+
+
+@pytest.fixture
+def uplink():
+    return {"word": "unknown"}
+
+
+def application(desk, settings, uplink):
+    portal = views.Portal(
+        desk=desk,
+        settings=settings,
+        probes=Probes(),
+        uplink=lambda: uplink["word"],
+        venues=lambda site: {"site-1": "万柳公园"}.get(site, ""),
+        form_key=keys.identity_key(settings),
+        base_url=views.base_url(settings),
+        reports=views.limit(),
+    )
+    made = create_app(
+        "portal",
+        settings,
+        blueprints=[views.blueprint(portal)],
+        translations=[views.TRANSLATIONS],
+        inline_styles=[views.STYLE],
+        error_template="portal/error.html",
+        clock=desk.clock,
+    )
+    made.portal = portal
+    return made
+
+
+@pytest.fixture
+def app(desk, settings, uplink):
+    return application(desk, settings, uplink)
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory, city_settings, standing, house_of):
+    """A phone that only knocks: one application for all of these tests."""
+    settings = city_settings(tmp_path_factory.mktemp("street"))
+    with house_of(settings, standing()) as house:
+        yield Phone(application(house.open(), settings, {"word": "unknown"}), "127.0.0.7")
+
+
+@pytest.fixture
+def phone(app):
+    return Phone(app, "127.0.0.7")
+
+
+def issue(settings, clock, **policy) -> str:
+    order = vouchers.Order(
+        label="",
+        count=1,
+        policy=Policy(**{"seconds": 3600, **policy}),
+        start_by_ms=clock.now_ms() + 86_400_000,
+        made_by="op",
+    )
+    return vouchers.create(tables.url(settings), keys.voucher_key(settings), order, clock.now_ms())[1][0]
+
+
+# ---- capture
+@pytest.mark.parametrize("row", ROWS, ids=[f"{row['host']}{row['path']}" for row in ROWS])
+def test_each_probe_is_answered_by_a_redirect_and_counted_under_its_vendor(street, row) -> None:
+    before = street.app.portal.probes.known().get(row["vendor"], 0)
+
+    answer = street.get(row["path"], f"http://{row['host']}")
+
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == f"{OWN}/"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert len(answer.data) > 4
+    assert not row["body"] or row["body"] not in answer.text, "the answer that means online is never given"
+    assert street.app.portal.probes.known()[row["vendor"]] == before + 1
+
+
+def test_the_probe_table_holds_what_the_design_lists() -> None:
+    assert len(ROWS) >= 35
+    assert len({(row["host"], row["path"]) for row in ROWS}) == len(ROWS)
+    vendors = {"apple", "aosp", "aosp-mainland", "huawei", "honor", "xiaomi", "oppo", "vivo", "samsung", "meizu"}
+    assert vendors <= {row["vendor"] for row in ROWS}
+
+
+def test_an_unknown_probe_is_named_and_a_visited_page_is_not(phone, app) -> None:
+    phone.get("/generate_204", "http://probe.new-phone.example")
+    phone.get("/diary", "http://private.example")
+    phone.get("/generate_204", "http://<script>.example")
+
+    assert app.portal.probes.unknown() == {"probe.new-phone.example": 1}
+    assert app.portal.probes.others == 2
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "OPTIONS"])
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/login", "/static/web.css", "/nosuch", "//evil.example/%2e%2e/", "/a?b=c"]
+)
+def test_nothing_under_a_foreign_name_gets_an_error(street, method: str, path: str) -> None:
+    answer = street._ask(method, path, "http://www.example.com")
+
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == f"{OWN}/"
+
+
+# ---- the way in
+def test_one_tap_and_the_phone_is_online(phone, desk, clock) -> None:
+    page = phone.get("/")
+    assert "Accept terms and go online" in page.text
+    clock.forward(4)
+
+    answer = phone.press(method="click_through")
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert {each.client.addresses for each in desk.gateway.admitted()} == {("127.0.0.7",)}
+    after = phone.get("/")
+    assert "You are online" in after.text
+    assert "1 h 0 min" in after.text
+    assert "万柳公园" in after.text
+    assert "Set-Cookie" not in {**page.headers, **answer.headers, **after.headers}
+
+
+def test_pages_are_small_whole_and_without_scripts(phone, uplink) -> None:
+    shown = [phone.get(f"{path}?lang={tag}") for path in ("/", "/report", "/nosuch") for tag in ("zh-CN", "en")]
+    phone.press(method="click_through")
+    shown += [phone.get("/"), phone.get("/?lang=zh-CN")]
+    uplink["word"] = "down"
+    shown.append(phone.get("/"))
+    for page in shown:
+        assert len(page.data) <= 14 * 1024
+        assert "<script" not in page.text
+        assert not re.search(r"""(?:src|href|action)=["'](?:https?:)?//""", page.text)
+        assert " style=" not in page.text
+        assert '<html lang="' in page.text
+        style = re.search(r"<style>(.*?)</style>", page.text, re.DOTALL)
+        assert style
+        assert style[1] == views.STYLE, "what the policy's digest is of"
+
+
+def test_both_languages_are_whole(app) -> None:
+    chinese = Phone(app, "127.0.0.8", "zh-CN,zh;q=0.9").get("/").text
+    english = Phone(app, "127.0.0.8", "de,en;q=0.5").get("/").text
+    text = re.sub(
+        r"<style>.*?</style>|<b lang=.*?</b>|<p class=\"rehearsal.*?</p>|万柳公园|中文", "", english, flags=re.DOTALL
+    )
+
+    assert "同意条款并上网" in chinese
+    assert '<html lang="zh-CN">' in chinese
+    assert not re.search(r"[\u4e00-\u9fff]", text.partition("</title>")[2])
+
+
+def test_the_language_of_a_link_stays_through_the_forms(phone, desk) -> None:
+    page = phone.get("/?lang=zh-CN").text
+    assert 'action="/login?lang=zh-CN"' in page
+    token = re.search(r'name="token" value="([^"]+)"', page)
+    assert token
+
+    answer = phone.post("/login?lang=zh-CN", token=token[1], method="click_through")
+
+    assert answer.headers["Location"] == "/?lang=zh-CN"
+    with desk.store._database.read() as connection:
+        row = connection.execute(tables.CONSENT.select()).one()
+    assert (row.terms, row.language, row.channel) == ("1", "zh_CN", "portal")
+    assert re.fullmatch("[0-9a-f]{64}", row.digest)
+
+
+def test_a_form_of_another_device_is_not_believed(app, desk) -> None:
+    mine, yours = Phone(app, "127.0.0.7"), Phone(app, "127.0.0.8")
+
+    answer = yours.post("/login", token=mine.token(), method="click_through")
+
+    assert answer.status_code == 422
+    assert desk.gateway.admitted() == []
+
+
+@pytest.mark.parametrize("token", ["", "x", "0.", "1a.b", "zz.zz", "f" * 13 + ".x", "é.é", "1 .x", "-1.x"])
+def test_a_made_up_token_is_not_believed(phone, desk, token: str) -> None:
+    assert phone.post("/login", token=token, method="click_through").status_code == 422
+    assert desk.gateway.admitted() == []
+
+
+def test_an_old_form_is_asked_to_be_sent_again(phone, clock) -> None:
+    token = phone.token()
+    clock.forward(forms.LIFE_MS / 1000 + 1)
+
+    answer = phone.post("/login", token=token, method="click_through")
+
+    assert answer.status_code == 422
+    assert "press once more" in answer.text
+
+
+@pytest.mark.parametrize(
+    "name", ["ip", "mac", "clientip", "wlanuserip", "wlanusermac", "userip", "return", "redirect", "url"]
+)
+def test_no_word_of_the_visitor_chooses_who_is_let_in_or_where_to_go(phone, desk, name: str) -> None:
+    value = "http://evil.example/" if name in {"return", "redirect", "url"} else "127.0.0.99"
+    spoofed = {"X-Forwarded-For": "127.0.0.99", "X-Real-IP": "127.0.0.99", "Forwarded": "for=127.0.0.99"}
+    token = phone.token()
+
+    answer = phone._ask(
+        "POST",
+        f"/login?{name}={value}",
+        OWN,
+        data={"token": token, "method": "click_through", name: value},
+        headers=spoofed,
+    )
+
+    assert answer.headers["Location"] == "/"
+    assert [each.client.addresses for each in desk.gateway.admitted()] == [("127.0.0.7",)]
+
+
+def test_a_second_press_is_the_same_visit(phone, desk) -> None:
+    token = phone.token()
+    phone.post("/login", token=token, method="click_through")
+    phone.post("/login", token=token, method="click_through")
+
+    assert len(desk.store.live()) == 1
+
+
+def test_who_is_no_visitor_is_told_so(app) -> None:
+    answer = Phone(app, "203.0.113.5").get("/")
+
+    assert answer.status_code == 403
+    assert "join the WiFi first" in answer.text
+
+
+def test_an_unknown_method_is_no_way_in(phone) -> None:
+    assert phone.press(method="sms").status_code == 422
+
+
+# ---- vouchers on the page
+def test_a_voucher_lets_in_and_its_refusals_have_sentences(app, settings, clock) -> None:
+    made = issue(settings, clock, devices=1)
+    one, two = Phone(app, "127.0.0.11"), Phone(app, "127.0.0.12")
+
+    assert one.press(method="voucher", code=made.lower()).status_code == 303
+    full = two.press(method="voucher", code=made)
+    slip = two.press(method="voucher", code=made[:-1] + ("A" if made[-1] != "A" else "B"))
+
+    assert (full.status_code, slip.status_code) == (422, 422)
+    assert "as many devices as it allows" in full.text
+    assert "slip in the code" in slip.text
+    assert 'aria-invalid="true"' in slip.text
+    assert 'aria-describedby="code-hint code-error"' in slip.text
+
+
+def test_guessing_is_slowed_and_says_when_to_try_again(phone) -> None:
+    from captive_portal import code
+
+    answers = [phone.press(method="voucher", code=code.fresh()) for _ in range(7)]
+
+    assert [each.status_code for each in answers] == [422] * 5 + [429] * 2
+    assert int(answers[-1].headers["Retry-After"]) > 0
+
+
+def test_what_was_typed_is_text_on_the_page(phone) -> None:
+    hostile = '"><script>alert(1)</script>'
+
+    assert "<script" not in phone.press(method="voucher", code=hostile).text
+
+
+# ---- afterwards
+def test_logout_closes_the_door_and_needs_the_form(phone, desk) -> None:
+    phone.press(method="click_through")
+    assert phone.post("/logout").status_code == 303
+    assert len(desk.gateway.admitted()) == 1
+
+    assert phone.press("/logout").status_code == 303
+
+    assert desk.gateway.admitted() == []
+    assert "Accept terms and go online" in phone.get("/").text
+
+
+def test_a_fault_is_reported_in_two_taps_and_is_a_durable_fact(phone, settings, uplink) -> None:
+    uplink["word"] = "up"
+    page = phone.get("/report")
+    assert page.text.count("<button") == len(views.FAULTS)
+
+    answer = phone.press("/report", what="slow")
+
+    assert "Recorded, thank you" in answer.text
+    entries = spool.read(settings.data.dir / "spool" / "portal.db", after=0, limit=10)
+    stated = [facts.decode(entry.payload) for entry in entries]
+    assert [(each.kind, dict(each.body)) for each in stated] == [
+        ("fault_report", {"site": "site-1", "what": "slow", "uplink": "up"})
+    ]
+
+
+def test_fault_reports_are_bounded_and_checked(phone) -> None:
+    assert phone.press("/report", what="<b>").status_code == 422
+    answers = [phone.press("/report", what="drops").status_code for _ in range(6)]
+
+    assert answers == [200] * 4 + [429] * 2
+
+
+def test_a_dead_uplink_says_so_and_asks_nobody_to_log_in(phone, uplink) -> None:
+    uplink["word"] = "down"
+
+    page = phone.get("/").text
+
+    assert "The network is down here" in page
+    assert "method=" in page or "click_through" not in page
+    assert "Accept terms" not in page
+
+
+def test_a_full_disk_or_a_dead_gateway_fails_closed_with_a_page(phone, desk, monkeypatch) -> None:
+    from captive_portal.errors import GatewayError
+    from inventory.errors import SqlError
+
+    def full(_admission: object) -> None:
+        raise SqlError("disk full")
+
+    def dead(*_: object) -> None:
+        raise GatewayError("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.store, "admit", full)
+        answer = phone.press(method="click_through")
+        assert answer.status_code == 503
+        assert "you are not online" in answer.text
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.gateway, "allow", dead)
+        assert phone.press(method="click_through").status_code == 503
+
+    assert desk.gateway.admitted() == []
+    assert desk.store.live() == []
+    assert phone.press(method="click_through").status_code == 303
+
+
+# ---- RFC 8908
+def test_the_api_answers_both_states_at_one_address(phone, settings) -> None:
+    before = phone.get("/capport/api")
+    phone.press(method="click_through")
+    after = phone.get("/capport/api")
+
+    for answer in (before, after):
+        assert answer.headers["Content-Type"].startswith(capport.MEDIA_TYPE)
+        assert answer.headers["Cache-Control"] == "private"
+        assert len(answer.data) <= capport.LARGEST
+    assert json.loads(before.data) == {
+        "captive": True,
+        "user-portal-url": f"{OWN}/",
+        "venue-info-url": settings.portal.venue_info_url,
+    }
+    told = json.loads(after.data)
+    assert told.pop("seconds-remaining") == 3600
+    assert told == {**json.loads(before.data), "captive": False, "can-extend-session": False}
+
+
+def test_the_portal_is_found_under_its_listener_when_no_name_is_set(settings) -> None:
+    from dataclasses import replace
+
+    plain = replace(settings, portal=PortalAt())
+
+    assert views.base_url(plain) == "http://127.0.0.1:8081"
+
+
+def test_the_rehearsal_says_that_the_gateway_is_simulated(phone) -> None:
+    assert "The gateway behind this page is simulated" in phone.get("/").text
+    assert 'class="rehearsal"' in phone.get("/").text
