@@ -120,6 +120,24 @@ class Register:
             for row in found
         ]
 
+    def mark(self, *, at_ms: int) -> tuple[int, int]:
+        """Return what tells two states apart at little cost: while the mark is the same, so is the snapshot.
+
+        It is the instant of the last record, and the last instant up to `at_ms` at which something began or ended.
+        """
+        with self.database.read() as connection:
+            edges = [
+                connection.execute(sa.select(sa.func.max(edge)).where(edge <= at_ms, *_believed(None))).scalar()
+                for edge in (_R.valid_from, _R.valid_to)
+            ]
+            return _last(connection), max(edge or 0 for edge in edges)
+
+    def ahead(self, *, at_ms: int) -> list[int]:
+        """Return the instants after `at_ms` from which on something is planned to begin or to change."""
+        chosen = sa.select(_R.valid_from).where(_R.valid_from > at_ms, _R.recorded_to == FOREVER).distinct()
+        with self.database.read() as connection:
+            return list(connection.execute(chosen.order_by(_R.valid_from)).scalars())
+
     def history(self, noun: str, name: str) -> list[Told]:
         """Return everything ever said about one record, in the order in which it was recorded."""
         chosen = sa.select(_R.body, _R.valid_from, _R.valid_to, _R.recorded_from, _R.recorded_to).where(

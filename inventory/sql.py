@@ -16,17 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import exc
 
 from inventory.errors import SqlBusyError, SqlConflictError, SqlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from alembic.script import ScriptDirectory
 
 BUSY_S = 15.0  # how long a writer waits for another before SqlBusyError
 
@@ -119,6 +116,10 @@ def upgrade(migrations: Migrations, url: str) -> tuple[str, str]:
 
     Killed half-way, it has changed nothing. Two at once: the second waits and finds nothing to do.
     """
+    from alembic.config import Config  # noqa: PLC0415  (Alembic costs every process 0.1 s, and only this needs it)
+    from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
     script = _script(migrations)
     before: list[str] = []
 
@@ -140,6 +141,8 @@ def upgrade(migrations: Migrations, url: str) -> tuple[str, str]:
 
 def current(migrations: Migrations, url: str) -> tuple[str, str]:
     """Return (version in the database, newest version); the first is empty where nothing was ever created."""
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
+
     head = _script(migrations).get_current_head() or ""
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite" and not _file(parsed).exists():
@@ -156,6 +159,8 @@ def _one(revision: Any) -> str:
 
 
 def _script(migrations: Migrations) -> ScriptDirectory:
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     package = importlib.import_module(migrations.package)
     folder = Path(str(package.__path__[0])) / "migrations"
     return ScriptDirectory(str(folder), version_locations=[str(folder / "versions")])
@@ -221,6 +226,7 @@ def _begin(connection: sa.Connection) -> None:
 
 
 _BUSY = ("database is locked", "could not connect", "connection failed", "connection refused", "lock timeout")
+_FULL = ("disk is full", "disk i/o error", "no space left")
 _NO_TABLE = ("no such table", "no such column", "does not exist", "undefined")
 
 
@@ -234,6 +240,8 @@ def _ours(error: exc.SQLAlchemyError, shown: str) -> SqlError:
             return SqlError(f"{shown}: the schema is missing or old ({reason}); run `netops db upgrade`")
         if any(word in low for word in _BUSY) or getattr(error, "connection_invalidated", False):
             return SqlBusyError(f"{shown}: cannot be used now ({reason}); try again")
+        if any(word in low for word in _FULL):
+            return SqlError(f"{shown}: nothing was changed, the disk has no room or fails ({reason}); free some space")
     if isinstance(error, exc.TimeoutError):
         return SqlBusyError(f"{shown}: all connections are in use; try again")
     return SqlError(f"{shown}: {reason}")

@@ -43,7 +43,7 @@ def contract(table: Table, file: str, notes: Notes) -> Contract | None:
     _once(form, "items", [each.id for each in items])
     made = Contract(
         id=name,
-        version=form.slug("version", need=True)[:32],
+        version=form.slug("version", need=True, most=32),
         carrier=form.slug("carrier", need=True),
         title=form.text("title", need=True),
         valid_from_ms=valid_from or 0,

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from zoneinfo import ZoneInfo
 
-SLUG = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
+SLUG = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?")
 _WHOLE = re.compile(r"-?[0-9]{1,15}")
 _UNFIT = frozenset({"Cc", "Cs", "Co"})  # control, surrogate, private use: a font, not the text, says what it shows
 _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")  # could show another text
 MOST_TEXT = 200
+MOST_SLUG = 100
 
 
 class Form:
@@ -76,13 +77,13 @@ class Form:
                 return ""
         return written
 
-    def slug(self, key: str, *, need: bool = False) -> str:
+    def slug(self, key: str, *, need: bool = False, most: int = MOST_SLUG) -> str:
         """Return an id: lower-case ASCII letters, digits, `_`, `.`, `-`."""
-        return self._slug(key, self._written(key, need=need))
+        return self._slug(key, self._written(key, need=need), most)
 
-    def _slug(self, key: str, written: str) -> str:
-        if written and not SLUG.fullmatch(written):
-            remedy = "use a-z, 0-9, _ . - and start with a letter or digit, at most 100"
+    def _slug(self, key: str, written: str, most: int = MOST_SLUG) -> str:
+        if written and (len(written) > most or not SLUG.fullmatch(written)):
+            remedy = f"use a-z, 0-9, _ . - and start with a letter or digit, at most {most}"
             self.wrong(key, f"'{key}' is '{_short(written)}', which is no id", remedy)
             return ""
         return written
@@ -148,11 +149,14 @@ class Form:
         if not written:
             return ""
         try:
-            return str(ipaddress.ip_address(written))
+            address = ipaddress.ip_address(written)
         except ValueError:
-            remedy = "expected an IPv4 or IPv6 address; write the port in 'port'"
+            address = None
+        if address is None or address.is_multicast or address.is_unspecified or "%" in written:
+            remedy = "expected the IPv4 or IPv6 address of one device; write the port in 'port'"
             self.wrong(key, f"'{key}' is '{_short(written)}'", remedy)
             return ""
+        return str(address)
 
     def mac(self, key: str) -> str:
         """Return a MAC address as 12 lower-case hex digits, however it is separated."""

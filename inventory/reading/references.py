@@ -76,7 +76,9 @@ def _identities(record: Record) -> Iterable[tuple[str, str]]:
             host = f"[{record.address}]" if ":" in record.address else record.address
             yield "address", f"{host}:{record.port}"
     elif isinstance(record, Service):
-        yield "subject", f"{record.device} {record.subject or '(the device itself)'}"
+        how = record.subject.partition(":")[2].partition(":")[0]
+        whose = "" if how in {"mac", "sn"} else f" of {record.device}"  # those are unique in the whole city
+        yield f"{record.kind} subject", f"{record.subject or '(the device itself)'}{whose}"
 
 
 def _ancestors(city: City, notes: Notes) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inventory.errors import FilesError
+from inventory.model import Contract
 from inventory.reading.folder import read_city
 from inventory.register import Register
 from inventory.show import visible
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from inventory.snapshot import Snapshot
     from netops.config import Settings
 
+MOST_INSTANTS = 20
 SUMMARY = "resolve every name in register and contracts; print all that fail"
 
 
@@ -36,7 +38,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     except FilesError as error:
         problems = list(error.problems)
     else:
-        problems = checks.run(settings, seen, loaded)
+        problems = sorted({problem for each in seen for problem in checks.run(settings, each, loaded)})
     if args.json:
         print(
             json.dumps([{"where": p.where, "what": p.what, "remedy": p.remedy} for p in problems], ensure_ascii=False)
@@ -48,8 +50,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return 1 if problems else 0
 
 
-def _seen(folder: Path | None, settings: Settings, now_ms: int) -> Snapshot:
+def _seen(folder: Path | None, settings: Settings, now_ms: int) -> list[Snapshot]:
+    """Return the city as it is now, and as it will be after each change that is planned: those must resolve as well."""
+    rehearsal = settings.city.rehearsal
     if folder is not None:
-        return of_city(read_city(folder), at_ms=now_ms, rehearsal=settings.city.rehearsal)
-    with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
-        return snapshot(register, at_ms=now_ms)
+        city = read_city(folder)
+        starts = {each.valid_from_ms for each in city.records.values() if isinstance(each, Contract)}
+        instants = [now_ms, *sorted(start for start in starts if start > now_ms)]
+        return [of_city(city, at_ms=at_ms, rehearsal=rehearsal) for at_ms in instants[:MOST_INSTANTS]]
+    with Register(settings.register_url, rehearsal=rehearsal, readonly=True) as register:
+        instants = [now_ms, *register.ahead(at_ms=now_ms)]
+        return [snapshot(register, at_ms=at_ms) for at_ms in instants[:MOST_INSTANTS]]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 import uuid
 from itertools import combinations
 from pathlib import Path
@@ -47,7 +49,7 @@ def postgres():
     as_user: list[str] = []
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         shutil.chown(where, "postgres", "postgres")
-        as_user = ["runuser", "-u", "postgres", "--"]
+        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -58,13 +60,22 @@ def postgres():
         capture_output=True,
         cwd=where,
     )
-    options = f"-k {where} -p {port} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=30"
-    control = [*as_user, POSTGRES / "pg_ctl", "-D", data, "-w", "-t", "60"]
-    subprocess.run([*control, "-l", where / "log", "-o", options, "start"], check=True, capture_output=True, cwd=where)
+    options = ["-k", where, "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+    # It must not outlive a test run that is killed: QUIT is PostgreSQL's immediate shutdown.
+    dies_with_us = [*(as_user or ["setpriv"]), "--pdeathsig=QUIT"]
+    with (where / "log").open("wb") as log:
+        server = subprocess.Popen([*dies_with_us, POSTGRES / "postgres", "-D", data, *options], cwd=where, stderr=log)
     try:
+        ready = [POSTGRES / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+        deadline = time.monotonic() + 60
+        while subprocess.run(ready, check=False).returncode != 0:
+            assert server.poll() is None, (where / "log").read_text()
+            assert time.monotonic() < deadline, (where / "log").read_text()
+            time.sleep(0.05)
         yield f"postgresql://netops@127.0.0.1:{port}"
     finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=False, capture_output=True, cwd=where)
+        server.send_signal(signal.SIGQUIT)
+        server.wait(30)
         shutil.rmtree(where, ignore_errors=True)
 
 

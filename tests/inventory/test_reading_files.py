@@ -48,7 +48,9 @@ CASES = [
     ("sites.csv", "图书馆", "图书\x1b[2J馆", "sites.csv:3: 'name' holds the character U+001B; remove it; it does not print"),
     ("sites.csv", "图书馆", "馆" * 201, "sites.csv:3: 'name' has 201 characters; use at most 200"),
     ("devices.csv", "wlan_controller", "wlan-controler", "devices.csv:2: 'role' is 'wlan-controler'; did you mean 'wlan_controller'?"),
-    ("devices.csv", "192.0.2.10", "ac1.example", "devices.csv:2: 'address' is 'ac1.example'; expected an IPv4 or IPv6 address; write the port in 'port'"),
+    ("devices.csv", "192.0.2.10", "ac1.example", "devices.csv:2: 'address' is 'ac1.example'; expected the IPv4 or IPv6 address of one device; write the port in 'port'"),
+    ("devices.csv", "192.0.2.10", "fe80::1%eth0", "devices.csv:2: 'address' is 'fe80::1%eth0'; expected the IPv4 or IPv6 address of one device; write the port in 'port'"),
+    ("devices.csv", "192.0.2.10", "224.0.0.1", "devices.csv:2: 'address' is '224.0.0.1'; expected the IPv4 or IPv6 address of one device; write the port in 'port'"),
     ("devices.csv", ",161,", ",70000,", "devices.csv:2: 'port' is '70000'; expected a whole number from 1 to 65535"),
     ("devices.csv", "192.0.2.10,161", ",161", "devices.csv:2: the device has a port but no address; add the address or remove the port"),
     ("devices.csv", "huawei_wlan_ac", "", "devices.csv:2: the device has an address but no profile; say in 'profile' how it answers"),
@@ -58,7 +60,8 @@ CASES = [
     ("devices.csv", "carrier-a-snmp,,,,", "carrier-a-snmp,,,ap-1,", "devices.csv:2: device 'ac-1' is its own ancestor (ac-1 → ap-1 → ac-1); cut the circle"),
     ("services.csv", "wifi-2,wifi", "wifi-2,wlan", "services.csv:3: 'kind' is 'wlan'; expected one of: wifi, lte, fiber"),
     ("services.csv", "ap:mac:0a0b0c000002", "0a0b0c000002", "services.csv:3: 'subject' is '0a0b0c000002'; expected kind:id, like ap:mac:0a0b0c0d0e0f or onu:sn:HWTC01234567"),
-    ("services.csv", "ap:mac:0a0b0c000002", "ap:mac:0A:0B:0C:00:00:01", "services.csv:3: service 'wifi-2' has the subject ac-1 ap:mac:0a0b0c000001 of 'wifi-1' (services.csv:2); one of the two is wrong"),
+    ("services.csv", "ap:mac:0a0b0c000002", "ap:mac:0A:0B:0C:00:00:01", "services.csv:3: service 'wifi-2' has the wifi subject ap:mac:0a0b0c000001 of 'wifi-1' (services.csv:2); one of the two is wrong"),
+    ("services.csv", "ac-1,ap:mac:0a0b0c000002", "ap-2,ap:mac:0A:0B:0C:00:00:01", "services.csv:3: service 'wifi-2' has the wifi subject ap:mac:0a0b0c000001 of 'wifi-1' (services.csv:2); one of the two is wrong"),
     ("services.csv", "ap,ac-1,ap:mac:0a0b0c000002", "ap,ac-9,ap:mac:0a0b0c000002", "services.csv:3: service 'wifi-2' names the device 'ac-9', which no file has; did you mean 'ac-1'?"),
     # carriers
     ("carriers.yaml", "carriers:", "carrier:", "carriers.yaml:1: the file has no 'carrier'; did you mean 'carriers'?"),
@@ -66,6 +69,7 @@ CASES = [
     ("carriers.yaml", "name: 甲运营商", "id: 甲", "carriers.yaml:3: key 'id' is already at line 2; keep one of the two"),
     # contracts
     (CONTRACT, "contract: wifi-2026", "contract: wifi-2026\ncolour: red", f"{CONTRACT}:2: the contract has no 'colour'; expected one of: contract, version, title, carrier, valid_from, ends, timezone, currency, … (11 in all)"),
+    (CONTRACT, "version: 1", "version: 2026-supplementary-agreement-number-7", f"{CONTRACT}:2: 'version' is '2026-supplementary-agreement-number-7', which is no id; use a-z, 0-9, _ . - and start with a letter or digit, at most 32"),
     (CONTRACT, "first_bad", "first-bad", f"{CONTRACT}:14: 'outage_edge' is 'first-bad'; did you mean 'first_bad'?"),
     (CONTRACT, "  unknown_mode: removed", "  #", f"{CONTRACT}:11: the rules of contract 'wifi-2026' lack 'unknown_mode'; it decides money, so it has no default"),
     (CONTRACT, "0.05 ", "5 ", f"{CONTRACT}:13: 'max_unknown_ratio' is 5; expected a number from 0 to 1"),

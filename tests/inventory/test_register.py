@@ -265,3 +265,21 @@ def test_the_database_itself_refuses_two_open_beliefs(register, rows):
         connection.execute(RECORD.insert(), [second])
 
     assert len(rows(register)) == 1
+
+
+def test_the_mark_is_the_same_exactly_while_the_snapshot_is(register):
+    """A service asks for the mark each quarter of a minute, and for the snapshot only when it differs."""
+    register.apply(city_of([carrier("a")]), at_ms=10, now_ms=100)
+    register.apply(city_of([carrier("a", "later")]), at_ms=50, now_ms=200)
+    register.apply(city_of([]), at_ms=70, now_ms=300)
+
+    marks = {at: register.mark(at_ms=at) for at in (9, 10, 49, 50, 69, 70, 99)}
+    digests = {at: snapshot(register, at_ms=at).digest for at in marks}
+
+    assert marks[10] == marks[49]
+    assert marks[50] == marks[69]
+    assert marks[70] == marks[99]
+    assert len({marks[at] for at in (9, 10, 50, 70)}) == 4
+    assert len({digests[at] for at in (10, 50, 70)}) == 3
+    assert register.ahead(at_ms=10) == [50]
+    assert register.ahead(at_ms=50) == []

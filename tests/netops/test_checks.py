@@ -186,3 +186,15 @@ def test_the_data_directory_is_its_owner_s_alone(tmp_path):
 
     assert Path(settings.data.dir).stat().st_mode & 0o077 == 0
     shutil.rmtree(settings.data.dir)
+
+
+def test_a_name_that_will_hold_only_later_is_checked_today(instance, monkeypatch, capsys):
+    """A misspelt indicator in next year's amendment must not wait for next year."""
+    with Register(instance.register_url, rehearsal=False) as register:
+        register.apply(city_of([Carrier(id="c", name="甲")]), at_ms=NOW, now_ms=NOW)
+        register.apply(city_of([Carrier(id="z", name="乙")]), at_ms=NOW + 10_000, now_ms=NOW)
+    monkeypatch.setattr(checks, "installed", lambda: {"names": lambda: names})
+
+    check.run(Namespace(dir=None, json=False, now_ms=NOW + 1), instance)
+
+    assert capsys.readouterr().out == "c.yaml:1: what; how\nz.yaml:1: what; how\n2 problems\n"
