@@ -5,7 +5,7 @@ import math
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netops.errors import EvidenceError
@@ -79,6 +79,7 @@ def test_the_example_of_the_rfc():
     )
 
 
+@settings(deadline=None)
 @given(values)
 def test_what_is_written_reads_back_as_the_same_value_and_bytes(value):
     data = canonical.dumps(value)
@@ -94,6 +95,7 @@ def test_a_double_beyond_2_to_the_53_reads_back_as_the_double_it_is():
     assert type(canonical.loads_exact(b"9007199254740992")) is float
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_number_keeps_its_value_and_is_the_shortest(value):
     text = canonical.number(value)

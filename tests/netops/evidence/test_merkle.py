@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netops.errors import EvidenceError
@@ -112,6 +112,7 @@ def test_the_roots_of_the_first_trees():
         assert grown.root().hex()[:8] == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=3), max_size=70), st.data())
 def test_growing_gives_the_naive_root_at_every_size(leaves, data):
     tree = Grown(leaves)
@@ -122,6 +123,7 @@ def test_growing_gives_the_naive_root_at_every_size(leaves, data):
     assert merkle.Frontier(size, [tree.node(*each) for each in merkle.peaks(size)]).root() == naive_root(leaves[:size])
 
 
+@settings(deadline=None)
 @given(st.integers(1, 70), st.data())
 def test_an_inclusion_proof_holds_for_its_leaf_alone(count, data):
     leaves = [bytes([n]) for n in range(count)]
@@ -141,6 +143,7 @@ def test_an_inclusion_proof_holds_for_its_leaf_alone(count, data):
         assert not accepted(merkle.verify_inclusion, merkle.leaf_hash(leaves[index]), index, size, broken, root)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 70), st.data())
 def test_a_consistency_proof_holds_for_its_two_roots_alone(count, data):
     leaves = [bytes([n]) for n in range(count)]

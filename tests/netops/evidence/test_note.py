@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netops.errors import EvidenceError
@@ -35,6 +35,7 @@ def test_the_published_note_verifies():
     assert str(key) == VKEY
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(SIGNED) - 1), st.integers(0, 7))
 def test_no_bit_of_the_published_note_may_change(at, bit):
     broken = bytearray(SIGNED)
