@@ -82,6 +82,9 @@ ENTRIES: tuple[Metric, ...] = (
         "serial number of the ONU: vendor id and eight hexadecimal digits",
         "ITU-T G.984.3 9.2.4.1",
     ),
+    gauge(
+        "pon.onu.port", "1", "ONU所在PON口", "number of the PON port that the ONU hangs on", "vendor", bounds=(0, 4096)
+    ),
     text("pon.onu.model", "ONU型号", "model of the ONU", "vendor"),
     state(
         "pon.onu.state",

@@ -128,6 +128,14 @@ ENTRIES: tuple[Metric, ...] = (
         bounds=(0, 100),
     ),
     gauge(
+        "wlan.ap.memory_size",
+        "MBy",
+        "AP内存容量",
+        "size of the access point's memory",
+        "inferred from values",
+        bounds=(0, None),
+    ),
+    gauge(
         "wlan.ap.temperature",
         "Cel",
         "AP温度",
@@ -154,6 +162,16 @@ ENTRIES: tuple[Metric, ...] = (
         bounds=(0, None),
     ),
     text("wlan.radio.mac", "射频MAC", "MAC address of the radio", "vendor"),
+    state(
+        "wlan.radio.phy",
+        "射频制式",
+        "which family of IEEE 802.11 physical layers the radio belongs to",
+        "WLSX-WLAN-MIB wlanAPRadioType (ArubaPhyType)",
+        State(1, "a", "5 GHz（802.11a）"),
+        State(2, "b", "2.4 GHz（802.11b）"),
+        State(3, "g", "2.4 GHz（802.11g）"),
+        State(4, "ag", "双频"),
+    ),
     gauge(
         "wlan.radio.band",
         "1",
