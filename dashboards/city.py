@@ -101,6 +101,7 @@ class City:
     haystack: tuple[tuple[str, str, str], ...] = field(repr=False)  # (kind, id, words)
     by_device: Mapping[str, tuple[str, ...]] = field(repr=False)  # device → its services
     children: Mapping[str, tuple[str, ...]] = field(repr=False)  # device → devices below it
+    mark: int  # changes with anything that a page shows of it; of this process alone
 
     def area_of(self, site: str) -> Area | None:
         """Return the subdistrict of a site."""
@@ -131,6 +132,7 @@ def join(snapshot: Snapshot, situation: Situation) -> City:
         haystack=tuple(_haystack(snapshot)),
         by_device={device: tuple(services) for device, services in by_device.items()},
         children={device: tuple(below) for device, below in children.items()},
+        mark=hash((snapshot.digest, situation.services, tuple(situation.collector.items()))),
     )
 
 

@@ -29,10 +29,11 @@ def bound(view: Callable[..., Any], desk: Desk) -> Callable[..., Any]:
 
 
 def fresh(desk: Desk, city: City, render: Callable[[], str]) -> Response:
-    """Answer 304 when neither the city, the language, the person nor the age of the data has changed."""
+    """Answer 304 when neither city, language, person nor the minute of the data has changed."""
     late = _late(desk, city) // 60_000
     token = forms.token(g.person.secret) if g.person else ""
-    parts = (request.full_path, city.situation.at_ms, city.situation.register, city.snapshot.digest, late, current())
+    # the core writes every few seconds; the page says its age in minutes, and is another one only when that differs
+    parts = (request.full_path, city.situation.at_ms // 60_000, city.mark, late, current())
     return polling.conditional(*parts, token, render=render)
 
 

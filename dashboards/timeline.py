@@ -5,6 +5,7 @@ A slot that nobody polled is not measured: it is neither up nor down, and it is 
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from dashboards.charts import UNKNOWN, Span
@@ -22,7 +23,7 @@ def spans(outcomes: Sequence[Outcome], *, start_ms: int, end_ms: int, interval_m
     """Return contiguous spans over `[start, end)`; each poll speaks for its interval, the rest is not measured."""
     out: list[Span] = []
     at = start_ms
-    for each, following in zip(outcomes, [*outcomes[1:], None], strict=True):
+    for each, following in zip_longest(outcomes, outcomes[1:]):
         begin = max(each.slot_ms, start_ms)
         if begin > at:
             _add(out, at, begin, UNKNOWN)

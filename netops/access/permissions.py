@@ -38,6 +38,7 @@ ROUTES: dict[str, str] = {
     "health.readyz": PUBLIC,
     "health.metrics": PUBLIC,
     "web.static": PUBLIC,
+    "dashboards.static": PUBLIC,
     "dashboards.login": PUBLIC,
     "dashboards.enter": PUBLIC,
     "dashboards.logout": SELF,

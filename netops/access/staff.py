@@ -139,7 +139,7 @@ class Staff:
         if row.one_time_until_ms is not None and now_ms > row.one_time_until_ms:
             raise AccessError("the one-time password has expired; ask an administrator for `netops staff reset`")
         with self.database.write() as db:
-            db.execute(sa.delete(FAILURE).where(FAILURE.c.bucket.in_([spots["both"], spots["name"]])))
+            _forgive(db, spots)
             if self.passwords.outdated(row.password):
                 renewed = self.passwords.hash(password)
                 db.execute(sa.update(ACCOUNT).where(ACCOUNT.c.name == name).values(password=renewed))
@@ -159,8 +159,7 @@ class Staff:
         values = {"password": self.passwords.hash(new), "one_time_until_ms": None}
         self._alter(name, values, "password changed", by=name, now_ms=now_ms, origin=address)
         with self.database.write() as db:
-            spots = throttle.buckets(name, address)
-            db.execute(sa.delete(FAILURE).where(FAILURE.c.bucket.in_([spots["both"], spots["name"]])))
+            _forgive(db, throttle.buckets(name, address))
 
     def _alter(self, name: str, values: Mapping[str, object], what: str, *, by: str, now_ms: int, origin: str) -> None:
         with self.database.write() as db:
@@ -193,6 +192,13 @@ class Staff:
 
 def _find(db: sa.Connection, name: str) -> sa.Row[tuple[object, ...]] | None:
     return db.execute(sa.select(ACCOUNT).where(ACCOUNT.c.name == name)).first()
+
+
+def _forgive(db: sa.Connection, spots: dict[str, str]) -> None:
+    """Take back the attempt that was counted as failed and has succeeded; others from the same client stay counted."""
+    db.execute(sa.delete(FAILURE).where(FAILURE.c.bucket.in_([spots["both"], spots["name"]])))
+    mine = sa.and_(FAILURE.c.bucket == spots["client"], FAILURE.c.failures > 0)
+    db.execute(sa.update(FAILURE).where(mine).values(failures=FAILURE.c.failures - 1))
 
 
 def _account(row: sa.Row[tuple[object, ...]]) -> Account:

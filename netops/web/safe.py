@@ -35,8 +35,14 @@ _FORMULA = (
 
 
 def visible(value: object) -> object:
-    """Return a text with its unseen signs replaced by `�`; anything else as it is. For the templates' output."""
-    return _UNSEEN.sub("\ufffd", value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    """Return a text with its unseen signs replaced by `�`; anything else as it is. For the templates' output.
+
+    Markup is a text too: a translated sentence or a picture has the names of others within, escaped but unseen.
+    """
+    if not isinstance(value, str):
+        return value
+    shown = _UNSEEN.sub("\ufffd", value)
+    return Markup(shown) if isinstance(value, Markup) else shown  # noqa: S704  (it was markup before)
 
 
 def cell(value: object) -> object:

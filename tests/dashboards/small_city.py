@@ -212,7 +212,8 @@ def _telemetry(made: Settings, records: list, dice: random.Random, evil: Iterato
     polls = []
     for minute in range(24 * 60):
         slot = NOW - NOW % MINUTE - DAY + (minute + 1) * MINUTE
-        for at, device in enumerate(devices[:12]):
+        for at in (0, 4, 9):
+            device = devices[at]
             if minute in range(700, 740):
                 continue  # nobody polled
             outcome, rows, replies = ANSWERED, (), b""
@@ -290,3 +291,9 @@ def _staff(made: Settings) -> None:
 def cheap() -> Passwords:
     """Return hashes that cost nothing: for tests alone."""
     return Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+
+
+def token(client, path="/password") -> str:
+    """Return the form token that the client's pages carry."""
+    text = client.get(path).get_data(as_text=True)
+    return text.split('name="csrf" value="')[1].split('"')[0]

@@ -117,6 +117,12 @@ def test_one_client_cannot_try_one_password_on_many_names(staff):
     assert answers == [AccessError] * 21 + [ThrottledError] * 9
 
 
+def test_those_who_log_in_well_slow_down_nobody_behind_the_same_address(staff):
+    password = staff.add("wang.min", role="operator", by="t", now_ms=NOW)
+
+    assert {enter(staff, "wang.min", password).name for _ in range(40)} == {"wang.min"}
+
+
 def test_a_thousand_parallel_guesses_count_every_one(staff):
     """S8 in small: the attempt is counted before it is looked at, so none slips through in parallel."""
     staff.add("wang.min", role="operator", by="t", now_ms=NOW)

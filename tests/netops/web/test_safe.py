@@ -31,8 +31,11 @@ def test_signs_that_turn_the_text_around_are_shown():
     assert safe.visible("a\u202egnp.exe\x00\x1b[2J\u200b") == "a\ufffdgnp.exe\ufffd\ufffd[2J\ufffd"
 
 
-def test_markup_of_our_own_is_left_alone():
-    assert safe.visible(Markup("<b>\u200b</b>")) == "<b>\u200b</b>"
+def test_markup_stays_markup_and_hides_nothing_either():
+    shown = safe.visible(Markup("<b>\u200b</b>"))
+
+    assert shown == "<b>\ufffd</b>"
+    assert isinstance(shown, Markup)
 
 
 @given(st.lists(st.lists(st.text(), min_size=2, max_size=2), max_size=5))

@@ -1,0 +1,72 @@
+"""A small city once per session, plain and hostile, and clients that are logged in."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+_spec = importlib.util.spec_from_file_location("small_city", Path(__file__).with_name("small_city.py"))
+small_city = importlib.util.module_from_spec(_spec)
+sys.modules["small_city"] = small_city
+_spec.loader.exec_module(small_city)
+
+
+class Site:
+    """One instance with its application; `client(role)` is a browser in which that role is logged in."""
+
+    def __init__(self, settings, app, clock):
+        self.settings, self.app, self.clock = settings, app, clock
+        self._clients = {}
+
+    def client(self, role: str | None = None):
+        client = self.app.test_client()
+        if role is not None:
+            answer = client.post("/login", data={"name": role, "password": small_city.PASSWORD})
+            assert answer.status_code == 303, answer.get_data(as_text=True)
+        return client
+
+    def browser(self, role: str | None):
+        """Return a client of the role that is kept for the session: logging in costs an argon2 hash."""
+        if role not in self._clients:
+            self._clients[role] = self.client(role)
+        return self._clients[role]
+
+
+@pytest.fixture(scope="session")
+def sites(tmp_path_factory):
+    """Build instances of the small city; everything is closed at the end."""
+    from dashboards import pages as dashboard_pages
+    from dashboards.service import application
+
+    bare = tmp_path_factory.mktemp("bare")
+    small_city.build(bare, telemetry=False)
+    with ExitStack() as stack:
+
+        def make(directory, *, telemetry=True, hostile=False):
+            settings = small_city.settings(directory)
+            if telemetry:
+                small_city.build(directory, hostile=hostile)
+            else:
+                shutil.copytree(bare, directory, dirs_exist_ok=True)
+            clock = small_city.Fixed()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("netops.web.pages.load", lambda context: [dashboard_pages.pages(context)])
+                patch.setattr("dashboards.pages.Passwords", small_city.cheap)
+                return Site(settings, application(settings, clock, stack), clock)
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def site(sites, tmp_path_factory):
+    return sites(tmp_path_factory.mktemp("city"))
+
+
+@pytest.fixture(scope="session")
+def hostile(sites, tmp_path_factory):
+    return sites(tmp_path_factory.mktemp("hostile"), hostile=True)
