@@ -5,6 +5,7 @@ Part of the second implementation (`verifier.py`). Numbers in brackets are rules
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from fractions import Fraction
 from itertools import pairwise
@@ -64,6 +65,13 @@ class Service:
             yield [start, end, labels[longest][1], labels[longest][2], censored]
 
 
+def exact(text: str) -> Fraction:
+    """Return the value of a plain decimal; an exponent could fill the memory with digits."""
+    if re.fullmatch(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", text) is None:
+        raise ValueError(f"{text[:40]!r} is no plain decimal number")
+    return Fraction(text)
+
+
 def ratio_of(sums: Mapping[str, int], rules: Mapping[str, Any]) -> dict[str, Any]:
     """Return value, bounds and share of unknown time of six sums [1, 4]."""
     mode, blind = rules["exclusion_mode"], rules["unknown_mode"]
@@ -83,7 +91,7 @@ def ratio_of(sums: Mapping[str, int], rules: Mapping[str, Any]) -> dict[str, Any
         "lower": Fraction(up, everything) if everything else Fraction(0),
         "upper": Fraction(up + unknown, everything) if everything else Fraction(1),
         "share": share,
-        "sure": bottom > 0 and share <= Fraction(rules["max_unknown_ratio"]),
+        "sure": bottom > 0 and share <= exact(rules["max_unknown_ratio"]),
     }
 
 
@@ -91,7 +99,7 @@ def outcome_of(found: Mapping[str, Any], objective: Mapping[str, Any]) -> str:
     """Compare the unrounded value with the target [9]."""
     if found["value"] is None or not found["sure"]:
         return "not_determinable"
-    percent, target = found["value"] * 100, Fraction(objective["target"])
+    percent, target = found["value"] * 100, exact(objective["target"])
     met = percent <= target if objective["comparison"] == "at_most" else percent >= target
     return "met" if met else "missed"
 
@@ -132,7 +140,7 @@ def _mean(each: Sequence[Mapping[str, Any]], rules: Mapping[str, Any]) -> dict[s
         "lower": sum((one["lower"] for one in each), Fraction(0)) / len(each) if each else Fraction(0),
         "upper": sum((one["upper"] for one in each), Fraction(0)) / len(each) if each else Fraction(1),
         "share": share,
-        "sure": bool(values) and len(values) == len(each) and share <= Fraction(rules["max_unknown_ratio"]),
+        "sure": bool(values) and len(values) == len(each) and share <= exact(rules["max_unknown_ratio"]),
     }
 
 
@@ -142,16 +150,16 @@ def owed(percent: Fraction, credits_: Mapping[str, Any], before: int) -> Fractio
     for tier in credits_["tiers"]:
         low, above, below, most = (tier[name] for name in ("at_least", "above", "below", "at_most"))
         if (
-            (low == "" or percent >= Fraction(low))
-            and (above == "" or percent > Fraction(above))
-            and (below == "" or percent < Fraction(below))
-            and (most == "" or percent <= Fraction(most))
+            (low == "" or percent >= exact(low))
+            and (above == "" or percent > exact(above))
+            and (below == "" or percent < exact(below))
+            and (most == "" or percent <= exact(most))
         ):
-            found = Fraction(tier["percent"])
+            found = exact(tier["percent"])
             break
     if credits_["escalate_after"] and before >= credits_["escalate_after"]:
-        found *= Fraction(credits_["escalate_factor"])
-    caps = [Fraction(credits_[name]) for name in ("object_cap_percent", "period_cap_percent") if credits_[name]]
+        found *= exact(credits_["escalate_factor"])
+    caps = [exact(credits_[name]) for name in ("object_cap_percent", "period_cap_percent") if credits_[name]]
     return min([found, *caps])
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import zoneinfo
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
 from netops.evidence import canonical
-from netops.evidence.figures import SUMS, Service, aggregated, money, outcome_of, owed, ratio_of, shown, written
+from netops.evidence.figures import SUMS, Service, aggregated, exact, money, outcome_of, owed, ratio_of, shown, written
 from netops.evidence.integrity import Failure
 from netops.evidence.lines import Line, counted, cut, edged, filled, length, merged, sparse, told
 from netops.evidence.stated import HOUR, Stated
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from netops.evidence.members import Bundle
 
 DAY = 24 * HOUR
+MOST = 367 * DAY
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ZONE = "timezone.tzif"
 REPORT, CONTRACT, REGISTER = "report.json", "contract.json", "register.json"
@@ -42,7 +44,7 @@ def verify_numbers(bundle: Bundle) -> list[Failure]:
     except EvidenceError as error:
         place, _, what = str(error).partition(": ")
         return [Failure(place=place, what=what or str(error))]
-    except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         return [Failure(place=REPORT, what=f"cannot be recomputed: {type(error).__name__} {error}")]
 
 
@@ -54,8 +56,10 @@ class _Recomputed:
         self.report = _loads(bundle, REPORT)
         self.versions = sorted(_loads(bundle, CONTRACT), key=lambda each: (each["valid_from_ms"], each["version"]))
         self.leaves = Stated(bundle)
-        self.zone = zoneinfo.ZoneInfo.from_file(io.BytesIO(bundle.member(ZONE)), key=self.report["timezone"])
+        self.zone = _zone(bundle.member(ZONE), self.report["timezone"])
         self.period: Span = (self.report["period"]["start_ms"], self.report["period"]["end_ms"])
+        if not 0 < self.period[1] - self.period[0] <= MOST:
+            raise EvidenceError(f"{REPORT}: period is empty, or longer than a year")
         self._open()
 
     def differences(self) -> Iterator[Failure]:
@@ -188,6 +192,8 @@ class _Recomputed:
                 for first, count in ranges:
                     others.update(dict.fromkeys(names[first : first + count], told_))
         usual = self._slots(start, step, parts[0]["usual"])
+        if any(slots and slots[-1][1] > start + HOUR for slots in (usual, *others.values())):
+            raise EvidenceError(f"leaves.jsonl.gz: hour {start} has slots beyond its end")
         return {"start": start, "roster": parts[0]["roster"], "usual": usual, "others": others}
 
     @staticmethod
@@ -207,7 +213,7 @@ class _Recomputed:
             end = changes[i + 1]["start"] if i + 1 < len(changes) else self.period[1]
             for service, item, weight in self.rosters[hour["roster"]]:
                 self.contracted.setdefault(service, []).append((start, end))
-                self.sold[service] = (item, Fraction(weight))
+                self.sold[service] = (item, exact(weight))
         differs: dict[str, list[tuple[int, Any]]] = {service: [] for service in self.sold}
         several = len(self.rosters) > 1
         for number, hour in enumerate(self.hours):
@@ -261,7 +267,7 @@ class _Recomputed:
         spans = {service: each for service, each in spans.items() if each}
         objectives = [self._objective(item, objective, spans, window) for objective in item["objectives"]]
         contracted = sum(map(length, spans.values()))
-        due = Fraction(item["fee"]) * contracted / (self.period[1] - self.period[0])
+        due = exact(item["fee"]) * contracted / (self.period[1] - self.period[0])
         percents = [Fraction(each["credit_percent"]) for each in objectives]
         most = max(percents, default=Fraction(0))
         chosen = next((o["objective"] for o, p in zip(objectives, percents, strict=True) if p == most and p), "")
@@ -359,7 +365,7 @@ class _Recomputed:
         fees = sum((Fraction(item["fee_due"]) for item in items), Fraction(0))
         total = sum((Fraction(item["credit"]["amount"]) for item in items), Fraction(0))
         cap = last["credit_cap_percent"]
-        most = Fraction(money(fees * Fraction(cap) / 100)) if cap else total
+        most = Fraction(money(fees * exact(cap) / 100)) if cap else total
         return {
             "currency": last["currency"],
             "fees": written(fees),
@@ -380,6 +386,13 @@ class _Recomputed:
         return made
 
 
+def _zone(data: bytes, name: str) -> zoneinfo.ZoneInfo:
+    try:
+        return zoneinfo.ZoneInfo.from_file(io.BytesIO(data), key=name)
+    except (AssertionError, EOFError, IndexError, OverflowError, ValueError, struct.error):
+        raise EvidenceError(f"{ZONE}: is no time zone file (RFC 8536)") from None
+
+
 def _alone(label: Label) -> Label:
     if label[0] == "DOWN" and label[2].startswith("parent:"):
         return ("UNKNOWN", "undetermined", label[2])
@@ -390,7 +403,7 @@ def _because(found: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
     if found["value"] is None:
         return "nothing was left to judge"
     if not found["sure"]:
-        return f"unknown time exceeds the contract's limit of {written(Fraction(rules['max_unknown_ratio']))}"
+        return f"unknown time exceeds the contract's limit of {written(exact(rules['max_unknown_ratio']))}"
     return ""
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
@@ -117,13 +117,9 @@ def objective(contract: Contract, item: ServiceItem, given: Objective) -> Typed:
 
 def exactly(text: str, where: str) -> Fraction:
     """Return the exact value of a decimal string; UsageError otherwise."""
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise UsageError(f"{where} is '{text}'; expected a decimal number") from None
-    if not value.is_finite():
-        raise UsageError(f"{where} is '{text}'; expected a finite decimal number")
-    return Fraction(value)
+    if re.fullmatch(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", text) is None:  # an exponent could fill the memory with digits
+        raise UsageError(f"{where} is '{text[:60]}'; expected a plain decimal number, such as 99.95")
+    return Fraction(text)
 
 
 def _between(text: str, low: int, high: int, where: str) -> Fraction:
