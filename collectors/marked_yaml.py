@@ -29,6 +29,8 @@ def open_block(written: str, source: str, error: type[NetopsError]) -> Block:
         mark = getattr(problem, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         raise error(f"{source}:{line}: not valid YAML: {getattr(problem, 'problem', None) or problem}") from None
+    except RecursionError:
+        raise error(f"{source}:1: nested too deeply; a profile has few levels") from None
     if not isinstance(node, yaml.MappingNode):
         raise error(f"{source}:1: expected a block of `name: value` lines, got something else or nothing")
     return Block(node, source, error)

@@ -139,7 +139,7 @@ def _table_rules(table: Table, chosen: Chosen, asked: _Wanted, mark: str) -> Tab
         return None
     named = {name for choice in table.identity for name in choice} | table.rows
     columns = [c for c in table.columns if c in wanted or (c.key in named and c.layout in layouts)]
-    factors = {c.factor for c in columns} | named | {key for key, _ in table.where}
+    factors = {c.factor for c in columns} | named | {key for key, _ in table.unless}
     where = f"{chosen.profile.name}.{table.name}"
     return TableRules(
         table=table,

@@ -66,8 +66,8 @@ class Table:
 
     `identity` names what makes the subject's id, first choice first; each choice is a tuple of index parts and columns.
     `needed` columns make a row complete: a row that lacks one of them is torn and enters no verdict. `rows` names the
-    columns whose indexes are the table's rows (empty: any column's), `where` which values of a helper a row must have:
-    both for columns that stand in a tree which lists more than this table's subjects, such as ifName.
+    columns whose indexes are the table's rows (empty: any column's), `unless` the values of a helper that say a row is
+    no subject of this table: both for trees that list more than these subjects, as ifTable does.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Table:
     helpers: tuple[Column, ...] = ()
     needed: frozenset[str] = frozenset()
     rows: frozenset[str] = frozenset()
-    where: tuple[tuple[str, frozenset[int | str]], ...] = ()
+    unless: tuple[tuple[str, frozenset[int | str]], ...] = ()
     layout: str = ""
 
 

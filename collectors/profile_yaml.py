@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).parent / "profiles"
 _TOP = ("profile", "title", "synthetic", "root", "match", "layouts", "rate", "scalars", "tables", "contradictions")
-_TABLE = ("kind", "index", "identity", "needed", "rows", "where", "layout", "columns", "helpers")
+_TABLE = ("kind", "index", "identity", "needed", "rows", "unless", "layout", "columns", "helpers")
 _COLUMN = (
     "oid",
     "read",
@@ -161,13 +161,13 @@ def _table(tables: Block, name: str, layouts: Mapping[str, Place]) -> Table:
         if block.has("needed")
         else frozenset(keys),
         rows=frozenset(block.names_in("rows", set(keys), "a column of this table") if block.has("rows") else ()),
-        where=_where(block, names) if block.has("where") else (),
+        unless=_unless(block, names) if block.has("unless") else (),
         layout=block.choice("layout", layouts, "a layout of this profile", ""),
     )
 
 
-def _where(block: Block, helpers: frozenset[str]) -> tuple[tuple[str, frozenset[int | str]], ...]:
-    inner = block.block("where")
+def _unless(block: Block, helpers: frozenset[str]) -> tuple[tuple[str, frozenset[int | str]], ...]:
+    inner = block.block("unless")
     for key in inner.keys:
         if key not in helpers:
             inner.fail(key, f"'{key}' is no helper of this table{nearest(key, helpers)}")

@@ -51,9 +51,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 def json_lines(result: Replayed) -> Iterator[str]:
     """Yield one object a line, observations first; what drives a terminal is escaped, other text stays readable."""
     for seen in result.decoded.observations:
-        yield _line(observed(seen))
+        yield _line({**observed(seen), "family": result.detected.family})
     for gap in result.decoded.gaps:
-        yield _line(missing(gap))
+        yield _line({**missing(gap), "family": result.detected.family})
 
 
 def _line(shown: dict[str, object]) -> str:

@@ -64,10 +64,6 @@ def grid(rules: TableRules, walked: Walked | None, failed: Failure, *, device: s
     columns = [_column(rule, walked, at) for at, rule in enumerate(every)]
     failures = [walked.failures.get(at) for at in range(len(every))]
     absent = tuple((r, f or _NO_COLUMN) for r, c, f in zip(every, columns, failures, strict=True) if f or not c)
-    blind = next((r for r, _ in absent if any(r.column.key == key for key, _ in rules.table.where)), None)
-    if blind is not None:
-        reason = Failure(Reason.NO_SUCH_OBJECT, f"the table's rows cannot be told apart without {blind.shown}")
-        return Grid((), tuple((rule, reason) for rule in rules.rules))
     shown = tuple(a for a in absent if a[0].column.metric is not None)
     needed = [at for at, r in enumerate(rules.rules) if r.column.key in rules.table.needed and columns[at]]
     drafts = [
@@ -91,12 +87,11 @@ def _indexes(rules: TableRules, columns: Sequence[Mapping[Oid, Cell]]) -> list[O
 
 
 def _kept(rules: TableRules, columns: Sequence[Mapping[Oid, Cell]], index: Oid) -> bool:
+    """Whether the row is one of this table's subjects: no helper says that it is another thing."""
+    others = dict(rules.table.unless)
     for at, helper in enumerate(rules.helpers, len(rules.rules)):
-        wanted = next((values for key, values in rules.table.where if key == helper.column.key), None)
-        if wanted is None:
-            continue
         cell = columns[at].get(index)
-        if cell is None or cell.value not in wanted:
+        if cell is not None and cell.value in others.get(helper.column.key, ()):
             return False
     return True
 

@@ -81,6 +81,16 @@ def changed(old, new):
         (changed("tables:\n", "tables: [\n"), "x.yaml:8: not valid YAML"),
         ("- a\n- b\n", "x.yaml:1: expected a block"),
         ("", "x.yaml:1: expected a block"),
+        ("[" * 5000, "x.yaml:1: "),
+        (
+            changed("    kind: ap\n", "    kind: ap\n    unless: {iftype: [6]}\n"),
+            "x.yaml:9: 'iftype' is no helper of this table",
+        ),
+        (
+            changed("    kind: ap\n", "    kind: ap\n    rows: [wlan.ap.name]\n"),
+            "x.yaml:9: 'wlan.ap.name' is not a column of this",
+        ),
+        (changed("probes: [.1]", "<<: {probes: [.1]}"), "x.yaml:5: unknown key '<<'"),
         (changed("scale: 0.1", "eval: 'raw * 2'"), "x.yaml:13: unknown key 'eval'"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from netops.cli import main
 
 CAPTURES = Path(__file__).parent / "captures"
-KEYS = {"kind", "metric", "subject", "index", "value", "unit", "raw", "oid", "rule"}
+KEYS = {"kind", "metric", "subject", "index", "value", "unit", "raw", "oid", "rule", "device", "family"}
 
 
 @pytest.fixture
