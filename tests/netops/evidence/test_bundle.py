@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import random
+import time
 import zipfile
 
 import pytest
@@ -226,6 +227,19 @@ def test_a_report_that_names_a_billion_leaves_is_refused_at_once(members):
     changed = {**members, "report.json": canonical.dumps({"leaves": [[0, 2**40]]})}
 
     assert "report.json" in places(changed)
+
+
+def test_a_bundle_that_is_wrong_everywhere_is_given_up_on(members):
+    """A small gzip of 200,000 wrong leaves must not cost the reader his memory (S17)."""
+    lines = b"".join(b'{"index":%d,"leaf":{}}\n' % n for n in range(200_000))
+    changed = {**members, "leaves.jsonl.gz": gzip.compress(lines, mtime=0)}
+    start = time.process_time()
+
+    found = bundle.verify_integrity(Bundle(members=changed), KEYS)
+
+    assert len(found) == 1001
+    assert "not looked at" in found[-1].what
+    assert time.process_time() - start < 1
 
 
 def test_a_manifest_needs_its_members_and_takes_none_that_come_later():
