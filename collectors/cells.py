@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from collectors.convert import NUMBER_READERS, TEXT_READERS, UnreadableError, text
+from collectors.convert import IDENTITY, NUMBER_READERS, TEXT_READERS, UnreadableError, text
 from netops.metrics import Kind
 from netops.model import Quality
 
@@ -32,12 +32,18 @@ def read_cell(column: Column, value: Scalar, factor: int = 1) -> Read:
         return NOTHING
     if metric.kind is Kind.STATE:
         return _state(column, value)
-    got = NUMBER_READERS[column.read](value, column.unit)
-    if column.sentinels and not isinstance(got, Fraction) and got in column.sentinels:
-        return NOTHING
-    found = column.linear.apply(got * factor)
+    if type(value) is int and column.read == "number":  # nearly every cell: it needs no reader
+        found = value * factor if column.linear is IDENTITY else column.linear.apply(value * factor)
+    else:
+        got = NUMBER_READERS[column.read](value, column.unit)
+        if column.sentinels and not isinstance(got, Fraction) and got in column.sentinels:
+            return NOTHING
+        found = column.linear.apply(got * factor)
+    low, high = metric.bounds
+    if (low is not None and found < low) or (high is not None and found > high):
+        return None, _OUT
     low, high = column.bounds
-    if not metric.within(found) or (low is not None and found < low) or (high is not None and found > high):
+    if (low is not None and found < low) or (high is not None and found > high):
         return None, _OUT
     return found, _OK
 

@@ -192,11 +192,8 @@ def raw(value: Scalar, tag: int) -> int | str:
         shown = value.decode("utf-8")
     except UnicodeDecodeError:
         return _cut("0x" + value.hex())
-    return (
-        _cut(shown)
-        if all(c in "\t\r\n" or not unicodedata.category(c).startswith("C") for c in shown)
-        else _cut("0x" + value.hex())
-    )
+    readable = shown.isprintable() or all(c in "\t\r\n" or unicodedata.category(c)[0] != "C" for c in shown)
+    return _cut(shown if readable else "0x" + value.hex())
 
 
 @dataclass(frozen=True, slots=True)
