@@ -132,11 +132,11 @@ def _course(desk: Desk, device: str) -> dict[str, Any]:
     """Return a device's day: spans, the picture, the sums and what is wrong with the store if anything."""
     end_ms = desk.clock.now_ms()
     start_ms = end_ms - DAY_MS
-    try:
-        outcomes = desk.queries.outcomes(device, start_ms=start_ms, end_ms=end_ms)
+    interval_ms = desk.settings.collect.interval_s * 1000
+    try:  # from one slot earlier: it speaks for the beginning of the window
+        outcomes = desk.queries.outcomes(device, start_ms=start_ms - interval_ms, end_ms=end_ms)
     except NetopsError as error:
         return {"store_error": str(error), "timeline": None, "polls": [], "spans": [], "course": {}}
-    interval_ms = desk.settings.collect.interval_s * 1000
     spans = timeline.spans(outcomes, start_ms=start_ms, end_ms=end_ms, interval_ms=interval_ms)
     sums = {state: sum(s.end_ms - s.start_ms for s in spans if s.state == state) for state in "UXN"}
     label = _(

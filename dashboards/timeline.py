@@ -23,6 +23,7 @@ def spans(outcomes: Sequence[Outcome], *, start_ms: int, end_ms: int, interval_m
     """Return contiguous spans over `[start, end)`; each poll speaks for its interval, the rest is not measured."""
     out: list[Span] = []
     at = start_ms
+    outcomes = [each for each in outcomes if each.slot_ms < end_ms]
     for each, following in zip_longest(outcomes, outcomes[1:]):
         begin = max(each.slot_ms, start_ms)
         if begin > at:

@@ -1,0 +1,78 @@
+"""How values are said: exact, rounded down, in both languages."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboards import words
+from dashboards.operators import broken
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [
+        (Fraction(1), "100.000%"),
+        (Fraction(999_999_999, 1_000_000_000), "99.999%"),
+        (Fraction(0), "0.000%"),
+        (Fraction(2, 3), "66.666%"),
+        (None, "—"),
+    ],
+)
+def test_a_share_is_never_rounded_up(ratio, said):
+    assert words.percent(ratio) == said
+
+
+@given(st.fractions(0, 1), st.integers(0, 8))
+def test_what_is_shown_is_the_share_cut_off(ratio, digits):
+    shown = Fraction(words.percent(ratio, digits=digits).removesuffix("%"))
+
+    assert 0 <= ratio * 100 - shown < Fraction(1, 10**digits)
+
+
+def test_ticks_are_wall_clock_hours_through_a_change_of_the_clocks():
+    berlin = ZoneInfo("Europe/Berlin")
+    start = 1_774_738_800_000  # 2026-03-29 00:00 in Berlin, a day of 23 hours
+    ticks = words.hours(start, start + 23 * 3_600_000, berlin, step_h=3)
+
+    assert [text for _, text in ticks] == [
+        "00:00",
+        "03:00",
+        "06:00",
+        "09:00",
+        "12:00",
+        "15:00",
+        "18:00",
+        "21:00",
+        "00:00",
+    ]
+    assert ticks[1][0] - ticks[0][0] == 2 * 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("中关村", ("中关村",)),
+        ("Haidian", ("Haidian",)),
+        ("Beitaipingzhuang", ("Beitai-", "pingzhuang")),
+        ("Zhongguancun", ("Zhong-", "guancun")),
+        ("x" * 20, ("x" * 20,)),
+    ],
+)
+def test_a_long_name_breaks_between_syllables(name, parts):
+    assert broken(name) == parts
+
+
+@pytest.mark.parametrize(("digits", "said"), [("0a0b0c0d0e0f", "0a:0b:0c:0d:0e:0f"), ("odd", "odd"), ("", "")])
+def test_a_mac_is_said_as_usual(digits, said):
+    assert words.mac(digits) == said
+
+
+def test_an_instant_to_the_second_is_the_citys():
+    assert words.clock(1_790_000_040_000, SHANGHAI) == "2026-09-21 22:14:00"
