@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from collectors.decode import Decoded, decode
 from collectors.detect import STANDARD, Detected, choose, detect, probes, questions
-from collectors.errors import CollectorError
 from collectors.plan import plan
 from collectors.recording import Recording, load
 from collectors.snmp.agent import interview
 from collectors.snmp.ask import Limits
-from netops.errors import nearest
+from netops.errors import UsageError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,7 +42,7 @@ def replay(path: Path, profiles: Mapping[str, Profile], *, at_ms: int, only: str
     `only` names the family instead of detecting it; the standard profile runs in any case.
     """
     if only and only not in profiles:
-        raise CollectorError(f"no profile '{only}'{nearest(only, profiles)} (known: {', '.join(profiles)})")
+        raise UsageError(f"no profile '{only}'{nearest(only, profiles)} (known: {', '.join(profiles)})")
     recording: Recording = load(path, wanted=places(profiles.values()))
     device = device_name(path)
     result = examine(recording.agent, profiles, device=device, at_ms=at_ms, only=only)

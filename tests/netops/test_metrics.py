@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from netops.errors import NetopsError
 from netops.metrics import METRICS, Kind, Standing, lte, metric, poll, pon, system, wlan
+from netops.metrics.reference import page
 
 
 @pytest.mark.parametrize("entry", METRICS.values(), ids=str)
@@ -61,3 +63,9 @@ def test_a_name_that_is_none_is_told_with_the_nearest():
         NetopsError, match=re.escape("'wlan.ap.client' is no metric of the catalogue; did you mean 'wlan.ap.clients'?")
     ):
         metric("wlan.ap.client")
+
+
+def test_the_reference_page_is_the_catalogues():
+    written = (Path(__file__).resolve().parents[2] / "docs/reference/metrics.md").read_text(encoding="utf-8")
+
+    assert page() == written, "run: python -m netops.metrics.reference > docs/reference/metrics.md"
