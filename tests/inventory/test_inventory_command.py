@@ -94,8 +94,8 @@ def test_show_prints_a_table_whose_columns_stand_under_one_another(netops, city)
     _, lines, _ = netops("show", "sites")
 
     assert lines == [
-        "id        name      area       gateway    tags",
-        "bei-gate  北门广场  110108012  portal_v2  free;square",
+        "id        name      area       gateway   tags",
+        "bei-gate  北门广场  110108012  nftables  free;square",
         "library   图书馆    110108010",
     ]
 

@@ -283,3 +283,10 @@ def test_the_mark_is_the_same_exactly_while_the_snapshot_is(register):
     assert len({digests[at] for at in (10, 50, 70)}) == 3
     assert register.ahead(at_ms=10) == [50]
     assert register.ahead(at_ms=50) == []
+
+
+def test_what_was_taken_back_is_not_ahead(register):
+    register.apply(city_of([carrier("a")]), at_ms=50, now_ms=100)
+    register.apply(city_of([]), at_ms=50, now_ms=200)
+
+    assert register.ahead(at_ms=10) == []

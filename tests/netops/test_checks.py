@@ -1,6 +1,7 @@
 """`netops check` and `netops db`: every name that fails at once, every branch brought up."""
 
 import json
+import re
 import shutil
 from argparse import Namespace
 from pathlib import Path
@@ -198,3 +199,17 @@ def test_a_name_that_will_hold_only_later_is_checked_today(instance, monkeypatch
     check.run(Namespace(dir=None, json=False, now_ms=NOW + 1), instance)
 
     assert capsys.readouterr().out == "c.yaml:1: what; how\nz.yaml:1: what; how\n2 problems\n"
+
+
+def test_every_name_in_the_guide_s_example_resolves(root, instance, tmp_path, capsys):
+    """The whole house looks at what the how-to shows, with the credential that it names."""
+    guide = (root / "docs" / "how-to" / "describe-your-city.md").read_text(encoding="utf-8")
+    for name, text in re.findall(r"^### `([^`]+)`\n```\w+\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL):
+        (tmp_path / "city" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "city" / name).write_text(text, encoding="utf-8")
+    settings = Settings(data=instance.data, credentials={"carrier-a-snmp": Credential()})
+
+    code = check.run(Namespace(dir=tmp_path / "city", json=False, now_ms=NOW), settings)
+
+    assert capsys.readouterr().out.startswith("all names resolve")
+    assert code == 0
