@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUSY_MS = 10_000
+RENEW_BYTES = 65_536  # SQLite writes at most 131,071 bytes in one piece
 
 
 class Claim:
@@ -45,7 +46,8 @@ class Claim:
 
 
 def writer(path: Path, *, vfs: str | None = None) -> apsw.Connection:
-    """Open for the one writer. Raises apsw.Error."""
+    """Open for the one writer, who holds the Claim. Raises apsw.Error."""
+    _renew_log(path.with_name(path.name + "-wal"), vfs or "")
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     db = apsw.Connection(str(path), flags=flags, vfs=vfs) if vfs else apsw.Connection(str(path), flags=flags)
     try:
@@ -74,8 +76,7 @@ def rows(db: apsw.Connection, sql: str, bound: Sequence[object] = ()) -> list[tu
 def settle(db: apsw.Connection) -> None:
     """Copy the log into the main file with fsync and empty it; apsw.BusyError when a reader holds on too long.
 
-    After a failed fsync the kernel may call a page clean that never reached the disk. The copy writes every page of the
-    log anew, so what is acknowledged next stands on pages whose fsync was seen to succeed.
+    What is acknowledged next then stands on pages whose fsync was seen to succeed.
     """
     busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() or (1, 0, 0)
     if busy:
@@ -97,6 +98,25 @@ def close(db: apsw.Connection) -> None:
         db.close(force=True)
     except apsw.Error:
         return
+
+
+def _renew_log(log: Path, vfs: str) -> None:
+    """Write the log's own bytes over themselves and sync them, before anyone builds on them.
+
+    After a failed fsync the kernel may call a page clean that never reached the disk, and a later fsync says yes. The
+    next opening would find that transaction whole in the page cache and copy it into the main file; after a power cut
+    the older log on the disk would be replayed over it and tear the file. Written anew, the pages are dirty again.
+    """
+    if not log.exists():
+        return
+    file = apsw.VFSFile(vfs, str(log), [apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_READWRITE, 0])
+    try:
+        size = file.xFileSize()
+        for offset in range(0, size, RENEW_BYTES):
+            file.xWrite(file.xRead(min(RENEW_BYTES, size - offset), offset), offset)
+        file.xSync(apsw.SQLITE_SYNC_FULL)
+    finally:
+        file.xClose()
 
 
 def _keep_log(db: apsw.Connection) -> None:
