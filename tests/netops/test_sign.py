@@ -64,7 +64,7 @@ def test_a_key_is_never_overwritten(tmp_path):
 
 def test_no_message_holds_a_part_of_the_key():
     line = Signer.new("log.example/city").private_line()
-    secret = line.rpartition("+")[2]
+    secret = line.split("+", 4)[4]  # base64 has plus signs of its own
     for broken in (line.replace("city", "town"), line[:-8], "x" + line, line.replace("PRIVATE", "PUBLIC")):
         with pytest.raises(EvidenceError) as caught:
             Signer.parse(broken)
