@@ -40,6 +40,7 @@ MAX_ARCS = 128  # RFC 2578 section 3.5
 MAX_ARC = 0xFFFF_FFFF
 MAX_INTEGER = 9  # octets: a Counter64 with its sign octet
 _CACHED_OIDS = 65_536
+_CACHED_TEXTS = 4_096
 
 UNSIGNED32 = frozenset({COUNTER32, GAUGE32, TIME_TICKS})
 OCTETS = frozenset({OCTET_STRING, OPAQUE, IP_ADDRESS})
@@ -184,6 +185,19 @@ def oid_of(content: bytes) -> Oid:
     return oid
 
 
+_texts: dict[bytes, str] = {}
+
+
+def oid_text(content: bytes) -> str:
+    """Return the dotted text of an OID's content octets, remembered."""
+    known = _texts.get(content)
+    if known is None:
+        if len(_texts) >= _CACHED_TEXTS:
+            _texts.clear()
+        known = _texts[content] = dotted(oid_of(content))
+    return known
+
+
 def value_of(tag: int, content: bytes) -> tuple[int, Value]:
     """Return (tag, value) of a value's content; the tag becomes UNREADABLE where the content does not fit it."""
     size = len(content)
@@ -201,7 +215,7 @@ def value_of(tag: int, content: bytes) -> tuple[int, Value]:
             return tag, int.from_bytes(content, "big")
     elif tag == OBJECT_IDENTIFIER:
         try:
-            return tag, dotted(oid_of(content)) if content else "0.0"
+            return tag, oid_text(content) if content else "0.0"
         except DecodeError:
             return UNREADABLE, content
     elif tag in NO_VALUE:
@@ -224,23 +238,44 @@ def varbinds_of(octets: bytes, at: int, end: int) -> tuple[Varbinds, list[tuple[
     tags: list[int] = []
     values: list[Value] = []
     spans: list[tuple[int, int]] = []
-    cached = _decoded_oids
+    cached, from_bytes = _decoded_oids, int.from_bytes
     while at < end:
-        start, after = expect(SEQUENCE, octets, at, end)
-        name, name_end = expect(OBJECT_IDENTIFIER, octets, start, after)
-        tag, value_at, value_end = header(octets, name_end, after)
-        if value_end != after:
-            raise DecodeError(f"{after - value_end} octets behind the value at octet {value_end}; expected none")
+        # Nearly all varbinds have three lengths in short form that fit each other; the rest goes the long way round.
+        if at + 6 <= end and octets[at] == SEQUENCE and octets[at + 2] == OBJECT_IDENTIFIER and octets[at + 1] < 0x80:
+            name = at + 4
+            name_end = name + octets[at + 3]
+            after = at + 2 + octets[at + 1]
+            value_at = name_end + 2
+            if not (value_at <= after <= end and value_at + octets[name_end + 1] == after):
+                name, name_end, value_at, after = _varbind(octets, at, end)
+        else:
+            name, name_end, value_at, after = _varbind(octets, at, end)
         content = octets[name:name_end]
         oids.append(cached.get(content) or oid_of(content))
-        tag, value = value_of(tag, octets[value_at:value_end])
+        tag = octets[name_end]
+        value: Value = octets[value_at:after]
+        if tag != OCTET_STRING:
+            if COUNTER32 <= tag <= TIME_TICKS and 0 < after - value_at <= 4:
+                value = from_bytes(value)  # type: ignore[arg-type]
+            else:
+                tag, value = value_of(tag, octets[value_at:after])
         tags.append(tag)
         values.append(value)
-        spans.append((value_at, value_end))
+        spans.append((value_at, after))
         if len(oids) > MAX_VARBINDS:
             raise DecodeError(f"more than {MAX_VARBINDS} varbinds in one message")
         at = after
     return Varbinds(tuple(oids), tuple(tags), tuple(values)), spans
+
+
+def _varbind(octets: bytes, at: int, end: int) -> tuple[int, int, int, int]:
+    """Return where a varbind's name begins and ends and its value's content begins and ends, lengths of any form."""
+    start, after = expect(SEQUENCE, octets, at, end)
+    name, name_end = expect(OBJECT_IDENTIFIER, octets, start, after)
+    _, value_at, value_end = header(octets, name_end, after)
+    if value_end != after:
+        raise DecodeError(f"{after - value_end} octets behind the value at octet {value_end}; expected none")
+    return name, name_end, value_at, after
 
 
 __all__ = [

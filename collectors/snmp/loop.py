@@ -67,6 +67,7 @@ class Loop:
         self._routes: dict[Target, Route] = {}
         self._wires: dict[bytes, V2c] = {}
         self._ids: Iterator[int] = iter(())
+        self._outgoing: list[tuple[Flight, int, bytes]] = []
         self._done: dict[HandOver, list[Answer]] = {}
 
     # ---- out
@@ -83,6 +84,7 @@ class Loop:
         now_ms = self._now_ms()
         while queue and len(flights) < window:
             self._begin(*queue.popleft(), now_ms)
+        self.flush()
 
     def patience(self) -> float:
         """Return for how many seconds nothing needs doing unless something comes in."""
@@ -159,19 +161,32 @@ class Loop:
         self._send(flight, request)
 
     def _send(self, flight: Flight, request: Request) -> None:
+        """Make the datagram ready; `flush` sends what a turn has made, back to back."""
         flight.number = number = next(self._ids, 0) or self._more_ids()
-        flight.sent_at = now = self._monotonic()
         flight.serial += 1
         if request.walk != flight.walk:
-            flight.walk, flight.walk_since = request.walk, now
-        channel, address, wire = flight.route
-        octets = wire.seal(request, number, now)
-        try:
-            channel.send(octets, address)
-        except OSError:
-            self._send_again(flight, octets)
-        self.counters.sent += 1
-        self._waiting.add(flight, now, flight.job.target.timeout_s)
+            flight.walk, flight.walk_since = request.walk, self._monotonic()
+        octets = flight.route.wire.seal(request, number, self._monotonic())
+        self._outgoing.append((flight, flight.serial, octets))
+
+    def flush(self) -> None:
+        """Send everything that is ready. One by one between replies, each would wake its receiver up: costly."""
+        outgoing = self._outgoing
+        if not outgoing:
+            return
+        self._outgoing = []
+        monotonic, wait = self._monotonic, self._waiting.add
+        for flight, serial, octets in outgoing:
+            if flight.serial != serial:  # answered meanwhile by a reply to an earlier datagram
+                continue
+            channel, address, _ = flight.route
+            flight.sent_at = now = monotonic()
+            try:
+                channel.send(octets, address)
+            except OSError:
+                self._send_again(flight, octets)
+            wait(flight, now, flight.job.target.timeout_s)
+        self.counters.sent += len(outgoing)
 
     def _send_again(self, flight: Flight, octets: bytes) -> None:
         """Try once more: the error may be the ICMP answer to somebody else's datagram, told here by the kernel."""
@@ -205,6 +220,7 @@ class Loop:
         except OSError:  # an ICMP error waits in the error queue
             self._refused(channel)
         self.counters.received += took
+        self.flush()
         return took
 
     def _stray(self, source: Address) -> None:
@@ -300,6 +316,7 @@ class Loop:
             channel.watch()
         for flight in self._waiting.over(now):
             self._silence(flight, now)
+        self.flush()
 
     def _silence(self, flight: Flight, now: float) -> None:
         """Act on no reply in time; replies that our own kernel threw away are no silence."""

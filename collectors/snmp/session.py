@@ -182,8 +182,8 @@ class Session:
         self.clock_trusted = True
 
     def _said(self, request: Request, header: usm.Header, plain: bytes, now: float) -> Reply | None:
-        _, context, body = usm.scoped_parts(plain)
         template = request.templates.get(_TEMPLATE) or self.template(request)
+        context, body = self._unscoped(plain)
         known = template.recognise(body)
         if known is not None and context == self._context:
             if known.request_id != header.message_id:
@@ -202,6 +202,16 @@ class Session:
         if shared is not None:
             return Reply(pdu.request_id, shared, plain, True, trailing=header.trailing)
         return Reply(pdu.request_id, pdu.varbinds, plain, False, pdu.error_status, pdu.error_index, header.trailing)
+
+    def _unscoped(self, plain: bytes) -> tuple[bytes, bytes]:
+        """Return (context name, PDU octets); our own scope, which nearly all replies have, is compared as a whole."""
+        _, start, stop = ber.header(plain, 0, len(plain))
+        scope = self._scope
+        body = start + len(scope)
+        if plain[0] == SEQUENCE and body <= stop and plain[start:body] == scope:
+            return self._context, plain[body:stop]
+        _, context, inner = usm.scoped_parts(plain)
+        return context, inner
 
     def _unsecured(self, header: usm.Header, octets: bytes, now: float) -> None:
         """Read a message below our level: a Report, or it is refused (no downgrade)."""

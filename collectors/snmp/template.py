@@ -27,7 +27,6 @@ from collectors.snmp.varbind import (
     Oid,
     Varbind,
     Varbinds,
-    dotted,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 
 _SIGNED = {1: "b", 2: "h", 4: "i", 8: "q"}
 _UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
-_TEXTS = 4_096
 _SHAPES_PER_LENGTH = 4
 _PATIENCE = 64  # misses without as many hits: this question's replies never look alike, stop learning
 
@@ -73,7 +71,7 @@ def _converter(tag: int, size: int) -> Callable[[bytes], Value] | None:
     if tag in ber.OCTETS:
         return None
     if tag == OBJECT_IDENTIFIER and size:
-        return dotted_of
+        return ber.oid_text
     if tag in ber.UNSIGNED32 and size < 4:
         return int.from_bytes  # big-endian by default from Python 3.11 on
     return partial(_general, tag)
@@ -84,19 +82,6 @@ def _general(tag: int, content: bytes) -> Value:
     if found != tag:
         raise DecodeError("content outside its type")
     return value
-
-
-_dotted: dict[bytes, str] = {}
-
-
-def dotted_of(content: bytes) -> str:
-    """Return the dotted text of an OID's content, remembered."""
-    known = _dotted.get(content)
-    if known is None:
-        if len(_dotted) >= _TEXTS:
-            _dotted.clear()
-        known = _dotted[content] = dotted(ber.oid_of(content))
-    return known
 
 
 def shape_of(octets: bytes, framed: Framed, *, names: tuple[Oid, ...] | None = None) -> Shape | None:
