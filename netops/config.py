@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DEFAULT_FILE = Path("/etc/netops/netops.toml")
 PREFIX = "NETOPS_"
 T = TypeVar("T")
+_ABOUT = frozenset({"origin", "file", "given"})  # of the tree, not in it
 
 
 class Secret:
@@ -202,6 +203,7 @@ class Settings:
     credentials: dict[str, Credential] = field(default_factory=dict)
     origin: dict[str, str] = field(default_factory=dict, compare=False)  # dotted key → where it was set
     file: Path | None = field(default=None, compare=False)  # the main file it was read from
+    given: tuple[str, ...] = field(default=(), compare=False)  # `section.key=value` words that laid over the files
 
     @property
     def register_url(self) -> str:
@@ -226,6 +228,7 @@ def load(
     origin: dict[str, str] = {}
     for path in _files(file):
         _merge(tree, _read(path), origin, str(path))
+    overrides = tuple(overrides)
     env = os.environ if environ is None else environ
     for name, value in sorted(env.items()):
         if name.startswith(PREFIX) and "__" in name:
@@ -239,6 +242,7 @@ def load(
     settings = _build(Settings, tree, "", origin)
     object.__setattr__(settings, "origin", origin)
     object.__setattr__(settings, "file", file)
+    object.__setattr__(settings, "given", tuple(overrides))
     _sane(settings)
     return settings
 
@@ -283,7 +287,7 @@ def _merge(into: dict[str, Any], new: Mapping[str, Any], origin: dict[str, str],
 
 def _build(kind: type[T], tree: Mapping[str, Any], at: str, origin: Mapping[str, str]) -> T:
     hints = get_type_hints(kind)
-    known = {f.name: f for f in fields(kind) if f.name not in {"origin", "file"}}  # type: ignore[arg-type]
+    known = {f.name: f for f in fields(kind) if f.name not in _ABOUT}  # type: ignore[arg-type]
     made: dict[str, Any] = {}
     for key, value in tree.items():
         dotted = f"{at}.{key}" if at else key
@@ -363,7 +367,7 @@ def _walk(node: Any, at: str, origin: Mapping[str, str]) -> Iterable[tuple[str, 
     pairs = node.items() if isinstance(node, dict) else [(f.name, getattr(node, f.name)) for f in fields(node)]
     for name, value in pairs:
         dotted = f"{at}.{name}" if at else name
-        if dotted in {"origin", "file"}:
+        if dotted in _ABOUT:
             continue
         if is_dataclass(value) or isinstance(value, dict):
             yield from _walk(value, dotted, origin)

@@ -1,4 +1,4 @@
-"""One service as a process: `python -m netops.run NAME [--config FILE]`, what the supervisor starts.
+"""One service as a process: `python -m netops.run NAME [--config FILE] [--set …]`, what the supervisor starts.
 
 The service's parent going away ends it too, so that no orphan goes on holding a file. On its standard output it says
 one word, `ready`, when it is; logs go to standard error, one JSON object a line.
@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 from importlib.metadata import entry_points
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     name = words[0]
     file = Path(words[words.index("--config") + 1]) if "--config" in words else None
+    given = [after for word, after in pairwise(words) if word == "--set"]
     _die_with_parent()
     log_json(logging.INFO)
     stopping = threading.Event()
@@ -47,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor's terminal is not ours
     try:
-        service = build(name, config.load(file))
+        service = build(name, config.load(file, overrides=given))
         service.start()
     except Exception as error:
         logging.getLogger("netops").exception("cannot start", extra={"service": name})

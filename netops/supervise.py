@@ -44,19 +44,21 @@ class Child:
 
 
 class Supervisor:
-    """Runs the named services until `stop` is called. `log_dir` takes each one's log; None leaves them on our stderr."""
+    """Runs the named services until `stop`. `log_dir` takes each one's log; None leaves them on our standard error."""
 
     def __init__(
         self,
         names: Sequence[str],
         *,
         config: Path | None,
+        given: Sequence[str] = (),
         clock: Clock,
         log_dir: Path | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._children = [Child(name) for name in names]
         self._config = config
+        self._given = tuple(given)
         self._clock = clock
         self._log_dir = log_dir
         self._say = say
@@ -122,6 +124,8 @@ class Supervisor:
         words = [sys.executable, "-m", "netops.run", child.name]
         if self._config is not None:
             words += ["--config", str(self._config)]
+        for each in self._given:
+            words += ["--set", each]
         log = None
         if self._log_dir is not None:
             self._log_dir.mkdir(parents=True, exist_ok=True)

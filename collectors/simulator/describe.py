@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from collectors.simulator.city import CARRIERS, PORT
+from collectors.simulator.city import CARRIERS
 from inventory.city import City, city_of
 from inventory.model import (
     Area,
@@ -47,7 +47,7 @@ ROLES = {"wifi": "ap", "lte": "small_cell", "fiber": "ont"}
 FEES = {"wifi": "180", "lte": "950", "fiber": "120"}
 
 
-def records(plan: Plan, areas: Sequence[Area], *, begin_ms: int, minutely_ms: int, live_s: int) -> City:
+def records(plan: Plan, areas: Sequence[Area], *, begin_ms: int, minutely_ms: int, live_s: int, port: int) -> City:
     """Return the whole register of the rehearsal; contracts hold from `begin_ms`, amended from `minutely_ms` on."""
     made: list[Record] = [*areas]
     made += [Site(id=f"site-{area.id}", name=f"{area.name}（演练）", area=area.id) for area in areas]
@@ -56,7 +56,7 @@ def records(plan: Plan, areas: Sequence[Area], *, begin_ms: int, minutely_ms: in
         made.append(_contract(carrier, name, "1", begin_ms, HISTORY_S))
         made.append(_contract(carrier, name, "2", minutely_ms, live_s))
     for agent in plan.agents:
-        made += _things(agent)
+        made += _things(agent, port)
     return city_of(made, source="rehearsal")
 
 
@@ -121,7 +121,7 @@ def _item(kind: str, carrier: str, rules: Rules) -> ServiceItem:
     )
 
 
-def _things(agent: Agent) -> Iterator[Record]:
+def _things(agent: Agent, port: int) -> Iterator[Record]:
     site = f"site-{agent.area}"
     yield Device(
         id=agent.id,
@@ -131,7 +131,7 @@ def _things(agent: Agent) -> Iterator[Record]:
         name=agent.id,
         profile=PROFILES[agent.role],
         address=agent.address,
-        port=PORT,
+        port=port,
         credential=CREDENTIAL,
         serial="" if agent.role == "wlan_controller" else agent.ident,
         mac=agent.ident if agent.role == "wlan_controller" else "",

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from collectors.simulator.city import plan
+from collectors.simulator.city import PORT, plan
 from collectors.simulator.describe import records as describe
 from collectors.simulator.faults import plant
 from collectors.simulator.world import World
@@ -39,6 +39,7 @@ class Instance:
     start_ms: int
     minutely_ms: int
     areas: tuple[str, ...]
+    port: int = PORT
 
     def world(self) -> World:
         """Return the city with what is planted in it."""
@@ -47,7 +48,7 @@ class Instance:
         return World(city, planted, begin_ms=self.begin_ms)
 
 
-def new(areas: tuple[Area, ...], *, now_ms: int, timezone: str) -> Instance:
+def new(areas: tuple[Area, ...], *, now_ms: int, timezone: str, port: int = PORT) -> Instance:
     """Return an instance that begins now, with the month before as its past."""
     local = utc(now_ms).astimezone(ZoneInfo(timezone))
     year, month = (local.year, local.month - 1) if local.month > 1 else (local.year - 1, 12)
@@ -57,6 +58,7 @@ def new(areas: tuple[Area, ...], *, now_ms: int, timezone: str) -> Instance:
         start_ms=now_ms,
         minutely_ms=(now_ms // HOUR_MS + 1) * HOUR_MS,
         areas=tuple(area.id for area in areas),
+        port=port,
     )
 
 
@@ -77,7 +79,7 @@ def load(directory: Path) -> Instance | None:
         raise ConfigError(f"{path}: not a rehearsal ({error}); remove {directory} to begin a new one") from None
 
 
-def found(settings: Settings, *, now_ms: int) -> tuple[City | None, int]:
+def found(settings: Settings, *, now_ms: int, port: int = PORT) -> tuple[City | None, int]:
     """Return a new rehearsal's register records and the instant from which they hold; (None, 0) for a known one.
 
     `netops demo` finds this by its entry point and applies the records like any city's files.
@@ -86,7 +88,7 @@ def found(settings: Settings, *, now_ms: int) -> tuple[City | None, int]:
     if load(directory) is not None:
         return None, 0
     areas = built_in_areas()
-    made = new(areas, now_ms=now_ms, timezone=settings.city.timezone)
+    made = new(areas, now_ms=now_ms, timezone=settings.city.timezone, port=port)
     save(directory, made)
     records = describe(
         plan(made.areas),
@@ -94,5 +96,6 @@ def found(settings: Settings, *, now_ms: int) -> tuple[City | None, int]:
         begin_ms=made.begin_ms,
         minutely_ms=made.minutely_ms,
         live_s=settings.collect.interval_s,
+        port=port,
     )
     return records, made.begin_ms

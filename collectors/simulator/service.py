@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from collectors.errors import CollectorError
 from collectors.simulator import instance
-from collectors.simulator.city import PORT
 from collectors.simulator.describe import CREDENTIAL
 from collectors.simulator.living import Living
 from collectors.simulator.objects import build as objects
@@ -40,7 +39,7 @@ class Network:
         }
         community = self._settings.credentials[CREDENTIAL].community
         assert community is not None
-        self._responder = Responder(living, port=PORT, community=community.read().encode())
+        self._responder = Responder(living, port=found.port, community=community.read().encode())
         self._responder.start()
 
     def stop(self) -> None:

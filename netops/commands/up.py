@@ -37,6 +37,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     supervisor = Supervisor(
         names,
         config=args.config or settings.file,
+        given=settings.given,
         clock=SYSTEM,
         log_dir=args.logs,
         say=lambda line: print(line, file=sys.stderr, flush=True),

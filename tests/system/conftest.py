@@ -1,0 +1,115 @@
+"""A whole rehearsal as a person starts it: `netops demo` as a process, on free ports, in a directory of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+NETOPS = Path(sys.executable).parent / "netops"
+
+
+def free_port(kind=socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as wire:
+        wire.bind(("127.0.0.1", 0))
+        return wire.getsockname()[1]
+
+
+class Rehearsal:
+    """One `netops demo`; stop() is Ctrl-C."""
+
+    def __init__(self, home: Path, *extra: str) -> None:
+        self.home = home
+        self.extra = extra
+        self.web, self.portal = free_port(), free_port()
+        self.snmp = free_port(socket.SOCK_DGRAM)
+        self.said: list[str] = []
+        self.process: subprocess.Popen[str] | None = None
+        self.begun = 0.0
+
+    def start(self) -> None:
+        words = [NETOPS, "demo", "--data", self.home, "--web-port", self.web, "--portal-port", self.portal]
+        words += ["--snmp-port", self.snmp, "--interval", "5", *self.extra]
+        self.begun = time.monotonic()
+        log = (self.home.parent / "terminal.txt").open("w", encoding="utf-8")
+        with log:
+            self.process = subprocess.Popen(list(map(str, words)), stdout=log, stderr=subprocess.STDOUT, text=True)
+
+    def terminal(self) -> str:
+        return (self.home.parent / "terminal.txt").read_text(encoding="utf-8")
+
+    def stop(self, sign: int = signal.SIGINT) -> int:
+        assert self.process is not None
+        self.process.send_signal(sign)
+        return self.process.wait(60)
+
+    def situation(self) -> dict:
+        return json.loads((self.home / "situation.json").read_text(encoding="utf-8"))
+
+    def wait(self, what, *, seconds: float, ask) -> float:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            assert self.process is not None
+            assert self.process.poll() is None, self.terminal()
+            try:
+                if ask():
+                    return time.monotonic() - self.begun
+            except (OSError, ValueError, KeyError):
+                pass
+            time.sleep(0.2)
+        pytest.fail(f"{what}: not within {seconds} s\n{self.terminal()}\n{self.logs()}")
+
+    def wait_for_data(self, seconds: float = 60) -> float:
+        def on_screen() -> bool:
+            shown = self.get("/healthz")[0] == 200 and self.get("/", self.portal)[0] == 200
+            return shown and self.states().get("up", 0) > 200
+
+        return self.wait("data on screen", seconds=seconds, ask=on_screen)
+
+    def states(self) -> dict[str, int]:
+        found = self.situation()
+        at = found["columns"].index("state")
+        counted: dict[str, int] = {}
+        for row in found["services"]:
+            counted[row[at]] = counted.get(row[at], 0) + 1
+        return counted
+
+    def get(self, path: str, port: int | None = None) -> tuple[int, str]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port or self.web}{path}", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+
+    def pid(self, service: str) -> int:
+        found = subprocess.run(
+            ["ps", "--ppid", str(self.process.pid), "-o", "pid=,args="], capture_output=True, text=True, check=True
+        ).stdout
+        match = re.search(rf"^\s*(\d+) .*netops\.run {service}\b", found, re.MULTILINE)
+        assert match, found
+        return int(match[1])
+
+    def logs(self) -> str:
+        return "\n".join(
+            f"== {path.name}\n" + "\n".join(path.read_text(encoding="utf-8").splitlines()[-6:])
+            for path in sorted((self.home / "log").glob("*.log"))
+        )
+
+
+@pytest.fixture
+def rehearsal(tmp_path):
+    made: list[Rehearsal] = []
+
+    def make(*extra: str) -> Rehearsal:
+        made.append(Rehearsal(tmp_path / "city", *extra))
+        return made[-1]
+
+    yield make
+    for each in made:
+        if each.process is not None and each.process.poll() is None:
+            each.stop(signal.SIGTERM)

@@ -1,0 +1,63 @@
+"""What a person sees who types the README's first command."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from netops.ledger import LedgerReader
+from tests.system.conftest import NETOPS
+
+pytestmark = [pytest.mark.xdist_group("rehearsal"), pytest.mark.timeout(300)]
+
+
+def test_a_city_lives_within_a_minute_stops_on_ctrl_c_and_goes_on_with_its_data(rehearsal):
+    city = rehearsal("--no-history")
+    city.start()
+
+    assert city.wait_for_data() < 60
+    assert "one-time password" in city.terminal()
+    assert city.get("/healthz")[0] == 200
+    assert "演练" in city.get("/login")[1]
+    assert "演练" in city.get("/", city.portal)[1]
+
+    said = city.terminal()
+    assert city.stop() == 0
+    with LedgerReader(city.home / "ledger.db") as ledger:
+        before = ledger.size
+        assert ledger.rehearsal
+        assert ledger.origin.endswith("/rehearsal")
+        ledger.audit()
+
+    city.start()
+    city.wait_for_data()
+    assert city.stop() == 0
+    with LedgerReader(city.home / "ledger.db") as ledger:
+        assert ledger.size > before
+        ledger.audit()
+    assert said.count("one-time password") == 4
+    assert "one-time password" not in city.terminal()
+
+
+def test_what_is_planted_shows(rehearsal):
+    city = rehearsal("--no-history")
+    city.start()
+    city.wait_for_data()
+    city.wait("the three planted outages", seconds=60, ask=lambda: city.states().get("down", 0) == 3)
+
+
+def test_a_production_instance_refuses_a_rehearsals_data(rehearsal):
+    city = rehearsal("--no-history")
+    city.start()
+    city.wait_for_data()
+    city.stop()
+    config = city.home / "netops.toml"
+    words = [NETOPS, "--config", config, "--set", "city.rehearsal=false"]
+
+    shown = subprocess.run([*words, "inventory", "show", "areas"], capture_output=True, text=True, check=False)
+    core = subprocess.run([*words, "up", "core"], capture_output=True, text=True, check=False, timeout=60)
+
+    assert shown.returncode != 0
+    assert "rehearsal" in shown.stderr
+    assert core.returncode != 0
