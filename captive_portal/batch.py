@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
+LAZY_S = 0.5  # how long something that nobody waits for may wait for company
 WAITING = 10_000  # work handed in and not begun; more is refused at once: memory is bounded
 LARGEST = 256
 
@@ -28,6 +30,7 @@ class Batcher(Generic[T, R]):
         self._name = name
         self._keep = keep
         self._queue: queue.Queue[tuple[T, Future[R]] | None] = queue.Queue(WAITING)
+        self._lazy: deque[tuple[T, Future[R]]] = deque()
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Batcher[T, R]:
@@ -47,22 +50,33 @@ class Batcher(Generic[T, R]):
         self._queue.put_nowait((item, future))
         return future
 
+    def put_lazily(self, item: T) -> None:
+        """Hand in one item that nobody waits for: it goes with the next batch, and may be lost in a crash."""
+        if len(self._lazy) < WAITING:
+            self._lazy.append((item, Future()))
+
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            taken = [first]
-            ended = False
-            while len(taken) < LARGEST:
-                try:
-                    more = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if more is None:
-                    ended = True
-                    break
-                taken.append(more)
-            self._do(taken)
-            if ended:
-                return
+        ended = False
+        while not ended:
+            taken, ended = self._gather()
+            while self._lazy and len(taken) < LARGEST:
+                taken.append(self._lazy.popleft())
+            if taken:
+                self._do(taken)
+
+    def _gather(self) -> tuple[list[tuple[T, Future[R]]], bool]:
+        """Return what waits now, after waiting for the first; and whether that was all for ever."""
+        taken: list[tuple[T, Future[R]]] = []
+        try:
+            first = self._queue.get(timeout=LAZY_S)
+            while first is not None and len(taken) < LARGEST:
+                taken.append(first)
+                first = self._queue.get_nowait()
+        except queue.Empty:
+            return taken, False
+        if first is not None:  # the batch is full; this one begins the next, in its place
+            taken.append(first)
+        return taken, first is None
 
     def _do(self, taken: list[tuple[T, Future[R]]]) -> None:
         self.batches += 1

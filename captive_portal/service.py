@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from netops.service import Service
 
 LOG = logging.getLogger("netops.portal")
+QUEUE_LOG = logging.getLogger(
+    "waitress.queue"
+)  # a line for each request that waits: a flood of logins would flood the log
 THREADS = 32  # each login waits for the shared fsync: as many as wait together are acknowledged together
 FOLLOW_S = 3.0
 REPAIR_S = 30.0
@@ -83,6 +86,7 @@ class PortalService:
             self.desk.take_up()
             self._try("gateway", self.desk.repair)
             self._name_venues()
+            QUEUE_LOG.setLevel(logging.ERROR)
             server = Server(self._app(key), settings.portal.listen, rehearsal=True, threads=THREADS)
             server.start()
             stack.callback(server.stop)

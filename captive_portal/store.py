@@ -1,7 +1,7 @@
 """The portal's record: who was let in, when, by what, and what they agreed to. Durable when a call returns.
 
-Writers of the hot path go through one thread (captive_portal/batch.py): each hands in a function of the connection, all
-functions of a batch run in one transaction, and one fsync acknowledges them all.
+Writers of the hot path go through one thread (captive_portal/batch.py): each hands in a piece of work, all pieces of a
+batch go into one transaction, and one fsync acknowledges them all. Admissions of a batch are one statement a table.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast
 
 import sqlalchemy as sa
 
@@ -49,13 +49,25 @@ class Admission:
     consent: Consent
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Online:
+    """The firewall is open for a session since then."""
+
+    session: str
+    at_ms: int
+
+
+Work: TypeAlias = "Admission | Online | Callable[[sa.Connection], Any]"
+_MARK = sa.update(SESSION).where(SESSION.c.id == sa.bindparam("which")).values(online_ms=sa.bindparam("at_ms"))
+
+
 class Store:
     """The portal's database; a context manager. Errors are inventory.errors.SqlError and PortalError."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._database = sql.Database(url)
-        self._writer: Batcher[Callable[[sa.Connection], Any], Any] = Batcher("portal-record", self._together)
+        self._writer: Batcher[Work, Any] = Batcher("portal-record", self._together)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -74,28 +86,29 @@ class Store:
 
     def write(self, work: Callable[[sa.Connection], T]) -> T:
         """Do the work in the next transaction; on return it is durable."""
+        return cast("T", self._wait(work))
+
+    def _wait(self, work: Work) -> Any:
         try:
-            return cast("T", self._writer.put(work).result(WAIT_S))
+            return self._writer.put(work).result(WAIT_S)
         except (queue.Full, TimeoutError):
-            raise PortalError(
-                "the record cannot be written in time; nobody was let in: is the disk full or slow?"
-            ) from None
+            raise PortalError("the record was not written in time, nobody was let in; is the disk slow?") from None
 
-    def later(self, work: Callable[[sa.Connection], object]) -> None:
-        """Do the work soon; nobody waits for it, and losing it must be harmless."""
-        try:
-            self._writer.put(work)
-        except queue.Full:
-            return
-
-    def _together(self, works: Sequence[Callable[[sa.Connection], Any]]) -> list[Any]:
+    def _together(self, works: Sequence[Work]) -> list[Any]:
+        """Do a batch: admissions, then what became of them, then the rest, each kind in the order handed in."""
+        admissions = [work for work in works if isinstance(work, Admission)]
+        marks = [work for work in works if isinstance(work, Online)]
         with self._database.write() as connection:
-            return [work(connection) for work in works]
+            if admissions:
+                _admit(connection, admissions)
+            if marks:
+                connection.execute(_MARK, [{"which": mark.session, "at_ms": mark.at_ms} for mark in marks])
+            return [None if isinstance(work, Admission | Online) else work(connection) for work in works]
 
     # ---- sessions
     def admit(self, admission: Admission) -> None:
         """Keep a new session with its addresses and its consent."""
-        self.write(lambda connection: _admit(connection, admission))
+        self._wait(admission)
 
     def widen(self, session: Session, now_ms: int) -> None:
         """Keep the addresses and the end that a live session has now."""
@@ -103,8 +116,7 @@ class Store:
 
     def online(self, session: Session, now_ms: int) -> None:
         """Note that the firewall is open. Losing it costs nothing: the restart opens it again."""
-        change = sa.update(SESSION).where(SESSION.c.id == session.id).values(online_ms=now_ms)
-        self.later(lambda connection: connection.execute(change))
+        self._writer.put_lazily(Online(session=session.id, at_ms=now_ms))
 
     def end(self, session: Session) -> None:
         """Keep how a session ended; the clear MAC goes with it."""
@@ -159,39 +171,42 @@ class Store:
         return self.write(lambda connection: _redeem(connection, hash_, identity, now_ms))
 
 
-def _admit(connection: sa.Connection, admission: Admission) -> None:
+def _admit(connection: sa.Connection, admissions: Sequence[Admission]) -> None:
+    connection.execute(sa.insert(SESSION), [_row(each) for each in admissions])
+    addresses = [
+        {"session": each.session.id, "address": address, "since_ms": each.session.since_ms}
+        for each in admissions
+        for address in each.session.client.addresses
+    ]
+    connection.execute(sa.insert(ADDRESS), addresses)
+    consents = [
+        {
+            "session": each.session.id,
+            "at_ms": each.session.since_ms,
+            "terms": each.consent.terms,
+            "language": each.consent.language,
+            "digest": each.consent.digest,
+            "channel": each.consent.channel,
+        }
+        for each in admissions
+    ]
+    connection.execute(sa.insert(CONSENT), consents)
+
+
+def _row(admission: Admission) -> dict[str, Any]:
     session, grant = admission.session, admission.session.grant
     assert grant
-    connection.execute(
-        sa.insert(SESSION),
-        {
-            "id": session.id,
-            "identity": admission.identity,
-            "interface": session.client.interface,
-            "mac": session.client.mac,
-            "site": admission.site,
-            "method": grant.method,
-            "voucher": grant.voucher or None,
-            "since_ms": session.since_ms,
-            "until_ms": grant.until_ms,
-        },
-    )
-    connection.execute(
-        sa.insert(ADDRESS),
-        [{"session": session.id, "address": each, "since_ms": session.since_ms} for each in session.client.addresses],
-    )
-    consent = admission.consent
-    connection.execute(
-        sa.insert(CONSENT),
-        {
-            "session": session.id,
-            "at_ms": session.since_ms,
-            "terms": consent.terms,
-            "language": consent.language,
-            "digest": consent.digest,
-            "channel": consent.channel,
-        },
-    )
+    return {
+        "id": session.id,
+        "identity": admission.identity,
+        "interface": session.client.interface,
+        "mac": session.client.mac,
+        "site": admission.site,
+        "method": grant.method,
+        "voucher": grant.voucher or None,
+        "since_ms": session.since_ms,
+        "until_ms": grant.until_ms,
+    }
 
 
 def _widen(connection: sa.Connection, session: Session, now_ms: int) -> None:
