@@ -41,7 +41,8 @@ class Limits:
 class Target:
     """A device as the engine reaches it. `address` is a numeric IPv4 or IPv6 address (`fe80::1%eth0` included).
 
-    `timeout_s` is per datagram, `retries` further datagrams per request, `deadline_s` for the whole ask.
+    `timeout_s` is per datagram, `retries` further datagrams per request, `deadline_s` for the whole ask. After a reply
+    of n varbinds the next request waits n / `varbinds_per_s` seconds (0: no wait): polling can hurt a line card.
     """
 
     address: str
@@ -50,10 +51,19 @@ class Target:
     timeout_s: float = 1.0
     retries: int = 2
     deadline_s: float = 20.0
+    varbinds_per_s: int = 0
     _hash: int = field(init=False, repr=False, compare=False, default=0)
 
     def __post_init__(self) -> None:
-        told = (self.address, self.credential, self.port, self.timeout_s, self.retries, self.deadline_s)
+        told = (
+            self.address,
+            self.credential,
+            self.port,
+            self.timeout_s,
+            self.retries,
+            self.deadline_s,
+            self.varbinds_per_s,
+        )
         object.__setattr__(self, "_hash", hash(told))
 
     def __hash__(self) -> int:

@@ -109,6 +109,11 @@ class Exchange:
             self.attempts = self.tries
         return self._todo[-1]
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will be asked."""
+        return not self._todo
+
     def feed(self, reply: Reply) -> None:
         """Take the reply to the request under way."""
         request = self._todo.pop()

@@ -46,6 +46,7 @@ class Flight:
         "job",
         "lag_ms",
         "number",
+        "pausing",
         "reports",
         "request",
         "route",
@@ -81,6 +82,7 @@ class Flight:
         self.deadline = 0.0
         self.drops = 0
         self.reports = 0
+        self.pausing = False  # the next request waits for the device's budget of varbinds
         self.walk = -1
         self.walk_since = 0.0
 
@@ -103,6 +105,10 @@ class Waiting:
         if queue is None:
             queue = self._queues[timeout_s] = deque()
         queue.append((now + timeout_s, flight.serial, flight))
+
+    def pause(self, flight: Flight, until: float) -> None:
+        """Wait with this flight's next request."""
+        heappush(self._early, (min(until, flight.deadline), id(flight), flight.serial, flight))
 
     def prune(self) -> None:
         """Forget what was answered meanwhile, up to the first that still waits."""

@@ -242,9 +242,9 @@ class Loop:
                 self._send(flight, request)
             return
         number = reply.request_id
-        if number == flight.number:
+        if number == flight.number and not flight.pausing:
             sent_at = flight.sent_at
-        elif number in flight.ids:
+        elif number in flight.ids and not flight.pausing:
             sent_at = flight.ids[number]
         else:
             self._mismatch(flight, number)
@@ -260,7 +260,12 @@ class Loop:
             exchange.walk_too_long()
         if now >= flight.deadline:
             exchange.deadline(flight.job.target.deadline_s)
-        self._ask(flight)
+        rate = flight.job.target.varbinds_per_s
+        if rate and not exchange.over:
+            flight.pausing = True
+            self._waiting.pause(flight, now + len(reply.varbinds) / rate)
+        else:
+            self._ask(flight)
 
     def _count(self, reply: Reply) -> None:
         counters = self.counters
@@ -320,6 +325,12 @@ class Loop:
 
     def _silence(self, flight: Flight, now: float) -> None:
         """Act on no reply in time; replies that our own kernel threw away are no silence."""
+        if flight.pausing:
+            flight.pausing = False
+            if now >= flight.deadline:
+                flight.exchange.deadline(flight.job.target.deadline_s)
+            self._ask(flight)
+            return
         if flight.route.channel.drops != flight.drops and flight.exchange.suspect is None:
             flight.exchange.suspect = Failure(Reason.SOCKET_DROPS, "our receive buffer ran over while it was asked")
         if flight.exchange.suspect is None:

@@ -5,6 +5,7 @@ import os
 import random
 import select
 import socket
+import subprocess
 import threading
 import time
 from contextlib import contextmanager
@@ -321,6 +322,28 @@ def test_a_device_is_never_asked_two_things_at_once(engine):
     assert {answer.gets for answer in answers} == {(GOOD,)}
 
 
+def test_a_device_is_asked_no_more_varbinds_a_second_than_its_budget(engine):
+    with device(honest) as agent:
+        began = time.monotonic()
+        answer = engine.ask(agent.target(varbinds_per_s=400), Ask(walks=(COLUMNS,), limits=Limits(bulk_varbinds=20)))
+        took = time.monotonic() - began
+
+    assert [len(column) for column in answer.walks[0].columns] == [40, 40]
+    assert 80 / 400 <= took < 1.0
+
+
+def test_a_double_that_comes_while_the_budget_waits_is_late(engine):
+    def twice(agent, message, source):
+        yield agent.honest(message)
+        yield agent.honest(message)
+
+    with device(twice) as agent:
+        answer = engine.ask(agent.target(varbinds_per_s=400), Ask(walks=(COLUMNS,), limits=Limits(bulk_varbinds=20)))
+
+    assert [len(column) for column in answer.walks[0].columns] == [40, 40]
+    assert engine.counters.late >= 4
+
+
 def test_stopping_answers_everything_that_is_left():
     with device(lambda *_: ()) as agent:
         engine = Engine()
@@ -468,3 +491,40 @@ def test_ten_thousand_hostile_replies_over_udp():
 
     assert all(answer.answered for answer in answers)
     assert all(b"a lie" not in b"".join(answer.raw) for answer in answers)
+
+
+@pytest.fixture(scope="module")
+def thousand(tmp_path_factory, root):
+    """A thousand agents of the benchmark's responder on loopback."""
+    program = tmp_path_factory.mktemp("responder") / "responder"
+    subprocess.run(["gcc", "-O2", "-w", "-o", program, root / "benchmarks/snmp/responder.c"], check=True)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("0.0.0.0", 0))
+        port = probe.getsockname()[1]
+    child = subprocess.Popen([program, str(port)], stderr=subprocess.DEVNULL)
+    yield lambda n: Target(
+        address=f"127.1.{n // 250}.{n % 250 + 1}", port=port, credential=Community(b"public"), timeout_s=3.0
+    )
+    child.terminate()
+    child.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.root
+@pytest.mark.partner("gcc")
+def test_a_thousand_in_flight_have_no_false_time_out(thousand):
+    """The level of collection.md section 4; every third address has no agent (R10) and costs the others nothing."""
+    targets = [thousand(n) for n in range(1_000)]
+    nobody = [Target(address=t.address, port=9, credential=t.credential, timeout_s=0.5) for t in targets[::3]]
+    ask = Ask(gets=(SYS_UP_TIME,), walks=(COLUMNS,))
+    with Engine(window=1_500) as engine:
+        while not engine.ask(targets[0], ask).answered:
+            pass
+        dead = []
+        engine.submit([Job(target, ask) for target in nobody], dead.extend)
+        answers = list(engine.run(Job(target, ask, n) for n, target in enumerate(targets * 4)))
+
+    assert {answer.outcome for answer in answers} == {"answered"}
+    assert all(len(answer.walks[0].columns[1]) == 32 for answer in answers)
+    assert max(answer.attempts for answer in answers) == 1
+    assert engine.counters.socket_drops == 0
