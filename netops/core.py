@@ -16,13 +16,15 @@ from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import hourly, present, raw, sealing, situation
 from netops.access import approvals
-from netops.clock import SYSTEM
+from netops.clock import SYSTEM, utc
 from netops.drain import Drain
 from netops.founding import evidence_key
 from netops.journal import HOUR_MS, HourSum, Journal
 from netops.ledger import Ledger
 from netops.schedule import Job, Scheduler, Slots
+from netops.report import issue
 from netops.sign import Signer
+from netops.sla import calendar
 from netops.sla.sold import sold
 from netops.store import open_store
 from netops.verify import Planned, Verifier, planned_of
@@ -154,6 +156,7 @@ class Core:
             Job(name="register", every_s=15, run=self._locked(self._read_register)),
             Job(name="situation", every_s=5, run=self._locked(self._show)),
             Job(name="hours", every_s=20, run=self._seal_hours, jitter_s=2),
+            Job(name="reports", every_s=60, run=self._report),
             Job(name="raw", every_s=30, run=self._locked(self._seal_raw)),
             Job(name="telemetry", every_s=30, run=self._locked(self._seal_telemetry)),
             Job(name="checkpoint", every_s=checkpoint_s, run=self._locked(self._checkpoint)),
@@ -242,6 +245,30 @@ class Core:
         blind = self._journal.blind(hour_ms, hour_ms + HOUR_MS)
         asked = {slot: self._journal.anchors(slot) for slot in sorted(blind)}
         return [sealing.blindness(vantage, slot, asked=n, answered=got) for slot, (n, got) in asked.items()]
+
+    def _report(self, _slot_ms: int) -> None:
+        """Issue the report on the last month of each contract once all its hours are sealed."""
+        now = self._clock.now_ms()
+        for contract in self._seen.contracts if self._seen else ():
+            tz = calendar.zone(contract.timezone)
+            month = f"{utc(present.month_start(now, contract.timezone) - 1).astimezone(tz):%Y-%m}"
+            start, end = calendar.month(month, tz)
+            with self._acting:
+                ripe = self._ripe_until() >= end + GRACE_MS and not self._journal.unsealed(until_ms=end, limit=1)
+                if not ripe or self._is_told(contract.id, start, end):
+                    continue
+                draft = issue.prepare(self._settings, self._ledger, contract=contract.id, month=month, now_ms=now)
+                index = issue.seal(self._ledger, draft, now_ms=now)
+                issue.finish(self._ledger, draft, index, issue.place(self._settings, draft))
+            log.info("report issued", extra={"report": draft.name, "digest": draft.report.digest})
+
+    def _is_told(self, contract: str, start_ms: int, end_ms: int) -> bool:
+        """Whether the month has a report already, or has nothing to report on."""
+        known = (leaf.fact.body for leaf in self._ledger.find("report_issued"))
+        if any((body["contract"], body["start_ms"], body["end_ms"]) == (contract, start_ms, end_ms) for body in known):
+            return True
+        hours = self._ledger.find("availability_hour", start_ms=start_ms, end_ms=end_ms)
+        return not any(leaf.fact.body["contract"] == contract for leaf in hours)
 
     def _seal_raw(self) -> None:
         while chunks := self._archive.untold():
