@@ -47,9 +47,10 @@ def plan(
             changes.extend(_withdrawn(rows, at_ms))
         elif not wrong and new:
             changes.extend(_amended(city, rows, new, at_ms))
-        elif not wrong and (again := _reopened(city, rows, files, at_ms)):
-            changes.append(again)
-            kept -= 1
+        elif not wrong:
+            again = _reopened(city, rows, files, ever, at_ms)
+            changes.extend(again)
+            kept -= len(again)
     return changes, problems, kept
 
 
@@ -155,19 +156,27 @@ def _withdrawn(rows: Sequence[Belief], at_ms: int) -> list[Change]:
     return changes
 
 
-def _reopened(city: City, rows: Sequence[Belief], files: Mapping[Key, Contract], at_ms: int) -> Change | None:
-    """Let a contract whose files were gone and are back hold again, from now on."""
-    newest = max(files.values(), key=lambda each: each.valid_from_ms)
-    until = FOREVER if newest.ends_ms is None else newest.ends_ms
-    start = max([at_ms, newest.valid_from_ms, *(row.valid_to for row in rows)])
-    if start >= until:
-        return None
-    return Change(
-        action="add",
-        at=_key(newest),
-        from_ms=start,
-        to_ms=until,
-        place=city.source(_key(newest)).place,
-        note="in the files again",
-        pieces=(Piece(at=_key(newest), valid_from=start, valid_to=until, record=newest),),
-    )
+def _reopened(
+    city: City, rows: Sequence[Belief], files: Mapping[Key, Contract], ever: Mapping[Key, Contract], at_ms: int
+) -> list[Change]:
+    """Let versions whose files were gone and are back hold again, from now on and each in its own time."""
+    order = {at: place for place, at in enumerate(ever)}
+    filed = sorted(files.items(), key=lambda item: (item[1].valid_from_ms, order[item[0]]))
+    following = [contract.valid_from_ms for _, contract in filed[1:]] + [FOREVER]
+    held = max((row.valid_to for row in rows), default=0)
+    changes = []
+    for (at, contract), next_ms in zip(filed, following, strict=True):
+        until = min(next_ms, FOREVER if contract.ends_ms is None else contract.ends_ms)
+        start = max(at_ms, contract.valid_from_ms, held)
+        if start < until:
+            change = Change(
+                action="add",
+                at=at,
+                from_ms=start,
+                to_ms=until,
+                place=city.source(at).place,
+                note="in the files again",
+                pieces=(Piece(at=at, valid_from=start, valid_to=until, record=contract),),
+            )
+            changes.append(change)
+    return changes

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def plan(city: City, beliefs: Iterable[Belief], ever: Mapping[Key, Contract], *, at_ms: int) -> Plan:
     """Return what applying `city` from `at_ms` on would change; FilesError when a recorded contract was edited.
 
-    `ever` holds every contract version that was ever recorded.
+    `ever` holds every contract version that was ever recorded, in the order of the recording.
     """
     known: dict[tuple[str, str], list[Belief]] = {}
     for belief in sorted(beliefs, key=lambda each: each.valid_from):

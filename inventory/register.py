@@ -187,12 +187,14 @@ def _beliefs(connection: sa.Connection) -> list[Belief]:
 
 
 def _contracts(connection: sa.Connection) -> dict[Key, Contract]:
+    """Return every version ever recorded, in the order in which they were."""
     found: dict[Key, Contract] = {}
-    chosen = sa.select(_R.name, _R.version, _R.body).where(_R.noun == "contract").distinct()
+    chosen = sa.select(_R.name, _R.version, _R.body).where(_R.noun == "contract").order_by(_R.id)
     for name, version, body in connection.execute(chosen):
-        record = codec.decode("contract", body)
-        assert isinstance(record, Contract)
-        found["contract", name, version] = record
+        if ("contract", name, version) not in found:
+            record = codec.decode("contract", body)
+            assert isinstance(record, Contract)
+            found["contract", name, version] = record
     return found
 
 

@@ -161,6 +161,26 @@ def test_a_contract_whose_file_is_back_holds_again_from_then_on(register):
     assert holding(register, 159, 165, 170) == ["1", "", "1"]
 
 
+def test_all_versions_that_are_back_hold_again_each_in_its_own_time(register):
+    register.apply(filed(FIRST, SECOND, THIRD), at_ms=150, now_ms=1000)
+    register.apply(filed(), at_ms=160, now_ms=1100)
+
+    register.apply(filed(THIRD, SECOND, FIRST), at_ms=170, now_ms=1200)
+
+    assert holding(register, 159, 169, 170, 199, 200, 299, 300) == ["1", "", "1", "1", "2", "2", "3"]
+
+
+def test_of_two_versions_of_the_same_day_the_correction_comes_back(register):
+    right = replace(FIRST, version="0", title="right")
+    register.apply(filed(FIRST), at_ms=150, now_ms=1000)
+    register.apply(filed(right, FIRST), at_ms=150, now_ms=1100)
+    register.apply(filed(), at_ms=160, now_ms=1200)
+
+    register.apply(filed(right, FIRST), at_ms=170, now_ms=1300)
+
+    assert holding(register, 159, 169, 170) == ["0", "", "0"]
+
+
 def test_a_contract_taken_back_before_it_began_can_come_again(register):
     register.apply(filed(FIRST), at_ms=50, now_ms=1000)
     register.apply(filed(), at_ms=60, now_ms=1100)
