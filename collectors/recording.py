@@ -26,6 +26,7 @@ from collectors.snmp.varbind import (
     OPAQUE,
     TIME_TICKS,
     Varbind,
+    dotted,
 )
 
 if TYPE_CHECKING:
@@ -143,10 +144,10 @@ class _Reading:
         line = block[at + 1 : end if end >= 0 else len(block)]
         found = _LINE.fullmatch(line.removesuffix(b"\r"))
         value = _value(int(found[2]), found[3], found[4]) if found and len(line) <= _MAX_LINE else None
-        if not found or value is None or found[1].count(b".") >= _MAX_ARCS:
+        oid = _oid(found[1]) if found else None
+        if value is None or oid is None:
             self._note(block, number, at)
             return
-        oid = tuple(map(int, found[1].split(b".")))
         self.twice += oid in self._objects
         self._objects[oid] = Varbind(oid, value[0], value[1])
 
@@ -184,6 +185,15 @@ def _branch(node: Mapping[int, Any]) -> str:
     return ways[0] if len(ways) == 1 else f"(?:{'|'.join(ways)})"
 
 
+def _oid(written: bytes) -> Oid | None:
+    """Return the arcs, or None when no agent could have sent such an OID (RFC 2578 section 3.5; X.690 section 8.19)."""
+    if not re.fullmatch(rb"[0-9]{1,10}(\.[0-9]{1,10})+", written) or written.count(b".") >= _MAX_ARCS:
+        return None
+    oid = tuple(map(int, written.split(b".")))
+    first_two = (oid[0] < 2 and oid[1] < 40) or oid[0] == 2
+    return oid if first_two and max(oid) < 2**32 else None
+
+
 def _value(tag: int, form: bytes, written: bytes) -> tuple[int, Value] | None:
     """Return (tag, value), or None when the text is no value of that type."""
     if form == b"x":
@@ -195,8 +205,8 @@ def _value(tag: int, form: bytes, written: bytes) -> tuple[int, Value] | None:
     if tag in _STRINGS:
         return tag, written
     if tag == OBJECT_IDENTIFIER:
-        named = written.strip().removeprefix(b".")
-        return (tag, named.decode("ascii")) if re.fullmatch(rb"[0-9]{1,10}(\.[0-9]{1,10})+", named) else None
+        named = _oid(written.strip().removeprefix(b"."))
+        return (tag, dotted(named)) if named else None
     if tag == IP_ADDRESS:
         quads = written.strip().split(b".")
         good = len(quads) == 4 and all(q.isdigit() and int(q) < 256 for q in quads)
