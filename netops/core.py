@@ -21,8 +21,8 @@ from netops.drain import Drain
 from netops.founding import evidence_key
 from netops.journal import HOUR_MS, HourSum, Journal
 from netops.ledger import Ledger
-from netops.schedule import Job, Scheduler, Slots
 from netops.report import issue
+from netops.schedule import Job, Scheduler, Slots
 from netops.sign import Signer
 from netops.sla import calendar
 from netops.sla.sold import sold
