@@ -42,12 +42,20 @@ class Detected:
 def questions(profiles: Iterable[Profile]) -> Ask:
     """Return what tells the families apart: sysDescr, sysObjectID and the first object under every probe and layout.
 
-    A walk of one column each, stopped after its first reply: a probe is a place in the tree, not an instance.
+    A probe is a place in the tree, not an instance: each is a walk that stops after its first reply, many side by side.
     """
-    return Ask(gets=(_SYS_DESCR, _SYS_OBJECT_ID), walks=tuple((oid,) for oid in probes(profiles)), limits=_FIRST_ONLY)
+    places = probes(profiles)
+    walks = tuple(places[at : at + _ABREAST] for at in range(0, len(places), _ABREAST))
+    return Ask(gets=(_SYS_DESCR, _SYS_OBJECT_ID), walks=walks, limits=_FIRST_ONLY)
 
 
+_ABREAST = 16
 _FIRST_ONLY = Limits(walk_varbinds=1, bulk_varbinds=1)
+
+
+def _hits_in(answer: Answer) -> set[Oid]:
+    """Return the places under which the device has something."""
+    return {root for walked in answer.walks for root, got in zip(walked.roots, walked.columns, strict=True) if len(got)}
 
 
 def probes(profiles: Iterable[Profile]) -> tuple[Oid, ...]:
@@ -62,8 +70,7 @@ def probes(profiles: Iterable[Profile]) -> tuple[Oid, ...]:
 
 def detect(profiles: Mapping[str, Profile], answer: Answer) -> Detected:
     """Return the profiles that fit a device that answered `questions(profiles.values())`."""
-    places = probes(profiles.values())
-    hit = {oid for oid, walked in zip(places, answer.walks, strict=False) if any(len(c) for c in walked.columns)}
+    hit = _hits_in(answer)
     description, object_id = _said(answer)
     because: dict[str, str] = {}
     for name, profile in profiles.items():
@@ -76,7 +83,7 @@ def detect(profiles: Mapping[str, Profile], answer: Answer) -> Detected:
 
 def choose(profiles: Mapping[str, Profile], names: Iterable[str], answer: Answer) -> tuple[Chosen, ...]:
     """Return the named profiles as they fit a device that answered `questions`: what the register says, not a guess."""
-    hit = {o for o, w in zip(probes(profiles.values()), answer.walks, strict=False) if any(len(c) for c in w.columns)}
+    hit = _hits_in(answer)
     return tuple(_choose(profiles[name], hit) for name in names)
 
 
