@@ -1,0 +1,206 @@
+"""The small parts: group commit, uplink, neighbours, probes of names, checks, settings."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import struct
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from captive_portal import checks, neighbours, uplink
+from captive_portal.batch import Batcher
+from captive_portal.errors import KernelError
+from captive_portal.model import address
+from captive_portal.uplink import Uplink
+from netops.config import PortalAt, Settings
+from netops.errors import ConfigError
+
+
+# ---- group commit
+def test_what_waits_together_is_kept_together() -> None:
+    gate, batches = threading.Event(), []
+
+    def keep(items):
+        gate.wait(5)
+        batches.append(list(items))
+        return [item * 10 for item in items]
+
+    with Batcher("test", keep) as batcher:
+        futures = [batcher.put(number) for number in range(50)]
+        gate.set()
+        assert [future.result(5) for future in futures] == [number * 10 for number in range(50)]
+
+    assert len(batches) <= 3
+    assert sorted(functools.reduce(operator.iadd, batches, [])) == list(range(50))
+
+
+def test_one_bad_item_does_not_take_the_others_with_it() -> None:
+    gate = threading.Event()
+
+    def keep(items):
+        gate.wait(5)
+        return [1 // item for item in items]
+
+    with Batcher("test", keep) as batcher:
+        futures = [batcher.put(number) for number in (1, 0, 1)]
+        gate.set()
+        assert futures[0].result(5) == futures[2].result(5) == 1
+        with pytest.raises(ZeroDivisionError):
+            futures[1].result(5)
+
+
+def test_what_nobody_waits_for_is_kept_soon_and_at_the_end() -> None:
+    kept = []
+    with Batcher("test", lambda items: [kept.append(item) for item in items]) as batcher:
+        batcher.put_lazily("a")
+        batcher.put("b").result(5)
+        batcher.put_lazily("c")
+
+    assert sorted(kept) == ["a", "b", "c"]
+
+
+# ---- uplink
+@pytest.mark.parametrize(
+    ("rounds", "word"),
+    [
+        ([], "unknown"),
+        ([[]], "unknown"),
+        ([[True]], "up"),
+        ([[False]], "unknown"),
+        ([[False], [False]], "down"),
+        ([[True], [False, False]], "up"),
+        ([[True], [False], [False]], "down"),
+        ([[False], [False], [False, True]], "up"),
+    ],
+    ids=str,
+)
+def test_the_uplink_is_down_when_all_anchors_are_silent_twice(rounds, word: str) -> None:
+    believed = Uplink()
+    for answered in rounds:
+        believed = uplink.judge(believed, answered)
+
+    assert believed.word == word
+
+
+def test_anchors_are_hosts_with_ports() -> None:
+    assert uplink.anchors("192.0.2.1:443, [2001:db8::1]:80,") == [("192.0.2.1", 443), ("2001:db8::1", 80)]
+    assert uplink.anchors("") == []
+    for wrong in ("host", "host:", ":80", "host:0", "host:70000", "host:http"):
+        with pytest.raises(ConfigError, match="expected host:port"):
+            uplink.anchors(wrong)
+
+
+# ---- neighbours
+def entry(ip: bytes, mac: bytes, *, state: int = 0x02, index: int = 3) -> bytes:
+    body = neighbours.NDMSG.pack(2 if len(ip) == 4 else 10, index, state, 0, 1)
+    for kind, value in ((1, ip), (2, mac)):
+        body += struct.pack("=HH", 4 + len(value), kind) + value + b"\0" * (-len(value) % 4)
+    return neighbours.HEADER.pack(16 + len(body), 28, 2, 1, 0) + body
+
+
+DONE = neighbours.HEADER.pack(20, 3, 2, 1, 0) + b"\0" * 4
+
+
+def test_entries_of_a_dump_are_read_to_its_end() -> None:
+    answer = (
+        entry(bytes([10, 0, 0, 7]), bytes(range(6))) + entry(b"\xfd" + b"\0" * 14 + b"\x07", bytes(range(6))) + DONE
+    )
+
+    found, ended = neighbours.read(answer)
+
+    assert [(each.index, each.address, each.mac) for each in found] == [
+        (3, "10.0.0.7", "00:01:02:03:04:05"),
+        (3, "fd00::7", "00:01:02:03:04:05"),
+    ]
+    assert ended == 0
+
+
+@pytest.mark.parametrize("state", [0x00, 0x01, 0x20, 0x40], ids=["none", "incomplete", "failed", "noarp"])
+def test_an_entry_that_names_nobody_is_left_out(state: int) -> None:
+    assert neighbours.read(entry(bytes(4), bytes(6), state=state)) == ([], None)
+
+
+def test_an_error_is_an_errno_and_a_cut_message_is_said() -> None:
+    error = neighbours.HEADER.pack(20, 2, 0, 1, 0) + struct.pack("=i", -2)
+    assert neighbours.read(error) == ([], 2)
+    with pytest.raises(KernelError, match="cut short"):
+        neighbours.read(neighbours.HEADER.pack(400, 28, 2, 1, 0) + b"\0" * 20)
+
+
+@given(st.binary(max_size=200))
+def test_no_octets_are_too_strange(noise: bytes) -> None:
+    try:
+        neighbours.read(noise)
+    except (KernelError, struct.error):
+        return
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("FD00:0::1", "fd00::1"),
+        ("fd00::1%eth0", "fd00::1"),
+        ("fe80::1%eth0", None),
+        ("169.254.1.1", None),
+        ("224.0.0.1", None),
+        ("ff02::1", None),
+        ("0.0.0.0", None),
+        ("::", None),
+        ("255.255.255.255", None),
+        ("10.0.0.1\n", None),
+        ("10.0.0.01", None),
+        ("", None),
+    ],
+)
+def test_addresses_have_one_form_or_none(text: str, canonical: str | None) -> None:
+    assert address(text) == canonical
+
+
+# ---- checks
+class Known:
+    """What the checks need of a snapshot."""
+
+    def __init__(self, *sites: tuple[str, str]) -> None:
+        self.sites = [type("Site", (), {"id": name, "gateway": gateway})() for name, gateway in sites]
+        self.site = {each.id: each for each in self.sites}
+
+    def where(self, record, path: str = "") -> str:
+        return f"sites.csv:{self.sites.index(record) + 2}"
+
+
+def test_every_wrong_name_is_found_at_once_with_its_place() -> None:
+    settings = Settings(
+        portal=PortalAt(
+            gateway="nftables", methods="click_thru,voucher", visitors={"vlan7": "site-x"}, anchors="nowhere"
+        ),
+        origin={"portal.methods": "netops.toml"},
+    )
+
+    found = [str(problem) for problem in checks.check(settings, Known(("site-1", "nftable"), ("park", "")))]
+
+    assert found == [
+        "netops.toml: login method 'click_thru' is unknown; did you mean 'click_through'?",
+        (
+            "portal.visitors: interface 'vlan7' serves site 'site-x', which the register does not have; "
+            "did you mean 'site-1'?"
+        ),
+        "portal.anchors: 'portal.anchors' has 'nowhere'; expected host:port, separated by commas",
+        "sites.csv:2: site 'site-1' names gateway 'nftable', which is none of ours; did you mean 'nftables'?",
+    ]
+
+
+def test_a_gateway_without_visitors_and_a_portal_without_a_way_in_are_found() -> None:
+    settings = Settings(portal=PortalAt(gateway="nftables", methods=" "))
+
+    found = [str(problem) for problem in checks.check(settings, Known())]
+
+    assert len(found) == 2
+    assert "no login method" in found[0]
+    assert "no visitor interface" in found[1]
+    assert checks.check(Settings(), Known()) == []
