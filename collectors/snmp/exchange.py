@@ -157,7 +157,7 @@ class Exchange:
             self.tries = 0
             self._fail(request, Failure(Reason.PROTOCOL_FAULT, f"walk over {self.ask.limits.walk_s:g} s"))
 
-    def answer(self, *, token: Any = None, at_ms: int = 0, rtt_ms: float | None = None, lag_ms: float = 0.0) -> Answer:
+    def answer(self, token: Any = None, at_ms: int = 0, rtt_ms: float | None = None, lag_ms: float = 0.0) -> Answer:
         """Return what came of it."""
         return Answer(
             token,

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable, Iterator
 
-    from collectors.snmp.ask import Reply
     from collectors.snmp.counters import Counters
     from collectors.snmp.flight import Job
     from collectors.snmp.gather import Request
@@ -81,9 +80,9 @@ class Loop:
         queue, flights, window = self.queue, self.flights, self.window
         if not queue or len(flights) >= window:
             return
-        now_ms = self._now_ms()
+        now_ms, now = self._now_ms(), self._monotonic()
         while queue and len(flights) < window:
-            self._begin(*queue.popleft(), now_ms)
+            self._begin(queue.popleft(), now_ms, now)
         self.flush()
 
     def patience(self) -> float:
@@ -93,26 +92,27 @@ class Loop:
         until = self._waiting.next()
         return 60.0 if until is None else max(0.0, until - self._monotonic()) + 0.0005
 
-    def _begin(self, job: Job, hand_over: HandOver, submitted_ms: int, now_ms: int) -> None:
+    def _begin(self, entry: tuple[Job, HandOver, int], now_ms: int, now: float) -> None:
+        job, hand_over, submitted_ms = entry
         target, ask, token, due_ms = job
         self.counters.asks += 1
         route = self._routes.get(target) or self._route(target)
         exchange = Exchange(ask, retries=target.retries, first=self._plans.get(ask) or self._plan(ask))
         if route is None:
             exchange.stop(Failure(Reason.NO_ADDRESS, f"{target.address!r} port {target.port} cannot be reached"))
-            self._finish(hand_over, exchange.answer(token=token, at_ms=now_ms))
+            self._finish(hand_over, exchange.answer(token, now_ms))
             return
         address = route.address
         if address in self.flights:
             self.counters.asks -= 1
-            self._behind.setdefault(address, deque()).append((job, hand_over, submitted_ms))
+            self._behind.setdefault(address, deque()).append(entry)
             return
         lag_ms = now_ms - (due_ms or submitted_ms)
         flight = Flight(job, route, exchange, hand_over, now_ms, max(0, lag_ms))
-        flight.deadline = self._monotonic() + target.deadline_s
+        flight.deadline = now + target.deadline_s
         flight.drops = route.channel.drops
         self.flights[address] = flight
-        self._ask(flight)
+        self._ask(flight, now)
 
     def _plan(self, ask: Ask) -> tuple[Request, ...]:
         if len(self._plans) >= _PLANS:
@@ -144,7 +144,7 @@ class Loop:
         self._ids = iter([n & 0x7FFF_FFFF for n in drawn if n & 0x7FFF_FFFF >= _LOWEST_ID])
         return next(self._ids, 0) or self._more_ids()
 
-    def _ask(self, flight: Flight) -> None:
+    def _ask(self, flight: Flight, now: float) -> None:
         """Send what the exchange wants next, or finish the flight."""
         exchange = flight.exchange
         request = exchange.want()
@@ -158,15 +158,15 @@ class Loop:
         elif flight.ids:
             flight.ids = {}
         flight.reports = 0
-        self._send(flight, request)
+        self._send(flight, request, now)
 
-    def _send(self, flight: Flight, request: Request) -> None:
+    def _send(self, flight: Flight, request: Request, now: float) -> None:
         """Make the datagram ready; `flush` sends what a turn has made, back to back."""
         flight.number = number = next(self._ids, 0) or self._more_ids()
         flight.serial += 1
         if request.walk != flight.walk:
-            flight.walk, flight.walk_since = request.walk, self._monotonic()
-        octets = flight.route.wire.seal(request, number, self._monotonic())
+            flight.walk, flight.walk_since = request.walk, now
+        octets = flight.route.wire.seal(request, number, now)
         self._outgoing.append((flight, flight.serial, octets))
 
     def flush(self) -> None:
@@ -239,7 +239,7 @@ class Loop:
         if reply is None:
             flight.reports += 1
             if flight.reports <= _REPORTS:
-                self._send(flight, request)
+                self._send(flight, request, now)
             return
         number = reply.request_id
         if number == flight.number and not flight.pausing:
@@ -252,7 +252,12 @@ class Loop:
         if flight.rtt_ms is None:
             flight.rtt_ms = (now - sent_at) * 1000
         flight.serial += 1
-        self._count(reply)
+        counters = self.counters
+        counters.octets += len(reply.octets)
+        if reply.known:
+            counters.recognised += 1
+        if reply.trailing:
+            counters.trailing += 1
         self._recent[flight.route.address] = number
         exchange = flight.exchange
         exchange.feed(reply)
@@ -265,15 +270,7 @@ class Loop:
             flight.pausing = True
             self._waiting.pause(flight, now + len(reply.varbinds) / rate)
         else:
-            self._ask(flight)
-
-    def _count(self, reply: Reply) -> None:
-        counters = self.counters
-        counters.octets += len(reply.octets)
-        if reply.known:
-            counters.recognised += 1
-        if reply.trailing:
-            counters.trailing += 1
+            self._ask(flight, now)
 
     def _noise(self, flight: Flight, error: DecodeError) -> None:
         """Count a datagram that is no reply, and remember what it says of the silence behind it."""
@@ -329,7 +326,7 @@ class Loop:
             flight.pausing = False
             if now >= flight.deadline:
                 flight.exchange.deadline(flight.job.target.deadline_s)
-            self._ask(flight)
+            self._ask(flight, now)
             return
         if flight.route.channel.drops != flight.drops and flight.exchange.suspect is None:
             flight.exchange.suspect = Failure(Reason.SOCKET_DROPS, "our receive buffer ran over while it was asked")
@@ -339,7 +336,7 @@ class Loop:
             flight.exchange.deadline(flight.job.target.deadline_s)
         else:
             flight.exchange.expire()
-        self._ask(flight)
+        self._ask(flight, now)
 
     # ---- done
 
@@ -348,9 +345,7 @@ class Loop:
         address = flight.route.address
         del self.flights[address]
         flight.serial += 1
-        answer = flight.exchange.answer(
-            token=flight.job.token, at_ms=flight.at_ms, rtt_ms=flight.rtt_ms, lag_ms=flight.lag_ms
-        )
+        answer = flight.exchange.answer(flight.job.token, flight.at_ms, flight.rtt_ms, flight.lag_ms)
         self._finish(flight.hand_over, answer)
         if self._behind:
             behind = self._behind.get(address)
@@ -390,7 +385,7 @@ class Loop:
         stopped = Failure(Reason.NOT_RUNNING, "the SNMP engine was stopped")
         for flight in list(self.flights.values()):
             flight.exchange.stop(stopped)
-            self._finish(flight.hand_over, flight.exchange.answer(token=flight.job.token, at_ms=flight.at_ms))
+            self._finish(flight.hand_over, flight.exchange.answer(flight.job.token, flight.at_ms))
         self.flights.clear()
         left = [*self.queue, *(entry for behind in self._behind.values() for entry in behind)]
         self._behind.clear()
@@ -398,5 +393,5 @@ class Loop:
         for job, hand_over, _ in left:
             exchange = Exchange(job.ask)
             exchange.stop(stopped)
-            self._finish(hand_over, exchange.answer(token=job.token, at_ms=self._now_ms()))
+            self._finish(hand_over, exchange.answer(job.token, self._now_ms()))
         self.deliver()
