@@ -8,6 +8,7 @@ from pathlib import Path
 from collectors import profile_yaml
 from collectors.convert import INDEX_READERS, NUMBER_READERS, TEXT_READERS
 from collectors.profile import COST_S
+from collectors.reference import page
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/how-to/add-a-device-family.md").read_text(encoding="utf-8")
 EXAMPLE = re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[1]
@@ -33,3 +34,9 @@ def test_every_word_is_explained():
     }
 
     assert {word for word in words if not re.search(rf"\b{word}\b", PAGE)} == set()
+
+
+def test_the_reference_page_is_the_profiles():
+    written = (Path(__file__).resolve().parents[2] / "docs/reference/profiles.md").read_text(encoding="utf-8")
+
+    assert page() == written, "run: python -m collectors.reference > docs/reference/profiles.md"
