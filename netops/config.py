@@ -71,25 +71,25 @@ class Secret:
 class City:
     """Whose instance this is."""
 
-    name: str = "city"
-    title: str = "NetOps"
-    timezone: str = "Asia/Shanghai"
-    language: str = "zh_CN"
-    rehearsal: bool = False
+    name: str = "city"  # short name; it names the ledger
+    title: str = "NetOps"  # what pages and reports are headed with
+    timezone: str = "Asia/Shanghai"  # IANA zone of pages; each contract has its own
+    language: str = "zh_CN"  # of pages until a visitor chooses: zh_CN or en
+    rehearsal: bool = False  # everything is simulated and says so in signed bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
     """Where the files live."""
 
-    dir: Path = Path("/var/lib/netops")
+    dir: Path = Path("/var/lib/netops")  # all files of this instance, owned by its user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterAt:
     """Where the register is: empty means `<data dir>/register.db`; a PostgreSQL URL works too."""
 
-    url: str = ""
+    url: str = ""  # SQLAlchemy URL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,54 +97,54 @@ class StoreAt:
     """Which telemetry store, and where."""
 
     kind: str = "embedded"  # embedded | influxdb | victoriametrics
-    url: str = ""
+    url: str = ""  # of the server
     dialect: str = "v2"  # influxdb: v2 (influxdb-client) | v1 (plain HTTP)
-    database: str = "netops"
-    org: str = "netops"
-    bucket: str = "netops"
-    token: Secret | None = None
-    timeout_s: float = 10.0
-    hot_hours: int = 26
+    database: str = "netops"  # InfluxDB 1 database, or the DBRP mapping of a 2.x bucket
+    org: str = "netops"  # InfluxDB 2 organisation
+    bucket: str = "netops"  # InfluxDB 2 bucket
+    token: Secret | None = None  # InfluxDB 2 token
+    timeout_s: float = 10.0  # seconds for one request to the server
+    hot_hours: int = 26  # hours that stay in SQLite before they are sealed as Parquet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
     """A web listener. Only loopback may be plain HTTP in production."""
 
-    host: str = "127.0.0.1"
-    port: int = 8080
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
-    trusted_proxy: str = ""
+    host: str = "127.0.0.1"  # address to listen on
+    port: int = 8080  # TCP port
+    tls_certificate: Path | None = None  # PEM file; needed off loopback
+    tls_key: Path | None = None  # PEM file
+    trusted_proxy: str = ""  # address of a reverse proxy whose forwarded headers count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
     """How a device is asked. v2c needs `community`; v3 needs `user` and the keys."""
 
-    version: str = "v2c"
-    community: Secret | None = None
-    user: str = ""
+    version: str = "v2c"  # v2c or v3
+    community: Secret | None = None  # v2c: the community
+    user: str = ""  # v3: the user
     auth_protocol: str = "SHA-256"  # MD5, SHA, SHA-224, SHA-256, SHA-384, SHA-512
-    auth_key: Secret | None = None
+    auth_key: Secret | None = None  # v3: authentication pass phrase
     priv_protocol: str = "AES"  # AES (128), AES-192, AES-256
-    priv_key: Secret | None = None
-    context: str = ""
+    priv_key: Secret | None = None  # v3: privacy pass phrase
+    context: str = ""  # v3: context name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collect:
     """How the poller works."""
 
-    vantage: str = "core"
-    interval_s: int = 60
-    timeout_s: float = 1.0
-    retries: int = 2
-    deadline_s: float = 20.0
+    vantage: str = "core"  # this vantage point's name in facts
+    interval_s: int = 60  # seconds between two polls of a device
+    timeout_s: float = 1.0  # seconds to wait for one datagram
+    retries: int = 2  # further datagrams for one request
+    deadline_s: float = 20.0  # seconds for all of one device's poll
     window: int = 1000  # requests in flight, capped by the receive buffer
     varbinds_per_s: int = 2000  # per device
     breaker_after: int = 3  # unanswered slots in a row; then one cheap question a slot
-    spool_cap_mb: int = 4096
+    spool_cap_mb: int = 4096  # disk that the spool may take while the core is away
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,38 +153,38 @@ class PortalAt:
 
     listen: Listener = field(default_factory=lambda: Listener(port=8081))
     gateway: str = "simulated"  # simulated | nftables
-    gate_socket: Path | None = None
+    gate_socket: Path | None = None  # UNIX socket of the gate; empty: <data dir>/gate.sock
     gate_user: str = ""  # who may speak to the gate besides its own user
     visitors: dict[str, str] = field(default_factory=dict)  # visitor interface → id of the site behind it
     public_url: str = ""  # where visitors find the portal; empty: http://<host>:<port> of the listener
     api_url: str = ""  # RFC 8908 over HTTPS, as DHCP option 114 announces it; empty: `public_url` + /capport/api
-    venue_info_url: str = ""
+    venue_info_url: str = ""  # RFC 8908 venue-info-url: a page about the place
     methods: str = "click_through,voucher"  # in the order of the page
     anchors: str = ""  # host:port,… beyond the uplink; when none accepts, the uplink is down; empty: not known
-    session_minutes: int = 120
-    voucher_key: Secret | None = None
-    identity_key: Secret | None = None
+    session_minutes: int = 120  # how long a click-through session lasts
+    voucher_key: Secret | None = None  # key of the vouchers' hashes; empty: <data dir>/keys/voucher.key
+    identity_key: Secret | None = None  # key of visitors' pseudonyms; empty: <data dir>/keys/identity.key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """The ledger's name and signing key. An empty key means `<data dir>/keys/evidence.key`, made by `netops init`."""
 
-    origin: str = ""
-    key: Secret | None = None
-    checkpoint_s: int = 60
+    origin: str = ""  # the ledger's name; empty: netops.invalid/<city name>
+    key: Secret | None = None  # signing key; only the core reads it
+    checkpoint_s: int = 60  # seconds between signed checkpoints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
     """How long each kind of data lives; expiry is itself a fact."""
 
-    telemetry_days: int = 400
-    raw_days: int = 7
-    raw_evidence_days: int = 396
-    raw_budget_mb: int = 20_000
-    session_days: int = 200
-    min_free_mb: int = 200
+    telemetry_days: int = 400  # days of sealed telemetry
+    raw_days: int = 7  # days of raw replies that bear on no objective
+    raw_evidence_days: int = 396  # days of raw replies that do: until the dispute window ends
+    raw_budget_mb: int = 20_000  # disk for raw replies; evidence is never deleted for it
+    session_days: int = 200  # days of portal sessions (Cybersecurity Law: at least 6 months)
+    min_free_mb: int = 200  # below this much free disk the instance says so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
