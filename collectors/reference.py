@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _HEAD = """\
 # Device families
 
-Generated from `collectors/profiles/`; do not edit. `standard` runs on every device; one that fits no other family is called
-generic. How to add one: [add a device family](../how-to/add-a-device-family.md).
+Generated from `collectors/profiles/`; do not edit. `standard` runs on every device; one that fits no other family is
+called generic. How to add one: [add a device family](../how-to/add-a-device-family.md).
 """
 
 
