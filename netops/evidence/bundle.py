@@ -12,7 +12,8 @@ import gzip
 from typing import TYPE_CHECKING
 
 from netops.errors import EvidenceError
-from netops.evidence import canonical, container, files
+from netops.evidence import canonical, container, files, note
+from netops.evidence.checkpoint import ordered
 from netops.evidence.container import Limits
 from netops.evidence.integrity import Failure, verify_integrity
 from netops.evidence.members import AFTER_THE_SEAL, CHECKPOINT, FORMAT, MANIFEST, PROOFS, REQUIRED, SEAL, Bundle
@@ -66,7 +67,7 @@ def compose(
         MANIFEST: manifest,
         SEAL: _leaf_line(index, leaf),
         PROOFS: b"".join(canonical.dumps(line) + b"\n" for line in lines),
-        CHECKPOINT: checkpoint,
+        CHECKPOINT: bytes(ordered(note.parse(checkpoint))),
     }
 
 

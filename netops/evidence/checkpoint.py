@@ -77,3 +77,10 @@ def trust(signed: note.Note, keys: Sequence[note.VerifierKey], *, quorum: int = 
     if count < quorum:
         raise EvidenceError(f"checkpoint: {count} of the {quorum} co-signatures that the policy asks for")
     return made
+
+
+def ordered(signed: note.Note) -> note.Note:
+    """Return the note with the log's signature first and the others by name: one set of signatures, one spelling."""
+    origin = Checkpoint.parse(signed.text).origin
+    lines = sorted(signed.signatures, key=lambda each: (each.name != origin, each.name, each.key_id))
+    return note.Note(text=signed.text, signatures=tuple(lines))

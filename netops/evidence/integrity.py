@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
 from netops.evidence import canonical, merkle, note
-from netops.evidence.checkpoint import Checkpoint, trust
+from netops.evidence.checkpoint import Checkpoint, ordered, trust
 from netops.evidence.members import (
     AFTER_THE_SEAL,
     CHECKPOINT,
@@ -110,6 +110,8 @@ class _Check:
         else:
             if len(held) != len(signed.signatures):
                 self._fail(CHECKPOINT, f"a signature by a key that neither the reader nor {KEYS} knows")
+        if ordered(signed) != signed:
+            self._fail(CHECKPOINT, "its signatures stand out of order")
         if head.rehearsal != self._rehearsal:
             kind = "a rehearsal's" if head.rehearsal else "a production instance's"
             self._fail(CHECKPOINT, f"log '{head.origin}' is {kind}; the other kind was asked for")

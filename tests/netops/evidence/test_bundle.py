@@ -112,6 +112,13 @@ def test_a_bundle_may_not_bring_its_own_trust(members):
     assert places(members, []) == {"checkpoint"}
 
 
+def test_signatures_in_another_order_are_another_document(members):
+    given = note.parse(members["checkpoint"])
+    swapped = bytes(note.Note(text=given.text, signatures=given.signatures[::-1]))
+
+    assert places({**members, "checkpoint": swapped}) == {"checkpoint"}
+
+
 def test_a_quorum_is_asked_for(members):
     assert places(members, [SIGNER.vkey]) == set()
     assert places(members, [SIGNER.vkey], quorum=1) == {"checkpoint"}
