@@ -1,7 +1,7 @@
 """The supervisor: starts the services of one machine as processes, starts again what ends, stops them in order.
 
-A service that ends is started again after a pause that doubles up to a minute and is forgotten after ten good minutes.
-The supervisor tells systemd that all are ready and feeds its watchdog (sd_notify).
+A service that ends is started again at once if it had lived; one that dies young waits, twice as long each time, up to
+a minute. The supervisor tells systemd that all are ready and feeds its watchdog (sd_notify).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 READY_S = 60.0
 STOP_S = 20.0
-PAUSE_MOST_S = 60.0
-GOOD_S = 600.0
+PAUSE_S, PAUSE_MOST_S = 0.5, 60.0
+YOUNG_S = 5.0
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Child:
     process: subprocess.Popen[str] | None = None
     started_at: float = 0.0
     again_at: float = 0.0
-    pause_s: float = 1.0
+    pause_s: float = PAUSE_S
     restarts: int = 0
     said: list[str] = field(default_factory=list)
 
@@ -108,11 +108,11 @@ class Supervisor:
     def _watch(self, child: Child) -> None:
         now = self._clock.monotonic()
         if child.process is not None and child.process.poll() is None:
-            if now - child.started_at > GOOD_S:
-                child.pause_s = 1.0
+            if now - child.started_at > YOUNG_S:
+                child.pause_s = PAUSE_S
             return
         if child.process is not None:
-            self._say(f"{child.name} ended ({child.process.returncode}); starting it again in {child.pause_s:.0f} s")
+            self._say(f"{child.name} ended ({child.process.returncode}); starting it again in {child.pause_s:g} s")
             child.process = None
             child.again_at = now + child.pause_s
             child.pause_s = min(PAUSE_MOST_S, child.pause_s * 2)
