@@ -16,6 +16,7 @@ from captive_portal.telling import Telling
 from inventory.errors import InventoryError
 from inventory.register import Register
 from inventory.snapshot import snapshot
+from netops import drain
 from netops.clock import SYSTEM
 from netops.errors import NetopsError
 from netops.spool import Spool
@@ -165,7 +166,7 @@ class PortalService:
             ("sessions", FOLLOW_S, look_after),
             ("gateway", FOLLOW_S, desk.look_in),
             ("records", REPAIR_S, desk.repair),
-            ("facts", FOLLOW_S, lambda: desk.telling.flush(self.clock.now_ms())),
+            ("facts", FOLLOW_S, self._state),
             ("retention", PURGE_S, self._purge),
             ("venues", VENUES_S, self._name_venues),
             *([("uplink", UPLINK_S, watch)] if anchors else []),
@@ -202,6 +203,14 @@ class PortalService:
         except InventoryError as error:
             LOG.info("no venue names error=%s", error)
         return len(self._venues)
+
+    def _state(self) -> int:
+        """State the minutes that are over, and let go of what the core has taken."""
+        assert self.desk
+        stated = self.desk.telling.flush(self.clock.now_ms())
+        if self.desk.telling.spool.backlog():
+            self.desk.telling.spool.trim(drain.drained(self.settings, self.name))
+        return stated
 
     def _purge(self) -> int:
         assert self.desk

@@ -91,7 +91,7 @@ def blueprint(portal: Portal) -> Blueprint:
     @pages.before_app_request
     def _captured() -> Answer | None:
         host = request.host.lower()
-        if host in own or (simulated and _loopback(host)):
+        if host in own or (near(request.remote_addr) and _loopback(host)):  # the operator's own look, or a rehearsal
             return None
         portal.probes.count(host, request.path)
         visitor = _visitor(portal)
@@ -115,8 +115,13 @@ def blueprint(portal: Portal) -> Blueprint:
 
 def _own_hosts(portal: Portal) -> frozenset[str]:
     at = portal.settings.portal.listen
-    named = {urlsplit(portal.base_url).netloc.lower(), urlsplit(portal.api_url).netloc.lower()}
-    return frozenset(named | {f"{at.host}:{at.port}"})
+    return frozenset({_host(portal.base_url), _host(portal.api_url), f"{at.host}:{at.port}"})
+
+
+def _host(url: str) -> str:
+    """Return the `Host` that a browser sends for a URL: without the port that its scheme implies."""
+    parts = urlsplit(url)
+    return parts.netloc.lower().removesuffix({"http": ":80", "https": ":443"}.get(parts.scheme, ""))
 
 
 def _loopback(host: str) -> bool:

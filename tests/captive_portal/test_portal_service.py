@@ -1,0 +1,94 @@
+"""The portal as a service: it starts without its gateway, says what is wrong, and lets go of everything."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from dataclasses import replace
+
+import pytest
+
+from captive_portal import gate, service
+from captive_portal.views import _host
+from netops.config import Listener
+from netops.errors import ConfigError
+from netops.service import running
+
+
+def ask(port: int, path: str) -> tuple[int, bytes]:
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    link.request("GET", path, headers={"Host": "127.0.0.1"})
+    answer = link.getresponse()
+    body = answer.read()
+    link.close()
+    return answer.status, body
+
+
+def test_it_serves_between_start_and_stop_and_may_be_stopped_twice(settings) -> None:
+    portal = service.build(settings)
+    assert portal.gauges() == {}
+    with running([portal]):
+        assert portal.health() == {}
+        assert ask(portal.port, "/")[0] == 200
+        assert ask(portal.port, "/readyz")[0] == 200
+        assert b"netops_portal_sessions 0" in ask(portal.port, "/metrics")[1]
+    portal.stop()
+
+    with pytest.raises(OSError, match="refused"):
+        ask(portal.port, "/")
+
+
+def test_a_gateway_that_is_away_is_said_and_the_pages_are_there(settings) -> None:
+    away = replace(settings, portal=replace(settings.portal, gateway="nftables"))
+    portal = service.build(away)
+    with running([portal]):
+        status, body = ask(portal.port, "/readyz")
+
+    assert status == 503
+    assert "is `gate` running?" in json.loads(body)["wrong"]["gateway"]
+
+
+def test_a_dead_uplink_is_seen_on_the_page(settings, eventually, monkeypatch) -> None:
+    monkeypatch.setattr(service, "UPLINK_S", 0.1)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        dead = free.getsockname()[1]  # bound and not listening: every connection is refused
+        portal = service.build(replace(settings, portal=replace(settings.portal, anchors=f"127.0.0.1:{dead}")))
+        with running([portal]):
+            eventually(lambda: "uplink" in portal.health())
+            assert "这里的网络断了".encode() in ask(portal.port, "/?lang=zh-CN")[1]
+
+
+def test_an_address_that_is_taken_is_refused_and_nothing_is_left_open(settings) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        at = replace(settings, portal=replace(settings.portal, listen=Listener(port=taken.getsockname()[1])))
+        with pytest.raises(ConfigError, match="cannot listen"):
+            service.build(at).start()
+
+    with running([service.build(settings)]):
+        pass
+
+
+def test_wrong_anchors_and_unknown_users_stop_the_start_with_a_sentence(settings) -> None:
+    with pytest.raises(ConfigError, match="expected host:port"):
+        service.build(replace(settings, portal=replace(settings.portal, anchors="x"))).start()
+    with pytest.raises(ConfigError, match="expected a user of this machine"):
+        gate.build(replace(settings, portal=replace(settings.portal, gate_user="no-such-user")))
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://portal.test", "portal.test"),
+        ("http://Portal.test:80", "portal.test"),
+        ("http://portal.test:8081", "portal.test:8081"),
+        ("https://portal.test:443", "portal.test"),
+        ("https://portal.test:80", "portal.test:80"),
+        ("http://[fd00::80]:8080", "[fd00::80]:8080"),
+    ],
+)
+def test_a_browser_leaves_out_the_port_that_the_scheme_implies(url: str, host: str) -> None:
+    assert _host(url) == host
