@@ -50,7 +50,7 @@ class Command(Protocol):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line; return its exit code: 0 ok, 1 failure, 2 usage, 3 breach, 4 evidence, 5 partial, 75 retry."""
+    """Run one command line; return its exit code, as the help text lists them."""
     words = list(sys.argv[1:] if argv is None else argv)
     options, words = _leading(words)
     if not words or words[0] in {"-h", "--help", "help"}:
@@ -78,7 +78,7 @@ def help_text() -> str:
     lines += [
         "",
         "`netops COMMAND --help` tells more.",
-        "exit codes: 0 ok, 1 failure, 2 usage, 3 breach found, 4 evidence does not verify, 5 partial data, 75 try again",
+        "exit codes: 0 ok, 1 failure, 2 usage, 3 breach found, 4 evidence does not verify, 5 partial, 75 try again",
     ]
     return "\n".join(lines)
 
