@@ -7,7 +7,6 @@ from argparse import Namespace
 from pathlib import Path
 
 import pytest
-import setuptools
 
 from inventory.city import City, Source, city_of, key
 from inventory.errors import InventoryError
@@ -214,10 +213,3 @@ def test_every_name_in_the_guide_s_example_resolves(root, instance, tmp_path, ca
 
     assert capsys.readouterr().out.startswith("all names resolve")
     assert code == 0
-
-
-def test_an_installed_netops_brings_the_migrations_of_every_branch(root):
-    """Without `__init__.py` setuptools leaves the scripts out, and a deployed instance cannot make its tables."""
-    shipped = set(setuptools.find_packages(str(root)))
-
-    assert {f"{branch.package}.migrations.versions" for branch in db.installed()} <= shipped
