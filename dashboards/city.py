@@ -90,18 +90,30 @@ class Hit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class City:
-    """Snapshot and situation joined. `now` holds the services by id."""
+class Index:
+    """What follows from the register alone: it changes with the contracts, the situation every few seconds."""
 
     snapshot: Snapshot
+    haystack: tuple[tuple[str, str, str], ...] = field(repr=False)  # (kind, id, words)
+    by_device: Mapping[str, tuple[str, ...]] = field(repr=False)  # device → its services
+    children: Mapping[str, tuple[str, ...]] = field(repr=False)  # device → devices below it
+
+
+@dataclass(frozen=True, kw_only=True)
+class City:
+    """Register and situation joined. `now` holds the services by id."""
+
+    index: Index
     situation: Situation
     now: Mapping[str, ServiceNow] = field(repr=False)
     areas: Mapping[str, Sums] = field(repr=False)
     whole: Sums
-    haystack: tuple[tuple[str, str, str], ...] = field(repr=False)  # (kind, id, words)
-    by_device: Mapping[str, tuple[str, ...]] = field(repr=False)  # device → its services
-    children: Mapping[str, tuple[str, ...]] = field(repr=False)  # device → devices below it
     mark: int  # changes with anything that a page shows of it; of this process alone
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The register's records."""
+        return self.index.snapshot
 
     def area_of(self, site: str) -> Area | None:
         """Return the subdistrict of a site."""
@@ -109,13 +121,8 @@ class City:
         return self.snapshot.area.get(found.area) if found else None
 
 
-def join(snapshot: Snapshot, situation: Situation) -> City:
-    """Return the city; services that the register no longer has are left out."""
-    known = snapshot.service
-    now = {each.service: each for each in situation.services if each.service in known}
-    by_area: dict[str, list[ServiceNow]] = {area.id: [] for area in snapshot.areas}
-    for each in now.values():
-        by_area.setdefault(each.area, []).append(each)
+def index(snapshot: Snapshot) -> Index:
+    """Return what is looked up by name or along the tree of devices."""
     by_device: dict[str, list[str]] = {}
     for service in snapshot.services:
         by_device.setdefault(service.device, []).append(service.id)
@@ -123,15 +130,27 @@ def join(snapshot: Snapshot, situation: Situation) -> City:
     for device in snapshot.devices:
         if device.parent:
             children.setdefault(device.parent, []).append(device.id)
-    return City(
+    return Index(
         snapshot=snapshot,
-        situation=situation,
-        now=now,
-        areas={area: sums(services) for area, services in by_area.items()},
-        whole=sums(now.values()),
         haystack=tuple(_haystack(snapshot)),
         by_device={device: tuple(services) for device, services in by_device.items()},
         children={device: tuple(below) for device, below in children.items()},
+    )
+
+
+def join(known: Index, situation: Situation) -> City:
+    """Return the city; services that the register no longer has are left out."""
+    services, snapshot = known.snapshot.service, known.snapshot
+    now = {each.service: each for each in situation.services if each.service in services}
+    by_area: dict[str, list[ServiceNow]] = {area.id: [] for area in snapshot.areas}
+    for each in now.values():
+        by_area.setdefault(each.area, []).append(each)
+    return City(
+        index=known,
+        situation=situation,
+        now=now,
+        areas={area: sums(held) for area, held in by_area.items()},
+        whole=sums(now.values()),
         mark=hash((snapshot.digest, situation.services, tuple(situation.collector.items()))),
     )
 
@@ -199,7 +218,9 @@ def find(city: City, query: str) -> tuple[list[Hit], int]:
         return [], 0
     variants = [{word, _plain(word)} - {""} for word in words]
     found = [
-        (kind, id_) for kind, id_, hay in city.haystack if all(any(form in hay for form in forms) for forms in variants)
+        (kind, id_)
+        for kind, id_, hay in city.index.haystack
+        if all(any(form in hay for form in forms) for forms in variants)
     ]
     exact = query.strip().casefold()
     found.sort(key=lambda hit: (hit[1].casefold() != exact, hit[0] != "device"))

@@ -52,7 +52,7 @@ def device(desk: Desk, device: str) -> str:
     city = desk.queries.city()
     known = city.snapshot.device.get(device) or abort(404)
     site = city.snapshot.site.get(known.site)
-    services = [city.now[each] for each in city.by_device.get(device, ()) if each in city.now]
+    services = [city.now[each] for each in city.index.by_device.get(device, ()) if each in city.now]
     services.sort(key=lambda each: (RANK[each.state], each.since_ms, each.service))
     return render_template(
         "dashboards/device.html",
@@ -62,8 +62,8 @@ def device(desk: Desk, device: str) -> str:
         area=city.area_of(known.site),
         carrier=city.snapshot.carrier.get(known.carrier),
         parent=city.snapshot.device.get(known.parent),
-        children=[city.snapshot.device[each] for each in city.children.get(device, ())[:PAGE]],
-        children_count=len(city.children.get(device, ())),
+        children=[city.snapshot.device[each] for each in city.index.children.get(device, ())[:PAGE]],
+        children_count=len(city.index.children.get(device, ())),
         **_course(desk, device),
         **_readings(desk, Subject("device", device)),
         **paged(city, services),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netops.situation import ServiceNow
 
 STALE_MS = 180_000
-PAGE = 50
+PAGE = 40
 
 
 def bound(view: Callable[..., Any], desk: Desk) -> Callable[..., Any]:

@@ -36,6 +36,8 @@ def pages(context: Context) -> Pages:
     database = context.stack.enter_context(Database(tables.url(context.settings)))
     queries = Queries(context.settings, context.clock)
     context.stack.callback(queries.close)
+    if context.live:
+        queries.keep_fresh()
     desk = Desk(
         settings=context.settings,
         clock=context.clock,

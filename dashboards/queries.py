@@ -6,15 +6,16 @@ situation when the core has replaced it. A source that cannot be read is said so
 
 from __future__ import annotations
 
+import logging
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol
 
-from dashboards.city import City, join
+from dashboards.city import City, Index, index, join
 from inventory.register import Register
-from inventory.snapshot import Snapshot, snapshot
+from inventory.snapshot import snapshot
 from netops import raw
 from netops import situation as situations
 from netops.access.record import ledger_path
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
     from netops.model import Gap, Observation
     from netops.store import Outcome, Reading, Store
 
+LOG = logging.getLogger("netops.web")
 REGISTER_MS = 60_000
+FRESH_S = 1.0
 OURS_NAMES = frozenset(reason.value for reason in OURS)
 DECODERS = (
     "netops.decoders"  # entry points: decode(outcome, raw) -> observations and gaps, with OID, rule and raw value
@@ -62,14 +65,29 @@ class Queries:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
         self.clock = clock
-        self._lock = threading.RLock()
-        self._snapshot: tuple[tuple[object, ...], Snapshot] | None = None
+        self._lock = threading.RLock()  # of the store and the archive
+        self._joining = threading.RLock()  # of register and situation
+        self._ending = threading.Event()
+        self._keeper: threading.Thread | None = None
+        self._index: tuple[tuple[object, ...], Index] | None = None
         self._situation: tuple[tuple[int, int], Situation] | None = None
         self._city: tuple[tuple[int, int], City] | None = None
         self._store: Store | None = None
 
+    def keep_fresh(self) -> None:
+        """Join every new situation in a thread of its own, so that no page waits for it; ends with `close`."""
+        self._keeper = threading.Thread(target=self._keep, name="situation", daemon=True)
+        self._keeper.start()
+
     def close(self) -> None:
-        """Let go of the store."""
+        """End the thread and let go of the store."""
+        self._ending.set()
+        if self._keeper is not None:
+            self._keeper.join(5)
+            self._keeper = None
+        self._release()
+
+    def _release(self) -> None:
         with self._lock:
             if self._store is not None:
                 self._store.__exit__(None, None, None)
@@ -77,7 +95,24 @@ class Queries:
 
     def city(self) -> City:
         """Return register and situation joined, from memory while neither has changed."""
-        with self._lock:
+        held = self._city
+        if self._keeper is not None and held is not None:
+            return held[1]
+        return self._join()
+
+    def _keep(self) -> None:
+        said = ""
+        while not self._ending.wait(FRESH_S):
+            try:
+                self._join()
+                said = ""
+            except Exception as error:  # noqa: BLE001  (the age of the data stands on every page)
+                if str(error) != said:
+                    said = str(error)
+                    LOG.warning("situation not joined error=%s", said)
+
+    def _join(self) -> City:
+        with self._joining:
             known, seen = self._register(), self._seen()
             key = (id(known), id(seen))
             if self._city is None or self._city[0] != key:
@@ -129,7 +164,7 @@ class Queries:
         """Return what keeps the pages from being true, by subject: for `/readyz`."""
         found: dict[str, str] = {}
         try:
-            with self._lock:
+            with self._joining:
                 self._register()
         except Exception as error:  # noqa: BLE001  (whatever it is, the answer is "not ready, because")
             found["register"] = str(error)
@@ -145,19 +180,20 @@ class Queries:
             found["situation"] = str(error)
         return found
 
-    def _register(self) -> Snapshot:
+    def _register(self) -> Index:
         now_ms = self.clock.now_ms()
         file = self.settings.data.dir / "register.db"
         mark = file.stat().st_mtime_ns if not self.settings.register.url and file.exists() else 0
         key = (mark, now_ms // REGISTER_MS)
-        if self._snapshot is None or self._snapshot[0] != key:
+        if self._index is None or self._index[0] != key:
             with Register(
                 self.settings.register_url, rehearsal=self.settings.city.rehearsal, readonly=True
             ) as register:
                 made = snapshot(register, at_ms=now_ms)
-            same = self._snapshot is not None and self._snapshot[1].digest == made.digest
-            self._snapshot = (key, self._snapshot[1] if same and self._snapshot else made)
-        return self._snapshot[1]
+            held = self._index
+            same = held is not None and held[1].snapshot.digest == made.digest
+            self._index = (key, held[1] if held is not None and same else index(made))
+        return self._index[1]
 
     def _seen(self) -> Situation:
         stamp = situations.stamp(self.settings)
@@ -175,7 +211,7 @@ class Queries:
             try:
                 yield self._store
             except StoreError:
-                self.close()
+                self._release()
                 raise
 
 

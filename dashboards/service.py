@@ -57,7 +57,7 @@ class Web:
         self.settings.data.dir.mkdir(parents=True, exist_ok=True)
         sql.upgrade(tables.MIGRATIONS, tables.url(self.settings))
         with ExitStack() as stack:
-            app = application(self.settings, self.clock, stack)
+            app = application(self.settings, self.clock, stack, live=True)
             server = Server(app, self.settings.web, rehearsal=self.settings.city.rehearsal)
             stack.callback(server.stop)
             server.start()
@@ -75,11 +75,11 @@ class Web:
         return self._queries.wrong()
 
 
-def application(settings: Settings, clock: Clock, stack: ExitStack) -> Flask:
+def application(settings: Settings, clock: Clock, stack: ExitStack, *, live: bool = False) -> Flask:
     """Return the staff application; what it opens it enters into `stack`."""
     spool = stack.enter_context(Spool(record.spool_path(settings, "web"), source="web"))
     submit = _submitter(settings, spool)
-    context = Context(settings=settings, clock=clock, submit=submit, stack=stack)
+    context = Context(settings=settings, clock=clock, submit=submit, live=live, stack=stack)
     mounted = pages.load(context)
     database = stack.enter_context(sql.Database(tables.url(settings)))
     queries = Queries(settings, clock)

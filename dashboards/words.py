@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dashboards import charts
 from netops.clock import utc
 from netops.metrics import METRICS
-from netops.web.language import current
+from netops.web.language import current, mark
 from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
@@ -21,6 +21,67 @@ if TYPE_CHECKING:
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 LETTER = {"up": charts.UP, "degraded": charts.DEGRADED, "down": charts.DOWN, "unknown": charts.UNKNOWN}
 DIGITS = 3
+# marked for the catalogues here, translated one by one where they are said
+STATES = {
+    "up": mark("正常"),
+    "degraded": mark("降级"),
+    "down": mark("中断"),
+    "unknown": mark("未测"),
+    "": mark("无服务"),
+}
+KINDS = {"wifi": mark("公共WiFi"), "lte": mark("TD-LTE 小基站"), "fiber": mark("光纤到户")}
+CAUSES = {
+    "carrier": mark("运营商"),
+    "city": mark("市方原因"),
+    "power_or_third_party": mark("停电或第三方"),
+    "force_majeure": mark("不可抗力"),
+    "planned": mark("计划维护"),
+    "monitor": mark("监测系统自身"),
+    "undetermined": mark("原因未定"),
+    "": mark("原因未定"),
+}
+OUTCOMES = {
+    "answered": mark("已应答"),
+    "no_answer": mark("无应答"),
+    "refused": mark("拒绝连接"),
+    "answered_undecodably": mark("应答无法解码"),
+    "authentication_failed": mark("认证失败"),
+    "no_such_object": mark("设备无此对象"),
+    "no_such_instance": mark("设备无此实例"),
+    "row_missing": mark("设备表中无此行"),
+    "torn": mark("读取不完整"),
+    "unreadable_value": mark("数值无法解读"),
+    "protocol_fault": mark("协议错误"),
+    "error_status": mark("设备返回错误"),
+    "no_address": mark("未登记地址"),
+    "no_credential": mark("未配置凭据"),
+    "no_profile": mark("无设备模板"),
+    "collector_not_running": mark("采集器未运行"),
+    "missed_slot": mark("错过时隙"),
+    "poller_late": mark("采集器滞后"),
+    "deadline": mark("采集超时"),
+    "budget": mark("超出查询预算"),
+    "socket_drops": mark("本机丢包"),
+    "disk_full": mark("本机磁盘满"),
+    "anchors_lost": mark("监测点自身失联"),
+    "sentinel": mark("设备报告“无值”"),
+    "out_of_range": mark("超出物理范围"),
+    "stale": mark("数据过旧"),
+    "ok": mark("可信"),
+}
+ROLES = {
+    "wlan_controller": mark("无线控制器"),
+    "ap": mark("无线接入点"),
+    "olt": "OLT",
+    "ont": "ONT",
+    "small_cell": mark("小基站"),
+    "lte_gateway": mark("LTE 网关"),
+    "gateway": mark("网关"),
+    "switch": mark("交换机"),
+    "router": mark("路由器"),
+    "probe": mark("探针"),
+    "anchor": mark("参照点"),
+}
 
 
 def moment(at_ms: int, zone: tzinfo, *, year: bool = False) -> str:
@@ -61,18 +122,12 @@ def percent(ratio: Fraction | None, *, digits: int = DIGITS) -> str:
 
 def state(name: str) -> str:
     """Say a state."""
-    return {
-        "up": _("正常"),
-        "degraded": _("降级"),
-        "down": _("中断"),
-        "unknown": _("未测"),
-        "": _("无服务"),
-    }.get(name, name)
+    return _(STATES[name]) if name in STATES else name
 
 
 def kind(name: str) -> str:
     """Say a kind of network."""
-    return {"wifi": _("公共WiFi"), "lte": _("TD-LTE 小基站"), "fiber": _("光纤到户")}.get(name, name)
+    return _(KINDS[name]) if name in KINDS else name
 
 
 def because(text: str, snapshot: Snapshot) -> str:
@@ -102,66 +157,17 @@ def mac(digits: str) -> str:
 
 def role(name: str) -> str:
     """Say what a device is."""
-    return {
-        "wlan_controller": _("无线控制器"),
-        "ap": _("无线接入点"),
-        "olt": "OLT",
-        "ont": "ONT",
-        "small_cell": _("小基站"),
-        "lte_gateway": _("LTE 网关"),
-        "gateway": _("网关"),
-        "switch": _("交换机"),
-        "router": _("路由器"),
-        "probe": _("探针"),
-        "anchor": _("参照点"),
-    }.get(name, name)
+    return _(ROLES[name]) if name in ROLES else name
 
 
 def cause(name: str) -> str:
     """Say a cause of sla.md."""
-    return {
-        "carrier": _("运营商"),
-        "city": _("市方原因"),
-        "power_or_third_party": _("停电或第三方"),
-        "force_majeure": _("不可抗力"),
-        "planned": _("计划维护"),
-        "monitor": _("监测系统自身"),
-        "undetermined": _("原因未定"),
-        "": _("原因未定"),
-    }.get(name, name)
+    return _(CAUSES[name]) if name in CAUSES else name
 
 
 def outcome(name: str) -> str:
     """Say how a poll went: answered, or the reason why not."""
-    return {
-        "answered": _("已应答"),
-        "no_answer": _("无应答"),
-        "refused": _("拒绝连接"),
-        "answered_undecodably": _("应答无法解码"),
-        "authentication_failed": _("认证失败"),
-        "no_such_object": _("设备无此对象"),
-        "no_such_instance": _("设备无此实例"),
-        "row_missing": _("设备表中无此行"),
-        "torn": _("读取不完整"),
-        "unreadable_value": _("数值无法解读"),
-        "protocol_fault": _("协议错误"),
-        "error_status": _("设备返回错误"),
-        "no_address": _("未登记地址"),
-        "no_credential": _("未配置凭据"),
-        "no_profile": _("无设备模板"),
-        "collector_not_running": _("采集器未运行"),
-        "missed_slot": _("错过时隙"),
-        "poller_late": _("采集器滞后"),
-        "deadline": _("采集超时"),
-        "budget": _("超出查询预算"),
-        "socket_drops": _("本机丢包"),
-        "disk_full": _("本机磁盘满"),
-        "anchors_lost": _("监测点自身失联"),
-        "sentinel": _("设备报告“无值”"),
-        "out_of_range": _("超出物理范围"),
-        "stale": _("数据过旧"),
-        "ok": _("可信"),
-    }.get(name, name)
+    return _(OUTCOMES[name]) if name in OUTCOMES else name
 
 
 def area(each: Area) -> str:

@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from netops.errors import NetopsError
 
@@ -33,6 +33,9 @@ class State(StrEnum):
     DEGRADED = "degraded"
     DOWN = "down"
     UNKNOWN = "unknown"
+
+
+STATES = {state.value: state for state in State}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,20 +99,20 @@ def decode(text: bytes) -> Situation:
                 f"{NAME}: format {document['format']!r}, expected {FORMAT}; core and web differ in version"
             )
         columns = document["columns"]
-        services = tuple(_service(dict(zip(columns, row, strict=True))) for row in document["services"])
+        at = columns.index("state")
+        services = []
+        for row in document["services"]:
+            row[at] = STATES[row[at]]
+            services.append(ServiceNow(**dict(zip(columns, row, strict=True))))
         return Situation(
             at_ms=int(document["at_ms"]),
             register=str(document["register"]),
-            services=services,
+            services=tuple(services),
             collector={str(key): str(value) for key, value in document["collector"].items()},
             rehearsal=bool(document["rehearsal"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise NetopsError(f"{NAME}: not a situation ({error!r}); the core writes a new one within a minute") from None
-
-
-def _service(row: dict[str, Any]) -> ServiceNow:
-    return ServiceNow(**{**row, "state": State(row["state"])})
 
 
 def write(settings: Settings, situation: Situation) -> None:

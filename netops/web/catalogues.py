@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from babel.messages.pofile import read_po, write_po
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("netops/web", "dashboards", "captive_portal")
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2"), ("templates/**.html", "jinja2")]
@@ -67,9 +69,11 @@ def po(made: Catalog) -> bytes:
 
 
 def mo(text: bytes) -> bytes:
-    """Return the compiled catalogue."""
+    """Return the compiled catalogue; Babel would otherwise write the time of compilation into its header."""
     out = io.BytesIO()
-    write_mo(out, read_po(io.BytesIO(text), locale="en"))
+    made = read_po(io.BytesIO(text), locale="en")
+    made.creation_date = made.revision_date = SOME_DAY
+    write_mo(out, made)
     return out.getvalue()
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol
 
+from netops.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -39,6 +41,8 @@ class Context:
     clock: Clock
     submit: Submit
     """Hand facts to the spool of the web process; durable on return."""
+    live: bool = False
+    """Whether a process serves for long: then pages may keep what they show fresh in a thread of their own."""
     stack: ExitStack = field(default_factory=ExitStack)
     """What the pages open (files, databases) they enter here; it is closed when the process stops."""
 
@@ -63,7 +67,8 @@ class Pages:
 
 def load(context: Context, *, group: str = GROUP) -> list[Pages]:
     """Ask every package that declares pages for them, in the order of their names."""
-    makers: list[Callable[[Context], Pages]] = [
-        point.load() for point in sorted(entry_points(group=group), key=lambda point: point.name)
-    ]
+    points = sorted(entry_points(group=group), key=lambda point: point.name)
+    if not points:
+        raise ConfigError(f"no entry points in '{group}': the package is not installed; `make install` does it")
+    makers: list[Callable[[Context], Pages]] = [point.load() for point in points]
     return [make(context) for make in makers]

@@ -1,0 +1,156 @@
+"""`netops staff` and `netops approve` as a person types them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import pytest
+from argon2 import PasswordHasher
+
+from inventory import sql
+from netops import facts, spool
+from netops.access import record, tables
+from netops.access.passwords import Passwords
+from netops.access.staff import Staff
+from netops.clock import SYSTEM
+from netops.commands import approve, staff
+from netops.config import City, Data, Settings
+from netops.errors import AccessError, UsageError
+
+GOOD = "correct horse battery staple"
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    for module in (staff, approve):
+        monkeypatch.setattr(module, "Passwords", lambda: cheap)
+    settings = Settings(data=Data(dir=tmp_path), city=City(rehearsal=True))
+    sql.upgrade(tables.MIGRATIONS, tables.url(settings))
+    with sql.Database(tables.url(settings)) as database:
+        keeper = Staff(database, cheap)
+        for name, role in (("li.na", "operator"), ("wang.min", "contract_manager"), ("chen", "auditor")):
+            once = keeper.add(name, role=role, by="t", now_ms=SYSTEM.now_ms())
+            keeper.change(name, old=once, new=GOOD, address="::1", now_ms=SYSTEM.now_ms())
+    monkeypatch.setenv("HER_PASSWORD", GOOD)
+    return settings
+
+
+def run(module, words, settings):
+    parser = argparse.ArgumentParser()
+    module.arguments(parser)
+    return module.run(parser.parse_args(words), settings)
+
+
+def stated(settings):
+    return [facts.decode(each.payload) for each in spool.read(record.spool_path(settings, "cli"), after=0, limit=99)]
+
+
+ASK = [
+    "request",
+    "exclusion",
+    *("--contract", "wifi-a", "--class", "planned", "--service", "wifi-0009"),
+    *("--from", "2026-10-12T02:00", "--to", "2026-10-12T04:00", "--reason", "更换控制器"),
+]
+
+
+def as_(name):
+    return ["--as", name, "--password", "env:HER_PASSWORD"]
+
+
+def test_add_prints_a_one_time_password_once_and_states_a_fact_without_it(settings, capsys):
+    assert run(staff, ["add", "zhao", "--role", "viewer"], settings) == 0
+    password = capsys.readouterr().out.splitlines()[0].rpartition(" ")[2]
+    fact = stated(settings)[-1]
+
+    assert len(password.replace("-", "")) == 20
+    assert (fact.kind, fact.body["subject"], fact.body["detail"]) == ("staff_action", "zhao", "viewer")
+    assert password not in json.dumps(dict(fact.body))
+
+
+def test_list_shows_who_is_active_and_who_not(settings, capsys):
+    run(staff, ["disable", "chen"], settings)
+    capsys.readouterr()
+    run(staff, ["list", "--json"], settings)
+    listed = {each["name"]: each["disabled"] for each in json.loads(capsys.readouterr().out)}
+
+    assert listed == {"li.na": False, "wang.min": False, "chen": True}
+
+
+@pytest.mark.parametrize("words", [["add", "x", "--role", "viewer", "--password", "secret"], ["reset", "x", "secret"]])
+def test_no_argument_takes_a_password(words, settings, capsys):
+    with pytest.raises(SystemExit):
+        run(staff, words, settings)
+
+    assert "unrecognized arguments" in capsys.readouterr().err
+
+
+def test_a_request_by_one_and_a_decision_by_another(settings, capsys):
+    assert run(approve, [*ASK, *as_("li.na")], settings) == 0
+    name = next(iter(record.read(settings)))
+    assert run(approve, ["decide", name, "approved", *as_("wang.min")], settings) == 0
+    after = record.read(settings)[name]
+    capsys.readouterr()
+    run(approve, ["list", "--all", "--json"], settings)
+    listed = json.loads(capsys.readouterr().out)
+
+    assert after.request.terms["start_ms"] == 1_791_741_600_000, "02:00 in Shanghai"
+    assert (after.request.by, after.decision.by, after.state) == ("li.na", "wang.min", "approved")
+    assert (listed[0]["state"], listed[0]["decision"]["by"]) == ("approved", "wang.min")
+    assert [fact.kind for fact in stated(settings)] == ["exclusion_claim", "approval_request", "approval_decision"]
+
+
+@pytest.mark.parametrize(
+    ("who", "why"), [("li.na", "approval.decide"), ("chen", "approval.decide"), ("nobody", "account or password")]
+)
+def test_who_may_not_decide_is_refused(settings, who, why):
+    run(approve, [*ASK, *as_("li.na")], settings)
+    name = next(iter(record.read(settings)))
+    with pytest.raises(AccessError, match=why):
+        run(approve, ["decide", name, "approved", *as_(who)], settings)
+
+    assert record.read(settings)[name].state == "pending"
+
+
+def test_the_same_person_is_refused_whatever_the_role(settings):
+    run(approve, [*ASK, *as_("wang.min")], settings)
+    name = next(iter(record.read(settings)))
+
+    with pytest.raises(AccessError, match="second person"):
+        run(approve, ["decide", name, "approved", *as_("wang.min")], settings)
+
+
+def test_the_password_itself_is_not_taken_from_the_command_line(settings):
+    with pytest.raises(UsageError, match="reference"):
+        run(approve, [*ASK, "--as", "li.na", "--password", GOOD], settings)
+
+
+def test_a_one_time_password_decides_nothing(settings, monkeypatch, capsys):
+    run(staff, ["add", "new", "--role", "contract_manager"], settings)
+    monkeypatch.setenv("ONCE", capsys.readouterr().out.splitlines()[0].rpartition(" ")[2])
+
+    with pytest.raises(AccessError, match="one-time"):
+        run(approve, [*ASK, "--as", "new", "--password", "env:ONCE"], settings)
+
+
+def test_a_dry_run_states_nothing(settings):
+    assert run(approve, [*ASK, *as_("li.na"), "--dry-run"], settings) == 0
+    assert record.read(settings) == {}
+
+
+def test_an_unknown_request_names_the_nearest(settings):
+    run(approve, [*ASK, *as_("li.na")], settings)
+    name = next(iter(record.read(settings)))
+
+    with pytest.raises(UsageError, match=f"did you mean '{name}'"):
+        run(approve, ["decide", name[:-1], "approved", *as_("wang.min")], settings)
+
+
+def test_no_text_of_others_drives_the_terminal(settings, capsys):
+    words = [*ASK[:-1], "a\x1b[2Jb\u202e"]
+    run(approve, [*words, *as_("li.na")], settings)
+    capsys.readouterr()
+    run(approve, ["list"], settings)
+
+    assert not {"\x1b", "\u202e"} & set(capsys.readouterr().out)
