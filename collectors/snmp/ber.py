@@ -253,12 +253,15 @@ def varbinds_of(octets: bytes, at: int, end: int) -> tuple[Varbinds, list[tuple[
         content = octets[name:name_end]
         oids.append(cached.get(content) or oid_of(content))
         tag = octets[name_end]
-        value: Value = octets[value_at:after]
-        if tag != OCTET_STRING:
-            if COUNTER32 <= tag <= TIME_TICKS and 0 < after - value_at <= 4:
-                value = from_bytes(value)  # type: ignore[arg-type]
-            else:
-                tag, value = value_of(tag, octets[value_at:after])
+        value: Value
+        if tag == OCTET_STRING:
+            value = octets[value_at:after]
+        elif COUNTER32 <= tag <= TIME_TICKS and 0 < after - value_at <= 4:
+            value = from_bytes(octets[value_at:after], "big")
+        elif tag == INTEGER and 0 < after - value_at <= MAX_INTEGER:
+            value = from_bytes(octets[value_at:after], "big", signed=True)
+        else:
+            tag, value = value_of(tag, octets[value_at:after])
         tags.append(tag)
         values.append(value)
         spans.append((value_at, after))

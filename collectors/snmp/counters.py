@@ -29,6 +29,7 @@ class Counters:
     unsendable: int = 0  # our own machine would not send
     socket_drops: int = 0  # the kernel threw replies away
     hand_over_errors: int = 0
+    faults: int = 0  # our own: everything under way was given up, the log says why
     wakes: int = 0
 
     def table(self) -> dict[str, int]:

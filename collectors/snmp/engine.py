@@ -122,6 +122,8 @@ class Engine:
             wrong["snmp.window"] = f"{self.window} devices at once instead of {self._wanted}: raise net.core.rmem_max"
         if self.counters.socket_drops:
             wrong["snmp.socket_drops"] = f"the kernel threw {self.counters.socket_drops} replies away"
+        if self.counters.faults:
+            wrong["snmp.faults"] = f"the engine stumbled {self.counters.faults} times; see the log"
         if self._running and self._thread is not None and not self._thread.is_alive():
             wrong["snmp.engine"] = "the engine's thread ended; see the log and restart the collector"
         return wrong
@@ -134,23 +136,32 @@ class Engine:
             poll.register(number, select.EPOLLIN)
         try:
             while self._running:
-                while self._inbox:
-                    loop.take(*self._inbox.popleft())
-                loop.launch()
-                loop.deliver()
-                for number, _ in poll.poll(0.0 if self._inbox else loop.patience()):
-                    if number == self._wake:
-                        os.eventfd_read(self._wake)
-                    else:
-                        loop.receive(by_number[number])
-                self.counters.wakes += 1
-                loop.expire()
+                try:
+                    self._one(loop, poll, by_number)
+                except Exception:  # noqa: BLE001  (a fault of ours must leave nobody waiting for ever)
+                    self.counters.faults += 1
+                    _LOG.exception("snmp engine stumbled; what was under way is given up")
+                    loop.abandon("the SNMP engine stumbled; its log says why")
         finally:
             poll.close()
             with self._lock:
                 self._running = False
                 while self._inbox:
                     loop.take(*self._inbox.popleft())
-            loop.abandon()
+            loop.abandon("the SNMP engine was stopped")
             for channel in loop.channels.values():
                 channel.close()
+
+    def _one(self, loop: Loop, poll: select.epoll, channels: dict[int, Channel]) -> None:
+        """Take one turn: launch, hand over, wait, receive, expire."""
+        while self._inbox:
+            loop.take(*self._inbox.popleft())
+        loop.launch()
+        loop.deliver()
+        for number, _ in poll.poll(0.0 if self._inbox else loop.patience()):
+            if number == self._wake:
+                os.eventfd_read(self._wake)
+            else:
+                loop.receive(channels[number])
+        self.counters.wakes += 1
+        loop.expire()

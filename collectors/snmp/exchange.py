@@ -118,6 +118,7 @@ class Exchange:
         """Take the reply to the request under way."""
         request = self._todo.pop()
         self.tries = 0
+        self.suspect = None
         self._raw.append(reply.octets)
         self._octets += len(reply.octets)
         if reply.error_status:

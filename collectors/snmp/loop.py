@@ -8,24 +8,21 @@ ignored while the wait goes on. The hot path is one method per direction: calls 
 from __future__ import annotations
 
 import logging
-import os
-import struct
 from collections import deque
 from typing import TYPE_CHECKING, TypeAlias
 
 from collectors.errors import DecodeError, SecurityError
-from collectors.snmp.ask import Answer, Ask, Community, Failure, Target
-from collectors.snmp.exchange import Exchange, opening
-from collectors.snmp.flight import Flight, Route, Waiting
-from collectors.snmp.session import Session
-from collectors.snmp.sockets import DATAGRAM, resolve
-from collectors.snmp.template import Book
-from collectors.snmp.wire import ForeignError, V2c, Wire
+from collectors.snmp.ask import Answer, Failure
+from collectors.snmp.exchange import Exchange
+from collectors.snmp.flight import Flight, Waiting
+from collectors.snmp.known import Known
+from collectors.snmp.sockets import DATAGRAM
+from collectors.snmp.wire import ForeignError
 from netops.model import Reason
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from collectors.snmp.counters import Counters
     from collectors.snmp.flight import Job
@@ -37,10 +34,7 @@ HandOver: TypeAlias = "Callable[[list[Answer]], None]"
 
 _BATCH = 256  # datagrams taken before anything else gets its turn
 _DRAIN = 64  # batches taken before time-outs are believed
-_IDS = struct.Struct("=1024I")
-_LOWEST_ID = 0x0080_0000  # from here a positive INTEGER takes exactly four octets
-_PLANS = 4_096
-_ROUTES = 65_536
+_ADDRESSES = 65_536
 _REPORTS = 4  # SNMPv3: discovery, time, and then it must be an answer
 _LOG = logging.getLogger(__name__)
 
@@ -58,14 +52,10 @@ class Loop:
         self.flights: dict[Address, Flight] = {}
         self._monotonic = clock.monotonic
         self._now_ms = clock.now_ms
-        self._book = Book()
+        self._known = Known(channels)
         self._behind: dict[Address, deque[tuple[Job, HandOver, int]]] = {}
-        self._recent: dict[Address, int] = {}
+        self._recent: dict[Address, tuple[int, ...]] = {}
         self._waiting = Waiting()
-        self._plans: dict[Ask, tuple[Request, ...]] = {}
-        self._routes: dict[Target, Route] = {}
-        self._wires: dict[bytes, V2c] = {}
-        self._ids: Iterator[int] = iter(())
         self._outgoing: list[tuple[Flight, int, bytes]] = []
         self._done: dict[HandOver, list[Answer]] = {}
 
@@ -82,7 +72,12 @@ class Loop:
             return
         now_ms, now = self._now_ms(), self._monotonic()
         while queue and len(flights) < window:
-            self._begin(queue.popleft(), now_ms, now)
+            entry = queue.popleft()
+            try:
+                self._begin(entry, now_ms, now)
+            except Exception:
+                self._unasked(entry, Failure(Reason.NOT_RUNNING, "the SNMP engine stumbled over this job"))
+                raise
         self.flush()
 
     def patience(self) -> float:
@@ -96,8 +91,8 @@ class Loop:
         job, hand_over, submitted_ms = entry
         target, ask, token, due_ms = job
         self.counters.asks += 1
-        route = self._routes.get(target) or self._route(target)
-        exchange = Exchange(ask, retries=target.retries, first=self._plans.get(ask) or self._plan(ask))
+        route = self._known.routes.get(target) or self._known.route(target)
+        exchange = Exchange(ask, retries=target.retries, first=self._known.plans.get(ask) or self._known.plan(ask))
         if route is None:
             exchange.stop(Failure(Reason.NO_ADDRESS, f"{target.address!r} port {target.port} cannot be reached"))
             self._finish(hand_over, exchange.answer(token, now_ms))
@@ -113,36 +108,6 @@ class Loop:
         flight.drops = route.channel.drops
         self.flights[address] = flight
         self._ask(flight, now)
-
-    def _plan(self, ask: Ask) -> tuple[Request, ...]:
-        if len(self._plans) >= _PLANS:
-            self._plans.clear()
-        plan = self._plans[ask] = opening(ask)
-        return plan
-
-    def _route(self, target: Target) -> Route | None:
-        found = resolve(target.address, target.port)
-        if found is None or found[0] not in self.channels:
-            return None
-        if len(self._routes) >= _ROUTES:
-            self._routes.clear()
-        route = self._routes[target] = Route(self.channels[found[0]], found[1], self._wire(target))
-        return route
-
-    def _wire(self, target: Target) -> Wire:
-        credential = target.credential
-        if isinstance(credential, Community):
-            wire = self._wires.get(credential.octets)
-            if wire is None:
-                wire = self._wires[credential.octets] = V2c(credential.octets, self._book)
-            return wire
-        return Session(credential, self._book)
-
-    def _more_ids(self) -> int:
-        """Return an unpredictable request id, and have more ready: only who sees our datagrams can answer them."""
-        drawn = _IDS.unpack(os.urandom(_IDS.size))
-        self._ids = iter([n & 0x7FFF_FFFF for n in drawn if n & 0x7FFF_FFFF >= _LOWEST_ID])
-        return next(self._ids, 0) or self._more_ids()
 
     def _ask(self, flight: Flight, now: float) -> None:
         """Send what the exchange wants next, or finish the flight."""
@@ -162,11 +127,16 @@ class Loop:
 
     def _send(self, flight: Flight, request: Request, now: float) -> None:
         """Make the datagram ready; `flush` sends what a turn has made, back to back."""
-        flight.number = number = next(self._ids, 0) or self._more_ids()
+        flight.number = number = self._known.number()
         flight.serial += 1
         if request.walk != flight.walk:
             flight.walk, flight.walk_since = request.walk, now
-        octets = flight.route.wire.seal(request, number, now)
+        try:
+            octets = flight.route.wire.seal(request, number, now)
+        except DecodeError as error:  # an OID that cannot be written: the question's fault, and only its own
+            flight.exchange.stop(Failure(Reason.NO_PROFILE, f"the question cannot be written: {error}"))
+            self._land(flight)
+            return
         self._outgoing.append((flight, flight.serial, octets))
 
     def flush(self) -> None:
@@ -258,7 +228,7 @@ class Loop:
             counters.recognised += 1
         if reply.trailing:
             counters.trailing += 1
-        self._recent[flight.route.address] = number
+        self._recent[flight.route.address] = (flight.number, *flight.ids)
         exchange = flight.exchange
         exchange.feed(reply)
         if flight.walk >= 0 and now - flight.walk_since > flight.job.ask.limits.walk_s:
@@ -284,7 +254,7 @@ class Loop:
             flight.exchange.suspect = Failure(Reason.UNDECODABLE, str(error))
 
     def _mismatch(self, flight: Flight, request_id: int) -> None:
-        if self._recent.get(flight.route.address) == request_id:
+        if request_id in self._recent.get(flight.route.address, ()):
             self.counters.late += 1
         else:
             self.counters.wrong_id += 1
@@ -343,9 +313,9 @@ class Loop:
     def _land(self, flight: Flight) -> None:
         """Hand the answer over and let the next question for this device begin."""
         address = flight.route.address
+        answer = flight.exchange.answer(flight.job.token, flight.at_ms, flight.rtt_ms, flight.lag_ms)
         del self.flights[address]
         flight.serial += 1
-        answer = flight.exchange.answer(flight.job.token, flight.at_ms, flight.rtt_ms, flight.lag_ms)
         self._finish(flight.hand_over, answer)
         if self._behind:
             behind = self._behind.get(address)
@@ -370,7 +340,7 @@ class Loop:
         if not self._done:
             return
         self.counters.socket_drops = sum([channel.watch() for channel in self.channels.values()])
-        if len(self._recent) >= _ROUTES:
+        if len(self._recent) >= _ADDRESSES:
             self._recent.clear()
         done, self._done = self._done, {}
         for hand_over, answers in done.items():
@@ -380,18 +350,29 @@ class Loop:
                 self.counters.hand_over_errors += 1
                 _LOG.exception("hand_over failed; %d answers were not taken", len(answers))
 
-    def abandon(self) -> None:
+    def abandon(self, why: str) -> None:
         """Answer everything that is left with `collector_not_running`."""
-        stopped = Failure(Reason.NOT_RUNNING, "the SNMP engine was stopped")
+        stopped = Failure(Reason.NOT_RUNNING, why)
         for flight in list(self.flights.values()):
             flight.exchange.stop(stopped)
             self._finish(flight.hand_over, flight.exchange.answer(flight.job.token, flight.at_ms))
         self.flights.clear()
+        self._outgoing.clear()
+        self._waiting = Waiting()
         left = [*self.queue, *(entry for behind in self._behind.values() for entry in behind)]
         self._behind.clear()
         self.queue.clear()
-        for job, hand_over, _ in left:
-            exchange = Exchange(job.ask)
-            exchange.stop(stopped)
-            self._finish(hand_over, exchange.answer(job.token, self._now_ms()))
+        for entry in left:
+            self._unasked(entry, stopped)
         self.deliver()
+
+    def _unasked(self, entry: tuple[Job, HandOver, int], failure: Failure) -> None:
+        """Answer a job that was never begun, even one that is no job at all."""
+        job, hand_over, _ = entry
+        try:
+            exchange = Exchange(job.ask)
+            exchange.stop(failure)
+            answer = exchange.answer(job.token, self._now_ms())
+        except Exception:  # noqa: BLE001  (nobody may be left waiting)
+            answer = Answer(token=job.token, failed=failure)
+        self._finish(hand_over, answer)

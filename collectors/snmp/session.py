@@ -106,12 +106,11 @@ class Session:
         template = request.templates.get(_TEMPLATE)
         if template is None:
             template = request.templates[_TEMPLATE] = Template(request, b"")
-            self._book.enter(request, len(template.suffix) + 1_000)
         return template
 
     def time_now(self, now: float) -> int:
         """Return the engine's time as we reckon it, seconds since its boot."""
-        return self.time + int(now - self.time_at)
+        return min(self.time + int(now - self.time_at), _LAST_BOOT)
 
     # ---- reading
 

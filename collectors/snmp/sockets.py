@@ -30,6 +30,7 @@ _ORIGIN_ICMP = (2, 3)  # SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")
 _MEMORY = struct.Struct("=9I")  # SK_MEMINFO_VARS; the last is the drop counter
 _DROPS = 8
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 
 
 class Channel:
@@ -104,12 +105,13 @@ def resolve(address: str, port: int) -> tuple[socket.AddressFamily, Address] | N
         parsed = ipaddress.ip_address(host)
     except ValueError:
         return None
-    if not 0 < port < 65_536:
+    if not 0 < port < 65_536 or parsed.is_multicast or parsed.is_unspecified or parsed == _BROADCAST:
         return None
     if parsed.version == 4:
         return (socket.AF_INET, (str(parsed), port)) if not zone else None
+    plain = socket.inet_ntop(socket.AF_INET6, parsed.packed)  # as the kernel writes a source address
     try:
         scope = (int(zone) if zone.isdigit() else socket.if_nametoindex(zone)) if zone else 0
     except OSError:
         return None
-    return socket.AF_INET6, (str(parsed), port, 0, scope)
+    return socket.AF_INET6, (plain, port, 0, scope)

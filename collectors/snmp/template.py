@@ -132,8 +132,13 @@ class Template:
         self.misses = 0
 
     def learn(self, octets: bytes, framed: Framed, names: tuple[Oid, ...]) -> Shape | None:
-        """Keep the reply's shape, unless this question's replies hardly ever look alike."""
+        """Keep the reply's shape, from a question's second reply on, unless its replies hardly ever look alike.
+
+        Most steps of a walk over an index that no other device has are asked once in a lifetime.
+        """
         self.misses += 1
+        if self.misses == 1:
+            return None
         if self.misses > _PATIENCE and self.hits < self.misses:
             self.shapes.clear()
             return None
@@ -164,7 +169,7 @@ class Template:
         shape = self.learn(octets, framed, request.oids)
         if shape is None:
             return None
-        book.enter(request, 3 * len(octets) + 200 * len(varbinds))
+        book.enter(request, 3 * len(octets) + 200 * len(varbinds) + 2 * len(self.suffix))
         return Varbinds(shape.names, varbinds.tags, varbinds.values)
 
 

@@ -53,7 +53,6 @@ class V2c:
         template = request.templates.get(self.community)
         if template is None:
             template = request.templates[self.community] = Template(request, self.community)
-            self.book.enter(request, len(template.prefix) + len(template.suffix) + 1_000)
         return template
 
     def seal(self, request: Request, request_id: int, now: float) -> bytes:  # noqa: ARG002  (v3 needs the time)

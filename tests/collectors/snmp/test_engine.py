@@ -187,6 +187,62 @@ def test_doubles_and_late_replies_are_counted_as_such(engine):
 
     assert [answer.gets for answer in answers] == [(GOOD,)] * 5
     assert engine.counters.late == 4
+    assert engine.counters.wrong_id == engine.counters.wrong_source == 0
+
+
+def test_the_double_of_a_retried_question_is_late_not_forged(engine):
+    def reply(agent, message, source):
+        if agent.asked == 1:
+            agent.first = agent.honest(message)
+        elif agent.asked == 2:
+            yield agent.first
+            agent.second = agent.honest(message)
+        else:
+            yield agent.second
+            yield agent.honest(message)
+
+    with device(reply) as agent:
+        answer = engine.ask(agent.target(timeout_s=0.1), Ask(gets=(NAME,), walks=(((*ENTRY, 1),),)))
+
+    assert answer.failed is None
+    assert (engine.counters.late, engine.counters.wrong_id) == (1, 0)
+
+
+def test_garbage_before_one_reply_says_nothing_of_a_later_silence(engine):
+    def reply(agent, message, source):
+        if agent.asked == 1:
+            yield b"garbage"
+            yield agent.honest(message)
+
+    with device(reply) as agent:
+        answer = engine.ask(agent.target(timeout_s=0.1), Ask(gets=(NAME,), walks=(((*ENTRY, 1),),)))
+
+    assert answer.gets == (GOOD,)
+    assert answer.failed.reason is Reason.NO_ANSWER
+
+
+def test_a_question_that_cannot_be_written_fails_alone(engine):
+    with device(honest) as agent:
+        answer = engine.ask(agent.target(), Ask(gets=((1,),)))
+
+        assert engine.ask(agent.target(), ASK).gets == (GOOD,)
+    assert answer.outcome == Reason.NO_PROFILE
+    assert "cannot be written" in answer.failed.detail
+    assert engine.counters.faults == 0
+
+
+def test_a_fault_of_ours_leaves_nobody_waiting(engine, caplog):
+    with device(honest) as agent:
+        broken = Job(agent.target(), None, 2)
+
+        answers = list(engine.run([Job(agent.target(), ASK, 1), broken, Job(agent.target(), ASK, 3)]))
+
+        assert engine.ask(agent.target(), ASK).gets == (GOOD,)
+    assert sorted(answer.token for answer in answers) == [1, 2, 3]
+    assert {answer.outcome for answer in answers} == {Reason.NOT_RUNNING}
+    assert engine.counters.faults == 1
+    assert "stumbled" in caplog.text
+    assert "snmp.faults" in engine.health()
 
 
 def test_a_reply_to_the_first_datagram_still_counts_after_the_second(engine):
@@ -298,7 +354,20 @@ def test_a_closed_port_is_refused_without_asking_again(engine):
     assert answer.sent == 1
 
 
-@pytest.mark.parametrize("address", ["", "ap-1.example", "999.1.1.1", "127.0.0.1:161", "fe80::1%nowhere", "1.2.3.4%lo"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "ap-1.example",
+        "999.1.1.1",
+        "127.0.0.1:161",
+        "fe80::1%nowhere",
+        "1.2.3.4%lo",
+        "0.0.0.0",
+        "224.0.0.1",
+        "255.255.255.255",
+    ],
+)
 def test_what_is_no_address_is_a_gap_of_ours(engine, address):
     answer = engine.ask(Target(address=address, credential=Community(b"c")), ASK)
 
