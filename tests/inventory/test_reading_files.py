@@ -297,6 +297,65 @@ def test_the_built_in_areas_are_the_29_subdistricts():
     assert areas[-1].short == "上庄"
 
 
+@pytest.mark.parametrize("name", ["carriers.yaml", CONTRACT])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ": is empty; write its keys"),
+        ("# nothing but words\n", ": is empty; write its keys"),
+        ("\n- a\n- b\n", ":2: is not a map of keys; start with lines like `key: value`"),
+        ("just words", ":1: is not a map of keys; start with lines like `key: value`"),
+    ],
+    ids=["empty", "comment", "list", "words"],
+)
+def test_a_yaml_file_without_keys_is_the_only_fault(city, name, text, expected):
+    (city / name).write_text(text)
+
+    assert problems(city) == [name + expected]
+
+
+@pytest.mark.parametrize("name", ["sites.csv", "services.csv", "devices.csv"])
+def test_a_csv_file_without_a_header_is_the_only_fault(city, name):
+    (city / name).write_text("\n\n")
+
+    (found,) = problems(city)
+    assert found.startswith(f"{name}: is empty; start it with the header id,")
+
+
+def test_a_city_without_devices_says_so_with_its_headers(city):
+    for name, header in (("devices.csv", "id,site,carrier,role"), ("services.csv", "id,kind,carrier,site,role,device")):
+        (city / name).write_text(header + "\n")
+
+    assert {at[0] for at in read_city(city).records} == {"area", "site", "carrier", "contract"}
+
+
+def test_as_many_samples_as_fit_a_slice_are_allowed(city):
+    swap(city, CONTRACT, "  min_outage_s: 60", "  min_samples_per_slice: 60\n  quorum: 2\n  vantages: 2")
+
+    rules = read_city(city).records["contract", "wifi-2026", "1"].rules
+
+    assert (rules.min_samples_per_slice, rules.quorum, rules.vantages) == (60, 2, 2)
+
+
+def test_tiers_that_touch_do_not_overlap(city):
+    """The bounds of a known public schedule: < 99.99 and >= 99.0, < 99.0 and >= 95.0, < 95."""
+    swap(city, CONTRACT, "{below: 99.5, at_least: 99.0, percent: 10}", "{below: 99.99, at_least: 99.0, percent: 10}")
+    swap(
+        city,
+        CONTRACT,
+        "{below: 99.0, percent: 30}",
+        "{below: 99.0, at_least: 95.0, percent: 30}\n            - {below: 95, percent: 100}",
+    )
+
+    tiers = read_city(city).records["contract", "wifi-2026", "1"].items[0].objectives[0].credits.tiers
+
+    assert [(tier.at_least, tier.below, tier.percent) for tier in tiers] == [
+        ("99.0", "99.99", "10"),
+        ("95.0", "99.0", "30"),
+        ("", "95", "100"),
+    ]
+
+
 def test_a_number_keeps_every_digit_it_was_written_with(city):
     swap(city, CONTRACT, "target: 99.5", "target: 99.500000000001")
 
