@@ -40,20 +40,22 @@ PROFILES = {
     "small_cell": "netops_smallcell",
     "anchor": "standard",
 }
-HISTORY_S = 900  # the history is polled every quarter of an hour
+HISTORY_S = 900  # the past is polled every quarter of an hour
 TARGETS = {"wifi": "99.5", "lte": "99.7", "fiber": "99.8"}
 TITLES = {"wifi": "公共WiFi / Public WiFi", "lte": "TD-LTE小基站 / Small cells", "fiber": "光纤接入 / Fiber access"}
 ROLES = {"wifi": "ap", "lte": "small_cell", "fiber": "ont"}
 FEES = {"wifi": "180", "lte": "950", "fiber": "120"}
 
 
-def records(plan: Plan, areas: Sequence[Area], *, begin_ms: int, minutely_ms: int, live_s: int, port: int) -> City:
+def records(
+    plan: Plan, areas: Sequence[Area], *, begin_ms: int, minutely_ms: int, live_s: int, port: int, past_s: int
+) -> City:
     """Return the whole register of the rehearsal; contracts hold from `begin_ms`, amended from `minutely_ms` on."""
     made: list[Record] = [*areas]
     made += [Site(id=f"site-{area.id}", name=f"{area.name}（演练）", area=area.id) for area in areas]
     made += [Carrier(id=carrier, name=name, name_en=english) for carrier, name, english in CARRIERS]
     for carrier, name, _ in CARRIERS:
-        made.append(_contract(carrier, name, "1", begin_ms, HISTORY_S))
+        made.append(_contract(carrier, name, "1", begin_ms, past_s))
         made.append(_contract(carrier, name, "2", minutely_ms, live_s))
     for agent in plan.agents:
         made += _things(agent, port)

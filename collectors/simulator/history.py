@@ -17,7 +17,7 @@ from collectors import poll
 from collectors.profile import COST_S
 from collectors.profile_yaml import shipped
 from collectors.simulator import instance
-from collectors.simulator.describe import HISTORY_S, PROFILES, service_of
+from collectors.simulator.describe import PROFILES, service_of
 from collectors.simulator.living import Living
 from collectors.simulator.objects import build as objects
 from collectors.snmp.agent import interview
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 SOURCE = "history"
-STEP_MS = HISTORY_S * 1000
 HOUR_MS = 3_600_000
 NOTICE_MS = 5 * 86_400_000
 MARK, DONE = "late.history", "history.done"
@@ -118,7 +117,7 @@ class History:
             ahead: deque[tuple[int, int]] = deque()  # (sequence, instant up to which it tells)
             for hour_ms in range(begin, found.start_ms, HOUR_MS):
                 until = min(hour_ms + HOUR_MS, found.start_ms)
-                polls = [poll for slot in range(hour_ms, until, STEP_MS) for poll in teller.slot(slot)]
+                polls = [poll for slot in range(hour_ms, until, found.step_s * 1000) for poll in teller.slot(slot)]
                 if polls:
                     ahead.append((spool.put("poll", [wire.encode(each) for each in polls]), until))
                 if not self._keep_pace(spool, ahead, mark, most=BACKLOG):

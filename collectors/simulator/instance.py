@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from collectors.simulator.city import PORT, plan
+from collectors.simulator.describe import HISTORY_S
 from collectors.simulator.describe import records as describe
 from collectors.simulator.faults import plant
 from collectors.simulator.world import World
@@ -40,6 +41,7 @@ class Instance:
     minutely_ms: int
     areas: tuple[str, ...]
     port: int = PORT
+    step_s: int = HISTORY_S
 
     def world(self) -> World:
         """Return the city with what is planted in it."""
@@ -48,7 +50,7 @@ class Instance:
         return World(city, planted, begin_ms=self.begin_ms)
 
 
-def new(areas: tuple[Area, ...], *, now_ms: int, timezone: str, port: int = PORT) -> Instance:
+def new(areas: tuple[Area, ...], *, now_ms: int, timezone: str, port: int = PORT, step_s: int = HISTORY_S) -> Instance:
     """Return an instance that begins now, with the month before as its past."""
     local = utc(now_ms).astimezone(ZoneInfo(timezone))
     year, month = (local.year, local.month - 1) if local.month > 1 else (local.year - 1, 12)
@@ -59,6 +61,7 @@ def new(areas: tuple[Area, ...], *, now_ms: int, timezone: str, port: int = PORT
         minutely_ms=(now_ms // HOUR_MS + 1) * HOUR_MS,
         areas=tuple(area.id for area in areas),
         port=port,
+        step_s=step_s,
     )
 
 
@@ -79,7 +82,7 @@ def load(directory: Path) -> Instance | None:
         raise ConfigError(f"{path}: not a rehearsal ({error}); remove {directory} to begin a new one") from None
 
 
-def found(settings: Settings, *, now_ms: int, port: int = PORT) -> tuple[City | None, int]:
+def found(settings: Settings, *, now_ms: int, port: int = PORT, step_s: int = HISTORY_S) -> tuple[City | None, int]:
     """Return a new rehearsal's register records and the instant from which they hold; (None, 0) for a known one.
 
     `netops demo` finds this by its entry point and applies the records like any city's files.
@@ -88,7 +91,7 @@ def found(settings: Settings, *, now_ms: int, port: int = PORT) -> tuple[City | 
     if load(directory) is not None:
         return None, 0
     areas = built_in_areas()
-    made = new(areas, now_ms=now_ms, timezone=settings.city.timezone, port=port)
+    made = new(areas, now_ms=now_ms, timezone=settings.city.timezone, port=port, step_s=step_s)
     save(directory, made)
     records = describe(
         plan(made.areas),
@@ -97,5 +100,6 @@ def found(settings: Settings, *, now_ms: int, port: int = PORT) -> tuple[City | 
         minutely_ms=made.minutely_ms,
         live_s=settings.collect.interval_s,
         port=port,
+        past_s=step_s,
     )
     return records, made.begin_ms

@@ -63,6 +63,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--portal-port", type=int, default=8081, help="captive portal (%(default)s)")
     parser.add_argument("--snmp-port", type=int, default=16161, help="simulated agents, on 127.20-23.x.y (%(default)s)")
     parser.add_argument("--interval", type=int, default=30, help="seconds between polls (%(default)s)")
+    parser.add_argument("--history-step", type=int, default=900, help="seconds between polls of the past (%(default)s)")
     parser.add_argument("--no-history", action="store_true", help="begin without the months before")
     parser.add_argument("--fresh", action="store_true", help="forget the rehearsal that is there and begin anew")
 
@@ -83,7 +84,7 @@ def run(args: argparse.Namespace, _settings: Settings) -> int:
     settings = config.load(file, environ={})
     if not settings.city.rehearsal:
         raise NetopsError(f"{file} is not a rehearsal's; `netops demo` never touches another instance")
-    found(settings, port=args.snmp_port)
+    found(settings, port=args.snmp_port, step_s=args.history_step)
     names = [name for name in SERVICES if name != "history" or not args.no_history]
     supervisor = Supervisor(names, config=file, clock=SYSTEM, log_dir=home / "log", say=lambda line: say(f"  {line}"))
     announce(settings)
@@ -92,7 +93,7 @@ def run(args: argparse.Namespace, _settings: Settings) -> int:
     return 0
 
 
-def found(settings: Settings, *, port: int = 16161) -> None:
+def found(settings: Settings, *, port: int = 16161, step_s: int = 900) -> None:
     """Make what a rehearsal needs and does not have yet: keys, databases, register, accounts. Repeatable."""
     founding.databases(settings)
     founding.keys(settings)
@@ -100,7 +101,7 @@ def found(settings: Settings, *, port: int = 16161) -> None:
     if not community.exists():
         founding.write_secret(community, secrets.token_urlsafe(12))
     for entry in entry_points(group="netops.rehearsal", name="city"):
-        city, now_ms = entry.load()(settings, now_ms=SYSTEM.now_ms(), port=port)
+        city, now_ms = entry.load()(settings, now_ms=SYSTEM.now_ms(), port=port, step_s=step_s)
         if city is not None:
             with Register(settings.register_url, rehearsal=True) as register:
                 register.apply(city, at_ms=now_ms, now_ms=SYSTEM.now_ms())

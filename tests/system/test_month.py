@@ -1,0 +1,63 @@
+"""The main job, end to end: a month of polls becomes sealed verdicts and a bundle that a stranger recomputes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from netops.evidence import canonical
+from netops.ledger import LedgerReader
+from tests.system.conftest import NETOPS
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rehearsal"), pytest.mark.timeout(1500)]
+CONTRACTS = ("contract-carrier-a", "contract-carrier-b", "contract-carrier-c")
+
+
+def told(bundle):
+    with zipfile.ZipFile(bundle) as archive:
+        return canonical.loads(archive.read("report.json"))
+
+
+def run(*words):
+    return subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False, timeout=300)
+
+
+def test_a_month_is_told_judged_sealed_and_recomputed_by_a_bare_python(rehearsal, tmp_path):
+    city = rehearsal("--history-step", "3600")
+    city.start()
+    reports = city.home / "reports"
+    city.wait("three reports", seconds=1200, ask=lambda: len(list(reports.glob("*-r1.zip"))) == 3)
+    assert city.stop() == 0
+    bundles = {contract: next(reports.glob(f"{contract}-*-r1.zip")) for contract in CONTRACTS}
+
+    for bundle in bundles.values():
+        done = run(NETOPS, "--config", city.home / "netops.toml", "audit", "verify", bundle)
+        assert done.returncode == 0, done.stdout + done.stderr
+        with zipfile.ZipFile(bundle) as archive:
+            (tmp_path / "verify.py").write_bytes(archive.read("verify.py"))
+            (tmp_path / "vkeys.txt").write_bytes(archive.read("vkeys.txt"))
+        content = told(bundle)
+        assert content["rehearsal"] is True
+        assert content["parts"]
+
+    alone = run(
+        sys.executable, "-I", "-S", tmp_path / "verify.py", bundle, "--rehearsal", "--vkey", tmp_path / "vkeys.txt"
+    )
+    assert alone.returncode == 0, alone.stdout + alone.stderr
+
+    raw = bytearray(bundle.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    damaged = tmp_path / "damaged.zip"
+    damaged.write_bytes(raw)
+    refused = run(NETOPS, "--config", city.home / "netops.toml", "audit", "verify", damaged)
+    assert refused.returncode == 4, refused.stdout + refused.stderr
+
+    # the planted maintenance of carrier C was approved beforehand, and excluded
+    claims = [claim for part in told(bundles["contract-carrier-c"])["parts"] for claim in part["claims"]]
+    assert [claim["effect"] for claim in claims] == ["in_force"]
+    # the three hours in which our own collector did not run are unknown, and charged to nobody
+    with LedgerReader(city.home / "ledger.db") as ledger:
+        ledger.audit()
