@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 HOUR_MS = cold.HOUR_MS
 DAY_MS = 24 * HOUR_MS
-SEAL_CELLS = 1_000_000  # cells one call of `seal` moves: about half a second
+SEAL_CELLS = 400_000  # cells one call of `seal` moves: a fraction of a second
 EXPIRE_FILES = 500
 T = TypeVar("T")
 

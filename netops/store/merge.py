@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import apsw
     import duckdb
 
+_NO_VALUE, _NO_CODE = "NULL::DOUBLE", "NULL::VARCHAR"
 POLL_COLUMNS = ("device", "slot_ms", "at_ms", "outcome", "attempts", "rtt_ms", "lag_ms", "profile", "digest")
 
 
@@ -159,33 +160,49 @@ class View:
             (path, set(json.loads(columns))) for path, columns in sqlite.rows(self._db, sql, (kind, start_ms, end_ms))
         ]
 
+    def _by_columns(
+        self, kind: str, metrics: Sequence[str], start_ms: int, end_ms: int
+    ) -> dict[tuple[tuple[str, str], ...], list[str]]:
+        """Return the files that speak of any of the metrics, by the SQL of each metric's value and code in them."""
+        found: dict[tuple[tuple[str, str], ...], list[str]] = {}
+        for path, known in self._files(kind, start_ms, end_ms):
+            pairs = tuple(
+                (
+                    cold.column(metric) if metric in known else _NO_VALUE,
+                    cold.column(f"{metric}:code") if f"{metric}:code" in known else _NO_CODE,
+                )
+                for metric in metrics
+            )
+            if any(pair != (_NO_VALUE, _NO_CODE) for pair in pairs):
+                found.setdefault(pairs, []).append(path)
+        return found
+
     def _sealed(self, kind: str, metric: str, start_ms: int, end_ms: int) -> str:
         """Return the SQL of (subject, device, slot_ms, at_ms, value, code), empty when no file speaks of the metric."""
-        by_columns: dict[tuple[str, str], list[str]] = {}
-        for path, known in self._files(kind, start_ms, end_ms):
-            value = cold.column(metric) if metric in known else "NULL::DOUBLE"
-            code = cold.column(f"{metric}:code") if f"{metric}:code" in known else "NULL::VARCHAR"
-            if not value.startswith("NULL") or not code.startswith("NULL"):
-                by_columns.setdefault((value, code), []).append(path)
         within = f"slot_ms >= {start_ms} AND slot_ms < {end_ms}"
         return " UNION ALL ".join(
             f"SELECT subject, device, slot_ms, at_ms, {value} AS value, {code} AS code "  # noqa: S608
             f"FROM {cold.files(self._root, paths)} "
             f"WHERE {within} AND ({value} IS NOT NULL OR {code} IS NOT NULL)"
-            for (value, code), paths in by_columns.items()
+            for ((value, code),), paths in self._by_columns(kind, [metric], start_ms, end_ms).items()
         )
 
     def _cold_last(self, kind: str, metrics: Sequence[str], start_ms: int, end_ms: int) -> Iterable[Reading]:
-        for metric in metrics:
-            source = self._sealed(kind, metric, start_ms, end_ms)
-            if not source:
-                continue
-            sql = (
-                "SELECT subject, device, max(slot_ms), arg_max({'at': at_ms, 'value': value, 'code': code}, slot_ms) "  # noqa: S608
-                f"FROM ({source}) GROUP BY subject, device"
+        for pairs, paths in self._by_columns(kind, metrics, start_ms, end_ms).items():
+            newest = ", ".join(
+                f"arg_max({{'slot': slot_ms, 'at': at_ms, 'value': {value}, 'code': {code}}}, slot_ms) "
+                f"FILTER (WHERE {value} IS NOT NULL OR {code} IS NOT NULL)"
+                for value, code in pairs
             )
-            for subject, device, slot, told in cold.fetch(self._duck, sql):
-                yield _reading(Subject(kind, subject), metric, device, slot, told["at"], told["value"], told["code"])
+            sql = (
+                f"SELECT subject, device, {newest} FROM {cold.files(self._root, paths)} "  # noqa: S608
+                f"WHERE slot_ms >= {start_ms} AND slot_ms < {end_ms} GROUP BY subject, device"
+            )
+            for subject, device, *found in cold.fetch(self._duck, sql):
+                about = Subject(kind, subject)
+                for metric, told in zip(metrics, found, strict=True):
+                    if told is not None:
+                        yield _reading(about, metric, device, told["slot"], told["at"], told["value"], told["code"])
 
     # ---- the hot part
 
