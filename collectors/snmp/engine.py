@@ -98,6 +98,7 @@ class Engine:
             if not self._running:
                 raise CollectorError("the SNMP engine is not running; start() it before submit()")
             self._inbox.append((work, hand_over, self._clock.now_ms()))
+        if threading.current_thread() is not self._thread:  # a hand_over that submits more finds the engine awake
             os.eventfd_write(self._wake, 1)
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Answer]:
@@ -154,11 +155,11 @@ class Engine:
 
     def _one(self, loop: Loop, poll: select.epoll, channels: dict[int, Channel]) -> None:
         """Take one turn: launch, hand over, wait, receive, expire."""
+        loop.deliver()
         while self._inbox:
             loop.take(*self._inbox.popleft())
         loop.launch()
-        loop.deliver()
-        for number, _ in poll.poll(0.0 if self._inbox else loop.patience()):
+        for number, _ in poll.poll(loop.patience()):
             if number == self._wake:
                 os.eventfd_read(self._wake)
             else:

@@ -35,6 +35,7 @@ HandOver: TypeAlias = "Callable[[list[Answer]], None]"
 _BATCH = 256  # datagrams taken before anything else gets its turn
 _DRAIN = 64  # batches taken before time-outs are believed
 _ADDRESSES = 65_536
+_WATCH = 64  # turns between two looks at the kernel's drops; before a time-out they are looked at anyway
 _REPORTS = 4  # SNMPv3: discovery, time, and then it must be an answer
 _LOG = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Loop:
         self._monotonic = clock.monotonic
         self._now_ms = clock.now_ms
         self._known = Known(channels)
+        self._turns = 0
         self._behind: dict[Address, deque[tuple[Job, HandOver, int]]] = {}
         self._recent: dict[Address, tuple[int, ...]] = {}
         self._waiting = Waiting()
@@ -82,7 +84,7 @@ class Loop:
 
     def patience(self) -> float:
         """Return for how many seconds nothing needs doing unless something comes in."""
-        if self.queue and len(self.flights) < self.window:
+        if self._done or (self.queue and len(self.flights) < self.window):
             return 0.0
         until = self._waiting.next()
         return 60.0 if until is None else max(0.0, until - self._monotonic()) + 0.0005
@@ -278,6 +280,9 @@ class Loop:
         self._waiting.prune()
         until = self._waiting.next()
         if until is None or until > self._monotonic():
+            self._turns += 1
+            if self._turns % _WATCH == 0:
+                self.watch()
             return
         now = self._monotonic()
         for channel in self.channels.values():  # what has arrived meanwhile counts: our own delay is no time-out
@@ -285,10 +290,14 @@ class Loop:
                 if not self.receive(channel):
                     break
             self._refused(channel)
-            channel.watch()
+        self.watch()
         for flight in self._waiting.over(now):
             self._silence(flight, now)
         self.flush()
+
+    def watch(self) -> None:
+        """Read how many replies the kernel has thrown away."""
+        self.counters.socket_drops = sum([channel.watch() for channel in self.channels.values()])
 
     def _silence(self, flight: Flight, now: float) -> None:
         """Act on no reply in time; replies that our own kernel threw away are no silence."""
@@ -339,7 +348,6 @@ class Loop:
         """Hand over what is done, a list for each that takes it."""
         if not self._done:
             return
-        self.counters.socket_drops = sum([channel.watch() for channel in self.channels.values()])
         if len(self._recent) >= _ADDRESSES:
             self._recent.clear()
         done, self._done = self._done, {}
