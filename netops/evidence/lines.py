@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Label = tuple[str, str, str]  # state, cause, because
 Span = tuple[int, int]
 MISSING: Label = ("UNKNOWN", "monitor", "missing slot")
+SPARSE: Label = ("UNKNOWN", "monitor", "too few samples in the slice")
 
 
 class Line:
@@ -60,27 +61,31 @@ def filled(slots: Iterable[tuple[int, int, int, Label]], start: int, end: int) -
 
 def sparse(line: Line, least: int, width: int) -> Line:
     """Blank every slice with unknown time and fewer than `least` known samples [4]."""
-    known: dict[int, int] = {}
-    steps: dict[int, int] = {}
-    doubtful: set[int] = set()
-    for start, end, step, label in line.pieces():
-        for number in range(start // width, (end - 1) // width + 1):
-            steps[number] = max(steps.get(number, 0), step)
-            if label[0] == "UNKNOWN":
-                doubtful.add(number)
-            else:
-                length = min(end, (number + 1) * width) - max(start, number * width)
-                known[number] = known.get(number, 0) + length
-    blank = {number for number in doubtful if known.get(number, 0) < least * steps[number]}
+    pieces = list(line.pieces())
+    doubtful = {
+        number
+        for start, end, _, label in pieces
+        if label[0] == "UNKNOWN"
+        for number in range(start // width, (end - 1) // width + 1)
+    }
+    blank = [(n * width, (n + 1) * width) for n in sorted(doubtful) if _poor(line, pieces, n, least, width)]
     if not blank:
         return line
     made = Line()
-    for start, end, step, label in line.pieces():
-        for number in range(start // width, (end - 1) // width + 1):
-            low, high = max(start, number * width), min(end, (number + 1) * width)
-            dark = number in blank and label[0] != "UNKNOWN"
-            made.add(low, high, step, ("UNKNOWN", "monitor", "too few samples in the slice") if dark else label)
+    starts = [span[0] for span in blank]
+    for start, end, step, label in pieces:
+        edges = {p for span in blank[max(bisect_right(starts, start) - 1, 0) : bisect_right(starts, end)] for p in span}
+        for a, b in pairwise(sorted({start, end} | {p for p in edges if start < p < end})):
+            dark = label[0] != "UNKNOWN" and inside(blank, starts, a)
+            made.add(a, b, step, SPARSE if dark else label)
     return made
+
+
+def _poor(line: Line, pieces: Sequence[tuple[int, int, int, Label]], number: int, least: int, width: int) -> bool:
+    low, high = number * width, (number + 1) * width
+    touching = pieces[max(bisect_right(line.times, low) - 1, 0) : bisect_right(line.times, high - 1)]
+    known = sum(min(b, high) - max(a, low) for a, b, _, label in touching if label[0] != "UNKNOWN")
+    return known < least * max(step for _, _, step, _ in touching)
 
 
 def edged(line: Line, edge: str) -> Line:

@@ -13,6 +13,7 @@ import io
 import re
 import struct
 import zoneinfo
+from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from netops.evidence.lines import Label, Span
     from netops.evidence.members import Bundle
 
+Slot = tuple[int, int, int, "Label"]  # start, end, step, what it was
 DAY = 24 * HOUR
 MOST = 367 * DAY
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -176,6 +178,14 @@ class _Recomputed:
         for body in self.leaves.bodies("availability_hour"):
             grouped.setdefault(body["start_ms"], []).append(body)
         self.hours = [self._hour(start, grouped[start]) for start in sorted(grouped)]
+        self.usual: list[Slot] = []
+        for a, b, step, label in (slot for hour in self.hours for slot in hour["usual"]):
+            last = self.usual[-1] if self.usual else None
+            if last and (last[1], last[2], last[3]) == (a, step, label):
+                self.usual[-1] = (last[0], b, step, label)
+            else:
+                self.usual.append((a, b, step, label))
+        self.begins = [slot[0] for slot in self.usual]
         self._who()
 
     def _hour(self, start: int, parts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -197,7 +207,7 @@ class _Recomputed:
         return {"start": start, "roster": parts[0]["roster"], "usual": usual, "others": others}
 
     @staticmethod
-    def _slots(start: int, step: int, runs: Sequence[Sequence[Any]]) -> tuple[tuple[int, int, int, Label], ...]:
+    def _slots(start: int, step: int, runs: Sequence[Sequence[Any]]) -> tuple[Slot, ...]:
         return tuple(
             (start + first * step, start + (first + count) * step, step, (state, cause, because))
             for first, count, state, cause, because in runs
@@ -228,8 +238,14 @@ class _Recomputed:
 
     def _line(self, history: Sequence[tuple[int, Any]], rules: Mapping[str, Any]) -> Line:
         """Return one history under one objective's rules; the order of the rules is that of `sla.md`."""
-        own = dict(history)
-        slots = [slot for i, hour in enumerate(self.hours) for slot in (own[i] if i in own else hour["usual"])]
+        slots: list[Slot] = []
+        at = self.period[0]
+        for number, differing in history:
+            start = self.hours[number]["start"]
+            slots += self._usually(at, start)
+            slots += differing
+            at = start + HOUR
+        slots += self._usually(at, self.period[1])
         if rules["empty_history"] == "as_up" and all(label[0] == "UNKNOWN" for _, _, _, label in slots):
             slots = [(*self.period, 0, ("UP", "", "an empty history counts as up"))]
         if rules["parent_failure"] == "independent":
@@ -239,6 +255,12 @@ class _Recomputed:
             line = sparse(line, rules["min_samples_per_slice"], rules["slice_s"] * 1000)
         line = told(edged(line, rules["outage_edge"]))
         return counted(line, rules["min_outage_s"] * 1000) if rules["min_outage_s"] else line
+
+    def _usually(self, start: int, end: int) -> list[Slot]:
+        """Return what the services without a history of their own show in a stretch of whole hours."""
+        first, last = bisect_right(self.begins, start), bisect_left(self.begins, end)
+        found = self.usual[max(first - 1, 0) : last]
+        return [(max(a, start), min(b, end), step, label) for a, b, step, label in found if max(a, start) < min(b, end)]
 
     # -- the numbers
 

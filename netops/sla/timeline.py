@@ -8,8 +8,10 @@ minimum countable outage, and the least number of samples a slice needs to be be
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from netops.errors import UsageError
@@ -159,7 +161,8 @@ def _covered(given: Sequence[Stretch], start_ms: int, end_ms: int) -> list[Stret
             continue
         if start > at:
             made.append(Stretch(at, start, each.step_ms, State.UNKNOWN, Cause.MONITOR, MISSING))
-        made.append(replace(each, start_ms=start, end_ms=end))
+        whole = start == each.start_ms and end == each.end_ms
+        made.append(each if whole else replace(each, start_ms=start, end_ms=end))
         at = end
     if at < end_ms:
         step = made[-1].step_ms if made else end_ms - at
@@ -170,15 +173,8 @@ def _covered(given: Sequence[Stretch], start_ms: int, end_ms: int) -> list[Stret
 def _without_sparse(pieces: list[Stretch], minimum: int, slice_ms: int) -> list[Stretch]:
     """Make UNKNOWN every slice (from the epoch) that holds unknown time and fewer than `minimum` known samples."""
     slices = {each for p in pieces if p.state is State.UNKNOWN for each in _slices(p, slice_ms)}
-    known = dict.fromkeys(slices, 0)
-    step = dict.fromkeys(slices, 1)
-    for p in pieces:
-        for each in _slices(p, slice_ms):
-            if each in slices:
-                step[each] = max(step[each], p.step_ms)
-                if p.state is not State.UNKNOWN:
-                    known[each] += min(p.end_ms, (each + 1) * slice_ms) - max(p.start_ms, each * slice_ms)
-    sparse = {each for each in slices if known[each] < minimum * step[each]}
+    starts = [p.start_ms for p in pieces]
+    sparse = sorted(each for each in slices if _known(pieces, starts, each, slice_ms) < minimum)
     return [part for p in pieces for part in _split(p, sparse, slice_ms)] if sparse else pieces
 
 
@@ -186,16 +182,33 @@ def _slices(piece: Stretch, slice_ms: int) -> range:
     return range(piece.start_ms // slice_ms, (piece.end_ms - 1) // slice_ms + 1)
 
 
-def _split(piece: Stretch, sparse: set[int], slice_ms: int) -> Iterator[Stretch]:
-    if piece.state is State.UNKNOWN or not any(each in sparse for each in _slices(piece, slice_ms)):
+def _known(pieces: list[Stretch], starts: list[int], number: int, slice_ms: int) -> Fraction:
+    """Return how many samples of the slice are known, by its widest step."""
+    low, high = number * slice_ms, (number + 1) * slice_ms
+    known_ms, step_ms = 0, 1
+    for i in range(max(bisect_right(starts, low) - 1, 0), bisect_left(starts, high)):
+        each = pieces[i]
+        step_ms = max(step_ms, each.step_ms)
+        if each.state is not State.UNKNOWN:
+            known_ms += max(min(each.end_ms, high) - max(each.start_ms, low), 0)
+    return Fraction(known_ms, step_ms)
+
+
+def _split(piece: Stretch, sparse: list[int], slice_ms: int) -> Iterator[Stretch]:
+    numbers = _slices(piece, slice_ms)
+    touched = sparse[bisect_left(sparse, numbers[0]) : bisect_right(sparse, numbers[-1])]
+    if piece.state is State.UNKNOWN or not touched:
         yield piece
         return
-    for each in _slices(piece, slice_ms):
-        part = replace(
-            piece, start_ms=max(piece.start_ms, each * slice_ms), end_ms=min(piece.end_ms, (each + 1) * slice_ms)
-        )
-        blind = each in sparse
-        yield replace(part, state=State.UNKNOWN, cause=Cause.MONITOR, because=SPARSE) if blind else part
+    at = piece.start_ms
+    for each in touched:
+        low, high = max(each * slice_ms, at), min((each + 1) * slice_ms, piece.end_ms)
+        if at < low:
+            yield replace(piece, start_ms=at, end_ms=low)
+        yield replace(piece, start_ms=low, end_ms=high, state=State.UNKNOWN, cause=Cause.MONITOR, because=SPARSE)
+        at = high
+    if at < piece.end_ms:
+        yield replace(piece, start_ms=at)
 
 
 def _edged(pieces: list[Stretch], edge: Edge) -> list[Stretch]:
@@ -212,7 +225,7 @@ def _edged(pieces: list[Stretch], edge: Edge) -> list[Stretch]:
             starts[i] -= room if edge is Edge.LAST_GOOD else room // 2
     ends_at = [*starts[1:], pieces[-1].end_ms]
     return [
-        replace(p, start_ms=start, end_ms=end)
+        p if (p.start_ms, p.end_ms) == (start, end) else replace(p, start_ms=start, end_ms=end)
         for p, start, end in zip(pieces, starts, ends_at, strict=True)
         if start < end
     ]
