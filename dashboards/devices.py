@@ -21,10 +21,12 @@ from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
     from dashboards.desk import Desk
+    from netops.model import Gap
     from netops.store import Outcome
 
 DAY_MS = 86_400_000
 REPLIES, DUMPED = 8, 512  # what a page shows of the raw bytes; the rest is a download
+READ = 80  # of the values read from a poll: a controller sends thousands
 # which metrics a subject of a kind may have
 FAMILIES = {
     "ap": ("wlan.ap.",),
@@ -100,7 +102,12 @@ def reading(desk: Desk, device: str, slot_ms: int) -> str:
     outcome = desk.queries.outcome(device, slot_ms) or abort(404)
     bytes_ = desk.queries.raw(outcome_id(outcome))
     read = _explained(device, outcome, bytes_)
-    wanted = request.args.get("metric", "")
+    wanted, subject = request.args.get("metric", ""), request.args.get("subject", "")
+
+    def nearest(each: Observation | Gap) -> tuple[bool, bool]:
+        """Put first what was asked for, then the rest of its subject, then the same metric elsewhere."""
+        return str(each.subject) != subject, each.metric != wanted
+
     return render_template(
         "dashboards/reading.html",
         **frame(desk, city),
@@ -112,9 +119,10 @@ def reading(desk: Desk, device: str, slot_ms: int) -> str:
             (number, len(each), _dump(each[:DUMPED])) for number, each in enumerate(_replies(bytes_)[:REPLIES], 1)
         ],
         more=max(len(_replies(bytes_)) - REPLIES, 0),
-        read=[_line(each) for each in sorted(read, key=lambda each: each.metric != wanted)[:200]],
+        read=[_line(each) for each in sorted(read, key=nearest)[:READ]],
         read_count=len(read),
         wanted=wanted,
+        subject=subject,
     )
 
 

@@ -140,6 +140,8 @@ def because(text: str, snapshot: Snapshot) -> str:
         return _("两次轮询之间重启过，中断时长不明")
     if text == "no quorum":
         return _("监测点之间不一致")
+    if (gasp := next((each for each in METRICS["pon.onu.down_cause"].states if each.name == text), None)) is not None:
+        return gasp.name.replace("_", " ") if current() == "en" else gasp.zh
     metric, mark, code = text.partition("=")
     known = METRICS.get(metric)
     if mark and known is not None:

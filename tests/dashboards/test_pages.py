@@ -10,6 +10,7 @@ from small_city import token
 
 from netops import facts, raw, situation, spool
 from netops.access import record
+from netops.model import Gap, Observation, Reason, Subject
 
 NOW = 1_790_000_040_000
 PAGES = [
@@ -111,6 +112,32 @@ def test_from_a_device_one_click_leads_to_the_bytes_that_it_sent(site):
     assert raw.unframe(framed)[0][:16].hex(" ") in page
     assert f"wlan-controller-0@{slot}" in page
     assert client.get(f"/reading/wlan-controller-0/{slot}/raw").data == framed
+
+
+def test_a_reading_names_the_oid_the_rule_and_what_the_device_sent(site, monkeypatch):
+    def explain(device, outcome, framed):
+        assert raw.unframe(framed)
+        for number in range(300):
+            subject = Subject("ap", f"mac:{number:012x}")
+            names = {"metric": "wlan.ap.clients", "subject": subject, "device": device, "at_ms": outcome.at_ms}
+            yield Observation(
+                **names, value=number, unit="1", raw=number, oid=f"1.3.6.1.4.1.{number}", rule="r.ap@3f2a"
+            )
+            yield Gap(**{**names, "metric": "wlan.ap.cpu"}, reason=Reason.NO_SUCH_INSTANCE, detail="<b>gone</b>")
+
+    monkeypatch.setattr("dashboards.devices.decoder", lambda: explain)
+    path = "/reading/wlan-controller-0/1789999980000?metric=wlan.ap.clients&subject=ap:mac:0000000000fa"
+    answer = site.browser("auditor").get(path)
+    text = answer.get_data(as_text=True)
+    first = text.split("<tbody>")[1].split("</tr>")[0]
+
+    assert "ap:mac:0000000000fa" in first
+    assert "1.3.6.1.4.1.250" in first
+    assert "r.ap@3f2a" in first
+    assert "◀" in first
+    assert "&lt;b&gt;gone&lt;/b&gt;" in text
+    assert "600" in text.split('id="read"')[1].split("</h2>")[0], "all are counted, the first are shown"
+    assert len(answer.data) <= 60_000
 
 
 @pytest.mark.parametrize(
