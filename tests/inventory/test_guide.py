@@ -19,3 +19,5 @@ def test_the_example_of_the_guide_applies(city, url):
     assert seen.contract["wifi-2026"].items[0].objectives[0].rules.hours[1].days == (6, 7)
     assert seen.contract["wifi-2026"].valid_from_ms == 1_767_196_800_000  # 2026-01-01T00:00+08:00
     assert seen.service["wifi-1"].subject == "ap:mac:0a0b0c000001"
+    assert seen.device["ap-1"].port == 161  # not stated: SNMP's own
+    assert seen.device["ac-1"].address == "192.0.2.10"
