@@ -103,7 +103,7 @@ def test_a_sentinel_is_no_number(site):
 def test_from_a_device_one_click_leads_to_the_bytes_that_it_sent(site):
     client = site.browser("auditor")
     text = client.get("/device/wlan-controller-0").get_data(as_text=True)
-    link = re.search(r'href="(/reading/wlan-controller-0/\d+\?metric=system.cpu)"', text)[1]
+    link = re.search(r'href="(/reading/wlan-controller-0/\d+\?metric=system.cpu[^"]*)"', text)[1].replace("&amp;", "&")
     slot = int(link.split("/")[3].split("?")[0])
     with raw.build(site.settings) as archive:
         framed = archive.fetch(f"wlan-controller-0@{slot}")
