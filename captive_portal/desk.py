@@ -205,6 +205,9 @@ class Desk:
                     self.gateway.revoke(client.at(*strangers))
             elif live is None or live.id != action.session.id:
                 return  # it ended, or another one began, while the list was read
+            elif isinstance(action, reconcile.Found):
+                if live.state is State.RECORDED:
+                    self._feed(live, visit.Opened())
             elif isinstance(action, reconcile.Restore):
                 self._feed(live, visit.Restored())
             elif isinstance(action, reconcile.Adjust):

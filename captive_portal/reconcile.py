@@ -5,6 +5,7 @@ The database is the truth for who may be in, the kernel for until when. So:
 | record | firewall | then |
 |---|---|---|
 | lives | has it, the same end | nothing |
+| lives, not noted as online | has it | noted: a crash came between firewall and note |
 | lives | has it, another end | the record takes the kernel's: the wall clock was stepped, the timeout not |
 | lives | lacks an address | open it, for what is left: a crash came between record and firewall |
 | lives, was online | lacks it, same memory | its timeout ran out: ended |
@@ -36,6 +37,13 @@ class Restore:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """The firewall is open for the session already."""
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
 class Adjust:
     """The session ends when the kernel says."""
 
@@ -57,7 +65,7 @@ class Strike:
     client: Client
 
 
-Action: TypeAlias = Restore | Adjust | Over | Strike
+Action: TypeAlias = Restore | Found | Adjust | Over | Strike
 
 
 def plan(sessions: Sequence[Session], admitted: Iterable[Admitted], *, same_memory: bool, now_ms: int) -> list[Action]:
@@ -85,6 +93,8 @@ def _session(session: Session, doors: dict[str, int], *, same_memory: bool, now_
         else []
     )
     if own:
+        if session.state is State.RECORDED:
+            actions.append(Found(session))
         until_ms = now_ms + max(own.values()) * 1000
         if abs(until_ms - session.grant.until_ms) > SLACK_MS:
             return [*actions, Adjust(session, until_ms)]

@@ -154,6 +154,19 @@ def test_a_crash_between_record_and_firewall_is_made_good_at_start(house, monkey
     assert desk.current(client())
 
 
+def test_a_crash_between_firewall_and_note_keeps_the_visitor_known(house, monkeypatch) -> None:
+    desk = house.open()
+    monkeypatch.setattr(desk.store, "online", lambda *_: None)
+    first = desk.login(click())
+
+    desk = house.restart()
+    desk.repair()
+
+    assert desk.current(client())
+    assert desk.login(click()).id == first.id
+    assert inside(house) == {"127.0.0.1"}
+
+
 def test_who_is_in_without_a_record_is_put_out_at_start(house) -> None:
     house.gateway.allow(client(9), 600)
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from captive_portal.model import Client, Grant, Session, State
-from captive_portal.reconcile import Adjust, Over, Restore, Strike, plan
+from captive_portal.reconcile import Adjust, Found, Over, Restore, Strike, plan
 from captive_portal.ruleset import Admitted
 
 NOW = 1_790_000_000_000
@@ -43,6 +43,16 @@ def test_a_crash_between_record_and_firewall_is_made_good() -> None:
     fresh = session(state=State.RECORDED)
 
     assert plan([fresh], [], same_memory=True, now_ms=NOW) == [Restore(fresh)]
+
+
+def test_a_crash_between_firewall_and_note_is_noted() -> None:
+    fresh = session(state=State.RECORDED)
+
+    assert plan([fresh], [door()], same_memory=True, now_ms=NOW) == [Found(fresh)]
+    assert plan([fresh], [door(seconds=60)], same_memory=True, now_ms=NOW) == [
+        Found(fresh),
+        Adjust(fresh, NOW + 60_000),
+    ]
 
 
 def test_a_gateway_that_lost_its_memory_gets_everybody_back() -> None:
@@ -93,7 +103,7 @@ def test_after_the_plan_exactly_the_recorded_are_in(visits, doors, same_memory: 
         pairs = {(client.mac, address) for address in client.addresses}
         if isinstance(action, Restore):
             inside |= pairs
-        elif not isinstance(action, Adjust):
+        elif not isinstance(action, Adjust | Found):
             inside -= pairs
         if isinstance(action, Over):
             ended.add(client.mac)
