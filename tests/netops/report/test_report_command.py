@@ -1,0 +1,177 @@
+"""`netops report build` and `netops audit verify`, over a real register, ledger and spool."""
+
+import argparse
+import json
+import re
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from inventory import commands as inventory
+from inventory.register import Register
+from inventory.snapshot import snapshot
+from netops import config, facts, founding, hourly, sealing, spool
+from netops.commands import audit, report
+from netops.ledger import Ledger, LedgerEntry
+from netops.report import issue
+from netops.report.issue import NobodySealsError
+from netops.sign import Signer
+from netops.sla import calendar, timeline
+from netops.sla.intervals import Cause, State
+from netops.sla.sold import sold
+from netops.sla.timeline import Sample
+
+GUIDE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "describe-your-city.md"
+H, M = 3_600_000, 60_000
+START, END = calendar.month("2026-10", calendar.zone("Asia/Shanghai"))
+NOW = END + 24 * H
+
+
+def words(command, settings, *given):
+    parser = argparse.ArgumentParser()
+    command.arguments(parser)
+    args = parser.parse_args([str(each) for each in given])
+    args.now_ms = NOW
+    return command.run(args, settings)
+
+
+@pytest.fixture
+def instance(tmp_path):
+    """An instance with the how-to's city, whose first contract was watched all October."""
+    folder = tmp_path / "city"
+    shown = re.findall(
+        r"^### `([^`]+)`\n```\w+\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    for name, text in shown:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    file = tmp_path / "netops.toml"
+    file.write_text(f'[city]\nname = "test"\n[data]\ndir = "{tmp_path / "data"}"\n')
+    settings = config.load(file, environ={})
+    settings.data.dir.mkdir()
+    founding.databases(settings)
+    founding.keys(settings)
+    assert words(inventory, settings, "apply", folder, "--at", "2026-01-01") == 0
+    with Register(settings.register_url, rehearsal=False, readonly=True) as register:
+        seen = snapshot(register, at_ms=START)
+    contract = seen.contracts[0]
+    roster = sold(contract, seen)
+    entries = sealing.register(seen, revision=1, by="test")
+    for hour_ms in range(START, END, H):
+        runs = {each.service: hour(hour_ms, lost=hour_ms == START + 200 * H) for each in roster.listed}
+        entries += hourly.entries(contract.id, roster, runs, hour_ms=hour_ms, step=M, known=hour_ms > START)
+    with writer(settings) as ledger:
+        ledger.append(entries, now_ms=END)
+        ledger.checkpoint(now_ms=END)
+    return settings, contract.id
+
+
+def hour(start_ms, *, lost):
+    down = (State.DOWN, Cause.CARRIER, "parent:ac-1")
+    up = (State.UP, Cause.NONE, "")
+    slots = range(start_ms, start_ms + H, M)
+    return timeline.runs([Sample(at, at, *(down if lost else up)) for at in slots], step_ms=M)
+
+
+def writer(settings):
+    signer = Signer.load(founding.evidence_key(settings))
+    return Ledger(issue.ledger_path(settings), origin=settings.ledger_origin, signer=signer)
+
+
+@contextmanager
+def core(settings):
+    """What the core does for the command: hold the ledger, drain the spool, sign."""
+    ready, stop = threading.Event(), threading.Event()
+
+    def run():
+        path, after = settings.data.dir / "spool" / "cli.db", 0
+        with writer(settings) as ledger:
+            ready.set()
+            while not stop.wait(0.05):
+                found = spool.read(path, after=after, limit=100) if path.exists() else []
+                if found:
+                    entries = [LedgerEntry(each.source, each.sequence, facts.decode(each.payload)) for each in found]
+                    ledger.append(entries, now_ms=NOW)
+                    ledger.checkpoint(now_ms=NOW)
+                    after = found[-1].sequence
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        assert ready.wait(20)
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_without_a_core_nothing_is_sealed_and_the_command_says_try_again(instance, tmp_path):
+    settings, name = instance
+
+    with pytest.raises(NobodySealsError, match="no core runs") as caught:
+        words(report, settings, "build", "--contract", name, "--month", "2026-10", "--out", tmp_path / "b.zip")
+    assert caught.value.exit_code == 75
+    assert not (tmp_path / "b.zip").exists()
+
+
+def test_the_core_seals_what_the_command_built_and_the_bundle_verifies(instance, tmp_path, capsys):
+    settings, name = instance
+    path = tmp_path / "bundle.zip"
+    with core(settings):
+        code = words(report, settings, "build", "--contract", name, "--month", "2026-10", "--out", path, "--json")
+    told = json.loads(capsys.readouterr().out)
+
+    assert code == 0
+    assert [each["outcome"] for each in told["verdicts"]] == ["met"]
+    assert words(audit, settings, "verify", path) == 0
+    assert "every signature, leaf and number holds" in capsys.readouterr().out
+
+
+def test_sealing_here_twice_gives_the_same_file_and_one_revision(instance, tmp_path, capsys):
+    settings, name = instance
+    digests = set()
+    for number in range(2):
+        path = tmp_path / f"{number}.zip"
+        words(
+            report, settings, "build", "--contract", name, "--month", "2026-10", "--out", path, "--seal-here", "--json"
+        )
+        digests.add(path.read_bytes())
+        assert json.loads(capsys.readouterr().out)["report"].endswith("-2026-10-r1")
+
+    assert len(digests) == 1
+
+
+def test_a_dry_run_states_nothing(instance, capsys):
+    settings, name = instance
+    before = (issue.ledger_path(settings)).read_bytes()
+
+    assert words(report, settings, "build", "--contract", name, "--month", "2026-10", "--dry-run") == 0
+    assert "availability" in capsys.readouterr().out
+    assert issue.ledger_path(settings).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("contract", "month", "message"),
+    [
+        ("wifi-2062", "2026-10", "did you mean 'wifi-2026'"),
+        ("wifi-2026", "2026-11", "is not over"),
+        ("wifi-2026", "26-10", "YYYY-MM"),
+    ],
+)
+def test_what_cannot_be_reported_on_is_said(instance, contract, month, message):
+    settings, _ = instance
+
+    with pytest.raises(Exception, match=message):
+        words(report, settings, "build", "--contract", contract, "--month", month, "--dry-run")
+
+
+def test_a_bundle_that_is_none_fails_with_4(instance, tmp_path):
+    settings, _ = instance
+    path = tmp_path / "none.zip"
+    path.write_bytes(b"not a zip")
+
+    with pytest.raises(Exception, match="none.zip|zip|container") as caught:
+        words(audit, settings, "verify", path)
+    assert caught.value.exit_code == 4
