@@ -3,6 +3,7 @@
 import argparse
 import json
 import re
+import shutil
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,23 +38,26 @@ def words(command, settings, *given):
     return command.run(args, settings)
 
 
-@pytest.fixture
-def instance(tmp_path):
-    """An instance with the how-to's city, whose first contract was watched all October."""
-    folder = tmp_path / "city"
-    shown = re.findall(
-        r"^### `([^`]+)`\n```\w+\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
-    for name, text in shown:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    file = tmp_path / "netops.toml"
-    file.write_text(f'[city]\nname = "test"\n[data]\ndir = "{tmp_path / "data"}"\n')
-    settings = config.load(file, environ={})
+def settings_of(folder):
+    file = folder / "netops.toml"
+    file.write_text(f'[city]\nname = "test"\n[data]\ndir = "{folder / "data"}"\n')
+    return config.load(file, environ={})
+
+
+@pytest.fixture(scope="session")
+def watched(tmp_path_factory):
+    """Make an instance with the how-to's city, whose contract was watched all October; return its folder."""
+    folder = tmp_path_factory.mktemp("watched")
+    text = GUIDE.read_text(encoding="utf-8")
+    for name, shown in re.findall(r"^### `([^`]+)`\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        path = folder / "city" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(shown, encoding="utf-8")
+    settings = settings_of(folder)
     settings.data.dir.mkdir()
     founding.databases(settings)
     founding.keys(settings)
-    assert words(inventory, settings, "apply", folder, "--at", "2026-01-01") == 0
+    assert words(inventory, settings, "apply", folder / "city", "--at", "2026-01-01") == 0
     with Register(settings.register_url, rehearsal=False, readonly=True) as register:
         seen = snapshot(register, at_ms=START)
     contract = seen.contracts[0]
@@ -65,7 +69,14 @@ def instance(tmp_path):
     with writer(settings) as ledger:
         ledger.append(entries, now_ms=END)
         ledger.checkpoint(now_ms=END)
-    return settings, contract.id
+    return folder
+
+
+@pytest.fixture
+def instance(watched, tmp_path):
+    """Return the settings of an own copy of that instance, and the contract's name."""
+    shutil.copytree(watched / "data", tmp_path / "data")
+    return settings_of(tmp_path), "wifi-2026"
 
 
 def hour(start_ms, *, lost):
@@ -172,6 +183,6 @@ def test_a_bundle_that_is_none_fails_with_4(instance, tmp_path):
     path = tmp_path / "none.zip"
     path.write_bytes(b"not a zip")
 
-    with pytest.raises(Exception, match="none.zip|zip|container") as caught:
+    with pytest.raises(Exception, match=r"none\.zip") as caught:
         words(audit, settings, "verify", path)
     assert caught.value.exit_code == 4
