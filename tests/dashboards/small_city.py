@@ -23,6 +23,7 @@ from netops.access import permissions, record, tables
 from netops.access.passwords import Passwords
 from netops.access.staff import Staff
 from netops.config import City, Data, Settings
+from netops.evidence import bundle
 from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry
 from netops.model import ANSWERED, Poll, Reason, Row, Subject
@@ -272,6 +273,20 @@ def _ledger(made: Settings, evil: Iterator[str] | None) -> None:
         if value:
             body |= {"value": value, "lower": value, "upper": value}
         entries.append(LedgerEntry("core/1", number, Fact(kind="verdict", at_ms=NOW - DAY, body=body)))
+    reports = made.data.dir / "reports"
+    reports.mkdir(exist_ok=True)
+    for number, contract in enumerate("ab", 4):
+        name = f"contract-{contract}-2026-08-r0"
+        body = {
+            "report": name,
+            "contract": f"contract-{contract}",
+            "start_ms": NOW - 60 * DAY,
+            "end_ms": NOW - 30 * DAY,
+        }
+        body |= {"revision": 0, "digest": "cd" * 32, "manifest_digest": "ef" * 32, "leaves": 3}
+        entries.append(LedgerEntry("core/1", number, Fact(kind="report_issued", at_ms=NOW - DAY, body=body)))
+        html = {"report.html": f"<!doctype html><style>b{{color:red}}</style><b>{contract}</b>".encode()}
+        bundle.write(reports / f"{name}.zip", html)
     origin = made.ledger_origin
     with Ledger(record.ledger_path(made), origin=origin, rehearsal=True) as ledger:
         ledger.append(entries, now_ms=NOW - DAY)

@@ -235,18 +235,30 @@ def test_the_verdict_is_the_ledgers_and_exact(site):
     assert "99.123450%" in text
 
 
-def test_a_bundle_is_given_to_those_who_may_and_only_from_the_list(site):
+def test_a_bundle_is_given_to_those_who_may_and_only_what_the_ledger_says_was_issued(site):
     reports = site.settings.data.dir / "reports"
-    reports.mkdir(exist_ok=True)
-    (reports / "contract-b-2026-08.zip").write_bytes(b"PK of b")
-    (reports / "contract-a-2026-08.zip").write_bytes(b"PK of a")
+    (reports / "contract-b-2026-09-r0.zip").write_bytes(b"put there by somebody")
     (site.settings.data.dir / "contract-b-9.zip").write_bytes(b"not a report")
     auditor = site.browser("auditor")
+    page = auditor.get("/contract/contract-b").get_data(as_text=True)
+    given = auditor.get("/contract/contract-b/bundle/contract-b-2026-08-r0.zip", buffered=True)
 
-    assert auditor.get("/contract/contract-b/bundle/contract-b-2026-08.zip", buffered=True).data == b"PK of b"
-    assert site.browser("viewer").get("/contract/contract-b/bundle/contract-b-2026-08.zip").status_code == 403
-    for name in ("contract-a-2026-08.zip", "..%2fcontract-b-9.zip", "contract-b-9.zip", "%2e%2e", "x"):
+    assert "contract-b-2026-08-r0.zip" in page
+    assert "contract-b-2026-09-r0.zip" not in page
+    assert given.data == (reports / "contract-b-2026-08-r0.zip").read_bytes()
+    assert "attachment" in given.headers["Content-Disposition"]
+    assert site.browser("viewer").get("/contract/contract-b/bundle/contract-b-2026-08-r0.zip").status_code == 403
+    wrong = ("contract-a-2026-08-r0.zip", "contract-b-2026-09-r0.zip", "..%2fcontract-b-9.zip", "%2e%2e", "x", "")
+    for name in wrong:
         assert auditor.get(f"/contract/contract-b/bundle/{name}").status_code == 404
+
+
+def test_the_report_is_shown_in_a_sandbox(site):
+    answer = site.browser("viewer").get("/contract/contract-b/report/contract-b-2026-08-r0.zip")
+
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert "script-src" not in answer.headers["Content-Security-Policy"]
+    assert answer.data == b"<!doctype html><style>b{color:red}</style><b>b</b>", "the sealed bytes, untouched"
 
 
 def test_a_request_and_its_decision_become_facts_of_two_persons(sites, tmp_path):
