@@ -248,6 +248,33 @@ class Network:
         names += [f"--address=/#/{each}" for each in (INTERNET4, INTERNET6)]
         self.start("resolver", self.gateway, "dnsmasq", *words, *names, ready="")
 
+    def begin(self) -> None:
+        """Start what does not run."""
+        every = (
+            ("internet", self.start_internet),
+            ("resolver", self.start_resolver),
+            ("gate", self.start_gate),
+            ("portal", self.start_portal),
+        )
+        for name, start in every:
+            if name not in self._running:
+                start()
+
+    def forget(self) -> None:
+        """Bring the visitor back to where a test begins: own MAC, two addresses, offline, no questions counted."""
+        if "other" in self._running:
+            self.stop("other", signal.SIGKILL)
+        _ip("-n", self.client, "link", "set", "eth0", "address", MAC)
+        _ip("-n", self.client, "-6", "address", "flush", "dev", "eth0", "scope", "global")
+        _ip("-n", self.client, "-6", "address", "add", f"{CLIENT6}/64", "dev", "eth0", "nodad")
+        self.route_client()
+        _ip("-n", self.gateway, "neigh", "flush", "dev", self.visitor)
+        self.nft("flush", "set", "inet", "netops_portal", "asking")
+        page = self.curl(f"{PORTAL}/").stdout
+        if "/logout" in page:
+            token = page.partition('name="token" value="')[2].partition('"')[0]
+            self.curl("-o", "/dev/null", "-d", f"token={token}", f"{PORTAL}/logout")
+
     def stop(self, name: str, sign: int = signal.SIGTERM) -> None:
         """End one process that this network started."""
         process = self._running.pop(name)
@@ -311,14 +338,19 @@ def network(tmp_path: Path) -> Iterator[Network]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def whole_city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    with Network(tmp_path_factory.mktemp("city")) as made:
+        made.begin()
+        yield made
+
+
 @pytest.fixture
-def city(network: Network) -> Network:
-    """Everything running: internet, resolver, gate, portal."""
-    network.start_internet()
-    network.start_resolver()
-    network.start_gate()
-    network.start_portal()
-    return network
+def city(whole_city: Network) -> Iterator[Network]:
+    """Everything running: internet, resolver, gate, portal; and nobody online."""
+    yield whole_city
+    whole_city.begin()
+    whole_city.forget()
 
 
 def wait_until(holds: Callable[[], bool], within_s: float = 8.0) -> float:
