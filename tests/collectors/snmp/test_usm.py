@@ -302,3 +302,21 @@ def test_a_user_never_shows_its_phrases():
 
     assert PHRASE not in shown
     assert OTHER not in shown
+
+
+def test_a_user_without_keys_is_heard_at_its_own_level():
+    session = Session(User(name="open"), Book())
+    session.seal(ASKED, 1 << 24, 0.0)
+    keys = User(name="open", auth_key=PHRASE, priv_key=OTHER)
+    assert session.open(ASKED, Engine(keys).report(1 << 24, usm.UNKNOWN_ENGINE), 0.0) is None
+
+    for number in range(0x01000002, 0x01000006):
+        header = usm.read(session.seal(ASKED, number, 0.0))
+        assert (header.flags, header.user, header.mac) == (usm.REPORTABLE, b"open", b"")
+        pdu = usm.scoped(header.payload)
+        assert pdu.varbinds.oids == ASKED.oids
+
+        assert session.open(ASKED, Engine(keys).write(number, said(pdu), flags=0), 0.0).request_id == number
+
+    with pytest.raises(SecurityError):
+        session.open(ASKED, Engine(keys).write(0x01000005, said(pdu)), 0.0)

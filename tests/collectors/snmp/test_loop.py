@@ -1,0 +1,195 @@
+"""The engine's turns on a simulated clock and a channel in memory: send errors, ICMP, time-outs without waiting."""
+
+import errno
+import socket
+
+import pytest
+
+from collectors.snmp.agent import Listing
+from collectors.snmp.ask import Ask, Community, Target
+from collectors.snmp.counters import Counters
+from collectors.snmp.flight import Job
+from collectors.snmp.loop import Loop
+from collectors.snmp.pdu import Message, decode, encode
+from collectors.snmp.varbind import COUNTER32, OCTET_STRING, Varbind
+from netops.model import Reason
+
+NAME = (1, 3, 6, 1, 2, 1, 1, 5, 0)
+COLUMN = (1, 3, 6, 1, 2, 1, 2, 2, 1, 10)
+ASK = Ask(gets=(NAME,))
+TARGET = Target(address="192.0.2.7", credential=Community(b"c"), timeout_s=1.0, retries=2, deadline_s=20.0)
+AT = ("192.0.2.7", 161)
+
+
+class Clock:
+    """Time that moves when told."""
+
+    def __init__(self):
+        self.now = 1_000.0
+
+    def now_ms(self):
+        return int(self.now * 1000)
+
+    def monotonic(self):
+        return self.now
+
+
+class Channel:
+    """Datagrams in lists; `errors` are raised by the next sends, `icmp` told by the error queue."""
+
+    def __init__(self):
+        self.sent, self.inbox, self.errors, self.icmp = [], [], [], []
+        self.drops = 0
+
+    def send(self, octets, address):
+        if self.errors:
+            raise self.errors.pop(0)
+        self.sent.append((decode(octets), address))
+
+    def receive(self, _):
+        if not self.inbox:
+            raise BlockingIOError
+        return self.inbox.pop(0)
+
+    def refusals(self):
+        told, self.icmp = self.icmp, []
+        return iter(told)
+
+    def watch(self):
+        return self.drops
+
+
+@pytest.fixture
+def bench():
+    return Bench()
+
+
+class Bench:
+    """A loop, its clock and its channel; answers are kept in order."""
+
+    def __init__(self):
+        self.clock, self.channel, self.answers = Clock(), Channel(), []
+        self.loop = Loop({socket.AF_INET: self.channel}, Counters(), window=10, clock=self.clock)
+        self.device = Listing(
+            [Varbind(NAME, OCTET_STRING, b"ap"), *(Varbind((*COLUMN, n), COUNTER32, n) for n in range(1, 101))]
+        )
+
+    def ask(self, ask=ASK, target=TARGET):
+        self.loop.take([Job(target, ask)], self.answers.extend, self.clock.now_ms())
+        self.loop.launch()
+
+    def pass_time(self, seconds):
+        self.clock.now += seconds
+        self.loop.expire()
+        self.loop.deliver()
+
+    def reply(self):
+        message, address = self.channel.sent[-1]
+        said = encode(Message(message.community, self.device.respond(message.pdu)))
+        self.channel.inbox.append((said, address))
+        self.loop.receive(self.channel)
+        self.loop.deliver()
+
+
+def test_a_machine_that_cannot_send_is_blind_not_the_device_silent(bench):
+    bench.channel.errors = [OSError(errno.ENETUNREACH, "Network is unreachable")] * 6
+
+    bench.ask()
+    for _ in range(3):
+        bench.pass_time(1.0)
+
+    assert [answer.outcome for answer in bench.answers] == [Reason.ANCHORS_LOST]
+    assert "unreachable" in bench.answers[0].failed.detail
+
+
+def test_a_full_send_buffer_costs_one_wait(bench):
+    bench.channel.errors = [BlockingIOError(errno.EAGAIN, "full")] * 2
+    bench.ask()
+    assert bench.loop.counters.unsendable == 1
+
+    bench.pass_time(1.0)
+    bench.reply()
+
+    assert bench.answers[0].gets == (Varbind(NAME, OCTET_STRING, b"ap"),)
+    assert bench.answers[0].attempts == 2
+
+
+def test_the_error_of_another_datagram_does_not_cost_ours(bench):
+    bench.channel.errors = [ConnectionRefusedError(errno.ECONNREFUSED, "somebody else's")]
+
+    bench.ask()
+
+    assert len(bench.channel.sent) == 1
+
+
+@pytest.mark.parametrize(("name", "reason"), [("ECONNREFUSED", Reason.REFUSED), ("EHOSTUNREACH", Reason.NO_ANSWER)])
+def test_icmp_is_a_reason_but_no_verdict(bench, name, reason):
+    bench.ask()
+    bench.channel.icmp = [(AT, name), (("192.0.2.8", 161), name)]
+    for _ in range(3):
+        bench.pass_time(1.0)
+
+    assert [answer.outcome for answer in bench.answers] == [reason]
+    assert name in bench.answers[0].failed.detail
+
+
+def test_a_reply_after_a_forged_refusal_still_counts(bench):
+    bench.ask()
+    bench.channel.icmp = [(AT, "ECONNREFUSED")]
+    bench.pass_time(0.5)
+
+    bench.reply()
+
+    assert bench.answers[0].failed is None
+
+
+def test_a_reply_that_lies_in_the_socket_is_taken_before_the_time_out_is_believed(bench):
+    bench.ask()
+    message, address = bench.channel.sent[-1]
+    bench.channel.inbox.append((encode(Message(b"c", bench.device.respond(message.pdu))), address))
+
+    bench.pass_time(30.0)  # our own thread was held up
+
+    assert bench.answers[0].gets == (Varbind(NAME, OCTET_STRING, b"ap"),)
+    assert bench.answers[0].attempts == 1
+
+
+def test_drops_of_our_kernel_are_our_gap(bench):
+    bench.ask()
+    bench.channel.drops = 3
+    for _ in range(3):
+        bench.pass_time(1.0)
+
+    assert bench.answers[0].outcome == Reason.SOCKET_DROPS
+
+
+def test_a_walk_is_asked_again_with_half_the_rows(bench):
+    bench.ask(Ask(walks=((COLUMN,),)))
+    for _ in range(2):
+        bench.pass_time(1.0)
+
+    assert [message.pdu.error_index for message, _ in bench.channel.sent] == [60, 30, 15]
+
+    while not bench.answers:
+        bench.reply()
+    assert len(bench.answers[0].walks[0].columns[0]) == 100
+
+
+def test_the_deadline_counts_from_the_start_of_the_ask(bench):
+    bench.ask(target=Target(address="192.0.2.7", credential=Community(b"c"), timeout_s=3.0, deadline_s=4.0, retries=9))
+    bench.pass_time(3.0)
+    assert not bench.answers
+    bench.pass_time(1.0)
+
+    assert bench.answers[0].outcome == Reason.NO_ANSWER
+    assert bench.answers[0].attempts == 2
+
+
+def test_the_window_holds(bench):
+    for n in range(1, 26):
+        bench.ask(target=Target(address=f"192.0.2.{n}", credential=Community(b"c")))
+
+    assert len(bench.channel.sent) == 10
+    bench.reply()
+    bench.loop.launch()
+    assert len(bench.channel.sent) == 11
