@@ -77,7 +77,9 @@ class Guard:
 
     def _person(self) -> Person | None:
         secret = request.cookies.get(cookie(), "")
-        idle = request.headers.get("X-Poll") == "1"
+        idle = (
+            request.headers.get("X-Poll") == "1" or request.args.get("auto") == "1"
+        )  # poll.js, or the refresh without it
         return self.sessions.person(secret, now_ms=self.clock.now_ms(), idle=idle) if secret else None
 
     def _names(self) -> dict[str, object]:

@@ -6,14 +6,16 @@ ledger has not sealed it yet.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
-from netops import facts, spool
+from netops import drain, facts, spool
 from netops.access import approvals
+from netops.errors import NetopsError
 from netops.ledger import LedgerReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from netops.access.approvals import Approval
@@ -33,6 +35,14 @@ def spool_path(settings: Settings, source: str) -> Path:
 def ledger_path(settings: Settings) -> Path:
     """Return the file of the ledger."""
     return settings.data.dir / "ledger.db"
+
+
+def state(settings: Settings, made: Sequence[Fact]) -> None:
+    """State facts from the command line: durable on return; what the core has taken of earlier ones is let go."""
+    with spool.Spool(spool_path(settings, "cli"), source="cli") as mine:
+        facts.submit(mine, *made)
+        with contextlib.suppress(NetopsError):  # the facts are safe; the spool only stays longer
+            mine.trim(drain.drained(settings, "cli"))
 
 
 def read(settings: Settings) -> dict[str, Approval]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from inventory import times
 from inventory.sql import Database
-from netops import facts
 from netops.access import approvals, record, tables
 from netops.access.passwords import Passwords
 from netops.access.permissions import may
@@ -20,7 +19,6 @@ from netops.access.staff import COMMAND_LINE, Account, Staff
 from netops.clock import SYSTEM, iso
 from netops.config import Secret
 from netops.errors import AccessError, UsageError, nearest
-from netops.spool import Spool
 
 if TYPE_CHECKING:
     import argparse
@@ -87,8 +85,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.dry_run:
         print(f"{name}: would be stated; --dry-run states nothing")
         return 0
-    with Spool(record.spool_path(settings, "cli"), source="cli") as spool:
-        facts.submit(spool, *made)
+    record.state(settings, made)
     print(f"{name}: {'waits for a second person' if args.what == 'request' else args.decision}")
     return 0
 

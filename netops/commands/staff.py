@@ -7,14 +7,12 @@ import json
 from typing import TYPE_CHECKING
 
 from inventory.sql import Database
-from netops import facts
 from netops.access import record, tables
 from netops.access.passwords import Passwords
 from netops.access.permissions import ROLES
 from netops.access.staff import Staff
 from netops.clock import SYSTEM, iso
 from netops.facts import Fact
-from netops.spool import Spool
 
 if TYPE_CHECKING:
     import argparse
@@ -67,8 +65,7 @@ def _alter(staff: Staff, args: argparse.Namespace, settings: Settings) -> None:
     else:
         print(f"{args.name} is disabled; all its sessions have ended")
     body = {"action": f"staff {args.what}", "subject": args.name, "by": by, "detail": detail}
-    with Spool(record.spool_path(settings, "cli"), source="cli") as spool:
-        facts.submit(spool, Fact(kind="staff_action", at_ms=now_ms, body=body))
+    record.state(settings, [Fact(kind="staff_action", at_ms=now_ms, body=body)])
 
 
 def _list(staff: Staff, *, as_json: bool) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 
 import pytest
 import small_city
 
 from dashboards import pages as dashboard_pages
-from dashboards.service import Web, build
+from dashboards.service import Web, application, build
 from netops.config import Listener
 from netops.errors import ConfigError
 from netops.service import running
@@ -71,3 +72,16 @@ def test_without_installed_pages_the_error_says_what_to_do(tmp_path, monkeypatch
 
     with pytest.raises(ConfigError, match="make install"):
         pages.load(None)
+
+
+def test_with_all_packages_mounted_every_route_is_declared(tmp_path):
+    small_city.build(tmp_path, telemetry=False)
+    with ExitStack() as stack:
+        app = application(small_city.settings(tmp_path), small_city.Fixed(), stack)
+        guard = next(
+            each.__self__ for each in app.before_request_funcs[None] if getattr(each, "__name__", "") == "_admit"
+        )
+        routes = {rule.endpoint for rule in app.url_map.iter_rules()}
+
+        assert {name.partition(".")[0] for name in routes} >= {"dashboards", "vouchers", "health"}
+        assert routes <= set(guard.permissions)
