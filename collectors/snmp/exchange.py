@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _ODD = EXCEPTIONS | {UNREADABLE}
 _UPTIME_FIRST = -1  # places in a Get that belong to no `gets` index
 _UPTIME_LAST = -2
+_NO_UPTIMES: dict[int, int] = {}  # of asks without `uptime`; never written
 _MEMO = 8  # steps kept per request
 
 
@@ -90,14 +91,14 @@ class Exchange:
         self._raw: list[bytes] = []
         self._got: list[tuple[tuple[int, ...], Varbinds]] = []
         self._missed: dict[int, Failure] = {}
-        self._uptimes: dict[int, int] = {}
-        self._columns: list[tuple[Column, ...]] = []
-        self._walk_failures: list[dict[int, Failure]] = []
-        self._counts: list[int] = []
-        for roots in ask.walks:
-            self._columns.append(tuple([Column() for _ in roots]))
-            self._walk_failures.append({})
-            self._counts.append(0)
+        self._uptimes: dict[int, int] = _NO_UPTIMES
+        self._columns: tuple[tuple[Column, ...], ...] = ()
+        if ask.uptime:
+            self._uptimes = {}
+        if ask.walks:
+            self._columns = tuple([tuple([Column() for _ in roots]) for roots in ask.walks])
+            self._walk_failures: list[dict[int, Failure]] = [{} for _ in ask.walks]
+            self._counts = [0] * len(ask.walks)
 
     def want(self) -> Request | None:
         """Return what is to be sent now; None when the ask is at its end."""

@@ -230,7 +230,7 @@ class Loop:
             counters.recognised += 1
         if reply.trailing:
             counters.trailing += 1
-        self._recent[flight.route.address] = (flight.number, *flight.ids)
+        self._recent[flight.route.address] = (flight.number, *flight.ids) if flight.ids else (flight.number,)
         exchange = flight.exchange
         exchange.feed(reply)
         if flight.walk >= 0 and now - flight.walk_since > flight.job.ask.limits.walk_s:
