@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from netops.model import Poll
 
 _STARTED = re.compile(rb"^(?:vm_app_start_timestamp|process_start_time_seconds) (\S+)", re.MULTILINE)
+_ROWS = re.compile(rb'^vm_rows_inserted_total\{type="influx"\} (\d+)', re.MULTILINE)
 _DAY_MS = 86_400_000
 _ALWAYS_MS = 4_102_444_800_000  # 2100: texts are asked for without a window
 
@@ -64,6 +65,8 @@ class VictoriaMetrics:
         self._token = token
         self._timeout_s = timeout_s
         self._lock = threading.RLock()
+        self._rows = 0
+        self._restarts = 0
         # `/write?db=` makes the label itself, `/api/v2/write?bucket=` does not: several cities may share one server
         self._tags = f",db={line.tag(database)}" if dialect == "v2" else ""
         self._only = f",db={_text(database)}"
@@ -84,12 +87,17 @@ class VictoriaMetrics:
         self._door.close()
 
     def incarnation(self) -> str:
-        """Return when the server's process started."""
+        """Return when the server's process started, and which one of that second it is: its row counter fell back."""
         with self._lock:
-            found = _STARTED.findall(self._door.ask("/metrics", {}))
-        if not found:
-            raise StoreError(f"store {self.url}/metrics: no start time of the process; is this VictoriaMetrics?")
-        return b" ".join(sorted(found)).decode("ascii", "replace")
+            content = self._door.ask("/metrics", {})
+            started = _STARTED.findall(content)
+            if not started:
+                raise StoreError(f"store {self.url}/metrics: no start time of the process; is this VictoriaMetrics?")
+            rows = max((int(number) for number in _ROWS.findall(content)), default=0)
+            if rows < self._rows:
+                self._restarts += 1
+            self._rows = rows
+            return f"{b' '.join(sorted(started)).decode('ascii', 'replace')}/{self._restarts}"
 
     def flush(self) -> None:
         """Make what was written visible to questions now; it shows by itself after a second."""

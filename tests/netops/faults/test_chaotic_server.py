@@ -52,6 +52,7 @@ class Chaos(ThreadingHTTPServer):
         self.calm = False
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.began = 1
+        self.rows = 0
 
     def mood(self):
         with self.guard:
@@ -76,7 +77,8 @@ class Handler(BaseHTTPRequestHandler):
         return
 
     def do_GET(self):
-        self.reply(200, b"vm_app_start_timestamp %d\n" % self.server.began)
+        rows = b'vm_rows_inserted_total{type="influx"} %d\n' % self.server.rows
+        self.reply(200, b"vm_app_start_timestamp %d\n" % self.server.began + rows)
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -234,6 +236,17 @@ def test_a_server_that_is_not_there_is_a_store_error(dialect):
         ):
             with pytest.raises(StoreError, match=url.removeprefix("http://")):
                 action()
+
+
+def test_a_restart_within_one_second_shows_by_the_counter(chaos):
+    """The start time has whole seconds; the row counter of a new process is behind the old one's."""
+    with VictoriaMetrics(chaos.url) as store:
+        marks = []
+        for began, rows in ((1, 0), (1, 40), (1, 50), (1, 3), (1, 9), (2, 9), (2, 0)):
+            chaos.began, chaos.rows = began, rows
+            marks.append(store.incarnation())
+
+    assert [len(set(marks[: n + 1])) for n in range(7)] == [1, 1, 1, 2, 2, 3, 4]
 
 
 def test_an_address_that_is_none_is_a_setting_at_fault():
