@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ QUEUE_LOG = logging.getLogger(
     "waitress.queue"
 )  # a line for each request that waits: a flood of logins would flood the log
 THREADS = 32  # each login waits for the shared fsync: as many as wait together are acknowledged together
+DESCRIPTORS = 8192
 FOLLOW_S = 3.0
 REPAIR_S = 30.0
 UPLINK_S = 10.0
@@ -88,6 +90,7 @@ class PortalService:
             self._try("gateway", self.desk.repair)
             self._name_venues()
             QUEUE_LOG.setLevel(logging.ERROR)
+            _raise_descriptors()
             server = Server(self._app(key), settings.portal.listen, rehearsal=True, threads=THREADS)
             server.start()
             stack.callback(server.stop)
@@ -222,3 +225,11 @@ class PortalService:
             self.desk.telling.flush(self.clock.now_ms(), everything=True)
         except (NetopsError, GatewayError) as error:
             LOG.warning("last minute not stated error=%s", error)
+
+
+def _raise_descriptors() -> None:
+    """Make room for every connection that the server accepts; the usual soft limit of 1,024 ends far below."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
