@@ -138,6 +138,22 @@ def test_dns_before_login_is_answered_by_our_resolver_and_too_slow_for_a_tunnel(
     assert free["answered"] > 150, "who is logged in is not slowed"
 
 
+def test_one_device_cannot_hold_all_of_the_portals_connections(city) -> None:
+    program = (
+        "import socket\nheld, refused = [], 0\n"
+        "for _ in range(60):\n"
+        "    try: held.append(socket.create_connection(('10.77.0.1', 80), 2))\n"
+        "    except OSError: refused += 1\n"
+        "print(len(held), refused)"
+    )
+
+    held, refused = map(int, city.run(city.client, "python3", "-c", program).stdout.split())
+
+    assert 35 <= held <= 41
+    assert refused == 60 - held
+    assert city.status(PORTAL).startswith("200"), "once they are closed the page is there again"
+
+
 def test_a_killed_portal_throws_nobody_out_and_knows_them_again(city, eventually: Callable[..., float]) -> None:
     city.login()
     city.stop("portal", signal.SIGKILL)
