@@ -30,6 +30,7 @@ _ODD = EXCEPTIONS | {UNREADABLE}
 _UPTIME_FIRST = -1  # places in a Get that belong to no `gets` index
 _UPTIME_LAST = -2
 _NO_UPTIMES: dict[int, int] = {}  # of asks without `uptime`; never written
+_new = tuple.__new__
 _MEMO = 8  # steps kept per request
 
 
@@ -161,21 +162,27 @@ class Exchange:
 
     def answer(self, token: Any = None, at_ms: int = 0, rtt_ms: float | None = None, lag_ms: float = 0.0) -> Answer:
         """Return what came of it."""
-        return Answer(
-            token,
-            self.failed,
-            tuple(map(Walked, self.ask.walks, self._columns, self._walk_failures)) if self._columns else (),
-            tuple(self._got),
-            self._missed,
-            len(self.ask.gets),
-            self.attempts,
-            self.sent,
-            at_ms,
-            rtt_ms,
-            lag_ms,
-            self._uptimes.get(_UPTIME_FIRST),
-            self._uptimes.get(_UPTIME_LAST),
-            tuple(self._raw),
+        uptimes = self._uptimes
+        walks = tuple(map(Walked, self.ask.walks, self._columns, self._walk_failures)) if self._columns else ()
+        # By position and past the keyword parsing of NamedTuple: this is made once per ask of every device.
+        return _new(
+            Answer,
+            (
+                token,
+                self.failed,
+                walks,
+                tuple(self._got),
+                self._missed,
+                len(self.ask.gets),
+                self.attempts,
+                self.sent,
+                at_ms,
+                rtt_ms,
+                lag_ms,
+                uptimes.get(_UPTIME_FIRST) if uptimes else None,
+                uptimes.get(_UPTIME_LAST) if uptimes else None,
+                tuple(self._raw),
+            ),
         )
 
     # ---- Get

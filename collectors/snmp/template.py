@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _SIGNED = {1: "b", 2: "h", 4: "i", 8: "q"}
 _UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
+_new = tuple.__new__
 _SHAPES_PER_LENGTH = 4
 _PATIENCE = 64  # misses without as many hits: this question's replies never look alike, stop learning
 
@@ -158,7 +159,7 @@ class Template:
                 except DecodeError:  # this time a value does not fit its type: the general decoder says so
                     return None
                 self.hits += 1
-                return Reply(parts[1], Varbinds(shape.names, shape.tags, values), octets, True)
+                return _new(Reply, (parts[1], Varbinds(shape.names, shape.tags, values), octets, True, 0, 0, 0))
         return None
 
     def study(self, octets: bytes, framed: Framed, request: Request, book: Book) -> Varbinds | None:
