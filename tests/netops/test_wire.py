@@ -6,7 +6,7 @@ import struct
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netops import wire
@@ -47,6 +47,7 @@ polls = st.builds(
 SIMPLE = Poll(device="ac-1", slot_ms=60_000, at_ms=60_012, outcome="answered", raw=b"reply")
 
 
+@settings(deadline=None, max_examples=50)  # a busy machine is no fault
 @given(polls)
 def test_a_poll_survives_the_wire(poll):
     assert wire.decode(wire.encode(poll)) == poll

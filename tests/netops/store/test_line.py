@@ -4,7 +4,7 @@ import os
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netops.errors import RefusedError
@@ -43,12 +43,14 @@ def poll(subject, **more):
     return Poll(device="ac-1", slot_ms=1000, at_ms=1007, outcome="answered", attempts=2, rows=(row,))
 
 
+@settings(deadline=None, max_examples=50)
 @given(texts)
 def test_a_text_comes_back_from_a_server_as_it_went(text):
     """Lone surrogates become a question mark; everything else is kept."""
     assert line.told(line.kept(text)) == "".join("?" if "\ud800" <= c <= "\udfff" else c for c in text)
 
 
+@settings(deadline=None, max_examples=50)
 @given(texts)
 def test_a_hostile_subject_stays_one_tag_of_one_line(subject):
     """No string ends the tag, the line or begins a field."""
@@ -64,6 +66,7 @@ def test_a_hostile_subject_stays_one_tag_of_one_line(subject):
     assert rest == "m.a=1.5,m.b:code=3i,at:ms=7i 1000"
 
 
+@settings(deadline=None, max_examples=50)
 @given(texts, st.booleans())
 def test_a_hostile_text_stays_one_value(text, as_label):
     """As a string field or as a label."""
