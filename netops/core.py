@@ -60,6 +60,8 @@ class Core:
         self._thread: threading.Thread | None = None
         self._waiting: tuple[str, ...] = ()
         self._seen: Snapshot | None = None
+        self._mark = (0, 0)
+        self._was: tuple[tuple[int, int], Snapshot] | None = None  # the register of the hour that was sealed last
         self._taken = {"polls": 0, "facts": 0, "isolated": 0, "repeated": 0}
 
     def start(self) -> None:
@@ -174,6 +176,10 @@ class Core:
         now = self._clock.now_ms()
         settings = self._settings
         with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+            mark = register.mark(at_ms=now)
+            if self._seen is not None and mark == self._mark:
+                return
+            self._mark = mark
             seen = snapshot(register, at_ms=now)
             if self._seen is not None and seen.digest == self._seen.digest:
                 return
@@ -224,9 +230,8 @@ class Core:
         return until
 
     def _seal_hour(self, contracts: Sequence[str], hour_ms: int) -> None:
-        settings, now = self._settings, self._clock.now_ms()
-        with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
-            seen = snapshot(register, at_ms=hour_ms)
+        now = self._clock.now_ms()
+        seen = self._register_at(hour_ms)
         samples = self._journal.window(hour_ms, hour_ms + HOUR_MS)
         entries = self._blind_slots(hour_ms)
         sums: dict[str, list[HourSum]] = {contract: [] for contract in contracts}
@@ -239,6 +244,14 @@ class Core:
             self._rosters.add(roster.digest)
         self._ledger.append(entries, now_ms=now)
         self._journal.seal(hour_ms, sums)
+
+    def _register_at(self, hour_ms: int) -> Snapshot:
+        settings = self._settings
+        with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+            mark = register.mark(at_ms=hour_ms)
+            if self._was is None or self._was[0] != mark:
+                self._was = mark, snapshot(register, at_ms=hour_ms)
+        return self._was[1]
 
     def _blind_slots(self, hour_ms: int) -> list[LedgerEntry]:
         vantage = self._settings.collect.vantage

@@ -40,7 +40,7 @@ PROFILES = {
     "small_cell": "netops_smallcell",
     "anchor": "standard",
 }
-HISTORY_S = 900  # the past is polled every quarter of an hour
+HISTORY_S = 1800  # the past is polled every half hour
 TARGETS = {"wifi": "99.5", "lte": "99.7", "fiber": "99.8"}
 TITLES = {"wifi": "公共WiFi / Public WiFi", "lte": "TD-LTE小基站 / Small cells", "fiber": "光纤接入 / Fiber access"}
 ROLES = {"wifi": "ap", "lte": "small_cell", "fiber": "ont"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Mib:
         entries = sorted(objects, key=lambda each: each[0])
         self.oids = [oid for oid, _, _ in entries]
         self._values = {oid: (tag, compute) for oid, tag, compute in entries}
+        self._next = dict(pairwise(self.oids))
 
     def __len__(self) -> int:
         """Return the number of objects."""
@@ -41,6 +43,9 @@ class Mib:
 
     def following(self, oid: Oid) -> Oid | None:
         """Return the first object after `oid`, or None at the end of the view."""
+        known = self._next.get(oid)
+        if known is not None:
+            return known
         place = bisect_right(self.oids, oid)
         return self.oids[place] if place < len(self.oids) else None
 

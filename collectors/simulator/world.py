@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from collectors.simulator.noise import between
 
 if TYPE_CHECKING:
-    from collectors.simulator.city import Agent, Child, City
+    from collectors.simulator.city import Agent, City
     from collectors.simulator.faults import Fault, Planted
 
 DAY_MS = 86_400_000
@@ -36,9 +36,16 @@ class World:
         self._faults: dict[str, tuple[Fault, ...]] = {}
         for fault in planted.faults:
             self._faults[fault.target] = (*self._faults.get(fault.target, ()), fault)
+        self._last: dict[str, tuple[int, Life]] = {}
 
     def life(self, name: str, at_ms: int) -> Life:
         """Return the life of an agent or child at an instant."""
+        known = self._last.get(name)
+        if known is None or known[0] != at_ms:  # a poll asks a dozen things of one life at one instant
+            known = self._last[name] = (at_ms, self._life(name, at_ms))
+        return known[1]
+
+    def _life(self, name: str, at_ms: int) -> Life:
         boot = self.begin_ms - int(between(3, 200, "born", name) * DAY_MS)
         last = None
         for fault in self._faults.get(name, ()):
@@ -53,11 +60,6 @@ class World:
     def answers(self, agent: Agent, at_ms: int) -> bool:
         """Whether the agent answers at all; nobody answers for what is down."""
         return self.life(agent.id, at_ms).up
-
-    def child(self, agent: Agent, child: Child, at_ms: int) -> Life:
-        """Return a child's life; its parent's fault is told by the parent's silence, not by the child."""
-        del agent
-        return self.life(child.id, at_ms)
 
     def blind(self, at_ms: int) -> bool:
         """Whether the collector itself did not run at that instant (planted)."""

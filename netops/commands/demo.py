@@ -50,6 +50,9 @@ port = {portal}
 [collect]
 interval_s = {interval}
 
+[store]
+hot_hours = 1680
+
 [credentials.rehearsal]
 version = "v2c"
 community = "file:{data}/keys/community"
@@ -63,7 +66,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--portal-port", type=int, default=8081, help="captive portal (%(default)s)")
     parser.add_argument("--snmp-port", type=int, default=16161, help="simulated agents, on 127.20-23.x.y (%(default)s)")
     parser.add_argument("--interval", type=int, default=30, help="seconds between polls (%(default)s)")
-    parser.add_argument("--history-step", type=int, default=900, help="seconds between polls of the past (%(default)s)")
+    parser.add_argument(
+        "--history-step", type=int, default=1800, help="seconds between polls of the past (%(default)s)"
+    )
     parser.add_argument("--no-history", action="store_true", help="begin without the months before")
     parser.add_argument("--fresh", action="store_true", help="forget the rehearsal that is there and begin anew")
 
@@ -93,7 +98,7 @@ def run(args: argparse.Namespace, _settings: Settings) -> int:
     return 0
 
 
-def found(settings: Settings, *, port: int = 16161, step_s: int = 900) -> None:
+def found(settings: Settings, *, port: int = 16161, step_s: int = 1800) -> None:
     """Make what a rehearsal needs and does not have yet: keys, databases, register, accounts. Repeatable."""
     founding.databases(settings)
     founding.keys(settings)
