@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from netops.config import Listener
 
 CONNECTIONS = 5000
+ACCEPTS = 200
 IDLE_S = 10  # a connection without a finished request is let go after this
 THREADS = 8
 LARGEST_HEADER = 16 * 1024
@@ -82,6 +83,7 @@ class Server:
         else:
             inner = _bind(self.listener.host, self.listener.port)
         self._server = create_server(app, sockets=[inner], **self._bounds())
+        self._server.handle_accept = lambda server=self._server: _accept(server)
         self.port = inner.getsockname()[1]
         self._thread = threading.Thread(target=self._server.run, name=f"web-{self.port}", daemon=True)
         self._thread.start()
@@ -140,6 +142,15 @@ def _bind(host: str, port: int) -> socket.socket:
         made.close()
         raise ConfigError(f"cannot listen on {host}:{port} ({error.strerror}); is another instance running?") from None
     return made
+
+
+def _accept(server: Any) -> None:
+    """Accept what waits, up to a bound: waitress takes one connection per turn, and each turn looks at all of them."""
+    for _ in range(ACCEPTS):
+        before = len(server.active_channels)
+        type(server).handle_accept(server)
+        if len(server.active_channels) == before or not server.readable():
+            return
 
 
 def _close_all(server: Any) -> None:

@@ -169,3 +169,11 @@ def test_invented_addresses_do_not_grow_the_counters(client):
     text = client.get("/metrics").get_data(as_text=True)
 
     assert text.count('endpoint="none"') == 1
+
+
+@pytest.mark.parametrize("host", ["a" * 5000, "a b", "[", "..", "x" * 64 + ".y"])
+def test_a_broken_host_name_is_a_bad_request_and_no_failure(client, host):
+    answer = client.get("/", headers={"Host": host})
+
+    assert answer.status_code < 500
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
