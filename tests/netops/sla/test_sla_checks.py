@@ -1,0 +1,86 @@
+"""`netops check` says what in a contract cannot be judged, where it stands, and what to write instead."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from inventory.city import City
+from inventory.model import Tier
+from inventory.reading.folder import read_city
+from inventory.snapshot import of_city
+from netops.config import Settings
+from netops.sla import checks
+
+GUIDE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "describe-your-city.md"
+AT = 1_790_784_000_000
+
+
+@pytest.fixture(scope="session")
+def guide(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("city")
+    text = GUIDE.read_text(encoding="utf-8")
+    for name, shown in re.findall(r"^### `([^`]+)`\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(shown, encoding="utf-8")
+    return read_city(folder)
+
+
+def problems(city, **changed):
+    """Check the guide's city with its contract's only objective changed."""
+    records = {}
+    for at, record in city.records.items():
+        made = record
+        if type(record).__name__ == "Contract":
+            (item,) = record.items
+            (objective,) = item.objectives
+            rules = replace(objective.rules, **changed.get("rules", {}))
+            objective = replace(objective, rules=rules, **changed.get("objective", {}))
+            item = replace(item, objectives=(objective,), **changed.get("item", {}))
+            made = replace(record, items=(item,), **changed.get("contract", {}))
+        records[at] = made
+    snapshot = of_city(City(records=records, sources=city.sources), at_ms=AT, rehearsal=False)
+    return checks.check(Settings(), snapshot)
+
+
+def test_the_contract_of_the_guide_can_be_judged(guide):
+    assert problems(guide) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"objective": {"indicator": "availabilty"}}, "did you mean 'availability'"),
+        ({"objective": {"target": "0.995"}}, "target 0.995 is in percent"),
+        ({"objective": {"period": "quarter"}}, "period 'quarter' is not reported on"),
+        ({"rules": {"check_every_s": 45}}, "the contract's 60"),
+        ({"rules": {"check_every_s": 7}}, "hours are sealed"),
+        ({"rules": {"unknown_mode": "as_upp"}}, "did you mean 'as_up'"),
+        ({"item": {"kind": "lte"}}, "sells no service"),
+        ({"item": {"fee": "-1"}}, "-1 is negative"),
+        ({"contract": {"timezone": "Asia/Peking"}}, "is not in the IANA database"),
+        ({"rules": {"aggregation": "weighted", "weight": "traffic"}}, "weight is 'traffic'"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_cannot_be_judged_is_named_with_its_place(guide, changed, message):
+    found = problems(guide, **changed)
+
+    assert any(message in each.what for each in found), found
+    assert all("wifi-2026" in each.where for each in found)
+
+
+def test_an_approver_who_decides_nothing_is_named(guide):
+    contract = next(each for each in guide.records.values() if type(each).__name__ == "Contract")
+    classes = tuple(replace(each, approver="operator") for each in contract.rules.exclusions)
+    found = problems(guide, rules={"exclusions": classes})
+
+    assert "approved by 'operator', a role that decides nothing" in found[0].what
+
+
+def test_a_tier_that_holds_nothing_is_named(guide):
+    contract = next(each for each in guide.records.values() if type(each).__name__ == "Contract")
+    credit = replace(contract.items[0].objectives[0].credits, tiers=(Tier(percent="1", at_least="99", below="98"),))
+
+    assert "it holds nothing" in problems(guide, objective={"credits": credit})[0].what
