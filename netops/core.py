@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import ExitStack, suppress
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from inventory.model import Contract
@@ -94,6 +95,8 @@ class Core:
         )
         self._rosters = {str(leaf.fact.body["roster"]) for leaf in self._ledger.find("availability_roster")}
         self._verifier: Verifier | None = None
+        now = self._clock.now_ms()
+        self._ledger.append(sealing.started(settings.collect.vantage, version("netops"), now_ms=now), now_ms=now)
         self._read_register()
         self._scheduler = Scheduler(self._jobs(), slots=self._slots, clock=self._clock, on_missed=self._missed)
         self._stopping.clear()
@@ -161,7 +164,7 @@ class Core:
             Job(name="reports", every_s=60, run=self._report),
             Job(name="raw", every_s=30, run=self._locked(self._seal_raw)),
             Job(name="telemetry", every_s=30, run=self._locked(self._seal_telemetry)),
-            Job(name="checkpoint", every_s=checkpoint_s, run=self._locked(self._checkpoint)),
+            Job(name="checkpoint", every_s=checkpoint_s, tells=True, run=self._locked(self._checkpoint)),
             Job(name="expiry", every_s=3600, run=self._locked(self._expire), offset_s=600),
         ]
 
@@ -309,7 +312,11 @@ class Core:
 
     def _missed(self, job: Job, missed: tuple[int, int, int]) -> None:
         first, last, count = missed
-        log.warning("slots missed", extra={"job": job.name, "first_ms": first, "last_ms": last, "count": count})
+        log.info("slots missed", extra={"job": job.name, "first_ms": first, "last_ms": last, "count": count})
+        if job.tells:
+            with self._acting:
+                entry = sealing.missed(job.name, first, last, count)
+                self._ledger.append([entry], now_ms=self._clock.now_ms())
 
 
 def build(settings: Settings) -> Core:

@@ -47,6 +47,7 @@ class Job:
     offset_s: float = 0.0
     jitter_s: float = 0.0
     each: bool = False  # run every slot that was missed, oldest first (the work of an hour must not be skipped)
+    tells: bool = False  # a missed slot is a fact: something that was promised did not happen
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the core states itself: chunks, sealed files, the register, expiry, blindness. Values in, entries out. Pure.
+"""What the core states itself: chunks, sealed files, the register, expiry, blindness. Values in, entries out.
 
 Each entry's `(source, sequence)` follows from the thing itself, so that a core that died between doing and stating
 states the same again, once.
@@ -6,6 +6,7 @@ states the same again, once.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inventory import codec
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from netops.evidence.canonical import JSON
     from netops.raw import Chunk
     from netops.store import Expired, SealedFile
+
+
+SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
 
 
 def number(digest: str) -> int:
@@ -114,6 +118,33 @@ def contract_version(contract: Contract) -> LedgerEntry:
         number(digest),
         Fact(kind="contract_version", at_ms=contract.valid_from_ms, body=body),
     )
+
+
+def started(vantage: str, release: str, *, now_ms: int) -> list[LedgerEntry]:
+    """State that the core began, by which release, and what the machine says of its clock."""
+    state = "synchronised" if SYNCHRONISED.exists() else "unknown"
+    return [
+        LedgerEntry(
+            "core",
+            now_ms,
+            Fact(
+                kind="service_state",
+                at_ms=now_ms,
+                body={"service": "core", "state": "started", "version": release},
+            ),
+        ),
+        LedgerEntry(
+            f"clock:{vantage}",
+            now_ms,
+            Fact(kind="clock_state", at_ms=now_ms, body={"vantage": vantage, "state": state}),
+        ),
+    ]
+
+
+def missed(job: str, first_ms: int, last_ms: int, count: int) -> LedgerEntry:
+    """State that slots of a job passed without anybody running it."""
+    body: dict[str, JSON] = {"job": job, "first_ms": first_ms, "last_ms": last_ms, "count": count}
+    return LedgerEntry(f"missed:{job}", last_ms, Fact(kind="slots_missed", at_ms=last_ms, body=body))
 
 
 def blindness(vantage: str, slot_ms: int, *, asked: int, answered: int) -> LedgerEntry:

@@ -342,6 +342,7 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "end_ms": instant,
         "digest?": _digest,
     },
+    "slots_missed": {"job": _name, "first_ms": instant, "last_ms": instant, "count": _count},
     "spool_dropped": {
         "spool": _name,
         "what": _name,
