@@ -113,18 +113,18 @@ class World:
             self.state(hours.ROSTER, body)
         return made
 
-    def hour(self, number, letters, roster):
+    def hour(self, number, letters, roster, *, step=STEP):
         start = START + number * H
         runs = {}
         for service in (each.service for each in roster.listed):
-            text = letters.get(service, "u" * 12)
+            text = letters.get(service, "u" * 12)[: H // step]
             samples = [
-                Sample(start + i * STEP, start + i * STEP, STATES[c], *CAUSES.get(c, (Cause.NONE, "")))
+                Sample(start + i * step, start + i * step, STATES[c], *CAUSES.get(c, (Cause.NONE, "")))
                 for i, c in enumerate(text)
                 if c != "."
             ]
-            runs[service] = timeline.runs(samples, step_ms=STEP)
-        for body in hours.bodies(roster, runs, start_ms=start, step_ms=STEP):
+            runs[service] = timeline.runs(samples, step_ms=step)
+        for body in hours.bodies(roster, runs, start_ms=start, step_ms=step):
             self.state(hours.KIND, body, at_ms=start)
 
     def claim(

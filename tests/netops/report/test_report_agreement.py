@@ -85,12 +85,15 @@ def letters(rng):
 def history(rng, world):
     names = {f"s-{i}": rng.choice(["wifi", "fiber"]) for i in range(rng.randint(1, 6))}
     roster = world.roster(names, weights=rng)
+    step = 300_000
     for number in range(LENGTH):
         if rng.random() < 0.05:
             names = dict(list(names.items())[1:]) | {f"n-{number}": "wifi"}
             roster = world.roster(names, weights=rng)
+        if rng.random() < 0.05:
+            step = rng.choice([300_000, 600_000])
         if rng.random() > 0.06:
-            world.hour(number, {name: letters(rng) for name in names if rng.random() < 0.5}, roster)
+            world.hour(number, {name: letters(rng) for name in names if rng.random() < 0.5}, roster, step=step)
 
 
 def claims(rng, world):
