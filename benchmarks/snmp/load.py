@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 AGENTS = 1_000
+WARM_S = 0.7
 GET = [f"1.3.6.1.2.1.1.{n}.0" for n in range(1, 8)]
 GET += ["1.3.6.1.2.1.2.1.0"] + [f"1.3.6.1.2.1.11.{n}.0" for n in range(1, 5)]
 CHECKED = 8  # this object's value is the agent's address as a number: every answer can be checked
