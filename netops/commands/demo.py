@@ -44,6 +44,9 @@ port = {web}
 [portal]
 gateway = "simulated"
 
+[portal.visitors]
+simulated = "site-110108011"
+
 [portal.listen]
 port = {portal}
 

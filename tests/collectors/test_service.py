@@ -1,0 +1,163 @@
+"""The poller against a real network of simulated agents on loopback: UDP, codec, profile, spool."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+from collectors.service import SOURCE, Collector
+from collectors.simulator import instance
+from collectors.simulator.city import plan as plan_of
+from collectors.simulator.describe import records
+from collectors.simulator.faults import Fault, Planted
+from collectors.simulator.living import Living
+from collectors.simulator.objects import build as objects
+from collectors.simulator.udp import Responder
+from collectors.simulator.world import World
+from inventory import sql
+from inventory.city import city_of
+from inventory.model import Device
+from inventory.reading.folder import built_in_areas
+from inventory.register import Register
+from inventory.tables import MIGRATIONS
+from netops import clock, config, facts, wire
+from netops.model import ANSWERED, Reason
+from netops.spool import Reader
+
+AREAS = built_in_areas()[:2]
+
+
+def free_udp_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire_:
+        wire_.bind(("127.0.0.1", 0))
+        return wire_.getsockname()[1]
+
+
+@pytest.fixture
+def planted():
+    """The faults of the world, which a test may take away while it runs."""
+    return {}
+
+
+@pytest.fixture
+def city(tmp_path, monkeypatch, planted):
+    monkeypatch.setenv("TEST_COMMUNITY", "s3cret")
+    settings = config.load(
+        None,
+        environ={},
+        overrides=[
+            f"data.dir={tmp_path}",
+            "city.rehearsal=true",
+            "collect.interval_s=1",
+            "collect.timeout_s=0.2",
+            "collect.retries=1",
+            "collect.breaker_after=2",
+            "credentials.rehearsal.community=env:TEST_COMMUNITY",
+        ],
+    )
+    now = clock.SYSTEM.now_ms()
+    made = instance.new(AREAS, now_ms=now, timezone="Asia/Shanghai", port=free_udp_port())
+    plan = plan_of(made.areas)
+    dead = next(agent for agent in plan.agents if agent.role == "small_cell")
+    down = Fault(target=dead.id, start_ms=0, end_ms=2**53, kind="down")
+    world = World(plan, Planted(faults=(), blind=(), maintenance=()), begin_ms=made.begin_ms)
+    planted[dead.id] = (down,)
+    world._faults = planted
+    living = {agent.address: Living(agent, objects(agent, world), world, clock.SYSTEM.now_ms) for agent in plan.agents}
+    sql.upgrade(MIGRATIONS, settings.register_url)
+    told = records(plan, AREAS, begin_ms=0, minutely_ms=now + 3_600_000, live_s=60, port=made.port, past_s=900)
+    keyless = Device(
+        id="keyless",
+        site=f"site-{AREAS[0].id}",
+        carrier="carrier-a",
+        role="switch",
+        profile="standard",
+        address="127.0.0.9",
+        credential="nobody",
+    )
+    with Register(settings.register_url, rehearsal=True) as register:
+        register.apply(city_of([*told.records.values(), keyless]), at_ms=0, now_ms=now)
+    responder = Responder(living, port=made.port, community=b"s3cret")
+    responder.start()
+    yield settings, plan, dead
+    responder.stop()
+
+
+def polls_of(settings):
+    with Reader(settings.data.dir / "spool" / f"{SOURCE}.db") as reader:
+        entries = reader.read(after=0, limit=100_000)
+    return (
+        [wire.decode(each.payload) for each in entries if each.kind == "poll"],
+        [facts.decode(each.payload) for each in entries if each.kind == "fact"],
+    )
+
+
+def test_every_device_is_asked_in_its_slots_and_what_it_said_is_spooled(city):
+    settings, plan, dead = city
+    service = Collector(settings)
+    service.start()
+    time.sleep(7)
+    service.stop()
+    polls, told = polls_of(settings)
+    slots = [(each.device, each.slot_ms) for each in polls]
+    by_device = {}
+    for each in polls:
+        by_device.setdefault(each.device, []).append(each)
+
+    assert len(set(slots)) == len(slots)
+    assert {fact.body["state"] for fact in told if fact.kind == "service_state"} == {"started", "stopped"}
+    for agent in plan.agents:
+        seen = by_device[agent.id]
+        assert len(seen) >= 3, agent.id
+        if agent is dead:
+            assert {each.outcome for each in seen} == {Reason.NO_ANSWER.value}
+        else:
+            assert {each.outcome for each in seen} <= {ANSWERED, Reason.MISSED_SLOT.value}
+    assert {each.outcome for each in by_device["keyless"]} == {Reason.NO_CREDENTIAL.value}
+    controller = next(agent for agent in plan.agents if agent.role == "wlan_controller")
+    whole = next(each for each in by_device[controller.id] if each.rows)
+    states = {row.subject.id: row.values["wlan.ap.state"] for row in whole.rows if row.subject.kind == "ap"}
+    assert states == {f"mac:{child.ident}": 8.0 for child in controller.children}
+    assert whole.raw
+    assert service.health() == {}
+
+
+def test_a_device_that_comes_back_is_asked_in_full_again(city, planted):
+    settings, _, dead = city
+    service = Collector(settings)
+    service.start()
+    wait(lambda: service._breaker.open(dead.id))
+    planted.clear()
+    wait(lambda: any(each.rows for each in polls_of(settings)[0] if each.device == dead.id))
+    service.stop()
+    after = [each for each in polls_of(settings)[0] if each.device == dead.id and each.outcome == ANSWERED]
+
+    assert after
+    assert all(each.rows for each in after)
+
+
+def test_a_device_taken_from_the_register_is_asked_no_more(city, monkeypatch):
+    settings, plan, _ = city
+    monkeypatch.setattr("collectors.service.REGISTER_S", 0.5)
+    service = Collector(settings)
+    service.start()
+    wait(lambda: len(polls_of(settings)[0]) > 20)
+    now = clock.SYSTEM.now_ms()
+    with Register(settings.register_url, rehearsal=True) as register:
+        register.apply(city_of([*AREAS]), at_ms=now, now_ms=now)
+    time.sleep(2)
+    before = len(polls_of(settings)[0])
+    time.sleep(2)
+    service.stop()
+
+    assert len(polls_of(settings)[0]) == before
+    assert plan.agents
+
+
+def wait(what, seconds=25):
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until
+        time.sleep(0.1)
