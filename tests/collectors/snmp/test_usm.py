@@ -1,6 +1,8 @@
 """SNMPv3: the RFC's key vectors, AES against the library's own CFB, and an agent in memory that tries every trick."""
 
 import hmac
+import os
+import random
 import warnings
 
 import pytest
@@ -320,3 +322,35 @@ def test_a_user_without_keys_is_heard_at_its_own_level():
 
     with pytest.raises(SecurityError):
         session.open(ASKED, Engine(keys).write(0x01000005, said(pdu)), 0.0)
+
+
+@pytest.mark.slow
+def test_ten_thousand_changed_messages_are_never_believed():
+    """S1, S3: whatever is changed in authentic replies and reports, nothing is taken and only DecodeError escapes."""
+    chance = random.Random(20_261_003)
+    user = User(name="poller", auth_key=PHRASE, priv_key=OTHER)
+    engine, session = Engine(user), Session(user, Book())
+    session.seal(ASKED, 0x01000001, 0.0)
+    session.open(ASKED, engine.report(0x01000001, usm.UNKNOWN_ENGINE), 0.0)
+    seeds = []
+    for number in range(0x01000002, 0x01000006):
+        seeds.append(engine.write(number, said(ask(session, engine, number))))
+        session.open(ASKED, seeds[-1], 0.0)
+    last = 0x01000005
+    seeds += [engine.report(last, what, flags=flags) for what in usm.STATS for flags in (0, usm.AUTHENTIC, usm.LEVEL)]
+
+    for _ in range(int(os.environ.get("NETOPS_ROUNDS", "10000"))):
+        true = chance.choice(seeds)
+        octets = bytearray(true)
+        for _ in range(chance.randint(1, 5)):
+            at = chance.randrange(len(octets))
+            octets[at : at + chance.choice((0, 1, 1, 1, 3))] = chance.randbytes(chance.choice((0, 1, 1, 1, 3)))
+        changed = bytes(octets[: len(true)] if chance.random() < 0.5 else octets)
+        if changed[: len(true)] == true:
+            continue
+        session.engine_id = ENGINE  # an unauthentic Report may have made it be met anew
+        try:
+            reply = session.open(ASKED, changed, 0.0)
+        except DecodeError:
+            continue
+        assert reply is None or reply.request_id != last
