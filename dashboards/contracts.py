@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, abort, render_template, send_file
@@ -15,6 +16,7 @@ from dashboards.city import RANK, sums
 from dashboards.frame import bound, frame, paged
 from netops.errors import EvidenceError
 from netops.evidence import bundle as bundles
+from netops.evidence import canonical
 from netops.situation import State
 from netops.web.language import gettext as _
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from dashboards.desk import Desk
     from netops.ledger import Leaf
 
+COUNTED = 30  # outages of the newest report on the page; all are in the report
 SHOWN = 24  # verdicts and reports on the page; all are in the ledger
 # the report's own page brings its style inline: it is shown in a sandbox that can do nothing else
 SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
@@ -66,12 +69,14 @@ def contract(desk: Desk, contract: str) -> str:
         **frame(desk, city),
         contract=known,
         carrier=city.snapshot.carrier.get(known.carrier),
+        snapshot=city.snapshot,
         sums=sums(mine),
         verdicts=[each for each in _verdicts(desk) if each["contract"] == contract][:SHOWN],
         objectives=[
             (item, objective, _rules(objective.rules)) for item in known.items for objective in item.objectives
         ],
         reports=_reports(desk, contract),
+        **_last_report(desk, contract),
         **paged(city, bad),
     )
 
@@ -116,6 +121,32 @@ def _reports(desk: Desk, contract: str) -> list[dict[str, Any]]:
         about = {name: body[name] for name in ("revision", "digest", "start_ms", "end_ms")}
         out.append({"name": path.name, "size": path.stat().st_size, "leaf": leaf.index, **about})
     return out
+
+
+def _last_report(desk: Desk, contract: str) -> dict[str, Any]:
+    """Return the outages that the newest report counts, the longest first; nothing before there is one."""
+    for path, leaf in _issued(desk, contract)[:1]:
+        rows, count = _incidents(path, path.stat().st_mtime_ns)
+        return {"incidents": rows, "incidents_count": count, "incidents_of": leaf.fact.body["report"]}
+    return {"incidents": (), "incidents_count": 0, "incidents_of": ""}
+
+
+@lru_cache(maxsize=16)
+def _incidents(path: Path, _changed: int) -> tuple[tuple[dict[str, Any], ...], int]:
+    """Read the incidents of a bundle's report.json; kept, since a month of 10,000 devices is long to read."""
+    try:
+        content = canonical.loads(bundles.open_bundle(path).members["report.json"])
+        objectives = [o for part in content["parts"] for item in part["items"] for o in item["objectives"]]
+        tables = [(o["objective"], o["incidents"]["columns"], o["incidents"]["rows"]) for o in objectives]
+        found = [
+            {"objective": name, **dict(zip(columns, row, strict=True))}
+            for name, columns, rows in tables
+            for row in rows
+        ]
+        found.sort(key=lambda each: (each["start_ms"] - each["end_ms"], each["start_ms"], each["service"]))
+    except (EvidenceError, KeyError, TypeError, ValueError, OSError):
+        return (), 0
+    return tuple(found[:COUNTED]), len(found)
 
 
 def _verdicts(desk: Desk) -> list[dict[str, Any]]:

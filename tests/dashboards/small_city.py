@@ -23,7 +23,7 @@ from netops.access import permissions, record, tables
 from netops.access.passwords import Passwords
 from netops.access.staff import Staff
 from netops.config import City, Data, Settings
-from netops.evidence import bundle
+from netops.evidence import bundle, canonical
 from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry
 from netops.model import ANSWERED, Poll, Reason, Row, Subject
@@ -286,7 +286,15 @@ def _ledger(made: Settings, evil: Iterator[str] | None) -> None:
         body |= {"revision": 0, "digest": "cd" * 32, "manifest_digest": "ef" * 32, "leaves": 3}
         entries.append(LedgerEntry("core/1", number, Fact(kind="report_issued", at_ms=NOW - DAY, body=body)))
         html = {"report.html": f"<!doctype html><style>b{{color:red}}</style><b>{contract}</b>".encode()}
-        bundle.write(reports / f"{name}.zip", html)
+        why = next(evil) if evil else "parent:olt-1"
+        rows = [
+            [f"fiber-{n:04d}", NOW - 50 * DAY, NOW - 50 * DAY + n * MINUTE, "carrier", why, n == 7]
+            for n in range(1, 50)
+        ]
+        columns = ["service", "start_ms", "end_ms", "cause", "because", "censored"]
+        told = {"objective": "availability", "incidents": {"columns": columns, "rows": rows}}
+        report = {"parts": [{"items": [{"objectives": [told]}]}]}
+        bundle.write(reports / f"{name}.zip", {**html, "report.json": canonical.dumps(report)})
     origin = made.ledger_origin
     with Ledger(record.ledger_path(made), origin=origin, rehearsal=True) as ledger:
         ledger.append(entries, now_ms=NOW - DAY)

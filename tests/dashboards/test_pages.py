@@ -253,6 +253,16 @@ def test_a_bundle_is_given_to_those_who_may_and_only_what_the_ledger_says_was_is
         assert auditor.get(f"/contract/contract-b/bundle/{name}").status_code == 404
 
 
+def test_the_outages_that_the_report_counts_are_listed_the_longest_first(site):
+    text = site.browser("viewer").get("/contract/contract-b").get_data(as_text=True)
+    counted = text.split('id="counted"')[1].split("</section>")[0]
+
+    assert re.findall(r'href="/service/(fiber-\d+)"', counted)[:3] == ["fiber-0049", "fiber-0048", "fiber-0047"]
+    assert "（49）" in counted, "all are counted, the longest are shown"
+    assert counted.count("<tr>") == 1 + 30
+    assert "上级设备 永定路-olt 无应答" in counted
+
+
 def test_the_report_is_shown_in_a_sandbox(site):
     answer = site.browser("viewer").get("/contract/contract-b/report/contract-b-2026-08-r0.zip")
 
