@@ -107,9 +107,9 @@ class InfluxDB:
 
     def last(self, kind: str, metrics: Sequence[str], *, now_ms: int, max_age_ms: int) -> list[Reading]:
         """Return the newest reading of each (subject, metric, device)."""
-        newest: dict[tuple[Subject, str, str], Reading] = {}
+        newest: dict[tuple[str, str, str], Reading] = {}
         for reading in self._readings(kind, metrics, _window(now_ms - max_age_ms + 1, now_ms + 1)):
-            key = (reading.subject, reading.metric, reading.device)
+            key = (reading.subject.id, reading.metric, reading.device)
             if key not in newest or newest[key].slot_ms < reading.slot_ms:
                 newest[key] = reading
         return [newest[key] for key in sorted(newest)]

@@ -48,12 +48,12 @@ class View:
 
     def last(self, kind: str, metrics: Sequence[str], *, start_ms: int, end_ms: int) -> list[Reading]:
         """Return the newest reading of each (subject, metric, device) in the window."""
-        newest: dict[tuple[Subject, str, str], Reading] = {}
+        newest: dict[tuple[str, str, str], Reading] = {}
         for reading in (
             *self._cold_last(kind, metrics, start_ms, end_ms),
             *self._hot_last(kind, metrics, start_ms, end_ms),
         ):
-            key = (reading.subject, reading.metric, reading.device)
+            key = (reading.subject.id, reading.metric, reading.device)
             if key not in newest or newest[key].slot_ms < reading.slot_ms:
                 newest[key] = reading
         return [newest[key] for key in sorted(newest)]
@@ -231,6 +231,7 @@ class View:
         pairs = ", ".join(f"{value}, {code}" for value, code in columns.values())
         one = f"SELECT at_ms, {pairs} FROM {hot.table(kind)} WHERE slot_ms = ? AND subject = ? AND device = ?"  # noqa: S608
         for subject, device, *slots in found:
+            about = Subject(kind, texts[subject])
             rows = {
                 slot: sqlite.rows(self._db, one, (slot, subject, device))[0] for slot in set(slots) if slot is not None
             }
@@ -238,7 +239,6 @@ class View:
                 if slot is not None:
                     row = rows[slot]
                     value, code = row[1 + 2 * place : 3 + 2 * place]
-                    about = Subject(kind, texts[subject])
                     yield _reading(about, metric, texts[device], slot, row[0], value, code and texts[code])
 
     def _hot_series(self, subject: Subject, metric: str, start_ms: int, end_ms: int) -> list[tuple[Any, ...]]:
