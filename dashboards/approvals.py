@@ -143,7 +143,7 @@ def _terms(desk: Desk) -> dict[str, Any]:
     if contract not in city.snapshot.contract:
         raise UsageError(_("没有这个合同：%(name)s", name=contract))
     if unknown := [each for each in services if each not in city.snapshot.service]:
-        raise UsageError(_("没有这些服务：%(names)s", names="，".join(unknown[:5])))
+        raise UsageError(_("没有这些服务：%(names)s", names=", ".join(unknown[:5])))
     return {"contract": contract, "class": form.get("class", "").strip(), "services": services, **window}
 
 

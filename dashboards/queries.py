@@ -102,7 +102,7 @@ class Queries:
 
     def _keep(self) -> None:
         said = ""
-        while not self._ending.wait(FRESH_S):
+        while not self._ending.is_set():
             try:
                 self._join()
                 said = ""
@@ -110,6 +110,7 @@ class Queries:
                 if str(error) != said:
                     said = str(error)
                     LOG.warning("situation not joined error=%s", said)
+            self._ending.wait(FRESH_S)
 
     def _join(self) -> City:
         with self._joining:
