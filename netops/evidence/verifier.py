@@ -203,16 +203,19 @@ class _Recomputed:
                 for first, count in ranges:
                     others.update(dict.fromkeys(names[first : first + count], told_))
         usual = self._slots(start, step, parts[0]["usual"])
-        if any(slots and slots[-1][1] > start + HOUR for slots in (usual, *others.values())):
-            raise EvidenceError(f"leaves.jsonl.gz: hour {start} has slots beyond its end")
         return {"start": start, "roster": parts[0]["roster"], "usual": usual, "others": others}
 
     @staticmethod
     def _slots(start: int, step: int, runs: Sequence[Sequence[Any]]) -> tuple[Slot, ...]:
-        return tuple(
-            (start + first * step, start + (first + count) * step, step, (state, cause, because))
-            for first, count, state, cause, because in runs
-        )
+        made = []
+        at = start
+        for first, count, state, cause, because in runs:
+            low, high = start + first * step, start + (first + count) * step
+            if not at <= low < high <= start + HOUR:
+                raise EvidenceError(f"leaves.jsonl.gz: hour {start} has slots out of order, or beyond its end")
+            made.append((low, high, step, (state, cause, because)))
+            at = high
+        return tuple(made)
 
     def _who(self) -> None:
         """Find who was contracted when: a roster holds until another does, the first from the beginning [10]."""
