@@ -69,6 +69,21 @@ def _peers(user: str) -> frozenset[int]:
         raise ConfigError(f"'portal.gate_user' is '{user}'; expected a user of this machine") from None
 
 
+def _share(path: Path, user: int) -> None:
+    """Let another user reach the socket: root gives it away, a user of its own opens it to a group that both are in."""
+    if os.getuid() == 0:
+        os.chown(path, user, -1)
+        return
+    try:
+        os.chown(path, -1, pwd.getpwuid(user).pw_gid)
+        os.chmod(path, 0o660)  # noqa: PTH101
+    except KeyError:
+        LOG.warning("no user %s on this machine; the socket stays closed to it", user)
+    except PermissionError:
+        who = f"user {os.getuid()} in the group of user {user}"
+        raise PortalError(f"gate socket {path} cannot be opened to user {user}; expected {who}") from None
+
+
 class Gate:
     """Owns the nftables table of the visitors; inert until `start`."""
 
@@ -171,8 +186,8 @@ class Gate:
             listener.bind(str(self.path))
         finally:
             os.umask(before)
-        if os.getuid() == 0 and (others := self.peers - {0}):
-            os.chown(self.path, next(iter(others)), -1)
+        for other in self.peers - {os.getuid()}:
+            _share(self.path, other)
         listener.listen(PEERS)
         return listener
 
