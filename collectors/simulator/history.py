@@ -9,6 +9,7 @@ interrupted history goes on there.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections import deque
 from typing import TYPE_CHECKING
@@ -60,6 +61,7 @@ STATE = frozenset(
         "lte.cell.ues",
     }
 )
+BEHIND = 5
 BACKLOG = 4000  # records; more would only fill the disk before the core has read them
 
 
@@ -94,6 +96,7 @@ class History:
 
     def _run(self) -> None:
         try:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)  # the living city comes first
             self._tell()
         except Exception as error:
             self.failed = f"{type(error).__name__}: {error}"

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from collectors.snmp.pdu import Pdu
 
 REPLY_OCTETS = 1400  # within one frame, so that a table takes several requests as it does in the field
+LARGE_OCTETS = 8192  # what controllers and OLTs put into one reply: their tables are long
+LARGE = frozenset({"wlan_controller", "olt"})
 
 
 class Living(Listing):
     """One agent of the city, answering as of `clock()` (milliseconds UTC)."""
 
     def __init__(self, agent: Agent, mib: Mib, world: World, clock: Callable[[], int]) -> None:
-        super().__init__((), max_octets=REPLY_OCTETS)
+        super().__init__((), max_octets=LARGE_OCTETS if agent.role in LARGE else REPLY_OCTETS)
         self.agent = agent
         self.order = mib.oids
         self._mib = mib
