@@ -5,6 +5,7 @@ The keys that the reader brings → checkpoint → root → seal → manifest �
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -222,7 +223,7 @@ class _Check:
             self._fail(f"{LEAVES}: leaf {index}", f"is not among the leaves that {REPORT} names")
 
     def _is_leaf(self, where: str, data: bytes, head: Checkpoint | None) -> bool:
-        value = canonical.loads(data)
+        value = json.loads(data)  # canonical already: it was cut out of a line that is
         if not isinstance(value, dict) or set(value) != {"fact", "recorded_ms", "rehearsal", "sequence", "source"}:
             self._fail(where, "is no leaf; expected fact, recorded_ms, rehearsal, sequence and source")
             return False
