@@ -1,0 +1,170 @@
+"""The playbook against a bare Debian 12: twice, then under a real systemd with the whole sandbox on."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("captive_portal", "collectors", "dashboards", "inventory", "netops")
+CAP_NET_ADMIN = 1 << 12
+UNITS = ("netops.service", "netops-gate.service")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.root,
+    pytest.mark.partner("ansible", "debootstrap", "systemd-analyze"),
+    pytest.mark.xdist_group("deploy"),
+    pytest.mark.timeout(900),
+]
+
+
+@pytest.fixture(scope="module")
+def deployed(room):
+    """The room after the first run."""
+    counts = room.play()
+    assert counts["changed"] > 10
+    return room
+
+
+def test_the_second_run_changes_nothing(deployed) -> None:
+    counts = deployed.play()
+
+    assert (counts["changed"], deployed.changed()) == (0, [])
+
+
+def test_the_installed_wheel_brings_every_file_of_the_checkout(deployed) -> None:
+    """Profiles, templates, styles, texts, migrations, area codes, rulesets: nothing may be left behind."""
+    packages = next((deployed.root / "opt/netops").glob("releases/*/lib/python3.11/site-packages"))
+    for name in PACKAGES:
+        source = deployed.work / "checkout" / name
+        wanted = {str(path.relative_to(source)): path.read_bytes() for path in source.rglob("*") if path.is_file()}
+        found = {each: (packages / name / each).read_bytes() for each in wanted if (packages / name / each).exists()}
+
+        assert wanted == found
+    assert not list(packages.glob("__editable__*")), "it runs from the wheel, not from a checkout"
+
+
+def test_what_is_secret_is_the_services_alone(deployed) -> None:
+    listed = deployed.inside(
+        "stat", "--format=%a %U %G %n", "/etc/netops/netops.toml", "/etc/netops/secrets/wlan", "/var/lib/netops",
+        "/var/lib/netops/keys/evidence.key", "/opt/netops/current/bin/netops",
+    ).stdout.splitlines()  # fmt: skip
+
+    assert listed == [
+        "640 root netops /etc/netops/netops.toml",
+        "640 root netops /etc/netops/secrets/wlan",
+        "700 netops netops /var/lib/netops",
+        "600 netops netops /var/lib/netops/keys/evidence.key",
+        "755 root root /opt/netops/current/bin/netops",
+    ]
+
+
+def test_the_command_works_for_the_service(deployed) -> None:
+    version = re.search(r"^version = (.+)$", (ROOT / "setup.cfg").read_text(encoding="utf-8"), re.MULTILINE)
+    assert version
+
+    assert deployed.as_service("netops", "--version").stdout.strip() == f"netops {version.group(1)}"
+    found = json.loads(deployed.as_service("netops", "doctor", "--json").stdout)
+    assert {each["what"] for each in found} >= {"database inventory", "signing key", "sqlite (apsw)"}
+    assert [each for each in found if each["level"] == "wrong"] == []
+
+
+def test_the_core_becomes_ready_and_stops(deployed) -> None:
+    script = """
+        netops --config /etc/netops/netops.toml up core 2>/tmp/said & pid=$!
+        for _ in $(seq 300); do grep -q "^core ready" /tmp/said && break; sleep 0.1; done
+        grep "^core ready" /tmp/said || { cat /tmp/said; exit 1; }
+        kill -TERM $pid; wait $pid
+    """
+    assert deployed.as_service("bash", "-euc", script).stdout == "core ready\n"
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_installed_unit_verifies_and_is_shut_in(deployed, unit: str) -> None:
+    told = deployed.inside("systemd-analyze", "verify", "--man=no", f"/etc/systemd/system/{unit}")
+    assert told.stdout + told.stderr == ""
+
+    said = deployed.inside("systemd-analyze", "security", "--offline=true", f"/etc/systemd/system/{unit}").stdout
+    score = re.search(r"Overall exposure level for \S+: (\d+\.\d+)", said)
+    assert score
+    assert float(score.group(1)) <= 1.5
+
+
+def test_systemd_starts_both_units_with_their_sandbox_on(living) -> None:
+    living.inside("systemctl", "start", *UNITS)
+
+    for unit, capabilities in zip(UNITS, (0, CAP_NET_ADMIN), strict=True):
+        shown = living.shown(unit, "ActiveState", "Result", "NRestarts", "MainPID", "WatchdogTimestampMonotonic")
+        status = living.inside("cat", f"/proc/{shown['MainPID']}/status").stdout
+        lines = dict(line.split(":\t", 1) for line in status.splitlines())
+        assert (shown["ActiveState"], shown["Result"], shown["NRestarts"]) == ("active", "success", "0")
+        assert int(shown["WatchdogTimestampMonotonic"]) > 0
+        assert int(lines["CapEff"], 16) == int(lines["CapBnd"], 16) == capabilities
+        assert (lines["NoNewPrivs"], lines["Seccomp"]) == ("1", "2")
+    assert living.inside("systemctl", "is-enabled", *UNITS).stdout.split() == ["enabled", "enabled"]
+
+
+def test_not_even_root_writes_outside_the_data_directory_there(living) -> None:
+    main = living.shown("netops.service", "MainPID")["MainPID"]
+    done = living.inside("nsenter", "--target", main, "--mount", "--", "touch", "/etc/netops/mine", check=False)
+
+    assert "Read-only file system" in done.stderr
+
+
+@pytest.mark.parametrize(("port", "text"), [(8080, "NetOps"), (8081, "证")], ids=["staff", "visitors"])
+def test_the_pages_answer(living, port: int, text: str) -> None:
+    ask = "import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1]).read())"
+    page = living.inside("python3", "-c", ask, f"http://127.0.0.1:{port}/").stdout
+
+    assert text in page
+
+
+def test_the_gate_has_its_table_and_the_portal_reaches_it(living) -> None:
+    assert "netops" in living.inside("nft", "list", "tables").stdout
+    asked = """
+import json, socket
+with socket.socket(socket.AF_UNIX) as link:
+    link.connect("/run/netops-gate/gate.sock")
+    link.sendall(b'{"verb":"ready"}\\n')
+    print(link.makefile().readline())
+"""
+    assert json.loads(living.as_service("python3", "-c", asked).stdout)["interfaces"] == ["vlan.10"]
+    assert (
+        "PermissionError" in living.inside("runuser", "-u", "nobody", "--", "python3", "-c", asked, check=False).stderr
+    )
+
+
+def test_a_changed_setting_restarts_the_services(living) -> None:
+    before = living.shown("netops.service", "MainPID")
+    living.settings["city"] = {"name": "proof", "title": "Renamed"}
+    living.play()
+
+    assert living.changed() == ["Restart the services", "Write the settings"]
+    assert living.shown("netops.service", "MainPID") != before
+    assert living.shown("netops.service", "ActiveState")["ActiveState"] == "active"
+
+
+def test_a_supervisor_that_hangs_is_ended_by_the_watchdog(living) -> None:
+    living.inside("mkdir", "-p", "/run/systemd/system/netops.service.d")
+    soon = "printf '[Service]\\nWatchdogSec=2\\nRestartSec=0\\n' >/run/systemd/system/netops.service.d/soon.conf"
+    living.inside("sh", "-c", f"{soon}; systemctl daemon-reload; systemctl restart netops.service")
+    living.inside("systemctl", "kill", "--kill-whom=main", "--signal=STOP", "netops.service")
+    end = time.monotonic() + 60
+    while living.shown("netops.service", "NRestarts", "ActiveState") != {"NRestarts": "1", "ActiveState": "active"}:
+        assert time.monotonic() < end
+        time.sleep(0.5)
+
+    assert "watchdog" in living.inside("journalctl", "-u", "netops.service", "-o", "cat", "--no-pager").stdout.lower()
+
+
+def test_it_stops_cleanly(living) -> None:
+    living.inside("systemctl", "stop", *UNITS)
+
+    for unit in UNITS:
+        shown = living.shown(unit, "ActiveState", "Result", "ExecMainStatus")
+        assert shown == {"ActiveState": "inactive", "Result": "success", "ExecMainStatus": "0"}
+    assert "netops" in living.inside("nft", "list", "tables").stdout, "who is in stays in"
