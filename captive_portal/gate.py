@@ -75,8 +75,10 @@ def _share(path: Path, user: int) -> None:
         os.chown(path, user, -1)
         return
     try:
-        os.chown(path, -1, pwd.getpwuid(user).pw_gid)
-        os.chmod(path, 0o660)  # noqa: PTH101
+        group = pwd.getpwuid(user).pw_gid
+        if path.stat().st_gid != group:
+            os.chown(path, -1, group)
+        path.chmod(0o660)
     except KeyError:
         LOG.warning("no user %s on this machine; the socket stays closed to it", user)
     except PermissionError:
