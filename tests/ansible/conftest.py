@@ -5,6 +5,7 @@ Mounts live in mount namespaces of the processes that need them: whatever ends t
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -253,14 +254,10 @@ def _child(outer: subprocess.Popen[bytes]) -> int:
 
 
 def _cleared(tree: Path) -> bool:
-    for each in sorted((path for path in tree.rglob("*") if path.is_dir()), reverse=True):
-        if not (each / "cgroup.procs").read_text(encoding="utf-8"):
+    for each in (*sorted((path for path in tree.rglob("*") if path.is_dir()), reverse=True), tree):
+        with contextlib.suppress(OSError):  # its processes have not all gone yet
             each.rmdir()
-    try:
-        tree.rmdir()
-    except OSError:
-        return not tree.exists()
-    return True
+    return not tree.exists()
 
 
 def _until(true: object, seconds: float = 30) -> None:
