@@ -57,7 +57,7 @@ def plant(city: City, *, month_start_ms: int, now_ms: int) -> Planted:
     window = Fault(target=olts[2].id, start_ms=at(20, 2), end_ms=at(20, 6), kind="maintenance")
     named = [
         Fault(target=ap.id, start_ms=at(9, 14), end_ms=at(9, 20.5), kind="down"),
-        Fault(target=wlan[1].id, start_ms=at(17, 9), end_ms=at(17, 10.25), kind="down"),
+        Fault(target=wlan[1].id, start_ms=at(17, 9), end_ms=at(17, 13.5), kind="down"),
         Fault(target=cells[22].id, start_ms=at(11, 3.1), end_ms=at(11, 3.6), kind="hidden_reboot"),
         Fault(target=cells[22].id, start_ms=at(23, 3.2), end_ms=at(23, 4.6), kind="hidden_reboot"),
         Fault(target=ont.id, start_ms=at(6, 18), end_ms=at(7, 7), kind="power"),

@@ -325,6 +325,7 @@ def test_bombs_stay_within_the_limits(tmp_path):
         (gzip.compress(b"a"), "no newline"),
         (b"a\n", "not gzip"),
     ],
+    ids=["cut", "a byte behind", "two members", "no newline", "not gzip"],
 )
 def test_a_gzip_member_that_is_cut_or_extended_is_refused(data, says):
     with pytest.raises(EvidenceError, match=says):
