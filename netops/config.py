@@ -226,7 +226,8 @@ def load(
     """Read the settings. `overrides` are `section.key=value` strings; ConfigError names file and key."""
     tree: dict[str, Any] = {}
     origin: dict[str, str] = {}
-    for path in _files(file):
+    paths = _files(file)
+    for path in paths:
         _merge(tree, _read(path), origin, str(path))
     overrides = tuple(overrides)
     env = os.environ if environ is None else environ
@@ -241,18 +242,23 @@ def load(
         _merge(tree, _nest(key.strip(), value), origin, f"--set {key.strip()}")
     settings = _build(Settings, tree, "", origin)
     object.__setattr__(settings, "origin", origin)
-    object.__setattr__(settings, "file", file)
+    object.__setattr__(settings, "file", file or (DEFAULT_FILE if DEFAULT_FILE in paths else None))
     object.__setattr__(settings, "given", tuple(overrides))
     _sane(settings)
     return settings
 
 
 def _files(file: Path | None) -> list[Path]:
-    if file is not None and not file.exists():
-        raise ConfigError(f"{file}: no such configuration file; `netops init` writes one")
     main = file or DEFAULT_FILE
-    parts = sorted((main.parent / "conf.d").glob("*.toml"))
-    return ([main] if main.exists() else []) + parts
+    more = main.parent / "conf.d"
+    try:
+        if file is not None and not file.exists():
+            raise ConfigError(f"{file}: no such configuration file; `netops init` writes one")
+        parts = sorted(each for each in more.iterdir() if each.suffix == ".toml") if more.is_dir() else []
+        return ([main] if main.exists() else []) + parts
+    except PermissionError as error:
+        remedy = "run as the instance's user (`sudo -u netops netops …`) or name another file with --config"
+        raise ConfigError(f"{error.filename}: not yours to read; {remedy}") from None
 
 
 def _read(path: Path) -> dict[str, Any]:
