@@ -16,6 +16,7 @@ from netops.model import Reason
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from collectors.profile import Profile
     from collectors.snmp.ask import Community
     from collectors.snmp.usm import User
     from inventory.model import Device
@@ -40,7 +41,7 @@ class Roll:
     barred: Mapping[str, Reason]
 
 
-def roll(snapshot: Snapshot, settings: Settings, *, profiles: Collection[str]) -> Roll:
+def roll(snapshot: Snapshot, settings: Settings, *, profiles: Mapping[str, Profile]) -> Roll:
     """Return the devices of the register that are polled. One without address and profile is only known, not polled."""
     asked: dict[str, Asked] = {}
     barred: dict[str, Reason] = {}
@@ -53,7 +54,9 @@ def roll(snapshot: Snapshot, settings: Settings, *, profiles: Collection[str]) -
             barred[device.id] = reason
         else:
             asked[device.id] = Asked(
-                id=device.id, profile=device.profile, target=_target(device, keys[device.credential], settings.collect)
+                id=device.id,
+                profile=device.profile,
+                target=_target(device, keys[device.credential], settings.collect, _rate(device, profiles, settings)),
             )
     return Roll(asked=asked, barred=barred)
 
@@ -83,7 +86,13 @@ def _numeric(address: str) -> bool:
     return True
 
 
-def _target(device: Device, key: Community | User, collect: Collect) -> Target:
+def _rate(device: Device, profiles: Mapping[str, Profile], settings: Settings) -> int:
+    """Return how many varbinds a second the device may be asked: what the settings allow, and what its family bears."""
+    borne = profiles[device.profile].varbinds_per_s if device.profile else 0
+    return min(borne, settings.collect.varbinds_per_s) if borne else settings.collect.varbinds_per_s
+
+
+def _target(device: Device, key: Community | User, collect: Collect, rate: int) -> Target:
     return Target(
         address=device.address,
         port=device.port,
@@ -91,4 +100,5 @@ def _target(device: Device, key: Community | User, collect: Collect) -> Target:
         timeout_s=collect.timeout_s,
         retries=collect.retries,
         deadline_s=collect.deadline_s,
+        varbinds_per_s=rate,
     )

@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 IDLE_S = 0.25
 GRACE_MS = 120_000  # an hour is ripe this long after its end: late polls of a slow device are in by then
 HOURS_AT_ONCE = 48
+SEALS_AT_ONCE = 20
 DAY_MS = 86_400_000
 SAMPLES_DAYS = 40
 
@@ -60,6 +61,7 @@ class Core:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._waiting: tuple[str, ...] = ()
+        self._caught_up_ms = 0  # when the drain last had every poll that was spooled
         self._seen: Snapshot | None = None
         self._mark = (0, 0)
         self._was: tuple[tuple[int, int], Snapshot] | None = None  # the register of the hour that was sealed last
@@ -126,7 +128,10 @@ class Core:
     def _run(self) -> None:
         while not self._stopping.is_set():
             with self._acting:
+                began = self._clock.now_ms()
                 done = self._drain.step()
+                if not self._drain.behind:
+                    self._caught_up_ms = began
             for name in self._taken:
                 self._taken[name] += getattr(done, name)
             if done.waiting != self._waiting:
@@ -163,7 +168,7 @@ class Core:
             Job(name="hours", every_s=20, run=self._seal_hours, jitter_s=2),
             Job(name="reports", every_s=60, run=self._report),
             Job(name="raw", every_s=30, run=self._locked(self._seal_raw)),
-            Job(name="telemetry", every_s=30, run=self._locked(self._seal_telemetry)),
+            Job(name="telemetry", every_s=30, run=self._seal_telemetry),
             Job(name="checkpoint", every_s=checkpoint_s, tells=True, run=self._locked(self._checkpoint)),
             Job(name="expiry", every_s=3600, run=self._locked(self._expire), offset_s=600),
         ]
@@ -224,9 +229,10 @@ class Core:
     def _ripe_until(self) -> int:
         """Return the instant before which nothing more is expected: now, held back by whoever still brings the past.
 
-        A source that tells of the past keeps `late.<source>` with the instant up to which we have taken it.
+        A source that tells of the past keeps `late.<source>` with the instant up to which we have taken it. Polls that
+        wait in a spool (we were down, the store is) hold back too: what is sealed is never opened again.
         """
-        until = self._clock.now_ms() - GRACE_MS
+        until = min(self._clock.now_ms(), self._caught_up_ms) - GRACE_MS
         for mark in self._settings.data.dir.glob("late.*"):
             with suppress(OSError, ValueError):  # it is being replaced, or has just gone
                 until = min(until, int(mark.read_text(encoding="ascii")))
@@ -291,11 +297,15 @@ class Core:
             self._ledger.append(sealing.chunks(chunks), now_ms=self._clock.now_ms())
             self._archive.told(chunks)
 
-    def _seal_telemetry(self) -> None:
-        files = self._store.seal(self._clock.now_ms())
-        if files:
-            self._ledger.append(sealing.files(files), now_ms=self._clock.now_ms())
-            self._store.told(files)
+    def _seal_telemetry(self, _slot_ms: int) -> None:
+        """Seal old hours little by little, letting the drain in between."""
+        for _ in range(SEALS_AT_ONCE):
+            with self._acting:
+                files = self._store.seal(self._clock.now_ms())
+                if not files or self._stopping.is_set():
+                    return
+                self._ledger.append(sealing.files(files), now_ms=self._clock.now_ms())
+                self._store.told(files)
 
     def _checkpoint(self) -> None:
         if self._ledger.size:
