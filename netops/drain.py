@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from netops.store import Store
 
 KINDS: Final = ("fact", "poll")
+POLLERS: Final = frozenset({"collect"})  # whose spools hold polls of now; who tells of the past keeps a mark (core.py)
 CLAIM_MS: Final = 2 * 3_600_000  # a slot may be polled twice around a restart of the collector, not hours later
 
 _SCHEMA = """
@@ -107,6 +108,7 @@ class Drain:
         self._claim: sqlite.Claim | None = None
         self._db: apsw.Connection | None = None
         self._progress: dict[tuple[str, str], _Progress] = {}
+        self._behind: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
         try:
@@ -122,17 +124,27 @@ class Drain:
             self._claim.release()
             self._claim = None
 
+    @property
+    def behind(self) -> frozenset[str]:
+        """The spools of pollers with polls that the last step did not reach: what they tell of is not judged yet."""
+        return self._behind
+
     def step(self) -> Taken:
         """Take one batch of each kind from every spool. What fails stays where it is and is named in `waiting`."""
         done = Taken()
+        behind = set()
         for spool in sorted(self.spools.glob("*.db")):
             for kind in KINDS:
                 try:
-                    done = _sum(done, self._take(spool, kind))
+                    taken_, whole = self._take(spool, kind)
                 except (NetopsError, apsw.Error, OSError) as error:
                     if isinstance(error, apsw.Error):
                         self._drop()
-                    done = _sum(done, Taken(waiting=(f"{spool.stem}/{kind}: {error}",)))
+                    taken_, whole = Taken(waiting=(f"{spool.stem}/{kind}: {error}",)), False
+                done = _sum(done, taken_)
+                if kind == "poll" and not whole and spool.stem in POLLERS:
+                    behind.add(spool.stem)
+        self._behind = frozenset(behind)
         return done
 
     def quarantined(self) -> list[tuple[Entry, str]]:
@@ -140,11 +152,12 @@ class Drain:
         sql = "SELECT sequence, kind, payload, source, reason FROM quarantine ORDER BY source, sequence"
         return [(Entry(*row[:4]), row[4]) for row in sqlite.rows(self._own(), sql)]
 
-    def _take(self, spool: Path, kind: str) -> Taken:
+    def _take(self, spool: Path, kind: str) -> tuple[Taken, bool]:
+        """Take a batch; return also whether it reached all that had been put by then."""
         with Reader(spool) as reader:
             source = reader.source()
             if not source:
-                return Taken()
+                return Taken(), True
             progress = self._of(source, kind)
             newest = reader.newest()  # before the reading: what comes in between is then not passed over
             entries = reader.read(after=progress.ahead, limit=self._batch, kind=kind)
@@ -156,8 +169,9 @@ class Drain:
             progress.ahead = entries[-1].sequence
         elif newest > progress.ahead:
             progress.ahead = newest  # what lies in between is of the other kind
+        whole = not entries or progress.ahead >= newest
         self._follow(source, kind, progress, self._settled(progress, mark) if settles else progress.ahead)
-        return done
+        return done, whole
 
     def _hand_on_facts(self, entries: Sequence[Entry]) -> Taken:
         sound: list[LedgerEntry] = []

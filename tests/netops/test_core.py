@@ -1,0 +1,118 @@
+"""The core over a real register, spool, store and ledger: what it seals when telemetry comes late."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from inventory.reading.folder import read_city
+from inventory.register import Register
+from netops import config, core, founding, wire
+from netops.errors import StoreError
+from netops.ledger import LedgerReader
+from netops.model import Poll
+from netops.spool import Spool
+from netops.store.memory import Memory
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "describe-your-city.md"
+HOUR, M = 3_600_000, 60_000
+START = 1_790_784_000_000
+
+
+class Clock:
+    def __init__(self):
+        self.at_ms = START + 31 * M
+
+    def now_ms(self):
+        return self.at_ms
+
+    def monotonic(self):
+        return time.monotonic()
+
+
+class Idle:
+    """A scheduler that leaves the jobs to the test."""
+
+    def __init__(self, *_, **__):
+        self.failures = {}
+
+    def start(self):
+        pass
+
+    stop = start
+
+
+class Frail(Memory):
+    down = False
+
+    def write(self, polls):
+        if self.down:
+            raise StoreError("store: connection refused")
+        super().write(polls)
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A core that runs over the how-to's city, its collector's spool, and a store that can be down."""
+    for name, shown in re.findall(
+        r"^### `([^`]+)`\n```\w+\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    ):
+        path = tmp_path / "city" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(shown, encoding="utf-8")
+    file = tmp_path / "netops.toml"
+    file.write_text(f'[city]\nname = "test"\n[data]\ndir = "{tmp_path / "data"}"\n')
+    settings = config.load(file, environ={})
+    settings.data.dir.mkdir()
+    founding.databases(settings)
+    founding.keys(settings)
+    with Register(settings.register_url, rehearsal=False) as register:
+        register.apply(read_city(tmp_path / "city"), at_ms=START - 24 * HOUR, now_ms=START - 24 * HOUR)
+    store = Frail()
+    monkeypatch.setattr(core, "open_store", lambda *_, **__: store)
+    monkeypatch.setattr(core, "Scheduler", Idle)
+    made = core.Core(settings, clock=Clock())
+    with Spool(settings.data.dir / "spool" / "collect.db", source="collect") as spool:
+        made.start()
+        try:
+            yield made, spool, store, settings
+        finally:
+            made.stop()
+
+
+def silent(slots):
+    at = [START + n * M for n in slots]
+    return [wire.encode(Poll(device="ac-1", slot_ms=s, at_ms=s, outcome="no_answer", rows=(), raw=b"")) for s in at]
+
+
+def until(ask):
+    end = time.monotonic() + 20
+    while not ask():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def hours(settings):
+    with LedgerReader(settings.data.dir / "ledger.db") as ledger:
+        return [leaf.fact.body for leaf in ledger.find("availability_hour")]
+
+
+def test_an_hour_whose_polls_still_wait_in_the_spool_is_not_sealed_without_them(house):
+    """A sealed hour is never opened again: polls held back by a store that is down would be lost to the verdict."""
+    made, spool, store, settings = house
+    spool.put("poll", silent(range(30)))
+    until(lambda: made._taken["polls"] == 30)
+    store.down = True
+    spool.put("poll", silent(range(30, 60)))
+    made._clock.at_ms = START + HOUR + 10 * M
+    until(lambda: made._waiting)
+    made._seal_hours(0)
+    assert hours(settings) == []
+
+    store.down = False
+    until(lambda: made._taken["polls"] == 60)
+    until(lambda: made._ripe_until() >= START + HOUR)
+    made._seal_hours(0)
+    (sealed,) = hours(settings)
+    assert sealed["usual"] == [[0, 60, "DOWN", "carrier", "parent:ac-1"]]
