@@ -93,6 +93,7 @@ class Core:
                 on_facts=self._seal_facts,
                 on_polls=self._judge_polls,
                 clock=self._clock,
+                rehearsal=settings.city.rehearsal,
             )
         )
         self._rosters = {str(leaf.fact.body["roster"]) for leaf in self._ledger.find("availability_roster")}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import apsw
 
-from netops import facts, sqlite, wire
+from netops import facts, speakers, sqlite, wire
 from netops.clock import SYSTEM
 from netops.errors import EvidenceError, NetopsError, RefusedError, SpoolError
 from netops.ledger import LedgerEntry
@@ -95,6 +95,7 @@ class Drain:
         bears: Callable[[Poll], bool] = _always,
         clock: Clock = SYSTEM,
         batch: int = 500,
+        rehearsal: bool = False,
     ) -> None:
         self.path = path
         self.spools = spools
@@ -105,6 +106,7 @@ class Drain:
         self._bears = bears
         self._clock = clock
         self._batch = batch
+        self._rehearsal = rehearsal
         self._claim: sqlite.Claim | None = None
         self._db: apsw.Connection | None = None
         self._progress: dict[tuple[str, str], _Progress] = {}
@@ -158,6 +160,8 @@ class Drain:
             source = reader.source()
             if not source:
                 return Taken(), True
+            if not speakers.own_source(spool.stem, source):
+                raise SpoolError(f"speaks as '{source[:80]}'; expected '{spool.stem}/' and its eight hex digits")
             progress = self._of(source, kind)
             newest = reader.newest()  # before the reading: what comes in between is then not passed over
             entries = reader.read(after=progress.ahead, limit=self._batch, kind=kind)
@@ -165,7 +169,8 @@ class Drain:
         settles = kind == "poll" and self._store.settle_s > 0
         mark = self._store.incarnation() if settles else ""  # before the writing: a restart during it shows
         if entries:
-            done = self._hand_on_facts(entries) if kind == "fact" else self._hand_on_polls(entries)
+            hand_on = self._hand_on_facts if kind == "fact" else self._hand_on_polls
+            done = hand_on(spool.stem, entries)
             progress.ahead = entries[-1].sequence
         elif newest > progress.ahead:
             progress.ahead = newest  # what lies in between is of the other kind
@@ -173,23 +178,33 @@ class Drain:
         self._follow(source, kind, progress, self._settled(progress, mark) if settles else progress.ahead)
         return done, whole
 
-    def _hand_on_facts(self, entries: Sequence[Entry]) -> Taken:
+    def _hand_on_facts(self, spool: str, entries: Sequence[Entry]) -> Taken:
         sound: list[LedgerEntry] = []
         isolated = 0
         for entry in entries:
             try:
-                sound.append(LedgerEntry(entry.source, entry.sequence, facts.decode(entry.payload)))
+                fact = facts.decode(entry.payload)
             except EvidenceError as error:
                 self._isolate(entry, str(error))
+                isolated += 1
+                continue
+            if speakers.may_state(spool, fact.kind, rehearsal=self._rehearsal):
+                sound.append(LedgerEntry(entry.source, entry.sequence, fact))
+            else:
+                self._isolate(entry, f"'{spool}' may not state '{fact.kind}'")
                 isolated += 1
         if sound:
             self._on_facts(sound)
         return Taken(facts=len(sound), isolated=isolated)
 
-    def _hand_on_polls(self, entries: Sequence[Entry]) -> Taken:
+    def _hand_on_polls(self, spool: str, entries: Sequence[Entry]) -> Taken:
         sound: list[tuple[Entry, Poll]] = []
         isolated = 0
         for entry in entries:
+            if not speakers.may_poll(spool, rehearsal=self._rehearsal):
+                self._isolate(entry, f"'{spool}' may not tell of polls")
+                isolated += 1
+                continue
             wire.refuse_foreign(entry.payload)
             try:
                 sound.append((entry, wire.decode(entry.payload)))

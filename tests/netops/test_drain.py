@@ -93,7 +93,7 @@ def put(spool, *polls):
 
 
 def fact(n):
-    return Fact(kind="staff_action", at_ms=T0 + n, body={"action": f"a{n}", "subject": "s", "by": "zhang"})
+    return Fact(kind="service_state", at_ms=T0 + n, body={"service": f"a{n}", "state": "started", "version": "1"})
 
 
 def drain_all(drain):
@@ -112,7 +112,7 @@ def test_polls_reach_store_and_archive_and_facts_the_ledger(house):
 
         assert sum(step.polls for step in steps) == 10
         assert house.store.written == [poll(n).id for n in range(10)]
-        assert [(e.sequence, e.fact.body["action"]) for e in house.ledger] == [(11, "a1"), (12, "a2")]
+        assert [(e.sequence, e.fact.body["service"]) for e in house.ledger] == [(11, "a1"), (12, "a2")]
         assert {e.source for e in house.ledger} == {house.spool.source}
         assert house.archive.fetch(poll(3).id) == poll(3).raw
     assert drained(house.settings, "collect") == 12
@@ -291,3 +291,45 @@ def test_one_broken_spool_does_not_hold_the_others(house):
         assert step.polls == 1
         assert len(step.waiting) == 2
         assert all(each.startswith("broken/") for each in step.waiting)
+
+
+def test_a_spool_states_only_what_is_its_services_to_state(house):
+    """Whoever has taken over the portal, or the collector, approves nothing and seals no hour."""
+    decision = Fact(
+        kind="approval_decision",
+        at_ms=T0,
+        body={"request": "req-1", "decision": "approved", "by": "x", "role": "contract_manager", "reason": ""},
+    )
+    runs = [[0, 12, "UP", "", ""]]
+    hour = {"contract": "c1", "start_ms": 0, "end_ms": 3_600_000, "step_ms": 300_000, "roster": "0" * 64}
+    forged = Fact(kind="availability_hour", at_ms=0, body={**hour, "usual": runs, "others": [], "part": 0, "parts": 1})
+    facts.submit(house.spool, decision, forged, fact(1))
+    with Spool(house.dir / "spool" / "portal.db", source="portal") as portal:
+        put(portal, poll(1))
+        facts.submit(portal, decision)
+    with Spool(house.dir / "spool" / "history.db", source="history") as history:
+        facts.submit(history, decision)
+    with house.drain() as drain:
+        drain_all(drain)
+
+        assert [entry.fact.kind for entry in house.ledger] == ["service_state"]
+        assert house.store.written == []
+        assert sorted(reason for _, reason in drain.quarantined()) == [
+            "'collect' may not state 'approval_decision'",
+            "'collect' may not state 'availability_hour'",
+            "'history' may not state 'approval_decision'",
+            "'portal' may not state 'approval_decision'",
+            "'portal' may not tell of polls",
+        ]
+
+
+def test_a_spool_that_speaks_as_the_cores_own_job_is_not_read(house):
+    """Else it could take the sequence of an hour before the core seals it, and the true hour would be the conflict."""
+    with Spool(house.dir / "spool" / "cli.db", source="cli") as forged:
+        facts.submit(forged, fact(1))
+        forged._db.execute("UPDATE about SET source = 'verify:c1'")
+    with house.drain() as drain:
+        step = drain.step()
+
+        assert house.ledger == []
+        assert "speaks as 'verify:c1'" in step.waiting[0]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from netops import facts, vocabulary
+from netops import facts, speakers, vocabulary
 from netops.errors import EvidenceError
 from netops.facts import Fact
 from netops.spool import Spool, read
@@ -119,3 +119,20 @@ def test_every_kind_has_its_row_in_the_explanation_and_no_row_is_without_a_kind(
     for kind, fields in rows.items():
         for name in vocabulary.KINDS[kind]:
             assert name in fields, f"{kind}: field '{name}' is not in docs/explanation/evidence.md"
+
+
+def test_who_states_what_is_as_the_explanation_says():
+    text = (ROOT / "docs/explanation/evidence.md").read_text(encoding="utf-8")
+    table = text.partition("## Facts")[2].partition("## Checkpoint")[0]
+    said = {name: set() for name in speakers.SPEAKERS}
+    for line in table.splitlines():
+        if line.startswith("| `"):
+            kinds, _, who = line.split("|")[1:4]
+            one_each = " / " in kinds and " / " in who
+            for n, kind in enumerate(kinds.split(" / ")):
+                told = who.split(" / ")[n] if one_each else who.partition(":")[0]
+                for name in speakers.SPEAKERS:
+                    if "any" in told or name in told.replace(" ", "").split(","):
+                        said[name].add(kind.strip(" `"))
+
+    assert said == {name: set(kinds) for name, kinds in speakers.SPEAKERS.items()}

@@ -1,0 +1,48 @@
+"""Who may state what: a spool carries only the facts of its own service, under the source that the file was born with.
+
+The portal faces the public and the collector faces the carriers' devices; neither has a say about approvals, verdicts
+or sealed hours, whatever gets into it. The core's own kinds come through no spool at all.
+`docs/explanation/evidence.md` has the same table by kind (a test compares the two).
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ANY = frozenset({"service_state", "spool_dropped"})
+_TWO_PERSONS = frozenset({"exclusion_claim", "approval_request", "approval_decision"})
+_PEOPLE = _TWO_PERSONS | {"correction", "staff_action"}
+_DISPUTE = frozenset({"report_accepted", "objection", "rebuttal", "ruling", "report_settled"})
+
+SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "cli": _ANY | _PEOPLE | {"key_changed", "rehearsal_started", "report_issued", "verdict"},
+        "collect": _ANY | {"clock_state", "monitor_health"},
+        "portal": _ANY | {"portal_logins", "fault_report"},
+        "web": _ANY | _PEOPLE | _DISPUTE,
+    }
+)
+HISTORY = "history"  # tells the past of a rehearsal, what people decided in it included
+_OF_THE_PAST = _ANY | _TWO_PERSONS
+
+
+def may_state(spool: str, kind: str, *, rehearsal: bool) -> bool:
+    """Whether the spool of this name may carry facts of this kind."""
+    if spool == HISTORY:
+        return rehearsal and kind in _OF_THE_PAST
+    return kind in SPEAKERS.get(spool, frozenset())
+
+
+def may_poll(spool: str, *, rehearsal: bool) -> bool:
+    """Whether the spool of this name may carry polls."""
+    return spool == "collect" or (rehearsal and spool == HISTORY)
+
+
+def own_source(spool: str, source: str) -> bool:
+    """Whether a file speaks under its own name: `collect.db` as `collect/3f2a91bc`, never as the core's own jobs."""
+    return re.fullmatch(rf"{re.escape(spool)}/[0-9a-f]{{8}}", source) is not None
