@@ -30,11 +30,12 @@ HATCH = (
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A state over `[start_ms, end_ms)`; `state` is one of the letters above."""
+    """A state over `[start_ms, end_ms)`; `state` is one of the letters above, `because` says why, in fixed words."""
 
     start_ms: int
     end_ms: int
     state: str
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,12 +104,15 @@ def sparkline(
     start_ms: int,
     end_ms: int,
     label: str,
-    gap_ms: int,
+    gap: Callable[[int], float],
     alone: bool = False,
 ) -> Markup:
-    """Return the course of a value; it is broken, and hatched, where no value was for longer than `gap_ms`."""
+    """Return the course of a value; it is broken, and hatched, where no value was for longer than `gap`.
+
+    `gap` says it in ms for the instant of the last value: the step of the polls may change within a day.
+    """
     width, height, edge = 240, 44, 4
-    runs = unbroken(points, gap_ms=gap_ms)
+    runs = unbroken(points, gap=gap)
     if not runs:
         return _svg(width, height, [_bar(0, width, height, UNKNOWN)], label=label, alone=alone, extra=' class="spark"')
     values = [value for run in runs for _, value in run]
@@ -121,11 +125,11 @@ def sparkline(
 
     parts, last = [], start_ms
     for run in runs:
-        if run[0][0] - last > gap_ms:
+        if run[0][0] - last > gap(last):
             parts.append(_blank((last - start_ms) * scale, (run[0][0] - start_ms) * scale, height))
         parts += _polyline([place(*point) for point in thin(run, step_ms=(end_ms - start_ms) / (width / 2))])
         last = run[-1][0]
-    if end_ms - last > gap_ms:
+    if end_ms - last > gap(last):
         parts.append(_blank((last - start_ms) * scale, width, height))
     return _svg(width, height, parts, label=label, alone=alone, extra=' class="spark"')
 
@@ -139,13 +143,15 @@ def thin(run: Sequence[tuple[int, float]], *, step_ms: float) -> list[tuple[int,
     return out
 
 
-def unbroken(points: Sequence[tuple[int, float | None]], *, gap_ms: int) -> list[list[tuple[int, float]]]:
-    """Return the runs of values between which nothing was measured for longer than `gap_ms`."""
+def unbroken(
+    points: Sequence[tuple[int, float | None]], *, gap: Callable[[int], float]
+) -> list[list[tuple[int, float]]]:
+    """Return the runs of values between which nothing was measured for longer than `gap`."""
     runs: list[list[tuple[int, float]]] = []
     for when, value in points:
         if value is None:
             continue
-        if not runs or when - runs[-1][-1][0] > gap_ms:
+        if not runs or when - runs[-1][-1][0] > gap(runs[-1][-1][0]):
             runs.append([])
         runs[-1].append((when, value))
     return runs

@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from dashboards import subjects
+from inventory.model import Contract
+from netops.hourly import step_ms
 from netops.situation import ServiceNow, Situation, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from inventory.model import Area, Device, Service
+    from inventory.register import Spell
     from inventory.snapshot import Snapshot
 
 WORST = (State.DOWN, State.UNKNOWN, State.DEGRADED, State.UP)
@@ -95,8 +99,18 @@ class Index:
 
     snapshot: Snapshot
     haystack: tuple[tuple[str, str, str], ...] = field(repr=False)  # (kind, id, words)
-    by_device: Mapping[str, tuple[str, ...]] = field(repr=False)  # device → its services
+    by_device: Mapping[str, tuple[str, ...]] = field(repr=False)  # device → its services; a child's are its own
     children: Mapping[str, tuple[str, ...]] = field(repr=False)  # device → devices below it
+    agreed: Mapping[str, tuple[tuple[int, int, int], ...]] = field(repr=False)  # contract → (from, to, step in ms)
+
+    def step(self, contracts: Iterable[str], least_ms: int) -> Callable[[int], int]:
+        """Return for how long a poll of a slot speaks: the step that the contract had agreed then, or `least_ms`."""
+        spells = [spell for contract in contracts for spell in self.agreed.get(contract, ())]
+
+        def step(slot_ms: int) -> int:
+            return max(least_ms, min((ms for from_ms, to_ms, ms in spells if from_ms <= slot_ms < to_ms), default=0))
+
+        return step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,11 +135,25 @@ class City:
         return self.snapshot.area.get(found.area) if found else None
 
 
-def index(snapshot: Snapshot) -> Index:
-    """Return what is looked up by name or along the tree of devices."""
+def index(snapshot: Snapshot, contracts: Iterable[Spell] = ()) -> Index:
+    """Return what is looked up by name or along the tree of devices; `contracts` are their versions in time."""
+    owners = {
+        (device.parent, subject): device.id
+        for device in snapshot.devices
+        if subjects.is_child(device)
+        for subject in subjects.told(device)[:1]
+    }
     by_device: dict[str, list[str]] = {}
     for service in snapshot.services:
         by_device.setdefault(service.device, []).append(service.id)
+        for subject in subjects.of_service(service):
+            if (owner := owners.get((service.device, subject))) is not None:
+                by_device.setdefault(owner, []).append(service.id)
+    agreed: dict[str, list[tuple[int, int, int]]] = {}
+    for spell in contracts:
+        if isinstance(spell.record, Contract):
+            held = (spell.from_ms, spell.to_ms, step_ms(spell.record))
+            agreed.setdefault(spell.record.id, []).append(held)
     children: dict[str, list[str]] = {}
     for device in snapshot.devices:
         if device.parent:
@@ -135,6 +163,7 @@ def index(snapshot: Snapshot) -> Index:
         haystack=tuple(_haystack(snapshot)),
         by_device={device: tuple(services) for device, services in by_device.items()},
         children={device: tuple(below) for device, below in children.items()},
+        agreed={contract: tuple(held) for contract, held in agreed.items()},
     )
 
 

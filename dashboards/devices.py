@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, abort, render_template, request
 from werkzeug.utils import secure_filename
 
-from dashboards import charts, timeline, words
+from dashboards import charts, courses, subjects, words
 from dashboards.city import RANK
 from dashboards.frame import PAGE, bound, frame, paged, strip_label
-from dashboards.queries import decoder, letter
-from netops.errors import NetopsError
-from netops.metrics import METRICS, Kind
-from netops.model import ANSWERED, Observation, Subject
+from dashboards.queries import decoder
+from netops.model import ANSWERED, Observation
 from netops.raw import unframe
-from netops.web.language import current
-from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
     from dashboards.desk import Desk
     from netops.model import Gap
     from netops.store import Outcome
 
-DAY_MS = 86_400_000
 REPLIES, DUMPED = 8, 512  # what a page shows of the raw bytes; the rest is a download
 READ = 80  # of the values read from a poll: a controller sends thousands
-# which metrics a subject of a kind may have
-FAMILIES = {
-    "ap": ("wlan.ap.",),
-    "radio": ("wlan.radio.",),
-    "vap": ("wlan.vap.",),
-    "onu": ("pon.onu.",),
-    "pon_port": ("pon.port.",),
-    "cell": ("lte.cell.",),
-    "modem": ("lte.r", "lte.s", "lte.modem.", "lte.connection"),
-    "device": ("system.", "wlan.controller.", "host."),
-}
 
 
 def install(blueprint: Blueprint, desk: Desk) -> None:
@@ -50,7 +33,7 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
 
 
 def device(desk: Desk, device: str) -> str:
-    """Show a device: what it is, a day's timeline, its services and its latest readings."""
+    """Show a device: what it is, its services, its day and readings; of a child what its parent tells."""
     city = desk.queries.city()
     known = city.snapshot.device.get(device) or abort(404)
     site = city.snapshot.site.get(known.site)
@@ -66,8 +49,9 @@ def device(desk: Desk, device: str) -> str:
         parent=city.snapshot.device.get(known.parent),
         children=[city.snapshot.device[each] for each in city.index.children.get(device, ())[:PAGE]],
         children_count=len(city.index.children.get(device, ())),
-        **_course(desk, device),
-        **_readings(desk, Subject("device", device)),
+        is_child=subjects.is_child(known),
+        **courses.day(desk, city, known),
+        **courses.readings(desk, city, device, subjects.told(known)),
         **paged(city, services),
     )
 
@@ -77,8 +61,9 @@ def service(desk: Desk, service: str) -> str:
     city = desk.queries.city()
     known = city.snapshot.service.get(service) or abort(404)
     now = city.now.get(service)
-    kind, _colon, name = known.subject.partition(":")
-    subject = Subject(kind, name) if known.subject else Subject("device", known.device)
+    device = city.snapshot.device.get(known.device)
+    own = city.snapshot.device.get(now.device) if now else None  # the child itself, where the register has it
+    told = subjects.of_service(known) or (subjects.told(device) if device else ())
     return render_template(
         "dashboards/service.html",
         **frame(desk, city),
@@ -89,9 +74,10 @@ def service(desk: Desk, service: str) -> str:
         site=city.snapshot.site.get(known.site),
         area=city.area_of(known.site),
         carrier=city.snapshot.carrier.get(known.carrier),
-        device=city.snapshot.device.get(known.device),
+        device=device,
+        own=own if own is not device else None,
         parent=city.snapshot.device.get(known.parent),
-        **_readings(desk, subject),
+        **courses.readings(desk, city, known.device, told),
     )
 
 
@@ -134,77 +120,6 @@ def raw(desk: Desk, device: str, slot_ms: int) -> Response:
         abort(404)
     head = {"Content-Disposition": f'attachment; filename="{secure_filename(device)}-{slot_ms}.bin"'}
     return Response(bytes_, mimetype="application/octet-stream", headers=head)
-
-
-def _course(desk: Desk, device: str) -> dict[str, Any]:
-    """Return a device's day: spans, the picture, the sums and what is wrong with the store if anything."""
-    end_ms = desk.clock.now_ms()
-    start_ms = end_ms - DAY_MS
-    interval_ms = desk.settings.collect.interval_s * 1000
-    try:  # from one slot earlier: it speaks for the beginning of the window
-        outcomes = desk.queries.outcomes(device, start_ms=start_ms - interval_ms, end_ms=end_ms)
-    except NetopsError as error:
-        return {"store_error": str(error), "timeline": None, "polls": [], "spans": [], "course": {}}
-    spans = timeline.spans(outcomes, start_ms=start_ms, end_ms=end_ms, interval_ms=interval_ms)
-    sums = {state: sum(s.end_ms - s.start_ms for s in spans if s.state == state) for state in "UXN"}
-    label = _(
-        "过去24小时：应答 %(up)s，无应答 %(down)s，未测 %(unknown)s",
-        up=words.span(sums["U"]),
-        down=words.span(sums["X"]),
-        unknown=words.span(sums["N"]),
-    )
-    ticks = words.hours(start_ms, end_ms, desk.zone, step_h=3)
-    return {
-        "store_error": "",
-        "timeline": charts.timeline(spans, start_ms=start_ms, end_ms=end_ms, label=label, ticks=ticks),
-        "polls": outcomes[-10:][::-1],
-        "spans": [each for each in reversed(spans) if each.state != charts.UP][:20],
-        "course": sums,
-        "letter": letter,
-    }
-
-
-def _readings(desk: Desk, subject: Subject) -> dict[str, Any]:
-    end_ms = desk.clock.now_ms()
-    start_ms = end_ms - DAY_MS
-    starts = FAMILIES.get(subject.kind, ())
-    names = [name for name, each in METRICS.items() if name.startswith(starts) and each.kind is not Kind.TEXT]
-    try:
-        latest = desk.queries.latest(subject, names, start_ms=start_ms, end_ms=end_ms + 1)
-        texts = desk.queries.texts(subject)
-    except NetopsError as error:
-        return {"readings": [], "texts": {}, "readings_error": str(error), "subject": subject}
-    gap_ms = desk.settings.collect.interval_s * 3000
-    rows = []
-    for each in latest:
-        metric = METRICS[each.reading.metric]
-        label = _("%(name)s，过去24小时", name=metric.zh if current() != "en" else metric.en)
-        spark = charts.sparkline(each.course, start_ms=start_ms, end_ms=end_ms, label=label, gap_ms=gap_ms)
-        rows.append({"reading": each.reading, "metric": metric, "value": _value(each.reading), "spark": spark})
-    shown = {
-        (METRICS[name].zh if current() != "en" else METRICS[name].en) if name in METRICS else name: text
-        for name, text in sorted(texts.items())
-    }
-    return {"readings": rows, "texts": shown, "readings_error": "", "subject": subject}
-
-
-def _value(reading: Any) -> str:
-    if reading.value is None:
-        return "—"
-    metric = METRICS[reading.metric]
-    if metric.kind is Kind.STATE:
-        state = metric.state(reading.value)
-        return f"{reading.value:g}" if state is None else state.zh if current() != "en" else state.name
-    if metric.unit == "s":
-        return words.span(int(reading.value * 1000))
-    unit = {"1": "", "Cel": " °C", "By": " B"}.get(metric.unit, f" {metric.unit}")
-    return f"{_short(reading.value)}{unit}"
-
-
-def _short(value: float) -> str:
-    """Say a number with at most three decimals, cut off, not rounded; the exact one is the raw reading."""
-    cut = math.trunc(value * 1000) / 1000 if abs(value) < 1e12 else value
-    return f"{cut:,.3f}".rstrip("0").rstrip(".")
 
 
 def _explained(device: str, outcome: Outcome, bytes_: bytes | None) -> list[Any]:

@@ -11,6 +11,8 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
 from dashboards.city import City, Index, index, join
@@ -130,15 +132,27 @@ class Queries:
         found = self.outcomes(device, start_ms=slot_ms, end_ms=slot_ms + 1)
         return found[0] if found else None
 
+    def series(
+        self, subjects: Sequence[Subject], metrics: Sequence[str], *, start_ms: int, end_ms: int
+    ) -> list[Reading]:
+        """Return the readings of `[start, end)`, one series after the other."""
+        with self._open() as store:
+            return [
+                reading
+                for subject in subjects
+                for metric in metrics
+                for reading in store.series(subject, metric, start_ms=start_ms, end_ms=end_ms)
+            ]
+
     def latest(self, subject: Subject, metrics: Sequence[str], *, start_ms: int, end_ms: int) -> list[Latest]:
         """Return the newest reading of each metric that the subject has in `[start, end)`, with its course."""
         found = []
-        with self._open() as store:
-            for metric in metrics:
-                series = store.series(subject, metric, start_ms=start_ms, end_ms=end_ms)
-                if series:
-                    course = tuple((each.slot_ms, each.value if each.code == "ok" else None) for each in series)
-                    found.append(Latest(reading=series[-1], course=course))
+        for _metric, group in groupby(
+            self.series([subject], metrics, start_ms=start_ms, end_ms=end_ms), key=attrgetter("metric")
+        ):
+            readings = list(group)
+            course = tuple((each.slot_ms, each.value if each.code == "ok" else None) for each in readings)
+            found.append(Latest(reading=readings[-1], course=course))
         return found
 
     def raw(self, poll_id: str) -> bytes | None:
@@ -191,9 +205,10 @@ class Queries:
                 self.settings.register_url, rehearsal=self.settings.city.rehearsal, readonly=True
             ) as register:
                 made = snapshot(register, at_ms=now_ms)
+                versions = register.spells("contract", start_ms=0, end_ms=now_ms + 1)
             held = self._index
             same = held is not None and held[1].snapshot.digest == made.digest
-            self._index = (key, held[1] if held is not None and same else index(made))
+            self._index = (key, held[1] if held is not None and same else index(made, versions))
         return self._index[1]
 
     def _seen(self) -> Situation:

@@ -1,46 +1,100 @@
-"""From polls to a timeline: answered, not answered, not measured. Pure.
+"""From polls to a timeline: up, degraded, down, not measured. Pure.
 
-A slot that nobody polled is not measured: it is neither up nor down, and it is drawn as a state of its own.
+Each poll speaks for the time until the next one, at most for the step that was agreed. A slot that nobody polled is not
+measured: it is neither up nor down, and it is drawn as a state of its own. What a poll says of a device below the one
+that was polled is decided by `netops.sla.state`, the same code that judges the contract.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from dashboards.charts import UNKNOWN, Span
 from dashboards.queries import letter
+from netops.hourly import LETTER
+from netops.model import ANSWERED
+from netops.sla.state import Seen, classify
+from netops.verify import NEAR_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from netops.store import Outcome
+    from netops.sla.state import Place
+    from netops.sla.timeline import Sample
+    from netops.store import Outcome, Reading
 
-LATE = 1.5  # a slot is missing when the next poll comes after more than one and a half intervals
+LATE = 1.5  # a slot is missing when the next poll comes after more than one and a half steps
 
 
-def spans(outcomes: Sequence[Outcome], *, start_ms: int, end_ms: int, interval_ms: int) -> list[Span]:
-    """Return contiguous spans over `[start, end)`; each poll speaks for its interval, the rest is not measured."""
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What one poll says: a letter of the charts, and why it is not up."""
+
+    slot_ms: int
+    state: str
+    because: str = ""
+
+
+def polled(outcomes: Iterable[Outcome]) -> list[Slot]:
+    """Return whether the device itself answered."""
+    return [
+        Slot(each.slot_ms, letter(each.outcome), "" if each.outcome == ANSWERED else each.outcome) for each in outcomes
+    ]
+
+
+def told(place: Place, outcomes: Iterable[Outcome], readings: Iterable[Reading]) -> list[Slot]:
+    """Return what the polls of `place.device` say of a subject, by the state metrics read from them."""
+    values: dict[int, dict[str, float | None]] = defaultdict(dict)
+    codes: dict[int, dict[str, str]] = defaultdict(dict)
+    for reading in readings:
+        if reading.device == place.device:
+            values[reading.slot_ms][reading.metric] = reading.value
+            if reading.code != "ok":
+                codes[reading.slot_ms][reading.metric] = reading.code
+    made = []
+    before: tuple[Seen, Sample] | None = None
+    for poll in outcomes:
+        seen = Seen(
+            slot_ms=poll.slot_ms,
+            at_ms=poll.at_ms,
+            outcome=poll.outcome,
+            values=values.get(poll.slot_ms, {}),
+            codes=codes.get(poll.slot_ms, {}),
+        )
+        near = before if before is not None and seen.slot_ms - before[0].slot_ms <= NEAR_MS else None
+        sample = classify(place, seen, before=near)
+        made.append(Slot(poll.slot_ms, LETTER[sample.state], sample.because))
+        before = seen, sample
+    return made
+
+
+def spans(slots: Sequence[Slot], *, start_ms: int, end_ms: int, step: Callable[[int], int]) -> list[Span]:
+    """Return contiguous spans over `[start, end)`; `step` says for how long a poll of a slot may speak, in ms."""
     out: list[Span] = []
     at = start_ms
-    outcomes = [each for each in outcomes if each.slot_ms < end_ms]
-    for each, following in zip_longest(outcomes, outcomes[1:]):
+    slots = [each for each in slots if each.slot_ms < end_ms]
+    for each, following in zip_longest(slots, slots[1:]):
         begin = max(each.slot_ms, start_ms)
         if begin > at:
             _add(out, at, begin, UNKNOWN)
         next_ms = following.slot_ms if following is not None else end_ms
-        until = next_ms if next_ms - each.slot_ms <= LATE * interval_ms else each.slot_ms + interval_ms
+        step_ms = step(each.slot_ms)
+        until = next_ms if next_ms - each.slot_ms <= LATE * step_ms else each.slot_ms + step_ms
         until = min(until, end_ms)
         if until > begin:
-            _add(out, begin, until, letter(each.outcome))
+            _add(out, begin, until, each.state, each.because)
         at = max(at, until)
     if at < end_ms:
         _add(out, at, end_ms, UNKNOWN)
     return out
 
 
-def _add(out: list[Span], start_ms: int, end_ms: int, state: str) -> None:
-    if out and out[-1].state == state and out[-1].end_ms == start_ms:
-        out[-1] = Span(out[-1].start_ms, end_ms, state)
+def _add(out: list[Span], start_ms: int, end_ms: int, state: str, because: str = "") -> None:
+    last = out[-1] if out else None
+    if last is not None and (last.state, last.because) == (state, because) and last.end_ms == start_ms:
+        out[-1] = Span(last.start_ms, end_ms, state, because)
     else:
-        out.append(Span(start_ms, end_ms, state))
+        out.append(Span(start_ms, end_ms, state, because))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from inventory.model import Area, Carrier
     from inventory.snapshot import Snapshot
+    from netops.metrics.metric import State
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 LETTER = {"up": charts.UP, "degraded": charts.DEGRADED, "down": charts.DOWN, "unknown": charts.UNKNOWN}
@@ -83,6 +84,17 @@ ROLES = {
     "anchor": mark("参照点"),
 }
 
+ROWS = {
+    "device": mark("设备本身"),
+    "ap": mark("无线接入点"),
+    "radio": mark("射频"),
+    "vap": mark("虚拟接入点"),
+    "onu": "ONU",
+    "pon_port": mark("PON 口"),
+    "cell": mark("小区"),
+    "modem": mark("调制解调器"),
+}
+
 
 def moment(at_ms: int, zone: tzinfo, *, year: bool = False) -> str:
     """Say an instant in the city's time: `10月26日 14:05`, `26 Oct 14:05`."""
@@ -90,6 +102,12 @@ def moment(at_ms: int, zone: tzinfo, *, year: bool = False) -> str:
     if current() == "en":
         return f"{at.day} {MONTHS[at.month - 1]}{f' {at.year}' if year else ''} {at:%H:%M}"
     return f"{f'{at.year}年' if year else ''}{at.month}月{at.day}日 {at:%H:%M}"
+
+
+def lately(at_ms: int, now_ms: int, zone: tzinfo) -> str:
+    """Say an instant of the last day: the time of today to the second, with its date when that is another one."""
+    said, today = clock(at_ms, zone), clock(now_ms, zone)
+    return said[11:] if said[:10] == today[:10] else moment(at_ms, zone)
 
 
 def clock(at_ms: int, zone: tzinfo) -> str:
@@ -141,13 +159,13 @@ def because(text: str, snapshot: Snapshot) -> str:
     if text == "no quorum":
         return _("监测点之间不一致")
     if (gasp := next((each for each in METRICS["pon.onu.down_cause"].states if each.name == text), None)) is not None:
-        return gasp.name.replace("_", " ") if current() == "en" else gasp.zh
-    metric, mark, code = text.partition("=")
+        return code(gasp)
+    metric, mark, value = text.partition("=")
     known = METRICS.get(metric)
     if mark and known is not None:
-        named = next((each for each in known.states if each.name == code), None)
+        named = next((each for each in known.states if each.name == value), None)
         label = known.en if current() == "en" else known.zh
-        told = code if named is None else named.name.replace("_", " ") if current() == "en" else named.zh
+        told = value if named is None else code(named)
         return f"{label}{': ' if current() == 'en' else '：'}{told}"
     return outcome(text)
 
@@ -160,6 +178,16 @@ def mac(digits: str) -> str:
 def role(name: str) -> str:
     """Say what a device is."""
     return _(ROLES[name]) if name in ROLES else name
+
+
+def row(kind: str) -> str:
+    """Say what a row of readings is about."""
+    return _(ROWS[kind]) if kind in ROWS else kind
+
+
+def code(each: State) -> str:
+    """Say a code of a state metric."""
+    return each.name.replace("_", " ") if current() == "en" else each.zh
 
 
 def cause(name: str) -> str:

@@ -42,6 +42,7 @@ CARRIERS = (
     ("carrier-b", "乙通信", "Carrier B"),
     ("carrier-c", "丙通信", "Carrier C"),
 )
+CHILDREN = 60  # of the services, how many have their access point or ONT in the register
 HOSTILE = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -150,6 +151,17 @@ def _records(count: int, dice: random.Random, evil: Iterator[str] | None) -> Ite
             ("lte", "small_cell", ""),
         )[at % 3]
         device = ("wlan-controller", "olt", "small-cell")[at % 3]
+        if subject and number < CHILDREN:
+            yield Device(
+                id=f"{role}-{number:04d}",
+                site=f"site-{at}",
+                carrier=CARRIERS[at % 3][0],
+                role=role,
+                name=name(f"{role}-{number:04d}"),
+                mac=f"0a0b0c{number:06x}" if role == "ap" else "",
+                serial=f"HWTC{number:08X}" if role == "ont" else "",
+                parent=f"{device}-{at}",
+            )
         yield Service(
             id=f"{kind}-{number:04d}",
             kind=kind,
@@ -164,6 +176,7 @@ def _records(count: int, dice: random.Random, evil: Iterator[str] | None) -> Ite
 
 def _situation(records: list, dice: random.Random, evil: Iterator[str] | None) -> Situation:
     sites = {each.id: each for each in records if isinstance(each, Site)}
+    devices = {each.id for each in records if isinstance(each, Device)}
     now = []
     for each in records:
         if not isinstance(each, Service):
@@ -188,7 +201,7 @@ def _situation(records: list, dice: random.Random, evil: Iterator[str] | None) -
         now.append(
             ServiceNow(
                 service=each.id,
-                device=each.device,
+                device=child if (child := f"{each.role}-{each.id[-4:]}") in devices else each.device,
                 area=sites[each.site].area,
                 carrier=each.carrier,
                 contract=f"contract-{each.carrier[-1]}",
@@ -209,11 +222,11 @@ def _situation(records: list, dice: random.Random, evil: Iterator[str] | None) -
 
 
 def _telemetry(made: Settings, records: list, dice: random.Random, evil: Iterator[str] | None) -> None:
-    devices = [each for each in records if isinstance(each, Device)]
+    devices = [each for each in records if isinstance(each, Device) and each.address]
     polls = []
     for minute in range(24 * 60):
         slot = NOW - NOW % MINUTE - DAY + (minute + 1) * MINUTE
-        for at in (0, 4, 9):
+        for at in (0, 2, 4, 9):
             device = devices[at]
             if minute in range(700, 740):
                 continue  # nobody polled
@@ -234,6 +247,7 @@ def _telemetry(made: Settings, records: list, dice: random.Random, evil: Iterato
                         codes=codes,
                         texts=texts,
                     ),
+                    *_below(at, minute, next(evil) if evil else "AP4050DN"),
                 )
                 replies = raw.frame([bytes([0x30, 0x20]) + dice.randbytes(40)]) if minute > 1430 else b""
             polls.append(
@@ -254,6 +268,23 @@ def _telemetry(made: Settings, records: list, dice: random.Random, evil: Iterato
         store.write(polls)
     with raw.build(made, writing=True) as archive:
         archive.keep("collect/1", list(enumerate(polls, 1)))
+
+
+def _below(at: int, minute: int, model: str) -> Iterator[Row]:
+    """Yield what a poll tells besides the device itself: an access point with a radio, a dark ONT, a cell."""
+    if at in {0, 9}:
+        about = f"mac:0a0b0c{at:06x}"
+        state = 4.0 if at == 0 and minute in range(300, 330) else 8.0
+        values = {"wlan.ap.state": state, "wlan.ap.uptime": 9e5 + minute * 60.0, "wlan.ap.clients": minute % 40}
+        yield Row(subject=Subject("ap", about), values=values, texts={"wlan.ap.model": model} if minute == 0 else {})
+        yield Row(subject=Subject("radio", f"{about}/0"), values={"wlan.radio.channel": 11.0})
+    elif at == 4:
+        is_dark = minute >= 24 * 60 - 180
+        values = {"pon.onu.state": 2.0 if is_dark else 1.0, "pon.onu.down_cause": 13.0}
+        yield Row(subject=Subject("onu", "sn:HWTC00000004"), values={**values, "pon.onu.rx_power": -18.5})
+    else:
+        values = {"lte.cell.oper": 1.0, "lte.cell.rf": 0.0 if minute in range(100, 160) else 1.0, "lte.cell.s1": 1.0}
+        yield Row(subject=Subject("cell", "sn:SN00000002"), values={**values, "lte.cell.ues": 12.0})
 
 
 def _ledger(made: Settings, evil: Iterator[str] | None) -> None:

@@ -43,7 +43,7 @@ PICTURES = {
         start_ms=0,
         end_ms=DAY,
         label="cpu",
-        gap_ms=2 * HOUR,
+        gap=lambda _: 2 * HOUR,
         alone=True,
     ),
     "tile_map": lambda: charts.tile_map(TILES, label="map", alone=True),
@@ -105,7 +105,7 @@ def test_a_strip_covers_every_hour_once(letters):
 )
 def test_a_sparkline_never_leaves_its_frame_and_hatches_what_was_not_measured(points):
     points = sorted(dict(points).items())
-    drawn = str(charts.sparkline(points, start_ms=0, end_ms=200, label="", gap_ms=20))
+    drawn = str(charts.sparkline(points, start_ms=0, end_ms=200, label="", gap=lambda _: 20))
     for x, y in re.findall(r"(-?[\d.e+-]+),(-?[\d.e+-]+)", " ".join(re.findall(r'points="([^"]+)"', drawn))):
         assert -0.01 <= float(x) <= 240.01
         assert -0.01 <= float(y) <= 44.01

@@ -21,6 +21,8 @@ PAGES = [
     "/device/wlan-controller-0",
     "/device/wlan-controller-9",
     "/device/olt-4",
+    "/device/ap-0000",
+    "/device/ont-0004",
     "/service/wifi-0009",
     "/service/fiber-0004",
     "/reading/wlan-controller-0/1789999980000",

@@ -1,0 +1,188 @@
+"""A day of a device or a service: its timelines and its latest readings, as their pages show them."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from dashboards import charts, subjects, timeline, words
+from netops.errors import NetopsError
+from netops.metrics import METRICS, Kind
+from netops.web.language import current
+from netops.web.language import gettext as _
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dashboards.city import City
+    from dashboards.desk import Desk
+    from dashboards.queries import Latest
+    from inventory.model import Device
+    from netops.model import Subject
+
+DAY_MS = 86_400_000
+SPANS = 20  # of a day's periods that were not up; the newest
+RHYTHM = 3  # a course is broken where three of its steps in a row brought no value
+# which metrics a subject of a kind may have
+FAMILIES = {
+    "ap": ("wlan.ap.",),
+    "radio": ("wlan.radio.",),
+    "vap": ("wlan.vap.",),
+    "onu": ("pon.onu.",),
+    "pon_port": ("pon.port.",),
+    "cell": ("lte.cell.",),
+    "modem": ("lte.r", "lte.s", "lte.modem.", "lte.connection"),
+    "device": ("system.", "wlan.controller.", "host."),
+}
+
+
+def step(desk: Desk, city: City, device: str) -> Callable[[int], int]:
+    """Return for how long a poll of the device may speak: as the contracts of its services had agreed at the time."""
+    services = city.index.by_device.get(device, ())
+    contracts = {city.now[each].contract for each in services if each in city.now} - {""}
+    return city.index.step(sorted(contracts), desk.settings.collect.interval_s * 1000)
+
+
+def day(desk: Desk, city: City, device: Device) -> dict[str, Any]:
+    """Return a device's day: its timelines, its last polls, and what is wrong with the store if anything.
+
+    A device that is polled has a timeline of its answers; one whose state is told by metrics has one of its state.
+    """
+    place = subjects.place(device)
+    watched = subjects.watched(device.role) if place is not None else ()
+    end_ms = desk.clock.now_ms()
+    start_ms = end_ms - DAY_MS
+    steps = step(desk, city, device.id)
+    early = start_ms - steps(start_ms)  # one slot earlier: it speaks for the beginning of the window
+    asked = place.device if place is not None else device.id
+    lines = []
+    try:
+        outcomes = desk.queries.outcomes(asked, start_ms=early, end_ms=end_ms)
+        if device.address:
+            lines.append(("answers", timeline.polled(outcomes)))
+        if place is not None and any(name in METRICS and METRICS[name].kind is Kind.STATE for name in watched):
+            own = [each for each in subjects.told(device) if each.kind != "radio"]
+            readings = desk.queries.series(own, watched, start_ms=early, end_ms=end_ms)
+            lines.insert(0, ("state", timeline.told(place, outcomes, readings)))
+    except NetopsError as error:
+        return {"store_error": str(error), "timelines": [], "polls": []}
+    return {
+        "store_error": "",
+        "timelines": [_line(desk, city, what, slots, window=(start_ms, end_ms), steps=steps) for what, slots in lines],
+        "polls": outcomes[-10:][::-1] if device.address else [],
+    }
+
+
+def _line(
+    desk: Desk,
+    city: City,
+    what: str,
+    slots: Sequence[timeline.Slot],
+    *,
+    window: tuple[int, int],
+    steps: Callable[[int], int],
+) -> dict[str, Any]:
+    start_ms, end_ms = window
+    spans = timeline.spans(slots, start_ms=start_ms, end_ms=end_ms, step=steps)
+    names = _names(what)
+    sums = {state: sum(each.end_ms - each.start_ms for each in spans if each.state == state) for state in names}
+    told = ", ".join(f"{names[state]} {words.span(ms)}" for state, ms in sums.items() if ms)
+    label = _("过去24小时：%(told)s", told=told)
+    ticks = words.hours(start_ms, end_ms, desk.zone, step_h=3)
+    rows = [
+        {"span": each, "state": names[each.state], "because": words.because(each.because, city.snapshot)}
+        for each in reversed(spans)
+        if each.state != charts.UP
+    ]
+    return {
+        "what": what,
+        "names": names,
+        "sums": told,
+        "picture": charts.timeline(spans, start_ms=start_ms, end_ms=end_ms, label=label, ticks=ticks),
+        "rows": rows[:SPANS],
+        "more": max(len(rows) - SPANS, 0),
+    }
+
+
+def _names(what: str) -> dict[str, str]:
+    if what == "answers":
+        return {"U": _("已应答"), "X": _("无应答"), "N": _("未测（我们的原因，不计为中断）")}
+    return {letter: words.state(name) for name, letter in words.LETTER.items()}
+
+
+def readings(desk: Desk, city: City, device: str, told: Sequence[Subject]) -> dict[str, Any]:
+    """Return the latest readings of the subjects with their courses, one table a subject, and their texts."""
+    end_ms = desk.clock.now_ms()
+    start_ms = end_ms - DAY_MS
+    tables: list[dict[str, Any]] = []
+    texts: dict[str, str] = {}
+    steps = step(desk, city, device)
+    try:
+        for subject in told:
+            latest = desk.queries.latest(subject, _metrics(subject), start_ms=start_ms, end_ms=end_ms + 1)
+            rows = [_row(each, start_ms, end_ms, steps) for each in latest]
+            texts |= desk.queries.texts(subject)
+            if rows:
+                tables.append({"subject": subject, "title": _titled(subject), "rows": rows})
+    except NetopsError as error:
+        return {"tables": [], "texts": {}, "readings_error": str(error)}
+    known = {_named(name): text for name, text in sorted(texts.items())}
+    return {"tables": tables, "texts": known, "readings_error": ""}
+
+
+def _metrics(subject: Subject) -> list[str]:
+    starts = FAMILIES.get(subject.kind, ())
+    return [name for name, each in METRICS.items() if name.startswith(starts) and each.kind is not Kind.TEXT]
+
+
+def _row(each: Latest, start_ms: int, end_ms: int, steps: Callable[[int], int]) -> dict[str, Any]:
+    metric = METRICS[each.reading.metric]
+    rhythm = _rhythm([slot for slot, _value in each.course])
+    spark = charts.sparkline(
+        each.course,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        label=_("%(name)s，过去24小时", name=_named(metric.name)),
+        gap=lambda slot_ms: RHYTHM * max(rhythm.get(slot_ms, 0), steps(slot_ms)),
+    )
+    return {"reading": each.reading, "metric": metric, "value": said(each.reading), "spark": spark}
+
+
+def _rhythm(slots: Sequence[int]) -> dict[int, int]:
+    """Return how far each value lies from the one before it: dear metrics are asked for less often, by the profile."""
+    apart = {after: after - before for before, after in pairwise(slots)}
+    return apart | {slots[0]: apart[slots[1]]} if apart else {}
+
+
+def _titled(subject: Subject) -> str:
+    """Say what a table of readings is of, when a page has several."""
+    kind, number = words.row(subject.kind), subject.id.rpartition("/")[2]
+    return f"{kind} {number}" if subject.kind == "radio" else kind
+
+
+def _named(metric: str) -> str:
+    known = METRICS.get(metric)
+    if known is None:
+        return metric
+    return known.en if current() == "en" else known.zh
+
+
+def said(reading: Any) -> str:
+    """Say a reading's value with its unit; `—` when there is none."""
+    if reading.value is None:
+        return "—"
+    metric = METRICS[reading.metric]
+    if metric.kind is Kind.STATE:
+        state = metric.state(reading.value)
+        return f"{reading.value:g}" if state is None else words.code(state)
+    if metric.unit == "s":
+        return words.span(int(reading.value * 1000))
+    unit = {"1": "", "Cel": " °C", "By": " B"}.get(metric.unit, f" {metric.unit}")
+    return f"{_short(reading.value)}{unit}"
+
+
+def _short(value: float) -> str:
+    """Say a number with at most three decimals, cut off, not rounded; the exact one is the raw reading."""
+    cut = math.trunc(value * 1000) / 1000 if abs(value) < 1e12 else value
+    return f"{cut:,.3f}".rstrip("0").rstrip(".")
