@@ -12,6 +12,7 @@ from contextlib import ExitStack, suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from inventory.errors import InventoryError
 from inventory.model import Contract
 from inventory.register import Register
 from inventory.snapshot import snapshot
@@ -19,6 +20,7 @@ from netops import hourly, present, raw, sealing, situation
 from netops.access import approvals
 from netops.clock import SYSTEM, utc
 from netops.drain import Drain
+from netops.errors import NetopsError
 from netops.founding import evidence_key
 from netops.journal import HOUR_MS, HourSum, Journal
 from netops.ledger import Ledger
@@ -244,10 +246,12 @@ class Core:
         seen = self._register_at(hour_ms)
         samples = self._journal.window(hour_ms, hour_ms + HOUR_MS)
         entries = self._blind_slots(hour_ms)
+        told = self._ledger.find("clock_state", start_ms=hour_ms, end_ms=hour_ms + HOUR_MS)
+        clock_steps = [leaf.fact.at_ms for leaf in told if leaf.fact.body["state"] == "stepped"]
         sums: dict[str, list[HourSum]] = {contract: [] for contract in contracts}
         for held in seen.contracts:
             roster, step = sold(held, seen), hourly.step_ms(held)
-            found = hourly.runs_of(samples, roster, step=step)
+            found = hourly.runs_of(samples, roster, step=step, clock_steps=clock_steps)
             known = roster.digest in self._rosters
             entries += hourly.entries(held.id, roster, found, hour_ms=hour_ms, step=step, known=known)
             sums[held.id] = hourly.sums(roster, found, hour_ms=hour_ms, step=step)
@@ -271,19 +275,28 @@ class Core:
 
     def _report(self, _slot_ms: int) -> None:
         """Issue the report on the last month of each contract once all its hours are sealed."""
-        now = self._clock.now_ms()
+        wrong: list[NetopsError | InventoryError] = []
         for contract in self._seen.contracts if self._seen else ():
-            tz = calendar.zone(contract.timezone)
-            month = f"{utc(present.month_start(now, contract.timezone) - 1).astimezone(tz):%Y-%m}"
-            start, end = calendar.month(month, tz)
-            with self._acting:
-                ripe = self._ripe_until() >= end + GRACE_MS and not self._journal.unsealed(until_ms=end, limit=1)
-                if not ripe or self._is_told(contract.id, start, end):
-                    continue
-                draft = issue.prepare(self._settings, self._ledger, contract=contract.id, month=month, now_ms=now)
-                index = issue.seal(self._ledger, draft, now_ms=now)
-                issue.finish(self._ledger, draft, index, issue.place(self._settings, draft))
-            log.info("report issued", extra={"report": draft.name, "digest": draft.report.digest})
+            try:
+                self._report_on(contract)
+            except (NetopsError, InventoryError) as error:  # what ails one contract holds no other's report
+                wrong.append(error)
+        if wrong:
+            raise wrong[0]
+
+    def _report_on(self, contract: Contract) -> None:
+        now = self._clock.now_ms()
+        tz = calendar.zone(contract.timezone)
+        month = f"{utc(present.month_start(now, contract.timezone) - 1).astimezone(tz):%Y-%m}"
+        start, end = calendar.month(month, tz)
+        with self._acting:
+            ripe = self._ripe_until() >= end + GRACE_MS and not self._journal.unsealed(until_ms=end, limit=1)
+            if not ripe or self._is_told(contract.id, start, end):
+                return
+            draft = issue.prepare(self._settings, self._ledger, contract=contract.id, month=month, now_ms=now)
+            index = issue.seal(self._ledger, draft, now_ms=now)
+            issue.finish(self._ledger, draft, index, issue.place(self._settings, draft))
+        log.info("report issued", extra={"report": draft.name, "digest": draft.report.digest})
 
     def _is_told(self, contract: str, start_ms: int, end_ms: int) -> bool:
         """Whether the month has a report already, or has nothing to report on."""

@@ -1,7 +1,7 @@
 """Seal an hour of a contract: journal → runs → facts → ledger, and its sums back into the journal for the pages.
 
-An hour is sealed once: its facts carry `(verify:<contract>, hour number × 64 + part)`, so that a repeated run after a
-crash changes nothing. The core decides which hours are ripe.
+An hour is sealed once: its facts carry `(verify:<contract>, hour number × PARTS + part)`, so that a repeated run after
+a crash changes nothing. The core decides which hours are ripe.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from netops.sla.intervals import Interval
     from netops.sla.timeline import Run, Sample
 
-PARTS = 64
+PARTS = 1 << 14  # of an hour: 100,000 services that flap each in its own way fit; beyond it hours would share sequences
 LETTER = {State.UP: "U", State.DEGRADED: "D", State.DOWN: "X", State.UNKNOWN: "N"}
 WORST = (State.DOWN, State.DEGRADED, State.UNKNOWN, State.UP)
 
@@ -33,7 +33,9 @@ def step_ms(contract: Contract) -> int:
     return contract.rules.check_every_s * 1000
 
 
-def runs_of(samples: Mapping[str, Sequence[Sample]], roster: Roster, *, step: int) -> dict[str, list[Run]]:
+def runs_of(
+    samples: Mapping[str, Sequence[Sample]], roster: Roster, *, step: int, clock_steps: Sequence[int] = ()
+) -> dict[str, list[Run]]:
     """Return the runs of every service of the roster that has samples on the contract's grid.
 
     A poller that looks more often than the contract asks for changes no verdict: only the contract's slots count.
@@ -42,7 +44,7 @@ def runs_of(samples: Mapping[str, Sequence[Sample]], roster: Roster, *, step: in
     for listed in roster.listed:
         on_grid = [each for each in samples.get(listed.service, ()) if each.slot_ms % step == 0]
         if on_grid:
-            found[listed.service] = runs(on_grid, step_ms=step)
+            found[listed.service] = runs(on_grid, step_ms=step, clock_steps=clock_steps)
     return found
 
 

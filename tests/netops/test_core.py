@@ -3,13 +3,15 @@
 import re
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from inventory.reading.folder import read_city
 from inventory.register import Register
-from netops import config, core, founding, wire
-from netops.errors import StoreError
+from netops import config, core, facts, founding, wire
+from netops.errors import EvidenceError, StoreError
+from netops.facts import Fact
 from netops.ledger import LedgerReader
 from netops.model import Poll
 from netops.spool import Spool
@@ -116,3 +118,36 @@ def test_an_hour_whose_polls_still_wait_in_the_spool_is_not_sealed_without_them(
     made._seal_hours(0)
     (sealed,) = hours(settings)
     assert sealed["usual"] == [[0, 60, "DOWN", "carrier", "parent:ac-1"]]
+
+
+def test_a_slot_that_holds_a_step_of_our_clock_proves_nothing(house):
+    made, spool, _, settings = house
+    body = {"vantage": "vantage-1", "state": "stepped", "step_ms": -90_000}
+    facts.submit(spool, Fact(kind="clock_state", at_ms=START + 10 * M + 5, body=body))
+    spool.put("poll", silent(range(60)))
+    made._clock.at_ms = START + HOUR + 10 * M
+    until(lambda: (made._taken["polls"], made._taken["facts"]) == (60, 1) and made._ripe_until() >= START + HOUR)
+
+    made._seal_hours(0)
+    (sealed,) = hours(settings)
+    assert [run[:4] for run in sealed["usual"]] == [
+        [0, 10, "DOWN", "carrier"],
+        [10, 1, "UNKNOWN", "monitor"],
+        [11, 49, "DOWN", "carrier"],
+    ]
+
+
+def test_what_ails_one_contract_holds_no_others_report(house, monkeypatch):
+    made, *_ = house
+    asked = []
+
+    def on(contract):
+        asked.append(contract)
+        if contract == "one":
+            raise EvidenceError("an hour of it does not hold")
+
+    monkeypatch.setattr(made, "_report_on", on)
+    monkeypatch.setattr(made, "_seen", SimpleNamespace(contracts=("one", "other")))
+    with pytest.raises(EvidenceError, match="does not hold"):
+        made._report(0)
+    assert asked == ["one", "other"]
