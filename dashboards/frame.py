@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from netops.situation import ServiceNow
 
 STALE_MS = 180_000
+HOUR_MS = 3_600_000
 PAGE = 40
 
 
@@ -33,7 +34,8 @@ def fresh(desk: Desk, city: City, render: Callable[[], str]) -> Response:
     late = _late(desk, city) // 60_000
     token = forms.token(g.person.secret) if g.person else ""
     # the core writes every few seconds; the page says its age in minutes, and is another one only when that differs
-    parts = (request.full_path, city.situation.at_ms // 60_000, city.mark, late, current())
+    past = (desk.queries.past_ms() or 0) // HOUR_MS
+    parts = (request.full_path, city.situation.at_ms // 60_000, city.mark, late, past, current())
     return polling.conditional(*parts, token, render=render)
 
 
@@ -48,7 +50,7 @@ def frame(desk: Desk, city: City) -> dict[str, Any]:
     return {
         "at_ms": city.situation.at_ms,
         "late_ms": _late(desk, city) if city.situation.at_ms else 0,
-        "collector": city.situation.collector,
+        "past_ms": desk.queries.past_ms(),
         "zone": desk.zone,
         "words": words,
         "charts": charts,

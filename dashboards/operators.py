@@ -53,6 +53,7 @@ def _home(desk: Desk, city: City) -> str:
         areas=[(each, city.areas[each.id]) for each in sorted(areas, key=lambda each: _worse(city.areas[each.id]))],
         troubles=[_told(city, each) for each in found[:TROUBLES]],
         more=len(found) - TROUBLES,
+        collector=words.collector(city.situation.collector),
     )
 
 

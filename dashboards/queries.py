@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from itertools import groupby
@@ -174,6 +174,17 @@ class Queries:
             return []
         with LedgerReader(ledger_path(self.settings)) as ledger:
             return sorted(ledger.find(kind), key=lambda leaf: leaf.index)
+
+    def past_ms(self) -> int | None:
+        """Return up to when the past has been told; None when nobody is telling of it.
+
+        A source that brings the past keeps `late.<source>` with that instant; the core judges no later hour before.
+        """
+        told = []
+        for mark in self.settings.data.dir.glob("late.*"):
+            with suppress(OSError, ValueError):  # it is being replaced, or has just gone
+                told.append(int(mark.read_text(encoding="ascii")))
+        return min(told, default=None)
 
     def wrong(self) -> dict[str, str]:
         """Return what keeps the pages from being true, by subject: for `/readyz`."""

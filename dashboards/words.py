@@ -12,6 +12,7 @@ from netops.web.language import current, mark
 from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import tzinfo
     from fractions import Fraction
 
@@ -95,6 +96,19 @@ ROWS = {
     "modem": mark("调制解调器"),
 }
 
+# what the core counts since it started: its name, what it means, and whether it is a fault when it is not zero
+COUNTS = {
+    "polls": (mark("入库的轮询"), mark("核心服务启动以来存入遥测库的设备轮询。"), False),
+    "facts": (mark("封存的事实"), mark("启动以来由各服务申报并写入账本的事实，例如审批。"), False),
+    "isolated": (
+        mark("隔离的记录"),
+        mark("无法解读或不被允许的记录：连同原因单独保存，未计入任何结果，需要查看。"),
+        True,
+    ),
+    "repeated": (mark("重复送达"), mark("同一次轮询送达了两次：只计一次，但不应发生。"), True),
+    "waiting": (mark("等待处理"), mark("暂时不能处理、仍留在缓存队列中的内容；没有丢失，会自动重试。"), True),
+}
+
 
 def moment(at_ms: int, zone: tzinfo, *, year: bool = False) -> str:
     """Say an instant in the city's time: `10月26日 14:05`, `26 Oct 14:05`."""
@@ -168,6 +182,17 @@ def because(text: str, snapshot: Snapshot) -> str:
         told = value if named is None else code(named)
         return f"{label}{': ' if current() == 'en' else '：'}{told}"
     return outcome(text)
+
+
+def collector(told: Mapping[str, str]) -> list[tuple[str, str, str, bool]]:
+    """Say what the core counts: name, value, meaning, whether it is a fault; a fault that is not there is left out."""
+    said = []
+    for name, value in told.items():
+        title, meaning, is_fault = COUNTS.get(name, (name, "", False))
+        if not is_fault or value not in {"0", ""}:
+            number = f"{int(value):,}" if value.isdecimal() else value
+            said.append((_(title), number, _(meaning) if meaning else "", is_fault))
+    return said
 
 
 def mac(digits: str) -> str:

@@ -42,6 +42,7 @@ CARRIERS = (
     ("carrier-b", "乙通信", "Carrier B"),
     ("carrier-c", "丙通信", "Carrier C"),
 )
+COLLECTOR = {"polls": "102374", "facts": "6", "isolated": "0", "repeated": "0"}
 CHILDREN = 60  # of the services, how many have their access point or ONT in the register
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -216,9 +217,7 @@ def _situation(records: list, dice: random.Random, evil: Iterator[str] | None) -
                 strip="".join(letters),
             )
         )
-    return Situation(
-        at_ms=NOW - 20_000, services=tuple(now), collector={"polled": "29", "backlog": "0"}, rehearsal=True
-    )
+    return Situation(at_ms=NOW - 20_000, services=tuple(now), collector=dict(COLLECTOR), rehearsal=True)
 
 
 def _telemetry(made: Settings, records: list, dice: random.Random, evil: Iterator[str] | None) -> None:

@@ -1,0 +1,84 @@
+"""The home page says in words how the core does, and what is not complete yet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from small_city import NOW
+
+from netops import situation
+
+PAST = "2026年9月20日 22:14"
+
+
+def shown(site, language="zh-CN", path="/"):
+    return site.client("viewer").get(path, headers={"Accept-Language": language}).get_data(as_text=True)
+
+
+def collector(text):
+    return text.split('id="collector"')[1].split("</section>")[0]
+
+
+@pytest.fixture
+def told(sites, tmp_path):
+    """Return an instance whose core says what it is told to say."""
+    site = sites(tmp_path, telemetry=False)
+
+    def tell(**counts):
+        seen = situation.read(site.settings)
+        situation.write(site.settings, replace(seen, collector=counts))
+        return site
+
+    return tell
+
+
+@pytest.mark.parametrize(("language", "words"), [("zh-CN", "入库的轮询"), ("en", "Polls stored")])
+def test_what_the_core_counts_is_said_in_words(told, language, words):
+    text = collector(shown(told(polls="102374", facts="6", isolated="0", repeated="0"), language))
+
+    assert words in text
+    assert "102,374" in text
+    for raw in ("polls<", "isolated", "repeated", "fault"):
+        assert raw not in text, "a key, or a fault that is none"
+
+
+def test_what_went_wrong_is_red_and_explained(told):
+    text = collector(shown(told(polls="1", isolated="3", repeated="2", waiting="collect/poll: disk full"), "en"))
+
+    assert text.count('class="fault"') == 3
+    assert "✕ 3" in text
+    assert "Records set aside" in text
+    assert "✕ collect/poll: disk full" in text
+
+
+def test_a_count_of_a_later_version_is_shown_by_its_name(told):
+    assert "<dt>novel</dt>" in collector(shown(told(novel="7")))
+
+
+@pytest.mark.parametrize("path", ["/", "/contracts", "/contract/contract-a"])
+def test_a_past_that_is_still_being_told_is_said(sites, tmp_path, path):
+    site = sites(tmp_path, telemetry=False)
+    assert PAST not in shown(site, path=path)
+    (tmp_path / "late.history").write_text(str(NOW - 86_400_000))
+
+    assert PAST in shown(site, path=path)
+    assert "past is told up to 20 Sep 2026 22:14" in shown(site, "en", path)
+
+
+def test_a_mark_that_is_just_being_replaced_breaks_nothing(sites, tmp_path):
+    site = sites(tmp_path, telemetry=False)
+    (tmp_path / "late.history").write_text("")
+
+    assert 'role="status"' not in shown(site)
+
+
+def test_the_page_is_another_one_when_more_of_the_past_is_told(sites, tmp_path):
+    site = sites(tmp_path, telemetry=False)
+    client = site.client("viewer")
+    mark = tmp_path / "late.history"
+    mark.write_text(str(NOW - 86_400_000))
+    tag = client.get("/").headers["ETag"]
+    mark.write_text(str(NOW - 43_200_000))
+
+    assert client.get("/", headers={"If-None-Match": tag}).status_code == 200
