@@ -15,9 +15,13 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / ".venv-ansible" / "bin"
@@ -118,6 +122,10 @@ class Room:
                 told.append(task)
         return sorted(set(told))
 
+    def releases(self) -> set[str]:
+        """Return the releases that are installed."""
+        return {each.name for each in (self.root / "opt/netops/releases").iterdir()}
+
     def inside(self, *words: str, **more: object) -> Done:
         """Run a program in the room."""
         if self.first_process:
@@ -160,7 +168,7 @@ def ansible(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def bookworm(tmp_path_factory) -> Path:
+def bookworm(tmp_path_factory) -> Iterator[Path]:
     """A minimal Debian 12 with systemd and without Python, from the mirror that this machine uses."""
     mirror = _mirror()
     root = tmp_path_factory.mktemp("bookworm") / "root"
@@ -180,7 +188,8 @@ def bookworm(tmp_path_factory) -> Path:
         shutil.copy(Path("/etc") / name, root / "etc" / name)
     reached = run("apt-config", "--format", '%f "%v";%n', "dump", "Acquire::http", "Acquire::https").stdout
     (root / "etc/apt/apt.conf.d/90reach").write_text(reached, encoding="utf-8")
-    return root
+    yield root
+    shutil.rmtree(root)
 
 
 def _mirror() -> str:
@@ -195,7 +204,7 @@ def _mirror() -> str:
 
 
 @pytest.fixture(scope="session")
-def room(bookworm, tmp_path_factory) -> Room:
+def room(bookworm, tmp_path_factory) -> Iterator[Room]:
     """The bare Debian and a copy of this checkout, which nobody edits meanwhile."""
     work = tmp_path_factory.mktemp("deploy")
     for name in PARTS:

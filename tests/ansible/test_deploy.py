@@ -13,6 +13,14 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("captive_portal", "collectors", "dashboards", "inventory", "netops")
 CAP_NET_ADMIN = 1 << 12
 UNITS = ("netops.service", "netops-gate.service")
+ASK = """
+import sys, urllib.error, urllib.request
+try:
+    answer = urllib.request.urlopen(sys.argv[1])
+except urllib.error.HTTPError as error:
+    answer = error
+print(answer.status, answer.read().decode())
+"""
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.root,
@@ -70,7 +78,15 @@ def test_the_command_works_for_the_service(deployed) -> None:
     assert deployed.as_service("netops", "--version").stdout.strip() == f"netops {version.group(1)}"
     found = json.loads(deployed.as_service("netops", "doctor", "--json").stdout)
     assert {each["what"] for each in found} >= {"database inventory", "signing key", "sqlite (apsw)"}
+    assert {each["what"]: each["said"] for each in found}["configuration"] == "/etc/netops/netops.toml"
     assert [each for each in found if each["level"] == "wrong"] == []
+
+
+def test_somebody_else_is_told_what_is_not_theirs(deployed) -> None:
+    told = deployed.inside("runuser", "-u", "nobody", "--", "netops", "config", "show", check=False)
+
+    assert (told.returncode, "Traceback" in told.stderr) == (2, False)
+    assert "/etc/netops/conf.d: not yours to read; run as the instance's user" in told.stderr
 
 
 def test_the_core_becomes_ready_and_stops(deployed) -> None:
@@ -115,11 +131,15 @@ def test_not_even_root_writes_outside_the_data_directory_there(living) -> None:
     assert "Read-only file system" in done.stderr
 
 
-@pytest.mark.parametrize(("port", "text"), [(8080, "NetOps"), (8081, "证")], ids=["staff", "visitors"])
-def test_the_pages_answer(living, port: int, text: str) -> None:
-    ask = "import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1]).read())"
-    page = living.inside("python3", "-c", ask, f"http://127.0.0.1:{port}/").stdout
+@pytest.mark.parametrize(
+    ("port", "answer", "text"),
+    [(8080, 200, "证"), (8081, 403, "WiFi")],  # whoever asks the portal from here came by no visitor interface
+    ids=["staff", "visitors"],
+)
+def test_the_pages_answer(living, port: int, answer: int, text: str) -> None:
+    page = living.inside("python3", "-c", ASK, f"http://127.0.0.1:{port}/").stdout
 
+    assert page.startswith(f"{answer} ")
     assert text in page
 
 
@@ -138,14 +158,23 @@ with socket.socket(socket.AF_UNIX) as link:
     )
 
 
-def test_a_changed_setting_restarts_the_services(living) -> None:
-    before = living.shown("netops.service", "MainPID")
+def test_a_newer_checkout_is_an_upgrade(living) -> None:
+    """The dry run tells it and does nothing; the run installs it beside the old release and restarts the services."""
+    setup = living.work / "checkout" / "setup.cfg"
+    setup.write_text(setup.read_text(encoding="utf-8").replace("\nversion = ", "\nversion = 9."), encoding="utf-8")
     living.settings["city"] = {"name": "proof", "title": "Renamed"}
-    living.play()
+    before = living.shown("netops.service", "MainPID"), living.releases()
 
-    assert living.changed() == ["Restart the services", "Write the settings"]
-    assert living.shown("netops.service", "MainPID") != before
-    assert living.shown("netops.service", "ActiveState")["ActiveState"] == "active"
+    living.play("--check")
+    assert {"Say that a new release would be installed", "Use this release"} <= set(living.changed())
+    assert (living.shown("netops.service", "MainPID"), living.releases()) == before
+
+    living.play()
+    assert {"Restart the services", "Write the settings", "Use this release"} <= set(living.changed())
+    assert living.releases() > before[1]
+    assert living.shown("netops.service", "MainPID") != before[0]
+    assert living.as_service("netops", "--version").stdout.startswith("netops 9.")
+    assert "Renamed" in living.inside("python3", "-c", ASK, "http://127.0.0.1:8080/").stdout
 
 
 def test_a_supervisor_that_hangs_is_ended_by_the_watchdog(living) -> None:
