@@ -17,6 +17,7 @@ Role = Literal[
 ExclusionMode = Literal["count_as_up", "remove_from_denominator", "not_excluded"]
 UnknownMode = Literal["as_up", "removed", "as_down"]
 DegradedMode = Literal["as_up", "as_down"]
+UndeterminedMode = Literal["unknown", "as_down"]
 OutageEdge = Literal["last_good", "first_bad", "midpoint"]
 ParentFailure = Literal["children_down", "independent"]
 Aggregation = Literal["object_time_mean", "any_down", "all_down", "weighted"]
@@ -103,6 +104,7 @@ class ExclusionClass:
 class Rules:
     """How raw facts become a figure: each a field of the contract, printed in every report.
 
+    `undetermined_mode`: what a device that answered did not show of a service (its row is gone, its state unreadable).
     `max_unknown_ratio`: above it the verdict is not determinable. `min_outage_s`: shorter outages do not count.
     `min_samples_per_slice` in each `slice_s`, else the slice is unknown. `hours` empty: always.
     `quorum` of `vantages` must agree before something is down. `max_clock_error_ratio`: share of the threshold.
@@ -111,6 +113,7 @@ class Rules:
     exclusion_mode: ExclusionMode = "remove_from_denominator"
     unknown_mode: UnknownMode = "removed"
     degraded_mode: DegradedMode = "as_up"
+    undetermined_mode: UndeterminedMode = "unknown"
     max_unknown_ratio: str = "0.05"
     outage_edge: OutageEdge = "first_bad"
     min_outage_s: int = 0

@@ -25,6 +25,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "exclusion_mode": get_args(model.ExclusionMode),
     "unknown_mode": get_args(model.UnknownMode),
     "degraded_mode": get_args(model.DegradedMode),
+    "undetermined_mode": get_args(model.UndeterminedMode),
     "outage_edge": get_args(model.OutageEdge),
     "parent_failure": get_args(model.ParentFailure),
     "aggregation": get_args(model.Aggregation),

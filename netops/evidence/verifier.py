@@ -252,6 +252,8 @@ class _Recomputed:
         slots += self._usually(at, self.period[1])
         if rules["empty_history"] == "as_up" and all(label[0] == "UNKNOWN" for _, _, _, label in slots):
             slots = [(*self.period, 0, ("UP", "", "an empty history counts as up"))]
+        if rules.get("undetermined_mode") == "as_down":
+            slots = [(a, b, step, _not_shown(label)) for a, b, step, label in slots]
         if rules["parent_failure"] == "independent":
             slots = [(a, b, step, _alone(label)) for a, b, step, label in slots]
         line = filled(slots, *self.period)
@@ -417,6 +419,10 @@ def _zone(data: bytes, name: str) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo.from_file(io.BytesIO(data), key=name)
     except (AssertionError, EOFError, IndexError, OverflowError, ValueError, struct.error):
         raise EvidenceError(f"{ZONE}: is no time zone file (RFC 8536)") from None
+
+
+def _not_shown(label: Label) -> Label:
+    return ("DOWN", *label[1:]) if label[:2] == ("UNKNOWN", "undetermined") else label
 
 
 def _alone(label: Label) -> Label:

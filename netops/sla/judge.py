@@ -7,7 +7,7 @@ objective's is what is owed for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -141,6 +141,8 @@ class _Seen:
 def _intervals(given: list[timeline.Stretch], month: Month, typed: Typed) -> list[Interval]:
     if typed.empty_is_up and all(each.state is State.UNKNOWN for each in given):
         return [Interval(month.start_ms, month.end_ms, State.UP, Cause.NONE, EMPTY_AS_UP)]
+    if typed.undetermined_is_down:
+        given = [_not_shown(each) for each in given]
     if not typed.children_down:
         given = [_independent(each) for each in given]
     return timeline.intervals(
@@ -152,6 +154,13 @@ def _intervals(given: list[timeline.Stretch], month: Month, typed: Typed) -> lis
         minimum_samples=typed.minimum_samples,
         slice_ms=typed.slice_ms,
     )
+
+
+def _not_shown(each: timeline.Stretch) -> timeline.Stretch:
+    """Where the contract says so, who answers without showing a service has shown that it is not there."""
+    if each.state is State.UNKNOWN and each.cause is Cause.UNDETERMINED:
+        return replace(each, state=State.DOWN)
+    return each
 
 
 def _independent(each: timeline.Stretch) -> timeline.Stretch:

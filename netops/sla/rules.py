@@ -26,6 +26,7 @@ INDICATORS: Mapping[str, str] = {"availability": "percent"}
 # What a weight can be taken from: the register states the population of an area; it knows no area or traffic yet.
 WEIGHTS = ("none", "population")
 COMPARISONS = ("at_least", "at_most")
+UNDETERMINED_MODES = ("unknown", "as_down")
 PARENT_FAILURES = ("children_down", "independent")
 EMPTY_HISTORIES = ("not_determinable", "as_up")
 DAY_MS = 86_400_000
@@ -42,6 +43,7 @@ class Typed:
     minimum_samples: int
     aggregation: Aggregation
     children_down: bool
+    undetermined_is_down: bool
     empty_is_up: bool
     hours: tuple[Hours, ...] = ()
     classes: Mapping[str, ExclusionClass] = field(default_factory=dict)
@@ -54,6 +56,7 @@ class Typed:
 
 def typed(rules: Rules, *, where: str) -> Typed:
     """Return the rules of an objective; UsageError names `where`, the field, and what was meant."""
+    _word(rules.undetermined_mode, UNDETERMINED_MODES, f"{where}: undetermined_mode")
     _word(rules.parent_failure, PARENT_FAILURES, f"{where}: parent_failure")
     _word(rules.empty_history, EMPTY_HISTORIES, f"{where}: empty_history")
     _word(rules.weight, WEIGHTS, f"{where}: weight")
@@ -85,6 +88,7 @@ def typed(rules: Rules, *, where: str) -> Typed:
         slice_ms=rules.slice_s * 1000,
         minimum_samples=rules.min_samples_per_slice,
         aggregation=aggregation,
+        undetermined_is_down=rules.undetermined_mode == "as_down",
         children_down=rules.parent_failure == "children_down",
         empty_is_up=rules.empty_history == "as_up",
         hours=rules.hours,

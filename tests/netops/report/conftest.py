@@ -22,12 +22,13 @@ H, M = 3_600_000, 60_000
 START = 1_790_784_000_000  # 2026-09-30T16:00Z: October begins in Shanghai
 STEP = 5 * M
 ORIGIN = "netops.invalid/test"
-STATES = {"p": State.DOWN, "u": State.UP, "d": State.DOWN, "g": State.DEGRADED, "?": State.UNKNOWN}
+STATES = {"p": State.DOWN, "u": State.UP, "d": State.DOWN, "g": State.DEGRADED, "?": State.UNKNOWN, "n": State.UNKNOWN}
 CAUSES = {
     "p": (Cause.CARRIER, "parent:ac-1"),
     "d": (Cause.CARRIER, "los"),
     "g": (Cause.CARRIER, "hidden_reboot"),
     "?": (Cause.MONITOR, "poller_late"),
+    "n": (Cause.UNDETERMINED, "row_missing"),
 }
 
 MAINTENANCE = ExclusionClass(

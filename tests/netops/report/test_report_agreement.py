@@ -29,6 +29,7 @@ def rules(rng, base):
         exclusion_mode=rng.choice(["count_as_up", "remove_from_denominator", "not_excluded"]),
         unknown_mode=rng.choice(["as_up", "removed", "as_down"]),
         degraded_mode=rng.choice(["as_up", "as_down"]),
+        undetermined_mode=rng.choice(["unknown", "as_down"]),
         max_unknown_ratio=rng.choice(["0", "0.05", "0.3", "1"]),
         outage_edge=rng.choice(["last_good", "first_bad", "midpoint"]),
         min_outage_s=rng.choice([0, 0, 300, 450, 600, 1200]),
@@ -72,9 +73,10 @@ def letters(rng):
         [
             "u" * 12,
             "u" * 12,
-            "".join(rng.choices("uuuudg?.p", k=12)),
+            "".join(rng.choices("uuuudg?n.p", k=12)),
             "d" * 12,
             "?" * 12,
+            "n" * 12,
             "." * 12,
             "u" * rng.randrange(12) + "d" * 12,
         ]

@@ -1,6 +1,9 @@
 """A report says what the sealed leaves come to, and the second implementation says the same."""
 
+from dataclasses import replace
 from fractions import Fraction
+
+import pytest
 
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical
@@ -78,3 +81,29 @@ def test_the_whole_bundle_verifies(october, signer):
     _, members = october.issue(signer)
 
     assert bundles.verify_integrity(Bundle(members=members), [signer.vkey]) == []
+
+
+def _whose_rows_were_dropped(paper_world, base_contract, mode):
+    """Half of the time an access point was down; its carrier took it out of the controller's table meanwhile."""
+    wifi, *others = base_contract.items
+    plain = wifi.objectives[0]
+    judged = replace(plain, rules=replace(plain.rules, undetermined_mode=mode))
+    contract = replace(base_contract, items=(replace(wifi, objectives=(judged,)), *others))
+    world = paper_world(contracts=(contract,))
+    world.versions()
+    roster = world.roster()
+    for number in range(world.length):
+        world.hour(number, {"ap-1": "n" * 12} if number % 2 else {}, roster)
+    return world
+
+
+@pytest.mark.parametrize(("mode", "verdict"), [("unknown", "not_determinable"), ("as_down", "missed")])
+def test_dropping_the_rows_of_failed_devices_pays_only_where_the_contract_lets_it(
+    paper_world, paper_bundle, base_contract, mode, verdict
+):
+    world = _whose_rows_were_dropped(paper_world, base_contract, mode)
+    found = objectives(build.build(world.ask(), world.leaves()))["wifi/availability"]
+
+    assert found["verdict"] == verdict
+    assert (found["credit_percent"] != "0/1") is (verdict == "missed")
+    assert verify_numbers(paper_bundle(world)[1]) == []
