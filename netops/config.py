@@ -8,12 +8,14 @@ Defaults < /etc/netops/netops.toml (or --config) < conf.d/*.toml beside it < NET
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
+from inventory.times import zone
 from netops.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -299,7 +301,8 @@ def _build(kind: type[T], tree: Mapping[str, Any], at: str, origin: Mapping[str,
         dotted = f"{at}.{key}" if at else key
         if key not in known:
             where = next((w for k, w in origin.items() if k == dotted or k.startswith(dotted + ".")), "settings")
-            raise ConfigError(f"{where}: unknown setting '{dotted}'{nearest(key, known)}")
+            close = nearest(key, known) or "; `netops config show` lists them all"
+            raise ConfigError(f"{where}: unknown setting '{dotted}'{close}")
         made[key] = _value(hints[key], value, dotted, origin)
     for name, entry in known.items():
         if name not in made and entry.default is MISSING and entry.default_factory is MISSING:
@@ -322,6 +325,8 @@ def _value(hint: Any, value: Any, dotted: str, origin: Mapping[str, str]) -> Any
     return _scalar(hint, value, dotted, origin)
 
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_LAST_PORT = 65_535
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -345,6 +350,7 @@ def _scalar(hint: Any, value: Any, dotted: str, origin: Mapping[str, str]) -> An
 
 
 _CHOICES = {
+    "city.language": ("zh_CN", "en"),
     "store.kind": ("embedded", "influxdb", "victoriametrics"),
     "store.dialect": ("v1", "v2"),
     "portal.gateway": ("simulated", "nftables"),
@@ -362,6 +368,22 @@ def _sane(settings: Settings) -> None:
             )
     if settings.collect.interval_s < 1:
         raise ConfigError(f"'collect.interval_s' is {settings.collect.interval_s}; expected at least 1 second")
+    for dotted, port in (("web.port", settings.web.port), ("portal.listen.port", settings.portal.listen.port)):
+        if not 0 <= port <= _LAST_PORT:
+            where = settings.origin.get(dotted, "settings")
+            raise ConfigError(f"{where}: '{dotted}' is {port}; expected 0 (any that is free) to {_LAST_PORT}")
+    _sane_city(settings)
+
+
+def _sane_city(settings: Settings) -> None:
+    name = settings.city.name
+    if not _NAME.fullmatch(name):  # it stands in the ledger's key names, where a space or '+' would end it
+        where = settings.origin.get("city.name", "settings")
+        raise ConfigError(f"{where}: 'city.name' is {name!r}; expected at most 64 letters (a-z), digits, '_', '.', '-'")
+    try:
+        zone(settings.city.timezone)
+    except ValueError as error:
+        raise ConfigError(f"{settings.origin.get('city.timezone', 'settings')}: 'city.timezone': {error}") from None
 
 
 def as_table(settings: Settings) -> list[tuple[str, str, str]]:

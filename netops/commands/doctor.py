@@ -131,6 +131,8 @@ def _database(branch: sql.Migrations, settings: Settings) -> Finding:
 
 def _key(settings: Settings) -> Finding:
     path = evidence_key(settings)
+    if os.access(path.parent, os.X_OK) and not path.exists():
+        return Finding(WRONG, "signing key", f"there is none at {path}; `netops init` makes one")
     if not os.access(path, os.R_OK):
         return Finding(NOTE, "signing key", f"{path} is not ours to read: as it should be, but for the core")
     try:

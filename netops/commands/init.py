@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netops import config, founding
+from netops.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
@@ -16,12 +18,12 @@ SUMMARY = "Write a configuration, the keys and the databases of a new instance; 
 TEMPLATE = """\
 # NetOps. `netops config show --origin` lists every setting with its default.
 [city]
-name = "{name}"
-title = "{title}"
-timezone = "{timezone}"
+name = {name}
+title = {title}
+timezone = {timezone}
 
 [data]
-dir = "{data}"
+dir = {data}
 
 # How devices are asked. Secrets are named by reference, never written here.
 # [credentials.wlan]
@@ -46,14 +48,10 @@ def run(args: argparse.Namespace, _settings: Settings) -> int:
     file: Path = args.config
     if file.exists():
         print(f"{file} is there already; it stays as it is")
+        settings = config.load(file)
     else:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        text = TEMPLATE.format(
-            name=args.name, title=_quoted(args.title), timezone=args.timezone, data=_quoted(str(args.data.resolve()))
-        )
-        file.write_text(text, encoding="utf-8")
+        settings = _write(args)
         print(f"wrote {file}")
-    settings = config.load(file)
     for line in (*founding.databases(settings), *founding.keys(settings)):
         print(line)
     print(f"""
@@ -65,5 +63,22 @@ next:
     return 0
 
 
+def _write(args: argparse.Namespace) -> Settings:
+    file: Path = args.config
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = TEMPLATE.format(
+        name=_quoted(args.name),
+        title=_quoted(args.title),
+        timezone=_quoted(args.timezone),
+        data=_quoted(str(args.data.resolve())),
+    )
+    file.write_text(text, encoding="utf-8")
+    try:
+        return config.load(file)
+    except ConfigError:
+        file.unlink()  # what cannot be read is not left behind for the next `init` to find and keep
+        raise
+
+
 def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    return json.dumps(text, ensure_ascii=False)  # a JSON string is a basic string of TOML
