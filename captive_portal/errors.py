@@ -9,6 +9,12 @@ class PortalError(NetopsError):
     """Anything the portal says on purpose."""
 
 
+class OrderError(PortalError):
+    """An order of vouchers asks for what there is not; nothing was made."""
+
+    exit_code = 2
+
+
 class SessionError(PortalError):
     """An event came in a state that does not know it: a fault of our own, never of the visitor."""
 

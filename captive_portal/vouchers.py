@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from captive_portal import code
-from captive_portal.errors import PortalError
+from captive_portal.errors import OrderError
 from captive_portal.methods.voucher import hashed
 from captive_portal.tables import BATCH, MIGRATIONS, SESSION, VOUCHER
 from inventory import sql
@@ -68,7 +68,7 @@ class Visit:
 
 
 def sane(order: Order, now_ms: int) -> Order:
-    """Return the order, or raise PortalError naming what cannot be."""
+    """Return the order, or raise OrderError naming what cannot be."""
     checks = (
         (0 < order.count <= MOST, f"count {order.count}; expected 1 to {MOST}"),
         (0 < order.policy.seconds <= LONGEST_MINUTES * 60, f"expected 1 to {LONGEST_MINUTES} minutes"),
@@ -81,7 +81,7 @@ def sane(order: Order, now_ms: int) -> Order:
     )
     for holds, what in checks:
         if not holds:
-            raise PortalError(f"voucher batch: {what}")
+            raise OrderError(f"voucher batch: {what}")
     return order
 
 

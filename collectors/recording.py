@@ -87,7 +87,8 @@ def load(path: Path, *, wanted: Iterable[Oid]) -> Recording:
             for number, line in _lines(stream):
                 reading.take(number, line)
     except (OSError, EOFError, ValueError) as error:
-        raise RecordingError(f"{path}: cannot be read ({error}); expected a recording, plain or .bz2") from None
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise RecordingError(f"{path}: cannot be read ({why}); expected a recording, plain or .bz2") from None
     if reading.lines == reading.odd:
         what = f"its first line is {reading.first_odd}" if reading.lines else "it is empty"
         raise RecordingError(f"{path}: no line is an object ({what}); expected lines such as 1.3.6.1.2.1.1.3.0|67|4711")

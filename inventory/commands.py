@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from inventory import show
 from inventory.codec import plain
-from inventory.errors import FilesError, RegisterError, nearest
+from inventory.errors import FilesError, RegisterError, UsageError, nearest
 from inventory.model import NOUNS
 from inventory.reading.folder import read_city
 from inventory.register import Register
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace, settings: InstanceSettings) -> int:
     except FilesError as error:
         for problem in error.problems:
             print(show.visible(str(problem)), file=sys.stderr)
-        print(f"{len(error.problems)} problems; nothing was changed", file=sys.stderr)
+        print(f"{show.counted(len(error.problems), 'problem')}; nothing was changed", file=sys.stderr)
         return error.exit_code
 
 
@@ -101,7 +101,7 @@ def _plan(args: argparse.Namespace, settings: InstanceSettings) -> int:
 def _show(args: argparse.Namespace, settings: InstanceSettings) -> int:
     plural = {f"{name}s": name for name in NOUNS}
     if args.nouns and args.nouns not in plural:
-        raise RegisterError(f"show: '{args.nouns}' is nothing the register holds; {nearest(args.nouns, plural)}")
+        raise UsageError(f"show: '{args.nouns}' is nothing the register holds; {nearest(args.nouns, plural)}")
     recorded_ms = _instant(args.as_recorded, args.now_ms, settings) if args.as_recorded else None
     with _register(settings, readonly=True) as register:
         seen = snapshot(register, at_ms=_instant(args.at, args.now_ms, settings), recorded_ms=recorded_ms)
@@ -161,4 +161,4 @@ def _instant(written: str, now_ms: int, settings: InstanceSettings) -> int:
     try:
         return instant(written, zone(settings.city.timezone))
     except ValueError as error:
-        raise RegisterError(str(error)) from None
+        raise UsageError(str(error)) from None

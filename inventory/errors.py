@@ -32,6 +32,12 @@ class InventoryError(Exception):
     exit_code = 1
 
 
+class UsageError(InventoryError):
+    """The words of a command are off."""
+
+    exit_code = 2
+
+
 class FilesError(InventoryError):
     """The files of a city cannot be applied; `problems` holds everything that is wrong with them."""
 

@@ -97,6 +97,11 @@ def _width(cell: str) -> int:
     return len(cell) + wide - sum(unicodedata.combining(char) > 0 for char in cell)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return `1 problem`, `2 problems`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def visible(text: str) -> str:
     """Return the text with every character that does not print written as U+XXXX."""
     if text.isprintable():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 from inventory import times
@@ -93,7 +94,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 def _login(args: argparse.Namespace, settings: Settings) -> Account:
     if args.password and not args.password.startswith(REFERENCES):
         raise UsageError("--password takes a reference, env:NAME or file:PATH, never the password itself")
-    password = Secret(args.password).read() if args.password else getpass.getpass(f"password of {args.person}: ")
+    password = Secret(args.password).read() if args.password else _asked(args.person)
     with Database(tables.url(settings)) as database:
         account = Staff(database, Passwords()).login(
             args.person, password, address=COMMAND_LINE, now_ms=SYSTEM.now_ms()
@@ -104,6 +105,12 @@ def _login(args: argparse.Namespace, settings: Settings) -> Account:
     if not may(account.role, needed):
         raise AccessError(f"the role '{account.role}' may not do this; it needs the permission '{needed}'")
     return account
+
+
+def _asked(person: str) -> str:
+    if not sys.stdin.isatty():  # getpass would echo what is typed, or end in a traceback
+        raise UsageError("no terminal to ask for the password on; give --password env:NAME or file:PATH")
+    return getpass.getpass(f"password of {person}: ")
 
 
 def _terms(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
@@ -132,6 +139,8 @@ def _list(known: dict[str, Approval], *, everything: bool, as_json: bool) -> Non
     if as_json:
         print(json.dumps([_row(each) for each in shown], ensure_ascii=False, indent=1))
         return
+    if not shown:
+        print("nothing was ever asked for" if everything else "nothing waits; --all lists the decided ones as well")
     for each in shown:
         decided = f" by {each.decision.by}" if each.decision else ""
         request = each.request

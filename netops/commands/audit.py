@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netops.errors import EvidenceError
+from netops.errors import EvidenceError, UsageError
 from netops.evidence import told
 from netops.founding import evidence_key
 from netops.report.issue import VKEY
@@ -28,6 +28,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Verify; the reader's own instance, if there is one, lends its public key and whether it is a rehearsal."""
     rehearsal = args.rehearsal or settings.city.rehearsal
+    if args.vkey and not args.vkey.is_file():
+        raise UsageError(f"--vkey {args.vkey}: no such file; expected verifier keys, one a line")
     try:
         return told.run(args.bundle, vkey=args.vkey or _own(settings), rehearsal=rehearsal, quorum=args.quorum)
     except OSError as error:

@@ -10,7 +10,7 @@ from inventory.errors import FilesError
 from inventory.model import Contract
 from inventory.reading.folder import read_city
 from inventory.register import Register
-from inventory.show import visible
+from inventory.show import counted, visible
 from inventory.snapshot import of_city, snapshot
 from netops import checks
 
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     else:
         for problem in problems:
             print(visible(str(problem)))
-        print(f"{len(problems)} problems" if problems else f"all names resolve ({', '.join(sorted(loaded))})")
+        print(counted(len(problems), "problem") if problems else f"all names resolve ({', '.join(sorted(loaded))})")
     return 1 if problems else 0
 
 

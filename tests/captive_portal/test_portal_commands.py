@@ -15,7 +15,7 @@ from jinja2 import DictLoader
 
 from captive_portal import commands, pages, tables, views, vouchers
 from captive_portal.code import typed
-from captive_portal.errors import PortalError
+from captive_portal.errors import OrderError
 from netops import facts, spool
 from netops.access.permissions import may
 from netops.clock import SYSTEM
@@ -58,7 +58,7 @@ def test_csv_list_json_and_withdraw(settings, capsys) -> None:
 def test_a_dry_run_makes_nothing_and_a_wrong_order_says_why(settings, capsys) -> None:
     assert run(settings, "voucher", "create", "--count", "5", "--minutes", "5", "--dry-run") == 0
     assert vouchers.batches(tables.url(settings)) == []
-    with pytest.raises(PortalError, match="count 0; expected 1 to"):
+    with pytest.raises(OrderError, match="count 0; expected 1 to"):
         run(settings, "voucher", "create", "--count", "0", "--minutes", "5")
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from inventory import commands
-from inventory.errors import RegisterError
+from inventory.errors import InventoryError
 from inventory.show import visible
 
 NOW = 1_780_000_000_000  # 2026-05-28T20:26:40Z
@@ -160,7 +160,7 @@ def test_the_plan_as_json(netops, city):
     ],
 )
 def test_a_question_that_cannot_be_answered_says_why(netops, words, expected):
-    with pytest.raises(RegisterError, match=expected.replace("?", r"\?")):
+    with pytest.raises(InventoryError, match=expected.replace("?", r"\?")):
         netops(*words)
 
 

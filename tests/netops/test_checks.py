@@ -112,7 +112,7 @@ def test_check_prints_what_the_rooms_find_in_the_register(instance, monkeypatch,
 
     code = check.run(Namespace(dir=None, json=False, now_ms=NOW), instance)
 
-    assert (code, capsys.readouterr().out) == (1, "c.yaml:1: what; how\n1 problems\n")
+    assert (code, capsys.readouterr().out) == (1, "c.yaml:1: what; how\n1 problem\n")
 
 
 def test_check_says_when_all_names_resolve(instance, monkeypatch, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 
 import pytest
@@ -45,6 +46,18 @@ def run(module, words, settings):
 
 def stated(settings):
     return [facts.decode(each.payload) for each in spool.read(record.spool_path(settings, "cli"), after=0, limit=99)]
+
+
+def test_without_a_terminal_the_password_is_read_by_reference_or_not_at_all(settings, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(GOOD))
+
+    with pytest.raises(UsageError, match="give --password env:NAME or file:PATH"):
+        run(approve, [*ASK, "--as", "li.na", "--dry-run"], settings)
+
+
+def test_an_empty_list_says_so(settings, capsys):
+    assert run(approve, ["list"], settings) == 0
+    assert capsys.readouterr().out.startswith("nothing waits")
 
 
 ASK = [

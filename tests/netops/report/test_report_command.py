@@ -15,6 +15,7 @@ from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import config, facts, founding, hourly, sealing, spool
 from netops.commands import audit, report
+from netops.errors import UsageError
 from netops.ledger import Ledger, LedgerEntry
 from netops.report import issue
 from netops.report.issue import NobodySealsError
@@ -186,3 +187,12 @@ def test_a_bundle_that_is_none_fails_with_4(instance, tmp_path):
     with pytest.raises(Exception, match=r"none\.zip") as caught:
         words(audit, settings, "verify", path)
     assert caught.value.exit_code == 4
+
+
+def test_keys_that_are_not_there_are_named_not_the_bundle(instance, tmp_path):
+    settings, _ = instance
+    bundle = tmp_path / "some.zip"
+    bundle.write_bytes(b"")
+
+    with pytest.raises(UsageError, match=r"--vkey .*none\.vkey: no such file"):
+        words(audit, settings, "verify", bundle, "--vkey", tmp_path / "none.vkey")
