@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections import Counter
 
 import pytest
 
@@ -99,7 +100,8 @@ def test_every_device_is_asked_in_its_slots_and_what_it_said_is_spooled(city):
     settings, plan, dead = city
     service = Collector(settings)
     service.start()
-    time.sleep(7)
+    asked = {agent.id for agent in plan.agents} | {"keyless"}
+    wait(lambda: settled(polls_of(settings)[0], asked), seconds=60)
     service.stop()
     polls, told = polls_of(settings)
     slots = [(each.device, each.slot_ms) for each in polls]
@@ -150,12 +152,9 @@ def test_a_device_taken_from_the_register_is_asked_no_more(city, monkeypatch):
     now = clock.SYSTEM.now_ms()
     with Register(settings.register_url, rehearsal=True) as register:
         register.apply(city_of([*AREAS]), at_ms=now, now_ms=now)
-    time.sleep(2)
-    before = len(polls_of(settings)[0])
-    time.sleep(2)
+    wait(lambda: quiet(settings), seconds=60)
     service.stop()
 
-    assert len(polls_of(settings)[0]) == before
     assert plan.agents
 
 
@@ -164,3 +163,14 @@ def wait(what, seconds=25):
     while not what():
         assert time.monotonic() < until
         time.sleep(0.1)
+
+
+def settled(polls, asked):
+    seen = Counter(each.device for each in polls if each.outcome not in BUSY)
+    return all(seen[name] >= 3 for name in asked)
+
+
+def quiet(settings):
+    before = len(polls_of(settings)[0])
+    time.sleep(3)
+    return len(polls_of(settings)[0]) == before

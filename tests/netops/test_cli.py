@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import time
@@ -36,7 +35,9 @@ def test_top_level_help_answers_within_150_ms():
         return time.perf_counter() - begun
 
     # On a loaded machine the interpreter's own start is the yardstick: what we add to it is ours.
-    added = statistics.median(once() for _ in range(7)) - statistics.median(bare() for _ in range(7))
+    # The best of each pair of runs side by side, so that a load that comes and goes meets both.
+    pairs = [(once(), bare()) for _ in range(7)]
+    added = min(ours for ours, _ in pairs) - min(theirs for _, theirs in pairs)
 
     assert added < 0.1
 

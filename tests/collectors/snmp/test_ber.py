@@ -128,11 +128,11 @@ def test_octets_behind_the_message_are_counted_not_fatal():
 
 def test_a_bomb_of_varbinds_is_refused_quickly():
     bomb = encode(Message(b"c", Pdu(Kind.RESPONSE, 1, 0, 0, Varbinds.of([Varbind((0, 0), NULL, None)] * 8_000))))
-    began = time.perf_counter()
+    began = time.thread_time()  # what it costs, not how busy the machine is
 
     with pytest.raises(DecodeError, match="more than 4096 varbinds"):
         decode(bomb)
-    assert time.perf_counter() - began < 0.1
+    assert time.thread_time() - began < 0.1
 
 
 @pytest.mark.parametrize("text", ["1.3.6.1", ".1.3.6.1.4.1.2011.6.139.13.3.3.1", "2.999.4294967295", "0.0"])

@@ -54,12 +54,12 @@ def test_only_the_readers_own_error_escapes(name):
     chance = random.Random(f"{name}/8785")
     for _ in range(ROUNDS * 250):
         data = mutated(seed, chance)
-        start = time.perf_counter()
+        start = time.thread_time()  # what it costs, not how busy the machine is
         try:
             read(data)
         except EvidenceError as error:
             assert str(error)  # noqa: PT017
-        assert time.perf_counter() - start < 0.25, data
+        assert time.thread_time() - start < 0.25, data
 
 
 @pytest.mark.slow
