@@ -15,6 +15,7 @@ from netops.web.language import gettext as _
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
+    from dashboards.city import City
     from dashboards.desk import Desk
     from netops.access.approvals import Approval
 
@@ -39,9 +40,12 @@ def index(desk: Desk, error: str = "") -> str:
         (each for each in known if each.decision is not None),
         key=lambda each: each.decision.at_ms if each.decision else 0,
     )[::-1]
+    city = desk.queries.city()
     return render_template(
         "dashboards/approvals.html",
-        **frame(desk, desk.queries.city()),
+        **frame(desk, city),
+        titles={("class", name): title for name, title in _classes(city)}
+        | {("contract", each.id): each.title for each in city.snapshot.contracts if each.title},
         waiting=waiting,
         decided=decided[:SHOWN],
         may_decide=_may_decide,
@@ -65,24 +69,28 @@ def said() -> dict[str, str]:
 def ask(desk: Desk, error: str = "") -> str:
     """Show the form of a request; after an error with what was typed."""
     city = desk.queries.city()
-    classes = sorted(
+    actions = [name for name, each in approvals.ACTIONS.items() if g.person.role in each.asks]
+    return render_template(
+        "dashboards/ask.html",
+        **frame(desk, city),
+        contracts=city.snapshot.contracts,
+        classes=_classes(city),
+        actions=actions,
+        form=request.form,
+        said=said(),
+        error=error,
+    )
+
+
+def _classes(city: City) -> list[tuple[str, str]]:
+    """Return the classes of exclusions that any contract knows, with their titles."""
+    return sorted(
         {
             each.id: each.title
             for contract in city.snapshot.contracts
             for rules in [contract.rules, *(o.rules for item in contract.items for o in item.objectives)]
             for each in rules.exclusions
         }.items()
-    )
-    actions = [name for name, each in approvals.ACTIONS.items() if g.person.role in each.asks]
-    return render_template(
-        "dashboards/ask.html",
-        **frame(desk, city),
-        contracts=city.snapshot.contracts,
-        classes=classes,
-        actions=actions,
-        form=request.form,
-        said=said(),
-        error=error,
     )
 
 

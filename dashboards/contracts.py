@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, render_template, send_file
 from werkzeug.utils import secure_filename
 
-from dashboards import words
+from dashboards import terms, words
 from dashboards.city import RANK, sums
 from dashboards.frame import bound, frame, paged
 from netops.errors import EvidenceError
@@ -73,7 +72,9 @@ def contract(desk: Desk, contract: str) -> str:
         sums=sums(mine),
         verdicts=[each for each in _verdicts(desk) if each["contract"] == contract][:SHOWN],
         objectives=[
-            (item, objective, _rules(objective.rules)) for item in known.items for objective in item.objectives
+            (item, objective, terms.rules(objective.rules), terms.exclusions(objective.rules))
+            for item in known.items
+            for objective in item.objectives
         ],
         reports=_reports(desk, contract),
         **_last_report(desk, contract),
@@ -169,22 +170,3 @@ def _verdict(leaf: Leaf) -> dict[str, Any]:
 def exact(text: str | None) -> str:
     """Say an exact ratio in percent, rounded down to six digits; the unrounded text stands in the ledger."""
     return words.percent(Fraction(text), digits=6) if text else "—"
-
-
-def _rules(rules: Any) -> list[tuple[str, str]]:
-    """Return every rule of an objective by its name in the contract, as each report prints it."""
-    names = {
-        "exclusion_mode": _("排除方式"),
-        "unknown_mode": _("未测时间"),
-        "degraded_mode": _("降级时间"),
-        "max_unknown_ratio": _("未测上限"),
-        "outage_edge": _("中断边界"),
-        "min_outage_s": _("最短计入中断（秒）"),
-        "check_every_s": _("检测间隔（秒）"),
-        "parent_failure": _("上级故障"),
-        "aggregation": _("汇总方式"),
-        "weight": _("权重"),
-        "empty_history": _("无记录时"),
-    }
-    known = [each.name for each in fields(rules)]
-    return [(f"{label} {name}", str(getattr(rules, name))) for name, label in names.items() if name in known]

@@ -127,7 +127,7 @@ def readings(desk: Desk, city: City, device: str, told: Sequence[Subject]) -> di
                 tables.append({"subject": subject, "title": _titled(subject), "rows": rows})
     except NetopsError as error:
         return {"tables": [], "texts": {}, "readings_error": str(error)}
-    known = {_named(name): text for name, text in sorted(texts.items())}
+    known = {named(name): text for name, text in sorted(texts.items())}
     return {"tables": tables, "texts": known, "readings_error": ""}
 
 
@@ -143,7 +143,7 @@ def _row(each: Latest, start_ms: int, end_ms: int, steps: Callable[[int], int]) 
         each.course,
         start_ms=start_ms,
         end_ms=end_ms,
-        label=_("%(name)s，过去24小时", name=_named(metric.name)),
+        label=_("%(name)s，过去24小时", name=named(metric.name)),
         gap=lambda slot_ms: RHYTHM * max(rhythm.get(slot_ms, 0), steps(slot_ms)),
     )
     return {"reading": each.reading, "metric": metric, "value": said(each.reading), "spark": spark}
@@ -161,7 +161,8 @@ def _titled(subject: Subject) -> str:
     return f"{kind} {number}" if subject.kind == "radio" else kind
 
 
-def _named(metric: str) -> str:
+def named(metric: str) -> str:
+    """Say a metric's name in the language of the page."""
     known = METRICS.get(metric)
     if known is None:
         return metric

@@ -11,6 +11,7 @@ from dashboards import charts, courses, subjects, words
 from dashboards.city import RANK
 from dashboards.frame import PAGE, bound, frame, paged, strip_label
 from dashboards.queries import decoder
+from netops.metrics import METRICS
 from netops.model import ANSWERED, Observation
 from netops.raw import unframe
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from netops.store import Outcome
 
 REPLIES, DUMPED = 8, 512  # what a page shows of the raw bytes; the rest is a download
-READ = 80  # of the values read from a poll: a controller sends thousands
+READ = 40  # of the other values read from a poll: a controller sends thousands
 
 
 def install(blueprint: Blueprint, desk: Desk) -> None:
@@ -76,6 +77,7 @@ def service(desk: Desk, service: str) -> str:
         carrier=city.snapshot.carrier.get(known.carrier),
         device=device,
         own=own if own is not device else None,
+        contract=city.snapshot.contract.get(now.contract) if now else None,
         parent=city.snapshot.device.get(known.parent),
         **courses.readings(desk, city, known.device, told),
     )
@@ -90,10 +92,9 @@ def reading(desk: Desk, device: str, slot_ms: int) -> str:
     read = _explained(device, outcome, bytes_)
     wanted, subject = request.args.get("metric", ""), request.args.get("subject", "")
 
-    def nearest(each: Observation | Gap) -> tuple[bool, bool]:
-        """Put first what was asked for, then the rest of its subject, then the same metric elsewhere."""
-        return str(each.subject) != subject, each.metric != wanted
-
+    asked = [each for each in read if (str(each.subject), each.metric) == (subject, wanted)]
+    others = [each for each in read if each not in asked]
+    others.sort(key=lambda each: (str(each.subject) != subject, each.metric != wanted))
     return render_template(
         "dashboards/reading.html",
         **frame(desk, city),
@@ -105,10 +106,9 @@ def reading(desk: Desk, device: str, slot_ms: int) -> str:
             (number, len(each), _dump(each[:DUMPED])) for number, each in enumerate(_replies(bytes_)[:REPLIES], 1)
         ],
         more=max(len(_replies(bytes_)) - REPLIES, 0),
-        read=[_line(each) for each in sorted(read, key=nearest)[:READ]],
+        asked=[_line(each) for each in asked],
+        read=[_line(each) for each in others[:READ]],
         read_count=len(read),
-        wanted=wanted,
-        subject=subject,
     )
 
 
@@ -129,26 +129,25 @@ def _explained(device: str, outcome: Outcome, bytes_: bytes | None) -> list[Any]
     return list(explain(device, outcome, bytes_))
 
 
-def _line(each: Any) -> dict[str, str]:
-    if isinstance(each, Observation):
-        value = "—" if each.value is None else f"{each.value} {each.unit if each.unit != '1' else ''}".rstrip()
-        return {
-            "metric": each.metric,
-            "subject": str(each.subject),
-            "value": value,
-            "raw": str(each.raw),
-            "oid": each.oid,
-            "rule": each.rule,
-            "quality": each.quality.value,
-        }
-    return {
+def _line(each: Observation | Gap) -> dict[str, str]:
+    metric = METRICS.get(each.metric)
+    about = {
         "metric": each.metric,
+        "name": courses.named(each.metric),
         "subject": str(each.subject),
-        "value": "—",
-        "raw": each.detail,
         "oid": each.oid,
-        "rule": "",
-        "quality": each.reason.value,
+    }
+    if not isinstance(each, Observation):
+        return {**about, "value": "—", "state": "", "raw": each.detail, "rule": "", "quality": each.reason.value}
+    unit = each.unit if each.unit != "1" else ""
+    state = metric.state(each.value) if metric and isinstance(each.value, (int, float)) else None
+    return {
+        **about,
+        "value": "—" if each.value is None else f"{each.value} {unit}".rstrip(),
+        "state": words.code(state) if state else "",
+        "raw": str(each.raw),
+        "rule": each.rule,
+        "quality": each.quality.value,
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, g, request
 
-from dashboards import charts, words
+from dashboards import charts, terms, words
 from netops.web import forms, polling
 from netops.web.language import current
 from netops.web.language import gettext as _
@@ -53,6 +53,7 @@ def frame(desk: Desk, city: City) -> dict[str, Any]:
         "past_ms": desk.queries.past_ms(),
         "zone": desk.zone,
         "words": words,
+        "terms": terms,
         "charts": charts,
         "now_ms": desk.clock.now_ms(),
     }

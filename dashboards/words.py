@@ -96,6 +96,24 @@ ROWS = {
     "modem": mark("调制解调器"),
 }
 
+# English for what the catalogue defines in a sentence or as a standard abbreviates it (ITU-T G.984.3)
+SHORT = {
+    "wlan.ap.state": "access point",
+    "pon.onu.state": "ONU",
+    "lte.cell.oper": "cell",
+    "lte.cell.rf": "radio transmitter",
+    "lte.cell.s1": "link to the core network (S1)",
+}
+SPELT = {
+    "los": "loss of signal",
+    "losi": "loss of signal of the ONU",
+    "lofi": "loss of frame of the ONU",
+    "sfi": "signal fail of the ONU",
+    "loai": "loss of acknowledgement",
+    "loami": "loss of management messages",
+    "loki": "loss of key synchronisation",
+    "dying_gasp": "power lost (dying gasp)",
+}
 # what the core counts since it started: its name, what it means, and whether it is a fault when it is not zero
 COUNTS = {
     "polls": (mark("入库的轮询"), mark("核心服务启动以来存入遥测库的设备轮询。"), False),
@@ -178,7 +196,7 @@ def because(text: str, snapshot: Snapshot) -> str:
     known = METRICS.get(metric)
     if mark and known is not None:
         named = next((each for each in known.states if each.name == value), None)
-        label = known.en if current() == "en" else known.zh
+        label = SHORT.get(metric, known.en) if current() == "en" else known.zh
         told = value if named is None else code(named)
         return f"{label}{': ' if current() == 'en' else '：'}{told}"
     return outcome(text)
@@ -212,7 +230,7 @@ def row(kind: str) -> str:
 
 def code(each: State) -> str:
     """Say a code of a state metric."""
-    return each.name.replace("_", " ") if current() == "en" else each.zh
+    return SPELT.get(each.name, each.name.replace("_", " ")) if current() == "en" else each.zh
 
 
 def cause(name: str) -> str:

@@ -50,7 +50,7 @@ def test_the_reason_that_the_parent_tells_stands_beside_the_outage(site):
     assert "AP运行状态：故障" in card(page(site, "/device/ap-0000"), "day")
     assert "AP运行状态：正常" not in card(page(site, "/device/ap-0000"), "day")
     dark = card(page(site, "/device/ont-0004", language="en"), "day")
-    assert re.search(r"2 h 59 min</td><td>Down</td><td class=\"wrap\">dying gasp", dark), dark
+    assert re.search(r"2 h 59 min</td><td>Down</td><td class=\"wrap\">power lost", dark), dark
 
 
 def test_a_childs_readings_lead_to_the_poll_of_its_parent(site):

@@ -133,12 +133,13 @@ def test_a_reading_names_the_oid_the_rule_and_what_the_device_sent(site, monkeyp
     path = "/reading/wlan-controller-0/1789999980000?metric=wlan.ap.clients&subject=ap:mac:0000000000fa"
     answer = site.browser("auditor").get(path)
     text = answer.get_data(as_text=True)
-    first = text.split("<tbody>")[1].split("</tr>")[0]
+    first = text.split('id="asked-1"')[1].split("</section>")[0]
 
+    assert "AP在线终端数：250" in first
     assert "ap:mac:0000000000fa" in first
     assert "1.3.6.1.4.1.250" in first
     assert "r.ap@3f2a" in first
-    assert "◀" in first
+    assert "asked-2" not in text
     assert "&lt;b&gt;gone&lt;/b&gt;" in text
     assert "600" in text.split('id="read"')[1].split("</h2>")[0], "all are counted, the first are shown"
     assert len(answer.data) <= 60_000

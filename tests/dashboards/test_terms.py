@@ -1,0 +1,114 @@
+"""A contract is said in the language of the page, with its own word beside it."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import get_args
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from dashboards import terms
+from inventory import model
+from inventory.model import Rules
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+OCTOBER = (1_790_784_000_000, 1_793_462_400_000)
+LANGUAGES = ["zh-CN", "en"]
+
+
+@pytest.fixture
+def speaking(site):
+    """Return a request's context in a language."""
+    return lambda language: site.app.test_request_context("/", headers={"Accept-Language": language})
+
+
+@pytest.mark.parametrize(
+    ("text", "zh", "en"),
+    [
+        ("公共WiFi / Public WiFi", "公共WiFi", "Public WiFi"),
+        ("TD-LTE小基站 / Small cells", "TD-LTE小基站", "Small cells"),
+        ("公共WiFi", "公共WiFi", "公共WiFi"),
+        ("a / b", "a / b", "a / b"),
+        ("光纤 / 宽带", "光纤 / 宽带", "光纤 / 宽带"),
+        ("", "", ""),
+    ],
+)
+def test_a_title_in_two_languages_is_said_in_one(speaking, text, zh, en):
+    for language, said in (("zh-CN", zh), ("en", en)):
+        with speaking(language):
+            assert terms.title(text) == said
+
+
+@pytest.mark.parametrize(("language", "said"), [("zh-CN", "2026年10月"), ("en", "Oct 2026")])
+def test_a_whole_month_is_said_by_its_name(speaking, language, said):
+    with speaking(language):
+        assert terms.period(*OCTOBER, SHANGHAI) == said
+
+
+@pytest.mark.parametrize("shift", [(1, 0), (0, -1), (0, 86_400_000), (-86_400_000, 0)])
+def test_what_is_not_a_whole_month_is_not_called_one(speaking, shift):
+    with speaking("en"):
+        said = terms.period(OCTOBER[0] + shift[0], OCTOBER[1] + shift[1], SHANGHAI)
+
+    assert " – " in said
+
+
+def test_every_word_that_a_rule_may_be_set_to_is_translated():
+    kinds = {
+        "exclusion_mode": model.ExclusionMode,
+        "unknown_mode": model.UnknownMode,
+        "degraded_mode": model.DegradedMode,
+        "undetermined_mode": model.UndeterminedMode,
+        "outage_edge": model.OutageEdge,
+        "parent_failure": model.ParentFailure,
+        "aggregation": model.Aggregation,
+        "weight": model.Weight,
+        "empty_history": model.EmptyHistory,
+        "percentile": model.Percentile,
+    }
+
+    assert set(terms.VALUES) == {(name, word) for name, kind in kinds.items() for word in get_args(kind)}
+    assert set(terms.PERIODS) == set(get_args(model.Period))
+
+
+def test_every_rule_of_a_contract_is_shown(speaking):
+    with speaking("zh-CN"):
+        shown = {key for _, key, _, _ in terms.rules(Rules())}
+
+    assert shown | {"hours", "exclusions"} == {each.name for each in fields(Rules)}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_contracts_page_has_words_and_no_keys_alone(site, language):
+    client = site.browser("viewer")
+    text = client.get("/contract/contract-b", headers={"Accept-Language": language}).get_data(as_text=True)
+    promise = {"zh-CN": "可用率 ≥ 99.5%，按月", "en": "availability ≥ 99.5%, by month"}[language]
+    counted = {"zh-CN": "从第一次异常起算", "en": "from the first bad check"}[language]
+
+    assert promise in text
+    assert f'<dd>{counted} <code class="soft">first_bad</code></dd>' in text
+
+
+def test_a_verdict_names_its_objective_by_its_title(site, speaking):
+    contract = model.Contract(
+        id="c",
+        version="1",
+        carrier="x",
+        title="",
+        valid_from_ms=0,
+        items=(
+            model.ServiceItem(
+                id="fiber",
+                kind="fiber",
+                select=model.Selector(),
+                title="光纤接入 / Fiber access",
+                objectives=(model.Objective(id="a", indicator="availability", target="99.8"),),
+            ),
+        ),
+    )
+    with speaking("en"):
+        assert terms.objective(contract, "fiber/a") == "Fiber access · availability"
+        assert terms.objective(contract, "a") == "Fiber access · availability"
+        assert terms.objective(contract, "fiber/b") == "fiber/b"
+        assert terms.objective(None, "fiber/a") == "fiber/a"
