@@ -180,7 +180,9 @@ class Gate:
 
     # ---- the socket
     def _listen(self) -> socket.socket:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.path.parent.exists():
+            self.path.parent.mkdir(parents=True)
+            self.path.parent.chmod(0o755)  # the portal's user goes through it; the socket itself is what is guarded
         _clear(self.path)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         before = os.umask(0o177)

@@ -51,6 +51,10 @@ class Command(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; return its exit code, as the help text lists them."""
+    if argv is None:  # as a process of its own: what it makes is its owner's alone (staff.db, portal.db, spools)
+        import os  # noqa: PLC0415
+
+        os.umask(0o077)
     words = list(sys.argv[1:] if argv is None else argv)
     options, words = _leading(words)
     if not words or words[0] in {"-h", "--help", "help"}:

@@ -35,6 +35,8 @@ _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the service named first until told to stop."""
+    if argv is None:
+        os.umask(0o077)  # staff.db, portal.db with the clear MACs of live sessions, spools: their owner's alone
     words = list(sys.argv[1:] if argv is None else argv)
     name = words[0]
     file = Path(words[words.index("--config") + 1]) if "--config" in words else None

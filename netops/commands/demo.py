@@ -84,6 +84,8 @@ def run(args: argparse.Namespace, _settings: Settings) -> int:
         _forget(home)
     say(f"rehearsal city in {home}")
     if not file.exists():
+        if home.exists() and any(home.iterdir()):  # else --fresh would one day remove what was here before
+            raise NetopsError(f"{home} holds other things; `netops demo` begins in a new or an empty directory")
         home.mkdir(parents=True, exist_ok=True)
         file.write_text(
             TEMPLATE.format(data=home, web=args.web_port, portal=args.portal_port, interval=args.interval),

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 import apsw
 
 from inventory import sql
+from inventory.errors import InventoryError
+from inventory.register import Register
+from inventory.snapshot import snapshot
 from netops import situation
 from netops.clock import SYSTEM
 from netops.commands.db import installed
@@ -22,6 +25,7 @@ from netops.errors import NetopsError
 from netops.founding import evidence_key
 from netops.ledger import LedgerReader
 from netops.sign import Signer
+from netops.verify import ANCHOR
 
 if TYPE_CHECKING:
     import argparse
@@ -33,6 +37,7 @@ SUMMARY = "Look at this machine and this instance, and say what is wrong and wha
 FIXED_SQLITE = (3, 51, 3)  # the WAL-reset fault is mended from here on
 RECEIVE_BUFFER = 4 << 20
 STALE_MS = 120_000
+LEAST_ANCHORS = 2  # sla.md 2.6: independent ones, not of one carrier
 OK, NOTE, WRONG = "ok", "note", "wrong"
 
 
@@ -117,6 +122,7 @@ def instance(settings: Settings) -> Iterator[Finding]:
     yield _key(settings)
     yield _ledger(settings)
     yield _core(settings)
+    yield _anchors(settings)
 
 
 def _database(branch: sql.Migrations, settings: Settings) -> Finding:
@@ -164,3 +170,22 @@ def _core(settings: Settings) -> Finding:
     age = SYSTEM.now_ms() - seen.at_ms
     level = OK if age < STALE_MS else NOTE
     return Finding(level, "core", f"last judged {len(seen.services)} services {age // 1000} s ago")
+
+
+def _anchors(settings: Settings) -> Finding:
+    """Say whether our own uplink's failure can be told from the carriers': without anchors it is charged to them."""
+    now_ms = SYSTEM.now_ms()
+    try:
+        with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+            seen = snapshot(register, at_ms=now_ms)
+    except InventoryError as error:
+        return Finding(NOTE, "anchors", f"cannot be counted: {error}")
+    asked = [each for each in seen.devices if each.role == ANCHOR and each.address]
+    if not seen.contracts or len(asked) >= LEAST_ANCHORS:
+        return Finding(OK, "anchors", f"{len(asked)} in the register")
+    return Finding(
+        WRONG,
+        "anchors",
+        f"{len(asked)} in the register; expected at least {LEAST_ANCHORS} devices of role 'anchor' with an address,"
+        " not of one carrier: else an outage of our own uplink is charged to the carriers, or one of them can blind us",
+    )

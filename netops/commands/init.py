@@ -73,6 +73,7 @@ def _write(args: argparse.Namespace) -> Settings:
         data=_quoted(str(args.data.resolve())),
     )
     file.write_text(text, encoding="utf-8")
+    file.chmod(0o644)  # it holds references, no secret; the gate of another user reads it too
     try:
         return config.load(file)
     except ConfigError:

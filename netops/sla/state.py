@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 UPTIME_SLACK_MS = 30_000  # uptimes are truncated, cached by controllers and read late in a walk
-TICKS_WRAP_MS = 2**32 * 10  # sysUpTime counts hundredths in 32 bits: 497 days
+TICKS_WRAP_MS = 2**32 * 10  # TimeTicks count hundredths in 32 bits: 497 days
 HIDDEN_REBOOT = "hidden_reboot"
 PARENT = "parent:"
 SILENT = frozenset({Reason.NO_ANSWER.value, Reason.REFUSED.value})
@@ -193,7 +193,8 @@ def _rebooted(watch: Watch, seen: Seen, last: Seen, sample: Sample) -> bool:
         now, then = _uptime(metric, seen), _uptime(metric, last)
         if now is not None and then is not None:
             elapsed = seen.at_ms - last.at_ms
-            wrapped = metric == "system.uptime" and then + elapsed >= TICKS_WRAP_MS - UPTIME_SLACK_MS
+            # Any uptime may be TimeTicks; after a wrap it stands where it must, after a reboot near one it does not.
+            wrapped = abs(now - (then + elapsed - TICKS_WRAP_MS)) <= UPTIME_SLACK_MS
             # Its beginning lies after the last look, and it is less than it was: both, so that slack cannot accuse.
             return elapsed > 0 and now < then and now + UPTIME_SLACK_MS < then + elapsed and not wrapped
     return False

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from inventory.city import city_of
+from inventory.model import Carrier, Contract, Device, Site
+from inventory.register import Register
 from netops import cli, config
-from netops.commands import doctor, init
-from netops.errors import ConfigError
+from netops.clock import SYSTEM
+from netops.commands import demo, doctor, init
+from netops.errors import ConfigError, NetopsError
+
+NETOPS = Path(sys.executable).parent / "netops"
 
 
 def found(*words):
@@ -59,3 +68,47 @@ def test_a_signing_key_that_is_not_there_is_wrong_not_hidden(tmp_path, file, cap
 
     assert cli.main(["--config", str(file), "doctor"]) == 1
     assert "`netops init` makes one" in capsys.readouterr().out
+
+
+def test_what_a_process_of_ours_makes_is_its_owners_alone(tmp_path):
+    """In a data directory that was there before, open to all: accounts and the visitors' MACs are not."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    words = [NETOPS, "init", "--config", tmp_path / "netops.toml", "--data", data]
+    subprocess.run(words, check=True, capture_output=True, umask=0o022)
+
+    made = [path for path in data.rglob("*") if path.is_file()]
+    assert {"staff.db", "portal.db"} <= {path.name for path in made}
+    assert [path.name for path in made if path.stat().st_mode & 0o077] == []
+
+
+def test_a_rehearsal_begins_only_where_nothing_is(tmp_path):
+    """--fresh removes its directory: it must hold nothing that was there before."""
+    (tmp_path / "thesis.txt").write_text("ten years of work")
+
+    with pytest.raises(NetopsError, match="holds other things"):
+        cli_demo(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def cli_demo(home):
+    parser = argparse.ArgumentParser()
+    demo.arguments(parser)
+    return demo.run(parser.parse_args(["--data", str(home)]), None)
+
+
+@pytest.mark.parametrize(("number", "level"), [(0, "wrong"), (1, "wrong"), (2, "ok")])
+def test_contracts_without_two_anchors_are_wrong(tmp_path, file, number, level):
+    """Nothing would tell an outage of our own uplink from the carriers'."""
+    found("--config", file, "--data", tmp_path / "data")
+    settings = config.load(file, environ={})
+    carrier, site = Carrier(id="c", name="甲"), Site(id="s", name="场", area="110108012")
+    contract = Contract(id="k", version="1", carrier="c", title="合同", valid_from_ms=0, items=())
+    anchors = [
+        Device(id=f"anchor-{n}", site="s", carrier="", role="anchor", address=f"192.0.2.{n}") for n in range(number)
+    ]
+    now_ms = SYSTEM.now_ms()
+    with Register(settings.register_url, rehearsal=False) as register:
+        register.apply(city_of([carrier, site, contract, *anchors]), at_ms=now_ms - 1000, now_ms=now_ms - 1000)
+
+    assert {each.what: each.level for each in doctor.instance(settings)}["anchors"] == level

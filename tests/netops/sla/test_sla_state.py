@@ -124,6 +124,18 @@ def test_the_wrap_of_sysuptime_is_no_reboot():
     )
 
 
+@pytest.mark.parametrize(("role", "uptime"), [("router", "host__uptime"), ("ap", "wlan__ap__uptime")])
+def test_every_uptime_may_wrap_and_no_reboot_hides_behind_one(role, uptime):
+    """An access point of 497 days is not accused; one that restarts on that very day is not excused."""
+    place = Place(role=role, device="d", itself=True)
+    up = {"wlan__ap__state": 8} if role == "ap" else {}
+    before = (seen(slot=M, **up, **{uptime: 2**32 / 100 - 20}), Sample(M, M, State.UP))
+
+    assert told(place, seen(slot=2 * M, **up, **{uptime: 40}), before=before)[0] is State.UP
+    far = (seen(slot=M, **up, **{uptime: 2**32 / 100 - 20}), Sample(M, M, State.UP))
+    assert told(place, seen(slot=10 * M, **up, **{uptime: 60}), before=far)[0] is State.DEGRADED
+
+
 def test_down_takes_a_quorum_of_vantage_points():
     down, up, blind = (Sample(M, M, each) for each in (State.DOWN, State.UP, State.UNKNOWN))
 
