@@ -72,6 +72,7 @@ class Desk:
         self._sites = sites
         self._born = ""
         self._live: dict[tuple[str, str], Session] = {}
+        self._tenants = Tenants()
         self._starts = Limit(STARTS, STARTS_FOR_ALL)
         self._stripes = [Lock() for _ in range(STRIPES)]
 
@@ -144,7 +145,9 @@ class Desk:
     # ---- what we do ourselves
     def take_up(self) -> None:
         """Take up the sessions of before; `repair` then brings the firewall to them."""
-        self._live = {session.client.key: session for session in self.store.live()}
+        for session in self.store.live():
+            self._live[session.client.key] = session
+            self._tenants.add(session.client)
 
     def repair(self) -> int:
         """Bring record and firewall together; return how many repairs (GatewayError: not now)."""
@@ -202,7 +205,7 @@ class Desk:
                 known = live.client.addresses if live is not None else ()
                 strangers = tuple(each for each in client.addresses if each not in known)
                 if strangers:
-                    self.gateway.revoke(client.at(*strangers))
+                    self._close(client.at(*strangers))
             elif live is None or live.id != action.session.id:
                 return  # it ended, or another one began, while the list was read
             elif isinstance(action, reconcile.Found):
@@ -275,10 +278,25 @@ class Desk:
             self.gateway.allow(effect.client, effect.seconds)
             return visit.Opened()
         elif isinstance(effect, visit.Revoke):
-            self.gateway.revoke(effect.client)
+            self._close(effect.client)
         else:
             self._tell(session, effect)
         return None
+
+    def _close(self, client: Client) -> None:
+        """Close the client's door, and keep open what others have under the same address.
+
+        An address goes to the next visitor while the session of the last one still runs. Upwards the kernel tells them
+        apart by MAC; downwards there is one entry for the address, and closing takes it from both.
+        """
+        self.gateway.revoke(client)
+        for key, address in self._tenants.others(client):
+            other = self._live.get(key)
+            left = other.seconds_left(self.clock.now_ms()) if other and other.state is State.ONLINE else 0
+            if other is not None and left:
+                self.gateway.allow(other.client.at(address), left)
+                if key not in self._live:  # it ended meanwhile
+                    self.gateway.revoke(other.client.at(address))
 
     def _tell(self, session: Session, effect: visit.Tell) -> None:
         now_ms, site = self.clock.now_ms(), self.site(session.client)
@@ -293,10 +311,41 @@ class Desk:
         """Hold what lives; a visit that is not recorded is nobody's yet."""
         if session.state in {State.RECORDED, State.ONLINE}:
             self._live[session.client.key] = session
+            self._tenants.add(session.client)
         elif session.state is State.ENDED and session.grant is not None:
             held = self._live.get(session.client.key)
             if held is not None and held.id == session.id:
                 del self._live[session.client.key]
+                self._tenants.remove(held.client)
+
+
+class Tenants:
+    """Which clients have an address of an interface; more than one while a left visitor's session still runs."""
+
+    def __init__(self) -> None:
+        self._by_address: dict[tuple[str, str], set[tuple[str, str]]] = {}
+        self._lock = Lock()
+
+    def add(self, client: Client) -> None:
+        """Note the client's addresses."""
+        with self._lock:
+            for each in client.addresses:
+                self._by_address.setdefault((client.interface, each), set()).add(client.key)
+
+    def remove(self, client: Client) -> None:
+        """Forget the client."""
+        with self._lock:
+            for each in client.addresses:
+                held = self._by_address.get((client.interface, each), set())
+                held.discard(client.key)
+                if not held:
+                    self._by_address.pop((client.interface, each), None)
+
+    def others(self, client: Client) -> list[tuple[tuple[str, str], str]]:
+        """Return who else has an address of the client, with the address."""
+        with self._lock:
+            held = [(each, self._by_address.get((client.interface, each), set())) for each in client.addresses]
+            return [(key, address) for address, keys_ in held for key in keys_ if key != client.key]
 
 
 def _failed(session: Session, effect: visit.Effect) -> visit.Event | None:

@@ -265,6 +265,44 @@ def test_what_the_gateway_sees_later_is_followed(house) -> None:
     assert inside(house) == {"127.0.0.1", "fd00::7"}
 
 
+class OneEntryDown(Simulated):
+    """As the kernel: downwards an address has one entry, whoever's it is."""
+
+    def __init__(self, *given) -> None:
+        super().__init__(*given)
+        self.down: set[str] = set()
+
+    def allow(self, client, seconds) -> None:
+        super().allow(client, seconds)
+        self.down |= set(client.addresses)
+
+    def revoke(self, client) -> None:
+        super().revoke(client)
+        self.down -= set(client.addresses)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_the_end_of_who_had_the_address_before_cuts_nobody_off(house, restarted) -> None:
+    """DHCP gives an address to the next visitor long before the last one's session is over."""
+    house.gateway = OneEntryDown(house.settings.portal, house.clock)
+    desk = house.open()
+    desk.login(click(1))
+    house.clock.forward(1800)
+    heir = replace(client(2), addresses=client(1).addresses)
+    desk.login(replace(click(2), client=heir))
+    if restarted:
+        desk = house.restart()
+        desk.repair()
+    house.clock.forward(1801)
+    assert desk.expire() == 1
+
+    assert desk.current(heir)
+    assert house.gateway.down == set(heir.addresses)
+    assert [each.client.mac for each in house.gateway.admitted()] == [heir.mac]
+    assert desk.logout(heir)
+    assert (house.gateway.down, house.gateway.admitted()) == (set(), [])
+
+
 def test_old_records_are_deleted_and_live_ones_kept(house) -> None:
     desk = house.open()
     desk.login(click(1))
