@@ -140,8 +140,7 @@ class Queries:
             return [
                 reading
                 for subject in subjects
-                for metric in metrics
-                for reading in store.series(subject, metric, start_ms=start_ms, end_ms=end_ms)
+                for reading in store.readings(subject, metrics, start_ms=start_ms, end_ms=end_ms)
             ]
 
     def latest(self, subject: Subject, metrics: Sequence[str], *, start_ms: int, end_ms: int) -> list[Latest]:

@@ -47,6 +47,10 @@ class Store(Protocol):
         """Return all readings in order of (slot, device), those without a value included."""
         ...
 
+    def readings(self, subject: Subject, metrics: Sequence[str], *, start_ms: int, end_ms: int) -> list[Reading]:
+        """Return the series of several metrics of one subject in one question, one after the other as asked."""
+        ...
+
     def grouped(
         self, metric: str, groups: Mapping[Subject, str], *, start_ms: int, end_ms: int, step_ms: int
     ) -> list[Grouped]:

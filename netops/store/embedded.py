@@ -182,7 +182,11 @@ class Embedded:
 
     def series(self, subject: Subject, metric: str, *, start_ms: int, end_ms: int) -> list[Reading]:
         """Return the readings in order of (slot, device)."""
-        return self._ask(lambda view: view.series(subject, metric, start_ms=start_ms, end_ms=end_ms))
+        return self.readings(subject, [metric], start_ms=start_ms, end_ms=end_ms)
+
+    def readings(self, subject: Subject, metrics: Sequence[str], *, start_ms: int, end_ms: int) -> list[Reading]:
+        """Return the series of several metrics, one after the other."""
+        return self._ask(lambda view: view.readings(subject, metrics, start_ms=start_ms, end_ms=end_ms))
 
     def grouped(
         self, metric: str, groups: Mapping[Subject, str], *, start_ms: int, end_ms: int, step_ms: int

@@ -16,7 +16,7 @@ from netops.errors import StoreError
 from netops.model import Subject
 from netops.store import line
 from netops.store.server import BODY_BYTES, ClientWriter, Door, PlainWriter, Writer, authorization
-from netops.store.values import OK, Expired, Grouped, Outcome, Reading, SealedFile, Tally, nearest_rank
+from netops.store.values import OK, Expired, Grouped, Outcome, Reading, SealedFile, Tally, in_order, nearest_rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -116,8 +116,12 @@ class InfluxDB:
 
     def series(self, subject: Subject, metric: str, *, start_ms: int, end_ms: int) -> list[Reading]:
         """Return the readings in order of (slot, device)."""
+        return self.readings(subject, [metric], start_ms=start_ms, end_ms=end_ms)
+
+    def readings(self, subject: Subject, metrics: Sequence[str], *, start_ms: int, end_ms: int) -> list[Reading]:
+        """Return the series of several metrics, one after the other."""
         where = f"{_window(start_ms, end_ms)} AND subject = {_text(subject.id)}"
-        return sorted(self._readings(subject.kind, [metric], where), key=lambda each: (each.slot_ms, each.device))
+        return in_order(self._readings(subject.kind, list(dict.fromkeys(metrics)), where), metrics)
 
     def grouped(
         self, metric: str, groups: Mapping[Subject, str], *, start_ms: int, end_ms: int, step_ms: int

@@ -53,6 +53,14 @@ class Memory:
         rows = self._rows(start_ms, end_ms)
         return [reading for poll, row in rows if row.subject == subject for reading in _readings(poll, row, (metric,))]
 
+    def readings(self, subject: Subject, metrics: Sequence[str], *, start_ms: int, end_ms: int) -> list[Reading]:
+        """Return the series of several metrics, one after the other."""
+        return [
+            reading
+            for metric in dict.fromkeys(metrics)
+            for reading in self.series(subject, metric, start_ms=start_ms, end_ms=end_ms)
+        ]
+
     def grouped(
         self, metric: str, groups: Mapping[Subject, str], *, start_ms: int, end_ms: int, step_ms: int
     ) -> list[Grouped]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from netops.model import Quality
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from netops.model import Subject
 
 OK = Quality.OK.value
@@ -94,6 +96,12 @@ class Expired:
     hour_ms: int
     rows: int
     why: str  # retention | budget
+
+
+def in_order(found: Iterable[Reading], metrics: Sequence[str]) -> list[Reading]:
+    """Return readings one metric after the other as asked, each in order of (slot, device)."""
+    place = {metric: number for number, metric in enumerate(dict.fromkeys(metrics))}
+    return sorted(found, key=lambda each: (place[each.metric], each.slot_ms, each.device))
 
 
 def nearest_rank(ordered: list[float], percent: int) -> float:

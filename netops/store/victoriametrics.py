@@ -19,7 +19,7 @@ from netops.model import Subject
 from netops.store import line
 from netops.store.influxdb import grouped
 from netops.store.server import BODY_BYTES, ClientWriter, Door, PlainWriter, Writer, authorization
-from netops.store.values import OK, Expired, Grouped, Outcome, Reading, SealedFile, Tally
+from netops.store.values import OK, Expired, Grouped, Outcome, Reading, SealedFile, Tally, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -123,8 +123,14 @@ class VictoriaMetrics:
 
     def series(self, subject: Subject, metric: str, *, start_ms: int, end_ms: int) -> list[Reading]:
         """Return the readings in order of (slot, device)."""
-        found = self._readings(subject.kind, [metric], f",subject={_text(subject.id)}", (start_ms, end_ms))
-        return sorted(found, key=lambda each: (each.slot_ms, each.device))
+        return self.readings(subject, [metric], start_ms=start_ms, end_ms=end_ms)
+
+    def readings(self, subject: Subject, metrics: Sequence[str], *, start_ms: int, end_ms: int) -> list[Reading]:
+        """Return the series of several metrics, one after the other."""
+        asked = list(dict.fromkeys(metrics))
+        if not asked:
+            return []
+        return in_order(self._readings(subject.kind, asked, f",subject={_text(subject.id)}", (start_ms, end_ms)), asked)
 
     def grouped(
         self, metric: str, groups: Mapping[Subject, str], *, start_ms: int, end_ms: int, step_ms: int

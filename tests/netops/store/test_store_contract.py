@@ -85,6 +85,35 @@ def test_a_window_is_half_open_over_the_slot(kept):
     assert len(kept.store.outcomes(start_ms=T0 + MINUTE, end_ms=T0 + 3 * MINUTE)) == 2
 
 
+def test_several_metrics_of_a_subject_are_one_question(kept):
+    """They come one after the other as asked, each as `series` gives it; unknown names bring nothing."""
+    gone = "wlan.ap.cpu"
+    rows = [
+        row(wlan__ap__clients=1.0, wlan__radio__utilisation=40.0),
+        Row(subject=AP, values={CLIENTS: 2.0, gone: None}, codes={gone: "no_such_instance"}),
+        row(subject=Subject("ap", "mac:000000000001"), wlan__ap__clients=9.0),
+    ]
+    kept.write([poll(slot_ms=T0 + MINUTE, rows=[rows[1], rows[2]]), poll(slot_ms=T0, rows=[rows[0], rows[2]])])
+    kept.write([poll(device="ac-2", slot_ms=T0, rows=[rows[0]]), poll(slot_ms=T0 + HOUR, rows=[rows[0]])])
+    asked = [LOAD, CLIENTS, "wlan.ap.memory", gone, CLIENTS]
+    window = {"start_ms": T0, "end_ms": T0 + HOUR}
+
+    found = kept.store.readings(AP, asked, **window)
+
+    assert [(r.metric, r.slot_ms - T0, r.device, r.value, r.code) for r in found] == [
+        (LOAD, 0, "ac-1", 40.0, "ok"),
+        (LOAD, 0, "ac-2", 40.0, "ok"),
+        (CLIENTS, 0, "ac-1", 1.0, "ok"),
+        (CLIENTS, 0, "ac-2", 1.0, "ok"),
+        (CLIENTS, MINUTE, "ac-1", 2.0, "ok"),
+        (gone, MINUTE, "ac-1", None, "no_such_instance"),
+    ]
+    assert found == [each for metric in dict.fromkeys(asked) for each in kept.store.series(AP, metric, **window)]
+    assert {r.at_ms - r.slot_ms for r in found} == {37}
+    assert kept.store.readings(AP, [], **window) == []
+    assert kept.store.readings(Subject("ap", "nobody"), asked, **window) == []
+
+
 def test_a_poll_written_again_adds_nothing(kept):
     """The spool may hand over a poll again after a crash: values and outcomes count once."""
     polls = [
