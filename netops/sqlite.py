@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import stat
 import time
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,7 +28,10 @@ class Claim:
     """The right to write one file, held through a lock beside it; the kernel gives it back when the process dies."""
 
     def __init__(self, path: Path, *, wait_s: float = 10.0) -> None:
-        self._descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        lock = path.with_name(path.name + ".lock")
+        self._descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        inherit(path.parent)
+        inherit(lock)
         deadline = time.monotonic() + wait_s
         while True:
             try:
@@ -55,6 +59,7 @@ def writer(path: Path, *, vfs: str | None = None) -> apsw.Connection:
         db.transaction_mode = "IMMEDIATE"
         db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864").fetchall()
         _keep_log(db)
+        inherit(path)
     except BaseException:
         close(db)
         raise
@@ -71,6 +76,17 @@ def reader(path: Path) -> apsw.Connection:
 def rows(db: apsw.Connection, sql: str, bound: Sequence[object] = ()) -> list[tuple[Any, ...]]:
     """Return all rows of a query."""
     return cast("list[tuple[Any, ...]]", db.execute(sql, cast("Any", bound)).fetchall())
+
+
+def inherit(path: Path) -> None:
+    """Give what root made in a service's directory to the service: else `sudo netops …` would lock it out of its file.
+
+    SQLite does the same for the logs that it makes beside a file.
+    """
+    owner, made = path.parent.stat(), path.lstat()
+    linked = stat.S_ISREG(made.st_mode) and made.st_nlink > 1  # never give away what has another name elsewhere
+    if os.geteuid() == 0 and owner.st_uid != 0 and made.st_uid == 0 and not linked:
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def settle(db: apsw.Connection) -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import os
+
 import apsw
 import pytest
 
 from netops import sqlite
+from netops.spool import Spool
 
 
 @pytest.fixture
@@ -92,3 +95,21 @@ def test_the_engine_is_one_without_the_reset_fault():
     version = tuple(int(part) for part in apsw.sqlitelibversion().split("."))
 
     assert version >= (3, 51, 3)
+
+
+@pytest.mark.root
+def test_what_root_makes_in_a_services_directory_is_the_services(tmp_path):
+    """`sudo netops staff …` states a fact: the core, which is not root, must be able to read and to seal it."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    os.chown(data, 4711, 4711)
+    before = os.umask(0o077)
+    try:
+        with Spool(data / "spool" / "cli.db", source="cli") as spool:
+            spool.put("fact", [b"x"])
+    finally:
+        os.umask(before)
+
+    made = [data / "spool", *(data / "spool").iterdir()]
+    assert len(made) == 5
+    assert {path.stat().st_uid for path in made} == {4711}
