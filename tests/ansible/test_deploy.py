@@ -143,6 +143,39 @@ def test_the_pages_answer(living, port: int, answer: int, text: str) -> None:
     assert text in page
 
 
+TRY = """
+import argon2, duckdb, pyarrow, pyarrow.parquet, pysnmp.hlapi, netmiko, zstandard
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+place = "/var/lib/netops/try.parquet"
+rows = pyarrow.table({"n": list(range(100_000)), "t": [f"row {n % 97}" for n in range(100_000)]})
+pyarrow.parquet.write_table(rows, place, compression="zstd")
+found = duckdb.sql(f"select count(distinct t), sum(n), quantile_cont(n, 0.95) from '{place}'").fetchall()[0]
+argon2.PasswordHasher().verify(argon2.PasswordHasher().hash("a"), "a")
+key = Ed25519PrivateKey.generate()
+key.public_key().verify(key.sign(b"a"), b"a")
+zstandard.decompress(zstandard.compress(b"a" * 100_000))
+print("found", *found)
+"""
+
+
+def test_the_libraries_work_inside_the_sandbox(living) -> None:
+    """Parquet, DuckDB, argon2 and signatures under the unit's own restrictions: no writable code, few system calls."""
+    unit = (living.root / "etc/systemd/system/netops.service").read_text(encoding="utf-8")
+    unit = re.sub(r"^(Restart|WatchdogSec|NotifyAccess)\b.*\n", "", unit, flags=re.MULTILINE)
+    unit = unit.replace("Type=notify", "Type=oneshot")
+    unit = re.sub(
+        r"^ExecStart=.*", "ExecStart=/opt/netops/current/bin/python /var/lib/netops/try.py", unit, flags=re.MULTILINE
+    )
+    for path, text in (("/var/lib/netops/try.py", TRY), ("/run/systemd/system/try.service", unit)):
+        living.inside("tee", path, input=text)
+    living.inside("chown", "netops:", "/var/lib/netops/try.py")
+    living.inside("systemctl", "daemon-reload")
+    living.inside("systemctl", "start", "try.service", check=False)
+    said = living.inside("journalctl", "-u", "try.service", "-o", "cat", "--no-pager").stdout
+
+    assert "found 97 4999950000" in said
+
+
 def test_the_gate_has_its_table_and_the_portal_reaches_it(living) -> None:
     assert "netops" in living.inside("nft", "list", "tables").stdout
     asked = """
