@@ -21,6 +21,12 @@ def told(bundle):
         return canonical.loads(archive.read("report.json"))
 
 
+def objectives(content):
+    return {
+        each["objective"]: each for part in content["parts"] for item in part["items"] for each in item["objectives"]
+    }
+
+
 def run(*words):
     return subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False, timeout=300)
 
@@ -55,9 +61,13 @@ def test_a_month_is_told_judged_sealed_and_recomputed_by_a_bare_python(rehearsal
     refused = run(NETOPS, "--config", city.home / "netops.toml", "audit", "verify", damaged)
     assert refused.returncode == 4, refused.stdout + refused.stderr
 
-    # the planted maintenance of carrier C was approved beforehand, and excluded
-    claims = [claim for part in told(bundles["contract-carrier-c"])["parts"] for claim in part["claims"]]
-    assert [claim["effect"] for claim in claims] == ["in_force"]
-    # the three hours in which our own collector did not run are unknown, and charged to nobody
+    # the planted maintenance of carrier C was approved beforehand, and is in force
+    fiber = objectives(told(bundles["contract-carrier-c"]))["fiber-availability"]
+    assert [claim["effect"] for claim in fiber["exclusions"]] == ["in_force"]
+    # carrier B's controller was away for hours: its WiFi missed the target, and money is withheld
+    assert objectives(told(bundles["contract-carrier-b"]))["wifi-availability"]["verdict"] == "missed"
+    assert float(told(bundles["contract-carrier-b"])["credit"]["total"]) > 0
+    # the three hours in which our own collector did not run are unknown
+    assert all(float(each["unknown_shown"]) > 0.3 for each in objectives(told(bundles["contract-carrier-a"])).values())
     with LedgerReader(city.home / "ledger.db") as ledger:
         ledger.audit()
