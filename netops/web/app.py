@@ -114,6 +114,7 @@ def _errors(app: Flask, template: str) -> None:
         code = next((c for kind, c in _CODES.items() if isinstance(error, kind)), 500)
         if code == 500:
             app.logger.error("request failed endpoint=%s error=%s", request.endpoint, error)
+            return _answer(app, code, _plain(code))  # our own trouble names files and sockets: for the log alone
         return _answer(app, code, str(error))
 
     @app.errorhandler(Exception)

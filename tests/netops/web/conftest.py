@@ -6,7 +6,7 @@ import pytest
 from flask import Blueprint, request
 
 from netops.config import City, Settings
-from netops.errors import AccessError, StoreError, UsageError
+from netops.errors import AccessError, SpoolError, StoreError, UsageError
 from netops.web import create_app
 
 
@@ -27,6 +27,8 @@ def made(*, rehearsal=False, **more):
 
     @pages.get("/ours/<kind>")
     def ours(kind):
+        if kind == "spool":
+            raise SpoolError("spool /var/lib/x/portal.db: secret of the machine")
         raise {"usage": UsageError, "access": AccessError, "store": StoreError}[kind](f"said plainly: {kind}")
 
     app = create_app("test", Settings(city=City(rehearsal=rehearsal)), blueprints=[pages], **more)

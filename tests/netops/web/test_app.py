@@ -61,6 +61,7 @@ def test_production_shows_no_banner(client):
     [
         ("/nowhere", 404, "There is no such page"),
         ("/broken", 500, "has been recorded"),
+        ("/ours/spool", 500, "has been recorded"),
         ("/ours/usage", 400, "said plainly"),
         ("/ours/access", 403, "said plainly"),
         ("/ours/store", 503, "said plainly"),
