@@ -105,11 +105,13 @@ def sparkline(
     end_ms: int,
     label: str,
     gap: Callable[[int], float],
+    buckets: int = 120,
     alone: bool = False,
 ) -> Markup:
     """Return the course of a value; it is broken, and hatched, where no value was for longer than `gap`.
 
-    `gap` says it in ms for the instant of the last value: the step of the polls may change within a day.
+    `gap` says it in ms for the instant of the last value: the step of the polls may change within a day. Of each of
+    the `buckets` of the window the lowest and the highest value are drawn.
     """
     width, height, edge = 240, 44, 4
     runs = unbroken(points, gap=gap)
@@ -127,7 +129,7 @@ def sparkline(
     for run in runs:
         if run[0][0] - last > gap(last):
             parts.append(_blank((last - start_ms) * scale, (run[0][0] - start_ms) * scale, height))
-        parts += _polyline([place(*point) for point in thin(run, step_ms=(end_ms - start_ms) / (width / 2))])
+        parts += _polyline([place(*point) for point in thin(run, step_ms=(end_ms - start_ms) / buckets)])
         last = run[-1][0]
     if end_ms - last > gap(last):
         parts.append(_blank((last - start_ms) * scale, width, height))

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from dashboards import charts, subjects, timeline, words
 from netops.errors import NetopsError
 from netops.metrics import METRICS, Kind
+from netops.model import Quality
 from netops.web.language import current
 from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from dashboards.city import City
     from dashboards.desk import Desk
-    from dashboards.queries import Latest
     from inventory.model import Device
     from netops.model import Subject
+    from netops.store import Reading
 
 DAY_MS = 86_400_000
+OK = Quality.OK.value
 SPANS = 20  # of a day's periods that were not up; the newest
+BUCKETS = 800  # of all courses of a page; one is two points, some 22 bytes
 RHYTHM = 3  # a course is broken where three of its steps in a row brought no value
 # which metrics a subject of a kind may have
 FAMILIES = {
@@ -44,32 +49,54 @@ def step(desk: Desk, city: City, device: str) -> Callable[[int], int]:
     return city.index.step(sorted(contracts), desk.settings.collect.interval_s * 1000)
 
 
-def day(desk: Desk, city: City, device: Device) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    """What the store has of a day: the readings of each subject, its texts, or why there are none."""
+
+    start_ms: int
+    end_ms: int
+    readings: Mapping[Subject, Sequence[Reading]]
+    texts: Mapping[str, str]
+    error: str = ""
+
+
+def read(desk: Desk, told: Sequence[Subject], step: Callable[[int], int]) -> Day:
+    """Read a day of the subjects, one question each; from a slot earlier: it speaks for the beginning of the day."""
+    end_ms = desk.clock.now_ms() + 1
+    start_ms = end_ms - DAY_MS
+    window = {"start_ms": start_ms - step(start_ms), "end_ms": end_ms}
+    try:
+        readings = {each: desk.queries.readings(each, _metrics(each), **window) for each in told}
+        texts = {name: text for each in told for name, text in desk.queries.texts(each).items()}
+    except NetopsError as error:
+        return Day(start_ms=start_ms, end_ms=end_ms, readings={}, texts={}, error=str(error))
+    return Day(start_ms=start_ms, end_ms=end_ms, readings=readings, texts=texts)
+
+
+def lines(desk: Desk, city: City, device: Device, seen: Day, *, steps: Callable[[int], int]) -> dict[str, Any]:
     """Return a device's day: its timelines, its last polls, and what is wrong with the store if anything.
 
     A device that is polled has a timeline of its answers; one whose state is told by metrics has one of its state.
     """
     place = subjects.place(device)
     watched = subjects.watched(device.role) if place is not None else ()
-    end_ms = desk.clock.now_ms()
-    start_ms = end_ms - DAY_MS
-    steps = step(desk, city, device.id)
-    early = start_ms - steps(start_ms)  # one slot earlier: it speaks for the beginning of the window
-    asked = place.device if place is not None else device.id
-    lines = []
+    early = seen.start_ms - steps(seen.start_ms)
+    if seen.error:
+        return {"store_error": seen.error, "timelines": [], "polls": []}
     try:
-        outcomes = desk.queries.outcomes(asked, start_ms=early, end_ms=end_ms)
-        if device.address:
-            lines.append(("answers", timeline.polled(outcomes)))
-        if place is not None and any(name in METRICS and METRICS[name].kind is Kind.STATE for name in watched):
-            own = [each for each in subjects.told(device) if each.kind != "radio"]
-            readings = desk.queries.series(own, watched, start_ms=early, end_ms=end_ms)
-            lines.insert(0, ("state", timeline.told(place, outcomes, readings)))
+        outcomes = desk.queries.outcomes(place.device if place else device.id, start_ms=early, end_ms=seen.end_ms)
     except NetopsError as error:
         return {"store_error": str(error), "timelines": [], "polls": []}
+    drawn = []
+    if place is not None and any(METRICS[name].kind is Kind.STATE for name in watched):
+        told = [each for held in seen.readings.values() for each in held if each.metric in watched]
+        drawn.append(("state", timeline.told(place, outcomes, told)))
+    if device.address:
+        drawn.append(("answers", timeline.polled(outcomes)))
+    window = seen.start_ms, seen.end_ms
     return {
         "store_error": "",
-        "timelines": [_line(desk, city, what, slots, window=(start_ms, end_ms), steps=steps) for what, slots in lines],
+        "timelines": [_line(desk, city, what, slots, window=window, steps=steps) for what, slots in drawn],
         "polls": outcomes[-10:][::-1] if device.address else [],
     }
 
@@ -111,24 +138,21 @@ def _names(what: str) -> dict[str, str]:
     return {letter: words.state(name) for name, letter in words.LETTER.items()}
 
 
-def readings(desk: Desk, city: City, device: str, told: Sequence[Subject]) -> dict[str, Any]:
+def readings(seen: Day, steps: Callable[[int], int]) -> dict[str, Any]:
     """Return the latest readings of the subjects with their courses, one table a subject, and their texts."""
-    end_ms = desk.clock.now_ms()
-    start_ms = end_ms - DAY_MS
-    tables: list[dict[str, Any]] = []
-    texts: dict[str, str] = {}
-    steps = step(desk, city, device)
-    try:
-        for subject in told:
-            latest = desk.queries.latest(subject, _metrics(subject), start_ms=start_ms, end_ms=end_ms + 1)
-            rows = [_row(each, start_ms, end_ms, steps) for each in latest]
-            texts |= desk.queries.texts(subject)
-            if rows:
-                tables.append({"subject": subject, "title": _titled(subject), "rows": rows})
-    except NetopsError as error:
-        return {"tables": [], "texts": {}, "readings_error": str(error)}
-    known = {named(name): text for name, text in sorted(texts.items())}
-    return {"tables": tables, "texts": known, "readings_error": ""}
+    tables = []
+    fine = buckets(len({(each.subject, each.metric) for held in seen.readings.values() for each in held}))
+    for subject, held in seen.readings.items():
+        rows = [
+            _row(list(group), seen, steps, fine)
+            for _metric, group in groupby(
+                (each for each in held if each.slot_ms >= seen.start_ms), key=attrgetter("metric")
+            )
+        ]
+        if rows:
+            tables.append({"subject": subject, "title": _titled(subject), "rows": rows})
+    known = {named(name): text for name, text in sorted(seen.texts.items())}
+    return {"tables": tables, "texts": known, "readings_error": seen.error}
 
 
 def _metrics(subject: Subject) -> list[str]:
@@ -136,17 +160,24 @@ def _metrics(subject: Subject) -> list[str]:
     return [name for name, each in METRICS.items() if name.startswith(starts) and each.kind is not Kind.TEXT]
 
 
-def _row(each: Latest, start_ms: int, end_ms: int, steps: Callable[[int], int]) -> dict[str, Any]:
-    metric = METRICS[each.reading.metric]
-    rhythm = _rhythm([slot for slot, _value in each.course])
+def buckets(courses: int) -> int:
+    """Return how finely each of so many courses is drawn: together they have their share of the page's 60 KB."""
+    return min(max(BUCKETS // max(courses, 1), 20), 120)
+
+
+def _row(held: Sequence[Reading], seen: Day, steps: Callable[[int], int], fine: int) -> dict[str, Any]:
+    newest = held[-1]
+    metric = METRICS[newest.metric]
+    rhythm = _rhythm([each.slot_ms for each in held])
     spark = charts.sparkline(
-        each.course,
-        start_ms=start_ms,
-        end_ms=end_ms,
+        [(each.slot_ms, each.value if each.code == OK else None) for each in held],
+        start_ms=seen.start_ms,
+        end_ms=seen.end_ms,
         label=_("%(name)s，过去24小时", name=named(metric.name)),
+        buckets=fine,
         gap=lambda slot_ms: RHYTHM * max(rhythm.get(slot_ms, 0), steps(slot_ms)),
     )
-    return {"reading": each.reading, "metric": metric, "value": said(each.reading), "spark": spark}
+    return {"reading": newest, "metric": metric, "value": said(newest), "spark": spark}
 
 
 def _rhythm(slots: Sequence[int]) -> dict[int, int]:

@@ -38,6 +38,8 @@ def device(desk: Desk, device: str) -> str:
     city = desk.queries.city()
     known = city.snapshot.device.get(device) or abort(404)
     site = city.snapshot.site.get(known.site)
+    steps = courses.step(desk, city, device)
+    seen = courses.read(desk, subjects.told(known), steps)
     services = [city.now[each] for each in city.index.by_device.get(device, ()) if each in city.now]
     services.sort(key=lambda each: (RANK[each.state], each.since_ms, each.service))
     return render_template(
@@ -51,8 +53,8 @@ def device(desk: Desk, device: str) -> str:
         children=[city.snapshot.device[each] for each in city.index.children.get(device, ())[:PAGE]],
         children_count=len(city.index.children.get(device, ())),
         is_child=subjects.is_child(known),
-        **courses.day(desk, city, known),
-        **courses.readings(desk, city, device, subjects.told(known)),
+        **courses.lines(desk, city, known, seen, steps=steps),
+        **courses.readings(seen, steps),
         **paged(city, services),
     )
 
@@ -64,6 +66,7 @@ def service(desk: Desk, service: str) -> str:
     now = city.now.get(service)
     device = city.snapshot.device.get(known.device)
     own = city.snapshot.device.get(now.device) if now else None  # the child itself, where the register has it
+    steps = courses.step(desk, city, known.device)
     told = subjects.of_service(known) or (subjects.told(device) if device else ())
     return render_template(
         "dashboards/service.html",
@@ -79,7 +82,7 @@ def service(desk: Desk, service: str) -> str:
         own=own if own is not device else None,
         contract=city.snapshot.contract.get(now.contract) if now else None,
         parent=city.snapshot.device.get(known.parent),
-        **courses.readings(desk, city, known.device, told),
+        **courses.readings(courses.read(desk, told, steps), steps),
     )
 
 

@@ -9,10 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from importlib.metadata import entry_points
-from itertools import groupby
-from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
 from dashboards.city import City, Index, index, join
@@ -51,14 +48,6 @@ class Decoder(Protocol):
     def __call__(self, device: str, outcome: Outcome, raw: bytes) -> Sequence[Observation | Gap]:
         """Return what was read from the reply."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latest:
-    """The newest reading of one metric of one subject, and its course over the last day."""
-
-    reading: Reading
-    course: tuple[tuple[int, float | None], ...]
 
 
 class Queries:
@@ -132,27 +121,10 @@ class Queries:
         found = self.outcomes(device, start_ms=slot_ms, end_ms=slot_ms + 1)
         return found[0] if found else None
 
-    def series(
-        self, subjects: Sequence[Subject], metrics: Sequence[str], *, start_ms: int, end_ms: int
-    ) -> list[Reading]:
-        """Return the readings of `[start, end)`, one series after the other."""
+    def readings(self, subject: Subject, metrics: Sequence[str], *, start_ms: int, end_ms: int) -> list[Reading]:
+        """Return the readings of `[start, end)`, one metric after the other."""
         with self._open() as store:
-            return [
-                reading
-                for subject in subjects
-                for reading in store.readings(subject, metrics, start_ms=start_ms, end_ms=end_ms)
-            ]
-
-    def latest(self, subject: Subject, metrics: Sequence[str], *, start_ms: int, end_ms: int) -> list[Latest]:
-        """Return the newest reading of each metric that the subject has in `[start, end)`, with its course."""
-        found = []
-        for _metric, group in groupby(
-            self.series([subject], metrics, start_ms=start_ms, end_ms=end_ms), key=attrgetter("metric")
-        ):
-            readings = list(group)
-            course = tuple((each.slot_ms, each.value if each.code == "ok" else None) for each in readings)
-            found.append(Latest(reading=readings[-1], course=course))
-        return found
+            return store.readings(subject, metrics, start_ms=start_ms, end_ms=end_ms)
 
     def raw(self, poll_id: str) -> bytes | None:
         """Return the framed replies of a poll; None when none came or their time is over."""

@@ -58,6 +58,8 @@ class Web:
         sql.upgrade(tables.MIGRATIONS, tables.url(self.settings))
         with ExitStack() as stack:
             app = application(self.settings, self.clock, stack, live=True)
+            for name in app.jinja_env.list_templates(extensions=["html"]):
+                app.jinja_env.get_template(name)  # compiled now: the first visitor of a page does not wait for it
             server = Server(app, self.settings.web, rehearsal=self.settings.city.rehearsal)
             stack.callback(server.stop)
             server.start()

@@ -15,6 +15,7 @@ from small_city import HOSTILE
 
 from dashboards import charts
 from dashboards.charts import Span, Tile
+from dashboards.courses import buckets
 
 GOLDEN = Path(__file__).with_name("golden")
 HOUR = 3_600_000
@@ -123,3 +124,14 @@ def test_thinning_keeps_the_extremes(values):
     assert {min(values), max(values)} <= {value for _, value in kept}
     assert kept == sorted(kept)
     assert len(kept) <= 2 * (len(values) // 25 + 1)
+
+
+@pytest.mark.parametrize("courses", [1, 9, 20, 34])
+def test_the_courses_of_a_page_together_leave_room_for_the_rest_of_it(courses):
+    """An access point with four radios has 34 metrics; each may jump up and down every 30 s."""
+    noise = [(at * 30_000, float(at * 7919 % 1000)) for at in range(2880)]
+    drawn = charts.sparkline(noise, start_ms=0, end_ms=DAY, label="cpu", gap=lambda _: HOUR, buckets=buckets(courses))
+
+    assert len(str(drawn)) * courses <= 30_000
+    assert min(value for _, value in noise) == 0
+    assert ",40 " in str(drawn), "the lowest is drawn"
