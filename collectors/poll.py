@@ -7,7 +7,7 @@ slot is still measured.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -81,6 +81,22 @@ def fit(profiles: Mapping[str, Profile], name: str, answer: Answer) -> Fitted:
         known = named(profiles, name)
         return Fitted(chosen=choose(known, tuple(known), answer))
     return Fitted(chosen=detect(profiles, answer).chosen)
+
+
+def wider(before: Fitted | None, now: Fitted) -> Fitted:
+    """Return how a device fits now, with what it has shown before: tables that it once had are asked for ever after.
+
+    A device that was met while it booted, or that chose its moment, must not be asked for less ever after.
+    """
+    held = {each.profile.name: each for each in before.chosen} if before else {}
+    grown = tuple(
+        replace(each, layouts=each.layouts | held[each.profile.name].layouts)
+        if each.profile.name in held and held[each.profile.name].root == each.root
+        else each
+        for each in now.chosen
+    )
+    names = {each.profile.name for each in grown}
+    return Fitted(chosen=(*grown, *(each for name, each in held.items() if name not in names)))
 
 
 def outcome(answer: Answer) -> str:

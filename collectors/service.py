@@ -48,6 +48,7 @@ REGISTER_S = 15.0  # how soon a change of the register is noticed
 TRIM_S = 30.0
 PAUSE_S = 0.2
 CLOCK_STEP_MS = 2000
+REFIT_MS = 3_600_000  # how a device is laid out is asked again after this, at an instant of its own
 
 
 class Token(NamedTuple):
@@ -64,6 +65,7 @@ class _Known:
     """What the poller has learnt of one device."""
 
     fitted: Fitted | None = None
+    fitted_ms: int = 0
 
 
 class Collector:
@@ -77,7 +79,8 @@ class Collector:
         self._every_ms = settings.collect.interval_s * 1000
         self._profiles = shipped()
         self._plans = poll.Plans()
-        self._rounds = Rounds(interval_s=settings.collect.interval_s, chance=chance or secrets.SystemRandom().random)
+        self._chance = chance or secrets.SystemRandom().random
+        self._rounds = Rounds(interval_s=settings.collect.interval_s, chance=self._chance)
         self._engine = Engine(window=settings.collect.window, clock=clock)
         self._breaker = Breaker(after=settings.collect.breaker_after)
         self._answers: SimpleQueue[list[Answer]] = SimpleQueue()
@@ -196,7 +199,7 @@ class Collector:
         known = self._known.setdefault(turn.device, _Known())
         if self._breaker.open(turn.device):
             return Job(asked.target, CHEAP, Token(turn.device, turn.slot_ms, None), turn.due_ms)
-        if known.fitted is None:
+        if known.fitted is None or turn.slot_ms - known.fitted_ms >= REFIT_MS:
             question = poll.question(self._profiles, asked.profile)
             return Job(asked.target, question, Token(turn.device, turn.slot_ms, None, layout=True), turn.due_ms)
         return self._poll_job(turn.device, turn.slot_ms, turn.due_ms, known.fitted)
@@ -240,7 +243,8 @@ class Collector:
         asked = self._roll.asked[token.device]
         known = self._known.setdefault(token.device, _Known())
         if token.layout:
-            known.fitted = poll.fit(self._profiles, asked.profile, answer)
+            known.fitted = poll.wider(known.fitted, poll.fit(self._profiles, asked.profile, answer))
+            known.fitted_ms = token.slot_ms - int(self._chance() * REFIT_MS / 2)
         if known.fitted is not None:
             job = self._poll_job(token.device, token.slot_ms, 0, known.fitted)
         else:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import socket
 import time
 from collections import Counter
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from collectors.service import SOURCE, Collector
+from collectors import poll
+from collectors.poll import Fitted
+from collectors.rounds import Turn
+from collectors.service import REFIT_MS, SOURCE, Collector, _Known
 from collectors.simulator import instance
 from collectors.simulator.city import plan as plan_of
 from collectors.simulator.describe import records
@@ -22,6 +27,7 @@ from inventory.city import city_of
 from inventory.model import Device
 from inventory.reading.folder import built_in_areas
 from inventory.register import Register
+from inventory.snapshot import snapshot
 from inventory.tables import MIGRATIONS
 from netops import clock, config, facts, wire
 from netops.model import ANSWERED, Reason
@@ -174,3 +180,31 @@ def quiet(settings):
     before = len(polls_of(settings)[0])
     time.sleep(3)
     return len(polls_of(settings)[0]) == before
+
+
+def test_how_a_device_is_laid_out_is_asked_again_and_tables_are_not_forgotten(city):
+    """Else a controller that shows no table when it is first met is never asked for it: its outages stay unknown."""
+    settings, plan, _ = city
+    olt = next(agent for agent in plan.agents if agent.role == "olt")
+    service = Collector(settings)
+    whole = poll.fit(service._profiles, service_profile(settings, olt.id), nothing())
+    first = Fitted(chosen=tuple(replace(each, layouts=frozenset()) for each in whole.chosen))
+    later = poll.wider(first, whole)
+    assert later == whole
+    assert poll.wider(whole, first) == whole
+    assert poll.wider(Fitted(chosen=whole.chosen), Fitted(chosen=whole.chosen[:1])) == whole
+
+    service._read_register(clock.SYSTEM.now_ms())
+    slot = clock.SYSTEM.now_ms() // 1000 * 1000
+    service._known[olt.id] = _Known(fitted=whole, fitted_ms=slot)
+    assert not service._job(Turn(slot, olt.id, slot)).token.layout
+    assert service._job(Turn(slot, olt.id, slot + REFIT_MS)).token.layout
+
+
+def service_profile(settings, device):
+    with Register(settings.register_url, rehearsal=True, readonly=True) as register:
+        return snapshot(register, at_ms=clock.SYSTEM.now_ms()).device[device].profile
+
+
+def nothing():
+    return SimpleNamespace(walks=(), gets=(None, None))
