@@ -138,6 +138,7 @@ class _Recomputed:
     def _calendar(self) -> Iterator[Failure]:
         """Recompute the period: a month is the calendar month of the contract's zone [1]."""
         name = self.report["period"]["name"]
+        yield from self._zone_of_the_world()
         match = re.fullmatch(r"([0-9]{4})-([0-9]{2})", name)
         texts = {"start": _iso(self.period[0]), "end": _iso(self.period[1])}
         for key, text in texts.items():
@@ -150,6 +151,22 @@ class _Recomputed:
         for key, first in (("start_ms", (year, number)), ("end_ms", following)):
             at = datetime(*first, 1, tzinfo=self.zone)
             yield from _differ(self.report["period"][key], _ms(at), f"{REPORT}: period.{key}")
+
+    def _zone_of_the_world(self) -> Iterator[Failure]:
+        """Hold the bundle's time zone against this machine's, where it has one: a forged one could move the month.
+
+        The two may be of different releases; the offsets of a month that is over agree in all of them.
+        """
+        try:
+            known = zoneinfo.ZoneInfo(self.report["timezone"])
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            return
+        for at in range(self.period[0], self.period[1] + 1, HOUR):
+            instant = EPOCH + timedelta(milliseconds=at)
+            said, is_so = (instant.astimezone(zone).utcoffset() for zone in (self.zone, known))
+            if said != is_so:
+                yield Failure(place=ZONE, what=f"puts {_iso(at)} at {said} from UTC; this machine's tzdata {is_so}")
+                return
 
     def _rulings(self) -> list[tuple[dict[str, Any], int, int]]:
         """Return each version with the part of the period it rules [12]."""

@@ -9,7 +9,7 @@ from netops.evidence import bundle as bundles
 from netops.evidence import canonical
 from netops.evidence.members import Bundle
 from netops.evidence.verifier import verify_numbers
-from netops.report import build
+from netops.report import build, zone
 
 
 def objectives(report):
@@ -107,3 +107,15 @@ def test_dropping_the_rows_of_failed_devices_pays_only_where_the_contract_lets_i
     assert found["verdict"] == verdict
     assert (found["credit_percent"] != "0/1") is (verdict == "missed")
     assert verify_numbers(paper_bundle(world)[1]) == []
+
+
+def test_a_time_zone_of_the_issuers_own_making_is_named(october, signer, monkeypatch):
+    """Sealed and signed as it is, it would move the month: an hour of outage at its edge would be another month's."""
+    forged = replace(zone.load("Asia/Shanghai"), data=zone.load("Asia/Tokyo").data)
+    monkeypatch.setattr(october, "ask", lambda ask=october.ask: ask(zone=forged))
+    _, members = october.issue(signer)
+
+    assert bundles.verify_integrity(Bundle(members=members), [signer.vkey]) == []
+    assert [str(each) for each in verify_numbers(Bundle(members=members))] == [
+        "timezone.tzif: puts 2026-09-30T16:00:00.000Z at 9:00:00 from UTC; this machine's tzdata 8:00:00"
+    ]
