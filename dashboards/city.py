@@ -5,6 +5,7 @@ Here stand the sums by subdistrict, the troubles by cause, and the words by whic
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -106,11 +107,10 @@ class Index:
     def step(self, contracts: Iterable[str], least_ms: int) -> Callable[[int], int]:
         """Return for how long a poll of a slot speaks: the step that the contract had agreed then, or `least_ms`."""
         spells = [spell for contract in contracts for spell in self.agreed.get(contract, ())]
-
-        def step(slot_ms: int) -> int:
-            return max(least_ms, min((ms for from_ms, to_ms, ms in spells if from_ms <= slot_ms < to_ms), default=0))
-
-        return step
+        edges = sorted({at for from_ms, to_ms, _ms in spells for at in (from_ms, to_ms)})
+        agreed = [min((ms for from_ms, to_ms, ms in spells if from_ms <= at < to_ms), default=0) for at in edges]
+        steps = [max(least_ms, ms) for ms in (0, *agreed)]  # before the first edge, then from each edge on
+        return lambda slot_ms: steps[bisect_right(edges, slot_ms)]
 
 
 @dataclass(frozen=True, kw_only=True)

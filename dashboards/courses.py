@@ -141,7 +141,7 @@ def _names(what: str) -> dict[str, str]:
 def readings(seen: Day, steps: Callable[[int], int]) -> dict[str, Any]:
     """Return the latest readings of the subjects with their courses, one table a subject, and their texts."""
     tables = []
-    fine = buckets(len({(each.subject, each.metric) for held in seen.readings.values() for each in held}))
+    fine = buckets(sum(len({each.metric for each in held}) for held in seen.readings.values()))
     for subject, held in seen.readings.items():
         rows = [
             _row(list(group), seen, steps, fine)

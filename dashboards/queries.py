@@ -18,7 +18,7 @@ from inventory.snapshot import snapshot
 from netops import raw
 from netops import situation as situations
 from netops.access.record import ledger_path
-from netops.errors import StoreError
+from netops.errors import NetopsError, StoreError
 from netops.ledger import LedgerReader
 from netops.model import ANSWERED, OURS, Subject
 from netops.situation import Situation
@@ -92,6 +92,8 @@ class Queries:
         return self._join()
 
     def _keep(self) -> None:
+        with suppress(NetopsError):  # opens the store now; without one the pages say so
+            self.texts(Subject("device", ""))
         said = ""
         while not self._ending.is_set():
             try:
