@@ -22,8 +22,23 @@ DECIDES = "approval.decide"
 
 def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
     """Return every contract's problems."""
-    del settings  # contracts depend on the register alone
-    return [problem for contract in snapshot.contracts for problem in _contract(contract, snapshot)]
+    found = [problem for contract in snapshot.contracts for problem in _contract(contract, snapshot)]
+    return [*found, *(problem for each in snapshot.contracts for problem in _seen(each, settings, snapshot))]
+
+
+def _seen(contract: Contract, settings: Settings, snapshot: Snapshot) -> Iterator[Problem]:
+    """Say what the contract wants seen that is not looked at: it would all be unknown, or judged by another rule."""
+    every_s, interval_s = contract.rules.check_every_s, settings.collect.interval_s
+    if every_s % interval_s:
+        what = f"contract {contract.id}: check_every_s is {every_s}; devices are polled every {interval_s} s"
+        remedy = "set collect.interval_s to seconds that divide it: slots that nobody polled are unknown time"
+        yield Problem(snapshot.where(contract, "rules.check_every_s"), what, remedy)
+    for item in contract.items:
+        for objective in item.objectives:
+            if objective.rules.quorum > 1 or objective.rules.vantages > 1:
+                what = f"contract {contract.id}, {item.id}/{objective.id}: a quorum of vantage points is not judged yet"
+                where = snapshot.where(contract, f"items.{item.id}.objectives.{objective.id}")
+                yield Problem(where, what, "agree on one vantage point with anchors, quorum 1 of 1")
 
 
 def _contract(contract: Contract, snapshot: Snapshot) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from inventory.city import City
 from inventory.model import Tier
 from inventory.reading.folder import read_city
 from inventory.snapshot import of_city
-from netops.config import Settings
+from netops.config import Collect, Settings
 from netops.sla import checks
 
 GUIDE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "describe-your-city.md"
@@ -27,7 +27,7 @@ def guide(tmp_path_factory):
     return read_city(folder)
 
 
-def problems(city, **changed):
+def problems(city, settings=None, **changed):
     """Check the guide's city with its contract's only objective changed."""
     records = {}
     for at, record in city.records.items():
@@ -41,7 +41,7 @@ def problems(city, **changed):
             made = replace(record, items=(item,), **changed.get("contract", {}))
         records[at] = made
     snapshot = of_city(City(records=records, sources=city.sources), at_ms=AT, rehearsal=False)
-    return checks.check(Settings(), snapshot)
+    return checks.check(settings or Settings(), snapshot)
 
 
 def test_the_contract_of_the_guide_can_be_judged(guide):
@@ -56,6 +56,8 @@ def test_the_contract_of_the_guide_can_be_judged(guide):
         ({"objective": {"period": "quarter"}}, "period 'quarter' is not reported on"),
         ({"rules": {"check_every_s": 45}}, "the contract's 60"),
         ({"rules": {"check_every_s": 7}}, "hours are sealed"),
+        ({"rules": {"quorum": 2, "vantages": 3}}, "is not judged yet"),
+        ({"settings": Settings(collect=Collect(interval_s=90))}, "polled every 90 s"),
         ({"rules": {"unknown_mode": "as_upp"}}, "did you mean 'as_up'"),
         ({"item": {"kind": "lte"}}, "sells no service"),
         ({"item": {"fee": "-1"}}, "-1 is negative"),
