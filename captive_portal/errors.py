@@ -25,9 +25,5 @@ class GatewayError(PortalError):
     exit_code = 75
 
 
-class UnknownClientError(PortalError):
-    """No visitor interface knows the address this connection comes from."""
-
-
 class KernelError(PortalError):
     """The kernel refused a netlink or nftables request; the message is the kernel's own."""

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 TEMPLATE = Path(__file__).with_name("gateway.nft")
 TABLE = re.compile(r"[a-z][a-z0-9_]{0,30}")
 LONGEST_S = 31 * 86_400
-COUNTERS = ("captured", "rejected", "dns_dropped", "input_dropped", "busy_dropped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,10 +101,6 @@ class Supervisor:
                     child.process.wait()
             child.process = None
 
-    def pids(self) -> dict[str, int]:
-        """Return the process of each living service."""
-        return {c.name: c.process.pid for c in self._children if c.process is not None and c.process.poll() is None}
-
     def _watch(self, child: Child) -> None:
         now = self._clock.monotonic()
         if child.process is not None and child.process.poll() is None:

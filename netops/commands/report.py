@@ -128,7 +128,8 @@ def _tell(args: argparse.Namespace, draft: Draft, path: Path | None, digest: str
     else:
         _print(draft)
         if path:
-            print(f"wrote {path}\nverify it with: netops audit verify {path}", file=sys.stderr)
+            flag = " --rehearsal" if content["rehearsal"] else ""
+            print(f"wrote {path}\nverify it with: netops audit verify {path}{flag}", file=sys.stderr)
     return BREACH if args.strict and draft.report.breached else OK
 
 
