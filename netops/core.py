@@ -63,6 +63,7 @@ class Core:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._waiting: tuple[str, ...] = ()
+        self._unplaced: set[str] = set()
         self._caught_up_ms = 0  # when the drain last had every poll that was spooled
         self._seen: Snapshot | None = None
         self._mark = (0, 0)
@@ -291,20 +292,36 @@ class Core:
         start, end = calendar.month(month, tz)
         with self._acting:
             ripe = self._ripe_until() >= end + GRACE_MS and not self._journal.unsealed(until_ms=end, limit=1)
-            if not ripe or self._is_told(contract.id, start, end):
+            told = self._told(contract.id, start, end) if ripe else []
+            if (
+                not ripe
+                or (told and self._is_placed(told[-1]))
+                or not (told or self._has_hours(contract.id, start, end))
+            ):
                 return
             draft = issue.prepare(self._settings, self._ledger, contract=contract.id, month=month, now_ms=now)
+            if told and draft.name != told[-1]:
+                self._unplaced.add(told[-1])  # something came since: whether that makes a revision is for people to say
+                log.warning("the bundle of an issued report is missing", extra={"report": told[-1]})
+                return
             index = issue.seal(self._ledger, draft, now_ms=now)
             issue.finish(self._ledger, draft, index, issue.place(self._settings, draft))
         log.info("report issued", extra={"report": draft.name, "digest": draft.report.digest})
 
-    def _is_told(self, contract: str, start_ms: int, end_ms: int) -> bool:
-        """Whether the month has a report already, or has nothing to report on."""
-        known = (leaf.fact.body for leaf in self._ledger.find("report_issued"))
-        if any((body["contract"], body["start_ms"], body["end_ms"]) == (contract, start_ms, end_ms) for body in known):
-            return True
+    def _told(self, contract: str, start_ms: int, end_ms: int) -> list[str]:
+        """Return the names of the reports that were issued on the month, first to last."""
+        known = sorted(self._ledger.find("report_issued"), key=lambda leaf: leaf.index)
+        bodies = [leaf.fact.body for leaf in known]
+        month = (contract, start_ms, end_ms)
+        return [str(each["report"]) for each in bodies if (each["contract"], each["start_ms"], each["end_ms"]) == month]
+
+    def _is_placed(self, report: str) -> bool:
+        """Whether the report's bundle lies where it belongs: we may have died between its seal and its file."""
+        return report in self._unplaced or (self._settings.data.dir / "reports" / f"{report}.zip").exists()
+
+    def _has_hours(self, contract: str, start_ms: int, end_ms: int) -> bool:
         hours = self._ledger.find("availability_hour", start_ms=start_ms, end_ms=end_ms)
-        return not any(leaf.fact.body["contract"] == contract for leaf in hours)
+        return any(leaf.fact.body["contract"] == contract for leaf in hours)
 
     def _seal_raw(self) -> None:
         while chunks := self._archive.untold():

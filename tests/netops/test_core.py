@@ -11,9 +11,12 @@ from inventory.reading.folder import read_city
 from inventory.register import Register
 from netops import config, core, facts, founding, wire
 from netops.errors import EvidenceError, StoreError
+from netops.evidence import told as audit
 from netops.facts import Fact
 from netops.ledger import LedgerReader
 from netops.model import Poll
+from netops.report import issue
+from netops.sla import calendar
 from netops.spool import Spool
 from netops.store.memory import Memory
 
@@ -151,3 +154,33 @@ def test_what_ails_one_contract_holds_no_others_report(house, monkeypatch):
     with pytest.raises(EvidenceError, match="does not hold"):
         made._report(0)
     assert asked == ["one", "other"]
+
+
+def test_a_core_that_died_between_seal_and_file_writes_the_bundle_when_it_is_back(house, monkeypatch):
+    """The ledger says that the report is issued; without its bundle nobody could ever read or check it."""
+    made, spool, _, settings = house
+    (contract,) = made._seen.contracts
+    start, end = calendar.month("2026-10", calendar.zone(contract.timezone))
+    assert start == START
+    spool.put("poll", silent(range(60)))
+    made._clock.at_ms = end + HOUR
+    until(lambda: made._taken["polls"] == 60 and made._ripe_until() >= end)
+    made._seal_hours(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(issue, "finish", killed)
+        with pytest.raises(OSError, match="killed"):
+            made._report(0)
+    assert not list(settings.data.dir.glob("reports/*"))
+
+    made._report(0)
+    (bundle,) = settings.data.dir.glob("reports/*")
+    held = bundle.read_bytes()
+    made._report(0)
+    assert bundle.read_bytes() == held
+    assert audit.run(bundle, vkey=None, rehearsal=False) == 0
+    with LedgerReader(settings.data.dir / "ledger.db") as ledger:
+        assert len(list(ledger.find("report_issued"))) == 1
+
+
+def killed(*_):
+    raise OSError("killed")
