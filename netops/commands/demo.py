@@ -65,10 +65,10 @@ community = "file:{data}/keys/community"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare where it lives and where it listens."""
     parser.add_argument("--data", type=Path, default=Path("rehearsal"), help="its directory (%(default)s)")
-    parser.add_argument("--web-port", type=int, default=8080, help="dashboard (%(default)s)")
-    parser.add_argument("--portal-port", type=int, default=8081, help="captive portal (%(default)s)")
+    parser.add_argument("--web-port", type=int, help="dashboard (8080, or as it began)")
+    parser.add_argument("--portal-port", type=int, help="captive portal (8081, or as it began)")
     parser.add_argument("--snmp-port", type=int, default=16161, help="simulated agents, on 127.20-23.x.y (%(default)s)")
-    parser.add_argument("--interval", type=int, default=30, help="seconds between polls (%(default)s)")
+    parser.add_argument("--interval", type=int, help="seconds between polls (30, or as it began)")
     parser.add_argument(
         "--history-step", type=int, default=1800, help="seconds between polls of the past (%(default)s)"
     )
@@ -86,21 +86,41 @@ def run(args: argparse.Namespace, _settings: Settings) -> int:
     if not file.exists():
         if home.exists() and any(home.iterdir()):  # else --fresh would one day remove what was here before
             raise NetopsError(f"{home} holds other things; `netops demo` begins in a new or an empty directory")
+        config.load(None, environ={}, overrides=given(args))  # a flag out of bounds is told before anything is written
         home.mkdir(parents=True, exist_ok=True)
         file.write_text(
-            TEMPLATE.format(data=home, web=args.web_port, portal=args.portal_port, interval=args.interval),
+            TEMPLATE.format(
+                data=home, web=args.web_port or 8080, portal=args.portal_port or 8081, interval=args.interval or 30
+            ),
             encoding="utf-8",
         )
-    settings = config.load(file, environ={})
+    settings = config.load(file, environ={}, overrides=given(args))
     if not settings.city.rehearsal:
         raise NetopsError(f"{file} is not a rehearsal's; `netops demo` never touches another instance")
     found(settings, port=args.snmp_port, step_s=args.history_step)
     names = [name for name in SERVICES if name != "history" or not args.no_history]
-    supervisor = Supervisor(names, config=file, clock=SYSTEM, log_dir=home / "log", say=lambda line: say(f"  {line}"))
+    supervisor = Supervisor(
+        names,
+        config=file,
+        given=settings.given,
+        clock=SYSTEM,
+        log_dir=home / "log",
+        say=lambda line: say(f"  {line}"),
+    )
     announce(settings)
     supervise(supervisor)
     say("stopped; the data stays, and the next start goes on with it")
     return 0
+
+
+def given(args: argparse.Namespace) -> tuple[str, ...]:
+    """Return what this start was told on its command line, as settings that lie over the rehearsal's own."""
+    flags = {
+        "web.port": args.web_port,
+        "portal.listen.port": args.portal_port,
+        "collect.interval_s": args.interval,
+    }
+    return tuple(f"{key}={value}" for key, value in flags.items() if value is not None)
 
 
 def found(settings: Settings, *, port: int = 16161, step_s: int = 1800) -> None:
@@ -133,8 +153,9 @@ def announce(settings: Settings) -> None:
     """Say where to look."""
     portal = settings.portal.listen
     say(f"""
-  dashboard  http://{settings.web.host}:{settings.web.port}     (log in as one of the accounts above)
+  dashboard  http://{settings.web.host}:{settings.web.port}     (accounts: admin, operator, manager, auditor)
   portal     http://{portal.host}:{portal.port}     (what a citizen sees; the gateway is simulated)
+  A lost password: netops --config {settings.file} staff reset operator
   Everything here is simulated: devices, carriers, people. Ctrl-C stops it.
 """)
 

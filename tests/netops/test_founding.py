@@ -112,3 +112,30 @@ def test_contracts_without_two_anchors_are_wrong(tmp_path, file, number, level):
         register.apply(city_of([carrier, site, contract, *anchors]), at_ms=now_ms - 1000, now_ms=now_ms - 1000)
 
     assert {each.what: each.level for each in doctor.instance(settings)}["anchors"] == level
+
+
+def started(monkeypatch, home, *words):
+    """What a start of the rehearsal would run with; nothing is run."""
+    seen = {}
+    monkeypatch.setattr(demo, "found", lambda settings, **_: seen.update(settings=settings))
+    monkeypatch.setattr(demo, "supervise", lambda supervisor: seen.update(given=supervisor._given))
+    parser = argparse.ArgumentParser()
+    demo.arguments(parser)
+    demo.run(parser.parse_args(["--data", str(home), *words]), config.Settings())
+    return seen["settings"].web.port, seen["given"]
+
+
+def test_a_later_start_of_the_rehearsal_listens_where_it_is_told(tmp_path, monkeypatch):
+    home = tmp_path / "rehearsal"
+    first = started(monkeypatch, home, "--web-port", "9000")
+    plain = started(monkeypatch, home)
+    other = started(monkeypatch, home, "--web-port", "9001")
+
+    assert (first[0], plain, other) == (9000, (9000, ()), (9001, ("web.port=9001",)))
+
+
+def test_a_rehearsal_that_cannot_be_leaves_no_file(tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match="at least 1 second"):
+        started(monkeypatch, tmp_path / "rehearsal", "--interval", "0")
+
+    assert not (tmp_path / "rehearsal").exists()
