@@ -72,7 +72,13 @@ def contract(desk: Desk, contract: str) -> str:
         sums=sums(mine),
         verdicts=[each for each in _verdicts(desk) if each["contract"] == contract][:SHOWN],
         objectives=[
-            (item, objective, terms.rules(objective.rules), terms.exclusions(objective.rules))
+            (
+                item,
+                objective,
+                terms.rules(objective.rules),
+                terms.exclusions(objective.rules),
+                terms.hours(objective.rules),
+            )
             for item in known.items
             for objective in item.objectives
         ],

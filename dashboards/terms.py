@@ -76,6 +76,7 @@ VALUES = {
     ("percentile", "nearest_rank"): mark("最近秩"),
     ("percentile", "linear"): mark("线性插值"),
 }
+DAYS = (mark("周一"), mark("周二"), mark("周三"), mark("周四"), mark("周五"), mark("周六"), mark("周日"))
 RATIOS = frozenset({"max_unknown_ratio", "max_clock_error_ratio"})
 # what a request for two persons states
 STATED = {
@@ -131,6 +132,16 @@ def rules(held: Rules) -> list[tuple[str, str, str, str]]:
             in_words = _(VALUES[name, value]) if (name, value) in VALUES else ""
         said.append((_(RULES[name]), name, in_words, str(value)))
     return said
+
+
+def hours(held: Rules) -> str:
+    """Say the weekly hours that count, in the contract's zone; all of them when the contract names none."""
+    said = []
+    for each in held.hours:
+        days = (", " if current() == "en" else "、").join(_(DAYS[day - 1]) for day in each.days)
+        from_, to = (f"{minute // 60:02d}:{minute % 60:02d}" for minute in (each.start_minute, each.end_minute))
+        said.append(f"{days} {from_}–{to}")
+    return "; ".join(said) or _("全天")
 
 
 def exclusions(held: Rules) -> list[tuple[str, str, int, int, str]]:

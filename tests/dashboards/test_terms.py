@@ -72,6 +72,13 @@ def test_every_word_that_a_rule_may_be_set_to_is_translated():
     assert set(terms.PERIODS) == set(get_args(model.Period))
 
 
+@pytest.mark.parametrize(("language", "said"), [("zh-CN", "周一、周日 08:00–20:30"), ("en", "Mon, Sun 08:00–20:30")])
+def test_the_hours_that_count_are_said(speaking, language, said):
+    with speaking(language):
+        assert terms.hours(Rules(hours=(model.Hours(days=(1, 7), start_minute=480, end_minute=1230),))) == said
+        assert terms.hours(Rules()) == {"zh-CN": "全天", "en": "all day"}[language]
+
+
 def test_every_rule_of_a_contract_is_shown(speaking):
     with speaking("zh-CN"):
         shown = {key for _, key, _, _ in terms.rules(Rules())}
