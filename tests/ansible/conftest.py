@@ -230,7 +230,7 @@ def living(room):
     tree = _cgroups() / f"netops-deploy-{os.getpid()}"
     tree.mkdir()
     spaces = [*SPACES, "--fork", "--kill-child", "--propagation", "private", "--"]
-    join = f'echo $$ >"{tree}/cgroup.procs"; exec unshare "$@"'
+    join = f'echo $$ >"{tree}/cgroup.procs"; exec setpriv --pdeathsig KILL unshare "$@"'
     words = ["bash", "-euc", join, "_", *spaces, "bash", "-euc", BOOT, "_", str(room.root)]
     with (room.work / "boot.txt").open("w") as said:
         outer = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
