@@ -17,7 +17,7 @@ from netops.situation import State as Shown
 from netops.sla.intervals import Cause, State
 from netops.sla.sold import sold
 from netops.sla.state import PARENT, missed
-from netops.verify import LIVE
+from netops.verify import LATE, LIVE, NEAR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ def situation(
     collector: Mapping[str, str],
 ) -> Situation:
     """Return the situation at `now_ms` from what was told last."""
-    newest = journal.newest(LIVE)
+    newest, late = journal.newest(LIVE), journal.newest(LATE)
     hour = now_ms // HOUR_MS * HOUR_MS
     strips = journal.strips(hour - STRIP_HOURS * HOUR_MS, hour)
     contracts = {listed.service: each for each in seen.contracts for listed in sold(each, seen).listed}
@@ -52,6 +52,7 @@ def situation(
         contract = contracts.get(service.id)
         zone = contract.timezone if contract else ""
         sample, since = _present(newest.get(service.id), now_ms, interval_s, blind)
+        since = _joined(since, sample, late.get(service.id))
         up, degraded, down, unknown = months.get(zone, {}).get(service.id, (0, 0, 0, 0))
         made.append(
             ServiceNow(
@@ -91,6 +92,14 @@ def _present(newest: Newest | None, now_ms: int, interval_s: int, blind: frozens
     if now_ms - sample.slot_ms > (STALE_CHECKS + 1) * interval_s * 1000:
         return missed(sample.slot_ms, "not asked lately"), sample.slot_ms
     return sample, newest.since_ms
+
+
+def _joined(since_ms: int, sample: Sample, late: Newest | None) -> int:
+    """Return since when a state lasts, also where what was told late runs into what is seen now."""
+    if late is None or since_ms - late.sample.slot_ms > NEAR_MS or since_ms <= late.since_ms:
+        return since_ms
+    same = (late.sample.state, late.sample.cause) == (sample.state, sample.cause)
+    return late.since_ms if same else since_ms
 
 
 def _owners(seen: Snapshot) -> dict[tuple[str, str], str]:

@@ -185,3 +185,12 @@ def test_a_service_nobody_asked_about_is_unknown(seen, journal):
 
     assert service.state.value == "unknown"
     assert service.strip.endswith("N")
+
+
+def test_an_outage_that_was_told_late_and_goes_on_now_is_one(seen, journal):
+    verifier = Verifier(seen, journal)
+    verifier.take([poll(20, 4.0), poll(21, 4.0)])
+    verifier.take([poll(n, 4.0 if n >= 12 else 8.0) for n in range(20)])
+    (service,) = present.situation(seen, journal, interval_s=60, now_ms=T0 + 22 * STEP, collector={}).services
+
+    assert service.since_ms == T0 + 12 * STEP
