@@ -67,7 +67,7 @@ class Rehearsal:
             time.sleep(0.2)
         pytest.fail(f"{what}: not within {seconds} s\n{self.terminal()}\n{self.logs()}")
 
-    def wait_for_data(self, seconds: float = 60) -> float:
+    def wait_for_data(self, seconds: float = 100) -> float:
         def on_screen() -> bool:
             shown = self.get("/healthz")[0] == 200 and self.get("/", self.portal)[0] == 200
             return shown and self.states().get("up", 0) > 200
