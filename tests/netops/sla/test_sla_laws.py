@@ -64,7 +64,7 @@ def test_the_bounds_contain_the_value(states, excluded, mode, edge):
 @given(letters, st.integers(0, N - 1), spans, modes, edges)
 def test_adding_an_outage_never_raises_availability(states, at, excluded, mode, edge):
     """Of a slot that was good or bad; one that was unknown is another matter: then the outage is also knowledge."""
-    # A degraded slot that counts as down counts whole; an outage with its edges half-way may count half of its last slot.
+    # A degraded slot that counts as down counts whole; an outage with its edges half-way may lose half of its last.
     assume(not (states[at] is State.DEGRADED and mode.degraded is DegradedMode.AS_DOWN and edge is Edge.MIDPOINT))
     worse = [*states[:at], State.DOWN, *states[at + 1 :]]
     before = availability.judge(tally(states, excluded, mode, edge=edge), mode)
