@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from collectors import poll
 from collectors.decode import Decoded, decode
-from collectors.detect import Detected
+from collectors.detect import Detected, whole
 from collectors.devices import Roll, roll
 from collectors.errors import CollectorError
 from collectors.plan import plan
@@ -83,7 +83,7 @@ def ask(
     for answer in engine.run(first):
         asked: Asked = answer.token
         if not answer.answered:
-            yield asked.id, _nothing(asked.id, Reason(poll.outcome(answer)), now_ms)
+            yield asked.id, _nothing(asked.id, Reason(poll.outcome(answer)), now_ms, family=asked.profile)
             continue
         fitted = poll.fit(profiles, asked.profile, answer)
         second.append(Job(asked.target, plan(fitted.chosen, costs=tuple(COST_S)).ask, (asked, fitted)))
@@ -98,11 +98,22 @@ def _result(answer: Answer) -> Replayed:
     return Replayed(device=asked.id, detected=Detected(chosen=fitted.chosen, because={}), decoded=decoded)
 
 
-def _nothing(device: str, reason: Reason, now_ms: int) -> Replayed:
+REMEDIES = {
+    Reason.NO_CREDENTIAL: "its credential is not in the settings, or the secret cannot be read; `netops check`",
+    Reason.NO_ADDRESS: "the register states no numeric address",
+    Reason.NO_PROFILE: "the register names a profile that is not installed; `netops check`",
+    Reason.NO_ANSWER: "address, port, community or user, or a firewall between",
+}
+
+
+def _nothing(device: str, reason: Reason, now_ms: int, *, family: str = "") -> Replayed:
     subject = Subject("device", device)
-    gap = Gap(metric="poll.answered", subject=subject, device=device, at_ms=now_ms, reason=reason)
+    detail = REMEDIES.get(reason, "")
+    gap = Gap(metric="poll.answered", subject=subject, device=device, at_ms=now_ms, reason=reason, detail=detail)
+    known = shipped()
+    chosen = tuple(whole(each) for each in poll.named(known, family).values()) if family in known else ()
     return Replayed(
         device=device,
-        detected=Detected(chosen=(), because={}),
+        detected=Detected(chosen=chosen, because={}),
         decoded=Decoded(observations=(), gaps=(gap,)),
     )

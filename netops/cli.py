@@ -113,6 +113,8 @@ def _run(name: str, rest: list[str], options: dict[str, Any]) -> int:
         command = _command(name)
         parser = argparse.ArgumentParser(prog=f"netops {name}", description=command.SUMMARY)
         command.arguments(parser)
+        if options["config"] and name == "init":  # the file to be written, before or after the command's name
+            rest = ["--config", options["config"], *rest]
         args = parser.parse_args(rest)
         args.now_ms = SYSTEM.now_ms()  # floor 1 has no clock of its own
         return command.run(args, _settings(options, without=name in {"init", "demo"}))

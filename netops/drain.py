@@ -311,6 +311,23 @@ class Drain:
             self._db = None
 
 
+def isolated(settings: Settings) -> list[tuple[str, int, str]]:
+    """Return (source, sequence, reason) of every record that could not be what it said, for `netops doctor`."""
+    path = settings.data.dir / "drain.db"
+    if not path.exists():
+        return []
+    try:
+        db = sqlite.reader(path)
+    except apsw.Error as error:
+        raise SpoolError(f"drain {path}: cannot be read ({error})") from None
+    try:
+        return sqlite.rows(db, "SELECT source, sequence, reason FROM quarantine ORDER BY source, sequence")
+    except apsw.SQLError:
+        return []  # the core has just begun
+    finally:
+        sqlite.close(db)
+
+
 def drained(settings: Settings, service: str) -> int:
     """Return up to which sequence the core has taken the service's spool: that far the service may trim it."""
     spool = settings.data.dir / "spool" / f"{service}.db"

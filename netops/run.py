@@ -54,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         service = build(name, config.load(file, overrides=given))
         service.start()
     except Exception as error:
-        logging.getLogger("netops").exception("cannot start", extra={"service": name})
+        expected = hasattr(error, "exit_code")  # said on purpose: its sentence is enough
+        trace = None if expected else error
+        logging.getLogger("netops").critical("cannot start", extra={"service": name, "why": str(error)}, exc_info=trace)
         print(f"failed {error}".replace("\n", " "), flush=True)  # noqa: T201
         return int(getattr(error, "exit_code", 1))
     print("ready", flush=True)  # noqa: T201

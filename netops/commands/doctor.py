@@ -21,6 +21,7 @@ from inventory.snapshot import snapshot
 from netops import situation
 from netops.clock import SYSTEM
 from netops.commands.db import installed
+from netops.drain import isolated
 from netops.errors import NetopsError
 from netops.founding import evidence_key
 from netops.ledger import LedgerReader
@@ -122,6 +123,7 @@ def instance(settings: Settings) -> Iterator[Finding]:
     yield _key(settings)
     yield _ledger(settings)
     yield _core(settings)
+    yield _isolated(settings)
     yield _anchors(settings)
 
 
@@ -158,6 +160,17 @@ def _ledger(settings: Settings) -> Finding:
             return Finding(OK, "ledger", f"{ledger.origin}: {ledger.size} leaves, {checked}")
     except NetopsError as error:
         return Finding(WRONG, "ledger", str(error))
+
+
+def _isolated(settings: Settings) -> Finding:
+    try:
+        found = isolated(settings)
+    except NetopsError as error:
+        return Finding(WRONG, "isolated records", str(error))
+    if not found:
+        return Finding(OK, "isolated records", "none")
+    source, sequence, reason = found[0]
+    return Finding(WRONG, "isolated records", f"{len(found)}; the first is {source} {sequence}: {reason}")
 
 
 def _core(settings: Settings) -> Finding:
