@@ -87,12 +87,17 @@ class Rehearsal:
             return answer.status, answer.read().decode()
 
     def pid(self, service: str) -> int:
-        found = subprocess.run(
-            ["ps", "--ppid", str(self.process.pid), "-o", "pid=,args="], capture_output=True, text=True, check=True
-        ).stdout
-        match = re.search(rf"^\s*(\d+) .*netops\.run {service}\b", found, re.MULTILINE)
-        assert match, found
-        return int(match[1])
+        """The service's process; waits for one that is just being started again."""
+        until = time.monotonic() + 60
+        while True:
+            found = subprocess.run(
+                ["ps", "--ppid", str(self.process.pid), "-o", "pid=,args="], capture_output=True, text=True, check=True
+            ).stdout
+            match = re.search(rf"^\s*(\d+) .*netops\.run {service}\b", found, re.MULTILINE)
+            if match:
+                return int(match[1])
+            assert time.monotonic() < until, f"no process of '{service}' among\n{found}"
+            time.sleep(0.1)
 
     def logs(self) -> str:
         return "\n".join(
