@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 IDLE_S = 0.25
 GRACE_MS = 120_000  # an hour is ripe this long after its end: late polls of a slow device are in by then
-HOURS_AT_ONCE = 48
+HOURS_AT_ONCE = 200
+HOURS_S = 4.0  # then the other jobs have their turn
 SEALS_AT_ONCE = 20
 DAY_MS = 86_400_000
 SAMPLES_DAYS = 40
@@ -169,7 +170,7 @@ class Core:
         return [
             Job(name="register", every_s=15, run=self._locked(self._read_register)),
             Job(name="situation", every_s=5, run=self._locked(self._show)),
-            Job(name="hours", every_s=20, run=self._seal_hours, jitter_s=2),
+            Job(name="hours", every_s=5, run=self._seal_hours),
             Job(name="reports", every_s=60, run=self._report),
             Job(name="raw", every_s=30, run=self._locked(self._seal_raw)),
             Job(name="telemetry", every_s=30, run=self._seal_telemetry),
@@ -224,8 +225,9 @@ class Core:
         contracts = [each.id for each in self._seen.contracts] if self._seen else []
         with self._acting:
             found = self._journal.unsealed(until_ms=self._ripe_until(), limit=HOURS_AT_ONCE)
+        until = self._clock.monotonic() + HOURS_S
         for hour_ms in found:
-            if self._stopping.is_set():
+            if self._stopping.is_set() or self._clock.monotonic() > until:
                 return
             with self._acting:
                 self._seal_hour(contracts, hour_ms)
