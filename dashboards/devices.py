@@ -29,8 +29,9 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
     add = blueprint.add_url_rule
     add("/device/<device>", "device", bound(device, desk))
     add("/service/<service>", "service", bound(service, desk))
-    add("/reading/<device>/<int:slot_ms>", "reading", bound(reading, desk))
-    add("/reading/<device>/<int:slot_ms>/raw", "raw", bound(raw, desk))
+    slot = "<int(max=9007199254740991):slot_ms>"  # beyond 2^53 - 1 no instant of ours lies, nor would SQLite take it
+    add(f"/reading/<device>/{slot}", "reading", bound(reading, desk))
+    add(f"/reading/<device>/{slot}/raw", "raw", bound(raw, desk))
 
 
 def device(desk: Desk, device: str) -> str:

@@ -184,6 +184,7 @@ def test_a_search_for_nonsense_finds_nothing_and_breaks_nothing(site, query):
         "/worst?by=x",
         "/reading/wlan-controller-0/1",
         "/reading/x/1",
+        "/reading/wlan-controller-0/99999999999999999999999",
     ],
 )
 def test_what_is_not_there_is_not_found(site, path):
