@@ -48,7 +48,7 @@ def build(settings: Settings, *, writing: bool) -> VictoriaMetrics:  # noqa: ARG
 class VictoriaMetrics:
     """See the module. Safe to share between threads: one question at a time."""
 
-    settle_s = 10.0  # measured: up to 7 s are lost on kill -9
+    settle_s = 30.0  # measured: up to 7 s are lost on kill -9, and more than 10 once on a busy machine
 
     def __init__(
         self,
