@@ -48,10 +48,6 @@ class Rounds:
             heapq.heappush(self._turns, Turn(due, device, slot))
         self._known = wanted
 
-    def next_due(self) -> int | None:
-        """Return when the next turn is due, None without devices."""
-        return self._turns[0].due_ms if self._turns else None
-
     def due(self, now_ms: int) -> tuple[list[Turn], list[Turn]]:
         """Take what is due: (turns to run now, turns whose slot is over). Each device gets its next turn."""
         run: list[Turn] = []

@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 SOURCE = "collect"
 REGISTER_S = 15.0  # how soon a change of the register is noticed
 TRIM_S = 30.0
+TELL_S = 300.0  # how often the counters go to the log: this process has no /metrics of its own
 PAUSE_S = 0.2
 CLOCK_STEP_MS = 2000
 REFIT_MS = 3_600_000  # how a device is laid out is asked again after this, at an instant of its own
@@ -129,13 +130,15 @@ class Collector:
         return wrong
 
     def figures(self) -> dict[str, int]:
-        """Return the counters for /metrics and `netops doctor`."""
-        return {"polled": self._polled, **self._engine.counters.table()}
+        """Return the counters, as the log tells them: what was asked, what came, what waits for the core."""
+        waiting = self._spool.held_bytes if self._spool is not None else 0
+        return {"polled": self._polled, "spool_bytes": waiting, **self._engine.counters.table()}
 
     # ---- the thread
 
     def _run(self) -> None:
         register_at = trim_at = 0.0
+        tell_at = self._clock.monotonic() + TELL_S
         wall, mono = self._clock.now_ms(), self._clock.monotonic()
         while not self._stopping.is_set():
             try:
@@ -150,6 +153,9 @@ class Collector:
                 if then >= trim_at:
                     self._trim()
                     trim_at = then + TRIM_S
+                if then >= tell_at:
+                    log.info("counters", extra=self.figures())
+                    tell_at = then + TELL_S
             except Exception as error:
                 self._health["round"] = f"{type(error).__name__}: {error}"
                 log.exception("round failed")

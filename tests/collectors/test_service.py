@@ -208,3 +208,19 @@ def service_profile(settings, device):
 
 def nothing():
     return SimpleNamespace(walks=(), gets=(None, None))
+
+
+def test_the_counters_and_what_waits_for_the_core_go_to_the_log(city, monkeypatch, caplog):
+    monkeypatch.setattr("collectors.service.TELL_S", 0.0)
+    caplog.set_level("INFO", logger="collectors.service")
+    collector = Collector(city[0])
+    collector.start()
+    try:
+        wait(lambda: any(getattr(each, "spool_bytes", 0) > 0 and each.sent > 0 for each in caplog.records))
+    finally:
+        collector.stop()
+
+    told = [each for each in caplog.records if each.message == "counters"]
+
+    assert told[-1].answered <= told[-1].sent
+    assert [each.sent for each in told] == sorted(each.sent for each in told)
