@@ -77,7 +77,8 @@ class _Progress:
 
     upto: int
     ahead: int
-    unsettled: deque[tuple[float, str, int]] = field(default_factory=deque)  # (since, incarnation, sequence)
+    incarnation: str = ""  # of the store that took what lies between
+    unsettled: deque[tuple[float, int]] = field(default_factory=deque)  # (since, sequence)
 
 
 class Drain:
@@ -167,7 +168,8 @@ class Drain:
             entries = reader.read(after=progress.ahead, limit=self._batch, kind=kind)
         done = Taken()
         settles = kind == "poll" and self._store.settle_s > 0
-        mark = self._store.incarnation() if settles else ""  # before the writing: a restart during it shows
+        if settles and entries and not progress.incarnation:
+            progress.incarnation = self._store.incarnation()  # before the first writing: a restart during it shows
         if entries:
             hand_on = self._hand_on_facts if kind == "fact" else self._hand_on_polls
             done = hand_on(spool.stem, entries)
@@ -175,7 +177,7 @@ class Drain:
         elif newest > progress.ahead:
             progress.ahead = newest  # what lies in between is of the other kind
         whole = not entries or progress.ahead >= newest
-        self._follow(source, kind, progress, self._settled(progress, mark) if settles else progress.ahead)
+        self._follow(source, kind, progress, self._settled(progress) if settles else progress.ahead)
         return done, whole
 
     def _hand_on_facts(self, spool: str, entries: Sequence[Entry]) -> Taken:
@@ -261,19 +263,23 @@ class Drain:
                 db.execute(sql, (CLAIM_MS, source, settled))
             progress.upto = settled
 
-    def _settled(self, progress: _Progress, mark: str) -> int:
+    def _settled(self, progress: _Progress) -> int:
         """Return what a crash of the store can no longer undo; fall back to the cursor when its process is another."""
         waiting = progress.unsettled
-        if mark != self._store.incarnation() or any(incarnation != mark for _, incarnation, _ in waiting):
+        if progress.ahead == progress.upto:
+            return progress.upto  # the server is asked only when there is something that it may have lost
+        incarnation = self._store.incarnation()
+        if incarnation != progress.incarnation:
+            progress.incarnation = incarnation
             waiting.clear()
             progress.ahead = progress.upto
             return progress.upto
         now = self._clock.monotonic()
-        if progress.ahead > (waiting[-1][2] if waiting else progress.upto):
-            waiting.append((now, mark, progress.ahead))
+        if progress.ahead > (waiting[-1][1] if waiting else progress.upto):
+            waiting.append((now, progress.ahead))
         settled = progress.upto
         while waiting and now - waiting[0][0] >= self._store.settle_s:
-            settled = waiting.popleft()[2]
+            settled = waiting.popleft()[1]
         return settled
 
     def _of(self, source: str, kind: str) -> _Progress:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from netops.errors import StoreError
 from netops.model import Subject
 from netops.store import line
-from netops.store.server import BODY_BYTES, ClientWriter, Door, PlainWriter, Writer, authorization
+from netops.store.server import BODY_BYTES, Door, authorization, writer
 from netops.store.values import OK, Expired, Grouped, Outcome, Reading, SealedFile, Tally, in_order, nearest_rank
 
 if TYPE_CHECKING:
@@ -67,12 +67,15 @@ class InfluxDB:
 
     def __enter__(self) -> Self:
         self._door = Door(self.url, timeout_s=self._timeout_s, authorization=authorization(self._token))
-        self._writer: Writer = PlainWriter(self._door, database=self._database)
-        if self._dialect == "v2":
-            token = "" if self._token is None else self._token.read()
-            self._writer = ClientWriter(
-                self.url, token=token, org=self._org, bucket=self._bucket, timeout_s=self._timeout_s
-            )
+        self._writer = writer(
+            self._door,
+            dialect=self._dialect,
+            token=self._token,
+            org=self._org,
+            bucket=self._bucket,
+            database=self._database,
+            timeout_s=self._timeout_s,
+        )
         return self
 
     def __exit__(self, *_: object) -> None:

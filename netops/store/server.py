@@ -170,6 +170,17 @@ class ClientWriter:
             self._client.close()
 
 
+def writer(
+    door: Door, *, dialect: str, token: Secret | None, org: str, bucket: str, database: str, timeout_s: float
+) -> Writer:
+    """Return the writer of a dialect; `v1` goes through the door of the questions."""
+    if dialect == "v1":
+        return PlainWriter(door, database=database)
+    return ClientWriter(
+        door.url, token="" if token is None else token.read(), org=org, bucket=bucket, timeout_s=timeout_s
+    )
+
+
 def authorization(token: Secret | None) -> str:
     """Return the header: `user:password` as Basic, which InfluxDB 1 knows, anything else as a Token."""
     if token is None:
