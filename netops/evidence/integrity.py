@@ -114,8 +114,12 @@ class _Check:
         if ordered(signed) != signed:
             self._fail(CHECKPOINT, "its signatures stand out of order")
         if head.rehearsal != self._rehearsal:
-            kind = "a rehearsal's" if head.rehearsal else "a production instance's"
-            self._fail(CHECKPOINT, f"log '{head.origin}' is {kind}; the other kind was asked for")
+            what = (
+                "is a rehearsal's, and nothing in it is real; give --rehearsal to verify it as that"
+                if head.rehearsal
+                else "is a production instance's, and a rehearsal's was asked for (--rehearsal, or the settings)"
+            )
+            self._fail(CHECKPOINT, f"log '{head.origin}' {what}")
         return head
 
     def _keys(self) -> list[note.VerifierKey]:

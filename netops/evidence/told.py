@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netops.errors import EvidenceError
+from netops.errors import EvidenceError, NetopsError, UsageError
 from netops.evidence import canonical
 from netops.evidence.bundle import Failure, open_bundle, verify_integrity
 from netops.evidence.members import KEYS, REPORT, Bundle
@@ -34,6 +34,9 @@ def main(argv: Sequence[str]) -> int:
     except EvidenceError as error:
         print(f"FAILED  {error}", file=sys.stderr)  # noqa: T201  (this is the edge)
         return FAILED
+    except NetopsError as error:
+        print(f"verify.py: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +48,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(path: Path, *, vkey: Path | None, rehearsal: bool, quorum: int = 0, say: Callable[[str], None] = print) -> int:
-    """Verify and say what was found; EvidenceError when the file is no bundle at all."""
-    found = open_bundle(path)
+    """Verify and say what was found; EvidenceError when the file is no bundle, UsageError when there is none."""
+    if not path.is_file():
+        what = "is no file" if path.exists() else "no such file"
+        raise UsageError(f"{path}: {what}; expected a bundle, the .zip that `netops report build` writes")
+    try:
+        found = open_bundle(path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
     keys = read_keys(vkey.read_bytes(), str(vkey)) if vkey else read_keys(found.member(KEYS), KEYS)
     failures = verify_integrity(found, keys, rehearsal=rehearsal, quorum=quorum)
     failures += verify_numbers(found)

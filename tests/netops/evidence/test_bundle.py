@@ -131,6 +131,8 @@ def test_a_rehearsal_is_no_evidence_in_production_and_the_other_way_round(member
     assert places(stage, keys) == {"checkpoint"}
     assert places(stage, keys, rehearsal=True) == set()
     assert places(members, rehearsal=True) == {"checkpoint"}
+    (failure,) = bundle.verify_integrity(Bundle(members=stage), keys)
+    assert failure.what.endswith("give --rehearsal to verify it as that")
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,18 @@ def test_a_rehearsals_bundle_is_refused_unless_asked_for(bundle_file, signer):
     said = []
 
     assert told.run(bundle_file, vkey=None, rehearsal=True, say=said.append) == 4
-    assert any("the other kind was asked for" in line for line in said)
+    assert any("a rehearsal's was asked for (--rehearsal" in line for line in said)
+
+
+@pytest.mark.parametrize(("name", "what"), [("none.zip", "no such file"), (".", "is no file")])
+def test_a_bundle_that_is_not_there_is_a_slip_of_the_words_not_a_failed_proof(bundle_file, tmp_path, name, what):
+    verify = tmp_path / "verify.py"
+    verify.write_bytes(bundles.open_bundle(bundle_file).member("verify.py"))
+    words = [sys.executable, "-I", "-S", str(verify), name]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, check=False)
+
+    assert done.returncode == 2
+    assert f"{name}: {what}; expected a bundle" in done.stderr
 
 
 def test_building_again_gives_the_same_bundle(october, signer):
