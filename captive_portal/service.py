@@ -123,6 +123,7 @@ class PortalService:
             "netops_portal_sessions": desk.live,
             "netops_portal_record_batches": batches,
             "netops_portal_records": records,
+            "netops_portal_spool_bytes": desk.telling.spool.held_bytes,
             **{f"netops_portal_logins_{name}": count for name, count in desk.telling.totals.items()},
             **{f"netops_portal_probes_{name.replace('-', '_')}": n for name, n in self.probes.known().items()},
             "netops_portal_probes_unknown": sum(self.probes.unknown().values()),

@@ -33,6 +33,7 @@ def test_it_serves_between_start_and_stop_and_may_be_stopped_twice(settings) -> 
         assert ask(portal.port, "/")[0] == 200
         assert ask(portal.port, "/readyz")[0] == 200
         assert b"netops_portal_sessions 0" in ask(portal.port, "/metrics")[1]
+        assert b"netops_portal_spool_bytes 0" in ask(portal.port, "/metrics")[1]
     portal.stop()
 
     with pytest.raises(OSError, match="refused"):
