@@ -101,7 +101,7 @@ HOLDER = sa.Table(
 
 def url(settings: Settings) -> str:
     """Return where the portal's tables are."""
-    return f"sqlite:///{settings.data.dir / 'portal.db'}"
+    return f"sqlite:///{settings.room('portal') / 'portal.db'}"
 
 
 MIGRATIONS = Migrations(name="portal", package="captive_portal", url=url)

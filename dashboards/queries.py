@@ -181,7 +181,7 @@ class Queries:
 
     def _register(self) -> Index:
         now_ms = self.clock.now_ms()
-        file = self.settings.data.dir / "register.db"
+        file = self.settings.room("register") / "register.db"
         mark = file.stat().st_mtime_ns if not self.settings.register.url and file.exists() else 0
         key = (mark, now_ms // REGISTER_MS)
         if self._index is None or self._index[0] != key:

@@ -85,6 +85,7 @@ class Data:
     """Where the files live."""
 
     dir: Path = Path("/var/lib/netops")  # all files of this instance, owned by its user
+    users: str = ""  # `netops`: services run as netops-core, netops-web …, the command line as netops; empty: one user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,8 +165,8 @@ class PortalAt:
     methods: str = "click_through,voucher"  # in the order of the page
     anchors: str = ""  # host:port,… beyond the uplink; when none accepts, the uplink is down; empty: not known
     session_minutes: int = 120  # how long a click-through session lasts
-    voucher_key: Secret | None = None  # key of the vouchers' hashes; empty: <data dir>/keys/voucher.key
-    identity_key: Secret | None = None  # key of visitors' pseudonyms; empty: <data dir>/keys/identity.key
+    voucher_key: Secret | None = None  # key of the vouchers' hashes; empty: <data dir>/keys/portal-voucher.key
+    identity_key: Secret | None = None  # key of visitors' pseudonyms; empty: <data dir>/keys/portal-identity.key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +211,11 @@ class Settings:
     @property
     def register_url(self) -> str:
         """The SQLAlchemy URL of the register."""
-        return self.register.url or f"sqlite:///{self.data.dir / 'register.db'}"
+        return self.register.url or f"sqlite:///{self.room('register') / 'register.db'}"
+
+    def room(self, name: str) -> Path:
+        """Return the directory of a database: its own where services have users of their own (privilege.py)."""
+        return self.data.dir / name if self.data.users else self.data.dir
 
     @property
     def ledger_origin(self) -> str:
@@ -326,6 +331,7 @@ def _value(hint: Any, value: Any, dotted: str, origin: Mapping[str, str]) -> Any
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_USER = re.compile(r"[a-z][a-z0-9_-]{0,22}")  # with `-collect` it is still a user's name
 _LAST_PORT = 65_535
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -373,6 +379,9 @@ def _sane(settings: Settings) -> None:
             where = settings.origin.get(dotted, "settings")
             raise ConfigError(f"{where}: '{dotted}' is {port}; expected 0 (any that is free) to {_LAST_PORT}")
     _sane_city(settings)
+    if settings.data.users and not _USER.fullmatch(settings.data.users):
+        where = settings.origin.get("data.users", "settings")
+        raise ConfigError(f"{where}: 'data.users' is {settings.data.users!r}; expected a user's name, as 'netops'")
 
 
 def _sane_city(settings: Settings) -> None:

@@ -21,12 +21,11 @@ from netops.access import approvals
 from netops.clock import SYSTEM, utc
 from netops.drain import Drain
 from netops.errors import NetopsError
-from netops.founding import evidence_key
+from netops.founding import signer
 from netops.journal import HOUR_MS, HourSum, Journal
 from netops.ledger import Ledger
 from netops.report import issue
 from netops.schedule import Job, Scheduler, Slots
-from netops.sign import Signer
 from netops.sla import calendar
 from netops.sla.sold import sold
 from netops.store import open_store
@@ -81,7 +80,7 @@ class Core:
                 settings.data.dir / "ledger.db",
                 origin=settings.ledger_origin,
                 rehearsal=settings.city.rehearsal,
-                signer=Signer.load(evidence_key(settings)),
+                signer=signer(settings),
             )
         )
         self._store = enter(open_store(settings, writing=True))

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netops.commands.db import installed, upgrade
+from netops.errors import ConfigError
+from netops.evidence import files
 from netops.sign import Signer
 
 if TYPE_CHECKING:
     from netops.config import Settings
 
 EVIDENCE_KEY = "evidence.key"
-SECRETS = ("voucher.key", "identity.key")
+PUBLIC_KEY = "evidence.vkey"
+SECRETS = ("portal-voucher.key", "portal-identity.key")  # as `captive_portal/keys.py` looks for them
 
 
 def keys(settings: Settings) -> list[str]:
@@ -23,8 +26,10 @@ def keys(settings: Settings) -> list[str]:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     lines = []
     signing = evidence_key(settings)
-    if not signing.exists():
+    public = signing.with_name(PUBLIC_KEY)
+    if not signing.exists() and not (given_by_systemd(settings) and public.exists()):  # encrypted, and put away since
         signer = Signer.generate(signing, settings.ledger_origin)
+        files.replace(public, f"{signer.vkey}\n".encode())
         lines.append(f"made the ledger's signing key {signing}; its public half is {signer.vkey}")
     for name in SECRETS:
         path = directory / name
@@ -40,6 +45,25 @@ def evidence_key(settings: Settings) -> Path:
     if reference.startswith("file:"):
         return Path(reference.removeprefix("file:"))
     return settings.data.dir / "keys" / EVIDENCE_KEY
+
+
+def given_by_systemd(settings: Settings) -> bool:
+    """Whether systemd reads the signing key and gives it to the core alone (LoadCredential=)."""
+    return settings.evidence.key is not None and settings.evidence.key.reference.startswith("credential:")
+
+
+def signer(settings: Settings) -> Signer:
+    """Return the ledger's signer, for the evidence writer; EvidenceError or ConfigError when the key is not ours."""
+    given = settings.evidence.key
+    if given is None or given.reference.startswith("file:"):
+        return Signer.load(evidence_key(settings))
+    try:
+        return Signer.parse(given.read())
+    except ConfigError as error:
+        if not given_by_systemd(settings):
+            raise
+        core = f"{settings.data.users or 'netops'}-core.service"
+        raise ConfigError(f"{error}: systemd gives the signing key to {core} alone; start that, it seals") from None
 
 
 def write_secret(path: Path, text: str) -> None:

@@ -59,7 +59,7 @@ EVENT = sa.Table(
 
 def url(settings: Settings) -> str:
     """Return where the staff database is."""
-    return f"sqlite:///{settings.data.dir / 'staff.db'}"
+    return f"sqlite:///{settings.room('staff') / 'staff.db'}"
 
 
 MIGRATIONS = Migrations(name="access", package="netops.access", url=url)

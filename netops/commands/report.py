@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netops.errors import UsageError
-from netops.founding import evidence_key
+from netops.founding import signer
 from netops.ledger import Ledger
 from netops.ledger_file import LedgerReader
 from netops.report import bundle, issue
 from netops.report.issue import NobodySealsError
-from netops.sign import Signer
 from netops.spool import Spool
 
 if TYPE_CHECKING:
@@ -65,10 +64,11 @@ def _out(args: argparse.Namespace, settings: Settings, draft: Draft) -> Path:
 
 
 def _sealed_here(args: argparse.Namespace, settings: Settings) -> tuple[Draft, Path, str]:
-    signer = Signer.load(evidence_key(settings))
-    rehearsal = settings.city.rehearsal
     with Ledger(
-        issue.ledger_path(settings), origin=settings.ledger_origin, rehearsal=rehearsal, signer=signer
+        issue.ledger_path(settings),
+        origin=settings.ledger_origin,
+        rehearsal=settings.city.rehearsal,
+        signer=signer(settings),
     ) as ledger:
         draft = issue.prepare(settings, ledger, contract=args.contract, month=args.month, now_ms=args.now_ms)
         index = issue.seal(ledger, draft, now_ms=args.now_ms)

@@ -1,0 +1,177 @@
+"""Who owns what below the data directory, and who else may read it, where each service has a user of its own.
+
+`data.users` names the user of the command line, `netops` say; the services then run as `netops-core`, `netops-collect`,
+`netops-portal` and `netops-web`. One table says what belongs to whom: `netops init` makes it so (`netops/apart.py`),
+`netops doctor` looks whether it still is (`netops/astray.py`). docs/adr/0012-privilege-apart.md says why it is so.
+
+Directories that hold what several write or read belong to root or to one writer; nobody else can put a file in place of
+another there, because a service that could plant a journal beside a database would write into that database.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from netops.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from netops.config import Settings
+
+ROOT, CLI = "root", "cli"
+SERVICES = ("core", "collect", "portal", "web")
+ALL = "all"  # the group of everybody here: it reads the settings, the register and how far the core has drained
+
+# Group → whose user belongs to it. The group `all` has the command line's own name, the others are `<users>-<group>`.
+MEMBERS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        ALL: frozenset({CLI, *SERVICES, "gate"}),
+        "staff": frozenset({CLI, "core", "web"}),  # what people see and decide: ledger, telemetry, reports, accounts
+        "vouchers": frozenset({CLI, "portal", "web"}),  # who makes vouchers and who takes them
+        "core": frozenset({"core"}),
+        "collect": frozenset({CLI, "collect"}),  # how devices are asked
+        "portal": frozenset({"portal"}),
+        "web": frozenset({"web"}),
+    }
+)
+
+# As whom a command runs; what is not named here may run as anybody who can read what it asks for.
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {"init": ROOT, **dict.fromkeys(("staff", "approve", "inventory", "report", "portal", "db"), CLI)}
+)
+
+
+class Kind(StrEnum):
+    """What a holding is, for whoever makes it."""
+
+    DIRECTORY = "directory"
+    QUEUE = "queue"  # a file of apsw's with its log, index and lock: written by its owner alone
+    ROLLBACK = "rollback"  # a database of the interpreter's sqlite3, in a directory for its journal
+    KEY = "key"
+    OWN = "own"  # made by its service when it runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """Something below the data directory: `owner` is a role, `group` a name of MEMBERS or root, `mode` the most."""
+
+    path: str
+    kind: Kind
+    owner: str
+    group: str
+    mode: int
+
+
+def _directory(path: str, owner: str, group: str, mode: int) -> Holding:
+    return Holding(path=path, kind=Kind.DIRECTORY, owner=owner, group=group, mode=mode)
+
+
+def _queue(path: str, owner: str, group: str) -> Holding:
+    return Holding(path=path, kind=Kind.QUEUE, owner=owner, group=group, mode=0o640)
+
+
+def _rollback(path: str, owner: str, group: str, mode: int) -> Holding:
+    return Holding(path=path, kind=Kind.ROLLBACK, owner=owner, group=group, mode=mode)
+
+
+def _key(path: str, group: str, mode: int) -> Holding:
+    return Holding(path=path, kind=Kind.KEY, owner=ROOT, group=group, mode=mode)
+
+
+def _own(path: str, mode: int = 0o640) -> Holding:
+    return Holding(path=path, kind=Kind.OWN, owner="core", group="staff", mode=mode)
+
+
+HOLDINGS = (
+    # The core writes here beside what is root's: the sticky bit keeps it from moving the directories of others.
+    _directory("", ROOT, "core", 0o1771),
+    _directory("keys", ROOT, ROOT, 0o751),
+    _directory("spool", ROOT, "core", 0o751),
+    _directory("register", CLI, ALL, 0o2750),
+    _directory("staff", "web", "staff", 0o2770),
+    _directory("portal", "portal", "vouchers", 0o2770),
+    _key("keys/evidence.key", ROOT, 0o600),
+    _key("keys/evidence.vkey", ROOT, 0o644),
+    _key("keys/portal-voucher.key", "vouchers", 0o640),
+    _key("keys/portal-identity.key", "portal", 0o640),
+    _queue("spool/collect.db", "collect", "core"),
+    _queue("spool/portal.db", "portal", "core"),
+    _queue("spool/web.db", "web", "staff"),
+    _queue("spool/cli.db", CLI, "staff"),
+    _queue("drain.db", "core", ALL),
+    _rollback("register/register.db", CLI, ALL, 0o640),
+    _rollback("staff/staff.db", "web", "staff", 0o660),
+    _rollback("portal/portal.db", "portal", "vouchers", 0o660),
+    *(_own(f"{name}.db") for name in ("ledger", "states", "slots")),
+    _own("ledger.db.checkpoint"),
+    _own("situation.json"),
+    *(_own(name, 0o750) for name in ("telemetry", "raw", "reports")),
+)
+BESIDE = ("-wal", "-shm", "-journal")
+
+
+def holdings(settings: Settings) -> tuple[Holding, ...]:
+    """Return what this instance has: a register on a server has no file here."""
+    elsewhere = bool(settings.register.url)
+    return tuple(each for each in HOLDINGS if not (elsewhere and each.path == "register/register.db"))
+
+
+def place(settings: Settings, holding: Holding) -> Path:
+    """Return where it is."""
+    return settings.data.dir / holding.path
+
+
+def user(settings: Settings, role: str) -> str:
+    """Return the user's name of a role."""
+    if role == ROOT:
+        return ROOT
+    return settings.data.users if role == CLI else f"{settings.data.users}-{role}"
+
+
+def group(settings: Settings, name: str) -> str:
+    """Return the group's own name."""
+    if name == ROOT:
+        return ROOT
+    return settings.data.users if name == ALL else f"{settings.data.users}-{name}"
+
+
+def expect(settings: Settings, command: str) -> None:
+    """Refuse a command as the wrong user, before it leaves a file that its owner could not open; name the remedy."""
+    role = COMMANDS.get(command)
+    if settings.data.users and role is not None:
+        _expect(user(settings, role), f"`netops {command}`", f"netops {command} …")
+
+
+def expect_service(settings: Settings, names: tuple[str, ...]) -> None:
+    """Refuse to run services as another user than their own, and several as one."""
+    own = [name for name in names if name in SERVICES]
+    if not settings.data.users or not own:
+        return
+    if len(names) > 1:
+        raise UsageError(
+            f"the services {', '.join(names)} have users of their own here (data.users = '{settings.data.users}') and"
+            f" run as one unit each; start them with `systemctl start {settings.data.users}.target`"
+        )
+    _expect(user(settings, own[0]), f"service '{own[0]}'", f"netops up {own[0]}")
+
+
+def _expect(wanted: str, what: str, words: str) -> None:
+    running = who(os.geteuid())
+    if running != wanted:
+        how = f"sudo {words}" if wanted == ROOT else f"sudo -u {wanted} {words}"
+        raise UsageError(f"{what} runs as user '{wanted}' here, not as '{running}'; run `{how}`")
+
+
+def who(uid: int) -> str:
+    """Return the name of a user, or the number where there is no name."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
