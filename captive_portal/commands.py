@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from captive_portal import keys, tables, vouchers
 from captive_portal.model import Policy
-from netops.clock import SYSTEM, iso
+from inventory.times import chosen, shown, utc_option
+from netops.clock import SYSTEM
 from netops.facts import Fact, submit
 from netops.spool import Spool
 
@@ -47,6 +48,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     withdraw.add_argument("batch")
     sessions = verbs.add_parser("sessions", help="print who is online, without MAC or address")
     sessions.add_argument("--json", action="store_true", help="print JSON")
+    for each in (create, listed, sessions):
+        utc_option(each)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -71,7 +74,8 @@ def _create(args: argparse.Namespace, settings: Settings) -> int:
         return 0
     batch, codes = vouchers.create(tables.url(settings), keys.voucher_key(settings), order, now_ms)
     _state(settings, "vouchers.make", batch, f"{args.count} x {args.minutes} min, {args.devices} devices", now_ms)
-    print(f"batch {batch}: {len(codes)} vouchers, to be used first before {iso(order.start_by_ms)}", file=sys.stderr)
+    before = shown(order.start_by_ms, chosen(args, settings.city.timezone))
+    print(f"batch {batch}: {len(codes)} vouchers, to be used first before {before}", file=sys.stderr)
     if args.csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(["code", "minutes", "devices"])
@@ -88,8 +92,9 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
         names = ("id", "label", "made_ms", "made_by", "minutes", "devices", "single_use", "start_by_ms", "withdrawn_ms")
         print(json.dumps([{name: getattr(each, name) for name in (*names, "count", "used")} for each in batches]))
         return 0
+    where = chosen(args, settings.city.timezone)
     for each in batches:
-        state = "withdrawn" if each.withdrawn_ms else f"first use before {iso(each.start_by_ms)}"
+        state = "withdrawn" if each.withdrawn_ms else f"first use before {shown(each.start_by_ms, where)}"
         used = f"{each.used}/{each.count} used"
         print(f"{each.id}  {used}  {each.minutes} min  {each.devices} devices  {state}  {each.label}")
     return 0
@@ -115,9 +120,11 @@ def _sessions(args: argparse.Namespace, settings: Settings) -> int:
         rows = [{name: getattr(each, name) for name in names} for each in visits]
         print(json.dumps({"total": total, "sessions": rows}))
         return 0
+    where = chosen(args, settings.city.timezone)
     for each in visits:
         state = "online" if each.online else "opening"
-        print(f"{each.device}  {each.site}  {each.method}  {iso(each.since_ms)} .. {iso(each.until_ms)}  {state}")
+        since, until = shown(each.since_ms, where), shown(each.until_ms, where)
+        print(f"{each.device}  {each.site}  {each.method}  {since} .. {until}  {state}")
     print(f"{total} sessions" + (f", the newest {len(visits)} shown" if len(visits) < total else ""), file=sys.stderr)
     return 0
 

@@ -8,7 +8,7 @@ from flask import Blueprint, abort, g, redirect, render_template, request, url_f
 
 from dashboards.frame import bound, frame
 from inventory import times
-from netops.access import approvals, record
+from netops.access import approvals, offered, record
 from netops.errors import AccessError, UsageError
 from netops.web.language import gettext as _
 
@@ -69,7 +69,7 @@ def said() -> dict[str, str]:
 def ask(desk: Desk, error: str = "") -> str:
     """Show the form of a request; after an error with what was typed."""
     city = desk.queries.city()
-    actions = [name for name, each in approvals.ACTIONS.items() if g.person.role in each.asks]
+    actions = [name for name in offered.OFFERED if g.person.role in approvals.ACTIONS[name].asks]
     return render_template(
         "dashboards/ask.html",
         **frame(desk, city),
@@ -97,6 +97,7 @@ def _classes(city: City) -> list[tuple[str, str]]:
 def request_(desk: Desk) -> Response | tuple[str, int]:
     """State a request."""
     try:
+        offered.check(request.form.get("action", ""))
         made = approvals.ask(
             request.form.get("action", ""),
             terms=_terms(desk),
@@ -143,8 +144,6 @@ def _decide(desk: Desk, name: str, decision: str) -> Response | tuple[str, int]:
 def _terms(desk: Desk) -> dict[str, Any]:
     window = {"start_ms": _instant(desk, "from"), "end_ms": _instant(desk, "to")}
     form = request.form
-    if form.get("action") == "fail_open":
-        return {"gateway": form.get("gateway", "").strip(), **window}
     services = sorted({word for word in form.get("services", "").replace(",", " ").split() if word})
     city = desk.queries.city()
     contract = form.get("contract", "")

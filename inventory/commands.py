@@ -15,10 +15,11 @@ from inventory.reading.folder import read_city
 from inventory.register import Register
 from inventory.snapshot import snapshot
 from inventory.tables import FOREVER
-from inventory.times import instant, iso, zone
+from inventory.times import chosen, instant, shown, utc_option, zone
 
 if TYPE_CHECKING:
     import argparse
+    from datetime import tzinfo
 
     from inventory.snapshot import Snapshot
 
@@ -62,16 +63,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         verb.add_argument("--at", metavar="INSTANT", default="", help="from when on it holds (default: now)")
         verb.add_argument("--json", action="store_true", help="print the plan as JSON")
         verb.add_argument("--dry-run", action="store_true", help="write nothing")
+        utc_option(verb)
     verb = verbs.add_parser("show", help="print what the register holds at an instant")
     nouns = [f"{name}s" for name in NOUNS]
     verb.add_argument("nouns", nargs="?", default="", metavar="|".join(nouns), help="which; without: an overview")
     verb.add_argument("--at", metavar="INSTANT", default="", help="the instant it holds at (default: now)")
     verb.add_argument("--as-recorded", metavar="INSTANT", default="", help="as the register believed then")
     verb.add_argument("--json", action="store_true", help="print JSON")
+    utc_option(verb)
     verb = verbs.add_parser("history", help="print all that was ever recorded of one record")
     verb.add_argument("noun", choices=tuple(NOUNS))
     verb.add_argument("id")
     verb.add_argument("--json", action="store_true", help="print JSON")
+    utc_option(verb)
 
 
 def run(args: argparse.Namespace, settings: InstanceSettings) -> int:
@@ -94,7 +98,7 @@ def _plan(args: argparse.Namespace, settings: InstanceSettings) -> int:
     if args.json:
         print(json.dumps(show.as_json(made), ensure_ascii=False, sort_keys=True))
     else:
-        print("\n".join(show.diff(made)))
+        print("\n".join(show.diff(made, chosen(args, settings.city.timezone))))
     return 0
 
 
@@ -110,17 +114,18 @@ def _show(args: argparse.Namespace, settings: InstanceSettings) -> int:
         value = whole[args.nouns] if args.nouns else whole | {"digest": seen.digest, "at_ms": seen.at_ms}
         print(json.dumps(value, ensure_ascii=False, sort_keys=True))
     elif args.nouns:
-        print("\n".join(show.table(getattr(seen, args.nouns), plural[args.nouns])))
+        where = chosen(args, settings.city.timezone)
+        print("\n".join(show.table(getattr(seen, args.nouns), plural[args.nouns], where)))
     else:
-        print("\n".join(_overview(seen)))
+        print("\n".join(_overview(seen, chosen(args, settings.city.timezone))))
     return 0
 
 
-def _overview(seen: Snapshot) -> list[str]:
+def _overview(seen: Snapshot, where: tzinfo) -> list[str]:
     mark = ["rehearsal: true"] if seen.rehearsal else []
     counts = [f"{name}s: {len(getattr(seen, f'{name}s'))}" for name in NOUNS]
-    recorded = f"recorded: {iso(seen.recorded_ms)}" if seen.recorded_ms else "recorded: nothing yet"
-    return [*mark, f"at: {iso(seen.at_ms)}", recorded, *counts, f"digest: {seen.digest}"]
+    recorded = f"recorded: {shown(seen.recorded_ms, where)}" if seen.recorded_ms else "recorded: nothing yet"
+    return [*mark, f"at: {shown(seen.at_ms, where)}", recorded, *counts, f"digest: {seen.digest}"]
 
 
 def _history(args: argparse.Namespace, settings: InstanceSettings) -> int:
@@ -143,10 +148,11 @@ def _history(args: argparse.Namespace, settings: InstanceSettings) -> int:
         ]
         print(json.dumps(rows, ensure_ascii=False, sort_keys=True))
         return 0
+    where = chosen(args, settings.city.timezone)
     for each in told:
-        believed = "" if each.recorded_to == FOREVER else f", until {iso(each.recorded_to)}"
-        until = "" if each.valid_to == FOREVER else f" to {iso(each.valid_to)}"
-        print(f"holds {iso(each.valid_from)}{until}; recorded {iso(each.recorded_from)}{believed}")
+        believed = "" if each.recorded_to == FOREVER else f", until {shown(each.recorded_to, where)}"
+        until = "" if each.valid_to == FOREVER else f" to {shown(each.valid_to, where)}"
+        print(f"holds {shown(each.valid_from, where)}{until}; recorded {shown(each.recorded_from, where)}{believed}")
         print("    " + show.visible(json.dumps(plain(each.record), ensure_ascii=False)))
     return 0
 

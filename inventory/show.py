@@ -6,11 +6,13 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from inventory.codec import plain
+from inventory.reading.folder import BUILT_IN
 from inventory.tables import FOREVER
-from inventory.times import iso
+from inventory.times import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import tzinfo
 
     from inventory.change import Change, Plan
     from inventory.model import Record
@@ -27,17 +29,29 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 
 
-def diff(plan: Plan) -> list[str]:
-    """Return the lines of a plan, and what it comes to."""
-    lines = [line for change in plan.changes for line in _change(change)]
+def diff(plan: Plan, where: tzinfo) -> list[str]:
+    """Return the lines of a plan, times in the zone `where`, and what it comes to.
+
+    What is built in and new is one line behind the changes of the files: nobody has written it, nobody need review it.
+    """
+    own = [change for change in plan.changes if not _brought_along(change)]
+    lines = [line for change in own for line in _change(change, where)]
+    brought = len(plan.changes) - len(own)
+    if brought:
+        lines.append(f"+ {counted(brought, 'area')} built in; `netops inventory show areas` lists them after `apply`")
     counts = f"{plan.count('add')} added, {plan.count('change')} changed, {plan.count('end')} ended"
-    return [*lines, f"{counts}, {plan.unchanged} unchanged, from {iso(plan.at_ms)} on"]
+    return [*lines, f"{counts}, {plan.unchanged} unchanged, from {shown(plan.at_ms, where)} on"]
 
 
-def _change(change: Change) -> list[str]:
+def _brought_along(change: Change) -> bool:
+    return change.action == "add" and change.at[0] == "area" and change.place.startswith(BUILT_IN)
+
+
+def _change(change: Change, where: tzinfo) -> list[str]:
     noun, name, version = change.at
     title = f"{_MARKS[change.action]} {noun} {name}" + (f" version {version}" if version else "")
-    when = f"from {iso(change.from_ms)}" + (f" to {iso(change.to_ms)}" if change.to_ms != FOREVER else "")
+    until = f" to {shown(change.to_ms, where)}" if change.to_ms != FOREVER else ""
+    when = f"from {shown(change.from_ms, where)}{until}"
     said = [change.place, when if noun == "contract" or change.note else "", change.note]
     head = "  ".join([title, *(each for each in said if each)])
     return [visible(head), *(visible(f"    {field}: {old} → {new}") for field, old, new in change.fields)]
@@ -65,10 +79,10 @@ def as_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def table(records: Sequence[Record], noun: str) -> list[str]:
-    """Return the header and one line for each record."""
+def table(records: Sequence[Record], noun: str, where: tzinfo) -> list[str]:
+    """Return the header and one line for each record, times in the zone `where`."""
     columns = COLUMNS[noun]
-    rows = [[_cell(name, value) for name, value in _values(record, columns)] for record in records]
+    rows = [[_cell(name, value, where) for name, value in _values(record, columns)] for record in records]
     head = [name.removesuffix("_ms") for name in columns]
     widths = [max(map(_width, column)) for column in zip(head, *rows, strict=True)]
     return [_line(row, widths) for row in [head, *rows]]
@@ -79,11 +93,11 @@ def _values(record: Record, columns: Iterable[str]) -> Iterable[tuple[str, Any]]
     return ((name, values[name]) for name in columns)
 
 
-def _cell(name: str, value: Any) -> str:
+def _cell(name: str, value: Any, where: tzinfo) -> str:
     if isinstance(value, list):
         return visible(";".join(map(str, value)))
     if name.endswith("_ms"):
-        return iso(value) if value is not None else ""
+        return shown(value, where) if value is not None else ""
     return visible(str(value)) if value not in ("", 0) else ""
 
 

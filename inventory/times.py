@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+if TYPE_CHECKING:
+    import argparse
+    from datetime import tzinfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -41,3 +46,24 @@ def iso(at_ms: int) -> str:
     at = _EPOCH + timedelta(milliseconds=at_ms)
     tail = f".{at_ms % 1000:03d}Z" if at_ms % 1000 else "Z"
     return at.strftime("%Y-%m-%dT%H:%M:%S") + tail
+
+
+def shown(at_ms: int, where: tzinfo) -> str:
+    """Return the instant as a person of that zone reads it, its offset spelled out: `2026-10-01T08:00:00+08:00`.
+
+    What is printed can be typed again: `instant` reads it back to the same millisecond.
+    """
+    if where is UTC:
+        return iso(at_ms)
+    at = (_EPOCH + timedelta(milliseconds=at_ms)).astimezone(where)
+    return at.isoformat(timespec="milliseconds" if at_ms % 1000 else "seconds")
+
+
+def utc_option(parser: argparse.ArgumentParser) -> None:
+    """Declare --utc on a command that shows times to a person."""
+    parser.add_argument("--utc", action="store_true", help="show times in UTC instead of the city's zone")
+
+
+def chosen(args: argparse.Namespace, timezone: str) -> tzinfo:
+    """Return the zone that times are shown in: the city's, or UTC where --utc asks for it."""
+    return UTC if args.utc else zone(timezone)

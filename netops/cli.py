@@ -115,7 +115,12 @@ def _run(name: str, rest: list[str], options: dict[str, Any]) -> int:
         command.arguments(parser)
         if options["config"] and name == "init":  # the file to be written, before or after the command's name
             rest = ["--config", options["config"], *rest]
+        _let_go(parser)
         args = parser.parse_args(rest)
+        if (unsaid := _unsaid(parser, args)) is not None:
+            unsaid.print_help(sys.stderr)
+            print(f"\n{unsaid.prog}: say which; one of the words above", file=sys.stderr)
+            return UsageError.exit_code
         args.now_ms = SYSTEM.now_ms()  # floor 1 has no clock of its own
         return command.run(args, _settings(options, without=name in {"init", "demo"}))
     except NetopsError as error:
@@ -132,6 +137,26 @@ def _run(name: str, rest: list[str], options: dict[str, Any]) -> int:
             raise
         print(f"netops {name}: {error}", file=sys.stderr)
         return int(code) or UsageError.exit_code
+
+
+def _let_go(parser: argparse.ArgumentParser) -> None:
+    """Require no sub-command: argparse would only say `required: what`, `_unsaid` shows the help instead."""
+    for action in _choices(parser):
+        action.required = False
+        for below in action.choices.values():
+            _let_go(below)
+
+
+def _unsaid(parser: argparse.ArgumentParser, args: argparse.Namespace) -> argparse.ArgumentParser | None:
+    """Return the parser whose sub-command was not given, or None."""
+    for action in _choices(parser):
+        chosen = getattr(args, action.dest, None)
+        return parser if chosen is None else _unsaid(action.choices[chosen], args)
+    return None
+
+
+def _choices(parser: argparse.ArgumentParser) -> list[Any]:
+    return [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]  # noqa: SLF001
 
 
 def _command(name: str) -> Command:

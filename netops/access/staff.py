@@ -165,7 +165,8 @@ class Staff:
         with self.database.write() as db:
             if _find(db, name) is None:
                 known = [row.name for row in db.execute(sa.select(ACCOUNT.c.name))]
-                raise UsageError(f"no account '{name}'{nearest(name, known)}")
+                remedy = nearest(name, known) or "; `netops staff list` shows them all"
+                raise UsageError(f"no account '{name}'{remedy}")
             db.execute(sa.update(ACCOUNT).where(ACCOUNT.c.name == name).values(**values))
             db.execute(sa.delete(SESSION).where(SESSION.c.account == name))
             _note(db, now_ms, name, what, by=by, origin=origin)

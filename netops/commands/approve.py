@@ -6,6 +6,7 @@ env:NAME` or `file:PATH`); it never stands on the command line itself.
 
 from __future__ import annotations
 
+import argparse
 import getpass
 import json
 import sys
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from inventory import times
 from inventory.sql import Database
-from netops.access import approvals, record, tables
+from netops.access import approvals, offered, record, tables
 from netops.access.passwords import Passwords
 from netops.access.permissions import may
 from netops.access.staff import COMMAND_LINE, Account, Staff
@@ -22,7 +23,8 @@ from netops.config import Secret
 from netops.errors import AccessError, UsageError, nearest
 
 if TYPE_CHECKING:
-    import argparse
+    from collections.abc import Mapping
+    from datetime import tzinfo
 
     from netops.access.approvals import Approval
     from netops.config import Settings
@@ -37,12 +39,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     listed = below.add_parser("list", help="show the requests, those that wait first")
     listed.add_argument("--all", action="store_true", help="the decided ones as well")
     listed.add_argument("--json", action="store_true", help="one JSON array")
+    times.utc_option(listed)
     request = below.add_parser("request", help="ask for something that a second person must allow")
-    request.add_argument("action", choices=sorted(approvals.ACTIONS))
+    request.add_argument("action", help=f"what is asked for: {', '.join(offered.OFFERED)}")
     request.add_argument("--contract", default="", help="exclusion: the contract")
     request.add_argument("--class", dest="class_", default="", help="exclusion: the class, as the contract names it")
     request.add_argument("--service", action="append", default=[], help="exclusion: a service; may be repeated")
-    request.add_argument("--gateway", default="", help="fail_open: the gateway")
+    request.add_argument("--gateway", default="", help=argparse.SUPPRESS)  # of fail_open, whose refusal says why
     request.add_argument(
         "--from", dest="start", required=True, help="2026-10-12T02:00 (the city's time) or with a zone"
     )
@@ -62,8 +65,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do it."""
     if args.what == "list":
-        _list(record.read(settings), everything=args.all, as_json=args.json)
+        where = None if args.json else times.chosen(args, settings.city.timezone)
+        _list(record.read(settings), where, everything=args.all)
         return 0
+    if args.what == "request":
+        offered.check(args.action)
     person = _login(args, settings)
     now_ms = SYSTEM.now_ms()
     if args.what == "request":
@@ -115,8 +121,6 @@ def _asked(person: str) -> str:
 
 def _terms(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     window = {"start_ms": _instant(args.start, settings), "end_ms": _instant(args.end, settings)}
-    if args.action == "fail_open":
-        return {"gateway": args.gateway, **window}
     return {"contract": args.contract, "class": args.class_, "services": sorted(set(args.service)), **window}
 
 
@@ -133,10 +137,11 @@ def _find(known: dict[str, Approval], name: str) -> Approval:
     return known[name]
 
 
-def _list(known: dict[str, Approval], *, everything: bool, as_json: bool) -> None:
+def _list(known: dict[str, Approval], where: tzinfo | None, *, everything: bool) -> None:
+    """Print for a person in the zone `where`, or as JSON."""
     shown = [each for each in known.values() if everything or each.state == approvals.PENDING]
     shown.sort(key=lambda each: (each.state != approvals.PENDING, -each.request.at_ms))
-    if as_json:
+    if where is None:
         print(json.dumps([_row(each) for each in shown], ensure_ascii=False, indent=1))
         return
     if not shown:
@@ -144,10 +149,18 @@ def _list(known: dict[str, Approval], *, everything: bool, as_json: bool) -> Non
     for each in shown:
         decided = f" by {each.decision.by}" if each.decision else ""
         request = each.request
-        print(
-            f"{request.id}  {request.action:<10} {each.state}{decided:<20} asked by {request.by} {iso(request.at_ms)}"
-        )
-        print(f"    {dict(request.terms)}  {request.reason!r}")  # as literals: no text of others drives the terminal
+        asked = f"asked by {request.by} {times.shown(request.at_ms, where)}"
+        print(f"{request.id}  {request.action:<10} {each.state}{decided:<20} {asked}")
+        print(f"    {_window(request.terms, where)}")
+        rest = {name: value for name, value in request.terms.items() if name not in {"start_ms", "end_ms"}}
+        print(f"    {rest}  {request.reason!r}")  # as literals: no text of others drives the terminal
+
+
+def _window(terms: Mapping[str, Any], where: tzinfo) -> str:
+    start, end = terms.get("start_ms"), terms.get("end_ms")
+    if not isinstance(start, int) or not isinstance(end, int):
+        return "no window"
+    return f"from {times.shown(start, where)} to {times.shown(end, where)}"
 
 
 def _row(each: Approval) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import getpass
 import json
 from typing import TYPE_CHECKING
 
+from inventory import times
 from inventory.sql import Database
 from netops.access import record, tables
 from netops.access.passwords import Passwords
@@ -16,6 +17,7 @@ from netops.facts import Fact
 
 if TYPE_CHECKING:
     import argparse
+    from datetime import tzinfo
 
     from netops.config import Settings
 
@@ -33,6 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     events = below.add_parser("events", help="show what was done to and with accounts, the latest first")
     for each in (listed, events):
         each.add_argument("--json", action="store_true", help="one JSON array")
+    times.utc_option(events)
     for word, told in (("disable", "close an account at once"), ("reset", "give a new one-time password and enable")):
         below.add_parser(word, help=told).add_argument("name")
 
@@ -44,7 +47,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         if args.what == "list":
             _list(staff, as_json=args.json)
         elif args.what == "events":
-            _events(staff, as_json=args.json)
+            _events(staff, None if args.json else times.chosen(args, settings.city.timezone))
         else:
             _alter(staff, args, settings)
     return 0
@@ -88,13 +91,14 @@ def _list(staff: Staff, *, as_json: bool) -> None:
         print(f"{each.name:<20} {each.role:<18} {state:<18} {each.title}")
 
 
-def _events(staff: Staff, *, as_json: bool) -> None:
+def _events(staff: Staff, where: tzinfo | None) -> None:
+    """Print for a person in the zone `where`, or as JSON."""
     events = staff.events()
-    if as_json:
+    if where is None:
         rows = [
             {"at": iso(e.at_ms), "account": e.account, "what": e.what, "by": e.by, "origin": e.origin} for e in events
         ]
         print(json.dumps(rows, ensure_ascii=False, indent=1))
         return
     for each in events:
-        print(f"{iso(each.at_ms)}  {each.account:<20} {each.what:<24} by {each.by} from {each.origin}")
+        print(f"{times.shown(each.at_ms, where)}  {each.account:<20} {each.what:<24} by {each.by} from {each.origin}")

@@ -344,6 +344,7 @@ def test_a_contract_manager_may_not_approve_the_own_request(sites, tmp_path):
         ({"to": "2026-10-12T01:00"}, "end after it begins"),
         ({"reason": ""}, "reason"),
         ({"action": "everything"}, "unknown"),
+        ({"action": "fail_open", "gateway": "g1"}, "does not carry out an approved fail-open"),
     ],
 )
 def test_a_wrong_request_is_said_plainly_and_keeps_what_was_typed(site, wrong, said):
@@ -363,3 +364,11 @@ def test_a_wrong_request_is_said_plainly_and_keeps_what_was_typed(site, wrong, s
     assert said in text
     if "reason" not in wrong:
         assert "kept words" in text
+
+
+@pytest.mark.parametrize("role", ["admin", "privacy_officer"])
+def test_a_role_that_can_ask_for_nothing_now_is_told_so(site, role):
+    page = site.browser(role).get("/approvals/new").get_data(as_text=True)
+
+    assert "目前没有可以申请的事项" in page
+    assert 'method="post"' not in page.split("<main")[1]

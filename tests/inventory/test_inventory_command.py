@@ -8,6 +8,7 @@ import pytest
 
 from inventory import commands
 from inventory.errors import InventoryError
+from inventory.reading.folder import built_in_areas
 from inventory.show import visible
 
 NOW = 1_780_000_000_000  # 2026-05-28T20:26:40Z
@@ -41,8 +42,13 @@ def test_plan_shows_and_apply_does_and_the_second_apply_has_nothing_to_do(netops
 
     assert planned == dry == done
     assert "+ device ac-1  devices.csv:2" in done[1]
+    assert planned[1][-2:] == [
+        "+ 29 areas built in; `netops inventory show areas` lists them after `apply`",
+        "38 added, 0 changed, 0 ended, 0 unchanged, from 2026-05-29T04:26:40+08:00 on",
+    ]
+    assert not [line for line in planned[1] if line.startswith("+ area ")], "nobody wrote them, nobody need review them"
     assert "recorded: nothing yet" in nothing[1]
-    assert again == (0, ["0 added, 0 changed, 0 ended, 38 unchanged, from 2026-05-28T20:26:41Z on"], [])
+    assert again == (0, ["0 added, 0 changed, 0 ended, 38 unchanged, from 2026-05-29T04:26:41+08:00 on"], [])
 
 
 def test_a_change_shows_each_field_before_and_after(netops, city):
@@ -59,8 +65,8 @@ def test_a_change_shows_each_field_before_and_after(netops, city):
         "    address: 192.0.2.10 → 192.0.2.11",
         "~ service wifi-2  services.csv:3",
         "    site: library → bei-gate",
-        "- device ap-2  from 2026-06-30T16:00:00Z  in no file any more",
-        "1 added, 2 changed, 1 ended, 35 unchanged, from 2026-06-30T16:00:00Z on",
+        "- device ap-2  from 2026-07-01T00:00:00+08:00  in no file any more",
+        "1 added, 2 changed, 1 ended, 35 unchanged, from 2026-07-01T00:00:00+08:00 on",
     ]
 
 
@@ -124,13 +130,28 @@ def test_history_tells_when_it_held_and_when_it_was_believed(netops, city):
 
     told = json.loads(netops("history", "carrier", "carrier-a", "--json")[1][0])
     lines = netops("history", "carrier", "carrier-a")[1]
+    in_utc = netops("history", "carrier", "carrier-a", "--utc")[1]
 
     assert [(each["record"]["name"], each["valid_to_ms"], each["recorded_to_ms"]) for each in told] == [
         ("甲运营商", None, NOW + 1000),
         ("甲运营商", NOW + 1000, None),
         ("乙运营商", None, None),
     ]
-    assert lines[0] == "holds 2026-05-28T20:26:40Z; recorded 2026-05-28T20:26:40Z, until 2026-05-28T20:26:41Z"
+    assert in_utc[0] == "holds 2026-05-28T20:26:40Z; recorded 2026-05-28T20:26:40Z, until 2026-05-28T20:26:41Z"
+    assert lines[0] == (
+        "holds 2026-05-29T04:26:40+08:00; recorded 2026-05-29T04:26:40+08:00, until 2026-05-29T04:26:41+08:00"
+    )
+
+
+def test_areas_from_ones_own_file_are_shown_one_by_one(netops, city):
+    rows = [f"{area.id},{area.name},{area.name_en},{area.col},{area.row}," for area in built_in_areas()[:12]]
+    (city / "areas.csv").write_text("\n".join(["code,name,name_en,col,row,population", *rows]), encoding="utf-8")
+
+    code, lines, err = netops("plan", city)
+
+    assert code == 0, err
+    assert len([line for line in lines if line.startswith("+ area 1101080")]) == 12
+    assert not [line for line in lines if "built in" in line]
 
 
 def test_the_plan_as_json(netops, city):

@@ -1,6 +1,7 @@
 """Canonical JSON, records as bodies, instants: the small values everything else stands on."""
 
 import json
+from datetime import UTC
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ from inventory.model import (
     ServiceItem,
     Tier,
 )
-from inventory.times import instant, iso, zone
+from inventory.times import instant, iso, shown, zone
 
 CONTRACT = Contract(
     id="c",
@@ -138,3 +139,18 @@ def test_nearest_names_the_close_word_or_the_choices():
     assert nearest("exclusion_mod", ["exclusion_mode", "other"]) == "did you mean 'exclusion_mode'?"
     assert nearest("zzz", ["a", "b"]) == "expected one of: a, b"
     assert nearest("zzz", [f"w{i}" for i in range(20)]).endswith("… (20 in all)")
+
+
+@given(st.integers(0, 7_000_000_000_000), st.sampled_from(["Asia/Shanghai", "Europe/Berlin", "Asia/Kathmandu", "UTC"]))
+def test_a_shown_instant_spells_its_offset_and_reads_back_to_itself(at_ms, name):
+    """Also in the hour that a zone's clock goes through twice."""
+    where = zone(name)
+    written = shown(at_ms, where)
+
+    assert written[-6] in "+-"
+    assert instant(written, zone("America/New_York")) == at_ms
+
+
+def test_a_shown_instant_is_the_citys_wall_clock_or_utc():
+    assert shown(1_791_741_600_000, zone("Asia/Shanghai")) == "2026-10-12T02:00:00+08:00"
+    assert shown(1_791_741_600_000, UTC) == "2026-10-11T18:00:00Z"

@@ -61,3 +61,33 @@ def test_bad_words_get_a_sentence_and_code_2(words, code, said, capsys):
 
     assert code == got
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "shows"),
+    [
+        (["staff"], "give a new one-time password"),
+        (["approve"], "approve or refuse what another person asked for"),
+        (["portal", "voucher"], "make the vouchers of a batch worthless"),
+        (["inventory"], "show what apply would change"),
+        (["collect"], "a recorded walk"),
+        (["db"], "bring up every database"),
+    ],
+    ids=["staff", "approve", "portal voucher", "inventory", "collect", "db"],
+)
+def test_a_command_without_its_sub_command_shows_what_there_is(words, shows, capsys):
+    assert cli.main(words) == 2
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert shows in " ".join(err.split())
+    assert f"usage: netops {' '.join(words)} " in err
+    assert "required" not in err
+
+
+def test_a_sub_command_still_wants_its_own_arguments(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["staff", "reset"])
+
+    assert stop.value.code == 2
+    assert "usage: netops staff reset" in capsys.readouterr().err

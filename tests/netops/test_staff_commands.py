@@ -167,3 +167,38 @@ def test_no_text_of_others_drives_the_terminal(settings, capsys):
     run(approve, ["list"], settings)
 
     assert not {"\x1b", "\u202e"} & set(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(("name", "remedy"), [("nobody", "`netops staff list` shows them all"), ("li.n", "'li.na'")])
+def test_an_account_that_is_not_there_names_the_remedy(settings, name, remedy):
+    with pytest.raises(UsageError, match=remedy):
+        run(staff, ["reset", name], settings)
+
+
+def test_times_are_the_citys_with_their_offset_and_utc_on_demand(settings, capsys):
+    run(approve, [*ASK, *as_("li.na")], settings)
+    capsys.readouterr()
+    shown = []
+    for words in (["list"], ["list", "--utc"], ["list", "--json"]):
+        run(approve, words, settings)
+        shown.append(capsys.readouterr().out)
+    run(staff, ["events"], settings)
+    events = capsys.readouterr().out.splitlines()
+
+    assert "from 2026-10-12T02:00:00+08:00 to 2026-10-12T04:00:00+08:00" in shown[0]
+    assert "from 2026-10-11T18:00:00Z to 2026-10-11T20:00:00Z" in shown[1]
+    assert "start_ms" not in shown[0]
+    assert json.loads(shown[2])[0]["terms"]["start_ms"] == 1_791_741_600_000
+    assert all("+08:00" in line for line in events)
+
+
+@pytest.mark.parametrize(
+    ("action", "why"), [("fail_open", "does not carry out an approved fail-open"), ("excluson", "mean 'exclusion'")]
+)
+def test_what_nobody_would_act_on_is_not_asked_for_not_even_the_password(settings, monkeypatch, action, why):
+    monkeypatch.delenv("HER_PASSWORD")
+    words = ["request", action, "--gateway", "g1", "--from", "2026-10-12T02:00", "--to", "2026-10-12T04:00"]
+
+    with pytest.raises(UsageError, match=why):
+        run(approve, [*words, "--reason", "停电", *as_("li.na")], settings)
+    assert not record.spool_path(settings, "cli").exists()
