@@ -26,6 +26,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "contract": ("id", "version", "carrier", "title", "valid_from_ms", "ends_ms"),
     "device": ("id", "role", "carrier", "site", "profile", "address", "parent"),
     "service": ("id", "kind", "carrier", "site", "role", "device", "subject"),
+    "door": ("id", "device", "kind", "address", "port", "credential", "dialect", "keys"),
 }
 
 
