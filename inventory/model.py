@@ -27,9 +27,12 @@ Percentile = Literal["nearest_rank", "linear"]
 Period = Literal["day", "week", "month", "quarter", "year"]
 Comparison = Literal["at_least", "at_most"]
 Cause = Literal["city", "power_or_third_party", "force_majeure", "planned"]
+DoorKind = Literal["ssh", "cwmp"]
 
 KINDS: tuple[str, ...] = get_args(Kind)
 ROLES: tuple[str, ...] = get_args(Role)
+DOOR_PORTS: dict[DoorKind, int] = {"ssh": 22, "cwmp": 7547}
+"""The kinds of doors and the port of each: RFC 4253 section 4, TR-069 section 3.2.2 (Connection Request)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,7 +264,25 @@ class Service:
     tags: tuple[str, ...] = ()
 
 
-Record = Area | Site | Carrier | Contract | Service | Device
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """A further way to speak with a device, besides the SNMP of the device itself; at most one of a kind.
+
+    An empty `address` is the device's. `dialect` says how an SSH command line speaks (`huawei_smartax`). `keys` are
+    the host keys that are believed: `SHA256:…` fingerprints or public key lines; without one nothing is ever sent.
+    """
+
+    id: str
+    device: str
+    kind: DoorKind
+    address: str = ""
+    port: int = 22
+    credential: str = ""
+    dialect: str = ""
+    keys: tuple[str, ...] = ()
+
+
+Record = Area | Site | Carrier | Contract | Service | Device | Door
 """What the register keeps; its nouns in this order."""
 
 NOUNS: dict[str, type[Record]] = {
@@ -271,9 +292,10 @@ NOUNS: dict[str, type[Record]] = {
     "contract": Contract,
     "device": Device,
     "service": Service,
+    "door": Door,
 }
 
 
 def noun(record: Record) -> str:
-    """Return the noun of a record: `area`, `site`, `carrier`, `contract`, `device` or `service`."""
+    """Return the noun of a record: `area`, `site`, `carrier`, `contract`, `device`, `service` or `door`."""
     return type(record).__name__.lower()

@@ -1,17 +1,18 @@
-"""The nouns that are one row each: area, site, carrier, device, service. One function a noun, one map of columns."""
+"""The nouns that are one row each: area, site, carrier, device, service, door; a function a noun, a map of columns."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, cast
 
-from inventory.model import KINDS, ROLES, Area, Carrier, Device, Service, Site
+from inventory.model import DOOR_PORTS, KINDS, ROLES, Area, Carrier, Device, Door, Service, Site
+from inventory.reading import keys
 from inventory.reading.form import SLUG, Form, hex_mac
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inventory.model import Kind, Record, Role
+    from inventory.model import DoorKind, Kind, Record, Role
 
 _CODE = re.compile(r"[0-9]{9}")
 _SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
@@ -113,6 +114,24 @@ def _subject(form: Form) -> str:
     return ""
 
 
+def door(form: Form) -> Door:
+    """Read a further way to speak with a device."""
+    kind = cast("DoorKind", form.choice("kind", tuple(DOOR_PORTS)))
+    for word in ("dialect", "keys"):
+        if kind != "ssh" and form.has(word):
+            form.wrong(word, f"{form.subject} is of kind {kind} and has '{word}'", "remove it; it is said of ssh only")
+    return Door(
+        id=form.slug("id", need=True),
+        device=form.slug("device", need=True),
+        kind=kind,
+        address=form.address("address"),
+        port=form.whole("port", default=DOOR_PORTS[kind], low=1, high=65535),
+        credential=form.slug("credential"),
+        dialect=form.slug("dialect", need=kind == "ssh"),
+        keys=keys.read(form, "keys"),
+    )
+
+
 READERS: dict[str, tuple[Callable[[Form], Record], tuple[str, ...], tuple[str, ...]]] = {
     "area": (area, ("code", "name", "name_en", "col", "row", "population"), ("code", "name", "name_en", "col", "row")),
     "site": (
@@ -144,6 +163,11 @@ READERS: dict[str, tuple[Callable[[Form], Record], tuple[str, ...], tuple[str, .
         service,
         ("id", "kind", "carrier", "site", "role", "device", "subject", "parent", "tags"),
         ("id", "kind", "carrier", "site", "role", "device"),
+    ),
+    "door": (
+        door,
+        ("id", "device", "kind", "address", "port", "credential", "dialect", "keys"),
+        ("id", "device", "kind"),
     ),
 }
 """Noun to (reader, its columns or keys, those that are needed)."""

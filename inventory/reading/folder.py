@@ -1,7 +1,8 @@
 """A directory of YAML and CSV files to a City: everything that is wrong in it comes out at once.
 
-`areas.csv` may be left out: the 29 subdistricts of Haidian are then the areas. Every other file must be there, if only
-with its header: a directory in which they are missing is more likely the wrong one than a city that sold everything.
+`areas.csv` may be left out: the 29 subdistricts of Haidian are then the areas; so may `doors.csv`: SNMP is then the
+only door. Every other file must be there, if only with its header: a directory in which they are missing is more likely
+the wrong one than a city that sold everything.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from inventory.model import Record
 
 MOST_CONTRACTS = 1000
-_CSV = {"areas.csv": "area", "sites.csv": "site", "devices.csv": "device", "services.csv": "service"}
-_YAML = {"carriers.yaml": "carrier", "devices.yaml": "device"}
+_CSV = {f"{noun}s.csv": noun for noun in ("area", "site", "device", "service", "door")}
+_YAML = {"carriers.yaml": "carrier", "devices.yaml": "device", "doors.yaml": "door"}
 _NEEDED = (("sites.csv",), ("carriers.yaml",), ("devices.csv", "devices.yaml"), ("services.csv",), ("contracts",))
 BUILT_IN = "(built in) areas.csv"
 

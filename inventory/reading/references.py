@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inventory.errors import nearest
-from inventory.model import Contract, Device, Service, Site
+from inventory.model import Contract, Device, Door, Service, Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -32,6 +32,7 @@ def check(city: City, ids: Mapping[str, set[str]], notes: Notes) -> None:
                 notes.add(city.source(at).where(path), what, nearest(name, ids[noun]))
     _twice(city, notes)
     _ancestors(city, notes)
+    _addresses(city, notes)
 
 
 def _references(record: Record) -> Iterator[Named]:
@@ -46,6 +47,8 @@ def _references(record: Record) -> Iterator[Named]:
         yield "carrier", "carrier", record.carrier
         yield "device", "device", record.device
         yield "parent", "device", record.parent
+    elif isinstance(record, Door):
+        yield "device", "device", record.device
     elif isinstance(record, Contract):
         yield "carrier", "carrier", record.carrier
         for item in record.items:
@@ -79,6 +82,8 @@ def _identities(record: Record) -> Iterable[tuple[str, str]]:
         how = record.subject.partition(":")[2].partition(":")[0]
         whose = "" if how in {"mac", "sn"} else f" of {record.device}"  # those are unique in the whole city
         yield f"{record.kind} subject", f"{record.subject or '(the device itself)'}{whose}"
+    elif isinstance(record, Door):
+        yield f"{record.kind} door", f"to {record.device}"  # its polls are `<device>/<kind>`: two would mix
 
 
 def _ancestors(city: City, notes: Notes) -> None:
@@ -99,3 +104,14 @@ def _ancestors(city: City, notes: Notes) -> None:
             )
         elif not name or name in sound:
             sound.update(line)
+
+
+def _addresses(city: City, notes: Notes) -> None:
+    """Note doors that lead nowhere: SSH is spoken to an address, the door's own or its device's."""
+    devices = {each.id: each for each in city.records.values() if isinstance(each, Device)}
+    for at, record in city.records.items():
+        if isinstance(record, Door) and record.kind == "ssh" and not record.address:
+            device = devices.get(record.device)
+            if device is not None and not device.address:
+                what = f"door '{record.id}' has no address, and its device '{record.device}' has none"
+                notes.add(city.source(at).where("address"), what, "write the address at one of the two")
