@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 FORMAT = "netops-bundle/1"
 REPORT, LEAVES, KEYS = "report.json", "leaves.jsonl.gz", "vkeys.txt"
+CONTRACT, REGISTER, ZONE = "contract.json", "register.json", "timezone.tzif"
 MANIFEST, SEAL, PROOFS, CHECKPOINT = "manifest.json", "seal.json", "proofs/inclusion.jsonl", "checkpoint"
 AFTER_THE_SEAL = frozenset({MANIFEST, SEAL, PROOFS, CHECKPOINT})
-REQUIRED = frozenset({REPORT, LEAVES, KEYS, "contract.json", "register.json", "method.txt", "verify.py"})
+REQUIRED = frozenset({REPORT, LEAVES, KEYS, CONTRACT, REGISTER, "method.txt", "verify.py"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
+from netops.evidence.approvals import allowed
 from netops.evidence.lines import length, merged
 from netops.evidence.members import LEAVES
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from netops.evidence.members import Bundle
 
 HOUR = 3_600_000
-_TERMS = ("contract", "class", "start_ms", "end_ms", "services")
 
 
 class Stated:
@@ -69,7 +69,12 @@ class Stated:
     ) -> dict[str, Any]:
         start, end, name = body["start_ms"], body["end_ms"], body["class"]
         kind = classes.get(name)
-        approved = self._approved(body, kind)
+        approved = kind is not None and allowed(
+            body,
+            kind["approver"],
+            asked=self.kinds.get("approval_request", ()),
+            decided=self.kinds.get("approval_decision", ()),
+        )
         wanted = merged([*used.get(name, ()), (max(start, period[0]), min(end, period[1]))])
         if end <= start:
             effect = "empty_or_negative_window"
@@ -89,23 +94,6 @@ class Stated:
             used[name] = wanted
         kept = {key: body[key] for key in ("claim", "class", "start_ms", "end_ms", "services", "reason", "by")}
         return {**kept, "noticed_ms": noticed, "approved": approved, "effect": effect}
-
-    def _approved(self, claim: Mapping[str, Any], kind: Mapping[str, Any] | None) -> bool:
-        asked = [body for body in self.bodies("approval_request") if body["request"] == claim["claim"]]
-        if not asked:
-            return False
-        terms = asked[0].get("terms", {})
-        if [terms.get(k) for k in _TERMS] != [claim[k] for k in _TERMS]:
-            return False
-        for body in self.bodies("approval_decision"):
-            if body["request"] == claim["claim"]:
-                own = body["by"] == asked[0]["by"]
-                if own and body["decision"] == "withdrawn":
-                    return False
-                entitled = kind is not None and body.get("role", "") == kind["approver"]
-                if not own and entitled and body["decision"] != "withdrawn":
-                    return bool(body["decision"] == "approved")
-        return False
 
     def _ruled(self, claim: str) -> bool:
         by = {body["objection"]: body["by"] for body in self.bodies("objection") if body["target"] == claim}

@@ -96,6 +96,8 @@ def _tell(bundle: Bundle, say: Callable[[str], None]) -> None:
                 say(
                     f"        {name}: {each['verdict']}, {each['shown'] or '?'} % ({bounds}), target {each['target']} %"
                 )
+                if each["remark"]:
+                    say(f"        {name}: {each['remark']}")
     say(f"        credit {report['credit']['total']} {report['credit']['currency']}")
 
 

@@ -110,6 +110,7 @@ def versions(contracts: Sequence[Contract], period: Period) -> list[tuple[Contra
 def build(ask: Ask, leaves: Leaves) -> Report:
     """Return the report; UsageError or EvidenceError says what cannot be judged and why."""
     ruling = versions(ask.contracts, ask.period)
+    _whole(ask, leaves)
     opened_hours, rosters = sealed.opened(leaves)
     seen = month.open_(opened_hours, rosters, start_ms=ask.period.start_ms, end_ms=ask.period.end_ms)
     parts, verdicts = [], []
@@ -173,6 +174,26 @@ def _version(contract: Contract, leaves: Leaves) -> dict[str, Any]:
         "recorded_after_valid_from": leaf.known_ms > contract.valid_from_ms,
         "other_texts": len({each.body["digest"] for each in held}) - 1,
     }
+
+
+def _whole(ask: Ask, leaves: Leaves) -> None:
+    """Refuse to judge without a sealed version that rules a part of the period: the verifier would, too."""
+    given = {each.version: each.valid_from_ms for each in ask.contracts}
+    strays = [each.body for each in leaves.of("contract_version") if each.body["version"] not in given]
+    begins = [
+        *((at, name) for name, at in given.items()),
+        *((each["valid_from_ms"], each["version"]) for each in strays),
+    ]
+    following = sorted(set(begins))
+    for body in strays:
+        at = following.index((body["valid_from_ms"], body["version"]))
+        end = following[at + 1][0] if at + 1 < len(following) else ask.period.end_ms
+        if max(body["valid_from_ms"], ask.period.start_ms) < min(end, ask.period.end_ms):
+            raise UsageError(
+                f"contract {body['contract']}: the ledger holds version {body['version']}, valid from "
+                f"{iso(body['valid_from_ms'])}, and the register does not; a sealed version is undone "
+                "only by a later one from the same instant: apply one, or the sealed text again"
+            )
 
 
 class _Part:

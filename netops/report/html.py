@@ -21,6 +21,7 @@ REHEARSAL = (
     "演练 REHEARSAL — 本报告全部内容均为模拟，不具任何效力 · everything in this report is simulated and has no effect"
 )
 VERDICTS = {"met": "达标 met ✓", "missed": "未达标 missed ✗", "not_determinable": "无法判定 not determinable ?"}
+REMARKS = {"missed": "即使按上限亦未达标 missed at either bound", "met": "即使按下限亦达标 met at either bound"}
 EFFECTS = {
     "in_force": "生效 in force",
     "in_force_by_ruling": "经裁定生效 in force by ruling",
@@ -126,11 +127,16 @@ def _part(part: Mapping[str, Any]) -> str:
 
 def _objective(item: Mapping[str, Any], each: Mapping[str, Any]) -> str:
     because = f" — {escape(each['because'])}" if each["because"] else ""
+    remark = ""
+    if each["remark"]:
+        word = REMARKS["missed" if " is missed " in each["remark"] else "met"]
+        remark = f"<p><b>{word}</b>: {escape(each['remark'])}</p>"
     exact = f"精确值 exact <code>{escape(each['value'] or '—')}</code>"
     return "".join(
         [
             f"<h3>{escape(item['title'] or item['item'])} / {escape(each['title'] or each['objective'])}: ",
             f'<span class="{escape(each["verdict"])}">{VERDICTS[each["verdict"]]}</span>{because}</h3>',
+            remark,
             f"<p>{exact}, 下限 lower <code>{escape(each['lower'])}</code>, ",
             f"上限 upper <code>{escape(each['upper'])}</code> · 服务 services {item['services']}</p>",
             _rules(each),

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from netops.access import approvals
 from netops.evidence import canonical
+from netops.facts import Fact
 from netops.sla import hours
 from netops.sla.exclusions import Claim
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from inventory.model import ExclusionClass
 
+TERMS = approvals.ACTIONS["exclusion"].fields
 NOT_WELL = {"clock_state": "synchronised", "monitor_health": "ok"}  # kind → the state that needs no line
 
 
@@ -46,6 +49,11 @@ class Sealed:
         """The fact's fields."""
         found: Mapping[str, Any] = self.leaf["fact"]["body"]
         return found
+
+    @property
+    def fact(self) -> Fact:
+        """The fact as it was stated."""
+        return Fact(**self.leaf["fact"])
 
     @property
     def known_ms(self) -> int:
@@ -97,24 +105,20 @@ def claims(leaves: Leaves, classes: Mapping[str, ExclusionClass]) -> list[Claim]
 
 
 def _approved(leaves: Leaves, claim: Mapping[str, Any], classes: Mapping[str, ExclusionClass]) -> bool:
-    """Whether the first valid decision approves: by another person than who asked, in the role the class names."""
-    request = next((e.body for e in leaves.of("approval_request") if e.body["request"] == claim["claim"]), None)
-    if request is None:
-        return False
-    terms = request.get("terms", {})
-    if any(terms.get(key) != claim[key] for key in ("contract", "class", "start_ms", "end_ms", "services")):
-        return False
+    """Whether two persons allowed exactly this claim, by `approvals.fold`, in the role that the contract's class names.
+
+    `fold` knows who may ask and decide, the order in the ledger, and which decision counts. Who filed the claim does
+    not decide on it either, whoever asked in his place.
+    """
     kind = classes.get(claim["class"])
-    for each in leaves.of("approval_decision"):
-        body = each.body
-        if body["request"] != claim["claim"]:
-            continue
-        if body["decision"] == "withdrawn":
-            if body["by"] == request["by"]:
-                return False
-        elif body["by"] != request["by"] and kind is not None and body.get("role", "") == kind.approver:
-            return bool(body["decision"] == "approved")
-    return False
+    told = leaves.of("approval_request", "approval_decision")
+    mine = [each.fact for each in told if each.body["request"] == claim["claim"]]
+    held = approvals.fold((fact, True) for fact in mine).get(claim["claim"])
+    if kind is None or held is None or held.decision is None:
+        return False
+    asked = held.request.action == "exclusion" and held.request.terms == {key: claim[key] for key in TERMS}
+    decided = held.decision.role == kind.approver and held.decision.by != claim["by"]
+    return asked and decided and held.state == approvals.APPROVED
 
 
 def _ruled(leaves: Leaves, claim: str) -> bool:

@@ -26,7 +26,12 @@ MODULES = (
     "netops/evidence/bundle.py",
     "netops/evidence/lines.py",
     "netops/evidence/figures.py",
+    "netops/evidence/approvals.py",
     "netops/evidence/stated.py",
+    "netops/evidence/differences.py",
+    "netops/evidence/rulings.py",
+    "netops/evidence/seen.py",
+    "netops/evidence/numbers.py",
     "netops/evidence/verifier.py",
     "netops/evidence/told.py",
 )

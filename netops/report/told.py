@@ -39,6 +39,7 @@ def judged(given: Judged) -> dict[str, Any]:
     return {
         "verdict": given.outcome.value,
         "because": given.because,
+        "remark": given.remark,
         "value": ratio(whole.value),
         "shown": shown(whole.value),
         "lower": ratio(whole.lower),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netops.access.permissions import ROLES
+from netops.access.approvals import ACTIONS
 from netops.checks import Problem
 from netops.errors import UsageError, nearest
 from netops.sla import calendar, rules
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from inventory.model import Contract, Objective, ServiceItem
     from inventory.snapshot import Snapshot
     from netops.config import Settings
-
-DECIDES = "approval.decide"
 
 
 def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
@@ -94,10 +92,10 @@ def _objective(contract: Contract, item: ServiceItem, objective: Objective, snap
 
 
 def _approvers(objective: Objective, where: str, name: str) -> Iterator[Problem]:
-    able = sorted(role for role, permissions in ROLES.items() if DECIDES in permissions)
+    able = sorted(ACTIONS["exclusion"].decides)
     for each in objective.rules.exclusions:
         if each.approver and each.approver not in able:
-            what = f"{name}: exclusion class '{each.id}' is approved by '{each.approver}', a role that decides nothing"
+            what = f"{name}: exclusion class '{each.id}' is approved by '{each.approver}', a role that decides no exclusion"
             yield Problem(where, what, f"one of {', '.join(able)}{nearest(each.approver, able)}")
 
 

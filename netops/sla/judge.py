@@ -58,6 +58,7 @@ class Judged:
     whole: Ratio
     outcome: Outcome
     because: str
+    remark: str  # what holds of a verdict that is not determinable, whatever the unknown time was
     lines: tuple[ServiceLine, ...]
     tally: Tally
 
@@ -105,7 +106,14 @@ def judge(
             objects.append(aggregate.Object(intervals=result.intervals, judged=result.judged, excluded=out))
     whole, tally = _whole(typed, weighted, objects)
     outcome = against(whole.value, determinable=whole.determinable, target=target, comparison=given.comparison)
-    return Judged(whole=whole, outcome=outcome, because=_because(whole, typed), lines=tuple(lines), tally=tally)
+    return Judged(
+        whole=whole,
+        outcome=outcome,
+        because=_because(whole, typed),
+        remark=_remark(whole, outcome, target=given.target, comparison=given.comparison),
+        lines=tuple(lines),
+        tally=tally,
+    )
 
 
 UNITS = frozenset({Aggregation.ANY_DOWN, Aggregation.ALL_DOWN})
@@ -222,6 +230,19 @@ def _because(whole: Ratio, typed: Typed) -> str:
         return "nothing was left to judge"
     if not whole.determinable:
         return f"unknown time exceeds the contract's limit of {numbers.text(typed.modes.max_unknown_ratio)}"
+    return ""
+
+
+def _remark(whole: Ratio, outcome: Outcome, *, target: str, comparison: str) -> str:
+    """Say when both bounds lie on one side of the target: too much is unknown for a verdict, not for this sentence."""
+    if outcome is not Outcome.NOT_DETERMINABLE or whole.value is None:
+        return ""
+    best, worst = ("lower", "upper") if comparison == "at_most" else ("upper", "lower")
+    for word, bound in (("missed", best), ("met", worst)):
+        ratio: Fraction = getattr(whole, bound)
+        if against(ratio, determinable=True, target=Fraction(target), comparison=comparison) == word:
+            shown = numbers.shown(numbers.percent(ratio))
+            return f"the target of {target} % is {word} even at the {bound} bound, {shown} %"
     return ""
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from inventory.model import Contract, Credits, ExclusionClass, Objective, Rules, Selector, ServiceItem, Tier
+from netops.access import approvals
 from netops.evidence import canonical
 from netops.evidence.members import Bundle
 from netops.facts import Fact
@@ -150,6 +151,7 @@ class World:
             "request": name,
             "action": "exclusion",
             "subject": name,
+            "digest": approvals.digest(terms),
             "terms": terms,
             "by": by,
             "role": "operator",

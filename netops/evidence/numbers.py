@@ -1,0 +1,270 @@
+"""Every number of a report anew: items, objectives, services, credits.
+
+Part of the second implementation (`verifier.py`). Numbers in brackets are rules of `docs/explanation/sla.md`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from netops.evidence.differences import EPOCH
+from netops.evidence.figures import SUMS, Service, aggregated, exact, money, outcome_of, owed, ratio_of, shown, written
+from netops.evidence.lines import cut, length, merged
+from netops.evidence.stated import HOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from netops.evidence.lines import Line, Span
+    from netops.evidence.rulings import Rulings
+    from netops.evidence.seen import Seen
+    from netops.evidence.stated import Stated
+
+DAY = 24 * HOUR
+
+
+class Numbers:
+    """One bundle's numbers."""
+
+    def __init__(self, leaves: Stated, rulings: Rulings, seen: Seen) -> None:
+        self.leaves, self.rulings, self.seen = leaves, rulings, seen
+        self.period, self.zone = rulings.period, rulings.zone
+
+    def part(self, version: Mapping[str, Any], start: int, end: int) -> dict[str, Any]:
+        """Return what one version comes to over its part of the period."""
+        items = [self._item(item, (start, end)) for item in version["items"]]
+        sold = {item["id"] for item in version["items"]}
+        stray = [
+            service
+            for service, (item, _) in sorted(self.seen.sold.items())
+            if item not in sold and cut([(start, end)], self.seen.contracted[service], keep=(True, True))
+        ]
+        return {
+            "version": version["version"],
+            "start_ms": start,
+            "end_ms": end,
+            "unassigned": stray,
+            "items": items,
+        }
+
+    def _item(self, item: Mapping[str, Any], window: Span) -> dict[str, Any]:
+        spans = {
+            service: cut([window], self.seen.contracted[service], keep=(True, True))
+            for service, (name, _) in sorted(self.seen.sold.items())
+            if name == item["id"]
+        }
+        spans = {service: each for service, each in spans.items() if each}
+        objectives = [self._objective(item, objective, spans, window) for objective in item["objectives"]]
+        contracted = sum(map(length, spans.values()))
+        due = exact(item["fee"]) * contracted / (self.period[1] - self.period[0])
+        percents = [Fraction(each["credit_percent"]) for each in objectives]
+        most = max(percents, default=Fraction(0))
+        chosen = next((o["objective"] for o, p in zip(objectives, percents, strict=True) if p == most and p), "")
+        return {
+            "item": item["id"],
+            "title": item["title"],
+            "kind": item["kind"],
+            "fee": item["fee"],
+            "services": len(spans),
+            "contracted_ms": contracted,
+            "fee_due": written(due),
+            "objectives": objectives,
+            "credit": {"objective": chosen, "percent": written(most), "amount": money(due * most / 100)},
+        }
+
+    def _objective(
+        self, item: Mapping[str, Any], objective: Mapping[str, Any], spans: Mapping[str, list[Span]], window: Span
+    ) -> dict[str, Any]:
+        rules = objective["rules"]
+        claims = self.leaves.claims(rules, self.period)
+        services = self._services(rules, claims, spans, window)
+        found, sums = aggregated([(each, self.seen.sold[name][1]) for name, each in services.items()], rules)
+        verdict = outcome_of(found, objective)
+        before = self.leaves.breaches(f"{item['id']}/{objective['id']}", self.period[0])
+        percent = Fraction(0)
+        if verdict == "missed":
+            percent = owed(found["value"] * 100, objective["credits"], before)
+        return {
+            "objective": objective["id"],
+            **{key: objective[key] for key in ("title", "indicator", "target", "comparison", "rules", "credits")},
+            "breaches_before": before,
+            "credit_percent": written(percent),
+            "verdict": verdict,
+            "because": _because(found, rules),
+            "remark": _remark(found, verdict, objective),
+            **_figures(found),
+            "tally": {f"{name}_ms": sums[name] for name in SUMS},
+            **_tables(services, objective, {name: length(each) for name, each in spans.items()}),
+            "exclusions": claims,
+        }
+
+    def _services(
+        self,
+        rules: Mapping[str, Any],
+        claims: Sequence[Mapping[str, Any]],
+        spans: Mapping[str, list[Span]],
+        window: Span,
+    ) -> dict[str, Service]:
+        open_ = self._service_hours(rules["hours"], window) if rules["hours"] else [window]
+        excused: dict[str, list[Span]] = {}
+        for each in claims:
+            if each["effect"].startswith("in_force"):
+                for service in each["services"] or ("*",):
+                    excused.setdefault(service, []).append((each["start_ms"], each["end_ms"]))
+        lines: dict[Any, Line] = {}
+        done: dict[Any, Service] = {}
+        made = {}
+        for service, mine in spans.items():
+            history = self.seen.histories[service]
+            own = tuple(merged([*excused.get("*", ()), *excused.get(service, ())]))
+            key = (history, tuple(mine), own)
+            if key not in done:
+                if history not in lines:
+                    lines[history] = self.seen.line(history, rules)
+                judged = cut(mine, open_, keep=(True, True))
+                done[key] = Service(lines[history], judged, list(own), rules)
+            made[service] = done[key]
+        return made
+
+    def _service_hours(self, schedule: Sequence[Mapping[str, Any]], window: Span) -> list[Span]:
+        """Return the instants whose wall clock lies in the schedule, by asking at every quarter of an hour where it is.
+
+        Offsets change on a quarter; a piece between two quarters has one offset (zones before 1972 aside).
+        """
+        quarter = HOUR // 4
+        made: list[Span] = []
+        at = window[0]
+        while at < window[1]:
+            until = min((at // quarter + 1) * quarter, window[1])
+            offset = EPOCH + timedelta(milliseconds=at)
+            delta = offset.astimezone(self.zone).utcoffset() or timedelta(0)
+            wall = at + delta // timedelta(milliseconds=1)
+            weekday, minute = (wall // DAY + 3) % 7 + 1, wall % DAY
+            for each in schedule:
+                if weekday in each["days"]:
+                    low = max(each["start_minute"] * 60_000 - minute, 0)
+                    high = min(each["end_minute"] * 60_000 - minute, until - at)
+                    if low < high:
+                        made.append((at + low, at + high))
+            at = until
+        return merged(made)
+
+    def credit(self, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return what is owed in sum [11]."""
+        last = self.rulings.rulings()[-1][0]
+        items = [item for part in parts for item in part["items"]]
+        fees = sum((Fraction(item["fee_due"]) for item in items), Fraction(0))
+        total = sum((Fraction(item["credit"]["amount"]) for item in items), Fraction(0))
+        cap = last["credit_cap_percent"]
+        most = Fraction(money(fees * exact(cap) / 100)) if cap else total
+        return {
+            "currency": last["currency"],
+            "fees": written(fees),
+            "fees_shown": money(fees),
+            "cap_percent": cap,
+            "capped": total > most,
+            "total": money(min(total, most)),
+        }
+
+    def health(self) -> dict[str, Any]:
+        """Return how well we could see."""
+        made: dict[str, Any] = {
+            "hours": len(self.seen.hours),
+            "hours_missing": (self.period[1] - self.period[0]) // HOUR - len(self.seen.hours),
+        }
+        for kind in ("clock_state", "monitor_health"):
+            states = [body["state"] for body in self.leaves.bodies(kind)]
+            made[kind] = {state: states.count(state) for state in sorted(set(states))}
+        return made
+
+
+def _because(found: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
+    if found["value"] is None:
+        return "nothing was left to judge"
+    if not found["sure"]:
+        return f"unknown time exceeds the contract's limit of {written(exact(rules['max_unknown_ratio']))}"
+    return ""
+
+
+def _remark(found: Mapping[str, Any], verdict: str, objective: Mapping[str, Any]) -> str:
+    """Return what holds of a verdict that was not determinable, whatever the unknown time was."""
+    if verdict != "not_determinable" or found["value"] is None:
+        return ""
+    target, said = exact(objective["target"]), objective["target"]
+    low, high = found["lower"] * 100, found["upper"] * 100
+    at_most = objective["comparison"] == "at_most"
+    if (low > target) if at_most else (high < target):
+        bound = "lower" if at_most else "upper"
+        return f"the target of {said} % is missed even at the {bound} bound, {shown(found[bound])} %"
+    if (high <= target) if at_most else (low >= target):
+        bound = "upper" if at_most else "lower"
+        return f"the target of {said} % is met even at the {bound} bound, {shown(found[bound])} %"
+    return ""
+
+
+def _figures(found: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "value": written(found["value"]),
+        "shown": shown(found["value"]),
+        "lower": written(found["lower"]),
+        "lower_shown": shown(found["lower"]),
+        "upper": written(found["upper"]),
+        "upper_shown": shown(found["upper"]),
+        "unknown_ratio": written(found["share"]),
+        "unknown_shown": shown(found["share"]),
+    }
+
+
+def _tables(
+    services: Mapping[str, Service], objective: Mapping[str, Any], contracted: Mapping[str, int]
+) -> dict[str, Any]:
+    rules = objective["rules"]
+    rows: list[list[Any]] = []
+    causes: dict[tuple[str, str], list[Any]] = {}
+    incidents = [[name, *each] for name, service in services.items() for each in service.incidents]
+    for name, service in services.items():
+        found = ratio_of(service.sums, rules)
+        sums = [service.sums[each] for each in SUMS]
+        figures = [written(found["value"]), shown(found["value"]), written(found["lower"]), written(found["upper"])]
+        rows.append([name, contracted[name], *sums, *figures, outcome_of(found, objective)])
+    for name, start, end, cause, because, _ in incidents:
+        row = causes.setdefault((cause, because), [0, set(), 0])
+        row[0] += 1
+        row[1].add(name)
+        row[2] += end - start
+    down = sum(each[2] - each[1] for each in incidents)
+    whole = sum(sum(service.sums.values()) for service in services.values())
+    count = len(incidents)
+    return {
+        "services": {"columns": _SERVICES, "rows": rows},
+        "incidents": {"columns": _INCIDENTS, "rows": incidents},
+        "degraded": {
+            "columns": _INCIDENTS[:-1],
+            "rows": [[name, *each] for name, service in services.items() for each in service.degraded],
+        },
+        "causes": {
+            "columns": ["cause", "because", "incidents", "services", "down_ms"],
+            "rows": [[*key, row[0], len(row[1]), row[2]] for key, row in sorted(causes.items())],
+        },
+        "repair": {
+            "incidents": count,
+            "censored": sum(each[5] for each in incidents),
+            "mttr_ms": written(Fraction(down, count)) if count else "",
+            "mtbf_ms": written(Fraction(whole - down, count)) if count else "",
+        },
+    }
+
+
+_SERVICES = [
+    "service",
+    "contracted_ms",
+    *(f"{name}_ms" for name in SUMS),
+    "value",
+    "shown",
+    "lower",
+    "upper",
+    "verdict",
+]
+_INCIDENTS = ["service", "start_ms", "end_ms", "cause", "because", "censored"]

@@ -1,0 +1,143 @@
+"""What was seen of whom: rosters and hours of the bundle, opened to one line of time for each history.
+
+Part of the second implementation (`verifier.py`). Numbers in brackets are rules of `docs/explanation/sla.md`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING, Any
+
+from netops.errors import EvidenceError
+from netops.evidence import canonical
+from netops.evidence.figures import exact
+from netops.evidence.lines import counted, edged, filled, merged, sparse, told
+from netops.evidence.stated import HOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from fractions import Fraction
+
+    from netops.evidence.lines import Label, Line, Span
+    from netops.evidence.stated import Stated
+
+Slot = tuple[int, int, int, "Label"]  # start, end, step, what it was
+
+
+class Seen:
+    """The hours of the period, who was contracted when, and each service's history."""
+
+    def __init__(self, leaves: Stated, period: Span) -> None:
+        self.leaves, self.period = leaves, period
+        self._open()
+
+    def _open(self) -> None:
+        parts: dict[str, dict[int, list[Any]]] = {}
+        for body in self.leaves.bodies("availability_roster"):
+            parts.setdefault(body["roster"], {})[body["part"]] = body["services"]
+        self.rosters = {digest: [row for at in sorted(held) for row in held[at]] for digest, held in parts.items()}
+        for digest, rows in self.rosters.items():
+            if canonical.digest(canonical.dumps(rows)) != digest:
+                raise EvidenceError(f"leaves.jsonl.gz: roster {digest} is not whole, or was changed")
+        grouped: dict[int, list[dict[str, Any]]] = {}
+        for body in self.leaves.bodies("availability_hour"):
+            grouped.setdefault(body["start_ms"], []).append(body)
+        self.hours = [self._hour(start, grouped[start]) for start in sorted(grouped)]
+        self.usual: list[Slot] = []
+        for a, b, step, label in (slot for hour in self.hours for slot in hour["usual"]):
+            last = self.usual[-1] if self.usual else None
+            if last and (last[1], last[2], last[3]) == (a, step, label):
+                self.usual[-1] = (last[0], b, step, label)
+            else:
+                self.usual.append((a, b, step, label))
+        self.begins = [slot[0] for slot in self.usual]
+        self._who()
+
+    def _hour(self, start: int, parts: list[dict[str, Any]]) -> dict[str, Any]:
+        if sorted(part["part"] for part in parts) != list(range(parts[0]["parts"])):
+            raise EvidenceError(f"leaves.jsonl.gz: hour {start} has not each of its parts once")
+        if not self.period[0] <= start <= self.period[1] - HOUR:
+            raise EvidenceError(f"leaves.jsonl.gz: hour {start} lies outside the period")
+        names = [row[0] for row in self.rosters[parts[0]["roster"]]]
+        step = parts[0]["step_ms"]
+        others: dict[str, Any] = {}
+        for part in parts:
+            for runs, ranges in part["others"]:
+                told_ = self._slots(start, step, runs)
+                for first, count in ranges:
+                    others.update(dict.fromkeys(names[first : first + count], told_))
+        usual = self._slots(start, step, parts[0]["usual"])
+        return {"start": start, "roster": parts[0]["roster"], "usual": usual, "others": others}
+
+    @staticmethod
+    def _slots(start: int, step: int, runs: Sequence[Sequence[Any]]) -> tuple[Slot, ...]:
+        made = []
+        at = start
+        for first, count, state, cause, because in runs:
+            low, high = start + first * step, start + (first + count) * step
+            if not at <= low < high <= start + HOUR:
+                raise EvidenceError(f"leaves.jsonl.gz: hour {start} has slots out of order, or beyond its end")
+            made.append((low, high, step, (state, cause, because)))
+            at = high
+        return tuple(made)
+
+    def _who(self) -> None:
+        """Find who was contracted when: a roster holds until another does, the first from the beginning [10]."""
+        self.contracted: dict[str, list[Span]] = {}
+        self.sold: dict[str, tuple[str, Fraction]] = {}
+        changes = [hour for i, hour in enumerate(self.hours) if not i or hour["roster"] != self.hours[i - 1]["roster"]]
+        for i, hour in enumerate(changes):
+            start = hour["start"] if i else self.period[0]
+            end = changes[i + 1]["start"] if i + 1 < len(changes) else self.period[1]
+            for service, item, weight in self.rosters[hour["roster"]]:
+                self.contracted.setdefault(service, []).append((start, end))
+                self.sold[service] = (item, exact(weight))
+        differs: dict[str, list[tuple[int, Any]]] = {service: [] for service in self.sold}
+        several = len(self.rosters) > 1
+        for number, hour in enumerate(self.hours):
+            for service, slots in hour["others"].items():
+                differs[service].append((number, slots))
+            if several:
+                listed = {row[0] for row in self.rosters[hour["roster"]]}
+                for service in self.sold.keys() - listed:
+                    differs[service].append((number, ()))
+        self.histories = {service: tuple(each) for service, each in differs.items()}
+        self.contracted = {service: merged(spans) for service, spans in self.contracted.items()}
+
+    def line(self, history: Sequence[tuple[int, Any]], rules: Mapping[str, Any]) -> Line:
+        """Return one history under one objective's rules; the order of the rules is that of `sla.md`."""
+        slots: list[Slot] = []
+        at = self.period[0]
+        for number, differing in history:
+            start = self.hours[number]["start"]
+            slots += self._usually(at, start)
+            slots += differing
+            at = start + HOUR
+        slots += self._usually(at, self.period[1])
+        if rules["empty_history"] == "as_up" and all(label[0] == "UNKNOWN" for _, _, _, label in slots):
+            slots = [(*self.period, 0, ("UP", "", "an empty history counts as up"))]
+        if rules.get("undetermined_mode") == "as_down":
+            slots = [(a, b, step, _not_shown(label)) for a, b, step, label in slots]
+        if rules["parent_failure"] == "independent":
+            slots = [(a, b, step, _alone(label)) for a, b, step, label in slots]
+        line = filled(slots, *self.period)
+        if rules["min_samples_per_slice"]:
+            line = sparse(line, rules["min_samples_per_slice"], rules["slice_s"] * 1000)
+        line = told(edged(line, rules["outage_edge"]))
+        return counted(line, rules["min_outage_s"] * 1000) if rules["min_outage_s"] else line
+
+    def _usually(self, start: int, end: int) -> list[Slot]:
+        """Return what the services without a history of their own show in a stretch of whole hours."""
+        first, last = bisect_right(self.begins, start), bisect_left(self.begins, end)
+        found = self.usual[max(first - 1, 0) : last]
+        return [(max(a, start), min(b, end), step, label) for a, b, step, label in found if max(a, start) < min(b, end)]
+
+
+def _not_shown(label: Label) -> Label:
+    return ("DOWN", *label[1:]) if label[:2] == ("UNKNOWN", "undetermined") else label
+
+
+def _alone(label: Label) -> Label:
+    if label[0] == "DOWN" and label[2].startswith("parent:"):
+        return ("UNKNOWN", "undetermined", label[2])
+    return label
