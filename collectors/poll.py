@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from collectors.columns import Known, quick_rows
 from collectors.decode import decode
 from collectors.detect import STANDARD, choose, detect, questions
 from collectors.plan import Chosen, Plan, plan
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from collectors.profile import Profile
     from collectors.snmp.ask import Answer, Ask
+    from netops.model import Row
 
 LATE_MS = 500.0  # a time-out under more lag than this proves nothing about the device
 
@@ -107,9 +109,8 @@ def outcome(answer: Answer) -> str:
     return said
 
 
-def polled(device: str, slot_ms: int, used: Plan, answer: Answer) -> Poll:
-    """Return the Poll of an answer: outcome, rows, raw replies."""
-    decoded = decode(used, answer, device=device, at_ms=answer.at_ms) if answer.raw else None
+def polled(device: str, slot_ms: int, used: Plan, answer: Answer, known: Known | None = None) -> Poll:
+    """Return the Poll of an answer: outcome, rows, raw replies. `known` is what the device's tables held last time."""
     return Poll(
         device=device,
         slot_ms=slot_ms,
@@ -120,9 +121,17 @@ def polled(device: str, slot_ms: int, used: Plan, answer: Answer) -> Poll:
         attempts=answer.attempts,
         rtt_ms=answer.rtt_ms,
         lag_ms=answer.lag_ms,
-        rows=() if decoded is None else rows(decoded.observations, decoded.gaps),
+        rows=_rows(device, used, answer, known or Known()) if answer.raw else (),
         raw=frame(answer.raw),
     )
+
+
+def _rows(device: str, used: Plan, answer: Answer, known: Known) -> tuple[Row, ...]:
+    quick = quick_rows(used, answer, device=device, known=known)
+    if quick is not None:
+        return quick
+    decoded = decode(used, answer, device=device, at_ms=answer.at_ms)
+    return rows(decoded.observations, decoded.gaps)
 
 
 def checked(device: str, slot_ms: int, answer: Answer) -> Poll:

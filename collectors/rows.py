@@ -121,10 +121,17 @@ def _factor(cell: Cell | None) -> int | None:
 
 
 def _subject(rules: TableRules, index: Oid, columns: Sequence[Mapping[Oid, Cell]], device: str) -> Subject:
-    table = rules.table
+    naming = {name for choice in rules.table.identity for name in choice}
+    every = enumerate((*rules.rules, *rules.helpers))
+    cells = [(rule, columns[at].get(index)) for at, rule in every if rule.column.key in naming]
+    return row_subject(rules.table, index, cells, device)
+
+
+def row_subject(table: Table, index: Oid, cells: Sequence[tuple[Rule, Cell | None]], device: str) -> Subject:
+    """Return whom a row is about; `cells` are those of the columns that the table's identity names."""
     parts = _parts(table, index)
     for choice in table.identity:
-        named = [_named(name, rules, index, columns, parts) for name in choice]
+        named = [_named(name, cells, parts) for name in choice]
         if all(named):
             return Subject(table.kind, _id([p for p in named if p], device))
     return Subject(table.kind, f"{device}/{dotted(index)}")
@@ -144,14 +151,12 @@ def _parts(table: Table, index: Oid) -> dict[str, Part]:
     return {} if rest else found
 
 
-def _named(
-    name: str, rules: TableRules, index: Oid, columns: Sequence[Mapping[Oid, Cell]], parts: Mapping[str, Part]
-) -> Part | None:
+def _named(name: str, cells: Sequence[tuple[Rule, Cell | None]], parts: Mapping[str, Part]) -> Part | None:
     if name in parts:
         return parts[name] if parts[name].shown not in _EMPTY_MACS else None
-    for at, rule in enumerate((*rules.rules, *rules.helpers)):
+    for rule, cell in cells:
         if rule.column.key == name:
-            return _from_cell(rule, columns[at].get(index))
+            return _from_cell(rule, cell)
     return None
 
 

@@ -10,12 +10,13 @@ import logging
 import secrets
 import threading
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
 from collectors import poll
+from collectors.columns import Known
 from collectors.devices import Roll, roll
 from collectors.outbox import Outbox
 from collectors.profile_yaml import shipped
@@ -32,10 +33,11 @@ from netops.model import ANSWERED, Reason
 from netops.spool import Spool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from collectors.plan import Plan
     from collectors.poll import Fitted
+    from collectors.profile import Profile
     from collectors.snmp.ask import Answer
     from netops.clock import Clock
     from netops.config import Settings
@@ -67,6 +69,7 @@ class _Known:
 
     fitted: Fitted | None = None
     fitted_ms: int = 0
+    tables: Known = field(default_factory=Known)
 
 
 class Collector:
@@ -74,11 +77,18 @@ class Collector:
 
     name = SOURCE
 
-    def __init__(self, settings: Settings, *, clock: Clock = SYSTEM, chance: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock = SYSTEM,
+        chance: Callable[[], float] | None = None,
+        profiles: Mapping[str, Profile] | None = None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._every_ms = settings.collect.interval_s * 1000
-        self._profiles = shipped()
+        self._profiles = shipped() if profiles is None else profiles
         self._plans = poll.Plans()
         self._chance = chance or secrets.SystemRandom().random
         self._rounds = Rounds(interval_s=settings.collect.interval_s, chance=self._chance)
@@ -233,7 +243,8 @@ class Collector:
             return None
         self._breaker.note(token.device, event_of(answer))
         if token.plan is not None:
-            made = poll.polled(token.device, token.slot_ms, token.plan, answer)
+            known = self._known.setdefault(token.device, _Known())
+            made = poll.polled(token.device, token.slot_ms, token.plan, answer, known.tables)
         elif token.layout and answer.answered:
             self._fit_and_ask(token, answer)
             return None

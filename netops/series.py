@@ -26,7 +26,7 @@ def rows(observations: Iterable[Observation], gaps: Iterable[Gap]) -> tuple[Row,
     texts: dict[Subject, dict[str, str]] = {}
     for seen in observations:
         into = values.setdefault(seen.subject, {})
-        if _is_text(seen):
+        if seen.value is not None and _is_text(seen):
             texts.setdefault(seen.subject, {}).setdefault(seen.metric, str(seen.value))
             continue
         mine = codes.setdefault(seen.subject, {})
