@@ -66,6 +66,7 @@ OUTCOMES = {
     "socket_drops": mark("本机丢包"),
     "disk_full": mark("本机磁盘满"),
     "anchors_lost": mark("监测点自身失联"),
+    "host_key": mark("主机密钥不符"),
     "sentinel": mark("设备报告“无值”"),
     "out_of_range": mark("超出物理范围"),
     "stale": mark("数据过旧"),

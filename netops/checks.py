@@ -62,4 +62,10 @@ def credentials(settings: Settings, snapshot: Snapshot) -> list[Problem]:
             add = f"add [credentials.{device.credential}] to the settings"
             what = f"device '{device.id}' names credential '{device.credential}', which the settings do not have"
             problems.append(Problem(where, what, remedy or add))
+    for door in snapshot.doors:
+        if door.credential and door.credential not in settings.credentials:
+            remedy = nearest(door.credential, settings.credentials).removeprefix("; ")
+            add = f"add [credentials.{door.credential}] to the settings"
+            what = f"door '{door.id}' names credential '{door.credential}', which the settings do not have"
+            problems.append(Problem(snapshot.where(door, "credential"), what, remedy or add))
     return problems

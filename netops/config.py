@@ -123,16 +123,21 @@ class Listener:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """How a device is asked. v2c needs `community`; v3 needs `user` and the keys."""
+    """How a device is asked. SNMP v2c needs `community`, v3 `user` and the keys; SSH `user` and `password` or `key`."""
 
-    version: str = "v2c"  # v2c or v3
+    kind: str = "snmp"  # snmp or ssh
+    version: str = "v2c"  # snmp: v2c or v3
     community: Secret | None = None  # v2c: the community
-    user: str = ""  # v3: the user
+    user: str = ""  # v3 and ssh: the user
     auth_protocol: str = "SHA-256"  # MD5, SHA, SHA-224, SHA-256, SHA-384, SHA-512
     auth_key: Secret | None = None  # v3: authentication pass phrase
     priv_protocol: str = "AES"  # AES (128), AES-192, AES-256
     priv_key: Secret | None = None  # v3: privacy pass phrase
     context: str = ""  # v3: context name
+    password: Secret | None = None  # ssh: the password
+    key: Secret | None = None  # ssh: the private key, in OpenSSH's or PEM form
+    passphrase: Secret | None = None  # ssh: of the private key
+    enable: Secret | None = None  # ssh: the password of the privileged mode, where the dialect needs one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +153,25 @@ class Collect:
     varbinds_per_s: int = 2000  # per device
     breaker_after: int = 3  # unanswered slots in a row; then one cheap question a slot
     spool_cap_mb: int = 4096  # disk that the spool may take while the core is away
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ssh:
+    """How devices are read over SSH. The service runs when `interval_s` is set."""
+
+    interval_s: int = 0  # seconds between two visits of a door, such as 300; 0: nobody is visited
+    transport: str = "asyncssh"  # asyncssh | netmiko: which library carries a session
+    sessions: int = 50  # devices visited at once by asyncssh
+    threads: int = 16  # devices visited at once by netmiko, at most 50
+    connect_s: float = 10.0  # seconds until connected and logged in
+    read_s: float = 30.0  # seconds for one command
+    deadline_s: float = 120.0  # seconds for a whole visit
+    read_kb: int = 1024  # KiB of output of one command; more is a fault of the device
+    read_lines: int = 20_000  # lines of output of one command
+    commands: int = 64  # commands in one visit
+    breaker_after: int = 3  # failed visits in a row; then only a login is tried
+    old_algorithms: bool = False  # SHA-1 and CBC, for equipment that knows nothing else
+    spool_cap_mb: int = 1024  # disk that the spool may take while the core is away
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +225,7 @@ class Settings:
     web: Listener = field(default_factory=Listener)
     portal: PortalAt = field(default_factory=PortalAt)
     collect: Collect = field(default_factory=Collect)
+    ssh: Ssh = field(default_factory=Ssh)
     evidence: Evidence = field(default_factory=Evidence)
     retention: Retention = field(default_factory=Retention)
     credentials: dict[str, Credential] = field(default_factory=dict)
@@ -360,6 +385,7 @@ _CHOICES = {
     "store.kind": ("embedded", "influxdb", "victoriametrics"),
     "store.dialect": ("v1", "v2"),
     "portal.gateway": ("simulated", "nftables"),
+    "ssh.transport": ("asyncssh", "netmiko"),
 }
 
 

@@ -53,6 +53,7 @@ class Reason(StrEnum):
     SOCKET_DROPS = "socket_drops"
     DISK_FULL = "disk_full"
     ANCHORS_LOST = "anchors_lost"  # the vantage point itself was blind
+    HOST_KEY = "host_key"  # the machine that answers shows no key that the register vouches for; nothing was sent to it
 
 
 OURS = frozenset(
@@ -68,6 +69,7 @@ OURS = frozenset(
         Reason.SOCKET_DROPS,
         Reason.DISK_FULL,
         Reason.ANCHORS_LOST,
+        Reason.HOST_KEY,
     }
 )
 
@@ -147,6 +149,9 @@ class Row:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
     """One poll of one device in one slot. `(device, slot_ms)` is unique: a repeat replaces and adds nothing.
+
+    A poll by another door than SNMP has `<device>/<door>` for its device (`olt-7/ssh`): outcomes and a timeline of its
+    own, about the same subjects.
 
     `slot_ms` is the scheduled instant, `at_ms` when the first request left, `lag_ms` their difference as the poller saw
     it. `outcome` is "answered" or a Reason. `raw` is the concatenated raw replies (may be empty), framed as

@@ -23,10 +23,12 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "cli": _ANY | _PEOPLE | {"key_changed", "rehearsal_started", "report_issued", "verdict"},
         "collect": _ANY | {"clock_state", "monitor_health"},
+        "ssh": _ANY,
         "portal": _ANY | {"portal_logins", "fault_report"},
         "web": _ANY | _PEOPLE | _DISPUTE,
     }
 )
+POLLERS = frozenset({"collect", "ssh"})
 HISTORY = "history"  # tells the past of a rehearsal, what people decided in it included
 _OF_THE_PAST = _ANY | _TWO_PERSONS
 
@@ -40,7 +42,7 @@ def may_state(spool: str, kind: str, *, rehearsal: bool) -> bool:
 
 def may_poll(spool: str, *, rehearsal: bool) -> bool:
     """Whether the spool of this name may carry polls."""
-    return spool == "collect" or (rehearsal and spool == HISTORY)
+    return spool in POLLERS or (rehearsal and spool == HISTORY)
 
 
 def own_source(spool: str, source: str) -> bool:

@@ -28,6 +28,7 @@ TEXT_CHARACTERS: Final = 4096  # a longer text is cut and ends in an ellipsis
 SUBJECT_CHARACTERS: Final = 512
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,127}")
+DEVICE: Final = re.compile(NAME.pattern + r"(/[a-z][a-z0-9_]{0,31})?")  # `<device>/<door>`, for another door than SNMP
 KIND: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 CODES: Final = frozenset(code.value for code in (*Quality, *Reason))
 OUTCOMES: Final = frozenset({ANSWERED} | {reason.value for reason in Reason})
@@ -164,8 +165,10 @@ def _texts(row: Row) -> dict[str, str]:
 
 
 def _check(poll: Poll) -> None:
-    if not NAME.fullmatch(poll.device):
-        raise SpoolError(f"poll of device {poll.device!r:.80}: expected an id like 'ap-0123', [a-z0-9_.-]")
+    if not DEVICE.fullmatch(poll.device):
+        raise SpoolError(
+            f"poll of device {poll.device!r:.80}: expected an id like 'ap-0123', [a-z0-9_.-], or 'ap-0123/ssh'"
+        )
     if poll.outcome not in OUTCOMES:
         raise SpoolError(f"poll {poll.id}: outcome {poll.outcome!r:.40} is neither 'answered' nor a Reason")
     if len(poll.rows) > ROWS:
