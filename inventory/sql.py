@@ -226,6 +226,7 @@ def _begin(connection: sa.Connection) -> None:
 
 
 _BUSY = ("database is locked", "could not connect", "connection failed", "connection refused", "lock timeout")
+_CLOSED = ("unable to open", "readonly database")
 _FULL = ("disk is full", "disk i/o error", "no space left")
 _NO_TABLE = ("no such table", "no such column", "does not exist", "undefined")
 
@@ -242,6 +243,10 @@ def _ours(error: exc.SQLAlchemyError, shown: str) -> SqlError:
             return SqlBusyError(f"{shown}: cannot be used now ({reason}); try again")
         if any(word in low for word in _FULL):
             return SqlError(f"{shown}: nothing was changed, the disk has no room or fails ({reason}); free some space")
+        if any(word in low for word in _CLOSED):
+            return SqlError(
+                f"{shown}: {reason}; it is not yours, run as the instance's user (`sudo -u netops netops …`)"
+            )
     if isinstance(error, exc.TimeoutError):
         return SqlBusyError(f"{shown}: all connections are in use; try again")
     return SqlError(f"{shown}: {reason}")

@@ -8,6 +8,9 @@ when that command runs.
 from __future__ import annotations
 
 import argparse
+import codecs
+import errno
+import os
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -51,9 +54,39 @@ class Command(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; return its exit code, as the help text lists them."""
-    if argv is None:  # as a process of its own: what it makes is its owner's alone (staff.db, portal.db, spools)
-        import os  # noqa: PLC0415
+    _any_terminal()
+    try:
+        code = _main(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head -1` has read enough; what is still buffered goes nowhere, without a word
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  (until the process ends)
+        return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        print(f"netops: not all of the output was written: {error.strerror}", file=sys.stderr)
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+        return 1
+    return code
 
+
+def _any_terminal() -> None:
+    """Write what the terminal cannot show as JSON escapes, never end in a traceback for it; JSON stays JSON by that."""
+    codecs.register_error("netops.escape", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="netops.escape")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    pairs = zip(units[::2], units[1::2], strict=True)
+    return "".join(f"\\u{high << 8 | low:04x}" for high, low in pairs), error.end
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    if argv is None:  # as a process of its own: what it makes is its owner's alone (staff.db, portal.db, spools)
         os.umask(0o077)
     words = list(sys.argv[1:] if argv is None else argv)
     options, words = _leading(words)
@@ -106,6 +139,7 @@ def _leading(words: list[str]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _run(name: str, rest: list[str], options: dict[str, Any]) -> int:
+    from netops import privilege  # noqa: PLC0415
     from netops.clock import SYSTEM  # noqa: PLC0415
     from netops.errors import NetopsError, UsageError  # noqa: PLC0415
 
@@ -122,21 +156,32 @@ def _run(name: str, rest: list[str], options: dict[str, Any]) -> int:
             print(f"\n{unsaid.prog}: say which; one of the words above", file=sys.stderr)
             return UsageError.exit_code
         args.now_ms = SYSTEM.now_ms()  # floor 1 has no clock of its own
-        return command.run(args, _settings(options, without=name in {"init", "demo"}))
+        settings = _settings(options, without=name in {"init", "demo"})
+        privilege.expect(settings, name)
+        return command.run(args, settings)
     except NetopsError as error:
         print(f"netops {name}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+        raise
     except Exception as error:
         code = getattr(error, "exit_code", None)  # the errors of the other floors carry one too
+        if code is None and isinstance(error, OSError) and error.filename is not None:
+            print(f"netops {name}: {error.filename}: {error.strerror}{_whose(error)}", file=sys.stderr)
+            return 1
         if code is None:
             raise
         print(f"netops {name}: {error}", file=sys.stderr)
         return int(code) or UsageError.exit_code
+
+
+def _whose(error: OSError) -> str:
+    """Return the remedy where a file belongs to another user."""
+    if not isinstance(error, PermissionError):
+        return ""
+    return "; it is not yours, run as the instance's user (`sudo -u netops netops …`)"
 
 
 def _let_go(parser: argparse.ArgumentParser) -> None:
@@ -172,7 +217,6 @@ def _command(name: str) -> Command:
 
 
 def _settings(options: dict[str, Any], *, without: bool) -> Any:
-    import os  # noqa: PLC0415
     from pathlib import Path  # noqa: PLC0415
 
     from netops import config  # noqa: PLC0415

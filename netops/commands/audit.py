@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netops.errors import EvidenceError, UsageError
+from netops.errors import UsageError
 from netops.evidence import told
 from netops.founding import evidence_key
 from netops.report.issue import VKEY
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     try:
         return told.run(args.bundle, vkey=args.vkey or _own(settings), rehearsal=rehearsal, quorum=args.quorum)
     except OSError as error:
-        raise EvidenceError(f"{args.bundle}: cannot be read ({error.strerror})") from None
+        raise UsageError(f"{args.bundle}: cannot be read ({error.strerror}); expected a bundle") from None
 
 
 def _own(settings: Settings) -> Path | None:

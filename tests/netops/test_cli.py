@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import time
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 
@@ -91,3 +94,74 @@ def test_a_sub_command_still_wants_its_own_arguments(capsys):
 
     assert stop.value.code == 2
     assert "usage: netops staff reset" in capsys.readouterr().err
+
+
+def netops(*words, **given):
+    environ = {**os.environ, "NETOPS_CONFIG": ""} | given.pop("environ", {})
+    command = [sys.executable, "-m", "netops.cli", *words]
+    return subprocess.run(command, stderr=subprocess.PIPE, env=environ, check=False, timeout=60, **given)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["config", "show"], ["config", "show", "--json"]])
+def test_a_reader_that_has_seen_enough_is_no_error(words):
+    """`netops … | head -1`: not even when everything is still in the buffer."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = netops(*words, stdout=writing)
+    os.close(writing)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_output_that_does_not_fit_on_the_disk_is_said():
+    with Path("/dev/full").open("wb") as full:
+        done = netops("config", "show", stdout=full)
+
+    assert (done.returncode, done.stderr) == (
+        1,
+        b"netops: not all of the output was written: No space left on device\n",
+    )
+
+
+def test_a_terminal_without_chinese_gets_escapes_and_json_stays_json():
+    words = ["--set", "city.title=海淀 😀", "config", "show", "--json"]
+    plain = ["--set", "city.title=海淀 😀", "config", "show"]
+    ascii_only = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    said = netops(*words, stdout=subprocess.PIPE, environ=ascii_only)
+    shown = netops(*plain, stdout=subprocess.PIPE, environ=ascii_only)
+
+    assert json.loads(said.stdout)["city.title"]["value"] == "海淀 😀"
+    assert shown.returncode == 0
+    assert json.loads(f'"{shown.stdout.decode("ascii").split("city.title")[1].split(" = ")[1].splitlines()[0]}"') == (
+        "海淀 😀"
+    )
+
+
+def test_a_wrong_word_in_chinese_is_named_on_such_a_terminal_too():
+    done = netops("审计", stdout=subprocess.PIPE, environ={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+
+    assert done.returncode == 2
+    assert b"no command '\\u5ba1\\u8ba1'" in done.stderr
+
+
+@pytest.mark.root
+def test_files_of_another_user_are_named_with_the_remedy(tmp_path):
+    from inventory.sql import upgrade
+    from inventory.tables import MIGRATIONS
+
+    tmp_path.chmod(0o755)
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    upgrade(MIGRATIONS, f"sqlite:///{closed / 'register.db'}")
+    script = (
+        "import os, sys; from netops import cli;"
+        f"words = ['--set', 'data.dir={closed}', 'inventory', 'show'];"
+        "cli.main(words) and sys.exit(9);"  # as root: it works, and loads what that user may not read
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534);"
+        "sys.exit(cli.main(words))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "it is not yours, run as the instance's user (`sudo -u netops netops" in done.stderr
