@@ -44,7 +44,7 @@ MEMBERS: Mapping[str, frozenset[str]] = MappingProxyType(
 
 # As whom a command runs; what is not named here may run as anybody who can read what it asks for.
 COMMANDS: Mapping[str, str] = MappingProxyType(
-    {"init": ROOT, **dict.fromkeys(("staff", "approve", "inventory", "report", "portal", "db"), CLI)}
+    dict.fromkeys(("staff", "approve", "inventory", "report", "portal", "db"), CLI)
 )
 
 
@@ -165,8 +165,7 @@ def expect_service(settings: Settings, names: tuple[str, ...]) -> None:
 def _expect(wanted: str, what: str, words: str) -> None:
     running = who(os.geteuid())
     if running != wanted:
-        how = f"sudo {words}" if wanted == ROOT else f"sudo -u {wanted} {words}"
-        raise UsageError(f"{what} runs as user '{wanted}' here, not as '{running}'; run `{how}`")
+        raise UsageError(f"{what} runs as user '{wanted}' here, not as '{running}'; run `sudo -u {wanted} {words}`")
 
 
 def who(uid: int) -> str:

@@ -51,7 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor's terminal is not ours
     try:
-        service = build(name, config.load(file, overrides=given))
+        settings = config.load(file, overrides=given)
+        if settings.data.users:
+            os.umask(0o027)  # what others may read of ours they read by its group (netops/privilege.py)
+        service = build(name, settings)
         service.start()
     except Exception as error:
         expected = hasattr(error, "exit_code")  # said on purpose: its sentence is enough

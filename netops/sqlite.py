@@ -2,7 +2,8 @@
 
 WAL with `synchronous=FULL`: a commit that has returned is on disk. The engine is the one in apsw's wheel, so no such
 file may be opened by the interpreter's `sqlite3` in the same process (two copies of SQLite defeat each other's locks).
-The write-ahead log stays when the writer leaves, so that a reader without write permission still finds it.
+The write-ahead log and its index stay when the writer leaves, also killed, so that a reader of another user, without
+any write permission, still finds them (tests/netops/test_privilege.py); SQLite gives them the main file's mode.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Claim:
 
     def __init__(self, path: Path, *, wait_s: float = 10.0) -> None:
         lock = path.with_name(path.name + ".lock")
-        self._descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        # for its owner alone: who can open a lock, to read even, can hold it and keep the writer out
+        self._descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         inherit(path.parent)
         inherit(lock)
         deadline = time.monotonic() + wait_s

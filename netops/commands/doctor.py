@@ -18,12 +18,12 @@ from inventory import sql
 from inventory.errors import InventoryError
 from inventory.register import Register
 from inventory.snapshot import snapshot
-from netops import situation
+from netops import astray, situation
 from netops.clock import SYSTEM
 from netops.commands.db import installed
 from netops.drain import isolated
 from netops.errors import NetopsError
-from netops.founding import evidence_key
+from netops.founding import PUBLIC_KEY, evidence_key, given_by_systemd
 from netops.ledger import LedgerReader
 from netops.sign import Signer
 from netops.verify import ANCHOR
@@ -121,6 +121,7 @@ def instance(settings: Settings) -> Iterator[Finding]:
     for branch in installed():
         yield _database(branch, settings)
     yield _key(settings)
+    yield from _privilege(settings)
     yield _ledger(settings)
     yield _core(settings)
     yield _isolated(settings)
@@ -137,8 +138,19 @@ def _database(branch: sql.Migrations, settings: Settings) -> Finding:
     return Finding(WRONG, f"database {branch.name}", f"{version or 'empty'}, newest {newest}; run `netops db upgrade`")
 
 
+def _privilege(settings: Settings) -> Iterator[Finding]:
+    found = astray.look(settings)
+    for each in found:
+        yield Finding(WRONG, "privilege", each)
+    if not found:
+        apart = f"a user each for the services, '{settings.data.users}' for the command line"
+        yield Finding(OK, "privilege", apart if settings.data.users else "one user, and nothing is open to others")
+
+
 def _key(settings: Settings) -> Finding:
     path = evidence_key(settings)
+    if given_by_systemd(settings) and not path.exists() and path.with_name(PUBLIC_KEY).exists():
+        return Finding(OK, "signing key", "kept encrypted, in nobody's sight; systemd gives it to the core")
     if os.access(path.parent, os.X_OK) and not path.exists():
         return Finding(WRONG, "signing key", f"there is none at {path}; `netops init` makes one")
     if not os.access(path, os.R_OK):

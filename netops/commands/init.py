@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netops import config, founding
+from netops import apart, config, founding
 from netops.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -52,8 +52,14 @@ def run(args: argparse.Namespace, _settings: Settings) -> int:
     else:
         settings = _write(args)
         print(f"wrote {file}")
-    for line in (*founding.databases(settings), *founding.keys(settings)):
+    own = settings.data.users
+    for line in apart.found(settings) if own else (*founding.databases(settings), *founding.keys(settings)):
         print(line)
+    if own:
+        print(f"""
+next, as user '{own}' (sudo -u {own} netops …): staff add, inventory apply, check, doctor
+then: systemctl start {own}.target""")
+        return 0
     print(f"""
 next:
   netops --config {file} staff add NAME --role admin     the first account; prints a one-time password

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netops import privilege
 from netops.clock import SYSTEM
 from netops.errors import UsageError, nearest
 from netops.supervise import Supervisor
@@ -34,6 +35,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     for name in names:
         if name not in (*SERVICES, *ON_DEMAND):
             raise UsageError(f"no service '{name}'{nearest(name, (*SERVICES, *ON_DEMAND))}")
+    privilege.expect_service(settings, names)
     supervisor = Supervisor(
         names,
         config=args.config or settings.file,
