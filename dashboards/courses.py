@@ -34,6 +34,8 @@ FAMILIES = {
     "ap": ("wlan.ap.",),
     "radio": ("wlan.radio.",),
     "vap": ("wlan.vap.",),
+    "ssid": ("wlan.ssid.",),
+    "link": ("wlan.link.",),
     "onu": ("pon.onu.",),
     "pon_port": ("pon.port.",),
     "cell": ("lte.cell.",),
