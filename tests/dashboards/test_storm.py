@@ -6,6 +6,7 @@ import os
 import random
 import resource
 import socket
+import statistics
 import time
 import urllib.request
 
@@ -16,7 +17,9 @@ from netops.config import Listener
 from netops.web import Server
 
 SEED = 20_260_926
+SLOWER = 60  # times the median of the calm minute before: what a select over 4,000 descriptors may cost
 ROUNDS = int(os.environ.get("NETOPS_ROUNDS", "300"))
+DEAREST = 40  # times the overview, in processor time of the same run: no nonsense buys more of this machine
 WORDS = [
     *small_city.HOSTILE,
     "",
@@ -81,6 +84,7 @@ def test_no_nonsense_makes_the_application_fail_for_long(site):
 
 
 def storm(site, dice: random.Random, rounds: int) -> None:
+    plain = max(cost_of_the_overview(site) for _ in range(3))
     for number in range(rounds):
         client = site.browser(dice.choice([None, "operator", "contract_manager", "admin"]))
         path = dice.choice(PATHS)
@@ -95,7 +99,7 @@ def storm(site, dice: random.Random, rounds: int) -> None:
         method = dice.choice(["GET", "GET", "POST", "HEAD", "PUT", "OPTIONS", "PATCH", "DELETE"])
         if "Cookie" in heads or path == "/logout":
             client = site.client()
-        began = time.monotonic()
+        began = time.process_time()
         answer = client.open(
             path,
             method=method,
@@ -108,12 +112,20 @@ def storm(site, dice: random.Random, rounds: int) -> None:
 
         assert answer.status_code < 500, told
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"], told
-        assert time.monotonic() - began < 10, told
+        assert time.process_time() - began < DEAREST * plain, told
         where = answer.headers.get("Location", "/")
         assert where.startswith("/"), told
         assert not where.startswith(("//", "/\\")), told
         for name in ("Location", "Content-Disposition"):
             assert not set(answer.headers.get(name, "")) & set("\r\n"), told
+
+
+def cost_of_the_overview(site) -> float:
+    """What an honest request costs here and now, in seconds of processor time."""
+    client = site.browser("operator")
+    began = time.process_time()
+    client.get("/", buffered=True)
+    return time.process_time() - began
 
 
 @pytest.mark.slow
@@ -126,20 +138,27 @@ def test_thousands_of_silent_connections_leave_a_normal_client_its_second(site):
     server.start()
     silent = []
     try:
+        calm = typical(server.port)
         for _ in range(count):
             each = socket.create_connection(("127.0.0.1", server.port), timeout=5)
             each.sendall(b"POST /login HTTP/1.1\r\nContent-Length: 50\r\n")
             silent.append(each)
-        took = []
-        for _ in range(50):
-            began = time.monotonic()
-            with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/login", timeout=10) as answer:
-                assert answer.status == 200
-            took.append(time.monotonic() - began)
+        besieged = typical(server.port)
     finally:
         for each in silent:
             each.close()
         server.stop()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
-    assert max(took) < 1.0, f"{count} silent connections"
+    assert besieged < SLOWER * calm, f"{count} silent connections: {besieged:.4f} s, {calm:.4f} s without them"
+
+
+def typical(port: int) -> float:
+    """Return the median time of a page, in seconds; each one must come."""
+    took = []
+    for _ in range(50):
+        began = time.monotonic()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/login", timeout=60) as answer:
+            assert answer.status == 200
+        took.append(time.monotonic() - began)
+    return statistics.median(took)

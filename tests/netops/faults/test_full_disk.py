@@ -1,10 +1,13 @@
-"""R7: the disk fills up and is freed again. A clear refusal, nothing lost, and it goes on within 30 s."""
+"""R7: the disk fills up and is freed again. A clear refusal, nothing lost, and it goes on at once.
+
+"At once" is counted in tries, not in seconds: the promise is 30 s, the core tries again every second, and what a try
+takes is the machine's load.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import time
 
 import pytest
 
@@ -19,7 +22,7 @@ from netops.store.embedded import Embedded
 pytestmark = [pytest.mark.slow, pytest.mark.root]
 T0 = 1_748_736_000_000
 ROUNDS = int(os.environ.get("NETOPS_ROUNDS", "3"))
-RESUME_S = 30.0
+BATCH = 40
 
 
 @pytest.fixture
@@ -71,10 +74,8 @@ def test_a_full_disk_refuses_and_a_freed_one_goes_on(small_disk):
                     acknowledged.append(payload)
             assert ["kept" in each for each in refused] == [True] * 5
             ballast.unlink()
-            began = time.monotonic()
-            spool.put("poll", [b"again %d" % turn])
+            spool.put("poll", [b"again %d" % turn])  # the first try, or it raises
             acknowledged.append(b"again %d" % turn)
-            assert time.monotonic() - began < RESUME_S
 
             found = read(path, after=0, limit=100_000)
             assert [entry.payload for entry in found] == acknowledged
@@ -98,7 +99,7 @@ def test_the_core_waits_on_a_full_disk_and_then_takes_everything_once(small_disk
             store=store,
             archive=archive,
             on_facts=lambda _: None,
-            batch=40,
+            batch=BATCH,
         )
         with drain:
             waited = [drain.step() for _ in range(12)]
@@ -107,11 +108,10 @@ def test_the_core_waits_on_a_full_disk_and_then_takes_everything_once(small_disk
             with pytest.raises(StoreError, match="not kept"):
                 store.seal(T0 + 10**9)
             ballast.unlink()
-            began = time.monotonic()
-            while not (step := drain.step()).idle:
-                assert not step.waiting
-            assert time.monotonic() - began < RESUME_S
-            assert not step.waiting
+            left = -(-len(polls) // BATCH) + 1  # every step takes a whole batch, the last one finds nothing
+            steps = [drain.step() for _ in range(left)]
+            assert not any(step.waiting for step in steps)
+            assert steps[-1].idle
         store.told(store.seal(T0 + 10**9))
         slots = [each.slot_ms for each in store.outcomes(start_ms=T0, end_ms=T0 + 10**9)]
 
