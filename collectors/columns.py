@@ -255,7 +255,7 @@ def _side_by_side(every: Sequence[Rule], columns: Sequence[Varbinds], there: Seq
     for at in there:
         got, depth = columns[at], len(every[at].oid)
         indexes = [oid[depth:] for oid in got.oids]
-        if NULL in got.tags or UNREADABLE in got.tags or (first and indexes != first):
+        if NULL in got.tags or UNREADABLE in got.tags or every[at].column.deeper or (first and indexes != first):
             raise _NotPlainError
         first = first or indexes
     return first

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
+from math import log10
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ IP_ADDRESS = 0x40  # RFC 2578 7.1.5
 COUNTER32 = 0x41
 OCTETS = 0x04
 
+_WRITTEN_DATE = re.compile(rb"((?!0000)\d{4}[-/]\d{2}[-/]\d{2})[ T](\d{2}:\d{2}:\d{2})")
 _NUMBER = re.compile(r"([-+]?\d{1,20}(?:\.\d{1,12})?)\s*(\S.{0,15})?", re.DOTALL)
+_WITH_UNIT = re.compile(r"([-+]?\d{1,20}(?:\.\d{1,12})?)\s*\(?\s*([.°%A-Za-z]{1,12})")
 _SHOWN_LIMIT = 4096  # characters of a text that are kept; longer ones are cut visibly
 
 
@@ -88,6 +91,32 @@ def number(value: Scalar, unit: str) -> int | Fraction:
     return int(exact) if exact.denominator == 1 and "." not in found[1] else exact
 
 
+def unit_number(value: Scalar, unit: str) -> int | Fraction:
+    """Return the one number of a text that carries `unit`: -14.61 of "0.03 mW (-14.61 dBm)", 47.957 of "47.957(C)"."""
+    if not isinstance(value, bytes):
+        return number(value, unit)
+    try:
+        return number(value, unit)
+    except UnreadableError:
+        spellings = _SPELLINGS.get(unit, (unit.lower(),))
+    found = {
+        Fraction(match[1])
+        for match in _WITH_UNIT.finditer(value.decode("utf-8", "replace"))
+        if match[2].lower().lstrip(".") in spellings
+    }
+    if len(found) != 1:
+        raise UnreadableError(f"expected one number in {unit or 'no unit'}")
+    return found.pop()
+
+
+def tenth_microwatt(value: Scalar, unit: str) -> Fraction:
+    """Return the level in dBm of an optical power in 0.1 uW, the unit of SFF-8472 (table 9-11); none for no light."""
+    got = number(value, unit)
+    if got <= 0:
+        raise UnreadableError("expected an optical power above 0")
+    return Fraction(str(round(10 * log10(got / 10_000), 3)))
+
+
 _SPELLINGS: dict[str, tuple[str, ...]] = {
     "dBm": ("dbm",),
     "dB": ("db",),
@@ -151,20 +180,36 @@ def mac(value: Scalar) -> str:
 def pon_serial(value: Scalar) -> str:
     """Return a GPON serial number as `HWTC01234567`: four letters and eight digits (ITU-T G.984.3 9.2.4.1).
 
-    Devices send it as eight octets, as twelve characters, or as sixteen hexadecimal digits.
+    Devices send it as eight octets, as twelve characters (`HWTC-01234567` too), or as sixteen hexadecimal digits.
     """
     if isinstance(value, bytes):
         if len(value) == 8 and re.fullmatch(rb"[A-Z0-9]{4}", value[:4]):
             return value[:4].decode("ascii") + value[4:].hex().upper()
-        if re.fullmatch(rb"[A-Za-z]{4}[-,]?[0-9A-Fa-f]{8}", value):
+        if re.fullmatch(rb"[A-Za-z]{4}[-,:]?[0-9A-Fa-f]{8}", value):
             return value[:4].decode("ascii").upper() + value[-8:].decode("ascii").upper()
         if re.fullmatch(rb"[0-9A-Fa-f]{16}", value):
             return pon_serial(bytes.fromhex(value.decode("ascii")))
     raise UnreadableError("expected a GPON serial number of eight octets")
 
 
+def onu_identity(value: Scalar) -> str:
+    """Return what an ONU is known by: its GPON serial number, or the MAC address of an EPON one."""
+    if isinstance(value, bytes) and not re.fullmatch(rb"[0-9A-Fa-f]{12}|.{6}", value, re.DOTALL):
+        try:
+            return pon_serial(value.strip(b" \0"))
+        except UnreadableError:
+            pass
+    return mac(value)
+
+
 def date_and_time(value: Scalar) -> str:
-    """Return a DateAndTime (RFC 2579) as ISO 8601, with the device's offset when it sends one."""
+    """Return a DateAndTime (RFC 2579) as ISO 8601, with the device's offset when it sends one.
+
+    What is written out already (`2024-12-23 10:34:15`) is read too.
+    """
+    if isinstance(value, bytes) and (found := _WRITTEN_DATE.fullmatch(value.strip(b" \0"))):
+        date, time = (part.decode("ascii") for part in found.groups())
+        return f"{date.replace('/', '-')}T{time}"
     if not isinstance(value, bytes) or len(value) not in {8, 11}:
         raise UnreadableError("expected a DateAndTime of 8 or 11 octets")
     year, (month, day, hour, minute, second) = int.from_bytes(value[:2], "big"), value[2:7]
@@ -267,18 +312,32 @@ INDEX_READERS: dict[str, Callable[[Sequence[int]], tuple[Part, int]]] = {
     "zte_pon_port": _port((16, 8), (8, 8), (0, 8)),  # 1082 tree: shelf, slot, port: 0x11010203 is gpon_1/2/3
     "zte_pon_port_1012": _port((24, 4), (16, 8), (8, 8)),  # 1012 tree: shelf, slot, port in the upper octets
     "fiberhome_onu": _port((25, 7), (19, 6), (8, 11)),  # slot, PON, ONU in one number
+    "fiberhome_pon": _port((25, 7), (19, 6)),  # slot, PON
+    "nscrtv_onu": _port((24, 8), (16, 8), (8, 8), (0, 8)),  # device, card, port, ONU: an octet each
 }
 """How a table's index is cut: each reader takes arcs from the front and says how many it used."""
 
-NUMBER_READERS: dict[str, Callable[[Scalar, str], int | Fraction]] = {"number": number, "wrapped32": wrapped32}
+NUMBER_READERS: dict[str, Callable[[Scalar, str], int | Fraction]] = {
+    "number": number,
+    "wrapped32": wrapped32,
+    "unit_number": unit_number,
+    "tenth_microwatt": tenth_microwatt,
+}
 
 TEXT_READERS: dict[str, Callable[[Scalar], str]] = {
     "text": text,
     "mac": mac,
     "ipv4": ipv4,
     "pon_serial": pon_serial,
+    "onu_identity": onu_identity,
     "date_and_time": date_and_time,
 }
 
-IDENTITY_PREFIX = {"mac": "mac:", "pon_serial": "sn:"}
-"""Readers whose value is an identity of its own, unique in the city."""
+_IDENTITY_PREFIX = {"mac": "mac:", "pon_serial": "sn:", "onu_identity": "sn:"}
+
+
+def identity_prefix(reader: str, shown: str) -> str:
+    """Return the prefix of a value that is an identity of its own, unique in the city; empty when it is none."""
+    if reader == "onu_identity" and re.fullmatch(r"[0-9a-f]{12}", shown):
+        return _IDENTITY_PREFIX["mac"]
+    return _IDENTITY_PREFIX.get(reader, "")

@@ -98,7 +98,7 @@ class _Reader:
                     self.gap(rule, row.subject, cell, oid=oid, index=row.index)
                 elif cell is not None:
                     factor = row.factors.get(rule.column.factor, 1)
-                    self.cell(rule, row.subject, cell, index=row.index, oid=oid, torn=torn, factor=factor)
+                    self.cell(rule, row.subject, cell, index=row.index, oid=oid + cell.deeper, torn=torn, factor=factor)
 
     def cell(
         self, rule: Rule, subject: Subject, cell: Cell, *, index: str, oid: str, torn: bool, factor: int | None

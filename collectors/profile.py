@@ -41,7 +41,8 @@ class Column:
     """One column of a table, or one scalar: where it stands and how it is read.
 
     `sentinels` are what this very object sends for "no value" (never global: -99 is a real RSRP elsewhere); `states`
-    maps what the device sends to the catalogue's codes; `bounds` narrows the metric's own.
+    maps what the device sends to the catalogue's codes; `bounds` narrows the metric's own. A `deeper` column tells of
+    parts of the row's subject (the ports of a terminal): the first of them stands for it.
     """
 
     metric: Metric | None  # None: read for identity or as a factor only
@@ -55,6 +56,7 @@ class Column:
     bounds: tuple[float | None, float | None] = (None, None)
     cost: str = "cheap"
     factor: str = ""
+    deeper: int = 0  # arcs by which the column's index is longer than the table's
     layout: str = ""
     kind: str = "device"  # of a scalar's subject
     local: str = ""  # of a scalar's subject, when it is not the device itself

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from collectors.convert import IDENTITY_PREFIX, INDEX_READERS, NUMBER_READERS, TEXT_READERS, Part, UnreadableError
+from collectors.convert import INDEX_READERS, NUMBER_READERS, TEXT_READERS, Part, UnreadableError, identity_prefix
 from collectors.snmp.ask import Failure
 from collectors.snmp.varbind import NULL, dotted
 from netops.model import Reason, Subject
@@ -30,6 +30,7 @@ class Cell(NamedTuple):
 
     tag: int
     value: Scalar
+    deeper: str = ""  # `.0.1`, where the cell stands below the row's index
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,15 @@ def grid(rules: TableRules, walked: Walked | None, failed: Failure, *, device: s
 
 
 def _column(rule: Rule, walked: Walked, at: int) -> dict[Oid, Cell]:
-    got, depth = walked.columns[at], len(rule.oid)
-    return {o[depth:]: Cell(t, v) for o, t, v in zip(got.oids, got.tags, got.values, strict=True) if t != NULL}
+    got, depth, deeper = walked.columns[at], len(rule.oid), rule.column.deeper
+    cells = ((o[depth:], t, v) for o, t, v in zip(got.oids, got.tags, got.values, strict=True) if t != NULL)
+    if not deeper:
+        return {index: Cell(t, v) for index, t, v in cells}
+    found: dict[Oid, Cell] = {}
+    for index, t, v in cells:
+        if len(index) > deeper:
+            found.setdefault(index[:-deeper], Cell(t, v, f".{dotted(index[-deeper:])}"))
+    return found
 
 
 def _indexes(rules: TableRules, columns: Sequence[Mapping[Oid, Cell]]) -> list[Oid]:
@@ -171,7 +179,7 @@ def _from_cell(rule: Rule, cell: Cell | None) -> Part | None:
         return None
     blank = not shown.strip() or shown in _EMPTY_MACS or not shown.strip("0")
     own = rule.column.metric is not None and rule.column.metric.name.endswith(".serial")
-    prefix = IDENTITY_PREFIX.get(rule.column.read, "sn:" if own else "")
+    prefix = identity_prefix(rule.column.read, shown) or ("sn:" if own else "")
     return None if blank or len(shown) > 255 else Part(shown.strip(), prefix)
 
 

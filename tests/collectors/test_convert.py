@@ -15,12 +15,16 @@ from collectors.convert import (
     TEXT_READERS,
     UnreadableError,
     date_and_time,
+    identity_prefix,
     linear,
     mac,
     number,
+    onu_identity,
     pon_serial,
     raw,
+    tenth_microwatt,
     text,
+    unit_number,
     wrapped32,
 )
 
@@ -207,3 +211,70 @@ def test_dates_are_iso_and_nonsense_is_refused():
     for bad in (b"", b"2023", bytes(8), bytes.fromhex("07e70d1d0e1e0500")):
         with pytest.raises(UnreadableError):
             date_and_time(bad)
+
+
+@pytest.mark.parametrize(
+    ("written", "unit", "expected"),
+    [
+        (b"0.03 mW (-14.61 dBm)", "dBm", Fraction("-14.61")),
+        (b"-28.530(dBm)", "dBm", Fraction("-28.530")),
+        (b"47.957(C)", "Cel", Fraction("47.957")),
+        (b"27.84 .C", "Cel", Fraction("27.84")),
+        (b"6.56 dbm", "dBm", Fraction("6.56")),
+        (b"-19.32", "dBm", Fraction("-19.32")),
+        (-7, "dBm", -7),
+    ],
+)
+def test_the_number_that_carries_the_unit_is_found_among_others(written, unit, expected):
+    assert unit_number(written, unit) == expected
+
+
+@pytest.mark.parametrize("written", [b"0.03 mW", b"1.0 dBm 2.0 dBm", b"dBm", b"-inf(dBm)", b"--", b""])
+def test_a_text_in_which_no_one_number_carries_the_unit_is_refused(written):
+    with pytest.raises(UnreadableError):
+        unit_number(written, "dBm")
+
+
+@pytest.mark.parametrize(("sent", "expected"), [(10_000, 0), (1, -40), (20_000, 3.01), (25, -26.021)])
+def test_an_optical_power_in_tenths_of_a_microwatt_is_a_level(sent, expected):
+    assert float(tenth_microwatt(sent, "dBm")) == expected
+
+
+@pytest.mark.parametrize("sent", [0, -3])
+def test_no_light_has_no_level(sent):
+    with pytest.raises(UnreadableError):
+        tenth_microwatt(sent, "dBm")
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected", "prefix"),
+    [
+        (b"HWTC\x01\x23\x45\x67", "HWTC01234567", "sn:"),
+        (b"FHTT01234567", "FHTT01234567", "sn:"),
+        (b"48575443012345AB", "HWTC012345AB", "sn:"),
+        (b"ZTEG-0a0b0c0d", "ZTEG0A0B0C0D", "sn:"),
+        (b"\x00\x1b\x2c\x3d\x4e\x5f", "001b2c3d4e5f", "mac:"),
+        (b"00:1B:2C:3D:4E:5F", "001b2c3d4e5f", "mac:"),
+        (b"001B2C3D4E5F", "001b2c3d4e5f", "mac:"),
+    ],
+)
+def test_an_onu_is_known_by_serial_number_or_mac_address(sent, expected, prefix):
+    assert onu_identity(sent) == expected
+    assert identity_prefix("onu_identity", expected) == prefix
+
+
+@pytest.mark.parametrize("sent", [b"", b"user-17", b"ZTEG", None, 5])
+def test_what_is_neither_identifies_no_onu(sent):
+    with pytest.raises(UnreadableError):
+        onu_identity(sent)
+
+
+@pytest.mark.parametrize("sent", [b"2024-12-23 10:34:15", b"2024/12/23 10:34:15", b"2024-12-23T10:34:15\0"])
+def test_a_date_written_out_is_a_date(sent):
+    assert date_and_time(sent) == "2024-12-23T10:34:15"
+
+
+@pytest.mark.parametrize("sent", [b"0000-00-00 00:00:00", b"N/A", b"\0" * 8])
+def test_a_date_that_is_none_is_refused(sent):
+    with pytest.raises(UnreadableError):
+        date_and_time(sent)

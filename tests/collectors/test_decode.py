@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collectors.columns import Known, quick_rows
 from collectors.decode import decode, restarted
 from collectors.detect import whole
 from collectors.plan import plan
@@ -242,6 +243,51 @@ def test_a_device_that_renumbers_its_tree_is_read_under_its_other_root():
 
     assert detected.family == "y"
     assert [(o.value, o.oid) for o in decoded.observations] == [(40, "1.3.6.1.4.1.2.5.0")]
+
+
+def test_a_column_of_a_terminals_parts_belongs_to_the_terminal_and_its_first_part_stands_for_it():
+    profile = parse(
+        "profile: y\ntitle: {zh: 某, en: y}\nroot: 1.3.6.1.4.1.1\nmatch: {probes: [.1]}\n"
+        "tables:\n  onu:\n    kind: onu\n"
+        "    index: {onu: integer}\n    identity: [pon.onu.serial, onu]\n    needed: [pon.onu.serial]\n    columns:\n"
+        "      pon.onu.serial: {oid: .1, read: pon_serial}\n"
+        "      pon.onu.rx_power: {oid: .2, scale: 0.01, deeper: 2, cost: heavy}\n",
+        "y.yaml",
+    )
+    root = (1, 3, 6, 1, 4, 1, 1)
+    agent = Listing(
+        [
+            Varbind((*root, 1, 7), OCTET_STRING, b"HWTC01234567"),
+            Varbind((*root, 2, 7, 0, 1), INTEGER, -1900),
+            Varbind((*root, 2, 7, 0, 2), INTEGER, -2500),
+            Varbind((*root, 2, 9), INTEGER, -2000),
+        ]
+    )
+    for costs in ({"cheap", "heavy"}, {"heavy"}):
+        answer = interview(agent, (asked := plan([whole(profile)], costs=costs)).ask)
+        powers = [o for o in decode(asked, answer, device="d", at_ms=0).observations if o.metric == "pon.onu.rx_power"]
+        assert [(o.subject.id, o.value, o.oid) for o in powers] == [("sn:HWTC01234567", -19.0, "1.3.6.1.4.1.1.2.7.0.1")]
+        assert quick_rows(asked, answer, device="d", known=Known()) is None
+
+
+def test_one_object_can_be_two_metrics():
+    profile = parse(
+        "profile: y\ntitle: {zh: 某, en: y}\nroot: 1.3.6.1.4.1.1\nmatch: {probes: [.1]}\n"
+        "tables:\n  onu:\n    kind: onu\n"
+        "    index: {onu: integer}\n    identity: [onu]\n    needed: [pon.onu.state]\n    columns:\n"
+        "      pon.onu.state: {oid: .1, states: {3: up, 4: down}}\n"
+        "      pon.onu.down_cause: {oid: .1, states: {4: dying_gasp}, sentinels: [3]}\n",
+        "y.yaml",
+    )
+    agent = Listing([Varbind((1, 3, 6, 1, 4, 1, 1, 1, n), INTEGER, 2 + n) for n in (1, 2)])
+    _, decoded = examine(agent, {"y": profile}, device="d", at_ms=0)
+
+    assert {(o.index, o.metric): o.value for o in decoded.observations} == {
+        ("1", "pon.onu.state"): 1,
+        ("1", "pon.onu.down_cause"): None,
+        ("2", "pon.onu.state"): 2,
+        ("2", "pon.onu.down_cause"): 13,
+    }
 
 
 def test_a_plan_of_cheap_columns_still_asks_for_the_identity():
