@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -32,6 +33,9 @@ PARTNERS = {
     "ansible": (str(ROOT / ".venv-ansible" / "bin" / "ansible-playbook"),),
     "gcc": ("gcc",),
     "xfs_io": ("xfs_io", "/usr/sbin/xfs_io"),
+    "tshark": ("tshark",),
+    "irtt": ("irtt",),
+    "scapy": (str(Path(sys.executable).parent / "scapy"),),
 }
 _left_out: Counter[str] = Counter()
 
