@@ -1,0 +1,119 @@
+"""The Session-Sender's side of one test session: the packets that leave and what comes back. No socket, no clock.
+
+Every session has a port, an SSID and a reflector counter of its own, so an answer of another session is refused, and
+the reflector's sequence numbers begin at 0: what they skip was lost on the way back, what they never counted, on the
+way there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from collectors.errors import DecodeError
+from collectors.probes.stamp import packet, tlv
+from collectors.probes.stamp.packet import Asked
+from collectors.probes.stamp.timestamps import ErrorEstimate, ns_of, ntp_of
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """One answer: T1 to T4 in nanoseconds since 1970, and how far our own clock moved against the monotonic one."""
+
+    sequence: int  # the packet's
+    reflected: int  # the reflector's own
+    t1_ns: int
+    t2_ns: int
+    t3_ns: int
+    t4_ns: int
+    drift_ns: int  # wall minus monotonic, from T1 to T4
+    ttl: int
+    ours: int  # error estimates, 16 bits each
+    theirs: int
+
+    def row(self) -> list[int]:
+        """Return the echo as it is archived."""
+        return [
+            self.sequence,
+            self.reflected,
+            self.t1_ns,
+            self.t2_ns,
+            self.t3_ns,
+            self.t4_ns,
+            self.drift_ns,
+            self.ttl,
+            self.ours,
+            self.theirs,
+        ]
+
+
+class Session:
+    """Makes the packets of one session and takes their answers."""
+
+    def __init__(self, *, ssid: int, key: bytes | None = None, tlvs: bytes = b"") -> None:
+        self._ssid = ssid
+        self._key = key
+        self._tlvs = tlvs
+        self._sent: list[tuple[int, int, int, int]] = []  # wall, monotonic, stamp, error
+        self.echoes: list[Echo] = []
+        self.refused: Counter[str] = Counter()
+        self.answers = tlv.Answers()
+
+    @property
+    def sent(self) -> int:
+        """How many packets left."""
+        return len(self._sent)
+
+    def packet(self, *, wall_ns: int, monotonic_ns: int, error: int) -> bytes:
+        """Return the next datagram; it is to leave at once."""
+        sequence, stamp = len(self._sent), ntp_of(wall_ns)
+        self._sent.append((wall_ns, monotonic_ns, stamp, error))
+        area = self._tlvs
+        if area and self._key is not None:
+            area = tlv.seal(sequence, area, self._key)
+        return packet.encode_asked(Asked(sequence, stamp, error, self._ssid), key=self._key, tlvs=area)
+
+    def take(self, datagram: bytes, *, wall_ns: int, monotonic_ns: int) -> bool:
+        """Take a datagram that came at these instants; whether it is an answer of this session."""
+        try:
+            told = packet.decode_told(datagram, key=self._key)
+        except DecodeError:
+            self.refused["broken"] += 1
+            return False
+        asked = told.asked
+        if asked.sequence >= len(self._sent):
+            self.refused["sequence"] += 1
+            return False
+        t1, m1, stamp, ours = self._sent[asked.sequence]
+        if asked.stamp != stamp or told.ssid not in (self._ssid, 0):  # a reflector of RFC 8762 alone leaves it 0
+            self.refused["foreign"] += 1
+            return False
+        theirs = ErrorEstimate.read(told.error)
+        echo = Echo(
+            sequence=asked.sequence,
+            reflected=told.sequence,
+            t1_ns=t1,
+            t2_ns=ns_of(told.received, near_ns=wall_ns, ptp=theirs.ptp),
+            t3_ns=ns_of(told.stamp, near_ns=wall_ns, ptp=theirs.ptp),
+            t4_ns=wall_ns,
+            drift_ns=(wall_ns - t1) - (monotonic_ns - m1),
+            ttl=told.ttl,
+            ours=ours,
+            theirs=told.error,
+        )
+        self.echoes.append(echo)
+        area = datagram[packet.octets(self._key) :]
+        if area:
+            self._read(area, told.sequence)
+        return True
+
+    @property
+    def complete(self) -> bool:
+        """Whether every packet that left was answered."""
+        return len({each.sequence for each in self.echoes}) == len(self._sent)
+
+    def _read(self, area: bytes, told: int) -> None:
+        if self._key is not None and not tlv.sound(area, sequence=told, key=self._key):
+            self.refused["tlv_hmac"] += 1
+            return
+        self.answers = tlv.read(area)

@@ -1,0 +1,214 @@
+"""The reflector: whom it answers, how much, and how long."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+import socket
+import time
+
+import pytest
+
+from collectors.probes.clocks import ClockState
+from collectors.probes.stamp import packet, sending, tlv
+from collectors.probes.stamp.packet import Asked
+from collectors.probes.stamp.reflect import BROKEN, NOT_LISTED, PORT, RATE, Heard, Limits, Reflector
+from collectors.probes.stamp.reflecting import Reflecting
+from collectors.probes.stamp.timestamps import ErrorEstimate, ntp_of
+
+HERE = [ipaddress.ip_network("192.0.2.0/24")]
+NOW = 1_795_719_388_427_966_071
+ERROR = ErrorEstimate.of(1000, synchronised=True).field()
+KEY = b"a key of the city"
+GOOD = packet.encode_asked(Asked(5, ntp_of(NOW), ERROR, 9))
+
+
+def heard(source="192.0.2.7", port=50_001):
+    return Heard(
+        source=source, source_port=port, destination="192.0.2.1", destination_port=862, at_ns=NOW, ttl=61, tos=0
+    )
+
+
+def ask(reflector, datagram=GOOD, *, at_s=0.0, **how):
+    made = reflector.take(datagram, heard(**how), error=ERROR, synchronised=True, received=ntp_of(NOW), now_s=at_s)
+    return made.datagram(ntp_of(NOW + 7)) if made else None
+
+
+def test_it_answers_who_is_on_its_list_with_all_four_times():
+    told = packet.decode_told(ask(Reflector(allowed=HERE)))
+
+    assert (told.sequence, told.asked, told.ttl, told.ssid) == (0, Asked(5, ntp_of(NOW), ERROR, 9), 61, 9)
+    assert (told.received, told.stamp) == (ntp_of(NOW), ntp_of(NOW + 7))
+
+
+def test_a_stateless_one_repeats_the_senders_number():
+    assert packet.decode_told(ask(Reflector(allowed=HERE, stateful=False))).sequence == 5
+
+
+def test_a_stateful_one_counts_each_session_apart():
+    reflector = Reflector(allowed=HERE)
+
+    counted = [packet.decode_told(ask(reflector, port=port)).sequence for port in (5001, 5001, 5002, 5001)]
+
+    assert counted == [0, 1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("how", "datagram", "reason"),
+    [
+        ({"source": "198.51.100.1"}, GOOD, NOT_LISTED),
+        ({"source": "not an address"}, GOOD, NOT_LISTED),
+        ({"port": 862}, GOOD, PORT),
+        ({"port": 53}, GOOD, PORT),
+        ({}, GOOD[:43], BROKEN),
+        ({}, b"", BROKEN),
+        ({}, GOOD + bytes(packet.MOST_OCTETS), BROKEN),
+    ],
+    ids=["stranger", "nonsense", "a reflector", "a resolver", "short", "empty", "huge"],
+)
+def test_it_refuses_and_counts(how, datagram, reason):
+    reflector = Reflector(allowed=HERE)
+
+    assert ask(reflector, datagram, **how) is None
+    assert reflector.counters == {reason: 1}
+
+
+def test_without_a_list_it_answers_nobody():
+    assert ask(Reflector(allowed=[])) is None
+
+
+def test_with_a_key_it_answers_only_what_the_key_sealed():
+    reflector = Reflector(allowed=HERE, key=KEY)
+
+    assert ask(reflector) is None
+    assert ask(reflector, packet.encode_asked(Asked(5, 1, ERROR, 9), key=b"another")) is None
+    assert packet.decode_told(ask(reflector, packet.encode_asked(Asked(5, 1, ERROR, 9), key=KEY)), key=KEY)
+
+
+def test_a_flood_of_one_source_is_cut_to_its_rate_and_costs_the_others_nothing():
+    reflector = Reflector(allowed=HERE, limits=Limits(source_per_s=50, total_per_s=1000))
+
+    flood = sum(ask(reflector, at_s=second / 1000) is not None for second in range(2000))
+    other = ask(reflector, source="192.0.2.8", at_s=2.0)
+
+    assert 2 * 50 - 1 <= flood <= 3 * 50
+    assert other is not None
+    assert reflector.counters[RATE] == 2000 - flood
+
+
+def test_forged_sources_take_bounded_memory_and_the_total_rate_at_most():
+    reflector = Reflector(
+        allowed=[ipaddress.ip_network("10.0.0.0/8")], limits=Limits(total_per_s=100, sessions=64, sources=64)
+    )
+
+    answered = sum(
+        ask(reflector, source=str(ipaddress.ip_address(0x0A000000 + n)), at_s=n / 5000) is not None for n in range(5000)
+    )
+
+    assert answered <= 200 + 1
+    assert max(len(reflector._sources), len(reflector._sessions), len(reflector._listed)) <= 64
+
+
+def test_no_answer_is_longer_than_its_question():
+    random_ = random.Random(862)
+    for key in (None, KEY):
+        reflector = Reflector(allowed=HERE, key=key, limits=Limits(source_per_s=1e9, total_per_s=1e9))
+        for _ in range(2000):
+            area = bytes(random_.randrange(256) for _ in range(random_.randrange(60)))
+            if random_.random() < 0.5:
+                area = tlv.location() + tlv.timestamp() + area
+            if key and random_.random() < 0.5:
+                area = tlv.seal(1, area, key)
+            datagram = packet.encode_asked(Asked(1, 2, ERROR, 3), key=key, tlvs=area)
+
+            assert len(ask(reflector, datagram)) == len(datagram)
+
+
+GOOD_CLOCK = ClockState(synchronised=True, error_ns=50_000)
+
+
+@pytest.fixture(params=["127.0.0.1", "::1"], ids=["v4", "v6"])
+def loopback(request):
+    return request.param
+
+
+@pytest.mark.parametrize("key", [None, KEY], ids=["open", "sealed"])
+def test_a_session_over_loopback_is_answered_whole(loopback, key):
+    allowed = [ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")]
+    reflecting = Reflecting(
+        Reflector(allowed=allowed, key=key, follows_dscp=True), host=loopback, port=0, clock=lambda: GOOD_CLOCK
+    )
+    reflecting.start()
+    try:
+        plan = sending.Plan(
+            address=loopback,
+            port=reflecting.port,
+            count=10,
+            spacing_ms=2,
+            timeout_s=3,
+            key=key,
+            dscp=46,
+            tlvs=tlv.location() + tlv.service(10),
+        )
+        record = sending.run(plan, clock=lambda: GOOD_CLOCK)
+    finally:
+        reflecting.stop()
+
+    assert record["sent"] == 10
+    assert sorted(row[0] for row in record["echoes"]) == list(range(10))
+    assert {row[7] for row in record["echoes"]} == {64}
+    assert all(row[2] <= row[3] <= row[4] <= row[5] for row in record["echoes"])
+    assert (record["location"]["source"], record["location"]["destination_port"]) == (loopback, reflecting.port)
+    assert record["refused"] == {}
+
+
+def test_a_closed_port_is_told_by_icmp_and_every_packet_is_lost():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    began = time.monotonic()
+
+    record = sending.run(
+        sending.Plan(address="127.0.0.1", port=port, count=3, spacing_ms=1, timeout_s=0.3), clock=lambda: GOOD_CLOCK
+    )
+
+    assert (record["sent"], record["echoes"]) == (3, [])
+    assert record["icmp"] > 0
+    assert time.monotonic() - began < 3
+
+
+def test_answers_of_nobody_we_asked_are_refused():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as liar:
+        liar.bind(("127.0.0.1", 0))
+        liar.settimeout(0.01)
+        import threading
+
+        done = threading.Event()
+
+        def lie():
+            while not done.is_set():
+                try:
+                    datagram, peer = liar.recvfrom(9000)
+                except TimeoutError:
+                    continue
+                question = packet.decode_asked(datagram)
+                for false in (
+                    Asked(question.sequence + 50, question.stamp, question.error, question.ssid),
+                    Asked(question.sequence, question.stamp + 1, question.error, question.ssid),
+                    Asked(question.sequence, question.stamp, question.error, question.ssid ^ 0x5555),
+                ):
+                    told = packet.Told(0, 1, ERROR, false.ssid, 1, false, 64)
+                    liar.sendto(packet.encode_told(told), peer)
+                liar.sendto(b"noise", peer)
+
+        thread = threading.Thread(target=lie)
+        thread.start()
+        try:
+            plan = sending.Plan(address="127.0.0.1", port=liar.getsockname()[1], count=2, spacing_ms=1, timeout_s=0.4)
+            record = sending.run(plan, clock=lambda: GOOD_CLOCK)
+        finally:
+            done.set()
+            thread.join()
+
+    assert record["echoes"] == []
+    assert record["refused"] == {"sequence": 2, "foreign": 4, "broken": 2}
