@@ -1,4 +1,4 @@
-"""The `netops collect` command: replay a recording, poll the register's devices now."""
+"""The `netops collect` command: poll devices now, replay a recording, stop polling, see what it costs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from io import TextIOWrapper
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from collectors import once_command, replay_command
+from collectors import halt_command, load_command, once_command, replay_command
 
 if TYPE_CHECKING:
     import argparse
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from netops.config import Settings
 
-SUMMARY = "poll devices now, or replay a recording"
+SUMMARY = "poll devices now, replay a recording, stop polling, see its load"
 
 
 class Subcommand(NamedTuple):
@@ -28,8 +28,11 @@ class Subcommand(NamedTuple):
 
 SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
     {
+        "halt": Subcommand(halt_command.SUMMARY, halt_command.arguments, halt_command.run),
+        "load": Subcommand(load_command.SUMMARY, load_command.arguments, load_command.run),
         "once": Subcommand(once_command.SUMMARY, once_command.arguments, once_command.run),
         "replay": Subcommand(replay_command.SUMMARY, replay_command.arguments, replay_command.run),
+        "resume": Subcommand(halt_command.RESUME_SUMMARY, halt_command.resume_arguments, halt_command.resume),
     }
 )
 

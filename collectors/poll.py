@@ -16,16 +16,15 @@ from collectors.decode import decode
 from collectors.detect import STANDARD, choose, detect, questions
 from collectors.plan import Chosen, Plan, plan
 from collectors.profile import COST_S
-from netops.model import Poll, Reason
+from netops.model import Poll, Reason, Row, Subject
 from netops.raw import frame
 from netops.series import rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from collectors.profile import Profile
     from collectors.snmp.ask import Answer, Ask
-    from netops.model import Row
 
 LATE_MS = 500.0  # a time-out under more lag than this proves nothing about the device
 
@@ -132,6 +131,41 @@ def _rows(device: str, used: Plan, answer: Answer, known: Known) -> tuple[Row, .
         return quick
     decoded = decode(used, answer, device=device, at_ms=answer.at_ms)
     return rows(decoded.observations, decoded.gaps)
+
+
+def with_load(poll: Poll, answer: Answer, skipped: Mapping[str, Reason]) -> Poll:
+    """Return the poll with what it cost the device, and the metrics that were due and not asked as gaps of ours."""
+    if not answer.sent:
+        return poll
+    varbinds = sum(len(got) for _, got in answer.got) + sum(len(c) for walk in answer.walks for c in walk.columns)
+    octets = sum(map(len, answer.raw))
+    load: dict[str, float | None] = {
+        "poll.datagrams": float(answer.sent),
+        "poll.varbinds": float(varbinds),
+        "poll.octets": float(octets),
+    }
+    there = {name for row in poll.rows for name in (*row.values, *row.texts)} if skipped else set()
+    gaps = {name: reason.value for name, reason in skipped.items() if name not in there}
+    load |= dict.fromkeys(gaps)
+    whole = Subject("device", poll.device)
+    rows_ = list(poll.rows)
+    for at, row in enumerate(rows_):
+        if row.subject == whole:
+            rows_[at] = replace(row, values={**row.values, **load}, codes={**row.codes, **gaps})
+            break
+    else:
+        rows_.append(Row(subject=whole, values=load, codes=gaps))
+    return replace(poll, rows=tuple(rows_))
+
+
+def metrics_of(fitted: Fitted, costs: Collection[str]) -> frozenset[str]:
+    """Return the metrics of these classes that this device's profiles would have been asked for."""
+    return frozenset(
+        column.metric.name
+        for each in fitted.chosen
+        for column in (*each.profile.scalars, *(c for t in each.profile.tables for c in t.columns))
+        if column.metric is not None and column.cost in costs and column.layout in {"", *each.layouts}
+    )
 
 
 def checked(device: str, slot_ms: int, answer: Answer) -> Poll:

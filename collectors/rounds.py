@@ -25,6 +25,7 @@ class Turn:
     due_ms: int
     device: str
     slot_ms: int
+    extra: bool = False  # between two slots, while a device is hurried: `slot_ms` is then its own instant
 
 
 class Rounds:
@@ -54,6 +55,9 @@ class Rounds:
         missed: list[Turn] = []
         while self._turns and self._turns[0].due_ms <= now_ms:
             turn = heapq.heappop(self._turns)
+            if turn.extra:
+                run += [turn] if now_ms - turn.due_ms < self._every_ms else []
+                continue
             current = now_ms // self._every_ms * self._every_ms
             late = range(turn.slot_ms, current, self._every_ms)
             missed += [Turn(turn.due_ms, turn.device, slot) for slot in late[-MISSED_MOST:]]
@@ -63,6 +67,15 @@ class Rounds:
             else:
                 heapq.heappush(self._turns, self._within(turn.device, current, now_ms))
         return run, missed
+
+    def hurry(self, device: str, *, now_ms: int, every_ms: int, until_ms: int) -> None:
+        """Ask the device between its slots too, about every `every_ms`, never at an instant that is a slot's own."""
+        if device not in self._known or every_ms >= self._every_ms:
+            return
+        due = now_ms
+        while (due := due + int(every_ms * (0.6 + 0.8 * self._chance()))) < until_ms:
+            at = due + (due % self._every_ms == 0)
+            heapq.heappush(self._turns, Turn(at, device, at, extra=True))
 
     def _turn(self, device: str, slot_ms: int) -> Turn:
         return Turn(slot_ms + int(self._chance() * SPREAD * self._every_ms), device, slot_ms)

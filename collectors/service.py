@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from collectors import poll
 from collectors.columns import Known
-from collectors.devices import Roll, roll
+from collectors.devices import Asked, Roll, roll
+from collectors.halts import Halts
 from collectors.outbox import Outbox
 from collectors.profile_yaml import shipped
+from collectors.restraint import CHEAP_ONLY, HURRY_MS, Restraint
 from collectors.rounds import Rounds, Turn
 from collectors.snmp.breaker import CHEAP, Breaker, event_of
 from collectors.snmp.engine import Engine
@@ -51,6 +53,7 @@ TRIM_S = 30.0
 TELL_S = 300.0  # how often the counters go to the log: this process has no /metrics of its own
 PAUSE_S = 0.2
 CLOCK_STEP_MS = 2000
+HURRIED_MOST = 200  # devices at a time that are asked more often: an outage of a whole district is no storm
 REFIT_MS = 3_600_000  # how a device is laid out is asked again after this, at an instant of its own
 
 
@@ -61,6 +64,8 @@ class Token(NamedTuple):
     slot_ms: int
     plan: Plan | None
     layout: bool = False
+    costs: frozenset[str] = frozenset()  # the classes that are asked
+    skipped: frozenset[str] = frozenset()  # those of which a whole turn was not taken
 
 
 @dataclass(slots=True)
@@ -70,6 +75,7 @@ class _Known:
     fitted: Fitted | None = None
     fitted_ms: int = 0
     tables: Known = field(default_factory=Known)
+    restraint: Restraint = field(default_factory=Restraint)
 
 
 class Collector:
@@ -97,6 +103,8 @@ class Collector:
         self._answers: SimpleQueue[list[Answer]] = SimpleQueue()
         self._known: dict[str, _Known] = {}
         self._roll = Roll(asked={}, barred={})
+        self._halts = Halts(settings)
+        self._hurried: list[int] = []
         self._digest = ""
         self._stack = ExitStack()
         self._outbox: Outbox | None = None
@@ -200,29 +208,46 @@ class Collector:
         run, missed = self._rounds.due(now_ms)
         if missed and self._outbox is not None:
             self._outbox.add(poll.unpolled(t.device, t.slot_ms, now_ms, Reason.MISSED_SLOT) for t in missed)
+        halted = self._halts.now()
         jobs = []
         for turn in run:
+            asked = self._roll.asked.get(turn.device)
             reason = self._roll.barred.get(turn.device)
-            if reason is not None and self._outbox is not None:
+            if asked is not None and halted.device(turn.device, asked.profile):
+                reason = Reason.HALTED
+            if reason is not None and self._outbox is not None and not turn.extra:
                 self._outbox.add([poll.unpolled(turn.device, turn.slot_ms, now_ms, reason)])
-            elif turn.device in self._roll.asked:
-                jobs.append(self._job(turn))
+            elif reason is None and asked is not None:
+                jobs.append(self._job(turn, asked))
         if jobs:
             self._engine.submit(jobs, self._answers.put)
 
-    def _job(self, turn: Turn) -> Job:
-        asked = self._roll.asked[turn.device]
+    def _job(self, turn: Turn, asked: Asked) -> Job:
+        """Return what a device is asked in this turn: everything that is due, or what little is good for it now."""
         known = self._known.setdefault(turn.device, _Known())
-        if self._breaker.open(turn.device):
-            return Job(asked.target, CHEAP, Token(turn.device, turn.slot_ms, None), turn.due_ms)
-        if known.fitted is None or turn.slot_ms - known.fitted_ms >= REFIT_MS:
+        if self._breaker.open(turn.device) or (turn.extra and known.fitted is None):
+            skipped = known.restraint.miss(self._due(turn))
+            return Job(asked.target, CHEAP, Token(turn.device, turn.slot_ms, None, skipped=skipped), turn.due_ms)
+        if not turn.extra and (known.fitted is None or turn.slot_ms - known.fitted_ms >= REFIT_MS):
             question = poll.question(self._profiles, asked.profile)
             return Job(asked.target, question, Token(turn.device, turn.slot_ms, None, layout=True), turn.due_ms)
-        return self._poll_job(turn.device, turn.slot_ms, turn.due_ms, known.fitted)
+        return self._poll_job(turn, asked, known, self._due(turn))
 
-    def _poll_job(self, device: str, slot_ms: int, due_ms: int, fitted: Fitted) -> Job:
-        plan = self._plans.of(fitted, poll.due_costs(device, slot_ms, self._settings.collect.interval_s))
-        return Job(self._roll.asked[device].target, plan.ask, Token(device, slot_ms, plan), due_ms)
+    def _due(self, turn: Turn) -> frozenset[str]:
+        if turn.extra:
+            return CHEAP_ONLY
+        return poll.due_costs(turn.device, turn.slot_ms, self._settings.collect.interval_s)
+
+    def _poll_job(self, turn: Turn, asked: Asked, known: _Known, due: frozenset[str]) -> Job:
+        costs, skipped = CHEAP_ONLY, frozenset[str]()
+        if not turn.extra:
+            halted = self._halts.now().costs(turn.device, asked.profile)
+            busy = self._settings.collect.device_cpu_percent
+            costs, skipped = known.restraint.turn(due, busy_percent=busy, halted=halted)
+        assert known.fitted is not None  # who calls has seen how the device is laid out
+        plan = self._plans.of(known.fitted, costs)
+        token = Token(turn.device, turn.slot_ms, plan, costs=costs, skipped=skipped)
+        return Job(asked.target, plan.ask, token, turn.due_ms)
 
     def _take(self) -> None:
         answers: list[Answer] = []
@@ -242,28 +267,51 @@ class Collector:
         if token.device not in self._roll.asked:
             return None
         self._breaker.note(token.device, event_of(answer))
+        known = self._known.setdefault(token.device, _Known())
         if token.plan is not None:
-            known = self._known.setdefault(token.device, _Known())
             made = poll.polled(token.device, token.slot_ms, token.plan, answer, known.tables)
         elif token.layout and answer.answered:
-            self._fit_and_ask(token, answer)
+            self._fit_and_ask(token, answer, known)
             return None
         else:
             made = poll.checked(token.device, token.slot_ms, answer)
             if made.outcome == ANSWERED:  # it is back: ask it in full within this very slot
-                self._fit_and_ask(token, answer)
+                self._fit_and_ask(token, answer, known)
                 return None
         self._polled += 1
-        return made
+        known.restraint.note(made, token.costs)
+        if known.restraint.changed(made, now_ms=answer.at_ms):
+            self._hurry(token.device, answer.at_ms)
+        return poll.with_load(made, answer, self._skipped(token, known))
 
-    def _fit_and_ask(self, token: Token, answer: Answer) -> None:
+    def _skipped(self, token: Token, known: _Known) -> dict[str, Reason]:
+        """Return the metrics of the classes whose turn went by, and on what account."""
+        if not token.skipped or known.fitted is None:
+            return {}
+        halted = self._halts.now().costs(token.device, self._roll.asked[token.device].profile)
+        return {
+            metric: Reason.HALTED if cost in halted else Reason.BUDGET
+            for cost in token.skipped
+            for metric in poll.metrics_of(known.fitted, {cost})
+        }
+
+    def _hurry(self, device: str, now_ms: int) -> None:
+        """Ask a device that fell silent or came back more often for a while; when many do, only the first of them."""
+        every_s = self._settings.collect.hurry_s
+        self._hurried = [until for until in self._hurried if until > now_ms]
+        if every_s and len(self._hurried) < HURRIED_MOST:
+            self._hurried.append(now_ms + HURRY_MS)
+            self._rounds.hurry(device, now_ms=now_ms, every_ms=every_s * 1000, until_ms=now_ms + HURRY_MS)
+
+    def _fit_and_ask(self, token: Token, answer: Answer, known: _Known) -> None:
         asked = self._roll.asked[token.device]
-        known = self._known.setdefault(token.device, _Known())
+        turn = Turn(0, token.device, token.slot_ms)
         if token.layout:
             known.fitted = poll.wider(known.fitted, poll.fit(self._profiles, asked.profile, answer))
             known.fitted_ms = token.slot_ms - int(self._chance() * REFIT_MS / 2)
         if known.fitted is not None:
-            job = self._poll_job(token.device, token.slot_ms, 0, known.fitted)
+            due = self._due(turn) if token.layout else CHEAP_ONLY  # what else was due is owed by now
+            job = self._poll_job(turn, asked, known, due)
         else:
             question = poll.question(self._profiles, asked.profile)
             job = Job(asked.target, question, Token(token.device, token.slot_ms, None, layout=True), 0)

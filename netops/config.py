@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_h
 
 from inventory.times import zone
 from netops.errors import ConfigError, nearest
+from netops.probing import Probe
+from netops.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,48 +27,6 @@ DEFAULT_FILE = Path("/etc/netops/netops.toml")
 PREFIX = "NETOPS_"
 T = TypeVar("T")
 _ABOUT = frozenset({"origin", "file", "given"})  # of the tree, not in it
-
-
-class Secret:
-    """A reference to a secret; prints `***` and is read only where it is used.
-
-    `file:/path` (one trailing newline is cut), `env:NAME`, `credential:NAME` (systemd's credentials directory), or
-    `plain:…`, which only a rehearsal may use.
-    """
-
-    __slots__ = ("reference",)
-
-    def __init__(self, reference: str) -> None:
-        self.reference = reference
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    __str__ = __repr__
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other.reference == self.reference
-
-    def __hash__(self) -> int:
-        return hash(self.reference)
-
-    def read(self) -> str:
-        """Return the secret itself; ConfigError names the reference, never the content."""
-        scheme, _, rest = self.reference.partition(":")
-        try:
-            if scheme == "file":
-                return Path(rest).read_text(encoding="utf-8").removesuffix("\n")
-            if scheme == "env":
-                return os.environ[rest]
-            if scheme == "credential":
-                return (Path(os.environ["CREDENTIALS_DIRECTORY"]) / rest).read_text(encoding="utf-8").removesuffix("\n")
-            if scheme == "plain":
-                return rest
-        except KeyError as error:
-            raise ConfigError(f"secret {scheme}:{rest}: the variable {error} is not set") from None
-        except OSError as error:
-            raise ConfigError(f"secret {scheme}:{rest}: cannot be read ({error.strerror})") from None
-        raise ConfigError(f"secret with scheme '{scheme}': expected file:, env:, credential: or plain:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +91,7 @@ class Credential:
     user: str = ""  # v3 and ssh: the user
     auth_protocol: str = "SHA-256"  # MD5, SHA, SHA-224, SHA-256, SHA-384, SHA-512
     auth_key: Secret | None = None  # v3: authentication pass phrase
-    priv_protocol: str = "AES"  # AES (128), AES-192, AES-256
+    priv_protocol: str = "AES"  # AES (128), AES-192, AES-256; AES-192-C, AES-256-C: keys lengthened as Cisco does
     priv_key: Secret | None = None  # v3: privacy pass phrase
     context: str = ""  # v3: context name
     password: Secret | None = None  # ssh: the password
@@ -152,6 +112,8 @@ class Collect:
     window: int = 1000  # requests in flight, capped by the receive buffer
     varbinds_per_s: int = 2000  # per device
     breaker_after: int = 3  # unanswered slots in a row; then one cheap question a slot
+    device_cpu_percent: int = 85  # a device busier than this is spared its dear and heavy columns; 0: never
+    hurry_s: int = 10  # seconds between two polls of a device that just fell silent or came back; 0: as always
     spool_cap_mb: int = 4096  # disk that the spool may take while the core is away
 
 
@@ -172,6 +134,16 @@ class Ssh:
     breaker_after: int = 3  # failed visits in a row; then only a login is tried
     old_algorithms: bool = False  # SHA-1 and CBC, for equipment that knows nothing else
     spool_cap_mb: int = 1024  # disk that the spool may take while the core is away
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """The door through which probes at sites hand in what they measured. The service runs when `enabled`."""
+
+    enabled: bool = False  # whether probes at sites are let in
+    listen: Listener = field(default_factory=lambda: Listener(port=8443))
+    batch_mb: int = 4  # MiB of one request
+    spool_cap_mb: int = 4096  # disk that the spool may take while the core is away
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +198,8 @@ class Settings:
     portal: PortalAt = field(default_factory=PortalAt)
     collect: Collect = field(default_factory=Collect)
     ssh: Ssh = field(default_factory=Ssh)
+    probe: Probe = field(default_factory=Probe)
+    intake: Intake = field(default_factory=Intake)
     evidence: Evidence = field(default_factory=Evidence)
     retention: Retention = field(default_factory=Retention)
     credentials: dict[str, Credential] = field(default_factory=dict)

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     POLLER_LATE = "poller_late"
     DEADLINE = "deadline"  # our time for this device ran out
     BUDGET = "budget"
+    HALTED = "halted"  # the operator's kill switch
     SOCKET_DROPS = "socket_drops"
     DISK_FULL = "disk_full"
     ANCHORS_LOST = "anchors_lost"  # the vantage point itself was blind
@@ -66,6 +67,7 @@ OURS = frozenset(
         Reason.POLLER_LATE,
         Reason.DEADLINE,
         Reason.BUDGET,
+        Reason.HALTED,
         Reason.SOCKET_DROPS,
         Reason.DISK_FULL,
         Reason.ANCHORS_LOST,

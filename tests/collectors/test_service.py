@@ -141,7 +141,7 @@ def test_a_device_that_comes_back_is_asked_in_full_again(city, planted):
     service.start()
     wait(lambda: service._breaker.open(dead.id))
     planted.clear()
-    wait(lambda: any(each.rows for each in polls_of(settings)[0] if each.device == dead.id))
+    wait(lambda: any(each.outcome == ANSWERED for each in polls_of(settings)[0] if each.device == dead.id))
     service.stop()
     after = [each for each in polls_of(settings)[0] if each.device == dead.id and each.outcome == ANSWERED]
 
@@ -197,8 +197,8 @@ def test_how_a_device_is_laid_out_is_asked_again_and_tables_are_not_forgotten(ci
     service._read_register(clock.SYSTEM.now_ms())
     slot = clock.SYSTEM.now_ms() // 1000 * 1000
     service._known[olt.id] = _Known(fitted=whole, fitted_ms=slot)
-    assert not service._job(Turn(slot, olt.id, slot)).token.layout
-    assert service._job(Turn(slot, olt.id, slot + REFIT_MS)).token.layout
+    assert not service._job(Turn(slot, olt.id, slot), service._roll.asked[olt.id]).token.layout
+    assert service._job(Turn(slot, olt.id, slot + REFIT_MS), service._roll.asked[olt.id]).token.layout
 
 
 def service_profile(settings, device):
