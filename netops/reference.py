@@ -13,7 +13,7 @@ from dataclasses import fields, is_dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from netops import config
 from netops.cli import COMMANDS
@@ -62,7 +62,17 @@ def settings() -> str:
         title = f"[{name}]" if name != "credentials" else "[credentials.NAME]"
         lines += [f"## {title}", "", (inspect.getdoc(shape) or "").replace("\n", " "), ""]
         lines += ["| setting | kind | default | |", "|---|---|---|---|", *_rows(shape), ""]
+        for below, item in _named(shape):
+            lines += [f"## [{name}.{below}.NAME]", "", (inspect.getdoc(item) or "").replace("\n", " "), ""]
+            lines += ["| setting | kind | default | |", "|---|---|---|---|", *_rows(item), ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _named(shape: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the fields that hold tables by name, with the kind of those tables."""
+    for name, hint in _hints(shape).items():
+        if get_origin(hint) is dict and is_dataclass(get_args(hint)[1]):
+            yield name, get_args(hint)[1]
 
 
 def _hints(kind: Any) -> Mapping[str, Any]:
@@ -75,6 +85,8 @@ def _rows(shape: Any) -> Iterator[str]:
     for field in fields(shape):
         hint = _hints(shape)[field.name]
         value = getattr(instance, field.name)
+        if any(field.name == name for name, _ in _named(shape)):
+            continue
         if is_dataclass(value):
             port = getattr(value, "port", "")
             yield f"| `{field.name}` | table | | a listener as in `[web]`, here with port {port} |"
