@@ -101,7 +101,11 @@ def pysnmp(mode: str, port: int, concurrency: int, seconds: float) -> None:
     warnings.simplefilter("ignore")
     from pysnmp.hlapi.v3arch import asyncio as api  # noqa: PLC0415  (its import is no part of the other clients)
 
-    engine, community, context = api.SnmpEngine(), api.CommunityData("public"), api.ContextData()
+    engine, context = api.SnmpEngine(), api.ContextData()
+    community = api.CommunityData("public")
+    if mode == "v3":
+        protocols = {"authProtocol": api.usmHMAC192SHA256AuthProtocol, "privProtocol": api.usmAesCfb128Protocol}
+        community = api.UsmUserData("bench", "bench phrase", "other phrase", **protocols)
     sums = {"requests": 0, "varbinds": 0, "errors": 0}
 
     async def target(n):
@@ -111,6 +115,13 @@ def pysnmp(mode: str, port: int, concurrency: int, seconds: float) -> None:
         names = [api.ObjectType(api.ObjectIdentity(oid)) for oid in GET]
         error, status, _, rows = await api.get_cmd(engine, community, await target(n), context, *names, lookupMib=False)
         sums["errors"] += bool(error or status) or int(rows[CHECKED][1]) != as_number(n)
+        sums["requests"] += 1
+        sums["varbinds"] += len(rows)
+
+    async def v3(n):
+        names = [api.ObjectType(api.ObjectIdentity(oid)) for oid in (GET[2], GET[4])]
+        error, status, _, rows = await api.get_cmd(engine, community, await target(n), context, *names, lookupMib=False)
+        sums["errors"] += bool(error or status) or len(rows) != 2
         sums["requests"] += 1
         sums["varbinds"] += len(rows)
 
@@ -130,7 +141,7 @@ def pysnmp(mode: str, port: int, concurrency: int, seconds: float) -> None:
         sums["varbinds"] += cells
 
     async def main():
-        ask = {"get": get, "walk": walk}[mode]
+        ask = {"get": get, "walk": walk, "v3": v3}[mode]
         await ask(0)
         sums.update(requests=0, varbinds=0)
         turn, span = itertools.cycle(range(AGENTS)), Span()

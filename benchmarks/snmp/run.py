@@ -147,15 +147,17 @@ def against_snmpd(directory: Path, seconds: float, rounds: int) -> list[dict]:
     environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(state), "MIBS": ""}
     words = [program, "-f", "-LE", "3", "-C", "-c", str(config)]
     with running(words, ready=2.5, env=environment) as agent:
-        results, used = [], 0.0
+        results, theirs, used = [], [], 0.0
         for _ in range(rounds):
             before = cpu_of(agent.pid)
             results.append(client("ours", "v3", port, 100, seconds))
             used += cpu_of(agent.pid) - before
-    one = best(results)
+            theirs.append(client("pysnmp", "v3", port, 20, seconds))
+    one, other = best(results), best(theirs)
     # The agent also answers the round that makes the engines known (two requests each) and the warm-up.
     total = sum(r["requests_s"] * (seconds + WARM_S) + 2 * AGENTS for r in results if r)
-    return [{**one, "agent_us": used / total * 1e6}] if one else []
+    found = [{**one, "agent_us": used / total * 1e6}] if one else []
+    return [*found, other] if other else found
 
 
 def show(results: list[dict]) -> None:
@@ -165,7 +167,7 @@ def show(results: list[dict]) -> None:
         print("{:32} {:5} {:>11,.0f} {:>11,.0f} {:>13.4f} {:>7}".format(*words))
     by = {(r["client"], r["mode"]): r for r in results}
     print("\nper CPU second, netops against")
-    for mode in ("get", "walk"):
+    for mode in ("get", "walk", "v3"):
         mine = by.get(("netops", mode))
         for r in results:
             if mine and r["mode"] == mode and r is not mine and not r["client"].startswith("netops,"):

@@ -1,7 +1,11 @@
 """AES in CFB128 (RFC 3826), the one door to `cryptography` of this package.
 
-A cipher context per message costs more than the whole rest of a request. One ECB context per key gives the same octets:
-decryption of all blocks in one call (every keystream block depends on ciphertext only), encryption block by block.
+A cipher context per message costs more than the whole rest of a request, and so does a call per block. Two contexts
+per key give the same octets in one call each:
+
+decryption   every block of the keystream depends on ciphertext only: ECB over vector and ciphertext
+encryption   keystream block i+1 is E(plain i xor keystream i), which is CBC over vector and plaintext. The context goes
+             on from message to message; its last output is taken back out of the next message's first block
 """
 
 from __future__ import annotations
@@ -12,26 +16,25 @@ _BLOCK = 16
 
 
 class Cfb:
-    """CFB128 under one key."""
+    """CFB128 under one key. Used from one thread: encryption carries the last block along."""
 
-    __slots__ = ("_block",)
+    __slots__ = ("_chain", "_decrypt", "_last")
 
     def __init__(self, key: bytes) -> None:
-        # ECB is only the block function here: CFB is built from it below.
-        self._block = Cipher(algorithms.AES(key), modes.ECB()).encryptor().update  # noqa: S305
+        # ECB and CBC are only the block function here: CFB is built from them below.
+        self._decrypt = Cipher(algorithms.AES(key), modes.ECB()).encryptor().update  # noqa: S305
+        self._chain = Cipher(algorithms.AES(key), modes.CBC(bytes(_BLOCK))).encryptor().update
+        self._last = 0
 
-    def encrypt(self, vector: bytes, plain: bytes) -> bytes:
-        """Return the ciphertext, as long as the plaintext."""
-        block, from_bytes = self._block, int.from_bytes
-        out = []
-        last = vector
-        for at in range(0, len(plain), _BLOCK):
-            part = plain[at : at + _BLOCK]
-            size = len(part)
-            mixed = from_bytes(block(last)[:size], "big") ^ from_bytes(part, "big")
-            last = mixed.to_bytes(size, "big")
-            out.append(last)
-        return b"".join(out)
+    def encrypt(self, vector: int, plain: bytes) -> bytes:
+        """Return the ciphertext, as long as the plaintext; `vector` is its 16 octets as a number."""
+        size = len(plain)
+        if not size:
+            return b""
+        first = (vector ^ self._last).to_bytes(_BLOCK, "big")
+        keystream = self._chain(first + plain[: (size - 1) // _BLOCK * _BLOCK])
+        self._last = int.from_bytes(keystream[-_BLOCK:], "big")
+        return (int.from_bytes(keystream[:size], "big") ^ int.from_bytes(plain, "big")).to_bytes(size, "big")
 
     def decrypt(self, vector: bytes, secret: bytes) -> bytes:
         """Return the plaintext, as long as the ciphertext."""
@@ -39,5 +42,5 @@ class Cfb:
         if not size:
             return b""
         fed = vector + secret
-        keystream = self._block(fed[: (size + _BLOCK - 1) // _BLOCK * _BLOCK])[:size]
+        keystream = self._decrypt(fed[: (size + _BLOCK - 1) // _BLOCK * _BLOCK])[:size]
         return (int.from_bytes(keystream, "big") ^ int.from_bytes(secret, "big")).to_bytes(size, "big")

@@ -1,7 +1,9 @@
 """SNMPv3 keys: pass phrase to key (RFC 3414 A.2), localised to an engine, lengthened where AES-192/256 need it.
 
-HMACs and their truncations: RFC 3414 (MD5, SHA), RFC 7860 (SHA-2). Lengthening for AES-192 and AES-256 is Blumenthal's
-(draft-blumenthal-aes-usm-04), as net-snmp has it; the other one ("AES-256-C", Reeder) is not offered.
+HMACs and their truncations: RFC 3414 (MD5, SHA), RFC 7860 (SHA-2). For AES-192 and AES-256 no RFC says how a digest
+becomes a longer key, and two drafts are in the field: Blumenthal's (draft-blumenthal-aes-usm-04, "AES-256") and
+Reeder's (draft-reeder-snmpv3-usm-3desede-00, "AES-256-C", Cisco's). They agree where the digest is long enough by
+itself. DES is refused: 56 bits keep nothing secret.
 """
 
 from __future__ import annotations
@@ -36,7 +38,23 @@ AUTH: Mapping[str, Auth] = {
     "SHA-384": Auth("sha384", 32),
     "SHA-512": Auth("sha512", 48),
 }
-PRIV: Mapping[str, int] = {"AES": 16, "AES-192": 24, "AES-256": 32}  # octets of key
+
+
+class Priv(NamedTuple):
+    """A privacy protocol: octets of AES key, and whose lengthening where the digest is shorter."""
+
+    size: int
+    reeder: bool = False
+
+
+PRIV: Mapping[str, Priv] = {
+    "AES": Priv(16),
+    "AES-192": Priv(24),
+    "AES-256": Priv(32),
+    "AES-192-C": Priv(24, reeder=True),
+    "AES-256-C": Priv(32, reeder=True),
+}
+_BROKEN = frozenset({"DES", "3DES", "3DES-EDE", "DES-CBC"})
 
 
 def auth_of(name: str) -> Auth:
@@ -48,8 +66,13 @@ def auth_of(name: str) -> Auth:
     return AUTH[name]
 
 
-def priv_of(name: str) -> int:
-    """Return the key size of the privacy protocol of this name."""
+def priv_of(name: str) -> Priv:
+    """Return the privacy protocol of this name."""
+    if name in _BROKEN:
+        raise CollectorError(
+            f"SNMPv3 privacy '{name}' is refused: 56-bit DES is read by anyone who records it, 3DES has no standard; "
+            f"set the device's user to AES (RFC 3826) and priv_protocol to one of {', '.join(PRIV)}"
+        )
     if name not in PRIV:
         raise CollectorError(f"SNMPv3 privacy '{name}' is unknown; use one of {', '.join(PRIV)}{nearest(name, PRIV)}")
     return PRIV[name]
@@ -64,23 +87,33 @@ def check_phrase(user: str, phrase: str) -> None:
 @lru_cache(maxsize=1024)
 def master(digest: str, phrase: str) -> bytes:
     """Return Ku: the hash of a megabyte of the repeated phrase (RFC 3414 A.2.1)."""
-    octets = phrase.encode()
+    return _stretched(digest, phrase.encode())
+
+
+def _stretched(digest: str, octets: bytes) -> bytes:
     whole = (octets * (_MEGABYTE // len(octets) + 1))[:_MEGABYTE]
     return hashlib.new(digest, whole).digest()
+
+
+def _local(digest: str, key: bytes, engine_id: bytes) -> bytes:
+    return hashlib.new(digest, key + engine_id + key).digest()
 
 
 @lru_cache(maxsize=65_536)
 def localised(digest: str, phrase: str, engine_id: bytes) -> bytes:
     """Return Kul, the key of this phrase for this engine (RFC 3414 A.2.2)."""
-    key = master(digest, phrase)
-    return hashlib.new(digest, key + engine_id + key).digest()
+    return _local(digest, master(digest, phrase), engine_id)
 
 
-def lengthened(digest: str, key: bytes, size: int) -> bytes:
-    """Return `size` octets of privacy key."""
-    while len(key) < size:
-        key += hashlib.new(digest, key).digest()
-    return key[:size]
+@lru_cache(maxsize=65_536)
+def privacy_key(digest: str, phrase: str, engine_id: bytes, priv: Priv) -> bytes:
+    """Return the AES key of this phrase for this engine, lengthened where the digest is shorter than it."""
+    key = part = localised(digest, phrase, engine_id)
+    while len(key) < priv.size:
+        # Reeder: the last part is a phrase anew (a megabyte is hashed per engine). Blumenthal: the hash of all so far.
+        part = _local(digest, _stretched(digest, part), engine_id) if priv.reeder else hashlib.new(digest, key).digest()
+        key += part
+    return key[: priv.size]
 
 
 class Authenticator:

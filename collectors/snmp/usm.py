@@ -1,8 +1,7 @@
 """The SNMPv3 message and its User-based Security Model (RFC 3412, RFC 3414, RFC 3826, RFC 7860). Pure.
 
-`User` is the credential, `Session` what is known of one engine at one address: `seal` writes the next datagram (engine
-discovery first), `open` reads one. A message below the level asked for, with a wrong digest, of another engine or
-user, or outside the time window is refused with SecurityError; the wait goes on.
+`User` is the credential; here messages are written and read without being believed. `authority.py` verifies and
+decrypts those of one engine, `session.py` knows what they mean for a question.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ LEVEL = AUTHENTIC | PRIVATE
 MODEL = 3  # USM
 MAX_SIZE = 65_507
 SALT = 8
+_new = tuple.__new__
 
 _STATS: Oid = (1, 3, 6, 1, 6, 3, 15, 1, 1)
 UNSUPPORTED_LEVEL, NOT_IN_TIME_WINDOW, UNKNOWN_USER, UNKNOWN_ENGINE, WRONG_DIGEST, DECRYPTION_ERROR = range(1, 7)
@@ -183,22 +183,28 @@ class Envelope:
         if parts[::2] != self._skeleton:
             return None
         (_, message_id, _, boots, _, time, _, mac, _, salt, _, payload, _) = parts
-        known = self._header
+        known, from_bytes = self._header, int.from_bytes
         if message_id[:2] != b"\x02\x04" or boots[0] != 2 or time[0] != 2:
             return None
         if boots[1] != len(boots) - 2 or time[1] != len(time) - 2:
             return None
-        return Header(
-            int.from_bytes(message_id[2:], "big", signed=True),
-            known.flags,
-            known.engine_id,
-            int.from_bytes(boots[2:], "big", signed=True),
-            int.from_bytes(time[2:], "big", signed=True),
-            known.user,
-            mac,
-            self._mac_at,
-            salt,
-            payload,
+        # By position and past NamedTuple's own constructor: this is made once per datagram.
+        return _new(
+            Header,
+            (
+                from_bytes(message_id[2:], "big", signed=True),
+                known.flags,
+                known.engine_id,
+                from_bytes(boots[2:], "big", signed=True),
+                from_bytes(time[2:], "big", signed=True),
+                known.user,
+                mac,
+                self._mac_at,
+                salt,
+                payload,
+                0,
+                (),
+            ),
         )
 
 

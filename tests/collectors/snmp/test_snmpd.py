@@ -12,6 +12,7 @@ import pytest
 from collectors.snmp.ask import Ask, Community, Target
 from collectors.snmp.credential import spoken
 from collectors.snmp.engine import Engine
+from collectors.snmp.keys import AUTH, PRIV
 from collectors.snmp.usm import User
 from collectors.snmp.varbind import COUNTER32, OCTET_STRING, parse
 from netops.config import Credential, Secret
@@ -25,14 +26,9 @@ OBJECT_ID = parse("1.3.6.1.2.1.1.2.0")
 INTERFACES = (parse("1.3.6.1.2.1.2.2.1.2"), parse("1.3.6.1.2.1.2.2.1.10"))
 ASK = Ask(gets=(CONTACT, OBJECT_ID, parse("1.3.6.1.9.9.9.0")), walks=(INTERFACES,), uptime=True)
 
-USERS = {
-    "sha256-aes": ("SHA-256", "AES", "priv"),
-    "sha512-aes256": ("SHA-512", "AES-256", "priv"),
-    "sha384-aes192": ("SHA-384", "AES-192", "priv"),
-    "sha224-aes": ("SHA-224", "AES", "priv"),
-    "sha1-auth": ("SHA", "", "auth"),
-    "md5-aes": ("MD5", "AES", "priv"),
-}
+AUTHS, PRIVS = tuple(AUTH), tuple(PRIV)  # Debian's snmpd has them all, both ways of lengthening AES keys included
+USERS = {f"{auth}-{priv}".lower(): (auth, priv, "priv") for auth in AUTHS for priv in PRIVS}
+USERS |= {f"{auth}-auth".lower(): (auth, "", "auth") for auth in AUTHS}
 PHRASE, OTHER = "one phrase for it", "and another one"
 
 
@@ -111,7 +107,7 @@ def engine():
 def user(name, **words):
     auth, priv, _ = USERS[name]
     keys = {"auth_key": PHRASE, "priv_key": OTHER if priv else "", **words}
-    return User(name=name, auth_protocol=auth, priv_protocol=priv or "AES", **keys)
+    return User(**{"name": name, "auth_protocol": auth, "priv_protocol": priv or "AES", **keys})
 
 
 def check(answer):
@@ -137,12 +133,20 @@ def test_version_3(engine, snmpd, name):
     for _ in range(3):
         check(engine.ask(snmpd.target(user(name)), ASK))
     assert engine.counters.security == 0
+    assert engine.counters.recognised > 0
+
+
+@pytest.mark.parametrize(("name", "other"), [("sha-aes-256", "AES-256-C"), ("md5-aes-192-c", "AES-192")])
+def test_the_other_way_of_lengthening_a_key_is_another_key(engine, snmpd, name, other):
+    answer = engine.ask(snmpd.target(user(name, priv_protocol=other), timeout_s=0.15), ASK)
+
+    assert answer.outcome == Reason.AUTH_FAILED
 
 
 def test_a_configured_credential_is_spoken(engine, snmpd, monkeypatch):
     monkeypatch.setenv("A_KEY", PHRASE)
     monkeypatch.setenv("B_KEY", OTHER)
-    written = Credential(version="v3", user="sha256-aes", auth_key=Secret("env:A_KEY"), priv_key=Secret("env:B_KEY"))
+    written = Credential(version="v3", user="sha-256-aes", auth_key=Secret("env:A_KEY"), priv_key=Secret("env:B_KEY"))
 
     check(engine.ask(snmpd.target(spoken("core", written)), ASK))
 
@@ -151,9 +155,9 @@ def test_a_configured_credential_is_spoken(engine, snmpd, monkeypatch):
     ("who", "told"),
     [
         (lambda: User(name="nobody", auth_key=PHRASE, priv_key=OTHER), "usmStatsUnknownUserNames"),
-        (lambda: user("sha256-aes", auth_key="not the phrase"), "usmStatsWrongDigests"),
-        (lambda: user("sha256-aes", priv_key="not the phrase"), "is the privacy key right?"),
-        (lambda: user("sha1-auth", priv_key=OTHER), "usmStats"),
+        (lambda: user("sha-256-aes", auth_key="not the phrase"), "usmStatsWrongDigests"),
+        (lambda: user("sha-256-aes", priv_key="not the phrase"), "is the privacy key right?"),
+        (lambda: user("sha-auth", priv_key=OTHER), "usmStats"),
     ],
     ids=["user", "authentication", "privacy", "level"],
 )
@@ -187,7 +191,7 @@ def test_snmpbulkwalk_sees_the_same_table(engine, snmpd):
 def test_a_restarted_agent_is_followed(engine, tmp_path):
     """Its boot count rises and its clock begins anew: one authentic report, one more datagram, no failure."""
     agent = Snmpd(tmp_path).start()
-    target = agent.target(user("sha256-aes"), timeout_s=2.0)
+    target = agent.target(user("sha-256-aes"), timeout_s=2.0)
     uptime = Ask(uptime=True, gets=(DESCRIPTION,))
     try:
         first = engine.ask(target, uptime)
