@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from captive_portal import keys, reconcile
 from captive_portal import session as visit
 from captive_portal.errors import GatewayError, PortalError
-from captive_portal.limits import Limit, Rate
+from captive_portal.limits import Limit, Rate, Rates
 from captive_portal.methods import Refusal, Shown, Why
 from captive_portal.model import ADDRESSES_PER_CLIENT, Client, Session, State
 from captive_portal.store import Admission
@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("netops.portal")
 STRIPES = 64
-STARTS = Rate(burst=12, every_ms=30_000)  # a device that logs in and out in a circle writes no endless record
-STARTS_FOR_ALL = Rate(burst=20_000, every_ms=1)
+STARTS = Rates(
+    client=Rate(burst=12, every_ms=30_000),  # a device that logs in and out in a circle writes no endless record
+    site=Rate(burst=10_000, every_ms=5),  # a full square comes online at once; many MACs from one place end here
+    city=Rate(burst=20_000, every_ms=1),
+)
 NOWHERE = "unassigned"
 
 
@@ -73,7 +76,7 @@ class Desk:
         self._born = ""
         self._live: dict[tuple[str, str], Session] = {}
         self._tenants = Tenants()
-        self._starts = Limit(STARTS, STARTS_FOR_ALL)
+        self._starts = Limit(STARTS)
         self._stripes = [Lock() for _ in range(STRIPES)]
 
     # ---- who
@@ -108,7 +111,7 @@ class Desk:
             began = self.clock.monotonic()
             now_ms = self.clock.now_ms()
             identity = self.identity(client)
-            wait_ms = self._starts.take(identity, now_ms)
+            wait_ms = self._starts.take(identity, self.site(client), now_ms)
             if wait_ms:
                 return Refusal(why=Why.TOO_OFTEN, wait_ms=wait_ms)
             stale = self._live.get(client.key)

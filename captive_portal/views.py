@@ -22,7 +22,7 @@ from markupsafe import Markup
 from captive_portal import agreement, capport, forms
 from captive_portal.desk import Attempt
 from captive_portal.errors import PortalError, SessionError
-from captive_portal.limits import Limit, Rate
+from captive_portal.limits import Limit, Rate, Rates
 from captive_portal.methods import Refusal, Why
 from captive_portal.store import Consent
 from inventory.errors import SqlError
@@ -45,8 +45,11 @@ if TYPE_CHECKING:
 STYLE = (Path(__file__).parent / "templates" / "portal" / "style.css").read_text(encoding="utf-8")
 TRANSLATIONS = Path(__file__).parent / "translations"
 CHANNEL = "portal"
-REPORTS = Rate(burst=4, every_ms=120_000)
-REPORTS_FOR_ALL = Rate(burst=100, every_ms=200)
+REPORTS = Rates(
+    client=Rate(burst=4, every_ms=120_000),
+    site=Rate(burst=40, every_ms=2_000),
+    city=Rate(burst=400, every_ms=100),  # each report is an fsync and a leaf
+)
 FAULTS = ("slow", "no_internet", "drops", "other")
 LONGEST_FIELD = 200
 
@@ -72,7 +75,7 @@ class Portal:
 
 def limit() -> Limit:
     """Return the limit of fault reports."""
-    return Limit(REPORTS, REPORTS_FOR_ALL)
+    return Limit(REPORTS)
 
 
 def base_url(settings: Settings) -> str:
@@ -270,10 +273,11 @@ def _reported(portal: Portal) -> Any:
     if not _genuine(portal, visitor) or what not in FAULTS:
         return _faults(portal, visitor, gettext("页面已过期，请再按一次。")), 422
     now_ms = portal.desk.clock.now_ms()
-    if portal.reports.take(portal.desk.identity(visitor), now_ms):
+    site = portal.desk.site(visitor)
+    if portal.reports.take(portal.desk.identity(visitor), site, now_ms):
         return _faults(portal, visitor, gettext("您刚才已经报告过，我们收到了。")), 429
     try:
-        portal.desk.telling.report(portal.desk.site(visitor), what, portal.uplink(), now_ms)
+        portal.desk.telling.report(site, what, portal.uplink(), now_ms)
     except SpoolError:
         return _faults(portal, visitor, gettext("暂时无法记录，请稍后再试。")), 503
     thanks = gettext("已记录，谢谢。这条报告会出现在运营商的考核材料里。")

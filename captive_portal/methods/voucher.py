@@ -1,8 +1,8 @@
 """Vouchers: a code of 70 random bits lets some devices in for some minutes, from its first use.
 
 The code is found by its keyed hash: who reads the database learns no code, and how long a look-up takes tells nothing
-about codes. Trying is limited by client and for all (S10); a wrong check character is a slip, not a guess, and is
-answered before anything is counted or looked up.
+about codes. Trying is limited by client, by site and for the city (S10); a wrong check character is a slip, not a
+guess, and is answered before anything is counted or looked up.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from captive_portal import code, keys
-from captive_portal.limits import Limit, Rate
+from captive_portal.limits import Limit, Rate, Rates
 from captive_portal.methods import Refusal, Why
 from captive_portal.model import Grant, Policy
 
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from captive_portal.methods import Shown
     from captive_portal.store import Store
 
-PER_CLIENT = Rate(burst=5, every_ms=30_000)
-FOR_ALL = Rate(burst=200, every_ms=20)  # 50 failures a second: 2^70 codes outlast the sun at that rate
+TRIES = Rates(
+    client=Rate(burst=5, every_ms=30_000),
+    site=Rate(burst=100, every_ms=50),  # 20 failures a second: who guesses from one site blocks no other
+    city=Rate(burst=2_000, every_ms=2),  # 500 failures a second: 2^70 codes outlast the sun at that rate too
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +69,7 @@ class Voucher:
     template = "portal/voucher.html"
 
     def __init__(self, store: Store, key: bytes) -> None:
-        self.limit = Limit(PER_CLIENT, FOR_ALL)
+        self.limit = Limit(TRIES)
         self._store = store
         self._key = key
 
@@ -75,10 +78,10 @@ class Voucher:
         meant = code.typed(shown.fields.get("code", ""))
         if meant is None:
             return Refusal(why=Why.MISTYPED)
-        wait_ms = self.limit.take(shown.identity, now_ms)
+        wait_ms = self.limit.take(shown.identity, shown.site, now_ms)
         if wait_ms:
             return Refusal(why=Why.TOO_OFTEN, wait_ms=wait_ms)
         verdict = self._store.redeem(hashed(self._key, meant), shown.identity, now_ms)
         if isinstance(verdict, Grant):
-            self.limit.give_back(shown.identity)
+            self.limit.give_back(shown.identity, shown.site)
         return verdict

@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from captive_portal import code as codes
 from captive_portal import keys, tables, vouchers
 from captive_portal.desk import Attempt
 from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gateways import Readiness
 from captive_portal.gateways.simulated import Simulated
-from captive_portal.methods import METHODS, Refusal, Why
-from captive_portal.model import Client, End, Policy, Session, State
+from captive_portal.methods import METHODS, Refusal, Shown, Why
+from captive_portal.model import Client, End, Grant, Policy, Session, State
 from captive_portal.store import Consent
 from inventory import sql
 from netops import facts, spool
@@ -465,3 +466,21 @@ def test_keys_are_made_once_with_mode_0600_and_a_short_one_is_refused(settings) 
     short = replace(settings, portal=replace(settings.portal, identity_key=Secret("plain:short")))
     with pytest.raises(ConfigError, match=r"expected at least 32"):
         keys.identity_key(short)
+
+
+def test_a_guesser_with_many_devices_at_one_site_blocks_nobody_at_another(house) -> None:
+    desk = house.open()
+    method = desk.methods["voucher"]
+    (good,) = make(house)
+    now_ms = house.clock.now_ms()
+
+    def prove(code: str, device: int, site: str) -> object:
+        shown = Shown(fields={"code": code}, identity=device.to_bytes(32, "big"), site=site)
+        return method.prove(shown, now_ms)
+
+    guesses = [prove(codes.shown(codes.fresh()), device, "attacked") for device in range(200)]
+    whys = [each.why for each in guesses]
+
+    assert whys == [Why.UNKNOWN] * 100 + [Why.TOO_OFTEN] * 100
+    assert prove(good, 999, "attacked").why is Why.TOO_OFTEN
+    assert isinstance(prove(good, 999, "calm"), Grant)

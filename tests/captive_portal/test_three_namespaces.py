@@ -97,12 +97,13 @@ def test_the_kernel_ends_a_session_by_itself(city, eventually: Callable[..., flo
     settings = load(city.settings_file, environ={})
     with Nftables(settings, SYSTEM) as gate:
         known = tuple(each.client.addresses[0] for each in gate.admitted())
+        began = SYSTEM.monotonic()
         gate.allow(Client(mac=MAC, interface=city.visitor, addresses=known), 2)
         assert city.status(city.internet_url(4)).startswith("200")
 
-        took = eventually(lambda: city.status(city.internet_url(4)) == f"302 {PORTAL}")
+        eventually(lambda: city.status(city.internet_url(4)) == f"302 {PORTAL}")
 
-        assert 1.0 < took < 4.0
+        assert SYSTEM.monotonic() - began > 1.9, "not before its time; how much later is the load of the machine"
         assert gate.admitted() == []
 
 
