@@ -67,6 +67,7 @@ OUTCOMES = {
     "disk_full": mark("本机磁盘满"),
     "anchors_lost": mark("监测点自身失联"),
     "host_key": mark("主机密钥不符"),
+    "clock": mark("时钟误差过大"),
     "sentinel": mark("设备报告“无值”"),
     "out_of_range": mark("超出物理范围"),
     "stale": mark("数据过旧"),

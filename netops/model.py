@@ -54,6 +54,7 @@ class Reason(StrEnum):
     SOCKET_DROPS = "socket_drops"
     DISK_FULL = "disk_full"
     ANCHORS_LOST = "anchors_lost"  # the vantage point itself was blind
+    CLOCK = "clock"  # a one-way figure from clocks that may be further off than allowed
     HOST_KEY = "host_key"  # the machine that answers shows no key that the register vouches for; nothing was sent to it
 
 
@@ -71,6 +72,7 @@ OURS = frozenset(
         Reason.SOCKET_DROPS,
         Reason.DISK_FULL,
         Reason.ANCHORS_LOST,
+        Reason.CLOCK,
         Reason.HOST_KEY,
     }
 )

@@ -59,6 +59,7 @@ CODES: Final[Mapping[str, int]] = {
     Reason.DISK_FULL: 39,
     Reason.ANCHORS_LOST: 40,
     Reason.HOST_KEY: 41,
+    Reason.CLOCK: 42,
 }
 CODE_OF: Final[Mapping[int, str]] = {number: str(code) for code, number in CODES.items()}
 
