@@ -60,6 +60,7 @@ CODES: Final[Mapping[str, int]] = {
     Reason.ANCHORS_LOST: 40,
     Reason.HOST_KEY: 41,
     Reason.CLOCK: 42,
+    Reason.HALTED: 43,
 }
 CODE_OF: Final[Mapping[int, str]] = {number: str(code) for code, number in CODES.items()}
 
