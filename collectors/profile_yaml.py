@@ -8,11 +8,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from collectors.convert import IDENTITY, INDEX_READERS, NUMBER_READERS, TEXT_READERS, Linear, linear
+from collectors.column_yaml import WORDS, metric_of, raw_of, reading
+from collectors.convert import INDEX_READERS, NUMBER_READERS, TEXT_READERS
 from collectors.errors import CollectorError
 from collectors.marked_yaml import Block, open_block
 from collectors.profile import (
-    COST_S,
     Column,
     Contradiction,
     Count,
@@ -22,7 +22,7 @@ from collectors.profile import (
     Table,
 )
 from netops.errors import nearest
-from netops.metrics import METRICS, Kind, Metric
+from netops.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,22 +30,7 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).parent / "profiles"
 _TOP = ("profile", "title", "synthetic", "root", "match", "layouts", "rate", "scalars", "tables", "contradictions")
 _TABLE = ("kind", "index", "identity", "needed", "rows", "unless", "layout", "columns", "helpers")
-_COLUMN = (
-    "oid",
-    "read",
-    "unit",
-    "scale",
-    "offset",
-    "sentinels",
-    "states",
-    "range",
-    "cost",
-    "factor",
-    "deeper",
-    "layout",
-    "kind",
-    "local",
-)
+_COLUMN = ("oid", *WORDS, "factor", "deeper", "layout", "kind", "local")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -172,7 +157,7 @@ def _unless(block: Block, helpers: frozenset[str]) -> tuple[tuple[str, frozenset
     for key in inner.keys:
         if key not in helpers:
             inner.fail(key, f"'{key}' is no helper of this table{nearest(key, helpers)}")
-    return tuple((key, frozenset(_raw(inner, node) for node in inner.items(key))) for key in inner.keys)
+    return tuple((key, frozenset(raw_of(inner, node) for node in inner.items(key))) for key in inner.keys)
 
 
 def _helper(block: Block, key: str) -> Column:
@@ -186,72 +171,20 @@ def _helper(block: Block, key: str) -> Column:
 
 def _column(parent: Block, under: str, name: str, layouts: Mapping[str, Place], helpers: frozenset[str]) -> Column:
     holder = parent.block(under)
-    if name not in METRICS:
-        holder.fail(name, f"'{name}' is no metric of the catalogue{nearest(name, METRICS)}")
-    metric, block = METRICS[name], holder.block(name)
+    metric = metric_of(holder, name)
+    block = holder.block(name)
     block.allow(*_COLUMN)
-    readers = TEXT_READERS if metric.kind is Kind.TEXT else NUMBER_READERS
-    scaled = block.has("scale") or block.has("offset")
-    if scaled and metric.kind is not Kind.GAUGE:
-        block.fail(
-            "scale" if block.has("scale") else "offset", f"a {metric.kind} has no scale; expected one on gauges only"
-        )
-    if metric.kind is Kind.STATE and not block.has("states"):
-        holder.fail(name, "a state metric needs `states`, which maps the device's codes to the catalogue's names")
     return Column(
         metric=metric,
         key=name,
         place=_place(block, "oid"),
-        read=block.choice("read", readers, f"a reader for a {metric.kind}", next(iter(readers))),
-        unit=block.text("unit") if block.has("unit") else metric.unit,
-        linear=_linear(block) if scaled else IDENTITY,
-        sentinels=frozenset(_raw(block, node) for node in block.items("sentinels")),
-        states=_states(block, metric) if block.has("states") else {},
-        bounds=_bounds(block) if block.has("range") else (None, None),
-        cost=block.choice("cost", COST_S, "a cost class", "cheap"),
         factor=block.choice("factor", helpers, "a helper of this table", ""),
         deeper=block.integer("deeper") if block.has("deeper") else 0,
         layout=block.choice("layout", layouts, "a layout of this profile", ""),
         kind=block.text("kind") if block.has("kind") else "device",
         local=block.text("local") if block.has("local") else "",
+        **reading(holder, name, block, metric),
     )
-
-
-def _linear(block: Block) -> Linear:
-    scale = block.text("scale") if block.has("scale") else "1"
-    offset = block.text("offset") if block.has("offset") else "0"
-    try:
-        return linear(scale, offset)
-    except ValueError as error:
-        block.fail("scale" if block.has("scale") else "offset", f"{error}; expected one such as 0.01 or -30")
-
-
-def _raw(block: Block, node: object) -> int | str:
-    written = block.scalar(node)
-    return int(written) if re.fullmatch(r"-?\d{1,20}", written) and not block.quoted(node) else written.lower()
-
-
-def _states(block: Block, metric: Metric) -> dict[int | str, int]:
-    inner = block.block("states")
-    if metric.kind is not Kind.STATE:
-        block.fail("states", f"'{metric.name}' is a {metric.kind}; expected states on state metrics only")
-    known = {s.name: s.code for s in metric.states}
-    found: dict[int | str, int] = {}
-    for written in inner.keys:
-        key = int(written) if re.fullmatch(r"-?\d{1,10}", written) else written.lower()
-        found[key] = known[inner.choice(written, known, f"a state of {metric.name}")]
-    return found
-
-
-def _bounds(block: Block) -> tuple[float, float]:
-    nodes = block.items("range")
-    try:
-        low, high = (float(block.scalar(node)) for node in nodes)
-    except ValueError:
-        block.fail("range", "expected two numbers, such as [-40, 5]")
-    if not low <= high:
-        block.fail("range", f"{low} is more than {high}; expected the lower end first")
-    return low, high
 
 
 def _contradiction(block: Block, scalars: tuple[Column, ...], tables: tuple[Table, ...]) -> Contradiction:
