@@ -147,7 +147,8 @@ def bundled(path: Path, step_s: int) -> dict[str, float | str]:
         leaves = bundle.gather(ledger, contract="c1", start_ms=START, end_ms=END)
         draft = bundle.draft(ask(step_s), leaves, register=REGISTER, vkeys=[str(signer.vkey)], origin=ORIGIN)
         facts = bundle.facts(draft, now_ms=END)
-        first = ledger.append([LedgerEntry("cli", i, fact) for i, fact in enumerate(facts)], now_ms=END).first
+        ledger.append([LedgerEntry("cli", i, fact) for i, fact in enumerate(facts)], now_ms=END)
+        first = ledger.holds("cli", 0)
         ledger.checkpoint(now_ms=END)
         bundles.write(path / "bundle.zip", bundle.compose(ledger, draft, first))
     took = time.perf_counter() - began

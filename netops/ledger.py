@@ -15,10 +15,11 @@ import apsw
 
 from netops import facts, sqlite
 from netops.errors import EvidenceError
-from netops.evidence import canonical, merkle, note
+from netops.evidence import canonical, merkle, note, tally
 from netops.evidence.checkpoint import REHEARSAL, Checkpoint
 from netops.evidence.files import replace
 from netops.facts import Fact
+from netops.ledger_accounts import Accounts
 from netops.ledger_file import SCHEMA, VERSION, Leaf, LedgerReader, Sealed, number
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Appended", "Leaf", "Ledger", "LedgerEntry", "LedgerReader", "Sealed", "encode"]
 
 MAX_LEAF = 65_535  # a tlog-tiles entry has a 16-bit length
-OWN_SOURCE = "ledger"
+OWN_SOURCE, TALLY = "ledger", "tally"  # the ledger's own sources
 _TAIL = 256  # leaves whose hashes are recomputed on open
 
 
@@ -46,7 +47,10 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What one append did: new leaves are `[first, size)`; duplicates were there already; conflicts were refused."""
+    """What one append did: new leaves are `[first, size)`, tallies of the ledger's own among them.
+
+    Duplicates were there already; conflicts were refused.
+    """
 
     first: int
     size: int
@@ -76,6 +80,7 @@ class Ledger(LedgerReader):
         self._wait_s = wait_s
         self._claim: sqlite.Claim | None = None
         self._frontier = merkle.Frontier()
+        self._accounts = Accounts(known=self._known)
         self._tops: dict[str, int] = {}
 
     def __enter__(self) -> Self:
@@ -101,14 +106,17 @@ class Ledger(LedgerReader):
         """
         with self._writing() as db:
             frontier = merkle.Frontier(self._frontier.size, self._frontier.peaks)
-            batch = _Batch(frontier, now_ms=now_ms, rehearsal=self.rehearsal)
+            batch = _Batch(frontier, self._accounts.begin(), now_ms=now_ms, rehearsal=self.rehearsal)
             for entry in entries:
                 self._admit(batch, entry)
             db.executemany("INSERT INTO leaf VALUES(?, ?, ?, ?, ?, ?)", batch.leaves)
             db.executemany("INSERT INTO node VALUES(?, ?)", batch.nodes)
+            db.executemany("INSERT INTO member VALUES(?, ?, ?, ?)", batch.accounts.members)
+            db.executemany("INSERT OR IGNORE INTO link VALUES(?, ?)", batch.accounts.links)
+            db.executemany("INSERT INTO tally VALUES(?, ?)", batch.accounts.tallies)
         for source, sequence in batch.seen:
             self._tops[source] = max(sequence, self._top(source))
-        first, self._frontier = self._frontier.size, frontier
+        first, self._frontier, self._accounts = self._frontier.size, frontier, batch.accounts.begin()
         return Appended(first, frontier.size, batch.duplicates, batch.conflicts)
 
     def checkpoint(self, *, now_ms: int) -> bytes:
@@ -226,6 +234,7 @@ class Ledger(LedgerReader):
         self._check_tail(size)
         self._frontier = merkle.Frontier(size, [self.node(*each) for each in merkle.peaks(size)])
         self._check_beside(size)
+        self._accounts = self.accounts()
 
     def _found(self) -> None:
         if self._beside.exists():
@@ -297,6 +306,7 @@ class _Batch:
     __slots__ = (
         "_frontier",
         "_rehearsal",
+        "accounts",
         "conflicts",
         "duplicates",
         "leaves",
@@ -305,8 +315,9 @@ class _Batch:
         "seen",
     )
 
-    def __init__(self, frontier: merkle.Frontier, *, now_ms: int, rehearsal: bool) -> None:
+    def __init__(self, frontier: merkle.Frontier, accounts: Accounts, *, now_ms: int, rehearsal: bool) -> None:
         self._frontier = frontier
+        self.accounts = accounts
         self._rehearsal = rehearsal
         self.now_ms = now_ms
         self.duplicates = self.conflicts = 0
@@ -315,11 +326,25 @@ class _Batch:
         self.seen: dict[tuple[str, int], bytes] = {}
 
     def add(self, entry: LedgerEntry, data: bytes) -> None:
+        """Add a leaf, and before it the tally that is due here, or that a report is to stand upon."""
+        if entry.fact.kind == "report_issued":
+            self._tally()
+        if tally.due(self._frontier.size):
+            self._tally()
+        self._add(entry, data)
+
+    def _tally(self) -> None:
+        fact = self.accounts.tally(self._frontier.size, now_ms=self.now_ms)
+        self._add(LedgerEntry(TALLY, self._frontier.size, fact), facts.encode(fact))
+
+    def _add(self, entry: LedgerEntry, data: bytes) -> None:
         leaf = _wrap(data, entry, self.now_ms, rehearsal=self._rehearsal)
         index = self._frontier.size
         self.seen[entry.source, entry.sequence] = data
         self.leaves.append((index, entry.source, entry.sequence, entry.fact.kind, entry.fact.at_ms, leaf))
-        self.nodes += ((number(level, at), made) for level, at, made in self._frontier.append(merkle.leaf_hash(leaf)))
+        digest = merkle.leaf_hash(leaf)
+        self.accounts.add(index, entry.fact, digest)
+        self.nodes += ((number(level, at), made) for level, at, made in self._frontier.append(digest))
 
 
 def _wrap(fact: bytes, entry: LedgerEntry, recorded_ms: int, *, rehearsal: bool) -> bytes:

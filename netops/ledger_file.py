@@ -13,17 +13,20 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import apsw
 
-from netops import sqlite
+from netops import ledger_accounts, sqlite
 from netops.errors import EvidenceError
-from netops.evidence import canonical, merkle, note, proof, tiles
+from netops.evidence import canonical, merkle, note, proof, tally, tiles
 from netops.evidence.checkpoint import Checkpoint
 from netops.facts import Fact
+from netops.ledger_accounts import Accounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-VERSION = 1
+    from netops.evidence.tally import Heads
+
+VERSION = 2
 _PAGE = 1000
 
 SCHEMA = """
@@ -36,6 +39,7 @@ CREATE INDEX leaf_kind ON leaf(kind, at_ms);
 CREATE TABLE node(number INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT;
 CREATE TABLE checkpoint(size INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, note BLOB NOT NULL) STRICT;
 """
+SCHEMA += ledger_accounts.SCHEMA
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,34 @@ class LedgerReader:
         rows = self._all("SELECT position FROM leaf WHERE source = ? AND sequence = ?", source, sequence)
         return rows[0][0] if rows else None
 
+    def members(self, subject: str) -> dict[int, tuple[str, int]]:
+        """Return index → (kind, when) of the leaves on an account, in their order."""
+        sql = "SELECT position, kind, at_ms FROM member WHERE subject = ? ORDER BY position"
+        return {index: (kind, when) for index, kind, when in self._all(sql, subject)}
+
+    def tallies(self, start: int, end: int) -> list[tuple[int, dict[str, Heads]]]:
+        """Return `(index, heads by account)` of the tallies in `[start, end)`."""
+        sql = "SELECT position, CAST(heads AS BLOB) FROM tally WHERE position >= ? AND position < ? ORDER BY position"
+        return [(index, ledger_accounts.unpack(data)) for index, data in self._all(sql, start, end)]
+
+    def accounts(self) -> Accounts:
+        """Return the heads over all leaves."""
+        last = self._all("SELECT position, CAST(heads AS BLOB) FROM tally ORDER BY position DESC LIMIT 1")
+        heads = ledger_accounts.unpack(last[0][1]) if last else {tally.EVERYBODY: {}}
+        since = "SELECT subject, kind, position, at_ms FROM member WHERE position > ? ORDER BY position"
+        for subject, kind, index, when in self._all(since, last[0][0] if last else -1):
+            mine = heads.setdefault(subject, {})
+            mine[kind] = mine.get(kind, tally.Head()).then(self.node(0, index), when)
+        return Accounts(heads, known=self._known)
+
+    def _known(self, name: str) -> list[str]:
+        """Return on whose accounts the fact is that gave this name."""
+        if name.startswith("leaf:"):
+            rows = self._all("SELECT subject FROM member WHERE position = ?", int(name.removeprefix("leaf:")))
+        else:
+            rows = self._all("SELECT subject FROM link WHERE name = ?", name)
+        return [row[0] for row in rows]
+
     def export_tiles(self, directory: Path) -> int:
         """Publish the tree under the newest checkpoint as C2SP tlog-tiles; return how many files are new."""
         sealed = self.latest()
@@ -149,6 +181,7 @@ class LedgerReader:
     def audit(self) -> int:
         """Recompute every hash from the leaves; return their number. EvidenceError names the first that is off."""
         frontier, size = merkle.Frontier(), self.size
+        told = Accounts(known=lambda _: ())  # all names are told in the course of it
         for start in range(0, size, _PAGE):
             nodes = self._nodes(start, min(start + _PAGE, size))
             for index, *columns, data in self._rows(start, start + _PAGE):
@@ -162,11 +195,38 @@ class LedgerReader:
                 leaf = _leaf(index, data)
                 if columns != [leaf.source, leaf.sequence, leaf.fact.kind, leaf.fact.at_ms]:
                     raise EvidenceError(f"ledger {self.path}: leaf {index} is filed under {columns}; its bytes differ")
+                self._counted(leaf, told)
+            self._filed(start, told)
         if self._one("SELECT count(*) FROM node")[0] != 2 * size - size.bit_count():
             raise EvidenceError(f"ledger {self.path}: holds nodes that no leaf accounts for")
         for at, signed in self._all("SELECT size, CAST(note AS BLOB) FROM checkpoint ORDER BY size"):
             self._leads_to(Checkpoint.parse(note.parse(signed).text), at, f"the checkpoint of size {at}")
         return size
+
+    def _filed(self, start: int, told: Accounts) -> None:
+        """Check the rows of accounts and tallies that a page of leaves makes."""
+        span = (start, start + _PAGE)
+        members = "SELECT subject, kind, position, at_ms FROM member WHERE position >= ? AND position < ?"
+        sealed = "SELECT position, CAST(heads AS BLOB) FROM tally WHERE position >= ? AND position < ?"
+        if (
+            sorted(self._all(members, *span)) != sorted(told.members)
+            or sorted(self._all(sealed, *span)) != told.tallies
+        ):
+            raise EvidenceError(
+                f"ledger {self.path}: the accounts of leaves {start} to {span[1] - 1} are not those of their bytes"
+            )
+        told.members.clear()
+        told.tallies.clear()
+
+    def _counted(self, leaf: Leaf, told: Accounts) -> None:
+        """Check that a tally is that of the leaves before it, and stands wherever one is due."""
+        if tally.due(leaf.index) and leaf.fact.kind != tally.KIND:
+            raise EvidenceError(f"ledger {self.path}: leaf {leaf.index} is no tally; one is due there")
+        if leaf.fact.kind == tally.KIND and told.tally(leaf.index, now_ms=0).body != leaf.fact.body:
+            raise EvidenceError(
+                f"ledger {self.path}: the tally at leaf {leaf.index} is not that of the leaves before it"
+            )
+        told.add(leaf.index, leaf.fact, merkle.leaf_hash(leaf.data))
 
     def _rows(self, start: int, end: int) -> list[tuple[Any, ...]]:
         """Return `(position, source, sequence, kind, at_ms, data)` of the leaves `[start, end)`."""
@@ -213,7 +273,8 @@ class LedgerReader:
         about = dict(self._all("SELECT key, value FROM about"))
         if about.get("version") != str(VERSION):
             raise EvidenceError(
-                f"ledger {self.path}: format {about.get('version')}; expected {VERSION}, use the matching release"
+                f"ledger {self.path}: format {about.get('version')}; expected {VERSION}: use the release that wrote it"
+                " (a rehearsal begins anew with `netops demo --fresh`)"
             )
         self.origin, self.rehearsal = about["origin"], about["rehearsal"] == "true"
 

@@ -354,6 +354,17 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
     # the ledger's own affairs
     "key_changed": {"vkey": _name, "previous?": _name, "by": _name, "reason": _text},
     "rehearsal_started": {"city": _name, "seed": _whole, "start_ms": instant},
+    "ledger_tally": {"accounts": _count, "root": _digest},
+    "fact_refused": {
+        "source": _name,
+        "sequence": _count,
+        "what": _name,
+        "digest": _digest,
+        "reason": _text,
+        "request?": _name,
+        "contract?": _name,
+        "by?": _name,
+    },
     "source_conflict": {"source": _name, "sequence": _count, "kept_digest": _digest, "refused_digest": _digest},
 }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netops.errors import EvidenceError
@@ -16,11 +17,25 @@ from netops.evidence import canonical, container, files, note
 from netops.evidence.checkpoint import ordered
 from netops.evidence.container import Limits
 from netops.evidence.integrity import Failure, verify_integrity
-from netops.evidence.members import AFTER_THE_SEAL, CHECKPOINT, FORMAT, MANIFEST, PROOFS, REQUIRED, SEAL, Bundle
+from netops.evidence.members import (
+    AFTER_THE_SEAL,
+    APART,
+    CHECKPOINT,
+    FORMAT,
+    HEADS,
+    MANIFEST,
+    PROOFS,
+    REQUIRED,
+    SEAL,
+    TALLIES,
+    Bundle,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from netops.evidence.canonical import JSON
 
 __all__ = [
     "AFTER_THE_SEAL",
@@ -28,6 +43,7 @@ __all__ = [
     "Bundle",
     "Failure",
     "Limits",
+    "Whole",
     "compose",
     "json_lines",
     "leaf_lines",
@@ -37,6 +53,15 @@ __all__ = [
     "verify_integrity",
     "write",
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """What proves that nothing was left out: tallies with the heads that they seal, and the leaves told apart."""
+
+    tallies: Mapping[int, bytes]
+    heads: Sequence[JSON]
+    apart: Mapping[int, bytes]
 
 
 def manifest(members: Mapping[str, bytes], *, origin: str, rehearsal: bool) -> bytes:
@@ -58,6 +83,7 @@ def compose(
     seal: tuple[int, bytes],
     paths: Mapping[int, Sequence[bytes]],
     checkpoint: bytes,
+    whole: Whole,
 ) -> dict[str, bytes]:
     """Return all members: those before the seal, the manifest, the seal, the audit paths, the checkpoint."""
     index, leaf = seal
@@ -68,12 +94,15 @@ def compose(
         SEAL: _leaf_line(index, leaf),
         PROOFS: b"".join(canonical.dumps(line) + b"\n" for line in lines),
         CHECKPOINT: bytes(ordered(note.parse(checkpoint))),
+        TALLIES: _lines(whole.tallies),
+        HEADS: b"".join(canonical.dumps(line) + b"\n" for line in whole.heads),
+        APART: _lines(whole.apart),
     }
 
 
 def leaf_lines(leaves: Mapping[int, bytes]) -> bytes:
     """Return `leaves.jsonl.gz` of leaf bytes by index."""
-    return _gzip(b"".join(_leaf_line(index, leaves[index]) + b"\n" for index in sorted(leaves)))
+    return _gzip(_lines(leaves))
 
 
 def json_lines(values: Iterable[object]) -> bytes:
@@ -103,6 +132,10 @@ def open_bundle(path: Path, limits: Limits | None = None) -> Bundle:
     """Open a bundle of unknown origin within the limits; EvidenceError says what is off with the container."""
     bounds = limits or Limits()
     return Bundle(members=container.unpack(path, bounds), limits=bounds)
+
+
+def _lines(leaves: Mapping[int, bytes]) -> bytes:
+    return b"".join(_leaf_line(index, leaves[index]) + b"\n" for index in sorted(leaves))
 
 
 def _leaf_line(index: int, leaf: bytes) -> bytes:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
-from netops.evidence import canonical, merkle, note
+from netops.evidence import canonical, heads, merkle, note
 from netops.evidence.checkpoint import Checkpoint, ordered, trust
 from netops.evidence.members import (
     AFTER_THE_SEAL,
+    APART,
     CHECKPOINT,
+    HEADS,
     KEYS,
     LEAVES,
     MANIFEST,
@@ -22,6 +24,7 @@ from netops.evidence.members import (
     REPORT,
     REQUIRED,
     SEAL,
+    TALLIES,
     Bundle,
     exact,
 )
@@ -84,6 +87,8 @@ class _Check:
         body = self._seal(head, paths)
         self._manifest(head, body)
         found = self._leaves(head, paths, body)
+        others = self._others(head, paths, body, found)
+        self._strays(paths, body, {*found, *others})
         self._completeness(found)
 
     def _fail(self, place: str, what: str) -> None:
@@ -209,10 +214,43 @@ class _Check:
             self._fail(LEAVES, f"holds {len(found)} leaves; {SEAL} seals {body.get('leaves')}")
         if body and found and found[-1] >= body["index"]:
             self._fail(f"{LEAVES}: leaf {found[-1]}", "was sealed after the report that uses it")
-        expected = {*found, body["index"]} if body else {*found}
-        for index in sorted(set(paths) - expected) if body else ():
-            self._fail(f"{LEAVES}: leaf {index}", f"is missing; {PROOFS} proves it")
         return found
+
+    def _others(
+        self,
+        head: Checkpoint | None,
+        paths: Mapping[int, Sequence[bytes]],
+        body: Mapping[str, Any],
+        used: Sequence[int],
+    ) -> set[int]:
+        """Check the leaves that the report does not rest on: tallies, and what they count besides."""
+        held: set[int] = set(used)
+        found: set[int] = set()
+        for name in (TALLIES, APART):
+            before = -1
+            try:
+                for index, data in self._bundle.leaves(name):
+                    where = f"{name}: leaf {index}"
+                    if index <= before or index in held or (body and index >= body["index"]):
+                        self._fail(where, "stands out of order, twice, or was sealed after the report")
+                    before = index
+                    held.add(index)
+                    found.add(index)
+                    if self._is_leaf(where, data, head):
+                        self._included(where, index, data, head, paths)
+            except EvidenceError as error:
+                place, _, what = str(error).partition(": ")
+                self._fail(place, what)
+        try:
+            for _ in heads.opened(self._bundle):
+                pass
+        except EvidenceError as error:
+            self._caught(HEADS, error)
+        return found
+
+    def _strays(self, paths: Mapping[int, Sequence[bytes]], body: Mapping[str, Any], held: set[int]) -> None:
+        for index in sorted(set(paths) - held - {body["index"]}) if body else ():
+            self._fail(f"{LEAVES}: leaf {index}", f"is missing; {PROOFS} proves it")
 
     def _completeness(self, found: Sequence[int]) -> None:
         try:

@@ -12,11 +12,12 @@ from netops.evidence.container import Limits
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-FORMAT = "netops-bundle/1"
+FORMAT = "netops-bundle/2"
 REPORT, LEAVES, KEYS = "report.json", "leaves.jsonl.gz", "vkeys.txt"
 CONTRACT, REGISTER, ZONE = "contract.json", "register.json", "timezone.tzif"
 MANIFEST, SEAL, PROOFS, CHECKPOINT = "manifest.json", "seal.json", "proofs/inclusion.jsonl", "checkpoint"
-AFTER_THE_SEAL = frozenset({MANIFEST, SEAL, PROOFS, CHECKPOINT})
+TALLIES, HEADS, APART = "proofs/tallies.jsonl", "proofs/heads.jsonl", "proofs/apart.jsonl"  # what proves completeness
+AFTER_THE_SEAL = frozenset({MANIFEST, SEAL, PROOFS, CHECKPOINT, TALLIES, HEADS, APART})
 REQUIRED = frozenset({REPORT, LEAVES, KEYS, CONTRACT, REGISTER, "method.txt", "verify.py"})
 
 
@@ -37,10 +38,10 @@ class Bundle:
         """Yield the lines of a member, unpacked within the limits."""
         return container.lines(name, self.member(name), self.limits)
 
-    def leaves(self) -> Iterator[tuple[int, bytes]]:
+    def leaves(self, name: str = LEAVES) -> Iterator[tuple[int, bytes]]:
         """Yield `(index, leaf bytes)` of every leaf; EvidenceError names the line that is off."""
-        for at, line in enumerate(self.lines(LEAVES), 1):
-            yield _sealed(f"{LEAVES}: line {at}", line)
+        for at, line in enumerate(self.lines(name), 1):
+            yield _sealed(f"{name}: line {at}", line)
 
     def seal(self) -> tuple[int, bytes]:
         """Return `(index, leaf bytes)` of the leaf that seals the report."""

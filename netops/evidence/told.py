@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from netops.errors import EvidenceError, NetopsError, UsageError
 from netops.evidence import canonical
+from netops.evidence.accounts import verify_completeness
 from netops.evidence.bundle import Failure, open_bundle, verify_integrity
 from netops.evidence.members import KEYS, REPORT, Bundle
 from netops.evidence.note import VerifierKey
@@ -59,6 +60,7 @@ def run(path: Path, *, vkey: Path | None, rehearsal: bool, quorum: int = 0, say:
     keys = read_keys(vkey.read_bytes(), str(vkey)) if vkey else read_keys(found.member(KEYS), KEYS)
     failures = verify_integrity(found, keys, rehearsal=rehearsal, quorum=quorum)
     failures += verify_numbers(found)
+    failures += verify_completeness(found)
     for each in failures[:SHOWN]:
         say(f"FAILED  {each}")
     if failures:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from netops.errors import EvidenceError
 from netops.evidence import bundle as bundles
-from netops.evidence import canonical
+from netops.evidence import canonical, tally
 from netops.evidence.checkpoint import Checkpoint
 from netops.evidence.note import parse as parse_note
 from netops.facts import Fact
-from netops.report import build, html, standalone
+from netops.report import build, html, standalone, whole
 from netops.report import leaves as sealed
 
 if TYPE_CHECKING:
@@ -65,9 +65,12 @@ def gather(ledger: LedgerReader, *, contract: str, start_ms: int, end_ms: int) -
 
 def _candidates(ledger: LedgerReader, contract: str, start_ms: int, end_ms: int) -> Iterator[Sealed]:
     mark = canonical.dumps(contract)
+    members = {*ledger.members(contract), *ledger.members(tally.EVERYBODY)}
     for kind in sealed.KINDS:
         bounds = {"start_ms": start_ms, "end_ms": end_ms} if kind in HOURLY else {}
         for leaf in ledger.find(kind, **bounds):
+            if kind in tally.KINDS and leaf.index not in members:
+                continue  # whatever it names, the ledger does not count it to this contract
             if kind != "availability_hour" or mark in leaf.data:
                 yield sealed.Sealed(leaf.index, leaf.data, json.loads(leaf.data))
 
@@ -170,11 +173,30 @@ def compose(ledger: LedgerReader, given: Draft, seal: int) -> dict[str, bytes]:
         raise EvidenceError(f"ledger {ledger.path}: leaf {seal} is under no checkpoint yet; ask again later")
     size = Checkpoint.parse(parse_note(covering.note).text).size
     (leaf,) = ledger.entries(seal, seal + 1)
-    indexes = [*(each.index for each in given.leaves.all), seal]
+    content = given.report.content
+    period = (content["period"]["start_ms"], content["period"]["end_ms"])
+    used = [each.index for each in given.leaves.all]
+    _not_overtaken(ledger, content["contract"], period, seal, used)
+    proof, others = whole.proven(ledger, contract=content["contract"], period=period, seal=seal, used=used)
+    indexes = [*used, *others, seal]
     return bundles.compose(
         given.members,
         manifest=given.manifest,
         seal=(seal, leaf.data),
         paths={index: ledger.inclusion(index, size) for index in indexes},
         checkpoint=covering.note,
+        whole=proof,
     )
+
+
+def _not_overtaken(
+    ledger: LedgerReader, contract: str, period: tuple[int, int], seal: int, used: Sequence[int]
+) -> None:
+    """Refuse a report that something was sealed before which it does not know: its bundle would not verify."""
+    now = gather(ledger, contract=contract, start_ms=period[0], end_ms=period[1])
+    late = [each for each in now.all if each.index < seal and each.index not in set(used)]
+    if late:
+        raise whole.OvertakenError(
+            f"contract {contract}: leaf {late[0].index}, a {late[0].kind}, was sealed while the report was built;"
+            " repeat the command: the next revision rests on it"
+        )

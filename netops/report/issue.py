@@ -110,7 +110,10 @@ def seal(ledger: Ledger, draft: Draft, *, now_ms: int) -> int:
         source = f"report:{draft.name}"
         stated = bundle.facts(draft, now_ms=now_ms)
         entries = [LedgerEntry(source, number, fact) for number, fact in enumerate(stated)]
-        known = ledger.append(entries, now_ms=now_ms).first
+        ledger.append(entries, now_ms=now_ms)
+        known = ledger.holds(source, 0)
+    if known is None:
+        raise EvidenceError(f"ledger {ledger.path}: report {draft.name} was not sealed")
     if ledger.covering(known) is None:
         ledger.checkpoint(now_ms=now_ms)
     return known

@@ -95,7 +95,8 @@ def _approvers(objective: Objective, where: str, name: str) -> Iterator[Problem]
     able = sorted(ACTIONS["exclusion"].decides)
     for each in objective.rules.exclusions:
         if each.approver and each.approver not in able:
-            what = f"{name}: exclusion class '{each.id}' is approved by '{each.approver}', a role that decides no exclusion"
+            who = f"'{each.approver}', a role that decides no exclusion"
+            what = f"{name}: exclusion class '{each.id}' is approved by {who}"
             yield Problem(where, what, f"one of {', '.join(able)}{nearest(each.approver, able)}")
 
 

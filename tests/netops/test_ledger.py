@@ -309,7 +309,7 @@ def test_a_ledger_without_the_checkpoint_beside_it_is_refused_with_the_remedy(tm
             "of log 'log.example/town'",
         ),
         ("UPDATE about SET value = 'x' WHERE key = 'origin'", "belongs to 'x'"),
-        ("UPDATE about SET value = '2' WHERE key = 'version'", "format 2"),
+        ("UPDATE about SET value = '3' WHERE key = 'version'", "format 3"),
     ],
 )
 def test_a_touched_file_is_refused_with_the_place(tmp_path, sql, place):

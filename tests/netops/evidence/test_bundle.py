@@ -1,5 +1,6 @@
 """The bundle: deterministic, bounded when opened, and no byte of it can change without the place being named."""
 
+import base64
 import gzip
 import io
 import os
@@ -10,7 +11,7 @@ import zipfile
 import pytest
 
 from netops.errors import EvidenceError
-from netops.evidence import bundle, canonical, container, note
+from netops.evidence import bundle, canonical, container, note, tally
 from netops.evidence.bundle import Bundle, Limits
 from netops.evidence.checkpoint import Checkpoint
 from netops.facts import Fact
@@ -43,6 +44,21 @@ def issued(members, made, leaves, sequence=1):
     return LedgerEntry("core/1", sequence, Fact(kind="report_issued", at_ms=9, body=body))
 
 
+def opened(ledger, index):
+    """Return the heads of the tally as a bundle shows them."""
+    ((_, heads),) = ledger.tallies(index, index + 1)
+    hashes = [tally.account(whose, heads[whose]) for whose in sorted(heads)]
+    told = {
+        whose: {
+            "heads": {kind: head.plain() for kind, head in heads[whose].items()},
+            "path": [base64.b64encode(each).decode() for each in tally.path(hashes, place)],
+            "place": place,
+        }
+        for place, whose in enumerate(sorted(heads))
+    }
+    return {"index": index, "accounts": told}
+
+
 def sealed(path, *, rehearsal=False, forge=lambda members: members, used=range(3, 40, 2)):
     """Return the members of a true bundle; `forge` changes them before they are sealed."""
     origin = ORIGIN + "/rehearsal" * rehearsal
@@ -63,6 +79,7 @@ def sealed(path, *, rehearsal=False, forge=lambda members: members, used=range(3
                 "vkeys.txt": f"{signer.vkey}\n{CARRIER.vkey}\n".encode(),
             }
         )
+        apart = {index: ledger.entries(index, index + 1)[0].data for index in {*range(40, 44)} - {*used}}
         made = bundle.manifest(members, origin=origin, rehearsal=rehearsal)
         ledger.append([issued(members, made, len(leaves))], now_ms=2)
         seal = ledger.holds("core/1", 1)
@@ -72,8 +89,13 @@ def sealed(path, *, rehearsal=False, forge=lambda members: members, used=range(3
             members,
             manifest=made,
             seal=(seal, ledger.entries(seal, seal + 1)[0].data),
-            paths={index: ledger.inclusion(index) for index in (*leaves, seal)},
+            paths={index: ledger.inclusion(index) for index in (*leaves, *apart, seal - 1, seal)},
             checkpoint=signed,
+            whole=bundle.Whole(
+                tallies={seal - 1: ledger.entries(seal - 1, seal)[0].data},
+                heads=[opened(ledger, seal - 1)],
+                apart=apart,
+            ),
         )
 
 
@@ -193,8 +215,8 @@ def test_a_checkpoint_of_another_log_or_size_does_not_carry_the_leaves(members):
 def test_a_leaf_sealed_after_the_report_or_not_used_by_it_is_named(tmp_path):
     late = sealed(tmp_path / "late", used=range(50, 59))
     seal = Bundle(members=late).seal()
-    moved = {**late, "seal.json": late["seal.json"].replace(b'{"index":59', b'{"index":5')}
-    assert seal[0] == 59
+    moved = {**late, "seal.json": late["seal.json"].replace(b'{"index":60', b'{"index":5')}
+    assert seal[0] == 60
     assert "seal.json" in places(moved)
 
     def unused(made):

@@ -76,6 +76,9 @@ class Paper:
             data = encode(entry, recorded_ms=now_ms, rehearsal=False)
             self.kept.append(Sealed.read(self.size, data))
 
+    def members(self, subject):
+        return {each.index: (each.kind, 0) for each in self.kept}
+
     def find(self, kind, *, start_ms=0, end_ms=2**52):
         return [each for each in self.kept if each.kind == kind and start_ms <= each.leaf["fact"]["at_ms"] < end_ms]
 
@@ -194,10 +197,11 @@ class World:
         draft = self.draft(signer)
         seal = bundle.issued(self.ledger, draft)
         if seal is None:
-            seal = self.ledger.size
+            first = self.known + 1
             for fact in bundle.facts(draft, now_ms=START + 2000 * H):
                 self.state(fact.kind, dict(fact.body), at_ms=fact.at_ms)
             self.ledger.checkpoint(now_ms=START + 2000 * H)
+            seal = self.ledger.holds("test", first)
         return draft, bundle.compose(self.ledger, draft, seal)
 
 

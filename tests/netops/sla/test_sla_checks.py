@@ -78,7 +78,7 @@ def test_an_approver_who_decides_nothing_is_named(guide):
     classes = tuple(replace(each, approver="operator") for each in contract.rules.exclusions)
     found = problems(guide, rules={"exclusions": classes})
 
-    assert "approved by 'operator', a role that decides nothing" in found[0].what
+    assert "approved by 'operator', a role that decides no exclusion" in found[0].what
 
 
 def test_a_tier_that_holds_nothing_is_named(guide):
