@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from netops.access import passwords, throttle
 from netops.access.permissions import ROLES
-from netops.access.tables import ACCOUNT, EVENT, FAILURE, SESSION
+from netops.access.tables import ACCOUNT, EVENT, FAILURE, NETWORK, SESSION
 from netops.errors import AccessError, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ class Staff:
     def disable(self, name: str, *, by: str, now_ms: int, origin: str = COMMAND_LINE) -> None:
         """Close the account at once, its sessions included."""
         self._alter(name, {"disabled_ms": now_ms}, "disabled", by=by, now_ms=now_ms, origin=origin)
+        with self.database.write() as db:
+            db.execute(sa.delete(NETWORK).where(NETWORK.c.account == name))
 
     def accounts(self) -> list[Account]:
         """Return every account by name."""
@@ -127,9 +129,10 @@ class Staff:
         """Return the account whose password this is; AccessError tells nothing about which part was wrong."""
         name = name.strip().lower()
         spots = throttle.buckets(name, address)
-        self._reserve(spots, now_ms)
         with self.database.read() as db:
             row = _find(db, name) if NAME.fullmatch(name) else None
+            home = address == COMMAND_LINE or _known(db, name, address, now_ms)
+        self._reserve(spots, now_ms, throttle.AT_HOME if home else frozenset(spots))
         fits = self.passwords.fits(row.password if row is not None else None, password[: passwords.LONGEST])
         if row is None or not fits or row.disabled_ms is not None:
             if row is not None:
@@ -140,6 +143,7 @@ class Staff:
             raise AccessError("the one-time password has expired; ask an administrator for `netops staff reset`")
         with self.database.write() as db:
             _forgive(db, spots)
+            _remember(db, name, address, now_ms)
             if self.passwords.outdated(row.password):
                 renewed = self.passwords.hash(password)
                 db.execute(sa.update(ACCOUNT).where(ACCOUNT.c.name == name).values(password=renewed))
@@ -149,7 +153,7 @@ class Staff:
     def change(self, name: str, *, old: str, new: str, address: str, now_ms: int) -> None:
         """Replace one's own password; every session of the account ends."""
         passwords.check(new, account=name)
-        self._reserve(throttle.buckets(name, address), now_ms)
+        self._reserve(throttle.buckets(name, address), now_ms, throttle.AT_HOME)
         with self.database.read() as db:
             row = _find(db, name)
         if row is None or not self.passwords.fits(row.password, old[: passwords.LONGEST]):
@@ -171,8 +175,11 @@ class Staff:
             db.execute(sa.delete(SESSION).where(SESSION.c.account == name))
             _note(db, now_ms, name, what, by=by, origin=origin)
 
-    def _reserve(self, spots: dict[str, str], now_ms: int) -> None:
-        """Count the attempt as failed before it is looked at, so that parallel ones cannot all slip through."""
+    def _reserve(self, spots: dict[str, str], now_ms: int, holding: frozenset[str]) -> None:
+        """Count the attempt as failed before it is looked at, so that parallel ones cannot all slip through.
+
+        It counts in every bucket; those of the limits `holding` can make it wait.
+        """
         with self.database.write() as db:
             rows = {
                 row.bucket: row for row in db.execute(sa.select(FAILURE).where(FAILURE.c.bucket.in_(spots.values())))
@@ -180,7 +187,7 @@ class Staff:
             waits = [
                 throttle.wait_ms(limit, count=rows[spot].failures, last_ms=rows[spot].last_ms, now_ms=now_ms)
                 for limit, spot in spots.items()
-                if spot in rows
+                if spot in rows and limit in holding
             ]
             if wait := max(waits, default=0):
                 raise ThrottledError(-(-wait // 1000))
@@ -195,10 +202,27 @@ def _find(db: sa.Connection, name: str) -> sa.Row[tuple[object, ...]] | None:
     return db.execute(sa.select(ACCOUNT).where(ACCOUNT.c.name == name)).first()
 
 
+def _known(db: sa.Connection, name: str, address: str, now_ms: int) -> bool:
+    """Whether the account has logged in from this network lately."""
+    mine = sa.and_(NETWORK.c.account == name, NETWORK.c.network == throttle.network(address))
+    last_ms = db.execute(sa.select(NETWORK.c.last_ms).where(mine)).scalar()
+    return last_ms is not None and now_ms - last_ms < throttle.KNOWN_MS
+
+
+def _remember(db: sa.Connection, name: str, address: str, now_ms: int) -> None:
+    """Keep the network of a login that held, and of the others the latest few."""
+    here, mine = throttle.network(address), NETWORK.c.account == name
+    db.execute(sa.delete(NETWORK).where(mine, NETWORK.c.network == here))
+    db.execute(sa.insert(NETWORK).values(account=name, network=here, last_ms=now_ms))
+    latest = sa.select(NETWORK.c.network).where(mine).order_by(NETWORK.c.last_ms.desc(), NETWORK.c.network)
+    kept = db.execute(latest.limit(throttle.KNOWN_MOST)).scalars().all()
+    db.execute(sa.delete(NETWORK).where(mine, NETWORK.c.network.not_in(kept)))
+
+
 def _forgive(db: sa.Connection, spots: dict[str, str]) -> None:
     """Take back the attempt that was counted as failed and has succeeded; others from the same client stay counted."""
     db.execute(sa.delete(FAILURE).where(FAILURE.c.bucket.in_([spots["both"], spots["name"]])))
-    mine = sa.and_(FAILURE.c.bucket == spots["client"], FAILURE.c.failures > 0)
+    mine = sa.and_(FAILURE.c.bucket.in_([spots["client"], spots["all"]]), FAILURE.c.failures > 0)
     db.execute(sa.update(FAILURE).where(mine).values(failures=FAILURE.c.failures - 1))
 
 

@@ -45,6 +45,14 @@ FAILURE = sa.Table(
     sa.Column("last_ms", sa.BigInteger, nullable=False),
 )
 
+NETWORK = sa.Table(
+    "network",
+    METADATA,
+    sa.Column("account", sa.String(64), sa.ForeignKey("account.name"), primary_key=True),
+    sa.Column("network", sa.String(43), primary_key=True),  # from which this account has logged in
+    sa.Column("last_ms", sa.BigInteger, nullable=False),
+)
+
 EVENT = sa.Table(
     "event",
     METADATA,

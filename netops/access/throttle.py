@@ -1,4 +1,9 @@
-"""How long a login must wait after failed ones: by name, by client, and by both. Pure.
+"""How long a login must wait after failed ones: by name, by client, by both, and for all together. Pure.
+
+Who knows a login name must not be able to lock its owner out. So a network from which an account has logged in before
+is held to the limit of that account at that client alone (`AT_HOME`): whatever anybody does from elsewhere, a right
+password from there is looked at. From everywhere else all limits hold, and together they leave the machine's few places
+for checking passwords free.
 
 Buckets are of a fixed number, so that an attacker who invents names or addresses fills no disk: known and unknown names
 fall into the same buckets and are treated alike.
@@ -13,17 +18,26 @@ from dataclasses import dataclass
 BUCKETS = 1 << 16
 FORGET_MS = 15 * 60_000
 LONGEST_MS = 15 * 60_000
+KNOWN_MS = 180 * 86_400_000  # a network that an account has not logged in from for half a year is a stranger's again
+KNOWN_MOST = 16  # networks remembered of an account, the latest
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """After `free` failures each further one doubles the wait, from one second up to a quarter of an hour."""
+    """After `free` failures each further one doubles the wait, from one second up to `longest_ms`."""
 
     free: int
+    longest_ms: int = LONGEST_MS
 
 
-# one person's typing errors are free; one client tries many names; many clients try one name
-LIMITS = {"both": Limit(4), "client": Limit(20), "name": Limit(50)}
+# one person's typing errors are free; one client tries many names; many clients try one name; many try many
+LIMITS = {
+    "both": Limit(4),
+    "client": Limit(20),
+    "name": Limit(50, longest_ms=60_000),
+    "all": Limit(300, longest_ms=2_000),
+}
+AT_HOME = frozenset({"both"})
 
 
 def client(address: str) -> str:
@@ -37,9 +51,20 @@ def client(address: str) -> str:
     return str(ip)
 
 
+def network(address: str) -> str:
+    """Return the network that an address is remembered by: an IPv4 /24, an IPv6 /56, which is what one site gets."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    return str(ipaddress.ip_network((ip, 24 if ip.version == 4 else 56), strict=False))
+
+
 def buckets(name: str, address: str) -> dict[str, str]:
     """Return limit → bucket of an attempt."""
-    who = {"both": f"{name}\x00{client(address)}", "client": client(address), "name": name}
+    who = {"both": f"{name}\x00{client(address)}", "client": client(address), "name": name, "all": ""}
     return {limit: f"{limit}:{_number(f'{limit}:{text}')}" for limit, text in who.items()}
 
 
@@ -48,7 +73,7 @@ def wait_ms(limit: str, *, count: int, last_ms: int, now_ms: int) -> int:
     over = count - LIMITS[limit].free
     if over <= 0 or now_ms - last_ms >= FORGET_MS:
         return 0
-    pause = min(1000 << min(over - 1, 20), LONGEST_MS)
+    pause = min(1000 << min(over - 1, 20), LIMITS[limit].longest_ms)
     return max(0, last_ms + pause - now_ms)
 
 

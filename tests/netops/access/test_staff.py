@@ -107,6 +107,96 @@ def test_guessing_is_slowed_down_and_forgotten_after_a_quarter_of_an_hour(staff)
     assert enter(staff, "wang.min", password, at=NOW + 1000).name == "wang.min"
 
 
+def siege(staff, name, *, at=NOW, tries=120):
+    """Many clients try one name; return how many of the tries were looked at."""
+    looked_at = 0
+    for number in range(tries):
+        try:
+            enter(staff, name, "guess", address=f"203.0.113.{number}", at=at)
+        except ThrottledError:
+            continue
+        except AccessError:
+            looked_at += 1
+    return looked_at
+
+
+def test_who_knows_a_name_cannot_lock_its_owner_out(staff):
+    """Not even for a second, from the network that she has logged in from before; another address of it will do."""
+    password = staff.add("wang.min", role="operator", by="t", now_ms=NOW)
+    enter(staff, "wang.min", password)
+
+    assert siege(staff, "wang.min") == 51
+    assert enter(staff, "wang.min", password, address="192.0.2.77").name == "wang.min"
+    assert enter(staff, "wang.min", password, address="::ffff:192.0.2.78").name == "wang.min"
+
+
+def test_from_a_network_never_seen_a_besieged_account_waits_a_minute_at_most(staff):
+    password = staff.add("wang.min", role="operator", by="t", now_ms=NOW)
+    enter(staff, "wang.min", password)
+    for minute in range(10):
+        siege(staff, "wang.min", at=NOW + minute * 60_000)
+    at = NOW + 10 * 60_000 - 1
+
+    with pytest.raises(ThrottledError) as refused:
+        enter(staff, "wang.min", password, address="198.51.100.1", at=at)
+
+    assert refused.value.wait_s <= 60
+    assert enter(staff, "wang.min", password, address="198.51.100.1", at=at + 60_000).name == "wang.min"
+
+
+def test_the_account_still_waits_for_guesses_from_its_own_network(staff):
+    password = staff.add("wang.min", role="operator", by="t", now_ms=NOW)
+    enter(staff, "wang.min", password)
+    for _ in range(5):
+        with pytest.raises(AccessError, match="wrong"):
+            enter(staff, "wang.min", "guess")
+
+    with pytest.raises(ThrottledError):
+        enter(staff, "wang.min", password)
+
+
+def test_a_flood_over_many_names_and_clients_is_slowed_as_a_whole_and_leaves_the_known_alone(staff):
+    """Else some hundred clients would hold all places for checking passwords."""
+    password = staff.add("wang.min", role="operator", by="t", now_ms=NOW)
+    enter(staff, "wang.min", password)
+    refused = []
+    for number in range(600):
+        with pytest.raises(AccessError) as why:
+            enter(staff, f"ghost{number}", "guess", address=f"2001:db8:{number:x}::1")
+        refused.append(why.value)
+
+    throttled = [each for each in refused if isinstance(each, ThrottledError)]
+    assert len(refused) - len(throttled) == 301
+    assert max(each.wait_s for each in throttled) <= 2
+    assert enter(staff, "wang.min", password).name == "wang.min"
+
+
+def test_the_command_line_is_never_locked_out_from_outside(staff):
+    password = staff.add("wang.min", role="operator", by="t", now_ms=NOW)
+    siege(staff, "wang.min")
+
+    assert enter(staff, "wang.min", password, address="command line").name == "wang.min"
+
+
+def test_a_network_is_forgotten_after_half_a_year_with_the_account_and_past_sixteen(staff, database):
+    password = staff.add("wang.min", role="operator", by="t", now_ms=NOW)
+    staff.change("wang.min", old=password, new=GOOD, address="::1", now_ms=NOW)
+    for number in range(20):
+        enter(staff, "wang.min", GOOD, address=f"198.51.{number}.1", at=NOW + number)
+
+    def networks():
+        with database.read() as db:
+            return {row.network for row in db.execute(sa.select(tables.NETWORK))}
+
+    assert networks() == {f"198.51.{number}.0/24" for number in range(4, 20)}
+    later = NOW + 181 * 86_400_000
+    siege(staff, "wang.min", at=later)
+    with pytest.raises(ThrottledError):
+        enter(staff, "wang.min", GOOD, address="198.51.19.1", at=later)
+    staff.disable("wang.min", by="t", now_ms=NOW)
+    assert networks() == set()
+
+
 def test_one_client_cannot_try_one_password_on_many_names(staff):
     answers = []
     for tried in range(30):
@@ -151,7 +241,7 @@ def test_invented_names_and_addresses_fill_a_bounded_table(staff, database, monk
             enter(staff, f"ghost{number}", "x", address=f"2001:db8:{number:x}::1", at=NOW + number * 1_000_000)
 
     with database.read() as db:
-        assert db.execute(sa.select(sa.func.count()).select_from(tables.FAILURE)).scalar_one() <= 24
+        assert db.execute(sa.select(sa.func.count()).select_from(tables.FAILURE)).scalar_one() <= 3 * 8 + 1
 
 
 @pytest.mark.parametrize(
