@@ -76,9 +76,10 @@ class Spool:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._claim = sqlite.Claim(self.path, wait_s=self._wait_s)
         except OSError as error:
-            raise SpoolError(
-                f"spool {self.path}: cannot be opened for writing ({error}); one process writes a spool"
-            ) from None
+            remedy = "one process writes a spool"
+            if isinstance(error, PermissionError):
+                remedy = "it is another user's; `netops doctor` says whose it is to be"
+            raise SpoolError(f"spool {self.path}: cannot be opened for writing ({error}); {remedy}") from None
         try:
             self._connection()
         except BaseException:

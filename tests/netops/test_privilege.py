@@ -8,6 +8,7 @@ import pwd
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -17,8 +18,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from inventory import sql
+from inventory.errors import SqlBusyError
+from inventory.register import Register
 from netops import apart, astray, cli, config, founding, privilege, spool
 from netops.commands import doctor
+from netops.commands.db import installed
 from netops.errors import NetopsError, UsageError
 from netops.facts import Fact, submit
 from netops.privilege import CLI, MEMBERS, SERVICES
@@ -325,6 +330,35 @@ def test_root_is_not_led_astray_by_what_a_service_has_planted(instance, tmp_path
     with pytest.raises(NetopsError, match=r"expected a (file of this instance|plain file)"):
         apart.found(instance)
     assert (victim.stat().st_uid, victim.read_text()) == (0, "root's")
+
+
+@root
+def test_a_change_of_the_register_that_was_cut_off_is_ended_by_its_owner(instance) -> None:
+    """Readers of other users say so until then: they may not take the change back, nor read what it left half done."""
+    path = instance.data.dir / "register" / "register.db"
+
+    def cut_off():
+        db = sqlite3.connect(path, isolation_level=None)
+        db.executescript("PRAGMA cache_size = 1; BEGIN IMMEDIATE; CREATE TABLE half (done)")
+        db.executemany("INSERT INTO half VALUES (?)", [("x" * 3000,)] * 200)  # more than the cache: some is in the file
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def read_it():
+        with Register(instance.register_url, rehearsal=False, readonly=True) as register:
+            register.mark(at_ms=0)
+
+    def told():
+        with pytest.raises(SqlBusyError, match="its owner ends it"):
+            read_it()
+
+    assert can("core", read_it, instance)
+    assert not can(CLI, cut_off, instance)
+    assert Path(f"{path}-journal").stat().st_mode & 0o777 == 0o640
+    assert {role for role in SERVICES if can(role, told, instance)} == set(SERVICES)
+    assert can(
+        CLI, lambda: sql.current(next(b for b in installed() if b.name == "inventory"), instance.register_url), instance
+    )
+    assert {role for role in SERVICES if can(role, read_it, instance)} == set(SERVICES)
 
 
 @root
