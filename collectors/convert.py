@@ -1,6 +1,7 @@
 """Pure readers: what a device sent → a number, a text, an identity. No profile, no device, no clock here.
 
-Readers are named in the closed maps at the end; profiles name them and can bring no code of their own.
+Readers are named in the closed maps at the end; profiles name them and can bring no code of their own. How the index
+of a table is cut stands in `indexes.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from math import log10
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 Scalar = int | bytes | str | None
 """The value of a varbind: integers, octets, a dotted OID, or nothing."""
@@ -91,6 +92,12 @@ def number(value: Scalar, unit: str) -> int | Fraction:
     return int(exact) if exact.denominator == 1 and "." not in found[1] else exact
 
 
+def wrapped16(value: Scalar, unit: str) -> int | Fraction:
+    """Return a 16-bit number in two's complement that the agent sent without sign: 65000 is -536."""
+    got = number(value, unit)
+    return got - 2**16 if isinstance(got, int) and 2**15 <= got < 2**16 else got
+
+
 def unit_number(value: Scalar, unit: str) -> int | Fraction:
     """Return the one number of a text that carries `unit`: -14.61 of "0.03 mW (-14.61 dBm)", 47.957 of "47.957(C)"."""
     if not isinstance(value, bytes):
@@ -137,6 +144,54 @@ def wrapped32(value: Scalar, unit: str) -> int | Fraction:
     return got + 2**32 if isinstance(got, int) and -(2**31) <= got < 0 else got
 
 
+def signed_octet(value: Scalar, unit: str) -> int | Fraction:
+    """Return a level in dBm that the agent sent as an octet without sign: 161 is -95."""
+    got = number(value, unit)
+    return got - 256 if isinstance(got, int) and 128 <= got <= 255 else got
+
+
+def negative(value: Scalar, unit: str) -> int | Fraction:
+    """Return a level in dBm whose sign some firmware leaves out: 92 and -92 are both -92."""
+    got = number(value, unit)
+    return got if got < 0 else -got
+
+
+def leading_number(value: Scalar, unit: str) -> int | Fraction:
+    """Return the whole number with which a text begins: 36 of "36E", 149 of "149+", 5745 of "5745/20-Ce/an"."""
+    if not isinstance(value, bytes):
+        return number(value, unit)
+    found = re.match(rb"\s*(\d{1,10})(?![\d.])", value)
+    if not found:
+        raise UnreadableError("expected a text that begins with a whole number")
+    return int(found[1])
+
+
+def primary_channel(value: Scalar, unit: str) -> int | Fraction:
+    """Return the channel in the low octet of a number whose next bits name the second one: 132 of 388 and of "132E"."""
+    return int(leading_number(value, unit)) & 0xFF
+
+
+def duration(value: Scalar, unit: str) -> int | Fraction:
+    """Return the seconds of "0 weeks, 4 days, 20 hours, 31 minutes, 0 seconds", of "5d, 10:14:33" and the like."""
+    if not isinstance(value, bytes):
+        return number(value, unit)
+    written = re.fullmatch(
+        r"\s*(.*?)[,\s]*(?:(\d{1,3}):(\d{2}):(\d{2}))?\s*", value.decode("ascii", "replace"), re.DOTALL
+    )
+    rest = written[1] if written else ""
+    parts = _SPANS.findall(rest)
+    if not written or _SPANS.sub("", rest).strip(" ,") or not (parts or written[2]):
+        raise UnreadableError("expected a time span such as 4 days, 20:31:00")
+    clock = (3600 * int(written[2]) + 60 * int(written[3]) + int(written[4])) if written[2] else 0
+    return clock + sum(int(count) * _SECONDS[word[0].lower()] for count, word in parts)
+
+
+_SPANS = re.compile(
+    r"(\d{1,10})\s*(weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)(?![a-z])", re.IGNORECASE
+)
+_SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+
+
 def text(value: Scalar) -> str:
     """Return octets as text: UTF-8, else GB18030 (what Chinese equipment sends), else `0x…`.
 
@@ -160,9 +215,11 @@ def _cut(shown: str) -> str:
 
 
 def ipv4(value: Scalar) -> str:
-    """Return four octets as a dotted quad."""
+    """Return four octets as a dotted quad; what is written out already is read too."""
     if isinstance(value, bytes) and len(value) == 4:
         return ".".join(map(str, value))
+    if isinstance(value, bytes) and re.fullmatch(rb"\d{1,3}(\.\d{1,3}){3}", value.strip()):
+        return ipv4(bytes(min(int(part), 255) for part in value.strip().split(b".")))
     raise UnreadableError("expected an IP address of four octets")
 
 
@@ -241,85 +298,15 @@ def raw(value: Scalar, tag: int) -> int | str:
     return _cut(shown if readable else "0x" + value.hex())
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One decoded part of a table index: what it is shown as, and the identity prefix it may carry (`mac:`)."""
-
-    shown: str
-    prefix: str = ""
-
-
-def _index_mac(arcs: Sequence[int]) -> tuple[Part, int]:
-    _octets(arcs, 6, "a MAC address")
-    return Part(bytes(arcs[:6]).hex(), "mac:"), 6
-
-
-def _index_integer(arcs: Sequence[int]) -> tuple[Part, int]:
-    if not arcs:
-        raise UnreadableError("expected one more number in the index")
-    return Part(str(arcs[0])), 1
-
-
-def _index_ipv4(arcs: Sequence[int]) -> tuple[Part, int]:
-    _octets(arcs, 4, "an IP address")
-    return Part(".".join(map(str, arcs[:4]))), 4
-
-
-def _index_string(arcs: Sequence[int]) -> tuple[Part, int]:
-    """Read a string after its length (RFC 2578 7.7, variable-length without IMPLIED)."""
-    length = arcs[0] if arcs else -1
-    _octets(arcs[1:], length, "a string after its length")
-    return Part(text(bytes(arcs[1 : 1 + length]))), 1 + length
-
-
-def _index_string_mac(arcs: Sequence[int]) -> tuple[Part, int]:
-    """Read a MAC address with its length 6 before it."""
-    if not arcs or arcs[0] != 6:
-        raise UnreadableError("expected the length 6 before a MAC address in the index")
-    part, _ = _index_mac(arcs[1:])
-    return part, 7
-
-
-def _index_implied(arcs: Sequence[int]) -> tuple[Part, int]:
-    _octets(arcs, len(arcs), "a string to the end")
-    return Part(text(bytes(arcs))), len(arcs)
-
-
-def _octets(arcs: Sequence[int], count: int, what: str) -> None:
-    if count < 0 or len(arcs) < count or any(not 0 <= a <= 255 for a in arcs[:count]):
-        raise UnreadableError(f"expected {what} in the index")
-
-
-def _port(*fields: tuple[int, int]) -> Callable[[Sequence[int]], tuple[Part, int]]:
-    """Read one number as bit fields (shift, bits), shown as `1/2/3`."""
-
-    def read(arcs: Sequence[int]) -> tuple[Part, int]:
-        if not arcs:
-            raise UnreadableError("expected a port number in the index")
-        return Part("/".join(str(arcs[0] >> shift & (1 << bits) - 1) for shift, bits in fields)), 1
-
-    return read
-
-
-INDEX_READERS: dict[str, Callable[[Sequence[int]], tuple[Part, int]]] = {
-    "integer": _index_integer,
-    "mac": _index_mac,
-    "string_mac": _index_string_mac,
-    "ipv4": _index_ipv4,
-    "string": _index_string,
-    "implied_string": _index_implied,
-    "huawei_pon_port": _port((19, 6), (13, 6), (8, 5)),  # frame, slot, port: ifIndex 0xFA000000 + …
-    "zte_pon_port": _port((16, 8), (8, 8), (0, 8)),  # 1082 tree: shelf, slot, port: 0x11010203 is gpon_1/2/3
-    "zte_pon_port_1012": _port((24, 4), (16, 8), (8, 8)),  # 1012 tree: shelf, slot, port in the upper octets
-    "fiberhome_onu": _port((25, 7), (19, 6), (8, 11)),  # slot, PON, ONU in one number
-    "fiberhome_pon": _port((25, 7), (19, 6)),  # slot, PON
-    "nscrtv_onu": _port((24, 8), (16, 8), (8, 8), (0, 8)),  # device, card, port, ONU: an octet each
-}
-"""How a table's index is cut: each reader takes arcs from the front and says how many it used."""
-
 NUMBER_READERS: dict[str, Callable[[Scalar, str], int | Fraction]] = {
     "number": number,
     "wrapped32": wrapped32,
+    "signed_octet": signed_octet,
+    "negative": negative,
+    "leading_number": leading_number,
+    "primary_channel": primary_channel,
+    "duration": duration,
+    "wrapped16": wrapped16,
     "unit_number": unit_number,
     "tenth_microwatt": tenth_microwatt,
 }

@@ -9,8 +9,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from collectors.column_yaml import WORDS, metric_of, raw_of, reading
-from collectors.convert import INDEX_READERS, NUMBER_READERS, TEXT_READERS
+from collectors.convert import NUMBER_READERS, TEXT_READERS
 from collectors.errors import CollectorError
+from collectors.indexes import INDEX_READERS
 from collectors.marked_yaml import Block, open_block
 from collectors.profile import (
     Column,
@@ -75,7 +76,7 @@ def parse(written: str, source: str) -> Profile:
     tables = tuple(_table(block.block("tables"), name, layouts) for name in _keys(block, "tables"))
     rate = block.block("rate") if block.has("rate") else None
     if rate:
-        rate.allow("varbinds_per_s")
+        rate.allow("varbinds_per_s", "varbinds_per_poll")
     return Profile(
         name=block.matching("profile", _NAME, "a name of lower-case letters, digits and _"),
         zh=title.text("zh"),
@@ -87,7 +88,8 @@ def parse(written: str, source: str) -> Profile:
         scalars=scalars,
         tables=tables,
         contradictions=tuple(_contradiction(b, scalars, tables) for b in block.blocks("contradictions")),
-        varbinds_per_s=rate.integer("varbinds_per_s") if rate else 0,
+        varbinds_per_s=rate.integer("varbinds_per_s") if rate and rate.has("varbinds_per_s") else 0,
+        varbinds_per_poll=rate.integer("varbinds_per_poll") if rate and rate.has("varbinds_per_poll") else 0,
     )
 
 

@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from collectors.convert import INDEX_READERS, NUMBER_READERS, TEXT_READERS, Part, UnreadableError, identity_prefix
+from collectors.convert import NUMBER_READERS, TEXT_READERS, UnreadableError, identity_prefix
+from collectors.indexes import INDEX_READERS, Part
 from collectors.snmp.ask import Failure
 from collectors.snmp.varbind import NULL, dotted
 from netops.model import Reason, Subject

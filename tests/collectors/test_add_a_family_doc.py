@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from collectors import profile_yaml
-from collectors.convert import INDEX_READERS, NUMBER_READERS, TEXT_READERS
+from collectors.convert import NUMBER_READERS, TEXT_READERS
+from collectors.indexes import INDEX_READERS
 from collectors.profile import COST_S
 from collectors.reference import page
 

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.convert import (
-    INDEX_READERS,
     NUMBER_READERS,
     TEXT_READERS,
     UnreadableError,
@@ -25,8 +24,10 @@ from collectors.convert import (
     tenth_microwatt,
     text,
     unit_number,
+    wrapped16,
     wrapped32,
 )
+from collectors.indexes import INDEX_READERS
 
 OCTETS = 0x04
 
@@ -278,3 +279,63 @@ def test_a_date_written_out_is_a_date(sent):
 def test_a_date_that_is_none_is_refused(sent):
     with pytest.raises(UnreadableError):
         date_and_time(sent)
+
+
+@pytest.mark.parametrize(("sent", "expected"), [(4402, 4402), (32767, 32767), (32768, -32768), (65000, -536), (-1, -1)])
+def test_sixteen_bits_in_twos_complement_keep_their_sign(sent, expected):
+    assert wrapped16(sent, "") == expected
+
+
+@pytest.mark.parametrize(
+    ("reader", "sent", "expected"),
+    [
+        ("signed_octet", 161, -95),
+        ("signed_octet", -95, -95),
+        ("signed_octet", 127, 127),
+        ("signed_octet", 256, 256),
+        ("negative", 92, -92),
+        ("negative", -92, -92),
+        ("negative", b"92", -92),
+        ("leading_number", b"36E", 36),
+        ("leading_number", b"149+", 149),
+        ("leading_number", b"5745/20-Ce/an", 5745),
+        ("leading_number", 11, 11),
+        ("primary_channel", b"388", 132),
+        ("primary_channel", b"53S", 53),
+        ("primary_channel", b"161", 161),
+        ("duration", b"0 weeks, 4 days, 20 hours, 31 minutes, 0 seconds", 419_460),
+        ("duration", b"5d, 10:14:33", 468_873),
+        ("duration", b"1 day, 2:03:04", 93_784),
+        ("duration", b"314:51:43", 1_133_503),
+        ("duration", b"3h 4m", 11_040),
+        ("duration", 17, 17),
+    ],
+)
+def test_numbers_as_radios_write_them(reader, sent, expected):
+    assert expected == NUMBER_READERS[reader](sent, "")
+
+
+@pytest.mark.parametrize(
+    ("reader", "sent"),
+    [
+        ("leading_number", b"x1"),
+        ("leading_number", b"1.5"),
+        ("duration", b""),
+        ("duration", b"12"),
+        ("duration", b"4 fortnights"),
+        ("duration", b"4 days and more"),
+    ],
+)
+def test_what_is_no_such_number_is_refused(reader, sent):
+    with pytest.raises(UnreadableError):
+        NUMBER_READERS[reader](sent, "")
+
+
+def test_an_address_is_read_as_octets_and_as_text():
+    assert [TEXT_READERS["ipv4"](each) for each in (b"\x0a\0\0\1", b"10.0.0.1")] == ["10.0.0.1", "10.0.0.1"]
+
+
+def test_a_serial_number_in_an_index_is_an_identity():
+    part, used = INDEX_READERS["serial"]([3, 97, 98, 99, 7])
+
+    assert (part.shown, part.prefix, used) == ("abc", "sn:", 4)
