@@ -228,7 +228,6 @@ def _begin(connection: sa.Connection) -> None:
 _BUSY = ("database is locked", "could not connect", "connection failed", "connection refused", "lock timeout")
 _CLOSED = ("unable to open", "readonly database")
 _FULL = ("disk is full", "disk i/o error", "no space left")
-_CUT_OFF = "readonly database"  # also of a reader, where a change was cut off and we may not take it back
 _NO_TABLE = ("no such table", "no such column", "does not exist", "undefined")
 
 
@@ -242,15 +241,11 @@ def _ours(error: exc.SQLAlchemyError, shown: str) -> SqlError:
             return SqlError(f"{shown}: the schema is missing or old ({reason}); run `netops db upgrade`")
         if any(word in low for word in _BUSY) or getattr(error, "connection_invalidated", False):
             return SqlBusyError(f"{shown}: cannot be used now ({reason}); try again")
-        if _CUT_OFF in low:
-            remedy = "where a change was cut off, its owner ends it by opening it (`netops db current`)"
-            return SqlBusyError(f"{shown}: not ours to write ({reason}); {remedy}")
         if any(word in low for word in _FULL):
             return SqlError(f"{shown}: nothing was changed, the disk has no room or fails ({reason}); free some space")
         if any(word in low for word in _CLOSED):
-            return SqlError(
-                f"{shown}: {reason}; it is not yours, run as the instance's user (`sudo -u netops netops …`)"
-            )
+            remedy = "run as the instance's user (`sudo -u netops netops …`), who also ends a change that was cut off"
+            return SqlError(f"{shown}: {reason}; it is not yours, {remedy}")
     if isinstance(error, exc.TimeoutError):
         return SqlBusyError(f"{shown}: all connections are in use; try again")
     return SqlError(f"{shown}: {reason}")

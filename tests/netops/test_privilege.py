@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import pytest
 
 from inventory import sql
-from inventory.errors import SqlBusyError
+from inventory.errors import SqlError
 from inventory.register import Register
 from netops import apart, astray, cli, config, founding, privilege, spool
 from netops.commands import doctor
@@ -348,7 +348,7 @@ def test_a_change_of_the_register_that_was_cut_off_is_ended_by_its_owner(instanc
             register.mark(at_ms=0)
 
     def told():
-        with pytest.raises(SqlBusyError, match="its owner ends it"):
+        with pytest.raises(SqlError, match="who also ends a change that was cut off"):
             read_it()
 
     assert can("core", read_it, instance)
