@@ -30,12 +30,16 @@ HATCH = (
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A state over `[start_ms, end_ms)`; `state` is one of the letters above, `because` says why, in fixed words."""
+    """A state over `[start_ms, end_ms)`; `state` is one of the letters above, `because` says why, in fixed words.
+
+    `planned`: approved maintenance covers it.
+    """
 
     start_ms: int
     end_ms: int
     state: str
     because: str = ""
+    planned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

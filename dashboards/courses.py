@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby, pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from dashboards import charts, subjects, timeline, words
+from netops.access import approvals, record
 from netops.errors import NetopsError
 from netops.metrics import METRICS, Kind
 from netops.model import Quality
+from netops.verify import planned_of
 from netops.web.language import current
 from netops.web.language import gettext as _
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from inventory.model import Device
     from netops.model import Subject
     from netops.store import Reading
+    from netops.verify import Planned
 
 DAY_MS = 86_400_000
 OK = Quality.OK.value
@@ -92,7 +96,7 @@ def lines(desk: Desk, city: City, device: Device, seen: Day, *, steps: Callable[
     drawn = []
     if place is not None and any(METRICS[name].kind is Kind.STATE for name in watched):
         told = [each for held in seen.readings.values() for each in held if each.metric in watched]
-        drawn.append(("state", timeline.told(place, outcomes, told)))
+        drawn.append(("state", timeline.told(place, outcomes, told, planned(desk, city, device.id))))
     if device.address:
         drawn.append(("answers", timeline.polled(outcomes)))
     window = seen.start_ms, seen.end_ms
@@ -101,6 +105,26 @@ def lines(desk: Desk, city: City, device: Device, seen: Day, *, steps: Callable[
         "timelines": [_line(desk, city, what, slots, window=window, steps=steps) for what, slots in drawn],
         "polls": outcomes[-10:][::-1] if device.address else [],
     }
+
+
+def planned(desk: Desk, city: City, device: str) -> Callable[[int], bool]:
+    """Return whether approved maintenance covers a slot of the device: all services that it carries, as sealed.
+
+    The same windows as `netops.core` hands to the judge; they are read when the first slot is asked for.
+    """
+    services = frozenset(city.index.by_device.get(device, ()))
+
+    @cache
+    def windows() -> tuple[Planned, ...]:
+        sealed = [each for each in record.read(desk.settings).values() if each.sealed]
+        made = [planned_of(each.terms, city.snapshot) for each in approvals.approved(sealed, "exclusion")]
+        return tuple(each for each in made if services & each.services)
+
+    def covers(slot_ms: int) -> bool:
+        covered = [each.services for each in windows() if each.start_ms <= slot_ms < each.end_ms]
+        return bool(services) and services <= frozenset().union(*covered)
+
+    return covers
 
 
 def _line(
@@ -120,7 +144,7 @@ def _line(
     label = _("过去24小时：%(told)s", told=told)
     ticks = words.hours(start_ms, end_ms, desk.zone, step_h=3)
     rows = [
-        {"span": each, "state": names[each.state], "because": words.because(each.because, city.snapshot)}
+        {"span": each, "state": names[each.state], "because": words.why(each, city.snapshot)}
         for each in reversed(spans)
         if each.state != charts.UP
     ]

@@ -8,7 +8,7 @@ that was polled is decided by `netops.sla.state`, the same code that judges the 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from dashboards.charts import UNKNOWN, Span
 from dashboards.queries import letter
 from netops.hourly import LETTER
 from netops.model import ANSWERED
+from netops.sla.intervals import Cause, State
 from netops.sla.state import Seen, classify
 from netops.verify import NEAR_MS
 
@@ -36,6 +37,7 @@ class Slot:
     slot_ms: int
     state: str
     because: str = ""
+    planned: bool = False
 
 
 def polled(outcomes: Iterable[Outcome]) -> list[Slot]:
@@ -45,8 +47,16 @@ def polled(outcomes: Iterable[Outcome]) -> list[Slot]:
     ]
 
 
-def told(place: Place, outcomes: Iterable[Outcome], readings: Iterable[Reading]) -> list[Slot]:
-    """Return what the polls of `place.device` say of a subject, by the state metrics read from them."""
+def told(
+    place: Place,
+    outcomes: Iterable[Outcome],
+    readings: Iterable[Reading],
+    planned: Callable[[int], bool] = lambda _slot_ms: False,
+) -> list[Slot]:
+    """Return what the polls of `place.device` say of a subject, by the state metrics read from them.
+
+    `planned` says whether approved maintenance covers a slot; it is asked for slots that are down.
+    """
     values: dict[int, dict[str, float | None]] = defaultdict(dict)
     codes: dict[int, dict[str, str]] = defaultdict(dict)
     for reading in readings:
@@ -66,7 +76,10 @@ def told(place: Place, outcomes: Iterable[Outcome], readings: Iterable[Reading])
         )
         near = before if before is not None and seen.slot_ms - before[0].slot_ms <= NEAR_MS else None
         sample = classify(place, seen, before=near)
-        made.append(Slot(poll.slot_ms, LETTER[sample.state], sample.because))
+        if sample.state is State.DOWN and planned(poll.slot_ms):
+            sample = classify(place, seen, before=near, planned=True)
+        covered = sample.cause is Cause.PLANNED
+        made.append(Slot(poll.slot_ms, LETTER[sample.state], sample.because, planned=covered))
         before = seen, sample
     return made
 
@@ -79,22 +92,23 @@ def spans(slots: Sequence[Slot], *, start_ms: int, end_ms: int, step: Callable[[
     for each, following in zip_longest(slots, slots[1:]):
         begin = max(each.slot_ms, start_ms)
         if begin > at:
-            _add(out, at, begin, UNKNOWN)
+            _add(out, Span(at, begin, UNKNOWN))
         next_ms = following.slot_ms if following is not None else end_ms
         step_ms = step(each.slot_ms)
         until = next_ms if next_ms - each.slot_ms <= LATE * step_ms else each.slot_ms + step_ms
         until = min(until, end_ms)
         if until > begin:
-            _add(out, begin, until, each.state, each.because)
+            _add(out, Span(begin, until, each.state, each.because, each.planned))
         at = max(at, until)
     if at < end_ms:
-        _add(out, at, end_ms, UNKNOWN)
+        _add(out, Span(at, end_ms, UNKNOWN))
     return out
 
 
-def _add(out: list[Span], start_ms: int, end_ms: int, state: str, because: str = "") -> None:
+def _add(out: list[Span], span: Span) -> None:
     last = out[-1] if out else None
-    if last is not None and (last.state, last.because) == (state, because) and last.end_ms == start_ms:
-        out[-1] = Span(last.start_ms, end_ms, state, because)
+    longer = replace(last, end_ms=span.end_ms) if last is not None else None
+    if last is not None and last.end_ms == span.start_ms and longer == replace(span, start_ms=last.start_ms):
+        out[-1] = longer
     else:
-        out.append(Span(start_ms, end_ms, state, because))
+        out.append(span)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from fractions import Fraction
 
+    from dashboards.charts import Span
     from inventory.model import Area, Carrier
     from inventory.snapshot import Snapshot
     from netops.metrics.metric import State
@@ -183,6 +184,15 @@ def state(name: str) -> str:
 def kind(name: str) -> str:
     """Say a kind of network."""
     return _(KINDS[name]) if name in KINDS else name
+
+
+def why(span: Span, snapshot: Snapshot) -> str:
+    """Say why a span was not up: that it was approved maintenance first, then what was seen of it."""
+    seen = because(span.because, snapshot)
+    if not span.planned:
+        return seen
+    planned = _(CAUSES["planned"])
+    return f"{planned} · {seen}" if seen else planned
 
 
 def because(text: str, snapshot: Snapshot) -> str:

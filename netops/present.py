@@ -114,6 +114,8 @@ def _owners(seen: Snapshot) -> dict[tuple[str, str], str]:
 def _cause(service: Service, sample: Sample) -> str:
     if sample.state is State.UP:
         return ""
+    if sample.cause is Cause.PLANNED:  # also where the parent is silent: it is, because it is being worked on
+        return sample.cause.value
     if sample.because.startswith(PARENT):
         return f"device:{sample.because.removeprefix(PARENT)}"
     if sample.cause in {Cause.CARRIER, Cause.UNDETERMINED}:

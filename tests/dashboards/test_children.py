@@ -6,6 +6,11 @@ import re
 
 import pytest
 
+from netops.access import approvals, record
+from netops.ledger import Ledger, LedgerEntry
+
+DAY = 86_400_000
+
 
 def page(site, path, role="contract_manager", language="zh-CN"):
     answer = site.browser(role).get(path, headers={"Accept-Language": language})
@@ -90,3 +95,38 @@ def test_a_child_nobody_told_of_is_not_measured(site):
     assert "#2f855a" not in drawn
     assert "#c53030" not in drawn
     assert "过去24小时没有读数" in text
+
+
+def approve(site, *, services, sealed=True):
+    """Two persons agree on maintenance over the whole day; `sealed`: the ledger has it, else it waits in a spool."""
+    terms = {"contract": "contract-a", "class": "planned", "services": services}
+    terms |= {"start_ms": site.clock.now_ms() - 2 * DAY, "end_ms": site.clock.now_ms() + DAY}
+    asked = site.clock.now_ms() - 9 * DAY
+    told = approvals.ask("exclusion", terms=terms, by="li", role="operator", reason="r", now_ms=asked)
+    (held,) = approvals.fold([(fact, True) for fact in told]).values()
+    told.append(
+        approvals.decide(held, "approved", by="wang", role="contract_manager", reason="", now_ms=asked + 3_600_000)
+    )
+    if not sealed:
+        record.state(site.settings, told)
+        return
+    entries = [LedgerEntry("cli/2", number, fact) for number, fact in enumerate(told, 1)]
+    with Ledger(record.ledger_path(site.settings), origin=site.settings.ledger_origin, rehearsal=True) as ledger:
+        ledger.append(entries, now_ms=site.clock.now_ms())
+
+
+@pytest.mark.parametrize(
+    ("services", "sealed", "planned"),
+    [(["wifi-0009"], True, True), (["*"], True, True), (["wifi-0038"], True, False), (["wifi-0009"], False, False)],
+    ids=["its own", "all of the contract", "another's", "not sealed yet"],
+)
+def test_a_child_behind_a_parent_in_approved_maintenance_says_planned(sites, tmp_path, services, sealed, planned):
+    """As the judge has it: by the services of the window, from what the ledger holds."""
+    made = sites(tmp_path)
+    approve(made, services=services, sealed=sealed)
+    day = card(page(made, "/device/ap-0009"), "day")
+    english = card(page(made, "/device/ap-0009", language="en"), "day")
+
+    assert ("计划维护 · 上级设备 中关村-wlan_controller 无应答" in day) is planned
+    assert ("Planned maintenance · " in english) is planned
+    assert "计划维护 · 采集器滞后" not in day, "our own fault stays ours"

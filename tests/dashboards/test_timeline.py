@@ -157,3 +157,16 @@ def test_the_rows_that_tell_of_a_device(device, told):
 
     assert made[: len(told)] == told
     assert {each.partition(":")[0] for each in made} == {each.partition(":")[0] for each in told}
+
+
+def test_maintenance_covers_what_is_down_and_nothing_else_and_spans_keep_it_apart():
+    outcomes = [polled(0), *(polled(n * MINUTE, "no_answer") for n in range(1, 5)), polled(5 * MINUTE, "poller_late")]
+    slots = timeline.told(UNDER, outcomes, [read(0, 8)], lambda slot_ms: slot_ms <= 2 * MINUTE)
+    made = spans(slots, start_ms=0, end_ms=6 * MINUTE, step=minutely)
+
+    assert [(each.state, each.planned, each.end_ms // MINUTE) for each in made] == [
+        ("U", False, 1),
+        ("X", True, 3),
+        ("X", False, 5),
+        ("N", False, 6),
+    ]

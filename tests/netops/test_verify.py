@@ -194,3 +194,12 @@ def test_an_outage_that_was_told_late_and_goes_on_now_is_one(seen, journal):
     (service,) = present.situation(seen, journal, interval_s=60, now_ms=T0 + 22 * STEP, collector={}).services
 
     assert service.since_ms == T0 + 12 * STEP
+
+
+def test_a_child_of_a_silent_parent_in_maintenance_is_planned_on_the_page_as_in_the_judgement(seen, journal):
+    """The page once named the silent parent instead, and the carrier seemed to be at fault."""
+    planned = [Planned(start_ms=T0, end_ms=T0 + 20 * STEP, services=frozenset({"wifi-1"}))]
+    Verifier(seen, journal, planned).take([poll(n, outcome="no_answer") for n in range(10)])
+    (service,) = present.situation(seen, journal, interval_s=60, now_ms=T0 + 10 * STEP, collector={}).services
+
+    assert (service.state.value, service.cause) == ("down", "planned")
