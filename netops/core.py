@@ -17,7 +17,8 @@ from inventory.model import Contract
 from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import hourly, present, raw, sealing, situation
-from netops.access import approvals
+from netops.access import approvals, tables
+from netops.access.admission import Admission
 from netops.clock import SYSTEM, utc
 from netops.drain import Drain
 from netops.errors import NetopsError
@@ -83,6 +84,7 @@ class Core:
                 signer=signer(settings),
             )
         )
+        self._admission = Admission(self._ledger, tables.url(settings))
         self._store = enter(open_store(settings, writing=True))
         self._archive = enter(raw.build(settings, writing=True))
         self._journal = enter(Journal(settings.data.dir / "states.db"))
@@ -95,6 +97,7 @@ class Core:
                 archive=self._archive,
                 on_facts=self._seal_facts,
                 on_polls=self._judge_polls,
+                refuses=self._refuses,
                 clock=self._clock,
                 rehearsal=settings.city.rehearsal,
             )
@@ -147,6 +150,9 @@ class Core:
         self._ledger.append(entries, now_ms=self._clock.now_ms())
         if self._verifier is not None and any(entry.fact.kind == "approval_decision" for entry in entries):
             self._verifier.planned = self._planned()
+
+    def _refuses(self, entries: Sequence[LedgerEntry]) -> list[str]:
+        return self._admission.refuses(entries, now_ms=self._clock.now_ms())
 
     def _planned(self) -> list[Planned]:
         """Return the approved maintenance, as the ledger holds it."""

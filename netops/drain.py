@@ -55,6 +55,10 @@ def _always(_: object) -> bool:
     return True
 
 
+def _welcome(entries: Sequence[LedgerEntry]) -> Sequence[str]:
+    return [""] * len(entries)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
     """What one step did, for the log line and the counters."""
@@ -94,6 +98,7 @@ class Drain:
         on_facts: Callable[[Sequence[LedgerEntry]], None],
         on_polls: Callable[[Sequence[Poll]], None] = _ignore,
         bears: Callable[[Poll], bool] = _always,
+        refuses: Callable[[Sequence[LedgerEntry]], Sequence[str]] = _welcome,
         clock: Clock = SYSTEM,
         batch: int = 500,
         rehearsal: bool = False,
@@ -105,6 +110,7 @@ class Drain:
         self._on_facts = on_facts
         self._on_polls = on_polls
         self._bears = bears
+        self._refuses = refuses
         self._clock = clock
         self._batch = batch
         self._rehearsal = rehearsal
@@ -181,7 +187,7 @@ class Drain:
         return done, whole
 
     def _hand_on_facts(self, spool: str, entries: Sequence[Entry]) -> Taken:
-        sound: list[LedgerEntry] = []
+        read: list[tuple[Entry, LedgerEntry]] = []
         isolated = 0
         for entry in entries:
             try:
@@ -191,10 +197,17 @@ class Drain:
                 isolated += 1
                 continue
             if speakers.may_state(spool, fact.kind, rehearsal=self._rehearsal):
-                sound.append(LedgerEntry(entry.source, entry.sequence, fact))
+                read.append((entry, LedgerEntry(entry.source, entry.sequence, fact)))
             else:
                 self._isolate(entry, f"'{spool}' may not state '{fact.kind}'")
                 isolated += 1
+        sound: list[LedgerEntry] = []
+        for (entry, fact_), why in zip(read, self._refuses([each for _, each in read]), strict=True):
+            if why:
+                self._isolate(entry, why)
+                isolated += 1
+            else:
+                sound.append(fact_)
         if sound:
             self._on_facts(sound)
         return Taken(facts=len(sound), isolated=isolated)

@@ -110,7 +110,7 @@ def ask(action: str, *, terms: Mapping[str, JSON], by: str, role: str, reason: s
         raise AccessError(
             f"the role '{role}' may not ask for '{action}'; it needs one of {', '.join(sorted(known.asks))}"
         )
-    _check(action, known, terms)
+    check(action, terms)
     if not reason.strip() or len(reason) > 2000:
         raise UsageError("a request needs a reason of 1 to 2,000 characters: it will stand in the report")
     name = f"req-{secrets.token_hex(8)}"
@@ -139,8 +139,8 @@ def decide(approval: Approval, decision: str, *, by: str, role: str, reason: str
     made = Decision(
         request=approval.request.id, decision=decision, by=by, role=role, reason=reason.strip(), at_ms=now_ms
     )
-    if broken := _broken(approval, made):
-        raise AccessError(f"request {approval.request.id}: {broken}")
+    if why := broken(approval, made):
+        raise AccessError(f"request {approval.request.id}: {why}")
     if len(reason) > 2000 or (decision == REFUSED and not reason.strip()):
         raise UsageError("a refusal needs a reason, of at most 2,000 characters")
     body = {"request": made.request, "decision": decision, "by": by, "role": role, "reason": made.reason}
@@ -155,10 +155,10 @@ def fold(facts: Iterable[tuple[Fact, bool]], onto: Mapping[str, Approval] | None
             request = _request(fact)
             out.setdefault(request.id, Approval(request=request, sealed=sealed))
         elif fact.kind == "approval_decision":
-            decision = _decision(fact)
-            approval = out.get(decision.request)
+            made = decision(fact)
+            approval = out.get(made.request)
             if approval is not None:
-                out[decision.request] = _with(approval, decision, sealed=sealed)
+                out[made.request] = _with(approval, made, sealed=sealed)
     return out
 
 
@@ -176,12 +176,12 @@ def digest(terms: Mapping[str, JSON]) -> str:
 def _with(approval: Approval, decision: Decision, *, sealed: bool) -> Approval:
     if approval.decision == decision or any(decision == seen for seen, _ in approval.void):
         return approval  # the same fact, once from a spool and once from the ledger
-    if broken := _broken(approval, decision):
-        return replace(approval, void=(*approval.void, (decision, broken)))
+    if why := broken(approval, decision):
+        return replace(approval, void=(*approval.void, (decision, why)))
     return replace(approval, decision=decision, sealed=approval.sealed and sealed)
 
 
-def _broken(approval: Approval, decision: Decision) -> str:
+def broken(approval: Approval, decision: Decision) -> str:
     """Return the rule that a decision breaks, or the empty string."""
     request = approval.request
     if approval.decision is not None:
@@ -202,7 +202,9 @@ def _broken(approval: Approval, decision: Decision) -> str:
     return ""
 
 
-def _check(action: str, known: Action, terms: Mapping[str, JSON]) -> None:
+def check(action: str, terms: Mapping[str, JSON]) -> None:
+    """Raise UsageError unless the terms are those of the action."""
+    known = ACTIONS[action]
     if set(terms) != set(known.fields):
         raise UsageError(
             f"'{action}' is asked for with {', '.join(known.fields)}; got {', '.join(sorted(terms)) or 'none'}"
@@ -238,7 +240,8 @@ def _request(fact: Fact) -> Request:
     )
 
 
-def _decision(fact: Fact) -> Decision:
+def decision(fact: Fact) -> Decision:
+    """Read a decision from its fact."""
     body: Any = fact.body
     return Decision(
         request=body["request"],

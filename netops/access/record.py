@@ -54,6 +54,8 @@ def read(settings: Settings) -> dict[str, Approval]:
             leaves = sorted((leaf for kind in KINDS for leaf in ledger.find(kind)), key=lambda leaf: leaf.index)
             first = [(leaf.fact, True) for leaf in leaves]
             sealed = {(leaf.source, leaf.sequence) for leaf in leaves}
+            bodies = [leaf.fact.body for leaf in ledger.find("fact_refused")]
+            sealed |= {(str(each["source"]), int(str(each["sequence"]))) for each in bodies}  # what will never be
     waiting = [
         fact
         for entry, fact in _waiting(settings)

@@ -10,6 +10,7 @@ import pytest
 from inventory.reading.folder import read_city
 from inventory.register import Register
 from netops import config, core, facts, founding, wire
+from netops.access import approvals
 from netops.errors import EvidenceError, StoreError
 from netops.evidence import told as audit
 from netops.facts import Fact
@@ -184,3 +185,22 @@ def test_a_core_that_died_between_seal_and_file_writes_the_bundle_when_it_is_bac
 
 def killed(*_):
     raise OSError("killed")
+
+
+def test_what_two_persons_did_not_allow_is_isolated_and_its_refusal_sealed(house):
+    """Whoever may write the web's spool may make up names and roles; the accounts know better."""
+    made, _, _, settings = house
+    now = made._clock.at_ms
+    terms = {"contract": "wifi-2026", "class": "maintenance", "services": ["*"], "start_ms": now, "end_ms": now + HOUR}
+    asked = approvals.ask("exclusion", terms=terms, by="ghost", role="operator", reason="x", now_ms=now)
+    with Spool(settings.data.dir / "spool" / "web.db", source="web") as web:
+        facts.submit(web, *asked)
+        facts.submit(web, Fact(kind="staff_action", at_ms=now, body={"action": "a", "subject": "s", "by": "b"}))
+    until(lambda: made._taken["isolated"] == 2 and made._taken["facts"] >= 1)
+
+    with LedgerReader(settings.data.dir / "ledger.db") as ledger:
+        told = {leaf.fact.body["what"]: leaf.fact.body["reason"] for leaf in ledger.find("fact_refused")}
+        assert not list(ledger.find("exclusion_claim")) + list(ledger.find("approval_request"))
+        assert len(list(ledger.find("staff_action"))) == 1
+    assert "no such account" in told["exclusion_claim"]
+    assert [why for _, why in made._drain.quarantined()] == [told["exclusion_claim"], told["approval_request"]]

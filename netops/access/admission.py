@@ -1,0 +1,196 @@
+"""What people asked and decided, before it is sealed: only what the rules and the accounts allow becomes a leaf.
+
+The core asks here for each batch of a spool. What fails is refused with a reason: its bytes are isolated by the drain,
+and the refusal itself is sealed (`fact_refused`), so that nobody can say that a request was never made. The reader of a
+report applies the rules once more (`approvals.fold`); that the persons exist is known only here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from netops import facts
+from netops.access import approvals
+from netops.access.permissions import may
+from netops.access.standing import Standing, look, unfit
+from netops.errors import AccessError, UsageError
+from netops.evidence import canonical
+from netops.facts import Fact
+from netops.ledger import LedgerEntry
+from netops.speakers import HISTORY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from netops.access.approvals import Approval
+    from netops.evidence.canonical import JSON
+    from netops.ledger import Ledger
+
+KINDS = ("exclusion_claim", "approval_request", "approval_decision")
+SOURCE = "refused"
+AHEAD_MS = 60_000  # how far a fact may lie ahead of the core's clock: both are of one machine
+WAIT_MS = 60_000  # for a request that lies in another spool than its decision
+TERMS = approvals.ACTIONS["exclusion"].fields
+
+
+class _UnknownError(AccessError):
+    """The request of a decision is not here, or not yet."""
+
+
+class Admission:
+    """Decides for one ledger; used by the core, from the thread of its drain."""
+
+    def __init__(self, ledger: Ledger, staff: str) -> None:
+        self._ledger = ledger
+        self._staff = staff
+        self._waiting: dict[tuple[str, int], int] = {}
+
+    def refuses(self, entries: Sequence[LedgerEntry], *, now_ms: int) -> list[str]:
+        """Return for each entry why it is not sealed, or the empty string; what is refused is stated at once.
+
+        AccessError: the accounts, or the request of a decision, are not to be seen yet; the batch waits in its spool.
+        """
+        if not any(entry.fact.kind in KINDS for entry in entries):
+            return [""] * len(entries)
+        held, claims = self._known()
+        made, stated = [], []
+        for entry in entries:
+            known = self._said(entry)
+            if known is None:
+                known = self._look(entry, held, claims, now_ms=now_ms)
+                if known:
+                    stated.append(refusal(entry, known, now_ms=now_ms))
+                else:
+                    held = _with(entry.fact, held, claims)
+            made.append(known)
+        if stated:
+            self._ledger.append(stated, now_ms=now_ms)
+        return made
+
+    def _known(self) -> tuple[dict[str, Approval], dict[str, Mapping[str, Any]]]:
+        """Return what the ledger holds; it is read anew, for what a failed append took back must not count."""
+        leaves = sorted((leaf for kind in KINDS for leaf in self._ledger.find(kind)), key=lambda leaf: leaf.index)
+        claims: dict[str, Mapping[str, Any]] = {}
+        for leaf in leaves:
+            if leaf.fact.kind == "exclusion_claim":
+                claims.setdefault(str(leaf.fact.body["claim"]), leaf.fact.body)
+        return approvals.fold((leaf.fact, True) for leaf in leaves), claims
+
+    def _said(self, entry: LedgerEntry) -> str | None:
+        """Return what was said of this entry before: a drain that died asks again, and is answered the same."""
+        if entry.fact.kind not in KINDS or self._ledger.holds(entry.source, entry.sequence) is not None:
+            return ""
+        index = self._ledger.holds(SOURCE, number(entry))
+        if index is None:
+            return None
+        (leaf,) = self._ledger.entries(index, index + 1)
+        return str(leaf.fact.body["reason"])
+
+    def _look(
+        self,
+        entry: LedgerEntry,
+        held: Mapping[str, Approval],
+        claims: Mapping[str, Mapping[str, Any]],
+        *,
+        now_ms: int,
+    ) -> str:
+        mark = (entry.source, entry.sequence)
+        try:
+            why = broken(entry.fact, held, claims, now_ms=now_ms)
+        except _UnknownError as error:
+            if now_ms - self._waiting.setdefault(mark, now_ms) < WAIT_MS:
+                raise
+            why = str(error)
+        self._waiting.pop(mark, None)
+        if why or entry.source.startswith(f"{HISTORY}/"):  # the past of a rehearsal had no accounts
+            return why
+        body: Mapping[str, Any] = entry.fact.body
+        standing = look(self._staff, str(body["by"]), until_ms=entry.fact.at_ms)
+        return unfit(standing, entry.fact.at_ms, role=str(body.get("role", ""))) or _unable(entry.fact, standing)
+
+
+def broken(fact: Fact, held: Mapping[str, Approval], claims: Mapping[str, Mapping[str, Any]], *, now_ms: int) -> str:
+    """Return the rule that a claim, a request or a decision breaks, or the empty string."""
+    body: Any = fact.body
+    if fact.at_ms > now_ms + AHEAD_MS:
+        return "it says that it was made in the future"
+    if fact.kind == "exclusion_claim":
+        if body["claim"] in claims:
+            return f"there is a claim '{body['claim']}' already"
+        return _terms("exclusion", {key: body[key] for key in TERMS})
+    if fact.kind == "approval_request":
+        return _request(body, held, claims)
+    approval = held.get(body["request"])
+    if approval is None:
+        raise _UnknownError(f"there is no request '{body['request']}'")
+    return approvals.broken(approval, approvals.decision(fact))
+
+
+def _request(body: Any, held: Mapping[str, Approval], claims: Mapping[str, Mapping[str, Any]]) -> str:
+    action, terms = approvals.ACTIONS.get(body["action"]), body.get("terms", {})
+    if action is None:
+        return f"'{body['action']}' is nothing that two persons decide"
+    if body["request"] in held:
+        return f"there is a request '{body['request']}' already"
+    if body.get("role", "") not in action.asks:
+        return f"the role '{body.get('role', '')}' may not ask for '{body['action']}'"
+    if body.get("digest", "") != approvals.digest(terms):
+        return "the digest is not that of its terms"
+    if why := _terms(body["action"], terms):
+        return why
+    if body["action"] != "exclusion":
+        return "" if body["subject"] == terms["gateway"] else "the subject is not the gateway of its terms"
+    claim = claims.get(body["request"])
+    if claim is None or {key: claim[key] for key in TERMS} != terms or claim["by"] != body["by"]:
+        return "there is no claim of the same name and terms by the same person"
+    return ""
+
+
+def _terms(action: str, terms: Mapping[str, JSON]) -> str:
+    try:
+        approvals.check(action, terms)
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+def _unable(fact: Fact, standing: Standing | None) -> str:
+    """Return why the account's own role does not allow this; requests and decisions name the role themselves too."""
+    role = standing.role if standing is not None else ""
+    if fact.kind == "exclusion_claim":
+        able = role in approvals.ACTIONS["exclusion"].asks
+    elif fact.kind == "approval_request" or fact.body["decision"] == approvals.WITHDRAWN:
+        able = may(role, "approval.request")
+    else:
+        able = may(role, "approval.decide")
+    return "" if able else f"the role '{role}' may not state this"
+
+
+def _with(fact: Fact, held: dict[str, Approval], claims: dict[str, Mapping[str, Any]]) -> dict[str, Approval]:
+    """Return what is known once the fact is sealed: a batch may hold a request and its decision."""
+    if fact.kind == "exclusion_claim":
+        claims.setdefault(str(fact.body["claim"]), fact.body)
+    return approvals.fold([(fact, True)], onto=held)
+
+
+def number(entry: LedgerEntry) -> int:
+    """Return the sequence of an entry's refusal: from its own name, so that it is stated once."""
+    return int(canonical.digest(f"{entry.source}/{entry.sequence}".encode())[:13], 16)
+
+
+def refusal(entry: LedgerEntry, why: str, *, now_ms: int) -> LedgerEntry:
+    """Return the fact that an entry was refused: what it was by its digest, whose it claimed to be, and why not."""
+    told: Any = entry.fact.body
+    body: dict[str, JSON] = {
+        "source": entry.source,
+        "sequence": entry.sequence,
+        "what": entry.fact.kind,
+        "digest": canonical.digest(facts.encode(entry.fact)),
+        "reason": why[:1000],
+        "by": told["by"],
+        "request": told.get("request", told.get("claim")),
+    }
+    contract = told.get("contract", told.get("terms", {}).get("contract"))
+    if isinstance(contract, str) and 0 < len(contract) <= 200 and contract.isprintable():
+        body["contract"] = contract
+    return LedgerEntry(SOURCE, number(entry), Fact(kind="fact_refused", at_ms=now_ms, body=body))

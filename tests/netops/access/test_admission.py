@@ -1,0 +1,230 @@
+"""Before anything that people asked and decided is sealed, the rules and the accounts are asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from netops import facts
+from netops.access import approvals, record, tables
+from netops.access.admission import AHEAD_MS, WAIT_MS, Admission
+from netops.errors import AccessError
+from netops.facts import Fact
+from netops.ledger import Ledger, LedgerEntry
+from netops.spool import Spool
+
+if TYPE_CHECKING:
+    from netops.access.staff import Staff
+
+NOW = 1_790_000_000_000
+H = 3_600_000
+TERMS = {
+    "contract": "wifi-a",
+    "class": "planned",
+    "services": ["wifi-0001"],
+    "start_ms": NOW + 24 * H,
+    "end_ms": NOW + 25 * H,
+}
+
+
+@pytest.fixture
+def people(staff: Staff) -> Staff:
+    """Five accounts that have logged in an hour ago, and one that has only its one-time password."""
+    for name, role in (
+        ("li.na", "operator"),
+        ("wang.min", "contract_manager"),
+        ("zhao", "contract_manager"),
+        ("eve", "viewer"),
+        ("root", "admin"),
+    ):
+        first = staff.add(name, role=role, by="t", now_ms=NOW - 1000 * H)
+        staff.change(name, old=first, new="a long enough pass phrase", address="::1", now_ms=NOW - 999 * H)
+        staff.login(name, "a long enough pass phrase", address="::1", now_ms=NOW - H)
+    staff.add("fresh", role="contract_manager", by="t", now_ms=NOW - 2 * H)
+    return staff
+
+
+@pytest.fixture
+def ledger(settings):
+    with Ledger(record.ledger_path(settings), origin="x/rehearsal", rehearsal=True) as made:
+        yield made
+
+
+@pytest.fixture
+def gate(ledger, people, settings):
+    return Admission(ledger, tables.url(settings))
+
+
+def asked(by="li.na", role="operator", at=NOW, **terms):
+    return approvals.ask("exclusion", terms=TERMS | terms, by=by, role=role, reason="x", now_ms=at)
+
+
+def decided(request, by="wang.min", role="contract_manager", what="approved", at=NOW + 1):
+    body = {"request": request, "decision": what, "by": by, "role": role, "reason": ""}
+    return Fact(kind="approval_decision", at_ms=at, body=body)
+
+
+def entries(made, source="web/00000000", first=1):
+    return [LedgerEntry(source, first + n, fact) for n, fact in enumerate(made)]
+
+
+def name_of(made):
+    return made[-1].body["request"]
+
+
+def changed(fact, **fields):
+    return replace(fact, body={**fact.body, **fields})
+
+
+def refused(gate, ledger, made, now_ms=NOW + 10):
+    """Take a batch as the core does; return the reasons."""
+    given = entries(made, first=ledger.size + 1)
+    reasons = gate.refuses(given, now_ms=now_ms)
+    ledger.append([entry for entry, why in zip(given, reasons, strict=True) if not why], now_ms=now_ms)
+    return reasons
+
+
+def test_what_two_open_accounts_asked_and_decided_is_sealed(gate, ledger):
+    made = asked()
+
+    assert refused(gate, ledger, [*made, decided(name_of(made))]) == ["", "", ""]
+    assert list(ledger.find("fact_refused")) == []
+
+
+@pytest.mark.parametrize(
+    ("decision", "why"),
+    [
+        ({"by": "li.na"}, "a second person must"),
+        ({"by": "nobody"}, "no such account"),
+        ({"by": "eve"}, "has the role 'viewer', not 'contract_manager'"),
+        ({"by": "eve", "role": "viewer"}, "may not decide"),
+        ({"by": "root", "role": "admin"}, "may not decide"),
+        ({"by": "root"}, "has the role 'admin'"),
+        ({"by": "fresh"}, "one-time password"),
+        ({"at": NOW - 1}, "before it was asked for"),
+        ({"at": NOW + 11 + AHEAD_MS}, "in the future"),
+        ({"what": "withdrawn"}, "only the person who asked"),
+        ({"at": NOW + 13 * H}, "in the future"),
+    ],
+)
+def test_a_decision_that_the_rules_or_the_accounts_do_not_allow_is_refused(gate, ledger, decision, why):
+    made = asked()
+    *before, reason = refused(gate, ledger, [*made, decided(name_of(made), **decision)])
+    (leaf,) = ledger.find("fact_refused")
+
+    assert before == ["", ""]
+    assert why in reason
+    assert leaf.fact.body["reason"] == reason
+    assert (leaf.fact.body["what"], leaf.fact.body["request"]) == ("approval_decision", name_of(made))
+    assert not list(ledger.find("approval_decision"))
+
+
+@pytest.mark.parametrize(
+    ("forge", "why"),
+    [
+        (lambda claim, request: [claim, changed(request, by="nobody")], "by the same person"),
+        (lambda claim, request: [claim, changed(request, role="contract_manager")], "has the role 'operator'"),
+        (lambda claim, request: [claim, changed(request, role="viewer")], "may not ask"),
+        (lambda claim, request: [claim, changed(request, digest="0" * 64)], "digest"),
+        (lambda claim, request: [claim, changed(request, terms={**TERMS, "end_ms": NOW + 99 * H})], "digest"),
+        (lambda _, request: [request], "no claim of the same name"),
+        (lambda claim, request: [changed(claim, end_ms=NOW + 99 * H), request], "no claim of the same name and terms"),
+        (lambda claim, request: [claim, changed(request, action="nothing")], "nothing that two persons decide"),
+        (lambda claim, request: [claim, request, changed(request, reason="y")], "already"),
+        (lambda claim, _: [claim, changed(claim, services=["all"])], "already"),
+        (lambda claim, _: [changed(claim, services=[])], "services"),
+        (lambda claim, _: [changed(claim, by="nobody")], "no such account"),
+        (lambda claim, _: [changed(claim, by="eve")], "may not state this"),
+    ],
+)
+def test_a_request_or_claim_that_they_do_not_allow_is_refused(gate, ledger, forge, why):
+    *_, reason = refused(gate, ledger, forge(*asked()))
+
+    assert why in reason
+    assert len(list(ledger.find("fact_refused"))) == 1
+
+
+def test_a_second_decision_is_refused_whatever_it_says(gate, ledger):
+    made = asked()
+    name = name_of(made)
+    reasons = refused(gate, ledger, [*made, decided(name, what="refused"), decided(name, by="zhao"), decided(name)])
+
+    assert [bool(each) for each in reasons] == [False, False, False, True, True]
+    assert "has already decided: refused" in reasons[3]
+
+
+def test_who_was_disabled_or_not_logged_in_at_that_time_decides_nothing(gate, ledger, people):
+    made = asked()
+    people.disable("wang.min", by="t", now_ms=NOW + 5)
+    early, late = decided(name_of(made), at=NOW + 4), decided(name_of(made), at=NOW + 6)
+
+    assert "was disabled" in refused(gate, ledger, [*made, late])[-1]
+    assert refused(gate, ledger, [early])[-1] == ""  # what he decided before stands, though it comes in later
+
+    again = asked(at=NOW + 20 * H)
+    assert "was not logged in" in refused(gate, ledger, again, now_ms=NOW + 20 * H)[0]
+
+
+def test_an_account_that_was_reset_speaks_again_only_after_a_new_password(gate, ledger, people):
+    made = asked()
+    first = people.reset("wang.min", by="t", now_ms=NOW + 1)
+    assert "one-time password" in refused(gate, ledger, [*made, decided(name_of(made), at=NOW + 2)])[-1]
+
+    people.change("wang.min", old=first, new="another long pass phrase", address="::1", now_ms=NOW + 3)
+    assert refused(gate, ledger, [decided(name_of(made), at=NOW + 4)]) == [""]
+
+
+def test_what_is_asked_again_is_answered_the_same(gate, ledger, people):
+    """A drain that died between sealing and its cursor repeats the batch; an account may have changed meanwhile."""
+    made = asked()
+    good, bad = decided(name_of(made)), decided(name_of(made), by="nobody")
+    given = entries([*made, bad, good])
+    first = gate.refuses(given, now_ms=NOW + 10)
+    ledger.append([entry for entry, why in zip(given, first, strict=True) if not why], now_ms=NOW + 10)
+    people.disable("wang.min", by="t", now_ms=NOW)
+    size = ledger.size
+
+    assert gate.refuses(given, now_ms=NOW + 20) == first
+    assert ledger.size == size
+
+
+def test_a_decision_waits_for_a_request_in_another_spool_but_not_for_ever(gate, ledger):
+    made = asked()
+    early = entries([decided(name_of(made))], source="cli/00000000")
+    with pytest.raises(AccessError, match="there is no request"):
+        gate.refuses(early, now_ms=NOW + 10)
+
+    assert refused(gate, ledger, made) == ["", ""]
+    assert gate.refuses(early, now_ms=NOW + 20) == [""]
+
+    stray = entries([decided("req-none")], source="cli/00000000", first=9)
+    with pytest.raises(AccessError):
+        gate.refuses(stray, now_ms=NOW + 30)
+    assert "no request" in gate.refuses(stray, now_ms=NOW + 30 + WAIT_MS)[0]
+
+
+def test_accounts_that_cannot_be_read_make_the_batch_wait(ledger, settings):
+    with pytest.raises(AccessError, match="cannot be read"):
+        Admission(ledger, "sqlite:////nowhere/staff.db").refuses(entries(asked()), now_ms=NOW)
+    assert ledger.size == 0
+
+
+def test_other_facts_pass_without_a_look_at_the_accounts(ledger):
+    fact = Fact(kind="staff_action", at_ms=NOW, body={"action": "a", "subject": "s", "by": "b"})
+
+    assert Admission(ledger, "sqlite:////nowhere/staff.db").refuses(entries([fact]), now_ms=NOW) == [""]
+
+
+def test_a_refused_decision_no_longer_counts_on_the_page(gate, ledger, settings):
+    made = asked()
+    assert refused(gate, ledger, made) == ["", ""]
+    with Spool(record.spool_path(settings, "web"), source="web") as spool:
+        facts.submit(spool, decided(name_of(made), by="nobody"))
+        source = spool.source
+    assert record.read(settings)[name_of(made)].state == "approved"
+
+    forged = [LedgerEntry(source, 1, decided(name_of(made), by="nobody"))]
+    assert gate.refuses(forged, now_ms=NOW + 10) != [""]
+    assert record.read(settings)[name_of(made)].state == "pending"
