@@ -203,7 +203,8 @@ class _Reader:
     def put_all(self, subjects: Sequence[Subject], read: Sequence[_Cells]) -> None:
         into = self.rows
         metrics = [cells.rule.column.metric.name for cells in read if cells.rule.column.metric]
-        if len(set(metrics)) != len(metrics) or not into.values.keys().isdisjoint(subjects):
+        odd_texts = any(None in cells.values for cells in read if cells.text)
+        if odd_texts or len(set(metrics)) != len(metrics) or not into.values.keys().isdisjoint(subjects):
             for row, subject in enumerate(subjects):
                 into.values.setdefault(subject, {})
                 for metric, cells in zip(metrics, read, strict=True):
