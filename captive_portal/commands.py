@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from captive_portal import keys, tables, vouchers
 from captive_portal.model import Policy
+from inventory.show import counted
 from inventory.times import chosen, shown, utc_option
 from netops.clock import SYSTEM
 from netops.facts import Fact, submit
@@ -70,12 +71,13 @@ def _create(args: argparse.Namespace, settings: Settings) -> int:
     )
     vouchers.sane(order, now_ms)
     if args.dry_run:
-        print(f"would make {args.count} vouchers of {args.minutes} minutes for {args.devices} devices", file=sys.stderr)
+        made = f"{counted(args.count, 'voucher')} of {counted(args.minutes, 'minute')}"
+        print(f"would make {made} for {counted(args.devices, 'device')}", file=sys.stderr)
         return 0
     batch, codes = vouchers.create(tables.url(settings), keys.voucher_key(settings), order, now_ms)
     _state(settings, "vouchers.make", batch, f"{args.count} x {args.minutes} min, {args.devices} devices", now_ms)
     before = shown(order.start_by_ms, chosen(args, settings.city.timezone))
-    print(f"batch {batch}: {len(codes)} vouchers, to be used first before {before}", file=sys.stderr)
+    print(f"batch {batch}: {counted(len(codes), 'voucher')}, to be used first before {before}", file=sys.stderr)
     if args.csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(["code", "minutes", "devices"])
@@ -96,7 +98,9 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
     for each in batches:
         state = "withdrawn" if each.withdrawn_ms else f"first use before {shown(each.start_by_ms, where)}"
         used = f"{each.used}/{each.count} used"
-        print(f"{each.id}  {used}  {each.minutes} min  {each.devices} devices  {state}  {each.label}")
+        print(f"{each.id}  {used}  {each.minutes} min  {counted(each.devices, 'device')}  {state}  {each.label}")
+    if not batches:
+        print("no batch was ever made; `netops portal voucher create` makes one", file=sys.stderr)
     return 0
 
 
@@ -109,6 +113,7 @@ def _withdraw(args: argparse.Namespace, settings: Settings) -> int:
         )
         return 1
     _state(settings, "vouchers.withdraw", args.batch, "", now_ms)
+    print(f"{args.batch}: withdrawn; nobody logs in with it any more, who is online stays until the time is used up")
     return 0
 
 
@@ -125,7 +130,10 @@ def _sessions(args: argparse.Namespace, settings: Settings) -> int:
         state = "online" if each.online else "opening"
         since, until = shown(each.since_ms, where), shown(each.until_ms, where)
         print(f"{each.device}  {each.site}  {each.method}  {since} .. {until}  {state}")
-    print(f"{total} sessions" + (f", the newest {len(visits)} shown" if len(visits) < total else ""), file=sys.stderr)
+    print(
+        counted(total, "session") + (f", the newest {len(visits)} shown" if len(visits) < total else ""),
+        file=sys.stderr,
+    )
     return 0
 
 

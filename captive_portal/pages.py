@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from flask_babel import format_datetime
 
-from captive_portal import keys, tables, vouchers
+from captive_portal import keys, tables, venues, vouchers
 from captive_portal.model import Policy
 from inventory.errors import SqlError
 from netops.clock import utc
@@ -95,7 +95,9 @@ def _withdraw(context: Context, batch: str) -> Any:
 def _visits(context: Context) -> str:
     url = tables.url(context.settings)
     total, visits = vouchers.visits(url) if vouchers.exists(url) else (0, [])
-    return render_template("vouchers/visits.html", total=total, visits=visits, now_ms=context.clock.now_ms())
+    now_ms = context.clock.now_ms()
+    named = venues.names(context.settings, now_ms) if visits else {}
+    return render_template("vouchers/visits.html", total=total, visits=visits, venues=named, now_ms=now_ms)
 
 
 def _state(context: Context, action: str, batch: str, detail: str, now_ms: int) -> None:

@@ -8,15 +8,12 @@ import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from captive_portal import agreement, gateways, keys, methods, tables, uplink, views
+from captive_portal import agreement, gateways, keys, methods, tables, uplink, venues, views
 from captive_portal.desk import Desk
 from captive_portal.errors import GatewayError
 from captive_portal.probes import Probes
 from captive_portal.store import Store
 from captive_portal.telling import Telling
-from inventory.errors import InventoryError
-from inventory.register import Register
-from inventory.snapshot import snapshot
 from netops import drain
 from netops.clock import SYSTEM
 from netops.errors import NetopsError
@@ -199,13 +196,7 @@ class PortalService:
 
     def _name_venues(self) -> int:
         """Read the sites' names; without a register the pages name no place, and that is no fault of the portal."""
-        try:
-            with Register(
-                self.settings.register_url, rehearsal=self.settings.city.rehearsal, readonly=True
-            ) as register:
-                self._venues = {site.id: site.name for site in snapshot(register, at_ms=self.clock.now_ms()).sites}
-        except InventoryError as error:
-            LOG.info("no venue names error=%s", error)
+        self._venues = venues.names(self.settings, self.clock.now_ms()) or self._venues
         return len(self._venues)
 
     def _state(self) -> int:

@@ -193,3 +193,46 @@ def test_withdrawing_is_stated_and_visits_show_nobody_by_name(staff, settings) -
     assert [fact.body["action"] for fact in staff.application.stated] == ["vouchers.make", "vouchers.withdraw"]
     assert "已收回" in staff.get("/vouchers").text
     assert "共 0 个" in staff.get("/visits").text
+    assert "现在没有人在线" in staff.get("/visits").text
+
+
+def test_visits_name_the_place_as_the_register_does_and_say_how_long_they_last(staff, settings, desk, clock) -> None:
+    from captive_portal.desk import Attempt
+    from captive_portal.model import Client
+    from captive_portal.store import Consent
+    from inventory.city import city_of
+    from inventory.model import Site
+    from inventory.reading.folder import built_in_areas
+    from inventory.register import Register
+    from inventory.sql import upgrade
+    from inventory.tables import MIGRATIONS
+
+    who = Client(mac="02:00:00:00:00:05", interface="simulated", addresses=("127.0.0.5",))
+    consent = Consent(terms="1", language="en", digest="0" * 64, channel="portal")
+    desk.login(Attempt(client=who, method="click_through", fields={}, consent=consent))
+    unnamed = staff.get("/visits").text
+    upgrade(MIGRATIONS, settings.register_url)
+    with Register(settings.register_url, rehearsal=settings.city.rehearsal) as register:
+        area = built_in_areas()[0]
+        here = Site(id=desk.site(who), name="万柳公园 <b>", area=area.id)
+        register.apply(city_of([area, here]), at_ms=clock.now_ms() - 1, now_ms=clock.now_ms() - 1)
+    named = staff.get("/visits").text
+
+    assert desk.site(who) in unnamed, "without a register the place goes by its id"
+    assert "万柳公园 &lt;b&gt;" in named
+    assert desk.site(who) not in named
+    assert "60 分钟" in named
+
+
+def test_the_command_line_says_what_a_withdrawal_did_and_that_there_is_nothing(settings, capsys) -> None:
+    run(settings, "voucher", "list")
+    assert "no batch was ever made" in capsys.readouterr().err
+    run(settings, "voucher", "create", "--count", "1", "--minutes", "5")
+    (batch,) = vouchers.batches(tables.url(settings))
+    assert "1 voucher, to be used" in capsys.readouterr().err
+    run(settings, "voucher", "list")
+    run(settings, "voucher", "withdraw", batch.id)
+    told = capsys.readouterr().out
+
+    assert "1 device  first use before" in told
+    assert f"{batch.id}: withdrawn" in told
