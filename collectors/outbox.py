@@ -76,7 +76,7 @@ class Outbox:
         self.refused = ""
         if self._dropped:
             count, self._dropped = self._dropped, 0
-            self.state(_lost(count, now_ms))
+            self.state(_lost(self._spool.source.partition("/")[0], count, now_ms))
         return done
 
     def _hold(self, kind: str, payload: bytes) -> None:
@@ -87,9 +87,9 @@ class Outbox:
             self._dropped += 1
 
 
-def _lost(count: int, now_ms: int) -> Fact:
+def _lost(spool: str, count: int, now_ms: int) -> Fact:
     body: dict[str, JSON] = {
-        "spool": "collect",
+        "spool": spool,
         "what": "polls",
         "first_sequence": 0,
         "last_sequence": 0,

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from netops.store import Store
 
 KINDS: Final = ("fact", "poll")
-POLLERS: Final = frozenset({"collect"})  # whose spools hold polls of now; who tells of the past keeps a mark (core.py)
+POLLERS: Final = frozenset({"collect", "probe"})  # whose spools hold polls of now; who tells of the past keeps a mark (core.py)
 CLAIM_MS: Final = 2 * 3_600_000  # a slot may be polled twice around a restart of the collector, not hours later
 
 _SCHEMA = """

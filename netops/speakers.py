@@ -24,11 +24,13 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "cli": _ANY | _PEOPLE | {"key_changed", "rehearsal_started", "report_issued", "verdict"},
         "collect": _ANY | {"clock_state", "monitor_health"},
         "ssh": _ANY,
+        "probe": _ANY | {"clock_state", "monitor_health"},
+        "intake": _ANY | {"clock_state", "monitor_health"},
         "portal": _ANY | {"portal_logins", "fault_report"},
         "web": _ANY | _PEOPLE | _DISPUTE,
     }
 )
-POLLERS = frozenset({"collect", "ssh"})
+POLLERS = frozenset({"collect", "probe", "intake", "ssh"})
 HISTORY = "history"  # tells the past of a rehearsal, what people decided in it included
 _OF_THE_PAST = _ANY | _TWO_PERSONS
 

@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS about(one INTEGER PRIMARY KEY CHECK (one = 1), source
 CREATE TABLE IF NOT EXISTS record(
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, payload BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS record_kind ON record(kind, sequence);
+CREATE TABLE IF NOT EXISTS mark(name TEXT PRIMARY KEY, upto INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -70,6 +71,7 @@ class Spool:
         self._db: apsw.Connection | None = None
         self._acknowledged: int | None = None  # None until the file's own content is known to be ours
         self._held = 0
+        self._marks: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -99,8 +101,11 @@ class Spool:
         """The name under which the records go: the service's name and the file's own mark, `collect/3f2a91bc`."""
         return self._source
 
-    def put(self, kind: str, payloads: Sequence[bytes]) -> int:
-        """Keep all payloads or none; return the last sequence after fsync. SpoolError: nothing was acknowledged."""
+    def put(self, kind: str, payloads: Sequence[bytes], *, mark: tuple[str, int] | None = None) -> int:
+        """Keep all payloads or none; return the last sequence after fsync. SpoolError: nothing was acknowledged.
+
+        `mark` is for who hands on the records of others: how far it has come with one of them, kept in the same step.
+        """
         if kind not in KINDS:
             raise SpoolError(f"spool {self.path}: kind '{kind}' is unknown; expected one of {', '.join(sorted(KINDS))}")
         if any(len(payload) > PAYLOAD_BYTES for payload in payloads):
@@ -108,7 +113,7 @@ class Spool:
         size = sum(len(payload) + RECORD_OVERHEAD for payload in payloads)
         with self._lock:
             try:
-                return self._put(kind, payloads, size)
+                return self._put(kind, payloads, size, mark)
             except (apsw.Error, OSError) as error:
                 self._drop()
                 raise SpoolError(
@@ -136,22 +141,35 @@ class Spool:
                 self._drop()
                 raise SpoolError(f"spool {self.path}: cannot be read ({error})") from None
 
+    def marked(self, name: str) -> int:
+        """Return how far `put` came with this mark, 0 when it was never set."""
+        with self._lock:
+            self._connection()
+            return self._marks.get(name, 0)
+
     @property
     def held_bytes(self) -> int:
         """Bytes that wait, as the cap counts them."""
         return self._held
 
-    def _put(self, kind: str, payloads: Sequence[bytes], size: int) -> int:
+    def _put(self, kind: str, payloads: Sequence[bytes], size: int, mark: tuple[str, int] | None) -> int:
         db = self._connection()
         if self._held + size > self.cap_bytes:
             raise SpoolError(
                 f"spool {self.path}: {self._held} bytes wait, the cap is {self.cap_bytes}; does the core run?"
             )
-        if not payloads:
+        if not payloads and mark is None:
             return self._acknowledged or 0
+        last = self._acknowledged or 0
         with db:
-            db.executemany("INSERT INTO record(kind, payload) VALUES (?, ?)", [(kind, payload) for payload in payloads])
-            last = db.last_insert_rowid()
+            if payloads:
+                rows = [(kind, payload) for payload in payloads]
+                db.executemany("INSERT INTO record(kind, payload) VALUES (?, ?)", rows)
+                last = db.last_insert_rowid()
+            if mark is not None:
+                db.execute("INSERT OR REPLACE INTO mark VALUES (?, ?)", mark)
+        if mark is not None:
+            self._marks[mark[0]] = mark[1]
         self._acknowledged = last
         self._held += size
         return last
@@ -175,6 +193,8 @@ class Spool:
                 db.execute("INSERT OR IGNORE INTO about VALUES (1, ?)", (mark,))
                 if self._acknowledged is not None:
                     db.execute("DELETE FROM record WHERE sequence > ?", (self._acknowledged,))
+                    db.execute("DELETE FROM mark")  # one that was refused may stand there
+                    db.executemany("INSERT INTO mark VALUES (?, ?)", list(self._marks.items()))
             source = str(db.execute("SELECT source FROM about").get)
             self._expect(source)
             sqlite.settle(db)
@@ -182,6 +202,7 @@ class Spool:
             self._held = _held(db)
             if self._acknowledged is None:
                 self._acknowledged = int(db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").get)
+                self._marks = {str(name): int(upto) for name, upto in db.execute("SELECT name, upto FROM mark")}
         except BaseException:
             sqlite.close(db)
             raise

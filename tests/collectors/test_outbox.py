@@ -9,6 +9,8 @@ from netops.model import Poll
 class Disk:
     """A spool that takes what it is told to."""
 
+    source = "collect/0a0b0c0d"
+
     def __init__(self):
         self.full = False
         self.took = []

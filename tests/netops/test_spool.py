@@ -133,3 +133,27 @@ def test_an_empty_put_acknowledges_nothing_new(path):
     with Spool(path, source="collect") as spool:
         spool.put("poll", [b"a"])
         assert spool.put("poll", []) == 1
+
+
+def test_a_mark_is_kept_with_its_records_or_not_at_all(tmp_path):
+    path = tmp_path / "intake.db"
+    with Spool(path, source="intake", cap_bytes=200) as spool:
+        spool.put("fact", [b"1", b"2"], mark=("site-7 probe/0a0b0c0d", 2))
+        with pytest.raises(SpoolError):
+            spool.put("fact", [bytes(500)], mark=("site-7 probe/0a0b0c0d", 3))
+        spool.put("fact", [], mark=("site-8 probe/0a0b0c0e", 9))
+
+        assert spool.marked("site-7 probe/0a0b0c0d") == 2
+    with Spool(path, source="intake") as spool:
+        assert [spool.marked(f"site-{n} probe/0a0b0c0{m}") for n, m in ((7, "d"), (8, "e"), (9, "f"))] == [2, 9, 0]
+
+
+def test_a_mark_of_a_refused_step_is_gone_when_the_file_is_opened_anew(tmp_path, monkeypatch):
+    with Spool(tmp_path / "intake.db", source="intake") as spool:
+        spool.put("fact", [b"1"], mark=("a", 1))
+        db = spool._connection()
+        db.execute("INSERT OR REPLACE INTO mark VALUES ('a', 2)")  # as the kernel may still show it
+        spool._drop()
+
+        assert spool.put("fact", [b"2"]) == 2
+        assert dict(spool._connection().execute("SELECT name, upto FROM mark")) == {"a": 1}
