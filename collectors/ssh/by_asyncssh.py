@@ -1,0 +1,380 @@
+"""Visits by asyncssh: hundreds at once in one event loop, in a thread of its own.
+
+It is told everything and looks nowhere else: no configuration files, no known_hosts of a user, no agent, nothing
+forwarded. The host key is judged by `keys.Trusted` before the first word about who we are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import asyncssh
+
+from collectors.snmp.ask import Failure
+from collectors.ssh import ran
+from collectors.ssh.talk import Line, Output, State, Talk
+from collectors.ssh.transport import Came
+from netops.clock import SYSTEM
+from netops.model import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator, Sequence
+
+    from collectors.ssh.course import Visited
+    from collectors.ssh.keys import HostKeyError
+    from collectors.ssh.transport import Errand, Place
+    from netops.clock import Clock
+
+_KEYS = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+)
+_RSA = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
+_OLD: dict[str, Any] = {  # what equipment of the years before 2015 speaks; the host key is pinned all the same
+    "kex_algs": "+diffie-hellman-group14-sha1,diffie-hellman-group1-sha1,diffie-hellman-group-exchange-sha1",
+    "encryption_algs": "+aes128-cbc,aes192-cbc,aes256-cbc,3des-cbc",
+    "mac_algs": "+hmac-sha1",
+}
+_WIDE, _HIGH = 511, 1000  # a terminal in which no table is broken and few are paged
+_BIG = 1 << 14  # octets of output from which on reading it is no work for the event loop
+
+
+class _Client(asyncssh.SSHClient):
+    """One connection's judge of its host key."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self.refused: HostKeyError | None = None
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        del host, addr, port
+        blob = key.public_data
+        if self._place.trusted.has(blob):
+            return True
+        self.refused = self._place.trusted.refuse(key.get_algorithm(), blob)
+        return False
+
+
+class _Shell(asyncssh.SSHClientSession[bytes]):
+    """Octets of a shell to its conversation, and word of it to who waits."""
+
+    def __init__(self, talk: Talk) -> None:
+        self.talk = talk
+        self.channel: asyncssh.SSHClientChannel[bytes] | None = None
+        self.waiting: asyncio.Future[None] | None = None
+
+    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
+        self.channel = chan
+
+    def data_received(self, data: bytes, datatype: int | None) -> None:
+        del datatype
+        self.talk.take(data)
+        self.say()
+
+    def eof_received(self) -> bool:
+        self.talk.expire(Reason.TORN, "the device closed the session")
+        self.wake()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self.talk.expire(Reason.TORN, "the connection was lost")
+        self.wake()
+
+    def say(self) -> None:
+        """Send what the conversation has to say."""
+        said = self.talk.outgoing()
+        if said and self.channel is not None and not self.channel.is_closing():
+            self.channel.write(said)
+        if self.talk.settled:
+            self.wake()
+
+    def wake(self) -> None:
+        if self.waiting is not None and not self.waiting.done():
+            self.waiting.set_result(None)
+
+    async def settle(self, seconds: float, detail: str) -> None:
+        """Wait until the conversation is ready for a command or over; make it over when the time is up."""
+        if self.talk.settled:
+            return
+        loop = asyncio.get_running_loop()
+        self.waiting = loop.create_future()
+        late = loop.call_later(seconds, self.wake)
+        try:
+            await self.waiting
+        finally:
+            late.cancel()
+            self.waiting = None
+        if not self.talk.settled:
+            self.talk.expire(Reason.TORN, f"{detail} within {seconds:g} s,")
+
+
+class _Run(asyncssh.SSHClientSession[bytes]):
+    """The output of one command that runs in a channel of its own."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._channel: asyncssh.SSHClientChannel[bytes] | None = None
+        self.came = bytearray()
+        self.why = "the channel closed"
+        self.over = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
+        self._channel = chan
+
+    def data_received(self, data: bytes, datatype: int | None) -> None:
+        del datatype
+        self.came += data
+        if len(self.came) > self._most and self._channel is not None:
+            self._channel.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            self.why = "the connection was lost"
+        if not self.over.done():
+            self.over.set_result(None)
+
+
+class Asyncssh:
+    """The transport. Inert until started."""
+
+    def __init__(self, *, sessions: int, clock: Clock = SYSTEM) -> None:
+        self._sessions = sessions
+        self._clock = clock
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._room: asyncio.Semaphore | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Start the event loop in its thread."""
+        ready = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, args=(self._loop, ready), name="ssh-loop", daemon=True)
+        self._thread.start()
+        ready.wait(10)
+
+    def _run(self, loop: asyncio.AbstractEventLoop, ready: threading.Event) -> None:
+        asyncio.set_event_loop(loop)
+        self._room = asyncio.Semaphore(self._sessions)
+        loop.call_soon(ready.set)
+        loop.run_forever()
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(loop), return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+    def stop(self) -> None:
+        """Break off what is under way; its errands are handed over as broken off."""
+        if self._loop is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
+        self._loop = self._thread = None
+
+    def carry(self, errands: Sequence[Errand], hand_over: Callable[[Came], None]) -> None:
+        """Make the visits; at most `sessions` at once."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._begin, list(errands), hand_over)
+
+    def _begin(self, errands: Sequence[Errand], hand_over: Callable[[Came], None]) -> None:
+        for errand in errands:
+            task = asyncio.ensure_future(self._carry(errand, hand_over))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def _carry(self, errand: Errand, hand_over: Callable[[Came], None]) -> None:
+        if self._room is None:
+            return
+        async with self._room:
+            at_ms, began = self._clock.now_ms(), self._clock.monotonic()
+            trip = _Trip(rtt_ms=[])
+            visited: Visited | None = None
+            failed: Failure | None = None
+            try:
+                visited = await _visit(errand, trip, began, self._clock)
+            except _RefusedError as error:
+                failed = error.failure
+            except asyncio.CancelledError:
+                hand_over(Came(token=errand.token, at_ms=at_ms, failed=Failure(Reason.NOT_RUNNING, "broken off")))
+                raise
+            took = (self._clock.monotonic() - began) * 1000
+            rtt = trip.rtt_ms[0] if trip.rtt_ms else None
+            hand_over(Came(token=errand.token, at_ms=at_ms, rtt_ms=rtt, took_ms=took, visited=visited, failed=failed))
+
+
+class _Trip(NamedTuple):
+    """What is learnt on the way."""
+
+    rtt_ms: list[float]
+
+
+class _RefusedError(Exception):
+    """Nobody was let in."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.detail)
+        self.failure = failure
+
+
+async def _visit(errand: Errand, trip: _Trip, began: float, clock: Clock) -> Visited:
+    client = _Client(errand.place)
+    try:
+        async with asyncio.timeout(errand.limits.connect_s):
+            connection = await _connect(errand.place, client)
+    except (TimeoutError, OSError, asyncssh.Error, ValueError) as error:
+        raise _RefusedError(_why(error, client, errand)) from None
+    trip.rtt_ms.append((clock.monotonic() - began) * 1000)
+    try:
+        talk = _shell if errand.dialect.mode == "shell" else _runs
+        return await talk(connection, errand, _Watch(clock, began + errand.limits.deadline_s))
+    except (OSError, asyncssh.Error) as error:
+        raise _RefusedError(Failure(Reason.PROTOCOL_FAULT, f"the session broke: {error}")) from None
+    finally:
+        connection.abort()
+
+
+async def _connect(place: Place, client: _Client) -> asyncssh.SSHClientConnection:
+    login = place.login
+    kinds = place.trusted.kinds()
+    wanted = (
+        [each for kind in sorted(kinds) for each in (_RSA if kind == "ssh-rsa" else (kind,))] if kinds else [*_KEYS]
+    )
+    if place.old_algorithms and not kinds:
+        wanted += ["ssh-rsa"]
+    elif not place.old_algorithms:
+        wanted = [each for each in wanted if each != "ssh-rsa"]
+    keys = [asyncssh.import_private_key(login.key, login.passphrase or None)] if login.key else None
+    methods = ["publickey"] * bool(keys) + ["keyboard-interactive", "password"] * bool(login.password)
+    return await asyncssh.connect(
+        place.address,
+        place.port,
+        client_factory=lambda: client,
+        config=[],
+        known_hosts=([], [], []),
+        server_host_key_algs=wanted,
+        username=login.user,
+        password=login.password or None,
+        client_keys=keys,
+        preferred_auth=methods,
+        agent_path=None,
+        agent_forwarding=False,
+        x509_trusted_certs=None,
+        gss_host=None,
+        gss_kex=False,
+        gss_auth=False,
+        compression_algs=["none"],
+        **(_OLD if place.old_algorithms else {}),
+    )
+
+
+def _why(error: Exception, client: _Client, errand: Errand) -> Failure:
+    """Return why nobody was let in."""
+    match error:
+        case _ if client.refused is not None:
+            return Failure(Reason.HOST_KEY, str(client.refused))
+        case TimeoutError():
+            return Failure(Reason.NO_ANSWER, f"no login within {errand.limits.connect_s:g} s")
+        case ConnectionRefusedError():
+            return Failure(Reason.REFUSED, "the port is closed")
+        case asyncssh.PermissionDenied():
+            return Failure(Reason.AUTH_FAILED, f"user '{errand.place.login.user}' was not let in: {error.reason}")
+        case asyncssh.PasswordChangeRequired():
+            return Failure(Reason.AUTH_FAILED, f"user '{errand.place.login.user}' is to choose a new password")
+        case asyncssh.KeyExchangeFailed():
+            hint = "" if errand.place.old_algorithms else "; `ssh.old_algorithms` allows those of old equipment"
+            return Failure(Reason.PROTOCOL_FAULT, f"no common algorithm{hint}")
+        case asyncssh.HostKeyNotVerifiable():
+            return Failure(Reason.HOST_KEY, f"{error.reason}; nothing was sent")
+        case asyncssh.KeyImportError():
+            return Failure(Reason.NO_CREDENTIAL, f"the private key cannot be read: {error}")
+        case OSError():
+            return Failure(Reason.NO_ANSWER, f"{error.strerror or error}")
+        case _:
+            return Failure(Reason.PROTOCOL_FAULT, f"no SSH login: {error}")
+
+
+class _Watch(NamedTuple):
+    """How much time a visit has left."""
+
+    clock: Clock
+    until: float
+
+    def left(self, seconds: float) -> float:
+        """Return how long to wait, of `seconds` that one thing may take."""
+        return min(seconds, self.until - self.clock.monotonic())
+
+
+async def _shell(connection: asyncssh.SSHClientConnection, errand: Errand, watch: _Watch) -> Visited:
+    limits, login = errand.limits, errand.place.login
+    talk = Talk(errand.dialect, limits, words={"user": login.user, "password": login.password})
+    shell = _Shell(talk)
+    await connection.create_session(
+        lambda: shell, request_pty="force", term_type="vt100", term_size=(_WIDE, _HIGH), encoding=None
+    )
+    await shell.settle(limits.connect_s, "no prompt")
+    if talk.state is State.OVER:
+        raise _RefusedError(talk.failed or Failure(Reason.TORN, "no prompt came"))
+
+    async def say(line: Line) -> Output:
+        left = watch.left(limits.read_s)
+        if left <= 0:
+            talk.expire(Reason.DEADLINE, f"the visit took more than {limits.deadline_s:g} s")
+        if talk.state is State.OVER:
+            return Output(command=line.text, failed=talk.failed)
+        talk.ask(line)
+        shell.say()
+        await shell.settle(left, "no end of the output")
+        return talk.output or Output(command=line.text, failed=talk.failed)
+
+    return await _drive(errand.course(), say)
+
+
+async def _runs(connection: asyncssh.SSHClientConnection, errand: Errand, watch: _Watch) -> Visited:
+    limits, dialect = errand.limits, errand.dialect
+    mark = secrets.token_hex(8)
+
+    async def say(line: Line) -> Output:
+        left = watch.left(limits.read_s)
+        if left <= 0:
+            detail = f"the visit took more than {limits.deadline_s:g} s"
+            return Output(command=line.text, failed=Failure(Reason.DEADLINE, detail))
+        running = _Run(limits.octets)
+        await connection.create_session(lambda: running, ran.wrapped(dialect, line.text, mark), encoding=None)
+        try:
+            async with asyncio.timeout(left):
+                await running.over
+        except TimeoutError:
+            running.why = f"no end of the output within {left:g} s,"
+        return ran.finished(dialect, limits, bytes(running.came), command=line.text, mark=mark, why=running.why)
+
+    return await _drive(errand.course(), say)
+
+
+async def _drive(course: Generator[Line, Output, Visited], say: Callable[[Line], Awaitable[Output]]) -> Visited:
+    """Go through a course; understanding a long output must not hold up the other visits."""
+    line = next(course)
+    loop = asyncio.get_running_loop()
+    while True:
+        output = await say(line)
+        made = (
+            _next(course, output) if len(output.raw) < _BIG else await loop.run_in_executor(None, _next, course, output)
+        )
+        if not isinstance(made, Line):
+            return made
+        line = made
+
+
+def _next(course: Generator[Line, Output, Visited], output: Output) -> Line | Visited:
+    try:
+        return course.send(output)
+    except StopIteration as end:
+        visited: Visited = end.value
+        return visited
