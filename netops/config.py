@@ -9,24 +9,21 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from inventory.times import zone
+from netops import settings_tree
 from netops.errors import ConfigError, nearest
 from netops.probing import Probe
-from netops.secret import Secret
+from netops.secret import Secret as Secret  # noqa: PLC0414, TC001  (a word of the settings; read at run time)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 DEFAULT_FILE = Path("/etc/netops/netops.toml")
 PREFIX = "NETOPS_"
-T = TypeVar("T")
-_ABOUT = frozenset({"origin", "file", "given"})  # of the tree, not in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,19 +231,19 @@ def load(
     origin: dict[str, str] = {}
     paths = _files(file)
     for path in paths:
-        _merge(tree, _read(path), origin, str(path))
+        settings_tree.merge(tree, settings_tree.read(path), origin, str(path))
     overrides = tuple(overrides)
     env = os.environ if environ is None else environ
     for name, value in sorted(env.items()):
         if name.startswith(PREFIX) and "__" in name:
             key = name.removeprefix(PREFIX).lower().replace("__", ".")
-            _merge(tree, _nest(key, value), origin, f"environment {name}")
+            settings_tree.merge(tree, settings_tree.nest(key, value), origin, f"environment {name}")
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals:
             raise ConfigError(f"--set {override}: expected section.key=value")
-        _merge(tree, _nest(key.strip(), value), origin, f"--set {key.strip()}")
-    settings = _build(Settings, tree, "", origin)
+        settings_tree.merge(tree, settings_tree.nest(key.strip(), value), origin, f"--set {key.strip()}")
+    settings = settings_tree.build(Settings, tree, "", origin)
     object.__setattr__(settings, "origin", origin)
     object.__setattr__(settings, "file", file or (DEFAULT_FILE if DEFAULT_FILE in paths else None))
     object.__setattr__(settings, "given", tuple(overrides))
@@ -267,91 +264,9 @@ def _files(file: Path | None) -> list[Path]:
         raise ConfigError(f"{error.filename}: not yours to read; {remedy}") from None
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from None
-
-
-def _nest(dotted: str, value: object) -> dict[str, Any]:
-    *parents, leaf = dotted.split(".")
-    tree: dict[str, Any] = {leaf: value}
-    for parent in reversed(parents):
-        tree = {parent: tree}
-    return tree
-
-
-def _merge(into: dict[str, Any], new: Mapping[str, Any], origin: dict[str, str], where: str, at: str = "") -> None:
-    for key, value in new.items():
-        dotted = f"{at}.{key}" if at else key
-        if isinstance(value, dict):
-            below = into.setdefault(key, {})
-            if not isinstance(below, dict):
-                raise ConfigError(f"{where}: '{dotted}' is a table here and a value elsewhere; keep one")
-            _merge(below, value, origin, where, dotted)
-        else:
-            into[key] = value
-            origin[dotted] = where
-
-
-def _build(kind: type[T], tree: Mapping[str, Any], at: str, origin: Mapping[str, str]) -> T:
-    hints = get_type_hints(kind)
-    known = {f.name: f for f in fields(kind) if f.name not in _ABOUT}  # type: ignore[arg-type]
-    made: dict[str, Any] = {}
-    for key, value in tree.items():
-        dotted = f"{at}.{key}" if at else key
-        if key not in known:
-            where = next((w for k, w in origin.items() if k == dotted or k.startswith(dotted + ".")), "settings")
-            close = nearest(key, known) or "; `netops config show` lists them all"
-            raise ConfigError(f"{where}: unknown setting '{dotted}'{close}")
-        made[key] = _value(hints[key], value, dotted, origin)
-    for name, entry in known.items():
-        if name not in made and entry.default is MISSING and entry.default_factory is MISSING:
-            raise ConfigError(f"setting '{at}.{name}' is missing; it has no default")
-    return kind(**made)
-
-
-def _value(hint: Any, value: Any, dotted: str, origin: Mapping[str, str]) -> Any:
-    if get_origin(hint) is UnionType:
-        hint = next(a for a in get_args(hint) if a is not NoneType)
-        if value is None or value == "":
-            return None
-    if is_dataclass(hint) and isinstance(hint, type):
-        if not isinstance(value, dict):
-            raise ConfigError(f"{origin.get(dotted, 'settings')}: '{dotted}' is a table of settings, got {value!r}")
-        return _build(hint, value, dotted, origin)
-    if get_origin(hint) is dict:
-        item = get_args(hint)[1]
-        return {name: _value(item, each, f"{dotted}.{name}", origin) for name, each in value.items()}
-    return _scalar(hint, value, dotted, origin)
-
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _USER = re.compile(r"[a-z][a-z0-9_-]{0,22}")  # with `-collect` it is still a user's name
 _LAST_PORT = 65_535
-_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-
-
-def _scalar(hint: Any, value: Any, dotted: str, origin: Mapping[str, str]) -> Any:
-    where = origin.get(dotted, "settings")
-    try:
-        if hint is bool:
-            return value if isinstance(value, bool) else _BOOLEANS[str(value).lower()]
-        if hint in (int, float):
-            if isinstance(value, bool):
-                raise ValueError  # noqa: TRY301
-            return hint(value)
-        if isinstance(value, (dict, list)):
-            raise TypeError  # noqa: TRY301
-        if hint is str and not isinstance(value, str):
-            raise TypeError  # noqa: TRY301
-        return hint(value)
-    except (KeyError, ValueError, TypeError):
-        shown = "***" if hint is Secret else repr(value)
-        raise ConfigError(f"{where}: '{dotted}' expects {hint.__name__}, got {shown}") from None
 
 
 _CHOICES = {
@@ -397,16 +312,4 @@ def _sane_city(settings: Settings) -> None:
 
 def as_table(settings: Settings) -> list[tuple[str, str, str]]:
     """Return (dotted key, shown value, origin) of every setting, secrets hidden."""
-    return list(_walk(settings, "", settings.origin))
-
-
-def _walk(node: Any, at: str, origin: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
-    pairs = node.items() if isinstance(node, dict) else [(f.name, getattr(node, f.name)) for f in fields(node)]
-    for name, value in pairs:
-        dotted = f"{at}.{name}" if at else name
-        if dotted in _ABOUT:
-            continue
-        if is_dataclass(value) or isinstance(value, dict):
-            yield from _walk(value, dotted, origin)
-        else:
-            yield dotted, str(value), origin.get(dotted, "default")
+    return list(settings_tree.walk(settings, "", settings.origin))
