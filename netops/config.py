@@ -108,6 +108,7 @@ class Collect:
     deadline_s: float = 20.0  # seconds for all of one device's poll
     window: int = 1000  # requests in flight, capped by the receive buffer
     varbinds_per_s: int = 2000  # per device
+    poll_varbinds: int = 20_000  # one poll of one device; more is no answer but a fault. A profile may say otherwise
     breaker_after: int = 3  # unanswered slots in a row; then one cheap question a slot
     device_cpu_percent: int = 85  # a device busier than this is spared its dear and heavy columns; 0: never
     hurry_s: int = 10  # seconds between two polls of a device that just fell silent or came back; 0: as always
