@@ -16,12 +16,13 @@ from collectors.decode import decode
 from collectors.detect import STANDARD, choose, detect, questions
 from collectors.plan import Chosen, Plan, plan
 from collectors.profile import COST_S
+from collectors.snmp.ask import Limits
 from netops.model import Poll, Reason, Row, Subject
 from netops.raw import frame
 from netops.series import rows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from collectors.profile import Profile
     from collectors.snmp.ask import Answer, Ask
@@ -39,16 +40,24 @@ class Fitted:
 class Plans:
     """The questions made so far: devices that look alike share one, so that the engine encodes it once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, most_varbinds: int = Limits().varbinds) -> None:
         self._made: dict[object, Plan] = {}
+        self._most = most_varbinds
 
     def of(self, fitted: Fitted, costs: frozenset[str], metrics: frozenset[str] = frozenset()) -> Plan:
         """Return the question with these cost classes (and metrics only); the same object for the same words."""
         key = (costs, metrics, tuple((each.profile.name, each.root, each.layouts) for each in fitted.chosen))
         found = self._made.get(key)
         if found is None:
-            found = self._made[key] = plan(fitted.chosen, costs=costs, metrics=metrics)
+            limits = bounds((each.profile for each in fitted.chosen), self._most)
+            found = self._made[key] = plan(fitted.chosen, costs=costs, metrics=metrics, limits=limits)
         return found
+
+
+def bounds(profiles: Iterable[Profile], most_varbinds: int) -> Limits:
+    """Return where an answer stops: the settings' bound, or what the family with most to say may bring."""
+    varbinds = max([each.most_varbinds for each in profiles], default=0) or most_varbinds
+    return Limits(varbinds=varbinds, walk_varbinds=max(Limits().walk_varbinds, varbinds // 2))
 
 
 def due_costs(device: str, slot_ms: int, interval_s: int) -> frozenset[str]:

@@ -23,6 +23,9 @@ COST_S: Mapping[str, int] = MappingProxyType({"cheap": 0, "dear": 300, "heavy": 
 """Seconds that must lie between two askings of a column of that cost. Optics are heavy: ZTE itself advises hourly, and
 an OLT can be hurt by polling."""
 
+MANY = 200_000  # varbinds: a controller of 2,000 APs with 40 columns each, and its radios
+_SPOKEN_FOR = frozenset({"ap", "radio", "onu", "ont"})
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
@@ -127,6 +130,14 @@ class Profile:
     tables: tuple[Table, ...] = ()
     contradictions: tuple[Contradiction, ...] = ()
     varbinds_per_s: int = 0  # the most this family bears; 0 leaves it to the settings
+    varbinds_per_poll: int = 0  # the most that a poll may bring; 0: by what its tables hold
+
+    @property
+    def most_varbinds(self) -> int:
+        """How many varbinds a poll may bring, 0 to leave it to the settings. Who speaks for others may say much."""
+        if self.varbinds_per_poll:
+            return self.varbinds_per_poll
+        return MANY if any(table.kind in _SPOKEN_FOR for table in self.tables) else 0
 
     @property
     def metrics(self) -> frozenset[str]:

@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
 from collectors import poll
+from collectors.alarm import Alarm
 from collectors.columns import Known
 from collectors.devices import Asked, Roll, roll
 from collectors.halts import Halts
@@ -95,10 +96,11 @@ class Collector:
         self._clock = clock
         self._every_ms = settings.collect.interval_s * 1000
         self._profiles = shipped() if profiles is None else profiles
-        self._plans = poll.Plans()
+        self._plans = poll.Plans(most_varbinds=settings.collect.poll_varbinds)
         self._chance = chance or secrets.SystemRandom().random
         self._rounds = Rounds(interval_s=settings.collect.interval_s, chance=self._chance)
         self._engine = Engine(window=settings.collect.window, clock=clock)
+        self._alarm = Alarm(settings.collect.vantage, "the SNMP sockets")
         self._breaker = Breaker(after=settings.collect.breaker_after)
         self._answers: SimpleQueue[list[Answer]] = SimpleQueue()
         self._known: dict[str, _Known] = {}
@@ -169,6 +171,7 @@ class Collector:
                 self._ask(now)
                 self._take()
                 if then >= trim_at:
+                    self._sound_alarm(now)
                     self._trim()
                     trim_at = then + TRIM_S
                 if then >= tell_at:
@@ -316,6 +319,10 @@ class Collector:
             question = poll.question(self._profiles, asked.profile)
             job = Job(asked.target, question, Token(token.device, token.slot_ms, None, layout=True), 0)
         self._engine.submit([job], self._answers.put)
+
+    def _sound_alarm(self, now_ms: int) -> None:
+        if self._outbox is not None:
+            self._outbox.state(*self._alarm.look(self._engine.counters.table(), now_ms))
 
     def _trim(self) -> None:
         if self._spool is not None:

@@ -28,11 +28,17 @@ class Community:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Where a device's answer stops (R11). A walk is stopped per group of columns, bytes per ask."""
+    """Where a device's answer stops (R11). A walk is stopped per group of columns, bytes per ask.
+
+    `varbinds` and `requests` bound what one ask may cost us at all, in memory and in CPU: over them nothing of the
+    answer is kept or decoded.
+    """
 
     walk_varbinds: int = 50_000
     walk_s: float = 30.0
     octets: int = 8 << 20
+    varbinds: int = 200_000
+    requests: int = 20_000
     get_varbinds: int = 24  # per request
     bulk_varbinds: int = 60  # columns × repetitions per request: about one Ethernet frame of reply
 

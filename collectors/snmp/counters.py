@@ -27,7 +27,11 @@ class Counters:
     trailing: int = 0  # accepted, with octets behind the message
     refused: int = 0  # ICMP: nobody listens
     unsendable: int = 0  # our own machine would not send
-    socket_drops: int = 0  # the kernel threw replies away
+    socket_drops: int = 0  # the kernel threw away what our buffer could not hold
+    barred: int = 0  # thrown away unread while a flood lasts
+    muted: int = 0  # under the address of a device that sends junk, and without our request id: not decoded
+    sieges: int = 0  # floods that made us ask over sockets of their own
+    lanes: int = 0  # asks over a socket of their own
     hand_over_errors: int = 0
     faults: int = 0  # our own: everything under way was given up, the log says why
     wakes: int = 0

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from collectors.snmp.ask import Answer, Ask, Target
-    from collectors.snmp.loop import HandOver
+    from collectors.snmp.handover import HandOver
     from netops.clock import Clock
 
 _LOG = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ class Engine:
         self._inbox: deque[tuple[tuple[Job, ...], HandOver, int]] = deque()
         self._lock = threading.Lock()  # guards `_running` against a submit that would be left behind
         self._thread: threading.Thread | None = None
+        self._loop: Loop | None = None
         self._wake = -1
         self._running = False
 
@@ -66,9 +67,25 @@ class Engine:
             _LOG.info("no IPv6 on this machine; devices with an IPv6 address become gaps of ours")
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.window = min(window_of(channel.receive_buffer, self._wanted) for channel in channels.values())
-        loop = Loop(channels, self.counters, window=self.window, clock=self._clock)
+        poll = select.epoll()
+        by_number: dict[int, Channel] = {}
+
+        def opened(channel: Channel) -> None:
+            by_number[channel.fileno] = channel
+            poll.register(channel.fileno, select.EPOLLIN)
+
+        def closed(channel: Channel) -> None:
+            del by_number[channel.fileno]
+            poll.unregister(channel.fileno)
+
+        loop = Loop(channels, self.counters, window=self.window, clock=self._clock, opened=opened, closed=closed)
+        poll.register(self._wake, select.EPOLLIN)
+        for channel in channels.values():
+            opened(channel)
         self._running = True
-        self._thread = threading.Thread(target=self._turn, args=(loop,), name="snmp-engine", daemon=True)
+        self._thread = threading.Thread(
+            target=self._turn, args=(loop, poll, by_number), name="snmp-engine", daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:
@@ -116,25 +133,30 @@ class Engine:
         """Ask one device and wait for the answer."""
         return next(self.run((Job(target, ask),)))
 
+    @property
+    def besieged(self) -> bool:
+        """Whether the shared sockets are flooded now."""
+        loop = self._loop
+        return loop is not None and loop.siege.on
+
     def health(self) -> dict[str, str]:
         """Return what is wrong, by subject."""
         wrong: dict[str, str] = {}
         if self.window < self._wanted:
             wrong["snmp.window"] = f"{self.window} devices at once instead of {self._wanted}: raise net.core.rmem_max"
         if self.counters.socket_drops:
-            wrong["snmp.socket_drops"] = f"the kernel threw {self.counters.socket_drops} replies away"
+            wrong["snmp.socket_drops"] = f"the kernel threw {self.counters.socket_drops} datagrams away"
+        if self.besieged:
+            told = f"{self.counters.wrong_source + self.counters.socket_drops + self.counters.barred} datagrams so far"
+            wrong["snmp.siege"] = f"our SNMP socket is flooded ({told}); devices are asked over sockets of their own"
         if self.counters.faults:
             wrong["snmp.faults"] = f"the engine stumbled {self.counters.faults} times; see the log"
         if self._running and self._thread is not None and not self._thread.is_alive():
             wrong["snmp.engine"] = "the engine's thread ended; see the log and restart the collector"
         return wrong
 
-    def _turn(self, loop: Loop) -> None:
-        poll = select.epoll()
-        poll.register(self._wake, select.EPOLLIN)
-        by_number = {channel.fileno: channel for channel in loop.channels.values()}
-        for number in by_number:
-            poll.register(number, select.EPOLLIN)
+    def _turn(self, loop: Loop, poll: select.epoll, by_number: dict[int, Channel]) -> None:
+        self._loop = loop
         try:
             while self._running:
                 try:
@@ -144,12 +166,13 @@ class Engine:
                     _LOG.exception("snmp engine stumbled; what was under way is given up")
                     loop.abandon("the SNMP engine stumbled; its log says why")
         finally:
-            poll.close()
             with self._lock:
                 self._running = False
                 while self._inbox:
                     loop.take(*self._inbox.popleft())
             loop.abandon("the SNMP engine was stopped")
+            self._loop = None
+            poll.close()
             for channel in loop.channels.values():
                 channel.close()
 
@@ -162,7 +185,7 @@ class Engine:
         for number, _ in poll.poll(loop.patience()):
             if number == self._wake:
                 os.eventfd_read(self._wake)
-            else:
+            elif number in channels:  # a lane may have been closed by what came before it in this turn
                 loop.receive(channels[number])
         self.counters.wakes += 1
         loop.expire()

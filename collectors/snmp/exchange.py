@@ -64,6 +64,7 @@ class Exchange:
         "_columns",
         "_counts",
         "_got",
+        "_heard",
         "_missed",
         "_octets",
         "_raw",
@@ -89,6 +90,7 @@ class Exchange:
         self._todo = list(opening(ask) if first is None else first)
         self.tries = 0  # how often the request under way was wanted
         self._octets = 0
+        self._heard = 0
         self._raw: list[bytes] = []
         self._got: list[tuple[tuple[int, ...], Varbinds]] = []
         self._missed: dict[int, Failure] = {}
@@ -123,14 +125,22 @@ class Exchange:
         self.suspect = None
         self._raw.append(reply.octets)
         self._octets += len(reply.octets)
-        if reply.error_status:
+        self._heard += len(reply.varbinds.oids)
+        limits = self.ask.limits
+        if self._heard > limits.varbinds or self.sent > limits.requests:
+            self._too_much()
+        elif reply.error_status:
             self._error(request, reply)
         elif request.walk < 0:
             self._take_get(request, reply.varbinds)
         else:
             self._take_walk(request, reply.varbinds, known=reply.known)
-        if self._todo and self._octets > self.ask.limits.octets:
-            self.stop(Failure(Reason.PROTOCOL_FAULT, f"over {self.ask.limits.octets} octets of replies"))
+        if self._todo and self._octets > limits.octets:
+            self.stop(Failure(Reason.PROTOCOL_FAULT, f"over {limits.octets} octets of replies"))
+
+    def afresh(self) -> None:
+        """Give the request under way all its tries again: what was lost was lost on our side."""
+        self.tries = 0
 
     def expire(self) -> None:
         """Ask again, or give the ask up: no usable reply came in time."""
@@ -152,6 +162,20 @@ class Exchange:
         for request in self._todo:
             self._fail(request, failure)
         self._todo.clear()
+
+    def _too_much(self) -> None:
+        """End the ask and keep nothing: decoding what a device pours out would cost the others their turn."""
+        limits = self.ask.limits
+        bound = f"{limits.varbinds} varbinds" if self._heard > limits.varbinds else f"{limits.requests} requests"
+        failure = Failure(Reason.PROTOCOL_FAULT, f"over {bound} in one poll; nothing of it is kept")
+        self.stop(failure)
+        self._raw.clear()
+        self._got.clear()
+        self._missed = dict.fromkeys(range(len(self.ask.gets)), failure)
+        for number, columns in enumerate(self._columns):
+            self._walk_failures[number] = dict.fromkeys(range(len(columns)), failure)
+            for column in columns:
+                column.chunks.clear()
 
     def walk_too_long(self) -> None:
         """End the walk under way: using up `Limits.walk_s` is a protocol fault of the device (R11)."""

@@ -6,6 +6,9 @@ from collections import deque
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from collectors.snmp.ask import Failure
+from netops.model import Reason
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -38,6 +41,7 @@ class Flight:
 
     __slots__ = (
         "at_ms",
+        "channel",
         "deadline",
         "drops",
         "exchange",
@@ -45,6 +49,7 @@ class Flight:
         "ids",
         "job",
         "lag_ms",
+        "noise",
         "number",
         "pausing",
         "reports",
@@ -70,6 +75,7 @@ class Flight:
     ) -> None:
         self.job = job
         self.route = route
+        self.channel = route.channel
         self.exchange = exchange
         self.hand_over = hand_over
         self.at_ms = at_ms
@@ -82,9 +88,22 @@ class Flight:
         self.deadline = 0.0
         self.drops = 0
         self.reports = 0
+        self.noise = 0  # octets under its address that were no reply
         self.pausing = False  # the next request waits for the device's budget of varbinds
         self.walk = -1
         self.walk_since = 0.0
+
+    def suspicion(self) -> Failure | None:
+        """Return what full buffers say of a silence. Our own kernel's drops excuse it only where no lane can be had."""
+        channel = self.channel
+        if channel is self.route.channel:
+            if channel.drops == self.drops:
+                return None
+            return Failure(Reason.SOCKET_DROPS, "our receive buffer ran over while it was asked")
+        if not channel.watch():
+            return None
+        told = f"{channel.drops} datagrams under its address more than our buffer holds, and no reply among them"
+        return Failure(Reason.PROTOCOL_FAULT, told)
 
 
 class Waiting:

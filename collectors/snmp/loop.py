@@ -7,15 +7,17 @@ ignored while the wait goes on. The hot path is one method per direction: calls 
 
 from __future__ import annotations
 
-import logging
 from collections import deque
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from collectors.errors import DecodeError, SecurityError
 from collectors.snmp.ask import Answer, Failure
 from collectors.snmp.exchange import Exchange
 from collectors.snmp.flight import Flight, Waiting
+from collectors.snmp.handover import Tray
 from collectors.snmp.known import Known
+from collectors.snmp.recent import Recent
+from collectors.snmp.siege import Siege, room
 from collectors.snmp.sockets import DATAGRAM
 from collectors.snmp.wire import ForeignError
 from netops.model import Reason
@@ -27,24 +29,29 @@ if TYPE_CHECKING:
     from collectors.snmp.counters import Counters
     from collectors.snmp.flight import Job
     from collectors.snmp.gather import Request
+    from collectors.snmp.handover import HandOver
     from collectors.snmp.sockets import Address, Channel
     from netops.clock import Clock
 
-HandOver: TypeAlias = "Callable[[list[Answer]], None]"
-
 _BATCH = 256  # datagrams taken before anything else gets its turn
 _DRAIN = 64  # batches taken before time-outs are believed
-_ADDRESSES = 65_536
 _WATCH = 64  # turns between two looks at the kernel's drops; before a time-out they are looked at anyway
+_JUNK = 1 << 16  # octets of junk under a device's address, then only what holds our request id is decoded
 _REPORTS = 4  # SNMPv3: discovery, time, and then it must be an answer
-_LOG = logging.getLogger(__name__)
 
 
 class Loop:
     """What is under way, waiting and known. Used by one thread only."""
 
     def __init__(
-        self, channels: dict[socket.AddressFamily, Channel], counters: Counters, *, window: int, clock: Clock
+        self,
+        channels: dict[socket.AddressFamily, Channel],
+        counters: Counters,
+        *,
+        window: int,
+        clock: Clock,
+        opened: Callable[[Channel], None] = lambda _: None,
+        closed: Callable[[Channel], None] = lambda _: None,
     ) -> None:
         self.counters = counters
         self.window = window
@@ -54,12 +61,13 @@ class Loop:
         self._monotonic = clock.monotonic
         self._now_ms = clock.now_ms
         self._known = Known(channels)
+        self.siege = Siege(channels, counters, most=room(window), opened=opened, closed=closed)
         self._turns = 0
         self._behind: dict[Address, deque[tuple[Job, HandOver, int]]] = {}
-        self._recent: dict[Address, tuple[int, ...]] = {}
+        self._recent = Recent(counters)
         self._waiting = Waiting()
         self._outgoing: list[tuple[Flight, int, bytes]] = []
-        self._done: dict[HandOver, list[Answer]] = {}
+        self._done = Tray(counters)
 
     # ---- out
 
@@ -73,7 +81,8 @@ class Loop:
         if not queue or len(flights) >= window:
             return
         now_ms, now = self._now_ms(), self._monotonic()
-        while queue and len(flights) < window:
+        siege = self.siege
+        while queue and len(flights) < window and not (siege.on and siege.full):
             entry = queue.popleft()
             try:
                 self._begin(entry, now_ms, now)
@@ -84,7 +93,7 @@ class Loop:
 
     def patience(self) -> float:
         """Return for how many seconds nothing needs doing unless something comes in."""
-        if self._done or (self.queue and len(self.flights) < self.window):
+        if self._done or (self.queue and len(self.flights) < self.window and not (self.siege.on and self.siege.full)):
             return 0.0
         until = self._waiting.next()
         return 60.0 if until is None else max(0.0, until - self._monotonic()) + 0.0005
@@ -97,7 +106,7 @@ class Loop:
         exchange = Exchange(ask, retries=target.retries, first=self._known.plans.get(ask) or self._known.plan(ask))
         if route is None:
             exchange.stop(Failure(Reason.NO_ADDRESS, f"{target.address!r} port {target.port} cannot be reached"))
-            self._finish(hand_over, exchange.answer(token, now_ms))
+            self._done.put(hand_over, exchange.answer(token, now_ms))
             return
         address = route.address
         if address in self.flights:
@@ -108,6 +117,8 @@ class Loop:
         flight = Flight(job, route, exchange, hand_over, now_ms, max(0, lag_ms))
         flight.deadline = now + target.deadline_s
         flight.drops = route.channel.drops
+        if self.siege.on:
+            self._sidestep(flight)
         self.flights[address] = flight
         self._ask(flight, now)
 
@@ -151,7 +162,7 @@ class Loop:
         for flight, serial, octets in outgoing:
             if flight.serial != serial:  # answered meanwhile by a reply to an earlier datagram
                 continue
-            channel, address, _ = flight.route
+            channel, address = flight.channel, flight.route.address
             flight.sent_at = now = monotonic()
             try:
                 channel.send(octets, address)
@@ -162,7 +173,7 @@ class Loop:
 
     def _send_again(self, flight: Flight, octets: bytes) -> None:
         """Try once more: the error may be the ICMP answer to somebody else's datagram, told here by the kernel."""
-        channel, address, _ = flight.route
+        channel, address = flight.channel, flight.route.address
         self._refused(channel)
         try:
             channel.send(octets, address)
@@ -184,7 +195,7 @@ class Loop:
                 took += 1
                 flight = flights.get(source)
                 if flight is None:
-                    self._stray(source)
+                    self._recent.stray(source)
                 else:
                     self._read(flight, octets, monotonic())
         except BlockingIOError:
@@ -195,17 +206,15 @@ class Loop:
         self.flush()
         return took
 
-    def _stray(self, source: Address) -> None:
-        if source in self._recent:
-            self.counters.late += 1
-        else:
-            self.counters.wrong_source += 1
-
     def _read(self, flight: Flight, octets: bytes, now: float) -> None:
         request = flight.request
+        if flight.noise > _JUNK and flight.number.to_bytes(4, "big") not in octets:
+            self.counters.muted += 1
+            return
         try:
             reply = flight.route.wire.open(request, octets, now)
         except DecodeError as error:
+            flight.noise += len(octets)
             self._noise(flight, error)
             return
         if reply is None:
@@ -219,7 +228,7 @@ class Loop:
         elif number in flight.ids and not flight.pausing:
             sent_at = flight.ids[number]
         else:
-            self._mismatch(flight, number)
+            self._recent.mismatch(flight.route.address, number)
             return
         if flight.rtt_ms is None:
             flight.rtt_ms = (now - sent_at) * 1000
@@ -230,7 +239,7 @@ class Loop:
             counters.recognised += 1
         if reply.trailing:
             counters.trailing += 1
-        self._recent[flight.route.address] = (flight.number, *flight.ids) if flight.ids else (flight.number,)
+        self._recent.keep(flight)
         exchange = flight.exchange
         exchange.feed(reply)
         if flight.walk >= 0 and now - flight.walk_since > flight.job.ask.limits.walk_s:
@@ -255,12 +264,6 @@ class Loop:
             self.counters.undecodable += 1
             flight.exchange.suspect = Failure(Reason.UNDECODABLE, str(error))
 
-    def _mismatch(self, flight: Flight, request_id: int) -> None:
-        if request_id in self._recent.get(flight.route.address, ()):
-            self.counters.late += 1
-        else:
-            self.counters.wrong_id += 1
-
     def _refused(self, channel: Channel) -> None:
         """Note that nobody listens. ICMP can be forged, so this wait goes on; but it is not asked again."""
         for address, name in channel.refusals():
@@ -281,7 +284,7 @@ class Loop:
         until = self._waiting.next()
         if until is None or until > self._monotonic():
             self._turns += 1
-            if self._turns % _WATCH == 0:
+            if self._turns % _WATCH == 0 or self.siege.on:
                 self.watch()
             return
         now = self._monotonic()
@@ -292,12 +295,27 @@ class Loop:
             self._refused(channel)
         self.watch()
         for flight in self._waiting.over(now):
+            if flight.channel is not flight.route.channel:
+                serial = flight.serial
+                self.receive(flight.channel)
+                if flight.serial != serial:
+                    continue
             self._silence(flight, now)
         self.flush()
 
     def watch(self) -> None:
-        """Read how many replies the kernel has thrown away."""
-        self.counters.socket_drops = sum([channel.watch() for channel in self.channels.values()])
+        """Read what the kernel has thrown away, and act on a flood."""
+        self.siege.watch(self._monotonic(), self._on_shared)
+
+    def _on_shared(self) -> Iterable[Flight]:
+        return (flight for flight in self.flights.values() if flight.channel is flight.route.channel)
+
+    def _sidestep(self, flight: Flight) -> bool:
+        """Move a flight to a socket of its own; False when there is none to be had."""
+        lane = self.siege.lane(flight.route.channel.family, flight.route.address)
+        if lane is not None:
+            flight.channel, flight.drops = lane, 0
+        return lane is not None
 
     def _silence(self, flight: Flight, now: float) -> None:
         """Act on no reply in time; replies that our own kernel threw away are no silence."""
@@ -307,8 +325,13 @@ class Loop:
                 flight.exchange.deadline(flight.job.target.deadline_s)
             self._ask(flight, now)
             return
-        if flight.route.channel.drops != flight.drops and flight.exchange.suspect is None:
-            flight.exchange.suspect = Failure(Reason.SOCKET_DROPS, "our receive buffer ran over while it was asked")
+        suspicion = flight.suspicion()
+        if suspicion is not None and flight.exchange.suspect is None:
+            if suspicion.reason is Reason.SOCKET_DROPS and now < flight.deadline and self._sidestep(flight):
+                flight.exchange.afresh()
+                self._ask(flight, now)
+                return
+            flight.exchange.suspect = suspicion
         if flight.exchange.suspect is None:
             flight.exchange.suspect = flight.route.wire.silence()
         if now >= flight.deadline:
@@ -325,7 +348,9 @@ class Loop:
         answer = flight.exchange.answer(flight.job.token, flight.at_ms, flight.rtt_ms, flight.lag_ms)
         del self.flights[address]
         flight.serial += 1
-        self._finish(flight.hand_over, answer)
+        if flight.channel is not flight.route.channel:
+            self.siege.leave(flight.channel)
+        self._done.put(flight.hand_over, answer)
         if self._behind:
             behind = self._behind.get(address)
             if behind:
@@ -333,38 +358,21 @@ class Loop:
                 if not behind:
                     del self._behind[address]
 
-    def _finish(self, hand_over: HandOver, answer: Answer) -> None:
-        if answer.failed is None:
-            self.counters.answered += 1
-        else:
-            self.counters.failed += 1
-        done = self._done.get(hand_over)
-        if done is None:
-            self._done[hand_over] = [answer]
-        else:
-            done.append(answer)
-
     def deliver(self) -> None:
-        """Hand over what is done, a list for each that takes it."""
+        """Hand over what is done."""
         if not self._done:
             return
-        if len(self._recent) >= _ADDRESSES:
-            self._recent.clear()
-        done, self._done = self._done, {}
-        for hand_over, answers in done.items():
-            try:
-                hand_over(answers)
-            except Exception:  # noqa: BLE001  (one sink that fails must not stop the engine for all others)
-                self.counters.hand_over_errors += 1
-                _LOG.exception("hand_over failed; %d answers were not taken", len(answers))
+        self._recent.prune()
+        self._done.deliver()
 
     def abandon(self, why: str) -> None:
         """Answer everything that is left with `collector_not_running`."""
         stopped = Failure(Reason.NOT_RUNNING, why)
         for flight in list(self.flights.values()):
             flight.exchange.stop(stopped)
-            self._finish(flight.hand_over, flight.exchange.answer(flight.job.token, flight.at_ms))
+            self._done.put(flight.hand_over, flight.exchange.answer(flight.job.token, flight.at_ms))
         self.flights.clear()
+        self.siege.over()
         self._outgoing.clear()
         self._waiting = Waiting()
         left = [*self.queue, *(entry for behind in self._behind.values() for entry in behind)]
@@ -383,4 +391,4 @@ class Loop:
             answer = exchange.answer(job.token, self._now_ms())
         except Exception:  # noqa: BLE001  (nobody may be left waiting)
             answer = Answer(token=job.token, failed=failure)
-        self._finish(hand_over, answer)
+        self._done.put(hand_over, answer)

@@ -1,4 +1,6 @@
-"""The engine's UDP sockets: one per address family, with a receive buffer large enough, and its drops watched.
+"""The engine's UDP sockets: a shared one per address family, with a receive buffer large enough, and its drops watched.
+
+A lane is a socket for one device, connected: the kernel lets nobody else in, and nothing that others do can fill it.
 
 The kernel's default of 208 KiB holds the replies of 64 devices; a poller that asks 4,000 at once through it finds most
 of them "dead". The buffer is asked for, read back, and the window is capped by what was really given.
@@ -6,6 +8,7 @@ of them "dead". The buffer is asked for, read back, and the window is capped by 
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import ipaddress
 import socket
@@ -24,6 +27,8 @@ DATAGRAM = 65_535
 # Linux's numbers, which the socket module of Python 3.11 does not name.
 _SO_MEMINFO = 55
 _SO_RCVBUFFORCE = 33
+_SO_ATTACH_FILTER = 26
+_SO_DETACH_FILTER = 27
 _IP_RECVERR = 11
 _IPV6_RECVERR = 25
 _ORIGIN_ICMP = (2, 3)  # SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6
@@ -33,24 +38,37 @@ _DROPS = 8
 _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 
 
+_DROP_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0)  # one instruction of classic BPF: BPF_RET | BPF_K, 0
+
+
 class Channel:
-    """One non-blocking UDP socket."""
+    """One non-blocking UDP socket; with a `peer` it is a lane."""
 
     __slots__ = ("drops", "family", "fileno", "receive", "receive_buffer", "send", "socket")
 
-    def __init__(self, family: socket.AddressFamily, *, receive_buffer: int = RECEIVE_BUFFER) -> None:
+    def __init__(
+        self, family: socket.AddressFamily, *, receive_buffer: int = RECEIVE_BUFFER, peer: Address | None = None
+    ) -> None:
         self.family = family
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
-        self.receive_buffer = _enlarge(self.socket, receive_buffer)
+        self.receive_buffer = _enlarge(self.socket, receive_buffer) if peer is None else 0
         self.drops = 0
         if family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             self.socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
-            self.socket.bind(("::", 0))
+            if peer is None:
+                self.socket.bind(("::", 0))
         else:
             self.socket.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
-            self.socket.bind(("0.0.0.0", 0))  # noqa: S104  (replies come in by any route)
+            if peer is None:
+                self.socket.bind(("0.0.0.0", 0))  # noqa: S104  (replies come in by any route)
+        if peer is not None:
+            try:
+                self.socket.connect(peer)
+            except OSError:
+                self.socket.close()
+                raise
         self.fileno = self.socket.fileno()
         self.send = self.socket.sendto
         self.receive = self.socket.recvfrom
@@ -63,6 +81,16 @@ class Channel:
         """
         self.drops = _MEMORY.unpack(self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMORY.size))[_DROPS]
         return self.drops
+
+    def deafen(self) -> None:
+        """Have the kernel throw away what comes, before it costs us anything; `watch` goes on counting it."""
+        instructions = ctypes.create_string_buffer(_DROP_ALL, len(_DROP_ALL))
+        program = struct.pack("@HP", 1, ctypes.addressof(instructions))
+        self.socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+
+    def hear(self) -> None:
+        """Take datagrams again."""
+        self.socket.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
 
     def refusals(self) -> Iterator[tuple[Address, str]]:
         """Yield the destinations that ICMP errors came back for, with the error's name."""

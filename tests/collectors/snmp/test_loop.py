@@ -40,6 +40,7 @@ class Channel:
     def __init__(self):
         self.sent, self.inbox, self.errors, self.icmp = [], [], [], []
         self.drops = 0
+        self.family = socket.AF_INET
 
     def send(self, octets, address):
         if self.errors:
@@ -57,6 +58,15 @@ class Channel:
 
     def watch(self):
         return self.drops
+
+    def deafen(self):
+        self.deaf = True
+
+    def hear(self):
+        self.deaf = False
+
+    def close(self):
+        pass
 
 
 @pytest.fixture
@@ -154,13 +164,113 @@ def test_a_reply_that_lies_in_the_socket_is_taken_before_the_time_out_is_believe
     assert bench.answers[0].attempts == 1
 
 
-def test_drops_of_our_kernel_are_our_gap(bench):
+@pytest.fixture
+def lanes(monkeypatch):
+    """The lanes that were opened, in memory; a list of errors makes the next ones fail."""
+    made = []
+
+    def open_lane(family, *, peer):
+        lane = Channel()
+        lane.peer = peer
+        made.append(lane)
+        return lane
+
+    monkeypatch.setattr("collectors.snmp.siege.Channel", open_lane)
+    return made
+
+
+def test_drops_excuse_nothing_by_themselves_the_question_is_asked_again_on_a_lane(bench, lanes):
+    """A dead device under a flood is dead: who fills our buffer cannot excuse it."""
+    bench.ask()
+    bench.channel.drops = 3
+    for _ in range(4):
+        bench.pass_time(1.0)
+
+    assert [lane.peer for lane in lanes] == [AT]
+    assert [len(bench.channel.sent), len(lanes[0].sent)] == [1, 3]
+    assert bench.answers[0].outcome == Reason.NO_ANSWER
+
+
+def test_a_living_device_is_heard_on_its_lane(bench, lanes):
+    bench.ask()
+    bench.channel.drops = 3
+    bench.pass_time(1.0)
+    message, address = lanes[0].sent[-1]
+    lanes[0].inbox.append((encode(Message(message.community, bench.device.respond(message.pdu))), address))
+
+    bench.pass_time(1.0)  # found in the lane before the time-out is believed
+
+    assert bench.answers[0].gets == (Varbind(NAME, OCTET_STRING, b"ap"),)
+
+
+def test_drops_are_our_gap_where_no_lane_is_to_be_had(bench, monkeypatch):
+    def refuse(family, *, peer):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("collectors.snmp.siege.Channel", refuse)
     bench.ask()
     bench.channel.drops = 3
     for _ in range(3):
         bench.pass_time(1.0)
 
     assert bench.answers[0].outcome == Reason.SOCKET_DROPS
+
+
+def test_a_flood_under_the_devices_own_address_is_no_excuse(bench, lanes):
+    bench.ask()
+    bench.channel.drops = 3
+    bench.pass_time(1.0)
+    lanes[0].drops = 500
+    for _ in range(3):
+        bench.pass_time(1.0)
+
+    assert bench.answers[0].outcome == Reason.PROTOCOL_FAULT
+    assert "500 datagrams under its address" in bench.answers[0].failed.detail
+
+
+def test_under_siege_every_ask_begins_on_a_lane_until_a_minute_of_calm(bench, lanes):
+    bench.channel.drops = 3
+    bench.loop.watch()
+    bench.ask()
+    assert (len(lanes), len(bench.channel.sent), bench.channel.deaf) == (1, 0, True)
+    assert bench.loop.counters.socket_drops == 3
+
+    bench.channel.drops = 900  # thrown away by the filter: counted, no drops of replies
+    bench.pass_time(30.0)
+    assert (bench.loop.counters.socket_drops, bench.loop.counters.barred) == (3, 897)
+    bench.pass_time(59.0)
+    assert bench.loop.siege.on
+    bench.pass_time(2.0)
+    assert not bench.loop.siege.on
+    assert not bench.channel.deaf
+
+    bench.answers.clear()
+    bench.ask()
+    assert len(bench.channel.sent) == 1
+
+
+def test_strangers_at_a_rate_that_costs_cpu_are_a_siege(bench, lanes):
+    bench.loop.watch()
+    for _ in range(4):
+        bench.channel.inbox += [(b"junk", ("198.51.100.9", 53))] * 200
+        bench.loop.receive(bench.channel)
+        bench.pass_time(0.05)
+    bench.pass_time(0.1)
+    bench.loop.watch()
+
+    assert bench.loop.siege.on
+    assert bench.loop.counters.wrong_source == 800
+
+
+def test_junk_under_a_devices_address_is_soon_not_decoded_but_its_reply_is(bench):
+    bench.ask()
+    bench.channel.inbox += [(b"\x30" + bytes(4_000), AT)] * 40
+    bench.loop.receive(bench.channel)
+    assert (bench.loop.counters.undecodable, bench.loop.counters.muted) == (17, 23)
+
+    bench.reply()
+
+    assert bench.answers[0].failed is None
 
 
 def test_a_walk_is_asked_again_with_half_the_rows(bench):

@@ -1,0 +1,210 @@
+"""Hostile neighbours: one agent that pours out varbinds among a thousand, junk under a device's own address, floods."""
+
+import os
+import select
+import socket
+import struct
+import threading
+from contextlib import contextmanager, suppress
+
+from collectors import poll
+from collectors.plan import Chosen
+from collectors.profile_yaml import shipped
+from collectors.snmp.agent import Listing
+from collectors.snmp.ask import Ask, Community, Limits, Target
+from collectors.snmp.engine import Engine
+from collectors.snmp.flight import Job
+from collectors.snmp.pdu import Message, decode, encode, response
+from collectors.snmp.varbind import COUNTER32, INTEGER, OCTET_STRING, SYS_UP_TIME, TIME_TICKS, Varbind
+from netops.model import Reason
+
+NAME = (1, 3, 6, 1, 2, 1, 1, 5, 0)
+ENTRY = (1, 3, 6, 1, 2, 1, 2, 2, 1)
+ASK = Ask(gets=(NAME,))
+PKTINFO = struct.Struct("=I4s4s")
+SOURCE_OF = getattr(socket, "IP_PKTINFO", 8)
+
+
+def objects(rows=4):
+    yield Varbind(SYS_UP_TIME, TIME_TICKS, 5000)
+    yield Varbind(NAME, OCTET_STRING, b"the truth")
+    for column, tag in ((1, INTEGER), (2, OCTET_STRING), (7, INTEGER), (8, INTEGER), (10, COUNTER32)):
+        for row in range(1, rows + 1):
+            yield Varbind((*ENTRY, column, row), tag, b"eth" if tag == OCTET_STRING else 1)
+
+
+class Town:
+    """Every address of 127.0.0.0/8 is an agent behind one socket; `odd`: address → `say(message) -> datagrams`."""
+
+    def __init__(self, odd=None):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.IPPROTO_IP, SOURCE_OF, 1)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        self.socket.bind(("0.0.0.0", 0))
+        self.port = self.socket.getsockname()[1]
+        self.honest = Listing(objects())
+        self.odd = odd or {}
+        self.asked = []  # source ports
+        self.poured = 0
+        self.given = set()
+        self.stop_read, self.stop_write = os.pipe()
+        self.thread = threading.Thread(target=self.serve)
+
+    def serve(self):
+        while True:
+            ready, _, _ = select.select([self.socket, self.stop_read], [], [])
+            if self.stop_read in ready:
+                return
+            octets, ancillary, _, source = self.socket.recvmsg(65_535, 64)
+            mine = PKTINFO.unpack(ancillary[0][2])[2]
+            self.asked.append(source[1])
+            message = decode(octets)
+            say = self.odd.get(socket.inet_ntoa(mine), self.truth)
+            back = [(socket.IPPROTO_IP, SOURCE_OF, PKTINFO.pack(0, mine, b"\0" * 4))]
+            for said in say(message):
+                self.socket.sendmsg([said], back, 0, source)
+
+    def truth(self, message):
+        yield encode(Message(message.community, self.honest.respond(message.pdu)))
+
+    def after(self, oid, n):
+        """Return the n-th row behind a cursor, for ever in the same column."""
+        found = (*oid[:-1], oid[-1] + n) if oid in self.given else (*oid, n)
+        self.given.add(found)
+        return found
+
+    def pour(self, message, rows=20):
+        """Answer every GetBulk with rows without end."""
+        oids = message.pdu.varbinds.oids
+        bulk = message.pdu.error_index > 0
+        given = [self.after(oid, n) for n in range(1, rows + 1) for oid in oids] if bulk else oids
+        self.poured += len(given)
+        yield encode(Message(message.community, response(message.pdu, [Varbind(oid, COUNTER32, 7) for oid in given])))
+
+    def drip(self, message):
+        yield from self.pour(message, rows=1)
+
+
+@contextmanager
+def town(**words):
+    made = Town(**words)
+    made.thread.start()
+    try:
+        yield made
+    finally:
+        os.write(made.stop_write, b"x")
+        made.thread.join()
+        made.socket.close()
+        os.close(made.stop_read)
+        os.close(made.stop_write)
+
+
+def target(made, address, **words):
+    words = {"timeout_s": 2.0, "retries": 1, "deadline_s": 20.0, **words}
+    return Target(address=address, port=made.port, credential=Community(b"public"), **words)
+
+
+def address(n):
+    return f"127.3.{n // 250}.{n % 250 + 1}"
+
+
+def test_one_that_pours_out_varbinds_is_a_fault_and_the_thousand_others_are_answered():
+    """Its poll ends at the bound, nothing of it is decoded, and its neighbours neither wait nor lack a value."""
+    plans = poll.Plans(most_varbinds=5_000)
+    standard = shipped()["standard"]
+    chosen = Chosen(profile=standard, root=standard.roots[0], layouts=frozenset(standard.layouts))
+    plan = plans.of(poll.Fitted(chosen=(chosen,)), frozenset({"cheap", "dear", "heavy"}))
+    hostile = address(500)
+    with town() as made, Engine(window=200) as engine:
+        made.odd[hostile] = made.pour
+        jobs = [Job(target(made, address(n)), plan.ask, address(n)) for n in range(1_000)]
+        polls = {a.token: (a, poll.polled(a.token, 0, plan, a)) for a in engine.run(jobs)}
+        poured = made.poured
+
+    answer, bad = polls.pop(hostile)
+    assert bad.outcome == Reason.PROTOCOL_FAULT
+    assert "over 5000 varbinds in one poll" in answer.failed.detail
+    assert (bad.rows, bad.raw, answer.got) == ((), b"", ())
+    assert not any(column for walked in answer.walks for column in walked.columns)
+    assert 5_000 < poured <= 5_000 + 24 + 200 * 60
+    assert {each.outcome for _, each in polls.values()} == {"answered"}
+    shapes = {frozenset((row.subject.kind, len(row.values)) for row in each.rows) for _, each in polls.values()}
+    assert len(shapes) == 1
+    assert max(a.attempts for a, _ in polls.values()) == 1
+
+
+def test_many_small_replies_are_bounded_by_their_number():
+    """A row a reply, for ever: fifty thousand small datagrams cost as much as the varbinds in large ones."""
+
+    with town() as made, Engine() as engine:
+        made.odd[address(1)] = made.drip
+        ask = Ask(walks=(((*ENTRY, 10),),), limits=Limits(requests=300))
+        answer = engine.ask(target(made, address(1)), ask)
+
+    assert answer.outcome == Reason.PROTOCOL_FAULT
+    assert "over 300 requests" in answer.failed.detail
+    assert len(made.asked) <= 302
+
+
+@contextmanager
+def flood(ports, *, size=900):
+    """Keep our sockets' receive buffers running over, from another source than any device."""
+    stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    stranger.bind(("127.9.9.9", 0))
+    going = threading.Event()
+
+    def send():
+        junk = bytes(size)
+        while not going.is_set():
+            for port in tuple(ports):
+                with suppress(OSError):
+                    stranger.sendto(junk, ("127.0.0.1", port))
+
+    threads = [threading.Thread(target=send) for _ in range(2)]
+    for each in threads:
+        each.start()
+    try:
+        yield
+    finally:
+        going.set()
+        for each in threads:
+            each.join()
+        stranger.close()
+
+
+def test_a_flood_neither_excuses_the_dead_nor_hides_the_living():
+    """S2, S3: junk from another source at all our ports. Dead devices are `no_answer`, living ones answered."""
+    with town() as made, Engine(window=50, receive_buffer=16_384) as engine:
+        made.odd |= {address(n): lambda message: () for n in range(0, 40, 4)}
+        targets = [target(made, address(n), timeout_s=0.3, retries=1) for n in range(40)]
+        engine.ask(targets[1], ASK)
+        with flood(made.asked):  # every port that a question ever came from
+            for _ in range(50):
+                engine.ask(targets[1], ASK)
+                if engine.besieged:
+                    break
+            answers = {a.token: a for a in engine.run(Job(each, ASK, n) for n, each in enumerate(targets))}
+            assert "snmp.siege" in engine.health()
+
+    assert engine.counters.sieges == 1
+    assert {n: answers[n].outcome for n in range(40)} == {n: "answered" if n % 4 else "no_answer" for n in range(40)}
+
+
+def test_a_flood_that_begins_while_a_device_is_asked_excuses_it_neither():
+    with town() as made, Engine(window=50, receive_buffer=4_096) as engine:
+        made.odd[address(1)] = lambda message: ()
+        engine.ask(target(made, address(0)), ASK)
+        hold = threading.Event()
+        with flood(made.asked):
+            engine.submit([Job(target(made, address(2)), ASK)], lambda batch: hold.wait(0.2))
+            dead = engine.ask(target(made, address(1), timeout_s=0.3, retries=0), ASK)
+
+    assert engine.counters.socket_drops > 0
+    assert dead.outcome == Reason.NO_ANSWER
+
+
+def test_a_family_that_speaks_for_others_may_say_more():
+    profiles = shipped()
+
+    assert poll.bounds([profiles["standard"]], 20_000).varbinds == 20_000
+    assert poll.bounds([profiles["standard"], profiles["huawei_wlan_ac"]], 20_000).varbinds >= 200_000
