@@ -322,6 +322,7 @@ def test_the_ports_of_a_bdcom_olt():
 
 KNOWN = (
     *("rutos", "smartax", "zxa10", "vrp", "centreon_huawei", "arubaos", "bdcom", "edgeosolt"),
+    *("baicells", "fortigate"),
     *("cdata", "dasan", "datacom", "eltex", "fiberhome", "infinera", "inteno", "nokia", "vsolution", "zxdsl"),
     *("routeros_ltap", "routeros_rblhgr", "iosxe", "fortiextender", "teldat", "zmtel", "pepwave"),
 )
