@@ -1,4 +1,7 @@
-"""`netops audit`: verify a report bundle, offline. Exit 0 when all of it holds, 4 when something does not."""
+"""`netops audit`: verify a report bundle, offline.
+
+Exit 0 when all of it holds, 4 when something does not, 5 when it does by the keys inside the bundle alone.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING
 from netops.errors import UsageError
 from netops.evidence import told
 from netops.founding import evidence_key
+from netops.report import again
 from netops.report.issue import VKEY
 
 if TYPE_CHECKING:
@@ -31,7 +35,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.vkey and not args.vkey.is_file():
         raise UsageError(f"--vkey {args.vkey}: no such file; expected verifier keys, one a line")
     try:
-        return told.run(args.bundle, vkey=args.vkey or _own(settings), rehearsal=rehearsal, quorum=args.quorum)
+        return told.run(
+            args.bundle,
+            vkey=args.vkey or (None if args.trust_included_keys else _own(settings)),
+            rehearsal=rehearsal,
+            quorum=args.quorum,
+            included=args.trust_included_keys,
+            pages=again.pages,
+        )
     except OSError as error:
         raise UsageError(f"{args.bundle}: cannot be read ({error.strerror}); expected a bundle") from None
 

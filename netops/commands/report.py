@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netops.errors import UsageError
-from netops.founding import signer
+from netops.founding import evidence_key, signer
 from netops.ledger import Ledger
 from netops.ledger_file import LedgerReader
 from netops.report import bundle, issue
@@ -53,10 +53,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.dry_run:
         with LedgerReader(issue.ledger_path(settings)) as ledger:
             draft = issue.prepare(settings, ledger, contract=args.contract, month=args.month, now_ms=args.now_ms)
-        return _tell(args, draft, None, "")
+        return _tell(args, draft, None, "", None)
     made = _sealed_here if args.seal_here else _sealed_by_core
     draft, path, digest = made(args, settings)
-    return _tell(args, draft, path, digest)
+    return _tell(args, draft, path, digest, evidence_key(settings).with_name(issue.VKEY))
 
 
 def _out(args: argparse.Namespace, settings: Settings, draft: Draft) -> Path:
@@ -108,7 +108,7 @@ def _awaited(ledger: LedgerReader, draft: Draft, wait_s: float) -> int:
         time.sleep(PAUSE_S)
 
 
-def _tell(args: argparse.Namespace, draft: Draft, path: Path | None, digest: str) -> int:
+def _tell(args: argparse.Namespace, draft: Draft, path: Path | None, digest: str, vkey: Path | None) -> int:
     content = draft.report.content
     if args.json:
         told = {
@@ -129,7 +129,7 @@ def _tell(args: argparse.Namespace, draft: Draft, path: Path | None, digest: str
         _print(draft)
         if path:
             flag = " --rehearsal" if content["rehearsal"] else ""
-            print(f"wrote {path}\nverify it with: netops audit verify {path}{flag}", file=sys.stderr)
+            print(f"wrote {path}\nverify it with: netops audit verify {path} --vkey {vkey}{flag}", file=sys.stderr)
     return BREACH if args.strict and draft.report.breached else OK
 
 

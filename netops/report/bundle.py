@@ -103,7 +103,7 @@ def _draft(ask: Ask, leaves: Leaves, *, register: bytes, vkeys: Sequence[str], o
     report = build.build(ask, leaves)
     members = {
         "report.json": report.data,
-        "report.html": html.page(report.content).encode(),
+        "report.html": html.page(canonical.loads(report.data)).encode(),  # from the bytes, as an auditor makes it
         "contract.json": canonical.dumps([json.loads(build.document(each)) for each in _ordered(ask)]),
         "register.json": register,
         "timezone.tzif": ask.zone.data,

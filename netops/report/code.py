@@ -9,8 +9,9 @@ import netops
 from netops.evidence import canonical
 from netops.metrics import METRICS
 
-# The files whose change could change a number.
+# The files whose change could change a number, or a member of a bundle.
 ROOMS = ("sla", "report", "evidence")
+KINDS = ("*.py", "*.css", "method.txt")
 RULES = ("access/approvals.py", "access/permissions.py")
 
 
@@ -18,7 +19,7 @@ RULES = ("access/approvals.py", "access/permissions.py")
 def code() -> str:
     """Return SHA-256 over the canonical map of file name to SHA-256 of the judging code."""
     root = Path(netops.__file__).parent
-    rooms = [path for room in ROOMS for path in (root / room).rglob("*.py")]
+    rooms = [path for room in ROOMS for kind in KINDS for path in (root / room).rglob(kind)]
     files = sorted([*rooms, *(root / name for name in RULES)])
     named = {path.relative_to(root).as_posix(): canonical.digest(path.read_bytes()) for path in files}
     return canonical.digest(canonical.dumps(named))

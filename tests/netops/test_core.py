@@ -178,7 +178,8 @@ def test_a_core_that_died_between_seal_and_file_writes_the_bundle_when_it_is_bac
     held = bundle.read_bytes()
     made._report(0)
     assert bundle.read_bytes() == held
-    assert audit.run(bundle, vkey=None, rehearsal=False) == 0
+    key = founding.evidence_key(settings).with_name(issue.VKEY)
+    assert audit.run(bundle, vkey=key, rehearsal=False) == 0
     with LedgerReader(settings.data.dir / "ledger.db") as ledger:
         assert len(list(ledger.find("report_issued"))) == 1
 

@@ -91,6 +91,7 @@ class World:
     contracts: tuple = (contract(),)
     length: int = 12
     known: int = 0
+    code: str = canonical.digest(b"code")
     members: dict = field(default_factory=lambda: {"ap-1": "wifi", "ap-2": "wifi", "onu-1": "fiber", "onu-2": "fiber"})
 
     def state(self, kind, body, *, at_ms=START, recorded_ms=None, source="test"):
@@ -175,7 +176,7 @@ class World:
             zone=zone.load("Asia/Shanghai"),
             register=canonical.digest(REGISTER),
             catalogue=canonical.digest(b"catalogue"),
-            code=canonical.digest(b"code"),
+            code=self.code,
             rehearsal=self.ledger.rehearsal,
         )
         return replace(made, **changed)

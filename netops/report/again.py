@@ -1,0 +1,40 @@
+"""The members of a bundle that people read, made again from its verified JSON: the page, the method, the verifier.
+
+Only the code that made them can do that: the report names it by digest. Another release says so, and leaves it at the
+digests, as the bare verifier does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netops.errors import EvidenceError
+from netops.evidence import canonical
+from netops.evidence.integrity import Failure
+from netops.evidence.members import REPORT
+from netops.report import code, html, standalone
+
+if TYPE_CHECKING:
+    from netops.evidence.members import Bundle
+
+
+def pages(bundle: Bundle) -> tuple[list[Failure], str]:
+    """Return what does not follow from the report's JSON, and a sentence on how far this looked."""
+    try:
+        report = canonical.loads(bundle.member(REPORT))
+        if report["digests"]["code"] != code.code():
+            return [], (
+                "report.html, method.txt and verify.py are by another release: they are bound by their digests, not "
+                "made again here; what counts is report.json"
+            )
+        made = {
+            "report.html": html.page(report).encode(),
+            "method.txt": Path(html.__file__).with_name("method.txt").read_bytes(),
+            "verify.py": standalone.source(),
+        }
+    except (ArithmeticError, AttributeError, EvidenceError, LookupError, TypeError, ValueError) as error:
+        return [Failure(place="report.html", what=f"cannot be made again: {type(error).__name__} {error}")], ""
+    what = f"is not what this release, which {REPORT} names, makes of {REPORT}"
+    wrong = [Failure(place=name, what=what) for name, data in made.items() if bundle.members.get(name) != data]
+    return wrong, "report.html, method.txt and verify.py were made again, byte for byte"
