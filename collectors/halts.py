@@ -8,17 +8,16 @@ not asked because of it is a gap with the reason `halted`, on our account.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from collectors.errors import CollectorError
 from collectors.profile import COST_S
+from netops.evidence import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from netops.config import Settings
 
@@ -120,16 +119,6 @@ def write(path: Path, halts: Iterable[Halt]) -> None:
     """Put the halts in place of those before, atomically and durably; CollectorError when the disk does not take it."""
     told = json.dumps({"halts": [asdict(halt) for halt in halts]}, ensure_ascii=False, indent=1)
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{NAME}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                os.fchmod(descriptor, 0o644)
-                file.write(told)
-                file.flush()
-                os.fsync(descriptor)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        files.replace(path, told.encode(), mode=0o640)  # the poller is of the directory's group
     except OSError as error:
         raise CollectorError(f"{path}: cannot be written ({error.strerror}); nothing was changed") from None

@@ -95,6 +95,22 @@ def load(path: Path, *, wanted: Iterable[Oid]) -> Recording:
     return reading.recording()
 
 
+def written(each: Varbind) -> bytes:
+    """Return the line of an object, as `load` reads it back to the same tag and value."""
+    value, tag = each.value, str(each.tag)
+    if value is None:
+        shown = b""
+    elif isinstance(value, bytes):
+        plain = each.tag in _STRINGS and all(32 <= octet < 127 for octet in value)
+        if each.tag == IP_ADDRESS and len(value) == 4:
+            shown = b".".join(b"%d" % octet for octet in value)
+        else:
+            tag, shown = (tag, value) if plain else (f"{tag}x", value.hex().encode())
+    else:
+        shown = str(value).encode()
+    return b"%s|%s|%s\n" % (dotted(each.oid).encode(), tag.encode(), shown)
+
+
 def _open(path: Path) -> BinaryIO:
     return bz2.open(path, "rb") if path.suffix == ".bz2" else path.open("rb")  # type: ignore[return-value]
 

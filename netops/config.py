@@ -111,6 +111,7 @@ class Collect:
     poll_varbinds: int = 20_000  # one poll of one device; more is no answer but a fault. A profile may say otherwise
     breaker_after: int = 3  # unanswered slots in a row; then one cheap question a slot
     device_cpu_percent: int = 85  # a device busier than this is spared its dear and heavy columns; 0: never
+    profiles: Path | None = None  # directory with device families of the city's own, beside those that come along
     hurry_s: int = 10  # seconds between two polls of a device that just fell silent or came back; 0: as always
     spool_cap_mb: int = 4096  # disk that the spool may take while the core is away
 
@@ -140,8 +141,14 @@ class Intake:
 
     enabled: bool = False  # whether probes at sites are let in
     listen: Listener = field(default_factory=lambda: Listener(port=8443))
-    batch_mb: int = 4  # MiB of one request
     spool_cap_mb: int = 4096  # disk that the spool may take while the core is away
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discover:
+    """Where `netops discover` may look for devices."""
+
+    networks: str = ""  # CIDR,… that may be searched; empty: none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +202,7 @@ class Settings:
     web: Listener = field(default_factory=Listener)
     portal: PortalAt = field(default_factory=PortalAt)
     collect: Collect = field(default_factory=Collect)
+    discover: Discover = field(default_factory=Discover)
     ssh: Ssh = field(default_factory=Ssh)
     probe: Probe = field(default_factory=Probe)
     intake: Intake = field(default_factory=Intake)

@@ -9,10 +9,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def replace(path: Path, data: bytes) -> None:
-    """Write the bytes beside the file, fsync, rename, and fsync the directory."""
+def replace(path: Path, data: bytes, *, mode: int | None = None) -> None:
+    """Write the bytes beside the file, fsync, rename, and fsync the directory; `mode` when others are to read it."""
     fresh = path.with_name(path.name + ".new")
     with fresh.open("wb") as file:
+        if mode is not None:
+            os.fchmod(file.fileno(), mode)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -1,0 +1,183 @@
+"""`netops discover CIDR …`: who answers in the city's networks, as proposals for an operator to accept."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from collectors.discovery import proposals, sweep
+from collectors.discovery.finding import Search, search
+from collectors.errors import CollectorError
+from collectors.profile_yaml import shipped
+from collectors.replay_command import plain
+from collectors.snmp.credential import spoken
+from collectors.snmp.engine import Engine
+from inventory.errors import FilesError
+from inventory.model import ROLES
+from inventory.reading.folder import read_city
+from inventory.register import Register
+from inventory.snapshot import snapshot
+from netops.errors import ConfigError, UsageError, nearest
+from netops.evidence import files
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Sequence
+
+    from collectors.discovery.proposals import Proposal
+    from collectors.snmp.ask import Community
+    from collectors.snmp.usm import User
+    from inventory.model import Device
+    from netops.config import Settings
+
+SUMMARY = "search networks for devices and propose them to the register"
+FASTEST = 2_000  # addresses a second
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("network", nargs="*", metavar="CIDR", help="networks to search, within discover.networks")
+    parser.add_argument("--credential", action="append", default=[], metavar="NAME", help="try only these, repeatable")
+    parser.add_argument("--port", type=int, default=161, help="UDP port of SNMP (default 161)")
+    parser.add_argument("--rate", type=int, default=200, help=f"addresses a second, at most {FASTEST} (default 200)")
+    parser.add_argument("--timeout", type=float, default=1.0, metavar="S", help="seconds to wait for an answer")
+    parser.add_argument("--dry-run", action="store_true", help="search and print, keep no proposals")
+    parser.add_argument("--json", action="store_true", help="one JSON array")
+    parser.add_argument("--list", action="store_true", help="show the proposals that wait")
+    parser.add_argument("--accept", metavar="ADDRESS", help="write a proposal into the city's devices.csv")
+    parser.add_argument("--dir", type=Path, help="with --accept: the directory with the city's files")
+    parser.add_argument("--id", help="with --accept: the device's id in the register")
+    parser.add_argument("--site", help="with --accept: the id of its site")
+    parser.add_argument("--carrier", help="with --accept: the id of its carrier")
+    parser.add_argument("--role", choices=ROLES, help="with --accept: what it is (default: by its family)")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Search, list or accept."""
+    path = proposals.place(settings)
+    if args.accept:
+        return _accept(args, path)
+    if args.list or not args.network:
+        if args.network:
+            raise UsageError("--list shows what earlier searches found; give no network with it")
+        if not args.list:
+            raise UsageError("no network is given; give one such as 10.20.0.0/24, or --list")
+        _print(proposals.read(path), args)
+        return 0
+    found = _search(args, settings)
+    _print(found, args)
+    if not args.dry_run:
+        proposals.keep(path, found)
+        waiting = sum(each.standing != "known" for each in found)
+        sys.stderr.write(f"{waiting} proposals kept; `netops discover --list` shows them, --accept takes one\n")
+    return 0
+
+
+def _search(args: argparse.Namespace, settings: Settings) -> list[Proposal]:
+    if not 0 < args.rate <= FASTEST:
+        raise UsageError(f"--rate is {args.rate}; expected 1 to {FASTEST}")
+    keys = _keys(settings, args.credential)
+    chance = secrets.SystemRandom()
+    inside = sweep.allowed(settings.discover.networks)
+    addresses = sweep.addresses(args.network, inside, choose=lambda hosts: chance.sample(hosts, len(hosts)))
+    with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+        devices: Sequence[Device] = snapshot(register, at_ms=args.now_ms).devices
+    how = Search(keys=keys, port=args.port, timeout_s=args.timeout, rate=args.rate)
+    longest = len(addresses) * len(keys) / args.rate + 2 * args.timeout
+    sys.stderr.write(f"{len(addresses)} addresses, {len(keys)} credentials, about {longest:.0f} s at most\n")
+    with Engine(window=settings.collect.window) as engine:
+        found = list(search(engine, addresses, how, shipped(), wait=time.sleep))
+    return sorted(proposals.weigh(found, devices, now_ms=args.now_ms), key=lambda each: _by_number(each.address))
+
+
+def _by_number(address: str) -> tuple[int, str]:
+    parts = address.split(".")
+    return (
+        (sum(int(part) << 8 * (3 - at) for at, part in enumerate(parts)), "") if len(parts) == 4 else (1 << 33, address)
+    )
+
+
+def _keys(settings: Settings, wanted: Iterable[str]) -> dict[str, Community | User]:
+    names = list(wanted)
+    for name in names:
+        if name not in settings.credentials:
+            raise UsageError(f"no credential '{name}' in the settings{nearest(name, settings.credentials)}")
+    keys: dict[str, Community | User] = {}
+    for name, given in settings.credentials.items():
+        if given.kind == "snmp" and (name in names or not names):
+            with suppress(*(() if name in names else (ConfigError, CollectorError))):
+                keys[name] = spoken(name, given)
+    if not keys:
+        raise UsageError("no credential for SNMP can be read; set one in [credentials], `netops check` says what fails")
+    return keys
+
+
+def _print(found: Sequence[Proposal], args: argparse.Namespace) -> None:
+    if args.json:
+        sys.stdout.write(json.dumps([asdict(each) for each in found], ensure_ascii=False) + "\n")
+        return
+    for each in found:
+        whom = f"{each.standing} {each.device}".strip()
+        calls = plain(each.name or each.description)[:40]
+        sys.stdout.write(f"{each.address:15}  {whom:24}  {each.profile:20}  {each.credential:12}  {calls}\n")
+        if each.standing in ("changed", "moved"):
+            why = (
+                "answers as another device than the register says"
+                if each.standing == "changed"
+                else "has a new address"
+            )
+            sys.stdout.write(
+                f"{'':15}  {why}: {plain(each.because)}; serial number {plain(each.serial) or 'not told'}\n"
+            )
+    if not found:
+        sys.stdout.write("nobody\n")
+
+
+def _accept(args: argparse.Namespace, path: Path) -> int:
+    missing = [f"--{name}" for name in ("dir", "id", "site", "carrier") if not getattr(args, name)]
+    if missing:
+        raise UsageError(f"--accept also needs {', '.join(missing)}")
+    waiting = proposals.read(path)
+    each = next((one for one in waiting if one.address == args.accept), None)
+    if each is None:
+        known = [one.address for one in waiting]
+        raise UsageError(f"no proposal waits for '{args.accept}'{nearest(args.accept, known)}; see --list")
+    profile = shipped().get(each.profile)
+    cells = {
+        "id": args.id,
+        "name": each.name,
+        "site": args.site,
+        "carrier": args.carrier,
+        "role": args.role or proposals.role_of(profile),
+        "profile": each.profile,
+        "address": each.address,
+        "port": "" if each.port == 161 else str(each.port),
+        "credential": each.credential,
+        "serial": each.serial,
+    }
+    file = args.dir / "devices.csv"
+    try:
+        before = file.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{file}: cannot be read ({error.strerror}); give the directory with the city's files"
+        ) from None
+    written = before if before.endswith(b"\n") else before + b"\n"
+    header = written.split(b"\n", 1)[0].decode("utf-8-sig").strip().split(",")
+    optional = {"name", "port", "serial"} - set(header)
+    line = proposals.line(header, {name: cell for name, cell in cells.items() if name not in optional})
+    files.replace(file, written + line.encode())
+    try:
+        read_city(args.dir)
+    except FilesError as error:
+        files.replace(file, before)
+        raise UsageError("; ".join(map(str, error.problems)) + "; devices.csv is as it was") from None
+    proposals.write(path, [asdict(one) for one in waiting if one is not each])
+    sys.stdout.write(f"{file}: {line}`netops inventory plan {args.dir}` shows what that changes\n")
+    return 0

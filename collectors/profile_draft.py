@@ -1,0 +1,116 @@
+"""The beginning of a profile from a walk: what the device has, as YAML to be filled in. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from collectors.convert import raw
+from collectors.snmp.varbind import dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from collectors.snmp.agent import Listing
+    from collectors.snmp.varbind import Oid, Varbind
+
+_ENTERPRISES: Final = (1, 3, 6, 1, 4, 1)
+_SYS_OBJECT_ID: Final = (1, 3, 6, 1, 2, 1, 1, 2, 0)
+_SYS_DESCR: Final = (1, 3, 6, 1, 2, 1, 1, 1, 0)
+_TYPES: Final = {2: "INTEGER", 4: "OCTET STRING", 6: "OID", 64: "IpAddress", 65: "Counter32", 66: "Gauge32"}
+_MORE_TYPES: Final = {67: "TimeTicks", 68: "Opaque", 70: "Counter64"}
+
+
+@dataclass(slots=True)
+class _Column:
+    rows: int = 0
+    tag: int = 0
+    samples: list[str] = field(default_factory=list)
+    index: Oid = ()
+
+
+def draft(name: str, agent: Listing) -> str:
+    """Return the draft: the enterprise root, each scalar and each table with columns, types and what stood there."""
+    own = [each for each in agent.objects.values() if each.oid[: len(_ENTERPRISES)] == _ENTERPRISES]
+    makers: dict[Oid, int] = defaultdict(int)
+    for each in own:
+        makers[each.oid[:7]] += 1
+    root = max(makers, key=lambda maker: makers[maker], default=_ENTERPRISES)
+    said = agent.objects.get(_SYS_DESCR)
+    known = agent.objects.get(_SYS_OBJECT_ID)
+    named = known.value if known is not None and isinstance(known.value, str) else ""
+    lines = [
+        f"# TODO: the MIB's name, what differs by firmware, what the maker gets wrong. sysDescr: {_shown(said)}",
+        f"profile: {name}",
+        "title: {zh: TODO, en: TODO}",
+        f"root: {dotted(root)}",
+        "match:",
+        "  probes: []  # TODO: an object that only this family has, such as one of the tables below",
+        f"  sys_object_ids: [{named}]",
+    ]
+    scalars = [each for each in own if each.oid[-1] == 0 and each.oid[:7] == root]
+    if scalars:
+        lines.append("scalars:  # TODO: keep those that have a metric (docs/reference/metrics.md), drop the rest")
+        lines += [
+            f"  # TODO: {{oid: {_below(each.oid, root)}}}  # {_type(each.tag)} {_shown(each)}" for each in scalars
+        ]
+    lines += _tables([each for each in own if each.oid[-1] != 0 and each.oid[:7] == root], root)
+    return "\n".join(lines) + "\n"
+
+
+def _tables(objects: Iterable[Varbind], root: Oid) -> list[str]:
+    """Return the tables: an entry is the arc 1 below which columns with the same indexes stand."""
+    columns: dict[Oid, _Column] = {}
+    for each in objects:
+        place = _column_of(each.oid, root)
+        if place is None:
+            continue
+        column = columns.setdefault(place, _Column(tag=each.tag, index=each.oid[len(place) :]))
+        column.rows += 1
+        shown = _shown(each)
+        if shown not in column.samples and len(column.samples) < 4:
+            column.samples.append(shown)
+    entries: dict[Oid, list[Oid]] = defaultdict(list)
+    for place in columns:
+        entries[place[:-1]].append(place)
+    lines = ["tables:"] if entries else []
+    for number, (entry, places) in enumerate(sorted(entries.items()), 1):
+        rows = max(columns[place].rows for place in places)
+        index = columns[places[0]].index
+        lines += [
+            f"  table{number}:  # {dotted(entry)}: {rows} rows, index of {len(index)} numbers such as {dotted(index)}",
+            "    kind: TODO",
+            "    index: {TODO: integer}",
+            "    identity: [TODO]  # a MAC address or a serial number where there is one, never a name",
+            "    needed: []",
+            "    columns:",
+        ]
+        for place in sorted(places):
+            column = columns[place]
+            told = f"{_type(column.tag)}, {column.rows} rows: {' | '.join(column.samples)}"
+            lines.append(f"      # TODO: {{oid: {_below(place, root)}}}  # {told}")
+    return lines
+
+
+def _column_of(oid: Oid, root: Oid) -> Oid | None:
+    for at in range(len(root) + 1, len(oid) - 2):
+        if oid[at] == 1:
+            return oid[: at + 2]
+    return None
+
+
+def _below(oid: Oid, root: Oid) -> str:
+    return "." + dotted(oid[len(root) :])
+
+
+def _type(tag: int) -> str:
+    return (_TYPES | _MORE_TYPES).get(tag, str(tag))
+
+
+def _shown(each: Varbind | None) -> str:
+    """Return a value as a comment can hold it: one line, nothing that drives a terminal."""
+    if each is None:
+        return "none"
+    told = str(raw(each.value, each.tag))[:40]
+    return "".join(c if c.isprintable() else "?" for c in told).replace("#", "?")

@@ -1,0 +1,110 @@
+"""`netops record HOST`: walk a device gently and write what it said, with pseudonyms unless told otherwise."""
+
+from __future__ import annotations
+
+import bz2
+import ipaddress
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from collectors.anonymise import anonymise
+from collectors.discovery import sweep
+from collectors.profile_yaml import shipped
+from collectors.recording import load, written
+from collectors.snmp.ask import Ask, Limits, Target
+from collectors.snmp.credential import spoken
+from collectors.snmp.engine import Engine
+from collectors.snmp.varbind import parse
+from netops.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from collectors.snmp.varbind import Varbind
+    from netops.config import Settings
+
+SUMMARY = "record a device's answers as a test, with pseudonyms"
+PARTIAL = 5
+ROOTS = ((1, 3, 6, 1), (1, 0, 8802))
+MOST = 5_000_000  # objects
+LONGEST_S = 4 * 3600.0
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "host", metavar="HOST", help="a numeric address within discover.networks, or a recording's file"
+    )
+    parser.add_argument("--credential", metavar="NAME", help="how the device is asked")
+    parser.add_argument("--port", type=int, default=161, help="UDP port (default 161)")
+    parser.add_argument(
+        "--rate", type=int, default=200, help="objects a second (default 200): a walk can hurt a device"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=".snmprec or .snmprec.bz2")
+    parser.add_argument("--anonymise", action="store_true", help="pseudonyms for people, places, addresses (always so)")
+    parser.add_argument("--as-it-is", action="store_true", help="write everything as it came: not to be given away")
+    parser.add_argument("--keep", action="append", default=[], metavar="OID", help="texts of this column may stay")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Record; exit code 5 when the walk did not come to its end: what came is written all the same."""
+    if args.anonymise and args.as_it_is:
+        raise UsageError("--anonymise and --as-it-is exclude each other")
+    if args.output.exists():
+        raise UsageError(f"{args.output} exists; give another name, a recording is not written over")
+    keep = [parse(word) for word in args.keep]
+    source = Path(args.host)
+    torn = ""
+    if source.suffix in (".snmprec", ".bz2"):
+        walk: Sequence[Varbind] = list(load(source, wanted=ROOTS).agent.objects.values())
+    else:
+        walk, torn = _walked(args, settings)
+    if not args.as_it_is:
+        before = len(walk)
+        walk = anonymise(walk, shipped().values(), key=secrets.token_bytes(32), keep=keep)
+        sys.stderr.write(f"{before} objects, {len(walk)} kept with pseudonyms; read the file before you give it away\n")
+    _write(args.output, walk)
+    sys.stderr.write(f"{args.output}: {len(walk)} objects{f'; {torn}' if torn else ''}\n")
+    return PARTIAL if torn else 0
+
+
+def _walked(args: argparse.Namespace, settings: Settings) -> tuple[Sequence[Varbind], str]:
+    try:
+        host = ipaddress.ip_address(args.host)
+    except ValueError:
+        raise UsageError(f"'{args.host}' is no numeric address and no .snmprec file") from None
+    sweep.addresses([str(host)], sweep.allowed(settings.discover.networks))
+    if not args.credential:
+        raise UsageError(f"--credential is missing; the settings have {', '.join(settings.credentials) or 'none'}")
+    if args.credential not in settings.credentials:
+        raise UsageError(f"no credential '{args.credential}'{nearest(args.credential, settings.credentials)}")
+    if args.rate < 1:
+        raise UsageError(f"--rate is {args.rate}; expected at least 1 object a second")
+    target = Target(
+        address=str(host),
+        credential=spoken(args.credential, settings.credentials[args.credential]),
+        port=args.port,
+        timeout_s=3.0,
+        retries=4,
+        deadline_s=LONGEST_S,
+        varbinds_per_s=args.rate,
+    )
+    limits = Limits(walk_varbinds=MOST, walk_s=LONGEST_S, octets=1 << 30, bulk_varbinds=min(40, args.rate))
+    with Engine(window=8) as engine:
+        answer = engine.ask(target, Ask(walks=tuple((root,) for root in ROOTS), limits=limits))
+    if not answer.answered:
+        raise UsageError(f"{host}: {answer.outcome}; is the credential right, and is SNMP open for this machine?")
+    found = [each for walked in answer.walks for column in walked.columns for each in column]
+    failed = answer.failed or next((walked.failed for walked in answer.walks if walked.failed), None)
+    return found, f"the walk ended early: {failed.reason.value} {failed.detail}" if failed else ""
+
+
+def _write(path: Path, walk: Sequence[Varbind]) -> None:
+    content = b"".join(map(written, walk))
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(bz2.compress(content) if path.suffix == ".bz2" else content)

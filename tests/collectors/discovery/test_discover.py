@@ -1,0 +1,186 @@
+"""A search finds who answers, says how that compares with the register, and an operator takes it into the files."""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import asdict
+
+import pytest
+
+from collectors.discovery import proposals, sweep
+from collectors.discovery.finding import Found
+from collectors.simulator import instance
+from collectors.simulator.city import plan as plan_of
+from collectors.simulator.faults import Planted
+from collectors.simulator.living import Living
+from collectors.simulator.objects import build as objects
+from collectors.simulator.udp import Responder
+from collectors.simulator.world import World
+from inventory import sql
+from inventory.city import city_of
+from inventory.model import Carrier, Device, Site
+from inventory.reading.folder import built_in_areas, read_city
+from inventory.register import Register
+from inventory.tables import MIGRATIONS
+from netops import cli, clock, config
+from netops.errors import ConfigError, UsageError
+
+AREAS = built_in_areas()[:2]
+
+
+def found(**more):
+    given = {"address": "10.0.0.1", "port": 161, "credential": "main", "family": "zte_c320", "because": "probe"}
+    return Found(**{**given, "name": "", "description": "", "serial": "", **more})
+
+
+def device(**more):
+    given = {"id": "olt-1", "site": "s", "carrier": "c", "role": "olt", "profile": "zte_c320", "address": "10.0.0.1"}
+    return Device(**{**given, **more})
+
+
+@pytest.mark.parametrize(
+    ("finding", "known", "standing"),
+    [
+        (found(), [], ("new", "")),
+        (found(), [device()], ("known", "olt-1")),
+        (found(family="huawei_smartax"), [device()], ("changed", "olt-1")),
+        (found(serial="B"), [device(serial="A")], ("changed", "olt-1")),
+        (found(serial="A"), [device(serial="A", address="10.0.0.9")], ("moved", "olt-1")),
+        (found(family="generic"), [device(profile="standard")], ("known", "olt-1")),
+        (found(family="generic"), [device()], ("changed", "olt-1")),
+    ],
+)
+def test_a_finding_is_weighed_against_the_register(finding, known, standing):
+    (one,) = proposals.weigh([finding], known, now_ms=5)
+    assert (one.standing, one.device) == standing
+
+
+def test_only_what_the_settings_allow_is_searched_and_each_address_once():
+    inside = sweep.allowed("10.20.0.0/16, 2001:db8::/64")
+    assert sweep.addresses(["10.20.1.0/30", "10.20.1.0/31"], inside) == ["10.20.1.1", "10.20.1.2", "10.20.1.0"]
+    for word in ("10.21.0.0/24", "0.0.0.0/0", "10.0.0.0/8", "2001:db9::/120"):
+        with pytest.raises(UsageError, match="is not within the networks that may be searched"):
+            sweep.addresses([word], inside)
+    with pytest.raises(UsageError, match="too many"):
+        sweep.addresses(["2001:db8::/64"], inside)
+    with pytest.raises(UsageError, match="expected such as"):
+        sweep.addresses(["10.20.0.1/24"], inside)
+    with pytest.raises(ConfigError, match=r"discover\.networks"):
+        sweep.allowed("everywhere")
+    with pytest.raises(UsageError, match="none"):
+        sweep.addresses(["10.20.1.0/30"], sweep.allowed(""))
+
+
+@pytest.fixture
+def city(tmp_path, monkeypatch):
+    """A few simulated devices on loopback, a register that knows one of them, and the city's files."""
+    now = clock.SYSTEM.now_ms()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    made = instance.new(AREAS, now_ms=now, timezone="Asia/Shanghai", port=port)
+    world = World(plan_of(made.areas), Planted(faults=(), blind=(), maintenance=()), begin_ms=made.begin_ms)
+    agents = {agent.address: agent for agent in plan_of(made.areas).agents}
+    living = {at: Living(agent, objects(agent, world), world, clock.SYSTEM.now_ms) for at, agent in agents.items()}
+    monkeypatch.setenv("TEST_COMMUNITY", "s3cret")
+    monkeypatch.setenv("WRONG_COMMUNITY", "other")
+    (tmp_path / "netops.toml").write_text(
+        f"""
+        [city]
+        rehearsal = true
+        [data]
+        dir = "{tmp_path}/data"
+        [discover]
+        networks = "127.0.0.0/8"
+        [credentials.wrong]
+        community = "env:WRONG_COMMUNITY"
+        [credentials.right]
+        community = "env:TEST_COMMUNITY"
+        """
+    )
+    (tmp_path / "data").mkdir()
+    settings = config.load(tmp_path / "netops.toml", environ={"TEST_COMMUNITY": "s3cret"})
+    sql.upgrade(MIGRATIONS, settings.register_url)
+    known = next(agent for agent in agents.values() if agent.role == "olt")
+    records = [
+        *AREAS,
+        Site(id="s", name="站", area=AREAS[0].id),
+        Carrier(id="c", name="甲"),
+        Device(id="olt-7", site="s", carrier="c", role="olt", profile="standard", address=known.address, port=port),
+    ]
+    with Register(settings.register_url, rehearsal=True) as register:
+        register.apply(city_of(records), at_ms=0, now_ms=now)
+    folder = tmp_path / "city"
+    (folder / "contracts").mkdir(parents=True)
+    (folder / "sites.csv").write_text(f"id,name,area\ns,站,{AREAS[0].id}\n")
+    (folder / "carriers.yaml").write_text("carriers:\n- {id: c, name: 甲}\n")
+    (folder / "services.csv").write_text("id,kind,carrier,site,role,device,subject\n")
+    (folder / "devices.csv").write_text("id,name,site,carrier,role,profile,address,port,credential\n")
+    responder = Responder(living, port=port, community=b"s3cret")
+    responder.start()
+    yield tmp_path, agents, known, port
+    responder.stop()
+
+
+def netops(place, *words):
+    return cli.main(["--config", str(place / "netops.toml"), *words])
+
+
+def test_a_search_finds_the_families_and_proposes_what_the_register_does_not_have(city, capsys):
+    place, agents, known, port = city
+    address = next(at for at, agent in agents.items() if agent.role == "wlan_controller")
+    words = [
+        "discover",
+        f"{address}/32",
+        f"{known.address}/32",
+        "127.9.9.9/32",
+        "--port",
+        str(port),
+        "--timeout",
+        "0.3",
+    ]
+    assert netops(place, *words, "--dry-run", "--json") == 0
+    seen = {each["address"]: each for each in json.loads(capsys.readouterr().out)}
+    assert not (place / "data" / proposals.NAME).exists()
+
+    assert set(seen) == {address, known.address}
+    assert (seen[address]["profile"], seen[address]["credential"]) == ("huawei_wlan_ac", "right")
+    assert seen[address]["standing"] == "new"
+    assert (seen[known.address]["standing"], seen[known.address]["device"]) == ("changed", "olt-7")
+    assert seen[address]["name"]
+
+    assert netops(place, *words) == 0
+    assert netops(place, "discover", "--list") == 0
+    assert address in capsys.readouterr().out
+    accept = ["discover", "--accept", address, "--dir", str(place / "city"), "--site", "s", "--carrier", "c"]
+    assert netops(place, *accept, "--id", "ac-1") == 0
+    (taken,) = [each for each in read_city(place / "city").records.values() if isinstance(each, Device)]
+    assert (taken.id, taken.profile, taken.role) == ("ac-1", "huawei_wlan_ac", "wlan_controller")
+    assert [each.address for each in proposals.read(place / "data" / proposals.NAME)] == [known.address]
+
+
+def test_what_the_files_do_not_bear_leaves_them_as_they_were(city, capsys):
+    place, agents, _, port = city
+    address = next(at for at, agent in agents.items() if agent.role == "olt")
+    assert netops(place, "discover", f"{address}/32", "--port", str(port), "--timeout", "0.3") == 0
+    before = (place / "city" / "devices.csv").read_bytes()
+    words = ["discover", "--accept", address, "--dir", str(place / "city"), "--id", "olt-2", "--carrier", "c"]
+
+    assert netops(place, *words, "--site", "nowhere") == 2
+    assert "devices.csv is as it was" in capsys.readouterr().err
+    assert (place / "city" / "devices.csv").read_bytes() == before
+    assert netops(place, *words) == 2
+    assert "--site" in capsys.readouterr().err
+
+
+def test_hostile_names_drive_no_terminal(tmp_path, capsys):
+    settings = config.load(None, environ={}, overrides=[f"data.dir={tmp_path}"])
+    (one,) = proposals.weigh([found(name="\x1b[2Jolt\u202e", serial="A")], [], now_ms=5)
+    proposals.write(proposals.place(settings), [asdict(one)])
+    (tmp_path / "netops.toml").write_text(f'[data]\ndir = "{tmp_path}"\n')
+
+    assert netops(tmp_path, "discover", "--list") == 0
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown

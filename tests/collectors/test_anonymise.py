@@ -1,0 +1,116 @@
+"""A recording with pseudonyms tells the same numbers of the same families, and nothing of people and places."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from collectors.anonymise import anonymise
+from collectors.profile_yaml import shipped
+from collectors.recording import load, written
+from collectors.replay import examine
+from collectors.snmp.agent import Listing
+from collectors.snmp.varbind import Varbind, parse
+from netops.metrics import METRICS, Kind
+
+RECORDINGS = Path(__file__).resolve().parents[2] / "../shared/data/recordings"
+CAPTURES = sorted((Path(__file__).parent / "captures").glob("*.snmprec"))
+KEY = b"k" * 32
+
+
+def walk_of(path):
+    return list(load(path, wanted=((1, 3, 6, 1), (1, 0, 8802))).agent.objects.values())
+
+
+def told(walk):
+    """Return the families and how often each metric has each number and quality; texts and ids count only."""
+    detected, decoded = examine(Listing(walk), shipped(), device="d", at_ms=0)
+    seen = Counter(
+        (each.rule, each.quality, "" if METRICS[each.metric].kind is Kind.TEXT else each.value)
+        for each in decoded.observations
+        if each.metric not in ("wlan.ap.address", "interface.name")
+    )
+    gaps = Counter((gap.metric, gap.reason) for gap in decoded.gaps)
+    return detected.family, seen, gaps, len({each.subject for each in decoded.observations})
+
+
+@pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.name.removesuffix(".snmprec"))
+def test_a_capture_tells_the_same_with_pseudonyms(path):
+    walk = walk_of(path)
+    assert told(anonymise(walk, shipped().values(), key=KEY)) == told(walk)
+
+
+@pytest.mark.recordings
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kind", ["ap", "lte", "pon"])
+def test_recordings_of_real_devices_tell_the_same_with_pseudonyms(kind):
+    for path in sorted((RECORDINGS / kind).glob("*.snmprec")):
+        walk = [
+            each for each in walk_of(path) if each.oid[:8] not in {(1, 3, 6, 1, 2, 1, 17, 4), (1, 3, 6, 1, 2, 1, 4, 34)}
+        ]
+        assert told(anonymise(walk, shipped().values(), key=KEY)) == told(walk), path.name
+
+
+def varbind(oid, value, tag=4):
+    return Varbind(parse(oid), tag, value)
+
+
+SECRETS = [
+    varbind("1.3.6.1.2.1.1.1.0", b"Maker AC V2 ac-haidian-west 10.20.30.40 00:1b:44:11:3a:b7"),
+    varbind("1.3.6.1.2.1.1.4.0", b"zhang san 13800000000"),
+    varbind("1.3.6.1.2.1.1.5.0", b"ac-haidian-west"),
+    varbind("1.3.6.1.2.1.1.6.0", "海淀区中关村大街".encode()),
+    varbind("1.3.6.1.2.1.4.20.1.1.10.20.30.40", bytes((10, 20, 30, 40)), 0x40),
+    varbind("1.3.6.1.2.1.25.4.2.1.5.1", b"--password=hunter22"),
+    varbind("1.3.6.1.4.1.99999.1.1.1.1.2.0.27.68.17.58.183", bytes((0, 27, 68, 17, 58, 183))),
+    varbind("1.3.6.1.4.1.99999.1.1.1.1.3.0.27.68.17.58.183", b"zhangsan-phone"),
+    varbind("1.3.6.1.4.1.99999.1.1.1.1.4.0.27.68.17.58.183", b"HWTC12345678"),
+    varbind("1.3.6.1.4.1.99999.1.1.1.1.5.0.27.68.17.58.183", b"-23.4 dBm"),
+    varbind("1.3.6.1.4.1.99999.1.1.1.1.6.0.27.68.17.58.183", bytes((10, 20, 30, 40)), 0x40),
+    varbind("1.3.6.1.4.1.99999.1.2.1.1.2.14.122.104.97.110.103.115.97.110.45.112.104.111.110.101", 7, 2),
+]
+READABLE = (b"haidian", b"zhang", b"13800000000", b"hunter", b"12345678", b"113ab7", b"11:3a:b7", b"10.20.30.40")
+ARCS = (".17.58.183", ".122.104.97.110.103")
+
+
+def test_nothing_of_people_and_places_stays_readable():
+    made = anonymise(SECRETS, shipped().values(), key=KEY)
+    content = b"".join(map(written, made))
+
+    for secret in (*READABLE, "海淀".encode(), "海淀".encode().hex().encode()):
+        assert secret.lower() not in content.lower(), secret
+    for arcs in ARCS:
+        assert arcs.encode() not in content
+    assert b"-23.4 dBm" in content
+    assert b"Maker AC V2" in content
+    assert b"|HWTC" in content
+    assert b"1.3.6.1.4.1.99999.1.1.1.1.2.0.27.68." in content  # the maker's half of the address
+
+
+def test_equal_things_get_equal_pseudonyms_and_another_key_others():
+    one, again = (anonymise(SECRETS, shipped().values(), key=KEY) for _ in range(2))
+    other = anonymise(SECRETS, shipped().values(), key=b"x" * 32)
+    assert one == again
+    assert one != other
+    macs = {each.oid[-6:] for each in one if each.oid[:7] == (1, 3, 6, 1, 4, 1, 99999) and len(each.oid) == 18}
+    assert len(macs) == 1
+    assert next(each.value for each in one if each.oid[11:12] == (2,) and each.tag == 4) == bytes(next(iter(macs)))
+
+
+def test_what_is_written_reads_back_to_the_same(tmp_path):
+    walk = [
+        *SECRETS,
+        varbind("1.3.6.1.4.1.1.1", None, 5),
+        varbind("1.3.6.1.4.1.1.2", b"\x00\xff|\n"),
+        varbind("1.3.6.1.4.1.1.3", "1.3.6.1", 6),
+    ]
+    walk += [
+        varbind("1.3.6.1.4.1.1.4", 2**64 - 1, 0x46),
+        varbind("1.3.6.1.4.1.1.5", -5, 2),
+        varbind("1.3.6.1.4.1.1.6", b""),
+    ]
+    (tmp_path / "a.snmprec").write_bytes(b"".join(map(written, walk)))
+
+    assert {each.oid: each for each in walk_of(tmp_path / "a.snmprec")} == {each.oid: each for each in walk}
