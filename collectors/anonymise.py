@@ -108,9 +108,11 @@ class _Words:
         self.description = next((v.value for v in told if v.oid == _DESCRIPTION and isinstance(v.value, bytes)), b"")
         self.names: set[Oid] = set()
         self.harmless: set[Oid] = set()
+        self.nothing: set[bytes] = set()  # what columns say for "no value"
         for profile in profiles:
             for column in (*profile.scalars, *(c for t in profile.tables for c in (*t.columns, *t.helpers))):
                 metric = column.metric
+                self.nothing |= {word.lower().encode() for word in column.sentinels if isinstance(word, str)}
                 for root in profile.roots:
                     place = column.place.under(root)
                     if metric is None:
@@ -143,6 +145,8 @@ class _Words:
             return True  # a model or a version; a device's own name does not begin its description
         if oid in _SYSTEM:
             return False
+        if value.strip().lower() in self.nothing:
+            return True
         if _starts(oid, self.names) and not _under(oid, _KEPT):
             return len(value) >= 4 and value in self.words_of_makers
         if value in self.words_of_makers or _under(oid, (*self.keep, *_KEPT)) or _NUMBER.fullmatch(value):
