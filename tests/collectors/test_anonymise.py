@@ -44,7 +44,9 @@ def test_a_capture_tells_the_same_with_pseudonyms(path):
 
 @pytest.mark.recordings
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("kind", ["ap", "lte", "pon"])
+@pytest.mark.parametrize(
+    "kind", [pytest.param("ap", marks=pytest.mark.slow), "lte", pytest.param("pon", marks=pytest.mark.slow)]
+)
 def test_recordings_of_real_devices_tell_the_same_with_pseudonyms(kind):
     for path in sorted((RECORDINGS / kind).glob("*.snmprec")):
         walk = [
