@@ -111,7 +111,6 @@ class Collect:
     poll_varbinds: int = 20_000  # one poll of one device; more is no answer but a fault. A profile may say otherwise
     breaker_after: int = 3  # unanswered slots in a row; then one cheap question a slot
     device_cpu_percent: int = 85  # a device busier than this is spared its dear and heavy columns; 0: never
-    profiles: Path | None = None  # directory with device families of the city's own, beside those that come along
     hurry_s: int = 10  # seconds between two polls of a device that just fell silent or came back; 0: as always
     spool_cap_mb: int = 4096  # disk that the spool may take while the core is away
 
