@@ -135,6 +135,19 @@ class Ssh:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trap:
+    """How traps and informs are heard. The service runs when `enabled`."""
+
+    enabled: bool = False  # whether devices are listened to
+    listen: str = "any"  # addresses to listen on, comma between them; any: all of this machine
+    port: int = 162  # UDP port; below 1024 the service needs CAP_NET_BIND_SERVICE
+    credential: str = ""  # of traps, where it is another than the device is asked with; v3: the level it has
+    window_s: int = 60  # the same event of the same subject is stated once in so many seconds
+    events_per_minute: int = 60  # events of one device that are stated singly; what is beyond is counted
+    spool_cap_mb: int = 256  # disk that the spool may take while the core is away
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
     """The door through which probes at sites hand in what they measured. The service runs when `enabled`."""
 
@@ -204,6 +217,7 @@ class Settings:
     discover: Discover = field(default_factory=Discover)
     ssh: Ssh = field(default_factory=Ssh)
     probe: Probe = field(default_factory=Probe)
+    trap: Trap = field(default_factory=Trap)
     intake: Intake = field(default_factory=Intake)
     evidence: Evidence = field(default_factory=Evidence)
     retention: Retention = field(default_factory=Retention)

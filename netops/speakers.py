@@ -24,6 +24,7 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "cli": _ANY | _PEOPLE | {"key_changed", "rehearsal_started", "report_issued", "verdict"},
         "collect": _ANY | {"clock_state", "monitor_health"},
         "ssh": _ANY,
+        "trap": _ANY | {"device_event", "monitor_health"},
         "probe": _ANY | {"clock_state", "monitor_health"},
         "intake": _ANY | {"clock_state", "monitor_health"},
         "portal": _ANY | {"portal_logins", "fault_report"},

@@ -226,6 +226,19 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "consents": _count,
         "terms": _name,
     },
+    # what a device said by itself, in a trap or an inform: its own word, not measured by us
+    "device_event": {
+        "device": _name,
+        "subject": _subject,
+        "event": _name,
+        "severity": _one_of("info", "warning", "minor", "major", "critical"),
+        "state?": _one_of("up", "degraded", "down"),
+        "trap?": _name,
+        "version?": _one_of("v1", "v2c", "v3"),
+        "profile?": _name,
+        "repeats?": _count,
+        "values?": _terms,
+    },
     "fault_report": {"site": _name, "what": _name, "uplink": _one_of("up", "down", "unknown")},
     # what people claimed, asked and decided
     "exclusion_claim": {
