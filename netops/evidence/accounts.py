@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from netops.errors import EvidenceError
 from netops.evidence import heads, merkle, tally
 from netops.evidence.differences import loads
-from netops.evidence.integrity import Failure
+from netops.evidence.integrity import MAX_FAILURES, Failure
 from netops.evidence.members import APART, HEADS, LEAVES, REPORT, TALLIES
 from netops.evidence.tally import EVERYBODY, HOUR, SIGHT, STANDING, Head
 
@@ -84,6 +84,11 @@ class _Counted:
         kinds = [(self.contract, HOUR), *((EVERYBODY, kind) for kind in sorted(SIGHT))]
         if any(self._head(first, *each).latest_ms >= self.period[0] for each in kinds):
             first = min(born, first)  # it counts the period already, so those before it must be here as well
+        due = (self.seal - first) // tally.EVERY
+        if due > len(self.tallies) + MAX_FAILURES:
+            what = f"hold {len(self.tallies)} of the {due} that stand before leaf {self.seal}"
+            yield Failure(place=TALLIES, what=what)
+            return
         wanted = {*range(first, self.seal, tally.EVERY), self.seal - 1}
         if first >= self.seal > born:
             wanted.add(self.seal // tally.EVERY * tally.EVERY - 1)
@@ -172,10 +177,10 @@ class _Counted:
                 yield Failure(place=f"{LEAVES}: leaf {index}", what=what)
             elif not concerns and index in self.used:
                 yield Failure(place=f"{LEAVES}: leaf {index}", what=f"the {fact['kind']} does not concern this report")
-        for index in sorted(self.used):
-            kind = self.leaves[index][1]["kind"]
-            if kind not in tally.KINDS and kind != "availability_roster":
-                yield Failure(place=f"{LEAVES}: leaf {index}", what=f"a {kind} is nothing to rest a report on")
+        for index, (_, fact) in sorted(self.leaves.items()):
+            kind, rests = fact["kind"], index in self.used
+            if kind not in tally.KINDS and not (rests and kind == "availability_roster"):
+                yield Failure(place=f"{LEAVES if rests else APART}: leaf {index}", what=f"a {kind} has no place here")
 
     def _touches(self, fact: Mapping[str, Any]) -> bool:
         body = fact["body"]

@@ -228,3 +228,12 @@ def test_a_refused_decision_no_longer_counts_on_the_page(gate, ledger, settings)
     forged = [LedgerEntry(source, 1, decided(name_of(made), by="nobody"))]
     assert gate.refuses(forged, now_ms=NOW + 10) != [""]
     assert record.read(settings)[name_of(made)].state == "pending"
+
+
+def test_junk_in_a_spool_does_not_close_the_page(settings):
+    made = asked()
+    with Spool(record.spool_path(settings, "web"), source="web") as spool:
+        spool.put("fact", [b"junk", b"{}"])
+        facts.submit(spool, *made)
+
+    assert record.read(settings)[name_of(made)].state == "pending"

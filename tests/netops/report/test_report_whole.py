@@ -1,6 +1,8 @@
 """Nothing that the ledger holds of a contract can be left out of its bundle without a failure that names it."""
 
 import json
+import os
+import random
 from dataclasses import replace
 
 import pytest
@@ -16,6 +18,7 @@ from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry
 from netops.report import bundle, leaves, whole
 
+ROUNDS = int(os.environ.get("NETOPS_ROUNDS", "10"))
 H, M = 3_600_000, 60_000
 START = 1_790_784_000_000
 
@@ -176,6 +179,62 @@ def test_a_version_undone_by_a_later_one_from_the_same_instant_need_not_be_there
     _, members = october.issue(signer)
 
     assert failures(members, signer) == []
+
+
+def test_a_true_leaf_that_nobody_counts_does_not_stand_apart(rich, signer, monkeypatch):
+    rich.state("service_state", {"service": "core", "state": "started", "version": "1"})
+    stray = rich.ledger.entries(rich.ledger.size - 1, rich.ledger.size)[0]
+    honest = whole.proven
+
+    def more(*given, **named):
+        proof, others = honest(*given, **named)
+        return replace(proof, apart=dict(proof.apart) | {stray.index: stray.data}), [*others, stray.index]
+
+    monkeypatch.setattr(whole, "proven", more)
+    _, members = rich.issue(signer)
+
+    assert failures(members, signer) == [f"{APART}: leaf {stray.index}: a service_state has no place here"]
+
+
+@pytest.mark.parametrize("index", [-1, 0, 10**15])
+def test_a_seal_at_an_absurd_place_costs_nothing(rich, signer, index):
+    _, members = rich.issue(signer)
+    sealed = json.loads(members["seal.json"]) | {"index": index}
+
+    assert len(failures(members | {"seal.json": canonical.dumps(sealed)}, signer)) < 100
+
+
+def spoiled(members, seed):
+    """Put some value in place of another somewhere in what proves completeness."""
+    rng = random.Random(seed)
+    name = rng.choice([HEADS, HEADS, APART, TALLIES, "seal.json"])
+    lines = members[name].splitlines()
+    at = rng.randrange(len(lines))
+    value = json.loads(lines[at])
+    where, key = value, rng.choice(list(value))
+    while isinstance(where[key], (dict, list)) and where[key] and rng.random() < 0.85:
+        where = where[key]
+        key = rng.choice(list(where) if isinstance(where, dict) else range(len(where)))
+    where[key] = rng.choice([None, 0, -1, 10**15, "", "x", [], {}, True, [[]], {"a": 1}])
+    lines[at] = canonical.dumps(value)
+    return members | {name: b"".join(line + b"\n" for line in lines) if name != "seal.json" else lines[at]}
+
+
+def test_random_values_in_the_proof_are_failures_never_crashes(rich, signer):
+    _, members = rich.issue(signer)
+    for seed in range(ROUNDS * 5):
+        changed = spoiled(members, seed)
+
+        assert changed == members or failures(changed, signer), f"seed {seed}"
+
+
+@pytest.mark.slow
+def test_many_random_values_in_the_proof_are_failures_never_crashes(rich, signer):
+    _, members = rich.issue(signer)
+    for seed in range(10_000, 10_000 + ROUNDS * 40):
+        changed = spoiled(members, seed)
+
+        assert changed == members or failures(changed, signer), f"seed {seed}"
 
 
 # ---- the places where a tally must stand
