@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 from load import COLUMNS, SCALARS, cpu_of
@@ -31,9 +32,11 @@ from inventory import sql
 from inventory.reading.folder import built_in_areas, read_city
 from inventory.register import Register
 from inventory.tables import MIGRATIONS
-from netops import clock, config, wire
+from netops import clock, config, raw, wire
+from netops.drain import Drain
 from netops.model import ANSWERED, Reason
 from netops.spool import Reader
+from netops.store import open_store
 
 NAMES = {  # what each column of the responder's table is called in the catalogue
     1: "interface.in_octets32",
@@ -112,6 +115,7 @@ def main() -> None:
         responder = build(place).get("responder") or sys.exit("this benchmark needs gcc")
         with running([str(responder), str(port), "0", "0", "1"]):
             result = measured(place, args)
+        result["core"] = drained(place, args)
     print(json.dumps(result, indent=1))
     if args.json:
         args.json.write_text(json.dumps(result), encoding="utf-8")
@@ -181,6 +185,33 @@ def measured(place: Path, args: argparse.Namespace) -> dict[str, object]:
         if len(steady) > 1
         else None,
         "peak_rss_mb": resident / 1024,
+    }
+
+
+def drained(place: Path, args: argparse.Namespace) -> dict[str, object]:
+    """Return how fast the core takes what the poller has spooled: into the store and the archive, durably."""
+    settings = settings_of(place, args)
+    polls, begun, used = 0, time.perf_counter(), time.process_time()
+    with ExitStack() as stack:
+        store = stack.enter_context(open_store(settings, writing=True))
+        archive = stack.enter_context(raw.build(settings, writing=True))
+        spools, facts = place / "spool", []
+        drain = stack.enter_context(
+            Drain(
+                place / "drain.db", spools=spools, store=store, archive=archive, on_facts=facts.extend, rehearsal=True
+            )
+        )
+        while not (took := drain.step()).idle:
+            polls += took.polls
+    took_s, cpu_s = time.perf_counter() - begun, time.process_time() - used
+    disk = sum(
+        each.stat().st_size for part in ("telemetry", "raw") for each in (place / part).rglob("*") if each.is_file()
+    )
+    return {
+        "polls_s": polls / took_s,
+        "cpu_ms_per_poll": cpu_s / polls * 1000,
+        "needed_polls_s": args.devices / args.interval,
+        "disk_bytes_per_poll": disk / polls,
     }
 
 
