@@ -116,7 +116,21 @@ def accounts(desk: Desk) -> str:
         accounts=desk.staff.accounts(),
         events=desk.staff.events(limit=50),
         roles=roles(),
+        done=done,
     )
+
+
+def done(what: str) -> str:
+    """Say what was done to or with an account; netops/access/staff.py notes it in a few fixed words."""
+    known = {
+        "login": _("登录"),
+        "login refused": _("登录被拒"),
+        "password changed": _("密码已修改"),
+        "password reset": _("重置密码"),
+        "disabled": _("停用"),
+    }
+    _added, mark, role = what.partition("added as ")
+    return _("建立，角色：%(role)s", role=roles().get(role, role)) if mark else known.get(what, what)
 
 
 def roles() -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask import Blueprint
 from small_city import token
@@ -215,3 +217,14 @@ def test_guessing_at_the_page_is_slowed_down(sites, tmp_path):
 
     assert codes == [401] * 5 + [429] * 2
     assert client.post("/login", data={"name": "viewer", "password": "guess"}).headers["Retry-After"] == "1"
+
+
+def test_what_was_done_to_accounts_is_said_in_the_language_of_the_page(site):
+    client = site.browser("admin")
+    chinese = client.get("/accounts", headers={"Accept-Language": "zh-CN"}).get_data(as_text=True)
+    english = client.get("/accounts", headers={"Accept-Language": "en"}).get_data(as_text=True)
+
+    assert "建立，角色：运维" in chinese
+    assert "密码已修改" in chinese
+    assert not re.search(r"added as|password changed|login refused", chinese)
+    assert "added, role: operator" in english.lower()

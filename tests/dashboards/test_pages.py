@@ -372,3 +372,9 @@ def test_a_role_that_can_ask_for_nothing_now_is_told_so(site, role):
 
     assert "目前没有可以申请的事项" in page
     assert 'method="post"' not in page.split("<main")[1]
+
+
+def test_the_form_of_a_request_says_in_which_zone_its_times_are_read(site):
+    page = site.browser("operator").get("/approvals/new").get_data(as_text=True)
+
+    assert page.count('<span class="hint">Asia/Shanghai</span>') == 2
