@@ -347,12 +347,14 @@ async def _runs(connection: asyncssh.SSHClientConnection, errand: Errand, watch:
             detail = f"the visit took more than {limits.deadline_s:g} s"
             return Output(command=line.text, failed=Failure(Reason.DEADLINE, detail))
         running = _Run(limits.octets)
-        await connection.create_session(lambda: running, ran.wrapped(dialect, line.text, mark), encoding=None)
         try:
             async with asyncio.timeout(left):
+                await connection.create_session(lambda: running, ran.wrapped(dialect, line.text, mark), encoding=None)
                 await running.over
         except TimeoutError:
             running.why = f"no end of the output within {left:g} s,"
+        except (OSError, asyncssh.Error) as error:
+            running.why = f"no channel ({error})"
         return ran.finished(dialect, limits, bytes(running.came), command=line.text, mark=mark, why=running.why)
 
     return await _drive(errand.course(), say)
@@ -360,21 +362,18 @@ async def _runs(connection: asyncssh.SSHClientConnection, errand: Errand, watch:
 
 async def _drive(course: Generator[Line, Output, Visited], say: Callable[[Line], Awaitable[Output]]) -> Visited:
     """Go through a course; understanding a long output must not hold up the other visits."""
-    line = next(course)
+    made = _next(course, None)
     loop = asyncio.get_running_loop()
-    while True:
-        output = await say(line)
-        made = (
-            _next(course, output) if len(output.raw) < _BIG else await loop.run_in_executor(None, _next, course, output)
-        )
-        if not isinstance(made, Line):
-            return made
-        line = made
+    while isinstance(made, Line):
+        output = await say(made)
+        long = len(output.raw) >= _BIG
+        made = await loop.run_in_executor(None, _next, course, output) if long else _next(course, output)
+    return made
 
 
-def _next(course: Generator[Line, Output, Visited], output: Output) -> Line | Visited:
+def _next(course: Generator[Line, Output, Visited], output: Output | None) -> Line | Visited:
     try:
-        return course.send(output)
+        return next(course) if output is None else course.send(output)
     except StopIteration as end:
         visited: Visited = end.value
         return visited

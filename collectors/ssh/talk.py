@@ -48,7 +48,7 @@ class Limits:
     lines: int = 20_000
     read_s: float = 30.0
     connect_s: float = 10.0
-    commands: int = 64
+    commands: int = 256
     deadline_s: float = 120.0
 
 

@@ -1,0 +1,66 @@
+"""One visit as a Poll: which reads are due in a slot, and what becomes of what came. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from collectors.poll import due_costs
+from collectors.ssh.archive import kept
+from collectors.ssh.decode import decode
+from collectors.ssh.read import digest
+from collectors.ssh.read_yaml import of_dialect
+from netops.model import ANSWERED, Poll
+from netops.series import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from collectors.ssh.doors import Known
+    from collectors.ssh.read import Read
+    from collectors.ssh.transport import Came
+
+
+def due(known: Known, slot_ms: int, interval_s: int, *, halted: Collection[str] = ()) -> tuple[Read, ...]:
+    """Return the reads whose turn comes in this slot, with those whose rows they need; optics once an hour."""
+    costs = due_costs(known.poll, slot_ms, interval_s) - set(halted)
+    every = {read.name: read for read in of_dialect(known.dialect.name)}
+    wanted: set[str] = set()
+
+    def add(name: str) -> None:
+        wanted.add(name)
+        for other in (every[name].each, every[name].join):
+            if other is not None:
+                add(other.read)
+
+    for read in every.values():
+        if read.cost in costs and read.sheets and not read.on_demand:
+            add(read.name)
+    return tuple(read for read in every.values() if read.name in wanted)
+
+
+def made(known: Known, slot_ms: int, reads: Sequence[Read], came: Came, *, lag_ms: float) -> Poll:
+    """Return the Poll of a visit. It was answered when something was read whole, or nothing was to be read."""
+    visited = came.visited
+    taken = visited.taken if visited else ()
+    decoded = decode(taken, device=known.device, at_ms=came.at_ms)
+    failures = [each.failed for each in taken if each.failed is not None]
+    if came.failed is not None:
+        outcome = came.failed.reason.value
+    elif failures and len(failures) == len(taken):
+        outcome = failures[0].reason.value
+    else:
+        outcome = ANSWERED
+    return Poll(
+        device=known.poll,
+        slot_ms=slot_ms,
+        at_ms=came.at_ms,
+        outcome=outcome,
+        profile="+".join(read.name for read in reads),
+        digest=hashlib.sha256("".join(digest(read) for read in reads).encode()).hexdigest() if reads else "",
+        attempts=1,
+        rtt_ms=came.rtt_ms,
+        lag_ms=lag_ms,
+        rows=rows(decoded.observations, decoded.gaps),
+        raw=kept(visited.heard) if visited else b"",
+    )

@@ -1,0 +1,118 @@
+"""Both transports against a scripted device: whole tables or reasons, and no password to a stranger."""
+
+import pytest
+import ssh_device
+
+from collectors.ssh.by_asyncssh import Asyncssh
+from collectors.ssh.by_netmiko import Netmiko
+from collectors.ssh.talk import Limits
+from netops.model import Reason
+
+QUICK = Limits(connect_s=20, read_s=1.5, deadline_s=60)
+CALM = Limits(connect_s=20, read_s=20, deadline_s=60)
+
+
+@pytest.fixture(params=["asyncssh", "netmiko"])
+def transport(request):
+    made = Asyncssh(sessions=20) if request.param == "asyncssh" else Netmiko(threads=4)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize("piece", [0, 40])
+@pytest.mark.parametrize("fault", ["", "page", "ansi", "may refuse a new password"])
+def test_a_table_is_read_whole(site, errand, carried, transport, fault, piece):
+    port = site.serve(ssh_device.Device(fault=fault, piece=piece))
+    (came,) = carried(transport, errand(port, site.print))
+
+    assert came.failed is None
+    (taken,) = came.visited.taken
+    assert taken.failed is None
+    assert [row["ID"] for row in taken.rows] == [str(n) for n in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("drop", Reason.TORN),
+        ("stall", Reason.TORN),
+        ("no echo", Reason.TORN),
+        ("rename", Reason.TORN),
+        ("short", Reason.TORN),
+        ("lookalike", Reason.TORN),
+        ("cut with a prompt", Reason.TORN),
+        ("log", Reason.UNREADABLE),
+        ("flood", Reason.PROTOCOL_FAULT),
+        ("error", Reason.ERROR_STATUS),
+    ],
+)
+def test_a_table_that_is_not_whole_is_a_gap(site, errand, carried, transport, fault, reason):
+    port = site.serve(ssh_device.Device(fault=fault))
+    waits = fault in {"stall", "no echo", "rename"}
+    (came,) = carried(transport, errand(port, site.print, limits=QUICK if waits else CALM))
+
+    reasons = {taken.failed.reason for taken in came.visited.taken} if came.visited else {came.failed.reason}
+    assert reasons == {reason}
+    assert came.visited is None or not any(taken.rows for taken in came.visited.taken)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("new password", Reason.AUTH_FAILED),
+        ("new password at login", Reason.AUTH_FAILED),
+        ("silent", Reason.TORN),
+    ],
+)
+def test_who_is_not_let_in_knows_why(site, errand, carried, transport, fault, reason):
+    port = site.serve(ssh_device.Device(fault=fault))
+    (came,) = carried(transport, errand(port, site.print, limits=Limits(connect_s=2, read_s=2, deadline_s=6)))
+
+    assert (came.visited, came.failed.reason) == (None, reason)
+
+
+@pytest.mark.parametrize("known", ["another", "none", "another line"])
+def test_no_password_goes_to_a_key_that_nobody_vouches_for(site, errand, carried, transport, known):
+    device = ssh_device.Device()
+    port = site.serve(device, key=site.other)
+    keys = {"another": [site.print], "none": [], "another line": [site.line]}[known]
+    (came,) = carried(transport, errand(port, *keys))
+
+    assert (came.visited, came.failed.reason) == (None, Reason.HOST_KEY)
+    assert device.tries == []
+
+
+def test_a_key_that_changes_between_two_visits_is_refused_at_the_second(site, errand, carried, transport):
+    before, after = ssh_device.Device(), ssh_device.Device()
+    (first,) = carried(transport, errand(site.serve(before), site.line))
+    (second,) = carried(transport, errand(site.serve(after, key=site.other), site.line))
+
+    assert first.failed is None
+    assert second.failed.reason is Reason.HOST_KEY
+    assert before.tries[-1] == ("ops", ssh_device.PASSWORD)
+    assert after.tries == []
+
+
+def test_a_wrong_password_is_told_apart(site, errand, carried, transport):
+    (came,) = carried(transport, errand(site.serve(ssh_device.Device()), site.print, password="wrong"))
+
+    assert came.failed.reason is Reason.AUTH_FAILED
+    assert "wrong" not in came.failed.detail
+
+
+def test_a_closed_port_is_told_apart(errand, carried, transport):
+    (came,) = carried(transport, errand(1, "SHA256:" + "a" * 43))
+
+    assert came.failed.reason is Reason.REFUSED
+
+
+def test_the_last_visits_are_broken_off_when_the_transport_stops(site, errand):
+    port = site.serve(ssh_device.Device(fault="stall"))
+    made = Asyncssh(sessions=5)
+    came = []
+    made.start()
+    made.carry([errand(port, site.print)], came.append)
+    made.stop()
+
+    assert [each.failed.reason for each in came] in ([], [Reason.NOT_RUNNING])
