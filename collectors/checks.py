@@ -1,4 +1,6 @@
-"""What `netops check` asks of this door: every profile file can be read, and every device's profile is one of them."""
+"""What `netops check` asks of this door: every profile and read can be read, every device's profile and every SSH door's
+dialect is one of them, and a door can be used at all.
+"""  # noqa: D205
 
 from __future__ import annotations
 
@@ -6,19 +8,23 @@ from typing import TYPE_CHECKING
 
 from collectors.errors import CollectorError
 from collectors.profile_yaml import shipped
+from collectors.ssh.dialects import DIALECTS
+from collectors.ssh.read_yaml import shipped as reads
 from netops.checks import Problem
 from netops.errors import nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from inventory.snapshot import Snapshot
     from netops.config import Settings
 
 
 def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
     """Return every device whose profile is unknown, or that has an address and no profile."""
-    del settings
     try:
         profiles = shipped()
+        reads()
     except CollectorError as error:
         return [Problem("profiles", str(error), "correct the profile file")]
     problems = []
@@ -32,4 +38,24 @@ def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
         elif device.address and not device.profile:
             what = f"device '{device.id}' has an address but no profile, so it is never asked"
             problems.append(Problem(where, what, "name its family, or 'standard' for a device of none"))
-    return problems
+    return [*problems, *_doors(settings, snapshot)]
+
+
+def _doors(settings: Settings, snapshot: Snapshot) -> Iterator[Problem]:
+    for door in snapshot.doors:
+        if door.kind != "ssh":
+            continue
+        if door.dialect not in DIALECTS:
+            remedy = nearest(door.dialect, DIALECTS).removeprefix("; ") or f"known: {', '.join(DIALECTS)}"
+            what = f"door '{door.id}' names dialect '{door.dialect}', which is none"
+            yield Problem(snapshot.where(door, "dialect"), what, remedy)
+        if not door.keys:
+            what = f"door '{door.id}' has no host key, so nobody is ever visited through it"
+            yield Problem(snapshot.where(door, "keys"), what, "read the key at the device's console and write it in 'keys'")
+        given = settings.credentials.get(door.credential)
+        if given is None and not door.credential:
+            what = f"door '{door.id}' has no credential"
+            yield Problem(snapshot.where(door, "credential"), what, "name one of [credentials.…] of kind ssh")
+        elif given is not None and given.kind != "ssh":
+            what = f"door '{door.id}' names credential '{door.credential}', which is of kind {given.kind}"
+            yield Problem(snapshot.where(door, "credential"), what, f"set credentials.{door.credential}.kind = \"ssh\"")

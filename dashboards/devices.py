@@ -91,7 +91,7 @@ def reading(desk: Desk, device: str, slot_ms: int) -> str:
     """Show one poll: what was asked when, how it went, what was read from it and the bytes that came back."""
     city = desk.queries.city()
     known = city.snapshot.device.get(device) or abort(404)
-    outcome = desk.queries.outcome(device, slot_ms) or abort(404)
+    outcome = desk.queries.outcome(_polled(device), slot_ms) or abort(404)
     bytes_ = desk.queries.raw(outcome_id(outcome))
     read = _explained(device, outcome, bytes_)
     wanted, subject = request.args.get("metric", ""), request.args.get("subject", "")
@@ -118,7 +118,7 @@ def reading(desk: Desk, device: str, slot_ms: int) -> str:
 
 def raw(desk: Desk, device: str, slot_ms: int) -> Response:
     """Give the reply of a poll as it came, byte by byte."""
-    outcome = desk.queries.outcome(device, slot_ms) or abort(404)
+    outcome = desk.queries.outcome(_polled(device), slot_ms) or abort(404)
     bytes_ = desk.queries.raw(outcome_id(outcome))
     if bytes_ is None:
         abort(404)
@@ -126,8 +126,14 @@ def raw(desk: Desk, device: str, slot_ms: int) -> Response:
     return Response(bytes_, mimetype="application/octet-stream", headers=head)
 
 
+def _polled(device: str) -> str:
+    """Return the device of the polls that are asked for: `?door=ssh` are those of another door than SNMP."""
+    door = request.args.get("door", "")
+    return f"{device}/{door}" if door else device
+
+
 def _explained(device: str, outcome: Outcome, bytes_: bytes | None) -> list[Any]:
-    explain = decoder()
+    explain = decoder(outcome.device.partition("/")[2])
     if explain is None or not bytes_ or outcome.outcome != ANSWERED:
         return []
     return list(explain(device, outcome, bytes_))

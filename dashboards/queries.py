@@ -222,8 +222,8 @@ def letter(outcome: str) -> str:
     return "N" if outcome in OURS_NAMES else "X"
 
 
-def decoder() -> Decoder | None:
-    """Return what explains raw replies, when a door brought it."""
-    found = sorted(entry_points(group=DECODERS), key=lambda point: point.name)
+def decoder(door: str = "") -> Decoder | None:
+    """Return what explains the raw replies of a door (`ssh` for the polls of `olt-7/ssh`), when one brought it."""
+    found = [point for point in entry_points(group=DECODERS) if point.name == (door or "snmp")]
     made: Decoder | None = found[0].load() if found else None
     return made

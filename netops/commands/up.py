@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from netops import privilege
@@ -14,12 +15,18 @@ from netops.supervise import Supervisor
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Mapping
 
     from netops.config import Settings
 
 SUMMARY = "Run the services of this machine in the foreground; Ctrl-C or SIGTERM stops them in order."
 SERVICES = ("core", "collect", "portal", "web")
-ON_DEMAND = ("gate",)
+ON_DEMAND: Mapping[str, Callable[[Settings], bool]] = MappingProxyType(
+    {
+        "gate": lambda settings: settings.portal.gateway == "nftables",
+        "ssh": lambda settings: settings.ssh.interval_s > 0,
+    }
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Supervise until told to stop."""
-    names = tuple(args.service) or (*SERVICES, *(ON_DEMAND if settings.portal.gateway == "nftables" else ()))
+    names = tuple(args.service) or (*SERVICES, *(n for n, wanted in ON_DEMAND.items() if wanted(settings)))
     for name in names:
         if name not in (*SERVICES, *ON_DEMAND):
             raise UsageError(f"no service '{name}'{nearest(name, (*SERVICES, *ON_DEMAND))}")
