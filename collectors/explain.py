@@ -13,6 +13,8 @@ from collectors.detect import STANDARD, questions
 from collectors.errors import CollectorError, DecodeError
 from collectors.plan import plan
 from collectors.poll import fit, named
+from collectors.probes import explain as probes
+from collectors.probes.slots import PROFILE as PROBE
 from collectors.profile_yaml import shipped
 from collectors.snmp import pdu
 from collectors.snmp.agent import Listing, interview, varbinds_in
@@ -20,14 +22,16 @@ from collectors.snmp.varbind import NO_VALUE, Varbind
 from netops.raw import unframe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from netops.model import Observation
+    from netops.model import Gap, Observation
     from netops.store import Outcome
 
 
-def explain(device: str, outcome: Outcome, raw: bytes) -> list[Observation]:
-    """Return the observations that the framed replies of a poll hold, with raw value, OID and rule of each."""
+def explain(device: str, outcome: Outcome, raw: bytes) -> Sequence[Observation | Gap]:
+    """Return what the framed replies of a poll hold, with raw value, OID and rule of each; by the door they came."""
+    if outcome.profile == PROBE:
+        return probes.explain(device, outcome, raw)
     held = list(_objects(raw))
     profiles = shipped()
     name = next(

@@ -33,6 +33,7 @@ COMMANDS = {
     "discover": "search networks for devices and propose them to the register",
     "record": "record a device's answers as a test, with pseudonyms",
     "profile": "check, try and begin device families",
+    "probe": "look at the targets of active probes; let probes at sites join",
     "report": "build a contract's report for a month",
     "audit": "verify a report bundle, offline",
     "portal": "vouchers and sessions of the captive portal",

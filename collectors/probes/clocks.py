@@ -26,6 +26,10 @@ class ClockState:
         """The state as the fact `clock_state` names it."""
         return "synchronised" if self.synchronised else "unsynchronised"
 
+    def record(self) -> dict[str, bool | int | str]:
+        """Return the state as it is archived with every sample."""
+        return {"synchronised": self.synchronised, "error_ns": self.error_ns, "detail": self.detail}
+
 
 class _Timeval(ctypes.Structure):
     _fields_ = (("sec", ctypes.c_long), ("usec", ctypes.c_long))

@@ -80,6 +80,24 @@ def tell_all(wire: socket.socket) -> None:
         wire.setsockopt(socket.IPPROTO_IP, option, 1)
 
 
+def bound_to(wire: socket.socket, interface: str) -> None:
+    """Let the socket speak through one interface only; NetopsError when there is none of that name."""
+    if not interface:
+        return
+    try:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
+    except OSError as error:
+        raise NetopsError(f"interface '{interface}': cannot be used ({error.strerror}); `ip link` lists them") from None
+
+
+def mark(wire: socket.socket, dscp: int) -> None:
+    """Send everything with this DSCP."""
+    if wire.family == socket.AF_INET6:
+        wire.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, dscp << 2)
+    else:
+        wire.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
+
+
 def receive(wire: socket.socket) -> Arrival | None:
     """Take one datagram without waiting; None when there is none. OSError is an ICMP error about an earlier one."""
     try:

@@ -25,6 +25,9 @@ ON_DEMAND: Mapping[str, Callable[[Settings], bool]] = MappingProxyType(
     {
         "gate": lambda settings: settings.portal.gateway == "nftables",
         "ssh": lambda settings: settings.ssh.interval_s > 0,
+        "probe": lambda settings: settings.probe.used,
+        "trap": lambda settings: settings.trap.enabled,
+        "intake": lambda settings: settings.intake.enabled,
     }
 )
 

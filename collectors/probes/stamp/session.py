@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from collectors.errors import DecodeError
 from collectors.probes.stamp import packet, tlv
 from collectors.probes.stamp.packet import Asked
 from collectors.probes.stamp.timestamps import ErrorEstimate, ns_of, ntp_of
+
+if TYPE_CHECKING:
+    from collectors.probes.sockets import Arrival, Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,13 @@ class Echo:
 class Session:
     """Makes the packets of one session and takes their answers."""
 
-    def __init__(self, *, ssid: int, key: bytes | None = None, tlvs: bytes = b"") -> None:
+    def __init__(self, *, ssid: int, error: int, key: bytes | None = None, tlvs: bytes = b"") -> None:
+        """`error` is our clock's error estimate, as the 16 bits it travels as."""
         self._ssid = ssid
+        self._error = error
         self._key = key
         self._tlvs = tlvs
-        self._sent: list[tuple[int, int, int, int]] = []  # wall, monotonic, stamp, error
+        self._sent: list[tuple[Instant, int]] = []  # with the timestamp that travels
         self.echoes: list[Echo] = []
         self.refused: Counter[str] = Counter()
         self.answers = tlv.Answers()
@@ -64,17 +70,18 @@ class Session:
         """How many packets left."""
         return len(self._sent)
 
-    def packet(self, *, wall_ns: int, monotonic_ns: int, error: int) -> bytes:
+    def packet(self, at: Instant) -> bytes:
         """Return the next datagram; it is to leave at once."""
-        sequence, stamp = len(self._sent), ntp_of(wall_ns)
-        self._sent.append((wall_ns, monotonic_ns, stamp, error))
+        sequence, stamp = len(self._sent), ntp_of(at.wall_ns)
+        self._sent.append((at, stamp))
         area = self._tlvs
         if area and self._key is not None:
             area = tlv.seal(sequence, area, self._key)
-        return packet.encode_asked(Asked(sequence, stamp, error, self._ssid), key=self._key, tlvs=area)
+        return packet.encode_asked(Asked(sequence, stamp, self._error, self._ssid), key=self._key, tlvs=area)
 
-    def take(self, datagram: bytes, *, wall_ns: int, monotonic_ns: int) -> bool:
-        """Take a datagram that came at these instants; whether it is an answer of this session."""
+    def take(self, arrival: Arrival) -> bool:
+        """Take a datagram; whether it is an answer of this session."""
+        datagram, wall_ns = arrival.octets, arrival.at.wall_ns
         try:
             told = packet.decode_told(datagram, key=self._key)
         except DecodeError:
@@ -84,7 +91,7 @@ class Session:
         if asked.sequence >= len(self._sent):
             self.refused["sequence"] += 1
             return False
-        t1, m1, stamp, ours = self._sent[asked.sequence]
+        left, stamp = self._sent[asked.sequence]
         if asked.stamp != stamp or told.ssid not in (self._ssid, 0):  # a reflector of RFC 8762 alone leaves it 0
             self.refused["foreign"] += 1
             return False
@@ -92,13 +99,13 @@ class Session:
         echo = Echo(
             sequence=asked.sequence,
             reflected=told.sequence,
-            t1_ns=t1,
+            t1_ns=left.wall_ns,
             t2_ns=ns_of(told.received, near_ns=wall_ns, ptp=theirs.ptp),
             t3_ns=ns_of(told.stamp, near_ns=wall_ns, ptp=theirs.ptp),
             t4_ns=wall_ns,
-            drift_ns=(wall_ns - t1) - (monotonic_ns - m1),
+            drift_ns=(wall_ns - left.wall_ns) - (arrival.at.monotonic_ns - left.monotonic_ns),
             ttl=told.ttl,
-            ours=ours,
+            ours=self._error,
             theirs=told.error,
         )
         self.echoes.append(echo)

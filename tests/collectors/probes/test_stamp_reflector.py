@@ -15,6 +15,7 @@ from collectors.probes.stamp.packet import Asked
 from collectors.probes.stamp.reflect import BROKEN, NOT_LISTED, PORT, RATE, Heard, Limits, Reflector
 from collectors.probes.stamp.reflecting import Reflecting
 from collectors.probes.stamp.timestamps import ErrorEstimate, ntp_of
+from collectors.probes.streams import Pace
 
 HERE = [ipaddress.ip_network("192.0.2.0/24")]
 NOW = 1_795_719_388_427_966_071
@@ -143,9 +144,7 @@ def test_a_session_over_loopback_is_answered_whole(loopback, key):
         plan = sending.Plan(
             address=loopback,
             port=reflecting.port,
-            count=10,
-            spacing_ms=2,
-            timeout_s=3,
+            pace=Pace(count=10, spacing_ms=2, timeout_s=3),
             key=key,
             dscp=46,
             tlvs=tlv.location() + tlv.service(10),
@@ -169,11 +168,12 @@ def test_a_closed_port_is_told_by_icmp_and_every_packet_is_lost():
     began = time.monotonic()
 
     record = sending.run(
-        sending.Plan(address="127.0.0.1", port=port, count=3, spacing_ms=1, timeout_s=0.3), clock=lambda: GOOD_CLOCK
+        sending.Plan(address="127.0.0.1", port=port, pace=Pace(count=3, spacing_ms=1, timeout_s=0.3)),
+        clock=lambda: GOOD_CLOCK,
     )
 
     assert (record["sent"], record["echoes"]) == (3, [])
-    assert record["icmp"] > 0
+    assert record["errors"] > 0
     assert time.monotonic() - began < 3
 
 
@@ -204,7 +204,9 @@ def test_answers_of_nobody_we_asked_are_refused():
         thread = threading.Thread(target=lie)
         thread.start()
         try:
-            plan = sending.Plan(address="127.0.0.1", port=liar.getsockname()[1], count=2, spacing_ms=1, timeout_s=0.4)
+            plan = sending.Plan(
+                address="127.0.0.1", port=liar.getsockname()[1], pace=Pace(count=2, spacing_ms=1, timeout_s=0.4)
+            )
             record = sending.run(plan, clock=lambda: GOOD_CLOCK)
         finally:
             done.set()

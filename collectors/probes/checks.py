@@ -1,0 +1,99 @@
+"""What `netops check` says about the probes: targets that cannot be looked at, services that nobody bought."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from collectors.errors import CollectorError
+from collectors.probes import dns, figures, reflector
+from netops.checks import Problem
+from netops.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inventory.snapshot import Snapshot
+    from netops.config import Settings
+    from netops.probing import Target
+
+LEAST_ANCHORS = 2  # sla.md 2.6
+MOST_PACKETS = 2000
+_BY_ADDRESS = frozenset({"icmp", "tcp", "dns", "stamp"})
+_BY_URL = frozenset({"http", "login", "throughput"})
+
+
+def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
+    """Return every problem of [probe]."""
+    found: list[Problem] = []
+    services = {each.id for each in snapshot.services}
+    for name, target in settings.probe.targets.items():
+        where = next((w for key, w in settings.origin.items() if key.startswith(f"probe.targets.{name}.")), "settings")
+        for what, remedy in _wrong(target, settings.probe.interval_s):
+            found.append(Problem(where, f"probe.targets.{name}: {what}", remedy))
+        if target.service and target.service not in services:
+            remedy = nearest(target.service, services).removeprefix("; ") or "name a service of the register"
+            found.append(Problem(where, f"probe.targets.{name}: there is no service '{target.service}'", remedy))
+    return found + list(_of_all(settings))
+
+
+def _wrong(target: Target, interval_s: int) -> Iterator[tuple[str, str]]:
+    if target.kind not in figures.KINDS:
+        yield f"kind '{target.kind}' is unknown", f"one of {', '.join(figures.KINDS)}"
+        return
+    if target.kind in _BY_ADDRESS and not _numeric(target.address):
+        yield f"address '{target.address}' is no numeric address", "one such as 192.0.2.1; names are what dns probes"
+    if target.kind in _BY_URL and not _url(target.url):
+        yield f"url '{target.url}' is none", "http:// or https:// with a host"
+    if target.kind == "tcp" and not 0 < target.port < 65_536:
+        yield "a tcp target needs a port", "set port = 443, say"
+    if target.kind == "dns":
+        try:
+            dns.query(0, target.name, target.type)
+        except CollectorError as error:
+            yield str(error), "a name such as www.example.com"
+    if not 0 <= target.count <= MOST_PACKETS or target.spacing_ms < 1:
+        yield f"count {target.count} every {target.spacing_ms:g} ms", f"at most {MOST_PACKETS}, at least 1 ms apart"
+    if target.every_s % interval_s:
+        yield f"every_s is {target.every_s}", f"a multiple of probe.interval_s, which is {interval_s}"
+    if _seconds(target) > interval_s * 0.8:
+        yield f"one look may take {_seconds(target):g} s of a slot of {interval_s} s", "fewer packets, or a longer slot"
+    if target.kind == "throughput" and not 0 < target.bytes_per_run <= target.bytes_per_day:
+        yield "it has no budget: nothing is fetched", "set bytes_per_run and bytes_per_day"
+
+
+def _seconds(target: Target) -> float:
+    packets = {"icmp": 5, "stamp": 20}.get(target.kind, 1)
+    return (target.count or packets) * target.spacing_ms / 1000 * (packets > 1) + target.timeout_s
+
+
+def _of_all(settings: Settings) -> Iterator[Problem]:
+    probe = settings.probe
+    where = settings.origin.get("probe.interval_s", "settings")
+    anchors = {each.address or urlsplit(each.url).hostname for each in probe.targets.values() if each.anchor}
+    if probe.targets and len(anchors) < LEAST_ANCHORS:
+        what = f"{len(anchors)} independent anchors among the probe's targets; expected at least {LEAST_ANCHORS}"
+        yield Problem(where, what, "set anchor = true on two targets that are not of one carrier")
+    if probe.reflect_host:
+        try:
+            if not reflector.networks(probe.reflect_allow):
+                yield Problem(where, "probe.reflect_allow is empty: the reflector answers nobody", "name networks")
+        except ConfigError as error:
+            yield Problem(where, str(error), "write networks such as 192.0.2.0/24,2001:db8::/32")
+
+
+def _numeric(address: str) -> bool:
+    try:
+        ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

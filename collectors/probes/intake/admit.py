@@ -1,0 +1,55 @@
+"""What a vantage point may tell: its own polls, about its own paths, and facts about itself. Pure; all else is refused.
+
+A probe stands in somebody else's building. Whoever takes its key can lie about what was seen from there, and about
+nothing else: not about a device, not about another vantage point, not about people, approvals or reports.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netops import facts, wire
+from netops.errors import EvidenceError, SpoolError
+
+if TYPE_CHECKING:
+    from netops.facts import Fact
+    from netops.model import Poll
+
+AHEAD_MS = 2 * 3_600_000  # a slot further ahead than this is not taken: it would stand in the way of the true one
+KINDS = frozenset({"path"})
+PREFIX = "probe."
+_OWN = {"clock_state": "vantage", "monitor_health": "vantage", "service_state": "service", "spool_dropped": "spool"}
+
+
+def refusal(kind: str, payload: bytes, *, vantage: str, now_ms: int) -> str:
+    """Return why this record of the vantage point is not taken, empty when it is."""
+    try:
+        if kind == "fact":
+            return _fact(facts.decode(payload), vantage)
+        return _poll(wire.decode(payload), vantage, now_ms)
+    except (EvidenceError, SpoolError) as error:
+        return str(error)[:200]
+
+
+def _fact(fact: Fact, vantage: str) -> str:
+    field = _OWN.get(fact.kind)
+    if field is None:
+        return f"a probe may not state '{fact.kind}'"
+    allowed = vantage if field == "vantage" else f"probe@{vantage}"
+    if fact.body[field] != allowed:
+        return f"'{fact.kind}' tells of {fact.body[field]!r:.60}, not of '{allowed}'"
+    return ""
+
+
+def _poll(poll: Poll, vantage: str, now_ms: int) -> str:
+    if poll.device != f"{vantage}/probe":
+        return f"a poll of '{poll.device[:60]}', not of '{vantage}/probe'"
+    if poll.slot_ms > now_ms + AHEAD_MS:
+        return "its slot lies ahead of our clock"
+    for row in poll.rows:
+        if row.subject.kind not in KINDS or not row.subject.id.startswith(f"{vantage}/"):
+            return f"it tells of '{row.subject!s:.60}', which is no path of '{vantage}'"
+        stray = next((name for name in (*row.values, *row.codes, *row.texts) if not name.startswith(PREFIX)), "")
+        if stray:
+            return f"it tells of '{stray[:60]}', which no probe measures"
+    return ""

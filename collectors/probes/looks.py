@@ -1,0 +1,150 @@
+"""One look at one target: settings in, record out. The edge that knows every kind; nothing is raised above it."""
+
+from __future__ import annotations
+
+import ipaddress
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from collectors.probes import clocks, dns, icmp, logging_in, sockets, tcp, throughput, web
+from collectors.probes.stamp import sending
+from collectors.probes.streams import Pace
+from netops.errors import NetopsError
+from netops.model import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from collectors.probes.clocks import ClockState
+    from netops.probing import Target
+
+NS_PER_MS = 1_000_000
+PINGS, PACKETS = 5, 20
+STAMP_PORT = 862
+
+
+class _Around:
+    """What a look needs beside its target."""
+
+    __slots__ = ("account", "clock", "name")
+
+    def __init__(self, name: str, clock: Callable[[], ClockState], account: Path) -> None:
+        self.name = name
+        self.clock = clock
+        self.account = account
+
+
+def look(
+    name: str, target: Target, *, account: Path, clock: Callable[[], ClockState] = clocks.kernel
+) -> dict[str, Any]:
+    """Look at the target called `name` and return the record; what we cannot do ourselves stands in it as ours."""
+    at = sockets.instant()
+    said = {"target": name, "kind": target.kind, "service": target.service, "anchor": target.anchor}
+    try:
+        return LOOKS[target.kind](target, _Around(name, clock, account)) | said
+    except NetopsError as error:
+        wrong = {"failed": Reason.NO_ADDRESS.value, "detail": str(error)[:200]}
+    except OSError as error:  # no route, no interface, no permission
+        wrong = {"failed": Reason.NO_ANSWER.value, "detail": str(error)[:200]}
+    return {"at_ms": at.wall_ns // NS_PER_MS, "clock": clock().record(), **wrong, **said}
+
+
+def unlooked(name: str, target: Target, *, at_ms: int, reason: Reason, detail: str) -> dict[str, Any]:
+    """Return the record of a look that was not made, or whose end nobody saw."""
+    said = {"target": name, "kind": target.kind, "service": target.service, "anchor": target.anchor}
+    return {"at_ms": at_ms, "failed": reason.value, "detail": detail, **said}
+
+
+def _icmp(target: Target, around: _Around) -> dict[str, Any]:
+    pace = Pace(count=target.count or PINGS, spacing_ms=target.spacing_ms, timeout_s=target.timeout_s)
+    return icmp.run(target.address, pace, interface=target.interface, dscp=target.dscp, clock=around.clock)
+
+
+def _stamp(target: Target, around: _Around) -> dict[str, Any]:
+    plan = sending.Plan(
+        address=target.address,
+        port=target.port or STAMP_PORT,
+        pace=Pace(count=target.count or PACKETS, spacing_ms=target.spacing_ms, timeout_s=target.timeout_s),
+        interface=target.interface,
+        key=target.key.read().encode() if target.key is not None else None,
+        dscp=target.dscp,
+    )
+    bounds = {"stateful": target.stateful, "limit_ns": int(target.clock_error_ms * NS_PER_MS)}
+    return sending.run(plan, clock=around.clock) | bounds
+
+
+def _tcp(target: Target, around: _Around) -> dict[str, Any]:
+    how = {"timeout_s": target.timeout_s, "interface": target.interface}
+    return tcp.run(target.address, target.port, clock=around.clock, **how)  # type: ignore[arg-type]
+
+
+def _dns(target: Target, around: _Around) -> dict[str, Any]:
+    return dns.run(
+        target.address,
+        target.name,
+        target.type,
+        port=target.port or dns.PORT,
+        timeout_s=target.timeout_s,
+        interface=target.interface,
+        clock=around.clock,
+    )
+
+
+def _http(target: Target, around: _Around) -> dict[str, Any]:
+    at = sockets.instant()
+    page = web.fetch(target.url, _way(target))
+    status, _, text = (target.expect or "200").partition(" ")
+    right = str(page.status) == status and text.encode() in page.body
+    made = {"at_ms": at.wall_ns // NS_PER_MS, "monotonic_ms": at.monotonic_ns // NS_PER_MS}
+    return made | {"clock": around.clock().record(), "right": right} | page.record()
+
+
+def _login(target: Target, around: _Around) -> dict[str, Any]:
+    voucher = target.voucher.read() if target.voucher is not None else ""
+    return logging_in.run(target.url, _way(target), expect=target.expect, voucher=voucher, clock=around.clock)
+
+
+def _throughput(target: Target, around: _Around) -> dict[str, Any]:
+    now_ms = sockets.instant().wall_ns // NS_PER_MS
+    account = throughput.read(around.account)
+    run, daily = target.bytes_per_run, target.bytes_per_day
+    account, granted = account.grant(around.name, now_ms=now_ms, run=run, daily=daily)
+    if granted:
+        throughput.write(around.account, account)
+    made = throughput.run(target.url, _way(target), granted=granted, clock=around.clock)
+    if granted:
+        used = int(made.get("octets", granted if "failed" in made else 0))
+        throughput.write(around.account, account.give_back(around.name, granted=granted, used=used))
+    return made
+
+
+def _way(target: Target) -> web.Way:
+    return web.Way(
+        timeout_s=target.timeout_s,
+        interface=target.interface,
+        resolver=target.address,
+        ca=target.ca,
+        local=_is_local(urlsplit(target.url).hostname or ""),
+    )
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+LOOKS: Mapping[str, Callable[[Target, _Around], dict[str, Any]]] = MappingProxyType(
+    {
+        "icmp": _icmp,
+        "tcp": _tcp,
+        "dns": _dns,
+        "http": _http,
+        "stamp": _stamp,
+        "login": _login,
+        "throughput": _throughput,
+    }
+)

@@ -1,0 +1,80 @@
+"""What the tests of the probes share: a good clock, settings with targets, a small web server."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from collectors.probes.clocks import ClockState
+from netops.config import City, Data, Settings
+from netops.probing import Probe, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GOOD_CLOCK = ClockState(synchronised=True, error_ns=50_000)
+
+
+@pytest.fixture
+def good_clock():
+    return lambda: GOOD_CLOCK
+
+
+@pytest.fixture
+def settings_of(tmp_path):
+    def make(targets: dict[str, Target] | None = None, **probe) -> Settings:
+        given = {"vantage": "site-7", "interval_s": 1} | probe
+        return Settings(city=City(rehearsal=True), data=Data(dir=tmp_path), probe=Probe(targets=targets or {}, **given))
+
+    return make
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """Answers by the server's table: (method, path) → (status, headers, body) or a function of the request."""
+
+    def do_GET(self):
+        self._answer("GET", b"")
+
+    def do_POST(self):
+        self._answer("POST", self.rfile.read(int(self.headers.get("Content-Length", 0))))
+
+    def _answer(self, method, body):
+        self.server.asked.append((method, self.path, dict(self.headers), body))
+        path = self.path.partition("?")[0]
+        given = self.server.table.get((method, path), (404, {}, b"nothing"))
+        status, headers, told = given(self, body) if callable(given) else given
+        self.send_response(status)
+        for key, value in headers.items():
+            self.send_header(key, value)
+        self.send_header("Content-Length", str(len(told)))
+        self.end_headers()
+        self.wfile.write(told)
+
+    def log_message(self, *_):
+        return
+
+
+@contextmanager
+def serving(table, *, tls=None, host="127.0.0.1") -> Iterator[http.server.ThreadingHTTPServer]:
+    server = http.server.ThreadingHTTPServer((host, 0), Answers)
+    server.daemon_threads = True
+    server.table, server.asked = table, []
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def web_server():
+    return serving

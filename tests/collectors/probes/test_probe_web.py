@@ -1,0 +1,211 @@
+"""HTTP and TCP: times, certificates, and servers that drip, lie and stall."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import ssl
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from collectors.probes import figures, looks, tcp, throughput, web
+from netops.probing import Target
+
+LOCAL = web.Way(timeout_s=2, local=True)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for 127.0.0.1 that is good for ten days, with its key; it is its own authority."""
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "city test")])
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(now - timedelta(days=3650))
+        .not_valid_after(now + timedelta(days=3650))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    form = serialization.PrivateFormat.PKCS8
+    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+    return folder
+
+
+def told(record, **more):
+    observations, gaps = figures.read(record | more, device="site-7/probe", vantage="site-7")
+    return {each.metric: each.value for each in observations}, {each.metric: each.reason.value for each in gaps}
+
+
+def look(target, tmp_path, good_clock):
+    return looks.look("t", target, account=tmp_path / "octets.json", clock=good_clock)
+
+
+def test_a_page_is_timed_step_by_step(web_server, tmp_path, good_clock):
+    with web_server({("GET", "/"): (200, {}, b"welcome to the city")}) as server:
+        url = f"http://127.0.0.1:{server.server_port}/"
+        record = look(Target(kind="http", url=url, expect="200 the city"), tmp_path, good_clock)
+    values, gaps = told(record)
+
+    assert (values["probe.reached"], values["probe.http.status"]) == (1, 200)
+    assert 0 < values["probe.connect"] < values["probe.total"]
+    assert values["probe.first_byte"] < values["probe.total"]
+    assert gaps == {}
+
+
+@pytest.mark.parametrize("expect", ["204", "200 nothing of the kind"])
+def test_another_page_than_expected_is_not_reached(web_server, tmp_path, good_clock, expect):
+    with web_server({("GET", "/"): (200, {}, b"welcome")}) as server:
+        url = f"http://127.0.0.1:{server.server_port}/"
+        values, _ = told(look(Target(kind="http", url=url, expect=expect), tmp_path, good_clock))
+
+    assert (values["probe.reached"], values["probe.http.status"]) == (0, 200)
+
+
+def test_a_trusted_certificate_is_told_with_its_end(web_server, certificate, tmp_path, good_clock):
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    with web_server({("GET", "/"): (200, {}, b"sealed")}, tls=tls) as server:
+        url = f"https://127.0.0.1:{server.server_port}/"
+        trusted = look(Target(kind="http", url=url, ca=certificate / "cert.pem"), tmp_path, good_clock)
+        stranger = look(Target(kind="http", url=url), tmp_path, good_clock)
+        asked = list(server.asked)
+    values, gaps = told(trusted, at_ms=int(datetime(2026, 11, 1, tzinfo=UTC).timestamp() * 1000))
+    untrusted, missed = told(stranger)
+
+    assert (values["probe.reached"], values["probe.certificate.trusted"]) == (1, 1)
+    assert values["probe.certificate.days"] == 3650
+    assert values["probe.certificate.issuer"] == "CN=city test"
+    assert values["probe.tls"] > 0
+    assert gaps == {}
+    assert (untrusted["probe.reached"], untrusted["probe.certificate.trusted"]) == (0, 0)
+    assert untrusted["probe.certificate.digest"] == values["probe.certificate.digest"]
+    assert missed["probe.http.status"] == "protocol_fault"
+    assert len(asked) == 1  # to the untrusted one nothing was sent
+
+
+def stalling(act):
+    """Serve one connection with `act`; return the socket that listens."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def run():
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(65_536)
+            try:
+                act(connection)
+            except OSError:
+                return
+
+    threading.Thread(target=run, daemon=True).start()
+    return listening
+
+
+def drip_head(connection):
+    for _ in range(400):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX: " if _ == 0 else b"a")
+        time.sleep(0.02)
+
+
+def drip_body(connection):
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    for _ in range(400):
+        connection.sendall(b"a")
+        time.sleep(0.02)
+
+
+def say_nothing(connection):
+    time.sleep(3)
+
+
+@pytest.mark.parametrize("act", [drip_head, drip_body, say_nothing])
+def test_a_server_that_drips_costs_no_more_than_the_time_out(act):
+    with stalling(act) as listening:
+        began = time.monotonic()
+        page = web.fetch(f"http://127.0.0.1:{listening.getsockname()[1]}/", web.Way(timeout_s=0.5, local=True))
+
+    assert page.failed == "no_answer"
+    assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [b"\0\1\2\3" * 100, b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500 + b"\r\n"],
+    ids=["noise", "no status", "500 headers"],
+)
+def test_what_is_no_http_is_a_protocol_fault(octets):
+    with stalling(lambda connection: connection.sendall(octets)) as listening:
+        page = web.fetch(f"http://127.0.0.1:{listening.getsockname()[1]}/", LOCAL)
+
+    assert page.failed == "protocol_fault"
+
+
+def test_a_page_without_end_is_cut_at_its_limit(web_server):
+    with web_server({("GET", "/"): (200, {}, os.urandom(3 << 20))}) as server:
+        page = web.fetch(f"http://127.0.0.1:{server.server_port}/", LOCAL)
+
+    assert (page.octets, len(page.body), page.cut) == (web.LIMIT, web.LIMIT, True)
+
+
+def test_nobody_is_led_to_this_machine_itself():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.2)
+        page = web.fetch(f"http://127.0.0.1:{listening.getsockname()[1]}/", web.Way(timeout_s=1))
+        with pytest.raises(TimeoutError):
+            listening.accept()
+
+    assert "not a machine of the network" in page.detail
+
+
+def test_a_connection_is_timed_and_a_closed_port_refuses(good_clock):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        made = tcp.run("127.0.0.1", port, timeout_s=1, clock=good_clock)
+    refused = tcp.run("127.0.0.1", port, timeout_s=1, clock=good_clock)
+
+    assert 0 < made["connect_ns"] < 1_000_000_000
+    assert refused["failed"] == "refused"
+    assert told(refused | {"kind": "tcp", "target": "t"}) == (
+        {"probe.reached": 0, "probe.kind": "tcp"},
+        {"probe.connect": "refused"},
+    )
+
+
+def test_throughput_stays_within_its_run_and_its_day(web_server, tmp_path, good_clock):
+    body = os.urandom(1 << 20)
+    with web_server({("GET", "/file"): (200, {}, body)}) as server:
+        url = f"http://127.0.0.1:{server.server_port}/file"
+        target = Target(kind="throughput", url=url, bytes_per_run=400_000, bytes_per_day=900_000)
+        records = [look(target, tmp_path, good_clock) for _ in range(4)]
+    values = [told(record)[0] for record in records]
+
+    assert [record.get("octets", 0) for record in records] == [400_000, 400_000, 100_000, 0]
+    assert all(each["probe.throughput"] > 1e6 for each in values[:3])
+    assert told(records[3])[1]["probe.throughput"] == "budget"
+    assert "probe.reached" not in values[3]
+
+
+def test_a_run_that_was_killed_has_spent_its_allowance(tmp_path):
+    path = tmp_path / "octets.json"
+    account, granted = throughput.read(path).grant("t", now_ms=86_400_000 * 5, run=300_000, daily=500_000)
+    throughput.write(path, account)  # and then nothing more
+
+    again = throughput.read(path).grant("t", now_ms=86_400_000 * 5 + 1, run=300_000, daily=500_000)[1]
+    tomorrow = throughput.read(path).grant("t", now_ms=86_400_000 * 6, run=300_000, daily=500_000)[1]
+
+    assert (granted, again, tomorrow) == (300_000, 200_000, 300_000)
