@@ -43,6 +43,7 @@ mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts; ln -s pts/ptmx dev/p
 mount -t tmpfs tmpfs dev/shm
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 pivot_root . mnt; umount -l /mnt
+mount --make-rshared / # as container managers do: what systemd mounts for a unit (credentials) reaches it by that
 exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd systemd.unit=multi-user.target
 """
 
@@ -132,9 +133,9 @@ class Room:
             return run(*_enter(self.first_process), *words, **more)
         return private("bash", "-euc", 'mount -t proc proc "$0/proc"; exec chroot "$0" "$@"', self.root, *words, **more)
 
-    def as_service(self, *words: str, **more: object) -> Done:
-        """Run a program in the room as the service's user."""
-        return self.inside("runuser", "-u", "netops", "--", *words, **more)
+    def as_user(self, user: str, *words: str, **more: object) -> Done:
+        """Run a program in the room as one of its users: `netops` for the command line, `netops-web` for the pages."""
+        return self.inside("runuser", "-u", user, "--", *words, **more)
 
     def shown(self, unit: str, *names: str) -> dict[str, str]:
         """Return properties of a unit of the living room."""
@@ -215,12 +216,14 @@ def room(bookworm, tmp_path_factory) -> Iterator[Room]:
         "city": {"name": "proof", "title": 'Proof of "证"'},
         "portal": {"visitors": {"vlan.10": "wanliu-park"}},
         "retention": {"min_free_mb": 1},
+        "collect": {"interval_s": 5},
+        "credentials": {"wlan": {"version": "v2c", "community": "file:/etc/netops/secrets/wlan"}},
     }
     return Room(
         root=bookworm,
         work=work,
         settings=settings,
-        more={"netops_gate": True, "netops_secrets": {"wlan": "pass phrase"}},
+        more={"netops_gate": True, "netops_secrets": {"wlan": "public"}},
     )
 
 

@@ -9,15 +9,21 @@ from pathlib import Path
 import pytest
 import yaml
 
-from netops import config
+from netops import config, privilege
 from netops.config import Secret
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "ansible" / "roles" / "netops"
 VARIANTS = {
     "plain": {},
-    "full": {"netops_gate": True, "netops_networks": ["10.20.0.0/16"], "netops_services": ["core", "portal"]},
+    "full": {"netops_gate": True, "netops_networks": ["10.20.0.0/16"], "netops_key_encrypted": True},
 }
+UNITS = (
+    "netops.target",
+    "netops-gate.service",
+    "netops-mend.service",
+    *(f"netops-{name}.service" for name in privilege.SERVICES),
+)
 SETTINGS = {
     "city": {"name": "proof", "title": 'a "quoted" \\ 证 \U0001f4f6', "rehearsal": False},
     "collect": {"interval_s": 30, "timeout_s": 1.5},
@@ -39,7 +45,8 @@ def rendered(ansible, tmp_path_factory) -> Path:
     command.parent.mkdir(parents=True)
     command.write_text("#!/bin/sh\n", encoding="utf-8")
     command.chmod(0o755)
-    names = ("netops.service", "netops-gate.service", "settings.toml")
+    sources = {name: "netops-service.service" if name[7:-8] in privilege.SERVICES else name for name in UNITS}
+    sources["settings.toml"] = "settings.toml"
     play = [
         {
             "hosts": "localhost",
@@ -48,12 +55,17 @@ def rendered(ansible, tmp_path_factory) -> Path:
             "tasks": [
                 {
                     "ansible.builtin.template": {
-                        "src": f"{ROLE}/templates/{{{{ item }}}}.j2",
-                        "dest": f"{place}/{variant}-{{{{ item }}}}",
+                        "src": f"{ROLE}/templates/{{{{ item.value }}}}.j2",
+                        "dest": f"{place}/{variant}-{{{{ item.key }}}}",
                         "mode": "0644",
                     },
-                    "loop": list(names),
-                    "vars": {"netops_home": f"{place}/home", "netops_table": SETTINGS, **given},
+                    "loop": [{"key": name, "value": source} for name, source in sources.items()],
+                    "vars": {
+                        "netops_home": f"{place}/home",
+                        "netops_table": SETTINGS,
+                        "netops_service": "{{ item.key[7:-8] }}",
+                        **given,
+                    },
                 }
             ],
         }
@@ -113,15 +125,71 @@ def test_settings_come_back_as_they_were_given(rendered) -> None:
 
 @pytest.mark.partner("systemd-analyze")
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("unit", ["netops.service", "netops-gate.service"])
+@pytest.mark.parametrize("unit", UNITS)
 def test_each_unit_verifies_and_is_shut_in(rendered, run_program, tmp_path, variant: str, unit: str) -> None:
     """`verify` has nothing to say; `security` scores 1.5 at most."""
-    for name in ("netops.service", "netops-gate.service"):
+    for name in UNITS:
         (tmp_path / name).write_bytes((rendered / f"{variant}-{name}").read_bytes())
     told = run_program("systemd-analyze", "verify", "--man=no", tmp_path / unit)
-    assert told.stdout + told.stderr == ""
+    ours = [line for line in (told.stdout + told.stderr).splitlines() if "netops" in line]  # other packages' are theirs
+    assert ours == []
+    if unit.endswith(".target"):
+        return
 
     said = run_program("systemd-analyze", "security", "--offline=true", tmp_path / unit).stdout
     score = re.search(r"Overall exposure level for \S+: (\d+\.\d+)", said)
     assert score
     assert float(score.group(1)) <= 1.5
+
+
+def test_the_signing_key_reaches_the_core_alone(rendered) -> None:
+    """No other unit is given it, and no unit but the core's may write beside the ledger."""
+    given = {
+        (variant, name): re.findall(r"^LoadCredential\w*=.*", text, re.MULTILINE)
+        for variant in VARIANTS
+        for name in UNITS
+        if (text := (rendered / f"{variant}-{name}").read_text(encoding="utf-8"))
+    }
+
+    assert {key: found for key, found in given.items() if found} == {
+        ("plain", "netops-core.service"): ["LoadCredential=evidence.key:/var/lib/netops/keys/evidence.key"],
+        ("full", "netops-core.service"): ["LoadCredentialEncrypted=evidence.key:/etc/netops/evidence.key.cred"],
+    }
+
+
+def test_users_and_groups_are_those_that_the_program_expects() -> None:
+    """`netops/privilege.py` gives files to these groups and counts on who is in them."""
+    made = read(ROLE / "vars" / "main.yml")
+    settings = config.Settings(data=config.Data(users="netops"))
+    named = {
+        each["name"].replace("{{ netops_user }}", "netops"): {
+            group.replace("{{ netops_user }}", "netops") for group in (each["group"], *each["groups"])
+        }
+        for each in made["netops_users"]
+    }
+    expected: dict[str, set[str]] = {}
+    for name, roles in privilege.MEMBERS.items():
+        for role in roles - {"gate"}:
+            expected.setdefault(privilege.user(settings, role), set()).add(privilege.group(settings, name))
+
+    assert named == expected
+    assert {each.replace("{{ netops_user }}", "netops") for each in made["netops_groups"]} == {
+        privilege.group(settings, name) for name in privilege.MEMBERS
+    }
+    first = {each["name"].removeprefix("{{ netops_user }}-"): each["group"] for each in made["netops_users"]}
+    assert first["core"] == "{{ netops_user }}-staff", "what the core makes is read by the group of the staff's pages"
+
+
+def test_what_a_unit_may_write_is_what_its_user_owns() -> None:
+    """The mounts of the units and the owners of the table say the same."""
+    reach = read(ROLE / "vars" / "main.yml")["netops_reach"]
+    held = [each for each in privilege.HOLDINGS if each.kind in (privilege.Kind.QUEUE, privilege.Kind.ROLLBACK)]
+    for role in privilege.SERVICES:
+        needed = {str(Path(each.path).parent) for each in held if each.owner == role}
+        needed |= {"portal"} if role == "web" else set()  # who makes vouchers writes them
+
+        assert set(reach[role]["writes"]) == needed
+    directories = {each.path for each in privilege.HOLDINGS if each.kind is privilege.Kind.DIRECTORY} - {""}
+    assert directories == {*reach["core"]["reads"], *reach["core"]["hidden"]}, (
+        "the core may write all that is not other's"
+    )
