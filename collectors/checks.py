@@ -1,6 +1,4 @@
-"""What `netops check` asks of this door: every profile and read can be read, every device's profile and every SSH door's
-dialect is one of them, and a door can be used at all.
-"""  # noqa: D205
+"""What `netops check` asks of this door: profiles and reads can be read, and devices and SSH doors can be asked by them."""
 
 from __future__ import annotations
 
@@ -51,11 +49,11 @@ def _doors(settings: Settings, snapshot: Snapshot) -> Iterator[Problem]:
             yield Problem(snapshot.where(door, "dialect"), what, remedy)
         if not door.keys:
             what = f"door '{door.id}' has no host key, so nobody is ever visited through it"
-            yield Problem(snapshot.where(door, "keys"), what, "read the key at the device's console and write it in 'keys'")
+            yield Problem(snapshot.where(door, "keys"), what, "read it at the device's console, write it in 'keys'")
         given = settings.credentials.get(door.credential)
         if given is None and not door.credential:
             what = f"door '{door.id}' has no credential"
             yield Problem(snapshot.where(door, "credential"), what, "name one of [credentials.…] of kind ssh")
         elif given is not None and given.kind != "ssh":
             what = f"door '{door.id}' names credential '{door.credential}', which is of kind {given.kind}"
-            yield Problem(snapshot.where(door, "credential"), what, f"set credentials.{door.credential}.kind = \"ssh\"")
+            yield Problem(snapshot.where(door, "credential"), what, f'set credentials.{door.credential}.kind = "ssh"')
