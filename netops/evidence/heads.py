@@ -26,7 +26,7 @@ def opened(bundle: Bundle) -> Iterator[tuple[int, dict[str, Heads]]]:
         value = exact(where, line)
         try:
             index, told = value["index"], value["accounts"]
-            if set(value) != {"index", "accounts"} or not left or left.pop(0) != index:
+            if set(value) != {"index", "accounts"} or type(index) is not int or not left or left.pop(0) != index:
                 raise EvidenceError(f"{where}: expected one line for each tally, in their order")
             body = json.loads(tallies[index])["fact"]["body"]
             held = {whose: _account(where, body, whose, each) for whose, each in told.items()}
@@ -38,7 +38,7 @@ def opened(bundle: Bundle) -> Iterator[tuple[int, dict[str, Heads]]]:
 
 
 def _account(where: str, body: Mapping[str, Any], whose: str, told: Mapping[str, Any]) -> Heads:
-    if set(told) != {"heads", "path", "place"}:
+    if set(told) != {"heads", "path", "place"} or type(told["place"]) is not int:
         raise EvidenceError(f"{where}: expected heads, path and place")
     heads = {kind: Head(*row) for kind, row in told["heads"].items()}
     path = [note.unbase64(each, where) for each in told["path"]]

@@ -319,6 +319,15 @@ def test_a_changed_head_does_not_lead_to_its_tally(rich, signer, change):
     assert failures(members | {HEADS: canonical.dumps(value) + b"\n"}, signer)
 
 
+def test_a_place_that_only_counts_as_a_number_is_none(rich, signer):
+    """True is 1 to Python: the byte would have been changed and nothing said (seed 10223)."""
+    _, members = rich.issue(signer)
+    value = json.loads(members[HEADS])
+    value["accounts"]["c1"]["place"] = True
+
+    assert failures(members | {HEADS: canonical.dumps(value) + b"\n"}, signer)
+
+
 def test_a_report_on_an_early_month_does_not_carry_the_hours_of_all_later_ones(often, october, signer):
     roster = october.roster()
     for number in range(100, 220):
