@@ -1,4 +1,4 @@
-"""What `netops check` asks of this door: profiles and reads can be read, and devices and SSH doors can be asked by them."""
+"""What `netops check` asks of this door: profiles and reads can be read, devices and SSH doors can be asked by them."""
 
 from __future__ import annotations
 
