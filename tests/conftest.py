@@ -34,6 +34,7 @@ PARTNERS = {
     "gcc": ("gcc",),
     "xfs_io": ("xfs_io", "/usr/sbin/xfs_io"),
     "tshark": ("tshark",),
+    "sshd": ("/usr/sbin/sshd",),
     "irtt": ("irtt",),
     "scapy": (str(Path(sys.executable).parent / "scapy"),),
 }
