@@ -1,7 +1,7 @@
 """R7: the disk fills up and is freed again. A clear refusal, nothing lost, and it goes on at once.
 
-"At once" is counted in tries, not in seconds: the promise is 30 s, the core tries again every second, and what a try
-takes is the machine's load.
+"At once" is counted in tries, not in seconds: the promise is 30 s, the core tries again four times a second, and what a
+try takes is the load of the machine.
 """
 
 from __future__ import annotations
