@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from collectors.cells import is_sentinel, read_cell
 from collectors.convert import NUMBER_READERS, TEXT_READERS, UnreadableError, identity_prefix
 from collectors.decode import Decoded
-from collectors.ssh.read import digest
 from netops.model import Gap, Observation, Reason, Subject
 
 if TYPE_CHECKING:
@@ -49,12 +47,6 @@ def decode(taken: Iterable[Taken], *, device: str, at_ms: int) -> Decoded:
         observations += reader.observations
         gaps += reader.gaps
     return Decoded(observations=tuple(observations), gaps=tuple(gaps))
-
-
-@lru_cache(maxsize=512)
-def short(read: Read) -> str:
-    """Return what names a read's content in a rule."""
-    return digest(read)[:8]
 
 
 class _Reader:
@@ -113,7 +105,7 @@ class _Reader:
             unit=metric.unit,
             raw=written,
             oid=f"{self.taken.command}#{field.value}",
-            rule=f"{self.taken.read.name}.{sheet.name}.{metric.name}@{short(self.taken.read)}",
+            rule=f"{self.taken.read.name}.{sheet.name}.{metric.name}@{self.taken.read.digest[:8]}",
             quality=quality,
             index=index,
         )

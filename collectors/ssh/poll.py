@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from collectors.poll import due_costs
 from collectors.ssh.archive import kept
 from collectors.ssh.decode import decode
-from collectors.ssh.read import digest
 from collectors.ssh.read_yaml import of_dialect
 from netops.model import ANSWERED, Poll
 from netops.series import rows
@@ -57,7 +56,7 @@ def made(known: Known, slot_ms: int, reads: Sequence[Read], came: Came, *, lag_m
         at_ms=came.at_ms,
         outcome=outcome,
         profile="+".join(read.name for read in reads),
-        digest=hashlib.sha256("".join(digest(read) for read in reads).encode()).hexdigest() if reads else "",
+        digest=hashlib.sha256("".join(read.digest for read in reads).encode()).hexdigest() if reads else "",
         attempts=1,
         rtt_ms=came.rtt_ms,
         lag_ms=lag_ms,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class Read:
     on_demand: bool = False  # done when somebody names it, never by the clock
     sheets: tuple[Sheet, ...] = ()
     text: str = ""  # of the template, so that the digest holds it
+    digest: str = ""  # SHA-256 of all of the above: what decoded a value, to the last sentinel
 
     @property
     def metrics(self) -> frozenset[str]:
@@ -107,10 +108,10 @@ class Read:
         return frozenset(f.column.metric.name for s in self.sheets for f in s.fields if f.column.metric)
 
 
-def digest(read: Read) -> str:
-    """Return the SHA-256 of the read's canonical content, its template included."""
+def digested(read: Read) -> Read:
+    """Return the read with its digest."""
     canonical = json.dumps(_plain(asdict(read)), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+    return replace(read, digest=hashlib.sha256(canonical.encode("ascii")).hexdigest())
 
 
 def spoken(text: str, values: Mapping[str, str]) -> str | None:

@@ -16,7 +16,7 @@ from collectors.errors import CollectorError
 from collectors.marked_yaml import Block, open_block
 from collectors.profile import COST_S, Column, Place
 from collectors.ssh.dialects import DIALECTS
-from collectors.ssh.read import PLACE, Complete, Each, Field, Join, Read, Sheet
+from collectors.ssh.read import PLACE, Complete, Each, Field, Join, Read, Sheet, digested
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,7 +108,7 @@ def parse(written: str, source: str) -> Read:
     for place in PLACE.findall(" ".join([command, *_texts(block, "enter")])):
         if each is None or place not in each[1]:
             block.fail("command", f"<{place}> is no value of `each`")
-    return Read(
+    found = Read(
         name=block.matching("read", _NAME, "a name of lower-case letters, digits and _"),
         zh=title.text("zh"),
         en=title.text("en"),
@@ -130,6 +130,7 @@ def parse(written: str, source: str) -> Read:
         sheets=_sheets(block, named | (frozenset(each[1]) if each else frozenset()), joined=join is not None),
         text=template,
     )
+    return digested(found)
 
 
 def _texts(block: Block, key: str) -> tuple[str, ...]:

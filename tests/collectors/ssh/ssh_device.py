@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Self
 
 import asyncssh
 
@@ -20,7 +22,8 @@ ERASE = b"\x1b[16D" + b" " * 16 + b"\x1b[16D"
 def aps(count: int) -> str:
     """What `display ap all` prints of so many access points."""
     rows = [
-        f"{n:<5}60de-4476-{n:04x} ap_{n:<6} group1   10.23.{n // 250}.{n % 250 + 1:<6} AP5030DN  nor   {n % 7:<3} 1D:2H:3M:{n % 60}S  -"
+        f"{n:<5}60de-4476-{n:04x} ap_{n:<6} group1   10.23.{n // 250}.{n % 250 + 1:<6} "
+        f"AP5030DN  nor   {n % 7:<3} 1D:2H:3M:{n % 60}S  -"
         for n in range(count)
     ]
     rule = "-" * 96
@@ -202,6 +205,9 @@ class _Session(asyncssh.SSHServerSession):
     async def _broken(self, fault: str, half: bytes, rest: bytes) -> None:
         if fault == "lookalike":
             self._chan.write(half + self._prompt())
+            for connection in self._connections:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(connection.wait_closed(), 5)
             await asyncio.sleep(0.05)
             self._chan.write(b" is a description\r\n" + rest)
             return
@@ -243,7 +249,7 @@ class Site:
         self._servers = []
         self._connections = []
 
-    def __enter__(self) -> Site:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

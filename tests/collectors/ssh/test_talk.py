@@ -74,7 +74,7 @@ def test_without_the_echo_there_is_no_output():
 
 
 def test_what_comes_after_a_prompt_makes_the_answer_before_it_worthless():
-    """A description that looks like the prompt ended the first answer too early; its rest comes before the next echo."""
+    """A description like the prompt ended the first answer too early; its rest comes before the next echo."""
     talk = asked(ready())
     talk.take(b"display x\r\n  a  1\r\nolt-1#")
     first = talk.output

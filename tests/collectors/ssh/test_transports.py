@@ -22,7 +22,9 @@ def transport(request):
 
 @pytest.mark.parametrize("piece", [0, 40])
 @pytest.mark.parametrize("fault", ["", "page", "ansi", "may refuse a new password"])
-def test_a_table_is_read_whole(site, errand, carried, transport, fault, piece):
+def test_a_table_is_read_whole(  # noqa: PLR0917
+    site, errand, carried, transport, fault, piece
+):
     port = site.serve(ssh_device.Device(fault=fault, piece=piece))
     (came,) = carried(transport, errand(port, site.print))
 
@@ -47,7 +49,9 @@ def test_a_table_is_read_whole(site, errand, carried, transport, fault, piece):
         ("error", Reason.ERROR_STATUS),
     ],
 )
-def test_a_table_that_is_not_whole_is_a_gap(site, errand, carried, transport, fault, reason):
+def test_a_table_that_is_not_whole_is_a_gap(  # noqa: PLR0917
+    site, errand, carried, transport, fault, reason
+):
     port = site.serve(ssh_device.Device(fault=fault))
     waits = fault in {"stall", "no echo", "rename"}
     (came,) = carried(transport, errand(port, site.print, limits=QUICK if waits else CALM))
@@ -65,7 +69,9 @@ def test_a_table_that_is_not_whole_is_a_gap(site, errand, carried, transport, fa
         ("silent", Reason.TORN),
     ],
 )
-def test_who_is_not_let_in_knows_why(site, errand, carried, transport, fault, reason):
+def test_who_is_not_let_in_knows_why(  # noqa: PLR0917
+    site, errand, carried, transport, fault, reason
+):
     port = site.serve(ssh_device.Device(fault=fault))
     (came,) = carried(transport, errand(port, site.print, limits=Limits(connect_s=2, read_s=2, deadline_s=6)))
 
