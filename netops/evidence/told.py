@@ -97,7 +97,7 @@ def run(
         more = len(failures) - SHOWN
         say(f"{path}: {len(failures)} places do not hold{f'; {more} more than are shown' if more > 0 else ''}")
         return FAILED
-    _tell(found, say)
+    _tell(found, say, "OK     " if vkey is not None or included else "WHOLE  ")
     say(f"NOTE    {note}")
     if vkey is not None:
         return OK
@@ -119,12 +119,12 @@ def read_keys(data: bytes, where: str) -> list[VerifierKey]:
     return keys
 
 
-def _tell(bundle: Bundle, say: Callable[[str], None]) -> None:
+def _tell(bundle: Bundle, say: Callable[[str], None], word: str) -> None:
     report = canonical.loads(bundle.member(REPORT))
     if report["rehearsal"]:
         say("REHEARSAL  everything in this bundle is simulated")
     head = f"{report['contract']}, {report['period']['name']}, revision {report['revision']}"
-    say(f"OK      {head}: every signature, leaf and number holds, and nothing was left out")
+    say(f"{word} {head}: every signature, leaf and number holds, and nothing was left out")
     for part in report["parts"]:
         for item in part["items"]:
             for each in item["objectives"]:

@@ -27,6 +27,7 @@ def test_keys_from_inside_show_that_it_is_whole_and_the_exit_code_says_no_more(b
     assert exit_code == told.WHOSE == 5
     assert "anybody may have made it" in said
     assert "--vkey FILE" in said
+    assert said.startswith("WHOLE")
 
 
 def test_who_asks_for_that_gets_it(bundle_file):
