@@ -35,6 +35,11 @@ class Replayed:
     decoded: Decoded
     notes: tuple[str, ...] = ()
 
+    @property
+    def family(self) -> str:
+        """What read it."""
+        return self.detected.family
+
 
 def replay(path: Path, profiles: Mapping[str, Profile], *, at_ms: int, only: str = "") -> Replayed:
     """Replay the recording at `path`.

@@ -1,4 +1,4 @@
-"""`netops collect replay FILE`: print what a recording holds, as JSON lines or as a table."""
+"""`netops collect replay FILE`: print what a recording or a capture holds, as JSON lines or as a table."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import re
 import sys
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from collectors.profile_yaml import shipped
-from collectors.replay import Replayed, replay
+from collectors.replay import device_name, replay
+from collectors.ssh import replay as captures
+from collectors.ssh.read_yaml import shipped as reads
 from netops.clock import SYSTEM
+from netops.errors import UsageError
 from netops.metrics import METRICS, Kind
 
 if TYPE_CHECKING:
@@ -19,10 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TextIO
 
+    from collectors.decode import Decoded
     from netops.config import Settings
     from netops.model import Gap, Observation
 
-SUMMARY = "print the observations and gaps of a recorded walk"
+SUMMARY = "print the observations and gaps of a recorded walk, or of what a command printed"
 _DRIVING = re.compile("[\\x7f-\\x9f\\u061c\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff]")
 """Controls that JSON lets through: C1 (some terminals obey it), line separators, and what turns the writing round."""
 PARTIAL = 5  # exit code: the file holds lines that could not be read
@@ -30,14 +34,24 @@ PARTIAL = 5  # exit code: the file holds lines that could not be read
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="a recording: .snmprec or .snmprec.bz2")
+    parser.add_argument("file", type=Path, metavar="FILE", help="a recording (.snmprec, .snmprec.bz2) or a capture")
     parser.add_argument("--profile", default="", metavar="NAME", help="the device family, instead of detecting it")
+    parser.add_argument("--read", default="", metavar="NAME", help="the file is what this SSH read's command printed")
+    parser.add_argument(
+        "--value",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what stood in the command's place <NAME>; may be given several times",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Replay the file. What is wrong with the file itself goes to standard error and makes the exit code 5."""
     del settings  # a replay needs no instance
+    if args.read or args.value:
+        return _capture(args)
     result = replay(args.file, shipped(), at_ms=SYSTEM.now_ms(), only=args.profile)
     for note in result.notes:
         sys.stderr.write(f"{args.file}: {note}\n")
@@ -48,12 +62,56 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return PARTIAL if result.notes else 0
 
 
-def json_lines(result: Replayed) -> Iterator[str]:
+class Shown(Protocol):
+    """What is printed: whose it is, what read it, what was read."""
+
+    @property
+    def device(self) -> str:
+        """Under which name the values stand."""
+        ...
+
+    @property
+    def family(self) -> str:
+        """What read it."""
+        ...
+
+    @property
+    def decoded(self) -> Decoded:
+        """What came of it."""
+        ...
+
+
+def _capture(args: argparse.Namespace) -> int:
+    """Replay what a command printed; one that is not whole makes the exit code 5."""
+    if not args.read:
+        raise UsageError("--value says what stood in a command; name the read with --read")
+    if args.profile:
+        raise UsageError("--profile is of recorded walks and --read of captures; give one of them")
+    values = dict(_value(each) for each in args.value)
+    device = device_name(args.file)
+    result = captures.replay(args.file, reads(), args.read, device=device, at_ms=SYSTEM.now_ms(), values=values)
+    if args.json:
+        sys.stdout.writelines(f"{line}\n" for line in json_lines(result))
+    else:
+        table(result, sys.stdout)
+    if result.failed is not None:
+        sys.stderr.write(f"{args.file}: {plain(result.failed.detail)}\n")
+    return PARTIAL if result.failed is not None else 0
+
+
+def _value(written: str) -> tuple[str, str]:
+    name, equals, value = written.partition("=")
+    if not equals or not name:
+        raise UsageError(f"--value {written}: expected NAME=VALUE, such as PON=0")
+    return name, value
+
+
+def json_lines(result: Shown) -> Iterator[str]:
     """Yield one object a line, observations first; what drives a terminal is escaped, other text stays readable."""
     for seen in result.decoded.observations:
-        yield _line({**observed(seen), "family": result.detected.family})
+        yield _line({**observed(seen), "family": result.family})
     for gap in result.decoded.gaps:
-        yield _line({**missing(gap), "family": result.detected.family})
+        yield _line({**missing(gap), "family": result.family})
 
 
 def _line(shown: dict[str, object]) -> str:
@@ -101,10 +159,10 @@ def missing(gap: Gap) -> dict[str, object]:
     }
 
 
-def table(result: Replayed, out: TextIO) -> None:
+def table(result: Shown, out: TextIO) -> None:
     """Write the result for a reader: subject, metric, value, and what is not simply ok."""
     seen, gaps = result.decoded.observations, result.decoded.gaps
-    print(f"{result.device}: {result.detected.family}", file=out)
+    print(f"{result.device}: {result.family}", file=out)
     rows = [
         (str(o.subject), o.metric, _shown(o), o.unit, "" if o.quality.value == "ok" else o.quality.value) for o in seen
     ]

@@ -7,11 +7,12 @@ is whole is mostly not in it, so only the proof that the text itself carries is 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from collectors.ssh import screen
 from collectors.ssh.course import understood
-from collectors.ssh.decode import Taken, decode
+from collectors.ssh.decode import decode
 from collectors.ssh.dialects import DIALECTS
 from collectors.ssh.read import spoken
 from collectors.ssh.talk import Output, patterns
@@ -22,14 +23,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from collectors.decode import Decoded
+    from collectors.snmp.ask import Failure
     from collectors.ssh.read import Read
 
 MOST = 16 << 20
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured:
+    """What a capture gave; `failed` says why it is not whole."""
+
+    device: str
+    family: str
+    decoded: Decoded
+    failed: Failure | None
+
+
 def replay(
     path: Path, reads: Mapping[str, Read], name: str, *, device: str, at_ms: int, values: Mapping[str, str]
-) -> tuple[Decoded, Taken]:
+) -> Captured:
     """Return what a capture holds by the read of this name; `values` stand for `<…>` in its command."""
     read = reads.get(name)
     if read is None:
@@ -46,7 +58,8 @@ def replay(
     command = spoken(read.command, values) or read.command
     output = Output(command=command, lines=tuple(_bare(read, raw)), raw=raw)
     taken = understood(read, values, output, {})
-    return decode([taken], device=device, at_ms=at_ms), taken
+    decoded = decode([taken], device=device, at_ms=at_ms)
+    return Captured(device=device, family=name, decoded=decoded, failed=taken.failed)
 
 
 def _bare(read: Read, raw: bytes) -> list[str]:
