@@ -172,7 +172,7 @@ def primary_channel(value: Scalar, unit: str) -> int | Fraction:
 
 
 def duration(value: Scalar, unit: str) -> int | Fraction:
-    """Return the seconds of "0 weeks, 4 days, 20 hours, 31 minutes, 0 seconds", of "5d, 10:14:33" and the like."""
+    """Return the seconds of "0 weeks, 4 days, 20 hours, 31 minutes, 0 seconds", of "5d, 10:14:33", "1D:2H:3M:4S" and the like."""
     if not isinstance(value, bytes):
         return number(value, unit)
     written = re.fullmatch(
@@ -180,7 +180,7 @@ def duration(value: Scalar, unit: str) -> int | Fraction:
     )
     rest = written[1] if written else ""
     parts = _SPANS.findall(rest)
-    if not written or _SPANS.sub("", rest).strip(" ,") or not (parts or written[2]):
+    if not written or _SPANS.sub("", rest).strip(" ,:") or not (parts or written[2]):
         raise UnreadableError("expected a time span such as 4 days, 20:31:00")
     clock = (3600 * int(written[2]) + 60 * int(written[3]) + int(written[4])) if written[2] else 0
     return clock + sum(int(count) * _SECONDS[word[0].lower()] for count, word in parts)
