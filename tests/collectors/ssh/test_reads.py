@@ -1,0 +1,152 @@
+"""Every read has a capture that says what it yields; a file that says something else is told with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from collectors.snmp.ask import Failure
+from collectors.ssh.course import understood
+from collectors.ssh.decode import Taken, decode
+from collectors.ssh.dialects import DIALECTS
+from collectors.ssh.read_yaml import ReadError, parse, shipped
+from collectors.ssh.replay import replay
+from collectors.ssh.talk import Output, patterns
+from netops.metrics import METRICS
+from netops.model import Reason
+
+HERE = Path(__file__).parent / "captures"
+READS = shipped()
+VALUES = {
+    "smartax_optics": {"FRAME": "0", "SLOT": "1", "PON": "0"},
+    "smartax_ont_wlan": {"FRAME": "0", "SLOT": "1", "PON": "0", "ONT_ID": "3"},
+    "openwrt_radios": {"DEVICE": "wlan0"},
+    "openwrt_clients": {"DEVICE": "wlan0"},
+    "zte_serials": {"PORT": "1/2/1"},
+    "zte_olt_rx": {"PORT": "1/2/1"},
+    "zte_onu_rx": {"PORT": "1/2/1"},
+}
+
+
+def told(name):
+    """What a capture yields, one line a value or gap."""
+    values = VALUES.get(name, {})
+    result = replay(HERE / f"{name}.txt", READS, name, device="d", at_ms=0, values=values)
+    for seen in result.decoded.observations:
+        value = "" if seen.value is None else seen.value
+        if METRICS[seen.metric].states and seen.value is not None:
+            value = METRICS[seen.metric].state(seen.value).name
+        yield f"{seen.subject}\t{seen.metric}\t{value}\t{seen.raw}\t{seen.quality.value}"
+    for gap in result.decoded.gaps:
+        yield f"{gap.subject}\t{gap.metric}\t\t\tgap: {gap.reason.value}"
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_capture_yields_what_is_written_beside_it(name):
+    expected = (HERE / f"{name}.expected.tsv").read_text(encoding="utf-8").splitlines()
+
+    assert list(told(name)) == expected
+
+
+def test_every_capture_is_of_a_read():
+    assert {path.stem.partition(".")[0] for path in HERE.iterdir()} == set(READS)
+
+
+@pytest.mark.parametrize("name", [name for name, read in READS.items() if read.complete.total])
+def test_a_row_that_is_cut_out_is_missed(name):
+    """Where the device says how many rows there are, one less is a gap and not a shorter table."""
+    read = READS[name]
+    lines = (HERE / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    output = Output(command=read.command, lines=tuple(lines))
+    whole = understood(read, {}, bare(read, output), {})
+    missed = []
+    for at, line in enumerate(lines):
+        cut = understood(read, {}, bare(read, Output(command=read.command, lines=(*lines[:at], *lines[at + 1 :]))), {})
+        if cut.failed is None and len(cut.rows) < len(whole.rows):
+            missed.append(line)
+
+    assert whole.failed is None
+    assert missed == []
+
+
+def bare(read, output):
+    seen = patterns(DIALECTS[read.dialect])
+    lines = [x for x in output.lines if not seen.prompt.fullmatch(x.strip()) and not x.endswith(read.command)]
+    lines = [x for x in lines if not seen.noise.fullmatch(x)]
+    return Output(command=read.command, lines=tuple(lines))
+
+
+def test_a_line_that_nobody_knows_makes_the_output_unreadable():
+    read = READS["vrp_aps"]
+    lines = (HERE / "vrp_aps.txt").read_text(encoding="utf-8").splitlines()[1:-1]
+    taken = understood(read, {}, Output(command=read.command, lines=(*lines[:9], "Nov 26 AP down", *lines[9:])), {})
+
+    assert taken.failed == Failure(Reason.UNREADABLE, "no rule of the template knows the line 'Nov 26 AP down'")
+
+
+def test_rows_that_claim_one_identity_are_nobody():
+    read = READS["aireos_aps"]
+    row = {"NAME": "a", "MAC": "0a:0b:0c:00:00:01", "MODEL": "m", "ADDRESS": "192.0.2.1", "CLIENTS": "1"}
+    decoded = decode([Taken(read=read, command="x", rows=(row, {**row, "NAME": "b"}))], device="d", at_ms=0)
+
+    assert decoded.observations == ()
+    assert {gap.detail for gap in decoded.gaps} == {
+        f"nothing names the row {' '.join({**row, 'NAME': name}.values())!r}" for name in ("a", "b")
+    }
+
+
+def test_a_radio_is_known_by_the_address_of_its_access_point():
+    aps = (HERE / "vrp_aps.txt").read_text(encoding="utf-8").splitlines()[1:-1]
+    radios = (HERE / "vrp_radios.txt").read_text(encoding="utf-8").splitlines()
+    known = understood(READS["vrp_aps"], {}, Output(command="x", lines=tuple(aps)), {})
+    taken = understood(READS["vrp_radios"], {}, Output(command="x", lines=tuple(radios)), {"vrp_aps": known.rows})
+    decoded = decode([taken], device="ac-1", at_ms=0)
+
+    assert {str(each.subject) for each in decoded.observations} == {
+        "radio:mac:60de4476e360/0",
+        "radio:mac:60de4476e360/1",
+        "radio:mac:dcd2fc04b500/0",
+    }
+
+
+GOOD = """read: x
+title: {zh: 某, en: X}
+dialect: zte_olt
+command: show x
+template: zte_onu_state
+tables:
+  onu:
+    kind: onu
+    identity: [[PORT, ONU]]
+    columns:
+      pon.onu.state: {value: PHASE, states: {working: up}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("dialect: zte_olt", "dialect: zte", "x.yaml:3: 'zte' is not a dialect; did you mean 'zte_olt'?"),
+        ("command: show x", "command: show <PORT>", "x.yaml:4: <PORT> is no value of `each`"),
+        (
+            "template: zte_onu_state",
+            "template: zte_onu",
+            "x.yaml:5: there is no template 'zte_onu.textfsm' in templates/",
+        ),
+        ("value: PHASE", "value: PHAZE", "x.yaml:11: 'PHAZE' is not a value of the template; did you mean 'PHASE'?"),
+        ("pon.onu.state:", "pon.onu.stat:", "x.yaml:11: 'pon.onu.stat' is no metric of the catalogue"),
+        ("[[PORT, ONU]]", "[[PORT, ONT]]", "x.yaml:9: 'ONT' is not a column, helper or value; did you mean 'ONU'?"),
+        ("kind: onu", "sort: onu", "x.yaml:8: unknown key 'sort'"),
+        ("command: show x", "command: show x\ncomplete: {counts: ['x']}", "x.yaml:5: 'x' captures 0 numbers"),
+        ("command: show x", "command: show x\ncomplete: {ends: '('}", "x.yaml:5: '(' is no regular expression"),
+        ("template: zte_onu_state", "template: zte_onu_state\nntc: x", "x.yaml:6: expected one of template, ntc, json"),
+        ("states: {working: up}", "states: {working: upp}", "x.yaml:11: 'upp' is not a state of pon.onu.state"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(old, new, expected):
+    assert parse(GOOD, "x.yaml").name == "x"
+    with pytest.raises(ReadError) as caught:
+        parse(GOOD.replace(old, new, 1), "x.yaml")
+
+    assert str(caught.value).startswith(expected)
