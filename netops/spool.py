@@ -228,6 +228,7 @@ class Reader:
     def __enter__(self) -> Self:
         try:
             self._db = sqlite.reader(self.path)
+            self._db.limit(apsw.SQLITE_LIMIT_LENGTH, 2 * PAYLOAD_BYTES)  # nor may a row be computed without end
         except apsw.Error as error:
             raise SpoolError(f"spool {self.path}: cannot be read ({error})") from None
         return self

@@ -69,9 +69,15 @@ def writer(path: Path, *, vfs: str | None = None) -> apsw.Connection:
 
 
 def reader(path: Path) -> apsw.Connection:
-    """Open read-only beside the writer. Raises apsw.Error when there is no such file."""
+    """Open read-only beside the writer. Raises apsw.Error when there is no such file.
+
+    The writer may be another user's, and broken into: its file is data and runs nothing. A view in the place of a table
+    could go round for ever in the reader's process.
+    """
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     db.set_busy_timeout(BUSY_MS)
+    for barred in (apsw.SQLITE_DBCONFIG_ENABLE_VIEW, apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA):
+        db.config(barred, 0)
     return db
 
 

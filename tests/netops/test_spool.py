@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import apsw
 import pytest
 
 from netops.errors import SpoolError
@@ -157,3 +158,30 @@ def test_a_mark_of_a_refused_step_is_gone_when_the_file_is_opened_anew(tmp_path,
 
         assert spool.put("fact", [b"2"]) == 2
         assert dict(spool._connection().execute("SELECT name, upto FROM mark")) == {"a": 1}
+
+
+HOSTILE = {
+    "a view that goes round for ever": """
+        ALTER TABLE record RENAME TO real;
+        CREATE VIEW record AS WITH RECURSIVE n(sequence) AS (SELECT 1 UNION ALL SELECT sequence + 1 FROM n)
+            SELECT sequence, 'fact' AS kind, x'00' AS payload FROM n WHERE sequence < 0""",
+    "a row that is computed to a gigabyte": """
+        DROP TABLE record;
+        CREATE TABLE record(sequence INTEGER PRIMARY KEY, kind TEXT, payload BLOB AS (zeroblob(900000000)) VIRTUAL);
+        INSERT INTO record(sequence, kind) VALUES (1, 'fact')""",
+}
+
+
+@pytest.mark.parametrize("schema", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.timeout(20)
+def test_a_writer_that_was_broken_into_does_not_hold_its_reader(tmp_path, schema):
+    """The core reads the files of services that citizens reach: what these make of them is data, and refused."""
+    path = tmp_path / "web.db"
+    with Spool(path, source="web") as spool:
+        spool.put("fact", [b"{}"])
+    db = apsw.Connection(str(path))
+    db.execute(schema).fetchall()
+    db.close()
+
+    with Reader(path) as reader, pytest.raises(SpoolError, match="cannot be read"):
+        reader.read(after=0, limit=10)
