@@ -17,6 +17,7 @@ from collectors.convert import IDENTITY, Linear
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from collectors.traps.rule import Trap
     from netops.metrics import Metric
 
 COST_S: Mapping[str, int] = MappingProxyType({"cheap": 0, "dear": 300, "heavy": 3600})
@@ -123,12 +124,14 @@ class Profile:
     zh: str
     en: str
     synthetic: bool = False
+    fallback: bool = False  # only where no other family fits
     roots: tuple[tuple[int, ...], ...] = ((),)
     match: Match = Match()
     layouts: Mapping[str, Place] = field(default_factory=dict)
     scalars: tuple[Column, ...] = ()
     tables: tuple[Table, ...] = ()
     contradictions: tuple[Contradiction, ...] = ()
+    traps: tuple[Trap, ...] = ()
     varbinds_per_s: int = 0  # the most this family bears; 0 leaves it to the settings
     varbinds_per_poll: int = 0  # the most that a poll may bring; 0: by what its tables hold
 
@@ -148,8 +151,12 @@ class Profile:
 
 
 def digest(profile: Profile) -> str:
-    """Return the SHA-256 of the profile's canonical content: what decoded a value, to the last sentinel."""
-    canonical = json.dumps(_plain(asdict(profile)), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    """Return the SHA-256 of the profile's canonical content: what decoded a value, to the last sentinel.
+
+    Traps decode no value: a new one leaves the rules of the values what they are.
+    """
+    content = {name: value for name, value in asdict(profile).items() if name != "traps"}
+    canonical = json.dumps(_plain(content), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 

@@ -22,6 +22,7 @@ from collectors.profile import (
     Profile,
     Table,
 )
+from collectors.traps.rule_yaml import traps_of
 from netops.errors import nearest
 from netops.metrics import METRICS
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SHIPPED = Path(__file__).parent / "profiles"
-_TOP = ("profile", "title", "synthetic", "root", "match", "layouts", "rate", "scalars", "tables", "contradictions")
+_ABOUT = ("profile", "title", "synthetic", "fallback", "root", "match", "layouts", "rate")
+_TOP = (*_ABOUT, "scalars", "tables", "contradictions", "traps")
 _TABLE = ("kind", "index", "identity", "needed", "rows", "unless", "layout", "columns", "helpers")
 _COLUMN = ("oid", *WORDS, "factor", "deeper", "layout", "kind", "local")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -82,12 +84,14 @@ def parse(written: str, source: str) -> Profile:
         zh=title.text("zh"),
         en=title.text("en"),
         synthetic=block.boolean("synthetic"),
+        fallback=block.boolean("fallback"),
         roots=tuple(block.oid_of(node) for node in block.items("root")) if block.has("root") else ((),),
         match=_match(block),
         layouts=layouts,
         scalars=scalars,
         tables=tables,
         contradictions=tuple(_contradiction(b, scalars, tables) for b in block.blocks("contradictions")),
+        traps=traps_of(block.block("traps")) if block.has("traps") else (),
         varbinds_per_s=rate.integer("varbinds_per_s") if rate and rate.has("varbinds_per_s") else 0,
         varbinds_per_poll=rate.integer("varbinds_per_poll") if rate and rate.has("varbinds_per_poll") else 0,
     )

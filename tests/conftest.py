@@ -20,6 +20,7 @@ RECORDINGS = ROOT.parent / "shared" / "data"
 PARTNERS = {
     "snmpd": ("snmpd", "/usr/sbin/snmpd"),
     "snmp": ("snmpbulkwalk",),
+    "snmptrap": ("snmptrap",),
     "influxd": ("influxd",),
     "victoria-metrics": ("victoria-metrics",),
     "postgres": ("/usr/lib/postgresql/15/bin/postgres", "postgres"),

@@ -127,6 +127,25 @@ class Authority:
         outer = b"\x04" + ber.length(len(head) + content)
         self._opening = b"".join((self._tail, outer, head, fields, bytes((OCTET_STRING, self._mac_size))))
 
+    def say(self, message_id: int, pdu: bytes, now: float, *, flags: int, scope: bytes = b"") -> bytes:
+        """Return a message of this very engine: a Response or a Report, at the level that `flags` say.
+
+        `scope` is the context engine id and name of what it answers: they are given back (RFC 3412 section 7.1 step 3).
+        """
+        boots, time = self.boots, self.time_now(now)
+        payload = ber.tlv(SEQUENCE, (scope or self.scope) + pdu)
+        salt = b""
+        if flags & usm.PRIVATE and self._cipher is not None:
+            self._salt = (self._salt + 1) & 0xFFFF_FFFF_FFFF_FFFF
+            salt = self._salt.to_bytes(usm.SALT, "big")
+            payload = ber.tlv(OCTET_STRING, self._cipher.encrypt(boots << 96 | time << 64 | self._salt, payload))
+        size = self._mac_size if flags & usm.AUTHENTIC else 0
+        name = self.name if flags & usm.AUTHENTIC else b""
+        octets, at = usm.write(message_id, flags, (self.engine_id, boots, time, name, size, salt), payload)
+        if not size or self._mac is None:
+            return octets
+        return octets[:at] + self._mac.mac(octets) + octets[at + size :]
+
     # ---- reading
 
     def header(self, octets: bytes) -> usm.Header:
@@ -138,6 +157,10 @@ class Authority:
         """Return the plain scoped PDU of a message at our level (RFC 3414 section 3.2)."""
         self.authentic(header, octets)
         self._in_time(header, now)
+        return self.plain(header, octets)
+
+    def plain(self, header: usm.Header, octets: bytes) -> bytes:
+        """Return the plain scoped PDU of an authentic message."""
         if header.spans and not header.trailing:
             if len(self._envelopes) >= _ENVELOPES:
                 self._envelopes.clear()

@@ -229,7 +229,7 @@ def value_of(tag: int, content: bytes) -> tuple[int, Value]:
     return UNREADABLE, content
 
 
-def varbinds_of(octets: bytes, at: int, end: int) -> tuple[Varbinds, list[tuple[int, int]]]:
+def varbinds_of(octets: bytes, at: int, end: int, most: int = MAX_VARBINDS) -> tuple[Varbinds, list[tuple[int, int]]]:
     """Return the varbinds of a SEQUENCE OF VarBind and where each value's content stands."""
     at, stop = expect(SEQUENCE, octets, at, end)
     if stop != end:
@@ -265,8 +265,8 @@ def varbinds_of(octets: bytes, at: int, end: int) -> tuple[Varbinds, list[tuple[
         tags.append(tag)
         values.append(value)
         spans.append((value_at, after))
-        if len(oids) > MAX_VARBINDS:
-            raise DecodeError(f"more than {MAX_VARBINDS} varbinds in one message")
+        if len(oids) > most:
+            raise DecodeError(f"more than {most} varbinds in one message")
         at = after
     return Varbinds(tuple(oids), tuple(tags), tuple(values)), spans
 

@@ -96,8 +96,8 @@ def encode(message: Message) -> bytes:
     return ber.tlv(SEQUENCE, ber.integer(V2C) + ber.tlv(OCTET_STRING, message.community) + encode_pdu(message.pdu))
 
 
-def frame_pdu(octets: bytes, at: int, end: int) -> Framed:
-    """Return the PDU that fills `at`…`end`; DecodeError says what is off."""
+def frame_pdu(octets: bytes, at: int, end: int, most: int = ber.MAX_VARBINDS) -> Framed:
+    """Return the PDU that fills `at`…`end`, of at most so many varbinds; DecodeError says what is off."""
     kind, start, stop = ber.header(octets, at, end)
     if kind not in _KINDS:
         raise DecodeError(f"PDU tag {kind:#04x} at octet {at}; expected one of RFC 3416")
@@ -107,7 +107,7 @@ def frame_pdu(octets: bytes, at: int, end: int) -> Framed:
     id_start, id_stop = ber.expect(0x02, octets, start, stop)
     status, at = ber.read_integer(octets, after_id, stop)
     index, at = ber.read_integer(octets, at, stop)
-    varbinds, spans = ber.varbinds_of(octets, at, stop)
+    varbinds, spans = ber.varbinds_of(octets, at, stop, most)
     return Framed(Pdu(kind, request_id, status, index, varbinds), (id_start, id_stop), spans)
 
 

@@ -52,7 +52,7 @@ class Channel:
         self.family = family
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
-        self.receive_buffer = _enlarge(self.socket, receive_buffer) if peer is None else 0
+        self.receive_buffer = enlarge(self.socket, receive_buffer) if peer is None else 0
         self.drops = 0
         if family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -110,7 +110,7 @@ class Channel:
         self.socket.close()
 
 
-def _enlarge(sock: socket.socket, wanted: int) -> int:
+def enlarge(sock: socket.socket, wanted: int) -> int:
     """Return the receive buffer that the kernel really gave, in octets."""
     for option in (_SO_RCVBUFFORCE, socket.SO_RCVBUF):  # the first goes past rmem_max, with CAP_NET_ADMIN
         try:

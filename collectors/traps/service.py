@@ -1,0 +1,241 @@
+"""The service `trap`: hears traps and informs of the register's devices and states what happened as facts.
+
+One thread. An inform is acknowledged once its event is on disk; what the disk does not take is not acknowledged, and
+its sender says it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import ExitStack, suppress
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from collectors.alarm import Alarm
+from collectors.errors import CollectorError
+from collectors.outbox import Outbox
+from collectors.profile_yaml import shipped
+from collectors.snmp.credential import spoken
+from collectors.traps.door import Door, Sender
+from collectors.traps.listener import Listener, plain
+from collectors.traps.meaning import Meanings
+from collectors.traps.own import open_engine
+from collectors.traps.repeats import Repeats
+from inventory.register import Register
+from inventory.snapshot import snapshot
+from netops.clock import SYSTEM
+from netops.drain import drained
+from netops.errors import ConfigError
+from netops.facts import Fact
+from netops.spool import Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from collectors.profile import Profile
+    from collectors.snmp.ask import Community
+    from collectors.snmp.usm import User
+    from collectors.traps.listener import Taken
+    from collectors.traps.meaning import Event
+    from inventory.snapshot import Snapshot
+    from netops.clock import Clock
+    from netops.config import Settings
+    from netops.evidence.canonical import JSON
+
+log = logging.getLogger(__name__)
+SOURCE = "trap"
+REGISTER_S = 15.0
+TRIM_S = 30.0
+TELL_S = 300.0
+PAUSE_S = 0.2
+
+
+class Traps:
+    """Inert until started."""
+
+    name = SOURCE
+
+    def __init__(
+        self, settings: Settings, *, clock: Clock = SYSTEM, profiles: Mapping[str, Profile] | None = None
+    ) -> None:
+        trap = settings.trap
+        self._settings = settings
+        self._clock = clock
+        self._meanings = Meanings(shipped() if profiles is None else profiles)
+        self._listener = Listener(trap.listen, trap.port)
+        self._repeats = Repeats(window_s=trap.window_s, per_minute=trap.events_per_minute)
+        self._alarm = Alarm(settings.collect.vantage, "the trap socket")
+        self._door: Door | None = None
+        self._digest = ""
+        self._stack = ExitStack()
+        self._outbox: Outbox | None = None
+        self._spool: Spool | None = None
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._health: dict[str, str] = {}
+        self._stated = 0
+
+    @property
+    def port(self) -> int:
+        """The UDP port that is listened on."""
+        return self._listener.port
+
+    def start(self) -> None:
+        """Open the spool and the sockets, then listen."""
+        data = self._settings.data.dir
+        self._door = Door(open_engine(data / SOURCE / "engine.json", self._clock.monotonic()))
+        self._spool = self._stack.enter_context(
+            Spool(data / "spool" / f"{SOURCE}.db", source=SOURCE, cap_bytes=self._settings.trap.spool_cap_mb << 20)
+        )
+        self._outbox = Outbox(self._spool)
+        self._listener.open()
+        self._stack.callback(self._listener.close)
+        self._read_register(self._clock.now_ms())
+        self._outbox.state(self._state("started"))
+        self._outbox.flush(now_ms=self._clock.now_ms())
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name=SOURCE, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Keep what is heard, then let go of everything; safe to call twice."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=15)
+        self._thread = None
+        if self._outbox is not None:
+            self._outbox.state(self._state("stopped"))
+            self._outbox.flush(now_ms=self._clock.now_ms())
+        self._outbox = None
+        self._stack.close()
+
+    def health(self) -> dict[str, str]:
+        """Return what is wrong, by subject."""
+        wrong = dict(self._health)
+        if self._outbox is not None and self._outbox.refused:
+            wrong["spool"] = self._outbox.refused
+        if self._alarm.on:
+            wrong["traps"] = "many datagrams at the trap socket are rejected; the counters in the log say which"
+        return wrong
+
+    def figures(self) -> dict[str, int]:
+        """Return the counters, as the log tells them."""
+        waiting = self._spool.held_bytes if self._spool is not None else 0
+        return {"stated": self._stated, "spool_bytes": waiting, **self._listener.counters.table()}
+
+    # ---- the thread
+
+    def _run(self) -> None:
+        then = self._clock.monotonic()
+        due = {"register": then + REGISTER_S, "trim": then + TRIM_S, "tell": then + TELL_S, "second": then}
+        while not self._stopping.is_set():
+            try:
+                self._hear()
+                self._housekeep(due)
+            except Exception as error:
+                self._health["round"] = f"{type(error).__name__}: {error}"
+                log.exception("round failed")
+                self._stopping.wait(1)
+
+    def _housekeep(self, due: dict[str, float]) -> None:
+        then, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        if then >= due["second"]:
+            due["second"] = then + 1.0
+            self._listener.watch()
+            if self._outbox is not None:
+                self._outbox.state(*self._alarm.look(self._listener.counters.table(), now_ms))
+                self._outbox.state(*(self._beyond(name, count, now_ms) for name, count in self._repeats.beyond(then)))
+        if then >= due["register"]:
+            due["register"] = then + REGISTER_S
+            self._read_register(now_ms)
+        if then >= due["trim"] and self._spool is not None:
+            due["trim"] = then + TRIM_S
+            self._spool.trim(drained(self._settings, SOURCE))
+        if then >= due["tell"]:
+            due["tell"] = then + TELL_S
+            log.info("counters", extra=self.figures())
+
+    def _hear(self) -> None:
+        door, outbox = self._door, self._outbox
+        if door is None or outbox is None:
+            return
+        taken = self._listener.take(door, wait_s=PAUSE_S, monotonic=self._clock.monotonic)
+        now_ms, then = self._clock.now_ms(), self._clock.monotonic()
+        outbox.state(*self._facts(taken, now_ms, then))
+        outbox.flush(now_ms=now_ms)
+        if not len(outbox):
+            self._listener.acknowledge(taken)
+
+    def _facts(self, taken: Sequence[Taken], now_ms: int, then: float) -> list[Fact]:
+        found = []
+        for each in taken:
+            heard = each.heard
+            said = heard.notification
+            if said.inform and self._repeats.sent_again(each.address, said.request_id, then):
+                continue
+            event = self._meanings.event(heard.sender.device, heard.sender.profile, said)
+            repeats = self._repeats.news(heard.sender.device, event, then)
+            if repeats is not None:
+                found.append(fact(heard.sender.device, event, heard.version, repeats, now_ms))
+        self._stated += len(found)
+        return found
+
+    @staticmethod
+    def _beyond(device: str, count: int, now_ms: int) -> Fact:
+        body: dict[str, JSON] = {"device": device, "subject": {"kind": "device", "id": device}, "repeats": count}
+        body |= {"event": "beyond_the_budget", "severity": "warning"}
+        return Fact(kind="device_event", at_ms=now_ms, body=body)
+
+    def _read_register(self, now_ms: int) -> None:
+        settings = self._settings
+        try:
+            with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+                seen = snapshot(register, at_ms=now_ms)
+        except Exception as error:  # noqa: BLE001  (whatever ails the register, the devices known so far are heard on)
+            self._health["register"] = str(error)
+            return
+        self._health.pop("register", None)
+        if seen.digest != self._digest and self._door is not None:
+            self._digest = seen.digest
+            self._door.admit(senders(seen, settings))
+
+    def _state(self, state: str) -> Fact:
+        body = {"service": SOURCE, "state": state, "version": version("netops")}
+        return Fact(kind="service_state", at_ms=self._clock.now_ms(), body=body)
+
+
+def fact(device: str, event: Event, spoken_version: str, repeats: int, now_ms: int) -> Fact:
+    """Return the `device_event` of an event."""
+    body: dict[str, JSON] = {"device": device, "event": event.event, "severity": event.severity}
+    body |= {"subject": {"kind": event.subject.kind, "id": event.subject.id}, "version": spoken_version}
+    body |= {"trap": event.trap}
+    if event.state:
+        body["state"] = event.state
+    if event.profile:
+        body["profile"] = event.profile
+    if event.values:
+        body["values"] = dict(event.values)
+    if repeats:
+        body["repeats"] = repeats
+    return Fact(kind="device_event", at_ms=now_ms, body=body)
+
+
+def senders(seen: Snapshot, settings: Settings) -> dict[str, tuple[Sender, ...]]:
+    """Return who may send traps, by address: devices with an address and a credential that can be read."""
+    keys: dict[str, Community | User] = {}
+    for name, given in settings.credentials.items():
+        with suppress(ConfigError, CollectorError):
+            keys[name] = spoken(name, given)
+    found: dict[str, tuple[Sender, ...]] = {}
+    for device in seen.devices:
+        address = plain(device.address)
+        credential = keys.get(settings.trap.credential or device.credential)
+        if address and credential is not None:
+            found[address] = (*found.get(address, ()), Sender(device.id, device.profile, credential))
+    return found
+
+
+def build(settings: Settings) -> Traps:
+    """Return the service, inert."""
+    return Traps(settings)
