@@ -172,7 +172,7 @@ def primary_channel(value: Scalar, unit: str) -> int | Fraction:
 
 
 def duration(value: Scalar, unit: str) -> int | Fraction:
-    """Return the seconds of "4 days, 20 hours, 31 minutes, 0 seconds", of "5d, 10:14:33", "1D:2H:3M:4S" and the like."""
+    """Return the seconds of "4 days, 20 hours, 31 minutes, 0 seconds", of "5d, 10:14:33", "1D:2H:3M:4S" and so on."""
     if not isinstance(value, bytes):
         return number(value, unit)
     written = re.fullmatch(
