@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from netops.config import Settings
 
 ROOT, CLI = "root", "cli"
-SERVICES = ("core", "collect", "portal", "web")
+SERVICES = ("core", "collect", "ssh", "portal", "web")
 ALL = "all"  # the group of everybody here: it reads the settings, the register and how far the core has drained
 
 # Group → whose user belongs to it. The group `all` has the command line's own name, the others are `<users>-<group>`.
@@ -37,6 +37,7 @@ MEMBERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "vouchers": frozenset({CLI, "portal", "web"}),  # who makes vouchers and who takes them
         "core": frozenset({"core"}),
         "collect": frozenset({CLI, "collect"}),  # how devices are asked
+        "ssh": frozenset({CLI, "ssh"}),  # how devices are logged in to
         "portal": frozenset({"portal"}),
         "web": frozenset({"web"}),
     }
@@ -102,6 +103,7 @@ HOLDINGS = (
     _key("keys/portal-voucher.key", "vouchers", 0o640),
     _key("keys/portal-identity.key", "portal", 0o640),
     _queue("spool/collect.db", "collect", "core"),
+    _queue("spool/ssh.db", "ssh", "core"),
     _queue("spool/portal.db", "portal", "core"),
     _queue("spool/web.db", "web", "staff"),
     _queue("spool/cli.db", CLI, "staff"),

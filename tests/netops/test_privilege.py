@@ -146,7 +146,7 @@ def read(settings, service, expected):
     return act
 
 
-READERS = {"collect": {"core"}, "portal": {"core"}, "web": {"core", CLI}, "cli": {"core", "web"}}
+READERS = {"collect": {"core"}, "ssh": {"core"}, "portal": {"core"}, "web": {"core", CLI}, "cli": {"core", "web"}}
 
 
 @root
