@@ -186,6 +186,17 @@ def duration(value: Scalar, unit: str) -> int | Fraction:
     return clock + sum(int(count) * _SECONDS[word[0].lower()] for count, word in parts)
 
 
+def sum_item(value: Scalar, unit: str) -> int | Fraction:
+    """Return the total of a list by cause or class (TR-196): 44 of "mo-Data=40,sum=44", and 44 of "44"."""
+    if not isinstance(value, bytes) or b"=" not in value:
+        return number(value, unit)
+    totals = [item.partition(b"=") for item in value.split(b",")]
+    found = [total for name, _, total in totals if name.strip().lower() == b"sum"]
+    if len(found) != 1:
+        raise UnreadableError("expected a list with one item named sum")
+    return number(found[0].strip(), unit)
+
+
 _SPANS = re.compile(
     r"(\d{1,10})\s*(weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)(?![a-z])", re.IGNORECASE
 )
@@ -309,6 +320,7 @@ NUMBER_READERS: dict[str, Callable[[Scalar, str], int | Fraction]] = {
     "wrapped16": wrapped16,
     "unit_number": unit_number,
     "tenth_microwatt": tenth_microwatt,
+    "sum_item": sum_item,
 }
 
 TEXT_READERS: dict[str, Callable[[Scalar], str]] = {

@@ -7,6 +7,7 @@ from netops.metrics.metric import Better, Metric, Standing, State, counter, gaug
 _UP, _DOWN = Standing.UP, Standing.DOWN
 _HIGHER, _LOWER = Better.HIGHER, Better.LOWER
 _LTE = "TR-196 FAPService.{i}.CellConfig.LTE.RAN"
+_REM = "TR-196 FAPService.{i}.REM.LTE.Cell.{i}.RF"
 
 ENTRIES: tuple[Metric, ...] = (
     gauge(
@@ -265,5 +266,45 @@ ENTRIES: tuple[Metric, ...] = (
         "TR-181 Device.DeviceInfo.TemperatureStatus",
         better=_LOWER,
         bounds=(-40, 125),
+    ),
+    gauge(
+        "lte.rem.earfcn",
+        "1",
+        "邻区下行频点号",
+        "downlink channel of a cell that a small cell heard",
+        f"{_REM}.EUTRACarrierARFCN; 3GPP TS 36.101 5.7.3",
+        bounds=(0, 262_143),
+    ),
+    gauge(
+        "lte.rem.pci",
+        "1",
+        "邻区物理小区标识",
+        "physical identity of a cell that a small cell heard",
+        f"{_REM}.PhyCellID; 3GPP TS 36.211 6.11",
+        bounds=(0, 503),
+    ),
+    gauge(
+        "lte.rem.rsrp",
+        "dBm",
+        "邻区参考信号接收功率",
+        "reference signal received power of a cell that a small cell heard",
+        f"{_REM}.RSRP; 3GPP TS 36.214 5.1.1",
+        bounds=(-140, -44),
+    ),
+    gauge(
+        "lte.rem.rsrq",
+        "dB",
+        "邻区参考信号接收质量",
+        "reference signal received quality of a cell that a small cell heard",
+        f"{_REM}.RSRQ; 3GPP TS 36.214 5.1.3",
+        bounds=(-24, 0),
+    ),
+    gauge(
+        "lte.rem.rssi",
+        "dBm",
+        "邻区接收信号强度",
+        "received power on the channel of a cell that a small cell heard",
+        f"{_REM}.RSSI; 3GPP TS 36.214 5.1.3",
+        bounds=(-130, -10),
     ),
 )
