@@ -51,6 +51,7 @@ class Device:
     answers: dict[str, str] = field(default_factory=dict)
     piece: int = 0  # octets at once; 0: all
     seed: int = 1
+    chatty: bool = False  # sends a long answer in a few pieces with pauses between them, as a busy device does
     tries: list[tuple[str, str]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
@@ -189,7 +190,16 @@ class _Session(asyncssh.SSHServerSession):
             half = whole[: whole.rfind(b"\n", 0, len(whole) // 2) + 1]
             self._task = asyncio.ensure_future(self._broken(fault, half, whole[len(half) :]))
             return
+        if device.chatty and text:
+            self._task = asyncio.ensure_future(self._slowly(whole))
+            return
         self._send(whole)
+
+    async def _slowly(self, whole: bytes) -> None:
+        step = len(whole) // 4 + 1
+        for at in range(0, len(whole), step):
+            self._chan.write(whole[at : at + step])
+            await asyncio.sleep(self._chance.uniform(0, 0.05))
 
     def _paged(self, head: bytes, body: bytes) -> None:
         lines = body.split(b"\r\n")
@@ -205,9 +215,6 @@ class _Session(asyncssh.SSHServerSession):
     async def _broken(self, fault: str, half: bytes, rest: bytes) -> None:
         if fault == "lookalike":
             self._chan.write(half + self._prompt())
-            for connection in self._connections:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(connection.wait_closed(), 5)
             await asyncio.sleep(0.05)
             self._chan.write(b" is a description\r\n" + rest)
             return
@@ -262,6 +269,9 @@ class Site:
             for task in asyncio.all_tasks():
                 if task is not asyncio.current_task():
                     task.cancel()
+            for connection in self._connections:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(connection.wait_closed(), 5)
             await asyncio.sleep(0.05)
 
         asyncio.run_coroutine_threadsafe(close(), self._loop).result(10)
