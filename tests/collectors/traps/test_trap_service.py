@@ -11,6 +11,8 @@ import pytest
 
 from collectors.profile_yaml import SHIPPED, read
 from collectors.snmp.keys import AUTH, PRIV
+from collectors.snmp.pdu import Kind, Message, Pdu, encode
+from collectors.snmp.varbind import OBJECT_IDENTIFIER, OCTET_STRING, Varbind, Varbinds, parse
 from collectors.traps import service as trap_service
 from collectors.traps.service import SOURCE, Traps
 from inventory import sql
@@ -339,3 +341,34 @@ def test_the_service_listens_on_all_addresses_by_default(tmp_path, keys):
         assert len(wait(settings, 1)) == 1
     finally:
         service.stop()
+
+
+@pytest.mark.slow
+def test_ten_thousand_junk_datagrams_a_second_cost_no_good_trap(running, caplog):
+    """S2: junk from a stranger and under a device's own address; at least 99 % of the good traps come in."""
+    service, _ = running
+    kinds = [bytes.fromhex("7a450a"), os.urandom(120), b"\x30\x82\x04\x00" + bytes(1_020), b"\x30\x80" * 200]
+    good = int(os.environ.get("NETOPS_ROUNDS", "300"))
+    wires = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+    wires[0].bind(("127.4.9.9", 0))
+    wires[1].bind((ADDRESSES["ac-1"], 0))
+    to = ("127.0.0.1", service.port)
+    name = (1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0)
+    for n in range(good):
+        for m in range(100):
+            wires[m % 2].sendto(kinds[m % 4], to)
+        rows = [Varbind(name, OBJECT_IDENTIFIER, AP_FAULT), Varbind(parse(AP_NAME), OCTET_STRING, b"hall")]
+        wires[1].sendto(encode(Message(b"s3cret", Pdu(Kind.TRAP, n + 1, 0, 0, Varbinds.of(rows)))), to)
+        time.sleep(0.01)
+    until = time.monotonic() + 10
+    while service.figures()["received"] < 101 * good and time.monotonic() < until:
+        time.sleep(0.05)
+    for each in wires:
+        each.close()
+
+    figures = service.figures()
+    assert figures["accepted"] >= 0.99 * good
+    assert figures["wrong_source"] == pytest.approx(50 * good, rel=0.01)
+    lines = [record for record in caplog.records if hasattr(record, "source")]
+    seconds = len({(record.source, int(record.created)) for record in lines})
+    assert 2 <= len(lines) <= 2 * seconds
