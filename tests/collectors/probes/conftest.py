@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import http.server
 import ipaddress
+import json
+import os
+import secrets
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import pytest
 from cryptography import x509
@@ -109,3 +115,93 @@ def certificate(tmp_path_factory):
     form = serialization.PrivateFormat.PKCS8
     (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
     return folder
+
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+HOME, AWAY = "10.99.0.1", "10.99.0.2"  # the vantage point, and what it looks at
+
+
+class Wire:
+    """Two namespaces and a wire of known vices between them; every name carries the run's mark."""
+
+    def __init__(self, **vices) -> None:
+        mark = secrets.token_hex(3)
+        self.home, self.away = f"pw{mark}h", f"pw{mark}a"
+        self.did: dict[str, dict[str, int]] = {}
+        self._vices = vices
+        self._running: list[subprocess.Popen[str]] = []
+
+    def __enter__(self) -> Self:
+        for name in (self.home, self.away):
+            _ip("netns", "add", name)
+            _ip("-n", name, "link", "set", "lo", "up")
+        words = [sys.executable, str(HERE / "run_wire.py"), self.home, self.away, json.dumps(self._vices)]
+        self._wire = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        assert self._wire.stdout.readline() == "READY\n"
+        for name, mine, other in ((self.home, HOME, AWAY), (self.away, AWAY, HOME)):
+            _ip("-n", name, "address", "add", mine, "peer", other, "dev", "wire0")
+            _ip("-n", name, "link", "set", "wire0", "up")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._running[::-1]:
+            process.terminate()
+            process.wait(10)
+            process.stdout.close()
+        self.cut()
+        for name in (self.home, self.away):
+            _ip("netns", "del", name)
+
+    def cut(self) -> dict[str, dict[str, int]]:
+        """End the wire; return what it did, by way: `{"there": {"lost 862": 3, "passed 862": 97}, …}`."""
+        if self._wire.poll() is None:
+            self._wire.terminate()
+            self.did = json.loads(self._wire.communicate(timeout=10)[0])
+        return self.did
+
+    def start(self, where: str, *words: str, ready: str = "READY") -> subprocess.Popen[str]:
+        """Start a process in a namespace and wait for its word."""
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        process = subprocess.Popen(
+            ["ip", "netns", "exec", where, *words], stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT
+        )
+        self._running.append(process)
+        if ready:
+            line = process.stdout.readline()
+            assert ready in line, line
+        return process
+
+    def run(self, where: str, *words: str, check: bool = True) -> str:
+        """Run a command in a namespace; return what it says."""
+        done = subprocess.run(
+            ["ip", "netns", "exec", where, *words],
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            cwd=ROOT,
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def look(self, kind: str, **target) -> dict:
+        """Look at a target from home; return the record."""
+        words = (sys.executable, str(HERE / "run_look.py"), json.dumps({"kind": kind, "address": AWAY} | target))
+        return json.loads(self.run(self.home, *words))
+
+    def reflect(self, **how) -> None:
+        """Start a reflector away from home, on port 862."""
+        words = (sys.executable, str(HERE / "run_reflector.py"), AWAY, f"{HOME}/32", json.dumps(how))
+        self.start(self.away, *words)
+
+
+@pytest.fixture
+def wire_of():
+    return Wire
+
+
+def _ip(*words: str) -> None:
+    done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"ip {' '.join(words)}: {done.stderr}"
