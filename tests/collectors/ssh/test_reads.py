@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from collectors.snmp.ask import Failure
+from collectors.ssh import read_yaml
 from collectors.ssh.course import understood
 from collectors.ssh.decode import Taken, decode
 from collectors.ssh.dialects import DIALECTS
 from collectors.ssh.read_yaml import ReadError, parse, shipped
+from collectors.ssh.reference import page
 from collectors.ssh.replay import replay
 from collectors.ssh.talk import Output, patterns
 from netops.metrics import METRICS
@@ -150,3 +153,41 @@ def test_a_mistake_is_told_with_its_line(old, new, expected):
         parse(GOOD.replace(old, new, 1), "x.yaml")
 
     assert str(caught.value).startswith(expected)
+
+
+ROOT = Path(__file__).resolve().parents[3]
+GUIDE = (ROOT / "docs/how-to/read-over-ssh.md").read_text(encoding="utf-8")
+
+
+def test_the_example_of_the_guide_is_understood():
+    example = re.search(r"```yaml\n(read: .*?)```", GUIDE, re.DOTALL)[1]
+
+    read = parse(example, "guide.yaml")
+    assert (read.name, read.each.values, read.join.values) == ("maker_onus", ("PORT",), ("PORT", "ONU"))
+
+
+def test_every_word_of_a_read_is_explained():
+    words = {*read_yaml.TOP, *read_yaml.SHEET, *read_yaml.COMPLETE, "value", "prefix", "@key", "@self", "@count"}
+
+    assert {word for word in words if not re.search(rf"(?<![\w@]){re.escape(word)}\b", GUIDE)} == set()
+
+
+def test_the_reference_page_is_what_the_reads_say():
+    written = (ROOT / "docs/reference/ssh-reads.md").read_text(encoding="utf-8")
+
+    assert page() == written, "run: python -m collectors.ssh.reference > docs/reference/ssh-reads.md"
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_template_of_ours_lets_no_line_pass(name):
+    """Each state ends in an error for a line that it does not know."""
+    read = READS[name]
+    if not read.template:
+        return
+    states = re.split(r"\n\n", read.text.strip())[1:]
+    assert states[-1] == "EOF"
+    assert [state.splitlines()[0] for state in states[:-1] if state.splitlines()[-1] != "  ^. -> Error"] == []
+
+
+def test_every_dialect_has_reads():
+    assert {read.dialect for read in READS.values()} == set(DIALECTS)
