@@ -80,21 +80,26 @@ class Listener:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """How a device is asked. SNMP v2c needs `community`, v3 `user` and the keys; SSH `user` and `password` or `key`."""
+    """How a device is asked. SNMP v2c needs `community`, v3 `user` and the keys; SSH `user` and `password` or `key`.
 
-    kind: str = "snmp"  # snmp or ssh
+    A CPE presents `user` and `password` to us (cwmp); we present `call_user` and `call_password` when we call it.
+    """
+
+    kind: str = "snmp"  # snmp, ssh or cwmp
     version: str = "v2c"  # snmp: v2c or v3
     community: Secret | None = None  # v2c: the community
-    user: str = ""  # v3 and ssh: the user
+    user: str = ""  # v3 and ssh: the user; cwmp: the CPE's, empty: each its own `OUI-ProductClass-SerialNumber`
     auth_protocol: str = "SHA-256"  # MD5, SHA, SHA-224, SHA-256, SHA-384, SHA-512
     auth_key: Secret | None = None  # v3: authentication pass phrase
     priv_protocol: str = "AES"  # AES (128), AES-192, AES-256; AES-192-C, AES-256-C: keys lengthened as Cisco does
     priv_key: Secret | None = None  # v3: privacy pass phrase
     context: str = ""  # v3: context name
-    password: Secret | None = None  # ssh: the password
+    password: Secret | None = None  # ssh, cwmp: the password
     key: Secret | None = None  # ssh: the private key, in OpenSSH's or PEM form
     passphrase: Secret | None = None  # ssh: of the private key
     enable: Secret | None = None  # ssh: the password of the privileged mode, where the dialect needs one
+    call_user: str = ""  # cwmp: our user in a connection request
+    call_password: Secret | None = None  # cwmp: our password in a connection request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +150,24 @@ class Trap:
     window_s: int = 60  # the same event of the same subject is stated once in so many seconds
     events_per_minute: int = 60  # events of one device that are stated singly; what is beyond is counted
     spool_cap_mb: int = 256  # disk that the spool may take while the core is away
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acs:
+    """How small cells and ONTs are taken in by TR-069 (CWMP). The service runs when `enabled`."""
+
+    enabled: bool = False  # whether CPEs are let in
+    listen: Listener = field(default_factory=lambda: Listener(port=7547))
+    plain: bool = False  # HTTP without TLS off loopback too: passwords stay secret by digest, values can be forged
+    interval_s: int = 300  # seconds of a slot; a CPE is told to inform every four fifths of it
+    digests: str = "SHA-256,MD5"  # what is offered, the first one best; many CPEs know MD5 alone
+    basic: bool = False  # also take passwords in clear, over TLS only
+    nonce_s: int = 300  # seconds that a challenge holds
+    arrange: bool = True  # set a CPE's periodic Inform and notifications; nothing else is ever set
+    call: bool = True  # ask a CPE that has not come in its slot to connect (connection request)
+    sessions: int = 2000  # sessions at once
+    session_s: float = 30.0  # seconds between two requests of a session, before it is over
+    spool_cap_mb: int = 1024  # disk that the spool may take while the core is away
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +241,7 @@ class Settings:
     ssh: Ssh = field(default_factory=Ssh)
     probe: Probe = field(default_factory=Probe)
     trap: Trap = field(default_factory=Trap)
+    acs: Acs = field(default_factory=Acs)
     intake: Intake = field(default_factory=Intake)
     evidence: Evidence = field(default_factory=Evidence)
     retention: Retention = field(default_factory=Retention)

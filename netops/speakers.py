@@ -24,6 +24,7 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "cli": _ANY | _PEOPLE | {"key_changed", "rehearsal_started", "report_issued", "verdict"},
         "collect": _ANY | {"clock_state", "monitor_health"},
         "ssh": _ANY,
+        "acs": _ANY | {"device_event"},
         "trap": _ANY | {"device_event", "monitor_health"},
         "probe": _ANY | {"clock_state", "monitor_health"},
         "intake": _ANY | {"clock_state", "monitor_health"},
@@ -31,7 +32,7 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "web": _ANY | _PEOPLE | _DISPUTE,
     }
 )
-POLLERS = frozenset({"collect", "probe", "intake", "ssh"})
+POLLERS = frozenset({"collect", "probe", "intake", "ssh", "acs"})
 HISTORY = "history"  # tells the past of a rehearsal, what people decided in it included
 _OF_THE_PAST = _ANY | _TWO_PERSONS
 

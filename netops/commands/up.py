@@ -27,6 +27,7 @@ ON_DEMAND: Mapping[str, Callable[[Settings], bool]] = MappingProxyType(
         "ssh": lambda settings: settings.ssh.interval_s > 0,
         "probe": lambda settings: settings.probe.used,
         "trap": lambda settings: settings.trap.enabled,
+        "acs": lambda settings: settings.acs.enabled,
         "intake": lambda settings: settings.intake.enabled,
     }
 )
