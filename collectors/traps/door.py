@@ -10,6 +10,7 @@ alone. What a sender's engine says of its clock is followed as `authority.py` fo
 from __future__ import annotations
 
 from collections import OrderedDict
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from collectors.errors import DecodeError, SecurityError
@@ -19,6 +20,7 @@ from collectors.snmp.authority import Authority
 from collectors.snmp.pdu import V2C, V3, Message, Pdu, encode, encode_pdu, response
 from collectors.snmp.varbind import OCTET_STRING, SEQUENCE
 from collectors.snmp.wire import ForeignError
+from collectors.traps.clocks import Told
 from collectors.traps.notification import MAX_OCTETS, V1, Notification, of_v1, of_v2
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ class Heard(NamedTuple):
 class Door:
     """Who may speak, and what is known of their engines. Used from one thread."""
 
-    def __init__(self, own: OwnEngine) -> None:
+    def __init__(self, own: OwnEngine, *, remembered: Mapping[bytes, Told] = MappingProxyType({})) -> None:
+        self._remembered = remembered
         self.senders: Mapping[str, tuple[Sender, ...]] = {}
         self._own = own
         self._engines: OrderedDict[tuple[usm.User, bytes], Authority] = OrderedDict()
@@ -66,6 +69,11 @@ class Door:
         self._own.forget(users)
         for key in [key for key in self._engines if key[0] not in users]:
             del self._engines[key]
+
+    def clocks(self, now: float, now_ms: int) -> dict[bytes, Told]:
+        """Return the clocks of the engines that have proved themselves, to be remembered over a restart."""
+        found = {each.engine_id: Told(each.boots, each.time_now(now), now_ms) for each in self._engines.values()}
+        return {**self._remembered, **found}
 
     def hear(self, octets: bytes, address: str, now: float) -> Heard | bytes:
         """Return what a datagram of a known source says, or the Report that it is to be answered with.
@@ -138,6 +146,9 @@ class Door:
         if engine is None:
             self._restrain(at[0], at[1], "new engines")
             engine = Authority(user, header.engine_id)
+            told = self._remembered.get(header.engine_id)
+            if told is not None:
+                engine.set_clock(told.boots, told.time, at[1])
         plain = engine.opened(header, octets, at[1])
         mark = header.engine_id + header.mac
         if mark in self._seen:

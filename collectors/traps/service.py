@@ -17,6 +17,7 @@ from collectors.errors import CollectorError
 from collectors.outbox import Outbox
 from collectors.profile_yaml import shipped
 from collectors.snmp.credential import spoken
+from collectors.traps import clocks
 from collectors.traps.door import Door, Sender
 from collectors.traps.listener import Listener, plain
 from collectors.traps.meaning import Meanings
@@ -84,7 +85,11 @@ class Traps:
     def start(self) -> None:
         """Open the spool and the sockets, then listen."""
         data = self._settings.data.dir
-        self._door = Door(open_engine(data / SOURCE / "engine.json", self._clock.monotonic()))
+        own = open_engine(data / SOURCE / "engine.json", self._clock.monotonic())
+        now_ms = self._clock.now_ms()
+        kept = clocks.read(data / SOURCE / "clocks.json")
+        reckoned = {engine: told._replace(time=told.time_at(now_ms), wall_ms=now_ms) for engine, told in kept.items()}
+        self._door = Door(own, remembered=reckoned)
         self._spool = self._stack.enter_context(
             Spool(data / "spool" / f"{SOURCE}.db", source=SOURCE, cap_bytes=self._settings.trap.spool_cap_mb << 20)
         )
@@ -105,6 +110,7 @@ class Traps:
             self._thread.join(timeout=15)
         self._thread = None
         if self._outbox is not None:
+            self._keep_clocks()
             self._outbox.state(self._state("stopped"))
             self._outbox.flush(now_ms=self._clock.now_ms())
         self._outbox = None
@@ -151,6 +157,7 @@ class Traps:
             self._read_register(now_ms)
         if then >= due["trim"] and self._spool is not None:
             due["trim"] = then + TRIM_S
+            self._keep_clocks()
             self._spool.trim(drained(self._settings, SOURCE))
         if then >= due["tell"]:
             due["tell"] = then + TELL_S
@@ -199,6 +206,14 @@ class Traps:
         if seen.digest != self._digest and self._door is not None:
             self._digest = seen.digest
             self._door.admit(senders(seen, settings))
+
+    def _keep_clocks(self) -> None:
+        """Keep the senders' clocks where a new one was heard."""
+        if self._door is None:
+            return
+        told = self._door.clocks(self._clock.monotonic(), self._clock.now_ms())
+        if told:
+            clocks.keep(self._settings.data.dir / SOURCE / "clocks.json", told)
 
     def _state(self, state: str) -> Fact:
         body = {"service": SOURCE, "state": state, "version": version("netops")}

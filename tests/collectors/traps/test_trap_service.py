@@ -274,6 +274,31 @@ def test_an_engine_that_restarts_is_followed_and_old_messages_are_refused(runnin
     assert service.figures()["security"] == 3
 
 
+def test_a_trap_recorded_before_a_restart_of_ours_is_refused_after_it(tmp_path, keys):
+    settings = settings_of(tmp_path)
+    found(settings)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as tap:
+        tap.bind(("127.0.0.1", 0))
+        send("snmptrap", "cell-1", tap.getsockname()[1], *v3(), "-e", "0x8000000001020304", "-Z", "5,100", LINK_WORDS)
+        recorded = tap.recv(65_535)
+    for boots in ("5,900", "5,901"):
+        service = Traps(settings, profiles=PROFILES)
+        service.start()
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
+                wire.bind((ADDRESSES["cell-1"], 0))
+                if boots == "5,901":
+                    wire.sendto(recorded, ("127.0.0.1", service.port))
+            send("snmptrap", "cell-1", service.port, *v3(), "-e", "0x8000000001020304", "-Z", boots, LINK_WORDS)
+            wait_for = time.monotonic() + 5
+            while not service.figures()["accepted"] and time.monotonic() < wait_for:
+                time.sleep(0.02)
+            assert service.figures()["security"] == (boots == "5,901")
+            assert service.figures()["accepted"] == 1
+        finally:
+            service.stop()
+
+
 def test_our_engine_is_the_same_after_a_restart_with_one_boot_more(tmp_path, keys):
     settings = settings_of(tmp_path)
     found(settings)
