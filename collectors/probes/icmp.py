@@ -33,6 +33,7 @@ class Echoes:
         self._identity = identity
         self._token = token
         self._left: list[Instant] = []
+        self._answered: set[int] = set()
         self.answers: list[tuple[int, int, int, int, int]] = []  # sequence, T1, T4, drift, TTL
 
     @property
@@ -43,7 +44,7 @@ class Echoes:
     @property
     def complete(self) -> bool:
         """Whether every request was answered."""
-        return len({each[0] for each in self.answers}) == len(self._left)
+        return len(self._answered) == len(self._left)
 
     def packet(self, at: Instant) -> bytes:
         """Return the next request."""
@@ -58,6 +59,7 @@ class Echoes:
             return False
         left, at = self._left[sequence], arrival.at
         drift = (at.wall_ns - left.wall_ns) - (at.monotonic_ns - left.monotonic_ns)
+        self._answered.add(sequence)
         self.answers.append((sequence, left.wall_ns, at.wall_ns, drift, arrival.ttl))
         return True
 

@@ -89,16 +89,16 @@ def run(wire: socket.socket, course: Course, pace: Pace) -> Ran:
         if not sends and (course.complete or now >= last + patience):
             break
         if sends and now >= begin.monotonic_ns + course.sent * spacing:
-            errors += _send(wire, course)
+            errors += send(wire, course)
             last = sockets.instant().monotonic_ns
         wake = begin.monotonic_ns + course.sent * spacing if course.sent < pace.count and sends else last + patience
         if waiting.poll(max(0, wake - sockets.instant().monotonic_ns) / NS_PER_MS):
-            errors += _take(wire, course)
+            errors += take(wire, course)
         now = sockets.instant().monotonic_ns
     return Ran(begin=begin, end=sockets.instant(), errors=errors)
 
 
-def _send(wire: socket.socket, course: Course) -> int:
+def send(wire: socket.socket, course: Course) -> int:
     """Send the next packet; return 1 when an error about an earlier one was told instead (it is then sent again)."""
     datagram = course.packet(sockets.instant())
     try:
@@ -110,7 +110,7 @@ def _send(wire: socket.socket, course: Course) -> int:
     return 0
 
 
-def _take(wire: socket.socket, course: Course) -> int:
+def take(wire: socket.socket, course: Course) -> int:
     """Take what waits; return how many errors were among it."""
     errors = 0
     for _ in range(BATCH):

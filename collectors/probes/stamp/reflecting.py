@@ -78,13 +78,14 @@ class Reflecting:
                     error = ErrorEstimate.of(said.error_ns, synchronised=said.synchronised).field()
                     ask_at, synchronised = now + CLOCK_S, said.synchronised
                 if waiting.poll(WAIT_MS):
-                    self._answer(wire, error=error, synchronised=synchronised)
+                    self.answer(wire, error=error, synchronised=synchronised)
             except Exception as wrong:
                 self.failed = f"{type(wrong).__name__}: {wrong}"
                 log.exception("reflector")
                 self._stopping.wait(0.1)
 
-    def _answer(self, wire: socket.socket, *, error: int, synchronised: bool) -> None:
+    def answer(self, wire: socket.socket, *, error: int, synchronised: bool) -> None:
+        """Answer what waits on the socket, up to a bound."""
         for _ in range(BATCH):
             try:
                 arrival = sockets.receive(wire)

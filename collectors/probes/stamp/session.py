@@ -62,6 +62,7 @@ class Session:
         self._tlvs = tlvs
         self._sent: list[tuple[Instant, int]] = []  # with the timestamp that travels
         self.echoes: list[Echo] = []
+        self._answered: set[int] = set()
         self.refused: Counter[str] = Counter()
         self.answers = tlv.Answers()
 
@@ -109,6 +110,7 @@ class Session:
             theirs=told.error,
         )
         self.echoes.append(echo)
+        self._answered.add(echo.sequence)
         area = datagram[packet.octets(self._key) :]
         if area:
             self._read(area, told.sequence)
@@ -117,7 +119,7 @@ class Session:
     @property
     def complete(self) -> bool:
         """Whether every packet that left was answered."""
-        return len({each.sequence for each in self.echoes}) == len(self._sent)
+        return len(self._answered) == len(self._sent)
 
     def _read(self, area: bytes, told: int) -> None:
         if self._key is not None and not tlv.sound(area, sequence=told, key=self._key):
