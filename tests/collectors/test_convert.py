@@ -189,6 +189,8 @@ def test_a_pon_serial_number_has_one_form(octets):
         ("zte_pon_port_1012", 268501248, "0/1/1"),
         ("zte_pon_port_1012", 268503040, "0/1/8"),
         ("fiberhome_onu", 11 * 2**25 + 3 * 2**19 + 7 * 2**8, "11/3/7"),
+        ("fiberhome_pon", 11 * 2**25 + 3 * 2**19, "11/3"),
+        ("nscrtv_onu", 16779265, "1/0/8/1"),
     ],
 )
 def test_ports_are_cut_out_of_the_ifindex(reader, ifindex, expected):

@@ -81,7 +81,7 @@ NOT_OURS = {
 }
 # Known by their answers alone: what they say of themselves is Linux's, net-snmp's, or the whole maker's.
 ALSO_GENERIC = set(OURS) - {
-    *("baicells-od04", "ciscowlc", "nokia-isam", "ruckuswireless-sz", "rutos", "smartax", "vsolution", "zxa10"),
+    *("baicells-od04", "nokia-isam", "rutos", "smartax", "vsolution", "zxa10"),
 }
 
 
