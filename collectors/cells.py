@@ -58,7 +58,8 @@ def is_sentinel(column: Column, value: Scalar) -> bool:
 def _text(column: Column, value: Scalar) -> Read:
     if column.sentinels and is_sentinel(column, value):
         return NOTHING
-    return TEXT_READERS[column.read](value), _OK
+    shown = TEXT_READERS[column.read](value)
+    return NOTHING if shown.lower() in column.sentinels else (shown, _OK)
 
 
 def _state(column: Column, value: Scalar) -> Read:
@@ -72,6 +73,11 @@ def _state(column: Column, value: Scalar) -> Read:
     if code is None:
         raise UnreadableError("expected one of the states that the profile names")
     return code, _OK
+
+
+def as_written(value: Scalar) -> int | str:
+    """Return a raw value as profiles write it: a whole number, or a text in lower case."""
+    return value if isinstance(value, int) else _word(value)
 
 
 def _word(value: Scalar) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from collectors.cells import read_cell
+from collectors.cells import as_written, read_cell
 from collectors.convert import IDENTITY, UnreadableError
 from collectors.decode import restarted
 from collectors.rows import Cell, row_subject
@@ -159,8 +159,8 @@ class _Reader:
             for at, rule in enumerate(every)
             if not columns[at].oids and rule.column.metric is not None
         ]
-        if not there:
-            return []
+        if not any(at < len(rules.rules) and _names_rows(rules, at) for at in there):
+            return []  # helpers alone, or columns that do not say which rows there are, make no row
         indexes = _side_by_side(every, columns, there)
         kept = _kept(rules, columns, len(indexes))
         named = [at for at in there if every[at].column.key in _naming(rules)]
@@ -246,6 +246,10 @@ class _Reader:
             self.rows.put(self.whole, contradiction.spread.name, max(found) - min(found), "", text=False)
 
 
+def _names_rows(rules: TableRules, at: int) -> bool:
+    return not rules.table.rows or rules.rules[at].column.key in rules.table.rows
+
+
 def _naming(rules: TableRules) -> set[str]:
     return {name for choice in rules.table.identity for name in choice}
 
@@ -270,7 +274,7 @@ def _kept(rules: TableRules, columns: Sequence[Varbinds], count: int) -> Sequenc
     gone: set[int] = set()
     for at, helper in enumerate(rules.helpers, len(rules.rules)):
         values = others.get(helper.column.key, frozenset())
-        gone |= {row for row, value in enumerate(columns[at].values) if value in values}
+        gone |= {row for row, value in enumerate(columns[at].values) if as_written(value) in values}
     return tuple(row for row in range(count) if row not in gone) if gone else None
 
 

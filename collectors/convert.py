@@ -327,12 +327,13 @@ TEXT_READERS: dict[str, Callable[[Scalar], str]] = {
     "text": text,
     "mac": mac,
     "ipv4": ipv4,
+    "serial": text,
     "pon_serial": pon_serial,
     "onu_identity": onu_identity,
     "date_and_time": date_and_time,
 }
 
-_IDENTITY_PREFIX = {"mac": "mac:", "pon_serial": "sn:", "onu_identity": "sn:"}
+_IDENTITY_PREFIX = {"mac": "mac:", "serial": "sn:", "pon_serial": "sn:", "onu_identity": "sn:"}
 
 
 def identity_prefix(reader: str, shown: str) -> str:

@@ -77,6 +77,8 @@ def detect(profiles: Mapping[str, Profile], answer: Answer) -> Detected:
         reason = _reason(profile, hit, description, object_id)
         if reason and name != STANDARD:
             because[name] = reason
+    if not all(profiles[name].fallback for name in because):
+        because = {name: reason for name, reason in because.items() if not profiles[name].fallback}
     names = [n for n in (STANDARD, *because) if n in profiles]
     return Detected(chosen=tuple(_choose(profiles[n], hit) for n in names), because=because)
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from collectors.cells import as_written
 from collectors.convert import NUMBER_READERS, TEXT_READERS, UnreadableError, identity_prefix
 from collectors.indexes import INDEX_READERS, Part
 from collectors.snmp.ask import Failure
@@ -100,7 +101,7 @@ def _kept(rules: TableRules, columns: Sequence[Mapping[Oid, Cell]], index: Oid) 
     others = dict(rules.table.unless)
     for at, helper in enumerate(rules.helpers, len(rules.rules)):
         cell = columns[at].get(index)
-        if cell is not None and cell.value in others.get(helper.column.key, ()):
+        if cell is not None and as_written(cell.value) in others.get(helper.column.key, ()):
             return False
     return True
 
@@ -171,7 +172,7 @@ def _named(name: str, cells: Sequence[tuple[Rule, Cell | None]], parts: Mapping[
 
 def _from_cell(rule: Rule, cell: Cell | None) -> Part | None:
     """Return what a column says for the identity; nothing for a sentinel, a blank, or an address of zeros."""
-    if cell is None or cell.value in rule.column.sentinels:
+    if cell is None or as_written(cell.value) in rule.column.sentinels:
         return None
     try:
         reader = TEXT_READERS.get(rule.column.read)

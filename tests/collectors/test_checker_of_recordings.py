@@ -45,6 +45,11 @@ BOUNDS = (
     (r".*(octets(32)?|errors|discards|drops)", 0, 2**64 - 1),
     (r".*(uptime|online_time|connection_time)", 0, 10_000 * 86_400),
     (r"lte\.(cell\.)?pci", 0, 503),
+    (r"wlan\.(radio|vap)\.channel", 1, 233),
+    (r"wlan\.radio\.frequency", 2_000, 71_000),  # MHz: from 2.4 GHz to the 60 GHz band of 802.11ad
+    (r"wlan\.(radio|vap)\.tx_power", -10, 40),
+    (r"wlan\.link\.signal", -110, -10),
+    (r"wlan\.link\.snr", -10, 100),
 )
 UNITS = (
     (r".*(rx|tx)_power", "dBm"),
@@ -67,7 +72,11 @@ PLACE = r"[\d./]+"  # a place in the device: numbers only, never a name
 IDENTITY = {
     "onu": rf"({SERIAL}|{MAC}|DEVICE/{PLACE}){TWICE}",
     "ap": rf"({MAC}|sn:[^/]+|DEVICE/.+){TWICE}",
-    "radio": rf"({MAC}/.+|DEVICE/.+){TWICE}",
+    "radio": rf"({MAC}(/.+)?|sn:[^/]+/.+|DEVICE/.+){TWICE}",  # its own address, its access point's, or a place
+    "vap": rf"({MAC}(/.+)?|DEVICE/.+){TWICE}",
+    "ssid": rf"DEVICE/.+{TWICE}",
+    "link": rf"({MAC}|DEVICE/.+){TWICE}",
+    "entity": rf"(sn:.+|DEVICE/.+){TWICE}",
     "modem": rf"DEVICE/{PLACE}{TWICE}",
     "optics": rf"DEVICE/{PLACE}{TWICE}",
     "card": rf"DEVICE/{PLACE}{TWICE}",

@@ -326,3 +326,63 @@ def test_whatever_a_device_sends_each_cell_is_an_observation_or_a_gap(cells):
             assert METRICS[seen.metric].within(seen.value)
     keys = [(o.subject, o.metric) for o in decoded.observations if o.subject.kind == "ap"]
     assert len(keys) == len(set(keys)), "two rows became one subject"
+
+
+WORDS = parse(
+    """\
+profile: words
+title: {zh: 某, en: some}
+root: 1.3.6.1.4.1.99999
+tables:
+  ap:
+    kind: ap
+    index: {row: integer}
+    identity: [wlan.ap.serial, row]
+    needed: [wlan.ap.serial]
+    rows: [wlan.ap.serial]
+    unless: {band: ["", "N/A"]}
+    helpers:
+      band: {oid: .1.3, read: text}
+    columns:
+      wlan.ap.serial: {oid: .1.1, sentinels: [n/a]}
+      wlan.ap.address: {oid: .1.2, read: ipv4, sentinels: [0.0.0.0]}
+""",
+    "words.yaml",
+)
+
+
+def words_of(serial, address, band=b"2.4G"):
+    cells = [(1, serial), (2, address), (3, band)]
+    return Listing([UPTIME, *(Varbind((*ROOT, 1, c, 1), OCTET_STRING, v) for c, v in cells if v is not None)])
+
+
+def both(agent):
+    todo = plan([whole(WORDS)])
+    answer = interview(agent, todo.ask, at_ms=0)
+    general, quick = decode(todo, answer, device="d", at_ms=0), quick_rows(todo, answer, device="d", known=Known())
+    assert quick is None or [row.subject for row in quick] == list(
+        dict.fromkeys(o.subject for o in general.observations)
+    )
+    return general
+
+
+def test_a_sentinel_in_words_is_no_value_and_no_identity():
+    decoded = both(words_of(b"N/A", b"\0\0\0\0"))
+
+    assert {(o.metric, o.value, o.quality) for o in decoded.observations} == {
+        ("wlan.ap.serial", None, Quality.SENTINEL),
+        ("wlan.ap.address", None, Quality.SENTINEL),
+    }
+    assert {o.subject for o in decoded.observations} == {Subject("ap", "d/1")}
+
+
+@pytest.mark.parametrize("band", [b"", b"n/a"])
+def test_a_row_that_a_word_says_is_another_thing_is_no_subject(band):
+    assert both(words_of(b"SN1", b"\x0a\0\0\1", band)).observations == ()
+
+
+def test_a_table_without_the_columns_that_say_which_rows_there_are_has_none():
+    decoded = both(words_of(None, b"\x0a\0\0\1"))
+
+    assert decoded.observations == ()
+    assert ("wlan.ap.serial", Reason.NO_SUCH_OBJECT) in {(g.metric, g.reason) for g in decoded.gaps}

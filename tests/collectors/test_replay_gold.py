@@ -324,7 +324,31 @@ KNOWN = (
     *("rutos", "smartax", "zxa10", "vrp", "centreon_huawei", "arubaos", "bdcom", "edgeosolt"),
     *("baicells", "fortigate"),
     *("cdata", "dasan", "datacom", "eltex", "fiberhome", "infinera", "inteno", "nokia", "vsolution", "zxdsl"),
-    *("routeros_ltap", "routeros_rblhgr", "iosxe", "fortiextender", "teldat", "zmtel", "pepwave"),
+    *(
+        "airos",
+        "aruba-instant",
+        "ciscowlc",
+        "cnwave",
+        "epmp",
+        "ewc",
+        "hpmsm",
+        "ligoos",
+        "mimosa",
+        "moxa",
+        "openwrt",
+        "pmp",
+    ),
+    *(
+        "hiveos-wireless.",
+        "hiveos-wireless_2",
+        "hiveos-wireless_ap130",
+        "routeros",
+        "ruckus",
+        "tachyon",
+        "unifi",
+        "wis",
+    ),
+    *("iosxe", "fortiextender", "teldat", "zmtel", "pepwave"),
 )
 STRANGERS = sorted(
     str(path.relative_to(RECORDINGS))
@@ -339,4 +363,4 @@ def test_a_device_of_no_known_family_is_generic(name):
     result = replay(RECORDINGS / name, shipped(), at_ms=0)
 
     assert result.detected.family == "generic"
-    assert all(o.metric.startswith(("system.", "interface.", "host.")) for o in result.decoded.observations)
+    assert all(o.metric.startswith(("system.", "interface.", "host.", "entity.")) for o in result.decoded.observations)
