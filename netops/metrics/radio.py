@@ -175,7 +175,7 @@ ENTRIES: tuple[Metric, ...] = (
         "等效辐射功率",
         "actual radiated power",
         "HUAWEI-WLAN-AP-RADIO-MIB hwWlanRadioActualEIRP",
-        bounds=(-10, 40),
+        bounds=(-10, 85),
     ),
     gauge("wlan.radio.tx_power", "dBm", "发射功率", "transmit power of the radio", "vendor", bounds=(-10, 40)),
     counter("wlan.radio.in_octets", "By", "射频接收字节数", "octets received over the air", "HUAWEI-WLAN-AP-RADIO-MIB"),
