@@ -7,8 +7,10 @@ forwarded. The host key is judged by `keys.Trusted` before the first word about 
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import threading
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import asyncssh
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from collectors.ssh.transport import Errand, Place
     from netops.clock import Clock
 
+log = logging.getLogger(__name__)
 _KEYS = (
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
@@ -47,6 +50,7 @@ _OLD: dict[str, Any] = {  # what equipment of the years before 2015 speaks; the 
     "mac_algs": "+hmac-sha1",
 }
 _WIDE, _HIGH = 511, 1000  # a terminal in which no table is broken and few are paged
+_GOING_S = 1.0
 _BIG = 1 << 14  # octets of output from which on reading it is no work for the event loop
 
 
@@ -159,6 +163,7 @@ class Asyncssh:
 
     def start(self) -> None:
         """Start the event loop in its thread."""
+        asyncssh.set_log_level("WARNING")  # it tells of every login; what came of one comes back in its Came
         ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, args=(self._loop, ready), name="ssh-loop", daemon=True)
@@ -197,21 +202,29 @@ class Asyncssh:
     async def _carry(self, errand: Errand, hand_over: Callable[[Came], None]) -> None:
         if self._room is None:
             return
-        async with self._room:
-            at_ms, began = self._clock.now_ms(), self._clock.monotonic()
-            trip = _Trip(rtt_ms=[])
-            visited: Visited | None = None
-            failed: Failure | None = None
-            try:
-                visited = await _visit(errand, trip, began, self._clock)
-            except _RefusedError as error:
-                failed = error.failure
-            except asyncio.CancelledError:
-                hand_over(Came(token=errand.token, at_ms=at_ms, failed=Failure(Reason.NOT_RUNNING, "broken off")))
-                raise
-            took = (self._clock.monotonic() - began) * 1000
-            rtt = trip.rtt_ms[0] if trip.rtt_ms else None
-            hand_over(Came(token=errand.token, at_ms=at_ms, rtt_ms=rtt, took_ms=took, visited=visited, failed=failed))
+        try:
+            async with self._room:
+                hand_over(await self._carried(errand))
+        except asyncio.CancelledError:
+            broken = Failure(Reason.NOT_RUNNING, "broken off")
+            hand_over(Came(token=errand.token, at_ms=self._clock.now_ms(), failed=broken))
+            raise
+
+    async def _carried(self, errand: Errand) -> Came:
+        at_ms, began = self._clock.now_ms(), self._clock.monotonic()
+        trip = _Trip(rtt_ms=[])
+        visited: Visited | None = None
+        failed: Failure | None = None
+        try:
+            visited = await _visit(errand, trip, began, self._clock)
+        except _RefusedError as error:
+            failed = error.failure
+        except Exception as error:  # a mistake of ours must not keep the door waiting for ever
+            log.exception("visit failed")
+            failed = Failure(Reason.NOT_RUNNING, f"our own mistake: {type(error).__name__}")
+        took = (self._clock.monotonic() - began) * 1000
+        rtt = trip.rtt_ms[0] if trip.rtt_ms else None
+        return Came(token=errand.token, at_ms=at_ms, rtt_ms=rtt, took_ms=took, visited=visited, failed=failed)
 
 
 class _Trip(NamedTuple):
@@ -242,7 +255,23 @@ async def _visit(errand: Errand, trip: _Trip, began: float, clock: Clock) -> Vis
     except (OSError, asyncssh.Error) as error:
         raise _RefusedError(Failure(Reason.PROTOCOL_FAULT, f"the session broke: {error}")) from None
     finally:
+        await _leave(connection)
+
+
+async def _leave(connection: asyncssh.SSHClientConnection) -> None:
+    """Say that we go: a terminal line that a device takes for used is one less for its operators."""
+    connection.close()
+    try:
+        async with asyncio.timeout(_GOING_S):
+            await connection.wait_closed()
+    except TimeoutError:
         connection.abort()
+
+
+@lru_cache(maxsize=64)
+def _private(key: str, passphrase: str) -> asyncssh.SSHKey:
+    """Return a private key; a passphrase is slow on purpose, and each visit needs it."""
+    return asyncssh.import_private_key(key, passphrase or None)
 
 
 async def _connect(place: Place, client: _Client) -> asyncssh.SSHClientConnection:
@@ -255,7 +284,7 @@ async def _connect(place: Place, client: _Client) -> asyncssh.SSHClientConnectio
         wanted += ["ssh-rsa"]
     elif not place.old_algorithms:
         wanted = [each for each in wanted if each != "ssh-rsa"]
-    keys = [asyncssh.import_private_key(login.key, login.passphrase or None)] if login.key else None
+    keys = [_private(login.key, login.passphrase)] if login.key else None
     methods = ["publickey"] * bool(keys) + ["keyboard-interactive", "password"] * bool(login.password)
     return await asyncssh.connect(
         place.address,

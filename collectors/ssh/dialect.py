@@ -37,6 +37,4 @@ class Dialect:
     errors: tuple[str, ...] = ()
     noise: tuple[str, ...] = ()
     enable: str = ""  # said after login where the credential has the password of the privileged mode
-    leave: tuple[str, ...] = ("quit",)
     wrapped: str = ""  # exec: `{command}; echo {mark}$?`
-    closed: str = "{mark}0"  # exec: the last line of a complete output

@@ -27,10 +27,10 @@ _ALL = (
         prompt=_HASH,
         setup=("enable", "undo smart", "scroll", "undo alarm output all", "config"),
         pager=(r"-{2,} ?More.{0,60}",),
-        asks=((r"\{ <cr>.{0,120}\}:", ""), (r".{0,80}Are you sure to log out\? \(y/n\)\[n\]:", "y")),
+        asks=((r"\{ <cr>.{0,120}\}:", ""),),
         refuses=_NEW_PASSWORD,
         errors=(r"\s*%.*", r"\s*Failure: .*"),
-        leave=("return", "quit"),
+        noise=(r"\{ <cr>.{0,120}\}:.*", r"\s*Command:"),
     ),
     Dialect(
         name="huawei_vrp",
@@ -69,7 +69,6 @@ _ALL = (
         errors=(r"\s*%.*",),
         noise=(r"\*[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d: %.*",),
         enable="enable",
-        leave=("exit",),
     ),
     Dialect(
         name="cisco_aireos",
@@ -82,11 +81,9 @@ _ALL = (
         asks=(
             (r"(?i)user(name)?:", "{user}"),
             (r"(?i)password:", "{password}"),
-            (r".{0,80}Would you like to save them now\? \(y/N\)", "n"),
         ),
         refuses=_NEW_PASSWORD,
         errors=(r"(Incorrect|Invalid|Unknown|HELP:).*",),
-        leave=("logout",),
     ),
     Dialect(
         name="cisco_iosxe",
@@ -100,7 +97,6 @@ _ALL = (
         errors=(r"\s*%.*",),
         noise=(r"\*?[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d(\.\d{3})?: %.*",),
         enable="enable",
-        leave=("exit",),
     ),
     Dialect(
         name="aruba_os",
@@ -113,7 +109,6 @@ _ALL = (
         refuses=_NEW_PASSWORD,
         errors=(r"\s*\^.*", r"% .*", r"(Parse error|Invalid input|Error:).*"),
         enable="enable",
-        leave=("exit", "exit"),
     ),
     Dialect(
         name="zte_olt",
@@ -126,7 +121,6 @@ _ALL = (
         refuses=_NEW_PASSWORD,
         errors=(r"\s*%.*", r"\s*\^"),
         enable="enable",
-        leave=("exit",),
     ),
     Dialect(
         name="mikrotik",

