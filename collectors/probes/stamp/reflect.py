@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter, OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from collectors.errors import DecodeError
@@ -62,7 +62,8 @@ class Reflection:
 
     def datagram(self, stamp: int) -> bytes:
         """Return the datagram that leaves at the 64-bit time `stamp`."""
-        told = replace(self.told, stamp=stamp)
+        half = self.told
+        told = Told(half.sequence, stamp, half.error, half.ssid, half.received, self.asked, half.ttl)
         area = self.area
         if self.seen is not None:
             area = tlv.answer(area, self.seen, asked=self.asked.sequence, told=told.sequence, key=self.key)
