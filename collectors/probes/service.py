@@ -15,12 +15,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from collectors.outbox import Outbox
-from collectors.probes import carry, clocks, looks, reflector, slots
+from collectors.probes import carry, clocks, handing, looks, reflector, slots
 from collectors.probes.slots import Slots
 from collectors.probes.workers import Workers
 from collectors.rounds import Rounds
 from netops.clock import SYSTEM
 from netops.drain import drained
+from netops.errors import ConfigError
 from netops.facts import Fact
 from netops.model import Poll, Reason
 from netops.spool import Spool
@@ -84,6 +85,7 @@ class Prober:
 
     def start(self) -> None:
         """Open the spool, the reflector and the way to the core, then look."""
+        refuse_unusable(self._vantage, self._targets, interval_s=self._settings.probe.interval_s)
         probe, spools = self._settings.probe, self._settings.data.dir / "spool"
         spool = Spool(spools / f"{SOURCE}.db", source=SOURCE, cap_bytes=probe.spool_cap_mb << 20)
         self._spool = self._stack.enter_context(spool)
@@ -246,6 +248,22 @@ class Prober:
     def _state(self, state: str) -> Fact:
         body: dict[str, Any] = {"service": f"{SOURCE}@{self._vantage}", "state": state, "version": version("netops")}
         return Fact(kind="service_state", at_ms=self._clock.now_ms(), body=body)
+
+
+def refuse_unusable(vantage: str, targets: Mapping[str, Target], *, interval_s: int) -> None:
+    """Raise ConfigError for settings under which nothing could be told; `netops check` says more, and all at once."""
+    if not handing.VANTAGE.fullmatch(vantage):
+        raise ConfigError(f"'probe.vantage' is '{vantage}'; expected an id like 'site-7', [a-z0-9_.-]")
+    if interval_s < 1:
+        raise ConfigError(f"'probe.interval_s' is {interval_s}; expected at least 1 second")
+    for name, target in targets.items():
+        if target.kind not in looks.LOOKS:
+            known = ", ".join(looks.LOOKS)
+            raise ConfigError(f"'probe.targets.{name}.kind' is '{target.kind}'; expected one of {known}")
+        if target.every_s % interval_s or target.every_s < 0:
+            raise ConfigError(
+                f"'probe.targets.{name}.every_s' is {target.every_s}; expected a multiple of {interval_s}"
+            )
 
 
 def build(settings: Settings) -> Prober:

@@ -6,6 +6,7 @@ import ipaddress
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,12 +18,15 @@ from collectors.probes import explain, slots
 from collectors.probes.service import Prober
 from collectors.probes.stamp.reflect import Reflector
 from collectors.probes.stamp.reflecting import Reflecting
-from netops import facts, wire
+from netops import facts, raw, wire
+from netops.clock import SYSTEM
+from netops.drain import Drain, drained
+from netops.errors import ConfigError
 from netops.model import ANSWERED, Reason
 from netops.probing import Target
 from netops.raw import unframe
 from netops.spool import read
-from netops.store import Outcome
+from netops.store import Outcome, open_store
 
 NOW = 1_795_719_388_000
 
@@ -202,3 +206,81 @@ def test_killed_at_any_moment_it_loses_nothing_acknowledged_and_doubles_no_slot(
     polls = [wire.decode(payload) for _, payload in before if payload[:3] == wire.MAGIC]
     assert len({poll.slot_ms for poll in polls}) == len(polls) >= rounds
     assert {json.loads(each)["target"] for poll in polls for each in unframe(poll.raw)} == {"t"}
+
+
+@pytest.mark.parametrize(
+    ("targets", "probe", "said"),
+    [
+        ({"t": Target(kind="imcp")}, {}, "kind"),
+        ({"t": Target(every_s=7)}, {"interval_s": 2}, "multiple of 2"),
+        ({}, {"vantage": "Site 7"}, "vantage"),
+        ({}, {"interval_s": 0}, "interval_s"),
+        ({}, {"reflect_host": "127.0.0.1"}, "answer nobody"),
+    ],
+)
+def test_settings_under_which_nothing_could_be_told_are_refused(settings_of, targets, probe, said):
+    prober = Prober(settings_of(targets, **probe))
+
+    with pytest.raises(ConfigError, match=said):
+        prober.start()
+    prober.stop()
+
+
+@pytest.mark.slow
+def test_a_third_of_the_targets_dead_costs_the_others_nothing(settings_of, reflecting, good_clock, tmp_path):
+    """R10: what answers is looked at in every slot, at its own instant."""
+    alive = {
+        f"alive-{n}": Target(kind="stamp", address="127.0.0.1", port=reflecting.port, count=3, spacing_ms=5)
+        for n in range(28)
+    }
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        port = deaf.getsockname()[1]
+        dead = {
+            f"dead-{n}": Target(kind="stamp", address="127.0.0.1", port=port, count=3, timeout_s=2) for n in range(12)
+        }
+        prober = Prober(settings_of(alive | dead, interval_s=10), kernel=good_clock)
+        prober.start()
+        time.sleep(41 - SYSTEM.now_ms() / 1000 % 10)
+        health = prober.health()
+        prober.stop()
+
+    polls = [
+        wire.decode(e.payload) for e in read(tmp_path / "spool" / "probe.db", after=0, limit=100) if e.kind == "poll"
+    ]
+    whole = [poll for poll in polls if len(poll.rows) == 40]
+    assert health == {}
+    assert len(whole) >= 3
+    for poll in whole:
+        for each in poll.rows:
+            assert each.values["probe.reached"] == (1.0 if each.subject.id.startswith("site-7/alive") else 0.0)
+        assert all(poll.slot_ms <= made["at_ms"] < poll.slot_ms + 10_000 for made in slots.explained(poll.raw))
+
+
+def test_what_a_probe_spools_is_in_the_cores_store_and_ledger(settings_of, tmp_path):
+    """The whole way on one machine: prober's spool → drain → store, archive, facts."""
+    targets = {"gone": Target(kind="tcp", address="127.0.0.1", port=1, timeout_s=0.2, anchor=True)}
+    prober = Prober(settings_of(targets), chance=lambda: 0.0)
+    prober.start()
+    time.sleep(1.4)
+    prober.stop()
+    settings = prober._settings
+    told = []
+
+    with (
+        open_store(settings, writing=True) as store,
+        raw.build(settings, writing=True) as archive,
+        Drain(
+            tmp_path / "drain.db", spools=tmp_path / "spool", store=store, archive=archive, on_facts=told.extend
+        ) as drain,
+    ):
+        while not (done := drain.step()).idle:
+            assert done.isolated == 0
+        outcomes = store.outcomes(start_ms=0, end_ms=1 << 45)
+        kept = slots.explained(archive.fetch(f"site-7/probe@{outcomes[0].slot_ms}"))
+
+    assert drained(settings, "probe") > 0
+    assert {each.device for each in outcomes} == {"site-7/probe"}
+    assert {each.outcome for each in outcomes} == {"anchors_lost"}
+    assert kept[0]["failed"] == "refused"
+    assert "blind" in {str(entry.fact.body.get("state")) for entry in told}
