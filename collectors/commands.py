@@ -1,4 +1,4 @@
-"""The `netops collect` command: poll devices now, replay a recording, stop polling, see what it costs."""
+"""The `netops collect` command: poll devices now, visit doors, replay a recording, stop polling, see what it costs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from collectors import halt_command, load_command, once_command, replay_command
+from collectors.ssh import visit_command
 
 if TYPE_CHECKING:
     import argparse
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from netops.config import Settings
 
-SUMMARY = "poll devices now, replay a recording, stop polling, see its load"
+SUMMARY = "poll devices now, visit their SSH doors, replay a recording, stop polling, see its load"
 
 
 class Subcommand(NamedTuple):
@@ -32,6 +33,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
         "load": Subcommand(load_command.SUMMARY, load_command.arguments, load_command.run),
         "once": Subcommand(once_command.SUMMARY, once_command.arguments, once_command.run),
         "replay": Subcommand(replay_command.SUMMARY, replay_command.arguments, replay_command.run),
+        "visit": Subcommand(visit_command.SUMMARY, visit_command.arguments, visit_command.run),
         "resume": Subcommand(halt_command.RESUME_SUMMARY, halt_command.resume_arguments, halt_command.resume),
     }
 )

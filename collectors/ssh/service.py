@@ -81,7 +81,7 @@ class Visitor:
         self._clock = clock
         self._every_s = max(settings.ssh.interval_s, 1)
         self._rounds = Rounds(interval_s=self._every_s, chance=chance or secrets.SystemRandom().random)
-        self._transport = transport or _transport(settings, clock)
+        self._transport = transport or carrier(settings, clock)
         self._breaker = Breaker(after=settings.ssh.breaker_after)
         self._halts = Halts(settings)
         self._limits = limits(settings.ssh)
@@ -251,7 +251,8 @@ class Visitor:
         return Fact(kind="service_state", at_ms=self._clock.now_ms(), body=body)
 
 
-def _transport(settings: Settings, clock: Clock) -> Transport:
+def carrier(settings: Settings, clock: Clock = SYSTEM) -> Transport:
+    """Return the transport that the settings ask for."""
     if settings.ssh.transport == "netmiko":
         return Netmiko(threads=settings.ssh.threads, clock=clock)
     return Asyncssh(sessions=settings.ssh.sessions, clock=clock)
