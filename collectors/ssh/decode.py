@@ -151,6 +151,8 @@ def _subject(sheet: Sheet, row: Row, device: str) -> Subject | None:
 def _part(sheet: Sheet, name: str, row: Row) -> tuple[str, str]:
     """Return a part of an identity and the prefix that it carries; nothing for a blank, a sentinel, or all zeros."""
     for field in (*sheet.fields, *sheet.helpers):
+        if field.column.key == name and field.const:
+            return field.const, ""
         if field.column.key == name:
             return _from(field, row.get(field.value, ""))
     shown = "".join(row.get(name, "").split())

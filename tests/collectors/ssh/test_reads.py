@@ -167,7 +167,17 @@ def test_the_example_of_the_guide_is_understood():
 
 
 def test_every_word_of_a_read_is_explained():
-    words = {*read_yaml.TOP, *read_yaml.SHEET, *read_yaml.COMPLETE, "value", "prefix", "@key", "@self", "@count"}
+    words = {
+        *read_yaml.TOP,
+        *read_yaml.SHEET,
+        *read_yaml.COMPLETE,
+        "value",
+        "prefix",
+        "const",
+        "@key",
+        "@self",
+        "@count",
+    }
 
     assert {word for word in words if not re.search(rf"(?<![\w@]){re.escape(word)}\b", GUIDE)} == set()
 
