@@ -1,8 +1,8 @@
 """What an ACS of ours asks in one session, step by step: a generator of requests that is sent each answer. Pure.
 
-    discover (once, and again after a boot)   GetParameterNames, level by level: which instances, which parameters
-    read                                      GetParameterValues of what is due; a refused list is asked in halves
-    arrange (after discovering, if allowed)   the periodic Inform and the notifications; nothing else is ever set
+    discover  (once, and again after a boot)    GetParameterNames, level by level: which instances, which parameters
+    read                                        GetParameterValues of what is due; a refused list is asked in halves
+    arrange   (after discovering, if allowed)   the periodic Inform and the notifications; nothing else is ever set
 
 What a CPE does not have is learned from its names, so that it is asked for nothing that it would refuse. All of it is
 bounded: instances, names, requests.
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from collectors.cwmp.message import Body, Request
     from collectors.cwmp.model import Model, Table
 
-Steps = Generator[Request, Body, None] if TYPE_CHECKING else object
-
 _INSTANCES = 64  # of one object
 _NAMES = 4096  # parameters of one CPE
 
@@ -52,7 +50,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """What one CPE has: `names` are (full name, cost) of every parameter worth asking, `wholes` (partial path, cost)."""
+    """What one CPE has: (full name, cost) of each parameter worth asking, (partial path, cost) of each whole table."""
 
     names: tuple[tuple[str, str], ...] = ()
     wholes: tuple[tuple[str, str], ...] = ()
@@ -78,7 +76,7 @@ class Course:
     whole: bool = False  # everything that was due has been asked
     requests: int = 0
 
-    def run(self) -> Steps:
+    def run(self) -> Generator[Request, Body, None]:
         """Yield what to ask; each request is answered by `send`."""
         fresh = self.layout is None
         if self.layout is None:
@@ -110,7 +108,7 @@ class Course:
 
     # ---- reading
 
-    def _read(self, names: list[str]) -> Steps:
+    def _read(self, names: list[str]) -> Generator[Request, Body, None]:
         if not self._may():
             self.failed.update(dict.fromkeys(names, _over()))
             return
@@ -126,7 +124,7 @@ class Course:
             self.stale = self.stale or (isinstance(answer, Fault) and answer.code == CPE_INVALID_NAME)
             self.failed[names[0]] = _refused(answer)
 
-    def _read_whole(self, path: str) -> Steps:
+    def _read_whole(self, path: str) -> Generator[Request, Body, None]:
         if not self._may():
             self.failed[path] = _over()
             return
@@ -206,10 +204,7 @@ class Course:
     def _listed(self, path: str, known: dict[str, frozenset[str]]) -> Generator[Request, Body, frozenset[str]]:
         """Return what stands directly below a partial path; nothing where the CPE refuses it."""
         if path not in known:
-            above = next(
-                (each for each in known if path != each and path.startswith(each) and "." not in path[len(each) : -1]),
-                None,
-            )
+            above = next((each for each in known if _directly_below(path, each)), None)
             if above is not None and path not in known[above]:
                 known[path] = frozenset()  # its parent does not name it
             elif not self._may():
@@ -226,7 +221,7 @@ class Course:
         place = f"{self.root}.ManagementServer."
         return f"{place}PeriodicInformEnable", f"{place}PeriodicInformInterval"
 
-    def _arrange(self) -> Steps:
+    def _arrange(self) -> Generator[Request, Body, None]:
         enabled, interval = (self.values.get(name, "").strip().lower() for name in self._arrangements())
         if (enabled not in {"1", "true"} or interval != str(self.interval_s)) and self._may():
             answer = yield SetInform(self.root, self.interval_s)
@@ -247,6 +242,10 @@ def root_of(names: Iterable[str]) -> str:
 
 def _filled(segments: Iterable[str], row: Row) -> list[str]:
     return [row[each[1:-1]] if each.startswith("{") else each for each in segments]
+
+
+def _directly_below(path: str, other: str) -> bool:
+    return path != other and path.startswith(other) and "." not in path[len(other) : -1]
 
 
 def _is_instance(name: str, path: str) -> bool:

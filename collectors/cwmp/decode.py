@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, str]  # the instance numbers of one row, by their names
 _MOST_ID = 255
+_MOST_ROWS = 256  # of one object: who hears more cells than that makes them up
 _NAMELESS = frozenset({"", "-", "000000000000", "ffffffffffff"})
 
 
@@ -84,6 +85,11 @@ class _Reader:
             if table.whole and _pattern(table, heard.root).match(f"{prefix}0."):
                 for leaf in table.leaves:
                     self.gap(leaf, self.whole, failure.reason, failure.detail, prefix)
+        if len(found) > _MOST_ROWS:
+            for leaf in table.leaves:
+                detail = f"{len(found)} instances; expected at most {_MOST_ROWS}"
+                self.gap(leaf, self.whole, Reason.PROTOCOL_FAULT, detail, leaf_name(leaf))
+            return
         for row, subject in zip(found, self.subjects(table, found), strict=True):
             self.row(model, table, row, subject)
 
@@ -101,34 +107,33 @@ class _Reader:
     def row(self, model: Model, table: Table, row: Row, subject: Subject | None) -> None:
         heard, index = self.heard, ".".join(row.values())
         names = {leaf.column.key: leaf.path.at(heard.root, row) for leaf in table.leaves}
+        rule = f"{model.name}.{table.name}.{{}}@{model.digest[:8]}"
         torn = any(self.lost(table, names[key]) for key in table.needed)
         for leaf in table.leaves:
             name = names[leaf.column.key]
             if subject is None:
                 if name in heard.values:
-                    self.gap(leaf, self.whole, Reason.UNREADABLE, "nothing names the row", name, index)
+                    self.gap(leaf, self.whole, Reason.UNREADABLE, "nothing names the row", name, index=index)
             elif name in heard.values:
-                self.cell(model, table, leaf, subject, name, index, torn=torn)
+                self.cell(rule, leaf, subject, name=name, index=index, torn=torn)
             elif name in heard.failed:
-                self.gap(leaf, subject, heard.failed[name].reason, heard.failed[name].detail, name, index)
+                self.gap(leaf, subject, heard.failed[name].reason, heard.failed[name].detail, name, index=index)
             elif self.lost(table, name):
                 reason = Reason.TORN if leaf.column.key in table.needed else Reason.NO_SUCH_INSTANCE
-                self.gap(leaf, subject, reason, "asked, and not in the answer", name, index)
+                self.gap(leaf, subject, reason, "asked, and not in the answer", name, index=index)
 
     def lost(self, table: Table, name: str) -> bool:
         """Whether a parameter was asked and did not come."""
         return name not in self.heard.values and (table.whole or name in self.heard.asked or name in self.heard.failed)
 
-    def cell(
-        self, model: Model, table: Table, leaf: Leaf, subject: Subject, name: str, index: str, *, torn: bool
-    ) -> None:
+    def cell(self, rule: str, leaf: Leaf, subject: Subject, *, name: str, index: str, torn: bool) -> None:
         metric, written = leaf.column.metric, self.heard.values[name]
         if metric is None:
             return
         try:
             value, quality = read_cell(leaf.column, written.strip().encode())
         except UnreadableError as error:
-            self.gap(leaf, subject, Reason.UNREADABLE, f"{error}; got {written!r:.80}", name, index)
+            self.gap(leaf, subject, Reason.UNREADABLE, f"{error}; got {written!r:.80}", name, index=index)
             return
         made = Observation(
             metric=metric.name,
@@ -139,13 +144,13 @@ class _Reader:
             unit=metric.unit,
             raw=written,
             oid=name,
-            rule=f"{model.name}.{table.name}.{metric.name}@{model.digest[:8]}",
+            rule=rule.format(metric.name),
             quality=quality,
             index=index,
         )
         self.observations.append(replace(made, quality=Quality.TORN) if torn and quality is Quality.OK else made)
 
-    def gap(self, leaf: Leaf, subject: Subject, reason: Reason, detail: str, name: str, index: str = "") -> None:
+    def gap(self, leaf: Leaf, subject: Subject, reason: Reason, detail: str, name: str, *, index: str = "") -> None:
         self.gaps.append(
             Gap(
                 metric=leaf.column.key,

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -126,13 +127,13 @@ class Challenges:
         told = f"{now_ms:x}.{self._chance()}"
         return f"{told}.{self._mac(told)}"
 
-    def judge(self, answer: Answer, passwords: Sequence[str], *, method: str, uri: str, now_ms: int) -> Judgement:
+    def judge(self, answer: Answer, passwords: Sequence[str], *, method: str, path: str, now_ms: int) -> Judgement:
         """Return what an answer is worth; `passwords` are those that its user may have."""
         if (
             answer.realm != self._realm
             or answer.algorithm not in self._algorithms
             or answer.qop not in {"", "auth"}
-            or answer.uri != uri
+            or _path(answer.uri) != path
         ):
             return Judgement.WRONG
         if answer.qop and not (re.fullmatch(r"[0-9a-fA-F]{8}", answer.count) and answer.cnonce):
@@ -178,3 +179,11 @@ class Challenges:
 
     def _mac(self, told: str) -> str:
         return hmac.new(self._key, told.encode("utf-8", "replace"), "sha256").hexdigest()[:32]
+
+
+def _path(uri: str) -> str:
+    """Return the path of a request's URI: some clients put the whole URL there."""
+    try:
+        return urlsplit(uri).path
+    except ValueError:
+        return ""

@@ -1,0 +1,83 @@
+"""Who sends a request: digest, or Basic where it is allowed; and whose login that is."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import threading
+from typing import TYPE_CHECKING
+
+from collectors.cwmp import digest
+from collectors.cwmp.digest import Judgement
+from collectors.cwmp.doors import NONE, Doors
+from collectors.cwmp.session import Reply
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable
+
+    from collectors.cwmp.digest import Challenges
+    from collectors.cwmp.doors import Known
+    from collectors.cwmp.session import Asking
+
+PATH = "/cwmp"
+
+
+class Logins:
+    """Judges every request anew; `doors` is set from outside. Safe to use from several threads."""
+
+    def __init__(self, challenges: Challenges, *, basic: bool, counters: Counter[str]) -> None:
+        self.doors: Doors = NONE
+        self._challenges = challenges
+        self._basic = basic
+        self._counters = counters
+        self._lock = threading.Lock()
+
+    def judge(self, asking: Asking, now_ms: int) -> tuple[Reply | None, Callable[[Known], bool]]:
+        """Return the reply that refuses, or None and what tells whether the login of this request is a CPE's own."""
+        answer = digest.read(asking.header)
+        if answer is None:
+            user, password = self._plain(asking)
+            given = password.encode()
+            if user and any(hmac.compare_digest(each.encode(), given) for each in self.doors.passwords(user)):
+                return (
+                    None,
+                    lambda known: _may(known, user) and hmac.compare_digest(known.login.password.encode(), given),
+                )
+            self._counters["challenged" if not asking.header else "refused"] += 1
+            return self._refusal(now_ms, stale=False), lambda _: False
+        passwords = self.doors.passwords(answer.user)
+        with self._lock:
+            judged = self._challenges.judge(answer, passwords, method="POST", path=PATH, now_ms=now_ms)
+        if judged is not Judgement.RIGHT:
+            self._counters["stale" if judged is Judgement.STALE else "refused"] += 1
+            return self._refusal(now_ms, stale=judged is Judgement.STALE), lambda _: False
+
+        def holds(known: Known) -> bool:
+            own = digest.response(answer, method="POST", password=known.login.password)
+            return _may(known, answer.user) and hmac.compare_digest(own, answer.response)
+
+        return None, holds
+
+    def _plain(self, asking: Asking) -> tuple[str, str]:
+        """Return user and password of a Basic login, where settings and TLS allow it (RFC 7617)."""
+        scheme, _, rest = asking.header.partition(" ")
+        if scheme.lower() != "basic" or not (self._basic and asking.secure):
+            return "", ""
+        try:
+            user, _, password = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return "", ""
+        return user, password
+
+    def _refusal(self, now_ms: int, *, stale: bool) -> Reply:
+        headers = self._challenges.headers(now_ms, stale=stale)
+        return Reply(401, tuple(headers))
+
+
+def _may(known: Known, user: str) -> bool:
+    """Whether this user may speak for a CPE: its login's, or with none there the CPE's own name."""
+    if known.login.user:
+        return hmac.compare_digest(known.login.user.encode(), user.encode())
+    return user == known.serial or user.endswith(f"-{known.serial}")
