@@ -10,13 +10,14 @@ import asyncio
 import logging
 import secrets
 import threading
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import asyncssh
 
 from collectors.snmp.ask import Failure
 from collectors.ssh import ran
+from collectors.ssh.channels import Run, Shell
+from collectors.ssh.login import Client, connect, leave, why
 from collectors.ssh.talk import Line, Output, State, Talk
 from collectors.ssh.transport import Came
 from netops.clock import SYSTEM
@@ -26,128 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Sequence
 
     from collectors.ssh.course import Visited
-    from collectors.ssh.keys import HostKeyError
-    from collectors.ssh.transport import Errand, Place
+    from collectors.ssh.transport import Errand
     from netops.clock import Clock
 
 log = logging.getLogger(__name__)
-_KEYS = (
-    "ssh-ed25519",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "rsa-sha2-512",
-    "rsa-sha2-256",
-)
-_RSA = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
-# AES-GCM first: OpenSSL does a packet in one call, ChaCha20 takes a handful of them
-_CIPHERS = (
-    "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr"
-)
-_OLD: dict[str, Any] = {  # what equipment of the years before 2015 speaks; the host key is pinned all the same
-    "kex_algs": "+diffie-hellman-group14-sha1,diffie-hellman-group1-sha1,diffie-hellman-group-exchange-sha1",
-    "encryption_algs": f"{_CIPHERS},aes128-cbc,aes192-cbc,aes256-cbc,3des-cbc",
-    "mac_algs": "+hmac-sha1",
-}
 _WIDE, _HIGH = 511, 1000  # a terminal in which no table is broken and few are paged
-_GOING_S = 1.0
 _BIG = 1 << 14  # octets of output from which on reading it is no work for the event loop
-
-
-class _Client(asyncssh.SSHClient):
-    """One connection's judge of its host key."""
-
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self.refused: HostKeyError | None = None
-
-    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        del host, addr, port
-        blob = key.public_data
-        if self._place.trusted.has(blob):
-            return True
-        self.refused = self._place.trusted.refuse(key.get_algorithm(), blob)
-        return False
-
-
-class _Shell(asyncssh.SSHClientSession[bytes]):
-    """Octets of a shell to its conversation, and word of it to who waits."""
-
-    def __init__(self, talk: Talk) -> None:
-        self.talk = talk
-        self.channel: asyncssh.SSHClientChannel[bytes] | None = None
-        self.waiting: asyncio.Future[None] | None = None
-
-    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
-        self.channel = chan
-
-    def data_received(self, data: bytes, datatype: int | None) -> None:
-        del datatype
-        self.talk.take(data)
-        self.say()
-
-    def eof_received(self) -> bool:
-        self.talk.expire(Reason.TORN, "the device closed the session")
-        self.wake()
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc
-        self.talk.expire(Reason.TORN, "the connection was lost")
-        self.wake()
-
-    def say(self) -> None:
-        """Send what the conversation has to say."""
-        said = self.talk.outgoing()
-        if said and self.channel is not None and not self.channel.is_closing():
-            self.channel.write(said)
-        if self.talk.settled:
-            self.wake()
-
-    def wake(self) -> None:
-        if self.waiting is not None and not self.waiting.done():
-            self.waiting.set_result(None)
-
-    async def settle(self, seconds: float, detail: str) -> None:
-        """Wait until the conversation is ready for a command or over; make it over when the time is up."""
-        if self.talk.settled:
-            return
-        loop = asyncio.get_running_loop()
-        self.waiting = loop.create_future()
-        late = loop.call_later(seconds, self.wake)
-        try:
-            await self.waiting
-        finally:
-            late.cancel()
-            self.waiting = None
-        if not self.talk.settled:
-            self.talk.expire(Reason.TORN, f"{detail} within {seconds:g} s,")
-
-
-class _Run(asyncssh.SSHClientSession[bytes]):
-    """The output of one command that runs in a channel of its own."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._channel: asyncssh.SSHClientChannel[bytes] | None = None
-        self.came = bytearray()
-        self.why = "the channel closed"
-        self.over = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
-        self._channel = chan
-
-    def data_received(self, data: bytes, datatype: int | None) -> None:
-        del datatype
-        self.came += data
-        if len(self.came) > self._most and self._channel is not None:
-            self._channel.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None:
-            self.why = "the connection was lost"
-        if not self.over.done():
-            self.over.set_result(None)
 
 
 class Asyncssh:
@@ -242,12 +127,12 @@ class _RefusedError(Exception):
 
 
 async def _visit(errand: Errand, trip: _Trip, began: float, clock: Clock) -> Visited:
-    client = _Client(errand.place)
+    client = Client(errand.place)
     try:
         async with asyncio.timeout(errand.limits.connect_s):
-            connection = await _connect(errand.place, client)
+            connection = await connect(errand.place, client)
     except (TimeoutError, OSError, asyncssh.Error, ValueError) as error:
-        raise _RefusedError(_why(error, client, errand)) from None
+        raise _RefusedError(why(error, client, errand.place, within_s=errand.limits.connect_s)) from None
     trip.rtt_ms.append((clock.monotonic() - began) * 1000)
     try:
         talk = _shell if errand.dialect.mode == "shell" else _runs
@@ -255,83 +140,7 @@ async def _visit(errand: Errand, trip: _Trip, began: float, clock: Clock) -> Vis
     except (OSError, asyncssh.Error) as error:
         raise _RefusedError(Failure(Reason.PROTOCOL_FAULT, f"the session broke: {error}")) from None
     finally:
-        await _leave(connection)
-
-
-async def _leave(connection: asyncssh.SSHClientConnection) -> None:
-    """Say that we go: a terminal line that a device takes for used is one less for its operators."""
-    connection.close()
-    try:
-        async with asyncio.timeout(_GOING_S):
-            await connection.wait_closed()
-    except TimeoutError:
-        connection.abort()
-
-
-@lru_cache(maxsize=64)
-def _private(key: str, passphrase: str) -> asyncssh.SSHKey:
-    """Return a private key; a passphrase is slow on purpose, and each visit needs it."""
-    return asyncssh.import_private_key(key, passphrase or None)
-
-
-async def _connect(place: Place, client: _Client) -> asyncssh.SSHClientConnection:
-    login = place.login
-    kinds = place.trusted.kinds()
-    wanted = (
-        [each for kind in sorted(kinds) for each in (_RSA if kind == "ssh-rsa" else (kind,))] if kinds else [*_KEYS]
-    )
-    if place.old_algorithms and not kinds:
-        wanted += ["ssh-rsa"]
-    elif not place.old_algorithms:
-        wanted = [each for each in wanted if each != "ssh-rsa"]
-    keys = [_private(login.key, login.passphrase)] if login.key else None
-    methods = ["publickey"] * bool(keys) + ["keyboard-interactive", "password"] * bool(login.password)
-    return await asyncssh.connect(
-        place.address,
-        place.port,
-        client_factory=lambda: client,
-        config=[],
-        known_hosts=([], [], []),
-        server_host_key_algs=wanted,
-        username=login.user,
-        password=login.password or None,
-        client_keys=keys,
-        preferred_auth=methods,
-        agent_path=None,
-        agent_forwarding=False,
-        x509_trusted_certs=None,
-        gss_host=None,
-        gss_kex=False,
-        gss_auth=False,
-        compression_algs=["none"],
-        **(_OLD if place.old_algorithms else {"encryption_algs": _CIPHERS}),
-    )
-
-
-def _why(error: Exception, client: _Client, errand: Errand) -> Failure:
-    """Return why nobody was let in."""
-    match error:
-        case _ if client.refused is not None:
-            return Failure(Reason.HOST_KEY, str(client.refused))
-        case TimeoutError():
-            return Failure(Reason.NO_ANSWER, f"no login within {errand.limits.connect_s:g} s")
-        case ConnectionRefusedError():
-            return Failure(Reason.REFUSED, "the port is closed")
-        case asyncssh.PermissionDenied():
-            return Failure(Reason.AUTH_FAILED, f"user '{errand.place.login.user}' was not let in: {error.reason}")
-        case asyncssh.PasswordChangeRequired():
-            return Failure(Reason.AUTH_FAILED, f"user '{errand.place.login.user}' is to choose a new password")
-        case asyncssh.KeyExchangeFailed():
-            hint = "" if errand.place.old_algorithms else "; `ssh.old_algorithms` allows those of old equipment"
-            return Failure(Reason.PROTOCOL_FAULT, f"no common algorithm{hint}")
-        case asyncssh.HostKeyNotVerifiable():
-            return Failure(Reason.HOST_KEY, f"{error.reason}; nothing was sent")
-        case asyncssh.KeyImportError():
-            return Failure(Reason.NO_CREDENTIAL, f"the private key cannot be read: {error}")
-        case OSError():
-            return Failure(Reason.NO_ANSWER, f"{error.strerror or error}")
-        case _:
-            return Failure(Reason.PROTOCOL_FAULT, f"no SSH login: {error}")
+        await leave(connection)
 
 
 class _Watch(NamedTuple):
@@ -348,7 +157,7 @@ class _Watch(NamedTuple):
 async def _shell(connection: asyncssh.SSHClientConnection, errand: Errand, watch: _Watch) -> Visited:
     limits, login = errand.limits, errand.place.login
     talk = Talk(errand.dialect, limits, words={"user": login.user, "password": login.password})
-    shell = _Shell(talk)
+    shell = Shell(talk)
     await connection.create_session(
         lambda: shell, request_pty="force", term_type="vt100", term_size=(_WIDE, _HIGH), encoding=None
     )
@@ -379,7 +188,7 @@ async def _runs(connection: asyncssh.SSHClientConnection, errand: Errand, watch:
         if left <= 0:
             detail = f"the visit took more than {limits.deadline_s:g} s"
             return Output(command=line.text, failed=Failure(Reason.DEADLINE, detail))
-        running = _Run(limits.octets)
+        running = Run(limits.octets)
         try:
             async with asyncio.timeout(left):
                 await connection.create_session(lambda: running, ran.wrapped(dialect, line.text, mark), encoding=None)
