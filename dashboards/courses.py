@@ -91,6 +91,8 @@ def lines(desk: Desk, city: City, device: Device, seen: Day, *, steps: Callable[
         return {"store_error": seen.error, "timelines": [], "polls": []}
     try:
         outcomes = desk.queries.outcomes(place.device if place else device.id, start_ms=early, end_ms=seen.end_ms)
+        doors = [f"{device.id}/{each.kind}" for each in city.snapshot.doors if each.device == device.id]
+        through = [desk.queries.outcomes(each, start_ms=early, end_ms=seen.end_ms)[-5:][::-1] for each in doors]
     except NetopsError as error:
         return {"store_error": str(error), "timelines": [], "polls": []}
     drawn = []
@@ -103,7 +105,7 @@ def lines(desk: Desk, city: City, device: Device, seen: Day, *, steps: Callable[
     return {
         "store_error": "",
         "timelines": [_line(desk, city, what, slots, window=window, steps=steps) for what, slots in drawn],
-        "polls": outcomes[-10:][::-1] if device.address else [],
+        "polls": [*(outcomes[-10:][::-1] if device.address else []), *(poll for polls in through for poll in polls)],
     }
 
 

@@ -30,8 +30,8 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
     add("/device/<device>", "device", bound(device, desk))
     add("/service/<service>", "service", bound(service, desk))
     slot = "<int(max=9007199254740991):slot_ms>"  # beyond 2^53 - 1 no instant of ours lies, nor would SQLite take it
-    add(f"/reading/<device>/{slot}", "reading", bound(reading, desk))
-    add(f"/reading/<device>/{slot}/raw", "raw", bound(raw, desk))
+    add(f"/reading/<path:device>/{slot}", "reading", bound(reading, desk))
+    add(f"/reading/<path:device>/{slot}/raw", "raw", bound(raw, desk))
 
 
 def device(desk: Desk, device: str) -> str:
@@ -90,8 +90,8 @@ def service(desk: Desk, service: str) -> str:
 def reading(desk: Desk, device: str, slot_ms: int) -> str:
     """Show one poll: what was asked when, how it went, what was read from it and the bytes that came back."""
     city = desk.queries.city()
-    known = city.snapshot.device.get(device) or abort(404)
-    outcome = desk.queries.outcome(_polled(device), slot_ms) or abort(404)
+    known = city.snapshot.device.get(device.partition("/")[0]) or abort(404)  # `olt-7/ssh`: by another door than SNMP
+    outcome = desk.queries.outcome(device, slot_ms) or abort(404)
     bytes_ = desk.queries.raw(outcome_id(outcome))
     read = _explained(device, outcome, bytes_)
     wanted, subject = request.args.get("metric", ""), request.args.get("subject", "")
@@ -118,18 +118,12 @@ def reading(desk: Desk, device: str, slot_ms: int) -> str:
 
 def raw(desk: Desk, device: str, slot_ms: int) -> Response:
     """Give the reply of a poll as it came, byte by byte."""
-    outcome = desk.queries.outcome(_polled(device), slot_ms) or abort(404)
+    outcome = desk.queries.outcome(device, slot_ms) or abort(404)
     bytes_ = desk.queries.raw(outcome_id(outcome))
     if bytes_ is None:
         abort(404)
     head = {"Content-Disposition": f'attachment; filename="{secure_filename(device)}-{slot_ms}.bin"'}
     return Response(bytes_, mimetype="application/octet-stream", headers=head)
-
-
-def _polled(device: str) -> str:
-    """Return the device of the polls that are asked for: `?door=ssh` are those of another door than SNMP."""
-    door = request.args.get("door", "")
-    return f"{device}/{door}" if door else device
 
 
 def _explained(device: str, outcome: Outcome, bytes_: bytes | None) -> list[Any]:
