@@ -12,14 +12,16 @@ from netops.secret import Secret  # noqa: TC001  (likewise)
 class Target:
     """One thing that is probed. Which settings count depends on `kind`."""
 
-    kind: str = "icmp"  # icmp | tcp | dns | http | stamp | login | throughput
-    address: str = ""  # numeric address; dns, http, login, throughput: of the resolver (http and so on: or the machine's)
+    kind: str = "icmp"  # icmp | tcp | dns | http | stamp | login | throughput | air | dhcp
+    address: str = (
+        ""  # numeric address; dns, http, login, throughput: of the resolver (http and so on: or the machine's)
+    )
     interface: str = ""  # network interface through which it is probed; empty: by the routes of the machine
     port: int = 0  # tcp: the port; stamp: 862 when not said; dns: 53
-    url: str = ""  # http, throughput: what is fetched; login: the address by which a device looks whether it is online
+    url: str = ""  # http, throughput: what is fetched; login: what tells a device whether it is online; air: a capture
     name: str = ""  # dns: the name asked for
     type: str = "A"  # dns: A, AAAA, CNAME, NS, MX, TXT or SOA
-    expect: str = ""  # http, login: the right status, and a text that the page must hold: `204`, `200 Success`
+    expect: str = ""  # http, login: the right status, and a text of the page (`200 Success`); air: SSIDs; dhcp: servers
     service: str = ""  # id of the register's service that this path serves
     anchor: bool = False  # independent of what is judged: when all anchors are silent, this vantage point is blind
     count: int = 0  # icmp, stamp: packets a slot; 0: 5 and 20

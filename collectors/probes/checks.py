@@ -59,6 +59,10 @@ def _wrong(target: Target, interval_s: int) -> Iterator[tuple[str, str]]:
         yield f"every_s is {target.every_s}", f"a multiple of probe.interval_s, which is {interval_s}"
     if _seconds(target) > interval_s * 0.8:
         yield f"one look may take {_seconds(target):g} s of a slot of {interval_s} s", "fewer packets, or a longer slot"
+    if target.kind in {"air", "dhcp"} and not target.expect:
+        yield "expect is empty", "name the SSIDs that were bought, or the DHCP servers that belong here"
+    if (target.kind == "air" and not target.url) or (target.kind == "dhcp" and not target.interface):
+        yield "it says not where to listen", "air: url = the capture's file; dhcp: interface"
     if target.kind == "throughput" and not 0 < target.bytes_per_run <= target.bytes_per_day:
         yield "it has no budget: nothing is fetched", "set bytes_per_run and bytes_per_day"
 

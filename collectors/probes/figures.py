@@ -11,10 +11,11 @@ from math import inf
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from collectors.probes.radio import figures as radio
 from collectors.probes.stamp import measure
 from collectors.probes.stamp.session import Echo
 from netops.metrics import metric
-from netops.model import Gap, Observation, Quality, Reason, Subject
+from netops.model import OURS, Gap, Observation, Quality, Reason, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -239,6 +240,16 @@ def _throughput(record: Mapping[str, Any], told: _Told) -> None:
         told.miss(Reason.ERROR_STATUS, f"status {record['status']}", "probe.throughput")
 
 
+def _air(record: Mapping[str, Any], told: _Told) -> None:
+    if not _absent(record, told, "probe.air.points", "probe.air.signal"):
+        radio.beacons(record, told)
+
+
+def _dhcp(record: Mapping[str, Any], told: _Told) -> None:
+    if not _absent(record, told, "probe.dhcp.servers", "probe.dhcp.strangers"):
+        radio.dhcp(record, told)
+
+
 def _absent(record: Mapping[str, Any], told: _Told, *names: str) -> bool:
     """Tell the gaps of a record without an answer; whether it is one."""
     reason = failed(record)
@@ -246,7 +257,7 @@ def _absent(record: Mapping[str, Any], told: _Told, *names: str) -> bool:
         return False
     detail = str(record.get("detail", ""))
     told.miss(reason, detail, *names)
-    if reason in {Reason.BUDGET, Reason.DEADLINE, Reason.MISSED_SLOT, Reason.ANCHORS_LOST, Reason.NO_ADDRESS}:
+    if reason in OURS:
         told.miss(reason, detail, "probe.reached")
     else:
         told.say("probe.reached", 0)
@@ -262,6 +273,8 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any], _Told], None]] = MappingProx
         "stamp": _stamp,
         "login": _login,
         "throughput": _throughput,
+        "air": _air,
+        "dhcp": _dhcp,
     }
 )
 KINDS = tuple(_READERS)

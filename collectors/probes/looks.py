@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from collectors.probes import clocks, dns, icmp, logging_in, sockets, tcp, throughput, web
+from collectors.probes.radio import figures as radio
+from collectors.probes.radio import listening
 from collectors.probes.stamp import sending
 from collectors.probes.streams import Pace
 from netops.errors import NetopsError
@@ -120,6 +122,16 @@ def _throughput(target: Target, around: _Around) -> dict[str, Any]:
     return made
 
 
+def _air(target: Target, around: _Around) -> dict[str, Any]:
+    heard = listening.beacons(target.url.removeprefix("file:"), timeout_s=target.timeout_s, clock=around.clock)
+    return radio.only_ours(heard, target.expect)
+
+
+def _dhcp(target: Target, around: _Around) -> dict[str, Any]:
+    heard = listening.dhcp(target.interface, timeout_s=target.timeout_s, clock=around.clock)
+    return heard | {"asked": list(radio.wanted(target.expect))}
+
+
 def _way(target: Target) -> web.Way:
     return web.Way(
         timeout_s=target.timeout_s,
@@ -146,5 +158,7 @@ LOOKS: Mapping[str, Callable[[Target, _Around], dict[str, Any]]] = MappingProxyT
         "stamp": _stamp,
         "login": _login,
         "throughput": _throughput,
+        "air": _air,
+        "dhcp": _dhcp,
     }
 )

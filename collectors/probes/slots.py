@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PROFILE = "probe"
 GRACE_MS = 5_000  # how long a slot that is over waits for looks that still run
-_RULES = ("figures.py", "stamp/measure.py", "stamp/timestamps.py")
+_RULES = ("figures.py", "radio/figures.py", "stamp/measure.py", "stamp/timestamps.py")
 Record = dict[str, Any]
 
 

@@ -87,5 +87,15 @@ def test_the_how_tos_settings_are_settings(tmp_path):
     problems = check(loaded, REGISTER)
 
     assert len(blocks) == 3
-    assert set(loaded.probe.targets) == {"gateway", "other-carrier", "core", "names", "page", "wifi", "rate"}
+    assert set(loaded.probe.targets) == {
+        "gateway",
+        "other-carrier",
+        "core",
+        "names",
+        "page",
+        "wifi",
+        "rate",
+        "air",
+        "addresses",
+    }
     assert problems == []
