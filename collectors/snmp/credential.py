@@ -17,6 +17,8 @@ _VERSIONS = ("v2c", "v3")
 
 def spoken(name: str, credential: Credential) -> Community | User:
     """Return the community or user of credential `name`; CollectorError or ConfigError says what is missing."""
+    if credential.kind != "snmp":
+        raise CollectorError(f"credential '{name}' is of kind {credential.kind}; a device is asked by one of kind snmp")
     if credential.version == "v2c":
         if credential.community is None:
             raise CollectorError(f"credential '{name}' is v2c and has no community; set credentials.{name}.community")
