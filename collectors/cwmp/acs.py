@@ -14,6 +14,7 @@ import secrets
 import threading
 from collections import Counter
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from collectors.cwmp import soap, spoken
 from collectors.cwmp.course import Course, Limits, root_of
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collectors.cwmp.model import Model
 
 RAW = 4 << 20  # octets of a CPE's envelopes in one session
+DAY_MS = 86_400_000
 LASTS_S = 55.0  # a whole session; less than the grace of a slot
 _XML = ("Content-Type", 'text/xml; charset="utf-8"')
 
@@ -190,10 +192,9 @@ class Acs:
     def _course(self, session: Session, costs: frozenset[str]) -> Course:
         inform = session.inform
         root = root_of(inform.parameters)
-        version = inform.parameters.get(f"{root}.DeviceInfo.SoftwareVersion", "")
         held = self.layouts.get(session.known.device)
         booted = any(code in BOOTED for code, _ in inform.events)
-        layout = held[1] if held is not None and held[0] == f"{root} {version}" and not booted else None
+        layout = held[1] if held is not None and held[0] == _mark(session, root) and not booted else None
         return Course(
             models=self._models,
             root=root,
@@ -279,11 +280,10 @@ class Acs:
         if self._forget(session):
             course = session.course
             if course is not None and course.layout is not None:
-                version = session.inform.parameters.get(f"{course.root}.DeviceInfo.SoftwareVersion", "")
                 if course.stale:
                     self.layouts.pop(session.known.device, None)
                 else:
-                    self.layouts[session.known.device] = (f"{course.root} {version}", course.layout)
+                    self.layouts[session.known.device] = (_mark(session, course.root), course.layout)
             self.counters["sessions"] += 1
             self._ended(session, whole)
 
@@ -299,3 +299,10 @@ class Acs:
     @staticmethod
     def _said(body: str, space: str, name: str) -> Reply:
         return Reply(200, (_XML, ("SOAPAction", "")), spoken.envelope(body, space=space, name=name))
+
+
+def _mark(session: Session, root: str) -> str:
+    """Return what a layout holds for: this software, for a day that begins for each CPE at an instant of its own."""
+    version = session.inform.parameters.get(f"{root}.DeviceInfo.SoftwareVersion", "")
+    day = (session.began_ms + crc32(session.known.device.encode()) % DAY_MS) // DAY_MS
+    return f"{root} {version} {day}"

@@ -11,7 +11,7 @@ bounded: instances, names, requests.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from collectors.cwmp.decode import Heard
@@ -56,6 +56,7 @@ class Layout:
     wholes: tuple[tuple[str, str], ...] = ()
     absent: frozenset[tuple[str, str]] = frozenset()
     notify: tuple[str, ...] = ()
+    refused: Mapping[str, Failure] = field(default_factory=dict)  # named by the CPE, and yet never told
 
 
 @dataclass(slots=True)
@@ -81,8 +82,8 @@ class Course:
         fresh = self.layout is None
         if self.layout is None:
             self.layout = yield from self._discover()
-        arranged = self._arrangements() if fresh and self.interval_s else ()
-        due = [*(name for name, cost in self.layout.names if cost in self.costs), *arranged]
+        self.failed.update(self.layout.refused)
+        due = [name for name, cost in self.layout.names if cost in self.costs and name not in self.layout.refused]
         wholes = [path for path, cost in self.layout.wholes if cost in self.costs]
         self.asked.update(due)
         for at in range(0, len(due), self.limits.batch):
@@ -90,8 +91,10 @@ class Course:
         for path in wholes:
             yield from self._read_whole(path)
         self.whole = True
-        if fresh and self.interval_s:
-            yield from self._arrange()
+        if fresh:
+            self._learn(self.layout)
+            if self.interval_s:
+                yield from self._arrange()
 
     def heard(self, serial: str, told: Mapping[str, str]) -> Heard:
         """Return what came so far, over what the Inform `told`; what was due and never asked is torn."""
@@ -133,6 +136,12 @@ class Course:
             self._keep({name: value for name, value in answer.values.items() if name.startswith(path)})
         elif not (isinstance(answer, Fault) and answer.code == CPE_INVALID_NAME):  # an object that is optional
             self.failed[path] = _refused(answer)
+
+    def _learn(self, layout: Layout) -> None:
+        """Remember what a CPE names and refuses, so that it is not asked again and again: it stays a gap."""
+        refused = {name: why for name, why in self.failed.items() if why.reason is Reason.NO_SUCH_OBJECT}
+        self.layout = replace(layout, refused=refused)
+        self.stale = self.requests > self.limits.requests
 
     def _keep(self, values: Mapping[str, str]) -> None:
         if len(self.values) + len(values) <= self.limits.values:
@@ -217,15 +226,17 @@ class Course:
 
     # ---- arranging
 
-    def _arrangements(self) -> tuple[str, ...]:
-        place = f"{self.root}.ManagementServer."
-        return f"{place}PeriodicInformEnable", f"{place}PeriodicInformInterval"
-
     def _arrange(self) -> Generator[Request, Body, None]:
-        enabled, interval = (self.values.get(name, "").strip().lower() for name in self._arrangements())
-        if (enabled not in {"1", "true"} or interval != str(self.interval_s)) and self._may():
-            answer = yield SetInform(self.root, self.interval_s)
-            self._note("the periodic Inform", answer)
+        place = f"{self.root}.ManagementServer."
+        answer: Body | None = None
+        if self._may():
+            answer = yield GetValues((f"{place}PeriodicInformEnable", f"{place}PeriodicInformInterval"))
+        if isinstance(answer, Values):
+            enabled, interval = (answer.values.get(f"{place}PeriodicInform{e}", "") for e in ("Enable", "Interval"))
+            as_wanted = enabled.strip().lower() in {"1", "true"} and interval.strip() == str(self.interval_s)
+            if not as_wanted and self._may():
+                answer = yield SetInform(self.root, self.interval_s)
+                self._note("the periodic Inform", answer)
         if self.layout is not None and self.layout.notify and self._may():
             answer = yield SetNotification(self.layout.notify)
             self._note("the notifications", answer)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collectors.cwmp.events import Event
 
     Key = tuple[str, str, str, str, str]
+    Last = tuple[float, int, str]
 
 WINDOW_S = 60.0
 PER_MINUTE = 60
@@ -24,19 +25,20 @@ class Said:
     """Remembers what was stated. `now` are monotonic seconds."""
 
     def __init__(self) -> None:
-        self._at: OrderedDict[Key, tuple[float, int]] = OrderedDict()  # event → when stated, how often again since
+        self._at: OrderedDict[Key, Last] = OrderedDict()  # event → when stated, how often again since, in which state
         self._minutes: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def news(self, device: str, events: Sequence[Event], now: float) -> list[tuple[Event, int]]:
         """Return the events that are to be stated, each with how often it came again since it last was."""
-        found = []
+        found: list[tuple[Event, int]] = []
         began, count = self._minutes.get(device, (now, 0))
         left = PER_MINUTE - (count if now - began < WINDOW_S else 0)
         for event in events:
-            at, again = self._at.get(_key(device, event), (-WINDOW_S, 0))
-            if now - at < WINDOW_S or len(found) >= left:
-                if _key(device, event) in self._at:
-                    self._at[_key(device, event)] = (at, again + 1)
+            key, state = _key(device, event), event.values.get("state", "")
+            at, again, before = self._at.get(key, (-WINDOW_S, 0, state))
+            if (now - at < WINDOW_S and state == before) or len(found) >= left:
+                if key in self._at:
+                    self._at[key] = (at, again + 1, before)
             else:
                 found.append((event, again))
         return found
@@ -48,7 +50,7 @@ class Said:
         self._minutes[device] = (now, len(events)) if fresh else (began, count + len(events))
         self._minutes.move_to_end(device)
         for event in events:
-            self._at[_key(device, event)] = (now, 0)
+            self._at[_key(device, event)] = (now, 0, event.values.get("state", ""))
             self._at.move_to_end(_key(device, event))
         while len(self._at) > _KEYS:
             self._at.popitem(last=False)
@@ -57,6 +59,6 @@ class Said:
 
 
 def _key(device: str, event: Event) -> Key:
-    """Return what makes two events the same: a link that goes down and up again states both."""
-    parameter = event.values.get("parameter", "") + event.values.get("state", "") + event.values.get("command_key", "")
-    return (device, event.event, event.trap, str(event.subject), parameter)
+    """Return what makes two events the same but for the state: down and up again are two."""
+    detail = event.values.get("parameter", "") + event.values.get("command_key", "")
+    return (device, event.event, event.trap, str(event.subject), detail)
