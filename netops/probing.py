@@ -13,9 +13,7 @@ class Target:
     """One thing that is probed. Which settings count depends on `kind`."""
 
     kind: str = "icmp"  # icmp | tcp | dns | http | stamp | login | throughput | air | dhcp
-    address: str = (
-        ""  # numeric address; dns, http, login, throughput: of the resolver (http and so on: or the machine's)
-    )
+    address: str = ""  # numeric address; of the resolver for dns, http, login, throughput (empty: the machine's)
     interface: str = ""  # network interface through which it is probed; empty: by the routes of the machine
     port: int = 0  # tcp: the port; stamp: 862 when not said; dns: 53
     url: str = ""  # http, throughput: what is fetched; login: what tells a device whether it is online; air: a capture
