@@ -129,7 +129,7 @@ def test_a_reading_names_the_oid_the_rule_and_what_the_device_sent(site, monkeyp
             )
             yield Gap(**{**names, "metric": "wlan.ap.cpu"}, reason=Reason.NO_SUCH_INSTANCE, detail="<b>gone</b>")
 
-    monkeypatch.setattr("dashboards.devices.decoder", lambda: explain)
+    monkeypatch.setattr("dashboards.devices.decoder", lambda _door: explain)
     path = "/reading/wlan-controller-0/1789999980000?metric=wlan.ap.clients&subject=ap:mac:0000000000fa"
     answer = site.browser("auditor").get(path)
     text = answer.get_data(as_text=True)
