@@ -164,6 +164,7 @@ ENTRIES: tuple[Metric, ...] = (
         State(12, "version_mismatch", "版本不匹配", _DOWN),
         State(13, "name_conflicted", "名称冲突", _DOWN),
         State(14, "invalid", "无效", _UNKNOWN),
+        State(15, "country_code_mismatch", "国家码不匹配", _DOWN),
     ),
     gauge(
         "wlan.ap.uptime",
