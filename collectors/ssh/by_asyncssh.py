@@ -153,6 +153,10 @@ class _Watch(NamedTuple):
         """Return how long to wait, of `seconds` that one thing may take."""
         return min(seconds, self.until - self.clock.monotonic())
 
+    def reason(self, seconds: float) -> Reason:
+        """Return on whose account it goes when that is not enough: the visit's own time being short is ours."""
+        return Reason.TORN if self.left(seconds) >= seconds else Reason.DEADLINE
+
 
 async def _shell(connection: asyncssh.SSHClientConnection, errand: Errand, watch: _Watch) -> Visited:
     limits, login = errand.limits, errand.place.login
@@ -171,9 +175,10 @@ async def _shell(connection: asyncssh.SSHClientConnection, errand: Errand, watch
             talk.expire(Reason.DEADLINE, f"the visit took more than {limits.deadline_s:g} s")
         if talk.state is State.OVER:
             return Output(command=line.text, failed=talk.failed)
+        reason = watch.reason(limits.read_s)
         talk.ask(line)
         shell.say()
-        await shell.settle(left, "no end of the output")
+        await shell.settle(left, "no end of the output", reason)
         return talk.output or Output(command=line.text, failed=talk.failed)
 
     return await _drive(errand.course(), say)

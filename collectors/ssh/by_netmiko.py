@@ -19,7 +19,7 @@ import paramiko
 from collectors.snmp.ask import Failure
 from collectors.ssh import ran
 from collectors.ssh.keys import HostKeyError
-from collectors.ssh.talk import Line, Output, State, Talk
+from collectors.ssh.talk import LIVELY_S, Line, Output, State, Talk
 from collectors.ssh.transport import Came
 from netops.clock import SYSTEM
 from netops.model import Reason
@@ -118,23 +118,27 @@ class Netmiko:
         while isinstance(made, Line):
             left = min(limits.read_s, until - self._clock.monotonic())
             if errand.dialect.mode == "shell":
-                output = self._said(talk, channel, made, left)
+                short = left < limits.read_s  # the visit's own time is: on our account
+                output = self._said(talk, channel, made, left, Reason.DEADLINE if short else Reason.TORN)
             else:
                 output = self._ran(connection.remote_conn_pre, errand, made, mark, left)
             made = _next(course, output)
         return made, None
 
-    def _said(self, talk: Talk, channel: paramiko.Channel, line: Line, left: float) -> Output:
+    def _said(self, talk: Talk, channel: paramiko.Channel, line: Line, left: float, reason: Reason) -> Output:
         if left <= 0:
             talk.expire(Reason.DEADLINE, "the visit took too long")
         if talk.state is State.OVER:
             return Output(command=line.text, failed=talk.failed)
         talk.ask(line)
-        self._settle(talk, channel, left, "no end of the output")
+        self._settle(talk, channel, left, "no end of the output", reason)
         return talk.output or Output(command=line.text, failed=talk.failed)
 
-    def _settle(self, talk: Talk, channel: paramiko.Channel, seconds: float, detail: str) -> None:
-        until = self._clock.monotonic() + seconds
+    def _settle(
+        self, talk: Talk, channel: paramiko.Channel, seconds: float, detail: str, reason: Reason = Reason.TORN
+    ) -> None:
+        heard = self._clock.monotonic()
+        until = heard + seconds
         while True:
             said = talk.outgoing()
             if said:
@@ -143,7 +147,8 @@ class Netmiko:
             if talk.settled:
                 return
             if left <= 0 or self._stopping:
-                talk.expire(Reason.TORN, f"{detail} within {seconds:g} s,")
+                lively = reason is Reason.TORN and self._clock.monotonic() - heard < LIVELY_S
+                talk.expire(reason, f"{detail} within {seconds:g} s", lively=lively)
                 return
             channel.settimeout(min(left, 0.5))
             try:
@@ -151,6 +156,7 @@ class Netmiko:
             except TimeoutError:
                 continue
             if came:
+                heard = self._clock.monotonic()
                 talk.take(came)
             else:
                 talk.expire(Reason.TORN, "the device closed the session")
@@ -169,6 +175,8 @@ class Netmiko:
         try:
             channel.exec_command(ran.wrapped(dialect, line.text, mark))
             while len(came) <= limits.octets:
+                if self._clock.monotonic() > until:
+                    raise TimeoutError  # noqa: TRY301
                 channel.settimeout(max(until - self._clock.monotonic(), 0.01))
                 piece = channel.recv(_PIECE)
                 if not piece:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 
+from collectors.ssh.talk import LIVELY_S, State
 from netops.model import Reason
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class Shell(asyncssh.SSHClientSession[bytes]):
         self.talk = talk
         self.channel: asyncssh.SSHClientChannel[bytes] | None = None
         self.waiting: asyncio.Future[None] | None = None
+        self._heard_at = 0.0
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         """Keep the channel."""
@@ -28,7 +30,10 @@ class Shell(asyncssh.SSHClientSession[bytes]):
     def data_received(self, data: bytes, datatype: int | None) -> None:
         """Hand octets to the conversation."""
         del datatype
+        self._heard_at = asyncio.get_running_loop().time()
         self.talk.take(data)
+        if self.talk.state is State.OVER and self.channel is not None:
+            self.channel.pause_reading()  # what a flood still sends is not even deciphered
         self.say()
 
     def eof_received(self) -> bool:
@@ -56,7 +61,7 @@ class Shell(asyncssh.SSHClientSession[bytes]):
         if self.waiting is not None and not self.waiting.done():
             self.waiting.set_result(None)
 
-    async def settle(self, seconds: float, detail: str) -> None:
+    async def settle(self, seconds: float, detail: str, reason: Reason = Reason.TORN) -> None:
         """Wait until the conversation is ready for a command or over; make it over when the time is up."""
         if self.talk.settled:
             return
@@ -69,7 +74,8 @@ class Shell(asyncssh.SSHClientSession[bytes]):
             late.cancel()
             self.waiting = None
         if not self.talk.settled:
-            self.talk.expire(Reason.TORN, f"{detail} within {seconds:g} s,")
+            lively = reason is Reason.TORN and loop.time() - self._heard_at < LIVELY_S
+            self.talk.expire(reason, f"{detail} within {seconds:g} s", lively=lively)
 
 
 class Run(asyncssh.SSHClientSession[bytes]):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 TAIL = 1024  # octets of an unfinished line in which a prompt, a pager or a question is looked for
 PAGES = 5000
+LIVELY_S = 1.0  # who sent something within this time was still sending
 QUESTIONS = 20
 
 
@@ -264,12 +265,18 @@ class Talk:
         self._cuts.clear()
         self._from = self._feeds = 0
 
-    def expire(self, reason: Reason, detail: str) -> None:
-        """End the conversation: the time is up, or the connection is gone."""
+    def expire(self, reason: Reason, detail: str, *, lively: bool = False) -> None:
+        """End the conversation: the time is up, or the connection is gone.
+
+        Who is still sending (`lively`) when the time is up does not end: a fault of the device, no silence.
+        """
         if self.state is State.OVER:
             return
+        if lively and self.state is State.ASKING:
+            self._over(Failure(Reason.PROTOCOL_FAULT, f"{detail} and still sending, {len(self._came)} octets so far"))
+            return
         if self.state is State.ASKING:
-            detail = f"{detail} after {len(self._came)} octets, without echo and prompt"
+            detail = f"{detail}, after {len(self._came)} octets without echo and prompt"
         elif self.state is State.GREETING:
             detail = f"{detail} before a prompt"
         self._over(Failure(reason, detail))

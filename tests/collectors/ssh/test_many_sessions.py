@@ -17,7 +17,19 @@ ROUNDS = int(os.environ.get("NETOPS_ROUNDS", "1"))
 PATIENT = Limits(connect_s=120, read_s=120, deadline_s=400)  # a busy machine is no fault of a sound device
 SHORT = Limits(connect_s=120, read_s=6, deadline_s=400)
 SOUND = ("", "page", "ansi", "chatty")
-FAULTS = ("drop", "short", "lookalike", "cut with a prompt", "log", "error", "rename", "stall", "no echo")
+FAULTS = (
+    "drop",
+    "short",
+    "lookalike",
+    "cut with a prompt",
+    "log",
+    "error",
+    "rename",
+    "stall",
+    "no echo",
+    "endless pager",
+    "flood",
+)
 
 
 @pytest.mark.slow

@@ -70,7 +70,7 @@ def test_without_the_echo_there_is_no_output():
 
     assert talk.output.failed.reason is Reason.TORN
     assert talk.output.lines == ()
-    assert talk.output.failed.detail == "nothing more came after 16 octets, without echo and prompt"
+    assert talk.output.failed.detail == "nothing more came, after 16 octets without echo and prompt"
 
 
 def test_what_comes_after_a_prompt_makes_the_answer_before_it_worthless():

@@ -8,7 +8,7 @@ from collectors.ssh.by_netmiko import Netmiko
 from collectors.ssh.talk import Limits
 from netops.model import Reason
 
-QUICK = Limits(connect_s=20, read_s=1.5, deadline_s=60)
+QUICK = Limits(connect_s=20, read_s=3, deadline_s=60)
 CALM = Limits(connect_s=20, read_s=20, deadline_s=60)
 
 
@@ -46,6 +46,7 @@ def test_a_table_is_read_whole(  # noqa: PLR0917
         ("cut with a prompt", Reason.TORN),
         ("log", Reason.UNREADABLE),
         ("flood", Reason.PROTOCOL_FAULT),
+        ("endless pager", Reason.PROTOCOL_FAULT),
         ("error", Reason.ERROR_STATUS),
     ],
 )
@@ -53,7 +54,7 @@ def test_a_table_that_is_not_whole_is_a_gap(  # noqa: PLR0917
     site, errand, carried, transport, fault, reason
 ):
     port = site.serve(ssh_device.Device(fault=fault))
-    waits = fault in {"stall", "no echo", "rename"}
+    waits = fault in {"stall", "no echo", "rename", "endless pager"}
     (came,) = carried(transport, errand(port, site.print, limits=QUICK if waits else CALM))
 
     reasons = {taken.failed.reason for taken in came.visited.taken} if came.visited else {came.failed.reason}
