@@ -46,6 +46,7 @@ def test_a_user_has_the_level_of_its_keys(keys, level):
     [
         (Credential(), "set credentials.core.community"),
         (Credential(version="v3"), "set credentials.core.user"),
+        (Credential(kind="ssh", user="ops"), "is of kind ssh; a device is asked by one of kind snmp"),
         (Credential(version="2c", community=Secret("env:ONE")), "expected v2c or v3; did you mean 'v2c'"),
     ],
 )
