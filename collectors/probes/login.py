@@ -7,9 +7,10 @@ phone's own detection would count: the status and the text that `expect` names, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urljoin, urlsplit
+
+from collectors.probes.forms import Form, forms
 
 if TYPE_CHECKING:
     from collectors.probes.web import Page
@@ -25,26 +26,8 @@ ONLINE, ALREADY, NO_ANSWER, NO_PORTAL, NO_PAGE, NO_FORM, REFUSED, NOT_ONLINE = (
     "not_online",
 )
 HOPS = 8  # redirections in a row
-FORMS, FIELDS = 16, 64
 CODE_FIELDS = ("code", "voucher", "password", "passwd", "pin", "token_code")
 AGREED = frozenset({"checkbox"})
-_SILENT = frozenset({"button", "reset", "file", "image"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """A form of a page: where it goes and what it holds as (name, type, value)."""
-
-    action: str
-    method: str
-    fields: tuple[tuple[str, str, str], ...]
-
-    @property
-    def blanks(self) -> tuple[str, ...]:
-        """The names of the fields that a visitor types into."""
-        return tuple(
-            n for n, kind, _ in self.fields if kind in {"text", "password", "tel", "number", "search", "email"}
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +79,7 @@ def _detected(course: Course, page: Page) -> Course:
     if _is_online(course, page):
         return _end(course, ALREADY)
     target = _target(page)
-    if target is None and page.status < 400 and forms(page):
+    if target is None and page.status < 400 and forms(page.body):
         return _on_page(replace(course, stage="page"), page)  # the portal answered in the place of the detected host
     if target is None:
         return _end(course, NO_PORTAL, f"status {page.status} without a redirection")
@@ -109,10 +92,12 @@ def _on_page(course: Course, page: Page) -> Course:
         return _follow(course, target)
     if page.status != 200:
         return _end(course, NO_PAGE, f"status {page.status}")
-    form = _chosen(forms(page), course.voucher)
+    form = _chosen(forms(page.body), course.voucher)
     if form is None:
         return _end(course, NO_FORM, "no form for " + ("a voucher" if course.voucher else "click-through"))
-    url = urljoin(page.url, form.action)
+    url = _joined(page.url, form.action)
+    if not url:
+        return _end(course, NO_FORM, "the form leads nowhere a browser would go")
     filled = urlencode(_filled(form, course.voucher))
     if form.method == "get":
         return replace(course, stage="sent", hops=0, ask=Ask(url=f"{url.partition('?')[0]}?{filled}"))
@@ -144,7 +129,7 @@ def _end(course: Course, stage: str, detail: str = "") -> Course:
 def _follow(course: Course, target: str) -> Course:
     if course.hops >= HOPS:
         return _end(course, NO_PAGE, f"more than {HOPS} redirections")
-    if urlsplit(target).scheme not in {"http", "https"}:
+    if not target:
         return _end(course, NO_PAGE, "a redirection that a browser would not follow")
     return replace(course, hops=course.hops + 1, ask=Ask(url=target))
 
@@ -154,16 +139,20 @@ def _is_online(course: Course, page: Page) -> bool:
 
 
 def _target(page: Page) -> str | None:
+    """Return where the page sends the browser: None when nowhere, empty when to an address that is none."""
     location = page.header("location")
-    return urljoin(page.url, location) if 300 <= page.status < 400 and location else None
+    return _joined(page.url, location) if 300 <= page.status < 400 and location else None
 
 
-def forms(page: Page) -> list[Form]:
-    """Return the forms of an HTML page, within bounds."""
-    reader = _Forms()
-    reader.feed(page.body.decode("utf-8", "replace"))
-    reader.close()
-    return reader.found
+def _joined(base: str, where: str) -> str:
+    """Return the address a link leads to, empty when it is none that a browser would fetch."""
+    try:
+        made = urljoin(base, where)
+        parts = urlsplit(made)
+        fetched = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return ""
+    return made if fetched else ""
 
 
 def _chosen(found: list[Form], voucher: str) -> Form | None:
@@ -185,50 +174,3 @@ def _filled(form: Form, voucher: str) -> list[tuple[str, str]]:
         else:
             made.append((name, value))
     return made
-
-
-class _Forms(HTMLParser):
-    """Collects the forms; what lies outside of one is nothing to a login."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.found: list[Form] = []
-        self._open: dict[str, str] | None = None
-        self._fields: list[tuple[str, str, str]] = []
-        self._pressed = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a form and its fields."""
-        given = {name: value or "" for name, value in attrs}
-        if tag == "form" and self._open is None:
-            self._open, self._fields, self._pressed = given, [], False
-        elif self._open is not None and tag in {"input", "button", "select", "textarea"}:
-            self._field(tag, given)
-
-    def handle_endtag(self, tag: str) -> None:
-        """Close a form."""
-        if tag == "form":
-            self._shut()
-
-    def close(self) -> None:
-        """Close what the page left open."""
-        super().close()
-        self._shut()
-
-    def _field(self, tag: str, given: dict[str, str]) -> None:
-        kind = given.get("type", "submit" if tag == "button" else "text").lower()
-        name = given.get("name", "")
-        if not name or kind in _SILENT or len(self._fields) >= FIELDS:
-            return
-        if kind == "submit":  # one button is pressed, not all of them
-            if self._pressed:
-                return
-            self._pressed = True
-        self._fields.append((name, kind, given.get("value", "")))
-
-    def _shut(self) -> None:
-        if self._open is not None and len(self.found) < FORMS:
-            method = self._open.get("method", "get").lower()
-            action = self._open.get("action", "")
-            self.found.append(Form(action=action, method=method, fields=tuple(self._fields)))
-        self._open = None

@@ -188,9 +188,12 @@ class Prober:
                 missed_slots |= {turn.slot_ms for turn in missed}
             for turn in run:
                 name, target = turn.device, self._targets[turn.device]
-                if name in self._under_way:
-                    continue  # its slot shows the gap: it is taken for missed when nothing came of it
                 slot_ms = self._slots.begin(name, now_ms=now_ms)
+                if name in self._under_way:
+                    detail, reason = "the look before has not ended yet", Reason.POLLER_LATE
+                    gap = looks.unlooked(name, target, at_ms=now_ms, reason=reason, detail=detail)
+                    self._slots.end(slot_ms, gap)
+                    continue
                 self._under_way.add(name)
                 self._workers.put(
                     (name, slot_ms), partial(looks.look, name, target, account=account, clock=self._kernel)

@@ -93,7 +93,7 @@ def fetch(
         over = asked.left() <= 0
         return asked.page(failed=Reason.NO_ANSWER if over else Reason.PROTOCOL_FAULT, detail=f"{error!r}")
     except OSError as error:
-        return asked.page(failed=tcp.reason(error), detail=str(error))
+        return asked.page(failed=asked.reason(error), detail=str(error))
 
 
 class _Asked:
@@ -117,6 +117,13 @@ class _Asked:
     def left(self) -> float:
         """Return the seconds that are left."""
         return self.way.timeout_s - (sockets.instant().monotonic_ns - self.begin) / sockets.NS
+
+    def reason(self, error: OSError) -> Reason:
+        """Return what the error means: a connection that we cut ended by silence, one that was reset by the server."""
+        if self.left() <= 0:
+            return Reason.NO_ANSWER
+        cut_off = isinstance(error, ConnectionError) and "connect" in self.times
+        return Reason.PROTOCOL_FAULT if cut_off else tcp.reason(error)
 
     def page(self, *, failed: Reason, detail: str) -> Page:
         """Return what there is of a request that failed."""

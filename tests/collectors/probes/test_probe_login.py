@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from urllib.parse import parse_qs
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.probes import figures, login, looks
+from collectors.probes import figures, forms, login, looks
 from collectors.probes.web import Page
 from netops.probing import Target
 from netops.secret import Secret
@@ -116,19 +117,52 @@ def test_online_is_what_the_phone_would_call_it():
     assert through(page(200, b"Succes", url=DETECT), expect="200 Success")[1].stage == login.NO_PORTAL
 
 
-@given(st.text(alphabet="<>/=\"' abforminputxyzmethodactionnametypevalue", max_size=300))
-def test_no_page_upsets_the_course(text):
-    found = login.forms(page(200, text.encode()))
+@given(st.text(alphabet="<>/=\"' !-abforminputxyzmethodactionnametypevaluescript", max_size=400))
+def test_no_page_upsets_the_reader(text):
+    found = forms.forms(text.encode())
 
-    assert len(found) <= login.FORMS
-    assert all(len(form.fields) <= login.FIELDS for form in found)
+    assert len(found) <= forms.FORMS
+    assert all(len(form.fields) <= forms.FIELDS for form in found)
 
 
-def test_a_page_of_a_hundred_thousand_forms_is_bounded():
-    found = login.forms(page(200, b"<form><input name=a>" * 50_000))
+HOSTILE = [
+    "<!--",
+    "<![",
+    "<a ",
+    "<input a='",
+    "<script>",
+    "<",
+    "<?",
+    "&",
+    "</",
+    "<form>",
+    "<form><input name=a>",
+    "<a x=\"'",
+]
 
-    assert len(found) == 1
-    assert len(found[0].fields) == login.FIELDS
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_a_hostile_page_is_read_in_no_time(unit):
+    body = (unit * (1 << 20))[: 1 << 20].encode()
+    began = time.process_time()
+
+    found = forms.forms(body)
+
+    assert time.process_time() - began < 1
+    assert len(found) <= forms.FORMS
+
+
+def test_what_stands_in_comments_and_scripts_is_no_form():
+    page = b"<!-- <form action=no> --><script>'<form action=no>'</script><form action='yes'><input name=a value='<b>'>"
+
+    assert [(form.action, form.fields) for form in forms.forms(page)] == [("yes", (("a", "text", "<b>"),))]
+
+
+@pytest.mark.parametrize("where", ["http://[::1", "http://a:99999/", "ftp://a/", "http://a:0/"])
+def test_a_link_that_leads_nowhere_is_the_portals_fault(where):
+    assert through(page(302, url=DETECT, location=where))[1].stage == login.NO_PAGE
+    form = f'<form method=post action="{where}"></form>'.encode()
+    assert through(REDIRECT, page(200, form))[1].stage == login.NO_FORM
 
 
 @pytest.fixture

@@ -226,6 +226,25 @@ def test_settings_under_which_nothing_could_be_told_are_refused(settings_of, tar
     prober.stop()
 
 
+def test_a_look_that_outlasts_its_slot_is_a_gap_of_ours_in_the_next(settings_of, good_clock, tmp_path):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        targets = {
+            "slow": Target(kind="stamp", address="127.0.0.1", port=deaf.getsockname()[1], count=1, timeout_s=1.6)
+        }
+        prober = Prober(settings_of(targets), chance=lambda: 0.0, kernel=good_clock)
+        prober.start()
+        time.sleep(2.5)
+        prober.stop()
+
+    polls = [
+        wire.decode(e.payload) for e in read(tmp_path / "spool" / "probe.db", after=0, limit=100) if e.kind == "poll"
+    ]
+    codes = [row(poll, "slow").codes.get("probe.reached", "") for poll in polls]
+    assert "poller_late" in codes
+    assert len({poll.slot_ms for poll in polls}) == len(polls)
+
+
 @pytest.mark.slow
 def test_a_third_of_the_targets_dead_costs_the_others_nothing(settings_of, reflecting, good_clock, tmp_path):
     """R10: what answers is looked at in every slot, at its own instant."""

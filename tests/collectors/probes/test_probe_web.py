@@ -69,14 +69,15 @@ def test_a_trusted_certificate_is_told_with_its_end(web_server, certificate, tmp
     assert len(asked) == 1  # to the untrusted one nothing was sent
 
 
-def stalling(act):
-    """Serve one connection with `act`; return the socket that listens."""
+def stalling(act, *, first=True):
+    """Serve one connection with `act`, after its first octets; return the socket that listens."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def run():
         connection, _ = listening.accept()
         with connection:
-            connection.recv(65_536)
+            if first:
+                connection.recv(65_536)
             try:
                 act(connection)
             except OSError:
@@ -113,6 +114,25 @@ def test_a_server_that_drips_costs_no_more_than_the_time_out(act):
     assert time.monotonic() - began < 1.5
 
 
+@pytest.mark.parametrize("act", [drip_head, drip_body, say_nothing])
+def test_nor_does_one_that_drips_under_tls(act, certificate):
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+
+    def sealed(connection):
+        with tls.wrap_socket(connection, server_side=True) as inner:
+            inner.recv(65_536)
+            act(inner)
+
+    with stalling(sealed, first=False) as listening:
+        began = time.monotonic()
+        way = web.Way(timeout_s=0.6, local=True, ca=certificate / "cert.pem")
+        page = web.fetch(f"https://127.0.0.1:{listening.getsockname()[1]}/", way)
+
+    assert page.failed == "no_answer", page
+    assert time.monotonic() - began < 2
+
+
 @pytest.mark.parametrize(
     "octets",
     [b"\0\1\2\3" * 100, b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500 + b"\r\n"],
@@ -120,6 +140,17 @@ def test_a_server_that_drips_costs_no_more_than_the_time_out(act):
 )
 def test_what_is_no_http_is_a_protocol_fault(octets):
     with stalling(lambda connection: connection.sendall(octets)) as listening:
+        page = web.fetch(f"http://127.0.0.1:{listening.getsockname()[1]}/", LOCAL)
+
+    assert page.failed == "protocol_fault"
+
+
+def test_a_connection_that_is_reset_within_the_answer_is_a_protocol_fault():
+    def reset(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+    with stalling(reset) as listening:
         page = web.fetch(f"http://127.0.0.1:{listening.getsockname()[1]}/", LOCAL)
 
     assert page.failed == "protocol_fault"

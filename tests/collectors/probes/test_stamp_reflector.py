@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from collectors.probes import streams
 from collectors.probes.clocks import ClockState
 from collectors.probes.stamp import packet, sending, tlv
 from collectors.probes.stamp.packet import Asked
@@ -214,3 +215,88 @@ def test_answers_of_nobody_we_asked_are_refused():
 
     assert record["echoes"] == []
     assert record["refused"] == {"sequence": 2, "foreign": 4, "broken": 2}
+
+
+def test_what_leaves_late_is_waited_for_as_long_as_any_other():
+    """A busy machine sends late; the answers to what left last are no losses for that."""
+    import threading
+
+    class Late:
+        """A course whose second packet takes longer to make than the whole run was meant to take."""
+
+        sent, answers = 0, 0
+
+        @property
+        def complete(self):
+            return self.answers == self.sent
+
+        def packet(self, at):
+            self.sent += 1
+            if self.sent == 2:
+                time.sleep(0.25)
+            return b"question"
+
+        def take(self, arrival):
+            self.answers += 1
+            return True
+
+    def answer(there):
+        for _ in range(2):
+            question, peer = there.recvfrom(100)
+            time.sleep(0.12)
+            there.sendto(question, peer)
+
+    course = Late()
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here,
+    ):
+        there.bind(("127.0.0.1", 0))
+        here.connect(there.getsockname())
+        here.setblocking(False)
+        thread = threading.Thread(target=answer, args=(there,))
+        thread.start()
+        streams.run(here, course, Pace(count=2, spacing_ms=1, timeout_s=0.2))
+        thread.join()
+
+    assert (course.sent, course.answers) == (2, 2)
+
+
+def test_a_flood_of_noise_on_the_wire_gets_nothing_and_good_packets_still_do():
+    """The live reflector: what comes back is never more than what went there, whatever it was."""
+    random_ = random.Random(1862)
+    reflecting = Reflecting(
+        Reflector(allowed=[ipaddress.ip_network("127.0.0.0/8")], limits=Limits(source_per_s=1e6, total_per_s=1e6)),
+        host="127.0.0.1",
+        port=0,
+        clock=lambda: GOOD_CLOCK,
+    )
+    reflecting.start()
+    good = packet.encode_asked(Asked(1, ntp_of(NOW), ERROR, 3), tlvs=tlv.location() + tlv.timestamp())
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as noisy:
+            noisy.connect(("127.0.0.1", reflecting.port))
+            noisy.settimeout(0.3)
+            asked = told = 0
+            for _ in range(600):
+                made = bytearray(good)
+                for _ in range(random_.randrange(10)):
+                    made[random_.randrange(len(made))] = random_.randrange(256)
+                datagram = bytes(made[: random_.randrange(len(made) + 1)])
+                asked += len(datagram)
+                noisy.send(datagram)
+                if random_.random() < 0.1:
+                    time.sleep(0.002)
+            try:
+                while True:
+                    told += len(noisy.recv(65_536))
+            except TimeoutError:
+                pass
+        plan = sending.Plan(address="127.0.0.1", port=reflecting.port, pace=Pace(count=5, spacing_ms=2, timeout_s=2))
+        record = sending.run(plan, clock=lambda: GOOD_CLOCK)
+    finally:
+        reflecting.stop()
+
+    assert 0 < told <= asked
+    assert len(record["echoes"]) == 5
+    assert reflecting.failed == ""
