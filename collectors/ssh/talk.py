@@ -11,7 +11,7 @@ socket and no clock here: who carries the octets also says when the time is up (
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 from itertools import pairwise
@@ -58,7 +58,7 @@ class Line:
     """Something to say. `answers` are questions that it may raise, with what is said then (a password, never kept)."""
 
     text: str
-    answers: tuple[tuple[str, str], ...] = ()
+    answers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
