@@ -1,5 +1,7 @@
 """Both transports against a scripted device: whole tables or reasons, and no password to a stranger."""
 
+import socket
+
 import pytest
 import ssh_device
 
@@ -123,3 +125,36 @@ def test_the_last_visits_are_broken_off_when_the_transport_stops(site, errand):
     made.stop()
 
     assert [each.failed.reason for each in came] in ([], [Reason.NOT_RUNNING])
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch, site):
+    """A home that would lead us astray: a configuration, a known stranger, an agent that writes down who asks it."""
+    place = tmp_path / ".ssh"
+    place.mkdir()
+    (place / "config").write_text("Host *\n  User intruder\n  ProxyCommand false\n  ForwardAgent yes\n")
+    stranger = " ".join(site.other.export_public_key().decode().split()[:2])
+    (place / "known_hosts").write_text("".join(f"{host} {stranger}\n" for host in ("127.0.0.1", "*")))
+    site.other.write_private_key(str(place / "id_ed25519"))
+    (place / "id_ed25519").chmod(0o600)
+    agent = socket.socket(socket.AF_UNIX)
+    agent.bind(str(tmp_path / "agent"))
+    agent.listen()
+    agent.settimeout(0.2)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+    yield agent
+    agent.close()
+
+
+def test_nothing_of_a_users_home_is_used(site, errand, carried, transport, home):
+    stranger, known = ssh_device.Device(), ssh_device.Device()
+    (refused,) = carried(transport, errand(site.serve(stranger, key=site.other), site.print))
+    (came,) = carried(transport, errand(site.serve(known), site.print))
+
+    assert refused.failed.reason is Reason.HOST_KEY
+    assert stranger.tries == []
+    assert came.failed is None
+    assert {user for user, _ in known.tries} == {"ops"}
+    with pytest.raises(TimeoutError):
+        home.accept()
