@@ -36,7 +36,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("file", type=Path, metavar="FILE", help="a recording (.snmprec, .snmprec.bz2) or a capture")
     parser.add_argument("--profile", default="", metavar="NAME", help="the device family, instead of detecting it")
-    parser.add_argument("--read", default="", metavar="NAME", help="the file is what this SSH read's command printed")
+    parser.add_argument(
+        "--read",
+        default="",
+        metavar="NAME",
+        help="the file is what the command of this SSH read (or of one of this dialect) printed",
+    )
     parser.add_argument(
         "--value",
         action="append",

@@ -42,10 +42,14 @@ class Captured:
 def replay(
     path: Path, reads: Mapping[str, Read], name: str, *, device: str, at_ms: int, values: Mapping[str, str]
 ) -> Captured:
-    """Return what a capture holds by the read of this name; `values` stand for `<…>` in its command."""
-    read = reads.get(name)
-    if read is None:
-        raise UsageError(f"no read '{name}'{nearest(name, reads)} (known: {', '.join(reads)})")
+    """Return what a capture holds by the read of this name; `values` stand for `<…>` in its command.
+
+    The name may be a dialect's: then its read that makes most of the capture.
+    """
+    chosen = [reads[name]] if name in reads else [read for read in reads.values() if read.dialect == name]
+    if not chosen:
+        near = nearest(name, [*reads, *DIALECTS])
+        raise UsageError(f"no read or dialect '{name}'{near} (reads: {', '.join(reads)})")
     try:
         with path.open("rb") as file:
             raw = file.read(MOST + 1)
@@ -55,11 +59,16 @@ def replay(
         ) from None
     if len(raw) > MOST:
         raise UsageError(f"{path}: more than {MOST >> 20} MiB; expected what one command printed")
+    found = [_read(read, raw, values, device=device, at_ms=at_ms) for read in chosen]
+    return max(found, key=lambda each: (each.failed is None, len(each.decoded.observations)))
+
+
+def _read(read: Read, raw: bytes, values: Mapping[str, str], *, device: str, at_ms: int) -> Captured:
     command = spoken(read.command, values) or read.command
     output = Output(command=command, lines=tuple(_bare(read, raw)), raw=raw)
     taken = understood(read, values, output, {})
     decoded = decode([taken], device=device, at_ms=at_ms)
-    return Captured(device=device, family=name, decoded=decoded, failed=taken.failed)
+    return Captured(device=device, family=read.name, decoded=decoded, failed=taken.failed)
 
 
 def _bare(read: Read, raw: bytes) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from collectors.ssh.read_yaml import ReadError, parse, shipped
 from collectors.ssh.reference import page
 from collectors.ssh.replay import replay
 from collectors.ssh.talk import Output, patterns
+from netops.cli import main
 from netops.metrics import METRICS
 from netops.model import Reason
 
@@ -201,3 +203,39 @@ def test_a_template_of_ours_lets_no_line_pass(name):
 
 def test_every_dialect_has_reads():
     assert {read.dialect for read in READS.values()} == set(DIALECTS)
+
+
+@pytest.mark.parametrize("name", [name for name in READS if READS[name].metrics and not READS[name].join])
+def test_a_dialect_finds_the_read_of_a_capture(name):
+    read = READS[name]
+    values = VALUES.get(name, {})
+    found = replay(HERE / f"{name}.txt", READS, read.dialect, device="d", at_ms=0, values=values)
+
+    assert found.failed is None
+    assert found.family == name or READS[found.family].template == read.template
+
+
+def test_a_capture_on_the_command_line(capsys):
+    code = main(["collect", "replay", str(HERE / "smartax_onts.txt"), "--read", "smartax_onts", "--json"])
+    seen = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    assert code == 0
+    assert {"family", "oid", "rule", "raw", "subject"} <= set(seen[0])
+    assert seen[0]["oid"] == "display ont info summary 0#SN"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--read", "smartax_ont"], "no read or dialect 'smartax_ont'; did you mean 'smartax_onts'?"),
+        (["--value", "PON=1"], "name the read with --read"),
+        (["--read", "smartax_onts", "--value", "PON"], "expected NAME=VALUE"),
+        (["--read", "smartax_onts", "--profile", "standard"], "give one of them"),
+        (["--read", "vrp_aps"], "no rule of the template knows the line"),
+    ],
+)
+def test_a_slip_of_the_words_is_told(capsys, words, said):
+    code = main(["collect", "replay", str(HERE / "smartax_onts.txt"), *words])
+
+    assert code in {2, 5}
+    assert said in capsys.readouterr().err
