@@ -5,6 +5,7 @@ Secrets are read here and nowhere else.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -82,14 +83,13 @@ def doors(snapshot: Snapshot, settings: Settings) -> Doors:
     known: dict[str, Known] = {}
     barred: dict[str, Reason] = {}
     logins = {name: login(name, given) for name, given in settings.credentials.items() if given.kind == DOOR}
-    for door in snapshot.doors:
-        device = snapshot.device.get(door.device)
-        if door.kind != DOOR or device is None:
-            continue
+    mine = [(door, snapshot.device[door.device]) for door in snapshot.doors if door.kind == DOOR]
+    called = Counter(device.serial for _, device in mine)
+    for door, device in mine:
         said = logins.get(door.credential)
         name = f"{device.id}/{DOOR}"
-        if not device.serial or device.serial in known:
-            barred[name] = Reason.NO_ADDRESS  # nothing, or not it alone, is called so
+        if not device.serial or called[device.serial] > 1:
+            barred[name] = Reason.NO_ADDRESS  # nothing, or not it alone, is called so: whose values would they be?
         elif not isinstance(said, Login):
             barred[name] = Reason.NO_CREDENTIAL
         else:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable, Mapping, Sequence
 
 SPACE = "urn:dslforum-org:cwmp-1-2"
@@ -104,6 +105,7 @@ class Cpe:
     challenge: dict[str, str] = field(default_factory=dict)
     count: int = 0
     connection: http.client.HTTPConnection | None = None
+    tls: ssl.SSLContext | None = None  # whom it believes, over HTTPS
 
     @property
     def name(self) -> str:
@@ -154,7 +156,11 @@ class Cpe:
     def _send(self, body: bytes) -> tuple[int, bytes, list[str]]:
         if self.connection is None or "reconnect" in self.faults:
             self.close()
-            self.connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+            self.connection = (
+                http.client.HTTPSConnection(self.host, self.port, timeout=30, context=self.tls)
+                if self.tls is not None
+                else http.client.HTTPConnection(self.host, self.port, timeout=30)
+            )
         headers = {"Content-Type": "text/xml", "SOAPAction": ""}
         if self.cookie:
             headers["Cookie"] = self.cookie

@@ -7,6 +7,7 @@ import http.client
 import os
 import random
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -187,6 +188,27 @@ def test_basic_is_taken_over_tls_alone_and_only_if_allowed(house):
     basic = "Basic MDBBQTAxLVNtYWxsQ2VsbC1TTjE6c2VjcmV0"  # 00AA01-SmallCell-SN1:secret
 
     assert raw_post(home.port, cpe.inform(["1 BOOT"]), Authorization=basic) == 401
+
+
+@pytest.mark.parametrize(("allowed", "status"), [("true", 200), ("false", 401)])
+def test_over_tls_digest_works_and_basic_where_it_is_allowed(house, certificate, allowed, status):
+    tls = [f"acs.listen.tls_certificate={certificate / 'cert.pem'}", f"acs.listen.tls_key={certificate / 'key.pem'}"]
+    home = house({"cell-1": "SN1"}, f"acs.basic={allowed}", *tls)
+    trusted = ssl.create_default_context(cafile=certificate / "cert.pem")
+    cpe = cell(home, tls=trusted)
+    assert cpe.session(["1 BOOT"])
+    connection = http.client.HTTPSConnection("127.0.0.1", home.port, timeout=10, context=trusted)
+    basic = "Basic MDBBQTAxLVNtYWxsQ2VsbC1TTjE6c2VjcmV0"  # 00AA01-SmallCell-SN1:secret
+    wrong = "Basic MDBBQTAxLVNtYWxsQ2VsbC1TTjE6c2VjcmVU"
+    found = []
+    for header in (basic, wrong, "Basic !", "Basic /w=="):
+        connection.request("POST", "/cwmp", body=cpe.inform(["2 PERIODIC"]), headers={"Authorization": header})
+        reply = connection.getresponse()
+        reply.read()
+        found.append(reply.status)
+    connection.close()
+
+    assert found == [status, 401, 401, 401]
 
 
 # ---- what is broken
