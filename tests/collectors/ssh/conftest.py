@@ -35,11 +35,13 @@ def site():
 def errand():
     """A function that makes a visit to a port: by default `display ap all` of a Huawei AC."""
 
-    def make(port, *keys, dialect="huawei_vrp", reads=("vrp_aps",), limits=CALM, token=None, enable="", **login):
+    def make(
+        port, *keys, dialect="huawei_vrp", reads=("vrp_aps",), limits=CALM, token=None, enable="", old=False, **login
+    ):
         chosen = [shipped()[name] for name in reads]
         said = {"user": "ops", "password": ssh_device.PASSWORD} | login
         return Errand(
-            place=Place(address="127.0.0.1", port=port, trusted=Trusted(keys), login=Login(**said)),
+            place=Place(address="127.0.0.1", port=port, trusted=Trusted(keys), login=Login(**said), old_algorithms=old),
             dialect=DIALECTS[dialect],
             course=lambda: visit(DIALECTS[dialect], chosen, limits, enable=enable),
             limits=limits,

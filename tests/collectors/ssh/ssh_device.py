@@ -281,8 +281,8 @@ class Site:
         self._thread.join(10)
         self._loop.close()
 
-    def serve(self, device: Device, *, key: asyncssh.SSHKey | None = None) -> int:
-        """Put a device on a free port; return the port."""
+    def serve(self, device: Device, *, key: asyncssh.SSHKey | None = None, **options: object) -> int:
+        """Put a device on a free port, with these options of asyncssh's server; return the port."""
 
         async def listen():
             return await asyncssh.create_server(
@@ -293,6 +293,7 @@ class Site:
                 encoding=None,
                 line_editor=False,
                 login_timeout=10,
+                **options,
             )
 
         server = asyncio.run_coroutine_threadsafe(listen(), self._loop).result(10)

@@ -83,7 +83,7 @@ def sshd(tmp_path_factory):
                 break
             except OSError:
                 time.sleep(0.05)
-        yield port, host, mine.export_private_key().decode(), room / "log"
+        yield port, host, mine, room / "log"
     finally:
         process.terminate()
         process.wait(10)
@@ -103,9 +103,10 @@ def visit(sshd, errand):
     port, host, key, _ = sshd
     me = pwd.getpwuid(os.geteuid()).pw_name
 
-    def make(*keys, **words):
+    def make(*keys, phrase="", **words):
+        written = key.export_private_key(passphrase=phrase or None).decode()
         known = keys or tuple(each.get_fingerprint() for each in host.values())
-        return errand(port, *known, user=me, password="", key=key, **words)
+        return errand(port, *known, user=me, password="", key=written, passphrase=phrase, **words)
 
     return make
 
@@ -122,6 +123,12 @@ def test_the_kind_of_the_known_key_is_asked_for(sshd, visit, carried, transport)
     """The machine has two keys; the register has the line of one."""
     line = " ".join(sshd[1]["ecdsa-sha2-nistp256"].export_public_key().decode().split()[:2])
     (came,) = carried(transport, visit(line))
+
+    assert came.failed is None
+
+
+def test_a_key_with_a_passphrase_is_opened(visit, carried, transport):
+    (came,) = carried(transport, visit(phrase="a phrase"))
 
     assert came.failed is None
 

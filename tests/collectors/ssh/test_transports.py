@@ -2,6 +2,7 @@
 
 import socket
 
+import asyncssh
 import pytest
 import ssh_device
 
@@ -158,3 +159,35 @@ def test_nothing_of_a_users_home_is_used(site, errand, carried, transport, home)
     assert {user for user, _ in known.tries} == {"ops"}
     with pytest.raises(TimeoutError):
         home.accept()
+
+
+@pytest.mark.filterwarnings("ignore:Diffie-Hellman over finite fields")
+def test_old_equipment_is_spoken_to_when_the_settings_say_so(site, errand, carried):
+    """Its key is pinned all the same, and without the setting the reason names it."""
+    key = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
+    port = site.serve(
+        ssh_device.Device(),
+        key=key,
+        kex_algs=["diffie-hellman-group14-sha1"],
+        encryption_algs=["aes128-cbc"],
+        mac_algs=["hmac-sha1"],
+        signature_algs=["ssh-rsa"],
+    )
+    transport = Asyncssh(sessions=5)
+    transport.start()
+    (new,) = carried(transport, errand(port, key.get_fingerprint()))
+    (old,) = carried(transport, errand(port, key.get_fingerprint(), old=True))
+    (stranger,) = carried(transport, errand(port, site.print, old=True))
+    transport.stop()
+
+    assert (new.failed.reason, "ssh.old_algorithms" in new.failed.detail) == (Reason.PROTOCOL_FAULT, True)
+    assert old.failed is None
+    assert stranger.failed.reason is Reason.HOST_KEY
+
+
+def test_a_private_key_that_cannot_be_read_is_our_own_fault(site, errand, carried, transport):
+    device = ssh_device.Device()
+    (came,) = carried(transport, errand(site.serve(device), site.print, password="", key="no key"))
+
+    assert came.failed.reason is Reason.NO_CREDENTIAL
+    assert device.tries == []
