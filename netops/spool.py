@@ -147,6 +147,12 @@ class Spool:
             self._connection()
             return self._marks.get(name, 0)
 
+    def marks(self) -> list[str]:
+        """Return the names of all marks."""
+        with self._lock:
+            self._connection()
+            return list(self._marks)
+
     @property
     def held_bytes(self) -> int:
         """Bytes that wait, as the cap counts them."""
