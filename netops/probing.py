@@ -29,6 +29,8 @@ class Target:
     dscp: int = 0  # icmp, stamp: the DSCP of the packets
     key: Secret | None = None  # stamp: the key of the authenticated mode
     stateful: bool = True  # stamp: the reflector counts by itself, so losses can be placed on their way
+    ask: bool = False  # stamp: ask by TLV how packets arrive (a NAT shows), with what DSCP, by what clock
+    padding: int = 0  # stamp: octets of Extra Padding in each packet
     clock_error_ms: float = 1.0  # stamp: beyond this error of both clocks a one-way delay is not valid
     ca: Path | None = None  # http, login: PEM file of the authority that is trusted; empty: the machine's
     voucher: Secret | None = None  # login: the code to type in; empty: click-through

@@ -161,7 +161,7 @@ class Carrier:
 
 def key_path(settings: Settings) -> Path:
     """Return where a probe's key lies."""
-    return settings.data.dir / "keys" / "probe.key"
+    return settings.data.dir / ("probe" if settings.data.users else "keys") / "probe.key"
 
 
 def build(settings: Settings, spool: Spool, *, clock: Clock = SYSTEM) -> Carrier:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LEAST_ANCHORS = 2  # sla.md 2.6
 MOST_PACKETS = 2000
+MOST_PADDING = 1200
 _BY_ADDRESS = frozenset({"icmp", "tcp", "dns", "stamp"})
 _BY_URL = frozenset({"http", "login", "throughput"})
 
@@ -55,6 +56,8 @@ def _wrong(target: Target, interval_s: int) -> Iterator[tuple[str, str]]:
             yield str(error), "a name such as www.example.com"
     if not 0 <= target.count <= MOST_PACKETS or target.spacing_ms < 1:
         yield f"count {target.count} every {target.spacing_ms:g} ms", f"at most {MOST_PACKETS}, at least 1 ms apart"
+    if not 0 <= target.padding <= MOST_PADDING:
+        yield f"padding of {target.padding} octets", f"0 to {MOST_PADDING}: a fragment lost is a packet lost"
     if target.every_s % interval_s:
         yield f"every_s is {target.every_s}", f"a multiple of probe.interval_s, which is {interval_s}"
     if _seconds(target) > interval_s * 0.8:

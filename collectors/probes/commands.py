@@ -63,7 +63,7 @@ def _once(args: argparse.Namespace, settings: Settings) -> int:
             raise UsageError(f"there is no target '{name}'{nearest(name, targets)}")
     reached = []
     for name in args.target or targets:
-        record = looks.look(name, targets[name], account=settings.data.dir / "probe-octets.json")
+        record = looks.look(name, targets[name], account=settings.room("probe") / "probe-octets.json")
         reached.append(figures.reached(record))
         if args.json:
             print(json.dumps(record, sort_keys=True))

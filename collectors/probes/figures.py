@@ -150,6 +150,9 @@ def _stamp(record: Mapping[str, Any], told: _Told) -> None:
     if figures.answered:
         told.time("probe.clock.error", figures.error_ns)
         told.say("probe.clock.synchronised", int(figures.synchronised and not figures.stepped))
+    seen_as = record.get("told", {}).get("location", {}).get("source")
+    if seen_as:
+        told.say("probe.seen_as", str(seen_as))
     if record["stateful"]:
         told.say("probe.lost_unplaced", figures.unplaced)
         _share(told, "there", figures.there.lost, figures.sent - figures.unplaced)

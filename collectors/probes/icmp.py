@@ -34,6 +34,7 @@ class Echoes:
         self._token = token
         self._left: list[Instant] = []
         self._answered: set[int] = set()
+        self.by_kernel = True  # whether the kernel itself said when each answer came
         self.answers: list[tuple[int, int, int, int, int]] = []  # sequence, T1, T4, drift, TTL
 
     @property
@@ -60,6 +61,7 @@ class Echoes:
         left, at = self._left[sequence], arrival.at
         drift = (at.wall_ns - left.wall_ns) - (at.monotonic_ns - left.monotonic_ns)
         self._answered.add(sequence)
+        self.by_kernel = self.by_kernel and arrival.by_kernel
         self.answers.append((sequence, left.wall_ns, at.wall_ns, drift, arrival.ttl))
         return True
 
@@ -114,6 +116,7 @@ def run(
     return {
         **ran.record(),
         "sent": course.sent,
+        "by_kernel": course.by_kernel,
         "echoes": [list(each) for each in course.answers],
         "clock": clock().record(),
     }

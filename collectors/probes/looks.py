@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from collectors.probes import clocks, dns, icmp, logging_in, sockets, tcp, throughput, web
 from collectors.probes.radio import figures as radio
 from collectors.probes.radio import listening
-from collectors.probes.stamp import sending
+from collectors.probes.stamp import sending, tlv
 from collectors.probes.streams import Pace
 from netops.errors import NetopsError
 from netops.model import Reason
@@ -72,9 +72,15 @@ def _stamp(target: Target, around: _Around) -> dict[str, Any]:
         interface=target.interface,
         key=target.key.read().encode() if target.key is not None else None,
         dscp=target.dscp,
+        tlvs=_tlvs(target),
     )
     bounds = {"stateful": target.stateful, "limit_ns": int(target.clock_error_ms * NS_PER_MS)}
     return sending.run(plan, clock=around.clock) | bounds
+
+
+def _tlvs(target: Target) -> bytes:
+    asked = tlv.location() + tlv.timestamp() + tlv.service(target.dscp) if target.ask else b""
+    return asked + (tlv.padding(target.padding) if target.padding else b"")
 
 
 def _tcp(target: Target, around: _Around) -> dict[str, Any]:

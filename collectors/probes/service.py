@@ -180,7 +180,7 @@ class Prober:
         return target.every_s or self._settings.probe.interval_s
 
     def _look(self, now_ms: int) -> None:
-        account = self._settings.data.dir / "probe-octets.json"
+        account = self._settings.room("probe") / "probe-octets.json"
         missed_slots: set[int] = set()
         for every_s, rounds in self._rounds.items():
             run, missed = rounds.due(now_ms)

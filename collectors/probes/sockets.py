@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -120,16 +121,16 @@ def _told(ancillary: Iterable[tuple[int, int, bytes]]) -> tuple[int | None, int,
             stamped = seconds * NS + rest
         elif level == socket.IPPROTO_IP:
             if kind == IP_TTL_MESSAGE:
-                ttl = int.from_bytes(value[:4], "little") & 0xFF
+                ttl = int.from_bytes(value[:4], sys.byteorder) & 0xFF
             elif kind == socket.IP_TOS:
                 tos = value[0]
             elif kind == IP_PKTINFO:
                 local = socket.inet_ntoa(_PKTINFO4.unpack_from(value)[1])
         elif level == socket.IPPROTO_IPV6:
             if kind == socket.IPV6_HOPLIMIT:
-                ttl = int.from_bytes(value[:4], "little") & 0xFF
+                ttl = int.from_bytes(value[:4], sys.byteorder) & 0xFF
             elif kind == socket.IPV6_TCLASS:
-                tos = int.from_bytes(value[:4], "little") & 0xFF
+                tos = int.from_bytes(value[:4], sys.byteorder) & 0xFF
             elif kind == socket.IPV6_PKTINFO:
                 local = socket.inet_ntop(socket.AF_INET6, value[:16])
     return stamped, ttl, tos, local

@@ -91,6 +91,7 @@ ENTRIES: tuple[Metric, ...] = (
         better=_HIGHER,
         bounds=(0, 1),
     ),
+    text("probe.seen_as", "对端所见地址", "our address as the reflector sees it: a NAT shows", "RFC 8972 4.2"),
     _time("probe.connect", "连接时延", "time to a TCP connection", "RFC 9293 3.5"),
     _time("probe.tls", "TLS 握手时延", "time of the TLS handshake", "RFC 8446"),
     _time("probe.first_byte", "首字节时延", "time from the request to the first octet of the answer", "RFC 9112"),

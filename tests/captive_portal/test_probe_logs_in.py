@@ -28,7 +28,7 @@ def look(city, tmp_path, **target):
 
 
 def test_it_clicks_through_and_is_online(city, tmp_path):
-    record = look(city, tmp_path)
+    record = look(city, tmp_path, interface="eth0")
 
     assert record["stage"] == "online", record
     assert [each["stage"] for each in record["pages"]] == ["detect", "page", "sent", "sent", "check"]

@@ -98,6 +98,7 @@ class Enrolled:
         beside = self._directory / f".{name}.{secrets.token_hex(4)}"
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            os.fchmod(file.fileno(), 0o640)  # whatever the umask: the intake and the command line are of one group
             json.dump(told, file)
             file.flush()
             os.fsync(file.fileno())

@@ -39,6 +39,7 @@ SOURCE = "intake"
 TRIM_S = 30.0
 TOKEN_CHARACTERS = 200
 JOIN_OCTETS = 4096
+SPOOLS = 1000  # of one vantage point, one after the other: what we remember of it is bounded
 _DENIED = "not enrolled, or the signature does not hold"
 
 
@@ -156,6 +157,8 @@ class Intake:
         now = self._clock.now_ms()
         with self._taking:
             known = spool.marked(name)
+            if not known and sum(each.startswith(f"{batch.vantage} ") for each in spool.marks()) >= SPOOLS:
+                raise AccessError(f"'{batch.vantage}' has come with {SPOOLS} spools; dismiss it and let it join anew")
             kept: list[bytes] = []
             refused: list[list[Any]] = []
             for sequence, payload in batch.records:

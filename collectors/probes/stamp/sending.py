@@ -50,5 +50,6 @@ def run(plan: Plan, *, clock: Callable[[], ClockState] = clocks.kernel) -> dict[
         "echoes": [each.row() for each in session.echoes],
         "refused": dict(session.refused),
         "clock": said.record(),
-        "location": dict(session.answers.location),
+        "told": session.answers.record(),
+        "by_kernel": session.by_kernel,
     }

@@ -65,6 +65,7 @@ class Session:
         self._answered: set[int] = set()
         self.refused: Counter[str] = Counter()
         self.answers = tlv.Answers()
+        self.by_kernel = True  # whether the kernel itself said when each answer came
 
     @property
     def sent(self) -> int:
@@ -111,6 +112,7 @@ class Session:
         )
         self.echoes.append(echo)
         self._answered.add(echo.sequence)
+        self.by_kernel = self.by_kernel and arrival.by_kernel
         area = datagram[packet.octets(self._key) :]
         if area:
             self._read(area, told.sequence)

@@ -11,6 +11,7 @@ import hmac
 import ipaddress
 import struct
 from dataclasses import dataclass, field
+from typing import Any
 
 from collectors.probes.stamp.packet import MAC_OCTETS, mac
 
@@ -191,6 +192,14 @@ class Answers:
     dscp: int | None = None
     ecn: int | None = None
     dscp_refused: bool = False
+
+    def record(self) -> dict[str, Any]:
+        """Return what was told, as it is archived; what was not asked for is left out."""
+        made: dict[str, Any] = {name: value for name in _NAMES if (value := getattr(self, name)) not in (None, (), {})}
+        return made | ({"unsound": True} if self.unsound else {})
+
+
+_NAMES = ("location", "synchronised_by", "stamped_by", "dscp", "ecn", "unknown", "malformed")
 
 
 def read(area: bytes) -> Answers:

@@ -34,6 +34,9 @@ ANCHORS = {
         (Target(kind="stamp", address="192.0.2.1", count=1500), "one look may take"),
         (Target(kind="icmp", address="192.0.2.1", count=5000, spacing_ms=5), "count 5000"),
         (Target(kind="throughput", url="http://a/b"), "no budget"),
+        (Target(kind="stamp", address="192.0.2.1", padding=9000), "padding of 9000"),
+        (Target(kind="air", url="/a.pcap"), "expect is empty"),
+        (Target(kind="dhcp", expect="10.0.0.1"), "not where to listen"),
         (Target(kind="icmp", address="192.0.2.1", service="fiber-0008"), "no service 'fiber-0008'"),
     ],
 )

@@ -129,6 +129,15 @@ def test_the_same_batch_again_changes_nothing(core, tmp_path, site):
     assert [wire.decode(each.payload).slot_ms for each in taken(core)] == [0, 60_000, 120_000]
 
 
+def test_what_is_remembered_of_a_vantage_point_is_bounded(core, tmp_path, site, monkeypatch):
+    monkeypatch.setattr("collectors.probes.intake.service.SPOOLS", 3)
+    key = keys.load(tmp_path / "site" / "keys" / "probe.key")
+    made = [batch((1, wire.encode(poll(0))), source=f"probe/0000000{n}") for n in range(4)]
+
+    assert [post(core, each, signed(key, each))[0] for each in made] == [200, 200, 200, 403]
+    assert post(core, made[0], signed(key, made[0]))[0] == 200
+
+
 def test_how_far_it_has_come_survives_the_intakes_death(core, tmp_path, site):
     key = keys.load(tmp_path / "site" / "keys" / "probe.key")
     made = batch((1, wire.encode(poll(0))))

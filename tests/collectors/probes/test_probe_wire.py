@@ -22,13 +22,13 @@ def told(record):
 def test_each_way_shows_its_own_delay_within_a_millisecond(wire_of):
     with wire_of(there={"delay_ms": 5}, back={"delay_ms": 20}) as wire:
         wire.reflect()
-        values, gaps = told(wire.look("stamp", count=60, spacing_ms=10))
+        values, gaps = told(wire.look("stamp", count=60, spacing_ms=10, ask=True, padding=200, interface="wire0"))
 
     assert gaps == {}
     assert abs(values["probe.delay_there.p50"] - 5) < 1
     assert abs(values["probe.delay_back.p50"] - 20) < 1
     assert abs(values["probe.rtt.p50"] - 25) < 1.5
-    assert (values["probe.lost"], values["probe.duplicates"]) == (0, 0)
+    assert (values["probe.lost"], values["probe.duplicates"], values["probe.seen_as"]) == (0, 0, "10.99.0.1")
 
 
 def answers_in(way: dict[str, int], what: str) -> int:

@@ -148,7 +148,7 @@ def test_a_session_over_loopback_is_answered_whole(loopback, key):
             pace=Pace(count=10, spacing_ms=2, timeout_s=3),
             key=key,
             dscp=46,
-            tlvs=tlv.location() + tlv.service(10),
+            tlvs=tlv.location() + tlv.timestamp() + tlv.service(10),
         )
         record = sending.run(plan, clock=lambda: GOOD_CLOCK)
     finally:
@@ -158,8 +158,12 @@ def test_a_session_over_loopback_is_answered_whole(loopback, key):
     assert sorted(row[0] for row in record["echoes"]) == list(range(10))
     assert {row[7] for row in record["echoes"]} == {64}
     assert all(row[2] <= row[3] <= row[4] <= row[5] for row in record["echoes"])
-    assert (record["location"]["source"], record["location"]["destination_port"]) == (loopback, reflecting.port)
-    assert record["refused"] == {}
+    assert (record["told"]["location"]["source"], record["told"]["location"]["destination_port"]) == (
+        loopback,
+        reflecting.port,
+    )
+    assert (record["told"]["dscp"], record["told"]["synchronised_by"]) == (46, tlv.SYNC_NTP)
+    assert (record["refused"], record["by_kernel"]) == ({}, True)
 
 
 def test_a_closed_port_is_told_by_icmp_and_every_packet_is_lost():
