@@ -15,17 +15,14 @@ HandOver: TypeAlias = "Callable[[list[Answer]], None]"
 _LOG = logging.getLogger(__name__)
 
 
-class Tray:
-    """What is done and not yet handed over, by who takes it."""
+class Tray(dict["HandOver", "list[Answer]"]):
+    """What is done and not yet handed over, by who takes it. A dict itself: whether it is empty is asked every turn."""
 
-    __slots__ = ("_counters", "_done")
+    __slots__ = ("_counters",)
 
     def __init__(self, counters: Counters) -> None:
+        super().__init__()
         self._counters = counters
-        self._done: dict[HandOver, list[Answer]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._done)
 
     def put(self, hand_over: HandOver, answer: Answer) -> None:
         """Take an answer."""
@@ -33,16 +30,17 @@ class Tray:
             self._counters.answered += 1
         else:
             self._counters.failed += 1
-        done = self._done.get(hand_over)
+        done = self.get(hand_over)
         if done is None:
-            self._done[hand_over] = [answer]
+            self[hand_over] = [answer]
         else:
             done.append(answer)
 
     def deliver(self) -> None:
         """Hand over what is done, a list for each that takes it."""
-        done, self._done = self._done, {}
-        for hand_over, answers in done.items():
+        done = tuple(self.items())
+        self.clear()
+        for hand_over, answers in done:
             try:
                 hand_over(answers)
             except Exception:  # noqa: BLE001  (one sink that fails must not stop the engine for all others)

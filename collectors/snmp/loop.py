@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from netops.clock import Clock
 
 _BATCH = 256  # datagrams taken before anything else gets its turn
+_FILLED = 3  # full batches before more are taken at once
 _DRAIN = 64  # batches taken before time-outs are believed
 _WATCH = 64  # turns between two looks at the kernel's drops; before a time-out they are looked at anyway
 _JUNK = 1 << 16  # octets of junk under a device's address, then only what holds our request id is decoded
@@ -63,6 +64,8 @@ class Loop:
         self._known = Known(channels)
         self.siege = Siege(channels, counters, most=room(window), opened=opened, closed=closed)
         self._turns = 0
+        self._appetite = 1  # datagrams to take at once
+        self._filled = 0  # batches in a row that were as large as that
         self._behind: dict[Address, deque[tuple[Job, HandOver, int]]] = {}
         self._recent = Recent(counters)
         self._waiting = Waiting()
@@ -186,11 +189,14 @@ class Loop:
     # ---- in
 
     def receive(self, channel: Channel) -> int:
-        """Take a batch of datagrams and act on each; return how many came."""
+        """Take a batch of datagrams and act on each; return how many came.
+
+        Where they come one by one, only one is taken: to ask for another costs as much as a turn.
+        """
         flights, monotonic, receive = self.flights, self._monotonic, channel.receive
-        took = 0
+        took, most = 0, self._appetite
         try:
-            while took < _BATCH:
+            while took < most:
                 octets, source = receive(DATAGRAM)
                 took += 1
                 flight = flights.get(source)
@@ -198,8 +204,11 @@ class Loop:
                     self._recent.stray(source)
                 else:
                     self._read(flight, octets, monotonic())
+            self._filled += 1
+            if self._filled > _FILLED:
+                self._filled, self._appetite = 0, min(2 * most, _BATCH)
         except BlockingIOError:
-            pass
+            self._filled, self._appetite = 0, took or 1
         except OSError:  # an ICMP error waits in the error queue
             self._refused(channel)
         self.counters.received += took
@@ -239,7 +248,7 @@ class Loop:
             counters.recognised += 1
         if reply.trailing:
             counters.trailing += 1
-        self._recent.keep(flight)
+        self._recent.ids[flight.route.address] = (flight.number, *flight.ids) if flight.ids else (flight.number,)
         exchange = flight.exchange
         exchange.feed(reply)
         if flight.walk >= 0 and now - flight.walk_since > flight.job.ask.limits.walk_s:
@@ -305,10 +314,7 @@ class Loop:
 
     def watch(self) -> None:
         """Read what the kernel has thrown away, and act on a flood."""
-        self.siege.watch(self._monotonic(), self._on_shared)
-
-    def _on_shared(self) -> Iterable[Flight]:
-        return (flight for flight in self.flights.values() if flight.channel is flight.route.channel)
+        self.siege.watch(self._monotonic(), self.flights.values())
 
     def _sidestep(self, flight: Flight) -> bool:
         """Move a flight to a socket of its own; False when there is none to be had."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from collectors.snmp.counters import Counters
+    from collectors.snmp.flight import Flight
     from collectors.snmp.sockets import Address
 
 CALM_S = 60.0
@@ -95,8 +96,8 @@ class Siege:
 
     # ---- watching
 
-    def watch(self, now: float, shared: Callable[[], Iterable[object]]) -> None:
-        """Read what the kernel threw away, and decide. `shared` yields the flights on the shared sockets."""
+    def watch(self, now: float, flights: Iterable[Flight]) -> None:
+        """Read what the kernel threw away, and decide; the shared sockets are deafened once no flight waits there."""
         drops = sum([channel.watch() for channel in self._channels.values()])
         grown, self._drops = drops - self._drops, drops
         if self._deaf:
@@ -109,7 +110,7 @@ class Siege:
                 self.on = True
                 self._counters.sieges += 1
         if self.on:
-            self._keep(now, shared)
+            self._keep(now, flights)
 
     def _flooded(self, now: float) -> bool:
         since = now - self._looked_at
@@ -119,14 +120,14 @@ class Siege:
         self._looked_at, self._strays = now, self._counters.wrong_source
         return strays > STRAYS_PER_S * min(since, 1.0)
 
-    def _keep(self, now: float, shared: Callable[[], Iterable[object]]) -> None:
+    def _keep(self, now: float, flights: Iterable[Flight]) -> None:
         if now - self._noise_at > CALM_S:
             self.on = False
             if self._deaf:
                 self._deaf = False
                 for channel in self._channels.values():
                     channel.hear()
-        elif not self._deaf and not any(True for _ in shared()):
+        elif not self._deaf and not any(flight.channel is flight.route.channel for flight in flights):
             self._deaf = True
             for channel in self._channels.values():
                 channel.deafen()

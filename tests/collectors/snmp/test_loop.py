@@ -93,6 +93,10 @@ class Bench:
         self.loop.expire()
         self.loop.deliver()
 
+    def drain(self):
+        while self.loop.receive(self.channel):
+            pass
+
     def reply(self):
         message, address = self.channel.sent[-1]
         said = encode(Message(message.community, self.device.respond(message.pdu)))
@@ -253,7 +257,7 @@ def test_strangers_at_a_rate_that_costs_cpu_are_a_siege(bench, lanes):
     bench.loop.watch()
     for _ in range(4):
         bench.channel.inbox += [(b"junk", ("198.51.100.9", 53))] * 200
-        bench.loop.receive(bench.channel)
+        bench.drain()
         bench.pass_time(0.05)
     bench.pass_time(0.1)
     bench.loop.watch()
@@ -265,7 +269,7 @@ def test_strangers_at_a_rate_that_costs_cpu_are_a_siege(bench, lanes):
 def test_junk_under_a_devices_address_is_soon_not_decoded_but_its_reply_is(bench):
     bench.ask()
     bench.channel.inbox += [(b"\x30" + bytes(4_000), AT)] * 40
-    bench.loop.receive(bench.channel)
+    bench.drain()
     assert (bench.loop.counters.undecodable, bench.loop.counters.muted) == (17, 23)
 
     bench.reply()
@@ -303,3 +307,17 @@ def test_the_window_holds(bench):
     bench.reply()
     bench.loop.launch()
     assert len(bench.channel.sent) == 11
+
+
+def test_batches_grow_while_they_are_full_and_shrink_when_not(bench):
+    """One by one where datagrams come one by one; many at once under load, and everything before a time-out."""
+    stray = (b"junk", ("198.51.100.9", 53))
+    bench.channel.inbox += [stray] * 1_000
+    took = [bench.loop.receive(bench.channel) for _ in range(40)]
+
+    assert took[:12] == [1] * 4 + [2] * 4 + [4] * 4
+    assert max(took) == 128
+    assert sum(took) == 1_000
+    assert bench.loop.receive(bench.channel) == 0
+    bench.channel.inbox += [stray] * 2
+    assert bench.loop.receive(bench.channel) == 1
