@@ -53,6 +53,8 @@ def read(octets: bytes) -> Element:
     """Return the root element of a document."""
     if len(octets) > OCTETS:
         raise DecodeError(f"{len(octets)} octets of XML; expected at most {OCTETS}")
+    if octets.count(b"<") > 2 * ELEMENTS:
+        raise DecodeError(f"the XML has more than {ELEMENTS} elements")
     return _Reader().read(octets)
 
 

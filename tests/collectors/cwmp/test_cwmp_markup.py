@@ -31,6 +31,7 @@ BOMBS = {
     "a name of a megabyte": b"<" + b"a" * 1_000_000 + b"/>",
     "an attribute without end": b'<a b="' + b"x" * 1_000_000,
     "a comment of a megabyte": b"<a><!--" + b"- " * 500_000 + b"--></a>",
+    "elements": b"<a>" + b"<b/>" * 200_000 + b"</a>",
     "too large": b"<a>" + b" " * markup.OCTETS + b"</a>",
     "another encoding": b'<?xml version="1.0" encoding="rot13"?><a/>',
     "UTF-7": b'<?xml version="1.0" encoding="utf-7"?><a/>',
@@ -53,7 +54,7 @@ def test_a_bomb_is_refused_within_ten_milliseconds_of_processor_time(name):
 
 @pytest.mark.parametrize(
     "octets",
-    [b"<a>" + b"<b/>" * 200_000 + b"</a>", b"<a>" + b"x" * 1_000_000 + b"</a>", b"<a>" + b"&#120;" * 170_000 + b"</a>"],
+    [b"<a>" + b"<b/>" * 40_000 + b"</a>", b"<a>" + b"x" * 1_000_000 + b"</a>", b"<a>" + b"&#120;" * 170_000 + b"</a>"],
     ids=["elements", "text", "references"],
 )
 def test_much_of_one_thing_is_refused(octets):
