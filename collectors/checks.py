@@ -36,7 +36,21 @@ def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
         elif device.address and not device.profile:
             what = f"device '{device.id}' has an address but no profile, so it is never asked"
             problems.append(Problem(where, what, "name its family, or 'standard' for a device of none"))
-    return [*problems, *_doors(settings, snapshot)]
+    return [*problems, *_doors(settings, snapshot), *_traps(settings)]
+
+
+def _traps(settings: Settings) -> Iterator[Problem]:
+    name = settings.trap.credential
+    if not settings.trap.enabled or not name:
+        return
+    where = settings.origin.get("trap.credential", "settings")
+    given = settings.credentials.get(name)
+    if given is None:
+        remedy = nearest(name, settings.credentials).removeprefix("; ") or "name one of [credentials.…]"
+        yield Problem(where, f"trap.credential names credential '{name}', which is none", remedy)
+    elif given.kind != "snmp":
+        what = f"trap.credential names credential '{name}', which is of kind {given.kind}"
+        yield Problem(where, what, "name one of kind snmp: a community or an SNMPv3 user")
 
 
 def _doors(settings: Settings, snapshot: Snapshot) -> Iterator[Problem]:

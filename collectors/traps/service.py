@@ -205,7 +205,11 @@ class Traps:
         self._health.pop("register", None)
         if seen.digest != self._digest and self._door is not None:
             self._digest = seen.digest
-            self._door.admit(senders(seen, settings))
+            admitted = senders(seen, settings)
+            self._door.admit(admitted)
+            self._health.pop("senders", None)
+            if not admitted:
+                self._health["senders"] = "no device of the register has an address and a credential that can be read"
 
     def _keep_clocks(self) -> None:
         """Keep the senders' clocks where a new one was heard."""

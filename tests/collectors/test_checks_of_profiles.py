@@ -10,7 +10,7 @@ from netops.config import Settings
 
 def found(*devices):
     records = [SimpleNamespace(id=i, address=a, profile=p) for i, a, p in devices]
-    snapshot = SimpleNamespace(devices=records, where=lambda device, part: f"devices.csv:{device.id} {part}")
+    snapshot = SimpleNamespace(devices=records, doors=[], where=lambda device, part: f"devices.csv:{device.id} {part}")
     return [str(problem) for problem in check(Settings(), snapshot)]
 
 
