@@ -17,7 +17,7 @@ import asyncssh
 from collectors.snmp.ask import Failure
 from collectors.ssh import ran
 from collectors.ssh.channels import Run, Shell
-from collectors.ssh.login import Client, connect, leave, why
+from collectors.ssh.login import Client, connect, leave, private, why
 from collectors.ssh.talk import Line, Output, State, Talk
 from collectors.ssh.transport import Came
 from netops.clock import SYSTEM
@@ -127,8 +127,10 @@ class _RefusedError(Exception):
 
 
 async def _visit(errand: Errand, trip: _Trip, began: float, clock: Clock) -> Visited:
-    client = Client(errand.place)
+    client, login = Client(errand.place), errand.place.login
     try:
+        if login.key:
+            await asyncio.get_running_loop().run_in_executor(None, private, login.key, login.passphrase)
         async with asyncio.timeout(errand.limits.connect_s):
             connection = await connect(errand.place, client)
     except (TimeoutError, OSError, asyncssh.Error, ValueError) as error:

@@ -11,6 +11,7 @@ import logging
 import secrets
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import netmiko
@@ -223,11 +224,15 @@ def _handler(errand: Errand, heard: io.BytesIO) -> Any:
 
 
 def _key(login: Login) -> paramiko.PKey | None:
-    if not login.key:
-        return None
+    return _private(login.key, login.passphrase) if login.key else None
+
+
+@lru_cache(maxsize=64)
+def _private(key: str, passphrase: str) -> paramiko.PKey:
+    """Return a private key; opening one with a passphrase is slow on purpose (seconds), so it is done once."""
     for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
         try:
-            return kind.from_private_key(io.StringIO(login.key), login.passphrase or None)
+            return kind.from_private_key(io.StringIO(key), passphrase or None)
         except (paramiko.SSHException, ValueError):
             continue
     raise HostKeyError("the private key is none of Ed25519, ECDSA, RSA, or its passphrase is wrong")

@@ -64,8 +64,8 @@ async def leave(connection: asyncssh.SSHClientConnection) -> None:
 
 
 @lru_cache(maxsize=64)
-def _private(key: str, passphrase: str) -> asyncssh.SSHKey:
-    """Return a private key; a passphrase is slow on purpose, and each visit needs it."""
+def private(key: str, passphrase: str) -> asyncssh.SSHKey:
+    """Return a private key; opening one with a passphrase is slow on purpose (seconds), so it is done once."""
     return asyncssh.import_private_key(key, passphrase or None)
 
 
@@ -80,7 +80,7 @@ async def connect(place: Place, client: Client) -> asyncssh.SSHClientConnection:
         wanted += ["ssh-rsa"]
     elif not place.old_algorithms:
         wanted = [each for each in wanted if each != "ssh-rsa"]
-    keys = [_private(login.key, login.passphrase)] if login.key else None
+    keys = [private(login.key, login.passphrase)] if login.key else None
     methods = ["publickey"] * bool(keys) + ["keyboard-interactive", "password"] * bool(login.password)
     return await asyncssh.connect(
         place.address,

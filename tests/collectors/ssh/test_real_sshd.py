@@ -104,7 +104,7 @@ def visit(sshd, errand):
     me = pwd.getpwuid(os.geteuid()).pw_name
 
     def make(*keys, phrase="", **words):
-        written = key.export_private_key(passphrase=phrase or None).decode()
+        written = key.export_private_key(passphrase=phrase or None, rounds=50).decode()
         known = keys or tuple(each.get_fingerprint() for each in host.values())
         return errand(port, *known, user=me, password="", key=written, passphrase=phrase, **words)
 
@@ -144,12 +144,9 @@ def test_a_stranger_is_not_told_who_we_are(sshd, visit, carried, transport):
 
 
 def test_json_of_a_command_that_ran_is_read(visit, carried, transport):
-    (came,) = carried(
-        transport, visit(dialect="openwrt", reads=("openwrt_devices", "openwrt_radios", "openwrt_clients"))
-    )
+    (came,) = carried(transport, visit(dialect="openwrt", reads=("openwrt_devices", "openwrt_radios")))
 
     assert came.failed is None
-    devices, first, second, *clients = came.visited.taken
+    devices, *radios = came.visited.taken
     assert [row["DEVICE"] for row in devices.rows] == ["wlan0", "wlan1"]
-    assert [row["CHANNEL"] for row in (*first.rows, *second.rows)] == ["6", "36"]
-    assert {each.failed.reason if each.failed else None for each in clients} <= {None, Reason.ERROR_STATUS}
+    assert [row["CHANNEL"] for each in radios for row in each.rows] == ["6", "36"]

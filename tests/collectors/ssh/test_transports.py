@@ -17,7 +17,7 @@ CALM = Limits(connect_s=20, read_s=20, deadline_s=60)
 
 @pytest.fixture(params=["asyncssh", "netmiko"])
 def transport(request):
-    made = Asyncssh(sessions=20) if request.param == "asyncssh" else Netmiko(threads=4)
+    made = Asyncssh(sessions=20) if request.param == "asyncssh" else Netmiko(threads=12)
     made.start()
     yield made
     made.stop()
@@ -37,49 +37,47 @@ def test_a_table_is_read_whole(  # noqa: PLR0917
     assert [row["ID"] for row in taken.rows] == [str(n) for n in range(30)]
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [
-        ("drop", Reason.TORN),
-        ("stall", Reason.TORN),
-        ("no echo", Reason.TORN),
-        ("rename", Reason.TORN),
-        ("short", Reason.TORN),
-        ("lookalike", Reason.TORN),
-        ("cut with a prompt", Reason.TORN),
-        ("log", Reason.UNREADABLE),
-        ("flood", Reason.PROTOCOL_FAULT),
-        ("endless pager", Reason.PROTOCOL_FAULT),
-        ("error", Reason.ERROR_STATUS),
-    ],
-)
-def test_a_table_that_is_not_whole_is_a_gap(  # noqa: PLR0917
-    site, errand, carried, transport, fault, reason
-):
-    port = site.serve(ssh_device.Device(fault=fault))
-    waits = fault in {"stall", "no echo", "rename", "endless pager"}
-    (came,) = carried(transport, errand(port, site.print, limits=QUICK if waits else CALM))
-
-    reasons = {taken.failed.reason for taken in came.visited.taken} if came.visited else {came.failed.reason}
-    assert reasons == {reason}
-    assert came.visited is None or not any(taken.rows for taken in came.visited.taken)
+TORN = ("drop", "stall", "no echo", "rename", "short", "lookalike", "cut with a prompt")
+NOT_WHOLE = {
+    **dict.fromkeys(TORN, Reason.TORN),
+    "log": Reason.UNREADABLE,
+    "flood": Reason.PROTOCOL_FAULT,
+    "endless pager": Reason.PROTOCOL_FAULT,
+    "error": Reason.ERROR_STATUS,
+}
+WAITS = {"stall", "no echo", "rename", "endless pager"}
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [
-        ("new password", Reason.AUTH_FAILED),
-        ("new password at login", Reason.AUTH_FAILED),
-        ("silent", Reason.TORN),
-    ],
-)
-def test_who_is_not_let_in_knows_why(  # noqa: PLR0917
-    site, errand, carried, transport, fault, reason
-):
-    port = site.serve(ssh_device.Device(fault=fault))
-    (came,) = carried(transport, errand(port, site.print, limits=Limits(connect_s=2, read_s=2, deadline_s=6)))
+def test_a_table_that_is_not_whole_is_a_gap(site, errand, carried, transport):
+    errands = [
+        errand(
+            site.serve(ssh_device.Device(fault=fault)),
+            site.print,
+            limits=QUICK if fault in WAITS else CALM,
+            token=fault,
+        )
+        for fault in NOT_WHOLE
+    ]
+    found = {came.token: came.visited.taken[0] for came in carried(transport, *errands)}
 
-    assert (came.visited, came.failed.reason) == (None, reason)
+    assert {fault: taken.failed.reason for fault, taken in found.items()} == NOT_WHOLE
+    assert not any(taken.rows for taken in found.values())
+
+
+def test_who_is_not_let_in_knows_why(site, errand, carried, transport):
+    expected = {
+        "new password": Reason.AUTH_FAILED,
+        "new password at login": Reason.AUTH_FAILED,
+        "silent": Reason.TORN,
+    }
+    limits = Limits(connect_s=3, read_s=3, deadline_s=9)
+    errands = [
+        errand(site.serve(ssh_device.Device(fault=fault)), site.print, limits=limits, token=fault) for fault in expected
+    ]
+    found = carried(transport, *errands)
+
+    assert {came.token: came.failed.reason for came in found} == expected
+    assert not any(came.visited for came in found)
 
 
 @pytest.mark.parametrize("known", ["another", "none", "another line"])
