@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from collectors.profile import Column, Place, Profile
+    from collectors.traps.rule import Trap
 
 _HEAD = """\
 # Device families
@@ -38,6 +39,15 @@ def _section(profile: Profile) -> Iterator[str]:
     yield from (_row(c.kind, c, root) for c in profile.scalars)
     for table in profile.tables:
         yield from (_row(table.kind, c, root) for c in table.columns)
+    if profile.traps:
+        yield from ("", "| trap | event | of | severity | state |", "|---|---|---|---|---|")
+        yield from (_trap(trap, root) for trap in profile.traps)
+
+
+def _trap(trap: Trap, root: tuple[int, ...]) -> str:
+    oids = ", ".join(_full(place, root) for place in trap.places)
+    state = trap.state or (f"as `{trap.state_of}` says" if trap.state_of else "")
+    return f"| {oids} | `{trap.event}` | {trap.kind} | {trap.severity} | {state} |"
 
 
 def _known_by(profile: Profile) -> str:

@@ -186,15 +186,14 @@ def v3(auth="SHA-256", priv="AES", *, level="authPriv", phrase=PHRASE, user="pol
 LINK_WORDS = ("", LINK_DOWN, IF_INDEX + ".7", "i", "7")
 
 
+QUICK = {("SHA-256", "AES"), ("SHA-512", "AES-256-C")}
+EVERY = [*((auth, "AES") for auth in AUTH), *(("SHA-512", priv) for priv in PRIV if priv != "AES")]
+EVERY += [("SHA", "AES-256-C"), ("MD5", "AES-192")]
+
+
 @pytest.mark.parametrize("program", ["snmptrap", "snmpinform"])
 @pytest.mark.parametrize(
-    ("auth", "priv"),
-    [
-        *((auth, "AES") for auth in AUTH),
-        *(("SHA-512", priv) for priv in PRIV),
-        ("SHA", "AES-256-C"),
-        ("MD5", "AES-192"),
-    ],
+    ("auth", "priv"), [pytest.param(*each, marks=() if each in QUICK else pytest.mark.slow) for each in EVERY]
 )
 def test_version_3_in_every_combination(tmp_path, keys, program, auth, priv):
     settings = settings_of(tmp_path, **{"credentials.v3.auth_protocol": auth, "credentials.v3.priv_protocol": priv})
