@@ -133,7 +133,7 @@ class Ssh:
     deadline_s: float = 120.0  # seconds for a whole visit
     read_kb: int = 1024  # KiB of output of one command; more is a fault of the device
     read_lines: int = 20_000  # lines of output of one command
-    commands: int = 64  # commands in one visit
+    commands: int = 256  # commands in one visit
     breaker_after: int = 3  # failed visits in a row; then only a login is tried
     old_algorithms: bool = False  # SHA-1 and CBC, for equipment that knows nothing else
     spool_cap_mb: int = 1024  # disk that the spool may take while the core is away
