@@ -126,6 +126,13 @@ def fact(device: str, event: Event, *, repeats: int, now_ms: int) -> Fact:
     return Fact(kind="device_event", at_ms=now_ms, body=body)
 
 
+def beyond(device: str, count: int, now_ms: int) -> Fact:
+    """Return the fact that so many events of a CPE were left unstated in a minute."""
+    body: dict[str, JSON] = {"device": device, "subject": {"kind": "device", "id": device}, "repeats": count}
+    body |= {"event": "beyond_the_budget", "severity": "warning"}
+    return Fact(kind="device_event", at_ms=now_ms, body=body)
+
+
 def _cut(shown: str) -> str:
     return shown if len(shown) <= 200 else f"{shown[:199]}…"
 

@@ -26,6 +26,7 @@ class Said:
 
     def __init__(self) -> None:
         self._at: OrderedDict[Key, Last] = OrderedDict()  # event → when stated, how often again since, in which state
+        self._beyond: dict[str, int] = {}
         self._minutes: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def news(self, device: str, events: Sequence[Event], now: float) -> list[tuple[Event, int]]:
@@ -36,12 +37,18 @@ class Said:
         for event in events:
             key, state = _key(device, event), event.values.get("state", "")
             at, again, before = self._at.get(key, (-WINDOW_S, 0, state))
-            if (now - at < WINDOW_S and state == before) or len(found) >= left:
-                if key in self._at:
-                    self._at[key] = (at, again + 1, before)
+            if now - at < WINDOW_S and state == before:
+                self._at[key] = (at, again + 1, before)
+            elif len(found) >= left:
+                self._beyond[device] = self._beyond.get(device, 0) + 1
             else:
                 found.append((event, again))
         return found
+
+    def beyond(self, now: float) -> list[tuple[str, int]]:
+        """Take (device, count) of the minutes that are over and in which events were left unstated."""
+        over = [device for device in self._beyond if now - self._minutes.get(device, (-WINDOW_S, 0))[0] >= WINDOW_S]
+        return [(device, self._beyond.pop(device)) for device in over]
 
     def stated(self, device: str, events: Sequence[Event], now: float) -> None:
         """Remember that these are on disk."""

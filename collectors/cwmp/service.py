@@ -23,7 +23,7 @@ from collectors.cwmp.course import root_of
 from collectors.cwmp.decode import Heard, decode
 from collectors.cwmp.digest import Challenges
 from collectors.cwmp.doors import doors
-from collectors.cwmp.events import events, fact, transfer
+from collectors.cwmp.events import beyond, events, fact, transfer
 from collectors.cwmp.model_yaml import shipped
 from collectors.cwmp.said import Said
 from collectors.cwmp.slots import Slots
@@ -265,6 +265,7 @@ class AcsService:
         with self._lock:
             if self._outbox is not None:
                 self._outbox.add(self._slots.close(now_ms, unpolled=unpolled))
+                self._outbox.state(*(beyond(name, count, now_ms) for name, count in self._said.beyond(then)))
                 self._outbox.flush(now_ms=now_ms)
         self._strangers.keep(now_ms)
         if self._settings.acs.call:

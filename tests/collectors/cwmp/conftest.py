@@ -35,6 +35,11 @@ def records(serials, *, credential="fleet", role="small_cell"):
     return [AREA, site, Carrier(id="a", name="甲"), *devices, *doors]
 
 
+@pytest.fixture
+def records_of():
+    return records
+
+
 class House:
     """The service with its settings, and what it has spooled."""
 

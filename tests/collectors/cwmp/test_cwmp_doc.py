@@ -6,6 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
+from collectors.cwmp import reference
 from collectors.cwmp.model_yaml import parse
 from netops import config
 
@@ -38,3 +39,9 @@ def test_every_setting_that_the_page_names_exists():
     assert named <= {
         each.rsplit(".", 1)[1] for each, _, _ in config.as_table(config.Settings()) if each.startswith("acs.")
     }
+
+
+def test_the_reference_page_is_the_models():
+    written = Path(__file__).resolve().parents[3] / "docs/reference/cwmp-models.md"
+
+    assert reference.page() == written.read_text(encoding="utf-8"), "python -m collectors.cwmp.reference > that file"

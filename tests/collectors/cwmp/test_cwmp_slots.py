@@ -157,6 +157,9 @@ def test_one_cpe_states_so_many_events_a_minute():
     counts = [len(news(said, 1, event(command_key=str(n)))) for n in range(200)]
 
     assert sum(counts) == PER_MINUTE
+    assert said.beyond(2) == []
+    assert said.beyond(61) == [("cell-1", 140)]
+    assert said.beyond(62) == []
     assert news(said, 100, event(command_key="x")) == [0]
 
 
