@@ -7,6 +7,8 @@ import struct
 import threading
 from contextlib import contextmanager, suppress
 
+import pytest
+
 from collectors import poll
 from collectors.plan import Chosen
 from collectors.profile_yaml import shipped
@@ -208,3 +210,35 @@ def test_a_family_that_speaks_for_others_may_say_more():
 
     assert poll.bounds([profiles["standard"]], 20_000).varbinds == 20_000
     assert poll.bounds([profiles["standard"], profiles["huawei_wlan_ac"]], 20_000).varbinds >= 200_000
+
+
+@pytest.mark.parametrize("where", ["127.0.0.1", "::1"])
+def test_a_lane_hears_what_the_shared_socket_hears(where):
+    """Answers, ICMP and silence, over both families, while every ask begins on a lane."""
+    family = socket.AF_INET6 if ":" in where else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as agent, socket.socket(family, socket.SOCK_DGRAM) as silent:
+        for each in (agent, silent):
+            each.bind((where, 0))
+        with socket.socket(family, socket.SOCK_DGRAM) as closed:
+            closed.bind((where, 0))
+            nobody = closed.getsockname()[1]
+        listing = Listing(objects())
+
+        def answer():
+            octets, source = agent.recvfrom(65_535)
+            message = decode(octets)
+            agent.sendto(encode(Message(message.community, listing.respond(message.pdu))), source)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with Engine() as engine:
+            engine.ask(Target(address="127.0.0.1", port=nobody, credential=Community(b"c"), timeout_s=0.05), ASK)
+            engine._loop.siege.on, engine._loop.siege._noise_at = True, 2**40
+            words = {"address": where, "credential": Community(b"public"), "timeout_s": 0.3, "retries": 1}
+            ports = (agent.getsockname()[1], silent.getsockname()[1], nobody)
+            told = [engine.ask(Target(port=port, **words), ASK).outcome for port in ports]
+            assert engine.counters.lanes == 3
+            assert not engine._loop.siege._lanes
+        thread.join()
+
+    assert told == ["answered", Reason.NO_ANSWER, Reason.REFUSED]
