@@ -102,9 +102,7 @@ class Prober:
         self._stack.callback(self._workers.stop)
         self._outbox.state(self._state("started"))
         self._outbox.flush(now_ms=self._clock.now_ms())
-        for every_s, rounds in self._rounds.items():
-            mine = [name for name, each in self._targets.items() if self._every_s(each) == every_s]
-            rounds.set_devices(mine, now_ms=self._clock.now_ms())
+        self._plan_anew(self._clock.now_ms())
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name=SOURCE, daemon=True)
         self._thread.start()
@@ -176,6 +174,12 @@ class Prober:
                 log.exception("round failed")
                 self._stopping.wait(1)
 
+    def _plan_anew(self, now_ms: int) -> None:
+        for every_s, rounds in self._rounds.items():
+            rounds.set_devices((), now_ms=now_ms)
+            mine = [name for name, each in self._targets.items() if self._every_s(each) == every_s]
+            rounds.set_devices(mine, now_ms=now_ms)
+
     def _every_s(self, target: Target) -> int:
         return target.every_s or self._settings.probe.interval_s
 
@@ -237,7 +241,9 @@ class Prober:
             self._outbox.state(self._clock_fact(said.word, now_ms, {"detail": said.detail}))
 
     def _watch_clock(self, drift_ms: int, now_ms: int) -> None:
+        """Say that the wall clock stepped, and plan by the new one: after a step back the next turns lie far ahead."""
         if abs(drift_ms) >= CLOCK_STEP_MS and self._outbox is not None:
+            self._plan_anew(now_ms)
             self._outbox.state(self._clock_fact("stepped", max(0, now_ms), {"step_ms": drift_ms}))
 
     def _clock_fact(self, state: str, at_ms: int, more: Mapping[str, JSON]) -> Fact:

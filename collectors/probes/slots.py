@@ -74,7 +74,8 @@ class Slots:
         for slot_ms in sorted(self._open):
             over = slot_ms + self._every_ms
             slot = self._open[slot_ms]
-            if all_of_them or (now_ms >= over and (slot.whole or now_ms >= over + GRACE_MS)):
+            stepped = slot_ms > now_ms  # the clock went back: it would be told when that time comes again
+            if all_of_them or stepped or (now_ms >= over and (slot.whole or now_ms >= over + GRACE_MS)):
                 del self._open[slot_ms]
                 missing = [
                     looks.unlooked(name, targets[name], at_ms=at, reason=Reason.DEADLINE, detail="its end was not seen")

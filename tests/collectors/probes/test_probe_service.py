@@ -115,6 +115,15 @@ def test_a_look_without_an_end_is_a_gap_of_ours():
     assert kept.late == 1
 
 
+def test_a_slot_that_lies_ahead_after_a_step_back_is_told_at_once():
+    kept = slots.Slots(every_ms=1000)
+    kept.end(kept.begin("a", now_ms=3_600_500), record("a"))
+
+    ((told, records),) = kept.ripe({}, now_ms=1000)
+
+    assert (told, [each["target"] for each in records]) == (3_600_000, ["a"])
+
+
 @pytest.fixture
 def reflecting(good_clock):
     made = Reflecting(
@@ -224,6 +233,40 @@ def test_settings_under_which_nothing_could_be_told_are_refused(settings_of, tar
     with pytest.raises(ConfigError, match=said):
         prober.start()
     prober.stop()
+
+
+class Stepping:
+    """The machine's clock, an hour off when told."""
+
+    offset_ms = 0
+
+    def now_ms(self):
+        return SYSTEM.now_ms() + self.offset_ms
+
+    def monotonic(self):
+        return SYSTEM.monotonic()
+
+
+@pytest.mark.parametrize("step_ms", [-3_600_000, 3_600_000], ids=["back", "ahead"])
+def test_after_a_step_of_the_clock_it_goes_on_looking_and_says_so(settings_of, good_clock, tmp_path, step_ms):
+    clock = Stepping()
+    targets = {"gone": Target(kind="tcp", address="127.0.0.1", port=1, timeout_s=0.2)}
+    prober = Prober(settings_of(targets), clock=clock, chance=lambda: 0.0, kernel=good_clock)
+    prober.start()
+    time.sleep(1.2)
+    clock.offset_ms = step_ms
+    time.sleep(2.4)
+    now = clock.now_ms()
+    prober.stop()
+
+    entries = read(tmp_path / "spool" / "probe.db", after=0, limit=1000)
+    polls = [wire.decode(each.payload) for each in entries if each.kind == "poll"]
+    told = [facts.decode(each.payload) for each in entries if each.kind == "fact"]
+    (stepped,) = [each.body for each in told if each.body["state"] == "stepped"]
+    assert abs(stepped["step_ms"] - step_ms) < 500
+    since = [poll for poll in polls if abs(poll.slot_ms - now) < 5000]
+    assert [poll for poll in since if poll.outcome == "refused"]
+    assert len({poll.slot_ms for poll in polls}) == len(polls) < 10
 
 
 def test_a_look_that_outlasts_its_slot_is_a_gap_of_ours_in_the_next(settings_of, good_clock, tmp_path):
