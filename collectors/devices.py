@@ -12,6 +12,7 @@ from collectors.snmp.ask import Target
 from collectors.snmp.credential import spoken
 from netops.errors import ConfigError
 from netops.model import Reason
+from netops.verify import ANCHOR
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -59,6 +60,14 @@ def roll(snapshot: Snapshot, settings: Settings, *, profiles: Mapping[str, Profi
                 target=_target(device, keys[device.credential], settings.collect, _rate(device, profiles, settings)),
             )
     return Roll(asked=asked, barred=barred)
+
+
+def bearing(snapshot: Snapshot) -> frozenset[str]:
+    """Return the devices whose polls bear on a contract: services hang on them, or our sight is judged by them."""
+    return frozenset(
+        {service.device for service in snapshot.services}
+        | {device.id for device in snapshot.devices if device.role == ANCHOR}
+    )
 
 
 def _keys(settings: Settings) -> Iterator[tuple[str, Community | User]]:

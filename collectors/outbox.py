@@ -1,39 +1,85 @@
-"""Between the poller and its spool: what is decoded and not yet on disk, in bounded memory.
+"""Between the poller and its spool: what is decoded and not yet on disk, in bounded memory and in a bounded spool.
 
 A spool that cannot write (a full disk) keeps nothing that it did not acknowledge; the outbox holds on to it and tries
-again. What no longer fits is dropped, oldest first, and counted: its slots then show as not measured, on our account,
-and the count itself becomes a fact once the disk takes facts again.
+again. What no longer fits is dropped, oldest polls first, and counted: its slots then show as not measured, on our
+account, and the count itself becomes a fact as soon as facts are taken.
+
+A spool that fills because the core or its store is away gives up what can be had again before what cannot:
+
+    from 70 % of the cap   polls go in without their decoded rows; the core reads them again from the raw replies
+    from 90 %              polls of devices that bear on no contract are left out
+    at the cap             nothing more is polled for keeps; facts still have room (`netops/spool.py`)
+
+Each step is a fact (`spool_dropped`), told at once and then every ten minutes with what came since.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from netops import facts, wire
 from netops.errors import SpoolError
 from netops.facts import Fact
+from netops.model import ANSWERED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from netops.evidence.canonical import JSON
     from netops.model import Poll
     from netops.spool import Spool
 
 ROOM = 32 << 20  # bytes held while the disk does not take them
 BATCH = 500
+THIN: Final = 0.7  # of the cap: from here on polls go in without what can be read from them again
+SPARE: Final = 0.9  # from here on what bears on no contract is left out
+TELL_MS: Final = 600_000
+
+_REASONS: Final = {
+    "rows": "the spool is nearly full; the decoded rows are left out and read again from the raw replies",
+    "spared": "the spool is nearly full; these polls are of devices that bear on no contract, and were not kept",
+    "polls": "the spool took nothing for longer than memory lasts; their slots are not measured, on our account",
+}
+
+
+class _Record(NamedTuple):
+    kind: str
+    payload: bytes
+    thin: bool = False
+
+
+@dataclass(slots=True)
+class _Lost:
+    """What was given up since it was last told."""
+
+    count: int = 0
+    first: int = 0
+    last: int = 0
+    told_ms: int | None = None
+
+
+def _every(_: str) -> bool:
+    return True
 
 
 class Outbox:
-    """Encoded records waiting for the spool. Used from one thread."""
+    """Encoded records waiting for the spool. Used from one thread.
 
-    def __init__(self, spool: Spool, *, room: int = ROOM) -> None:
+    `derivable` says that the core can read the rows of these polls from their raw replies, `bears` which devices bear
+    on a contract.
+    """
+
+    def __init__(
+        self, spool: Spool, *, room: int = ROOM, derivable: bool = False, bears: Callable[[str], bool] = _every
+    ) -> None:
         self._spool = spool
         self._room = room
-        self._held: deque[tuple[str, bytes]] = deque()
+        self._derivable = derivable
+        self._bears = bears
+        self._held: deque[_Record] = deque()
         self._bytes = 0
-        self._dropped = 0
+        self._lost = {what: _Lost() for what in _REASONS}
         self.refused = ""
 
     def __len__(self) -> int:
@@ -42,58 +88,92 @@ class Outbox:
 
     def add(self, polls: Iterable[Poll]) -> None:
         """Take polls; one that cannot be put on the wire is dropped and counted."""
+        full = self._spool.held_bytes / self._spool.cap_bytes
         for poll in polls:
+            if full >= SPARE and not self._bears(poll.device.partition("/")[0]):
+                self._lost["spared"].count += 1
+                continue
+            thin = full >= THIN and self._derivable and poll.outcome == ANSWERED and bool(poll.raw and poll.rows)
             try:
-                self._hold("poll", wire.encode(poll))
+                self._hold(_Record("poll", wire.encode(replace(poll, rows=()) if thin else poll), thin))
             except SpoolError as error:
-                self._dropped += 1
+                self._lost["polls"].count += 1
                 self.refused = str(error)
 
     def state(self, *given: Fact) -> None:
         """Take facts."""
         for fact in given:
-            self._hold(facts.SPOOL_KIND, facts.encode(fact))
+            self._hold(_Record(facts.SPOOL_KIND, facts.encode(fact)))
 
     def flush(self, *, now_ms: int) -> int:
         """Put what waits into the spool; return how many are durable now. A refusal keeps them here."""
+        self._tell(now_ms)
         done = 0
         try:
             while self._held:
-                kind = self._held[0][0]
-                batch: list[bytes] = []
-                for each, payload in self._held:
-                    if each != kind or len(batch) == BATCH:
+                kind = self._held[0].kind
+                batch: list[_Record] = []
+                for each in self._held:
+                    if each.kind != kind or len(batch) == BATCH:
                         break
-                    batch.append(payload)
-                self._spool.put(kind, batch)
-                for payload in batch:
+                    batch.append(each)
+                self._put(kind, batch)
+                for _ in batch:
                     self._held.popleft()
-                    self._bytes -= len(payload)
                 done += len(batch)
         except SpoolError as error:
             self.refused = str(error)
-            return done
+            return done + self._put_facts()
         self.refused = ""
-        if self._dropped:
-            count, self._dropped = self._dropped, 0
-            self.state(_lost(self._spool.source.partition("/")[0], count, now_ms))
         return done
 
-    def _hold(self, kind: str, payload: bytes) -> None:
-        self._held.append((kind, payload))
-        self._bytes += len(payload)
-        while self._bytes > self._room and len(self._held) > 1:
-            self._bytes -= len(self._held.popleft()[1])
-            self._dropped += 1
+    def _put(self, kind: str, batch: Sequence[_Record]) -> None:
+        last = self._spool.put(kind, [each.payload for each in batch])
+        self._bytes -= sum(len(each.payload) for each in batch)
+        rows = self._lost["rows"]
+        for sequence, each in enumerate(batch, last - len(batch) + 1):
+            if each.thin:
+                rows.count, rows.last = rows.count + 1, sequence
+                rows.first = rows.first or sequence
 
+    def _put_facts(self) -> int:
+        """Put the facts alone: there is room for them where there is none for polls."""
+        told = [each for each in self._held if each.kind == facts.SPOOL_KIND]
+        try:
+            if told:
+                self._put(facts.SPOOL_KIND, told)
+        except SpoolError:
+            return 0
+        self._held = deque(each for each in self._held if each.kind != facts.SPOOL_KIND)
+        return len(told)
 
-def _lost(spool: str, count: int, now_ms: int) -> Fact:
-    body: dict[str, JSON] = {
-        "spool": spool,
-        "what": "polls",
-        "first_sequence": 0,
-        "last_sequence": 0,
-        "count": count,
-        "reason": "the spool took nothing for longer than memory lasts; their slots are not measured, on our account",
-    }
-    return Fact(kind="spool_dropped", at_ms=now_ms, body=body)
+    def _tell(self, now_ms: int) -> None:
+        for what, lost in self._lost.items():
+            if not lost.count or (lost.told_ms is not None and now_ms - lost.told_ms < TELL_MS):
+                continue
+            body = {
+                "spool": self._spool.source.partition("/")[0],
+                "what": "rows" if what == "rows" else "polls",
+                "first_sequence": lost.first,
+                "last_sequence": lost.last,
+                "count": lost.count,
+                "reason": _REASONS[what],
+            }
+            self._lost[what] = _Lost(told_ms=now_ms)
+            self.state(Fact(kind="spool_dropped", at_ms=now_ms, body=body))
+
+    def _hold(self, record: _Record) -> None:
+        self._held.append(record)
+        self._bytes += len(record.payload)
+        while self._bytes > self._room and len(self._held) > 1 and self._drop_poll():
+            self._lost["polls"].count += 1
+
+    def _drop_poll(self) -> bool:
+        """Drop the oldest poll; facts are few, and stay. Return whether there was one."""
+        stay: list[_Record] = []
+        while self._held and self._held[0].kind == facts.SPOOL_KIND:
+            stay.append(self._held.popleft())
+        dropped = self._held.popleft() if self._held else None
+        self._held.extendleft(reversed(stay))
+        self._bytes -= len(dropped.payload) if dropped else 0
+        return dropped is not None

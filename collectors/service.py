@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from collectors import poll
 from collectors.alarm import Alarm
 from collectors.columns import Known
-from collectors.devices import Asked, Roll, roll
+from collectors.devices import Asked, Roll, bearing, roll
 from collectors.halts import Halts
 from collectors.outbox import Outbox
 from collectors.profile_yaml import shipped
@@ -108,6 +108,7 @@ class Collector:
         self._halts = Halts(settings)
         self._hurried: list[int] = []
         self._digest = ""
+        self._bearing: frozenset[str] = frozenset()
         self._stack = ExitStack()
         self._outbox: Outbox | None = None
         self._spool: Spool | None = None
@@ -122,7 +123,7 @@ class Collector:
         self._spool = self._stack.enter_context(
             Spool(spools / f"{SOURCE}.db", source=SOURCE, cap_bytes=self._settings.collect.spool_cap_mb << 20)
         )
-        self._outbox = Outbox(self._spool)
+        self._outbox = Outbox(self._spool, derivable=True, bears=lambda device: device in self._bearing)
         self._stack.enter_context(self._engine)
         self._outbox.state(self._state("started"))
         self._outbox.flush(now_ms=self._clock.now_ms())
@@ -202,6 +203,7 @@ class Collector:
         self._digest = seen.digest
         before = self._roll
         self._roll = roll(seen, settings, profiles=self._profiles)
+        self._bearing = bearing(seen)
         for device, asked in self._roll.asked.items():
             if before.asked.get(device) != asked:
                 self._known.pop(device, None)

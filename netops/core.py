@@ -16,7 +16,7 @@ from inventory.errors import InventoryError
 from inventory.model import Contract
 from inventory.register import Register
 from inventory.snapshot import snapshot
-from netops import hourly, present, raw, sealing, situation
+from netops import hourly, present, raw, reread, sealing, situation
 from netops.access import approvals, tables
 from netops.access.admission import Admission
 from netops.clock import SYSTEM, utc
@@ -98,6 +98,7 @@ class Core:
                 on_facts=self._seal_facts,
                 on_polls=self._judge_polls,
                 refuses=self._refuses,
+                again=reread.again,
                 clock=self._clock,
                 rehearsal=settings.city.rehearsal,
             )

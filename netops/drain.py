@@ -6,18 +6,17 @@ the same again and adds nothing. Polls and facts have cursors of their own: fact
 
 A record that cannot be what it says is isolated with its reason and its bytes; the others flow. A store of which
 `settle_s` is not zero may forget what it took when its process dies: the cursor follows only after that time, and falls
-back when the store's incarnation has changed.
+back when the store's incarnation has changed. When much has piled up the newest goes first: `netops/lanes.py`.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 import apsw
 
-from netops import facts, speakers, sqlite, wire
+from netops import facts, lanes, speakers, sqlite, wire
 from netops.clock import SYSTEM
 from netops.errors import EvidenceError, NetopsError, RefusedError, SpoolError
 from netops.ledger import LedgerEntry
@@ -29,21 +28,20 @@ if TYPE_CHECKING:
 
     from netops.clock import Clock
     from netops.config import Settings
+    from netops.lanes import Progress, Ways
     from netops.model import Poll
     from netops.raw import Archive
     from netops.store import Store
 
 KINDS: Final = ("fact", "poll")
-POLLERS: Final = frozenset({"collect", "probe"})  # whose spools hold polls of now; who tells of the past keeps a mark (core.py)
-CLAIM_MS: Final = 2 * 3_600_000  # a slot may be polled twice around a restart of the collector, not hours later
+POLLERS: Final = frozenset(
+    {"collect", "probe"}
+)  # whose spools hold polls of now; who tells of the past keeps a mark (core.py)
+FRESH_FIRST: Final = frozenset({"collect", "ssh", "acs", "probe"})  # who is never late but through us
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS cursor(source TEXT NOT NULL, kind TEXT NOT NULL, upto INTEGER NOT NULL,
-    PRIMARY KEY(source, kind)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS quarantine(source TEXT NOT NULL, sequence INTEGER NOT NULL, kind TEXT NOT NULL,
     reason TEXT NOT NULL, payload BLOB NOT NULL, PRIMARY KEY(source, sequence)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS claim(slot_ms INTEGER NOT NULL, device TEXT NOT NULL, source TEXT NOT NULL,
-    sequence INTEGER NOT NULL, PRIMARY KEY(slot_ms, device)) WITHOUT ROWID;
 """
 
 
@@ -53,6 +51,10 @@ def _ignore(_: object) -> None:
 
 def _always(_: object) -> bool:
     return True
+
+
+def _as_it_is(poll: Poll) -> Poll:
+    return poll
 
 
 def _welcome(entries: Sequence[LedgerEntry]) -> Sequence[str]:
@@ -75,16 +77,6 @@ class Taken:
         return not (self.polls or self.facts or self.isolated or self.repeated)
 
 
-@dataclass(slots=True)
-class _Progress:
-    """How far one kind of one source was handed on, and how far that is settled."""
-
-    upto: int
-    ahead: int
-    incarnation: str = ""  # of the store that took what lies between
-    unsettled: deque[tuple[float, int]] = field(default_factory=deque)  # (since, sequence)
-
-
 class Drain:
     """Reads `spools/*.db`; used by the core, from one thread. Inert until entered."""
 
@@ -99,6 +91,7 @@ class Drain:
         on_polls: Callable[[Sequence[Poll]], None] = _ignore,
         bears: Callable[[Poll], bool] = _always,
         refuses: Callable[[Sequence[LedgerEntry]], Sequence[str]] = _welcome,
+        again: Callable[[Poll], Poll] = _as_it_is,
         clock: Clock = SYSTEM,
         batch: int = 500,
         rehearsal: bool = False,
@@ -111,12 +104,13 @@ class Drain:
         self._on_polls = on_polls
         self._bears = bears
         self._refuses = refuses
+        self._again = again
         self._clock = clock
         self._batch = batch
         self._rehearsal = rehearsal
         self._claim: sqlite.Claim | None = None
         self._db: apsw.Connection | None = None
-        self._progress: dict[tuple[str, str], _Progress] = {}
+        self._ways: dict[tuple[str, str], Ways] = {}
         self._behind: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
@@ -162,29 +156,47 @@ class Drain:
         return [(Entry(*row[:4]), row[4]) for row in sqlite.rows(self._own(), sql)]
 
     def _take(self, spool: Path, kind: str) -> tuple[Taken, bool]:
-        """Take a batch; return also whether it reached all that had been put by then."""
+        """Take a batch, of the newest first; return also whether it reached all that had been put by then."""
         with Reader(spool) as reader:
             source = reader.source()
             if not source:
                 return Taken(), True
             if not speakers.own_source(spool.stem, source):
                 raise SpoolError(f"speaks as '{source[:80]}'; expected '{spool.stem}/' and its eight hex digits")
-            progress = self._of(source, kind)
             newest = reader.newest()  # before the reading: what comes in between is then not passed over
-            entries = reader.read(after=progress.ahead, limit=self._batch, kind=kind)
-        done = Taken()
+            held = self._of(source, kind)
+            done = Taken()
+            if held.lanes:
+                done = self._take_way(reader, kind, held.newest, newest, ahead_of=held)
+            end = held.end()
+            done = _sum(done, self._take_way(reader, kind, held.main, newest if end is None else end, ahead_of=held))
+        if end is not None and held.main.upto >= end:
+            self._archive.join(source, held.lanes[0].name(source))
+            lanes.join(self._own(), source, kind, held)
+        return done, not held.lanes and held.main.ahead >= newest
+
+    def _take_way(self, reader: Reader, kind: str, way: Progress, end: int, *, ahead_of: Ways) -> Taken:
+        """Take a batch of one way, none of it beyond sequence `end`."""
+        source, spool = reader.source(), reader.path.stem
+        entries = reader.read(after=way.ahead, limit=self._batch, kind=kind)
+        entries = [entry for entry in entries if entry.sequence <= end or way is ahead_of.newest]
         settles = kind == "poll" and self._store.settle_s > 0
-        if settles and entries and not progress.incarnation:
-            progress.incarnation = self._store.incarnation()  # before the first writing: a restart during it shows
+        if settles and entries and not way.incarnation:
+            way.incarnation = self._store.incarnation()  # before the first writing: a restart during it shows
+        done = Taken()
         if entries:
-            hand_on = self._hand_on_facts if kind == "fact" else self._hand_on_polls
-            done = hand_on(spool.stem, entries)
-            progress.ahead = entries[-1].sequence
-        elif newest > progress.ahead:
-            progress.ahead = newest  # what lies in between is of the other kind
-        whole = not entries or progress.ahead >= newest
-        self._follow(source, kind, progress, self._settled(progress) if settles else progress.ahead)
-        return done, whole
+            done = self._hand_on_facts(spool, entries) if kind == "fact" else self._hand_on_polls(spool, entries, way)
+            way.ahead = entries[-1].sequence
+        elif end > way.ahead:
+            way.ahead = end  # what lies in between is of the other kind
+        lanes.follow(self._own(), source, kind, way, self._settled(way) if settles else way.ahead)
+        far = way.slot_ms < self._clock.now_ms() - lanes.FAR_MS and way.ahead + self._batch < end
+        if far and entries and kind == "poll" and way is ahead_of.newest and self._may_open(spool, ahead_of):
+            lanes.open_lane(self._own(), source, ahead_of, end)
+        return done
+
+    def _may_open(self, spool: str, held: Ways) -> bool:
+        return spool in FRESH_FIRST and len(held.lanes) < lanes.MOST
 
     def _hand_on_facts(self, spool: str, entries: Sequence[Entry]) -> Taken:
         read: list[tuple[Entry, LedgerEntry]] = []
@@ -212,7 +224,7 @@ class Drain:
             self._on_facts(sound)
         return Taken(facts=len(sound), isolated=isolated)
 
-    def _hand_on_polls(self, spool: str, entries: Sequence[Entry]) -> Taken:
+    def _hand_on_polls(self, spool: str, entries: Sequence[Entry], way: Progress) -> Taken:
         sound: list[tuple[Entry, Poll]] = []
         isolated = 0
         for entry in entries:
@@ -222,15 +234,17 @@ class Drain:
                 continue
             wire.refuse_foreign(entry.payload)
             try:
-                sound.append((entry, wire.decode(entry.payload)))
+                sound.append((entry, self._again(wire.decode(entry.payload))))
             except SpoolError as error:
                 self._isolate(entry, str(error))
                 isolated += 1
         first = self._first(sound)
         kept = self._write(first)
-        self._archive.keep(entries[0].source, [(entry.sequence, poll) for entry, poll in kept], bears=self._bears)
+        name = way.name(entries[0].source)
+        self._archive.keep(name, [(entry.sequence, poll) for entry, poll in kept], bears=self._bears)
         if kept:
             self._on_polls([poll for _, poll in kept])
+        way.took([poll.slot_ms for _, poll in sound])
         return Taken(polls=len(kept), isolated=isolated + len(first) - len(kept), repeated=len(sound) - len(first))
 
     def _write(self, records: Sequence[tuple[Entry, Poll]]) -> list[tuple[Entry, Poll]]:
@@ -265,42 +279,17 @@ class Drain:
             if owner == (record[0].source, record[0].sequence)
         ]
 
-    def _follow(self, source: str, kind: str, progress: _Progress, settled: int) -> None:
-        """Move the cursor to what is settled."""
-        if settled > progress.upto:
-            db = self._own()
-            with db:
-                db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", (source, kind, settled))
-                old = "slot_ms < (SELECT max(slot_ms) FROM claim) - ?"
-                sql = f"DELETE FROM claim WHERE {old} AND source = ? AND sequence <= ?"  # noqa: S608
-                db.execute(sql, (CLAIM_MS, source, settled))
-            progress.upto = settled
+    def _settled(self, way: Progress) -> int:
+        """Return how far the cursor may follow; the server is asked only when there is something it may have lost."""
+        if way.ahead == way.upto:
+            return way.upto
+        now_s = self._clock.monotonic()
+        return lanes.settled(way, incarnation=self._store.incarnation(), now_s=now_s, settle_s=self._store.settle_s)
 
-    def _settled(self, progress: _Progress) -> int:
-        """Return what a crash of the store can no longer undo; fall back to the cursor when its process is another."""
-        waiting = progress.unsettled
-        if progress.ahead == progress.upto:
-            return progress.upto  # the server is asked only when there is something that it may have lost
-        incarnation = self._store.incarnation()
-        if incarnation != progress.incarnation:
-            progress.incarnation = incarnation
-            waiting.clear()
-            progress.ahead = progress.upto
-            return progress.upto
-        now = self._clock.monotonic()
-        if progress.ahead > (waiting[-1][1] if waiting else progress.upto):
-            waiting.append((now, progress.ahead))
-        settled = progress.upto
-        while waiting and now - waiting[0][0] >= self._store.settle_s:
-            settled = waiting.popleft()[1]
-        return settled
-
-    def _of(self, source: str, kind: str) -> _Progress:
-        if (source, kind) not in self._progress:
-            sql = "SELECT upto FROM cursor WHERE source = ? AND kind = ?"
-            upto = int(self._own().execute(sql, (source, kind)).get or 0)
-            self._progress[source, kind] = _Progress(upto, upto)
-        return self._progress[source, kind]
+    def _of(self, source: str, kind: str) -> Ways:
+        if (source, kind) not in self._ways:
+            self._ways[source, kind] = lanes.ways(self._own(), source, kind)
+        return self._ways[source, kind]
 
     def _isolate(self, entry: Entry, reason: str) -> None:
         db = self._own()
@@ -315,7 +304,7 @@ class Drain:
             db = sqlite.writer(self.path)
             try:
                 with db:
-                    db.execute(_SCHEMA)
+                    db.execute(lanes.SCHEMA + _SCHEMA)
                 sqlite.settle(db)
             except BaseException:
                 sqlite.close(db)
@@ -324,7 +313,7 @@ class Drain:
         return self._db
 
     def _drop(self) -> None:
-        self._progress.clear()
+        self._ways.clear()
         if self._db is not None:
             sqlite.close(self._db)
             self._db = None

@@ -152,6 +152,15 @@ class Archive:
             newest = max(upto, *(sequence for sequence, _ in records))
             db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (source, newest))
 
+    def join(self, source: str, other: str) -> None:
+        """Count what was kept under the name `other` as kept of `source`: from here on they are one way."""
+        with self._wrote("which replies are kept") as db:
+            upto = max(
+                int(db.execute("SELECT upto FROM kept WHERE source = ?", (name,)).get or 0) for name in (source, other)
+            )
+            db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (source, upto))
+            db.execute("DELETE FROM kept WHERE source = ?", (other,))
+
     def untold(self, limit: int = 1000) -> list[Chunk]:
         """Return chunks whose digest is not yet an acknowledged fact."""
         sql = (

@@ -28,6 +28,7 @@ KINDS = frozenset({"poll", "fact"})
 CAP_BYTES = 4 << 30
 PAYLOAD_BYTES = 32 << 20  # one payload; a larger one is a programming error, not traffic
 READ_BYTES = 64 << 20  # what one `read` hands over at most, beyond its first record: memory is bounded (I6)
+FACTS_ROOM = 64  # facts may go beyond the cap by this part of it: that polls are given up is itself a fact
 RECORD_OVERHEAD = 32  # bytes of SQLite's own per record, for the cap's arithmetic
 
 _SCHEMA = """
@@ -113,6 +114,12 @@ class Spool:
         size = sum(len(payload) + RECORD_OVERHEAD for payload in payloads)
         with self._lock:
             try:
+                self._connection()  # who was dropped must know first what it holds
+                cap = self.cap_bytes + (self.cap_bytes // FACTS_ROOM if kind == "fact" else 0)
+                if self._held + size > cap:
+                    raise SpoolError(
+                        f"spool {self.path}: {self._held} bytes wait, the cap is {cap}; does the core run?"
+                    )
                 return self._put(kind, payloads, size, mark)
             except (apsw.Error, OSError) as error:
                 self._drop()
@@ -160,10 +167,6 @@ class Spool:
 
     def _put(self, kind: str, payloads: Sequence[bytes], size: int, mark: tuple[str, int] | None) -> int:
         db = self._connection()
-        if self._held + size > self.cap_bytes:
-            raise SpoolError(
-                f"spool {self.path}: {self._held} bytes wait, the cap is {self.cap_bytes}; does the core run?"
-            )
         if not payloads and mark is None:
             return self._acknowledged or 0
         last = self._acknowledged or 0

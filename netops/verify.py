@@ -79,6 +79,8 @@ class Verifier:
             for service, seen in self._seen(poll):
                 stream = self._stream(service.id, poll.slot_ms)
                 before = self._last[stream].get(service.id) if stream else None
+                if stream == LIVE and before is not None and poll.slot_ms - before.sample.slot_ms > NEAR_MS:
+                    self._go_on_late(service.id, before, touched)
                 planned = self._is_planned(service.id, seen)
                 sample = classify(service.place, seen, before=_before(before, poll.slot_ms), planned=planned)
                 samples.append((service.id, sample))
@@ -95,6 +97,12 @@ class Verifier:
             if last is None or slot_ms > last.sample.slot_ms:
                 return stream
         return ""
+
+    def _go_on_late(self, service: str, before: Newest, touched: dict[str, dict[str, Newest]]) -> None:
+        """Let the late stream go on where the live one breaks off: what lies between may still come (lanes.py)."""
+        late = self._last[LATE].get(service)
+        if late is None or late.sample.slot_ms < before.sample.slot_ms:
+            self._last[LATE][service] = touched[LATE][service] = before
 
     def _seen(self, poll: Poll) -> list[tuple[Watched, Seen]]:
         services = self._by_device.get(poll.device, ())

@@ -1,15 +1,23 @@
 from __future__ import annotations
 
-from collectors.outbox import Outbox
-from netops import facts
+from dataclasses import replace
+
+from collectors import poll as polling
+from collectors.outbox import TELL_MS, Outbox
+from collectors.profile_yaml import shipped
+from collectors.snmp.agent import Listing, interview
+from collectors.snmp.varbind import COUNTER32, INTEGER, OCTET_STRING, SYS_UP_TIME, TIME_TICKS, Varbind
+from netops import facts, reread, wire
 from netops.errors import SpoolError
 from netops.model import Poll
+from netops.spool import Reader, Spool
 
 
 class Disk:
     """A spool that takes what it is told to."""
 
     source = "collect/0a0b0c0d"
+    held_bytes, cap_bytes = 0, 1 << 30
 
     def __init__(self):
         self.full = False
@@ -48,12 +56,14 @@ def test_what_no_longer_fits_is_dropped_oldest_first_and_the_loss_is_a_fact():
     outbox.add(poll(n) for n in range(100))
     outbox.flush(now_ms=1)
     disk.full = False
-    kept = outbox.flush(now_ms=2)
-    outbox.flush(now_ms=3)
+    outbox.flush(now_ms=2)
+    outbox.flush(now_ms=2 + TELL_MS)
+    kept = sum(kind == "poll" for kind, _ in disk.took)
     told = [facts.decode(payload) for kind, payload in disk.took if kind == "fact"]
 
     assert 0 < kept < 100
-    assert [(fact.kind, fact.body["count"]) for fact in told] == [("spool_dropped", 100 - kept)]
+    assert {fact.kind for fact in told} == {"spool_dropped"}
+    assert sum(fact.body["count"] for fact in told) == 100 - kept
 
 
 def test_polls_and_facts_leave_in_the_order_in_which_they_came():
@@ -67,3 +77,61 @@ def test_polls_and_facts_leave_in_the_order_in_which_they_came():
     outbox.flush(now_ms=1)
 
     assert [kind for kind, _ in disk.took] == ["poll", "fact", "poll"]
+
+
+def switch(device, slot_ms):
+    """A poll of thirty-two interfaces, as it is decoded from a device's replies."""
+    entry = (1, 3, 6, 1, 2, 1, 2, 2, 1)
+    held = [Varbind(SYS_UP_TIME, TIME_TICKS, 5000), Varbind((1, 3, 6, 1, 2, 1, 1, 5, 0), OCTET_STRING, b"name")]
+    for column, tag in ((2, OCTET_STRING), (3, INTEGER), (7, INTEGER), (8, INTEGER), (10, COUNTER32), (16, COUNTER32)):
+        held += [
+            Varbind((*entry, column, row), tag, b"eth%d" % row if tag == OCTET_STRING else 1) for row in range(1, 33)
+        ]
+    profiles, agent = shipped(), Listing(held)
+    fitted = polling.fit(profiles, "standard", interview(agent, polling.question(profiles, "standard")))
+    used = polling.Plans().of(fitted, frozenset({"cheap", "dear", "heavy"}))
+    return polling.polled(device, slot_ms, used, interview(agent, used.ask, at_ms=slot_ms))
+
+
+def test_near_the_cap_what_can_be_had_again_goes_before_what_bears_on_no_contract_and_evidence_stays(tmp_path):
+    """R2: decoded rows first, then polls nobody is judged by; no raw reply of a judged device until nothing fits."""
+    made = switch("d", 0)
+    size = len(wire.encode(made))
+    with Spool(tmp_path / "spool" / "collect.db", source="collect", cap_bytes=300 * size) as spool:
+        outbox = Outbox(spool, derivable=True, bears=lambda device: device == "judged")
+        for slot in range(0, 3_000_000, 1_000):
+            if outbox.refused:
+                break
+            outbox.add([replace(made, device=device, slot_ms=slot) for device in ("judged", "other")])
+            outbox.flush(now_ms=slot)
+        outbox.flush(now_ms=slot + TELL_MS)
+        held = spool.held_bytes
+    with Reader(tmp_path / "spool" / "collect.db") as reader:
+        entries = reader.read(after=0, limit=100_000)
+    polls = [wire.decode(each.payload) for each in entries if each.kind == "poll"]
+    told = [facts.decode(each.payload).body for each in entries if each.kind == "fact"]
+    by = {name: [each for each in polls if each.device == name] for name in ("judged", "other")}
+    thin = [each for each in polls if not each.rows]
+    left_out = len(by["judged"]) - len(by["other"])
+
+    assert all(each.raw == made.raw for each in polls), "raw replies are never given up for room"
+    assert [each.slot_ms for each in by["judged"]] == list(range(0, len(by["judged"]) * 1_000, 1_000))
+    assert left_out > 20
+    assert thin[0].slot_ms < by["other"][-1].slot_ms, "rows go before whole polls"
+    assert all(not each.rows for each in polls[polls.index(thin[0]) :])
+    assert {each["what"] for each in told} == {"rows", "polls"}
+    assert sum(each["count"] for each in told if each["what"] == "rows") == len(thin)
+    assert sum(each["count"] for each in told if "bear" in each["reason"]) in (left_out, left_out + 1)
+    assert held <= 300 * size * 65 / 64
+
+
+def test_rows_that_were_left_out_are_read_again_from_the_replies():
+    made = switch("d", 0)
+    found = reread.again(wire.decode(wire.encode(replace(made, rows=()))))
+
+    assert len(made.rows) >= 33
+    assert {row.subject: row.values for row in found.rows} == {
+        row.subject: {metric: value for metric, value in row.values.items() if metric not in row.codes}
+        for row in made.rows
+    }
+    assert reread.again(made) is made

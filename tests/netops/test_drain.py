@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from netops import facts, wire
+from netops import facts, lanes, wire
 from netops.drain import Drain, drained, taken
 from netops.errors import RefusedError, StoreError
 from netops.facts import Fact
@@ -210,7 +210,7 @@ def test_killed_at_any_point_nothing_is_lost_and_nothing_counts_twice(house, at,
         elif at == "archive":
             patch.setattr(house.archive, "keep", kill)
         elif at == "cursor":
-            patch.setattr(drain, "_follow", kill)
+            patch.setattr(lanes, "follow", kill)
         drain_all(drain)
 
     with (
