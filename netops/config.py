@@ -166,6 +166,7 @@ class Acs:
     arrange: bool = True  # set a CPE's periodic Inform and notifications; nothing else is ever set
     call: bool = True  # ask a CPE that has not come in its slot to connect (connection request)
     sessions: int = 2000  # sessions at once
+    per_address: int = 64  # connections that one address may hold at once; 0: no bound, for CPEs behind one NAT
     session_s: float = 30.0  # seconds between two requests of a session, before it is over
     spool_cap_mb: int = 1024  # disk that the spool may take while the core is away
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from waitress.server import create_server
 
+from netops.clock import SYSTEM
 from netops.errors import ConfigError
 from netops.web import tls
 
@@ -27,6 +29,7 @@ THREADS = 8
 LARGEST_HEADER = 16 * 1024
 LARGEST_BODY = 1024 * 1024
 STOP_S = 5.0
+COUNT_S = 0.2
 
 
 def loopback(host: str) -> bool:
@@ -61,12 +64,18 @@ class Server:
         rehearsal: bool = False,
         clear: bool = False,
         threads: int = THREADS,
+        per_address: int = 0,
     ) -> None:
-        """`clear` allows plain HTTP over a network: only a portal that catches port 80 needs it."""
+        """`clear` allows plain HTTP over a network: only a portal that catches port 80 needs it.
+
+        `per_address` is how many connections one address may hold at once, 0 for no bound: where each client is one
+        machine, no single one can then take the place of the others.
+        """
         self.app = app
         self.listener = listener
         self.clear = clear or rehearsal
         self.threads = threads
+        self.per_address = per_address
         self.port = listener.port
         self._server: Any = None
         self._thread: threading.Thread | None = None
@@ -77,13 +86,15 @@ class Server:
         refuse_plain(self.listener, clear=self.clear)
         app: Callable[..., Any] = self.app
         if self.listener.tls_certificate is not None:
-            self._tls = tls.Terminator(self.listener, connections=CONNECTIONS)
+            self._tls = tls.Terminator(self.listener, connections=CONNECTIONS, per_address=self.per_address)
             app = self._tls.wrap(self.app)
             inner = _bind("127.0.0.1", 0)
         else:
             inner = _bind(self.listener.host, self.listener.port)
         self._server = create_server(app, sockets=[inner], **self._bounds())
         self._server.handle_accept = lambda server=self._server: _accept(server)
+        if self.per_address and self._tls is None and not self.listener.trusted_proxy:
+            _bound(self._server, self.per_address)
         self.port = inner.getsockname()[1]
         self._thread = threading.Thread(target=self._server.run, name=f"web-{self.port}", daemon=True)
         self._thread.start()
@@ -151,6 +162,31 @@ def _accept(server: Any) -> None:
         type(server).handle_accept(server)
         if len(server.active_channels) == before or not server.readable():
             return
+
+
+def _bound(server: Any, most: int) -> None:
+    """Close what an address opens beyond `most`. Who holds how many is counted anew a few times a second."""
+    accept, held, counted = server.accept, Counter[str](), 0.0
+
+    def bounded() -> Any:
+        nonlocal counted
+        came = accept()
+        if came is None:
+            return None
+        address = str(came[1][0]) if isinstance(came[1], tuple) else ""
+        held[address] += 1
+        if held[address] > most:
+            if SYSTEM.monotonic() - counted > COUNT_S:
+                counted = SYSTEM.monotonic()
+                held.clear()
+                held.update(str(each.addr[0]) for each in server.active_channels.values())
+                held[address] += 1
+            if held[address] > most:
+                came[0].close()
+                return None
+        return came
+
+    server.accept = bounded
 
 
 def _close_all(server: Any) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import ssl
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from netops.errors import ConfigError
@@ -41,7 +42,7 @@ def context(certificate: Path, key: Path) -> ssl.SSLContext:
 class Terminator:
     """Accepts TLS on the listener and forwards to a port on loopback; inert until `start`."""
 
-    def __init__(self, listener: Listener, *, connections: int) -> None:
+    def __init__(self, listener: Listener, *, connections: int, per_address: int = 0) -> None:
         if listener.tls_certificate is None or listener.tls_key is None:
             raise ConfigError(
                 f"listener {listener.host}:{listener.port}: tls_certificate and tls_key belong together; set both"
@@ -52,6 +53,8 @@ class Terminator:
         self.port = listener.port
         self.peers: dict[int, tuple[str, int]] = {}  # port of the inner connection → the client
         self._free = connections
+        self._most = per_address or connections
+        self._held: Counter[str] = Counter()
         self._stopping = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
@@ -134,16 +137,21 @@ class Terminator:
                     seen = now
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._free <= 0:
+        address = str((writer.get_extra_info("peername") or ("",))[0])
+        if self._free <= 0 or self._held[address] >= self._most:
             writer.transport.abort()
             return
         self._free -= 1
+        self._held[address] += 1
         try:
             await self._forward(reader, writer)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass
         finally:
             self._free += 1
+            self._held[address] -= 1
+            if self._held[address] <= 0:
+                del self._held[address]
             writer.close()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
