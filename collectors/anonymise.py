@@ -267,13 +267,21 @@ def _index_macs(told: Sequence[Varbind]) -> frozenset[Oid]:
                 seen = most.setdefault(oid[:depth], [0] * 6)
                 for at, arc in enumerate(window):
                     seen[at] = max(seen[at], arc)
-                if window[0] & 1:  # no address of one device
+                if window[0] & 1 or _spelt(oid, depth):  # no address of one device
                     seen[0] = 1 << 32
     return frozenset(
         column
         for column, seen in most.items()
         if max(seen) < 256 and sum(arc > 31 for arc in seen) >= 5 and max(seen[3:5]) > 31
     )
+
+
+def _spelt(oid: Oid, depth: int) -> bool:
+    """Whether what stands there is a text after its length, as the name of a script in NET-SNMP-EXTEND-MIB."""
+    ends = (
+        oid[at] == len(oid) - at - 1 > 6 and all(31 < arc < 127 for arc in oid[at + 1 :]) for at in (depth - 1, depth)
+    )
+    return any(ends)
 
 
 def _look_again(made: Sequence[Varbind], hidden: _Hidden) -> None:
