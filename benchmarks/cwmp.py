@@ -50,7 +50,7 @@ def instance(folder: Path, count: int) -> Path:
     file = folder / "netops.toml"
     file.write_text(
         f'[city]\nrehearsal = true\n[data]\ndir = "{folder}"\n'
-        "[acs]\nenabled = true\ninterval_s = 86400\ncall = false\nsessions = 20000\nsession_s = 600\n"
+        "[acs]\nenabled = true\ninterval_s = 86400\ncall = false\nper_address = 0\nsessions = 20000\nsession_s = 600\n"
         "[acs.listen]\nport = 0\n"
         '[credentials.fleet]\nkind = "cwmp"\npassword = "plain:secret"\n',
         encoding="utf-8",

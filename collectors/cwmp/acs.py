@@ -186,7 +186,8 @@ class Acs:
             return Reply(503, (("Retry-After", "60"),))
         self.counters["informs"] += 1
         reply = self._said(spoken.informed(), said.space, said.id)
-        cookie = ("Set-Cookie", f"{COOKIE}={token}; Path={PATH}; HttpOnly")
+        secure = "; Secure" if asking.secure else ""
+        cookie = ("Set-Cookie", f"{COOKIE}={token}; Path={PATH}; HttpOnly{secure}")
         return Reply(reply.status, (*reply.headers, cookie), reply.body)
 
     def _course(self, session: Session, costs: frozenset[str]) -> Course:

@@ -128,7 +128,9 @@ class AcsService:
         self._outbox.state(self._state("started"))
         self._outbox.flush(now_ms=self._clock.now_ms())
         clear = settings.city.rehearsal or settings.acs.plain
-        self._server = Server(App(self._acs, self._clock), settings.acs.listen, clear=clear)
+        self._server = Server(
+            App(self._acs, self._clock), settings.acs.listen, clear=clear, per_address=settings.acs.per_address
+        )
         self._stack.callback(self._server.stop)
         self._server.start()
         if settings.acs.call:

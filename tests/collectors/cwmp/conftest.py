@@ -85,6 +85,7 @@ def house(tmp_path, monkeypatch):
                 "acs.listen.port=0",
                 "acs.interval_s=3600",
                 "acs.call=false",
+                "acs.per_address=0",
                 "credentials.fleet.kind=cwmp",
                 "credentials.fleet.password=env:TEST_PASSWORD",
                 "credentials.shared.kind=cwmp",

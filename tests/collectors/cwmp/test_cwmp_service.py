@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import random
@@ -478,6 +479,40 @@ def test_slow_clients_keep_nobody_out(house):
     assert cell(home).session()
     for each in slow:
         each.close()
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_one_address_cannot_take_the_place_of_the_others(house, certificate, secure):
+    """A client that holds its connections open is bounded; another address is let in all the while."""
+    tls = [f"acs.listen.tls_certificate={certificate / 'cert.pem'}", f"acs.listen.tls_key={certificate / 'key.pem'}"]
+    home = house({"cell-1": "SN1"}, "acs.per_address=8", "acs.listen.host=0.0.0.0", *(tls if secure else []))
+    trusted = ssl.create_default_context(cafile=certificate / "cert.pem") if secure else None
+    with contextlib.ExitStack() as stack:
+        greedy = [stack.enter_context(_held_open(home.port, trusted)) for _ in range(30)]
+        time.sleep(0.5)
+
+        assert cell(home, tls=trusted).session()
+        assert 1 <= sum(map(_is_open, greedy)) <= 8
+
+
+def _held_open(port, trusted):
+    """A connection from another address of this machine, with half a request."""
+    made = socket.create_connection(("127.0.0.1", port), source_address=("127.0.0.2", 0), timeout=5)
+    with contextlib.suppress(OSError):
+        if trusted is not None:
+            made = trusted.wrap_socket(made, server_hostname="127.0.0.1")
+        made.sendall(b"POST /cwmp HTTP/1.1\r\n")
+    return made
+
+
+def _is_open(connection):
+    connection.settimeout(0.05)
+    try:
+        return bool(connection.recv(1))
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
 
 
 @pytest.mark.slow
