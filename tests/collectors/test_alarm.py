@@ -1,7 +1,12 @@
 """The alarm about what arrives at our sockets: raised by a minute of many, taken back by a minute of few."""
 
+from types import SimpleNamespace
+
 from collectors.alarm import Alarm
+from collectors.service import SOURCE, Collector
+from netops import config
 from netops.facts import check
+from netops.speakers import may_state
 
 MINUTE = 60_000
 
@@ -46,3 +51,18 @@ def test_it_looks_once_a_minute():
 
     assert alarm.look({"wrong_id": 5_000}, MINUTE + 59_999) == []
     assert len(alarm.look({"wrong_id": 5_000}, 2 * MINUTE)) == 1
+
+
+def test_the_collector_states_what_its_sockets_reject(tmp_path):
+    settings = config.load(None, environ={}, overrides=[f"data.dir={tmp_path}", "collect.vantage=north"])
+    service = Collector(settings)
+    kept = []
+    service._outbox = SimpleNamespace(state=lambda *facts: kept.extend(facts))
+    service._sound_alarm(MINUTE)
+    service._engine.counters.wrong_source = 5_000
+    service._sound_alarm(2 * MINUTE)
+
+    assert [(fact.kind, fact.body["vantage"], fact.body["state"]) for fact in kept] == [
+        ("monitor_health", "north", "degraded")
+    ]
+    assert may_state(SOURCE, kept[0].kind, rehearsal=False)
