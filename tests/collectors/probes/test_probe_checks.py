@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from collectors.probes import commands
 from collectors.probes.checks import check
 from netops.config import load
+from netops.errors import UsageError
 from netops.probing import Target
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -102,3 +106,31 @@ def test_the_how_tos_settings_are_settings(tmp_path):
         "addresses",
     }
     assert problems == []
+
+
+def run(settings, *words):
+    parser = argparse.ArgumentParser()
+    commands.arguments(parser)
+    return commands.run(parser.parse_args(words), settings)
+
+
+def test_once_shows_what_each_target_says_and_its_exit_code_whether_all_did(settings_of, web_server, capsys):
+    with web_server({("GET", "/"): (200, {}, b"welcome")}) as server:
+        page = Target(kind="http", url=f"http://127.0.0.1:{server.server_port}/")
+        settings = settings_of({"page": page, "gone": Target(kind="tcp", address="127.0.0.1", port=1)})
+
+        assert run(settings, "once", "page") == 0
+        assert run(settings, "once") == 5
+        shown = capsys.readouterr().out
+        assert run(settings, "once", "page", "--json") == 0
+
+    assert re.search(r"probe\.http\.status +200", shown)
+    assert re.search(r"probe\.connect +- refused: .*refused", shown)
+    assert json.loads(capsys.readouterr().out)["target"] == "page"
+
+
+def test_once_knows_its_targets(settings_of):
+    with pytest.raises(UsageError, match="did you mean 'page'"):
+        run(settings_of({"page": Target()}), "once", "pag")
+    with pytest.raises(UsageError, match=r"\[probe.targets.NAME\]"):
+        run(settings_of(), "once")

@@ -80,7 +80,10 @@ def test_a_network_that_is_not_on_the_air_is_not_reached(tmp_path, good_clock):
 
 
 @pytest.mark.partner("scapy")
-@pytest.mark.parametrize("octets", [b"", b"no capture at all", bytes(24)], ids=["empty", "text", "zeros"])
+@pytest.mark.parametrize(
+    "octets",
+    [pytest.param(b"", marks=pytest.mark.slow), b"no capture at all", pytest.param(bytes(24), marks=pytest.mark.slow)],
+)
 def test_what_is_no_capture_is_our_trouble(tmp_path, good_clock, octets):
     (tmp_path / "air.pcap").write_bytes(octets)
 
@@ -149,6 +152,7 @@ def test_a_server_that_is_not_on_the_list_is_a_stranger(servers, reached, strang
     assert ("probe.dhcp.stranger" in values) == bool(strangers)
 
 
+@pytest.mark.slow
 @pytest.mark.root
 @pytest.mark.partner("scapy", "ip", "dnsmasq")
 def test_two_servers_on_one_link_are_both_found_and_the_rogue_is_named(tmp_path):

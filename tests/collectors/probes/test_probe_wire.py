@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import statistics
+import subprocess
 import sys
+import time
 
 import pytest
 
@@ -36,7 +38,7 @@ def answers_in(way: dict[str, int], what: str) -> int:
     return sum(count for name, count in way.items() if name.startswith(f"{what} ") and name.split()[1].isdigit())
 
 
-@pytest.mark.parametrize("key", ["", "a key of the city"], ids=["open", "sealed"])
+@pytest.mark.parametrize("key", ["", pytest.param("a key of the city", marks=pytest.mark.slow)], ids=["open", "sealed"])
 def test_losses_are_those_of_the_wire_each_way(wire_of, key):
     vices = {"there": {"delay_ms": 1, "loss": 0.10}, "back": {"delay_ms": 1, "loss": 0.04}, "seed": 8762}
     more = {"key": f"plain:{key}"} if key else {}
@@ -116,6 +118,39 @@ def test_a_dead_wire_is_all_lost_and_ends_in_time(wire_of):
                 assert gaps["probe.rtt.p50"] == "no_answer"
 
 
+@pytest.mark.slow
+@pytest.mark.partner("tshark")
+def test_tshark_on_the_wire_finds_nothing_wrong_with_what_passes_there(wire_of, tmp_path):
+    file = tmp_path / "wire.pcap"
+    tmp_path.chmod(0o777)
+    with wire_of(there={"delay_ms": 3}) as wire:
+        wire.reflect()
+        capture = wire.start(wire.home, "tshark", "-q", "-i", "wire0", "-w", str(file), "-a", "duration:30", ready="")
+        until = time.monotonic() + 20
+        while not (file.exists() and file.stat().st_size) and time.monotonic() < until:
+            time.sleep(0.1)
+        time.sleep(1)
+        record = wire.look("stamp", count=20, spacing_ms=10, ask=True, padding=50)
+        time.sleep(1.5)
+        capture.terminate()
+        capture.wait(10)
+    words = ["tshark", "-r", str(file), "-d", "udp.port==862,twamp.test", "-T", "json", "-e", "udp.dstport"]
+    words += [
+        word for name in ("seq_number", "sender_seq_number", "sender_ttl") for word in ("-e", f"twamp.test.{name}")
+    ]
+    done = subprocess.run(
+        [*words, "-e", "_ws.malformed", "-Y", "udp.port==862"], capture_output=True, text=True, check=True
+    )
+
+    seen = [each["_source"]["layers"] for each in json.loads(done.stdout)]
+    asked = [each for each in seen if each["udp.dstport"] == ["862"]]
+    told = [each for each in seen if each["udp.dstport"] != ["862"]]
+    assert [int(each["twamp.test.seq_number"][0]) for each in asked] == list(range(20))
+    assert [int(each["twamp.test.sender_seq_number"][0]) for each in told] == [row[0] for row in record["echoes"]]
+    assert {each["twamp.test.sender_ttl"][0] for each in told} == {"64"}
+    assert not [each for each in seen if "_ws.malformed" in each]
+
+
 @pytest.mark.partner("irtt")
 def test_irtt_beside_it_sees_the_same_one_way_delays_within_a_millisecond(wire_of):
     with wire_of(there={"delay_ms": 7}, back={"delay_ms": 12}) as wire:
@@ -142,6 +177,7 @@ def test_irtt_beside_it_sees_the_same_one_way_delays_within_a_millisecond(wire_o
     assert abs(values["probe.delay_back.p50"] - receive) < 1
 
 
+@pytest.mark.slow
 def test_a_shaped_link_shows_its_rate(wire_of, tmp_path):
     """The rate of `tc tbf` on the sending side: 8 Mbit/s, of which the headers take some four per cent."""
     (tmp_path / "file").write_bytes(bytes(2_000_000))
