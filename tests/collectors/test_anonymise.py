@@ -116,3 +116,11 @@ def test_what_is_written_reads_back_to_the_same(tmp_path):
     (tmp_path / "a.snmprec").write_bytes(b"".join(map(written, walk)))
 
     assert {each.oid: each for each in walk_of(tmp_path / "a.snmprec")} == {each.oid: each for each in walk}
+
+
+def test_a_name_spelt_in_an_index_is_no_address():
+    """`clients-wlan0` after its length: six of its letters look like an address, and none is."""
+    base = (1, 3, 6, 1, 4, 1, 8072, 1, 3, 2, 3, 1, 1)
+    walk = [Varbind((*base, len(name), *name), 2, 3) for name in (b"clients-wlan0", b"clients-wlan1")]
+
+    assert [each.oid for each in anonymise(walk, shipped().values(), key=KEY)] == [each.oid for each in walk]
