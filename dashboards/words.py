@@ -98,6 +98,9 @@ ROWS = {
     "entity": mark("机框"),
     "onu": "ONU",
     "pon_port": mark("PON 口"),
+    "optics": mark("光模块"),
+    "card": mark("板卡"),
+    "board": mark("单板"),
     "cell": mark("小区"),
     "modem": mark("调制解调器"),
 }
