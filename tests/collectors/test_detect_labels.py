@@ -77,7 +77,7 @@ NOT_OURS = {
     "infinera-groove": "Infinera's transport line",
     "iosxr": "Cisco's core routers: no radio, no cellular module",
     "merakimr": "Meraki tells its access points to its own cloud only",
-    "slms": "Zhone MXK: the tree of the SLMS line is not public",
+    "slms": "Zhone MXK: another line than Dasan's, with a tree of its own (Zhone-GPON-MIB) that is not read",
 }
 # Known by their answers alone: what they say of themselves is Linux's, net-snmp's, or the whole maker's.
 ALSO_GENERIC = set(OURS) - {
