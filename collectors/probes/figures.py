@@ -16,6 +16,7 @@ from collectors.probes.stamp import measure
 from collectors.probes.stamp.session import Echo
 from netops.metrics import metric
 from netops.model import OURS, Gap, Observation, Quality, Reason, Subject
+from netops.sla.percentiles import nearest_rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -149,6 +150,7 @@ def _stamp(record: Mapping[str, Any], told: _Told) -> None:
     _way(told, figures.back, delays="probe.delay_back", variation="probe.variation_back")
     if figures.answered:
         told.time("probe.clock.error", figures.error_ns)
+        told.time("probe.held", int(nearest_rank([row[4] - row[3] for row in record["echoes"]], 95)))
         told.say("probe.clock.synchronised", int(figures.synchronised and not figures.stepped))
     seen_as = record.get("told", {}).get("location", {}).get("source")
     if seen_as:

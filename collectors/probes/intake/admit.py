@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from netops.model import Poll
 
 AHEAD_MS = 2 * 3_600_000  # a slot further ahead than this is not taken: it would stand in the way of the true one
+BEHIND_MS = 62 * 86_400_000  # nor one that no link was ever away for: the past is told while it is fresh
 KINDS = frozenset({"path"})
 PREFIX = "probe."
 _OWN = {"clock_state": "vantage", "monitor_health": "vantage", "service_state": "service", "spool_dropped": "spool"}
@@ -46,6 +47,8 @@ def _poll(poll: Poll, vantage: str, now_ms: int) -> str:
         return f"a poll of '{poll.device[:60]}', not of '{vantage}/probe'"
     if poll.slot_ms > now_ms + AHEAD_MS:
         return "its slot lies ahead of our clock"
+    if poll.slot_ms < now_ms - BEHIND_MS:
+        return "its slot lies too far back"
     for row in poll.rows:
         if row.subject.kind not in KINDS or not row.subject.id.startswith(f"{vantage}/"):
             return f"it tells of '{row.subject!s:.60}', which is no path of '{vantage}'"

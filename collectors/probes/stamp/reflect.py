@@ -121,6 +121,9 @@ class Reflector:
         except DecodeError:
             self.counters[BROKEN] += 1
             return None
+        if not self._has_share(heard.source, now_s):
+            self.counters[RATE] += 1
+            return None
         self.counters["answered"] += 1
         area = datagram[packet.octets(self._key) :]
         sequence = self._next(heard, asked) if self._stateful else asked.sequence
@@ -134,16 +137,18 @@ class Reflector:
             return PORT
         if not self._is_listed(heard.source):
             return NOT_LISTED
-        bucket = self._sources.get(heard.source)
+        return "" if self._total.take(now_s, self._limits.total_per_s) else RATE
+
+    def _has_share(self, source: str, now_s: float) -> bool:
+        """Take one packet out of the source's share: of sound packets alone, so that forged ones use up nobody's."""
+        bucket = self._sources.get(source)
         if bucket is None:
-            bucket = self._sources[heard.source] = _Bucket(self._limits.source_per_s, now_s)
+            bucket = self._sources[source] = _Bucket(self._limits.source_per_s, now_s)
             if len(self._sources) > self._limits.sources:
                 self._sources.popitem(last=False)
         else:
-            self._sources.move_to_end(heard.source)
-        if not bucket.take(now_s, self._limits.source_per_s) or not self._total.take(now_s, self._limits.total_per_s):
-            return RATE
-        return ""
+            self._sources.move_to_end(source)
+        return bucket.take(now_s, self._limits.source_per_s)
 
     def _is_listed(self, source: str) -> bool:
         known = self._listed.get(source)

@@ -26,7 +26,6 @@ from collectors.probes.intake import admit
 from collectors.probes.intake.enrolled import Enrolled, digest
 from collectors.probes.intake.service import Intake, place
 from netops import facts, wire
-from netops.clock import SYSTEM
 from netops.config import City, Data, Listener, Settings
 from netops.config import Intake as IntakeSettings
 from netops.errors import AccessError, ConfigError, NetopsError, UsageError
@@ -38,8 +37,19 @@ from netops.spool import Spool, read
 NOW = 1_795_719_388_000
 
 
-def poll(slot_ms, *, vantage="site-7", subject=None, metric="probe.rtt.p50"):
+class Standing:
+    """A clock that stands at NOW: what a core takes depends on how far from its own time it is."""
+
+    def now_ms(self):
+        return NOW
+
+    def monotonic(self):
+        return 0.0
+
+
+def poll(after_ms, *, vantage="site-7", subject=None, metric="probe.rtt.p50"):
     row = Row(subject=subject or Subject("path", f"{vantage}/a"), values={metric: 1.5})
+    slot_ms = NOW + after_ms
     return Poll(device=f"{vantage}/probe", slot_ms=slot_ms, at_ms=slot_ms, outcome=ANSWERED, rows=(row,))
 
 
@@ -56,7 +66,7 @@ def core(tmp_path):
         data=Data(dir=tmp_path / "core"),
         intake=IntakeSettings(enabled=True, listen=Listener(port=0)),
     )
-    intake = Intake(settings)
+    intake = Intake(settings, clock=Standing())
     intake.start()
     yield intake
     intake.stop()
@@ -126,7 +136,7 @@ def test_the_same_batch_again_changes_nothing(core, tmp_path, site):
     answers = [post(core, each, signed(key, each)) for each in (made, made, more, made)]
 
     assert answers == [(200, {"upto": upto, "refused": []}) for upto in (2, 2, 3, 2)]
-    assert [wire.decode(each.payload).slot_ms for each in taken(core)] == [0, 60_000, 120_000]
+    assert [wire.decode(each.payload).slot_ms - NOW for each in taken(core)] == [0, 60_000, 120_000]
 
 
 def test_what_is_remembered_of_a_vantage_point_is_bounded(core, tmp_path, site, monkeypatch):
@@ -143,7 +153,7 @@ def test_how_far_it_has_come_survives_the_intakes_death(core, tmp_path, site):
     made = batch((1, wire.encode(poll(0))))
     post(core, made, signed(key, made))
     core.stop()
-    again = Intake(core._settings)
+    again = Intake(core._settings, clock=Standing())
     again.start()
 
     try:
@@ -217,7 +227,8 @@ STRANGE = {
     "another path": ("poll", wire.encode(poll(0, subject=Subject("path", "site-8/a")))),
     "an access point": ("poll", wire.encode(poll(0, subject=Subject("ap", "mac:0a0b0c0d0e0f")))),
     "another metric": ("poll", wire.encode(poll(0, metric="wlan.ap.clients"))),
-    "the day after tomorrow": ("poll", wire.encode(poll(NOW + 2 * 86_400_000))),
+    "the day after tomorrow": ("poll", wire.encode(poll(2 * 86_400_000))),
+    "last winter": ("poll", wire.encode(poll(-200 * 86_400_000))),
     "noise": ("poll", b"noise"),
     "another's health": ("fact", health("site-8")),
     "an approval": (
@@ -346,7 +357,7 @@ def test_over_tls_the_core_shows_a_certificate_that_the_probe_trusts_or_gets_not
     listen = Listener(port=0, tls_certificate=certificate / "cert.pem", tls_key=certificate / "key.pem")
     settings = Settings(data=Data(dir=tmp_path / "core"), intake=IntakeSettings(enabled=True, listen=listen))
     spool.put("poll", [wire.encode(poll(0))])
-    sealed = Intake(replace(settings, data=Data(dir=tmp_path / "sealed")))
+    sealed = Intake(replace(settings, data=Data(dir=tmp_path / "sealed")), clock=Standing())
     join(Enrolled(place(sealed._settings)), carrier._key)
     sealed.start()
     try:
@@ -358,7 +369,7 @@ def test_over_tls_the_core_shows_a_certificate_that_the_probe_trusts_or_gets_not
     finally:
         sealed.stop()
 
-    assert [wire.decode(each.payload).slot_ms for each in taken(sealed) if each.kind == "poll"] == [0]
+    assert [wire.decode(each.payload).slot_ms - NOW for each in taken(sealed) if each.kind == "poll"] == [0]
 
 
 def test_while_the_core_is_away_everything_stays_and_is_handed_in_when_it_is_back(core, site, tmp_path):
@@ -370,7 +381,7 @@ def test_while_the_core_is_away_everything_stays_and_is_handed_in_when_it_is_bac
         carrier.step()
     assert spool.backlog() == 1
     settings = replace(core._settings, intake=replace(core._settings.intake, listen=Listener(port=port)))
-    back = Intake(settings)
+    back = Intake(settings, clock=Standing())
     back.start()
     carrier.start()
     try:
@@ -381,7 +392,7 @@ def test_while_the_core_is_away_everything_stays_and_is_handed_in_when_it_is_bac
         carrier.stop()
         back.stop()
 
-    assert [wire.decode(each.payload).slot_ms for each in taken(core) if each.kind == "poll"] == [0]
+    assert [wire.decode(each.payload).slot_ms - NOW for each in taken(core) if each.kind == "poll"] == [0]
 
 
 @pytest.mark.parametrize(
@@ -451,7 +462,7 @@ def run(settings, *words):
     parser = argparse.ArgumentParser()
     commands.arguments(parser)
     args = parser.parse_args(words)
-    args.now_ms = SYSTEM.now_ms()
+    args.now_ms = NOW
     return commands.run(args, settings)
 
 
@@ -514,7 +525,7 @@ def test_a_site_killed_at_any_moment_loses_nothing_acknowledged_and_hands_nothin
     random_ = random.Random(4)
     acknowledged: list[int] = []
     for number in range(int(os.environ.get("NETOPS_ROUNDS", "10"))):
-        first = number * 100_000
+        first = NOW - 50_000_000 + number * 100_000
         words = [sys.executable, "-c", _SITE, tmp_path / "site", f"http://127.0.0.1:{core.port}", str(first)]
         child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         acknowledged.append(int(child.stdout.readline()))

@@ -98,6 +98,16 @@ def test_a_flood_of_one_source_is_cut_to_its_rate_and_costs_the_others_nothing()
     assert reflector.counters[RATE] == 2000 - flood
 
 
+def test_with_a_key_forged_packets_use_up_nobodys_share():
+    reflector = Reflector(allowed=HERE, key=KEY, limits=Limits(source_per_s=50, total_per_s=10_000))
+    forged = packet.encode_asked(Asked(5, 1, ERROR, 9), key=b"another")
+
+    for second in range(2000):
+        ask(reflector, forged, at_s=second / 1000)
+
+    assert ask(reflector, packet.encode_asked(Asked(5, 1, ERROR, 9), key=KEY), at_s=2.0) is not None
+
+
 def test_forged_sources_take_bounded_memory_and_the_total_rate_at_most():
     reflector = Reflector(
         allowed=[ipaddress.ip_network("10.0.0.0/8")], limits=Limits(total_per_s=100, sessions=64, sources=64)
