@@ -71,6 +71,7 @@ class Course:
     limits: Limits = field(default_factory=Limits)
     values: dict[str, str] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
+    wholes: list[str] = field(default_factory=list)
     failed: dict[str, Failure] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     stale: bool = False  # the CPE no longer has what it had: it is to be discovered again
@@ -84,11 +85,11 @@ class Course:
             self.layout = yield from self._discover()
         self.failed.update(self.layout.refused)
         due = [name for name, cost in self.layout.names if cost in self.costs and name not in self.layout.refused]
-        wholes = [path for path, cost in self.layout.wholes if cost in self.costs]
+        self.wholes = [path for path, cost in self.layout.wholes if cost in self.costs]
         self.asked.update(due)
         for at in range(0, len(due), self.limits.batch):
             yield from self._read(due[at : at + self.limits.batch])
-        for path in wholes:
+        for path in self.wholes:
             yield from self._read_whole(path)
         self.whole = True
         if fresh:
@@ -99,12 +100,14 @@ class Course:
     def heard(self, serial: str, told: Mapping[str, str]) -> Heard:
         """Return what came so far, over what the Inform `told`; what was due and never asked is torn."""
         lost = {name for name in self.asked if name not in self.values and name not in self.failed}
+        lost |= {path for path in self.wholes if not any(name.startswith(path) for name in self.values)}
         reason = Failure(Reason.TORN, "the session ended before it was asked")
         return Heard(
             root=self.root,
             serial=serial,
             values={**told, **self.values},
             asked=frozenset(self.asked),
+            wholes=tuple(self.wholes),
             absent=self.layout.absent if self.layout is not None else frozenset(),
             failed=self.failed if self.whole else {**dict.fromkeys(lost, reason), **self.failed},
         )

@@ -37,6 +37,7 @@ class Heard:
     serial: str  # as the register has it
     values: Mapping[str, str]
     asked: frozenset[str] = frozenset()
+    wholes: tuple[str, ...] = ()  # partial paths that were asked
     absent: frozenset[tuple[str, str]] = frozenset()
     failed: Mapping[str, Failure] = field(default_factory=dict)  # by full name, or by the partial path of a whole table
 

@@ -9,13 +9,14 @@ from collectors.cwmp.decode import decode
 from collectors.cwmp.model_yaml import shipped
 
 if TYPE_CHECKING:
-    from netops.model import Observation
+    from netops.model import Gap, Observation
     from netops.store import Outcome
 
 
-def explain(device: str, outcome: Outcome, raw: bytes) -> list[Observation]:
-    """Return the observations of a session's envelopes. What was asked and did not come is not among them."""
+def explain(device: str, outcome: Outcome, raw: bytes) -> list[Observation | Gap]:
+    """Return the observations and gaps of a session's envelopes."""
     heard = heard_in(raw)
     if heard is None:
         return []
-    return list(decode(shipped().values(), heard, device=device.partition("/")[0], at_ms=outcome.at_ms).observations)
+    decoded = decode(shipped().values(), heard, device=device.partition("/")[0], at_ms=outcome.at_ms)
+    return [*decoded.observations, *decoded.gaps]

@@ -234,7 +234,7 @@ class AcsService:
             attempts=1,
             rtt_ms=round((session.last - session.began) * 1000, 3),
             rows=rows(decoded.observations, decoded.gaps),
-            raw=kept(known.serial, session.raw),
+            raw=kept(heard, session.raw),
         )
 
     def _turned_away(self, known: Known, why: str) -> None:

@@ -22,7 +22,7 @@ from collectors.halts import Halt, place, write
 from collectors.simulator.cpe import Cpe, envelope, ont, small_cell
 from netops import clock
 from netops.errors import SpoolError
-from netops.model import ANSWERED
+from netops.model import ANSWERED, Observation
 from netops.store import Outcome
 
 
@@ -53,7 +53,11 @@ def test_a_boot_is_read_stated_and_explained(house):
     assert cpe.parameters["Device.ManagementServer.PeriodicInformInterval"] == "2880"
     assert len(cpe.notified) == 3
     outcome = Outcome(device=made.device, slot_ms=made.slot_ms, at_ms=made.at_ms, outcome=ANSWERED, attempts=1, rtt_ms=1.0, lag_ms=0.0, profile=made.profile, digest=made.digest)  # fmt: skip
-    said = {(str(o.subject), o.metric): o.value for o in explain(made.device, outcome, made.raw)}
+    said = {
+        (str(o.subject), o.metric): o.value
+        for o in explain(made.device, outcome, made.raw)
+        if isinstance(o, Observation)
+    }
     assert said["cell:sn:SN1", "lte.cell.pci"] == 17
     assert {metric for where, metric in said if where == "cell:sn:SN1"} == {
         *rows["cell:sn:SN1"].values,
