@@ -1,8 +1,8 @@
 """How fast STAMP is on one core, and how true its one-way delays are beside irtt: `python benchmarks/probes.py`.
 
-The first part runs anywhere: the codec alone, then sender and reflector in turns on one core over loopback. The
-second needs root, iproute2 and irtt: two network namespaces, a wire that delays each way by a known time, our sender
-and irtt over it at the same time. `--json` prints one object.
+The first parts run anywhere: the codec alone, then sender and reflector in turns on one core over loopback, then a site
+that comes back after three days. The last needs root, iproute2 and irtt: two network namespaces, a wire that delays
+each way by a known time, our sender and irtt over it at the same time. `--json` prints one object.
 """
 
 from __future__ import annotations
@@ -16,16 +16,25 @@ import shutil
 import socket
 import statistics
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-from collectors.probes import figures, sockets, streams
+from collectors.probes import figures, handing, keys, slots, sockets, streams
+from collectors.probes.carry import Carrier
+from collectors.probes.intake.enrolled import Enrolled, digest
+from collectors.probes.intake.service import Intake, place
 from collectors.probes.stamp import packet
 from collectors.probes.stamp.packet import Asked, Told
 from collectors.probes.stamp.reflect import Heard, Limits, Reflector
 from collectors.probes.stamp.reflecting import Reflecting
 from collectors.probes.stamp.session import Session
 from collectors.probes.stamp.timestamps import ErrorEstimate, ntp_of
+from netops import wire
+from netops.clock import SYSTEM
+from netops.config import City, Data, Listener, Settings
+from netops.config import Intake as IntakeAt
+from netops.spool import Spool
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests/collectors/probes"
@@ -43,6 +52,7 @@ def main() -> None:
     args = parser.parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     found = {"load": round(os.getloadavg()[0], 1), "codec": codec(), "one_core": one_core(args.packets)}
+    found["three_days_away"] = three_days_away()
     if os.geteuid() == 0 and shutil.which("irtt") and shutil.which("ip"):
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
         found["beside_irtt"] = beside_irtt()
@@ -112,6 +122,39 @@ def udp() -> socket.socket:
     made.setblocking(False)
     made.bind(("127.0.0.1", 0))
     return made
+
+
+def three_days_away() -> dict[str, float]:
+    """Return how long a site that was cut off for three days takes to hand in, over loopback, each batch synced."""
+    now_ms = SYSTEM.now_ms() // 60_000 * 60_000
+    t1 = now_ms * 1_000_000
+    echoes = [[n, n, t1, t1 + 5_000_000 + n, t1 + 5_090_000, t1 + 12_000_000 + n, n, 61, 7552, 7552] for n in range(20)]
+    stamp = {"kind": "stamp", "stateful": True, "limit_ns": 10**6, "sent": 20, "echoes": echoes}
+    common = {"service": "", "anchor": False, "at_ms": now_ms, "clock": {"synchronised": True, "error_ns": 9}}
+    records = [stamp | common | {"target": f"path-{n}"} for n in range(5)]
+    with tempfile.TemporaryDirectory() as folder:
+        core = Settings(
+            city=City(rehearsal=True), data=Data(dir=Path(folder) / "core"), intake=IntakeAt(listen=Listener(port=0))
+        )
+        key = keys.generate(Path(folder) / "probe.key")
+        enrolled = Enrolled(place(core))
+        token = enrolled.invite("site-7", now_ms=now_ms)
+        said = handing.joining(vantage="site-7", public=key.public, token_sha256=digest(token))
+        enrolled.join("site-7", token=token, public=key.public, signature=key.sign(said), now_ms=now_ms)
+        intake = Intake(core)
+        intake.start()
+        with Spool(Path(folder) / "site" / "probe.db", source="probe") as spool:
+            polls = [slots.poll("site-7", now_ms - 60_000 * n, records) for n in range(3 * 1440)]
+            spool.put("poll", [wire.encode(each) for each in polls])
+            held = spool.held_bytes
+            carrier = Carrier(spool, vantage="site-7", key=key, url=f"http://127.0.0.1:{intake.port}")
+            began = time.monotonic()
+            while carrier.step():
+                pass
+            spent = time.monotonic() - began
+        intake.stop()
+    made = {"slots of five STAMP paths": len(polls), "octets a slot in the spool": round(held / len(polls))}
+    return made | {"seconds to hand in": round(spent, 2), "refused": intake.counters["refused"]}
 
 
 def beside_irtt() -> dict[str, float]:
