@@ -161,7 +161,7 @@ def _run(name: str, rest: list[str], options: dict[str, Any]) -> int:
             return UsageError.exit_code
         args.now_ms = SYSTEM.now_ms()  # floor 1 has no clock of its own
         settings = _settings(options, without=name in {"init", "demo"})
-        privilege.expect(settings, name)
+        privilege.expect(settings, name, getattr(args, "subcommand", None) or "")
         return command.run(args, settings)
     except NetopsError as error:
         print(f"netops {name}: {error}", file=sys.stderr)

@@ -1,8 +1,9 @@
 """Who owns what below the data directory, and who else may read it, where each service has a user of its own.
 
-`data.users` names the user of the command line, `netops` say; the services then run as `netops-core`, `netops-collect`,
-`netops-portal` and `netops-web`. One table says what belongs to whom: `netops init` makes it so (`netops/apart.py`),
-`netops doctor` looks whether it still is (`netops/astray.py`). docs/adr/0012-privilege-apart.md says why it is so.
+`data.users` names the user of the command line, `netops` say; the services then run as `netops-core`, `netops-collect`
+and so on, each as a user of its own. One table says what belongs to whom: `netops init` makes it so
+(`netops/apart.py`), `netops doctor` looks whether it still is (`netops/astray.py`). docs/adr/0012-privilege-apart.md
+says why it is so.
 
 Directories that hold what several write or read belong to root or to one writer; nobody else can put a file in place of
 another there, because a service that could plant a journal beside a database would write into that database.
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from netops.config import Settings
 
 ROOT, CLI = "root", "cli"
-SERVICES = ("core", "collect", "ssh", "portal", "web")
+SERVICES = ("core", "collect", "ssh", "trap", "acs", "probe", "intake", "portal", "web")
 ALL = "all"  # the group of everybody here: it reads the settings, the register and how far the core has drained
 
 # Group → whose user belongs to it. The group `all` has the command line's own name, the others are `<users>-<group>`.
@@ -35,17 +36,26 @@ MEMBERS: Mapping[str, frozenset[str]] = MappingProxyType(
         ALL: frozenset({CLI, *SERVICES, "gate"}),
         "staff": frozenset({CLI, "core", "web"}),  # what people see and decide: ledger, telemetry, reports, accounts
         "vouchers": frozenset({CLI, "portal", "web"}),  # who makes vouchers and who takes them
+        "vantages": frozenset({CLI, "intake"}),  # who makes tokens for probes and who takes them
         "core": frozenset({"core"}),
-        "collect": frozenset({CLI, "collect"}),  # how devices are asked
+        "collect": frozenset({CLI, "collect", "trap"}),  # how devices are asked, and prove that a trap is theirs
         "ssh": frozenset({CLI, "ssh"}),  # how devices are logged in to
+        "trap": frozenset({"trap"}),
+        "acs": frozenset({CLI, "acs"}),  # what CPEs present to us, and we to them
+        "probe": frozenset({"probe"}),
+        "intake": frozenset({"intake"}),
         "portal": frozenset({"portal"}),
         "web": frozenset({"web"}),
     }
 )
 
-# As whom a command runs; what is not named here may run as anybody who can read what it asks for.
+# As whom a command runs, or one of its words; what is not named may run as anybody who can read what it asks for.
+_OF_CLI = (
+    *("staff", "approve", "inventory", "report", "portal", "db", "discover"),
+    *("collect halt", "collect resume", "probe enrol", "probe members", "probe dismiss"),
+)
 COMMANDS: Mapping[str, str] = MappingProxyType(
-    dict.fromkeys(("staff", "approve", "inventory", "report", "portal", "db"), CLI)
+    {**dict.fromkeys(_OF_CLI, CLI), **dict.fromkeys(("probe once", "probe join"), "probe")}
 )
 
 
@@ -86,8 +96,8 @@ def _key(path: str, group: str, mode: int) -> Holding:
     return Holding(path=path, kind=Kind.KEY, owner=ROOT, group=group, mode=mode)
 
 
-def _own(path: str, mode: int = 0o640) -> Holding:
-    return Holding(path=path, kind=Kind.OWN, owner="core", group="staff", mode=mode)
+def _own(path: str, mode: int = 0o640, *, owner: str = "core", group: str = "staff") -> Holding:
+    return Holding(path=path, kind=Kind.OWN, owner=owner, group=group, mode=mode)
 
 
 HOLDINGS = (
@@ -98,17 +108,25 @@ HOLDINGS = (
     _directory("register", CLI, ALL, 0o2750),
     _directory("staff", "web", "staff", 0o2770),
     _directory("portal", "portal", "vouchers", 0o2770),
+    _directory("vantages", "intake", "vantages", 0o2770),  # tokens of probes that may join, keys of those that have
+    _directory("trap", "trap", "trap", 0o750),  # our SNMP engine, and what senders' clocks last said
+    _directory("acs", "acs", "acs", 0o2750),  # CPEs that stand in no register
+    _directory("probe", "probe", "probe", 0o750),  # what of its budget is used up
     _key("keys/evidence.key", ROOT, 0o600),
     _key("keys/evidence.vkey", ROOT, 0o644),
     _key("keys/portal-voucher.key", "vouchers", 0o640),
     _key("keys/portal-identity.key", "portal", 0o640),
     _queue("spool/collect.db", "collect", "core"),
     _queue("spool/ssh.db", "ssh", "core"),
+    *(_queue(f"spool/{name}.db", name, "core") for name in ("trap", "acs", "probe", "intake")),
     _queue("spool/portal.db", "portal", "core"),
     _queue("spool/web.db", "web", "staff"),
     _queue("spool/cli.db", CLI, "staff"),
     _queue("drain.db", "core", ALL),
     _rollback("register/register.db", CLI, ALL, 0o640),
+    _own("register/halts.json", owner=CLI, group=ALL),  # whom an operator has stopped us from asking
+    _own("register/proposals.json", owner=CLI, group=ALL),  # what a search found
+    _own("acs/proposals.json", owner="acs", group="acs"),
     _rollback("staff/staff.db", "web", "staff", 0o660),
     _rollback("portal/portal.db", "portal", "vouchers", 0o660),
     *(_own(f"{name}.db") for name in ("ledger", "states", "slots")),
@@ -144,8 +162,9 @@ def group(settings: Settings, name: str) -> str:
     return settings.data.users if name == ALL else f"{settings.data.users}-{name}"
 
 
-def expect(settings: Settings, command: str) -> None:
+def expect(settings: Settings, command: str, word: str = "") -> None:
     """Refuse a command as the wrong user, before it leaves a file that its owner could not open; name the remedy."""
+    command = command if command in COMMANDS or not word else f"{command} {word}"
     role = COMMANDS.get(command)
     if settings.data.users and role is not None:
         _expect(user(settings, role), f"`netops {command}`", f"netops {command} …")

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,8 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from netops import privilege
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -27,8 +30,12 @@ ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / ".venv-ansible" / "bin"
 PARTS = ("ansible", "captive_portal", "collectors", "dashboards", "inventory", "netops", "requirements")
 FILES = ("LICENSE", "README.md", "pyproject.toml", "setup.cfg")
-RECAP = re.compile(r"^room\s+: (.*)$", re.MULTILINE)
+RECAP = re.compile(r"^(room|site)\s+: (.*)$", re.MULTILINE)
 KEEP_DAYS = 7
+TARGETS = {
+    "echo": {"kind": "icmp", "address": "127.0.0.1", "count": 2, "anchor": True},
+    "stamp": {"kind": "stamp", "address": "127.0.0.1", "port": 8620, "count": 2},
+}
 SPACES = ("--mount", "--pid", "--ipc", "--uts", "--net", "--cgroup")
 Done = subprocess.CompletedProcess[str]
 BOOT = """
@@ -83,9 +90,11 @@ class Room:
     settings: dict[str, object]
     first_process: int = 0
     more: dict[str, object] = field(default_factory=dict)
+    site: Site | None = None
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def play(self, *words: str) -> dict[str, int]:
-        """Run the playbook; return the counts of its recap."""
+        """Run the playbook; return the counts of its recap for this room, `counts` has those of every machine."""
         inventory = self.work / "inventory.yml"
         given = {
             "ansible_connection": "community.general.chroot",
@@ -96,7 +105,10 @@ class Room:
         }
         if self.first_process:
             given["ansible_chroot_exe"] = str(self._door())
-        inventory.write_text(yaml.safe_dump({"netops": {"hosts": {"room": given}}}), encoding="utf-8")
+        hosts = {"netops": {"hosts": {"room": given}}}
+        if self.site is not None:
+            hosts["probes"] = {"hosts": {"site": self.site.given()}}
+        inventory.write_text(yaml.safe_dump(hosts), encoding="utf-8")
         play = [TOOLS / "ansible-playbook", "-i", inventory, self.work / "checkout" / "ansible" / "site.yml", *words]
         outer = ["bash", "-euc", 'mount -t proc proc "$0/proc"; exec "$@"', self.root, *play]
         done = private(
@@ -107,19 +119,22 @@ class Room:
             env={**os.environ, "ANSIBLE_HOME": str(self.work / "home"), "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"},
         )
         (self.work / "said.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
-        found = RECAP.search(done.stdout)
+        found = RECAP.findall(done.stdout)
         assert found, done.stdout[-6000:] + done.stderr[-3000:]
-        counts = {key: int(count) for key, count in (each.split("=") for each in found.group(1).split())}
-        assert counts["failed"] == counts["unreachable"] == done.returncode == 0, done.stdout[-6000:]
-        return counts
+        self.counts = {
+            name: {key: int(count) for key, count in (each.split("=") for each in said.split())} for name, said in found
+        }
+        assert done.returncode == 0, done.stdout[-6000:]
+        assert {counts[bad] for counts in self.counts.values() for bad in ("failed", "unreachable")} == {0}
+        return self.counts["room"]
 
-    def changed(self) -> list[str]:
-        """Return what the last run changed, by the names of its tasks."""
+    def changed(self, host: str = "room") -> list[str]:
+        """Return what the last run changed on a machine, by the names of its tasks."""
         told, task = [], ""
         for line in (self.work / "said.txt").read_text(encoding="utf-8").splitlines():
             if line.startswith(("TASK [", "RUNNING HANDLER [")):
                 task = line.partition("[")[2].partition("]")[0].removeprefix("netops : ")
-            elif line.startswith("changed: [room"):
+            elif line.startswith(f"changed: [{host}"):
                 told.append(task)
         return sorted(set(told))
 
@@ -144,12 +159,40 @@ class Room:
 
     def _door(self) -> Path:
         """Return a `chroot` that goes into the living room's namespaces instead."""
-        door = self.work / "door"
-        door.write_text(
-            '#!/bin/sh\nshift\nexec {} "$@"\n'.format(" ".join(_enter(self.first_process))), encoding="utf-8"
-        )
-        door.chmod(0o755)
-        return door
+        return _door(self.work / "door", "shift", *_enter(self.first_process), '"$@"')
+
+
+@dataclass
+class Site:
+    """A second machine, at a site: a directory again, on the network of the living room, without a systemd."""
+
+    root: Path
+    work: Path
+    first_process: int
+    settings: dict[str, object]
+
+    def given(self) -> dict[str, object]:
+        """Return its variables in the inventory."""
+        door = _door(self.work / "site-door", *self._network(), '"$@"')
+        more = {"ansible_chroot_exe": str(door), "ansible_host": str(self.root), "ansible_become": False}
+        return {"ansible_connection": "community.general.chroot", "netops_settings": self.settings, **more}
+
+    def inside(self, *words: str, **more: object) -> Done:
+        """Run a program there."""
+        return run(*self._network(), self.root, *words, **more)
+
+    def _network(self) -> list[str]:
+        mounted = 'mount -t proc proc "$0/proc"; exec chroot "$0" "$@"'
+        space = ["unshare", "--mount", "--propagation", "private", "--"]
+        return ["nsenter", "--target", str(self.first_process), "--net", "--", *space, "bash", "-euc", mounted]
+
+
+def _door(path: Path, *words: str) -> Path:
+    """Write a program that does these words with the arguments it is given; the first one may be `shift`."""
+    before, rest = (words[0] + "\n", words[1:-1]) if words[0] == "shift" else ("", words[:-1])
+    path.write_text(f"#!/bin/sh\n{before}exec {shlex.join(rest)} {words[-1]}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
 
 
 def _enter(first: int) -> list[str]:
@@ -173,7 +216,7 @@ def bookworm(tmp_path_factory) -> Iterator[Path]:
     """A minimal Debian 12 with systemd and without Python, from the mirror that this machine uses."""
     mirror = _mirror()
     root = tmp_path_factory.mktemp("bookworm") / "root"
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "netops"
+    cache = _cache()
     kept = cache / f"bookworm-{hashlib.sha256(mirror.encode()).hexdigest()[:12]}.tar"
     if kept.exists() and time.clock_gettime(time.CLOCK_REALTIME) - kept.stat().st_mtime < KEEP_DAYS * 86_400:
         root.mkdir()
@@ -212,19 +255,75 @@ def room(bookworm, tmp_path_factory) -> Iterator[Room]:
         shutil.copytree(ROOT / name, work / "checkout" / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in FILES:
         shutil.copy(ROOT / name, work / "checkout" / name)
+    wheels = _wheels(work / "checkout")
     settings = {
         "city": {"name": "proof", "title": 'Proof of "证"'},
         "portal": {"visitors": {"vlan.10": "wanliu-park"}},
         "retention": {"min_free_mb": 1},
         "collect": {"interval_s": 5},
+        "ssh": {"interval_s": 60},
+        "acs": {"interval_s": 60},
+        "probe": {
+            "interval_s": 5,
+            "reflect_host": "127.0.0.1",
+            "reflect_port": 8620,
+            "reflect_allow": "127.0.0.0/8",
+            "targets": TARGETS,
+        },
         "credentials": {"wlan": {"version": "v2c", "community": "file:/etc/netops/secrets/wlan"}},
     }
-    return Room(
-        root=bookworm,
-        work=work,
-        settings=settings,
-        more={"netops_gate": True, "netops_secrets": {"wlan": "public"}},
-    )
+    more = {"netops_gate": True, "netops_secrets": {"wlan": "public"}, "netops_services": list(privilege.SERVICES)}
+    yield Room(root=bookworm, work=work, settings=settings, more=more)
+    _keep_wheels(work / "checkout", wheels)
+
+
+def _wheels(checkout: Path) -> Path:
+    """Give the controller the wheels that an earlier run has gathered by the hashes of the same lock."""
+    lock = hashlib.sha256((checkout / "requirements/run.txt").read_text(encoding="utf-8").rstrip().encode())
+    kept = _cache() / f"wheels-{os.uname().machine}-{lock.hexdigest()[:12]}"
+    if (kept / "complete").exists():
+        shutil.copytree(kept, checkout / "build/deploy" / kept.name)
+    return kept
+
+
+def _keep_wheels(checkout: Path, kept: Path) -> None:
+    made = checkout / "build/deploy" / kept.name
+    if (made / "complete").exists() and not kept.exists():
+        part = kept.with_suffix(f".{os.getpid()}")
+        shutil.copytree(made, part)
+        part.rename(kept)
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "netops"
+
+
+@pytest.fixture(scope="session")
+def site(living, tmp_path_factory) -> Site:
+    """A second machine beside the living room: Debian and the release are there, and nothing else of NetOps is."""
+    root = tmp_path_factory.mktemp("site") / "root"
+    run("cp", "-al", living.root, root, check=False)  # what its services are just writing may be gone meanwhile
+    for each in (
+        "etc/netops",
+        "var/lib/netops",
+        "opt/netops/current",
+        "usr/local/bin/netops",
+        "etc/sysctl.d/60-netops.conf",
+    ):
+        run("rm", "-rf", root / each)
+    for each in (root / "etc/systemd/system").rglob("netops*"):
+        run("rm", "-rf", each)
+    for name in ("passwd", "group", "shadow", "gshadow"):
+        path = root / "etc" / name
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        mode = path.stat().st_mode
+        path.unlink()  # the room has it too
+        path.write_text("".join(line for line in lines if not line.startswith("netops")), encoding="utf-8")
+        path.chmod(mode)
+    settings = {
+        "probe": {"vantage": "site-7", "core_url": "http://127.0.0.1:8443", "interval_s": 5, "targets": TARGETS}
+    }
+    return Site(root=root, work=living.work, first_process=living.first_process, settings=settings)
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from netops import privilege
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("captive_portal", "collectors", "dashboards", "inventory", "netops")
-CAP_NET_ADMIN = 1 << 12
-SERVICES = ("core", "collect", "portal", "web")
+CAP_NET_ADMIN, CAP_NET_BIND_SERVICE = 1 << 12, 1 << 10
+CAPABILITIES = {"netops-gate.service": CAP_NET_ADMIN, "netops-trap.service": CAP_NET_BIND_SERVICE}
+SERVICES = privilege.SERVICES
 UNITS = ("netops-gate.service", *(f"netops-{name}.service" for name in SERVICES))
 USERS = ("netops", *(f"netops-{name}" for name in (*SERVICES, "gate")))
 KEY = "/var/lib/netops/keys/evidence.key"
@@ -41,12 +44,6 @@ def deployed(room):
     apt = "printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d; apt-get install"
     room.inside("sh", "-euc", f"{apt} -qq -y --no-install-recommends snmpd; rm /usr/sbin/policy-rc.d", timeout=300)
     return room
-
-
-def test_the_second_run_changes_nothing(deployed) -> None:
-    counts = deployed.play()
-
-    assert (counts["changed"], deployed.changed()) == (0, [])
 
 
 def test_the_installed_wheel_brings_every_file_of_the_checkout(deployed) -> None:
@@ -150,7 +147,7 @@ def test_systemd_starts_every_unit_as_its_user_with_its_sandbox_on(living) -> No
     assert done.returncode == 0, living.inside("journalctl", "--no-pager", "-n", "60").stdout
 
     for unit in UNITS:
-        capabilities = CAP_NET_ADMIN if unit == "netops-gate.service" else 0
+        capabilities = CAPABILITIES.get(unit, 0)
         shown = living.shown(unit, "ActiveState", "Result", "NRestarts", "MainPID", "WatchdogTimestampMonotonic")
         status = living.inside("cat", f"/proc/{shown['MainPID']}/status").stdout
         lines = dict(line.split(":\t", 1) for line in status.splitlines())
@@ -168,11 +165,75 @@ def test_systemd_starts_every_unit_as_its_user_with_its_sandbox_on(living) -> No
     assert enabled == ["enabled"] * (len(UNITS) + 1)
 
 
+def test_the_second_run_changes_nothing_and_a_probe_at_a_site_joins(living, site) -> None:
+    """The core stands; beside it a machine that gets the probe alone, and its token from the core."""
+    living.site = site
+    counts = living.play()
+
+    assert (counts["changed"], living.changed()) == (0, [])
+    changed = living.changed("site")
+    assert {"Make a key here, and show the token with it", "Install the units", "Use this release"} <= set(changed)
+    assert [line.split()[0] for line in living.as_user("netops", "netops", "probe", "members").stdout.splitlines()] == [
+        "site-7"
+    ]
+    units = sorted(path.name for path in (site.root / "etc/systemd/system").glob("netops*"))
+    assert units == ["netops-probe.service", "netops.target"]
+    assert site.inside("stat", "--format=%a %U %n", "/var/lib/netops", "/var/lib/netops/keys/probe.key").stdout == (
+        "700 netops-probe /var/lib/netops\n600 netops-probe /var/lib/netops/keys/probe.key\n"
+    )
+    assert sorted(site.inside("sh", "-c", "getent passwd | grep ^netops | cut -d: -f1").stdout.split()) == [
+        "netops-probe"
+    ]
+
+
+def test_what_the_probe_at_the_site_sees_becomes_the_cores(living, site) -> None:
+    """As its unit would run it: looked at, kept, handed in, sealed."""
+    script = """
+        netops --config /etc/netops/netops.toml up probe 2>/tmp/said & pid=$!
+        for _ in $(seq 300); do grep -q "^probe ready" /tmp/said && break; sleep 0.1; done
+        grep "^probe ready" /tmp/said || { cat /tmp/said; exit 1; }
+        sleep 12; kill -TERM $pid; wait $pid
+    """
+    said = site.inside("runuser", "-u", "netops-probe", "--", "bash", "-euc", script, check=False)
+    assert said.stdout == "probe ready\n", said.stdout + said.stderr
+    heard = told_of(living, "site-7/probe")
+    assert heard["answered"] >= 1, heard
+
+
+def told_of(living, device: str) -> dict[str, int]:
+    """Wait until the core has polls of this device; return how many by outcome."""
+    end = time.monotonic() + 60
+    while True:
+        told = living.as_user("netops", "/opt/netops/current/bin/python", "-c", OUTCOMES, device, check=False)
+        found = json.loads(told.stdout or "{}")
+        if found:
+            return found
+        assert time.monotonic() < end, told.stderr
+        time.sleep(1)
+
+
+@pytest.mark.parametrize("service", ["ssh", "trap", "acs", "probe", "intake"])
+def test_what_is_optional_is_well(living, service: str) -> None:
+    """Its listener answers, what it looks at is seen: from its user, through its sandbox, on loopback."""
+    unit = f"netops-{service}.service"
+    assert living.shown(unit, "ActiveState", "NRestarts") == {"ActiveState": "active", "NRestarts": "0"}
+    said = living.inside("journalctl", "-u", unit, "-o", "cat", "--no-pager").stdout
+    assert f"{service} ready" in said
+    assert [line for line in said.splitlines() if '"level": "error"' in line or '"level": "critical"' in line] == []
+    if service in KNOCKS:
+        assert KNOCKS[service][1] in living.inside("python3", "-c", KNOCKS[service][0], check=False).stdout
+    if service == "probe":
+        assert told_of(living, "core/probe")["answered"] >= 1
+        assert living.inside("cat", "/proc/sys/net/ipv4/ping_group_range").stdout.split() == ["0", "2147483647"]
+
+
 @pytest.mark.parametrize(
     ("service", "places"),
     [
         ("core", ("spool", "keys", "staff", "register")),
         ("collect", (".", "register")),
+        ("trap", (".", "register")),
+        ("intake", (".", "register")),
         ("portal", (".", "register", "keys")),
         ("web", (".", "register", "keys")),
     ],
@@ -185,7 +246,7 @@ def test_not_even_root_writes_there_what_is_not_the_units(living, service: str, 
         assert "Read-only file system" in done.stderr
 
 
-@pytest.mark.parametrize("user", ["netops-web", "netops-portal", "netops-collect", "netops"])
+@pytest.mark.parametrize("user", ["netops-web", "netops-portal", "netops-intake", "netops-trap", "netops"])
 def test_who_is_broken_into_gets_neither_the_key_nor_another_spool(living, user: str) -> None:
     """As the unit's user, outside of its sandbox even: the key by any way, and every spool but its own."""
     core = living.shown("netops-core.service", "MainPID")["MainPID"]
@@ -197,15 +258,39 @@ def test_who_is_broken_into_gets_neither_the_key_nor_another_spool(living, user:
         assert "ermission denied" in done.stderr
 
     own = "cli" if user == "netops" else user.removeprefix("netops-")
-    for name in {"collect", "portal", "web", "cli"} - {own}:
+    acts = [
+        act.format(f"/var/lib/netops/spool/{name}.db")
+        for name in {"collect", "portal", "web", "cli"} - {own}
         for act in ("printf x >>{0}", "printf x >>{0}-wal", "printf x >>{0}-shm", ": <{0}.lock", "rm -f {0}",
                     "mv {0} {0}.old", "touch {0}-journal", "ln -s /etc/passwd {0}.more", "chmod 666 {0}",
-                    "mv /var/lib/netops/spool /var/lib/netops/spool.old"):  # fmt: skip
-            done = living.as_user(user, "sh", "-c", act.format(f"/var/lib/netops/spool/{name}.db"), check=False)
-            assert done.returncode != 0, (user, act, name)
-            assert "ermission denied" in done.stderr or "not permitted" in done.stderr
+                    "mv /var/lib/netops/spool /var/lib/netops/spool.old")
+    ]  # fmt: skip
+    script = "".join(f"({act}) 2>&1 && echo DONE || true\n" for act in acts)
+    told = living.as_user(user, "sh", "-c", script).stdout.splitlines()
+    assert len(told) == len(acts), told
+    assert [line for line in told if "ermission denied" not in line and "not permitted" not in line] == []
 
 
+POST = "import urllib.request as u, urllib.error as e\n"
+POST += (
+    "try: print(u.urlopen(u.Request('http://127.0.0.1:{}', data=b'x')).status)\nexcept e.HTTPError as r: print(r.code)"
+)
+KNOCKS = {
+    "acs": (POST.format("7547/"), "40"),
+    "intake": (POST.format("8443/v1/nothing"), "404"),
+    "trap": ("print([line.split()[1] for line in open('/proc/net/udp')])", ":00A2'"),
+}
+OUTCOMES = """
+import json, sys
+from collections import Counter
+from pathlib import Path
+from netops import clock, config
+from netops.store import open_store
+with open_store(config.load(Path("/etc/netops/netops.toml"))) as store:
+    now = clock.SYSTEM.now_ms()
+    found = store.outcomes(start_ms=now - 3_600_000, end_ms=now, device=sys.argv[1])
+    print(json.dumps(Counter(each.outcome for each in found)))
+"""
 CITY = {
     "sites.csv": "id,name,area,address,longitude,latitude,gateway,tags\nwanliu-park,万柳公园,110108012,,,,,\n",
     "carriers.yaml": "carriers:\n  - id: carrier-a\n    name: 甲运营商\n",
@@ -350,12 +435,16 @@ def test_a_newer_checkout_is_an_upgrade(living) -> None:
 
     before = processes(), living.releases()
 
-    living.play("--check")
+    living.play("--check", "--limit=room")
     assert {"Say that a new release would be installed", "Use this release"} <= set(living.changed())
     assert (processes(), living.releases()) == before
 
-    living.play()
+    public = living.inside("cat", "/var/lib/netops/keys/evidence.vkey").stdout
+    living.more["netops_key_encrypted"] = True
+    living.play("--limit=room")
     assert {"Restart the services", "Write the settings", "Use this release"} <= set(living.changed())
+    assert "Encrypt the signing key for this machine alone" in living.changed()
+    assert living.inside("cat", "/var/lib/netops/keys/evidence.vkey").stdout == public
     assert living.releases() > before[1]
     assert not set(processes().items()) & set(before[0].items())
     assert living.as_user("netops", "netops", "--version").stdout.startswith("netops 9.")
@@ -377,21 +466,15 @@ def test_a_supervisor_that_hangs_is_ended_by_the_watchdog(living) -> None:
     living.inside("sh", "-c", f"rm -r /run/systemd/system/{unit}.d; systemctl daemon-reload")
 
 
-def test_the_key_may_be_kept_encrypted_for_this_machine_alone(living) -> None:
-    """The core signs on with the same key; the plain one is gone, and the next run changes nothing."""
-    public = living.inside("cat", "/var/lib/netops/keys/evidence.vkey").stdout
-    living.more["netops_key_encrypted"] = True
-    living.play()
-
-    assert "Encrypt the signing key for this machine alone" in living.changed()
+def test_the_key_is_then_kept_encrypted_for_this_machine_alone(living) -> None:
+    """The core signs on with the same key; the plain one is gone, and the next run changes nothing, at the site too."""
     assert living.inside("test", "-e", KEY, check=False).returncode == 1
     assert "PRIVATE" not in living.inside("cat", "/etc/netops/evidence.key.cred").stdout
     assert living.shown("netops-core.service", "ActiveState") == {"ActiveState": "active"}
     before = int(living.as_user("netops", "/opt/netops/current/bin/python", "-c", LEAVES).stdout.split()[1])
     living.inside("systemctl", "restart", "netops-core.service")  # its stop writes a checkpoint over all leaves
     assert int(living.as_user("netops", "/opt/netops/current/bin/python", "-c", LEAVES).stdout.split()[1]) > before
-    assert living.inside("cat", "/var/lib/netops/keys/evidence.vkey").stdout == public
-    assert (living.play()["changed"], living.changed()) == (0, [])
+    assert (living.play("--limit=room")["changed"], living.changed()) == (0, [])
 
 
 def test_it_stops_cleanly(living) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -14,9 +15,22 @@ from netops.config import Secret
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "ansible" / "roles" / "netops"
+SITE = {"probe": {"vantage": "site-7", "core_url": "https://core.example:8443", "targets": {"a": {"kind": "icmp"}}}}
+LOW = {
+    "acs": {"listen": {"port": 80}},
+    "intake": {"listen": {"port": 443}},
+    "probe": {"reflect_host": "::", "reflect_port": 8620, "targets": {"name": {"kind": "dns"}}},
+}
 VARIANTS = {
     "plain": {},
-    "full": {"netops_gate": True, "netops_networks": ["10.20.0.0/16"], "netops_key_encrypted": True},
+    "full": {
+        "netops_gate": True,
+        "netops_networks": ["10.20.0.0/16"],
+        "netops_key_encrypted": True,
+        "netops_services": list(privilege.SERVICES),
+        "netops_settings": LOW,
+    },
+    "site": {"netops_site": True, "netops_settings": SITE},
 }
 UNITS = (
     "netops.target",
@@ -24,6 +38,10 @@ UNITS = (
     "netops-mend.service",
     *(f"netops-{name}.service" for name in privilege.SERVICES),
 )
+CASES = [
+    *((variant, unit) for variant in ("plain", "full") for unit in UNITS),
+    *(("site", unit) for unit in ("netops.target", "netops-probe.service")),
+]
 SETTINGS = {
     "city": {"name": "proof", "title": 'a "quoted" \\ 证 \U0001f4f6', "rehearsal": False},
     "collect": {"interval_s": 30, "timeout_s": 1.5},
@@ -46,7 +64,14 @@ def rendered(ansible, tmp_path_factory) -> Path:
     command.write_text("#!/bin/sh\n", encoding="utf-8")
     command.chmod(0o755)
     sources = {name: "netops-service.service" if name[7:-8] in privilege.SERVICES else name for name in UNITS}
-    sources["settings.toml"] = "settings.toml"
+    sources |= dict.fromkeys(("settings.toml", "given.toml"), "settings.toml")
+
+    def text(name: str, source: str) -> str:
+        table = "netops_settings_given" if name == "given.toml" else "table"
+        more = f"dict(netops_service='{name[7:-8]}', netops_table={table})"
+        return f"lookup('ansible.builtin.template', '{ROLE}/templates/{source}.j2', template_vars={more})"
+
+    texts = ", ".join(f"'{name}': {text(name, source)}" for name, source in sources.items())
     play = [
         {
             "hosts": "localhost",
@@ -54,18 +79,12 @@ def rendered(ansible, tmp_path_factory) -> Path:
             "vars_files": [str(ROLE / "defaults/main.yml"), str(ROLE / "vars/main.yml")],
             "tasks": [
                 {
-                    "ansible.builtin.template": {
-                        "src": f"{ROLE}/templates/{{{{ item.value }}}}.j2",
-                        "dest": f"{place}/{variant}-{{{{ item.key }}}}",
+                    "ansible.builtin.copy": {
+                        "content": f"{{{{ {{{texts}}} | to_json }}}}",
+                        "dest": f"{place}/{variant}.json",
                         "mode": "0644",
                     },
-                    "loop": [{"key": name, "value": source} for name, source in sources.items()],
-                    "vars": {
-                        "netops_home": f"{place}/home",
-                        "netops_table": SETTINGS,
-                        "netops_service": "{{ item.key[7:-8] }}",
-                        **given,
-                    },
+                    "vars": {"netops_home": f"{place}/home", "table": SETTINGS, **given},
                 }
             ],
         }
@@ -73,6 +92,9 @@ def rendered(ansible, tmp_path_factory) -> Path:
     ]
     (place / "render.yml").write_text(yaml.safe_dump(play), encoding="utf-8")
     ansible("ansible-playbook", "-i", "localhost,", "-c", "local", place / "render.yml")
+    for variant in VARIANTS:
+        for name, said in json.loads((place / f"{variant}.json").read_text(encoding="utf-8")).items():
+            (place / f"{variant}-{name}").write_text(said, encoding="utf-8")
     return place
 
 
@@ -124,8 +146,7 @@ def test_settings_come_back_as_they_were_given(rendered) -> None:
 
 
 @pytest.mark.partner("systemd-analyze")
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize(("variant", "unit"), CASES)
 def test_each_unit_verifies_and_is_shut_in(rendered, run_program, tmp_path, variant: str, unit: str) -> None:
     """`verify` has nothing to say; `security` scores 1.5 at most."""
     for name in UNITS:
@@ -146,8 +167,7 @@ def test_the_signing_key_reaches_the_core_alone(rendered) -> None:
     """No other unit is given it, and no unit but the core's may write beside the ledger."""
     given = {
         (variant, name): re.findall(r"^LoadCredential\w*=.*", text, re.MULTILINE)
-        for variant in VARIANTS
-        for name in UNITS
+        for variant, name in CASES
         if (text := (rendered / f"{variant}-{name}").read_text(encoding="utf-8"))
     }
 
@@ -155,6 +175,74 @@ def test_the_signing_key_reaches_the_core_alone(rendered) -> None:
         ("plain", "netops-core.service"): ["LoadCredential=evidence.key:/var/lib/netops/keys/evidence.key"],
         ("full", "netops-core.service"): ["LoadCredentialEncrypted=evidence.key:/etc/netops/evidence.key.cred"],
     }
+
+
+def test_a_capability_is_had_by_the_unit_that_needs_it_alone(rendered) -> None:
+    """To listen below 1024; the gate's is the gate's."""
+    had = {}
+    for variant, unit in CASES:
+        text = (rendered / f"{variant}-{unit}").read_text(encoding="utf-8")
+        bounds = re.findall(r"^CapabilityBoundingSet=(.*)$", text, re.MULTILINE)
+        ambient = re.findall(r"^AmbientCapabilities=(.*)$", text, re.MULTILINE)
+        assert (ambient or [""]) == (bounds or [""])
+        assert ("PrivateUsers=yes" in text) == (bounds == [""]), "in a namespace of users it would count for nothing"
+        if ambient:
+            had[variant, unit] = ambient[0]
+
+    assert had == {
+        ("plain", "netops-gate.service"): "CAP_NET_ADMIN",
+        ("plain", "netops-trap.service"): "CAP_NET_BIND_SERVICE",
+        ("full", "netops-gate.service"): "CAP_NET_ADMIN",
+        ("full", "netops-trap.service"): "CAP_NET_BIND_SERVICE",
+        ("full", "netops-acs.service"): "CAP_NET_BIND_SERVICE",
+        ("full", "netops-intake.service"): "CAP_NET_BIND_SERVICE",
+    }
+
+
+def test_where_a_service_listens_is_what_the_program_says() -> None:
+    """The playbook takes what the inventory leaves out from the same defaults."""
+    ports = read(ROLE / "vars" / "main.yml")["netops_ports"]
+    settings = config.Settings()
+    expected = {
+        "trap": settings.trap.port,
+        "acs": settings.acs.listen.port,
+        "intake": settings.intake.listen.port,
+    }
+
+    assert {name: int(re.search(r"default\((\d+)\)", rule).group(1)) for name, rule in ports.items()} == expected
+
+
+def test_what_is_named_is_switched_on_and_a_probe_at_a_site_is_one_users(rendered) -> None:
+    plain, full, site = (config.load(rendered / f"{name}-given.toml", environ={}) for name in VARIANTS)
+
+    assert [each.trap.enabled or each.acs.enabled or each.intake.enabled for each in (plain, site)] == [False, False]
+    assert (full.trap.enabled, full.acs.enabled, full.intake.enabled, full.ssh.interval_s) == (True, True, True, 300)
+    assert (full.intake.listen.port, full.probe.targets["name"].kind) == (443, "dns"), "the inventory's word holds"
+    assert [each.data.users for each in (plain, full, site)] == ["netops", "netops", ""]
+    assert (site.probe.vantage, site.portal.gateway, site.evidence.key) == ("site-7", "simulated", None)
+
+
+def test_a_probe_that_would_need_a_capability_is_refused_before_anything_is_done(ansible, tmp_path) -> None:
+    """Its unit reads the clock; a low port or the raw wire besides would open it too far."""
+    probe = {"reflect_host": "::", "targets": {"leases": {"kind": "dhcp"}, "echo": {"kind": "icmp"}}}
+    given = {"netops_services": ["probe"], "netops_settings": {"probe": probe}}
+    rule = yaml.safe_load((ROLE / "tasks" / "main.yml").read_text(encoding="utf-8"))[1] | {"vars": given}
+    files = [str(ROLE / "defaults/main.yml"), str(ROLE / "vars/main.yml")]
+    play = [{"hosts": "localhost", "gather_facts": False, "vars_files": files, "tasks": [rule]}]
+    (tmp_path / "play.yml").write_text(yaml.safe_dump(play), encoding="utf-8")
+    said = ansible("ansible-playbook", "-i", "localhost,", "-c", "local", tmp_path / "play.yml", check=False)
+
+    assert said.returncode == 2
+    assert "probe.reflect_port, probe.targets.leases: the probe's unit has no capability" in said.stdout
+
+
+def test_at_a_site_there_is_the_probe_alone(rendered) -> None:
+    unit = (rendered / "site-netops-probe.service").read_text(encoding="utf-8")
+    target = (rendered / "site-netops.target").read_text(encoding="utf-8")
+
+    assert "ReadWritePaths=/var/lib/netops\n" in unit
+    assert "ConditionPathExists=/var/lib/netops/keys/probe.key" in unit
+    assert "Wants=netops-probe.service\n" in target
 
 
 def test_users_and_groups_are_those_that_the_program_expects() -> None:
@@ -184,8 +272,10 @@ def test_what_a_unit_may_write_is_what_its_user_owns() -> None:
     """The mounts of the units and the owners of the table say the same."""
     reach = read(ROLE / "vars" / "main.yml")["netops_reach"]
     held = [each for each in privilege.HOLDINGS if each.kind in (privilege.Kind.QUEUE, privilege.Kind.ROLLBACK)]
+    own = [each for each in privilege.HOLDINGS if each.kind is privilege.Kind.DIRECTORY]
     for role in privilege.SERVICES:
         needed = {str(Path(each.path).parent) for each in held if each.owner == role}
+        needed |= {each.path for each in own if each.owner == role}
         needed |= {"portal"} if role == "web" else set()  # who makes vouchers writes them
 
         assert set(reach[role]["writes"]) == needed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import grp
 import os
 import pwd
@@ -17,12 +18,18 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
+from collectors import halts
+from collectors.discovery import proposals
+from collectors.halts import Halt, Halts
+from collectors.probes import carry, handing, keys
+from collectors.probes.intake.enrolled import Enrolled, digest
 from inventory import sql
 from inventory.errors import SqlError
 from inventory.register import Register
 from netops import apart, astray, cli, config, founding, privilege, spool
-from netops.commands import doctor
+from netops.commands import doctor, up
 from netops.commands.db import installed
 from netops.errors import NetopsError, UsageError
 from netops.facts import Fact, submit
@@ -33,6 +40,7 @@ USERS = "netops"
 FIRST = 61_000  # ids that no machine gives by itself
 ROLES = (CLI, *SERVICES, "gate")
 PRIMARY = {CLI: "all", "core": "staff", "gate": "all"}
+DIRECTORIES = ("staff", "portal", "register", "keys", "spool", "vantages", "trap", "acs", "probe")
 root = pytest.mark.root
 
 
@@ -146,7 +154,11 @@ def read(settings, service, expected):
     return act
 
 
-READERS = {"collect": {"core"}, "ssh": {"core"}, "portal": {"core"}, "web": {"core", CLI}, "cli": {"core", "web"}}
+READERS = {
+    **{each: {"core"} for each in ("collect", "ssh", "trap", "acs", "probe", "intake", "portal")},
+    "web": {"core", CLI},
+    "cli": {"core", "web"},
+}
 
 
 @root
@@ -241,13 +253,66 @@ def test_keys_and_databases_are_for_those_who_need_them(instance) -> None:
         {CLI, "portal", "web"},
         {CLI, "core", "web"},  # of the core's the unit makes it read-only; a group cannot
     )
-    moved = {each for each in SERVICES for name in ("staff", "portal", "register", "keys", "spool")
+    moved = {each for each in SERVICES for name in DIRECTORIES
              if can(each, lambda name=name: (data / name).rename(data / "gone"), instance)}  # fmt: skip
     assert moved == set()
 
 
 @root
+def test_a_token_of_the_command_line_is_used_up_by_the_intake_alone(instance, known) -> None:
+    """Whoever serves visitors, devices or pages neither reads who may join nor lets anybody in."""
+    directory = instance.data.dir / "vantages"
+    key = keys.Key(bytes(32))
+
+    def invite():
+        os.umask(0o077)  # the command line's
+        token = Enrolled(directory).invite("site-7", now_ms=0)
+        (directory / "told").write_text(token)
+
+    def join():
+        token = (directory / "told").read_text()
+        said = handing.joining(vantage="site-7", public=key.public, token_sha256=digest(token))
+        Enrolled(directory).join("site-7", token=token, public=key.public, signature=key.sign(said), now_ms=1)
+
+    def joined():
+        assert Enrolled(directory).member("site-7") is not None
+
+    assert can(CLI, invite, instance)
+    (directory / "told").chmod(0o640)
+    others = set(SERVICES) - {"intake"}
+    assert {each for each in others if can(each, invite, instance) or can(each, join, instance)} == set()
+    assert can("intake", join, instance)
+    assert not can("intake", join, instance), "a token is good once"
+    assert {each for each in (CLI, *SERVICES) if can(each, joined, instance)} == {CLI, "intake"}
+    assert can(CLI, lambda: Enrolled(directory).put_out("site-7") or 1 / 0, instance)
+
+
+@root
+def test_each_service_has_its_place_and_halts_are_seen_by_those_who_ask_devices(instance) -> None:
+    """What a service writes beside its spool it can write; a stop by the command line reaches whoever asks."""
+    places = {"trap": "trap/clocks.json", "acs": "acs/proposals.json", "probe": "probe/probe-octets.json"}
+    for name, place in places.items():
+        path = instance.data.dir / place
+        assert {each for each in (CLI, *SERVICES) if can(each, lambda path=path: path.touch(), instance)} == {name}
+    assert carry.key_path(instance) == instance.data.dir / "probe" / "probe.key"
+    assert can("probe", lambda: keys.generate(carry.key_path(instance)), instance)
+
+    stop = Halt(by="wang.min@cli", reason="works", at_ms=0)
+
+    def halted():
+        assert Halts(instance).now().device("olt-7", "")
+
+    assert can(CLI, lambda: halts.write(halts.place(instance), [stop]), instance)
+    assert {each for each in SERVICES if can(each, halted, instance)} == set(SERVICES)
+    writers = {each for each in SERVICES if can(each, lambda: halts.write(halts.place(instance), []), instance)}
+    assert writers == set()
+
+
+@root
 def test_founding_again_changes_nothing_and_mends_what_went_astray(instance, settings) -> None:
+    assert can(CLI, lambda: halts.write(halts.place(settings), []), settings)
+    assert can(CLI, lambda: proposals.keep(proposals.place(settings), []), settings)
+    assert can("acs", (settings.data.dir / "acs" / "proposals.json").touch, settings)
     assert [line for line in apart.found(settings) if re.match("made |mended |moved ", line) or "→" in line] == []
     assert astray.look(settings) == []
 
@@ -364,15 +429,38 @@ def test_a_change_of_the_register_that_was_cut_off_is_ended_by_its_owner(instanc
 @root
 def test_the_wrong_user_is_told_which_is_the_right_one(instance, capsys) -> None:
     """Before anything is opened: a file of root's in a service's place would lock the service out."""
-    words = [w for each in instance.given for w in ("--set", each)]
-    assert cli.main(["--config", str(instance.file), *words, "staff", "list"]) == 2
+    given = [w for each in instance.given for w in ("--set", each)]
+    assert cli.main(["--config", str(instance.file), *given, "staff", "list"]) == 2
     said = capsys.readouterr().err
     assert "`netops staff` runs as user 'netops' here, not as 'root'; run `sudo -u netops netops staff …`" in said
+
+    for words, user in (("probe enrol site-7", "netops"), ("probe join", "netops-probe"), ("collect halt", "netops"),
+                        ("discover --list", "netops")):  # fmt: skip
+        assert cli.main(["--config", str(instance.file), *given, *words.split()]) == 2
+        assert f"runs as user '{user}' here" in capsys.readouterr().err
+    privilege.expect(instance, "collect", "once")
 
     with pytest.raises(UsageError, match="sudo -u netops-web netops up web"):
         privilege.expect_service(instance, ("web",))
     with pytest.raises(UsageError, match=r"systemctl start netops\.target"):
         privilege.expect_service(instance, ("core", "web"))
+
+
+def test_every_service_that_can_be_run_has_its_user_and_its_unit() -> None:
+    """The gate has both by itself. A service that is left out here could be run as nobody's user only."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    lines = setup["options.entry_points"]["netops.services"].split("\n")
+    offered = {line.partition("=")[0].strip() for line in lines if line} - {"gate"}
+    role = ROOT / "ansible" / "roles" / "netops"
+    made = yaml.safe_load((role / "vars" / "main.yml").read_text(encoding="utf-8"))
+    options = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    choices = options["argument_specs"]["main"]["options"]["netops_services"]["choices"]
+
+    assert offered == set(SERVICES) == set(choices) == set(made["netops_reach"])
+    assert {each["name"].removeprefix("{{ netops_user }}-") for each in made["netops_users"]} >= offered
+    assert {*up.SERVICES, *up.ON_DEMAND} - {"gate"} == offered
+    assert {each.path for each in privilege.HOLDINGS} >= {f"spool/{name}.db" for name in offered - {"core"}}
 
 
 def test_without_users_of_their_own_everything_may_be_one_persons(tmp_path) -> None:
