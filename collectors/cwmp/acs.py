@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collectors.cwmp.model import Model
 
 RAW = 4 << 20  # octets of a CPE's envelopes in one session
+RAW_OF_ALL = 64 << 20  # of all sessions under way: memory is bounded
 DAY_MS = 86_400_000
 LASTS_S = 55.0  # a whole session; less than the grace of a slot
 _XML = ("Content-Type", 'text/xml; charset="utf-8"')
@@ -64,7 +65,12 @@ class Acs:
         limits: Limits | None = None,
     ) -> None:
         self.counters: Counter[str] = Counter()
-        self.logins = Logins(challenges, basic=basic, counters=self.counters)
+        self.logins = Logins(
+            challenges,
+            basic=basic,
+            counters=self.counters,
+            refused=lambda known: turned_away(known, "login"),
+        )
         self.layouts: dict[str, tuple[str, Layout]] = {}
         self._models = models
         self._tell = tell
@@ -78,6 +84,7 @@ class Acs:
         self._limits = limits or Limits()
         self._sessions: dict[str, Session] = {}
         self._of: dict[str, str] = {}  # door → its session's token
+        self._held = 0  # octets of the sessions' envelopes
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -103,6 +110,8 @@ class Acs:
             return self._said(spoken.not_understood(), spoken.PLAIN, "")
         except DecodeError as error:
             self.counters["undecodable"] += 1
+            for known in self.logins.doors.own(self.logins.user(asking)):
+                self._turned_away(known, "xml")
             self._break(session, f"undecodable: {error}")
             return Reply(400)
         if isinstance(said.body, Inform):
@@ -147,7 +156,7 @@ class Acs:
         known = self.logins.doors.find(inform.device)
         if known is None or not holds(known):
             self.counters["strangers" if known is None else "refused"] += 1
-            if known is None:
+            if known is None and self.logins.doors.serials.isdisjoint(inform.device.names):
                 self._stranger(inform.device, asking.address)
             return Reply(403)
         self._break(self._sessions.get(self._of.get(known.device, "")), "the CPE began anew")
@@ -171,9 +180,10 @@ class Acs:
             session.steps = session.course.run()
         token = secrets.token_urlsafe(18)
         with self._lock:
-            full = len(self._sessions) >= self._most
+            full = len(self._sessions) >= self._most or self._held > RAW_OF_ALL
             if not full:
                 self._sessions[token], self._of[known.device] = session, token
+                self._held += session.size
         if full:
             self.counters["full"] += 1
             self._turned_away(known, "full")
@@ -219,8 +229,9 @@ class Acs:
                 self._break(session, "an answer to nothing that we asked")
                 return Reply(400)
             session.size += len(octets)
-            if session.size > RAW:
-                self._break(session, f"more than {RAW} octets")
+            self._held += len(octets)
+            if session.size > RAW or self._held > RAW_OF_ALL:
+                self._break(session, f"more than {RAW} octets, or {RAW_OF_ALL} of all sessions")
                 return Reply(400)
             session.raw.append(octets)
             return self._next(session, said.body)
@@ -295,6 +306,7 @@ class Acs:
             if self._sessions.get(token) is not session:
                 return False
             del self._sessions[token], self._of[session.known.device]
+            self._held = max(0, self._held - session.size) if self._sessions else 0
         return True
 
     @staticmethod

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from netops.config import Credential, Settings
 
 DOOR = "cwmp"
+_PARTS = 16  # of a user's name, between dashes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ class Doors:
     known: Mapping[str, Known]
     barred: Mapping[str, Reason]
     by_user: Mapping[str, tuple[Login, ...]]
+    serials: frozenset[str] = frozenset()  # of every device in the register
 
     def find(self, who: DeviceId) -> Known | None:
         """Return the CPE that says it is this one: by the most telling of its names that the register knows."""
@@ -67,12 +69,15 @@ class Doors:
         may know it by the end of it alone.
         """
         found = [login.password for login in self.by_user.get(user, ())]
-        parts = user.split("-")
-        for at in range(len(parts)):
-            known = self.known.get("-".join(parts[at:]))
-            if known is not None and not known.login.user:
-                found.append(known.login.password)
-        return tuple(dict.fromkeys(found))
+        own = self.own(user)
+        return tuple(dict.fromkeys([*found, *(known.login.password for known in own)]))
+
+    def own(self, user: str) -> tuple[Known, ...]:
+        """Return the CPEs that have this user for their own name."""
+        parts = user.split("-")[-_PARTS:]
+        ends = ("-".join(parts[at:]) for at in range(len(parts)))
+        found = (self.known.get(each) for each in ends)
+        return tuple(known for known in found if known is not None and not known.login.user)
 
 
 NONE = Doors(known={}, barred={}, by_user={})
@@ -101,7 +106,8 @@ def doors(snapshot: Snapshot, settings: Settings) -> Doors:
     for each in logins.values():
         if isinstance(each, Login) and each.user:
             by_user[each.user] = (*by_user.get(each.user, ()), each)
-    return Doors(known=known, barred=barred, by_user=by_user)
+    serials = frozenset(device.serial for device in snapshot.devices if device.serial)
+    return Doors(known=known, barred=barred, by_user=by_user, serials=serials)
 
 
 def login(name: str, given: Credential) -> Login | str:

@@ -27,11 +27,14 @@ PATH = "/cwmp"
 class Logins:
     """Judges every request anew; `doors` is set from outside. Safe to use from several threads."""
 
-    def __init__(self, challenges: Challenges, *, basic: bool, counters: Counter[str]) -> None:
+    def __init__(
+        self, challenges: Challenges, *, basic: bool, counters: Counter[str], refused: Callable[[Known], None]
+    ) -> None:
         self.doors: Doors = NONE
         self._challenges = challenges
         self._basic = basic
         self._counters = counters
+        self._refused = refused
         self._lock = threading.Lock()
 
     def judge(self, asking: Asking, now_ms: int) -> tuple[Reply | None, Callable[[Known], bool]]:
@@ -52,6 +55,9 @@ class Logins:
             judged = self._challenges.judge(answer, passwords, method="POST", path=PATH, now_ms=now_ms)
         if judged is not Judgement.RIGHT:
             self._counters["stale" if judged is Judgement.STALE else "refused"] += 1
+            if judged is Judgement.WRONG:
+                for known in self.doors.own(answer.user):
+                    self._refused(known)
             return self._refusal(now_ms, stale=judged is Judgement.STALE), lambda _: False
 
         def holds(known: Known) -> bool:
@@ -59,6 +65,11 @@ class Logins:
             return _may(known, answer.user) and hmac.compare_digest(own, answer.response)
 
         return None, holds
+
+    def user(self, asking: Asking) -> str:
+        """Return the user that a request names; it proves nothing."""
+        answer = digest.read(asking.header)
+        return answer.user if answer is not None else self._plain(asking)[0]
 
     def _plain(self, asking: Asking) -> tuple[str, str]:
         """Return user and password of a Basic login, where settings and TLS allow it (RFC 7617)."""

@@ -62,7 +62,12 @@ TELL_S = 300.0
 SHARE = 0.8  # of a slot: what a CPE is told to inform in, so that each slot has one Inform
 CALL_AT = 0.9  # of a slot: who has not come by then is called
 BLIND_MS = 30_000  # a pause of our own thread that makes silence ours
-_TURNED_AWAY = {"full": Reason.BUDGET, "disk": Reason.DISK_FULL}
+_TURNED_AWAY = {
+    "full": Reason.BUDGET,
+    "disk": Reason.DISK_FULL,
+    "login": Reason.AUTH_FAILED,
+    "xml": Reason.UNDECODABLE,
+}
 
 
 class AcsService:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netops.model import Poll, Reason
+from netops.model import OURS, Poll, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -24,12 +24,12 @@ _PAUSES = 64
 
 @dataclass(slots=True)
 class _Slot:
-    """One CPE's slot: whether its poll is out, the broken one that waits, and why silence would be ours."""
+    """One CPE's slot: whether its poll is out, the broken one that waits, and what is said instead of silence."""
 
     slot_ms: int
     done: bool = False
     waits: Poll | None = None
-    ours: Reason | None = None
+    instead: Reason | None = None
 
 
 class Slots:
@@ -73,9 +73,11 @@ class Slots:
         return [door for door, since in self._since.items() if since <= slot and (door, slot) not in self._slots]
 
     def turned_away(self, door: str, now_ms: int, reason: Reason) -> None:
-        """Remember that we could not take a CPE in: its silence is ours."""
+        """Remember why we did not take a CPE in, should nothing better come; that it was ours is not forgotten."""
         if door in self._since:
-            self._of(door, self.slot(now_ms)).ours = reason
+            slot = self._of(door, self.slot(now_ms))
+            if slot.instead is None or slot.instead not in OURS:
+                slot.instead = reason
 
     def take(self, poll: Poll, *, whole: bool) -> Poll | None:
         """Return the poll when it is the slot's; None when there is one already, or a better one may still come."""
@@ -119,7 +121,7 @@ class Slots:
     def _why(self, slot: _Slot | None, slot_ms: int) -> Reason:
         if any(start < slot_ms + self._every_ms and end > slot_ms for start, end in self._blind):
             return Reason.MISSED_SLOT
-        return slot.ours if slot is not None and slot.ours is not None else Reason.NO_ANSWER
+        return slot.instead if slot is not None and slot.instead is not None else Reason.NO_ANSWER
 
     def held(self) -> list[Poll]:
         """Return the broken polls that wait, for the end of the service."""

@@ -1,4 +1,3 @@
-
 """A CPE with every parameter of the Broadband Forum's data models. SYNTHETIC: values are drawn by their syntax.
 
 What must come of it is written down here anew, from the data models' own words; no code of the decoder is used.

@@ -366,6 +366,36 @@ def test_who_is_silent_all_through_a_slot_did_not_answer(house):
     assert found["cell-2/cwmp", "no_answer"] >= 3
 
 
+def test_who_came_and_was_not_understood_was_not_silent(house):
+    """A wrong password and broken XML are no silence; nobody's else's silence is touched by them."""
+    moment = Moved()
+    home = house({"cell-1": "SN1", "cell-2": "SN2", "cell-3": "SN3"}, "acs.interval_s=20", moment=moment)
+    for _ in range(6):
+        moment.ahead_ms += 20_000
+        time.sleep(0.4)
+        cell(home, password="other").session()
+        torn = cell(home, "SN2")
+        torn.post(b"<torn")
+        torn.close()
+    found = {}
+    for made in home.polls(9):
+        found.setdefault(made.device, set()).add(made.outcome)
+
+    assert found["cell-1/cwmp"] == {"authentication_failed"}
+    assert found["cell-2/cwmp"] == {"answered_undecodably"}
+    assert found["cell-3/cwmp"] == {"no_answer"}
+
+
+def test_a_device_of_the_register_that_is_kept_out_is_no_stranger(house):
+    home = house({"cell-1": "SN1", "cell-2": "SN1"}, credential="shared")
+    cpe = cell(home, user="cpe")
+
+    assert not cpe.session(["1 BOOT"])
+    assert cpe.statuses == [401, 401, 401] or cpe.statuses[-1] == 403
+    time.sleep(0.5)
+    assert not proposals.place(home.settings).exists()
+
+
 def test_a_pause_of_ours_is_no_silence_of_theirs(house):
     moment = Moved()
     home = house({"cell-1": "SN1"}, "acs.interval_s=20", moment=moment)

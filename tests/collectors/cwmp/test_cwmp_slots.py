@@ -88,6 +88,15 @@ def test_silence_is_ours_when_we_turned_it_away_or_did_not_listen(slots):
     ]
 
 
+def test_a_wrong_password_after_a_full_disk_does_not_make_it_theirs(slots):
+    slots.turned_away("cell-1/cwmp", T + 5, Reason.DISK_FULL)
+    slots.turned_away("cell-1/cwmp", T + 6, Reason.AUTH_FAILED)
+    slots.turned_away("cell-1/cwmp", T + EVERY, Reason.AUTH_FAILED)
+    slots.turned_away("cell-1/cwmp", T + EVERY, Reason.DISK_FULL)
+
+    assert closed(slots, T + 2 * EVERY + GRACE_MS) == [(T, "disk_full"), (T + EVERY, "disk_full")]
+
+
 def test_who_cannot_be_let_in_is_a_gap_of_ours_in_every_slot(slots):
     slots.bar({"cell-2/cwmp": Reason.NO_CREDENTIAL})
     slots.take(poll(T + 5), whole=True)
