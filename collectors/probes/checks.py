@@ -31,7 +31,7 @@ def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
     services = {each.id for each in snapshot.services}
     for name, target in settings.probe.targets.items():
         where = next((w for key, w in settings.origin.items() if key.startswith(f"probe.targets.{name}.")), "settings")
-        for what, remedy in _wrong(target, settings.probe.interval_s):
+        for what, remedy in wrong(target, settings.probe.interval_s):
             found.append(Problem(where, f"probe.targets.{name}: {what}", remedy))
         if target.service and target.service not in services:
             remedy = nearest(target.service, services).removeprefix("; ") or "name a service of the register"
@@ -39,7 +39,8 @@ def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
     return found + list(_of_all(settings))
 
 
-def _wrong(target: Target, interval_s: int) -> Iterator[tuple[str, str]]:
+def wrong(target: Target, interval_s: int) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with a target, each with its remedy."""
     if target.kind not in figures.KINDS:
         yield f"kind '{target.kind}' is unknown", f"one of {', '.join(figures.KINDS)}"
         return

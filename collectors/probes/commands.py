@@ -9,12 +9,12 @@ from base64 import b64encode
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from collectors.probes import calling, carry, figures, handing, keys, looks
+from collectors.probes import calling, carry, checks, figures, handing, keys, looks
 from collectors.probes.intake.enrolled import Enrolled
 from collectors.probes.intake.service import place
 from inventory.show import visible
 from netops.clock import iso
-from netops.errors import UsageError, nearest
+from netops.errors import ConfigError, UsageError, nearest
 
 if TYPE_CHECKING:
     import argparse
@@ -61,6 +61,9 @@ def _once(args: argparse.Namespace, settings: Settings) -> int:
     for name in args.target:
         if name not in targets:
             raise UsageError(f"there is no target '{name}'{nearest(name, targets)}")
+    for name in args.target or targets:
+        for what, remedy in checks.wrong(targets[name], settings.probe.interval_s):
+            raise ConfigError(f"probe.targets.{name}: {what}; {remedy}")
     reached = []
     for name in args.target or targets:
         record = looks.look(name, targets[name], account=settings.room("probe") / "probe-octets.json")

@@ -13,7 +13,7 @@ import pytest
 from collectors.probes import commands
 from collectors.probes.checks import check
 from netops.config import load
-from netops.errors import UsageError
+from netops.errors import ConfigError, UsageError
 from netops.probing import Target
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -117,7 +117,9 @@ def run(settings, *words):
 def test_once_shows_what_each_target_says_and_its_exit_code_whether_all_did(settings_of, web_server, capsys):
     with web_server({("GET", "/"): (200, {}, b"welcome")}) as server:
         page = Target(kind="http", url=f"http://127.0.0.1:{server.server_port}/")
-        settings = settings_of({"page": page, "gone": Target(kind="tcp", address="127.0.0.1", port=1)})
+        settings = settings_of(
+            interval_s=60, targets={"page": page, "gone": Target(kind="tcp", address="127.0.0.1", port=1)}
+        )
 
         assert run(settings, "once", "page") == 0
         assert run(settings, "once") == 5
@@ -127,6 +129,11 @@ def test_once_shows_what_each_target_says_and_its_exit_code_whether_all_did(sett
     assert re.search(r"probe\.http\.status +200", shown)
     assert re.search(r"probe\.connect +- refused: .*refused", shown)
     assert json.loads(capsys.readouterr().out)["target"] == "page"
+
+
+def test_once_says_what_is_wrong_with_a_target_before_it_looks(settings_of):
+    with pytest.raises(ConfigError, match=r"probe.targets.page: kind 'imcp' is unknown; one of icmp"):
+        run(settings_of({"page": Target(kind="imcp")}), "once")
 
 
 def test_once_knows_its_targets(settings_of):
