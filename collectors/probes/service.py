@@ -137,6 +137,8 @@ class Prober:
         """Return the counters, as the log tells them."""
         made = {"looked": self._looked, "late": self._slots.late}
         made["spool_bytes"] = self._spool.held_bytes if self._spool is not None else 0
+        if self._carrier is not None:
+            made["handed"] = self._carrier.handed
         if self._reflecting is not None:
             made |= {f"reflector_{name}": count for name, count in self._reflecting.reflector.counters.items()}
         return made

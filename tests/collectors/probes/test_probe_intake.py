@@ -500,6 +500,21 @@ def test_a_probe_that_has_not_joined_says_so(tmp_path):
         carry.build(settings, spool)
 
 
+@pytest.mark.slow
+def test_changed_records_are_refused_and_nothing_else_is_raised():
+    rounds, random_ = int(os.environ.get("NETOPS_ROUNDS", "10000")), random.Random(5)
+    good = [("poll", wire.encode(poll(0))), ("fact", health())]
+    for _ in range(rounds):
+        kind, payload = random_.choice(good)
+        made = bytearray(payload)
+        for _ in range(random_.randrange(1, 6)):
+            made[random_.randrange(len(made))] = random_.randrange(256)
+        admit.refusal(kind, bytes(made[: random_.randrange(len(made) + 1)]), vantage="site-7", now_ms=NOW)
+        admit.refusal(kind, bytes(made), vantage="site-7", now_ms=NOW)
+    for deep in (b"[" * 50_000, b'{"a":' * 20_000, b'{"at_ms":1e999}'):
+        assert admit.refusal("fact", deep, vantage="site-7", now_ms=NOW)
+
+
 _SITE = """
 import sys
 from pathlib import Path
