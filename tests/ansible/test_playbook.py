@@ -55,6 +55,14 @@ def read(path: Path) -> dict:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+def dotted(tree: dict, at: str = "") -> list[str]:
+    """Return settings as `section.key=value` words."""
+    words = []
+    for key, value in tree.items():
+        words += dotted(value, f"{at}{key}.") if isinstance(value, dict) else [f"{at}{key}={value}"]
+    return words
+
+
 @pytest.fixture(scope="module")
 def rendered(ansible, tmp_path_factory) -> Path:
     """What the templates give, in a directory for each variant, around an installed `netops` that is a stand-in."""
@@ -119,14 +127,16 @@ def test_the_example_inventory_is_good_for_the_playbook(ansible) -> None:
 
 
 def test_the_example_inventory_names_settings_that_exist(tmp_path) -> None:
-    settings = read(ROOT / "ansible" / "inventory.example.yml")["netops"]["vars"]["netops_settings"]
-    tables = {name: keys for name, keys in settings.items() if name != "credentials"}
-    tables |= {f"credentials.{name}": keys for name, keys in settings["credentials"].items()}
-    given = [f"{table}.{key}={value}" for table, keys in tables.items() for key, value in keys.items()]
+    example = read(ROOT / "ansible" / "inventory.example.yml")
     empty = tmp_path / "netops.toml"
     empty.touch()
+    core = config.load(empty, environ={}, overrides=dotted(example["netops"]["vars"]["netops_settings"]))
+    site = next(iter(example["probes"]["hosts"].values()))["netops_settings"]
+    probe = config.load(empty, environ={}, overrides=dotted(site)).probe
 
-    assert config.load(empty, environ={}, overrides=given).city.name == "example"
+    assert core.city.name == "example"
+    assert probe.core_url.endswith(f":{core.intake.listen.port}"), "the probe hands in where the core takes it"
+    assert [name for name, target in probe.targets.items() if target.anchor] == ["gateway", "elsewhere"]
 
 
 def test_every_variable_of_the_role_is_described_with_its_default() -> None:
