@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 RAW = 4 << 20  # octets of a CPE's envelopes in one session
 RAW_OF_ALL = 64 << 20  # of all sessions under way: memory is bounded
+PER_MINUTE, MINUTE_S = 60, 60.0  # sessions that one CPE may begin
 DAY_MS = 86_400_000
 LASTS_S = 55.0  # a whole session; less than the grace of a slot
 _XML = ("Content-Type", 'text/xml; charset="utf-8"')
@@ -84,6 +85,7 @@ class Acs:
         self._limits = limits or Limits()
         self._sessions: dict[str, Session] = {}
         self._of: dict[str, str] = {}  # door → its session's token
+        self._minutes: dict[str, tuple[float, int]] = {}
         self._held = 0  # octets of the sessions' envelopes
         self._lock = threading.Lock()
 
@@ -159,6 +161,9 @@ class Acs:
             if known is None and self.logins.doors.serials.isdisjoint(inform.device.names):
                 self._stranger(inform.device, asking.address)
             return Reply(403)
+        if self._too_often(known, now):
+            self.counters["too_often"] += 1
+            return Reply(503, (("Retry-After", "60"),))
         self._break(self._sessions.get(self._of.get(known.device, "")), "the CPE began anew")
         slot_ms, costs = self._wanted(known, now_ms)
         session = Session(
@@ -199,6 +204,17 @@ class Acs:
         secure = "; Secure" if asking.secure else ""
         cookie = ("Set-Cookie", f"{COOKIE}={token}; Path={PATH}; HttpOnly{secure}")
         return Reply(reply.status, (*reply.headers, cookie), reply.body)
+
+    def _too_often(self, known: Known, now: float) -> bool:
+        """Whether a CPE begins more sessions than any reason could make it."""
+        with self._lock:
+            began, count = self._minutes.get(known.device, (now, 0))
+            if now - began >= MINUTE_S:
+                began, count = now, 0
+            self._minutes[known.device] = (began, count + 1)
+            if len(self._minutes) > len(self.logins.doors.known) + self._most:
+                self._minutes.clear()  # of CPEs that left the register
+        return count >= PER_MINUTE
 
     def _course(self, session: Session, costs: frozenset[str]) -> Course:
         inform = session.inform

@@ -501,6 +501,17 @@ def test_more_sessions_than_there_is_room_for_are_told_to_come_again(house):
     assert len(home.service._acs) == 3
 
 
+def test_a_cpe_that_begins_again_and_again_is_told_to_wait(house):
+    home = house({"cell-1": "SN1", "cell-2": "SN2"})
+    mad = cell(home)
+    statuses = [mad.post(mad.inform(["1 BOOT"]))[0] for _ in range(70)]
+    mad.close()
+
+    assert statuses == [200] * 60 + [503] * 10
+    assert cell(home, "SN2").session()
+    assert len(home.events()) == 1
+
+
 @pytest.mark.slow
 def test_slow_clients_keep_nobody_out(house):
     home = house({"cell-1": "SN1"})
