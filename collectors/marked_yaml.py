@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MAX_BYTES = 1 << 20
+_MAX_BYTES = 1 << 18  # the largest profile has 9 KB; a node takes a hundred times its text
 
 
 def open_block(written: str, source: str, error: type[NetopsError]) -> Block:

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 _CHUNK = 4 << 20
 _MAX_LINE = 256 << 10  # octets; a datagram holds 64 KiB, in hexadecimal twice that
+_SMALL = 1 << 20  # octets; what a packed recording may hold in any case
+_BLANKS = 1 << 16  # pairs of empty lines in one chunk
+_MOST_RATIO = 200  # and beyond: real walks shrink to a twentieth, bombs to a hundred-thousandth
 _MAX_ARCS = 128  # RFC 2578 3.5
 _LINE = re.compile(rb"\.?([0-9]{1,10}(?:\.[0-9]{1,10})+)\|([0-9]{1,3})([xe]?)\|(.*)", re.DOTALL)
 _STRANGE = re.compile(rb"\n(?!\.?[0-2]\.|#|[ \t\r]*(?:\n|\Z))")
@@ -84,7 +87,8 @@ def load(path: Path, *, wanted: Iterable[Oid]) -> Recording:
     try:
         with _open(path) as stream:
             reading = _Reading(frozenset(wanted))
-            for number, line in _lines(stream):
+            most = max(_SMALL, _MOST_RATIO * path.stat().st_size)
+            for number, line in _lines(stream, most):
                 reading.take(number, line)
     except (OSError, EOFError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
@@ -115,10 +119,15 @@ def _open(path: Path) -> BinaryIO:
     return bz2.open(path, "rb") if path.suffix == ".bz2" else path.open("rb")  # type: ignore[return-value]
 
 
-def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+def _lines(stream: BinaryIO, most: int) -> Iterator[tuple[int, bytes]]:
     """Yield (number of the first line, lines joined as they came) in chunks that end at a line's end."""
-    number, rest = 1, b""
+    number, rest, seen = 1, b"", 0
     while chunk := stream.read(_CHUNK):
+        seen += len(chunk)
+        if seen > most:
+            raise ValueError(f"it unpacks to more than {most} octets")
+        if chunk.count(b"\n\n") > _BLANKS:
+            raise ValueError(f"from line {number} on nearly all lines are empty")
         block = rest + chunk
         cut = block.rfind(b"\n") + 1
         if not cut and len(block) > _MAX_LINE:

@@ -109,7 +109,7 @@ def keep(path: Path, proposals: Iterable[Proposal]) -> None:
 def write(path: Path, waiting: Sequence[Mapping[str, object]]) -> None:
     """Replace the file, atomically and durably."""
     try:
-        files.replace(path, json.dumps({"proposals": waiting}, ensure_ascii=False, indent=1).encode())
+        files.replace(path, json.dumps({"proposals": waiting}, ensure_ascii=False, indent=1).encode(), mode=0o640)
     except OSError as error:
         raise CollectorError(f"{path}: cannot be written ({error.strerror}); nothing was kept") from None
 
@@ -129,5 +129,10 @@ def line(header: Sequence[str], cells: Mapping[str, str]) -> str:
     if lacking:
         raise CollectorError(f"devices.csv has no column {', '.join(lacking)}; add it to the header")
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerow([cells.get(name, "") for name in header])
+    csv.writer(out, lineterminator="\n").writerow([_cell(cells.get(name, "")) for name in header])
     return out.getvalue()
+
+
+def _cell(said: str) -> str:
+    """Return what a device says of itself as a cell: on one line, for a bare CR would begin a row; no formula."""
+    return "".join(sign if sign.isprintable() else " " for sign in said).lstrip(" =+-@").rstrip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import socket
 from dataclasses import asdict
@@ -184,3 +186,14 @@ def test_hostile_names_drive_no_terminal(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     assert "\u202e" not in shown
+
+
+@pytest.mark.parametrize("said", ["x\rforged,", "x\nforged,", "=cmd|' /C calc'!A0", "\u202eevil", "a\x00b"])
+def test_what_a_device_calls_itself_stays_one_cell_and_no_formula(said):
+    """A bare CR is a row's end to every reader of CSV: a device could have written a register row of its own."""
+    line = proposals.line(("id", "name"), {"id": "d1", "name": said})
+    rows = list(csv.reader(io.StringIO(line, newline="")))
+
+    assert len(rows) == 1
+    assert rows[0][1].isprintable()
+    assert not rows[0][1].startswith(("=", "+", "-", "@"))
