@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 _CHUNK = 4 << 20
 _MAX_LINE = 256 << 10  # octets; a datagram holds 64 KiB, in hexadecimal twice that
 _SMALL = 1 << 20  # octets; what a packed recording may hold in any case
+_TWICE = 1 << 15  # objects that stand there again, ten times as many as there are
 _BLANKS = 1 << 16  # pairs of empty lines in one chunk
-_MOST_RATIO = 200  # and beyond: real walks shrink to a twentieth, bombs to a hundred-thousandth
+_MOST_RATIO = 100  # and beyond: real walks shrink to a twentieth, bombs to a hundred-thousandth
 _MAX_ARCS = 128  # RFC 2578 3.5
 _LINE = re.compile(rb"\.?([0-9]{1,10}(?:\.[0-9]{1,10})+)\|([0-9]{1,3})([xe]?)\|(.*)", re.DOTALL)
 _STRANGE = re.compile(rb"\n(?!\.?[0-2]\.|#|[ \t\r]*(?:\n|\Z))")
@@ -124,14 +125,14 @@ def _lines(stream: BinaryIO, most: int) -> Iterator[tuple[int, bytes]]:
     number, rest, seen = 1, b"", 0
     while chunk := stream.read(_CHUNK):
         seen += len(chunk)
-        if seen > most:
-            raise ValueError(f"it unpacks to more than {most} octets")
         if chunk.count(b"\n\n") > _BLANKS:
             raise ValueError(f"from line {number} on nearly all lines are empty")
         block = rest + chunk
         cut = block.rfind(b"\n") + 1
         if not cut and len(block) > _MAX_LINE:
             raise ValueError(f"line {number} is over {_MAX_LINE} octets long")
+        if seen > most:
+            raise ValueError(f"it unpacks to more than {most} octets")
         rest = block[cut:]
         if cut:
             yield number, block[:cut]
@@ -175,6 +176,8 @@ class _Reading:
             self._note(block, number, at)
             return
         self.twice += oid in self._objects
+        if self.twice > _TWICE and self.twice > 10 * len(self._objects):
+            raise ValueError("it says the same few objects again and again")
         self._objects[oid] = Varbind(oid, value[0], value[1])
 
     def recording(self) -> Recording:

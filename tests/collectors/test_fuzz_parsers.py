@@ -222,7 +222,7 @@ def parsers(tmp_path):
         ),
         Parser(
             "model",
-            small(ROOM / "cwmp" / "models", ".yaml", octets=2_500),
+            small(ROOM / "cwmp" / "models", ".yaml", octets=1_200),
             text(model_yaml.parse),
             (model_yaml.ModelError,),
         ),
