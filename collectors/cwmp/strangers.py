@@ -10,7 +10,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from collectors.discovery.proposals import Proposal, keep, place
+from collectors.discovery.proposals import NAME, Proposal, keep
 from collectors.errors import CollectorError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Strangers:
     """Collects, and writes now and then. Safe to use from several threads."""
 
     def __init__(self, settings: Settings) -> None:
-        self._place = place(settings)
+        self._place = settings.room("acs") / NAME
         self._new: dict[str, tuple[DeviceId, str]] = {}
         self._told: set[str] = set()
         self._next_ms = 0
@@ -41,7 +41,7 @@ class Strangers:
                 self._new[name] = (who, address)
 
     def keep(self, now_ms: int) -> None:
-        """Write what is new beside the register; where we may not, the log has it."""
+        """Write what is new where `netops discover --list` finds it; the log has it too."""
         with self._lock:
             if not self._new or now_ms < self._next_ms:
                 return

@@ -62,13 +62,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Search, list or accept."""
     path = proposals.place(settings)
     if args.accept:
-        return _accept(args, path)
+        return _accept(args, path, proposed(settings))
     if args.list or not args.network:
         if args.network:
             raise UsageError("--list shows what earlier searches found; give no network with it")
         if not args.list:
             raise UsageError("no network is given; give one such as 10.20.0.0/24, or --list")
-        _print(proposals.read(path), args)
+        _print(proposed(settings), args)
         return 0
     found = _search(args, settings)
     _print(found, args)
@@ -139,11 +139,17 @@ def _print(found: Sequence[Proposal], args: argparse.Namespace) -> None:
         sys.stdout.write("nobody\n")
 
 
-def _accept(args: argparse.Namespace, path: Path) -> int:
+def proposed(settings: Settings) -> list[Proposal]:
+    """Return what waits: what searches found, and the CPEs of no register that the acs met and keeps by itself."""
+    places = (settings.room("acs") / proposals.NAME, proposals.place(settings))
+    found = {each.address: each for path in places for each in proposals.read(path)}
+    return sorted(found.values(), key=lambda each: _by_number(each.address))
+
+
+def _accept(args: argparse.Namespace, path: Path, waiting: Sequence[Proposal]) -> int:
     missing = [f"--{name}" for name in ("dir", "id", "site", "carrier") if not getattr(args, name)]
     if missing:
         raise UsageError(f"--accept also needs {', '.join(missing)}")
-    waiting = proposals.read(path)
     each = next((one for one in waiting if one.address == args.accept), None)
     if each is None:
         known = [one.address for one in waiting]
@@ -178,6 +184,6 @@ def _accept(args: argparse.Namespace, path: Path) -> int:
     except FilesError as error:
         files.replace(file, before)
         raise UsageError("; ".join(map(str, error.problems)) + "; devices.csv is as it was") from None
-    proposals.write(path, [asdict(one) for one in waiting if one is not each])
+    proposals.write(path, [asdict(one) for one in proposals.read(path) if one.address != each.address])
     sys.stdout.write(f"{file}: {line}`netops inventory plan {args.dir}` shows what that changes\n")
     return 0

@@ -21,7 +21,10 @@ import pytest
 import yaml
 
 from collectors import halts
+from collectors.cwmp.message import DeviceId
+from collectors.cwmp.strangers import Strangers
 from collectors.discovery import proposals
+from collectors.discovery.command import proposed
 from collectors.halts import Halt, Halts
 from collectors.probes import carry, handing, keys
 from collectors.probes.intake.enrolled import Enrolled, digest
@@ -290,12 +293,23 @@ def test_a_token_of_the_command_line_is_used_up_by_the_intake_alone(instance, kn
 @root
 def test_each_service_has_its_place_and_halts_are_seen_by_those_who_ask_devices(instance) -> None:
     """What a service writes beside its spool it can write; a stop by the command line reaches whoever asks."""
-    places = {"trap": "trap/clocks.json", "acs": "acs/proposals.json", "probe": "probe/probe-octets.json"}
+    places = {"trap": "trap/clocks.json", "acs": "acs/another", "probe": "probe/probe-octets.json"}
     for name, place in places.items():
         path = instance.data.dir / place
         assert {each for each in (CLI, *SERVICES) if can(each, lambda path=path: path.touch(), instance)} == {name}
     assert carry.key_path(instance) == instance.data.dir / "probe" / "probe.key"
     assert can("probe", lambda: keys.generate(carry.key_path(instance)), instance)
+
+    def met():
+        strangers = Strangers(instance)
+        strangers.seen(DeviceId(manufacturer="Acme", oui="00D09E", product_class="Cell", serial="S1"), "192.0.2.7")
+        strangers.keep(1)
+
+    def told():
+        assert [each.serial for each in proposed(instance)] == ["S1"]
+
+    assert can("acs", met, instance)
+    assert {each for each in (CLI, *SERVICES) if can(each, told, instance)} >= {CLI, "acs"}
 
     stop = Halt(by="wang.min@cli", reason="works", at_ms=0)
 
