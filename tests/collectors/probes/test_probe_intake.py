@@ -501,6 +501,7 @@ def test_a_probe_that_has_not_joined_says_so(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 def test_changed_records_are_refused_and_nothing_else_is_raised():
     rounds, random_ = int(os.environ.get("NETOPS_ROUNDS", "10000")), random.Random(5)
     good = [("poll", wire.encode(poll(0))), ("fact", health())]
@@ -534,6 +535,7 @@ with Spool(folder / "spool" / "probe.db", source="probe") as spool:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 def test_a_site_killed_at_any_moment_loses_nothing_acknowledged_and_hands_nothing_in_twice(core, site, tmp_path):
     spool, _ = site
     spool.__exit__()

@@ -96,6 +96,7 @@ def test_what_is_no_capture_is_our_trouble(tmp_path, good_clock, octets):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 @pytest.mark.partner("scapy")
 def test_hostile_captures_end_with_lines_or_an_error_never_a_traceback(tmp_path):
     random_ = random.Random(80211)

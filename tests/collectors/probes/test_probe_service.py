@@ -195,6 +195,7 @@ time.sleep(60)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 def test_killed_at_any_moment_it_loses_nothing_acknowledged_and_doubles_no_slot(tmp_path):
     rounds = int(os.environ.get("NETOPS_ROUNDS", "5"))
     path = tmp_path / "spool" / "probe.db"

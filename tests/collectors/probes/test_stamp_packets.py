@@ -188,6 +188,7 @@ def test_no_octets_upset_the_tlvs_and_an_answer_is_as_long_as_its_question(area,
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 def test_hostile_packets_raise_nothing_but_the_decoders_own_error():
     rounds, random_ = int(os.environ.get("NETOPS_ROUNDS", "10000")), random.Random(8762)
     good = [
