@@ -71,6 +71,7 @@ class Prober:
         self._slots = Slots(every_ms=self._every_ms)
         self._workers = Workers()
         self._under_way: set[str] = set()
+        self._again: dict[str, int] = {}  # whose turn came while the look before was under way → its slot
         self._stack = ExitStack()
         self._spool: Spool | None = None
         self._outbox: Outbox | None = None
@@ -186,26 +187,26 @@ class Prober:
         return target.every_s or self._settings.probe.interval_s
 
     def _look(self, now_ms: int) -> None:
-        account = self._settings.room("probe") / "probe-octets.json"
         missed_slots: set[int] = set()
         for every_s, rounds in self._rounds.items():
             run, missed = rounds.due(now_ms)
             if every_s * 1000 == self._every_ms:
                 missed_slots |= {turn.slot_ms for turn in missed}
             for turn in run:
-                name, target = turn.device, self._targets[turn.device]
-                slot_ms = self._slots.begin(name, now_ms=now_ms)
-                if name in self._under_way:
-                    detail, reason = "the look before has not ended yet", Reason.POLLER_LATE
-                    gap = looks.unlooked(name, target, at_ms=now_ms, reason=reason, detail=detail)
-                    self._slots.end(slot_ms, gap)
-                    continue
-                self._under_way.add(name)
-                self._workers.put(
-                    (name, slot_ms), partial(looks.look, name, target, account=account, clock=self._kernel)
-                )
+                slot_ms = self._slots.begin(turn.device, now_ms=now_ms)
+                if turn.device in self._under_way:
+                    self._again[turn.device] = slot_ms  # two turns may lie close together across the border of a slot
+                else:
+                    self._put(turn.device, slot_ms)
         if missed_slots and self._outbox is not None:
             self._outbox.add(self._unlooked(slot_ms, now_ms) for slot_ms in sorted(missed_slots))
+
+    def _put(self, name: str, slot_ms: int) -> None:
+        account = self._settings.room("probe") / "probe-octets.json"
+        self._under_way.add(name)
+        self._workers.put(
+            (name, slot_ms), partial(looks.look, name, self._targets[name], account=account, clock=self._kernel)
+        )
 
     def _unlooked(self, slot_ms: int, now_ms: int) -> Poll:
         reason = Reason.MISSED_SLOT.value
@@ -223,6 +224,9 @@ class Prober:
                 self._health.pop(f"target {name}", None)
             self._looked += 1
             self._slots.end(slot_ms, record)
+            waiting = self._again.pop(name, None)
+            if waiting is not None and self._clock.now_ms() < waiting + self._every_ms:
+                self._put(name, waiting)  # else its slot is over, and shows a gap of ours
 
     def _tell(self, now_ms: int, *, all_of_them: bool = False) -> None:
         if self._outbox is None:
