@@ -224,7 +224,7 @@ class Course:
                 self.stale = True
             else:
                 answer = yield GetNames(path, next_level=True)
-                known[path] = answer.names if isinstance(answer, Names) else frozenset()
+                known[path] = _next_level(answer.names, path) if isinstance(answer, Names) else frozenset()
         return known[path]
 
     # ---- arranging
@@ -256,6 +256,12 @@ def root_of(names: Iterable[str]) -> str:
 
 def _filled(segments: Iterable[str], row: Row) -> list[str]:
     return [row[each[1:-1]] if each.startswith("{") else each for each in segments]
+
+
+def _next_level(names: Iterable[str], path: str) -> frozenset[str]:
+    """Return names cut to what stands directly below a path: some CPEs answer with the whole tree below it."""
+    below = (name[len(path) :].partition(".") for name in names if name.startswith(path) and name != path)
+    return frozenset(f"{path}{head}{dot}" for head, dot, _ in below)
 
 
 def _directly_below(path: str, other: str) -> bool:

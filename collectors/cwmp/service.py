@@ -116,6 +116,7 @@ class AcsService:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._health: dict[str, str] = {}
+        self._heard_ms = 0  # when our thread last looked: a long pause is no silence of others
         self._polls = self._stated = 0
 
     @property
@@ -129,7 +130,8 @@ class AcsService:
         path = settings.data.dir / "spool" / f"{SOURCE}.db"
         self._spool = self._stack.enter_context(Spool(path, source=SOURCE, cap_bytes=settings.acs.spool_cap_mb << 20))
         self._outbox = Outbox(self._spool)
-        self._read_register(self._clock.now_ms())
+        self._heard_ms = self._clock.now_ms()
+        self._read_register(self._heard_ms)
         self._outbox.state(self._state("started"))
         self._outbox.flush(now_ms=self._clock.now_ms())
         clear = settings.city.rehearsal or settings.acs.plain
@@ -251,14 +253,13 @@ class AcsService:
     def _run(self) -> None:
         then = self._clock.monotonic()
         due = {"register": then + REGISTER_S, "trim": then + TRIM_S, "tell": then + TELL_S}
-        last_ms = self._clock.now_ms()
         while not self._stopping.wait(ROUND_S):
             try:
                 now_ms = self._clock.now_ms()
-                if now_ms - last_ms > BLIND_MS:
+                if now_ms - self._heard_ms > BLIND_MS:
                     with self._lock:
-                        self._slots.blind(last_ms, now_ms)
-                last_ms = now_ms
+                        self._slots.blind(self._heard_ms, now_ms)
+                self._heard_ms = now_ms
                 self._round(now_ms, due)
                 self._health.pop("round", None)
             except Exception as error:

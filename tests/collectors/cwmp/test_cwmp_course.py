@@ -52,6 +52,19 @@ def test_it_asks_for_what_the_cpe_has_and_for_nothing_else():
     assert made.values[PRB] == "23"
 
 
+def test_a_cpe_that_tells_its_whole_tree_at_every_level_is_read_alike():
+    class Talkative(Cpe):
+        def _names(self, path, next_level):
+            return super()._names(path, False)
+
+    plain, talkative = course(), course()
+    played(plain, Cpe(0, "SN1", small_cell("SN1")))
+    played(talkative, Talkative(0, "SN1", small_cell("SN1")))
+
+    assert talkative.values == plain.values
+    assert talkative.layout == plain.layout
+
+
 def test_the_second_time_it_only_reads():
     cpe = Cpe(0, "SN1", small_cell("SN1"))
     first = course(interval_s=240)

@@ -32,10 +32,14 @@ def cell(house, serial="SN1", **words):
 
 def raw_post(port, body, **headers):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("POST", "/cwmp", body=body, headers=headers)
-    reply = connection.getresponse()
-    reply.read()
-    connection.close()
+    try:
+        connection.request("POST", "/cwmp", body=body, headers=headers)
+        reply = connection.getresponse()
+        reply.read()
+    except ConnectionError:  # it was told to stop and closed before it had sent all
+        return 413
+    finally:
+        connection.close()
     return reply.status
 
 
@@ -413,7 +417,8 @@ def test_a_pause_of_ours_is_no_silence_of_theirs(house):
 def test_curl_is_let_in_by_digest(house, tmp_path, digests):
     home = house({"cell-1": "SN1"}, f"acs.digests={digests}")
     body = tmp_path / "inform.xml"
-    body.write_bytes(cell(home).inform(["1 BOOT"]))
+    # over 1,024 octets curl waits for 100 Continue, as CPEs built upon it do
+    body.write_bytes(cell(home).inform(["1 BOOT"]).replace(b"<Event>", b"<Event>" + b" " * 2000))
     jar = tmp_path / "jar"
     told = ["curl", "-s", "--digest", "-u", "00AA01-SmallCell-SN1:secret", "-c", jar, "-b", jar]
     url = f"http://127.0.0.1:{home.port}/cwmp"
