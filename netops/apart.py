@@ -83,7 +83,8 @@ class Names:
                 yield f"mended {lock}"
         if holding.kind is Kind.OWN and path.is_dir():
             for root, directories, files, at in os.fwalk(path):
-                inside = [(name, 0o750) for name in directories] + [(name, 0o640) for name in files]
+                inside = [(name, 0o750) for name in directories]
+                inside += [(name, 0o600 if name.endswith(".lock") else 0o640) for name in files]
                 if changed := sum(_give(Path(name), uid, gid, mode, at=at) for name, mode in inside):
                     yield f"mended {changed} in {root}"
 

@@ -31,7 +31,7 @@ from collectors.probes.intake.enrolled import Enrolled, digest
 from inventory import sql
 from inventory.errors import SqlError
 from inventory.register import Register
-from netops import apart, astray, cli, config, founding, privilege, spool
+from netops import apart, astray, cli, config, founding, privilege, spool, sqlite
 from netops.commands import doctor, up
 from netops.commands.db import installed
 from netops.errors import NetopsError, UsageError
@@ -327,6 +327,12 @@ def test_founding_again_changes_nothing_and_mends_what_went_astray(instance, set
     assert can(CLI, lambda: halts.write(halts.place(settings), []), settings)
     assert can(CLI, lambda: proposals.keep(proposals.place(settings), []), settings)
     assert can("acs", (settings.data.dir / "acs" / "proposals.json").touch, settings)
+
+    def archive():
+        (settings.data.dir / "raw").mkdir(0o750)
+        sqlite.Claim(settings.data.dir / "raw" / "index.db").release()
+
+    assert can("core", archive, settings), "what the core makes when it first runs is as it should be"
     assert [line for line in apart.found(settings) if re.match("made |mended |moved ", line) or "→" in line] == []
     assert astray.look(settings) == []
 
