@@ -44,6 +44,10 @@ LEFT_OUT: Final = (
     (1, 3, 6, 1, 2, 1, 15),
     (1, 3, 6, 1, 2, 1, 17, 4, 3),  # forwarding tables of bridges
     (1, 3, 6, 1, 2, 1, 17, 7, 1, 2),
+    *((1, 3, 6, 1, 2, 1, 16, group) for group in (4, 5, 6, 7, 8, 13, 14, 15, 16, 17)),  # RMON: who talks to whom
+    (1, 3, 6, 1, 2, 1, 16, 9),  # communities in clear: of RMON's events and trap targets, of logical entities
+    (1, 3, 6, 1, 2, 1, 16, 19),
+    (1, 3, 6, 1, 2, 1, 47, 1, 2),
     (1, 3, 6, 1, 2, 1, 25, 4),  # processes with their arguments, software
     (1, 3, 6, 1, 2, 1, 25, 5),
     (1, 3, 6, 1, 2, 1, 25, 6),
@@ -62,6 +66,7 @@ _DOTTED_MAC: Final = re.compile(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]{4}([.-])[0-9A-Fa-
 _IP: Final = re.compile(rb"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9.])")
 _SERIAL: Final = re.compile(rb"[A-Z]{4}[0-9A-F]{8}")
 _NUMBER: Final = re.compile(rb"\s*[-+]?[0-9]+(\.[0-9]+)?\s*[%A-Za-z\xb0]{0,5}\s*")
+_LONG: Final = re.compile(rb"[ +()-]*(?:[0-9][ +()-]*){11,}")  # a telephone's number has 11 digits, an IMSI or IMEI 15
 _Value: TypeAlias = int | bytes | str | None
 _MOST_WORDS = 12  # different texts of a column that can be an enumeration
 _OPEN = frozenset({b"\0\0\0\0", b"\xff\xff\xff\xff"})
@@ -88,6 +93,7 @@ def anonymise(
     for each in told:
         if each.oid in _SYSTEM:  # first: the description may hold the device's name
             work.value(each)
+            work.own |= {each.value} if isinstance(each.value, bytes) else set()
     values = [(each.oid, each.tag, work.value(each)) for each in told]
     hide = work.within()
     values = [(oid, tag, hide(value)) for oid, tag, value in values]
@@ -139,6 +145,16 @@ class _Words:
             if len(seen) <= _MOST_WORDS and sum(seen.values()) >= 5 * len(seen)
         }
 
+    def chinese(self, oid: Oid, value: bytes) -> bool:
+        """Whether the octets are a name in GB18030, which devices of this country write; UTF-8 is read elsewhere.
+
+        Six octets may be a MAC address as well: outside columns of names those count as one, unless no device has it.
+        """
+        if not _gb18030(value) or value in self.public:
+            return False
+        named = oid in _SYSTEM or _starts(oid, self.names)
+        return named or len(value) != 6 or bool(value[0] & 1)
+
     def plain(self, oid: Oid, value: bytes) -> bool:
         """Whether the text may stay as it is."""
         if value and value in self.description and (oid not in _SYSTEM or self.description.startswith(value)):
@@ -149,7 +165,11 @@ class _Words:
             return True
         if _starts(oid, self.names) and not _under(oid, _KEPT):
             return len(value) >= 4 and value in self.words_of_makers
-        if value in self.words_of_makers or _under(oid, (*self.keep, *_KEPT)) or _NUMBER.fullmatch(value):
+        if value in self.words_of_makers or _under(oid, (*self.keep, *_KEPT)):
+            return True
+        if _LONG.fullmatch(value.strip()):
+            return False
+        if _NUMBER.fullmatch(value):
             return True
         if not any(65 <= octet <= 122 for octet in value) or len(value) <= 2:
             return True
@@ -161,6 +181,7 @@ class _Work:
         self._key = key
         self._words = words
         self.hidden = _Hidden()
+        self.own: set[bytes] = set()  # what the device says of its name, place and keeper
 
     def mark(self, kind: bytes, value: bytes, octets: int) -> bytes:
         return hmac.digest(self._key, kind + b"\0" + value, "sha256")[:octets]
@@ -183,10 +204,14 @@ class _Work:
             return value
         if each.tag == IP_ADDRESS:
             return self.ip(value) if len(value) == 4 else value
+        if self._words.chinese(each.oid, value):
+            return self.text(value, b"text-" + self.mark(b"text", value, 4).hex().encode())
         if len(value) == 6 and not _readable(value):
             return self.mac(value)
         if len(value) == 8 and re.match(rb"[A-Z]{4}", value) and not _readable(value):
             return self.text(value, value[:4] + self.mark(b"serial", value, 4))
+        if len(value) == 16 and value[:2] not in (b"\0\0", b"\xff\xff") and not _readable(value):
+            return self._ip6(value)
         if not _readable(value):
             return value
         if _SERIAL.fullmatch(value.strip()):
@@ -194,6 +219,10 @@ class _Work:
         if self._words.plain(each.oid, value):
             return self._inside(value)
         return self.text(value, b"text-" + self.mark(b"text", value, 4).hex().encode())
+
+    def _ip6(self, value: bytes) -> bytes:
+        """Return an IPv6 address of documentation's (RFC 3849) for 16 octets that no text is; local ones hold a MAC."""
+        return self.text(value, b"\x20\x01\x0d\xb8" + self.mark(b"ip6", value, 12))
 
     def text(self, value: bytes, instead: bytes) -> bytes:
         return self.hidden.texts.setdefault(value, instead)
@@ -211,10 +240,14 @@ class _Work:
         if not names:
             return lambda value: value
         written = re.compile(b"|".join(map(re.escape, names)))
+        own = [name for name in names if name in self.own]
+        of_the_device = re.compile(b"|".join(map(re.escape, own))) if own else None
 
         def hide(value: _Value) -> _Value:
-            if not isinstance(value, bytes) or len(value) < 4 or value in fresh or value in self._words.public:
+            if not isinstance(value, bytes) or len(value) < 4 or value in fresh:
                 return value
+            if value in self._words.public:  # a maker's words stay, but Linux says the device's name in sysDescr
+                return of_the_device.sub(lambda found: self.hidden.texts[found[0]], value) if of_the_device else value
             return written.sub(lambda found: self.hidden.texts[found[0]], value)
 
         return hide
@@ -313,6 +346,16 @@ def _look_again(made: Sequence[Varbind], hidden: _Hidden) -> None:
 def _readable(value: bytes) -> bool:
     try:
         return value.rstrip(b"\0 \r\n\t").decode("utf-8").isprintable()
+    except UnicodeDecodeError:
+        return False
+
+
+def _gb18030(value: bytes) -> bool:
+    bare = value.rstrip(b"\0 \r\n\t")
+    if len(bare) < 4 or _readable(bare):
+        return False
+    try:
+        return bare.decode("gb18030").isprintable()
     except UnicodeDecodeError:
         return False
 

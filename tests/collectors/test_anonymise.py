@@ -124,3 +124,50 @@ def test_a_name_spelt_in_an_index_is_no_address():
     walk = [Varbind((*base, len(name), *name), 2, 3) for name in (b"clients-wlan0", b"clients-wlan1")]
 
     assert [each.oid for each in anonymise(walk, shipped().values(), key=KEY)] == [each.oid for each in walk]
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [b"460001234567890", b"13812345678", b"+86 138 1234 5678", b"138-1234-5678", b"89860012345678901234"],
+)
+def test_the_number_of_a_person_is_no_measured_number(secret):
+    """A telephone's number, an IMSI, an IMEI or a SIM card's number names somebody, and all are digits only."""
+    walk = [varbind("1.3.6.1.4.1.99999.9.1.1", secret), varbind("1.3.6.1.4.1.99999.9.1.2", b"4294967295")]
+
+    made = anonymise(walk, shipped().values(), key=KEY)
+
+    assert made[0].value.startswith(b"text-")
+    assert made[1].value == b"4294967295"
+
+
+@pytest.mark.parametrize("column", ["1.3.6.1.2.1.16.9.1.1.4", "1.3.6.1.2.1.47.1.2.1.1.4"])
+def test_communities_that_standard_tables_tell_in_clear_are_left_out(column):
+    """eventCommunity and entLogicalCommunity: said in every row, they would pass for the word of an enumeration."""
+    walk = [varbind(f"{column}.{row}", b"c1ty-s3cret") for row in range(1, 7)]
+
+    assert anonymise(walk, shipped().values(), key=KEY) == []
+
+
+def test_an_ipv6_address_in_octets_gets_a_pseudonym():
+    address = bytes.fromhex("240e0001000200030000000000000abc")
+
+    (made,) = anonymise([varbind("1.3.6.1.4.1.99999.9.2.1", address)], shipped().values(), key=KEY)
+
+    assert len(made.value) == 16
+    assert made.value[:4] == bytes.fromhex("20010db8")
+    assert address[4:] not in made.value
+
+
+@pytest.mark.parametrize(
+    ("oid", "name"),
+    [
+        ("1.3.6.1.2.1.1.6.0", "海淀区中关村大街"),
+        ("1.3.6.1.2.1.1.5.0", "北京站"),  # six octets: no MAC address
+        ("1.3.6.1.4.1.99999.9.3.1", "张三的手机"),
+        ("1.3.6.1.4.1.99999.9.3.1", "北京站"),
+    ],
+)
+def test_a_name_in_gb18030_gets_a_pseudonym_as_one_in_utf_8_does(oid, name):
+    (made,) = anonymise([varbind(oid, name.encode("gb18030"))], shipped().values(), key=KEY)
+
+    assert made.value.startswith(b"text-")
