@@ -55,6 +55,7 @@ TELL_S = 300.0  # how often the counters go to the log: this process has no /met
 PAUSE_S = 0.2
 CLOCK_STEP_MS = 2000
 HURRIED_MOST = 200  # devices at a time that are asked more often: an outage of a whole district is no storm
+AGAIN = 3  # times that a device which was not known to be silent is asked once more in its slot: datagrams get lost
 REFIT_MS = 3_600_000  # how a device is laid out is asked again after this, at an instant of its own
 
 
@@ -67,6 +68,7 @@ class Token(NamedTuple):
     layout: bool = False
     costs: frozenset[str] = frozenset()  # the classes that are asked
     skipped: frozenset[str] = frozenset()  # those of which a whole turn was not taken
+    again: int = 0  # how often it was asked once more in this slot
 
 
 @dataclass(slots=True)
@@ -271,8 +273,12 @@ class Collector:
         token: Token = answer.token
         if token.device not in self._roll.asked:
             return None
-        self._breaker.note(token.device, event_of(answer))
         known = self._known.setdefault(token.device, _Known())
+        if self._is_doubtful(token, answer, known):
+            job = Job(self._roll.asked[token.device].target, CHEAP, token._replace(plan=None, layout=False), 0)
+            self._engine.submit([job._replace(token=job.token._replace(again=token.again + 1))], self._answers.put)
+            return None
+        self._breaker.note(token.device, event_of(answer))
         if token.plan is not None:
             made = poll.polled(token.device, token.slot_ms, token.plan, answer, known.tables)
         elif token.layout and answer.answered:
@@ -288,6 +294,20 @@ class Collector:
         if known.restraint.changed(made, now_ms=answer.at_ms):
             self._hurry(token.device, answer.at_ms)
         return poll.with_load(made, answer, self._skipped(token, known))
+
+    def _is_doubtful(self, token: Token, answer: Answer, known: _Known) -> bool:
+        """Whether this silence may be lost datagrams: at 10 % loss each way three tries fail once in 150 slots.
+
+        Who answered last is asked up to three times more in the slot before it counts as silent. Who was silent before
+        is not: the dead cost nothing more.
+        """
+        return (
+            poll.outcome(answer) == Reason.NO_ANSWER.value
+            and token.again < AGAIN
+            and known.restraint.answered is not False
+            and token.slot_ms % self._every_ms == 0
+            and self._clock.now_ms() < token.slot_ms + self._every_ms
+        )
 
     def _skipped(self, token: Token, known: _Known) -> dict[str, Reason]:
         """Return the metrics of the classes whose turn went by, and on what account."""
@@ -317,9 +337,11 @@ class Collector:
         if known.fitted is not None:
             due = self._due(turn) if token.layout else CHEAP_ONLY  # what else was due is owed by now
             job = self._poll_job(turn, asked, known, due)
+            job = job._replace(token=job.token._replace(again=token.again))
         else:
             question = poll.question(self._profiles, asked.profile)
-            job = Job(asked.target, question, Token(token.device, token.slot_ms, None, layout=True), 0)
+            whole = Token(token.device, token.slot_ms, None, layout=True, again=token.again)
+            job = Job(asked.target, question, whole, 0)
         self._engine.submit([job], self._answers.put)
 
     def _sound_alarm(self, now_ms: int) -> None:

@@ -213,7 +213,10 @@ class _Asked:
 
     def _resolved(self) -> str:
         address = ipaddress.ip_address(self._looked_up().partition("%")[0])
-        if not self.way.local and (address.is_loopback or address.is_unspecified or address.is_multicast):
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        inner = mapped or address  # ::ffff:127.0.0.1 reaches 127.0.0.1
+        link = inner.version == 4 and inner.is_link_local  # 169.254.169.254 tells a cloud's machine its secrets
+        if not self.way.local and (inner.is_loopback or inner.is_unspecified or inner.is_multicast or link):
             raise OSError(f"{self.host} is {address}: not a machine of the network")
         return str(address)
 

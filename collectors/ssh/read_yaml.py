@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -185,8 +186,10 @@ def _complete(block: Block) -> Complete:
     for key, patterns in (("counts", counts), ("none", none), ("ends", (ends,))):
         for pattern in patterns:
             try:
-                groups = re.compile(pattern).groups
-            except re.error as error:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error")  # `[[a]`: what means something else in a later Python
+                    groups = re.compile(pattern).groups
+            except (re.error, FutureWarning, DeprecationWarning) as error:
                 inner.fail(key, f"'{pattern}' is no regular expression ({error})")
             if key == "counts" and groups != 1:
                 inner.fail(key, f"'{pattern}' captures {groups} numbers; expected one, in brackets")
