@@ -6,7 +6,6 @@ import json
 import secrets
 import sys
 import time
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "search networks for devices and propose them to the register"
 FASTEST = 2_000  # addresses a second
+SLOWEST = 60  # seconds for one answer
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +72,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         return 0
     found = _search(args, settings)
     _print(found, args)
+    if not found:
+        sys.stderr.write(
+            f"nobody answered at UDP port {args.port}: a device with another port or other credentials is silent, "
+            "and so is one that lets only other addresses ask\n"
+        )
     if not args.dry_run:
         proposals.keep(path, found)
         waiting = sum(each.standing != "known" for each in found)
@@ -82,6 +87,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 def _search(args: argparse.Namespace, settings: Settings) -> list[Proposal]:
     if not 0 < args.rate <= FASTEST:
         raise UsageError(f"--rate is {args.rate}; expected 1 to {FASTEST}")
+    if not 0 < args.timeout <= SLOWEST:  # nan is neither
+        raise UsageError(f"--timeout is {args.timeout}; expected more than 0, at most {SLOWEST} seconds")
+    if not 0 < args.port < 1 << 16:
+        raise UsageError(f"--port is {args.port}; expected 1 to 65535")
     keys = _keys(settings, args.credential)
     chance = secrets.SystemRandom()
     inside = sweep.allowed(settings.discover.networks)
@@ -109,12 +118,19 @@ def _keys(settings: Settings, wanted: Iterable[str]) -> dict[str, Community | Us
         if name not in settings.credentials:
             raise UsageError(f"no credential '{name}' in the settings{nearest(name, settings.credentials)}")
     keys: dict[str, Community | User] = {}
+    failed: list[str] = []
     for name, given in settings.credentials.items():
         if given.kind == "snmp" and (name in names or not names):
-            with suppress(*(() if name in names else (ConfigError, CollectorError))):
+            try:
                 keys[name] = spoken(name, given)
+            except (ConfigError, CollectorError) as error:
+                if name in names:
+                    raise
+                failed.append(str(error))
     if not keys:
-        raise UsageError("no credential for SNMP can be read; set one in [credentials], `netops check` says what fails")
+        why = "; ".join(failed) or "the settings have none; write a block [credentials.NAME] with a community or a user"
+        raise UsageError(f"no credential for SNMP can be read: {why}")
+    sys.stderr.writelines(f"not tried: {each}\n" for each in failed)
     return keys
 
 

@@ -176,6 +176,37 @@ def test_what_the_files_do_not_bear_leaves_them_as_they_were(city, capsys):
     assert "--site" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--timeout", "nan"], "--timeout is nan"),
+        (["--timeout", "0"], "--timeout is 0.0"),
+        (["--timeout", "-1"], "--timeout is -1.0"),
+        (["--port", "0"], "--port is 0"),
+        (["--port", "99999"], "--port is 99999"),
+    ],
+)
+def test_a_search_that_could_find_nobody_is_not_begun(city, capsys, words, said):
+    """A patience of no number would have waited for ever; others found nobody, as if nobody were there."""
+    place, _, _, _ = city
+    assert netops(place, "discover", "127.9.9.9/32", *words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_credential_that_cannot_be_read_is_named_with_its_reason(city, capsys, monkeypatch):
+    place, _, _, port = city
+    monkeypatch.delenv("WRONG_COMMUNITY")
+    words = ["discover", "127.9.9.9/32", "--port", str(port), "--timeout", "0.1", "--dry-run"]
+    assert netops(place, *words) == 0
+    told = capsys.readouterr().err
+    assert "not tried: " in told
+    assert "WRONG_COMMUNITY" in told
+    assert f"nobody answered at UDP port {port}" in told
+    monkeypatch.delenv("TEST_COMMUNITY")
+    assert netops(place, *words) == 2
+    assert "TEST_COMMUNITY" in capsys.readouterr().err
+
+
 def test_hostile_names_drive_no_terminal(tmp_path, capsys):
     settings = config.load(None, environ={}, overrides=[f"data.dir={tmp_path}"])
     (one,) = proposals.weigh([found(name="\x1b[2Jolt\u202e", serial="A")], [], now_ms=5)
