@@ -73,7 +73,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     )
     halts.write(path, [*(each for each in held if each.scope != halt.scope), halt])
     _state(settings, "polling halted", [halt], halt.reason)
-    sys.stdout.write(f"stopped: {told(halt)}. The poller sees it within a second; `netops collect resume` ends it.\n")
+    sys.stdout.write(
+        f"stopped: {told(halt)}. The poller sees it within a second; `netops collect resume {_words(halt)}` ends it.\n"
+    )
     return 0
 
 
@@ -91,6 +93,10 @@ def resume(args: argparse.Namespace, settings: Settings) -> int:
     halts.write(path, [each for each in held if each not in ended])
     _state(settings, "polling resumed", ended, "")
     sys.stdout.writelines(f"asked again: {told(each)}\n" for each in ended)
+    left = [each for each in held if each not in ended and (each.device, each.family) == scope[:2]]
+    sys.stdout.writelines(
+        f"still stopped: {told(each)}; `netops collect resume {_words(each)}` ends it\n" for each in left
+    )
     if not ended:
         sys.stdout.write("nothing was stopped\n")
     return 0
@@ -104,6 +110,16 @@ def told(halt: Halt) -> str:
     elif halt.family != EVERYTHING:
         whom = f"every {halt.family}"
     return whom if halt.cost == EVERYTHING else f"{halt.cost} columns of {whom}"
+
+
+def _words(halt: Halt) -> str:
+    """Return the arguments that name a halt's scope on the command line."""
+    whom = "--all"
+    if halt.device != EVERYTHING:
+        whom = f"--device {halt.device}"
+    elif halt.family != EVERYTHING:
+        whom = f"--family {halt.family}"
+    return whom if halt.cost == EVERYTHING else f"{whom} --cost {halt.cost}"
 
 
 def _readable(path: object) -> bool:
