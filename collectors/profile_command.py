@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from collectors.detect import STANDARD
 from collectors.errors import CollectorError
 from collectors.profile_draft import draft
-from collectors.profile_lint import remarks
+from collectors.profile_lint import kinds_of, remarks
 from collectors.profile_yaml import SHIPPED, read, shipped
 from collectors.recording import load as load_recording
 from collectors.replay import replay
@@ -58,7 +58,9 @@ def _lint(args: argparse.Namespace) -> int:
     found = 0
     for file in files:
         try:
-            said = remarks(read(file))
+            profile = read(file)
+            others = (kinds_of(each) for name, each in shipped().items() if name != profile.name)
+            said = remarks(profile, frozenset().union(*others))
         except CollectorError as error:
             sys.stdout.write(f"{error}\n")
             found += 1

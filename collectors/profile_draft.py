@@ -61,9 +61,11 @@ def draft(name: str, agent: Listing) -> str:
 
 def _tables(objects: Iterable[Varbind], root: Oid) -> list[str]:
     """Return the tables: an entry is the arc 1 below which columns with the same indexes stand."""
+    objects = list(objects)
+    entries_seen = _entries(objects, root)
     columns: dict[Oid, _Column] = {}
     for each in objects:
-        place = _column_of(each.oid, root)
+        place = _column_of(each.oid, root, entries_seen)
         if place is None:
             continue
         column = columns.setdefault(place, _Column(tag=each.tag, index=each.oid[len(place) :]))
@@ -81,7 +83,7 @@ def _tables(objects: Iterable[Varbind], root: Oid) -> list[str]:
         lines += [
             f"  table{number}:  # {dotted(entry)}: {rows} rows, index of {len(index)} numbers such as {dotted(index)}",
             "    kind: TODO",
-            "    index: {TODO: integer}",
+            f"    index: {{{', '.join(f'TODO{at}: integer' for at in range(1, min(len(index), 6) + 1))}}}",
             "    identity: [TODO]  # a MAC address or a serial number where there is one, never a name",
             "    needed: []",
             "    columns:",
@@ -93,11 +95,28 @@ def _tables(objects: Iterable[Varbind], root: Oid) -> list[str]:
     return lines
 
 
-def _column_of(oid: Oid, root: Oid) -> Oid | None:
-    for at in range(len(root) + 1, len(oid) - 2):
-        if oid[at] == 1:
-            return oid[: at + 2]
-    return None
+def _entries(objects: Iterable[Varbind], root: Oid) -> frozenset[Oid]:
+    """Return what is surely an entry: two columns or more below it, each with an index that the first one has too."""
+    seen: dict[Oid, dict[int, set[Oid]]] = defaultdict(lambda: defaultdict(set))
+    for each in objects:
+        for at in _ones(each.oid, root):
+            seen[each.oid[: at + 1]][each.oid[at + 1]].add(each.oid[at + 2 :])
+    return frozenset(entry for entry, columns in seen.items() if len(columns) > 1 and _joined(list(columns.values())))
+
+
+def _joined(indexes: list[set[Oid]]) -> bool:
+    return all(not indexes[0].isdisjoint(each) for each in indexes[1:])
+
+
+def _column_of(oid: Oid, root: Oid, entries: frozenset[Oid]) -> Oid | None:
+    """Return the column: below the first sure entry, else below the first arc 1; a table's own number may be 1 too."""
+    ones = _ones(oid, root)
+    sure = [at for at in ones if oid[: at + 1] in entries]
+    return next((oid[: at + 2] for at in [*sure, *ones]), None)
+
+
+def _ones(oid: Oid, root: Oid) -> list[int]:
+    return [at for at in range(len(root) + 1, len(oid) - 2) if oid[at] == 1]
 
 
 def _below(oid: Oid, root: Oid) -> str:

@@ -5,28 +5,73 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from collectors.detect import STANDARD
+from netops.errors import nearest
 from netops.metrics import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
-    from collectors.profile import Column, Profile, Table
+    from collectors.profile import Column, Place, Profile, Table
 
 _OPTICS: Final = ("rx_power", "tx_power")
 _STEADY: Final = (".model", ".version", ".description", ".vendor", ".location", ".contact")
 _WIDE: Final = 12  # cheap columns of one table, asked in every slot
 
 
-def remarks(profile: Profile) -> list[str]:
-    """Return what is odd, each remark with where and what to do about it; empty when nothing is."""
-    return list(_remarks(profile))
+def remarks(profile: Profile, kinds: Collection[str] = ()) -> list[str]:
+    """Return what is odd, each remark with where and what to do about it; empty when nothing is.
+
+    `kinds` are the kinds of subjects that other families have; none leaves the question out.
+    """
+    return [*_remarks(profile), *_unknown_kinds(profile, kinds), *_places(profile)]
+
+
+def kinds_of(profile: Profile) -> frozenset[str]:
+    """Return the kinds of subjects of which the family tells."""
+    return frozenset((*(table.kind for table in profile.tables), *(column.kind for column in profile.scalars)))
+
+
+def _unknown_kinds(profile: Profile, kinds: Collection[str]) -> Iterator[str]:
+    for kind in sorted(kinds_of(profile) - set(kinds)) if kinds and profile.name != STANDARD else ():
+        known = ", ".join(sorted(kinds))
+        yield f"no other family has subjects of kind '{kind}'{nearest(kind, kinds)} (known: {known})"
+
+
+def _places(profile: Profile) -> Iterator[str]:
+    """Yield what is odd about where things stand."""
+    for place in (*profile.match.probes, *profile.layouts.values()):
+        yield from _adrift("match and layouts", place)
+    for column in profile.scalars:
+        yield from _adrift(f"scalars.{column.key}", column.place)
+        if column.place.arcs and column.place.arcs[-1] and not column.local and not column.place.absolute:
+            yield f"scalars.{column.key} does not end in .0, as a scalar's one instance does; is it {_told(column)}.0?"
+    for table in profile.tables:
+        seen: dict[object, str] = {}
+        for column in table.columns:
+            where = f"tables.{table.name}.{column.key}"
+            yield from _adrift(where, column.place)
+            first = seen.setdefault(
+                (column.place, column.layout, column.read, frozenset(column.states.items())), column.key
+            )
+            if first != column.key:
+                yield f"{where} reads {_told(column)} as {first} does; is one of them another column's?"
+
+
+def _adrift(where: str, place: Place) -> Iterator[str]:
+    if place.absolute and place.arcs[0] > 2:
+        arcs = ".".join(map(str, place.arcs))
+        yield f"{where}: no OID begins with {place.arcs[0]}; write .{arcs} for what stands below root"
+
+
+def _told(column: Column) -> str:
+    return ("" if column.place.absolute else ".") + ".".join(map(str, column.place.arcs))
 
 
 def _remarks(profile: Profile) -> Iterator[str]:
     if not profile.match.probes and profile.name != STANDARD:
         yield "match has no probes: a device is then known by what it says of itself alone; name an object of its own"
     for probe in profile.match.probes:
-        if any(len(probe.under(root)) < 8 for root in profile.roots):
+        if probe.arcs[0] <= 2 and any(len(probe.under(root)) < 8 for root in profile.roots):
             arcs = ".".join(map(str, probe.arcs))
             yield f"the probe {arcs} is a whole branch: other families of the vendor have it too"
     for table in profile.tables:

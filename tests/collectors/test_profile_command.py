@@ -13,6 +13,9 @@ from collectors.profile_draft import draft
 from collectors.profile_lint import remarks
 from collectors.profile_yaml import SHIPPED, parse, read, shipped
 from collectors.recording import load
+from collectors.snmp.agent import Listing
+from collectors.snmp.varbind import Varbind
+from collectors.snmp.varbind import parse as parse_oid
 from netops import cli
 
 CAPTURES = Path(__file__).parent / "captures"
@@ -105,3 +108,55 @@ def test_a_name_that_is_taken_is_said(capsys):
     assert cli.main(["profile", "new", "zte_c320", str(CAPTURES / "zte_c320.snmprec")]) == 2
     assert "a profile 'zte_c320' exists" in capsys.readouterr().err
     assert read(SHIPPED / "zte_c320.yaml").name == "zte_c320"
+
+
+def walk_of(*lines):
+    return Listing([Varbind(parse_oid(oid), 4, said.encode()) for oid, said in lines])
+
+
+def test_a_table_whose_own_number_is_1_is_cut_where_columns_share_indexes():
+    ports = [(f"1.3.6.1.4.1.61509.20.1.1.{column}.{port}", "x") for column in (2, 3, 4) for port in (1, 2)]
+    onus = [(f"1.3.6.1.4.1.61509.20.2.1.{column}.{port}.7", "y") for column in (1, 2) for port in (1, 2)]
+    written = draft("lakeside_olt", walk_of(*ports, *onus))
+
+    assert "oid: .20.1.1.4}" in written
+    assert "oid: .20.2.1.2}" in written
+    assert [table["index"] for table in yaml.safe_load(written)["tables"].values()] == [
+        {"TODO1": "integer"},
+        {"TODO1": "integer", "TODO2": "integer"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "remark"),
+    [
+        ("kind: pon_port", "kind: pon_prot", "subjects of kind 'pon_prot'; did you mean 'pon_port'?"),
+        ("probes: [.20.1.1.3]", "probes: [20.1.1.3]", "no OID begins with 20; write .20.1.1.3"),
+        ("oid: .1.3.0", "oid: .1.3", "is it .1.3.0?"),
+        ("oid: .20.1.1.4", "oid: .20.1.1.5", "reads .20.1.1.5 as"),
+    ],
+)
+def test_a_slip_that_is_no_error_is_remarked_on(tmp_path, capsys, old, new, remark):
+    text = """
+profile: lakeside_olt
+title: {zh: 湖畔, en: Lakeside}
+root: 1.3.6.1.4.1.61509
+match: {probes: [.20.1.1.3]}
+scalars: {system.temperature: {oid: .1.3.0, scale: 0.1}}
+tables:
+  port:
+    kind: pon_port
+    index: {port: integer}
+    identity: [port]
+    needed: [pon.port.state]
+    columns:
+      pon.port.state: {oid: .20.1.1.3, states: {working: up, los: down}}
+      pon.port.temperature: {oid: .20.1.1.4}
+      pon.port.voltage: {oid: .20.1.1.5}
+"""
+    file = tmp_path / "lakeside_olt.yaml"
+    file.write_text(text, encoding="utf-8")
+    assert cli.main(["profile", "lint", str(file)]) == 0, capsys.readouterr().out
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    assert cli.main(["profile", "lint", str(file)]) == 5
+    assert remark in capsys.readouterr().out
