@@ -7,25 +7,27 @@ register's, of what the CPE told the path alone is used. No redirect is followed
 from __future__ import annotations
 
 import hashlib
-import http.client
 import ipaddress
 import re
 import secrets
+import socket
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from collectors.cwmp import digest
+from netops.clock import SYSTEM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from collectors.cwmp.doors import Known
+    from netops.clock import Clock
 
 WAIT_S = 5.0
 _PATH = re.compile(r"/[A-Za-z0-9/_.~%\-]{0,255}")
 _CHALLENGE = re.compile(r'\s*([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
-_CALLED = frozenset({http.client.OK, http.client.NO_CONTENT})
+_CALLED = frozenset({HTTPStatus.OK, HTTPStatus.NO_CONTENT})
+_LONGEST = 8192  # octets of an answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,28 +66,44 @@ def call_of(known: Known, told: str) -> Call | str:
     )
 
 
-def make(call: Call, *, wait_s: float = WAIT_S) -> str:
-    """Call a CPE; return what went wrong, empty when it will come."""
+def make(call: Call, *, wait_s: float = WAIT_S, clock: Clock = SYSTEM) -> str:
+    """Call a CPE; return what went wrong, empty when it will come. It takes no longer than `wait_s` twice."""
     try:
-        status, challenge = _get(call, {}, wait_s)
-        if status == http.client.UNAUTHORIZED:
-            answer = authorization(challenge, call, chance=secrets.token_hex(8))
+        status, challenges = _get(call, "", wait_s, clock)
+        if status == HTTPStatus.UNAUTHORIZED:
+            chance = secrets.token_hex(8)
+            answers = (authorization(each, call, chance=chance) for each in challenges)
+            answer = next((each for each in answers if each is not None), None)
             if answer is None:
                 return "it challenges in a way that we do not know"
-            status, _ = _get(call, {"Authorization": answer}, wait_s)
-    except (OSError, http.client.HTTPException) as error:
+            status, _ = _get(call, f"Authorization: {answer}\r\n", wait_s, clock)
+    except OSError as error:
         return f"{type(error).__name__}: {error}"[:200]
     return "" if status in _CALLED else f"it answers {status}"
 
 
-def _get(call: Call, headers: Mapping[str, str], wait_s: float) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(call.host, call.port, timeout=wait_s)
-    try:
-        connection.request("GET", call.path, headers=dict(headers))
-        reply = connection.getresponse()
-        return reply.status, reply.headers.get("WWW-Authenticate", "")[:4096]
-    finally:
-        connection.close()
+def _get(call: Call, header: str, wait_s: float, clock: Clock) -> tuple[int, list[str]]:
+    """Return status and challenges; 0 for what is no HTTP. A CPE that drips its answer is not waited for."""
+    until = clock.monotonic() + wait_s
+    host = f"[{call.host}]" if ":" in call.host else call.host
+    asked = f"GET {call.path} HTTP/1.1\r\nHost: {host}:{call.port}\r\n{header}Connection: close\r\n\r\n"
+    said = b""
+    with socket.create_connection((call.host, call.port), timeout=wait_s) as connection:
+        connection.sendall(asked.encode("utf-8"))
+        while b"\r\n\r\n" not in said and len(said) < _LONGEST:
+            left = until - clock.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"no whole answer in {wait_s:g} s")
+            connection.settimeout(left)
+            more = connection.recv(4096)
+            if not more:
+                break
+            said += more
+    first, *lines = said.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+    status = re.match(r"HTTP/1\.[01] (\d{3})(?: |$)", first)
+    named = (line.partition(":") for line in lines)
+    challenges = [value.strip() for name, _, value in named if name.strip().lower() == "www-authenticate"]
+    return int(status[1]) if status else 0, challenges
 
 
 def authorization(challenge: str, call: Call, *, chance: str) -> str | None:

@@ -40,7 +40,7 @@ def test_a_sound_door_is_no_problem():
     [
         ([("a", "", "fleet")], [], "which has no serial number", Reason.NO_ADDRESS),
         ([("a", "1", "snmp")], [], "which is of kind snmp", Reason.NO_CREDENTIAL),
-        ([("a", "1", "other")], [], "names credential 'other', which is none", Reason.NO_CREDENTIAL),
+        ([("a", "1", "")], [], "has no credential", Reason.NO_CREDENTIAL),
         ([("a", "1", "open")], ["credentials.open.kind=cwmp"], "has no password", Reason.NO_CREDENTIAL),
         ([("a", "1", "open")], ["credentials.open.kind=cwmp", "credentials.open.password=plain:"], "has an empty password", Reason.NO_CREDENTIAL),
         ([("a", "1", "open")], ["credentials.open.kind=cwmp", "credentials.open.password=env:NO_SUCH_VARIABLE"], "is not set", Reason.NO_CREDENTIAL),

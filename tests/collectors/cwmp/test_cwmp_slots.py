@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import threading
+import time
+from contextlib import suppress
 
 import pytest
 
@@ -266,6 +269,39 @@ def test_a_cpe_that_is_away_is_no_error():
 
     assert isinstance(call, Call)
     assert "refused" in make(call, wait_s=1).lower()
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1 2000 x\r\n\r\n", b"HTTP/1.1 401 x\r\n\r\n", b"a" * 20_000, None]
+)
+def test_a_cpe_that_answers_with_something_else_or_drips_holds_nobody_up(said):
+    """None: one octet now and then, for ever."""
+    ending = threading.Event()
+
+    def play(server):
+        with suppress(OSError):
+            while True:
+                made, _ = server.accept()
+                with made:
+                    made.recv(4096)
+                    if said is not None:
+                        made.sendall(said)
+                    while said is None and not ending.wait(0.05):
+                        made.sendall(b"H")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        thread = threading.Thread(target=play, args=(server,))
+        thread.start()
+        began = time.monotonic()
+        wrong = make(Call(door="d", host="127.0.0.1", port=port, path="/", user="u", password="p"), wait_s=0.5)
+        took = time.monotonic() - began
+        ending.set()
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+    assert wrong
+    assert took < 5
 
 
 def test_each_is_called_once_a_slot_and_only_so_many_wait():
