@@ -34,11 +34,12 @@ _MEETINGS_PER_S = 5  # engines not met before, of one source: each costs the der
 
 
 class Sender(NamedTuple):
-    """A device of the register as a source of traps."""
+    """A device of the register as a source of traps. `named` is its credential's name in the settings."""
 
     device: str
     profile: str
     credential: Community | usm.User
+    named: str = ""
 
 
 class Heard(NamedTuple):
@@ -58,22 +59,34 @@ class Door:
         self.senders: Mapping[str, tuple[Sender, ...]] = {}
         self._own = own
         self._engines: OrderedDict[tuple[usm.User, bytes], Authority] = OrderedDict()
+        self._names: dict[usm.User, str] = {}
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._meetings: dict[str, tuple[int, int]] = {}
 
     def admit(self, senders: Mapping[str, tuple[Sender, ...]]) -> None:
         """Take the register's devices, by address."""
         self.senders = senders
-        every = (each.credential for at in senders.values() for each in at)
-        users = frozenset(each for each in every if isinstance(each, usm.User))
+        every = [each for at in senders.values() for each in at]
+        self._names = {each.credential: each.named for each in every if isinstance(each.credential, usm.User)}
+        users = frozenset(self._names)
         self._own.forget(users)
         for key in [key for key in self._engines if key[0] not in users]:
             del self._engines[key]
 
     def clocks(self, now: float, now_ms: int) -> dict[bytes, Told]:
-        """Return the clocks of the engines that have proved themselves, to be remembered over a restart."""
-        found = {each.engine_id: Told(each.boots, each.time_now(now), now_ms) for each in self._engines.values()}
-        return {**self._remembered, **found}
+        """Return the clocks of the engines that have proved themselves, to be remembered over a restart.
+
+        Each under its credential too: whoever has another one may claim any engine id, and any boots with it.
+        """
+        found = {
+            self._whose(user, engine_id): Told(each.boots, each.time_now(now), now_ms)
+            for (user, engine_id), each in self._engines.items()
+        }
+        told = {whose: each for whose, each in self._remembered.items() if whose not in found} | found
+        return dict(list(told.items())[-_ENGINES:])
+
+    def _whose(self, user: usm.User, engine_id: bytes) -> bytes:
+        return bytes((len(engine_id),)) + engine_id + (self._names.get(user) or user.name).encode()
 
     def hear(self, octets: bytes, address: str, now: float) -> Heard | bytes:
         """Return what a datagram of a known source says, or the Report that it is to be answered with.
@@ -146,7 +159,7 @@ class Door:
         if engine is None:
             self._restrain(at[0], at[1], "new engines")
             engine = Authority(user, header.engine_id)
-            told = self._remembered.get(header.engine_id)
+            told = self._remembered.get(self._whose(user, header.engine_id))
             if told is not None:
                 engine.set_clock(told.boots, told.time, at[1])
         plain = engine.opened(header, octets, at[1])

@@ -249,9 +249,10 @@ def senders(seen: Snapshot, settings: Settings) -> dict[str, tuple[Sender, ...]]
     found: dict[str, tuple[Sender, ...]] = {}
     for device in seen.devices:
         address = plain(device.address)
-        credential = keys.get(settings.trap.credential or device.credential)
+        named = settings.trap.credential or device.credential
+        credential = keys.get(named)
         if address and credential is not None:
-            found[address] = (*found.get(address, ()), Sender(device.id, device.profile, credential))
+            found[address] = (*found.get(address, ()), Sender(device.id, device.profile, credential, named))
     return found
 
 

@@ -199,6 +199,36 @@ def test_an_earlier_boot_is_refused_a_later_one_followed(door):
         door.hear(Engine(boots=3).trap(50.0), THERE, 2.0)
 
 
+def test_who_claims_anothers_engine_does_not_silence_it_after_a_restart():
+    """A carrier knows its own user; with it, and with another's engine id, it may say any boots."""
+    theirs = User(name="poller", auth_key="the other carrier's", priv_key="the other carrier's")
+    admitted = {HERE: (Sender("ac-9", "", theirs, "carrier-b"),), THERE: (Sender("cell-1", "", USER, "carrier-a"),)}
+    before = Door(OwnEngine(OWN, 4, 0.0))
+    before.admit(admitted)
+    before.hear(Engine(boots=3).trap(), THERE, 0.0)
+    before.hear(Engine(theirs, boots=0x7FFF_FFF0).trap(), HERE, 0.0)
+
+    after = Door(OwnEngine(OWN, 5, 0.0), remembered=before.clocks(0.0, 0))
+    after.admit(admitted)
+
+    assert after.hear(Engine(boots=4).trap(), THERE, 0.0).sender.device == "cell-1"
+    with pytest.raises(SecurityError, match="time window"):
+        after.hear(Engine(boots=3).trap(), THERE, 0.0)
+
+
+def test_clocks_do_not_grow_over_restarts(monkeypatch):
+    monkeypatch.setattr("collectors.traps.door._ENGINES", 3)
+    told = {}
+    for restart in range(4):
+        made = Door(OwnEngine(OWN, restart + 1, 0.0), remembered=told)
+        made.admit({THERE: (Sender("cell-1", "", USER),)})
+        for n in range(2):
+            made.hear(Engine(engine_id=b"\x80\0\0\0\x05%d%d" % (restart, n)).trap(), THERE, 0.0)
+        told = made.clocks(0.0, 0)
+
+    assert len(told) == 3
+
+
 def test_new_engines_are_met_a_few_a_second(door):
     """Each costs the derivation of keys; who forges engine ids must not have us do nothing else."""
     wrong = User(name="poller", auth_key="another phrase", priv_key="battery staple")
