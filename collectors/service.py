@@ -190,6 +190,9 @@ class Collector:
             return
         body: dict[str, JSON] = {"vantage": self._settings.collect.vantage, "state": "stepped", "step_ms": drift_ms}
         self._outbox.state(Fact(kind="clock_state", at_ms=max(0, now_ms), body=body))
+        # Turns were planned on the clock as it was: set back by an hour, nothing would be asked for an hour.
+        self._rounds.set_devices([], now_ms=now_ms)
+        self._rounds.set_devices([*self._roll.asked, *self._roll.barred], now_ms=now_ms)
 
     def _read_register(self, now_ms: int) -> None:
         settings = self._settings

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from collectors import poll
+from collectors.outbox import Outbox
 from collectors.poll import Fitted
 from collectors.rounds import Turn
 from collectors.service import REFIT_MS, SOURCE, Collector, _Known
@@ -31,7 +32,7 @@ from inventory.snapshot import snapshot
 from inventory.tables import MIGRATIONS
 from netops import clock, config, facts, wire
 from netops.model import ANSWERED, Reason
-from netops.spool import Reader
+from netops.spool import Reader, Spool
 
 AREAS = built_in_areas()[:2]
 BUSY = {Reason.MISSED_SLOT.value, Reason.POLLER_LATE.value}  # a machine that does other things as well
@@ -224,3 +225,23 @@ def test_the_counters_and_what_waits_for_the_core_go_to_the_log(city, monkeypatc
 
     assert told[-1].answered <= told[-1].sent
     assert [each.sent for each in told] == sorted(each.sent for each in told)
+
+
+@pytest.mark.parametrize("step_ms", [-3_600_000, 3_600_000])
+def test_after_a_step_of_the_clock_the_turns_are_planned_anew(city, step_ms):
+    """Set back by an hour, no device would be asked for an hour; the step itself is a fact."""
+    settings, plan, _ = city
+    service = Collector(settings)
+    now = clock.SYSTEM.now_ms()
+    service._read_register(now)
+    service._rounds.due(now + 1_000)
+    with Spool(settings.data.dir / "spool" / f"{SOURCE}.db", source=SOURCE) as spool:
+        service._outbox = Outbox(spool)
+        service._watch_clock(step_ms, now + step_ms)
+        service._outbox.flush(now_ms=now)
+    run, missed = service._rounds.due(now + step_ms + 1_000)
+
+    assert {turn.device for turn in (*run, *missed)} >= {agent.id for agent in plan.agents}
+    assert all(abs(turn.slot_ms - now - step_ms) <= 2_000 for turn in (*run, *missed))
+    (step,) = [fact for fact in polls_of(settings)[1] if fact.kind == "clock_state"]
+    assert step.body["step_ms"] == step_ms
