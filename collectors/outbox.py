@@ -27,6 +27,7 @@ from netops.model import ANSWERED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from netops.evidence.canonical import JSON
     from netops.model import Poll
     from netops.spool import Spool
 
@@ -39,6 +40,7 @@ TELL_MS: Final = 600_000
 _REASONS: Final = {
     "rows": "the spool is nearly full; the decoded rows are left out and read again from the raw replies",
     "spared": "the spool is nearly full; these polls are of devices that bear on no contract, and were not kept",
+    "events": "the spool took nothing for longer than memory lasts; what devices said by themselves was not kept",
     "polls": "the spool took nothing for longer than memory lasts; their slots are not measured, on our account",
 }
 
@@ -105,6 +107,15 @@ class Outbox:
         for fact in given:
             self._hold(_Record(facts.SPOOL_KIND, facts.encode(fact)))
 
+    def offer(self, given: Fact) -> bool:
+        """Take a fact that others cause, as many as they like; where there is no room it is given up and counted."""
+        record = _Record(facts.SPOOL_KIND, facts.encode(given))
+        if self._bytes + len(record.payload) > self._room:
+            self._lost["events"].count += 1
+            return False
+        self._hold(record)
+        return True
+
     def flush(self, *, now_ms: int) -> int:
         """Put what waits into the spool; return how many are durable now. A refusal keeps them here."""
         self._tell(now_ms)
@@ -151,9 +162,9 @@ class Outbox:
         for what, lost in self._lost.items():
             if not lost.count or (lost.told_ms is not None and now_ms - lost.told_ms < TELL_MS):
                 continue
-            body = {
+            body: dict[str, JSON] = {
                 "spool": self._spool.source.partition("/")[0],
-                "what": "rows" if what == "rows" else "polls",
+                "what": "polls" if what == "spared" else what,
                 "first_sequence": lost.first,
                 "last_sequence": lost.last,
                 "count": lost.count,

@@ -139,9 +139,8 @@ def _subject(trap: Trap, parts: Mapping[str, Part], device: str) -> Subject:
     for choice in trap.identity:
         named = [parts[name] for name in choice if name in parts]
         if len(named) == len(choice):
-            tail = _cut("/".join(part.shown for part in named))
-            prefix = named[0].prefix
-            return Subject(trap.kind, f"{prefix}{tail}" if prefix else f"{device}/{tail}")
+            tail = "/".join(part.shown for part in named)
+            return Subject(trap.kind, _cut(f"{named[0].prefix or f'{device}/'}{tail}"))
     return Subject("device", device)
 
 

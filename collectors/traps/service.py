@@ -27,7 +27,7 @@ from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops.clock import SYSTEM
 from netops.drain import drained
-from netops.errors import ConfigError
+from netops.errors import ConfigError, EvidenceError
 from netops.facts import Fact
 from netops.spool import Spool
 
@@ -169,7 +169,12 @@ class Traps:
             return
         taken = self._listener.take(door, wait_s=PAUSE_S, monotonic=self._clock.monotonic)
         now_ms, then = self._clock.now_ms(), self._clock.monotonic()
-        outbox.state(*self._facts(taken, now_ms, then))
+        for each in self._facts(taken, now_ms, then):
+            try:
+                outbox.offer(each)
+            except EvidenceError as error:  # one sender's words; the others' events of this round are kept all the same
+                self._listener.counters.faults += 1
+                log.warning("event cannot be stated", extra={"device": each.body.get("device"), "why": str(error)})
         outbox.flush(now_ms=now_ms)
         if not len(outbox):
             self._listener.acknowledge(taken)

@@ -135,3 +135,21 @@ def test_rows_that_were_left_out_are_read_again_from_the_replies():
         for row in made.rows
     }
     assert reread.again(made) is made
+
+
+def test_facts_that_devices_cause_take_no_more_than_the_room_and_their_loss_is_a_fact():
+    """Trap after trap while the core is away for days: each is small, and nothing else would ever give way."""
+    disk = Disk()
+    disk.full = True
+    outbox = Outbox(disk, room=4000)
+    body = {"device": "d", "subject": {"kind": "device", "id": "d"}, "event": "link_down", "severity": "info"}
+    kept = [outbox.offer(facts.Fact(kind="device_event", at_ms=n, body=body)) for n in range(100)]
+    outbox.flush(now_ms=1)
+    disk.full = False
+    outbox.flush(now_ms=2)
+
+    told = [facts.decode(payload) for kind, payload in disk.took if kind == "fact"]
+    assert 0 < sum(kept) < 40
+    assert [each.at_ms for each in told[: sum(kept)]] == list(range(sum(kept)))
+    (lost,) = (dict(each.body) for each in told if each.kind == "spool_dropped")
+    assert (lost["what"], lost["count"]) == ("events", kept.count(False))

@@ -7,6 +7,8 @@ from collectors.snmp.varbind import INTEGER, NO_SUCH_INSTANCE, OCTET_STRING, Var
 from collectors.snmp.varbind import parse as oid
 from collectors.traps.meaning import Meanings
 from collectors.traps.notification import Notification
+from collectors.traps.service import fact
+from netops import facts
 
 NAMES = ("standard", "huawei_wlan_ac", "huawei_smartax", "zte_c320", "h3c_wlan_ac", "cisco_wlc")
 PROFILES = {name: read(SHIPPED / f"{name}.yaml") for name in NAMES if (SHIPPED / f"{name}.yaml").exists()}
@@ -194,3 +196,14 @@ def test_every_trap_of_a_shipped_family_has_an_oid_of_its_own():
         places = [place.under(root) for root in profile.roots for trap in profile.traps for place in trap.places]
 
         assert len(places) == len(set(places)), name
+
+
+@pytest.mark.parametrize("length", [150, 199, 200, 250, 4000])
+def test_a_name_of_any_length_makes_an_event_that_can_be_stated(length):
+    """An id that no fact may hold would have taken every other device's events of the same round with it."""
+    heard = said("1.3.6.1.6.3.1.1.5.3", ("1.3.6.1.2.1.31.1.1.1.1.5", b"e" * length))
+
+    event = MEANINGS.event("olt-1", "standard", heard)
+
+    assert event.subject.id.startswith("olt-1/eee")
+    assert facts.encode(fact("olt-1", event, "v2c", 0, 1))
