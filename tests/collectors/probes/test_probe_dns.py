@@ -63,7 +63,7 @@ def test_no_octets_upset_the_decoder(octets):
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 def test_hostile_answers_raise_nothing_but_the_decoders_own_error():
-    rounds, random_ = int(os.environ.get("NETOPS_ROUNDS", "10000")), random.Random(1035)
+    rounds, random_ = 3_334 * int(os.environ.get("NETOPS_ROUNDS", "3")), random.Random(1035)
     good = answer(dns.query(7, NAME, "A"), address("192.0.2.1"), address("192.0.2.2"))
     for _ in range(rounds):
         made = bytearray(good)

@@ -190,7 +190,7 @@ def test_no_octets_upset_the_tlvs_and_an_answer_is_as_long_as_its_question(area,
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 def test_hostile_packets_raise_nothing_but_the_decoders_own_error():
-    rounds, random_ = int(os.environ.get("NETOPS_ROUNDS", "10000")), random.Random(8762)
+    rounds, random_ = 3_334 * int(os.environ.get("NETOPS_ROUNDS", "3")), random.Random(8762)
     good = [
         packet.encode_asked(Asked(1, 2, ERROR, 3), tlvs=ASKED_FOR),
         packet.encode_told(Told(1, 2, ERROR, 3, 4, Asked(1, 2, ERROR, 3), 5), tlvs=ASKED_FOR),
