@@ -47,4 +47,7 @@ class Secret:
             raise ConfigError(f"secret {scheme}:{rest}: the variable {error} is not set") from None
         except OSError as error:
             raise ConfigError(f"secret {scheme}:{rest}: cannot be read ({error.strerror})") from None
-        raise ConfigError(f"secret with scheme '{scheme}': expected file:, env:, credential: or plain:")
+        except UnicodeDecodeError:
+            raise ConfigError(f"secret {scheme}:{rest}: is no UTF-8 text; expected one line") from None
+        # What stands there may well be the secret itself, written out by mistake: it is not repeated.
+        raise ConfigError("a secret is no reference; expected file:PATH, env:NAME, credential:NAME or plain:TEXT")

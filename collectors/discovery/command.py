@@ -126,7 +126,7 @@ def _keys(settings: Settings, wanted: Iterable[str]) -> dict[str, Community | Us
             except (ConfigError, CollectorError) as error:
                 if name in names:
                     raise
-                failed.append(str(error))
+                failed.append(f"credential '{name}': {error}" if f"'{name}'" not in str(error) else str(error))
     if not keys:
         why = "; ".join(failed) or "the settings have none; write a block [credentials.NAME] with a community or a user"
         raise UsageError(f"no credential for SNMP can be read: {why}")

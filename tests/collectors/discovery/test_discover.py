@@ -207,6 +207,18 @@ def test_a_credential_that_cannot_be_read_is_named_with_its_reason(city, capsys,
     assert "TEST_COMMUNITY" in capsys.readouterr().err
 
 
+def test_a_secret_that_is_written_out_is_not_repeated(tmp_path, capsys):
+    """An operator who writes the community where its reference belongs must not see it in every message."""
+    (tmp_path / "netops.toml").write_text(
+        f'[data]\ndir = "{tmp_path}"\n[discover]\nnetworks = "127.0.0.0/8"\n'
+        '[credentials.main]\ncommunity = "s3cret-word"\n'
+    )
+    assert netops(tmp_path, "discover", "127.0.0.1/32") == 2
+    told = capsys.readouterr().err
+    assert "credential 'main': a secret is no reference; expected file:PATH" in told
+    assert "s3cret" not in told
+
+
 def test_hostile_names_drive_no_terminal(tmp_path, capsys):
     settings = config.load(None, environ={}, overrides=[f"data.dir={tmp_path}"])
     (one,) = proposals.weigh([found(name="\x1b[2Jolt\u202e", serial="A")], [], now_ms=5)
