@@ -56,6 +56,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise UsageError("--anonymise and --as-it-is exclude each other")
     if args.output.exists():
         raise UsageError(f"{args.output} exists; give another name, a recording is not written over")
+    if not args.output.name.endswith((".snmprec", ".snmprec.bz2")):
+        raise UsageError(f"{args.output} is no name of a recording; expected one that ends in .snmprec or .snmprec.bz2")
+    if not args.output.parent.is_dir():  # said before the walk, which may take hours
+        raise UsageError(f"{args.output.parent} is no directory; make it first, then record")
     keep = [parse(word) for word in args.keep]
     source = Path(args.host)
     torn = ""
@@ -82,6 +86,8 @@ def _walked(args: argparse.Namespace, settings: Settings) -> tuple[Sequence[Varb
         raise UsageError(f"--credential is missing; the settings have {', '.join(settings.credentials) or 'none'}")
     if args.credential not in settings.credentials:
         raise UsageError(f"no credential '{args.credential}'{nearest(args.credential, settings.credentials)}")
+    if not 0 < args.port < 1 << 16:
+        raise UsageError(f"--port is {args.port}; expected 1 to 65535")
     if args.rate < 1:
         raise UsageError(f"--rate is {args.rate}; expected at least 1 object a second")
     target = Target(

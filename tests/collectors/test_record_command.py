@@ -82,6 +82,24 @@ def test_a_slip_of_the_words_is_said_before_anything_is_asked(place, capsys):
     ):
         assert record(place, *words, "-o", place / "x.snmprec") == 2
         assert said in capsys.readouterr().err
+    for name, said in (("x.txt", "ends in .snmprec"), ("nowhere/x.snmprec", "is no directory")):
+        assert record(place, "127.0.0.1", "--credential", "main", "-o", place / name) == 2
+        assert said in capsys.readouterr().err
+    assert record(place, "127.0.0.1", "--credential", "main", "--port", 70_000, "-o", place / "x.snmprec") == 2
+    assert "expected 1 to 65535" in capsys.readouterr().err
     (place / "x.snmprec").write_text("")
     assert record(place, "127.0.0.1", "--credential", "main", "-o", place / "x.snmprec") == 2
     assert "not written over" in capsys.readouterr().err
+
+
+def test_the_name_that_linux_says_in_its_description_is_hidden_and_does_not_forbid_the_recording(place):
+    walk = place / "gateway.snmprec"
+    walk.write_text(
+        "1.3.6.1.2.1.1.1.0|4|Linux gw-library-07 5.4.0 #1 SMP armv7l\n"
+        "1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.8072.3.2.10\n1.3.6.1.2.1.1.5.0|4|gw-library-07\n"
+    )
+    assert record(place, walk, "-o", place / "told.snmprec") == 0
+    told = (place / "told.snmprec").read_text()
+    assert "library" not in told
+    described, _, named = (line.split("|")[2] for line in told.splitlines())
+    assert described == f"Linux {named} 5.4.0 #1 SMP armv7l"
