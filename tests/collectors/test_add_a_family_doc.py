@@ -9,6 +9,7 @@ from collectors import profile_yaml
 from collectors.convert import NUMBER_READERS, TEXT_READERS
 from collectors.indexes import INDEX_READERS
 from collectors.profile import COST_S
+from collectors.profile_lint import kinds_of
 from collectors.reference import page
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/how-to/add-a-device-family.md").read_text(encoding="utf-8")
@@ -35,6 +36,12 @@ def test_every_word_is_explained():
     }
 
     assert {word for word in words if not re.search(rf"\b{word}\b", PAGE)} == set()
+
+
+def test_every_kind_of_subject_is_named():
+    kinds = frozenset[str]().union(*map(kinds_of, profile_yaml.shipped().values()))
+
+    assert {kind for kind in kinds if f"`{kind}`" not in PAGE} == set()
 
 
 def test_the_reference_page_is_the_profiles():
