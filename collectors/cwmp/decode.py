@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from collectors.cells import is_sentinel, read_cell
@@ -62,7 +63,12 @@ def rows_in(table: Table, root: str, names: Iterable[str]) -> list[Row]:
 
 
 def _pattern(table: Table, root: str) -> re.Pattern[str]:
-    parts = (r"(\d{1,9})" if each.startswith("{") else re.escape(each) for each in table.object.segments)
+    return _compiled(table.object.segments, root)
+
+
+@lru_cache(maxsize=256)
+def _compiled(segments: tuple[str, ...], root: str) -> re.Pattern[str]:
+    parts = (r"(\d{1,9})" if each.startswith("{") else re.escape(each) for each in segments)
     return re.compile(r"\.".join([re.escape(root), *parts]) + r"\.")
 
 
