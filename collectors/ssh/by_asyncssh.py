@@ -17,7 +17,7 @@ import asyncssh
 from collectors.snmp.ask import Failure
 from collectors.ssh import ran
 from collectors.ssh.channels import Run, Shell
-from collectors.ssh.login import Client, connect, leave, private, why
+from collectors.ssh.login import Client, connect, leave, plain, private, why
 from collectors.ssh.talk import Line, Output, State, Talk
 from collectors.ssh.transport import Came
 from netops.clock import SYSTEM
@@ -140,7 +140,7 @@ async def _visit(errand: Errand, trip: _Trip, began: float, clock: Clock) -> Vis
         talk = _shell if errand.dialect.mode == "shell" else _runs
         return await talk(connection, errand, _Watch(clock, began + errand.limits.deadline_s))
     except (OSError, asyncssh.Error) as error:
-        raise _RefusedError(Failure(Reason.PROTOCOL_FAULT, f"the session broke: {error}")) from None
+        raise _RefusedError(Failure(Reason.PROTOCOL_FAULT, f"the session broke: {plain(str(error))}")) from None
     finally:
         await leave(connection)
 
@@ -203,7 +203,7 @@ async def _runs(connection: asyncssh.SSHClientConnection, errand: Errand, watch:
         except TimeoutError:
             running.why = f"no end of the output within {left:g} s,"
         except (OSError, asyncssh.Error) as error:
-            running.why = f"no channel ({error})"
+            running.why = f"no channel ({plain(str(error))})"
         return ran.finished(dialect, limits, bytes(running.came), command=line.text, mark=mark, why=running.why)
 
     return await _drive(errand.course(), say)

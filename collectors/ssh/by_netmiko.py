@@ -20,6 +20,7 @@ import paramiko
 from collectors.snmp.ask import Failure
 from collectors.ssh import ran
 from collectors.ssh.keys import HostKeyError
+from collectors.ssh.login import is_ours, plain
 from collectors.ssh.talk import LIVELY_S, Line, Output, State, Talk
 from collectors.ssh.transport import Came
 from netops.clock import SYSTEM
@@ -269,8 +270,10 @@ def _why(error: Exception, policy: _Policy, errand: Errand, heard: bytes) -> Fai
         return Failure(Reason.AUTH_FAILED, f"user '{errand.place.login.user}' is to choose a new password")
     if isinstance(error, netmiko.NetmikoTimeoutException):
         tcp = isinstance(cause, (OSError, socket.timeout))
+        if any(map(is_ours, tried)):
+            return Failure(Reason.ANCHORS_LOST, f"this machine would not connect: {plain(str(cause))}")
         said = "no connection" if tcp else "no SSH login"
-        return Failure(Reason.NO_ANSWER if tcp else Reason.PROTOCOL_FAULT, f"{said}: {cause}")
+        return Failure(Reason.NO_ANSWER if tcp else Reason.PROTOCOL_FAULT, f"{said}: {plain(str(cause))}")
     if heard:  # logged in, and netmiko found no prompt: what asks is ours to name
         talk = Talk(errand.dialect, errand.limits, words={})
         talk.take(heard)

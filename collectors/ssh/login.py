@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,11 @@ _OLD: dict[str, Any] = {  # what equipment of the years before 2015 speaks; the 
     "mac_algs": "+hmac-sha1",
 }
 _GOING_S = 1.0
+_SHOWN = 200  # characters of what a machine or a library says of a refusal
+_OUR_OWN = {  # this machine could not even try: no word about the device
+    *(errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EADDRINUSE),
+    *(errno.ENETDOWN, errno.ENETUNREACH, errno.EACCES, errno.EPERM, errno.EAFNOSUPPORT),
+}
 
 
 class Client(asyncssh.SSHClient):
@@ -104,6 +110,17 @@ async def connect(place: Place, client: Client) -> asyncssh.SSHClientConnection:
     )
 
 
+def is_ours(error: BaseException | None) -> bool:
+    """Whether a connection failed on this machine's own account."""
+    return isinstance(error, OSError) and error.errno in _OUR_OWN
+
+
+def plain(said: str) -> str:
+    """Return what a machine says of itself as part of a line of ours: short, and nothing that moves a cursor."""
+    shown = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in said[:_SHOWN])
+    return shown if len(said) <= _SHOWN else f"{shown}…"
+
+
 def why(error: Exception, client: Client, place: Place, *, within_s: float) -> Failure:
     """Return why nobody was let in."""
     match error:
@@ -114,7 +131,7 @@ def why(error: Exception, client: Client, place: Place, *, within_s: float) -> F
         case ConnectionRefusedError():
             return Failure(Reason.REFUSED, "the port is closed")
         case asyncssh.PermissionDenied():
-            return Failure(Reason.AUTH_FAILED, f"user '{place.login.user}' was not let in: {error.reason}")
+            return Failure(Reason.AUTH_FAILED, f"user '{place.login.user}' was not let in: {plain(error.reason)}")
         case asyncssh.PasswordChangeRequired():
             return Failure(Reason.AUTH_FAILED, f"user '{place.login.user}' is to choose a new password")
         case asyncssh.KeyExchangeFailed():
@@ -124,7 +141,9 @@ def why(error: Exception, client: Client, place: Place, *, within_s: float) -> F
             return Failure(Reason.HOST_KEY, f"{error.reason}; nothing was sent")
         case asyncssh.KeyImportError():
             return Failure(Reason.NO_CREDENTIAL, f"the private key cannot be read: {error}")
+        case OSError() if is_ours(error):
+            return Failure(Reason.ANCHORS_LOST, f"this machine would not connect: {error.strerror or error}")
         case OSError():
             return Failure(Reason.NO_ANSWER, f"{error.strerror or error}")
         case _:
-            return Failure(Reason.PROTOCOL_FAULT, f"no SSH login: {error}")
+            return Failure(Reason.PROTOCOL_FAULT, f"no SSH login: {plain(str(error))}")
