@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from collectors import poll
+from collectors import halts, poll
 from collectors.decode import Decoded, decode
 from collectors.detect import Detected, whole
 from collectors.devices import Roll, roll
 from collectors.errors import CollectorError
+from collectors.halts import Halted
 from collectors.plan import plan
 from collectors.profile import COST_S
 from collectors.profile_yaml import shipped
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "ask the register's devices now and print what they say; nothing is stored"
 PARTIAL = 5
+NOTHING_HELD = Halted()
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,10 +48,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     profiles = shipped()
     with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
         seen = snapshot(register, at_ms=args.now_ms)
-    wanted = _chosen(roll(seen, settings, profiles=profiles), args.device)
+    held = halts.read(halts.place(settings))
+    wanted = without_halted(_chosen(roll(seen, settings, profiles=profiles), args.device), args.device, held)
+    if not wanted.asked and not wanted.barred:
+        sys.stderr.write("no device is asked: the register has none with an address, or all are stopped\n")
     silent = 0
     with Engine(window=settings.collect.window) as engine:
-        for device, result in ask(engine, wanted, profiles, now_ms=args.now_ms):
+        for device, result in ask(engine, wanted, profiles, now_ms=args.now_ms, held=held):
             silent += any(gap.metric == "poll.answered" for gap in result.decoded.gaps)
             if args.json:
                 sys.stdout.writelines(f"{line}\n" for line in json_lines(result))
@@ -57,6 +62,20 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 sys.stdout.write(f"== {device}\n")
                 table(result, sys.stdout)
     return PARTIAL if silent else 0
+
+
+def without_halted(known: Roll, named: Iterable[str], held: Halted) -> Roll:
+    """Leave out what `netops collect halt` stopped; a device that is named is asked all the same, and that is said."""
+    stopped = {name for name, each in known.asked.items() if held.device(name, each.profile)}
+    chosen = set(named)
+    for name in sorted(set(known.asked) - stopped):
+        for cost in sorted(held.costs(name, known.asked[name].profile)):
+            sys.stderr.write(f"{name}: its {cost} columns are stopped by `netops collect halt` and not asked\n")
+    for name in sorted(stopped):
+        what = "asked all the same, for you named it" if name in chosen else "not asked; name it to ask it all the same"
+        sys.stderr.write(f"{name} is stopped by `netops collect halt`: {what}\n")
+    asked = {name: each for name, each in known.asked.items() if name not in stopped - chosen}
+    return Roll(asked=asked, barred=known.barred)
 
 
 def _chosen(known: Roll, names: Iterable[str]) -> Roll:
@@ -73,9 +92,9 @@ def _chosen(known: Roll, names: Iterable[str]) -> Roll:
 
 
 def ask(
-    engine: Engine, wanted: Roll, profiles: Mapping[str, Profile], *, now_ms: int
+    engine: Engine, wanted: Roll, profiles: Mapping[str, Profile], *, now_ms: int, held: Halted = NOTHING_HELD
 ) -> Iterator[tuple[str, Replayed]]:
-    """Yield (device, result): first how each device's tree is laid out, then all of it."""
+    """Yield (device, result): first how each device's tree is laid out, then all of it but the halted costs."""
     for device, reason in wanted.barred.items():
         yield device, _nothing(device, reason, now_ms)
     first = [Job(each.target, poll.question(profiles, each.profile), each) for each in wanted.asked.values()]
@@ -86,14 +105,15 @@ def ask(
             yield asked.id, _nothing(asked.id, Reason(poll.outcome(answer)), now_ms, family=asked.profile)
             continue
         fitted = poll.fit(profiles, asked.profile, answer)
-        second.append(Job(asked.target, plan(fitted.chosen, costs=tuple(COST_S)).ask, (asked, fitted)))
+        stopped = held.costs(asked.id, asked.profile)
+        used = plan(fitted.chosen, costs=tuple(cost for cost in COST_S if cost not in stopped))
+        second.append(Job(asked.target, used.ask, (asked, fitted, used)))
     for answer in engine.run(second):
         yield answer.token[0].id, _result(answer)
 
 
 def _result(answer: Answer) -> Replayed:
-    asked, fitted = answer.token
-    used = plan(fitted.chosen, costs=tuple(COST_S))
+    asked, fitted, used = answer.token
     decoded = decode(used, answer, device=asked.id, at_ms=answer.at_ms)
     return Replayed(device=asked.id, detected=Detected(chosen=fitted.chosen, because={}), decoded=decoded)
 

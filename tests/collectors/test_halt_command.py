@@ -6,6 +6,10 @@ import re
 
 import pytest
 
+from collectors.devices import Asked, Roll
+from collectors.halts import Halt, Halted
+from collectors.once_command import without_halted
+from collectors.snmp.ask import Community, Target
 from netops import cli
 
 
@@ -44,3 +48,23 @@ def test_what_stays_stopped_of_the_same_devices_is_said(collect, capsys):
         "still stopped: heavy columns of every zte_c320; `netops collect resume --family zte_c320 --cost heavy`"
         in shown
     )
+
+
+def test_asking_now_leaves_out_who_is_stopped_unless_it_is_named(capsys):
+    target = Target(address="127.0.0.1", credential=Community(b"x"))
+    known = Roll(asked={at: Asked(id=at, profile="zte_c320", target=target) for at in ("olt-1", "olt-2")}, barred={})
+    held = Halted(
+        (Halt(device="olt-1", by="li@cli", reason="x", at_ms=1), Halt(cost="heavy", by="li@cli", reason="y", at_ms=1))
+    )
+
+    assert set(without_halted(known, [], held).asked) == {"olt-2"}
+    told = capsys.readouterr().err
+    assert "olt-1 is stopped by `netops collect halt`: not asked" in told
+    assert "olt-2: its heavy columns are stopped" in told
+    assert set(without_halted(known, ["olt-1"], held).asked) == {"olt-1", "olt-2"}
+    assert "asked all the same" in capsys.readouterr().err
+
+
+def test_a_register_without_devices_is_told_and_not_silence(collect, capsys):
+    assert collect("once") == 0
+    assert "no device is asked" in capsys.readouterr().err
