@@ -143,7 +143,9 @@ class Block:
         """Return the block under `key`."""
         node = self._value(key)
         if not isinstance(node, yaml.MappingNode):
-            self.fail(key, f"'{key}' is a block of `name: value`; got something else")
+            empty = isinstance(node, yaml.ScalarNode) and not node.value
+            got = "nothing, so fill it or take it out" if empty else "something else"
+            self.fail(key, f"'{key}' is a block of `name: value`; got {got}")
         return Block(node, self._source, self._error)
 
     def items(self, key: str) -> list[yaml.Node]:

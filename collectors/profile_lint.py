@@ -70,6 +70,8 @@ def _told(column: Column) -> str:
 def _remarks(profile: Profile) -> Iterator[str]:
     if not profile.match.probes and profile.name != STANDARD:
         yield "match has no probes: a device is then known by what it says of itself alone; name an object of its own"
+    if "TODO" in (profile.zh, profile.en):
+        yield "the title still says TODO; name the family in both languages"
     for probe in profile.match.probes:
         if probe.arcs[0] <= 2 and any(len(probe.under(root)) < 8 for root in profile.roots):
             arcs = ".".join(map(str, probe.arcs))
