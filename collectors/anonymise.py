@@ -82,14 +82,23 @@ class _Hidden:
 
 
 def anonymise(
-    walk: Iterable[Varbind], profiles: Iterable[Profile], *, key: bytes, keep: Collection[Oid] = ()
+    walk: Iterable[Varbind],
+    profiles: Iterable[Profile],
+    *,
+    key: bytes,
+    keep: Collection[Oid] = (),
+    never: Collection[bytes] = (),
 ) -> list[Varbind]:
     """Return the walk in OID order with pseudonyms made with `key`; `keep` are columns whose texts may stay.
+
+    `never` are texts that stay nowhere, such as the community by which the device was asked.
 
     CollectorError when something that was replaced would still be readable in the result.
     """
     told = [each for each in walk if not _under(each.oid, LEFT_OUT)]
-    work = _Work(key, _Words(told, profiles, keep))
+    words = _Words(told, profiles, keep)
+    words.public -= set(never)
+    work = _Work(key, words, frozenset(never))
     for each in told:
         if each.oid in _SYSTEM:  # first: the description may hold the device's name
             work.value(each)
@@ -133,6 +142,7 @@ class _Words:
         self.public = {
             each.value for each in told if isinstance(each.value, bytes) and _starts(each.oid, self.harmless)
         }  # what a column of numbers, states or models says is a word of the maker's
+        self.public.discard(self.description)  # the device's own name may stand in it
         self.words_of_makers = b"\n".join(sorted(self.public))
         columns: dict[Oid, dict[bytes, int]] = defaultdict(lambda: defaultdict(int))
         for each in told:
@@ -177,10 +187,13 @@ class _Words:
 
 
 class _Work:
-    def __init__(self, key: bytes, words: _Words) -> None:
+    def __init__(self, key: bytes, words: _Words, never: frozenset[bytes] = frozenset()) -> None:
         self._key = key
         self._words = words
+        self._never = never
         self.hidden = _Hidden()
+        for each in never:
+            self._text(each)
         self.own: set[bytes] = set()  # what the device says of its name, place and keeper
 
     def mark(self, kind: bytes, value: bytes, octets: int) -> bytes:
@@ -204,8 +217,10 @@ class _Work:
             return value
         if each.tag == IP_ADDRESS:
             return self.ip(value) if len(value) == 4 else value
+        if value in self._never:
+            return self._text(value)
         if self._words.chinese(each.oid, value):
-            return self.text(value, b"text-" + self.mark(b"text", value, 4).hex().encode())
+            return self._text(value)
         if len(value) == 6 and not _readable(value):
             return self.mac(value)
         if len(value) == 8 and re.match(rb"[A-Z]{4}", value) and not _readable(value):
@@ -218,7 +233,7 @@ class _Work:
             return self.text(value, value.strip()[:4] + self.mark(b"serial", value, 4).hex().upper().encode())
         if self._words.plain(each.oid, value):
             return self._inside(value)
-        return self.text(value, b"text-" + self.mark(b"text", value, 4).hex().encode())
+        return self._text(value)
 
     def _ip6(self, value: bytes) -> bytes:
         """Return an IPv6 address of documentation's (RFC 3849) for 16 octets that no text is; local ones hold a MAC."""
@@ -226,6 +241,9 @@ class _Work:
 
     def text(self, value: bytes, instead: bytes) -> bytes:
         return self.hidden.texts.setdefault(value, instead)
+
+    def _text(self, value: bytes) -> bytes:
+        return self.text(value, b"text-" + self.mark(b"text", value, 4).hex().encode())
 
     def _inside(self, value: bytes) -> bytes:
         """Replace addresses, and the device's own name, inside a text that stays."""

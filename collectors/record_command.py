@@ -14,7 +14,7 @@ from collectors.anonymise import anonymise
 from collectors.discovery import sweep
 from collectors.profile_yaml import shipped
 from collectors.recording import load, written
-from collectors.snmp.ask import Ask, Limits, Target
+from collectors.snmp.ask import Ask, Community, Limits, Target
 from collectors.snmp.credential import spoken
 from collectors.snmp.engine import Engine
 from collectors.snmp.varbind import parse
@@ -69,11 +69,26 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         walk, torn = _walked(args, settings)
     if not args.as_it_is:
         before = len(walk)
-        walk = anonymise(walk, shipped().values(), key=secrets.token_bytes(32), keep=keep)
+        never = _secrets(args, settings)
+        walk = anonymise(walk, shipped().values(), key=secrets.token_bytes(32), keep=keep, never=never)
         sys.stderr.write(f"{before} objects, {len(walk)} kept with pseudonyms; read the file before you give it away\n")
     _write(args.output, walk)
     sys.stderr.write(f"{args.output}: {len(walk)} objects{f'; {torn}' if torn else ''}\n")
     return PARTIAL if torn else 0
+
+
+def _secrets(args: argparse.Namespace, settings: Settings) -> set[bytes]:
+    """Return what we are let in by: some agents tell it in tables of their own. What every device has is no secret."""
+    given = settings.credentials.get(args.credential or "")
+    if given is None:
+        return set()
+    key = spoken(args.credential, given)
+    words = (
+        {key.octets}
+        if isinstance(key, Community)
+        else {key.name.encode(), key.auth_key.encode(), key.priv_key.encode()}
+    )
+    return {word for word in words if len(word) >= 4} - {b"public", b"private"}
 
 
 def _walked(args: argparse.Namespace, settings: Settings) -> tuple[Sequence[Varbind], str]:

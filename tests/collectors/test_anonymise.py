@@ -171,3 +171,26 @@ def test_a_name_in_gb18030_gets_a_pseudonym_as_one_in_utf_8_does(oid, name):
     (made,) = anonymise([varbind(oid, name.encode("gb18030"))], shipped().values(), key=KEY)
 
     assert made.value.startswith(b"text-")
+
+
+def test_what_we_were_let_in_by_stays_nowhere():
+    """An agent of some vendor tells its communities in a table of its own: the same word in every row."""
+    walk = [varbind(f"1.3.6.1.4.1.99999.9.4.{row}", b"c1ty-s3cret") for row in range(1, 7)]
+    walk.append(varbind("1.3.6.1.2.1.1.1.0", b"Maker AC V2 community c1ty-s3cret"))
+    assert b"c1ty" in b"".join(map(written, anonymise(walk, shipped().values(), key=KEY)))
+
+    made = anonymise(walk, shipped().values(), key=KEY, never=[b"c1ty-s3cret"])
+
+    assert b"c1ty" not in b"".join(map(written, made))
+    assert len({each.value for each in made[1:]}) == 1
+
+
+def test_a_name_within_the_description_is_hidden_and_no_reason_to_refuse():
+    walk = [
+        varbind("1.3.6.1.2.1.1.1.0", b"Maker AC V2 ac-haidian-west"),
+        varbind("1.3.6.1.2.1.1.5.0", b"ac-haidian-west"),
+    ]
+
+    made = anonymise(walk, shipped().values(), key=KEY)
+
+    assert made[0].value == b"Maker AC V2 " + made[1].value
