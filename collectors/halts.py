@@ -106,6 +106,8 @@ def read(path: Path) -> Halted:
         halts = tuple(Halt(**each) for each in told["halts"])
         if not all(isinstance(word, str) for halt in halts for word in (*halt.scope, halt.by, halt.reason)):
             raise TypeError("a word that is no text")  # noqa: TRY301
+        if strange := {halt.cost for halt in halts} - {EVERYTHING, *COST_S}:
+            raise ValueError(f"no cost class: {', '.join(sorted(strange))[:60]}")  # noqa: TRY301
     except FileNotFoundError:
         return Halted()
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:

@@ -147,7 +147,18 @@ def test_a_halt_is_seen_by_the_poller_and_its_end_too(tmp_path):
     assert seen.now() == Halted()
 
 
-@pytest.mark.parametrize("written", ["", "{", '{"halts": [{"by": 1}]}', '{"halts": 3}', "[" * 100_000, "[]"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "{",
+        '{"halts": [{"by": 1}]}',
+        '{"halts": 3}',
+        '{"halts": [{"cost": "deer", "by": "li@cli", "reason": "x", "at_ms": 0}]}',
+        "[" * 100_000,
+        "[]",
+    ],
+)
 def test_halts_that_cannot_be_read_stop_everything(tmp_path, written):
     """Somebody meant to stop something: asking on would be the worse mistake."""
     settings = settings_of(tmp_path)
