@@ -1,4 +1,4 @@
-"""R1: after an outage the newest goes first; whatever dies meanwhile, in the end each record counts once, everywhere."""
+"""R1: after an outage the newest goes first; whatever dies meanwhile, each record counts once in the end."""
 
 from __future__ import annotations
 
