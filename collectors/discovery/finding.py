@@ -120,6 +120,7 @@ def look(
         )
 
 
+_LONGEST = 255  # characters of a DisplayString (RFC 2579); who says more would fill the list of proposals
 _NAMING = frozenset({"system.name", "system.description", "system.serial", "entity.serial"})
 
 
@@ -130,5 +131,5 @@ def _told(todo: Plan, answer: Answer, device: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for each in seen:
         if each.quality is Quality.OK and isinstance(each.value, str) and each.value.strip():
-            found.setdefault(each.metric, each.value.strip())
+            found.setdefault(each.metric, each.value.strip()[:_LONGEST])
     return found

@@ -10,8 +10,11 @@ from dataclasses import asdict
 
 import pytest
 
+from collectors.detect import detect, questions
 from collectors.discovery import proposals, sweep
-from collectors.discovery.finding import Found
+from collectors.discovery.finding import _NAMING, Found, _told
+from collectors.plan import plan
+from collectors.profile_yaml import shipped
 from collectors.simulator import instance
 from collectors.simulator.city import plan as plan_of
 from collectors.simulator.faults import Planted
@@ -19,6 +22,8 @@ from collectors.simulator.living import Living
 from collectors.simulator.objects import build as objects
 from collectors.simulator.udp import Responder
 from collectors.simulator.world import World
+from collectors.snmp.agent import Listing, interview
+from collectors.snmp.varbind import OCTET_STRING, Varbind
 from inventory import sql
 from inventory.city import city_of
 from inventory.model import Carrier, Device, Site
@@ -240,3 +245,15 @@ def test_what_a_device_calls_itself_stays_one_cell_and_no_formula(said):
     assert len(rows) == 1
     assert rows[0][1].isprintable()
     assert not rows[0][1].startswith(("=", "+", "-", "@"))
+
+
+def test_what_a_device_says_at_length_does_not_fill_the_list_of_proposals():
+    """A thousand machines that say 60,000 characters each would make a file that cannot be read again."""
+    profiles = {"standard": shipped()["standard"]}
+    agent = Listing([Varbind((1, 3, 6, 1, 2, 1, 1, at, 0), OCTET_STRING, b"x" * 2_000) for at in (1, 5)])
+    chosen = detect(profiles, interview(agent, questions(profiles.values()))).chosen
+    todo = plan(chosen, costs=("cheap", "dear"), metrics=_NAMING)
+
+    told = _told(todo, interview(agent, todo.ask), "d")
+
+    assert {name: len(each) for name, each in told.items()} == {"system.description": 255, "system.name": 255}
