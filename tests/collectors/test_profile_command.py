@@ -47,6 +47,15 @@ def test_what_was_found_is_written_once_to_be_read_and_never_over_something(tmp_
     assert "exists" in capsys.readouterr().err
 
 
+def test_what_the_standard_profile_misses_does_not_bury_what_the_family_says(tmp_path, capsys):
+    shutil.copy(CAPTURES / "zte_c320.snmprec", tmp_path / "alone.snmprec")
+    assert cli.main(["profile", "test", str(SHIPPED / "zte_c320.yaml"), str(tmp_path / "alone.snmprec")]) == 0
+    told = capsys.readouterr()
+    assert "pon.onu.state" in told.out
+    assert "entity.model" not in told.out
+    assert re.search(r"\d+ gaps of the standard profile are not shown", told.err)
+
+
 def test_a_draft_is_a_profile_once_its_gaps_are_filled():
     agent = load(CAPTURES / "huawei_smartax.snmprec", wanted=((1, 3, 6, 1),)).agent
     written = draft("huawei_new", agent)
