@@ -19,6 +19,7 @@ from collectors.snmp.credential import spoken
 from collectors.snmp.engine import Engine
 from collectors.snmp.varbind import parse
 from netops.errors import UsageError, nearest
+from netops.model import Reason
 
 if TYPE_CHECKING:
     import argparse
@@ -118,10 +119,16 @@ def _walked(args: argparse.Namespace, settings: Settings) -> tuple[Sequence[Varb
     with Engine(window=8) as engine:
         answer = engine.ask(target, Ask(walks=tuple((root,) for root in ROOTS), limits=limits))
     if not answer.answered:
-        raise UsageError(f"{host}: {answer.outcome}; is the credential right, and is SNMP open for this machine?")
+        raise UsageError(f"{host}: {_silence(answer.outcome, args.port)}")
     found = [each for walked in answer.walks for column in walked.columns for each in column]
     failed = answer.failed or next((walked.failed for walked in answer.walks if walked.failed), None)
     return found, f"the walk ended early: {failed.reason.value} {failed.detail}" if failed else ""
+
+
+def _silence(outcome: str, port: int) -> str:
+    if outcome == Reason.REFUSED.value:
+        return f"nothing listens at UDP port {port}; --port names another one"
+    return f"{outcome} at UDP port {port}; is the credential right, and is SNMP open for this machine?"
 
 
 def _write(path: Path, walk: Sequence[Varbind]) -> None:

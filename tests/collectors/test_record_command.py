@@ -87,6 +87,11 @@ def test_a_slip_of_the_words_is_said_before_anything_is_asked(place, capsys):
         assert said in capsys.readouterr().err
     assert record(place, "127.0.0.1", "--credential", "main", "--port", 70_000, "-o", place / "x.snmprec") == 2
     assert "expected 1 to 65535" in capsys.readouterr().err
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:  # bound and closed: nothing listens there
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    assert record(place, "127.0.0.1", "--credential", "main", "--port", port, "-o", place / "x.snmprec") == 2
+    assert f"nothing listens at UDP port {port}" in capsys.readouterr().err
     (place / "x.snmprec").write_text("")
     assert record(place, "127.0.0.1", "--credential", "main", "-o", place / "x.snmprec") == 2
     assert "not written over" in capsys.readouterr().err
