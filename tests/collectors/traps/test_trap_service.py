@@ -396,3 +396,16 @@ def test_ten_thousand_junk_datagrams_a_second_cost_no_good_trap(running, caplog)
     lines = [record for record in caplog.records if hasattr(record, "source")]
     seconds = len({(record.source, int(record.created)) for record in lines})
     assert 2 <= len(lines) <= 2 * seconds
+
+
+def test_an_event_that_cannot_be_stated_costs_the_others_of_its_round_nothing(running, monkeypatch):
+    service, settings = running
+    honest = service._facts
+    broken = facts.Fact(kind="device_event", at_ms=1, body={"device": "ac-1"})
+    monkeypatch.setattr(service, "_facts", lambda *given: [broken, *told] if (told := honest(*given)) else [])
+
+    send("snmptrap", "ac-1", service.port, *V2C, AP_WORDS)
+
+    assert [body["event"] for body in wait(settings, 1)] == ["ap_fault"]
+    assert service.figures()["faults"] == 1
+    assert "round" not in service.health()
