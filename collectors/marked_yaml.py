@@ -28,7 +28,9 @@ def open_block(written: str, source: str, error: type[NetopsError]) -> Block:
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        raise error(f"{source}:{line}: not valid YAML: {getattr(problem, 'problem', None) or problem}") from None
+        lines = written.splitlines()
+        tab = " (a tab stands there; indent by spaces)" if line <= len(lines) and "\t" in lines[line - 1] else ""
+        raise error(f"{source}:{line}: not valid YAML: {getattr(problem, 'problem', None) or problem}{tab}") from None
     except RecursionError:
         raise error(f"{source}:1: nested too deeply; a profile has few levels") from None
     if not isinstance(node, yaml.MappingNode):

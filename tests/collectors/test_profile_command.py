@@ -139,6 +139,7 @@ def test_a_table_whose_own_number_is_1_is_cut_where_columns_share_indexes():
 @pytest.mark.parametrize(
     ("old", "new", "remark"),
     [
+        ("    kind: pon_port", "\tkind: pon_port", "a tab stands there; indent by spaces"),
         ("en: Lakeside", "en: TODO", "the title still says TODO"),
         ("probes: [.20.1.1.3]}\n", "probes: [.20.1.1.3]}\nlayouts:\n", "fill it or take it out"),
         ("kind: pon_port", "kind: pon_prot", "subjects of kind 'pon_prot'; did you mean 'pon_port'?"),
