@@ -231,7 +231,8 @@ class _Work:
             return value
         if _SERIAL.fullmatch(value.strip()):
             return self.text(value, value.strip()[:4] + self.mark(b"serial", value, 4).hex().upper().encode())
-        if self._words.plain(each.oid, value):
+        bare = value.strip(b"\0 ")
+        if self._words.plain(each.oid, value) or _MAC.fullmatch(bare) or _DOTTED_MAC.fullmatch(bare):
             return self._inside(value)
         return self._text(value)
 

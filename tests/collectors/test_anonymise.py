@@ -194,3 +194,11 @@ def test_a_name_within_the_description_is_hidden_and_no_reason_to_refuse():
     made = anonymise(walk, shipped().values(), key=KEY)
 
     assert made[0].value == b"Maker AC V2 " + made[1].value
+
+
+def test_an_address_written_as_text_in_a_column_of_addresses_stays_one():
+    (made,) = anonymise([varbind("1.3.6.1.4.1.57344.1.2.2.1.1.1", b"78:5E:E8:D0:6F:53")], shipped().values(), key=KEY)
+
+    assert made.value.startswith(b"78:5E:E8:")
+    assert made.value != b"78:5E:E8:D0:6F:53"
+    assert len(made.value) == 17
