@@ -95,7 +95,7 @@ def test_an_ont_is_read(house):
     assert {str(row.subject) for row in made.rows} == {"device:ont-1", "onu:sn:HWTC01234567"}
 
 
-@pytest.mark.parametrize("faults", [{"sha256"}, {"reconnect"}, {"reconnect", "sha256"}], ids=str)
+@pytest.mark.parametrize("faults", [("sha256",), ("reconnect",), ("reconnect", "sha256")], ids="+".join)
 def test_a_session_is_its_cookie_whatever_connections_carry_it(house, faults):
     home = house({"cell-1": "SN1"})
 
