@@ -291,7 +291,7 @@ def test_a_look_that_outlasts_its_slot_is_a_gap_of_ours_in_the_next(settings_of,
 
 def test_two_turns_close_together_are_two_looks(settings_of, good_clock, tmp_path):
     """The last turn of one slot and the first of the next: the second waits for the first, and is no gap."""
-    chances = iter([0.0, 0.99, 0.0, 0.99, 0.0, 0.99])
+    chances = iter([0.0, 0.99] * 4)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
         deaf.bind(("127.0.0.1", 0))
         targets = {
@@ -299,13 +299,13 @@ def test_two_turns_close_together_are_two_looks(settings_of, good_clock, tmp_pat
         }
         prober = Prober(settings_of(targets, interval_s=2), chance=lambda: next(chances, 0.0), kernel=good_clock)
         prober.start()
-        time.sleep(8.2)
+        time.sleep(10.2)
         prober.stop()
 
     polls = [
         wire.decode(e.payload) for e in read(tmp_path / "spool" / "probe.db", after=0, limit=100) if e.kind == "poll"
     ]
-    told = [row(poll, "dead").values["probe.reached"] for poll in polls[:-1]]
+    told = [row(poll, "dead").values["probe.reached"] for poll in polls[:-2]]  # the stop cuts off what is under way
     assert len(told) >= 3
     assert set(told) == {0.0}
 
