@@ -30,9 +30,11 @@ def told(walk):
     seen = Counter(
         (each.rule, each.quality, "" if METRICS[each.metric].kind is Kind.TEXT else each.value)
         for each in decoded.observations
-        if each.metric not in ("wlan.ap.address", "interface.name")
+        if each.metric
+        not in ("wlan.ap.address", "wlan.radio.mac", "interface.name")  # pseudonyms, or none for a sentinel
     )
     gaps = Counter((gap.metric, gap.reason) for gap in decoded.gaps)
+    gaps = Counter({each: n for each, n in gaps.items() if each[0] != "wlan.radio.mac"})
     return detected.family, seen, gaps, len({each.subject for each in decoded.observations})
 
 
