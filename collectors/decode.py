@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from collectors.cells import read_cell
-from collectors.convert import UnreadableError, raw
+from collectors.convert import raw
 from collectors.rows import Cell, Grid, grid
 from collectors.snmp.ask import Failure
 from collectors.snmp.varbind import NULL, UNREADABLE, Varbind
+from collectors.told import Told
 from netops.model import Gap, Observation, Quality, Reason, Subject
 
 if TYPE_CHECKING:
@@ -54,16 +54,14 @@ def decode(plan: Plan, answer: Answer, *, device: str, at_ms: int) -> Decoded:
     return Decoded(observations=tuple(reader.observations), gaps=tuple(reader.gaps))
 
 
-class _Reader:
+class _Reader(Told):
     """Collects while one answer is read; never leaves `decode`."""
 
-    __slots__ = ("at_ms", "device", "gaps", "observations", "torn", "whole")
+    __slots__ = ("torn",)
 
     def __init__(self, device: str, at_ms: int, *, torn: bool) -> None:
-        self.device, self.at_ms, self.torn = device, at_ms, torn
-        self.whole = Subject("device", device)
-        self.observations: list[Observation] = []
-        self.gaps: list[Gap] = []
+        super().__init__(device, at_ms)
+        self.torn = torn
 
     def section(self, section: Section, gets: Sequence[Varbind | Failure], answer: Answer) -> None:
         start = len(self.observations)
@@ -103,49 +101,30 @@ class _Reader:
     def cell(
         self, rule: Rule, subject: Subject, cell: Cell, *, index: str, oid: str, torn: bool, factor: int | None
     ) -> None:
-        metric = rule.column.metric
-        if metric is None:
+        column = rule.column
+        if column.metric is None:
             return
         shown = raw(cell.value, cell.tag)
-        try:
-            if cell.tag == UNREADABLE:
-                raise UnreadableError("content does not fit its type")  # noqa: TRY301
-            if factor is None:
-                raise UnreadableError(f"expected the row's '{rule.column.factor}', by which it is multiplied")  # noqa: TRY301
-            value, quality = read_cell(rule.column, cell.value, factor)
-        except UnreadableError as error:
-            self.gap(rule, subject, Failure(Reason.UNREADABLE, f"{error}; got {shown!r:.80}"), oid=oid, index=index)
-            return
-        self.observations.append(
-            Observation(
-                metric=metric.name,
+        if cell.tag == UNREADABLE:
+            self.unreadable(column, subject, "content does not fit its type", shown=shown, place=oid, index=index)
+        elif factor is None:
+            why = f"expected the row's '{column.factor}', by which it is multiplied"
+            self.unreadable(column, subject, why, shown=shown, place=oid, index=index)
+        else:
+            self.value(
+                column,
+                cell.value,
+                shown=shown,
                 subject=subject,
-                device=self.device,
-                at_ms=self.at_ms,
-                value=value,
-                unit=metric.unit,
-                raw=shown,
-                oid=oid,
+                place=oid,
                 rule=rule.name,
-                quality=Quality.TORN if torn and quality is Quality.OK else quality,
                 index=index,
+                torn=torn,
+                factor=factor,
             )
-        )
 
     def gap(self, rule: Rule, subject: Subject, failure: Failure, *, oid: str, index: str = "") -> None:
-        metric = rule.column.metric
-        self.gaps.append(
-            Gap(
-                metric=metric.name if metric else rule.column.key,
-                subject=subject,
-                device=self.device,
-                at_ms=self.at_ms,
-                reason=failure.reason,
-                detail=failure.detail,
-                oid=oid,
-                index=index,
-            )
-        )
+        self.missing(rule.column, subject, failure.reason, failure.detail, place=oid, index=index)
 
 
 def spread(

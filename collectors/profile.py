@@ -155,7 +155,11 @@ def digest(profile: Profile) -> str:
 
     Traps decode no value: a new one leaves the rules of the values what they are.
     """
-    content = {name: value for name, value in asdict(profile).items() if name != "traps"}
+    return digest_of({name: value for name, value in asdict(profile).items() if name != "traps"})
+
+
+def digest_of(content: Mapping[str, object]) -> str:
+    """Return the SHA-256 of what a file of ours says, in a form that does not depend on its layout."""
     canonical = json.dumps(_plain(content), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 

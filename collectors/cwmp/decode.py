@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from collectors.cells import is_sentinel, read_cell
+from collectors.cells import is_sentinel
 from collectors.convert import NUMBER_READERS, TEXT_READERS, UnreadableError, identity_prefix
 from collectors.cwmp.model import SERIAL
 from collectors.decode import Decoded
-from netops.model import Gap, Observation, Quality, Reason, Subject
+from collectors.told import Told
+from netops.model import Reason, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -72,15 +73,13 @@ def _compiled(segments: tuple[str, ...], root: str) -> re.Pattern[str]:
     return re.compile(r"\.".join([re.escape(root), *parts]) + r"\.")
 
 
-class _Reader:
+class _Reader(Told):
     """Collects while one session is decoded; never leaves `decode`."""
 
     def __init__(self, heard: Heard, device: str, at_ms: int) -> None:
-        self.heard, self.device, self.at_ms = heard, device, at_ms
-        self.whole = Subject("device", device)
+        super().__init__(device, at_ms)
+        self.heard = heard
         self.names = [*heard.values, *heard.asked]
-        self.observations: list[Observation] = []
-        self.gaps: list[Gap] = []
 
     def table(self, model: Model, table: Table) -> None:
         heard = self.heard
@@ -134,42 +133,20 @@ class _Reader:
         return name not in self.heard.values and (table.whole or name in self.heard.asked or name in self.heard.failed)
 
     def cell(self, rule: str, leaf: Leaf, subject: Subject, *, name: str, index: str, torn: bool) -> None:
-        metric, written = leaf.column.metric, self.heard.values[name]
-        if metric is None:
-            return
-        try:
-            value, quality = read_cell(leaf.column, written.strip().encode())
-        except UnreadableError as error:
-            self.gap(leaf, subject, Reason.UNREADABLE, f"{error}; got {written!r:.80}", name, index=index)
-            return
-        made = Observation(
-            metric=metric.name,
+        written = self.heard.values[name]
+        self.value(
+            leaf.column,
+            written.strip().encode(),
+            shown=written,
             subject=subject,
-            device=self.device,
-            at_ms=self.at_ms,
-            value=value,
-            unit=metric.unit,
-            raw=written,
-            oid=name,
-            rule=rule.format(metric.name),
-            quality=quality,
+            place=name,
+            rule=rule.format(leaf.column.key),
             index=index,
+            torn=torn,
         )
-        self.observations.append(replace(made, quality=Quality.TORN) if torn and quality is Quality.OK else made)
 
     def gap(self, leaf: Leaf, subject: Subject, reason: Reason, detail: str, name: str, *, index: str = "") -> None:
-        self.gaps.append(
-            Gap(
-                metric=leaf.column.key,
-                subject=subject,
-                device=self.device,
-                at_ms=self.at_ms,
-                reason=reason,
-                detail=detail,
-                oid=name,
-                index=index,
-            )
-        )
+        self.missing(leaf.column, subject, reason, detail, place=name, index=index)
 
     def subjects(self, table: Table, rows: Sequence[Row]) -> list[Subject | None]:
         """Return whom each row is about; who claims an identity that another row has too carries its index as well."""

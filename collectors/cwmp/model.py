@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
+
+from collectors.profile import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,15 +89,4 @@ class Model:
 
 def digested(model: Model) -> Model:
     """Return the model with its digest."""
-    canonical = json.dumps(_plain(asdict(model)), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return replace(model, digest=hashlib.sha256(canonical.encode("ascii")).hexdigest())
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (frozenset, set)):
-        return sorted((_plain(v) for v in value), key=repr)
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    return value
+    return replace(model, digest=digest_of(asdict(model)))

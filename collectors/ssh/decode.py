@@ -7,12 +7,13 @@ gap: a name that an operator can change, or a row's number, names nobody.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from collectors.cells import is_sentinel, read_cell
+from collectors.cells import is_sentinel
 from collectors.convert import NUMBER_READERS, TEXT_READERS, UnreadableError, identity_prefix
 from collectors.decode import Decoded
+from collectors.told import Told
 from netops.model import Gap, Observation, Reason, Subject
 
 if TYPE_CHECKING:
@@ -49,14 +50,12 @@ def decode(taken: Iterable[Taken], *, device: str, at_ms: int) -> Decoded:
     return Decoded(observations=tuple(observations), gaps=tuple(gaps))
 
 
-class _Reader:
+class _Reader(Told):
     """Collects while one output is decoded; never leaves `decode`."""
 
     def __init__(self, taken: Taken, device: str, at_ms: int) -> None:
-        self.taken, self.device, self.at_ms = taken, device, at_ms
-        self.whole = Subject("device", device)
-        self.observations: list[Observation] = []
-        self.gaps: list[Gap] = []
+        super().__init__(device, at_ms)
+        self.taken = taken
 
     def sheet(self, sheet: Sheet) -> None:
         if self.taken.failed is not None:
@@ -88,42 +87,23 @@ class _Reader:
                 self.cell(sheet, field, subject, written, index, torn=torn)
 
     def cell(self, sheet: Sheet, field: Field, subject: Subject, written: str, index: str, *, torn: bool) -> None:
-        metric = field.column.metric
-        if metric is None:
-            return
-        try:
-            value, quality = read_cell(field.column, written.encode())
-        except UnreadableError as error:
-            self.gap(field, subject, Reason.UNREADABLE, f"{error}; got {written!r:.80}", index)
-            return
-        made = Observation(
-            metric=metric.name,
+        read = self.taken.read
+        self.value(
+            field.column,
+            written.encode(),
+            shown=written,
             subject=subject,
-            device=self.device,
-            at_ms=self.at_ms,
-            value=value,
-            unit=metric.unit,
-            raw=written,
-            oid=f"{self.taken.command}#{field.value}",
-            rule=f"{self.taken.read.name}.{sheet.name}.{metric.name}@{self.taken.read.digest[:8]}",
-            quality=quality,
+            place=self.place(field),
+            rule=f"{read.name}.{sheet.name}.{field.column.key}@{read.digest[:8]}",
             index=index,
+            torn=torn,
         )
-        self.observations.append(replace(made, quality=type(quality).TORN) if torn and quality == "ok" else made)
 
     def gap(self, field: Field, subject: Subject, reason: Reason, detail: str, index: str = "") -> None:
-        self.gaps.append(
-            Gap(
-                metric=field.column.key,
-                subject=subject,
-                device=self.device,
-                at_ms=self.at_ms,
-                reason=reason,
-                detail=detail,
-                oid=f"{self.taken.command}#{field.value}",
-                index=index,
-            )
-        )
+        self.missing(field.column, subject, reason, detail, place=self.place(field), index=index)
+
+    def place(self, field: Field) -> str:
+        return f"{self.taken.command}#{field.value}"
 
     def subjects(self, sheet: Sheet, rows: Sequence[Row]) -> list[Subject | None]:
         """Return whom each row is about; who claims an identity that another row has too is nobody."""

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from collectors.profile import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,8 +111,7 @@ class Read:
 
 def digested(read: Read) -> Read:
     """Return the read with its digest."""
-    canonical = json.dumps(_plain(asdict(read)), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return replace(read, digest=hashlib.sha256(canonical.encode("ascii")).hexdigest())
+    return replace(read, digest=digest_of(asdict(read)))
 
 
 def spoken(text: str, values: Mapping[str, str]) -> str | None:
@@ -124,13 +123,3 @@ def spoken(text: str, values: Mapping[str, str]) -> str | None:
             return None
         filled = filled.replace(f"<{name}>", value)
     return filled
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (frozenset, set)):
-        return sorted((_plain(v) for v in value), key=repr)
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    return value
