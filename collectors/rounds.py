@@ -49,6 +49,12 @@ class Rounds:
             heapq.heappush(self._turns, Turn(due, device, slot))
         self._known = wanted
 
+    def anew(self, *, now_ms: int) -> None:
+        """Plan all turns anew after a step of the clock: set back by an hour, nothing would be due for an hour."""
+        known = self._known
+        self.set_devices((), now_ms=now_ms)
+        self.set_devices(known, now_ms=now_ms)
+
     def due(self, now_ms: int) -> tuple[list[Turn], list[Turn]]:
         """Take what is due: (turns to run now, turns whose slot is over). Each device gets its next turn."""
         run: list[Turn] = []

@@ -11,7 +11,6 @@ import secrets
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +19,7 @@ from collectors.alarm import Alarm
 from collectors.columns import Known
 from collectors.devices import Asked, Roll, bearing, roll
 from collectors.halts import Halts
+from collectors.housekeeping import RegisterWatch, StepWatch, service_state
 from collectors.outbox import Outbox
 from collectors.profile_yaml import shipped
 from collectors.restraint import CHEAP_ONLY, HURRY_MS, Restraint
@@ -27,8 +27,6 @@ from collectors.rounds import Rounds, Turn
 from collectors.snmp.breaker import CHEAP, Breaker, event_of
 from collectors.snmp.engine import Engine
 from collectors.snmp.flight import Job
-from inventory.register import Register
-from inventory.snapshot import snapshot
 from netops.clock import SYSTEM
 from netops.drain import drained
 from netops.facts import Fact
@@ -53,7 +51,6 @@ REGISTER_S = 15.0  # how soon a change of the register is noticed
 TRIM_S = 30.0
 TELL_S = 300.0  # how often the counters go to the log: this process has no /metrics of its own
 PAUSE_S = 0.2
-CLOCK_STEP_MS = 2000
 HURRIED_MOST = 200  # devices at a time that are asked more often: an outage of a whole district is no storm
 AGAIN = 3  # times that a device which was not known to be silent is asked once more in its slot: datagrams get lost
 REFIT_MS = 3_600_000  # how a device is laid out is asked again after this, at an instant of its own
@@ -109,7 +106,6 @@ class Collector:
         self._roll = Roll(asked={}, barred={})
         self._halts = Halts(settings)
         self._hurried: list[int] = []
-        self._digest = ""
         self._bearing: frozenset[str] = frozenset()
         self._stack = ExitStack()
         self._outbox: Outbox | None = None
@@ -117,6 +113,7 @@ class Collector:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._health: dict[str, str] = {}
+        self._register = RegisterWatch(settings, self._health)
         self._polled = 0
 
     def start(self) -> None:
@@ -127,7 +124,7 @@ class Collector:
         )
         self._outbox = Outbox(self._spool, derivable=True, bears=lambda device: device in self._bearing)
         self._stack.enter_context(self._engine)
-        self._outbox.state(self._state("started"))
+        self._outbox.state(service_state(SOURCE, "started", now_ms=self._clock.now_ms()))
         self._outbox.flush(now_ms=self._clock.now_ms())
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name=SOURCE, daemon=True)
@@ -140,7 +137,7 @@ class Collector:
             self._thread.join(timeout=15)
         self._thread = None
         if self._outbox is not None:
-            self._outbox.state(self._state("stopped"))
+            self._outbox.state(service_state(SOURCE, "stopped", now_ms=self._clock.now_ms()))
             self._outbox.flush(now_ms=self._clock.now_ms())
         self._outbox = None
         self._stack.close()
@@ -162,12 +159,11 @@ class Collector:
     def _run(self) -> None:
         register_at = trim_at = 0.0
         tell_at = self._clock.monotonic() + TELL_S
-        wall, mono = self._clock.now_ms(), self._clock.monotonic()
+        steps = StepWatch(self._clock)
         while not self._stopping.is_set():
             try:
                 now, then = self._clock.now_ms(), self._clock.monotonic()
-                self._watch_clock(now - wall - int((then - mono) * 1000), now)
-                wall, mono = now, then
+                self._watch_clock(steps.step_ms(now, then), now)
                 if then >= register_at:
                     self._read_register(now)
                     register_at = then + REGISTER_S
@@ -185,29 +181,19 @@ class Collector:
                 log.exception("round failed")
                 self._stopping.wait(1)
 
-    def _watch_clock(self, drift_ms: int, now_ms: int) -> None:
-        if abs(drift_ms) < CLOCK_STEP_MS or self._outbox is None:
+    def _watch_clock(self, step_ms: int, now_ms: int) -> None:
+        if not step_ms or self._outbox is None:
             return
-        body: dict[str, JSON] = {"vantage": self._settings.collect.vantage, "state": "stepped", "step_ms": drift_ms}
+        body: dict[str, JSON] = {"vantage": self._settings.collect.vantage, "state": "stepped", "step_ms": step_ms}
         self._outbox.state(Fact(kind="clock_state", at_ms=max(0, now_ms), body=body))
-        # Turns were planned on the clock as it was: set back by an hour, nothing would be asked for an hour.
-        self._rounds.set_devices([], now_ms=now_ms)
-        self._rounds.set_devices([*self._roll.asked, *self._roll.barred], now_ms=now_ms)
+        self._rounds.anew(now_ms=now_ms)
 
     def _read_register(self, now_ms: int) -> None:
-        settings = self._settings
-        try:
-            with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
-                seen = snapshot(register, at_ms=now_ms)
-        except Exception as error:  # noqa: BLE001  (whatever ails the register, the devices known so far are polled on)
-            self._health["register"] = str(error)
+        seen = self._register.changed(now_ms)
+        if seen is None:
             return
-        self._health.pop("register", None)
-        if seen.digest == self._digest:
-            return
-        self._digest = seen.digest
         before = self._roll
-        self._roll = roll(seen, settings, profiles=self._profiles)
+        self._roll = roll(seen, self._settings, profiles=self._profiles)
         self._bearing = bearing(seen)
         for device, asked in self._roll.asked.items():
             if before.asked.get(device) != asked:
@@ -354,10 +340,6 @@ class Collector:
     def _trim(self) -> None:
         if self._spool is not None:
             self._spool.trim(drained(self._settings, SOURCE))
-
-    def _state(self, state: str) -> Fact:
-        body = {"service": SOURCE, "state": state, "version": version("netops")}
-        return Fact(kind="service_state", at_ms=self._clock.now_ms(), body=body)
 
 
 def build(settings: Settings) -> Collector:

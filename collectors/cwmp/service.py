@@ -11,7 +11,6 @@ import logging
 import secrets
 import threading
 from contextlib import ExitStack
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from collectors.cwmp.acs import Acs
@@ -29,14 +28,13 @@ from collectors.cwmp.said import Said
 from collectors.cwmp.slots import Slots
 from collectors.cwmp.strangers import Strangers
 from collectors.halts import Halts
+from collectors.housekeeping import RegisterWatch, service_state
 from collectors.outbox import Outbox
 from collectors.poll import due_costs, unpolled
-from inventory.register import Register
-from inventory.snapshot import snapshot
 from netops.clock import SYSTEM
 from netops.drain import drained
 from netops.errors import SpoolError
-from netops.facts import Fact, submit
+from netops.facts import submit
 from netops.model import ANSWERED, Poll, Reason
 from netops.series import rows
 from netops.spool import Spool
@@ -50,7 +48,6 @@ if TYPE_CHECKING:
     from collectors.cwmp.session import Session
     from netops.clock import Clock
     from netops.config import Settings
-    from netops.evidence.canonical import JSON
 
 log = logging.getLogger(__name__)
 SOURCE = "acs"
@@ -108,7 +105,6 @@ class AcsService:
             basic=acs.basic,
         )
         self._server: Server | None = None
-        self._digest = ""
         self._urls: dict[str, str] = {}  # device → the connection request URL that it told
         self._stack = ExitStack()
         self._spool: Spool | None = None
@@ -116,6 +112,7 @@ class AcsService:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._health: dict[str, str] = {}
+        self._register = RegisterWatch(settings, self._health)
         self._heard_ms = 0  # when our thread last looked: a long pause is no silence of others
         self._polls = self._stated = 0
 
@@ -132,7 +129,7 @@ class AcsService:
         self._outbox = Outbox(self._spool)
         self._heard_ms = self._clock.now_ms()
         self._read_register(self._heard_ms)
-        self._outbox.state(self._state("started"))
+        self._outbox.state(service_state(SOURCE, "started", now_ms=self._clock.now_ms()))
         self._outbox.flush(now_ms=self._clock.now_ms())
         clear = settings.city.rehearsal or settings.acs.plain
         self._server = Server(
@@ -160,7 +157,7 @@ class AcsService:
             self._acs.stop()
             with self._lock:
                 self._outbox.add(self._slots.held())
-                self._outbox.state(self._state("stopped"))
+                self._outbox.state(service_state(SOURCE, "stopped", now_ms=self._clock.now_ms()))
                 self._outbox.flush(now_ms=self._clock.now_ms())
         self._outbox = self._spool = None
         self._stack.close()
@@ -304,18 +301,10 @@ class AcsService:
                 return
 
     def _read_register(self, now_ms: int) -> None:
-        settings = self._settings
-        try:
-            with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
-                seen = snapshot(register, at_ms=now_ms)
-        except Exception as error:  # noqa: BLE001  (whatever ails the register, the CPEs known so far are let in)
-            self._health["register"] = str(error)
+        seen = self._register.changed(now_ms)
+        if seen is None:
             return
-        self._health.pop("register", None)
-        if seen.digest == self._digest:
-            return
-        self._digest = seen.digest
-        found = doors(seen, settings)
+        found = doors(seen, self._settings)
         self._acs.logins.doors = found
         here = {known.device for known in found.known.values()}
         self._acs.layouts = {name: held for name, held in self._acs.layouts.items() if name in here}
@@ -323,10 +312,6 @@ class AcsService:
         with self._lock:
             self._slots.expect((known.poll for known in found.known.values()), now_ms)
             self._slots.bar(found.barred)
-
-    def _state(self, state: str) -> Fact:
-        body: dict[str, JSON] = {"service": SOURCE, "state": state, "version": version("netops")}
-        return Fact(kind="service_state", at_ms=self._clock.now_ms(), body=body)
 
 
 def _of(digest: str, rule: str) -> bool:

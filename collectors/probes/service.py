@@ -11,9 +11,9 @@ import secrets
 import threading
 from contextlib import ExitStack
 from functools import partial
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from collectors.housekeeping import StepWatch, service_state
 from collectors.outbox import Outbox
 from collectors.probes import carry, clocks, handing, looks, reflector, slots
 from collectors.probes.slots import Slots
@@ -42,7 +42,6 @@ PAUSE_S = 0.1
 TRIM_S = 30.0
 TELL_S = 300.0
 CLOCK_S = 15.0
-CLOCK_STEP_MS = 2000
 
 
 class Prober:
@@ -101,9 +100,9 @@ class Prober:
             self._stack.callback(self._carrier.stop)
         self._workers.start()
         self._stack.callback(self._workers.stop)
-        self._outbox.state(self._state("started"))
+        self._outbox.state(service_state(f"{SOURCE}@{self._vantage}", "started", now_ms=self._clock.now_ms()))
         self._outbox.flush(now_ms=self._clock.now_ms())
-        self._plan_anew(self._clock.now_ms())
+        self._plan(self._clock.now_ms())
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name=SOURCE, daemon=True)
         self._thread.start()
@@ -118,7 +117,7 @@ class Prober:
             now = self._clock.now_ms()
             self._take(wait_s=0.0)
             self._tell(now, all_of_them=True)
-            self._outbox.state(self._state("stopped"))
+            self._outbox.state(service_state(f"{SOURCE}@{self._vantage}", "stopped", now_ms=self._clock.now_ms()))
             self._outbox.flush(now_ms=now)
         self._outbox = None
         self._stack.close()
@@ -154,12 +153,11 @@ class Prober:
     def _run(self) -> None:
         trim_at = clock_at = 0.0
         tell_at = self._clock.monotonic() + TELL_S
-        wall, mono = self._clock.now_ms(), self._clock.monotonic()
+        steps = StepWatch(self._clock)
         while not self._stopping.is_set():
             try:
                 now, then = self._clock.now_ms(), self._clock.monotonic()
-                self._watch_clock(now - wall - int((then - mono) * 1000), now)
-                wall, mono = now, then
+                self._watch_clock(steps.step_ms(now, then), now)
                 if then >= clock_at:
                     self._ask_clock(now)
                     clock_at = then + CLOCK_S
@@ -177,9 +175,8 @@ class Prober:
                 log.exception("round failed")
                 self._stopping.wait(1)
 
-    def _plan_anew(self, now_ms: int) -> None:
+    def _plan(self, now_ms: int) -> None:
         for every_s, rounds in self._rounds.items():
-            rounds.set_devices((), now_ms=now_ms)
             mine = [name for name, each in self._targets.items() if self._every_s(each) == every_s]
             rounds.set_devices(mine, now_ms=now_ms)
 
@@ -246,11 +243,12 @@ class Prober:
             self._clock_said = said.word
             self._outbox.state(self._clock_fact(said.word, now_ms, {"detail": said.detail}))
 
-    def _watch_clock(self, drift_ms: int, now_ms: int) -> None:
-        """Say that the wall clock stepped, and plan by the new one: after a step back the next turns lie far ahead."""
-        if abs(drift_ms) >= CLOCK_STEP_MS and self._outbox is not None:
-            self._plan_anew(now_ms)
-            self._outbox.state(self._clock_fact("stepped", max(0, now_ms), {"step_ms": drift_ms}))
+    def _watch_clock(self, step_ms: int, now_ms: int) -> None:
+        """Say that the wall clock stepped, and plan by the new one."""
+        if step_ms and self._outbox is not None:
+            for rounds in self._rounds.values():
+                rounds.anew(now_ms=now_ms)
+            self._outbox.state(self._clock_fact("stepped", max(0, now_ms), {"step_ms": step_ms}))
 
     def _clock_fact(self, state: str, at_ms: int, more: Mapping[str, JSON]) -> Fact:
         body: dict[str, JSON] = {"vantage": self._vantage, "state": state, **more}
@@ -259,10 +257,6 @@ class Prober:
     def _trim(self) -> None:
         if self._spool is not None and self._carrier is None:
             self._spool.trim(drained(self._settings, SOURCE))
-
-    def _state(self, state: str) -> Fact:
-        body: dict[str, Any] = {"service": f"{SOURCE}@{self._vantage}", "state": state, "version": version("netops")}
-        return Fact(kind="service_state", at_ms=self._clock.now_ms(), body=body)
 
 
 def refuse_unusable(vantage: str, targets: Mapping[str, Target], *, interval_s: int) -> None:

@@ -10,11 +10,11 @@ import logging
 import secrets
 import threading
 from contextlib import ExitStack
-from importlib.metadata import version
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
 from collectors.halts import Halts
+from collectors.housekeeping import RegisterWatch, StepWatch, service_state
 from collectors.outbox import Outbox
 from collectors.poll import unpolled
 from collectors.rounds import Rounds
@@ -25,11 +25,8 @@ from collectors.ssh.by_netmiko import Netmiko
 from collectors.ssh.course import visit
 from collectors.ssh.doors import Doors, doors, limits
 from collectors.ssh.transport import Errand
-from inventory.register import Register
-from inventory.snapshot import snapshot
 from netops.clock import SYSTEM
 from netops.drain import drained
-from netops.facts import Fact
 from netops.model import ANSWERED, OURS, Reason
 from netops.spool import Spool
 
@@ -89,13 +86,13 @@ class Visitor:
         self._doors = Doors(known={}, barred={})
         self._away: set[str] = set()  # doors that are being visited
         self._held: dict[str, int] = {}  # doors that refuse us, and until when they are left alone
-        self._digest = ""
         self._stack = ExitStack()
         self._outbox: Outbox | None = None
         self._spool: Spool | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._health: dict[str, str] = {}
+        self._register = RegisterWatch(settings, self._health)
         self._visits = self._whole = 0
 
     def start(self) -> None:
@@ -107,7 +104,7 @@ class Visitor:
         self._outbox = Outbox(self._spool)
         self._transport.start()
         self._stack.callback(self._transport.stop)
-        self._outbox.state(self._state("started"))
+        self._outbox.state(service_state(SOURCE, "started", now_ms=self._clock.now_ms()))
         self._outbox.flush(now_ms=self._clock.now_ms())
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name=SOURCE, daemon=True)
@@ -122,7 +119,7 @@ class Visitor:
         if self._outbox is not None:
             self._transport.stop()
             self._take(wait=False)
-            self._outbox.state(self._state("stopped"))
+            self._outbox.state(service_state(SOURCE, "stopped", now_ms=self._clock.now_ms()))
             self._outbox.flush(now_ms=self._clock.now_ms())
         self._outbox = None
         self._stack.close()
@@ -142,9 +139,12 @@ class Visitor:
 
     def _run(self) -> None:
         register_at = trim_at = 0.0
+        steps = StepWatch(self._clock)
         while not self._stopping.is_set():
             try:
                 now, then = self._clock.now_ms(), self._clock.monotonic()
+                if steps.step_ms(now, then):
+                    self._rounds.anew(now_ms=now)
                 if then >= register_at:
                     self._read_register(now)
                     register_at = then + REGISTER_S
@@ -162,18 +162,10 @@ class Visitor:
                 self._stopping.wait(1)
 
     def _read_register(self, now_ms: int) -> None:
-        settings = self._settings
-        try:
-            with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
-                seen = snapshot(register, at_ms=now_ms)
-        except Exception as error:  # noqa: BLE001  (whatever ails the register, the doors known so far are visited on)
-            self._health["register"] = str(error)
+        seen = self._register.changed(now_ms)
+        if seen is None:
             return
-        self._health.pop("register", None)
-        if seen.digest == self._digest:
-            return
-        self._digest = seen.digest
-        self._doors = doors(seen, settings)
+        self._doors = doors(seen, self._settings)
         self._held.clear()  # somebody may have corrected what they refused
         self._rounds.set_devices([*self._doors.known, *self._doors.barred], now_ms=now_ms)
 
@@ -245,10 +237,6 @@ class Visitor:
         else:
             self._breaker.note(token.door, Event.OURS if made.outcome in _OURS else Event.ANSWERED)
         return made
-
-    def _state(self, state: str) -> Fact:
-        body = {"service": SOURCE, "state": state, "version": version("netops")}
-        return Fact(kind="service_state", at_ms=self._clock.now_ms(), body=body)
 
 
 def carrier(settings: Settings, clock: Clock = SYSTEM) -> Transport:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import ExitStack, suppress
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from collectors.alarm import Alarm
 from collectors.errors import CollectorError
+from collectors.housekeeping import RegisterWatch, service_state
 from collectors.outbox import Outbox
 from collectors.profile_yaml import shipped
 from collectors.snmp.credential import spoken
@@ -23,8 +23,6 @@ from collectors.traps.listener import Listener, plain
 from collectors.traps.meaning import Meanings
 from collectors.traps.own import open_engine
 from collectors.traps.repeats import Repeats
-from inventory.register import Register
-from inventory.snapshot import snapshot
 from netops.clock import SYSTEM
 from netops.drain import drained
 from netops.errors import ConfigError, EvidenceError
@@ -68,13 +66,13 @@ class Traps:
         self._repeats = Repeats(window_s=trap.window_s, per_minute=trap.events_per_minute)
         self._alarm = Alarm(settings.collect.vantage, "the trap socket")
         self._door: Door | None = None
-        self._digest = ""
         self._stack = ExitStack()
         self._outbox: Outbox | None = None
         self._spool: Spool | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._health: dict[str, str] = {}
+        self._register = RegisterWatch(settings, self._health)
         self._stated = 0
 
     @property
@@ -97,7 +95,7 @@ class Traps:
         self._listener.open()
         self._stack.callback(self._listener.close)
         self._read_register(self._clock.now_ms())
-        self._outbox.state(self._state("started"))
+        self._outbox.state(service_state(SOURCE, "started", now_ms=self._clock.now_ms()))
         self._outbox.flush(now_ms=self._clock.now_ms())
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name=SOURCE, daemon=True)
@@ -111,7 +109,7 @@ class Traps:
         self._thread = None
         if self._outbox is not None:
             self._keep_clocks()
-            self._outbox.state(self._state("stopped"))
+            self._outbox.state(service_state(SOURCE, "stopped", now_ms=self._clock.now_ms()))
             self._outbox.flush(now_ms=self._clock.now_ms())
         self._outbox = None
         self._stack.close()
@@ -200,17 +198,9 @@ class Traps:
         return Fact(kind="device_event", at_ms=now_ms, body=body)
 
     def _read_register(self, now_ms: int) -> None:
-        settings = self._settings
-        try:
-            with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
-                seen = snapshot(register, at_ms=now_ms)
-        except Exception as error:  # noqa: BLE001  (whatever ails the register, the devices known so far are heard on)
-            self._health["register"] = str(error)
-            return
-        self._health.pop("register", None)
-        if seen.digest != self._digest and self._door is not None:
-            self._digest = seen.digest
-            admitted = senders(seen, settings)
+        seen = self._register.changed(now_ms) if self._door is not None else None
+        if seen is not None and self._door is not None:
+            admitted = senders(seen, self._settings)
             self._door.admit(admitted)
             self._health.pop("senders", None)
             if not admitted:
@@ -223,10 +213,6 @@ class Traps:
         told = self._door.clocks(self._clock.monotonic(), self._clock.now_ms())
         if told:
             clocks.keep(self._settings.data.dir / SOURCE / "clocks.json", told)
-
-    def _state(self, state: str) -> Fact:
-        body = {"service": SOURCE, "state": state, "version": version("netops")}
-        return Fact(kind="service_state", at_ms=self._clock.now_ms(), body=body)
 
 
 def fact(device: str, event: Event, spoken_version: str, repeats: int, now_ms: int) -> Fact:

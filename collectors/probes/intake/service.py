@@ -12,17 +12,17 @@ import threading
 from collections import Counter
 from contextlib import ExitStack
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from collectors.errors import DecodeError
+from collectors.housekeeping import service_state
 from collectors.probes import handing, keys
 from collectors.probes.intake import admit
 from collectors.probes.intake.enrolled import Enrolled
 from netops.clock import SYSTEM
 from netops.drain import drained
 from netops.errors import AccessError, NetopsError, SpoolError
-from netops.facts import Fact, submit
+from netops.facts import submit
 from netops.spool import Spool
 from netops.web.server import Server
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from netops.clock import Clock
     from netops.config import Settings
-    from netops.evidence.canonical import JSON
 
 log = logging.getLogger(__name__)
 SOURCE = "intake"
@@ -68,7 +67,7 @@ class Intake:
             settings.data.dir / "spool" / f"{SOURCE}.db", source=SOURCE, cap_bytes=settings.intake.spool_cap_mb << 20
         )
         self._spool = self._stack.enter_context(spool)
-        submit(spool, self._state("started"))
+        submit(spool, service_state(SOURCE, "started", now_ms=self._clock.now_ms()))
         self._server = Server(self, settings.intake.listen, rehearsal=settings.city.rehearsal)
         self._server.start()
         self._stack.callback(self._server.stop)
@@ -86,7 +85,7 @@ class Intake:
             self._server.stop()
         self._server = None
         if self._spool is not None:
-            submit(self._spool, self._state("stopped"))
+            submit(self._spool, service_state(SOURCE, "stopped", now_ms=self._clock.now_ms()))
         self._spool = None
         self._stack.close()
 
@@ -207,10 +206,6 @@ class Intake:
                     self._spool.trim(drained(self._settings, SOURCE))
             except NetopsError as error:
                 self._refused = str(error)
-
-    def _state(self, state: str) -> Fact:
-        body: dict[str, JSON] = {"service": SOURCE, "state": state, "version": version("netops")}
-        return Fact(kind="service_state", at_ms=self._clock.now_ms(), body=body)
 
 
 def _body(environ: dict[str, Any], most: int) -> bytes:

@@ -243,3 +243,33 @@ def test_a_door_that_cannot_be_used_is_barred_with_its_reason(settings):
         "d/ssh": Reason.HOST_KEY,
     }
     assert ssh_device.PASSWORD not in repr(found)
+
+
+class Stepping:
+    """The machine's clock, set by somebody."""
+
+    def __init__(self):
+        self.by_ms = 0
+
+    def now_ms(self):
+        return clock.SYSTEM.now_ms() + self.by_ms
+
+    def monotonic(self):
+        return clock.SYSTEM.monotonic()
+
+
+def test_after_the_clock_was_set_back_doors_are_visited_as_before(settings):
+    """Else nothing would be visited until that time comes again."""
+    sql.upgrade(MIGRATIONS, settings.register_url)
+    with Register(settings.register_url, rehearsal=True) as register:
+        register.apply(city_of(records(door("ac-3", credential="nobody"))), at_ms=0, now_ms=clock.SYSTEM.now_ms())
+    ticking = Stepping()
+    service = Visitor(settings, clock=ticking)
+    service.start()
+    spooled(settings, lambda polls: len(polls) >= 2)
+    ticking.by_ms = -3_600_000
+    before = ticking.now_ms() + 1_800_000
+    polls = spooled(settings, lambda polls: sum(poll.slot_ms < before for poll in polls) >= 2, seconds=20)
+    service.stop()
+
+    assert sum(poll.slot_ms < before for poll in polls) >= 2
