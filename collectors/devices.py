@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from collectors.errors import CollectorError
 from collectors.snmp.ask import Target
-from collectors.snmp.credential import spoken
-from netops.errors import ConfigError
+from collectors.snmp.credential import readable
 from netops.model import Reason
 from netops.verify import ANCHOR
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
     from collectors.profile import Profile
     from collectors.snmp.ask import Community
@@ -46,7 +43,7 @@ def roll(snapshot: Snapshot, settings: Settings, *, profiles: Mapping[str, Profi
     """Return the devices of the register that are polled. One without address and profile is only known, not polled."""
     asked: dict[str, Asked] = {}
     barred: dict[str, Reason] = {}
-    keys = dict(_keys(settings))
+    keys = readable(settings)
     for device in snapshot.devices:
         if not device.address and not device.profile:
             continue
@@ -68,13 +65,6 @@ def bearing(snapshot: Snapshot) -> frozenset[str]:
         {service.device for service in snapshot.services}
         | {device.id for device in snapshot.devices if device.role == ANCHOR}
     )
-
-
-def _keys(settings: Settings) -> Iterator[tuple[str, Community | User]]:
-    """Yield the credentials whose secrets can be read now; one that cannot bars its devices, not the others."""
-    for name, given in settings.credentials.items():
-        with suppress(ConfigError, CollectorError):
-            yield name, spoken(name, given)
 
 
 def _barred(device: Device, keys: Mapping[str, object], profiles: Collection[str]) -> Reason | None:

@@ -23,6 +23,7 @@ from netops.facts import Fact
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
+    from pathlib import Path
 
     from netops.config import Settings
 
@@ -122,9 +123,9 @@ def _words(halt: Halt) -> str:
     return whom if halt.cost == EVERYTHING else f"{whom} --cost {halt.cost}"
 
 
-def _readable(path: object) -> bool:
+def _readable(path: Path) -> bool:
     try:
-        halts.read(path)  # type: ignore[arg-type]
+        halts.read(path)
     except CollectorError:
         return False
     return True

@@ -64,8 +64,7 @@ class Halted:
 
 def place(settings: Settings) -> Path:
     """Return where the halts are: with the register, whose directory the command line may write."""
-    folder = settings.data.dir / "register" if settings.data.users else settings.data.dir
-    return folder / NAME
+    return settings.room("register") / NAME
 
 
 class Halts:

@@ -32,26 +32,12 @@ def again(poll: Poll) -> Poll:
     if decode is None:
         return poll
     try:
-        found = decode(poll.device.partition("/")[0], _outcome(poll), poll.raw)
+        found = decode(poll.device.partition("/")[0], Outcome.of(poll), poll.raw)
     except NetopsError as error:
         log.warning("reply not read again", extra={"poll": poll.id, "why": str(error)})
         return poll
     gaps = [each for each in found if isinstance(each, Gap)]
     return replace(poll, rows=rows([each for each in found if not isinstance(each, Gap)], gaps))
-
-
-def _outcome(poll: Poll) -> Outcome:
-    return Outcome(
-        device=poll.device,
-        slot_ms=poll.slot_ms,
-        at_ms=poll.at_ms,
-        outcome=poll.outcome,
-        attempts=poll.attempts,
-        rtt_ms=poll.rtt_ms,
-        lag_ms=poll.lag_ms,
-        profile=poll.profile,
-        digest=poll.digest,
-    )
 
 
 @cache

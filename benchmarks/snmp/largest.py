@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from load import cpu
 from run import free_port
 
 from collectors import poll
@@ -89,11 +89,6 @@ def measured(engine: Engine, target: Target, fitted: poll.Fitted, costs: tuple[s
         "bytes_in_the_spool": len(wire.encode(made)),
         "as_without_a_wire": same,
     }
-
-
-def cpu() -> float:
-    got = resource.getrusage(resource.RUSAGE_SELF)
-    return got.ru_utime + got.ru_stime
 
 
 if __name__ == "__main__":

@@ -7,11 +7,10 @@ the catalogue says how the device stands.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from collectors.cwmp.decode import Heard, decode
-from netops.facts import Fact
+from collectors.device_event import Event
 from netops.metrics import METRICS, Standing
 from netops.model import Quality, Subject
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from collectors.cwmp.message import Asked, Inform
     from collectors.cwmp.model import Model
-    from netops.evidence.canonical import JSON
     from netops.model import Observation
 
 WORDS: Mapping[str, tuple[str, str]] = {
@@ -49,18 +47,6 @@ BOOTED = frozenset({"0 BOOTSTRAP", "1 BOOT"})
 UNMAPPED = "unmapped"
 _STATES = {Standing.UP: "up", Standing.DEGRADED: "degraded", Standing.DOWN: "down"}
 _WORSE = {"down": "major", "degraded": "minor", "up": "info"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """What happened: in our word and the CPE's, to whom, how bad, and how the subject is now if it says so."""
-
-    event: str
-    trap: str
-    subject: Subject
-    severity: str = "info"
-    state: str = ""
-    values: Mapping[str, str] = field(default_factory=dict)
 
 
 def events(inform: Inform, models: Iterable[Model], heard: Heard, *, device: str) -> list[Event]:
@@ -111,26 +97,6 @@ def _changes(observations: Sequence[Observation], code: str) -> list[Event]:
             )
         )
     return found
-
-
-def fact(device: str, event: Event, *, repeats: int, now_ms: int) -> Fact:
-    """Return the `device_event` of an event."""
-    body: dict[str, JSON] = {"device": device, "event": event.event, "severity": event.severity, "trap": event.trap}
-    body["subject"] = {"kind": event.subject.kind, "id": event.subject.id}
-    if event.state:
-        body["state"] = event.state
-    if event.values:
-        body["values"] = dict(event.values)
-    if repeats:
-        body["repeats"] = repeats
-    return Fact(kind="device_event", at_ms=now_ms, body=body)
-
-
-def beyond(device: str, count: int, now_ms: int) -> Fact:
-    """Return the fact that so many events of a CPE were left unstated in a minute."""
-    body: dict[str, JSON] = {"device": device, "subject": {"kind": "device", "id": device}, "repeats": count}
-    body |= {"event": "beyond_the_budget", "severity": "warning"}
-    return Fact(kind="device_event", at_ms=now_ms, body=body)
 
 
 def _cut(shown: str) -> str:

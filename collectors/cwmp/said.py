@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from collectors.cwmp.events import Event
+    from collectors.device_event import Event
 
     Key = tuple[str, str, str, str, str]
     Last = tuple[float, int, str]

@@ -22,11 +22,12 @@ from collectors.cwmp.course import root_of
 from collectors.cwmp.decode import Heard, decode
 from collectors.cwmp.digest import Challenges
 from collectors.cwmp.doors import doors
-from collectors.cwmp.events import beyond, events, fact, transfer
+from collectors.cwmp.events import events, transfer
 from collectors.cwmp.model_yaml import shipped
 from collectors.cwmp.said import Said
 from collectors.cwmp.slots import Slots
 from collectors.cwmp.strangers import Strangers
+from collectors.device_event import beyond, fact
 from collectors.halts import Halts
 from collectors.housekeeping import RegisterWatch, service_state
 from collectors.outbox import Outbox

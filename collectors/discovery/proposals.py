@@ -82,8 +82,7 @@ def _weighed(each: Found, by_address: Mapping[str, Device], by_serial: Mapping[s
 
 def place(settings: Settings) -> Path:
     """Return where proposals are kept: with the register, whose directory the command line may write."""
-    folder = settings.data.dir / "register" if settings.data.users else settings.data.dir
-    return folder / NAME
+    return settings.room("register") / NAME
 
 
 def read(path: Path) -> list[Proposal]:

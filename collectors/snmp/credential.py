@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from collectors.errors import CollectorError
 from collectors.snmp.ask import Community
 from collectors.snmp.usm import User
-from netops.errors import nearest
+from netops.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
-    from netops.config import Credential
+    from netops.config import Credential, Settings
 
 _VERSIONS = ("v2c", "v3")
 
@@ -36,3 +37,12 @@ def spoken(name: str, credential: Credential) -> Community | User:
         priv_key=credential.priv_key.read() if credential.priv_key else "",
         context=credential.context,
     )
+
+
+def readable(settings: Settings) -> dict[str, Community | User]:
+    """Return the credentials whose secrets can be read now; one that cannot bars its devices, not the others."""
+    keys: dict[str, Community | User] = {}
+    for name, given in settings.credentials.items():
+        with suppress(ConfigError, CollectorError):
+            keys[name] = spoken(name, given)
+    return keys

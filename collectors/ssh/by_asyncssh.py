@@ -17,6 +17,7 @@ import asyncssh
 from collectors.snmp.ask import Failure
 from collectors.ssh import ran
 from collectors.ssh.channels import Run, Shell
+from collectors.ssh.course import next_line
 from collectors.ssh.login import Client, connect, leave, plain, private, why
 from collectors.ssh.talk import Line, Output, State, Talk
 from collectors.ssh.transport import Came
@@ -211,18 +212,10 @@ async def _runs(connection: asyncssh.SSHClientConnection, errand: Errand, watch:
 
 async def _drive(course: Generator[Line, Output, Visited], say: Callable[[Line], Awaitable[Output]]) -> Visited:
     """Go through a course; understanding a long output must not hold up the other visits."""
-    made = _next(course, None)
+    made = next_line(course, None)
     loop = asyncio.get_running_loop()
     while isinstance(made, Line):
         output = await say(made)
         long = len(output.raw) >= _BIG
-        made = await loop.run_in_executor(None, _next, course, output) if long else _next(course, output)
+        made = await loop.run_in_executor(None, next_line, course, output) if long else next_line(course, output)
     return made
-
-
-def _next(course: Generator[Line, Output, Visited], output: Output | None) -> Line | Visited:
-    try:
-        return next(course) if output is None else course.send(output)
-    except StopIteration as end:
-        visited: Visited = end.value
-        return visited

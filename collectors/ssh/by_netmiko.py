@@ -19,6 +19,7 @@ import paramiko
 
 from collectors.snmp.ask import Failure
 from collectors.ssh import ran
+from collectors.ssh.course import next_line
 from collectors.ssh.keys import HostKeyError
 from collectors.ssh.login import is_ours, plain
 from collectors.ssh.talk import LIVELY_S, Line, Output, State, Talk
@@ -27,7 +28,7 @@ from netops.clock import SYSTEM
 from netops.model import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Sequence
 
     from collectors.ssh.course import Visited
     from collectors.ssh.keys import Trusted
@@ -116,7 +117,7 @@ class Netmiko:
             if talk.state is State.OVER:
                 return None, talk.failed
         course = errand.course()
-        made = _next(course, None)
+        made = next_line(course, None)
         while isinstance(made, Line):
             left = min(limits.read_s, until - self._clock.monotonic())
             if errand.dialect.mode == "shell":
@@ -124,7 +125,7 @@ class Netmiko:
                 output = self._said(talk, channel, made, left, Reason.DEADLINE if short else Reason.TORN)
             else:
                 output = self._ran(connection.remote_conn_pre, errand, made, mark, left)
-            made = _next(course, output)
+            made = next_line(course, output)
         return made, None
 
     def _said(self, talk: Talk, channel: paramiko.Channel, line: Line, left: float, reason: Reason) -> Output:
@@ -189,14 +190,6 @@ class Netmiko:
         finally:
             channel.close()
         return ran.finished(dialect, limits, bytes(came), command=line.text, mark=mark, why=why)
-
-
-def _next(course: Generator[Line, Output, Visited], output: Output | None) -> Line | Visited:
-    try:
-        return next(course) if output is None else course.send(output)
-    except StopIteration as end:
-        visited: Visited = end.value
-        return visited
 
 
 def _handler(errand: Errand, heard: io.BytesIO) -> Any:

@@ -84,6 +84,15 @@ def visit(
     return Visited(taken=tuple(state.taken), heard=tuple(state.heard))
 
 
+def next_line(course: Generator[Line, Output, Visited], output: Output | None) -> Line | Visited:
+    """Give a course what came of its last line (None at its beginning); return its next line, or what it brought."""
+    try:
+        return next(course) if output is None else course.send(output)
+    except StopIteration as end:
+        visited: Visited = end.value
+        return visited
+
+
 def _read(state: _Visit, read: Read) -> Generator[Line, Output, None]:
     """Do one read, once or once for each combination of another's values."""
     for values in _turns(state, read):

@@ -6,10 +6,10 @@ values of an access point carry one id. What a profile does not name is an event
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from collectors.convert import NUMBER_READERS, TEXT_READERS, UnreadableError, identity_prefix
+from collectors.device_event import Event
 from collectors.indexes import INDEX_READERS, Part
 from collectors.snmp.varbind import NO_VALUE, dotted
 from netops.model import Subject
@@ -25,19 +25,6 @@ if TYPE_CHECKING:
 UNMAPPED = "unmapped"
 _SHOWN = 200  # characters of a value or an id
 _NAMELESS = frozenset({"000000000000", "ffffffffffff"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """What happened: the family's word for it, to whom, how bad, and how the subject is now if the trap says so."""
-
-    event: str
-    subject: Subject
-    trap: str
-    severity: str = "info"
-    state: str = ""
-    profile: str = ""
-    values: Mapping[str, str] = field(default_factory=dict)
 
 
 class Meanings:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collectors.traps.meaning import Event
+    from collectors.device_event import Event
     from netops.model import Subject
 
 _SUBJECTS = 65_536

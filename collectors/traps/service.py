@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from collectors.alarm import Alarm
-from collectors.errors import CollectorError
+from collectors.device_event import beyond, fact
 from collectors.housekeeping import RegisterWatch, service_state
 from collectors.outbox import Outbox
 from collectors.profile_yaml import shipped
-from collectors.snmp.credential import spoken
+from collectors.snmp.credential import readable
 from collectors.traps import clocks
 from collectors.traps.door import Door, Sender
 from collectors.traps.listener import Listener, plain
@@ -25,22 +25,18 @@ from collectors.traps.own import open_engine
 from collectors.traps.repeats import Repeats
 from netops.clock import SYSTEM
 from netops.drain import drained
-from netops.errors import ConfigError, EvidenceError
-from netops.facts import Fact
+from netops.errors import EvidenceError
 from netops.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from collectors.profile import Profile
-    from collectors.snmp.ask import Community
-    from collectors.snmp.usm import User
     from collectors.traps.listener import Taken
-    from collectors.traps.meaning import Event
     from inventory.snapshot import Snapshot
     from netops.clock import Clock
     from netops.config import Settings
-    from netops.evidence.canonical import JSON
+    from netops.facts import Fact
 
 log = logging.getLogger(__name__)
 SOURCE = "trap"
@@ -149,7 +145,7 @@ class Traps:
             self._listener.watch()
             if self._outbox is not None:
                 self._outbox.state(*self._alarm.look(self._listener.counters.table(), now_ms))
-                self._outbox.state(*(self._beyond(name, count, now_ms) for name, count in self._repeats.beyond(then)))
+                self._outbox.state(*(beyond(name, count, now_ms) for name, count in self._repeats.beyond(then)))
         if then >= due["register"]:
             due["register"] = then + REGISTER_S
             self._read_register(now_ms)
@@ -187,15 +183,9 @@ class Traps:
             event = self._meanings.event(heard.sender.device, heard.sender.profile, said)
             repeats = self._repeats.news(heard.sender.device, event, then)
             if repeats is not None:
-                found.append(fact(heard.sender.device, event, heard.version, repeats, now_ms))
+                found.append(fact(heard.sender.device, event, repeats=repeats, now_ms=now_ms, version=heard.version))
         self._stated += len(found)
         return found
-
-    @staticmethod
-    def _beyond(device: str, count: int, now_ms: int) -> Fact:
-        body: dict[str, JSON] = {"device": device, "subject": {"kind": "device", "id": device}, "repeats": count}
-        body |= {"event": "beyond_the_budget", "severity": "warning"}
-        return Fact(kind="device_event", at_ms=now_ms, body=body)
 
     def _read_register(self, now_ms: int) -> None:
         seen = self._register.changed(now_ms) if self._door is not None else None
@@ -215,28 +205,9 @@ class Traps:
             clocks.keep(self._settings.data.dir / SOURCE / "clocks.json", told)
 
 
-def fact(device: str, event: Event, spoken_version: str, repeats: int, now_ms: int) -> Fact:
-    """Return the `device_event` of an event."""
-    body: dict[str, JSON] = {"device": device, "event": event.event, "severity": event.severity}
-    body |= {"subject": {"kind": event.subject.kind, "id": event.subject.id}, "version": spoken_version}
-    body |= {"trap": event.trap}
-    if event.state:
-        body["state"] = event.state
-    if event.profile:
-        body["profile"] = event.profile
-    if event.values:
-        body["values"] = dict(event.values)
-    if repeats:
-        body["repeats"] = repeats
-    return Fact(kind="device_event", at_ms=now_ms, body=body)
-
-
 def senders(seen: Snapshot, settings: Settings) -> dict[str, tuple[Sender, ...]]:
     """Return who may send traps, by address: devices with an address and a credential that can be read."""
-    keys: dict[str, Community | User] = {}
-    for name, given in settings.credentials.items():
-        with suppress(ConfigError, CollectorError):
-            keys[name] = spoken(name, given)
+    keys = readable(settings)
     found: dict[str, tuple[Sender, ...]] = {}
     for device in seen.devices:
         address = plain(device.address)

@@ -75,7 +75,7 @@ class Memory:
 
     def outcomes(self, *, start_ms: int, end_ms: int, device: str | None = None) -> list[Outcome]:
         """Return one outcome per poll."""
-        return [_outcome(poll) for poll in self._window(start_ms, end_ms) if device in (None, poll.device)]
+        return [Outcome.of(poll) for poll in self._window(start_ms, end_ms) if device in (None, poll.device)]
 
     def tally(self, *, start_ms: int, end_ms: int) -> list[Tally]:
         """Return how many polls of each device had which outcome."""
@@ -130,17 +130,3 @@ def _readings(poll: Poll, row: Row, metrics: Sequence[str]) -> Iterator[Reading]
 def _grouped(start_ms: int, group: str, ordered: list[float]) -> Grouped:
     mean = math.fsum(ordered) / len(ordered)
     return Grouped(group=group, start_ms=start_ms, mean=mean, p95=nearest_rank(ordered, 95), n=len(ordered))
-
-
-def _outcome(poll: Poll) -> Outcome:
-    return Outcome(
-        device=poll.device,
-        slot_ms=poll.slot_ms,
-        at_ms=poll.at_ms,
-        outcome=poll.outcome,
-        attempts=poll.attempts,
-        rtt_ms=poll.rtt_ms,
-        lag_ms=poll.lag_ms,
-        profile=poll.profile,
-        digest=poll.digest,
-    )

@@ -6,14 +6,14 @@ A store never answers zero for what was not measured: a Reading without a value 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from netops.model import Quality
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from netops.model import Subject
+    from netops.model import Poll, Subject
 
 OK = Quality.OK.value
 
@@ -64,6 +64,21 @@ class Outcome:
     lag_ms: float
     profile: str = ""
     digest: str = ""
+
+    @classmethod
+    def of(cls, poll: Poll) -> Self:
+        """Return how this poll went."""
+        return cls(
+            device=poll.device,
+            slot_ms=poll.slot_ms,
+            at_ms=poll.at_ms,
+            outcome=poll.outcome,
+            attempts=poll.attempts,
+            rtt_ms=poll.rtt_ms,
+            lag_ms=poll.lag_ms,
+            profile=poll.profile,
+            digest=poll.digest,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

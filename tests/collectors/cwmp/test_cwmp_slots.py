@@ -13,9 +13,9 @@ import pytest
 from collectors.cwmp.call import Call, call_of, make
 from collectors.cwmp.callers import Callers
 from collectors.cwmp.doors import Known, Login
-from collectors.cwmp.events import Event
 from collectors.cwmp.said import PER_MINUTE, Said
 from collectors.cwmp.slots import GRACE_MS, Slots
+from collectors.device_event import Event
 from collectors.poll import unpolled
 from netops.model import ANSWERED, Poll, Reason, Subject
 

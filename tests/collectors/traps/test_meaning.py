@@ -2,12 +2,12 @@
 
 import pytest
 
+from collectors.device_event import fact
 from collectors.profile_yaml import SHIPPED, ProfileError, parse, read
 from collectors.snmp.varbind import INTEGER, NO_SUCH_INSTANCE, OCTET_STRING, Varbind, Varbinds
 from collectors.snmp.varbind import parse as oid
 from collectors.traps.meaning import Meanings
 from collectors.traps.notification import Notification
-from collectors.traps.service import fact
 from netops import facts
 
 NAMES = ("standard", "huawei_wlan_ac", "huawei_smartax", "zte_c320", "h3c_wlan_ac", "cisco_wlc")
@@ -206,4 +206,4 @@ def test_a_name_of_any_length_makes_an_event_that_can_be_stated(length):
     event = MEANINGS.event("olt-1", "standard", heard)
 
     assert event.subject.id.startswith("olt-1/eee")
-    assert facts.encode(fact("olt-1", event, "v2c", 0, 1))
+    assert facts.encode(fact("olt-1", event, repeats=0, now_ms=1, version="v2c"))

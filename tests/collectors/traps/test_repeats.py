@@ -2,7 +2,7 @@
 
 import pytest
 
-from collectors.traps.meaning import Event
+from collectors.device_event import Event
 from collectors.traps.repeats import Repeats
 from netops.model import Subject
 

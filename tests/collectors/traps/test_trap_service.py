@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from collectors.errors import CollectorError
 from collectors.profile_yaml import SHIPPED, read
 from collectors.snmp.keys import AUTH, PRIV
 from collectors.snmp.pdu import Kind, Message, Pdu, encode
 from collectors.snmp.varbind import OBJECT_IDENTIFIER, OCTET_STRING, Varbind, Varbinds, parse
-from collectors.traps import service as trap_service
 from collectors.traps.service import SOURCE, Traps
 from inventory import sql
 from inventory.city import city_of
@@ -350,7 +350,7 @@ def test_a_port_that_is_taken_is_told_with_its_remedy(tmp_path, keys):
         taken.bind(("127.0.0.1", 0))
         settings = settings_of(tmp_path, **{"trap.port": taken.getsockname()[1]})
         service = Traps(settings, profiles=PROFILES)
-        with pytest.raises(trap_service.CollectorError, match=r"cannot be listened on .* trap\.port"):
+        with pytest.raises(CollectorError, match=r"cannot be listened on .* trap\.port"):
             service.start()
         service.stop()
 
