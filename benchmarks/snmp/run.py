@@ -1,6 +1,6 @@
 """SNMP speed: our engine, pysnmp, net-snmp and the Prometheus exporter against the same agents in the same run.
 
-    .venv/bin/python benchmarks/snmp/run.py [--seconds 3] [--rounds 3] [--json FILE]
+    .venv/bin/python benchmarks/snmp/run.py [--seconds 3] [--rounds 3] [--gufo PYTHON] [--json FILE]
 
 Builds the responder (1,000 agents on loopback), the blaster (the machine's limit: it decodes nothing) and net-snmp's
 C client with gcc; takes the best of the rounds of each, since other work on the machine only ever adds. The figure to
@@ -98,7 +98,13 @@ def best(results: list[dict | None]) -> dict | None:
     return {**min(had, key=lambda r: r["cpu_s_per_10k"]), "errors": sum(r["errors"] for r in had)}
 
 
-def against_responder(made: dict[str, Path], seconds: float, rounds: int) -> list[dict]:
+def gufo(python: str, mode: str, port: int, seconds: float) -> dict | None:
+    """Run gufo-snmp's asyncio client, which lives in an environment of its own."""
+    words = [python, str(HERE / "gufo_async.py"), mode, str(port), "100", str(seconds)]
+    return _line(words, {**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+def against_responder(made: dict[str, Path], seconds: float, rounds: int, python_with_gufo: str = "") -> list[dict]:
     port = free_port()
     found = []
     with ExitStack() as stack:
@@ -117,6 +123,8 @@ def against_responder(made: dict[str, Path], seconds: float, rounds: int) -> lis
                 "pysnmp": lambda m=mode: client("pysnmp", m, port, 20, seconds),
                 "commands": lambda m=mode: client("commands", m, port, 2, seconds) if shutil.which("snmpget") else None,
             }
+            if python_with_gufo:
+                jobs["gufo"] = lambda m=mode: gufo(python_with_gufo, m, port, seconds)
             if environment:
                 jobs["exporter"] = lambda m=mode: client("exporter", m, port, 20, seconds, **environment)
             for name in ("netsnmp_async", "blaster"):
@@ -193,13 +201,14 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     words.add_argument("--seconds", type=float, default=3.0, help="measured per client and round")
     words.add_argument("--rounds", type=int, default=3)
+    words.add_argument("--gufo", default="", metavar="PYTHON", help="an interpreter that has gufo-snmp")
     words.add_argument("--json", type=Path, help="write the results here as well")
     said = words.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         made = build(Path(scratch))
         if "responder" not in made:
             sys.exit("the responder cannot be built; install gcc")
-        results = against_responder(made, said.seconds, said.rounds)
+        results = against_responder(made, said.seconds, said.rounds, said.gufo)
         results += against_snmpd(Path(scratch), said.seconds, said.rounds)
     show(results)
     if said.json:
