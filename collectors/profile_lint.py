@@ -89,7 +89,7 @@ def _table(table: Table) -> Iterator[str]:
     indexes = {name for name, _ in table.index}
     if table.kind in ("ap", "onu", "cell") and all(set(choice) <= indexes for choice in table.identity):
         readers = {reader for name, reader in table.index if any(name in choice for choice in table.identity)}
-        if not readers & {"mac", "string_mac", "string", "implied_string"}:
+        if not readers & {"mac", "string_mac", "serial", "string", "implied_string"}:
             yield f"{where}: its subjects are known by row numbers; add a MAC address or a serial number to identity"
     cheap = sum(column.cost == "cheap" for column in table.columns)
     if cheap > _WIDE:
