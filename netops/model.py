@@ -41,6 +41,8 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable_value"
     PROTOCOL_FAULT = "protocol_fault"  # an endless or looping walk, a table over every bound
     ERROR_STATUS = "error_status"  # SNMP error-status other than tooBig
+    TOO_SLOW = "answered_too_slowly"  # it answered, and used up the time for all of its answers
+    BUSY = "device_busy"  # spared, because it said that it is busy
     # ours
     NO_ADDRESS = "no_address"
     NO_CREDENTIAL = "no_credential"

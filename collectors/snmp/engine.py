@@ -182,7 +182,11 @@ class Engine:
         while self._inbox:
             loop.take(*self._inbox.popleft())
         loop.launch()
-        for number, _ in poll.poll(loop.patience()):
+        patience = loop.patience()
+        slept_at = self._clock.monotonic()
+        ready = poll.poll(patience)
+        loop.woke(slept_at, self._clock.monotonic())
+        for number, _ in ready:
             if number == self._wake:
                 os.eventfd_read(self._wake)
             elif number in channels:  # a lane may have been closed by what came before it in this turn

@@ -151,10 +151,18 @@ class Exchange:
         if request.walk >= 0 and request.repetitions > 1:
             self._todo[-1] = request.with_repetitions(request.repetitions // 2)
 
-    def deadline(self, seconds: float) -> None:
-        """End the ask because its time is over: ours when the device was answering, else its silence."""
-        silent = self.suspect or Failure(Reason.NO_ANSWER, f"{self.sent} requests without a reply")
-        self.stop(Failure(Reason.DEADLINE, f"over {seconds:g} s") if self._raw else silent)
+    def deadline(self, seconds: float, waited: float = 0.0) -> None:
+        """End the ask because its time is over: its silence, or its slowness when we `waited` for it most of the time.
+
+        Else it was answering, and the time was ours: our budget of varbinds, our own delay, much to ask.
+        """
+        if not self._raw:
+            self.stop(self.suspect or Failure(Reason.NO_ANSWER, f"{self.sent} requests without a reply"))
+        elif waited > seconds / 2:
+            told = f"over {seconds:g} s, of which {self.sent} requests waited {waited:.1f} s for their replies"
+            self.stop(Failure(Reason.TOO_SLOW, told))
+        else:
+            self.stop(Failure(Reason.DEADLINE, f"over {seconds:g} s"))
 
     def stop(self, failure: Failure) -> None:
         """End the ask here; everything not had yet fails with this."""

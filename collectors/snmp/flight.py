@@ -6,14 +6,14 @@ from collections import deque
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from collectors.snmp.ask import Failure
+from collectors.snmp.ask import Answer, Failure
+from collectors.snmp.exchange import Exchange
 from netops.model import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from collectors.snmp.ask import Answer, Ask, Target
-    from collectors.snmp.exchange import Exchange
+    from collectors.snmp.ask import Ask, Target
     from collectors.snmp.gather import Request
     from collectors.snmp.sockets import Address, Channel
     from collectors.snmp.wire import Wire
@@ -51,13 +51,16 @@ class Flight:
         "lag_ms",
         "noise",
         "number",
+        "paused_at",
         "pausing",
         "reports",
         "request",
         "route",
         "rtt_ms",
+        "sealed",
         "sent_at",
         "serial",
+        "waited",
         "walk",
         "walk_since",
     )
@@ -90,12 +93,22 @@ class Flight:
         self.reports = 0
         self.noise = 0  # octets under its address that were no reply
         self.pausing = False  # the next request waits for the device's budget of varbinds
+        self.paused_at = 0.0
+        self.sealed = False  # on a lane that lets only replies to open questions in
+        self.waited = 0.0  # seconds that surely were the device's: questions out, and nothing of it in our sockets
         self.walk = -1
         self.walk_since = 0.0
+
+    def seal(self) -> bool:
+        """Have the kernel let only what carries the number of an open question in; False where it will not."""
+        self.sealed = self.channel.admit((self.number, *self.ids), self.route.wire.reach)
+        return self.sealed
 
     def suspicion(self) -> Failure | None:
         """Return what full buffers say of a silence. Our own kernel's drops excuse it only where no lane can be had."""
         channel = self.channel
+        if self.sealed:  # whatever else came was thrown away unread, and took no reply's place
+            return None
         if channel is self.route.channel:
             if channel.drops == self.drops:
                 return None
@@ -104,6 +117,16 @@ class Flight:
             return None
         told = f"{channel.drops} datagrams under its address more than our buffer holds, and no reply among them"
         return Failure(Reason.PROTOCOL_FAULT, told)
+
+
+def unasked(job: Job, failure: Failure, at_ms: int) -> Answer:
+    """Return the answer of a job that was never begun, even one that is no job at all: nobody may be left waiting."""
+    try:
+        exchange = Exchange(job.ask)
+        exchange.stop(failure)
+        return exchange.answer(job.token, at_ms)
+    except Exception:  # noqa: BLE001
+        return Answer(token=job.token, failed=failure)
 
 
 class Waiting:

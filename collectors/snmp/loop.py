@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from collectors.errors import DecodeError, SecurityError
-from collectors.snmp.ask import Answer, Failure
+from collectors.errors import DecodeError
+from collectors.snmp import doubt
+from collectors.snmp.ask import Failure
 from collectors.snmp.exchange import Exchange
-from collectors.snmp.flight import Flight, Waiting
+from collectors.snmp.flight import Flight, Waiting, unasked
 from collectors.snmp.handover import Tray
 from collectors.snmp.known import Known
 from collectors.snmp.recent import Recent
 from collectors.snmp.siege import Siege, room
 from collectors.snmp.sockets import DATAGRAM
-from collectors.snmp.wire import ForeignError
+from collectors.snmp.wire import StrayError
 from netops.model import Reason
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _FILLED = 3  # full batches before more are taken at once
 _DRAIN = 64  # batches taken before time-outs are believed
 _WATCH = 64  # turns between two looks at the kernel's drops; before a time-out they are looked at anyway
 _JUNK = 1 << 16  # octets of junk under a device's address, then only what holds our request id is decoded
+_WAKING = 0.01  # seconds from a datagram's arrival to our thread's turn, when another thread has the interpreter
 _REPORTS = 4  # SNMPv3: discovery, time, and then it must be an answer
 
 
@@ -64,6 +66,7 @@ class Loop:
         self._known = Known(channels)
         self.siege = Siege(channels, counters, most=room(window), opened=opened, closed=closed)
         self._turns = 0
+        self._idle_at = 0.0  # monotonic seconds when all sockets surely held nothing
         self._appetite = 1  # datagrams to take at once
         self._filled = 0  # batches in a row that were as large as that
         self._behind: dict[Address, deque[tuple[Job, HandOver, int]]] = {}
@@ -103,13 +106,13 @@ class Loop:
 
     def _begin(self, entry: tuple[Job, HandOver, int], now_ms: int, now: float) -> None:
         job, hand_over, submitted_ms = entry
-        target, ask, token, due_ms = job
+        target, ask, _, due_ms = job
         self.counters.asks += 1
         route = self._known.routes.get(target) or self._known.route(target)
         exchange = Exchange(ask, retries=target.retries, first=self._known.plans.get(ask) or self._known.plan(ask))
         if route is None:
-            exchange.stop(Failure(Reason.NO_ADDRESS, f"{target.address!r} port {target.port} cannot be reached"))
-            self._done.put(hand_over, exchange.answer(token, now_ms))
+            why = f"{target.address!r} port {target.port} cannot be reached"
+            self._unasked(entry, Failure(Reason.NO_ADDRESS, why))
             return
         address = route.address
         if address in self.flights:
@@ -166,6 +169,8 @@ class Loop:
             if flight.serial != serial:  # answered meanwhile by a reply to an earlier datagram
                 continue
             channel, address = flight.channel, flight.route.address
+            if flight.sealed:
+                flight.seal()
             flight.sent_at = now = monotonic()
             try:
                 channel.send(octets, address)
@@ -209,6 +214,7 @@ class Loop:
                 self._filled, self._appetite = 0, min(2 * most, _BATCH)
         except BlockingIOError:
             self._filled, self._appetite = 0, took or 1
+            channel.empty_at = monotonic()
         except OSError:  # an ICMP error waits in the error queue
             self._refused(channel)
         self.counters.received += took
@@ -217,14 +223,16 @@ class Loop:
 
     def _read(self, flight: Flight, octets: bytes, now: float) -> None:
         request = flight.request
-        if flight.noise > _JUNK and flight.number.to_bytes(4, "big") not in octets:
+        if flight.noise > _JUNK and not doubt.carries(flight, octets):
             self.counters.muted += 1
             return
         try:
             reply = flight.route.wire.open(request, octets, now)
+        except StrayError as stray:
+            self._recent.mismatch(flight.route.address, stray.number)
+            return
         except DecodeError as error:
-            flight.noise += len(octets)
-            self._noise(flight, error)
+            doubt.heard(flight, octets, error, self.counters)
             return
         if reply is None:
             flight.reports += 1
@@ -241,6 +249,11 @@ class Loop:
             return
         if flight.rtt_ms is None:
             flight.rtt_ms = (now - sent_at) * 1000
+        empty_at = flight.channel.empty_at
+        if empty_at < self._idle_at:  # noqa: PLR1730  (max() costs more, per datagram)
+            empty_at = self._idle_at
+        if empty_at > flight.sent_at:
+            flight.waited += empty_at - flight.sent_at
         flight.serial += 1
         counters = self.counters
         counters.octets += len(reply.octets)
@@ -254,36 +267,20 @@ class Loop:
         if flight.walk >= 0 and now - flight.walk_since > flight.job.ask.limits.walk_s:
             exchange.walk_too_long()
         if now >= flight.deadline:
-            exchange.deadline(flight.job.target.deadline_s)
+            exchange.deadline(flight.job.target.deadline_s, flight.waited)
         rate = flight.job.target.varbinds_per_s
         if rate and not exchange.over:
-            flight.pausing = True
+            flight.pausing, flight.paused_at = True, now
             self._waiting.pause(flight, now + len(reply.varbinds) / rate)
         else:
             self._ask(flight, now)
 
-    def _noise(self, flight: Flight, error: DecodeError) -> None:
-        """Count a datagram that is no reply, and remember what it says of the silence behind it."""
-        if isinstance(error, ForeignError):
-            self.counters.foreign += 1
-        elif isinstance(error, SecurityError):
-            self.counters.security += 1
-            flight.exchange.suspect = Failure(Reason.AUTH_FAILED, str(error))
-        else:
-            self.counters.undecodable += 1
-            flight.exchange.suspect = Failure(Reason.UNDECODABLE, str(error))
-
     def _refused(self, channel: Channel) -> None:
-        """Note that nobody listens. ICMP can be forged, so this wait goes on; but it is not asked again."""
+        """Note that nobody listens."""
         for address, name in channel.refusals():
             self.counters.refused += 1
-            flight = self.flights.get(address)
-            if flight is None:
-                continue
-            reason = Reason.REFUSED if name == "ECONNREFUSED" else Reason.NO_ANSWER
-            flight.exchange.suspect = Failure(reason, f"ICMP: {name}")
-            if reason is Reason.REFUSED:
-                flight.exchange.retries = 0
+            if (flight := self.flights.get(address)) is not None:
+                doubt.unreachable(flight, name)
 
     # ---- what does not come back
 
@@ -298,19 +295,27 @@ class Loop:
             return
         now = self._monotonic()
         for channel in self.channels.values():  # what has arrived meanwhile counts: our own delay is no time-out
-            for _ in range(_DRAIN):
-                if not self.receive(channel):
-                    break
-            self._refused(channel)
+            self._drain(channel)
         self.watch()
         for flight in self._waiting.over(now):
             if flight.channel is not flight.route.channel:
                 serial = flight.serial
-                self.receive(flight.channel)
+                self._drain(flight.channel)
                 if flight.serial != serial:
                     continue
             self._silence(flight, now)
         self.flush()
+
+    def _drain(self, channel: Channel) -> None:
+        for _ in range(_DRAIN):
+            if not self.receive(channel):
+                break
+        self._refused(channel)
+
+    def woke(self, slept_at: float, now: float) -> None:
+        """Note that until shortly before `now` nothing lay in any socket: we slept, and nothing woke us up."""
+        if now - _WAKING > slept_at:
+            self._idle_at = now - _WAKING
 
     def watch(self) -> None:
         """Read what the kernel has thrown away, and act on a flood."""
@@ -327,23 +332,22 @@ class Loop:
         """Act on no reply in time; replies that our own kernel threw away are no silence."""
         if flight.pausing:
             flight.pausing = False
+            flight.walk_since += now - flight.paused_at  # our own budget is no slowness of the device
             if now >= flight.deadline:
-                flight.exchange.deadline(flight.job.target.deadline_s)
+                flight.exchange.deadline(flight.job.target.deadline_s, flight.waited)
             self._ask(flight, now)
             return
         suspicion = flight.suspicion()
         if suspicion is not None and flight.exchange.suspect is None:
-            if suspicion.reason is Reason.SOCKET_DROPS and now < flight.deadline and self._sidestep(flight):
+            step = self._sidestep if suspicion.reason is Reason.SOCKET_DROPS else Flight.seal
+            if now < flight.deadline and step(flight):
                 flight.exchange.afresh()
                 self._ask(flight, now)
                 return
             flight.exchange.suspect = suspicion
-        if flight.exchange.suspect is None:
-            flight.exchange.suspect = flight.route.wire.silence()
-        if now >= flight.deadline:
-            flight.exchange.deadline(flight.job.target.deadline_s)
         else:
-            flight.exchange.expire()
+            flight.waited += min(now - flight.sent_at, flight.job.target.timeout_s)
+        doubt.silent(flight, now)
         self._ask(flight, now)
 
     # ---- done
@@ -389,12 +393,4 @@ class Loop:
         self.deliver()
 
     def _unasked(self, entry: tuple[Job, HandOver, int], failure: Failure) -> None:
-        """Answer a job that was never begun, even one that is no job at all."""
-        job, hand_over, _ = entry
-        try:
-            exchange = Exchange(job.ask)
-            exchange.stop(failure)
-            answer = exchange.answer(job.token, self._now_ms())
-        except Exception:  # noqa: BLE001  (nobody may be left waiting)
-            answer = Answer(token=job.token, failed=failure)
-        self._done.put(hand_over, answer)
+        self._done.put(entry[1], unasked(entry[0], failure, self._now_ms()))

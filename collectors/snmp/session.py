@@ -20,7 +20,8 @@ from collectors.snmp.ask import Failure, Reply
 from collectors.snmp.authority import Authority
 from collectors.snmp.pdu import Kind, frame_pdu
 from collectors.snmp.template import Template
-from collectors.snmp.varbind import EMPTY, SEQUENCE
+from collectors.snmp.varbind import SEQUENCE
+from collectors.snmp.wire import REACH, StrayError
 from netops.model import Reason
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ _new = tuple.__new__
 
 class Session:
     """What is known of who answers at an address, for one user."""
+
+    reach = REACH
 
     def __init__(self, user: usm.User, book: Book) -> None:
         self.user = user
@@ -82,7 +85,7 @@ class Session:
         engines = self._engines
         header = engines[0].header(octets) if engines else usm.read(octets)
         if header.message_id not in self._outstanding:
-            return Reply(header.message_id, EMPTY, b"")  # no request of ours: counted as late or wrong
+            raise StrayError(header.message_id)
         level = header.flags & usm.LEVEL
         if level != self.level or not engines or (not level and header.engine_id != engines[0].engine_id):
             self._unsecured(header, octets, now)
@@ -99,6 +102,7 @@ class Session:
     def silence(self) -> Failure | None:
         """Return the doubt about our keys: an agent that cannot decrypt a request says nothing."""
         if self.level and self._engines and not any(engine.trusted for engine in self._engines):
+            self._engines = []  # the next question asks anew who is there: who then is silent, is silent
             return Failure(Reason.AUTH_FAILED, "it told its engine id, then nothing: is the privacy key right?")
         return None
 

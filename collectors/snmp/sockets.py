@@ -16,7 +16,7 @@ import struct
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 Address: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
 
@@ -38,13 +38,29 @@ _DROPS = 8
 _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 
 
-_DROP_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0)  # one instruction of classic BPF: BPF_RET | BPF_K, 0
+# Classic BPF, as packet(7) has it: code, jump if true, jump if false, operand.
+_INSTRUCTION = struct.Struct("=HBBI")
+_LOAD, _EQUAL, _RETURN = 0x20, 0x15, 0x06  # LD|W|ABS, JMP|JEQ|K, RET|K
+_DROP_ALL = _INSTRUCTION.pack(_RETURN, 0, 0, 0)
+_UDP_HEADER = 8  # where a filter of a UDP socket sees the datagram begin
+_FIRST = 8  # octets of a reply before which no number can stand
+
+
+def _only(numbers: tuple[int, ...], reach: int) -> bytes:
+    """Return the filter for `admit`. A load behind the datagram's end ends it with a refusal."""
+    program = bytearray()
+    for at in range(_UDP_HEADER + _FIRST, _UDP_HEADER + reach - 3):
+        program += _INSTRUCTION.pack(_LOAD, 0, 0, at)
+        for number in numbers:
+            program += _INSTRUCTION.pack(_EQUAL, 0, 1, number)
+            program += _INSTRUCTION.pack(_RETURN, 0, 0, 0xFFFF_FFFF)
+    return bytes(program + _DROP_ALL)
 
 
 class Channel:
     """One non-blocking UDP socket; with a `peer` it is a lane."""
 
-    __slots__ = ("drops", "family", "fileno", "receive", "receive_buffer", "send", "socket")
+    __slots__ = ("drops", "empty_at", "family", "fileno", "receive", "receive_buffer", "send", "socket")
 
     def __init__(
         self, family: socket.AddressFamily, *, receive_buffer: int = RECEIVE_BUFFER, peer: Address | None = None
@@ -54,6 +70,7 @@ class Channel:
         self.socket.setblocking(False)
         self.receive_buffer = enlarge(self.socket, receive_buffer) if peer is None else 0
         self.drops = 0
+        self.empty_at = 0.0  # monotonic seconds when it last held nothing
         if family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             self.socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
@@ -84,8 +101,22 @@ class Channel:
 
     def deafen(self) -> None:
         """Have the kernel throw away what comes, before it costs us anything; `watch` goes on counting it."""
-        instructions = ctypes.create_string_buffer(_DROP_ALL, len(_DROP_ALL))
-        program = struct.pack("@HP", 1, ctypes.addressof(instructions))
+        self._filter(_DROP_ALL)
+
+    def admit(self, numbers: Iterable[int], reach: int) -> bool:
+        """Have the kernel let only datagrams in that hold one of these numbers in their first octets.
+
+        A lane is for one address, but a flood may come under that very address: it must not push the reply out.
+        """
+        try:
+            self._filter(_only(tuple(numbers), reach))
+        except OSError:
+            return False
+        return True
+
+    def _filter(self, instructions: bytes) -> None:
+        kept = ctypes.create_string_buffer(instructions, len(instructions))
+        program = struct.pack("@HP", len(instructions) // 8, ctypes.addressof(kept))
         self.socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
     def hear(self) -> None:

@@ -2,7 +2,8 @@
 
 `seal` gives the datagram for a request under a request id; `open` reads one from the right source: a `Reply`, None
 when it was part of the security protocol and the request is to be sent again at once, or an error that says why the
-datagram is not the reply (`ForeignError`: another's community or user; DecodeError: not readable).
+datagram is not the reply (`ForeignError`: another's community or user; `StrayError`: to no open question; DecodeError:
+not readable).
 """
 
 from __future__ import annotations
@@ -19,12 +20,28 @@ if TYPE_CHECKING:
     from collectors.snmp.gather import Request
 
 
+REACH = 32  # three headers in long form, version or PDU tag, and the number itself
+
+
 class ForeignError(DecodeError):
     """A readable message that is not for us: another community."""
 
 
+class StrayError(DecodeError):
+    """A message under a number that no open question has: late, double or forged."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"a message under the number {number}, which no open question has")
+        self.number = number
+
+
 class Wire(Protocol):
-    """One way of talking to one device."""
+    """One way of talking to one device. `reach`: in how many of a reply's first octets its number stands."""
+
+    @property
+    def reach(self) -> int:
+        """How far into a reply the number of its question may stand, lengths in long form and all."""
+        ...
 
     def seal(self, request: Request, request_id: int, now: float) -> bytes:
         """Return the datagram to send."""
@@ -42,11 +59,12 @@ class Wire(Protocol):
 class V2c:
     """SNMPv2c with one community; shared by all devices that have it."""
 
-    __slots__ = ("book", "community")
+    __slots__ = ("book", "community", "reach")
 
     def __init__(self, community: bytes, book: Book) -> None:
         self.community = community
         self.book = book
+        self.reach = REACH + len(community)
 
     def template(self, request: Request) -> Template:
         """Return the prepared request."""

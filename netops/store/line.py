@@ -47,6 +47,8 @@ CODES: Final[Mapping[str, int]] = {
     Reason.UNREADABLE: 17,
     Reason.PROTOCOL_FAULT: 18,
     Reason.ERROR_STATUS: 19,
+    Reason.TOO_SLOW: 20,
+    Reason.BUSY: 21,
     Reason.NO_ADDRESS: 30,
     Reason.NO_CREDENTIAL: 31,
     Reason.NO_PROFILE: 32,

@@ -20,7 +20,7 @@ from collectors.snmp.flight import Job
 from collectors.snmp.pdu import ErrorStatus, Kind, Message, Pdu, decode, encode, response
 from collectors.snmp.sockets import window_of
 from collectors.snmp.varbind import COUNTER32, OCTET_STRING, SYS_UP_TIME, TIME_TICKS, Varbind, Varbinds
-from netops.model import Reason
+from netops.model import OURS, Reason
 
 NAME = (1, 3, 6, 1, 2, 1, 1, 5, 0)
 ENTRY = (1, 3, 6, 1, 2, 1, 2, 2, 1)
@@ -161,8 +161,10 @@ def test_what_is_no_reply_is_counted_and_the_wait_goes_on(engine, trick):
         ("another id", Reason.NO_ANSWER),
         ("another source", Reason.NO_ANSWER),
         ("another community", Reason.NO_ANSWER),
-        ("garbage", Reason.UNDECODABLE),
+        ("garbage", Reason.NO_ANSWER),  # anybody can send that under the device's address
         ("cut short", Reason.UNDECODABLE),
+        ("SNMPv3", Reason.UNDECODABLE),
+        ("our own request", Reason.UNDECODABLE),
     ],
 )
 def test_without_a_true_reply_the_reason_says_what_came(engine, trick, reason):
@@ -172,6 +174,39 @@ def test_without_a_true_reply_the_reason_says_what_came(engine, trick, reason):
     assert answer.outcome == reason
     assert answer.gets[0].reason is reason
     assert (answer.sent, answer.raw) == (2, ())
+
+
+@pytest.mark.parametrize("junk", [b"\x30", b"\x30\x82\xff\xff\x02\x01", bytes(64), b"\x02\x04" * 600, b"\x7a\x45\x0a"])
+def test_junk_under_a_silent_devices_own_address_hides_no_outage(engine, junk):
+    """Whoever does not see our questions cannot speak for the device: it is silent, and that is told with the noise."""
+    with device(lambda agent, message, source: [junk] * 3) as agent:
+        answer = engine.ask(agent.target(timeout_s=0.1), ASK)
+
+    assert answer.outcome == Reason.NO_ANSWER
+    assert f"{6 * len(junk)} octets under its address" in answer.failed.detail
+    assert engine.counters.undecodable == 6
+
+
+@pytest.mark.parametrize("cut", range(24, 60, 5))
+def test_a_device_whose_replies_break_off_answers_undecodably(engine, cut):
+    with device(
+        lambda agent, message, source: [agent.honest(message)[: min(cut, len(agent.honest(message)) - 1)]]
+    ) as agent:
+        answer = engine.ask(agent.target(timeout_s=0.1, retries=0), ASK)
+
+    assert answer.outcome == Reason.UNDECODABLE
+
+
+def test_a_number_deep_in_the_junk_is_none(engine):
+    """Sixty thousand octets of junk would meet one of our numbers now and then, if all of them counted."""
+
+    def reply(agent, message, source):
+        yield b"\x30" + bytes(60) + message.pdu.request_id.to_bytes(4, "big") + bytes(900)
+
+    with device(reply) as agent:
+        answer = engine.ask(agent.target(timeout_s=0.1, retries=0), ASK)
+
+    assert answer.outcome == Reason.NO_ANSWER
 
 
 def test_doubles_and_late_replies_are_counted_as_such(engine):
@@ -333,6 +368,31 @@ def test_the_deadline_of_a_device_that_was_answering_is_ours(engine):
     assert answer.outcome == "answered"
 
 
+def test_the_deadline_of_a_device_that_drips_its_rows_is_its_slowness(engine):
+    """R11: a row a reply, each just before we ask again. It must not look like a lack of time of ours."""
+
+    def drip(agent, message, source):
+        time.sleep(0.05)
+        message = message._replace(pdu=message.pdu._replace(error_index=1))
+        yield from endless(agent, message, source)
+
+    with device(drip) as agent:
+        answer = engine.ask(agent.target(deadline_s=0.5), Ask(walks=(((*ENTRY, 1),),)))
+
+    assert answer.walks[0].failed.reason is Reason.TOO_SLOW
+    assert answer.walks[0].failed.reason not in OURS
+    assert len(answer.walks[0].columns[0]) > 3
+    assert "waited" in answer.failed.detail
+
+
+def test_time_that_our_own_budget_takes_is_no_slowness_of_the_device(engine):
+    with device(honest) as agent:
+        target = agent.target(varbinds_per_s=40, deadline_s=0.5)
+        answer = engine.ask(target, Ask(walks=(COLUMNS,), limits=Limits(bulk_varbinds=6, walk_s=0.3)))
+
+    assert answer.walks[0].failed.reason is Reason.DEADLINE
+
+
 def test_the_deadline_of_a_silent_device_is_its_silence(engine):
     with device(lambda *_: ()) as agent:
         began = time.monotonic()
@@ -342,7 +402,7 @@ def test_the_deadline_of_a_silent_device_is_its_silence(engine):
     assert time.monotonic() - began < 4
 
 
-def test_a_closed_port_is_refused_without_asking_again(engine):
+def test_a_closed_port_is_refused(engine):
     free = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     free.bind(("127.0.0.1", 0))
     port = free.getsockname()[1]
@@ -351,7 +411,7 @@ def test_a_closed_port_is_refused_without_asking_again(engine):
     answer = engine.ask(Target(address="127.0.0.1", port=port, credential=Community(b"c"), timeout_s=0.1), ASK)
 
     assert answer.outcome == Reason.REFUSED
-    assert answer.sent == 1
+    assert answer.sent == 3  # ICMP can be forged: it costs a living device none of its tries
 
 
 @pytest.mark.parametrize(

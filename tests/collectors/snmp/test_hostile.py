@@ -12,17 +12,21 @@ import pytest
 from collectors import poll
 from collectors.plan import Chosen
 from collectors.profile_yaml import shipped
+from collectors.snmp import usm
 from collectors.snmp.agent import Listing
 from collectors.snmp.ask import Ask, Community, Limits, Target
 from collectors.snmp.engine import Engine
 from collectors.snmp.flight import Job
-from collectors.snmp.pdu import Message, decode, encode, response
-from collectors.snmp.varbind import COUNTER32, INTEGER, OCTET_STRING, SYS_UP_TIME, TIME_TICKS, Varbind
+from collectors.snmp.pdu import Kind, Message, Pdu, decode, encode, response
+from collectors.snmp.sockets import Channel
+from collectors.snmp.varbind import COUNTER32, INTEGER, OCTET_STRING, SYS_UP_TIME, TIME_TICKS, Varbind, Varbinds
+from collectors.snmp.wire import REACH
 from netops.model import Reason
 
 NAME = (1, 3, 6, 1, 2, 1, 1, 5, 0)
 ENTRY = (1, 3, 6, 1, 2, 1, 2, 2, 1)
 ASK = Ask(gets=(NAME,))
+GOOD = Varbind(NAME, OCTET_STRING, b"the truth")
 PKTINFO = struct.Struct("=I4s4s")
 SOURCE_OF = getattr(socket, "IP_PKTINFO", 8)
 
@@ -203,6 +207,54 @@ def test_a_flood_that_begins_while_a_device_is_asked_excuses_it_neither():
 
     assert engine.counters.socket_drops > 0
     assert dead.outcome == Reason.NO_ANSWER
+
+
+@pytest.mark.parametrize("where", ["127.0.0.1", "::1"])
+def test_the_kernel_lets_only_what_carries_our_number_into_a_sealed_lane(where):
+    """A flood under the device's own address pushes no reply out of the buffer, and costs us no CPU."""
+    family = socket.AF_INET6 if ":" in where else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as agent:
+        agent.bind((where, 0))
+        lane = Channel(family, peer=agent.getsockname())
+        lane.send(b"hello", agent.getsockname())
+        _, source = agent.recvfrom(100)
+        community = b"c" * 40
+        for request_id in (0x0101_0101, 0x7FFF_FFFE):
+            replies = [
+                encode(Message(community, Pdu(Kind.RESPONSE, request_id, 0, 0, Varbinds.of([GOOD])))),
+                usm.write(request_id, 0, (b"engine", 1, 1, b"", 0, b""), usm.scoped_pdu(b"", b"", b"0"))[0],
+                b"\x30\x84\0\0\0\x60" + replies_head(community) + request_id.to_bytes(4, "big") + bytes(50),
+            ]
+            assert lane.admit((0x0200_0000, request_id), REACH + len(community))
+            junk = [b"", b"\x30", bytes(2_000), replies[0].replace(request_id.to_bytes(4, "big"), b"\x11\x22\x33\x44")]
+            for said in (*junk * 500, *replies, bytes(200) + replies[0]):
+                agent.sendto(said, source)
+            heard = []
+            with suppress(BlockingIOError):
+                while True:
+                    heard.append(lane.receive(65_535)[0])
+
+            assert heard == replies
+        lane.close()
+
+
+def replies_head(community):
+    """Return what stands before a request id when every length is in its longest form."""
+    return b"\x02\x84\0\0\0\x01\x01\x04\x84\0\0\0\x28" + community + b"\xa2\x84\0\0\0\x10\x02\x04"
+
+
+def test_a_flood_under_its_own_address_neither_excuses_the_dead_nor_hides_the_living():
+    """S3: whoever forges a device's address floods its lane. The dead one is silent, the living one heard."""
+    junk = bytes(900)
+    with town() as made, Engine(window=10) as engine:
+        made.odd[address(1)] = lambda message: [junk] * 600
+        made.odd[address(2)] = lambda message: [*[junk] * 600, *made.truth(message)]
+        engine.ask(target(made, address(0)), ASK)
+        engine._loop.siege.on, engine._loop.siege._noise_at = True, 2**40
+        targets = [target(made, address(n), timeout_s=0.4, retries=1) for n in (1, 2)]
+        told = {a.token: a.outcome for a in engine.run(Job(each, ASK, each.address) for each in targets)}
+
+    assert told == {address(1): Reason.NO_ANSWER, address(2): "answered"}
 
 
 def test_a_family_that_speaks_for_others_may_say_more():

@@ -40,6 +40,8 @@ class Channel:
     def __init__(self):
         self.sent, self.inbox, self.errors, self.icmp = [], [], [], []
         self.drops = 0
+        self.empty_at = 0.0
+        self.admitted = []
         self.family = socket.AF_INET
 
     def send(self, octets, address):
@@ -58,6 +60,10 @@ class Channel:
 
     def watch(self):
         return self.drops
+
+    def admit(self, numbers, reach):
+        self.admitted.append(numbers)
+        return True
 
     def deafen(self):
         self.deaf = True
@@ -147,6 +153,21 @@ def test_icmp_is_a_reason_but_no_verdict(bench, name, reason):
     assert name in bench.answers[0].failed.detail
 
 
+def test_a_forged_refusal_costs_no_try_and_unsays_nothing(bench):
+    bench.ask()
+    bench.channel.icmp = [(AT, "ECONNREFUSED")]
+    bench.pass_time(1.0)
+    assert len(bench.channel.sent) == 2
+    message, _ = bench.channel.sent[-1]
+    bench.channel.inbox.append((encode(message)[:-2], AT))  # it carries our number: somebody is there
+    bench.drain()
+    for _ in range(3):
+        bench.channel.icmp = [(AT, "ECONNREFUSED")]
+        bench.pass_time(1.0)
+
+    assert bench.answers[0].outcome == Reason.UNDECODABLE
+
+
 def test_a_reply_after_a_forged_refusal_still_counts(bench):
     bench.ask()
     bench.channel.icmp = [(AT, "ECONNREFUSED")]
@@ -221,6 +242,23 @@ def test_drops_are_our_gap_where_no_lane_is_to_be_had(bench, monkeypatch):
 
 
 def test_a_flood_under_the_devices_own_address_is_no_excuse(bench, lanes):
+    """It may be somebody else's: the question is asked once more, and the kernel lets only a reply to it in."""
+    bench.ask()
+    bench.channel.drops = 3
+    bench.pass_time(1.0)
+    lanes[0].drops = 500
+    bench.pass_time(1.0)
+    assert lanes[0].admitted[-1] == (lanes[0].sent[-1][0].pdu.request_id,)
+    for _ in range(3):
+        bench.pass_time(1.0)
+
+    assert bench.answers[0].outcome == Reason.NO_ANSWER
+    assert len(lanes[0].sent) == 1 + 3
+    assert lanes[0].admitted[-1] == tuple(lanes[0].sent[n][0].pdu.request_id for n in (3, 1, 2))  # late ones too
+
+
+def test_where_the_kernel_filters_nothing_such_a_flood_is_a_protocol_fault(bench, lanes, monkeypatch):
+    monkeypatch.setattr(Channel, "admit", lambda self, numbers, reach: False)
     bench.ask()
     bench.channel.drops = 3
     bench.pass_time(1.0)
@@ -230,6 +268,19 @@ def test_a_flood_under_the_devices_own_address_is_no_excuse(bench, lanes):
 
     assert bench.answers[0].outcome == Reason.PROTOCOL_FAULT
     assert "500 datagrams under its address" in bench.answers[0].failed.detail
+
+
+def test_a_reply_behind_junk_in_its_lane_is_taken_before_the_time_out_is_believed(bench, lanes):
+    bench.ask()
+    bench.channel.drops = 3
+    bench.pass_time(1.0)
+    message, address = lanes[0].sent[-1]
+    lanes[0].inbox += [(b"junk", AT)] * 300
+    lanes[0].inbox.append((encode(Message(message.community, bench.device.respond(message.pdu))), address))
+
+    bench.pass_time(1.0)
+
+    assert bench.answers[0].failed is None
 
 
 def test_under_siege_every_ask_begins_on_a_lane_until_a_minute_of_calm(bench, lanes):

@@ -17,6 +17,7 @@ from collectors.snmp.session import Session
 from collectors.snmp.template import Book
 from collectors.snmp.usm import User
 from collectors.snmp.varbind import COUNTER32, OCTET_STRING, Varbind, Varbinds
+from collectors.snmp.wire import StrayError
 
 ENGINE = bytes.fromhex("80001f8804746573742d656e67696e65")
 NAME = (1, 3, 6, 1, 2, 1, 1, 5, 0)
@@ -226,8 +227,11 @@ def test_salts_never_repeat(met):
 def test_silence_after_discovery_is_a_doubt_about_the_keys(met):
     session, engine = met
     assert "privacy key" in session.silence().detail
+    assert session.silence() is None  # the next question asks anew who is there: who then is silent, is silent
+    assert usm.read(session.seal(ASKED, 0x01000002, 0.0)).engine_id == b""
 
-    session.open(ASKED, engine.write(0x01000002, said(ask(session, engine))), 0.0)
+    session.open(ASKED, engine.report(0x01000002, usm.UNKNOWN_ENGINE), 0.0)
+    session.open(ASKED, engine.write(0x01000003, said(ask(session, engine, 0x01000003))), 0.0)
     assert session.silence() is None
 
 
@@ -353,7 +357,9 @@ def test_an_authentic_time_report_counts_once(met):
     assert session.open(ASKED, report, 0.0) is None
     session.seal(ASKED, 0x01000003, 40.0)
 
-    assert session.open(ASKED, report, 40.0).request_id == 0x01000002
+    with pytest.raises(StrayError) as stray:
+        session.open(ASKED, report, 40.0)
+    assert stray.value.number == 0x01000002
     assert session.engine.time_now(40.0) == 117
 
 
