@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 NS_PER_MS = 1_000_000
 DAY_MS = 86_400_000
 RULE = "probes.figures@1"
+RTT = tuple(f"probe.rtt.p{rank}" for rank in measure.RANKS)  # gaps as well where no packet could even be sent
+ONE_WAY = tuple(f"probe.delay_{way}.p{rank}" for way in ("there", "back") for rank in measure.RANKS)
 
 
 @dataclass(slots=True)
@@ -102,13 +104,13 @@ def failed(record: Mapping[str, Any]) -> Reason | None:
 def _packets(record: Mapping[str, Any], told: _Told, figures: Figures) -> None:
     """Tell what ICMP and STAMP have in common: loss, round trip, its variation."""
     if not figures.sent:
-        told.miss(Reason.DEADLINE, "no packet left", "probe.reached", "probe.loss")
+        told.miss(Reason.DEADLINE, "no packet left", "probe.reached", "probe.loss", *RTT)
         return
     told.say("probe.reached", 1 if figures.answered else 0)
     told.say("probe.sent", figures.sent)
     told.say("probe.lost", figures.lost)
     told.say("probe.loss", float(figures.loss * 100))
-    told.say("probe.duplicates", figures.duplicates)
+    told.say("probe.duplicates", figures.duplicates + int(record.get("unkept", 0)))
     told.say("probe.reordered", figures.reordered)
     _way(told, figures.round_trip, delays="probe.rtt", variation="probe.variation")
     clock = record["clock"]
@@ -133,14 +135,14 @@ def _way(told: _Told, way: Way, *, delays: str, variation: str) -> None:
 
 
 def _icmp(record: Mapping[str, Any], told: _Told) -> None:
-    if _absent(record, told, "probe.loss"):
+    if _absent(record, told, "probe.loss", *RTT):
         return
     echoes = [Echo(n, n, t1, t1, t1, t4, drift, ttl, 1, 1) for n, t1, t4, drift, ttl in record["echoes"]]
     _packets(record, told, measure.figures(echoes, sent=record["sent"], stateful=False, limit_ns=0))
 
 
 def _stamp(record: Mapping[str, Any], told: _Told) -> None:
-    if _absent(record, told, "probe.loss"):
+    if _absent(record, told, "probe.loss", *RTT, *ONE_WAY):
         return
     figures = stamp(record)
     _packets(record, told, figures)

@@ -35,6 +35,7 @@ class Echoes:
         self._left: list[Instant] = []
         self._answered: set[int] = set()
         self.by_kernel = True  # whether the kernel itself said when each answer came
+        self.unkept = 0  # repeats beyond those that are kept
         self.answers: list[tuple[int, int, int, int, int]] = []  # sequence, T1, T4, drift, TTL
 
     @property
@@ -58,6 +59,9 @@ class Echoes:
         sequence = answered(arrival.octets, six=self._six, token=self._token)
         if sequence is None or sequence >= len(self._left):
             return False
+        if len(self.answers) - len(self._answered) >= streams.DOUBLES and sequence in self._answered:
+            self.unkept += 1
+            return True
         left, at = self._left[sequence], arrival.at
         drift = (at.wall_ns - left.wall_ns) - (at.monotonic_ns - left.monotonic_ns)
         self._answered.add(sequence)
@@ -116,6 +120,7 @@ def run(
     return {
         **ran.record(),
         "sent": course.sent,
+        "unkept": course.unkept,
         "by_kernel": course.by_kernel,
         "echoes": [list(each) for each in course.answers],
         "clock": clock().record(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -48,8 +49,8 @@ def look(
         return LOOKS[target.kind](target, _Around(name, clock, account)) | said
     except NetopsError as error:
         wrong = {"failed": Reason.NO_ADDRESS.value, "detail": str(error)[:200]}
-    except OSError as error:  # no route, no interface, no permission
-        wrong = {"failed": Reason.NO_ANSWER.value, "detail": str(error)[:200]}
+    except OSError as error:  # no route, say
+        wrong = {"failed": tcp.reason(error).value, "detail": str(error)[:200]}
     return {"at_ms": at.wall_ns // NS_PER_MS, "clock": clock().record(), **wrong, **said}
 
 
@@ -120,11 +121,21 @@ def _throughput(target: Target, around: _Around) -> dict[str, Any]:
     run, daily = target.bytes_per_run, target.bytes_per_day
     account, granted = account.grant(around.name, now_ms=now_ms, run=run, daily=daily)
     if granted:
-        throughput.write(around.account, account)
+        try:
+            throughput.write(around.account, account)
+        except OSError as error:
+            wrong = f"the account of octets cannot be kept ({error.strerror}): nothing is fetched"
+            return {
+                "at_ms": now_ms,
+                "clock": around.clock().record(),
+                "failed": Reason.DISK_FULL.value,
+                "detail": wrong,
+            }
     made = throughput.run(target.url, _way(target), granted=granted, clock=around.clock)
     if granted:
-        used = int(made.get("octets", granted if "failed" in made else 0))
-        throughput.write(around.account, account.give_back(around.name, granted=granted, used=used))
+        with suppress(OSError):  # what is not given back stays spent
+            back = account.give_back(around.name, granted=granted, used=int(made["octets"]))
+            throughput.write(around.account, back)
     return made
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collectors.probes.clocks import ClockState
 
 _REFUSED = frozenset({errno.ECONNREFUSED, errno.ECONNRESET})
+_OWN = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EACCES, errno.EPERM})
 NS_PER_MS = 1_000_000
 
 
@@ -34,7 +35,9 @@ def connect(address: str, port: int, *, timeout_s: float, interface: str = "") -
 
 
 def reason(error: OSError) -> Reason:
-    """Return what a failed connection means: refused, or nobody answered."""
+    """Return what a failed connection means: refused, nobody answered, or this machine could not even ask."""
+    if error.errno in _OWN:
+        return Reason.NOT_RUNNING
     return Reason.REFUSED if error.errno in _REFUSED else Reason.NO_ANSWER
 
 

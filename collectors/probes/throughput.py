@@ -59,7 +59,8 @@ def read(path: Path) -> Account:
 
 
 def write(path: Path, account: Account) -> None:
-    """Keep the account, synced."""
+    """Keep the account, synced; OSError when the disk does not take it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".new")
     with beside.open("w", encoding="ascii") as file:
         json.dump({"day": account.day, "spent": account.spent}, file)
@@ -69,7 +70,7 @@ def write(path: Path, account: Account) -> None:
 
 
 def run(url: str, way: Way, *, granted: int, clock: Callable[[], ClockState] = clocks.kernel) -> dict[str, Any]:
-    """Fetch at most `granted` octets and return the record."""
+    """Fetch at most `granted` octets and return the record; what is not whole in time has a rate all the same."""
     begin = sockets.instant()
     made: dict[str, Any] = {
         "at_ms": begin.wall_ns // NS_PER_MS,

@@ -82,7 +82,11 @@ def fetch(
     limit: int = LIMIT,
     keep: bool = True,
 ) -> Page:
-    """Ask for `url` (POST when there is a form); `keep` False counts the body and lets it go."""
+    """Ask for `url` (POST when there is a form).
+
+    `keep` False counts the body and lets it go; what counts is then how fast it comes, so that one which outlasts the
+    time is cut there and no failure.
+    """
     asked = _Asked(url, way)
     try:
         return asked.fetch(form=form, headers=headers or {}, limit=limit, keep=keep)
@@ -112,6 +116,7 @@ class _Asked:
         self.address = ""
         self.times: dict[str, int] = {}
         self.certificate: dict[str, Any] = {}
+        self.octets = 0  # of the body, as far as it came
         self.begin = self.at = sockets.instant().monotonic_ns
 
     def left(self) -> float:
@@ -129,7 +134,12 @@ class _Asked:
         """Return what there is of a request that failed."""
         self.times["total"] = sockets.instant().monotonic_ns - self.begin
         return Page(
-            url=self.url, times=self.times, certificate=self.certificate, failed=failed.value, detail=str(detail)
+            url=self.url,
+            times=self.times,
+            octets=self.octets,
+            certificate=self.certificate,
+            failed=failed.value,
+            detail=str(detail),
         )
 
     def fetch(self, *, form: bytes | None, headers: Mapping[str, str], limit: int, keep: bool) -> Page:
@@ -180,7 +190,7 @@ class _Asked:
         answer = talk.getresponse()
         if self.left() <= 0:  # the connection was cut within the head, which then looks whole
             raise TimeoutError("the head was not whole in time")
-        body, octets, more = self._body(answer, limit, keep=keep)
+        body, cut = self._body(answer, limit, keep=keep)
         self._step("body")
         self.times["total"] = self.at - self.begin
         page = Page(
@@ -189,27 +199,38 @@ class _Asked:
             status=answer.status,
             headers=tuple(answer.getheaders()),
             body=body,
-            octets=octets,
-            cut=more,
+            octets=self.octets,
+            cut=cut,
             certificate=self.certificate,
         )
         answer.close()
         return page
 
-    def _body(self, answer: http.client.HTTPResponse, limit: int, *, keep: bool) -> tuple[bytes, int, bool]:
+    def _body(self, answer: http.client.HTTPResponse, limit: int, *, keep: bool) -> tuple[bytes, bool]:
+        """Return what is kept of the body, and whether more was to come; `octets` has its length."""
         kept = bytearray()
-        octets = 0
-        while octets < limit:
-            part = answer.read1(min(CHUNK, limit - octets))
+        while self.octets < limit:
+            try:
+                part = answer.read1(min(CHUNK, limit - self.octets))
+            except http.client.IncompleteRead:  # within its chunks
+                if keep or not self.octets or self.left() > 0:
+                    raise
+                return b"", True
             if not part:
-                short = answer.length not in (None, 0)
-                if short and self.left() <= 0:
-                    raise TimeoutError("the page was not whole in time")
-                return bytes(kept), octets, short
-            octets += len(part)
+                return bytes(kept), self._ends_short(answer, keep=keep)
+            self.octets += len(part)
             if keep:
                 kept += part
-        return bytes(kept), octets, True
+        return bytes(kept), True
+
+    def _ends_short(self, answer: http.client.HTTPResponse, *, keep: bool) -> bool:
+        """Whether the body ends before it was to; where we cut the connection, one without a length only seems whole."""
+        ends_itself = answer.length == 0 or answer.chunked
+        if self.left() <= 0 and not ends_itself:
+            if keep or not self.octets:
+                raise TimeoutError("the page was not whole in time")
+            return True
+        return answer.length not in (None, 0)
 
     def _resolved(self) -> str:
         address = ipaddress.ip_address(self._looked_up().partition("%")[0])

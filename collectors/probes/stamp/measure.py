@@ -4,7 +4,8 @@
   was lost after the last answer, or with a stateless reflector, is lost on an unknown way and counts as infinite both
   ways.
 - A one-way delay stands only while both clocks say that they are synchronised, their errors together are within the
-  limit, and ours did not step. Nothing is clamped: a delay below zero within the error is what was measured.
+  limit, and ours did not step. Nothing is clamped: a delay below zero within the error is what was measured; one beyond
+  it proves that a clock is not what it says, whatever the reflector claims.
 - The round trip needs no clock but ours; where it stepped, the monotonic one is used.
 - Variation is IPDV between packets that follow each other (RFC 3393, RFC 5481 4.1): it needs clocks that run alike, not
   clocks that agree.
@@ -173,6 +174,8 @@ def _invalid(kept: Sequence[Echo], *, stepped: bool, synchronised: bool, error_n
         return "the clocks may be further off than allowed"
     if any(each.t3_ns < each.t2_ns for each in kept):
         return "the reflector's clock went back"
+    if any(min(each.t2_ns - each.t1_ns, each.t4_ns - each.t3_ns) < -error_ns for each in kept):
+        return "a packet came before it left: a clock is further off than it says"
     return ""
 
 

@@ -49,6 +49,7 @@ def run(plan: Plan, *, clock: Callable[[], ClockState] = clocks.kernel) -> dict[
         "sent": session.sent,
         "echoes": [each.row() for each in session.echoes],
         "refused": dict(session.refused),
+        "unkept": session.unkept,
         "clock": said.record(),
         "told": session.answers.record(),
         "by_kernel": session.by_kernel,

@@ -15,6 +15,7 @@ from collectors.errors import DecodeError
 from collectors.probes.stamp import packet, tlv
 from collectors.probes.stamp.packet import Asked
 from collectors.probes.stamp.timestamps import ErrorEstimate, ns_of, ntp_of
+from collectors.probes.streams import DOUBLES
 
 if TYPE_CHECKING:
     from collectors.probes.sockets import Arrival, Instant
@@ -64,6 +65,7 @@ class Session:
         self.echoes: list[Echo] = []
         self._answered: set[int] = set()
         self.refused: Counter[str] = Counter()
+        self.unkept = 0  # repeats beyond those that are kept
         self.answers = tlv.Answers()
         self.by_kernel = True  # whether the kernel itself said when each answer came
 
@@ -97,6 +99,9 @@ class Session:
         if asked.stamp != stamp or told.ssid not in (self._ssid, 0):  # a reflector of RFC 8762 alone leaves it 0
             self.refused["foreign"] += 1
             return False
+        if len(self.echoes) - len(self._answered) >= DOUBLES and asked.sequence in self._answered:
+            self.unkept += 1
+            return True
         theirs = ErrorEstimate.read(told.error)
         echo = Echo(
             sequence=asked.sequence,

@@ -97,8 +97,10 @@ def asked_dscp(area: bytes) -> int | None:
 
 
 def sound(area: bytes, *, sequence: int, key: bytes) -> bool:
-    """Whether the HMAC TLV holds and nothing but padding follows it."""
+    """Whether the HMAC TLV holds and nothing but padding follows it; padding alone needs none (RFC 8972 4.8)."""
     found, end = parse(area)
+    if [each.type for each in found] == [PADDING] and end == len(area):
+        return True
     for number, each in enumerate(found):
         if each.type == SEAL:
             text = struct.pack(">I", sequence) + area[: each.at - HEAD]
@@ -196,10 +198,11 @@ class Answers:
     def record(self) -> dict[str, Any]:
         """Return what was told, as it is archived; what was not asked for is left out."""
         made: dict[str, Any] = {name: value for name in _NAMES if (value := getattr(self, name)) not in (None, (), {})}
-        return made | ({"unsound": True} if self.unsound else {})
+        return made | {name: True for name in _SIGNS if getattr(self, name)}
 
 
 _NAMES = ("location", "synchronised_by", "stamped_by", "dscp", "ecn", "unknown", "malformed")
+_SIGNS = ("unsound", "dscp_refused")
 
 
 def read(area: bytes) -> Answers:

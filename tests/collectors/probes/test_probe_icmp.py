@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.probes import figures, icmp
-from collectors.probes.streams import Pace
+from collectors.probes.sockets import Arrival, Instant
+from collectors.probes.streams import DOUBLES, Pace
 
 TOKEN = b"sixteen octets !"
 
@@ -38,6 +39,16 @@ def test_a_request_is_not_its_own_answer():
     assert icmp.answered(b"\0" + asked[1:], six=False, token=TOKEN) == 7
     assert icmp.answered(bytes([0x45]) + bytes(19) + b"\0" + asked[1:], six=False, token=TOKEN) == 7
     assert icmp.answered(b"\0" + asked[1:], six=False, token=TOKEN[::-1]) is None
+
+
+def test_answers_without_end_fill_no_archive():
+    course = icmp.Echoes(six=False, identity=1, token=TOKEN)
+    told = [b"\0" + course.packet(Instant(5, 5))[1:] for _ in range(2)]
+    for each in [*([told[0]] * 5000), told[1]]:
+        course.take(Arrival(each, ("192.0.2.1", 0), Instant(9, 9), True, 64, 0, ""))
+
+    assert (len(course.answers), course.unkept) == (DOUBLES + 2, 5000 - 1 - DOUBLES)
+    assert course.complete
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs a raw socket or net.ipv4.ping_group_range")

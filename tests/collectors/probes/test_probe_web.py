@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import ssl
@@ -100,11 +101,25 @@ def drip_body(connection):
         time.sleep(0.02)
 
 
+def drip_without_length(connection):
+    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    for _ in range(400):
+        connection.sendall(b"a")
+        time.sleep(0.02)
+
+
+def drip_chunks(connection):
+    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for _ in range(400):
+        connection.sendall(b"1\r\na\r\n")
+        time.sleep(0.02)
+
+
 def say_nothing(connection):
     time.sleep(3)
 
 
-@pytest.mark.parametrize("act", [drip_head, drip_body, say_nothing])
+@pytest.mark.parametrize("act", [drip_head, drip_body, drip_without_length, drip_chunks, say_nothing])
 def test_a_server_that_drips_costs_no_more_than_the_time_out(act):
     with stalling(act) as listening:
         began = time.monotonic()
@@ -199,6 +214,56 @@ def test_throughput_stays_within_its_run_and_its_day(web_server, tmp_path, good_
     assert all(each["probe.throughput"] > 1e6 for each in values[:3])
     assert told(records[3])[1]["probe.throughput"] == "budget"
     assert "probe.reached" not in values[3]
+
+
+@pytest.mark.parametrize("act", [drip_body, drip_without_length, drip_chunks])
+def test_a_slow_line_has_a_rate_and_what_came_over_it_is_spent(act, tmp_path, good_clock):
+    """A file that does not come whole in time is a slow line, not a silent one; its octets were paid for."""
+    with stalling(act) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/file"
+        target = Target(kind="throughput", url=url, timeout_s=0.5, bytes_per_run=100_000, bytes_per_day=900_000)
+        record = look(target, tmp_path, good_clock)
+    values, _ = told(record)
+
+    assert (values["probe.reached"], record["cut"]) == (1, True)
+    assert 5 <= record["octets"] <= 40
+    assert values["probe.throughput"] < 2000
+    assert throughput.read(tmp_path / "octets.json").spent == {"t": record["octets"]}
+
+
+def test_what_came_before_a_fetch_failed_is_spent_too(tmp_path, good_clock):
+    def half(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\nno chunk\r\n")
+
+    with stalling(half) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/file"
+        target = Target(kind="throughput", url=url, bytes_per_run=100_000, bytes_per_day=900_000)
+        record = look(target, tmp_path, good_clock)
+
+    assert (record["failed"], record["octets"]) == ("protocol_fault", 6)
+    assert throughput.read(tmp_path / "octets.json").spent == {"t": 6}
+
+
+def test_without_an_account_nothing_is_fetched_and_nobody_blamed(tmp_path, good_clock):
+    (tmp_path / "file").touch()
+    target = Target(kind="throughput", url="http://127.0.0.1:9/", bytes_per_run=100_000, bytes_per_day=900_000)
+    record = looks.look("t", target, account=tmp_path / "file" / "octets.json", clock=good_clock)
+    values, gaps = told(record)
+
+    assert "probe.reached" not in values
+    assert gaps["probe.throughput"] == "disk_full"
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOBUFS, errno.EACCES])
+def test_what_this_machine_cannot_ask_is_no_silence_of_the_target(number, good_clock, monkeypatch):
+    def refuse(*_args, **_more):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(tcp.socket, "socket", refuse)
+    values, gaps = told(tcp.run("127.0.0.1", 9, timeout_s=1, clock=good_clock) | {"kind": "tcp", "target": "t"})
+
+    assert "probe.reached" not in values
+    assert gaps["probe.reached"] == "collector_not_running"
 
 
 def test_a_run_that_was_killed_has_spent_its_allowance(tmp_path):

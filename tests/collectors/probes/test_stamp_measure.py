@@ -107,8 +107,10 @@ def test_a_reflector_that_began_to_count_anew_places_no_loss():
         ({}, 0.05, "further off"),
         ({"drift": 5 * MS}, 1, "stepped"),
         ({"inside": -MS}, 1, "went back"),
+        ({"skew": 3_600_000 * MS}, 1, "before it left"),
+        ({"skew": -6 * MS}, 1, "before it left"),
     ],
-    ids=["ours loose", "theirs loose", "too far off", "step", "reflector went back"],
+    ids=["ours loose", "theirs loose", "too far off", "step", "reflector went back", "an hour ahead", "behind"],
 )
 def test_a_one_way_delay_stands_only_with_good_clocks_the_round_trip_always(how, limit_ms, why):
     seen = judge([echo(n, **how) for n in range(10)], limit_ms=limit_ms)
@@ -119,8 +121,8 @@ def test_a_one_way_delay_stands_only_with_good_clocks_the_round_trip_always(how,
     assert (seen.there.lost, seen.back.lost) == (0, 0)
 
 
-def test_a_negative_delay_is_not_clamped():
-    assert judge([echo(n, skew=-6 * MS) for n in range(10)]).there.percentile(50) == -MS
+def test_a_delay_below_zero_within_the_clocks_error_is_not_clamped():
+    assert judge([echo(n, there=MS // 50, skew=-MS // 20) for n in range(10)]).there.percentile(50) == -3 * MS // 100
 
 
 def test_variation_needs_no_clocks_that_agree_but_neighbours():

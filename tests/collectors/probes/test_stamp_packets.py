@@ -177,6 +177,26 @@ def test_tlvs_that_are_not_sealed_as_they_should_be_are_all_flagged_and_not_acte
     assert [each.value for each in found] == [each.value for each in tlv.parse(area)[0]]
 
 
+def test_padding_alone_needs_no_seal():
+    """RFC 8972 section 4.8: the sole exception."""
+    area = tlv.padding(33)
+
+    assert tlv.answer(area, SEEN, asked=7, told=3, key=KEY)[0] == 0
+    assert tlv.sound(area, sequence=3, key=KEY)
+    assert not tlv.sound(area + area, sequence=3, key=KEY)
+    assert not tlv.sound(area[:-1], sequence=3, key=KEY)
+
+
+def test_that_an_answer_left_with_another_dscp_is_archived():
+    told = {
+        follows: tlv.answer(tlv.service(10), replace(SEEN, follows_dscp=follows), asked=7, told=3, key=None)
+        for follows in (False, True)
+    }
+
+    assert tlv.read(told[False]).record() == {"dscp": 46, "ecn": 1, "dscp_refused": True}
+    assert tlv.read(told[True]).record() == {"dscp": 46, "ecn": 1}
+
+
 @settings(max_examples=300)
 @given(st.binary(max_size=300), st.booleans())
 def test_no_octets_upset_the_tlvs_and_an_answer_is_as_long_as_its_question(area, sealed):

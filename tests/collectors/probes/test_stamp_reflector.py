@@ -9,14 +9,16 @@ import time
 
 import pytest
 
-from collectors.probes import streams
+from collectors.probes import figures, streams
 from collectors.probes.clocks import ClockState
+from collectors.probes.sockets import Arrival, Instant
 from collectors.probes.stamp import packet, sending, tlv
 from collectors.probes.stamp.packet import Asked
 from collectors.probes.stamp.reflect import BROKEN, NOT_LISTED, PORT, RATE, Heard, Limits, Reflector
 from collectors.probes.stamp.reflecting import Reflecting
+from collectors.probes.stamp.session import Session
 from collectors.probes.stamp.timestamps import ErrorEstimate, ntp_of
-from collectors.probes.streams import Pace
+from collectors.probes.streams import DOUBLES, Pace
 
 HERE = [ipaddress.ip_network("192.0.2.0/24")]
 NOW = 1_795_719_388_427_966_071
@@ -229,6 +231,22 @@ def test_answers_of_nobody_we_asked_are_refused():
 
     assert record["echoes"] == []
     assert record["refused"] == {"sequence": 2, "foreign": 4, "broken": 2}
+
+
+def test_a_reflector_that_repeats_itself_without_end_fills_no_archive():
+    session = Session(ssid=7, error=ERROR)
+    asked = [packet.decode_asked(session.packet(Instant(NOW, 0))) for _ in range(2)]
+    for number, question in [*([(0, asked[0])] * 5000), (1, asked[1])]:
+        told = packet.Told(number, question.stamp, ERROR, 7, question.stamp, question, 64)
+        session.take(Arrival(packet.encode_told(told), ("192.0.2.1", 862), Instant(NOW, 9), True, 64, 0, ""))
+    record = {"sent": 2, "echoes": [each.row() for each in session.echoes], "unkept": session.unkept}
+    about = {"kind": "stamp", "target": "t", "at_ms": 1, "stateful": True, "limit_ns": 10**9}
+    clock = {"synchronised": True}
+    observations, _ = figures.read(record | about | {"clock": clock}, device="d", vantage="v")
+    values = {each.metric: each.value for each in observations}
+
+    assert len(record["echoes"]) == DOUBLES + 2
+    assert (values["probe.duplicates"], values["probe.lost"]) == (4999, 0)
 
 
 def test_what_leaves_late_is_waited_for_as_long_as_any_other():
