@@ -49,12 +49,16 @@ def post(
 
 def check_url(url: str) -> None:
     """Refuse an address over which an answer could be forged: a false `taken` would cost records (ConfigError)."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if parts.scheme == "http" and _loopback(parts.hostname or ""):
-        return
-    raise ConfigError(f"'probe.core_url' is '{url}'; expected https://host:port (http:// on this machine only)")
+    expected = "expected https://host:port (http:// on this machine only)"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ConfigError(f"'probe.core_url' is '{url}' ({error}); {expected}") from None
+    host = parts.hostname or ""
+    secure = (parts.scheme == "https" and host) or (parts.scheme == "http" and _loopback(host))
+    if not secure or port == 0 or parts.path.strip("/") or parts.query or parts.username is not None:
+        raise ConfigError(f"'probe.core_url' is '{url}'; {expected}")
 
 
 def _connection(url: str, ca: Path | None, timeout_s: float) -> http.client.HTTPConnection:

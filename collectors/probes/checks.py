@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from collectors.errors import CollectorError
-from collectors.probes import dns, figures, reflector
+from collectors.probes import calling, dns, figures, handing, reflector
 from netops.checks import Problem
 from netops.errors import ConfigError, nearest
 
@@ -78,6 +78,8 @@ def _seconds(target: Target) -> float:
 
 def _of_all(settings: Settings) -> Iterator[Problem]:
     probe = settings.probe
+    if probe.core_url:
+        yield from _way_to_the_core(settings)
     where = settings.origin.get("probe.interval_s", "settings")
     anchors = {each.address or urlsplit(each.url).hostname for each in probe.targets.values() if each.anchor}
     if probe.targets and len(anchors) < LEAST_ANCHORS:
@@ -89,6 +91,17 @@ def _of_all(settings: Settings) -> Iterator[Problem]:
                 yield Problem(where, "probe.reflect_allow is empty: the reflector answers nobody", "name networks")
         except ConfigError as error:
             yield Problem(where, str(error), "write networks such as 192.0.2.0/24,2001:db8::/32")
+
+
+def _way_to_the_core(settings: Settings) -> Iterator[Problem]:
+    where, vantage = settings.origin.get("probe.core_url", "settings"), settings.probe.vantage
+    try:
+        calling.check_url(settings.probe.core_url)
+    except ConfigError as error:
+        yield Problem(where, str(error), "write the address of the core's intake")
+    if not handing.VANTAGE.fullmatch(vantage):
+        what = f"probe.core_url is set and probe.vantage is '{vantage}'"
+        yield Problem(where, what, "give this vantage point the id that it was enrolled with, such as site-7")
 
 
 def _numeric(address: str) -> bool:

@@ -224,7 +224,7 @@ class _Asked:
         return bytes(kept), True
 
     def _ends_short(self, answer: http.client.HTTPResponse, *, keep: bool) -> bool:
-        """Whether the body ends before it was to; where we cut the connection, one without a length only seems whole."""
+        """Whether the body ends before it was to; where we cut it, one without a length only seems whole."""
         ends_itself = answer.length == 0 or answer.chunked
         if self.left() <= 0 and not ends_itself:
             if keep or not self.octets:

@@ -19,6 +19,7 @@ AHEAD_MS = 2 * 3_600_000  # a slot further ahead than this is not taken: it woul
 BEHIND_MS = 62 * 86_400_000  # nor one that no link was ever away for: the past is told while it is fresh
 KINDS = frozenset({"path"})
 PREFIX = "probe."
+TELLS_OF_US = "spool_dropped"  # taken whatever its time: a refusal is told by one, and that one must end it
 _OWN = {"clock_state": "vantage", "monitor_health": "vantage", "service_state": "service", "spool_dropped": "spool"}
 
 
@@ -26,29 +27,33 @@ def refusal(kind: str, payload: bytes, *, vantage: str, now_ms: int) -> str:
     """Return why this record of the vantage point is not taken, empty when it is."""
     try:
         if kind == "fact":
-            return _fact(facts.decode(payload), vantage)
+            return _fact(facts.decode(payload), vantage, now_ms)
         return _poll(wire.decode(payload), vantage, now_ms)
     except (EvidenceError, SpoolError) as error:
         return str(error)[:200]
 
 
-def _fact(fact: Fact, vantage: str) -> str:
+def _fact(fact: Fact, vantage: str, now_ms: int) -> str:
     field = _OWN.get(fact.kind)
     if field is None:
         return f"a probe may not state '{fact.kind}'"
     allowed = vantage if field == "vantage" else f"probe@{vantage}"
     if fact.body[field] != allowed:
         return f"'{fact.kind}' tells of {fact.body[field]!r:.60}, not of '{allowed}'"
-    return ""
+    return "" if fact.kind == TELLS_OF_US else _untimely(fact.at_ms, now_ms)
+
+
+def _untimely(at_ms: int, now_ms: int) -> str:
+    if at_ms > now_ms + AHEAD_MS:
+        return "its time lies ahead of our clock"
+    return "its time lies too far back" if at_ms < now_ms - BEHIND_MS else ""
 
 
 def _poll(poll: Poll, vantage: str, now_ms: int) -> str:
     if poll.device != f"{vantage}/probe":
         return f"a poll of '{poll.device[:60]}', not of '{vantage}/probe'"
-    if poll.slot_ms > now_ms + AHEAD_MS:
-        return "its slot lies ahead of our clock"
-    if poll.slot_ms < now_ms - BEHIND_MS:
-        return "its slot lies too far back"
+    if untimely := _untimely(poll.slot_ms, now_ms):
+        return untimely
     for row in poll.rows:
         if row.subject.kind not in KINDS or not row.subject.id.startswith(f"{vantage}/"):
             return f"it tells of '{row.subject!s:.60}', which is no path of '{vantage}'"

@@ -19,6 +19,7 @@ from collectors.housekeeping import service_state
 from collectors.probes import handing, keys
 from collectors.probes.intake import admit
 from collectors.probes.intake.enrolled import Enrolled
+from collectors.probes.intake.holders import Holders
 from netops.clock import SYSTEM
 from netops.drain import drained
 from netops.errors import AccessError, NetopsError, SpoolError
@@ -38,6 +39,7 @@ SOURCE = "intake"
 TRIM_S = 30.0
 TOKEN_CHARACTERS = 200
 JOIN_OCTETS = 4096
+PER_ADDRESS = 64  # connections: a probe has one, and several may stand behind one address
 SPOOLS = 1000  # of one vantage point, one after the other: what we remember of it is bounded
 _DENIED = "not enrolled, or the signature does not hold"
 
@@ -58,6 +60,8 @@ class Intake:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._refused = ""
+        self._holders = Holders()
+        self._doubled: set[str] = set()  # vantage points whose key two machines have
         self.counters: Counter[str] = Counter()
 
     def start(self) -> None:
@@ -68,7 +72,7 @@ class Intake:
         )
         self._spool = self._stack.enter_context(spool)
         submit(spool, service_state(SOURCE, "started", now_ms=self._clock.now_ms()))
-        self._server = Server(self, settings.intake.listen, rehearsal=settings.city.rehearsal)
+        self._server = Server(self, settings.intake.listen, rehearsal=settings.city.rehearsal, per_address=PER_ADDRESS)
         self._server.start()
         self._stack.callback(self._server.stop)
         self._stopping.clear()
@@ -91,7 +95,12 @@ class Intake:
 
     def health(self) -> dict[str, str]:
         """Return what is wrong, by subject."""
-        return {"spool": self._refused} if self._refused else {}
+        wrong = {"spool": self._refused} if self._refused else {}
+        for name in sorted(self._doubled):
+            wrong[f"vantage {name}"] = (
+                f"two machines hand in with its key; `netops probe dismiss {name}`, then enrol the right one anew"
+            )
+        return wrong
 
     @property
     def port(self) -> int:
@@ -155,9 +164,10 @@ class Intake:
         name = f"{batch.vantage} {batch.source}"
         now = self._clock.now_ms()
         with self._taking:
+            self._watch_key(batch)
             known = spool.marked(name)
             if not known and sum(each.startswith(f"{batch.vantage} ") for each in spool.marks()) >= SPOOLS:
-                raise AccessError(f"'{batch.vantage}' has come with {SPOOLS} spools; dismiss it and let it join anew")
+                raise AccessError(f"'{batch.vantage}' has come with {SPOOLS} spools; let it join under another id")
             kept: list[bytes] = []
             refused: list[list[Any]] = []
             for sequence, payload in batch.records:
@@ -179,6 +189,11 @@ class Intake:
             )
         return {"upto": batch.upto, "refused": refused}
 
+    def _watch_key(self, batch: handing.Batch) -> None:
+        if self._holders.doubled(batch) and batch.vantage not in self._doubled:
+            self._doubled.add(batch.vantage)
+            log.warning("two machines hand in with one key", extra={"vantage": batch.vantage, "spool": batch.source})
+
     def _join(self, environ: dict[str, Any]) -> tuple[HTTPStatus, dict[str, Any]]:
         try:
             told = json.loads(_body(environ, JOIN_OCTETS))
@@ -194,6 +209,7 @@ class Intake:
             signature=handing.unbase64(words["signature"]),
             now_ms=self._clock.now_ms(),
         )
+        self._doubled.discard(member.vantage)
         log.info("vantage point joined", extra={"vantage": member.vantage, "public": member.public})
         return HTTPStatus.OK, {"vantage": member.vantage}
 

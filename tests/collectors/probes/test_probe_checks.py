@@ -76,6 +76,9 @@ def test_what_is_right_is_not_told(settings_of):
         ),
         ({}, {"reflect_host": "192.0.2.9"}, "answers nobody"),
         ({}, {"reflect_host": "192.0.2.9", "reflect_allow": "192.0.2.1/24"}, "is no network"),
+        ({}, {"core_url": "http://core.example:8443"}, "expected https"),
+        ({}, {"core_url": "https://core.example:84430"}, "expected https"),
+        ({}, {"core_url": "https://core.example:8443", "vantage": ""}, "probe.vantage is ''"),
     ],
 )
 def test_a_vantage_point_that_cannot_judge_itself_is_told(settings_of, targets, more, said):

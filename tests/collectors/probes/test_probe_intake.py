@@ -53,9 +53,9 @@ def poll(after_ms, *, vantage="site-7", subject=None, metric="probe.rtt.p50"):
     return Poll(device=f"{vantage}/probe", slot_ms=slot_ms, at_ms=slot_ms, outcome=ANSWERED, rows=(row,))
 
 
-def health(vantage="site-7"):
+def health(vantage="site-7", *, at_ms=NOW):
     body = {"vantage": vantage, "state": "ok", "anchors": 2, "reachable": 2}
-    return facts.encode(Fact(kind="monitor_health", at_ms=NOW, body=body))
+    return facts.encode(Fact(kind="monitor_health", at_ms=at_ms, body=body))
 
 
 @pytest.fixture
@@ -146,6 +146,25 @@ def test_what_is_remembered_of_a_vantage_point_is_bounded(core, tmp_path, site, 
 
     assert [post(core, each, signed(key, each))[0] for each in made] == [200, 200, 200, 403]
     assert post(core, made[0], signed(key, made[0]))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("came", "two"),
+    [
+        ([("a", 1, 0), ("a", 2, 1), ("a", 2, 1), ("a", 3, 2)], False),  # an answer was lost: the same again
+        ([("a", 1, 0), ("b", 1, 1), ("b", 2, 2)], False),  # set up anew
+        ([("a", 1, 0), ("b", 1, 1), ("a", 2, 2)], True),  # the key was copied
+        ([("a", 1, 0), ("a", 2, 1), ("a", 2, 5)], True),  # the whole disk was
+    ],
+    ids=["repeat", "anew", "copied key", "copied disk"],
+)
+def test_a_key_in_two_machines_hands_is_noticed(core, tmp_path, site, came, two):
+    key = keys.load(tmp_path / "site" / "keys" / "probe.key")
+    for source, sequence, slot in came:
+        made = batch((sequence, wire.encode(poll(slot * 60_000))), source=f"probe/{source * 8}")
+        assert post(core, made, signed(key, made))[0] == 200
+
+    assert ("vantage site-7" in core.health()) is two
 
 
 def test_how_far_it_has_come_survives_the_intakes_death(core, tmp_path, site):
@@ -248,6 +267,8 @@ STRANGE = {
         ),
     ),
     "noise for a fact": ("fact", b"{}"),
+    "blind next year": ("fact", health("site-7", at_ms=NOW + 365 * 86_400_000)),
+    "blind last winter": ("fact", health("site-7", at_ms=NOW - 200 * 86_400_000)),
 }
 
 
@@ -345,7 +366,19 @@ def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "url", ["http://core.example", "ftp://127.0.0.1", "https://", "core.example", "http://10.0.0.1"]
+    "url",
+    [
+        "http://core.example",
+        "ftp://127.0.0.1",
+        "https://",
+        "core.example",
+        "http://10.0.0.1",
+        "https://core.example:84430",
+        "https://core.example:0",
+        "https://[core.example",
+        "https://core.example/netops",
+        "https://name@core.example",
+    ],
 )
 def test_an_answer_that_could_be_forged_is_not_waited_for(url):
     with pytest.raises(ConfigError, match="https"):
