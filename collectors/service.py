@@ -22,7 +22,7 @@ from collectors.halts import Halts
 from collectors.housekeeping import RegisterWatch, StepWatch, service_state
 from collectors.outbox import Outbox
 from collectors.profile_yaml import shipped
-from collectors.restraint import CHEAP_ONLY, HURRY_MS, Restraint
+from collectors.restraint import CHEAP_ONLY, HURRY_MS, Restraint, gentle
 from collectors.rounds import Rounds, Turn
 from collectors.snmp.breaker import CHEAP, Breaker, event_of
 from collectors.snmp.engine import Engine
@@ -53,6 +53,7 @@ TELL_S = 300.0  # how often the counters go to the log: this process has no /met
 PAUSE_S = 0.2
 HURRIED_MOST = 200  # devices at a time that are asked more often: an outage of a whole district is no storm
 AGAIN = 3  # times that a device which was not known to be silent is asked once more in its slot: datagrams get lost
+SILENT = frozenset({Reason.NO_ANSWER.value, Reason.REFUSED.value})
 REFIT_MS = 3_600_000  # how a device is laid out is asked again after this, at an instant of its own
 
 
@@ -243,7 +244,10 @@ class Collector:
         assert known.fitted is not None  # who calls has seen how the device is laid out
         plan = self._plans.of(known.fitted, costs)
         token = Token(turn.device, turn.slot_ms, plan, costs=costs, skipped=skipped)
-        return Job(asked.target, plan.ask, token, turn.due_ms)
+        target = asked.target
+        if known.restraint.gently:
+            target = gentle(target, most_s=self._settings.collect.interval_s / 2)
+        return Job(target, plan.ask, token, turn.due_ms)
 
     def _take(self) -> None:
         answers: list[Answer] = []
@@ -282,7 +286,10 @@ class Collector:
         known.restraint.note(made, token.costs)
         if known.restraint.changed(made, now_ms=answer.at_ms):
             self._hurry(token.device, answer.at_ms)
-        return poll.with_load(made, answer, self._skipped(token, known))
+        if self._outbox is not None:
+            for fact in known.restraint.claim(token.device, now_ms=max(0, answer.at_ms)):
+                self._outbox.offer(fact)
+        return poll.with_load(made, answer, self._skipped(token, known, made.outcome))
 
     def _is_doubtful(self, token: Token, answer: Answer, known: _Known) -> bool:
         """Whether this silence may be lost datagrams: at 10 % loss each way three tries fail once in 150 slots.
@@ -291,20 +298,22 @@ class Collector:
         is not: the dead cost nothing more.
         """
         return (
-            poll.outcome(answer) == Reason.NO_ANSWER.value
+            poll.outcome(answer) in SILENT
             and token.again < AGAIN
             and known.restraint.answered is not False
+        A refusal is no more than a silence: ICMP can be forged.
+
             and token.slot_ms % self._every_ms == 0
             and self._clock.now_ms() < token.slot_ms + self._every_ms
         )
 
-    def _skipped(self, token: Token, known: _Known) -> dict[str, Reason]:
+    def _skipped(self, token: Token, known: _Known, outcome: str) -> dict[str, Reason]:
         """Return the metrics of the classes whose turn went by, and on what account."""
         if not token.skipped or known.fitted is None:
             return {}
         halted = self._halts.now().costs(token.device, self._roll.asked[token.device].profile)
         return {
-            metric: Reason.HALTED if cost in halted else Reason.BUDGET
+            metric: known.restraint.why(cost, outcome, halted=cost in halted)
             for cost in token.skipped
             for metric in poll.metrics_of(known.fitted, {cost})
         }

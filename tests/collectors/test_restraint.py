@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,10 +12,13 @@ from hypothesis import strategies as st
 from collectors import halts
 from collectors.errors import CollectorError
 from collectors.halts import Halt, Halted, Halts
-from collectors.restraint import HURRY_MS, PATIENCE, REST_MS, Restraint, busy
+from collectors.restraint import CLAIM_REST_MS, EARNED, HURRY_MS, PATIENCE, REST_MS, Restraint, busy, gentle
 from collectors.rounds import Rounds
+from collectors.snmp.ask import Community, Target
 from netops import config
-from netops.model import ANSWERED, Poll, Reason, Row, Subject
+from netops.facts import decode, encode
+from netops.model import ANSWERED, OURS, Poll, Reason, Row, Subject
+from netops.speakers import may_state
 
 ALL = frozenset({"cheap", "dear", "heavy"})
 CHEAP = frozenset({"cheap"})
@@ -53,7 +57,72 @@ def test_a_busy_device_is_spared_but_not_for_ever():
         asked.append(("heavy" in costs, "heavy" in skipped))
         one.note(poll(cpu=97.0), costs)
 
-    assert asked == [(False, False), (False, True), (False, True), (True, False), (False, False)]
+    assert asked == [(False, False), (False, True), (False, True), (True, False), (True, False)]
+
+
+def test_a_device_that_is_always_busy_is_spared_one_turn_in_nine_for_ever():
+    """An attacker's best: whenever it is asked for what is cheap it says that it is busy."""
+    one = Restraint()
+    one.note(poll(cpu=100.0), CHEAP)
+    taken = []
+    for _ in range(400):
+        costs, _ = one.turn(CHEAP | {"heavy"}, busy_percent=85)
+        taken.append("heavy" in costs)
+        one.note(poll(cpu=100.0), costs)
+
+    assert taken[PATIENCE : PATIENCE + EARNED] == [True] * EARNED
+    assert taken[PATIENCE:].count(False) <= 400 / (EARNED + 1)
+    assert sum(taken) >= 400 * EARNED / (EARNED + 1) - PATIENCE
+
+
+def test_without_credit_a_busy_device_is_asked_one_class_in_a_slot_and_slowly():
+    one = Restraint(used={"dear": PATIENCE, "heavy": PATIENCE})
+    one.note(poll(cpu=100.0), CHEAP)
+    slots = []
+    for due in (ALL, CHEAP, CHEAP):
+        costs, _ = one.turn(due, busy_percent=85)
+        slots.append((costs - CHEAP, one.gently))
+        one.note(poll(cpu=100.0), costs)
+
+    assert slots == [({"dear"}, True), ({"heavy"}, True), (frozenset(), False)]
+
+
+def test_a_busy_device_is_asked_at_a_quarter_of_its_rate_and_has_the_time_for_it():
+    target = Target(address="192.0.2.7", credential=Community(b"c"), varbinds_per_s=200, deadline_s=10.0)
+
+    slow = gentle(target, most_s=30.0)
+
+    assert (slow.varbinds_per_s, slow.deadline_s) == (50, 30.0)
+    assert gentle(replace(target, varbinds_per_s=0), most_s=30.0).varbinds_per_s > 0
+
+
+def test_a_turn_that_went_by_is_on_the_account_of_who_caused_it():
+    one = Restraint()
+    one.note(poll(cpu=97.0), CHEAP)
+    one.turn(ALL, busy_percent=85)
+    _, skipped = one.turn(ALL, busy_percent=85)
+    assert skipped == {"dear", "heavy"}
+
+    assert one.why("heavy", ANSWERED, halted=True) is Reason.HALTED
+    assert one.why("heavy", Reason.NO_ANSWER.value, halted=False) is Reason.NO_ANSWER
+    assert one.why("heavy", ANSWERED, halted=False) is Reason.BUSY
+    assert Reason.BUSY not in OURS
+    one.note(poll(cpu=20.0), ALL)
+    assert one.why("heavy", ANSWERED, halted=False) is Reason.BUDGET
+
+
+def test_the_claim_to_be_busy_is_a_fact_once_a_day():
+    one = Restraint()
+    assert one.claim("olt-7", now_ms=T0) == []
+    one.note(poll(cpu=97.0), CHEAP)
+    one.turn(ALL, busy_percent=85)
+
+    told = [fact for at in (T0, T0 + 60_000, T0 + CLAIM_REST_MS) for fact in one.claim("olt-7", now_ms=at)]
+
+    assert [fact.at_ms for fact in told] == [T0, T0 + CLAIM_REST_MS]
+    assert told[0].body["values"] == {"cpu_percent": "97", "spared": ["dear", "heavy"]}
+    assert decode(encode(told[0])) == told[0]
+    assert may_state("collect", told[0].kind, rehearsal=False)
 
 
 def test_a_device_that_is_no_longer_busy_is_asked_what_it_owes():
