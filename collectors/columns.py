@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from collectors.cells import as_written, read_cell
 from collectors.convert import IDENTITY, UnreadableError
 from collectors.decode import restarted
-from collectors.rows import Cell, row_subject
+from collectors.known_as import collect
+from collectors.rows import Cell, row_names
 from collectors.snmp.ask import Failure
 from collectors.snmp.varbind import NULL, UNREADABLE
 from netops.metrics import Kind
@@ -37,12 +38,27 @@ class _NotPlainError(Exception):
 
 
 class Known:
-    """The subjects that a device's tables had last time: while indexes and identities stay, they need no reading."""
+    """The subjects that a device's tables had last time: while indexes and identities stay, they need no reading.
 
-    __slots__ = ("tables",)
+    `fresh` are the tables whose subjects are known by other names than last time, with all of those names: for whoever
+    keeps them, and who then empties it. What was told before is remembered by its hash alone.
+    """
+
+    __slots__ = ("_told", "fresh", "tables")
 
     def __init__(self) -> None:
         self.tables: dict[str, tuple[tuple[object, ...], tuple[Subject, ...]]] = {}
+        self.fresh: dict[str, Mapping[str, str]] = {}
+        self._told: dict[str, int] = {}
+
+    def learn(self, table: str, names: Mapping[str, str]) -> bool:
+        """Take the names of a table's subjects; return whether they are news."""
+        mark = hash(frozenset(names.items()))
+        news = self._told.get(table) != mark
+        if news:
+            self._told[table] = mark
+            self.fresh[table] = names
+        return news
 
 
 class _Cells(NamedTuple):
@@ -186,18 +202,21 @@ class _Reader:
             return held[1]
         rows = range(len(indexes)) if kept is None else kept
         naming_rules = [(rules.rules + rules.helpers)[at] for at in naming]
-        subjects = tuple(
-            row_subject(
+        named = [
+            row_names(
                 rules.table,
                 indexes[row],
                 [(rule, Cell(0, values[row])) for rule, values in zip(naming_rules, naming.values(), strict=True)],
                 self.device,
             )
             for row in rows
-        )
+        ]
+        subjects = tuple(subject for subject, _ in named)
         if len(set(subjects)) != len(subjects):
             raise _NotPlainError
         self.known.tables[name] = (seen, subjects)
+        if len(rules.table.identity) > 1:
+            self.known.learn(rules.name, collect((each, subject.id) for subject, also in named for each in also))
         return subjects
 
     def put_all(self, subjects: Sequence[Subject], read: Sequence[_Cells]) -> None:

@@ -6,10 +6,11 @@ reason; a table is torn where its columns do not fit together or the device rest
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from collectors.convert import raw
+from collectors.known_as import collect
 from collectors.rows import Cell, Grid, grid
 from collectors.snmp.ask import Failure
 from collectors.snmp.varbind import NULL, UNREADABLE, Varbind
@@ -17,7 +18,7 @@ from collectors.told import Told
 from netops.model import Gap, Observation, Quality, Reason, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from collectors.plan import Plan, Rule, Section, TableRules
     from collectors.profile import Contradiction
@@ -29,10 +30,11 @@ _LONGEST_WALK = 360_000  # one hour in ticks: a sysUpTime that went on by more h
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """What came of one answer."""
+    """What came of one answer; `names` are by what else the subjects of each table are known."""
 
     observations: tuple[Observation, ...]
     gaps: tuple[Gap, ...]
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -51,17 +53,18 @@ def decode(plan: Plan, answer: Answer, *, device: str, at_ms: int) -> Decoded:
     gets = answer.gets
     for section in plan.sections:
         reader.section(section, gets, answer)
-    return Decoded(observations=tuple(reader.observations), gaps=tuple(reader.gaps))
+    return Decoded(observations=tuple(reader.observations), gaps=tuple(reader.gaps), names=reader.names)
 
 
 class _Reader(Told):
     """Collects while one answer is read; never leaves `decode`."""
 
-    __slots__ = ("torn",)
+    __slots__ = ("names", "torn")
 
     def __init__(self, device: str, at_ms: int, *, torn: bool) -> None:
         super().__init__(device, at_ms)
         self.torn = torn
+        self.names: dict[str, Mapping[str, str]] = {}
 
     def section(self, section: Section, gets: Sequence[Varbind | Failure], answer: Answer) -> None:
         start = len(self.observations)
@@ -70,7 +73,10 @@ class _Reader(Told):
             self.scalar(rule, gets[at] if at < len(gets) else failed)
         for rules in section.tables:
             walked = answer.walks[rules.walk] if rules.walk < len(answer.walks) else None
-            self.table(rules, grid(rules, walked, failed, device=self.device))
+            rows = grid(rules, walked, failed, device=self.device)
+            self.table(rules, rows)
+            if walked is not None and not walked.failures and not self.torn:
+                self.known_as(rules, rows)
         mine = self.observations[start:]
         for contradiction in section.contradictions:
             self.observations += spread(contradiction, mine, section, device=self.device)
@@ -97,6 +103,11 @@ class _Reader(Told):
                 elif cell is not None:
                     factor = row.factors.get(rule.column.factor, 1)
                     self.cell(rule, row.subject, cell, index=row.index, oid=oid + cell.deeper, torn=torn, factor=factor)
+
+    def known_as(self, rules: TableRules, rows: Grid) -> None:
+        """Take by what else the subjects are known, from a table that came whole."""
+        if len(rules.table.identity) > 1 and rows.rows:
+            self.names[rules.name] = collect((name, row.subject.id) for row in rows.rows for name in row.also)
 
     def cell(
         self, rule: Rule, subject: Subject, cell: Cell, *, index: str, oid: str, torn: bool, factor: int | None

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What happened: in our word and the device's (`trap`), to whom, how bad, and how the subject is if it says so."""
+    """What happened: in our word and the device's (`trap`), to whom, how bad, and how the subject is if it says so.
+
+    `doubt` is why the subject may be another one: `restarted`, the device numbered its things anew since we looked.
+    """
 
     event: str
     subject: Subject
@@ -25,6 +28,7 @@ class Event:
     state: str = ""
     profile: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
+    doubt: str = ""
 
 
 def fact(device: str, event: Event, *, repeats: int, now_ms: int, version: str = "") -> Fact:
@@ -37,6 +41,8 @@ def fact(device: str, event: Event, *, repeats: int, now_ms: int, version: str =
         body["state"] = event.state
     if event.profile:
         body["profile"] = event.profile
+    if event.doubt:
+        body["doubt"] = event.doubt
     if event.values:
         body["values"] = dict(event.values)
     if repeats:

@@ -37,8 +37,9 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRules:
-    """One table for one device; `walk` is its place in `Ask.walks`."""
+    """One table for one device: its name with its profile's, and its place in `Ask.walks`."""
 
+    name: str
     table: Table
     rules: tuple[Rule, ...]
     helpers: tuple[Rule, ...]
@@ -142,6 +143,7 @@ def _table_rules(table: Table, chosen: Chosen, asked: _Wanted, mark: str) -> Tab
     factors = {c.factor for c in columns} | named | {key for key, _ in table.unless}
     where = f"{chosen.profile.name}.{table.name}"
     return TableRules(
+        name=where,
         table=table,
         rules=tuple(_rule(c, chosen.root, where, mark) for c in columns),
         helpers=tuple(_rule(h, chosen.root, where, mark) for h in table.helpers if h.key in factors),

@@ -139,6 +139,9 @@ def _rows(device: str, used: Plan, answer: Answer, known: Known) -> tuple[Row, .
     if quick is not None:
         return quick
     decoded = decode(used, answer, device=device, at_ms=answer.at_ms)
+    for table, names in decoded.names.items():
+        if known.learn(table, names):
+            known.tables.clear()  # the quick way looks anew
     return rows(decoded.observations, decoded.gaps)
 
 

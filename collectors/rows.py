@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from collectors import known_as
 from collectors.cells import as_written
 from collectors.convert import NUMBER_READERS, TEXT_READERS, UnreadableError, identity_prefix
 from collectors.indexes import INDEX_READERS, Part
@@ -37,13 +38,17 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: a Cell, a Failure, or None (a column that is absent as a whole) for each rule of the table."""
+    """One row: a Cell, a Failure, or None (a column that is absent as a whole) for each rule of the table.
+
+    `also` is by what else the subject is known (`collectors/known_as.py`).
+    """
 
     index: str
     subject: Subject
     cells: tuple[Cell | Failure | None, ...]
     torn: bool
     factors: Mapping[str, int | None] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,28 +128,47 @@ def _draft(rules: TableRules, index: Oid, walked: _Columns, *, device: str) -> R
     helpers = {
         helper.column.key: _factor(columns[at].get(index)) for at, helper in enumerate(rules.helpers, len(rules.rules))
     }
-    return Row(dotted(index), _subject(rules, index, columns, device), tuple(cells), torn, helpers)
+    subject, also = _names(rules, index, columns, device)
+    return Row(dotted(index), subject, tuple(cells), torn, helpers, also)
 
 
 def _factor(cell: Cell | None) -> int | None:
     return cell.value if cell is not None and isinstance(cell.value, int) else None
 
 
-def _subject(rules: TableRules, index: Oid, columns: Sequence[Mapping[Oid, Cell]], device: str) -> Subject:
+def _names(
+    rules: TableRules, index: Oid, columns: Sequence[Mapping[Oid, Cell]], device: str
+) -> tuple[Subject, tuple[str, ...]]:
     naming = {name for choice in rules.table.identity for name in choice}
     every = enumerate((*rules.rules, *rules.helpers))
     cells = [(rule, columns[at].get(index)) for at, rule in every if rule.column.key in naming]
-    return row_subject(rules.table, index, cells, device)
+    return row_names(rules.table, index, cells, device)
 
 
-def row_subject(table: Table, index: Oid, cells: Sequence[tuple[Rule, Cell | None]], device: str) -> Subject:
-    """Return whom a row is about; `cells` are those of the columns that the table's identity names."""
+def row_names(
+    table: Table, index: Oid, cells: Sequence[tuple[Rule, Cell | None]], device: str
+) -> tuple[Subject, tuple[str, ...]]:
+    """Return whom a row is about, and by what else that is known, where the identity has several choices.
+
+    `cells` are those of the columns that the table's identity names.
+    """
     parts = _parts(table, index)
+    subject: Subject | None = None
+    also: list[str] = []
     for choice in table.identity:
         named = [_named(name, cells, parts) for name in choice]
-        if all(named):
-            return Subject(table.kind, _id([p for p in named if p], device))
-    return Subject(table.kind, f"{device}/{dotted(index)}")
+        there = [part for part in named if part]
+        if len(there) < len(named):
+            continue
+        name = _id(there, device)
+        first, subject = subject is None, subject or Subject(table.kind, name)
+        if len(table.identity) == 1:
+            break
+        if not there[0].prefix and parts.keys() >= set(choice):
+            also.append(known_as.in_numbers(table.kind, "/".join(part.shown for part in there)))
+        elif not first:
+            also.append(known_as.in_text(table.kind, name))
+    return subject or Subject(table.kind, f"{device}/{dotted(index)}"), tuple(also)
 
 
 def _parts(table: Table, index: Oid) -> dict[str, Part]:
@@ -198,4 +222,4 @@ def _unique(rows: Sequence[Row]) -> Iterator[Row]:
             yield row
         else:
             subject = Subject(row.subject.kind, f"{row.subject.id}~{row.index}")
-            yield Row(row.index, subject, row.cells, row.torn, row.factors)
+            yield replace(row, subject=subject)

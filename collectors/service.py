@@ -20,6 +20,7 @@ from collectors.columns import Known
 from collectors.devices import Asked, Roll, bearing, roll
 from collectors.halts import Halts
 from collectors.housekeeping import RegisterWatch, StepWatch, service_state
+from collectors.known_as import Names, started
 from collectors.outbox import Outbox
 from collectors.profile_yaml import shipped
 from collectors.restraint import CHEAP_ONLY, HURRY_MS, Restraint, gentle
@@ -52,8 +53,8 @@ TRIM_S = 30.0
 TELL_S = 300.0  # how often the counters go to the log: this process has no /metrics of its own
 PAUSE_S = 0.2
 HURRIED_MOST = 200  # devices at a time that are asked more often: an outage of a whole district is no storm
-AGAIN = 3  # times that a device which was not known to be silent is asked once more in its slot: datagrams get lost
 SILENT = frozenset({Reason.NO_ANSWER.value, Reason.REFUSED.value})
+AGAIN = 3  # times that a device which was not known to be silent is asked once more in its slot: datagrams get lost
 REFIT_MS = 3_600_000  # how a device is laid out is asked again after this, at an instant of its own
 
 
@@ -106,6 +107,7 @@ class Collector:
         self._known: dict[str, _Known] = {}
         self._roll = Roll(asked={}, barred={})
         self._halts = Halts(settings)
+        self._names = Names(settings.data.dir)
         self._hurried: list[int] = []
         self._bearing: frozenset[str] = frozenset()
         self._stack = ExitStack()
@@ -148,6 +150,8 @@ class Collector:
         wrong = dict(self._health)
         if self._outbox is not None and self._outbox.refused:
             wrong["spool"] = self._outbox.refused
+        if self._names.refused:
+            wrong["names"] = self._names.refused
         return wrong
 
     def figures(self) -> dict[str, int]:
@@ -199,6 +203,7 @@ class Collector:
         for device, asked in self._roll.asked.items():
             if before.asked.get(device) != asked:
                 self._known.pop(device, None)
+        self._names.forget(before.asked.keys() - self._roll.asked.keys())
         self._rounds.set_devices([*self._roll.asked, *self._roll.barred], now_ms=now_ms)
 
     def _ask(self, now_ms: int) -> None:
@@ -274,6 +279,8 @@ class Collector:
         self._breaker.note(token.device, event_of(answer))
         if token.plan is not None:
             made = poll.polled(token.device, token.slot_ms, token.plan, answer, known.tables)
+            if self._names.keep(token.device, known.tables.fresh, started(answer.at_ms, answer.uptime_first)):
+                known.tables.fresh = {}
         elif token.layout and answer.answered:
             self._fit_and_ask(token, answer, known)
             return None
@@ -294,6 +301,8 @@ class Collector:
     def _is_doubtful(self, token: Token, answer: Answer, known: _Known) -> bool:
         """Whether this silence may be lost datagrams: at 10 % loss each way three tries fail once in 150 slots.
 
+        A refusal is no more than a silence: ICMP can be forged.
+
         Who answered last is asked up to three times more in the slot before it counts as silent. Who was silent before
         is not: the dead cost nothing more.
         """
@@ -301,8 +310,6 @@ class Collector:
             poll.outcome(answer) in SILENT
             and token.again < AGAIN
             and known.restraint.answered is not False
-        A refusal is no more than a silence: ICMP can be forged.
-
             and token.slot_ms % self._every_ms == 0
             and self._clock.now_ms() < token.slot_ms + self._every_ms
         )

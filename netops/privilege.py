@@ -109,6 +109,7 @@ HOLDINGS = (
     _directory("staff", "web", "staff", 0o2770),
     _directory("portal", "portal", "vouchers", 0o2770),
     _directory("vantages", "intake", "vantages", 0o2770),  # tokens of probes that may join, keys of those that have
+    _directory("names", "collect", ALL, 0o2750),  # by what else devices' subjects are known
     _directory("trap", "trap", "trap", 0o750),  # our SNMP engine, and what senders' clocks last said
     _directory("acs", "acs", "acs", 0o2750),  # CPEs that stand in no register
     _directory("probe", "probe", "probe", 0o750),  # what of its budget is used up

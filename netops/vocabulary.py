@@ -192,6 +192,7 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "others": _groups,
         "part": _count,
         "parts": _count,
+        "stream?": _name,
         "inputs_digest?": _digest,
     },
     "availability_roster": {
@@ -238,6 +239,7 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "profile?": _name,
         "repeats?": _count,
         "values?": _terms,
+        "doubt?": _one_of("restarted"),
     },
     "fault_report": {"site": _name, "what": _name, "uplink": _one_of("up", "down", "unknown")},
     # what people claimed, asked and decided

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from collectors.known_as import NOTHING
 from collectors.poll import due_costs
 from collectors.ssh.archive import kept
 from collectors.ssh.decode import decode
@@ -15,6 +17,7 @@ from netops.series import rows
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from collectors.known_as import KnownAs
     from collectors.ssh.doors import Known
     from collectors.ssh.read import Read
     from collectors.ssh.transport import Came
@@ -38,11 +41,18 @@ def due(known: Known, slot_ms: int, interval_s: int, *, halted: Collection[str] 
     return tuple(read for read in every.values() if read.name in wanted)
 
 
-def made(known: Known, slot_ms: int, reads: Sequence[Read], came: Came, *, lag_ms: float) -> Poll:
-    """Return the Poll of a visit. It was answered when something was read whole, or nothing was to be read."""
+def made(
+    known: Known, slot_ms: int, reads: Sequence[Read], came: Came, *, lag_ms: float, names: KnownAs = NOTHING
+) -> Poll:
+    """Return the Poll of a visit. It was answered when something was read whole, or nothing was to be read.
+
+    A subject that the SNMP poller knows by another name (`collectors/known_as.py`) is that one.
+    """
     visited = came.visited
     taken = visited.taken if visited else ()
     decoded = decode(taken, device=known.device, at_ms=came.at_ms)
+    observations = [replace(o, subject=names.subject(o.subject, known.device)) for o in decoded.observations]
+    gaps = [replace(gap, subject=names.subject(gap.subject, known.device)) for gap in decoded.gaps]
     failures = [each.failed for each in taken if each.failed is not None]
     if came.failed is not None:
         outcome = came.failed.reason.value
@@ -60,6 +70,6 @@ def made(known: Known, slot_ms: int, reads: Sequence[Read], came: Came, *, lag_m
         attempts=1,
         rtt_ms=came.rtt_ms,
         lag_ms=lag_ms,
-        rows=rows(decoded.observations, decoded.gaps),
+        rows=rows(observations, gaps),
         raw=kept(visited.heard) if visited else b"",
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from collectors.halts import Halts
 from collectors.housekeeping import RegisterWatch, StepWatch, service_state
+from collectors.known_as import reader
 from collectors.outbox import Outbox
 from collectors.poll import unpolled
 from collectors.rounds import Rounds
@@ -81,6 +82,7 @@ class Visitor:
         self._transport = transport or carrier(settings, clock)
         self._breaker = Breaker(after=settings.ssh.breaker_after)
         self._halts = Halts(settings)
+        self._known_as = reader(settings.data.dir)
         self._limits = limits(settings.ssh)
         self._came: SimpleQueue[Came] = SimpleQueue()
         self._doors = Doors(known={}, barred={})
@@ -226,7 +228,9 @@ class Visitor:
         known = self._doors.known.get(token.door)
         if known is None:  # it left the register while it was visited
             return None
-        made = poll.made(known, token.slot_ms, token.reads, came, lag_ms=max(0.0, came.at_ms - token.due_ms))
+        lag_ms = max(0.0, came.at_ms - token.due_ms)
+        names = self._known_as(known.device)
+        made = poll.made(known, token.slot_ms, token.reads, came, lag_ms=lag_ms, names=names)
         self._visits += 1
         self._whole += made.outcome == ANSWERED
         if came.failed is not None and came.failed.reason in _BAD:

@@ -1,28 +1,33 @@
 """A notification and a profile → what happened to whom: Event. Pure.
 
 The subject is named from the varbinds by the same readers as in the family's tables, so that an event and the polled
-values of an access point carry one id. What a profile does not name is an event too, `unmapped`, with its OID.
+values of an access point carry one id; where the trap knows it by less (an interface's number), by what the poller
+learnt (`collectors/known_as.py`). What a profile does not name is an event too, `unmapped`, with its OID.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from collectors.convert import NUMBER_READERS, TEXT_READERS, UnreadableError, identity_prefix
 from collectors.device_event import Event
 from collectors.indexes import INDEX_READERS, Part
+from collectors.known_as import NOTHING, started
 from collectors.snmp.varbind import NO_VALUE, dotted
 from netops.model import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from collectors.known_as import KnownAs
     from collectors.profile import Profile
     from collectors.snmp.varbind import Oid, Varbind
     from collectors.traps.notification import Notification
     from collectors.traps.rule import Trap, Value
 
 UNMAPPED = "unmapped"
+RESTARTED = "restarted"
 _SHOWN = 200  # characters of a value or an id
 _NAMELESS = frozenset({"000000000000", "ffffffffffff"})
 
@@ -42,19 +47,27 @@ class Meanings:
             for oid in mine:
                 self._any.setdefault(oid, name)
 
-    def event(self, device: str, profile: str, said: Notification) -> Event:
-        """Return the event. A device without a profile in the register is read by whoever knows the trap."""
+    def event(self, device: str, profile: str, said: Notification, known: KnownAs = NOTHING, at_ms: int = 0) -> Event:
+        """Return the event. A device without a profile in the register is read by whoever knows the trap.
+
+        `known` is by what else the device's subjects are known, `at_ms` when the trap was heard.
+        """
         for name in said.names:
             for family in (profile, "standard") if profile else (self._any.get(name, ""),):
                 found = self._of.get(family, {}).get(name)
                 if found is not None:
-                    return _event(device, family, found, said, name)
+                    event, by_number = _event(device, family, found, said, name, known=known)
+                    doubtful = by_number and known.restarted(started(at_ms, said.uptime))
+                    return replace(event, doubt=RESTARTED) if doubtful else event
         return Event(
             event=UNMAPPED, subject=Subject("device", device), trap=_cut(dotted(said.names[0])), profile=profile
         )
 
 
-def _event(device: str, family: str, found: tuple[Trap, Oid], said: Notification, name: Oid) -> Event:
+def _event(
+    device: str, family: str, found: tuple[Trap, Oid], said: Notification, name: Oid, *, known: KnownAs
+) -> tuple[Event, bool]:
+    """Return the event, and whether its subject was named by a number of the device's own."""
     trap, root = found
     parts: dict[str, Part] = {}
     state = trap.state
@@ -73,15 +86,17 @@ def _event(device: str, family: str, found: tuple[Trap, Oid], said: Notification
         if part is not None:
             parts[value.name] = part
     named = [value.name for value in trap.values if value.name in parts]
-    return Event(
+    subject, by_number = _subject(trap, parts, device, known)
+    event = Event(
         event=trap.event,
-        subject=_subject(trap, parts, device),
+        subject=subject,
         trap=_cut(dotted(name)),
         severity=trap.severity,
         state=state,
         profile=family,
         values={each: _cut(parts[each].shown) for each in named},
     )
+    return event, by_number
 
 
 def _instance(varbinds: Iterable[Varbind], column: Oid) -> Varbind | None:
@@ -122,13 +137,26 @@ def _index(readers: tuple[tuple[str, str], ...], rest: Oid) -> dict[str, Part]:
     return found
 
 
-def _subject(trap: Trap, parts: Mapping[str, Part], device: str) -> Subject:
+def _subject(trap: Trap, parts: Mapping[str, Part], device: str, known: KnownAs) -> tuple[Subject, bool]:
+    """Return whom the trap is about: by the first choice that names one who is known, else by the first that is there.
+
+    A number that belongs to nobody known, and reads like another one's name, names nobody.
+    """
+    numbers = {name for name, _ in trap.index} | {value.name for value in trap.values if value.read in NUMBER_READERS}
+    first: Subject | None = None
     for choice in trap.identity:
         named = [parts[name] for name in choice if name in parts]
-        if len(named) == len(choice):
-            tail = "/".join(part.shown for part in named)
-            return Subject(trap.kind, _cut(f"{named[0].prefix or f'{device}/'}{tail}"))
-    return Subject("device", device)
+        if len(named) < len(choice):
+            continue
+        tail, prefix = "/".join(part.shown for part in named), named[0].prefix
+        name = _cut(f"{prefix or f'{device}/'}{tail}")
+        by_number = not prefix and numbers >= set(choice)
+        found = known.numbered(trap.kind, tail) if by_number else known.named(trap.kind, name)
+        if found:
+            return Subject(trap.kind, found), by_number
+        if first is None and not (by_number and known.owns(trap.kind, name)):
+            first = Subject(trap.kind, name)
+    return first or Subject("device", device), False
 
 
 def _cut(shown: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from collectors.alarm import Alarm
 from collectors.device_event import beyond, fact
 from collectors.housekeeping import RegisterWatch, service_state
+from collectors.known_as import reader
 from collectors.outbox import Outbox
 from collectors.profile_yaml import shipped
 from collectors.snmp.credential import readable
@@ -58,6 +59,7 @@ class Traps:
         self._settings = settings
         self._clock = clock
         self._meanings = Meanings(shipped() if profiles is None else profiles)
+        self._known_as = reader(settings.data.dir)
         self._listener = Listener(trap.listen, trap.port)
         self._repeats = Repeats(window_s=trap.window_s, per_minute=trap.events_per_minute)
         self._alarm = Alarm(settings.collect.vantage, "the trap socket")
@@ -180,10 +182,11 @@ class Traps:
             said = heard.notification
             if said.inform and self._repeats.sent_again(each.address, said.request_id, then):
                 continue
-            event = self._meanings.event(heard.sender.device, heard.sender.profile, said)
-            repeats = self._repeats.news(heard.sender.device, event, then)
+            device = heard.sender.device
+            event = self._meanings.event(device, heard.sender.profile, said, self._known_as(device), now_ms)
+            repeats = self._repeats.news(device, event, then)
             if repeats is not None:
-                found.append(fact(heard.sender.device, event, repeats=repeats, now_ms=now_ms, version=heard.version))
+                found.append(fact(device, event, repeats=repeats, now_ms=now_ms, version=heard.version))
         self._stated += len(found)
         return found
 

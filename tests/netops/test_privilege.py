@@ -43,7 +43,7 @@ USERS = "netops"
 FIRST = 61_000  # ids that no machine gives by itself
 ROLES = (CLI, *SERVICES, "gate")
 PRIMARY = {CLI: "all", "core": "staff", "gate": "all"}
-DIRECTORIES = ("staff", "portal", "register", "keys", "spool", "vantages", "trap", "acs", "probe")
+DIRECTORIES = ("staff", "portal", "register", "keys", "spool", "vantages", "names", "trap", "acs", "probe")
 root = pytest.mark.root
 
 
