@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import ExitStack, suppress
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from netops.journal import HOUR_MS, HourSum, Journal
 from netops.ledger import Ledger
 from netops.report import issue
 from netops.schedule import Job, Scheduler, Slots
-from netops.sla import calendar
+from netops.sla import calendar, measured, streams
 from netops.sla.sold import sold
 from netops.store import open_store
 from netops.verify import Planned, Verifier, planned_of
@@ -49,6 +50,7 @@ HOURS_S = 4.0  # then the other jobs have their turn
 SEALS_AT_ONCE = 20
 DAY_MS = 86_400_000
 SAMPLES_DAYS = 40
+LATE_DAYS = 62  # of slots that far back a vantage point may still tell: contracts of that time are still looked after
 
 
 class Core:
@@ -98,6 +100,7 @@ class Core:
                 on_facts=self._seal_facts,
                 on_polls=self._judge_polls,
                 refuses=self._refuses,
+                bears=self._bears,
                 again=reread.again,
                 clock=self._clock,
                 rehearsal=settings.city.rehearsal,
@@ -169,6 +172,9 @@ class Core:
         if self._verifier is not None:
             self._verifier.take(polls)
 
+    def _bears(self, poll: Poll) -> bool:
+        return self._verifier is None or self._verifier.bears(poll)
+
     # ---- jobs
 
     def _jobs(self) -> list[Job]:
@@ -202,11 +208,13 @@ class Core:
             seen = snapshot(register, at_ms=now)
             if self._seen is not None and seen.digest == self._seen.digest:
                 return
-            versions = [spell.record for spell in register.spells("contract", start_ms=0, end_ms=now + DAY_MS)]
+            told = register.spells("contract", start_ms=0, end_ms=now + DAY_MS)
+        versions = [(each.record, each.to_ms) for each in told if isinstance(each.record, Contract)]
+        late = [held for held, to_ms in versions if to_ms > now - LATE_DAYS * DAY_MS]
         self._seen = seen
-        self._verifier = Verifier(seen, self._journal, self._planned())
+        self._verifier = Verifier(seen, self._journal, self._planned(), contracts=late)
         entries = sealing.register(seen, revision=seen.recorded_ms, by="register")
-        entries += [sealing.contract_version(each) for each in versions if isinstance(each, Contract)]
+        entries += [sealing.contract_version(held) for held, _ in versions]
         self._ledger.append(entries, now_ms=now)
 
     def _show(self) -> None:
@@ -255,6 +263,8 @@ class Core:
         seen = self._register_at(hour_ms)
         samples = self._journal.window(hour_ms, hour_ms + HOUR_MS)
         entries = self._blind_slots(hour_ms)
+        looks, blind = self._journal.looks(hour_ms, hour_ms + HOUR_MS), self._journal.blind(hour_ms, hour_ms + HOUR_MS)
+        planned = self._verifier.is_planned if self._verifier is not None else _never
         told = self._ledger.find("clock_state", start_ms=hour_ms, end_ms=hour_ms + HOUR_MS)
         clock_steps = [leaf.fact.at_ms for leaf in told if leaf.fact.body["state"] == "stepped"]
         sums: dict[str, list[HourSum]] = {contract: [] for contract in contracts}
@@ -263,6 +273,14 @@ class Core:
             found = hourly.runs_of(samples, roster, step=step, clock_steps=clock_steps)
             known = roster.digest in self._rosters
             entries += hourly.entries(held.id, roster, found, hour_ms=hour_ms, step=step, known=known)
+            for stream in streams.of(held):
+                slots = {
+                    name: measured.samples(stream, each, blind=blind, planned=partial(planned, name))
+                    for name, each in looks.items()
+                }
+                entries += hourly.measured(
+                    held.id, roster, slots, stream=stream, hour_ms=hour_ms, clock_steps=clock_steps
+                )
             sums[held.id] = hourly.sums(roster, found, hour_ms=hour_ms, step=step)
             self._rosters.add(roster.digest)
         self._ledger.append(entries, now_ms=now)
@@ -366,6 +384,10 @@ class Core:
             with self._acting:
                 entry = sealing.missed(job.name, first, last, count)
                 self._ledger.append([entry], now_ms=self._clock.now_ms())
+
+
+def _never(_service: str, _slot_ms: int) -> bool:
+    return False
 
 
 def build(settings: Settings) -> Core:

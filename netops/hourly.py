@@ -6,6 +6,7 @@ a crash changes nothing. The core decides which hours are ripe.
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from netops.facts import Fact
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from inventory.model import Contract
     from netops.sla.hours import Roster
     from netops.sla.intervals import Interval
+    from netops.sla.streams import Stream
     from netops.sla.timeline import Run, Sample
 
 PARTS = 1 << 14  # of an hour: 100,000 services that flap each in its own way fit; beyond it hours would share sequences
@@ -51,13 +53,30 @@ def runs_of(
 def entries(
     contract: str, roster: Roster, found: Mapping[str, Sequence[Run]], *, hour_ms: int, step: int, known: bool
 ) -> list[LedgerEntry]:
-    """Return the ledger entries of one hour; the roster first unless the ledger knows it already."""
+    """Return the ledger entries of one hour of states; the roster first unless the ledger knows it already."""
     made = []
     number = hour_ms // HOUR_MS * PARTS
     if not known:
         made += _entries(hours.ROSTER, f"roster:{contract}", number, hour_ms, hours.roster_bodies(roster))
     bodies = hours.bodies(roster, found, start_ms=hour_ms, step_ms=step)
     return made + _entries(hours.KIND, f"verify:{contract}", number, hour_ms, bodies)
+
+
+def measured(
+    contract: str,
+    roster: Roster,
+    samples: Mapping[str, Sequence[Sample]],
+    *,
+    stream: Stream,
+    hour_ms: int,
+    clock_steps: Sequence[int] = (),
+) -> list[LedgerEntry]:
+    """Return the ledger entries of one hour of a stream; `entries` has told its roster."""
+    step = stream.every_s * 1000
+    found = runs_of(samples, roster, step=step, clock_steps=clock_steps)
+    bodies = hours.bodies(roster, found, start_ms=hour_ms, step_ms=step, stream=stream.name)
+    source = f"verify:{contract}:{sha256(stream.name.encode()).hexdigest()[:16]}"
+    return _entries(hours.KIND, source, hour_ms // HOUR_MS * PARTS, hour_ms, bodies)
 
 
 def _entries(kind: str, source: str, first: int, at_ms: int, bodies: Sequence[dict[str, Any]]) -> list[LedgerEntry]:

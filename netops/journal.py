@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from netops import sqlite
 from netops.errors import NetopsError
 from netops.sla.intervals import Cause, State
+from netops.sla.measured import Look
 from netops.sla.timeline import Sample
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ CREATE TABLE IF NOT EXISTS hour(hour_ms INTEGER NOT NULL, no INTEGER NOT NULL, u
     PRIMARY KEY (hour_ms, no)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS anchor(slot_ms INTEGER NOT NULL, device TEXT NOT NULL, answered INTEGER NOT NULL,
     PRIMARY KEY (slot_ms, device)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS look(slot_ms INTEGER NOT NULL, no INTEGER NOT NULL, source TEXT NOT NULL,
+    metric TEXT NOT NULL, at_ms INTEGER NOT NULL, value REAL, code TEXT NOT NULL,
+    PRIMARY KEY (slot_ms, no, source, metric)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sealed(hour_ms INTEGER NOT NULL, contract TEXT NOT NULL,
     PRIMARY KEY (hour_ms, contract)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pending(hour_ms INTEGER PRIMARY KEY);
@@ -93,8 +97,9 @@ class Journal:
         *,
         newest: Mapping[str, Mapping[str, Newest]],
         anchors: Iterable[tuple[int, str, bool]] = (),
+        looks: Sequence[tuple[str, Look]] = (),
     ) -> None:
-        """Keep samples, anchors and each stream's newest in one durable step; a slot that is known stays as it is."""
+        """Keep samples, looks, anchors and what is newest in one durable step; a slot that is known stays as it is."""
         db = self._open()
         with db:
             db.executemany(
@@ -122,10 +127,14 @@ class Journal:
                     for service, n in services.items()
                 ),
             )
+            db.executemany(
+                "INSERT OR IGNORE INTO look VALUES (?, ?, ?, ?, ?, ?, ?)",
+                ((k.slot_ms, self._number(n), k.source, k.metric, k.at_ms, k.value, k.code) for n, k in looks),
+            )
             db.executemany("INSERT OR IGNORE INTO anchor VALUES (?, ?, ?)", ((s, d, int(a)) for s, d, a in anchors))
             db.executemany(
                 "INSERT OR IGNORE INTO pending SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM sealed WHERE hour_ms = ?1)",
-                ((hour,) for hour in {s.slot_ms // HOUR_MS * HOUR_MS for _, s in samples}),
+                ((hour,) for hour in sorted(_hours(each for _, each in samples) | _hours(each for _, each in looks))),
             )
 
     def newest(self, stream: str) -> dict[str, Newest]:
@@ -156,6 +165,19 @@ class Journal:
         for service, slot, at, state, cause, because in rows:
             sample = Sample(slot, at, State(state), Cause(cause), because)
             found.setdefault(service, []).append(unseen(sample) if slot in blind else sample)
+        return found
+
+    def looks(self, start_ms: int, end_ms: int) -> dict[str, list[Look]]:
+        """Return what was measured in `[start, end)` for objectives on a metric, by service, in order."""
+        found: dict[str, list[Look]] = {}
+        rows = self._open().execute(
+            "SELECT id, slot_ms, at_ms, source, metric, value, code FROM look JOIN service USING (no)"
+            " WHERE slot_ms >= ? AND slot_ms < ? ORDER BY slot_ms, source, metric",
+            (start_ms, end_ms),
+        )
+        for service, slot, at, source, metric, value, code in rows:
+            look = Look(slot_ms=slot, at_ms=at, source=source, metric=metric, value=value, code=code)
+            found.setdefault(service, []).append(look)
         return found
 
     def blind(self, start_ms: int, end_ms: int) -> frozenset[int]:
@@ -227,6 +249,10 @@ class Journal:
                 (before_ms, HOUR_MS),
             )
             gone = db.changes()
+            db.execute(
+                "DELETE FROM look WHERE slot_ms < ?1 AND slot_ms / ?2 * ?2 IN (SELECT hour_ms FROM sealed)",
+                (before_ms, HOUR_MS),
+            )
             db.execute("DELETE FROM anchor WHERE slot_ms < ?", (before_ms,))
         return gone
 
@@ -243,6 +269,10 @@ class Journal:
         if self._db is None:
             raise NetopsError(f"{self._path}: the journal is not open; enter it first")
         return self._db
+
+
+def _hours(given: Iterable[Sample] | Iterable[Look]) -> set[int]:
+    return {each.slot_ms // HOUR_MS * HOUR_MS for each in given}
 
 
 def unseen(sample: Sample) -> Sample:

@@ -3,6 +3,9 @@
 A service hangs on a device; its state is in that device's poll: a controller's poll tells of its access points, an
 OLT's of its ONTs, a small cell's of itself. Slots that come late (a probe that was cut off, a history that is read in
 beside the live city) run in a stream of their own: each is compared with the slot before it, not with the present.
+
+What contracts promise of a metric (`netops.sla.streams`) is kept look by look, from whatever door told it, and judged
+when its hour is sealed: by then every vantage point has said what it saw.
 """
 
 from __future__ import annotations
@@ -13,23 +16,24 @@ from typing import TYPE_CHECKING, Any
 
 from netops.journal import Newest
 from netops.model import ANSWERED
+from netops.promises import OWN_ROWS, Promises
 from netops.sla.sold import sold
 from netops.sla.state import WATCHED, Place, Seen, classify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from inventory.model import Service
+    from inventory.model import Contract, Service
     from inventory.snapshot import Snapshot
     from netops.journal import Journal
     from netops.model import Poll, Row
+    from netops.sla.measured import Look
     from netops.sla.timeline import Sample
 
 ANCHOR = "anchor"
 LIVE, LATE = "live", "late"
 EVERY = "*"
 NEAR_MS = 1_800_000  # a slot further back proves nothing about what happened just before this one
-OWN_ROWS = frozenset({"device", "cell"})  # rows that tell of the device itself when the service is the device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +65,18 @@ class Watched:
 class Verifier:
     """Turns polls into samples. One per process; built from a register snapshot, rebuilt when the register changes."""
 
-    def __init__(self, snapshot: Snapshot, journal: Journal, planned: Sequence[Planned] = ()) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        journal: Journal,
+        planned: Sequence[Planned] = (),
+        *,
+        contracts: Sequence[Contract] = (),
+    ) -> None:
         self._journal = journal
         self.planned = planned
         self._by_device = _by_device(snapshot.services)
+        self._promises = Promises(snapshot, contracts or snapshot.contracts)
         self._anchors = frozenset(device.id for device in snapshot.devices if device.role == ANCHOR)
         self._last = {stream: journal.newest(stream) for stream in (LIVE, LATE)}
 
@@ -73,7 +85,9 @@ class Verifier:
         samples: list[tuple[str, Sample]] = []
         touched: dict[str, dict[str, Newest]] = {LIVE: {}, LATE: {}}
         anchors = []
+        looks: list[tuple[str, Look]] = []
         for poll in sorted(polls, key=lambda each: each.slot_ms):
+            looks += self._promises.looks(poll)
             if poll.device in self._anchors:
                 anchors.append((poll.slot_ms, poll.device, poll.outcome == ANSWERED))
             for service, seen in self._seen(poll):
@@ -81,14 +95,18 @@ class Verifier:
                 before = self._last[stream].get(service.id) if stream else None
                 if stream == LIVE and before is not None and poll.slot_ms - before.sample.slot_ms > NEAR_MS:
                     self._go_on_late(service.id, before, touched)
-                planned = self._is_planned(service.id, seen)
+                planned = self.is_planned(service.id, poll.slot_ms)
                 sample = classify(service.place, seen, before=_before(before, poll.slot_ms), planned=planned)
                 samples.append((service.id, sample))
                 if stream:
                     newest = _newest(service, seen, sample, before)
                     self._last[stream][service.id] = touched[stream][service.id] = newest
-        self._journal.put(samples, newest=touched, anchors=anchors)
+        self._journal.put(samples, newest=touched, anchors=anchors, looks=looks)
         return len(samples)
+
+    def bears(self, poll: Poll) -> bool:
+        """Whether a contract rests on the poll, so that its replies are kept as evidence: see `Promises.bears`."""
+        return poll.device in self._anchors or self._promises.bears(poll)
 
     def _stream(self, service: str, slot_ms: int) -> str:
         """Return the stream in which this slot is the next one; empty when it lies behind both."""
@@ -115,8 +133,9 @@ class Verifier:
             for each in services
         ]
 
-    def _is_planned(self, service: str, seen: Seen) -> bool:
-        return any(each.start_ms <= seen.slot_ms < each.end_ms and service in each.services for each in self.planned)
+    def is_planned(self, service: str, slot_ms: int) -> bool:
+        """Whether approved maintenance of the service covers a slot."""
+        return any(each.start_ms <= slot_ms < each.end_ms and service in each.services for each in self.planned)
 
 
 def _by_device(services: Sequence[Service]) -> Mapping[str, tuple[Watched, ...]]:

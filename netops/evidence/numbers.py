@@ -9,9 +9,12 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from netops.errors import EvidenceError
 from netops.evidence.differences import EPOCH
 from netops.evidence.figures import SUMS, Service, aggregated, exact, money, outcome_of, owed, ratio_of, shown, written
 from netops.evidence.lines import cut, length, merged
+from netops.evidence.members import REPORT
+from netops.evidence.seen import stream_of
 from netops.evidence.stated import HOUR
 
 if TYPE_CHECKING:
@@ -28,13 +31,15 @@ DAY = 24 * HOUR
 class Numbers:
     """One bundle's numbers."""
 
-    def __init__(self, leaves: Stated, rulings: Rulings, seen: Seen) -> None:
+    def __init__(self, leaves: Stated, rulings: Rulings, seen: Seen, signs: Mapping[str, str] | None = None) -> None:
         self.leaves, self.rulings, self.seen = leaves, rulings, seen
+        self.signs = signs or {}
+        self.streams: dict[str, Seen] = {"": seen}
         self.period, self.zone = rulings.period, rulings.zone
 
     def part(self, version: Mapping[str, Any], start: int, end: int) -> dict[str, Any]:
         """Return what one version comes to over its part of the period."""
-        items = [self._item(item, (start, end)) for item in version["items"]]
+        items = [self._item(item, (start, end), version["version"]) for item in version["items"]]
         sold = {item["id"] for item in version["items"]}
         stray = [
             service
@@ -49,14 +54,17 @@ class Numbers:
             "items": items,
         }
 
-    def _item(self, item: Mapping[str, Any], window: Span) -> dict[str, Any]:
+    def _item(self, item: Mapping[str, Any], window: Span, version: str) -> dict[str, Any]:
         spans = {
             service: cut([window], self.seen.contracted[service], keep=(True, True))
             for service, (name, _) in sorted(self.seen.sold.items())
             if name == item["id"]
         }
         spans = {service: each for service, each in spans.items() if each}
-        objectives = [self._objective(item, objective, spans, window) for objective in item["objectives"]]
+        objectives = [
+            self._objective(item, objective, spans, window, self._good(version, item["id"], objective))
+            for objective in item["objectives"]
+        ]
         contracted = sum(map(length, spans.values()))
         due = exact(item["fee"]) * contracted / (self.period[1] - self.period[0])
         percents = [Fraction(each["credit_percent"]) for each in objectives]
@@ -75,11 +83,16 @@ class Numbers:
         }
 
     def _objective(
-        self, item: Mapping[str, Any], objective: Mapping[str, Any], spans: Mapping[str, list[Span]], window: Span
+        self,
+        item: Mapping[str, Any],
+        objective: Mapping[str, Any],
+        spans: Mapping[str, list[Span]],
+        window: Span,
+        good: str,
     ) -> dict[str, Any]:
         rules = objective["rules"]
         claims = self.leaves.claims(rules, self.period)
-        services = self._services(rules, claims, spans, window)
+        services = self._services(self._sight(objective, good), rules, claims, spans, window)
         found, sums = aggregated([(each, self.seen.sold[name][1]) for name, each in services.items()], rules)
         verdict = outcome_of(found, objective)
         before = self.leaves.breaches(f"{item['id']}/{objective['id']}", self.period[0])
@@ -89,6 +102,7 @@ class Numbers:
         return {
             "objective": objective["id"],
             **{key: objective[key] for key in ("title", "indicator", "target", "comparison", "rules", "credits")},
+            **({"good": f"{good} {objective['threshold']}"} if good else {}),
             "breaches_before": before,
             "credit_percent": written(percent),
             "verdict": verdict,
@@ -100,8 +114,31 @@ class Numbers:
             "exclusions": claims,
         }
 
+    def _good(self, version: str, item: str, objective: Mapping[str, Any]) -> str:
+        """Return `<=` or `>=`: on which side of its threshold a slot is good; empty for availability.
+
+        A contract states the number, the catalogue the side; so the report must say it, and the hours were sealed so.
+        """
+        if objective["indicator"] == "availability":
+            return ""
+        name = f"version {version} {item}/{objective['id']}"
+        sign, other = self.signs.get(name, ""), {"<=": ">=", ">=": "<="}
+        if sign not in other:
+            raise EvidenceError(f"{REPORT}: {name}: says not on which side of its threshold a slot is good")
+        sealed = {body.get("stream", "") for body in self.leaves.bodies("availability_hour")}
+        if stream_of(objective, other[sign]) in sealed:
+            raise EvidenceError(f"{REPORT}: {name}: its hours were sealed as good where {other[sign]}, not {sign}")
+        return sign
+
+    def _sight(self, objective: Mapping[str, Any], good: str) -> Seen:
+        name = stream_of(objective, good) if good else ""
+        if name not in self.streams:
+            self.streams[name] = self.seen.of(name)
+        return self.streams[name]
+
     def _services(
         self,
+        seen: Seen,
         rules: Mapping[str, Any],
         claims: Sequence[Mapping[str, Any]],
         spans: Mapping[str, list[Span]],
@@ -117,12 +154,12 @@ class Numbers:
         done: dict[Any, Service] = {}
         made = {}
         for service, mine in spans.items():
-            history = self.seen.histories[service]
+            history = seen.histories[service]
             own = tuple(merged([*excused.get("*", ()), *excused.get(service, ())]))
             key = (history, tuple(mine), own)
             if key not in done:
                 if history not in lines:
-                    lines[history] = self.seen.line(history, rules)
+                    lines[history] = seen.line(history, rules)
                 judged = cut(mine, open_, keep=(True, True))
                 done[key] = Service(lines[history], judged, list(own), rules)
             made[service] = done[key]

@@ -21,15 +21,27 @@ if TYPE_CHECKING:
     from netops.evidence.lines import Label, Line, Span
     from netops.evidence.stated import Stated
 
+STREAM = "{indicator} {sign} {threshold} every {every} s, {quorum} of {vantages}"
+CLOCK = ", clock error up to {share} of it"
+ONE_WAY = ("probe.delay_there.", "probe.delay_back.")
 Slot = tuple[int, int, int, "Label"]  # start, end, step, what it was
 
 
 class Seen:
-    """The hours of the period, who was contracted when, and each service's history."""
+    """The hours of the period, who was contracted when, and each service's history.
 
-    def __init__(self, leaves: Stated, period: Span) -> None:
-        self.leaves, self.period = leaves, period
+    `stream` names how slots were judged by a metric; then `state`, the hours of the services' state, says who was
+    contracted when.
+    """
+
+    def __init__(self, leaves: Stated, period: Span, stream: str = "", state: Seen | None = None) -> None:
+        self.leaves, self.period, self.stream = leaves, period, stream
+        self._state = state
         self._open()
+
+    def of(self, stream: str) -> Seen:
+        """Return the same period as another stream saw it."""
+        return Seen(self.leaves, self.period, stream, self)
 
     def _open(self) -> None:
         parts: dict[str, dict[int, list[Any]]] = {}
@@ -41,6 +53,8 @@ class Seen:
                 raise EvidenceError(f"leaves.jsonl.gz: roster {digest} is not whole, or was changed")
         grouped: dict[int, list[dict[str, Any]]] = {}
         for body in self.leaves.bodies("availability_hour"):
+            if body.get("stream", "") != self.stream:
+                continue
             grouped.setdefault(body["start_ms"], []).append(body)
         self.hours = [self._hour(start, grouped[start]) for start in sorted(grouped)]
         self.usual: list[Slot] = []
@@ -85,7 +99,8 @@ class Seen:
         """Find who was contracted when: a roster holds until another does, the first from the beginning [10]."""
         self.contracted: dict[str, list[Span]] = {}
         self.sold: dict[str, tuple[str, Fraction]] = {}
-        changes = [hour for i, hour in enumerate(self.hours) if not i or hour["roster"] != self.hours[i - 1]["roster"]]
+        told = self.hours if self._state is None else self._state.hours
+        changes = [hour for i, hour in enumerate(told) if not i or hour["roster"] != told[i - 1]["roster"]]
         for i, hour in enumerate(changes):
             start = hour["start"] if i else self.period[0]
             end = changes[i + 1]["start"] if i + 1 < len(changes) else self.period[1]
@@ -96,7 +111,7 @@ class Seen:
         several = len(self.rosters) > 1
         for number, hour in enumerate(self.hours):
             for service, slots in hour["others"].items():
-                differs[service].append((number, slots))
+                differs.setdefault(service, []).append((number, slots))
             if several:
                 listed = {row[0] for row in self.rosters[hour["roster"]]}
                 for service in self.sold.keys() - listed:
@@ -131,6 +146,20 @@ class Seen:
         first, last = bisect_right(self.begins, start), bisect_left(self.begins, end)
         found = self.usual[max(first - 1, 0) : last]
         return [(max(a, start), min(b, end), step, label) for a, b, step, label in found if max(a, start) < min(b, end)]
+
+
+def stream_of(objective: Mapping[str, Any], sign: str) -> str:
+    """Return the name of the stream that an objective on a metric rests on, from its contract."""
+    rules, metric = objective["rules"], objective["indicator"]
+    name = STREAM.format(
+        indicator=metric,
+        sign=sign,
+        threshold=objective["threshold"],
+        every=rules["check_every_s"],
+        quorum=rules["quorum"],
+        vantages=rules["vantages"],
+    )
+    return name + CLOCK.format(share=rules["max_clock_error_ratio"]) if metric.startswith(ONE_WAY) else name
 
 
 def _not_shown(label: Label) -> Label:

@@ -11,7 +11,7 @@ where anything changes and asks of each piece what it is. A bundle carries it as
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
 from netops.evidence import canonical
@@ -24,7 +24,7 @@ from netops.evidence.seen import Seen
 from netops.evidence.stated import Stated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from netops.evidence.members import Bundle
 
@@ -40,6 +40,17 @@ def verify_numbers(bundle: Bundle) -> list[Failure]:
         return [Failure(place=REPORT, what=f"cannot be recomputed: {type(error).__name__} {error}")]
 
 
+def _signs(report: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the report says of each objective on a metric: `<=` or `>=` its threshold is good."""
+    return {
+        f"version {part['version']} {item['item']}/{each['objective']}": each["good"].partition(" ")[0]
+        for part in report["parts"]
+        for item in part["items"]
+        for each in item["objectives"]
+        if "good" in each
+    }
+
+
 class _Recomputed:
     """One bundle, recomputed."""
 
@@ -48,7 +59,8 @@ class _Recomputed:
         self.report = loads(bundle, REPORT)
         self.leaves = Stated(bundle)
         self.rulings = Rulings(bundle, self.report, self.leaves)
-        self.numbers = Numbers(self.leaves, self.rulings, Seen(self.leaves, self.rulings.period))
+        seen = Seen(self.leaves, self.rulings.period)
+        self.numbers = Numbers(self.leaves, self.rulings, seen, _signs(self.report))
 
     def differences(self) -> Iterator[Failure]:
         report, numbers = self.report, self.numbers

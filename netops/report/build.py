@@ -16,7 +16,7 @@ from netops.errors import UsageError
 from netops.evidence import bundle, canonical
 from netops.report import leaves as sealed
 from netops.report import told
-from netops.sla import credit, exclusions, judge, month, numbers, rules
+from netops.sla import credit, exclusions, judge, month, numbers, rules, streams
 from netops.sla.intervals import intersect, total
 
 if TYPE_CHECKING:
@@ -111,11 +111,11 @@ def build(ask: Ask, leaves: Leaves) -> Report:
     """Return the report; UsageError or EvidenceError says what cannot be judged and why."""
     ruling = versions(ask.contracts, ask.period)
     _whole(ask, leaves)
-    opened_hours, rosters = sealed.opened(leaves)
-    seen = month.open_(opened_hours, rosters, start_ms=ask.period.start_ms, end_ms=ask.period.end_ms)
+    sight = _Sight(ask, leaves)
+    seen = sight.of("")
     parts, verdicts = [], []
     for contract, start, end in ruling:
-        part = _Part(ask, leaves, seen, contract=contract, start_ms=start, end_ms=end)
+        part = _Part(ask, leaves, sight, contract=contract, start_ms=start, end_ms=end)
         parts.append(part.tell())
         verdicts += part.verdicts
     last = ruling[-1][0]
@@ -138,7 +138,7 @@ def build(ask: Ask, leaves: Leaves) -> Report:
         "versions": [_version(each, leaves) for each, _, _ in ruling],
         "parts": parts,
         "credit": _credit(parts, last),
-        "seen": {"hours": len(opened_hours), "hours_missing": seen.missing, **sealed.health(leaves)},
+        "seen": {"hours": len(seen.hours), "hours_missing": seen.missing, **sealed.health(leaves)},
         "digests": {
             "register": ask.register,
             "catalogue": ask.catalogue,
@@ -196,6 +196,21 @@ def _whole(ask: Ask, leaves: Leaves) -> None:
             )
 
 
+class _Sight:
+    """The month as each stream saw it, opened once; who was contracted when, the hours of the services' state say."""
+
+    def __init__(self, ask: Ask, leaves: Leaves) -> None:
+        self._bounds = {"start_ms": ask.period.start_ms, "end_ms": ask.period.end_ms}
+        self._hours, self._rosters = sealed.opened(leaves)
+        self._open: dict[str, Month] = {}
+
+    def of(self, stream: str) -> Month:
+        if stream not in self._open:
+            mine = self._hours.get(stream, [])
+            self._open[stream] = month.open_(mine, self._rosters, state=self._hours[""], **self._bounds)
+        return self._open[stream]
+
+
 class _Part:
     """One contract version over its part of the period."""
 
@@ -203,13 +218,13 @@ class _Part:
         self,
         ask: Ask,
         leaves: Leaves,
-        seen: Month,
+        sight: _Sight,
         *,
         contract: Contract,
         start_ms: int,
         end_ms: int,
     ) -> None:
-        self._ask, self._leaves, self._seen = ask, leaves, seen
+        self._ask, self._leaves, self._sight, self._seen = ask, leaves, sight, sight.of("")
         self._contract, self._start, self._end = contract, start_ms, end_ms
         self.verdicts: list[Verdict] = []
 
@@ -263,10 +278,15 @@ class _Part:
         decided = exclusions.decide(
             sealed.claims(self._leaves, typed.classes), typed.classes, ((period.start_ms, period.end_ms),)
         )
+        stream = streams.stream(given)
+        sight = self._sight.of(stream.name if stream is not None else "")
+        if stream is not None:
+            asked = {each.service for each in members}
+            members = [each for each in sight.members if each.service in asked]
         judged = judge.judge(
             given,
             typed,
-            self._seen,
+            sight,
             members,
             period=((self._start, self._end),),
             decided=decided,
@@ -284,6 +304,7 @@ class _Part:
             "indicator": given.indicator,
             "target": given.target,
             "comparison": given.comparison,
+            **({"good": stream.good} if stream is not None else {}),
             "rules": codec.plain(given.rules),
             "credits": codec.plain(given.credits),
             "breaches_before": before,

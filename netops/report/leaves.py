@@ -77,9 +77,9 @@ class Leaves:
         return canonical.digest(b"".join(sha256(each.data).digest() for each in self.all))
 
 
-def opened(leaves: Leaves) -> tuple[list[hours.Hour], dict[str, hours.Roster]]:
-    """Return the hours and the rosters that the leaves state."""
-    found = hours.read(each.body for each in leaves.of(hours.KIND))
+def opened(leaves: Leaves) -> tuple[dict[str, list[hours.Hour]], dict[str, hours.Roster]]:
+    """Return the hours of each stream (of the services' state under the empty name) and the rosters."""
+    found = hours.read_streams(each.body for each in leaves.of(hours.KIND))
     return found, hours.read_rosters(each.body for each in leaves.of(hours.ROSTER))
 
 

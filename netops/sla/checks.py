@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from netops.access.approvals import ACTIONS
 from netops.checks import Problem
 from netops.errors import UsageError, nearest
-from netops.sla import calendar, rules
+from netops.sla import calendar, rules, streams
 from netops.sla.sold import fits, sold
 
 if TYPE_CHECKING:
@@ -31,12 +31,6 @@ def _seen(contract: Contract, settings: Settings, snapshot: Snapshot) -> Iterato
         what = f"contract {contract.id}: check_every_s is {every_s}; devices are polled every {interval_s} s"
         remedy = "set collect.interval_s to seconds that divide it: slots that nobody polled are unknown time"
         yield Problem(snapshot.where(contract, "rules.check_every_s"), what, remedy)
-    for item in contract.items:
-        for objective in item.objectives:
-            if objective.rules.quorum > 1 or objective.rules.vantages > 1:
-                what = f"contract {contract.id}, {item.id}/{objective.id}: a quorum of vantage points is not judged yet"
-                where = snapshot.where(contract, f"items.{item.id}.objectives.{objective.id}")
-                yield Problem(where, what, "agree on one vantage point with anchors, quorum 1 of 1")
 
 
 def _contract(contract: Contract, snapshot: Snapshot) -> Iterator[Problem]:
@@ -81,7 +75,10 @@ def _objective(contract: Contract, item: ServiceItem, objective: Objective, snap
     if 3600 % objective.rules.check_every_s:
         what = f"{name}: check_every_s is {objective.rules.check_every_s}; hours are sealed"
         yield Problem(where, what, "choose seconds that divide an hour")
-    if objective.rules.check_every_s != contract.rules.check_every_s:
+    stream = streams.stream(objective)
+    if stream is None:
+        yield from _of_state(objective, where, name)
+    if stream is None and objective.rules.check_every_s != contract.rules.check_every_s:
         what = (
             f"{name}: check_every_s is {objective.rules.check_every_s}, the contract's {contract.rules.check_every_s}"
         )
@@ -89,6 +86,15 @@ def _objective(contract: Contract, item: ServiceItem, objective: Objective, snap
     yield from _approvers(objective, where, name)
     if objective.rules.weight == "population":
         yield from _weights(contract, item, where, snapshot)
+
+
+def _of_state(objective: Objective, where: str, name: str) -> Iterator[Problem]:
+    """Say what availability, seen by one collector with anchors, has no use for."""
+    if objective.rules.quorum > 1 or objective.rules.vantages > 1:
+        what = f"{name}: a quorum of vantage points does not judge availability, which one collector sees"
+        yield Problem(where, what, "promise 'probe.reached' with this quorum, or agree on quorum 1 of 1")
+    if objective.threshold:
+        yield Problem(where, f"{name}: availability has no threshold", "leave it out")
 
 
 def _approvers(objective: Objective, where: str, name: str) -> Iterator[Problem]:

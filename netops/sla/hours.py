@@ -109,10 +109,17 @@ def unpack(packed: Iterable[Sequence[Any]], *, start_ms: int, step_ms: int) -> l
 
 
 def bodies(
-    given: Roster, runs: Mapping[str, Sequence[Run]], *, start_ms: int, step_ms: int, inputs_digest: str = ""
+    given: Roster,
+    runs: Mapping[str, Sequence[Run]],
+    *,
+    start_ms: int,
+    step_ms: int,
+    stream: str = "",
+    inputs_digest: str = "",
 ) -> list[dict[str, Any]]:
     """Return the bodies of the `availability_hour` facts of one hour: one, or several parts.
 
+    `stream` names how the slots were judged (`netops.sla.streams`); empty: by the state of the service.
     A service of the roster without runs had no slot at all in this hour. UsageError for one that is not in the roster.
     """
     if HOUR_MS % step_ms or start_ms % HOUR_MS:
@@ -141,7 +148,7 @@ def bodies(
             "part": i,
             "parts": len(chunks),
         }
-        | ({"inputs_digest": inputs_digest} if inputs_digest else {})
+        | {key: said for key, said in (("stream", stream), ("inputs_digest", inputs_digest)) if said}
         for i, chunk in enumerate(chunks)
     ]
 
@@ -187,8 +194,16 @@ class Hour:
     others: Mapping[int, Packed]
 
 
+def read_streams(parts: Iterable[Mapping[str, Any]]) -> dict[str, list[Hour]]:
+    """Return the hours of each stream; those of the services' state stand under the empty name, also when none do."""
+    grouped: dict[str, list[Mapping[str, Any]]] = {"": []}
+    for body in parts:
+        grouped.setdefault(body.get("stream", ""), []).append(body)
+    return {name: read(found) for name, found in grouped.items()}
+
+
 def read(parts: Iterable[Mapping[str, Any]]) -> list[Hour]:
-    """Return the hours that fact bodies state, ordered; EvidenceError for a missing part or an hour stated twice."""
+    """Return the hours that fact bodies of one stream state, ordered; EvidenceError for a missing or doubled part."""
     grouped: dict[int, list[Mapping[str, Any]]] = {}
     for body in parts:
         grouped.setdefault(body["start_ms"], []).append(body)

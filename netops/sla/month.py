@@ -71,8 +71,18 @@ class Month:
                 _append(made, Stretch(start, end, each.step_ms, each.state, each.cause, each.because))
 
 
-def open_(hours: Sequence[Hour], rosters: Mapping[str, Roster], *, start_ms: int, end_ms: int) -> Month:
-    """Return the month; EvidenceError for an hour outside it or with an unknown roster."""
+def open_(
+    hours: Sequence[Hour],
+    rosters: Mapping[str, Roster],
+    *,
+    start_ms: int,
+    end_ms: int,
+    state: Sequence[Hour] | None = None,
+) -> Month:
+    """Return the month; EvidenceError for an hour outside it or with an unknown roster.
+
+    `state`: the hours of the services' state, which say who was contracted when, if `hours` are of another stream.
+    """
     for hour in hours:
         if not start_ms <= hour.start_ms or hour.start_ms + HOUR_MS > end_ms:
             raise EvidenceError(f"hour at {hour.start_ms} lies outside the period [{start_ms}, {end_ms})")
@@ -83,20 +93,21 @@ def open_(hours: Sequence[Hour], rosters: Mapping[str, Roster], *, start_ms: int
         for each in _stretched(hour, hour.usual):
             _append(made._usual, each)  # noqa: SLF001  (its own maker)
     made._starts = [each.start_ms for each in made._usual]  # noqa: SLF001
-    made.members = _members(made, rosters)
+    made.members = _members(made, rosters, hours if state is None else state)
     return made
 
 
-def _members(month: Month, rosters: Mapping[str, Roster]) -> list[Member]:
+def _members(month: Month, rosters: Mapping[str, Roster], state: Sequence[Hour]) -> list[Member]:
     differs: dict[str, list[tuple[int, Packed]]] = {}
-    tenures = _tenures(month)
+    tenures = _tenures(month, state)
     present: dict[str, list[tuple[int, int]]] = {}
     sold: dict[str, tuple[str, str]] = {}
     for digest, start, end in tenures:
         for each in rosters[digest].listed:
             present.setdefault(each.service, []).append((start, end))
             sold[each.service] = (each.item, each.weight)
-    names = {digest: [each.service for each in rosters[digest].listed] for digest, _, _ in tenures}
+    told = {*(digest for digest, _, _ in tenures), *(hour.roster for hour in month.hours)}
+    names = {digest: [each.service for each in rosters[digest].listed] for digest in told}
     sets = {digest: frozenset(listed) for digest, listed in names.items()}
     single = len(names) == 1
     for index, hour in enumerate(month.hours):
@@ -122,10 +133,10 @@ def _members(month: Month, rosters: Mapping[str, Roster]) -> list[Member]:
     ]
 
 
-def _tenures(month: Month) -> list[tuple[str, int, int]]:
+def _tenures(month: Month, state: Sequence[Hour]) -> list[tuple[str, int, int]]:
     """Return `(roster, start, end)`: a roster holds from its hour until another one; the first from the start."""
     made: list[tuple[str, int, int]] = []
-    for hour in month.hours:
+    for hour in state:
         if not made:
             made.append((hour.roster, month.start_ms, month.end_ms))
         elif hour.roster != made[-1][0]:

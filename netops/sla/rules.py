@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
 from netops.errors import UsageError, nearest
+from netops.sla import streams
 from netops.sla.aggregate import Aggregation
 from netops.sla.availability import DegradedMode, ExclusionMode, Modes, UnknownMode
 from netops.sla.intervals import Cause
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound="StrEnum")
 
-# What can be judged, with the unit of its target and threshold.
-INDICATORS: Mapping[str, str] = {"availability": "percent"}
 # What a weight can be taken from: the register states the population of an area; it knows no area or traffic yet.
 WEIGHTS = ("none", "population")
 COMPARISONS = ("at_least", "at_most")
@@ -99,7 +98,8 @@ def typed(rules: Rules, *, where: str) -> Typed:
 def objective(contract: Contract, item: ServiceItem, given: Objective) -> Typed:
     """Return the rules of one objective, after looking at its indicator, target and credit schedule too."""
     where = f"contract {contract.id} version {contract.version}, {item.id}/{given.id}"
-    _word(given.indicator, tuple(INDICATORS), f"{where}: indicator")
+    streams.word(given.indicator, f"{where}: indicator")
+    streams.sound(given, where)
     _word(given.comparison, COMPARISONS, f"{where}: comparison")
     _between(given.target, 0, 100, f"{where}: target")
     for number, tier in enumerate(given.credits.tiers, 1):

@@ -119,7 +119,7 @@ class World:
             self.state(hours.ROSTER, body)
         return made
 
-    def hour(self, number, letters, roster, *, step=STEP):
+    def hour(self, number, letters, roster, *, step=STEP, stream=""):
         start = START + number * H
         runs = {}
         for service in (each.service for each in roster.listed):
@@ -130,7 +130,7 @@ class World:
                 if c != "."
             ]
             runs[service] = timeline.runs(samples, step_ms=step)
-        for body in hours.bodies(roster, runs, start_ms=start, step_ms=step):
+        for body in hours.bodies(roster, runs, start_ms=start, step_ms=step, stream=stream):
             self.state(hours.KIND, body, at_ms=start)
 
     def claim(

@@ -8,6 +8,7 @@ import pytest
 
 from inventory.model import Credits, Hours, Tier
 from netops.evidence.verifier import verify_numbers
+from netops.sla import streams
 
 H = 3_600_000
 ROUNDS = int(os.environ.get("NETOPS_ROUNDS", "24"))
@@ -57,6 +58,15 @@ def credits_(rng):
     )
 
 
+def promise(rng, like):
+    """An objective on a metric: it rests on a stream of its own."""
+    metric, threshold = rng.choice([("probe.rtt.p95", "30"), ("probe.reached", "1"), ("probe.delay_back.p99", "12.5")])
+    agreed = {"quorum": rng.choice([1, 2]), "vantages": 2, "check_every_s": rng.choice([300, 600])}
+    least = min(like.rules.min_samples_per_slice, like.rules.slice_s // 600)
+    own = replace(like.rules, **agreed, min_samples_per_slice=least)
+    return replace(like, id="measured", indicator=metric, threshold=threshold, rules=own)
+
+
 def contract(rng, base):
     items = []
     for item in base.items:
@@ -64,6 +74,8 @@ def contract(rng, base):
             replace(each, target=rng.choice(["90", "99", "99.99"]), rules=rules(rng, each.rules), credits=credits_(rng))
             for each in item.objectives
         ]
+        if rng.random() < 0.5:
+            objectives.append(promise(rng, objectives[0]))
         items.append(replace(item, fee=rng.choice(["0", "99.99", "12345.67"]), objectives=tuple(objectives)))
     return replace(base, items=tuple(items), credit_cap_percent=rng.choice(["", "5"]))
 
@@ -85,6 +97,7 @@ def letters(rng):
 
 
 def history(rng, world):
+    measured = sorted({each.name: each for held in world.contracts for each in streams.of(held)}.items())
     names = {f"s-{i}": rng.choice(["wifi", "fiber"]) for i in range(rng.randint(1, 6))}
     roster = world.roster(names, weights=rng)
     step = 300_000
@@ -96,6 +109,10 @@ def history(rng, world):
             step = rng.choice([300_000, 600_000])
         if rng.random() > 0.06:
             world.hour(number, {name: letters(rng) for name in names if rng.random() < 0.5}, roster, step=step)
+            for name, each in measured:
+                if rng.random() < 0.8:
+                    told = {service: letters(rng) for service in names if rng.random() < 0.7}
+                    world.hour(number, told, roster, step=each.every_s * 1000, stream=name)
 
 
 def claims(rng, world):
@@ -155,3 +172,30 @@ def test_both_implementations_agree_on_many_more(paper_world, paper_bundle, base
         _, bundle = paper_bundle(made(seed, paper_world, base_contract))
 
         assert verify_numbers(bundle) == [], f"seed {seed}"
+
+
+def test_an_objective_on_a_metric_is_judged_by_its_own_slots_and_a_changed_side_is_named(
+    paper_world, paper_bundle, base_contract
+):
+    wifi, fiber = base_contract.items
+    delay = replace(wifi.objectives[0], id="delay", indicator="probe.rtt.p95", threshold="30", target="90")
+    world = paper_world(
+        contracts=(replace(base_contract, items=(replace(wifi, objectives=(delay,)), fiber)),), length=2
+    )
+    world.versions()
+    roster = world.roster()
+    (stream,) = streams.of(world.contracts[0])
+    for number in range(2):
+        world.hour(number, {"onu-1": "d" * 12}, roster)
+        world.hour(number, {"ap-1": "uuuuuudddddd", "onu-1": "." * 12}, roster, stream=stream.name)
+
+    draft, bundle = paper_bundle(world)
+
+    (told,) = draft.report.content["parts"][0]["items"][0]["objectives"]
+    assert (told["good"], told["value"], told["verdict"]) == ("<= 30", "3/4", "missed")
+    assert verify_numbers(bundle) == []
+    turned = bundle.members["report.json"].replace(b'"good":"<= 30"', b'"good":">= 30"')
+    found = verify_numbers(replace(bundle, members={**bundle.members, "report.json": turned}))
+    assert [str(each) for each in found] == [
+        "report.json: version 1 wifi/delay: its hours were sealed as good where <=, not >="
+    ]

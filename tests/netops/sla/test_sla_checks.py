@@ -56,7 +56,7 @@ def test_the_contract_of_the_guide_can_be_judged(guide):
         ({"objective": {"period": "quarter"}}, "period 'quarter' is not reported on"),
         ({"rules": {"check_every_s": 45}}, "the contract's 60"),
         ({"rules": {"check_every_s": 7}}, "hours are sealed"),
-        ({"rules": {"quorum": 2, "vantages": 3}}, "is not judged yet"),
+        ({"rules": {"quorum": 2, "vantages": 3}}, "does not judge availability"),
         ({"settings": Settings(collect=Collect(interval_s=90))}, "polled every 90 s"),
         ({"rules": {"unknown_mode": "as_upp"}}, "did you mean 'as_up'"),
         ({"item": {"kind": "lte"}}, "sells no service"),

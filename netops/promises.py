@@ -1,0 +1,100 @@
+"""Register × polls → the looks that contracts' objectives on a metric rest on, and which replies are evidence. Pure.
+
+A probe's path names the service that it serves. Of a device, every door tells of the same subjects: SNMP, SSH, TR-069;
+an objective takes its metric from whichever door brings it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from netops.model import ANSWERED
+from netops.sla import streams
+from netops.sla.measured import Look
+from netops.sla.sold import fits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from inventory.model import Contract, Service
+    from inventory.snapshot import Snapshot
+    from netops.model import Poll, Row
+
+OWN_ROWS = frozenset({"device", "cell"})  # rows that tell of the device itself when the service is the device
+PROBE = "/probe"
+PATH = "path"
+SERVES = "probe.service"
+
+
+class Promises:
+    """Which metrics of which services some version of a contract promises. Built from a register snapshot."""
+
+    def __init__(self, snapshot: Snapshot, contracts: Sequence[Contract]) -> None:
+        self._sold: dict[str, set[str]] = defaultdict(set)  # device → services that a contract sells
+        wanted: dict[str, set[str]] = defaultdict(set)
+        promised = [(contract, item, streams.of_item(item)) for contract in contracts for item in contract.items]
+        for service in snapshot.services:
+            for contract, item, metrics in promised:
+                if fits(contract, item, service, snapshot):
+                    self._sold[service.device].add(service.id)
+                    wanted[service.id] |= metrics
+        self._wanted: Mapping[str, tuple[str, ...]] = {
+            name: tuple(sorted(each)) for name, each in wanted.items() if each
+        }
+        self._on: dict[str, list[Service]] = defaultdict(list)
+        for service in snapshot.services:
+            if service.id in self._wanted:
+                self._on[service.device].append(service)
+
+    def looks(self, poll: Poll) -> Iterator[tuple[str, Look]]:
+        """Yield `(service, look)` for each promised metric that the poll says something of."""
+        if not self._wanted:
+            return
+        if poll.device.endswith(PROBE):
+            yield from self._paths(poll)
+            return
+        services = self._on.get(poll.device.partition("/")[0], ())
+        rows = {(row.subject.kind, row.subject.id): row for row in poll.rows} if services else {}
+        own = [row for row in poll.rows if row.subject.kind in OWN_ROWS] if services else []
+        for service in services:
+            kind, _, name = service.subject.partition(":")
+            mine = [rows[kind, name]] if (kind, name) in rows else [] if service.subject else own
+            for metric in self._wanted[service.id]:
+                told = next((row for row in mine if metric in row.values or metric in row.codes), None)
+                if told is not None:
+                    yield service.id, _look(poll, poll.device, metric, told)
+                elif poll.outcome != ANSWERED:
+                    yield service.id, _look(poll, poll.device, metric, None)
+
+    def _paths(self, poll: Poll) -> Iterator[tuple[str, Look]]:
+        for row in poll.rows:
+            service = row.texts.get(SERVES, "")
+            if row.subject.kind == PATH:
+                for metric in self._wanted.get(service, ()):
+                    if metric in row.values or metric in row.codes:
+                        yield service, _look(poll, row.subject.id, metric, row)
+
+    def bears(self, poll: Poll) -> bool:
+        """Whether the poll's replies are evidence for a contract.
+
+        Of a device that carries sold services its own polls are; those by another door only when they tell a promised
+        metric; a vantage point's when it tells one, or that it saw nothing.
+        """
+        device, _, door = poll.device.partition("/")
+        if not door:
+            return device in self._sold
+        if poll.device.endswith(PROBE) and poll.outcome != ANSWERED:
+            return bool(self._wanted)
+        return any(True for _ in self.looks(poll))
+
+
+def _look(poll: Poll, source: str, metric: str, row: Row | None) -> Look:
+    return Look(
+        slot_ms=poll.slot_ms,
+        at_ms=poll.at_ms,
+        source=source,
+        metric=metric,
+        value=row.values.get(metric) if row is not None else None,
+        code=row.codes.get(metric, "") if row is not None else poll.outcome,
+    )

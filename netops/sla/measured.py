@@ -1,0 +1,116 @@
+"""Looks at a service → its slots in a stream: good, bad, or not measured and on whose account. Pure.
+
+A path that one vantage point probes, or a door of the device that tells of the service, is a *source*. In this order:
+
+1. of a source counts its first look in a slot: who looks more often than the contract asks changes no verdict;
+2. a look that is ours, a blind vantage point's, or by clocks that err too far for the threshold, is UNKNOWN(monitor);
+3. what never came back is worse than any threshold: a lost packet is an infinite delay;
+4. a vantage point accuses with all its targets of the service: one that is silent or slow while another is not has
+   itself to blame, and one that was not measured leaves it open;
+5. DOWN takes `quorum` vantage points that say so; one that saw it good is enough for good.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from netops.model import OURS, Quality, Reason
+from netops.sla.intervals import Cause, State
+from netops.sla.state import quorum
+from netops.sla.streams import CLOCK_ERROR
+from netops.sla.timeline import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Sequence
+
+    from netops.sla.streams import Stream
+
+_OURS = frozenset(reason.value for reason in OURS)
+LOST = frozenset({Reason.NO_ANSWER.value, Reason.REFUSED.value, Reason.ERROR_STATUS.value})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one poll said of one metric of a service. `source`: `<vantage>/<target>`, or the poll's device."""
+
+    slot_ms: int
+    at_ms: int
+    source: str
+    metric: str
+    value: float | None
+    code: str = ""
+
+    @property
+    def vantage(self) -> str:
+        """Who looked: the targets of a vantage point, and the doors of a device, speak together."""
+        return self.source.partition("/")[0]
+
+
+def samples(
+    stream: Stream,
+    looks: Iterable[Look],
+    *,
+    blind: Container[int] = (),
+    planned: Callable[[int], bool] = lambda _slot_ms: False,
+) -> list[Sample]:
+    """Return a service's slots. `blind`: those in which the collector had lost its anchors; `planned`: maintenance."""
+    step = stream.every_s * 1000
+    slots: dict[int, list[Look]] = defaultdict(list)
+    for each in looks:
+        if each.metric in stream.metrics:
+            slots[each.slot_ms // step * step].append(each)
+    made = []
+    for slot_ms in sorted(slots):
+        found = _slot(stream, slots[slot_ms], blind)
+        if found is not None:
+            sample = replace(found, slot_ms=slot_ms)
+            if sample.state is State.DOWN and planned(slot_ms):
+                sample = replace(sample, cause=Cause.PLANNED)
+            made.append(sample)
+    return made
+
+
+def _slot(stream: Stream, looks: Sequence[Look], blind: Container[int]) -> Sample | None:
+    vantages: dict[str, list[Sample]] = defaultdict(list)
+    for source in sorted({each.source for each in looks}):
+        mine = [each for each in looks if each.source == source]
+        first = min(mine, key=lambda each: (each.metric != stream.metric, each.slot_ms))
+        if first.metric == stream.metric:
+            errors = [each for each in mine if each.slot_ms == first.slot_ms and each.metric == CLOCK_ERROR]
+            dark = not stream.probed and first.slot_ms in blind
+            vantages[first.vantage].append(_source(stream, first, errors, dark=dark))
+    said = [_vantage(stream, vantages[name]) for name in sorted(vantages)]
+    return quorum(said, stream.quorum) if said else None
+
+
+def _source(stream: Stream, look: Look, errors: Sequence[Look], *, dark: bool) -> Sample:
+    def says(state: State, cause: Cause, because: str) -> Sample:
+        return Sample(look.slot_ms, look.at_ms, state, cause, because)
+
+    if dark:
+        return says(State.UNKNOWN, Cause.MONITOR, Reason.ANCHORS_LOST.value)
+    if look.code in _OURS:
+        return says(State.UNKNOWN, Cause.MONITOR, look.code)
+    if look.code in LOST and stream.probed:
+        return says(State.DOWN, Cause.UNDETERMINED, look.code)
+    if look.code or look.value is None:
+        return says(State.UNKNOWN, Cause.UNDETERMINED, look.code or Quality.SENTINEL.value)
+    if stream.clock and not any(each.value is not None and stream.clocks_good(each.value) for each in errors):
+        return says(State.UNKNOWN, Cause.MONITOR, Reason.CLOCK.value)
+    if stream.keeps(look.value):
+        return says(State.UP, Cause.NONE, "")
+    return says(State.DOWN, Cause.CARRIER, f"not {stream.metric} {stream.good}")
+
+
+def _vantage(stream: Stream, sources: Sequence[Sample]) -> Sample:
+    """Join what one vantage point, or one device, says: good when anything was, bad when everything was."""
+    known = [each for each in sources if each.state is not State.UNKNOWN]
+    unseen = [each for each in sources if each.state is State.UNKNOWN]
+    good = [each for each in known if each.state is State.UP]
+    if good:
+        return good[0]
+    if unseen and (stream.probed or not known):
+        return unseen[0]
+    return known[0]

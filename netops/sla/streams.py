@@ -1,0 +1,154 @@
+"""What an objective rests on besides the state of a service: one metric of the catalogue, slot by slot, good or not.
+
+`indicator` is then the name of a metric, `threshold` what a slot's value must keep (`probe.rtt.p95`, 30: at most 30 ms,
+since less is better), `target` the least share of time that is good. The share of slots that keep a limit reaches p %
+exactly when the p-th percentile of the slots, by nearest rank, keeps it: that is how a percentile is promised.
+
+All slots judged alike make a *stream*. Its name says how they were judged, and stands in the sealed hours.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from netops.errors import UsageError, nearest
+from netops.metrics import METRICS, Kind
+from netops.metrics.metric import Better
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inventory.model import Contract, Objective, ServiceItem
+    from netops.metrics import Metric
+
+AVAILABILITY = "availability"
+PROBED = "probe."
+CLOCK_ERROR = "probe.clock.error"
+ONE_WAY = ("probe.delay_there.", "probe.delay_back.")
+MOST_DIGITS = 30
+SIGN = {Better.LOWER: "<=", Better.HIGHER: ">="}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """How the slots of a service are judged by one metric. `clock`: the share of the threshold that clocks may err."""
+
+    metric: str
+    sign: str
+    threshold: str
+    every_s: int
+    quorum: int = 1
+    vantages: int = 1
+    clock: str = ""
+
+    @property
+    def good(self) -> str:
+        """What makes a slot good, `<= 30`."""
+        return f"{self.sign} {self.threshold}"
+
+    @property
+    def name(self) -> str:
+        """The stream's name in sealed hours; the verifier writes it by itself (`netops/evidence/seen.py`)."""
+        clock = f", clock error up to {self.clock} of it" if self.clock else ""
+        return f"{self.metric} {self.good} every {self.every_s} s, {self.quorum} of {self.vantages}{clock}"
+
+    @property
+    def probed(self) -> bool:
+        """Whether vantage points measure it, each with anchors of its own; else devices tell it."""
+        return self.metric.startswith(PROBED)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that are looked at."""
+        return (self.metric, CLOCK_ERROR) if self.clock else (self.metric,)
+
+    def keeps(self, value: float) -> bool:
+        """Whether a value is good: the stored number and the contract's decimal are compared exactly."""
+        limit = Fraction(self.threshold)
+        return Fraction(value) <= limit if self.sign == "<=" else Fraction(value) >= limit
+
+    def clocks_good(self, error_ms: float) -> bool:
+        """Whether both clocks together are near enough for this threshold."""
+        return Fraction(error_ms) <= Fraction(self.threshold) * Fraction(self.clock)
+
+
+def promised(indicator: str) -> Metric | None:
+    """Return the metric that an indicator names; None when it can be no indicator."""
+    found = METRICS.get(indicator)
+    return found if found is not None and found.kind is Kind.GAUGE and found.better in SIGN else None
+
+
+def word(indicator: str, where: str) -> None:
+    """Raise UsageError unless the indicator can be judged; it names the nearest that can."""
+    if indicator == AVAILABILITY or promised(indicator) is not None:
+        return
+    known = (AVAILABILITY, *(name for name in METRICS if promised(name) is not None))
+    raise UsageError(
+        f"{where} is '{indicator}'; expected availability, or a metric of the catalogue that is better higher or lower"
+        f"{nearest(indicator, known)}"
+    )
+
+
+def stream(objective: Objective) -> Stream | None:
+    """Return the stream that an objective rests on; None for availability."""
+    found = promised(objective.indicator)
+    if found is None:
+        return None
+    rules = objective.rules
+    return Stream(
+        metric=found.name,
+        sign=SIGN[found.better],
+        threshold=objective.threshold,
+        every_s=rules.check_every_s,
+        quorum=rules.quorum,
+        vantages=rules.vantages,
+        clock=rules.max_clock_error_ratio if found.name.startswith(ONE_WAY) else "",
+    )
+
+
+def sound(objective: Objective, where: str) -> None:
+    """Raise UsageError for an objective on a metric that says too little, or what its slots cannot give."""
+    found, rules = promised(objective.indicator), objective.rules
+    if found is None:
+        return
+    if not objective.threshold:
+        what = f"'{found.name}' {SIGN[found.better]} so many {found.unit or 'of it'}"
+        raise UsageError(f"{where}: no threshold; expected what makes a slot good: {what}")
+    if len(objective.threshold) > MOST_DIGITS:
+        raise UsageError(f"{where}: a threshold of {len(objective.threshold)} digits; expected at most {MOST_DIGITS}")
+    if not 1 <= rules.quorum <= rules.vantages:
+        raise UsageError(
+            f"{where}: quorum {rules.quorum} of {rules.vantages} vantage points; expected 1 to all of them"
+        )
+    if rules.vantages > 1 and not found.name.startswith(PROBED):
+        raise UsageError(f"{where}: '{found.name}' is told by one device; expected vantages 1")
+    if rules.percentile != "nearest_rank":
+        raise UsageError(
+            f"{where}: percentile is '{rules.percentile}'; the slots of '{found.name}' and their share are by "
+            "nearest_rank"
+        )
+    if 3600 % rules.check_every_s:
+        raise UsageError(f"{where}: check_every_s is {rules.check_every_s}; expected seconds that divide an hour")
+
+
+def of(contract: Contract) -> list[Stream]:
+    """Return what a contract's objectives rest on besides availability, each stream once."""
+    return list(dict.fromkeys(each for item in contract.items for each in _sound(item)))
+
+
+def of_item(item: ServiceItem) -> frozenset[str]:
+    """Return the metrics that an item's objectives rest on."""
+    return frozenset(name for each in _sound(item) for name in each.metrics)
+
+
+def _sound(item: ServiceItem) -> Iterator[Stream]:
+    """Yield the streams that can be judged: what `netops check` refuses must not hold up the other objectives."""
+    for objective in item.objectives:
+        with suppress(UsageError):
+            sound(objective, item.id)
+            found = stream(objective)
+            if found is not None:
+                yield found

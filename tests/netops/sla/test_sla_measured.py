@@ -1,0 +1,193 @@
+"""What probes and doors measured becomes slots: good, bad, or not measured and on whose account."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inventory.model import Objective, Rules
+from netops.errors import UsageError
+from netops.metrics import METRICS
+from netops.sla import measured, streams
+from netops.sla.intervals import Cause, State
+from netops.sla.measured import Look
+from netops.sla.percentiles import nearest_rank
+
+M = 60_000
+T0 = 1_790_784_000_000
+GOOD, BAD = (State.UP, Cause.NONE), (State.DOWN, Cause.CARRIER)
+SILENT = (State.DOWN, Cause.UNDETERMINED)
+OURS, OPEN = (State.UNKNOWN, Cause.MONITOR), (State.UNKNOWN, Cause.UNDETERMINED)
+
+
+def objective(indicator="probe.rtt.p95", threshold="30", **rules):
+    return Objective(id="x", indicator=indicator, target="99", threshold=threshold, rules=replace(Rules(), **rules))
+
+
+def stream(*args, **rules):
+    found = streams.stream(objective(*args, **rules))
+    assert found is not None
+    return found
+
+
+def look(value, source="vp/a", *, n=0, metric="probe.rtt.p95"):
+    """A number was measured; a word is why none was."""
+    said = {"value": None, "code": value} if isinstance(value, str) else {"value": value}
+    return Look(slot_ms=T0 + n * M, at_ms=T0 + n * M + 7, source=source, metric=metric, **said)
+
+
+def slots(*looks, of=None, **more):
+    return [(each.state, each.cause) for each in measured.samples(of or stream(), looks, **more)]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (30.0, GOOD),
+        (30.000000000000004, BAD),
+        ("no_answer", SILENT),
+        ("refused", SILENT),
+        ("clock", OURS),
+        ("anchors_lost", OURS),
+        ("budget", OURS),
+        ("row_missing", OPEN),
+        ("out_of_range", OPEN),
+    ],
+)
+def test_a_look_is_good_bad_or_not_measured_on_somebodys_account(value, expected):
+    assert slots(look(value)) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((10.0, 99.0), GOOD),
+        (("no_answer", 10.0), GOOD),
+        (("no_answer", 99.0), SILENT),
+        (("no_answer", "no_answer"), SILENT),
+        (("no_answer", "deadline"), OURS),
+        ((99.0, "clock"), OURS),
+    ],
+    ids=str,
+)
+def test_a_vantage_point_accuses_with_all_its_targets_of_the_service(values, expected):
+    assert slots(*(look(each, f"vp/{n}") for n, each in enumerate(values))) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("values", "need", "expected"),
+    [
+        ((99.0, 99.0, 10.0), 2, BAD),
+        ((99.0, 10.0, 10.0), 2, GOOD),
+        ((99.0, "deadline", "deadline"), 2, OURS),
+        ((99.0,), 2, OURS),
+        ((99.0, 99.0), 3, OURS),
+        ((99.0, 10.0), 1, BAD),
+    ],
+    ids=str,
+)
+def test_down_takes_the_quorum_of_vantage_points(values, need, expected):
+    of = stream(quorum=need, vantages=3)
+
+    assert slots(*(look(each, f"vp-{n}/a") for n, each in enumerate(values)), of=of) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"), [(1.0, GOOD), (3.0, GOOD), (3.001, OURS), ("no_answer", OURS), (None, OURS)]
+)
+def test_a_one_way_delay_stands_only_where_the_clocks_err_by_less_than_their_share_of_the_threshold(error, expected):
+    metric = "probe.delay_there.p95"
+    of = stream(metric, "30", max_clock_error_ratio="0.1")
+    told = [look(20.0, metric=metric)] + ([look(error, metric="probe.clock.error")] if error is not None else [])
+
+    assert slots(*told, of=of) == [expected]
+
+
+def test_more_is_better_where_the_catalogue_says_so():
+    of = stream("probe.throughput", "50000000")
+
+    assert of.good == ">= 50000000"
+    assert slots(look(5e7, metric=of.metric), look(49_999_999.0, metric=of.metric, n=1), of=of) == [GOOD, BAD]
+
+
+def test_who_looks_more_often_than_asked_changes_no_verdict():
+    of = stream(check_every_s=300)
+    looks = [look(10.0), look(99.0, n=1), look(99.0, n=4), look(99.0, n=5), look(10.0, n=6)]
+
+    found = measured.samples(of, looks)
+
+    assert [(each.slot_ms, each.state) for each in found] == [(T0, State.UP), (T0 + 5 * M, State.DOWN)]
+
+
+def test_maintenance_is_the_cause_of_what_is_bad_in_it():
+    assert slots(look(99.0), look(1.0, n=1), planned=lambda _: True) == [(State.DOWN, Cause.PLANNED), GOOD]
+
+
+def test_what_a_device_tells_is_unknown_where_it_tells_nothing_and_blind_where_the_collector_was():
+    of = stream("pon.onu.rx_power", "-27")
+    told = [look("no_answer", "olt-1", metric=of.metric), look(-20.0, "olt-1", metric=of.metric, n=1)]
+
+    assert of.good == ">= -27"
+    assert slots(*told, of=of) == [OPEN, GOOD]
+    assert slots(*told, of=of, blind={T0 + M}) == [OPEN, OURS]
+
+
+@pytest.mark.parametrize(("by_ssh", "expected"), [(-20.0, GOOD), (-28.0, BAD), ("no_answer", OPEN)])
+def test_a_metric_is_taken_from_whichever_door_tells_it(by_ssh, expected):
+    of = stream("pon.onu.rx_power", "-27")
+    looks = [look("no_answer", "olt-1", metric=of.metric), look(by_ssh, "olt-1/ssh", metric=of.metric)]
+
+    assert slots(*looks, of=of) == [expected]
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=60), st.integers(1, 100))
+def test_the_share_of_good_slots_reaches_p_percent_exactly_when_their_pth_percentile_keeps_the_threshold(delays, p):
+    found = measured.samples(stream(), [look(float(each), n=n) for n, each in enumerate(delays)])
+    share = Fraction(sum(each.state is State.UP for each in found) * 100, len(found))
+
+    assert (share >= p) == (nearest_rank(delays, p) <= 30)
+
+
+@given(st.lists(st.one_of(st.floats(0, 60), st.sampled_from(["no_answer", "deadline"])), min_size=1, max_size=6))
+def test_a_further_bad_target_never_makes_a_slot_better(values):
+    looks = [look(each, f"vp/{n}") for n, each in enumerate(values)]
+    rank = {State.UP: 2, State.UNKNOWN: 1, State.DOWN: 0}
+
+    (before,), (after,) = slots(*looks), slots(*looks, look(99.0, "vp/z"))
+
+    assert rank[after[0]] <= rank[before[0]]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"threshold": ""}, "no threshold; expected what makes a slot good: 'probe.rtt.p95' <= so many ms"),
+        ({"threshold": "3" * 31}, "a threshold of 31 digits"),
+        ({"quorum": 2}, "quorum 2 of 1 vantage points"),
+        ({"indicator": "pon.onu.rx_power", "vantages": 2}, "told by one device"),
+        ({"percentile": "linear"}, "by nearest_rank"),
+        ({"check_every_s": 7}, "seconds that divide an hour"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else ",".join(value),
+)
+def test_a_promise_on_a_metric_that_cannot_be_judged_is_refused_and_holds_up_no_other(changed, message):
+    given_ = objective(**changed)
+
+    with pytest.raises(UsageError, match=message):
+        streams.sound(given_, "x")
+
+
+@pytest.mark.parametrize("name", ["probe.rtt.p59", "probe.kind", "wlan.ap.state", "probe.sent"])
+def test_what_has_no_good_direction_is_no_indicator(name):
+    with pytest.raises(UsageError, match=f"is '{name}'; expected availability, or a metric"):
+        streams.word(name, "x: indicator")
+
+
+def test_every_metric_with_a_direction_can_be_promised():
+    found = [name for name in METRICS if streams.promised(name) is not None]
+
+    assert {"probe.loss", "probe.reached", "probe.rtt.p95", "probe.dns.time", "probe.login.success"} <= set(found)
+    for name in found:
+        streams.word(name, "x")

@@ -1,0 +1,158 @@
+"""What polls of every door say of a promised metric, and which replies are therefore evidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from inventory.city import city_of
+from inventory.model import (
+    Area,
+    Carrier,
+    Contract,
+    Device,
+    Objective,
+    Rules,
+    Selector,
+    Service,
+    ServiceItem,
+    Site,
+)
+from inventory.snapshot import of_city
+from netops.journal import HOUR_MS, Journal
+from netops.model import Poll, Row, Subject
+from netops.promises import Promises
+from netops.sla import measured, streams
+from netops.sla.intervals import Cause, State
+from netops.verify import Verifier
+
+T0 = 1_790_784_000_000
+M = 60_000
+RX = Objective(id="rx", indicator="pon.onu.rx_power", target="95", threshold="-27")
+DELAY = Objective(id="delay", indicator="probe.rtt.p95", target="95", threshold="30")
+ONU = Subject("onu", "sn:HWTC00000001")
+
+
+def contract(*objectives, kind="fiber", role="ont", **more):
+    item = ServiceItem(id=kind, kind=kind, select=Selector(roles=(role,)), objectives=objectives)
+    made = Contract(
+        id="c1", version="1", carrier="a", title="", valid_from_ms=0, rules=Rules(check_every_s=60), items=(item,)
+    )
+    return replace(made, **more)
+
+
+def city(*contracts):
+    fiber = {"kind": "fiber", "carrier": "a", "site": "s1", "role": "ont", "parent": "olt-1"}
+    return of_city(
+        city_of(
+            [
+                Area(id="110108001", name="万寿路", name_en="Wanshoulu", col=1, row=1),
+                Site(id="s1", name="S1", area="110108001"),
+                Carrier(id="a", name="A"),
+                *contracts,
+                Device(id="olt-1", site="s1", carrier="a", role="olt"),
+                Device(id="olt-9", site="s1", carrier="a", role="olt"),
+                Device(id="anchor-1", site="s1", carrier="", role="anchor"),
+                Service(id="fiber-1", device="olt-1", subject="onu:sn:HWTC00000001", **fiber),
+            ]
+        ),
+        at_ms=T0,
+        rehearsal=False,
+    )
+
+
+def poll(device, *rows, n=0, outcome="answered"):
+    return Poll(device=device, slot_ms=T0 + n * M, at_ms=T0 + n * M + 9, outcome=outcome, rows=rows)
+
+
+def onu(**values):
+    return Row(subject=ONU, values=values or {"pon.onu.rx_power": -20.0})
+
+
+def path(target, service, *, rtt=None, code=""):
+    codes = {"probe.rtt.p95": code} if code else {}
+    values = {} if rtt is None else {"probe.rtt.p95": rtt}
+    return Row(subject=Subject("path", f"vp/{target}"), values=values, codes=codes, texts={"probe.service": service})
+
+
+def said(promises, one):
+    return [(service, each.source, each.metric, each.value, each.code) for service, each in promises.looks(one)]
+
+
+@pytest.mark.parametrize("device", ["olt-1", "olt-1/ssh", "olt-1/cwmp"])
+def test_every_door_of_a_device_tells_of_its_services(device):
+    held = Promises(city(contract(RX)), [contract(RX)])
+
+    assert said(held, poll(device, onu())) == [("fiber-1", device, "pon.onu.rx_power", -20.0, "")]
+    assert said(held, poll(device, outcome="no_answer")) == [("fiber-1", device, "pon.onu.rx_power", None, "no_answer")]
+    assert said(held, poll(device, onu(**{"pon.onu.state": 1.0}))) == []
+    assert said(held, poll("olt-9", onu())) == []
+
+
+def test_a_probe_tells_of_the_service_that_its_path_serves():
+    held = Promises(city(contract(DELAY)), [contract(DELAY)])
+    one = poll(
+        "vp/probe", path("a", "fiber-1", rtt=4.0), path("b", "fiber-1", code="no_answer"), path("c", "", rtt=1.0)
+    )
+
+    assert said(held, one) == [
+        ("fiber-1", "vp/a", "probe.rtt.p95", 4.0, ""),
+        ("fiber-1", "vp/b", "probe.rtt.p95", None, "no_answer"),
+    ]
+
+
+def test_a_version_that_ended_is_looked_after_as_well():
+    before = contract(DELAY, version="0")
+
+    assert said(Promises(city(contract(RX)), [before, contract(RX)]), poll("vp/probe", path("a", "fiber-1", rtt=4.0)))
+
+
+@pytest.mark.parametrize(
+    ("objective", "one", "expected"),
+    [
+        (RX, poll("olt-1", onu()), True),
+        (RX, poll("olt-1/ssh", onu()), True),
+        (DELAY, poll("olt-1/ssh", onu()), False),
+        (RX, poll("olt-1/ssh", Row(subject=ONU, values={"pon.onu.distance": 3.0})), False),
+        (RX, poll("olt-9", onu()), False),
+        (RX, poll("anchor-1"), True),
+        (RX, poll("vp/probe", path("a", "fiber-1", rtt=4.0)), False),
+        (DELAY, poll("vp/probe", path("a", "fiber-1", rtt=4.0)), True),
+        (DELAY, poll("vp/probe", path("a", "", rtt=4.0)), False),
+        (DELAY, poll("vp/probe", outcome="anchors_lost"), True),
+    ],
+)
+def test_replies_are_evidence_where_a_contract_rests_on_them(tmp_path, objective, one, expected):
+    with Journal(tmp_path / "states.db") as journal:
+        verifier = Verifier(city(contract(objective)), journal)
+
+        assert verifier.bears(one) is expected
+
+
+def test_looks_are_kept_once_and_judged_when_their_hour_is_sealed(tmp_path):
+    seen = city(contract(DELAY))
+    polls = [poll("vp/probe", path("a", "fiber-1", rtt=each), n=n) for n, each in enumerate([4.0, 40.0, 5.0])]
+    with Journal(tmp_path / "states.db") as journal:
+        Verifier(seen, journal).take(polls)
+        Verifier(seen, journal).take([poll("vp/probe", path("a", "fiber-1", rtt=99.0))])
+        (stream,) = streams.of(seen.contracts[0])
+
+        found = measured.samples(stream, journal.looks(T0, T0 + HOUR_MS)["fiber-1"])
+        assert [(each.state, each.cause) for each in found] == [
+            (State.UP, Cause.NONE),
+            (State.DOWN, Cause.CARRIER),
+            (State.UP, Cause.NONE),
+        ]
+        assert journal.unsealed(until_ms=T0 + HOUR_MS, limit=5) == [T0]
+
+
+def test_looks_go_when_their_hour_is_sealed_and_old(tmp_path):
+    with Journal(tmp_path / "states.db") as journal:
+        Verifier(city(contract(DELAY)), journal).take([poll("vp/probe", path("a", "fiber-1", rtt=4.0))])
+        journal.prune(T0 + HOUR_MS)
+        assert journal.looks(T0, T0 + HOUR_MS)
+
+        journal.seal(T0, {"c1": []})
+        journal.prune(T0 + HOUR_MS)
+        assert journal.looks(T0, T0 + HOUR_MS) == {}
