@@ -164,10 +164,14 @@ def resolve(address: str, port: int) -> tuple[socket.AddressFamily, Address] | N
         parsed = ipaddress.ip_address(host)
     except ValueError:
         return None
-    if not 0 < port < 65_536 or parsed.is_multicast or parsed.is_unspecified or parsed == _BROADCAST:
+    if not 0 < port < 65_536:
+        return None
+    if parsed.version == 6 and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped  # our IPv6 sockets hear IPv6 alone
+    if parsed.is_multicast or parsed.is_unspecified:
         return None
     if parsed.version == 4:
-        return (socket.AF_INET, (str(parsed), port)) if not zone else None
+        return (socket.AF_INET, (str(parsed), port)) if not zone and parsed != _BROADCAST else None
     plain = socket.inet_ntop(socket.AF_INET6, parsed.packed)  # as the kernel writes a source address
     try:
         scope = (int(zone) if zone.isdigit() else socket.if_nametoindex(zone)) if zone else 0

@@ -216,8 +216,17 @@ class Listener:
 
 
 def plain(address: str) -> str:
-    """Return an address of the register as the kernel writes a source; empty when it is none."""
+    """Return an address of the register as the kernel writes a source; empty when no source can be it.
+
+    A link-local address says nothing without its link, and the register names none: whoever is on one of our links may
+    have it. An IPv4 address in an IPv6 dress is heard as what it is.
+    """
     try:
-        return str(ipaddress.ip_address(address.partition("%")[0]))
+        found = ipaddress.ip_address(address)
     except ValueError:
         return ""
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return "" if found.is_link_local else socket.inet_ntop(socket.AF_INET6, found.packed)
+    return str(found)

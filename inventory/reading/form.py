@@ -152,6 +152,8 @@ class Form:
             address = ipaddress.ip_address(written)
         except ValueError:
             address = None
+        if isinstance(address, ipaddress.IPv6Address):
+            address = address.ipv4_mapped or (None if address.is_link_local else address)  # one on every link
         if address is None or address.is_multicast or address.is_unspecified or "%" in written:
             remedy = "expected the IPv4 or IPv6 address of one device; write the port in 'port'"
             self.wrong(key, f"'{key}' is '{_short(written)}'", remedy)

@@ -50,6 +50,8 @@ CASES = [
     ("devices.csv", "wlan_controller", "wlan-controler", "devices.csv:2: 'role' is 'wlan-controler'; did you mean 'wlan_controller'?"),
     ("devices.csv", "192.0.2.10", "ac1.example", "devices.csv:2: 'address' is 'ac1.example'; expected the IPv4 or IPv6 address of one device; write the port in 'port'"),
     ("devices.csv", "192.0.2.10", "fe80::1%eth0", "devices.csv:2: 'address' is 'fe80::1%eth0'; expected the IPv4 or IPv6 address of one device; write the port in 'port'"),
+    ("devices.csv", "192.0.2.10", "fe80::1", "devices.csv:2: 'address' is 'fe80::1'; expected the IPv4 or IPv6 address of one device; write the port in 'port'"),
+    ("devices.csv", "192.0.2.10", "::ffff:224.0.0.1", "devices.csv:2: 'address' is '::ffff:224.0.0.1'; expected the IPv4 or IPv6 address of one device; write the port in 'port'"),
     ("devices.csv", "192.0.2.10", "224.0.0.1", "devices.csv:2: 'address' is '224.0.0.1'; expected the IPv4 or IPv6 address of one device; write the port in 'port'"),
     ("devices.csv", ",161,", ",70000,", "devices.csv:2: 'port' is '70000'; expected a whole number from 1 to 65535"),
     ("devices.csv", "192.0.2.10,161", ",161", "devices.csv:2: the device has a port but no address; add the address or remove the port"),

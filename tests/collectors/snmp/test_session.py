@@ -317,6 +317,45 @@ def test_a_race_at_discovery_is_won_by_who_can_prove_it(user, forged_first):
     assert session.engine.engine_id == ENGINE
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["before discovery", "after"])
+@pytest.mark.parametrize("what", [usm.UNKNOWN_ENGINE, usm.NOT_IN_TIME_WINDOW, usm.WRONG_DIGEST])
+def test_reports_of_who_has_not_seen_our_question_change_nothing(user, known, what):
+    """Off the path: the engine's id and its address can be had, the message id cannot."""
+    session, engine = Session(user, Book()), Engine(user)
+    session.seal(ASKED, 0x01000001, 0.0)
+    if known:
+        session.open(ASKED, engine.report(0x01000001, usm.UNKNOWN_ENGINE), 0.0)
+        session.open(ASKED, engine.write(0x01000002, said(ask(session, engine))), 0.0)
+    for number in (0x01000000, 0x01000003, 0, 0x7FFF_FFFF):
+        for engine_id in (ENGINE, b"forged-engine"):
+            forged = Engine(user, boots=2**31 - 1, time=2**31 - 1, engine_id=engine_id).report(number, what)
+            with pytest.raises(StrayError):
+                session.open(ASKED, forged, 0.0)
+
+    assert (session.engine is not None) == known
+    if known:
+        assert (session.engine.engine_id, session.engine.boots, session.engine.trusted) == (ENGINE, 7, True)
+    else:
+        assert session.open(ASKED, engine.report(0x01000001, usm.UNKNOWN_ENGINE), 0.0) is None
+        assert session.engine.boots == 7
+
+
+@pytest.mark.parametrize(("boots", "time"), [(2**31 - 1, 2**31 - 1), (2**31 - 1, 0), (900, 2**31 - 1), (0, 0)])
+def test_whatever_clock_a_discovery_was_told_the_engines_own_word_corrects_it(user, boots, time):
+    """Even on the path a forger only costs one datagram: boots and time of a discovery are a hint."""
+    session, engine = Session(user, Book()), Engine(user)
+    session.seal(ASKED, 0x01000001, 0.0)
+    session.open(ASKED, Engine(user, boots=boots, time=time).report(0x01000001, usm.UNKNOWN_ENGINE), 0.0)
+    ask(session, engine, 0x01000002)
+    report = engine.report(0x01000002, usm.NOT_IN_TIME_WINDOW, flags=usm.AUTHENTIC)
+    assert session.open(ASKED, report, 0.0) is None
+
+    pdu = ask(session, engine, 0x01000003)
+
+    assert (session.engine.boots, session.engine.time) == (7, 1_000)
+    assert session.open(ASKED, engine.write(0x01000003, said(pdu)), 0.0).request_id == 0x01000003
+
+
 def test_rumours_are_bounded_and_never_push_out_the_believed_engine(met):
     session, engine = met
     session.open(ASKED, engine.write(0x01000002, said(ask(session, engine))), 0.0)
