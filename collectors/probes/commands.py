@@ -91,13 +91,18 @@ def _show(record: Mapping[str, Any], vantage: str) -> None:
 def _enrol_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("vantage", metavar="VANTAGE", help="the vantage point's id, such as site-7")
     parser.add_argument("--hours", type=int, default=24, help="how long the token may be used (default 24)")
+    parser.add_argument(
+        "--service", action="append", default=[], metavar="ID", help="the register's services it may tell of (any)"
+    )
 
 
 def _enrol(args: argparse.Namespace, settings: Settings) -> int:
     if not 1 <= args.hours <= 24 * 31:
         raise UsageError(f"--hours {args.hours}: expected 1 to 744")
-    token = Enrolled(place(settings)).invite(args.vantage, now_ms=args.now_ms, hours=args.hours)
+    token = Enrolled(place(settings)).invite(args.vantage, now_ms=args.now_ms, hours=args.hours, services=args.service)
     print(token)
+    if not args.service:
+        print("whoever takes this probe can speak of any service; --service ID, repeated, narrows it", file=sys.stderr)
     print(f"good once, for {args.hours} h; at the site: `netops probe join` reads it", file=sys.stderr)
     if not settings.intake.enabled:
         print("nobody is let in yet: set `intake.enabled = true` and start `netops up` again", file=sys.stderr)
@@ -111,11 +116,15 @@ def _members_arguments(parser: argparse.ArgumentParser) -> None:
 def _members(args: argparse.Namespace, settings: Settings) -> int:
     found = Enrolled(place(settings)).members()
     if args.json:
-        told = [{"vantage": m.vantage, "public": m.public, "joined": iso(m.joined_ms)} for m in found]
+        told = [
+            {"vantage": m.vantage, "public": m.public, "joined": iso(m.joined_ms), "services": sorted(m.services)}
+            for m in found
+        ]
         print(json.dumps(told))
         return 0
     for each in found:
-        print(f"{each.vantage:<24} joined {iso(each.joined_ms)}  key {each.public}")
+        of = ", ".join(sorted(each.services)) or "any service"
+        print(f"{each.vantage:<24} joined {iso(each.joined_ms)}  key {each.public}  {of}")
     if not found:
         print("no probe has joined; `netops probe enrol VANTAGE` makes a token")
     return 0

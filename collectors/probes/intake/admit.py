@@ -1,7 +1,8 @@
 """What a vantage point may tell: its own polls, about its own paths, and facts about itself. Pure; all else is refused.
 
 A probe stands in somebody else's building. Whoever takes its key can lie about what was seen from there, and about
-nothing else: not about a device, not about another vantage point, not about people, approvals or reports.
+nothing else: not about a device, not about another vantage point, not about a service that it was not enrolled for, not
+about people, approvals or reports.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from netops import facts, wire
 from netops.errors import EvidenceError, SpoolError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from netops.facts import Fact
     from netops.model import Poll
 
@@ -19,16 +22,17 @@ AHEAD_MS = 2 * 3_600_000  # a slot further ahead than this is not taken: it woul
 BEHIND_MS = 62 * 86_400_000  # nor one that no link was ever away for: the past is told while it is fresh
 KINDS = frozenset({"path"})
 PREFIX = "probe."
+SERVES = "probe.service"
 TELLS_OF_US = "spool_dropped"  # taken whatever its time: a refusal is told by one, and that one must end it
 _OWN = {"clock_state": "vantage", "monitor_health": "vantage", "service_state": "service", "spool_dropped": "spool"}
 
 
-def refusal(kind: str, payload: bytes, *, vantage: str, now_ms: int) -> str:
-    """Return why this record of the vantage point is not taken, empty when it is."""
+def refusal(kind: str, payload: bytes, *, vantage: str, now_ms: int, services: Collection[str] = frozenset()) -> str:
+    """Return why this record of the vantage point is not taken, empty when it is. `services` empty: any."""
     try:
         if kind == "fact":
             return _fact(facts.decode(payload), vantage, now_ms)
-        return _poll(wire.decode(payload), vantage, now_ms)
+        return _poll(wire.decode(payload), vantage, now_ms, services)
     except (EvidenceError, SpoolError) as error:
         return str(error)[:200]
 
@@ -49,7 +53,7 @@ def _untimely(at_ms: int, now_ms: int) -> str:
     return "its time lies too far back" if at_ms < now_ms - BEHIND_MS else ""
 
 
-def _poll(poll: Poll, vantage: str, now_ms: int) -> str:
+def _poll(poll: Poll, vantage: str, now_ms: int, services: Collection[str]) -> str:
     if poll.device != f"{vantage}/probe":
         return f"a poll of '{poll.device[:60]}', not of '{vantage}/probe'"
     if untimely := _untimely(poll.slot_ms, now_ms):
@@ -60,4 +64,7 @@ def _poll(poll: Poll, vantage: str, now_ms: int) -> str:
         stray = next((name for name in (*row.values, *row.codes, *row.texts) if not name.startswith(PREFIX)), "")
         if stray:
             return f"it tells of '{stray[:60]}', which no probe measures"
+        service = row.texts.get(SERVES, "")
+        if service and services and service not in services:
+            return f"it tells of the service '{service[:60]}', for which '{vantage}' was not enrolled"
     return ""

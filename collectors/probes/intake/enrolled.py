@@ -19,6 +19,7 @@ from netops.errors import AccessError, UsageError
 from netops.evidence import files
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 TOKEN_OCTETS = 20  # 160 bits
@@ -27,11 +28,12 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A vantage point that has joined."""
+    """A vantage point that has joined. `services` are those of the register that it may tell of; empty: any."""
 
     vantage: str
     public: str
     joined_ms: int
+    services: frozenset[str] = frozenset()
 
 
 class Enrolled:
@@ -40,13 +42,16 @@ class Enrolled:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def invite(self, vantage: str, *, now_ms: int, hours: int = 24) -> str:
-        """Return a token that lets one probe join as `vantage`; an earlier token of it is void."""
+    def invite(self, vantage: str, *, now_ms: int, hours: int = 24, services: Iterable[str] = ()) -> str:
+        """Return a token that lets one probe join as `vantage`, to tell of these services; an earlier one is void."""
         if not handing.VANTAGE.fullmatch(vantage):
             raise UsageError(f"vantage '{vantage}': expected an id like 'site-7', [a-z0-9_.-], at most 64 characters")
         token = secrets.token_urlsafe(TOKEN_OCTETS)
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o750)
-        self._write(f"{vantage}.token", {"sha256": digest(token), "until_ms": now_ms + hours * HOUR_MS})
+        until_ms = now_ms + hours * HOUR_MS
+        self._write(
+            f"{vantage}.token", {"sha256": digest(token), "until_ms": until_ms, "services": sorted(set(services))}
+        )
         return token
 
     def join(self, vantage: str, *, token: str, public: str, signature: bytes, now_ms: int) -> Member:
@@ -66,9 +71,9 @@ class Enrolled:
             path.rename(path.with_suffix(".used"))
         except FileNotFoundError:
             raise refused from None
-        member = Member(vantage=vantage, public=public, joined_ms=now_ms)
-        self._write(f"{vantage}.key", {"public": public, "joined_ms": now_ms})
-        return member
+        services = _services(told)
+        self._write(f"{vantage}.key", {"public": public, "joined_ms": now_ms, "services": sorted(services)})
+        return Member(vantage=vantage, public=public, joined_ms=now_ms, services=services)
 
     def member(self, vantage: str) -> Member | None:
         """Return the vantage point, None when nobody has joined as it (or it was put out)."""
@@ -77,7 +82,12 @@ class Enrolled:
         told = self._read(self._directory / f"{vantage}.key")
         if told is None:
             return None
-        return Member(vantage=vantage, public=str(told.get("public", "")), joined_ms=int(told.get("joined_ms", 0)))
+        return Member(
+            vantage=vantage,
+            public=str(told.get("public", "")),
+            joined_ms=int(told.get("joined_ms", 0)),
+            services=_services(told),
+        )
 
     def members(self) -> list[Member]:
         """Return all that have joined."""
@@ -112,6 +122,10 @@ class Enrolled:
         except (OSError, ValueError):
             return None
         return told if isinstance(told, dict) else None
+
+
+def _services(told: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(map(str, told.get("services", ())))
 
 
 def digest(token: str) -> str:

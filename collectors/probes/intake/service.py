@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from collectors.probes.intake.enrolled import Member
     from netops.clock import Clock
     from netops.config import Settings
 
@@ -154,9 +155,9 @@ class Intake:
         if not keys.holds(member.public, said, signature):
             raise AccessError(_DENIED)
         batch, _ = handing.read(given, body)
-        return HTTPStatus.OK, self._take(batch)
+        return HTTPStatus.OK, self._take(batch, member)
 
-    def _take(self, batch: handing.Batch) -> dict[str, Any]:
+    def _take(self, batch: handing.Batch, member: Member) -> dict[str, Any]:
         """Keep what is new and sound in one step with how far we have come; return what the probe may let go of."""
         spool = self._spool
         if spool is None:
@@ -173,7 +174,7 @@ class Intake:
             for sequence, payload in batch.records:
                 if sequence <= known:
                     continue
-                why = admit.refusal(batch.kind, payload, vantage=batch.vantage, now_ms=now)
+                why = admit.refusal(batch.kind, payload, vantage=batch.vantage, now_ms=now, services=member.services)
                 if why:
                     refused.append([sequence, why])
                 else:

@@ -279,6 +279,28 @@ def test_a_stolen_key_can_lie_about_its_own_sight_and_nothing_else(what):
     assert admit.refusal(kind, payload, vantage="site-7", now_ms=NOW)
 
 
+@pytest.mark.parametrize(
+    ("enrolled_for", "service", "taken_"),
+    [
+        ((), "fiber-9", True),
+        (("fiber-7",), "fiber-7", True),
+        (("fiber-7",), "", True),
+        (("fiber-7",), "fiber-9", False),
+    ],
+)
+def test_a_stolen_probe_speaks_of_no_service_that_it_was_not_enrolled_for(tmp_path, enrolled_for, service, taken_):
+    enrolled, key = Enrolled(tmp_path), keys.Key(bytes(32))
+    join(enrolled, key, token=enrolled.invite("site-7", now_ms=NOW, services=enrolled_for))
+    texts = {"probe.service": service} if service else {}
+    row = Row(subject=Subject("path", "site-7/a"), values={"probe.loss": 100.0}, texts=texts)
+    payload = wire.encode(replace(poll(0), rows=(row,)))
+
+    why = admit.refusal("poll", payload, vantage="site-7", now_ms=NOW, services=enrolled.member("site-7").services)
+
+    assert (why == "") is taken_
+    assert taken_ or "was not enrolled" in why
+
+
 def test_a_record_that_is_refused_is_told_as_lost_and_holds_up_none(core, site):
     spool, carrier = site
     sound = [wire.encode(poll(slot)) for slot in (0, 60_000)]
@@ -500,7 +522,7 @@ def run(settings, *words):
 
 
 def test_an_operator_enrols_a_probe_and_a_technician_joins_it(core, tmp_path, capsys, monkeypatch):
-    assert run(core._settings, "enrol", "site-9") == 0
+    assert run(core._settings, "enrol", "site-9", "--service", "fiber-7") == 0
     token = capsys.readouterr().out.strip()
     there = Settings(
         data=Data(dir=tmp_path / "there"), probe=Probe(vantage="site-9", core_url=f"http://127.0.0.1:{core.port}")
@@ -516,7 +538,8 @@ def test_an_operator_enrols_a_probe_and_a_technician_joins_it(core, tmp_path, ca
         assert carry.build(there, spool).step()
     capsys.readouterr()
     assert run(core._settings, "members", "--json") == 0
-    assert [each["vantage"] for each in json.loads(capsys.readouterr().out)] == ["site-9"]
+    (member,) = json.loads(capsys.readouterr().out)
+    assert (member["vantage"], member["services"]) == ("site-9", ["fiber-7"])
     assert run(core._settings, "dismiss", "site-9") == 0
     with Spool(tmp_path / "there" / "spool" / "probe.db", source="probe") as spool:
         spool.put("poll", [wire.encode(poll(60_000, vantage="site-9"))])
