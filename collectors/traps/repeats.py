@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collectors.device_event import Event
+    from collectors.snmp.varbind import Oid
+    from collectors.traps.notification import Notification
     from netops.model import Subject
+
+    _Inform = tuple[str, int, int | None, tuple[Oid, ...]]
 
 _SUBJECTS = 65_536
 _INFORMS = 16_384
@@ -49,12 +53,16 @@ class Repeats:
         self._per_minute = per_minute
         self._last: OrderedDict[tuple[str, Subject], dict[str, _Last]] = OrderedDict()
         self._latest: dict[tuple[str, Subject], str] = {}
-        self._informs: OrderedDict[tuple[str, int], float] = OrderedDict()
+        self._informs: OrderedDict[_Inform, float] = OrderedDict()
         self._minutes: OrderedDict[str, _Minute] = OrderedDict()
 
-    def sent_again(self, address: str, request_id: int, now: float) -> bool:
-        """Whether an inform is one that was taken already: its sender missed our acknowledgement."""
-        key = (address, request_id)
+    def sent_again(self, address: str, said: Notification, now: float) -> bool:
+        """Whether an inform is one that was taken already: its sender missed our acknowledgement.
+
+        What is sent again is the same PDU (RFC 3416 section 4.2.7). The request-id alone does not say so: an agent that
+        has restarted counts from the beginning, and its first event would be taken for the one before the restart.
+        """
+        key = (address, said.request_id, said.uptime, said.names)
         before = self._informs.get(key)
         self._informs[key] = now
         self._informs.move_to_end(key)

@@ -180,7 +180,7 @@ class Traps:
         for each in taken:
             heard = each.heard
             said = heard.notification
-            if said.inform and self._repeats.sent_again(each.address, said.request_id, then):
+            if said.inform and self._repeats.sent_again(each.address, said, then):
                 continue
             device = heard.sender.device
             event = self._meanings.event(device, heard.sender.profile, said, self._known_as(device), now_ms)

@@ -3,6 +3,8 @@
 import pytest
 
 from collectors.device_event import Event
+from collectors.snmp.varbind import Varbinds
+from collectors.traps.notification import Notification
 from collectors.traps.repeats import Repeats
 from netops.model import Subject
 
@@ -10,6 +12,10 @@ DOWN = Event(event="link_down", subject=Subject("interface", "d/1"), trap="1.3",
 UP = Event(event="link_up", subject=Subject("interface", "d/1"), trap="1.4", state="up")
 OTHER = Event(event="link_down", subject=Subject("interface", "d/2"), trap="1.3", state="down")
 COLD = Event(event="cold_start", subject=Subject("device", "d"), trap="1.5")
+
+
+def inform(request_id, *, uptime=100, name=(1, 5)):
+    return Notification((name,), Varbinds.of([]), uptime, request_id, inform=True)
 
 
 @pytest.fixture
@@ -59,13 +65,21 @@ def test_unmapped_traps_are_told_apart_by_their_oid(repeats):
 
 
 def test_an_inform_that_is_sent_again_is_known(repeats):
-    assert [repeats.sent_again("a", n, at) for n, at in ((1, 0.0), (1, 5.0), (2, 5.0), (1, 400.0))] == [
+    assert [repeats.sent_again("a", inform(n), at) for n, at in ((1, 0.0), (1, 5.0), (2, 5.0), (1, 400.0))] == [
         False,
         True,
         False,
         False,
     ]
-    assert not repeats.sent_again("b", 2, 5.0)
+    assert not repeats.sent_again("b", inform(2), 5.0)
+
+
+def test_an_agent_that_restarted_and_counts_from_one_again_is_heard(repeats):
+    """Its request-ids come again within minutes; what it says has another uptime, or another name."""
+    assert not repeats.sent_again("a", inform(1, uptime=90_000), 0.0)
+    assert not repeats.sent_again("a", inform(1, uptime=20), 60.0)
+    assert not repeats.sent_again("a", inform(1, uptime=20, name=(1, 9)), 61.0)
+    assert repeats.sent_again("a", inform(1, uptime=20), 62.0)
 
 
 def test_memory_is_bounded(repeats, monkeypatch):
@@ -74,6 +88,6 @@ def test_memory_is_bounded(repeats, monkeypatch):
     for n in range(1_000):
         subject = Subject("ap", f"d/{n}")
         repeats.news(f"d{n}", Event(event="x", subject=subject, trap="1", state="up"), 0.0)
-        repeats.sent_again("a", n, 0.0)
+        repeats.sent_again("a", inform(n), 0.0)
 
     assert [len(repeats._last), len(repeats._latest), len(repeats._informs), len(repeats._minutes)] == [100] * 4
