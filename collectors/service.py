@@ -19,7 +19,7 @@ from collectors.alarm import Alarm
 from collectors.columns import Known
 from collectors.devices import Asked, Roll, bearing, roll
 from collectors.halts import Halts
-from collectors.housekeeping import RegisterWatch, StepWatch, service_state
+from collectors.housekeeping import Chore, Chores, RegisterWatch, StepWatch, go_round, service_state
 from collectors.known_as import Names, started
 from collectors.outbox import Outbox
 from collectors.profile_yaml import shipped
@@ -162,29 +162,21 @@ class Collector:
     # ---- the thread
 
     def _run(self) -> None:
-        register_at = trim_at = 0.0
-        tell_at = self._clock.monotonic() + TELL_S
         steps = StepWatch(self._clock)
-        while not self._stopping.is_set():
-            try:
-                now, then = self._clock.now_ms(), self._clock.monotonic()
-                self._watch_clock(steps.step_ms(now, then), now)
-                if then >= register_at:
-                    self._read_register(now)
-                    register_at = then + REGISTER_S
-                self._ask(now)
-                self._take()
-                if then >= trim_at:
-                    self._sound_alarm(now)
-                    self._trim()
-                    trim_at = then + TRIM_S
-                if then >= tell_at:
-                    log.info("counters", extra=self.figures())
-                    tell_at = then + TELL_S
-            except Exception as error:
-                self._health["round"] = f"{type(error).__name__}: {error}"
-                log.exception("round failed")
-                self._stopping.wait(1)
+        chores = Chores(
+            Chore(REGISTER_S, self._read_register),
+            Chore(TRIM_S, self._sound_alarm),
+            Chore(TRIM_S, self._trim),
+            Chore(TELL_S, self._count, self._clock.monotonic() + TELL_S),
+        )
+        go_round(lambda: self._once(steps, chores), stopping=self._stopping, health=self._health)
+
+    def _once(self, steps: StepWatch, chores: Chores) -> None:
+        now, then = self._clock.now_ms(), self._clock.monotonic()
+        self._watch_clock(steps.step_ms(now, then), now)
+        self._ask(now)
+        self._take()
+        chores.do(now, then)
 
     def _watch_clock(self, step_ms: int, now_ms: int) -> None:
         if not step_ms or self._outbox is None:
@@ -353,9 +345,12 @@ class Collector:
         if self._outbox is not None:
             self._outbox.state(*self._alarm.look(self._engine.counters.table(), now_ms))
 
-    def _trim(self) -> None:
+    def _trim(self, _: int) -> None:
         if self._spool is not None:
             self._spool.trim(drained(self._settings, SOURCE))
+
+    def _count(self, _: int) -> None:
+        log.info("counters", extra=self.figures())
 
 
 def build(settings: Settings) -> Collector:

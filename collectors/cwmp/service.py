@@ -29,7 +29,7 @@ from collectors.cwmp.slots import Slots
 from collectors.cwmp.strangers import Strangers
 from collectors.device_event import beyond, fact
 from collectors.halts import Halts
-from collectors.housekeeping import RegisterWatch, service_state
+from collectors.housekeeping import Chore, Chores, RegisterWatch, go_round, service_state
 from collectors.outbox import Outbox
 from collectors.poll import due_costs, unpolled
 from netops.clock import SYSTEM
@@ -250,23 +250,19 @@ class AcsService:
 
     def _run(self) -> None:
         then = self._clock.monotonic()
-        due = {"register": then + REGISTER_S, "trim": then + TRIM_S, "tell": then + TELL_S}
-        while not self._stopping.wait(ROUND_S):
-            try:
-                now_ms = self._clock.now_ms()
-                if now_ms - self._heard_ms > BLIND_MS:
-                    with self._lock:
-                        self._slots.blind(self._heard_ms, now_ms)
-                self._heard_ms = now_ms
-                self._round(now_ms, due)
-                self._health.pop("round", None)
-            except Exception as error:
-                self._health["round"] = f"{type(error).__name__}: {error}"
-                log.exception("round failed")
-                self._stopping.wait(1)
+        chores = Chores(
+            Chore(REGISTER_S, self._read_register, then + REGISTER_S),
+            Chore(TRIM_S, self._trim, then + TRIM_S),
+            Chore(TELL_S, self._count, then + TELL_S),
+        )
+        go_round(lambda: self._once(chores), stopping=self._stopping, health=self._health, every_s=ROUND_S)
 
-    def _round(self, now_ms: int, due: dict[str, float]) -> None:
-        then = self._clock.monotonic()
+    def _once(self, chores: Chores) -> None:
+        now_ms, then = self._clock.now_ms(), self._clock.monotonic()
+        if now_ms - self._heard_ms > BLIND_MS:
+            with self._lock:
+                self._slots.blind(self._heard_ms, now_ms)
+        self._heard_ms = now_ms
         self._acs.sweep(then)
         with self._lock:
             if self._outbox is not None:
@@ -276,15 +272,14 @@ class AcsService:
         self._strangers.keep(now_ms)
         if self._settings.acs.call:
             self._call(now_ms)
-        if then >= due["register"]:
-            due["register"] = then + REGISTER_S
-            self._read_register(now_ms)
-        if then >= due["trim"] and self._spool is not None:
-            due["trim"] = then + TRIM_S
+        chores.do(now_ms, then)
+
+    def _trim(self, _: int) -> None:
+        if self._spool is not None:
             self._spool.trim(drained(self._settings, SOURCE))
-        if then >= due["tell"]:
-            due["tell"] = then + TELL_S
-            log.info("counters", extra=self.figures())
+
+    def _count(self, _: int) -> None:
+        log.info("counters", extra=self.figures())
 
     def _call(self, now_ms: int) -> None:
         """Call who has not come although its slot is nearly over."""

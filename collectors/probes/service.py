@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from collectors.housekeeping import StepWatch, service_state
+from collectors.housekeeping import Chore, Chores, StepWatch, go_round, service_state
 from collectors.outbox import Outbox
 from collectors.probes import carry, clocks, handing, looks, reflector, slots
 from collectors.probes.slots import Slots
@@ -151,29 +151,21 @@ class Prober:
     # ---- the thread
 
     def _run(self) -> None:
-        trim_at = clock_at = 0.0
-        tell_at = self._clock.monotonic() + TELL_S
         steps = StepWatch(self._clock)
-        while not self._stopping.is_set():
-            try:
-                now, then = self._clock.now_ms(), self._clock.monotonic()
-                self._watch_clock(steps.step_ms(now, then), now)
-                if then >= clock_at:
-                    self._ask_clock(now)
-                    clock_at = then + CLOCK_S
-                self._look(now)
-                self._take(wait_s=PAUSE_S)
-                self._tell(self._clock.now_ms())
-                if then >= trim_at:
-                    self._trim()
-                    trim_at = then + TRIM_S
-                if then >= tell_at:
-                    log.info("counters", extra=self.figures())
-                    tell_at = then + TELL_S
-            except Exception as error:
-                self._health["round"] = f"{type(error).__name__}: {error}"
-                log.exception("round failed")
-                self._stopping.wait(1)
+        chores = Chores(
+            Chore(CLOCK_S, self._ask_clock),
+            Chore(TRIM_S, self._trim),
+            Chore(TELL_S, self._count, self._clock.monotonic() + TELL_S),
+        )
+        go_round(lambda: self._once(steps, chores), stopping=self._stopping, health=self._health)
+
+    def _once(self, steps: StepWatch, chores: Chores) -> None:
+        now, then = self._clock.now_ms(), self._clock.monotonic()
+        self._watch_clock(steps.step_ms(now, then), now)
+        self._look(now)
+        self._take(wait_s=PAUSE_S)
+        self._tell(self._clock.now_ms())
+        chores.do(now, then)
 
     def _plan(self, now_ms: int) -> None:
         for every_s, rounds in self._rounds.items():
@@ -254,9 +246,12 @@ class Prober:
         body: dict[str, JSON] = {"vantage": self._vantage, "state": state, **more}
         return Fact(kind="clock_state", at_ms=at_ms, body=body)
 
-    def _trim(self) -> None:
+    def _trim(self, _: int) -> None:
         if self._spool is not None and self._carrier is None:
             self._spool.trim(drained(self._settings, SOURCE))
+
+    def _count(self, _: int) -> None:
+        log.info("counters", extra=self.figures())
 
 
 def refuse_unusable(vantage: str, targets: Mapping[str, Target], *, interval_s: int) -> None:

@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
 from collectors.halts import Halts
-from collectors.housekeeping import RegisterWatch, StepWatch, service_state
+from collectors.housekeeping import Chore, Chores, RegisterWatch, StepWatch, go_round, service_state
 from collectors.known_as import reader
 from collectors.outbox import Outbox
 from collectors.poll import unpolled
@@ -140,28 +140,23 @@ class Visitor:
     # ---- the thread
 
     def _run(self) -> None:
-        register_at = trim_at = 0.0
         steps = StepWatch(self._clock)
-        while not self._stopping.is_set():
-            try:
-                now, then = self._clock.now_ms(), self._clock.monotonic()
-                if steps.step_ms(now, then):
-                    self._rounds.anew(now_ms=now)
-                if then >= register_at:
-                    self._read_register(now)
-                    register_at = then + REGISTER_S
-                if self._settings.ssh.interval_s:
-                    self._go(now)
-                self._take(wait=True)
-                if then >= trim_at and self._spool is not None:
-                    self._spool.trim(drained(self._settings, SOURCE))
-                    trim_at = then + TRIM_S
-                    log.info("counters", extra=self.figures())
-                self._health.pop("round", None)
-            except Exception as error:
-                self._health["round"] = f"{type(error).__name__}: {error}"
-                log.exception("round failed")
-                self._stopping.wait(1)
+        chores = Chores(Chore(REGISTER_S, self._read_register), Chore(TRIM_S, self._trim))
+        go_round(lambda: self._once(steps, chores), stopping=self._stopping, health=self._health)
+
+    def _once(self, steps: StepWatch, chores: Chores) -> None:
+        now, then = self._clock.now_ms(), self._clock.monotonic()
+        if steps.step_ms(now, then):
+            self._rounds.anew(now_ms=now)
+        if self._settings.ssh.interval_s:
+            self._go(now)
+        self._take(wait=True)
+        chores.do(now, then)
+
+    def _trim(self, _: int) -> None:
+        if self._spool is not None:
+            self._spool.trim(drained(self._settings, SOURCE))
+            log.info("counters", extra=self.figures())
 
     def _read_register(self, now_ms: int) -> None:
         seen = self._register.changed(now_ms)

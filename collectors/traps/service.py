@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from collectors.alarm import Alarm
 from collectors.device_event import beyond, fact
-from collectors.housekeeping import RegisterWatch, service_state
+from collectors.housekeeping import Chore, Chores, RegisterWatch, go_round, service_state
 from collectors.known_as import reader
 from collectors.outbox import Outbox
 from collectors.profile_yaml import shipped
@@ -130,34 +130,32 @@ class Traps:
 
     def _run(self) -> None:
         then = self._clock.monotonic()
-        due = {"register": then + REGISTER_S, "trim": then + TRIM_S, "tell": then + TELL_S, "second": then}
-        while not self._stopping.is_set():
-            try:
-                self._hear()
-                self._housekeep(due)
-            except Exception as error:
-                self._health["round"] = f"{type(error).__name__}: {error}"
-                log.exception("round failed")
-                self._stopping.wait(1)
+        chores = Chores(
+            Chore(1.0, self._watch),
+            Chore(REGISTER_S, self._read_register, then + REGISTER_S),
+            Chore(TRIM_S, self._trim, then + TRIM_S),
+            Chore(TELL_S, self._count, then + TELL_S),
+        )
+        go_round(lambda: self._once(chores), stopping=self._stopping, health=self._health)
 
-    def _housekeep(self, due: dict[str, float]) -> None:
-        then, now_ms = self._clock.monotonic(), self._clock.now_ms()
-        if then >= due["second"]:
-            due["second"] = then + 1.0
-            self._listener.watch()
-            if self._outbox is not None:
-                self._outbox.state(*self._alarm.look(self._listener.counters.table(), now_ms))
-                self._outbox.state(*(beyond(name, count, now_ms) for name, count in self._repeats.beyond(then)))
-        if then >= due["register"]:
-            due["register"] = then + REGISTER_S
-            self._read_register(now_ms)
-        if then >= due["trim"] and self._spool is not None:
-            due["trim"] = then + TRIM_S
+    def _once(self, chores: Chores) -> None:
+        self._hear()
+        chores.do(self._clock.now_ms(), self._clock.monotonic())
+
+    def _watch(self, now_ms: int) -> None:
+        self._listener.watch()
+        if self._outbox is not None:
+            lost = self._repeats.beyond(self._clock.monotonic())
+            self._outbox.state(*self._alarm.look(self._listener.counters.table(), now_ms))
+            self._outbox.state(*(beyond(name, count, now_ms) for name, count in lost))
+
+    def _trim(self, _: int) -> None:
+        if self._spool is not None:
             self._keep_clocks()
             self._spool.trim(drained(self._settings, SOURCE))
-        if then >= due["tell"]:
-            due["tell"] = then + TELL_S
-            log.info("counters", extra=self.figures())
+
+    def _count(self, _: int) -> None:
+        log.info("counters", extra=self.figures())
 
     def _hear(self) -> None:
         door, outbox = self._door, self._outbox
