@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from waitress import wasyncore
 from waitress.server import create_server
 
 from netops.clock import SYSTEM
@@ -118,6 +119,8 @@ class Server:
         server.task_dispatcher.shutdown(timeout=STOP_S)
         server.trigger.pull_trigger(lambda: _close_all(server))
         thread.join(STOP_S)
+        if not thread.is_alive() and not server.task_dispatcher.threads:
+            server.trigger.close()
 
     def _bounds(self) -> dict[str, Any]:
         proxy = self.listener.trusted_proxy
@@ -190,5 +193,15 @@ def _bound(server: Any, most: int) -> None:
 
 
 def _close_all(server: Any) -> None:
+    """Close the listener and every connection, and so end the loop; the trigger's pipe stays open.
+
+    Another wake may bring the loop here before `stop` has pulled the trigger itself, and a request that takes longer
+    than `stop` waits pulls it when it is done. Closed, its number may be another file's by then: a database's.
+    """
     for dispatcher in list(server._map.values()):  # noqa: SLF001  (waitress has no public way to end its loop from outside)
-        dispatcher.close()
+        if dispatcher is server.trigger:
+            dispatcher.del_channel()
+        elif dispatcher is server:
+            wasyncore.dispatcher.close(server)  # its own close() closes the trigger with it
+        else:
+            dispatcher.close()

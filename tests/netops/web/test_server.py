@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import importlib.util
+import os
 import socket
 import ssl
 import statistics
@@ -48,6 +50,75 @@ def test_it_serves_and_stops_and_starts_again(server):
     server.stop()
     with pytest.raises(OSError, match="refused"):
         get(server.port)
+
+
+def test_another_wake_before_the_last_pull_costs_nothing():
+    """The loop may close everything before `stop` has pulled the trigger that told it to."""
+    server = Server(made.made(), Listener(port=0))
+    server.start()
+    trigger, loop = server._server.trigger, server._thread
+    pull = trigger._physical_pull
+
+    def late():
+        os.write(trigger.trigger, b"x")  # as a request does that ends just now
+        loop.join(5)
+        pull()
+
+    trigger._physical_pull = late
+    server.stop()
+
+    assert not loop.is_alive()
+    assert trigger._fds == []
+
+
+def test_a_request_that_outlasts_the_end_writes_into_no_other_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("netops.web.server.STOP_S", 0.2)
+    held, going = threading.Event(), threading.Event()
+
+    def app(environ, start_response):
+        held.set()
+        going.wait(10)
+        start_response("200 OK", [("Content-Length", "0")])
+        return [b""]
+
+    server = Server(app, Listener(port=0))
+    server.start()
+    trigger = server._server.trigger
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        held.wait(5)
+        dispatcher = server._server.task_dispatcher
+        server.stop()
+        pipe = os.fstat(trigger.trigger).st_ino
+        with (tmp_path / "register.db").open("w+b") as database:
+            trigger.pull_trigger()  # the worker's last act, at the latest instant
+            assert database.read() == b""
+            assert os.fstat(trigger.trigger).st_ino == pipe
+        going.set()
+        while dispatcher.threads:
+            time.sleep(0.01)
+    trigger.close()
+
+
+@pytest.mark.parametrize("clients", [0, 4])
+def test_it_stops_under_load_again_and_again(clients):
+    for _ in range(15):
+        server = Server(made.made(), Listener(port=0), threads=2)
+        server.start()
+        going = threading.Event()
+
+        def ask(port=server.port, going=going):
+            while not going.is_set():
+                with contextlib.suppress(OSError):
+                    get(port)
+
+        threads = [threading.Thread(target=ask) for _ in range(clients)]
+        for each in threads:
+            each.start()
+        server.stop()
+        going.set()
+        for each in threads:
+            each.join()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "city.example"])
