@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from collectors.simulator import line
 from collectors.simulator.noise import pick
 
 CARRIERS = (
@@ -37,7 +38,7 @@ class Agent:
     """One thing that answers SNMP, with its own loopback address."""
 
     id: str
-    role: str  # wlan_controller | olt | small_cell | anchor
+    role: str  # wlan_controller | olt | small_cell | gateway | anchor
     carrier: str
     area: str
     address: str
@@ -63,6 +64,7 @@ def plan(areas: tuple[str, ...]) -> City:
         agents += [_controller(carrier, c, n, areas) for n in range(CONTROLLERS_PER_CARRIER)]
         agents.append(_olt(carrier, c, areas))
     agents += [_cell(a, n, area) for a, area in enumerate(areas) for n in range(CELLS_PER_AREA)]
+    agents.append(_line(areas[0]))
     agents += [_anchor(n, areas[0]) for n in (1, 2)]
     return City(agents=tuple(agents))
 
@@ -122,6 +124,12 @@ def _cell(a: int, n: int, area: str) -> Agent:
         area=area,
         address=f"127.22.{a}.{n + 1}",
         ident=f"REHSCELL{a:03d}{n}",
+    )
+
+
+def _line(area: str) -> Agent:
+    return Agent(
+        id=line.LINE, role="gateway", carrier=CARRIERS[0][0], area=area, address="127.24.0.1", ident="REHSLINE0"
     )
 
 

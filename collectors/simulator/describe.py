@@ -6,8 +6,10 @@ site per subdistrict, and every simulated thing as a device with the service tha
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from collectors.simulator import line
 from collectors.simulator.city import CARRIERS
 from inventory.city import City, city_of
 from inventory.model import (
@@ -38,6 +40,7 @@ PROFILES = {
     "wlan_controller": "huawei_wlan_ac",
     "olt": "huawei_smartax",
     "small_cell": "netops_smallcell",
+    "gateway": "standard",
     "anchor": "standard",
 }
 HISTORY_S = 1800  # the past is polled every half hour
@@ -48,7 +51,15 @@ FEES = {"wifi": "180", "lte": "950", "fiber": "120"}
 
 
 def records(
-    plan: Plan, areas: Sequence[Area], *, begin_ms: int, minutely_ms: int, live_s: int, port: int, past_s: int
+    plan: Plan,
+    areas: Sequence[Area],
+    *,
+    begin_ms: int,
+    minutely_ms: int,
+    live_s: int,
+    port: int,
+    past_s: int,
+    doors: Sequence[Record] = (),
 ) -> City:
     """Return the whole register of the rehearsal; contracts hold from `begin_ms`, amended from `minutely_ms` on."""
     made: list[Record] = [*areas]
@@ -59,7 +70,7 @@ def records(
         made.append(_contract(carrier, name, "2", minutely_ms, live_s))
     for agent in plan.agents:
         made += _things(agent, port)
-    return city_of(made, source="rehearsal")
+    return city_of([*made, *doors], source="rehearsal")
 
 
 def _contract(carrier: str, name: str, version: str, valid_from_ms: int, check_every_s: int) -> Contract:
@@ -93,7 +104,7 @@ def _contract(carrier: str, name: str, version: str, valid_from_ms: int, check_e
         valid_from_ms=valid_from_ms,
         rules=rules,
         credit_cap_percent="30",
-        items=tuple(_item(kind, carrier, rules) for kind in TARGETS),
+        items=(*(_item(kind, carrier, rules) for kind in TARGETS), *_line(carrier, rules)),
     )
 
 
@@ -123,6 +134,38 @@ def _item(kind: str, carrier: str, rules: Rules) -> ServiceItem:
     )
 
 
+def _line(carrier: str, rules: Rules) -> Iterator[ServiceItem]:
+    """Yield the item that sells the bought line, with what a vantage point behind it measures."""
+    if carrier != CARRIERS[0][0]:
+        return
+    own = replace(rules, max_unknown_ratio="0.1")
+    tiers = (Tier(percent="10", below="95", at_least="90"), Tier(percent="25", below="90"))
+    promised = (
+        ("reached", "probe.reached", "1", "99.5", "reached through the line"),
+        ("delay", "probe.rtt.p95", "20", "95", "round trip at most 20 ms"),
+        ("loss", "probe.loss", "1", "99", "loss at most 1 %"),
+    )
+    yield ServiceItem(
+        id="line",
+        kind="fiber",
+        title="专线 / Dedicated line",
+        fee="2400",
+        select=Selector(carriers=(carrier,), roles=("gateway",)),
+        objectives=tuple(
+            Objective(
+                id=f"line-{name}",
+                indicator=indicator,
+                threshold=threshold,
+                target=target,
+                title=f"专线 / Dedicated line: {said}",
+                rules=own,
+                credits=Credits(tiers=tiers, period_cap_percent="25"),
+            )
+            for name, indicator, threshold, target, said in promised
+        ),
+    )
+
+
 def _things(agent: Agent, port: int) -> Iterator[Record]:
     site = f"site-{agent.area}"
     yield Device(
@@ -142,6 +185,8 @@ def _things(agent: Agent, port: int) -> Iterator[Record]:
         yield Service(
             id=f"lte-{agent.id}", kind="lte", carrier=agent.carrier, site=site, role="small_cell", device=agent.id
         )
+    if agent.role == "gateway":
+        yield Service(id=line.SERVICE, kind="fiber", carrier=agent.carrier, site=site, role="gateway", device=agent.id)
     for child in agent.children:
         yield from _child(agent, child)
 

@@ -3,7 +3,8 @@
 `plant` plans the month before and the month that runs; a fault is a half-open interval on one agent or child. Kinds:
 `down` (does not work; an agent that is down does not answer, a child is shown down by its parent), `hidden_reboot` (was
 down, and says afterwards that all was well: only its uptime tells), `power` (an ONT whose home lost power: dying gasp),
-`maintenance` (down inside an approved window).
+`maintenance` (down inside an approved window),
+`slow` (the bought line, of an evening).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from collectors.simulator import line
 from collectors.simulator.noise import between, pick, unit
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+SLOW_DAYS = (3, 4, 10, 16, 17, 18, 24, 25)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -62,6 +65,9 @@ def plant(city: City, *, month_start_ms: int, now_ms: int) -> Planted:
         Fault(target=cells[22].id, start_ms=at(23, 3.2), end_ms=at(23, 4.6), kind="hidden_reboot"),
         Fault(target=ont.id, start_ms=at(6, 18), end_ms=at(7, 7), kind="power"),
         Fault(target=olts[2].id, start_ms=at(20, 2.5), end_ms=at(20, 4.5), kind="maintenance"),
+        Fault(target=line.LINE, start_ms=at(12, 10), end_ms=at(12, 12.5), kind="down"),
+        Fault(target="far-1", start_ms=at(15, 9), end_ms=at(15, 13), kind="down"),
+        *(Fault(target=line.SLOW, start_ms=at(day, 18), end_ms=at(day, 23), kind="slow") for day in SLOW_DAYS),
     ]
     blind = ((at(14, 1), at(14, 4)),)
     current = [

@@ -15,9 +15,10 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from collectors import poll
+from collectors.probes import slots
 from collectors.profile import COST_S
 from collectors.profile_yaml import shipped
-from collectors.simulator import instance
+from collectors.simulator import instance, line
 from collectors.simulator.describe import PROFILES, service_of
 from collectors.simulator.living import Living
 from collectors.simulator.objects import build as objects
@@ -169,12 +170,13 @@ class Teller:
         self._plans = poll.Plans()
 
     def slot(self, slot_ms: int) -> Iterator[Poll]:
-        """Yield the poll of every agent in one slot; nothing while the collector was blind."""
+        """Yield the poll of every agent and of the vantage point in one slot; nothing while the collector was blind."""
         if self._world.blind(slot_ms):
             return
         for name, living in self._living.items():
             self._now = slot_ms + 1000 + len(name) * 37
             yield self._poll(name, living, slot_ms)
+        yield slots.poll(line.VANTAGE, slot_ms, list(line.records(self._world, slot_ms)))
 
     def _poll(self, name: str, living: Living, slot_ms: int) -> Poll:
         profile = PROFILES[living.agent.role]

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from collectors.simulator import doors
 from collectors.simulator.city import PORT, plan
 from collectors.simulator.describe import HISTORY_S
 from collectors.simulator.describe import records as describe
@@ -93,13 +94,15 @@ def found(settings: Settings, *, now_ms: int, port: int = PORT, step_s: int = HI
     areas = built_in_areas()
     made = new(areas, now_ms=now_ms, timezone=settings.city.timezone, port=port, step_s=step_s)
     save(directory, made)
+    city = plan(made.areas)
     records = describe(
-        plan(made.areas),
+        city,
         areas,
         begin_ms=made.begin_ms,
         minutely_ms=made.minutely_ms,
         live_s=settings.collect.interval_s,
         port=port,
         past_s=step_s,
+        doors=doors.records(city, settings, port=port),
     )
     return records, made.begin_ms

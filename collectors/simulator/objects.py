@@ -25,12 +25,14 @@ OBJECT_IDS = {
     "wlan_controller": "1.3.6.1.4.1.2011.2.240.7",
     "olt": "1.3.6.1.4.1.2011.2.248",
     "small_cell": "1.3.6.1.4.1.8072.3.2.10",  # as real small cells do: plain net-snmp's
+    "gateway": "1.3.6.1.4.1.8072.3.2.10",
     "anchor": "1.3.6.1.4.1.8072.3.2.10",
 }
 DESCRIPTIONS = {
     "wlan_controller": "NetOps rehearsal: a WLAN controller in the layout of Huawei AC",
     "olt": "NetOps rehearsal: an OLT in the layout of Huawei SmartAX",
     "small_cell": "NetOps rehearsal: a TD-LTE small cell, TR-196 names, synthetic",
+    "gateway": "NetOps rehearsal: the carrier's gateway at the end of a fiber line",
     "anchor": "NetOps rehearsal: an anchor of the vantage point",
 }
 
@@ -74,4 +76,14 @@ def _anchor(agent: Agent, world: World) -> Iterator[Object]:
     yield from interfaces(agent, world, [(1, "lo", 1000.0)])
 
 
-_FAMILIES = {"wlan_controller": _controller, "olt": _olt, "small_cell": _cell, "anchor": _anchor}
+def _gateway(agent: Agent, world: World) -> Iterator[Object]:
+    yield from interfaces(agent, world, [(1, "pon0", 4e6), (2, "lan0", 4e6)])
+
+
+_FAMILIES = {
+    "wlan_controller": _controller,
+    "olt": _olt,
+    "small_cell": _cell,
+    "gateway": _gateway,
+    "anchor": _anchor,
+}

@@ -16,7 +16,7 @@ from netops.access import tables
 from netops.access.passwords import Passwords
 from netops.access.staff import Staff
 from netops.clock import SYSTEM
-from netops.commands.up import supervise
+from netops.commands.up import ON_DEMAND, supervise
 from netops.errors import NetopsError
 from netops.supervise import Supervisor
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from netops.config import Settings
 
 SUMMARY = "Run a living rehearsal city in the foreground; Ctrl-C stops it, and the next start goes on with its data."
-SERVICES = ("network", "core", "collect", "portal", "web", "history")
+SERVICES = ("network", "core", "collect", "portal", "web")
 OPERATORS = (("operator", "operator"), ("manager", "contract_manager"))
 TEMPLATE = """\
 # A rehearsal: everything in it is simulated, and says so in signed bytes.
@@ -67,7 +67,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, default=Path("rehearsal"), help="its directory (%(default)s)")
     parser.add_argument("--web-port", type=int, help="dashboard (8080, or as it began)")
     parser.add_argument("--portal-port", type=int, help="captive portal (8081, or as it began)")
-    parser.add_argument("--snmp-port", type=int, default=16161, help="simulated agents, on 127.20-23.x.y (%(default)s)")
+    parser.add_argument("--snmp-port", type=int, default=16161, help="simulated agents, on 127.20-26.x.y (%(default)s)")
     parser.add_argument("--interval", type=int, help="seconds between polls (30, or as it began)")
     parser.add_argument(
         "--history-step", type=int, default=1800, help="seconds between polls of the past (%(default)s)"
@@ -88,17 +88,13 @@ def run(args: argparse.Namespace, _settings: Settings) -> int:
             raise NetopsError(f"{home} holds other things; `netops demo` begins in a new or an empty directory")
         config.load(None, environ={}, overrides=given(args))  # a flag out of bounds is told before anything is written
         home.mkdir(parents=True, exist_ok=True)
-        file.write_text(
-            TEMPLATE.format(
-                data=home, web=args.web_port or 8080, portal=args.portal_port or 8081, interval=args.interval or 30
-            ),
-            encoding="utf-8",
-        )
+        file.write_text(_template(args, home), encoding="utf-8")
     settings = config.load(file, environ={}, overrides=given(args))
     if not settings.city.rehearsal:
         raise NetopsError(f"{file} is not a rehearsal's; `netops demo` never touches another instance")
     found(settings, port=args.snmp_port, step_s=args.history_step)
-    names = [name for name in SERVICES if name != "history" or not args.no_history]
+    names = [*SERVICES, *(name for name, wanted in ON_DEMAND.items() if wanted(settings))]
+    names += [] if args.no_history else ["history"]
     supervisor = Supervisor(
         names,
         config=file,
@@ -111,6 +107,15 @@ def run(args: argparse.Namespace, _settings: Settings) -> int:
     supervise(supervisor)
     say("stopped; the data stays, and the next start goes on with it")
     return 0
+
+
+def _template(args: argparse.Namespace, home: Path) -> str:
+    """Return the settings of a new rehearsal, with those of every door that has a simulated partner."""
+    interval = args.interval or 30
+    made = TEMPLATE.format(data=home, web=args.web_port or 8080, portal=args.portal_port or 8081, interval=interval)
+    for entry in entry_points(group="netops.rehearsal", name="doors"):
+        made += entry.load()(data=home, port=args.snmp_port, interval_s=interval)
+    return made
 
 
 def given(args: argparse.Namespace) -> tuple[str, ...]:
