@@ -302,6 +302,7 @@ class AcsService:
             return
         found = doors(seen, self._settings)
         self._acs.logins.doors = found
+        self._strangers.forget(found.serials)
         here = {known.device for known in found.known.values()}
         self._acs.layouts = {name: held for name, held in self._acs.layouts.items() if name in here}
         self._urls = {name: url for name, url in self._urls.items() if name in here}

@@ -10,10 +10,12 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from collectors.discovery.proposals import NAME, Proposal, keep
+from collectors.discovery.proposals import NAME, Proposal, drop, keep
 from collectors.errors import CollectorError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from collectors.cwmp.message import DeviceId
     from netops.config import Settings
 
@@ -40,6 +42,11 @@ class Strangers:
                 self._told.add(name)
                 self._new[name] = (who, address)
 
+    def forget(self, serials: Collection[str]) -> None:
+        """Take out who is in the register by now, by whatever name it has there."""
+        with suppress(CollectorError):
+            drop(self._place, lambda each: each.informs and not _names(each).isdisjoint(serials))
+
     def keep(self, now_ms: int) -> None:
         """Write what is new where `netops discover --list` finds it; the log has it too."""
         with self._lock:
@@ -50,6 +57,11 @@ class Strangers:
             log.warning("a CPE that is in no register", extra={"cpe": name, "address": address})
         with suppress(CollectorError):
             keep(self._place, [_proposal(who, address, now_ms) for who, address in new.values()])
+
+
+def _names(each: Proposal) -> frozenset[str]:
+    """Return what the register may call it (`DeviceId.names`)."""
+    return frozenset({each.name, each.serial, f"{each.name.partition('-')[0]}-{each.serial}"})
 
 
 def _proposal(who: DeviceId, address: str, now_ms: int) -> Proposal:

@@ -50,7 +50,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="search and print, keep no proposals")
     parser.add_argument("--json", action="store_true", help="one JSON array")
     parser.add_argument("--list", action="store_true", help="show the proposals that wait")
-    parser.add_argument("--accept", metavar="ADDRESS", help="write a proposal into the city's devices.csv")
+    parser.add_argument(
+        "--accept", metavar="ADDRESS", help="write a proposal into the city's devices.csv; of a CPE give the name"
+    )
     parser.add_argument("--dir", type=Path, help="with --accept: the directory with the city's files")
     parser.add_argument("--id", help="with --accept: the device's id in the register")
     parser.add_argument("--site", help="with --accept: the id of its site")
@@ -141,7 +143,8 @@ def _print(found: Sequence[Proposal], args: argparse.Namespace) -> None:
     for each in found:
         whom = f"{each.standing} {each.device}".strip()
         calls = plain(each.name or each.description)[:40]
-        sys.stdout.write(f"{each.address:15}  {whom:24}  {each.profile:20}  {each.credential:12}  {calls}\n")
+        family = "informs by TR-069" if each.informs else each.profile
+        sys.stdout.write(f"{each.address:15}  {whom:24}  {family:20}  {each.credential:12}  {calls}\n")
         if each.standing in ("changed", "moved"):
             why = (
                 "answers as another device than the register says"
@@ -158,7 +161,7 @@ def _print(found: Sequence[Proposal], args: argparse.Namespace) -> None:
 def proposed(settings: Settings) -> list[Proposal]:
     """Return what waits: what searches found, and the CPEs of no register that the acs met and keeps by itself."""
     places = (settings.room("acs") / proposals.NAME, proposals.place(settings))
-    found = {each.address: each for path in places for each in proposals.read(path)}
+    found = {each.called: each for path in places for each in proposals.read(path)}
     return sorted(found.values(), key=lambda each: _by_number(each.address))
 
 
@@ -166,10 +169,7 @@ def _accept(args: argparse.Namespace, path: Path, waiting: Sequence[Proposal]) -
     missing = [f"--{name}" for name in ("dir", "id", "site", "carrier") if not getattr(args, name)]
     if missing:
         raise UsageError(f"--accept also needs {', '.join(missing)}")
-    each = next((one for one in waiting if one.address == args.accept), None)
-    if each is None:
-        known = [one.address for one in waiting]
-        raise UsageError(f"no proposal waits for '{args.accept}'{nearest(args.accept, known)}; see --list")
+    each = _wanted(args, waiting)
     profile = shipped().get(each.profile)
     cells = {
         "id": args.id,
@@ -178,8 +178,8 @@ def _accept(args: argparse.Namespace, path: Path, waiting: Sequence[Proposal]) -
         "carrier": args.carrier,
         "role": args.role or proposals.role_of(profile),
         "profile": each.profile,
-        "address": each.address,
-        "port": "" if each.port == 161 else str(each.port),
+        "address": "" if each.informs else each.address,
+        "port": "" if each.port in {0, 161} else str(each.port),
         "credential": each.credential,
         "serial": each.serial,
     }
@@ -192,7 +192,9 @@ def _accept(args: argparse.Namespace, path: Path, waiting: Sequence[Proposal]) -
         ) from None
     written = before if before.endswith(b"\n") else before + b"\n"
     header = written.split(b"\n", 1)[0].decode("utf-8-sig").strip().split(",")
-    optional = {"name", "port", "serial"} - set(header)
+    optional = {"name", "port"} - set(header)
+    if not each.informs:  # a CPE is known by its serial number alone
+        optional |= {"serial"} - set(header)
     line = proposals.line(header, {name: cell for name, cell in cells.items() if name not in optional})
     files.replace(file, written + line.encode())
     try:
@@ -200,6 +202,19 @@ def _accept(args: argparse.Namespace, path: Path, waiting: Sequence[Proposal]) -
     except FilesError as error:
         files.replace(file, before)
         raise UsageError("; ".join(map(str, error.problems)) + "; devices.csv is as it was") from None
-    proposals.write(path, [asdict(one) for one in proposals.read(path) if one.address != each.address])
-    sys.stdout.write(f"{file}: {line}`netops inventory plan {args.dir}` shows what that changes\n")
+    proposals.drop(path, lambda one: one.called == each.called)
+    sys.stdout.write(f"{file}: {line}")
+    if each.informs:
+        sys.stdout.write(f"{args.dir}/doors.csv needs a line as well: {args.id}-cwmp,{args.id},cwmp,,,CREDENTIAL\n")
+    sys.stdout.write(f"`netops inventory plan {args.dir}` shows what that changes\n")
     return 0
+
+
+def _wanted(args: argparse.Namespace, waiting: Sequence[Proposal]) -> Proposal:
+    each = next((one for one in waiting if one.called == args.accept), None)
+    if each is None:
+        known = [one.called for one in waiting]
+        raise UsageError(f"no proposal waits for '{args.accept}'{nearest(args.accept, known)}; see --list")
+    if each.informs and not args.role:
+        raise UsageError(f"'{each.called}' informs by TR-069 and says not what it is; give --role small_cell, ont, …")
+    return each

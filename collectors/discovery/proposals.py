@@ -16,7 +16,7 @@ from collectors.errors import CollectorError
 from netops.evidence import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from collectors.discovery.finding import Found
@@ -31,7 +31,10 @@ GENERIC: Final = "standard"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """One finding beside the register: `standing` is new, known, changed or moved; `device` whom it touches."""
+    """One finding beside the register: `standing` is new, known, changed or moved; `device` whom it touches.
+
+    `port` is 0 of a CPE that informed by TR-069: nobody searched for it, and of its family nothing is known.
+    """
 
     address: str
     port: int
@@ -44,6 +47,16 @@ class Proposal:
     standing: str
     device: str
     seen_ms: int
+
+    @property
+    def informs(self) -> bool:
+        """Whether it is a CPE that came by itself."""
+        return not self.port
+
+    @property
+    def called(self) -> str:
+        """What it is accepted by: its address; of a CPE its name, for many may stand behind one address."""
+        return self.name if self.informs else self.address
 
 
 def weigh(found: Iterable[Found], devices: Sequence[Device], *, now_ms: int) -> list[Proposal]:
@@ -98,11 +111,18 @@ def read(path: Path) -> list[Proposal]:
 
 
 def keep(path: Path, proposals: Iterable[Proposal]) -> None:
-    """Put these in place of earlier ones of the same address; those of other addresses stay."""
-    fresh = {each.address: each for each in proposals}
-    merged = {each.address: each for each in read(path)} | fresh
-    waiting = [asdict(merged[address]) for address in sorted(merged) if merged[address].standing != "known"]
-    write(path, waiting)
+    """Put these in place of earlier ones that are called the same; the others stay."""
+    fresh = {each.called: each for each in proposals}
+    merged = {each.called: each for each in read(path)} | fresh
+    write(path, [asdict(merged[called]) for called in sorted(merged) if merged[called].standing != "known"])
+
+
+def drop(path: Path, gone: Callable[[Proposal], bool]) -> None:
+    """Take out the proposals for which `gone` holds; the file is left alone when there are none."""
+    waiting = read(path)
+    left = [asdict(each) for each in waiting if not gone(each)]
+    if len(left) < len(waiting):
+        write(path, left)
 
 
 def write(path: Path, waiting: Sequence[Mapping[str, object]]) -> None:

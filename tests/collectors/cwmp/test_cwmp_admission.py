@@ -8,8 +8,11 @@ import time
 
 import pytest
 
+from collectors.cwmp.message import DeviceId
+from collectors.cwmp.strangers import Strangers
 from collectors.discovery import proposals
 from collectors.simulator.cpe import Cpe, small_cell
+from netops import config
 
 
 def cell(house, serial="SN1", **words):
@@ -72,6 +75,19 @@ def test_a_stranger_with_a_fleets_password_is_proposed_not_stored(house):
     assert (found.serial, found.standing, found.name) == ("SN9", "new", "00AA01-SmallCell-SN9")
     assert home.events() == []
     assert {made.device for made in home.polls(1)} == {"cell-1/cwmp"}
+
+
+def test_strangers_behind_one_address_are_each_proposed_until_they_are_in_the_register(tmp_path):
+    place = tmp_path / proposals.NAME
+    strangers = Strangers(config.load(None, environ={}, overrides=[f"data.dir={tmp_path}"]))
+    for serial in ("SN1", "SN2", "SN3"):
+        who = DeviceId(manufacturer="M", oui="00AA01", product_class="Cell", serial=serial)
+        strangers.seen(who, "198.51.100.7")
+    strangers.keep(1)
+    assert {each.serial for each in proposals.read(place)} == {"SN1", "SN2", "SN3"}
+
+    strangers.forget({"SN1", "00AA01-SN2", "another"})
+    assert [each.serial for each in proposals.read(place)] == ["SN3"]
 
 
 def test_a_stranger_without_a_password_leaves_no_trace(house):

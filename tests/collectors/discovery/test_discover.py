@@ -181,6 +181,47 @@ def test_what_the_files_do_not_bear_leaves_them_as_they_were(city, capsys):
     assert "--site" in capsys.readouterr().err
 
 
+def informed(serial):
+    """A CPE that came by itself, from behind the same address as others."""
+    return proposals.Proposal(
+        address="198.51.100.7",
+        port=0,
+        credential="",
+        profile="",
+        because="it informs by TR-069",
+        name=f"00AA01-Cell-{serial}",
+        description="M Cell",
+        serial=serial,
+        standing="new",
+        device="",
+        seen_ms=1,
+    )
+
+
+def test_cpes_behind_one_address_are_proposed_and_accepted_each_by_its_name(city, capsys):
+    place, _, _, _ = city
+    path = place / "data" / proposals.NAME
+    for serial in ("SN1", "SN2"):
+        proposals.keep(path, [informed(serial)])
+    words = ["discover", "--dir", str(place / "city"), "--site", "s", "--carrier", "c", "--id", "cell-2", "--accept"]
+    capsys.readouterr()
+
+    assert netops(place, "discover", "--list") == 0
+    listed = capsys.readouterr().out
+    assert ("00AA01-Cell-SN1" in listed, "00AA01-Cell-SN2" in listed) == (True, True)
+    assert netops(place, *words, "00AA01-Cell-SN2") == 2
+    assert "--role" in capsys.readouterr().err
+    assert netops(place, *words, "00AA01-Cell-SN2", "--role", "small_cell") != 0
+    assert "no column serial" in capsys.readouterr().err
+    file = place / "city" / "devices.csv"
+    file.write_text(file.read_text(encoding="utf-8").replace("\n", ",serial\n", 1), encoding="utf-8")
+    assert netops(place, *words, "00AA01-Cell-SN2", "--role", "small_cell") == 0
+    assert "cell-2-cwmp,cell-2,cwmp" in capsys.readouterr().out
+    taken = {each.id: each for each in read_city(place / "city").records.values() if isinstance(each, Device)}
+    assert (taken["cell-2"].serial, taken["cell-2"].address, taken["cell-2"].role) == ("SN2", "", "small_cell")
+    assert [each.serial for each in proposals.read(path)] == ["SN1"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
