@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netops import facts
-from netops.access import approvals
+from netops.access import approvals, disputes
 from netops.access.permissions import may
 from netops.access.standing import Standing, look, unfit
 from netops.errors import AccessError, UsageError
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from netops.evidence.canonical import JSON
     from netops.ledger import Ledger
 
-KINDS = ("exclusion_claim", "approval_request", "approval_decision")
+APPROVALS = ("exclusion_claim", "approval_request", "approval_decision")
+KINDS = (*APPROVALS, *disputes.KINDS)
 SOURCE = "refused"
 AHEAD_MS = 60_000  # how far a fact may lie ahead of the core's clock: both are of one machine
 WAIT_MS = 60_000  # for a request that lies in another spool than its decision
@@ -53,15 +54,18 @@ class Admission:
         if not any(entry.fact.kind in KINDS for entry in entries):
             return [""] * len(entries)
         held, claims = self._known()
+        dispute = self._dispute()
         made, stated = [], []
         for entry in entries:
             known = self._said(entry)
             if known is None:
-                known = self._look(entry, held, claims, now_ms=now_ms)
+                known = self._look(entry, held, claims, dispute, now_ms=now_ms)
                 if known:
                     stated.append(refusal(entry, known, now_ms=now_ms))
-                else:
+                elif entry.fact.kind in APPROVALS:
                     held = _with(entry.fact, held, claims)
+                else:
+                    dispute = disputes.beside(dispute, entry.fact)
             made.append(known)
         if stated:
             self._ledger.append(stated, now_ms=now_ms)
@@ -69,12 +73,16 @@ class Admission:
 
     def _known(self) -> tuple[dict[str, Approval], dict[str, Mapping[str, Any]]]:
         """Return what the ledger holds; it is read anew, for what a failed append took back must not count."""
-        leaves = sorted((leaf for kind in KINDS for leaf in self._ledger.find(kind)), key=lambda leaf: leaf.index)
+        leaves = sorted((leaf for kind in APPROVALS for leaf in self._ledger.find(kind)), key=lambda leaf: leaf.index)
         claims: dict[str, Mapping[str, Any]] = {}
         for leaf in leaves:
             if leaf.fact.kind == "exclusion_claim":
                 claims.setdefault(str(leaf.fact.body["claim"]), leaf.fact.body)
         return approvals.fold((leaf.fact, True) for leaf in leaves), claims
+
+    def _dispute(self) -> disputes.Known:
+        leaves = sorted((e for kind in disputes.RESTS_ON for e in self._ledger.find(kind)), key=lambda leaf: leaf.index)
+        return disputes.known((leaf.fact for leaf in leaves), leaves=self._ledger.size)
 
     def _said(self, entry: LedgerEntry) -> str | None:
         """Return what was said of this entry before: a drain that died asks again, and is answered the same."""
@@ -91,12 +99,16 @@ class Admission:
         entry: LedgerEntry,
         held: Mapping[str, Approval],
         claims: Mapping[str, Mapping[str, Any]],
+        dispute: disputes.Known,
         *,
         now_ms: int,
     ) -> str:
         mark = (entry.source, entry.sequence)
         try:
-            why = broken(entry.fact, held, claims, now_ms=now_ms)
+            if entry.fact.kind in APPROVALS:
+                why = broken(entry.fact, held, claims, now_ms=now_ms)
+            else:
+                why = early(entry.fact, now_ms=now_ms) or disputes.broken(entry.fact, dispute)
         except _UnknownError as error:
             if now_ms - self._waiting.setdefault(mark, now_ms) < WAIT_MS:
                 raise
@@ -112,8 +124,8 @@ class Admission:
 def broken(fact: Fact, held: Mapping[str, Approval], claims: Mapping[str, Mapping[str, Any]], *, now_ms: int) -> str:
     """Return the rule that a claim, a request or a decision breaks, or the empty string."""
     body: Any = fact.body
-    if fact.at_ms > now_ms + AHEAD_MS:
-        return "it says that it was made in the future"
+    if why := early(fact, now_ms=now_ms):
+        return why
     if fact.kind == "exclusion_claim":
         if body["claim"] in claims:
             return f"there is a claim '{body['claim']}' already"
@@ -124,6 +136,11 @@ def broken(fact: Fact, held: Mapping[str, Approval], claims: Mapping[str, Mappin
     if approval is None:
         raise _UnknownError(f"there is no request '{body['request']}'")
     return approvals.broken(approval, approvals.decision(fact))
+
+
+def early(fact: Fact, *, now_ms: int) -> str:
+    """Return why a fact cannot have been made by now, or the empty string."""
+    return "it says that it was made in the future" if fact.at_ms > now_ms + AHEAD_MS else ""
 
 
 def _request(body: Any, held: Mapping[str, Approval], claims: Mapping[str, Mapping[str, Any]]) -> str:
@@ -157,7 +174,9 @@ def _terms(action: str, terms: Mapping[str, JSON]) -> str:
 def _unable(fact: Fact, standing: Standing | None) -> str:
     """Return why the account's own role does not allow this; requests and decisions name the role themselves too."""
     role = standing.role if standing is not None else ""
-    if fact.kind == "exclusion_claim":
+    if fact.kind in disputes.KINDS:
+        able = role in disputes.ROLES
+    elif fact.kind == "exclusion_claim":
         able = role in approvals.ACTIONS["exclusion"].asks
     elif fact.kind == "approval_request" or fact.body["decision"] == approvals.WITHDRAWN:
         able = may(role, "approval.request")
@@ -188,8 +207,10 @@ def refusal(entry: LedgerEntry, why: str, *, now_ms: int) -> LedgerEntry:
         "digest": canonical.digest(facts.encode(entry.fact)),
         "reason": why[:1000],
         "by": told["by"],
-        "request": told.get("request", told.get("claim")),
     }
+    named = next((told[key] for key in ("request", "claim", "objection", "report") if key in told), None)
+    if named is not None:
+        body["request"] = named
     contract = told.get("contract", told.get("terms", {}).get("contract"))
     if isinstance(contract, str) and 0 < len(contract) <= 200 and contract.isprintable():
         body["contract"] = contract

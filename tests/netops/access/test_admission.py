@@ -13,6 +13,7 @@ from netops.access.admission import AHEAD_MS, WAIT_MS, Admission
 from netops.errors import AccessError
 from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry
+from netops.speakers import SPEAKERS, may_state
 from netops.spool import Spool
 
 if TYPE_CHECKING:
@@ -237,3 +238,95 @@ def test_junk_in_a_spool_does_not_close_the_page(settings):
         facts.submit(spool, *made)
 
     assert record.read(settings)[name_of(made)].state == "pending"
+
+
+# ---- the dispute over a report
+
+ISSUED = {
+    "report": "wifi-a-2026-08",
+    "contract": "wifi-a",
+    "start_ms": NOW - 900 * H,
+    "end_ms": NOW - 200 * H,
+    "revision": 0,
+    "digest": "0" * 64,
+    "manifest_digest": "0" * 64,
+    "leaves": 1,
+}
+
+
+def said(kind, by="wang.min", at=NOW, **body):
+    words = {
+        "objection": {"objection": "o-1", "report": ISSUED["report"], "code": "claim", "target": "c-1", "reason": "x"},
+        "rebuttal": {"objection": "o-1", "stance": "rejected", "reason": "x"},
+        "ruling": {"objection": "o-1", "outcome": "upheld", "reason": "x"},
+        "report_accepted": {"report": ISSUED["report"]},
+        "report_settled": {"report": ISSUED["report"], "amount": "100", "currency": "CNY"},
+        "correction": {"corrects": 0, "reason": "x"},
+    }[kind]
+    return Fact(kind=kind, at_ms=at, body={**words, "by": by, **body})
+
+
+@pytest.fixture
+def issued(ledger):
+    ledger.append([LedgerEntry("core", 1, Fact(kind="report_issued", at_ms=NOW - 100 * H, body=ISSUED))], now_ms=NOW)
+
+
+@pytest.mark.usefixtures("issued")
+def test_a_dispute_between_two_contract_managers_is_sealed_in_its_order(gate, ledger):
+    made = [
+        said("objection"),
+        said("rebuttal", by="zhao"),
+        said("ruling", by="zhao"),
+        said("report_accepted"),
+        said("report_settled"),
+        said("correction"),
+    ]
+
+    assert refused(gate, ledger, made) == [""] * len(made)
+    assert not list(ledger.find("fact_refused"))
+
+
+@pytest.mark.usefixtures("issued")
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        ([said("ruling")], "no objection 'o-1'"),
+        ([said("rebuttal")], "no objection 'o-1'"),
+        ([said("objection"), said("ruling")], "a second person"),
+        ([said("objection"), said("rebuttal")], "a second person"),
+        ([said("objection"), said("ruling", by="zhao"), said("ruling", by="zhao", outcome="dismissed")], "already"),
+        ([said("objection"), said("objection", by="zhao", target="c-2")], "already"),
+        ([said("objection"), said("ruling", by="nobody")], "no such account"),
+        ([said("objection"), said("ruling", by="fresh")], "one-time password"),
+        ([said("objection"), said("ruling", by="li.na")], "the role 'operator' may not"),
+        ([said("objection"), said("ruling", by="root")], "the role 'admin' may not"),
+        ([said("objection", by="eve")], "the role 'viewer' may not"),
+        ([said("objection", report="wifi-a-1999-01")], "no report"),
+        ([said("report_accepted", report="wifi-b-2026-08")], "no report"),
+        ([said("report_settled", report="wifi-b-2026-08")], "no report"),
+        ([said("report_settled", by="li.na")], "may not"),
+        ([said("correction", corrects=10**6)], "no leaf 1000000"),
+        ([said("objection", at=NOW + 11 + AHEAD_MS)], "in the future"),
+        ([said("objection"), said("ruling", by="zhao", at=NOW - 20 * H)], "not logged in"),
+    ],
+)
+def test_what_a_spools_writer_cannot_say_alone_is_refused_and_the_refusal_sealed(gate, ledger, made, why):
+    *before, reason = refused(gate, ledger, made)
+    (leaf,) = ledger.find("fact_refused")
+
+    assert before == [""] * (len(made) - 1)
+    assert why in reason
+    assert leaf.fact.body["what"] == made[-1].kind
+    assert leaf.fact.body.get("request", "") in ("o-1", *(str(made[-1].body.get("report", "")),))
+
+
+@pytest.mark.usefixtures("issued")
+def test_a_ruling_on_a_refused_objection_is_refused_with_it(gate, ledger):
+    assert all(refused(gate, ledger, [said("objection", by="nobody"), said("ruling", by="zhao")]))
+
+
+@pytest.mark.parametrize("spool", sorted(SPEAKERS))
+@pytest.mark.parametrize("kind", ["verdict", "report_issued", "report_final", "availability_hour", "fact_refused"])
+def test_what_the_core_alone_states_comes_through_no_spool(spool, kind):
+    assert not may_state(spool, kind, rehearsal=False)
+    assert not may_state(spool, kind, rehearsal=True)
