@@ -50,7 +50,7 @@ class Probe:
     reflect_allow: str = ""  # networks that are answered, `192.0.2.0/24,2001:db8::/32`; empty: nobody
     reflect_key: Secret | None = None  # key of the authenticated mode; empty: unauthenticated
     reflect_stateful: bool = True  # count packets by session, so that senders can place a loss
-    reflect_per_s: int = 200  # packets a second of one source
+    reflect_per_s: int = 1000  # packets a second of one source address; what is beyond looks like loss to its sender
     core_url: str = ""  # of the core's intake, `https://core.example:8443`; empty: the core runs on this machine
     core_ca: Path | None = None  # PEM file of the authority that is trusted for it; empty: the machine's
     spool_cap_mb: int = 1024  # disk for what waits; beyond it the oldest is dropped, and that is a fact

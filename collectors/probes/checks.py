@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from collectors.errors import CollectorError
-from collectors.probes import calling, dns, figures, handing, reflector
+from collectors.probes import calling, dns, figures, handing, looks, reflector
 from netops.checks import Problem
 from netops.errors import ConfigError, nearest
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LEAST_ANCHORS = 2  # sla.md 2.6
 MOST_PACKETS = 2000
 MOST_PADDING = 1200
+ECHO_OCTETS, LOOK_OCTETS = 130, 1500  # of a record: one packet's times; the rest
 _BY_ADDRESS = frozenset({"icmp", "tcp", "dns", "stamp"})
 _BY_URL = frozenset({"http", "login", "throughput"})
 
@@ -71,9 +72,14 @@ def wrong(target: Target, interval_s: int) -> Iterator[tuple[str, str]]:
         yield "it has no budget: nothing is fetched", "set bytes_per_run and bytes_per_day"
 
 
+def _packets(target: Target) -> int:
+    """Return how many packets a look sends whose times are archived."""
+    usual = {"icmp": looks.PINGS, "stamp": looks.PACKETS}.get(target.kind, 0)
+    return (target.count or usual) if usual else 0
+
+
 def _seconds(target: Target) -> float:
-    packets = {"icmp": 5, "stamp": 20}.get(target.kind, 1)
-    return (target.count or packets) * target.spacing_ms / 1000 * (packets > 1) + target.timeout_s
+    return _packets(target) * target.spacing_ms / 1000 + target.timeout_s
 
 
 def _of_all(settings: Settings) -> Iterator[Problem]:
@@ -99,6 +105,11 @@ def _way_to_the_core(settings: Settings) -> Iterator[Problem]:
         calling.check_url(settings.probe.core_url)
     except ConfigError as error:
         yield Problem(where, str(error), "write the address of the core's intake")
+    octets = sum(LOOK_OCTETS + _packets(each) * ECHO_OCTETS for each in settings.probe.targets.values())
+    if octets > handing.BODY_OCTETS:
+        what = f"the records of one slot may have {octets // 1024} KiB; one that is handed in has at most "
+        remedy = "fewer packets or targets, or a second vantage point"
+        yield Problem(where, f"{what}{handing.BODY_OCTETS // 1024} KiB", remedy)
     if not handing.VANTAGE.fullmatch(vantage):
         what = f"probe.core_url is set and probe.vantage is '{vantage}'"
         yield Problem(where, what, "give this vantage point the id that it was enrolled with, such as site-7")

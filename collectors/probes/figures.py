@@ -52,12 +52,13 @@ def read(record: Mapping[str, Any], *, device: str, vantage: str) -> tuple[list[
     """Return what one record of a target says, about the path `<vantage>/<target>`."""
     told = _Told()
     _READERS[str(record["kind"])](record, told)
-    told.say("probe.kind", str(record["kind"]))
-    if record.get("service"):
-        told.say("probe.service", str(record["service"]))
     if record.get("blind") and told.values.get("probe.reached") != 1:
         told.values, names = {}, (*told.values, *told.gaps)
         told.miss(Reason.ANCHORS_LOST, "no anchor answered this vantage point", *names)
+    told.say("probe.kind", str(record["kind"]))
+    told.say("probe.role", "anchor" if record.get("anchor") else "target")
+    if record.get("service"):
+        told.say("probe.service", str(record["service"]))
     subject = Subject("path", f"{vantage}/{record['target']}")
     at_ms = int(record["at_ms"])
     rule = f"{RULE}.{record['kind']}"

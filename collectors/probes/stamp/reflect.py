@@ -28,9 +28,12 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What is answered at most: packets a second of one source and in all; sessions and sources remembered."""
+    """What is answered at most: packets a second of one source and in all; sessions and sources remembered.
 
-    source_per_s: float = 200.0
+    What is beyond looks like loss to its sender, so one sender at its fastest (a packet every millisecond) is within.
+    """
+
+    source_per_s: float = 1000.0
     total_per_s: float = 20_000.0
     sessions: int = 4096
     sources: int = 4096

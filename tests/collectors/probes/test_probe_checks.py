@@ -79,6 +79,11 @@ def test_what_is_right_is_not_told(settings_of):
         ({}, {"core_url": "http://core.example:8443"}, "expected https"),
         ({}, {"core_url": "https://core.example:84430"}, "expected https"),
         ({}, {"core_url": "https://core.example:8443", "vantage": ""}, "probe.vantage is ''"),
+        (
+            ANCHORS | {f"t{n}": Target(kind="stamp", address="192.0.2.9", count=2000, spacing_ms=10) for n in range(4)},
+            {"core_url": "https://core.example:8443"},
+            "of one slot may have",
+        ),
     ],
 )
 def test_a_vantage_point_that_cannot_judge_itself_is_told(settings_of, targets, more, said):
