@@ -1,6 +1,10 @@
 """The state of the kernel's clock, as it says itself: synchronised or not, and how far off it may be (adjtimex(2)).
 
 Every sample carries it: a one-way delay is a difference between two clocks, and is worth no more than they are.
+
+How far off it may be is what the program that steers the clock says (`maxerror`, which the kernel lets grow by 500 us a
+second) and what of the last correction is still to come: a clock that is being slewed is off by that as well.
+systemd-timesyncd says 0 after each answer, whatever the answer was worth: that is no word about the error at all.
 """
 
 from __future__ import annotations
@@ -8,8 +12,10 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 
-_STA_UNSYNC = 0x0040
+_STA_UNSYNC, _STA_NANO = 0x0040, 0x2000
 _TIME_ERROR = 5
+_GROWTH_US = 500  # a second: MAXFREQ of the kernel
+UNTOLD_NS = 1_000_000_000  # how far a clock may be off whose steerer does not say
 NS_PER_US = 1000
 
 
@@ -69,11 +75,23 @@ def kernel() -> ClockState:
         return ClockState(synchronised=False, error_ns=0, detail="adjtimex is not there")
     if answer < 0:
         return ClockState(synchronised=False, error_ns=0, detail=f"adjtimex: errno {ctypes.get_errno()}")
-    return state(answer=answer, status=told.status, maxerror_us=told.maxerror)
+    return state(
+        answer=answer,
+        status=told.status,
+        maxerror_us=told.maxerror,
+        esterror_us=told.esterror,
+        slewing=told.offset,
+    )
 
 
-def state(*, answer: int, status: int, maxerror_us: int) -> ClockState:
-    """Return what adjtimex's answer means: TIME_ERROR or STA_UNSYNC is no synchronisation."""
+def state(*, answer: int, status: int, maxerror_us: int, esterror_us: int, slewing: int = 0) -> ClockState:
+    """Return what adjtimex's answer means: TIME_ERROR or STA_UNSYNC is no synchronisation.
+
+    `slewing` is what is left of the last correction, in ns with STA_NANO, else in us.
+    """
     synchronised = answer != _TIME_ERROR and not status & _STA_UNSYNC
-    detail = f"status 0x{status:04x}, maxerror {maxerror_us} us"
-    return ClockState(synchronised=synchronised, error_ns=max(0, maxerror_us) * NS_PER_US, detail=detail)
+    left_ns = abs(slewing) if status & _STA_NANO else abs(slewing) * NS_PER_US
+    untold = not esterror_us and maxerror_us % _GROWTH_US == 0  # 0 was said, and nothing but time has passed since
+    error_ns = max(0, maxerror_us) * NS_PER_US + left_ns + (UNTOLD_NS if untold else 0)
+    detail = f"status 0x{status:04x}, maxerror {maxerror_us} us, esterror {esterror_us} us, slewing {left_ns} ns"
+    return ClockState(synchronised=synchronised, error_ns=error_ns, detail=detail)

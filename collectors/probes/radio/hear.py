@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import resource
+import struct
 import sys
 from typing import Any
 
@@ -57,11 +58,11 @@ def _beacons(file: str) -> int:
                     if not frame.haslayer(Dot11Beacon):
                         continue
                     heard = _heard(frame[Dot11], frame.getlayer(RadioTap), int(float(frame.time) * 1000))
-                except (ValueError, TypeError, AttributeError, IndexError):
+                except Exception:  # noqa: BLE001  (anybody nearby sends what they like, and scapy raises what it likes)
                     unreadable += 1
                     continue
                 _gather(points, heard)
-    except (Scapy_Exception, OSError, EOFError) as error:
+    except (Scapy_Exception, OSError, EOFError, ValueError, struct.error) as error:
         _say({"error": f"{type(error).__name__}: {error}"[:200]})
         return 1
     for each in points.values():
@@ -128,17 +129,38 @@ def _dhcp(interface: str, seconds: float) -> int:
     except (OSError, ValueError) as error:
         _say({"error": f"{type(error).__name__}: {error}"[:200]})
         return 1
-    for _, answer in answered[:POINTS]:
-        options: dict[str, Any] = dict(
-            each[:2] for each in answer[DHCP].options if isinstance(each, tuple) and len(each) >= 2
-        )
-        if options.get("message-type") != 2:  # an OFFER
-            continue
-        told = {"server": str(options.get("server_id", answer[IP].src)), "mac": answer[Ether].src.replace(":", "")}
-        told |= {"offered": str(answer[BOOTP].yiaddr), "router": str(options.get("router", ""))}
-        _say(told | {"resolver": str(options.get("name_server", ""))})
-    _say({"unreadable": 0})
+    _offers([answer for _, answer in answered])
     return 0
+
+
+def _offers(answers: list[Any]) -> None:
+    """Tell every server that makes an OFFER; one whose answer cannot be read hides no other."""
+    unreadable = 0
+    for answer in answers[:POINTS]:
+        try:
+            told = _offer(answer)
+        except Exception:  # noqa: BLE001  (as above)
+            unreadable += 1
+            continue
+        if told:
+            _say(told)
+    _say({"unreadable": unreadable})
+
+
+def _offer(answer: Any) -> dict[str, str]:
+    """Return what an OFFER says; nothing when it is none."""
+    from scapy.layers.dhcp import BOOTP, DHCP  # noqa: PLC0415
+    from scapy.layers.inet import IP  # noqa: PLC0415
+    from scapy.layers.l2 import Ether  # noqa: PLC0415
+
+    options: dict[str, Any] = dict(
+        each[:2] for each in answer[DHCP].options if isinstance(each, tuple) and len(each) >= 2
+    )
+    if options.get("message-type") != 2:
+        return {}
+    told = {"server": str(options.get("server_id", answer[IP].src)), "mac": answer[Ether].src.replace(":", "")}
+    told |= {"offered": str(answer[BOOTP].yiaddr), "router": str(options.get("router", ""))}
+    return told | {"resolver": str(options.get("name_server", ""))}
 
 
 if __name__ == "__main__":
