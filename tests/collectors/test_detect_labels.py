@@ -25,6 +25,9 @@ pytestmark = [pytest.mark.recordings, pytest.mark.timeout(120)]
 # labels of the table -> how our families for them begin
 OURS = {
     "airos": ("ubiquiti_",),
+    "airos-af": ("ubiquiti_airfiber",),
+    "airos-af-ltu": ("ubiquiti_ltu",),
+    "airos-af60": ("ubiquiti_af60",),
     "allied-tq": ("allied_",),
     "altalabs-ap": ("alta",),
     "arubaos": ("aruba_",),
@@ -37,6 +40,7 @@ OURS = {
     "cnpilotr": ("cambium_",),
     "cnwave60": ("cambium_",),
     "comware": ("h3c_",),
+    "deliberant": ("deliberant",),
     "dlinkap": ("ieee80211",),
     "edgeosolt": ("ubiquiti_ufiber",),
     "epmp": ("cambium_",),
@@ -45,17 +49,23 @@ OURS = {
     "freshtomato": ("openwrt",),
     "hiveos-network": ("aerohive", "extreme_"),
     "inteno": ("inteno_xg6846",),
+    "lcos": ("lancom",),
     "ligoos": ("ligo",),
     "moxa-awk": ("moxa_",),
     "nokia-isam": ("nokia_isam",),
     "pepwave": ("pepwave",),
     "pmp": ("cambium_",),
+    "ptp670": ("cambium_ptp",),
+    "radwin": ("radwin",),
+    "raisecom": ("raisecom_epon",),
     "routeros": ("mikrotik_",),
     "ruckuswireless-sz": ("ruckus_",),
     "ruckuswireless-unleashed": ("ruckus_",),
     "ruijie": ("ruijie_",),
     "rutos": ("teltonika",),
     "rutos-rutm": ("teltonika",),
+    "siklu": ("siklu",),
+    "slms": ("zhone_mxk",),
     "smartax": ("huawei_smartax",),
     "tachyon": ("tachyon",),
     "teldat": ("teldat_router",),
@@ -77,11 +87,23 @@ NOT_OURS = {
     "infinera-groove": "Infinera's transport line",
     "iosxr": "Cisco's core routers: no radio, no cellular module",
     "merakimr": "Meraki tells its access points to its own cloud only",
-    "slms": "Zhone MXK: another line than Dasan's, with a tree of its own (Zhone-GPON-MIB) that is not read",
 }
 # Known by their answers alone: what they say of themselves is Linux's, net-snmp's, or the whole maker's.
 ALSO_GENERIC = set(OURS) - {
-    *("baicells-od04", "nokia-isam", "rutos", "smartax", "vsolution", "zxa10"),
+    *(
+        "baicells-od04",
+        "bdcom",
+        "deliberant",
+        "lcos",
+        "nokia-isam",
+        "pepwave",
+        "ptp670",
+        "radwin",
+        "rutos",
+        "rutos-rutm",
+        "siklu",
+    ),
+    *("smartax", "vsolution", "zxa10"),
 }
 
 

@@ -339,9 +339,7 @@ KNOWN = (
         "pmp",
     ),
     *(
-        "hiveos-wireless.",
-        "hiveos-wireless_2",
-        "hiveos-wireless_ap130",
+        "hiveos-wireless",
         "routeros",
         "ruckus",
         "tachyon",
