@@ -140,7 +140,7 @@ def _is_online(course: Course, page: Page) -> bool:
 
 def _target(page: Page) -> str | None:
     """Return where the page sends the browser: None when nowhere, empty when to an address that is none."""
-    location = page.header("location")
+    location = page.header("location").encode("latin-1", "replace").decode("utf-8", "replace")  # as browsers read it
     return _joined(page.url, location) if 300 <= page.status < 400 and location else None
 
 

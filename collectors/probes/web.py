@@ -14,7 +14,7 @@ import socket
 import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from collectors.errors import CollectorError
 from collectors.probes import certificate, dns, sockets, tcp
@@ -28,6 +28,7 @@ LIMIT = 1 << 20
 CHUNK = 64 * 1024
 AGENT = "NetOps-probe/1"
 PORTS = {"http": 80, "https": 443}
+AS_WRITTEN = "%/?:@!$&'()*+,;=[]~"  # RFC 3986; all else, a space say, goes as a browser sends it: percent-encoded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +179,7 @@ class _Asked:
         talk = http.client.HTTPConnection(self.host, self.port, timeout=self._wait())
         talk.sock = wire
         path = (self.parts.path or "/") + (f"?{self.parts.query}" if self.parts.query else "")
+        path = quote(path, safe=AS_WRITTEN, errors="surrogateescape")
         talk.request(
             "GET" if form is None else "POST", path, form, {"User-Agent": AGENT, "Connection": "close"} | dict(headers)
         )

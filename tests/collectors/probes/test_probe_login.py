@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.probes import figures, forms, login, looks
+from collectors.probes import figures, forms, login, looks, web
 from collectors.probes.web import Page
 from netops.probing import Target
 from netops.secret import Secret
@@ -93,6 +93,20 @@ LATE = page(failed="no_answer")
 )
 def test_each_way_to_fail_has_its_stage(stage, pages):
     assert through(*pages)[1].stage == stage
+
+
+def test_a_link_goes_out_as_a_browser_would_send_it(web_server):
+    """Spaces and Chinese in a link are no fault to a phone; told as one, link and code stood in the record."""
+    location = "/进 入?msg=a b&x=%20".encode().decode("latin-1")  # as HTTP's headers are handed over
+    _, ask = through(page(302, url="http://portal.example/", location=location))
+    assert ask.url == "http://portal.example/进 入?msg=a b&x=%20"
+
+    with web_server({("GET", "/%E8%BF%9B%20%E5%85%A5"): (200, {}, b"in")}) as server:
+        there = ask.url.replace("portal.example", f"127.0.0.1:{server.server_port}")
+        answer = web.fetch(there, web.Way(timeout_s=2, local=True))
+
+    assert (answer.status, answer.failed) == (200, "")
+    assert server.asked[0][1] == "/%E8%BF%9B%20%E5%85%A5?msg=a%20b&x=%20"
 
 
 def test_redirections_without_end_end():
