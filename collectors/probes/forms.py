@@ -1,4 +1,4 @@
-"""The forms of an HTML page, as much of them as a login needs. Pure and linear in the page's length.
+"""The forms of an HTML page and where it leads by itself, as much as a login needs. Pure, linear in the page's length.
 
 Whoever runs a portal writes the page, so the reader must not be upset: `html.parser` of the standard library raises on
 `<![` and takes quadratic time for a page of `<!--`. Here a tag is looked at for 4,096 characters and no further.
@@ -17,6 +17,12 @@ _ATTRIBUTE = re.compile(
     r"""([^\s"'<>/=]{1,64})(?:\s{0,8}=\s{0,8}(?:"([^"]{0,4096})"|'([^']{0,4096})'|([^\s"'<>]{1,4096})))?"""
 )
 _FIELDS = frozenset({"input", "button", "select", "textarea"})
+_WANTED = frozenset({"form", "/form", "meta"})
+_REFRESH = re.compile(r"[0-9.]{1,8}\s{0,8}[;,]\s{0,8}(?:url\s{0,8}=\s{0,8})?(\S{1,2048})", re.IGNORECASE)
+_SCRIPT = re.compile(
+    r"""\blocation(?:\.href)?\s{0,8}=\s{0,8}["']([^"'<>]{1,2048})["']"""
+    r"""|\blocation\.(?:replace|assign)\(\s{0,8}["']([^"'<>]{1,2048})["']"""
+)
 _OPAQUE = frozenset({"script", "style"})
 _SILENT = frozenset({"button", "reset", "file", "image"})
 _TYPED = frozenset({"text", "password", "tel", "number", "search", "email"})
@@ -55,6 +61,21 @@ def forms(body: bytes) -> list[Form]:
     return [*found, _form(given, fields)] if given is not None else found
 
 
+def onward(body: bytes) -> str:
+    """Return where a page sends the browser on its own, by refresh or by the plainest of scripts; empty: nowhere.
+
+    Gateways that answer in another's name often do so with a page of one script instead of a redirection.
+    """
+    text = body[:PAGE_OCTETS].decode("utf-8", "replace")
+    for name, given in _tags(text):
+        if name == "meta" and given.get("http-equiv", "").lower() == "refresh":
+            found = _REFRESH.fullmatch(given.get("content", "").strip())
+            if found:
+                return found[1].strip("\"'")
+    script = _SCRIPT.search(text)
+    return (script[1] or script[2]) if script else ""
+
+
 def _tags(text: str) -> list[tuple[str, dict[str, str]]]:
     """Return the tags that matter, in order; comments, scripts and styles hold none."""
     found: list[tuple[str, dict[str, str]]] = []
@@ -72,7 +93,7 @@ def _tags(text: str) -> list[tuple[str, dict[str, str]]]:
             continue
         name = named[0].lower()
         end = _end(text, named.end())
-        if name in _FIELDS or name in {"form", "/form"}:
+        if name in _FIELDS or name in _WANTED:
             found.append((name, _attributes(text[named.end() : end])))
         if name in _OPAQUE:
             end = text.find(f"</{name}", end)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from collectors.probes.forms import Form, forms
+from collectors.probes.forms import Form, forms, onward
 
 if TYPE_CHECKING:
     from collectors.probes.web import Page
@@ -82,6 +82,8 @@ def _detected(course: Course, page: Page) -> Course:
     if target is None and page.status < 400 and forms(page.body):
         return _on_page(replace(course, stage="page"), page)  # the portal answered in the place of the detected host
     if target is None:
+        target = _onward(page)
+    if target is None:
         return _end(course, NO_PORTAL, f"status {page.status} without a redirection")
     return _follow(replace(course, stage="page"), target)
 
@@ -93,6 +95,9 @@ def _on_page(course: Course, page: Page) -> Course:
     if page.status != 200:
         return _end(course, NO_PAGE, f"status {page.status}")
     form = _chosen(forms(page.body), course.voucher)
+    onward = _onward(page) if form is None else None
+    if onward is not None:
+        return _follow(course, onward)
     if form is None:
         return _end(course, NO_FORM, "no form for " + ("a voucher" if course.voucher else "click-through"))
     url = _joined(page.url, form.action)
@@ -142,6 +147,12 @@ def _target(page: Page) -> str | None:
     """Return where the page sends the browser: None when nowhere, empty when to an address that is none."""
     location = page.header("location").encode("latin-1", "replace").decode("utf-8", "replace")  # as browsers read it
     return _joined(page.url, location) if 300 <= page.status < 400 and location else None
+
+
+def _onward(page: Page) -> str | None:
+    """Return where a page leads by itself, as `_target` does."""
+    where = onward(page.body) if page.status < 400 else ""
+    return _joined(page.url, where) if where else None
 
 
 def _joined(base: str, where: str) -> str:

@@ -95,6 +95,31 @@ def test_each_way_to_fail_has_its_stage(stage, pages):
     assert through(*pages)[1].stage == stage
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<script>top.self.location.href='http://portal.example/?site=7'</script>",
+        b'<html><script>window.location = "http://portal.example/?site=7";</script></html>',
+        b"<script>location.replace('http://portal.example/?site=7')</script>",
+        b'<META HTTP-EQUIV="Refresh" CONTENT="0; URL=http://portal.example/?site=7">',
+        b"<meta http-equiv=refresh content=\"1;url='http://portal.example/?site=7'\">",
+    ],
+    ids=["href", "window", "replace", "refresh", "refresh in quotes"],
+)
+def test_a_page_that_leads_on_by_itself_is_followed(body):
+    asks, end = through(page(200, body, url=DETECT), page(200, CLICK), page(200, b"ok"), NO_CONTENT)
+
+    assert [each.url for each in asks] == [DETECT, PORTAL, "http://portal.example/login", DETECT]
+    assert end.stage == login.ONLINE
+
+
+def test_a_page_that_leads_to_itself_for_ever_ends():
+    turning = page(200, b"<script>location.href='/?site=7'</script>")
+    _, end = through(page(302, url=DETECT, location=PORTAL), *[turning] * login.HOPS)
+
+    assert (end.stage, "redirections" in end.detail) == (login.NO_PAGE, True)
+
+
 def test_a_link_goes_out_as_a_browser_would_send_it(web_server):
     """Spaces and Chinese in a link are no fault to a phone; told as one, link and code stood in the record."""
     location = "/进 入?msg=a b&x=%20".encode().decode("latin-1")  # as HTTP's headers are handed over
@@ -161,6 +186,7 @@ def test_a_hostile_page_is_read_in_no_time(unit):
     began = time.process_time()
 
     found = forms.forms(body)
+    forms.onward(body)
 
     assert time.process_time() - began < 1
     assert len(found) <= forms.FORMS
