@@ -49,6 +49,7 @@ class Probe:
     reflect_port: int = 862  # UDP port of the reflector
     reflect_allow: str = ""  # networks that are answered, `192.0.2.0/24,2001:db8::/32`; empty: nobody
     reflect_key: Secret | None = None  # key of the authenticated mode; empty: unauthenticated
+    reflect_dscp: bool = False  # let an answer leave with the DSCP that a sender asks for by TLV; else with none
     reflect_stateful: bool = True  # count packets by session, so that senders can place a loss
     reflect_per_s: int = 1000  # packets a second of one source address; what is beyond looks like loss to its sender
     core_url: str = ""  # of the core's intake, `https://core.example:8443`; empty: the core runs on this machine

@@ -42,6 +42,7 @@ def build(probe: Probe, *, clock: Callable[[], ClockState] = clocks.kernel) -> R
         allowed=allowed,
         key=key,
         stateful=probe.reflect_stateful,
+        follows_dscp=probe.reflect_dscp,
         limits=Limits(source_per_s=float(probe.reflect_per_s)),
     )
     return Reflecting(made, host=probe.reflect_host, port=probe.reflect_port, clock=clock)

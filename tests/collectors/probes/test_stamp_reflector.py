@@ -11,6 +11,7 @@ import pytest
 
 from collectors.probes import figures, streams
 from collectors.probes.clocks import ClockState
+from collectors.probes.reflector import build as build_reflector
 from collectors.probes.sockets import Arrival, Instant
 from collectors.probes.stamp import packet, sending, tlv
 from collectors.probes.stamp.packet import Asked
@@ -19,6 +20,7 @@ from collectors.probes.stamp.reflecting import Reflecting
 from collectors.probes.stamp.session import Session
 from collectors.probes.stamp.timestamps import ErrorEstimate, ntp_of
 from collectors.probes.streams import DOUBLES, Pace
+from netops.probing import Probe
 
 HERE = [ipaddress.ip_network("192.0.2.0/24")]
 NOW = 1_795_719_388_427_966_071
@@ -231,6 +233,21 @@ def test_answers_of_nobody_we_asked_are_refused():
 
     assert record["echoes"] == []
     assert record["refused"] == {"sequence": 2, "foreign": 4, "broken": 2}
+
+
+@pytest.mark.parametrize("follows", [False, True])
+def test_an_answer_leaves_with_the_dscp_asked_for_where_the_settings_allow_it(follows):
+    probe = Probe(reflect_host="127.0.0.1", reflect_port=0, reflect_allow="127.0.0.0/8", reflect_dscp=follows)
+    made = build_reflector(probe, clock=lambda: GOOD_CLOCK)
+    made.start()
+    try:
+        pace = Pace(count=2, spacing_ms=1, timeout_s=2)
+        plan = sending.Plan(address="127.0.0.1", port=made.port, pace=pace, dscp=46, tlvs=tlv.service(46))
+        record = sending.run(plan, clock=lambda: GOOD_CLOCK)
+    finally:
+        made.stop()
+
+    assert record["told"] == {"dscp": 46, "ecn": 0} | ({} if follows else {"dscp_refused": True})
 
 
 def test_a_reflector_that_repeats_itself_without_end_fills_no_archive():
