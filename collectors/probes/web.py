@@ -28,6 +28,7 @@ LIMIT = 1 << 20
 CHUNK = 64 * 1024
 AGENT = "NetOps-probe/1"
 PORTS = {"http": 80, "https": 443}
+SECRETS = (ipaddress.IPv6Address("fd00:ec2::254"),)  # the same by IPv6, where it is no link-local address
 AS_WRITTEN = "%/?:@!$&'()*+,;=[]~"  # RFC 3986; all else, a space say, goes as a browser sends it: percent-encoded
 
 
@@ -238,7 +239,7 @@ class _Asked:
         address = ipaddress.ip_address(self._looked_up().partition("%")[0])
         mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
         inner = mapped or address  # ::ffff:127.0.0.1 reaches 127.0.0.1
-        link = inner.version == 4 and inner.is_link_local  # 169.254.169.254 tells a cloud's machine its secrets
+        link = inner.is_link_local or inner in SECRETS  # 169.254.169.254 tells a cloud's machine its secrets
         if not self.way.local and (inner.is_loopback or inner.is_unspecified or inner.is_multicast or link):
             raise OSError(f"{self.host} is {address}: not a machine of the network")
         return str(address)

@@ -79,6 +79,65 @@ def test_only_what_the_settings_allow_is_searched_and_each_address_once():
         sweep.addresses(["10.20.1.0/30"], sweep.allowed(""))
 
 
+WIDE = "0.0.0.0/0 ::/0"
+
+
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        ("::ffff:10.20.0.0/120", "write IPv4 addresses as IPv4"),
+        ("::ffff:127.0.0.1", "write IPv4 addresses as IPv4"),
+        ("fe80::1", "nothing without its link"),
+        ("fe80::/120", "nothing without its link"),
+        ("fe80::1%eth0", "it names a zone"),
+        ("2001:db8::1%1", "it names a zone"),
+        ("ff02::1", "multicast"),
+        ("224.0.0.1", "multicast"),
+        ("239.255.255.250/32", "multicast"),
+        ("255.255.255.255", "no device has such an address"),
+        ("0.0.0.0", "no device has such an address"),
+        ("::", "no device has such an address"),
+        ("127.0.0.1", "not within the networks that may be searched"),
+        ("::1", "not within the networks that may be searched"),
+        ("169.254.169.254", "not within the networks that may be searched"),
+        ("2001:db8::/64", "cannot be tried out, name its devices"),
+        ("2001:db8::/111", "131072 addresses are too many"),
+        ("10.0.0.0/8", "give smaller networks"),
+        ("::/0", "not within the networks"),
+        ("0.0.0.0/0", "not within the networks"),
+        ("fe00::/8", "cannot be tried out"),
+    ],
+)
+def test_however_wide_the_settings_are_some_places_are_not_searched(word, why):
+    """S18: this machine, its links, its cloud's secrets, everybody at once, and the same in another dress."""
+    with pytest.raises(UsageError, match=why):
+        sweep.addresses([word], sweep.allowed(WIDE))
+
+
+def test_ipv6_devices_and_small_networks_are_searched():
+    inside = sweep.allowed("2001:db8:7::/48 fd00:7::/64")
+
+    assert sweep.addresses(["2001:db8:7:1::17", "fd00:7::/126"], inside) == [
+        "2001:db8:7:1::17",
+        "fd00:7::1",
+        "fd00:7::2",
+        "fd00:7::3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("network", "word"), [("127.4.0.0/16", "127.4.0.9"), ("169.254.7.0/24", "169.254.7.1"), ("::1", "::1")]
+)
+def test_this_machine_is_searched_where_the_settings_name_it(network, word):
+    assert sweep.addresses([word], sweep.allowed(network)) == [word]
+
+
+@pytest.mark.parametrize("written", ["fe80::1%eth0/64", "2001:db8::%1/64"])
+def test_a_zone_in_the_settings_is_said_plainly(written):
+    with pytest.raises(ConfigError, match=r"discover\.networks.*zone"):
+        sweep.allowed(written)
+
+
 @pytest.fixture
 def city(tmp_path, monkeypatch):
     """A few simulated devices on loopback, a register that knows one of them, and the city's files."""
