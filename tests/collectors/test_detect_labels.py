@@ -67,6 +67,7 @@ OURS = {
     "siklu": ("siklu",),
     "slms": ("zhone_mxk",),
     "smartax": ("huawei_smartax",),
+    "symbol": ("extreme_wing",),
     "tachyon": ("tachyon",),
     "teldat": ("teldat_router",),
     "tomato": ("openwrt",),
@@ -74,6 +75,7 @@ OURS = {
     "vrp": ("huawei_",),
     "vsolution": ("vsol_olt",),
     "zxa10": ("zte_c320",),
+    "zyxelnwa": ("zyxel_wlan",),
 }
 # Labels of makers whom we know, deliberately generic: another product line, or one without a table that we can read.
 NOT_OURS = {
@@ -103,7 +105,7 @@ ALSO_GENERIC = set(OURS) - {
         "rutos-rutm",
         "siklu",
     ),
-    *("smartax", "vsolution", "zxa10"),
+    *("smartax", "symbol", "vsolution", "zxa10"),
 }
 
 
