@@ -45,11 +45,11 @@ lock:  ## resolve requirements/*.in again (needs uv)
 clean:  ## remove what the build made (not the rehearsal's data)
 	rm -rf $(VENV) .venv-ansible build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(VENV)/.run: requirements/run.txt setup.cfg
+$(VENV)/.run: requirements/run.txt setup.cfg setup.py collectors/snmp/fast.c
 	@tools/venv $(PYTHON) $(VENV) requirements/run.txt
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.txt setup.cfg
+$(VENV)/.dev: requirements/dev.txt setup.cfg setup.py collectors/snmp/fast.c
 	@tools/venv $(PYTHON) $(VENV) requirements/dev.txt
 	@touch $(VENV)/.run $@
 

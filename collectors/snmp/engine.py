@@ -16,14 +16,17 @@ import select
 import socket
 import threading
 from collections import deque
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Self
 
 from collectors.errors import CollectorError
+from collectors.snmp import compiled
 from collectors.snmp.counters import Counters
 from collectors.snmp.flight import Job
 from collectors.snmp.loop import Loop
 from collectors.snmp.sockets import RECEIVE_BUFFER, Channel, window_of
+from collectors.snmp.swift import Swift
 from netops.clock import SYSTEM
 
 if TYPE_CHECKING:
@@ -40,13 +43,22 @@ _LOG = logging.getLogger(__name__)
 class Engine:
     """Asks devices over SNMP. Inert until started; safe to use from any thread.
 
-    `window` is how many devices are asked at once; it is capped by what the kernel gives as receive buffer.
+    `window` is how many devices are asked at once; it is capped by what the kernel gives as receive buffer. With
+    `fast` the compiled hot path is taken where it was built and is not switched off; answers are the same without.
     """
 
-    def __init__(self, *, window: int = 1000, receive_buffer: int = RECEIVE_BUFFER, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self,
+        *,
+        window: int = 1000,
+        receive_buffer: int = RECEIVE_BUFFER,
+        clock: Clock = SYSTEM,
+        fast: bool = True,
+    ) -> None:
         self.counters = Counters()
         self.window = window
         self._wanted = window
+        self._fast = compiled.fast() if fast else None
         self._receive_buffer = receive_buffer
         self._clock = clock
         self._inbox: deque[tuple[tuple[Job, ...], HandOver, int]] = deque()
@@ -78,7 +90,8 @@ class Engine:
             del by_number[channel.fileno]
             poll.unregister(channel.fileno)
 
-        loop = Loop(channels, self.counters, window=self.window, clock=self._clock, opened=opened, closed=closed)
+        kind = Loop if self._fast is None else partial(Swift, fast=self._fast)
+        loop = kind(channels, self.counters, window=self.window, clock=self._clock, opened=opened, closed=closed)
         poll.register(self._wake, select.EPOLLIN)
         for channel in channels.values():
             opened(channel)

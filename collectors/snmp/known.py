@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
 
+    from collectors.snmp._fast import Question
     from collectors.snmp.ask import Ask, Target
     from collectors.snmp.gather import Request
     from collectors.snmp.sockets import Channel
@@ -33,11 +34,12 @@ _ROUTES = 65_536
 class Known:
     """Bounded tables; look in `routes` and `plans` first, then ask `route` and `plan`."""
 
-    def __init__(self, channels: dict[socket.AddressFamily, Channel]) -> None:
+    def __init__(self, channels: dict[socket.AddressFamily, Channel], question: type[Question] | None = None) -> None:
         self.routes: dict[Target, Route] = {}
         self.plans: dict[Ask, tuple[Request, ...]] = {}
         self._channels = channels
-        self._book = Book()
+        self.book = Book()
+        self._question = question
         self._wires: dict[bytes, V2c] = {}
         self._ids: Iterator[int] = iter(())
 
@@ -60,10 +62,10 @@ class Known:
 
     def _wire(self, credential: Community | User) -> Wire:
         if not isinstance(credential, Community):
-            return Session(credential, self._book)
+            return Session(credential, self.book)
         wire = self._wires.get(credential.octets)
         if wire is None:
-            wire = self._wires[credential.octets] = V2c(credential.octets, self._book)
+            wire = self._wires[credential.octets] = V2c(credential.octets, self.book, self._question)
         return wire
 
     def number(self) -> int:

@@ -32,6 +32,7 @@ from collectors.snmp.varbind import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from collectors.snmp._fast import Question
     from collectors.snmp.gather import Request
     from collectors.snmp.varbind import Value
 
@@ -117,9 +118,9 @@ def _field(tag: int, size: int) -> str:
 class Template:
     """One request of one community, ready to send, and the shapes its replies have had."""
 
-    __slots__ = ("hits", "misses", "pdu", "prefix", "shapes", "suffix")
+    __slots__ = ("hits", "misses", "pdu", "prefix", "question", "shapes", "suffix")
 
-    def __init__(self, request: Request, community: bytes) -> None:
+    def __init__(self, request: Request, community: bytes, question: type[Question] | None = None) -> None:
         asked = ber.varbind_list(Varbind(oid, NULL, None) for oid in request.oids)
         suffix = ber.integer(0) + ber.integer(request.repetitions if request.kind == Kind.GET_BULK else 0) + asked
         head = bytes((INTEGER, 4))
@@ -129,6 +130,10 @@ class Template:
         self.prefix = bytes((SEQUENCE,)) + ber.length(len(start) + len(pdu) + 4 + len(suffix)) + start + pdu
         self.suffix = suffix
         self.shapes: dict[int, tuple[Shape, ...]] = {}
+        self.question: Question | None = None  # the same for the compiled way
+        if question is not None:
+            told = (self.prefix, suffix, community, request.walk, request.columns, request.oids)
+            self.question = question(request, *told)
         self.hits = 0
         self.misses = 0
 
@@ -167,21 +172,24 @@ class Template:
         varbinds = framed.pdu.varbinds
         if framed.pdu.error_status or not varbinds.oids or UNREADABLE in varbinds.tags:
             return None
-        shape = self.learn(octets, framed, request.oids)
-        if shape is None:
+        shared = None if self.question is None else self.question.learn(varbinds.oids, varbinds.tags)
+        shape = self.learn(octets, framed, request.oids if shared is None else shared)
+        names = shape.names if shape is not None else shared
+        if names is None:
             return None
         book.enter(request, 3 * len(octets) + 200 * len(varbinds) + 2 * len(self.suffix))
-        return Varbinds(shape.names, varbinds.tags, varbinds.values)
+        return Varbinds(names, varbinds.tags, varbinds.values)
 
 
 class Book:
     """How much is remembered of requests and shapes; over the budget everything is forgotten and learned anew."""
 
-    __slots__ = ("budget", "octets", "requests")
+    __slots__ = ("budget", "forgotten", "octets", "requests")
 
     def __init__(self, budget: int = 64 << 20) -> None:
         self.budget = budget
         self.octets = 0
+        self.forgotten = 0  # how often
         self.requests: list[Request] = []
 
     def enter(self, request: Request, octets: int) -> None:
@@ -194,3 +202,4 @@ class Book:
                 kept.templates.clear()
             self.requests.clear()
             self.octets = 0
+            self.forgotten += 1

@@ -16,6 +16,7 @@ from collectors.snmp.pdu import Kind, frame
 from collectors.snmp.template import Book, Template
 
 if TYPE_CHECKING:
+    from collectors.snmp._fast import Question
     from collectors.snmp.ask import Failure
     from collectors.snmp.gather import Request
 
@@ -59,10 +60,11 @@ class Wire(Protocol):
 class V2c:
     """SNMPv2c with one community; shared by all devices that have it."""
 
-    __slots__ = ("book", "community", "reach")
+    __slots__ = ("book", "community", "question", "reach")
 
-    def __init__(self, community: bytes, book: Book) -> None:
+    def __init__(self, community: bytes, book: Book, question: type[Question] | None = None) -> None:
         self.community = community
+        self.question = question
         self.book = book
         self.reach = REACH + len(community)
 
@@ -70,7 +72,7 @@ class V2c:
         """Return the prepared request."""
         template = request.templates.get(self.community)
         if template is None:
-            template = request.templates[self.community] = Template(request, self.community)
+            template = request.templates[self.community] = Template(request, self.community, self.question)
         return template
 
     def seal(self, request: Request, request_id: int, now: float) -> bytes:  # noqa: ARG002  (v3 needs the time)

@@ -28,6 +28,7 @@ COLUMNS = ((*ENTRY, 1), (*ENTRY, 10))
 GOOD = Varbind(NAME, OCTET_STRING, b"the truth")
 LIE = Varbind(NAME, OCTET_STRING, b"a lie")
 ASK = Ask(gets=(NAME,))
+pytestmark = pytest.mark.usefixtures("way")
 
 
 def objects(rows=40):
@@ -94,7 +95,7 @@ def device(reply, **words):
 
 
 @pytest.fixture
-def engine():
+def engine(way):
     with Engine(window=200) as running:
         yield running
 

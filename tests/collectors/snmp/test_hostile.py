@@ -26,6 +26,7 @@ from netops.model import Reason
 NAME = (1, 3, 6, 1, 2, 1, 1, 5, 0)
 ENTRY = (1, 3, 6, 1, 2, 1, 2, 2, 1)
 ASK = Ask(gets=(NAME,))
+pytestmark = pytest.mark.usefixtures("way")
 GOOD = Varbind(NAME, OCTET_STRING, b"the truth")
 PKTINFO = struct.Struct("=I4s4s")
 SOURCE_OF = getattr(socket, "IP_PKTINFO", 8)

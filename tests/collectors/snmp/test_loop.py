@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from functools import partial
 
 import pytest
 
@@ -11,6 +12,7 @@ from collectors.snmp.counters import Counters
 from collectors.snmp.flight import Job
 from collectors.snmp.loop import Loop
 from collectors.snmp.pdu import Message, decode, encode
+from collectors.snmp.swift import Swift
 from collectors.snmp.varbind import COUNTER32, OCTET_STRING, Varbind
 from netops.model import Reason
 
@@ -76,16 +78,17 @@ class Channel:
 
 
 @pytest.fixture
-def bench():
-    return Bench()
+def bench(way):
+    return Bench(way)
 
 
 class Bench:
     """A loop, its clock and its channel; answers are kept in order."""
 
-    def __init__(self):
+    def __init__(self, fast=None):
         self.clock, self.channel, self.answers = Clock(), Channel(), []
-        self.loop = Loop({socket.AF_INET: self.channel}, Counters(), window=10, clock=self.clock)
+        kind = Loop if fast is None else partial(Swift, fast=fast)
+        self.loop = kind({socket.AF_INET: self.channel}, Counters(), window=10, clock=self.clock)
         self.device = Listing(
             [Varbind(NAME, OCTET_STRING, b"ap"), *(Varbind((*COLUMN, n), COUNTER32, n) for n in range(1, 101))]
         )
@@ -360,9 +363,9 @@ def test_the_window_holds(bench):
     assert len(bench.channel.sent) == 11
 
 
-def test_batches_grow_while_they_are_full_and_shrink_when_not(bench):
-    """One by one where datagrams come one by one; many at once under load, and everything before a time-out."""
-    stray = (b"junk", ("198.51.100.9", 53))
+def test_batches_grow_while_they_are_full_and_shrink_when_not():
+    """In Python: one by one where datagrams come so; many at once under load, and all before a time-out."""
+    bench, stray = Bench(), (b"junk", ("198.51.100.9", 53))
     bench.channel.inbox += [stray] * 1_000
     took = [bench.loop.receive(bench.channel) for _ in range(40)]
 
