@@ -117,7 +117,7 @@ class Collect:
     breaker_after: int = 3  # unanswered slots in a row; then one cheap question a slot
     device_cpu_percent: int = 85  # a device busier than this is spared its dear and heavy columns; 0: never
     hurry_s: int = 10  # seconds between two polls of a device that just fell silent or came back; 0: as always
-    spool_cap_mb: int = 4096  # disk that the spool may take while the core is away
+    spool_cap_mb: int = 18_432  # disk that the spool may take while the core is away: 72 hours of 2,000 APs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from netops.clock import Clock
     from netops.config import Settings
     from netops.ledger import LedgerEntry
-    from netops.model import Poll
+    from netops.packed import Polled
 
 log = logging.getLogger(__name__)
 IDLE_S = 0.25
@@ -168,11 +168,11 @@ class Core:
         approved = approvals.approved(held.values(), "exclusion")
         return [planned_of(request.terms, self._seen) for request in approved] if self._seen else []
 
-    def _judge_polls(self, polls: Sequence[Poll]) -> None:
+    def _judge_polls(self, polls: Sequence[Polled]) -> None:
         if self._verifier is not None:
             self._verifier.take(polls)
 
-    def _bears(self, poll: Poll) -> bool:
+    def _bears(self, poll: Polled) -> bool:
         return self._verifier is None or self._verifier.bears(poll)
 
     # ---- jobs

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 import apsw
 
-from netops import facts, lanes, speakers, sqlite, wire
+from netops import facts, lanes, speakers, sqlite
+from netops.ahead import Ahead, unpacked
 from netops.clock import SYSTEM
 from netops.errors import EvidenceError, NetopsError, RefusedError, SpoolError
 from netops.ledger import LedgerEntry
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from netops.ahead import Batch
     from netops.clock import Clock
     from netops.config import Settings
     from netops.lanes import Progress, Ways
     from netops.model import Poll
+    from netops.packed import Polled
     from netops.raw import Archive
     from netops.store import Store
 
@@ -38,6 +41,8 @@ POLLERS: Final = frozenset(
     {"collect", "probe"}
 )  # whose spools hold polls of now; who tells of the past keeps a mark (core.py)
 FRESH_FIRST: Final = frozenset({"collect", "ssh", "acs", "probe"})  # who is never late but through us
+
+PAST: Final = 4  # batches at once of what nobody waits for: larger ones make larger files and fewer fsyncs
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS quarantine(source TEXT NOT NULL, sequence INTEGER NOT NULL, kind TEXT NOT NULL,
@@ -88,8 +93,8 @@ class Drain:
         store: Store,
         archive: Archive,
         on_facts: Callable[[Sequence[LedgerEntry]], None],
-        on_polls: Callable[[Sequence[Poll]], None] = _ignore,
-        bears: Callable[[Poll], bool] = _always,
+        on_polls: Callable[[Sequence[Polled]], None] = _ignore,
+        bears: Callable[[Polled], bool] = _always,
         refuses: Callable[[Sequence[LedgerEntry]], Sequence[str]] = _welcome,
         again: Callable[[Poll], Poll] = _as_it_is,
         clock: Clock = SYSTEM,
@@ -112,6 +117,7 @@ class Drain:
         self._db: apsw.Connection | None = None
         self._ways: dict[tuple[str, str], Ways] = {}
         self._behind: frozenset[str] = frozenset()
+        self._ahead: Ahead | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -119,10 +125,14 @@ class Drain:
             self._claim = sqlite.Claim(self.path)
         except OSError as error:
             raise SpoolError(f"drain {self.path}: cannot be opened ({error}); only one core drains") from None
+        self._ahead = Ahead(again=self._again, bears=self._bears)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._drop()
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
         if self._claim is not None:
             self._claim.release()
             self._claim = None
@@ -178,14 +188,26 @@ class Drain:
     def _take_way(self, reader: Reader, kind: str, way: Progress, end: int, *, ahead_of: Ways) -> Taken:
         """Take a batch of one way, none of it beyond sequence `end`."""
         source, spool = reader.source(), reader.path.stem
-        entries = reader.read(after=way.ahead, limit=self._batch, kind=kind)
-        entries = [entry for entry in entries if entry.sequence <= end or way is ahead_of.newest]
+        past = kind == "poll" and way is not ahead_of.newest
+        limit = self._batch * PAST if past else self._batch
+        ready = self._ahead.take(reader.path, after=way.ahead) if past and self._ahead else None
+        entries = ready.entries if ready else reader.read(after=way.ahead, limit=limit, kind=kind)
+        if past:
+            entries = [entry for entry in entries if entry.sequence <= end]
         settles = kind == "poll" and self._store.settle_s > 0
         if settles and entries and not way.incarnation:
             way.incarnation = self._store.incarnation()  # before the first writing: a restart during it shows
         done = Taken()
         if entries:
-            done = self._hand_on_facts(spool, entries) if kind == "fact" else self._hand_on_polls(spool, entries, way)
+            if past and self._ahead and entries[-1].sequence < end:
+                self._ahead.begin(reader.path, after=entries[-1].sequence, limit=limit)
+            if kind == "fact":
+                done = self._hand_on_facts(spool, entries)
+            elif not speakers.may_poll(spool, rehearsal=self._rehearsal):
+                done = self._not_theirs(spool, entries)
+            else:
+                batch = ready.upto(end) if ready else unpacked(entries, again=self._again)
+                done = self._hand_on_polls(batch, way)
             way.ahead = entries[-1].sequence
         elif end > way.ahead:
             way.ahead = end  # what lies in between is of the other kind
@@ -224,30 +246,30 @@ class Drain:
             self._on_facts(sound)
         return Taken(facts=len(sound), isolated=isolated)
 
-    def _hand_on_polls(self, spool: str, entries: Sequence[Entry], way: Progress) -> Taken:
-        sound: list[tuple[Entry, Poll]] = []
-        isolated = 0
-        for entry in entries:
-            if not speakers.may_poll(spool, rehearsal=self._rehearsal):
-                self._isolate(entry, f"'{spool}' may not tell of polls")
-                isolated += 1
-                continue
-            wire.refuse_foreign(entry.payload)
-            try:
-                sound.append((entry, self._again(wire.decode(entry.payload))))
-            except SpoolError as error:
-                self._isolate(entry, str(error))
-                isolated += 1
+    def _hand_on_polls(self, batch: Batch, way: Progress) -> Taken:
+        sound: list[tuple[Entry, Polled]] = []
+        for entry, poll in zip(batch.entries, batch.read, strict=True):
+            if isinstance(poll, SpoolError):
+                self._isolate(entry, str(poll))
+            else:
+                sound.append((entry, poll))
         first = self._first(sound)
         kept = self._write(first)
-        name = way.name(entries[0].source)
-        self._archive.keep(name, [(entry.sequence, poll) for entry, poll in kept], bears=self._bears)
+        ready = batch.ready if len(kept) == len(batch.entries) else None
+        records = [(entry.sequence, poll) for entry, poll in kept]
+        self._archive.keep(way.name(batch.entries[0].source), records, bears=self._bears, ready=ready)
         if kept:
             self._on_polls([poll for _, poll in kept])
         way.took([poll.slot_ms for _, poll in sound])
-        return Taken(polls=len(kept), isolated=isolated + len(first) - len(kept), repeated=len(sound) - len(first))
+        isolated = len(batch.entries) - len(sound) + len(first) - len(kept)
+        return Taken(polls=len(kept), isolated=isolated, repeated=len(sound) - len(first))
 
-    def _write(self, records: Sequence[tuple[Entry, Poll]]) -> list[tuple[Entry, Poll]]:
+    def _not_theirs(self, spool: str, entries: Sequence[Entry]) -> Taken:
+        for entry in entries:
+            self._isolate(entry, f"'{spool}' may not tell of polls")
+        return Taken(isolated=len(entries))
+
+    def _write(self, records: Sequence[tuple[Entry, Polled]]) -> list[tuple[Entry, Polled]]:
         """Write to the store and return what it took; what it refuses is searched by halves and isolated."""
         if not records:
             return []
@@ -261,16 +283,19 @@ class Drain:
             return self._write(records[:middle]) + self._write(records[middle:])
         return list(records)
 
-    def _first(self, records: Sequence[tuple[Entry, Poll]]) -> list[tuple[Entry, Poll]]:
+    def _first(self, records: Sequence[tuple[Entry, Polled]]) -> list[tuple[Entry, Polled]]:
         """Return the records that are the first of their `(device, slot)`: a server would let the last one win."""
         if not records:
             return []
         db = self._own()
         with db:
+            before = db.total_changes()
             db.executemany(
                 "INSERT OR IGNORE INTO claim VALUES (?, ?, ?, ?)",
                 [(poll.slot_ms, poll.device, entry.source, entry.sequence) for entry, poll in records],
             )
+            if db.total_changes() - before == len(records):
+                return list(records)  # nobody had claimed any of them
             sql = "SELECT source, sequence FROM claim WHERE slot_ms = ? AND device = ?"
             owners = [sqlite.rows(db, sql, (poll.slot_ms, poll.device))[0] for _, poll in records]
         return [

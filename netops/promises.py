@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from inventory.model import Contract, Service
     from inventory.snapshot import Snapshot
-    from netops.model import Poll, Row
+    from netops.model import Row
+    from netops.packed import Polled
 
 OWN_ROWS = frozenset({"device", "cell"})  # rows that tell of the device itself when the service is the device
 PROBE = "/probe"
@@ -47,7 +48,7 @@ class Promises:
             if service.id in self._wanted:
                 self._on[service.device].append(service)
 
-    def looks(self, poll: Poll) -> Iterator[tuple[str, Look]]:
+    def looks(self, poll: Polled) -> Iterator[tuple[str, Look]]:
         """Yield `(service, look)` for each promised metric that the poll says something of."""
         if not self._wanted:
             return
@@ -67,7 +68,7 @@ class Promises:
                 elif poll.outcome != ANSWERED:
                     yield service.id, _look(poll, poll.device, metric, None)
 
-    def _paths(self, poll: Poll) -> Iterator[tuple[str, Look]]:
+    def _paths(self, poll: Polled) -> Iterator[tuple[str, Look]]:
         for row in poll.rows:
             service = row.texts.get(SERVES, "")
             if row.subject.kind == PATH:
@@ -75,7 +76,7 @@ class Promises:
                     if metric in row.values or metric in row.codes:
                         yield service, _look(poll, row.subject.id, metric, row)
 
-    def bears(self, poll: Poll) -> bool:
+    def bears(self, poll: Polled) -> bool:
         """Whether the poll's replies are evidence for a contract.
 
         Of a device that carries sold services its own polls are; those by another door only when they tell a promised
@@ -89,7 +90,7 @@ class Promises:
         return any(True for _ in self.looks(poll))
 
 
-def _look(poll: Poll, source: str, metric: str, row: Row | None) -> Look:
+def _look(poll: Polled, source: str, metric: str, row: Row | None) -> Look:
     return Look(
         slot_ms=poll.slot_ms,
         at_ms=poll.at_ms,

@@ -15,15 +15,14 @@ import hashlib
 import os
 import struct
 import threading
-from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 import apsw
-import zstandard
 
-from netops import sqlite, wire
+from netops import chunks, frames, sqlite, wire
+from netops.chunks import DAY_MS, MAGIC
 from netops.clock import utc
 from netops.errors import SpoolError, StoreError
 from netops.store.values import Expired
@@ -33,12 +32,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netops.config import Settings
-    from netops.model import Poll
+    from netops.packed import Polled
 
-DAY_MS: Final = 86_400_000
-CHUNK_BYTES: Final = 8 << 20  # of content; a single larger poll makes a chunk of its own
-CONTENT_BOUND: Final = CHUNK_BYTES + wire.RAW_BYTES + 65_536
-MAGIC: Final = b"NRC1"
+CONTENT_BOUND: Final = chunks.CHUNK_BYTES + wire.RAW_BYTES + 65_536
 CLASSES: Final = ("evidence", "other")
 
 _SCHEMA = """
@@ -133,22 +129,26 @@ class Archive:
                 self._claim = None
 
     def keep(
-        self, source: str, records: Sequence[tuple[int, Poll]], *, bears: Callable[[Poll], bool] = lambda _: True
+        self,
+        source: str,
+        records: Sequence[tuple[int, Polled]],
+        *,
+        bears: Callable[[Polled], bool] = lambda _: True,
+        ready: chunks.Ready | None = None,
     ) -> None:
         """Append the raw replies of `(sequence, poll)` of a spool; what was kept before is passed over.
 
-        `bears` says whether a poll bears on an objective: then its bytes are kept as evidence. Durable on return.
+        `bears` says whether a poll bears on an objective: then its bytes are kept as evidence. `ready` is what
+        `prepare` made of these very records: it is used when all of them are new. Durable on return.
         """
         if not records:
             return
         with self._wrote(f"the replies of {len(records)} polls") as db:
             upto = db.execute("SELECT upto FROM kept WHERE source = ?", (source,)).get or 0
-            heaps: dict[tuple[str, int], list[Poll]] = defaultdict(list)
-            for sequence, poll in records:
-                if sequence > upto and poll.raw:
-                    heaps["evidence" if bears(poll) else "other", poll.slot_ms // DAY_MS * DAY_MS].append(poll)
-            for (rank, day_ms), polls in heaps.items():
-                self._append(db, rank, day_ms, polls)
+            if ready is None or records[0][0] <= upto:
+                ready = chunks.prepare([(sequence, poll) for sequence, poll in records if sequence > upto], bears=bears)
+            for (rank, day_ms), made in ready.items():
+                self._append(db, rank, day_ms, made)
             newest = max(upto, *(sequence for sequence, _ in records))
             db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (source, newest))
 
@@ -195,7 +195,7 @@ class Archive:
                 self._drop()
                 raise StoreError(f"raw archive {self.directory}: cannot be read ({error})") from None
         for segment, offset, length, sha256 in places:
-            for found, raw in _polls(self._content(segment, offset, length, sha256)):
+            for found, raw in chunks.polls_of(self._content(segment, offset, length, sha256)):
                 if found == poll_id:
                     return raw
         raise StoreError(f"raw replies of {poll_id}: none are kept; no reply came, or their time is over")
@@ -224,22 +224,17 @@ class Archive:
 
     # ---- within
 
-    def _append(self, db: apsw.Connection, rank: str, day_ms: int, polls: Sequence[Poll]) -> None:
+    def _append(self, db: apsw.Connection, rank: str, day_ms: int, chunks_: Sequence[chunks.Made]) -> None:
         path = f"{rank}/{utc(day_ms):%Y-%m-%d}.seg"
         size = int(db.execute("SELECT size FROM segment WHERE path = ?", (path,)).get or 0)
         written = bytearray()
-        for group in _groups(polls):
-            content = b"".join(_record(poll) for poll in group)
-            packed = zstandard.ZstdCompressor(level=3).compress(content)
-            chunk = MAGIC + struct.pack(">I", len(packed)) + packed
-            slots = [poll.slot_ms for poll in group]
-            sha256 = hashlib.sha256(content).hexdigest()
-            place = (path, size + len(written), len(chunk), sha256, min(slots), max(slots) + 1, len(group))
+        for made in chunks_:
+            place = (path, size + len(written), len(made.octets), made.sha256, made.start_ms, made.end_ms, made.polls)
             db.execute(
                 "INSERT INTO chunk(segment, offset, length, sha256, start_ms, end_ms, polls) VALUES (?,?,?,?,?,?,?)",
                 place,
             )
-            written += chunk
+            written += made.octets
         self._within_budget(db, rank, len(written))
         _extend(self.directory / path, size, written)
         total = size + len(written)
@@ -264,7 +259,7 @@ class Archive:
         if chunk[:4] != MAGIC or chunk[4:8] != struct.pack(">I", length - 8) or len(chunk) != length:
             raise StoreError(f"{where}: there is no chunk of {length} bytes; the file was changed")
         try:
-            content = wire.unpacked(chunk[8:], bound=CONTENT_BOUND)
+            content = frames.unpacked(chunk[8:], bound=CONTENT_BOUND)
         except SpoolError as error:
             raise StoreError(f"{where}: {error}; the file was changed") from None
         if hashlib.sha256(content).hexdigest() != sha256:
@@ -317,9 +312,9 @@ class Archive:
 
 def _let_go(db: apsw.Connection, path: str, day_ms: int, why: str) -> None:
     """Take the segment out of the index; its fact names all its chunks by one digest over theirs."""
-    chunks = sqlite.rows(db, "SELECT sha256, polls FROM chunk WHERE segment = ? ORDER BY number", (path,))
-    digest = hashlib.sha256("".join(sha256 for sha256, _ in chunks).encode("ascii")).hexdigest()
-    polls = sum(polls for _, polls in chunks)
+    gone = sqlite.rows(db, "SELECT sha256, polls FROM chunk WHERE segment = ? ORDER BY number", (path,))
+    digest = hashlib.sha256("".join(sha256 for sha256, _ in gone).encode("ascii")).hexdigest()
+    polls = sum(polls for _, polls in gone)
     db.execute("INSERT INTO gone VALUES (NULL, ?, ?, ?, ?, ?)", (path, digest, day_ms, polls, why))
     db.execute("DELETE FROM chunk WHERE segment = ?", (path,))
     db.execute("DELETE FROM segment WHERE path = ?", (path,))
@@ -346,30 +341,3 @@ def _extend(path: Path, size: int, more: bytes | bytearray) -> None:
     if is_new:
         for directory in (path.parent, path.parent.parent):
             sqlite.sync_directory(directory)
-
-
-def _groups(polls: Sequence[Poll]) -> Iterator[list[Poll]]:
-    group: list[Poll] = []
-    size = 0
-    for poll in polls:
-        if group and size + len(poll.raw) > CHUNK_BYTES:
-            yield group
-            group, size = [], 0
-        group.append(poll)
-        size += len(poll.raw)
-    if group:
-        yield group
-
-
-def _record(poll: Poll) -> bytes:
-    name = poll.id.encode("ascii")
-    return struct.pack(">HI", len(name), len(poll.raw)) + name + poll.raw
-
-
-def _polls(content: bytes) -> Iterator[tuple[str, bytes]]:
-    at = 0
-    while at < len(content):
-        name, length = struct.unpack_from(">HI", content, at)
-        at += 6
-        yield content[at : at + name].decode("ascii"), content[at + name : at + name + length]
-        at += name + length

@@ -2,7 +2,8 @@
 
 `put` returns after fsync, and that return is the acknowledgement: whatever happens afterwards, the record is handed to
 the core under its `(source, sequence)`. A sequence is never used twice, not after a trim and not after a lost file: a
-new file has a new source name. One process writes; the core reads from another process.
+new file has a new source name. One process writes; the core reads from another process. The polls of one `put` are
+compressed together (`netops/blocks.py`); each keeps its own sequence, and readers see records, not blocks.
 
 What stands here: the file, its cap, its recovery. Not here: what the payloads mean (`netops/wire.py`,
 `netops/facts.py`) and how far the core has read (`netops/drain.py`).
@@ -10,20 +11,23 @@ What stands here: the file, its cap, its recovery. Not here: what the payloads m
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import apsw
 
-from netops import sqlite
+from netops import blocks, sqlite
 from netops.errors import SpoolError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+log = logging.getLogger(__name__)
 KINDS = frozenset({"poll", "fact"})
 CAP_BYTES = 4 << 30
 PAYLOAD_BYTES = 32 << 20  # one payload; a larger one is a programming error, not traffic
@@ -31,13 +35,18 @@ READ_BYTES = 64 << 20  # what one `read` hands over at most, beyond its first re
 FACTS_ROOM = 64  # facts may go beyond the cap by this part of it: that polls are given up is itself a fact
 RECORD_OVERHEAD = 32  # bytes of SQLite's own per record, for the cap's arithmetic
 
+# a row with `first` is a block: the records `first` to `sequence`
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about(one INTEGER PRIMARY KEY CHECK (one = 1), source TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS record(
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, payload BLOB NOT NULL);
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, payload BLOB NOT NULL, first INTEGER);
+CREATE TABLE IF NOT EXISTS trimmed(one INTEGER PRIMARY KEY CHECK (one = 1), upto INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS record_kind ON record(kind, sequence);
 CREATE TABLE IF NOT EXISTS mark(name TEXT PRIMARY KEY, upto INTEGER NOT NULL) WITHOUT ROWID;
 """
+_WAITING = (
+    "SELECT coalesce(sum(sequence - max(coalesce(first, sequence), ?1 + 1) + 1), 0) FROM record WHERE sequence > ?1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,16 @@ class Entry:
     kind: str
     payload: bytes
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What is stored and let go as one: the records `first` to `last`."""
+
+    first: int
+    last: int
+    kind: str
+    size: int
 
 
 class Spool:
@@ -111,7 +130,9 @@ class Spool:
             raise SpoolError(f"spool {self.path}: kind '{kind}' is unknown; expected one of {', '.join(sorted(KINDS))}")
         if any(len(payload) > PAYLOAD_BYTES for payload in payloads):
             raise SpoolError(f"spool {self.path}: a payload is over {PAYLOAD_BYTES} bytes; send it in parts")
-        size = sum(len(payload) + RECORD_OVERHEAD for payload in payloads)
+        groups = list(blocks.split(payloads)) if kind == "poll" else []
+        rows = [(len(each), blocks.pack(each)) for each in groups] or [(0, payload) for payload in payloads]
+        size = sum(len(stored) + RECORD_OVERHEAD for _, stored in rows)
         with self._lock:
             try:
                 self._connection()  # who was dropped must know first what it holds
@@ -120,7 +141,7 @@ class Spool:
                     raise SpoolError(
                         f"spool {self.path}: {self._held} bytes wait, the cap is {cap}; does the core run?"
                     )
-                return self._put(kind, payloads, size, mark)
+                return self._put(kind, rows, size, mark)
             except (apsw.Error, OSError) as error:
                 self._drop()
                 raise SpoolError(
@@ -134,6 +155,7 @@ class Spool:
                 db = self._connection()
                 with db:
                     db.execute("DELETE FROM record WHERE sequence <= ?", (upto,))
+                    db.execute("INSERT OR REPLACE INTO trimmed VALUES (1, max(?, ?))", (upto, _trimmed(db)))
                 self._held = _held(db)
             except (apsw.Error, OSError) as error:
                 self._drop()
@@ -143,7 +165,8 @@ class Spool:
         """Return how many records wait."""
         with self._lock:
             try:
-                return int(self._connection().execute("SELECT count(*) FROM record").get)
+                db = self._connection()
+                return int(db.execute(_WAITING, (_trimmed(db),)).get)
             except apsw.Error as error:
                 self._drop()
                 raise SpoolError(f"spool {self.path}: cannot be read ({error})") from None
@@ -165,16 +188,21 @@ class Spool:
         """Bytes that wait, as the cap counts them."""
         return self._held
 
-    def _put(self, kind: str, payloads: Sequence[bytes], size: int, mark: tuple[str, int] | None) -> int:
+    def _put(self, kind: str, rows: Sequence[tuple[int, bytes]], size: int, mark: tuple[str, int] | None) -> int:
+        """Keep rows: blocks with how many records they hold, or single records with 0."""
         db = self._connection()
-        if not payloads and mark is None:
+        if not rows and mark is None:
             return self._acknowledged or 0
         last = self._acknowledged or 0
         with db:
-            if payloads:
-                rows = [(kind, payload) for payload in payloads]
-                db.executemany("INSERT INTO record(kind, payload) VALUES (?, ?)", rows)
-                last = db.last_insert_rowid()
+            if rows:
+                given = last = _given(db)  # beyond what was acknowledged, when something was refused
+                made = []
+                for count, stored in rows:
+                    last += max(count, 1)
+                    made.append((last, kind, stored, given + 1 if count else None))
+                    given = last
+                db.executemany("INSERT INTO record(sequence, kind, payload, first) VALUES (?, ?, ?, ?)", made)
             if mark is not None:
                 db.execute("INSERT OR REPLACE INTO mark VALUES (?, ?)", mark)
         if mark is not None:
@@ -198,6 +226,8 @@ class Spool:
         try:
             with db:
                 db.execute(_SCHEMA)
+                if not _has_blocks(db):  # a spool of an older program
+                    db.execute("ALTER TABLE record ADD COLUMN first INTEGER")
                 mark = f"{self._name}/{os.urandom(4).hex()}"
                 db.execute("INSERT OR IGNORE INTO about VALUES (1, ?)", (mark,))
                 if self._acknowledged is not None:
@@ -210,7 +240,7 @@ class Spool:
             self._source = source
             self._held = _held(db)
             if self._acknowledged is None:
-                self._acknowledged = int(db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").get)
+                self._acknowledged = _given(db)
                 self._marks = {str(name): int(upto) for name, upto in db.execute("SELECT name, upto FROM mark")}
         except BaseException:
             sqlite.close(db)
@@ -233,6 +263,7 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._db: apsw.Connection | None = None
+        self._knows_blocks = False
 
     def __enter__(self) -> Self:
         try:
@@ -259,33 +290,70 @@ class Reader:
 
     def newest(self) -> int:
         """Return the highest sequence that was ever given, 0 when none was."""
-        assert self._db is not None
-        try:
-            return int(self._db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").get)
-        except apsw.Error as error:
-            raise SpoolError(f"spool {self.path}: cannot be read ({error})") from None
+        with self._asking() as db:
+            return _given(db)
 
     def read(self, *, after: int, limit: int, kind: str = "") -> list[Entry]:
         """Return up to `limit` records (of one kind) beyond sequence `after`, in order; fewer when they are large."""
-        assert self._db is not None
         found: list[Entry] = []
         size = 0
         source = self.source()
         if not source:
             return found
-        try:
+        after = max(after, self._floor())
+        for last, told, stored, first in self._rows("payload", after, limit, kind):
+            for entry in _entries(last, told, stored, first, source):
+                if entry.sequence <= after:
+                    continue
+                size += len(entry.payload)
+                if len(found) == limit or (found and size > READ_BYTES):
+                    return found
+                found.append(entry)
+        return found
+
+    def pieces(self, *, after: int, limit: int) -> list[Piece]:
+        """Return up to `limit` pieces beyond sequence `after`, with the bytes that each takes of the cap."""
+        after = max(after, self._floor())
+        return [
+            Piece(max(after + 1, last if first is None else first), last, kind, size + RECORD_OVERHEAD)
+            for last, kind, size, first in self._rows("length(payload)", after, limit, "")
+        ]
+
+    def newest_pieces(self, *, limit: int) -> list[Piece]:
+        """Return the newest pieces, up to `limit`, in order."""
+        with self._asking() as db:
+            before = db.execute("SELECT sequence FROM record ORDER BY sequence DESC LIMIT 1 OFFSET ?", (limit,)).get
+        return self.pieces(after=before or 0, limit=limit)
+
+    def held(self) -> tuple[int, int]:
+        """Return how many records wait and the bytes they take of the cap."""
+        with self._asking() as db:
+            waiting = _WAITING if self._has_blocks() else "SELECT count(*) FROM record WHERE sequence > ?1"
+            return int(db.execute(waiting, (_trimmed(db),)).get), _held(db)
+
+    def _rows(self, what: str, after: int, limit: int, kind: str) -> Iterator[tuple[int, str, Any, int | None]]:
+        with self._asking() as db:
             only = "kind = ? AND" if kind else "? = '' AND"
-            sql = f"SELECT sequence, kind, payload FROM record WHERE {only} sequence > ? ORDER BY sequence LIMIT ?"  # noqa: S608
-            rows = self._db.execute(sql, (kind, after, limit))
-            for sequence, told, payload in rows:
-                size += len(payload)
-                if found and size > READ_BYTES:
-                    break
-                found.append(Entry(sequence=sequence, kind=told, payload=payload, source=source))
-            rows.close()
+            first = "first" if self._has_blocks() else "NULL"
+            sql = f"SELECT sequence, kind, {what}, {first} FROM record WHERE {only} sequence > ?"  # noqa: S608
+            yield from db.execute(sql + " ORDER BY sequence LIMIT ?", (kind, after, limit))
+
+    def _floor(self) -> int:
+        with self._asking() as db:
+            return _trimmed(db)
+
+    @contextmanager
+    def _asking(self) -> Iterator[apsw.Connection]:
+        assert self._db is not None
+        try:
+            yield self._db
         except apsw.Error as error:
             raise SpoolError(f"spool {self.path}: cannot be read ({error})") from None
-        return found
+
+    def _has_blocks(self) -> bool:
+        assert self._db is not None
+        self._knows_blocks = self._knows_blocks or _has_blocks(self._db)
+        return self._knows_blocks
 
 
 def read(path: Path, *, after: int, limit: int) -> list[Entry]:
@@ -297,3 +365,31 @@ def read(path: Path, *, after: int, limit: int) -> list[Entry]:
 def _held(db: apsw.Connection) -> int:
     sql = f"SELECT coalesce(sum(length(payload) + {RECORD_OVERHEAD}), 0) FROM record"  # noqa: S608  (a constant)
     return int(db.execute(sql).get)
+
+
+def _given(db: apsw.Connection) -> int:
+    return int(db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").get)
+
+
+def _trimmed(db: apsw.Connection) -> int:
+    """Return up to where records were let go, though the block that holds the last of them may still lie there."""
+    try:
+        return int(db.execute("SELECT upto FROM trimmed").get or 0)
+    except apsw.SQLError:
+        return 0  # a spool that an older program made, and no newer one has opened
+
+
+def _has_blocks(db: apsw.Connection) -> bool:
+    return any(column[1] == "first" for column in db.execute("PRAGMA table_info(record)"))
+
+
+def _entries(last: int, kind: str, stored: bytes, first: int | None, source: str) -> list[Entry]:
+    """Return the records of a row. A block that is none is one record, for the core to isolate with its bytes."""
+    if first is None:
+        return [Entry(last, kind, stored, source)]
+    try:
+        payloads = blocks.unpack(stored, count=last - first + 1, bound=max(blocks.BYTES, PAYLOAD_BYTES))
+    except (SpoolError, TypeError) as error:
+        log.warning("block not read", extra={"source": source, "first": first, "last": last, "why": str(error)})
+        return [Entry(last, kind, stored, source)]
+    return [Entry(sequence, kind, payload, source) for sequence, payload in enumerate(payloads, first)]

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from inventory.model import Contract, Service
     from inventory.snapshot import Snapshot
     from netops.journal import Journal
-    from netops.model import Poll, Row
+    from netops.model import Row
+    from netops.packed import Polled
     from netops.sla.measured import Look
     from netops.sla.timeline import Sample
 
@@ -80,7 +81,7 @@ class Verifier:
         self._anchors = frozenset(device.id for device in snapshot.devices if device.role == ANCHOR)
         self._last = {stream: journal.newest(stream) for stream in (LIVE, LATE)}
 
-    def take(self, polls: Sequence[Poll]) -> int:
+    def take(self, polls: Sequence[Polled]) -> int:
         """Classify the polls and keep the samples; return how many. A slot that is known already changes nothing."""
         samples: list[tuple[str, Sample]] = []
         touched: dict[str, dict[str, Newest]] = {LIVE: {}, LATE: {}}
@@ -104,7 +105,7 @@ class Verifier:
         self._journal.put(samples, newest=touched, anchors=anchors, looks=looks)
         return len(samples)
 
-    def bears(self, poll: Poll) -> bool:
+    def bears(self, poll: Polled) -> bool:
         """Whether a contract rests on the poll, so that its replies are kept as evidence: see `Promises.bears`."""
         return poll.device in self._anchors or self._promises.bears(poll)
 
@@ -122,7 +123,7 @@ class Verifier:
         if late is None or late.sample.slot_ms < before.sample.slot_ms:
             self._last[LATE][service] = touched[LATE][service] = before
 
-    def _seen(self, poll: Poll) -> list[tuple[Watched, Seen]]:
+    def _seen(self, poll: Polled) -> list[tuple[Watched, Seen]]:
         services = self._by_device.get(poll.device, ())
         if not services:
             return []
@@ -149,7 +150,7 @@ def _by_device(services: Sequence[Service]) -> Mapping[str, tuple[Watched, ...]]
     return {device: tuple(each) for device, each in found.items()}
 
 
-def _read(poll: Poll, rows: Sequence[Row]) -> Seen:
+def _read(poll: Polled, rows: Sequence[Row]) -> Seen:
     values: dict[str, float | None] = {}
     codes: dict[str, str] = {}
     for row in rows:

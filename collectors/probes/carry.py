@@ -16,7 +16,7 @@ from collectors.probes import calling, handing, keys
 from netops.clock import SYSTEM
 from netops.errors import ConfigError, NetopsError, SpoolError
 from netops.facts import Fact, submit
-from netops.spool import RECORD_OVERHEAD, Reader
+from netops.spool import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,12 +99,12 @@ class Carrier:
         over = self._spool.held_bytes - int(self._spool.cap_bytes * ROOM)
         dropped: list[tuple[int, str]] = []
         with Reader(self._spool.path) as reader:
-            while over > 0 and (held := reader.read(after=dropped[-1][0] if dropped else 0, limit=READ)):
-                for entry in held:
+            while over > 0 and (held := reader.pieces(after=dropped[-1][0] if dropped else 0, limit=READ)):
+                for piece in held:
                     if over <= 0:
                         break
-                    over -= len(entry.payload) + RECORD_OVERHEAD
-                    dropped.append((entry.sequence, entry.kind))
+                    over -= piece.size
+                    dropped += [(sequence, piece.kind) for sequence in range(piece.first, piece.last + 1)]
         if dropped:
             self._spool.trim(dropped[-1][0])
             self._tell_lost(dropped, "the core was away for longer than the spool lasts; the oldest was dropped")

@@ -18,7 +18,7 @@ from inventory import sql
 from inventory.errors import InventoryError
 from inventory.register import Register
 from inventory.snapshot import snapshot
-from netops import astray, situation
+from netops import astray, reserve, situation
 from netops.clock import SYSTEM
 from netops.commands.db import installed
 from netops.drain import isolated
@@ -125,6 +125,7 @@ def instance(settings: Settings) -> Iterator[Finding]:
     yield _ledger(settings)
     yield _core(settings)
     yield _isolated(settings)
+    yield from _spools(settings)
     yield _anchors(settings)
 
 
@@ -183,6 +184,21 @@ def _isolated(settings: Settings) -> Finding:
         return Finding(OK, "isolated records", "none")
     source, sequence, reason = found[0]
     return Finding(WRONG, "isolated records", f"{len(found)}; the first is {source} {sequence}: {reason}")
+
+
+def _spools(settings: Settings) -> Iterator[Finding]:
+    """Say for how long the core may be away before anything is given up."""
+    for service, cap_bytes in reserve.caps(settings).items():
+        path = settings.data.dir / "spool" / f"{service}.db"
+        if not path.exists():
+            continue
+        try:
+            found = reserve.look(path, cap_bytes=cap_bytes, free_bytes=shutil.disk_usage(path.parent).free)
+        except (NetopsError, OSError) as error:
+            yield Finding(NOTE, f"spool {service}", str(error))
+            continue
+        remedy = found.remedy()
+        yield Finding(NOTE if remedy else OK, f"spool {service}", "; ".join(filter(None, (found.said(), remedy))))
 
 
 def _core(settings: Settings) -> Finding:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from netops.config import Settings
-    from netops.model import Poll, Subject
+    from netops.model import Subject
+    from netops.packed import Polled
 
 __all__ = ["Expired", "Grouped", "Outcome", "Reading", "SealedFile", "Store", "Tally", "nearest_rank", "open_store"]
 
@@ -35,7 +36,7 @@ class Store(Protocol):
         """Return a mark that changes when the store's process is restarted: the unsettled is then written again."""
         ...
 
-    def write(self, polls: Sequence[Poll]) -> None:
+    def write(self, polls: Sequence[Polled]) -> None:
         """Keep the polls, idempotent on `(device, slot_ms)`; after a StoreError nothing may be assumed: try again."""
         ...
 

@@ -18,8 +18,9 @@ import pyarrow as pa
 
 from netops import sqlite
 from netops.errors import RefusedError, StoreError
-from netops.store import cold, hot
+from netops.store import cold, hot, past
 from netops.store.merge import POLL_COLUMNS, View
+from netops.store.rows import packed
 from netops.store.values import Expired, Grouped, Outcome, Reading, SealedFile, Tally
 
 if TYPE_CHECKING:
@@ -27,11 +28,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netops.config import Settings
-    from netops.model import Poll, Subject
+    from netops.model import Subject
+    from netops.packed import Packed, Polled
 
 HOUR_MS = cold.HOUR_MS
 DAY_MS = 24 * HOUR_MS
 SEAL_CELLS = 400_000  # cells one call of `seal` moves: a fraction of a second
+PAST_MS = HOUR_MS // 2  # behind the newest slot: a backlog, which goes into files at once where it is enough for one
+FILE_CELLS = 40_000
 EXPIRE_FILES = 500
 T = TypeVar("T")
 
@@ -59,6 +63,7 @@ class Embedded:
         retention_days: int = 400,
         writing: bool = False,
         seal_cells: int = SEAL_CELLS,
+        file_cells: int = FILE_CELLS,
         vfs: str | None = None,
     ) -> None:
         self.directory = directory
@@ -68,6 +73,7 @@ class Embedded:
         self._retention_ms = retention_days * DAY_MS
         self._is_writing = writing
         self._seal_cells = seal_cells
+        self._file_cells = file_cells
         self._vfs = vfs
         self._lock = threading.RLock()
         self._claim: sqlite.Claim | None = None
@@ -107,11 +113,11 @@ class Embedded:
 
     # ---- writing
 
-    def write(self, polls: Sequence[Poll]) -> None:
+    def write(self, polls: Sequence[Polled]) -> None:
         """Keep the polls in one transaction; the first of a `(device, slot_ms)` stays."""
         with self._wrote(f"{len(polls)} polls") as writing:
-            fresh: dict[tuple[str, int], Poll] = {}
-            for poll in polls:
+            fresh: dict[tuple[str, int], Packed] = {}
+            for poll in map(packed, polls):
                 if not writing.known(poll):
                     fresh.setdefault((poll.device, poll.slot_ms), poll)
             sealed_to = writing.db.execute(
@@ -119,7 +125,9 @@ class Embedded:
             ).get
             late = [key for key in fresh if key[1] <= sealed_to]
             known = self._ask(lambda view: view.polled(late)) if late else set()
-            writing.insert(poll for key, poll in fresh.items() if key not in known)
+            new = [poll for key, poll in fresh.items() if key not in known]
+            before_ms = writing.newest_ms() - PAST_MS
+            writing.insert(new, passed=self._seal_past(writing.db, new, before_ms), before_ms=before_ms)
 
     def seal(self, now_ms: int) -> list[SealedFile]:
         """Move a bounded part of the hours older than the hot ones to Parquet; return the files not yet told."""
@@ -249,6 +257,23 @@ class Embedded:
             self._writing = hot.Writing(db)
         return self._writing
 
+    def _seal_past(self, db: apsw.Connection, polls: Sequence[Packed], before_ms: int) -> set[past.Place]:
+        """Write what a backlog brings as files at once, where it is enough for one; return of which kinds and hours."""
+        found = past.heaps((poll for poll in polls if poll.slot_ms < before_ms), hour_ms=HOUR_MS)
+        enough = {place: heap for place, heap in found.items() if heap.cells >= self._file_cells}
+        for (kind, hour_ms), heap in enough.items():
+            self._list(db, kind, hour_ms, heap.table(), heap.span())
+        return set(enough)
+
+    def _list(self, db: apsw.Connection, kind: str, hour_ms: int, table: pa.Table, span: tuple[int, int]) -> None:
+        """Write a file and list it among the sealed ones."""
+        further = "SELECT coalesce(max(number), -1) + 1 FROM sealed WHERE kind = ? AND hour_ms = ?"
+        number = int(db.execute(further, (kind, hour_ms)).get)
+        written = cold.write(self.root, cold.name(kind, hour_ms, number), table, kind=kind)
+        columns = json.dumps(table.column_names)
+        entry = (written.path, written.sha256, kind, hour_ms, number, *span, len(table), written.size, columns)
+        db.execute("INSERT INTO sealed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", entry)
+
     def _seal_part(self, db: apsw.Connection, kind: str, before_ms: int, cells: int) -> int:
         """Seal rows of the oldest hour; return the cells moved, 0 when no hour is old enough."""
         source = "poll" if kind == cold.POLLS else hot.table(kind)
@@ -267,14 +292,8 @@ class Embedded:
         by_name = dict(zip(names, zip(*rows, strict=True), strict=True))
         texts = hot.Names(db).texts()
         table = _polls(by_name, texts) if kind == cold.POLLS else _rows(by_name, texts)
-        further = "SELECT coalesce(max(number), -1) + 1 FROM sealed WHERE kind = ? AND hour_ms = ?"
-        number = int(db.execute(further, (kind, hour_ms)).get)
-        written = cold.write(self.root, cold.name(kind, hour_ms, number), table, kind=kind)
+        self._list(db, kind, hour_ms, table, (first[0], last[0]))
         db.execute(f"DELETE FROM {source} WHERE ({key}) <= ({', '.join('?' * len(last))})", last)  # noqa: S608
-        span = (first[0], last[0])
-        columns = json.dumps(table.column_names)
-        entry = (written.path, written.sha256, kind, hour_ms, number, *span, len(rows), written.size, columns)
-        db.execute("INSERT INTO sealed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", entry)
         return len(rows) * len(names)
 
     def _ask(self, question: Callable[[View], T]) -> T:

@@ -9,18 +9,18 @@ and rows in one transaction sees every row once, wherever the border lies.
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from netops import sqlite
 from netops.errors import RefusedError
-from netops.store.rows import distinct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     import apsw
 
-    from netops.model import Poll, Row
+    from netops.packed import Packed, Shape, Table
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS name(id INTEGER PRIMARY KEY, space TEXT NOT NULL, text TEXT NOT NULL, UNIQUE(space, text));
@@ -39,6 +39,7 @@ CREATE INDEX IF NOT EXISTS sealed_when ON sealed(kind, last_ms, first_ms);
 CREATE TABLE IF NOT EXISTS gone(
     path TEXT PRIMARY KEY, sha256 TEXT NOT NULL, hour_ms INTEGER NOT NULL, rows INTEGER NOT NULL, why TEXT NOT NULL);
 """
+HOUR_MS = 3_600_000
 COLUMNS = 1990  # SQLite takes 2,000; two a metric
 TEXTS_KNOWN = 500_000  # newest texts remembered in memory; beyond it the memory starts anew (I6)
 
@@ -60,6 +61,14 @@ class Names:
             known = int(self._db.execute("SELECT id FROM name WHERE space = ? AND text = ?", (space, text)).get)
             self._ids[space][text] = known
         return known
+
+    def ids(self, space: str, texts: Sequence[str]) -> list[int]:
+        """Return the numbers of many texts; within a write transaction."""
+        known = self._ids[space]
+        try:
+            return [known[text] for text in texts]
+        except KeyError:
+            return [self.id(space, stored(text)) for text in texts]
 
     def find(self, space: str, text: str) -> int | None:
         """Return the number of `text`, None when it never came in."""
@@ -105,30 +114,48 @@ class Writing:
         self._columns: dict[str, set[str]] = {}
         self._texts: dict[tuple[int, int], tuple[str, int]] = {}
 
-    def known(self, poll: Poll) -> bool:
+    def known(self, poll: Packed) -> bool:
         """Whether the hot part holds this `(device, slot)`."""
         key = (poll.slot_ms, self.names.id("device", poll.device))
         return self.db.execute("SELECT 1 FROM poll WHERE slot_ms = ? AND device = ?", key).get is not None
 
-    def insert(self, polls: Iterable[Poll]) -> None:
-        """Insert polls that are known to be new; within a transaction."""
+    def newest_ms(self) -> int:
+        """Return the newest slot of any device, -1 when there is none."""
+        return int(self.db.execute("SELECT coalesce(max(slot_ms), -1) FROM poll").get)
+
+    def insert(self, polls: Sequence[Packed], *, passed: Container[tuple[str, int]] = (), before_ms: int = 0) -> None:
+        """Insert polls that are known to be new; within a transaction.
+
+        Rows of the kinds and hours of `passed`, and before that instant, lie in sealed files already.
+        """
         heads: list[tuple[object, ...]] = []
-        shapes: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[tuple[object, ...]]] = defaultdict(list)
+        shapes: dict[tuple[Shape, tuple[str, ...]], list[Iterable[tuple[object, ...]]]] = defaultdict(list)
         for poll in polls:
             device = self.names.id("device", poll.device)
             heads.append(self._head(poll, device))
-            for row in distinct(poll):
-                subject = self.names.id(row.subject.kind, stored(row.subject.id))
-                shape = (row.subject.kind, tuple(row.values), tuple(row.codes))
-                codes = [self.names.id("code", code) for code in row.codes.values()]
-                shapes[shape].append((poll.slot_ms, subject, device, poll.at_ms, *row.values.values(), *codes))
-                if row.texts:
-                    self._keep_texts(poll, row, subject, device)
+            for table in poll.tables:
+                if table.texts:
+                    self._keep_texts(poll.slot_ms, table, device)
+                if poll.slot_ms < before_ms and (table.shape.kind, poll.slot_ms // HOUR_MS * HOUR_MS) in passed:
+                    continue
+                subjects = self.names.ids(table.shape.kind, table.subjects)
+                codes = self._codes(table)
+                key = (poll.slot_ms, device, poll.at_ms)
+                slot, by, at = (repeat(each, len(subjects)) for each in key)
+                rows = zip(slot, subjects, by, at, *table.by_metric(), *codes.values(), strict=True)
+                shapes[table.shape, tuple(codes)].append(rows)
         self.db.executemany("INSERT INTO poll VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", heads)
-        for (kind, values, codes_of), rows in shapes.items():
-            self.db.executemany(self._statement(kind, values, codes_of), rows)
+        for (shape, codes_of), rows_of in shapes.items():
+            self.db.executemany(self._statement(shape.kind, shape.metrics, codes_of), chain.from_iterable(rows_of))
 
-    def _head(self, poll: Poll, device: int) -> tuple[object, ...]:
+    def _codes(self, table: Table) -> dict[str, list[int | None]]:
+        """Return a column of codes for each metric that has any."""
+        found: dict[str, list[int | None]] = {}
+        for row, metric, code in table.codes:
+            found.setdefault(metric, [None] * len(table.subjects))[row] = self.names.id("code", code)
+        return found
+
+    def _head(self, poll: Packed, device: int) -> tuple[object, ...]:
         number = self.names.id
         how = (number("outcome", poll.outcome), number("profile", poll.profile), number("digest", poll.digest))
         return (poll.slot_ms, device, poll.at_ms, *how, poll.attempts, poll.rtt_ms, poll.lag_ms)
@@ -158,17 +185,18 @@ class Writing:
                 self.db.execute(f"ALTER TABLE {table(kind)} ADD COLUMN {column} {kept_as}")
                 known.add(column)
 
-    def _keep_texts(self, poll: Poll, row: Row, subject: int, device: int) -> None:
-        for name, told in row.texts.items():
-            key = (subject, self.names.id("text", name))
+    def _keep_texts(self, slot_ms: int, table: Table, device: int) -> None:
+        subjects = table.subjects
+        for row, name, told in table.texts:
+            key = (self.names.id(table.shape.kind, stored(subjects[row])), self.names.id("text", name))
             value = stored(told)
             newest = self._newest_text(key)
-            if newest is None or poll.slot_ms >= newest[1]:
+            if newest is None or slot_ms >= newest[1]:
                 if newest is None or newest[0] != value:
-                    self._keep_text(key, poll.slot_ms, device, value)
-                self._texts[key] = (value, poll.slot_ms)
+                    self._keep_text(key, slot_ms, device, value)
+                self._texts[key] = (value, slot_ms)
             elif newest[0] != value:  # a late one: what was seen after it is said again, or it would look newest
-                self._keep_text(key, poll.slot_ms, device, value)
+                self._keep_text(key, slot_ms, device, value)
                 self._keep_text(key, newest[1], device, newest[0])
 
     def _newest_text(self, key: tuple[int, int]) -> tuple[str, int] | None:

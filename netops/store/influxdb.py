@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from netops.config import Secret, Settings
-    from netops.model import Poll
+    from netops.packed import Polled
 
 
 def build(settings: Settings, *, writing: bool) -> InfluxDB:  # noqa: ARG001  (a server has many writers)
@@ -91,7 +91,7 @@ class InfluxDB:
         with self._lock:
             self._door.json("/query", {"q": f"CREATE DATABASE {_name(self._database)}"}, body=b"")
 
-    def write(self, polls: Sequence[Poll]) -> None:
+    def write(self, polls: Sequence[Polled]) -> None:
         """Write polls, rows and changed texts."""
         with self._lock:
             texts, news = self._texts.lines(polls)

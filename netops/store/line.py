@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, Final
 
 from netops.errors import RefusedError
 from netops.model import Quality, Reason
-from netops.store.rows import distinct
+from netops.packed import Packed
+from netops.store.rows import packed
 from netops.store.values import OK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from netops.model import Poll, Row, Subject
+    from netops.model import Subject
+    from netops.packed import Polled, Table
 
 POLLS: Final = "netops-poll"
 TEXTS: Final = "netops-text"
@@ -96,20 +98,33 @@ def measurement(kind: str) -> str:
     return f"netops_{kind}"
 
 
-def lines(polls: Iterable[Poll], *, tags: str = "") -> list[str]:
+def lines(polls: Iterable[Polled], *, tags: str = "") -> list[str]:
     """Return the lines of polls and rows, without texts; `tags` such as `,db=netops` go into every line."""
     made: list[str] = []
-    for poll in polls:
-        device = tag(poll.device)
+    for each in polls:
+        poll = packed(each)
         delay = poll.at_ms - poll.slot_ms
-        made.append(_poll(poll, device + tags, delay))
-        for row in distinct(poll):
-            present = tuple(metric for metric, value in row.values.items() if value is not None)
-            template = _template(row.subject.kind, present, tuple(row.codes))
-            values = [value for value in row.values.values() if value is not None]
-            codes = [_number(poll, code) for code in row.codes.values()]
-            made.append(template % (tag(row.subject.id), device + tags, *values, *codes, delay, poll.slot_ms))
+        device = tag(poll.device) + tags
+        made.append(_poll(poll, device, delay))
+        for table in poll.tables:
+            made += _rows(poll, table, device, delay)
     return made
+
+
+def _rows(poll: Packed, table: Table, device: str, delay: int) -> Iterator[str]:
+    """Return a line for each row; what has no value has no field."""
+    kind, metrics = table.shape
+    codes: dict[int, dict[str, int]] = {}
+    for row, metric, code in table.codes:
+        codes.setdefault(row, {})[metric] = _number(poll, code)
+    plain = _template(kind, metrics, ())
+    for row, (subject, values) in enumerate(zip(table.subjects, table.numbers(), strict=True)):
+        if row not in codes:
+            yield plain % (tag(subject), device, *values, delay, poll.slot_ms)
+            continue
+        present = {metric: value for metric, value in zip(metrics, values, strict=True) if value == value}  # noqa: PLR0124
+        template = _template(kind, tuple(present), tuple(codes[row]))
+        yield template % (tag(subject), device, *present.values(), *codes[row].values(), delay, poll.slot_ms)
 
 
 @lru_cache(maxsize=_SHAPES)
@@ -118,7 +133,7 @@ def _template(kind: str, values: tuple[str, ...], codes: tuple[str, ...]) -> str
     return f"{measurement(kind)},subject=%s,device=%s {','.join(fields)} %d"
 
 
-def _poll(poll: Poll, device: str, delay: int) -> str:
+def _poll(poll: Packed, device: str, delay: int) -> str:
     named = {"device": device, "outcome": tag(poll.outcome), "profile": tag(poll.profile), "digest": tag(poll.digest)}
     tags = "".join(f",{name}={value}" for name, value in named.items() if value)  # an empty tag is no tag
     rtt = "" if poll.rtt_ms is None else f",rtt_ms={float(poll.rtt_ms)!r}"
@@ -126,7 +141,7 @@ def _poll(poll: Poll, device: str, delay: int) -> str:
     return f"{POLLS}{tags} {fields} {poll.slot_ms}"
 
 
-def _number(poll: Poll, code: str) -> int:
+def _number(poll: Packed, code: str) -> int:
     try:
         return CODES[code]
     except KeyError:
@@ -141,22 +156,21 @@ class Texts:
         self._tags = tags
         self._newest: dict[tuple[Subject, str], tuple[str, int]] = {}
 
-    def lines(self, polls: Iterable[Poll]) -> tuple[list[str], dict[tuple[Subject, str], tuple[str, int]]]:
+    def lines(self, polls: Iterable[Polled]) -> tuple[list[str], dict[tuple[Subject, str], tuple[str, int]]]:
         """Return the lines of changed texts, and what to `remember` once they are written."""
         made: list[str] = []
         news: dict[tuple[Subject, str], tuple[str, int]] = {}
         for poll in polls:
-            for row in poll.rows:
-                for name, value in row.texts.items():
-                    key = (row.subject, name)
-                    newest = news.get(key) or self._newest.get(key)
-                    if newest is None or poll.slot_ms >= newest[1]:
-                        news[key] = (value, poll.slot_ms)
-                        if newest is None or newest[0] != value:
-                            made.append(self._line(poll, row, name, value, poll.slot_ms))
-                    elif newest[0] != value:  # a late one: the newer is said again behind it
-                        made.append(self._line(poll, row, name, value, poll.slot_ms))
-                        made.append(self._line(poll, row, name, *newest))
+            for subject, name, value in _texts(poll):
+                key = (subject, name)
+                newest = news.get(key) or self._newest.get(key)
+                if newest is None or poll.slot_ms >= newest[1]:
+                    news[key] = (value, poll.slot_ms)
+                    if newest is None or newest[0] != value:
+                        made.append(self._line(poll, subject, name, value, poll.slot_ms))
+                elif newest[0] != value:  # a late one: the newer is said again behind it
+                    made.append(self._line(poll, subject, name, value, poll.slot_ms))
+                    made.append(self._line(poll, subject, name, *newest))
         return made, news
 
     def remember(self, news: Mapping[tuple[Subject, str], tuple[str, int]]) -> None:
@@ -165,13 +179,22 @@ class Texts:
             self._newest.clear()
         self._newest.update(news)
 
-    def _line(self, poll: Poll, row: Row, name: str, *told_at: str | int) -> str:
+    def _line(self, poll: Polled, subject: Subject, name: str, *told_at: str | int) -> str:
         value, slot_ms = told_at
-        about = f"{TEXTS},kind={row.subject.kind},subject={tag(row.subject.id)},device={tag(poll.device)}{self._tags}"
+        about = f"{TEXTS},kind={subject.kind},subject={tag(subject.id)},device={tag(poll.device)}{self._tags}"
         if not self._as_label:
             return f"{about} {name}={string(str(value))} {slot_ms}"
         shown = tag(str(value))
         return f"{about},name={name}{f',value={shown}' if shown else ''} told=1i {slot_ms}"
+
+
+def _texts(poll: Polled) -> Iterator[tuple[Subject, str, str]]:
+    """Return the texts of a poll in the order of its rows."""
+    if isinstance(poll, Packed) and not any(table.texts for table in poll.tables):
+        return
+    for row in poll.rows:
+        for name, value in row.texts.items():
+            yield row.subject, name, value
 
 
 def code_of(number: float | None) -> str:

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from netops.packed import Packed
 from netops.store.rows import distinct
 from netops.store.values import OK, Expired, Grouped, Outcome, Reading, SealedFile, Tally, nearest_rank
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from netops.model import Poll, Row, Subject
+    from netops.packed import Polled
 
 
 class Memory:
@@ -34,10 +36,11 @@ class Memory:
         """Memory is never restarted."""
         return "memory"
 
-    def write(self, polls: Sequence[Poll]) -> None:
+    def write(self, polls: Sequence[Polled]) -> None:
         """Keep the polls; the first of a `(device, slot_ms)` stays."""
         for poll in polls:
-            self._polls.setdefault((poll.slot_ms, poll.device), replace(poll, rows=distinct(poll)))
+            held = poll.whole() if isinstance(poll, Packed) else poll
+            self._polls.setdefault((poll.slot_ms, poll.device), replace(held, rows=distinct(held)))
 
     def last(self, kind: str, metrics: Sequence[str], *, now_ms: int, max_age_ms: int) -> list[Reading]:
         """Return the newest reading of each (subject, metric, device)."""

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from netops.model import Poll, Row, Subject
+from netops.model import Row, Subject
+from netops.packed import Packed, pack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from netops.packed import Polled
+
 T = TypeVar("T")
 
 
-def distinct(poll: Poll) -> tuple[Row, ...]:
+def packed(poll: Polled) -> Packed:
+    """Return the poll as tables, each subject in one row."""
+    if isinstance(poll, Packed):
+        return poll if poll.distinct() else pack(poll.whole(), distinct(poll))
+    return pack(poll, distinct(poll))
+
+
+def distinct(poll: Polled) -> tuple[Row, ...]:
     """Return the rows with each subject once; of a metric told twice the later telling stays, with its own code."""
     merged: dict[Subject, Row] = {}
     for row in poll.rows:
         earlier = merged.get(row.subject)
         merged[row.subject] = row if earlier is None else _joined(earlier, row)
-    return poll.rows if len(merged) == len(poll.rows) else tuple(merged.values())
+    return tuple(merged.values())
 
 
 def _joined(earlier: Row, later: Row) -> Row:

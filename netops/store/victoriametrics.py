@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from netops.config import Secret, Settings
-    from netops.model import Poll
+    from netops.packed import Polled
 
 _STARTED = re.compile(rb"^vm_app_start_timestamp (\d+)", re.MULTILINE)
 _UPTIME = re.compile(rb"^vm_app_uptime_seconds (\d+)", re.MULTILINE)
@@ -107,7 +107,7 @@ class VictoriaMetrics:
         with self._lock:
             self._door.ask("/internal/force_flush", {})
 
-    def write(self, polls: Sequence[Poll]) -> None:
+    def write(self, polls: Sequence[Polled]) -> None:
         """Write polls, rows and changed texts."""
         with self._lock:
             texts, news = self._texts.lines(polls)

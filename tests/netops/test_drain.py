@@ -160,11 +160,11 @@ def test_a_poison_record_is_isolated_and_the_others_flow(house):
 
 def test_a_record_of_a_newer_version_is_no_poison(house):
     """A half-upgraded house waits and says so."""
-    house.spool.put("poll", [b"NOP\x02" + wire.encode(poll(1))[4:]])
+    house.spool.put("poll", [b"NOP\x09" + wire.encode(poll(1))[4:]])
     with house.drain() as drain:
         step = drain.step()
 
-        assert "version 2" in step.waiting[0]
+        assert "version 9" in step.waiting[0]
         assert drain.quarantined() == []
     assert drained(house.settings, "collect") == 0
 

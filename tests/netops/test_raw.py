@@ -91,7 +91,7 @@ def test_polls_without_replies_make_no_chunk(opened):
 
 
 def test_large_batches_are_cut_into_chunks(opened, monkeypatch):
-    monkeypatch.setattr("netops.raw.CHUNK_BYTES", 1000)
+    monkeypatch.setattr("netops.chunks.CHUNK_BYTES", 1000)
     polls = [poll(n, raw=bytes([n]) * 400) for n in range(5)]
     with opened() as archive:
         archive.keep("collect/1", records(*polls))

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import apsw
 import pytest
+import zstandard
 
+from netops import blocks, sqlite
 from netops.errors import SpoolError
-from netops.spool import RECORD_OVERHEAD, Reader, Spool, read
+from netops.spool import RECORD_OVERHEAD, Piece, Reader, Spool, read
 
 ROOT = Path(__file__).resolve().parents[2]
 PUT_AND_STAY = """
@@ -90,13 +93,15 @@ def test_a_new_file_is_a_new_source(path):
 
 def test_the_cap_refuses_whole_batches_and_trimming_frees_it(path):
     """Nothing of a refused batch was kept."""
-    with Spool(path, source="collect", cap_bytes=10 * (100 + RECORD_OVERHEAD)) as spool:
-        spool.put("poll", [b"x" * 100] * 9)
+    one = os.urandom(4000)
+    with Spool(path, source="collect", cap_bytes=10 * 4100) as spool:
+        for _ in range(9):
+            spool.put("poll", [one])
         with pytest.raises(SpoolError, match="cap"):
-            spool.put("poll", [b"y" * 100] * 2)
+            spool.put("poll", [os.urandom(4000), os.urandom(4000)])
         assert spool.backlog() == 9
         spool.trim(4)
-        assert spool.put("poll", [b"y" * 100] * 2) > 9
+        assert spool.put("poll", [os.urandom(4000), os.urandom(4000)]) > 9
         assert spool.backlog() == 7
 
 
@@ -185,3 +190,87 @@ def test_a_writer_that_was_broken_into_does_not_hold_its_reader(tmp_path, schema
 
     with Reader(path) as reader, pytest.raises(SpoolError, match="cannot be read"):
         reader.read(after=0, limit=10)
+
+
+OLD = """
+CREATE TABLE about(one INTEGER PRIMARY KEY CHECK (one = 1), source TEXT NOT NULL);
+CREATE TABLE record(sequence INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, payload BLOB NOT NULL);
+CREATE INDEX record_kind ON record(kind, sequence);
+CREATE TABLE mark(name TEXT PRIMARY KEY, upto INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO about VALUES (1, 'collect/0a0b0c0d');
+INSERT INTO record(kind, payload) VALUES ('poll', 'a'), ('fact', 'b'), ('poll', 'c');
+"""
+
+
+def test_a_spool_of_an_older_program_is_read_before_and_after_a_newer_one_writes_to_it(path):
+    path.parent.mkdir()
+    sqlite.writer(path).execute(OLD)
+
+    assert [each.payload for each in read(path, after=1, limit=9)] == ["b", "c"]
+    with Reader(path) as reader:
+        assert reader.held() == (3, 3 * (1 + RECORD_OVERHEAD))
+    with Spool(path, source="collect") as spool:
+        assert spool.put("poll", [b"d", b"e"]) == 5
+        spool.trim(4)
+        assert spool.backlog() == 1
+    assert [each.sequence for each in read(path, after=0, limit=9)] == [5]
+
+
+def test_what_one_put_brings_lies_together_and_is_read_and_let_go_record_by_record(path):
+    """A hundred like records take little more than one, and a cursor may stand in the middle of them."""
+    polls = [os.urandom(500) * 9 + bytes([n]) for n in range(10)] * 10
+    with Spool(path, source="collect") as spool:
+        assert spool.put("poll", polls) == 100
+        assert spool.held_bytes < 10 * 1000
+        with Reader(path) as reader:
+            assert [each.payload for each in reader.read(after=37, limit=40)] == polls[37:77]
+            assert reader.pieces(after=37, limit=9) == [Piece(38, 100, "poll", spool.held_bytes)]
+            spool.trim(60)
+            assert (spool.backlog(), reader.held()) == (40, (40, spool.held_bytes))
+            assert [each.sequence for each in reader.read(after=0, limit=99)] == list(range(61, 101))
+        assert spool.put("fact", [b"f"]) == 101
+        spool.trim(100)
+        assert spool.held_bytes == 1 + RECORD_OVERHEAD
+    assert [each.payload for each in read(path, after=0, limit=9)] == [b"f"]
+
+
+def test_a_block_is_bounded(path):
+    """Whoever wants one record unpacks no more than a few megabytes; a larger one lies alone."""
+    large = [os.urandom(blocks.BYTES // 3), os.urandom(blocks.BYTES + 1), *[b"x"] * (blocks.RECORDS + 1)]
+    with Spool(path, source="collect") as spool, Reader(path) as reader:
+        spool.put("poll", large)
+        pieces = reader.pieces(after=0, limit=9)
+
+        assert [(each.first, each.last) for each in pieces] == [(1, 1), (2, 2), (3, 1002), (1003, 1003)]
+        assert [each.payload for each in reader.read(after=0, limit=9999)] == large
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        b"",
+        b"NSB1",
+        b"NSB1garbage",
+        blocks.pack([b"a"]),
+        blocks.pack([b"a", b"b", b"c"]),
+        blocks.pack([b"a", b"b"])[:-1],
+    ],
+    ids=range(6),
+)
+def test_a_block_that_is_none_is_one_record_with_its_bytes(path, stored):
+    """For the core to isolate; what lies behind it is read."""
+    with Spool(path, source="collect") as spool:
+        spool.put("poll", [b"a", b"b"])
+        spool.put("poll", [b"c"])
+    db = sqlite.writer(path)
+    db.execute("UPDATE record SET payload = ? WHERE sequence = 2", (stored,))
+    sqlite.close(db)
+
+    assert [(each.sequence, each.payload) for each in read(path, after=0, limit=9)] == [(2, stored), (3, b"c")]
+
+
+def test_a_block_bomb_is_not_unpacked():
+    bomb = blocks.MAGIC + zstandard.ZstdCompressor(level=19).compress(bytes(blocks.BYTES * 9))
+
+    with pytest.raises(SpoolError, match="announces"):
+        blocks.unpack(bomb, count=1, bound=blocks.BYTES)

@@ -95,11 +95,11 @@ def test_what_cannot_travel_is_refused_by_name(change, message):
 
 def test_a_foreign_version_is_named():
     """It is no broken record: this program is too old for it."""
-    newer = b"NOP\x02" + wire.encode(SIMPLE)[4:]
+    newer = b"NOP\x03" + wire.encode(SIMPLE)[4:]
 
-    with pytest.raises(SpoolError, match="version 2, this program reads 1"):
+    with pytest.raises(SpoolError, match="version 3, this program reads 2"):
         wire.decode(newer)
-    with pytest.raises(SpoolError, match="version 2"):
+    with pytest.raises(SpoolError, match="version 3"):
         wire.refuse_foreign(newer)
     wire.refuse_foreign(wire.encode(SIMPLE))
     wire.refuse_foreign(b"garbage")
