@@ -79,6 +79,7 @@ class Reflecting:
                     ask_at, synchronised = now + CLOCK_S, said.synchronised
                 if waiting.poll(WAIT_MS):
                     self.answer(wire, error=error, synchronised=synchronised)
+                self.failed = ""
             except Exception as wrong:
                 self.failed = f"{type(wrong).__name__}: {wrong}"
                 log.exception("reflector")

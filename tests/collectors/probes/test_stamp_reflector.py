@@ -250,6 +250,25 @@ def test_an_answer_leaves_with_the_dscp_asked_for_where_the_settings_allow_it(fo
     assert record["told"] == {"dscp": 46, "ecn": 0} | ({} if follows else {"dscp_refused": True})
 
 
+def test_a_fault_that_has_passed_is_no_longer_told():
+    faults = [RuntimeError("once")]
+
+    def clock():
+        if faults:
+            raise faults.pop()
+        return GOOD_CLOCK
+
+    made = Reflecting(Reflector(allowed=[ipaddress.ip_network("127.0.0.0/8")]), host="127.0.0.1", port=0, clock=clock)
+    made.start()
+    try:
+        pace = Pace(count=3, spacing_ms=1, timeout_s=3)
+        record = sending.run(sending.Plan(address="127.0.0.1", port=made.port, pace=pace), clock=lambda: GOOD_CLOCK)
+    finally:
+        made.stop()
+
+    assert (faults, len(record["echoes"]), made.failed) == ([], 3, "")
+
+
 def test_a_reflector_that_repeats_itself_without_end_fills_no_archive():
     session = Session(ssid=7, error=ERROR)
     asked = [packet.decode_asked(session.packet(Instant(NOW, 0))) for _ in range(2)]
