@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby, pairwise
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 
     from dashboards.city import City
     from dashboards.desk import Desk
-    from inventory.model import Device
+    from inventory.model import Device, Door
+    from netops.ledger import Leaf
     from netops.model import Subject
-    from netops.store import Reading
+    from netops.store import Outcome, Reading
     from netops.verify import Planned
 
 DAY_MS = 86_400_000
@@ -88,13 +90,15 @@ def lines(desk: Desk, city: City, device: Device, seen: Day, *, steps: Callable[
     watched = subjects.watched(device.role) if place is not None else ()
     early = seen.start_ms - steps(seen.start_ms)
     if seen.error:
-        return {"store_error": seen.error, "timelines": [], "polls": []}
+        return {"store_error": seen.error, "timelines": [], "polls": [], "doors": []}
     try:
         outcomes = desk.queries.outcomes(place.device if place else device.id, start_ms=early, end_ms=seen.end_ms)
-        doors = [f"{device.id}/{each.kind}" for each in city.snapshot.doors if each.device == device.id]
-        through = [desk.queries.outcomes(each, start_ms=early, end_ms=seen.end_ms)[-5:][::-1] for each in doors]
+        doors = [each for each in city.snapshot.doors if each.device == device.id]
+        visits = [
+            desk.queries.outcomes(f"{device.id}/{each.kind}", start_ms=early, end_ms=seen.end_ms) for each in doors
+        ]
     except NetopsError as error:
-        return {"store_error": str(error), "timelines": [], "polls": []}
+        return {"store_error": str(error), "timelines": [], "polls": [], "doors": []}
     drawn = []
     if place is not None and any(METRICS[name].kind is Kind.STATE for name in watched):
         told = [each for held in seen.readings.values() for each in held if each.metric in watched]
@@ -105,7 +109,40 @@ def lines(desk: Desk, city: City, device: Device, seen: Day, *, steps: Callable[
     return {
         "store_error": "",
         "timelines": [_line(desk, city, what, slots, window=window, steps=steps) for what, slots in drawn],
-        "polls": [*(outcomes[-10:][::-1] if device.address else []), *(poll for polls in through for poll in polls)],
+        "polls": outcomes[-10:][::-1] if device.address else [],
+        "doors": [_door(each, device, made) for each, made in zip(doors, visits, strict=True)],
+    }
+
+
+def _door(door: Door, device: Device, visits: Sequence[Outcome]) -> dict[str, Any]:
+    """Return a further door of a device with its last visits and what became of those of the day."""
+    counts = Counter(each.outcome for each in visits)
+    return {
+        "name": words.door(door.kind),
+        "kind": door.kind,
+        "address": f"{door.address or device.address}:{door.port}" if door.kind == "ssh" else "",
+        "dialect": door.dialect,
+        "visits": visits[-5:][::-1],
+        "counts": [(words.outcome(name), count) for name, count in counts.most_common()],
+    }
+
+
+def events(desk: Desk, device: str, *, now_ms: int) -> dict[str, Any]:
+    """Return what a device said by itself in the last day: traps, and the events of its informs."""
+    found = desk.queries.events(device, start_ms=now_ms - DAY_MS, end_ms=now_ms + 1)
+    rows = [_event(leaf) for leaf in found[:SPANS]]
+    return {"events": rows, "events_more": max(len(found) - SPANS, 0)}
+
+
+def _event(leaf: Leaf) -> dict[str, Any]:
+    body: Mapping[str, Any] = leaf.fact.body
+    return {
+        "at_ms": leaf.fact.at_ms,
+        "body": body,
+        "leaf": leaf.index,
+        "subject": words.row(body["subject"]["kind"]),
+        "state": body.get("state", ""),
+        "source": "SNMP" if "version" in body else "TR-069",
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, render_template, request
 from werkzeug.utils import secure_filename
 
-from dashboards import charts, courses, subjects, words
+from dashboards import charts, courses, probes, subjects, words
 from dashboards.city import RANK
 from dashboards.frame import PAGE, bound, frame, paged, strip_label
 from dashboards.queries import decoder
@@ -55,6 +55,7 @@ def device(desk: Desk, device: str) -> str:
         children_count=len(city.index.children.get(device, ())),
         is_child=subjects.is_child(known),
         **courses.lines(desk, city, known, seen, steps=steps),
+        **courses.events(desk, device, now_ms=desk.clock.now_ms()),
         **courses.readings(seen, steps),
         **paged(city, services),
     )
@@ -83,6 +84,7 @@ def service(desk: Desk, service: str) -> str:
         own=own if own is not device else None,
         contract=city.snapshot.contract.get(now.contract) if now else None,
         parent=city.snapshot.device.get(known.parent),
+        probed=probes.of_service(desk, service),
         **courses.readings(courses.read(desk, told, steps), steps),
     )
 
@@ -90,7 +92,10 @@ def service(desk: Desk, service: str) -> str:
 def reading(desk: Desk, device: str, slot_ms: int) -> str:
     """Show one poll: what was asked when, how it went, what was read from it and the bytes that came back."""
     city = desk.queries.city()
-    known = city.snapshot.device.get(device.partition("/")[0]) or abort(404)  # `olt-7/ssh`: by another door than SNMP
+    name, _slash, door = device.partition("/")  # `olt-7/ssh`: by another door than SNMP
+    known = city.snapshot.device.get(name)
+    if known is None and door != probes.DOOR:  # a vantage point is no device of the register
+        abort(404)
     outcome = desk.queries.outcome(device, slot_ms) or abort(404)
     bytes_ = desk.queries.raw(outcome_id(outcome))
     read = _explained(device, outcome, bytes_)

@@ -19,6 +19,7 @@ from netops import raw
 from netops import situation as situations
 from netops.access.record import ledger_path
 from netops.errors import NetopsError, StoreError
+from netops.evidence import canonical
 from netops.ledger import LedgerReader
 from netops.model import ANSWERED, OURS, Subject
 from netops.situation import Situation
@@ -128,6 +129,11 @@ class Queries:
         with self._open() as store:
             return store.readings(subject, metrics, start_ms=start_ms, end_ms=end_ms)
 
+    def last(self, kind: str, metrics: Sequence[str], *, max_age_ms: int) -> list[Reading]:
+        """Return the newest reading of each subject of a kind, metric by metric."""
+        with self._open() as store:
+            return store.last(kind, metrics, now_ms=self.clock.now_ms(), max_age_ms=max_age_ms)
+
     def raw(self, poll_id: str) -> bytes | None:
         """Return the framed replies of a poll; None when none came or their time is over."""
         with self._lock, raw.build(self.settings) as archive:
@@ -147,6 +153,16 @@ class Queries:
             return []
         with LedgerReader(ledger_path(self.settings)) as ledger:
             return sorted(ledger.find(kind), key=lambda leaf: leaf.index)
+
+    def events(self, device: str, *, start_ms: int, end_ms: int) -> list[Leaf]:
+        """Return what a device said by itself in a window (traps, informs), the newest first."""
+        if not ledger_path(self.settings).exists():
+            return []
+        mark = b'"device":' + canonical.dumps(device)
+        with LedgerReader(ledger_path(self.settings)) as ledger:
+            found = ledger.find("device_event", start_ms=start_ms, end_ms=end_ms)
+            mine = [leaf for leaf in found if mark in leaf.data and leaf.fact.body["device"] == device]
+        return sorted(mine, key=lambda leaf: (-leaf.fact.at_ms, -leaf.index))
 
     def past_ms(self) -> int | None:
         """Return up to when the past has been told; None when nobody is telling of it.

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from dashboards import words
 from netops.clock import to_ms, utc
+from netops.metrics import METRICS
+from netops.sla import streams
 from netops.web.language import current, mark
 from netops.web.language import gettext as _
 
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
     from inventory.model import Contract, Objective, Rules
 
 INDICATORS = {"availability": mark("可用率")}
+# English for what the catalogue defines in a sentence
+SHORT = {
+    "probe.reached": "reached",
+    "probe.rtt.p95": "round trip p95",
+    "probe.loss": "loss",
+}
 PERIODS = {
     "day": mark("按日"),
     "week": mark("按周"),
@@ -108,15 +116,25 @@ def objective(contract: Contract | None, name: str) -> str:
 
 
 def indicator(each: Objective) -> str:
-    """Say what an objective measures."""
-    return _(INDICATORS[each.indicator]) if each.indicator in INDICATORS else each.indicator
+    """Say what an objective measures; of a metric, what makes a slot good."""
+    stream = streams.stream(each)
+    if stream is None:
+        return _(INDICATORS[each.indicator]) if each.indicator in INDICATORS else each.indicator
+    metric = METRICS[stream.metric]
+    unit = "" if metric.unit == "1" else f" {metric.unit}"
+    name = SHORT.get(stream.metric, metric.en) if current() == "en" else metric.zh
+    if metric.bounds == (0, 1):
+        return _("%(metric)s的时间", metric=name)
+    sign, limit = {"<=": "≤", ">=": "≥"}[stream.sign], f"{stream.threshold}{unit}"
+    return _("%(metric)s %(sign)s %(limit)s 的时间", metric=name, sign=sign, limit=limit)
 
 
 def promise(each: Objective) -> str:
     """Say an objective in one line: `可用率 ≥ 99.5%，按月`."""
     sign = "≥" if each.comparison == "at_least" else "≤"
-    unit = "%" if each.indicator in INDICATORS else ""
-    parts = [f"{indicator(each)} {sign} {each.target}{unit}", each.threshold]
+    measured = streams.stream(each) is not None
+    unit, colon = "%" if measured or each.indicator in INDICATORS else "", ":" if measured else ""
+    parts = [f"{indicator(each)}{colon} {sign} {each.target}{unit}"]
     parts.append(_(PERIODS[each.period]) if each.period in PERIODS else each.period)
     return (", " if current() == "en" else "，").join(filter(None, parts))
 

@@ -106,7 +106,10 @@ ROWS = {
     "board": mark("单板"),
     "cell": mark("小区"),
     "modem": mark("调制解调器"),
+    "path": mark("路径"),
 }
+
+DOORS = {"ssh": "SSH", "cwmp": "TR-069", "probe": mark("探测")}
 
 # English for what the catalogue defines in a sentence or as a standard abbreviates it (ITU-T G.984.3)
 SHORT = {
@@ -252,6 +255,11 @@ def row(kind: str) -> str:
 def code(each: State) -> str:
     """Say a code of a state metric."""
     return SPELT.get(each.name, each.name.replace("_", " ")) if current() == "en" else each.zh
+
+
+def door(kind: str) -> str:
+    """Say by which door a poll came; SNMP has no name of its own in a poll's."""
+    return _(DOORS[kind]) if kind in DOORS else kind or "SNMP"
 
 
 def cause(name: str) -> str:

@@ -49,6 +49,7 @@ ROUTES: dict[str, str] = {
     "dashboards.area": "network.see",
     "dashboards.worst": "network.see",
     "dashboards.find": "network.see",
+    "dashboards.probes": "network.see",
     "dashboards.device": "network.see",
     "dashboards.service": "network.see",
     "dashboards.situation": "network.see",

@@ -46,6 +46,7 @@ ENTRIES: tuple[Metric, ...] = (
         bounds=(0, 1),
     ),
     text("probe.kind", "探测种类", "how the target is probed", "register"),
+    text("probe.role", "探测角色", "anchor: independent of what is judged; target: what is probed", "register"),
     text("probe.service", "对应服务", "the register's service that this path serves", "register"),
     gauge("probe.sent", "1", "探测发包数", "packets sent in the slot", "RFC 7680", bounds=_FROM_0),
     _counted("probe.lost", "丢包数", "packets without an answer", "RFC 6673"),

@@ -86,7 +86,7 @@ def _summary(report: Mapping[str, Any]) -> str:
     rows = [
         [
             part["version"],
-            f"{item['item']} / {each['objective']}",
+            f"{item['item']} / {each['objective']}{_good(each)}",
             f"{'≥' if each['comparison'] == 'at_least' else '≤'} {each['target']} %",
             f"{each['shown'] or '—'} %",
             f"{each['lower_shown']} – {each['upper_shown']} %",
@@ -117,6 +117,11 @@ def _summary(report: Mapping[str, Any]) -> str:
     )
 
 
+def _good(each: Mapping[str, Any]) -> str:
+    """Return what makes a slot good where the objective rests on a metric."""
+    return f": {each['indicator']} {each['good']}" if "good" in each else ""
+
+
 def _part(part: Mapping[str, Any]) -> str:
     span = f"{iso(part['start_ms'])} – {iso(part['end_ms'])}"
     head = f"<h2>合同版本 Contract version {escape(part['version'])} · {span}</h2>"
@@ -139,6 +144,7 @@ def _objective(item: Mapping[str, Any], each: Mapping[str, Any]) -> str:
             remark,
             f"<p>{exact}, 下限 lower <code>{escape(each['lower'])}</code>, ",
             f"上限 upper <code>{escape(each['upper'])}</code> · 服务 services {item['services']}</p>",
+            _slots(each),
             _rules(each),
             _exclusions(each["exclusions"]),
             _section("归因汇总 By cause", each["causes"]),
@@ -148,6 +154,13 @@ def _objective(item: Mapping[str, Any], each: Mapping[str, Any]) -> str:
             _section("各服务 Services", each["services"], without=("value", "lower", "upper")),
         ]
     )
+
+
+def _slots(each: Mapping[str, Any]) -> str:
+    if "good" not in each:
+        return ""
+    said = f"<code>{escape(each['indicator'])} {escape(each['good'])}</code>"
+    return f"<p>合格时隙 a slot is good while {said}; 结果为合格时间之比 the value is the share of good time</p>"
 
 
 def _rules(each: Mapping[str, Any]) -> str:

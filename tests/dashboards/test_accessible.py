@@ -16,6 +16,7 @@ PAGES = [
     "/device/wlan-controller-9",
     "/service/wifi-0009",
     "/reading/wlan-controller-0/1789999980000",
+    "/probes",
     "/contracts",
     "/contract/contract-b",
     "/approvals",

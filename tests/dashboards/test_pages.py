@@ -29,6 +29,7 @@ PAGES = [
     "/service/wifi-0009",
     "/service/lte-0014",
     "/reading/wlan-controller-0/1789999980000?metric=system.cpu",
+    "/probes",
     "/contracts",
     "/contract/contract-b",
     "/approvals",

@@ -119,3 +119,11 @@ def test_a_verdict_names_its_objective_by_its_title(site, speaking):
         assert terms.objective(contract, "a") == "Fiber access · availability"
         assert terms.objective(contract, "fiber/b") == "fiber/b"
         assert terms.objective(None, "fiber/a") == "fiber/a"
+
+
+def test_a_promise_on_a_metric_says_what_makes_its_time_good(speaking):
+    delay = model.Objective(id="d", indicator="probe.rtt.p95", threshold="20", target="95")
+    reached = model.Objective(id="r", indicator="probe.reached", threshold="1", target="99.5")
+    with speaking("en"):
+        assert terms.promise(delay) == "time with round trip p95 ≤ 20 ms: ≥ 95%, by month"
+        assert terms.promise(reached) == "time reached: ≥ 99.5%, by month"

@@ -42,6 +42,7 @@ ANCHORS = {
         (Target(kind="air", url="/a.pcap"), "expect is empty"),
         (Target(kind="dhcp", expect="10.0.0.1"), "not where to listen"),
         (Target(kind="icmp", address="192.0.2.1", service="fiber-0008"), "no service 'fiber-0008'"),
+        (Target(kind="icmp", address="192.0.2.9", service="fiber-0007", anchor=True), "the sight on it is lost"),
     ],
 )
 def test_a_target_that_cannot_be_looked_at_is_told(settings_of, target, said):

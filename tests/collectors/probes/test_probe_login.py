@@ -261,5 +261,9 @@ def test_who_is_online_already_has_neither_succeeded_nor_failed(portal, tmp_path
     record = looks.look("t", Target(kind="login", url=url), account=tmp_path / "x", clock=good_clock)
     observations, gaps = figures.read(record, device="site-7/probe", vantage="site-7")
 
-    assert {each.metric: each.value for each in observations} == {"probe.kind": "login", "probe.login.stage": 2}
+    assert {each.metric: each.value for each in observations} == {
+        "probe.kind": "login",
+        "probe.role": "target",
+        "probe.login.stage": 2,
+    }
     assert {each.metric for each in gaps} == {"probe.login.success", "probe.login.time"}

@@ -92,7 +92,7 @@ def test_what_is_no_capture_is_our_trouble(tmp_path, good_clock, octets):
     )
 
     assert gaps["probe.reached"] == "collector_not_running"
-    assert values == {"probe.kind": "air"}
+    assert values == {"probe.kind": "air", "probe.role": "target"}
 
 
 @pytest.mark.slow

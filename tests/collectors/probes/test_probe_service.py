@@ -46,7 +46,7 @@ def test_a_slot_becomes_one_poll_with_a_row_a_path():
     assert (poll.device, poll.slot_ms, poll.outcome, poll.profile) == ("site-7/probe", 60_000, ANSWERED, "probe")
     assert [each.subject.id for each in poll.rows] == ["site-7/a", "site-7/b"]
     assert row(poll, "a").values["probe.connect"] == 3.0
-    assert row(poll, "a").texts == {"probe.kind": "tcp", "probe.service": "wifi-1"}
+    assert row(poll, "a").texts == {"probe.kind": "tcp", "probe.role": "target", "probe.service": "wifi-1"}
     assert wire.decode(wire.encode(poll)) == poll
 
 

@@ -197,7 +197,7 @@ def test_a_connection_is_timed_and_a_closed_port_refuses(good_clock):
     assert 0 < made["connect_ns"] < 1_000_000_000
     assert refused["failed"] == "refused"
     assert told(refused | {"kind": "tcp", "target": "t"}) == (
-        {"probe.reached": 0, "probe.kind": "tcp"},
+        {"probe.reached": 0, "probe.kind": "tcp", "probe.role": "target"},
         {"probe.connect": "refused"},
     )
 
