@@ -10,34 +10,43 @@ import ipaddress
 import json
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from collectors import halts, profile_yaml, recording
 from collectors.cwmp import digest as cwmp_digest
 from collectors.cwmp import markup, model_yaml, soap
-from collectors.discovery import proposals
+from collectors.discovery import proposals, sweep
 from collectors.discovery.finding import Found
 from collectors.errors import CollectorError, DecodeError
 from collectors.explain import explain
 from collectors.probes import dns, handing, icmp, login
 from collectors.probes.intake import admit
+from collectors.probes.radio import figures as radio_figures
+from collectors.probes.radio import listening
 from collectors.probes.stamp import packet, tlv
 from collectors.probes.web import Page
 from collectors.profile_yaml import ProfileError
 from collectors.recording import RecordingError
 from collectors.snmp import ber, pdu, usm
 from collectors.snmp.ask import Community
+from collectors.snmp.gather import Request
 from collectors.snmp.pdu import Kind, Message, Pdu
+from collectors.snmp.session import Session
+from collectors.snmp.template import Book
+from collectors.snmp.usm import User
 from collectors.snmp.varbind import COUNTER32, OBJECT_IDENTIFIER, OCTET_STRING, TIME_TICKS, Varbind, Varbinds
 from collectors.ssh import archive as ssh_archive
-from collectors.ssh import read_yaml, rows, screen
+from collectors.ssh import dialects, read_yaml, rows, screen
+from collectors.ssh.talk import Limits as TalkLimits
+from collectors.ssh.talk import Line, State, Talk
 from collectors.traps.door import Door, Sender
 from collectors.traps.own import OwnEngine
-from netops import facts, wire
-from netops.errors import StoreError
+from netops import config, facts, wire
+from netops.errors import ConfigError, StoreError, UsageError
 from netops.facts import Fact
-from netops.model import Poll, Row, Subject
+from netops.model import Poll, Reason, Row, Subject
 from netops.raw import frame
 from netops.store import Outcome
 
@@ -181,6 +190,71 @@ def fact_record():
     )
 
 
+def talked():
+    """A whole visit, dialect by dialect: login, prompt, a command with pages, its end; in pieces as they come."""
+    names = sorted(dialects.DIALECTS)
+    seen = b"\r\nWARNING: only for staff\r\nUser name:\r\nPassword:\r\n<host-1>\r\n"
+    table = b"display ap all\r\n ID  MAC        State\r\n 1 0a0b-0c0d-0e0f nor\r\n  ---- More ----\x1b[16D    \x1b[16D"
+    seeds = [
+        seen + table + b" 2 idle\r\n" + prompt for prompt in (b"<host-1>", b"host-1#", b"host-1>enable", b"[a@b] > ")
+    ]
+
+    def call(octets):
+        dialect = dialects.DIALECTS[names[len(octets) % len(names)]]
+        talk = Talk(dialect, TalkLimits(octets=8_192, lines=500), words={"user": "u", "password": "p"})
+        for at in range(0, len(octets), 64):
+            talk.take(octets[at : at + 64])
+            if talk.state is State.READY:
+                talk.ask(Line(text="display ap all"))
+            talk.outgoing()
+        talk.expire(Reason.DEADLINE, "its time is up")
+
+    return call, seeds
+
+
+def v3():
+    """An answer at the level without keys: whatever it holds is decoded, which behind a digest it is not."""
+    user = User(name="open")
+    asked = Request(Kind.GET, ((1, 3, 6, 1, 2, 1, 1, 5, 0),), (0,))
+    engine = b"\x80\0\0\0\x05agent"
+    said = Pdu(Kind.RESPONSE, 1 << 24, 0, 0, Varbinds.of([Varbind(asked.oids[0], OCTET_STRING, b"ap")]))
+    report = Pdu(Kind.REPORT, 1 << 24, 0, 0, Varbinds.of([Varbind((1, 3, 6, 1, 6, 3, 15, 1, 1, 4, 0), COUNTER32, 1)]))
+
+    def written(made):
+        scoped = usm.scoped_pdu(engine, b"", pdu.encode_pdu(made))
+        return usm.write(1 << 24, usm.REPORTABLE, (engine, 7, 9, b"open", 0, b""), scoped)[0]
+
+    def call(octets):
+        session = Session(user, Book())
+        session.seal(asked, 1 << 24, 0.0)
+        session.open(asked, written(report), 0.0)
+        session.open(asked, octets, 0.0)
+
+    return call, [written(said), written(report)]
+
+
+def v3_trap():
+    said = [Varbind((1, 3, 6, 1, 2, 1, 1, 3, 0), TIME_TICKS, 1), Varbind(TRAP_OID, OBJECT_IDENTIFIER, LINK_DOWN)]
+    scoped = usm.scoped_pdu(b"\x80\0\0\0\x05agent", b"", pdu.encode_pdu(Pdu(Kind.TRAP, 7, 0, 0, Varbinds.of(said))))
+    return usm.write(7, 0, (b"\x80\0\0\0\x05agent", 7, 9, b"open", 0, b""), scoped)[0]
+
+
+def searched(octets):
+    """What an operator types after `netops discover`, and what the settings allow: nothing outside is in the list."""
+    inside, _, words = octets.decode("utf-8", "replace").partition("|")
+    allowed = sweep.allowed(inside)
+    found = sweep.addresses(words.split(), allowed, most=1_024)
+    assert all(any(ipaddress.ip_address(each) in network for network in allowed) for each in found)
+
+
+def heard_on_air(octets):
+    """Lines of the program that listens: it decodes what anybody sends, so its word is no better than theirs."""
+    record = {"kind": "air", "at_ms": NOW, "heard": listening._lines(octets), "clock": {}}
+    ours = radio_figures.only_ours(record, "city")
+    radio_figures.beacons(ours, SimpleNamespace(say=lambda *_: None, miss=lambda *_: None))
+    radio_figures.dhcp(record | {"asked": ["192.0.2.1"]}, SimpleNamespace(say=lambda *_: None, miss=lambda *_: None))
+
+
 def parsers(tmp_path):
     said, v1 = list(messages()), trap_v1()
     profiles = small(ROOM / "profiles", ".yaml", octets=2_500)
@@ -205,7 +279,25 @@ def parsers(tmp_path):
     )
     door = Door(OwnEngine(b"\x80\0\0\0\x05netops", 1, 0.0))
     door.admit({"192.0.2.1": (Sender(device="d", profile="", credential=Community(b"public")),)})
+    talks_seen, greetings = talked()
+    answered_v3, answers_v3 = v3()
+    open_door = Door(OwnEngine(b"\x80\0\0\0\x05netops", 1, 0.0))
+    open_door.admit({"192.0.2.1": (Sender(device="d", profile="", credential=User(name="open")),)})
+    settings = b'[city]\nname = "t"\nrehearsal = true\n[collect]\ninterval_s = 60\n[credentials.main]\n'
+    settings += b'community = "plain:public"\n[ssh]\ninterval_s = 300\n[discover]\nnetworks = "10.0.0.0/8"\n'
+    air = json.dumps({"bssid": "0a", "ssid": b"city".hex(), "channel": 6, "beacons": 1, "signals": [-60]}).encode()
     made = [
+        Parser("v3 replies", answers_v3, answered_v3, (DecodeError,)),
+        Parser("v3 traps", [v3_trap()], trap(open_door), (DecodeError,)),
+        Parser("talk", greetings, talks_seen),
+        Parser("ranges", [b"10.0.0.0/8 2001:db8::/32|10.1.2.0/28 2001:db8::/124"], searched, (ConfigError, UsageError)),
+        Parser(
+            "settings",
+            [settings],
+            in_file(tmp_path, "netops.toml", lambda p: config.load(p, environ={})),
+            (ConfigError,),
+        ),
+        Parser("radio lines", [air + b"\n" + b'{"server": "192.0.2.9"}\n{"unreadable": 0}\n'], heard_on_air),
         Parser("pdu", said, pdu.decode, (DecodeError,)),
         Parser("replies", said, explained, (StoreError,), cpu_s=0.05),
         Parser("usm", [usm.discovery(7)], usm.read, (DecodeError,)),
@@ -263,6 +355,7 @@ def parsers(tmp_path):
 
 
 NAMES = (
+    "v3 replies", "v3 traps", "talk", "ranges", "settings", "radio lines",
     "pdu", "replies", "usm", "scoped", "traps", "profile", "read", "model", "recording", "recording.bz2", "screen",
     "conversation", "stamp asked", "stamp told", "stamp tlvs", "dns", "icmp", "xml", "soap", "digest", "halts",
     "proposals", "discovered", "portal page", "handed in", "admitted polls", "admitted facts",
