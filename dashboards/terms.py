@@ -28,6 +28,7 @@ SHORT = {
     "probe.rtt.p95": "round trip p95",
     "probe.loss": "loss",
 }
+YES_OR_NO: tuple[float | None, float | None] = (0, 1)  # a metric with these bounds is so, or is not
 PERIODS = {
     "day": mark("按日"),
     "week": mark("按周"),
@@ -123,7 +124,7 @@ def indicator(each: Objective) -> str:
     metric = METRICS[stream.metric]
     unit = "" if metric.unit == "1" else f" {metric.unit}"
     name = SHORT.get(stream.metric, metric.en) if current() == "en" else metric.zh
-    if metric.bounds == (0, 1):
+    if metric.bounds == YES_OR_NO:
         return _("%(metric)s的时间", metric=name)
     sign, limit = {"<=": "≤", ">=": "≥"}[stream.sign], f"{stream.threshold}{unit}"
     return _("%(metric)s %(sign)s %(limit)s 的时间", metric=name, sign=sign, limit=limit)
