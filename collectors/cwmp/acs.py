@@ -158,6 +158,9 @@ class Acs:
         known = self.logins.doors.find(inform.device)
         if known is None or not holds(known):
             self.counters["strangers" if known is None else "refused"] += 1
+            if known is not None:
+                why = f"it is not the login of '{known.device}', which it says it is"
+                self.logins.say(asking, self.logins.user(asking), why, now_ms)
             if known is None and self.logins.doors.serials.isdisjoint(inform.device.names):
                 self._stranger(inform.device, asking.address)
             return Reply(403)

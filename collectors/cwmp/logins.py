@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import logging
 import threading
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from collectors.cwmp import digest
 from collectors.cwmp.digest import Judgement
 from collectors.cwmp.doors import NONE, Doors
 from collectors.cwmp.session import Reply
+from collectors.hush import Hush
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collectors.cwmp.doors import Known
     from collectors.cwmp.session import Asking
 
+log = logging.getLogger(__name__)
 PATH = "/cwmp"
 
 
@@ -35,6 +38,7 @@ class Logins:
         self._basic = basic
         self._counters = counters
         self._refused = refused
+        self._hush = Hush()
         self._lock = threading.Lock()
 
     def judge(self, asking: Asking, now_ms: int) -> tuple[Reply | None, Callable[[Known], bool]]:
@@ -49,6 +53,8 @@ class Logins:
                     lambda known: _may(known, user) and hmac.compare_digest(known.login.password.encode(), given),
                 )
             self._counters["challenged" if not asking.header else "refused"] += 1
+            if asking.header:
+                self.say(asking, user, "no digest that can be read, or a Basic login that is not taken", now_ms)
             return self._refusal(now_ms, stale=False), lambda _: False
         passwords = self.doors.passwords(answer.user)
         with self._lock:
@@ -56,6 +62,8 @@ class Logins:
         if judged is not Judgement.RIGHT:
             self._counters["stale" if judged is Judgement.STALE else "refused"] += 1
             if judged is Judgement.WRONG:
+                why = "another password, address or algorithm" if passwords else "nobody of the register has this name"
+                self.say(asking, answer.user, why, now_ms)
                 for known in self.doors.own(answer.user):
                     self._refused(known)
             return self._refusal(now_ms, stale=judged is Judgement.STALE), lambda _: False
@@ -65,6 +73,14 @@ class Logins:
             return _may(known, answer.user) and hmac.compare_digest(own, answer.response)
 
         return None, holds
+
+    def say(self, asking: Asking, user: str, why: str, now_ms: int) -> None:
+        """Tell the log who is refused, and why; not more often than anybody can read."""
+        with self._lock:
+            may = self._hush.may(asking.address, now_ms / 1000)
+        if may:
+            shown = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in user[:64])
+            log.warning("login refused", extra={"user": shown, "address": asking.address, "why": why})
 
     def user(self, asking: Asking) -> str:
         """Return the user that a request names; it proves nothing."""

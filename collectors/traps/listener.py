@@ -10,11 +10,11 @@ import logging
 import select
 import socket
 import struct
-from collections import OrderedDict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from collectors.errors import CollectorError, DecodeError, SecurityError
+from collectors.hush import Hush
 from collectors.snmp.sockets import RECEIVE_BUFFER, enlarge
 from collectors.snmp.wire import ForeignError
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _BATCH = 512  # datagrams taken before what they say is kept
 _DATAGRAM = 65_535
-_SOURCES = 4_096
-_LINES_PER_S = 20
 _ANY = ("0.0.0.0", "::")  # noqa: S104  (carriers reach us by any route; who may speak is asked per datagram)
 _SO_MEMINFO = 55
 _MEMORY = struct.Struct("=9I")  # SK_MEMINFO_VARS; the last is the drop counter
@@ -51,29 +49,6 @@ class Counters:
     def table(self) -> dict[str, int]:
         """Return the sums by name."""
         return asdict(self)
-
-
-class Hush:
-    """At most one log line per second and source, and not many in all. Bounded."""
-
-    def __init__(self) -> None:
-        self._told: OrderedDict[str, int] = OrderedDict()
-        self._second = 0
-        self._lines = 0
-
-    def may(self, source: str, now: float) -> bool:
-        """Whether a line about this source may be written now."""
-        second = int(now)
-        if second != self._second:
-            self._second, self._lines = second, 0
-        if self._lines >= _LINES_PER_S or self._told.get(source) == second:
-            return False
-        self._lines += 1
-        self._told[source] = second
-        self._told.move_to_end(source)
-        if len(self._told) > _SOURCES:
-            self._told.popitem(last=False)
-        return True
 
 
 class Taken(NamedTuple):

@@ -5,10 +5,14 @@ from __future__ import annotations
 import http.client
 import ssl
 import time
+from collections import Counter
 
 import pytest
 
+from collectors.cwmp.digest import Challenges
+from collectors.cwmp.logins import Logins
 from collectors.cwmp.message import DeviceId
+from collectors.cwmp.session import Asking
 from collectors.cwmp.strangers import Strangers
 from collectors.discovery import proposals
 from collectors.simulator.cpe import Cpe, small_cell
@@ -51,7 +55,32 @@ def test_who_it_must_be(house, words, status):
     assert len(home.events()) == (status == 204)
 
 
-def test_one_cpe_cannot_speak_for_another(house):
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ({"password": "wrong"}, "another password, address or algorithm"),
+        ({"user": "nobody"}, "nobody of the register has this name"),
+    ],
+)
+def test_who_is_refused_is_told_to_the_log_with_the_reason(house, caplog, words, why):
+    cpe = cell(house({"cell-1": "SN1"}), **words)
+    cpe.session(["1 BOOT"])
+
+    told = next(each for each in caplog.records if each.message == "login refused")
+    assert (told.user, told.why) == (words.get("user", "00AA01-SmallCell-SN1"), why)
+
+
+def test_nobody_fills_the_log(caplog):
+    challenges = Challenges(realm="r", key=b"k", chance=lambda: "c")
+    logins = Logins(challenges, basic=False, counters=Counter(), refused=lambda _: None)
+    header = 'Digest username="a\x07b", realm="r", nonce="n", uri="/cwmp", response="0"'
+    for at_ms in (*range(0, 1000, 10), 1000):
+        logins.judge(Asking(address="192.0.2.1", path="/cwmp", header=header, cookie="", body=b""), at_ms)
+
+    assert [each.user for each in caplog.records] == ["a\N{REPLACEMENT CHARACTER}b"] * 2
+
+
+def test_one_cpe_cannot_speak_for_another(house, caplog):
     home = house({"cell-1": "SN1", "cell-2": "SN2"})
     liar = Cpe(home.port, "SN2", small_cell("SN2"), user="00AA01-SmallCell-SN1")
 
@@ -59,6 +88,8 @@ def test_one_cpe_cannot_speak_for_another(house):
     assert liar.statuses == [401, 403]
     assert home.events() == []
     assert home.polls(1, seconds=0.5) == []
+    (told,) = [each for each in caplog.records if each.message == "login refused"]
+    assert (told.user, "not the login of 'cell-2'" in told.why) == ("00AA01-SmallCell-SN1", True)
 
 
 def test_a_stranger_with_a_fleets_password_is_proposed_not_stored(house):
