@@ -9,6 +9,10 @@ State: TypeAlias = tuple[Any, ...]
 
 VERSION: int
 
+def varbinds(
+    octets: bytes, at: int, end: int, most: int, oid_text: Callable[[bytes], str], /
+) -> tuple[tuple[Oid, ...], tuple[int, ...], tuple[int | bytes | str | None, ...], list[tuple[int, int]]] | None: ...
+
 class Question:
     hits: int
     misses: int

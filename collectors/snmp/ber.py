@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from collectors.errors import DecodeError
+from collectors.snmp import compiled
 from collectors.snmp.varbind import (
     COUNTER32,
     COUNTER64,
@@ -41,6 +42,7 @@ MAX_ARC = 0xFFFF_FFFF
 MAX_INTEGER = 9  # octets: a Counter64 with its sign octet
 _CACHED_OIDS = 65_536
 _CACHED_TEXTS = 4_096
+_FAST = compiled.fast()  # reads what is plain; whatever is not, or is off, is read and told of here
 
 UNSIGNED32 = frozenset({COUNTER32, GAUGE32, TIME_TICKS})
 OCTETS = frozenset({OCTET_STRING, OPAQUE, IP_ADDRESS})
@@ -231,6 +233,8 @@ def value_of(tag: int, content: bytes) -> tuple[int, Value]:
 
 def varbinds_of(octets: bytes, at: int, end: int, most: int = MAX_VARBINDS) -> tuple[Varbinds, list[tuple[int, int]]]:
     """Return the varbinds of a SEQUENCE OF VarBind and where each value's content stands."""
+    if _FAST is not None and (plain := _FAST.varbinds(octets, at, end, most, oid_text)) is not None:
+        return Varbinds(*plain[:3]), plain[3]
     at, stop = expect(SEQUENCE, octets, at, end)
     if stop != end:
         raise DecodeError(f"{end - stop} octets behind the varbinds; expected none")

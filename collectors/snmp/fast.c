@@ -876,10 +876,11 @@ static PyObject *oid_value(Pilot *self, Shape *shape, Py_ssize_t at, const uint8
     return text;
 }
 
-static PyObject *value_of(Pilot *self, Shape *shape, Py_ssize_t at, const uint8_t *content, size_t size)
+/* The value of sound content of any type but OBJECT IDENTIFIER. */
+static PyObject *plain_value(uint8_t tag, const uint8_t *content, size_t size)
 {
     uint64_t number = 0;
-    switch (shape->cells[at].tag) {
+    switch (tag) {
     case 0x04:
     case 0x40:
     case 0x44:
@@ -896,11 +897,15 @@ static PyObject *value_of(Pilot *self, Shape *shape, Py_ssize_t at, const uint8_
         for (size_t i = 0; i < size; i++)
             number = number << 8 | content[i];
         return PyLong_FromUnsignedLongLong(number);
-    case 0x06:
-        return oid_value(self, shape, at, content, size);
     default:
         Py_RETURN_NONE;
     }
+}
+
+static PyObject *value_of(Pilot *self, Shape *shape, Py_ssize_t at, const uint8_t *content, size_t size)
+{
+    uint8_t tag = shape->cells[at].tag;
+    return tag == 0x06 ? oid_value(self, shape, at, content, size) : plain_value(tag, content, size);
 }
 
 static PyObject *varbinds_of(Pilot *self, PyObject *oids, PyObject *tags, PyObject *values)
@@ -1843,8 +1848,121 @@ static PyType_Slot pilot_slots[] = {{Py_tp_new, pilot_new},
 
 static PyType_Spec pilot_spec = {"collectors.snmp._fast.Pilot", sizeof(Pilot), 0, Py_TPFLAGS_DEFAULT, pilot_slots};
 
+/* ---- the general decoder's plain part (ber.varbinds_of) */
+
+/* The arcs of an OID's content octets; NULL without an exception: not for us. */
+static PyObject *oid_of(const uint8_t *content, size_t size)
+{
+    uint64_t arc = 0;
+    Py_ssize_t count = 1;
+    for (size_t i = 0; i < size; i++)
+        count += !(content[i] & 0x80);
+    if (!size || content[size - 1] & 0x80 || count > 128)
+        return NULL;
+    PyObject *oid = PyTuple_New(count);
+    if (!oid)
+        return NULL;
+    Py_ssize_t place = 0;
+    for (size_t i = 0; i < size; i++) {
+        arc = arc << 7 | (content[i] & 0x7F);
+        if (arc > 0xFFFFFFFFull + 80)
+            goto bad;
+        if (content[i] & 0x80)
+            continue;
+        if (!place) {
+            uint64_t first = arc / 40 < 2 ? arc / 40 : 2;
+            PyObject *number = PyLong_FromUnsignedLongLong(first);
+            if (!number)
+                goto bad;
+            PyTuple_SET_ITEM(oid, place++, number);
+            arc -= 40 * first;
+        }
+        PyObject *number = PyLong_FromUnsignedLongLong(arc);
+        if (!number)
+            goto bad;
+        PyTuple_SET_ITEM(oid, place++, number);
+        arc = 0;
+    }
+    return oid;
+bad:
+    Py_DECREF(oid);
+    return NULL;
+}
+
+/* varbinds(octets, at, end, most, oid_text) -> (oids, tags, values, spans) of a SEQUENCE OF VarBind, or None */
+static PyObject *fast_varbinds(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 5 || !PyBytes_Check(args[0])) {
+        PyErr_SetString(PyExc_TypeError, "varbinds() takes octets, at, end, most, oid_text");
+        return NULL;
+    }
+    const uint8_t *octets = (const uint8_t *)PyBytes_AS_STRING(args[0]);
+    Py_ssize_t from = PyLong_AsSsize_t(args[1]), to = PyLong_AsSsize_t(args[2]), most = PyLong_AsSsize_t(args[3]);
+    if (PyErr_Occurred())
+        return NULL;
+    size_t start, stop, at, name, name_end, value, value_end;
+    if (from < 0 || to < 0 || to > PyBytes_GET_SIZE(args[0]) ||
+        element(octets, (size_t)from, (size_t)to, &start, &stop) != 0x30 || stop != (size_t)to)
+        Py_RETURN_NONE;
+    size_t end = stop;
+    Py_ssize_t count = 0;
+    for (at = start; at < end; at = stop, count++)
+        if (element(octets, at, end, &name, &stop) != 0x30 || count >= most)
+            Py_RETURN_NONE;
+    PyObject *oids = PyTuple_New(count), *tags = PyTuple_New(count), *values = PyTuple_New(count);
+    PyObject *spans = PyList_New(count), *found = NULL;
+    if (!oids || !tags || !values || !spans)
+        goto out;
+    at = start;
+    for (Py_ssize_t i = 0; i < count; i++, at = stop) {
+        element(octets, at, end, &start, &stop);
+        if (element(octets, start, stop, &name, &name_end) != 0x06)
+            goto out;
+        int tag = element(octets, name_end, stop, &value, &value_end);
+        if (tag < 0 || value_end != stop || !sound((uint8_t)tag, octets + value, value_end - value))
+            goto out;
+        PyObject *oid = oid_of(octets + name, name_end - name), *said;
+        if (!oid)
+            goto out;
+        PyTuple_SET_ITEM(oids, i, oid);
+        if (tag == 0x06) {
+            PyObject *content = PyBytes_FromStringAndSize((const char *)octets + value, (Py_ssize_t)(value_end - value));
+            said = content ? PyObject_CallOneArg(args[4], content) : NULL;
+            Py_XDECREF(content);
+        } else
+            said = plain_value((uint8_t)tag, octets + value, value_end - value);
+        if (!said)
+            goto out;
+        PyTuple_SET_ITEM(values, i, said);
+        PyObject *number = PyLong_FromLong(tag);
+        if (!number)
+            goto out;
+        PyTuple_SET_ITEM(tags, i, number);
+        PyObject *span = PyTuple_New(2);
+        if (!span)
+            goto out;
+        PyList_SET_ITEM(spans, i, span);
+        for (int j = 0; j < 2; j++) {
+            if (!(number = PyLong_FromSize_t(j ? value_end : value)))
+                goto out;
+            PyTuple_SET_ITEM(span, j, number);
+        }
+    }
+    found = PyTuple_Pack(4, oids, tags, values, spans);
+out:
+    Py_XDECREF(oids), Py_XDECREF(tags), Py_XDECREF(values), Py_XDECREF(spans);
+    if (!found && !PyErr_Occurred())
+        Py_RETURN_NONE;
+    return found;
+}
+
+static PyMethodDef functions[] = {
+    {"varbinds", (PyCFunction)(void (*)(void))fast_varbinds, METH_FASTCALL,
+     "varbinds(octets, at, end, most, oid_text): (oids, tags, values, spans) where all is plain, or None"},
+    {NULL, NULL, 0, NULL}};
+
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_fast", "The SNMP engine's hot path in C.", -1,
-                                    NULL, NULL, NULL, NULL, NULL};
+                                    functions, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit__fast(void)
 {

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from collectors.snmp import compiled
+from collectors.errors import DecodeError
+from collectors.snmp import ber, compiled
 from collectors.snmp.ask import Ask, Community, Target
 from collectors.snmp.engine import Engine
 from collectors.snmp.flight import Job
@@ -45,8 +47,9 @@ def fast():
 
 
 @pytest.fixture(autouse=True)
-def _lanes_of_sockets(monkeypatch):
+def _as_they_were(monkeypatch):
     monkeypatch.setattr("collectors.snmp.siege.Channel", twins.siege.Channel)  # the twins put theirs there
+    monkeypatch.setattr("collectors.snmp.ber._FAST", ber._FAST)
 
 
 @pytest.mark.parametrize("part", range(4))
@@ -58,6 +61,40 @@ def test_fuzz_both_ways_say_the_same_of_whatever_happens(fast, part):
 
     assert pair.worlds[1].loop._pilot.taken > EVENTS // 20
     assert pair.worlds[0].counters.faults == pair.worlds[1].counters.faults == 0
+
+
+def test_fuzz_the_decoder_reads_the_same_both_ways(fast):
+    """Good and damaged lists of varbinds: the same names, types, values and places, or the same error."""
+    dice = random.Random(SEED)
+    plain = 0
+    for _ in range(2 * EVENTS):
+        rows = [
+            Varbind(name(dice), tag, twins.value(tag, dice)) for tag in dice.choices(twins.TAGS, k=dice.randrange(5))
+        ]
+        octets = bytearray(ber.varbind_list(rows))
+        for _ in range(dice.choice((0, 1, 1, 2))):
+            octets[dice.randrange(len(octets))] ^= 1 << dice.randrange(8)
+        octets = bytes(octets) + dice.randbytes(dice.choice((0, 0, 0, 3)))
+        most = dice.choice((3, 4_096))
+        plain += fast.varbinds(octets, 0, len(octets), most, ber.oid_text) is not None
+        said = []
+        for way in (None, fast):
+            ber._FAST = way
+            try:
+                said.append(ber.varbinds_of(octets, 0, len(octets), most))
+            except DecodeError as error:
+                said.append(str(error))
+        assert said[0] == said[1], octets.hex()
+        if isinstance(said[0], tuple):
+            assert list(map(type, said[0][0].values)) == list(map(type, said[1][0].values))
+    assert plain > EVENTS // 2
+
+
+def name(dice):
+    """An OID of any length, its arcs of any size."""
+    first = dice.randrange(3)
+    arcs = [dice.choice((0, 1, 127, 128, 255, 16_384, (1 << 32) - 1)) for _ in range(dice.choice((0, 3, 9, 126)))]
+    return (first, dice.randrange(40) if first < 2 else dice.choice((39, 48, 999, (1 << 32) - 1)), *arcs)
 
 
 def test_fuzz_every_single_bit_of_a_reply_changed(fast):
@@ -189,6 +226,10 @@ def test_a_wrong_call_is_an_error_and_no_crash(fast):
         pilot.plan(object(), object(), (object(),), 1, (), (1, 1.0, 1, 1, 1))
     with pytest.raises(TypeError):
         pilot.begin(None)
+    with pytest.raises(TypeError):
+        fast.varbinds("no octets", 0, 1, 1, None)
+    assert fast.varbinds(b"\x30\x00", 0, 9, 9, None) is None
+    assert fast.varbinds(b"\x30\x00", -1, 2, 9, None) is None
     assert pilot.know(object(), "no address", object(), 1.0, 1.0, 0.0)
     assert pilot.at("no address") is None
 

@@ -17,7 +17,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
-from collectors.snmp import siege
+from collectors.snmp import ber, siege
 from collectors.snmp.agent import Listing
 from collectors.snmp.ask import Ask, Community, Failure, Limits, Target
 from collectors.snmp.counters import Counters
@@ -127,7 +127,7 @@ class World:
     """One engine and its devices. What it does is told in `said`, without request ids."""
 
     def __init__(self, fast: object | None) -> None:
-        self.clock, self.counters = Clock(), Counters()
+        self.fast, self.clock, self.counters = fast, Clock(), Counters()
         self.out: list[tuple[bytes, tuple[str, int], Channel]] = []
         self.channel = Channel(self)
         # Room for all: who gets the place of what ends at one instant may differ.
@@ -286,6 +286,7 @@ class Twins:
 
     def through(self, world: World) -> tuple:
         siege.Channel = world.lane  # type: ignore[assignment, misc]
+        ber._FAST = world.fast  # type: ignore[assignment]
         world.turn()
         return world.state()
 
