@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from collectors.anonymise import anonymise
+from collectors.anonymise.walk import anonymise
 from collectors.discovery import sweep
 from collectors.profile_yaml import shipped
 from collectors.recording import load, written
