@@ -13,8 +13,9 @@ import pytest
 from collectors import poll
 from collectors.outbox import Outbox
 from collectors.poll import Fitted
+from collectors.restraint import PATIENCE
 from collectors.rounds import Turn
-from collectors.service import REFIT_MS, SOURCE, Collector, _Known
+from collectors.service import AGAIN, REFIT_MS, SOURCE, Collector, _Known
 from collectors.simulator import instance
 from collectors.simulator.city import plan as plan_of
 from collectors.simulator.describe import records
@@ -23,6 +24,7 @@ from collectors.simulator.living import Living
 from collectors.simulator.objects import build as objects
 from collectors.simulator.udp import Responder
 from collectors.simulator.world import World
+from collectors.snmp.ask import Answer, Failure
 from inventory import sql
 from inventory.city import city_of
 from inventory.model import Device
@@ -200,6 +202,49 @@ def test_how_a_device_is_laid_out_is_asked_again_and_tables_are_not_forgotten(ci
     service._known[olt.id] = _Known(fitted=whole, fitted_ms=slot)
     assert not service._job(Turn(slot, olt.id, slot), service._roll.asked[olt.id]).token.layout
     assert service._job(Turn(slot, olt.id, slot + REFIT_MS), service._roll.asked[olt.id]).token.layout
+
+
+def test_a_device_that_says_it_is_busy_is_asked_gently_and_its_word_is_on_record(city, monkeypatch):
+    settings, plan, _ = city
+    olt = next(agent for agent in plan.agents if agent.role == "olt")
+    service, offered = Collector(settings), []
+    service._outbox = SimpleNamespace(offer=offered.append)
+    service._read_register(clock.SYSTEM.now_ms())
+    slot = clock.SYSTEM.now_ms() // 1000 * 1000
+    asked, whole = (
+        service._roll.asked[olt.id],
+        poll.fit(service._profiles, service_profile(settings, olt.id), nothing()),
+    )
+    known = service._known[olt.id] = _Known(fitted=whole, fitted_ms=slot)
+    known.restraint.cpu, known.restraint.used = 100.0, {"dear": PATIENCE, "heavy": PATIENCE - 1}
+    monkeypatch.setattr(poll, "due_costs", lambda *_: frozenset({"cheap", "dear", "heavy"}))
+
+    first = service._job(Turn(slot, olt.id, slot), asked)
+    again = service._job(Turn(slot, olt.id, slot + 1000), asked)
+    silent = Answer(token=again.token._replace(again=AGAIN), failed=Failure(Reason.NO_ANSWER), sent=3, at_ms=slot)
+    made = service._poll_of(silent)
+
+    assert (first.token.costs, first.token.skipped) == ({"cheap", "dear"}, frozenset())
+    assert first.target.varbinds_per_s * 4 == asked.target.varbinds_per_s
+    assert (again.token.costs, again.token.skipped) == ({"cheap", "dear"}, {"heavy"})
+    assert [fact.body["event"] for fact in offered] == ["claims_to_be_busy"]
+    assert set(made.rows[0].codes.values()) == {"no_answer"}  # silent now: that is why
+    answered = service._skipped(again.token, known, ANSWERED)
+    assert set(answered.values()) == {Reason.BUSY}
+
+
+@pytest.mark.parametrize("reason", [Reason.NO_ANSWER, Reason.REFUSED])
+def test_a_silence_is_doubted_whatever_icmp_says(city, reason):
+    """At 10 % loss a forged "port unreachable" would else make a living device silent for good."""
+    settings, plan, _ = city
+    service, sent = Collector(settings), []
+    service._read_register(clock.SYSTEM.now_ms())
+    service._engine = SimpleNamespace(submit=lambda jobs, _: sent.extend(jobs))
+    slot = clock.SYSTEM.now_ms() // 1000 * 1000 + 60_000
+    job = service._job(Turn(slot, plan.agents[0].id, slot), service._roll.asked[plan.agents[0].id])
+
+    assert service._poll_of(Answer(token=job.token, failed=Failure(reason), sent=3)) is None
+    assert [each.token.again for each in sent] == [1]
 
 
 def service_profile(settings, device):
