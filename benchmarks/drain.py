@@ -25,7 +25,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from netops import blocks, wire
+from netops import blocks, run, wire
 from netops.drain import PAST, Drain, taken
 from netops.model import Poll, Row, Subject
 from netops.raw import Archive, frame
@@ -135,6 +135,7 @@ def fill(args, home):
 
 def drain(args, home):
     """Drain it, in this process; print one line of JSON."""
+    run.spare_collector()  # as every service does
     clock, seen, fresh = Clock(), [], []
     stores = {"embedded": lambda: Embedded(home / "telemetry", writing=True), "none": Nowhere}
     archive = Archive(home / "raw", days={"evidence": 9, "other": 9}, budget_bytes=1 << 40, writing=True)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from netops.model import Poll, Row, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
 DOUBLE: Final = 8  # octets of a float64
 NONE: Final = math.nan  # stands for "no value": a true one is finite
@@ -83,7 +83,7 @@ class Packed:
     lag_ms: float
     tables: tuple[Table, ...]
     raw: bytes
-    _made: list[Row] = field(default_factory=list, compare=False, repr=False)  # the rows, once somebody asked
+    _made: dict[int, list[Row]] = field(default_factory=dict, compare=False, repr=False)  # rows by table, once asked
 
     @property
     def id(self) -> str:
@@ -93,12 +93,22 @@ class Packed:
     @property
     def rows(self) -> tuple[Row, ...]:
         """The rows in the order in which the poll had them."""
-        if not self._made:
-            rows = [row for table in self.tables for row in table.rows()]
-            places = [place for table in self.tables for place in table.places]
-            order = sorted(range(len(rows)), key=places.__getitem__) if places else range(len(rows))
-            self._made.extend(rows[number] for number in order)
-        return tuple(self._made)
+        rows = [row for number in range(len(self.tables)) for row in self._of(number)]
+        places = [place for table in self.tables for place in table.places]
+        order = sorted(range(len(rows)), key=places.__getitem__) if places else range(len(rows))
+        return tuple(rows[number] for number in order)
+
+    def about(self, kinds: Container[str]) -> Sequence[Row]:
+        """Return the rows about subjects of these kinds, and make no others."""
+        if any(table.places for table in self.tables):
+            return [row for row in self.rows if row.subject.kind in kinds]
+        wanted = [number for number, table in enumerate(self.tables) if table.shape.kind in kinds]
+        return [row for number in wanted for row in self._of(number)]
+
+    def _of(self, number: int) -> list[Row]:
+        if number not in self._made:
+            self._made[number] = self.tables[number].rows()
+        return self._made[number]
 
     def whole(self) -> Poll:
         """Return the poll."""
@@ -128,6 +138,13 @@ class Packed:
 
 
 Polled = Poll | Packed
+
+
+def about(poll: Polled, kinds: Container[str]) -> Sequence[Row]:
+    """Return the rows of a poll about subjects of these kinds."""
+    if isinstance(poll, Packed):
+        return poll.about(kinds)
+    return [row for row in poll.rows if row.subject.kind in kinds]
 
 
 def pack(poll: Poll, rows: Sequence[Row] | None = None) -> Packed:

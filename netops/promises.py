@@ -10,6 +10,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from netops.model import ANSWERED
+from netops.packed import about
 from netops.sla import streams
 from netops.sla.measured import Look
 from netops.sla.sold import fits
@@ -56,8 +57,9 @@ class Promises:
             yield from self._paths(poll)
             return
         services = self._on.get(poll.device.partition("/")[0], ())
-        rows = {(row.subject.kind, row.subject.id): row for row in poll.rows} if services else {}
-        own = [row for row in poll.rows if row.subject.kind in OWN_ROWS] if services else []
+        kinds = {each.subject.partition(":")[0] for each in services if each.subject}
+        rows = {(row.subject.kind, row.subject.id): row for row in about(poll, kinds)} if kinds else {}
+        own = about(poll, OWN_ROWS) if any(not each.subject for each in services) else ()
         for service in services:
             kind, _, name = service.subject.partition(":")
             mine = [rows[kind, name]] if (kind, name) in rows else [] if service.subject else own

@@ -7,6 +7,7 @@ one word, `ready`, when it is; logs go to standard error, one JSON object a line
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import logging
 import os
@@ -55,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if settings.data.users:
             os.umask(0o027)  # what others may read of ours they read by its group (netops/privilege.py)
         service = build(name, settings)
+        spare_collector()
         service.start()
     except Exception as error:
         expected = hasattr(error, "exit_code")  # said on purpose: its sentence is enough
@@ -104,6 +106,17 @@ class _Lines(logging.Formatter):
         if record.exc_info:
             said["error"] = self.formatException(record.exc_info)
         return json.dumps(said, ensure_ascii=False, default=str)
+
+
+def spare_collector() -> None:
+    """Let what was imported be, and look for circles of garbage less often.
+
+    With polls by the thousand in hand, none of them in a circle, looking takes a fifth of the time that draining them
+    takes (benchmarks/drain.py).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _die_with_parent() -> None:

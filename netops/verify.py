@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from netops.journal import Newest
 from netops.model import ANSWERED
+from netops.packed import about
 from netops.promises import OWN_ROWS, Promises
 from netops.sla.sold import sold
 from netops.sla.state import WATCHED, Place, Seen, classify
@@ -127,8 +128,9 @@ class Verifier:
         services = self._by_device.get(poll.device, ())
         if not services:
             return []
-        rows = {(row.subject.kind, row.subject.id): row for row in poll.rows}
-        own = [row for row in poll.rows if row.subject.kind in OWN_ROWS]
+        kinds = {each.subject[0] for each in services if each.subject}
+        rows = {(row.subject.kind, row.subject.id): row for row in about(poll, kinds)} if kinds else {}
+        own = about(poll, OWN_ROWS) if any(each.subject is None for each in services) else ()
         return [
             (each, _read(poll, [rows[each.subject]] if each.subject in rows else [] if each.subject else own))
             for each in services

@@ -206,7 +206,8 @@ def _of_subjects(table: Table) -> str:
             return f"{kind!r:.40}: the kind is no word of [a-z0-9_]"
         stray = next((name for name in metrics if not NAME.fullmatch(name)), "")
         return f"{stray!r:.80} is no metric's name, or one is told twice"
-    lengths = list(map(len, table.subjects)) if set(map(type, table.subjects)) <= {str} else [0]
+    is_text = type(table.subjects) is list and set(map(type, table.subjects)) <= {str}
+    lengths = list(map(len, table.subjects)) if is_text else [0]
     if lengths and not 0 < min(lengths) <= max(lengths) <= SUBJECT_CHARACTERS:
         return f"a {kind}: its id has {min(lengths)} characters, expected 1 to {SUBJECT_CHARACTERS}"
     return ""
@@ -216,7 +217,7 @@ def _of_words(table: Table) -> str:
     rows = len(table.subjects)
     for cells, wanted in ((table.codes, "a code"), (table.texts, "a text")):
         for row, name, word in cells:
-            if not isinstance(row, int) or not 0 <= row < rows or not isinstance(word, str):
+            if type(row) is not int or not 0 <= row < rows or not isinstance(word, str):
                 return f"{wanted} of a row that is none"
             if not _known(name):
                 return f"{name!r:.80} is no metric's name"

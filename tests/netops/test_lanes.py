@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 
@@ -16,6 +17,8 @@ from netops.lanes import FAR_MS
 from netops.model import Poll, Row, Subject
 from netops.raw import Archive, frame
 from netops.spool import Spool
+from netops.store import cold
+from netops.store.embedded import Embedded
 from netops.store.memory import Memory
 
 T0 = 1_748_736_000_000
@@ -42,9 +45,9 @@ class Killed(BaseException):
 class House:
     """A spool, a store that can be down or forget, an archive; `step` drains, and may be killed at any write."""
 
-    def __init__(self, tmp_path, *, settle_s=0.0, devices=3):
+    def __init__(self, tmp_path, *, settle_s=0.0, devices=3, store=None):
         self.dir = tmp_path
-        self.clock, self.store = Clock(), Memory()
+        self.clock, self.store = Clock(), store or Memory()
         self.store.settle_s, self.life = settle_s, 1
         self.store.incarnation = lambda: f"life {self.life}"
         self.down, self.dice, self.put, self.devices = False, None, [], devices
@@ -123,7 +126,12 @@ class House:
             f"{each.device}@{each.slot_ms}" for each in self.store.outcomes(start_ms=T0, end_ms=self.clock.ms)
         )
         assert stored == Counter(self.put)
-        assert sum(chunk.polls for chunk in self.archive.untold()) == len(self.put)
+        assert sum(chunk.polls for chunk in self.archive.untold(10_000)) == len(self.put)
+        for n in range(self.devices):
+            told = self.store.series(Subject("ap", f"mac:{n}"), "m", start_ms=T0, end_ms=self.clock.ms)
+            assert Counter(each.poll_id for each in told) == Counter(
+                name for name in self.put if name.startswith(f"d{n}@")
+            )
         for each in (self.put[0], self.put[len(self.put) // 2], self.put[-1]):
             assert self.archive.fetch(each)
         assert not self.drain.behind
@@ -216,6 +224,37 @@ def test_killed_anywhere_while_it_catches_up(tmp_path, seed, settle_s):
         house.finish()
         house.check()
         assert set(house.seen) == {int(name.rpartition("@")[2]) for name in house.put}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_killed_anywhere_while_a_backlog_goes_into_files(tmp_path, monkeypatch, seed):
+    """The same with the embedded store: also between a file and its listing, and with hours sealed meanwhile."""
+    dice = random.Random(f"files {seed}")
+    written = cold.write
+    with Embedded(tmp_path / "telemetry", hot_hours=1, writing=True, file_cells=150, seal_cells=300) as store:
+        with House(tmp_path, store=store) as house:
+            house.dice = dice
+
+            def write(*args, **named):
+                house.maybe_die()
+                made = written(*args, **named)
+                house.maybe_die()
+                return made
+
+            monkeypatch.setattr(cold, "write", write)
+            for _ in range(12):
+                house.down = dice.random() < 0.4
+                house.minutes(dice.choice([1, 5, 40, 90]))
+                for _ in range(dice.randrange(12)):
+                    house.step()
+                    with suppress(Killed):
+                        store.told(store.seal(house.clock.ms))
+            house.down = house.dice = None
+            house.finish()
+            house.check()
+            assert set(house.seen) == {int(name.rpartition("@")[2]) for name in house.put}
+        assert list((tmp_path / "telemetry" / "cold" / "ap").glob("*/*")), "there were files"
 
 
 def test_the_judge_compares_the_backlog_with_what_came_before_it(tmp_path):

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
+import math
 import os
 import random
 import struct
+from dataclasses import replace
 
 import pytest
 import zstandard
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from netops import wire
 from netops.errors import SpoolError
 from netops.model import Poll, Quality, Reason, Row, Subject
+from netops.packed import about
 
 names = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,20}", fullmatch=True)
 kinds = st.from_regex(r"[a-z][a-z0-9_]{0,10}", fullmatch=True)
@@ -142,19 +146,100 @@ def test_a_frame_that_announces_too_much_is_not_unpacked():
         wire.decode(payload)
 
 
+def sealed(head, numbers=b"", raw=b""):
+    return b"NOP\x02" + b"".join(struct.pack(">I", len(part)) + part for part in (head, numbers, raw))
+
+
+HEAD = b'["a",0,0,"answered","","",1,null,0,[%s]]'
+NUMBER = struct.pack("<d", 1.5)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"NOP\x02",
+        b"NOP\x02\xff\xff\xff\xff",
+        wire.encode(SIMPLE)[:-1],
+        wire.encode(SIMPLE) + b"x",
+        sealed(b"[]"),
+        sealed(b"[" * 100_000),
+        sealed(b"not json"),
+        sealed(HEAD % b"", NUMBER),
+        sealed(HEAD % b'["ap m",["x"],[],[],[]]'),
+        sealed(HEAD % b'["ap m",["x"],[],[],[]]', NUMBER * 2),
+        sealed(HEAD % b'["ap m m",["x"],[],[],[]]', NUMBER * 2),
+        sealed(HEAD % b'["ap M",["x"],[],[],[]]', NUMBER),
+        sealed(HEAD % b'["ap m",[7],[],[],[]]', NUMBER),
+        sealed(HEAD % b'["ap m",[""],[],[],[]]', NUMBER),
+        sealed(HEAD % b'["ap m",{"x":1},[],[],[]]', NUMBER),
+        sealed(HEAD % b'["ap m",["x"],[],[],[1]]', NUMBER),
+        sealed(HEAD % b'["ap m",["x","y"],[],[],[0,0]]', NUMBER * 2),
+        sealed(HEAD % b'["ap m",["x"],[[1,"m","torn"]],[],[]]', NUMBER),
+        sealed(HEAD % b'["ap m",["x"],[[0,"m","fine"]],[],[]]', NUMBER),
+        sealed(HEAD % b'["ap m",["x"],[],[[0,"t",7]],[]]', NUMBER),
+        sealed(HEAD % b'["ap m",["x"],[],[[true,"t","7"]],[]]', NUMBER),
+        sealed(HEAD % b'["ap m",["x"],[],[],[]]', struct.pack("<d", float("nan"))),
+        sealed(HEAD % b'["ap m",["x"],[[0,"m","torn"]],[],[]]', struct.pack("<d", float("inf"))),
+        sealed(HEAD % (b'["ap",[' + b'"x",' * 60_000 + b'"x"],[],[],[]]')),
+    ],
+    ids=range(24),
+)
+def test_a_broken_record_of_this_version_raises_only_our_error(payload):
+    with pytest.raises(SpoolError):
+        wire.decode(payload)
+
+
+def test_a_record_of_the_version_before_is_read():
+    """An upgrade finds it in the spool."""
+    rows = [["ap", "x", {"m": 1.5, "n": None}, {"n": "torn"}, {"name": "one"}], ["ap", "y", {}, {"m": "stale"}, {}]]
+    head = {"device": "ac-1", "slot": 60_000, "at": 60_012, "outcome": "answered", "profile": "p", "digest": "d"}
+    head |= {"attempts": 2, "rtt": 1.5, "lag": None, "rows": rows}
+
+    found = wire.decode(framed(json.dumps(head).encode(), b"reply"))
+
+    assert (found.id, found.raw, found.attempts, found.rtt_ms, found.lag_ms) == ("ac-1@60000", b"reply", 2, 1.5, 0.0)
+    assert found.rows == tuple(Row(subject=Subject(k, s), values=v, codes=c, texts=t) for k, s, v, c, t in rows)
+    assert wire.decode(wire.encode(found)) == found
+
+
+def test_numbers_whose_sum_is_too_large_are_each_finite():
+    row = Row(subject=Subject("ap", "x"), values={"m": 1.7e308, "n": 1.7e308, "o": -0.0})
+
+    found = wire.decode(wire.encode(replace(SIMPLE, rows=(row,))))
+
+    assert found.rows == (row,)
+    assert math.copysign(1, found.rows[0].values["o"]) == -1
+
+
+def test_rows_about_some_kinds_are_those_of_the_poll():
+    """Also where rows of different kinds and metrics stand mixed, and keep their order."""
+    kinds = ["ap", "device", "ap", "radio", "device"]
+    rows = tuple(Row(subject=Subject(kind, str(n)), values={f"m{n % 2}": float(n)}) for n, kind in enumerate(kinds))
+    whole = replace(SIMPLE, rows=rows)
+    made = wire.unpack(wire.encode(whole))
+
+    assert made.whole() == whole
+    for wanted in ({"ap"}, {"device", "radio"}, set()):
+        assert list(about(made, wanted)) == about(whole, wanted) == [r for r in rows if r.subject.kind in wanted]
+
+
 @pytest.mark.slow
 def test_mutated_records_never_escape_our_error():
-    """Seeded mutation of true records: bytes flipped, cut, doubled; and of the JSON within a sound frame."""
+    """Seeded mutation of true records: bytes flipped, cut, doubled; and of the JSON in sound frames, old and new."""
     rounds = max(1000, int(os.environ.get("NETOPS_ROUNDS", "10000")))
     chance = random.Random(20_261_001)
     row = Row(subject=Subject("ap", "mac:1"), values={"m": 1.0, "n": None}, codes={"n": "torn"}, texts={"t": "x"})
     whole = wire.encode(Poll(device="ac-1", slot_ms=1, at_ms=2, outcome="answered", rows=(row,) * 3, raw=b"r" * 50))
     (length,) = struct.unpack_from(">I", whole, 4)
-    head = zstandard.ZstdDecompressor().decompress(whole[8 : 8 + length])
+    head, numbers = whole[8 : 8 + length], struct.pack("<6d", *[1.0] * 3, *[math.nan] * 3)
+    assert wire.decode(sealed(head, numbers, b"r" * 50)) == wire.decode(whole)
+    old = b'{"device":"a","slot":1,"at":2,"outcome":"answered","profile":"","digest":"","attempts":1,"rtt":1.5,"lag":0,'
+    old += b'"rows":[["ap","mac:1",{"m":1.0,"n":null},{"n":"torn"},{"t":"x"}]]}'
+    ways = [(whole, bytes), (head, lambda made: sealed(made, numbers, b"r")), (old, framed)]
     refused = 0
     for turn in range(rounds):
-        inner = turn % 2
-        data = bytearray(head if inner else whole)
+        first, finish = ways[turn % 3]
+        data = bytearray(first)
         for _ in range(chance.randint(1, 4)):
             at = chance.randrange(len(data))
             chance.choice(
@@ -166,7 +251,7 @@ def test_mutated_records_never_escape_our_error():
             )()
             data = data or bytearray(b"x")
         try:
-            wire.decode(framed(bytes(data)) if inner else bytes(data))
+            wire.decode(finish(bytes(data)))
         except SpoolError:
             refused += 1
     assert refused > rounds // 2

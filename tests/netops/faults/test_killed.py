@@ -56,10 +56,12 @@ import sys
 from pathlib import Path
 from netops.drain import Drain
 from netops.raw import Archive
+from netops.store import embedded
 from netops.store.embedded import Embedded
 
+embedded.PAST_MS = 20_000  # a poll a second: what lies 20 behind goes into files at once
 home = Path(sys.argv[1])
-store = Embedded(home / "telemetry", hot_hours=0, writing=True, seal_cells=500)
+store = Embedded(home / "telemetry", hot_hours=0, writing=True, seal_cells=500, file_cells=100)
 archive = Archive(home / "raw", days={"evidence": 9999, "other": 9}, budget_bytes=1 << 40, writing=True)
 with store, archive, Drain(home / "drain.db", spools=home / "spool", store=store, archive=archive,
                            on_facts=lambda _: None, batch=50) as drain:
