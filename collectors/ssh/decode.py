@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from collectors.cells import is_sentinel
 from collectors.convert import NUMBER_READERS, TEXT_READERS, UnreadableError, identity_prefix
 from collectors.decode import Decoded
+from collectors.ssh.table import NOTHINGS
 from collectors.told import Told
 from netops.model import Gap, Observation, Reason, Subject
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collectors.ssh.read import Field, Read, Sheet
     from collectors.ssh.rows import Row
 
-_EMPTY = frozenset({"000000000000", "ffffffffffff", "-", "--"})
+_EMPTY = frozenset({"000000000000", "ffffffffffff", *NOTHINGS})
 _MOST_ID = 255
 
 
@@ -136,7 +137,7 @@ def _part(sheet: Sheet, name: str, row: Row) -> tuple[str, str]:
         if field.column.key == name:
             return _from(field, row.get(field.value, ""))
     shown = "".join(row.get(name, "").split())
-    return ("", "") if shown in _EMPTY or len(shown) > _MOST_ID else (shown, "")
+    return ("", "") if shown.lower() in _EMPTY or len(shown) > _MOST_ID else (shown, "")
 
 
 def _from(field: Field, written: str) -> tuple[str, str]:
@@ -150,7 +151,7 @@ def _from(field: Field, written: str) -> tuple[str, str]:
     except UnreadableError:
         return "", ""
     own = column.metric is not None and column.metric.name.endswith(".serial")
-    blank = shown in _EMPTY or not shown.strip("0 ") or len(shown) > _MOST_ID
+    blank = shown.lower() in _EMPTY or not shown.strip("0 ") or len(shown) > _MOST_ID
     if blank:
         return "", ""
     shown = shown.strip()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from collectors.profile import Column
+    from collectors.ssh.table import Table
 
 PLACE = re.compile(r"<([A-Z][A-Z0-9_]*)>")  # where a value of another read stands in a command
 SPOKEN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.:/\-]{0,63}")  # what may stand there: it came from the device
@@ -91,6 +92,7 @@ class Read:
     leave: tuple[str, ...] = ()
     template: str = ""  # ours, in templates/
     ntc: str = ""  # of ntc-templates, when it has a good one
+    table: Table | None = None  # columns that are found by their titles
     records: str = ""  # JSON: where the records are
     values: tuple[tuple[str, str], ...] = ()  # JSON: name and path of each value
     each: Each | None = None

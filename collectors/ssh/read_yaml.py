@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +19,8 @@ from collectors.marked_yaml import Block, open_block
 from collectors.profile import COST_S, Column, Place
 from collectors.ssh.dialects import DIALECTS
 from collectors.ssh.read import PLACE, Complete, Each, Field, Join, Read, Sheet, digested
+from collectors.ssh.table import NOTHINGS
+from collectors.ssh.table_yaml import table_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +36,7 @@ TOP = (
     "command",
     "leave",
     "template",
+    "table",
     "ntc",
     "json",
     "each",
@@ -97,10 +101,13 @@ def parse(written: str, source: str) -> Read:
     block.allow(*TOP)
     title = block.block("title")
     title.allow("zh", "en")
-    ways = [word for word in ("template", "ntc", "json") if block.has(word)]
+    ways = [word for word in ("template", "table", "ntc", "json") if block.has(word)]
     if len(ways) != 1:
-        block.fail(ways[-1] if ways else "read", "expected one of template, ntc, json: how its text becomes rows")
-    template, known = _template(block, ways[0])
+        block.fail(
+            ways[-1] if ways else "read", "expected one of template, table, ntc, json: how its text becomes rows"
+        )
+    table = table_of(block.block("table")) if ways[0] == "table" else None
+    template, known = ("", values_of(table)) if table else _template(block, ways[0])
     records, values = _json(block) if ways[0] == "json" else ("", ())
     named = frozenset(name for name, _ in values) if values else known
     each, join = _other(block, "each"), _other(block, "join")
@@ -120,6 +127,7 @@ def parse(written: str, source: str) -> Read:
         leave=_texts(block, "leave"),
         template=block.text("template") if ways[0] == "template" else "",
         ntc=block.text("ntc") if ways[0] == "ntc" else "",
+        table=table,
         records=records,
         values=values,
         each=Each(read=each[0], values=each[1]) if each else None,
@@ -131,7 +139,16 @@ def parse(written: str, source: str) -> Read:
         sheets=_sheets(block, named | (frozenset(each[1]) if each else frozenset()), joined=join is not None),
         text=template,
     )
-    return digested(found)
+    return digested(replace(found, sheets=tuple(map(_bared, found.sheets))) if table else found)
+
+
+def _bared(sheet: Sheet) -> Sheet:
+    """Return the sheet of a table, in whose cells a dash and `N/A` say that there is nothing."""
+
+    def bare(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+        return tuple(replace(f, column=replace(f.column, sentinels=f.column.sentinels | NOTHINGS)) for f in fields)
+
+    return replace(sheet, fields=bare(sheet.fields), helpers=bare(sheet.helpers))
 
 
 def _texts(block: Block, key: str) -> tuple[str, ...]:

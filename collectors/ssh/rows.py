@@ -16,6 +16,7 @@ import textfsm
 
 from collectors.snmp.ask import Failure
 from collectors.ssh import paths
+from collectors.ssh.tabled import tabled
 from netops.model import Reason
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def rows(read: Read, lines: Sequence[str]) -> list[Row] | Failure:
     """Return the rows that an output's lines hold; a Failure when they cannot all be had."""
     if _nothing(read.complete, lines):
         return []
-    found = _records(read, lines) if read.values else _parsed(read, lines)
+    found = _found(read, lines)
     if isinstance(found, Failure):
         return found
     if read.merge:
@@ -43,6 +44,14 @@ def rows(read: Read, lines: Sequence[str]) -> list[Row] | Failure:
     if len(found) > _MOST_ROWS:
         return Failure(Reason.PROTOCOL_FAULT, f"{len(found)} rows; expected at most {_MOST_ROWS}")
     return _short(read.complete, lines, len(found)) or found
+
+
+def _found(read: Read, lines: Sequence[str]) -> list[Row] | Failure:
+    if read.values:
+        return _records(read, lines)
+    if read.table is not None:
+        return tabled(read.table, lines, read.complete.counts)
+    return _parsed(read, lines)
 
 
 def widened(found: Sequence[Row], others: Sequence[Row], values: Sequence[str]) -> list[Row]:

@@ -138,7 +138,7 @@ def shown(row):
     radios = {}
     for n in "012":
         band, channel, eirp = (row.get(f"R{n}_{word}", "") for word in ("BAND", "CHANNEL", "EIRP"))
-        radios[f"RADIO_{n}"] = f"{row.get(f'R{n}')}:{band}/{channel}/{eirp}" if band else ""
+        radios[f"RADIO_{n}"] = f"{row.get(f'R{n}')}:{band}/{channel}/{eirp}" if band not in {"", "N/A"} else ""
     return {**row, **radios}
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from collectors.snmp.ask import Failure
-from collectors.ssh import read_yaml
+from collectors.ssh import read_yaml, table_yaml
 from collectors.ssh.course import understood
 from collectors.ssh.decode import Taken, decode
 from collectors.ssh.dialects import DIALECTS
 from collectors.ssh.read_yaml import ReadError, parse, shipped
 from collectors.ssh.reference import page
 from collectors.ssh.replay import replay
+from collectors.ssh.table import SHAPES
 from collectors.ssh.talk import Output, patterns
 from netops.cli import main
 from netops.metrics import METRICS
@@ -87,7 +88,7 @@ def test_a_line_that_nobody_knows_makes_the_output_unreadable():
     lines = (HERE / "vrp_aps.txt").read_text(encoding="utf-8").splitlines()[1:-1]
     taken = understood(read, {}, Output(command=read.command, lines=(*lines[:9], "Nov 26 AP down", *lines[9:])), {})
 
-    assert taken.failed == Failure(Reason.UNREADABLE, "no rule of the template knows the line 'Nov 26 AP down'")
+    assert taken.failed == Failure(Reason.UNREADABLE, "no row of the table is like the line 'Nov 26 AP down'")
 
 
 def test_rows_that_claim_one_identity_are_nobody():
@@ -119,13 +120,13 @@ GOOD = """read: x
 title: {zh: 某, en: X}
 dialect: zte_olt
 command: show x
-template: zte_onu_state
+template: huawei_smartax_temperature
 tables:
   onu:
     kind: onu
-    identity: [[PORT, ONU]]
+    identity: [[SLOT, BOARD]]
     columns:
-      pon.onu.state: {value: PHASE, states: {working: up}}
+      pon.onu.state: {value: TEMPERATURE, states: {working: up}}
 """
 
 
@@ -135,17 +136,29 @@ tables:
         ("dialect: zte_olt", "dialect: zte", "x.yaml:3: 'zte' is not a dialect; did you mean 'zte_olt'?"),
         ("command: show x", "command: show <PORT>", "x.yaml:4: <PORT> is no value of `each`"),
         (
-            "template: zte_onu_state",
-            "template: zte_onu",
-            "x.yaml:5: there is no template 'zte_onu.textfsm' in templates/",
+            "template: huawei_smartax_temperature",
+            "template: huawei_smartax_temp",
+            "x.yaml:5: there is no template 'huawei_smartax_temp.textfsm' in templates/",
         ),
-        ("value: PHASE", "value: PHAZE", "x.yaml:11: 'PHAZE' is not a value of the template; did you mean 'PHASE'?"),
+        (
+            "value: TEMPERATURE",
+            "value: TEMPERATURA",
+            "x.yaml:11: 'TEMPERATURA' is not a value of the template; did you mean 'TEMPERATURE'?",
+        ),
         ("pon.onu.state:", "pon.onu.stat:", "x.yaml:11: 'pon.onu.stat' is no metric of the catalogue"),
-        ("[[PORT, ONU]]", "[[PORT, ONT]]", "x.yaml:9: 'ONT' is not a column, helper or value; did you mean 'ONU'?"),
+        (
+            "[[SLOT, BOARD]]",
+            "[[SLOT, BORD]]",
+            "x.yaml:9: 'BORD' is not a column, helper or value; did you mean 'BOARD'?",
+        ),
         ("kind: onu", "sort: onu", "x.yaml:8: unknown key 'sort'"),
         ("command: show x", "command: show x\ncomplete: {counts: ['x']}", "x.yaml:5: 'x' captures 0 numbers"),
         ("command: show x", "command: show x\ncomplete: {ends: '('}", "x.yaml:5: '(' is no regular expression"),
-        ("template: zte_onu_state", "template: zte_onu_state\nntc: x", "x.yaml:6: expected one of template, ntc, json"),
+        (
+            "template: huawei_smartax_temperature",
+            "template: huawei_smartax_temperature\nntc: x",
+            "x.yaml:6: expected one of template, table, ntc, json",
+        ),
         ("states: {working: up}", "states: {working: upp}", "x.yaml:11: 'upp' is not a state of pon.onu.state"),
     ],
 )
@@ -166,6 +179,7 @@ def test_the_example_of_the_guide_is_understood():
 
     read = parse(example, "guide.yaml")
     assert (read.name, read.each.values, read.join.values) == ("maker_onus", ("PORT",), ("PORT", "ONU"))
+    assert [title.value for title in read.table.titles] == ["INDEX", "PHASE", "RX"]
 
 
 def test_every_word_of_a_read_is_explained():
@@ -173,6 +187,9 @@ def test_every_word_of_a_read_is_explained():
         *read_yaml.TOP,
         *read_yaml.SHEET,
         *read_yaml.COMPLETE,
+        *table_yaml.TABLE,
+        *table_yaml.TITLE,
+        *SHAPES,
         "value",
         "prefix",
         "const",
@@ -231,7 +248,7 @@ def test_a_capture_on_the_command_line(capsys):
         (["--value", "PON=1"], "name the read with --read"),
         (["--read", "smartax_onts", "--value", "PON"], "expected NAME=VALUE"),
         (["--read", "smartax_onts", "--profile", "standard"], "give one of them"),
-        (["--read", "vrp_aps"], "no rule of the template knows the line"),
+        (["--read", "vrp_aps"], "no line has the titles 'id', 'mac', 'name', 'type', 'state'; the first is"),
     ],
 )
 def test_a_slip_of_the_words_is_told(capsys, words, said):
