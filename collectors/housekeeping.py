@@ -1,13 +1,12 @@
 """What every service of this floor does beside its work: look at the register, watch the clock, say that it began.
 
-`go_round` is how each of them runs: round by round, and a round that failed stands in its health until one has not.
+`netops.service.go_round` is how each of them runs, round by round; `Chores` are what it does beside.
 
 The register may be away or broken: a service then goes on with whom it knew, and says so in its health.
 """
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
@@ -17,31 +16,13 @@ from inventory.snapshot import snapshot
 from netops.facts import Fact
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable
 
     from inventory.snapshot import Snapshot
     from netops.clock import Clock
     from netops.config import Settings
 
-log = logging.getLogger(__name__)
-REST_S: Final = 1.0  # after a round that failed
 STEP_MS: Final = 2000  # the wall clock against the monotonic one, from look to look
-
-
-def go_round(
-    once: Callable[[], None], *, stopping: threading.Event, health: dict[str, str], every_s: float = 0.0
-) -> None:
-    """Do `once` until the service is to stop. What fails is logged and stands in `health` until a round has passed."""
-    while not stopping.wait(every_s):
-        try:
-            once()
-        except Exception as error:
-            health["round"] = f"{type(error).__name__}: {error}"
-            log.exception("round failed")
-            stopping.wait(REST_S)
-        else:
-            health.pop("round", None)
 
 
 @dataclass(slots=True)

@@ -28,6 +28,7 @@ from netops.journal import HOUR_MS, HourSum, Journal
 from netops.ledger import Ledger
 from netops.report import issue
 from netops.schedule import Job, Scheduler, Slots
+from netops.service import go_round
 from netops.sla import calendar, measured, streams
 from netops.sla.sold import sold
 from netops.store import open_store
@@ -66,6 +67,7 @@ class Core:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._waiting: tuple[str, ...] = ()
+        self._wrong: dict[str, str] = {}
         self._unplaced: set[str] = set()
         self._caught_up_ms = 0  # when the drain last had every poll that was spooled
         self._seen: Snapshot | None = None
@@ -132,23 +134,25 @@ class Core:
     def health(self) -> dict[str, str]:
         """Return what is wrong, by subject."""
         wrong = {f"job {name}": why for name, why in self._scheduler.failures.items()}
-        return wrong | {f"spool {n}": why for n, why in enumerate(self._waiting)}
+        return wrong | self._wrong | {f"spool {n}": why for n, why in enumerate(self._waiting)}
 
     # ---- the drain
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            with self._acting:
-                began = self._clock.now_ms()
-                done = self._drain.step()
-                if not self._drain.behind:
-                    self._caught_up_ms = began
-            for name in self._taken:
-                self._taken[name] += getattr(done, name)
-            if done.waiting != self._waiting:
-                self._waiting = done.waiting
-                log.warning("waiting", extra={"what": list(done.waiting)})
-            self._stopping.wait(IDLE_S if done.idle else 0.001)
+        go_round(self._once, stopping=self._stopping, health=self._wrong)
+
+    def _once(self) -> None:
+        with self._acting:
+            began = self._clock.now_ms()
+            done = self._drain.step()
+            if not self._drain.behind:
+                self._caught_up_ms = began
+        for name in self._taken:
+            self._taken[name] += getattr(done, name)
+        if done.waiting != self._waiting:
+            self._waiting = done.waiting
+            log.warning("waiting", extra={"what": list(done.waiting)})
+        self._stopping.wait(IDLE_S if done.idle else 0.001)
 
     def _seal_facts(self, entries: Sequence[LedgerEntry]) -> None:
         self._ledger.append(entries, now_ms=self._clock.now_ms())
@@ -266,21 +270,24 @@ class Core:
         looks, blind = self._journal.looks(hour_ms, hour_ms + HOUR_MS), self._journal.blind(hour_ms, hour_ms + HOUR_MS)
         planned = self._verifier.is_planned if self._verifier is not None else _never
         told = self._ledger.find("clock_state", start_ms=hour_ms, end_ms=hour_ms + HOUR_MS)
-        clock_steps = [leaf.fact.at_ms for leaf in told if leaf.fact.body["state"] == "stepped"]
+        steps: dict[str, list[int]] = {self._settings.collect.vantage: []}
+        for leaf in told:
+            if leaf.fact.body["state"] == "stepped":  # of one clock: what others looked at stands
+                steps.setdefault(str(leaf.fact.body["vantage"]), []).append(leaf.fact.at_ms)
+        ours = steps[self._settings.collect.vantage]
         sums: dict[str, list[HourSum]] = {contract: [] for contract in contracts}
         for held in seen.contracts:
             roster, step = sold(held, seen), hourly.step_ms(held)
-            found = hourly.runs_of(samples, roster, step=step, clock_steps=clock_steps)
+            found = hourly.runs_of(samples, roster, step=step, clock_steps=ours)
             known = roster.digest in self._rosters
             entries += hourly.entries(held.id, roster, found, hour_ms=hour_ms, step=step, known=known)
             for stream in streams.of(held):
                 slots = {
-                    name: measured.samples(stream, each, blind=blind, planned=partial(planned, name))
+                    name: measured.samples(stream, each, blind=blind, steps=steps, planned=partial(planned, name))
                     for name, each in looks.items()
                 }
-                entries += hourly.measured(
-                    held.id, roster, slots, stream=stream, hour_ms=hour_ms, clock_steps=clock_steps
-                )
+                own = () if stream.probed else ours
+                entries += hourly.measured(held.id, roster, slots, stream=stream, hour_ms=hour_ms, clock_steps=own)
             sums[held.id] = hourly.sums(roster, found, hour_ms=hour_ms, step=step)
             self._rosters.add(roster.digest)
         self._ledger.append(entries, now_ms=now)

@@ -1,4 +1,4 @@
-"""What a service is, and how several run in one process.
+"""What a service is, how it goes round, and how several run in one process.
 
 A service is inert until started; `start` returns when it is ready, `stop` when it has let go of everything.
 `netops up` runs each in a process of its own; tests may run several in one.
@@ -6,11 +6,16 @@ A service is inert until started; `start` returns when it is ready, `stop` when 
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    import threading
+    from collections.abc import Callable, Iterator, Sequence
+
+log = logging.getLogger(__name__)
+REST_S: Final = 1.0  # after a round that failed
 
 
 class Service(Protocol):
@@ -39,3 +44,18 @@ def running(services: Sequence[Service]) -> Iterator[None]:
             stack.callback(service.stop)
             service.start()
         yield
+
+
+def go_round(
+    once: Callable[[], None], *, stopping: threading.Event, health: dict[str, str], every_s: float = 0.0
+) -> None:
+    """Do `once` until the service is to stop. What fails is logged and stands in `health` until a round has passed."""
+    while not stopping.wait(every_s):
+        try:
+            once()
+        except Exception as error:
+            health["round"] = f"{type(error).__name__}: {error}"
+            log.exception("round failed")
+            stopping.wait(REST_S)
+        else:
+            health.pop("round", None)

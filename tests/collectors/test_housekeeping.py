@@ -1,10 +1,13 @@
 """How every service goes round: what fails is seen for as long as it fails, and keeps nothing else waiting."""
 
+import importlib
+import inspect
 import threading
 
 import pytest
 
-from collectors.housekeeping import Chore, Chores, go_round
+from collectors.housekeeping import Chore, Chores
+from netops.service import go_round
 
 
 class Stopping(threading.Event):
@@ -74,12 +77,19 @@ def test_a_chore_that_fails_is_due_again_and_keeps_no_other_waiting():
     ]
 
 
-@pytest.mark.parametrize("module", ["service", "ssh.service", "traps.service", "cwmp.service", "probes.service"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "collectors.service",
+        "collectors.ssh.service",
+        "collectors.traps.service",
+        "collectors.cwmp.service",
+        "collectors.probes.service",
+        "netops.core",
+    ],
+)
 def test_every_service_goes_round_in_the_one_way(module):
-    import importlib
-    import inspect
-
-    source = inspect.getsource(importlib.import_module(f"collectors.{module}"))
+    source = inspect.getsource(importlib.import_module(module))
 
     assert "go_round(" in source
     assert '["round"]' not in source

@@ -124,13 +124,15 @@ def test_an_hour_whose_polls_still_wait_in_the_spool_is_not_sealed_without_them(
     assert sealed["usual"] == [[0, 60, "DOWN", "carrier", "parent:ac-1"]]
 
 
-def test_a_slot_that_holds_a_step_of_our_clock_proves_nothing(house):
+def test_a_slot_that_holds_a_step_of_our_clock_proves_nothing_and_a_step_of_anothers_says_nothing(house):
     made, spool, _, settings = house
-    body = {"vantage": "vantage-1", "state": "stepped", "step_ms": -90_000}
-    facts.submit(spool, Fact(kind="clock_state", at_ms=START + 10 * M + 5, body=body))
+    body = {"state": "stepped", "step_ms": -90_000}
+    for minute, vantage in ((10, settings.collect.vantage), (20, "site-7")):
+        at_ms = START + minute * M + 5
+        facts.submit(spool, Fact(kind="clock_state", at_ms=at_ms, body={"vantage": vantage, **body}))
     spool.put("poll", silent(range(60)))
     made._clock.at_ms = START + HOUR + 10 * M
-    until(lambda: (made._taken["polls"], made._taken["facts"]) == (60, 1) and made._ripe_until() >= START + HOUR)
+    until(lambda: (made._taken["polls"], made._taken["facts"]) == (60, 2) and made._ripe_until() >= START + HOUR)
 
     made._seal_hours(0)
     (sealed,) = hours(settings)
@@ -205,3 +207,24 @@ def test_what_two_persons_did_not_allow_is_isolated_and_its_refusal_sealed(house
         assert len(list(ledger.find("staff_action"))) == 1
     assert "no such account" in told["exclusion_claim"]
     assert [why for _, why in made._drain.quarantined()] == [told["exclusion_claim"], told["approval_request"]]
+
+
+def test_a_fault_of_the_drain_is_seen_and_does_not_end_it(house, monkeypatch):
+    """A thread that ended would let every spool grow while all else said that it is well."""
+    made, spool, _, _ = house
+    broken = [True]
+    judge = made._judge_polls
+
+    def judged(polls):
+        if broken:
+            raise KeyError("a fault of ours")
+        judge(polls)
+
+    monkeypatch.setattr(made._drain, "_on_polls", judged)
+    spool.put("poll", silent(range(3)))
+    until(lambda: "round" in made.health())
+    assert "a fault of ours" in made.health()["round"]
+
+    broken.clear()
+    until(lambda: made._taken["polls"] == 3)
+    until(lambda: "round" not in made.health())
