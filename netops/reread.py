@@ -33,11 +33,12 @@ def again(poll: Poll) -> Poll:
         return poll
     try:
         found = decode(poll.device.partition("/")[0], Outcome.of(poll), poll.raw)
-    except NetopsError as error:
-        log.warning("reply not read again", extra={"poll": poll.id, "why": str(error)})
+        gaps = [each for each in found if isinstance(each, Gap)]
+        return replace(poll, rows=rows([each for each in found if not isinstance(each, Gap)], gaps))
+    except Exception as error:  # noqa: BLE001  (whatever a spool of others brings as a reply, the core goes on)
+        why = str(error) if isinstance(error, NetopsError) else f"{type(error).__name__}: {error}"[:200]
+        log.warning("reply not read again", extra={"poll": poll.id, "why": why})
         return poll
-    gaps = [each for each in found if isinstance(each, Gap)]
-    return replace(poll, rows=rows([each for each in found if not isinstance(each, Gap)], gaps))
 
 
 @cache
