@@ -35,9 +35,7 @@ def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
         for what, remedy in wrong(target, settings.probe.interval_s):
             found.append(Problem(where, f"probe.targets.{name}: {what}", remedy))
         if target.anchor and target.service:
-            what = (
-                f"probe.targets.{name}: is an anchor of service '{target.service}'; with it the sight on it is lost"
-            )
+            what = f"probe.targets.{name}: is an anchor of service '{target.service}'; with it the sight on it is lost"
             found.append(Problem(where, what, "an anchor does not hang on what is judged: leave out one of the two"))
         if target.service and target.service not in services:
             remedy = nearest(target.service, services).removeprefix("; ") or "name a service of the register"

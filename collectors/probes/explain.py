@@ -17,6 +17,6 @@ def explain(device: str, outcome: Outcome, raw: bytes) -> list[Observation | Gap
         return []
     made: list[Observation | Gap] = []
     for record in slots.explained(raw):
-        observations, gaps = figures.read(record, device=device, vantage=device.partition("/")[0])
-        made += [*observations, *gaps]
+        found = figures.read_any(record, device=device, vantage=device.partition("/")[0])
+        made += [*found[0], *found[1]] if found else []
     return made

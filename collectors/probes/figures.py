@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import inf
+from math import inf, isfinite
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from collectors.probes.radio import figures as radio
 from collectors.probes.stamp import measure
 from collectors.probes.stamp.session import Echo
 from netops.metrics import metric
+from netops.metrics.metric import Kind
 from netops.model import OURS, Gap, Observation, Quality, Reason, Subject
 from netops.sla.percentiles import nearest_rank
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 NS_PER_MS = 1_000_000
 DAY_MS = 86_400_000
+MOST_SENT = 10_000  # packets of one look: what was not answered is counted out one by one
 RULE = "probes.figures@1"
 RTT = tuple(f"probe.rtt.p{rank}" for rank in measure.RANKS)  # gaps as well where no packet could even be sent
 ONE_WAY = tuple(f"probe.delay_{way}.p{rank}" for way in ("there", "back") for rank in measure.RANKS)
@@ -46,6 +48,16 @@ class _Told:
     def time(self, name: str, spent_ns: int | None) -> None:
         if spent_ns is not None:
             self.values[name] = spent_ns / NS_PER_MS
+
+
+def read_any(record: object, *, device: str, vantage: str) -> tuple[list[Observation], list[Gap]] | None:
+    """Return what `read` does, None of what is no record: a probe that was taken over hands in what it likes."""
+    if not isinstance(record, dict) or record.get("kind") not in KINDS:
+        return None
+    try:
+        return read(record, device=device, vantage=vantage)
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError):
+        return None
 
 
 def read(record: Mapping[str, Any], *, device: str, vantage: str) -> tuple[list[Observation], list[Gap]]:
@@ -76,6 +88,8 @@ def read(record: Mapping[str, Any], *, device: str, vantage: str) -> tuple[list[
 
 def _observed(name: str, value: float | str, *, subject: Subject, device: str, at_ms: int, rule: str) -> Observation:
     entry = metric(name)
+    if isinstance(value, str) != (entry.kind is Kind.TEXT) or (isinstance(value, float) and not isfinite(value)):
+        raise ValueError(f"{name}: {value!r:.60}")
     sound = isinstance(value, str) or entry.within(value)
     return Observation(
         metric=name,
@@ -100,6 +114,13 @@ def reached(record: Mapping[str, Any]) -> bool:
 def failed(record: Mapping[str, Any]) -> Reason | None:
     """Return why the record holds no answer, None when it does."""
     return Reason(record["failed"]) if "failed" in record else None
+
+
+def _sent(record: Mapping[str, Any]) -> int:
+    sent = record["sent"]
+    if type(sent) is not int or not 0 <= sent <= MOST_SENT:
+        raise ValueError(f"{sent!r:.60} packets sent; expected 0 to {MOST_SENT}")
+    return sent
 
 
 def _packets(record: Mapping[str, Any], told: _Told, figures: Figures) -> None:
@@ -139,7 +160,7 @@ def _icmp(record: Mapping[str, Any], told: _Told) -> None:
     if _absent(record, told, "probe.loss", *RTT):
         return
     echoes = [Echo(n, n, t1, t1, t1, t4, drift, ttl, 1, 1) for n, t1, t4, drift, ttl in record["echoes"]]
-    _packets(record, told, measure.figures(echoes, sent=record["sent"], stateful=False, limit_ns=0))
+    _packets(record, told, measure.figures(echoes, sent=_sent(record), stateful=False, limit_ns=0))
 
 
 def _stamp(record: Mapping[str, Any], told: _Told) -> None:
@@ -168,7 +189,7 @@ def stamp(record: Mapping[str, Any]) -> Figures:
     """Return the figures of a STAMP record, in nanoseconds."""
     echoes = [Echo(*row) for row in record["echoes"]]
     limit = int(record["limit_ns"])
-    return measure.figures(echoes, sent=record["sent"], stateful=record["stateful"], limit_ns=limit)
+    return measure.figures(echoes, sent=_sent(record), stateful=record["stateful"], limit_ns=limit)
 
 
 def _share(told: _Told, way: str, lost: int | None, among: int) -> None:

@@ -152,7 +152,7 @@ def explained(raw: bytes) -> list[Record]:
     for each in unframe(raw):
         try:
             record = json.loads(each)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(record, dict) and record.get("kind") in figures.KINDS:
             found.append(record)

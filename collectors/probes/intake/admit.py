@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netops import facts, wire
+from netops import facts, reread, wire
 from netops.errors import EvidenceError, SpoolError
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def _poll(poll: Poll, vantage: str, now_ms: int, services: Collection[str]) -> s
         return f"a poll of '{poll.device[:60]}', not of '{vantage}/probe'"
     if untimely := _untimely(poll.slot_ms, now_ms):
         return untimely
+    poll = reread.again(poll)  # one that comes without its rows is read by its replies, here as in the core
+    wire.encode(poll)
     for row in poll.rows:
         if row.subject.kind not in KINDS or not row.subject.id.startswith(f"{vantage}/"):
             return f"it tells of '{row.subject!s:.60}', which is no path of '{vantage}'"
