@@ -65,10 +65,17 @@ class Supervisor:
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Start the services in order, each once the one before is ready; NetopsError names one that is not."""
+        """Start the services in order, each once the one before is ready; NetopsError names one that is not.
+
+        Told to stop meanwhile, it starts no more; `run` then ends those that were started.
+        """
         for child in self._children:
+            if self._stopping.is_set():
+                return
             self._spawn(child)
             word = self._await(child)
+            if self._stopping.is_set():
+                return
             if word != "ready":
                 self.stop()
                 self._end()

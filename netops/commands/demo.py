@@ -93,8 +93,8 @@ def run(args: argparse.Namespace, _settings: Settings) -> int:
     if not settings.city.rehearsal:
         raise NetopsError(f"{file} is not a rehearsal's; `netops demo` never touches another instance")
     found(settings, port=args.snmp_port, step_s=args.history_step)
-    names = [*SERVICES, *(name for name, wanted in ON_DEMAND.items() if wanted(settings))]
-    names += [] if args.no_history else ["history"]
+    names = [*SERVICES, *(() if args.no_history else ("history",))]
+    names += [name for name, wanted in ON_DEMAND.items() if wanted(settings)]
     supervisor = Supervisor(
         names,
         config=file,

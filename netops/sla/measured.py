@@ -14,16 +14,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from netops.model import OURS, Quality, Reason
 from netops.sla.intervals import Cause, State
 from netops.sla.state import quorum
 from netops.sla.streams import CLOCK_ERROR
-from netops.sla.timeline import Sample
+from netops.sla.timeline import CLOCK, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from netops.sla.streams import Stream
 
@@ -53,9 +54,14 @@ def samples(
     looks: Iterable[Look],
     *,
     blind: Container[int] = (),
+    steps: Mapping[str, Sequence[int]] = MappingProxyType({}),
     planned: Callable[[int], bool] = lambda _slot_ms: False,
 ) -> list[Sample]:
-    """Return a service's slots. `blind`: those in which the collector had lost its anchors; `planned`: maintenance."""
+    """Return a service's slots.
+
+    `blind`: those in which the collector had lost its anchors; `steps`: when the clock of a vantage point stepped;
+    `planned`: whether maintenance covers a slot.
+    """
     step = stream.every_s * 1000
     slots: dict[int, list[Look]] = defaultdict(list)
     for each in looks:
@@ -63,7 +69,8 @@ def samples(
             slots[each.slot_ms // step * step].append(each)
     made = []
     for slot_ms in sorted(slots):
-        found = _slot(stream, slots[slot_ms], blind)
+        stepped = {name for name, told in steps.items() if any(slot_ms <= at < slot_ms + step for at in told)}
+        found = _slot(stream, slots[slot_ms], blind, stepped)
         if found is not None:
             sample = replace(found, slot_ms=slot_ms)
             if sample.state is State.DOWN and planned(slot_ms):
@@ -72,25 +79,26 @@ def samples(
     return made
 
 
-def _slot(stream: Stream, looks: Sequence[Look], blind: Container[int]) -> Sample | None:
+def _slot(stream: Stream, looks: Sequence[Look], blind: Container[int], stepped: Container[str]) -> Sample | None:
     vantages: dict[str, list[Sample]] = defaultdict(list)
     for source in sorted({each.source for each in looks}):
         mine = [each for each in looks if each.source == source]
         first = min(mine, key=lambda each: (each.metric != stream.metric, each.slot_ms))
         if first.metric == stream.metric:
             errors = [each for each in mine if each.slot_ms == first.slot_ms and each.metric == CLOCK_ERROR]
-            dark = not stream.probed and first.slot_ms in blind
+            dark = Reason.ANCHORS_LOST.value if not stream.probed and first.slot_ms in blind else ""
+            dark = CLOCK if stream.probed and first.vantage in stepped else dark
             vantages[first.vantage].append(_source(stream, first, errors, dark=dark))
     said = [_vantage(stream, vantages[name]) for name in sorted(vantages)]
     return quorum(said, stream.quorum) if said else None
 
 
-def _source(stream: Stream, look: Look, errors: Sequence[Look], *, dark: bool) -> Sample:
+def _source(stream: Stream, look: Look, errors: Sequence[Look], *, dark: str) -> Sample:
     def says(state: State, cause: Cause, because: str) -> Sample:
         return Sample(look.slot_ms, look.at_ms, state, cause, because)
 
     if dark:
-        return says(State.UNKNOWN, Cause.MONITOR, Reason.ANCHORS_LOST.value)
+        return says(State.UNKNOWN, Cause.MONITOR, dark)
     if look.code in _OURS:
         return says(State.UNKNOWN, Cause.MONITOR, look.code)
     if look.code in LOST and stream.probed:

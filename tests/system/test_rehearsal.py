@@ -6,7 +6,11 @@ import subprocess
 
 import pytest
 
+from netops import config
+from netops.clock import SYSTEM
 from netops.ledger import LedgerReader
+from netops.model import ANSWERED
+from netops.store import open_store
 from tests.system.conftest import NETOPS
 
 pytestmark = [pytest.mark.xdist_group("rehearsal"), pytest.mark.timeout(300)]
@@ -61,3 +65,24 @@ def test_a_production_instance_refuses_a_rehearsals_data(rehearsal):
     assert shown.returncode != 0
     assert "rehearsal" in shown.stderr
     assert core.returncode != 0
+
+
+@pytest.mark.slow
+def test_every_door_has_a_partner_that_speaks(rehearsal):
+    city = rehearsal("--no-history")
+    city.start()
+    city.wait_for_data()
+    settings = config.load(city.home / "netops.toml", environ={})
+    since = SYSTEM.now_ms() - 600_000
+
+    def heard():
+        with open_store(settings) as store:
+            outcomes = store.outcomes(start_ms=since, end_ms=SYSTEM.now_ms() + 1)
+        doors = {each.device.partition("/")[2] for each in outcomes if each.outcome == ANSWERED}
+        with LedgerReader(city.home / "ledger.db") as ledger:
+            events = {leaf.fact.body["event"] for leaf in ledger.find("device_event")}
+        return doors >= {"", "ssh", "cwmp", "probe"} and events >= {"ap_fault", "boot"}
+
+    city.wait("a word through every door", seconds=150, ask=heard)
+    assert city.stop() == 0
+    assert "Traceback" not in "".join(each.read_text() for each in (city.home / "log").glob("*.log"))

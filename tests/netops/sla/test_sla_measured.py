@@ -121,6 +121,14 @@ def test_who_looks_more_often_than_asked_changes_no_verdict():
     assert [(each.slot_ms, each.state) for each in found] == [(T0, State.UP), (T0 + 5 * M, State.DOWN)]
 
 
+def test_the_step_of_one_vantage_points_clock_blinds_that_one_alone():
+    looks = [look(10.0, "vp-1/a"), look(99.0, "vp-2/a"), look(99.0, "vp-2/a", n=1)]
+
+    assert slots(*looks, of=stream(vantages=2), steps={"vp-1": [T0 + 30_000]}) == [BAD, BAD]
+    assert slots(*looks, of=stream(vantages=2), steps={"vp-2": [T0 + 30_000]}) == [GOOD, BAD]
+    assert slots(look(10.0, "vp-1/a"), steps={"vp-1": [T0]}) == [OURS]
+
+
 def test_maintenance_is_the_cause_of_what_is_bad_in_it():
     assert slots(look(99.0), look(1.0, n=1), planned=lambda _: True) == [(State.DOWN, Cause.PLANNED), GOOD]
 
