@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netops import facts, reread, wire
-from netops.errors import EvidenceError, SpoolError
+from netops.errors import EvidenceError, SpoolError, StoreError
+from netops.raw import unframe
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -33,7 +34,7 @@ def refusal(kind: str, payload: bytes, *, vantage: str, now_ms: int, services: C
         if kind == "fact":
             return _fact(facts.decode(payload), vantage, now_ms)
         return _poll(wire.decode(payload), vantage, now_ms, services)
-    except (EvidenceError, SpoolError) as error:
+    except (EvidenceError, SpoolError, StoreError) as error:
         return str(error)[:200]
 
 
@@ -58,6 +59,7 @@ def _poll(poll: Poll, vantage: str, now_ms: int, services: Collection[str]) -> s
         return f"a poll of '{poll.device[:60]}', not of '{vantage}/probe'"
     if untimely := _untimely(poll.slot_ms, now_ms):
         return untimely
+    unframe(poll.raw)
     poll = reread.again(poll)  # one that comes without its rows is read by its replies, here as in the core
     wire.encode(poll)
     for row in poll.rows:
