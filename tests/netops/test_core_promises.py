@@ -1,0 +1,162 @@
+"""What a contract promises of a metric, from the spools of its doors to a bundle that the verifier recomputes."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from dataclasses import replace
+
+import pytest
+
+from inventory.city import city_of
+from inventory.model import Area, Carrier, Contract, Device, Objective, Rules, Selector, Service, ServiceItem, Site
+from inventory.register import Register
+from netops import config, core, founding, wire
+from netops.evidence import canonical
+from netops.evidence import told as audit
+from netops.evidence.bundle import open_bundle
+from netops.model import ANSWERED, Poll, Row, Subject
+from netops.report import issue
+from netops.sla import calendar
+from netops.spool import Spool
+
+HOUR, M = 3_600_000, 60_000
+START = 1_790_784_000_000  # October begins in Shanghai
+ONU = Subject("onu", "sn:HWTC00000001")
+RULES = Rules(check_every_s=60, max_unknown_ratio="1")
+PROMISED = (
+    ("light", "pon.onu.rx_power", "-27", "99", {}),
+    ("delay", "probe.rtt.p95", "20", "95", {"quorum": 2, "vantages": 2}),
+    ("reached", "probe.reached", "1", "95", {}),
+)
+
+
+class Clock:
+    def __init__(self):
+        self.at_ms = START + 31 * M
+
+    def now_ms(self):
+        return self.at_ms
+
+    def monotonic(self):
+        return time.monotonic()
+
+
+class Idle:
+    """A scheduler that leaves the jobs to the test."""
+
+    def __init__(self, *_, **__):
+        self.failures = {}
+
+    def start(self):
+        pass
+
+    stop = start
+
+
+def city():
+    promises = tuple(
+        Objective(id=name, indicator=metric, threshold=limit, target=target, rules=replace(RULES, **more))
+        for name, metric, limit, target, more in PROMISED
+    )
+    item = ServiceItem(id="fiber", kind="fiber", select=Selector(), fee="100", objectives=promises)
+    return city_of(
+        [
+            Area(id="110108001", name="万寿路", name_en="Wanshoulu", col=1, row=1),
+            Site(id="s1", name="S1", area="110108001"),
+            Carrier(id="a", name="A"),
+            Contract(id="c1", version="1", carrier="a", title="t", valid_from_ms=0, rules=RULES, items=(item,)),
+            Device(id="olt-1", site="s1", carrier="a", role="olt"),
+            Service(
+                id="fiber-1",
+                kind="fiber",
+                carrier="a",
+                site="s1",
+                role="ont",
+                device="olt-1",
+                subject=str(ONU),
+                parent="olt-1",
+            ),
+        ]
+    )
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    file = tmp_path / "netops.toml"
+    file.write_text(f'[city]\nname = "test"\n[data]\ndir = "{tmp_path / "data"}"\n')
+    settings = config.load(file, environ={})
+    settings.data.dir.mkdir()
+    founding.databases(settings)
+    founding.keys(settings)
+    with Register(settings.register_url, rehearsal=False) as register:
+        register.apply(city(), at_ms=START - 24 * HOUR, now_ms=START - 24 * HOUR)
+    monkeypatch.setattr(core, "Scheduler", Idle)
+    made = core.Core(settings, clock=Clock())
+    made.start()
+    try:
+        yield made, settings
+    finally:
+        made.stop()
+
+
+def polls(device, rows, *, raw=b"\x00\x00\x00\x01x"):
+    at = [(START + n * M, row) for n, row in enumerate(rows)]
+    made = [Poll(device=device, slot_ms=s, at_ms=s + 5, outcome=ANSWERED, rows=row, raw=raw) for s, row in at]
+    return [wire.encode(each) for each in made]
+
+
+def light(values):
+    return [(Row(subject=ONU, values={"pon.onu.rx_power": each}),) for each in values]
+
+
+def path(vantage, target, values):
+    subject, texts = Subject("path", f"{vantage}/{target}"), {"probe.service": "fiber-1"}
+    return [
+        Row(subject=subject, values={"probe.rtt.p95": each, "probe.reached": 1.0}, texts=texts)
+        if each is not None
+        else Row(subject=subject, values={"probe.reached": 0.0}, codes={"probe.rtt.p95": "no_answer"}, texts=texts)
+        for each in values
+    ]
+
+
+def test_three_doors_make_verdicts_that_a_bundle_recomputes_and_their_replies_are_evidence(house):
+    made, settings = house
+    by_snmp = polls("olt-1", [(Row(subject=ONU, values={"pon.onu.state": 1.0}),)] * 60)
+    by_ssh = polls("olt-1/ssh", light([-20.0] * 50 + [-28.0] * 10))
+    one = path("vp-1", "x", [10.0] * 40 + [99.0] * 20)
+    other = path("vp-1", "y", [10.0] * 45 + [None] * 15)
+    second = path("vp-2", "z", [10.0] * 50 + [99.0] * 10)
+    spooled = {
+        "collect": by_snmp,
+        "ssh": by_ssh,
+        "probe": polls("vp-1/probe", list(zip(one, other, strict=True))),
+        "intake": polls("vp-2/probe", [(row,) for row in second]),
+    }
+    for service, records in spooled.items():
+        with Spool(settings.data.dir / "spool" / f"{service}.db", source=service) as spool:
+            spool.put("poll", records)
+    _, end = calendar.month("2026-10", calendar.zone("Asia/Shanghai"))
+    made._clock.at_ms = end + HOUR
+    until = time.monotonic() + 20
+    while made._taken["polls"] < 240 or made._ripe_until() < end:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    made._seal_hours(0)
+    made._report(0)
+
+    (bundle,) = settings.data.dir.glob("reports/*")
+    content = canonical.loads(open_bundle(bundle).members["report.json"])
+    (item,) = content["parts"][0]["items"]
+    told = {each["objective"]: (each["good"], each["value"], each["verdict"]) for each in item["objectives"]}
+    assert told == {
+        "light": (">= -27", "5/6", "missed"),  # 50 of 60 slots by SSH; SNMP has no optics
+        "delay": ("<= 20", "5/6", "missed"),  # vp-1 accuses in 15 slots, and vp-2 agrees in 10 of them
+        "reached": (">= 1", "1/1", "met"),
+    }
+    key = founding.evidence_key(settings).with_name(issue.VKEY)
+    assert audit.run(bundle, vkey=key, rehearsal=False) == 0
+
+    with sqlite3.connect(settings.data.dir / "raw" / "index.db") as index:
+        kept = dict(index.execute("SELECT class, count(*) FROM segment GROUP BY class"))
+    assert kept == {"evidence": 1}
