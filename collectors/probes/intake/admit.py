@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 AHEAD_MS = 2 * 3_600_000  # a slot further ahead than this is not taken: it would stand in the way of the true one
 BEHIND_MS = 62 * 86_400_000  # nor one that no link was ever away for: the past is told while it is fresh
+SECOND_MS = 1000
 KINDS = frozenset({"path"})
 PREFIX = "probe."
 SERVES = "probe.service"
@@ -57,8 +58,10 @@ def _untimely(at_ms: int, now_ms: int) -> str:
 def _poll(poll: Poll, vantage: str, now_ms: int, services: Collection[str]) -> str:
     if poll.device != f"{vantage}/probe":
         return f"a poll of '{poll.device[:60]}', not of '{vantage}/probe'"
-    if untimely := _untimely(poll.slot_ms, now_ms):
+    if untimely := _untimely(poll.slot_ms, now_ms) or _untimely(poll.at_ms, now_ms):
         return untimely
+    if poll.slot_ms % SECOND_MS:
+        return "no slot begins within a second"
     unframe(poll.raw)
     poll = reread.again(poll)  # one that comes without its rows is read by its replies, here as in the core
     wire.encode(poll)

@@ -248,6 +248,8 @@ STRANGE = {
     "another metric": ("poll", wire.encode(poll(0, metric="wlan.ap.clients"))),
     "the day after tomorrow": ("poll", wire.encode(poll(2 * 86_400_000))),
     "last winter": ("poll", wire.encode(poll(-200 * 86_400_000))),
+    "taken next year": ("poll", wire.encode(replace(poll(0), at_ms=NOW + 365 * 86_400_000))),
+    "a slot of a millisecond": ("poll", wire.encode(poll(1))),
     "noise": ("poll", b"noise"),
     "another's health": ("fact", health("site-8")),
     "an approval": (
