@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
+from inventory import sql
 from netops import facts
 from netops.access import approvals, record, tables
 from netops.access.admission import AHEAD_MS, WAIT_MS, Admission
+from netops.access.passwords import Passwords
+from netops.access.staff import Staff
 from netops.errors import AccessError
 from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry
 from netops.speakers import SPEAKERS, may_state
 from netops.spool import Spool
 
-if TYPE_CHECKING:
-    from netops.access.staff import Staff
-
 NOW = 1_790_000_000_000
 H = 3_600_000
+CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
 TERMS = {
     "contract": "wifi-a",
     "class": "planned",
@@ -30,21 +32,34 @@ TERMS = {
 }
 
 
+@pytest.fixture(scope="module")
+def accounts(tmp_path_factory):
+    """A file, made once: five accounts that logged in an hour ago, and one that has only its one-time password."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('staff') / 'staff.db'}"
+    sql.upgrade(tables.MIGRATIONS, url)
+    with sql.Database(url) as database:
+        staff = Staff(database, CHEAP)
+        for name, role in (
+            ("li.na", "operator"),
+            ("wang.min", "contract_manager"),
+            ("zhao", "contract_manager"),
+            ("eve", "viewer"),
+            ("root", "admin"),
+        ):
+            first = staff.add(name, role=role, by="t", now_ms=NOW - 1000 * H)
+            staff.change(name, old=first, new="a long enough pass phrase", address="::1", now_ms=NOW - 999 * H)
+            staff.login(name, "a long enough pass phrase", address="::1", now_ms=NOW - H)
+        staff.add("fresh", role="contract_manager", by="t", now_ms=NOW - 2 * H)
+    return Path(url.removeprefix("sqlite:///")).read_bytes()
+
+
 @pytest.fixture
-def people(staff: Staff) -> Staff:
-    """Five accounts that have logged in an hour ago, and one that has only its one-time password."""
-    for name, role in (
-        ("li.na", "operator"),
-        ("wang.min", "contract_manager"),
-        ("zhao", "contract_manager"),
-        ("eve", "viewer"),
-        ("root", "admin"),
-    ):
-        first = staff.add(name, role=role, by="t", now_ms=NOW - 1000 * H)
-        staff.change(name, old=first, new="a long enough pass phrase", address="::1", now_ms=NOW - 999 * H)
-        staff.login(name, "a long enough pass phrase", address="::1", now_ms=NOW - H)
-    staff.add("fresh", role="contract_manager", by="t", now_ms=NOW - 2 * H)
-    return staff
+def people(accounts, settings):
+    """The accounts in this test's own database."""
+    url = tables.url(settings)
+    Path(url.removeprefix("sqlite:///")).write_bytes(accounts)
+    with sql.Database(url) as database:
+        yield Staff(database, CHEAP)
 
 
 @pytest.fixture
