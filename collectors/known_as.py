@@ -144,9 +144,9 @@ class Names:
         fresh = file.with_suffix(".new")
         try:
             self._room.mkdir(exist_ok=True)
-            with fresh.open("w", encoding="utf-8") as into:
+            with fresh.open("w", encoding="ascii") as into:
                 os.fchmod(into.fileno(), 0o640)  # the other collectors are of the directory's group
-                json.dump(content, into, ensure_ascii=False, separators=(",", ":"))
+                into.write(json.dumps(content, separators=(",", ":")))
             fresh.replace(file)
         except OSError as error:
             self.refused = f"{file}: {error.strerror or error}; other doors name subjects by what they know themselves"

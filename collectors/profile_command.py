@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "check, try and begin device families"
 _HEADER = "subject\tmetric\tvalue\tquality"
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 WRONG = 5  # exit code: what was found differs from what was expected, or there are remarks
 
 
@@ -126,6 +128,10 @@ def _lines(result: Replayed, profile: Profile) -> Iterator[str]:
 
 
 def _new(args: argparse.Namespace) -> int:
+    if not _NAME.fullmatch(args.name):
+        raise UsageError(
+            f"'{args.name}' is no name of a family; expected small letters, digits and _, such as maker_olt"
+        )
     if args.name in shipped():
         raise UsageError(f"a profile '{args.name}' exists; see {SHIPPED / args.name}.yaml")
     recording = load_recording(args.recording, wanted=((1, 3, 6, 1),))

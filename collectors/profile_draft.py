@@ -10,7 +10,7 @@ from collectors.convert import raw
 from collectors.snmp.varbind import dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from collectors.snmp.agent import Listing
     from collectors.snmp.varbind import Oid, Varbind
@@ -19,6 +19,7 @@ _ENTERPRISES: Final = (1, 3, 6, 1, 4, 1)
 _SYS_OBJECT_ID: Final = (1, 3, 6, 1, 2, 1, 1, 2, 0)
 _SYS_DESCR: Final = (1, 3, 6, 1, 2, 1, 1, 1, 0)
 _TYPES: Final = {2: "INTEGER", 4: "OCTET STRING", 6: "OID", 64: "IpAddress", 65: "Counter32", 66: "Gauge32"}
+_LONG_INDEX: Final = 9  # numbers: a MAC address, a radio and a network have less
 _MORE_TYPES: Final = {67: "TimeTicks", 68: "Opaque", 70: "Counter64"}
 
 
@@ -64,10 +65,12 @@ def _tables(objects: Iterable[Varbind], root: Oid) -> list[str]:
     objects = list(objects)
     entries_seen = _entries(objects, root)
     columns: dict[Oid, _Column] = {}
+    deeper = _deeper({each.oid: _column_of(each.oid, root, entries_seen) for each in objects}, root)
     for each in objects:
         place = _column_of(each.oid, root, entries_seen)
         if place is None:
             continue
+        place = deeper.get(place, place)
         column = columns.setdefault(place, _Column(tag=each.tag, index=each.oid[len(place) :]))
         column.rows += 1
         shown = _shown(each)
@@ -102,6 +105,26 @@ def _entries(objects: Iterable[Varbind], root: Oid) -> frozenset[Oid]:
         for at in _ones(each.oid, root):
             seen[each.oid[: at + 1]][each.oid[at + 1]].add(each.oid[at + 2 :])
     return frozenset(entry for entry, columns in seen.items() if len(columns) > 1 and _joined(list(columns.values())))
+
+
+def _deeper(placed: Mapping[Oid, Oid | None], root: Oid) -> dict[Oid, Oid]:
+    """Return the likelier column for each that seems to have an index of very many numbers.
+
+    A table with one column is no sure entry, and its own number may hold an arc 1: then the last one that all of its
+    objects share is taken.
+    """
+    groups: dict[Oid, list[Oid]] = defaultdict(list)
+    for oid, place in placed.items():
+        if place is not None and len(oid) - len(place) > _LONG_INDEX:
+            groups[place].append(oid)
+    found: dict[Oid, Oid] = {}
+    for place, oids in groups.items():
+        first, last = min(oids), max(oids)
+        shared = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+        ones = [at for at in _ones(first, root) if len(place) <= at < shared - 1]
+        if ones and len(oids) > 1:
+            found[place] = first[: ones[-1] + 2]
+    return found
 
 
 def _joined(indexes: list[set[Oid]]) -> bool:

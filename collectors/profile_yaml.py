@@ -60,7 +60,8 @@ def read(path: Path) -> Profile:
     try:
         written = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ProfileError(f"{path}: cannot be read ({error}); expected a profile in YAML") from None
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise ProfileError(f"{path}: cannot be read ({why}); expected a profile in YAML") from None
     profile = parse(written, str(path))
     if profile.name != path.stem:
         raise ProfileError(f"{path}:1: profile is '{profile.name}' and its file '{path.stem}'; expected the same name")

@@ -72,7 +72,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         before = len(walk)
         never = _secrets(args, settings)
         walk = anonymise(walk, shipped().values(), key=secrets.token_bytes(32), keep=keep, never=never)
-        sys.stderr.write(f"{before} objects, {len(walk)} kept with pseudonyms; read the file before you give it away\n")
+        hidden = sum(isinstance(each.value, bytes) and each.value.startswith(b"text-") for each in walk)
+        sys.stderr.write(
+            f"{before} objects, {before - len(walk)} left out, {len(walk)} kept, {hidden} of them texts that are hidden"
+            " (text-…); where words are missing that a profile needs, --keep names their column\n"
+            "read the file before you give it away\n"
+        )
     _write(args.output, walk)
     sys.stderr.write(f"{args.output}: {len(walk)} objects{f'; {torn}' if torn else ''}\n")
     return PARTIAL if torn else 0

@@ -26,7 +26,8 @@ _STATES: Final = """
     powered poweroff poe supply supported unsupported support applicable inserted config configured configuration
     configuring download downloading upgrading upgrade join joined image data quit signal degraded success
     successful limited service emergency sleep awake pending complete completed progress in out of and or with
-    without the is for to per
+    without the is for to per low high medium planned blank allowed forbidden reserved assigned unassigned selected
+    access cluster conductor member reachable unreachable stable unstable cold warm
 """
 _THINGS: Final = """
     fan temperature temp voltage current cpu memory mem disk flash ram rom nand emmc swap storage buffers cached
@@ -37,7 +38,9 @@ _THINGS: Final = """
     fiber sfp xfp qsfp transceiver battery uptime version software hardware firmware boot root system bytes octets
     packets frames errors dropped discards seconds minutes hours days day hour week weeks sec secs min mins hrs
     average avg max core process processes load frequency quality rf tmp var usr lib log dev proc sys run mnt
-    overlay rootfs tmpfs jffs ubifs squashfs inlet outlet ambient exhaust psu ac dc rail
+    overlay rootfs tmpfs jffs ubifs squashfs inlet outlet ambient exhaust psu ac dc rail network networks device
+    devices processor state stats statistics supply loop nic ct scheduler queue policer vlanport uni physicaluni
+    multipoint subscriber trunk
 """
 _MEASURES: Final = """
     mhz ghz khz hz dbm db dbi mw w kw v mv ma ua a c f k rpm bps kbps mbps gbps kb mb gb tb kib mib gib s ms us ns m
@@ -56,9 +59,20 @@ _PORTS: Final = """
     null vty aux con nve vif wds phy sta eno ens enp gigabitethernets gpononu epononu gpononusvlan olt onu ont adsl
     vdsl shdsl atm e t cable mac virtualaccess virtualtemplate route register bridgeaggregation routeaggregation
     smartgroup gei xgei pingtan linkaggregation aggregate capwap cap dtls lwapp internal supervisor service control
-    plane stackport stp l esa esw psa cpeth brlan brwan lan wan modem hwsim unit pci pcie emac
+    plane stackport stp l esa esw psa cpeth brlan brwan lan wan modem hwsim unit pci pcie emac tunl qmimux mgt dhcp
+    soc vlanport wlanmesh nni uni gem tcont
 """
-WORDS: Final = frozenset(word.encode() for text in (_STATES, _THINGS, _MEASURES, _PORTS) for word in text.split())
+_MAKERS: Final = """
+    huawei hisilicon zte nokia alcatel lucent cisco airespace aruba hpe hp hewlett packard ruijie hc comware ruckus
+    brocade arris commscope extreme enterasys aerohive motorola zebra cambium canopy mikrotik routeros ubiquiti
+    ubiquitinetwork unifi tplink tp link omada pharos meraki fortinet juniper mist ericsson samsung baicells
+    fiberhome dasan zhone raisecom bdcom cdata vsol calix adtran quectel simcom sierra fibocom telit teltonika
+    peplink digi moxa siklu mimosa tachyon ligowave openwrt linux systems system inc ltd limited co corp corporation
+    technologies technology communications com www equipment gmbh
+"""
+WORDS: Final = frozenset(
+    word.encode() for text in (_STATES, _THINGS, _MEASURES, _PORTS, _MAKERS) for word in text.split()
+)
 
 _RUNS: Final = re.compile(rb"[A-Za-z]+|[0-9]+|[^\x00-\x7f]+")
 _ALNUM: Final = re.compile(rb"[A-Za-z0-9]+")
@@ -71,6 +85,7 @@ _PLACE: Final = re.compile(rb"[0-9]{1,3}\.[0-9]{5,}")  # in an interface's name;
 _MOST_DIGITS: Final = 7  # a passphrase or a landline's number has eight and more
 _LONG_TOKEN: Final = 8  # a passphrase of letters and digits has at least as many; `wlan0`, `20MHz` and `11ac` have less
 _MIXED: Final = 4  # turns between letters and digits: an address without marks, a passphrase
+_LETTER: Final = re.compile(rb"[0-9][A-Za-z](?![A-Za-z])|(?<![A-Za-z])[A-Za-z][0-9]")  # one alone: no word
 _BUS: Final = re.compile(
     rb"(?:en|wl|ww)(?:P[0-9]+)?(?:p[0-9]+)?s[0-9]+(?:f[0-9]+)?(?:u[0-9]+)*(?:np?[0-9]+)?"
 )  # systemd's
@@ -102,7 +117,7 @@ def port(value: bytes, makers: Collection[bytes] = ()) -> list[bytes]:
         return []
     mixed = [each for each in _ALNUM.findall(value) if len(each) >= _LONG_TOKEN and len(_RUNS.findall(each)) >= _MIXED]
     strange = [run for run in _RUNS.findall(value) if len(run) > _MOST_DIGITS or not run.isdigit()]
-    codes = [each for each in mixed if not _BUS.fullmatch(each)]
+    codes = [each for each in mixed if _LETTER.search(each) and not _BUS.fullmatch(each)]
     return [*_PLACE.findall(value), *codes, *(run for run in strange if run.isdigit() or not _known(run, makers))]
 
 

@@ -231,7 +231,7 @@ class _Work:
     def _is_told(self, text: bytes) -> bool:
         """Whether a maker says it too: a model, the letters of its serial numbers, a word of the trade."""
         letters = any(serial.startswith(text) for serial in self.names.serials) and len(text) == _LEAST
-        return letters or text in self.said or harmless.worded(text, self.makers)
+        return letters or text in self.said or (harmless.number(text) and not harmless.port(text, self.makers))
 
     def _inside(self) -> Callable[[Oid, bytes], bytes]:
         """Return what hides what may still stand in a text that stays."""

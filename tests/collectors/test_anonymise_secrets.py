@@ -8,6 +8,7 @@ import string
 
 import pytest
 
+from collectors.anonymise.left_out import left_out
 from collectors.anonymise.walk import anonymise
 from collectors.profile_yaml import shipped
 from collectors.recording import written
@@ -95,18 +96,27 @@ def needles(secret):
     return [secret[6:]] if secret.startswith(b"a41b44") else [secret]
 
 
-def told_in(made, secret):
+def shown(walk):
+    """Return each object as its line in small letters, what stands in its OIDs, and its octets."""
+    found = []
+    for each in walk:
+        line = written(each).lower()
+        oids = b"." + line.partition(b"|")[0] + b"."
+        if isinstance(each.value, str):
+            oids += f" .{each.value}.".encode()
+        found.append((line, oids, each.value if isinstance(each.value, bytes) else b""))
+    return found
+
+
+def told_in(lines, secret):
     """Return the lines of a recording in which a part of a secret can be read: as text, in hexadecimal, in an OID."""
     found = []
-    for each in made:
-        line = written(each).lower()
-        for part in needles(secret):
-            arcs = ("." + ".".join(map(str, part)) + ".").encode()
-            spelled = line.partition(b"|")[0] + b"."
-            value = each.value if isinstance(each.value, bytes) else b""
-            oid_value = f".{each.value}.".encode() if isinstance(each.value, str) else b""
-            in_oids = len(part) > 2 and (arcs in spelled or arcs in oid_value)
-            if in_oids or part.lower() in line or part in value or part.hex().encode() in line.rpartition(b"|")[2]:
+    for part in needles(secret):
+        small, spelled = part.lower(), part.hex().encode()
+        arcs = ("." + ".".join(map(str, part)) + ".").encode()
+        for line, oids, value in lines:
+            in_oids = len(part) > 2 and arcs in oids
+            if in_oids or small in line or part in value or spelled in line.rpartition(b"|")[2]:
                 found.append(line)
     return found
 
@@ -202,9 +212,10 @@ def test_a_secret_is_in_no_recording(place):
     made = anonymise(walk.values(), shipped().values(), key=KEY)
 
     assert len(made) == len(walk)
+    before, after = shown(walk.values()), shown(made)
     for kind, secret in planted:
-        assert told_in(walk.values(), secret), f"the test plants no {kind}"
-        assert told_in(made, secret) == [], (kind, secret)
+        assert told_in(before, secret), f"the test plants no {kind}"
+        assert told_in(after, secret) == [], (kind, secret)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in TEXTUAL if kind != "a sentence of a log"])
@@ -213,7 +224,7 @@ def test_what_something_else_tells_is_hidden_in_the_description_too(kind):
     secret = TEXTS[kind](chance)
     walk = {each.oid: each for each in (*device(chance), *in_the_description(secret, 3))}
 
-    assert told_in(anonymise(walk.values(), shipped().values(), key=KEY), secret) == []
+    assert told_in(shown(anonymise(walk.values(), shipped().values(), key=KEY)), secret) == []
 
 
 @pytest.mark.parametrize("index", ["{ip}", "3.{ip}", "1.4.{ip}", "{mac}", "6.{mac}", "12.{mac}", "{mac}.1.{other}"])
@@ -231,12 +242,12 @@ def test_addresses_in_the_indexes_of_unknown_tables_are_no_ones(index):
 
     made = anonymise(walk, shipped().values(), key=KEY)
 
-    shown = [dotted(each.oid) for each in made]
+    oids = [dotted(each.oid) for each in made]
     assert len(made) == len(walk)
     for _, parts in clients:
         for name, arcs in parts.items():
             tail = arcs.split(".", 1)[1] if name == "ip" else arcs.split(".", 3)[3]
-            assert not [each for each in shown if f".{tail}." in f"{each}."], (index, arcs)
+            assert not [each for each in oids if f".{tail}." in f"{each}."], (index, arcs)
 
 
 def test_two_whole_numbers_that_may_be_a_place_on_the_map_are_left_out():
@@ -300,6 +311,25 @@ def test_the_names_of_interfaces_stay(name):
     (made,) = anonymise([Varbind(parse("1.3.6.1.2.1.31.1.1.1.1.5"), 4, name)], shipped().values(), key=KEY)
 
     assert made.value == name
+
+
+def test_the_name_of_an_interface_stays_where_it_is_somebodys_alias_too():
+    walk = [
+        Varbind(parse("1.3.6.1.2.1.2.2.1.2.1"), 4, b"gigabitethernet0/0/1"),
+        Varbind(parse("1.3.6.1.2.1.31.1.1.1.18.1"), 4, b"gigabitethernet0/0/1"),
+    ]
+
+    described, alias = anonymise(walk, shipped().values(), key=KEY)
+
+    assert described.value == b"gigabitethernet0/0/1"
+    assert alias.value.startswith(b"text-")
+
+
+def test_no_metric_stands_in_what_is_left_out():
+    for profile in shipped().values():
+        columns = [*profile.scalars, *(c for table in profile.tables for c in (*table.columns, *table.helpers))]
+        gone = [c.key for c in columns for root in profile.roots if left_out(c.place.under(root))]
+        assert gone == [], profile.name
 
 
 @pytest.mark.parametrize("name", [b"gw", b"ap7", b"bj-01"])
