@@ -28,6 +28,7 @@ from load import (
     told,
 )
 
+from collectors.snmp import compiled
 from collectors.snmp.ask import Ask, Community, Target
 from collectors.snmp.engine import Engine
 from collectors.snmp.flight import Job
@@ -88,7 +89,8 @@ def ours(mode: str, port: int, concurrency: int, seconds: float, *, general: boo
         time.sleep(0.2)
         errors = sums["errors"] + engine.counters.retried + engine.counters.socket_drops
     each = {"get": len(GET), "walk": CELLS, "poll": len(SCALARS) + CELLS, "v3": 2}[mode]
-    name = "netops, general decoder only" if general else "netops"
+    name = "netops" if compiled.fast() is None else "netops compiled"
+    name = f"{name}, general decoder only" if general else name
     told(name, mode, requests=requests, varbinds=asks * each, seconds=wall, cpu_s=used, errors=errors)
 
 

@@ -84,6 +84,14 @@ static PyObject *many_tuple(Many *many) /* moves the references */
     return made;
 }
 
+/* Takes a tuple out of the garbage collector's sight: of numbers, octets and texts, and of such tuples, no cycle can be
+ * made. The collector does the same at its first look; by then it has looked at thousands of them. */
+static PyObject *plain_tuple(PyObject *tuple)
+{
+    PyObject_GC_UnTrack(tuple);
+    return tuple;
+}
+
 /* ---- a table from 64-bit keys to pointers: filled, looked up, emptied as a whole */
 
 typedef struct {
@@ -444,7 +452,7 @@ static PyType_Slot question_slots[] = {{Py_tp_new, question_new},
                                        {Py_tp_clear, question_clear},
                                        {Py_tp_methods, question_methods},
                                        {Py_tp_members, question_members},
-                                       {Py_tp_doc, "One request of one community, and the shapes its replies have had."},
+                                       {Py_tp_doc, "One request of one community, and the shapes of its replies."},
                                        {0, NULL}};
 
 static PyType_Spec question_spec = {"collectors.snmp._fast.Question", sizeof(Question), 0,
@@ -636,7 +644,6 @@ typedef struct {
     struct iovec in_parts[BATCH], out_parts[SENDS];
     struct sockaddr_in in_names[BATCH];
     Span spans[MOST_CELLS];
-    PyObject *values[MOST_CELLS];
 } Pilot;
 
 static uint64_t host_key(const struct sockaddr_in *name)
@@ -917,7 +924,7 @@ static PyObject *varbinds_of(Pilot *self, PyObject *oids, PyObject *tags, PyObje
     return made;
 }
 
-/* What a walk's reply of this shape means, as the Python way has worked it out; 0 where it has not, or finds a fault. */
+/* What a walk's reply of this shape means, as the Python way worked it out; 0 where it has not, or finds a fault. */
 static int shape_step(Pilot *self, Flight *flight, Question *question, Shape *shape)
 {
     (void)self;
@@ -1019,6 +1026,7 @@ static int keep_get(Pilot *self, Flight *flight, Question *question, Shape *shap
         }
         PyTuple_SET_ITEM(values, i, value);
     }
+    plain_tuple(values);
     PyObject *varbinds = varbinds_of(self, shape->got, shape->gottags, values);
     Py_DECREF(values);
     PyObject *pair = varbinds ? PyTuple_Pack(2, shape->places, varbinds) : NULL;
@@ -1054,6 +1062,7 @@ static int keep_walk(Pilot *self, Flight *flight, Question *question, Shape *sha
             }
             PyTuple_SET_ITEM(values, j, value);
         }
+        plain_tuple(values);
         PyObject *chunk = PyTuple_Pack(3, take->oids, take->tags, values);
         Py_DECREF(values);
         int bad = !chunk || PyList_Append(PyTuple_GET_ITEM(flight->chunks, base + take->column), chunk);
@@ -1122,6 +1131,8 @@ static PyObject *answer_of(Pilot *self, Flight *flight)
         or_none(flight->last),
         many_tuple(&flight->raws),
     };
+    if (parts[13])
+        plain_tuple(parts[13]);
     int bad = 0;
     for (int i = 0; i < 14; i++) {
         PyTuple_SET_ITEM(answer, i, parts[i]);
@@ -1689,15 +1700,15 @@ static int receive_one(Pilot *self, PyObject *loop, PyObject *channel, PyObject 
     return came;
 }
 
-/* receive(loop, channel, fd, empty_at, flights, tray, behind) -> how many came; ~how many where the socket told an error */
+/* receive(loop, channel, fd, empty_at, flights, tray, behind) -> how many came; ~that where the socket told an error */
 static PyObject *pilot_receive(Pilot *self, PyObject *args)
 {
     PyObject *loop, *channel, *flights, *tray, *behind;
     int fd, error = 0;
     long took = 0;
     double now, empty_at;
-    if (!PyArg_ParseTuple(args, "OOidO!O!O!", &loop, &channel, &fd, &empty_at, &PyDict_Type, &flights, &PyDict_Type, &tray,
-                          &PyDict_Type, &behind))
+    if (!PyArg_ParseTuple(args, "OOidO!O!O!", &loop, &channel, &fd, &empty_at, &PyDict_Type, &flights, &PyDict_Type,
+                          &tray, &PyDict_Type, &behind))
         return NULL;
     if (fd < 0)
         for (; took < BATCH * ROUNDS; took++) {
@@ -1825,7 +1836,8 @@ static PyMethodDef pilot_methods[] = {
     {"plan", (PyCFunction)pilot_plan, METH_VARARGS, "plan(ask, wire, questions, asked, walks, limits)"},
     {"begin", (PyCFunction)pilot_begin, METH_VARARGS, "begin(popleft, queue, flights, room, now_ms, now, drops)"},
     {"flush", (PyCFunction)pilot_flush, METH_VARARGS, "flush(loop, channel, fd)"},
-    {"receive", (PyCFunction)pilot_receive, METH_VARARGS, "receive(loop, channel, fd, empty_at, flights, tray, behind)"},
+    {"receive", (PyCFunction)pilot_receive, METH_VARARGS,
+     "receive(loop, channel, fd, empty_at, flights, tray, behind)"},
     {"over", (PyCFunction)pilot_over, METH_O, "over(now): the states of those whose wait is over"},
     {"next", (PyCFunction)pilot_next, METH_NOARGS, "when the next wait is over"},
     {"at", (PyCFunction)pilot_at, METH_O, "at(address): the state of the flight there"},
@@ -1883,7 +1895,7 @@ static PyObject *oid_of(const uint8_t *content, size_t size)
         PyTuple_SET_ITEM(oid, place++, number);
         arc = 0;
     }
-    return oid;
+    return plain_tuple(oid);
 bad:
     Py_DECREF(oid);
     return NULL;
@@ -1926,7 +1938,8 @@ static PyObject *fast_varbinds(PyObject *Py_UNUSED(self), PyObject *const *args,
             goto out;
         PyTuple_SET_ITEM(oids, i, oid);
         if (tag == 0x06) {
-            PyObject *content = PyBytes_FromStringAndSize((const char *)octets + value, (Py_ssize_t)(value_end - value));
+            const char *begin = (const char *)octets + value;
+            PyObject *content = PyBytes_FromStringAndSize(begin, (Py_ssize_t)(value_end - value));
             said = content ? PyObject_CallOneArg(args[4], content) : NULL;
             Py_XDECREF(content);
         } else
@@ -1947,7 +1960,9 @@ static PyObject *fast_varbinds(PyObject *Py_UNUSED(self), PyObject *const *args,
                 goto out;
             PyTuple_SET_ITEM(span, j, number);
         }
+        plain_tuple(span);
     }
+    plain_tuple(oids), plain_tuple(tags), plain_tuple(values);
     found = PyTuple_Pack(4, oids, tags, values, spans);
 out:
     Py_XDECREF(oids), Py_XDECREF(tags), Py_XDECREF(values), Py_XDECREF(spans);
@@ -1981,7 +1996,8 @@ PyMODINIT_FUNC PyInit__fast(void)
     PyObject *made = PyModule_Create(&module);
     PyObject *pilot = PyType_FromSpec(&pilot_spec);
     Question_Type = (PyTypeObject *)PyType_FromSpec(&question_spec);
-    if (!made || !pilot || !Question_Type || PyModule_AddIntConstant(made, "VERSION", VERSION) || PyModule_AddObjectRef(made, "Pilot", pilot) ||
+    if (!made || !pilot || !Question_Type || PyModule_AddIntConstant(made, "VERSION", VERSION) ||
+        PyModule_AddObjectRef(made, "Pilot", pilot) ||
         PyModule_AddObjectRef(made, "Question", (PyObject *)Question_Type))
         Py_CLEAR(made);
     Py_XDECREF(pilot);

@@ -160,13 +160,13 @@ class Swift(Loop):
         """Take what has come, and act on each."""
         if channel is not self._shared:
             return super().receive(channel)
-        empty_at = max(channel.empty_at, self._idle_at)
+        begun_at, empty_at = self._monotonic(), max(channel.empty_at, self._idle_at)
         took: int = self._pilot.receive(self, channel, self._number, empty_at, self.flights, self._done, self._behind)
         if took < 0:
             took = ~took
             self._refused(channel)
         elif took < _FULL:
-            channel.empty_at = self._monotonic()
+            channel.empty_at = begun_at
         self.flush()
         return took
 
@@ -192,8 +192,7 @@ class Swift(Loop):
         """Ask on, again, or give up where the wait is over."""
         due = self._pilot.next()
         if due is not None and due <= (now := self._monotonic()):
-            for state in self._pilot.over(now):
-                self._adopt(state)
+            self._adopt_all(self._pilot.over(now))
             self.flush()
         super().expire()
 
@@ -208,8 +207,7 @@ class Swift(Loop):
         super().abandon(why)
 
     def _all(self) -> Iterator[Flight]:
-        for state in self._pilot.all():
-            self._adopt(state)
+        self._adopt_all(self._pilot.all())
         yield from tuple(self.flights.values())
 
     def _forget(self) -> None:
@@ -219,8 +217,26 @@ class Swift(Loop):
         self._pilot.forget()
         self._learned = self._known.book.forgotten
 
+    def _adopt_all(self, states: list[State]) -> None:
+        errors = []
+        for state in states:
+            try:
+                self._adopt(state)
+            except Exception as error:  # noqa: BLE001  (raised below: the others are adopted first)
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
     def _adopt(self, state: State) -> Flight:
-        """Go on with a flight of the pilot's: feed what it heard to an exchange, and wait for what it waits for."""
+        """Go on with a flight of the pilot's, which has it no longer; should that fail, its job is answered."""
+        try:
+            return self._adopted(state)
+        except Exception:
+            self._unasked(state[0], Failure(Reason.NOT_RUNNING, "the SNMP engine stumbled over this job"))
+            raise
+
+    def _adopted(self, state: State) -> Flight:
+        """Feed what a flight heard to an exchange, and wait for what it waits for."""
         entry, raws, number, sent_at, at_ms, lag_ms, deadline, drops, rtt_ms, *rest = state
         walk, walk_since, pausing, paused_at, waited, unsent, due, last = rest
         job, hand_over, _ = entry

@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import sys
 from dataclasses import asdict, dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,7 @@ def machine(settings: Settings) -> Iterator[Finding]:
     """Look at what is under us: interpreter, engines, disk, sockets, clock."""
     yield Finding(OK, "python", sys.version.split()[0])
     yield from _engines()
+    yield from _doors()
     yield _receive_buffer()
     yield _disk(settings)
     yield _clock()
@@ -83,6 +85,15 @@ def _engines() -> Iterator[Finding]:
     yield Finding(
         OK, "sqlite (interpreter)", f"{sqlite3.sqlite_version}: register, staff, portal (journal DELETE, FULL)"
     )
+
+
+def _doors() -> Iterator[Finding]:
+    """Look at what only the doors know of themselves: `netops.findings`, each a call that says one line."""
+    for entry in sorted(entry_points(group="netops.findings"), key=lambda each: each.name):
+        try:
+            yield Finding(OK, entry.name, entry.load()())
+        except (ImportError, AttributeError) as error:
+            yield Finding(WRONG, entry.name, f"cannot be loaded ({error}); reinstall this version")
 
 
 def _receive_buffer() -> Finding:

@@ -20,6 +20,8 @@ from collectors.snmp.engine import Engine
 from collectors.snmp.flight import Job
 from collectors.snmp.pdu import Message, decode, encode, response
 from collectors.snmp.varbind import COUNTER32, OCTET_STRING, Varbind
+from netops.commands import doctor
+from netops.model import Reason
 
 HERE = Path(__file__).parent
 SOURCE = Path(compiled.__file__).with_name("fast.c")
@@ -187,6 +189,34 @@ def test_what_is_full_is_forgotten_and_learned_anew(fast):
             world.loop._known.book.budget = 1_000
 
     assert pair.worlds[1].loop._known.book.forgotten > 5
+
+
+def test_a_fault_while_a_flight_is_adopted_leaves_nobody_waiting(fast, monkeypatch):
+    world = twins.World(fast)
+    targets = [Target(address=twins.address(n), credential=Community(twins.COMMUNITY)) for n in range(3)]
+    world.loop.take([Job(each, twins.ASKS[0], 0) for each in targets * 2], world.take, 0)
+    for _ in range(50):
+        world.turn()
+        world.clock.now += 1
+    world.loop.take([Job(each, twins.ASKS[0], n) for n, each in enumerate(targets)], world.take, 0)
+    world.turn()
+    assert world.loop._pilot.count == 3
+    world.answers.clear()
+
+    monkeypatch.setattr(world.loop, "_adopted", lambda state: 1 / 0)
+    world.clock.now += 10
+    with pytest.raises(ZeroDivisionError):
+        world.loop.expire()
+    world.loop.deliver()
+
+    assert sorted(told.token for told, *_ in world.answers) == [0, 1, 2]
+    assert {told.failed.reason for told, *_ in world.answers} == {Reason.NOT_RUNNING}
+
+
+def test_doctor_says_which_way_is_taken():
+    found = {each.what: each for each in doctor._doors()}
+
+    assert found["snmp"].said == compiled.said()
 
 
 def test_it_can_be_switched_off(monkeypatch):
