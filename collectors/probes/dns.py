@@ -28,6 +28,7 @@ PORT, CLASS_IN = 53, 1
 _HEAD = struct.Struct(">HHHHHH")
 _RECURSE, _ANSWER, _CUT = 0x0100, 0x8000, 0x0200
 NAME_OCTETS, LABEL_OCTETS, JUMPS, RECORDS, MESSAGE = 255, 63, 32, 256, 65_535
+KEPT, VALUE = 4096, 256  # octets of an answer, characters of a value that are archived: the resolver writes them
 NS_PER_MS = 1_000_000
 
 
@@ -182,11 +183,12 @@ def run(
             said = answers(octets, identity=identity, name=name, kind=kind)
     except OSError as error:
         return made | {"failed": tcp.reason(error).value, "detail": str(error)}
-    made |= {"answer": octets.hex(), "time_ns": sockets.instant().monotonic_ns - begin.monotonic_ns}
+    spent = sockets.instant().monotonic_ns - begin.monotonic_ns
+    made |= {"answer": octets[:KEPT].hex(), "octets": len(octets), "time_ns": spent}
     if said is None:
         return made | {"failed": Reason.UNDECODABLE.value, "detail": "no answer to the question"}
     wanted = [each for each in said.answers if each.type == TYPES[kind]]
-    return made | {"code": said.code, "answers": len(wanted), "values": [each.value for each in wanted[:16]]}
+    return made | {"code": said.code, "answers": len(wanted), "values": [each.value[:VALUE] for each in wanted[:16]]}
 
 
 def _by_udp(resolver: tuple[str, int], question: bytes, until: int, interface: str) -> tuple[bytes, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 NS_PER_MS = 1_000_000
 PINGS, PACKETS = 5, 20
+RECORD_OCTETS = 384 * 1024
 STAMP_PORT = 862
 
 
@@ -46,12 +48,21 @@ def look(
     at = sockets.instant()
     said = {"target": name, "kind": target.kind, "service": target.service, "anchor": target.anchor}
     try:
-        return LOOKS[target.kind](target, _Around(name, clock, account)) | said
+        return _bounded(LOOKS[target.kind](target, _Around(name, clock, account)) | said)
     except NetopsError as error:
         wrong = {"failed": Reason.NO_ADDRESS.value, "detail": str(error)[:200]}
     except OSError as error:  # no route, say
         wrong = {"failed": tcp.reason(error).value, "detail": str(error)[:200]}
     return {"at_ms": at.wall_ns // NS_PER_MS, "clock": clock().record(), **wrong, **said}
+
+
+def _bounded(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the record, without what it holds where that is too much: it would take the others' of its slot along."""
+    octets = len(json.dumps(record))
+    if octets <= RECORD_OCTETS:
+        return record
+    about = {name: record[name] for name in ("target", "kind", "service", "anchor", "at_ms", "clock") if name in record}
+    return about | {"failed": Reason.PROTOCOL_FAULT.value, "detail": f"what came fills a record of {octets} octets"}
 
 
 def unlooked(name: str, target: Target, *, at_ms: int, reason: Reason, detail: str) -> dict[str, Any]:
@@ -146,7 +157,7 @@ def _air(target: Target, around: _Around) -> dict[str, Any]:
 
 def _dhcp(target: Target, around: _Around) -> dict[str, Any]:
     heard = listening.dhcp(target.interface, timeout_s=target.timeout_s, clock=around.clock)
-    return heard | {"asked": list(radio.wanted(target.expect))}
+    return heard | {"heard": heard["heard"][: radio.OFFERS], "asked": list(radio.wanted(target.expect))}
 
 
 def _way(target: Target) -> web.Way:

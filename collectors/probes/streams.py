@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NS_PER_MS = 1_000_000
 BATCH = 256
-DOUBLES = 1000  # repeated answers that a run keeps with their times; more are counted: whoever answers may flood
+DOUBLES = 200  # repeated answers that a run keeps with their times; more are counted: whoever answers may flood
 
 
 class Course(Protocol):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LIMIT = 1 << 20
 CHUNK = 64 * 1024
 AGENT = "NetOps-probe/1"
+URL_CHARACTERS = 500  # of an address that is archived: a redirection's is somebody else's text
 PORTS = {"http": 80, "https": 443}
 SECRETS = (ipaddress.IPv6Address("fd00:ec2::254"),)  # the same by IPv6, where it is no link-local address
 AS_WRITTEN = "%/?:@!$&'()*+,;=[]~"  # RFC 3986; all else, a space say, goes as a browser sends it: percent-encoded
@@ -64,7 +65,7 @@ class Page:
 
     def record(self) -> dict[str, Any]:
         """Return the page as it is archived: without its body, but with its digest."""
-        made: dict[str, Any] = {"url": self.url, "octets": self.octets, "cut": self.cut}
+        made: dict[str, Any] = {"url": self.url[:URL_CHARACTERS], "octets": self.octets, "cut": self.cut}
         made |= {f"{name}_ns": spent for name, spent in self.times.items()}
         if self.status:
             made |= {"status": self.status, "sha256": hashlib.sha256(self.body).hexdigest()}

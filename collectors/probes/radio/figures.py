@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SHOWN = 32  # servers named in a text
+POINTS, SIGNALS, OFFERS = 256, 20_000, 256  # archived at most: anybody may transmit what is ours by name
 CHANNELS = 233
 
 
@@ -39,7 +40,10 @@ def only_ours(record: Mapping[str, Any], expect: str) -> dict[str, Any]:
     """Return a beacon record with the access points of these SSIDs alone, and the number of the others."""
     names = {name.encode().hex() for name in wanted(expect)}
     ours = [each for each in record["heard"] if _is_point(each) and each["ssid"] in names]
-    return dict(record) | {"heard": ours, "others": len(record["heard"]) - len(ours), "asked": list(wanted(expect))}
+    others = len(record["heard"]) - len(ours)
+    share = SIGNALS // max(1, min(len(ours), POINTS))
+    kept = [dict(each) | {"signals": each["signals"][:share]} for each in ours[:POINTS]]
+    return dict(record) | {"heard": kept, "others": others, "asked": list(wanted(expect))}
 
 
 def _is_point(each: Mapping[str, Any]) -> bool:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import random
+import struct
 from dataclasses import replace
 
 import pytest
 
-from collectors.probes import explain, figures, slots
+from collectors.probes import dns, explain, figures, looks, slots, web
 from collectors.probes.intake import admit
+from collectors.probes.radio import figures as radio
 from netops import reread, wire
 from netops.model import ANSWERED, Poll
+from netops.probing import Target
 from netops.raw import frame
 from netops.store.values import Outcome
 
@@ -90,6 +93,40 @@ def test_a_poll_without_rows_tells_no_more_than_one_with_rows_may():
         made = wire.encode(poll(record))
         assert admit.refusal("poll", made, vantage="site-7", now_ms=NOW, services=services)
     assert admit.refusal("poll", wire.encode(poll(STAMP)), vantage="site-7", now_ms=NOW, services={"fiber-7"}) == ""
+
+
+def octets(record):
+    return len(json.dumps(record))
+
+
+def test_who_is_looked_at_cannot_make_a_slot_too_large_to_be_handed_in(monkeypatch, tmp_path, good_clock):
+    """Resolver, portal, radio and DHCP server are those who are judged: one record too many loses all of a slot."""
+    point = {"ssid": b"City".hex(), "channel": 1, "beacons": 1000, "signals": [-50] * 1000}
+    air = {"heard": [point | {"bssid": f"{n:012x}"} for n in range(2000)]}
+    kept = radio.only_ours(air, "City")
+    page = web.Page(url="http://a.example/" + "x" * 60_000, times={})
+    long = {"sent": 1, "echoes": [[0] * 10] * 50_000, "at_ms": NOW}
+    monkeypatch.setattr(looks, "LOOKS", {"stamp": lambda *_: dict(long)})
+    cut = looks.look("t", Target(kind="stamp"), account=tmp_path / "x", clock=good_clock)
+
+    assert (len(kept["heard"]), octets(kept) < 200_000) == (radio.POINTS, True)
+    assert octets(page.record()) < 1000
+    assert (cut["failed"], octets(cut) < 1000) == ("protocol_fault", True)
+    assert figures.read_any(cut, device="site-7/probe", vantage="site-7")
+
+
+def test_of_an_answer_without_measure_little_is_archived(good_clock):
+    def answered(question, *_):
+        text = b"\xff" + b"x" * 255
+        record = b"\xc0\x0c" + struct.pack(">HHIH", 16, 1, 60, len(text) * 100) + text * 100
+        head = question[:2] + struct.pack(">HHHHH", 0x8180, 1, 2, 0, 0)
+        return head + question[12:] + record * 2, 0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dns, "_by_udp", lambda _, question, *rest: answered(question, *rest))
+        record = dns.run("192.0.2.53", "www.example.com", "TXT", clock=good_clock)
+
+    assert (record["answers"], record["octets"] > 50_000, octets(record) < 10_000) == (2, True, True)
 
 
 def test_what_a_probe_archives_is_read_by_the_core_as_by_itself():
