@@ -1,4 +1,4 @@
-"""The traps of a simulated WLAN controller (HUAWEI-WLAN-AP-MIB): which are due, and sent when."""
+"""The notifications of a simulated WLAN controller (HUAWEI-WLAN-AP-MIB): which are due, and sent when."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
+from collectors.errors import DecodeError
 from collectors.simulator.mib import OCTETS, TIMETICKS, oid
 from collectors.simulator.noise import pick
 from collectors.simulator.objects import uptime_ticks
 from collectors.simulator.wlan import WLAN
-from collectors.snmp.pdu import Kind, Message, Pdu, encode
+from collectors.snmp.pdu import Kind, Message, Pdu, decode, encode
 from collectors.snmp.varbind import OBJECT_IDENTIFIER, Varbind, Varbinds, dotted
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ UPTIME, TRAP = oid("1.3.6.1.2.1.1.3.0"), oid("1.3.6.1.6.3.1.1.4.1.0")
 FAULT = (*WLAN, 13, 1, 1, 1)
 TOO_HOT, COOL = (*WLAN, 13, 1, 1, 19), (*WLAN, 13, 1, 1, 20)
 EVERY_MS = 300_000
-FIRST_S = 25.0  # who listens starts after us, and a trap is sent once
+FIRST_S, ANSWER_S, AGAIN_S = 5.0, 2.0, 3.0
+LARGEST = 4096
 
 
 def notification(name: tuple[int, ...], child: Child, agent: Agent, world: World, at_ms: int) -> Varbinds:
@@ -54,7 +56,7 @@ def due(agent: Agent, world: World, at_ms: int, *, first: bool) -> Iterator[Varb
 
 
 class Alarms:
-    """Sends the controller's traps from its own address. Inert until started."""
+    """Sends what the controller has to say as informs, from its own address. Inert until started."""
 
     def __init__(self, agent: Agent, world: World, *, to: tuple[str, int], community: bytes, clock: Clock) -> None:
         self._agent, self._world, self._clock = agent, world, clock
@@ -79,17 +81,23 @@ class Alarms:
         number, wait, first = 1, FIRST_S, True
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
             wire.bind((self._agent.address, 0))
+            wire.settimeout(ANSWER_S)
             while not self._stopping.wait(wait):
                 now = self._clock.now_ms()
                 said = due(self._agent, self._world, now, first=first) if self._world.answers(self._agent, now) else ()
                 for varbinds in said:
-                    pdu = Pdu(Kind.TRAP, number, varbinds=varbinds)
-                    self._send(wire, encode(Message(self._community, pdu)))
+                    self._tell(wire, number, varbinds)
                     number += 1
                 first, wait = False, (EVERY_MS - self._clock.now_ms() % EVERY_MS) / 1000 + 1
 
-    def _send(self, wire: socket.socket, octets: bytes) -> None:
-        try:
-            wire.sendto(octets, self._to)
-        except OSError as error:  # nobody listens: a trap is sent once
-            log.debug("trap not sent", extra={"why": str(error)})
+    def _tell(self, wire: socket.socket, number: int, varbinds: Varbinds) -> None:
+        """Send an inform until it is acknowledged: who listens may start after us."""
+        octets = encode(Message(self._community, Pdu(Kind.INFORM, number, varbinds=varbinds)))
+        while not self._stopping.is_set():
+            try:
+                wire.sendto(octets, self._to)
+                if decode(wire.recv(LARGEST)).pdu.request_id == number:
+                    return
+            except (OSError, DecodeError) as error:
+                log.debug("inform not acknowledged", extra={"why": str(error)})
+            self._stopping.wait(AGAIN_S)
