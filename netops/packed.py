@@ -82,7 +82,7 @@ class Packed:
     rtt_ms: float | None
     lag_ms: float
     tables: tuple[Table, ...]
-    raw: bytes
+    raw: bytes | memoryview
     _made: dict[int, list[Row]] = field(default_factory=dict, compare=False, repr=False)  # rows by table, once asked
 
     @property
@@ -123,18 +123,18 @@ class Packed:
             rtt_ms=self.rtt_ms,
             lag_ms=self.lag_ms,
             rows=self.rows,
-            raw=self.raw,
+            raw=bytes(self.raw),
         )
 
     def distinct(self) -> bool:
         """Whether each subject has one row."""
-        if len(self.tables) == 1:
-            names = self.tables[0].subjects
-            return len(set(names)) == len(names)
-        told: dict[str, list[str]] = {}
+        told: dict[str, set[str]] = {}
         for table in self.tables:
-            told.setdefault(table.shape.kind, []).extend(table.subjects)
-        return all(len(set(names)) == len(names) for names in told.values())
+            names, others = set(table.subjects), told.get(table.shape.kind)
+            if len(names) < len(table.subjects) or (others and not names.isdisjoint(others)):
+                return False
+            told[table.shape.kind] = names if others is None else others | names
+        return True
 
 
 Polled = Poll | Packed

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 KINDS = frozenset({"poll", "fact"})
 CAP_BYTES = 4 << 30
 PAYLOAD_BYTES = 32 << 20  # one payload; a larger one is a programming error, not traffic
-READ_BYTES = 64 << 20  # what one `read` hands over at most, beyond its first record: memory is bounded (I6)
+READ_BYTES = 24 << 20  # what one `read` hands over at most, beyond its first record: memory is bounded (I6)
 FACTS_ROOM = 64  # facts may go beyond the cap by this part of it: that polls are given up is itself a fact
 RECORD_OVERHEAD = 32  # bytes of SQLite's own per record, for the cap's arithmetic
 

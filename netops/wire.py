@@ -110,7 +110,7 @@ def _unpacked(payload: bytes) -> Packed:
     raw, offset = _part(view, offset, RAW_BYTES)
     if offset != len(payload):
         raise SpoolError("wire: bytes follow the record; expected its end")
-    device, slot_ms, at_ms, outcome, profile, digest, attempts, rtt_ms, lag_ms, told = json.loads(bytes(head))
+    device, slot_ms, at_ms, outcome, profile, digest, attempts, rtt_ms, lag_ms, told = json.loads(str(head, "ascii"))
     tables = []
     at = 0
     for shape, subjects, codes, texts, places in told:
@@ -135,7 +135,7 @@ def _unpacked(payload: bytes) -> Packed:
         rtt_ms=number(rtt_ms),
         lag_ms=number(lag_ms) or 0.0,
         tables=tuple(tables),
-        raw=bytes(raw),
+        raw=raw,  # a view of the record: nobody wants a copy of it but to keep it
     )
 
 

@@ -1,11 +1,12 @@
 """A program of its own, so that its memory is the product's: an outage by a simulated clock, then the catching up.
 
     python tests/netops/faults/outage.py --dir D --url URL --devices 10 --hours 24 --seed 1
+    python tests/netops/faults/outage.py --dir D --devices 10 --hours 24 < /dev/null    # the embedded store
 
 Per device and minute one poll of the size that benchmarks/snmp/scale.py asks: 20 scalars and a table of 32 rows x 10
-columns, with raw replies. While the store is away (the caller's stub refuses, or takes and never answers) each hour is
-spooled and a step of the drain is tried; then the caller is told `back` on stdout, and everything is drained, while
-polling goes on. Last comes one line of JSON.
+columns, with raw replies. While the store is away (the caller's stub refuses, or takes and never answers; the embedded
+one fails) each hour is spooled and a step of the drain is tried; then the caller is told `back` on stdout, and
+everything is drained, while polling goes on. Last comes one line of JSON.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ import json
 import random
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 from netops import wire
 from netops.config import load
 from netops.drain import Drain, taken
+from netops.errors import StoreError
 from netops.model import Poll, Row, Subject
 from netops.raw import Archive, frame
+from netops.run import spare_collector
 from netops.spool import Spool
 from netops.store import open_store
 
@@ -86,16 +90,35 @@ def _peak_mb() -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
+def away(_):
+    raise StoreError("store: it is away")
+
+
+def kept(store, args):
+    """Return how often each poll, and a row of each kind of each poll, is in the embedded store."""
+    end = T0 + (args.hours + 2) * 60 * MINUTE
+    polls = Counter(f"{each.device}@{each.slot_ms}" for each in store.outcomes(start_ms=T0, end_ms=end))
+    asked = [(Subject("device", f"d{n}"), SCALARS[-1]) for n in range(args.devices)]
+    asked += [(Subject("interface", f"d{n}/31"), COLUMNS[-1]) for n in range(args.devices)]
+    rows = Counter(
+        f"{subject}@{each.slot_ms}"
+        for subject, metric in asked
+        for each in store.series(subject, metric, start_ms=T0, end_ms=end)
+    )
+    return {"polls": polls.total(), "rows": rows.total(), "twice": sum(n > 1 for n in (polls | rows).values())}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--dir", type=Path, required=True)
-    parser.add_argument("--url", required=True)
+    parser.add_argument("--url", default="", help="of an InfluxDB; without it the embedded store")
     parser.add_argument("--devices", type=int, default=10)
     parser.add_argument("--hours", type=int, default=24)
     parser.add_argument("--seed", default="1")
     args = parser.parse_args()
-    words = [f"data.dir={args.dir}", "store.kind=influxdb", "store.dialect=v1", f"store.url={args.url}"]
-    settings = load(None, environ={}, overrides=[*words, "store.timeout_s=0.2"])
+    spare_collector()
+    words = ["store.kind=influxdb", "store.dialect=v1", f"store.url={args.url}", "store.timeout_s=0.2"]
+    settings = load(None, environ={}, overrides=[f"data.dir={args.dir}", *(words if args.url else ())])
     clock, dice = Clock(), random.Random(args.seed)
     devices = [Device(f"d{n}", dice) for n in range(args.devices)]
     seen: list[int] = []
@@ -122,6 +145,9 @@ def main() -> None:
                 clock.ms += MINUTE
             return spool.put("poll", payloads)
 
+        real = store.write
+        if not args.url:
+            store.write = away
         for _ in range(args.hours):
             minutes(60)
             step = drain.step()
@@ -130,6 +156,7 @@ def main() -> None:
         waiting, held = spool.backlog(), spool.held_bytes
         print("back", flush=True)
         sys.stdin.readline()
+        store.write = real
         back, steps = clock.ms, 0
         drain.step()
         last = minutes(1)
@@ -149,6 +176,7 @@ def main() -> None:
             "seen": len(seen),
             "archived": sum(chunk.polls for chunk in archive.untold(1_000_000)),
             "left": spool.backlog(),
+            "kept": kept(store, args) if not args.url else {},
             "polls_s": (len(seen) - already) / took,
             "cpu_ms_per_poll": used / (len(seen) - already) * 1000,
             "peak_rss_mb": _peak_mb(),
