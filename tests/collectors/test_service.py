@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from collectors import poll
+from collectors.known_as import reader
 from collectors.outbox import Outbox
 from collectors.poll import Fitted
 from collectors.restraint import PATIENCE
@@ -33,7 +34,7 @@ from inventory.register import Register
 from inventory.snapshot import snapshot
 from inventory.tables import MIGRATIONS
 from netops import clock, config, facts, wire
-from netops.model import ANSWERED, Reason
+from netops.model import ANSWERED, Reason, Subject
 from netops.spool import Reader, Spool
 
 AREAS = built_in_areas()[:2]
@@ -135,6 +136,13 @@ def test_every_device_is_asked_in_its_slots_and_what_it_said_is_spooled(city):
     states = {row.subject.id: row.values["wlan.ap.state"] for row in whole.rows if row.subject.kind == "ap"}
     assert states == {f"mac:{child.ident}": 8.0 for child in controller.children}
     assert whole.raw
+    olt = next(agent for agent in plan.agents if agent.role == "olt")
+    known, polled = reader(settings.data.dir)(olt.id), {row.subject for each in by_device[olt.id] for row in each.rows}
+    assert known.names  # what a trap needs to name the interfaces and terminals that were polled
+    assert all(
+        Subject(name.partition("#")[0].partition(":")[0], found) in polled for name, found in known.names.items()
+    )
+    assert known.boot_ms is not None
     assert service.health() == {}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from collectors.errors import CollectorError
+from collectors.known_as import Names
 from collectors.profile_yaml import SHIPPED, read
 from collectors.snmp.keys import AUTH, PRIV
 from collectors.snmp.pdu import Kind, Message, Pdu, encode
@@ -168,6 +169,20 @@ def test_version_1_speaks_in_terms_of_version_2(running, words, event, subject):
     assert (body["event"], body["subject"]["id"], body["version"]) == (event, subject, "v1")
     if event == "unmapped":
         assert body["trap"] == "1.3.6.1.4.1.9999.0.5"
+
+
+def test_a_link_trap_is_about_the_interface_that_the_poller_knows_by_that_number(running):
+    service, settings = running
+    names = {"standard.interface": {"interface#7": "ac-1/GigabitEthernet0/0/7"}}
+    assert Names(settings.data.dir).keep(
+        "ac-1", names, 0
+    )  # as the poller does; it started in 1970, the sender just now
+
+    send("snmptrap", "ac-1", service.port, *V2C, ("", LINK_DOWN, IF_INDEX + ".7", "i", "7"))
+
+    (body,) = wait(settings, 1)
+    assert body["subject"] == {"kind": "interface", "id": "ac-1/GigabitEthernet0/0/7"}
+    assert body["doubt"] == "restarted"
 
 
 def test_an_inform_is_acknowledged_once_its_event_is_kept(running):
