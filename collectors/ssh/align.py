@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from collectors.ssh.layout import octets, wide, words
-from collectors.ssh.table import NOTHINGS
+from collectors.ssh.table import NOTHINGS, SHAPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,6 +53,8 @@ def cells(line: str, columns: Sequence[Placed]) -> Row | None:
         for reading in search.under(0, 0, 0, _PUSHES):
             _add(askew, search.row(reading))
             search.doubt(reading)
+    if askew:
+        return _complete(_only(askew), columns)
     search = _Search(line, words(line), columns, pushing=False)
     for reading in search.full(0, 0):
         _add(askew, search.row(reading))
@@ -92,7 +94,8 @@ def fits(title: Title | None, text: str) -> bool:
     """Whether a cell can be one of this column."""
     if title is None:
         return _ANY.fullmatch(text) is not None
-    return text.lower() in NOTHINGS or _like(title.like).fullmatch(text) is not None
+    nothing = text.lower() in NOTHINGS and (title.blank or title.like != SHAPES["mac"])  # a name is never nothing
+    return nothing or _like(title.like).fullmatch(text) is not None
 
 
 class _Search:
@@ -118,12 +121,17 @@ class _Search:
         for at, (first, last) in enumerate(reading):
             if first < last:
                 continue
-            for other, place in ((at - 1, first - 1), (at + 1, first)):
+            for other, behind in ((at - 1, False), (at + 1, True)):
                 if not 0 <= other < len(reading) or reading[other][0] == reading[other][1]:
                     continue
                 mine, theirs = self._columns[at].title, self._columns[other].title
-                spare = reading[other][1] - reading[other][0] > 1 or theirs is None or theirs.blank
-                if (mine or theirs) and spare and fits(mine, self.text(place, place + 1)):
+                start, end = reading[other]
+                parts = (
+                    [(start, n) for n in range(start + 1, end)] if behind else [(n, end) for n in range(start + 1, end)]
+                )
+                if theirs is None or theirs.blank:
+                    parts.append((start, end))
+                if (mine or theirs) and any(fits(mine, self.text(*part)) for part in parts):
                     raise AmbiguousError
 
     def row(self, reading: Reading) -> Row:
@@ -162,13 +170,13 @@ class _Search:
             left, right = self._found[at].left - shift, self._found[last - 1].right - shift
             if left < low or left >= mine.right:
                 return
-            if right > high and not self._pushing:
+            if right >= high and not self._pushing:
                 return
             if right <= mine.left or not fits(mine.title, self.text(at, last)):
                 continue
-            if self._pushing and left != mine.left and (right != mine.right or right > high):
+            if self._pushing and left != mine.left and (right != mine.right or right >= high):
                 continue
-            if right <= high or last == len(self._found):
+            if right < high or last == len(self._found):
                 yield from (((at, last), *rest) for rest in self.under(last, column + 1, shift, pushes))
             elif pushes:
                 moved = range(shift + right + 1 - high, shift + right - mine.left + 1)

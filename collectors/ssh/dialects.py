@@ -123,6 +123,18 @@ _ALL = (
         enable="enable",
     ),
     Dialect(
+        name="zte_titan",
+        zh="中兴 TITAN 光线路终端",
+        en="ZTE TITAN OLT (C600, C620, C650)",
+        netmiko="zte_zxros",
+        prompt=_HASH,
+        setup=("terminal length 0",),
+        pager=_MORE,
+        refuses=_NEW_PASSWORD,
+        errors=(r"\s*%.*", r"\s*\^"),
+        enable="enable",
+    ),
+    Dialect(
         name="mikrotik",
         zh="MikroTik RouterOS",
         en="MikroTik RouterOS",

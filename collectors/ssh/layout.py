@@ -133,12 +133,16 @@ def _columns(
     columns = []
     at = 0
     while at < len(found):
+        if columns and line[found[at].first] == "(" and found[at].left - found[at - 1].right == 1:  # a unit
+            columns[-1] = _joined(columns[-1], line, found[at])
+            at += 1
+            continue
         title, count = _title(table, line, found, at, used)
-        if title is not None and columns and columns[-1].title is None and not _parted(line, found, at, strips):
+        if title is not None and columns and columns[-1].title is None and not _parted(found, at, strips):
             title, count = None, 1  # `Radio MAC` is not `MAC`
         if title is not None:
             used.append(title)
-        elif columns and columns[-1].title is None and not _parted(line, found, at, strips):
+        elif columns and columns[-1].title is None and not _parted(found, at, strips):
             columns[-1] = _joined(columns[-1], line, found[at])
             at += 1
             continue
@@ -148,10 +152,8 @@ def _columns(
     return columns
 
 
-def _parted(line: str, found: Sequence[Word], at: int, strips: Callable[[int], bool]) -> bool:
+def _parted(found: Sequence[Word], at: int, strips: Callable[[int], bool]) -> bool:
     """Whether two titles stand there: two blanks between them, or a blank that goes down through all rows."""
-    if line[found[at].first] == "(":
-        return False
     return found[at].left - found[at - 1].right > 1 or strips(found[at].left - 1)
 
 
@@ -191,9 +193,10 @@ def _by_rule(table: Table, line: str, found: Sequence[Word], ruled: Sequence[Wor
         over = [word for word in found if word.left < piece.right and word.right > piece.left]
         taken += len(over)
         title: Title | None = None
-        if over:
-            title, count = _title(table, line, over, 0, used)
-            title = title if count == len(over) else None
+        plain = [word for word in over if line[word.first] != "("]  # without the unit
+        if plain:
+            title, count = _title(table, line, plain, 0, used)
+            title = title if count == len(plain) else None
         if title is not None:
             used.append(title)
         shown = line[over[0].first : over[-1].last] if over else ""

@@ -32,6 +32,9 @@ VALUES = {
     "zte_serials": {"PORT": "1/2/1"},
     "zte_olt_rx": {"PORT": "1/2/1"},
     "zte_onu_rx": {"PORT": "1/2/1"},
+    "titan_serials": {"PORT": "1/1/1"},
+    "titan_olt_rx": {"PORT": "1/1/1"},
+    "titan_onu_rx": {"PORT": "1/1/1"},
 }
 
 

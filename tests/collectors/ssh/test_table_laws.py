@@ -44,9 +44,9 @@ SAMPLES = {
     SHAPES["address"]: ("192.0.2.1", "198.51.100.254", "2001:db8::42", "fe80::1:2"),
 }
 BY_VALUE = {
-    "SET": ("149/20M", "-/-", "149(auto)", "6", "(36)*", "(149,153)*", "136-/19.0/27.1"),
-    "POWER": ("24/27", "-/-", "*1/8 (23 dBm)", "7/7 (-1 dBm)"),
-    "STATE": ("on", "off", "R/M", "I", "nor", "Registered", "Not Joined", "Run"),
+    "SET": ("149/20M", "-/-", "149(auto)", "6", "(36)*", "(149,153)*", "136-/19.0/27.1", "(36,40)*", "(Monitor)"),
+    "POWER": ("24/27", "-/-", "*1/8 (23 dBm)", "7/7 (-1 dBm)", "*3/7 (14 dBm)", "2 (*)"),
+    "STATE": ("on", "off", "ON", "R/M", "I", "nor", "Registered", "Not Joined", "Run"),
     "SERIAL": ("219801A0CNC138000001", "Not configured"),
     "STATUS": ("Up 2d:3h:4m:5s", "Down", "Up"),
     "PLACE": ("[0 ,0 ,0 ]",),
@@ -72,7 +72,7 @@ def cell(dice, title, number, most):
     """What stands in a column."""
     if title.blank and dice.random() < 0.2:
         return ""
-    if dice.random() < 0.15:
+    if dice.random() < 0.15 and (title.blank or title.like != SHAPES["mac"]):
         return dice.choice(("-", "--", "N/A"))
     if title.like == SHAPES["mac"]:
         return dice.choice(("0a0b-0c00-00{:02x}", "0a0b.0c00.00{:02x}", "0A:0B:0C:00:00:{:02X}")).format(number)
@@ -117,7 +117,12 @@ def drawn(dice, read, *, neat):
     by = wide if neat else dice.choice((wide, wide, len, octets))
     fitted = neat or dice.random() < 0.5
     widths = [
-        max(size(head), 3, *(size(row[at], by) for row in cells if fitted), 0 if fitted else dice.randint(1, 20))
+        max(
+            size(head),
+            3,
+            *(size(row[at], by) for row in cells if fitted or titles[at] is None),
+            0 if fitted else dice.randint(1, 20),
+        )
         for at, head in enumerate(shown)
     ]
 
