@@ -196,7 +196,7 @@ class Collector:
         for device, asked in self._roll.asked.items():
             if before.asked.get(device) != asked:
                 self._known.pop(device, None)
-        self._names.forget(before.asked.keys() - self._roll.asked.keys())
+        self._names.forget(name for name, asked in before.asked.items() if self._roll.asked.get(name) != asked)
         self._rounds.set_devices([*self._roll.asked, *self._roll.barred], now_ms=now_ms)
 
     def _ask(self, now_ms: int) -> None:
