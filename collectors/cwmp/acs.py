@@ -10,8 +10,6 @@ login that began it and to one CPE; whoever else holds its cookie holds nothing.
 
 from __future__ import annotations
 
-import secrets
-import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -22,6 +20,7 @@ from collectors.cwmp.events import BOOTED
 from collectors.cwmp.logins import PATH, Logins
 from collectors.cwmp.message import INTERNAL, INVALID_ARGUMENTS, METHOD_NOT_SUPPORTED, Asked, Inform
 from collectors.cwmp.session import COOKIE, Asking, Reply, Session
+from collectors.cwmp.under_way import RAW, RAW_OF_ALL, UnderWay
 from collectors.errors import DecodeError
 from netops.errors import SpoolError
 
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
     from collectors.cwmp.message import Body, DeviceId, Envelope
     from collectors.cwmp.model import Model
 
-RAW = 4 << 20  # octets of a CPE's envelopes in one session
-RAW_OF_ALL = 64 << 20  # of all sessions under way: memory is bounded
-PER_MINUTE, MINUTE_S = 60, 60.0  # sessions that one CPE may begin
 DAY_MS = 86_400_000
 LASTS_S = 55.0  # a whole session; less than the grace of a slot
 _XML = ("Content-Type", 'text/xml; charset="utf-8"')
@@ -79,19 +75,14 @@ class Acs:
         self._ended = ended
         self._stranger = stranger
         self._turned_away = turned_away
-        self._most = sessions
         self._idle_s = idle_s
         self._interval_s = interval_s
         self._limits = limits or Limits()
-        self._sessions: dict[str, Session] = {}
-        self._of: dict[str, str] = {}  # door → its session's token
-        self._minutes: dict[str, tuple[float, int]] = {}
-        self._held = 0  # octets of the sessions' envelopes
-        self._lock = threading.Lock()
+        self.under_way = UnderWay(most=sessions)
 
     def __len__(self) -> int:
         """Return how many sessions are under way."""
-        return len(self._sessions)
+        return len(self.under_way)
 
     def take(self, asking: Asking, *, now_ms: int, now: float) -> Reply:
         """Answer one POST; `now` are monotonic seconds."""
@@ -100,8 +91,7 @@ class Acs:
         refused, holds = self.logins.judge(asking, now_ms)
         if refused is not None:
             return refused
-        with self._lock:
-            session = self._sessions.get(asking.cookie)
+        session = self.under_way.of(asking.cookie)
         if session is not None and (not holds(session.known) or now - session.last > self._idle_s):
             session = None  # another's cookie, or an old one: as if it had none
         if not asking.body.strip():
@@ -125,22 +115,15 @@ class Acs:
 
     def sweep(self, now: float) -> None:
         """End the sessions whose CPE has gone."""
-        with self._lock:
-            over = [
-                session
-                for session in self._sessions.values()
-                if now - session.last > self._idle_s or now - session.began > LASTS_S
-            ]
-        for session in over:
-            if session.lock.acquire(blocking=False):  # one that is being answered is looked at again
+        for session in self.under_way.every():
+            over = now - session.last > self._idle_s or now - session.began > LASTS_S
+            if over and session.lock.acquire(blocking=False):  # one that is being answered is looked at again
                 self._break(session, "the CPE did not go on")
                 session.lock.release()
 
     def stop(self) -> None:
         """End all sessions."""
-        with self._lock:
-            left = list(self._sessions.values())
-        for session in left:
+        for session in self.under_way.every():
             self._break(session, "we stopped")
 
     # ---- a session begins
@@ -164,10 +147,10 @@ class Acs:
             if known is None and self.logins.doors.serials.isdisjoint(inform.device.names):
                 self._stranger(inform.device, asking.address)
             return Reply(403)
-        if self._too_often(known, now):
+        if self.under_way.too_often(known.device, now):
             self.counters["too_often"] += 1
             return Reply(503, (("Retry-After", "60"),))
-        self._break(self._sessions.get(self._of.get(known.device, "")), "the CPE began anew")
+        self._break(self.under_way.of_device(known.device), "the CPE began anew")
         slot_ms, costs = self._wanted(known, now_ms)
         session = Session(
             known=known,
@@ -186,20 +169,15 @@ class Acs:
         if costs is not None:
             session.course = self._course(session, costs)
             session.steps = session.course.run()
-        token = secrets.token_urlsafe(18)
-        with self._lock:
-            full = len(self._sessions) >= self._most or self._held > RAW_OF_ALL
-            if not full:
-                self._sessions[token], self._of[known.device] = session, token
-                self._held += session.size
-        if full:
+        token = self.under_way.enter(session)
+        if not token:
             self.counters["full"] += 1
             self._turned_away(known, "full")
             return Reply(503, (("Retry-After", "60"),))
         try:
             self._tell(session, None)
         except SpoolError:
-            self._forget(session)
+            self.under_way.leave(session)
             self._turned_away(known, "disk")
             return Reply(503, (("Retry-After", "60"),))
         self.counters["informs"] += 1
@@ -207,17 +185,6 @@ class Acs:
         secure = "; Secure" if asking.secure else ""
         cookie = ("Set-Cookie", f"{COOKIE}={token}; Path={PATH}; HttpOnly{secure}")
         return Reply(reply.status, (*reply.headers, cookie), reply.body)
-
-    def _too_often(self, known: Known, now: float) -> bool:
-        """Whether a CPE begins more sessions than any reason could make it."""
-        with self._lock:
-            began, count = self._minutes.get(known.device, (now, 0))
-            if now - began >= MINUTE_S:
-                began, count = now, 0
-            self._minutes[known.device] = (began, count + 1)
-            if len(self._minutes) > len(self.logins.doors.known) + self._most:
-                self._minutes.clear()  # of CPEs that left the register
-        return count >= PER_MINUTE
 
     def _course(self, session: Session, costs: frozenset[str]) -> Course:
         inform = session.inform
@@ -247,9 +214,7 @@ class Acs:
                 self.counters["unexpected"] += 1
                 self._break(session, "an answer to nothing that we asked")
                 return Reply(400)
-            session.size += len(octets)
-            self._held += len(octets)
-            if session.size > RAW or self._held > RAW_OF_ALL:
+            if not self.under_way.grows(session, len(octets)):
                 self._break(session, f"more than {RAW} octets, or {RAW_OF_ALL} of all sessions")
                 return Reply(400)
             session.raw.append(octets)
@@ -302,13 +267,13 @@ class Acs:
     # ---- a session ends
 
     def _break(self, session: Session | None, why: str) -> None:
-        if session is not None and self._forget(session):
+        if session is not None and self.under_way.leave(session):
             session.wrong = why
             self.counters["broken"] += 1
             self._ended(session, False)
 
     def _over(self, session: Session, *, whole: bool) -> None:
-        if self._forget(session):
+        if self.under_way.leave(session):
             course = session.course
             if course is not None and course.layout is not None:
                 if course.stale:
@@ -317,16 +282,6 @@ class Acs:
                     self.layouts[session.known.device] = (_mark(session, course.root), course.layout)
             self.counters["sessions"] += 1
             self._ended(session, whole)
-
-    def _forget(self, session: Session) -> bool:
-        """Take a session out of the table; whether it was there."""
-        with self._lock:
-            token = self._of.get(session.known.device, "")
-            if self._sessions.get(token) is not session:
-                return False
-            del self._sessions[token], self._of[session.known.device]
-            self._held = max(0, self._held - session.size) if self._sessions else 0
-        return True
 
     @staticmethod
     def _said(body: str, space: str, name: str) -> Reply:
