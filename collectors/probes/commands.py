@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from collectors.probes import calling, carry, checks, figures, handing, keys, looks
 from collectors.probes.intake.enrolled import Enrolled
 from collectors.probes.intake.service import place
+from inventory.errors import InventoryError
+from inventory.register import Register
 from inventory.show import visible
+from inventory.snapshot import snapshot
 from netops.clock import iso
 from netops.errors import ConfigError, UsageError, nearest
 
@@ -99,6 +102,10 @@ def _enrol_arguments(parser: argparse.ArgumentParser) -> None:
 def _enrol(args: argparse.Namespace, settings: Settings) -> int:
     if not 1 <= args.hours <= 24 * 31:
         raise UsageError(f"--hours {args.hours}: expected 1 to 744")
+    known = _services(settings, args.now_ms) if args.service else frozenset()
+    for name in args.service:
+        if known is not None and name not in known:
+            raise UsageError(f"--service {name}: the register has none of that name{nearest(name, known)}")
     token = Enrolled(place(settings)).invite(args.vantage, now_ms=args.now_ms, hours=args.hours, services=args.service)
     print(token)
     if not args.service:
@@ -107,6 +114,16 @@ def _enrol(args: argparse.Namespace, settings: Settings) -> int:
     if not settings.intake.enabled:
         print("nobody is let in yet: set `intake.enabled = true` and start `netops up` again", file=sys.stderr)
     return 0
+
+
+def _services(settings: Settings, now_ms: int) -> frozenset[str] | None:
+    """Return the services of the register, None when it cannot be read."""
+    try:
+        with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+            return frozenset(each.id for each in snapshot(register, at_ms=now_ms).services)
+    except InventoryError as error:
+        print(f"the services are not compared with the register: {error}", file=sys.stderr)
+        return None
 
 
 def _members_arguments(parser: argparse.ArgumentParser) -> None:

@@ -25,6 +25,12 @@ from collectors.probes.carry import Carrier
 from collectors.probes.intake import admit
 from collectors.probes.intake.enrolled import Enrolled, digest
 from collectors.probes.intake.service import Intake, place
+from inventory import sql
+from inventory.city import city_of
+from inventory.model import Area, Device, Service, Site
+from inventory.model import Carrier as Operator
+from inventory.register import Register
+from inventory.tables import MIGRATIONS
 from netops import facts, wire
 from netops.config import City, Data, Listener, Settings
 from netops.config import Intake as IntakeSettings
@@ -35,6 +41,14 @@ from netops.probing import Probe
 from netops.spool import Spool, read
 
 NOW = 1_795_719_388_000
+AREA = Area(id="110108001", name="万寿路街道", name_en="Wanshoulu", col=0, row=0)
+BOUGHT = [
+    AREA,
+    Site(id="s", name="s", area=AREA.id),
+    Operator(id="a", name="甲"),
+    Device(id="olt-7", site="s", carrier="a", role="olt"),
+    Service(id="fiber-7", kind="fiber", carrier="a", site="s", role="ont", device="olt-7"),
+]
 
 
 class Standing:
@@ -549,6 +563,18 @@ def test_an_operator_enrols_a_probe_and_a_technician_joins_it(core, tmp_path, ca
             carry.build(there, spool).step()
     with pytest.raises(UsageError, match="no probe has joined"):
         run(core._settings, "dismiss", "site-9")
+
+
+def test_a_probe_is_enrolled_for_services_of_the_register_alone(core, capsys):
+    settings = core._settings
+    sql.upgrade(MIGRATIONS, settings.register_url)
+    with Register(settings.register_url, rehearsal=True) as register:
+        register.apply(city_of(BOUGHT), at_ms=0, now_ms=NOW)
+
+    with pytest.raises(UsageError, match="fiber-7"):
+        run(settings, "enrol", "site-9", "--service", "fiber-8")
+    assert run(settings, "enrol", "site-9", "--service", "fiber-7") == 0
+    assert "compared" not in capsys.readouterr().err
 
 
 def test_a_probe_that_has_not_joined_says_so(tmp_path):
