@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import ExitStack, suppress
-from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,7 @@ from netops.ledger import Ledger
 from netops.report import issue
 from netops.schedule import Job, Scheduler, Slots
 from netops.service import go_round
-from netops.sla import calendar, measured, streams
+from netops.sla import calendar
 from netops.sla.sold import sold
 from netops.store import open_store
 from netops.verify import Planned, Verifier, planned_of
@@ -249,6 +248,8 @@ class Core:
                 return
             with self._acting:
                 self._seal_hour(contracts, hour_ms)
+        with self._acting:
+            self._seal_later()
 
     def _ripe_until(self) -> int:
         """Return the instant before which nothing more is expected: now, held back by whoever still brings the past.
@@ -263,35 +264,37 @@ class Core:
         return until
 
     def _seal_hour(self, contracts: Sequence[str], hour_ms: int) -> None:
-        now = self._clock.now_ms()
-        seen = self._register_at(hour_ms)
-        samples = self._journal.window(hour_ms, hour_ms + HOUR_MS)
+        now, seen, sight = self._clock.now_ms(), self._register_at(hour_ms), self._sight(hour_ms)
         entries = self._blind_slots(hour_ms)
-        looks, blind = self._journal.looks(hour_ms, hour_ms + HOUR_MS), self._journal.blind(hour_ms, hour_ms + HOUR_MS)
-        planned = self._verifier.is_planned if self._verifier is not None else _never
-        told = self._ledger.find("clock_state", start_ms=hour_ms, end_ms=hour_ms + HOUR_MS)
-        steps: dict[str, list[int]] = {self._settings.collect.vantage: []}
-        for leaf in told:
-            if leaf.fact.body["state"] == "stepped":  # of one clock: what others looked at stands
-                steps.setdefault(str(leaf.fact.body["vantage"]), []).append(leaf.fact.at_ms)
-        ours = steps[self._settings.collect.vantage]
         sums: dict[str, list[HourSum]] = {contract: [] for contract in contracts}
+        later = [held.id for held in seen.contracts if hourly.waits(held)]
         for held in seen.contracts:
-            roster, step = sold(held, seen), hourly.step_ms(held)
-            found = hourly.runs_of(samples, roster, step=step, clock_steps=ours)
-            known = roster.digest in self._rosters
-            entries += hourly.entries(held.id, roster, found, hour_ms=hour_ms, step=step, known=known)
-            for stream in streams.of(held):
-                slots = {
-                    name: measured.samples(stream, each, blind=blind, steps=steps, planned=partial(planned, name))
-                    for name, each in looks.items()
-                }
-                own = () if stream.probed else ours
-                entries += hourly.measured(held.id, roster, slots, stream=stream, hour_ms=hour_ms, clock_steps=own)
-            sums[held.id] = hourly.sums(roster, found, hour_ms=hour_ms, step=step)
-            self._rosters.add(roster.digest)
-        self._ledger.append(entries, now_ms=now)
-        self._journal.seal(hour_ms, sums)
+            told, sums[held.id] = self._hour_of(held, seen, sight)
+            entries += told if held.id not in later else []
+        self._append_hours(entries, now)
+        self._journal.seal(hour_ms, sums, later=later)
+
+    def _seal_later(self) -> None:
+        """Seal the hours that waited for vantage points, once these have told of a later one, or are away for long."""
+        now = self._clock.now_ms()
+        until = min([self._ripe_until(), *self._journal.told(now - hourly.WAIT_MS).values()])
+        for hour_ms, contract in self._journal.later(until_ms=until, limit=HOURS_AT_ONCE):
+            seen = self._register_at(hour_ms)
+            if contract in seen.contract:
+                self._append_hours(self._hour_of(seen.contract[contract], seen, self._sight(hour_ms))[0], now)
+            self._journal.waited(hour_ms, contract)
+
+    def _hour_of(self, held: Contract, seen: Snapshot, sight: hourly.Sight) -> tuple[list[LedgerEntry], list[HourSum]]:
+        roster = sold(held, seen)
+        return hourly.sealed(held, roster, sight, known=roster.digest in self._rosters)
+
+    def _append_hours(self, entries: Sequence[LedgerEntry], now_ms: int) -> None:
+        self._ledger.append(entries, now_ms=now_ms)
+        self._rosters |= {str(each.fact.body["roster"]) for each in entries if "roster" in each.fact.body}
+
+    def _sight(self, hour_ms: int) -> hourly.Sight:
+        planned = self._verifier.is_planned if self._verifier is not None else _never
+        return hourly.sight(self._journal, self._ledger, hour_ms, ours=self._settings.collect.vantage, planned=planned)
 
     def _register_at(self, hour_ms: int) -> Snapshot:
         settings = self._settings
@@ -324,7 +327,9 @@ class Core:
         month = f"{utc(present.month_start(now, contract.timezone) - 1).astimezone(tz):%Y-%m}"
         start, end = calendar.month(month, tz)
         with self._acting:
-            ripe = self._ripe_until() >= end + GRACE_MS and not self._journal.unsealed(until_ms=end, limit=1)
+            open_ = self._journal.unsealed(until_ms=end, limit=1)
+            waiting = self._journal.later(until_ms=end, limit=1, contract=contract.id)
+            ripe = self._ripe_until() >= end + GRACE_MS and not open_ and not waiting
             told = self._told(contract.id, start, end) if ripe else []
             if (
                 not ripe

@@ -6,28 +6,92 @@ a crash changes nothing. The core decides which hours are ripe.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from netops.facts import Fact
 from netops.journal import HOUR_MS, HourSum
 from netops.ledger import LedgerEntry
-from netops.sla import hours
+from netops.sla import hours, streams
 from netops.sla.intervals import State
+from netops.sla.measured import samples
 from netops.sla.timeline import intervals, runs, stretches
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from inventory.model import Contract
+    from netops.journal import Journal
+    from netops.ledger_file import LedgerReader
     from netops.sla.hours import Roster
     from netops.sla.intervals import Interval
+    from netops.sla.measured import Look
     from netops.sla.streams import Stream
     from netops.sla.timeline import Run, Sample
 
+WAIT_MS = 24 * HOUR_MS  # for a vantage point that looked lately: it may lie behind the very line that is down
 PARTS = 1 << 14  # of an hour: 100,000 services that flap each in its own way fit; beyond it hours would share sequences
 LETTER = {State.UP: "U", State.DEGRADED: "D", State.DOWN: "X", State.UNKNOWN: "N"}
 WORST = (State.DOWN, State.DEGRADED, State.UNKNOWN, State.UP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What was seen in an hour: the journal's samples and looks, and by whom nothing could be seen.
+
+    `ours` is the collector's vantage point, `steps` when the clock of a vantage point stepped.
+    """
+
+    hour_ms: int
+    samples: Mapping[str, Sequence[Sample]]
+    looks: Mapping[str, Sequence[Look]]
+    blind: frozenset[int]
+    ours: str
+    steps: Mapping[str, Sequence[int]]
+    planned: Callable[[str, int], bool]
+
+
+def sight(
+    journal: Journal, ledger: LedgerReader, hour_ms: int, *, ours: str, planned: Callable[[str, int], bool]
+) -> Sight:
+    """Read what was seen in an hour. A step blinds what its own clock timed: what others looked at stands."""
+    window = hour_ms, hour_ms + HOUR_MS
+    steps: dict[str, list[int]] = {}
+    for leaf in ledger.find("clock_state", start_ms=window[0], end_ms=window[1]):
+        if leaf.fact.body["state"] == "stepped":
+            steps.setdefault(str(leaf.fact.body["vantage"]), []).append(leaf.fact.at_ms)
+    return Sight(
+        hour_ms=hour_ms,
+        samples=journal.window(*window),
+        looks=journal.looks(*window),
+        blind=journal.blind(*window),
+        ours=ours,
+        steps=steps,
+        planned=planned,
+    )
+
+
+def waits(contract: Contract) -> bool:
+    """Whether the contract's hours wait for vantage points, which may hand in what they saw much later."""
+    return any(stream.probed for stream in streams.of(contract))
+
+
+def sealed(contract: Contract, roster: Roster, sight: Sight, *, known: bool) -> tuple[list[LedgerEntry], list[HourSum]]:
+    """Return a contract's hour as ledger entries, state first and then each stream, and its sums for the pages."""
+    step, hour_ms = step_ms(contract), sight.hour_ms
+    ours = sight.steps.get(sight.ours, ())
+    found = runs_of(sight.samples, roster, step=step, clock_steps=ours)
+    made = entries(contract.id, roster, found, hour_ms=hour_ms, step=step, known=known)
+    for stream in streams.of(contract):
+        slots = {
+            name: samples(stream, each, blind=sight.blind, steps=sight.steps, planned=partial(sight.planned, name))
+            for name, each in sight.looks.items()
+        }
+        own = () if stream.probed else ours
+        made += measured(contract.id, roster, slots, stream=stream, hour_ms=hour_ms, clock_steps=own)
+    return made, sums(roster, found, hour_ms=hour_ms, step=step)
 
 
 def step_ms(contract: Contract) -> int:
@@ -36,7 +100,7 @@ def step_ms(contract: Contract) -> int:
 
 
 def runs_of(
-    samples: Mapping[str, Sequence[Sample]], roster: Roster, *, step: int, clock_steps: Sequence[int] = ()
+    told: Mapping[str, Sequence[Sample]], roster: Roster, *, step: int, clock_steps: Sequence[int] = ()
 ) -> dict[str, list[Run]]:
     """Return the runs of every service of the roster that has samples on the contract's grid.
 
@@ -44,7 +108,7 @@ def runs_of(
     """
     found = {}
     for listed in roster.listed:
-        on_grid = [each for each in samples.get(listed.service, ()) if each.slot_ms % step == 0]
+        on_grid = [each for each in told.get(listed.service, ()) if each.slot_ms % step == 0]
         if on_grid:
             found[listed.service] = runs(on_grid, step_ms=step, clock_steps=clock_steps)
     return found
@@ -65,7 +129,7 @@ def entries(
 def measured(
     contract: str,
     roster: Roster,
-    samples: Mapping[str, Sequence[Sample]],
+    told: Mapping[str, Sequence[Sample]],
     *,
     stream: Stream,
     hour_ms: int,
@@ -73,7 +137,7 @@ def measured(
 ) -> list[LedgerEntry]:
     """Return the ledger entries of one hour of a stream; `entries` has told its roster."""
     step = stream.every_s * 1000
-    found = runs_of(samples, roster, step=step, clock_steps=clock_steps)
+    found = runs_of(told, roster, step=step, clock_steps=clock_steps)
     bodies = hours.bodies(roster, found, start_ms=hour_ms, step_ms=step, stream=stream.name)
     source = f"verify:{contract}:{sha256(stream.name.encode()).hexdigest()[:16]}"
     return _entries(hours.KIND, source, hour_ms // HOUR_MS * PARTS, hour_ms, bodies)

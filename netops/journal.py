@@ -43,6 +43,8 @@ CREATE TABLE IF NOT EXISTS look(slot_ms INTEGER NOT NULL, no INTEGER NOT NULL, s
 CREATE TABLE IF NOT EXISTS sealed(hour_ms INTEGER NOT NULL, contract TEXT NOT NULL,
     PRIMARY KEY (hour_ms, contract)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pending(hour_ms INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS later(hour_ms INTEGER NOT NULL, contract TEXT NOT NULL, PRIMARY KEY (hour_ms, contract))
+    WITHOUT ROWID;
 """
 
 
@@ -205,8 +207,11 @@ class Journal:
         )
         return [int(hour) for (hour,) in rows]
 
-    def seal(self, hour_ms: int, sums: Mapping[str, Iterable[HourSum]]) -> None:
-        """Note that the hour of these contracts is in the ledger, with the sums of their services."""
+    def seal(self, hour_ms: int, sums: Mapping[str, Iterable[HourSum]], *, later: Iterable[str] = ()) -> None:
+        """Note that the hour of these contracts is judged, with the sums of their services.
+
+        It is in the ledger, but for the contracts `later`: these wait for vantage points.
+        """
         db = self._open()
         with db:
             db.executemany(
@@ -218,7 +223,30 @@ class Journal:
                 ),
             )
             db.executemany("INSERT OR IGNORE INTO sealed VALUES (?, ?)", ((hour_ms, contract) for contract in sums))
+            db.executemany("INSERT OR IGNORE INTO later VALUES (?, ?)", ((hour_ms, each) for each in later))
             db.execute("DELETE FROM pending WHERE hour_ms = ?", (hour_ms,))
+
+    def later(self, *, until_ms: int, limit: int, contract: str = "") -> list[tuple[int, str]]:
+        """Return (hour, contract) of hours that end by `until_ms` and wait to be sealed, oldest first."""
+        rows = self._open().execute(
+            "SELECT hour_ms, contract FROM later WHERE hour_ms < ?1 AND (?2 = '' OR contract = ?2)"
+            " ORDER BY hour_ms, contract LIMIT ?3",
+            (until_ms // HOUR_MS * HOUR_MS, contract, limit),
+        )
+        return [(int(hour), str(name)) for hour, name in rows]
+
+    def waited(self, hour_ms: int, contract: str) -> None:
+        """Note that the hour of a contract that waited is in the ledger."""
+        self._open().execute("DELETE FROM later WHERE hour_ms = ? AND contract = ?", (hour_ms, contract))
+
+    def told(self, since_ms: int) -> dict[str, int]:
+        """Return the newest slot that each vantage point has told of since an instant; they tell the oldest first."""
+        rows = self._open().execute(
+            "SELECT substr(source, 1, instr(source, '/') - 1), max(slot_ms) FROM look"
+            " WHERE slot_ms >= ? AND metric >= 'probe.' AND metric < 'probe/' GROUP BY 1",
+            (since_ms,),
+        )
+        return {str(vantage): int(slot) for vantage, slot in rows}
 
     def sums(self, start_ms: int, end_ms: int) -> dict[str, tuple[int, int, int, int]]:
         """Return (up, degraded, down, unknown) milliseconds of each service over the sealed hours of a window."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from netops.sla.streams import Stream
 
 _OURS = frozenset(reason.value for reason in OURS)
+REACHED = "probe.reached"
 LOST = frozenset({Reason.NO_ANSWER.value, Reason.REFUSED.value, Reason.ERROR_STATUS.value})
 
 
@@ -109,7 +110,8 @@ def _source(stream: Stream, look: Look, errors: Sequence[Look], *, dark: str) ->
         return says(State.UNKNOWN, Cause.MONITOR, Reason.CLOCK.value)
     if stream.keeps(look.value):
         return says(State.UP, Cause.NONE, "")
-    return says(State.DOWN, Cause.CARRIER, f"not {stream.metric} {stream.good}")
+    silent = stream.metric == REACHED  # why, nobody saw: power or carrier
+    return says(State.DOWN, Cause.UNDETERMINED if silent else Cause.CARRIER, f"not {stream.metric} {stream.good}")
 
 
 def _vantage(stream: Stream, sources: Sequence[Sample]) -> Sample:

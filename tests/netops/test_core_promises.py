@@ -15,6 +15,7 @@ from netops import config, core, founding, wire
 from netops.evidence import canonical
 from netops.evidence import told as audit
 from netops.evidence.bundle import open_bundle
+from netops.ledger import LedgerReader
 from netops.model import ANSWERED, Poll, Row, Subject
 from netops.report import issue
 from netops.sla import calendar
@@ -160,3 +161,48 @@ def test_three_doors_make_verdicts_that_a_bundle_recomputes_and_their_replies_ar
     with sqlite3.connect(settings.data.dir / "raw" / "index.db") as index:
         kept = dict(index.execute("SELECT class, count(*) FROM segment GROUP BY class"))
     assert kept == {"evidence": 1}
+
+
+def test_an_hour_waits_for_a_vantage_point_that_is_cut_off_by_the_line_it_looks_at_and_not_for_ever(house):
+    """What it saw of the outage comes when the line is back: sealed before, the outage would be unknown time."""
+    made, settings = house
+    spools = settings.data.dir / "spool"
+
+    def streams_sealed():
+        with LedgerReader(settings.data.dir / "ledger.db") as ledger:
+            hours = [leaf.fact.body for leaf in ledger.find("availability_hour")]
+        return [(each["start_ms"], each["others"] or each["usual"]) for each in hours if "delay" not in each]
+
+    def told(minutes, value):
+        rows = zip(minutes, path("vp-1", "x", [value] * len(minutes)), strict=True)
+        at = [(START + n * M, row) for n, row in rows]
+        made_ = [
+            Poll(device="vp-1/probe", slot_ms=slot_ms, at_ms=slot_ms, outcome=ANSWERED, rows=(row,))
+            for slot_ms, row in at
+        ]
+        with Spool(spools / "intake.db", source="intake") as spool:
+            spool.put("poll", [wire.encode(each) for each in made_])
+
+    def until(count, minute):
+        made._clock.at_ms = START + minute * M
+        end = time.monotonic() + 20
+        while made._taken["polls"] < count or made._ripe_until() < made._clock.at_ms - 3 * M:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        made._seal_hours(0)
+
+    with Spool(spools / "collect.db", source="collect") as spool:
+        spool.put("poll", polls("olt-1", light([-20.0] * 60)))
+    told(range(30), 10.0)
+    until(90, 200)
+    assert streams_sealed() == []  # the line went down at half past, and took the vantage point's link with it
+
+    told(range(30, 70), None)
+    until(130, 205)
+    sealed = streams_sealed()
+    assert {start for start, _ in sealed} == {START}
+    assert ["DOWN", "undetermined"] in [run[2:4] for _, runs in sealed for run in runs]
+
+    told([], 10.0)
+    until(130, 71 + 24 * 60 + 10)
+    assert {start for start, _ in streams_sealed()} == {START, START + HOUR}  # away for a day: waited for no longer

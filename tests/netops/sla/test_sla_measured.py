@@ -105,6 +105,12 @@ def test_a_one_way_delay_stands_only_where_the_clocks_err_by_less_than_their_sha
     assert slots(*told, of=of) == [expected]
 
 
+def test_who_is_not_reached_is_down_and_nobody_saw_why():
+    of = stream("probe.reached", "1")
+
+    assert slots(look(0.0, metric=of.metric), look(1.0, metric=of.metric, n=1), of=of) == [SILENT, GOOD]
+
+
 def test_more_is_better_where_the_catalogue_says_so():
     of = stream("probe.throughput", "50000000")
 
