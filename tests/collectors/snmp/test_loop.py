@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from collectors.snmp.agent import Listing
-from collectors.snmp.ask import Ask, Community, Target
+from collectors.snmp.ask import Ask, Community, Limits, Target
 from collectors.snmp.counters import Counters
 from collectors.snmp.flight import Job
 from collectors.snmp.loop import Loop
@@ -351,6 +351,40 @@ def test_the_deadline_counts_from_the_start_of_the_ask(bench):
 
     assert bench.answers[0].outcome == Reason.NO_ANSWER
     assert bench.answers[0].attempts == 2
+
+
+@pytest.mark.parametrize(("late", "reason"), [("it", Reason.TOO_SLOW), ("we", Reason.DEADLINE)])
+def test_whose_the_time_was_that_ran_out(bench, late, reason):
+    """The same replies at the same instants. What counts is whether our sockets were seen empty while we waited."""
+    target = Target(address="192.0.2.7", credential=Community(b"c"), timeout_s=1.0, deadline_s=4.0)
+    bench.ask(Ask(walks=((COLUMN,),), limits=Limits(bulk_varbinds=4)), target)
+    while not bench.answers:
+        message, address = bench.channel.sent[-1]
+        said = encode(Message(message.community, bench.device.respond(message.pdu)))
+        if late == "we":
+            bench.channel.inbox.append((said, address))  # it came at once, and lay there
+        bench.clock.now += 0.75
+        if late == "it":
+            bench.drain()
+            bench.channel.inbox.append((said, address))
+        bench.loop.receive(bench.channel)
+        bench.loop.deliver()
+
+    assert bench.answers[0].failed.reason is reason
+    assert bench.answers[0].outcome == "answered"
+    assert len(bench.answers[0].walks[0].columns[0]) == 6 * 4
+
+
+def test_a_sleep_that_nothing_ended_shows_that_our_sockets_were_empty(bench):
+    """Under little load datagrams come one by one, and no socket is ever read to its end."""
+    bench.ask(target=Target(address="192.0.2.7", credential=Community(b"c"), timeout_s=9.0))
+    (flight,) = bench.loop.flights.values()
+    slept_at = bench.clock.now
+    bench.clock.now += 0.8
+    bench.loop.woke(slept_at, bench.clock.now)
+    bench.reply()
+
+    assert 0.7 < flight.waited < 0.8
 
 
 def test_the_window_holds(bench):
