@@ -98,6 +98,7 @@ class Credential:
     key: Secret | None = None  # ssh: the private key, in OpenSSH's or PEM form
     passphrase: Secret | None = None  # ssh: of the private key
     enable: Secret | None = None  # ssh: the password of the privileged mode, where the dialect needs one
+    old_algorithms: bool = False  # ssh: SHA-1 and CBC, at the doors that name this credential
     call_user: str = ""  # cwmp: our user in a connection request
     call_password: Secret | None = None  # cwmp: our password in a connection request
 
@@ -135,7 +136,7 @@ class Ssh:
     read_lines: int = 20_000  # lines of output of one command
     commands: int = 256  # commands in one visit
     breaker_after: int = 3  # failed visits in a row; then only a login is tried
-    old_algorithms: bool = False  # SHA-1 and CBC, for equipment that knows nothing else
+    old_algorithms: bool = False  # SHA-1 and CBC at every door; better at one, by its credential
     spool_cap_mb: int = 1024  # disk that the spool may take while the core is away
 
 

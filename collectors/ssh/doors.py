@@ -70,7 +70,7 @@ def doors(snapshot: Snapshot, settings: Settings) -> Doors:
         elif not door.keys:
             barred[name] = Reason.HOST_KEY
         else:
-            old = settings.ssh.old_algorithms
+            old = settings.ssh.old_algorithms or settings.credentials[door.credential].old_algorithms
             place = Place(address=address, port=door.port, trusted=Trusted(door.keys), login=said, old_algorithms=old)
             known[name] = Known(device=device.id, profile=device.profile, dialect=DIALECTS[door.dialect], place=place)
     return Doors(known=known, barred=barred)

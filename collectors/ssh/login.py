@@ -135,7 +135,7 @@ def why(error: Exception, client: Client, place: Place, *, within_s: float) -> F
         case asyncssh.PasswordChangeRequired():
             return Failure(Reason.AUTH_FAILED, f"user '{place.login.user}' is to choose a new password")
         case asyncssh.KeyExchangeFailed():
-            hint = "" if place.old_algorithms else "; `ssh.old_algorithms` allows those of old equipment"
+            hint = "" if place.old_algorithms else "; `old_algorithms` of its credential allows those of old equipment"
             return Failure(Reason.PROTOCOL_FAULT, f"no common algorithm{hint}")
         case asyncssh.HostKeyNotVerifiable():
             return Failure(Reason.HOST_KEY, f"{error.reason}; nothing was sent")

@@ -133,6 +133,7 @@ def instance(settings: Settings) -> Iterator[Finding]:
         yield _database(branch, settings)
     yield _key(settings)
     yield from _privilege(settings)
+    yield from old_algorithms(settings)
     yield _ledger(settings)
     yield _core(settings)
     yield _isolated(settings)
@@ -157,6 +158,19 @@ def _privilege(settings: Settings) -> Iterator[Finding]:
     if not found:
         apart = f"a user each for the services, '{settings.data.users}' for the command line"
         yield Finding(OK, "privilege", apart if settings.data.users else "one user, and nothing is open to others")
+
+
+def old_algorithms(settings: Settings) -> Iterator[Finding]:
+    """Say where SSH may fall back to what can be broken: who listens may read the password."""
+    where = ["ssh.old_algorithms"] if settings.ssh.old_algorithms else []
+    where += [
+        f"credentials.{name}.old_algorithms" for name, given in settings.credentials.items() if given.old_algorithms
+    ]
+    for name in where:
+        narrow = (
+            "" if name.startswith("credentials.") else " Every door may use them: set it at one credential instead."
+        )
+        yield Finding(NOTE, name, f"SHA-1 and CBC are allowed; give such equipment a reading user of its own.{narrow}")
 
 
 def _key(settings: Settings) -> Finding:

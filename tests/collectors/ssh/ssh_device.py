@@ -51,6 +51,7 @@ class Device:
     answers: dict[str, str] = field(default_factory=dict)
     piece: int = 0  # octets at once; 0: all
     seed: int = 1
+    asks: tuple[str, ...] = ()  # what it asks at login, by keyboard-interactive alone
     chatty: bool = False  # sends a long answer in a few pieces with pauses between them, as a busy device does
     tries: list[tuple[str, str]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
@@ -74,7 +75,17 @@ class _Server(asyncssh.SSHServer):
         return True
 
     def password_auth_supported(self) -> bool:
-        return True
+        return not self._device.asks
+
+    def kbdint_auth_supported(self) -> bool:
+        return bool(self._device.asks)
+
+    def get_kbdint_challenge(self, _username: str, _lang: str, _submethods: str):
+        return "", "", "", [(each, False) for each in self._device.asks]
+
+    def validate_kbdint_response(self, username: str, responses) -> bool:
+        self._device.tries.append((username, *responses))
+        return list(responses) == [PASSWORD]
 
     def validate_password(self, username: str, password: str) -> bool:
         self._device.tries.append((username, password))

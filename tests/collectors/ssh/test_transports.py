@@ -109,6 +109,33 @@ def test_a_wrong_password_is_told_apart(site, errand, carried, transport):
     assert "wrong" not in came.failed.detail
 
 
+def test_a_device_that_asks_by_keyboard_interactive_is_answered(site, errand, carried):
+    """By asyncssh: paramiko asks for the service a second time then, which this device's library breaks off."""
+    device = ssh_device.Device(asks=("Password: ",))
+    transport = Asyncssh(sessions=5)
+    transport.start()
+    (came,) = carried(transport, errand(site.serve(device), site.print))
+    transport.stop()
+
+    assert came.failed is None
+    assert device.tries[-1] == ("ops", ssh_device.PASSWORD)
+
+
+def test_a_device_that_asks_for_more_than_a_password_is_a_reason(site, errand, carried, transport):
+    device = ssh_device.Device(asks=("Password: ", "Code from your token: "))
+    (came,) = carried(transport, errand(site.serve(device), site.print))
+
+    assert came.failed.reason is Reason.AUTH_FAILED
+
+
+def test_a_stranger_that_asks_by_keyboard_interactive_is_told_nothing(site, errand, carried, transport):
+    device = ssh_device.Device(asks=("Password: ",))
+    (came,) = carried(transport, errand(site.serve(device, key=site.other), site.print))
+
+    assert came.failed.reason is Reason.HOST_KEY
+    assert device.tries == []
+
+
 def test_a_closed_port_is_told_apart(errand, carried, transport):
     (came,) = carried(transport, errand(1, "SHA256:" + "a" * 43))
 
@@ -178,7 +205,10 @@ def test_old_equipment_is_spoken_to_when_the_settings_say_so(site, errand, carri
     (stranger,) = carried(transport, errand(port, site.print, old=True))
     transport.stop()
 
-    assert (new.failed.reason, "ssh.old_algorithms" in new.failed.detail) == (Reason.PROTOCOL_FAULT, True)
+    assert (new.failed.reason, "`old_algorithms` of its credential" in new.failed.detail) == (
+        Reason.PROTOCOL_FAULT,
+        True,
+    )
     assert old.failed is None
     assert stranger.failed.reason is Reason.HOST_KEY
 
