@@ -8,6 +8,7 @@ what was wanted, reads for himself; so a kill, an error or a lane that changed c
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from netops.errors import SpoolError
 from netops.spool import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from netops.model import Poll
@@ -44,23 +45,40 @@ class Ahead:
     def __init__(self, *, again: Callable[[Poll], Polled], bears: Callable[[Polled], bool]) -> None:
         self._again = again
         self._bears = bears
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead")
-        self._coming: dict[Path, tuple[int, Future[Batch]]] = {}
+        self._thread: ThreadPoolExecutor | None = None
+        self._coming: dict[tuple[Path, int], Future[Batch]] = {}
 
     def close(self) -> None:
         """Let go of what is under way."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._coming.clear()
+        if self._thread is not None:
+            self._thread.shutdown(wait=True, cancel_futures=True)
+            self._thread = None
 
     def begin(self, spool: Path, *, after: int, limit: int) -> None:
         """Begin to read what comes after that sequence."""
-        self._coming[spool] = (after, self._thread.submit(self._read, spool, after, limit))
+        for other in [key for key in self._coming if key[0] == spool and key[1] != after]:
+            del self._coming[other]
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead")
+        if (spool, after) not in self._coming:
+            self._coming[spool, after] = self._thread.submit(self._read, spool, after, limit)
 
     def take(self, spool: Path, *, after: int) -> Batch | None:
         """Return what was read ahead of there, None when it was somewhere else or could not be read."""
-        begun, coming = self._coming.pop(spool, (0, None))
-        if coming is None or begun != after or coming.exception() is not None:
-            return None
-        return coming.result()
+        coming = self._coming.pop((spool, after), None)
+        return None if coming is None or coming.exception() is not None else coming.result()
+
+    @contextmanager
+    def holding(self, spool: Path, batch: Batch, *, after: int) -> Iterator[None]:
+        """Hand a batch on; one that could not be is ready again: a store that is away is asked again and again."""
+        try:
+            yield
+        except Exception:
+            held: Future[Batch] = Future()
+            held.set_result(batch)
+            self._coming[spool, after] = held
+            raise
 
     def _read(self, spool: Path, after: int, limit: int) -> Batch:
         with Reader(spool) as reader:

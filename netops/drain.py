@@ -117,7 +117,7 @@ class Drain:
         self._db: apsw.Connection | None = None
         self._ways: dict[tuple[str, str], Ways] = {}
         self._behind: frozenset[str] = frozenset()
-        self._ahead: Ahead | None = None
+        self._ahead = Ahead(again=again, bears=bears)
 
     def __enter__(self) -> Self:
         try:
@@ -125,14 +125,11 @@ class Drain:
             self._claim = sqlite.Claim(self.path)
         except OSError as error:
             raise SpoolError(f"drain {self.path}: cannot be opened ({error}); only one core drains") from None
-        self._ahead = Ahead(again=self._again, bears=self._bears)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._drop()
-        if self._ahead is not None:
-            self._ahead.close()
-            self._ahead = None
+        self._ahead.close()
         if self._claim is not None:
             self._claim.release()
             self._claim = None
@@ -187,10 +184,10 @@ class Drain:
 
     def _take_way(self, reader: Reader, kind: str, way: Progress, end: int, *, ahead_of: Ways) -> Taken:
         """Take a batch of one way, none of it beyond sequence `end`."""
-        source, spool = reader.source(), reader.path.stem
+        source, spool, ahead = reader.source(), reader.path.stem, self._ahead
         past = kind == "poll" and way is not ahead_of.newest
         limit = self._batch * PAST if past else self._batch
-        ready = self._ahead.take(reader.path, after=way.ahead) if past and self._ahead else None
+        ready = ahead.take(reader.path, after=way.ahead) if past else None
         entries = ready.entries if ready else reader.read(after=way.ahead, limit=limit, kind=kind)
         if past:
             entries = [entry for entry in entries if entry.sequence <= end]
@@ -199,15 +196,16 @@ class Drain:
             way.incarnation = self._store.incarnation()  # before the first writing: a restart during it shows
         done = Taken()
         if entries:
-            if past and self._ahead and entries[-1].sequence < end:
-                self._ahead.begin(reader.path, after=entries[-1].sequence, limit=limit)
+            if past and entries[-1].sequence < end:
+                ahead.begin(reader.path, after=entries[-1].sequence, limit=limit)
             if kind == "fact":
                 done = self._hand_on_facts(spool, entries)
             elif not speakers.may_poll(spool, rehearsal=self._rehearsal):
                 done = self._not_theirs(spool, entries)
             else:
                 batch = ready.upto(end) if ready else unpacked(entries, again=self._again)
-                done = self._hand_on_polls(batch, way)
+                with ahead.holding(reader.path, batch, after=way.ahead):
+                    done = self._hand_on_polls(batch, way)
             way.ahead = entries[-1].sequence
         elif end > way.ahead:
             way.ahead = end  # what lies in between is of the other kind

@@ -7,7 +7,7 @@ import pytest
 from netops import wire
 from netops.ahead import Ahead, unpacked
 from netops.chunks import prepare
-from netops.errors import SpoolError
+from netops.errors import SpoolError, StoreError
 from netops.model import Poll, Row, Subject
 from netops.raw import Archive, frame
 from netops.spool import Spool
@@ -54,6 +54,21 @@ def test_what_is_not_wanted_is_left(spool, ahead, tmp_path):
     assert ahead.take(spool.path, after=7) is None
     ahead.begin(tmp_path / "nowhere.db", after=0, limit=5)
     assert ahead.take(tmp_path / "nowhere.db", after=0) is None
+
+
+def test_what_a_store_that_is_away_did_not_take_is_not_read_again(spool, ahead):
+    ahead.begin(spool.path, after=0, limit=4)
+    batch = ahead.take(spool.path, after=0)
+    ahead.begin(spool.path, after=4, limit=4)
+    coming = dict(ahead._coming)
+    with pytest.raises(StoreError), ahead.holding(spool.path, batch, after=0):
+        raise StoreError("store: it is away")
+
+    assert ahead.take(spool.path, after=0) is batch
+    ahead.begin(spool.path, after=4, limit=4)
+    assert ahead._coming == coming
+    ahead.begin(spool.path, after=8, limit=4)
+    assert list(ahead._coming) == [(spool.path, 8)], "no more is held than what comes next"
 
 
 def test_a_batch_that_is_cut_is_not_packed_for_the_archive(spool, ahead):
