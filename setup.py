@@ -8,7 +8,10 @@ import os
 from setuptools import Extension, setup
 
 FAST = Extension(
-    "collectors.snmp._fast", ["collectors/snmp/fast.c"], extra_compile_args=["-O2", "-std=gnu11"], optional=True
+    "collectors.snmp._fast",
+    ["collectors/snmp/fast.c"],
+    extra_compile_args=["-O2", "-std=gnu11", "-g0"],  # -g0: the same sources give the same bytes, wherever they lie
+    optional=True,
 )
 
 setup(ext_modules=[] if os.environ.get("NETOPS_NO_C", "0") not in {"", "0"} else [FAST])
