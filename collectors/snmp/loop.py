@@ -20,6 +20,7 @@ from collectors.snmp.known import Known
 from collectors.snmp.recent import Recent
 from collectors.snmp.siege import Siege, room
 from collectors.snmp.sockets import DATAGRAM
+from collectors.snmp.starved import Starved
 from collectors.snmp.wire import StrayError
 from netops.model import Reason
 
@@ -67,6 +68,7 @@ class Loop:
         self.siege = Siege(channels, counters, most=room(window), opened=opened, closed=closed)
         self._turns = 0
         self._idle_at = 0.0  # monotonic seconds when all sockets surely held nothing
+        self._starved = Starved()
         self._appetite = 1  # datagrams to take at once
         self._filled = 0  # batches in a row that were as large as that
         self._behind: dict[Address, deque[tuple[Job, HandOver, int]]] = {}
@@ -314,8 +316,8 @@ class Loop:
 
     def woke(self, slept_at: float, now: float) -> None:
         """Note that until shortly before `now` nothing lay in any socket: we slept, and nothing woke us up."""
-        if now - _WAKING > slept_at:
-            self._idle_at = now - _WAKING
+        if now - _WAKING > slept_at and (starved := self._starved.since()) is not None:
+            self._idle_at = max(self._idle_at, now - _WAKING - starved)
 
     def watch(self) -> None:
         """Read what the kernel has thrown away, and act on a flood."""
@@ -383,6 +385,7 @@ class Loop:
             self._done.put(flight.hand_over, flight.exchange.answer(flight.job.token, flight.at_ms))
         self.flights.clear()
         self.siege.over()
+        self._starved.close()
         self._outgoing.clear()
         self._waiting = Waiting()
         left = [*self.queue, *(entry for behind in self._behind.values() for entry in behind)]

@@ -12,6 +12,7 @@ from collectors.snmp.counters import Counters
 from collectors.snmp.flight import Job
 from collectors.snmp.loop import Loop
 from collectors.snmp.pdu import Message, decode, encode
+from collectors.snmp.starved import Starved
 from collectors.snmp.swift import Swift
 from collectors.snmp.varbind import COUNTER32, OCTET_STRING, Varbind
 from netops.model import Reason
@@ -379,12 +380,37 @@ def test_a_sleep_that_nothing_ended_shows_that_our_sockets_were_empty(bench):
     """Under little load datagrams come one by one, and no socket is ever read to its end."""
     bench.ask(target=Target(address="192.0.2.7", credential=Community(b"c"), timeout_s=9.0))
     (flight,) = bench.loop.flights.values()
+    for _ in range(2):  # the first look only begins the count
+        slept_at = bench.clock.now
+        bench.clock.now += 0.8
+        bench.loop.woke(slept_at, bench.clock.now)
+    bench.reply()
+
+    assert 1.2 < flight.waited < 1.6
+
+
+def test_time_in_which_we_had_no_processor_is_not_the_devices(bench, monkeypatch):
+    """On a machine that is short of CPU a reply lies in our socket while our thread waits to run."""
+    monkeypatch.setattr(bench.loop._starved, "since", lambda: 0.7)
+    bench.ask(target=Target(address="192.0.2.7", credential=Community(b"c"), timeout_s=9.0))
+    (flight,) = bench.loop.flights.values()
     slept_at = bench.clock.now
     bench.clock.now += 0.8
     bench.loop.woke(slept_at, bench.clock.now)
     bench.reply()
 
-    assert 0.7 < flight.waited < 0.8
+    assert 0 < flight.waited < 0.1
+
+
+def test_the_kernel_tells_how_long_a_thread_had_no_processor(monkeypatch):
+    starved = Starved()
+    assert starved.since() is None
+    assert 0 <= starved.since() < 60
+    starved.close()
+    starved.close()
+
+    monkeypatch.setattr("collectors.snmp.starved._FILE", "/proc/nothing")
+    assert Starved().since() is None
 
 
 def test_the_window_holds(bench):
