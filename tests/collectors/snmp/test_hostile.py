@@ -19,6 +19,7 @@ from collectors.snmp.engine import Engine
 from collectors.snmp.flight import Job
 from collectors.snmp.pdu import Kind, Message, Pdu, decode, encode, response
 from collectors.snmp.sockets import Channel
+from collectors.snmp.usm import User
 from collectors.snmp.varbind import COUNTER32, INTEGER, OCTET_STRING, SYS_UP_TIME, TIME_TICKS, Varbind, Varbinds
 from collectors.snmp.wire import REACH
 from netops.model import Reason
@@ -256,6 +257,40 @@ def test_a_flood_under_its_own_address_neither_excuses_the_dead_nor_hides_the_li
         told = {a.token: a.outcome for a in engine.run(Job(each, ASK, each.address) for each in targets)}
 
     assert told == {address(1): Reason.NO_ANSWER, address(2): "answered"}
+
+
+def spoilt(octets):
+    """What a v3 agent might send whose message breaks off behind the header."""
+    return octets[: len(octets) // 2]
+
+
+@pytest.mark.parametrize(
+    ("say", "outcome"),
+    [
+        (lambda octets: b"\x30\x82\xff\xff\x02\x01\x03", Reason.NO_ANSWER),
+        (lambda octets: bytes(400), Reason.NO_ANSWER),
+        (lambda octets: octets.replace(octets[9:13], b"\x11\x22\x33\x44"), Reason.NO_ANSWER),
+        (spoilt, Reason.UNDECODABLE),
+    ],
+)
+def test_junk_under_the_address_of_a_silent_v3_device_hides_no_outage(say, outcome):
+    user = User(name="poller", auth_key="correct horse", priv_key="battery staple")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as agent, Engine() as engine:
+        agent.bind(("127.0.0.1", 0))
+        agent.settimeout(5)
+
+        def answer():
+            octets, source = agent.recvfrom(65_535)
+            assert usm.read(octets).message_id == int.from_bytes(octets[9:13], "big")
+            agent.sendto(say(octets), source)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        where = Target(address="127.0.0.1", port=agent.getsockname()[1], credential=user, timeout_s=0.3, retries=0)
+        told = engine.ask(where, ASK)
+        thread.join()
+
+    assert told.outcome == outcome
 
 
 def test_a_family_that_speaks_for_others_may_say_more():
