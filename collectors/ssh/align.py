@@ -27,7 +27,7 @@ Reading = tuple[tuple[int, int], ...]  # for each column its first word and the 
 _ANY = re.compile(r"\S+(?: \S+)*")
 _MOST_WORDS = 60
 _PUSHES = 4
-_STEPS = 20_000
+_STEPS = 4_000  # a row of twenty cells takes some dozens
 
 
 class AmbiguousError(Exception):

@@ -76,7 +76,7 @@ def header(table: Table, lines: Sequence[str], at: int) -> tuple[tuple[Placed, .
     None when it is no header: a column that every release has is not in it.
     """
     line = lines[at]
-    if not any(_starts(title, line) for title in table.titles):
+    if not _may_title(table, line.casefold()):
         return None
     after = at + 1
     more: list[int] = []
@@ -97,8 +97,13 @@ def header(table: Table, lines: Sequence[str], at: int) -> tuple[tuple[Placed, .
     return tuple(columns), after
 
 
-def _starts(title: Title, line: str) -> bool:
-    return any(each.partition(" ")[0] in line.casefold() for each in title.titles)
+def _may_title(table: Table, line: str) -> bool:
+    """Whether each title that every release has is in a line at all; most lines are no header, and this is quick."""
+    return all(title.maybe or any(_in(each, line) for each in title.titles) for title in table.titles)
+
+
+def _in(title: str, line: str) -> bool:
+    return all(word in line for word in title.split())
 
 
 def _is_under(table: Table, line: str) -> bool:
@@ -229,9 +234,11 @@ def _judge(column: Placed) -> None:
 
 def _strips(lines: Sequence[str], after: int) -> Callable[[int], bool]:
     """Return whether a place is blank in all lines of the table's body."""
-    body = list(_body(lines, after))
+    body: list[list[Word]] = []
 
     def blank(place: int) -> bool:
+        if not body:
+            body.extend(_body(lines, after))
         return bool(body) and all(not any(w.left <= place < w.right for w in each) for each in body)
 
     return blank

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _TOTAL = re.compile(r"\s*(Total|Number|Num)\b[\w ]{0,40}[:=.]\s*\d+\s*", re.IGNORECASE)
 _SHOWN = 120
+_MOST_HEADERS = 1000  # a page each
 
 
 class _TableError(Exception):
@@ -43,13 +44,16 @@ def _rows(table: Table, lines: Sequence[str], counts: Sequence[str]) -> list[Row
     found: list[Row] = []
     outside: list[str] = []
     inside = False
-    at = 0
+    at = headers = 0
     while at < len(lines):
         line = lines[at]
         titled = header(table, lines, at) if line.strip() and not is_rule(line) else None
         if titled is not None:
             columns, at = titled
             inside = True
+            headers += 1
+            if headers > _MOST_HEADERS:
+                raise _TableError(f"more than {_MOST_HEADERS} headers")
             continue
         at += 1
         if not line.strip() or is_rule(line):

@@ -6,11 +6,17 @@ Each is drawn by hand after the layout in the manual or the notes that it names;
 
 from __future__ import annotations
 
+import random
+import time
+from pathlib import Path
+
 import pytest
 
 from collectors.snmp.ask import Failure
+from collectors.ssh.dialects import DIALECTS
 from collectors.ssh.read_yaml import shipped
 from collectors.ssh.rows import rows
+from collectors.ssh.talk import Limits, Line, Talk
 
 READS = shipped()
 
@@ -184,3 +190,52 @@ def test_a_row_behind_the_end_of_a_table_is_refused():
 
         assert isinstance(found, Failure)
         assert "a row outside of the table" in found.detail
+
+
+PROMPTS = {
+    "huawei_smartax": "olt-1(config)#",
+    "huawei_vrp": "<ac-1>",
+    "comware": "<ac-1>",
+    "ruijie": "ac-1#",
+    "cisco_aireos": "(ac-1) >",
+    "cisco_iosxe": "ac-1#",
+    "aruba_os": "(ac-1) #",
+    "zte_olt": "olt-1#",
+    "zte_titan": "olt-1#",
+}
+CAPTURES = Path(__file__).parent / "captures"
+
+
+@pytest.mark.parametrize("name", [name for name, read in READS.items() if read.dialect in PROMPTS])
+def test_an_output_that_is_cut_off_at_any_octet_is_no_output(name):
+    """With its echo and behind it the prompt it is one; without the last octet of that it is none."""
+    read = READS[name]
+    prompt = PROMPTS[read.dialect].encode()
+    body = (CAPTURES / f"{name}.txt").read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    whole = b"display x\r\n" + b"\r\n".join(body.split(b"\r\n")[1 if body.startswith(prompt) else 0 :]) + prompt
+    whole = whole.replace(prompt + b"\r\n" + prompt, prompt)
+    dice = random.Random(name)
+    for end in [len(whole), len(whole) - 1, *(dice.randrange(len(whole)) for _ in range(20))]:
+        talk = Talk(DIALECTS[read.dialect], Limits(), words={})
+        talk.take(b"\r\n" + prompt)
+        talk.take(b"\r\n" + prompt)
+        talk.ask(Line(text="display x"))
+        talk.take(whole[:end])
+
+        assert (talk.output is not None) == (end == len(whole)), (end, whole[:end][-40:])
+
+
+def test_a_table_of_a_big_controller_is_read_in_no_time():
+    head = VRP_LATER.splitlines()[:7]
+    row = "{:<4} 60de-4476-{:04x} hall_{:<7} ap-group1 10.23.100.254 AP5030DN        nor   7   1D:2H:3M:4S  -         -"
+    lines = [*head, *(row.format(n, n, n) for n in range(2000)), head[4], "Total: 2000"]
+    began = time.process_time()
+
+    assert len(rows(READS["vrp_aps"], lines)) == 2000
+    assert time.process_time() - began < 5
+
+
+def test_a_table_that_is_all_headers_is_refused():
+    lines = [VRP_LATER.splitlines()[5]] * 3000
+
+    assert "more than 1000 headers" in rows(READS["vrp_aps"], lines).detail
