@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from collectors.snmp.ask import Failure
+from collectors.ssh.course import understood
+from collectors.ssh.decode import decode
 from collectors.ssh.dialects import DIALECTS
 from collectors.ssh.read_yaml import shipped
 from collectors.ssh.rows import rows
-from collectors.ssh.talk import Limits, Line, Talk
+from collectors.ssh.talk import Limits, Line, Output, Talk
 
 READS = shipped()
 
@@ -239,3 +241,16 @@ def test_a_table_that_is_all_headers_is_refused():
     lines = [VRP_LATER.splitlines()[5]] * 3000
 
     assert "more than 1000 headers" in rows(READS["vrp_aps"], lines).detail
+
+
+def test_the_third_radio_of_an_access_point_is_one():
+    taken = understood(READS["ruijie_aps"], {}, Output(command="x", lines=tuple(RUIJIE_3.splitlines())), {})
+    seen = decode([taken], device="ac-1", at_ms=0).observations
+
+    assert {(str(each.subject), each.value) for each in seen if each.metric == "wlan.radio.clients"} == {
+        ("radio:mac:58696c84b322/1", 3),
+        ("radio:mac:58696c84b322/2", 4),
+        ("radio:mac:58696c84b322/3", 1),
+        ("radio:mac:58696c84b323/1", 0),
+        ("radio:mac:58696c84b323/2", 0),
+    }
