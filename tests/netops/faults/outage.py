@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--seed", default="1")
     args = parser.parse_args()
     spare_collector()
-    words = ["store.kind=influxdb", "store.dialect=v1", f"store.url={args.url}", "store.timeout_s=0.2"]
+    words = ["store.kind=influxdb", "store.dialect=v1", f"store.url={args.url}", "store.timeout_s=1"]
     settings = load(None, environ={}, overrides=[f"data.dir={args.dir}", *(words if args.url else ())])
     clock, dice = Clock(), random.Random(args.seed)
     devices = [Device(f"d{n}", dice) for n in range(args.devices)]
