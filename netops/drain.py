@@ -251,6 +251,8 @@ class Drain:
                 self._isolate(entry, str(poll))
             else:
                 sound.append((entry, poll))
+            elif not speakers.own_poll(spool := entry.source.partition("/")[0], poll.device):
+                self._isolate(entry, f"'{spool}' may not tell of polls of '{poll.device[:80]}'")
         first = self._first(sound)
         kept = self._write(first)
         ready = batch.ready if len(kept) == len(batch.entries) else None

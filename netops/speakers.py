@@ -32,7 +32,11 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "web": _ANY | _PEOPLE | _DISPUTE,
     }
 )
-POLLERS = frozenset({"collect", "probe", "intake", "ssh", "acs"})
+DOORS: Mapping[str, str] = MappingProxyType(
+    {"collect": "", "ssh": "ssh", "acs": "cwmp", "probe": "probe", "intake": "probe"}
+)
+"""Whose polls are by which door: `<device>` by SNMP, `<device>/<door>` by another."""
+POLLERS = frozenset(DOORS)
 HISTORY = "history"  # tells the past of a rehearsal, what people decided in it included
 _OF_THE_PAST = _ANY | _TWO_PERSONS
 
@@ -47,6 +51,15 @@ def may_state(spool: str, kind: str, *, rehearsal: bool) -> bool:
 def may_poll(spool: str, *, rehearsal: bool) -> bool:
     """Whether the spool of this name may carry polls."""
     return spool in POLLERS or (rehearsal and spool == HISTORY)
+
+
+def own_poll(spool: str, device: str) -> bool:
+    """Whether a poll of this device may lie in the spool of this name: one door says nothing of what another saw.
+
+    The first poll of a device and slot is the one that counts. The ACS, open to a whole network, could else tell that
+    an OLT had answered over SNMP.
+    """
+    return spool == HISTORY or DOORS.get(spool) == device.partition("/")[2]
 
 
 def own_source(spool: str, source: str) -> bool:

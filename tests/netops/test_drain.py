@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -321,6 +322,33 @@ def test_a_spool_states_only_what_is_its_services_to_state(house):
             "'portal' may not state 'approval_decision'",
             "'portal' may not tell of polls",
         ]
+
+
+@pytest.mark.parametrize(
+    ("spool", "devices", "kept"),
+    [
+        ("collect", ["d1", "d1/ssh", "d1/cwmp", "v/probe"], ["d1"]),
+        ("ssh", ["d1", "d1/ssh", "d1/cwmp", "v/probe"], ["d1/ssh"]),
+        ("acs", ["d1", "d1/ssh", "d1/cwmp", "v/probe"], ["d1/cwmp"]),
+        ("probe", ["d1", "d1/ssh", "v/probe"], ["v/probe"]),
+        ("intake", ["d1", "d1/cwmp", "v/probe"], ["v/probe"]),
+    ],
+)
+def test_a_door_tells_nothing_of_what_another_saw(house, spool, devices, kept):
+    """The first poll of a device and slot counts: the ACS could else say beforehand that an OLT answers over SNMP."""
+    polls = [replace(poll(1), device=device) for device in devices]
+    if spool == "collect":
+        put(house.spool, *polls)
+    else:
+        with Spool(house.dir / "spool" / f"{spool}.db", source=spool) as told:
+            put(told, *polls)
+    with house.drain() as drain:
+        drain_all(drain)
+
+        assert [each.partition("@")[0] for each in house.store.written] == kept
+        reasons = [reason for _, reason in drain.quarantined()]
+        assert len(reasons) == len(devices) - len(kept)
+        assert all(reason.startswith(f"'{spool}' may not tell of polls of '") for reason in reasons)
 
 
 def test_a_spool_that_speaks_as_the_cores_own_job_is_not_read(house):
