@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from collectors.probes import calling, carry, checks, figures, handing, keys, looks
 from collectors.probes.intake.enrolled import Enrolled
 from collectors.probes.intake.service import place
+from collectors.probes.intake.volume import DAY_S, EVERY_S, MOST_PATHS, PATHS, Schedule
 from inventory.errors import InventoryError
 from inventory.register import Register
 from inventory.show import visible
@@ -97,16 +98,32 @@ def _enrol_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--service", action="append", default=[], metavar="ID", help="the register's services it may tell of (any)"
     )
+    parser.add_argument(
+        "--paths", type=int, default=PATHS, help=f"targets that it looks at, at the most (default {PATHS})"
+    )
+    parser.add_argument(
+        "--every", type=int, default=EVERY_S, metavar="S", help=f"its probe.interval_s (default {EVERY_S})"
+    )
 
 
 def _enrol(args: argparse.Namespace, settings: Settings) -> int:
     if not 1 <= args.hours <= 24 * 31:
         raise UsageError(f"--hours {args.hours}: expected 1 to 744")
+    if not 1 <= args.paths <= MOST_PATHS:
+        raise UsageError(f"--paths {args.paths}: expected 1 to {MOST_PATHS}")
+    if not 1 <= args.every <= DAY_S:
+        raise UsageError(f"--every {args.every}: expected 1 to {DAY_S} seconds")
     known = _services(settings, args.now_ms) if args.service else frozenset()
     for name in args.service:
         if known is not None and name not in known:
             raise UsageError(f"--service {name}: the register has none of that name{nearest(name, known)}")
-    token = Enrolled(place(settings)).invite(args.vantage, now_ms=args.now_ms, hours=args.hours, services=args.service)
+    token = Enrolled(place(settings)).invite(
+        args.vantage,
+        now_ms=args.now_ms,
+        hours=args.hours,
+        services=args.service,
+        schedule=Schedule(every_s=args.every, paths=args.paths),
+    )
     print(token)
     if not args.service:
         print("whoever takes this probe can speak of any service; --service ID, repeated, narrows it", file=sys.stderr)
@@ -134,14 +151,22 @@ def _members(args: argparse.Namespace, settings: Settings) -> int:
     found = Enrolled(place(settings)).members()
     if args.json:
         told = [
-            {"vantage": m.vantage, "public": m.public, "joined": iso(m.joined_ms), "services": sorted(m.services)}
+            {
+                "vantage": m.vantage,
+                "public": m.public,
+                "joined": iso(m.joined_ms),
+                "services": sorted(m.services),
+                "paths": m.schedule.paths,
+                "every_s": m.schedule.every_s,
+            }
             for m in found
         ]
         print(json.dumps(told))
         return 0
     for each in found:
         of = ", ".join(sorted(each.services)) or "any service"
-        print(f"{each.vantage:<24} joined {iso(each.joined_ms)}  key {each.public}  {of}")
+        much = f"{each.schedule.paths} paths every {each.schedule.every_s} s"
+        print(f"{each.vantage:<24} joined {iso(each.joined_ms)}  key {each.public}  {of}, {much}")
     if not found:
         print("no probe has joined; `netops probe enrol VANTAGE` makes a token")
     return 0

@@ -11,10 +11,11 @@ import hmac
 import json
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from collectors.probes import handing, keys
+from collectors.probes.intake.volume import EVERY_S, PATHS, Schedule
 from netops.errors import AccessError, UsageError
 from netops.evidence import files
 
@@ -34,6 +35,7 @@ class Member:
     public: str
     joined_ms: int
     services: frozenset[str] = frozenset()
+    schedule: Schedule = field(default_factory=Schedule)
 
 
 class Enrolled:
@@ -42,16 +44,26 @@ class Enrolled:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def invite(self, vantage: str, *, now_ms: int, hours: int = 24, services: Iterable[str] = ()) -> str:
-        """Return a token that lets one probe join as `vantage`, to tell of these services; an earlier one is void."""
+    def invite(
+        self,
+        vantage: str,
+        *,
+        now_ms: int,
+        hours: int = 24,
+        services: Iterable[str] = (),
+        schedule: Schedule | None = None,
+    ) -> str:
+        """Return a token that lets one probe join as `vantage`, to tell of these services; an earlier one is void.
+
+        `schedule` is what it may hand in.
+        """
         if not handing.VANTAGE.fullmatch(vantage):
             raise UsageError(f"vantage '{vantage}': expected an id like 'site-7', [a-z0-9_.-], at most 64 characters")
         token = secrets.token_urlsafe(TOKEN_OCTETS)
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o750)
         until_ms = now_ms + hours * HOUR_MS
-        self._write(
-            f"{vantage}.token", {"sha256": digest(token), "until_ms": until_ms, "services": sorted(set(services))}
-        )
+        told = {"sha256": digest(token), "until_ms": until_ms, "services": sorted(set(services))}
+        self._write(f"{vantage}.token", told | asdict(schedule or Schedule()))
         return token
 
     def join(self, vantage: str, *, token: str, public: str, signature: bytes, now_ms: int) -> Member:
@@ -72,8 +84,10 @@ class Enrolled:
         except FileNotFoundError:
             raise refused from None
         services = _services(told)
-        self._write(f"{vantage}.key", {"public": public, "joined_ms": now_ms, "services": sorted(services)})
-        return Member(vantage=vantage, public=public, joined_ms=now_ms, services=services)
+        schedule = _schedule(told)
+        kept = {"public": public, "joined_ms": now_ms, "services": sorted(services)}
+        self._write(f"{vantage}.key", kept | asdict(schedule))
+        return Member(vantage=vantage, public=public, joined_ms=now_ms, services=services, schedule=schedule)
 
     def member(self, vantage: str) -> Member | None:
         """Return the vantage point, None when nobody has joined as it (or it was put out)."""
@@ -87,6 +101,7 @@ class Enrolled:
             public=str(told.get("public", "")),
             joined_ms=int(told.get("joined_ms", 0)),
             services=_services(told),
+            schedule=_schedule(told),
         )
 
     def members(self) -> list[Member]:
@@ -126,6 +141,11 @@ class Enrolled:
 
 def _services(told: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(map(str, told.get("services", ())))
+
+
+def _schedule(told: Mapping[str, Any]) -> Schedule:
+    """Return what it was enrolled for; the usual for who was enrolled before there was a limit."""
+    return Schedule(every_s=max(1, int(told.get("every_s", EVERY_S))), paths=max(1, int(told.get("paths", PATHS))))
 
 
 def digest(token: str) -> str:

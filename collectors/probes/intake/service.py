@@ -6,6 +6,7 @@ It answers after fsync. Who is not enrolled, or whose signature does not hold, l
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import threading
@@ -20,6 +21,7 @@ from collectors.probes import handing, keys
 from collectors.probes.intake import admit
 from collectors.probes.intake.enrolled import Enrolled
 from collectors.probes.intake.holders import Holders
+from collectors.probes.intake.volume import Floods, Volumes
 from netops.clock import SYSTEM
 from netops.drain import drained
 from netops.errors import AccessError, NetopsError, SpoolError
@@ -63,6 +65,8 @@ class Intake:
         self._refused = ""
         self._holders = Holders()
         self._doubled: set[str] = set()  # vantage points whose key two machines have
+        self._volumes = Volumes()
+        self._floods = Floods()
         self.counters: Counter[str] = Counter()
 
     def start(self) -> None:
@@ -100,6 +104,12 @@ class Intake:
         for name in sorted(self._doubled):
             wrong[f"vantage {name}"] = (
                 f"two machines hand in with its key; `netops probe dismiss {name}`, then enrol the right one anew"
+            )
+        for name in sorted(self._floods.now):
+            wrong.setdefault(
+                f"vantage {name}",
+                "it hands in more than it was enrolled for, and waits; `netops probe members` tells for what. "
+                f"Ours: enrol it anew with --paths and --every. Not ours: `netops probe dismiss {name}`",
             )
         return wrong
 
@@ -155,9 +165,9 @@ class Intake:
         if not keys.holds(member.public, said, signature):
             raise AccessError(_DENIED)
         batch, _ = handing.read(given, body)
-        return HTTPStatus.OK, self._take(batch, member)
+        return self._take(batch, member)
 
-    def _take(self, batch: handing.Batch, member: Member) -> dict[str, Any]:
+    def _take(self, batch: handing.Batch, member: Member) -> tuple[HTTPStatus, dict[str, Any]]:
         """Keep what is new and sound in one step with how far we have come; return what the probe may let go of."""
         spool = self._spool
         if spool is None:
@@ -169,18 +179,27 @@ class Intake:
             known = spool.marked(name)
             if not known and sum(each.startswith(f"{batch.vantage} ") for each in spool.marks()) >= SPOOLS:
                 raise AccessError(f"'{batch.vantage}' has come with {SPOOLS} spools; let it join under another id")
+            if why := self._volumes.over(batch.vantage, member.schedule, now_s=self._clock.monotonic()):
+                self._floods.seen(batch.vantage, why, now, tell=functools.partial(submit, spool))
+                return HTTPStatus.TOO_MANY_REQUESTS, {"error": why}
             kept: list[bytes] = []
+            rows = 0
             refused: list[list[Any]] = []
             for sequence, payload in batch.records:
                 if sequence <= known:
                     continue
-                why = admit.refusal(batch.kind, payload, vantage=batch.vantage, now_ms=now, services=member.services)
+                why, count = admit.judged(
+                    batch.kind, payload, vantage=batch.vantage, now_ms=now, services=member.services
+                )
                 if why:
                     refused.append([sequence, why])
                 else:
                     kept.append(payload)
+                    rows += count
             if batch.upto > known:
                 spool.put(batch.kind, kept, mark=(name, batch.upto))
+            used = {f"{batch.kind}s": len(kept), "rows": rows, "octets": sum(map(len, kept))}
+            self._volumes.charge(batch.vantage, member.schedule, used, now_s=self._clock.monotonic())
         self._refused = ""
         self.counters["kept"] += len(kept)
         self.counters["refused"] += len(refused)
@@ -188,7 +207,7 @@ class Intake:
             log.warning(
                 "records refused", extra={"vantage": batch.vantage, "count": len(refused), "why": refused[0][1]}
             )
-        return {"upto": batch.upto, "refused": refused}
+        return HTTPStatus.OK, {"upto": batch.upto, "refused": refused}
 
     def _watch_key(self, batch: handing.Batch) -> None:
         if self._holders.doubled(batch) and batch.vantage not in self._doubled:
@@ -221,6 +240,8 @@ class Intake:
             try:
                 if self._spool is not None:
                     self._spool.trim(drained(self._settings, SOURCE))
+                    with self._taking:
+                        self._floods.settle(self._clock.now_ms(), tell=functools.partial(submit, self._spool))
             except NetopsError as error:
                 self._refused = str(error)
 
