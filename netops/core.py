@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import ExitStack, suppress
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -242,14 +243,21 @@ class Core:
         contracts = [each.id for each in self._seen.contracts] if self._seen else []
         with self._acting:
             found = self._journal.unsealed(until_ms=self._ripe_until(), limit=HOURS_AT_ONCE)
+        self._for_a_while([partial(self._seal_hour, contracts, hour_ms) for hour_ms in found])
+        with self._acting:
+            now = self._clock.now_ms()
+            until = min([self._ripe_until(), *self._journal.told(now - hourly.WAIT_MS).values()])
+            waiting = self._journal.later(until_ms=until, limit=HOURS_AT_ONCE)
+        self._for_a_while([partial(self._seal_later, contract, hour_ms) for hour_ms, contract in waiting])
+
+    def _for_a_while(self, acts: Sequence[Callable[[], None]]) -> None:
+        """Act one after the other, letting the drain in between, and the other jobs after a while."""
         until = self._clock.monotonic() + HOURS_S
-        for hour_ms in found:
+        for act in acts:
             if self._stopping.is_set() or self._clock.monotonic() > until:
                 return
             with self._acting:
-                self._seal_hour(contracts, hour_ms)
-        with self._acting:
-            self._seal_later()
+                act()
 
     def _ripe_until(self) -> int:
         """Return the instant before which nothing more is expected: now, held back by whoever still brings the past.
@@ -274,15 +282,13 @@ class Core:
         self._append_hours(entries, now)
         self._journal.seal(hour_ms, sums, later=later)
 
-    def _seal_later(self) -> None:
-        """Seal the hours that waited for vantage points, once these have told of a later one, or are away for long."""
-        now = self._clock.now_ms()
-        until = min([self._ripe_until(), *self._journal.told(now - hourly.WAIT_MS).values()])
-        for hour_ms, contract in self._journal.later(until_ms=until, limit=HOURS_AT_ONCE):
-            seen = self._register_at(hour_ms)
-            if contract in seen.contract:
-                self._append_hours(self._hour_of(seen.contract[contract], seen, self._sight(hour_ms))[0], now)
-            self._journal.waited(hour_ms, contract)
+    def _seal_later(self, contract: str, hour_ms: int) -> None:
+        """Seal an hour that waited for vantage points: they have told of a later one, or are away for long."""
+        seen = self._register_at(hour_ms)
+        if contract in seen.contract:
+            told, _ = self._hour_of(seen.contract[contract], seen, self._sight(hour_ms))
+            self._append_hours(told, self._clock.now_ms())
+        self._journal.waited(hour_ms, contract)
 
     def _hour_of(self, held: Contract, seen: Snapshot, sight: hourly.Sight) -> tuple[list[LedgerEntry], list[HourSum]]:
         roster = sold(held, seen)
