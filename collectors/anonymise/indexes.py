@@ -174,14 +174,18 @@ def _varying(told: Sequence[Oid]) -> frozenset[tuple[Oid, int]]:
 
     Behind one address there may be another: an access point's and its client's.
     """
-    first = _places_of(told, {})
-    nearest = dict(sorted(first, reverse=True))  # of several in a row the first is the address
+    best: dict[Oid, tuple[int, int]] = {}
+    for (entry, shift), large in _places_of(told, {}).items():  # a column's number before it is small
+        best[entry] = max(best.get(entry, (0, 0)), (large, -shift))
+    nearest = {entry: -shift for entry, (_, shift) in best.items()}
     behind = {entry: tuple(range(shift + 6, shift + 6 + _SHIFTS)) for entry, shift in nearest.items()}
-    return frozenset(nearest.items()) | (_places_of(told, behind) if behind else frozenset())
+    return frozenset(nearest.items()) | (frozenset(_places_of(told, behind)) if behind else frozenset())
 
 
-def _places_of(told: Sequence[Oid], only: Mapping[Oid, tuple[int, ...]]) -> frozenset[tuple[Oid, int]]:
-    """Return where, by table and arcs before it, an address stands; `only` names tables and arcs to look at.
+def _places_of(told: Sequence[Oid], only: Mapping[Oid, tuple[int, ...]]) -> dict[tuple[Oid, int], int]:
+    """Return where, by table and arcs before it, an address stands, and how many of its octets are large.
+
+    `only` names tables and arcs to look at.
 
     In all rows the six arcs fit octets, none is an address of a group, and together they vary as addresses do, not as
     numbers.
@@ -201,11 +205,11 @@ def _places_of(told: Sequence[Oid], only: Mapping[Oid, tuple[int, ...]]) -> froz
                     seen[at] = max(seen[at], arc)
                 if window[0] & 1 or _after_its_length(oid, depth + shift):
                     seen[0] = 1 << 32
-    return frozenset(
-        key
+    return {
+        key: sum(arc > 31 for arc in seen)
         for key, seen in most.items()
         if max(seen) < 256 and sum(arc > 31 for arc in seen) >= 5 and max(seen[3:5]) > 31
-    )
+    }
 
 
 def _after_its_length(oid: Oid, depth: int) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _IP = re.compile(rb"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9])")
 _HEX = re.compile(rb"[0-9a-f]{12,}")
 _HERE = -1
+_LEAST_ARCS = 7  # letters; six and fewer are octets of an address as well
 
 
 def look_again(made: Sequence[Varbind], names: Pseudonyms, texts: Collection[bytes]) -> None:
@@ -26,6 +27,7 @@ def look_again(made: Sequence[Varbind], names: Pseudonyms, texts: Collection[byt
     ips = {".".join(map(str, ip)).encode() for ip, new in names.ips.items() if ip != new and new not in names.ips}
     serials = {serial for serial, new in names.serials.items() if serial != new}
     written = tree({*texts, *serials})
+    spelt = tree(text for text in {*texts, *serials} if len(text) >= _LEAST_ARCS)
     places = []
     for each in made:
         value = each.value if isinstance(each.value, bytes) else str(each.value).encode()
@@ -41,7 +43,7 @@ def look_again(made: Sequence[Varbind], names: Pseudonyms, texts: Collection[byt
             )
             if half or any(ip.group() in ips for ip in _IP.finditer(value)) or (written and written.search(value)):
                 places.append(each.oid)
-        elif written and written.search(arcs):
+        elif spelt and spelt.search(arcs):
             places.append(each.oid)
     if places:
         shown = ", ".join(dotted(oid) for oid in places[:5])

@@ -44,15 +44,26 @@ class Pseudonyms:
         self.ip6s: dict[bytes, bytes] = {}
         self.serials: dict[bytes, bytes] = {}  # of GPON, as `HWTC01234567`
         self.texts: dict[bytes, bytes] = {}
+        self._taken: set[bytes] = set()
 
     def _mark(self, kind: bytes, value: bytes, octets: int) -> bytes:
         return hmac.digest(self._key, kind + b"\0" + value, "sha256")[:octets]
+
+    def _keep(self, into: dict[bytes, bytes], value: bytes, begin: bytes, octets: int) -> bytes:
+        """Keep a pseudonym that no other one has: of ten thousand addresses of one maker some would be alike."""
+        for turn in range(1 << 16):
+            fresh = begin + self._mark(begin, value + b"\0" * turn, octets)
+            if fresh not in self._taken:
+                break
+        self._taken.add(fresh)
+        into[value] = fresh
+        return fresh
 
     def mac(self, value: bytes) -> bytes:
         """Return an address of the same maker for six octets; none for zeros, for everybody's and protocols'."""
         if value in (b"\0" * 6, b"\xff" * 6) or value[:3] in _GROUPS or value[:2] == b"\x33\x33":
             return value
-        return self.macs.setdefault(value, value[:3] + self._mark(b"mac", value, 3))
+        return self.macs.get(value) or self._keep(self.macs, value, value[:3], 3)
 
     def ip(self, value: bytes) -> bytes:
         """Return an address for four octets; none for what is nobody's: masks, loopback, multicast."""
@@ -60,7 +71,7 @@ class Pseudonyms:
         netmask = number and not (~number & 0xFFFFFFFF) & ((~number & 0xFFFFFFFF) + 1)
         if value[0] in (0, 127) or value[0] >= 224 or netmask:
             return value
-        return self.ips.setdefault(value, b"\x0a" + self._mark(b"ip", value, 3))
+        return self.ips.get(value) or self._keep(self.ips, value, b"\x0a", 3)
 
     def ip6(self, value: bytes) -> bytes:
         """Return an address for sixteen octets; a local one holds a MAC address, so it gets one too."""
