@@ -249,10 +249,10 @@ class Drain:
         for entry, poll in zip(batch.entries, batch.read, strict=True):
             if isinstance(poll, SpoolError):
                 self._isolate(entry, str(poll))
-            else:
-                sound.append((entry, poll))
             elif not speakers.own_poll(spool := entry.source.partition("/")[0], poll.device):
                 self._isolate(entry, f"'{spool}' may not tell of polls of '{poll.device[:80]}'")
+            else:
+                sound.append((entry, poll))
         first = self._first(sound)
         kept = self._write(first)
         ready = batch.ready if len(kept) == len(batch.entries) else None
