@@ -10,15 +10,17 @@ from netops.metrics import Kind
 from netops.model import Quality
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from collectors.convert import Scalar
-    from collectors.profile import Column
+    from collectors.profile import Column, Listed
 
 Read = tuple[float | int | str | None, Quality]
 _OK, _SENTINEL, _OUT = Quality.OK, Quality.SENTINEL, Quality.OUT_OF_RANGE
 NOTHING: Read = (None, _SENTINEL)
 
 
-def read_cell(column: Column, value: Scalar, factor: int = 1) -> Read:
+def read_cell(column: Column, value: Scalar, factor: int | Fraction = 1) -> Read:
     """Return (value, quality) of a cell; UnreadableError when it is nothing that this column can mean.
 
     A sentinel and an impossible number have no value: what they would decode to is none. Never a zero instead.
@@ -32,7 +34,7 @@ def read_cell(column: Column, value: Scalar, factor: int = 1) -> Read:
         return NOTHING
     if metric.kind is Kind.STATE:
         return _state(column, value)
-    if type(value) is int and column.read == "number":  # nearly every cell: it needs no reader
+    if type(value) is int and type(factor) is int and column.read == "number":  # nearly every cell: it needs no reader
         found = value * factor if column.linear is IDENTITY else column.linear.apply(value * factor)
     else:
         got = NUMBER_READERS[column.read](value, column.unit)
@@ -46,6 +48,35 @@ def read_cell(column: Column, value: Scalar, factor: int = 1) -> Read:
     if (low is not None and found < low) or (high is not None and found > high):
         return None, _OUT
     return found, _OK
+
+
+def factor_of(helper: Column, value: Scalar) -> int | Fraction | None:
+    """Return the number by which a helper's cell multiplies others; None when it is none."""
+    if helper.read == "number":
+        return value if isinstance(value, int) else None
+    try:
+        return NUMBER_READERS[helper.read](value, "") if helper.read in NUMBER_READERS else None
+    except UnreadableError:
+        return None
+
+
+def product(names: Iterable[str], factors: Mapping[str, int | Fraction | None]) -> int | Fraction | None:
+    """Return the product of a row's factors; None when one of them is not there."""
+    found: int | Fraction = 1
+    for name in names:
+        factor = factors.get(name)
+        if factor is None:
+            return None
+        found *= factor
+    return found
+
+
+def is_among(said: int | str, listed: Listed) -> bool:
+    """Whether a raw value as written is one of these; `mr*` stands for all texts that begin with `mr`."""
+    if said in listed:
+        return True
+    begins = (each[:-1] for each in listed if isinstance(each, str) and each.endswith("*"))
+    return isinstance(said, str) and any(map(said.startswith, begins))
 
 
 def is_sentinel(column: Column, value: Scalar) -> bool:

@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from collectors.cells import as_written, read_cell
+from collectors.cells import as_written, factor_of, is_among, product, read_cell
 from collectors.convert import IDENTITY, UnreadableError
 from collectors.decode import restarted
 from collectors.known_as import collect
-from collectors.rows import Cell, row_names
+from collectors.rows import Cell, row_names, suits
 from collectors.snmp.ask import Failure
 from collectors.snmp.varbind import NULL, UNREADABLE
 from netops.metrics import Kind
@@ -23,6 +23,7 @@ from netops.model import Quality, Reason, Row, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from fractions import Fraction
 
     from collectors.plan import Plan, Rule, Section, TableRules
     from collectors.profile import Column, Contradiction
@@ -168,7 +169,8 @@ class _Reader:
         if walked.failures:
             raise _NotPlainError
         every = (*rules.rules, *rules.helpers)
-        columns = walked.columns
+        got = walked.columns
+        columns = [got[at] for at in rules.at]
         there = [at for at in range(len(every)) if columns[at].oids]
         self.gaps += [
             (self.whole, rule.column.metric.name, Reason.NO_SUCH_OBJECT)
@@ -176,20 +178,37 @@ class _Reader:
             if not columns[at].oids and rule.column.metric is not None
         ]
         if not any(at < len(rules.rules) and _names_rows(rules, at) for at in there):
+            if rules.table.only:
+                raise _NotPlainError
             return []  # helpers alone, or columns that do not say which rows there are, make no row
         indexes = _side_by_side(every, columns, there)
-        kept = _kept(rules, columns, len(indexes))
+        helpers = {h.column.key: columns[at].values for at, h in enumerate(rules.helpers, len(rules.rules))}
+        kept = _kept(rules, helpers, len(indexes))
         named = [at for at in there if every[at].column.key in _naming(rules)]
         subjects = self.subjects(rules, indexes, {at: columns[at].values for at in named}, kept)
-        helpers = enumerate(rules.helpers, len(rules.rules))
-        factors = {h.column.key: columns[at].values for at, h in helpers if columns[at].oids}
-        read = [
-            _column(rule, columns[at].values, factors.get(rule.column.factor), kept)
-            for at, rule in enumerate(rules.rules)
-            if columns[at].oids and rule.column.metric is not None
-        ]
+        rows = range(len(indexes)) if kept is None else kept
+        read: list[_Cells] = []
+        parts: list[tuple[list[int], _Cells]] = []
+        for at, rule in enumerate(rules.rules):
+            if not columns[at].oids or rule.column.metric is None:
+                continue
+            factors = _factors(rules, rule.column, helpers)
+            if not rule.column.only:
+                read.append(_column(rule, columns[at].values, factors, kept))
+                continue
+            mine = [place for place, row in enumerate(rows) if suits(rule.column.only, _said(helpers, row))]
+            cells = _column(rule, columns[at].values, factors, [rows[place] for place in mine])
+            parts.append((mine, cells))
         self.put_all(subjects, read)
-        return read
+        for places, cells in parts:
+            self.put_some([subjects[place] for place in places], cells)
+        return [*read, *(cells for _, cells in parts)]
+
+    def put_some(self, subjects: Sequence[Subject], cells: _Cells) -> None:
+        assert cells.rule.column.metric is not None  # helpers are no cells
+        name = cells.rule.column.metric.name
+        for row, (subject, value) in enumerate(zip(subjects, cells.values, strict=True)):
+            self.rows.put(subject, name, value, cells.codes.get(row, ""), text=cells.text)
 
     def subjects(
         self, rules: TableRules, indexes: list[Oid], naming: Mapping[int, Sequence[Value]], kept: Sequence[int] | None
@@ -285,28 +304,48 @@ def _side_by_side(every: Sequence[Rule], columns: Sequence[Varbinds], there: Seq
     return first
 
 
-def _kept(rules: TableRules, columns: Sequence[Varbinds], count: int) -> Sequence[int] | None:
+def _kept(rules: TableRules, helpers: Mapping[str, Sequence[Value]], count: int) -> Sequence[int] | None:
     """Return which rows are subjects of this table, None for all; a row is none when a helper says so."""
-    if not rules.table.unless:
-        return None
-    others = dict(rules.table.unless)
     gone: set[int] = set()
-    for at, helper in enumerate(rules.helpers, len(rules.rules)):
-        values = others.get(helper.column.key, frozenset())
-        gone |= {row for row, value in enumerate(columns[at].values) if as_written(value) in values}
+    for key, listed in rules.table.unless:
+        gone |= {row for row, value in enumerate(helpers[key]) if is_among(as_written(value), listed)}
+    for key, listed in rules.table.only:
+        if not helpers[key]:  # nothing says which rows are this table's
+            raise _NotPlainError
+        gone |= {row for row, value in enumerate(helpers[key]) if not is_among(as_written(value), listed)}
     return tuple(row for row in range(count) if row not in gone) if gone else None
 
 
-def _column(rule: Rule, values: Sequence[Value], factors: Sequence[Value] | None, kept: Sequence[int] | None) -> _Cells:
+def _said(helpers: Mapping[str, Sequence[Value]], row: int) -> dict[str, int | str]:
+    return {key: as_written(values[row]) for key, values in helpers.items() if values}
+
+
+def _factors(
+    rules: TableRules, column: Column, helpers: Mapping[str, Sequence[Value]]
+) -> Sequence[int | Fraction | None] | None:
+    """Return by what each row's number is multiplied; nothing for a column that is not."""
+    if not column.factors:
+        return None
+    read = {h.column.key: [factor_of(h.column, v) for v in helpers[h.column.key]] for h in rules.helpers}
+    if not all(read[name] for name in column.factors):
+        raise _NotPlainError
+    rows = range(len(read[column.factors[0]]))
+    return [product(column.factors, {name: read[name][row] for name in column.factors}) for row in rows]
+
+
+def _column(
+    rule: Rule,
+    values: Sequence[Value],
+    factors: Sequence[int | Fraction | None] | None,
+    kept: Sequence[int] | None,
+) -> _Cells:
     """Read a column: at once where all cells are plain numbers or states within bounds, else cell by cell."""
     column = rule.column
     if kept is not None:
         values = [values[row] for row in kept]
         factors = None if factors is None else [factors[row] for row in kept]
-    if column.factor and factors is None:
-        raise _NotPlainError
     metric = column.metric
-    if metric is not None and not column.factor:
+    if metric is not None and factors is None and values:
         numbers = _plain_numbers(column, values) if metric.kind in _NUMBERS else None
         if metric.kind is Kind.STATE and not column.sentinels:
             codes = [column.states.get(value) if type(value) is int else None for value in values]
@@ -317,9 +356,9 @@ def _column(rule: Rule, values: Sequence[Value], factors: Sequence[Value] | None
     told: dict[int, str] = {}
     for row, value in enumerate(values):
         factor = factors[row] if factors is not None else 1
-        if column.factor and type(factor) is not int:
+        if factor is None:
             raise _NotPlainError
-        found, quality = read_cell(column, value, factor)  # type: ignore[arg-type]
+        found, quality = read_cell(column, value, factor)
         if quality is not _OK:
             told[row] = quality.value
         read.append(found if found is None or isinstance(found, str) else float(found))

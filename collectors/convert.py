@@ -124,6 +124,25 @@ def tenth_microwatt(value: Scalar, unit: str) -> Fraction:
     return Fraction(str(round(10 * log10(got / 10_000), 3)))
 
 
+def si_prefix(value: Scalar, unit: str) -> Fraction:
+    """Return the power of ten of an EntitySensorDataScale (RFC 3433): 1/1000 for milli(8), 1 for units(9)."""
+    got = number(value, unit)
+    if not 1 <= got <= 17:
+        raise UnreadableError("expected the code of a prefix, 1 to 17")
+    return Fraction(1000) ** (int(got) - 9)
+
+
+def decimal_places(value: Scalar, unit: str) -> Fraction:
+    """Return what a fixed-point number is multiplied by (EntitySensorPrecision, RFC 3433): 1/10 for one decimal place.
+
+    From -8 to -1 it states accurate digits, which move no point.
+    """
+    got = number(value, unit)
+    if not -8 <= got <= 9:
+        raise UnreadableError("expected decimal places, -8 to 9")
+    return Fraction(1, 10 ** max(0, int(got)))
+
+
 _SPELLINGS: dict[str, tuple[str, ...]] = {
     "dBm": ("dbm",),
     "dB": ("db",),
@@ -321,6 +340,8 @@ NUMBER_READERS: dict[str, Callable[[Scalar, str], int | Fraction]] = {
     "unit_number": unit_number,
     "tenth_microwatt": tenth_microwatt,
     "sum_item": sum_item,
+    "si_prefix": si_prefix,
+    "decimal_places": decimal_places,
 }
 
 TEXT_READERS: dict[str, Callable[[Scalar], str]] = {

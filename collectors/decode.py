@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from collectors.cells import product
 from collectors.convert import raw
 from collectors.known_as import collect
 from collectors.rows import Cell, Grid, grid
@@ -19,6 +20,7 @@ from netops.model import Gap, Observation, Quality, Reason, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from fractions import Fraction
 
     from collectors.plan import Plan, Rule, Section, TableRules
     from collectors.profile import Contradiction
@@ -101,7 +103,7 @@ class _Reader(Told):
                 if isinstance(cell, Failure):
                     self.gap(rule, row.subject, cell, oid=oid, index=row.index)
                 elif cell is not None:
-                    factor = row.factors.get(rule.column.factor, 1)
+                    factor = product(rule.column.factors, row.factors)
                     self.cell(rule, row.subject, cell, index=row.index, oid=oid + cell.deeper, torn=torn, factor=factor)
 
     def known_as(self, rules: TableRules, rows: Grid) -> None:
@@ -110,7 +112,15 @@ class _Reader(Told):
             self.names[rules.name] = collect((name, row.subject.id) for row in rows.rows for name in row.also)
 
     def cell(
-        self, rule: Rule, subject: Subject, cell: Cell, *, index: str, oid: str, torn: bool, factor: int | None
+        self,
+        rule: Rule,
+        subject: Subject,
+        cell: Cell,
+        *,
+        index: str,
+        oid: str,
+        torn: bool,
+        factor: int | Fraction | None,
     ) -> None:
         column = rule.column
         if column.metric is None:
@@ -119,7 +129,8 @@ class _Reader(Told):
         if cell.tag == UNREADABLE:
             self.unreadable(column, subject, "content does not fit its type", shown=shown, place=oid, index=index)
         elif factor is None:
-            why = f"expected the row's '{column.factor}', by which it is multiplied"
+            named = "', '".join(column.factors)
+            why = f"expected the row's '{named}', by which it is multiplied"
             self.unreadable(column, subject, why, shown=shown, place=oid, index=index)
         else:
             self.value(

@@ -37,13 +37,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRules:
-    """One table for one device: its name with its profile's, and its place in `Ask.walks`."""
+    """One table for one device: its name with its profile's, and its place in `Ask.walks`.
+
+    `at` says which column of the walk each rule and then each helper reads: what several of them read is asked once.
+    """
 
     name: str
     table: Table
     rules: tuple[Rule, ...]
     helpers: tuple[Rule, ...]
     walk: int
+    at: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +123,9 @@ def _section(chosen: Chosen, wanted: _Wanted, gets: list[Oid], walks: list[tuple
     for table in profile.tables:
         rules = _table_rules(table, chosen, wanted, mark)
         if rules is not None:
-            walks.append(tuple(r.oid for r in (*rules.rules, *rules.helpers)))
-            tables.append(replace(rules, walk=len(walks) - 1))
+            oids = [r.oid for r in (*rules.rules, *rules.helpers)]
+            walks.append(tuple(dict.fromkeys(oids)))
+            tables.append(replace(rules, walk=len(walks) - 1, at=tuple(walks[-1].index(oid) for oid in oids)))
     return Section(
         profile=profile.name,
         digest=mark,
@@ -140,14 +145,16 @@ def _table_rules(table: Table, chosen: Chosen, asked: _Wanted, mark: str) -> Tab
         return None
     named = {name for choice in table.identity for name in choice} | table.rows
     columns = [c for c in table.columns if c in wanted or (c.key in named and c.layout in layouts)]
-    factors = {c.factor for c in columns} | named | {key for key, _ in table.unless}
+    used = {f for c in columns for f in c.factors} | {key for c in columns for key, _ in c.only}
+    used |= named | {key for key, _ in (*table.unless, *table.only)}
     where = f"{chosen.profile.name}.{table.name}"
     return TableRules(
         name=where,
         table=table,
         rules=tuple(_rule(c, chosen.root, where, mark) for c in columns),
-        helpers=tuple(_rule(h, chosen.root, where, mark) for h in table.helpers if h.key in factors),
+        helpers=tuple(_rule(h, chosen.root, where, mark) for h in table.helpers if h.key in used),
         walk=-1,
+        at=(),
     )
 
 

@@ -27,6 +27,9 @@ an OLT can be hurt by polling."""
 MANY = 200_000  # varbinds: a controller of 2,000 APs with 40 columns each, and its radios
 _SPOKEN_FOR = frozenset({"ap", "radio", "onu", "ont"})
 
+Listed = frozenset[int | str]
+"""Values as a device sends them, texts in lower case; a text that ends in `*` stands for all that begin so."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
@@ -46,7 +49,8 @@ class Column:
 
     `sentinels` are what this very object sends for "no value" (never global: -99 is a real RSRP elsewhere); `states`
     maps what the device sends to the catalogue's codes; `bounds` narrows the metric's own. A `deeper` column tells of
-    parts of the row's subject (the ports of a terminal): the first of them stands for it.
+    parts of the row's subject (the ports of a terminal): the first of them stands for it. A column with `only` is this
+    metric in the rows alone whose helper says so: a sensor's value is a temperature where its type is that.
     """
 
     metric: Metric | None  # None: read for identity or as a factor only
@@ -59,7 +63,8 @@ class Column:
     states: Mapping[int | str, int] = field(default_factory=dict)
     bounds: tuple[float | None, float | None] = (None, None)
     cost: str = "cheap"
-    factor: str = ""
+    factors: tuple[str, ...] = ()  # helpers of the row whose product multiplies the number
+    only: tuple[tuple[str, Listed], ...] = ()
     deeper: int = 0  # arcs by which the column's index is longer than the table's
     layout: str = ""
     kind: str = "device"  # of a scalar's subject
@@ -73,7 +78,8 @@ class Table:
     `identity` names what makes the subject's id, first choice first; each choice is a tuple of index parts and columns.
     `needed` columns make a row complete: a row that lacks one of them is torn and enters no verdict. `rows` names the
     columns whose indexes are the table's rows (empty: any column's), `unless` the values of a helper that say a row is
-    no subject of this table: both for trees that list more than these subjects, as ifTable does.
+    no subject of this table, `only` those without which it is none: for trees that list more than these subjects, as
+    ifTable does.
     """
 
     name: str
@@ -84,7 +90,8 @@ class Table:
     helpers: tuple[Column, ...] = ()
     needed: frozenset[str] = frozenset()
     rows: frozenset[str] = frozenset()
-    unless: tuple[tuple[str, frozenset[int | str]], ...] = ()
+    unless: tuple[tuple[str, Listed], ...] = ()
+    only: tuple[tuple[str, Listed], ...] = ()
     layout: str = ""
 
 

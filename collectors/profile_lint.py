@@ -51,7 +51,7 @@ def _places(profile: Profile) -> Iterator[str]:
             where = f"tables.{table.name}.{column.key}"
             yield from _adrift(where, column.place)
             first = seen.setdefault(
-                (column.place, column.layout, column.read, frozenset(column.states.items())), column.key
+                (column.place, column.layout, column.read, column.only, frozenset(column.states.items())), column.key
             )
             if first != column.key:
                 yield f"{where} reads {_told(column)} as {first} does; is one of them another column's?"

@@ -29,11 +29,13 @@ from netops.metrics import METRICS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from collectors.profile import Listed
+
 SHIPPED = Path(__file__).parent / "profiles"
 _ABOUT = ("profile", "title", "synthetic", "fallback", "root", "match", "layouts", "rate")
 _TOP = (*_ABOUT, "scalars", "tables", "contradictions", "traps")
-_TABLE = ("kind", "index", "identity", "needed", "rows", "unless", "layout", "columns", "helpers")
-_COLUMN = ("oid", *WORDS, "factor", "deeper", "layout", "kind", "local")
+_TABLE = ("kind", "index", "identity", "needed", "rows", "unless", "only", "layout", "columns", "helpers")
+_COLUMN = ("oid", *WORDS, "factor", "only", "deeper", "layout", "kind", "local")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -154,13 +156,16 @@ def _table(tables: Block, name: str, layouts: Mapping[str, Place]) -> Table:
         if block.has("needed")
         else frozenset(keys),
         rows=frozenset(block.names_in("rows", set(keys), "a column of this table") if block.has("rows") else ()),
-        unless=_unless(block, names) if block.has("unless") else (),
+        unless=_listed(block, "unless", names),
+        only=_listed(block, "only", names),
         layout=block.choice("layout", layouts, "a layout of this profile", ""),
     )
 
 
-def _unless(block: Block, helpers: frozenset[str]) -> tuple[tuple[str, frozenset[int | str]], ...]:
-    inner = block.block("unless")
+def _listed(block: Block, word: str, helpers: frozenset[str]) -> tuple[tuple[str, Listed], ...]:
+    if not block.has(word):
+        return ()
+    inner = block.block(word)
     for key in inner.keys:
         if key not in helpers:
             inner.fail(key, f"'{key}' is no helper of this table{nearest(key, helpers)}")
@@ -185,7 +190,8 @@ def _column(parent: Block, under: str, name: str, layouts: Mapping[str, Place], 
         metric=metric,
         key=name,
         place=_place(block, "oid"),
-        factor=block.choice("factor", helpers, "a helper of this table", ""),
+        factors=tuple(block.names_in("factor", set(helpers), "a helper of this table")) if block.has("factor") else (),
+        only=_listed(block, "only", helpers),
         deeper=block.integer("deeper") if block.has("deeper") else 0,
         layout=block.choice("layout", layouts, "a layout of this profile", ""),
         kind=block.text("kind") if block.has("kind") else "device",

@@ -11,7 +11,7 @@ from collectors.snmp.varbind import dotted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from collectors.profile import Column, Place, Profile
+    from collectors.profile import Column, Listed, Place, Profile
     from collectors.traps.rule import Trap
 
 _HEAD = """\
@@ -71,7 +71,12 @@ def _full(place: Place, root: tuple[int, ...]) -> str:
 
 def _row(kind: str, column: Column, root: tuple[int, ...]) -> str:
     sentinels = ", ".join(f"`{value}`" for value in sorted(map(str, column.sentinels)))
-    return f"| {kind} | `{column.key}` | {_full(column.place, root)} | {column.cost} | {sentinels} |"
+    only = "".join(f", {key} {_listed(listed)}" for key, listed in column.only)
+    return f"| {kind} | `{column.key}` | {_full(column.place, root)}{only} | {column.cost} | {sentinels} |"
+
+
+def _listed(listed: Listed) -> str:
+    return " or ".join(f"`{value}`" for value in sorted(listed, key=lambda value: (isinstance(value, str), value)))
 
 
 if __name__ == "__main__":

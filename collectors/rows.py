@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from collectors import known_as
-from collectors.cells import as_written
+from collectors.cells import as_written, factor_of, is_among
 from collectors.convert import NUMBER_READERS, TEXT_READERS, UnreadableError, identity_prefix
 from collectors.indexes import INDEX_READERS, Part
 from collectors.snmp.ask import Failure
@@ -16,12 +16,13 @@ from netops.model import Reason, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from fractions import Fraction
 
     from collectors.convert import Scalar
     from collectors.plan import Rule, TableRules
-    from collectors.profile import Table
+    from collectors.profile import Listed, Table
     from collectors.snmp.ask import Walked
-    from collectors.snmp.varbind import Oid
+    from collectors.snmp.varbind import Oid, Varbinds
 
 _Columns = tuple[list[dict["Oid", "Cell"]], list["Failure | None"], list[int]]
 """A table's columns by index, the failure of each, and which of them are needed."""
@@ -47,7 +48,7 @@ class Row:
     subject: Subject
     cells: tuple[Cell | Failure | None, ...]
     torn: bool
-    factors: Mapping[str, int | None] = field(default_factory=dict)
+    factors: Mapping[str, int | Fraction | None] = field(default_factory=dict)
     also: tuple[str, ...] = ()
 
 
@@ -69,11 +70,20 @@ def grid(rules: TableRules, walked: Walked | None, failed: Failure, *, device: s
     every = (*rules.rules, *rules.helpers)
     if walked is None:
         return Grid((), tuple((rule, failed) for rule in rules.rules))
-    columns = [_column(rule, walked, at) for at, rule in enumerate(every)]
-    failures = [walked.failures.get(at) for at in range(len(every))]
+    got = walked.columns
+    columns = [_column(rule, got[at]) for at, rule in zip(rules.at, every, strict=True)]
+    failures = [walked.failures.get(at) for at in rules.at]
+    telling = {key for key, _ in rules.table.only}
+    for rule, column, failure in zip(every, columns, failures, strict=True):
+        if rule.column.key in telling and (failure or not column):  # nothing says which rows are this table's
+            return Grid((), tuple((each, failure or _NO_COLUMN) for each in rules.rules))
     absent = tuple((r, f or _NO_COLUMN) for r, c, f in zip(every, columns, failures, strict=True) if f or not c)
     shown = tuple(a for a in absent if a[0].column.metric is not None)
-    needed = [at for at, r in enumerate(rules.rules) if r.column.key in rules.table.needed and columns[at]]
+    needed = [
+        at
+        for at, r in enumerate(rules.rules)
+        if r.column.key in rules.table.needed and columns[at] and not r.column.only
+    ]
     drafts = [
         _draft(rules, index, (columns, failures, needed), device=device)
         for index in _indexes(rules, columns)
@@ -82,8 +92,8 @@ def grid(rules: TableRules, walked: Walked | None, failed: Failure, *, device: s
     return Grid(tuple(_unique(drafts)), shown)
 
 
-def _column(rule: Rule, walked: Walked, at: int) -> dict[Oid, Cell]:
-    got, depth, deeper = walked.columns[at], len(rule.oid), rule.column.deeper
+def _column(rule: Rule, got: Varbinds) -> dict[Oid, Cell]:
+    depth, deeper = len(rule.oid), rule.column.deeper
     cells = ((o[depth:], t, v) for o, t, v in zip(got.oids, got.tags, got.values, strict=True) if t != NULL)
     if not deeper:
         return {index: Cell(t, v) for index, t, v in cells}
@@ -103,37 +113,46 @@ def _indexes(rules: TableRules, columns: Sequence[Mapping[Oid, Cell]]) -> list[O
 
 def _kept(rules: TableRules, columns: Sequence[Mapping[Oid, Cell]], index: Oid) -> bool:
     """Whether the row is one of this table's subjects: no helper says that it is another thing."""
-    others = dict(rules.table.unless)
-    for at, helper in enumerate(rules.helpers, len(rules.rules)):
-        cell = columns[at].get(index)
-        if cell is not None and as_written(cell.value) in others.get(helper.column.key, ()):
-            return False
-    return True
+    said = _said(rules, columns, index)
+    return suits(rules.table.only, said) and not any(
+        is_among(said[key], listed) for key, listed in rules.table.unless if key in said
+    )
+
+
+def _said(rules: TableRules, columns: Sequence[Mapping[Oid, Cell]], index: Oid) -> dict[str, int | str]:
+    """Return what the row's helpers say, as profiles write it."""
+    there = ((h.column.key, columns[at].get(index)) for at, h in enumerate(rules.helpers, len(rules.rules)))
+    return {key: as_written(cell.value) for key, cell in there if cell is not None}
+
+
+def suits(only: Sequence[tuple[str, Listed]], said: Mapping[str, int | str]) -> bool:
+    """Whether the helpers of a row say all that `only` expects; one that is not there says nothing."""
+    return all(key in said and is_among(said[key], listed) for key, listed in only)
 
 
 def _draft(rules: TableRules, index: Oid, walked: _Columns, *, device: str) -> Row:
     columns, failures, needed = walked
     torn = any(index not in columns[at] for at in needed)
     cells: list[Cell | Failure | None] = []
-    for at in range(len(rules.rules)):
+    said = _said(rules, columns, index) if any(rule.column.only for rule in rules.rules) else {}
+    for at, rule in enumerate(rules.rules):
         cell = columns[at].get(index)
-        if cell is not None:
+        if rule.column.only and not suits(rule.column.only, said):
+            cells.append(None)
+        elif cell is not None:
             cells.append(cell)
         elif not columns[at]:
             cells.append(None)
         elif failures[at]:
             cells.append(failures[at])
         else:
-            cells.append(_TORN_CELL if torn and rules.rules[at].column.key in rules.table.needed else _MISSING_CELL)
+            cells.append(_TORN_CELL if torn and rule.column.key in rules.table.needed else _MISSING_CELL)
     helpers = {
-        helper.column.key: _factor(columns[at].get(index)) for at, helper in enumerate(rules.helpers, len(rules.rules))
+        helper.column.key: None if (cell := columns[at].get(index)) is None else factor_of(helper.column, cell.value)
+        for at, helper in enumerate(rules.helpers, len(rules.rules))
     }
     subject, also = _names(rules, index, columns, device)
     return Row(dotted(index), subject, tuple(cells), torn, helpers, also)
-
-
-def _factor(cell: Cell | None) -> int | None:
-    return cell.value if cell is not None and isinstance(cell.value, int) else None
 
 
 def _names(

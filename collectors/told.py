@@ -13,6 +13,8 @@ from collectors.convert import UnreadableError
 from netops.model import Gap, Observation, Quality, Reason, Subject
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from collectors.convert import Scalar
     from collectors.profile import Column
 
@@ -39,7 +41,7 @@ class Told:
         rule: str,
         index: str,
         torn: bool,
-        factor: int = 1,
+        factor: int | Fraction = 1,
     ) -> None:
         """Write down what a cell holds; one that is nothing its column can mean is a gap that shows what was sent."""
         metric = column.metric

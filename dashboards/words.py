@@ -99,6 +99,7 @@ ROWS = {
     "ssid": "SSID",
     "link": mark("无线链路"),
     "entity": mark("机框"),
+    "sensor": mark("传感器"),
     "onu": "ONU",
     "pon_port": mark("PON 口"),
     "optics": mark("光模块"),

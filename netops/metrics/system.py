@@ -6,6 +6,7 @@ from netops.metrics.metric import Better, Metric, Standing, State, counter, gaug
 
 _LOWER = Better.LOWER
 
+_SENSOR = "ENTITY-SENSOR-MIB entPhySensorValue"
 _IF_STATES = (
     State(1, "up", "正常", Standing.UP),
     State(2, "down", "断开", Standing.DOWN),
@@ -57,6 +58,18 @@ ENTRIES: tuple[Metric, ...] = (
     text("entity.hardware", "硬件版本", "hardware revision", "ENTITY-MIB entPhysicalHardwareRev"),
     text("entity.firmware", "固件版本", "firmware revision", "ENTITY-MIB entPhysicalFirmwareRev"),
     text("entity.software", "部件软件版本", "software revision", "ENTITY-MIB entPhysicalSoftwareRev"),
+    text("sensor.name", "传感器名", "name of a sensor", "ENTITY-MIB entPhysicalName"),
+    text(
+        "sensor.description", "传感器描述", "the manufacturer's description of a sensor", "ENTITY-MIB entPhysicalDescr"
+    ),
+    gauge("sensor.temperature", "Cel", "传感器温度", "a sensor's temperature", _SENSOR, bounds=(-60, 200)),
+    gauge(
+        "sensor.voltage", "V", "传感器电压", "a sensor's voltage, direct or alternating", _SENSOR, bounds=(-1000, 1000)
+    ),
+    gauge("sensor.current", "A", "传感器电流", "a sensor's electric current", _SENSOR, bounds=(-1000, 1000)),
+    gauge("sensor.power", "W", "传感器功率", "a sensor's power, electric or optical", _SENSOR, bounds=(-1e6, 1e6)),
+    gauge("sensor.humidity", "%", "传感器湿度", "a sensor's relative humidity", _SENSOR, bounds=(0, 100)),
+    gauge("sensor.speed", "1/min", "传感器转速", "a fan's revolutions", _SENSOR, bounds=(0, 100_000)),
     text("interface.name", "接口名", "the short name of an interface", "IF-MIB ifName"),
     text("interface.description", "接口描述", "the manufacturer's description of an interface", "IF-MIB ifDescr"),
     text("interface.alias", "接口别名", "the operator's name of an interface", "IF-MIB ifAlias"),

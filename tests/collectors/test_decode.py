@@ -18,6 +18,7 @@ from collectors.snmp.pdu import Kind, response
 from collectors.snmp.varbind import GAUGE32, INTEGER, OCTET_STRING, TIME_TICKS, Varbind
 from netops.metrics import METRICS
 from netops.model import Quality, Reason, Subject
+from netops.series import rows as rows_of
 
 ROOT = (1, 3, 6, 1, 4, 1, 99999)
 UPTIME = Varbind((1, 3, 6, 1, 2, 1, 1, 3, 0), TIME_TICKS, 5000)
@@ -386,3 +387,104 @@ def test_a_table_without_the_columns_that_say_which_rows_there_are_has_none():
 
     assert decoded.observations == ()
     assert ("wlan.ap.serial", Reason.NO_SUCH_OBJECT) in {(g.metric, g.reason) for g in decoded.gaps}
+
+
+KINDS = parse(
+    """\
+profile: kinds
+title: {zh: 某, en: some}
+root: 1.3.6.1.4.1.99999
+tables:
+  sensor:
+    kind: sensor
+    index: {row: integer}
+    identity: [row]
+    needed: [sensor.name, sensor.temperature]
+    rows: [sensor.temperature]
+    only: {model: ["mr*", "ap"], status: [1]}
+    helpers:
+      model: {oid: .1.1, read: text}
+      status: {oid: .1.2}
+      type: {oid: .1.3}
+      scale: {oid: .1.4, read: si_prefix}
+      places: {oid: .1.5, read: decimal_places}
+    columns:
+      sensor.temperature: {oid: .1.6, only: {type: [8]}, factor: [scale, places], sentinels: [999]}
+      sensor.voltage: {oid: .1.6, only: {type: [3, 4]}, factor: [scale, places]}
+      sensor.name: {oid: .1.7}
+""",
+    "kinds.yaml",
+)
+
+
+def kinds_of(*rows):
+    """Return a device with rows of (model, status, type, scale, places, value, name); None is no cell."""
+    cells = [(c, row, v) for row, each in enumerate(rows, 1) for c, v in enumerate(each, 1) if v is not None]
+    tagged = [Varbind((*ROOT, 1, c, r), OCTET_STRING if isinstance(v, bytes) else INTEGER, v) for c, r, v in cells]
+    return Listing([UPTIME, *sorted(tagged, key=lambda v: v.oid)])
+
+
+def kinds(*rows):
+    """Return what the rows say in the general way, and whether the quick way took them (then to the same)."""
+    todo = plan([whole(KINDS)])
+    answer = interview(kinds_of(*rows), todo.ask, at_ms=0)
+    general, quick = decode(todo, answer, device="d", at_ms=0), quick_rows(todo, answer, device="d", known=Known())
+    if quick is not None:
+        told = {row.subject: (dict(row.values), dict(row.codes), dict(row.texts)) for row in quick}
+        ours = rows_of(general.observations, general.gaps)
+        assert told == {row.subject: (dict(row.values), dict(row.codes), dict(row.texts)) for row in ours}
+    return general, quick is not None
+
+
+def test_a_value_means_what_the_helper_of_its_row_says():
+    general, quick = kinds(
+        (b"MR46-HW", 1, 8, 9, 1, 235, b"in"),
+        (b"AP", 1, 4, 8, 0, 12040, b"rail"),
+        (b"mr1", 1, 8, 9, 0, 999, b"away"),
+        (b"mr1", 1, 12, 9, 0, 1, b"lid"),
+    )
+
+    assert quick
+    assert {(o.subject.id, o.metric, o.value) for o in general.observations if o.metric != "sensor.name"} == {
+        ("d/1", "sensor.temperature", 23.5),
+        ("d/2", "sensor.voltage", 12.04),
+        ("d/3", "sensor.temperature", None),
+    }
+    assert general.gaps == ()
+
+
+@pytest.mark.parametrize(
+    "other", [(b"MS225", 1), (b"APX", 1), (b"xmr", 1), (b"mr1", 2)], ids=["a switch", "longer", "inside", "not ok"]
+)
+def test_a_row_that_no_helper_says_is_of_the_table_is_none(other):
+    general, quick = kinds((b"mr1", 1, 8, 9, 0, 20, b"in"), (*other, 8, 9, 0, 21, b"other"))
+
+    assert quick
+    assert {o.subject.id for o in general.observations} == {"d/1"}
+    assert general.gaps == ()
+
+
+def test_a_row_whose_helper_is_missing_is_none_and_a_table_without_the_helper_says_so():
+    one, _ = kinds((b"mr1", 1, 8, 9, 0, 20, b"in"), (None, 1, 8, 9, 0, 21, b"x"))
+    none, _ = kinds((None, 1, 8, 9, 0, 20, b"in"))
+
+    assert {o.subject.id for o in one.observations} == {"d/1"}
+    assert none.observations == ()
+    expected = {("d", m) for m in ("sensor.temperature", "sensor.voltage", "sensor.name")}
+    assert {(g.subject.id, g.metric) for g in none.gaps if g.reason is Reason.NO_SUCH_OBJECT} == expected
+
+
+@pytest.mark.parametrize(("scale", "places"), [(0, 0), (18, 0), (9, 10), (9, -9), (None, 0)])
+def test_a_number_whose_point_is_not_known_is_none(scale, places):
+    general, _ = kinds((b"mr1", 1, 8, 9, 0, 20, b"in"), (b"mr1", 1, 8, scale, places, 21, b"odd"))
+
+    assert {(o.subject.id, o.value) for o in general.observations if o.metric == "sensor.temperature"} == {("d/1", 20)}
+    assert [(g.subject.id, g.metric, g.reason) for g in general.gaps] == [
+        ("d/2", "sensor.temperature", Reason.UNREADABLE)
+    ]
+
+
+def test_what_several_columns_read_is_asked_once():
+    (walk,) = plan([whole(KINDS)]).ask.walks
+
+    assert len(walk) == len(set(walk)) == 7

@@ -87,6 +87,11 @@ def changed(old, new):
             "x.yaml:9: 'iftype' is no helper of this table",
         ),
         (
+            changed("    kind: ap\n", "    kind: ap\n    only: {product: [mr*]}\n"),
+            "x.yaml:9: 'product' is no helper of this table",
+        ),
+        (changed("scale: 0.1", "only: {type: [8]}"), "x.yaml:13: 'type' is no helper of this table"),
+        (
             changed("    kind: ap\n", "    kind: ap\n    rows: [wlan.ap.name]\n"),
             "x.yaml:9: 'wlan.ap.name' is not a column of this",
         ),
