@@ -11,7 +11,7 @@ back when the store's incarnation has changed. When much has piled up the newest
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final, Self
 
 import apsw
@@ -173,8 +173,10 @@ class Drain:
             newest = reader.newest()  # before the reading: what comes in between is then not passed over
             held = self._of(source, kind)
             done = Taken()
-            if held.lanes:
-                done = self._take_way(reader, kind, held.newest, newest, ahead_of=held)
+            for _ in range(PAST if held.lanes else 0):  # as much as of the backlog, where there is as much
+                done = _sum(done, self._take_way(reader, kind, held.newest, newest, ahead_of=held))
+                if held.newest.ahead >= newest:
+                    break
             end = held.end()
             done = _sum(done, self._take_way(reader, kind, held.main, newest if end is None else end, ahead_of=held))
         if end is not None and held.main.upto >= end:
@@ -390,10 +392,4 @@ def taken(path: Path, source: str) -> int:
 
 
 def _sum(one: Taken, other: Taken) -> Taken:
-    return Taken(
-        polls=one.polls + other.polls,
-        facts=one.facts + other.facts,
-        isolated=one.isolated + other.isolated,
-        repeated=one.repeated + other.repeated,
-        waiting=one.waiting + other.waiting,
-    )
+    return Taken(**{each.name: getattr(one, each.name) + getattr(other, each.name) for each in fields(Taken)})

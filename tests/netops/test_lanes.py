@@ -167,6 +167,24 @@ def test_after_an_outage_the_newest_comes_first_and_nothing_is_lost_or_doubled(t
         assert ways == {name: sorted(slots) for name, slots in ways.items()}, "each way keeps its order"
 
 
+def test_a_minute_of_many_devices_comes_in_one_step_and_not_less_than_of_the_backlog(tmp_path):
+    """A backlog batch is four of the newest: what is polled meanwhile must not fall behind once more."""
+    with House(tmp_path, devices=100) as house:
+        house.minutes(100)
+        house.step()
+        back = house.clock.ms
+        house.minutes(1)
+        house.step()
+
+        fresh = sum(slot >= back for slot in house.seen)
+        assert fresh == 100
+        house.minutes(9)
+        house.step()
+        assert sum(slot >= back for slot in house.seen) - fresh == 4 * 40
+        house.finish()
+        house.check()
+
+
 def test_half_an_hour_needs_no_lane(tmp_path):
     with House(tmp_path) as house:
         house.minutes(FAR_MS // MINUTE - 1)
