@@ -8,9 +8,12 @@ from collectors.profile_yaml import shipped
 from collectors.snmp.agent import Listing, interview
 from collectors.snmp.varbind import COUNTER32, INTEGER, OCTET_STRING, SYS_UP_TIME, TIME_TICKS, Varbind
 from netops import facts, reread, wire
+from netops.drain import Drain
 from netops.errors import SpoolError
 from netops.model import Poll
-from netops.spool import Reader, Spool
+from netops.raw import Archive
+from netops.spool import Reader, Spool, read
+from netops.store.memory import Memory
 
 
 class Disk:
@@ -137,6 +140,37 @@ def test_rows_that_were_left_out_are_read_again_from_the_replies():
         for row in made.rows
     }
     assert reread.again(made) is made
+
+
+def test_what_a_full_spool_left_out_is_in_the_store_after_all(tmp_path):
+    """R2 to its end: rows that were given up for room are read again by the drain, and nothing is missing."""
+    made = switch("d", 0)
+    polls = [replace(made, slot_ms=slot, at_ms=slot) for slot in range(0, 600_000, 60_000)]
+    store = Memory()
+    archive = Archive(tmp_path / "raw", days={"evidence": 9, "other": 9}, budget_bytes=1 << 30, writing=True)
+    path = tmp_path / "spool" / "collect.db"
+    with Spool(path, source="collect") as spool, archive:
+        outbox = Outbox(spool, derivable=True)
+        outbox.add(polls[:5])
+        outbox.flush(now_ms=0)
+        spool.cap_bytes = int(spool.held_bytes / 0.8)
+        outbox.add(polls[5:])
+        spool.cap_bytes = 1 << 30
+        outbox.flush(now_ms=0)
+        parts = {"spools": path.parent, "store": store, "archive": archive, "on_facts": lambda _: None}
+        with Drain(tmp_path / "drain.db", **parts, again=reread.again) as drain:
+            drain.step()
+        thin = [wire.decode(each.payload) for each in read(path, after=0, limit=99) if each.kind == "poll"][5:]
+        wanted = {row.subject: row for row in made.rows}
+
+        assert len(thin) == 5
+        assert not any(each.rows for each in thin)
+        assert [each.slot_ms for each in store.outcomes(start_ms=0, end_ms=600_000)] == [each.slot_ms for each in polls]
+        for subject, row in wanted.items():
+            for metric in row.values.keys() - row.codes.keys():
+                told = store.series(subject, metric, start_ms=0, end_ms=600_000)
+                assert [each.value for each in told] == [row.values[metric]] * 10, (subject, metric)
+        assert all(archive.fetch(each.id) == made.raw for each in polls)
 
 
 def test_facts_that_devices_cause_take_no_more_than_the_room_and_their_loss_is_a_fact():
