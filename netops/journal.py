@@ -15,6 +15,7 @@ from netops import sqlite
 from netops.errors import NetopsError
 from netops.sla.intervals import Cause, State
 from netops.sla.measured import Look
+from netops.sla.streams import PROBED
 from netops.sla.timeline import Sample
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ CREATE TABLE IF NOT EXISTS anchor(slot_ms INTEGER NOT NULL, device TEXT NOT NULL
 CREATE TABLE IF NOT EXISTS look(slot_ms INTEGER NOT NULL, no INTEGER NOT NULL, source TEXT NOT NULL,
     metric TEXT NOT NULL, at_ms INTEGER NOT NULL, value REAL, code TEXT NOT NULL,
     PRIMARY KEY (slot_ms, no, source, metric)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS vantage(name TEXT PRIMARY KEY, slot_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sealed(hour_ms INTEGER NOT NULL, contract TEXT NOT NULL,
     PRIMARY KEY (hour_ms, contract)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pending(hour_ms INTEGER PRIMARY KEY);
@@ -132,6 +134,10 @@ class Journal:
             db.executemany(
                 "INSERT OR IGNORE INTO look VALUES (?, ?, ?, ?, ?, ?, ?)",
                 ((k.slot_ms, self._number(n), k.source, k.metric, k.at_ms, k.value, k.code) for n, k in looks),
+            )
+            db.executemany(
+                "INSERT INTO vantage VALUES (?, ?) ON CONFLICT DO UPDATE SET slot_ms = max(slot_ms, excluded.slot_ms)",
+                sorted({(k.vantage, k.slot_ms) for _, k in looks if k.metric.startswith(PROBED)}),
             )
             db.executemany("INSERT OR IGNORE INTO anchor VALUES (?, ?, ?)", ((s, d, int(a)) for s, d, a in anchors))
             db.executemany(
@@ -241,12 +247,8 @@ class Journal:
 
     def told(self, since_ms: int) -> dict[str, int]:
         """Return the newest slot that each vantage point has told of since an instant; they tell the oldest first."""
-        rows = self._open().execute(
-            "SELECT substr(source, 1, instr(source, '/') - 1), max(slot_ms) FROM look"
-            " WHERE slot_ms >= ? AND metric >= 'probe.' AND metric < 'probe/' GROUP BY 1",
-            (since_ms,),
-        )
-        return {str(vantage): int(slot) for vantage, slot in rows}
+        rows = self._open().execute("SELECT name, slot_ms FROM vantage WHERE slot_ms >= ?", (since_ms,))
+        return {str(name): int(slot) for name, slot in rows}
 
     def sums(self, start_ms: int, end_ms: int) -> dict[str, tuple[int, int, int, int]]:
         """Return (up, degraded, down, unknown) milliseconds of each service over the sealed hours of a window."""
