@@ -21,7 +21,7 @@ _DISPUTE = frozenset({"report_accepted", "objection", "rebuttal", "ruling", "rep
 
 SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "cli": _ANY | _PEOPLE | {"key_changed", "rehearsal_started"},
+        "cli": _ANY | _PEOPLE | {"key_changed", "rehearsal_started", "report_issued", "verdict"},
         "collect": _ANY | {"clock_state", "device_event", "monitor_health"},
         "ssh": _ANY,
         "acs": _ANY | {"device_event"},

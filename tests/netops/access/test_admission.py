@@ -341,7 +341,13 @@ def test_a_ruling_on_a_refused_objection_is_refused_with_it(gate, ledger):
 
 
 @pytest.mark.parametrize("spool", sorted(SPEAKERS))
-@pytest.mark.parametrize("kind", ["verdict", "report_issued", "report_final", "availability_hour", "fact_refused"])
+@pytest.mark.parametrize("kind", ["report_final", "availability_hour", "fact_refused"])
 def test_what_the_core_alone_states_comes_through_no_spool(spool, kind):
     assert not may_state(spool, kind, rehearsal=False)
     assert not may_state(spool, kind, rehearsal=True)
+
+
+@pytest.mark.parametrize("kind", ["verdict", "report_issued"])
+def test_verdicts_come_from_the_command_line_at_most(kind):
+    """`netops report` states them while a core runs; no service does that faces devices or the public."""
+    assert [spool for spool in sorted(SPEAKERS) if may_state(spool, kind, rehearsal=False)] == ["cli"]
