@@ -113,6 +113,7 @@ class Indexes:
         six, four, sixteen = _octets(arcs, at, 6), _octets(arcs, at, 4), _octets(arcs, at, 16)
         before = arcs[at - 1]
         if six is not None and self._is_mac(six, before, (oid, at)):
+            names.guessed |= {six} - names.macs.keys()
             return 6, tuple(names.mac(six))
         if sixteen is not None and (sixteen in names.ip6s or (before == 16 and max(sixteen) > 127)):
             return 16, tuple(names.ip6(sixteen))

@@ -23,7 +23,7 @@ _LEAST_ARCS = 7  # letters; six and fewer are octets of an address as well
 def look_again(made: Sequence[Varbind], names: Pseudonyms, texts: Collection[bytes]) -> None:
     """Refuse a result in which something that was replaced can still be read."""
     fresh = set(names.macs.values())
-    macs = {mac for mac, new in names.macs.items() if mac != new} - fresh
+    macs = {mac for mac, new in names.macs.items() if mac != new} - fresh - names.guessed
     ips = {".".join(map(str, ip)).encode() for ip, new in names.ips.items() if ip != new and new not in names.ips}
     serials = {serial for serial, new in names.serials.items() if serial != new}
     written = tree({*texts, *serials})

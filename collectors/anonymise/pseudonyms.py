@@ -44,6 +44,7 @@ class Pseudonyms:
         self.ip6s: dict[bytes, bytes] = {}
         self.serials: dict[bytes, bytes] = {}  # of GPON, as `HWTC01234567`
         self.texts: dict[bytes, bytes] = {}
+        self.guessed: set[bytes] = set()  # addresses that only an index seems to hold: they may begin an arc too early
         self._taken: set[bytes] = set()
 
     def _mark(self, kind: bytes, value: bytes, octets: int) -> bytes:
