@@ -54,6 +54,10 @@ class Echoes:
         self._left.append(at)
         return request(six=self._six, identity=self._identity, sequence=sequence, token=self._token)
 
+    def withdraw(self) -> None:
+        """Take the last request back: it did not leave, and its number is the next one's."""
+        self._left.pop()
+
     def take(self, arrival: Arrival) -> bool:
         """Take what came; whether it answers one of these requests."""
         sequence = answered(arrival.octets, six=self._six, token=self._token)

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 # Linux's numbers that the socket module of Python 3.11 does not name.
 SO_TIMESTAMPNS = 35
 IP_TTL_MESSAGE, IP_RECVTTL, IP_PKTINFO = 2, 12, 8
+IP_RECVERR, IPV6_RECVERR = 11, 25
 _TIMESPEC = struct.Struct("=qq") if struct.calcsize("l") == 8 else struct.Struct("=ll")
 _PKTINFO4 = struct.Struct("=I4s4s")
 _PKTINFO6 = struct.Struct("=16sI")
 DATAGRAM = 65_535
 ANCILLARY = 256
+ERRORS = 256  # ICMP errors taken at once
 RECEIVE_BUFFER = 1 << 20
 STEADY_NS = 50_000  # the two clocks are read within this, else read again
 TRIES = 4
@@ -79,6 +81,26 @@ def tell_all(wire: socket.socket) -> None:
         return
     for option in (IP_RECVTTL, socket.IP_RECVTOS, IP_PKTINFO):
         wire.setsockopt(socket.IPPROTO_IP, option, 1)
+
+
+def tell_errors(wire: socket.socket) -> None:
+    """Ask the kernel to say when its own queue does not take a packet: without this it drops it and says all is well.
+
+    Then it also keeps every ICMP error for us, and `drain_errors` must take them.
+    """
+    if wire.family == socket.AF_INET6:
+        wire.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+    elif wire.family == socket.AF_INET:
+        wire.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+
+
+def drain_errors(wire: socket.socket) -> None:
+    """Let go of the ICMP errors that the kernel kept; each was told as an OSError as well."""
+    for _ in range(ERRORS):
+        try:
+            wire.recvmsg(0, ANCILLARY, socket.MSG_ERRQUEUE)
+        except OSError:
+            return
 
 
 def bound_to(wire: socket.socket, interface: str) -> None:

@@ -71,7 +71,7 @@ class Session:
 
     @property
     def sent(self) -> int:
-        """How many packets left."""
+        """How many packets left, or were the line's to lose."""
         return len(self._sent)
 
     def packet(self, at: Instant) -> bytes:
@@ -82,6 +82,10 @@ class Session:
         if area and self._key is not None:
             area = tlv.seal(sequence, area, self._key)
         return packet.encode_asked(Asked(sequence, stamp, self._error, self._ssid), key=self._key, tlvs=area)
+
+    def withdraw(self) -> None:
+        """Take the last packet back: it did not leave, and its number is the next one's."""
+        self._sent.pop()
 
     def take(self, arrival: Arrival) -> bool:
         """Take a datagram; whether it is an answer of this session."""
