@@ -117,7 +117,10 @@ class Indexes:
             return 6, tuple(names.mac(six))
         if sixteen is not None and (sixteen in names.ip6s or (before == 16 and max(sixteen) > 127)):
             return 16, tuple(names.ip6(sixteen))
-        if four is not None and (four in names.ips or self._is_ip(four, before, last=at + 4 == len(arcs))):
+        behind = any(_octets(arcs, at + more, 6) in names.macs for more in (1, 2, 3))  # these four are its beginning
+        if four is not None and (
+            four in names.ips or (not behind and self._is_ip(four, before, last=at + 4 == len(arcs)))
+        ):
             return 4, tuple(names.ip(four))
         return None
 
