@@ -50,6 +50,8 @@ def wrong(target: Target, interval_s: int) -> Iterator[tuple[str, str]]:
         return
     if target.kind in _BY_ADDRESS and not _numeric(target.address):
         yield f"address '{target.address}' is no numeric address", "one such as 192.0.2.1; names are what dns probes"
+    elif target.address and _needs_link(target):
+        yield f"address '{target.address}' is of a link, and of which is not said", "write fe80::1%eth0, or interface"
     if target.kind in _BY_URL and not _url(target.url):
         yield f"url '{target.url}' is none", "http:// or https:// with a host"
     if target.kind == "tcp" and not 0 < target.port < 65_536:
@@ -124,6 +126,15 @@ def _numeric(address: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _needs_link(target: Target) -> bool:
+    """Whether an address of one link alone (fe80::/10) comes without the name of the link."""
+    address, _, link = target.address.partition("%")
+    try:
+        return ipaddress.ip_address(address).is_link_local and ":" in address and not (link or target.interface)
+    except ValueError:
+        return False
 
 
 def _url(url: str) -> bool:

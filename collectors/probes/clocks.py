@@ -26,6 +26,7 @@ class ClockState:
     synchronised: bool
     error_ns: int
     detail: str = ""
+    tai_s: int = 0  # TAI - UTC as the kernel was told it; 0: it was not
 
     @property
     def word(self) -> str:
@@ -81,10 +82,13 @@ def kernel() -> ClockState:
         maxerror_us=told.maxerror,
         esterror_us=told.esterror,
         slewing=told.offset,
+        tai_s=told.tai,
     )
 
 
-def state(*, answer: int, status: int, maxerror_us: int, esterror_us: int, slewing: int = 0) -> ClockState:
+def state(
+    *, answer: int, status: int, maxerror_us: int, esterror_us: int, slewing: int = 0, tai_s: int = 0
+) -> ClockState:
     """Return what adjtimex's answer means: TIME_ERROR or STA_UNSYNC is no synchronisation.
 
     `slewing` is what is left of the last correction, in ns with STA_NANO, else in us.
@@ -94,4 +98,4 @@ def state(*, answer: int, status: int, maxerror_us: int, esterror_us: int, slewi
     untold = not esterror_us and maxerror_us % _GROWTH_US == 0  # 0 was said, and nothing but time has passed since
     error_ns = max(0, maxerror_us) * NS_PER_US + left_ns + (UNTOLD_NS if untold else 0)
     detail = f"status 0x{status:04x}, maxerror {maxerror_us} us, esterror {esterror_us} us, slewing {left_ns} ns"
-    return ClockState(synchronised=synchronised, error_ns=error_ns, detail=detail)
+    return ClockState(synchronised=synchronised, error_ns=error_ns, detail=detail, tai_s=tai_s)

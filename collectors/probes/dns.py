@@ -196,7 +196,7 @@ def _by_udp(resolver: tuple[str, int], question: bytes, until: int, interface: s
     foreign = 0
     with socket.socket(sockets.family_of(resolver[0]), socket.SOCK_DGRAM) as wire:
         sockets.bound_to(wire, interface)
-        wire.connect(resolver)
+        wire.connect(sockets.place(*resolver))
         wire.send(question)
         while True:
             wire.settimeout(_left(until))

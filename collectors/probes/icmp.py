@@ -119,7 +119,7 @@ def run(
         wire.setblocking(False)
         if dscp:
             sockets.mark(wire, dscp)
-        wire.connect((address, 0))
+        wire.connect(sockets.place(address, 0))
         ran = streams.run(wire, course, pace)
     return {
         **ran.record(),

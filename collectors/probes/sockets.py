@@ -10,7 +10,7 @@ import socket
 import struct
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netops.clock import SYSTEM
 from netops.errors import NetopsError
@@ -27,6 +27,7 @@ _PKTINFO4 = struct.Struct("=I4s4s")
 _PKTINFO6 = struct.Struct("=16sI")
 DATAGRAM = 65_535
 ANCILLARY = 256
+MAPPED = "::ffff:"  # of an IPv4 address (RFC 4291 2.5.5.2)
 ERRORS = 256  # ICMP errors taken at once
 RECEIVE_BUFFER = 1 << 20
 STEADY_NS = 50_000  # the two clocks are read within this, else read again
@@ -55,12 +56,24 @@ class Arrival:
     """A datagram and how it came; `local` is the address of ours it was sent to, empty when the kernel does not say."""
 
     octets: bytes
-    peer: tuple[str, int]
+    peer: tuple[Any, ...]  # as the socket takes it back: of IPv6 with flow and scope
     at: Instant
     by_kernel: bool
     ttl: int
     tos: int
     local: str
+
+    @property
+    def source(self) -> str:
+        """The address of who sent it: of IPv4 as such in whatever dress, of a link with its number (`fe80::7%3`)."""
+        scope = self.peer[3] if len(self.peer) > 3 else 0
+        return f"{self.peer[0]}%{scope}" if scope else undressed(self.peer[0])
+
+
+def undressed(address: str) -> str:
+    """Return an IPv4 address that a socket of both families tells as `::ffff:192.0.2.1`; any other as it is."""
+    dressed = address.startswith(MAPPED) and "." in address
+    return address.removeprefix(MAPPED) if dressed else address
 
 
 def family_of(address: str) -> socket.AddressFamily:
@@ -71,6 +84,17 @@ def family_of(address: str) -> socket.AddressFamily:
         raise NetopsError(f"'{address}' is no numeric address; expected one like 192.0.2.1 or 2001:db8::1") from None
 
 
+def place(address: str, port: int) -> tuple[Any, ...]:
+    """Return what a socket connects to; Python forgets the link of `fe80::7%eth0` unless it is given as a number."""
+    plain, _, link = address.partition("%")
+    if not link:
+        return address, port
+    try:
+        return plain, port, 0, int(link) if link.isdecimal() else socket.if_nametoindex(link)
+    except OSError:
+        raise NetopsError(f"'{address}': there is no interface '{link}'; `ip link` lists them") from None
+
+
 def tell_all(wire: socket.socket) -> None:
     """Ask the kernel to tell time, TTL, TOS and local address of what arrives."""
     wire.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
@@ -78,8 +102,9 @@ def tell_all(wire: socket.socket) -> None:
     if wire.family == socket.AF_INET6:
         for option in (socket.IPV6_RECVHOPLIMIT, socket.IPV6_RECVTCLASS, socket.IPV6_RECVPKTINFO):
             wire.setsockopt(socket.IPPROTO_IPV6, option, 1)
-        return
-    for option in (IP_RECVTTL, socket.IP_RECVTOS, IP_PKTINFO):
+        if wire.type != socket.SOCK_DGRAM:
+            return
+    for option in (IP_RECVTTL, socket.IP_RECVTOS, IP_PKTINFO):  # of UDP over IPv6 as well: on `::` it hears IPv4, too
         wire.setsockopt(socket.IPPROTO_IP, option, 1)
 
 
@@ -130,9 +155,9 @@ def receive(wire: socket.socket) -> Arrival | None:
     now = instant()
     stamped, ttl, tos, local = _told(ancillary)
     if stamped is None:
-        return Arrival(octets, (peer[0], peer[1]), now, False, ttl, tos, local)
+        return Arrival(octets, peer, now, False, ttl, tos, local)
     at = Instant(stamped, now.monotonic_ns - (now.wall_ns - stamped))
-    return Arrival(octets, (peer[0], peer[1]), at, True, ttl, tos, local)
+    return Arrival(octets, peer, at, True, ttl, tos, local)
 
 
 def _told(ancillary: Iterable[tuple[int, int, bytes]]) -> tuple[int | None, int, int, str]:
@@ -154,14 +179,14 @@ def _told(ancillary: Iterable[tuple[int, int, bytes]]) -> tuple[int | None, int,
             elif kind == socket.IPV6_TCLASS:
                 tos = int.from_bytes(value[:4], sys.byteorder) & 0xFF
             elif kind == socket.IPV6_PKTINFO:
-                local = socket.inet_ntop(socket.AF_INET6, value[:16])
+                local = undressed(socket.inet_ntop(socket.AF_INET6, value[:16]))
     return stamped, ttl, tos, local
 
 
-def departure(family: int, *, source: str, tos: int) -> list[tuple[int, int, bytes]]:
+def departure(*, source: str, tos: int) -> list[tuple[int, int, bytes]]:
     """Return what to tell the kernel of a datagram: the address it leaves from, and its TOS (none for 0)."""
     told: list[tuple[int, int, bytes]] = []
-    if family == socket.AF_INET6:
+    if ":" in source:
         if source:
             packed = socket.inet_pton(socket.AF_INET6, source)
             told.append((socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, _PKTINFO6.pack(packed, 0)))

@@ -27,7 +27,7 @@ def connect(address: str, port: int, *, timeout_s: float, interface: str = "") -
     try:
         sockets.bound_to(wire, interface)
         wire.settimeout(timeout_s)
-        wire.connect((address, port))
+        wire.connect(sockets.place(address, port))
     except BaseException:
         wire.close()
         raise

@@ -44,9 +44,11 @@ class Reflecting:
         """Bind and answer; NetopsError when the address cannot be had."""
         wire = socket.socket(sockets.family_of(self.host), socket.SOCK_DGRAM)
         try:
+            if wire.family == socket.AF_INET6:  # `::` is everybody, whatever `net.ipv6.bindv6only` says
+                wire.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             sockets.tell_all(wire)
             wire.setblocking(False)
-            wire.bind((self.host, self.port))
+            wire.bind(sockets.place(self.host, self.port))
         except OSError as error:
             wire.close()
             raise NetopsError(
@@ -95,7 +97,7 @@ class Reflecting:
             if arrival is None:
                 return
             heard = Heard(
-                source=arrival.peer[0],
+                source=arrival.source,
                 source_port=arrival.peer[1],
                 destination=arrival.local or self.host,
                 destination_port=self.port,
@@ -113,7 +115,7 @@ class Reflecting:
             )
             if reflection is None:
                 continue
-            told = sockets.departure(wire.family, source=arrival.local, tos=reflection.tos)
+            told = sockets.departure(source=arrival.local, tos=reflection.tos)
             try:
                 wire.sendmsg([reflection.datagram(ntp_of(SYSTEM.now_ns()))], told, 0, arrival.peer)
             except OSError:

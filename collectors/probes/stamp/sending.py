@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from collectors.probes import clocks, sockets, streams
 from collectors.probes.stamp import packet
 from collectors.probes.stamp.session import Session
-from collectors.probes.stamp.timestamps import ErrorEstimate
+from collectors.probes.stamp.timestamps import TAI_S, ErrorEstimate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,14 +35,15 @@ def run(plan: Plan, *, clock: Callable[[], ClockState] = clocks.kernel) -> dict[
     """Run the session; return the record: every echo, what was refused, the clock's state, the ICMP errors."""
     said = clock()
     error = ErrorEstimate.of(said.error_ns, synchronised=said.synchronised).field()
-    session = Session(ssid=secrets.randbelow(0xFFFF) + 1, error=error, key=plan.key, tlvs=plan.tlvs)
+    tai_s = ahead(said)
+    session = Session(ssid=secrets.randbelow(0xFFFF) + 1, error=error, key=plan.key, tlvs=plan.tlvs, tai_s=tai_s)
     with socket.socket(sockets.family_of(plan.address), socket.SOCK_DGRAM) as wire:
         sockets.bound_to(wire, plan.interface)
         sockets.tell_all(wire)
         wire.setblocking(False)
         if plan.dscp:
             sockets.mark(wire, plan.dscp)
-        wire.connect((plan.address, plan.port))
+        wire.connect(sockets.place(plan.address, plan.port))
         ran = streams.run(wire, session, plan.pace)
     return {
         **ran.record(),
@@ -51,6 +52,12 @@ def run(plan: Plan, *, clock: Callable[[], ClockState] = clocks.kernel) -> dict[
         "refused": dict(session.refused),
         "unkept": session.unkept,
         "clock": said.record(),
+        "tai_s": tai_s,
         "told": session.answers.record(),
         "by_kernel": session.by_kernel,
     }
+
+
+def ahead(said: ClockState) -> int:
+    """Return TAI - UTC: as the kernel was told it, else as it has been since 2017."""
+    return said.tai_s or TAI_S

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from collectors.errors import DecodeError
 from collectors.probes.stamp import packet, tlv
 from collectors.probes.stamp.packet import Asked
-from collectors.probes.stamp.timestamps import ErrorEstimate, ns_of, ntp_of
+from collectors.probes.stamp.timestamps import TAI_S, ErrorEstimate, ns_of, ntp_of
 from collectors.probes.streams import DOUBLES
 
 if TYPE_CHECKING:
@@ -55,8 +55,11 @@ class Echo:
 class Session:
     """Makes the packets of one session and takes their answers."""
 
-    def __init__(self, *, ssid: int, error: int, key: bytes | None = None, tlvs: bytes = b"") -> None:
-        """`error` is our clock's error estimate, as the 16 bits it travels as."""
+    def __init__(
+        self, *, ssid: int, error: int, key: bytes | None = None, tlvs: bytes = b"", tai_s: int = TAI_S
+    ) -> None:
+        """`error` is our clock's error estimate, as the 16 bits it travels as; `tai_s` what a PTP clock is ahead."""
+        self._tai_s = tai_s
         self._ssid = ssid
         self._error = error
         self._key = key
@@ -111,8 +114,8 @@ class Session:
             sequence=asked.sequence,
             reflected=told.sequence,
             t1_ns=left.wall_ns,
-            t2_ns=ns_of(told.received, near_ns=wall_ns, ptp=theirs.ptp),
-            t3_ns=ns_of(told.stamp, near_ns=wall_ns, ptp=theirs.ptp),
+            t2_ns=ns_of(told.received, near_ns=wall_ns, ptp=theirs.ptp, tai_s=self._tai_s),
+            t3_ns=ns_of(told.stamp, near_ns=wall_ns, ptp=theirs.ptp, tai_s=self._tai_s),
             t4_ns=wall_ns,
             drift_ns=(wall_ns - left.wall_ns) - (arrival.at.monotonic_ns - left.monotonic_ns),
             ttl=told.ttl,

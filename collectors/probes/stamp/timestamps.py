@@ -12,7 +12,7 @@ NTP_EPOCH_S = 2_208_988_800  # 1900-01-01 to 1970-01-01
 ERA_S = 1 << 32
 NS = 1_000_000_000
 _SYNCHRONISED, _PTP = 0x8000, 0x4000
-TAI_S = 37  # TAI - UTC since 2017-01-01: a PTP clock counts TAI
+TAI_S = 37  # TAI - UTC since 2017-01-01, where the kernel does not say better: a PTP clock counts TAI
 
 
 def ntp_of(at_ns: int) -> int:
@@ -21,11 +21,14 @@ def ntp_of(at_ns: int) -> int:
     return ((seconds + NTP_EPOCH_S) % ERA_S) << 32 | (rest << 32) // NS
 
 
-def ns_of(stamp: int, *, near_ns: int, ptp: bool = False) -> int:
-    """Return a timestamp in nanoseconds since 1970, in the era nearest to `near_ns` (the 32-bit seconds wrap)."""
+def ns_of(stamp: int, *, near_ns: int, ptp: bool = False, tai_s: int = TAI_S) -> int:
+    """Return a timestamp in nanoseconds since 1970, in the era nearest to `near_ns` (the 32-bit seconds wrap).
+
+    `tai_s` is TAI - UTC, of which a PTP timestamp is cleared.
+    """
     seconds, rest = stamp >> 32, stamp & 0xFFFF_FFFF
     ntp_ns = (seconds - NTP_EPOCH_S) * NS + ((rest * NS + (1 << 31)) >> 32)
-    at = (seconds - TAI_S) * NS + rest if ptp else ntp_ns
+    at = (seconds - tai_s) * NS + rest if ptp else ntp_ns
     era = ERA_S * NS
     return at + (near_ns - at + era // 2) // era * era
 

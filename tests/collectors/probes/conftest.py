@@ -193,8 +193,13 @@ class Wire:
 
     def reflect(self, **how) -> None:
         """Start a reflector away from home, on port 862."""
-        words = (sys.executable, str(HERE / "run_reflector.py"), AWAY, f"{HOME}/32", json.dumps(how))
-        self.start(self.away, *words)
+        self.reflect_on(AWAY, f"{HOME}/32", **how)
+
+    def reflect_on(self, address: str, allowed: str, **how) -> None:
+        """Start a reflector on another address, for others."""
+        self.start(
+            self.away, sys.executable, str(HERE / "run_reflector.py"), address, allowed, json.dumps(how), ready="READY"
+        )
 
 
 @pytest.fixture

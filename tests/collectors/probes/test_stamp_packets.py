@@ -52,6 +52,7 @@ def test_a_ptp_timestamp_counts_tai():
     utc_s = 1_795_719_388
 
     assert ns_of((utc_s + 37) << 32 | 5, near_ns=NOW, ptp=True) == utc_s * 1_000_000_000 + 5
+    assert ns_of((utc_s + 38) << 32 | 5, near_ns=NOW, ptp=True, tai_s=38) == utc_s * 1_000_000_000 + 5
 
 
 @given(st.integers(0, 1 << 50), st.booleans())
