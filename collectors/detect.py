@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from collectors.convert import UnreadableError, text
+from collectors.errors import DecodeError
 from collectors.plan import Chosen
-from collectors.snmp.ask import Ask, Limits
-from collectors.snmp.varbind import parse
+from collectors.snmp.ask import Ask
+from collectors.snmp.varbind import SYS_OBJECT_ID, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 GENERIC = "generic"
 STANDARD = "standard"
 _SYS_DESCR: Oid = (1, 3, 6, 1, 2, 1, 1, 1, 0)
-_SYS_OBJECT_ID: Oid = (1, 3, 6, 1, 2, 1, 1, 2, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +42,10 @@ class Detected:
 def questions(profiles: Iterable[Profile]) -> Ask:
     """Return what tells the families apart: sysDescr, sysObjectID and the first object under every probe and layout.
 
-    A probe is a place in the tree, not an instance: each is a walk that stops after its first reply, many side by side.
+    A probe is a place in the tree, not an instance. What an answer tells of other places is not asked again.
     """
     places = probes(profiles)
-    walks = tuple(places[at : at + _ABREAST] for at in range(0, len(places), _ABREAST))
-    return Ask(gets=(_SYS_DESCR, _SYS_OBJECT_ID), walks=walks, limits=_FIRST_ONLY)
-
-
-_ABREAST = 16
-_FIRST_ONLY = Limits(walk_varbinds=1, bulk_varbinds=1)
+    return Ask(gets=(_SYS_DESCR, SYS_OBJECT_ID), walks=(places,) if places else (), glance=True)
 
 
 def _hits_in(answer: Answer) -> set[Oid]:
@@ -110,7 +105,7 @@ def _arcs(got: Varbind | object) -> Oid:
     value = getattr(got, "value", None)
     try:
         return parse(value) if isinstance(value, str) else ()
-    except ValueError:
+    except DecodeError:
         return ()
 
 

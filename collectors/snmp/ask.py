@@ -80,17 +80,19 @@ class Target:
 class Ask:
     """What a device is asked: `gets` (instances) and `walks` (groups of columns that are walked side by side).
 
-    With `uptime` sysUpTime.0 is asked first and, when there are walks, again last: a restart in between shows.
+    With `uptime` sysUpTime.0 is asked first and, when there are walks, again last: a restart in between shows. With
+    `glance` the one walk is none: of each of its places only the first object is wanted (`collectors/snmp/glance.py`).
     """
 
     gets: tuple[Oid, ...] = ()
     walks: tuple[tuple[Oid, ...], ...] = ()
     uptime: bool = False
     limits: Limits = field(default=Limits())
+    glance: bool = False
     _hash: int = field(init=False, repr=False, compare=False, default=0)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_hash", hash((self.gets, self.walks, self.uptime, self.limits)))
+        object.__setattr__(self, "_hash", hash((self.gets, self.walks, self.uptime, self.limits, self.glance)))
 
     def __hash__(self) -> int:
         return self._hash

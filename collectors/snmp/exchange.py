@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from collectors.snmp.ask import Answer, Ask, Column, Failure, Reply, Walked
 from collectors.snmp.gather import Request, Step, walk_step
+from collectors.snmp.glance import Glance, enterprise
+from collectors.snmp.glance import opening as first_glance
 from collectors.snmp.pdu import ErrorStatus, Kind
-from collectors.snmp.varbind import EXCEPTIONS, SYS_UP_TIME, UNREADABLE, Varbinds
+from collectors.snmp.varbind import EXCEPTIONS, SYS_OBJECT_ID, SYS_UP_TIME, UNREADABLE, Varbinds
 from netops.model import Reason
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ def opening(ask: Ask) -> tuple[Request, ...]:
         places.insert(0, _UPTIME_FIRST)
     size = ask.limits.get_varbinds
     requests = [_get(ask, places[at : at + size]) for at in range(0, len(places), size)]
-    requests += [_walk(ask, number) for number, roots in enumerate(ask.walks) if roots]
+    walk = _glance if ask.glance else _walk
+    requests += [walk(ask, number) for number, roots in enumerate(ask.walks) if roots]
     if ask.uptime and ask.walks:
         requests.append(_get(ask, [_UPTIME_LAST]))
     return tuple(reversed(requests))
@@ -49,6 +52,10 @@ def opening(ask: Ask) -> tuple[Request, ...]:
 
 def _get(ask: Ask, places: list[int]) -> Request:
     return Request(Kind.GET, tuple(SYS_UP_TIME if p < 0 else ask.gets[p] for p in places), tuple(places))
+
+
+def _glance(ask: Ask, number: int) -> Request:
+    return first_glance(number, ask.walks[number])
 
 
 def _walk(ask: Ask, number: int) -> Request:
@@ -63,6 +70,7 @@ class Exchange:
     __slots__ = (
         "_columns",
         "_counts",
+        "_glance",
         "_got",
         "_heard",
         "_missed",
@@ -102,6 +110,7 @@ class Exchange:
             self._columns = tuple([tuple([Column() for _ in roots]) for roots in ask.walks])
             self._walk_failures: list[dict[int, Failure]] = [{} for _ in ask.walks]
             self._counts = [0] * len(ask.walks)
+        self._glance = Glance(0, ask.walks[0]) if ask.glance and ask.walks else None
 
     def want(self) -> Request | None:
         """Return what is to be sent now; None when the ask is at its end."""
@@ -133,8 +142,13 @@ class Exchange:
             self._error(request, reply)
         elif request.walk < 0:
             self._take_get(request, reply.varbinds)
+        elif self._glance is not None:
+            self._take_glance(self._glance, request, reply.varbinds)
         else:
             self._take_walk(request, reply.varbinds, known=reply.known)
+        if self._glance is not None and not self._todo and self.failed is None:
+            onward = self._glance.after(self._walk_failures[0])
+            self._todo += () if onward is None else (onward,)
         if self._todo and self._octets > limits.octets:
             self.stop(Failure(Reason.PROTOCOL_FAULT, f"over {limits.octets} octets of replies"))
 
@@ -264,6 +278,18 @@ class Exchange:
             else:
                 self._todo.append(step.after)
 
+    def _take_glance(self, glance: Glance, request: Request, varbinds: Varbinds) -> None:
+        if not varbinds.oids:
+            self._smaller(request, Failure(Reason.PROTOCOL_FAULT, "a reply without varbinds"))
+            return
+        told = [got[at] for _, got in self._got for at in range(len(got.values)) if got.oids[at] == SYS_OBJECT_ID]
+        glance.own = enterprise(told[0].value) if told else ()
+        for column, at in glance.take(request, varbinds):
+            chunks = self._columns[0][column].chunks
+            if not chunks:
+                oid, tag, value = varbinds[at]
+                chunks.append(((oid,), (tag,), (value,)))
+
     def _walk_fault(self, request: Request, step: Step) -> None:
         """End the whole group: the cursors of its columns move together."""
         for column in request.columns:
@@ -296,7 +322,7 @@ class Exchange:
         if reply.error_status == ErrorStatus.NO_SUCH_NAME:
             # An SNMPv1 answer in a v2c message: no such instance for a Get, the end of the view for a walk.
             failure = Failure(Reason.NO_SUCH_INSTANCE, failure.detail)
-        if request.walk < 0 or reply.error_status != ErrorStatus.NO_SUCH_NAME:
+        if request.walk < 0 or reply.error_status != ErrorStatus.NO_SUCH_NAME or self._glance is not None:
             self._fail(request.only([culprit]), failure)
         rest = [p for p in range(len(request.oids)) if p != culprit]
         if rest:

@@ -129,7 +129,9 @@ class Swift(Loop):
         if route is not None and (last := self._pilot.last(route.address)):
             self._recent.ids[route.address] = (last,)
         super()._begin(entry, now_ms, now)
-        if route is not None:  # flown in C from its second ask on: who is asked once is worth no place in the tables
+        if (
+            route is not None and not ask.glance
+        ):  # flown in C from its second ask on: who is asked once is worth no place in the tables
             self._teach(target, ask, route)
 
     def _teach(self, target: Target, ask: Ask, route: Route) -> None:
