@@ -1,11 +1,12 @@
 """What a poll takes in the spool: real replies of real devices, many devices in one `put`, as a poller brings them.
 
-    .venv/bin/python benchmarks/spool_size.py ../shared/data/recordings [--minutes 3] [--only ap]
+    .venv/bin/python benchmarks/spool_size.py ../shared/data/recordings [--minutes 3] [--only ap] [--alike 4]
 
 Each recording is asked by its own profile once, and told again for some minutes with counters that go on. Printed:
 values and bytes of replies a poll, and what it takes in a put of its own, in a put with all the others, and there
 without its rows (which the core can read again from the replies). Recordings of controllers with thousands of rows are
-large polls; `--most` leaves out what has more values.
+large polls; `--most` leaves out what has more values. `--alike 4` has four devices of each model, whose large numbers
+differ: a city buys more than one of a kind.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ def main():
     parser.add_argument("recordings", type=Path)
     parser.add_argument("--minutes", type=int, default=3)
     parser.add_argument("--only", default="*", help="ap, pon or lte")
+    parser.add_argument("--alike", type=int, default=1, help="devices of each model")
     parser.add_argument("--most", type=int, default=1000, help="values of a poll")
     args = parser.parse_args()
     made = list(polls_of(sorted(args.recordings.glob(f"{args.only}/*.snmprec")), shipped()))
@@ -67,7 +69,8 @@ def main():
     print(f"{len(made)} devices: {values:.0f} values and {replies:.0f} bytes of replies a poll")
     dice = random.Random(1)
     for minute in range(args.minutes):
-        now = [later(each, minute, dice) for each in made]
+        more = [replace(each, device=f"{each.device}-{n}") for each in made for n in range(args.alike)]
+        now = [later(each, minute, dice) for each in more]
         dice.shuffle(now)
         whole, thin = ([wire.encode(each) for each in some] for some in (now, [replace(each, rows=()) for each in now]))
         alone = sum(len(blocks.pack([each])) for each in whole)
