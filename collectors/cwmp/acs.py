@@ -181,7 +181,7 @@ class Acs:
             self._turned_away(known, "disk")
             return Reply(503, (("Retry-After", "60"),))
         self.counters["informs"] += 1
-        reply = self._said(spoken.informed(), said.space, said.id)
+        reply = self._said(spoken.informed(), said.space, said.id, version=spoken.version(said.versions))
         secure = "; Secure" if asking.secure else ""
         cookie = ("Set-Cookie", f"{COOKIE}={token}; Path={PATH}; HttpOnly{secure}")
         return Reply(reply.status, (*reply.headers, cookie), reply.body)
@@ -284,8 +284,8 @@ class Acs:
             self._ended(session, whole)
 
     @staticmethod
-    def _said(body: str, space: str, name: str) -> Reply:
-        return Reply(200, (_XML, ("SOAPAction", "")), spoken.envelope(body, space=space, name=name))
+    def _said(body: str, space: str, name: str, *, version: str = "") -> Reply:
+        return Reply(200, (_XML, ("SOAPAction", "")), spoken.envelope(body, space=space, name=name, version=version))
 
 
 def _mark(session: Session, root: str) -> str:

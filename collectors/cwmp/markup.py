@@ -7,6 +7,7 @@ carry their namespace's URI, never a prefix.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 from xml.parsers import expat
@@ -27,6 +28,9 @@ TEXT = 65_536  # characters in one element
 _PIECE = 4096
 _BLANKS = " \t\r\n"
 _ENCODINGS = frozenset({"", "utf-8", "utf8", "us-ascii", "iso-8859-1"})
+_CHINESE = frozenset({b"gb2312", b"gbk", b"gb18030", b"cp936"})  # all are read as GB18030, which holds the others
+_DECLARED = re.compile(rb"<\?xml[^<>]{1,100}?encoding[ \t\r\n]*=[ \t\r\n]*[\"']([A-Za-z0-9._\-]{1,40})[\"']")
+_MARK = b"\xef\xbb\xbf"  # U+FEFF in UTF-8
 
 
 @dataclass(slots=True)
@@ -50,18 +54,31 @@ class Element:
 
 
 def read(octets: bytes) -> Element:
-    """Return the root element of a document."""
+    """Return the root element of a document.
+
+    CPEs put blanks and a byte order mark before the declaration, and write in the Chinese character sets, which expat
+    does not know: both are harmless once taken away here.
+    """
     if len(octets) > OCTETS:
         raise DecodeError(f"{len(octets)} octets of XML; expected at most {OCTETS}")
+    octets = octets.removeprefix(_MARK).lstrip(_BLANKS.encode()).removeprefix(_MARK)
+    chinese = (said := _DECLARED.match(octets)) is not None and said[1].lower() in _CHINESE
+    if chinese:
+        try:
+            octets = octets.decode("gb18030").encode()
+        except UnicodeError:
+            raise DecodeError("no XML that can be read: it is not in the GB18030 that it declares") from None
     if octets.count(b"<") > 2 * ELEMENTS:
         raise DecodeError(f"the XML has more than {ELEMENTS} elements")
-    return _Reader().read(octets)
+    return _Reader(known=chinese).read(octets)
 
 
 class _Reader:
     """Grows the tree while one document is read; never leaves `read`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, known: bool) -> None:
+        """`known`: it is in UTF-8 by now, whatever it declares."""
+        self.known = known
         self.root: Element | None = None
         self.open: list[Element] = []
         self.texts: list[list[str]] = []
@@ -70,7 +87,7 @@ class _Reader:
         self.namespaces = 0
 
     def read(self, octets: bytes) -> Element:
-        parser = expat.ParserCreate(namespace_separator=" ")
+        parser = expat.ParserCreate("utf-8" if self.known else None, namespace_separator=" ")
         parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
         parser.buffer_text = True
         parser.buffer_size = 8192
@@ -97,8 +114,8 @@ class _Reader:
         return self.root
 
     def declared(self, _version: str, encoding: str | None, _standalone: int) -> None:
-        if (encoding or "").lower() not in _ENCODINGS:
-            _refuse("another encoding than UTF-8 or ISO 8859-1")
+        if not self.known and (encoding or "").lower() not in _ENCODINGS:
+            _refuse("another encoding than UTF-8, ISO 8859-1 or GB18030")
 
     def doctype(self, *_: object) -> None:
         _refuse("a document type declaration; SOAP 1.1 section 3 forbids it")

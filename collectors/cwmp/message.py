@@ -88,6 +88,7 @@ class Envelope:
     space: str
     id: str
     body: Body
+    versions: tuple[str, ...] = ()  # of CWMP that the CPE speaks, where it says so (from 1.4 on)
 
 
 # ---- what we ask

@@ -7,6 +7,7 @@ qualified with differs from maker to maker, so they are known by their local nam
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from collectors.cwmp import markup
@@ -25,6 +26,7 @@ _HEADERS = frozenset({"ID", "HoldRequests", "NoMoreRequests", "SessionTimeout", 
 _EVENTS = 64
 _EVENT = re.compile(r"[0-9A-Z][0-9A-Za-z _.\-]{0,63}")
 _PRINTED = 200
+_VERSION = re.compile(r"\d\.\d{1,2}")
 
 
 class NotUnderstoodError(DecodeError):
@@ -44,7 +46,7 @@ def read(octets: bytes) -> Envelope:
     if len(said) != 1:
         raise DecodeError(f"{len(said)} messages in one envelope; expected one (MaxEnvelopes is 1)")
     name = _id(headers[0]) if headers else ""
-    return _message(said[0], name)
+    return replace(_message(said[0], name), versions=_versions(headers[0]) if headers else ())
 
 
 def _id(header: Element) -> str:
@@ -58,6 +60,12 @@ def _id(header: Element) -> str:
     if len(found) > _PRINTED or not found.isprintable():
         raise DecodeError("the ID of an envelope is a short printable text")
     return found
+
+
+def _versions(header: Element) -> tuple[str, ...]:
+    """Return what `SupportedCWMPVersions` lists, as far as it is understood; it need not be."""
+    words = (word.strip() for word in header.said("SupportedCWMPVersions")[:_PRINTED].split(","))
+    return tuple(word for word in words if _VERSION.fullmatch(word))
 
 
 def _message(said: Element, name: str) -> Envelope:
@@ -91,11 +99,13 @@ def _inform(said: Element) -> Inform:
     events = []
     for each in _listed(said, "Event"):
         code, key = each.said("EventCode"), each.said("CommandKey")
+        if not code:
+            continue  # it says nothing
         if not _EVENT.fullmatch(code):
             raise DecodeError("an event code is a short printable text such as '2 PERIODIC'")
         events.append((code, _short(key)))
-    if not 0 < len(events) <= _EVENTS:
-        raise DecodeError(f"{len(events)} events in one Inform; expected 1 to {_EVENTS}")
+    if len(events) > _EVENTS:  # none, though one is due (annex A.3.3.1): it is a poll all the same
+        raise DecodeError(f"{len(events)} events in one Inform; expected at most {_EVENTS}")
     retries = said.said("RetryCount")
     return Inform(
         device=DeviceId(manufacturer=words[0], oui=words[1], product_class=words[2], serial=words[3]),

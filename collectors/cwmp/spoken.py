@@ -9,8 +9,10 @@ from collectors.cwmp.message import GetNames, GetValues, Request, SetInform
 from collectors.cwmp.soap import SOAP
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
+VERSIONS = ("1.4", "1.3", "1.2", "1.1", "1.0")
+"""Of CWMP, the best first; 1.4 is that of Amendments 5 and 6."""
 PLAIN = "urn:dslforum-org:cwmp-1-0"
 METHODS = ("Inform", "GetRPCMethods", "TransferComplete", "AutonomousTransferComplete")
 """What an ACS of ours understands when a CPE asks (GetRPCMethods, annex A.3.1.1)."""
@@ -26,11 +28,11 @@ _WORDS = {
 }
 
 
-def envelope(body: str, *, space: str, name: str) -> bytes:
-    """Return an envelope in the CWMP namespace `space`, with the id `name` when there is one."""
-    header = ""
-    if name:
-        header = f'<soap:Header><cwmp:ID soap:mustUnderstand="1">{escape(name)}</cwmp:ID></soap:Header>'
+def envelope(body: str, *, space: str, name: str, version: str = "") -> bytes:
+    """Return an envelope in the CWMP namespace `space`, with the id `name` and the CWMP version when there are any."""
+    words = {"ID": name, "UseCWMPVersion": version}
+    said = (f'<cwmp:{k} soap:mustUnderstand="1">{escape(word)}</cwmp:{k}>' for k, word in words.items() if word)
+    header = f"<soap:Header>{''.join(said)}</soap:Header>" if name or version else ""
     text = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<soap:Envelope xmlns:soap="{SOAP}" xmlns:enc="{_ENCODING}"'
@@ -43,6 +45,11 @@ def envelope(body: str, *, space: str, name: str) -> bytes:
 def informed() -> str:
     """Return the body of an InformResponse."""
     return "<cwmp:InformResponse><MaxEnvelopes>1</MaxEnvelopes></cwmp:InformResponse>"
+
+
+def version(offered: Collection[str]) -> str:
+    """Return the version that is used with a CPE that offers these; empty where it offers none of ours, or nothing."""
+    return next((each for each in VERSIONS if each in offered), "")
 
 
 def answered(method: str) -> str | None:
