@@ -18,3 +18,7 @@ class DecodeError(CollectorError):
 
 class SecurityError(DecodeError):
     """An SNMPv3 message that fails authentication, decryption or the time window (RFC 3414 section 3.2)."""
+
+
+class DigestError(SecurityError):
+    """A digest of the right length that does not hold: another key, or another protocol whose digests are as long."""

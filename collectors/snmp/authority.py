@@ -9,7 +9,7 @@ from __future__ import annotations
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
-from collectors.errors import DecodeError, SecurityError
+from collectors.errors import DecodeError, DigestError, SecurityError
 from collectors.snmp import ber, usm
 from collectors.snmp.aes import Cfb
 from collectors.snmp.keys import Authenticator, auth_of, localised, priv_of, privacy_key
@@ -193,7 +193,7 @@ class Authority:
         if header.trailing:
             bare = bare[: -header.trailing]
         if not compare_digest(mac.mac(bare), header.mac):
-            raise SecurityError("the digest does not hold")
+            raise DigestError("the digest does not hold")
         if not (0 <= header.boots < LAST_BOOT and 0 <= header.time <= LAST_BOOT):
             raise SecurityError("an engine whose boot count or time is used up")
 

@@ -13,13 +13,14 @@ from collections import OrderedDict
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from collectors.errors import DecodeError, SecurityError
+from collectors.errors import DecodeError, DigestError, SecurityError
 from collectors.snmp import ber, usm
 from collectors.snmp.ask import Community
 from collectors.snmp.authority import Authority
 from collectors.snmp.pdu import V2C, V3, Message, Pdu, encode, encode_pdu, response
 from collectors.snmp.varbind import OCTET_STRING, SEQUENCE
 from collectors.snmp.wire import ForeignError
+from collectors.traps import words
 from collectors.traps.clocks import Told
 from collectors.traps.notification import MAX_OCTETS, V1, Notification, of_v1, of_v2
 
@@ -118,12 +119,26 @@ class Door:
         if not header.engine_id and not header.flags & usm.LEVEL:
             return self._discovered(header, senders, address, now)
         sender, user = _of_user(senders, header.user)
+        wrong = ""
         if header.flags & usm.LEVEL != user.level:
-            raise SecurityError(f"a message of security level {header.flags & usm.LEVEL}; its user has {user.level}")
+            wrong = words.level(user, header.flags)
+        elif user.level:
+            wrong = words.size(user, header.mac)
+        if wrong:
+            raise SecurityError(f"{words.whose(sender, user)}: {wrong}")
+        try:
+            return self._opened(octets, header, (sender, user), (address, now))
+        except DigestError:
+            raise SecurityError(f"{words.whose(sender, user)}: {words.digest(user)}") from None
+
+    def _opened(
+        self, octets: bytes, header: usm.Header, who: tuple[Sender, usm.User], at: tuple[str, float]
+    ) -> Heard | bytes:
+        sender, user = who
         if header.engine_id == self._own.engine_id:
-            return self._inform(octets, header, (sender, user), now)
-        plain = self._trap(user, header, octets, (address, now)) if user.level else header.payload
-        body = usm.scoped_parts(plain)[2]
+            return self._inform(octets, header, who, at[1])
+        plain = self._trap(user, header, octets, at) if user.level else header.payload
+        body = _parts(who, plain)[2]
         notification, _ = of_v2(body, 0, len(body))
         if notification.inform:
             raise SecurityError("an inform to another engine than ours")
@@ -143,7 +158,7 @@ class Door:
         if plain is None:
             flags = user.level & usm.AUTHENTIC
             return self._own.report(user, header, usm.NOT_IN_TIME_WINDOW, now, flags=flags)
-        engine_id, context, body = usm.scoped_parts(plain)
+        engine_id, context, body = _parts(who, plain)
         notification, pdu = of_v2(body, 0, len(body))
         if not notification.inform:
             raise SecurityError("a trap under our own engine id; its sender's was expected")
@@ -197,7 +212,18 @@ def _of_user(senders: tuple[Sender, ...], name: bytes) -> tuple[Sender, usm.User
     for sender in senders:
         if isinstance(sender.credential, usm.User) and sender.credential.name.encode() == name:
             return sender, sender.credential
-    raise ForeignError("an SNMPv3 user that none of this source's devices has")
+    raise ForeignError(words.stranger(name))
+
+
+def _parts(who: tuple[Sender, usm.User], plain: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return engine id, context and PDU of a message; what decrypts to nothing is told as that."""
+    sender, user = who
+    try:
+        return usm.scoped_parts(plain)
+    except DecodeError:
+        if not user.priv_key:
+            raise
+        raise SecurityError(f"{words.whose(sender, user)}: {words.cipher(user)}") from None
 
 
 def _accepted(pdu: Pdu) -> Pdu:

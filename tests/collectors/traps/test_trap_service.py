@@ -233,11 +233,23 @@ def test_version_3_in_every_combination(tmp_path, keys, program, auth, priv):
         ("cell-1", ("-v2c", "-c", "s3cret"), "foreign"),
         ("cell-1", v3(user="other"), "foreign"),
         ("cell-1", v3(phrase="not the phrase"), "security"),
+        ("cell-1", v3(auth="SHA"), "security"),
+        ("cell-1", v3(priv="AES-256"), "security"),
         ("cell-1", v3(level="authNoPriv"), "security"),
         ("cell-1", ("-v3", "-u", "poller", "-l", "noAuthNoPriv"), "security"),
         ("ac-1", v3(), "foreign"),
     ],
-    ids=["community", "downgrade to v2c", "user", "digest", "authNoPriv", "noAuthNoPriv", "v3 of a v2c device"],
+    ids=[
+        "community",
+        "downgrade to v2c",
+        "user",
+        "digest",
+        "auth",
+        "priv",
+        "authNoPriv",
+        "noAuthNoPriv",
+        "v3 of a v2c device",
+    ],
 )
 def test_what_is_not_the_devices_own_credential_is_refused_and_counted(running, device, words, counter):
     service, settings = running
