@@ -1,7 +1,8 @@
 """Register × polls → the looks that contracts' objectives on a metric rest on, and which replies are evidence. Pure.
 
 A probe's path names the service that it serves. Of a device, every door tells of the same subjects: SNMP, SSH, TR-069;
-an objective takes its metric from whichever door brings it.
+an objective takes its metric from whichever door brings it. Of what is probed no door tells: a silent device is no
+vantage point that accuses.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from netops.metrics import METRICS
+from netops.metrics.metric import Better
 from netops.model import ANSWERED
 from netops.packed import about
 from netops.sla import streams
@@ -41,18 +44,16 @@ class Promises:
                 if fits(contract, item, service, snapshot):
                     self._sold[service.device].add(service.id)
                     wanted[service.id] |= metrics
-        self._wanted: Mapping[str, tuple[str, ...]] = {
-            name: tuple(sorted(each)) for name, each in wanted.items() if each
-        }
+        # A device is no vantage point, a vantage point no door of a device: each is asked for its own metrics alone.
+        self._probed = _sorted(wanted, probed=True)
+        self._told = _sorted(wanted, probed=False)
         self._on: dict[str, list[Service]] = defaultdict(list)
         for service in snapshot.services:
-            if service.id in self._wanted:
+            if service.id in self._told:
                 self._on[service.device].append(service)
 
     def looks(self, poll: Polled) -> Iterator[tuple[str, Look]]:
         """Yield `(service, look)` for each promised metric that the poll says something of."""
-        if not self._wanted:
-            return
         if poll.device.endswith(PROBE):
             yield from self._paths(poll)
             return
@@ -63,18 +64,20 @@ class Promises:
         for service in services:
             kind, _, name = service.subject.partition(":")
             mine = [rows[kind, name]] if (kind, name) in rows else [] if service.subject else own
-            for metric in self._wanted[service.id]:
-                told = next((row for row in mine if metric in row.values or metric in row.codes), None)
+            for metric in self._told[service.id]:
+                told = _worst(metric, mine)
                 if told is not None:
                     yield service.id, _look(poll, poll.device, metric, told)
                 elif poll.outcome != ANSWERED:
                     yield service.id, _look(poll, poll.device, metric, None)
 
     def _paths(self, poll: Polled) -> Iterator[tuple[str, Look]]:
+        if not self._probed:
+            return
         for row in poll.rows:
             service = row.texts.get(SERVES, "")
             if row.subject.kind == PATH:
-                for metric in self._wanted.get(service, ()):
+                for metric in self._probed.get(service, ()):
                     if metric in row.values or metric in row.codes:
                         yield service, _look(poll, row.subject.id, metric, row)
 
@@ -88,8 +91,25 @@ class Promises:
         if not door:
             return device in self._sold
         if poll.device.endswith(PROBE) and poll.outcome != ANSWERED:
-            return bool(self._wanted)
+            return bool(self._probed)
         return any(True for _ in self.looks(poll))
+
+
+def _sorted(wanted: Mapping[str, set[str]], *, probed: bool) -> Mapping[str, tuple[str, ...]]:
+    found = {
+        name: sorted(one for one in each if one.startswith(streams.PROBED) == probed) for name, each in wanted.items()
+    }
+    return {name: tuple(each) for name, each in found.items() if each}
+
+
+def _worst(metric: str, rows: Sequence[Row]) -> Row | None:
+    """Return the row that tells a metric; of several (the cells of a device) the worst, in any order."""
+    told = [row for row in rows if metric in row.values or metric in row.codes]
+    sound = [(value, row) for row in told if (value := row.values.get(metric)) is not None and metric not in row.codes]
+    if not sound:
+        return told[0] if told else None
+    choose = min if METRICS[metric].better is Better.HIGHER else max
+    return choose(sound, key=lambda each: each[0])[1]
 
 
 def _look(poll: Polled, source: str, metric: str, row: Row | None) -> Look:

@@ -102,6 +102,43 @@ def test_a_probe_tells_of_the_service_that_its_path_serves():
     ]
 
 
+def test_a_silent_device_is_no_vantage_point_and_a_vantage_point_no_door(tmp_path):
+    """What one has not seen must not be held against a service that the other saw well."""
+    both = contract(DELAY, RX)
+    held = Promises(city(both), [both])
+    looks = [
+        *held.looks(poll("olt-1", outcome="no_answer")),
+        *held.looks(poll("olt-1/ssh", outcome="refused")),
+        *held.looks(poll("vp/probe", path("a", "fiber-1", rtt=4.0))),
+    ]
+    forged = Row(
+        subject=Subject("path", "vp/a"), values={"pon.onu.rx_power": -60.0}, texts={"probe.service": "fiber-1"}
+    )
+
+    assert {(each.vantage, each.metric) for _, each in looks} == {
+        ("olt-1", "pon.onu.rx_power"),
+        ("vp", "probe.rtt.p95"),
+    }
+    assert said(held, poll("vp/probe", forged)) == []
+    with Journal(tmp_path / "states.db") as journal:
+        Verifier(city(both), journal).take([poll("olt-1", outcome="no_answer")])
+        assert journal.told(0) == {}  # nor is it waited for as one
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_of_the_cells_of_one_service_the_worst_counts_whatever_the_order_of_the_rows(order):
+    promise = Objective(id="cpu", indicator="system.cpu", target="95", threshold="80")
+    sold = contract(promise, kind="cell", role="small_cell")
+    rows = [Row(subject=Subject("cell", str(n)), values={"system.cpu": each}) for n, each in enumerate([10.0, 95.0])]
+    rows.append(Row(subject=Subject("cell", "2"), values={"system.cpu": None}, codes={"system.cpu": "sentinel"}))
+    whole = {"kind": "cell", "carrier": "a", "site": "s1", "role": "small_cell", "device": "cell-1"}
+    held = Promises(
+        city(sold, Device(id="cell-1", site="s1", carrier="a", role="small_cell"), Service(id="c", **whole)), [sold]
+    )
+
+    assert said(held, poll("cell-1", *(rows[n] for n in order))) == [("c", "cell-1", "system.cpu", 95.0, "")]
+
+
 def test_a_version_that_ended_is_looked_after_as_well():
     before = contract(DELAY, version="0")
 
