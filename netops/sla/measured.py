@@ -2,12 +2,14 @@
 
 A path that one vantage point probes, or a door of the device that tells of the service, is a *source*. In this order:
 
-1. of a source counts its first look in a slot: who looks more often than the contract asks changes no verdict;
+1. of a source counts its first look in a slot: who looks more often than the contract asks changes no verdict. A door
+   that was silent, or was not asked, looked at nothing: a later look in the slot, whatever it saw, stands before that;
 2. a look that is ours, a blind vantage point's, or by clocks that err too far for the threshold, is UNKNOWN(monitor);
 3. what never came back is worse than any threshold: a lost packet is an infinite delay;
 4. a vantage point accuses with all its targets of the service: one that is silent or slow while another is not has
    itself to blame, and one that was not measured leaves it open;
-5. DOWN takes `quorum` vantage points that say so; one that saw it good is enough for good.
+5. DOWN takes `quorum` vantage points that say so; one that saw it good is enough for good. So many are needed as well
+   before "did not show it" (undetermined), which a contract may count as down, is said of a slot: fewer are ours.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 _OURS = frozenset(reason.value for reason in OURS)
 REACHED = "probe.reached"
+UNTOLD = _OURS | {Reason.NO_ANSWER.value, Reason.REFUSED.value}  # a door's: of its metric nothing was said
+NO_QUORUM = "no quorum"
 LOST = frozenset({Reason.NO_ANSWER.value, Reason.REFUSED.value, Reason.ERROR_STATUS.value})
 
 
@@ -84,14 +88,32 @@ def _slot(stream: Stream, looks: Sequence[Look], blind: Container[int], stepped:
     vantages: dict[str, list[Sample]] = defaultdict(list)
     for source in sorted({each.source for each in looks}):
         mine = [each for each in looks if each.source == source]
-        first = min(mine, key=lambda each: (each.metric != stream.metric, each.slot_ms))
+        first = min(mine, key=lambda each: (each.metric != stream.metric, _untold(stream, each), each.slot_ms))
         if first.metric == stream.metric:
             errors = [each for each in mine if each.slot_ms == first.slot_ms and each.metric == CLOCK_ERROR]
             dark = Reason.ANCHORS_LOST.value if not stream.probed and first.slot_ms in blind else ""
             dark = CLOCK if stream.probed and first.vantage in stepped else dark
             vantages[first.vantage].append(_source(stream, first, errors, dark=dark))
     said = [_vantage(stream, vantages[name]) for name in sorted(vantages)]
-    return quorum(said, stream.quorum) if said else None
+    return _joined(said, stream.quorum) if said else None
+
+
+def _untold(stream: Stream, look: Look) -> bool:
+    """Whether a door told nothing of the metric, good or bad: what it shows is told by another look."""
+    return not stream.probed and look.code in UNTOLD
+
+
+def _joined(said: Sequence[Sample], need: int) -> Sample:
+    """Join vantage points by quorum, in whatever order; too few that did not see it leave a slot on our account."""
+    found = quorum(said, need)
+    if found.state is not State.UNKNOWN:
+        return found
+    shown = [each for each in said if each.state is State.UNKNOWN and each.cause is not Cause.MONITOR]
+    bad = [each for each in said if each.state is State.DOWN]
+    if shown and len(shown) + len(bad) >= need:
+        return shown[0]
+    ours = next((each for each in said if each.cause is Cause.MONITOR), None)
+    return found if bad else ours or replace(shown[0], cause=Cause.MONITOR, because=NO_QUORUM)
 
 
 def _source(stream: Stream, look: Look, errors: Sequence[Look], *, dark: str) -> Sample:
@@ -106,7 +128,7 @@ def _source(stream: Stream, look: Look, errors: Sequence[Look], *, dark: str) ->
         return says(State.DOWN, Cause.UNDETERMINED, look.code)
     if look.code or look.value is None:
         return says(State.UNKNOWN, Cause.UNDETERMINED, look.code or Quality.SENTINEL.value)
-    if stream.clock and not any(each.value is not None and stream.clocks_good(each.value) for each in errors):
+    if stream.clock and not any(_clocks_good(stream, each) for each in errors):
         return says(State.UNKNOWN, Cause.MONITOR, Reason.CLOCK.value)
     if stream.keeps(look.value):
         return says(State.UP, Cause.NONE, "")
@@ -114,13 +136,20 @@ def _source(stream: Stream, look: Look, errors: Sequence[Look], *, dark: str) ->
     return says(State.DOWN, Cause.UNDETERMINED if silent else Cause.CARRIER, f"not {stream.metric} {stream.good}")
 
 
+def _clocks_good(stream: Stream, error: Look) -> bool:
+    return error.value is not None and not error.code and stream.clocks_good(error.value)
+
+
 def _vantage(stream: Stream, sources: Sequence[Sample]) -> Sample:
-    """Join what one vantage point, or one device, says: good when anything was, bad when everything was."""
+    """Join what one vantage point, or one device, says: good when anything was, bad when everything was.
+
+    Not measured: on our account if any target of a vantage point was; a device did not show what one door did not show.
+    """
     known = [each for each in sources if each.state is not State.UNKNOWN]
     unseen = [each for each in sources if each.state is State.UNKNOWN]
     good = [each for each in known if each.state is State.UP]
     if good:
         return good[0]
     if unseen and (stream.probed or not known):
-        return unseen[0]
+        return min(unseen, key=lambda each: (each.cause is Cause.MONITOR) is not stream.probed)
     return known[0]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import permutations
 
 import pytest
 from hypothesis import given
@@ -103,6 +104,9 @@ def test_a_one_way_delay_stands_only_where_the_clocks_err_by_less_than_their_sha
     told = [look(20.0, metric=metric)] + ([look(error, metric="probe.clock.error")] if error is not None else [])
 
     assert slots(*told, of=of) == [expected]
+    if error == 1.0:
+        doubtful = replace(told[1], code="stale")
+        assert slots(told[0], doubtful, of=of) == [OURS]
 
 
 def test_who_is_not_reached_is_down_and_nobody_saw_why():
@@ -154,6 +158,48 @@ def test_a_metric_is_taken_from_whichever_door_tells_it(by_ssh, expected):
     looks = [look("no_answer", "olt-1", metric=of.metric), look(by_ssh, "olt-1/ssh", metric=of.metric)]
 
     assert slots(*looks, of=of) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("values", "need", "expected"),
+    [
+        (("row_missing", "deadline"), 2, OURS),
+        (("row_missing",), 2, OURS),
+        (("row_missing", 99.0), 2, OPEN),
+        (("row_missing", "out_of_range", "deadline"), 2, OPEN),
+        (("row_missing", "deadline"), 1, OPEN),
+        (("row_missing", 10.0), 2, GOOD),
+    ],
+    ids=str,
+)
+def test_what_too_few_vantage_points_did_not_see_is_ours_whatever_their_names(values, need, expected):
+    """A contract may count as down what was not shown: one vantage point alone must not bring that about."""
+    of = stream(quorum=need, vantages=3)
+
+    for order in permutations(values):
+        assert slots(*(look(each, f"vp-{n}/a") for n, each in enumerate(order)), of=of) == [expected]
+
+
+@pytest.mark.parametrize("order", [("row_missing", "deadline"), ("deadline", "row_missing")])
+def test_of_a_vantage_point_whose_targets_were_not_measured_our_reason_stands_and_of_a_device_its_own(order):
+    of = stream("pon.onu.rx_power", "-27")
+    doors = ["olt-1", "olt-1/ssh"]
+
+    assert slots(*(look(each, f"vp/{n}") for n, each in enumerate(order))) == [OURS]
+    assert slots(*(look(each, n, metric=of.metric) for n, each in zip(doors, order, strict=True)), of=of) == [OPEN]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "expected"),
+    [("no_answer", -20.0, GOOD), ("deadline", -28.0, BAD), ("no_answer", "sentinel", OPEN), ("sentinel", -20.0, OPEN)],
+)
+def test_a_door_that_was_silent_hides_no_later_look_of_the_slot_and_one_that_told_does(first, then, expected):
+    """Optics are read once an hour: a poll that was lost minutes before is no look at them."""
+    of = stream("pon.onu.rx_power", "-27", check_every_s=3600)
+    looks = [look(each, "olt-1", n=n, metric=of.metric) for n, each in ((5, first), (10, then), (15, "no_answer"))]
+
+    assert slots(*looks, of=of) == [expected]
+    assert slots(look("deadline"), look(99.0, n=1), of=stream(check_every_s=300)) == [OURS]
 
 
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=60), st.integers(1, 100))
