@@ -229,7 +229,9 @@ class Intake:
             signature=handing.unbase64(words["signature"]),
             now_ms=self._clock.now_ms(),
         )
-        self._doubled.discard(member.vantage)
+        with self._taking:
+            self._doubled.discard(member.vantage)
+            self._volumes.forget(member.vantage)
         log.info("vantage point joined", extra={"vantage": member.vantage, "public": member.public})
         return HTTPStatus.OK, {"vantage": member.vantage}
 

@@ -61,6 +61,10 @@ class Volumes:
         for name, count in used.items():
             held[name] -= count
 
+    def forget(self, vantage: str) -> None:
+        """Begin anew: somebody else holds the key now, and owes nothing for who had it before."""
+        self._left.pop(vantage, None)
+
     def _of(self, vantage: str, schedule: Schedule, now_s: float) -> _Left:
         left = self._left.get(vantage)
         if left is None or left.schedule != schedule:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import random
+
 import pytest
 
 from collectors.probes import calling, handing, keys
+from collectors.probes.carry import Carrier
 from collectors.probes.intake import volume
 from collectors.probes.intake.enrolled import Enrolled, digest
 from collectors.probes.intake.service import Intake, place
@@ -13,7 +18,7 @@ from netops import facts, wire
 from netops.config import City, Data, Listener, Settings
 from netops.config import Intake as IntakeSettings
 from netops.model import ANSWERED, Poll, Row, Subject
-from netops.spool import read
+from netops.spool import Spool, read
 
 NOW = 1_795_719_388_000
 SMALL = Schedule(every_s=3600, paths=2)  # 24 polls a day: a burst of 1,488, and 48 a day
@@ -88,30 +93,42 @@ def test_a_flood_is_told_once_and_its_end_once():
     assert not floods.now
 
 
-def test_a_stolen_key_is_stopped_told_and_heard_again_later(tmp_path):
+@pytest.fixture
+def core(tmp_path):
+    """An intake whose clock stands until it is told to go on."""
     settings = Settings(
         city=City(rehearsal=True),
         data=Data(dir=tmp_path),
         intake=IntakeSettings(enabled=True, listen=Listener(port=0)),
     )
-    enrolled = Enrolled(place(settings))
-    key = keys.generate(tmp_path / "probe.key")
-    token = enrolled.invite("site-7", now_ms=NOW, schedule=Schedule(every_s=DAY_S, paths=1))  # 62 polls at once
-    said = handing.joining(vantage="site-7", public=key.public, token_sha256=digest(token))
-    enrolled.join("site-7", token=token, public=key.public, signature=key.sign(said), now_ms=NOW)
-    clock = Clock()
-    intake = Intake(settings, clock=clock)
+    intake = Intake(settings, clock=Clock())
     intake.start()
-    try:
-        answers = [_hand_in(intake, key, first) for first in (1, 41, 81, 121)]
-        assert [status for status, _ in answers] == [200, 200, 429, 429]
-        assert "hands in more polls than 1 paths every 86400 s make" in answers[2][1]["error"]
-        assert "dismiss site-7" in intake.health()["vantage site-7"]
+    yield intake
+    intake.stop()
 
-        clock.s = 30 * DAY_S
-        assert _hand_in(intake, key, 81) == (200, {"upto": 120, "refused": []})
-    finally:
-        intake.stop()
+
+def joined(core, tmp_path):
+    """Return the key of a site-7 that may hand in 62 polls at once, and two a day from then on."""
+    key = keys.generate(tmp_path / f"{random.randrange(1 << 30)}.key")
+    enrolled = Enrolled(place(core._settings))
+    token = enrolled.invite("site-7", now_ms=NOW, schedule=Schedule(every_s=DAY_S, paths=1))
+    said = handing.joining(vantage="site-7", public=key.public, token_sha256=digest(token))
+    told = {"vantage": "site-7", "token": token, "public": key.public}
+    told["signature"] = base64.b64encode(key.sign(said)).decode()
+    url = f"http://127.0.0.1:{core.port}"
+    assert calling.post(url, handing.JOIN_PATH, json.dumps(told).encode(), headers={})[0] == 200
+    return key
+
+
+def test_a_stolen_key_is_stopped_told_and_heard_again_later(core, tmp_path):
+    key = joined(core, tmp_path)
+    answers = [_hand_in(core, key, first) for first in (1, 41, 81, 121)]
+    assert [status for status, _ in answers] == [200, 200, 429, 429]
+    assert "hands in more polls than 1 paths every 86400 s make" in answers[2][1]["error"]
+    assert "dismiss site-7" in core.health()["vantage site-7"]
+
+    core._clock.s = 30 * DAY_S
+    assert _hand_in(core, key, 81) == (200, {"upto": 120, "refused": []})
 
     kept = read(tmp_path / "spool" / "intake.db", after=0, limit=1000)
     assert sum(each.kind == "poll" for each in kept) == 120
@@ -119,9 +136,36 @@ def test_a_stolen_key_is_stopped_told_and_heard_again_later(tmp_path):
     assert [each.body["state"] for each in stated if each.kind == "monitor_health"] == ["degraded"]
 
 
-def _hand_in(intake, key, first):
+def test_who_joins_anew_owes_nothing_for_who_had_the_name_before(core, tmp_path):
+    thief = joined(core, tmp_path)
+    assert [_hand_in(core, thief, first)[0] for first in (1, 41, 81)] == [200, 200, 429]
+
+    assert Enrolled(place(core._settings)).put_out("site-7")
+    assert _hand_in(core, thief, 81)[0] == 403
+    key = joined(core, tmp_path)
+    assert _hand_in(core, key, 1, source="probe/01020304")[0] == 200
+
+
+def test_what_is_over_the_limit_stays_with_the_probe_and_nothing_is_lost(core, tmp_path):
+    key = joined(core, tmp_path)
+    with Spool(tmp_path / "site" / "probe.db", source="probe", cap_bytes=1 << 20) as spool:
+        carrier = Carrier(spool, vantage="site-7", key=key, url=f"http://127.0.0.1:{core.port}")
+        for first in (1, 71):
+            spool.put("poll", [wire.encode(_poll(n)) for n in range(first, first + 70)])
+            if first == 1:
+                assert carrier.step()
+        with pytest.raises(calling.AwayError, match="429 'site-7' hands in more polls"):
+            carrier.step()
+        assert spool.backlog() == 70
+
+        core._clock.s = 30 * DAY_S
+        assert carrier.step()
+        assert spool.backlog() == 0
+
+
+def _hand_in(intake, key, first, source="probe/0a0b0c0d"):
     polls = [(n, wire.encode(_poll(n))) for n in range(first, first + 40)]
-    made = handing.Batch(vantage="site-7", source="probe/0a0b0c0d", kind="poll", records=tuple(polls))
+    made = handing.Batch(vantage="site-7", source=source, kind="poll", records=tuple(polls))
     said = handing.statement(vantage=made.vantage, source=made.source, kind=made.kind, body=made.body())
     headers = handing.headers(made, key.sign(said))
     return calling.post(f"http://127.0.0.1:{intake.port}", handing.PATH, made.body(), headers=headers)
