@@ -5,7 +5,7 @@ A path that one vantage point probes, or a door of the device that tells of the 
 1. of a source counts its first look in a slot: who looks more often than the contract asks changes no verdict. A door
    that was silent, or was not asked, looked at nothing: a later look in the slot, whatever it saw, stands before that;
 2. a look that is ours, a blind vantage point's, or by clocks that err too far for the threshold, is UNKNOWN(monitor);
-3. what never came back is worse than any threshold: a lost packet is an infinite delay;
+3. what never came back is worse than any threshold: a lost packet is an infinite delay; so is an answer that was wrong;
 4. a vantage point accuses with all its targets of the service: one that is silent or slow while another is not has
    itself to blame, and one that was not measured leaves it open;
 5. DOWN takes `quorum` vantage points that say so; one that saw it good is enough for good. So many are needed as well
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from netops.model import OURS, Quality, Reason
 from netops.sla.intervals import Cause, State
 from netops.sla.state import quorum
-from netops.sla.streams import CLOCK_ERROR
+from netops.sla.streams import CLOCK_ERROR, REACHED
 from netops.sla.timeline import CLOCK, Sample
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from netops.sla.streams import Stream
 
 _OURS = frozenset(reason.value for reason in OURS)
-REACHED = "probe.reached"
 UNTOLD = _OURS | {Reason.NO_ANSWER.value, Reason.REFUSED.value}  # a door's: of its metric nothing was said
 NO_QUORUM = "no quorum"
 LOST = frozenset({Reason.NO_ANSWER.value, Reason.REFUSED.value, Reason.ERROR_STATUS.value})
@@ -90,10 +89,10 @@ def _slot(stream: Stream, looks: Sequence[Look], blind: Container[int], stepped:
         mine = [each for each in looks if each.source == source]
         first = min(mine, key=lambda each: (each.metric != stream.metric, _untold(stream, each), each.slot_ms))
         if first.metric == stream.metric:
-            errors = [each for each in mine if each.slot_ms == first.slot_ms and each.metric == CLOCK_ERROR]
+            beside = [each for each in mine if each.slot_ms == first.slot_ms and each.metric != stream.metric]
             dark = Reason.ANCHORS_LOST.value if not stream.probed and first.slot_ms in blind else ""
             dark = CLOCK if stream.probed and first.vantage in stepped else dark
-            vantages[first.vantage].append(_source(stream, first, errors, dark=dark))
+            vantages[first.vantage].append(_source(stream, first, beside, dark=dark))
     said = [_vantage(stream, vantages[name]) for name in sorted(vantages)]
     return _joined(said, stream.quorum) if said else None
 
@@ -116,7 +115,7 @@ def _joined(said: Sequence[Sample], need: int) -> Sample:
     return found if bad else ours or replace(shown[0], cause=Cause.MONITOR, because=NO_QUORUM)
 
 
-def _source(stream: Stream, look: Look, errors: Sequence[Look], *, dark: str) -> Sample:
+def _source(stream: Stream, look: Look, beside: Sequence[Look], *, dark: str) -> Sample:
     def says(state: State, cause: Cause, because: str) -> Sample:
         return Sample(look.slot_ms, look.at_ms, state, cause, because)
 
@@ -128,8 +127,10 @@ def _source(stream: Stream, look: Look, errors: Sequence[Look], *, dark: str) ->
         return says(State.DOWN, Cause.UNDETERMINED, look.code)
     if look.code or look.value is None:
         return says(State.UNKNOWN, Cause.UNDETERMINED, look.code or Quality.SENTINEL.value)
-    if stream.clock and not any(_clocks_good(stream, each) for each in errors):
+    if stream.clock and not any(_clocks_good(stream, each) for each in beside):
         return says(State.UNKNOWN, Cause.MONITOR, Reason.CLOCK.value)
+    if any(each.metric == REACHED and each.value == 0 for each in beside):
+        return says(State.DOWN, Cause.UNDETERMINED, Reason.ERROR_STATUS.value)
     if stream.keeps(look.value):
         return says(State.UP, Cause.NONE, "")
     silent = stream.metric == REACHED  # why, nobody saw: power or carrier
@@ -137,7 +138,9 @@ def _source(stream: Stream, look: Look, errors: Sequence[Look], *, dark: str) ->
 
 
 def _clocks_good(stream: Stream, error: Look) -> bool:
-    return error.value is not None and not error.code and stream.clocks_good(error.value)
+    if error.metric != CLOCK_ERROR or error.code:
+        return False
+    return error.value is not None and stream.clocks_good(error.value)
 
 
 def _vantage(stream: Stream, sources: Sequence[Sample]) -> Sample:

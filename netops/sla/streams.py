@@ -9,6 +9,7 @@ All slots judged alike make a *stream*. Its name says how they were judged, and 
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -28,7 +29,10 @@ AVAILABILITY = "availability"
 PROBED = "probe."
 CLOCK_ERROR = "probe.clock.error"
 ONE_WAY = ("probe.delay_there.", "probe.delay_back.")
+REACHED = "probe.reached"
+ANSWERED_IN = frozenset({"probe.dns.time", "probe.first_byte", "probe.total"})  # an error may well come in no time
 MOST_DIGITS = 30
+DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 SIGN = {Better.LOWER: "<=", Better.HIGHER: ">="}
 
 
@@ -63,6 +67,8 @@ class Stream:
     @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics that are looked at."""
+        if self.metric in ANSWERED_IN:
+            return (self.metric, REACHED)
         return (self.metric, CLOCK_ERROR) if self.clock else (self.metric,)
 
     def keeps(self, value: float) -> bool:
@@ -117,8 +123,11 @@ def sound(objective: Objective, where: str) -> None:
     if not objective.threshold:
         what = f"'{found.name}' {SIGN[found.better]} so many {found.unit or 'of it'}"
         raise UsageError(f"{where}: no threshold; expected what makes a slot good: {what}")
-    if len(objective.threshold) > MOST_DIGITS:
-        raise UsageError(f"{where}: a threshold of {len(objective.threshold)} digits; expected at most {MOST_DIGITS}")
+    for name, text in (("threshold", objective.threshold), ("max_clock_error_ratio", rules.max_clock_error_ratio)):
+        if len(text) > MOST_DIGITS:
+            raise UsageError(f"{where}: a {name} of {len(text)} digits; expected at most {MOST_DIGITS}")
+        if DECIMAL.fullmatch(text) is None:
+            raise UsageError(f"{where}: {name} is '{text[:60]}'; expected a plain decimal number, such as 12.5")
     if not 1 <= rules.quorum <= rules.vantages:
         raise UsageError(
             f"{where}: quorum {rules.quorum} of {rules.vantages} vantage points; expected 1 to all of them"

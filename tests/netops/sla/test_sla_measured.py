@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inventory import codec
 from inventory.model import Objective, Rules
 from netops.errors import UsageError
+from netops.evidence import seen
 from netops.metrics import METRICS
 from netops.sla import measured, streams
 from netops.sla.intervals import Cause, State
@@ -107,6 +109,15 @@ def test_a_one_way_delay_stands_only_where_the_clocks_err_by_less_than_their_sha
     if error == 1.0:
         doubtful = replace(told[1], code="stale")
         assert slots(told[0], doubtful, of=of) == [OURS]
+
+
+@pytest.mark.parametrize("metric", sorted(streams.ANSWERED_IN))
+@pytest.mark.parametrize(("right", "expected"), [(1.0, GOOD), (0.0, SILENT), (None, GOOD)])
+def test_an_error_that_came_in_no_time_keeps_no_promise(metric, right, expected):
+    of = stream(metric, "50")
+    told = [look(2.0, metric=metric)] + ([look(right, metric="probe.reached")] if right is not None else [])
+
+    assert slots(*told, of=of) == [expected]
 
 
 def test_who_is_not_reached_is_down_and_nobody_saw_why():
@@ -225,6 +236,9 @@ def test_a_further_bad_target_never_makes_a_slot_better(values):
     [
         ({"threshold": ""}, "no threshold; expected what makes a slot good: 'probe.rtt.p95' <= so many ms"),
         ({"threshold": "3" * 31}, "a threshold of 31 digits"),
+        ({"threshold": "1e3"}, "threshold is '1e3'; expected a plain decimal"),
+        ({"threshold": "1/3"}, "threshold is '1/3'"),
+        ({"max_clock_error_ratio": ""}, "max_clock_error_ratio is ''"),
         ({"quorum": 2}, "quorum 2 of 1 vantage points"),
         ({"indicator": "pon.onu.rx_power", "vantages": 2}, "told by one device"),
         ({"percentile": "linear"}, "by nearest_rank"),
@@ -243,6 +257,23 @@ def test_a_promise_on_a_metric_that_cannot_be_judged_is_refused_and_holds_up_no_
 def test_what_has_no_good_direction_is_no_indicator(name):
     with pytest.raises(UsageError, match=f"is '{name}'; expected availability, or a metric"):
         streams.word(name, "x: indicator")
+
+
+@given(
+    st.sampled_from([name for name in METRICS if streams.promised(name) is not None]),
+    st.decimals(-(10**9), 10**9, places=6).map(lambda each: f"{each:f}"),
+    st.sampled_from(["0", "0.1", "0.100", "1"]),
+    st.sampled_from([(1, 1), (2, 3), (99, 99)]),
+    st.sampled_from([1, 60, 300, 3600]),
+)
+def test_the_verifier_writes_by_itself_the_words_by_which_slots_were_judged(name, threshold, share, need, every_s):
+    agreed = {"quorum": need[0], "vantages": need[1], "check_every_s": every_s, "max_clock_error_ratio": share}
+    given_ = objective(name, threshold, **agreed)
+
+    found = stream(name, threshold, **agreed)
+
+    assert seen.stream_of(codec.plain(given_), found.sign) == found.name
+    assert found.keeps(float(Fraction(threshold))) or float(Fraction(threshold)) != Fraction(threshold)
 
 
 def test_every_metric_with_a_direction_can_be_promised():
