@@ -134,12 +134,12 @@ def _packets(record: Mapping[str, Any], told: _Told, figures: Figures) -> None:
     told.say("probe.loss", float(figures.loss * 100))
     told.say("probe.duplicates", figures.duplicates + int(record.get("unkept", 0)))
     told.say("probe.reordered", figures.reordered)
-    _way(told, figures.round_trip, delays="probe.rtt", variation="probe.variation")
+    _way(told, figures, figures.round_trip, delays="probe.rtt", variation="probe.variation")
     clock = record["clock"]
     told.say("probe.clock.synchronised", int(bool(clock["synchronised"]) and not figures.stepped))
 
 
-def _way(told: _Told, way: Way, *, delays: str, variation: str) -> None:
+def _way(told: _Told, figures: Figures, way: Way, *, delays: str, variation: str) -> None:
     for rank in measure.RANKS:
         name = f"{delays}.p{rank}"
         found = way.percentile(rank)
@@ -150,10 +150,14 @@ def _way(told: _Told, way: Way, *, delays: str, variation: str) -> None:
         else:
             told.time(name, int(found))
     spread = way.spread()
-    if spread is None:
-        told.miss(Reason.NO_ANSWER, "no two packets in a row were answered", variation)
-    else:
+    if spread is not None:
         told.time(variation, spread)
+    elif figures.stepped:
+        told.miss(Reason.CLOCK, "our clock stepped", variation)
+    elif figures.lost:
+        told.miss(Reason.NO_ANSWER, "no two packets in a row were answered", variation)
+    else:  # nothing was lost, so it is no fault of the line
+        told.miss(Reason.ROW_MISSING, "a single packet does not vary", variation)
 
 
 def _icmp(record: Mapping[str, Any], told: _Told) -> None:
@@ -170,8 +174,8 @@ def _stamp(record: Mapping[str, Any], told: _Told) -> None:
     _packets(record, told, figures)
     if not figures.sent:
         return
-    _way(told, figures.there, delays="probe.delay_there", variation="probe.variation_there")
-    _way(told, figures.back, delays="probe.delay_back", variation="probe.variation_back")
+    _way(told, figures, figures.there, delays="probe.delay_there", variation="probe.variation_there")
+    _way(told, figures, figures.back, delays="probe.delay_back", variation="probe.variation_back")
     if figures.answered:
         told.time("probe.clock.error", figures.error_ns)
         told.time("probe.held", int(nearest_rank([row[4] - row[3] for row in record["echoes"]], 95)))
@@ -181,8 +185,9 @@ def _stamp(record: Mapping[str, Any], told: _Told) -> None:
         told.say("probe.seen_as", str(seen_as))
     if record["stateful"]:
         told.say("probe.lost_unplaced", figures.unplaced)
-        _share(told, "there", figures.there.lost, figures.sent - figures.unplaced)
-        _share(told, "back", figures.back.lost, figures.sent - figures.unplaced - (figures.there.lost or 0))
+        arrived = figures.sent - figures.unplaced - (figures.there.lost or 0)
+        _share(told, figures, "there", figures.there.lost, figures.sent - figures.unplaced)
+        _share(told, figures, "back", figures.back.lost, arrived)
 
 
 def stamp(record: Mapping[str, Any]) -> Figures:
@@ -192,9 +197,11 @@ def stamp(record: Mapping[str, Any]) -> Figures:
     return measure.figures(echoes, sent=_sent(record), stateful=record["stateful"], limit_ns=limit)
 
 
-def _share(told: _Told, way: str, lost: int | None, among: int) -> None:
+def _share(told: _Told, figures: Figures, way: str, lost: int | None, among: int) -> None:
     if lost is None or among <= 0:
-        told.miss(Reason.NO_ANSWER, "nothing tells on which way it was lost", f"probe.lost_{way}", f"probe.loss_{way}")
+        # A reflector that began to count anew answered all the same: that places no packet, and has lost none.
+        reason = Reason.ROW_MISSING if figures.answered else Reason.NO_ANSWER
+        told.miss(reason, "nothing tells on which way it was lost", f"probe.lost_{way}", f"probe.loss_{way}")
         return
     told.say(f"probe.lost_{way}", lost)
     told.say(f"probe.loss_{way}", float(Fraction(lost * 100, among)))
