@@ -25,6 +25,7 @@ from collectors.probes.carry import Carrier
 from collectors.probes.intake import admit
 from collectors.probes.intake.enrolled import Enrolled, digest
 from collectors.probes.intake.service import Intake, place
+from collectors.probes.intake.volume import Schedule
 from inventory import sql
 from inventory.city import city_of
 from inventory.model import Area, Device, Service, Site
@@ -91,7 +92,7 @@ def site(tmp_path, core):
     """A probe's side that has joined as site-7: (spool, carrier)."""
     key = keys.generate(tmp_path / "site" / "keys" / "probe.key")
     enrolled = Enrolled(place(core._settings))
-    join(enrolled, key)
+    join(enrolled, key, token=enrolled.invite("site-7", now_ms=NOW, hours=1, schedule=Schedule(every_s=1)))
     with Spool(tmp_path / "site" / "spool" / "probe.db", source="probe", cap_bytes=1 << 20) as spool:
         yield spool, Carrier(spool, vantage="site-7", key=key, url=f"http://127.0.0.1:{core.port}", idle_s=0.05)
 
@@ -612,9 +613,9 @@ folder, url, first = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 with Spool(folder / "spool" / "probe.db", source="probe") as spool:
     carrier = Carrier(spool, vantage="site-7", key=keys.load(folder / "keys" / "probe.key"), url=url, idle_s=0.001)
     carrier.start()
-    for number in range(first, first + 100_000):
-        spool.put("poll", [wire.encode(Poll(device="site-7/probe", slot_ms=number, at_ms=0, outcome=ANSWERED))])
-        print(number, flush=True)
+    for slot in range(first, first + 5_000_000, 1000):
+        spool.put("poll", [wire.encode(Poll(device="site-7/probe", slot_ms=slot, at_ms=slot, outcome=ANSWERED))])
+        print(slot, flush=True)
 """
 
 
@@ -626,7 +627,7 @@ def test_a_site_killed_at_any_moment_loses_nothing_acknowledged_and_hands_nothin
     random_ = random.Random(4)
     acknowledged: list[int] = []
     for number in range(int(os.environ.get("NETOPS_ROUNDS", "10"))):
-        first = NOW - 50_000_000 + number * 100_000
+        first = (NOW - 5_000_000_000) // 1000 * 1000 + number * 5_000_000
         words = [sys.executable, "-c", _SITE, tmp_path / "site", f"http://127.0.0.1:{core.port}", str(first)]
         child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         acknowledged.append(int(child.stdout.readline()))
