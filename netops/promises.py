@@ -2,17 +2,19 @@
 
 A probe's path names the service that it serves. Of a device, every door tells of the same subjects: SNMP, SSH, TR-069;
 an objective takes its metric from whichever door brings it. Of what is probed no door tells: a silent device is no
-vantage point that accuses.
+vantage point that accuses. A device that answers by SNMP and has no row of the service does not show it: it must not
+be able to turn what is bad into what we have not seen.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netops.metrics import METRICS
 from netops.metrics.metric import Better
-from netops.model import ANSWERED
+from netops.model import ANSWERED, Reason
 from netops.packed import about
 from netops.sla import streams
 from netops.sla.measured import Look
@@ -70,6 +72,9 @@ class Promises:
                     yield service.id, _look(poll, poll.device, metric, told)
                 elif poll.outcome != ANSWERED:
                     yield service.id, _look(poll, poll.device, metric, None)
+                elif service.subject and not mine and poll.device == service.device:
+                    gone = _look(poll, poll.device, metric, None)
+                    yield service.id, replace(gone, code=Reason.ROW_MISSING.value)
 
     def _paths(self, poll: Polled) -> Iterator[tuple[str, Look]]:
         if not self._probed:

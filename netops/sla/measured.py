@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     from netops.sla.streams import Stream
 
 _OURS = frozenset(reason.value for reason in OURS)
-UNTOLD = _OURS | {Reason.NO_ANSWER.value, Reason.REFUSED.value}  # a door's: of its metric nothing was said
+UNTOLD = _OURS | {
+    Reason.NO_ANSWER.value,
+    Reason.REFUSED.value,
+    Reason.ROW_MISSING.value,
+}  # a door's: of its metric nothing was said
 NO_QUORUM = "no quorum"
 LOST = frozenset({Reason.NO_ANSWER.value, Reason.REFUSED.value, Reason.ERROR_STATUS.value})
 

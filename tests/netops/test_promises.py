@@ -125,6 +125,20 @@ def test_a_silent_device_is_no_vantage_point_and_a_vantage_point_no_door(tmp_pat
         assert journal.told(0) == {}  # nor is it waited for as one
 
 
+def test_a_device_that_answers_without_the_services_row_does_not_show_it_and_one_that_shows_it_later_does():
+    """A contract may count as down what was not shown: the table's owner must not be able to make it our gap."""
+    held = Promises(city(contract(RX)), [contract(RX)])
+    of = streams.stream(replace(RX, rules=Rules(check_every_s=300)))
+    gone = [look for n in range(5) for _, look in held.looks(poll("olt-1", n=n))]
+
+    (slot,) = measured.samples(of, gone)
+    assert (slot.state, slot.cause, slot.because) == (State.UNKNOWN, Cause.UNDETERMINED, "row_missing")
+    for back in (poll("olt-1", onu(), n=5), poll("olt-1/ssh", onu(), n=5)):
+        found = measured.samples(replace(of, every_s=3600), [*gone, *(look for _, look in held.looks(back))])
+        assert [each.state for each in found] == [State.UP]
+    assert said(held, poll("olt-1/ssh")) == []  # a door reads now this and now that
+
+
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
 def test_of_the_cells_of_one_service_the_worst_counts_whatever_the_order_of_the_rows(order):
     promise = Objective(id="cpu", indicator="system.cpu", target="95", threshold="80")
