@@ -31,11 +31,12 @@ if TYPE_CHECKING:
     from netops.sla.streams import Stream
 
 _OURS = frozenset(reason.value for reason in OURS)
-UNTOLD = _OURS | {
+UNTOLD = _OURS | {  # a door's: of its metric nothing was said
     Reason.NO_ANSWER.value,
     Reason.REFUSED.value,
     Reason.ROW_MISSING.value,
-}  # a door's: of its metric nothing was said
+    Reason.BUSY.value,
+}
 NO_QUORUM = "no quorum"
 LOST = frozenset({Reason.NO_ANSWER.value, Reason.REFUSED.value, Reason.ERROR_STATUS.value})
 

@@ -202,12 +202,20 @@ def test_of_a_vantage_point_whose_targets_were_not_measured_our_reason_stands_an
 
 @pytest.mark.parametrize(
     ("first", "then", "expected"),
-    [("no_answer", -20.0, GOOD), ("deadline", -28.0, BAD), ("no_answer", "sentinel", OPEN), ("sentinel", -20.0, OPEN)],
+    [
+        ("no_answer", -20.0, GOOD),
+        ("deadline", -28.0, BAD),
+        ("device_busy", -20.0, GOOD),
+        ("device_busy", None, OPEN),
+        ("no_answer", "sentinel", OPEN),
+        ("sentinel", -20.0, OPEN),
+    ],
 )
 def test_a_door_that_was_silent_hides_no_later_look_of_the_slot_and_one_that_told_does(first, then, expected):
     """Optics are read once an hour: a poll that was lost minutes before is no look at them."""
     of = stream("pon.onu.rx_power", "-27", check_every_s=3600)
-    looks = [look(each, "olt-1", n=n, metric=of.metric) for n, each in ((5, first), (10, then), (15, "no_answer"))]
+    told = [(n, each) for n, each in ((5, first), (10, then), (15, "no_answer")) if each is not None]
+    looks = [look(each, "olt-1", n=n, metric=of.metric) for n, each in told]
 
     assert slots(*looks, of=of) == [expected]
     assert slots(look("deadline"), look(99.0, n=1), of=stream(check_every_s=300)) == [OURS]
