@@ -300,7 +300,8 @@ class Core:
 
     def _sight(self, hour_ms: int) -> hourly.Sight:
         planned = self._verifier.is_planned if self._verifier is not None else _never
-        return hourly.sight(self._journal, self._ledger, hour_ms, ours=self._settings.collect.vantage, planned=planned)
+        ours, every_ms = self._settings.collect.vantage, self._settings.collect.interval_s * 1000
+        return hourly.sight(self._journal, self._ledger, hour_ms, ours=ours, blind_ms=every_ms, planned=planned)
 
     def _register_at(self, hour_ms: int) -> Snapshot:
         settings = self._settings

@@ -41,20 +41,28 @@ WORST = (State.DOWN, State.DEGRADED, State.UNKNOWN, State.UP)
 class Sight:
     """What was seen in an hour: the journal's samples and looks, and by whom nothing could be seen.
 
-    `ours` is the collector's vantage point, `steps` when the clock of a vantage point stepped.
+    `blind`: when, each time for `blind_ms`. `ours` is the collector's vantage point, `steps` when the clock of one
+    stepped.
     """
 
     hour_ms: int
     samples: Mapping[str, Sequence[Sample]]
     looks: Mapping[str, Sequence[Look]]
     blind: frozenset[int]
+    blind_ms: int
     ours: str
     steps: Mapping[str, Sequence[int]]
     planned: Callable[[str, int], bool]
 
 
 def sight(
-    journal: Journal, ledger: LedgerReader, hour_ms: int, *, ours: str, planned: Callable[[str, int], bool]
+    journal: Journal,
+    ledger: LedgerReader,
+    hour_ms: int,
+    *,
+    ours: str,
+    blind_ms: int,
+    planned: Callable[[str, int], bool],
 ) -> Sight:
     """Read what was seen in an hour. A step blinds what its own clock timed: what others looked at stands."""
     window = hour_ms, hour_ms + HOUR_MS
@@ -67,6 +75,7 @@ def sight(
         samples=journal.window(*window),
         looks=journal.looks(*window),
         blind=journal.blind(*window),
+        blind_ms=blind_ms,
         ours=ours,
         steps=steps,
         planned=planned,
@@ -86,7 +95,14 @@ def sealed(contract: Contract, roster: Roster, sight: Sight, *, known: bool) -> 
     made = entries(contract.id, roster, found, hour_ms=hour_ms, step=step, known=known)
     for stream in streams.of(contract):
         slots = {
-            name: samples(stream, each, blind=sight.blind, steps=sight.steps, planned=partial(sight.planned, name))
+            name: samples(
+                stream,
+                each,
+                blind=sight.blind,
+                blind_ms=sight.blind_ms,
+                steps=sight.steps,
+                planned=partial(sight.planned, name),
+            )
             for name, each in sight.looks.items()
         }
         own = () if stream.probed else ours

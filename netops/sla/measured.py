@@ -26,7 +26,7 @@ from netops.sla.streams import CLOCK_ERROR, REACHED
 from netops.sla.timeline import CLOCK, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 
     from netops.sla.streams import Stream
 
@@ -62,14 +62,15 @@ def samples(
     stream: Stream,
     looks: Iterable[Look],
     *,
-    blind: Container[int] = (),
+    blind: Collection[int] = (),
+    blind_ms: int = 1,
     steps: Mapping[str, Sequence[int]] = MappingProxyType({}),
     planned: Callable[[int], bool] = lambda _slot_ms: False,
 ) -> list[Sample]:
     """Return a service's slots.
 
-    `blind`: those in which the collector had lost its anchors; `steps`: when the clock of a vantage point stepped;
-    `planned`: whether maintenance covers a slot.
+    `blind`: when the collector had lost its anchors, each time for `blind_ms` (doors other than SNMP look at instants
+    of their own); `steps`: when the clock of a vantage point stepped; `planned`: whether maintenance covers a slot.
     """
     step = stream.every_s * 1000
     slots: dict[int, list[Look]] = defaultdict(list)
@@ -79,7 +80,7 @@ def samples(
     made = []
     for slot_ms in sorted(slots):
         stepped = {name for name, told in steps.items() if any(slot_ms <= at < slot_ms + step for at in told)}
-        found = _slot(stream, slots[slot_ms], blind, stepped)
+        found = _slot(stream, slots[slot_ms], () if stream.probed else blind, blind_ms, stepped)
         if found is not None:
             sample = replace(found, slot_ms=slot_ms)
             if sample.state is State.DOWN and planned(slot_ms):
@@ -88,14 +89,17 @@ def samples(
     return made
 
 
-def _slot(stream: Stream, looks: Sequence[Look], blind: Container[int], stepped: Container[str]) -> Sample | None:
+def _slot(
+    stream: Stream, looks: Sequence[Look], blind: Collection[int], blind_ms: int, stepped: Container[str]
+) -> Sample | None:
     vantages: dict[str, list[Sample]] = defaultdict(list)
     for source in sorted({each.source for each in looks}):
         mine = [each for each in looks if each.source == source]
         first = min(mine, key=lambda each: (each.metric != stream.metric, _untold(stream, each), each.slot_ms))
         if first.metric == stream.metric:
             beside = [each for each in mine if each.slot_ms == first.slot_ms and each.metric != stream.metric]
-            dark = Reason.ANCHORS_LOST.value if not stream.probed and first.slot_ms in blind else ""
+            when = (first.slot_ms, first.at_ms)
+            dark = Reason.ANCHORS_LOST.value if any(b <= at < b + blind_ms for b in blind for at in when) else ""
             dark = CLOCK if stream.probed and first.vantage in stepped else dark
             vantages[first.vantage].append(_source(stream, first, beside, dark=dark))
     said = [_vantage(stream, vantages[name]) for name in sorted(vantages)]

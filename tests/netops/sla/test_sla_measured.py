@@ -163,6 +163,15 @@ def test_what_a_device_tells_is_unknown_where_it_tells_nothing_and_blind_where_t
     assert slots(*told, of=of, blind={T0 + M}) == [OPEN, OURS]
 
 
+@pytest.mark.parametrize(("after_s", "expected"), [(59, OPEN), (60, OURS), (179, OURS), (180, OPEN)])
+def test_another_door_is_blind_when_it_looked_and_not_when_its_slot_began(after_s, expected):
+    """SSH goes round every five minutes, and asks a device at some instant of them."""
+    of = stream("pon.onu.rx_power", "-27", check_every_s=300)
+    told = replace(look("no_answer", "olt-1/ssh", metric=of.metric), at_ms=T0 + after_s * 1000)
+
+    assert slots(told, of=of, blind={T0 + M, T0 + 2 * M}, blind_ms=M) == [expected]
+
+
 @pytest.mark.parametrize(("by_ssh", "expected"), [(-20.0, GOOD), (-28.0, BAD), ("no_answer", OPEN)])
 def test_a_metric_is_taken_from_whichever_door_tells_it(by_ssh, expected):
     of = stream("pon.onu.rx_power", "-27")
