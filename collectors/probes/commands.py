@@ -113,6 +113,9 @@ def _enrol(args: argparse.Namespace, settings: Settings) -> int:
         raise UsageError(f"--paths {args.paths}: expected 1 to {MOST_PATHS}")
     if not 1 <= args.every <= DAY_S:
         raise UsageError(f"--every {args.every}: expected 1 to {DAY_S} seconds")
+    if args.vantage in {settings.collect.vantage, settings.probe.vantage}:
+        # It could state that this machine's clock stepped, and so blind what every device told.
+        raise UsageError(f"vantage '{args.vantage}' is this machine itself; expected a name that no other has")
     known = _services(settings, args.now_ms) if args.service else frozenset()
     for name in args.service:
         if known is not None and name not in known:

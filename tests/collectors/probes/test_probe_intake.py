@@ -566,6 +566,14 @@ def test_an_operator_enrols_a_probe_and_a_technician_joins_it(core, tmp_path, ca
         run(core._settings, "dismiss", "site-9")
 
 
+@pytest.mark.parametrize("name", ["core", "own-probe"])
+def test_no_probe_is_enrolled_under_the_name_of_the_cores_own_machine(core, name):
+    settings = replace(core._settings, probe=replace(core._settings.probe, vantage="own-probe"))
+
+    with pytest.raises(UsageError, match=f"vantage '{name}' is this machine itself"):
+        run(settings, "enrol", name)
+
+
 def test_a_probe_is_enrolled_for_services_of_the_register_alone(core, capsys):
     settings = core._settings
     sql.upgrade(MIGRATIONS, settings.register_url)
