@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from collectors.cells import product
 from collectors.convert import raw
-from collectors.known_as import collect
+from collectors.known_as import collect, in_numbers
 from collectors.rows import Cell, Grid, grid
 from collectors.snmp.ask import Failure
 from collectors.snmp.varbind import NULL, UNREADABLE, Varbind
@@ -58,6 +58,17 @@ def decode(plan: Plan, answer: Answer, *, device: str, at_ms: int) -> Decoded:
     return Decoded(observations=tuple(reader.observations), gaps=tuple(reader.gaps), names=reader.names)
 
 
+def wholes(section: Section, gets: Sequence[Varbind | Failure], device: str) -> dict[str, str]:
+    """Return the names of what is the device itself: a cell of which its scalars tell is its only one."""
+    tables = {rules.table.kind for rules in section.tables}
+    told = {
+        (rule.column.kind, rule.column.local)
+        for rule, got in zip(section.scalars, gets[section.first :], strict=False)
+        if rule.column.local and rule.column.kind not in tables and not isinstance(got, Failure)
+    }
+    return collect((in_numbers(kind, ""), f"{device}/{local}") for kind, local in told)
+
+
 class _Reader(Told):
     """Collects while one answer is read; never leaves `decode`."""
 
@@ -70,6 +81,8 @@ class _Reader(Told):
 
     def section(self, section: Section, gets: Sequence[Varbind | Failure], answer: Answer) -> None:
         start = len(self.observations)
+        if whole := wholes(section, gets, self.device):
+            self.names[f"{section.profile}."] = whole  # no table has this name
         failed = answer.failed or Failure(Reason.NO_ANSWER)
         for at, rule in enumerate(section.scalars, section.first):
             self.scalar(rule, gets[at] if at < len(gets) else failed)

@@ -8,6 +8,7 @@ when they change; the other services read it and name the same subject.
     interface#3          -> sw-1/eth0            a number of this device's own, which it may give anew when it restarts
     ap:mac:0a0b0c000001  -> mac:0a0b0c0000f0     an address
     onu#1/2/3/5          -> sn:HWTC01234567      a place
+    cell#                -> enb-1/1              the device itself: its only one of the kind, by its scalars
 
 Nothing here is evidence: without the file a subject has the name that its door knows.
 """
@@ -78,6 +79,11 @@ class KnownAs:
     def numbered(self, kind: str, tail: str) -> str:
         """Return the id of the subject that has this number or place; "" when unknown."""
         return self.names.get(in_numbers(kind, tail), "")
+
+    @property
+    def whole(self) -> dict[str, str]:
+        """Return the ids, by kind, of what is the device itself: whoever says its serial number means them."""
+        return {name[:-1]: subject for name, subject in self.names.items() if name.endswith("#") and subject}
 
     def owns(self, kind: str, name: str) -> bool:
         """Whether an id is a subject's own."""

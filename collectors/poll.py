@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from collectors.columns import Known, quick_rows
-from collectors.decode import decode
+from collectors.decode import decode, wholes
 from collectors.detect import STANDARD, choose, detect, questions
 from collectors.plan import Chosen, Plan, plan
 from collectors.profile import COST_S
@@ -135,6 +135,9 @@ def polled(device: str, slot_ms: int, used: Plan, answer: Answer, known: Known |
 
 
 def _rows(device: str, used: Plan, answer: Answer, known: Known) -> tuple[Row, ...]:
+    for section in used.sections:
+        if whole := wholes(section, answer.gets, device):
+            known.learn(f"{section.profile}.", whole)
     quick = quick_rows(used, answer, device=device, known=known)
     if quick is not None:
         return quick

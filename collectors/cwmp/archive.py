@@ -27,6 +27,7 @@ def kept(heard: Heard, envelopes: Sequence[bytes]) -> bytes:
     told = {
         "door": "cwmp",
         "serial": heard.serial,
+        "known_as": dict(heard.known_as),
         "asked": sorted(heard.asked),
         "wholes": list(heard.wholes),
         "failed": {name: [why.reason.value, why.detail] for name, why in heard.failed.items()},
@@ -44,6 +45,7 @@ def heard_in(raw: bytes) -> Heard | None:
         failed = {str(name): Failure(Reason(why), str(detail)) for name, (why, detail) in about["failed"].items()}
         absent = frozenset((str(table), str(column)) for table, column in about["absent"])
         serial = str(about["serial"])
+        known_as = {str(kind): str(name) for kind, name in about.get("known_as", {}).items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     told: dict[str, str] = {}
@@ -60,6 +62,7 @@ def heard_in(raw: bytes) -> Heard | None:
     return Heard(
         root=root_of(told),
         serial=serial,
+        known_as=known_as,
         values={**told, **values},
         asked=asked,
         wholes=wholes,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from collectors.cwmp.decode import Heard
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 _INSTANCES = 64  # of one object
 _NAMES = 4096  # parameters of one CPE
+_NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,7 @@ class Course:
             if self.interval_s:
                 yield from self._arrange()
 
-    def heard(self, serial: str, told: Mapping[str, str]) -> Heard:
+    def heard(self, serial: str, told: Mapping[str, str], known_as: Mapping[str, str] = _NOBODY) -> Heard:
         """Return what came so far, over what the Inform `told`; what was due and never asked is torn."""
         lost = {name for name in self.asked if name not in self.values and name not in self.failed}
         lost |= {path for path in self.wholes if not any(name.startswith(path) for name in self.values)}
@@ -105,6 +107,7 @@ class Course:
         return Heard(
             root=self.root,
             serial=serial,
+            known_as=known_as,
             values={**told, **self.values},
             asked=frozenset(self.asked),
             wholes=tuple(self.wholes),

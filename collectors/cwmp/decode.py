@@ -37,6 +37,7 @@ class Heard:
 
     root: str
     serial: str  # as the register has it
+    known_as: Mapping[str, str] = field(default_factory=dict)  # kind → the id by which SNMP knows what has this serial
     values: Mapping[str, str]
     asked: frozenset[str] = frozenset()
     wholes: tuple[str, ...] = ()  # partial paths that were asked
@@ -165,6 +166,8 @@ class _Reader(Told):
             if all(shown not in _NAMELESS for shown, _ in parts):
                 tail, prefix = "/".join(shown for shown, _ in parts), parts[0][1]
                 name = f"{prefix}{tail}" if prefix else f"{self.device}/{tail}"
+                if choice == (SERIAL,):
+                    name = self.heard.known_as.get(table.kind, name)
                 return Subject(table.kind, name) if len(name) <= _MOST_ID else None
         return None
 

@@ -30,6 +30,7 @@ from collectors.cwmp.strangers import Strangers
 from collectors.device_event import beyond, fact
 from collectors.halts import Halts
 from collectors.housekeeping import Chore, Chores, RegisterWatch, service_state
+from collectors.known_as import reader
 from collectors.outbox import Outbox
 from collectors.poll import due_costs, unpolled
 from netops.clock import SYSTEM
@@ -79,6 +80,7 @@ class AcsService:
     ) -> None:
         acs = settings.acs
         self._settings = settings
+        self._known_as = reader(settings.data.dir)
         self._clock = clock
         self._models = tuple(shipped().values())
         self._slots = Slots(interval_s=acs.interval_s)
@@ -185,7 +187,8 @@ class AcsService:
         if asked is not None:
             found = [transfer(asked, device=known.device)]
         else:
-            heard = Heard(root=root_of(told), serial=known.serial, values=told)
+            names = self._known_as(known.device).whole
+            heard = Heard(root=root_of(told), serial=known.serial, known_as=names, values=told)
             found = events(session.inform, self._models, heard, device=known.device)
             url = told.get(f"{heard.root}.ManagementServer.ConnectionRequestURL", "")
             if url:
@@ -227,7 +230,8 @@ class AcsService:
     def _poll(self, session: Session) -> Poll:
         course, known = session.course, session.known
         assert course is not None
-        heard = course.heard(known.serial, session.inform.parameters)
+        names = self._known_as(known.device).whole
+        heard = course.heard(known.serial, session.inform.parameters, names)
         decoded = decode(self._models, heard, device=known.device, at_ms=session.began_ms)
         used = [each for each in self._models if any(_of(each.digest, seen.rule) for seen in decoded.observations)]
         return Poll(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,11 @@ import pytest
 from collectors import poll
 from collectors.columns import Known, quick_rows
 from collectors.convert import TEXT_READERS, mac
-from collectors.decode import decode
+from collectors.cwmp.archive import heard_in, kept
+from collectors.cwmp.decode import Heard
+from collectors.cwmp.decode import decode as cwmp
+from collectors.cwmp.model_yaml import shipped as models
+from collectors.decode import decode, wholes
 from collectors.detect import detect, questions
 from collectors.known_as import NOTHING, KnownAs, Names, collect, reader, started
 from collectors.plan import plan
@@ -198,6 +203,38 @@ def test_the_spellings_of_one_serial_number_and_of_one_address_are_one():
     assert {TEXT_READERS["pon_serial"](each) for each in serials} == {"HWTC01234567"}
     assert {TEXT_READERS["onu_identity"](each) for each in serials[:4]} == {"HWTC01234567"}
     assert {mac(each) for each in addresses} == {"0a0b0c0d0e0f"}
+
+
+def small_cell(*scalars):
+    tree = "1.3.6.1.4.1.53058.100"
+    return [Varbind(oid("1.3.6.1.2.1.1.3.0"), 0x43, 9)] + [Varbind(oid(f"{tree}.{at}"), 2, 1) for at in scalars]
+
+
+def test_a_small_cell_that_informs_with_its_serial_number_is_the_cell_that_is_polled():
+    todo, answer = answered(small_cell("5.0", "11.1.0", "190.3.0", "190.6.0"))
+    known = Known()
+    made = poll.polled("enb-1", 0, todo, answer, known)
+    names = KnownAs.of(known.fresh, None)
+    words = {"Device.Services.FAPService.1.FAPControl.LTE.OpState": "1"}
+    heard = Heard(root="Device", serial="SN1", known_as=names.whole, values=words, asked=frozenset(words))
+
+    again = heard_in(kept(heard, []))
+    (seen,) = cwmp(models().values(), heard, device="enb-1", at_ms=1).observations
+
+    assert names.whole == {"cell": "enb-1/1"}
+    assert seen.subject == Subject("cell", "enb-1/1")
+    assert seen.subject in {row.subject for row in made.rows}
+    assert again.known_as == heard.known_as
+
+
+def test_of_two_that_scalars_tell_of_neither_is_the_device_itself():
+    todo, answer = answered(small_cell("5.0", "11.1.0", "190.3.0", "190.6.0"))
+    (section,) = [each for each in todo.sections if each.profile == "baicells_enb"]
+    one, *others = section.scalars
+    two = replace(section, scalars=(replace(one, column=replace(one.column, local="2")), *others))
+
+    assert wholes(section, answer.gets, "enb-1") == {"cell#": "enb-1/1"}
+    assert KnownAs.of({"t": wholes(two, answer.gets, "enb-1")}, None).whole == {}
 
 
 def test_a_name_that_two_claim_leads_to_neither():

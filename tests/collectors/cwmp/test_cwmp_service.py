@@ -13,6 +13,7 @@ import pytest
 from collectors.cwmp.explain import explain
 from collectors.discovery import proposals
 from collectors.halts import Halt, place, write
+from collectors.known_as import Names
 from collectors.simulator.cpe import Cpe, envelope, ont, small_cell
 from netops import clock
 from netops.errors import SpoolError
@@ -61,6 +62,24 @@ def test_a_boot_is_read_stated_and_explained(house):
         *rows["cell:sn:SN1"].values,
         *rows["cell:sn:SN1"].texts,
     }
+
+
+def test_a_cell_that_is_polled_by_snmp_too_is_one_cell_in_polls_events_and_their_explanation(house):
+    home = house({"cell-1": "SN1"})
+    assert Names(home.settings.data.dir).keep("cell-1", {"baicells_enb.": {"cell#": "cell-1/1"}}, None)
+    cpe = cell(home)
+    name = "Device.Services.FAPService.1.FAPControl.LTE.OpState"
+
+    assert cpe.session(["1 BOOT", "4 VALUE CHANGE"], changed=name)
+
+    (made,) = home.polls(1)
+    cells = {str(row.subject) for row in made.rows if row.subject.kind == "cell"}
+    assert cells == {"cell:cell-1/1"}
+    assert {"kind": "cell", "id": "cell-1/1"} in [each["subject"] for each in home.events()]
+    outcome = Outcome(device=made.device, slot_ms=made.slot_ms, at_ms=made.at_ms, outcome=ANSWERED, attempts=1, rtt_ms=1.0, lag_ms=0.0, profile=made.profile, digest=made.digest)  # fmt: skip
+    assert {
+        str(each.subject) for each in explain(made.device, outcome, made.raw) if each.subject.kind == "cell"
+    } == cells
 
 
 def test_a_second_session_of_a_slot_is_let_in_and_reads_nothing(house):
