@@ -82,7 +82,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if not args.dry_run:
         proposals.keep(path, found)
         waiting = sum(each.standing != "known" for each in found)
-        sys.stderr.write(f"{waiting} proposals kept; `netops discover --list` shows them, --accept takes one\n")
+        what = f"{waiting} proposal{'' if waiting == 1 else 's'}"
+        sys.stderr.write(f"{what} kept; `netops discover --list` shows them, --accept takes one\n")
     return 0
 
 
