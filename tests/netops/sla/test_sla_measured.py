@@ -13,6 +13,7 @@ from inventory.model import Objective, Rules
 from netops.errors import UsageError
 from netops.evidence import seen
 from netops.metrics import METRICS
+from netops.model import OURS as OUR_REASONS
 from netops.sla import measured, streams
 from netops.sla.intervals import Cause, State
 from netops.sla.measured import Look
@@ -246,6 +247,58 @@ def test_a_further_bad_target_never_makes_a_slot_better(values):
     (before,), (after,) = slots(*looks), slots(*looks, look(99.0, "vp/z"))
 
     assert rank[after[0]] <= rank[before[0]]
+
+
+OUR_CODES = sorted(reason.value for reason in OUR_REASONS)
+GAPS = st.sampled_from([*OUR_CODES, "row_missing", "sentinel", "out_of_range", "stale", "torn", "device_busy"])
+SAID = st.one_of(st.floats(0, 60), GAPS, st.just("no_answer"))
+STREAMS = [
+    ("probe.rtt.p95", "30", {"quorum": 1, "vantages": 3}),
+    ("probe.rtt.p95", "30", {"quorum": 2, "vantages": 3}),
+    ("probe.delay_there.p99", "30", {"quorum": 2, "vantages": 3}),
+    ("system.cpu", "30", {}),
+]
+
+
+def told(made, values):
+    """Values of one slot by source: two targets of three vantage points each, or three doors of a device."""
+    probed = made[0].startswith("probe.")
+    names = [f"vp-{n // 2}/{n % 2}" if probed else ("olt-1", "olt-1/ssh", "olt-1/cwmp")[n % 3] for n in range(6)]
+    beside = [look(1.0, name, metric="probe.clock.error") for name in names if probed]
+    return beside, [look(each, name, metric=made[0]) for each, name in zip(values, names, strict=False)]
+
+
+@given(st.sampled_from(STREAMS), st.lists(GAPS, min_size=1, max_size=6))
+def test_a_gap_counts_as_neither_good_nor_bad(made, gaps):
+    beside, looks = told(made, gaps)
+
+    ((state, cause),) = slots(*beside, *looks, of=stream(made[0], made[1], **made[2]))
+
+    assert state is State.UNKNOWN
+    if set(gaps) <= set(OUR_CODES):
+        assert cause is Cause.MONITOR
+
+
+@given(st.sampled_from(STREAMS), st.lists(SAID, min_size=1, max_size=6), st.integers(0, 5), GAPS)
+def test_a_look_that_is_lost_makes_no_verdict_of_what_was_left_open(made, values, at, gap):
+    of = stream(made[0], made[1], **made[2])
+    lost = [gap if n == at % len(values) else each for n, each in enumerate(values)]
+    beside, before = told(made, values)
+
+    ((was, _),) = slots(*beside, *before, of=of)
+    ((now, _),) = slots(*beside, *told(made, lost)[1], of=of)
+
+    assert was is not State.UNKNOWN or now is State.UNKNOWN
+
+
+@given(st.sampled_from(STREAMS), st.lists(SAID, min_size=1, max_size=6), st.randoms())
+def test_the_order_in_which_looks_came_in_decides_nothing(made, values, rng):
+    of = stream(made[0], made[1], **made[2])
+    beside, looks = told(made, values)
+    mixed = [*beside, *looks]
+    rng.shuffle(mixed)
+
+    assert slots(*mixed, of=of) == slots(*beside, *looks, of=of)
 
 
 @pytest.mark.parametrize(
