@@ -22,13 +22,6 @@ if TYPE_CHECKING:
     from inventory.model import Contract, Objective, Rules
 
 INDICATORS = {"availability": mark("可用率")}
-# English for what the catalogue defines in a sentence
-SHORT = {
-    "probe.reached": "reached",
-    "probe.rtt.p95": "round trip p95",
-    "probe.loss": "loss",
-}
-YES_OR_NO: tuple[float | None, float | None] = (0, 1)  # a metric with these bounds is so, or is not
 PERIODS = {
     "day": mark("按日"),
     "week": mark("按周"),
@@ -123,8 +116,8 @@ def indicator(each: Objective) -> str:
         return _(INDICATORS[each.indicator]) if each.indicator in INDICATORS else each.indicator
     metric = METRICS[stream.metric]
     unit = "" if metric.unit == "1" else f" {metric.unit}"
-    name = SHORT.get(stream.metric, metric.en) if current() == "en" else metric.zh
-    if metric.bounds == YES_OR_NO:
+    name = words.named(metric)
+    if metric.bounds == words.YES_OR_NO:
         return _("%(metric)s的时间", metric=name)
     sign, limit = {"<=": "≤", ">=": "≥"}[stream.sign], f"{stream.threshold}{unit}"
     return _("%(metric)s %(sign)s %(limit)s 的时间", metric=name, sign=sign, limit=limit)

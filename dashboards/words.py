@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
     from dashboards.charts import Span
     from inventory.model import Area, Carrier
     from inventory.snapshot import Snapshot
-    from netops.metrics.metric import State
+    from netops.metrics.metric import Metric, State
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 LETTER = {"up": charts.UP, "degraded": charts.DEGRADED, "down": charts.DOWN, "unknown": charts.UNKNOWN}
 DIGITS = 3
+BROKEN = re.compile(r"not (\S+) (<=|>=) (\S+)")
 # marked for the catalogues here, translated one by one where they are said
 STATES = {
     "up": mark("正常"),
@@ -110,6 +112,32 @@ ROWS = {
     "path": mark("路径"),
 }
 
+# what a CPE's inform tells (TR-069 table 8), by collectors/cwmp/events.py; families name events of their own
+EVENTS = {
+    "bootstrap": mark("首次接入"),
+    "boot": mark("启动"),
+    "value_change": mark("参数变化"),
+    "transfer_complete": mark("传输完成"),
+    "diagnostics_complete": mark("诊断完成"),
+    "request_download": mark("请求下载"),
+    "software_changed": mark("软件变更"),
+    "wakeup": mark("唤醒"),
+    "heartbeat": mark("心跳"),
+    "reboot_by_manager": mark("管理系统要求重启"),
+    "scheduled_by_manager": mark("管理系统预约的上报"),
+    "download_by_manager": mark("管理系统要求下载"),
+    "upload_by_manager": mark("管理系统要求上传"),
+    "unmapped": mark("未收录的事件"),
+}
+SEVERITIES = {
+    "info": mark("信息"),
+    "warning": mark("警告"),
+    "minor": mark("次要"),
+    "major": mark("重要"),
+    "critical": mark("紧急"),
+}
+PROBES = {"stamp": "STAMP", "icmp": "ICMP", "tcp": "TCP", "dns": "DNS", "http": "HTTP", "dhcp": "DHCP"}
+
 DOORS = {"ssh": "SSH", "cwmp": "TR-069", "probe": mark("探测")}
 
 # English for what the catalogue defines in a sentence or as a standard abbreviates it (ITU-T G.984.3)
@@ -119,7 +147,11 @@ SHORT = {
     "lte.cell.oper": "cell",
     "lte.cell.rf": "radio transmitter",
     "lte.cell.s1": "link to the core network (S1)",
+    "probe.reached": "reached",
+    "probe.rtt.p95": "round trip p95",
+    "probe.loss": "loss",
 }
+YES_OR_NO: tuple[float | None, float | None] = (0, 1)  # a metric with these bounds is so, or is not
 SPELT = {
     "los": "loss of signal",
     "losi": "loss of signal of the ONU",
@@ -205,6 +237,25 @@ def why(span: Span, snapshot: Snapshot) -> str:
     return f"{planned} · {seen}" if seen else planned
 
 
+def named(metric: Metric) -> str:
+    """Say a metric in the language of the page."""
+    return SHORT.get(metric.name, metric.en) if current() == "en" else metric.zh
+
+
+def missed(text: str) -> str:
+    """Say which limit a metric did not keep, of what netops/sla/measured.py noted: `not probe.rtt.p95 <= 20`."""
+    found = BROKEN.fullmatch(text)
+    metric = METRICS.get(found[1]) if found else None
+    if found is None or metric is None:
+        return ""
+    if metric.bounds == YES_OR_NO:
+        return _("未做到：%(metric)s", metric=named(metric))
+    limit = f"{found[3]}{'' if metric.unit == '1' else f' {metric.unit}'}"
+    if found[2] == "<=":
+        return _("%(metric)s超过 %(limit)s", metric=named(metric), limit=limit)
+    return _("%(metric)s不到 %(limit)s", metric=named(metric), limit=limit)
+
+
 def because(text: str, snapshot: Snapshot) -> str:
     """Say why a service is not up: netops/sla/state.py names the reason in a few fixed words."""
     kind, mark, name = text.partition(":")
@@ -217,13 +268,14 @@ def because(text: str, snapshot: Snapshot) -> str:
         return _("监测点之间不一致")
     if (gasp := next((each for each in METRICS["pon.onu.down_cause"].states if each.name == text), None)) is not None:
         return code(gasp)
+    if broken := missed(text):
+        return broken
     metric, mark, value = text.partition("=")
     known = METRICS.get(metric)
     if mark and known is not None:
-        named = next((each for each in known.states if each.name == value), None)
-        label = SHORT.get(metric, known.en) if current() == "en" else known.zh
-        told = value if named is None else code(named)
-        return f"{label}{': ' if current() == 'en' else '：'}{told}"
+        state = next((each for each in known.states if each.name == value), None)
+        told = value if state is None else code(state)
+        return f"{named(known)}{': ' if current() == 'en' else '：'}{told}"
     return outcome(text)
 
 
@@ -256,6 +308,21 @@ def row(kind: str) -> str:
 def code(each: State) -> str:
     """Say a code of a state metric."""
     return SPELT.get(each.name, each.name.replace("_", " ")) if current() == "en" else each.zh
+
+
+def event(name: str) -> str:
+    """Say what a device told by itself; a family's own events by their names, in words."""
+    return _(EVENTS[name]) if name in EVENTS else name.replace("_", " ")
+
+
+def severity(name: str) -> str:
+    """Say how bad the device or its family calls an event."""
+    return _(SEVERITIES[name]) if name in SEVERITIES else name
+
+
+def probe(kind: str) -> str:
+    """Say how a target is looked at."""
+    return PROBES.get(kind, kind)
 
 
 def door(kind: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collectors.cwmp import events as cwmp
 from dashboards import words
 from dashboards.operators import broken
 
@@ -76,3 +77,26 @@ def test_a_mac_is_said_as_usual(digits, said):
 
 def test_an_instant_to_the_second_is_the_citys():
     assert words.clock(1_790_000_040_000, SHANGHAI) == "2026-09-21 22:14:00"
+
+
+@pytest.mark.parametrize(
+    ("noted", "said"),
+    [
+        ("not probe.rtt.p95 <= 20", "往返时延（95 百分位）超过 20 ms"),
+        ("not probe.loss <= 1", "往返丢包率超过 1 %"),
+        ("not probe.throughput >= 50", "下载速率不到 50 "),
+        ("not probe.reached >= 1", "未做到："),
+    ],
+)
+def test_a_limit_that_was_not_kept_is_said_in_words(noted, said):
+    assert words.missed(noted).startswith(said)
+
+
+@pytest.mark.parametrize("text", ["no_answer", "not asked", "not nobody.knows >= 1", "wlan.ap.state=fault"])
+def test_only_a_noted_limit_is_said_as_one(text):
+    assert words.missed(text) == ""
+
+
+def test_every_event_of_an_inform_and_every_severity_has_its_word():
+    assert {word for word, _ in cwmp.WORDS.values()} | {cwmp.UNMAPPED} == set(words.EVENTS)
+    assert {severity for _, severity in cwmp.WORDS.values()} <= set(words.SEVERITIES)
