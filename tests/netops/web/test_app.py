@@ -178,3 +178,11 @@ def test_a_broken_host_name_is_a_bad_request_and_no_failure(client, host):
 
     assert answer.status_code < 500
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+def test_the_page_of_an_error_is_dressed_by_what_it_links(rehearsal):
+    page = rehearsal.get("/nowhere").get_data(as_text=True)
+    style = rehearsal.get("/static/web.css", buffered=True).get_data(as_text=True)
+
+    assert re.findall(r'stylesheet" href="([^"]+)"', page) == ["/static/web.css"]
+    assert all(f".{name}" in style for name in re.findall(r'class="([a-z]+)"', page))
