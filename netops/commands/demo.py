@@ -53,6 +53,9 @@ port = {portal}
 [collect]
 interval_s = {interval}
 
+[discover]
+networks = "127.20.0.0/14,127.24.0.0/14"
+
 [store]
 hot_hours = 1680
 
