@@ -13,23 +13,20 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from inventory.errors import InventoryError
 from inventory.model import Contract
 from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import hourly, present, raw, reread, sealing, situation
 from netops.access import approvals, tables
 from netops.access.admission import Admission
-from netops.clock import SYSTEM, utc
+from netops.clock import SYSTEM
+from netops.closing import GRACE_MS, Closing
 from netops.drain import Drain
-from netops.errors import NetopsError
 from netops.founding import signer
 from netops.journal import HOUR_MS, HourSum, Journal
 from netops.ledger import Ledger
-from netops.report import issue
 from netops.schedule import Job, Scheduler, Slots
 from netops.service import go_round
-from netops.sla import calendar
 from netops.sla.sold import sold
 from netops.store import open_store
 from netops.verify import Planned, Verifier, planned_of
@@ -45,7 +42,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 IDLE_S = 0.25
-GRACE_MS = 120_000  # an hour is ripe this long after its end: late polls of a slow device are in by then
 HOURS_AT_ONCE = 200
 HOURS_S = 4.0  # then the other jobs have their turn
 SEALS_AT_ONCE = 20
@@ -68,7 +64,6 @@ class Core:
         self._thread: threading.Thread | None = None
         self._waiting: tuple[str, ...] = ()
         self._wrong: dict[str, str] = {}
-        self._unplaced: set[str] = set()
         self._caught_up_ms = 0  # when the drain last had every poll that was spooled
         self._seen: Snapshot | None = None
         self._mark = (0, 0)
@@ -110,6 +105,14 @@ class Core:
         )
         self._rosters = {str(leaf.fact.body["roster"]) for leaf in self._ledger.find("availability_roster")}
         self._verifier: Verifier | None = None
+        self._closing = Closing(
+            settings,
+            self._clock,
+            ledger=self._ledger,
+            journal=self._journal,
+            acting=self._acting,
+            ripe_until=self._ripe_until,
+        )
         now = self._clock.now_ms()
         self._ledger.append(sealing.started(settings.collect.vantage, version("netops"), now_ms=now), now_ms=now)
         self._read_register()
@@ -318,55 +321,7 @@ class Core:
         return [sealing.blindness(vantage, slot, asked=n, answered=got) for slot, (n, got) in asked.items()]
 
     def _report(self, _slot_ms: int) -> None:
-        """Issue the report on the last month of each contract once all its hours are sealed."""
-        wrong: list[NetopsError | InventoryError] = []
-        for contract in self._seen.contracts if self._seen else ():
-            try:
-                self._report_on(contract)
-            except (NetopsError, InventoryError) as error:  # what ails one contract holds no other's report
-                wrong.append(error)
-        if wrong:
-            raise wrong[0]
-
-    def _report_on(self, contract: Contract) -> None:
-        now = self._clock.now_ms()
-        tz = calendar.zone(contract.timezone)
-        month = f"{utc(present.month_start(now, contract.timezone) - 1).astimezone(tz):%Y-%m}"
-        start, end = calendar.month(month, tz)
-        with self._acting:
-            open_ = self._journal.unsealed(until_ms=end, limit=1)
-            waiting = self._journal.later(until_ms=end, limit=1, contract=contract.id)
-            ripe = self._ripe_until() >= end + GRACE_MS and not open_ and not waiting
-            told = self._told(contract.id, start, end) if ripe else []
-            if (
-                not ripe
-                or (told and self._is_placed(told[-1]))
-                or not (told or self._has_hours(contract.id, start, end))
-            ):
-                return
-            draft = issue.prepare(self._settings, self._ledger, contract=contract.id, month=month, now_ms=now)
-            if told and draft.name != told[-1]:
-                self._unplaced.add(told[-1])  # something came since: whether that makes a revision is for people to say
-                log.warning("the bundle of an issued report is missing", extra={"report": told[-1]})
-                return
-            index = issue.seal(self._ledger, draft, now_ms=now)
-            issue.finish(self._ledger, draft, index, issue.place(self._settings, draft))
-        log.info("report issued", extra={"report": draft.name, "digest": draft.report.digest})
-
-    def _told(self, contract: str, start_ms: int, end_ms: int) -> list[str]:
-        """Return the names of the reports that were issued on the month, first to last."""
-        known = sorted(self._ledger.find("report_issued"), key=lambda leaf: leaf.index)
-        bodies = [leaf.fact.body for leaf in known]
-        month = (contract, start_ms, end_ms)
-        return [str(each["report"]) for each in bodies if (each["contract"], each["start_ms"], each["end_ms"]) == month]
-
-    def _is_placed(self, report: str) -> bool:
-        """Whether the report's bundle lies where it belongs: we may have died between its seal and its file."""
-        return report in self._unplaced or (self._settings.data.dir / "reports" / f"{report}.zip").exists()
-
-    def _has_hours(self, contract: str, start_ms: int, end_ms: int) -> bool:
-        hours = self._ledger.find("availability_hour", start_ms=start_ms, end_ms=end_ms)
-        return any(leaf.fact.body["contract"] == contract for leaf in hours)
+        self._closing.report(self._seen.contracts if self._seen else ())
 
     def _seal_raw(self) -> None:
         while chunks := self._archive.untold():

@@ -152,7 +152,7 @@ def test_what_ails_one_contract_holds_no_others_report(house, monkeypatch):
         if contract == "one":
             raise EvidenceError("an hour of it does not hold")
 
-    monkeypatch.setattr(made, "_report_on", on)
+    monkeypatch.setattr(made._closing, "_report_on", on)
     monkeypatch.setattr(made, "_seen", SimpleNamespace(contracts=("one", "other")))
     with pytest.raises(EvidenceError, match="does not hold"):
         made._report(0)
