@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 from collectors.cells import as_written, is_sentinel, read_cell
 from collectors.convert import NUMBER_READERS, TEXT_READERS, UnreadableError
@@ -20,32 +22,37 @@ PORTS: Final = ((1, 3, 6, 1, 2, 1, 2, 2, 1, 2), (1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 
 _SHORTEST: Final = 6  # arcs of a place that a profile can name
 
 
-class Known(NamedTuple):
-    """What is known of one object: the columns that read it, and the readers of its table's index."""
+@dataclass(frozen=True)
+class Known:
+    """What is known of one object: the columns that read it, and the readers of its table's index.
+
+    One that `chooses` says which rows a table has: a product, a kind.
+    """
 
     columns: tuple[Column, ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
     depth: int = 0  # of the column; what follows is the index
+    chooses: bool = False
 
-    @property
+    @cached_property
     def names(self) -> bool:
         """Whether somebody's or something's name, number or address stands here."""
-        return any(_names(column) for column in self.columns)
+        return any(_names(column) for column in self.columns if column.metric is not None or not self.chooses)
 
-    @property
+    @cached_property
     def readers(self) -> frozenset[str]:
         """The names of the readers of what names."""
         return frozenset(column.read for column in self.columns if _names(column))
 
-    @property
+    @cached_property
     def deeper(self) -> int:
         """How many arcs may be left of an index."""
         return max((column.deeper for column in self.columns), default=0)
 
-    @property
+    @cached_property
     def told_by_makers(self) -> bool:
         """Whether a model, a version or a date stands here."""
-        return any(_last(column) in _OF_MAKERS | _DATES for column in self.columns)
+        return self.chooses or any(_last(column) in _OF_MAKERS | _DATES for column in self.columns)
 
     def is_no_value(self, value: int | bytes) -> bool:
         """Whether a column says "no value" in this way."""
@@ -59,12 +66,21 @@ class Known(NamedTuple):
 NOTHING: Final = Known()
 
 
+@dataclass(slots=True)
+class _Node:
+    """One arc on the way to what is known."""
+
+    below: dict[int, _Node] = field(default_factory=dict)
+    columns: list[Column] = field(default_factory=list)
+    indexes: list[tuple[str, ...]] = field(default_factory=list)  # of the columns below
+    chooses: bool = False
+
+
 class Places:
     """Looks objects up; walks come in order, so the last column is held."""
 
     def __init__(self, profiles: Iterable[Profile]) -> None:
-        self._columns: dict[Oid, list[Column]] = {}
-        self._indexes: dict[Oid, list[tuple[str, ...]]] = {}
+        self._root = _Node()
         self.no_values: set[bytes] = set()
         self.words: set[str] = set()
         for profile in profiles:
@@ -74,38 +90,48 @@ class Places:
                 for table in profile.tables:
                     for column in (*table.columns, *table.helpers):
                         self._add(column, root, table)
-        self._above = {place[:depth] for place in self._columns for depth in range(len(place))}
         self._held: dict[Oid, Known] = {}
         self._last: tuple[Oid, Known] = ((), NOTHING)
 
     def _add(self, column: Column, root: Oid, table: Table | None) -> None:
         place = column.place.under(root)
-        self._columns.setdefault(place, []).append(column)
+        entry = node = self._root
+        for arc in place:
+            entry, node = node, node.below.setdefault(arc, _Node())
+        node.columns.append(column)
         self.no_values |= {word.encode() for word in column.sentinels if isinstance(word, str)}
         self.words |= {word for word in column.states if isinstance(word, str)}
         if table is not None:
             readers = tuple(reader for _, reader in table.index)
-            entry = self._indexes.setdefault(place[:-1], [])
-            if readers not in entry:
-                entry.append(readers)
+            if readers not in entry.indexes:
+                entry.indexes.append(readers)
+            node.chooses |= column.metric is None and column.key in {key for key, _ in (*table.only, *table.unless)}
 
     def of(self, oid: Oid) -> Known:
         """Return what is known of an object: of its column, and of the table's index by any column of the table."""
         place, held = self._last
         if place and oid[: len(place)] == place and len(oid) > len(place):
             return held
-        for depth in range(len(oid), _SHORTEST - 1, -1):
-            place = oid[:depth]
-            columns = self._columns.get(place)
-            indexes = self._indexes.get(place[:-1]) if depth < len(oid) else None
-            if columns is not None or indexes is not None:
-                known = self._held.get(place)
-                if known is None:
-                    known = self._held[place] = Known(tuple(columns or ()), tuple(indexes or ()), depth)
-                if place not in self._above:  # nothing deeper is known
-                    self._last = (place, known)
-                return known
-        return NOTHING
+        node: _Node | None = self._root
+        depth, found, entry = 0, None, self._root
+        for at, arc in enumerate(oid, 1):
+            assert node is not None
+            above, node = node, node.below.get(arc)
+            if at >= _SHORTEST and ((node is not None and node.columns) or (above.indexes and at < len(oid))):
+                depth, found, entry = at, node, above
+            if node is None:
+                break
+        return self._held_at(oid[:depth], found, entry, indexed=depth < len(oid)) if depth else NOTHING
+
+    def _held_at(self, place: Oid, node: _Node | None, entry: _Node, *, indexed: bool) -> Known:
+        known = self._held.get(place)
+        if known is None:
+            columns, chooses = ((), False) if node is None else (tuple(node.columns), node.chooses)
+            known = Known(columns, tuple(entry.indexes) if indexed else (), len(place), chooses)
+            self._held[place] = known
+        if node is None or not node.below:  # nothing deeper is known
+            self._last = (place, known)
+        return known
 
 
 def _last(column: Column) -> str:

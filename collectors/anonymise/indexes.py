@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _FROM: Final = 8  # arcs that name the vendor and the module, at the least
 _SHIFTS: Final = 3  # arcs that may stand between a column and the address in its index
 _MOST_TEXT: Final = 64
+_NONE: Final[dict[int, tuple[int, ...]]] = {}
 
 
 class Indexes:
@@ -30,7 +31,8 @@ class Indexes:
     def __init__(self, pseudonyms: Pseudonyms, makers: Collection[bytes]) -> None:
         self._names = pseudonyms
         self._makers = makers
-        self._entries: frozenset[tuple[Oid, int]] = frozenset()
+        self._entries: dict[Oid, tuple[int, ...]] = {}
+        self._depths: tuple[int, ...] = ()
         self._makers_of_macs: frozenset[bytes] = frozenset()
         self._cuts: dict[tuple[Oid, Oid], Oid | None] = {}
 
@@ -41,6 +43,7 @@ class Indexes:
             if not known.indexes or self._cut(oid, known) is None:
                 unknown.append(oid)
         self._entries = _varying(unknown)
+        self._depths = tuple(sorted({len(entry) for entry in self._entries}))
 
     def learnt(self) -> None:
         """Take the makers of the addresses that are known by now."""
@@ -101,55 +104,77 @@ class Indexes:
     # ---- as it looks
 
     def _searched(self, oid: Oid, first: int) -> Oid:
-        arcs, made, at = oid, list(oid[:first]), first
-        while at < len(arcs):
-            used, fresh = self._address(arcs, at, oid) or self._text(arcs, at) or (1, (arcs[at],))
-            made += fresh
-            at += used
+        """Look in each run of arcs that fit octets; what is too large for one is no part of what is looked for."""
+        begins = {
+            depth + 1 + shift for depth in self._depths for shift in self._entries.get(oid[:depth], ())
+        }  # where addresses stand in this table
+        made, at = list(oid[:first]), first
+        while at < len(oid):
+            end = next((place for place in range(at, len(oid)) if oid[place] > 255), len(oid))
+            before = min(oid[at - 1], 255)
+            self._run(made, bytes((before, *oid[at:end])), {place - at + 1 for place in begins}, last=end == len(oid))
+            made += oid[end : end + 1]
+            at = end + 1
         return tuple(made)
 
-    def _address(self, arcs: Oid, at: int, oid: Oid) -> tuple[int, Oid] | None:
-        names = self._names
-        six, four, sixteen = _octets(arcs, at, 6), _octets(arcs, at, 4), _octets(arcs, at, 16)
-        before = arcs[at - 1]
-        if six is not None and self._is_mac(six, before, (oid, at)):
-            names.guessed |= {six} - names.macs.keys()
-            return 6, tuple(names.mac(six))
-        if sixteen is not None and (sixteen in names.ip6s or (before == 16 and max(sixteen) > 127)):
-            return 16, tuple(names.ip6(sixteen))
-        behind = any(_octets(arcs, at + more, 6) in names.macs for more in (1, 2, 3))  # these four are its beginning
-        if four is not None and (
-            four in names.ips or (not behind and self._is_ip(four, before, last=at + 4 == len(arcs)))
-        ):
-            return 4, tuple(names.ip(four))
-        return None
+    def _run(self, made: list[int], octets: bytes, begins: Collection[int], *, last: bool) -> None:
+        at = 1
+        while at < len(octets):
+            used, fresh = (
+                self._address(octets, at, begins, last=last)
+                or self._text(octets, at, last=last)
+                or (1, octets[at : at + 1])
+            )
+            made += fresh
+            at += used
 
-    def _is_mac(self, six: bytes, before: int, where: tuple[Oid, int]) -> bool:
-        if six in self._names.macs:
-            return True
-        if six[:3] in self._makers_of_macs and (before == 6 or max(six[3:]) > 31):
-            return True
-        oid, at = where
-        return any((oid[: at - shift - 1], shift) in self._entries for shift in range(6 + 2 * _SHIFTS))
+    def _address(self, octets: bytes, at: int, begins: Collection[int], *, last: bool) -> tuple[int, bytes] | None:
+        names, before, left = self._names, octets[at - 1], len(octets) - at
+        six, four = octets[at : at + 6], octets[at : at + 4]
+        if left >= 6 and (at in begins or self._is_mac(six, before)):
+            if six not in names.macs:
+                names.guessed.add(six)
+            return 6, names.mac(six)
+        if left >= 16 and (before == 16 or names.ip6s):
+            sixteen = octets[at : at + 16]
+            if sixteen in names.ip6s or (before == 16 and max(sixteen) > 127):
+                return 16, names.ip6(sixteen)
+        if left < 4:
+            return None
+        if four not in names.ips:
+            if not self._is_ip(four, before, last=last and left == 4):
+                return None
+            if any(at + more in begins or self._begins(octets, at + more) for more in range(4)):
+                return None  # what is surer would be cut
+        return 4, names.ip(four)
+
+    def _begins(self, octets: bytes, at: int) -> bool:
+        """Whether a known address begins here, or a text after its length."""
+        length = octets[at] if at < len(octets) else 0
+        spelt = 4 <= length < len(octets) - at and _spelt(octets[at + 1 : at + 1 + length])
+        return spelt or octets[at : at + 6] in self._names.macs
+
+    def _is_mac(self, six: bytes, before: int) -> bool:
+        return six in self._names.macs or (six[:3] in self._makers_of_macs and (before == 6 or max(six[3:]) > 31))
 
     @staticmethod
     def _is_ip(four: bytes, before: int, *, last: bool) -> bool:
-        if four[0] in (0, 127) or four[0] >= 224:
+        first = four[0]
+        if first in (0, 127) or first >= 224:
             return False
-        private = (
-            (four[0] == 10 and max(four[1:]) > 31) or four[:2] == b"\xc0\xa8" or (four[0] == 172 and 16 <= four[1] < 32)
-        )
-        return private or (before == 4 and max(four) > 63) or (last and four[0] > 31 and min(four[1:3]) > 31)
+        if (first == 10 and max(four[1:]) > 31) or four[:2] == b"\xc0\xa8" or (first == 172 and 16 <= four[1] < 32):
+            return True
+        return (before == 4 and max(four) > 63) or (last and first > 31 and min(four[1:3]) > 31)
 
-    def _text(self, arcs: Oid, at: int) -> tuple[int, Oid] | None:
-        length = arcs[at]
-        text = _octets(arcs, at + 1, length) if 2 <= length <= _MOST_TEXT else None
-        if text is not None and _spelt(text):
-            fresh = self._shown(text)
-            return 1 + length, (len(fresh), *fresh)
-        rest = _octets(arcs, at, len(arcs) - at)
-        if rest is not None and len(rest) >= 4 and _spelt(rest) and sum(octet >= 65 for octet in rest) >= 3:
-            return len(rest), tuple(self._shown(rest))
+    def _text(self, octets: bytes, at: int, *, last: bool) -> tuple[int, bytes] | None:
+        length, left = octets[at], len(octets) - at
+        if 2 <= length <= _MOST_TEXT and length < left and _spelt(octets[at + 1 : at + 1 + length]):
+            fresh = self._shown(octets[at + 1 : at + 1 + length])
+            return 1 + length, bytes((len(fresh), *fresh))
+        if last and left >= 4 and length > 31:
+            rest = octets[at:]
+            if sum(octet >= 65 for octet in rest) >= 3 and _spelt(rest):
+                return left, self._shown(rest)
         return None
 
     def _shown(self, text: bytes) -> bytes:
@@ -159,34 +184,32 @@ class Indexes:
         return text if plain and self._names.serial(text, octets=False) is None else self.name(text)
 
 
-def _octets(arcs: Oid, at: int, count: int) -> bytes | None:
-    window = arcs[at : at + count]
-    return bytes(window) if len(window) == count and count and max(window) < 256 else None
-
-
 def _spelt(text: bytes) -> bool:
     """Whether octets are a text with a letter in it."""
+    if text[0] < 32 or text[0] == 127:  # most indexes are numbers
+        return False
     try:
         shown = text.decode("utf-8")
     except UnicodeDecodeError:
         return False
-    return shown.isprintable() and any(each.isalpha() for each in shown)
+    return shown.isprintable() and any(map(str.isalpha, shown))
 
 
-def _varying(told: Sequence[Oid]) -> frozenset[tuple[Oid, int]]:
-    """Return the tables (entry, arcs before the address) whose indexes hold what varies as MAC addresses do.
+def _varying(told: Sequence[Oid]) -> dict[Oid, tuple[int, ...]]:
+    """Return the tables, and after how many arcs of an index there is what varies as MAC addresses do.
 
     Behind one address there may be another: an access point's and its client's.
     """
-    best: dict[Oid, tuple[int, int]] = {}
-    for (entry, shift), large in _places_of(told, {}).items():  # a column's number before it is small
-        best[entry] = max(best.get(entry, (0, 0)), (large, -shift))
-    nearest = {entry: -shift for entry, (_, shift) in best.items()}
-    behind = {entry: tuple(range(shift + 6, shift + 6 + _SHIFTS)) for entry, shift in nearest.items()}
-    return frozenset(nearest.items()) | (frozenset(_places_of(told, behind)) if behind else frozenset())
+    found: dict[Oid, tuple[int, ...]] = {}
+    for entry, at in _places_of(told, {}).items():  # a column's number before it is small
+        found[entry] = (max(at, key=lambda shift: (at[shift], -shift)),)
+    behind = {entry: tuple(range(shift + 6, shift + 6 + _SHIFTS)) for entry, (shift,) in found.items()}
+    for entry, at in (_places_of(told, behind) if behind else {}).items():
+        found[entry] += tuple(at)
+    return found
 
 
-def _places_of(told: Sequence[Oid], only: Mapping[Oid, tuple[int, ...]]) -> dict[tuple[Oid, int], int]:
+def _places_of(told: Sequence[Oid], only: Mapping[Oid, tuple[int, ...]]) -> dict[Oid, dict[int, int]]:
     """Return where, by table and arcs before it, an address stands, and how many of its octets are large.
 
     `only` names tables and arcs to look at.
@@ -194,26 +217,36 @@ def _places_of(told: Sequence[Oid], only: Mapping[Oid, tuple[int, ...]]) -> dict
     In all rows the six arcs fit octets, none is an address of a group, and together they vary as addresses do, not as
     numbers.
     """
-    most: dict[tuple[Oid, int], list[int]] = {}
+    most: dict[Oid, dict[int, tuple[int, ...]]] = {}
     for oid in told:
         for depth in range(9, min(len(oid) - 5, 18)):
             if oid[depth - 2] != 1:  # table.entry(1).column.index
                 continue
             entry = oid[: depth - 1]
-            for shift in only.get(entry, ()) if only else range(_SHIFTS):
+            seen = most.get(entry)
+            if seen is None:
+                shifts: Iterable[int] = only.get(entry, ()) if only else range(_SHIFTS)
+                seen = most[entry] = dict.fromkeys(shifts, (0,) * 6) or _NONE
+            for shift in tuple(seen):
                 window = oid[depth + shift : depth + shift + 6]
                 if len(window) < 6:
                     break
-                seen = most.setdefault((entry, shift), [0] * 6)
-                for at, arc in enumerate(window):
-                    seen[at] = max(seen[at], arc)
-                if window[0] & 1 or _after_its_length(oid, depth + shift):
-                    seen[0] = 1 << 32
+                if max(window) > 255 or window[0] & 1 or _after_its_length(oid, depth + shift):
+                    del seen[shift]
+                else:
+                    seen[shift] = tuple(map(max, seen[shift], window))
+            if not seen:
+                most[entry] = _NONE
+    places = {entry: {shift: _large(octets) for shift, octets in seen.items()} for entry, seen in most.items() if seen}
     return {
-        key: sum(arc > 31 for arc in seen)
-        for key, seen in most.items()
-        if max(seen) < 256 and sum(arc > 31 for arc in seen) >= 5 and max(seen[3:5]) > 31
+        entry: kept
+        for entry, at in places.items()
+        if (kept := {shift: large for shift, large in at.items() if large >= 5 and max(most[entry][shift][3:5]) > 31})
     }
+
+
+def _large(octets: Iterable[int]) -> int:
+    return sum(octet > 31 for octet in octets)
 
 
 def _after_its_length(oid: Oid, depth: int) -> bool:

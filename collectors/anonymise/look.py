@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from collectors.errors import CollectorError
@@ -10,9 +11,10 @@ from collectors.snmp.varbind import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from collectors.anonymise.pseudonyms import Pseudonyms
-    from collectors.snmp.varbind import Varbind
+    from collectors.snmp.varbind import Oid, Varbind
 
 _IP = re.compile(rb"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9])")
 _HEX = re.compile(rb"[0-9a-f]{12,}")
@@ -28,22 +30,29 @@ def look_again(made: Sequence[Varbind], names: Pseudonyms, texts: Collection[byt
     serials = {serial for serial, new in names.serials.items() if serial != new}
     written = tree({*texts, *serials})
     spelt = tree(text for text in {*texts, *serials} if len(text) >= _LEAST_ARCS)
+
+    @cache
+    def tells(value: bytes) -> bool:
+        if _holds(value, macs):
+            return True
+        if not readable(value):
+            return False
+        spelled = re.sub(rb"[^0-9a-f]", b"", value.lower()) if len(value) >= 12 else b""
+        half = any(
+            bytes.fromhex(run[at : at + 12].decode()) in macs
+            for run in _HEX.findall(spelled)
+            for at in range(len(run) - 11)
+        )
+        return half or any(ip in ips for ip in _IP.findall(value)) or bool(written and written.search(value))
+
     places = []
     for each in made:
-        value = each.value if isinstance(each.value, bytes) else str(each.value).encode()
-        arcs = bytes(arc if arc < 256 else 0 for arc in each.oid[8:])
-        if _holds(arcs, macs) or (isinstance(each.value, bytes) and _holds(value, macs)):
-            places.append(each.oid)
-        elif isinstance(each.value, bytes) and readable(value):
-            spelled = re.sub(rb"[^0-9a-f]", b"", value.lower())
-            half = len(spelled) >= 12 and any(
-                bytes.fromhex(run[at : at + 12].decode()) in macs
-                for run in _HEX.findall(spelled)
-                for at in range(len(run) - 11)
-            )
-            if half or any(ip.group() in ips for ip in _IP.finditer(value)) or (written and written.search(value)):
-                places.append(each.oid)
-        elif spelt and spelt.search(arcs):
+        arcs, value = _arcs(each.oid[8:]), each.value
+        if (
+            _holds(arcs, macs)
+            or (isinstance(value, bytes) and tells(value))
+            or (spelt and spelt.search(arcs) and not (isinstance(value, bytes) and readable(value)))
+        ):
             places.append(each.oid)
     if places:
         shown = ", ".join(dotted(oid) for oid in places[:5])
@@ -82,5 +91,14 @@ def _branch(node: dict[int, Any]) -> bytes:
     return chain + b"(?:" + b"|".join(ways) + b")" + (b"?" if _HERE in node else b"")
 
 
-def _holds(octets: bytes, macs: Collection[bytes]) -> bool:
-    return bool(macs) and any(octets[at : at + 6] in macs for at in range(len(octets) - 5))
+def _holds(octets: bytes, macs: AbstractSet[bytes]) -> bool:
+    if not macs or len(octets) < 6:
+        return False
+    return not macs.isdisjoint([octets[at : at + 6] for at in range(len(octets) - 5)])
+
+
+def _arcs(oid: Oid) -> bytes:
+    try:
+        return bytes(oid)
+    except ValueError:
+        return bytes(arc if arc < 256 else 0 for arc in oid)

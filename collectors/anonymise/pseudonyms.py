@@ -9,7 +9,12 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_T = TypeVar("_T", bytes, int)
 
 _PAIRS: Final = re.compile(
     rb"(?<![0-9A-Fa-f:])[0-9A-Fa-f]{1,2}:(?:[0-9A-Fa-f]{1,2}:){4}[0-9A-Fa-f]{1,2}(?![0-9A-Fa-f]|:[0-9A-Fa-f:])"
@@ -45,15 +50,20 @@ class Pseudonyms:
         self.serials: dict[bytes, bytes] = {}  # of GPON, as `HWTC01234567`
         self.texts: dict[bytes, bytes] = {}
         self.guessed: set[bytes] = set()  # addresses that only an index seems to hold: they may begin an arc too early
-        self._taken: set[bytes] = set()
+        self._numbers: dict[int, int] = {}
+        self._taken: set[bytes | int] = set()
 
     def _mark(self, kind: bytes, value: bytes, octets: int) -> bytes:
         return hmac.digest(self._key, kind + b"\0" + value, "sha256")[:octets]
 
-    def _keep(self, into: dict[bytes, bytes], value: bytes, begin: bytes, octets: int) -> bytes:
-        """Keep a pseudonym that no other one has: of ten thousand addresses of one maker some would be alike."""
+    def _keep(self, into: dict[_T, _T], value: _T, kind: bytes, make: Callable[[bytes], _T]) -> _T:
+        """Keep a pseudonym that no other one has: of ten thousand addresses of one maker some would be alike.
+
+        `make` makes one of eight octets.
+        """
+        whole = b"%d" % value if isinstance(value, int) else value
         for turn in range(1 << 16):
-            fresh = begin + self._mark(begin, value + b"\0" * turn, octets)
+            fresh = make(self._mark(kind, whole + b"\0" * turn, 8))
             if fresh not in self._taken:
                 break
         self._taken.add(fresh)
@@ -64,7 +74,7 @@ class Pseudonyms:
         """Return an address of the same maker for six octets; none for zeros, for everybody's and protocols'."""
         if value in (b"\0" * 6, b"\xff" * 6) or value[:3] in _GROUPS or value[:2] == b"\x33\x33":
             return value
-        return self.macs.get(value) or self._keep(self.macs, value, value[:3], 3)
+        return self.macs.get(value) or self._keep(self.macs, value, value[:3], lambda mark: value[:3] + mark[:3])
 
     def ip(self, value: bytes) -> bytes:
         """Return an address for four octets; none for what is nobody's: masks, loopback, multicast."""
@@ -72,7 +82,7 @@ class Pseudonyms:
         netmask = number and not (~number & 0xFFFFFFFF) & ((~number & 0xFFFFFFFF) + 1)
         if value[0] in (0, 127) or value[0] >= 224 or netmask:
             return value
-        return self.ips.get(value) or self._keep(self.ips, value, b"\x0a", 3)
+        return self.ips.get(value) or self._keep(self.ips, value, b"\x0a", lambda mark: b"\x0a" + mark[:3])
 
     def ip6(self, value: bytes) -> bytes:
         """Return an address for sixteen octets; a local one holds a MAC address, so it gets one too."""
@@ -103,13 +113,24 @@ class Pseudonyms:
         if not digits.strip(b"0"):
             return digits
         whole = maker + digits
-        fresh = self.serials.setdefault(whole, maker + self._mark(b"serial", whole, 4).hex().upper().encode())
+        fresh = self.serials.get(whole) or self._keep(
+            self.serials, whole, b"serial", lambda mark: maker + mark[:4].hex().upper().encode()
+        )
         return fresh[4:]
 
     def text(self, value: bytes) -> bytes:
         """Return a pseudonym for a text; what pads it makes no difference."""
         bare = value.strip(PADDING)
-        return self.texts.setdefault(bare, b"text-" + self._mark(b"text", bare, 4).hex().encode())
+        return self.texts.get(bare) or self._keep(
+            self.texts, bare, b"text", lambda mark: b"text-" + mark[:4].hex().encode()
+        )
+
+    def number(self, value: int) -> int:
+        """Return a number of as many digits."""
+        least: int = 10 ** (len(str(abs(value))) - 1)
+        return self._numbers.get(value) or self._keep(
+            self._numbers, value, b"number", lambda mark: least + int.from_bytes(mark, "big") % (9 * least)
+        )
 
     def octets(self, value: bytes) -> bytes:
         """Return as many octets that say nothing; zeros at the end are padding and stay."""

@@ -10,6 +10,7 @@ stand anywhere in the result, in any writing: else it is refused, with the place
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from collectors.anonymise import harmless
@@ -65,7 +66,8 @@ def anonymise(
     places = Places(profiles)
     told = sorted((each for each in walk if not left_out(each.oid)), key=lambda each: each.oid)
     gone = positions(each for each in told if not places.of(each.oid).columns)
-    told = [each for each in told if each.oid not in gone]
+    if gone:
+        told = [each for each in told if each.oid not in gone]
     work = _Work(told, places, key=key, keep=tuple(keep), never=frozenset(never))
     made = work.whole()
     look_again(made, work.names, work.needles())
@@ -89,6 +91,8 @@ class _Work:
         self.never = never
         self.names = Pseudonyms(key)
         self.places = places
+        self.known = [places.of(each.oid) for each in told]
+        self._seen: dict[bytes, tuple[bytes, bool]] = {}
         self.own = {
             each.value.strip(PADDING)
             for each in told
@@ -103,37 +107,43 @@ class _Work:
     def _makers(self) -> frozenset[bytes]:
         """Return the words of models, versions and states; the device's own name, place and keeper are none."""
         found = {word for text in self.places.words for word in harmless.runs(text.encode())}
-        for each in self.told:
-            if isinstance(each.value, bytes) and each.oid != _DESCRIPTION and readable(each.value):
-                known = self.places.of(each.oid)
-                if known.told_by_makers and not known.names and not _under(each.oid, PORTS):
-                    found |= harmless.runs(each.value)
+        for each, known in zip(self.told, self.known, strict=True):
+            if not known.told_by_makers or known.names or each.oid == _DESCRIPTION or _under(each.oid, PORTS):
+                continue
+            if isinstance(each.value, bytes) and readable(each.value):
+                found |= harmless.runs(each.value)
         gone = {run for text in (*self.own, *self.never) for run in harmless.runs(text)}
         return frozenset(found - gone)
 
     def whole(self) -> list[Varbind]:
-        self.indexes.learn((each.oid, self.places.of(each.oid)) for each in self.told)
-        values = [self.value(each) for each in self.told]
+        """Return the walk with pseudonyms: names in OIDs first, so that texts that stay tell none of them either."""
+        told = list(zip(self.told, self.known, strict=True))
+        self.indexes.learn((each.oid, known) for each, known in told)
+        values = [self.value(each, known) for each, known in told]
         self.indexes.learnt()
-        hide = self._inside()
-        done: dict[Oid, Varbind] = {}
-        for each, (value, stays) in reversed(list(zip(self.told, values, strict=True))):  # the description comes last
-            oid, shown = self.indexes.fresh(each.oid, self.places.of(each.oid)), value
-            if stays and isinstance(value, bytes):
-                shown = hide(each.oid, value)
-            elif each.tag == OBJECT_IDENTIFIER and isinstance(value, str) and value.count(".") > 7:
+        oids = [self._oid(each.oid, known) for each, known in reversed(told)][::-1]
+        for at, (value, _) in enumerate(values):
+            if self.told[at].tag == OBJECT_IDENTIFIER and isinstance(value, str) and value.count(".") > 7:
                 named = parse(value)
-                shown = dotted(self.indexes.fresh(named, self.places.of(named)))
-            if oid in done:
-                raise CollectorError("two rows would get one name; record again, the pseudonyms are drawn anew")
-            done[oid] = Varbind(oid, each.tag, shown)
-        return [done[oid] for oid in sorted(done)]
+                values[at] = dotted(self.indexes.fresh(named, self.places.of(named))), False
+        if len(set(oids)) < len(oids):
+            raise CollectorError("two rows would get one name; record again, the pseudonyms are drawn anew")
+        hide = self._inside()
+        made = []
+        for each, oid, (value, stays) in zip(reversed(self.told), reversed(oids), reversed(values), strict=True):
+            shown = hide(each.oid, value) if stays and isinstance(value, bytes) else value
+            made.append(each if oid is each.oid and shown == each.value else Varbind(oid, each.tag, shown))
+        return sorted(made)  # the description came last
 
-    def value(self, each: Varbind) -> tuple[int | bytes | str | None, bool]:
+    def _oid(self, oid: Oid, known: Known) -> Oid:
+        fresh = self.indexes.fresh(oid, known)
+        return oid if fresh == oid else fresh  # millions stay as they are
+
+    def value(self, each: Varbind, known: Known) -> tuple[int | bytes | str | None, bool]:
         """Return the value as it may be told, and whether it stays as a text in which something may still be hidden."""
-        value, known = each.value, self.places.of(each.oid)
+        value = each.value
         if isinstance(value, int) and known.names and abs(value) > 999 and not known.is_no_value(value):
-            return self._number(value), False  # a cell's number tells where it stands
+            return self.names.number(value), False  # a cell's number tells where it stands
         if not isinstance(value, bytes) or not value.strip(PADDING):
             return value, False
         if each.tag == IP_ADDRESS:
@@ -156,13 +166,11 @@ class _Work:
         if known.told_by_makers and readable(value):
             self.said.add(value.strip(PADDING))
             return value, True
-        return self._unknown(each.oid, value)
-
-    def _number(self, value: int) -> int:
-        digits = len(str(abs(value)))
-        fresh = int.from_bytes(self.names.octets(b"%d" % value + b"\1" * 8), "big")
-        least: int = 10 ** (digits - 1)
-        return least + fresh % (9 * least)
+        if _under(each.oid, self.keep):
+            return self._unknown(value, keep=True)
+        if value not in self._seen:
+            self._seen[value] = self._unknown(value)
+        return self._seen[value]
 
     def _named(self, known: Known, value: bytes) -> bytes:
         """Return the pseudonym of what names, in the form in which its column is read."""
@@ -181,7 +189,7 @@ class _Work:
             return self.names.address(value) or self.names.text(value)
         return self._binary(value)
 
-    def _unknown(self, oid: Oid, value: bytes) -> tuple[bytes, bool]:
+    def _unknown(self, value: bytes, *, keep: bool = False) -> tuple[bytes, bool]:
         if not readable(value):
             named = gb18030(value) and (len(value) != 6 or bool(value[0] & 1))
             return (self.names.text(value) if named else self._binary(value)), False
@@ -192,7 +200,7 @@ class _Work:
         address = self.names.address(value)
         if address is not None:
             return address, False
-        if bare.lower() in self.places.no_values or harmless.worded(value, self.makers) or _under(oid, self.keep):
+        if bare.lower() in self.places.no_values or harmless.worded(value, self.makers) or keep:
             return value, True
         return self.names.text(value), False
 
@@ -244,14 +252,18 @@ class _Work:
             + rb")(?![0-9A-Za-z])"
         )
 
-        def hide(oid: Oid, value: bytes) -> bytes:
-            if oid == _DESCRIPTION:
+        @cache
+        def within(value: bytes, *, described: bool, system: bool) -> bytes:
+            if described:
                 value = _UNIX.sub(self._group, value)
                 value = alone.sub(lambda found: self.names.text(found[0]), value) if short else value
             value = _SAID.sub(self._group, value)
             value = _LONG.sub(lambda found: self.names.text(found[0]), value)
-            value = self.names.inside(value, versions=oid[: len(_SYSTEM_GROUP)] == _SYSTEM_GROUP)
+            value = self.names.inside(value, versions=system)
             return written.sub(lambda found: self.names.texts[found[0]], value) if written else value
+
+        def hide(oid: Oid, value: bytes) -> bytes:
+            return within(value, described=oid == _DESCRIPTION, system=oid[: len(_SYSTEM_GROUP)] == _SYSTEM_GROUP)
 
         return hide
 
