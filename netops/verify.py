@@ -95,13 +95,15 @@ class Verifier:
             for service, seen in self._seen(poll):
                 stream = self._stream(service.id, poll.slot_ms)
                 before = self._last[stream].get(service.id) if stream else None
-                if stream == LIVE and before is not None and poll.slot_ms - before.sample.slot_ms > NEAR_MS:
+                broken = stream == LIVE and before is not None and poll.slot_ms - before.sample.slot_ms > NEAR_MS
+                if broken and before is not None:
                     self._go_on_late(service.id, before, touched)
                 planned = self.is_planned(service.id, poll.slot_ms)
                 sample = classify(service.place, seen, before=_before(before, poll.slot_ms), planned=planned)
                 samples.append((service.id, sample))
                 if stream:
-                    newest = _newest(service, seen, sample, before)
+                    # no state is told to last longer than it was seen: present.py joins what comes late
+                    newest = _newest(service, seen, sample, None if broken else before)
                     self._last[stream][service.id] = touched[stream][service.id] = newest
         self._journal.put(samples, newest=touched, anchors=anchors, looks=looks)
         return len(samples)

@@ -196,6 +196,18 @@ def test_an_outage_that_was_told_late_and_goes_on_now_is_one(seen, journal):
     assert service.since_ms == T0 + 12 * STEP
 
 
+def test_a_state_lasts_no_longer_than_it_was_seen_though_its_first_sample_is_of_long_ago(seen, journal):
+    verifier = Verifier(seen, journal)
+    verifier.take([poll(0)])  # the past begins to be told before the first look of today
+    verifier.take([poll(2000), poll(2001)])
+    (first,) = present.situation(seen, journal, interval_s=60, now_ms=T0 + 2002 * STEP, collector={}).services
+    verifier.take([poll(n, 4.0 if 900 <= n < 990 else 8.0) for n in range(1, 2000)])  # what lay between, with an outage
+    (whole,) = present.situation(seen, journal, interval_s=60, now_ms=T0 + 2002 * STEP, collector={}).services
+
+    assert (first.state.value, first.since_ms) == ("up", T0 + 2000 * STEP)
+    assert (whole.state.value, whole.since_ms) == ("up", T0 + 990 * STEP)
+
+
 def test_a_child_of_a_silent_parent_in_maintenance_is_planned_on_the_page_as_in_the_judgement(seen, journal):
     """The page once named the silent parent instead, and the carrier seemed to be at fault."""
     planned = [Planned(start_ms=T0, end_ms=T0 + 20 * STEP, services=frozenset({"wifi-1"}))]
