@@ -141,11 +141,13 @@ class Indexes:
                 return 16, names.ip6(sixteen)
         if left < 4:
             return None
-        if four not in names.ips:
-            if not self._is_ip(four, before, last=last and left == 4):
-                return None
+        guess = four not in names.ips
+        if guess and not self._is_ip(four, before, last=last and left == 4):
+            return None
+        if guess or four in names.guessed:
             if any(at + more in begins or self._begins(octets, at + more) for more in range(4)):
                 return None  # what is surer would be cut
+            names.guessed.add(four)
         return 4, names.ip(four)
 
     def _begins(self, octets: bytes, at: int) -> bool:
