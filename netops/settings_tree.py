@@ -6,6 +6,7 @@ named ones; `origin` remembers of every dotted key where it was set, so that an 
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType, UnionType
@@ -95,15 +96,16 @@ def _scalar(hint: Any, value: Any, dotted: str, origin: Mapping[str, str]) -> An
         if hint is bool:
             return value if isinstance(value, bool) else _BOOLEANS[str(value).lower()]
         if hint in (int, float):
-            if isinstance(value, bool):
+            made = hint(value)
+            if isinstance(value, bool) or not math.isfinite(made) or (isinstance(value, float) and made != value):
                 raise ValueError  # noqa: TRY301
-            return hint(value)
+            return made
         if isinstance(value, (dict, list)):
             raise TypeError  # noqa: TRY301
         if hint is str and not isinstance(value, str):
             raise TypeError  # noqa: TRY301
         return hint(value)
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         shown = "***" if hint is Secret else repr(value)
         raise ConfigError(f"{where}: '{dotted}' expects {hint.__name__}, got {shown}") from None
 

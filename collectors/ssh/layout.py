@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from collectors.ssh.table import Table, Title
 
-RULE = re.compile(r"[-=+| ]*[-=]{3}[-=+| ]*")
+MOST_COLUMNS = 40  # no table is wider; each column of a header costs time for each of its rows
+_DRAWN = re.compile(r"[-=+| ]*")
+_PIECE = re.compile(r"[-=]{3}")
 _UNIT = re.compile(r"\(([^()]*)\)")
 
 
@@ -67,7 +69,7 @@ def words(line: str, width: Callable[[str], int] = wide) -> list[Word]:
 
 def is_rule(line: str) -> bool:
     """Whether a line is drawn: dashes or equals signs in one piece or in several."""
-    return RULE.fullmatch(line) is not None
+    return _DRAWN.fullmatch(line) is not None and _PIECE.search(line) is not None  # one pattern would go back and forth
 
 
 def header(table: Table, lines: Sequence[str], at: int) -> tuple[tuple[Placed, ...], int] | None:
@@ -84,6 +86,8 @@ def header(table: Table, lines: Sequence[str], at: int) -> tuple[tuple[Placed, .
         more.append(after)
         after += 1
     ruled = words(lines[after]) if after < len(lines) and is_rule(lines[after]) else []
+    if len(ruled) > MOST_COLUMNS:
+        raise LayoutError(f"the rule under the header has {len(ruled)} pieces; expected at most {MOST_COLUMNS}")
     used = _Used()
     columns = _columns(table, line, _strips(lines, after), ruled if len(ruled) > 1 else [], used)
     if not {title for title in table.titles if not title.maybe} <= set(used):
