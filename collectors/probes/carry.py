@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from collectors.background import Background
 from collectors.probes import calling, handing, keys
 from netops.clock import SYSTEM
 from netops.errors import ConfigError, NetopsError, SpoolError
@@ -58,23 +58,17 @@ class Carrier:
         self._ca = ca
         self._clock = clock
         self._idle_s = idle_s
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._background = Background("carry", self._run)
         self.failed = ""
         self.handed = 0
 
     def start(self) -> None:
         """Begin."""
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name="carry", daemon=True)
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """End after the request that is under way; safe to call twice."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
-        self._thread = None
+        self._background.stop()
 
     def step(self) -> bool:
         """Hand in one batch; whether there was one. AwayError: the core was not reached, everything is still here."""
@@ -142,21 +136,21 @@ class Carrier:
 
     def _run(self) -> None:
         pause = AGAIN_S
-        while not self._stopping.is_set():
+        while not self._background.stopping.is_set():
             try:
                 busy = self.step()
                 self.failed, pause = "", AGAIN_S
-                self._stopping.wait(0.0 if busy else self._idle_s)
+                self._background.stopping.wait(0.0 if busy else self._idle_s)
             except (calling.AwayError, SpoolError) as error:
                 if str(error) != self.failed:
                     log.warning("core not reached", extra={"why": str(error)})
                 self.failed = str(error)
-                self._stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311  (only spreads the probes' returns)
+                self._background.stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311  (only spreads the probes' returns)
                 pause = min(AGAIN_MOST_S, pause * 2)
             except Exception as error:
                 self.failed = f"{type(error).__name__}: {error}"
                 log.exception("carrying failed")
-                self._stopping.wait(AGAIN_MOST_S)
+                self._background.stopping.wait(AGAIN_MOST_S)
 
 
 def key_path(settings: Settings) -> Path:

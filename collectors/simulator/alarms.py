@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import socket
-import threading
 from typing import TYPE_CHECKING
 
+from collectors.background import Background
 from collectors.errors import DecodeError
 from collectors.simulator.mib import OCTETS, TIMETICKS, oid
 from collectors.simulator.noise import pick
@@ -61,28 +61,22 @@ class Alarms:
     def __init__(self, agent: Agent, world: World, *, to: tuple[str, int], community: bytes, clock: Clock) -> None:
         self._agent, self._world, self._clock = agent, world, clock
         self._to, self._community = to, community
-        self._thread: threading.Thread | None = None
-        self._stopping = threading.Event()
+        self._background = Background("alarms", self._run)
 
     def start(self) -> None:
         """Send now and then."""
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name="alarms", daemon=True)
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """Fall silent."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
-        self._thread = None
+        self._background.stop()
 
     def _run(self) -> None:
         number, wait, first = 1, FIRST_S, True
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
             wire.bind((self._agent.address, 0))
             wire.settimeout(ANSWER_S)
-            while not self._stopping.wait(wait):
+            while not self._background.stopping.wait(wait):
                 now = self._clock.now_ms()
                 said = due(self._agent, self._world, now, first=first) if self._world.answers(self._agent, now) else ()
                 for varbinds in said:
@@ -93,11 +87,11 @@ class Alarms:
     def _tell(self, wire: socket.socket, number: int, varbinds: Varbinds) -> None:
         """Send an inform until it is acknowledged: who listens may start after us."""
         octets = encode(Message(self._community, Pdu(Kind.INFORM, number, varbinds=varbinds)))
-        while not self._stopping.is_set():
+        while not self._background.stopping.is_set():
             try:
                 wire.sendto(octets, self._to)
                 if decode(wire.recv(LARGEST)).pdu.request_id == number:
                     return
             except (OSError, DecodeError) as error:
                 log.debug("inform not acknowledged", extra={"why": str(error)})
-            self._stopping.wait(AGAIN_S)
+            self._background.stopping.wait(AGAIN_S)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import http.client
 import logging
-import threading
 from typing import TYPE_CHECKING
 
+from collectors.background import Background
 from collectors.simulator.cpe import Cpe, small_cell
 from collectors.simulator.load import counted, load
 from collectors.simulator.noise import between, pick
@@ -52,25 +52,19 @@ class Informing:
     def __init__(self, agent: Agent, world: World, *, host: str, port: int, password: str, clock: Clock) -> None:
         self._agent, self._world, self._clock = agent, world, clock
         self._cpe = Cpe(port=port, host=host, serial=agent.ident, parameters={}, password=password)
-        self._thread: threading.Thread | None = None
-        self._stopping = threading.Event()
+        self._background = Background("informing", self._run, join_s=10)
 
     def start(self) -> None:
         """Inform now and then."""
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name="informing", daemon=True)
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """Go away after the present session."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
-        self._thread = None
+        self._background.stop()
 
     def _run(self) -> None:
         events, wait = ("1 BOOT",), 2.0
-        while not self._stopping.wait(wait):
+        while not self._background.stopping.wait(wait):
             wait = EVERY_S if self._inform(events) else 5.0  # the ACS starts after us
             if wait == EVERY_S:
                 events = ("2 PERIODIC",)

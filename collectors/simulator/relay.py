@@ -9,10 +9,10 @@ import ipaddress
 import logging
 import selectors
 import socket
-import threading
 from itertools import count
 from typing import TYPE_CHECKING
 
+from collectors.background import Background
 from collectors.errors import CollectorError
 from collectors.probes import clocks
 from collectors.probes.stamp.reflect import Reflector
@@ -44,8 +44,7 @@ class Relay:
         self._reflecting: list[Reflecting] = []
         self._due: list[tuple[float, int, Callable[[], object]]] = []
         self._order = count()
-        self._thread: threading.Thread | None = None
-        self._stopping = threading.Event()
+        self._background = Background("relay", self._run)
 
     def start(self) -> None:
         """Bind every end, then pass packets on."""
@@ -65,16 +64,11 @@ class Relay:
                     f"simulated end on {end.address}:{self._port}: cannot be bound ({error.strerror}); "
                     "is another rehearsal running?"
                 ) from None
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """Let go of every socket."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
-        self._thread = None
+        self._background.stop()
         for key in list(self._selector.get_map().values()):
             key.fileobj.close()  # type: ignore[union-attr]
         self._selector.close()
@@ -88,7 +82,7 @@ class Relay:
         return int(next(way.wire.getsockname()[1] for way in ways if way.end == end))
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        while not self._background.stopping.is_set():
             now = self._clock.monotonic()
             while self._due and self._due[0][0] <= now:
                 heapq.heappop(self._due)[2]()

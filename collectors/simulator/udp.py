@@ -9,9 +9,9 @@ import ipaddress
 import logging
 import selectors
 import socket
-import threading
 from typing import TYPE_CHECKING
 
+from collectors.background import Background
 from collectors.errors import CollectorError, DecodeError
 from collectors.snmp.pdu import Message, decode, encode
 
@@ -36,13 +36,11 @@ class Responder:
         self._port = port
         self._community = community
         self._selector: selectors.DefaultSelector | None = None
-        self._thread: threading.Thread | None = None
-        self._stopping = threading.Event()
+        self._background = Background("simulator", self._run)
         self.refused = 0  # datagrams that were no request of ours
 
     def start(self) -> None:
         """Bind every address, then answer."""
-        self._stopping.clear()
         self._selector = selectors.DefaultSelector()
         for address, agent in self._agents.items():
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -58,15 +56,11 @@ class Responder:
                     f"simulated agent on {address}:{self._port}: cannot be bound ({error.strerror}); "
                     "is another rehearsal running? stop it, or choose another port"
                 ) from None
-        self._thread = threading.Thread(target=self._run, name="simulator", daemon=True)
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """Let go of every socket."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
-        self._thread = None
+        self._background.stop()
         if self._selector is not None:
             for key in list(self._selector.get_map().values()):
                 key.fileobj.close()  # type: ignore[union-attr]
@@ -76,7 +70,7 @@ class Responder:
     def _run(self) -> None:
         selector = self._selector
         assert selector is not None
-        while not self._stopping.is_set():
+        while not self._background.stopping.is_set():
             for key, _ in selector.select(timeout=0.2):
                 self._serve(key.fileobj, key.data)  # type: ignore[arg-type]
 

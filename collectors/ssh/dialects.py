@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,19 @@ _ANGLE = r"(?:HRP_[MS])?[<\[][~*]?(?P<name>[\w.\-]{1,64})[>\]]"  # <ac-1>, [ac-1
 _MORE = (r"-{2,}\s*\(?more\)?.{0,60}", r"--More--.{0,40}")
 _NEW_PASSWORD = (
     r"(?i).{0,200}(new password|retype|change (the|your) (initial |default )?password|password has expired).{0,80}",
+)
+
+_ZTE = Dialect(
+    name="zte_olt",
+    zh="中兴光线路终端",
+    en="ZTE OLT",
+    netmiko="zte_zxros",
+    prompt=_HASH,
+    setup=("terminal length 0",),
+    pager=_MORE,
+    refuses=_NEW_PASSWORD,
+    errors=(r"\s*%.*", r"\s*\^"),
+    enable="enable",
 )
 
 _ALL = (
@@ -110,30 +124,10 @@ _ALL = (
         errors=(r"\s*\^.*", r"% .*", r"(Parse error|Invalid input|Error:).*"),
         enable="enable",
     ),
-    Dialect(
-        name="zte_olt",
-        zh="中兴光线路终端",
-        en="ZTE OLT",
-        netmiko="zte_zxros",
-        prompt=_HASH,
-        setup=("terminal length 0",),
-        pager=_MORE,
-        refuses=_NEW_PASSWORD,
-        errors=(r"\s*%.*", r"\s*\^"),
-        enable="enable",
-    ),
-    Dialect(
-        name="zte_titan",
-        zh="中兴 TITAN 光线路终端",
-        en="ZTE TITAN OLT (C600, C620, C650)",
-        netmiko="zte_zxros",
-        prompt=_HASH,
-        setup=("terminal length 0",),
-        pager=_MORE,
-        refuses=_NEW_PASSWORD,
-        errors=(r"\s*%.*", r"\s*\^"),
-        enable="enable",
-    ),
+    _ZTE,
+    replace(
+        _ZTE, name="zte_titan", zh="中兴 TITAN 光线路终端", en="ZTE TITAN OLT (C600, C620, C650)"
+    ),  # other commands
     Dialect(
         name="mikrotik",
         zh="MikroTik RouterOS",

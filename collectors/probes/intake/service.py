@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from collectors.background import Background
 from collectors.errors import DecodeError
 from collectors.housekeeping import service_state
 from collectors.probes import handing, keys
@@ -60,8 +61,7 @@ class Intake:
         self._stack = ExitStack()
         self._spool: Spool | None = None
         self._server: Server | None = None
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._background = Background(SOURCE, self._trim)
         self._refused = ""
         self._holders = Holders()
         self._doubled: set[str] = set()  # vantage points whose key two machines have
@@ -80,16 +80,11 @@ class Intake:
         self._server = Server(self, settings.intake.listen, rehearsal=settings.city.rehearsal, per_address=PER_ADDRESS)
         self._server.start()
         self._stack.callback(self._server.stop)
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._trim, name=SOURCE, daemon=True)
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """Stop listening, then close the spool; safe to call twice."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
-        self._thread = None
+        self._background.stop()
         if self._server is not None:
             self._server.stop()
         self._server = None
@@ -238,7 +233,7 @@ class Intake:
     # ---- beside it
 
     def _trim(self) -> None:
-        while not self._stopping.wait(TRIM_S):
+        while not self._background.stopping.wait(TRIM_S):
             try:
                 if self._spool is not None:
                     self._spool.trim(drained(self._settings, SOURCE))
