@@ -53,31 +53,36 @@ def ours(mode: str, port: int, concurrency: int, seconds: float, *, general: boo
     if mode == "v3":
         credential = User(name="bench", auth_protocol="SHA-256", auth_key="bench phrase", priv_key="other phrase")
     targets = [Target(address=agent(n), port=port, credential=credential, timeout_s=2.0) for n in range(AGENTS)]
-    turn = itertools.cycle(range(AGENTS))
+    jobs = [Job(target, ask, as_number(n)) for n, target in enumerate(targets)]  # a poller knows whom it asks
+    turn = itertools.cycle(jobs)
     sums = {"asks": 0, "errors": 0}
     going = True
 
-    def right(answer) -> bool:
+    def wrong(answer) -> bool:
         if answer.failed is not None:
-            return False
-        if mode == "get":
-            return answer.got[0][1].values[CHECKED] == as_number(answer.token)
+            return True
         if mode == "v3":
-            return len(answer.got[0][1]) == 2
-        return all(len(column) == ROWS for column in answer.walks[0].columns) and answer.walks[0].failed is None
+            return len(answer.got[0][1]) != 2
+        return answer.walks[0].failed is not None or any(len(column) != ROWS for column in answer.walks[0].columns)
 
     with Engine(window=concurrency) as engine:
 
         def more(count: int) -> None:
-            engine.submit([Job(targets[n], ask, n) for n in itertools.islice(turn, count)], taken)
+            engine.submit(itertools.islice(turn, count), taken)
 
         def taken(batch) -> None:
             sums["asks"] += len(batch)
-            if going:
-                sums["errors"] += sum(not right(answer) for answer in batch)
-                more(len(batch))
+            if not going:
+                return
+            more(len(batch))
+            if mode == "get":  # in line: a call for each would be a good part of what is measured
+                for answer in batch:
+                    if answer.failed is not None or answer.got[0][1].values[CHECKED] != answer.token:
+                        sums["errors"] += 1
+            else:
+                sums["errors"] += sum(map(wrong, batch))
 
-        for _ in engine.run([Job(target, ask) for target in targets]):  # routes, plans, SNMPv3 engines are known now
+        for _ in engine.run(jobs):  # routes, plans, SNMPv3 engines are known now
             pass
         more(2 * concurrency)
         time.sleep(WARM_S)

@@ -185,7 +185,8 @@ def show(results: list[dict]) -> None:
             mine = by.get((way, mode))
             for r in results:
                 if mine and r["mode"] == mode and r is not mine and not r["client"].startswith("netops"):
-                    print(f"  {r['client']:32} {mode:5} {r['cpu_s_per_10k'] / mine['cpu_s_per_10k']:8.2f} ×")
+                    ratio, rate = r["cpu_s_per_10k"] / mine["cpu_s_per_10k"], mine["varbinds_s"] / r["varbinds_s"]
+                    print(f"  {r['client']:32} {mode:5} {ratio:8.2f} ×  ({rate:.2f} × its varbinds/s)")
         thousand, poll = by.get((f"{way}, 1,000 in flight", "get")), by.get((way, "poll"))
         if thousand:
             print(f"\nfalse time-outs, retries and drops at 1,000 in flight: {thousand['errors']} (level: 0)")

@@ -41,6 +41,7 @@ class Pilot:
         varbinds: type,
         walked: type,
         column: type,
+        nothing: object,
         /,
     ) -> Self: ...
     def know(

@@ -143,7 +143,7 @@ class Walked:
         return next(iter(self.failures.values()), None)
 
 
-_NOTHING: Mapping[int, Failure] = MappingProxyType({})
+NOTHING: Mapping[int, Failure] = MappingProxyType({})
 
 
 class Answer(NamedTuple):
@@ -158,7 +158,7 @@ class Answer(NamedTuple):
     failed: Failure | None = None
     walks: tuple[Walked, ...] = ()
     got: tuple[tuple[tuple[int, ...], Varbinds], ...] = ()
-    missed: Mapping[int, Failure] = _NOTHING
+    missed: Mapping[int, Failure] = NOTHING
     asked: int = 0
     attempts: int = 0
     sent: int = 0

@@ -41,7 +41,7 @@ enum {
 static const uint32_t LOWEST_ID = 0x00800000u; /* from here a positive INTEGER takes exactly four octets */
 
 static PyObject *s_memo, *s_template, *s_question, *s_odd, *s_unsent, *s_release, *s_send, *s_receive;
-static PyObject *s_oids, *s_tags, *s_values, *s_chunks;
+static PyObject *s_chunks;
 static PyTypeObject *Question_Type;
 
 /* ---- a grown array of references */
@@ -623,10 +623,16 @@ static const char *const sum_names[SUMS] = {"received", "sent", "asks", "answere
 static PyObject *s_sums[SUMS];
 
 typedef struct {
+    PyObject *object; /* or NULL */
+    long long number;
+} Last;
+
+typedef struct {
     PyObject_HEAD
     PyObject *counters, *monotonic, *oid_text;
     PyTypeObject *answer, *varbinds;
-    PyObject *walked, *column;
+    PyObject *walked, *column, *nothing; /* nothing: what an answer without failures has as `missed` */
+    Py_ssize_t slots[3];                 /* where a Varbinds keeps oids, tags and values */
     Table hosts, peers, plans;
     Flight **heap;
     Py_ssize_t count, waiting, heap_room; /* count: flights; waiting: those in the heap */
@@ -636,6 +642,7 @@ typedef struct {
     uint64_t lives;
     uint32_t ids[IDS];
     int ids_left;
+    Last at_ms;
     long sums[SUMS], taken;
     uint8_t *in;
     uint8_t *out;
@@ -918,9 +925,12 @@ static PyObject *value_of(Pilot *self, Shape *shape, Py_ssize_t at, const uint8_
 static PyObject *varbinds_of(Pilot *self, PyObject *oids, PyObject *tags, PyObject *values)
 {
     PyObject *made = self->varbinds->tp_alloc(self->varbinds, 0);
-    if (made && (PyObject_SetAttr(made, s_oids, oids) || PyObject_SetAttr(made, s_tags, tags) ||
-                 PyObject_SetAttr(made, s_values, values)))
-        Py_CLEAR(made);
+    if (!made)
+        return NULL;
+    PyObject *parts[3] = {oids, tags, values};
+    for (int i = 0; i < 3; i++)
+        *(PyObject **)((char *)made + self->slots[i]) = Py_NewRef(parts[i]);
+    PyObject_GC_UnTrack(made); /* as plain_tuple */
     return made;
 }
 
@@ -1029,9 +1039,14 @@ static int keep_get(Pilot *self, Flight *flight, Question *question, Shape *shap
     plain_tuple(values);
     PyObject *varbinds = varbinds_of(self, shape->got, shape->gottags, values);
     Py_DECREF(values);
-    PyObject *pair = varbinds ? PyTuple_Pack(2, shape->places, varbinds) : NULL;
-    Py_XDECREF(varbinds);
-    return pair ? many_push(&flight->got, pair) : -1;
+    PyObject *pair = varbinds ? PyTuple_New(2) : NULL;
+    if (!pair) {
+        Py_XDECREF(varbinds);
+        return -1;
+    }
+    PyTuple_SET_ITEM(pair, 0, Py_NewRef(shape->places));
+    PyTuple_SET_ITEM(pair, 1, varbinds);
+    return many_push(&flight->got, plain_tuple(pair));
 }
 
 static int keep_walk(Pilot *self, Flight *flight, Question *question, Shape *shape, const uint8_t *octets)
@@ -1109,6 +1124,19 @@ static PyObject *or_none(PyObject *object)
     return Py_NewRef(object ? object : Py_None);
 }
 
+/* The number as an object; that of the last call where it is the same: what began in one turn has one clock time. */
+static PyObject *same_number(Last *last, long long number)
+{
+    if (!last->object || last->number != number) {
+        PyObject *made = PyLong_FromLongLong(number);
+        if (!made)
+            return NULL;
+        Py_XSETREF(last->object, made);
+        last->number = number;
+    }
+    return Py_NewRef(last->object);
+}
+
 static PyObject *answer_of(Pilot *self, Flight *flight)
 {
     PyObject *answer = self->answer->tp_alloc(self->answer, 14);
@@ -1120,11 +1148,11 @@ static PyObject *answer_of(Pilot *self, Flight *flight)
         Py_NewRef(Py_None),
         walks_of(self, flight),
         many_tuple(&flight->got),
-        PyDict_New(),
+        Py_NewRef(self->nothing),
         PyLong_FromSsize_t(flight->plan->asked),
         PyLong_FromLong(1),
         PyLong_FromLong(flight->sent),
-        PyLong_FromLongLong(flight->at_ms),
+        same_number(&self->at_ms, flight->at_ms),
         PyFloat_FromDouble(flight->rtt),
         PyLong_FromLongLong(flight->lag_ms),
         or_none(flight->first),
@@ -1288,31 +1316,54 @@ static void pilot_dealloc(Pilot *self)
     PyMem_Free(self->heap), PyMem_Free(self->outgoing), PyMem_Free(self->in), PyMem_Free(self->out);
     Py_XDECREF(self->counters), Py_XDECREF(self->monotonic), Py_XDECREF(self->oid_text);
     Py_XDECREF(self->answer), Py_XDECREF(self->varbinds), Py_XDECREF(self->walked), Py_XDECREF(self->column);
+    Py_XDECREF(self->nothing), Py_XDECREF(self->at_ms.object);
     type->tp_free(self);
     Py_DECREF(type);
 }
 
 /* Pilot(counters, monotonic, oid_text, Answer, Varbinds, Walked, Column) */
+/* Where instances keep what __slots__ names: set by place, a value costs a quarter of what it does by name. */
+static int slot_at(PyObject *type, const char *name, Py_ssize_t *at)
+{
+    PyObject *found = PyObject_GetAttrString(type, name);
+    if (!found)
+        return -1;
+    PyMemberDef *member = Py_IS_TYPE(found, &PyMemberDescr_Type) ? ((PyMemberDescrObject *)found)->d_member : NULL;
+    int bad = !member || member->type != T_OBJECT_EX;
+    if (!bad)
+        *at = member->offset;
+    else
+        PyErr_Format(PyExc_TypeError, "%R must have a slot %s", type, name);
+    Py_DECREF(found);
+    return bad ? -1 : 0;
+}
+
 static PyObject *pilot_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    PyObject *counters, *monotonic, *oid_text, *answer, *varbinds, *walked, *column;
+    PyObject *counters, *monotonic, *oid_text, *answer, *varbinds, *walked, *column, *nothing;
+    Py_ssize_t slots[3];
     if (kwargs && PyDict_GET_SIZE(kwargs)) {
         PyErr_SetString(PyExc_TypeError, "Pilot takes no keywords");
         return NULL;
     }
-    if (!PyArg_ParseTuple(args, "OOOO!O!OO", &counters, &monotonic, &oid_text, &PyType_Type, &answer, &PyType_Type,
-                          &varbinds, &walked, &column))
+    if (!PyArg_ParseTuple(args, "OOOO!O!OOO", &counters, &monotonic, &oid_text, &PyType_Type, &answer, &PyType_Type,
+                          &varbinds, &walked, &column, &nothing))
         return NULL;
     if (!PyType_IsSubtype((PyTypeObject *)answer, &PyTuple_Type)) {
         PyErr_SetString(PyExc_TypeError, "the answer's type must be a NamedTuple");
         return NULL;
     }
+    if (slot_at(varbinds, "oids", &slots[0]) || slot_at(varbinds, "tags", &slots[1]) ||
+        slot_at(varbinds, "values", &slots[2]))
+        return NULL;
     Pilot *self = (Pilot *)type->tp_alloc(type, 0);
     if (!self)
         return NULL;
+    memcpy(self->slots, slots, sizeof slots);
     self->counters = Py_NewRef(counters), self->monotonic = Py_NewRef(monotonic), self->oid_text = Py_NewRef(oid_text);
     self->answer = (PyTypeObject *)Py_NewRef(answer), self->varbinds = (PyTypeObject *)Py_NewRef(varbinds);
     self->walked = Py_NewRef(walked), self->column = Py_NewRef(column);
+    self->nothing = Py_NewRef(nothing);
     /* One after the other, a little apart: at a stride of 64 KiB all of them would share one set of the cache. */
     self->in = PyMem_Malloc((size_t)BATCH * (DATAGRAM + 192));
     if (!self->in) {
@@ -1986,7 +2037,7 @@ PyMODINIT_FUNC PyInit__fast(void)
         const char *text;
     } names[] = {{&s_memo, "memo"},       {&s_template, "template"}, {&s_question, "question"}, {&s_odd, "odd"},
                  {&s_unsent, "unsent"},   {&s_release, "release"},   {&s_send, "send"},         {&s_receive, "receive"},
-                 {&s_oids, "oids"},       {&s_tags, "tags"},         {&s_values, "values"},     {&s_chunks, "chunks"}};
+                 {&s_chunks, "chunks"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!(*names[i].to = PyUnicode_InternFromString(names[i].text)))
             return NULL;

@@ -8,6 +8,7 @@ ignored while the wait goes on. The hot path is one method per direction: calls 
 from __future__ import annotations
 
 from collections import deque
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from collectors.errors import DecodeError
@@ -81,7 +82,7 @@ class Loop:
 
     def take(self, jobs: Iterable[Job], hand_over: HandOver, submitted_ms: int) -> None:
         """Put jobs in the queue."""
-        self.queue.extend([(job, hand_over, submitted_ms) for job in jobs])
+        self.queue.extend(zip(jobs, repeat(hand_over), repeat(submitted_ms), strict=False))
 
     def launch(self) -> None:
         """Begin as many of the queue as the window allows."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from collectors.errors import DecodeError
 from collectors.snmp import ber
-from collectors.snmp.ask import Answer, Column, Failure, Walked
+from collectors.snmp.ask import NOTHING, Answer, Column, Failure, Walked
 from collectors.snmp.exchange import Exchange
 from collectors.snmp.flight import Flight
 from collectors.snmp.known import Known
@@ -77,7 +77,7 @@ class Swift(Loop):
         self._known = Known(channels, fast.Question)
         self._shared = channels[socket.AF_INET]
         self._number = getattr(self._shared, "fileno", -1)  # a channel in memory has none
-        self._pilot = fast.Pilot(counters, clock.monotonic, ber.oid_text, Answer, Varbinds, Walked, Column)
+        self._pilot = fast.Pilot(counters, clock.monotonic, ber.oid_text, Answer, Varbinds, Walked, Column, NOTHING)
         self._learned = self._known.book.forgotten
         self.flights = Airborne(self._pilot.busy, self._pilot.at, self._adopt)
 
