@@ -25,13 +25,21 @@ class Terms:
     digest: str
 
 
+def versions() -> tuple[str, ...]:
+    """Return the versions that there are texts of."""
+    return tuple(sorted({file.name.split(".", 1)[0] for file in HERE.glob("*.*.txt")}))
+
+
 @cache
-def terms(language: str) -> Terms:
-    """Return the present terms in a language of the page, `zh_CN` or `en`."""
-    content = (HERE / f"{VERSION}.{language}.txt").read_bytes()
+def terms(language: str, version: str = VERSION) -> Terms:
+    """Return a version's terms in a language of the page; English where it was not translated into that one."""
+    file = HERE / f"{version}.{language}.txt"
+    if not file.exists():
+        language, file = "en", HERE / f"{version}.en.txt"
+    content = file.read_bytes()
     title, _, rest = content.decode("utf-8").partition("\n")
     return Terms(
-        version=VERSION,
+        version=version,
         language=language,
         title=title.strip(),
         articles=tuple(line for line in map(str.strip, rest.splitlines()) if line),

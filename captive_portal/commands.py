@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from captive_portal import keys, tables, vouchers
-from captive_portal.model import Policy
+from captive_portal.model import Allowance
 from inventory.show import counted
 from inventory.times import chosen, shown, utc_option
 from netops.clock import SYSTEM
@@ -65,7 +65,7 @@ def _create(args: argparse.Namespace, settings: Settings) -> int:
     order = vouchers.Order(
         label=args.label,
         count=args.count,
-        policy=Policy(seconds=args.minutes * 60, devices=args.devices, single_use=args.single_use),
+        allowance=Allowance(seconds=args.minutes * 60, devices=args.devices, single_use=args.single_use),
         start_by_ms=now_ms + args.days * vouchers.DAY_MS,
         made_by=_who(),
     )

@@ -10,26 +10,34 @@ from __future__ import annotations
 import logging
 import secrets
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from captive_portal import keys, reconcile
 from captive_portal import session as visit
 from captive_portal.errors import GatewayError, PortalError
+from captive_portal.gateways import Offer, Onward
 from captive_portal.limits import Limit, Rate, Rates
-from captive_portal.methods import Refusal, Shown, Why
-from captive_portal.model import ADDRESSES_PER_CLIENT, Client, Session, State
+from captive_portal.meters import Meters
+from captive_portal.methods import Shown
+from captive_portal.model import ADDRESSES_PER_CLIENT, Client, Grant, Session, State
+from captive_portal.policy import narrower, open_at, opens_ms, seconds_open
 from captive_portal.store import Admission
+from captive_portal.verdict import Ask, Leave, Refusal, Why
 from inventory.errors import SqlError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from zoneinfo import ZoneInfo
 
     from captive_portal.gateways import Gateway
     from captive_portal.methods import Method
+    from captive_portal.policy import Policies, Policy
+    from captive_portal.ruleset import Admitted
     from captive_portal.store import Consent, Store
     from captive_portal.telling import Telling
+    from captive_portal.verdict import Verdict
     from netops.clock import Clock
 
 LOG = logging.getLogger("netops.portal")
@@ -40,6 +48,7 @@ STARTS = Rates(
     city=Rate(burst=20_000, every_ms=1),
 )
 NOWHERE = "unassigned"
+Outcome: TypeAlias = Session | Refusal | Ask | Leave | Onward
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +74,8 @@ class Desk:
         clock: Clock,
         identity_key: bytes,
         sites: Mapping[str, str],
+        policies: Policies,
+        zone: ZoneInfo,
     ) -> None:
         self.store = store
         self.gateway = gateway
@@ -72,10 +83,14 @@ class Desk:
         self.telling = telling
         self.clock = clock
         self._key = identity_key
+        self.policies = policies
         self._sites = sites
-        self._born = ""
+        self._zone = zone
+        self._born: dict[str, str] = {}
+        self._meters = Meters()
         self._live: dict[tuple[str, str], Session] = {}
         self._tenants = Tenants()
+        self._onward: dict[str, Onward] = {}
         self._starts = Limit(STARTS)
         self._stripes = [Lock() for _ in range(STRIPES)]
 
@@ -101,8 +116,8 @@ class Desk:
         return len(self._live)
 
     # ---- what visitors do
-    def login(self, attempt: Attempt) -> Session | Refusal:
-        """Admit, or say why not. PortalError or SqlError when we could not: then nobody is in by this attempt."""
+    def login(self, attempt: Attempt) -> Outcome:
+        """Admit, or say why not, or what comes next. PortalError or SqlError when we could not: then nobody is in."""
         client = attempt.client
         with self._stripe(client):
             live = self.current(client)
@@ -119,13 +134,68 @@ class Desk:
                 self._feed(stale, visit.Expired())
             opened = Session(id=secrets.token_hex(12), client=client.at(*self._seen(client)))
             session, _ = visit.step(opened, visit.Begun(), now_ms)
-            shown = Shown(fields=attempt.fields, identity=identity, site=self.site(client))
-            verdict = self.methods[attempt.method].prove(shown, now_ms)
+            verdict = self._ask(attempt, self.shown(client, attempt.fields), now_ms)
             if isinstance(verdict, Refusal):
                 self._feed(session, visit.Refused())
+            if not isinstance(verdict, Grant):
                 return verdict
-            session = self._feed(session, visit.Proved(verdict), consent=attempt.consent)
-            return self._answer(session, began)
+            return self._admit(session, verdict, attempt.consent, began)
+
+    def welcome(self, client: Client, consent: Consent) -> Session | Onward | None:
+        """Let a device in that a method of its site recognises, without a tap; None when it has to ask."""
+        policy = self.policy(client)
+        with self._stripe(client):
+            now_ms, began = self.clock.now_ms(), self.clock.monotonic()
+            if self.current(client) is not None or not open_at(policy.hours, now_ms, self._zone):
+                return None
+            shown = self.shown(client, {})
+            found = (self.methods[name].recognise(shown, now_ms) for name in policy.methods)
+            grant = next((each for each in found if each is not None), None)
+            if grant is None or self._starts.take(shown.identity, shown.site, now_ms):
+                return None
+            opened = Session(id=secrets.token_hex(12), client=client.at(*self._seen(client)))
+            session, _ = visit.step(opened, visit.Begun(), now_ms)
+            return self._admit(session, grant, consent, began)
+
+    def resumed(self, client: Client) -> tuple[str, Ask] | None:
+        """Return the method and the question that this device left open, if any."""
+        shown, now_ms = self.shown(client, {}), self.clock.now_ms()
+        for name in self.policy(client).methods:
+            asked = self.methods[name].resume(shown, now_ms)
+            if asked is not None:
+                return name, asked
+        return None
+
+    def policy(self, client: Client) -> Policy:
+        """Return the policy of the client's site."""
+        return self.policies.at(self.site(client))
+
+    def shown(self, client: Client, fields: Mapping[str, str]) -> Shown:
+        """Return what a method sees of a client."""
+        bounds = self.policy(client).bounds
+        return Shown(fields=fields, identity=self.identity(client), site=self.site(client), bounds=bounds)
+
+    def _ask(self, attempt: Attempt, shown: Shown, now_ms: int) -> Verdict:
+        policy = self.policies.at(shown.site)
+        if not open_at(policy.hours, now_ms, self._zone):
+            return Refusal(why=Why.CLOSED, wait_ms=opens_ms(policy.hours, now_ms, self._zone) - now_ms)
+        if attempt.method not in policy.methods:
+            return Refusal(why=Why.NOT_HERE)
+        return self.methods[attempt.method].prove(shown, now_ms)
+
+    def _admit(self, session: Session, grant: Grant, consent: Consent, began: float) -> Session | Onward:
+        bounded = self._bounded(session.client, grant)
+        session = self._feed(session, visit.Proved(bounded), consent=consent)
+        return self._answer(session, began)
+
+    def _bounded(self, client: Client, grant: Grant) -> Grant:
+        """Return the grant within what the site allows: until its end, its bounds, or the closing time."""
+        policy, now_ms = self.policy(client), self.clock.now_ms()
+        bounds = narrower(policy.bounds, grant.bounds)
+        closes_s = seconds_open(policy.hours, now_ms, self._zone)
+        seconds = min(bounds.seconds, closes_s) if closes_s is not None else bounds.seconds
+        until_ms = min(grant.until_ms, now_ms + seconds * 1000)
+        return replace(grant, until_ms=until_ms, bounds=bounds, policy=policy.digest)
 
     def returning(self, client: Client) -> Session | None:
         """Let a live session's device in under the address it comes from now; None when it has no session."""
@@ -153,28 +223,61 @@ class Desk:
             self._tenants.add(session.client)
 
     def repair(self) -> int:
-        """Bring record and firewall together; return how many repairs (GatewayError: not now)."""
-        ready = self.gateway.ready()
+        """Bring record and firewalls together; return how many repairs. GatewayError names those that cannot now."""
+        return self._each(self._repair_at)
+
+    def look_in(self) -> int:
+        """Repair at once where a gateway has lost its memory; return how many repairs. Cheap where none has."""
+
+        def look(part: Gateway) -> int:
+            ready = part.ready()
+            return 0 if ready.born == self._born.get(part.name) and not ready.wrong else self._repair_at(part)
+
+        return self._each(look)
+
+    def _each(self, work: Callable[[Gateway], int]) -> int:
+        """Do it at every gateway; one that is away costs the others nothing."""
+        done, wrong = 0, []
+        for part in self.gateway.parts():
+            try:
+                done += work(part)
+            except GatewayError as error:
+                wrong.append(str(error))
+        if wrong:
+            raise GatewayError("; ".join(wrong))
+        return done
+
+    def _repair_at(self, part: Gateway) -> int:
+        ready = part.ready()
         if ready.wrong:
             raise GatewayError("; ".join(ready.wrong.values()))
-        before = self.store.born()
-        sessions = list(self._live.values())
-        actions = reconcile.plan(
-            sessions, self.gateway.admitted(), same_memory=before == ready.born, now_ms=self.clock.now_ms()
-        )
+        before, now_ms = self.store.born(part.name), self.clock.now_ms()
+        sessions = [each for each in list(self._live.values()) if part.serves(each.client.interface)]
+        admitted = part.admitted()
+        actions = reconcile.plan(sessions, admitted, same_memory=before == ready.born, now_ms=now_ms)
         for action in actions:
             self._repair(action)
         if before != ready.born:
-            self.store.set_born(ready.born)
-        self._born = ready.born
-        if actions:
-            LOG.info("repaired count=%d live=%d", len(actions), len(self._live))
-        return len(actions)
+            self.store.set_born(part.name, ready.born)
+        self._born[part.name] = ready.born
+        ended = self._measure(admitted, now_ms) if Offer.COUNTERS in part.offers else 0
+        if actions or ended:
+            LOG.info("repaired count=%d bounded=%d live=%d", len(actions), ended, len(self._live))
+        return len(actions) + ended
 
-    def look_in(self) -> int:
-        """Repair at once when the gateway has lost its memory; return how many repairs. Cheap when it has not."""
-        ready = self.gateway.ready()
-        return 0 if ready.born == self._born and not ready.wrong else self.repair()
+    def _measure(self, admitted: Sequence[Admitted], now_ms: int) -> int:
+        """End the visits whose octets are used up or that were idle for too long; return how many."""
+        ended = 0
+        for key, meter in self._meters.read(admitted, now_ms).items():
+            session = self._live.get(key)
+            reason = meter.exceeds(session.grant.bounds, now_ms) if session and session.grant else None
+            if session is not None and reason is not None:
+                with self._stripe(session.client):
+                    live = self._live.get(key)
+                    if live is not None and live.id == session.id and live.state is State.ONLINE:
+                        self._feed(live, visit.Exhausted(reason))
+                        ended += 1
+        return ended
 
     def follow(self) -> int:
         """Let live devices in under addresses that the gateway has seen since; return how many."""
@@ -236,7 +339,10 @@ class Desk:
             live = self._feed(live, visit.Seen(each))
         return live
 
-    def _answer(self, session: Session, began: float) -> Session:
+    def _answer(self, session: Session, began: float) -> Session | Onward:
+        onward = self._onward.pop(session.id, None)
+        if onward is not None and session.state is State.RECORDED:
+            return onward  # it is online when the gateway says so: the next repair finds it
         now_ms, site = self.clock.now_ms(), self.site(session.client)
         if session.state is State.ONLINE:
             self.telling.online(
@@ -278,8 +384,10 @@ class Desk:
                 return visit.Recorded()
             self.store.widen(effect.session, self.clock.now_ms())
         elif isinstance(effect, visit.Allow):
-            self.gateway.allow(effect.client, effect.seconds)
-            return visit.Opened()
+            onward = self.gateway.allow(effect.client, effect.bounds)
+            if onward is None:
+                return visit.Opened()
+            self._onward[session.id] = onward
         elif isinstance(effect, visit.Revoke):
             self._close(effect.client)
         else:
@@ -297,7 +405,8 @@ class Desk:
             other = self._live.get(key)
             left = other.seconds_left(self.clock.now_ms()) if other and other.state is State.ONLINE else 0
             if other is not None and left:
-                self.gateway.allow(other.client.at(address), left)
+                assert other.grant
+                self.gateway.allow(other.client.at(address), replace(other.grant.bounds, seconds=left))
                 if key not in self._live:  # it ended meanwhile
                     self.gateway.revoke(other.client.at(address))
 
@@ -308,7 +417,7 @@ class Desk:
         elif effect.what == "refused":
             (self.telling.refused if session.state is State.PROVING else self.telling.failed)(site, now_ms)
         if session.state is State.ENDED and session.grant is not None:
-            self.store.end(session)
+            self.store.end(session, self._meters.forget(session.client.key))
 
     def _keep(self, session: Session) -> None:
         """Hold what lives; a visit that is not recorded is nobody's yet."""

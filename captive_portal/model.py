@@ -1,4 +1,4 @@
-"""What travels through the portal: Client, Grant, Policy, Session.
+"""What travels through the portal: Client, Bounds, Allowance, Grant, Session.
 
 A client is what the gateway sees of a visitor: a MAC address on one of its visitor interfaces and the addresses in use.
 It is read from the gateway, never from a query, a form or a header (S11).
@@ -35,8 +35,25 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """What an admitted visitor gets."""
+class Bounds:
+    """What an admitted visitor may use. 0 is "no bound of this kind"; only a grant's own `seconds` may be 0.
+
+    `octets` counts both directions together. Rates are kbit/s (1,000 bit/s) of the visitor's downlink and uplink.
+    """
+
+    seconds: int
+    idle_s: int = 0
+    octets: int = 0
+    down_kbps: int = 0
+    up_kbps: int = 0
+
+
+FREE = Bounds(seconds=0)  # nothing of its own: the site decides
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What a voucher gives: how long from its first use, to how many devices, once or again and again."""
 
     seconds: int
     devices: int = 1
@@ -45,11 +62,19 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A login method's yes: who said it, until when, and by which voucher (its keyed hash) if any."""
+    """A login method's yes: who said it, until when, and by which voucher (its keyed hash) if any.
+
+    `bounds` is what the visitor may use; the desk narrows it to what the site allows. `person` is the keyed hash of who
+    was identified (a phone number, an account), for joins; what it was is kept apart. `policy` is the digest of the
+    site's policy in force.
+    """
 
     method: str
     until_ms: int
     voucher: bytes = b""
+    bounds: Bounds = FREE
+    person: bytes = b""
+    policy: str = ""
 
 
 class State(StrEnum):
@@ -71,6 +96,8 @@ class End(StrEnum):
     NO_GATEWAY = "no_gateway"  # the firewall did not open
     EXPIRED = "expired"
     LOGOUT = "logout"
+    IDLE = "idle"  # nothing sent or received for as long as the site allows
+    VOLUME = "volume"  # the octets of the site's policy are used up
     DISCONNECTED = "disconnected"  # by staff
     LOST = "lost"  # the gateway no longer knew the client
 

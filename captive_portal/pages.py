@@ -13,7 +13,7 @@ from flask import Blueprint, Response, g, redirect, render_template, request, ur
 from flask_babel import format_datetime
 
 from captive_portal import keys, tables, venues, vouchers
-from captive_portal.model import Policy
+from captive_portal.model import Allowance
 from inventory.errors import SqlError
 from netops.clock import utc
 from netops.errors import NetopsError, UsageError
@@ -69,7 +69,7 @@ def _create(context: Context) -> Any:
         batch, codes = vouchers.create(url, keys.voucher_key(context.settings), order, now_ms)
     except (NetopsError, SqlError) as error:
         return _index(context, str(error)), 422
-    detail = f"{order.count} x {order.policy.seconds // 60} min, {order.policy.devices} devices"
+    detail = f"{order.count} x {order.allowance.seconds // 60} min, {order.allowance.devices} devices"
     try:
         _state(context, "vouchers.make", batch, detail, now_ms)
     except NetopsError:
@@ -77,7 +77,8 @@ def _create(context: Context) -> Any:
         raise
     if request.form.get("as") == "csv":
         content = table(
-            ["code", "minutes", "devices"], [[each, order.policy.seconds // 60, order.policy.devices] for each in codes]
+            ["code", "minutes", "devices"],
+            [[each, order.allowance.seconds // 60, order.allowance.devices] for each in codes],
         )
         named = {"Content-Disposition": f'attachment; filename="vouchers-{batch}.csv"'}
         return Response(content, mimetype="text/csv", headers={**SHOWN_ONCE, **named})
@@ -109,7 +110,7 @@ def _order(now_ms: int) -> vouchers.Order:
     return vouchers.Order(
         label=request.form.get("label", "").strip()[:200],
         count=_number("count"),
-        policy=Policy(
+        allowance=Allowance(
             seconds=_number("minutes") * 60,
             devices=_number("devices"),
             single_use=request.form.get("single_use") == "yes",

@@ -8,12 +8,13 @@ import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from captive_portal import agreement, gateways, keys, methods, tables, uplink, venues, views
+from captive_portal import agreement, gateways, keys, methods, policy_yaml, tables, uplink, venues, views
 from captive_portal.desk import Desk
 from captive_portal.errors import GatewayError
 from captive_portal.probes import Probes
 from captive_portal.store import Store
 from captive_portal.telling import Telling
+from inventory.times import zone
 from netops import drain
 from netops.clock import SYSTEM
 from netops.errors import NetopsError
@@ -73,14 +74,18 @@ class PortalService:
             store = stack.enter_context(Store(tables.url(settings)))
             gateway = stack.enter_context(gateways.make(settings, self.clock))
             key = keys.identity_key(settings)
+            policies = policy_yaml.read(settings)
+            wanted = [name for each in policies.every for name in each.methods]
             self.desk = Desk(
                 store=store,
                 gateway=gateway,
-                methods=methods.make(settings, store),
+                methods=methods.make(methods.Tools(settings=settings, store=store), wanted),
                 telling=Telling(spool, terms=agreement.VERSION),
                 clock=self.clock,
                 identity_key=key,
                 sites=settings.portal.visitors,
+                policies=policies,
+                zone=zone(settings.city.timezone),
             )
             stack.callback(self._last_words)
             self.desk.take_up()

@@ -8,7 +8,7 @@ the table, and only there:
 
     NEW --Begun--> PROVING --Proved--> PROVEN --Recorded--> RECORDED --Opened--> ONLINE --…--> ENDED
                       |  ^                |                     |                   |
-                 Refused |           RecordFailed          OpenFailed     LoggedOut, Expired,
+                 Refused |           RecordFailed          OpenFailed     LoggedOut, Expired, Exhausted,
                       +--+ (try again)    |                     |         Disconnected, Lost
                                           +-------> ENDED <-----+-------------------+
 
@@ -29,7 +29,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from captive_portal.errors import SessionError
-from captive_portal.model import ADDRESSES_PER_CLIENT, Client, End, Grant, Session, State
+from captive_portal.model import ADDRESSES_PER_CLIENT, Bounds, Client, End, Grant, Session, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,6 +110,13 @@ class Expired:
 
 
 @dataclass(frozen=True, slots=True)
+class Exhausted:
+    """A bound of the site is reached: idle for too long, or the octets used up."""
+
+    reason: End
+
+
+@dataclass(frozen=True, slots=True)
 class Disconnected:
     """Staff ended it."""
 
@@ -133,6 +140,7 @@ Event: TypeAlias = (
     | Restored
     | LoggedOut
     | Expired
+    | Exhausted
     | Disconnected
     | Lost
 )
@@ -148,10 +156,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """Let these addresses of the client through for `seconds`."""
+    """Let these addresses of the client through within `bounds`; its `seconds` are what is left."""
 
     client: Client
-    seconds: int
+    bounds: Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +212,8 @@ def _open(session: Session, client: Client, now_ms: int) -> Step:
     seconds = session.seconds_left(now_ms)
     if seconds == 0:  # the disk was slower than the grant is long: a door that opens for 0 s would stay open for ever
         return _end(End.EXPIRED)(session, Expired(), now_ms)
-    return session, (Allow(client, seconds),)
+    assert session.grant
+    return session, (Allow(client, replace(session.grant.bounds, seconds=seconds)),)
 
 
 def _seen(session: Session, event: Event, now_ms: int) -> Step:
@@ -268,6 +277,7 @@ TABLE: dict[tuple[State, type[Event]], Rule] = {
     (State.ONLINE, Restored): _restored,
     (State.ONLINE, LoggedOut): _end(End.LOGOUT),
     (State.ONLINE, Expired): _end(End.EXPIRED),
+    (State.ONLINE, Exhausted): lambda session, event, now_ms: _end(event.reason)(session, event, now_ms),  # type: ignore[union-attr]  # by the key
     (State.ONLINE, Disconnected): _end(End.DISCONNECTED),
     (State.ONLINE, Lost): _end(End.LOST),
 }

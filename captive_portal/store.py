@@ -6,27 +6,29 @@ batch go into one transaction, and one fsync acknowledges them all. Admissions o
 
 from __future__ import annotations
 
+import json
 import queue
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast
 
 import sqlalchemy as sa
 
 from captive_portal.batch import Batcher
 from captive_portal.errors import PortalError
-from captive_portal.methods.voucher import Issued, judge
-from captive_portal.model import Client, End, Grant, Policy, Session, State
+from captive_portal.model import Allowance, Bounds, Client, End, Grant, Session, State
+from captive_portal.redeeming import Issued, judge
 from captive_portal.tables import ADDRESS, BATCH, CONSENT, HOLDER, META, MIGRATIONS, SESSION, VOUCHER
 from inventory import sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from captive_portal.methods import Refusal
+    from captive_portal.verdict import Refusal
 
 T = TypeVar("T")
 WAIT_S = 10.0
+_BOUNDS = tuple(each.name for each in fields(Bounds))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,12 +120,13 @@ class Store:
         """Note that the firewall is open. Losing it costs nothing: the restart opens it again."""
         self._writer.put_lazily(Online(session=session.id, at_ms=now_ms))
 
-    def end(self, session: Session) -> None:
-        """Keep how a session ended; the clear MAC goes with it."""
+    def end(self, session: Session, used: tuple[int, int] = (0, 0)) -> None:
+        """Keep how a session ended and the octets up and down it used; the clear MAC goes with it."""
+        values = {"ended_ms": session.ended_ms, "end": str(session.end), "mac": None}
         change = (
             sa.update(SESSION)
             .where(SESSION.c.id == session.id)
-            .values(ended_ms=session.ended_ms, end=str(session.end), mac=None)
+            .values(**values, octets_up=used[0], octets_down=used[1])
         )
         self.write(lambda connection: connection.execute(change))
 
@@ -139,18 +142,19 @@ class Store:
                 addresses.setdefault(session, []).append(address)
         return [_session(row, tuple(addresses.get(row.id, ()))) for row in rows]
 
-    def born(self) -> str:
-        """Return which memory the gateway had when it was last seen."""
+    def born(self, gateway: str) -> str:
+        """Return which memory a gateway had when it was last seen."""
         with self._database.read() as connection:
-            found = connection.execute(sa.select(META.c.value).where(META.c.key == "born")).scalar()
+            found = connection.execute(sa.select(META.c.value).where(META.c.key == f"born:{gateway}")).scalar()
         return str(found or "")
 
-    def set_born(self, born: str) -> None:
-        """Remember which memory the gateway has now."""
+    def set_born(self, gateway: str, born: str) -> None:
+        """Remember which memory a gateway has now."""
+        key = f"born:{gateway}"
 
         def work(connection: sa.Connection) -> None:
-            connection.execute(sa.delete(META).where(META.c.key == "born"))
-            connection.execute(sa.insert(META).values(key="born", value=born))
+            connection.execute(sa.delete(META).where(META.c.key == key))
+            connection.execute(sa.insert(META).values(key=key, value=born))
 
         self.write(work)
 
@@ -206,6 +210,9 @@ def _row(admission: Admission) -> dict[str, Any]:
         "voucher": grant.voucher or None,
         "since_ms": session.since_ms,
         "until_ms": grant.until_ms,
+        "bounds": json.dumps(astuple(grant.bounds)),
+        "person": grant.person or None,
+        "policy": grant.policy,
     }
 
 
@@ -226,7 +233,14 @@ def _session(row: Any, addresses: tuple[str, ...]) -> Session:
         client=Client(mac=row.mac, interface=row.interface, addresses=addresses),
         state=State.ONLINE if row.online_ms is not None else State.RECORDED,
         since_ms=row.since_ms,
-        grant=Grant(method=row.method, until_ms=row.until_ms, voucher=row.voucher or b""),
+        grant=Grant(
+            method=row.method,
+            until_ms=row.until_ms,
+            voucher=row.voucher or b"",
+            bounds=Bounds(**dict(zip(_BOUNDS, json.loads(row.bounds), strict=True))),
+            person=row.person or b"",
+            policy=row.policy,
+        ),
         end=End(row.end) if row.end else None,
         ended_ms=row.ended_ms,
     )
@@ -255,7 +269,7 @@ def _issued(connection: sa.Connection, hash_: bytes) -> Issued | None:
     ended = sa.select(SESSION.c.id).where(SESSION.c.voucher == hash_, SESSION.c.ended_ms.is_not(None)).limit(1)
     return Issued(
         hash=found.hash,
-        policy=Policy(seconds=found.minutes * 60, devices=found.devices, single_use=found.single_use),
+        allowance=Allowance(seconds=found.minutes * 60, devices=found.devices, single_use=found.single_use),
         start_by_ms=found.start_by_ms,
         first_ms=found.first_ms,
         until_ms=found.until_ms,

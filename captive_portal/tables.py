@@ -42,7 +42,13 @@ SESSION = sa.Table(
     sa.Column("online_ms", sa.BigInteger),
     sa.Column("ended_ms", sa.BigInteger),
     sa.Column("end", sa.String(16)),
+    sa.Column("bounds", sa.Text, nullable=False, server_default="[0, 0, 0, 0, 0]"),
+    sa.Column("person", sa.LargeBinary(32)),
+    sa.Column("policy", sa.String(64), nullable=False, server_default=""),
+    sa.Column("octets_up", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("octets_down", sa.BigInteger, nullable=False, server_default="0"),
 )
+sa.Index("portal_session_person", SESSION.c.person, SESSION.c.since_ms)
 _LIVE = SESSION.c.ended_ms.is_(None)
 sa.Index("portal_session_live", SESSION.c.until_ms, sqlite_where=_LIVE, postgresql_where=_LIVE)
 sa.Index("portal_session_identity", SESSION.c.identity, SESSION.c.since_ms)

@@ -20,11 +20,12 @@ from flask_babel import format_time
 from markupsafe import Markup
 
 from captive_portal import agreement, capport, forms
-from captive_portal.desk import Attempt
+from captive_portal.desk import Attempt, Outcome
 from captive_portal.errors import PortalError, SessionError
+from captive_portal.gateways import Onward
 from captive_portal.limits import Limit, Rate, Rates
-from captive_portal.methods import Refusal, Why
 from captive_portal.store import Consent
+from captive_portal.verdict import Ask, Leave, Refusal, Why
 from inventory.errors import SqlError
 from netops.clock import utc
 from netops.errors import SpoolError
@@ -109,6 +110,7 @@ def blueprint(portal: Portal) -> Blueprint:
     pages.add_url_rule("/", "home", lambda: _home(portal))
     pages.add_url_rule("/login", "login", lambda: _login(portal), methods=["POST"])
     pages.add_url_rule("/login", "login_again", lambda: redirect(_home_url(), 303))
+    pages.add_url_rule("/return/<method>", "returned", lambda method: _returned(portal, method))
     pages.add_url_rule("/logout", "logout", lambda: _logout(portal), methods=["POST"])
     pages.add_url_rule("/report", "report", lambda: _report(portal))
     pages.add_url_rule("/report", "reported", lambda: _reported(portal), methods=["POST"])
@@ -161,20 +163,81 @@ def _home(portal: Portal) -> Any:
     if session is not None:
         return _online(portal, visitor, session)
     portal.desk.telling.seen(portal.desk.identity(visitor), portal.desk.clock.now_ms())
+    known = portal.desk.welcome(visitor, _consent(portal, visitor))
+    if known is not None:
+        return _shown(portal, visitor, known)
+    left_open = portal.desk.resumed(visitor) if request.args.get("begin") is None else None
+    if left_open is not None:
+        return _asked(portal, visitor, *left_open)
     return _form(portal, visitor)
 
 
 def _form(portal: Portal, visitor: Client, *, failed: str = "", wrong_code: str = "") -> str:
+    policy = portal.desk.policy(visitor)
     return render_template(
         "portal/login.html",
-        methods=list(portal.desk.methods.values()),
-        terms=agreement.terms(_language()),
+        methods=[portal.desk.methods[name] for name in policy.methods],
+        brand=policy.brand,
+        bounds=policy.bounds,
+        terms=agreement.terms(_language(), policy.terms),
         token=forms.token(portal.form_key, visitor, portal.desk.clock.now_ms()),
         venue=_venue(portal, visitor),
         failed=failed,
         wrong_code=wrong_code,
         typed_code=request.form.get("code", "")[:40] if wrong_code else "",
     )
+
+
+def _asked(portal: Portal, visitor: Client, method: str, asked: Ask) -> Any:
+    """Show the next form of a method; what was wrong with the last answer stands at its field."""
+    page = render_template(
+        "portal/asked.html",
+        method=method,
+        template=asked.template,
+        values=asked.values,
+        wrong=sentences()[asked.wrong] if asked.wrong else "",
+        token=forms.token(portal.form_key, visitor, portal.desk.clock.now_ms()),
+        venue=_venue(portal, visitor),
+    )
+    return (page, 422) if asked.wrong else page
+
+
+def _shown(portal: Portal, visitor: Client, outcome: Outcome, method: str = "") -> Any:
+    """Show what a login came to."""
+    if isinstance(outcome, Refusal):
+        return _refused(portal, visitor, outcome)
+    if isinstance(outcome, Ask):
+        return _asked(portal, visitor, method, outcome)
+    if isinstance(outcome, Leave | Onward):
+        return redirect(outcome.url, 303)
+    return redirect(_home_url(), 303)
+
+
+def _consent(portal: Portal, visitor: Client) -> Consent:
+    terms = agreement.terms(_language(), portal.desk.policy(visitor).terms)
+    return Consent(terms=terms.version, language=terms.language, digest=terms.digest, channel=CHANNEL)
+
+
+def _returned(portal: Portal, method: str) -> Any:
+    """Take up a visitor who comes back from a page of somebody else's: what it says is in the query."""
+    visitor = _visitor(portal)
+    if visitor is None:
+        return _stranger()
+    return _attempt(portal, visitor, method, request.args)
+
+
+def _attempt(portal: Portal, visitor: Client, method: str, given: Mapping[str, str]) -> Any:
+    if method not in portal.desk.policy(visitor).methods:
+        return _form(portal, visitor, failed=gettext("没有这种登录方式，请从下面选择。")), 422
+    fields = {name: value[:LONGEST_FIELD] for name, value in given.items()}
+    attempt = Attempt(client=visitor, method=method, fields=fields, consent=_consent(portal, visitor))
+    try:
+        outcome = portal.desk.login(attempt)
+    except SessionError:
+        raise
+    except (PortalError, SqlError):
+        return _form(portal, visitor, failed=gettext("系统暂时无法登记，没有为您开通。请过一会儿再试。")), 503
+    return _shown(portal, visitor, outcome, method)
 
 
 def _online(portal: Portal, visitor: Client, session: Session) -> str:
@@ -195,21 +258,7 @@ def _login(portal: Portal) -> Any:
         return _stranger()
     if not _genuine(portal, visitor):
         return _form(portal, visitor, failed=gettext("页面已过期，请再按一次。")), 422
-    method = request.form.get("method", "")
-    if method not in portal.desk.methods:
-        return _form(portal, visitor, failed=gettext("没有这种登录方式，请从下面选择。")), 422
-    terms = agreement.terms(_language())
-    consent = Consent(terms=terms.version, language=terms.language, digest=terms.digest, channel=CHANNEL)
-    fields = {name: value[:LONGEST_FIELD] for name, value in request.form.items()}
-    try:
-        outcome = portal.desk.login(Attempt(client=visitor, method=method, fields=fields, consent=consent))
-    except SessionError:
-        raise
-    except (PortalError, SqlError):
-        return _form(portal, visitor, failed=gettext("系统暂时无法登记，没有为您开通。请过一会儿再试。")), 503
-    if isinstance(outcome, Refusal):
-        return _refused(portal, visitor, outcome)
-    return redirect(_home_url(), 303)
+    return _attempt(portal, visitor, request.form.get("method", ""), request.form)
 
 
 def _refused(portal: Portal, visitor: Client, refusal: Refusal) -> Any:
@@ -232,6 +281,10 @@ def sentences() -> Mapping[Why, str]:
         Why.USED_UP: gettext("这张上网券只能用一次，已经用过。"),
         Why.TOO_MANY_DEVICES: gettext("这张上网券可用的设备数已满。"),
         Why.TOO_OFTEN: gettext("尝试太频繁，请稍等一会儿再试。"),
+        Why.CLOSED: gettext("这里现在不开放上网服务，请在开放时间再来。"),
+        Why.NOT_HERE: gettext("没有这种登录方式，请从下面选择。"),
+        Why.UNSENT: gettext("短信暂时发不出去，请换一种方式，或过一会儿再试。"),
+        Why.AWAY: gettext("对方的登录服务暂时没有回应，请换一种方式，或过一会儿再试。"),
     }
 
 

@@ -13,12 +13,12 @@ import sqlalchemy as sa
 
 from captive_portal import code
 from captive_portal.errors import OrderError
-from captive_portal.methods.voucher import hashed
+from captive_portal.redeeming import hashed
 from captive_portal.tables import BATCH, MIGRATIONS, SESSION, VOUCHER
 from inventory import sql
 
 if TYPE_CHECKING:
-    from captive_portal.model import Policy
+    from captive_portal.model import Allowance
 
 MOST = 10_000
 LONGEST_MINUTES = 366 * 24 * 60
@@ -32,7 +32,7 @@ class Order:
 
     label: str
     count: int
-    policy: Policy
+    allowance: Allowance
     start_by_ms: int
     made_by: str
 
@@ -71,8 +71,11 @@ def sane(order: Order, now_ms: int) -> Order:
     """Return the order, or raise OrderError naming what cannot be."""
     checks = (
         (0 < order.count <= MOST, f"count {order.count}; expected 1 to {MOST}"),
-        (0 < order.policy.seconds <= LONGEST_MINUTES * 60, f"expected 1 to {LONGEST_MINUTES} minutes"),
-        (0 < order.policy.devices <= MOST_DEVICES, f"devices {order.policy.devices}; expected 1 to {MOST_DEVICES}"),
+        (0 < order.allowance.seconds <= LONGEST_MINUTES * 60, f"expected 1 to {LONGEST_MINUTES} minutes"),
+        (
+            0 < order.allowance.devices <= MOST_DEVICES,
+            f"devices {order.allowance.devices}; expected 1 to {MOST_DEVICES}",
+        ),
         (
             len(order.label) <= 200 and (order.label or "-").isprintable(),
             "label; expected at most 200 printable characters",
@@ -104,9 +107,9 @@ def create(url: str, key: bytes, order: Order, now_ms: int) -> tuple[str, list[s
                 "label": order.label,
                 "made_ms": now_ms,
                 "made_by": order.made_by,
-                "minutes": order.policy.seconds // 60,
-                "devices": order.policy.devices,
-                "single_use": order.policy.single_use,
+                "minutes": order.allowance.seconds // 60,
+                "devices": order.allowance.devices,
+                "single_use": order.allowance.single_use,
                 "start_by_ms": order.start_by_ms,
             },
         )

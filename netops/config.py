@@ -200,7 +200,8 @@ class PortalAt:
     public_url: str = ""  # where visitors find the portal; empty: http://<host>:<port> of the listener
     api_url: str = ""  # RFC 8908 over HTTPS, as DHCP option 114 announces it; empty: `public_url` + /capport/api
     venue_info_url: str = ""  # RFC 8908 venue-info-url: a page about the place
-    methods: str = "click_through,voucher"  # in the order of the page
+    methods: str = "click_through,voucher"  # in the order of the page, where no policy says otherwise
+    policies: Path | None = None  # folder of site policies, a YAML file each; empty: one policy of these settings
     anchors: str = ""  # host:port,… beyond the uplink; when none accepts, the uplink is down; empty: not known
     session_minutes: int = 120  # how long a click-through session lasts
     voucher_key: Secret | None = None  # key of the vouchers' hashes; empty: <data dir>/keys/portal-voucher.key

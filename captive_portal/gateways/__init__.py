@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from captive_portal.model import Client
+    from captive_portal.model import Bounds, Client
     from captive_portal.ruleset import Admitted
     from netops.clock import Clock
     from netops.config import Settings
@@ -22,18 +23,44 @@ class Readiness:
     wrong: Mapping[str, str] = field(default_factory=dict)
 
 
+class Offer(StrEnum):
+    """What a gateway enforces by itself beside the time. What it only counts, the desk enforces within a round."""
+
+    RATE = "rate"
+    IDLE = "idle"
+    VOLUME = "volume"
+    COUNTERS = "counters"  # `admitted` tells octets: the desk can enforce volume and idle time
+    GARDEN = "garden"  # names reachable before login
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Onward:
+    """The door opens when the browser goes there: the gateway lets in only who brings its answer itself."""
+
+    url: str
+
+
 class Gateway(Protocol):
     """What enforces. Every verb raises GatewayError when it was not done; a context manager.
 
-    `tests/captive_portal/test_gateway_contract.py` is the promise: expiry by itself, revoke at once, allow
+    `tests/captive_portal/test_portal_gateways.py` is the promise: expiry by itself, revoke at once, allow
     again sets the time anew, another MAC at the same address is another client.
     """
 
     name: str
     simulated: bool
+    offers: frozenset[Offer]
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
+
+    def parts(self) -> tuple[Gateway, ...]:
+        """Return the gateways that this one is made of; each is repaired by itself."""
+        return (self,)
+
+    def serves(self, interface: str) -> bool:
+        """Whether clients at this place are this gateway's."""
+        ...
 
     def ready(self) -> Readiness:
         """Tell whether it can act, and which memory it has."""
@@ -47,8 +74,11 @@ class Gateway(Protocol):
         """Return the addresses that this device uses now, as far as the gateway has seen."""
         ...
 
-    def allow(self, client: Client, seconds: int) -> None:
-        """Let the client's addresses through for `seconds` from now."""
+    def allow(self, client: Client, bounds: Bounds) -> Onward | None:
+        """Let the client's addresses through for `bounds.seconds` from now, within what it offers of the other bounds.
+
+        `Onward` says that the gateway opens when the browser has gone there; None that it is open.
+        """
         ...
 
     def revoke(self, client: Client) -> None:
@@ -83,5 +113,7 @@ GATEWAYS: dict[str, Callable[[Settings, Clock], Gateway]] = {
 
 
 def make(settings: Settings, clock: Clock) -> Gateway:
-    """Return the gateway that the settings name, inert until entered."""
-    return GATEWAYS[settings.portal.gateway](settings, clock)
+    """Return the gateways that the settings name as one, inert until entered."""
+    from captive_portal.gateways.switchboard import Switchboard  # noqa: PLC0415  (it stands on this module)
+
+    return Switchboard([GATEWAYS[settings.portal.gateway](settings, clock)])

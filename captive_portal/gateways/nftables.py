@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gate import LARGEST_LINE, socket_path
-from captive_portal.gateways import Readiness
+from captive_portal.gateways import Gateway, Offer, Onward, Readiness
 from captive_portal.model import Client
 from captive_portal.model import address as canonical
 from captive_portal.neighbours import Neighbours
@@ -22,20 +22,23 @@ from captive_portal.ruleset import Admitted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from captive_portal.model import Bounds
     from netops.clock import Clock
     from netops.config import Settings
 
 TIMEOUT_S = 3.0
 
 
-class Nftables:
+class Nftables(Gateway):
     """A client of the gate. A lost connection is made anew once per request, then it is a GatewayError."""
 
     name = "nftables"
     simulated = False
+    offers = frozenset({Offer.COUNTERS})
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.path = socket_path(settings)
+        self._interfaces = frozenset(settings.portal.visitors)
         self._neighbours = Neighbours(tuple(settings.portal.visitors), clock)
         self._lock = Lock()
         self._file: Any = None
@@ -46,6 +49,10 @@ class Nftables:
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._close()
+
+    def serves(self, interface: str) -> bool:
+        """Whether it is one of the visitor interfaces."""
+        return interface in self._interfaces
 
     def ready(self) -> Readiness:
         """Ask the gate which table it has; a gate that does not answer is what is wrong."""
@@ -66,9 +73,10 @@ class Nftables:
         seen = self._neighbours.addresses(client.interface, client.mac)
         return tuple(each for each in map(canonical, seen) if each is not None)
 
-    def allow(self, client: Client, seconds: int) -> None:
+    def allow(self, client: Client, bounds: Bounds) -> Onward | None:
         """Let the client in; returns when the kernel has it."""
-        self._ask("allow", **_asked(client), seconds=seconds)
+        self._ask("allow", **_asked(client), seconds=bounds.seconds)
+        return None
 
     def revoke(self, client: Client) -> None:
         """Close the door; returns when the kernel has it."""

@@ -12,7 +12,7 @@ import secrets
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
-from captive_portal.gateways import Readiness
+from captive_portal.gateways import Gateway, Offer, Onward, Readiness
 from captive_portal.model import Client
 from captive_portal.model import address as canonical
 from captive_portal.ruleset import Admitted
@@ -20,17 +20,19 @@ from captive_portal.ruleset import Admitted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from captive_portal.model import Bounds
     from netops.clock import Clock
     from netops.config import PortalAt
 
 INTERFACE = "simulated"
 
 
-class Simulated:
+class Simulated(Gateway):
     """In-memory sets with timeouts."""
 
     name = "simulated"
     simulated = True
+    offers: frozenset[Offer] = frozenset()
 
     def __init__(self, settings: PortalAt, clock: Clock) -> None:
         self.interface = next(iter(settings.visitors), INTERFACE)
@@ -45,6 +47,10 @@ class Simulated:
 
     def __exit__(self, *_: object) -> None:
         pass
+
+    def serves(self, interface: str) -> bool:
+        """Whether it is the one place there is."""
+        return interface == self.interface
 
     def ready(self) -> Readiness:
         """Return that it can act; its memory lasts as long as the process."""
@@ -63,12 +69,13 @@ class Simulated:
         """Return what the client came with: a simulated device has one address."""
         return client.addresses
 
-    def allow(self, client: Client, seconds: int) -> None:
-        """Write the client's addresses into the books, until `seconds` from now."""
+    def allow(self, client: Client, bounds: Bounds) -> Onward | None:
+        """Write the client's addresses into the books, until `bounds.seconds` from now."""
         with self._lock:
             self._counted["allowed"] += 1
             for each in client.addresses:
-                self._until[client.interface, client.mac, each] = self._clock.monotonic() + seconds
+                self._until[client.interface, client.mac, each] = self._clock.monotonic() + bounds.seconds
+        return None
 
     def revoke(self, client: Client) -> None:
         """Strike the client's addresses out."""

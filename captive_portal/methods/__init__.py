@@ -1,50 +1,41 @@
 """The ways in: what a visitor shows, and what is believed. One file per method, one line here.
 
-A method says yes (`Grant`) or no (`Refusal`), and nothing else: it opens no door and writes no session. What it needs
-to remember for itself (a voucher's first use) it writes before it says yes.
+A method says yes (`Grant`), no (`Refusal`), "one thing more" (`Ask`) or "over there" (`Leave`), and nothing else: it
+opens no door and writes no session. What it needs to remember for itself (a voucher's first use, a code that was sent)
+it writes before it answers, by the device's keyed identity and never in a cookie: the browser of a login sheet closes
+when its user looks into the message with the code, and forgets everything.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from captive_portal.model import Grant
+    from captive_portal.model import Bounds, Grant
     from captive_portal.store import Store
+    from captive_portal.verdict import Ask, Verdict
     from netops.config import Settings
-
-
-class Why(StrEnum):
-    """Why a method said no; the page has a sentence for each."""
-
-    MISTYPED = "mistyped"
-    UNKNOWN = "unknown"
-    EXPIRED = "expired"
-    TOO_LATE = "too_late"  # never used, and the batch's last day is over
-    USED_UP = "used_up"
-    TOO_MANY_DEVICES = "too_many_devices"
-    TOO_OFTEN = "too_often"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """A no. `wait_ms` says when another try makes sense."""
-
-    why: Why
-    wait_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What came with a login: the form's fields, cut to size, and the device's keyed identity."""
+    """What came with a login: the form's fields, cut to size, the device's keyed identity, what its site allows."""
 
     fields: Mapping[str, str]
     identity: bytes
     site: str
+    bounds: Bounds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a method may work with."""
+
+    settings: Settings
+    store: Store
 
 
 class Method(Protocol):
@@ -53,25 +44,33 @@ class Method(Protocol):
     name: str
     template: str
 
-    def prove(self, shown: Shown, now_ms: int) -> Grant | Refusal:
+    def prove(self, shown: Shown, now_ms: int) -> Verdict:
         """Decide; on return what the method must remember is durable."""
         ...
 
+    def resume(self, shown: Shown, now_ms: int) -> Ask | None:  # noqa: ARG002  (the protocol's)
+        """Return what this device was asked last and has not answered; most methods ask one thing only."""
+        return None
 
-def _click_through(settings: Settings, _store: Store) -> Method:
+    def recognise(self, shown: Shown, now_ms: int) -> Grant | None:  # noqa: ARG002  (the protocol's)
+        """Let a device in without a tap; most methods know nobody."""
+        return None
+
+
+def _click_through(_tools: Tools) -> Method:
     from captive_portal.methods.click_through import ClickThrough  # noqa: PLC0415  (only the chosen methods are loaded)
 
-    return ClickThrough(minutes=settings.portal.session_minutes)
+    return ClickThrough()
 
 
-def _voucher(settings: Settings, store: Store) -> Method:
+def _voucher(tools: Tools) -> Method:
     from captive_portal.keys import voucher_key  # noqa: PLC0415
     from captive_portal.methods.voucher import Voucher  # noqa: PLC0415
 
-    return Voucher(store, voucher_key(settings))
+    return Voucher(tools.store, voucher_key(tools.settings))
 
 
-METHODS: dict[str, Callable[[Settings, Store], Method]] = {
+METHODS: dict[str, Callable[[Tools], Method]] = {
     "click_through": _click_through,
     "voucher": _voucher,
 }
@@ -82,6 +81,6 @@ def names(settings: Settings) -> list[str]:
     return [name.strip() for name in settings.portal.methods.split(",") if name.strip()]
 
 
-def make(settings: Settings, store: Store) -> dict[str, Method]:
-    """Return the chosen methods by name."""
-    return {name: METHODS[name](settings, store) for name in names(settings)}
+def make(tools: Tools, wanted: Iterable[str]) -> dict[str, Method]:
+    """Return methods by name, each once, in the order wanted."""
+    return {name: METHODS[name](tools) for name in dict.fromkeys(wanted)}

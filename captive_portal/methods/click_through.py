@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from captive_portal.methods import Method
 from captive_portal.model import Grant
 
 if TYPE_CHECKING:
-    from captive_portal.methods import Refusal, Shown
+    from captive_portal.methods import Shown
 
 
-class ClickThrough:
+class ClickThrough(Method):
     """One button."""
 
     name = "click_through"
     template = "portal/click_through.html"
 
-    def __init__(self, *, minutes: int) -> None:
-        self.minutes = minutes
-
-    def prove(self, shown: Shown, now_ms: int) -> Grant | Refusal:  # noqa: ARG002  (the protocol's)
-        """Say yes for the configured time."""
-        return Grant(method=self.name, until_ms=now_ms + self.minutes * 60_000)
+    def prove(self, shown: Shown, now_ms: int) -> Grant:
+        """Say yes for as long as the site allows."""
+        return Grant(method=self.name, until_ms=now_ms + shown.bounds.seconds * 1000)

@@ -80,7 +80,7 @@ def _readers(form: Form, base: Rules) -> dict[str, Callable[[], Any]]:
         **{name: word(name) for name in _WORDS},
         **{name: whole(name) for name in _WHOLES},
         **{name: ratio(name) for name in _RATIOS},
-        "hours": lambda: _hours(form),
+        "hours": lambda: windows(form),
         "exclusions": lambda: _exclusions(form),
     }
 
@@ -102,7 +102,8 @@ def _contradictions(form: Form, made: Rules) -> None:
         form.wrong("min_samples_per_slice", what, "every slice would be unknown; lower it or lengthen 'slice_s'")
 
 
-def _hours(form: Form) -> tuple[Hours, ...]:
+def windows(form: Form) -> tuple[Hours, ...]:
+    """Return the weekly windows of `hours`, such as `mon-fri 08:00-20:00`; none for `always`."""
     node = form.table.entries["hours"]
     items: tuple[Node, ...] = node.items if isinstance(node, Many) else (node,)
     if len(items) == 1 and isinstance(items[0], Scalar) and items[0].text == "always":

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
-from captive_portal import keys, methods, tables
+from captive_portal import keys, methods, policy_yaml, tables
 from captive_portal.desk import Desk
 from captive_portal.gateways.simulated import Simulated
 from captive_portal.store import Store
 from captive_portal.telling import Telling
 from inventory import sql
+from inventory.times import zone
 from netops.config import City, Data, Listener, PortalAt, Settings
 from netops.spool import Spool
 
@@ -108,11 +109,13 @@ class House:
         desk = Desk(
             store=store,
             gateway=self.gateway,
-            methods=methods.make(self.settings, store),
+            methods=methods.make(methods.Tools(settings=self.settings, store=store), methods.names(self.settings)),
             telling=Telling(spool, terms="1"),
             clock=self.clock,
             identity_key=keys.identity_key(self.settings),
             sites=self.settings.portal.visitors,
+            policies=policy_yaml.read(self.settings),
+            zone=zone(self.settings.city.timezone),
         )
         desk.take_up()
         return desk

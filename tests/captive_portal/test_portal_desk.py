@@ -13,9 +13,10 @@ from captive_portal.desk import Attempt
 from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gateways import Readiness
 from captive_portal.gateways.simulated import Simulated
-from captive_portal.methods import METHODS, Refusal, Shown, Why
-from captive_portal.model import Client, End, Grant, Policy, Session, State
+from captive_portal.methods import METHODS, Shown
+from captive_portal.model import Allowance, Bounds, Client, End, Grant, Session, State
 from captive_portal.store import Consent
+from captive_portal.verdict import Refusal, Why
 from inventory import sql
 from netops import facts, spool
 from netops.errors import ConfigError
@@ -44,12 +45,12 @@ def inside(house) -> set[str]:
     return {each.client.addresses[0] for each in house.gateway.admitted()}
 
 
-def make(house, *, count: int = 1, days: int = 30, **policy) -> list[str]:
+def make(house, *, count: int = 1, days: int = 30, **allowance) -> list[str]:
     now_ms = house.clock.now_ms()
     order = vouchers.Order(
         label="desk",
         count=count,
-        policy=Policy(**{"seconds": 3600, **policy}),
+        allowance=Allowance(**{"seconds": 3600, **allowance}),
         start_by_ms=now_ms + days * vouchers.DAY_MS,
         made_by="op",
     )
@@ -169,7 +170,7 @@ def test_a_crash_between_firewall_and_note_keeps_the_visitor_known(house, monkey
 
 
 def test_who_is_in_without_a_record_is_put_out_at_start(house) -> None:
-    house.gateway.allow(client(9), 600)
+    house.gateway.allow(client(9), Bounds(seconds=600))
 
     house.open().repair()
 
@@ -192,7 +193,7 @@ def test_a_session_that_the_kernel_has_ended_is_ended_in_the_record(house) -> No
     desk = house.open()
     desk.login(click())
     desk.repair()
-    house.gateway.allow(client(), 60)
+    house.gateway.allow(client(), Bounds(seconds=60))
     house.clock.forward(61)
 
     desk.repair()
@@ -273,8 +274,8 @@ class OneEntryDown(Simulated):
         super().__init__(*given)
         self.down: set[str] = set()
 
-    def allow(self, client, seconds) -> None:
-        super().allow(client, seconds)
+    def allow(self, client, bounds) -> None:
+        super().allow(client, bounds)
         self.down |= set(client.addresses)
 
     def revoke(self, client) -> None:
@@ -404,7 +405,7 @@ def test_an_order_that_cannot_be_makes_nothing(house, wrong: dict) -> None:
     order = vouchers.Order(
         label=values["label"],
         count=values["count"],
-        policy=Policy(seconds=values["seconds"], devices=values["devices"]),
+        allowance=Allowance(seconds=values["seconds"], devices=values["devices"]),
         start_by_ms=house.clock.now_ms() + values["days"] * vouchers.DAY_MS,
         made_by="op",
     )
@@ -453,7 +454,7 @@ def test_the_migration_makes_the_tables_that_the_code_names(house) -> None:
             assert found == {each.name: each.nullable for each in table.columns}
             indexed = {index["name"] for index in made.get_indexes(table.name)}
             assert {index.name for index in table.indexes} <= indexed
-    assert sql.current(tables.MIGRATIONS, tables.url(house.settings)) == ("0001", "0001")
+    assert sql.current(tables.MIGRATIONS, tables.url(house.settings)) == ("0002", "0002")
 
 
 def test_keys_are_made_once_with_mode_0600_and_a_short_one_is_refused(settings) -> None:
@@ -475,7 +476,7 @@ def test_a_guesser_with_many_devices_at_one_site_blocks_nobody_at_another(house)
     now_ms = house.clock.now_ms()
 
     def prove(code: str, device: int, site: str) -> object:
-        shown = Shown(fields={"code": code}, identity=device.to_bytes(32, "big"), site=site)
+        shown = Shown(fields={"code": code}, identity=device.to_bytes(32, "big"), site=site, bounds=Bounds(seconds=60))
         return method.prove(shown, now_ms)
 
     guesses = [prove(codes.shown(codes.fresh()), device, "attacked") for device in range(200)]

@@ -11,7 +11,7 @@ from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gateways import GATEWAYS
 from captive_portal.gateways.nftables import Nftables
 from captive_portal.gateways.simulated import Simulated
-from captive_portal.model import Client
+from captive_portal.model import Bounds, Client
 from netops.clock import SYSTEM
 from netops.config import load
 
@@ -44,7 +44,7 @@ def inside(gateway) -> dict[tuple[str, str], int]:
 
 
 def test_who_is_allowed_is_in_with_every_address_for_that_long(gateway) -> None:
-    gateway.allow(visitor(gateway), 100)
+    gateway.allow(visitor(gateway), Bounds(seconds=100))
 
     found = inside(gateway)
 
@@ -54,22 +54,22 @@ def test_who_is_allowed_is_in_with_every_address_for_that_long(gateway) -> None:
 
 @pytest.mark.parametrize("again", [7200, 20])
 def test_allowing_again_sets_the_time_anew_longer_or_shorter(gateway, again: int) -> None:
-    gateway.allow(visitor(gateway), 100)
-    gateway.allow(visitor(gateway), again)
+    gateway.allow(visitor(gateway), Bounds(seconds=100))
+    gateway.allow(visitor(gateway), Bounds(seconds=again))
 
     assert all(again - 3 <= seconds <= again for seconds in inside(gateway).values())
 
 
 def test_time_runs_out_by_itself(gateway, eventually) -> None:
-    gateway.allow(visitor(gateway), 1)
+    gateway.allow(visitor(gateway), Bounds(seconds=1))
     assert inside(gateway)
 
     eventually(lambda: not inside(gateway), 4)
 
 
 def test_who_is_revoked_is_out_and_revoking_nobody_is_no_error(gateway) -> None:
-    gateway.allow(visitor(gateway, 1), 100)
-    gateway.allow(visitor(gateway, 2, "10.1.0.2"), 100)
+    gateway.allow(visitor(gateway, 1), Bounds(seconds=100))
+    gateway.allow(visitor(gateway, 2, "10.1.0.2"), Bounds(seconds=100))
 
     gateway.revoke(visitor(gateway, 1))
     gateway.revoke(visitor(gateway, 1))
@@ -78,7 +78,7 @@ def test_who_is_revoked_is_out_and_revoking_nobody_is_no_error(gateway) -> None:
 
 
 def test_the_same_address_with_another_mac_is_another_client(gateway) -> None:
-    gateway.allow(visitor(gateway, 1, "10.1.0.1"), 100)
+    gateway.allow(visitor(gateway, 1, "10.1.0.1"), Bounds(seconds=100))
 
     assert ("02:00:00:00:00:02", "10.1.0.1") not in inside(gateway)
     gateway.revoke(visitor(gateway, 2, "10.1.0.9"))
@@ -98,7 +98,7 @@ def test_it_counts(gateway) -> None:
 
 def test_three_hundred_clients_are_listed_whole(gateway) -> None:
     for number in range(300):
-        gateway.allow(visitor(gateway, number, f"10.2.{number >> 8}.{number & 255}"), 500)
+        gateway.allow(visitor(gateway, number, f"10.2.{number >> 8}.{number & 255}"), Bounds(seconds=500))
 
     assert len(inside(gateway)) == 300
 
@@ -127,9 +127,9 @@ def test_a_gate_that_is_not_there_is_said_in_a_sentence(settings) -> None:
     with Nftables(settings, SYSTEM) as gateway:
         assert "is `gate` running?" in gateway.ready().wrong["gate"]
         with pytest.raises(GatewayError, match="no answer to 'allow'"):
-            gateway.allow(Client(mac="02:00:00:00:00:01", interface="v", addresses=("10.0.0.1",)), 5)
+            gateway.allow(Client(mac="02:00:00:00:00:01", interface="v", addresses=("10.0.0.1",)), Bounds(seconds=5))
         with pytest.raises(PortalError, match="without an address"):
-            gateway.allow(Client(mac="02:00:00:00:00:01", interface="v"), 5)
+            gateway.allow(Client(mac="02:00:00:00:00:01", interface="v"), Bounds(seconds=5))
 
 
 @pytest.mark.root

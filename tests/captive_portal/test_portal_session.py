@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from captive_portal import session as visit
 from captive_portal.errors import SessionError
-from captive_portal.model import ADDRESSES_PER_CLIENT, Client, End, Grant, Session, State
+from captive_portal.model import ADDRESSES_PER_CLIENT, Bounds, Client, End, Grant, Session, State
 
 CLIENT = Client(mac="02:00:00:00:00:01", interface="vlan0", addresses=("10.0.0.1",))
 NOW = 1_790_000_000_000
@@ -70,7 +70,7 @@ def test_no_door_opens_for_longer_than_the_grant_and_never_for_ever(story) -> No
         for effect in effects:
             if isinstance(effect, visit.Allow):
                 assert after.grant
-                assert 0 < effect.seconds <= (after.grant.until_ms - now_ms) / 1000
+                assert 0 < effect.bounds.seconds <= (after.grant.until_ms - now_ms) / 1000
 
 
 @given(STORY)
@@ -119,7 +119,7 @@ def test_the_way_in() -> None:
     assert session.state is State.PROVEN
     assert effects == (visit.Record(replace(session, state=State.RECORDED)),)
     session, effects = visit.step(session, visit.Recorded(), NOW)
-    assert (session.state, effects) == (State.RECORDED, (visit.Allow(CLIENT, 600),))
+    assert (session.state, effects) == (State.RECORDED, (visit.Allow(CLIENT, Bounds(seconds=600)),))
     session, effects = visit.step(session, visit.Opened(), NOW)
     assert (session.state, effects) == (State.ONLINE, (visit.Tell("login"),))
     session, effects = visit.step(session, visit.LoggedOut(), NOW + 5)

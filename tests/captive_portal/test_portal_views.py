@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from captive_portal import capport, forms, keys, probes, tables, views, vouchers
-from captive_portal.model import Policy
+from captive_portal.model import Allowance
 from captive_portal.probes import Probes
 from netops import facts, spool
 from netops.config import PortalAt
@@ -95,11 +95,11 @@ def phone(app):
     return Phone(app, "127.0.0.7")
 
 
-def issue(settings, clock, **policy) -> str:
+def issue(settings, clock, **allowance) -> str:
     order = vouchers.Order(
         label="",
         count=1,
-        policy=Policy(**{"seconds": 3600, **policy}),
+        allowance=Allowance(**{"seconds": 3600, **allowance}),
         start_by_ms=clock.now_ms() + 86_400_000,
         made_by="op",
     )

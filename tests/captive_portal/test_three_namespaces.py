@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from captive_portal.gateways.nftables import Nftables
-from captive_portal.model import Client
+from captive_portal.model import Bounds, Client
 from netops.clock import SYSTEM
 from netops.config import load
 
@@ -98,7 +98,7 @@ def test_the_kernel_ends_a_session_by_itself(city, eventually: Callable[..., flo
     with Nftables(settings, SYSTEM) as gate:
         known = tuple(each.client.addresses[0] for each in gate.admitted())
         began = SYSTEM.monotonic()
-        gate.allow(Client(mac=MAC, interface=city.visitor, addresses=known), 2)
+        gate.allow(Client(mac=MAC, interface=city.visitor, addresses=known), Bounds(seconds=2))
         assert city.status(city.internet_url(4)).startswith("200")
 
         eventually(lambda: city.status(city.internet_url(4)) == f"302 {PORTAL}")
@@ -170,7 +170,7 @@ def test_who_is_in_the_kernel_without_a_record_is_put_out_at_start(city, eventua
     city.stop("portal", signal.SIGKILL)
     settings = load(city.settings_file, environ={})
     with Nftables(settings, SYSTEM) as gate:
-        gate.allow(Client(mac=MAC, interface=city.visitor, addresses=(CLIENT4,)), 600)
+        gate.allow(Client(mac=MAC, interface=city.visitor, addresses=(CLIENT4,)), Bounds(seconds=600))
         assert city.status(city.internet_url(4)).startswith("200")
 
         city.start_portal()

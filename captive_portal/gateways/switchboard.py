@@ -1,0 +1,89 @@
+"""Many gateways as one: each client belongs to the gateway behind its interface.
+
+A site has a Linux gateway, another a carrier's controller; the desk knows one gateway and does not ask which. The place
+of a client (`Client.interface`) is a visitor interface of this machine, or the id of a controller: names that no two
+gateways share.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+from captive_portal.errors import GatewayError
+from captive_portal.gateways import Gateway, Readiness
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from captive_portal.gateways import Offer, Onward
+    from captive_portal.model import Bounds, Client
+    from captive_portal.ruleset import Admitted
+
+
+class Switchboard(Gateway):
+    """A gateway made of others, whose names and places differ; enters and leaves them in order."""
+
+    name = "switchboard"
+
+    def __init__(self, gateways: Sequence[Gateway]) -> None:
+        self._every = tuple(gateways)
+        self._stack = ExitStack()
+        self.simulated = all(each.simulated for each in self._every)
+        common = [each.offers for each in self._every]
+        self.offers: frozenset[Offer] = frozenset.intersection(*common) if common else frozenset()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            for each in self._every:
+                stack.enter_context(each)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def parts(self) -> tuple[Gateway, ...]:
+        """Return the gateways."""
+        return self._every
+
+    def serves(self, interface: str) -> bool:
+        """Whether any of them does."""
+        return any(each.serves(interface) for each in self._every)
+
+    def behind(self, client: Client) -> Gateway:
+        """Return the gateway of a client; GatewayError for a place that no gateway serves any more."""
+        found = next((each for each in self._every if each.serves(client.interface)), None)
+        if found is None:
+            raise GatewayError(f"no gateway serves '{client.interface}'; is it still in the settings?")
+        return found
+
+    def ready(self) -> Readiness:
+        """Tell what every gateway says; the memory is that of all together."""
+        said = [(each.name, each.ready()) for each in self._every]
+        wrong = {f"{name}: {key}": words for name, one in said for key, words in one.wrong.items()}
+        return Readiness(born="|".join(f"{name}={one.born}" for name, one in said), wrong=wrong)
+
+    def identify(self, address: str) -> Client | None:
+        """Return who the first gateway that knows the address says it is."""
+        return next((found for each in self._every if (found := each.identify(address)) is not None), None)
+
+    def addresses(self, client: Client) -> tuple[str, ...]:
+        """Return the addresses that the client's own gateway has seen."""
+        return self.behind(client).addresses(client)
+
+    def allow(self, client: Client, bounds: Bounds) -> Onward | None:
+        """Let the client in at its own gateway."""
+        return self.behind(client).allow(client, bounds)
+
+    def revoke(self, client: Client) -> None:
+        """Close the door at the client's own gateway."""
+        self.behind(client).revoke(client)
+
+    def admitted(self) -> list[Admitted]:
+        """Return who is in anywhere."""
+        return [one for each in self._every for one in each.admitted()]
+
+    def counters(self) -> Mapping[str, int]:
+        """Return every gateway's counters, by its name."""
+        return {f"{each.name}_{name}": n for each in self._every for name, n in each.counters().items()}

@@ -1,0 +1,79 @@
+"""What each visitor has used, from the gateway's counters: octets in both directions, and when something last moved.
+
+A gateway counts from the moment a door was opened; a door that is opened anew (another address, a longer time, a
+restart) counts from zero. So a counter that went back is a new one, and what was counted before is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from captive_portal.model import End
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from captive_portal.model import Bounds
+    from captive_portal.ruleset import Admitted
+
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Meter:
+    """One visitor's use. `moved_ms` is when the counters were last seen to have grown."""
+
+    moved_ms: int
+    up: int = 0
+    down: int = 0
+    last: dict[str, tuple[int, int]] = field(default_factory=dict)  # address → octets up and down, as counted last
+
+    def exceeds(self, bounds: Bounds, now_ms: int) -> End | None:
+        """Return which bound is reached, if any."""
+        if bounds.octets and self.up + self.down >= bounds.octets:
+            return End.VOLUME
+        if bounds.idle_s and now_ms - self.moved_ms >= bounds.idle_s * 1000:
+            return End.IDLE
+        return None
+
+
+class Meters:
+    """The meters of the visitors that are in; safe from several threads."""
+
+    def __init__(self) -> None:
+        self._meters: dict[Key, Meter] = {}
+        self._lock = Lock()
+
+    def read(self, admitted: Sequence[Admitted], now_ms: int) -> dict[Key, Meter]:
+        """Take in what the gateway has counted; return the meters of those who are in."""
+        with self._lock:
+            read: dict[Key, Meter] = {}
+            for each in admitted:
+                meter = self._meters.setdefault(each.client.key, Meter(now_ms))
+                address = each.client.addresses[0]
+                up, down = meter.last.get(address, (0, 0))
+                grown = _grown(each.octets_up, up), _grown(each.octets_down, down)
+                if any(grown):
+                    meter.moved_ms = now_ms
+                    meter.up, meter.down = meter.up + grown[0], meter.down + grown[1]
+                meter.last[address] = each.octets_up, each.octets_down
+                read[each.client.key] = meter
+            return read
+
+    def used(self, key: Key) -> tuple[int, int]:
+        """Return the octets up and down of a visitor."""
+        with self._lock:
+            meter = self._meters.get(key)
+            return (meter.up, meter.down) if meter else (0, 0)
+
+    def forget(self, key: Key) -> tuple[int, int]:
+        """Return the octets of a visitor who has left, and forget them."""
+        with self._lock:
+            meter = self._meters.pop(key, None)
+            return (meter.up, meter.down) if meter else (0, 0)
+
+
+def _grown(now: int, before: int) -> int:
+    return now - before if now >= before else now

@@ -1,0 +1,56 @@
+"""What a way in may answer: yes (`Grant`), no, one thing more, over there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+from captive_portal.model import Grant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Why(StrEnum):
+    """Why a method said no; the page has a sentence for each."""
+
+    MISTYPED = "mistyped"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    TOO_LATE = "too_late"  # never used, and the batch's last day is over
+    USED_UP = "used_up"
+    TOO_MANY_DEVICES = "too_many_devices"
+    TOO_OFTEN = "too_often"
+    CLOSED = "closed"  # outside the site's opening hours; `wait_ms` is until it opens
+    NOT_HERE = "not_here"  # this site does not offer this method
+    UNSENT = "unsent"  # the message could not be handed to anybody who delivers it
+    AWAY = "away"  # who would have to answer (a provider of accounts) does not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A no. `wait_ms` says when another try makes sense."""
+
+    why: Why
+    wait_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One thing more: the next form of the same method, with what it shows. It can be resumed until then."""
+
+    template: str
+    values: Mapping[str, str]
+    until_ms: int
+    wrong: Why | None = None  # why it is asked again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """Over there: the browser goes to this address and comes back to `/return/<method>`."""
+
+    url: str
+
+
+Verdict: TypeAlias = Grant | Refusal | Ask | Leave

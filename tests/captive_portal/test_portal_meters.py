@@ -1,0 +1,136 @@
+"""Volume and idle time from a gateway's counters; many gateways as one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from captive_portal import policy_yaml, tables
+from captive_portal.desk import Attempt
+from captive_portal.errors import GatewayError
+from captive_portal.gateways import Offer, Readiness
+from captive_portal.gateways.simulated import Simulated
+from captive_portal.gateways.switchboard import Switchboard
+from captive_portal.meters import Meters
+from captive_portal.model import Bounds, Client, End
+from captive_portal.ruleset import Admitted
+from captive_portal.store import Consent
+
+CONSENT = Consent(terms="1", language="zh_CN", digest="0" * 64, channel="portal")
+WHO = Client(mac="02:00:00:00:00:01", interface="simulated", addresses=("127.0.0.1",))
+
+
+def seen(up: int, down: int, address: str = "127.0.0.1") -> Admitted:
+    return Admitted(client=WHO.at(address), seconds=60, octets_up=up, octets_down=down)
+
+
+def test_a_counter_that_begins_anew_loses_nothing() -> None:
+    meters = Meters()
+    for up, down in ((10, 100), (20, 200), (5, 50), (6, 60)):
+        meters.read([seen(up, down)], 0)
+
+    assert meters.used(WHO.key) == (26, 260)
+    assert meters.forget(WHO.key) == (26, 260)
+    assert meters.used(WHO.key) == (0, 0)
+
+
+def test_the_addresses_of_a_device_are_counted_together() -> None:
+    meters = Meters()
+    meters.read([seen(10, 100), seen(1, 2, "2001:db8::1")], 0)
+
+    assert meters.used(WHO.key) == (11, 102)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "at_ms", "reached"),
+    [
+        (Bounds(seconds=60), 10**9, None),
+        (Bounds(seconds=60, octets=111), 0, None),
+        (Bounds(seconds=60, octets=110), 0, End.VOLUME),
+        (Bounds(seconds=60, idle_s=10), 9_999, None),
+        (Bounds(seconds=60, idle_s=10), 10_000, End.IDLE),
+    ],
+)
+def test_a_bound_is_reached_when_it_is_reached(bounds, at_ms, reached) -> None:
+    meters = Meters()
+    meters.read([seen(10, 100)], 0)
+
+    assert meters.read([seen(10, 100)], at_ms)[WHO.key].exceeds(bounds, at_ms) is reached
+
+
+class Counting(Simulated):
+    """A simulated gateway with counters that a test turns."""
+
+    offers = frozenset({Offer.COUNTERS})
+
+    def __init__(self, *given) -> None:
+        super().__init__(*given)
+        self.octets = 0
+
+    def admitted(self) -> list[Admitted]:
+        return [replace(each, octets_down=self.octets) for each in super().admitted()]
+
+
+def test_a_visit_ends_when_its_octets_are_used_up_and_the_record_says_how_many(house, tmp_path) -> None:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "here.yaml").write_text("policy: here\ntitle: here\nsites: [site-1]\nvolume_mb: 1\n")
+    house.settings = replace(house.settings, portal=replace(house.settings.portal, policies=folder))
+    house.gateway = gateway = Counting(house.settings.portal, house.clock)
+    desk = house.open()
+    desk.login(Attempt(client=WHO, method="click_through", fields={}, consent=CONSENT))
+    desk.repair()
+    assert desk.current(WHO)
+
+    gateway.octets = 1_000_000
+    desk.repair()
+
+    assert desk.current(WHO) is None
+    assert super(Counting, gateway).admitted() == [], "the door is closed"
+    with desk.store._database.read() as connection:
+        (row,) = connection.execute(tables.SESSION.select())
+    assert (row.end, row.octets_down) == (End.VOLUME, 1_000_000)
+
+
+# ---- many gateways
+class Away(Simulated):
+    """A controller that does not answer."""
+
+    name = "away"
+
+    def ready(self) -> Readiness:
+        return Readiness(born="", wrong={"away": "no answer"})
+
+
+def test_a_gateway_that_is_away_costs_the_others_nothing(house) -> None:
+    other = replace(house.settings.portal, visitors={"ac-1": "site-2"})
+    house.gateway = Switchboard([Away(other, house.clock), Simulated(house.settings.portal, house.clock)])
+    desk = house.open()
+    stray = Client(mac="02:00:00:00:00:09", interface="simulated", addresses=("127.0.0.9",))
+    house.gateway.allow(stray, Bounds(seconds=60))
+
+    with pytest.raises(GatewayError, match="no answer"):
+        desk.repair()
+
+    assert house.gateway.admitted() == [], "who has no record was put out all the same"
+
+
+def test_a_client_belongs_to_the_gateway_of_its_place(house) -> None:
+    other = Simulated(replace(house.settings.portal, visitors={"ac-1": "site-2"}), house.clock)
+    here = Simulated(house.settings.portal, house.clock)
+    both = Switchboard([here, other])
+
+    both.allow(WHO, Bounds(seconds=60))
+    both.allow(replace(WHO, interface="ac-1"), Bounds(seconds=60))
+
+    assert len(here.admitted()) == len(other.admitted()) == 1
+    with pytest.raises(GatewayError, match="no gateway serves 'gone'"):
+        both.allow(replace(WHO, interface="gone"), Bounds(seconds=60))
+
+
+def test_a_switchboard_offers_what_all_of_its_gateways_offer(house) -> None:
+    both = Switchboard([Counting(house.settings.portal, house.clock), Simulated(house.settings.portal, house.clock)])
+
+    assert both.offers == frozenset()
+    assert policy_yaml.read(house.settings).default.bounds.octets == 0
