@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from captive_portal import methods, uplink
-from captive_portal.gateways import GATEWAYS
+from captive_portal import gateways, methods, policy_yaml, uplink
+from captive_portal.gateways import GATEWAYS, Offer
 from captive_portal.model import INTERFACE
 from inventory.errors import Problem
 from netops.errors import ConfigError, nearest
@@ -17,7 +17,40 @@ if TYPE_CHECKING:
 
 def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
     """Return everything that is wrong with the portal's settings and with the sites' gateways."""
-    return [*_methods(settings), *_visitors(settings, snapshot), *_anchors(settings), *_gateways(snapshot)]
+    return [
+        *_methods(settings),
+        *_policies(settings, snapshot),
+        *_visitors(settings, snapshot),
+        *_anchors(settings),
+        *_gateways(snapshot),
+    ]
+
+
+def _policies(settings: Settings, snapshot: Snapshot) -> list[Problem]:
+    """Return what is wrong with the site policies, what no gateway enforces, and sites that the register lacks."""
+    policies, problems = policy_yaml.read_folder(settings)
+    where = settings.origin.get("portal.policies", "portal.policies")
+    for site, policy in policies.by_site.items():
+        if site not in snapshot.site:
+            what = f"policy '{policy.id}' names site '{site}', which the register does not have"
+            problems.append(Problem(where, what, nearest(site, snapshot.site).removeprefix("; ")))
+    offers = gateways.offers(settings)
+    for policy in policies.every:
+        bounds = policy.bounds
+        wants = {
+            Offer.RATE: bounds.down_kbps or bounds.up_kbps,
+            Offer.VOLUME: bounds.octets,
+            Offer.IDLE: bounds.idle_s,
+            Offer.GARDEN: policy.garden,
+        }
+        counted = {Offer.VOLUME, Offer.IDLE} if Offer.COUNTERS in offers else set()
+        for offer, wanted in wants.items():
+            if wanted and offer not in offers | counted:
+                what = (
+                    f"policy '{policy.id}' bounds {offer}, which gateway '{settings.portal.gateway}' does not enforce"
+                )
+                problems.append(Problem(where, what, "remove it, or serve the site by another gateway"))
+    return problems
 
 
 def _methods(settings: Settings) -> list[Problem]:

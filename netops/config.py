@@ -203,7 +203,7 @@ class PortalAt:
     methods: str = "click_through,voucher"  # in the order of the page, where no policy says otherwise
     policies: Path | None = None  # folder of site policies, a YAML file each; empty: one policy of these settings
     anchors: str = ""  # host:port,… beyond the uplink; when none accepts, the uplink is down; empty: not known
-    session_minutes: int = 120  # how long a click-through session lasts
+    session_minutes: int = 120  # how long a session lasts where no policy says otherwise
     voucher_key: Secret | None = None  # key of the vouchers' hashes; empty: <data dir>/keys/portal-voucher.key
     identity_key: Secret | None = None  # key of visitors' pseudonyms; empty: <data dir>/keys/portal-identity.key
 

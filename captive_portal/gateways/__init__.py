@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
+from netops.clock import SYSTEM
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -110,6 +112,11 @@ GATEWAYS: dict[str, Callable[[Settings, Clock], Gateway]] = {
     "simulated": _simulated,
     "nftables": _nftables,
 }
+
+
+def offers(settings: Settings) -> frozenset[Offer]:
+    """Return what the gateway of the settings enforces."""
+    return make(settings, SYSTEM).offers
 
 
 def make(settings: Settings, clock: Clock) -> Gateway:
