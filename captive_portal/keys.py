@@ -1,10 +1,11 @@
-"""The portal's two keys, and what is derived from them. A clear MAC or code leaves the process only as a keyed hash.
+"""The portal's keys, and what is derived from them. A clear MAC or code leaves the process only as a keyed hash.
 
 * the identity key: joins of devices across sessions, form tokens;
-* the voucher key: what a voucher's hash is made with. Whoever loses it has lost every voucher not yet used.
+* the voucher key: what a voucher's hash is made with. Whoever loses it has lost every voucher not yet used;
+* the token key: one-time tokens of controllers (captive_portal/radius/tokens.py).
 
-Both come by reference (`portal.identity_key`, `portal.voucher_key`); empty means a file under `<data dir>/keys`,
-made on first use with mode 0600.
+They come by reference (`portal.identity_key`, `portal.voucher_key`, `radius.token_key`); empty means a file under
+`<data dir>/keys`, made on first use with mode 0600.
 """
 
 from __future__ import annotations
@@ -34,6 +35,16 @@ def identity_key(settings: Settings) -> bytes:
 def voucher_key(settings: Settings) -> bytes:
     """Return the key for vouchers."""
     return _key(settings.portal.voucher_key, settings.data.dir / "keys" / "portal-voucher.key")
+
+
+def token_key(settings: Settings) -> bytes:
+    """Return the key for one-time tokens, which the portal makes and the RADIUS server takes."""
+    return _key(settings.radius.token_key, settings.data.dir / "keys" / "portal-token.key")
+
+
+def person_key(settings: Settings) -> bytes:
+    """Return the key for numbers and accounts."""
+    return _key(settings.portal.person_key, settings.data.dir / "keys" / "portal-person.key")
 
 
 def identity(key: bytes, client: Client) -> bytes:

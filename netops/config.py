@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from inventory.times import zone
 from netops import settings_tree
+from netops.controllers import Controller, Radius
 from netops.errors import ConfigError, nearest
 from netops.probing import Probe
 from netops.secret import Secret as Secret  # noqa: PLC0414, TC001  (a word of the settings; read at run time)
@@ -193,10 +194,11 @@ class PortalAt:
     """The captive portal."""
 
     listen: Listener = field(default_factory=lambda: Listener(port=8081))
-    gateway: str = "simulated"  # simulated | nftables
+    gateway: str = "simulated"  # simulated | nftables | none: that of this machine; controllers are in `acs`
     gate_socket: Path | None = None  # UNIX socket of the gate; empty: <data dir>/gate.sock
     gate_user: str = ""  # who may speak to the gate besides its own user
     visitors: dict[str, str] = field(default_factory=dict)  # visitor interface → id of the site behind it
+    acs: dict[str, Controller] = field(default_factory=dict)  # id → a carrier's access controller
     public_url: str = ""  # where visitors find the portal; empty: http://<host>:<port> of the listener
     api_url: str = ""  # RFC 8908 over HTTPS, as DHCP option 114 announces it; empty: `public_url` + /capport/api
     venue_info_url: str = ""  # RFC 8908 venue-info-url: a page about the place
@@ -206,6 +208,7 @@ class PortalAt:
     session_minutes: int = 120  # how long a session lasts where no policy says otherwise
     voucher_key: Secret | None = None  # key of the vouchers' hashes; empty: <data dir>/keys/portal-voucher.key
     identity_key: Secret | None = None  # key of visitors' pseudonyms; empty: <data dir>/keys/portal-identity.key
+    person_key: Secret | None = None  # key of numbers' and accounts' hashes; empty: <data dir>/keys/portal-person.key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +242,7 @@ class Settings:
     store: StoreAt = field(default_factory=StoreAt)
     web: Listener = field(default_factory=Listener)
     portal: PortalAt = field(default_factory=PortalAt)
+    radius: Radius = field(default_factory=Radius)
     collect: Collect = field(default_factory=Collect)
     discover: Discover = field(default_factory=Discover)
     ssh: Ssh = field(default_factory=Ssh)
@@ -322,7 +326,7 @@ _CHOICES = {
     "city.language": ("zh_CN", "en"),
     "store.kind": ("embedded", "influxdb", "victoriametrics"),
     "store.dialect": ("v1", "v2"),
-    "portal.gateway": ("simulated", "nftables"),
+    "portal.gateway": ("simulated", "nftables", "none"),
     "ssh.transport": ("asyncssh", "netmiko"),
 }
 
