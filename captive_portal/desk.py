@@ -172,8 +172,8 @@ class Desk:
 
     def shown(self, client: Client, fields: Mapping[str, str]) -> Shown:
         """Return what a method sees of a client."""
-        bounds = self.policy(client).bounds
-        return Shown(fields=fields, identity=self.identity(client), site=self.site(client), bounds=bounds)
+        policy, site = self.policy(client), self.site(client)
+        return Shown(fields=fields, identity=self.identity(client), site=site, bounds=policy.bounds, policy=policy)
 
     def _ask(self, attempt: Attempt, shown: Shown, now_ms: int) -> Verdict:
         policy = self.policies.at(shown.site)

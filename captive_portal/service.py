@@ -12,20 +12,23 @@ from captive_portal import agreement, gateways, keys, methods, policy_yaml, tabl
 from captive_portal.desk import Desk
 from captive_portal.errors import GatewayError
 from captive_portal.probes import Probes
+from captive_portal.records.persons import Persons
 from captive_portal.store import Store
 from captive_portal.telling import Telling
 from inventory.times import zone
 from netops import drain
 from netops.clock import SYSTEM
 from netops.errors import NetopsError
+from netops.facts import submit
 from netops.spool import Spool
 from netops.web import Server, create_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from netops.clock import Clock
     from netops.config import Settings
+    from netops.facts import Fact
     from netops.service import Service
 
 LOG = logging.getLogger("netops.portal")
@@ -72,6 +75,7 @@ class PortalService:
             anchors = uplink.anchors(settings.portal.anchors)
             spool = stack.enter_context(Spool(folder / "spool" / "portal.db", source=self.name))
             store = stack.enter_context(Store(tables.url(settings)))
+            persons = stack.enter_context(Persons(settings))
             gateway = stack.enter_context(gateways.make(settings, self.clock))
             key = keys.identity_key(settings)
             policies = policy_yaml.read(settings)
@@ -79,7 +83,7 @@ class PortalService:
             self.desk = Desk(
                 store=store,
                 gateway=gateway,
-                methods=methods.make(methods.Tools(settings=settings, store=store), wanted),
+                methods=methods.make(methods.Tools(settings=settings, store=store, clock=self.clock), wanted),
                 telling=Telling(spool, terms=agreement.VERSION),
                 clock=self.clock,
                 identity_key=key,
@@ -88,6 +92,9 @@ class PortalService:
                 zone=zone(settings.city.timezone),
             )
             stack.callback(self._last_words)
+            for method in self.desk.methods.values():
+                method.begin()
+                stack.callback(method.close)
             self.desk.take_up()
             self._try("gateway", self.desk.repair)
             self._name_venues()
@@ -113,6 +120,8 @@ class PortalService:
         wrong = dict(self._wrong)
         if self._uplink.word == "down":
             wrong["uplink"] = "no anchor beyond the gateway accepts a connection"
+        for method in self.desk.methods.values() if self.desk else ():
+            wrong.update(method.health())
         return wrong
 
     def gauges(self) -> dict[str, float]:
@@ -147,7 +156,10 @@ class PortalService:
         return create_app(
             "portal",
             self.settings,
-            blueprints=[views.blueprint(portal)],
+            blueprints=[
+                views.blueprint(portal),
+                *(page for each in self.desk.methods.values() for page in each.pages()),
+            ],
             translations=[views.TRANSLATIONS],
             inline_styles=[views.STYLE],
             error_template="portal/error.html",
@@ -173,6 +185,7 @@ class PortalService:
             ("gateway", FOLLOW_S, desk.look_in),
             ("records", REPAIR_S, desk.repair),
             ("facts", FOLLOW_S, self._state),
+            ("methods", FOLLOW_S, self._tend),
             ("retention", PURGE_S, self._purge),
             ("venues", VENUES_S, self._name_venues),
             *([("uplink", UPLINK_S, watch)] if anchors else []),
@@ -216,12 +229,24 @@ class PortalService:
         assert self.desk
         return self.desk.store.expire_before(self.clock.now_ms() - self.settings.retention.session_days * DAY_MS)
 
+    def _tend(self, *, last: bool = False) -> int:
+        assert self.desk
+        desk = self.desk
+        for method in desk.methods.values():
+            method.tend(lambda facts: _submit(desk, facts), self.clock.now_ms(), last=last)
+        return 0
+
     def _last_words(self) -> None:
         assert self.desk
         try:
             self.desk.telling.flush(self.clock.now_ms(), everything=True)
+            self._tend(last=True)
         except (NetopsError, GatewayError) as error:
             LOG.warning("last minute not stated error=%s", error)
+
+
+def _submit(desk: Desk, facts: Sequence[Fact]) -> None:
+    submit(desk.telling.spool, *facts)
 
 
 def _raise_descriptors() -> None:

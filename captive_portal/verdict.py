@@ -25,6 +25,11 @@ class Why(StrEnum):
     CLOSED = "closed"  # outside the site's opening hours; `wait_ms` is until it opens
     NOT_HERE = "not_here"  # this site does not offer this method
     UNSENT = "unsent"  # the message could not be handed to anybody who delivers it
+    BAD_NUMBER = "bad_number"  # no number of a mobile phone
+    ABROAD = "abroad"  # this site sends nothing to numbers of that country
+    USED_TODAY = "used_today"  # as many codes as a number or device gets in a day
+    WRONG_CODE = "wrong_code"
+    CODE_OVER = "code_over"  # too old, tried too often, or never asked for
     AWAY = "away"  # who would have to answer (a provider of accounts) does not
 
 

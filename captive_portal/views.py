@@ -51,6 +51,7 @@ REPORTS = Rates(
     site=Rate(burst=40, every_ms=2_000),
     city=Rate(burst=400, every_ms=100),  # each report is an fsync and a leaf
 )
+TOO_OFTEN = frozenset({Why.TOO_OFTEN, Why.USED_TODAY})
 FAULTS = ("slow", "no_internet", "drops", "other")
 LONGEST_FIELD = 200
 
@@ -172,7 +173,7 @@ def _home(portal: Portal) -> Any:
     return _form(portal, visitor)
 
 
-def _form(portal: Portal, visitor: Client, *, failed: str = "", wrong_code: str = "") -> str:
+def _form(portal: Portal, visitor: Client, *, failed: str = "", wrong_code: str = "", tried: str = "") -> str:
     policy = portal.desk.policy(visitor)
     return render_template(
         "portal/login.html",
@@ -184,6 +185,7 @@ def _form(portal: Portal, visitor: Client, *, failed: str = "", wrong_code: str 
         venue=_venue(portal, visitor),
         failed=failed,
         wrong_code=wrong_code,
+        tried=tried,
         typed_code=request.form.get("code", "")[:40] if wrong_code else "",
     )
 
@@ -205,7 +207,7 @@ def _asked(portal: Portal, visitor: Client, method: str, asked: Ask) -> Any:
 def _shown(portal: Portal, visitor: Client, outcome: Outcome, method: str = "") -> Any:
     """Show what a login came to."""
     if isinstance(outcome, Refusal):
-        return _refused(portal, visitor, outcome)
+        return _refused(portal, visitor, outcome, method)
     if isinstance(outcome, Ask):
         return _asked(portal, visitor, method, outcome)
     if isinstance(outcome, Leave | Onward):
@@ -261,14 +263,25 @@ def _login(portal: Portal) -> Any:
     return _attempt(portal, visitor, request.form.get("method", ""), request.form)
 
 
-def _refused(portal: Portal, visitor: Client, refusal: Refusal) -> Any:
+def _refused(portal: Portal, visitor: Client, refusal: Refusal, method: str) -> Any:
+    """Show the form again: what was typed wrong stands at its method's field, everything else above them all."""
     sentence = sentences()[refusal.why]
-    code = 429 if refusal.why is Why.TOO_OFTEN else 422
-    at_field = {"wrong_code": sentence} if code == 422 else {"failed": sentence}
+    code = 429 if refusal.why in TOO_OFTEN else 422
+    at_field = {"wrong_code": sentence, "tried": method} if code == 422 else {"failed": sentence + _again(refusal)}
     page = Response(_form(portal, visitor, **at_field), status=code)
     if refusal.wait_ms:
         page.headers["Retry-After"] = str(-(-refusal.wait_ms // 1000))
     return page
+
+
+def _again(refusal: Refusal) -> str:
+    """Say when another try makes sense, in whole minutes from a minute and a half on."""
+    seconds = -(-refusal.wait_ms // 1000)
+    if not seconds:
+        return ""
+    if seconds < 90:
+        return " " + gettext("%(seconds)d 秒后可以再试。", seconds=seconds)
+    return " " + gettext("%(time)s后可以再试。", time=_left(seconds))
 
 
 def sentences() -> Mapping[Why, str]:
@@ -284,6 +297,11 @@ def sentences() -> Mapping[Why, str]:
         Why.CLOSED: gettext("这里现在不开放上网服务，请在开放时间再来。"),
         Why.NOT_HERE: gettext("没有这种登录方式，请从下面选择。"),
         Why.UNSENT: gettext("短信暂时发不出去，请换一种方式，或过一会儿再试。"),
+        Why.BAD_NUMBER: gettext("手机号码不对，请检查一遍。"),
+        Why.ABROAD: gettext("这里不能给这个国家或地区的号码发短信。请选别的登录方式，或到服务台领取上网券。"),
+        Why.USED_TODAY: gettext("今天发给这个号码或这台设备的验证码已经够多了。"),
+        Why.WRONG_CODE: gettext("验证码不对。"),
+        Why.CODE_OVER: gettext("这个验证码已经失效，请重新获取。"),
         Why.AWAY: gettext("对方的登录服务暂时没有回应，请换一种方式，或过一会儿再试。"),
     }
 

@@ -8,16 +8,28 @@ when its user looks into the message with the code, and forgets everything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from captive_portal.model import FREE
+from captive_portal.policy import Policy
+from netops.clock import SYSTEM
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from flask import Blueprint
 
     from captive_portal.model import Bounds, Grant
+    from captive_portal.records.persons import Persons
+    from captive_portal.person import Persons
     from captive_portal.store import Store
     from captive_portal.verdict import Ask, Verdict
+    from netops.clock import Clock
     from netops.config import Settings
+    from netops.facts import Fact
+
+NO_POLICY = Policy(id="", title="", methods=(), bounds=FREE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +40,18 @@ class Shown:
     identity: bytes
     site: str
     bounds: Bounds
+    policy: Policy = field(default=NO_POLICY)  # of the site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What a method may work with."""
+    """What a method may work with. `persons` keeps who was identified, apart from everything else."""
 
     settings: Settings
     store: Store
+    persons: Persons
+    clock: Clock = SYSTEM
+    persons: Persons | None = None
 
 
 class Method(Protocol):
@@ -55,6 +71,27 @@ class Method(Protocol):
     def recognise(self, shown: Shown, now_ms: int) -> Grant | None:  # noqa: ARG002  (the protocol's)
         """Let a device in without a tap; most methods know nobody."""
         return None
+
+    # ---- beside the page; most methods have nothing there
+    def begin(self) -> None:
+        """Start what works beside the page."""
+        return
+
+    def tend(self, tell: Callable[[Sequence[Fact]], None], now_ms: int, *, last: bool = False) -> None:  # noqa: ARG002
+        """Do the housekeeping, every few seconds, and state what is over; `last`: everything, there is no next time."""
+        return
+
+    def pages(self) -> Sequence[Blueprint]:
+        """Return pages of the method's own, on the visitors' listener."""
+        return ()
+
+    def health(self) -> Mapping[str, str]:
+        """Return what is wrong, by subject."""
+        return {}
+
+    def close(self) -> None:
+        """Stop what `begin` started; safe to call twice."""
+        return
 
 
 def _click_through(_tools: Tools) -> Method:

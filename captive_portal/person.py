@@ -1,0 +1,30 @@
+"""Who somebody is, kept apart: a method that identifies a person hands over the number or account here and gets a hash.
+
+The session's record carries the keyed hash alone, for joins. Whether and how the value itself is kept for the law is
+the keeper's; `Nameless` keeps nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from captive_portal import keys
+
+
+class Persons(Protocol):
+    """Keeps what identified a person."""
+
+    def keep(self, kind: str, value: str) -> bytes:
+        """Keep a value of a kind (`phone`: E.164 with its +); return its keyed hash. Durable on return."""
+        ...
+
+
+class Nameless:
+    """Keeps no value: only the hash, which whoever holds the identity key can compare with a number they know."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def keep(self, kind: str, value: str) -> bytes:
+        """Return the keyed hash."""
+        return keys.derived(self._key, b"person", kind.encode(), value.encode())
