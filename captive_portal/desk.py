@@ -119,6 +119,7 @@ class Desk:
     def login(self, attempt: Attempt) -> Outcome:
         """Admit, or say why not, or what comes next. PortalError or SqlError when we could not: then nobody is in."""
         client = attempt.client
+        answer = self._consult(attempt)
         with self._stripe(client):
             live = self.current(client)
             if live is not None:
@@ -134,7 +135,7 @@ class Desk:
                 self._feed(stale, visit.Expired())
             opened = Session(id=secrets.token_hex(12), client=client.at(*self._seen(client)))
             session, _ = visit.step(opened, visit.Begun(), now_ms)
-            verdict = self._ask(attempt, self.shown(client, attempt.fields), now_ms)
+            verdict = self._ask(attempt, replace(self.shown(client, attempt.fields), answer=answer), now_ms)
             if isinstance(verdict, Refusal):
                 self._feed(session, visit.Refused())
             if not isinstance(verdict, Grant):
@@ -173,7 +174,22 @@ class Desk:
     def shown(self, client: Client, fields: Mapping[str, str]) -> Shown:
         """Return what a method sees of a client."""
         policy, site = self.policy(client), self.site(client)
-        return Shown(fields=fields, identity=self.identity(client), site=site, bounds=policy.bounds, policy=policy)
+        return Shown(
+            fields=fields,
+            identity=self.identity(client),
+            site=site,
+            bounds=policy.bounds,
+            policy=policy,
+            random_mac=client.random_mac,
+        )
+
+    def _consult(self, attempt: Attempt) -> Verdict | None:
+        """Let the method ask somebody far away, where the answer can matter at all."""
+        policy, now_ms = self.policy(attempt.client), self.clock.now_ms()
+        offered = attempt.method in policy.methods and open_at(policy.hours, now_ms, self._zone)
+        if not offered or self.current(attempt.client) is not None:
+            return None
+        return self.methods[attempt.method].consult(self.shown(attempt.client, attempt.fields), now_ms)
 
     def _ask(self, attempt: Attempt, shown: Shown, now_ms: int) -> Verdict:
         policy = self.policies.at(shown.site)

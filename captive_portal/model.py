@@ -24,6 +24,11 @@ class Client:
     interface: str
     addresses: tuple[str, ...] = ()
 
+    @property
+    def random_mac(self) -> bool:
+        """Whether the device made its MAC up: the locally administered bit (IEEE 802-2014 section 8.4)."""
+        return bool(int(self.mac[:2], 16) & 0b10)
+
     def at(self, *addresses: str) -> Client:
         """Return the same device with other addresses."""
         return Client(mac=self.mac, interface=self.interface, addresses=addresses)

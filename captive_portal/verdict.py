@@ -31,6 +31,10 @@ class Why(StrEnum):
     WRONG_CODE = "wrong_code"
     CODE_OVER = "code_over"  # too old, tried too often, or never asked for
     AWAY = "away"  # who would have to answer (a provider of accounts) does not
+    LAPSED = "lapsed"  # no login of this device is under way: too late, already used, or begun on another device
+    DECLINED = "declined"  # the provider of accounts, or the visitor there, said no
+    UNPROVEN = "unproven"  # the provider's answer proves nothing
+    NOT_YOURS = "not_yours"  # an account that this site does not let in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

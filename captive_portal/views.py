@@ -303,6 +303,10 @@ def sentences() -> Mapping[Why, str]:
         Why.WRONG_CODE: gettext("验证码不对。"),
         Why.CODE_OVER: gettext("这个验证码已经失效，请重新获取。"),
         Why.AWAY: gettext("对方的登录服务暂时没有回应，请换一种方式，或过一会儿再试。"),
+        Why.LAPSED: gettext("这次登录已过期，或是在另一台设备上开始的。请再按一次登录。"),
+        Why.DECLINED: gettext("对方的登录页没有完成登录，没有为您开通。"),
+        Why.UNPROVEN: gettext("没有收到可信的登录证明，没有为您开通。请再试一次，或换一种方式。"),
+        Why.NOT_YOURS: gettext("您的账号不能在这里登录，请换一种方式。"),
     }
 
 

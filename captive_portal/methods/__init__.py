@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from flask import Blueprint
 
     from captive_portal.model import Bounds, Grant
-    from captive_portal.records.persons import Persons
     from captive_portal.person import Persons
     from captive_portal.store import Store
     from captive_portal.verdict import Ask, Verdict
@@ -34,13 +33,19 @@ NO_POLICY = Policy(id="", title="", methods=(), bounds=FREE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What came with a login: the form's fields, cut to size, the device's keyed identity, what its site allows."""
+    """What came with a login: the form's fields, cut to size, the device's keyed identity, what its site allows.
+
+    `random_mac` says that the device made its MAC up. `answer` is what the method's own `consult` came to; nothing that
+    a visitor sends can set it.
+    """
 
     fields: Mapping[str, str]
     identity: bytes
     site: str
     bounds: Bounds
     policy: Policy = field(default=NO_POLICY)  # of the site
+    random_mac: bool = False
+    answer: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +54,6 @@ class Tools:
 
     settings: Settings
     store: Store
-    persons: Persons
     clock: Clock = SYSTEM
     persons: Persons | None = None
 
@@ -59,6 +63,10 @@ class Method(Protocol):
 
     name: str
     template: str
+
+    def consult(self, shown: Shown, now_ms: int) -> Verdict | None:  # noqa: ARG002  (the protocol's)
+        """Ask somebody far away, before the client's turn: nobody waits for it but this visitor. Most ask nobody."""
+        return None
 
     def prove(self, shown: Shown, now_ms: int) -> Verdict:
         """Decide; on return what the method must remember is durable."""
