@@ -1,0 +1,30 @@
+"""AES-256-GCM, the one door to `cryptography` of the portal (NIST SP 800-38D)."""
+
+from __future__ import annotations
+
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from captive_portal.errors import RecordsError
+
+NONCE = 12
+LONGEST = 512  # octets of a value; a number has at most 15 digits, an account's name is cut by its method
+
+
+def seal(key: bytes, value: str, about: bytes) -> bytes:
+    """Return nonce, ciphertext and tag; `about` is not hidden, and a row moved elsewhere does not open any more."""
+    content = value.encode()
+    if len(content) > LONGEST:
+        raise RecordsError(f"a value of {len(content)} octets; expected at most {LONGEST}")
+    nonce = os.urandom(NONCE)  # 96 random bits: a month's key seals far fewer than the 2^32 values that this allows
+    return nonce + AESGCM(key).encrypt(nonce, content, about)
+
+
+def unseal(key: bytes, sealed: bytes, about: bytes) -> str:
+    """Return the value; RecordsError when it was altered, moved, or sealed with another key."""
+    try:
+        return AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], about).decode()
+    except (InvalidTag, ValueError):
+        raise RecordsError("a sealed value does not open: it was altered, or its key is another") from None

@@ -1,0 +1,177 @@
+"""The store of persons: numbers, accounts and MAC addresses as ciphertext, known everywhere else by a keyed hash.
+
+`captive_portal/person.py` is what a method sees of it. `keep` is called before anybody is let in: on return the value
+is durable, sealed with the key of the month. A person who comes back in another month is sealed again with that month's
+key (`renew`, from the hash alone), so that a record and what it stands for end together. `opened` is the only way
+back, and `captive_portal/records/disclosure.py` the only caller that shows it to somebody.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections import OrderedDict
+from contextlib import ExitStack
+from dataclasses import dataclass
+from enum import StrEnum
+from threading import Lock
+from typing import TYPE_CHECKING, Self
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from captive_portal import keys
+from captive_portal.batch import Batcher
+from captive_portal.errors import RecordsError
+from captive_portal.records import cipher, tables
+from captive_portal.records.periods import Periods
+from captive_portal.records.tables import PERIOD, PERSON, WISH
+from inventory import sql
+from netops.clock import SYSTEM
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netops.clock import Clock
+    from netops.config import Settings
+
+WAIT_S = 10.0
+REMEMBERED = 100_000  # persons of this month known to be durable; more are written again, which changes nothing
+
+
+class Kind(StrEnum):
+    """What a person is known by. The purpose parts the hashes: no number is ever taken for an account."""
+
+    PHONE = "phone"  # E.164, `+8613800000000`
+    ACCOUNT = "account"  # `<issuer>|<subject>` of OpenID Connect
+    DEVICE = "device"  # a MAC address, lower case with colons
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A value with its keyed hash and the month it is sealed in. Its text never shows the value."""
+
+    hash: bytes
+    kind: Kind
+    period: str
+    value: str
+
+    def __repr__(self) -> str:
+        return f"Known({self.kind} {self.hash.hex()[:8]} {self.period})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    hash: bytes
+    period: str
+    kind: str
+    sealed: bytes
+
+
+class Persons:
+    """`persons.db` with the months' keys; a context manager. Errors are RecordsError, SqlError and ConfigError."""
+
+    def __init__(self, settings: Settings, clock: Clock = SYSTEM) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._folder = tables.folder(settings)
+        self._url = tables.url(settings)
+        self.database = sql.Database(self._url)
+        self.periods = Periods(self._folder / "keys")
+        self._batcher: Batcher[_Row, None] = Batcher("portal-persons", self._together)
+        self._durable: OrderedDict[tuple[bytes, str], None] = OrderedDict()
+        self._told: set[str] = set()  # months whose key's digest stands in the database
+        self._keys: dict[Kind, bytes] = {}
+        self._lock = Lock()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise RecordsError(f"{self._folder}: cannot be made ({error.strerror})") from None
+        sql.upgrade(tables.MIGRATIONS, self._url)
+        self._stack.enter_context(self.database)
+        self._stack.enter_context(self._batcher)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    # ---- in
+    def hashed(self, kind: str, value: str) -> bytes:
+        """Return what a value of a `Kind` is known by, without keeping it."""
+        kind = Kind(kind)
+        key = self._keys.get(kind)
+        if key is None:
+            make = keys.identity_key if kind is Kind.DEVICE else keys.person_key
+            key = self._keys.setdefault(kind, make(self._settings))
+        return keys.derived(key, kind.value.encode(), value.encode())
+
+    def keep(self, kind: str, value: str) -> bytes:
+        """Seal a value with this month's key and return its keyed hash; durable on return, at once when it is known."""
+        hash_, period = self.hashed(kind, value), self.periods.current(self._clock.now_ms())
+        if not self._is_durable(hash_, period):
+            self._seal(hash_, Kind(kind), period, value)
+        return hash_
+
+    def renew(self, hash_: bytes) -> bool:
+        """Seal somebody who is known by the hash alone with this month's key too; False when nothing is known."""
+        period = self.periods.current(self._clock.now_ms())
+        if self._is_durable(hash_, period):
+            return True
+        found = self.opened(hash_)
+        if found is None:
+            return False
+        if found.period < period:
+            self._seal(hash_, found.kind, period, found.value)
+        return True
+
+    # ---- out
+    def opened(self, hash_: bytes) -> Known | None:
+        """Return the value as it was sealed last; None when it was never kept, or is erased."""
+        newest = sa.select(PERSON).where(PERSON.c.hash == hash_).order_by(PERSON.c.period.desc()).limit(1)
+        with self.database.read() as connection:
+            row = connection.execute(newest).first()
+        if row is None or row.period not in self.periods.names():
+            return None
+        value = cipher.unseal(self.periods.key(row.period), row.sealed, _about(hash_, row.kind, row.period))
+        return Known(hash=hash_, kind=Kind(row.kind), period=row.period, value=value)
+
+    def restricted(self, hash_: bytes) -> bool:
+        """Whether a person wants to be forgotten: they are recognised no more, and used for nothing but the law."""
+        with self.database.read() as connection:
+            return connection.execute(sa.select(WISH.c.at_ms).where(WISH.c.hash == hash_)).first() is not None
+
+    # ---- the edge
+    def _is_durable(self, hash_: bytes, period: str) -> bool:
+        with self._lock:
+            return (hash_, period) in self._durable
+
+    def _seal(self, hash_: bytes, kind: Kind, period: str, value: str) -> None:
+        key = self.periods.made(period)
+        sealed = cipher.seal(key, value, _about(hash_, kind.value, period))
+        row = _Row(hash=hash_, period=period, kind=kind.value, sealed=sealed)
+        try:
+            self._batcher.put(row).result(WAIT_S)
+        except (queue.Full, TimeoutError):
+            raise RecordsError("who it is was not written in time, nobody was let in; is the disk slow?") from None
+        with self._lock:
+            self._durable[hash_, period] = None
+            while len(self._durable) > REMEMBERED:
+                self._durable.popitem(last=False)
+
+    def _together(self, rows: Sequence[_Row]) -> list[None]:
+        """Do a batch: a row that is there already stays as it is."""
+        with self.database.write() as connection:
+            for period in {row.period for row in rows} - self._told:
+                known = {"period": period, "key": self.periods.digest(period)}
+                connection.execute(insert(PERIOD).on_conflict_do_nothing(), known)
+            values = [{"hash": r.hash, "period": r.period, "kind": r.kind, "sealed": r.sealed} for r in rows]
+            connection.execute(insert(PERSON).on_conflict_do_nothing(), values)
+        self._told |= {row.period for row in rows}
+        return [None] * len(rows)
+
+
+def _about(hash_: bytes, kind: str, period: str) -> bytes:
+    """Return what binds a ciphertext to its row."""
+    return b"netops.persons.1\0" + kind.encode() + b"\0" + period.encode() + b"\0" + hash_
