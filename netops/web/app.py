@@ -37,6 +37,7 @@ def create_app(
     blueprints: Sequence[Blueprint] = (),
     guard: Callable[[Flask], None] | None = None,
     translations: Sequence[Path] = (),
+    languages: Callable[[], Sequence[str]] = lambda: language.STAFF,
     inline_styles: Sequence[str] = (),
     error_template: str = "web/error.html",
     cookies: bool = False,
@@ -47,9 +48,9 @@ def create_app(
     """Make an application of `blueprints`.
 
     `guard` installs who may do what (`netops.access.guard.Guard`); without one every page is public, as the portal's
-    are. `translations` are directories of catalogues; `inline_styles` the exact texts of inline `<style>` elements that
-    the policy allows; `cookies` says whether a language may be remembered in one; `ready` returns what is wrong by
-    subject.
+    are. `translations` are directories of catalogues, `languages` which are offered at a request; `inline_styles` the
+    exact texts of inline `<style>` elements that the policy allows; `cookies` says whether a language may be remembered
+    in one; `ready` returns what is wrong by subject.
     """
     app = Flask(name, template_folder=None, static_folder=None)
     app.config.update(
@@ -65,7 +66,7 @@ def create_app(
     polling.install(app)
     if settings.city.rehearsal:
         headers.mark_rehearsal(app, BANNER)
-    language.install(app, settings.city, directories=translations, cookies=cookies)
+    language.install(app, settings.city, directories=translations, cookies=cookies, offered=languages)
     health.install(app, clock, ready=ready, gauges=gauges)
     _refuse_foreign(app)
     if guard is not None:

@@ -1,12 +1,15 @@
 """Renew the catalogues: `python -m netops.web.catalogues` extracts every text, keeps what is translated, compiles.
 
-The source texts are Chinese. Each package has `translations/en/LC_MESSAGES/messages.po` and the compiled `.mo` beside
-it; both are committed. `--check` writes nothing and fails when a text is missing, unused, untranslated or not compiled.
+The source texts are Chinese. Each package has `translations/<language>/LC_MESSAGES/messages.po` and the compiled `.mo`
+beside it; both are committed. `--check` writes nothing and fails when a text is missing, unused, untranslated or not
+compiled. English holds every text; the other languages hold what visitors see, and say in English what nobody has
+translated yet, so that no visitor from elsewhere is answered in Chinese.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("netops/web", "dashboards", "captive_portal")
+VISITORS = {"netops/web": ("ja", "ko"), "captive_portal": ("ja", "ko")}
+FOR_STAFF = re.compile(r"(?:.*/)?(?:\w+_)?pages\.py|(?:.*/)?templates/(?!portal/|web/).*")
+NAMES = {"en": "English", "ja": "Japanese", "ko": "Korean"}
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2"), ("templates/**.html", "jinja2")]
 KEYWORDS = {"_": None, "gettext": None, "mark": None}
 OPTIONS = {"jinja2": {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}}
@@ -39,18 +45,30 @@ def extracted(package: Path) -> dict[str, list[str]]:
     return found
 
 
-def catalogue(package: Path) -> Path:
-    """Return where a package keeps its English texts."""
-    return package / "translations" / "en" / "LC_MESSAGES" / "messages.po"
+def languages(package: Path) -> tuple[str, ...]:
+    """Return what a package is translated into."""
+    return ("en", *VISITORS.get(str(package.relative_to(ROOT)), ()))
 
 
-def renewed(package: Path) -> tuple[Catalog, list[str]]:
+def wanted(package: Path, language: str) -> dict[str, list[str]]:
+    """Return the texts of a package that a language has: all in English, those that visitors see in the others."""
+    every = extracted(package)
+    if language == "en":
+        return every
+    return {text: files for text, files in every.items() if not all(FOR_STAFF.fullmatch(name) for name in files)}
+
+
+def catalogue(package: Path, language: str = "en") -> Path:
+    """Return where a package keeps its texts in a language."""
+    return package / "translations" / language / "LC_MESSAGES" / "messages.po"
+
+
+def renewed(package: Path, language: str = "en") -> tuple[Catalog, list[str]]:
     """Return the catalogue with exactly the texts of the package, and those that have no translation."""
-    path = catalogue(package)
-    old = read_po(io.BytesIO(path.read_bytes()), locale="en") if path.exists() else Catalog(locale="en")
-    new = Catalog(locale="en", fuzzy=False, header_comment="# English texts of NetOps; the source language is Chinese.")
+    old = _read(catalogue(package, language), language)
+    new = Catalog(locale=language, fuzzy=False)
     missing = []
-    for message, files in sorted(extracted(package).items()):
+    for message, files in sorted(wanted(package, language).items()):
         known = old.get(message)
         text = str(known.string) if known is not None and known.string else ""
         flags = ["python-format"] if "%(" in message else []
@@ -60,51 +78,72 @@ def renewed(package: Path) -> tuple[Catalog, list[str]]:
     return new, missing
 
 
-def po(made: Catalog) -> bytes:
+def _read(path: Path, language: str) -> Catalog:
+    return read_po(io.BytesIO(path.read_bytes()), locale=language) if path.exists() else Catalog(locale=language)
+
+
+def po(made: Catalog, language: str = "en") -> bytes:
     """Return a catalogue as text; without dates, so that it is a function of its texts."""
     out = io.BytesIO()
     write_po(out, made, width=120, omit_header=True, include_lineno=False)
-    head = 'msgid ""\nmsgstr ""\n"Language: en\\n"\n"Content-Type: text/plain; charset=utf-8\\n"\n\n'
-    return f"# English texts; the source language is Chinese.\n{head}".encode() + out.getvalue()
+    head = f'msgid ""\nmsgstr ""\n"Language: {language}\\n"\n"Content-Type: text/plain; charset=utf-8\\n"\n\n'
+    return f"# {NAMES[language]} texts; the source language is Chinese.\n{head}".encode() + out.getvalue()
 
 
-def mo(text: bytes) -> bytes:
-    """Return the compiled catalogue; Babel would otherwise write the time of compilation into its header."""
+def mo(text: bytes, language: str = "en", english: Catalog | None = None) -> bytes:
+    """Return the compiled catalogue, with English in place of what is not translated.
+
+    Babel would otherwise write the time of compilation into its header.
+    """
     out = io.BytesIO()
-    made = read_po(io.BytesIO(text), locale="en")
+    made = read_po(io.BytesIO(text), locale=language)
     made.creation_date = made.revision_date = SOME_DAY
+    for message in made:
+        same = english.get(message.id) if english is not None and message.id and not message.string else None
+        if same is not None:
+            message.string = same.string
     write_mo(out, made)
     return out.getvalue()
 
 
-def problems(package: Path) -> list[str]:
+def compiled(package: Path, language: str, text: bytes) -> bytes:
+    """Return the compiled catalogue of a package's text in a language."""
+    return mo(text, language, None if language == "en" else renewed(package)[0])
+
+
+def problems(package: Path, language: str = "en") -> list[str]:
     """Return what is wrong with the committed catalogue of a package."""
-    path = catalogue(package)
-    made, missing = renewed(package)
-    found = [f"{path}: '{message}' has no English text" for message in missing]
-    if not path.exists() or path.read_bytes() != po(made):
+    path = catalogue(package, language)
+    made, missing = renewed(package, language)
+    text = po(made, language)
+    found = [f"{path}: '{message}' has no {NAMES[language]} text" for message in missing]
+    if not path.exists() or path.read_bytes() != text:
         found.append(f"{path}: is not what the package says; run `python -m netops.web.catalogues`")
-    elif not path.with_suffix(".mo").exists() or path.with_suffix(".mo").read_bytes() != mo(po(made)):
-        found.append(f"{path.with_suffix('.mo')}: is not compiled from its .po; run `python -m netops.web.catalogues`")
+    elif not (binary := path.with_suffix(".mo")).exists() or binary.read_bytes() != compiled(package, language, text):
+        found.append(f"{binary}: is not compiled from its .po; run `python -m netops.web.catalogues`")
     return found
+
+
+def renew(package: Path, language: str) -> list[str]:
+    """Write the catalogue of a package; return what nobody has translated."""
+    made, missing = renewed(package, language)
+    path, text = catalogue(package, language), po(made, language)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text)
+    path.with_suffix(".mo").write_bytes(compiled(package, language, text))
+    return [f"{path}: '{message}' has no {NAMES[language]} text" for message in missing]
 
 
 def main(words: Iterable[str]) -> int:
     """Renew or check every package that has texts; return the exit code."""
     wrong = []
+    act = problems if "--check" in words else renew
     for name in PACKAGES:
         package = ROOT / name
         if not extracted(package):
             continue
-        if "--check" in words:
-            wrong += problems(package)
-            continue
-        made, missing = renewed(package)
-        path = catalogue(package)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(po(made))
-        path.with_suffix(".mo").write_bytes(mo(po(made)))
-        wrong += [f"{path}: '{message}' has no English text" for message in missing]
+        for language in languages(package):
+            wrong += act(package, language)
     sys.stderr.writelines(f"{each}\n" for each in wrong)
     return 1 if wrong else 0
 
