@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from inventory.times import zone
 from netops import settings_tree
-from netops.controllers import Controller, Radius
+from netops.controllers import Controller, Portal2, Radius
 from netops.errors import ConfigError, nearest
 from netops.probing import Probe
 from netops.secret import Secret as Secret  # noqa: PLC0414, TC001  (a word of the settings; read at run time)
@@ -210,6 +210,11 @@ class PortalAt:
     identity_key: Secret | None = None  # key of visitors' pseudonyms; empty: <data dir>/keys/portal-identity.key
     person_key: Secret | None = None  # key of numbers' and accounts' hashes; empty: <data dir>/keys/portal-person.key
 
+    @property
+    def places(self) -> dict[str, str]:
+        """Where visitors come from: interfaces and controllers → the id of the site behind."""
+        return {**self.visitors, **{name: each.site for name, each in self.acs.items()}}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
@@ -243,6 +248,7 @@ class Settings:
     web: Listener = field(default_factory=Listener)
     portal: PortalAt = field(default_factory=PortalAt)
     radius: Radius = field(default_factory=Radius)
+    portal2: Portal2 = field(default_factory=Portal2)
     collect: Collect = field(default_factory=Collect)
     discover: Discover = field(default_factory=Discover)
     ssh: Ssh = field(default_factory=Ssh)

@@ -23,6 +23,12 @@ class Controller:
     nas: str = ""  # RADIUS through FreeRADIUS: its NAS-Identifier, where `address` is not what it calls itself
     unsigned: bool = False  # RADIUS: takes requests without Message-Authenticator (BlastRADIUS); only for an old AC
     untimed: bool = False  # RADIUS: takes accounting without Event-Timestamp, or by a clock that is not ours
+    portal_secret: Secret | None = None  # portal2: the shared secret of Portal 2.0, which is not the one of RADIUS
+    portal_port: int = 2000  # portal2: UDP port that it is spoken to at
+    portal_version: int = 0  # portal2: 1 (no integrity at all) or 2; 0: as its vendor's profile says
+    portal_auth: str = ""  # portal2: chap | pap; empty: as its vendor's profile says
+    portal_unsigned: bool = False  # portal2: packets without an authenticator are taken; only for an old AC
+    portal_binding: bool = False  # portal2: it asks us about each new MAC (0x30), and devices we know come in so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +48,13 @@ class Radius:
     portal_user: str = ""  # who may speak there besides the server's own user
     coa_timeout_ms: int = 1000  # until a Disconnect or CoA is sent again, with the same identifier
     coa_tries: int = 3  # how often it is sent in all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portal2:
+    """Where controllers that speak Portal 2.0 tell us things, and how much of what is said is kept as evidence."""
+
+    host: str = ""  # numeric address for their notifications; empty: every address of this machine
+    port: int = 50100  # UDP port for their notifications
+    packets_mb: int = 256  # disk for the packets that are kept; the oldest are let go first
+    packet_days: int = 200  # days that a packet is kept at most
