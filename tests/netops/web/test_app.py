@@ -132,7 +132,9 @@ def test_the_address_chooses_the_language_and_nonsense_falls_through(client, ask
     assert f'<html lang="{tag}">' in text
 
 
-@pytest.mark.parametrize(("accept", "tag"), [("en-GB,en;q=0.8", "en"), ("zh", "zh-CN"), ("zh-TW", "zh-CN"), ("fr", "en"), ("ja", "en")])
+@pytest.mark.parametrize(
+    ("accept", "tag"), [("en-GB,en;q=0.8", "en"), ("zh", "zh-CN"), ("zh-TW", "zh-CN"), ("fr", "en"), ("ja", "en")]
+)
 def test_the_browser_chooses_the_language(client, accept, tag):
     text = client.get("/nowhere", headers={"Accept-Language": accept}).get_data(as_text=True)
 
