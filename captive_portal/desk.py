@@ -150,7 +150,7 @@ class Desk:
             if self.current(client) is not None or not open_at(policy.hours, now_ms, self._zone):
                 return None
             shown = self.shown(client, {})
-            found = (self.methods[name].recognise(shown, now_ms) for name in policy.methods)
+            found = (self.methods[name].recognise(shown, now_ms) for name in policy.ways)
             grant = next((each for each in found if each is not None), None)
             if grant is None or self._starts.take(shown.identity, shown.site, now_ms):
                 return None

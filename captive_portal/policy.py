@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 WhenBroken = Literal["closed", "open"]
 DAY = timedelta(days=1)
+RETURNING = "returning"  # the method of a device that comes back; it is on no page
 WEEK_DAYS = 7
 
 
@@ -46,6 +47,28 @@ class Brand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Whose accounts let somebody in: of a provider of the settings, by mail domain and group. Empty: all of them."""
+
+    provider: str
+    domains: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returning:
+    """How long a device that proved itself by one of these methods comes back without a tap.
+
+    Only a device with a MAC of its own is known again, unless `random_macs`: a made-up MAC is kept for one network by
+    most phones, but nobody promises it.
+    """
+
+    days: int
+    methods: tuple[str, ...]
+    random_macs: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What visitors of some sites meet. `hours` empty: always open. `garden`: names reachable before login.
 
@@ -62,7 +85,14 @@ class Policy:
     terms: str = "1"
     hours: tuple[Hours, ...] = ()
     when_broken: WhenBroken = "closed"
+    accounts: tuple[Account, ...] = ()
+    returning: Returning | None = None
     digest: str = ""
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """Return every method that may let somebody in: those of the page, and being known."""
+        return (*self.methods, RETURNING) if self.returning else self.methods
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from captive_portal import agreement
 from captive_portal.logo import LogoError, checked
 from captive_portal.methods import METHODS, names
 from captive_portal.model import Bounds
-from captive_portal.policy import Brand, Policies, Policy
+from captive_portal.policy import RETURNING, Account, Brand, Policies, Policy, Returning
 from inventory.errors import Problem, nearest
 from inventory.reading import yaml
 from inventory.reading.form import Form
@@ -46,10 +46,13 @@ KEYS = (
     "terms",
     "hours",
     "when_broken",
+    "accounts",
+    "returning",
 )
 BRAND = ("name", "name_en", "colour", "logo")
 LONGEST_MINUTES = 31 * 24 * 60
 MOST_NAMES = 64
+MOST_DAYS = 180
 MOST_FILE = 64 * 1024
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
@@ -75,6 +78,7 @@ def built_in(settings: Settings) -> Policy:
         title="",
         methods=tuple(names(settings)),
         bounds=Bounds(seconds=settings.portal.session_minutes * 60),
+        accounts=tuple(Account(provider=name) for name in settings.portal.oidc),
     )
     return _sealed(made)
 
@@ -133,12 +137,60 @@ def _file(file: Path, settings: Settings, notes: Notes) -> tuple[Policy, tuple[s
         terms=_terms(form),
         hours=windows(form) if form.has("hours") else (),
         when_broken="open" if form.choice("when_broken", ("closed", "open"), default="closed") == "open" else "closed",
+        accounts=_accounts(form, settings),
+        returning=_returning(form, settings),
     )
     return _sealed(policy), sites, default, form
 
 
 def _methods(form: Form, settings: Settings) -> tuple[str, ...]:
-    return _words(form, "methods", tuple(METHODS)) if form.has("methods") else tuple(names(settings))
+    return _words(form, "methods", _shown()) if form.has("methods") else tuple(names(settings))
+
+
+def _shown() -> tuple[str, ...]:
+    """Return the methods that can stand on a page."""
+    return tuple(name for name in METHODS if name != RETURNING)
+
+
+def _accounts(form: Form, settings: Settings) -> tuple[Account, ...]:
+    """Return whose accounts let somebody in; a policy that offers `oidc` and says nothing takes every provider's."""
+    table, providers = form.map("accounts"), settings.portal.oidc
+    if table is None:
+        return tuple(Account(provider=name) for name in providers)
+    found = []
+    for name in table.entries:
+        if name not in providers:
+            form.wrong("accounts", f"provider '{name[:60]}' is in no [portal.oidc]", nearest(name, providers))
+            continue
+        outer = Form("accounts", form.file, table, tuple(table.entries), form.notes)
+        rules = outer.map(name) if outer.has(name) else None
+        form.good = form.good and outer.good
+        if rules is None:
+            found.append(Account(provider=name))
+            continue
+        inner = Form(f"account '{name}'", form.file, rules, ("domains", "groups"), form.notes)
+        domains = tuple(dict.fromkeys(each.lower() for each in _listed(inner, "domains")))
+        for each in domains:
+            if not _HOST.fullmatch(each):
+                inner.wrong("domains", f"'{each[:60]}' is no mail domain", "expected a name like stu.example.cn")
+        groups = tuple(dict.fromkeys(_listed(inner, "groups")))
+        form.good = form.good and inner.good
+        found.append(Account(provider=name, domains=domains, groups=groups))
+    return tuple(found)
+
+
+def _returning(form: Form, settings: Settings) -> Returning | None:
+    table = form.map("returning")
+    if table is None:
+        return None
+    inner = Form("returning", form.file, table, ("days", "methods", "random_macs"), form.notes)
+    chosen = _words(inner, "methods", _shown())
+    if not chosen:
+        inner.wrong("methods", "'returning' names no method", "name those whose proof is remembered, as `[voucher]`")
+    days = inner.whole("days", low=1, high=min(MOST_DAYS, settings.retention.session_days))
+    random = inner.choice("random_macs", ("no", "yes"), default="no") == "yes"
+    form.good = form.good and inner.good
+    return Returning(days=days, methods=chosen, random_macs=random)
 
 
 def _bounds(form: Form, settings: Settings) -> Bounds:

@@ -90,6 +90,11 @@ class Store:
         """Do the work in the next transaction; on return it is durable."""
         return cast("T", self._wait(work))
 
+    def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """Do the work on what is durable now; it writes nothing."""
+        with self._database.read() as connection:
+            return work(connection)
+
     def _wait(self, work: Work) -> Any:
         try:
             return self._writer.put(work).result(WAIT_S)

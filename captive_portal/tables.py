@@ -104,6 +104,16 @@ HOLDER = sa.Table(
     sa.Column("since_ms", sa.BigInteger, nullable=False),
 )
 
+UNDER_WAY = sa.Table(
+    "portal_under_way",
+    METADATA,
+    sa.Column("identity", sa.LargeBinary(32), primary_key=True),
+    sa.Column("provider", sa.String(64), nullable=False),
+    sa.Column("seed", sa.LargeBinary(32), nullable=False),
+    sa.Column("until_ms", sa.BigInteger, nullable=False),
+)
+sa.Index("portal_under_way_until", UNDER_WAY.c.until_ms)
+
 
 def url(settings: Settings) -> str:
     """Return where the portal's tables are."""

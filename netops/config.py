@@ -18,6 +18,7 @@ from netops import settings_tree
 from netops.controllers import Controller, Portal2, Radius
 from netops.errors import ConfigError, nearest
 from netops.probing import Probe
+from netops.provider import Provider  # noqa: TC001  (a word of the settings; read at run time)
 from netops.secret import Secret as Secret  # noqa: PLC0414, TC001  (a word of the settings; read at run time)
 
 if TYPE_CHECKING:
@@ -198,12 +199,14 @@ class PortalAt:
     gate_socket: Path | None = None  # UNIX socket of the gate; empty: <data dir>/gate.sock
     gate_user: str = ""  # who may speak to the gate besides its own user
     visitors: dict[str, str] = field(default_factory=dict)  # visitor interface → id of the site behind it
+    uplinks: str = ""  # interfaces towards the internet, separated by commas: where the gate bounds the visitors' uplink
     acs: dict[str, Controller] = field(default_factory=dict)  # id → a carrier's access controller
     public_url: str = ""  # where visitors find the portal; empty: http://<host>:<port> of the listener
     api_url: str = ""  # RFC 8908 over HTTPS, as DHCP option 114 announces it; empty: `public_url` + /capport/api
     venue_info_url: str = ""  # RFC 8908 venue-info-url: a page about the place
     methods: str = "click_through,voucher"  # in the order of the page, where no policy says otherwise
     policies: Path | None = None  # folder of site policies, a YAML file each; empty: one policy of these settings
+    oidc: dict[str, Provider] = field(default_factory=dict)  # providers of accounts, each by a name of our own
     anchors: str = ""  # host:port,… beyond the uplink; when none accepts, the uplink is down; empty: not known
     session_minutes: int = 120  # how long a session lasts where no policy says otherwise
     voucher_key: Secret | None = None  # key of the vouchers' hashes; empty: <data dir>/keys/portal-voucher.key
