@@ -33,6 +33,7 @@ PARTIAL = 5
 ROOTS = ((1, 3, 6, 1), (1, 0, 8802))
 MOST = 5_000_000  # objects
 LONGEST_S = 4 * 3600.0
+PATIENCE_S, RETRIES = 3.0, 4  # a walk is lost with one question: asked five times, each waited for
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -115,8 +116,8 @@ def _walked(args: argparse.Namespace, settings: Settings) -> tuple[Sequence[Varb
         address=str(host),
         credential=spoken(args.credential, settings.credentials[args.credential]),
         port=args.port,
-        timeout_s=3.0,
-        retries=4,
+        timeout_s=PATIENCE_S,
+        retries=RETRIES,
         deadline_s=LONGEST_S,
         varbinds_per_s=args.rate,
     )

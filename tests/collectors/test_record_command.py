@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from collectors import record_command
 from collectors.recording import load
 from netops import cli
 
@@ -72,7 +73,8 @@ def test_a_real_agent_is_recorded_with_pseudonyms(place, snmpd):
     assert (place / "whole.snmprec").stat().st_mode & 0o077 == 0
 
 
-def test_a_slip_of_the_words_is_said_before_anything_is_asked(place, capsys):
+def test_a_slip_of_the_words_is_said_before_anything_is_asked(place, capsys, monkeypatch):
+    monkeypatch.setattr(record_command, "PATIENCE_S", 0.1)  # in which the kernel has long said that nobody listens
     for words, said in (
         (["10.9.9.9", "--credential", "main"], "is not within the networks"),
         (["olt.example", "--credential", "main"], "no numeric address"),
