@@ -27,3 +27,7 @@ class GatewayError(PortalError):
 
 class KernelError(PortalError):
     """The kernel refused a netlink or nftables request; the message is the kernel's own."""
+
+
+class RecordsError(PortalError):
+    """The records of the law cannot be kept, read or trusted; who cannot be recorded is not let in."""

@@ -2,10 +2,11 @@
 
 * the identity key: joins of devices across sessions, form tokens;
 * the voucher key: what a voucher's hash is made with. Whoever loses it has lost every voucher not yet used;
-* the token key: one-time tokens of controllers (captive_portal/radius/tokens.py).
+* the token key: one-time tokens of controllers (captive_portal/radius/tokens.py);
+* the person key: joins of numbers and accounts. Without it nobody's records are found by their number any more.
 
-They come by reference (`portal.identity_key`, `portal.voucher_key`, `radius.token_key`); empty means a file under
-`<data dir>/keys`, made on first use with mode 0600.
+They come by reference (`portal.identity_key`, `portal.voucher_key`, `radius.token_key`, `portal.person_key`); empty
+means a file under `<data dir>/keys`, made on first use with mode 0600.
 """
 
 from __future__ import annotations

@@ -75,15 +75,16 @@ class PortalService:
             anchors = uplink.anchors(settings.portal.anchors)
             spool = stack.enter_context(Spool(folder / "spool" / "portal.db", source=self.name))
             store = stack.enter_context(Store(tables.url(settings)))
-            persons = stack.enter_context(Persons(settings))
+            persons = stack.enter_context(Persons(settings, self.clock))
             gateway = stack.enter_context(gateways.make(settings, self.clock))
             key = keys.identity_key(settings)
             policies = policy_yaml.read(settings)
-            wanted = [name for each in policies.every for name in each.methods]
+            wanted = [name for each in policies.every for name in each.ways]
+            tools = methods.Tools(settings=settings, store=store, clock=self.clock, persons=persons)
             self.desk = Desk(
                 store=store,
                 gateway=gateway,
-                methods=methods.make(methods.Tools(settings=settings, store=store, clock=self.clock), wanted),
+                methods=methods.make(tools, wanted),
                 telling=Telling(spool, terms=agreement.VERSION),
                 clock=self.clock,
                 identity_key=key,

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from netops import founding, privilege, sqlite
 from netops.commands.db import installed, upgrade
 from netops.errors import NetopsError, UsageError
-from netops.privilege import BESIDE, CLI, Kind
+from netops.privilege import BESIDE, Kind
 from netops.spool import Spool
 
 if TYPE_CHECKING:
@@ -31,8 +31,13 @@ if TYPE_CHECKING:
     from netops.config import Settings
     from netops.privilege import Holding
 
-# Who brings a branch of tables to this version; the databases lie in directories of theirs.
-BRANCHES = {"inventory": CLI, "access": "web", "portal": "portal"}
+# Which database a branch of tables is in: its owner brings it to this version, in a directory of its own.
+BRANCHES = {
+    "inventory": "register/register.db",
+    "access": "staff/staff.db",
+    "portal": "portal/portal.db",
+    "persons": "persons/persons.db",
+}
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -189,8 +194,8 @@ def _opened(path: Path) -> list[str]:
 
 def _upgraded(settings: Settings, known: Names, name: str) -> list[str]:
     """Bring a branch of tables to this version as its owner."""
-    role = BRANCHES.get(name, CLI)
-    holding = next(each for each in privilege.HOLDINGS if each.kind is Kind.ROLLBACK and each.owner == role)
+    database = BRANCHES.get(name, "register/register.db")
+    holding = next(each for each in privilege.HOLDINGS if each.path == database)
     path = privilege.place(settings, holding)
 
     def act() -> list[str]:

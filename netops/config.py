@@ -202,8 +202,9 @@ class PortalAt:
     uplinks: str = ""  # interfaces towards the internet, separated by commas: where the gate bounds the visitors' uplink
     acs: dict[str, Controller] = field(default_factory=dict)  # id → a carrier's access controller
     public_url: str = ""  # where visitors find the portal; empty: http://<host>:<port> of the listener
+    secure: Listener = field(default_factory=lambda: Listener(port=8443))  # the same over TLS, once a certificate is set
     api_url: str = ""  # RFC 8908 over HTTPS, as DHCP option 114 announces it; empty: `public_url` + /capport/api
-    venue_info_url: str = ""  # RFC 8908 venue-info-url: a page about the place
+    venue_info_url: str = ""  # RFC 8908 venue-info-url: a page about the place; `{site}` in it is the id of the site
     methods: str = "click_through,voucher"  # in the order of the page, where no policy says otherwise
     policies: Path | None = None  # folder of site policies, a YAML file each; empty: one policy of these settings
     oidc: dict[str, Provider] = field(default_factory=dict)  # providers of accounts, each by a name of our own

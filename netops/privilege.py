@@ -45,6 +45,7 @@ MEMBERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "probe": frozenset({"probe"}),
         "intake": frozenset({"intake"}),
         "portal": frozenset({"portal"}),
+        "persons": frozenset({CLI, "portal"}),  # who keeps visitors' numbers, and who opens one for two persons
         "web": frozenset({"web"}),
     }
 )
@@ -108,6 +109,8 @@ HOLDINGS = (
     _directory("register", CLI, ALL, 0o2750),
     _directory("staff", "web", "staff", 0o2770),
     _directory("portal", "portal", "vouchers", 0o2770),
+    _directory("persons", "portal", "persons", 0o2770),  # numbers, accounts and MAC addresses of visitors, sealed
+    _directory("persons/keys", "portal", "persons", 0o2770),  # by the keys of the months
     _directory("vantages", "intake", "vantages", 0o2770),  # tokens of probes that may join, keys of those that have
     _directory("names", "collect", ALL, 0o2750),  # by what else devices' subjects are known
     _directory("trap", "trap", "trap", 0o750),  # our SNMP engine, and what senders' clocks last said
@@ -117,6 +120,7 @@ HOLDINGS = (
     _key("keys/evidence.vkey", ROOT, 0o644),
     _key("keys/portal-voucher.key", "vouchers", 0o640),
     _key("keys/portal-identity.key", "portal", 0o640),
+    _key("keys/portal-person.key", "persons", 0o640),
     _queue("spool/collect.db", "collect", "core"),
     _queue("spool/ssh.db", "ssh", "core"),
     *(_queue(f"spool/{name}.db", name, "core") for name in ("trap", "acs", "probe", "intake")),
@@ -130,6 +134,7 @@ HOLDINGS = (
     _own("acs/proposals.json", owner="acs", group="acs"),
     _rollback("staff/staff.db", "web", "staff", 0o660),
     _rollback("portal/portal.db", "portal", "vouchers", 0o660),
+    _rollback("persons/persons.db", "portal", "persons", 0o660),
     *(_own(f"{name}.db") for name in ("ledger", "states", "slots")),
     _own("ledger.db.checkpoint"),
     _own("situation.json"),

@@ -73,10 +73,9 @@ class Persons:
     def __init__(self, settings: Settings, clock: Clock = SYSTEM) -> None:
         self._settings = settings
         self._clock = clock
-        self._folder = tables.folder(settings)
         self._url = tables.url(settings)
         self.database = sql.Database(self._url)
-        self.periods = Periods(self._folder / "keys")
+        self.periods = Periods(tables.keys(settings))
         self._batcher: Batcher[_Row, None] = Batcher("portal-persons", self._together)
         self._durable: OrderedDict[tuple[bytes, str], None] = OrderedDict()
         self._told: set[str] = set()  # months whose key's digest stands in the database
@@ -85,10 +84,6 @@ class Persons:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise RecordsError(f"{self._folder}: cannot be made ({error.strerror})") from None
         sql.upgrade(tables.MIGRATIONS, self._url)
         self._stack.enter_context(self.database)
         self._stack.enter_context(self._batcher)

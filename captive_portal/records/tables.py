@@ -56,14 +56,14 @@ PROOF = sa.Table(
 )
 
 
-def folder(settings: Settings) -> Path:
-    """Return the directory of the persons: their database, and below `keys` one key a month."""
-    return settings.data.dir / "persons"
+def keys(settings: Settings) -> Path:
+    """Return the directory of the months' keys: apart from the database, so that a backup of one is not of both."""
+    return settings.data.dir / "persons" / "keys"
 
 
 def url(settings: Settings) -> str:
     """Return where the persons are."""
-    return f"sqlite:///{folder(settings) / 'persons.db'}"
+    return f"sqlite:///{settings.room('persons') / 'persons.db'}"
 
 
 MIGRATIONS = Migrations(name="persons", package="captive_portal.records", url=url)

@@ -21,6 +21,7 @@ import pytest
 from captive_portal import keys, methods, policy_yaml, tables
 from captive_portal.desk import Desk
 from captive_portal.gateways.simulated import Simulated
+from captive_portal.records.persons import Persons
 from captive_portal.store import Store
 from captive_portal.telling import Telling
 from inventory import sql
@@ -105,11 +106,13 @@ class House:
     def open(self) -> Desk:
         folder = self.settings.data.dir
         store = self.stack.enter_context(Store(tables.url(self.settings)))
+        persons = self.stack.enter_context(Persons(self.settings, self.clock))
+        tools = methods.Tools(settings=self.settings, store=store, persons=persons)
         spool = self.stack.enter_context(Spool(folder / "spool" / "portal.db", source="portal"))
         desk = Desk(
             store=store,
             gateway=self.gateway,
-            methods=methods.make(methods.Tools(settings=self.settings, store=store), methods.names(self.settings)),
+            methods=methods.make(tools, methods.names(self.settings)),
             telling=Telling(spool, terms="1"),
             clock=self.clock,
             identity_key=keys.identity_key(self.settings),

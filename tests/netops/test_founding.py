@@ -12,7 +12,7 @@ import pytest
 from inventory.city import city_of
 from inventory.model import Carrier, Contract, Device, Site
 from inventory.register import Register
-from netops import cli, config
+from netops import cli, config, founding
 from netops.clock import SYSTEM
 from netops.commands import demo, doctor, init
 from netops.errors import ConfigError, NetopsError
@@ -35,7 +35,7 @@ def test_an_instance_is_founded_once_and_found_again(tmp_path, file, capsys):
     words = ("--config", file, "--data", tmp_path / "data", "--name", "haidian", "--title", '海淀 "网络" \\')
     found(*words)
     first = {path: path.read_bytes() for path in tmp_path.rglob("*.key")}
-    assert len(first) == 3
+    assert len(first) == 1 + len(founding.SECRETS)
     found(*words)
 
     settings = config.load(file, environ={})

@@ -43,7 +43,9 @@ USERS = "netops"
 FIRST = 61_000  # ids that no machine gives by itself
 ROLES = (CLI, *SERVICES, "gate")
 PRIMARY = {CLI: "all", "core": "staff", "gate": "all"}
-DIRECTORIES = ("staff", "portal", "register", "keys", "spool", "vantages", "names", "trap", "acs", "probe")
+DIRECTORIES = (
+    "staff", "portal", "persons", "register", "keys", "spool", "vantages", "names", "trap", "acs", "probe",
+)  # fmt: skip
 root = pytest.mark.root
 
 
@@ -228,6 +230,7 @@ def test_keys_and_databases_are_for_those_who_need_them(instance) -> None:
         )
     files = (
         "keys/evidence.key", "keys/evidence.vkey", "keys/portal-voucher.key", "keys/portal-identity.key",
+        "keys/portal-person.key", "persons/persons.db",
         "register/register.db", "staff/staff.db", "portal/portal.db", "drain.db", "ledger.db",
     )  # fmt: skip
     roles = (CLI, *SERVICES)
@@ -243,6 +246,8 @@ def test_keys_and_databases_are_for_those_who_need_them(instance) -> None:
         "keys/evidence.vkey": everybody,
         "keys/portal-voucher.key": {CLI, "portal", "web"},
         "keys/portal-identity.key": {"portal"},
+        "keys/portal-person.key": {CLI, "portal"},
+        "persons/persons.db": {CLI, "portal"},
         "register/register.db": everybody,
         "staff/staff.db": {CLI, "core", "web"},
         "portal/portal.db": {CLI, "portal", "web"},
@@ -540,7 +545,7 @@ from netops import config, founding
 settings = config.Settings(data=config.Data(dir=Path({str(tmp_path)!r})))
 founding.keys(settings)
 before = sorted(path.name for path in Path({str(tmp_path)!r}).rglob("*"))
-keys.voucher_key(settings), keys.identity_key(settings)
+keys.voucher_key(settings), keys.identity_key(settings), keys.person_key(settings)
 assert sorted(path.name for path in Path({str(tmp_path)!r}).rglob("*")) == before
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)

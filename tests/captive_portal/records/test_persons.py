@@ -43,7 +43,7 @@ def test_neither_file_nor_text_shows_the_number(persons, settings, caplog) -> No
     caplog.set_level("DEBUG")
     known = persons.opened(persons.keep(Kind.PHONE, PHONE))
 
-    stored = b"".join(file.read_bytes() for file in tables.folder(settings).rglob("*") if file.is_file())
+    stored = b"".join(file.read_bytes() for file in settings.data.dir.rglob("*") if file.is_file())
     assert PHONE.encode() not in stored
     assert PHONE[1:].encode() not in stored
     assert PHONE not in repr(known) + repr(persons.periods) + caplog.text
@@ -89,7 +89,7 @@ def test_a_destroyed_key_ends_what_it_sealed_and_nothing_else(persons, clock, se
     assert not persons.periods.destroy("2026-09")
     assert persons.opened(once) is None
     assert persons.opened(hash_).value == PHONE
-    assert not (tables.folder(settings) / "keys" / "2026-09.key").exists()
+    assert not (tables.keys(settings) / "2026-09.key").exists()
 
 
 def test_which_key_sealed_a_month_is_known_by_its_digest(persons) -> None:
@@ -139,16 +139,16 @@ def test_a_month_ends_where_the_next_one_begins() -> None:
 
 def test_key_files_are_for_their_owner_alone(persons, settings) -> None:
     persons.keep(Kind.PHONE, PHONE)
-    (file,) = (tables.folder(settings) / "keys").glob("*")
+    (file,) = tables.keys(settings).glob("*")
 
     assert file.stat().st_mode & 0o777 == 0o600
-    assert tables.folder(settings).stat().st_mode & 0o077 == 0
+    assert file.parent.stat().st_mode & 0o027 == 0
 
 
 def test_nothing_is_kept_where_the_key_cannot_be_made(settings, clock) -> None:
-    folder = tables.folder(settings)
-    folder.mkdir()
-    (folder / "keys").write_text("a file where a directory should be")
+    folder = tables.keys(settings)
+    folder.parent.mkdir()
+    folder.write_text("a file where a directory should be")
 
     with Persons(settings, clock) as persons, pytest.raises(RecordsError, match="nothing was sealed"):
         persons.keep(Kind.PHONE, PHONE)
