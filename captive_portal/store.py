@@ -90,6 +90,10 @@ class Store:
         """Do the work in the next transaction; on return it is durable."""
         return cast("T", self._wait(work))
 
+    def write_lazily(self, work: Callable[[sa.Connection], object]) -> None:
+        """Do the work with the next transaction; nobody waits for it, and a crash may lose it."""
+        self._writer.put_lazily(work)
+
     def read(self, work: Callable[[sa.Connection], T]) -> T:
         """Do the work on what is durable now; it writes nothing."""
         with self._database.read() as connection:
