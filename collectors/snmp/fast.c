@@ -460,24 +460,31 @@ static PyType_Spec question_spec = {"collectors.snmp._fast.Question", sizeof(Que
 
 /* ---- reading: every read is given the end of what encloses it (as ber.py) */
 
-/* Returns the tag, or -1 where the element does not fit before `end`. */
-static int element(const uint8_t *octets, size_t at, size_t end, size_t *start, size_t *stop)
+static int long_element(const uint8_t *octets, size_t at, size_t end, size_t *start, size_t *stop)
 {
-    if (end < 2 || at > end - 2)
+    size_t size = 0, count = octets[at + 1] & 0x7F, from = at + 2;
+    if (count < 1 || count > 4 || count > end - from)
         return -1;
-    size_t size = octets[at + 1], from = at + 2;
-    if (size & 0x80) {
-        size_t count = size & 0x7F;
-        if (count < 1 || count > 4 || count > end - from)
-            return -1;
-        size = 0;
-        for (size_t i = 0; i < count; i++)
-            size = size << 8 | octets[from + i];
-        from += count;
-    }
+    for (size_t i = 0; i < count; i++)
+        size = size << 8 | octets[from + i];
+    from += count;
     if (size > end - from)
         return -1;
     *start = from, *stop = from + size;
+    return octets[at];
+}
+
+/* Returns the tag, or -1 where the element does not fit before `end`. In line: three for every varbind. */
+static inline int element(const uint8_t *octets, size_t at, size_t end, size_t *start, size_t *stop)
+{
+    if (end < 2 || at > end - 2)
+        return -1;
+    size_t size = octets[at + 1];
+    if (size & 0x80)
+        return long_element(octets, at, end, start, stop);
+    if (size > end - at - 2)
+        return -1;
+    *start = at + 2, *stop = at + 2 + size;
     return octets[at];
 }
 
@@ -501,7 +508,7 @@ static int sound_oid(const uint8_t *content, size_t size)
 }
 
 /* Whether a value's content fits its type: what ber.value_of would not call UNREADABLE, less what is odd. */
-static int sound(uint8_t tag, const uint8_t *content, size_t size)
+static inline int sound(uint8_t tag, const uint8_t *content, size_t size)
 {
     switch (tag) {
     case 0x02:
@@ -891,7 +898,7 @@ static PyObject *oid_value(Pilot *self, Shape *shape, Py_ssize_t at, const uint8
 }
 
 /* The value of sound content of any type but OBJECT IDENTIFIER. */
-static PyObject *plain_value(uint8_t tag, const uint8_t *content, size_t size)
+static inline PyObject *plain_value(uint8_t tag, const uint8_t *content, size_t size)
 {
     uint64_t number = 0;
     switch (tag) {
@@ -916,7 +923,7 @@ static PyObject *plain_value(uint8_t tag, const uint8_t *content, size_t size)
     }
 }
 
-static PyObject *value_of(Pilot *self, Shape *shape, Py_ssize_t at, const uint8_t *content, size_t size)
+static inline PyObject *value_of(Pilot *self, Shape *shape, Py_ssize_t at, const uint8_t *content, size_t size)
 {
     uint8_t tag = shape->cells[at].tag;
     return tag == 0x06 ? oid_value(self, shape, at, content, size) : plain_value(tag, content, size);
