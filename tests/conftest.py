@@ -29,6 +29,7 @@ PARTNERS = {
     "ip": ("ip", "/usr/sbin/ip", "/sbin/ip"),
     "curl": ("curl",),
     "dnsmasq": ("dnsmasq", "/usr/sbin/dnsmasq"),
+    "opennds": ("opennds", "/usr/bin/opennds"),
     "debootstrap": ("debootstrap", "/usr/sbin/debootstrap"),
     "systemd-analyze": ("systemd-analyze",),
     "ansible": (str(ROOT / ".venv-ansible" / "bin" / "ansible-playbook"),),
