@@ -62,6 +62,21 @@ ADDRESS = sa.Table(
     sa.Column("since_ms", sa.BigInteger, nullable=False),
 )
 
+sa.Index("portal_session_ended", SESSION.c.ended_ms)
+sa.Index("portal_address_address", ADDRESS.c.address, ADDRESS.c.since_ms)
+
+RECORD = sa.Table(
+    "portal_record",  # the chain (captive_portal/records/chain.py): a body may be erased, its digest stays
+    METADATA,
+    sa.Column("n", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("body", sa.Text),
+    sa.Column("digest", sa.LargeBinary(32), nullable=False),
+    sa.Column("head", sa.LargeBinary(32), nullable=False),
+)
+sa.Index("portal_record_at", RECORD.c.at_ms)
+
 CONSENT = sa.Table(
     "portal_consent",
     METADATA,

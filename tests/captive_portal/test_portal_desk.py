@@ -454,7 +454,8 @@ def test_the_migration_makes_the_tables_that_the_code_names(house) -> None:
             assert found == {each.name: each.nullable for each in table.columns}
             indexed = {index["name"] for index in made.get_indexes(table.name)}
             assert {index.name for index in table.indexes} <= indexed
-    assert sql.current(tables.MIGRATIONS, tables.url(house.settings)) == ("0002", "0002")
+    version, newest = sql.current(tables.MIGRATIONS, tables.url(house.settings))
+    assert version == newest != ""
 
 
 def test_keys_are_made_once_with_mode_0600_and_a_short_one_is_refused(settings) -> None:
