@@ -20,6 +20,7 @@ from netops.errors import ConfigError, nearest
 from netops.probing import Probe
 from netops.provider import Provider  # noqa: TC001  (a word of the settings; read at run time)
 from netops.secret import Secret as Secret  # noqa: PLC0414, TC001  (a word of the settings; read at run time)
+from netops.texting import Sms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -251,6 +252,7 @@ class Settings:
     store: StoreAt = field(default_factory=StoreAt)
     web: Listener = field(default_factory=Listener)
     portal: PortalAt = field(default_factory=PortalAt)
+    sms: Sms = field(default_factory=Sms)
     radius: Radius = field(default_factory=Radius)
     portal2: Portal2 = field(default_factory=Portal2)
     collect: Collect = field(default_factory=Collect)

@@ -1,0 +1,180 @@
+"""The record of codes and messages: reserved before anything is sent, counted before anybody learns whether it was so.
+
+Every change is one piece of work in the portal's writer, one after the other: a thousand requests at once meet the same
+counts. A crash after a reservation costs the visitor one of the day's messages, never the city one too many; a message
+is given back only when it is certain that nobody took it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from captive_portal.sms import budget
+from captive_portal.sms.budget import DAY_MS, Denied, Spent, Window
+from captive_portal.sms.code import RESUME_MS, Handing, Judged, Pending, judge
+from captive_portal.sms.number import ABROAD
+from captive_portal.sms.tables import BUDGET, CODE, SENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from captive_portal.store import Store
+    from netops.texting import Sms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What a try of a code came to; `pending` is the code as it stands after it."""
+
+    judged: Judged
+    pending: Pending | None
+
+
+class Book:
+    """Codes and messages in the portal's database."""
+
+    def __init__(self, store: Store, caps: Sms) -> None:
+        self._store = store
+        self._caps = caps
+
+    def reserve(self, wanted: Pending, now_ms: int) -> Denied | None:
+        """Count a message and keep its code in place of the device's last one, or say why not; durable on return."""
+
+        def work(connection: sa.Connection) -> Denied | None:
+            spent = _spent(connection, self._caps, wanted, now_ms)
+            no = budget.denied(self._caps, spent, now_ms)
+            if no is None:
+                _count(connection, wanted, 0, now_ms, spent.counts)
+                row = asdict(wanted)
+                change = insert(CODE).values(row).on_conflict_do_update(index_elements=["identity"], set_=row)
+                connection.execute(change)
+            return no
+
+        return self._store.write(work)
+
+    def further(self, sent: Pending, part: int, now_ms: int) -> bool:
+        """Count one more message with the same code, when it is not certain that the last one was not taken."""
+
+        def work(connection: sa.Connection) -> bool:
+            spent = _spent(connection, self._caps, sent, now_ms)
+            if budget.denied(self._caps, spent, now_ms, further=True) is not None:
+                return False
+            _count(connection, sent, part, now_ms, spent.counts)
+            return True
+
+        return self._store.write(work)
+
+    def give_back(self, sent: Pending) -> None:
+        """Forget a code of which nobody took a message, and what it was counted for."""
+
+        def work(connection: sa.Connection) -> None:
+            times = connection.execute(sa.select(SENT.c.at_ms).where(SENT.c.id == sent.id)).scalars().all()
+            for at_ms in times:
+                for window in _windows(self._caps, sent):
+                    counted = (*_at(window, window.start_ms(at_ms)), BUDGET.c.count > 0)
+                    connection.execute(sa.update(BUDGET).where(*counted).values(count=BUDGET.c.count - 1))
+            connection.execute(sa.delete(SENT).where(SENT.c.id == sent.id))
+            connection.execute(sa.delete(CODE).where(CODE.c.identity == sent.identity, CODE.c.id == sent.id))
+
+        self._store.write(work)
+
+    def note(self, sent: Pending, handing: Handing) -> None:
+        """Note what became of a message; nobody waits for it."""
+        change = sa.update(CODE).where(CODE.c.identity == sent.identity, CODE.c.id == sent.id)
+        self._store.write_lazily(lambda connection: connection.execute(change.values(handing=handing)))
+
+    def attempt(self, identity: bytes, key: bytes, code: str, now_ms: int) -> Tried:
+        """Judge a try, count it, and end a code that was right; durable on return."""
+
+        def work(connection: sa.Connection) -> Tried:
+            pending = _pending(connection, identity)
+            judged = judge(pending, key, code, now_ms)
+            if pending is None or judged is Judged.OVER:
+                return Tried(judged=judged, pending=pending)
+            if judged is Judged.RIGHT:
+                connection.execute(sa.delete(CODE).where(CODE.c.identity == identity))
+                return Tried(judged=judged, pending=pending)
+            pending = replace(pending, tries=pending.tries + 1)
+            connection.execute(sa.update(CODE).where(CODE.c.identity == identity).values(tries=pending.tries))
+            return Tried(judged=judged, pending=pending)
+
+        return self._store.write(work)
+
+    def put_back(self, pending: Pending) -> None:
+        """Keep a code again that was right, when the person behind it could not be recorded; a newer one stays."""
+        row = asdict(pending)
+        self._store.write(lambda connection: connection.execute(insert(CODE).values(row).on_conflict_do_nothing()))
+
+    def pending(self, identity: bytes, now_ms: int) -> Pending | None:
+        """Return the code that a device was sent and has not used."""
+        found = self._store.read(lambda connection: _pending(connection, identity))
+        return found if found is not None and found.open(now_ms) else None
+
+    def next_ms(self, pending: Pending, now_ms: int) -> int:
+        """Return how long until the device may ask for another code to this number."""
+
+        def work(connection: sa.Connection) -> Spent:
+            return Spent(
+                number_ms=_times(connection, SENT.c.number, pending.number, now_ms),
+                client_ms=_times(connection, SENT.c.identity, pending.identity, now_ms),
+                counts={},
+            )
+
+        return budget.next_ms(self._caps, self._store.read(work), now_ms)
+
+    def purge(self, now_ms: int) -> None:
+        """Delete what no longer bears on anything: codes with the sealed numbers first."""
+
+        def work(connection: sa.Connection) -> None:
+            connection.execute(sa.delete(CODE).where(CODE.c.asked_ms < now_ms - RESUME_MS))
+            connection.execute(sa.delete(SENT).where(SENT.c.at_ms < now_ms - DAY_MS))
+            connection.execute(sa.delete(BUDGET).where(BUDGET.c.start_ms < now_ms - 2 * DAY_MS))
+
+        self._store.write(work)
+
+
+def _windows(caps: Sms, wanted: Pending) -> tuple[Window, ...]:
+    return budget.windows(caps, wanted.site, abroad=wanted.carrier == ABROAD)
+
+
+def _at(window: Window, start_ms: int) -> tuple[Any, ...]:
+    return BUDGET.c.scope == window.scope, BUDGET.c.length_ms == window.length_ms, BUDGET.c.start_ms == start_ms
+
+
+def _spent(connection: sa.Connection, caps: Sms, wanted: Pending, now_ms: int) -> Spent:
+    """Return what counts; times that a clock which has stepped back left in the future become now."""
+    whose = sa.or_(SENT.c.number == wanted.number, SENT.c.identity == wanted.identity)
+    connection.execute(sa.update(SENT).where(whose, SENT.c.at_ms > now_ms).values(at_ms=now_ms))
+    counts = {}
+    for window in _windows(caps, wanted):
+        found = connection.execute(sa.select(BUDGET.c.count).where(*_at(window, window.start_ms(now_ms)))).scalar()
+        counts[window] = int(found or 0)
+    return Spent(
+        number_ms=_times(connection, SENT.c.number, wanted.number, now_ms),
+        client_ms=_times(connection, SENT.c.identity, wanted.identity, now_ms),
+        counts=counts,
+    )
+
+
+def _times(connection: sa.Connection, column: sa.Column[bytes], value: bytes, now_ms: int) -> tuple[int, ...]:
+    wanted = sa.select(SENT.c.at_ms).where(column == value, SENT.c.at_ms > now_ms - DAY_MS).order_by(SENT.c.at_ms)
+    return tuple(min(each, now_ms) for each in connection.execute(wanted).scalars())
+
+
+def _count(connection: sa.Connection, sent: Pending, part: int, now_ms: int, windows: Iterable[Window]) -> None:
+    row = {"id": sent.id, "part": part, "number": sent.number, "identity": sent.identity, "at_ms": now_ms}
+    connection.execute(sa.insert(SENT), row)
+    for window in windows:
+        first = {"scope": window.scope, "length_ms": window.length_ms, "start_ms": window.start_ms(now_ms), "count": 1}
+        more = insert(BUDGET).values(first)
+        keys = ["scope", "length_ms", "start_ms"]
+        connection.execute(more.on_conflict_do_update(index_elements=keys, set_={"count": BUDGET.c.count + 1}))
+
+
+def _pending(connection: sa.Connection, identity: bytes) -> Pending | None:
+    row = connection.execute(sa.select(CODE).where(CODE.c.identity == identity)).mappings().first()
+    return Pending(**{**row, "handing": Handing(row["handing"])}) if row is not None else None
