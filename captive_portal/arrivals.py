@@ -1,0 +1,56 @@
+"""What gateways tell the desk: a device has come that may be known, a visitor was put out.
+
+A device that comes in by itself saw no page: its consent is the one it gave when it became known, so the record points
+to the terms in force in the first language of the site, with the channel `arrival`.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from captive_portal import agreement
+from captive_portal.model import Session
+from captive_portal.store import Consent
+from netops.errors import NetopsError
+
+if TYPE_CHECKING:
+    from captive_portal.desk import Desk
+    from captive_portal.model import Client
+
+LOG = logging.getLogger("netops.portal")
+CHANNEL = "arrival"
+
+
+class Arrivals:
+    """The desk's ears. Nothing that happens here may stop the thread that says it."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def knows(self, client: Client) -> bool:
+        """Whether a method of its site recognises the device, or it is online already."""
+        desk = self._desk
+        if desk.current(client) is not None:
+            return True
+        shown, now_ms = desk.shown(client, {}), desk.clock.now_ms()
+        ways = desk.policy(client).ways
+        return any(desk.methods[name].recognise(shown, now_ms) is not None for name in ways)
+
+    def arrived(self, client: Client) -> bool:
+        """Let a known device in; a login that fails is in the log and costs nobody else anything."""
+        policy = self._desk.policy(client)
+        terms = agreement.terms(policy.languages[0], policy.terms)
+        consent = Consent(terms=terms.version, language=terms.language, digest=terms.digest, channel=CHANNEL)
+        try:
+            return isinstance(self._desk.welcome(client, consent), Session)
+        except NetopsError as error:
+            LOG.warning("arrival failed place=%s error=%s", client.interface, error)
+            return False
+
+    def left(self, client: Client) -> None:
+        """End a visit; one that cannot be ended now is found by the next repair."""
+        try:
+            self._desk.lost(client)
+        except NetopsError as error:
+            LOG.warning("departure not recorded place=%s error=%s", client.interface, error)
