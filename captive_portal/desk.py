@@ -222,6 +222,15 @@ class Desk:
             live = self.current(client)
             return None if live is None else self._see(live, client.addresses)
 
+    def lost(self, client: Client) -> bool:
+        """End the visit of a client whom the gateway has put out; return whether there was one."""
+        with self._stripe(client):
+            live = self._live.get(client.key)
+            if live is None or live.state is not State.ONLINE:
+                return False
+            self._feed(live, visit.Lost())
+            return True
+
     def logout(self, client: Client) -> bool:
         """End the client's session; return whether there was one."""
         with self._stripe(client):

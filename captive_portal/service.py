@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from captive_portal import agreement, gateways, keys, methods, policy_yaml, tables, uplink, venues, views
+from captive_portal.arrivals import Arrivals
 from captive_portal.desk import Desk
 from captive_portal.errors import GatewayError
 from captive_portal.probes import Probes
@@ -88,7 +89,7 @@ class PortalService:
                 telling=Telling(spool, terms=agreement.VERSION),
                 clock=self.clock,
                 identity_key=key,
-                sites=settings.portal.visitors,
+                sites=settings.portal.places,
                 policies=policies,
                 zone=zone(settings.city.timezone),
             )
@@ -97,6 +98,7 @@ class PortalService:
                 method.begin()
                 stack.callback(method.close)
             self.desk.take_up()
+            gateway.tell(Arrivals(self.desk))
             self._try("gateway", self.desk.repair)
             self._name_venues()
             QUEUE_LOG.setLevel(logging.ERROR)

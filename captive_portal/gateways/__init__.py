@@ -35,6 +35,22 @@ class Offer(StrEnum):
     GARDEN = "garden"  # names reachable before login
 
 
+class Ears(Protocol):
+    """Whom a gateway tells what happens at its side by itself (captive_portal/arrivals.py: the desk's)."""
+
+    def knows(self, client: Client) -> bool:
+        """Whether a device that has just come would be let in without a tap."""
+        ...
+
+    def arrived(self, client: Client) -> bool:
+        """Let a device in that is known; return whether it is."""
+        ...
+
+    def left(self, client: Client) -> None:
+        """End the visit of a device that the gateway has put out."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Onward:
     """The door opens when the browser goes there: the gateway lets in only who brings its answer itself."""
@@ -59,6 +75,9 @@ class Gateway(Protocol):
     def parts(self) -> tuple[Gateway, ...]:
         """Return the gateways that this one is made of; each is repaired by itself."""
         return (self,)
+
+    def tell(self, ears: Ears) -> None:
+        """Say from now on to `ears` what happens at this side; a gateway that is only asked has nothing to say."""
 
     def serves(self, interface: str) -> bool:
         """Whether clients at this place are this gateway's."""

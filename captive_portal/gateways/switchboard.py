@@ -16,7 +16,7 @@ from captive_portal.gateways import Gateway, Readiness
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from captive_portal.gateways import Offer, Onward
+    from captive_portal.gateways import Ears, Offer, Onward
     from captive_portal.model import Bounds, Client
     from captive_portal.ruleset import Admitted
 
@@ -44,8 +44,13 @@ class Switchboard(Gateway):
         self._stack.close()
 
     def parts(self) -> tuple[Gateway, ...]:
-        """Return the gateways."""
-        return self._every
+        """Return the gateways, and what they are made of themselves."""
+        return tuple(part for each in self._every for part in each.parts())
+
+    def tell(self, ears: Ears) -> None:
+        """Let every gateway say what happens at its side."""
+        for each in self._every:
+            each.tell(ears)
 
     def serves(self, interface: str) -> bool:
         """Whether any of them does."""
