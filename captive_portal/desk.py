@@ -85,7 +85,7 @@ class Desk:
         self._key = identity_key
         self.policies = policies
         self._sites = sites
-        self._zone = zone
+        self.zone = zone
         self._born: dict[str, str] = {}
         self._meters = Meters()
         self._live: dict[tuple[str, str], Session] = {}
@@ -109,6 +109,11 @@ class Desk:
         if session is None or session.state is not State.ONLINE or not session.seconds_left(self.clock.now_ms()):
             return None
         return session
+
+    def octets_left(self, session: Session) -> int | None:
+        """Return the octets that a session may still use, as counted last; None where nothing bounds them."""
+        bound = session.grant.bounds.octets if session.grant else 0
+        return max(0, bound - sum(self._meters.used(session.client.key))) if bound else None
 
     @property
     def live(self) -> int:
@@ -147,7 +152,7 @@ class Desk:
         policy = self.policy(client)
         with self._stripe(client):
             now_ms, began = self.clock.now_ms(), self.clock.monotonic()
-            if self.current(client) is not None or not open_at(policy.hours, now_ms, self._zone):
+            if self.current(client) is not None or not open_at(policy.hours, now_ms, self.zone):
                 return None
             shown = self.shown(client, {})
             found = (self.methods[name].recognise(shown, now_ms) for name in policy.ways)
@@ -156,7 +161,7 @@ class Desk:
                 return None
             opened = Session(id=secrets.token_hex(12), client=client.at(*self._seen(client)))
             session, _ = visit.step(opened, visit.Begun(), now_ms)
-            return self._admit(session, grant, consent, began)
+            return self._admit(session, replace(grant, agreed=None), grant.agreed or consent, began)
 
     def resumed(self, client: Client) -> tuple[str, Ask] | None:
         """Return the method and the question that this device left open, if any."""
@@ -186,15 +191,15 @@ class Desk:
     def _consult(self, attempt: Attempt) -> Verdict | None:
         """Let the method ask somebody far away, where the answer can matter at all."""
         policy, now_ms = self.policy(attempt.client), self.clock.now_ms()
-        offered = attempt.method in policy.methods and open_at(policy.hours, now_ms, self._zone)
+        offered = attempt.method in policy.methods and open_at(policy.hours, now_ms, self.zone)
         if not offered or self.current(attempt.client) is not None:
             return None
         return self.methods[attempt.method].consult(self.shown(attempt.client, attempt.fields), now_ms)
 
     def _ask(self, attempt: Attempt, shown: Shown, now_ms: int) -> Verdict:
         policy = self.policies.at(shown.site)
-        if not open_at(policy.hours, now_ms, self._zone):
-            return Refusal(why=Why.CLOSED, wait_ms=opens_ms(policy.hours, now_ms, self._zone) - now_ms)
+        if not open_at(policy.hours, now_ms, self.zone):
+            return Refusal(why=Why.CLOSED, wait_ms=opens_ms(policy.hours, now_ms, self.zone) - now_ms)
         if attempt.method not in policy.methods:
             return Refusal(why=Why.NOT_HERE)
         return self.methods[attempt.method].prove(shown, now_ms)
@@ -208,7 +213,7 @@ class Desk:
         """Return the grant within what the site allows: until its end, its bounds, or the closing time."""
         policy, now_ms = self.policy(client), self.clock.now_ms()
         bounds = narrower(policy.bounds, grant.bounds)
-        closes_s = seconds_open(policy.hours, now_ms, self._zone)
+        closes_s = seconds_open(policy.hours, now_ms, self.zone)
         seconds = min(bounds.seconds, closes_s) if closes_s is not None else bounds.seconds
         until_ms = min(grant.until_ms, now_ms + seconds * 1000)
         return replace(grant, until_ms=until_ms, bounds=bounds, policy=policy.digest)

@@ -13,24 +13,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from flask_babel import format_time
 from markupsafe import Markup
 
-from captive_portal import agreement, capport, forms
+from captive_portal import agreement, capport, forms, look, shut
 from captive_portal.desk import Attempt, Outcome
 from captive_portal.errors import PortalError, SessionError
 from captive_portal.gateways import Onward
 from captive_portal.limits import Limit, Rate, Rates
+from captive_portal.places import base_url as base_url  # noqa: PLC0414  (asked for here too)
+from captive_portal.policy import open_at
+from captive_portal.sentences import in_words, sentences
 from captive_portal.store import Consent
 from captive_portal.verdict import Ask, Leave, Refusal, Why
 from inventory.errors import SqlError
 from netops.clock import utc
 from netops.errors import SpoolError
+from netops.web import headers
 from netops.web.health import near
-from netops.web.language import current, gettext
+from netops.web.language import TAGS, current, gettext, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,11 +43,13 @@ if TYPE_CHECKING:
 
     from captive_portal.desk import Desk
     from captive_portal.model import Client, Session
+    from captive_portal.nearby import Hotspot
+    from captive_portal.policy import Policy
     from captive_portal.probes import Probes
     from captive_portal.uplink import Word
     from netops.config import Settings
 
-STYLE = (Path(__file__).parent / "templates" / "portal" / "style.css").read_text(encoding="utf-8")
+STYLE = look.STYLE
 TRANSLATIONS = Path(__file__).parent / "translations"
 CHANNEL = "portal"
 REPORTS = Rates(
@@ -54,6 +60,7 @@ REPORTS = Rates(
 TOO_OFTEN = frozenset({Why.TOO_OFTEN, Why.USED_TODAY})
 FAULTS = ("slow", "no_internet", "drops", "other")
 LONGEST_FIELD = 200
+LONGEST_BROUGHT = 4096  # what comes back from somebody else's page: a code may be a whole token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +75,7 @@ class Portal:
     form_key: bytes
     base_url: str
     reports: Limit
+    hotspot: Callable[[str], Hotspot | None] = lambda _site: None  # site id → where else WiFi works now
 
     @property
     def api_url(self) -> str:
@@ -80,17 +88,10 @@ def limit() -> Limit:
     return Limit(REPORTS)
 
 
-def base_url(settings: Settings) -> str:
-    """Return where visitors find the portal, without a slash at the end."""
-    at = settings.portal.listen
-    host = f"[{at.host}]" if ":" in at.host else at.host
-    return (settings.portal.public_url or f"http://{host}:{at.port}").rstrip("/")
-
-
 def blueprint(portal: Portal) -> Blueprint:
     """Return the visitors' pages."""
     pages = Blueprint("portal", __name__, template_folder="templates")
-    own = _own_hosts(portal)
+    own = own_hosts(portal)
     simulated = portal.desk.gateway.simulated
 
     @pages.before_app_request
@@ -106,7 +107,16 @@ def blueprint(portal: Portal) -> Blueprint:
 
     @pages.app_context_processor
     def _always() -> dict[str, object]:
-        return {"portal_style": Markup(STYLE), "simulated": simulated}  # noqa: S704  (our own file; its digest is in the CSP)
+        brand = _policy(portal).brand
+        style, logo = Markup(look.style(brand.colour)), Markup(brand.logo)  # noqa: S704  (our own, and a checked drawing)
+        return {"portal_style": style, "logo": logo, "brand": brand, "simulated": simulated}
+
+    @pages.after_app_request
+    def _coloured(response: Response) -> Response:
+        colour = _policy(portal).brand.colour
+        if colour and response.mimetype == "text/html":
+            response.headers["Content-Security-Policy"] = headers.policy([look.style(colour)])
+        return response
 
     pages.add_url_rule("/", "home", lambda: _home(portal))
     pages.add_url_rule("/login", "login", lambda: _login(portal), methods=["POST"])
@@ -119,9 +129,16 @@ def blueprint(portal: Portal) -> Blueprint:
     return pages
 
 
-def _own_hosts(portal: Portal) -> frozenset[str]:
-    at = portal.settings.portal.listen
-    return frozenset({_host(portal.base_url), _host(portal.api_url), f"{at.host}:{at.port}"})
+def own_hosts(portal: Portal) -> frozenset[str]:
+    """Return the names under which the portal itself is asked; every other one was captured."""
+    ours = portal.settings.portal
+    listeners = {f"{at.host}:{at.port}" for at in (ours.listen, ours.secure)}
+    return frozenset({_host(portal.base_url), _host(portal.api_url), *listeners})
+
+
+def languages(portal: Portal) -> Callable[[], tuple[str, ...]]:
+    """Return what tells the languages of the visitor's site, in the order of the page."""
+    return lambda: _policy(portal).languages
 
 
 def _host(url: str) -> str:
@@ -150,7 +167,18 @@ def _to_portal(portal: Portal) -> Response:
 
 
 def _visitor(portal: Portal) -> Client | None:
-    return portal.desk.gateway.identify(request.remote_addr or "")
+    if "visitor" not in g:
+        g.visitor = portal.desk.gateway.identify(request.remote_addr or "")
+    return g.visitor  # type: ignore[no-any-return]
+
+
+def _policy(portal: Portal) -> Policy:
+    """Return the policy of whoever asks; that of all other sites where nobody can tell who it is."""
+    try:
+        visitor = _visitor(portal)
+    except PortalError:
+        visitor = None
+    return portal.desk.policies.default if visitor is None else portal.desk.policy(visitor)
 
 
 # ---- pages
@@ -160,13 +188,20 @@ def _home(portal: Portal) -> Any:
         return _stranger()
     session = portal.desk.returning(visitor)
     if portal.uplink() == "down":
-        return render_template("portal/down.html", venue=_venue(portal, visitor))
+        return shut.down(_venue(portal, visitor), portal.hotspot(portal.desk.site(visitor)))
     if session is not None:
         return _online(portal, visitor, session)
     portal.desk.telling.seen(portal.desk.identity(visitor), portal.desk.clock.now_ms())
-    known = portal.desk.welcome(visitor, _consent(portal, visitor))
-    if known is not None:
-        return _shown(portal, visitor, known)
+    if not open_at(portal.desk.policy(visitor).hours, portal.desk.clock.now_ms(), portal.desk.zone):
+        return _closed(portal, visitor)
+    try:
+        returned = portal.desk.welcome(visitor, _consent(portal, visitor))
+    except SessionError:
+        raise
+    except (PortalError, SqlError):
+        returned = None  # who cannot be let in without a tap is asked, and told why if that fails too
+    if returned is not None:
+        return _shown(portal, visitor, returned)
     left_open = portal.desk.resumed(visitor) if request.args.get("begin") is None else None
     if left_open is not None:
         return _asked(portal, visitor, *left_open)
@@ -178,9 +213,10 @@ def _form(portal: Portal, visitor: Client, *, failed: str = "", wrong_code: str 
     return render_template(
         "portal/login.html",
         methods=[portal.desk.methods[name] for name in policy.methods],
+        policy=policy,
         brand=policy.brand,
         bounds=policy.bounds,
-        terms=agreement.terms(_language(), policy.terms),
+        terms=agreement.terms(current(), policy.terms),
         token=forms.token(portal.form_key, visitor, portal.desk.clock.now_ms()),
         venue=_venue(portal, visitor),
         failed=failed,
@@ -215,8 +251,13 @@ def _shown(portal: Portal, visitor: Client, outcome: Outcome, method: str = "") 
     return redirect(_home_url(), 303)
 
 
+def _closed(portal: Portal, visitor: Client) -> str:
+    now_ms, hours = portal.desk.clock.now_ms(), portal.desk.policy(visitor).hours
+    return shut.closed(_venue(portal, visitor), hours, now_ms, portal.desk.zone)
+
+
 def _consent(portal: Portal, visitor: Client) -> Consent:
-    terms = agreement.terms(_language(), portal.desk.policy(visitor).terms)
+    terms = agreement.terms(current(), portal.desk.policy(visitor).terms)
     return Consent(terms=terms.version, language=terms.language, digest=terms.digest, channel=CHANNEL)
 
 
@@ -225,13 +266,19 @@ def _returned(portal: Portal, method: str) -> Any:
     visitor = _visitor(portal)
     if visitor is None:
         return _stranger()
-    return _attempt(portal, visitor, method, request.args)
+    language = request.args.get("state", "").rpartition(".")[2]  # the tag that went there with the state
+    if "lang" not in request.args and known(language):
+        again = urlencode({**request.args.to_dict(), "lang": language})
+        return redirect(f"{url_for('portal.returned', method=method)}?{again}", 303)
+    return _attempt(portal, visitor, method, request.args, longest=LONGEST_BROUGHT)
 
 
-def _attempt(portal: Portal, visitor: Client, method: str, given: Mapping[str, str]) -> Any:
+def _attempt(
+    portal: Portal, visitor: Client, method: str, given: Mapping[str, str], *, longest: int = LONGEST_FIELD
+) -> Any:
     if method not in portal.desk.policy(visitor).methods:
         return _form(portal, visitor, failed=gettext("没有这种登录方式，请从下面选择。")), 422
-    fields = {name: value[:LONGEST_FIELD] for name, value in given.items()}
+    fields = {**{name: value[:longest] for name, value in given.items()}, "lang": TAGS[current()]}
     attempt = Attempt(client=visitor, method=method, fields=fields, consent=_consent(portal, visitor))
     try:
         outcome = portal.desk.login(attempt)
@@ -247,7 +294,7 @@ def _online(portal: Portal, visitor: Client, session: Session) -> str:
     now_ms = portal.desk.clock.now_ms()
     return render_template(
         "portal/online.html",
-        left=_left(session.seconds_left(now_ms)),
+        left=in_words(session.seconds_left(now_ms)),
         until=format_time(utc(session.grant.until_ms), "HH:mm"),
         venue=_venue(portal, visitor),
         token=forms.token(portal.form_key, visitor, now_ms),
@@ -264,6 +311,8 @@ def _login(portal: Portal) -> Any:
 
 
 def _refused(portal: Portal, visitor: Client, refusal: Refusal, method: str) -> Any:
+    if refusal.why is Why.CLOSED:
+        return _closed(portal, visitor), 422, {"Retry-After": str(-(-refusal.wait_ms // 1000))}
     """Show the form again: what was typed wrong stands at its method's field, everything else above them all."""
     sentence = sentences()[refusal.why]
     code = 429 if refusal.why in TOO_OFTEN else 422
@@ -281,33 +330,7 @@ def _again(refusal: Refusal) -> str:
         return ""
     if seconds < 90:
         return " " + gettext("%(seconds)d 秒后可以再试。", seconds=seconds)
-    return " " + gettext("%(time)s后可以再试。", time=_left(seconds))
-
-
-def sentences() -> Mapping[Why, str]:
-    """Return what the page says for each refusal."""
-    return {
-        Why.MISTYPED: gettext("号码有误，请对照上网券检查一遍。"),
-        Why.UNKNOWN: gettext("没有这个号码，或它已被收回。请向发券处询问。"),
-        Why.EXPIRED: gettext("这张上网券的时间已用完。"),
-        Why.TOO_LATE: gettext("这张上网券已过了启用期限。"),
-        Why.USED_UP: gettext("这张上网券只能用一次，已经用过。"),
-        Why.TOO_MANY_DEVICES: gettext("这张上网券可用的设备数已满。"),
-        Why.TOO_OFTEN: gettext("尝试太频繁，请稍等一会儿再试。"),
-        Why.CLOSED: gettext("这里现在不开放上网服务，请在开放时间再来。"),
-        Why.NOT_HERE: gettext("没有这种登录方式，请从下面选择。"),
-        Why.UNSENT: gettext("短信暂时发不出去，请换一种方式，或过一会儿再试。"),
-        Why.BAD_NUMBER: gettext("手机号码不对，请检查一遍。"),
-        Why.ABROAD: gettext("这里不能给这个国家或地区的号码发短信。请选别的登录方式，或到服务台领取上网券。"),
-        Why.USED_TODAY: gettext("今天发给这个号码或这台设备的验证码已经够多了。"),
-        Why.WRONG_CODE: gettext("验证码不对。"),
-        Why.CODE_OVER: gettext("这个验证码已经失效，请重新获取。"),
-        Why.AWAY: gettext("对方的登录服务暂时没有回应，请换一种方式，或过一会儿再试。"),
-        Why.LAPSED: gettext("这次登录已过期，或是在另一台设备上开始的。请再按一次登录。"),
-        Why.DECLINED: gettext("对方的登录页没有完成登录，没有为您开通。"),
-        Why.UNPROVEN: gettext("没有收到可信的登录证明，没有为您开通。请再试一次，或换一种方式。"),
-        Why.NOT_YOURS: gettext("您的账号不能在这里登录，请换一种方式。"),
-    }
+    return " " + gettext("%(time)s后可以再试。", time=in_words(seconds))
 
 
 def _logout(portal: Portal) -> Any:
@@ -387,15 +410,4 @@ def _venue(portal: Portal, visitor: Client) -> str:
 
 def _home_url() -> str:
     wanted = request.args.get("lang", "")
-    return url_for("portal.home", lang=wanted) if wanted in {"zh-CN", "zh_CN", "en"} else url_for("portal.home")
-
-
-def _language() -> str:
-    return "en" if current().startswith("en") else "zh_CN"
-
-
-def _left(seconds: int) -> str:
-    hours, minutes = divmod(-(-seconds // 60), 60)
-    if not hours:
-        return gettext("%(minutes)d 分钟", minutes=minutes)
-    return gettext("%(hours)d 小时 %(minutes)d 分钟", hours=hours, minutes=minutes)
+    return url_for("portal.home", lang=wanted) if known(wanted) else url_for("portal.home")

@@ -203,7 +203,7 @@ class PortalAt:
     uplinks: str = ""  # interfaces towards the internet, separated by commas: where the gate bounds the visitors' uplink
     acs: dict[str, Controller] = field(default_factory=dict)  # id → a carrier's access controller
     public_url: str = ""  # where visitors find the portal; empty: http://<host>:<port> of the listener
-    secure: Listener = field(default_factory=lambda: Listener(port=8443))  # the same over TLS, once a certificate is set
+    secure: Listener = field(default_factory=lambda: Listener(port=8443))  # the same over TLS, with a certificate
     api_url: str = ""  # RFC 8908 over HTTPS, as DHCP option 114 announces it; empty: `public_url` + /capport/api
     venue_info_url: str = ""  # RFC 8908 venue-info-url: a page about the place; `{site}` in it is the id of the site
     methods: str = "click_through,voucher"  # in the order of the page, where no policy says otherwise
