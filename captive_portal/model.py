@@ -10,6 +10,10 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from captive_portal.store import Consent
 
 MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 INTERFACE = re.compile(r"[A-Za-z0-9_.@-]{1,15}")  # IFNAMSIZ - 1
@@ -80,6 +84,7 @@ class Grant:
     bounds: Bounds = FREE
     person: bytes = b""
     policy: str = ""
+    agreed: Consent | None = None  # what a device had agreed to that was let in without a tap
 
 
 class State(StrEnum):

@@ -18,6 +18,10 @@ class Persons(Protocol):
         """Keep a value of a kind (`phone`: E.164 with its +); return its keyed hash. Durable on return."""
         ...
 
+    def renew(self, hash_: bytes) -> bool:
+        """Keep somebody who is known by the hash for as long as if they came today; False when nothing is known."""
+        ...
+
 
 class Nameless:
     """Keeps no value: only the hash, which whoever holds the identity key can compare with a number they know."""
@@ -28,3 +32,7 @@ class Nameless:
     def keep(self, kind: str, value: str) -> bytes:
         """Return the keyed hash."""
         return keys.derived(self._key, b"person", kind.encode(), value.encode())
+
+    def renew(self, hash_: bytes) -> bool:  # noqa: ARG002  (the protocol's)
+        """Return True: there is nothing to keep longer."""
+        return True

@@ -115,9 +115,29 @@ def _voucher(tools: Tools) -> Method:
     return Voucher(tools.store, voucher_key(tools.settings))
 
 
+def _oidc(tools: Tools) -> Method:
+    from captive_portal.keys import identity_key  # noqa: PLC0415
+    from captive_portal.methods.oidc import Oidc  # noqa: PLC0415
+    from captive_portal.oidc.provider import Known  # noqa: PLC0415
+    from captive_portal.person import Nameless  # noqa: PLC0415
+    from captive_portal.places import base_url  # noqa: PLC0415
+
+    providers = {name: Known(name, each) for name, each in tools.settings.portal.oidc.items()}
+    persons = tools.persons or Nameless(identity_key(tools.settings))
+    return Oidc(tools.store, providers, persons, base_url(tools.settings))
+
+
+def _returning(tools: Tools) -> Method:
+    from captive_portal.methods.returning import Comeback  # noqa: PLC0415
+
+    return Comeback(tools.store, tools.persons)
+
+
 METHODS: dict[str, Callable[[Tools], Method]] = {
     "click_through": _click_through,
     "voucher": _voucher,
+    "oidc": _oidc,
+    "returning": _returning,  # on no page: a policy's `returning` says for whom
 }
 
 

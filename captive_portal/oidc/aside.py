@@ -1,0 +1,48 @@
+"""Work that may take long, done in threads of its own: a few at once, and who waits gives up in time.
+
+A socket's timeout bounds one read and not a whole answer, and looking a name up has no bound at all. So what talks to
+somebody far away is waited for, not believed to end.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+class Late(Exception):  # noqa: N818  (it is no fault)
+    """The work has not ended in time, or as much as may is under way already."""
+
+
+class Aside:
+    """Does at most `most` pieces of work at once."""
+
+    def __init__(self, name: str, *, most: int) -> None:
+        self._name = name
+        self._free = threading.BoundedSemaphore(most)
+
+    def do(self, work: Callable[[], T], within_s: float) -> T:
+        """Return what the work comes to, or raise what it raises; Late when it takes longer, or there is no room."""
+        if not self._free.acquire(blocking=False):
+            raise Late
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(work())
+            except Exception as error:  # noqa: BLE001  (whoever waits gets it)
+                future.set_exception(error)
+            finally:
+                self._free.release()
+
+        threading.Thread(target=run, name=self._name, daemon=True).start()
+        try:
+            return future.result(within_s)
+        except TimeoutError:
+            raise Late from None

@@ -1,0 +1,211 @@
+"""A provider of accounts as the portal knows it: where it is asked, with which keys it signs, whether it answers.
+
+What it publishes is read anew each hour and kept for a day when it is away. After a question that was not answered it
+is asked nothing for some seconds: who comes meanwhile is told at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, urlencode
+
+from captive_portal.oidc import token
+from captive_portal.oidc.aside import Aside, Late
+from captive_portal.oidc.line import AwayError, Line, SaidNoError, StrangeError, host_of, trust
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from joserfc.jwk import KeySet
+
+    from captive_portal.oidc.under_way import UnderWay
+    from captive_portal.policy import Account
+    from netops.provider import Provider
+
+LOG = logging.getLogger("netops.portal")
+R = TypeVar("R")
+COURSE_S = 5.0  # a visitor waits no longer, however many questions it takes
+FRESH_MS = 3_600_000
+KEPT_MS = 24 * 3_600_000
+UNKNOWN_KEY_MS = 60_000  # a token signed by a key that we do not know makes us look again, so often at most
+AWAY_MS = 5_000
+AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """What the provider publishes (OpenID Connect Discovery section 3) and we use."""
+
+    authorize: str
+    token: str
+    keys: str
+    userinfo: str
+    names_itself: bool  # RFC 9207: it says in its answer who it is
+    secret_in_form: bool
+
+
+class Known:
+    """One provider; safe from several threads."""
+
+    def __init__(self, name: str, settings: Provider) -> None:
+        self.name = name
+        self.settings = settings
+        more = [each.strip().lower() for each in settings.hosts.split(",") if each.strip()]
+        self._hosts = frozenset({host_of(settings.issuer), *(each if ":" in each else f"{each}:443" for each in more)})
+        self._trust = trust(settings.ca)
+        self._aside = Aside(f"oidc-{name}", most=AT_ONCE)
+        self._lock = Lock()
+        self._endpoints: tuple[Endpoints, int] | None = None
+        self._keys: tuple[KeySet, int] | None = None
+        self._away_until_ms = 0
+        self.wrong = ""
+        self.counted = {"let_in": 0, "away": 0, "untrusted": 0}
+
+    # ---- what a login does
+    def learn(self, now_ms: int) -> Endpoints:
+        """Return where the provider is asked; AwayError when nobody knows now."""
+        kept = self._endpoints
+        if kept is not None and now_ms - kept[1] < FRESH_MS:
+            return kept[0]
+        try:
+            return self._course(lambda line: self._read_endpoints(line, now_ms), now_ms)
+        except (AwayError, SaidNoError, StrangeError):
+            if kept is not None and now_ms - kept[1] < KEPT_MS:
+                return kept[0]
+            raise
+
+    def address(self, under_way: UnderWay, *, state: str, back: str, now_ms: int) -> str:
+        """Return where the browser goes (OpenID Connect Core section 3.1.2.1)."""
+        words = {
+            "response_type": "code",
+            "client_id": self.settings.client_id,
+            "redirect_uri": back,
+            "scope": self.settings.scopes,
+            "state": state,
+            "nonce": under_way.nonce,
+            "code_challenge": under_way.challenge,
+            "code_challenge_method": "S256",
+        }
+        at = self.learn(now_ms).authorize
+        return f"{at}{'&' if '?' in at else '?'}{urlencode(words, quote_via=quote)}"
+
+    def claims(self, under_way: UnderWay, code: str, account: Account, *, back: str, now_ms: int) -> dict[str, Any]:
+        """Return what the provider says of who brought this code, verified; UntrustedError when it proves nothing."""
+
+        def course(line: Line) -> dict[str, Any]:
+            at = self._endpoints_by(line, now_ms)
+            said = line.ask(at.token, **self._redeem(at, under_way, code, back))
+            access = said.get("access_token")
+            wanted = token.Wanted(
+                issuer=self.settings.issuer,
+                client_id=self.settings.client_id,
+                nonce=under_way.nonce,
+                access_token=access if isinstance(access, str) else "",
+            )
+            id_token = said.get("id_token")
+            found = token.verified(id_token, self._keys_for(line, at, id_token, now_ms), wanted, now_ms)
+            if wanted.access_token and at.userinfo and token.missing(account, found, self.settings.groups_claim):
+                return _together(found, line.ask(at.userinfo, authorization=_bearer(wanted.access_token)))
+            return found
+
+        return self._course(course, now_ms)
+
+    # ---- asking
+    def _course(self, questions: Callable[[Line], R], now_ms: int) -> R:
+        if now_ms < self._away_until_ms <= now_ms + AWAY_MS:
+            raise AwayError(self.wrong)
+        line = Line(self._hosts, self._trust)
+        try:
+            found = self._aside.do(lambda: questions(line), COURSE_S)
+        except Late:
+            line.cut()
+            raise self._away(
+                AwayError(f"provider '{self.name}' did not answer within {COURSE_S:.0f} s"), now_ms
+            ) from None
+        except AwayError as error:
+            raise self._away(error, now_ms) from None
+        self._away_until_ms, self.wrong = 0, ""
+        return found
+
+    def _away(self, error: AwayError, now_ms: int) -> AwayError:
+        self._away_until_ms, self.wrong = now_ms + AWAY_MS, str(error)
+        self.counted["away"] += 1
+        LOG.warning("provider of accounts is away provider=%s error=%s", self.name, error)
+        return error
+
+    def _redeem(self, at: Endpoints, under_way: UnderWay, code: str, back: str) -> dict[str, Any]:
+        """Return the question that turns a code into tokens (RFC 6749 section 4.1.3), with who asks."""
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": back,
+            "client_id": self.settings.client_id,
+            "code_verifier": under_way.verifier,
+        }
+        if self.settings.client_secret is None:
+            return {"form": form}
+        secret = self.settings.client_secret.read()
+        if at.secret_in_form:
+            return {"form": {**form, "client_secret": secret}}
+        pair = f"{quote(self.settings.client_id, safe='')}:{quote(secret, safe='')}"  # RFC 6749 section 2.3.1
+        return {"form": form, "authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+    # ---- what it publishes
+    def _endpoints_by(self, line: Line, now_ms: int) -> Endpoints:
+        kept = self._endpoints
+        return kept[0] if kept is not None and now_ms - kept[1] < KEPT_MS else self._read_endpoints(line, now_ms)
+
+    def _read_endpoints(self, line: Line, now_ms: int) -> Endpoints:
+        said = line.ask(f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration")
+        if said.get("issuer") != self.settings.issuer:
+            raise StrangeError(f"provider '{self.name}' calls itself otherwise than the settings do; write the same")
+        methods = said.get("token_endpoint_auth_methods_supported")
+        found = Endpoints(
+            authorize=self._own(said, "authorization_endpoint"),
+            token=self._own(said, "token_endpoint"),
+            keys=self._own(said, "jwks_uri"),
+            userinfo=self._own(said, "userinfo_endpoint") if said.get("userinfo_endpoint") else "",
+            names_itself=said.get("authorization_response_iss_parameter_supported") is True,
+            secret_in_form=isinstance(methods, list)
+            and "client_secret_basic" not in methods
+            and "client_secret_post" in methods,
+        )
+        with self._lock:
+            self._endpoints = found, now_ms
+        return found
+
+    def _own(self, said: Mapping[str, Any], name: str) -> str:
+        url = said.get(name)
+        if not isinstance(url, str) or host_of(url) not in self._hosts:
+            raise StrangeError(f"provider '{self.name}': its {name} is at no host of the settings; add it to 'hosts'")
+        return url
+
+    def _keys_for(self, line: Line, at: Endpoints, id_token: object, now_ms: int) -> KeySet:
+        """Return the provider's keys, read again when the hour is over or the token names one that we do not know."""
+        wanted = token.kid(id_token) if isinstance(id_token, str) else ""
+        kept = self._keys
+        if kept is not None:
+            age, known = now_ms - kept[1], {each.kid for each in kept[0].keys}
+            if 0 <= age < FRESH_MS and (not wanted or wanted in known or age < UNKNOWN_KEY_MS):
+                return kept[0]
+        found = token.keys(line.ask(at.keys))
+        with self._lock:
+            self._keys = found, now_ms
+        return found
+
+
+def _bearer(access_token: str) -> str:
+    if not access_token.isascii() or not access_token.isprintable():
+        raise token.UntrustedError("the access token is no text of a header")
+    return f"Bearer {access_token}"
+
+
+def _together(claims: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay what the provider says when asked below what it has signed; it must speak of the same one (section 5.3.2)."""
+    if more.get("sub") != claims["sub"]:
+        raise token.UntrustedError("the user info speaks of somebody else")
+    return {**more, **claims}

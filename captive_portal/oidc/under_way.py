@@ -1,0 +1,89 @@
+"""Logins under way at a provider: what this device took there, so that what it brings back can be told from a forgery.
+
+Kept by the server for the device, never in a cookie: the browser of a login sheet has none. One seed gives state,
+nonce and the PKCE verifier (RFC 7636); it is taken exactly once.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from captive_portal import keys
+from captive_portal.tables import UNDER_WAY
+
+if TYPE_CHECKING:
+    from captive_portal.store import Store
+
+LIFE_MS = 10 * 60_000  # as long as somebody may need for a password and a second factor
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """One login under way at a provider."""
+
+    provider: str
+    seed: bytes
+
+    @property
+    def state(self) -> str:
+        """Return what comes back in the address."""
+        return self._part(b"state")
+
+    @property
+    def nonce(self) -> str:
+        """Return what comes back in the ID token."""
+        return self._part(b"nonce")
+
+    @property
+    def verifier(self) -> str:
+        """Return what proves to the provider that who asks for the token is who left with the question."""
+        return self._part(b"verifier")
+
+    @property
+    def challenge(self) -> str:
+        """Return what the provider is shown of the verifier (RFC 7636 section 4.2, S256)."""
+        return _written(hashlib.sha256(self.verifier.encode()).digest())
+
+    def _part(self, purpose: bytes) -> str:
+        return _written(keys.derived(self.seed, purpose))
+
+
+def begin(store: Store, identity: bytes, provider: str, now_ms: int) -> UnderWay:
+    """Note that a device goes to a provider, in place of any time before; durable on return."""
+    row = {"identity": identity, "provider": provider, "seed": secrets.token_bytes(32), "until_ms": now_ms + LIFE_MS}
+
+    def work(connection: sa.Connection) -> None:
+        over = UNDER_WAY.c.until_ms <= now_ms
+        connection.execute(sa.delete(UNDER_WAY).where((UNDER_WAY.c.identity == identity) | over))
+        connection.execute(sa.insert(UNDER_WAY), row)
+
+    store.write(work)
+    return UnderWay(provider, row["seed"])  # type: ignore[arg-type]  # a row of mixed kinds
+
+
+def take(store: Store, identity: bytes, state: str, now_ms: int) -> UnderWay | None:
+    """Return the device's login with this state and strike it out, durably: of two who ask at once one gets it.
+
+    A state that is not this device's strikes nothing out: whoever makes a visitor follow a link ends no login by it.
+    """
+    mine = UNDER_WAY.c.identity == identity
+    found = store.read(lambda connection: connection.execute(sa.select(UNDER_WAY).where(mine)).first())
+    if found is None:
+        return None
+    under_way = UnderWay(found.provider, found.seed)
+    if not hmac.compare_digest(state.encode(), under_way.state.encode()):
+        return None
+    strike = sa.delete(UNDER_WAY).where(mine, UNDER_WAY.c.seed == found.seed)
+    taken = store.write(lambda connection: connection.execute(strike).rowcount)
+    return under_way if taken and now_ms < found.until_ms else None
+
+
+def _written(octets: bytes) -> str:
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
