@@ -78,6 +78,7 @@ class Gateway(Protocol):
 
     def tell(self, ears: Ears) -> None:
         """Say from now on to `ears` what happens at this side; a gateway that is only asked has nothing to say."""
+        return
 
     def serves(self, interface: str) -> bool:
         """Whether clients at this place are this gateway's."""
