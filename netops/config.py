@@ -200,7 +200,9 @@ class PortalAt:
     gate_socket: Path | None = None  # UNIX socket of the gate; empty: <data dir>/gate.sock
     gate_user: str = ""  # who may speak to the gate besides its own user
     visitors: dict[str, str] = field(default_factory=dict)  # visitor interface → id of the site behind it
-    uplinks: str = ""  # interfaces towards the internet, separated by commas: where the gate bounds the visitors' uplink
+    uplinks: str = (
+        ""  # interfaces towards the internet, separated by commas: where the gate bounds the visitors' uplink
+    )
     acs: dict[str, Controller] = field(default_factory=dict)  # id → a carrier's access controller
     public_url: str = ""  # where visitors find the portal; empty: http://<host>:<port> of the listener
     secure: Listener = field(default_factory=lambda: Listener(port=8443))  # the same over TLS, with a certificate
@@ -238,7 +240,9 @@ class Retention:
     raw_days: int = 7  # days of raw replies that bear on no objective
     raw_evidence_days: int = 396  # days of raw replies that do: until the dispute window ends
     raw_budget_mb: int = 20_000  # disk for raw replies; evidence is never deleted for it
-    session_days: int = 200  # days of portal sessions (Cybersecurity Law: at least 6 months)
+    session_days: int = 200  # days of portal sessions and of who they were; between the next two
+    law_days: int = 184  # days before which no record of a visitor is erased (Cybersecurity Law art. 21: six months)
+    privacy_days: int = 366  # days after which none is left (PIPL art. 19: no longer than the purpose needs)
     min_free_mb: int = 200  # below this much free disk the instance says so
 
 

@@ -21,15 +21,17 @@ _DISPUTE = frozenset({"report_accepted", "objection", "rebuttal", "ruling", "rep
 
 SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "cli": _ANY | _PEOPLE | {"key_changed", "rehearsal_started", "report_issued", "verdict"},
+        "cli": _ANY
+        | _PEOPLE
+        | {"key_changed", "person_disclosed", "records_erased", "rehearsal_started", "report_issued", "verdict"},
         "collect": _ANY | {"clock_state", "device_event", "monitor_health"},
         "ssh": _ANY,
         "acs": _ANY | {"device_event"},
         "trap": _ANY | {"device_event", "monitor_health"},
         "probe": _ANY | {"clock_state", "monitor_health"},
         "intake": _ANY | {"clock_state", "monitor_health"},
-        "portal": _ANY | {"portal_logins", "fault_report"},
-        "web": _ANY | _PEOPLE | _DISPUTE,
+        "portal": _ANY | {"portal_logins", "portal_probes", "fault_report", "portal_records", "records_erased"},
+        "web": _ANY | _PEOPLE | _DISPUTE | {"person_disclosed"},
     }
 )
 DOORS: Mapping[str, str] = MappingProxyType(

@@ -78,6 +78,11 @@ def _digests(value: object) -> bool:
     return type(value) is dict and all(map(_name, value)) and all(map(_digest, value.values()))
 
 
+def _counts(value: object) -> bool:
+    """Expect an object of names to whole numbers from 0."""
+    return type(value) is dict and all(map(_name, value)) and all(map(_count, value.values()))
+
+
 def _terms(value: object) -> bool:
     """Expect an object of names to texts, instants or lists of names."""
     return (
@@ -226,6 +231,33 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "time_to_online_ms_p95?": _count,
         "consents": _count,
         "terms": _name,
+    },
+    # by which questions devices look for the internet: how often each maker's, and hosts that no table of ours has
+    "portal_probes": {
+        "start_ms": instant,
+        "end_ms": instant,
+        "known": _counts,
+        "unknown": _counts,
+        "others": _count,
+    },
+    # the records that the law wants of visitors: their chain's head, what was erased, what two persons saw; never whose
+    "portal_records": {"entries": _count, "head": _digest},
+    "records_erased": {
+        "why": _one_of("retention", "wish", "key"),
+        "sessions?": _count,
+        "entries?": _count,
+        "certificates?": _count,
+        "before_ms?": instant,
+        "period?": _name,
+        "key?": _digest,
+        "rows?": _count,
+        "digest": _digest,
+    },
+    "person_disclosed": {
+        "request": _name,
+        "session": _name,
+        "by": _name,
+        "outcome": _one_of("shown", "erased", "nobody"),
     },
     # what a device said by itself, in a trap or an inform: its own word, not measured by us
     "device_event": {
