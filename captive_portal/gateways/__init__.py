@@ -76,7 +76,7 @@ class Gateway(Protocol):
         """Return the gateways that this one is made of; each is repaired by itself."""
         return (self,)
 
-    def tell(self, ears: Ears) -> None:
+    def tell(self, ears: Ears) -> None:  # noqa: ARG002  (the protocol's)
         """Say from now on to `ears` what happens at this side; a gateway that is only asked has nothing to say."""
         return
 
