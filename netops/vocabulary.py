@@ -259,6 +259,25 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "by": _name,
         "outcome": _one_of("shown", "erased", "nobody"),
     },
+    # what became of codes by SMS: counts of a minute by site and carrier of the number's block, never a number
+    "sms_delivery": {
+        "site": _name,
+        "carrier": _name,
+        "start_ms": instant,
+        "end_ms": instant,
+        "asked": _count,
+        "handed": _count,
+        "unsent": _count,
+        "delivered": _count,
+        "undelivered": _count,
+        "proved": _count,
+        "handed_ms_p50?": _count,
+        "handed_ms_p95?": _count,
+        "delivered_ms_p50?": _count,
+        "delivered_ms_p95?": _count,
+        "proved_ms_p50?": _count,
+        "proved_ms_p95?": _count,
+    },
     # what a device said by itself, in a trap or an inform: its own word, not measured by us
     "device_event": {
         "device": _name,
