@@ -19,7 +19,7 @@ WINDS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Venue:
     """A site as visitors know it; `at` is latitude and longitude in degrees, None where the register has none."""
 
     id: str
@@ -39,10 +39,10 @@ class Hotspot:
 
 
 def nearest(
-    here: str, places: Iterable[Place], *, working: Collection[str], open_now: Callable[[str], bool]
+    here: str, venues: Iterable[Venue], *, working: Collection[str], open_now: Callable[[str], bool]
 ) -> Hotspot | None:
     """Return the nearest other place that works and is open, None when none is known within a walk."""
-    known = {each.id: each for each in places}
+    known = {each.id: each for each in venues}
     own = known.get(here)
     if own is None or own.at is None:
         return None
@@ -58,7 +58,7 @@ def nearest(
 
 
 def distance(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Return the metres between two places (haversine)."""
+    """Return the metres between two venues (haversine)."""
     lat, lat2 = math.radians(one[0]), math.radians(other[0])
     half = math.sin((lat2 - lat) / 2) ** 2
     half += math.cos(lat) * math.cos(lat2) * math.sin(math.radians(other[1] - one[1]) / 2) ** 2

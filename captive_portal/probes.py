@@ -14,9 +14,17 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netops.evidence.canonical import JSON
 
 FILE = Path(__file__).with_name("probes.csv")
 UNKNOWN_HOSTS = 200
+STATED_HOSTS = 50
+FEW = 3  # what is asked less often in an hour is one device's own affair: the ledger cannot forget
 HOST = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}")
 LIKELY = re.compile(
     r"gen(?:erate)?_?204|ncsi|captive|hotspot|connect(?:ivity)?[-_]?(?:check|test)|success|check_network|portal"
@@ -49,6 +57,7 @@ class Probes:
         self._known: Counter[str] = Counter()
         self._unknown: Counter[str] = Counter()
         self._others = 0
+        self._told: tuple[Counter[str], Counter[str], int] = Counter(), Counter(), 0
         self._lock = Lock()
 
     def count(self, host: str, path: str) -> None:
@@ -65,6 +74,25 @@ class Probes:
                     self._others += 1
             else:
                 self._others += 1
+
+    def told(self, start_ms: int, end_ms: int) -> tuple[dict[str, JSON], Callable[[], None]]:
+        """Return the body of a fact `portal_probes`, counts since the last, and what to call once it is kept."""
+        with self._lock:
+            known, unknown, others = Counter(self._known), Counter(self._unknown), self._others
+        told_known, told_unknown, told_others = self._told
+        new = (unknown - told_unknown).most_common(STATED_HOSTS)
+        body: dict[str, JSON] = {
+            "start_ms": start_ms,
+            "end_ms": end_ms,
+            "known": dict(known - told_known),
+            "unknown": {host: count for host, count in new if count >= FEW},
+            "others": others - told_others,
+        }
+
+        def kept() -> None:
+            self._told = known, unknown, others
+
+        return body, kept
 
     def known(self) -> dict[str, int]:
         """Return the counts of known probes by vendor."""

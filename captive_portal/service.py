@@ -8,28 +8,42 @@ import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from captive_portal import agreement, gateways, keys, methods, policy_yaml, tables, uplink, venues, views
+from captive_portal import (
+    agreement,
+    capport,
+    gateways,
+    keys,
+    methods,
+    nearby,
+    policy_yaml,
+    tables,
+    uplink,
+    venues,
+    views,
+)
 from captive_portal.arrivals import Arrivals
 from captive_portal.desk import Desk
 from captive_portal.errors import GatewayError
+from captive_portal.policy import open_at
 from captive_portal.probes import Probes
+from captive_portal.records.keeper import Keeper
 from captive_portal.records.persons import Persons
 from captive_portal.store import Store
 from captive_portal.telling import Telling
 from inventory.times import zone
-from netops import drain
+from netops import drain, hotspots
 from netops.clock import SYSTEM
 from netops.errors import NetopsError
-from netops.facts import submit
+from netops.facts import Fact, submit
 from netops.spool import Spool
 from netops.web import Server, create_app
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from captive_portal.nearby import Venue
     from netops.clock import Clock
     from netops.config import Settings
-    from netops.facts import Fact
     from netops.service import Service
 
 LOG = logging.getLogger("netops.portal")
@@ -43,7 +57,7 @@ REPAIR_S = 30.0
 UPLINK_S = 10.0
 PURGE_S = 3600.0
 VENUES_S = 600.0
-DAY_MS = 86_400_000
+PROBES_S = 3600.0
 
 
 def build(settings: Settings) -> Service:
@@ -62,9 +76,13 @@ class PortalService:
         self.desk: Desk | None = None
         self.probes = Probes()
         self.port = settings.portal.listen.port
+        self.secure_port = 0  # of the same pages over TLS; 0: there is no certificate
         self._uplink = uplink.Uplink()
-        self._venues: dict[str, str] = {}
+        self._api: capport.Api | None = None
+        self._venues: dict[str, Venue] = {}
+        self._probed_ms = 0
         self._wrong: dict[str, str] = {}
+        self._keeper: Keeper | None = None
         self._stack = ExitStack()
         self._stopping = threading.Event()
 
@@ -75,8 +93,9 @@ class PortalService:
             folder.mkdir(parents=True, exist_ok=True)
             anchors = uplink.anchors(settings.portal.anchors)
             spool = stack.enter_context(Spool(folder / "spool" / "portal.db", source=self.name))
-            store = stack.enter_context(Store(tables.url(settings)))
             persons = stack.enter_context(Persons(settings, self.clock))
+            store = stack.enter_context(Store(tables.url(settings), persons))
+            self._keeper = Keeper(settings=settings, store=store, persons=persons, spool=spool)
             gateway = stack.enter_context(gateways.make(settings, self.clock))
             key = keys.identity_key(settings)
             policies = policy_yaml.read(settings)
@@ -103,10 +122,16 @@ class PortalService:
             self._name_venues()
             QUEUE_LOG.setLevel(logging.ERROR)
             _raise_descriptors()
-            server = Server(self._app(key), settings.portal.listen, rehearsal=True, threads=THREADS)
+            app = self._app(key)
+            server = Server(app, settings.portal.listen, rehearsal=True, threads=THREADS)
             server.start()
             stack.callback(server.stop)
             self.port = server.port
+            if settings.portal.secure.tls_certificate is not None:
+                secure = Server(app, settings.portal.secure, threads=THREADS)
+                secure.start()
+                stack.callback(secure.stop)
+                self.secure_port = secure.port
             self._stopping.clear()
             for work in self._chores(anchors):
                 work.start()
@@ -142,6 +167,7 @@ class PortalService:
             **{f"netops_portal_probes_{name.replace('-', '_')}": n for name, n in self.probes.known().items()},
             "netops_portal_probes_unknown": sum(self.probes.unknown().values()),
             "netops_portal_captured_others": self.probes.others,
+            "netops_portal_api_questions": self._api.asked if self._api else 0,
         }
 
     def _app(self, key: bytes) -> Callable[..., object]:
@@ -151,12 +177,14 @@ class PortalService:
             settings=self.settings,
             probes=self.probes,
             uplink=lambda: self._uplink.word,
-            venues=lambda site: self._venues.get(site, ""),
+            venues=lambda site: self._venues[site].name if site in self._venues else "",
+            hotspot=self._hotspot,
             form_key=key,
             base_url=views.base_url(self.settings),
             reports=views.limit(),
         )
-        return create_app(
+        self._api = views.api(portal)
+        pages = create_app(
             "portal",
             self.settings,
             blueprints=[
@@ -164,11 +192,25 @@ class PortalService:
                 *(page for each in self.desk.methods.values() for page in each.pages()),
             ],
             translations=[views.TRANSLATIONS],
+            languages=views.languages(portal),
             inline_styles=[views.STYLE],
             error_template="portal/error.html",
             ready=self.health,
             gauges=self.gauges,
             clock=self.clock,
+        )
+        return capport.Door(pages, self._api, views.own_hosts(portal), rehearsal=self.settings.city.rehearsal)
+
+    def _hotspot(self, site: str) -> nearby.Hotspot | None:
+        """Return where else WiFi works now, as far as the core has said lately."""
+        desk, now_ms = self.desk, self.clock.now_ms()
+        assert desk
+        working = hotspots.read(self.settings, now_ms)
+        return nearby.nearest(
+            site,
+            self._venues.values(),
+            working=working,
+            open_now=lambda other: open_at(desk.policies.at(other).hours, now_ms, desk.zone),
         )
 
     # ---- housekeeping
@@ -191,6 +233,7 @@ class PortalService:
             ("methods", FOLLOW_S, self._tend),
             ("retention", PURGE_S, self._purge),
             ("venues", VENUES_S, self._name_venues),
+            ("probes", PROBES_S, self._state_probes),
             *([("uplink", UPLINK_S, watch)] if anchors else []),
         ]
         return [
@@ -217,8 +260,19 @@ class PortalService:
 
     def _name_venues(self) -> int:
         """Read the sites' names; without a register the pages name no place, and that is no fault of the portal."""
-        self._venues = venues.names(self.settings, self.clock.now_ms()) or self._venues
+        found = venues.read(self.settings, self.clock.now_ms())
+        self._venues = {each.id: each for each in found} or self._venues
         return len(self._venues)
+
+    def _state_probes(self) -> int:
+        """State by which questions devices looked for the internet in the last hour."""
+        assert self.desk
+        now_ms = self.clock.now_ms()
+        body, kept = self.probes.told(self._probed_ms or now_ms - int(PROBES_S * 1000), now_ms)
+        submit(self.desk.telling.spool, Fact(kind="portal_probes", at_ms=now_ms, body=body))
+        kept()
+        self._probed_ms = now_ms
+        return 1
 
     def _state(self) -> int:
         """State the minutes that are over, and let go of what the core has taken."""
@@ -229,8 +283,8 @@ class PortalService:
         return stated
 
     def _purge(self) -> int:
-        assert self.desk
-        return self.desk.store.expire_before(self.clock.now_ms() - self.settings.retention.session_days * DAY_MS)
+        assert self._keeper
+        return self._keeper.round(self.clock.now_ms())
 
     def _tend(self, *, last: bool = False) -> int:
         assert self.desk
@@ -243,8 +297,10 @@ class PortalService:
         assert self.desk
         try:
             self.desk.telling.flush(self.clock.now_ms(), everything=True)
+            if self._keeper is not None:
+                self._keeper.state(self.clock.now_ms())
             self._tend(last=True)
-        except (NetopsError, GatewayError) as error:
+        except (NetopsError, GatewayError, SqlError) as error:
             LOG.warning("last minute not stated error=%s", error)
 
 

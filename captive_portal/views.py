@@ -80,7 +80,7 @@ class Portal:
     @property
     def api_url(self) -> str:
         """Where the RFC 8908 API is announced to be."""
-        return self.settings.portal.api_url or f"{self.base_url}/capport/api"
+        return self.settings.portal.api_url or f"{self.base_url}{capport.PATH}"
 
 
 def limit() -> Limit:
@@ -125,7 +125,8 @@ def blueprint(portal: Portal) -> Blueprint:
     pages.add_url_rule("/logout", "logout", lambda: _logout(portal), methods=["POST"])
     pages.add_url_rule("/report", "report", lambda: _report(portal))
     pages.add_url_rule("/report", "reported", lambda: _reported(portal), methods=["POST"])
-    pages.add_url_rule("/capport/api", "capport", lambda: _capport(portal))
+    asked = api(portal)
+    pages.add_url_rule(capport.PATH, "capport", lambda: _capport(asked))
     return pages
 
 
@@ -223,6 +224,8 @@ def _form(portal: Portal, visitor: Client, *, failed: str = "", wrong_code: str 
         wrong_code=wrong_code,
         tried=tried,
         typed_code=request.form.get("code", "")[:40] if wrong_code else "",
+        typed_phone=request.form.get("phone", "")[:32],
+        typed_country=request.form.get("country", "")[:8],
     )
 
 
@@ -314,9 +317,9 @@ def _refused(portal: Portal, visitor: Client, refusal: Refusal, method: str) -> 
     if refusal.why is Why.CLOSED:
         return _closed(portal, visitor), 422, {"Retry-After": str(-(-refusal.wait_ms // 1000))}
     """Show the form again: what was typed wrong stands at its method's field, everything else above them all."""
-    sentence = sentences()[refusal.why]
+    sentence = sentences()[refusal.why] + _again(refusal)
     code = 429 if refusal.why in TOO_OFTEN else 422
-    at_field = {"wrong_code": sentence, "tried": method} if code == 422 else {"failed": sentence + _again(refusal)}
+    at_field = {"wrong_code": sentence, "tried": method} if code == 422 else {"failed": sentence}
     page = Response(_form(portal, visitor, **at_field), status=code)
     if refusal.wait_ms:
         page.headers["Retry-After"] = str(-(-refusal.wait_ms // 1000))
@@ -382,15 +385,14 @@ def _reported(portal: Portal) -> Any:
     return render_template("portal/message.html", title=gettext("已收到"), text=thanks, tone="good")
 
 
-def _capport(portal: Portal) -> Response:
-    visitor = _visitor(portal)
-    session = portal.desk.returning(visitor) if visitor is not None else None
-    body = capport.answer(
-        session,
-        portal_url=f"{portal.base_url}/",
-        venue_url=portal.settings.portal.venue_info_url,
-        now_ms=portal.desk.clock.now_ms(),
-    )
+def api(portal: Portal) -> capport.Api:
+    """Return what answers RFC 8908."""
+    where = f"{portal.base_url}/"
+    return capport.Api(portal.desk, portal_url=where, venue_url=portal.settings.portal.venue_info_url)
+
+
+def _capport(asked: capport.Api) -> Response:
+    body = asked.tell(request.remote_addr or "")
     return Response(body, mimetype=capport.MEDIA_TYPE, headers={"Cache-Control": "private"})
 
 

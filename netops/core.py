@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from inventory.model import Contract
 from inventory.register import Register
 from inventory.snapshot import snapshot
-from netops import hourly, present, raw, reread, sealing, situation
+from netops import hotspots, hourly, present, raw, reread, sealing, situation
 from netops.access import approvals, tables
 from netops.access.admission import Admission
 from netops.clock import SYSTEM
@@ -230,16 +230,16 @@ class Core:
         now = self._clock.now_ms()
         collector = {name: str(count) for name, count in self._taken.items()}
         collector |= {"waiting": "; ".join(self._waiting)} if self._waiting else {}
-        situation.write(
-            self._settings,
-            present.situation(
-                self._seen,
-                self._journal,
-                interval_s=self._settings.collect.interval_s,
-                now_ms=now,
-                collector=collector,
-            ),
+        made = present.situation(
+            self._seen,
+            self._journal,
+            interval_s=self._settings.collect.interval_s,
+            now_ms=now,
+            collector=collector,
         )
+        situation.write(self._settings, made)
+        sites = {each.id: each.site for each in self._seen.services}
+        hotspots.write(self._settings, hotspots.of(made, sites))
 
     def _seal_hours(self, _slot_ms: int) -> None:
         """Seal what is ripe, hour by hour, letting the drain in between."""

@@ -138,6 +138,7 @@ HOLDINGS = (
     *(_own(f"{name}.db") for name in ("ledger", "states", "slots")),
     _own("ledger.db.checkpoint"),
     _own("situation.json"),
+    _own("hotspots.json", 0o644),  # for the portal's page of a dead line
     *(_own(name, 0o750) for name in ("telemetry", "raw", "reports")),
 )
 BESIDE = ("-wal", "-shm", "-journal")
