@@ -30,7 +30,8 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "trap": _ANY | {"device_event", "monitor_health"},
         "probe": _ANY | {"clock_state", "monitor_health"},
         "intake": _ANY | {"clock_state", "monitor_health"},
-        "portal": _ANY | {"portal_logins", "sms_delivery", "portal_probes", "fault_report", "portal_records", "records_erased"},
+        "portal": _ANY
+        | {"portal_logins", "sms_delivery", "portal_probes", "fault_report", "portal_records", "records_erased"},
         "web": _ANY | _PEOPLE | _DISPUTE | {"person_disclosed"},
     }
 )
