@@ -69,6 +69,14 @@ class Returning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Texting:
+    """Codes by SMS: how many digits, and to numbers of which countries, by prefix; the first is meant without one."""
+
+    digits: int = 8
+    countries: tuple[str, ...] = ("86",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What visitors of some sites meet. `hours` empty: always open. `garden`: names reachable before login.
 
@@ -87,6 +95,7 @@ class Policy:
     when_broken: WhenBroken = "closed"
     accounts: tuple[Account, ...] = ()
     returning: Returning | None = None
+    texting: Texting = field(default_factory=Texting)
     digest: str = ""
 
     @property

@@ -14,7 +14,9 @@ from captive_portal import agreement
 from captive_portal.logo import LogoError, checked
 from captive_portal.methods import METHODS, names
 from captive_portal.model import Bounds
-from captive_portal.policy import RETURNING, Account, Brand, Policies, Policy, Returning
+from captive_portal.policy import RETURNING, Account, Brand, Policies, Policy, Returning, Texting
+from captive_portal.sms.code import DIGITS
+from captive_portal.sms.number import countries
 from inventory.errors import Problem, nearest
 from inventory.reading import yaml
 from inventory.reading.form import Form
@@ -48,6 +50,7 @@ KEYS = (
     "when_broken",
     "accounts",
     "returning",
+    "sms",
 )
 BRAND = ("name", "name_en", "colour", "logo")
 LONGEST_MINUTES = 31 * 24 * 60
@@ -139,15 +142,16 @@ def _file(file: Path, settings: Settings, notes: Notes) -> tuple[Policy, tuple[s
         when_broken="open" if form.choice("when_broken", ("closed", "open"), default="closed") == "open" else "closed",
         accounts=_accounts(form, settings),
         returning=_returning(form, settings),
+        texting=_texting(form),
     )
     return _sealed(policy), sites, default, form
 
 
 def _methods(form: Form, settings: Settings) -> tuple[str, ...]:
-    return _words(form, "methods", _shown()) if form.has("methods") else tuple(names(settings))
+    return _words(form, "methods", on_page()) if form.has("methods") else tuple(names(settings))
 
 
-def _shown() -> tuple[str, ...]:
+def on_page() -> tuple[str, ...]:
     """Return the methods that can stand on a page."""
     return tuple(name for name in METHODS if name != RETURNING)
 
@@ -184,7 +188,7 @@ def _returning(form: Form, settings: Settings) -> Returning | None:
     if table is None:
         return None
     inner = Form("returning", form.file, table, ("days", "methods", "random_macs"), form.notes)
-    chosen = _words(inner, "methods", _shown())
+    chosen = _words(inner, "methods", on_page())
     if not chosen:
         inner.wrong("methods", "'returning' names no method", "name those whose proof is remembered, as `[voucher]`")
     days = inner.whole("days", low=1, high=min(MOST_DAYS, settings.retention.session_days))
@@ -232,6 +236,23 @@ def _garden(form: Form) -> tuple[str, ...]:
                 "garden", f"'{name[:60]}' is no host name", "expected a name like www.example.cn; no URL, no address"
             )
     return tuple(found)
+
+
+def _texting(form: Form) -> Texting:
+    table = form.map("sms")
+    if table is None:
+        return Texting()
+    inner = Form("sms", form.file, table, ("digits", "countries"), form.notes)
+    most, least = DIGITS
+    digits = inner.whole("digits", default=most, low=least, high=most)
+    if digits not in DIGITS:
+        inner.wrong("digits", f"'digits' is {digits}", f"expected {most} or {least}")
+    written = tuple(dict.fromkeys(each.removeprefix("+") for each in _listed(inner, "countries")))
+    for each in written:
+        if each not in countries():
+            inner.wrong("countries", f"'countries' has '{each[:20]}'", f"expected some of {', '.join(countries())}")
+    form.good = form.good and inner.good
+    return Texting(digits=digits, countries=written or Texting().countries)
 
 
 def _brand(form: Form, file: Path) -> Brand:

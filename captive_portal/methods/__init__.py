@@ -133,9 +133,16 @@ def _returning(tools: Tools) -> Method:
     return Comeback(tools.store, tools.persons)
 
 
+def _sms(tools: Tools) -> Method:
+    from captive_portal.methods.sms import Sms  # noqa: PLC0415
+
+    return Sms(tools)
+
+
 METHODS: dict[str, Callable[[Tools], Method]] = {
     "click_through": _click_through,
     "voucher": _voucher,
+    "sms": _sms,
     "oidc": _oidc,
     "returning": _returning,  # on no page: a policy's `returning` says for whom
 }

@@ -69,7 +69,7 @@ class Book:
         return self._store.write(work)
 
     def give_back(self, sent: Pending) -> None:
-        """Forget a code of which nobody took a message, and what it was counted for."""
+        """Give a message back that nobody took, with what it was counted for; the code is told to be unsent."""
 
         def work(connection: sa.Connection) -> None:
             times = connection.execute(sa.select(SENT.c.at_ms).where(SENT.c.id == sent.id)).scalars().all()
@@ -78,14 +78,18 @@ class Book:
                     counted = (*_at(window, window.start_ms(at_ms)), BUDGET.c.count > 0)
                     connection.execute(sa.update(BUDGET).where(*counted).values(count=BUDGET.c.count - 1))
             connection.execute(sa.delete(SENT).where(SENT.c.id == sent.id))
-            connection.execute(sa.delete(CODE).where(CODE.c.identity == sent.identity, CODE.c.id == sent.id))
+            connection.execute(sa.update(CODE).where(*_own(sent)).values(handing=Handing.UNSENT))
 
         self._store.write(work)
 
+    def forget(self, sent: Pending) -> None:
+        """Delete a code, so that its device begins anew."""
+        self._store.write(lambda connection: connection.execute(sa.delete(CODE).where(*_own(sent))))
+
     def note(self, sent: Pending, handing: Handing) -> None:
         """Note what became of a message; nobody waits for it."""
-        change = sa.update(CODE).where(CODE.c.identity == sent.identity, CODE.c.id == sent.id)
-        self._store.write_lazily(lambda connection: connection.execute(change.values(handing=handing)))
+        change = sa.update(CODE).where(*_own(sent)).values(handing=handing)
+        self._store.write_lazily(lambda connection: connection.execute(change))
 
     def attempt(self, identity: bytes, key: bytes, code: str, now_ms: int) -> Tried:
         """Judge a try, count it, and end a code that was right; durable on return."""
@@ -93,7 +97,7 @@ class Book:
         def work(connection: sa.Connection) -> Tried:
             pending = _pending(connection, identity)
             judged = judge(pending, key, code, now_ms)
-            if pending is None or judged is Judged.OVER:
+            if pending is None or judged in {Judged.OVER, Judged.SLIP}:
                 return Tried(judged=judged, pending=pending)
             if judged is Judged.RIGHT:
                 connection.execute(sa.delete(CODE).where(CODE.c.identity == identity))
@@ -143,6 +147,10 @@ def _windows(caps: Sms, wanted: Pending) -> tuple[Window, ...]:
 
 def _at(window: Window, start_ms: int) -> tuple[Any, ...]:
     return BUDGET.c.scope == window.scope, BUDGET.c.length_ms == window.length_ms, BUDGET.c.start_ms == start_ms
+
+
+def _own(sent: Pending) -> tuple[Any, ...]:
+    return CODE.c.identity == sent.identity, CODE.c.id == sent.id
 
 
 def _spent(connection: sa.Connection, caps: Sms, wanted: Pending, now_ms: int) -> Spent:

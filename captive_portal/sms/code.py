@@ -36,6 +36,7 @@ class Judged(StrEnum):
 
     RIGHT = "right"
     WRONG = "wrong"
+    SLIP = "slip"  # cannot be the code: it has another length, and costs no try
     OVER = "over"  # too old, or tried as often as may be
 
 
@@ -70,16 +71,16 @@ def fresh(digits: int) -> str:
     return f"{secrets.randbelow(10**digits):0{digits}d}"
 
 
-def typed(text: str, digits: int) -> str | None:
-    """Return the code that was meant, or None when it cannot be one: that is a slip, and costs no try."""
+def typed(text: str) -> str:
+    """Return the digits that were meant, of whatever script; nothing when there is anything else."""
     folded = []
     for letter in unicodedata.normalize("NFKC", text[:LONGEST_TYPED]):
         digit = unicodedata.decimal(letter, None)
         if digit is not None:
             folded.append(str(digit))
         elif letter not in " -" and unicodedata.category(letter) not in {"Cf", "Zs"}:
-            return None
-    return "".join(folded) if len(folded) == digits else None
+            return ""
+    return "".join(folded)
 
 
 def hashed(key: bytes, id_: str, identity: bytes, code: str) -> bytes:
@@ -91,5 +92,7 @@ def judge(pending: Pending | None, key: bytes, code: str, now_ms: int) -> Judged
     """Decide on one try; the caller counts it, whatever it comes to, before anybody learns of it."""
     if pending is None or not pending.good(now_ms):
         return Judged.OVER
+    if len(code) != pending.digits:
+        return Judged.SLIP
     wanted = hashed(key, pending.id, pending.identity, code)
     return Judged.RIGHT if hmac.compare_digest(pending.hash, wanted) else Judged.WRONG

@@ -1,0 +1,110 @@
+"""What becomes of messages, as facts: by site, carrier and minute, never a number.
+
+Four clocks stand beside one another, each from the moment a code was asked for: a provider took the message, it says
+that it was delivered, somebody typed the code in. The last one is the truth that no carrier can dress up: who typed
+the code had it. Each is counted in the minute in which it happened. The carrier is the one the number's block was given
+to. Counts of the running minute live in memory, as those of logins do.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from netops.facts import Fact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from captive_portal.sms.code import Pending
+
+MINUTE_MS = 60_000
+SAMPLES = 2_000  # of a kind, minute, site and carrier; more are counted, not kept
+EXPECTED = 50_000  # messages whose report is awaited
+REPORTED_MS = 24 * 3_600_000  # a report that comes later tells nothing about delivery
+TIMED = ("handed", "delivered", "proved")
+COUNTED = ("asked", "unsent", "undelivered", *TIMED)
+
+
+@dataclass(slots=True)
+class Minute:
+    """Counts and times of one site and carrier."""
+
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
+    times_ms: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in TIMED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """A message whose report may come."""
+
+    site: str
+    carrier: str
+    asked_ms: int
+
+
+class Deliveries:
+    """Counts; safe from several threads."""
+
+    def __init__(self) -> None:
+        self.totals = dict.fromkeys(COUNTED, 0)
+        self._minutes: dict[tuple[str, str, int], Minute] = {}
+        self._expected: OrderedDict[tuple[str, str], Expected] = OrderedDict()
+        self._lock = Lock()
+
+    def count(self, what: str, sent: Pending | Expected, now_ms: int) -> None:
+        """Count something that happened to a message now; of those in TIMED, how long after it was asked for."""
+        with self._lock:
+            minute = self._minutes.setdefault((sent.site, sent.carrier, now_ms - now_ms % MINUTE_MS), Minute())
+            minute.counts[what] += 1
+            self.totals[what] += 1
+            times = minute.times_ms.get(what)
+            if times is not None and len(times) < SAMPLES:
+                times.append(max(0, now_ms - sent.asked_ms))
+
+    def expect(self, provider: str, receipts: Sequence[str], sent: Pending) -> None:
+        """Await a provider's report about a message, by any of its ids."""
+        with self._lock:
+            for receipt in filter(None, receipts):
+                expected = Expected(site=sent.site, carrier=sent.carrier, asked_ms=sent.asked_ms)
+                self._expected[provider, receipt] = expected
+            while len(self._expected) > EXPECTED:
+                self._expected.popitem(last=False)
+
+    def reported(self, provider: str, receipt: str, *, delivered: bool, now_ms: int) -> bool:
+        """Take a provider's report, once for each message; return whether the message was known."""
+        with self._lock:
+            expected = self._expected.pop((provider, receipt), None)
+        if expected is None or not 0 <= now_ms - expected.asked_ms <= REPORTED_MS:
+            return False
+        self.count("delivered" if delivered else "undelivered", expected, now_ms)
+        return True
+
+    def flush(self, tell: Callable[[Sequence[Fact]], None], now_ms: int, *, everything: bool = False) -> None:
+        """State the minutes that are over; they are kept for the next time when telling fails."""
+        with self._lock:
+            due = [key for key in self._minutes if everything or key[2] + MINUTE_MS <= now_ms]
+            facts = [_fact(*key, self._minutes[key]) for key in sorted(due)]
+        if facts:
+            tell(facts)
+        with self._lock:
+            for key in due:
+                self._minutes.pop(key, None)
+
+
+def _fact(site: str, carrier: str, start_ms: int, minute: Minute) -> Fact:
+    body: dict[str, str | int] = {
+        "site": site,
+        "carrier": carrier,
+        "start_ms": start_ms,
+        "end_ms": start_ms + MINUTE_MS,
+        **minute.counts,
+    }
+    for name, times in minute.times_ms.items():
+        if times:
+            ordered = sorted(times)
+            body[f"{name}_ms_p50"] = ordered[(len(ordered) - 1) // 2]
+            body[f"{name}_ms_p95"] = ordered[(len(ordered) * 95 + 99) // 100 - 1]
+    return Fact(kind="sms_delivery", at_ms=start_ms + MINUTE_MS, body=body)
