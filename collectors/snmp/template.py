@@ -44,9 +44,9 @@ _PATIENCE = 64  # misses without as many hits: this question's replies never loo
 
 
 class Shape:
-    """The skeleton of a reply, and how to take the values out of one that has it."""
+    """The skeleton of a reply, and how to take the values out of one that has it. `trailing` octets lie behind it."""
 
-    __slots__ = ("fixes", "names", "skeleton", "tags", "unpack")
+    __slots__ = ("fixes", "names", "skeleton", "tags", "trailing", "unpack")
 
     def __init__(
         self,
@@ -54,11 +54,13 @@ class Shape:
         skeleton: tuple[bytes, ...],
         names: tuple[tuple[Oid, ...], tuple[int, ...]],
         fixes: tuple[tuple[int, Callable[[bytes], Value]], ...],
+        trailing: int,
     ) -> None:
         self.unpack = unpack
         self.skeleton = skeleton
         self.names, self.tags = names
         self.fixes = fixes
+        self.trailing = trailing
 
     def mended(self, parts: tuple[Any, ...]) -> tuple[Value, ...]:
         """Return the values of an unpacked reply, converted where `struct` cannot; DecodeError if one is off."""
@@ -86,7 +88,7 @@ def _general(tag: int, content: bytes) -> Value:
     return value
 
 
-def shape_of(octets: bytes, framed: Framed, *, names: tuple[Oid, ...] | None = None) -> Shape | None:
+def shape_of(octets: bytes, framed: Framed, *, names: tuple[Oid, ...] | None = None, trailing: int = 0) -> Shape | None:
     """Return the shape of a decoded reply; None where its id is not four octets long."""
     start, stop = framed.id_span
     if stop - start != 4:
@@ -104,7 +106,7 @@ def shape_of(octets: bytes, framed: Framed, *, names: tuple[Oid, ...] | None = N
     layout.append(f"{len(octets) - at}s")
     unpack = Struct("".join(layout)).unpack
     shared = varbinds.oids if names is None or names != varbinds.oids else names
-    return Shape(unpack, unpack(octets)[::2], (shared, varbinds.tags), tuple(fixes))
+    return Shape(unpack, unpack(octets)[::2], (shared, varbinds.tags), tuple(fixes), trailing)
 
 
 def _field(tag: int, size: int) -> str:
@@ -137,7 +139,7 @@ class Template:
         self.hits = 0
         self.misses = 0
 
-    def learn(self, octets: bytes, framed: Framed, names: tuple[Oid, ...]) -> Shape | None:
+    def learn(self, octets: bytes, framed: Framed, names: tuple[Oid, ...], trailing: int = 0) -> Shape | None:
         """Keep the reply's shape, from a question's second reply on, unless its replies hardly ever look alike.
 
         Most steps of a walk over an index that no other device has are asked once in a lifetime.
@@ -148,7 +150,7 @@ class Template:
         if self.misses > _PATIENCE and self.hits < self.misses:
             self.shapes.clear()
             return None
-        shape = shape_of(octets, framed, names=names)
+        shape = shape_of(octets, framed, names=names, trailing=trailing)
         if shape is not None:
             kept = self.shapes.get(len(octets), ())
             self.shapes[len(octets)] = (shape, *kept[: _SHAPES_PER_LENGTH - 1])
@@ -164,16 +166,17 @@ class Template:
                 except DecodeError:  # this time a value does not fit its type: the general decoder says so
                     return None
                 self.hits += 1
-                return _new(Reply, (parts[1], Varbinds(shape.names, shape.tags, values), octets, True, 0, 0, 0))
+                varbinds = Varbinds(shape.names, shape.tags, values)
+                return _new(Reply, (parts[1], varbinds, octets, True, 0, 0, shape.trailing))
         return None
 
-    def study(self, octets: bytes, framed: Framed, request: Request, book: Book) -> Varbinds | None:
+    def study(self, octets: bytes, framed: Framed, request: Request, book: Book, trailing: int = 0) -> Varbinds | None:
         """Return a sound reply's varbinds with names that are shared from now on; None when its shape is not kept."""
         varbinds = framed.pdu.varbinds
         if framed.pdu.error_status or not varbinds.oids or UNREADABLE in varbinds.tags:
             return None
         shared = None if self.question is None else self.question.learn(varbinds.oids, varbinds.tags)
-        shape = self.learn(octets, framed, request.oids if shared is None else shared)
+        shape = self.learn(octets, framed, request.oids if shared is None else shared, trailing)
         names = shape.names if shape is not None else shared
         if names is None:
             return None

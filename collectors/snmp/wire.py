@@ -95,7 +95,7 @@ class V2c:
         pdu = framed.pdu
         if pdu.kind != Kind.RESPONSE:
             raise DecodeError(f"PDU {pdu.kind:#04x} where a Response was expected")
-        known = template.study(octets, framed, request, self.book)
+        known = template.study(octets, framed, request, self.book, trailing)
         if known is not None:
             return Reply(pdu.request_id, known, octets, True, trailing=trailing)
         return Reply(pdu.request_id, pdu.varbinds, octets, False, pdu.error_status, pdu.error_index, trailing)

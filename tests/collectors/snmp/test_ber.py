@@ -216,6 +216,18 @@ def test_a_skeleton_that_differs_in_one_bit_is_never_recognised():
             assert (recognised is not None) == (at in free)
 
 
+def test_octets_behind_a_message_are_told_of_a_reply_of_known_shape_too():
+    asked = Request(Kind.GET, ((1, 3, 6),), (0,))
+    wire = V2c(b"public", Book())
+    row = Varbind((1, 3, 6), INTEGER, 1)
+    octets = encode(Message(b"public", Pdu(Kind.RESPONSE, 0x12345678, 0, 0, Varbinds.of([row]))))
+
+    told = [wire.open(asked, octets + b"pad", 0.0) for _ in range(4)]
+
+    assert asked.templates[b"public"].hits == 2
+    assert [reply.trailing for reply in told] == [3, 3, 3, 3]
+
+
 def test_a_prepared_request_is_what_the_codec_writes():
     names = tuple((1, 3, 6, 1, 2, 1, 2, 2, 1, column) for column in range(1, 30))
     for kind, repetitions in ((Kind.GET, 0), (Kind.GET_BULK, 1), (Kind.GET_BULK, 200)):
