@@ -5,7 +5,7 @@ One JSON object a line, at most 4 KiB, from a peer whose user id is known (SO_PE
 | verb | asks | answers |
 |---|---|---|
 | `ready` | | `born`: which table this is; it changes when the kernel's memory was lost |
-| `allow` | `mac`, `interface`, `addresses`, `seconds` | done: in the kernel, for that long from now |
+| `allow` | `mac`, `interface`, `addresses`, `seconds`, `down_kbps`, `up_kbps` | done: in, for that long from now |
 | `revoke` | `mac`, `interface`, `addresses` | done: not in the kernel any more |
 | `list` | | lines of `admitted`: interface, MAC, address, seconds left, octets up, octets down; `more` until the last |
 | `counters` | | `counters`: the ruleset's named counters |
@@ -28,20 +28,23 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from captive_portal import ruleset
+from captive_portal.classes import MAPS, Classes
 from captive_portal.errors import KernelError, PortalError
 from captive_portal.nft import Nft
 from netops.errors import ConfigError, NetopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from captive_portal.classes import Change
     from netops.config import Settings
     from netops.service import Service
 
 LOG = logging.getLogger("netops.gate")
 LARGEST_LINE = 4096
 WATCH_S = 1.0
+GARDEN_ROUNDS = 10  # seconds: far less than the resolver's entries live
 PART = 32  # elements a line of `list`: a line stays below LARGEST_LINE
 PEERS = 16
 PEER = struct.Struct("=iII")  # struct ucred: pid, uid, gid
@@ -55,7 +58,12 @@ def socket_path(settings: Settings) -> Path:
 
 def build(settings: Settings) -> Service:
     """Return the gate of these settings, inert."""
-    rules = ruleset.Ruleset(interfaces=tuple(settings.portal.visitors), port=settings.portal.listen.port)
+    rules = ruleset.Ruleset(
+        interfaces=tuple(settings.portal.visitors),
+        port=settings.portal.listen.port,
+        secure_port=settings.portal.secure.port if settings.portal.secure.tls_certificate is not None else 0,
+        uplinks=tuple(filter(None, map(str.strip, settings.portal.uplinks.split(",")))),
+    )
     return Gate(rules, socket_path(settings), peers=_peers(settings.portal.gate_user))
 
 
@@ -98,6 +106,7 @@ class Gate:
         self.born = ""
         self.refused = 0
         self._kernel = Nft()
+        self._classes = Classes(rules.table, rules.uplinks)
         self._lock = threading.Lock()
         self._mending = threading.Lock()
         self._stopping = threading.Event()
@@ -110,6 +119,7 @@ class Gate:
         ruleset.sane(self.rules)
         with contextlib.ExitStack() as undo:
             undo.enter_context(self._kernel)
+            undo.enter_context(self._classes.htb)
             self.born = self._apply()
             self._listener = self._listen()
             undo.pop_all()
@@ -133,6 +143,7 @@ class Gate:
         self.path.unlink(missing_ok=True)
         with self._lock:
             self._kernel.__exit__()
+            self._classes.htb.__exit__()
 
     def health(self) -> dict[str, str]:
         """Return what is wrong: the table that somebody else has taken away."""
@@ -147,9 +158,20 @@ class Gate:
             born = self._born()
         except KernelError:
             born = ""
-        fresh = None if born else secrets.randbits(31) | 1
-        self._kernel.run(ruleset.text(self.rules, born=fresh))
-        return born or f"{fresh:x}"
+        with self._lock:
+            if born:
+                self._kernel.run(ruleset.text(self.rules))
+                if self._classes.load(self._maps()):
+                    return born
+                forgotten = (("set", "born"), *(("map", name) for name in MAPS))
+                self._kernel.run("\n".join(f"flush {kind} inet {self.rules.table} {name}" for kind, name in forgotten))
+            fresh = secrets.randbits(31) | 1
+            self._kernel.run(ruleset.text(self.rules, born=fresh))
+            self._classes.clear(self.rules.interfaces)
+            return f"{fresh:x}"
+
+    def _maps(self) -> list[Answer]:
+        return [each for name in MAPS for each in self._kernel.ask(f"list map inet {self.rules.table} {name}")]
 
     def _mend(self) -> None:
         """Put the table back where somebody has flushed the firewall; the portal learns it by the new mark.
@@ -166,11 +188,28 @@ class Gate:
                 self.born = self._apply()
 
     def _watch(self) -> None:
+        round_ = 0
         while not self._stopping.wait(WATCH_S):
+            round_ += 1
             try:
                 self._mend()
+                with self._lock:
+                    self._classes.mend()
+                if round_ % GARDEN_ROUNDS == 0:
+                    self._renew_gardens()
             except NetopsError as error:
-                LOG.error("nftables table cannot be put back error=%s", error)  # noqa: TRY400  (the sentence says it)
+                LOG.error("gateway cannot be mended error=%s", error)  # noqa: TRY400  (the sentence says it)
+
+    def _renew_gardens(self) -> None:
+        """Keep open what the resolver has told since: its own entries are short, a repetition makes none longer."""
+        for interface in self.rules.interfaces:
+            for version in "46":
+                name = f"{version}_{ruleset.garden_name(interface)}"
+                with self._lock:
+                    found = self._kernel.ask(f"list set inet {self.rules.table} heard{name}")
+                    heard = [str(each["val"]) for each in ruleset.items(found)]
+                    if heard:
+                        self._kernel.run(ruleset.renew(self.rules, name, heard))
 
     def _born(self) -> str:
         with self._lock:
@@ -242,12 +281,28 @@ class Gate:
         yield {"ok": True, "born": self.born, "interfaces": list(self.rules.interfaces)}
 
     def _allow(self, asked: Answer) -> Iterator[Answer]:
-        self._run(ruleset.allow(self.rules, ruleset.client(asked, self.rules.interfaces), ruleset.seconds(asked)))
+        who, for_s = ruleset.client(asked, self.rules.interfaces), ruleset.seconds(asked)
+        down_kbps, up_kbps = ruleset.rates(asked)
+        with self._lock:
+            self._change(lambda: self._classes.enter(who, down_kbps, up_kbps), ruleset.allow(self.rules, who, for_s))
         yield {"ok": True}
 
     def _revoke(self, asked: Answer) -> Iterator[Answer]:
-        self._run(ruleset.revoke(self.rules, ruleset.client(asked, self.rules.interfaces)))
+        who = ruleset.client(asked, self.rules.interfaces)
+        with self._lock:
+            self._change(lambda: self._classes.leave([who]), ruleset.revoke(self.rules, who))
         yield {"ok": True}
+
+    def _change(self, classed: Callable[[], Change], commands: str) -> None:
+        """Run one transaction: the admission and its classes. What is held is read anew once where somebody meddled."""
+        try:
+            change = classed()
+            self._kernel.run("\n".join([*change.lines, commands]))
+        except KernelError:
+            self._classes.load(self._maps())
+            change = classed()
+            self._kernel.run("\n".join([*change.lines, commands]))
+        self._classes.keep(change)
 
     def _list(self, _asked: Answer) -> Iterator[Answer]:
         with self._lock:
@@ -259,6 +314,15 @@ class Gate:
                 ]
                 for kind in ("auth", "dn")
             )
+            inside = ruleset.admitted(auth, down)
+            over = self._classes.leave(
+                self._classes.others(
+                    (each.client.interface, each.client.mac, each.client.addresses[0]) for each in inside
+                )
+            )
+            if over.lines:
+                self._kernel.run("\n".join(over.lines))
+                self._classes.keep(over)
         every = [
             [
                 each.client.interface,
@@ -268,7 +332,7 @@ class Gate:
                 each.octets_up,
                 each.octets_down,
             ]
-            for each in ruleset.admitted(auth, down)
+            for each in inside
         ]
         for at in range(0, len(every) or 1, PART):
             yield {"ok": True, "admitted": every[at : at + PART], "more": at + PART < len(every)}
@@ -277,10 +341,6 @@ class Gate:
         with self._lock:
             found = self._kernel.ask(f"list counters table inet {self.rules.table}")
         yield {"ok": True, "counters": {each["counter"]["name"]: each["counter"]["packets"] for each in found}}
-
-    def _run(self, commands: str) -> None:
-        with self._lock:
-            self._kernel.run(commands)
 
 
 VERBS = ("ready", "allow", "revoke", "list", "counters")

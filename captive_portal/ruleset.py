@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).with_name("gateway.nft")
 TABLE = re.compile(r"[a-z][a-z0-9_]{0,30}")
+TABLE_NAME = "netops_portal"
 LONGEST_S = 31 * 86_400
+MOST_KBPS = 10_000_000
+HEARD_S = 60  # an address that the resolver has just told, before the gate has seen it
+GARDEN_S = (
+    900  # an address of the garden after it was last heard; longer than any answer may live (captive_portal/garden.py)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +35,9 @@ class Ruleset:
 
     interfaces: tuple[str, ...]
     port: int
-    table: str = "netops_portal"
+    table: str = TABLE_NAME
+    uplinks: tuple[str, ...] = ()
+    secure_port: int = 0  # where the portal speaks TLS; 0: nowhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +61,13 @@ def sane(rules: Ruleset) -> Ruleset:
     for name in rules.interfaces:
         if not INTERFACE.fullmatch(name):
             raise PortalError(f"visitor interface {name!r}; expected an interface name of at most 15 characters")
-    if not 0 < rules.port < 65_536:
-        raise PortalError(f"portal port {rules.port}; expected 1 to 65535")
+    for name in rules.uplinks:
+        if not INTERFACE.fullmatch(name) or name in rules.interfaces:
+            raise PortalError(f"uplink {name!r}; expected the name of an interface that no visitor is behind")
+    if len(set(map(garden_name, rules.interfaces))) < len(rules.interfaces):
+        raise PortalError("two visitor interfaces differ in punctuation only; rename one: their gardens would be one")
+    if not 0 < rules.port < 65_536 or not 0 <= rules.secure_port < 65_536:
+        raise PortalError(f"portal ports {rules.port}, {rules.secure_port}; expected 1 to 65535")
     return rules
 
 
@@ -65,7 +78,56 @@ def text(rules: Ruleset, *, born: int | None = None) -> str:
         table=rules.table,
         port=rules.port,
         interfaces=", ".join(f'"{name}"' for name in rules.interfaces),
+        secure_capture="\n".join(_secure_capture(rules)),
+        secure_input="\n".join(_secure_input(rules)),
+        garden_sets="\n".join(_garden_sets(rules)),
+        garden_rules="\n".join(_garden_rules(rules)),
         born=f"add element inet {rules.table} born {{ {born:#x} }}" if born is not None else "",
+    )
+
+
+def _secure_capture(rules: Ruleset) -> Iterator[str]:
+    """Yield what brings 443 of the gateway's own addresses to the portal; everybody else's 443 is left alone."""
+    if rules.secure_port:
+        yield f"    fib daddr type local tcp dport 443 redirect to :{rules.secure_port}"
+
+
+def _secure_input(rules: Ruleset) -> Iterator[str]:
+    if rules.secure_port:
+        new = f"tcp dport {rules.secure_port} ct state new"
+        over = "counter name busy_dropped reject with tcp reset"
+        yield f"    {new} add @busy {{ ether saddr ct count over 40 }} {over}"
+        yield f"    tcp dport {rules.secure_port} accept"
+
+
+def garden_name(interface: str) -> str:
+    """Return an interface's name as a part of a set's name."""
+    return re.sub(r"[^A-Za-z0-9]", "_", interface)
+
+
+def _garden_sets(rules: Ruleset) -> Iterator[str]:
+    for name in map(garden_name, rules.interfaces):
+        for version in "46":
+            kind = f"type ipv{version}_addr; flags timeout; size 4096;"
+            yield f"  set heard{version}_{name} {{ {kind} timeout {HEARD_S}s; }}"
+            yield f"  set garden{version}_{name} {{ {kind} timeout {GARDEN_S}s; }}"
+
+
+def _garden_rules(rules: Ruleset) -> Iterator[str]:
+    for interface in rules.interfaces:
+        for version, field in (("4", "ip"), ("6", "ip6")):
+            for kind in ("heard", "garden"):
+                at = f"@{kind}{version}_{garden_name(interface)}"
+                yield f'    iifname "{interface}" {field} daddr {at} ct mark set 2 return'
+
+
+def renew(rules: Ruleset, name: str, heard: Iterable[str]) -> str:
+    """Return the transaction that keeps what was heard open for `GARDEN_S` from now; `name` is the set's."""
+    at = f"inet {rules.table} garden{name}"
+    return "\n".join(
+        f"add element {at} {{ {each} }}\ndelete element {at} {{ {each} }}\n"
+        f"add element {at} {{ {each} timeout {GARDEN_S}s }}"
+        for each in heard
     )
 
 
@@ -90,6 +152,15 @@ def seconds(asked: Mapping[str, Any]) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= LONGEST_S:
         raise PortalError(f"'seconds'; expected an integer from 1 to {LONGEST_S}")
     return value
+
+
+def rates(asked: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the kbit/s down and up that a request names; 0, or nothing said, is no bound."""
+    found = [asked.get(name, 0) for name in ("down_kbps", "up_kbps")]
+    for value in found:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_KBPS:
+            raise PortalError(f"'down_kbps', 'up_kbps'; expected integers from 0 to {MOST_KBPS}")
+    return found[0], found[1]
 
 
 def allow(rules: Ruleset, who: Client, for_s: int) -> str:
@@ -118,7 +189,7 @@ def _elements(rules: Ruleset, who: Client) -> Iterator[str]:
 
 def admitted(auth: list[dict[str, Any]], down: list[dict[str, Any]]) -> list[Admitted]:
     """Read the elements of the auth sets, with the octets that the down sets have counted for the same address."""
-    received = {(key[0], key[1]): octets for key, _, octets in map(_element, _items(down))}
+    received = {(key[0], key[1]): octets for key, _, octets in map(_element, items(down))}
     return [
         Admitted(
             client=Client(interface=key[0], mac=key[1], addresses=(key[2],)),
@@ -126,11 +197,12 @@ def admitted(auth: list[dict[str, Any]], down: list[dict[str, Any]]) -> list[Adm
             octets_up=sent,
             octets_down=received.get((key[0], key[2]), 0),
         )
-        for key, left, sent in map(_element, _items(auth))
+        for key, left, sent in map(_element, items(auth))
     ]
 
 
-def _items(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def items(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Return the elements of listed sets that have more than a value: a timeout, a counter."""
     for item in objects:
         yield from (each["elem"] for each in item.get("set", {}).get("elem", []))
 

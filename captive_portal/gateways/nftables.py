@@ -34,7 +34,7 @@ class Nftables(Gateway):
 
     name = "nftables"
     simulated = False
-    offers = frozenset({Offer.COUNTERS})
+    offers = frozenset({Offer.RATE, Offer.COUNTERS, Offer.GARDEN})
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.path = socket_path(settings)
@@ -75,7 +75,8 @@ class Nftables(Gateway):
 
     def allow(self, client: Client, bounds: Bounds) -> Onward | None:
         """Let the client in; returns when the kernel has it."""
-        self._ask("allow", **_asked(client), seconds=bounds.seconds)
+        rates = {"down_kbps": bounds.down_kbps, "up_kbps": bounds.up_kbps}
+        self._ask("allow", **_asked(client), seconds=bounds.seconds, **rates)
         return None
 
     def revoke(self, client: Client) -> None:
