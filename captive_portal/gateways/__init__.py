@@ -128,9 +128,17 @@ def _nftables(settings: Settings, clock: Clock) -> Gateway:
     return Nftables(settings, clock)
 
 
+def _radius(settings: Settings, clock: Clock) -> Gateway:
+    from captive_portal.gateways.radius import Radius  # noqa: PLC0415
+
+    return Radius(settings, clock)
+
+
+NONE = "none"
 GATEWAYS: dict[str, Callable[[Settings, Clock], Gateway]] = {
     "simulated": _simulated,
     "nftables": _nftables,
+    "radius": _radius,
 }
 
 
@@ -143,4 +151,10 @@ def make(settings: Settings, clock: Clock) -> Gateway:
     """Return the gateways that the settings name as one, inert until entered."""
     from captive_portal.gateways.switchboard import Switchboard  # noqa: PLC0415  (it stands on this module)
 
-    return Switchboard([GATEWAYS[settings.portal.gateway](settings, clock)])
+    return Switchboard([GATEWAYS[name](settings, clock) for name in chosen(settings)])
+
+
+def chosen(settings: Settings) -> list[str]:
+    """Return the gateways that the settings name: this machine's, and those of the controllers, each once."""
+    named = [settings.portal.gateway, *(each.gateway for each in settings.portal.acs.values())]
+    return [name for name in dict.fromkeys(named) if name != NONE]

@@ -33,12 +33,13 @@ if TYPE_CHECKING:
 LIFE_MS = 120_000  # from the portal's yes to the controller's question, with everybody's retries
 AHEAD_MS = 5_000  # portal and server may stand on two machines
 KIND = b"\x71"  # the first octet of a name's content; another form of token gets another
+STAMP = 6  # octets of a time in milliseconds
 NONCE = 8
 NAME = re.compile(r"[a-z2-7]{22,64}")
 PASSWORD_OCTETS = 12  # 96 bits
 _BOUNDS = tuple(each.name for each in fields(Bounds))
 _MOST_BITS = 63
-_LEAST_OCTETS = len(KIND) + 4 + NONCE + len(_BOUNDS)
+_LEAST_OCTETS = len(KIND) + STAMP + NONCE + len(_BOUNDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +72,7 @@ class Mint:
 
     def issue(self, client: Client, bounds: Bounds, now_ms: int) -> Token:
         """Return a token for this device at its place, for `bounds.seconds` from now."""
-        # seconds, not milliseconds: 32 bits last until 2106
-        content = KIND + (now_ms // 1000).to_bytes(4, "big") + secrets.token_bytes(NONCE)
+        content = KIND + now_ms.to_bytes(STAMP, "big") + secrets.token_bytes(NONCE)
         content += b"".join(_number(each) for each in astuple(bounds))
         user = base64.b32encode(content).decode().rstrip("=").lower()
         return Token(user=user, password=self.password(user, place=client.interface, mac=client.mac))
@@ -93,12 +93,12 @@ def claims(user: str) -> Claims | None:
         return None
     if not content.startswith(KIND) or len(content) < _LEAST_OCTETS:
         return None
-    at = len(KIND) + 4
+    at = len(KIND) + STAMP
     numbers = _numbers(content[at + NONCE :])
     if numbers is None:
         return None
     return Claims(
-        issued_ms=int.from_bytes(content[len(KIND) : at], "big") * 1000,
+        issued_ms=int.from_bytes(content[len(KIND) : at], "big"),
         nonce=content[at : at + NONCE],
         bounds=Bounds(**dict(zip(_BOUNDS, numbers, strict=True))),
     )

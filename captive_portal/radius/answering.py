@@ -1,0 +1,187 @@
+"""From a datagram to its answer: who sent it, is it genuine, was it asked before, and what is said.
+
+What no known controller sent, what is no packet and what is not proved by the secret is dropped without a word and
+counted (RFC 2865 section 3): an answer would tell a stranger that somebody listens. Nothing here touches a socket.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from captive_portal.radius import accounting, packet
+from captive_portal.radius import dictionary as d
+from captive_portal.radius.authorise import Accept, Judge
+from captive_portal.radius.packet import Packet, PacketError, Seal
+from captive_portal.radius.profiles import granted
+from captive_portal.radius.repeats import Repeats
+
+if TYPE_CHECKING:
+    from captive_portal.radius.authorise import Decision
+    from captive_portal.radius.dictionary import Said
+    from captive_portal.radius.doors import Doors, Row
+    from captive_portal.radius.nas import Known, Nas
+
+LOG = logging.getLogger("netops.radius")
+QUIET_MS = 60_000  # one line of log for each kind of nonsense and source in so long
+MOST_SOURCES = 1_000
+EAP_FAILURE, EAP_HEAD = 4, 4
+Sender: TypeAlias = "tuple[str, int]"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came and what was said, and a voice that is heard once a minute about each stranger."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    _said: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def dropped(self, why: str, host: str, now_ms: int) -> None:
+        """Count what is not answered."""
+        self.counts[f"dropped_{why}"] += 1
+        if now_ms - self._said.get((why, host), -QUIET_MS) < QUIET_MS:
+            return
+        if len(self._said) >= MOST_SOURCES:
+            self._said.clear()
+        self._said[why, host] = now_ms
+        LOG.warning("packet dropped why=%s source=%s", why, host)
+
+
+@dataclass(slots=True)
+class Authorising:
+    """The door on the authorisation port. For one thread."""
+
+    judge: Judge
+    known: Known
+    interim_s: int
+    tally: Tally = field(default_factory=Tally)
+    repeats: Repeats = field(default_factory=Repeats)
+
+    def answer(self, octets: bytes, sender: Sender, now_ms: int, now: float) -> tuple[bytes | None, list[Row]]:
+        """Return the answer, None to say nothing, and rows that nobody has to wait for."""
+        nas = self.known.by_address.get(sender[0])
+        if nas is None:
+            self.tally.dropped("stranger", sender[0], now_ms)
+            return None, []
+        try:
+            asked = packet.decode(octets)
+        except PacketError:
+            self.tally.dropped("malformed", sender[0], now_ms)
+            return None, []
+        if asked.code not in {packet.ACCESS_REQUEST, packet.STATUS_SERVER}:
+            self.tally.dropped("code", sender[0], now_ms)
+            return None, []
+        seal = packet.seal_of(octets, asked, nas.secret, asked.authenticator)
+        if seal is not Seal.HOLDS and (seal is Seal.WRONG or not _excused(asked, nas)):
+            self.tally.dropped("unsigned" if seal is Seal.MISSING else "forged", sender[0], now_ms)
+            return None, []
+        source = (*sender, asked.identifier)
+        before = self.repeats.answer(source, asked.authenticator, now)
+        if before is not None:
+            return before, []
+        if asked.code == packet.STATUS_SERVER:
+            return packet.reply(packet.ACCESS_ACCEPT, asked, (), nas.secret), []
+        decision = self._decide(asked, nas, now_ms)
+        answer = self._said(decision, asked, nas)
+        self.repeats.keep(source, asked.authenticator, answer, now)
+        return answer, decision.rows
+
+    def _decide(self, asked: Packet, nas: Nas, now_ms: int) -> Decision:
+        fields = dict(reversed(asked.attributes))  # the first of a kind counts
+        hidden = fields.get(d.USER_PASSWORD.number)
+        password = packet.reveal(hidden, asked.authenticator, nas.secret) or b"" if hidden is not None else None
+        if d.CHAP_PASSWORD.number in fields:
+            fields.setdefault(d.CHAP_CHALLENGE.number, asked.authenticator)  # RFC 2865 section 5.3
+        return self.judge.decide(fields, password, nas, now_ms)
+
+    def _said(self, decision: Decision, asked: Packet, nas: Nas) -> bytes:
+        proxied = [(d.PROXY_STATE.number, each) for each in asked.every(d.PROXY_STATE.number)]
+        if isinstance(decision, Accept):
+            self.tally.counts["accepted"] += 1
+            said = [each.pair(value) for each, value in accepted(decision, nas, self.interim_s)]
+            return packet.reply(packet.ACCESS_ACCEPT, asked, [*said, *proxied], nas.secret)
+        self.tally.counts[f"rejected_{decision.why.name.lower()}"] += 1
+        eap = asked.first(d.EAP_MESSAGE.number)
+        failure = [(d.EAP_MESSAGE.number, bytes((EAP_FAILURE, eap[1], 0, EAP_HEAD)))] if eap and len(eap) > 1 else []
+        told = [] if failure else [d.REPLY_MESSAGE.pair(str(decision.why))]  # RFC 3579 section 2.6.5: never both
+        return packet.reply(packet.ACCESS_REJECT, asked, [*failure, *told, *proxied], nas.secret)
+
+
+def accepted(decision: Accept, nas: Nas, interim_s: int) -> list[Said]:
+    """Return what a yes says to this controller."""
+    return [(d.CLASS, decision.mark), *granted(nas.profile, decision.bounds, interim_s=interim_s)]
+
+
+def _excused(asked: Packet, nas: Nas) -> bool:
+    """Whether a controller may leave the Message-Authenticator out: by its settings, and never with EAP or a status."""
+    return nas.unsigned and asked.code == packet.ACCESS_REQUEST and asked.first(d.EAP_MESSAGE.number) is None
+
+
+@dataclass(slots=True)
+class Accounting:
+    """The door on the accounting port. For one thread."""
+
+    doors: Doors
+    known: Known
+    tally: Tally = field(default_factory=Tally)
+    repeats: Repeats = field(default_factory=Repeats)
+
+    def answer(self, octets: bytes, sender: Sender, now_ms: int, now: float) -> tuple[bytes | None, list[Row]]:
+        """Return the answer, to be sent when the rows are durable and then to be told to `sent`; None for nothing."""
+        nas = self.known.by_address.get(sender[0])
+        if nas is None:
+            self.tally.dropped("stranger", sender[0], now_ms)
+            return None, []
+        try:
+            asked = packet.decode(octets)
+        except PacketError:
+            self.tally.dropped("malformed", sender[0], now_ms)
+            return None, []
+        wrong = _forged(octets, asked, nas)
+        if wrong:
+            self.tally.dropped(wrong, sender[0], now_ms)
+            return None, []
+        before = self.repeats.answer((*sender, asked.identifier), asked.authenticator, now)
+        if before is not None:
+            return before, []
+        answer = packet.reply(
+            packet.ACCOUNTING_RESPONSE,
+            asked,
+            [(d.PROXY_STATE.number, each) for each in asked.every(d.PROXY_STATE.number)],
+            nas.secret,
+        )
+        if asked.code == packet.STATUS_SERVER:
+            return answer, []
+        fields = dict(reversed(asked.attributes))
+        if not nas.untimed and not accounting.timely(fields, now_ms):
+            self.tally.dropped("untimely", sender[0], now_ms)
+            return None, []
+        return answer, taken(self.doors, self.tally, fields, nas, now_ms)
+
+    def sent(self, octets: bytes, sender: Sender, answer: bytes, now: float) -> None:
+        """Remember an answer that was sent, for when it is asked for again."""
+        self.repeats.keep((*sender, octets[1]), octets[4 : packet.HEADER], answer, now)
+
+
+def taken(doors: Doors, tally: Tally, fields: dict[int, bytes], nas: Nas, now_ms: int) -> list[Row]:
+    """Take in what a controller reports; return what is to be made durable."""
+    status = accounting.get(fields, d.ACCT_STATUS_TYPE)
+    if status in {accounting.ON, accounting.OFF}:
+        tally.counts["restarts"] += 1
+        return doors.restarted(nas.id, now_ms)
+    report = accounting.report(fields, nas)
+    tally.counts["reports" if report else "reports_of_nobody"] += 1
+    return doors.take(report, now_ms) if report else []
+
+
+def _forged(octets: bytes, asked: Packet, nas: Nas) -> str:
+    """Return why a packet on the accounting port is not genuine, or the empty string."""
+    if asked.code == packet.STATUS_SERVER:
+        seal = packet.seal_of(octets, asked, nas.secret, asked.authenticator)
+        return "" if seal is Seal.HOLDS else "forged"
+    if asked.code != packet.ACCOUNTING_REQUEST:
+        return "code"
+    seal = packet.seal_of(octets, asked, nas.secret, packet.ZEROS)
+    return "" if seal is not Seal.WRONG and packet.keyed(octets, asked, nas.secret) else "forged"

@@ -1,0 +1,379 @@
+"""What the RADIUS server knows: which doors are open, who is online behind which controller, which tokens were used.
+
+All of it is in memory, for the hot path; what must outlive the process is said as rows for captive_portal/radius/
+keeping.py, which makes them durable. Nothing here does input or output, and time is an argument.
+
+* A *door* is the portal's word: this device may be in at this place until then, within these bounds.
+* A *sojourn* is a controller's word, from accounting: this device is there now, by this Acct-Session-Id. It is an
+  *admitted* one when it carries the mark (Class) that our Access-Accept gave it.
+* A *sighting* is what a controller said in passing: this device has this address.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import OrderedDict
+from dataclasses import astuple, dataclass, field, fields, replace
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from captive_portal.model import Bounds, Client
+from captive_portal.radius.tokens import AHEAD_MS, LIFE_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from captive_portal.radius.accounting import Report
+
+MARK = b"netops"  # what every Class of ours begins with
+MOST_SIGHTINGS = 200_000
+MOST_SOJOURNS = 400_000
+MOST_GONE = 200_000  # ended sessions that are remembered, against replays
+MOST_SPENT = 1_000_000
+SIGHT_MS = 4 * 3600 * 1000
+SILENT_ROUNDS = 3  # an interim report that stays out so often: the controller's Stop was lost
+Key: TypeAlias = tuple[str, str]  # place, MAC; or place, Acct-Session-Id
+Row: TypeAlias = tuple[str, tuple[Any, ...]]
+_BOUNDS = tuple(each.name for each in fields(Bounds))
+
+PUT_DOOR = "INSERT OR REPLACE INTO door VALUES (?, ?, ?, ?, ?, ?)"
+DROP_DOOR = "DELETE FROM door WHERE place = ? AND mac = ?"
+PUT_SOJOURN = "INSERT OR REPLACE INTO sojourn VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 0)"
+END_SOJOURN = (
+    "INSERT OR REPLACE INTO sojourn VALUES (?, ?, NULL, '', '', '[]', ?, ?, ?, ?, ?, ?, ?)"  # who it was goes with it
+)
+PUT_SIGHTING = "INSERT OR REPLACE INTO sighting VALUES (?, ?, ?, ?)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """A device that may be in. `mark` is the Class of its Access-Accept."""
+
+    place: str
+    mac: str
+    until_ms: int
+    bounds: Bounds
+    addresses: tuple[str, ...]
+    mark: bytes
+
+    @property
+    def key(self) -> Key:
+        """Whose it is."""
+        return self.place, self.mac
+
+    def left(self, now_ms: int) -> Bounds:
+        """Return the bounds with the seconds that are left."""
+        return replace(self.bounds, seconds=max(0, (self.until_ms - now_ms) // 1000))
+
+    def row(self) -> Row:
+        """Return what makes it durable."""
+        bounds, addresses = json.dumps(astuple(self.bounds)), json.dumps(self.addresses)
+        return PUT_DOOR, (self.place, self.mac, self.until_ms, bounds, addresses, self.mark)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sojourn:
+    """A device that a controller reports as there. `up` and `down` are the visitor's octets."""
+
+    place: str
+    session: str
+    mac: str
+    calling: str  # the MAC as this controller writes it
+    user: str
+    addresses: tuple[str, ...]
+    since_ms: int
+    seen_ms: int
+    up: int = 0
+    down: int = 0
+    mark: bytes = b""
+
+    @property
+    def admitted(self) -> bool:
+        """Whether it is there by an Access-Accept of ours."""
+        return self.mark.startswith(MARK)
+
+    def row(self) -> Row:
+        """Return what makes it durable."""
+        who = (self.place, self.session, self.mac, self.calling, self.user, json.dumps(self.addresses))
+        return PUT_SOJOURN, (*who, self.since_ms, self.seen_ms, self.up, self.down, self.mark)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was durable when the process began."""
+
+    doors: list[Door] = field(default_factory=list)
+    sojourns: list[Sojourn] = field(default_factory=list)
+    gone: list[Key] = field(default_factory=list)
+    sightings: list[tuple[str, Key, int]] = field(default_factory=list)
+
+
+class Doors:
+    """The server's memory; safe from several threads. `born_ms` is when it began: older tokens are not taken."""
+
+    def __init__(self, *, born_ms: int, before: Known | None = None) -> None:
+        self.born_ms = born_ms
+        self._lock = Lock()
+        before = before or Known()
+        self._doors: dict[Key, Door] = {each.key: each for each in before.doors}
+        self._sojourns: OrderedDict[Key, Sojourn] = OrderedDict()
+        self._of: dict[Key, set[str]] = {}
+        self._at: dict[str, Key] = {}
+        self._gone: OrderedDict[Key, None] = OrderedDict.fromkeys(before.gone)
+        self._sightings: OrderedDict[str, tuple[Key, int]] = OrderedDict()
+        self._spent: OrderedDict[bytes, int] = OrderedDict()
+        self._let_in: set[Key] = set()  # doors whose controller has had our yes in this process's time
+        for address, key, seen_ms in before.sightings:
+            self._sightings[address] = key, seen_ms
+        for sojourn in before.sojourns:
+            self._hold(sojourn)
+
+    # ---- doors
+    def door(self, place: str, mac: str) -> Door | None:
+        """Return a device's door, whether its time is over or not."""
+        return self._doors.get((place, mac))
+
+    def open(self, client: Client, bounds: Bounds, now_ms: int) -> tuple[Door, list[Row]]:
+        """Open a door, or set an open one's time and bounds anew; the addresses are added to those it has."""
+        with self._lock:
+            return self._open(client, bounds, now_ms)
+
+    def _open(self, client: Client, bounds: Bounds, now_ms: int) -> tuple[Door, list[Row]]:
+        before = self._doors.get(client.key)
+        alive = before is not None and before.until_ms > now_ms
+        known = before.addresses if before is not None and alive else ()
+        door = Door(
+            place=client.interface,
+            mac=client.mac,
+            until_ms=now_ms + bounds.seconds * 1000,
+            bounds=bounds,
+            addresses=tuple(dict.fromkeys((*known, *client.addresses))),
+            mark=before.mark if before is not None and alive else MARK + secrets.token_hex(8).encode(),
+        )
+        self._doors[door.key] = door
+        return door, [door.row()]
+
+    def let_in(self, key: Key) -> None:
+        """Note that a controller has had our yes about a device."""
+        if key in self._doors:
+            self._let_in.add(key)
+
+    def inside(self, key: Key) -> bool:
+        """Whether a device is there by our word: accounting says so, or its controller had our yes."""
+        with self._lock:
+            return key in self._let_in or any(each.admitted for each in self._here(key))
+
+    def close(self, client: Client) -> tuple[Door | None, list[Row]]:
+        """Take addresses from a door; return the door if it is closed with the last of them."""
+        with self._lock:
+            door = self._doors.get(client.key)
+            if door is None:
+                return None, []
+            left = tuple(each for each in door.addresses if each not in client.addresses)
+            if left:
+                self._doors[door.key] = narrowed = replace(door, addresses=left)
+                return None, [narrowed.row()]
+            self._drop(door.key)
+            return door, [(DROP_DOOR, door.key)]
+
+    def expire(self, now_ms: int) -> list[Row]:
+        """Forget doors whose time is over, old sightings and used tokens."""
+        with self._lock:
+            over = [key for key, door in self._doors.items() if door.until_ms <= now_ms]
+            for key in over:
+                self._drop(key)
+            while self._sightings and next(iter(self._sightings.values()))[1] < now_ms - SIGHT_MS:
+                self._sightings.popitem(last=False)
+            while self._spent and next(iter(self._spent.values())) < now_ms:
+                self._spent.popitem(last=False)
+            return [(DROP_DOOR, key) for key in over]
+
+    # ---- tokens
+    def spend(self, nonce: bytes, now_ms: int) -> bool:
+        """Use a token up; False when it was used before, or when no more can be remembered."""
+        with self._lock:
+            if nonce in self._spent or len(self._spent) >= MOST_SPENT:
+                return False
+            self._spent[nonce] = now_ms + LIFE_MS + AHEAD_MS
+            return True
+
+    # ---- who is where
+    def sight(self, place: str, mac: str, address: str, now_ms: int) -> list[Row]:
+        """Note that a device has an address."""
+        with self._lock:
+            return self._sight((place, mac), address, now_ms)
+
+    def _sight(self, key: Key, address: str, now_ms: int) -> list[Row]:
+        fresh = self._sightings.get(address, (None, 0))[0] != key
+        self._sightings[address] = key, now_ms
+        self._sightings.move_to_end(address)
+        while len(self._sightings) > MOST_SIGHTINGS:
+            self._sightings.popitem(last=False)
+        return [(PUT_SIGHTING, (address, *key, now_ms))] if fresh else []
+
+    def who(self, address: str, now_ms: int) -> Key | None:
+        """Return the place and the MAC of who has this address: by accounting, else by what was said in passing."""
+        with self._lock:
+            session = self._at.get(address)
+            sojourn = self._sojourns.get(session) if session is not None else None
+            sight = self._sightings.get(address)
+            sighted = sight is not None and sight[1] >= now_ms - SIGHT_MS
+            if sojourn is not None and not (sight is not None and sighted and sight[1] > sojourn.seen_ms):
+                return sojourn.place, sojourn.mac
+            return sight[0] if sight is not None and sighted else None
+
+    def addresses(self, key: Key) -> tuple[str, ...]:
+        """Return the addresses that a device uses now, by accounting."""
+        with self._lock:
+            return tuple(dict.fromkeys(address for each in self._here(key) for address in each.addresses))
+
+    def sojourns(self, key: Key) -> list[Sojourn]:
+        """Return a device's sessions at its controller."""
+        with self._lock:
+            return list(self._here(key))
+
+    def listing(self, places: Iterable[str], now_ms: int) -> list[tuple[Key, str, int, int, int]]:
+        """Return (whose, address, seconds left, octets up, octets down) of who is in at these places.
+
+        A device that is there by our word and has no door any more is in it with no time left: whoever reconciles sees
+        it and closes. Octets stand at a device's first address.
+        """
+        wanted = frozenset(places)
+        with self._lock:
+            listed = []
+            for door in self._doors.values():
+                if door.place in wanted and door.until_ms > now_ms:
+                    up, down = self._octets(door.key)
+                    left = (door.until_ms - now_ms) // 1000
+                    here = door.addresses or [at for each in self._here(door.key) for at in each.addresses]
+                    listed += [(door.key, each, left, *((0, 0) if n else (up, down))) for n, each in enumerate(here)]
+            for sojourn in self._sojourns.values():
+                key = sojourn.place, sojourn.mac
+                door_ = self._doors.get(key)
+                stranger = door_ is None or door_.until_ms <= now_ms
+                if sojourn.admitted and stranger and sojourn.place in wanted and sojourn.addresses:
+                    listed.append((key, sojourn.addresses[0], 0, sojourn.up, sojourn.down))
+            return listed
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How much is held."""
+        return {"doors": len(self._doors), "online": len(self._sojourns), "tokens": len(self._spent)}
+
+    def _here(self, key: Key) -> Iterator[Sojourn]:
+        return (self._sojourns[key[0], each] for each in self._of.get(key, ()))
+
+    def _octets(self, key: Key) -> tuple[int, int]:
+        here = list(self._here(key))
+        return sum(each.up for each in here), sum(each.down for each in here)
+
+    # ---- accounting
+    def take(self, report: Report, now_ms: int) -> list[Row]:
+        """Take in what a controller reports; return what is to be made durable. What is over stays over."""
+        with self._lock:
+            key = report.place, report.session
+            if key in self._gone:  # a replay, or a report that was overtaken by its Stop
+                return []
+            before = self._sojourns.get(key)
+            sojourn = _merged(before, report, now_ms)
+            if report.stops:
+                rows = self._end(sojourn, report.cause, now_ms)
+                return rows + self._leave(sojourn, report)
+            rows = [
+                row for each in sojourn.addresses for row in self._sight((sojourn.place, sojourn.mac), each, now_ms)
+            ]
+            self._hold(sojourn)
+            while len(self._sojourns) > MOST_SOJOURNS:
+                rows += self._end(next(iter(self._sojourns.values())), 0, now_ms)
+            return [*rows, sojourn.row()]
+
+    def restarted(self, place: str, now_ms: int) -> list[Row]:
+        """End every session of a controller that says it was started or stopped (Accounting-On, -Off)."""
+        with self._lock:
+            there = [each for each in self._sojourns.values() if each.place == place]
+            return [row for each in there for row in self._end(each, 0, now_ms)]
+
+    def silent(self, now_ms: int, interim_s: int) -> list[Row]:
+        """End the sessions of which no report has come for long."""
+        before_ms = now_ms - (SILENT_ROUNDS * interim_s + 60) * 1000
+        with self._lock:
+            lost = [each for each in self._sojourns.values() if each.seen_ms < before_ms]
+            return [row for each in lost for row in self._end(each, 0, now_ms)]
+
+    def gone(self, place: str, session: str, now_ms: int) -> list[Row]:
+        """End a session that its controller says it does not know."""
+        with self._lock:
+            sojourn = self._sojourns.get((place, session))
+            return [] if sojourn is None else self._end(sojourn, 0, now_ms)
+
+    def _hold(self, sojourn: Sojourn) -> None:
+        key, who = (sojourn.place, sojourn.session), (sojourn.place, sojourn.mac)
+        before = self._sojourns.get(key)
+        for each in before.addresses if before else ():
+            if each not in sojourn.addresses and self._at.get(each) == key:
+                del self._at[each]
+        self._sojourns[key] = sojourn
+        self._of.setdefault(who, set()).add(sojourn.session)
+        for each in sojourn.addresses:
+            self._at[each] = key
+
+    def _end(self, sojourn: Sojourn, cause: int, now_ms: int) -> list[Row]:
+        key, who = (sojourn.place, sojourn.session), (sojourn.place, sojourn.mac)
+        held = self._sojourns.pop(key, None)
+        self._of.get(who, set()).discard(sojourn.session)
+        if not self._of.get(who):
+            self._of.pop(who, None)
+        for each in held.addresses if held else ():
+            if self._at.get(each) == key:
+                del self._at[each]
+        if not any(each.admitted for each in self._here(who)):
+            self._let_in.discard(who)
+        self._gone[key] = None
+        while len(self._gone) > MOST_GONE:
+            self._gone.popitem(last=False)
+        told = (sojourn.since_ms, sojourn.seen_ms, sojourn.up, sojourn.down, sojourn.mark, now_ms, cause)
+        return [(END_SOJOURN, (*key, *told))]
+
+    def _leave(self, sojourn: Sojourn, report: Report) -> list[Row]:
+        """Close the door of a device that left for good: by itself, for idling, or because its time was over."""
+        door = self._doors.get((sojourn.place, sojourn.mac))
+        if door is None or door.mark != sojourn.mark or not report.final or self._of.get(door.key):
+            return []
+        self._drop(door.key)
+        return [(DROP_DOOR, door.key)]
+
+    def _drop(self, key: Key) -> None:
+        self._doors.pop(key, None)
+        self._let_in.discard(key)
+
+
+def _merged(before: Sojourn | None, report: Report, now_ms: int) -> Sojourn:
+    """Return the session after a report. Counters never go back, and an address not said again is kept."""
+    if before is None:
+        return Sojourn(
+            place=report.place,
+            session=report.session,
+            mac=report.mac,
+            calling=report.calling,
+            user=report.user,
+            addresses=report.addresses,
+            since_ms=now_ms - report.lasted_s * 1000,
+            seen_ms=now_ms,
+            up=report.up,
+            down=report.down,
+            mark=report.mark,
+        )
+    return replace(
+        before,
+        seen_ms=now_ms,
+        addresses=report.addresses or before.addresses,
+        up=max(before.up, report.up),
+        down=max(before.down, report.down),
+        mark=report.mark or before.mark,
+    )
+
+
+def bounds_of(text: str) -> Bounds:
+    """Return the bounds that a row holds."""
+    return Bounds(**dict(zip(_BOUNDS, json.loads(text), strict=True)))

@@ -1,0 +1,203 @@
+"""What of the RADIUS server's memory outlives it: `radius.db`, written by the service `radius` alone.
+
+Rows of many packets go into one transaction (captive_portal/batch.py); an Accounting-Response is sent after its fsync,
+because a controller that has it forgets what it reported (RFC 2866 section 2). A device's MAC stands here in clear
+while it is there or its door is open, and no longer.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import secrets
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import apsw
+
+from captive_portal.batch import Batcher
+from captive_portal.errors import PortalError
+from captive_portal.radius.doors import Door, Known, Sojourn, bounds_of
+from netops import sqlite
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from captive_portal.radius.doors import Row
+
+WAIT_S = 10.0
+GONE_MS = 2 * 86_400_000  # ended sessions are remembered so long, against replays
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS door (
+  place TEXT NOT NULL, mac TEXT NOT NULL, until_ms INTEGER NOT NULL, bounds TEXT NOT NULL, addresses TEXT NOT NULL,
+  mark BLOB NOT NULL, PRIMARY KEY (place, mac)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sojourn (
+  place TEXT NOT NULL, session TEXT NOT NULL, mac TEXT, calling TEXT NOT NULL, user TEXT NOT NULL,
+  addresses TEXT NOT NULL, since_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL, up INTEGER NOT NULL,
+  down INTEGER NOT NULL, mark BLOB NOT NULL, stopped_ms INTEGER, cause INTEGER NOT NULL,
+  PRIMARY KEY (place, session)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sighting (
+  address TEXT PRIMARY KEY, place TEXT NOT NULL, mac TEXT NOT NULL, seen_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outcome (
+  number INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, place TEXT NOT NULL, device TEXT NOT NULL, asked TEXT NOT NULL,
+  word TEXT NOT NULL, cause INTEGER NOT NULL, sent INTEGER NOT NULL, took_ms INTEGER NOT NULL) STRICT;
+"""
+PUT_OUTCOME = (
+    "INSERT INTO outcome (at_ms, place, device, asked, word, cause, sent, took_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """One Disconnect or CoA and what came of it."""
+
+    at_ms: int
+    place: str
+    device: str  # the keyed hash of a MAC
+    asked: str
+    word: str
+    cause: int
+    sent: int
+    took_ms: int
+
+
+class Keeping:
+    """The file and its writer; a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.born = ""
+        self._db: apsw.Connection | None = None
+        self._writer: Batcher[Sequence[Row], None] = Batcher("radius-record", self._together)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                stack.callback(sqlite.Claim(self.path).release)
+                self._db = sqlite.writer(self.path)
+                stack.callback(sqlite.close, self._db)
+                self._db.execute(SCHEMA).fetchall()
+                self.born = self._born(self._db)
+            except (BlockingIOError, apsw.Error) as error:
+                raise PortalError(f"{self.path}: cannot be opened ({error}); is another server running?") from None
+            stack.enter_context(self._writer)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def put(self, rows: Sequence[Row]) -> Future[None]:
+        """Hand rows in; what comes back is done when they are durable. PortalError when too many wait."""
+        try:
+            return self._writer.put(rows)
+        except queue.Full:
+            raise PortalError(f"{self.path}: too much waits to be written; is the disk slow?") from None
+
+    def keep(self, rows: Sequence[Row]) -> None:
+        """Hand rows in; durable on return. PortalError when they are not."""
+        if not rows:
+            return
+        try:
+            self.put(rows).result(WAIT_S)
+        except (TimeoutError, apsw.Error) as error:
+            raise PortalError(f"{self.path}: not written ({error or 'too slow'}); is the disk full or slow?") from None
+
+    def known(self, now_ms: int) -> Known:
+        """Return what was durable, and forget what is too old to matter."""
+        assert self._db
+        db = self._db
+        with db:
+            db.execute("DELETE FROM sojourn WHERE stopped_ms < ?", (now_ms - GONE_MS,))
+            db.execute("DELETE FROM door WHERE until_ms <= ?", (now_ms,))
+        return Known(
+            doors=[_door(row) for row in sqlite.rows(db, "SELECT * FROM door")],
+            sojourns=[_sojourn(row) for row in sqlite.rows(db, "SELECT * FROM sojourn WHERE stopped_ms IS NULL")],
+            gone=[
+                (place, session)
+                for place, session in sqlite.rows(
+                    db, "SELECT place, session FROM sojourn WHERE stopped_ms IS NOT NULL ORDER BY stopped_ms"
+                )
+            ],
+            sightings=[
+                (address, (place, mac), seen_ms)
+                for address, place, mac, seen_ms in sqlite.rows(db, "SELECT * FROM sighting ORDER BY seen_ms")
+            ],
+        )
+
+    def purge(self, now_ms: int, *, days: int) -> None:
+        """Delete ended sessions, sightings and outcomes that are older than they may become."""
+        old_ms = now_ms - days * 86_400_000
+        self.keep(
+            [
+                ("DELETE FROM sojourn WHERE stopped_ms < ?", (now_ms - GONE_MS,)),
+                ("DELETE FROM sighting WHERE seen_ms < ?", (now_ms - 86_400_000,)),
+                ("DELETE FROM outcome WHERE at_ms < ?", (old_ms,)),
+            ]
+        )
+
+    def _together(self, works: Sequence[Sequence[Row]]) -> list[None]:
+        assert self._db
+        with self._db:
+            for rows in works:
+                for statement, bound in rows:
+                    self._db.execute(statement, bound)
+        return [None] * len(works)
+
+    @staticmethod
+    def _born(db: apsw.Connection) -> str:
+        with db:
+            db.execute("INSERT OR IGNORE INTO about VALUES ('born', ?)", (secrets.token_hex(8),))
+        return str(sqlite.rows(db, "SELECT value FROM about WHERE key = 'born'")[0][0])
+
+
+def outcomes(path: Path, *, limit: int = 50) -> list[Kept]:
+    """Return the last Disconnects and CoAs, the newest first; for readers beside the server."""
+    db = sqlite.reader(path)
+    try:
+        found = sqlite.rows(
+            db,
+            "SELECT at_ms, place, device, asked, word, cause, sent, took_ms FROM outcome ORDER BY number DESC LIMIT ?",
+            (limit,),
+        )
+    finally:
+        sqlite.close(db)
+    return [
+        Kept(at_ms=at, place=place, device=device, asked=asked, word=word, cause=cause, sent=sent, took_ms=took)
+        for at, place, device, asked, word, cause, sent, took in found
+    ]
+
+
+def _door(row: tuple[Any, ...]) -> Door:
+    place, mac, until_ms, bounds, addresses, mark = row
+    return Door(
+        place=place,
+        mac=mac,
+        until_ms=until_ms,
+        bounds=bounds_of(bounds),
+        addresses=tuple(json.loads(addresses)),
+        mark=mark,
+    )
+
+
+def _sojourn(row: tuple[Any, ...]) -> Sojourn:
+    place, session, mac, calling, user, addresses, since_ms, seen_ms, up, down, mark = row[:11]
+    return Sojourn(
+        place=place,
+        session=session,
+        mac=mac,
+        calling=calling,
+        user=user,
+        addresses=tuple(json.loads(addresses)),
+        since_ms=since_ms,
+        seen_ms=seen_ms,
+        up=up,
+        down=down,
+        mark=mark,
+    )

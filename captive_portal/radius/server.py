@@ -1,0 +1,167 @@
+"""The two UDP ports: datagrams in, answers out, each port in a thread of its own.
+
+Authorisation answers one after the other: nothing there waits. Accounting takes what has arrived, makes it durable
+together, and only then answers: one fsync for as many reports as wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import select
+import socket
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import apsw
+
+from captive_portal.errors import PortalError
+from captive_portal.radius import packet
+from netops.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from captive_portal.radius.answering import Accounting, Authorising
+    from captive_portal.radius.doors import Row
+    from captive_portal.radius.keeping import Keeping
+    from netops.clock import Clock
+
+LOG = logging.getLogger("netops.radius")
+TURN_S = 0.5
+TOGETHER = 256
+RECEIVE_BYTES = 8 * 1024 * 1024
+ANY = "any"
+
+
+def listening(listen: str, port: int) -> list[socket.socket]:
+    """Return sockets on these addresses (comma between them, or `any`); ConfigError names one that cannot be."""
+    hosts = ["0.0.0.0", "::"] if listen.strip() == ANY else [each.strip() for each in listen.split(",") if each.strip()]  # noqa: S104  (it is what was asked for)
+    made: list[socket.socket] = []
+    with contextlib.ExitStack() as undo:
+        for host in hosts:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            try:
+                one = undo.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+                if family == socket.AF_INET6:
+                    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                _enlarge(one)
+                one.bind((host, port))
+            except OSError as error:
+                if host == "::" and listen.strip() == ANY:  # a machine without IPv6
+                    continue
+                raise ConfigError(
+                    f"radius: cannot listen on {host} port {port} ({error.strerror}); is another server running? "
+                    "Below port 1024 CAP_NET_BIND_SERVICE is needed"
+                ) from None
+            one.setblocking(False)
+            made.append(one)
+        undo.pop_all()
+    return made
+
+
+def _enlarge(one: socket.socket) -> None:
+    """Make room for a burst: a square of visitors comes back within a second."""
+    for option in (getattr(socket, "SO_RCVBUFFORCE", 33), socket.SO_RCVBUF):
+        with contextlib.suppress(OSError):
+            one.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BYTES)
+            return
+
+
+@dataclass(slots=True)
+class Port:
+    """Sockets and what is done with their datagrams; inert until `start`."""
+
+    name: str
+    sockets: Sequence[socket.socket]
+    work: Callable[[socket.socket], None]
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=self._run, name=f"radius-{self.name}", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End and close the sockets; safe to call twice."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        for each in self.sockets:
+            each.close()
+
+    def _run(self) -> None:
+        waiting = select.poll()
+        by_number = {each.fileno(): each for each in self.sockets}
+        for number in by_number:
+            waiting.register(number, select.POLLIN)
+        while not self._stopping.is_set():
+            for number, _ in waiting.poll(TURN_S * 1000):
+                try:
+                    self.work(by_number[number])
+                except Exception:  # one datagram must not end the port
+                    LOG.exception("datagram failed port=%s", self.name)
+
+
+def authorise(door: Authorising, keeping: Keeping, clock: Clock) -> Callable[[socket.socket], None]:
+    """Return what answers the questions that wait at a socket."""
+
+    def work(at: socket.socket) -> None:
+        rows: list[Row] = []
+        for _ in range(TOGETHER):
+            came = _receive(at)
+            if came is None:
+                break
+            octets, sender = came
+            answer, more = door.answer(octets, sender[:2], clock.now_ms(), clock.monotonic())
+            rows += more
+            if answer is not None:
+                _send(at, answer, sender)
+        if rows:
+            with contextlib.suppress(PortalError):  # what is lost with them: that a token's door outlives a crash
+                keeping.put(rows)
+
+    return work
+
+
+def account(door: Accounting, keeping: Keeping, clock: Clock) -> Callable[[socket.socket], None]:
+    """Return what takes the reports that wait at a socket, and answers when they are durable."""
+
+    def work(at: socket.socket) -> None:
+        rows: list[Row] = []
+        answers: list[tuple[bytes, bytes, tuple[str, int]]] = []
+        for _ in range(TOGETHER):
+            came = _receive(at)
+            if came is None:
+                break
+            octets, sender = came
+            answer, more = door.answer(octets, sender[:2], clock.now_ms(), clock.monotonic())
+            rows += more
+            if answer is not None:
+                answers.append((octets, answer, sender))
+        try:
+            keeping.keep(rows)
+        except (PortalError, apsw.Error) as error:  # no answer: the controllers keep their reports and send them again
+            door.tally.counts["not_durable"] += len(answers)
+            LOG.error("accounting not durable error=%s", error)  # noqa: TRY400  (the sentence says it)
+            return
+        for octets, answer, sender in answers:
+            door.sent(octets, sender[:2], answer, clock.monotonic())
+            _send(at, answer, sender)
+
+    return work
+
+
+def _receive(at: socket.socket) -> tuple[bytes, tuple[str, int]] | None:
+    try:
+        return at.recvfrom(packet.LARGEST + 1)
+    except OSError:  # nothing there; or the ICMP error of an earlier answer
+        return None
+
+
+def _send(at: socket.socket, answer: bytes, sender: tuple[str, int]) -> None:
+    with contextlib.suppress(OSError):  # it is asked for again
+        at.sendto(answer, sender)
