@@ -1,4 +1,4 @@
-"""`netops portal voucher create` and `netops portal sessions`: the portal from the command line."""
+"""`netops portal`: the portal from the command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pwd
 import sys
 from typing import TYPE_CHECKING
 
-from captive_portal import keys, tables, vouchers
+from captive_portal import announce, asked, keys, tables, vouchers
 from captive_portal.model import Allowance
 from inventory.show import counted
 from inventory.times import chosen, shown, utc_option
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     from netops.config import Settings
 
-SUMMARY = "the captive portal: make vouchers, see who is online"
+SUMMARY = "the captive portal: vouchers, who is online, what devices ask, what DHCP announces"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare voucher create, voucher list, voucher withdraw and sessions."""
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="voucher|sessions")
+    """Declare voucher create, voucher list, voucher withdraw, sessions, probes and dhcp-snippets."""
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
     voucher = verbs.add_parser("voucher", help="make, list and withdraw voucher batches")
     acts = voucher.add_subparsers(dest="act", required=True, metavar="create|list|withdraw")
     create = acts.add_parser("create", help="make a batch; the codes are printed once and stored nowhere")
@@ -49,15 +49,45 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     withdraw.add_argument("batch")
     sessions = verbs.add_parser("sessions", help="print who is online, without MAC or address")
     sessions.add_argument("--json", action="store_true", help="print JSON")
+    probes = verbs.add_parser("probes", help="print how devices looked for the internet, unknown questions too")
+    probes.add_argument("--days", type=int, default=7, metavar="N", help="of the last N days (default 7)")
+    probes.add_argument("--json", action="store_true", help="print JSON")
+    dhcp = verbs.add_parser("dhcp-snippets", help="print what DHCP and RA servers announce: where the RFC 8908 API is")
+    dhcp.add_argument("--for", dest="server", default="", choices=tuple(announce.SERVERS), help="one server's settings")
     for each in (create, listed, sessions):
         utc_option(each)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do what the verb says."""
+    if args.verb == "dhcp-snippets":
+        print(announce.snippets(settings, args.server), end="")
+        return 0
+    if args.verb == "probes":
+        return _probes(args, settings)
     if args.verb == "sessions":
         return _sessions(args, settings)
     return {"create": _create, "list": _list, "withdraw": _withdraw}[args.act](args, settings)
+
+
+def _probes(args: argparse.Namespace, settings: Settings) -> int:
+    """Print the sums of the facts `portal_probes` of the last days."""
+    known, unknown, others = asked.sums(
+        settings, start_ms=args.now_ms - args.days * vouchers.DAY_MS, end_ms=args.now_ms + 1
+    )
+    if args.json:
+        print(json.dumps({"days": args.days, "known": dict(known), "unknown": dict(unknown), "others": others}))
+        return 0
+    for name, count in known.most_common():
+        print(f"{count:9d}  {name}")
+    for host, count in unknown.most_common():
+        print(f"{count:9d}  {host}  unknown")
+    if not known and not unknown:
+        print("no probe was counted yet; the portal states its counts once an hour", file=sys.stderr)
+    elif unknown:
+        remedy = "ask its maker what answer means online, then add a line to captive_portal/probes.csv"
+        print(f"{counted(len(unknown), 'unknown host')}: {remedy}", file=sys.stderr)
+    return 0
 
 
 def _create(args: argparse.Namespace, settings: Settings) -> int:
