@@ -1,0 +1,319 @@
+"""What devices meet before they are in: colours, the announced API and its certificate, where else WiFi works."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import json
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import AuthorityInformationAccessOID
+from hypothesis import given
+from hypothesis import strategies as some
+
+from captive_portal import announce, capport, certificate, look, nearby, outward, policy_yaml
+from captive_portal.gateways import Offer
+from captive_portal.model import Bounds, Client, Grant, Session, State
+from captive_portal.nearby import Hotspot, Venue
+from captive_portal.policy import Brand, Policies
+from captive_portal.probes import Probes
+from netops import hotspots
+from netops.config import Listener, Settings
+from netops.errors import ConfigError
+from netops.facts import Fact, decode, encode
+from netops.situation import ServiceNow, Situation
+from netops.situation import State as Up
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COLOURS = some.tuples(*[some.integers(0, 255)] * 3).map(lambda parts: "#" + "".join(f"{each:02x}" for each in parts))
+
+
+# ---- colours
+@pytest.mark.parametrize(
+    ("one", "other", "ratio"), [("#000000", "#ffffff", 21.0), ("#777777", "#ffffff", 4.48), ("#0b6e4f", "#ffffff", 6.3)]
+)
+def test_contrast_is_that_of_wcag(one, other, ratio) -> None:
+    assert look.contrast(one, other) == look.contrast(other, one) == pytest.approx(ratio, abs=0.06)
+
+
+@given(COLOURS)
+def test_whatever_colour_is_chosen_every_text_can_be_read(colour) -> None:
+    for grounds in (look.LIGHT, look.DARK):
+        shown = look.readable(colour, grounds)
+        assert look.worst(shown, grounds) >= look.AA
+        assert look.contrast(shown, look.on(shown)) >= look.AA
+        assert shown == colour or look.worst(colour, grounds) < look.AA, "a colour that can be read is left as it is"
+
+
+def test_the_grounds_are_those_of_the_style() -> None:
+    light, dark = re.findall(r"--paper:(#\w+);--ground:(#\w+)", look.STYLE)
+
+    assert tuple("#ffffff" if each == "#fff" else each for each in light) == look.LIGHT
+    assert dark == look.DARK
+
+
+def test_the_citys_own_colours_can_be_read() -> None:
+    named = [dict(re.findall(r"--([\w-]+):(#[0-9a-f]+)", part)) for part in look.STYLE.split("@media")[:2]]
+    for words in named:
+        colours = {
+            name: value if len(value) == 7 else "#" + "".join(2 * each for each in value[1:])
+            for name, value in words.items()
+        }
+        for text, ground in itertools.product(("ink", "soft", "act", "good", "bad"), ("paper", "ground")):
+            assert look.contrast(colours[text], colours[ground]) >= look.AA, (text, ground)
+        assert look.contrast(colours["on-act"], colours["act"]) >= look.AA
+        assert look.contrast(colours["ink"], colours["note"]) >= look.AA
+
+
+def with_brand(settings, **brand) -> Policies:
+    return Policies(default=replace(policy_yaml.built_in(settings), brand=Brand(**brand)))
+
+
+def test_a_colour_that_cannot_be_read_is_told_with_one_that_can() -> None:
+    (problem,) = outward.problems(Settings(), with_brand(Settings(), colour="#ffcc00"), ())
+
+    assert "1.3:1" in problem.what
+    said = re.search(r"#[0-9a-f]{6}", problem.remedy)
+    assert said
+    assert outward.problems(Settings(), with_brand(Settings(), colour=said[0]), ()) == []
+
+
+# ---- what is announced
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        ("https://portal.city.example/capport/api", ""),
+        ("http://portal.city.example/capport/api", "not https"),
+        ("https://192.0.2.1/capport/api", "an address"),
+        ("https://[2001:db8::1]/capport/api", "an address"),
+        ("https://3221225985/capport/api", "an address"),
+        ("https:///capport/api", "no host"),
+        ("https://portal.example/a,b", "character"),
+        ('https://portal.example/"x', "character"),
+        ("https://portal.example/\n", "character"),
+        ("https://[portal/", "no URI"),
+        ("https://portal.example/" + "a" * 233, "longer than 255"),
+    ],
+)
+def test_only_an_https_uri_with_a_name_is_announced(uri, told) -> None:
+    assert told in announce.fault(uri)
+    assert bool(announce.fault(uri)) == bool(told)
+
+
+def announced(**portal) -> Settings:
+    return Settings(portal=replace(Settings().portal, **portal))
+
+
+def test_all_three_announcements_say_the_same(settings) -> None:
+    made = announce.snippets(announced(public_url="https://portal.example/", visitors={"vlan7": "site-1"}))
+
+    assert set(re.findall(r'https:[^"]+', made)) == {"https://portal.example/capport/api"}
+    for words in ("tag:vlan7,114,", "tag:vlan7,option6:103,", '"code": 114', '"code": 103', "AdvCaptivePortalAPI"):
+        assert words in made
+    kea = json.loads(announce.snippets(announced(api_url="https://api.example/x"), "kea"))
+    assert [(each["code"], each["data"]) for server in kea.values() for each in server["option-data"]] == [
+        (114, "https://api.example/x"),
+        (103, "https://api.example/x"),
+    ]
+
+
+def test_a_portal_without_tls_has_nothing_to_announce() -> None:
+    with pytest.raises(ConfigError, match="not https"):
+        announce.snippets(announced(public_url="http://portal.example"))
+
+
+def issued(folder: Path, *names: str, ocsp: str = "", crl: str = "") -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([])
+    began = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    made = x509.CertificateBuilder(
+        issuer_name=name,
+        subject_name=name,
+        public_key=key.public_key(),
+        serial_number=1,
+        not_valid_before=began,
+        not_valid_after=began + dt.timedelta(days=1),
+    ).add_extension(x509.SubjectAlternativeName([x509.DNSName(each) for each in names]), critical=True)
+    if ocsp:
+        way = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(ocsp))
+        made = made.add_extension(x509.AuthorityInformationAccess([way]), critical=False)
+    if crl:
+        point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl)], None, None, None)
+        made = made.add_extension(x509.CRLDistributionPoints([point]), critical=False)
+    path = folder / "portal.pem"
+    path.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    return path
+
+
+def test_the_certificate_must_fit_and_who_answers_for_it_be_reachable_before_login(tmp_path) -> None:
+    path = issued(tmp_path, "*.city.example", ocsp="http://ocsp.ca.example/x", crl="http://crl.ca.example/y.crl")
+    secure = Listener(tls_certificate=path, tls_key=path)
+    settings = announced(
+        secure=secure, api_url="https://portal.other.example/capport/api", public_url="https://portal.city.example"
+    )
+    policies = with_brand(settings)
+
+    said = [each.what for each in outward.problems(settings, policies, {Offer.GARDEN})]
+
+    assert said == [
+        "the certificate is not for 'portal.other.example'",
+        "policy 'default': before login no device can ask crl.ca.example, ocsp.ca.example about the certificate",
+    ]
+    fitting = replace(settings, portal=replace(settings.portal, api_url=""))
+    opened = Policies(default=replace(policies.default, garden=("crl.ca.example", "ocsp.ca.example")))
+    assert outward.problems(fitting, opened, {Offer.GARDEN}) == []
+
+
+def test_a_wildcard_stands_for_one_label(tmp_path) -> None:
+    found = certificate.read(issued(tmp_path, "*.city.example"))
+
+    assert certificate.fits(found, "portal.city.example")
+    assert not certificate.fits(found, "a.portal.city.example")
+    assert not certificate.fits(found, "city.example")
+
+
+def test_what_is_no_certificate_is_told(tmp_path) -> None:
+    (tmp_path / "x.pem").write_text("nothing")
+    settings = announced(secure=Listener(tls_certificate=tmp_path / "x.pem", tls_key=tmp_path / "x.pem"))
+
+    (problem,) = outward.problems(settings, with_brand(settings), ())
+
+    assert "cannot be read" in problem.what
+
+
+# ---- RFC 8908
+VISITOR = Client(mac="02:00:00:00:00:01", interface="simulated", addresses=("127.0.0.1",))
+
+
+def test_the_api_tells_what_is_left_and_never_more_than_a_phone_reads() -> None:
+    grant = Grant(method="click_through", until_ms=90_500, bounds=Bounds(seconds=60, octets=10**15))
+    session = Session(id="x", client=VISITOR, state=State.ONLINE, grant=grant)
+    longest = "https://" + "a" * 247
+
+    told = capport.answer(session, portal_url=longest, venue_url=longest * 8, now_ms=30_000, octets_left=10**15)
+
+    assert len(told) <= capport.LARGEST
+    assert json.loads(told) == {
+        "captive": False,
+        "user-portal-url": longest,
+        "venue-info-url": longest * 8,
+        "can-extend-session": False,
+        "seconds-remaining": 60,
+        "bytes-remaining": 10**15,
+    }
+
+
+def test_what_nobody_bounds_is_not_told() -> None:
+    assert b"bytes" not in capport.answer(None, portal_url="p", venue_url="", now_ms=0)
+
+
+# ---- where else
+HERE = Venue(id="here", name="here", at=(39.9600, 116.2980))
+PLACES = [
+    HERE,
+    Venue(id="park", name="海淀公园", address="新建宫门路", at=(39.9638, 116.2980)),
+    Venue(id="near", name="near", at=(39.9610, 116.2980)),
+    Venue(id="far", name="far", at=(40.1000, 116.2980)),
+    Venue(id="nowhere", name="nowhere"),
+]
+
+
+@pytest.mark.parametrize(
+    ("working", "closed", "found"),
+    [
+        ({"park", "near", "far", "nowhere"}, (), "near"),
+        ({"park", "far"}, (), "海淀公园"),
+        ({"park", "near"}, ("near",), "海淀公园"),
+        ({"far", "nowhere", "here"}, (), None),
+        (set(), (), None),
+    ],
+)
+def test_the_nearest_that_works_and_is_open_within_a_walk(working, closed, found) -> None:
+    told = nearby.nearest("here", PLACES, working=working, open_now=lambda site: site not in closed)
+
+    assert (told.name if told else None) == found
+
+
+def test_the_way_is_told_in_what_a_walker_needs() -> None:
+    told = nearby.nearest("here", PLACES, working={"park"}, open_now=lambda _: True)
+
+    assert told == Hotspot(name="海淀公园", address="新建宫门路", metres=400, wind=0)
+
+
+def test_without_an_own_place_nothing_is_near() -> None:
+    for lost in ("nowhere", "unassigned"):
+        assert nearby.nearest(lost, PLACES, working={"park"}, open_now=lambda _: True) is None
+
+
+@given(some.floats(-60, 60), some.floats(-179, 179), some.integers(0, 7))
+def test_winds_are_where_one_would_walk(latitude, longitude, wind) -> None:
+    north = (1, 1, 0, -1, -1, -1, 0, 1)[wind] * 0.001
+    east = (0, 1, 1, 1, 0, -1, -1, -1)[wind] * 0.001 / max(0.4, nearby.math.cos(nearby.math.radians(latitude)))
+
+    assert nearby.wind((latitude, longitude), (latitude + north, longitude + east)) == wind
+    assert nearby.distance((latitude, longitude), (latitude, longitude)) == 0
+
+
+def service(name: str, state: Up, kind: str = "wifi") -> ServiceNow:
+    return ServiceNow(service=name, device="d", area="a", carrier="c", contract="k", kind=kind, state=state, since_ms=0)
+
+
+def test_a_site_works_when_most_of_its_wifi_is_up() -> None:
+    services = (
+        service("a1", Up.UP),
+        service("a2", Up.DOWN),
+        service("b1", Up.UP),
+        service("b2", Up.UP),
+        service("b3", Up.UNKNOWN),
+    )
+    situation = Situation(at_ms=7, services=(*services, service("c1", Up.UP, "fiber")))
+    sites = {"a1": "a", "a2": "a", "b1": "b", "b2": "b", "b3": "b", "c1": "c"}
+
+    assert hotspots.of(situation, sites) == hotspots.Working(at_ms=7, sites=frozenset({"b"}))
+
+
+def test_what_the_core_said_is_believed_while_it_is_fresh(settings) -> None:
+    hotspots.write(settings, hotspots.Working(at_ms=1_000_000_000, sites=frozenset({"b", "a"})))
+
+    assert hotspots.read(settings, 1_000_000_000) == {"a", "b"}
+    assert hotspots.read(settings, 1_000_000_000 + hotspots.FRESH_MS + 1) == frozenset()
+    assert (settings.data.dir / hotspots.NAME).stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(
+    "written", [b"", b"{}", b"[]", b'{"format":2}', b'{"format":1,"at_ms":"x"}', b"\xff", b"[" * 5000]
+)
+def test_what_is_no_word_of_the_core_says_nothing(settings, written) -> None:
+    (settings.data.dir / hotspots.NAME).write_bytes(written)
+
+    assert hotspots.read(settings, 0) == frozenset()
+
+
+# ---- probes as facts
+def test_unknown_probes_are_stated_once_and_a_single_devices_not_at_all() -> None:
+    probes = Probes()
+    for _ in range(4):
+        probes.count("probe.new.example", "/generate_204")
+    probes.count("rare.example", "/generate_204")
+    probes.count("captive.apple.com", "/hotspot-detect.html")
+    probes.count("private.example", "/diary")
+
+    body, kept = probes.told(0, 1)
+    again, _ = probes.told(0, 1)
+    kept()
+    later, _ = probes.told(1, 2)
+
+    expected = {"start_ms": 0, "end_ms": 1, "known": {"apple": 1}, "unknown": {"probe.new.example": 4}, "others": 1}
+    assert body == again == expected
+    assert (later["known"], later["unknown"], later["others"]) == ({}, {}, 0)
+    fact = Fact(kind="portal_probes", at_ms=1, body=body)
+    assert decode(encode(fact)) == fact
