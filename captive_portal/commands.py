@@ -9,7 +9,7 @@ import pwd
 import sys
 from typing import TYPE_CHECKING
 
-from captive_portal import announce, asked, keys, tables, vouchers
+from captive_portal import announce, asked, garden, keys, tables, vouchers
 from captive_portal.model import Allowance
 from inventory.show import counted
 from inventory.times import chosen, shown, utc_option
@@ -54,6 +54,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     probes.add_argument("--json", action="store_true", help="print JSON")
     dhcp = verbs.add_parser("dhcp-snippets", help="print what DHCP and RA servers announce: where the RFC 8908 API is")
     dhcp.add_argument("--for", dest="server", default="", choices=tuple(announce.SERVERS), help="one server's settings")
+    verbs.add_parser("garden", help="print what dnsmasq needs so that a site's garden is reachable before login")
     for each in (create, listed, sessions):
         utc_option(each)
 
@@ -62,6 +63,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do what the verb says."""
     if args.verb == "dhcp-snippets":
         print(announce.snippets(settings, args.server), end="")
+        return 0
+    if args.verb == "garden":
+        print("".join(f"{line}\n" for line in garden.dnsmasq(settings)), end="")
         return 0
     if args.verb == "probes":
         return _probes(args, settings)
