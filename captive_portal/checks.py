@@ -21,6 +21,7 @@ def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
         *_methods(settings),
         *_policies(settings, snapshot),
         *_visitors(settings, snapshot),
+        *_uplinks(settings),
         *_anchors(settings),
         *_gateways(snapshot),
     ]
@@ -77,6 +78,18 @@ def _visitors(settings: Settings, snapshot: Snapshot) -> list[Problem]:
         remedy = 'add [portal.visitors] with lines `<interface> = "<site id>"`'
         problems.append(Problem("portal.visitors", "the nftables gateway has no visitor interface", remedy))
     return problems
+
+
+def _uplinks(settings: Settings) -> list[Problem]:
+    """Return the policies that bound what visitors send, where the gate does not know the way to the internet."""
+    if settings.portal.gateway != "nftables" or settings.portal.uplinks:
+        return []
+    remedy = 'set portal.uplinks to the interfaces towards the internet, e.g. "eth0", or remove the bound'
+    return [
+        Problem("portal.uplinks", f"policy '{each.id}' bounds up_kbps, and no uplink is named", remedy)
+        for each in policy_yaml.read_folder(settings)[0].every
+        if each.bounds.up_kbps
+    ]
 
 
 def _anchors(settings: Settings) -> list[Problem]:
