@@ -25,6 +25,9 @@ PARTNERS = {
     "victoria-metrics": ("victoria-metrics",),
     "postgres": ("/usr/lib/postgresql/15/bin/postgres", "postgres"),
     "chromium": ("chromium",),
+    "axe": (str(ROOT / "tests" / "partners" / "node_modules" / "axe-core" / "axe.min.js"),),
+    "dhclient": ("dhclient", "/usr/sbin/dhclient"),
+    "kea": ("kea-dhcp4", "/usr/sbin/kea-dhcp4"),
     "nft": ("nft", "/usr/sbin/nft"),
     "ip": ("ip", "/usr/sbin/ip", "/sbin/ip"),
     "curl": ("curl",),
@@ -70,8 +73,12 @@ def _missing(item: pytest.Item) -> list[str]:
     if item.get_closest_marker("recordings") and not RECORDINGS.is_dir():
         needs.append("the device recordings beside the project")
     for marker in item.iter_markers("partner"):
-        needs += [name for name in marker.args if not any(shutil.which(each) for each in PARTNERS[name])]
+        needs += [name for name in marker.args if not any(map(_there, PARTNERS[name]))]
     return needs
+
+
+def _there(program: str) -> bool:
+    return shutil.which(program) is not None or (program.startswith("/") and Path(program).is_file())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
