@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from captive_portal import gateways, methods, policy_yaml, uplink
+from captive_portal import gateways, methods, outward, policy_yaml, uplink
 from captive_portal.gateways import GATEWAYS, Offer
 from captive_portal.model import INTERFACE
+from captive_portal.oidc import checks as accounts
+from captive_portal.records import checks as records
 from inventory.errors import Problem
 from netops.errors import ConfigError, nearest
 
@@ -20,10 +22,13 @@ def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
     return [
         *_methods(settings),
         *_policies(settings, snapshot),
+        *accounts.problems(settings, policy_yaml.read_folder(settings)[0]),
+        *outward.problems(settings, policy_yaml.read_folder(settings)[0], gateways.offers(settings)),
         *_visitors(settings, snapshot),
         *_uplinks(settings),
         *_anchors(settings),
         *_gateways(snapshot),
+        *records.check(settings),
     ]
 
 
@@ -57,12 +62,13 @@ def _policies(settings: Settings, snapshot: Snapshot) -> list[Problem]:
 def _methods(settings: Settings) -> list[Problem]:
     where = settings.origin.get("portal.methods", "portal.methods")
     chosen = methods.names(settings)
-    unknown = [name for name in chosen if name not in methods.METHODS]
+    unknown = [name for name in chosen if name not in policy_yaml.on_page()]
     problems = [
-        Problem(where, f"login method '{name}' is unknown", nearest(name, methods.METHODS).removeprefix("; "))
+        Problem(where, f"login method '{name}' is unknown", nearest(name, policy_yaml.on_page()).removeprefix("; "))
         for name in unknown
     ]
-    return problems if chosen else [Problem(where, "no login method", f"name some of {', '.join(methods.METHODS)}")]
+    known = ", ".join(policy_yaml.on_page())
+    return problems if chosen else [Problem(where, "no login method", f"name some of {known}")]
 
 
 def _visitors(settings: Settings, snapshot: Snapshot) -> list[Problem]:

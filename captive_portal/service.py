@@ -30,6 +30,7 @@ from captive_portal.records.keeper import Keeper
 from captive_portal.records.persons import Persons
 from captive_portal.store import Store
 from captive_portal.telling import Telling
+from inventory.errors import SqlError
 from inventory.times import zone
 from netops import drain, hotspots
 from netops.clock import SYSTEM

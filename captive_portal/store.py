@@ -1,5 +1,8 @@
 """The portal's record: who was let in, when, by what, and what they agreed to. Durable when a call returns.
 
+What is recorded about a session is an entry of the chain too (records/chain.py), in the same transaction:
+`portal_session` says how it is, the chain how it came to be.
+
 Writers of the hot path go through one thread (captive_portal/batch.py): each hands in a piece of work, all pieces of a
 batch go into one transaction, and one fsync acknowledges them all. Admissions of a batch are one statement a table.
 """
@@ -17,6 +20,7 @@ import sqlalchemy as sa
 from captive_portal.batch import Batcher
 from captive_portal.errors import PortalError
 from captive_portal.model import Allowance, Bounds, Client, End, Grant, Session, State
+from captive_portal.records import chain
 from captive_portal.redeeming import Issued, judge
 from captive_portal.tables import ADDRESS, BATCH, CONSENT, HOLDER, META, MIGRATIONS, SESSION, VOUCHER
 from inventory import sql
@@ -24,7 +28,9 @@ from inventory import sql
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from captive_portal.records.persons import Persons
     from captive_portal.verdict import Refusal
+    from netops.evidence.canonical import JSON
 
 T = TypeVar("T")
 WAIT_S = 10.0
@@ -64,10 +70,14 @@ _MARK = sa.update(SESSION).where(SESSION.c.id == sa.bindparam("which")).values(o
 
 
 class Store:
-    """The portal's database; a context manager. Errors are inventory.errors.SqlError and PortalError."""
+    """The portal's database; a context manager. Errors are inventory.errors.SqlError and PortalError.
 
-    def __init__(self, url: str) -> None:
+    With `persons`, what a device and a person are known by is durable there before their session is here.
+    """
+
+    def __init__(self, url: str, persons: Persons | None = None) -> None:
         self.url = url
+        self._persons = persons
         self._database = sql.Database(url)
         self._writer: Batcher[Work, Any] = Batcher("portal-record", self._together)
         self._stack = ExitStack()
@@ -118,7 +128,9 @@ class Store:
 
     # ---- sessions
     def admit(self, admission: Admission) -> None:
-        """Keep a new session with its addresses and its consent."""
+        """Keep a new session with its addresses and its consent; RecordsError when it is nobody's."""
+        if self._persons is not None:
+            self._persons.note(admission.session)
         self._wait(admission)
 
     def widen(self, session: Session, now_ms: int) -> None:
@@ -131,13 +143,7 @@ class Store:
 
     def end(self, session: Session, used: tuple[int, int] = (0, 0)) -> None:
         """Keep how a session ended and the octets up and down it used; the clear MAC goes with it."""
-        values = {"ended_ms": session.ended_ms, "end": str(session.end), "mac": None}
-        change = (
-            sa.update(SESSION)
-            .where(SESSION.c.id == session.id)
-            .values(**values, octets_up=used[0], octets_down=used[1])
-        )
-        self.write(lambda connection: connection.execute(change))
+        self.write(lambda connection: _end(connection, session, used))
 
     def live(self) -> list[Session]:
         """Return the sessions that have not ended."""
@@ -167,17 +173,6 @@ class Store:
 
         self.write(work)
 
-    def expire_before(self, before_ms: int) -> int:
-        """Delete sessions, addresses and consents that ended before; return how many sessions."""
-
-        def work(connection: sa.Connection) -> int:
-            old = sa.select(SESSION.c.id).where(SESSION.c.ended_ms < before_ms)
-            connection.execute(sa.delete(ADDRESS).where(ADDRESS.c.session.in_(old)))
-            connection.execute(sa.delete(CONSENT).where(CONSENT.c.session.in_(old)))
-            return int(connection.execute(sa.delete(SESSION).where(SESSION.c.ended_ms < before_ms)).rowcount)
-
-        return self.write(work)
-
     # ---- vouchers
     def redeem(self, hash_: bytes, identity: bytes, now_ms: int) -> Grant | Refusal:
         """Judge a voucher for a device and, on a yes, start it and bind the device, in one transaction."""
@@ -204,6 +199,7 @@ def _admit(connection: sa.Connection, admissions: Sequence[Admission]) -> None:
         for each in admissions
     ]
     connection.execute(sa.insert(CONSENT), consents)
+    chain.append(connection, [_opened(each) for each in admissions])
 
 
 def _row(admission: Admission) -> dict[str, Any]:
@@ -225,15 +221,54 @@ def _row(admission: Admission) -> dict[str, Any]:
     }
 
 
+def _opened(admission: Admission) -> chain.Entry:
+    session, grant, consent = admission.session, admission.session.grant, admission.consent
+    assert grant
+    agreed: dict[str, JSON] = {
+        "terms": consent.terms,
+        "language": consent.language,
+        "digest": consent.digest,
+        "channel": consent.channel,
+    }
+    body: dict[str, JSON] = {
+        "session": session.id,
+        "device": admission.identity.hex(),
+        "person": grant.person.hex(),
+        "voucher": grant.voucher.hex(),
+        "interface": session.client.interface,
+        "site": admission.site,
+        "method": grant.method,
+        "addresses": list(session.client.addresses),
+        "since_ms": session.since_ms,
+        "until_ms": grant.until_ms,
+        "policy": grant.policy,
+        "consent": agreed,
+    }
+    return chain.Entry(kind=chain.OPENED, at_ms=session.since_ms, body=body)
+
+
+def _end(connection: sa.Connection, session: Session, used: tuple[int, int]) -> None:
+    assert session.ended_ms is not None
+    values = {"ended_ms": session.ended_ms, "end": str(session.end), "mac": None}
+    known = SESSION.c.id == session.id
+    connection.execute(sa.update(SESSION).where(known).values(**values, octets_up=used[0], octets_down=used[1]))
+    octets: dict[str, JSON] = {"octets_up": used[0], "octets_down": used[1]}
+    body = {"session": session.id, "end": str(session.end), **octets}
+    chain.append(connection, [chain.Entry(kind=chain.ENDED, at_ms=session.ended_ms, body=body)])
+
+
 def _widen(connection: sa.Connection, session: Session, now_ms: int) -> None:
     assert session.grant
     known = set(connection.execute(sa.select(ADDRESS.c.address).where(ADDRESS.c.session == session.id)).scalars())
-    fresh = [each for each in session.client.addresses if each not in known]
+    fresh: list[JSON] = [each for each in session.client.addresses if each not in known]
     if fresh:
         connection.execute(
             sa.insert(ADDRESS), [{"session": session.id, "address": each, "since_ms": now_ms} for each in fresh]
         )
-    connection.execute(sa.update(SESSION).where(SESSION.c.id == session.id).values(until_ms=session.grant.until_ms))
+    until_ms = session.grant.until_ms
+    connection.execute(sa.update(SESSION).where(SESSION.c.id == session.id).values(until_ms=until_ms))
+    body: dict[str, JSON] = {"session": session.id, "addresses": fresh, "until_ms": until_ms}
+    chain.append(connection, [chain.Entry(kind=chain.WIDENED, at_ms=now_ms, body=body)])
 
 
 def _session(row: Any, addresses: tuple[str, ...]) -> Session:

@@ -33,11 +33,14 @@ def month(at_ms: int) -> str:
     return f"{utc(at_ms):%Y-%m}"
 
 
+def begins_ms(period: str) -> int:
+    """Return the instant at which a month begins."""
+    return to_ms(datetime(int(period[:4]), int(period[5:]), 1, tzinfo=UTC))
+
+
 def ends_ms(period: str) -> int:
     """Return the instant at which a month is over."""
-    year, number = int(period[:4]), int(period[5:])
-    days = monthrange(year, number)[1]
-    return to_ms(datetime(year, number, 1, tzinfo=UTC)) + days * 86_400_000
+    return begins_ms(period) + monthrange(int(period[:4]), int(period[5:]))[1] * 86_400_000
 
 
 class Periods:

@@ -8,6 +8,7 @@ back, and `captive_portal/records/disclosure.py` the only caller that shows it t
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from collections import OrderedDict
 from contextlib import ExitStack
@@ -29,12 +30,15 @@ from inventory import sql
 from netops.clock import SYSTEM
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from concurrent.futures import Future
 
+    from captive_portal.model import Session
     from netops.clock import Clock
     from netops.config import Settings
 
 WAIT_S = 10.0
+TOGETHER = 256  # sealed before the first of them is waited for
 REMEMBERED = 100_000  # persons of this month known to be durable; more are written again, which changes nothing
 
 
@@ -121,6 +125,33 @@ class Persons:
             self._seal(hash_, found.kind, period, found.value)
         return True
 
+    def renew_all(self, hashes: Iterable[bytes]) -> int:
+        """Renew many together; return how many were sealed. One that does not open costs the others nothing."""
+        period, waiting = self.periods.current(self._clock.now_ms()), []
+        for each in hashes:
+            if self._is_durable(each, period):
+                continue
+            found = None
+            with contextlib.suppress(RecordsError):  # altered: `netops portal verify` says so
+                found = self.opened(each)
+            if found is not None and found.period < period:
+                waiting.append(self._hand_in(each, found.kind, period, found.value))
+            if len(waiting) % TOGETHER == TOGETHER - 1:
+                waiting[-1].result(WAIT_S)
+        for future in waiting:
+            future.result(WAIT_S)
+        return len(waiting)
+
+    def note(self, session: Session) -> None:
+        """Make durable whose a session is, before its record is: the device, and the person if one was identified.
+
+        RecordsError when the person is known to nobody: such a session could be joined to no one, nobody is let in.
+        """
+        self.keep(Kind.DEVICE, session.client.mac)
+        person = session.grant.person if session.grant else b""
+        if person and not self.renew(person):
+            raise RecordsError("who was identified stands nowhere (erased meanwhile?); they have to log in anew")
+
     # ---- out
     def opened(self, hash_: bytes) -> Known | None:
         """Return the value as it was sealed last; None when it was never kept, or is erased."""
@@ -132,10 +163,14 @@ class Persons:
         value = cipher.unseal(self.periods.key(row.period), row.sealed, _about(hash_, row.kind, row.period))
         return Known(hash=hash_, kind=Kind(row.kind), period=row.period, value=value)
 
-    def restricted(self, hash_: bytes) -> bool:
-        """Whether a person wants to be forgotten: they are recognised no more, and used for nothing but the law."""
+    def restricted(self, hash_: bytes, since_ms: int = 0) -> bool:
+        """Whether a person has wished, after a login at `since_ms`, to be forgotten.
+
+        That login is then used for nothing but what the law demands: nobody is recognised by it any more.
+        """
+        wished = sa.select(WISH.c.at_ms).where(WISH.c.hash == hash_, WISH.c.at_ms >= since_ms)
         with self.database.read() as connection:
-            return connection.execute(sa.select(WISH.c.at_ms).where(WISH.c.hash == hash_)).first() is not None
+            return connection.execute(wished).first() is not None
 
     # ---- the edge
     def _is_durable(self, hash_: bytes, period: str) -> bool:
@@ -143,17 +178,18 @@ class Persons:
             return (hash_, period) in self._durable
 
     def _seal(self, hash_: bytes, kind: Kind, period: str, value: str) -> None:
-        key = self.periods.made(period)
-        sealed = cipher.seal(key, value, _about(hash_, kind.value, period))
-        row = _Row(hash=hash_, period=period, kind=kind.value, sealed=sealed)
         try:
-            self._batcher.put(row).result(WAIT_S)
+            self._hand_in(hash_, kind, period, value).result(WAIT_S)
         except (queue.Full, TimeoutError):
             raise RecordsError("who it is was not written in time, nobody was let in; is the disk slow?") from None
         with self._lock:
             self._durable[hash_, period] = None
             while len(self._durable) > REMEMBERED:
                 self._durable.popitem(last=False)
+
+    def _hand_in(self, hash_: bytes, kind: Kind, period: str, value: str) -> Future[None]:
+        sealed = cipher.seal(self.periods.made(period), value, _about(hash_, kind.value, period))
+        return self._batcher.put(_Row(hash=hash_, period=period, kind=kind.value, sealed=sealed))
 
     def _together(self, rows: Sequence[_Row]) -> list[None]:
         """Do a batch: a row that is there already stays as it is."""

@@ -105,19 +105,21 @@ class House:
 
     def open(self) -> Desk:
         folder = self.settings.data.dir
-        store = self.stack.enter_context(Store(tables.url(self.settings)))
         persons = self.stack.enter_context(Persons(self.settings, self.clock))
+        store = self.stack.enter_context(Store(tables.url(self.settings), persons))
         tools = methods.Tools(settings=self.settings, store=store, persons=persons)
         spool = self.stack.enter_context(Spool(folder / "spool" / "portal.db", source="portal"))
+        policies = policy_yaml.read(self.settings)
+        wanted = [*methods.names(self.settings), *(name for each in policies.every for name in each.ways)]
         desk = Desk(
             store=store,
             gateway=self.gateway,
-            methods=methods.make(tools, methods.names(self.settings)),
+            methods=methods.make(tools, wanted),
             telling=Telling(spool, terms="1"),
             clock=self.clock,
             identity_key=keys.identity_key(self.settings),
             sites=self.settings.portal.visitors,
-            policies=policy_yaml.read(self.settings),
+            policies=policies,
             zone=zone(self.settings.city.timezone),
         )
         desk.take_up()

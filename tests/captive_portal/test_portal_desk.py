@@ -305,17 +305,6 @@ def test_the_end_of_who_had_the_address_before_cuts_nobody_off(house, restarted)
     assert (house.gateway.down, house.gateway.admitted()) == (set(), [])
 
 
-def test_old_records_are_deleted_and_live_ones_kept(house) -> None:
-    desk = house.open()
-    desk.login(click(1))
-    desk.logout(client(1))
-    desk.login(click(2))
-
-    assert desk.store.expire_before(house.clock.now_ms() + 1) == 1
-
-    assert len(rows(desk, tables.SESSION)) == len(rows(desk, tables.CONSENT)) == len(rows(desk, tables.ADDRESS)) == 1
-
-
 def test_logging_in_and_out_in_a_circle_is_slowed(house) -> None:
     desk = house.open()
     outcomes = []

@@ -1,0 +1,103 @@
+"""What the tests of the records share: visits of a desk, and rows of both databases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from captive_portal.desk import Attempt
+from captive_portal.methods import Method, Shown
+from captive_portal.model import Client, Grant, Session
+from captive_portal.records import retention
+from captive_portal.records.keeper import Keeper
+from captive_portal.store import Consent
+from captive_portal.tables import RECORD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CONSENT = Consent(terms="1", language="zh_CN", digest="0" * 64, channel="portal")
+
+
+class Numbers(Method):
+    """A method that believes every number, and hands it to the store of persons as one by SMS does."""
+
+    name = "numbers"
+    template = "portal/click_through.html"
+
+    def __init__(self, persons: Any) -> None:
+        self.persons = persons
+
+    def prove(self, shown: Shown, now_ms: int) -> Grant:
+        person = self.persons.keep("phone", shown.fields["phone"])
+        return Grant(method=self.name, until_ms=now_ms + 3_600_000, person=person)
+
+
+@dataclass
+class Office:
+    """A desk with its records and the clock."""
+
+    house: Any
+    desk: Any
+    keeper: Keeper
+
+    @property
+    def persons(self) -> Any:
+        return self.keeper.persons
+
+    @property
+    def store(self) -> Any:
+        return self.keeper.store
+
+    @property
+    def now_ms(self) -> int:
+        return self.house.clock.now_ms()
+
+    def visit(self, number: int, phone: str = "", *, ended: bool = True) -> Session:
+        """Let a device in, by its number or by a click, and out again."""
+        client = Client(mac=f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}", interface="simulated",
+                        addresses=(f"127.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",))  # fmt: skip
+        method, fields = ("numbers", {"phone": phone}) if phone else ("click_through", {})
+        session = self.desk.login(Attempt(client=client, method=method, fields=fields, consent=CONSENT))
+        assert isinstance(session, Session)
+        if ended:
+            assert self.desk.logout(client)
+        return session
+
+    def forward(self, days: float) -> None:
+        self.house.clock.forward(days * 86_400)
+
+    def entries(self) -> list[Any]:
+        return self.store.read(lambda connection: list(connection.execute(sa.select(RECORD).order_by(RECORD.c.n))))
+
+    def rows(self, table: sa.Table) -> list[Any]:
+        return self.store.read(lambda connection: list(connection.execute(sa.select(table))))
+
+    def settle(self) -> None:
+        """Let the horizon catch up, as after a round for each day, and do the rounds that are left."""
+        caught_up = self.now_ms - (retention.keep_days(self.house.settings) + 1) * retention.DAY_MS
+        self.store.write(lambda connection: retention.note(connection, retention.HORIZON, caught_up))
+        for _ in range(2):
+            self.keeper.round(self.now_ms)
+
+
+@pytest.fixture
+def office_of() -> Callable[[Any], Office]:
+    def open_(house: Any) -> Office:
+        desk = house.open()
+        persons = desk.store._persons
+        desk.methods = {**desk.methods, "numbers": Numbers(persons)}
+        ways = (*desk.policies.default.methods, "numbers")
+        object.__setattr__(desk.policies.default, "methods", ways)
+        keeper = Keeper(settings=house.settings, store=desk.store, persons=persons, spool=desk.telling.spool)
+        return Office(house, desk, keeper)
+
+    return open_
+
+
+@pytest.fixture
+def office(house: Any, office_of: Callable[[Any], Office]) -> Office:
+    return office_of(house)
