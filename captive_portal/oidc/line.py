@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from captive_portal.errors import PortalError
+from netops.errors import ConfigError
 from netops.web.health import near
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ def host_of(url: str) -> str:
 
 def trust(ca: Path | None) -> ssl.SSLContext:
     """Return what a provider's certificate is checked with."""
-    return ssl.create_default_context(cafile=None if ca is None else str(ca))
+    try:
+        return ssl.create_default_context(cafile=None if ca is None else str(ca))
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"{ca}: no certificates of an authority in PEM ({error})") from None
 
 
 class Line:
