@@ -147,9 +147,8 @@ def again(seen, column):
     return float(raw * Decimal(column.get("scale", "1")) + Decimal(column.get("offset", "0")))
 
 
-def judge(path):
+def judge(path, result):
     """Return every complaint about what came of a recording, and which share of its numbers was computed again."""
-    result = replay(path, shipped(), at_ms=0)
     seen, gaps, device = result.decoded.observations, result.decoded.gaps, result.device
     complaints = [*_values(seen, device), *_rows(seen), *_contradictions(result), *_gaps(gaps)]
     wanted = {o.oid: o for o in seen if o.oid}
@@ -271,9 +270,10 @@ def names(*folders):
     return [str(p.relative_to(RECORDINGS)) for f in folders for p in sorted((RECORDINGS / f).glob("*.snmprec*"))]
 
 
+@pytest.mark.xdist_group("recordings")
 @pytest.mark.parametrize("name", names("ap", "lte", "pon"))
-def test_nothing_is_wrong_with_what_came_of_a_recording(name):
-    complaints, share = judge(RECORDINGS / name)
+def test_nothing_is_wrong_with_what_came_of_a_recording(replayed, name):
+    complaints, share = judge(RECORDINGS / name, replayed(name))
 
     assert complaints == [], f"{len(complaints)} complaints, {complaints[:10]}"
     assert share > SHARE
@@ -282,7 +282,7 @@ def test_nothing_is_wrong_with_what_came_of_a_recording(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", names("ap_full"))
 def test_nothing_is_wrong_with_what_came_of_a_complete_walk(name):
-    complaints, share = judge(RECORDINGS / name)
+    complaints, share = judge(RECORDINGS / name, replay(RECORDINGS / name, shipped(), at_ms=0))
 
     assert complaints == [], f"{len(complaints)} complaints, {complaints[:10]}"
     assert share > SHARE

@@ -10,17 +10,12 @@ import csv
 import math
 import re
 from collections import Counter
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-from collectors.profile_yaml import shipped
-from collectors.replay import replay
-
 HERE = Path(__file__).parent
-RECORDINGS = Path(__file__).resolve().parents[2] / "../shared/data/recordings"
-pytestmark = [pytest.mark.recordings, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.recordings, pytest.mark.timeout(300), pytest.mark.xdist_group("recordings")]
 
 
 def rows_of(path):
@@ -31,26 +26,20 @@ def rows_of(path):
 CHECKED = {name: rows_of(HERE / f"hand_checked_{name}.tsv") for name in ("pon_lte", "wlan")}
 
 
-@cache
-def replayed(recording):
-    """Return what a recording gives, by OID and metric."""
-    seen = replay(RECORDINGS / recording, shipped(), at_ms=0).decoded.observations
-    return {(o.oid, o.metric): o for o in seen}
-
-
 @pytest.mark.parametrize(
     ("name", "recording"),
     [(name, each) for name, rows in CHECKED.items() for each in sorted({r["recording"] for r in rows})],
 )
-def test_the_values_compared_by_hand_are_what_the_decoder_gives(name, recording):
+def test_the_values_compared_by_hand_are_what_the_decoder_gives(replayed, name, recording):
     expected = {
         (r["oid"], r["metric"]): (r["family"], r["subject"], r["raw"], r["value"], r["quality"])
         for r in CHECKED[name]
         if r["recording"] == recording
     }
+    given = {(o.oid, o.metric): o for o in replayed(recording).decoded.observations}
     actual = {}
     for key in expected:
-        seen = replayed(recording).get(key)
+        seen = given.get(key)
         if seen is not None:
             value = "" if seen.value is None else str(seen.value)
             actual[key] = (seen.rule.partition(".")[0], str(seen.subject), str(seen.raw), value, seen.quality.value)

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import csv
 import re
-from functools import lru_cache
 from pathlib import Path
 
 import pytest
 
-from collectors.profile_yaml import shipped
-from collectors.replay import replay
 from netops.model import Quality, Reason
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "../shared/data/recordings"
-pytestmark = [pytest.mark.recordings, pytest.mark.timeout(180)]
-
-
-@lru_cache(maxsize=4)
-def replayed(name):
-    return replay(RECORDINGS / name, shipped(), at_ms=0)
+pytestmark = [pytest.mark.recordings, pytest.mark.timeout(180), pytest.mark.xdist_group("recordings")]
 
 
 def gold(name):
@@ -40,7 +32,7 @@ def written(seen, form="{}"):
     return "" if seen.value is None else form.format(seen.value)
 
 
-def test_the_access_points_of_a_large_controller():
+def test_the_access_points_of_a_large_controller(replayed):
     rows = table(replayed("ap_full/huawei-acu2.snmprec.bz2"), "huawei_wlan_ac.ap")
     actual = {
         index: (
@@ -75,7 +67,7 @@ def test_the_access_points_of_a_large_controller():
     assert expected == actual
 
 
-def test_an_access_point_is_known_by_its_mac_address():
+def test_an_access_point_is_known_by_its_mac_address(replayed):
     rows = table(replayed("ap_full/huawei-acu2.snmprec.bz2"), "huawei_wlan_ac.ap")
     subjects = {row["wlan.ap.state"].subject.id for row in rows.values()}
 
@@ -84,7 +76,7 @@ def test_an_access_point_is_known_by_its_mac_address():
     assert rows["8.192.33.43.134.124"]["wlan.ap.state"].subject.id == "mac:08c0212b867c"
 
 
-def test_the_radios_of_a_large_controller():
+def test_the_radios_of_a_large_controller(replayed):
     result = replayed("ap_full/huawei-acu2.snmprec.bz2")
     rows = table(result, "huawei_wlan_ac.radio")
     columns = (
@@ -117,7 +109,7 @@ def test_the_radios_of_a_large_controller():
     assert all(seen.quality is not Quality.OK for index in torn for seen in rows[index].values())
 
 
-def test_a_controllers_counts_of_clients_contradict_and_all_are_kept():
+def test_a_controllers_counts_of_clients_contradict_and_all_are_kept(replayed):
     result = replayed("ap_full/huawei-acu2.snmprec.bz2")
     counts = {o.metric: o.value for o in result.decoded.observations if o.metric.startswith("wlan.controller.")}
 
@@ -130,7 +122,7 @@ def test_a_controllers_counts_of_clients_contradict_and_all_are_kept():
     )
 
 
-def test_the_optical_power_of_a_zte_olt():
+def test_the_optical_power_of_a_zte_olt(replayed):
     rows = table(replayed("pon/zxa10_c320v2.snmprec"), "zte_c320.onu")
     actual = {
         index: (
@@ -152,7 +144,7 @@ def test_the_optical_power_of_a_zte_olt():
     assert local == {row["pon.onu.olt_rx_power"].subject.id for row in rows.values()}
 
 
-def test_the_distances_of_an_older_zte_tree():
+def test_the_distances_of_an_older_zte_tree(replayed):
     result = replayed("pon/zxa10_c320.snmprec")
     rows = table(result, "zte_c320.onu_1012")
     names = {i: row["pon.port.name"].value for i, row in table(result, "zte_c320.port_1012").items()}
@@ -169,7 +161,7 @@ def test_the_distances_of_an_older_zte_tree():
     assert expected == actual
 
 
-def test_the_ports_of_a_huawei_olt():
+def test_the_ports_of_a_huawei_olt(replayed):
     result = replayed("pon/smartax.snmprec")
     rows = table(result, "huawei_smartax.port")
     names = {o.index: o.value for o in result.decoded.observations if o.metric == "interface.name"}
@@ -193,7 +185,7 @@ def test_the_ports_of_a_huawei_olt():
     assert expected == actual
 
 
-def test_the_terminals_of_a_huawei_olt_by_serial_number():
+def test_the_terminals_of_a_huawei_olt_by_serial_number(replayed):
     # The other decoder divides the bias current by 100; HUAWEI-XPON-MIB gives it in mA, and a laser needs some 14 mA.
     rows = table(replayed("pon/centreon_huawei-gpon.snmprec"), "huawei_smartax.ont").values()
     columns = ("name", "row", "temperature", "voltage", "tx_power", "rx_power", "bias", "olt_rx_power")
@@ -225,7 +217,7 @@ def modem_rows():
 
 
 @pytest.mark.parametrize("recording", sorted({r["recording"] for r in modem_rows()}))
-def test_the_radio_values_of_lte_modems(recording):
+def test_the_radio_values_of_lte_modems(replayed, recording):
     result = replayed(f"lte/{recording}.snmprec")
     actual = {o.oid: float(o.value) for o in result.decoded.observations if o.metric.startswith("lte.") and _numeric(o)}
     expected = {
@@ -250,7 +242,7 @@ def _numeric(seen):
     return True
 
 
-def test_the_access_points_of_a_ruijie_controller():
+def test_the_access_points_of_a_ruijie_controller(replayed):
     rows = table(replayed("ap_full/ruijie-m18000.snmprec.bz2"), "ruijie_wlan_ac.ap")
     columns = ("wlan.ap.name", "wlan.ap.clients", "wlan.ap.model", "wlan.ap.memory_size", "wlan.ap.uptime")
     actual = {
@@ -270,7 +262,7 @@ def test_the_access_points_of_a_ruijie_controller():
     assert expected == actual
 
 
-def test_the_radios_of_an_aruba_controller():
+def test_the_radios_of_an_aruba_controller(replayed):
     rows = table(replayed("ap/arubaos.snmprec"), "aruba_controller.radio")
     names = ("phy", "channel", "tx_power", "utilisation", "clients", "monitored_clients", "bssids")
     raws = {"monitored_clients"}  # -1 is no count: the value is none, what was sent is kept
@@ -288,7 +280,7 @@ def test_the_radios_of_an_aruba_controller():
     assert expected == actual
 
 
-def test_the_terminals_of_a_ufiber_olt():
+def test_the_terminals_of_a_ufiber_olt(replayed):
     rows = table(replayed("pon/edgeosolt.snmprec"), "ubiquiti_ufiber.onu").values()
     columns = ("name", "model", "rx_power", "tx_power", "out_octets", "in_octets")
     ticks = ("online_time", "uptime")
@@ -310,7 +302,7 @@ def test_the_terminals_of_a_ufiber_olt():
     assert expected == actual
 
 
-def test_the_ports_of_a_bdcom_olt():
+def test_the_ports_of_a_bdcom_olt(replayed):
     rows = table(replayed("pon/bdcom.snmprec"), "bdcom_olt.gpon_port")
     names = ("pon.port.name", "pon.port.onus_active", "pon.port.onus_inactive")
     actual = {(index, *(str(row[n].value) for n in names)) for index, row in rows.items()}
@@ -357,8 +349,8 @@ STRANGERS = sorted(
 
 
 @pytest.mark.parametrize("name", STRANGERS)
-def test_a_device_of_no_known_family_is_generic(name):
-    result = replay(RECORDINGS / name, shipped(), at_ms=0)
+def test_a_device_of_no_known_family_is_generic(replayed, name):
+    result = replayed(name)
 
     assert result.detected.family == "generic"
     assert all(o.metric.startswith(("system.", "interface.", "host.", "entity.")) for o in result.decoded.observations)
