@@ -1,0 +1,161 @@
+"""Controllers that speak Portal 2.0 as gateways: each is one, for itself; together they share a port and a journal.
+
+A controller says who has an address, lets in with a token that it asks our RADIUS server about, puts out, and tells us
+when it has put somebody out itself. How long somebody may stay it knows from RADIUS (Session-Timeout), and we put out
+whose time is over. Rates and idle time are the controller's too, by RADIUS; octets are told by its accounting.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+from captive_portal import keys
+from captive_portal.errors import GatewayError
+from captive_portal.gateways import Gateway, Offer, Onward, Readiness
+from captive_portal.gateways.switchboard import Switchboard
+from captive_portal.model import Client
+from captive_portal.model import address as canonical
+from captive_portal.portal2 import ac as controllers
+from captive_portal.portal2.journal import Journal
+from captive_portal.portal2.linger import Linger
+from captive_portal.portal2.post import Post
+from captive_portal.portal2.side import Side
+from captive_portal.radius.tokens import Mint
+from captive_portal.ruleset import Admitted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from captive_portal.gateways import Ears
+    from captive_portal.model import Bounds
+    from netops.clock import Clock
+    from netops.config import Settings
+
+MIB = 1 << 20
+
+
+def journal_path(settings: Settings) -> Path:
+    """Return where the packets are kept."""
+    return settings.data.dir / "portal2" / "packets.db"
+
+
+class Controller(Gateway):
+    """One controller, and the visitors behind it."""
+
+    simulated = False
+    offers = frozenset({Offer.RATE, Offer.IDLE})
+
+    def __init__(self, side: Side, journal: Journal, clock: Clock) -> None:
+        self.side = side
+        self.name = f"portal2-{side.ac.id}"
+        self.interface = side.ac.id
+        self._journal = journal
+        self._clock = clock
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def tell(self, ears: Ears) -> None:
+        """Say who has come and who was put out."""
+        self.side.ears = ears
+
+    def serves(self, interface: str) -> bool:
+        """Whether it is this controller."""
+        return interface == self.side.ac.id
+
+    def ready(self) -> Readiness:
+        """Tell whether it answers. Its memory is what we know of it: that ends where a crash may have torn it."""
+        away = self.side.door.away
+        return Readiness(born=self._journal.born, wrong={"controller": away} if away else {})
+
+    def identify(self, address: str) -> Client | None:
+        """Return who has this address, as the controller says; only addresses of its networks are its visitors'."""
+        known = canonical(address)
+        if known is None or not self.side.ac.has(known):
+            return None
+        mac = self.side.who(known)
+        return Client(mac=mac, interface=self.interface, addresses=(known,)) if mac else None
+
+    def addresses(self, client: Client) -> tuple[str, ...]:
+        """Return the addresses at which the client is online."""
+        return tuple(each.address for each in self.side.book.of(client.mac, self._clock.now_ms()))
+
+    def allow(self, client: Client, bounds: Bounds) -> Onward | None:
+        """Let the client in at its addresses; of one that is in already, only those are set anew.
+
+        The other addresses of such a client may be of yesterday, and who has them now is not to be let in.
+        """
+        own = [each for each in client.addresses if self.side.ac.has(each)]
+        if not own:
+            raise GatewayError(f"no address of the client is in the networks of controller '{self.interface}'")
+        inside = set(self.addresses(client))
+        for each in [each for each in own if each in inside] or own:
+            self.side.let_in(client, each, bounds)
+        return None
+
+    def revoke(self, client: Client) -> None:
+        """Put the client out at its addresses."""
+        for each in client.addresses:
+            self.side.put_out(client, each)
+
+    def admitted(self) -> list[Admitted]:
+        """Return who is online, as the controller has said."""
+        now_ms = self._clock.now_ms()
+        return [
+            Admitted(
+                client=Client(mac=each.mac, interface=self.interface, addresses=(each.address,)),
+                seconds=(each.until_ms - now_ms) // 1000,
+            )
+            for each in self.side.book.every(now_ms)
+        ]
+
+    def counters(self) -> Mapping[str, int]:
+        """Return what was counted, and how long courses take (the median of the last, in milliseconds)."""
+        took = sorted(self.side.door.took_ms)
+        latency = {"took_ms_p50": took[len(took) // 2], "took_ms_p95": took[len(took) * 95 // 100]} if took else {}
+        return {**self.side.counted, **self.side.door.counted, **latency}
+
+
+class Portal2(Switchboard):
+    """All controllers that speak Portal 2.0."""
+
+    name = "portal2"
+    simulated = False
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        at = settings.portal2
+        cap = max(1, at.packets_mb) * MIB
+        self.journal = Journal(journal_path(settings), clock, cap_bytes=cap, days=at.packet_days)
+        self._linger = Linger(self.journal, clock)
+        self._settings = settings
+        self.sides = {
+            each.address: Side(each, self.journal, clock, self._linger) for each in controllers.read(settings)
+        }
+        self.post = Post(self.sides, self.journal, clock, host=at.host, port=at.port)
+        super().__init__([Controller(side, self.journal, clock) for side in self.sides.values()])
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(self.journal)
+            mint = Mint(keys.token_key(self._settings))
+            for side in self.sides.values():
+                side.tokens = mint
+                side.book.open(self.journal.users(side.ac.id))
+                side.later = self.post.later
+            self._linger.start()
+            stack.callback(self._linger.stop)
+            self.post.start()
+            stack.callback(self.post.stop)
+            self._stack = stack.pop_all()
+        return self
+
+    def counters(self) -> Mapping[str, int]:
+        """Return every controller's counters, and those of the port where they tell us things."""
+        number, _ = self.journal.head
+        own = {**self.post.counted, "packets": number, "packets_missed": self.journal.missed}
+        return {**super().counters(), **own}

@@ -1,0 +1,89 @@
+"""Who is online at one controller, as it has said itself: in memory, and in the journal for the next start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from captive_portal.portal2.journal import Journal, User
+
+
+class Book:
+    """One user an address; safe from several threads. Who is past their time is nobody any more."""
+
+    def __init__(self, ac: str, journal: Journal) -> None:
+        self._ac = ac
+        self._journal = journal
+        self._users: dict[str, User] = {}
+        self._addresses: dict[str, set[str]] = {}  # of each MAC
+        self._lock = Lock()
+
+    def open(self, users: Iterable[User]) -> None:
+        """Take up who was online before."""
+        for each in users:
+            self._set(each)
+
+    def at(self, address: str, now_ms: int) -> User | None:
+        """Return who is online at an address."""
+        user = self._users.get(address)
+        return user if user is not None and user.until_ms > now_ms else None
+
+    def put(self, user: User) -> None:
+        """Note that somebody is online."""
+        with self._lock:
+            before = self._users.get(user.address)
+            if before is not None and before.mac != user.mac:
+                self._unset(before)
+            self._set(user)
+            self._journal.user(self._ac, user.address, user)
+
+    def drop(self, user: User) -> bool:
+        """Note that this user is not online any more; return whether that is news."""
+        with self._lock:
+            if self._users.get(user.address) != user:
+                return False
+            self._unset(user)
+            self._journal.user(self._ac, user.address, None)
+            return True
+
+    def move(self, user: User, address: str) -> User | None:
+        """Note that a user has another address; None when it was not online, or the address is somebody else's."""
+        with self._lock:
+            if self._users.get(user.address) != user or address in self._users:
+                return None
+            moved = replace(user, address=address)
+            self._unset(user)
+            self._set(moved)
+            self._journal.user(self._ac, user.address, None)
+            self._journal.user(self._ac, address, moved)
+            return moved
+
+    def every(self, now_ms: int) -> list[User]:
+        """Return who is online; who is past their time is struck out."""
+        with self._lock:
+            over = [each for each in self._users.values() if each.until_ms <= now_ms]
+            for each in over:
+                self._unset(each)
+                self._journal.user(self._ac, each.address, None)
+            return list(self._users.values())
+
+    def of(self, mac: str, now_ms: int) -> list[User]:
+        """Return the entries of a device."""
+        with self._lock:
+            users = [self._users[each] for each in sorted(self._addresses.get(mac, ()))]
+        return [each for each in users if each.until_ms > now_ms]
+
+    def _set(self, user: User) -> None:
+        self._users[user.address] = user
+        self._addresses.setdefault(user.mac, set()).add(user.address)
+
+    def _unset(self, user: User) -> None:
+        del self._users[user.address]
+        held = self._addresses[user.mac]
+        held.discard(user.address)
+        if not held:
+            del self._addresses[user.mac]

@@ -1,0 +1,230 @@
+"""One controller's side of the portal: who has an address there, letting in, putting out, and what it tells us.
+
+Who somebody is says the controller (REQ_INFO), asked about the address that the connection came from, and never the
+query that it wrote into its redirect (S11). Whom it lets in it has asked our RADIUS server about, with a token made for
+this device at this place; the MAC that it names in its answer must be that device's.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+from dataclasses import replace
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Protocol
+
+from captive_portal.errors import GatewayError
+from captive_portal.model import Client
+from captive_portal.portal2 import exchange
+from captive_portal.portal2.book import Book
+from captive_portal.portal2.door import Door
+from captive_portal.portal2.exchange import Code
+from captive_portal.portal2.hearing import bound
+from captive_portal.portal2.journal import User
+from captive_portal.portal2.rolls import Rolls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from captive_portal.gateways import Ears
+    from captive_portal.model import Bounds
+    from captive_portal.portal2.ac import Ac
+    from captive_portal.portal2.exchange import Answer
+    from captive_portal.portal2.journal import Journal
+    from captive_portal.portal2.linger import Linger
+    from captive_portal.portal2.packet import Packet
+    from captive_portal.radius.tokens import Token
+    from netops.clock import Clock
+
+SEEN_S = 5.0  # how long it is believed who has an address; addresses go to the next visitor
+UNSEEN_S = 2.0
+SIGHTS = 50_000
+SLACK_MS = 5_000
+BUSY_S = 0.4
+STRIPES = 64
+MEANINGS = {
+    Code.REFUSED: "refused the token; does it ask our RADIUS server, with this controller's secret there?",
+    Code.BUSY: "says that another attempt of this visitor runs",
+    Code.FAILED: "failed",
+    Code.SILENT: "did not answer; is it up, is the secret the same on both sides?",
+    Code.ODD: "answered something that is not defined",
+}
+
+
+def _now(work: Callable[[], object]) -> None:
+    work()
+
+
+class Tokens(Protocol):
+    """Makes what a visitor's controller shows to our RADIUS server; good once (captive_portal/radius/tokens.py)."""
+
+    def issue(self, client: Client, bounds: Bounds, now_ms: int) -> Token:
+        """Return a name and a password for this device at its place."""
+        ...
+
+
+class Side:
+    """A controller. Safe from several threads; what concerns one address is done one after the other."""
+
+    def __init__(self, ac: Ac, journal: Journal, clock: Clock, linger: Linger | None = None) -> None:
+        self.ac = ac
+        self.book = Book(ac.id, journal)
+        self.door = Door(ac, journal, clock, linger)
+        self.rolls = Rolls(ac, self.door.serials.next)
+        self.counted = {"in": 0, "out": 0, "put_out": 0, "doubted": 0, "other_mac": 0, "known": 0}
+        self.ears: Ears | None = None
+        self.tokens: Tokens | None = None
+        self.later: Callable[[Callable[[], object]], None] = _now  # what must not be done under a lock of ours
+        self._clock = clock
+        self._sights: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._lock = Lock()
+        self._stripes = [Lock() for _ in range(STRIPES)]
+
+    # ---- who
+    def who(self, address: str) -> str:
+        """Return the MAC behind an address, empty when the controller knows none; GatewayError when it is silent."""
+        with self._stripe(f"who {address}"):
+            seen = self._sights.get(address)
+            if seen is not None and self._clock.monotonic() < seen[1]:
+                return seen[0]
+            answer = self.door.run(exchange.info(self.ac, address, serial=self.door.serials.next()))
+            if answer.code is Code.SILENT:
+                raise self._off(answer)
+            self.saw(address, answer.mac if answer.code is Code.OK else "")
+            return answer.mac if answer.code is Code.OK else ""
+
+    def saw(self, address: str, mac: str) -> None:
+        """Believe for a moment that this device has the address."""
+        with self._lock:
+            self._sights[address] = mac, self._clock.monotonic() + (SEEN_S if mac else UNSEEN_S)
+            self._sights.move_to_end(address)
+            if len(self._sights) > SIGHTS:
+                self._sights.popitem(last=False)
+
+    def forget(self, address: str) -> None:
+        """Ask anew who has this address, the next time."""
+        with self._lock:
+            self._sights.pop(address, None)
+
+    # ---- in and out
+    def let_in(self, client: Client, address: str, bounds: Bounds) -> None:
+        """Let a client in at one address; done when the controller has said so."""
+        with self._stripe(address):
+            now_ms = self._clock.now_ms()
+            until_ms = now_ms + bounds.seconds * 1000
+            user = self.book.at(address, now_ms)
+            if user is not None and user.mac == client.mac and until_ms <= user.until_ms + SLACK_MS:
+                self.book.put(replace(user, until_ms=until_ms))  # the controller would let it in for longer
+                return
+            if user is not None:
+                self._forget_there(address, user.request)
+                if self.book.drop(user) and user.mac != client.mac:
+                    self.later(lambda: self._say_left(user))
+            answer = self._login(client, address, bounds)
+            if answer.code is Code.ALREADY:  # of before: its time, its name and its MAC may be another's
+                self._forget_there(address)
+                answer = self._login(client, address, bounds)
+            if answer.code is Code.BUSY:
+                Event().wait(BUSY_S)
+                answer = self._login(client, address, bounds)
+            if answer.code is not Code.OK:
+                raise self._off(answer)
+            if answer.mac and answer.mac != client.mac:
+                self.counted["other_mac"] += 1
+                self._forget_there(address, answer.request)
+                self.forget(address)
+                raise GatewayError(f"controller '{self.ac.id}' let another device in than the one that asked; put out")
+            self.counted["in"] += 1
+            self.book.put(
+                User(
+                    address=address,
+                    mac=client.mac,
+                    name=secrets.token_hex(4),
+                    request=answer.request,
+                    since_ms=now_ms,
+                    until_ms=until_ms,
+                )
+            )
+
+    def put_out(self, client: Client, address: str) -> None:
+        """Put a client out at one address; one that is not online there, or is somebody else by now, stays as it is."""
+        with self._stripe(address):
+            user = self.book.at(address, self._clock.now_ms())
+            if user is not None and user.mac == client.mac:
+                self._forget_there(address, user.request)
+                self.book.drop(user)
+                self.counted["out"] += 1
+
+    def _login(self, client: Client, address: str, bounds: Bounds) -> Answer:
+        assert self.tokens
+        token = self.tokens.issue(client, bounds, self._clock.now_ms())
+        course = exchange.Login(
+            self.ac,
+            address,
+            serial=self.door.serials.next(),
+            name=token.user,
+            password=token.password.encode(),
+        )
+        return self.door.run(course)
+
+    def _forget_there(self, address: str, request: int = 0) -> None:
+        """Have the controller put an address out; "it was not online" is as good."""
+        answer = self.door.run(exchange.logout(self.ac, address, serial=self.door.serials.next(), request=request))
+        if answer.code not in {Code.OK, Code.BUSY}:  # 3 is "already offline" here
+            raise self._off(answer)
+
+    # ---- what it tells
+    def left(self, user: User) -> None:
+        """Note that the controller has put a user out."""
+        self.forget(user.address)
+        if self.book.drop(user):
+            self.counted["put_out"] += 1
+            self._say_left(user)
+
+    def all_left(self, users: Iterable[User]) -> None:
+        """Note that it does not know these users."""
+        for user in users:
+            self.left(user)
+
+    def doubt(self, user: User, *, sure: bool) -> None:
+        """Ask whether it has put a user out.
+
+        `sure`: what it said was genuine and new, so that silence to our question is believed too.
+        """
+        self.counted["doubted"] += 1
+        with self._stripe(user.address):
+            serial = self.door.serials.next()
+            answer = self.door.run(exchange.online(self.ac, user.address, serial=serial))
+            if answer.code is Code.OK:  # it offered a challenge, so nobody is online there: take the attempt back
+                self.door.run(exchange.logout(self.ac, user.address, serial=serial, request=answer.request, error=1))
+            elif not (sure and answer.code is Code.SILENT):
+                return
+        self.left(user)
+
+    def moved(self, user: User, address: str) -> None:
+        """Note that a user has another address."""
+        self.forget(user.address)
+        self.forget(address)
+        self.book.move(user, address)
+
+    def asked(self, packet: Packet, reply: Callable[[bytes], None]) -> None:
+        """Answer whether we know a device; if so, let it in."""
+        client = Client(mac=packet.mac, interface=self.ac.id, addresses=(packet.visitor,))
+        known = self.ears is not None and self.ears.knows(client)
+        reply(bound(self.ac, packet, known=known))
+        if known and self.ears is not None:
+            self.saw(packet.visitor, packet.mac)
+            self.counted["known"] += self.ears.arrived(client)
+
+    def _say_left(self, user: User) -> None:
+        """End the visit of a user who is out; a device that is online under another address is not."""
+        if self.ears is not None and not self.book.of(user.mac, self._clock.now_ms()):
+            self.ears.left(Client(mac=user.mac, interface=self.ac.id, addresses=(user.address,)))
+
+    def _off(self, answer: Answer) -> GatewayError:
+        said = f" ({answer.text})" if answer.text else ""
+        meaning = MEANINGS.get(answer.code, f"said {answer.code}")
+        return GatewayError(f"controller '{self.ac.id}' {meaning}{said}")
+
+    def _stripe(self, address: str) -> Lock:
+        return self._stripes[hash(address) % STRIPES]
