@@ -120,15 +120,8 @@ class Book:
 
     def next_ms(self, pending: Pending, now_ms: int) -> int:
         """Return how long until the device may ask for another code to this number."""
-
-        def work(connection: sa.Connection) -> Spent:
-            return Spent(
-                number_ms=_times(connection, SENT.c.number, pending.number, now_ms),
-                client_ms=_times(connection, SENT.c.identity, pending.identity, now_ms),
-                counts={},
-            )
-
-        return budget.next_ms(self._caps, self._store.read(work), now_ms)
+        spent = self._store.read(lambda connection: _went_out(connection, pending, now_ms))
+        return budget.next_ms(self._caps, spent, now_ms)
 
     def purge(self, now_ms: int) -> None:
         """Delete what no longer bears on anything: codes with the sealed numbers first."""
@@ -155,22 +148,28 @@ def _own(sent: Pending) -> tuple[Any, ...]:
 
 def _spent(connection: sa.Connection, caps: Sms, wanted: Pending, now_ms: int) -> Spent:
     """Return what counts; times that a clock which has stepped back left in the future become now."""
+    spent = _went_out(connection, wanted, now_ms)
+    if spent.ahead:
+        whose = sa.or_(SENT.c.number == wanted.number, SENT.c.identity == wanted.identity)
+        connection.execute(sa.update(SENT).where(whose, SENT.c.at_ms > now_ms).values(at_ms=now_ms))
+    windows = _windows(caps, wanted)
+    which = sa.or_(*(sa.and_(*_at(each, each.start_ms(now_ms))) for each in windows))
+    counts = sa.select(BUDGET.c.scope, BUDGET.c.length_ms, BUDGET.c.count).where(which)
+    found = {(scope, length_ms): int(count) for scope, length_ms, count in connection.execute(counts)}
+    return replace(spent, counts={each: found.get((each.scope, each.length_ms), 0) for each in windows})
+
+
+def _went_out(connection: sa.Connection, wanted: Pending, now_ms: int) -> Spent:
+    """Return what went out in the last day to the number and for the device."""
     whose = sa.or_(SENT.c.number == wanted.number, SENT.c.identity == wanted.identity)
-    connection.execute(sa.update(SENT).where(whose, SENT.c.at_ms > now_ms).values(at_ms=now_ms))
-    counts = {}
-    for window in _windows(caps, wanted):
-        found = connection.execute(sa.select(BUDGET.c.count).where(*_at(window, window.start_ms(now_ms)))).scalar()
-        counts[window] = int(found or 0)
+    columns = (SENT.c.number, SENT.c.identity, SENT.c.at_ms)
+    rows = connection.execute(sa.select(*columns).where(whose, SENT.c.at_ms > now_ms - DAY_MS)).all()
     return Spent(
-        number_ms=_times(connection, SENT.c.number, wanted.number, now_ms),
-        client_ms=_times(connection, SENT.c.identity, wanted.identity, now_ms),
-        counts=counts,
+        number_ms=tuple(sorted(min(each.at_ms, now_ms) for each in rows if each.number == wanted.number)),
+        client_ms=tuple(sorted(min(each.at_ms, now_ms) for each in rows if each.identity == wanted.identity)),
+        counts={},
+        ahead=any(each.at_ms > now_ms for each in rows),
     )
-
-
-def _times(connection: sa.Connection, column: sa.Column[bytes], value: bytes, now_ms: int) -> tuple[int, ...]:
-    wanted = sa.select(SENT.c.at_ms).where(column == value, SENT.c.at_ms > now_ms - DAY_MS).order_by(SENT.c.at_ms)
-    return tuple(min(each, now_ms) for each in connection.execute(wanted).scalars())
 
 
 def _count(connection: sa.Connection, sent: Pending, part: int, now_ms: int, windows: Iterable[Window]) -> None:

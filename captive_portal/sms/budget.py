@@ -10,7 +10,7 @@ the second shuts out who cannot see, and is solved for a fee by those it should 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from captive_portal.verdict import Why
@@ -41,11 +41,15 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What went out: times of the last day to the number and for the device, ascending, and the counts by window."""
+    """What went out: times of the last day to the number and for the device, ascending, and the counts by window.
+
+    `ahead` says that some of it is of the future: the clock has stepped back since.
+    """
 
     number_ms: tuple[int, ...]
     client_ms: tuple[int, ...]
     counts: Mapping[Window, int]
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +84,7 @@ def denied(caps: Sms, spent: Spent, now_ms: int, *, further: bool = False) -> De
 
 def next_ms(caps: Sms, spent: Spent, now_ms: int) -> int:
     """Return how long until another code may go out, as far as number and device are concerned."""
-    found = denied(caps, Spent(number_ms=spent.number_ms, client_ms=spent.client_ms, counts={}), now_ms)
+    found = denied(caps, replace(spent, counts={}), now_ms)
     return found.wait_ms if found else 0
 
 

@@ -172,7 +172,7 @@ def test_a_new_code_ends_the_one_before(counter) -> None:
     assert isinstance(counter.press(otp=code(counter)), Grant)
 
 
-@pytest.mark.parametrize("digits", [6, 8])
+@pytest.mark.parametrize("digits", [8, pytest.param(6, marks=pytest.mark.slow)])
 def test_a_thousand_tries_at_once_are_three(counter, together, digits) -> None:
     """S8: of a thousand guesses in parallel, the right one among them or not, three are judged."""
     counter.digits = digits
@@ -282,7 +282,10 @@ def test_a_policy_serves_other_countries(counter) -> None:
 
 # ---- when it goes wrong
 def test_when_nobody_takes_the_message_the_page_says_so_and_nothing_is_used_up(counter, scripted) -> None:
-    counter.providers = (scripted("a", lambda _: Answer(came=Came.AWAY)), scripted("b", lambda _: Answer(came=Came.REFUSED)))
+    counter.providers = (
+        scripted("a", lambda _: Answer(came=Came.AWAY)),
+        scripted("b", lambda _: Answer(came=Came.REFUSED)),
+    )
     counter.restart()
 
     assert counter.press(phone=PHONE) == Refusal(why=Why.UNSENT)
@@ -308,7 +311,9 @@ def test_when_nobody_knows_whether_it_was_taken_it_counts_and_its_code_is_good(c
 def test_a_slow_provider_holds_up_no_page(counter, scripted) -> None:
     """R19: what a provider does in ten seconds, the page does not wait for; it says so when it is known."""
     go = threading.Event()
-    counter.providers = (scripted("slow", lambda _: Answer(came=Came.TAKEN) if go.wait(20) else Answer(came=Came.AWAY)),)
+    counter.providers = (
+        scripted("slow", lambda _: Answer(came=Came.TAKEN) if go.wait(20) else Answer(came=Came.AWAY)),
+    )
     counter.restart()
     import time
 
