@@ -134,11 +134,18 @@ def _radius(settings: Settings, clock: Clock) -> Gateway:
     return Radius(settings, clock)
 
 
+def _portal2(settings: Settings, clock: Clock) -> Gateway:
+    from captive_portal.gateways.portal2 import Portal2  # noqa: PLC0415
+
+    return Portal2(settings, clock)
+
+
 NONE = "none"
 GATEWAYS: dict[str, Callable[[Settings, Clock], Gateway]] = {
     "simulated": _simulated,
     "nftables": _nftables,
     "radius": _radius,
+    "portal2": _portal2,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -150,6 +151,18 @@ def house(settings: Settings, clock: Standing, house_of: Callable[[Settings, Sta
 @pytest.fixture
 def desk(house: House) -> Desk:
     return house.open()
+
+
+@pytest.fixture(scope="session")
+def portal2_worlds() -> Any:
+    """What makes a controller that speaks Portal 2.0 and our gateway to it."""
+    if "portal2_world" not in sys.modules:
+        spec = importlib.util.spec_from_file_location("portal2_world", HERE / "portal2_world.py")
+        assert spec
+        assert spec.loader
+        sys.modules["portal2_world"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules["portal2_world"])
+    return sys.modules["portal2_world"]
 
 
 # ---- three namespaces: client, gateway, internet

