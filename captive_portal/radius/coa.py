@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("netops.radius")
 IDENTIFIERS = 256
 FREE_S = 5.0  # how long a call waits for an identifier when all are in flight
-TURN_S = 0.5
+TURN_S = 0.1
 SESSION_NOT_FOUND = 503
 
 

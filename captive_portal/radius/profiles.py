@@ -58,6 +58,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
         "huawei": Profile(up=d.HUAWEI_UP, down=d.HUAWEI_DOWN),
         "mikrotik": Profile(pair=d.MIKROTIK_RATE, total=d.MIKROTIK_TOTAL, total_high=d.MIKROTIK_TOTAL_HIGH),
         "ruijie": Profile(),
+        "zte": Profile(),
     }
 )
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from netops.clock import Clock
 
 LOG = logging.getLogger("netops.radius")
-TURN_S = 0.5
+TURN_S = 0.1
 TOGETHER = 256
 RECEIVE_BYTES = 8 * 1024 * 1024
 ANY = "any"

@@ -11,7 +11,7 @@ refused: nobody knows whether it was used. PAP and CHAP both work, for the passw
 
     token = Mint(keys.token_key(settings)).issue(client, bounds, now_ms)    # token.user, token.password: ASCII
 
-The name has 28 to 60 characters of `a-z2-7`, the password 20: no controller that folds case, splits at `@`, `/` or a
+The name has 40 to 63 characters of `a-z2-7`, the password 20: no controller that folds case, splits at `@`, `/` or a
 backslash, or cuts at 63 characters, spoils them.
 """
 
@@ -35,7 +35,7 @@ AHEAD_MS = 5_000  # portal and server may stand on two machines
 KIND = b"\x71"  # the first octet of a name's content; another form of token gets another
 STAMP = 6  # octets of a time in milliseconds
 NONCE = 8
-NAME = re.compile(r"[a-z2-7]{22,64}")
+NAME = re.compile(r"[a-z2-7]{30,90}")
 PASSWORD_OCTETS = 12  # 96 bits
 _BOUNDS = tuple(each.name for each in fields(Bounds))
 _MOST_BITS = 63
