@@ -250,7 +250,7 @@ def _shown(portal: Portal, visitor: Client, outcome: Outcome, method: str = "") 
     if isinstance(outcome, Ask):
         return _asked(portal, visitor, method, outcome)
     if isinstance(outcome, Leave | Onward):
-        return redirect(outcome.url, 303)
+        return render_template("portal/onward.html", url=outcome.url)
     return redirect(_home_url(), 303)
 
 
