@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 import sys
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,20 +40,21 @@ class Site:
 
 @pytest.fixture(scope="session")
 def sites(tmp_path_factory):
-    """Build instances of the small city; everything is closed at the end."""
+    """Give instances of the small city, each kind of which is built once; everything is closed at the end."""
     from dashboards import pages as dashboard_pages
     from dashboards.service import application
 
-    bare = tmp_path_factory.mktemp("bare")
-    small_city.build(bare, telemetry=False)
+    @cache
+    def built(**kind):
+        place = tmp_path_factory.mktemp("built")
+        small_city.build(place, **kind)
+        return place
+
     with ExitStack() as stack:
 
         def make(directory, *, telemetry=True, hostile=False):
             settings = small_city.settings(directory)
-            if telemetry:
-                small_city.build(directory, hostile=hostile)
-            else:
-                shutil.copytree(bare, directory, dirs_exist_ok=True)
+            shutil.copytree(built(telemetry=telemetry, hostile=hostile), directory, dirs_exist_ok=True)
             clock = small_city.Fixed()
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr("netops.web.pages.load", lambda context: [dashboard_pages.pages(context)])
