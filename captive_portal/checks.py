@@ -9,6 +9,7 @@ from captive_portal.gateways import GATEWAYS, Offer
 from captive_portal.model import INTERFACE
 from captive_portal.oidc import checks as accounts
 from captive_portal.records import checks as records
+from captive_portal.sms import checks as texting
 from inventory.errors import Problem
 from netops.errors import ConfigError, nearest
 
@@ -24,6 +25,7 @@ def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
         *_policies(settings, snapshot),
         *accounts.problems(settings, policy_yaml.read_folder(settings)[0]),
         *outward.problems(settings, policy_yaml.read_folder(settings)[0], gateways.offers(settings)),
+        *texting.problems(settings, policy_yaml.read_folder(settings)[0]),
         *_visitors(settings, snapshot),
         *_uplinks(settings),
         *_anchors(settings),

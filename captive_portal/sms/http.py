@@ -114,9 +114,11 @@ def allowed(address: str, *, private: bool) -> bool:
     parsed = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
         parsed = parsed.ipv4_mapped
+    if parsed.is_loopback:
+        return private  # before the rest: to Python ::1 is reserved too
     if parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified or parsed.is_reserved:
         return False  # 169.254.169.254 gives machines of a cloud their secrets
-    return parsed.is_global or (private and (parsed.is_private or parsed.is_loopback))
+    return parsed.is_global or (private and parsed.is_private)
 
 
 def _address(host: str, port: int, *, private: bool) -> str:
