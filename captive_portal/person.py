@@ -22,6 +22,10 @@ class Persons(Protocol):
         """Keep somebody who is known by the hash for as long as if they came today; False when nothing is known."""
         ...
 
+    def restricted(self, hash_: bytes, since_ms: int = 0) -> bool:
+        """Whether they have wished to be forgotten after a login at `since_ms`."""
+        ...
+
 
 class Nameless:
     """Keeps no value: only the hash, which whoever holds the identity key can compare with a number they know."""
@@ -36,3 +40,7 @@ class Nameless:
     def renew(self, hash_: bytes) -> bool:  # noqa: ARG002  (the protocol's)
         """Return True: there is nothing to keep longer."""
         return True
+
+    def restricted(self, hash_: bytes, since_ms: int = 0) -> bool:  # noqa: ARG002  (the protocol's)
+        """Return False: nothing is kept that a wish could be about."""
+        return False

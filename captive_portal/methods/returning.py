@@ -1,7 +1,7 @@
 """A device that comes back is let in without a tap, where its site's policy says for how long and after which proof.
 
 A voucher that let it in is asked again: its time, its devices and its withdrawal count as if the code were typed. Who
-was identified is kept for as long as any visitor of today; somebody who was erased is nobody, and is asked.
+was identified is kept for as long as any visitor of today; somebody who was erased, or wished to be, is asked.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from captive_portal.policy import RETURNING
 from captive_portal.verdict import Refusal, Why
 
 if TYPE_CHECKING:
+    from captive_portal.known import Proof
     from captive_portal.methods import Shown
     from captive_portal.person import Persons
     from captive_portal.store import Store
@@ -43,7 +44,7 @@ class Comeback(Method):
         proof = known.judge(past, shown.policy, now_ms, random_mac=shown.random_mac)
         if proof is None:
             return None
-        if proof.person and self._persons is not None and not self._persons.renew(proof.person):
+        if self._persons is not None and _forgotten(self._persons, proof, shown.identity):
             return None
         until_ms = now_ms + shown.bounds.seconds * 1000
         if proof.method == redeeming.METHOD:
@@ -54,3 +55,9 @@ class Comeback(Method):
         return Grant(
             method=self.name, until_ms=until_ms, voucher=proof.voucher, person=proof.person, agreed=proof.consent
         )
+
+
+def _forgotten(persons: Persons, proof: Proof, identity: bytes) -> bool:
+    if persons.restricted(identity, proof.at_ms):
+        return True
+    return bool(proof.person) and (persons.restricted(proof.person, proof.at_ms) or not persons.renew(proof.person))
