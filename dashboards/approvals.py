@@ -63,13 +63,16 @@ def said() -> dict[str, str]:
         approvals.WITHDRAWN: _("已撤回"),
         "exclusion": _("维护窗口（排除）"),
         "fail_open": _("应急放行"),
+        "disclosure": _("查询上网人身份"),
+        "inspection": _("日志检查导出"),
     }
 
 
 def ask(desk: Desk, error: str = "") -> str:
     """Show the form of a request; after an error with what was typed."""
     city = desk.queries.city()
-    actions = [name for name in offered.OFFERED if g.person.role in approvals.ACTIONS[name].asks]
+    own = [name for name in offered.OFFERED if not approvals.ACTIONS[name].page]
+    actions = [name for name in own if g.person.role in approvals.ACTIONS[name].asks]
     return render_template(
         "dashboards/ask.html",
         **frame(desk, city),

@@ -88,6 +88,9 @@ STATED = {
     "start_ms": mark("起"),
     "end_ms": mark("止"),
     "gateway": mark("网关"),
+    "session": mark("会话"),
+    "authority": mark("机关"),
+    "basis": mark("依据"),
 }
 
 

@@ -156,7 +156,8 @@ def _request(body: Any, held: Mapping[str, Approval], claims: Mapping[str, Mappi
     if why := _terms(body["action"], terms):
         return why
     if body["action"] != "exclusion":
-        return "" if body["subject"] == terms["gateway"] else "the subject is not the gateway of its terms"
+        expected = terms[action.subject] if action.subject else body["request"]
+        return "" if body["subject"] == expected else f"the subject is not the {action.subject or 'name'} of its terms"
     claim = claims.get(body["request"])
     if claim is None or {key: claim[key] for key in TERMS} != terms or claim["by"] != body["by"]:
         return "there is no claim of the same name and terms by the same person"

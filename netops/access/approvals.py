@@ -7,6 +7,7 @@ allow (the same person, a role without the right, a second one) has no effect, w
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -23,16 +24,29 @@ if TYPE_CHECKING:
 
 APPROVED, REFUSED, WITHDRAWN, PENDING = "approved", "refused", "withdrawn", "pending"
 HOUR_MS = 3_600_000
-FAIL_OPEN_MS = 24 * HOUR_MS
+DAY_MS = 24 * HOUR_MS
+FAIL_OPEN_MS = DAY_MS
+_NAMES_SOMEBODY = re.compile(
+    r"(?<!\d)1[3-9]\d{9}(?!\d)|\+\d[\d ]{6,}|(?<!\d)\d{17}[\dXx](?!\d)|(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}"
+)  # a mobile number, an international one, an identity card's, a MAC address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One kind of decision: the fields of its terms, and who may ask and who decide."""
+    """One kind of decision: the fields of its terms, and who may ask and who decide.
+
+    `subject` is the term that says what it is about; empty: the request itself. `longest_ms` bounds its window; 0: not.
+    `page` is who has a page of its own to ask for it; empty: the page of approvals. `private` are terms that, like the
+    reasons, must name nobody: the ledger cannot forget.
+    """
 
     fields: tuple[str, ...]
     asks: frozenset[str]
     decides: frozenset[str]
+    subject: str = ""
+    longest_ms: int = 0
+    page: str = ""
+    private: tuple[str, ...] = ()
 
 
 ACTIONS: dict[str, Action] = {
@@ -47,6 +61,28 @@ ACTIONS: dict[str, Action] = {
         fields=("gateway", "start_ms", "end_ms"),
         asks=frozenset({"operator", "admin"}),
         decides=frozenset({"admin", "privacy_officer"}),
+        subject="gateway",
+        longest_ms=FAIL_OPEN_MS,
+    ),
+    # look up whose number stands behind a session; the window is when it may be looked at
+    "disclosure": Action(
+        fields=("session", "basis", "start_ms", "end_ms"),
+        asks=frozenset({"operator", "privacy_officer"}),
+        decides=frozenset({"privacy_officer"}),
+        subject="session",
+        longest_ms=7 * DAY_MS,
+        page="persons",
+        private=("basis",),
+    ),
+    # hand an authority the records of a window with numbers in them
+    "inspection": Action(
+        fields=("authority", "basis", "start_ms", "end_ms"),
+        asks=frozenset({"operator", "privacy_officer"}),
+        decides=frozenset({"privacy_officer"}),
+        subject="authority",
+        longest_ms=366 * DAY_MS,
+        page="persons",
+        private=("authority", "basis"),
     ),
 }
 
@@ -114,7 +150,8 @@ def ask(action: str, *, terms: Mapping[str, JSON], by: str, role: str, reason: s
     if not reason.strip() or len(reason) > 2000:
         raise UsageError("a request needs a reason of 1 to 2,000 characters: it will stand in the report")
     name = f"req-{secrets.token_hex(8)}"
-    subject = name if action == "exclusion" else str(terms["gateway"])
+    _nameless(action, "reason", reason)
+    subject = str(terms[known.subject]) if known.subject else name
     body: dict[str, JSON] = {
         "request": name,
         "action": action,
@@ -143,6 +180,7 @@ def decide(approval: Approval, decision: str, *, by: str, role: str, reason: str
         raise AccessError(f"request {approval.request.id}: {why}")
     if len(reason) > 2000 or (decision == REFUSED and not reason.strip()):
         raise UsageError("a refusal needs a reason, of at most 2,000 characters")
+    _nameless(approval.request.action, "reason", reason)
     body = {"request": made.request, "decision": decision, "by": by, "role": role, "reason": made.reason}
     return Fact(kind="approval_decision", at_ms=now_ms, body=body)
 
@@ -212,8 +250,9 @@ def check(action: str, terms: Mapping[str, JSON]) -> None:
     start, end = terms["start_ms"], terms["end_ms"]
     if type(start) is not int or type(end) is not int or not 0 <= start < end:
         raise UsageError("the window must end after it begins")
-    if action == "fail_open" and end - start > FAIL_OPEN_MS:
-        raise UsageError("fail-open is limited to 24 hours; ask again when they are over")
+    if known.longest_ms and end - start > known.longest_ms:
+        hours = known.longest_ms // HOUR_MS
+        raise UsageError(f"'{action}' is limited to {hours} hours; ask again when they are over")
     for name in set(known.fields) - {"start_ms", "end_ms"}:
         value = terms[name]
         texts = list(value) if isinstance(value, (list, tuple)) else [value]
@@ -223,6 +262,14 @@ def check(action: str, terms: Mapping[str, JSON]) -> None:
             isinstance(text, str) and 0 < len(text) <= 200 and text.isprintable() for text in texts
         ):
             raise UsageError(f"'{name}' is missing or holds something that is no name")
+        for text in texts if name in known.private else ():
+            _nameless(action, name, str(text))
+
+
+def _nameless(action: str, name: str, text: str) -> None:
+    known = ACTIONS.get(action)
+    if known is not None and known.private and _NAMES_SOMEBODY.search(text):
+        raise UsageError(f"'{name}' names somebody; the ledger cannot forget: give the number of the case instead")
 
 
 def _request(fact: Fact) -> Request:

@@ -26,8 +26,8 @@ WINDOW = {
 OPEN = {"gateway": "gw-1", "start_ms": NOW, "end_ms": NOW + 3_600_000}
 
 
-def asked(by="li.na", role="operator", action="exclusion", terms=WINDOW):
-    return approvals.ask(action, terms=terms, by=by, role=role, reason="更换控制器", now_ms=NOW)
+def asked(by="li.na", role="operator", action="exclusion", terms=WINDOW, reason="更换控制器"):
+    return approvals.ask(action, terms=terms, by=by, role=role, reason=reason, now_ms=NOW)
 
 
 def fold(made):
@@ -136,6 +136,48 @@ def test_a_role_that_may_not_ask_is_refused(role):
 def test_terms_that_say_nothing_sensible_are_refused(action, terms, why):
     with pytest.raises(UsageError, match=why):
         asked(action=action, terms=terms)
+
+
+LOOK = {"session": "0" * 24, "basis": "case 2026-17", "start_ms": NOW, "end_ms": NOW + 86_400_000}
+
+
+@pytest.mark.parametrize(
+    ("terms", "reason"),
+    [
+        ({}, "the caller is 13800138000"),
+        ({}, "the caller is +852 5123 4567"),
+        ({"basis": "phone 13800138000"}, "asked by the police"),
+        ({"basis": "id 110108199001011234"}, "asked by the police"),
+        ({}, "device 02:00:00:00:00:01"),
+    ],
+)
+def test_what_the_ledger_cannot_forget_names_nobody(terms, reason):
+    with pytest.raises(UsageError, match="names somebody"):
+        asked(action="disclosure", terms={**LOOK, **terms}, reason=reason)
+
+
+def test_a_decision_on_a_person_names_nobody_either():
+    waiting = fold(asked(action="disclosure", terms=LOOK))
+
+    with pytest.raises(UsageError, match="names somebody"):
+        approvals.decide(
+            waiting, "approved", by="wang.min", role="privacy_officer", reason="he is 13800138000", now_ms=NOW + 1
+        )
+
+
+def test_a_look_at_a_person_is_decided_by_another_who_guards_privacy():
+    waiting = fold(asked(action="disclosure", terms=LOOK))
+
+    assert waiting.request.subject == LOOK["session"]
+    for by, role in (("li.na", "privacy_officer"), ("wang.min", "admin"), ("wang.min", "contract_manager")):
+        with pytest.raises(AccessError):
+            approvals.decide(waiting, "approved", by=by, role=role, reason="", now_ms=NOW + 1)
+    assert approvals.decide(waiting, "approved", by="wang.min", role="privacy_officer", reason="", now_ms=NOW + 1)
+
+
+def test_a_look_at_a_person_is_over_in_a_week():
+    with pytest.raises(UsageError, match="168 hours"):
+        asked(action="disclosure", terms={**LOOK, "end_ms": NOW + 8 * 86_400_000})
 
 
 def test_a_refusal_needs_a_reason():
