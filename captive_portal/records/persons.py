@@ -160,7 +160,7 @@ class Persons:
             row = connection.execute(newest).first()
         if row is None or row.period not in self.periods.names():
             return None
-        value = cipher.unseal(self.periods.key(row.period), row.sealed, _about(hash_, row.kind, row.period))
+        value = cipher.unseal(self.periods.key(row.period), row.sealed, about(hash_, row.kind, row.period))
         return Known(hash=hash_, kind=Kind(row.kind), period=row.period, value=value)
 
     def restricted(self, hash_: bytes, since_ms: int = 0) -> bool:
@@ -188,7 +188,7 @@ class Persons:
                 self._durable.popitem(last=False)
 
     def _hand_in(self, hash_: bytes, kind: Kind, period: str, value: str) -> Future[None]:
-        sealed = cipher.seal(self.periods.made(period), value, _about(hash_, kind.value, period))
+        sealed = cipher.seal(self.periods.made(period), value, about(hash_, kind.value, period))
         return self._batcher.put(_Row(hash=hash_, period=period, kind=kind.value, sealed=sealed))
 
     def _together(self, rows: Sequence[_Row]) -> list[None]:
@@ -203,6 +203,6 @@ class Persons:
         return [None] * len(rows)
 
 
-def _about(hash_: bytes, kind: str, period: str) -> bytes:
+def about(hash_: bytes, kind: str, period: str) -> bytes:
     """Return what binds a ciphertext to its row."""
     return b"netops.persons.1\0" + kind.encode() + b"\0" + period.encode() + b"\0" + hash_

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from captive_portal import agreement
 from captive_portal.desk import Attempt
 from captive_portal.methods import Method, Shown
 from captive_portal.model import Client, Grant, Session
@@ -19,7 +20,8 @@ from captive_portal.tables import RECORD
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CONSENT = Consent(terms="1", language="zh_CN", digest="0" * 64, channel="portal")
+AGREED = agreement.terms("zh_CN")
+CONSENT = Consent(terms=AGREED.version, language="zh_CN", digest=AGREED.digest, channel="portal")
 
 
 class Numbers(Method):

@@ -1,0 +1,347 @@
+"""What an inspection asks for, in one file: identity, session and address logs of a window, their chain, a manifest.
+
+The manifest names every file by its SHA-256 and the chain's head before and after, so that whoever holds the file can
+hold it against the ledger later. Numbers and MAC addresses are in it only when two persons have approved that
+(`inspection`); else everybody is their keyed hash.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import zipfile
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from captive_portal.errors import RecordsError
+from captive_portal.records import chain
+from captive_portal.tables import ADDRESS, CONSENT, RECORD, SESSION
+from netops.clock import iso, utc
+from netops.web.safe import cell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+    from zoneinfo import ZoneInfo
+
+    from captive_portal.records.persons import Persons
+
+FORMAT = "netops.portal.export.1"
+MARGIN_MS = 86_400_000  # entries are found by their own time, sessions by theirs
+MOST_NAT = 1 << 31  # octets of one file of a NAT log
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """From when to when, and in which time zone it is written."""
+
+    start_ms: int
+    end_ms: int
+    zone: ZoneInfo
+
+    def at(self, at_ms: int | None) -> str:
+        """Return an instant with its offset, or nothing."""
+        if at_ms is None:
+            return ""
+        return utc(at_ms).astimezone(self.zone).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """Who took it, why, and under which approval numbers are in it."""
+
+    by: str
+    city: str
+    rehearsal: bool
+    now_ms: int
+    request: str = ""
+
+
+@dataclass(slots=True)
+class Span:
+    """The piece of the chain that is in the export: numbers from 1, 0 where there is none."""
+
+    first: int = 0
+    last: int = 0
+    head: str = ""
+
+
+README = """这是 WiFi 认证平台按时间段导出的日志，供依法检查使用。This is an export of the portal's logs.
+
+
+sessions.csv    上网日志：每次上网一行 / one line a session
+addresses.csv   会话与 IP 地址的对应 / which addresses a session used
+consents.csv    同意条款的记录 / consent to the terms
+identities.csv  身份日志：散列与手机号、账号、MAC 的对应（仅经两人批准） / identities (only when two persons approved)
+chain.jsonl     日志链的条目 / entries of the log's chain
+nat/            地址转换日志（如有） / NAT logs (where there are any)
+manifest.json   文件清单与 SHA-256 / every file by its SHA-256
+
+各表以 session、device、person 三列相连；散列相同即同一设备或同一人。
+Tables are joined by session, device and person: the same hash is the same device or person.
+"""
+
+
+class Parcel:
+    """A ZIP file being written: every member's SHA-256 and number of lines is noted."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self.members: list[dict[str, Any]] = []
+
+    def rows(self, name: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+        """Write a CSV; no cell is a formula to a spreadsheet."""
+        return self._lines(name, _csv(head, rows), extra=-1)
+
+    def objects(self, name: str, objects: Iterable[object]) -> int:
+        """Write a JSON object a line."""
+        lines = (json.dumps(each, ensure_ascii=False, sort_keys=True).encode() + b"\n" for each in objects)
+        return self._lines(name, lines)
+
+    def text(self, name: str, text: str) -> None:
+        """Write a text."""
+        self._lines(name, [text.encode()])
+
+    def file(self, name: str, path: Path) -> None:
+        """Write a copy of a file."""
+        with path.open("rb") as source:
+            self._lines(name, iter(lambda: source.read(1 << 20), b""))
+
+    def _lines(self, name: str, pieces: Iterable[bytes], *, extra: int = 0) -> int:
+        digest, size, count = hashlib.sha256(), 0, extra
+        with self._archive.open(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), "w", force_zip64=True) as member:
+            for piece in pieces:
+                member.write(piece)
+                digest.update(piece)
+                size += len(piece)
+                count += 1
+        self.members.append({"name": name, "sha256": digest.hexdigest(), "bytes": size, "lines": count})
+        return count
+
+
+def write(
+    path: Path,
+    read: Callable[[Callable[[sa.Connection], dict[str, Any]]], dict[str, Any]],
+    window: Window,
+    about: About,
+    *,
+    persons: Persons | None = None,
+    nat: Path | None = None,
+) -> dict[str, Any]:
+    """Write the export, whole or not at all; return its manifest. `persons` only when that was approved."""
+    fresh = path.with_name(f".{path.name}.part")
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                parcel = Parcel(archive)
+                manifest = read(lambda connection: _fill(parcel, connection, window, about, persons))
+                manifest["nat"] = _nat(parcel, nat, window)
+                parcel.text("README.txt", README)
+                manifest["files"] = list(parcel.members)
+                archive.writestr(
+                    zipfile.ZipInfo("manifest.json", (1980, 1, 1, 0, 0, 0)),
+                    json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n",
+                )
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as error:
+        raise RecordsError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        with suppress(OSError):
+            fresh.unlink()
+    return manifest
+
+
+def _fill(
+    parcel: Parcel, connection: sa.Connection, window: Window, about: About, persons: Persons | None
+) -> dict[str, Any]:
+    """Write what the database says, all of one state."""
+    hashes: set[bytes] = set()
+    sessions = parcel.rows("sessions.csv", SESSIONS, _sessions(connection, window, hashes))
+    ids = sa.select(SESSION.c.id).where(_within(window))
+    parcel.rows("addresses.csv", ("session", "address", "since"), _addresses(connection, window, ids))
+    parcel.rows(
+        "consents.csv",
+        ("session", "at", "terms", "language", "text_sha256", "channel"),
+        _consents(connection, window, ids),
+    )
+    span = Span()
+    parcel.objects("chain.jsonl", _entries(connection, window, span))
+    if persons is not None:
+        parcel.rows("identities.csv", ("hash", "kind", "value", "sealed_in"), _identities(persons, hashes))
+    number, head = chain.last(connection)
+    return {
+        "format": FORMAT,
+        "city": about.city,
+        "rehearsal": about.rehearsal,
+        "from": window.at(window.start_ms),
+        "to": window.at(window.end_ms),
+        "made": iso(about.now_ms),
+        "by": about.by,
+        "request": about.request,
+        "identities": persons is not None,
+        "sessions": sessions,
+        "chain": {
+            "first": span.first,
+            "before": _head_before(connection, span.first) if span.first else "",
+            "last": span.last,
+            "head": span.head,
+            "newest": number,
+            "newest_head": head.hex(),
+        },
+    }
+
+
+SESSIONS = (
+    "session", "site", "interface", "method", "device", "person", "voucher", "since", "until", "online", "ended",
+    "end", "octets_up", "octets_down", "policy",
+)  # fmt: skip
+
+
+def _within(window: Window) -> sa.ColumnElement[bool]:
+    """Return what tells the sessions that were open at any time of the window."""
+    goes_on = sa.or_(SESSION.c.ended_ms.is_(None), SESSION.c.ended_ms >= window.start_ms)
+    return sa.and_(SESSION.c.since_ms < window.end_ms, goes_on)
+
+
+def _sessions(connection: sa.Connection, window: Window, hashes: set[bytes]) -> Iterator[Sequence[object]]:
+    wanted = sa.select(SESSION).where(_within(window)).order_by(SESSION.c.since_ms, SESSION.c.id)
+    for row in connection.execution_options(yield_per=1000).execute(wanted):
+        hashes.update(each for each in (row.identity, row.person) if each)
+        times = (window.at(each) for each in (row.since_ms, row.until_ms, row.online_ms, row.ended_ms))
+        known = ((each or b"").hex() for each in (row.identity, row.person, row.voucher))
+        used = (row.end or "", row.octets_up, row.octets_down, row.policy)
+        yield (row.id, row.site, row.interface, row.method, *known, *times, *used)
+
+
+def _addresses(connection: sa.Connection, window: Window, ids: sa.Select[Any]) -> Iterator[Sequence[object]]:
+    wanted = sa.select(ADDRESS).where(ADDRESS.c.session.in_(ids)).order_by(ADDRESS.c.since_ms, ADDRESS.c.address)
+    for row in connection.execution_options(yield_per=1000).execute(wanted):
+        yield (row.session, row.address, window.at(row.since_ms))
+
+
+def _consents(connection: sa.Connection, window: Window, ids: sa.Select[Any]) -> Iterator[Sequence[object]]:
+    wanted = sa.select(CONSENT).where(CONSENT.c.session.in_(ids)).order_by(CONSENT.c.at_ms, CONSENT.c.session)
+    for row in connection.execution_options(yield_per=1000).execute(wanted):
+        yield (row.session, window.at(row.at_ms), row.terms, row.language, row.digest, row.channel)
+
+
+def _entries(connection: sa.Connection, window: Window, span: Span) -> Iterator[dict[str, Any]]:
+    """Yield the entries of the window in one piece of the chain; what was erased is there by its digest."""
+    at = sa.and_(RECORD.c.at_ms >= window.start_ms - MARGIN_MS, RECORD.c.at_ms < window.end_ms + MARGIN_MS)
+    low, high = connection.execute(sa.select(sa.func.min(RECORD.c.n), sa.func.max(RECORD.c.n)).where(at)).one()
+    if low is None:
+        return
+    wanted = sa.select(RECORD).where(RECORD.c.n >= low, RECORD.c.n <= high).order_by(RECORD.c.n)
+    for row in connection.execution_options(yield_per=1000).execute(wanted):
+        span.first, span.last, span.head = span.first or row.n, row.n, row.head.hex()
+        own = {"n": row.n, "at_ms": row.at_ms, "kind": row.kind, "body": row.body}
+        yield {**own, "digest": row.digest.hex(), "head": row.head.hex()}
+
+
+def _head_before(connection: sa.Connection, number: int) -> str:
+    found = connection.execute(sa.select(RECORD.c.head).where(RECORD.c.n == number - 1)).scalar()
+    return bytes(found or chain.GENESIS).hex()
+
+
+def _identities(persons: Persons, hashes: set[bytes]) -> Iterator[Sequence[object]]:
+    """Yield what hashes stand for; one that is erased or does not open says so itself."""
+    for each in sorted(hashes):
+        try:
+            known = persons.opened(each)
+        except RecordsError:
+            yield (each.hex(), "", "does not open", "")
+            continue
+        if known is None:
+            yield (each.hex(), "", "erased", "")
+        else:
+            yield (each.hex(), known.kind.value, known.value, known.period)
+
+
+def _nat(parcel: Parcel, folder: Path | None, window: Window) -> str:
+    """Copy the NAT log's files of the window's days: those with a day, 2026-11-27, in their names."""
+    if folder is None:
+        return "none here: addresses are translated elsewhere, ask who does (`portal.nat_log` names a folder)"
+    if not folder.is_dir():
+        raise RecordsError(f"{folder}: no directory; `portal.nat_log` names the folder of the NAT log's files")
+    days, at_ms = set(), window.start_ms
+    while at_ms < window.end_ms + MARGIN_MS:
+        days.add(f"{utc(at_ms).astimezone(window.zone):%Y-%m-%d}")
+        at_ms += MARGIN_MS // 2
+    files = sorted(file for file in folder.iterdir() if any(day in file.name for day in days) and file.is_file())
+    for file in files:
+        if file.is_symlink() or file.stat().st_size > MOST_NAT:
+            raise RecordsError(f"{file}: expected a plain file of at most {MOST_NAT >> 30} GiB")
+        parcel.file(f"nat/{file.name}", file)
+    return f"{len(files)} files of {min(days)} to {max(days)}"
+
+
+def _csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[bytes]:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, quoting=csv.QUOTE_MINIMAL, lineterminator="\r\n")
+
+    def taken() -> bytes:
+        text = out.getvalue().encode("utf-8", "replace")
+        out.seek(0)
+        out.truncate()
+        return text
+
+    writer.writerow(head)
+    yield b"\xef\xbb\xbf" + taken()
+    for row in rows:
+        writer.writerow([cell(each) for each in row])
+        yield taken()
+
+
+def check(path: Path) -> list[str]:
+    """Return what is wrong with an export, from the file alone: digests, and the piece of the chain."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest = json.loads(archive.read("manifest.json"))
+            wrong = _members(archive, manifest)
+            return [*wrong, *(_piece(archive, manifest["chain"]) if not wrong else [])]
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+        return [f"{path}: no whole export of this kind ({type(error).__name__}: {error})"]
+
+
+def _members(archive: zipfile.ZipFile, manifest: Any) -> list[str]:
+    if manifest["format"] != FORMAT:
+        return [f"the format is {str(manifest['format'])[:40]!r}; expected {FORMAT}"]
+    named = {each["name"]: each["sha256"] for each in manifest["files"]}
+    wrong = [f"{name}: not in the manifest" for name in set(archive.namelist()) - set(named) - {"manifest.json"}]
+    for name, expected in named.items():
+        digest = hashlib.sha256()
+        with archive.open(name) as member:
+            while piece := member.read(1 << 20):
+                digest.update(piece)
+        if digest.hexdigest() != expected:
+            wrong.append(f"{name}: not what the manifest says")
+    return wrong
+
+
+def _piece(archive: zipfile.ZipFile, said: Any) -> list[str]:
+    before, number, wrong = bytes.fromhex(said["before"]), said["first"] - 1, []
+    with archive.open("chain.jsonl") as lines:
+        for line in lines:
+            row = json.loads(line)
+            number += 1
+            own = bytes.fromhex(row["digest"])
+            if (
+                row["body"] is not None
+                and chain.digest(row["n"], row["at_ms"], row["kind"], row["body"].encode()) != own
+            ):
+                wrong.append(f"entry {row['n']}: its content is not that of its digest")
+            before = chain.head(before, own)
+            if row["n"] != number or before.hex() != row["head"]:
+                wrong.append(f"entry {number}: it does not follow from the one before")
+    if said["first"] and (number, before.hex()) != (said["last"], said["head"]):
+        wrong.append("the piece of the chain does not end where the manifest says")
+    return wrong

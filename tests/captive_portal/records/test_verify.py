@@ -1,0 +1,164 @@
+"""The verification: sound records pass, and every way of altering them is named."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import sqlalchemy as sa
+
+from captive_portal.records import chain, verify
+from captive_portal.records.tables import PERSON
+from captive_portal.tables import ADDRESS, CONSENT, RECORD, SESSION
+
+PHONE = "+8613800138000"
+
+
+@pytest.fixture
+def busy(office):
+    """An office after a few visits, one erasure and one session that goes on."""
+    office.visit(1, PHONE)
+    office.forward(250)
+    office.settle()
+    for number in range(2, 6):
+        office.visit(number, PHONE if number % 2 else "")
+    office.visit(9, ended=False)
+    return office
+
+
+def look(office, heads=None) -> verify.Verified:
+    return office.store.read(lambda connection: verify.verify(connection, heads or {}))
+
+
+def change(office, *statements) -> None:
+    def work(connection: sa.Connection) -> None:
+        for each in statements:
+            connection.execute(each)
+
+    office.store.write(work)
+
+
+def test_sound_records_pass(busy) -> None:
+    found = look(busy)
+
+    assert found.problems == []
+    assert (found.entries, found.erased, found.sessions) == (13, 2, 5)
+    assert found.head == busy.entries()[-1].head
+
+
+def test_the_ledgers_head_of_the_newest_entry_is_met(busy) -> None:
+    found = look(busy, {each.n: each.head.hex() for each in busy.entries()})
+
+    assert (found.problems, found.anchored) == ([], found.entries)
+
+
+_SECOND = sa.select(sa.func.min(SESSION.c.id)).scalar_subquery()
+ALTERATIONS = {
+    "an entry's body": (
+        [sa.update(RECORD).where(RECORD.c.n == 8).values(body='{"session":"x"}')],
+        "entry 8: its content",
+    ),
+    "an entry's time": ([sa.update(RECORD).where(RECORD.c.n == 8).values(at_ms=1)], "entry 8: its content"),
+    "an entry's kind": ([sa.update(RECORD).where(RECORD.c.n == 8).values(kind="widened")], "entry 8: its content"),
+    "a digest": ([sa.update(RECORD).where(RECORD.c.n == 8).values(digest=b"\1" * 32)], "entry 8: its content"),
+    "a head": ([sa.update(RECORD).where(RECORD.c.n == 8).values(head=b"\1" * 32)], "entry 8: its head"),
+    "a missing entry": ([sa.delete(RECORD).where(RECORD.c.n == 8)], "entry 8 is missing"),
+    "an erasure by hand": ([sa.update(RECORD).where(RECORD.c.n == 8).values(body=None)], "no certificate says so"),
+    "a certificate erased": (
+        [sa.update(RECORD).where(RECORD.c.kind == chain.ERASED).values(body=None)],
+        "a certificate without its body",
+    ),
+    "a session moved": ([sa.update(SESSION).where(SESSION.c.id == _SECOND).values(site="x")], "'site' is not"),
+    "another device": (
+        [sa.update(SESSION).where(SESSION.c.id == _SECOND).values(identity=b"\1" * 32)],
+        "'identity' is not",
+    ),
+    "another person": (
+        [sa.update(SESSION).where(SESSION.c.id == _SECOND).values(person=b"\1" * 32)],
+        "'person' is not",
+    ),
+    "another time": ([sa.update(SESSION).where(SESSION.c.id == _SECOND).values(since_ms=1)], "'since_ms' is not"),
+    "another end": (
+        [sa.update(SESSION).where(SESSION.c.end.is_not(None)).values(octets_up=5)],
+        "its end is not",
+    ),
+    "a session deleted": ([sa.delete(SESSION).where(SESSION.c.id == _SECOND)], "is not in the table"),
+    "an address deleted": ([sa.delete(ADDRESS)], "'addresses' is not"),
+    "a consent altered": ([sa.update(CONSENT).values(terms="0")], "'consent' is not"),
+    "a consent to another text": ([sa.update(CONSENT).values(digest="1" * 64)], "whose text is not here"),
+    "a session without an entry": (
+        [
+            sa.insert(SESSION).from_select(
+                [each.name for each in SESSION.columns],
+                sa.select(*(sa.literal("f" * 24) if c.name == "id" else c for c in SESSION.columns)).where(
+                    SESSION.c.id == _SECOND
+                ),
+            )
+        ],
+        "without an entry",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ALTERATIONS)
+def test_every_alteration_is_named(busy, name) -> None:
+    statements, said = ALTERATIONS[name]
+    change(busy, *statements)
+
+    assert [each for each in look(busy).problems if said in each]
+
+
+def test_a_chain_made_anew_is_not_the_one_that_the_ledger_knows(busy) -> None:
+    heads = {each.n: each.head.hex() for each in busy.entries() if each.n % 4 == 0}
+    before = chain.GENESIS
+    anew = []
+    for row in busy.entries():
+        body = (row.body or "{}").replace("site-1", "site-2")
+        own = chain.digest(row.n, row.at_ms, row.kind, body.encode()) if row.body else row.digest
+        before = chain.head(before, own)
+        anew.append(sa.update(RECORD).where(RECORD.c.n == row.n).values(
+            body=body if row.body else None, digest=own, head=before))  # fmt: skip
+    change(busy, *anew, sa.update(SESSION).values(site="site-2"))
+
+    assert look(busy).problems == []
+    assert [each for each in look(busy, heads).problems if "made anew" in each]
+
+
+def test_an_end_that_was_cut_off_is_seen_by_the_ledgers_head(busy) -> None:
+    heads = {busy.entries()[-1].n: busy.entries()[-1].head.hex()}
+    change(busy, sa.delete(RECORD).where(RECORD.c.kind == chain.OPENED, RECORD.c.n == 13), sa.delete(SESSION).where(
+        SESSION.c.ended_ms.is_(None)))  # fmt: skip
+
+    assert [each for each in look(busy, heads).problems if "the end is missing" in each]
+
+
+def test_a_value_under_a_wrong_hash_is_found(busy) -> None:
+    found = verify.Verified()
+    verify.persons(found, busy.persons)
+    assert (found.problems, found.persons > 3) == ([], True)
+
+    with busy.persons.database.write() as connection:
+        connection.execute(sa.update(PERSON).where(PERSON.c.kind == "phone").values(sealed=b"\0" * 40))
+    verify.persons(found, busy.persons)
+    assert "does not open" in found.problems[0]
+
+
+@pytest.mark.slow
+def test_any_bit_of_any_entry_is_missed(busy) -> None:
+    chance = random.Random(4)
+    names = ("at_ms", "kind", "body", "digest", "head")
+    for _ in range(200):
+        row = chance.choice([each for each in busy.entries() if each.body])
+        name = chance.choice(names)
+        was = getattr(row, name)
+        if isinstance(was, int):
+            other = was ^ 1 << chance.randrange(40)
+        elif isinstance(was, bytes):
+            other = bytes([was[0] ^ 1 << chance.randrange(8)]) + was[1:]
+        else:
+            at = chance.randrange(len(was))
+            other = was[:at] + chr(ord(was[at]) ^ 1) + was[at + 1 :]
+        change(busy, sa.update(RECORD).where(RECORD.c.n == row.n).values(**{name: other}))
+        assert look(busy).problems, (row.n, name)
+        change(busy, sa.update(RECORD).where(RECORD.c.n == row.n).values(**{name: was}))
+    assert look(busy).problems == []
