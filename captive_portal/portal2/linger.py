@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netops.clock import Clock
 
 SECONDS = 6.0
+TICK_S = 0.05
 MOST = 2_000  # sockets; the oldest are closed first
 SAME = 12  # octets of a header up to the user port, without version and type: PapChap, serial, request, user
 
@@ -58,9 +59,9 @@ class Linger:
 
     def _go(self) -> None:
         while not self._stopping.is_set():
-            ready = self._selector.select(0.2) if self._kept else []
+            ready = self._selector.select(TICK_S) if self._kept else []
             if not ready:
-                self._stopping.wait(0.05)
+                self._stopping.wait(TICK_S)
             with self._lock:
                 for key, _ in ready:
                     if isinstance(key.fileobj, socket.socket):

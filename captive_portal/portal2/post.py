@@ -15,6 +15,7 @@ import selectors
 import socket
 import threading
 from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from captive_portal.errors import GatewayError
@@ -155,7 +156,7 @@ class Post:
         if heard.verdict is Verdict.LEFT and user is not None:
             self.later(lambda: side.left(user))
         elif heard.verdict is Verdict.ASK and user is not None:
-            self.later(lambda: side.doubt(user, sure=heard.fresh))
+            side.suspect(user, sure=heard.fresh)
         elif heard.verdict is Verdict.ABSENT:
             self.later(lambda: side.all_left(heard.absent))
         elif heard.verdict is Verdict.MOVED:
@@ -182,11 +183,13 @@ class Post:
         return (f"::ffff:{address}" if mapped else address), side.ac.port
 
     def _owe(self) -> None:
-        """Send the heartbeats and rolls that are due."""
+        """Send the heartbeats and rolls that are due, and ask about whom there is doubt."""
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         for side in self._sides.values():
             for octets in side.rolls.due(now, side.book, now_ms):
                 self.say(side, octets)
+            for user, sure in side.due():
+                self.later(partial(side.doubt, user, sure=sure))
 
     # ---- the workers
     def later(self, work: Callable[[], object]) -> None:

@@ -41,6 +41,8 @@ UNSEEN_S = 2.0
 SIGHTS = 50_000
 SLACK_MS = 5_000
 BUSY_S = 0.4
+DOUBT_S = 3.0  # between two questions about one user: who repeats a logout makes us ask no oftener
+DOUBTS = 10  # questions in half a second, by controller
 STRIPES = 64
 MEANINGS = {
     Code.REFUSED: "refused the token; does it ask our RADIUS server, with this controller's secret there?",
@@ -77,6 +79,8 @@ class Side:
         self.later: Callable[[Callable[[], object]], None] = _now  # what must not be done under a lock of ours
         self._clock = clock
         self._sights: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._doubts: OrderedDict[str, tuple[User, bool]] = OrderedDict()
+        self._doubted: OrderedDict[str, float] = OrderedDict()
         self._lock = Lock()
         self._stripes = [Lock() for _ in range(STRIPES)]
 
@@ -185,6 +189,24 @@ class Side:
         """Note that it does not know these users."""
         for user in users:
             self.left(user)
+
+    def suspect(self, user: User, *, sure: bool) -> None:
+        """Note that it may have put a user out; `due` says when it is asked."""
+        with self._lock:
+            before = self._doubts.get(user.address)
+            self._doubts[user.address] = user, sure or (before is not None and before[0] == user and before[1])
+
+    def due(self) -> list[tuple[User, bool]]:
+        """Return the users about whom the controller is to be asked now."""
+        now = self._clock.monotonic()
+        with self._lock:
+            ripe = [each for each in self._doubts if now - self._doubted.get(each, -DOUBT_S) >= DOUBT_S][:DOUBTS]
+            for each in ripe:
+                self._doubted[each] = now
+                self._doubted.move_to_end(each)
+            while self._doubted and now - next(iter(self._doubted.values())) > DOUBT_S:
+                self._doubted.popitem(last=False)
+            return [self._doubts.pop(each) for each in ripe]
 
     def doubt(self, user: User, *, sure: bool) -> None:
         """Ask whether it has put a user out.
