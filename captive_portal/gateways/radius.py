@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 15.0  # a controller that is silent costs three seconds of it
 KEPT = 16
+FRESH_S = 1.0
 
 
 class Asking:
@@ -113,13 +114,17 @@ class Radius(Gateway):
     name = "radius"
     simulated = False
 
-    def __init__(self, settings: Settings, _clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         own = {name: each for name, each in settings.portal.acs.items() if each.gateway == "radius"}
         self._places = sorted(own)
         offered = [PROFILES[each.vendor].offers for each in own.values() if each.vendor in PROFILES]
         self.offers: frozenset[Offer] = frozenset.intersection(*offered) if offered else frozenset()
         self._back = settings.portal.public_url
         self._line = Asking(socket_path(settings))
+        self._clock = clock
+        self._inside: set[tuple[str, str]] = set()
+        self._seen: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._asked_at = float("-inf")
 
     def __enter__(self) -> Self:
         return self
@@ -152,22 +157,40 @@ class Radius(Gateway):
         return Client(interface=str(said["place"]), mac=str(said["mac"]), addresses=(known,))
 
     def addresses(self, client: Client) -> tuple[str, ...]:
-        """Return the addresses that accounting tells of the device."""
+        """Return the addresses that accounting tells of the device.
+
+        Of those who are in the desk asks every few seconds, of fifty thousand one by one: one answer of the server
+        tells for all of them who has a new address.
+        """
+        if client.key in self._inside:
+            return self._wider().get(client.key, client.addresses)
         said = self._line.ask("addresses", place=client.interface, mac=client.mac)
         return tuple(str(each) for each in said["addresses"])
+
+    def _wider(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        now = self._clock.monotonic()
+        if now - self._asked_at > FRESH_S:
+            said = self._line.ask("wider")["wider"]
+            self._seen = {(place, mac): tuple(addresses) for place, mac, addresses in said}
+            self._asked_at = now
+        return self._seen
 
     def allow(self, client: Client, bounds: Bounds) -> Onward | None:
         """Open the door and have the controller told; or send the browser there with a token."""
         said = self._line.ask("allow", **_asked(client), bounds=list(astuple(bounds)), back=self._back)
+        self._inside.add(client.key)
         return Onward(url=str(said["onward"])) if said["onward"] else None
 
     def revoke(self, client: Client) -> None:
         """Close the door and have the controller end it."""
+        self._inside.discard(client.key)
         if client.addresses:
             self._line.ask("revoke", **_asked(client))
 
     def admitted(self) -> list[Admitted]:
         """Return who is in, with what accounting has counted."""
+        listed = [each for part in self._line.every("list", places=self._places) for each in part["listed"]]
+        self._inside = {(place, mac) for place, mac, *_ in listed}
         return [
             Admitted(
                 client=Client(interface=place, mac=mac, addresses=(address,)),
@@ -175,8 +198,7 @@ class Radius(Gateway):
                 octets_up=up,
                 octets_down=down,
             )
-            for part in self._line.every("list", places=self._places)
-            for place, mac, address, left, up, down in part["listed"]
+            for place, mac, address, left, up, down in listed
         ]
 
     def counters(self) -> Mapping[str, int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import selectors
 import socket
 import threading
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("netops.radius")
 IDENTIFIERS = 256
 FREE_S = 5.0  # how long a call waits for an identifier when all are in flight
-TURN_S = 0.1
 SESSION_NOT_FOUND = 503
 
 
@@ -90,18 +90,21 @@ class Caller:
         self._lines: dict[str, _Line] = {}
         self._free = threading.Condition()
         self._selector = selectors.DefaultSelector()
-        self._stopping = threading.Event()
+        self._wake = -1  # an event that ends the listening
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC)
+        self._selector.register(self._wake, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._listen, name="radius-coa", daemon=True)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stopping.set()
         if self._thread is not None:
+            os.eventfd_write(self._wake, 1)
             self._thread.join()
+            os.close(self._wake)
             self._thread = None
         for line in self._lines.values():
             line.at.close()
@@ -180,11 +183,10 @@ class Caller:
         return line
 
     def _listen(self) -> None:
-        while not self._stopping.is_set():
-            if not self._selector.get_map():
-                self._stopping.wait(0.02)
-                continue
-            for key, _ in self._selector.select(TURN_S):
+        while True:
+            for key, _ in self._selector.select():
+                if key.data is None:
+                    return
                 self._heard(key.data)
 
     def _heard(self, line: _Line) -> None:

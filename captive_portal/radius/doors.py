@@ -35,6 +35,7 @@ SIGHT_MS = 4 * 3600 * 1000
 SILENT_ROUNDS = 3  # an interim report that stays out so often: the controller's Stop was lost
 Key: TypeAlias = tuple[str, str]  # place, MAC; or place, Acct-Session-Id
 Row: TypeAlias = tuple[str, tuple[Any, ...]]
+Listed: TypeAlias = tuple[Key, str, int, int, int]  # whose, address, seconds left, octets up, octets down
 _BOUNDS = tuple(each.name for each in fields(Bounds))
 
 PUT_DOOR = "INSERT OR REPLACE INTO door VALUES (?, ?, ?, ?, ?, ?)"
@@ -123,6 +124,7 @@ class Doors:
         self._gone: OrderedDict[Key, None] = OrderedDict.fromkeys(before.gone)
         self._sightings: OrderedDict[str, tuple[Key, int]] = OrderedDict()
         self._spent: OrderedDict[bytes, int] = OrderedDict()
+        self._wider: set[Key] = set()  # devices inside that have an address which their door lacks
         self._let_in: set[Key] = set()  # doors whose controller has had our yes in this process's time
         for address, key, seen_ms in before.sightings:
             self._sightings[address] = key, seen_ms
@@ -152,6 +154,7 @@ class Doors:
             mark=before.mark if before is not None and alive else MARK + secrets.token_hex(8).encode(),
         )
         self._doors[door.key] = door
+        self._widen(door.key)
         return door, [door.row()]
 
     def let_in(self, key: Key) -> None:
@@ -228,33 +231,48 @@ class Doors:
         with self._lock:
             return tuple(dict.fromkeys(address for each in self._here(key) for address in each.addresses))
 
+    def wider(self) -> list[tuple[Key, tuple[str, ...]]]:
+        """Return the devices inside that use an address which their door lacks, with all that they use."""
+        with self._lock:
+            return [
+                (key, tuple(dict.fromkeys(address for each in self._here(key) for address in each.addresses)))
+                for key in self._wider
+            ]
+
     def sojourns(self, key: Key) -> list[Sojourn]:
         """Return a device's sessions at its controller."""
         with self._lock:
             return list(self._here(key))
 
-    def listing(self, places: Iterable[str], now_ms: int) -> list[tuple[Key, str, int, int, int]]:
+    def listing(self, places: Iterable[str], now_ms: int) -> list[Listed]:
         """Return (whose, address, seconds left, octets up, octets down) of who is in at these places.
 
         A device that is there by our word and has no door any more is in it with no time left: whoever reconciles sees
         it and closes. Octets stand at a device's first address.
         """
         wanted = frozenset(places)
-        with self._lock:
-            listed = []
-            for door in self._doors.values():
-                if door.place in wanted and door.until_ms > now_ms:
-                    up, down = self._octets(door.key)
-                    left = (door.until_ms - now_ms) // 1000
-                    here = door.addresses or [at for each in self._here(door.key) for at in each.addresses]
-                    listed += [(door.key, each, left, *((0, 0) if n else (up, down))) for n, each in enumerate(here)]
-            for sojourn in self._sojourns.values():
-                key = sojourn.place, sojourn.mac
-                door_ = self._doors.get(key)
-                stranger = door_ is None or door_.until_ms <= now_ms
-                if sojourn.admitted and stranger and sojourn.place in wanted and sojourn.addresses:
-                    listed.append((key, sojourn.addresses[0], 0, sojourn.up, sojourn.down))
-            return listed
+        with self._lock:  # what stands in the lists does not change; what is looked up may be newer, and is as true
+            doors, sojourns = list(self._doors.values()), list(self._sojourns.values())
+        used: dict[Key, list[Sojourn]] = {}
+        for each in sojourns:
+            used.setdefault((each.place, each.mac), []).append(each)
+        listed: list[Listed] = []
+        for door in doors:
+            here = used.get(door.key, ())
+            if door.place not in wanted or door.until_ms <= now_ms:
+                continue
+            left, octets = (door.until_ms - now_ms) // 1000, (sum(x.up for x in here), sum(x.down for x in here))
+            addresses = door.addresses or [address for each in here for address in each.addresses]
+            listed += [(door.key, each, left, *((0, 0) if n else octets)) for n, each in enumerate(addresses)]
+        for each in sojourns:
+            key = each.place, each.mac
+            if each.admitted and each.addresses and each.place in wanted and self._over(key, now_ms):
+                listed.append((key, each.addresses[0], 0, each.up, each.down))
+        return listed
+
+    def _over(self, key: Key, now_ms: int) -> bool:
+        door = self._doors.get(key)
+        return door is None or door.until_ms <= now_ms
 
     @property
     def counts(self) -> dict[str, int]:
@@ -263,10 +281,6 @@ class Doors:
 
     def _here(self, key: Key) -> Iterator[Sojourn]:
         return (self._sojourns[key[0], each] for each in self._of.get(key, ()))
-
-    def _octets(self, key: Key) -> tuple[int, int]:
-        here = list(self._here(key))
-        return sum(each.up for each in here), sum(each.down for each in here)
 
     # ---- accounting
     def take(self, report: Report, now_ms: int) -> list[Row]:
@@ -317,6 +331,15 @@ class Doors:
         self._of.setdefault(who, set()).add(sojourn.session)
         for each in sojourn.addresses:
             self._at[each] = key
+        self._widen(who)
+
+    def _widen(self, key: Key) -> None:
+        """Note whether a device uses an address that its door does not let through."""
+        door = self._doors.get(key)
+        lacks = door is not None and any(
+            address not in door.addresses for each in self._here(key) if each.admitted for address in each.addresses
+        )
+        (self._wider.add if lacks else self._wider.discard)(key)
 
     def _end(self, sojourn: Sojourn, cause: int, now_ms: int) -> list[Row]:
         key, who = (sojourn.place, sojourn.session), (sojourn.place, sojourn.mac)
@@ -346,6 +369,7 @@ class Doors:
     def _drop(self, key: Key) -> None:
         self._doors.pop(key, None)
         self._let_in.discard(key)
+        self._wider.discard(key)
 
 
 def _merged(before: Sojourn | None, report: Report, now_ms: int) -> Sojourn:

@@ -5,6 +5,7 @@
 | `ready` | | `born`: which memory the server has; `places`: the controllers it knows |
 | `who` | `address` | `place` and `mac` of who has it, or nothing |
 | `addresses` | `place`, `mac` | the addresses that the device uses now |
+| `wider` | | place, MAC and addresses of devices that are in and use an address beyond those let through |
 | `allow` | `place`, `mac`, `addresses`, `bounds`, `back` | done; `onward`: where the browser must go to be let in |
 | `revoke` | `place`, `mac`, `addresses` | done |
 | `list` | `places` | lines of `listed`: place, MAC, address, seconds left, octets up, down; `more` until the last |
@@ -86,6 +87,11 @@ class Verbs:
         """Tell which addresses a device has."""
         yield {"addresses": list(self.reaching.doors.addresses((str(asked.get("place")), str(asked.get("mac")))))}
 
+    def wider(self, _asked: Answer) -> Iterator[Answer]:
+        """Tell who uses an address that is not let through."""
+        every = self.reaching.doors.wider()[:PART]  # the others when these have been let through
+        yield {"wider": [[*key, list(addresses)] for key, addresses in every]}
+
     def allow(self, asked: Answer) -> Iterator[Answer]:
         """Open a door."""
         back = asked.get("back", "")
@@ -120,6 +126,7 @@ VERBS: dict[str, Callable[[Verbs, Answer], Iterator[Answer]]] = {
     "ready": Verbs.ready,
     "who": Verbs.who,
     "addresses": Verbs.addresses,
+    "wider": Verbs.wider,
     "allow": Verbs.allow,
     "revoke": Verbs.revoke,
     "list": Verbs.list,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import select
 import socket
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import apsw
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from netops.clock import Clock
 
 LOG = logging.getLogger("netops.radius")
-TURN_S = 0.1
 TOGETHER = 256
 RECEIVE_BYTES = 8 * 1024 * 1024
 ANY = "any"
@@ -76,19 +76,21 @@ class Port:
     name: str
     sockets: Sequence[socket.socket]
     work: Callable[[socket.socket], None]
-    _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
+    _wake: int = -1  # an event that ends the waiting
 
     def start(self) -> None:
         """Begin."""
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name=f"radius-{self.name}", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """End and close the sockets; safe to call twice."""
-        self._stopping.set()
         if self._thread is not None:
+            os.eventfd_write(self._wake, 1)
             self._thread.join()
+            os.close(self._wake)
             self._thread = None
         for each in self.sockets:
             each.close()
@@ -96,10 +98,12 @@ class Port:
     def _run(self) -> None:
         waiting = select.poll()
         by_number = {each.fileno(): each for each in self.sockets}
-        for number in by_number:
+        for number in (*by_number, self._wake):
             waiting.register(number, select.POLLIN)
-        while not self._stopping.is_set():
-            for number, _ in waiting.poll(TURN_S * 1000):
+        while True:
+            for number, _ in waiting.poll():
+                if number == self._wake:
+                    return
                 try:
                     self.work(by_number[number])
                 except Exception:  # one datagram must not end the port

@@ -59,9 +59,17 @@ class Place:
         self.service.start()
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+@pytest.fixture(scope="module")
+def standing_controllers() -> Iterator[list[Any]]:
     made = [old_controller.OldController(f"127.0.9.{n}", 0, 0) for n in (1, 2, 3, 4)]
+    yield made
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def place(tmp_path: Path, standing_controllers: list[Any]) -> Iterator[Place]:
+    made = standing_controllers
     secret = Secret(f"plain:{old_controller.SECRET.decode()}")
     networks = "10.8.0.0/16,fd88::/64"
     given = {
@@ -87,12 +95,11 @@ def place(tmp_path: Path) -> Iterator[Place]:
     )
     service = RadiusService(settings)
     with ExitStack() as stack:
-        for each in made:
-            stack.callback(each.close)
         service.start()
         whole = Place(settings, service, dict(zip(acs, made, strict=True)))
         stack.callback(lambda: whole.service.stop())  # noqa: PLW0108  (a restart makes another)
         for each in made:
+            each.forget()
             each.auth, each.acct = ("127.0.0.1", service.auth_port), ("127.0.0.1", service.acct_port)
         yield whole
 

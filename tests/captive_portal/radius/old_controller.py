@@ -6,6 +6,7 @@ of its own in whichever mood the test gives it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -91,6 +92,15 @@ class OldController:
         self._thread = threading.Thread(target=self._take, daemon=True)
         self._thread.start()
 
+    def forget(self) -> None:
+        """Begin anew: nothing was asked, told or heard."""
+        self.moods.clear()
+        self.called.clear()
+        self.at.settimeout(0.001)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                self.at.recv(5000)
+
     def close(self) -> None:
         self._going = False
         self._thread.join()
@@ -138,10 +148,10 @@ class OldController:
         rest += attribute(55, SYSTEM.now_ms() // 1000 if stamp is None else stamp)
         return keyed(4, self.identifier, rest + more, self.secret)
 
-    def report(self, *words, **named) -> bool:
+    def report(self, *words, wait_s=2.0, **named) -> bool:
         """Report, and return whether it was acknowledged."""
         octets = self.account(*words, **named)
-        answer = self.send(octets, self.acct)
+        answer = self.send(octets, self.acct, wait_s)
         return answer is not None and answer[0] == 5 and genuine(answer, octets, self.secret)
 
     # ---- what it is told

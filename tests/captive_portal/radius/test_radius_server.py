@@ -163,7 +163,7 @@ def test_strangers_and_nonsense_get_no_answer(place, wire):
     try:
         token = place.token()
         assert stranger.ask(token.user, token.password, SAID, signed=False) is None
-        assert not stranger.report(START, "s", SAID, IP)
+        assert not stranger.report(START, "s", SAID, IP, wait_s=0.3)
     finally:
         stranger.close()
     for nonsense in (
@@ -255,7 +255,7 @@ def test_a_replayed_report_puts_nobody_online(place):
     ac.send(start, ac.acct)
 
     assert doors.who(IP, place.service.clock.now_ms()) == ("ac-1", OTHER)
-    assert not ac.report(START, "s-3", SAID, IP, stamp=SYSTEM.now_ms() // 1000 - 3600)
+    assert not ac.report(START, "s-3", SAID, IP, stamp=SYSTEM.now_ms() // 1000 - 3600, wait_s=0.3)
     assert place.parts.tally.counts["dropped_untimely"] == 1
 
 
