@@ -102,7 +102,7 @@ class Judge:
     def _known(self, device: str, rows: list[Row], nas: Nas, now_ms: int) -> Decision:
         door: Door | None = self.doors.door(nas.id, device)
         left = door.left(now_ms) if door is not None else None
-        if door is None or left is None or not left.seconds:
+        if door is None or left is None or not left.seconds or not nas.by_mac:
             return Reject(Why.NO_DOOR, rows)
         self.doors.let_in(door.key)
         return Accept(left, door.mark, rows)

@@ -42,6 +42,7 @@ class Nas:
     coa_port: int = 3799
     unsigned: bool = False
     untimed: bool = False
+    by_mac: bool = True  # whether its visitors come in by MAC too; by Portal 2.0 only the portal lets in, each time
 
     def believed(self, text: str | None) -> str | None:
         """Return the canonical address of a visitor if it may be one of this controller's."""
@@ -95,6 +96,7 @@ def _nas(name: str, given: Controller, settings: Settings) -> Nas:
         coa_port=given.coa_port,
         unsigned=given.unsigned,
         untimed=given.untimed,
+        by_mac=given.gateway != "portal2",
     )
 
 
