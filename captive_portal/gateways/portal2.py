@@ -2,17 +2,20 @@
 
 A controller says who has an address, lets in with a token that it asks our RADIUS server about, puts out, and tells us
 when it has put somebody out itself. How long somebody may stay it knows from RADIUS (Session-Timeout), and we put out
-whose time is over. Rates and idle time are the controller's too, by RADIUS; octets are told by its accounting.
+whose time is over. Rates and idle time are the controller's too, by RADIUS; octets are counted by its accounting, which
+the RADIUS server beside us tells us.
 """
 
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from captive_portal import keys
 from captive_portal.errors import GatewayError
-from captive_portal.gateways import Gateway, Offer, Onward, Readiness
+from captive_portal.gateways import Gateway, Onward, Readiness
+from captive_portal.gateways.radius import Asking
 from captive_portal.gateways.switchboard import Switchboard
 from captive_portal.model import Client
 from captive_portal.model import address as canonical
@@ -20,7 +23,10 @@ from captive_portal.portal2 import ac as controllers
 from captive_portal.portal2.journal import Journal
 from captive_portal.portal2.linger import Linger
 from captive_portal.portal2.post import Post
+from captive_portal.portal2.reports import Reports
 from captive_portal.portal2.side import Side
+from captive_portal.radius.line import socket_path
+from captive_portal.radius.profiles import PROFILES
 from captive_portal.radius.tokens import Mint
 from captive_portal.ruleset import Admitted
 
@@ -45,10 +51,11 @@ class Controller(Gateway):
     """One controller, and the visitors behind it."""
 
     simulated = False
-    offers = frozenset({Offer.RATE, Offer.IDLE})
 
-    def __init__(self, side: Side, journal: Journal, clock: Clock) -> None:
+    def __init__(self, side: Side, journal: Journal, reports: Reports, clock: Clock) -> None:
         self.side = side
+        self.offers = PROFILES[side.ac.vendor].offers
+        self._reports = reports
         self.name = f"portal2-{side.ac.id}"
         self.interface = side.ac.id
         self._journal = journal
@@ -104,15 +111,17 @@ class Controller(Gateway):
             self.side.put_out(client, each)
 
     def admitted(self) -> list[Admitted]:
-        """Return who is online, as the controller has said."""
-        now_ms = self._clock.now_ms()
-        return [
-            Admitted(
-                client=Client(mac=each.mac, interface=self.interface, addresses=(each.address,)),
-                seconds=(each.until_ms - now_ms) // 1000,
-            )
-            for each in self.side.book.every(now_ms)
-        ]
+        """Return who is online, as the controller has said, with what its accounting has counted."""
+        now_ms, octets, told = self._clock.now_ms(), self._reports.octets(), set()
+        listed = []
+        for each in self.side.book.every(now_ms):
+            key = self.interface, each.mac
+            up, down = (0, 0) if key in told else octets.get(key, (0, 0))  # a device's, at its first address
+            told.add(key)
+            client = Client(mac=each.mac, interface=self.interface, addresses=(each.address,))
+            left = (each.until_ms - now_ms) // 1000
+            listed.append(Admitted(client=client, seconds=left, octets_up=up, octets_down=down))
+        return listed
 
     def counters(self) -> Mapping[str, int]:
         """Return what was counted, and how long courses take (the median of the last, in milliseconds)."""
@@ -133,18 +142,22 @@ class Portal2(Switchboard):
         self.journal = Journal(journal_path(settings), clock, cap_bytes=cap, days=at.packet_days)
         self._linger = Linger(self.journal, clock)
         self._settings = settings
-        self.sides = {
-            each.address: Side(each, self.journal, clock, self._linger) for each in controllers.read(settings)
-        }
-        self.post = Post(self.sides, self.journal, clock, host=at.host, port=at.port)
-        super().__init__([Controller(side, self.journal, clock) for side in self.sides.values()])
+        self._line = Asking(socket_path(settings))
+        acs = controllers.read(settings)
+        self.reports = Reports(self._line, clock, [each.id for each in acs])
+        self.sides = [Side(each, self.journal, clock, self._linger) for each in acs]
+        by_address = {name: side for side in self.sides for name in (side.ac.address, *side.ac.others)}
+        self.post = Post(by_address, self.journal, clock, host=at.host, port=at.port)
+        super().__init__([Controller(side, self.journal, self.reports, clock) for side in self.sides])
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(self.journal)
             mint = Mint(keys.token_key(self._settings))
-            for side in self.sides.values():
+            stack.callback(self._line.close)
+            for side in self.sides:
                 side.tokens = mint
+                side.reported = partial(self.reports.mac, side.ac.id)
                 side.book.open(self.journal.users(side.ac.id))
                 side.later = self.post.later
             self._linger.start()

@@ -63,7 +63,10 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True)
 class Ac:
-    """One controller. `id` is the place of its visitors; `address` and `port` are where it is spoken to."""
+    """One controller. `id` is the place of its visitors; `address` and `port` are where it is spoken to.
+
+    `others` are further addresses that it speaks from.
+    """
 
     id: str
     address: str
@@ -73,6 +76,8 @@ class Ac:
     site: str = ""
     unsigned: bool = False
     binding: bool = False
+    vendor: str = "standard"
+    others: tuple[str, ...] = ()
     profile: Profile = PROFILES["standard"]
 
     @cached_property
@@ -121,7 +126,7 @@ def made(settings: Settings, name: str, given: Controller) -> Ac:
             "vendor", f"is '{given.vendor}'; expected one of {', '.join(PROFILES)}{nearest(given.vendor, PROFILES)}"
         )
     try:
-        address = str(ipaddress.ip_address(given.address))
+        address, *others = (str(ipaddress.ip_address(each.strip())) for each in given.address.split(","))
     except ValueError:
         raise off("address", f"is '{given.address}'; expected the numeric address that it sends from") from None
     if given.portal_auth not in {"", "chap", "pap"}:
@@ -150,6 +155,8 @@ def made(settings: Settings, name: str, given: Controller) -> Ac:
         secret=secret.encode(),
         unsigned=given.portal_unsigned,
         binding=given.portal_binding,
+        vendor=given.vendor,
+        others=tuple(others),
         profile=profile,
     )
 

@@ -48,6 +48,7 @@ class Post:
         self.port = port
         self.counted = {"strangers": 0, "disbelieved": 0, "copies": 0, "dropped": 0, "heard": 0}
         self._sides = sides
+        self._every = list({side.ac.id: side for side in sides.values()}.values())
         self._journal = journal
         self._clock = clock
         self._host = host
@@ -59,7 +60,7 @@ class Post:
 
     def start(self) -> None:
         """Listen; GatewayError when the port is not to be had."""
-        for side in self._sides.values():
+        for side in self._every:
             known = self._journal.seals(side.ac.id, Type.NTF_LOGOUT, most=SEALS)
             self._seals[side.ac.id] = OrderedDict.fromkeys(reversed(known))
         self._socket = _listening(self._host, self.port)
@@ -185,7 +186,7 @@ class Post:
     def _owe(self) -> None:
         """Send the heartbeats and rolls that are due, and ask about whom there is doubt."""
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
-        for side in self._sides.values():
+        for side in self._every:
             for octets in side.rolls.due(now, side.book, now_ms):
                 self.say(side, octets)
             for user, sure in side.due():

@@ -57,6 +57,10 @@ def _now(work: Callable[[], object]) -> None:
     work()
 
 
+def _nobody(_address: str) -> str:
+    return ""
+
+
 class Tokens(Protocol):
     """Makes what a visitor's controller shows to our RADIUS server; good once (captive_portal/radius/tokens.py)."""
 
@@ -76,6 +80,7 @@ class Side:
         self.counted = {"in": 0, "out": 0, "put_out": 0, "doubted": 0, "other_mac": 0, "known": 0}
         self.ears: Ears | None = None
         self.tokens: Tokens | None = None
+        self.reported: Callable[[str], str] = _nobody  # who has an address, by its accounting
         self.later: Callable[[Callable[[], object]], None] = _now  # what must not be done under a lock of ours
         self._clock = clock
         self._sights: OrderedDict[str, tuple[str, float]] = OrderedDict()
@@ -94,8 +99,11 @@ class Side:
             answer = self.door.run(exchange.info(self.ac, address, serial=self.door.serials.next()))
             if answer.code is Code.SILENT:
                 raise self._off(answer)
-            self.saw(address, answer.mac if answer.code is Code.OK else "")
-            return answer.mac if answer.code is Code.OK else ""
+            mac = answer.mac if answer.code is Code.OK else ""
+            if answer.code is Code.OK and not mac:  # it knows the user and has no word for a MAC
+                mac = self.reported(address)
+            self.saw(address, mac)
+            return mac
 
     def saw(self, address: str, mac: str) -> None:
         """Believe for a moment that this device has the address."""
