@@ -16,10 +16,12 @@ from captive_portal.model import Bounds
 from captive_portal.policy import Policy, Texting
 from captive_portal.sms.courier import Courier
 from captive_portal.sms.providers import Answer, Came
+from captive_portal.sms.tables import BUDGET, CODE, SENT
 from captive_portal.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from captive_portal.sms.providers import Message
 
@@ -57,14 +59,13 @@ class Desk:
     persons: Any = None
     stack: ExitStack = field(default_factory=ExitStack)
 
-    def open(self) -> Sms:
-        store = self.stack.enter_context(Store(tables.url(self.settings)))
-        tools = Tools(settings=self.settings, store=store, clock=self.clock, persons=self.persons)
+    def open(self, store: Store | None = None) -> Sms:
+        self.store = store or self.stack.enter_context(Store(tables.url(self.settings)))
+        tools = Tools(settings=self.settings, store=self.store, clock=self.clock, persons=self.persons)
         self.method = Sms(tools)
         self.method._courier = Courier(self.providers, workers=4, clock=self.clock)
         self.method.begin()
         self.stack.callback(self.method.close)
-        self.store = store
         return self.method
 
     def restart(self) -> Sms:
@@ -94,16 +95,28 @@ class Desk:
         self.settings = replace(self.settings, sms=replace(self.settings.sms, **caps))
 
 
+@pytest.fixture(scope="session")
+def shelf(
+    tmp_path_factory: pytest.TempPathFactory, city_settings: Callable[[Path], Any]
+) -> Iterator[tuple[Any, Store]]:
+    """One database for all of these tests: each begins by emptying its tables."""
+    settings = city_settings(tmp_path_factory.mktemp("sms"))
+    with Store(tables.url(settings)) as store:
+        yield settings, store
+
+
 @pytest.fixture
-def counter(settings: Any, clock: Any) -> Iterator[Desk]:
+def counter(shelf: tuple[Any, Store], clock: Any) -> Iterator[Desk]:
+    settings, store = shelf
+    for table in (CODE, SENT, BUDGET):
+        store.write(lambda connection, table=table: connection.execute(table.delete()))
     made = Desk(settings, clock)
     with made.stack:
-        made.open()
+        made.open(store)
         yield made
-        made.stack.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scripted() -> type[Scripted]:
     return Scripted
 

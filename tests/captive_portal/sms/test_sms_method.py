@@ -100,9 +100,9 @@ def test_the_same_number_is_the_same_person_on_every_device_and_in_every_spellin
     assert len(people) == 1
 
 
-def test_nothing_that_is_kept_holds_number_or_code_in_clear(counter, settings) -> None:
+def test_nothing_that_is_kept_holds_number_or_code_in_clear(counter) -> None:
     ask(counter)
-    written = (settings.data.dir / "portal.db").read_bytes()
+    written = (counter.settings.data.dir / "portal.db").read_bytes()
 
     for secret in (code(counter), "13800138000", "8613800138000"):
         assert secret.encode() not in written

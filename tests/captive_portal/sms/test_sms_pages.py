@@ -97,11 +97,26 @@ class House:
         return [dict(each.body) for each in told]
 
 
+@pytest.fixture(scope="module")
+def street(tmp_path_factory, city_settings, standing, house_of, scripted):
+    settings = city_settings(tmp_path_factory.mktemp("street"))
+    with house_of(settings, standing()) as house:
+        made = House(house, scripted)
+        yield made
+        made.method.close()
+
+
 @pytest.fixture
-def portal(house, scripted):
-    made = House(house, scripted)
-    yield made
-    made.method.close()
+def portal(street):
+    """The same portal for all of these tests, days later: every session, code, limit and budget is of the past."""
+    street.clock.forward(3 * 86_400)
+    street.desk.expire()
+    street.flushed()
+    street.method.deliveries.totals.update(dict.fromkeys(street.method.deliveries.totals, 0))
+    street.method._said["one"] = REPORTING
+    street.provider.messages.clear()
+    street.provider.does = None
+    return street
 
 
 @pytest.fixture
