@@ -72,13 +72,17 @@ class _Row:
 
 
 class Persons:
-    """`persons.db` with the months' keys; a context manager. Errors are RecordsError, SqlError and ConfigError."""
+    """`persons.db` with the months' keys; a context manager. Errors are RecordsError, SqlError and ConfigError.
 
-    def __init__(self, settings: Settings, clock: Clock = SYSTEM) -> None:
+    `readonly` opens what is there and keeps nothing.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock = SYSTEM, *, readonly: bool = False) -> None:
         self._settings = settings
+        self._readonly = readonly
         self._clock = clock
         self._url = tables.url(settings)
-        self.database = sql.Database(self._url)
+        self.database = sql.Database(self._url, readonly=readonly)
         self.periods = Periods(tables.keys(settings))
         self._batcher: Batcher[_Row, None] = Batcher("portal-persons", self._together)
         self._durable: OrderedDict[tuple[bytes, str], None] = OrderedDict()
@@ -88,9 +92,11 @@ class Persons:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        sql.upgrade(tables.MIGRATIONS, self._url)
+        if not self._readonly:
+            sql.upgrade(tables.MIGRATIONS, self._url)
         self._stack.enter_context(self.database)
-        self._stack.enter_context(self._batcher)
+        if not self._readonly:
+            self._stack.enter_context(self._batcher)
         return self
 
     def __exit__(self, *_: object) -> None:

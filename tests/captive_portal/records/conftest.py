@@ -16,9 +16,15 @@ from captive_portal.records import retention
 from captive_portal.records.keeper import Keeper
 from captive_portal.store import Consent
 from captive_portal.tables import RECORD
+from netops.access import approvals, record
+from netops.facts import submit
+from netops.ledger import Ledger, LedgerEntry
+from netops.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from netops.facts import Fact
 
 AGREED = agreement.terms("zh_CN")
 CONSENT = Consent(terms=AGREED.version, language="zh_CN", digest=AGREED.digest, channel="portal")
@@ -103,3 +109,41 @@ def office_of() -> Callable[[Any], Office]:
 @pytest.fixture
 def office(house: Any, office_of: Callable[[Any], Office]) -> Office:
     return office_of(house)
+
+
+class Paper:
+    """What is asked and decided about persons, sealed in a ledger."""
+
+    def __init__(self, settings: Any) -> None:
+        self.settings = settings
+        self._count = 0
+
+    def seal(self, *made: Fact, now_ms: int) -> None:
+        with Ledger(record.ledger_path(self.settings), origin="x/rehearsal", rehearsal=True) as ledger:
+            entries = [LedgerEntry("web/test", self._count + n, fact) for n, fact in enumerate(made, 1)]
+            ledger.append(entries, now_ms=now_ms)
+        self._count += len(made)
+
+    def request(self, action: str, now_ms: int, *, approved: bool = True, sealed: bool = True, **terms: Any) -> str:
+        """Ask as an operator and approve as a privacy officer; return the request's name."""
+        window = {"start_ms": now_ms, "end_ms": now_ms + 7 * 86_400_000, "basis": "case 2026-17"}
+        made = approvals.ask(
+            action, terms={**window, **terms}, by="op.wang", role="operator", reason="asked for", now_ms=now_ms
+        )
+        if approved:
+            (asked,) = approvals.fold((fact, True) for fact in made).values()
+            decided = approvals.decide(
+                asked, "approved", by="po.li", role="privacy_officer", reason="", now_ms=now_ms + 1
+            )
+            made.append(decided)
+        if sealed:
+            self.seal(*made, now_ms=now_ms)
+        else:
+            with Spool(record.spool_path(self.settings, "web"), source="web") as spool:
+                submit(spool, *made)
+        return str(dict(made[0].body)["request"])
+
+
+@pytest.fixture
+def paper(settings: Any) -> Paper:
+    return Paper(settings)
