@@ -4,7 +4,7 @@ One JSON object a line, at most 4 KiB, from a peer whose user id is known (SO_PE
 
 | verb | asks | answers |
 |---|---|---|
-| `ready` | | `born`: which table this is; it changes when the kernel's memory was lost |
+| `ready` | | `born`: which table this is, changed when its memory was lost; `twice`: MACs of two devices at once |
 | `allow` | `mac`, `interface`, `addresses`, `seconds`, `down_kbps`, `up_kbps` | done: in, for that long from now |
 | `revoke` | `mac`, `interface`, `addresses` | done: not in the kernel any more |
 | `list` | | lines of `admitted`: interface, MAC, address, seconds left, octets up, octets down; `more` until the last |
@@ -278,7 +278,13 @@ class Gate:
 
     def _ready(self, _asked: Answer) -> Iterator[Answer]:
         self._mend()
-        yield {"ok": True, "born": self.born, "interfaces": list(self.rules.interfaces)}
+        yield {"ok": True, "born": self.born, "interfaces": list(self.rules.interfaces), "twice": self._twice()}
+
+    def _twice(self) -> list[list[str]]:
+        """Return who was seen twice at once: interface, MAC, sign; as many as a line holds."""
+        with self._lock:
+            found = {sign: self._kernel.ask(f"list set inet {self.rules.table} twice_{sign}") for sign in ruleset.SIGNS}
+        return [[*seen, sign] for sign, listed in found.items() for seen in ruleset.twice(sign, listed)][:PART]
 
     def _allow(self, asked: Answer) -> Iterator[Answer]:
         who, for_s = ruleset.client(asked, self.rules.interfaces), ruleset.seconds(asked)

@@ -25,8 +25,11 @@ LONGEST_S = 31 * 86_400
 MOST_KBPS = 10_000_000
 HEARD_S = 60  # an address that the resolver has just told, before the gate has seen it
 GARDEN_S = (
-    900  # an address of the garden after it was last heard; longer than any answer may live (captive_portal/garden.py)
+    900  # an address of the garden after it was last heard: longer than an answer lives (captive_portal/garden.py)
 )
+SIGNS = ("hops", "options", "segment", "address", "reset")
+REMEMBERED_S = 10
+RESETS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,8 @@ def text(rules: Ruleset, *, born: int | None = None) -> str:
         interfaces=", ".join(f'"{name}"' for name in rules.interfaces),
         secure_capture="\n".join(_secure_capture(rules)),
         secure_input="\n".join(_secure_input(rules)),
+        twin_sets="\n".join(_twin_sets()),
+        hops="{ 64, 128, 255 }",
         garden_sets="\n".join(_garden_sets(rules)),
         garden_rules="\n".join(_garden_rules(rules)),
         born=f"add element inet {rules.table} born {{ {born:#x} }}" if born is not None else "",
@@ -119,6 +124,24 @@ def _garden_rules(rules: Ruleset) -> Iterator[str]:
             for kind in ("heard", "garden"):
                 at = f"@{kind}{version}_{garden_name(interface)}"
                 yield f'    iifname "{interface}" {field} daddr {at} ct mark set 2 return'
+
+
+def _twin_sets() -> Iterator[str]:
+    """Yield what the chain `twins` remembers for ten seconds, and for a minute what it found."""
+    keys = {
+        "": ("known_ttl", "known_hop", "with_time", "without_time", "known_mss", "known_ip", "moved"),
+        " . ip ttl": ("face_ttl",),
+        " . ip6 hoplimit": ("face_hop",),
+        " . tcp option maxseg size": ("face_mss",),
+        " . ip saddr": ("face_ip", "newcomer"),
+    }
+    for key, names in keys.items():
+        for name in names:
+            kind = f"typeof iifname . ether saddr{key}; flags dynamic,timeout;"
+            yield f"  set {name} {{ {kind} timeout {REMEMBERED_S}s; size 65536; }}"
+    for sign in SIGNS:
+        kind = "typeof iifname . ether saddr; flags dynamic,timeout; counter;"
+        yield f"  set twice_{sign} {{ {kind} timeout 1m; size 4096; }}"
 
 
 def renew(rules: Ruleset, name: str, heard: Iterable[str]) -> str:
@@ -198,6 +221,15 @@ def admitted(auth: list[dict[str, Any]], down: list[dict[str, Any]]) -> list[Adm
             octets_down=received.get((key[0], key[2]), 0),
         )
         for key, left, sent in map(_element, items(auth))
+    ]
+
+
+def twice(sign: str, listed: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return the (interface, MAC) of a listed set `twice_…`; a reset that crossed one late packet is no sign yet."""
+    return [
+        (each["val"]["concat"][0], each["val"]["concat"][1])
+        for each in items(listed)
+        if sign != "reset" or each.get("counter", {}).get("packets", 0) >= RESETS
     ]
 
 

@@ -40,7 +40,7 @@ class Telling:
     def __init__(self, spool: Spool, *, terms: str) -> None:
         self.spool = spool
         self.terms = terms
-        self.totals = {"online": 0, "refused": 0, "failed": 0, "reports": 0}
+        self.totals = {"online": 0, "refused": 0, "failed": 0, "reports": 0, "twins": 0}
         self._minutes: dict[tuple[str, int], Minute] = {}
         self._seen: OrderedDict[bytes, int] = OrderedDict()
         self._lock = Lock()
@@ -83,6 +83,12 @@ class Telling:
         submit(self.spool, Fact(kind="fault_report", at_ms=now_ms, body={"site": site, "what": what, "uplink": uplink}))
         with self._lock:
             self.totals["reports"] += 1
+
+    def twin(self, site: str, sign: str, now_ms: int) -> None:
+        """State that two devices use one address of a device; durable on return (SpoolError if not)."""
+        submit(self.spool, Fact(kind="cloned_device", at_ms=now_ms, body={"site": site, "sign": sign}))
+        with self._lock:
+            self.totals["twins"] += 1
 
     def flush(self, now_ms: int, *, everything: bool = False) -> int:
         """Submit the minutes that are over; return how many. A SpoolError keeps them for the next time."""

@@ -292,6 +292,8 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "values?": _terms,
         "doubt?": _one_of("restarted"),
     },
+    # one address of a device in use by two at once, as its gateway saw it: by which sign, never whose
+    "cloned_device": {"site": _name, "sign": _one_of("hops", "options", "segment", "address", "reset")},
     "fault_report": {"site": _name, "what": _name, "uplink": _one_of("up", "down", "unknown")},
     # what people claimed, asked and decided
     "exclusion_claim": {

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """Whether the gateway can act. `born` changes when it has lost its memory; `wrong` says what is amiss."""
+    """Whether the gateway can act. `born` changes when it has lost its memory; `wrong` says what is amiss.
+
+    `twice` are clients that two devices seem to be at once, each with the sign of it (captive_portal/twins.py).
+    """
 
     born: str
     wrong: Mapping[str, str] = field(default_factory=dict)
+    twice: tuple[tuple[str, str, str], ...] = ()  # place, MAC, sign
 
 
 class Offer(StrEnum):

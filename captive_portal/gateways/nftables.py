@@ -57,7 +57,9 @@ class Nftables(Gateway):
     def ready(self) -> Readiness:
         """Ask the gate which table it has; a gate that does not answer is what is wrong."""
         try:
-            return Readiness(born=str(self._ask("ready")["born"]))
+            said = self._ask("ready")
+            twice = tuple((str(place), str(mac), str(sign)) for place, mac, sign in said.get("twice", ()))
+            return Readiness(born=str(said["born"]), twice=twice)
         except GatewayError as error:
             return Readiness(born="", wrong={"gate": str(error)})
 
