@@ -24,6 +24,7 @@ from captive_portal.methods import Shown
 from captive_portal.model import ADDRESSES_PER_CLIENT, Client, Grant, Session, State
 from captive_portal.policy import narrower, open_at, opens_ms, seconds_open
 from captive_portal.store import Admission
+from captive_portal.twins import Twins
 from captive_portal.verdict import Ask, Leave, Refusal, Why
 from inventory.errors import SqlError
 
@@ -88,6 +89,7 @@ class Desk:
         self.zone = zone
         self._born: dict[str, str] = {}
         self._meters = Meters()
+        self.twins = Twins()
         self._live: dict[tuple[str, str], Session] = {}
         self._tenants = Tenants()
         self._onward: dict[str, Onward] = {}
@@ -261,9 +263,19 @@ class Desk:
 
         def look(part: Gateway) -> int:
             ready = part.ready()
+            self._notice(ready.twice)
             return 0 if ready.born == self._born.get(part.name) and not ready.wrong else self._repair_at(part)
 
         return self._each(look)
+
+    def _notice(self, twice: Sequence[tuple[str, str, str]]) -> None:
+        """State what the gateway has seen of devices that were copied; nobody is put out for it."""
+        for session, sign in self.twins.fresh(twice, self._live):
+            self.telling.twin(self.site(session.client), sign, self.clock.now_ms())
+            self.twins.told(session, sign)
+            LOG.warning("two devices as one session=%s sign=%s site=%s", session.id, sign, self.site(session.client))
+        if self.twins.sessions:
+            self.twins.keep(list(self._live.values()))
 
     def _each(self, work: Callable[[Gateway], int]) -> int:
         """Do it at every gateway; one that is away costs the others nothing."""

@@ -31,7 +31,8 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "probe": _ANY | {"clock_state", "monitor_health"},
         "intake": _ANY | {"clock_state", "monitor_health"},
         "portal": _ANY
-        | {"portal_logins", "sms_delivery", "portal_probes", "fault_report", "portal_records", "records_erased"},
+        | {"portal_logins", "sms_delivery", "portal_probes", "fault_report", "portal_records", "records_erased"}
+        | {"cloned_device"},
         "web": _ANY | _PEOPLE | _DISPUTE | {"person_disclosed"},
     }
 )
