@@ -10,6 +10,8 @@ error: a phone that gets 4xx or 511 shows no login page.
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,7 @@ from markupsafe import Markup
 
 from captive_portal import agreement, capport, forms, look, shut
 from captive_portal.desk import Attempt, Outcome
-from captive_portal.errors import PortalError, SessionError
+from captive_portal.errors import GatewayError, PortalError, SessionError
 from captive_portal.gateways import Onward
 from captive_portal.limits import Limit, Rate, Rates
 from captive_portal.places import base_url as base_url  # noqa: PLC0414  (asked for here too)
@@ -60,6 +62,7 @@ REPORTS = Rates(
 TOO_OFTEN = frozenset({Why.TOO_OFTEN, Why.USED_TODAY})
 FAULTS = ("slow", "no_internet", "drops", "other")
 LONGEST_FIELD = 200
+LOG = logging.getLogger("netops.portal")
 LONGEST_BROUGHT = 4096  # what comes back from somebody else's page: a code may be a whole token
 
 
@@ -100,10 +103,17 @@ def blueprint(portal: Portal) -> Blueprint:
         if host in own or (near(request.remote_addr) and _loopback(host)):  # the operator's own look, or a rehearsal
             return None
         portal.probes.count(host, request.path)
-        visitor = _visitor(portal)
-        if visitor is not None and portal.desk.returning(visitor) is None:
-            portal.desk.telling.seen(portal.desk.identity(visitor), portal.desk.clock.now_ms())
+        with suppress(GatewayError):  # a phone that gets an error shows no login page
+            visitor = _visitor(portal)
+            if visitor is not None and portal.desk.returning(visitor) is None:
+                portal.desk.telling.seen(portal.desk.identity(visitor), portal.desk.clock.now_ms())
         return _to_portal(portal)
+
+    @pages.app_errorhandler(GatewayError)
+    def _away(error: GatewayError) -> Any:
+        LOG.warning("gateway away endpoint=%s error=%s", request.endpoint, error)
+        sentence = gettext("系统暂时无法登记，没有为您开通。请过一会儿再试。")
+        return render_template("portal/error.html", code=503, message=sentence), 503, {"Retry-After": "5"}
 
     @pages.app_context_processor
     def _always() -> dict[str, object]:
