@@ -44,8 +44,8 @@ class Radius:
     rest_port: int = 0  # TCP port of that API; 0: there is none
     rest_key: Secret | None = None  # what FreeRADIUS shows there; needed where the API is on
     token_key: Secret | None = None  # key of one-time tokens; empty: <data dir>/keys/portal-token.key
-    line: str = ""  # UNIX socket between portal and server; empty: <data dir>/radius.sock
-    portal_user: str = ""  # who may speak there besides the server's own user
+    line: str = ""  # UNIX socket between portal and server; empty: radius.sock beside radius.db
+    portal_user: str = ""  # who may speak there besides the server's own user; empty: the portal's, by `data.users`
     coa_timeout_ms: int = 1000  # until a Disconnect or CoA is sent again, with the same identifier
     coa_tries: int = 3  # how often it is sent in all
 

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 EVIDENCE_KEY = "evidence.key"
 PUBLIC_KEY = "evidence.vkey"
-SECRETS = ("portal-voucher.key", "portal-identity.key", "portal-person.key")  # as `captive_portal/keys.py` names them
+SECRETS = (
+    "portal-voucher.key",
+    "portal-identity.key",
+    "portal-person.key",
+    "portal-token.key",
+)  # as `captive_portal/keys.py` names them
 
 
 def keys(settings: Settings) -> list[str]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from netops.config import Settings
 
 ROOT, CLI = "root", "cli"
-SERVICES = ("core", "collect", "ssh", "trap", "acs", "probe", "intake", "portal", "web")
+SERVICES = ("core", "collect", "ssh", "trap", "acs", "probe", "intake", "portal", "radius", "web")
 ALL = "all"  # the group of everybody here: it reads the settings, the register and how far the core has drained
 
 # Group → whose user belongs to it. The group `all` has the command line's own name, the others are `<users>-<group>`.
@@ -45,6 +45,8 @@ MEMBERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "probe": frozenset({"probe"}),
         "intake": frozenset({"intake"}),
         "portal": frozenset({"portal"}),
+        "tokens": frozenset({"portal", "radius"}),  # who makes one-time tokens for controllers, and who takes them
+        "radius": frozenset({CLI, "portal", "radius"}),  # who asks the RADIUS server, and reads what came of its calls
         "persons": frozenset({CLI, "portal"}),  # who keeps visitors' numbers, and who opens one for two persons
         "web": frozenset({"web"}),
     }
@@ -111,6 +113,7 @@ HOLDINGS = (
     _directory("portal", "portal", "vouchers", 0o2770),
     _directory("persons", "portal", "persons", 0o2770),  # numbers, accounts and MAC addresses of visitors, sealed
     _directory("persons/keys", "portal", "persons", 0o2770),  # by the keys of the months
+    _directory("radius", "radius", "radius", 0o2750),  # its socket, and who is online behind controllers
     _directory("vantages", "intake", "vantages", 0o2770),  # tokens of probes that may join, keys of those that have
     _directory("names", "collect", ALL, 0o2750),  # by what else devices' subjects are known
     _directory("trap", "trap", "trap", 0o750),  # our SNMP engine, and what senders' clocks last said
@@ -120,10 +123,11 @@ HOLDINGS = (
     _key("keys/evidence.vkey", ROOT, 0o644),
     _key("keys/portal-voucher.key", "vouchers", 0o640),
     _key("keys/portal-identity.key", "portal", 0o640),
+    _key("keys/portal-token.key", "tokens", 0o640),
     _key("keys/portal-person.key", "persons", 0o640),
     _queue("spool/collect.db", "collect", "core"),
     _queue("spool/ssh.db", "ssh", "core"),
-    *(_queue(f"spool/{name}.db", name, "core") for name in ("trap", "acs", "probe", "intake")),
+    *(_queue(f"spool/{name}.db", name, "core") for name in ("trap", "acs", "probe", "intake", "radius")),
     _queue("spool/portal.db", "portal", "core"),
     _queue("spool/web.db", "web", "staff"),
     _queue("spool/cli.db", CLI, "staff"),
@@ -132,6 +136,8 @@ HOLDINGS = (
     _own("register/halts.json", owner=CLI, group=ALL),  # whom an operator has stopped us from asking
     _own("register/proposals.json", owner=CLI, group=ALL),  # what a search found
     _own("acs/proposals.json", owner="acs", group="acs"),
+    _own("radius/radius.db", owner="radius", group="radius"),
+    _own("radius/radius.sock", 0o660, owner="radius", group="radius"),
     _rollback("staff/staff.db", "web", "staff", 0o660),
     _rollback("portal/portal.db", "portal", "vouchers", 0o660),
     _rollback("persons/persons.db", "portal", "persons", 0o660),

@@ -51,7 +51,7 @@ _BOUNDS = tuple(each.name for each in fields(Bounds))
 
 def socket_path(settings: Settings) -> Path:
     """Return where portal and server meet."""
-    return Path(settings.radius.line) if settings.radius.line else settings.data.dir / "radius.sock"
+    return Path(settings.radius.line) if settings.radius.line else settings.room("radius") / "radius.sock"
 
 
 @dataclass(slots=True)

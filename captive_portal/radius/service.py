@@ -21,6 +21,7 @@ from captive_portal.radius.keeping import Keeping
 from captive_portal.radius.line import Line, Verbs, socket_path
 from captive_portal.radius.reaching import Reaching
 from captive_portal.radius.tokens import Mint
+from netops import privilege
 from netops.clock import SYSTEM
 from netops.errors import ConfigError
 
@@ -102,7 +103,7 @@ class RadiusService:
             judge = Judge(mint, doors)
             self.parts = Parts(doors, keeping, caller, reaching, judge, known, tally)
             self._answer(stack, self.parts)
-            line = Line(socket_path(settings), _peers(radius.portal_user), Verbs(reaching, keeping.born, self._counts))
+            line = Line(socket_path(settings), _peers(settings), Verbs(reaching, keeping.born, self._counts))
             line.start()
             stack.callback(line.stop)
             self._stopping.clear()
@@ -175,8 +176,10 @@ class RadiusService:
             LOG.exception("chore failed chore=%s", name)
 
 
-def _peers(user: str) -> frozenset[int]:
+def _peers(settings: Settings) -> frozenset[int]:
+    """Return who may speak on the line: this user, and the portal's."""
     own = frozenset({os.getuid()})
+    user = settings.radius.portal_user or (privilege.user(settings, "portal") if settings.data.users else "")
     if not user:
         return own
     try:

@@ -29,6 +29,7 @@ ON_DEMAND: Mapping[str, Callable[[Settings], bool]] = MappingProxyType(
         "trap": lambda settings: settings.trap.enabled,
         "acs": lambda settings: settings.acs.enabled,
         "intake": lambda settings: settings.intake.enabled,
+        "radius": lambda settings: settings.radius.enabled,
     }
 )
 
