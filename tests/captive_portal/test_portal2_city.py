@@ -1,0 +1,203 @@
+"""A whole portal before a controller that speaks Portal 2.0 and asks our RADIUS server: what a visitor meets."""
+
+from __future__ import annotations
+
+import http.client
+import importlib.util
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from captive_portal.radius.service import RadiusService
+from captive_portal.service import PortalService
+from netops.config import Listener
+from netops.controllers import Controller
+from netops.controllers import Portal2 as Portal2At
+from netops.controllers import Radius as RadiusAt
+from netops.secret import Secret
+
+_spec = importlib.util.spec_from_file_location("portal2_world", Path(__file__).with_name("portal2_world.py"))
+worlds = sys.modules.get("portal2_world") or importlib.util.module_from_spec(_spec)
+if "portal2_world" not in sys.modules:
+    sys.modules["portal2_world"] = worlds
+    _spec.loader.exec_module(worlds)
+simulator, until = worlds.simulator, worlds.until
+VISITOR, OTHER = "127.0.0.50", "127.0.0.51"
+MAC, OTHER_MAC = "02:11:22:33:44:55", "02:11:22:33:44:66"
+RADIUS_SECRET = "a-secret-of-radius-32-characters"
+
+
+class City:
+    """Portal, RADIUS server and controller on loopback."""
+
+    def __init__(self, settings, ac) -> None:
+        self.settings, self.ac = settings, ac
+        self.radius = RadiusService(settings)
+        self.portal = PortalService(settings)
+
+    def start(self) -> None:
+        self.radius.start()
+        self.portal.start()
+        self.ac.authorise = simulator.asks_radius(self.ac, ("127.0.0.1", self.radius.auth_port), RADIUS_SECRET.encode())
+        gateway = next(each for each in self.portal.desk.gateway._every if each.name == "portal2")
+        self.ac.portal = ("127.0.0.1", gateway.post.port)
+
+    def stop(self) -> None:
+        self.portal.stop()
+        self.radius.stop()
+
+    def ask(self, path: str = "/", form: dict | None = None, *, source: str = VISITOR, host: str = "portal.test"):
+        link = http.client.HTTPConnection("127.0.0.1", self.portal.port, timeout=20, source_address=(source, 0))
+        body = urlencode(form) if form else None
+        headers = {"Host": host, "Content-Type": "application/x-www-form-urlencoded", "Accept-Language": "en"}
+        link.request("POST" if form else "GET", path, body, headers)
+        answer = link.getresponse()
+        text = answer.read().decode()
+        link.close()
+        return answer.status, text, answer.getheader("Location")
+
+    def login(self, *, source: str = VISITOR, path: str = "/"):
+        _, page, _ = self.ask(path, source=source)
+        token = re.search(r'name="token" value="([^"]+)"', page)
+        assert token, page
+        return self.ask("/login", {"token": token[1], "method": "click_through"}, source=source)
+
+
+@pytest.fixture
+def city(settings):
+    with simulator.Ac(authorise=None, secret=worlds.SECRET.encode()) as ac:
+        ac.station(VISITOR, MAC)
+        ac.station(OTHER, OTHER_MAC)
+        given = Controller(
+            gateway="portal2",
+            vendor="h3c",
+            address=ac.host,
+            networks="127.0.0.0/8",
+            secret=Secret(f"plain:{RADIUS_SECRET}"),
+            portal_secret=Secret(f"plain:{worlds.SECRET}"),
+            portal_port=ac.port,
+            portal_binding=True,
+            site="site-1",
+        )
+        portal = replace(settings.portal, gateway="none", visitors={}, acs={"ac-1": given}, listen=Listener(port=0))
+        made = replace(
+            settings,
+            portal=portal,
+            portal2=Portal2At(host="127.0.0.1", port=0),
+            radius=RadiusAt(enabled=True, listen="127.0.0.1", auth_port=0, acct_port=0),
+        )
+        whole = City(made, ac)
+        try:
+            whole.start()
+            yield whole
+        finally:
+            whole.stop()
+
+
+def test_a_visitor_logs_in_is_online_and_logs_out(city) -> None:
+    status, _, where = city.login()
+
+    assert (status, where) == (303, "/")
+    assert city.ac.online[VISITOR].mac == MAC
+    until(lambda: city.ac.online[VISITOR].affirmed)
+    assert 3500 < city.ac.online[VISITOR].until - worlds.time.monotonic() <= 3600
+    status, page, _ = city.ask()
+    assert status == 200
+    assert "/logout" in page
+    token = re.search(r'name="token" value="([^"]+)"', page)[1]
+
+    city.ask("/logout", {"token": token})
+
+    assert city.ac.online == {}
+    assert "/logout" not in city.ask()[1]
+    assert city.ac.bad == []
+
+
+def test_the_query_of_the_redirect_lets_nobody_else_in(city) -> None:
+    """S11: who writes another's address, MAC and controller into the address logs in for itself alone."""
+    forged = urlencode(
+        {
+            "wlanuserip": OTHER,
+            "wlanusermac": OTHER_MAC,
+            "usermac": OTHER_MAC,
+            "wlanacip": "203.0.113.9",
+            "nas-ip": "203.0.113.9",
+            "wlanacname": "ac-9",
+            "url": "http://evil.example/",
+        }
+    )
+
+    status, _, where = city.login(path=f"/?{forged}")
+
+    assert (status, where) == (303, "/")
+    assert {address: user.mac for address, user in city.ac.online.items()} == {VISITOR: MAC}
+    assert "evil.example" not in city.ask(f"/?{forged}")[1]
+
+
+def test_whom_the_controller_puts_out_sees_the_login_page_again(city) -> None:
+    city.login()
+    city.ac.kick(VISITOR)
+
+    until(lambda: "/logout" not in city.ask()[1])
+
+    assert city.portal.desk.live == 0
+    city.login()
+    assert city.ac.online[VISITOR].mac == MAC
+
+
+def test_a_token_that_was_overheard_is_worth_nothing(city) -> None:
+    """The name and the proof of a login, shown to our RADIUS server a second time and from another device."""
+    seen = []
+    asks = city.ac.authorise
+    city.ac.authorise = lambda *shown: seen.append(shown) or asks(*shown)
+    city.login()
+    name, shown, _ = seen[0]
+
+    assert asks(name, shown, MAC) is None
+    assert asks(name, shown, OTHER_MAC) is None
+
+
+def test_an_open_door_lets_nobody_in_by_mac_alone(city) -> None:
+    city.login()
+
+    assert city.ac.authorise(MAC, MAC.encode(), MAC) is None
+
+
+def test_a_controller_that_is_away_is_said_on_a_page_within_a_second(city, monkeypatch) -> None:
+    from captive_portal.portal2 import exchange
+
+    monkeypatch.setattr(exchange, "WAITS_S", (0.02, 0.02, 0.02))
+    city.login()
+    city.ac.silent = True
+    for _ in range(4):
+        status, page, _ = city.ask(source="127.0.0.60")
+        assert status == 503
+        assert "<html" in page
+    began = worlds.time.monotonic()
+    status, page, _ = city.ask(source="127.0.0.61")
+    took = worlds.time.monotonic() - began
+
+    assert (status, took < 1.0) == (503, True)
+    assert "portal2-ac-1" in str(city.portal.desk.gateway.ready().wrong)
+    captured = city.ask("/generate_204", source="127.0.0.62", host="connectivitycheck.gstatic.com")
+    assert captured[0] == 302, "a phone that gets an error shows no login page"
+    assert city.portal.desk.live == 1
+
+
+def test_a_restart_throws_nobody_out_and_asks_the_controller_nothing(city) -> None:
+    city.login()
+    city.stop()
+    before = len(city.ac.heard)
+
+    city.portal, city.radius = PortalService(city.settings), RadiusService(city.settings)
+    city.start()
+
+    assert city.portal.desk.live == 1
+    assert city.ac.online[VISITOR].mac == MAC
+    logins = [each for each in city.ac.heard[before:] if each.type in {simulator.REQ_AUTH, simulator.REQ_LOGOUT}]
+    assert logins == []
+    assert "/logout" in city.ask()[1]
