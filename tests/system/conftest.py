@@ -34,6 +34,7 @@ class Rehearsal:
         self.said: list[str] = []
         self.process: subprocess.Popen[str] | None = None
         self.begun = 0.0
+        self.lives: list[tuple[float, str]] = []  # what live() saw of each: seconds until data, what the terminal said
 
     def start(self) -> None:
         words = [NETOPS, "demo", "--data", self.home, "--web-port", self.web, "--portal-port", self.portal]
@@ -50,6 +51,16 @@ class Rehearsal:
         assert self.process is not None
         self.process.send_signal(sign)
         return self.process.wait(60)
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def live(self) -> None:
+        """See to it that it lives and shows data, whatever its last user left behind."""
+        if not self.running:
+            self.start()
+            self.lives.append((self.wait_for_data(), self.terminal()))
 
     def situation(self) -> dict:
         return json.loads((self.home / "situation.json").read_text(encoding="utf-8"))
@@ -116,5 +127,14 @@ def rehearsal(tmp_path):
 
     yield make
     for each in made:
-        if each.process is not None and each.process.poll() is None:
+        if each.running:
             each.stop(signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """One city without a history for several tests: each calls live() first, or stop()s it; a start takes seconds."""
+    city = Rehearsal(tmp_path_factory.mktemp("shared") / "city", "--no-history")
+    yield city
+    if city.running:
+        city.stop(signal.SIGTERM)

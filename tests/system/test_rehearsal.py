@@ -16,47 +16,43 @@ from tests.system.conftest import NETOPS
 pytestmark = [pytest.mark.xdist_group("rehearsal"), pytest.mark.timeout(300)]
 
 
-def test_a_city_lives_within_a_minute_stops_on_ctrl_c_and_goes_on_with_its_data(rehearsal):
-    city = rehearsal("--no-history")
-    city.start()
+def test_what_is_planted_shows(shared):
+    shared.live()
+    shared.wait("the three planted outages", seconds=60, ask=lambda: shared.states().get("down", 0) == 3)
 
-    assert city.wait_for_data() < 60
-    assert "one-time password" in city.terminal()
-    assert city.get("/healthz")[0] == 200
-    assert "演练" in city.get("/login")[1]
-    assert "演练" in city.get("/", city.portal)[1]
 
-    said = city.terminal()
-    assert city.stop() == 0
-    with LedgerReader(city.home / "ledger.db") as ledger:
+def test_a_city_lives_within_a_minute_stops_on_ctrl_c_and_goes_on_with_its_data(shared):
+    shared.live()
+    took, said = shared.lives[0]
+
+    assert took < 60
+    assert said.count("one-time password") == 4
+    assert shared.get("/healthz")[0] == 200
+    assert "演练" in shared.get("/login")[1]
+    assert "演练" in shared.get("/", shared.portal)[1]
+
+    assert shared.stop() == 0
+    with LedgerReader(shared.home / "ledger.db") as ledger:
         before = ledger.size
         assert ledger.rehearsal
         assert ledger.origin.endswith("/rehearsal")
         ledger.audit()
 
-    city.start()
-    city.wait_for_data()
-    assert city.stop() == 0
-    with LedgerReader(city.home / "ledger.db") as ledger:
+    shared.live()
+    assert shared.stop() == 0
+    with LedgerReader(shared.home / "ledger.db") as ledger:
         assert ledger.size > before
         ledger.audit()
-    assert said.count("one-time password") == 4
-    assert "one-time password" not in city.terminal()
+    assert len(shared.lives) > 1
+    assert "one-time password" not in shared.terminal()
 
 
-def test_what_is_planted_shows(rehearsal):
-    city = rehearsal("--no-history")
-    city.start()
-    city.wait_for_data()
-    city.wait("the three planted outages", seconds=60, ask=lambda: city.states().get("down", 0) == 3)
-
-
-def test_a_production_instance_refuses_a_rehearsals_data(rehearsal):
-    city = rehearsal("--no-history")
-    city.start()
-    city.wait_for_data()
-    city.stop()
-    config = city.home / "netops.toml"
+def test_a_production_instance_refuses_a_rehearsals_data(shared):
+    if not shared.lives:
+        shared.live()
+    if shared.running:
+        shared.stop()
+    config = shared.home / "netops.toml"
     words = [NETOPS, "--config", config, "--set", "city.rehearsal=false"]
 
     shown = subprocess.run([*words, "inventory", "show", "areas"], capture_output=True, text=True, check=False)
