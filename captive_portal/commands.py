@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import pwd
 import sys
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
-from captive_portal import announce, asked, garden, keys, tables, vouchers
+from captive_portal import announce, asked, garden, keys, sheet, tables, vouchers
 from captive_portal.model import Allowance
+from captive_portal.records import commands as records
 from inventory.show import counted
 from inventory.times import chosen, shown, utc_option
 from netops.clock import SYSTEM
+from netops.errors import ConfigError, NetopsError
 from netops.facts import Fact, submit
 from netops.spool import Spool
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
     from netops.config import Settings
 
-SUMMARY = "the captive portal: vouchers, who is online, what devices ask, what DHCP announces"
+SUMMARY = "the captive portal: vouchers, who is online, what devices ask, what DHCP announces, the records of the law"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +45,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument("--single-use", action="store_true", help="worthless once its session has ended")
     create.add_argument("--label", default="", help="what the batch is for")
     create.add_argument("--csv", action="store_true", help="print CSV with a header")
+    create.add_argument("--pdf", type=Path, metavar="FILE", help="write the sheet to cut to a new file of yours alone")
     create.add_argument("--dry-run", action="store_true", help="check the order and make nothing")
     listed = acts.add_parser("list", help="print all batches")
     listed.add_argument("--json", action="store_true", help="print JSON")
@@ -55,12 +59,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     dhcp = verbs.add_parser("dhcp-snippets", help="print what DHCP and RA servers announce: where the RFC 8908 API is")
     dhcp.add_argument("--for", dest="server", default="", choices=tuple(announce.SERVERS), help="one server's settings")
     verbs.add_parser("garden", help="print what dnsmasq needs so that a site's garden is reachable before login")
+    records.arguments(verbs)
     for each in (create, listed, sessions):
         utc_option(each)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do what the verb says."""
+    if args.verb in records.VERBS:
+        return records.run(args, settings)
     if args.verb == "dhcp-snippets":
         print(announce.snippets(settings, args.server), end="")
         return 0
@@ -108,17 +115,40 @@ def _create(args: argparse.Namespace, settings: Settings) -> int:
         made = f"{counted(args.count, 'voucher')} of {counted(args.minutes, 'minute')}"
         print(f"would make {made} for {counted(args.devices, 'device')}", file=sys.stderr)
         return 0
+    with ExitStack() as stack:
+        paper = stack.enter_context(_paper(args.pdf)) if args.pdf else None
+        return _made(args, settings, order, now_ms, paper)
+
+
+def _made(
+    args: argparse.Namespace, settings: Settings, order: vouchers.Order, now_ms: int, paper: IO[bytes] | None
+) -> int:
     batch, codes = vouchers.create(tables.url(settings), keys.voucher_key(settings), order, now_ms)
     _state(settings, "vouchers.make", batch, f"{args.count} x {args.minutes} min, {args.devices} devices", now_ms)
     before = shown(order.start_by_ms, chosen(args, settings.city.timezone))
     print(f"batch {batch}: {counted(len(codes), 'voucher')}, to be used first before {before}", file=sys.stderr)
-    if args.csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(["code", "minutes", "devices"])
-        writer.writerows([code, args.minutes, args.devices] for code in codes)
+    if paper is not None:
+        try:
+            paper.write(sheet.pdf(settings.city, batch, codes, order, now_ms))
+        except (OSError, NetopsError):
+            vouchers.withdraw(tables.url(settings), batch, now_ms)  # nobody has seen these codes
+            _state(settings, "vouchers.withdraw", batch, "", now_ms)
+            raise
+        print(f"{args.pdf}: the sheet; it holds the codes, delete it when it is printed", file=sys.stderr)
+    elif args.csv:
+        sys.stdout.write(sheet.csv(settings.city, codes, order).decode("utf-8-sig").replace("\r\n", "\n"))
     else:
         print("\n".join(codes))
     return 0
+
+
+def _paper(file: Path) -> IO[bytes]:
+    """Return a new file for the sheet, before any code is made; ConfigError when there can be none."""
+    sheet.ready()
+    try:
+        return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be made ({error.strerror}); name a new file in a folder of yours") from None
 
 
 def _list(args: argparse.Namespace, settings: Settings) -> int:

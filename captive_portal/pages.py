@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from flask_babel import format_datetime
 
-from captive_portal import keys, tables, venues, vouchers
+from captive_portal import keys, sheet, tables, venues, vouchers
 from captive_portal.model import Allowance
 from inventory.errors import SqlError
 from netops.clock import utc
@@ -20,7 +20,6 @@ from netops.errors import NetopsError, UsageError
 from netops.facts import Fact
 from netops.web import Link, Pages
 from netops.web.language import gettext, mark
-from netops.web.safe import table
 
 if TYPE_CHECKING:
     from netops.web import Context
@@ -66,6 +65,8 @@ def _create(context: Context) -> Any:
     now_ms, url = context.clock.now_ms(), tables.url(context.settings)
     try:
         order = _order(now_ms)
+        if request.form.get("as") == "pdf":
+            sheet.ready()
         batch, codes = vouchers.create(url, keys.voucher_key(context.settings), order, now_ms)
     except (NetopsError, SqlError) as error:
         return _index(context, str(error)), 422
@@ -75,15 +76,25 @@ def _create(context: Context) -> Any:
     except NetopsError:
         vouchers.withdraw(url, batch, now_ms)  # what is on no record must not work either
         raise
-    if request.form.get("as") == "csv":
-        content = table(
-            ["code", "minutes", "devices"],
-            [[each, order.allowance.seconds // 60, order.allowance.devices] for each in codes],
-        )
-        named = {"Content-Disposition": f'attachment; filename="vouchers-{batch}.csv"'}
-        return Response(content, mimetype="text/csv", headers={**SHOWN_ONCE, **named})
-    sheet = render_template("vouchers/sheet.html", batch=batch, codes=codes, order=order)
-    return Response(sheet, headers=SHOWN_ONCE)
+    try:
+        return _shown_once(context, batch, codes, order)
+    except NetopsError as error:
+        vouchers.withdraw(url, batch, now_ms)  # nobody has seen these codes
+        _state(context, "vouchers.withdraw", batch, "", now_ms)
+        return _index(context, str(error)), 500
+
+
+def _shown_once(context: Context, batch: str, codes: list[str], order: vouchers.Order) -> Any:
+    """Return the codes as a page to print, a PDF or a table."""
+    city, wanted = context.settings.city, request.form.get("as", "")
+    named = {**SHOWN_ONCE, "Content-Disposition": f'attachment; filename="vouchers-{batch}.{wanted}"'}
+    if wanted == "csv":
+        return Response(sheet.csv(city, codes, order), mimetype="text/csv", headers=named)
+    if wanted == "pdf":
+        made = sheet.pdf(city, batch, codes, order, context.clock.now_ms())
+        return Response(made, mimetype="application/pdf", headers=named)
+    page = render_template("vouchers/sheet.html", batch=batch, codes=codes, order=order)
+    return Response(page, headers=SHOWN_ONCE)
 
 
 def _withdraw(context: Context, batch: str) -> Any:

@@ -37,12 +37,14 @@ PARTNERS = {
     "systemd-analyze": ("systemd-analyze",),
     "ansible": (str(ROOT / ".venv-ansible" / "bin" / "ansible-playbook"),),
     "gcc": ("gcc",),
+    "pdftotext": ("pdftotext",),
     "xfs_io": ("xfs_io", "/usr/sbin/xfs_io"),
     "tshark": ("tshark",),
     "sshd": ("/usr/sbin/sshd",),
     "irtt": ("irtt",),
     "scapy": (str(Path(sys.executable).parent / "scapy"),),
 }
+TOGETHER = ("dashboards", "inventory", "netops/store")  # rooms that share what is costly to make: on one worker, once
 _left_out: Counter[str] = Counter()
 
 
@@ -61,6 +63,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _keep_groups_together(items: list[pytest.Item]) -> None:
     """Say each item's group in its id, as `--dist loadgroup` reads it: pytest 9.2 ignores where xdist 3.8 says it."""
     for item in items:
+        room = next((each for each in TOGETHER if item.path.is_relative_to(ROOT / "tests" / each)), None)
+        if room and not item.get_closest_marker("slow") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(room))
         group = item.get_closest_marker("xdist_group")
         if group and not item.nodeid.endswith(f"@{group.args[0]}"):
             item._id = coerce_node_id(f"{item.nodeid}@{group.args[0]}")

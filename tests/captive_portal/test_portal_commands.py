@@ -154,6 +154,18 @@ def test_a_batch_as_csv_can_be_opened_by_a_spreadsheet(staff) -> None:
     assert typed(rows[1][0])
 
 
+def test_a_batch_as_pdf_comes_once_and_without_a_font_not_at_all(staff, settings, monkeypatch) -> None:
+    answer = staff.post("/vouchers", data={**ORDER, "as": "pdf"})
+
+    assert answer.mimetype == "application/pdf"
+    assert answer.data.startswith(b"%PDF-")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert ".pdf" in answer.headers["Content-Disposition"]
+    monkeypatch.setattr("captive_portal.sheet._chinese", lambda: ())
+    assert staff.post("/vouchers", data={**ORDER, "as": "pdf"}).status_code == 422
+    assert len(vouchers.batches(tables.url(settings))) == 1
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"count": "0"}, {"count": "1e9"}, {"count": "٣"}, {"minutes": "-5"}, {"devices": ""}, {"days": "9" * 5000}],
