@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 LARGEST_FORM = 64 * 1024
 BANNER = (
-    '<p class="rehearsal" role="note"><b>演练城市</b> 所有设备与数据均为模拟。'
-    '<span lang="en"><b>Rehearsal city</b> All devices and data are simulated.</span></p>'
+    '<aside class="rehearsal" aria-label="演练 Rehearsal"><b>演练城市</b> 所有设备与数据均为模拟。'
+    '<span lang="en"><b>Rehearsal city</b> All devices and data are simulated.</span></aside>'
 )
 
 

@@ -55,7 +55,7 @@ def test_every_page_is_whole_small_and_in_one_language(site, path, language):
     if language == "en" and not path.startswith(
         ("/device", "/service", "/contract", "/area", "/find", "/reading", "/worst", "/approvals")
     ):
-        body = re.sub(r'<p class="rehearsal".*?</p>|<a href="\?[^>]*>中文</a>', "", text, flags=re.DOTALL)
+        body = re.sub(r'<aside class="rehearsal".*?</aside>|<a href="\?[^>]*>中文</a>', "", text, flags=re.DOTALL)
         names = re.sub(
             r"中关村|八里庄|海淀网络运行|机房|控制器无应答|ONT 光信号丢失|采集器滞后|[一-龥]+-(?:wlan|olt|small)",
             "",
