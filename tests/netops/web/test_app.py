@@ -44,7 +44,7 @@ def test_over_tls_the_browser_is_told_to_stay_there(client):
 def test_a_rehearsal_says_so_at_the_top_of_every_page(rehearsal, path):
     text = rehearsal.get(path).get_data(as_text=True)
 
-    assert re.search(r"<body[^>]*><p class=\"rehearsal\"", text)
+    assert re.search(r"<body[^>]*><aside class=\"rehearsal\"", text)
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/static/web.css"])
