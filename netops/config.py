@@ -215,6 +215,7 @@ class PortalAt:
     session_minutes: int = 120  # how long a session lasts where no policy says otherwise
     voucher_key: Secret | None = None  # key of the vouchers' hashes; empty: <data dir>/keys/portal-voucher.key
     identity_key: Secret | None = None  # key of visitors' pseudonyms; empty: <data dir>/keys/portal-identity.key
+    nat_log: Path | None = None  # folder of the NAT log's files, a day (2026-11-27) in each name; for inspections
     person_key: Secret | None = None  # key of numbers' and accounts' hashes; empty: <data dir>/keys/portal-person.key
 
     @property

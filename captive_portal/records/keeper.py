@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from captive_portal.records import chain, retention
+from captive_portal.records import chain, retention, subject
 from captive_portal.tables import RECORD
 from netops.facts import Fact, submit
 
@@ -39,6 +39,7 @@ class Keeper:
     def round(self, now_ms: int) -> int:
         """Do all of it; return how many sessions were erased. Safe to interrupt anywhere and to repeat."""
         retention.renew(self.store, self.persons, now_ms)
+        subject.fulfil(self.store, self.persons, self.settings, now_ms)
         purged = retention.purge(self.store, self.persons, self.settings, now_ms)
         self.state(now_ms, sessions=purged.sessions)
         return purged.sessions

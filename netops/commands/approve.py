@@ -45,6 +45,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     request.add_argument("--contract", default="", help="exclusion: the contract")
     request.add_argument("--class", dest="class_", default="", help="exclusion: the class, as the contract names it")
     request.add_argument("--service", action="append", default=[], help="exclusion: a service; may be repeated")
+    request.add_argument("--session", default="", help="disclosure: the session's id")
+    request.add_argument("--authority", default="", help="inspection: who inspects")
+    request.add_argument("--basis", default="", help="disclosure, inspection: number of the document or case")
     request.add_argument("--gateway", default="", help=argparse.SUPPRESS)  # of fail_open, whose refusal says why
     request.add_argument(
         "--from", dest="start", required=True, help="2026-10-12T02:00 (the city's time) or with a zone"
@@ -98,16 +101,19 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _login(args: argparse.Namespace, settings: Settings) -> Account:
-    if args.password and not args.password.startswith(REFERENCES):
+    asks = args.what == "request" or args.decision == approvals.WITHDRAWN
+    return login(settings, args.person, args.password, "approval.request" if asks else "approval.decide")
+
+
+def login(settings: Settings, person: str, reference: str, needed: str) -> Account:
+    """Return the staff account whose password is given by reference, or asked for; it must have the permission."""
+    if reference and not reference.startswith(REFERENCES):
         raise UsageError("--password takes a reference, env:NAME or file:PATH, never the password itself")
-    password = Secret(args.password).read() if args.password else _asked(args.person)
+    password = Secret(reference).read() if reference else _asked(person)
     with Database(tables.url(settings)) as database:
-        account = Staff(database, Passwords()).login(
-            args.person, password, address=COMMAND_LINE, now_ms=SYSTEM.now_ms()
-        )
+        account = Staff(database, Passwords()).login(person, password, address=COMMAND_LINE, now_ms=SYSTEM.now_ms())
     if account.must_change:
         raise AccessError(f"'{account.name}' still has its one-time password; change it on the staff page first")
-    needed = "approval.request" if args.what == "request" or args.decision == approvals.WITHDRAWN else "approval.decide"
     if not may(account.role, needed):
         raise AccessError(f"the role '{account.role}' may not do this; it needs the permission '{needed}'")
     return account
@@ -121,7 +127,16 @@ def _asked(person: str) -> str:
 
 def _terms(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     window = {"start_ms": _instant(args.start, settings), "end_ms": _instant(args.end, settings)}
-    return {"contract": args.contract, "class": args.class_, "services": sorted(set(args.service)), **window}
+    every = {
+        "contract": args.contract,
+        "class": args.class_,
+        "services": sorted(set(args.service)),
+        "gateway": args.gateway,
+        "session": args.session,
+        "authority": args.authority,
+        "basis": args.basis,
+    }
+    return {name: every[name] for name in approvals.ACTIONS[args.action].fields if name in every} | window
 
 
 def _instant(text: str, settings: Settings) -> int:
