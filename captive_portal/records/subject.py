@@ -125,7 +125,7 @@ def _due_ms(store: Store, settings: Settings, now_ms: int) -> int:
 
 def _sessions(connection: sa.Connection, hash_: bytes, before_ms: int, due_ms: int, now_ms: int) -> int:
     """Erase a slice of sessions, their entries of the chain, and certify it: one transaction."""
-    mine = sa.and_(SESSION.c.person == hash_, SESSION.c.since_ms < before_ms, SESSION.c.ended_ms < due_ms)
+    mine = sa.and_(SESSION.c.person == hash_, SESSION.c.since_ms <= before_ms, SESSION.c.ended_ms < due_ms)
     rows = connection.execute(sa.select(SESSION).where(mine).order_by(SESSION.c.since_ms).limit(100)).all()
     if not rows:
         return 0

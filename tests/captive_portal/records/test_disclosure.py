@@ -47,23 +47,24 @@ def test_two_persons_see_the_number_and_the_look_is_a_fact_without_it(office, pa
 
 
 @pytest.mark.parametrize(
-    ("made", "who", "later", "said"),
+    ("made", "who", "said"),
     [
-        ({"approved": False}, ("po.li", "privacy_officer"), 2, "pending"),
-        ({"sealed": False}, ("po.li", "privacy_officer"), 2, "not sealed"),
-        ({}, ("op.wang", "operator"), 2, "only a privacy officer"),
-        ({}, ("po.zhao", "privacy_officer"), 2, "only a privacy officer"),
-        ({}, ("po.li", "admin"), 2, "only a privacy officer"),
-        ({}, ("po.li", "privacy_officer"), 8 * DAY_MS, "is over"),
-        ({}, ("po.li", "privacy_officer"), -5, "has not begun"),
+        ({"approved": False}, ("po.li", "privacy_officer", 2), "pending"),
+        ({"sealed": False}, ("po.li", "privacy_officer", 2), "not sealed"),
+        ({}, ("op.wang", "operator", 2), "only a privacy officer"),
+        ({}, ("po.zhao", "privacy_officer", 2), "only a privacy officer"),
+        ({}, ("po.li", "admin", 2), "only a privacy officer"),
+        ({}, ("po.li", "privacy_officer", 8 * DAY_MS), "is over"),
+        ({}, ("po.li", "privacy_officer", -5), "has not begun"),
     ],
 )
-def test_nobody_else_and_at_no_other_time(office, paper, made, who, later, said) -> None:
+def test_nobody_else_and_at_no_other_time(office, paper, made, who, said) -> None:
     session = office.visit(1, PHONE)
     request = paper.request("disclosure", office.now_ms, session=session.id, **made)
+    by, role, later = who
 
     with pytest.raises(AccessError, match=said):
-        look(office, request, by=who[0], role=who[1], later=later)
+        look(office, request, by=by, role=role, later=later)
 
 
 def test_a_request_of_another_kind_opens_nobody(office, paper) -> None:

@@ -1,0 +1,226 @@
+"""Access and erasure: what we hold of a person is given to who proves the number, and ends when the law allows it."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import pytest
+import sqlalchemy as sa
+
+from captive_portal.records import chain, proof, retention, subject, verify
+from captive_portal.records.tables import PERSON, PROOF
+from captive_portal.sms.number import Number
+from captive_portal.sms.providers import Answer, Came, Message
+from captive_portal.tables import SESSION
+from netops.errors import AccessError
+
+PHONE, OTHER = "+8613800138000", "+8613900139000"
+NUMBER = Number(prefix="86", national="13800138000")
+
+
+@dataclass
+class Provider:
+    came: Came = Came.TAKEN
+    name: str = "test"
+    taken: list[Message] = field(default_factory=list)
+
+    def hand(self, message: Message) -> Answer:
+        self.taken.append(message)
+        return Answer(came=self.came)
+
+
+@pytest.fixture
+def desk(office):
+    return proof.Desk(settings=office.house.settings, persons=office.persons)
+
+
+@pytest.fixture
+def provider():
+    return Provider()
+
+
+def wrong(code: str) -> str:
+    return f"{(int(code) + 1) % 10**8:08d}"
+
+
+# ---- proof by code
+def test_the_code_that_was_sent_proves_the_number_once(office, desk, provider) -> None:
+    desk.send(NUMBER, office.now_ms, [provider])
+    (message,) = provider.taken
+    assert (message.phone, len(message.code), message.code in message.text) == (PHONE, 8, True)
+
+    desk.prove(NUMBER, message.code, office.now_ms)
+
+    with pytest.raises(AccessError, match="no code"):
+        desk.prove(NUMBER, message.code, office.now_ms)
+
+
+def test_three_tries_and_no_more_however_many_at_once(office, desk, provider) -> None:
+    desk.send(NUMBER, office.now_ms, [provider])
+    code = provider.taken[0].code
+
+    def attempt(_: int) -> str:
+        try:
+            desk.prove(NUMBER, wrong(code), office.now_ms)
+        except AccessError as error:
+            return str(error)
+        return "proved"
+
+    with ThreadPoolExecutor(16) as pool:
+        said = list(pool.map(attempt, range(60)))
+
+    assert len([each for each in said if "not the code" in each]) == 3
+    assert "proved" not in said
+    with pytest.raises(AccessError, match="no code"):
+        desk.prove(NUMBER, code, office.now_ms)
+
+
+def test_a_code_is_old_after_five_minutes_and_of_one_number_only(office, desk, provider) -> None:
+    desk.send(NUMBER, office.now_ms, [provider])
+    code = provider.taken[0].code
+    with pytest.raises(AccessError, match="no code"):
+        desk.prove(Number(prefix="86", national="13900139000"), code, office.now_ms)
+
+    with pytest.raises(AccessError, match="older than five minutes"):
+        desk.prove(NUMBER, code, office.now_ms + proof.LIFE_MS)
+
+
+def test_a_new_code_at_most_each_minute_and_only_when_somebody_takes_it(office, desk, provider) -> None:
+    desk.send(NUMBER, office.now_ms, [provider])
+    with pytest.raises(AccessError, match="less than a minute"):
+        desk.send(NUMBER, office.now_ms + 1000, [provider])
+    with pytest.raises(AccessError, match="no provider"):
+        desk.send(NUMBER, office.now_ms + proof.EVERY_MS, [Provider(came=Came.AWAY)])
+
+    assert len(provider.taken) == 1
+
+
+def test_neither_number_nor_code_stands_in_the_table(office, desk, provider) -> None:
+    desk.send(NUMBER, office.now_ms, [provider])
+    with office.persons.database.read() as connection:
+        (row,) = connection.execute(sa.select(PROOF))
+
+    assert provider.taken[0].code.encode() not in row.code
+    assert len(row.code) == len(row.hash) == 32
+
+
+# ---- access
+def test_a_person_is_given_all_of_theirs_and_nothing_of_others(office) -> None:
+    office.visit(1, PHONE)
+    office.visit(2, OTHER)
+    office.visit(1, PHONE, ended=False)
+
+    hash_ = office.persons.hashed("phone", PHONE)
+    found = office.store.read(lambda connection: subject.access(connection, office.persons, hash_))
+
+    assert found["identity"] == PHONE
+    assert len(found["sessions"]) == 2
+    first, second = found["sessions"]
+    assert (first["device"], first["addresses"][0]["address"]) == ("02:00:00:00:00:01", "127.0.0.1")
+    assert (first["end"], second["end"], second["ended"]) == ("logout", None, None)
+    assert first["consent"]["terms"] == "1"
+    assert OTHER not in json.dumps(found)
+
+
+# ---- erasure
+def wish(office, phone: str = PHONE) -> subject.Erased:
+    hash_ = office.persons.hashed("phone", phone)
+    return subject.wish(
+        office.store, office.persons, hash_, settings=office.house.settings, by="cli:x", now_ms=office.now_ms
+    )
+
+
+def test_what_the_law_keeps_is_kept_and_used_for_nothing_else(office) -> None:
+    session = office.visit(1, PHONE)
+    done = wish(office)
+
+    assert (done.now, done.kept) == (0, 1)
+    assert done.until_ms == office.rows(SESSION)[0].ended_ms + 184 * retention.DAY_MS
+    assert office.persons.restricted(session.grant.person, session.since_ms)
+    assert office.persons.opened(session.grant.person).value == PHONE
+
+
+def test_what_the_law_does_not_keep_goes_at_once_and_is_certified(office) -> None:
+    office.visit(1, PHONE)
+    office.visit(2, OTHER)
+    office.visit(1, PHONE)
+    office.forward(190)
+    office.visit(3, OTHER)
+    done = wish(office)
+
+    assert (done.now, done.kept) == (2, 0)
+    assert len(office.rows(SESSION)) == 2
+    erased = [row.n for row in office.entries() if row.body is None]
+    assert erased == [1, 2, 5, 6]
+    (certificate,) = [row for row in office.entries() if row.kind == chain.ERASED]
+    assert json.loads(certificate.body)["numbers"] == [[1, 2], [5, 6]]
+    assert office.persons.hashed("phone", PHONE).hex() not in " ".join(row.body or "" for row in office.entries())
+    assert office.store.read(lambda connection: verify.verify(connection, {})).problems == []
+
+
+def test_the_rest_goes_by_itself_when_the_law_lets_go(office) -> None:
+    office.visit(1, PHONE)
+    wish(office)
+    office.forward(185)
+    office.settle()
+
+    assert office.rows(SESSION) == []
+    office.visit(2, OTHER)
+    assert len(office.rows(SESSION)) == 1
+
+
+def test_the_sealed_number_goes_with_the_months_that_are_over(office) -> None:
+    person = office.visit(1, PHONE).grant.person
+    office.forward(220)
+    office.persons.keep("phone", OTHER)
+    wish(office)
+
+    with office.persons.database.read() as connection:
+        left = connection.execute(sa.select(PERSON.c.hash).where(PERSON.c.hash == person)).all()
+    assert left == []
+
+
+def test_a_login_after_the_wish_is_a_new_relation(office) -> None:
+    office.visit(1, PHONE)
+    wish(office)
+    office.forward(1)
+    session = office.visit(1, PHONE)
+    office.forward(190)
+    office.settle()
+
+    assert [row.id for row in office.rows(SESSION)] == [session.id]
+    assert not office.persons.restricted(session.grant.person, session.since_ms)
+
+
+def test_a_live_session_is_not_cut_by_a_wish(office) -> None:
+    session = office.visit(1, PHONE, ended=False)
+    wish(office)
+
+    assert office.desk.current(session.client) is not None
+
+
+def test_a_clock_that_jumps_ahead_does_not_fulfil_wishes_early(office) -> None:
+    office.visit(1, PHONE)
+    office.keeper.round(office.now_ms)
+    wish(office)
+    office.forward(3650)
+    office.keeper.round(office.now_ms)
+
+    assert len(office.rows(SESSION)) == 1
+
+
+def test_an_erasure_is_told_as_a_fact_without_a_name(office) -> None:
+    from netops import facts, spool
+
+    person = office.visit(1, PHONE).grant.person
+    office.forward(190)
+    wish(office)
+    office.keeper.state(office.now_ms)
+
+    path = office.house.settings.data.dir / "spool" / "portal.db"
+    told = [facts.decode(each.payload) for each in spool.read(path, after=0, limit=99)]
+    (erased,) = [dict(each.body) for each in told if each.kind == "records_erased"]
+    assert (erased["why"], erased["sessions"], erased["entries"]) == ("wish", 1, 2)
+    assert person.hex() not in json.dumps(erased)
