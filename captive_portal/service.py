@@ -169,6 +169,7 @@ class PortalService:
             "netops_portal_probes_unknown": sum(self.probes.unknown().values()),
             "netops_portal_captured_others": self.probes.others,
             "netops_portal_api_questions": self._api.asked if self._api else 0,
+            **{name: value for each in desk.methods.values() for name, value in each.gauges().items()},
         }
 
     def _app(self, key: bytes) -> Callable[..., object]:

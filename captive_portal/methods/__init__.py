@@ -97,6 +97,10 @@ class Method(Protocol):
         """Return what is wrong, by subject."""
         return {}
 
+    def gauges(self) -> Mapping[str, float]:
+        """Return the method's own numbers by name."""
+        return {}
+
     def close(self) -> None:
         """Stop what `begin` started; safe to call twice."""
         return

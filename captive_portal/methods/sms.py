@@ -244,3 +244,8 @@ class Sms(Method):
         if not self._courier.providers:
             return {"sms": "no provider delivers codes; add [sms.providers.NAME]"}
         return self._courier.wrong()
+
+    def gauges(self) -> Mapping[str, float]:
+        """Return what became of messages since the start, and how many wait."""
+        counts = {f"netops_portal_sms_{name}": float(count) for name, count in self.deliveries.totals.items()}
+        return {**counts, "netops_portal_sms_waiting": self._courier.waiting}

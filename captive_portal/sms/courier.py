@@ -101,6 +101,11 @@ class Courier:
         self._queue.put_nowait(_Job(message, further, done, future, self._clock.monotonic()))
         return future
 
+    @property
+    def waiting(self) -> int:
+        """How many messages wait."""
+        return self._queue.qsize()
+
     def wrong(self) -> dict[str, str]:
         """Return which providers rest, and why."""
         now = self._clock.monotonic()

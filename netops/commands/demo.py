@@ -43,6 +43,7 @@ port = {web}
 
 [portal]
 gateway = "simulated"
+methods = "click_through,sms,voucher"
 
 [portal.visitors]
 simulated = "site-110108011"

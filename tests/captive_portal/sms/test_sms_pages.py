@@ -330,6 +330,7 @@ def test_facts_say_what_became_of_messages_by_site_and_carrier_and_never_whose(p
 
     bodies = {each.body["carrier"]: each.body for each in told}
     assert [facts.encode(each) for each in told], "each is as the vocabulary says"
+    assert portal.method.gauges()["netops_portal_sms_asked"] == 2
     assert bodies["cn-mobile"]["proved_ms_p95"] == 7000
     assert (bodies["cn-mobile"]["proved"], bodies["cn-unicom"]["proved"]) == (1, 0)
     assert {type(value) for each in told for value in each.body.values()} == {int, str}
