@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from captive_portal import agreement
 from captive_portal.model import Session
+from captive_portal.policy import open_at
 from captive_portal.store import Consent
 from netops.errors import NetopsError
 
@@ -33,9 +34,10 @@ class Arrivals:
         desk = self._desk
         if desk.current(client) is not None:
             return True
-        shown, now_ms = desk.shown(client, {}), desk.clock.now_ms()
-        ways = desk.policy(client).ways
-        return any(desk.methods[name].recognise(shown, now_ms) is not None for name in ways)
+        shown, now_ms, policy = desk.shown(client, {}), desk.clock.now_ms(), desk.policy(client)
+        if not open_at(policy.hours, now_ms, desk.zone):
+            return False
+        return any(desk.methods[name].recognise(shown, now_ms) is not None for name in policy.ways)
 
     def arrived(self, client: Client) -> bool:
         """Let a known device in; a login that fails is in the log and costs nobody else anything."""

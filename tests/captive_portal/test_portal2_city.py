@@ -28,6 +28,14 @@ if "portal2_world" not in sys.modules:
 simulator, until = worlds.simulator, worlds.until
 VISITOR, OTHER = "127.0.0.50", "127.0.0.51"
 MAC, OTHER_MAC = "02:11:22:33:44:55", "02:11:22:33:44:66"
+POLICY = """
+policy: park
+title: Park
+sites: [site-1]
+methods: [click_through]
+session_minutes: 60
+"""
+RETURNING = "returning: {days: 7, methods: [click_through], random_macs: yes}\n"
 RADIUS_SECRET = "a-secret-of-radius-32-characters"
 
 
@@ -68,7 +76,7 @@ class City:
 
 
 @pytest.fixture
-def city(settings):
+def city(settings, request):
     with simulator.Ac(authorise=None, secret=worlds.SECRET.encode()) as ac:
         ac.station(VISITOR, MAC)
         ac.station(OTHER, OTHER_MAC)
@@ -83,7 +91,17 @@ def city(settings):
             portal_binding=True,
             site="site-1",
         )
-        portal = replace(settings.portal, gateway="none", visitors={}, acs={"ac-1": given}, listen=Listener(port=0))
+        policies = settings.data.dir / "policies"
+        policies.mkdir()
+        (policies / "park.yaml").write_text(POLICY + getattr(request, "param", ""), encoding="utf-8")
+        portal = replace(
+            settings.portal,
+            gateway="none",
+            visitors={},
+            acs={"ac-1": given},
+            listen=Listener(port=0),
+            policies=policies,
+        )
         made = replace(
             settings,
             portal=portal,
@@ -159,6 +177,30 @@ def test_a_token_that_was_overheard_is_worth_nothing(city) -> None:
 
     assert asks(name, shown, MAC) is None
     assert asks(name, shown, OTHER_MAC) is None
+
+
+@pytest.mark.parametrize("city", [RETURNING], indirect=True, ids=["returning"])
+def test_a_device_that_comes_back_is_in_before_it_sees_a_page(city) -> None:
+    """The controller asks about a MAC it has just seen (0x30); the site's policy lets those back in who were here."""
+    city.login()
+    city.ac.kick(VISITOR)
+    until(lambda: city.portal.desk.live == 0 and city.portal.desk.store.live() == [])
+    city.ac.station("127.0.0.77", MAC)
+
+    def asks(address: str, mac: str) -> None:
+        pairs = [city.ac.mac_of(mac)]
+        city.ac.tell(simulator.packet(simulator.REQ_MACBIND, address, pairs=pairs, secret=city.ac.secret))
+
+    asks("127.0.0.77", MAC)
+    until(lambda: "127.0.0.77" in city.ac.online)
+    asks(OTHER, OTHER_MAC)
+    said = [each.error for each in city.ac.heard if each.type == simulator.ACK_MACBIND]
+
+    assert city.ac.online["127.0.0.77"].mac == MAC
+    assert said[0] == 0
+    until(lambda: [each.error for each in city.ac.heard if each.type == simulator.ACK_MACBIND] == [0, 1])
+    assert list(city.ac.online) == ["127.0.0.77"]
+    assert "/logout" in city.ask(source="127.0.0.77")[1]
 
 
 def test_an_open_door_lets_nobody_in_by_mac_alone(city) -> None:
