@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from flask_babel import format_datetime
 
-from captive_portal import keys, sheet, tables, venues, vouchers
+from captive_portal import fault_reports, keys, sheet, tables, venues, vouchers
 from captive_portal.model import Allowance
 from inventory.errors import SqlError
+from inventory.times import zone
 from netops.clock import utc
 from netops.errors import NetopsError, UsageError
 from netops.facts import Fact
@@ -32,12 +33,15 @@ PERMISSIONS = {
     f"{NAME}.create": "voucher.issue",
     f"{NAME}.withdraw": "voucher.issue",
     f"{NAME}.visits": "session.see",
+    f"{NAME}.faults": "network.see",
     f"{NAME}.sheet_style": "voucher.issue",
 }
 MENU = (
     Link(endpoint=f"{NAME}.index", label=mark("上网券"), order=60),
     Link(endpoint=f"{NAME}.visits", label=mark("在线用户"), order=61),
+    Link(endpoint=f"{NAME}.faults", label=mark("故障报告"), order=62),
 )
+FAULT_DAYS = (1, 14, 90)  # today; two weeks; a quarter
 NUMBERS = {"count": vouchers.MOST, "minutes": vouchers.LONGEST_MINUTES, "devices": vouchers.MOST_DEVICES, "days": 366}
 
 
@@ -50,6 +54,7 @@ def pages(context: Context) -> Pages:
         "/vouchers/<batch>/withdraw", "withdraw", lambda batch: _withdraw(context, batch), methods=["POST"]
     )
     blueprint.add_url_rule("/visits", "visits", lambda: _visits(context))
+    blueprint.add_url_rule("/faults", "faults", lambda: _faults(context))
     blueprint.add_url_rule("/vouchers/sheet.css", "sheet_style", lambda: Response(SHEET_STYLE, mimetype="text/css"))
     blueprint.add_app_template_filter(_time, "portal_time")
     return Pages(blueprint=blueprint, permissions=PERMISSIONS, menu=MENU)
@@ -110,6 +115,23 @@ def _visits(context: Context) -> str:
     now_ms = context.clock.now_ms()
     named = venues.names(context.settings, now_ms) if visits else {}
     return render_template("vouchers/visits.html", total=total, visits=visits, venues=named, now_ms=now_ms)
+
+
+def _faults(context: Context) -> str:
+    now_ms, wanted = context.clock.now_ms(), request.args.get("days", "")
+    days = next((each for each in FAULT_DAYS if str(each) == wanted), FAULT_DAYS[1])
+    rows, more = fault_reports.since(context.settings, days, now_ms, zone(context.settings.city.timezone))
+    return render_template(
+        "vouchers/faults.html",
+        rows=rows,
+        more=more,
+        most=fault_reports.MOST,
+        days=days,
+        choices=FAULT_DAYS,
+        kinds=fault_reports.KINDS,
+        labels=fault_reports.labels(),
+        venues=venues.names(context.settings, now_ms) if rows else {},
+    )
 
 
 def _state(context: Context, action: str, batch: str, detail: str, now_ms: int) -> None:

@@ -21,7 +21,7 @@ from flask import Blueprint, Response, g, redirect, render_template, request, ur
 from flask_babel import format_time
 from markupsafe import Markup
 
-from captive_portal import agreement, capport, forms, look, shut
+from captive_portal import agreement, capport, fault_reports, forms, look, shut
 from captive_portal.desk import Attempt, Outcome
 from captive_portal.errors import GatewayError, PortalError, SessionError
 from captive_portal.gateways import Onward
@@ -60,7 +60,7 @@ REPORTS = Rates(
     city=Rate(burst=400, every_ms=100),  # each report is an fsync and a leaf
 )
 TOO_OFTEN = frozenset({Why.TOO_OFTEN, Why.USED_TODAY})
-FAULTS = ("slow", "no_internet", "drops", "other")
+FAULTS = fault_reports.KINDS
 LONGEST_FIELD = 200
 LOG = logging.getLogger("netops.portal")
 LONGEST_BROUGHT = 4096  # what comes back from somebody else's page: a code may be a whole token
@@ -310,6 +310,7 @@ def _online(portal: Portal, visitor: Client, session: Session) -> str:
         left=in_words(session.seconds_left(now_ms)),
         until=format_time(utc(session.grant.until_ms), "HH:mm"),
         venue=_venue(portal, visitor),
+        faults=_fault_labels(),
         token=forms.token(portal.form_key, visitor, now_ms),
     )
 
@@ -361,16 +362,15 @@ def _report(portal: Portal) -> Any:
     return _stranger() if visitor is None else _faults(portal, visitor)
 
 
+def _fault_labels() -> list[tuple[str, str]]:
+    labels = fault_reports.labels()
+    return [(what, labels[what]) for what in FAULTS]
+
+
 def _faults(portal: Portal, visitor: Client, failed: str = "") -> str:
-    labels = {
-        "slow": gettext("太慢"),
-        "no_internet": gettext("连上了但打不开网页"),
-        "drops": gettext("经常断线"),
-        "other": gettext("其他问题"),
-    }
     return render_template(
         "portal/report.html",
-        faults=[(what, labels[what]) for what in FAULTS],
+        faults=_fault_labels(),
         token=forms.token(portal.form_key, visitor, portal.desk.clock.now_ms()),
         failed=failed,
     )

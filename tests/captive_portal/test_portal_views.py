@@ -174,6 +174,7 @@ def test_pages_are_small_whole_and_without_scripts(phone, uplink) -> None:
     for page in shown:
         assert len(page.data) <= 14 * 1024
         assert "<script" not in page.text
+        assert '<link rel="icon" href="data:,">' in page.text, "no browser asks for a picture of its tab"
         assert not re.search(r"""(?:src|href|action)=["'](?:https?:)?//""", page.text)
         assert " style=" not in page.text
         assert '<html lang="' in page.text
@@ -316,7 +317,18 @@ def test_logout_closes_the_door_and_needs_the_form(phone, desk) -> None:
     assert "Accept terms and go online" in phone.get("/").text
 
 
-def test_a_fault_is_reported_in_two_taps_and_is_a_durable_fact(phone, settings, uplink) -> None:
+@pytest.mark.parametrize("language", ["en", "zh-CN", "ja", "ko"])
+def test_each_kind_of_fault_is_one_tap_away_on_the_page_of_success(phone, language: str) -> None:
+    phone.press(method="click_through")
+    phone.language = language
+
+    page = phone.get("/").text
+
+    assert re.findall(r'name="what" value="(\w+)"', page) == list(views.FAULTS)
+    assert len(page.encode()) < 14_000
+
+
+def test_a_fault_is_reported_in_one_tap_and_is_a_durable_fact(phone, settings, uplink) -> None:
     uplink["word"] = "up"
     page = phone.get("/report")
     assert page.text.count("<button") == len(views.FAULTS)

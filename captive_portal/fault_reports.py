@@ -1,0 +1,76 @@
+"""What visitors report as broken, counted by day and site, from the facts in the ledger. No report names a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from netops.access.record import ledger_path
+from netops.clock import utc
+from netops.ledger import LedgerReader
+from netops.web.language import gettext
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from zoneinfo import ZoneInfo
+
+    from netops.config import Settings
+    from netops.facts import Fact
+
+KINDS = ("slow", "no_internet", "drops", "other")
+FACT = "fault_report"
+MOST = 200_000  # reports that one page counts; a flood beyond them is said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """One site's reports of one day of the city's calendar. `down`: made while we saw the uplink down ourselves."""
+
+    day: str
+    site: str
+    kinds: Mapping[str, int]
+    down: int
+
+    @property
+    def total(self) -> int:
+        """Return how many."""
+        return sum(self.kinds.values())
+
+
+def labels() -> dict[str, str]:
+    """Return what each kind of trouble is called, in the language of the page."""
+    return {
+        "slow": gettext("太慢"),
+        "no_internet": gettext("连上了但打不开网页"),
+        "drops": gettext("经常断线"),
+        "other": gettext("其他问题"),
+    }
+
+
+def counted(facts: Iterable[Fact], zone: ZoneInfo) -> list[Day]:
+    """Return the counts, the newest day first, in it the site with most reports first."""
+    kinds: Counter[tuple[str, str, str]] = Counter()
+    down: Counter[tuple[str, str]] = Counter()
+    for fact in facts:
+        day, site = utc(fact.at_ms).astimezone(zone).date().isoformat(), str(fact.body["site"])
+        kinds[day, site, str(fact.body["what"])] += 1
+        down[day, site] += fact.body["uplink"] == "down"
+    days = [
+        Day(day=day, site=site, kinds={kind: kinds[day, site, kind] for kind in KINDS}, down=down[day, site])
+        for day, site in down
+    ]
+    return sorted(sorted(days, key=lambda each: (-each.total, each.site)), key=lambda each: each.day, reverse=True)
+
+
+def since(settings: Settings, days: int, now_ms: int, zone: ZoneInfo) -> tuple[list[Day], bool]:
+    """Return the counts of today and the days before, and whether there were more than are counted."""
+    if not ledger_path(settings).exists():
+        return [], False
+    today = utc(now_ms).astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    start_ms = int((today - timedelta(days=days - 1)).timestamp() * 1000)
+    with LedgerReader(ledger_path(settings)) as ledger:
+        found = [leaf.fact for leaf in islice(ledger.find(FACT, start_ms=start_ms), MOST + 1)]
+    return counted(found[:MOST], zone), len(found) > MOST
