@@ -7,6 +7,8 @@ from pathlib import Path  # noqa: TC003  (the settings are built from these hint
 
 from netops.secret import Secret  # noqa: TC001  (likewise)
 
+TEXT = "验证码 {code}，{minutes} 分钟内有效，请勿告诉他人。Your WiFi code."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmsProvider:
@@ -43,9 +45,7 @@ class Sms:
 
     order: str = ""  # providers, comma between them, each the stand-in of the one before; empty: all, by name
     hosts: str = ""  # hosts that may be asked, comma between them; empty: those that the providers' URLs name
-    text: str = (
-        "验证码 {code}，{minutes} 分钟内有效，请勿告诉他人。Your WiFi code."  # of a message; 70 characters at most
-    )
+    text: str = TEXT  # of a message; 70 characters at most, a longer one is paid for as several
     number_per_day: int = 5  # messages to a number in 24 hours
     number_every_s: int = 60  # seconds between two codes to a number
     client_per_day: int = 8  # messages for a device in 24 hours
