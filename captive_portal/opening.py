@@ -32,12 +32,12 @@ def days_alike(hours: tuple[Hours, ...]) -> list[tuple[tuple[int, int], tuple[tu
     return runs
 
 
-def lines(hours: tuple[Hours, ...]) -> list[tuple[str, str]]:
-    """Return (days, times) for the page; the times of a closed day are empty."""
+def lines(hours: tuple[Hours, ...]) -> list[tuple[str, list[str]]]:
+    """Return (days, times) for the page; a closed day has no times."""
     return [
         (
             name(first) if first == last else f"{name(first)} – {name(last)}",
-            ", ".join(f"{_clock(start)}–{_clock(end)}" for start, end in windows),
+            [f"{_clock(start)}–{_clock(end)}" for start, end in windows],
         )
         for (first, last), windows in days_alike(hours)
     ]

@@ -35,7 +35,7 @@ def down(venue: str, hotspot: Hotspot | None) -> str:
 def closed(venue: str, hours: tuple[Hours, ...], now_ms: int, zone: ZoneInfo) -> str:
     """Return the page outside the opening hours: when it opens next, and the hours of the week."""
     day, clock, seconds = opening.next_opening(hours, now_ms, zone)
-    opens = gettext("%(day)s %(clock)s 开放，还有%(time)s。", day=day, clock=clock, time=in_words(seconds))
+    opens = gettext("%(day)s %(clock)s 开放，还有 %(time)s。", day=day, clock=clock, time=in_words(seconds))
     return render_template("portal/closed.html", venue=venue, opens=opens, week=opening.lines(hours))
 
 
