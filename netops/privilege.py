@@ -45,6 +45,7 @@ MEMBERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "probe": frozenset({"probe"}),
         "intake": frozenset({"intake"}),
         "portal": frozenset({"portal"}),
+        "packets": frozenset({CLI, "portal"}),  # what was said with controllers, MAC addresses and all
         "tokens": frozenset({"portal", "radius"}),  # who makes one-time tokens for controllers, and who takes them
         "radius": frozenset({CLI, "portal", "radius"}),  # who asks the RADIUS server, and reads what came of its calls
         "persons": frozenset({CLI, "portal"}),  # who keeps visitors' numbers, and who opens one for two persons
@@ -114,6 +115,7 @@ HOLDINGS = (
     _directory("persons", "portal", "persons", 0o2770),  # numbers, accounts and MAC addresses of visitors, sealed
     _directory("persons/keys", "portal", "persons", 0o2770),  # by the keys of the months
     _directory("radius", "radius", "radius", 0o2750),  # its socket, and who is online behind controllers
+    _directory("portal2", "portal", "packets", 0o2750),  # what was said with controllers, and who is online there
     _directory("vantages", "intake", "vantages", 0o2770),  # tokens of probes that may join, keys of those that have
     _directory("names", "collect", ALL, 0o2750),  # by what else devices' subjects are known
     _directory("trap", "trap", "trap", 0o750),  # our SNMP engine, and what senders' clocks last said
@@ -137,6 +139,7 @@ HOLDINGS = (
     _own("register/proposals.json", owner=CLI, group=ALL),  # what a search found
     _own("acs/proposals.json", owner="acs", group="acs"),
     _own("radius/radius.db", owner="radius", group="radius"),
+    _own("portal2/packets.db", owner="portal", group="packets"),
     _own("radius/radius.sock", 0o660, owner="radius", group="radius"),
     _rollback("staff/staff.db", "web", "staff", 0o660),
     _rollback("portal/portal.db", "portal", "vouchers", 0o660),
