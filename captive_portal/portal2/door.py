@@ -15,7 +15,7 @@ import secrets
 import socket
 from collections import deque
 from threading import BoundedSemaphore, Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from captive_portal.errors import GatewayError
 from captive_portal.portal2.exchange import Answer, Code, Deaf, Send
@@ -24,7 +24,6 @@ from captive_portal.portal2.packet import LARGEST
 if TYPE_CHECKING:
     from captive_portal.portal2.ac import Ac
     from captive_portal.portal2.exchange import Course, Step
-    from captive_portal.portal2.journal import Journal
     from captive_portal.portal2.linger import Linger
     from netops.clock import Clock
 
@@ -33,6 +32,14 @@ TURN_S = 0.5
 SILENCES = 3  # courses in a row; then it is away
 REST_S = 5.0
 LAST = 32_768  # serials that are not used again soon
+
+
+class Keeps(Protocol):
+    """What is told of each packet: the journal."""
+
+    def packet(self, ac: str, way: str, peer: str, octets: bytes, judged: str = "") -> None:
+        """Keep a packet."""
+        ...
 
 
 class Serials:
@@ -58,7 +65,7 @@ class Serials:
 class Door:
     """Carries courses out with one controller; safe from several threads."""
 
-    def __init__(self, ac: Ac, journal: Journal, clock: Clock, linger: Linger | None = None) -> None:
+    def __init__(self, ac: Ac, journal: Keeps, clock: Clock, linger: Linger | None = None) -> None:
         self.ac = ac
         self.serials = Serials()
         self.counted = {"courses": 0, "silent": 0, "disbelieved": 0, "resent": 0}
