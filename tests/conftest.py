@@ -42,9 +42,13 @@ PARTNERS = {
     "tshark": ("tshark",),
     "sshd": ("/usr/sbin/sshd",),
     "irtt": ("irtt",),
+    "freeradius": ("freeradius", "/usr/sbin/freeradius"),
+    "radclient": ("radclient",),
+    "eapol_test": ("eapol_test",),
     "scapy": (str(Path(sys.executable).parent / "scapy"),),
 }
-TOGETHER = ("dashboards", "inventory", "netops/store")  # rooms that share what is costly to make: on one worker, once
+# Rooms whose tests share what is costly to make, a city or a server: on one worker it is made once.
+TOGETHER = {"tests/dashboards/": "city", "tests/inventory/": "register", "tests/netops/store/": "store"}
 _left_out: Counter[str] = Counter()
 
 
@@ -63,8 +67,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _keep_groups_together(items: list[pytest.Item]) -> None:
     """Say each item's group in its id, as `--dist loadgroup` reads it: pytest 9.2 ignores where xdist 3.8 says it."""
     for item in items:
-        room = next((each for each in TOGETHER if item.path.is_relative_to(ROOT / "tests" / each)), None)
-        if room and not item.get_closest_marker("slow") and not item.get_closest_marker("xdist_group"):
+        room = next((name for place, name in TOGETHER.items() if item.nodeid.startswith(place)), "")
+        if room and not item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.xdist_group(room))
         group = item.get_closest_marker("xdist_group")
         if group and not item.nodeid.endswith(f"@{group.args[0]}"):

@@ -10,7 +10,7 @@ it (draft-ietf-radext-deprecating-radius). MD5 is the protocol's, not ours.
 |---|---|---|
 | Access-Request, Status-Server | random | the same |
 | Accounting-, CoA-, Disconnect-Request | MD5(packet with zeros, secret) | zeros |
-| any reply | MD5(packet with the request's, secret) | the request's |
+| any reply | MD5(packet with the request's, secret) | the request's; an Accounting-Response has none |
 """
 
 from __future__ import annotations
@@ -142,7 +142,11 @@ def request(code: int, identifier: int, attributes: Iterable[Pair], secret: byte
 def reply(code: int, asked: Packet, attributes: Iterable[Pair], secret: bytes) -> bytes:
     """Return our answer to a request, sealed."""
     made = _packed(code, asked.identifier, asked.authenticator, attributes)
-    made[_OWN_SEAL] = hmac.digest(secret, made, "md5")
+    if code == ACCOUNTING_RESPONSE and asked.code == ACCOUNTING_REQUEST:
+        del made[HEADER : _OWN_SEAL.stop]  # no RFC has a seal there, and FreeRADIUS makes it with zeros
+        made[2:4] = len(made).to_bytes(2, "big")
+    else:
+        made[_OWN_SEAL] = hmac.digest(secret, made, "md5")
     made[_AUTHENTICATOR] = _md5(made, secret)
     return bytes(made)
 

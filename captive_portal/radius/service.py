@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from captive_portal import keys
 from captive_portal.errors import PortalError
-from captive_portal.radius import nas, server
+from captive_portal.radius import nas, rest, server
 from captive_portal.radius.answering import Accounting, Authorising, Tally
 from captive_portal.radius.authorise import Judge
 from captive_portal.radius.coa import Caller
@@ -23,7 +23,9 @@ from captive_portal.radius.reaching import Reaching
 from captive_portal.radius.tokens import Mint
 from netops import privilege
 from netops.clock import SYSTEM
+from netops.config import Listener
 from netops.errors import ConfigError
+from netops.web import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("netops.radius")
 LOOK_S = 5.0
+REST_THREADS = 32  # FreeRADIUS's pool of connections
 PURGE_ROUNDS = 720  # of LOOK_S: an hour
 
 
@@ -103,6 +106,7 @@ class RadiusService:
             judge = Judge(mint, doors)
             self.parts = Parts(doors, keeping, caller, reaching, judge, known, tally)
             self._answer(stack, self.parts)
+            self._serve(stack, self.parts)
             line = Line(socket_path(settings), _peers(settings), Verbs(reaching, keeping.born, self._counts))
             line.start()
             stack.callback(line.stop)
@@ -138,6 +142,27 @@ class RadiusService:
             stack.callback(at.stop)
             at.start()
             setattr(self, f"{name}_port", sockets[0].getsockname()[1])
+
+    def _serve(self, stack: ExitStack, parts: Parts) -> None:
+        """Serve the API for FreeRADIUS, where the settings have it."""
+        radius = self.settings.radius
+        if not radius.rest_port:
+            return
+        key = radius.rest_key.read() if radius.rest_key is not None else ""
+        if len(key) < rest.LEAST_KEY:
+            raise ConfigError(f"'radius.rest_key' has {len(key)} characters; expected at least {rest.LEAST_KEY}")
+        api = rest.Api(
+            judge=parts.judge,
+            keeping=parts.keeping,
+            known=parts.known,
+            tally=parts.tally,
+            key=key.encode(),
+            interim_s=radius.interim_s,
+            clock=self.clock,
+        )
+        at = Server(api, Listener(host=radius.rest_host, port=radius.rest_port), threads=REST_THREADS)
+        at.start()
+        stack.callback(at.stop)
 
     def _counts(self) -> dict[str, int]:
         parts = self.parts

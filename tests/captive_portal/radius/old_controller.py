@@ -152,7 +152,7 @@ class OldController:
         """Report, and return whether it was acknowledged."""
         octets = self.account(*words, **named)
         answer = self.send(octets, self.acct, wait_s)
-        return answer is not None and answer[0] == 5 and genuine(answer, octets, self.secret)
+        return answer is not None and answer[0] == 5 and genuine(answer, octets, self.secret, first=False)
 
     # ---- what it is told
     def _take(self) -> None:
