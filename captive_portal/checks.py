@@ -82,9 +82,10 @@ def _visitors(settings: Settings, snapshot: Snapshot) -> list[Problem]:
         if site not in snapshot.site:
             what = f"interface '{interface}' serves site '{site}', which the register does not have"
             problems.append(Problem(where, what, nearest(site, snapshot.site).removeprefix("; ")))
-    if settings.portal.gateway == "nftables" and not settings.portal.visitors:
+    if settings.portal.gateway in {"nftables", "opennds"} and not settings.portal.visitors:
         remedy = 'add [portal.visitors] with lines `<interface> = "<site id>"`'
-        problems.append(Problem("portal.visitors", "the nftables gateway has no visitor interface", remedy))
+        what = f"the {settings.portal.gateway} gateway has no visitor interface"
+        problems.append(Problem("portal.visitors", what, remedy))
     return problems
 
 

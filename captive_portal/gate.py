@@ -17,102 +17,64 @@ table and sets: who is in stays in until the kernel's timeout, nobody new comes 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
-import os
-import pwd
 import secrets
-import socket
-import struct
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from captive_portal import ruleset
 from captive_portal.classes import MAPS, Classes
-from captive_portal.errors import KernelError, PortalError
+from captive_portal.errors import KernelError
+from captive_portal.hatch import PART, Hatch, peers, socket_path
+from captive_portal.nds import SOCKET, Nds, Ndsctl
 from captive_portal.nft import Nft
-from netops.errors import ConfigError, NetopsError
+from netops.errors import NetopsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from captive_portal.classes import Change
+    from captive_portal.hatch import Answer
     from netops.config import Settings
     from netops.service import Service
 
 LOG = logging.getLogger("netops.gate")
-LARGEST_LINE = 4096
 WATCH_S = 1.0
 GARDEN_ROUNDS = 10  # seconds: far less than the resolver's entries live
-PART = 32  # elements a line of `list`: a line stays below LARGEST_LINE
-PEERS = 16
-PEER = struct.Struct("=iII")  # struct ucred: pid, uid, gid
-Answer = dict[str, Any]
-
-
-def socket_path(settings: Settings) -> Path:
-    """Return where the gate listens."""
-    return settings.portal.gate_socket or settings.data.dir / "gate.sock"
 
 
 def build(settings: Settings) -> Service:
-    """Return the gate of these settings, inert."""
+    """Return the gate of these settings, inert: of this machine's nftables, or of its openNDS."""
+    if settings.portal.gateway == "opennds":
+        control = Ndsctl(settings.portal.nds_socket or SOCKET)
+        return Nds(
+            control, tuple(settings.portal.visitors), socket_path(settings), peers=peers(settings.portal.gate_user)
+        )
     rules = ruleset.Ruleset(
         interfaces=tuple(settings.portal.visitors),
         port=settings.portal.listen.port,
         secure_port=settings.portal.secure.port if settings.portal.secure.tls_certificate is not None else 0,
         uplinks=tuple(filter(None, map(str.strip, settings.portal.uplinks.split(",")))),
     )
-    return Gate(rules, socket_path(settings), peers=_peers(settings.portal.gate_user))
+    return Gate(rules, socket_path(settings), peers=peers(settings.portal.gate_user))
 
 
-def _peers(user: str) -> frozenset[int]:
-    own = frozenset({os.getuid()})
-    if not user:
-        return own
-    try:
-        return own | {pwd.getpwnam(user).pw_uid}
-    except KeyError:
-        raise ConfigError(f"'portal.gate_user' is '{user}'; expected a user of this machine") from None
-
-
-def _share(path: Path, user: int) -> None:
-    """Let another user reach the socket: root gives it away, a user of its own opens it to a group that both are in."""
-    if os.getuid() == 0:
-        os.chown(path, user, -1)
-        return
-    try:
-        group = pwd.getpwuid(user).pw_gid
-        if path.stat().st_gid != group:
-            os.chown(path, -1, group)
-        path.chmod(0o660)
-    except KeyError:
-        LOG.warning("no user %s on this machine; the socket stays closed to it", user)
-    except PermissionError:
-        who = f"user {os.getuid()} in the group of user {user}"
-        raise PortalError(f"gate socket {path} cannot be opened to user {user}; expected {who}") from None
-
-
-class Gate:
+class Gate(Hatch):
     """Owns the nftables table of the visitors; inert until `start`."""
 
     name = "gate"
 
     def __init__(self, rules: ruleset.Ruleset, path: Path, *, peers: frozenset[int]) -> None:
+        super().__init__(path, peers=peers)
         self.rules = rules
-        self.path = path
-        self.peers = peers
         self.born = ""
-        self.refused = 0
         self._kernel = Nft()
         self._classes = Classes(rules.table, rules.uplinks)
         self._lock = threading.Lock()
         self._mending = threading.Lock()
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
-        self._listener: socket.socket | None = None
-        self._links: set[socket.socket] = set()
 
     def start(self) -> None:
         """Apply the ruleset and listen; returns when both are done."""
@@ -121,26 +83,19 @@ class Gate:
             undo.enter_context(self._kernel)
             undo.enter_context(self._classes.htb)
             self.born = self._apply()
-            self._listener = self._listen()
+            self.open()
             undo.pop_all()
-        threading.Thread(target=self._accept, args=(self._listener,), name="gate", daemon=True).start()
         self._stopping.clear()
         self._watcher = threading.Thread(target=self._watch, name="gate-watch", daemon=True)
         self._watcher.start()
 
     def stop(self) -> None:
         """Stop answering; the kernel keeps the table. Safe to call twice."""
-        if self._listener is None:
+        if not self.close():
             return
-        listener, self._listener = self._listener, None
         self._stopping.set()
         if self._watcher is not None:
             self._watcher.join()
-        for link in [listener, *self._links]:
-            with contextlib.suppress(OSError):
-                link.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        self.path.unlink(missing_ok=True)
         with self._lock:
             self._kernel.__exit__()
             self._classes.htb.__exit__()
@@ -217,65 +172,6 @@ class Gate:
         marks = [element for item in found for element in item.get("set", {}).get("elem", [])]
         return f"{marks[0]:x}" if marks else ""
 
-    # ---- the socket
-    def _listen(self) -> socket.socket:
-        if not self.path.parent.exists():
-            self.path.parent.mkdir(parents=True)
-            self.path.parent.chmod(0o755)  # the portal's user goes through it; the socket itself is what is guarded
-        _clear(self.path)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        before = os.umask(0o177)
-        try:
-            listener.bind(str(self.path))
-        finally:
-            os.umask(before)
-        for other in self.peers - {os.getuid()}:
-            _share(self.path, other)
-        listener.listen(PEERS)
-        return listener
-
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                link, _ = listener.accept()
-            except OSError:
-                return
-            _pid, uid, _gid = PEER.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size))
-            if uid not in self.peers or len(self._links) >= PEERS:
-                self.refused += 1
-                link.close()
-                continue
-            self._links.add(link)
-            threading.Thread(target=self._serve, args=(link,), name="gate-peer", daemon=True).start()
-
-    def _serve(self, link: socket.socket) -> None:
-        try:
-            with link, link.makefile("rb") as lines:
-                while line := lines.readline(LARGEST_LINE):
-                    if not line.endswith(b"\n"):
-                        link.sendall(
-                            _line({"error": f"a line is at most {LARGEST_LINE - 1} octets and ends in a newline"})
-                        )
-                        return
-                    link.sendall(b"".join(map(_line, self.answer(line))))
-        except OSError:
-            pass
-        finally:
-            self._links.discard(link)
-
-    # ---- the verbs
-    def answer(self, line: bytes) -> list[Answer]:
-        """Return the answers to one line; whatever is wrong with it is an answer, never an exception."""
-        try:
-            asked = json.loads(line)
-            if not isinstance(asked, dict) or asked.get("verb") not in VERBS:
-                raise PortalError(f"expected an object with 'verb', one of {', '.join(VERBS)}")
-            return list(getattr(self, f"_{asked['verb']}")(asked))
-        except NetopsError as error:
-            return [{"error": str(error)}]
-        except (ValueError, RecursionError):
-            return [{"error": "not JSON; expected one object a line"}]
-
     def _ready(self, _asked: Answer) -> Iterator[Answer]:
         self._mend()
         yield {"ok": True, "born": self.born, "interfaces": list(self.rules.interfaces), "twice": self._twice()}
@@ -347,23 +243,3 @@ class Gate:
         with self._lock:
             found = self._kernel.ask(f"list counters table inet {self.rules.table}")
         yield {"ok": True, "counters": {each["counter"]["name"]: each["counter"]["packets"] for each in found}}
-
-
-VERBS = ("ready", "allow", "revoke", "list", "counters")
-
-
-def _line(answer: Answer) -> bytes:
-    return json.dumps(answer, separators=(",", ":")).encode() + b"\n"
-
-
-def _clear(path: Path) -> None:
-    """Remove the socket of a gate that died; ConfigError when one lives there."""
-    if not path.exists():
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            path.unlink(missing_ok=True)
-            return
-    raise ConfigError(f"gate {path}: another gate answers there; stop it or set 'portal.gate_socket'")

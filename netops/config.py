@@ -196,8 +196,9 @@ class PortalAt:
     """The captive portal."""
 
     listen: Listener = field(default_factory=lambda: Listener(port=8081))
-    gateway: str = "simulated"  # simulated | nftables | none: that of this machine; controllers are in `acs`
+    gateway: str = "simulated"  # simulated | nftables | opennds | none: that of this machine; controllers are in `acs`
     gate_socket: Path | None = None  # UNIX socket of the gate; empty: <data dir>/gate.sock
+    nds_socket: Path | None = None  # UNIX socket of openNDS; empty: /tmp/ndsctl.sock
     gate_user: str = ""  # who may speak to the gate besides its own user
     visitors: dict[str, str] = field(default_factory=dict)  # visitor interface → id of the site behind it
     uplinks: str = (
@@ -343,7 +344,7 @@ _CHOICES = {
     "city.language": ("zh_CN", "en"),
     "store.kind": ("embedded", "influxdb", "victoriametrics"),
     "store.dialect": ("v1", "v2"),
-    "portal.gateway": ("simulated", "nftables", "none"),
+    "portal.gateway": ("simulated", "nftables", "opennds", "none"),
     "ssh.transport": ("asyncssh", "netmiko"),
 }
 

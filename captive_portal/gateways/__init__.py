@@ -132,6 +132,12 @@ def _nftables(settings: Settings, clock: Clock) -> Gateway:
     return Nftables(settings, clock)
 
 
+def _opennds(settings: Settings, clock: Clock) -> Gateway:
+    from captive_portal.gateways.opennds import Opennds  # noqa: PLC0415
+
+    return Opennds(settings, clock)
+
+
 def _radius(settings: Settings, clock: Clock) -> Gateway:
     from captive_portal.gateways.radius import Radius  # noqa: PLC0415
 
@@ -148,6 +154,7 @@ NONE = "none"
 GATEWAYS: dict[str, Callable[[Settings, Clock], Gateway]] = {
     "simulated": _simulated,
     "nftables": _nftables,
+    "opennds": _opennds,
     "radius": _radius,
     "portal2": _portal2,
 }

@@ -12,8 +12,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 from captive_portal.errors import GatewayError, PortalError
-from captive_portal.gate import LARGEST_LINE, socket_path
 from captive_portal.gateways import Gateway, Offer, Onward, Readiness
+from captive_portal.hatch import LARGEST_LINE, socket_path
 from captive_portal.model import Client
 from captive_portal.model import address as canonical
 from captive_portal.neighbours import Neighbours
@@ -34,7 +34,7 @@ class Nftables(Gateway):
 
     name = "nftables"
     simulated = False
-    offers = frozenset({Offer.RATE, Offer.COUNTERS, Offer.GARDEN})
+    offers: frozenset[Offer] = frozenset({Offer.RATE, Offer.COUNTERS, Offer.GARDEN})
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.path = socket_path(settings)

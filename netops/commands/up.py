@@ -23,7 +23,7 @@ SUMMARY = "Run the services of this machine in the foreground; Ctrl-C or SIGTERM
 SERVICES = ("core", "collect", "portal", "web")
 ON_DEMAND: Mapping[str, Callable[[Settings], bool]] = MappingProxyType(
     {
-        "gate": lambda settings: settings.portal.gateway == "nftables",
+        "gate": lambda settings: settings.portal.gateway in {"nftables", "opennds"},
         "ssh": lambda settings: settings.ssh.interval_s > 0,
         "probe": lambda settings: settings.probe.used,
         "trap": lambda settings: settings.trap.enabled,

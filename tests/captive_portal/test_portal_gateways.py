@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from contextlib import ExitStack
 
 import pytest
 
-from captive_portal.errors import GatewayError, PortalError
+from captive_portal.errors import GatewayError, KernelError, PortalError
 from captive_portal.gateways import GATEWAYS
 from captive_portal.gateways.nftables import Nftables
+from captive_portal.gateways.opennds import Opennds
 from captive_portal.gateways.simulated import Simulated
 from captive_portal.model import Bounds, Client
+from captive_portal.nds import Nds
 from netops.clock import SYSTEM
 from netops.config import load
 
@@ -19,7 +22,44 @@ KINDS = [
     "simulated",
     pytest.param("nftables", marks=[pytest.mark.root, pytest.mark.partner("nft", "ip"), pytest.mark.timeout(60)]),
     "portal2",
+    "opennds",
 ]
+
+
+class Captured:
+    """Stands for openNDS: knows every device that is asked about, minutes and kilobytes as text, one IPv4 address each.
+
+    How the real one behaves: tests/captive_portal/test_opennds.py.
+    """
+
+    def __init__(self) -> None:
+        self.devices: dict[str, dict[str, str]] = {}
+
+    def born(self) -> str:
+        return "1.1"
+
+    def clients(self) -> dict[str, dict[str, str]]:
+        return {mac: dict(each) for mac, each in self.devices.items()}
+
+    def auth(self, address: str, minutes: int, _up_kbps: int, _down_kbps: int) -> None:
+        (known,) = [each for each in self.devices.values() if each["ip"] == address]
+        if known["state"] == "Authenticated":
+            raise KernelError("openNDS did not let the device in")
+        known |= {"state": "Authenticated", "session_end": str(SYSTEM.now_ms() // 1000 + minutes * 60)}
+
+    def deauth(self, mac: str) -> None:
+        if mac in self.devices:
+            self.devices[mac] |= {"state": "Preauthenticated", "session_end": "null"}
+
+
+class Knowing(Opennds):
+    """The gateway whose visitors openNDS has captured before, as a browser that is sent to the portal was."""
+
+    def allow(self, client: Client, bounds: Bounds) -> None:
+        four = next(each for each in client.addresses if ":" not in each)
+        fresh = {"ip": four, "clientif": client.interface, "state": "Preauthenticated", "session_end": "null"}
+        self.captured.devices.setdefault(client.mac, fresh)
+        super().allow(client, bounds)
 
 
 @pytest.fixture(params=KINDS)
@@ -27,6 +67,14 @@ def gateway(request, settings):
     with ExitStack() as stack:
         if request.param == "simulated":
             yield stack.enter_context(Simulated(settings.portal, SYSTEM))
+        elif request.param == "opennds":
+            captured = Captured()
+            behind = Nds(captured, ("simulated",), settings.data.dir / "gate.sock", peers=frozenset({os.getuid()}))
+            behind.start()
+            stack.callback(behind.stop)
+            made = stack.enter_context(Knowing(settings, SYSTEM))
+            made.captured, made.interface = captured, "simulated"
+            yield made
         elif request.param == "portal2":
             worlds = request.getfixturevalue("portal2_worlds")
             yield stack.enter_context(worlds.world(settings.data.dir)).on_the_air()
@@ -52,7 +100,8 @@ def test_who_is_allowed_is_in_with_every_address_for_that_long(gateway) -> None:
 
     found = inside(gateway)
 
-    assert set(found) == {("02:00:00:00:00:01", "10.1.0.1"), ("02:00:00:00:00:01", "fd01::1")}
+    known = ("10.1.0.1",) if gateway.name == "opennds" else ("10.1.0.1", "fd01::1")
+    assert set(found) == {("02:00:00:00:00:01", each) for each in known}
     assert all(97 <= seconds <= 100 for seconds in found.values())
 
 
@@ -113,7 +162,7 @@ def test_a_link_local_or_foreign_address_identifies_nobody(gateway) -> None:
 
 
 def test_every_gateway_of_the_map_is_in_this_suite() -> None:
-    assert {"simulated", "nftables", "portal2"} <= set(GATEWAYS)
+    assert {"simulated", "nftables", "portal2", "opennds"} <= set(GATEWAYS)
 
 
 def test_the_simulated_gateway_tells_loopback_visitors_apart_by_address(settings) -> None:

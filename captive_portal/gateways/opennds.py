@@ -1,0 +1,35 @@
+"""openNDS on this machine: captured and enforced by openNDS, let in and put out by the gate (captive_portal/nds.py).
+
+This side is the one of the nftables gateway: without a privilege, five verbs on the gate's socket, and the neighbour
+table says who somebody is. openNDS enforces rates and time; it counts, so that the desk enforces volume and idle time.
+It knows no IPv6: of a device's addresses only the IPv4 one is handed to it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from captive_portal.gateways import Offer, Onward
+from captive_portal.gateways.nftables import Nftables
+
+if TYPE_CHECKING:
+    from captive_portal.model import Bounds, Client
+
+
+class Opennds(Nftables):
+    """A client of the gate that speaks to openNDS."""
+
+    name = "opennds"
+    offers = frozenset({Offer.RATE, Offer.COUNTERS})
+
+    def addresses(self, client: Client) -> tuple[str, ...]:
+        """Return the client's IPv4 addresses."""
+        return tuple(each for each in super().addresses(client) if ":" not in each)
+
+    def identify(self, address: str) -> Client | None:
+        """Return who has this address; nobody by IPv6, which openNDS does not capture."""
+        return super().identify(address) if "." in address else None
+
+    def allow(self, client: Client, bounds: Bounds) -> Onward | None:
+        """Let the client in by its IPv4 address."""
+        return super().allow(client.at(*(each for each in client.addresses if ":" not in each)), bounds)
