@@ -92,6 +92,14 @@ class Oidc(Method):
         """Return which providers do not answer."""
         return {f"oidc {name}": each.wrong for name, each in self._providers.items() if each.wrong}
 
+    def gauges(self) -> Mapping[str, float]:
+        """Return what became of logins since the start, by provider."""
+        return {
+            f"netops_portal_oidc_{name.replace('-', '_').replace('.', '_')}_{what}": float(count)
+            for name, each in self._providers.items()
+            for what, count in each.counted.items()
+        }
+
     def _back_again(self, shown: Shown, now_ms: int) -> Verdict:
         going = under_way.take(self._store, shown.identity, shown.fields["state"].partition(".")[0], now_ms)
         if going is None:

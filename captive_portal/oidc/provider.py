@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 from captive_portal.oidc import token
 from captive_portal.oidc.aside import Aside, Late
 from captive_portal.oidc.line import AwayError, Line, SaidNoError, StrangeError, host_of, trust
+from netops.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,7 +56,11 @@ class Known:
         self.name = name
         self.settings = settings
         more = [each.strip().lower() for each in settings.hosts.split(",") if each.strip()]
-        self._hosts = frozenset({host_of(settings.issuer), *(each if ":" in each else f"{each}:443" for each in more)})
+        try:
+            issuer = host_of(settings.issuer)
+        except StrangeError as error:
+            raise ConfigError(f"[portal.oidc.{name}] issuer: {error}; write it as the provider itself does") from None
+        self._hosts = frozenset({issuer, *(each if ":" in each else f"{each}:443" for each in more)})
         self._trust = trust(settings.ca)
         self._aside = Aside(f"oidc-{name}", most=AT_ONCE)
         self._lock = Lock()
