@@ -22,6 +22,7 @@ import pytest
 from captive_portal import keys, methods, policy_yaml, tables
 from captive_portal.desk import Desk
 from captive_portal.gateways.simulated import Simulated
+from captive_portal.records import tables as person_tables
 from captive_portal.records.persons import Persons
 from captive_portal.store import Store
 from captive_portal.telling import Telling
@@ -64,6 +65,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A portal database as the migrations make it, once: the tests begin with a copy."""
     file = tmp_path_factory.mktemp("migrated") / "portal.db"
     sql.upgrade(tables.MIGRATIONS, f"sqlite:///{file}")
+    sql.upgrade(person_tables.MIGRATIONS, f"sqlite:///{file.with_name('persons.db')}")
     return file
 
 
@@ -72,7 +74,8 @@ def city_settings(migrated: Path) -> Callable[[Path], Settings]:
     """Return what makes a rehearsal city's settings in a folder, its database already there."""
 
     def make(folder: Path) -> Settings:
-        shutil.copy(migrated, folder / "portal.db")
+        for name in ("portal.db", "persons.db"):
+            shutil.copy(migrated.with_name(name), folder / name)
         portal = PortalAt(
             listen=Listener(port=0),
             public_url="http://portal.test",

@@ -92,7 +92,7 @@ class Office:
             self.keeper.round(self.now_ms)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def office_of() -> Callable[[Any], Office]:
     def open_(house: Any) -> Office:
         desk = house.open()

@@ -1,0 +1,215 @@
+"""The export: whole or not there, joined by hashes, numbers only when approved, verifiable from the file alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+
+from captive_portal import session as visit
+from captive_portal.errors import RecordsError
+from captive_portal.records import chain, export
+from captive_portal.tables import ADDRESS, RECORD, SESSION
+
+PHONE = "+8613800138000"
+HOUR_MS = 3_600_000
+HOSTILE = "=cmd|' /C calc'!A0"
+
+
+@pytest.fixture
+def take(office, tmp_path):
+    def taken(start_ms: int, end_ms: int, *, persons=None, nat=None, name: str = "out.zip"):
+        window = export.Window(start_ms=start_ms, end_ms=end_ms, zone=ZoneInfo("Asia/Shanghai"))
+        about = export.About(by="cli:x", city="haidian", rehearsal=True, now_ms=office.now_ms)
+        path = tmp_path / name
+        manifest = export.write(path, office.store.read, window, about, persons=persons, nat=nat)
+        return path, manifest
+
+    return taken
+
+
+def rows(path, name: str) -> list[dict[str, str]]:
+    with zipfile.ZipFile(path) as archive:
+        return list(csv.DictReader(io.StringIO(archive.read(name).decode("utf-8-sig"))))
+
+
+def text(path) -> str:
+    with zipfile.ZipFile(path) as archive:
+        return " ".join(archive.read(name).decode() for name in archive.namelist())
+
+
+def test_sessions_addresses_and_consents_are_joined_by_the_session(office, take) -> None:
+    session = office.visit(1, PHONE)
+    path, manifest = take(office.now_ms - HOUR_MS, office.now_ms + HOUR_MS)
+
+    (row,) = rows(path, "sessions.csv")
+    assert (row["session"], row["site"], row["end"]) == (session.id, "site-1", "logout")
+    assert row["since"] == "2026-09-21T22:13:20.000+08:00"
+    assert [each["address"] for each in rows(path, "addresses.csv") if each["session"] == session.id] == ["127.0.0.1"]
+    assert [each["session"] for each in rows(path, "consents.csv")] == [session.id]
+    assert (manifest["sessions"], manifest["identities"]) == (1, False)
+    assert export.check(path) == []
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_without_an_approval_there_is_no_number_and_no_mac(office, take) -> None:
+    office.visit(1, PHONE)
+    path, _ = take(office.now_ms - HOUR_MS, office.now_ms + HOUR_MS)
+
+    assert PHONE[3:] not in text(path)
+    assert "02:00:00" not in text(path)
+
+
+def test_with_one_the_hashes_of_the_window_are_told_and_no_others(office, take) -> None:
+    office.visit(1, "+8613900139000")
+    office.forward(1)
+    began = office.now_ms
+    session = office.visit(2, PHONE)
+    office.forward(0.1)
+    path, _ = take(began, office.now_ms, persons=office.persons)
+
+    told = {each["hash"]: each["value"] for each in rows(path, "identities.csv")}
+    assert told[session.grant.person.hex()] == f"'{PHONE}"
+    assert len(told) == 2
+    assert "13900139000" not in text(path)
+
+
+def test_who_is_erased_is_told_so(office, take) -> None:
+    office.visit(1, PHONE)
+    office.persons.periods.destroy("2026-09")
+    path, _ = take(office.now_ms - HOUR_MS, office.now_ms + HOUR_MS, persons=office.persons)
+
+    assert {each["value"] for each in rows(path, "identities.csv")} == {"erased"}
+
+
+@pytest.mark.parametrize(
+    ("from_h", "to_h", "count"),
+    [(-1, 1, 1), (1, 3, 1), (4.99, 6, 1), (5.01, 6, 0), (-2, -0.01, 0)],
+    ids=["begin", "within", "end", "after", "before"],
+)
+def test_a_session_is_in_every_window_that_it_was_open_in(office, take, from_h, to_h, count) -> None:
+    began = office.now_ms
+    session = office.visit(1, ended=False)
+    office.forward(5 / 24)
+    office.desk._feed(session, visit.Expired())
+    path, _ = take(int(began + from_h * HOUR_MS), int(began + to_h * HOUR_MS))
+
+    assert len(rows(path, "sessions.csv")) == count
+
+
+def test_hostile_strings_are_text_in_every_table(office, take) -> None:
+    session = office.visit(1)
+
+    def work(connection: sa.Connection) -> None:
+        connection.execute(sa.update(SESSION).values(site=HOSTILE, method="\u202e@SUM(1)", policy='"\r\n-1'))
+        connection.execute(sa.insert(ADDRESS).values(session=session.id, address="+1", since_ms=office.now_ms))
+        body = {"session": session.id, "site": "</script>\n{"}
+        chain.append(connection, [chain.Entry(kind=chain.WIDENED, at_ms=office.now_ms, body=body)])
+
+    office.store.write(work)
+    path, _ = take(office.now_ms - HOUR_MS, office.now_ms + HOUR_MS)
+
+    (row,) = rows(path, "sessions.csv")
+    assert (row["site"], row["method"], row["policy"]) == (f"'{HOSTILE}", "\ufffd@SUM(1)", '"\ufffd\n-1')
+    assert {each["address"] for each in rows(path, "addresses.csv")} == {"127.0.0.1", "'+1"}
+    with zipfile.ZipFile(path) as archive:
+        lines = archive.read("chain.jsonl").decode().splitlines()
+    assert [json.loads(line)["n"] for line in lines] == [1, 2, 3]
+    assert export.check(path) == []
+
+
+def test_the_nat_log_of_the_days_goes_with_it(office, take, tmp_path) -> None:
+    folder = tmp_path / "nat"
+    folder.mkdir()
+    for day in ("2026-09-20", "2026-09-21", "2026-09-23"):
+        (folder / f"nat-{day}.csv").write_text(day)
+    path, manifest = take(office.now_ms - HOUR_MS, office.now_ms + HOUR_MS, nat=folder)
+
+    with zipfile.ZipFile(path) as archive:
+        assert archive.read("nat/nat-2026-09-21.csv") == b"2026-09-21"
+        assert "nat/nat-2026-09-20.csv" not in archive.namelist()
+        assert "nat/nat-2026-09-23.csv" not in archive.namelist()
+    assert "none here" not in manifest["nat"]
+
+
+def test_a_nat_log_that_leads_elsewhere_is_refused_and_nothing_is_left(office, take, tmp_path) -> None:
+    folder = tmp_path / "nat"
+    folder.mkdir()
+    (folder / "2026-09-21.csv").symlink_to("/etc/passwd")
+
+    with pytest.raises(RecordsError, match="plain file"):
+        take(office.now_ms - HOUR_MS, office.now_ms + HOUR_MS, nat=folder)
+    assert [each.name for each in tmp_path.iterdir() if "zip" in each.name] == []
+
+
+def altered(path, name: str, content: bytes | None):
+    """Return a copy with one member changed or removed."""
+    out = path.with_name("altered.zip")
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(out, "w") as new:
+        for each in old.namelist():
+            if each != name:
+                new.writestr(each, old.read(each))
+            elif content is not None:
+                new.writestr(each, content)
+    return out
+
+
+@pytest.mark.parametrize("name", ["sessions.csv", "addresses.csv", "consents.csv", "chain.jsonl", "README.txt"])
+@pytest.mark.parametrize("content", [b"", None], ids=["emptied", "removed"])
+def test_an_export_that_was_altered_is_seen_by_whoever_has_it(office, take, name, content) -> None:
+    office.visit(1, PHONE)
+    path, _ = take(office.now_ms - HOUR_MS, office.now_ms + HOUR_MS)
+
+    assert export.check(altered(path, name, content))
+
+
+def test_an_entry_altered_with_its_manifest_does_not_follow_from_the_one_before(office, take) -> None:
+    import hashlib
+
+    office.visit(1, PHONE)
+    path, manifest = take(office.now_ms - HOUR_MS, office.now_ms + HOUR_MS)
+    with zipfile.ZipFile(path) as archive:
+        lines = archive.read("chain.jsonl").replace(b"site-1", b"site-2")
+    for each in manifest["files"]:
+        if each["name"] == "chain.jsonl":
+            each["sha256"] = hashlib.sha256(lines).hexdigest()
+    changed = altered(altered(path, "chain.jsonl", lines).replace(path), "manifest.json", json.dumps(manifest).encode())
+
+    assert ["content" in each for each in export.check(changed)] == [True]
+
+
+@pytest.mark.parametrize("junk", [b"", b"PK\x03\x04", b"x" * 100])
+def test_junk_is_no_export(tmp_path, junk) -> None:
+    file = tmp_path / "junk.zip"
+    file.write_bytes(junk)
+
+    assert "no whole export" in export.check(file)[0]
+
+
+def test_what_was_erased_is_in_the_chain_by_its_digest_alone(office, take) -> None:
+    office.visit(1, PHONE)
+    began = office.now_ms
+    office.forward(300)
+    office.settle()
+    path, manifest = take(began - HOUR_MS, began + HOUR_MS)
+
+    assert rows(path, "sessions.csv") == []
+    with zipfile.ZipFile(path) as archive:
+        lines = [json.loads(line) for line in archive.read("chain.jsonl").splitlines()]
+    assert [line["body"] for line in lines] == [None, None]
+    assert manifest["chain"]["last"] == 2
+    assert export.check(path) == []
+
+
+def test_a_window_is_found_by_an_index(office) -> None:
+    window = export.Window(start_ms=1, end_ms=2, zone=ZoneInfo("UTC"))
+    wanted = sa.select(sa.func.min(RECORD.c.n)).where(RECORD.c.at_ms >= window.start_ms, RECORD.c.at_ms < window.end_ms)
+    words = sa.text(f"EXPLAIN QUERY PLAN {wanted.compile(compile_kwargs={'literal_binds': True})}")
+    plan = str(office.store.read(lambda connection: connection.execute(words).all()))
+
+    assert "portal_record_at" in plan

@@ -1,0 +1,156 @@
+"""The records from the command line, as an officer uses them."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+
+import pytest
+import sqlalchemy as sa
+
+from captive_portal import commands
+from captive_portal.tables import RECORD, SESSION
+from netops import facts, spool
+from netops.clock import SYSTEM
+from netops.errors import AccessError, UsageError
+
+PHONE = "+8613800138000"
+
+
+@pytest.fixture
+def house(house):
+    house.clock.at_ms = SYSTEM.now_ms()  # the commands ask the machine's clock
+    return house
+
+
+def run(settings, *words: str) -> int:
+    parser = argparse.ArgumentParser()
+    commands.arguments(parser)
+    return commands.run(parser.parse_args(words), settings)
+
+
+def stated(settings) -> list[dict]:
+    entries = spool.read(settings.data.dir / "spool" / "cli.db", after=0, limit=99)
+    return [dict(facts.decode(entry.payload).body) for entry in entries]
+
+
+@pytest.fixture
+def settings_(office):
+    return office.house.settings
+
+
+def test_verify_says_that_it_is_sound_and_what_it_was_held_against(office, settings_, capsys) -> None:
+    office.visit(1, PHONE)
+
+    assert run(settings_, "verify") == 0
+    told = capsys.readouterr().out
+    assert "no ledger here" in told
+    assert "what they were" in told
+    assert run(settings_, "verify", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["entries"] == 2
+
+
+def test_verify_ends_with_4_and_names_what_was_altered(office, settings_, capsys) -> None:
+    office.visit(1, PHONE)
+    office.store.write(lambda connection: connection.execute(sa.update(RECORD).values(at_ms=5)))
+
+    assert run(settings_, "verify") == 4
+    assert "entry 1: its content" in capsys.readouterr().out
+
+
+def test_verify_holds_the_chain_against_the_ledger(office, settings_, paper, capsys) -> None:
+    office.visit(1, PHONE)
+    newest = office.entries()[-1]
+    body = {"entries": newest.n, "head": newest.head.hex()}
+    paper.seal(facts.Fact(kind="portal_records", at_ms=office.now_ms, body=body), now_ms=office.now_ms)
+
+    assert run(settings_, "verify") == 0
+    assert "heads up to 2" in capsys.readouterr().out
+    office.store.write(
+        lambda connection: (connection.execute(sa.delete(RECORD)), connection.execute(sa.delete(SESSION)))
+    )
+    assert run(settings_, "verify") == 4
+    assert "the end is missing" in capsys.readouterr().out
+
+
+def test_export_is_one_command_and_itself_a_fact(office, settings_, tmp_path, capsys) -> None:
+    office.visit(1, PHONE)
+    out = tmp_path / "for-the-inspection.zip"
+    words = ("export", "--from", "2020-01-01T00:00", "--to", "2099-01-01T00:00", "--out", str(out))
+
+    assert run(settings_, *words) == 0
+    assert "1 session, hashes in place of numbers" in capsys.readouterr().out
+    assert run(settings_, "export", "--check", str(out)) == 0
+    assert [each["action"] for each in stated(settings_)] == ["records.export"]
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("--from", "x", "--to", "y"), ("--from", "2026-02-01T00:00", "--to", "2026-01-01T00:00")]
+)
+def test_a_window_that_makes_no_sense_is_said(settings_, words) -> None:
+    with pytest.raises(UsageError):
+        run(settings_, "export", *words)
+
+
+def test_numbers_need_two_persons(office, settings_, paper, tmp_path, capsys) -> None:
+    office.visit(1, PHONE)
+    now_ms = office.now_ms
+    words = ("export", "--from", "2026-01-01T00:00Z", "--to", "2026-01-02T00:00Z", "--out", str(tmp_path / "x.zip"))
+    with pytest.raises(UsageError, match="no request"):
+        run(settings_, *words, "--request", "req-1")
+    waiting = paper.request("inspection", now_ms - 9, approved=False, authority="police")
+    with pytest.raises(AccessError, match="second person"):
+        run(settings_, *words, "--request", waiting)
+    narrow = paper.request("inspection", now_ms - 9, authority="police")
+    with pytest.raises(AccessError, match="does not cover"):
+        run(settings_, *words, "--request", narrow)
+    assert not (tmp_path / "x.zip").exists()
+
+    wide = paper.request("inspection", now_ms - 9, authority="police", start_ms=0, end_ms=300 * 86_400_000)
+    early = ("export", "--from", "1970-01-01T00:00Z", "--to", "1970-01-02T00:00Z", "--out", str(tmp_path / "x.zip"))
+    assert run(settings_, *early, "--request", wide) == 0
+    assert "with numbers" in capsys.readouterr().out
+
+
+def code_of(settings) -> str:
+    (file,) = sorted((settings.room("portal") / "outbox").glob("*.json"))[-1:]
+    return str(json.loads(file.read_text())["code"])
+
+
+def test_access_sends_a_code_and_gives_what_is_held_for_it(office, settings_, capsys, monkeypatch) -> None:
+    office.visit(1, PHONE)
+    monkeypatch.setattr("sys.stdin", io.StringIO("138 0013 8000\n"))
+    assert run(settings_, "access") == 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "138••••8000" in told.err
+
+    assert run(settings_, "access", "--phone", "+86 138-0013-8000", "--code", code_of(settings_)) == 0
+    given = json.loads(capsys.readouterr().out)
+    assert (given["identity"], len(given["sessions"])) == (PHONE, 1)
+    assert PHONE[3:] not in json.dumps(stated(settings_))
+    with pytest.raises(AccessError):
+        run(settings_, "access", "--phone", PHONE, "--code", code_of(settings_))
+
+
+def test_erase_says_what_goes_now_and_what_the_law_keeps_until_when(office, settings_, capsys) -> None:
+    office.visit(1, PHONE)
+    run(settings_, "erase", "--phone", PHONE)
+    capsys.readouterr()
+
+    assert run(settings_, "erase", "--phone", PHONE, "--code", code_of(settings_)) == 0
+    told = capsys.readouterr().out
+    assert "0 sessions erased; 1 kept for the law alone" in told
+    assert [each["action"] for each in stated(settings_)] == ["records.erase"]
+    assert office.persons.restricted(office.persons.hashed("phone", PHONE))
+
+
+@pytest.mark.parametrize(
+    "phone",
+    ["", "x", "12345", "+1 809 555 1234", "13800138000; rm -rf /", "1" * 500, "１３８００１３８０００x", "\x00"],
+)
+def test_what_is_no_number_is_refused(settings_, phone, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(phone))
+    with pytest.raises(UsageError, match="no mobile number"):
+        run(settings_, "erase", "--phone", phone or "-")
