@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import threading
 from collections import Counter
@@ -26,6 +27,7 @@ CHUNK = 64 * 1024
 HANDSHAKE_S = 5.0
 IDLE_S = 30.0
 RENEW_S = 30.0
+BACKLOG = 1024
 
 
 def context(certificate: Path, key: Path) -> ssl.SSLContext:
@@ -101,19 +103,14 @@ class Terminator:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         secure = context(self.certificate, self.key)
-        try:
-            server = await asyncio.start_server(
-                self._client,
-                self.listener.host,
-                self.listener.port,
-                ssl=secure,
-                ssl_handshake_timeout=HANDSHAKE_S,
-                limit=CHUNK,
-            )
-        except OSError as error:
-            raise ConfigError(
-                f"cannot listen on {self.listener.host}:{self.listener.port} ({error.strerror})"
-            ) from None
+        server = await asyncio.start_server(
+            self._client,
+            sock=_bound(self.listener.host, self.listener.port),
+            backlog=BACKLOG,
+            ssl=secure,
+            ssl_handshake_timeout=HANDSHAKE_S,
+            limit=CHUNK,
+        )
         self.port = server.sockets[0].getsockname()[1]
         renewal = asyncio.create_task(self._renew(secure))
         self._ready.set()
@@ -168,6 +165,18 @@ class Terminator:
         finally:
             self.peers.pop(port, None)
             outward.close()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Return a bound socket; `::` is IPv4 too, which asyncio's own sockets are not."""
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        raise ConfigError(f"cannot listen on {host}:{port} ({error.strerror})") from None
+    return made
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

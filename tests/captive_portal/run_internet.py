@@ -1,9 +1,17 @@
 """The internet of the three namespaces: HTTP on port 80 (v4 and v6), TCP on 443, UDP on 9, and an endless download."""
 
+import csv
 import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+TABLE = Path(__file__).resolve().parents[2] / "captive_portal" / "probes.csv"
+PROBES = {
+    (row["host"], row["path"]): (int(row["status"]), row["body"].encode())
+    for row in csv.DictReader(TABLE.read_text(encoding="utf-8").splitlines())
+}
 
 
 class Pages(BaseHTTPRequestHandler):
@@ -12,6 +20,8 @@ class Pages(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/endless":
             self.endless()
+        elif (self.headers.get("Host", ""), self.path) in PROBES:
+            self.online(*PROBES[self.headers.get("Host", ""), self.path])
         elif self.path.endswith("generate_204"):
             self.send_response(204)
             self.end_headers()
@@ -20,6 +30,14 @@ class Pages(BaseHTTPRequestHandler):
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            self.wfile.write(body)
+
+    def online(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        if status != 204:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if status != 204:
             self.wfile.write(body)
 
     def endless(self) -> None:

@@ -229,6 +229,22 @@ def test_many_at_once_over_tls(secure, certificate):
     assert seen == [200] * 20
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_all_addresses_are_those_of_ipv4_too_over_tls(certificate, address):
+    server = Server(made.made(), Listener(host="::", port=0, tls_certificate=certificate[0], tls_key=certificate[1]))
+    server.start()
+    context = ssl.create_default_context(cafile=str(certificate[0]))
+    try:
+        link = socket.create_connection((address, server.port), 5)
+        with context.wrap_socket(link, server_hostname="localhost") as secured:
+            secured.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert secured.recv(12) == b"HTTP/1.1 200"
+            while secured.recv(65_536):
+                pass
+    finally:
+        server.stop()
+
+
 def test_a_certificate_without_its_key_is_said_plainly(certificate, tmp_path):
     with pytest.raises(ConfigError, match="belong together"):
         Server(made.made(), Listener(port=0, tls_certificate=certificate[0])).start()
