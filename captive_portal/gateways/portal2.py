@@ -136,32 +136,41 @@ class Portal2(Switchboard):
     name = "portal2"
     simulated = False
 
+    journal: Journal
+    post: Post
+
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        at = settings.portal2
-        cap = max(1, at.packets_mb) * MIB
-        self.journal = Journal(journal_path(settings), clock, cap_bytes=cap, days=at.packet_days)
-        self._linger = Linger(self.journal, clock)
+        super().__init__([])
         self._settings = settings
-        self._line = Asking(socket_path(settings))
-        acs = controllers.read(settings)
-        self.reports = Reports(self._line, clock, [each.id for each in acs])
-        self.sides = [Side(each, self.journal, clock, self._linger) for each in acs]
-        by_address = {name: side for side in self.sides for name in (side.ac.address, *side.ac.others)}
-        self.post = Post(by_address, self.journal, clock, host=at.host, port=at.port)
-        super().__init__([Controller(side, self.journal, self.reports, clock) for side in self.sides])
+        self._clock = clock
+        vendors = [each.vendor for each in controllers.named(settings).values()]
+        known = [PROFILES[each].offers for each in vendors if each in PROFILES]
+        self.offers = frozenset.intersection(*known) if known else frozenset()
+        self.simulated = False
 
     def __enter__(self) -> Self:
+        settings, clock, at = self._settings, self._clock, self._settings.portal2
+        acs = controllers.read(settings)
+        mint = Mint(keys.token_key(settings))
+        line = Asking(socket_path(settings))
+        reports = Reports(line, clock, [each.id for each in acs])
+        cap = max(1, at.packets_mb) * MIB
+        self.journal = Journal(journal_path(settings), clock, cap_bytes=cap, days=at.packet_days)
+        linger = Linger(self.journal, clock)
+        sides = [Side(each, self.journal, clock, linger) for each in acs]
+        by_address = {name: side for side in sides for name in (side.ac.address, *side.ac.others)}
+        self.post = Post(by_address, self.journal, clock, host=at.host, port=at.port)
+        self._every = tuple(Controller(side, self.journal, reports, clock) for side in sides)
         with ExitStack() as stack:
+            stack.callback(line.close)
             stack.enter_context(self.journal)
-            mint = Mint(keys.token_key(self._settings))
-            stack.callback(self._line.close)
-            for side in self.sides:
+            for side in sides:
                 side.tokens = mint
-                side.reported = partial(self.reports.mac, side.ac.id)
+                side.reported = partial(reports.mac, side.ac.id)
                 side.book.open(self.journal.users(side.ac.id))
                 side.later = self.post.later
-            self._linger.start()
-            stack.callback(self._linger.stop)
+            linger.start()
+            stack.callback(linger.stop)
             self.post.start()
             stack.callback(self.post.stop)
             self._stack = stack.pop_all()

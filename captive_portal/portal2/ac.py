@@ -16,7 +16,7 @@ from captive_portal.portal2.packet import Attribute
 from netops.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from netops.config import Settings
     from netops.controllers import Controller
@@ -114,11 +114,25 @@ def read(settings: Settings) -> tuple[Ac, ...]:
 
 def made(settings: Settings, name: str, given: Controller) -> Ac:
     """Return one controller; ConfigError names the setting that is off, what was expected and the remedy."""
+    shape = looked_at(settings, name, given)
+    secret = given.portal_secret.read() if given.portal_secret is not None else ""
+    if len(secret) < SHORTEST_SECRET and shape.profile.version == 2:
+        what = f"has {len(secret)} characters; expected at least {SHORTEST_SECRET}"
+        raise _off(settings, name)("portal_secret", what)
+    return replace(shape, secret=secret.encode())
 
+
+def _off(settings: Settings, name: str) -> Callable[[str, str], ConfigError]:
     def off(key: str, what: str) -> ConfigError:
         dotted = f"portal.acs.{name}.{key}"
         return ConfigError(f"{settings.origin.get(dotted, 'settings')}: '{dotted}' {what}")
 
+    return off
+
+
+def looked_at(settings: Settings, name: str, given: Controller) -> Ac:
+    """Return one controller without its secret, which not everybody who checks the settings may read."""
+    off = _off(settings, name)
     if not INTERFACE.fullmatch(name):
         raise off("address", f"is of a controller named {name!r}; expected at most 15 letters and digits")
     if given.vendor not in PROFILES:
@@ -143,16 +157,15 @@ def made(settings: Settings, name: str, given: Controller) -> Ac:
     )
     if profile.version == 1 and not given.portal_unsigned:
         raise off("portal_version", "is 1, which has no integrity; set `portal_unsigned = true` if you accept that")
-    secret = given.portal_secret.read() if given.portal_secret is not None else ""
-    if len(secret) < SHORTEST_SECRET and profile.version == 2:
-        raise off("portal_secret", f"has {len(secret)} characters; expected at least {SHORTEST_SECRET}")
+    if given.portal_secret is None and profile.version == 2:
+        raise off("portal_secret", "is empty; expected a reference to the secret that the controller has, too")
     return Ac(
         id=name,
         address=address,
         port=given.portal_port,
         site=given.site,
         networks=_networks(given.networks, off),
-        secret=secret.encode(),
+        secret=b"",
         unsigned=given.portal_unsigned,
         binding=given.portal_binding,
         vendor=given.vendor,
@@ -161,8 +174,7 @@ def made(settings: Settings, name: str, given: Controller) -> Ac:
     )
 
 
-def _networks(text: str, off: object) -> tuple[Network, ...]:
-    assert callable(off)
+def _networks(text: str, off: Callable[[str, str], ConfigError]) -> tuple[Network, ...]:
     found = []
     for part in filter(None, map(str.strip, text.split(","))):
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from captive_portal.portal2 import ac as controllers
-from captive_portal.portal2 import exchange
+from captive_portal.portal2 import checks, exchange
 from captive_portal.portal2.exchange import Answer, Code, Deaf, Done, Login, Send
 from captive_portal.portal2.packet import (
     NO_SEAL,
@@ -318,3 +318,51 @@ def test_a_controller_of_the_settings(tmp_path) -> None:
 def test_what_is_wrong_with_a_controller_is_said_with_its_remedy(tmp_path, lines: dict, why: str) -> None:
     with pytest.raises(ConfigError, match=why):
         controller(tmp_path, **lines)
+
+
+class Sites:
+    """A register with one site."""
+
+    site = {"park": object()}  # noqa: RUF012
+
+
+def found(tmp_path, *tables: str) -> list[str]:
+    file = tmp_path / "netops.toml"
+    file.write_text("[city]\nrehearsal = true\n" + "\n".join(tables), encoding="utf-8")
+    return [str(each) for each in checks.problems(load(file, environ={}), Sites())]
+
+
+WHOLE = """[portal.acs.ac-1]
+gateway = "portal2"
+address = "10.6.10.77"
+networks = "10.77.0.0/16"
+site = "park"
+secret = "env:NOT_SET"
+portal_secret = "env:NOT_SET"
+"""
+OURS = "[radius]\nenabled = true\n"
+
+
+def test_a_controller_that_lacks_nothing_is_no_problem_and_its_secret_is_not_read(tmp_path) -> None:
+    assert found(tmp_path, WHOLE, OURS) == []
+
+
+@pytest.mark.parametrize(
+    ("tables", "what"),
+    [
+        ((WHOLE,), "nobody would be let in"),
+        ((WHOLE.replace('secret = "env:NOT_SET"\n', "", 1), OURS), "our RADIUS server does not answer it"),
+        ((WHOLE.replace("park", "parc"), OURS), "did you mean 'park'"),
+        ((WHOLE.replace('portal_secret = "env:NOT_SET"\n', ""), OURS), "'portal.acs.ac-1.portal_secret' is empty"),
+        ((WHOLE + "portal_unsigned = true\n", OURS), "whoever can send from its address"),
+        ((WHOLE, WHOLE.replace("ac-1", "ac-2").replace("10.77.0.0/16", "10.78.0.0/16"), OURS), "both speak from"),
+        ((WHOLE, WHOLE.replace("ac-1", "ac-2").replace("10.6.10.77", "10.6.10.78"), OURS), "controller 'ac-1's, too"),
+        ((WHOLE, OURS, "[portal2]\nport = 70000\n"), "'portal2.port' is 70000"),
+    ],
+    ids=["no radius", "no secret", "site", "no portal secret", "unsigned", "one address", "one network", "port"],
+)
+def test_what_check_says_of_a_controller(tmp_path, tables: tuple[str, ...], what: str) -> None:
+    problems = found(tmp_path, *tables)
+
+    assert len(problems) == 1
+    assert what in problems[0]
