@@ -8,6 +8,7 @@ from captive_portal import gateways, methods, outward, policy_yaml, uplink
 from captive_portal.gateways import GATEWAYS, Offer
 from captive_portal.model import INTERFACE
 from captive_portal.oidc import checks as accounts
+from captive_portal.portal2 import checks as controllers
 from captive_portal.records import checks as records
 from captive_portal.sms import checks as texting
 from inventory.errors import Problem
@@ -29,6 +30,7 @@ def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
         *_visitors(settings, snapshot),
         *_uplinks(settings),
         *_anchors(settings),
+        *controllers.problems(settings, snapshot),
         *_gateways(snapshot),
         *records.check(settings),
     ]
