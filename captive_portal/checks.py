@@ -9,6 +9,7 @@ from captive_portal.gateways import GATEWAYS, Offer
 from captive_portal.model import INTERFACE
 from captive_portal.oidc import checks as accounts
 from captive_portal.portal2 import checks as controllers
+from captive_portal.radius import checks as radius
 from captive_portal.records import checks as records
 from captive_portal.sms import checks as texting
 from inventory.errors import Problem
@@ -32,6 +33,7 @@ def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
         *_anchors(settings),
         *controllers.problems(settings, snapshot),
         *_gateways(snapshot),
+        *radius.problems(settings, snapshot),
         *records.check(settings),
     ]
 

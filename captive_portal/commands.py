@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 from captive_portal import announce, asked, garden, keys, sheet, tables, vouchers
 from captive_portal.model import Allowance
 from captive_portal.portal2 import commands as controllers
+from captive_portal.radius import commands as radius
 from captive_portal.records import commands as records
 from inventory.show import counted
 from inventory.times import chosen, shown, utc_option
@@ -62,6 +63,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     verbs.add_parser("garden", help="print what dnsmasq needs so that a site's garden is reachable before login")
     records.arguments(verbs)
     controllers.arguments(verbs)
+    radius.arguments(verbs)
     for each in (create, listed, sessions):
         utc_option(each)
 
@@ -72,6 +74,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         return records.run(args, settings)
     if args.verb in controllers.VERBS:
         return controllers.run(args, settings)
+    if args.verb in radius.VERBS:
+        return radius.run(args, settings)
     if args.verb == "dhcp-snippets":
         print(announce.snippets(settings, args.server), end="")
         return 0

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from inventory.times import zone
 from netops import settings_tree
-from netops.controllers import Controller, Portal2, Radius
+from netops.controllers import GATEWAYS_OF_CONTROLLERS, Controller, Portal2, Radius
 from netops.errors import ConfigError, nearest
 from netops.probing import Probe
 from netops.provider import Provider  # noqa: TC001  (a word of the settings; read at run time)
@@ -365,9 +365,20 @@ def _sane(settings: Settings) -> None:
             where = settings.origin.get(dotted, "settings")
             raise ConfigError(f"{where}: '{dotted}' is {port}; expected 0 (any that is free) to {_LAST_PORT}")
     _sane_city(settings)
+    _sane_controllers(settings)
     if settings.data.users and not _USER.fullmatch(settings.data.users):
         where = settings.origin.get("data.users", "settings")
         raise ConfigError(f"{where}: 'data.users' is {settings.data.users!r}; expected a user's name, as 'netops'")
+
+
+def _sane_controllers(settings: Settings) -> None:
+    for name, each in settings.portal.acs.items():
+        if each.gateway not in GATEWAYS_OF_CONTROLLERS:
+            where = settings.origin.get(f"portal.acs.{name}.gateway", "settings")
+            raise ConfigError(
+                f"{where}: 'portal.acs.{name}.gateway' is '{each.gateway}'; expected one of "
+                f"{', '.join(GATEWAYS_OF_CONTROLLERS)}{nearest(each.gateway, GATEWAYS_OF_CONTROLLERS)}"
+            )
 
 
 def _sane_city(settings: Settings) -> None:

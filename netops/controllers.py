@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from netops.secret import Secret  # noqa: TC001  (the settings are built from these hints at run time)
 
+GATEWAYS_OF_CONTROLLERS = ("radius", "portal2")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controller:

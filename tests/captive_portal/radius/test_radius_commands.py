@@ -1,0 +1,105 @@
+"""What an operator does with controllers: check the settings, put FreeRADIUS in front, look at what came of calls."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+import subprocess
+from argparse import ArgumentParser
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from captive_portal.errors import GatewayError
+from captive_portal.model import Bounds, Client
+from captive_portal.radius import checks, commands
+from captive_portal.radius.profiles import PROFILES
+from netops.config import City, PortalAt, Settings, load
+from netops.controllers import Controller, Radius
+from netops.errors import ConfigError
+from netops.secret import Secret
+
+SECRET = Secret("plain:a shared secret of the tests")
+GOOD = Controller(address="10.0.0.1", site="site-1", networks="10.8.0.0/16", secret=SECRET)
+
+
+def wrong(**acs: Controller) -> list[str]:
+    given = {name.replace("_", "-"): each for name, each in acs.items()}
+    settings = Settings(portal=PortalAt(acs=given), radius=Radius(enabled=True))
+    return [each.what for each in checks.problems(settings, SimpleNamespace(site={"site-1": None}))]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"site": "site-2"}, " serves site 'site-2', which the register does not have"),
+        ({"secret": None}, " has no RADIUS secret: nobody gets in there"),
+        ({"networks": ""}, ": no 'networks'; expected those of its visitors, or nobody is believed to be one"),
+        ({"networks": "10.8.0.1/16"}, ": 'networks': 10.8.0.1/16 has host bits set"),
+        ({"address": "ac.example"}, ": 'address' is 'ac.example'; expected numeric addresses, comma between them"),
+        ({"vendor": "cysco"}, f": 'vendor' is 'cysco'; expected one of {', '.join(PROFILES)}"),
+        ({"entry": "uam"}, ": 'entry_url'; expected the controller's login page with {user} and {password}"),
+        ({"unsigned": True}, " may leave Message-Authenticator out: answers can be forged (BlastRADIUS)"),
+    ],
+    ids=["site", "secret", "no network", "network", "address", "vendor", "uam", "unsigned"],
+)
+def test_what_is_wrong_with_a_controller_is_named(change, said):
+    assert wrong(ac=GOOD) == []
+    assert wrong(ac=replace(GOOD, **change)) == [f"controller 'ac'{said}"]
+
+
+def test_two_controllers_at_one_address_are_named():
+    assert wrong(a=GOOD, b=GOOD) == ["controllers 'a' and 'b' have the same address 10.0.0.1"]
+
+
+def test_a_gateway_of_controllers_that_there_is_not_is_refused(tmp_path):
+    file = tmp_path / "netops.toml"
+    file.write_text('[portal.acs.ac-1]\naddress = "10.0.0.1"\ngateway = "radios"\n', encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=r"'portal.acs.ac-1.gateway' is 'radios'; expected one of radius, portal2"):
+        load(file, environ={})
+
+
+def arguments(*words: str):
+    parser = ArgumentParser()
+    commands.arguments(parser.add_subparsers(dest="verb"))
+    return parser.parse_args(words)
+
+
+@pytest.mark.partner("freeradius")
+def test_what_is_written_for_freeradius_is_a_configuration(tmp_path, capsys):
+    acs = {"ac-1": GOOD, "ac-2": replace(GOOD, address="fd00::1,10.0.0.2", unsigned=True)}
+    radius = Radius(enabled=True, rest_port=8085, rest_key=Secret("plain:the key of the API"))
+    settings = Settings(city=City(rehearsal=True), portal=PortalAt(acs=acs), radius=radius)
+
+    assert commands.run(arguments("freeradius", "--out", str(tmp_path / "raddb")), settings) == 0
+    files = [tmp_path / "raddb" / line for line in capsys.readouterr().out.split()]
+    assert {stat.S_IMODE(each.stat().st_mode) for each in files} == {0o600}
+    program = shutil.which("freeradius") or "/usr/sbin/freeradius"
+    checked = subprocess.run(
+        [program, "-d", str(tmp_path / "raddb"), "-XC"], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert checked.returncode == 0, checked.stdout[-2000:]
+    assert "Configuration appears to be OK" in checked.stdout
+
+
+def test_what_came_of_calls_is_printed_without_a_mac(place, capsys):
+    assert commands.run(arguments("calls"), place.settings) == 0
+    assert "no controller has been called yet" in capsys.readouterr().err
+
+    place.controllers["ac-1"].moods.append("nak 503")
+    client = Client(mac="02:11:22:33:44:55", interface="ac-1", addresses=("10.8.0.9",))
+    with pytest.raises(GatewayError):
+        place.parts.reaching.allow(client, Bounds(seconds=60))
+    place.parts.keeping.keep([("DELETE FROM outcome WHERE number < 0", ())])
+    commands.run(arguments("calls", "--json"), place.settings)
+    (told,) = json.loads(capsys.readouterr().out)
+
+    assert (told["asked"], told["word"], told["cause"]) == ("disconnect", "nak", 503)
+
+    commands.run(arguments("calls", "--utc"), place.settings)
+    printed = capsys.readouterr().out
+    assert "session context not found" in printed
+    assert "02:11" not in printed
