@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from functools import cache
 
 import pytest
 from babel.messages.mofile import read_mo
@@ -16,11 +17,18 @@ EACH = [(package, language) for package in PACKAGES for language in catalogues.l
 IDS = [f"{package.name}-{language}" for package, language in EACH]
 
 
-@pytest.mark.parametrize(("package", "language"), EACH, ids=IDS)
-def test_every_text_is_translated_and_compiled(package, language):
-    assert catalogues.problems(package, language) == []
+@pytest.fixture
+def read_once(monkeypatch):
+    """To read every source file for its texts takes a second; each language would do it anew."""
+    monkeypatch.setattr(catalogues, "extracted", cache(catalogues.extracted))
 
 
+@pytest.mark.usefixtures("read_once")
+def test_every_text_is_translated_and_compiled():
+    assert [wrong for package, language in EACH for wrong in catalogues.problems(package, language)] == []
+
+
+@pytest.mark.usefixtures("read_once")
 def test_staff_pages_stand_in_english_alone_and_what_visitors_see_in_every_language():
     portal = catalogues.ROOT / "captive_portal"
     every, shown = catalogues.wanted(portal, "en"), catalogues.wanted(portal, "ko")
