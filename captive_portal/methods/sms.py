@@ -22,6 +22,7 @@ from captive_portal.person import Nameless
 from captive_portal.records import cipher
 from captive_portal.sms import code, number, providers, reports
 from captive_portal.sms.book import Book
+from captive_portal.sms.budget import Denied
 from captive_portal.sms.code import Handing, Judged, Pending
 from captive_portal.sms.courier import Courier
 from captive_portal.sms.number import Number
@@ -87,30 +88,33 @@ class Sms(Method):
     def resume(self, shown: Shown, now_ms: int) -> Ask | None:
         """Lead a device back to the code it was sent."""
         pending = self._book.pending(shown.identity, now_ms)
-        return self._ask(pending, now_ms) if pending is not None else None
+        if pending is None:
+            return None
+        return self._ask(pending, now_ms, wait_ms=self._book.next_ms(pending, now_ms))
 
     def _asked(self, shown: Shown, now_ms: int) -> Verdict:
         wait_ms = self.limit.take(shown.identity, shown.site, now_ms)
         if wait_ms:
             return Refusal(why=Why.TOO_OFTEN, wait_ms=wait_ms)
-        held = self._book.pending(shown.identity, now_ms)
         again = "again" in shown.fields
-        meant = self._meant(shown, held, again=again)
+        meant = self._meant(shown, now_ms, again=again)
         if not isinstance(meant, Number):
             return Refusal(why=meant)
         wanted, digits = self._wanted(shown, meant, now_ms)
-        no = self._book.reserve(wanted, now_ms)
-        if no is None:
-            return self._sent(wanted, meant, digits, now_ms)
+        reserved = self._book.reserve(wanted, now_ms)
+        if not isinstance(reserved, Denied):
+            return self._sent(wanted, self._message(meant, wanted, digits), reserved, now_ms)
         held = self._book.pending(shown.identity, now_ms)  # the other of two presses of one button may have sent it
         if held is None or held.number != wanted.number:
-            return Refusal(why=no.why, wait_ms=no.wait_ms)
-        return self._ask(held, now_ms, wrong=no.why if again or no.why is not Why.TOO_OFTEN else None)
+            return Refusal(why=reserved.why, wait_ms=reserved.wait_ms)
+        wrong = reserved.why if again or reserved.why is not Why.TOO_OFTEN else None
+        return self._ask(held, now_ms, wait_ms=self._book.next_ms(held, now_ms), wrong=wrong)
 
-    def _meant(self, shown: Shown, held: Pending | None, *, again: bool) -> Number | Why:
+    def _meant(self, shown: Shown, now_ms: int, *, again: bool) -> Number | Why:
         served = shown.policy.texting.countries
         if not again:
             return number.read(shown.fields.get("phone", ""), shown.fields.get("country", ""), served)
+        held = self._book.pending(shown.identity, now_ms)
         if held is None:
             return Why.CODE_OVER
         return number.read(self._opened(held), "", served)
@@ -131,10 +135,14 @@ class Sms(Method):
             asked_ms=now_ms,
         ), digits
 
-    def _sent(self, wanted: Pending, meant: Number, digits: str, now_ms: int) -> Verdict:
-        self.deliveries.count("asked", wanted, now_ms)
+    def _message(self, meant: Number, wanted: Pending, digits: str) -> Message:
         text = self._caps.text.replace("{code}", digits).replace("{minutes}", str(code.LIFE_MS // 60_000))
-        message = Message(id=wanted.id, phone=meant.e164, prefix=meant.prefix, code=digits, text=text, at_ms=now_ms)
+        return Message(
+            id=wanted.id, phone=meant.e164, prefix=meant.prefix, code=digits, text=text, at_ms=wanted.asked_ms
+        )
+
+    def _sent(self, wanted: Pending, message: Message, wait_ms: int, now_ms: int) -> Verdict:
+        self.deliveries.count("asked", wanted, now_ms)
         try:
             future = self._courier.put(
                 message,
@@ -148,7 +156,7 @@ class Sms(Method):
         if delivered is not None and delivered.nowhere:
             return self._unsent(wanted, now_ms, counted=True)
         handing = Handing.ASKED if delivered is None else Handing.HANDED if delivered.taken else Handing.UNSENT
-        return self._ask(replace(wanted, handing=handing), now_ms)
+        return self._ask(replace(wanted, handing=handing), now_ms, wait_ms=wait_ms)
 
     def _waited(self, result: Callable[[float], Delivered]) -> Delivered | None:
         """Return what became of a message if that is known soon, and if not too many wait already."""
@@ -188,7 +196,7 @@ class Sms(Method):
             return Refusal(why=Why.CODE_OVER)
         if tried.judged is not Judged.RIGHT:
             over = tried.judged is Judged.OVER or not pending.good(now_ms)
-            return self._ask(pending, now_ms, wrong=Why.CODE_OVER if over else Why.WRONG_CODE)
+            return self._ask(pending, now_ms, wait_ms=tried.wait_ms, wrong=Why.CODE_OVER if over else Why.WRONG_CODE)
         try:
             person = self._persons.keep("phone", self._opened(pending))
         except NetopsError:
@@ -200,15 +208,14 @@ class Sms(Method):
     def _opened(self, pending: Pending) -> str:
         return cipher.unseal(self._key, pending.sealed, pending.id.encode())
 
-    def _ask(self, pending: Pending, now_ms: int, *, wrong: Why | None = None) -> Ask:
-        wait_s = -(-self._book.next_ms(pending, now_ms) // 1000)
+    def _ask(self, pending: Pending, now_ms: int, *, wait_ms: int, wrong: Why | None = None) -> Ask:
         values = {
             "masked": pending.masked,
             "digits": str(pending.digits),
             "left": str(code.TRIES - pending.tries),
             "good": "yes" if pending.good(now_ms) else "",
             "handing": str(pending.handing),
-            "again_s": str(wait_s),
+            "again_s": str(-(-wait_ms // 1000)),
             "outbox": "yes" if any(isinstance(each, Outbox) for each in self._courier.providers) else "",
         }
         until_ms = pending.asked_ms + code.RESUME_MS

@@ -8,6 +8,7 @@ is given back only when it is certain that nobody took it.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -26,33 +27,56 @@ if TYPE_CHECKING:
     from netops.texting import Sms
 
 
+_KEEP = insert(CODE)
+_KEEP_LAST = _KEEP.on_conflict_do_update(
+    index_elements=["identity"], set_={each.name: _KEEP.excluded[each.name] for each in CODE.columns}
+)
+_COUNT = insert(BUDGET).on_conflict_do_update(
+    index_elements=["scope", "length_ms", "start_ms"], set_={"count": BUDGET.c.count + 1}
+)
+_OF = sa.select(CODE).where(CODE.c.identity == sa.bindparam("whose"))
+_END = sa.delete(CODE).where(CODE.c.identity == sa.bindparam("whose"))
+_TRIED = sa.update(CODE).where(CODE.c.identity == sa.bindparam("whose")).values(tries=sa.bindparam("so_many"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """What a try of a code came to; `pending` is the code as it stands after it."""
+    """What a try of a code came to; `pending` is the code as it stands after it, `wait_ms` until another may be had."""
 
     judged: Judged
     pending: Pending | None
+    wait_ms: int = 0
 
 
 class Book:
-    """Codes and messages in the portal's database."""
+    """Codes and messages in the portal's database, which nobody else writes.
+
+    Which devices have a code is also known in memory: most who come by have none, and cost no question.
+    """
 
     def __init__(self, store: Store, caps: Sms) -> None:
         self._store = store
         self._caps = caps
+        self._held: dict[bytes, int] | None = None  # identity → when its code was asked for
+        self._lock = Lock()
 
-    def reserve(self, wanted: Pending, now_ms: int) -> Denied | None:
-        """Count a message and keep its code in place of the device's last one, or say why not; durable on return."""
+    def reserve(self, wanted: Pending, now_ms: int) -> Denied | int:
+        """Count a message and keep its code in place of the device's last one; durable on return.
 
-        def work(connection: sa.Connection) -> Denied | None:
+        Return how many milliseconds until another code may be had, or why this one may not.
+        """
+
+        held = self._index()
+
+        def work(connection: sa.Connection) -> Denied | int:
             spent = _spent(connection, self._caps, wanted, now_ms)
             no = budget.denied(self._caps, spent, now_ms)
-            if no is None:
-                _count(connection, wanted, 0, now_ms, spent.counts)
-                row = asdict(wanted)
-                change = insert(CODE).values(row).on_conflict_do_update(index_elements=["identity"], set_=row)
-                connection.execute(change)
-            return no
+            if no is not None:
+                return no
+            _count(connection, wanted, 0, now_ms, spent.counts)
+            connection.execute(_KEEP_LAST, asdict(wanted))
+            held[wanted.identity] = wanted.asked_ms  # before it is durable: in doubt the database is asked
+            return budget.next_ms(self._caps, spent.after(now_ms), now_ms)
 
         return self._store.write(work)
 
@@ -97,24 +121,31 @@ class Book:
         def work(connection: sa.Connection) -> Tried:
             pending = _pending(connection, identity)
             judged = judge(pending, key, code, now_ms)
-            if pending is None or judged in {Judged.OVER, Judged.SLIP}:
-                return Tried(judged=judged, pending=pending)
+            if pending is None:
+                return Tried(judged=judged, pending=None)
             if judged is Judged.RIGHT:
-                connection.execute(sa.delete(CODE).where(CODE.c.identity == identity))
+                connection.execute(_END, {"whose": identity})
                 return Tried(judged=judged, pending=pending)
-            pending = replace(pending, tries=pending.tries + 1)
-            connection.execute(sa.update(CODE).where(CODE.c.identity == identity).values(tries=pending.tries))
-            return Tried(judged=judged, pending=pending)
+            if judged is Judged.WRONG:
+                pending = replace(pending, tries=pending.tries + 1)
+                connection.execute(_TRIED, {"whose": identity, "so_many": pending.tries})
+            spent = _went_out(connection, pending, now_ms)
+            return Tried(judged=judged, pending=pending, wait_ms=budget.next_ms(self._caps, spent, now_ms))
+
+        if identity not in self._index():
+            return Tried(judged=Judged.OVER, pending=None)
 
         return self._store.write(work)
 
     def put_back(self, pending: Pending) -> None:
         """Keep a code again that was right, when the person behind it could not be recorded; a newer one stays."""
-        row = asdict(pending)
-        self._store.write(lambda connection: connection.execute(insert(CODE).values(row).on_conflict_do_nothing()))
+        keep = _KEEP.on_conflict_do_nothing()
+        self._store.write(lambda connection: connection.execute(keep, asdict(pending)))
 
     def pending(self, identity: bytes, now_ms: int) -> Pending | None:
         """Return the code that a device was sent and has not used."""
+        if identity not in self._index():
+            return None
         found = self._store.read(lambda connection: _pending(connection, identity))
         return found if found is not None and found.open(now_ms) else None
 
@@ -132,6 +163,18 @@ class Book:
             connection.execute(sa.delete(BUDGET).where(BUDGET.c.start_ms < now_ms - 2 * DAY_MS))
 
         self._store.write(work)
+        held = self._index()
+        for identity in [each for each, asked_ms in list(held.items()) if asked_ms < now_ms - RESUME_MS]:
+            held.pop(identity, None)
+
+    def _index(self) -> dict[bytes, int]:
+        with self._lock:
+            if self._held is None:
+                rows = self._store.read(
+                    lambda connection: connection.execute(sa.select(CODE.c.identity, CODE.c.asked_ms)).all()
+                )
+                self._held = {row.identity: row.asked_ms for row in rows}
+            return self._held
 
 
 def _windows(caps: Sms, wanted: Pending) -> tuple[Window, ...]:
@@ -175,13 +218,13 @@ def _went_out(connection: sa.Connection, wanted: Pending, now_ms: int) -> Spent:
 def _count(connection: sa.Connection, sent: Pending, part: int, now_ms: int, windows: Iterable[Window]) -> None:
     row = {"id": sent.id, "part": part, "number": sent.number, "identity": sent.identity, "at_ms": now_ms}
     connection.execute(sa.insert(SENT), row)
-    for window in windows:
-        first = {"scope": window.scope, "length_ms": window.length_ms, "start_ms": window.start_ms(now_ms), "count": 1}
-        more = insert(BUDGET).values(first)
-        keys = ["scope", "length_ms", "start_ms"]
-        connection.execute(more.on_conflict_do_update(index_elements=keys, set_={"count": BUDGET.c.count + 1}))
+    counts = [
+        {"scope": each.scope, "length_ms": each.length_ms, "start_ms": each.start_ms(now_ms), "count": 1}
+        for each in windows
+    ]
+    connection.execute(_COUNT, counts)
 
 
 def _pending(connection: sa.Connection, identity: bytes) -> Pending | None:
-    row = connection.execute(sa.select(CODE).where(CODE.c.identity == identity)).mappings().first()
+    row = connection.execute(_OF, {"whose": identity}).mappings().first()
     return Pending(**{**row, "handing": Handing(row["handing"])}) if row is not None else None

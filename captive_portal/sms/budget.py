@@ -51,6 +51,10 @@ class Spent:
     counts: Mapping[Window, int]
     ahead: bool = False
 
+    def after(self, now_ms: int) -> Spent:
+        """Return the same with one more message, now."""
+        return replace(self, number_ms=(*self.number_ms, now_ms), client_ms=(*self.client_ms, now_ms))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denied:
