@@ -76,9 +76,14 @@ class Controller(Gateway):
         return interface == self.side.ac.id
 
     def ready(self) -> Readiness:
-        """Tell whether it answers. Its memory is what we know of it: that ends where a crash may have torn it."""
+        """Tell whether it answers. Its memory is what we know of it: that ends where a crash may have torn it.
+
+        And where a login could not be brought about: it may have been one that a restart owed to somebody, and who is
+        missing then was not put out by anybody.
+        """
         away = self.side.door.away
-        return Readiness(born=self._journal.born, wrong={"controller": away} if away else {})
+        born = f"{self._journal.born}.{self.side.failed}"
+        return Readiness(born=born, wrong={"controller": away} if away else {})
 
     def identify(self, address: str) -> Client | None:
         """Return who has this address, as the controller says; only addresses of its networks are its visitors'."""

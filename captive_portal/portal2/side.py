@@ -78,6 +78,7 @@ class Side:
         self.door = Door(ac, journal, clock, linger)
         self.rolls = Rolls(ac, self.door.serials.next)
         self.counted = {"in": 0, "out": 0, "put_out": 0, "doubted": 0, "other_mac": 0, "known": 0}
+        self.failed = 0  # logins that could not be brought about
         self.ears: Ears | None = None
         self.tokens: Tokens | None = None
         self.reported: Callable[[str], str] = _nobody  # who has an address, by its accounting
@@ -121,6 +122,13 @@ class Side:
     # ---- in and out
     def let_in(self, client: Client, address: str, bounds: Bounds) -> None:
         """Let a client in at one address; done when the controller has said so."""
+        try:
+            self._let_in(client, address, bounds)
+        except GatewayError:
+            self.failed += 1
+            raise
+
+    def _let_in(self, client: Client, address: str, bounds: Bounds) -> None:
         with self._stripe(address):
             now_ms = self._clock.now_ms()
             until_ms = now_ms + bounds.seconds * 1000

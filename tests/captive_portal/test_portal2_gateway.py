@@ -301,6 +301,16 @@ def test_after_a_kill_its_memory_is_a_new_one(world, monkeypatch) -> None:
     assert world.part.ready().born != born
 
 
+def test_after_a_login_that_failed_nobody_counts_as_put_out(world) -> None:
+    born = world.part.ready().born
+    world.radius.refuses = True
+
+    with pytest.raises(GatewayError):
+        world.gateway.allow(world.client(), HOUR)
+
+    assert world.part.ready().born != born
+
+
 def test_v6_visitors_have_an_attribute_of_their_own(world) -> None:
     world.ac.station("fd01::1", MAC)
 
