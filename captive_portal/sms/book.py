@@ -65,7 +65,6 @@ class Book:
 
         Return how many milliseconds until another code may be had, or why this one may not.
         """
-
         held = self._index()
 
         def work(connection: sa.Connection) -> Denied | int:

@@ -27,7 +27,7 @@ WAITING = 500  # messages in the queue; more are refused at once
 STALE_S = 30.0  # a message that waited longer is of no use to anybody
 TRIPS = 5  # times away in a row, then the provider rests
 REST_S = 30.0
-JOIN_S = 8.0
+CLOSE_S = 6.0  # at the end: what waits longer is given back, so that no service manager loses its patience
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,21 +73,24 @@ class Courier:
         self._queue: queue.Queue[_Job | None] = queue.Queue(WAITING)
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
+        self._over: float | None = None
 
     def begin(self) -> None:
         """Start the threads."""
+        self._over = None
         for number in range(self._workers):
             thread = threading.Thread(target=self._run, name=f"portal-sms-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
 
     def close(self) -> None:
-        """Hand over what waits, within some seconds, and stop."""
+        """Hand over what waits, within some seconds, and stop; safe to call twice."""
         threads, self._threads = self._threads, []
+        self._over = self._clock.monotonic() + CLOSE_S
         for _ in threads:
             self._queue.put(None)
         for thread in threads:
-            thread.join(JOIN_S)
+            thread.join(CLOSE_S)
 
     def put(
         self, message: Message, *, further: Callable[[int], bool], done: Callable[[Delivered], None]
@@ -123,7 +126,8 @@ class Courier:
             job.future.set_result(delivered)
 
     def _handed(self, job: _Job) -> Delivered:
-        if self._clock.monotonic() - job.since > STALE_S:
+        now = self._clock.monotonic()
+        if now - job.since > STALE_S or (self._over is not None and now > self._over):
             return Delivered(nowhere=True)
         unsure = 0
         for provider in self.providers:

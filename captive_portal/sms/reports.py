@@ -35,13 +35,12 @@ def pages(
 ) -> Blueprint:
     """Return the blueprint."""
     blueprint = Blueprint("sms", __name__)
+    secrets = {name: each.report_secret.read().encode() for name, each in said.items() if each.report_secret}
 
     def report(name: str, secret: str) -> Response:
-        provider = said.get(name)
-        if provider is None or provider.report_secret is None:
+        if name not in secrets or not hmac.compare_digest(secret.encode(), secrets[name]):
             abort(404)
-        if not hmac.compare_digest(secret.encode(), provider.report_secret.read().encode()):
-            abort(404)
+        provider = said[name]
         known = 0
         for receipt, state in read(provider, _document()):
             delivered = re.fullmatch(provider.report_ok, state) is not None
@@ -49,7 +48,7 @@ def pages(
         LOG.info("reports taken provider=%s known=%d", name, known)
         return Response(provider.report_answer, mimetype="text/plain")
 
-    if any(each.report_secret is not None for each in said.values()):
+    if secrets:
         blueprint.add_url_rule("/sms/report/<name>/<secret>", "report", report, methods=["GET", "POST"])
     boxes = [each for each in providers if isinstance(each, Outbox)]
     if boxes:

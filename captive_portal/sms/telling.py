@@ -43,6 +43,7 @@ class Expected:
     site: str
     carrier: str
     asked_ms: int
+    receipts: tuple[str, ...] = ()  # by whichever of its ids it is reported
 
 
 class Deliveries:
@@ -67,16 +68,18 @@ class Deliveries:
     def expect(self, provider: str, receipts: Sequence[str], sent: Pending) -> None:
         """Await a provider's report about a message, by any of its ids."""
         with self._lock:
-            for receipt in filter(None, receipts):
-                expected = Expected(site=sent.site, carrier=sent.carrier, asked_ms=sent.asked_ms)
-                self._expected[provider, receipt] = expected
+            named = tuple(filter(None, receipts))
+            expected = Expected(site=sent.site, carrier=sent.carrier, asked_ms=sent.asked_ms, receipts=named)
+            self._expected.update({(provider, receipt): expected for receipt in named})
             while len(self._expected) > EXPECTED:
                 self._expected.popitem(last=False)
 
     def reported(self, provider: str, receipt: str, *, delivered: bool, now_ms: int) -> bool:
         """Take a provider's report, once for each message; return whether the message was known."""
         with self._lock:
-            expected = self._expected.pop((provider, receipt), None)
+            expected = self._expected.get((provider, receipt))
+            for each in expected.receipts if expected else ():
+                self._expected.pop((provider, each), None)
         if expected is None or not 0 <= now_ms - expected.asked_ms <= REPORTED_MS:
             return False
         self.count("delivered" if delivered else "undelivered", expected, now_ms)

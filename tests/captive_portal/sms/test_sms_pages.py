@@ -260,6 +260,7 @@ def test_a_report_tells_when_a_message_arrived(portal, browser) -> None:
         browser, {"list": [{"msg": {"id": f"r-{message.id}"}, "st": "DELIVRD"}, {"msg": {"id": 1}, "st": "x"}]}
     )
     report(browser, {"list": [{"msg": {"id": f"r-{message.id}"}, "st": "DELIVRD"}]})
+    report(browser, {"list": [{"msg": {"id": message.id}, "st": "DELIVRD"}]})  # once more, by our own id
 
     assert (taken.status_code, taken.text) == (200, "ok")
     (body,) = portal.flushed()

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from captive_portal.sms import http, pointer, providers, template
-from captive_portal.sms.courier import TRIPS, WAITING, Courier, Delivered
+from captive_portal.sms.courier import CLOSE_S, TRIPS, WAITING, Courier, Delivered
 from captive_portal.sms.http import Http
 from captive_portal.sms.providers import Answer, Came, Message
 from netops.clock import SYSTEM
@@ -398,3 +398,25 @@ def test_what_waits_is_bounded_and_is_handed_over_before_the_end(scripted) -> No
     carrier.close()
 
     assert len(provider.messages) == WAITING - 2
+
+
+def test_what_cannot_be_handed_over_before_the_end_is_given_back(scripted) -> None:
+    class Standing:
+        at = 0.0
+
+        def monotonic(self) -> float:
+            return self.at
+
+        def now_ms(self) -> int:
+            return 0
+
+    clock, given = Standing(), []
+    carrier = Courier([scripted()], workers=1, clock=clock)
+    carrier._threads = []
+    future = carrier.put(MESSAGE, further=lambda _: True, done=given.append)
+    carrier.close()
+    clock.at = CLOSE_S + 1
+    carrier._queue.put(None)
+    carrier._run()
+
+    assert given == [future.result(0)] == [Delivered(nowhere=True)]
