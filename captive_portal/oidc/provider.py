@@ -78,7 +78,9 @@ class Known:
             return kept[0]
         try:
             return self._course(lambda line: self._read_endpoints(line, now_ms), now_ms)
-        except (AwayError, SaidNoError, StrangeError):
+        except (AwayError, SaidNoError, StrangeError) as error:
+            if not isinstance(error, AwayError):  # a flood of visitors must not become a flood of questions
+                self._away_until_ms, self.wrong = now_ms + AWAY_MS, str(error)
             if kept is not None and now_ms - kept[1] < KEPT_MS:
                 return kept[0]
             raise
