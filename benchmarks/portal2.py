@@ -2,8 +2,8 @@
 
     python benchmarks/portal2.py [--logins 3000] [--threads 16] [--users 50000]
 
-The controller is the tests' simulator in a process of its own; it answers at once and asks no RADIUS server. Figures are of
-our side: CPU seconds of this process, and wall clock where it says so.
+The controller is the tests' simulator in a process of its own; it answers at once and asks no RADIUS server.
+Figures are of our side: CPU seconds of this process, and wall clock where it says so.
 """
 
 from __future__ import annotations
