@@ -12,8 +12,9 @@ TEXT = "验证码 {code}，{minutes} 分钟内有效，请勿告诉他人。Your
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmsProvider:
-    """One who delivers messages. In `url`, `headers` and `body`, `{phone}` (+8613800138000), `{national}`, `{country}`,
-    `{code}`, `{text}`, `{id}` (ours, of this message), `{user}` and `{secret}` stand for what they say.
+    """One who delivers messages. In `url`, `headers`, `body` and `sign`, `{phone}` (+8613800138000), `{national}`,
+    `{country}`, `{code}`, `{text}`, `{id}` (ours, of this message), `{user}`, `{secret}`, `{unix}` (seconds), `{time}`
+    (20260921080000, by the city's clock) and, but for `sign` itself, `{sign}` stand for what they say.
     """  # noqa: D205
 
     kind: str = "http"  # http | outbox (files that a rehearsal shows on a page)
@@ -22,6 +23,9 @@ class SmsProvider:
     headers: dict[str, str] = field(default_factory=dict)  # http: further headers
     body: str = ""  # http: what is sent; empty with GET
     content: str = "application/json"  # http: kind of the body; values are escaped for it
+    body_as: str = "text"  # http: text, or base64: the whole body, filled in, is encoded
+    sign: str = ""  # http: what {sign} is made of: md5:, sha1:, sha256:, hmac-sha1: or hmac-sha256: (key: the secret)
+    sign_as: str = "hex"  # http: how {sign} is written: hex, HEX or base64
     user: str = ""  # http: what {user} stands for
     secret: Secret | None = None  # http: what {secret} stands for
     ok_status: str = "200"  # http: statuses that may mean yes, comma between them

@@ -21,6 +21,8 @@ from captive_portal.sms.providers import Answer, Came, Provider
 from netops.errors import ConfigError
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from captive_portal.sms.providers import Message
     from netops.texting import SmsProvider
 
@@ -32,9 +34,10 @@ MOST_RECEIPT = 128
 class Http(Provider):
     """One who takes messages by a request made of a template."""
 
-    def __init__(self, name: str, said: SmsProvider, hosts: frozenset[str]) -> None:
+    def __init__(self, name: str, said: SmsProvider, hosts: frozenset[str], zone: ZoneInfo) -> None:
         self.name = name
         self._said = said
+        self._zone = zone
         self._scheme, self._host, self._port = template.sane(f"sms.providers.{name}", said, hosts)
         self._ok_status = frozenset(each.strip() for each in said.ok_status.split(","))
         self._ok = re.compile(said.ok)
@@ -43,7 +46,7 @@ class Http(Provider):
     def hand(self, message: Message) -> Answer:
         """Hand one message over; whatever happens is an answer."""
         try:
-            request = template.filled(self._said, message)
+            request = template.filled(self._said, message, self._zone)
         except ConfigError as error:  # a secret that cannot be read
             return Answer(came=Came.AWAY, said=str(error))
         connection = _Deadline(self._host, self._port, self._said, self._context)

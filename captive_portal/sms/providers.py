@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from inventory.times import zone
 from netops.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def make(settings: Settings) -> tuple[Provider, ...]:
             raise ConfigError(f"'{where}.kind' is 'outbox': codes would lie in files; only a rehearsal may have one")
         if said.report_secret is not None and len(said.report_secret.read()) < LEAST_SECRET:
             raise ConfigError(f"'{where}.report_secret': expected at least {LEAST_SECRET} characters")
-        made.append(Outbox(name, folder) if said.kind == "outbox" else Http(name, said, hosts(settings)))
+        clock = zone(settings.city.timezone)
+        made.append(Outbox(name, folder) if said.kind == "outbox" else Http(name, said, hosts(settings), clock))
     if not made and settings.city.rehearsal:
         made.append(Outbox("outbox", folder))
     return tuple(made)

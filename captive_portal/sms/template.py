@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus, urlsplit
 from xml.sax.saxutils import escape
@@ -13,11 +17,14 @@ from netops.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from zoneinfo import ZoneInfo
 
     from captive_portal.sms.providers import Message
     from netops.texting import SmsProvider
 
-WORDS = ("phone", "national", "country", "code", "text", "id", "user", "secret")
+WORDS = ("phone", "national", "country", "code", "text", "id", "user", "secret", "unix", "time", "sign")
+CHOICES = {"method": ("GET", "POST"), "body_as": ("text", "base64"), "sign_as": ("hex", "HEX", "base64")}
+SIGNS = ("md5", "sha1", "sha256", "hmac-sha1", "hmac-sha256")
 _WORD = re.compile(r"\{(" + "|".join(WORDS) + r")\}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -35,7 +42,7 @@ class Request:
         return f"Request({self.method})"
 
 
-def filled(provider: SmsProvider, message: Message) -> Request:
+def filled(provider: SmsProvider, message: Message, zone: ZoneInfo) -> Request:
     """Return the request for a message; the host is the template's alone."""
     values = {
         "phone": message.phone,
@@ -46,14 +53,35 @@ def filled(provider: SmsProvider, message: Message) -> Request:
         "id": message.id,
         "user": provider.user,
         "secret": provider.secret.read() if provider.secret is not None else "",
+        "unix": str(message.at_ms // 1000),
+        "time": datetime.fromtimestamp(message.at_ms // 1000, tz=UTC).astimezone(zone).strftime("%Y%m%d%H%M%S"),
+        "sign": "",
     }
+    values["sign"] = _signed(provider, values)
     parts = urlsplit(provider.url)
     target = _fill(parts.path or "/", values, _url) + (f"?{_fill(parts.query, values, _url)}" if parts.query else "")
     body = _fill(provider.body, values, _escapes(provider.content)).encode()
+    if provider.body_as == "base64":
+        body = base64.b64encode(body)
     headers = {name: _fill(value, values, _header) for name, value in provider.headers.items()}
     if body:
         headers.setdefault("Content-Type", f"{provider.content}; charset=utf-8")
     return Request(method=provider.method, target=target, headers=headers, body=body)
+
+
+def _signed(provider: SmsProvider, values: Mapping[str, str]) -> str:
+    """Return the mark by which a gateway knows us; MD5 and SHA-1 are what many of them still ask for."""
+    if not provider.sign:
+        return ""
+    how, _, of = provider.sign.partition(":")
+    content = _fill(of, values, str).encode()
+    if how.startswith("hmac-"):
+        mark = hmac.digest(values["secret"].encode(), content, how.removeprefix("hmac-"))
+    else:
+        mark = hashlib.new(how, content, usedforsecurity=False).digest()
+    if provider.sign_as == "base64":
+        return base64.b64encode(mark).decode()
+    return mark.hex().upper() if provider.sign_as == "HEX" else mark.hex()
 
 
 def sane(where: str, provider: SmsProvider, hosts: frozenset[str]) -> tuple[str, str, int]:
@@ -69,8 +97,12 @@ def sane(where: str, provider: SmsProvider, hosts: frozenset[str]) -> tuple[str,
         raise ConfigError(f"'{where}.url' is plain HTTP; expected https:// or `private = true`")
     if hosts and host not in hosts:
         raise ConfigError(f"'{where}.url' asks '{host}', which 'sms.hosts' does not allow; add it there")
-    if provider.method not in {"GET", "POST"}:
-        raise ConfigError(f"'{where}.method' is '{provider.method}'; expected GET or POST")
+    for key, options in CHOICES.items():
+        if getattr(provider, key) not in options:
+            raise ConfigError(f"'{where}.{key}' is '{getattr(provider, key)}'; expected {' or '.join(options)}")
+    how, colon, of = provider.sign.partition(":")
+    if provider.sign and (how not in SIGNS or not colon or "{sign}" in of):
+        raise ConfigError(f"'{where}.sign': expected what is signed after one of {', '.join(f'{x}:' for x in SIGNS)}")
     for name, value in provider.headers.items():
         if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", name) or _CONTROL.search(value):
             raise ConfigError(f"'{where}.headers' has '{name[:64]}'; expected a header's name and one line")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import queue
 import socket
@@ -13,6 +16,7 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree as ET
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -27,6 +31,7 @@ from netops.config import Secret
 from netops.errors import ConfigError
 from netops.texting import SmsProvider
 
+BEIJING = ZoneInfo("Asia/Shanghai")
 MESSAGE = Message(
     id="a1b2", phone="+8613800138000", prefix="86", code="01234567", text='验证码 "01234567" <&>', at_ms=1
 )
@@ -80,7 +85,7 @@ def said(url: str, **more) -> SmsProvider:
 
 
 def hand(url: str, **more) -> Answer:
-    return Http("one", said(url, **more), frozenset()).hand(MESSAGE)
+    return Http("one", said(url, **more), frozenset(), BEIJING).hand(MESSAGE)
 
 
 # ---- what is sent
@@ -104,12 +109,16 @@ def test_a_value_is_data_wherever_it_stands(text) -> None:
     plain = "".join(letter if letter >= " " and letter != "\x7f" else " " for letter in text)
 
     def body(content: str, written: str) -> str:
-        return template.filled(said("https://sms.example/x", content=content, body=written), message).body.decode()
+        return template.filled(
+            said("https://sms.example/x", content=content, body=written), message, BEIJING
+        ).body.decode()
 
     assert json.loads(body("application/json", '{"a": "{text}", "b": 1}')) == {"a": text, "b": 1}
     form = parse_qs(body("application/x-www-form-urlencoded", "a={text}&b=1"), keep_blank_values=True)
     assert form == {"a": [text], "b": ["1"]}
-    request = template.filled(said("https://sms.example/x/{text}?a={text}&b=1", headers={"X": "{text}"}), message)
+    request = template.filled(
+        said("https://sms.example/x/{text}?a={text}&b=1", headers={"X": "{text}"}), message, BEIJING
+    )
     assert parse_qs(urlsplit(request.target).query, keep_blank_values=True) == {"a": [text], "b": ["1"]}
     assert not set(request.headers["X"]) & set("\r\n\0")
     if not any(0xFFFE <= ord(letter) <= 0xFFFF for letter in plain):
@@ -120,7 +129,38 @@ def test_a_value_is_data_wherever_it_stands(text) -> None:
 def test_a_value_that_names_a_placeholder_stays_as_it_is() -> None:
     message = replace(MESSAGE, text="{secret}{code}")
 
-    assert json.loads(template.filled(said("https://sms.example/"), message).body)["text"] == "{secret}{code}"
+    assert json.loads(template.filled(said("https://sms.example/"), message, BEIJING).body)["text"] == "{secret}{code}"
+
+
+SIGNED = "{user}{secret}{national}{time}"
+
+
+@pytest.mark.parametrize(
+    ("sign", "sign_as", "mark"),
+    [
+        ("md5", "hex", lambda text: hashlib.md5(text).hexdigest()),
+        ("sha1", "HEX", lambda text: hashlib.sha1(text).hexdigest().upper()),
+        ("sha256", "hex", lambda text: hashlib.sha256(text).hexdigest()),
+        ("hmac-sha1", "base64", lambda text: base64.b64encode(hmac.digest(b"s3cret", text, "sha1")).decode()),
+        ("hmac-sha256", "hex", lambda text: hmac.new(b"s3cret", text, "sha256").hexdigest()),
+    ],
+)
+def test_a_request_is_signed_as_a_gateway_asks(sign, sign_as, mark) -> None:
+    message = replace(MESSAGE, at_ms=1_790_000_000_000)
+    provider = said(
+        "https://sms.example/?s={sign}&t={unix}",
+        user="city",
+        sign=f"{sign}:{SIGNED}",
+        sign_as=sign_as,
+        body='{"mac": "{sign}", "content": "{text}"}',
+        body_as="base64",
+    )
+    template.sane("sms.providers.one", provider, frozenset())
+    request = template.filled(provider, message, BEIJING)
+    expected = mark(b"citys3cret1380013800020260921221320")
+
+    assert parse_qs(urlsplit(request.target).query) == {"s": [expected], "t": ["1790000000"]}
+    assert json.loads(base64.b64decode(request.body)) == {"mac": expected, "content": MESSAGE.text}
 
 
 # ---- what an answer means
@@ -256,7 +296,7 @@ def test_a_name_that_points_into_this_machine_is_not_asked(gateway, monkeypatch)
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", gateway.server_port))]
     monkeypatch.setattr(http.socket, "getaddrinfo", lambda *_words, **_named: found)
 
-    provider = Http("one", said(f"https://sms.example:{gateway.server_port}/", private=False), frozenset())
+    provider = Http("one", said(f"https://sms.example:{gateway.server_port}/", private=False), frozenset(), BEIJING)
 
     assert provider.hand(MESSAGE).came is Came.AWAY
     assert gateway.got == []
@@ -275,6 +315,10 @@ def test_a_name_that_points_into_this_machine_is_not_asked(gateway, monkeypatch)
         ({"url": ""}, "expected https"),
         ({"url": "https://other.example/"}, "'sms.hosts' does not allow"),
         ({"method": "PUT"}, "GET or POST"),
+        ({"sign": "md4:{text}"}, "after one of md5:"),
+        ({"sign": "md5:{sign}"}, "after one of md5:"),
+        ({"sign_as": "octal"}, "hex or HEX or base64"),
+        ({"body_as": "gzip"}, "text or base64"),
         ({"headers": {"X Y": "z"}}, "a header's name"),
         ({"headers": {"X": "a\r\nB: c"}}, "one line"),
         ({"ok": "("}, "no regular expression"),
