@@ -426,8 +426,12 @@ class Desk:
                 return visit.Recorded()
             self.store.widen(effect.session, self.clock.now_ms())
         elif isinstance(effect, visit.Allow):
+            began = self.clock.monotonic()
             onward = self.gateway.allow(effect.client, effect.bounds)
             if onward is None:
+                if session.state is State.RECORDED:
+                    took_ms = int((self.clock.monotonic() - began) * 1000)
+                    self.telling.opened(self.site(session.client), took_ms, self.clock.now_ms())
                 return visit.Opened()
             self._onward[session.id] = onward
         elif isinstance(effect, visit.Revoke):

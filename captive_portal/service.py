@@ -86,6 +86,7 @@ class PortalService:
         self._keeper: Keeper | None = None
         self._stack = ExitStack()
         self._stopping = threading.Event()
+        self._told: tuple[int, str] | None = None
 
     def start(self) -> None:
         """Take up the sessions of before, then listen. A gateway that is away is retried, and said in `health`."""
@@ -236,6 +237,7 @@ class PortalService:
             ("retention", PURGE_S, self._purge),
             ("venues", VENUES_S, self._name_venues),
             ("probes", PROBES_S, self._state_probes),
+            ("packets", PROBES_S, self._state_packets),
             *([("uplink", UPLINK_S, watch)] if anchors else []),
         ]
         return [
@@ -274,6 +276,17 @@ class PortalService:
         submit(self.desk.telling.spool, Fact(kind="portal_probes", at_ms=now_ms, body=body))
         kept()
         self._probed_ms = now_ms
+        return 1
+
+    def _state_packets(self) -> int:
+        """State where the chain of packets said with controllers stands: nobody rewrites what is before it (I5)."""
+        assert self.desk
+        head = self.desk.gateway.head()
+        if head is None or head == self._told:
+            return 0
+        body: dict[str, int | str] = {"packets": head[0], "head": head[1]}
+        submit(self.desk.telling.spool, Fact(kind="controller_packets", at_ms=self.clock.now_ms(), body=body))
+        self._told = head
         return 1
 
     def _state(self) -> int:

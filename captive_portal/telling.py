@@ -32,6 +32,7 @@ class Minute:
     failed: int = 0
     enforced_ms: int = 0
     waits_ms: list[int] = field(default_factory=list)
+    gateway_ms: list[int] = field(default_factory=list)
 
 
 class Telling:
@@ -65,6 +66,13 @@ class Telling:
             if first_ms is not None and len(minute.waits_ms) < SAMPLES:
                 minute.waits_ms.append(max(0, now_ms - first_ms))
             self.totals["online"] += 1
+
+    def opened(self, site: str, took_ms: int, now_ms: int) -> None:
+        """Note how long a gateway took to open for a login: that of a carrier's controller is the carrier's."""
+        with self._lock:
+            minute = self._minute(site, now_ms)
+            if len(minute.gateway_ms) < SAMPLES:
+                minute.gateway_ms.append(took_ms)
 
     def refused(self, site: str, now_ms: int) -> None:
         """Count a login that a method said no to."""
@@ -106,7 +114,6 @@ class Telling:
         return self._minutes.setdefault((site, now_ms - now_ms % MINUTE_MS), Minute())
 
     def _fact(self, site: str, start_ms: int, minute: Minute) -> Fact:
-        waits = sorted(minute.waits_ms)
         body: dict[str, str | int] = {
             "site": site,
             "start_ms": start_ms,
@@ -119,7 +126,8 @@ class Telling:
         }
         if minute.online:
             body["enforced_ms_max"] = minute.enforced_ms
-        if waits:
-            body["time_to_online_ms_p50"] = waits[(len(waits) - 1) // 2]
-            body["time_to_online_ms_p95"] = waits[(len(waits) * 95 + 99) // 100 - 1]
+        for name, samples in (("time_to_online", sorted(minute.waits_ms)), ("gateway", sorted(minute.gateway_ms))):
+            if samples:
+                body[f"{name}_ms_p50"] = samples[(len(samples) - 1) // 2]
+                body[f"{name}_ms_p95"] = samples[(len(samples) * 95 + 99) // 100 - 1]
         return Fact(kind="portal_logins", at_ms=start_ms + MINUTE_MS, body=body)

@@ -119,6 +119,10 @@ class Gateway(Protocol):
         """Return what the gateway has counted since it was born."""
         ...
 
+    def head(self) -> tuple[int, str] | None:
+        """Return number and link of the last record of the chain that the gateway keeps; most keep none."""
+        return None
+
 
 def _simulated(settings: Settings, clock: Clock) -> Gateway:
     from captive_portal.gateways.simulated import Simulated  # noqa: PLC0415  (only the chosen gateway is loaded)

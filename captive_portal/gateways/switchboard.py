@@ -89,6 +89,10 @@ class Switchboard(Gateway):
         """Return who is in anywhere."""
         return [one for each in self._every for one in each.admitted()]
 
+    def head(self) -> tuple[int, str] | None:
+        """Return the head of the one chain that is kept: that of Portal 2.0's packets."""
+        return next((head for each in self._every if (head := each.head()) is not None), None)
+
     def counters(self) -> Mapping[str, int]:
         """Return every gateway's counters, by its name."""
         return {f"{each.name}_{name}": n for each in self._every for name, n in each.counters().items()}
