@@ -24,6 +24,7 @@ from captive_portal.model import Bounds, Client, Grant, Session, State
 from captive_portal.nearby import Hotspot, Venue
 from captive_portal.policy import Brand, Policies
 from captive_portal.probes import Probes
+from captive_portal.ruleset import Admitted
 from netops import hotspots
 from netops.config import Listener, Settings
 from netops.errors import ConfigError
@@ -210,6 +211,62 @@ def test_the_api_tells_what_is_left_and_never_more_than_a_phone_reads() -> None:
         "seconds-remaining": 60,
         "bytes-remaining": 10**15,
     }
+
+
+def door(**environ: str) -> tuple[str, dict[str, str], bytes]:
+    """Ask the door with nobody behind it but a page that says so."""
+    said: list[tuple[str, dict[str, str]]] = []
+
+    class Desks:
+        tell = staticmethod(lambda address: b"told " + address.encode())
+
+    def pages(_environ, start_response):
+        start_response("404 Not Found", [])
+        return [b"pages"]
+
+    made = capport.Door(pages, Desks(), frozenset({"portal.test"}), rehearsal=True)
+    asked = {"PATH_INFO": capport.PATH, "REQUEST_METHOD": "GET", "HTTP_HOST": "Portal.Test", "REMOTE_ADDR": "192.0.2.7"}
+    body = b"".join(made({**asked, **environ}, lambda status, head: said.append((status, dict(head)))))
+    return (*said[0], body)
+
+
+def test_the_door_answers_the_api_alone_and_under_our_names_alone() -> None:
+    status, told, body = door()
+
+    assert (status, body) == ("200 OK", b"told 192.0.2.7")
+    assert told["Content-Type"] == "application/captive+json"
+    assert told["Cache-Control"] == "private"
+    assert told["X-NetOps-Rehearsal"] == "true"
+    assert told["Content-Length"] == "14"
+    assert door(REQUEST_METHOD="HEAD")[2] == b""
+    for other in (
+        {"REQUEST_METHOD": "POST"},
+        {"PATH_INFO": "/"},
+        {"HTTP_HOST": "captive.apple.com"},
+        {"HTTP_HOST": ""},
+    ):
+        assert door(**other)[2] == b"pages"
+
+
+def test_the_octets_that_are_left_are_those_of_the_sites_bound(house) -> None:
+    desk = house.open()
+    grant = Grant(method="click_through", until_ms=1, bounds=Bounds(seconds=1, octets=1000))
+    session = Session(id="x", client=VISITOR, grant=grant)
+    counted = Admitted(client=VISITOR, seconds=1, octets_up=100, octets_down=200)
+
+    assert desk.octets_left(session) == 1000
+    desk._meters.read([counted], 0)
+    assert desk.octets_left(session) == 700
+    desk._meters.read([replace(counted, octets_down=5000)], 0)
+    assert desk.octets_left(session) == 0
+    assert desk.octets_left(replace(session, grant=replace(grant, bounds=Bounds(seconds=1)))) is None
+
+
+def test_a_page_about_the_place_is_that_of_the_visitors_site(house) -> None:
+    api = capport.Api(house.open(), portal_url="https://p.example/", venue_url="https://v.example/{site}")
+
+    assert json.loads(api.tell("127.0.0.9"))["venue-info-url"] == "https://v.example/site-1"
+    assert "venue-info-url" not in json.loads(api.tell("203.0.113.9")), "nobody knows where a stranger is"
 
 
 def test_what_nobody_bounds_is_not_told() -> None:
