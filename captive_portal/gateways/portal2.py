@@ -181,6 +181,10 @@ class Portal2(Switchboard):
             self._stack = stack.pop_all()
         return self
 
+    def head(self) -> tuple[int, str]:
+        """Return where the chain of packets stands."""
+        return self.journal.head
+
     def counters(self) -> Mapping[str, int]:
         """Return every controller's counters, and those of the port where they tell us things."""
         number, _ = self.journal.head

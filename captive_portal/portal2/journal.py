@@ -161,7 +161,8 @@ class Journal:
     @property
     def head(self) -> tuple[int, str]:
         """The number of the last record and its link in hexadecimal."""
-        return self._number, self._link.hex()
+        with self._turn:
+            return self._number, self._link.hex()
 
     def settle(self, within_s: float = 5.0) -> None:
         """Wait until what was said so far is in the file."""
@@ -232,7 +233,8 @@ class Journal:
             self.wrong = f"{self.path}: packets are not kept now ({error}); is the disk full?"
             LOG.warning("portal2 journal not written error=%s", error)
             return False
-        self._number, self._link, self._size, self.wrong = number, chain, size, ""
+        with self._turn:
+            self._number, self._link, self._size, self.wrong = number, chain, size, ""
         return True
 
     def _put(self, ac: str, address: str, user: User | None) -> None:

@@ -12,8 +12,10 @@ from urllib.parse import urlencode
 
 import pytest
 
+from captive_portal.portal2 import journal
 from captive_portal.radius.service import RadiusService
 from captive_portal.service import PortalService
+from netops import facts, spool
 from netops.config import Listener
 from netops.controllers import Controller
 from netops.controllers import Portal2 as Portal2At
@@ -133,6 +135,23 @@ def test_a_visitor_logs_in_is_online_and_logs_out(city) -> None:
     assert city.ac.online == {}
     assert "/logout" not in city.ask()[1]
     assert city.ac.bad == []
+
+
+def test_the_chain_of_packets_and_the_controllers_time_are_facts(city) -> None:
+    city.login()
+    gateway = next(each for each in city.portal.desk.gateway._every if each.name == "portal2")
+    gateway.journal.settle()
+    city.portal._state_packets()
+    city.portal._state_packets()
+    city.portal.desk.telling.flush(city.portal.clock.now_ms(), everything=True)
+
+    path = city.settings.data.dir / "spool" / "portal.db"
+    told = [facts.decode(each.payload) for each in spool.read(path, after=0, limit=100)]
+    heads = [each.body for each in told if each.kind == "controller_packets"]
+    logins = [each.body for each in told if each.kind == "portal_logins"]
+
+    assert [each["head"] for each in heads] == [journal.check(gateway.journal.path).head[1]]
+    assert logins[0]["gateway_ms_p50"] == logins[0]["gateway_ms_p95"] < 3000
 
 
 def test_the_query_of_the_redirect_lets_nobody_else_in(city) -> None:
