@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
 import itertools
 import json
@@ -18,7 +19,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 from hypothesis import given
 from hypothesis import strategies as some
 
-from captive_portal import announce, capport, certificate, look, nearby, outward, policy_yaml
+from captive_portal import announce, capport, certificate, commands, look, nearby, outward, policy_yaml
 from captive_portal.gateways import Offer
 from captive_portal.model import Bounds, Client, Grant, Session, State
 from captive_portal.nearby import Hotspot, Venue
@@ -29,6 +30,7 @@ from netops import hotspots
 from netops.config import Listener, Settings
 from netops.errors import ConfigError
 from netops.facts import Fact, decode, encode
+from netops.ledger import Ledger, LedgerEntry
 from netops.situation import ServiceNow, Situation
 from netops.situation import State as Up
 
@@ -374,3 +376,39 @@ def test_unknown_probes_are_stated_once_and_a_single_devices_not_at_all() -> Non
     assert (later["known"], later["unknown"], later["others"]) == ({}, {}, 0)
     fact = Fact(kind="portal_probes", at_ms=1, body=body)
     assert decode(encode(fact)) == fact
+
+
+def command(settings, *words: str) -> int:
+    parser = argparse.ArgumentParser()
+    commands.arguments(parser)
+    args = parser.parse_args(words)
+    args.now_ms = 10 * commands.vouchers.DAY_MS
+    return commands.run(args, settings)
+
+
+def test_operators_read_what_devices_ask_and_which_questions_nobody_knows(settings, capsys) -> None:
+    def said(day: int, sequence: int) -> LedgerEntry:
+        body = {"start_ms": 0, "end_ms": 1, "known": {"apple": day}, "unknown": {"new.example": 3}, "others": 1}
+        fact = Fact(kind="portal_probes", at_ms=day * commands.vouchers.DAY_MS, body=body)
+        return LedgerEntry(source="portal/x", sequence=sequence, fact=fact)
+
+    assert command(settings, "probes") == 0
+    assert "no probe was counted yet" in capsys.readouterr().err
+    with Ledger(settings.data.dir / "ledger.db", origin=settings.ledger_origin, rehearsal=True) as ledger:
+        ledger.append([said(2, 1), said(8, 2), said(9, 3)], now_ms=1)
+
+    assert command(settings, "probes", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"days": 7, "known": {"apple": 17}, "unknown": {"new.example": 6}, "others": 2}
+    command(settings, "probes")
+    shown = capsys.readouterr()
+    assert "new.example  unknown" in shown.out
+    assert "captive_portal/probes.csv" in shown.err
+
+
+def test_the_snippets_are_printed_as_they_go_into_a_file(settings, capsys) -> None:
+    secure = replace(settings, portal=replace(settings.portal, public_url="https://wifi.city.example"))
+
+    assert command(secure, "dhcp-snippets", "--for", "dnsmasq") == 0
+
+    assert capsys.readouterr().out == announce.snippets(secure, "dnsmasq")
