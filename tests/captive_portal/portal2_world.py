@@ -39,22 +39,27 @@ class Radius:
         self._place = place
         self.used: set[str] = set()
         self.refuses = False
-        self.asked = 0
+        self.refused: list[str] = []
 
     def __call__(self, name: str, shown, mac: str) -> int | None:
-        self.asked += 1
         claimed = claims(name)
-        if claimed is None or name in self.used or self.refuses:
-            return None
-        password = self._mint.password(name, place=self._place, mac=mac).encode()
-        if isinstance(shown, tuple):
-            request, proof, challenge = shown
-            if hashlib.md5(request + password + challenge).digest() != proof:
-                return None
-        elif shown != password:
+        wrong = self._wrong(name, claimed, shown, mac)
+        if wrong:
+            self.refused.append(f"{wrong}: {name} {mac}")
             return None
         self.used.add(name)
         return claimed.left(SYSTEM.now_ms()).seconds
+
+    def _wrong(self, name: str, claimed, shown, mac: str) -> str:
+        if self.refuses or claimed is None:
+            return "no token"
+        if name in self.used:
+            return "used"
+        password = self._mint.password(name, place=self._place, mac=mac).encode()
+        if isinstance(shown, tuple):
+            request, proof, challenge = shown
+            return "" if hashlib.md5(request + password + challenge).digest() == proof else "wrong proof"
+        return "" if shown == password else "wrong password"
 
 
 class Ears:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -64,19 +65,24 @@ class Portal:
         assert "READY" in self.process.stdout.readline()
 
     def end(self, sign: int) -> None:
-        assert self.process
+        if self.process is None:
+            return
         self.process.send_signal(sign)
         self.process.wait(20)
         self.process.stdout.close()
+        self.process = None
 
     def ask(self, source: str, path: str = "/", form: dict | None = None) -> tuple[int, str]:
-        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20, source_address=(source, 0))
+        with closing(
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=20, source_address=(source, 0))
+        ) as link:
+            return self._ask(link, path, form)
+
+    def _ask(self, link: http.client.HTTPConnection, path: str, form: dict | None) -> tuple[int, str]:
         headers = {"Host": "portal.test", "Content-Type": "application/x-www-form-urlencoded"}
         link.request("POST" if form else "GET", path, urlencode(form) if form else None, headers)
         answer = link.getresponse()
-        text = answer.read().decode()
-        link.close()
-        return answer.status, text
+        return answer.status, answer.read().decode()
 
     def login(self, source: str) -> bool:
         page = self.ask(source)[1]
@@ -89,12 +95,14 @@ class Portal:
 @pytest.mark.timeout(120 + 30 * ROUNDS)
 def test_kills_while_visitors_log_in_lose_nobody_and_let_nobody_in_without_a_record(settings) -> None:
     folder = settings.data.dir
-    with simulator.Ac(authorise=None, secret=worlds.SECRET.encode()) as ac:
+    with ExitStack() as stack:
+        ac = stack.enter_context(simulator.Ac(authorise=None, secret=worlds.SECRET.encode()))
         ac.authorise = worlds.Radius(worlds.settings_of(folder, ac), "ac-1")
         for number in range(ROUNDS * VISITORS):
             ac.station(f"127.1.{number >> 8}.{number & 255}", f"02:00:00:01:{number >> 8:02x}:{number & 255:02x}")
         portal = Portal(folder, ac)
         portal.start()
+        stack.callback(portal.end, signal.SIGKILL)
         promised: set[str] = set()
         for round_ in range(ROUNDS):
             threads = _storm(portal, round_, promised)
