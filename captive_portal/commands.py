@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from captive_portal import announce, asked, garden, keys, sheet, tables, vouchers
 from captive_portal.model import Allowance
+from captive_portal.oidc import commands as accounts
 from captive_portal.portal2 import commands as controllers
 from captive_portal.radius import commands as radius
 from captive_portal.records import commands as records
@@ -64,6 +65,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     records.arguments(verbs)
     controllers.arguments(verbs)
     radius.arguments(verbs)
+    accounts.arguments(verbs)
     for each in (create, listed, sessions):
         utc_option(each)
 
@@ -74,6 +76,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         return records.run(args, settings)
     if args.verb in controllers.VERBS:
         return controllers.run(args, settings)
+    if args.verb in accounts.VERBS:
+        return accounts.run(args, settings)
     if args.verb in radius.VERBS:
         return radius.run(args, settings)
     if args.verb == "dhcp-snippets":

@@ -11,8 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typst
-
 from captive_portal.errors import PortalError
 from inventory.times import shown, zone
 from netops.clock import utc
@@ -68,6 +66,8 @@ def pdf(city: City, batch: str, codes: Sequence[str], order: Order, now_ms: int)
             "before": f"Enter on the login page before {before}",
         },
     }
+    import typst  # noqa: PLC0415  (30 MB that only this needs)
+
     try:
         made = typst.compile(
             SOURCE.read_bytes(), sys_inputs={"it": json.dumps(it)}, timestamp=now_ms // 1000, pdf_tags=False
@@ -89,6 +89,8 @@ def csv(city: City, codes: Sequence[str], order: Order) -> bytes:
 
 @cache
 def _chinese() -> tuple[str, ...]:
+    import typst  # noqa: PLC0415
+
     here = set(typst.Fonts().families())
     return tuple(each for each in FONTS if each in here)
 

@@ -121,6 +121,11 @@ class Known:
 
         return self._course(course, now_ms)
 
+    def signing(self, now_ms: int) -> list[str]:
+        """Return the names of the keys that the provider signs with now."""
+        keys = self._course(lambda line: token.keys(line.ask(self._endpoints_by(line, now_ms).keys)), now_ms)
+        return [str(each.kid) for each in keys.keys]
+
     # ---- asking
     def _course(self, questions: Callable[[Line], R], now_ms: int) -> R:
         if now_ms < self._away_until_ms <= now_ms + AWAY_MS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import json
 import re
@@ -17,7 +18,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 import sqlalchemy as sa
 
-from captive_portal import keys, policy_yaml, tables, views
+from captive_portal import commands, keys, policy_yaml, tables, views
 from captive_portal.oidc import checks, token, under_way
 from captive_portal.oidc import provider as providing
 from captive_portal.policy import Account
@@ -661,3 +662,39 @@ def test_check_says_that_oidc_without_a_provider_is_no_way_in(settings) -> None:
     ours = replace(settings, portal=replace(settings.portal, methods="oidc"))
 
     assert any("[portal.oidc" in each for each in problems(ours))
+
+
+# ---- from the command line
+def run(settings, *words: str) -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--now", dest="now_ms", type=int, default=SYSTEM.now_ms())
+    commands.arguments(parser)
+    return commands.run(parser.parse_args(words), settings)
+
+
+def test_the_command_line_tells_whether_a_provider_would_do(make_campus, capsys) -> None:
+    campus = make_campus()
+
+    assert run(campus.settings, "accounts") == 0
+    told = capsys.readouterr()
+    assert "3 signing keys" in told.out
+    assert f"{OWN}/return/oidc" in told.err
+    assert run(campus.settings, "accounts", "--json") == 0
+    assert json.loads(capsys.readouterr().out)[0]["keys"] == ["rsa", "ec", "ed"]
+
+
+@pytest.mark.parametrize(
+    ("tricks", "said"),
+    [
+        ({"configuration": {"issuer": "https://other.example"}}, "calls itself otherwise"),
+        ({"configuration": {"token_endpoint": "https://other.example/t"}}, "add it to 'hosts'"),
+        ({"broken": ["/keys"]}, "answered 503"),
+        ({"huge": ["/keys"]}, "larger than"),
+    ],
+)
+def test_the_command_line_names_what_is_wrong_with_a_provider(make_campus, institution, capsys, tricks, said) -> None:
+    campus = make_campus()
+    institution.play(**tricks)
+
+    assert run(campus.settings, "accounts") == 1
+    assert said in capsys.readouterr().out

@@ -143,7 +143,7 @@ def test_a_sheet_that_cannot_be_set_takes_its_vouchers_with_it(settings, tmp_pat
     def broken(*_args, **_more):
         raise RuntimeError("unknown font")
 
-    monkeypatch.setattr(sheet.typst, "compile", broken)
+    monkeypatch.setattr("typst.compile", broken)
 
     with pytest.raises(sheet.SheetError):
         run(settings, *ASKED, "--pdf", str(tmp_path / "sheet.pdf"))
