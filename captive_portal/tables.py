@@ -75,7 +75,8 @@ RECORD = sa.Table(
     sa.Column("digest", sa.LargeBinary(32), nullable=False),
     sa.Column("head", sa.LargeBinary(32), nullable=False),
 )
-sa.Index("portal_record_at", RECORD.c.at_ms)
+_HELD = RECORD.c.body.is_not(None)
+sa.Index("portal_record_held", RECORD.c.at_ms, sqlite_where=_HELD, postgresql_where=_HELD)
 
 CONSENT = sa.Table(
     "portal_consent",

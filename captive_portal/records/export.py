@@ -235,9 +235,10 @@ def _consents(connection: sa.Connection, window: Window, ids: sa.Select[Any]) ->
 
 
 def _entries(connection: sa.Connection, window: Window, span: Span) -> Iterator[dict[str, Any]]:
-    """Yield the entries of the window in one piece of the chain; what was erased is there by its digest."""
+    """Yield one piece of the chain, from the first entry of the window that is left to the last, none left out."""
     at = sa.and_(RECORD.c.at_ms >= window.start_ms - MARGIN_MS, RECORD.c.at_ms < window.end_ms + MARGIN_MS)
-    low, high = connection.execute(sa.select(sa.func.min(RECORD.c.n), sa.func.max(RECORD.c.n)).where(at)).one()
+    ends = sa.select(sa.func.min(RECORD.c.n), sa.func.max(RECORD.c.n)).where(RECORD.c.body.is_not(None), at)
+    low, high = connection.execute(ends).one()
     if low is None:
         return
     wanted = sa.select(RECORD).where(RECORD.c.n >= low, RECORD.c.n <= high).order_by(RECORD.c.n)

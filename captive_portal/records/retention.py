@@ -22,7 +22,7 @@ from captive_portal.records.tables import PERIOD, PERSON, PROOF, WISH
 from captive_portal.tables import ADDRESS, CONSENT, META, RECORD, SESSION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from captive_portal.records.persons import Persons
     from captive_portal.store import Store
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 DAY_MS = 86_400_000
 SLICE = 2000
 SLACK_MS = 2 * DAY_MS  # a month's key outlives the month's last sessions: those that go on are sealed anew each hour
-HORIZON, UPTO = "records.horizon_ms", "records.upto"
+HORIZON = "records.horizon_ms"
 PROOF_MS = DAY_MS
 
 
@@ -56,10 +56,11 @@ def purge(store: Store, persons: Persons, settings: Settings, now_ms: int) -> Pu
     """Erase what is due; safe to interrupt anywhere and to repeat."""
     before_ms = _advance(store, now_ms - keep_days(settings) * DAY_MS)
     sessions = entries = 0
-    while (count := store.write(lambda connection: _sessions(connection, before_ms))) > 0:
-        sessions += count
+    # entries first: what a crash leaves between the two is then certified already, and no session is missed
     while (count := store.write(lambda connection: _entries(connection, before_ms, now_ms))) > 0:
         entries += count
+    while (count := store.write(lambda connection: _sessions(connection, before_ms))) > 0:
+        sessions += count
     periods = tuple(each for each in _due(persons, before_ms) if _destroy(store, persons, each, now_ms))
     _forget(persons, before_ms, now_ms)
     return Purged(before_ms=before_ms, sessions=sessions, entries=entries, periods=periods)
@@ -70,7 +71,8 @@ def _advance(store: Store, wanted_ms: int) -> int:
 
     def work(connection: sa.Connection) -> int:
         stood = noted(connection, HORIZON)
-        oldest = wanted_ms if stood else connection.execute(sa.select(sa.func.min(RECORD.c.at_ms))).scalar()
+        held = sa.select(sa.func.min(RECORD.c.at_ms)).where(RECORD.c.body.is_not(None))
+        oldest = wanted_ms if stood else connection.execute(held).scalar()
         horizon = min(wanted_ms, int(stood or oldest or wanted_ms) + DAY_MS)
         note(connection, HORIZON, horizon)
         return horizon
@@ -96,29 +98,38 @@ def delete_sessions(connection: sa.Connection, ids: Sequence[str]) -> None:
 
 
 def _entries(connection: sa.Connection, before_ms: int, now_ms: int) -> int:
-    """Erase the bodies of the chain's next slice and certify it. Up to the first entry that is not due: a prefix."""
-    began = int(noted(connection, UPTO) or 0)
-    ahead = sa.select(RECORD.c.n, RECORD.c.at_ms).where(RECORD.c.n > began).order_by(RECORD.c.n).limit(SLICE)
-    upto = began
-    for number, at_ms in connection.execute(ahead):
-        if at_ms >= before_ms:
-            break
-        upto = number
-    if upto == began:
-        return 0
-    within = sa.and_(RECORD.c.n > began, RECORD.c.n <= upto, RECORD.c.kind.not_in(chain.CERTIFICATES))
-    held = sa.and_(within, RECORD.c.body.is_not(None))
-    count = connection.execute(sa.update(RECORD).where(held).values(body=None)).rowcount
-    body: dict[str, JSON] = {
-        "first": began + 1,
-        "upto": upto,
-        "entries": count,
-        "before_ms": before_ms,
-        "why": "retention",
-    }
+    """Erase the bodies of a slice of the entries that are older, and certify it: one transaction.
+
+    By their time, not by their number: after a clock stepped back an entry may be older than the one before it.
+    """
+    due = sa.select(RECORD.c.n).where(
+        RECORD.c.body.is_not(None), RECORD.c.at_ms < before_ms, RECORD.c.kind.not_in(chain.CERTIFICATES)
+    )
+    numbers = sorted(connection.execute(due.order_by(RECORD.c.at_ms).limit(SLICE)).scalars())
+    if numbers:
+        erase_entries(connection, numbers, {"why": "retention", "before_ms": before_ms}, now_ms)
+    return len(numbers)
+
+
+def erase_entries(connection: sa.Connection, numbers: list[int], why: Mapping[str, JSON], now_ms: int) -> None:
+    """Erase the bodies of these entries, ascending, and append the certificate; in the caller's transaction."""
+    pieces: list[JSON] = []
+    for first, last in ranges(numbers):
+        connection.execute(sa.update(RECORD).where(RECORD.c.n.between(first, last)).values(body=None))
+        pieces.append([first, last])
+    body: dict[str, JSON] = {"numbers": pieces, "entries": len(numbers), **why}
     chain.append(connection, [chain.Entry(kind=chain.ERASED, at_ms=now_ms, body=body)])
-    note(connection, UPTO, upto)
-    return upto - began
+
+
+def ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Return ascending numbers as ranges, ends included."""
+    found: list[tuple[int, int]] = []
+    for each in numbers:
+        if found and found[-1][1] == each - 1:
+            found[-1] = (found[-1][0], each)
+        else:
+            found.append((each, each))
+    return found
 
 
 def noted(connection: sa.Connection, key: str) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from captive_portal.records import chain, retention
+from captive_portal.records import retention
 from captive_portal.records.periods import ends_ms
 from captive_portal.records.tables import PERSON, WISH
 from captive_portal.tables import ADDRESS, CONSENT, RECORD, SESSION
@@ -132,29 +132,11 @@ def _sessions(connection: sa.Connection, hash_: bytes, before_ms: int, due_ms: i
     numbers: set[int] = set()
     for row in rows:
         at = RECORD.c.at_ms.between(row.since_ms - AROUND_MS, row.ended_ms + AROUND_MS)
-        own = sa.select(RECORD.c.n).where(at, RECORD.c.body.contains(f'"session":"{row.id}"', autoescape=True))
+        own = sa.select(RECORD.c.n).where(
+            RECORD.c.body.is_not(None), at, RECORD.c.body.contains(f'"session":"{row.id}"', autoescape=True)
+        )
         numbers.update(connection.execute(own).scalars())
     retention.delete_sessions(connection, [row.id for row in rows])
-    ranges: list[JSON] = []
-    for first, last in _ranges(sorted(numbers)):
-        connection.execute(sa.update(RECORD).where(RECORD.c.n.between(first, last)).values(body=None))
-        ranges.append([first, last])
-    body: dict[str, JSON] = {
-        "numbers": ranges,
-        "entries": len(numbers),
-        "sessions": len(rows),
-        "before_ms": due_ms,
-        "why": "wish",
-    }
-    chain.append(connection, [chain.Entry(kind=chain.ERASED, at_ms=now_ms, body=body)])
+    why: dict[str, JSON] = {"why": "wish", "before_ms": due_ms, "sessions": len(rows)}
+    retention.erase_entries(connection, sorted(numbers), why, now_ms)
     return len(rows)
-
-
-def _ranges(numbers: list[int]) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
-    for each in numbers:
-        if found and found[-1][1] == each - 1:
-            found[-1] = (found[-1][0], each)
-        else:
-            found.append((each, each))
-    return found

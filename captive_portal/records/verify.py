@@ -82,7 +82,7 @@ def verify(connection: sa.Connection, heads: Mapping[int, str]) -> Verified:
         if number > found.entries:
             found.say(f"the ledger holds a head of {number} entries; the chain has {found.entries}: the end is missing")
     _certified(found, walk)
-    _without_entry(connection, found, walk)
+    _beside(connection, found, walk)
     _terms(connection, found)
     return found
 
@@ -120,11 +120,9 @@ def _entry(found: Verified, walk: _Walk, row: Any, heads: Mapping[int, str]) -> 
 def _read(walk: _Walk, row: Any) -> None:
     body = json.loads(row.body)
     if row.kind == chain.ERASED:
+        walk.covered += [(first, last) for first, last in body["numbers"]]
         if body["why"] == "retention":
-            walk.covered.append((body["first"], body["upto"]))
             walk.before_ms = max(walk.before_ms, body["before_ms"])
-        else:
-            walk.covered += [(first, last) for first, last in body["numbers"]]
     elif row.kind == chain.OPENED:
         walk.opened[body["session"]] = (row.n, body)
     elif row.kind == chain.ENDED:
@@ -182,7 +180,7 @@ def _certified(found: Verified, walk: _Walk) -> None:
             found.say(f"entries {at} to {last} are erased, and no certificate says so")
 
 
-def _without_entry(connection: sa.Connection, found: Verified, walk: _Walk) -> None:
+def _beside(connection: sa.Connection, found: Verified, walk: _Walk) -> None:
     """Say how many sessions came into the table beside the chain, since it began and what was erased."""
     if walk.began_ms is None:
         return

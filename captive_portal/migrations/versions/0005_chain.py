@@ -19,7 +19,8 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(32), nullable=False),
         sa.Column("head", sa.LargeBinary(32), nullable=False),
     )
-    op.create_index("portal_record_at", "portal_record", ["at_ms"])
+    held = sa.text("body IS NOT NULL")
+    op.create_index("portal_record_held", "portal_record", ["at_ms"], sqlite_where=held, postgresql_where=held)
     op.create_index("portal_session_ended", "portal_session", ["ended_ms"])
     op.create_index("portal_address_address", "portal_address", ["address", "since_ms"])
 

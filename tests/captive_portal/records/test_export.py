@@ -191,7 +191,24 @@ def test_junk_is_no_export(tmp_path, junk) -> None:
     assert "no whole export" in export.check(file)[0]
 
 
-def test_what_was_erased_is_in_the_chain_by_its_digest_alone(office, take) -> None:
+def test_what_was_erased_is_in_the_piece_by_its_digest_alone(office, take) -> None:
+    office.visit(1, PHONE)
+    office.visit(2, "+8613900139000", ended=False)
+    office.forward(1)
+    office.visit(3)
+    began = office.now_ms
+    office.forward(200)
+    office.settle()
+    path, manifest = take(began - HOUR_MS, began + HOUR_MS)
+
+    with zipfile.ZipFile(path) as archive:
+        lines = [json.loads(line) for line in archive.read("chain.jsonl").splitlines()]
+    assert [line["n"] for line in lines if line["body"] is not None] == [4, 5]
+    assert (manifest["chain"]["first"], manifest["chain"]["last"]) == (4, 5)
+    assert export.check(path) == []
+
+
+def test_a_window_of_which_nothing_is_left_says_so(office, take) -> None:
     office.visit(1, PHONE)
     began = office.now_ms
     office.forward(300)
@@ -199,17 +216,14 @@ def test_what_was_erased_is_in_the_chain_by_its_digest_alone(office, take) -> No
     path, manifest = take(began - HOUR_MS, began + HOUR_MS)
 
     assert rows(path, "sessions.csv") == []
-    with zipfile.ZipFile(path) as archive:
-        lines = [json.loads(line) for line in archive.read("chain.jsonl").splitlines()]
-    assert [line["body"] for line in lines] == [None, None]
-    assert manifest["chain"]["last"] == 2
+    assert (manifest["chain"]["first"], manifest["sessions"]) == (0, 0)
     assert export.check(path) == []
 
 
 def test_a_window_is_found_by_an_index(office) -> None:
-    window = export.Window(start_ms=1, end_ms=2, zone=ZoneInfo("UTC"))
-    wanted = sa.select(sa.func.min(RECORD.c.n)).where(RECORD.c.at_ms >= window.start_ms, RECORD.c.at_ms < window.end_ms)
+    held = (RECORD.c.body.is_not(None), RECORD.c.at_ms >= 1, RECORD.c.at_ms < 2)
+    wanted = sa.select(sa.func.min(RECORD.c.n)).where(*held)
     words = sa.text(f"EXPLAIN QUERY PLAN {wanted.compile(compile_kwargs={'literal_binds': True})}")
     plan = str(office.store.read(lambda connection: connection.execute(words).all()))
 
-    assert "portal_record_at" in plan
+    assert "portal_record_held" in plan
