@@ -4,8 +4,9 @@ openNDS (9.10) captures the visitor and sends the browser to the portal (FAS); w
 believed, the neighbour table is. Whoever the portal lets in is let in here, by root's `ndsctl`, and not by a token that
 the browser carries: so every bound of the site holds, and a visit can be ended.
 
-* openNDS knows IPv4 only and counts in minutes: it gets the next whole minute, and the second is ours. When the gate
-  dies, openNDS ends the visit by itself within two minutes of its time.
+* openNDS knows IPv4 only. It forgets a device that it puts out, and lets none in anew before it has captured another
+  page of it: a visit can be ended, but neither be made longer nor get other rates. So it is told a day at least, and
+  the visit's end is ours: the gate keeps it in a file beside its socket and puts out whose time is over.
 * It knows a device from its first captured page on; who comes to the portal another way is asked to open one.
 * One call of `ndsctl` takes a tenth of a second or more and they are serial: good for a cafe, not for a stadium.
 """
@@ -25,6 +26,7 @@ from captive_portal.errors import KernelError, PortalError
 from captive_portal.hatch import LOG, PART, Hatch
 from netops.clock import SYSTEM
 from netops.errors import NetopsError
+from netops.evidence import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,6 +40,7 @@ TIMEOUT_S = 8.0
 BUSY_TRIES = 5
 WATCH_S = 1.0
 KILO = 1000
+DAY_MINUTES = 1440
 
 
 class Control(Protocol):
@@ -112,9 +115,9 @@ class Ndsctl:
 
 @dataclass(slots=True)
 class Inside:
-    """A device that we let in: until when (monotonic seconds) and at which rates."""
+    """A device that we let in: until when (milliseconds UTC) and at which rates (kbit/s down, up)."""
 
-    until: float
+    until_ms: int
     rates: tuple[int, int]
 
 
@@ -137,7 +140,8 @@ class Nds(Hatch):
         self._interfaces = tuple(interfaces)
         self._clock = clock
         self._inside: dict[str, Inside] = {}
-        self._counted = {"allowed": 0, "revoked": 0, "ended": 0}
+        self._counted = {"allowed": 0, "revoked": 0, "ended": 0, "rates_kept": 0}
+        self._book = path.with_name(f"{path.name}.visits")
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -146,6 +150,7 @@ class Nds(Hatch):
         """Listen. openNDS may come later: until then `ready` says that it is away."""
         if not self._interfaces:
             raise PortalError('no visitor interface; set [portal.visitors] with a line `<interface> = "<site id>"`')
+        self._remember()
         self.open()
         self._stopping.clear()
         self._watcher = threading.Thread(target=self._watch, name="gate-watch", daemon=True)
@@ -175,11 +180,31 @@ class Nds(Hatch):
     def end(self) -> None:
         """Put out whose time is over."""
         with self._lock:
-            now = self._clock.monotonic()
-            for mac in [mac for mac, each in self._inside.items() if each.until <= now]:
+            now_ms = self._clock.now_ms()
+            over = [mac for mac, each in self._inside.items() if each.until_ms <= now_ms]
+            for mac in over:
                 self._control.deauth(mac)
                 del self._inside[mac]
                 self._counted["ended"] += 1
+            if over:
+                self._write()
+
+    def _remember(self) -> None:
+        """Take up the visits of before; a file that cannot be read is no visit, and openNDS's own end holds."""
+        try:
+            found = json.loads(self._book.read_text(encoding="utf-8"))
+            self._inside = {mac: Inside(int(until), (int(down), int(up))) for mac, (until, down, up) in found.items()}
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, AttributeError, TypeError) as error:
+            LOG.warning("visits of before are lost file=%s error=%s", self._book, error)
+
+    def _write(self) -> None:
+        text = json.dumps({mac: [each.until_ms, *each.rates] for mac, each in self._inside.items()})
+        try:
+            files.replace(self._book, text.encode())
+        except OSError as error:
+            raise KernelError(f"{self._book}: the visit's end cannot be kept ({error.strerror})") from None
 
     # ---- the verbs
     def _ready(self, _asked: Answer) -> Iterator[Answer]:
@@ -193,14 +218,13 @@ class Nds(Hatch):
             if known is None or known.get("ip") not in who.addresses:
                 raise PortalError("openNDS has not captured this device; it has to open a page by http first")
             held = self._inside.get(who.mac)
-            if known.get("state") == "Authenticated":
-                left_s = _number(known.get("session_end")) - self._clock.now_ms() / 1000
-                if held is None or held.rates != rates or left_s < for_s:
-                    self._control.deauth(who.mac)
-                    known = {}
+            self._inside[who.mac] = Inside(self._clock.now_ms() + for_s * 1000, rates)
+            self._write()  # before the door opens: a gate that dies now knows when to close it
             if known.get("state") != "Authenticated":
-                self._control.auth(_four(who), for_s // 60 + 2, rates[1], rates[0])
-            self._inside[who.mac] = Inside(self._clock.monotonic() + for_s, rates)
+                self._control.auth(_four(who), max(for_s // 60 + 2, DAY_MINUTES), rates[1], rates[0])
+            elif held is not None and held.rates != rates:
+                self._inside[who.mac].rates = held.rates
+                self._counted["rates_kept"] += 1
             self._counted["allowed"] += 1
         yield {"ok": True}
 
@@ -210,7 +234,8 @@ class Nds(Hatch):
             known = self._control.clients().get(who.mac)
             if known is not None and known.get("ip") in who.addresses:
                 self._control.deauth(who.mac)
-                self._inside.pop(who.mac, None)
+                if self._inside.pop(who.mac, None) is not None:
+                    self._write()
                 self._counted["revoked"] += 1
         yield {"ok": True}
 
@@ -228,7 +253,7 @@ class Nds(Hatch):
     def _left(self, mac: str, said: dict[str, Any]) -> int:
         held = self._inside.get(mac)
         if held is not None:
-            return max(0, int(held.until - self._clock.monotonic()))
+            return max(0, (held.until_ms - self._clock.now_ms()) // 1000)
         return max(0, int(_number(said.get("session_end")) - self._clock.now_ms() / 1000))
 
     def _counters(self, _asked: Answer) -> Iterator[Answer]:
