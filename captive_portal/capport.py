@@ -11,6 +11,7 @@ what it answers needs no template, no language and no form.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from captive_portal.errors import PortalError
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 PATH = "/capport/api"
 MEDIA_TYPE = "application/captive+json"  # RFC 8908 section 8
 LARGEST = 4096  # octets: Android reads no more
+_QUESTION = f"GET {PATH} HTTP/1.1".encode()
+_HOST = re.compile(rb"(?:^|\r\n)host:[ \t]*([^\r\n]*?)[ \t]*\r\n", re.IGNORECASE)
 SITE = "{site}"  # in venue_info_url: the id of the visitor's site
 
 
@@ -94,3 +97,23 @@ class Door:
             return self._app(environ, start_response)
         start_response("200 OK", [*self._headers, ("Content-Length", str(len(body)))])
         return [body] if environ["REQUEST_METHOD"] == "GET" else [b""]
+
+    def shortcut(self, request: bytes, address: str) -> bytes | None:
+        """Return the whole answer to a question that came over TLS in one piece; None for everything else.
+
+        RFC 8908 wants TLS, and this is the question of every device that joins: it takes no second connection.
+        """
+        line, _, rest = request.partition(b"\r\n")
+        if line != _QUESTION or not rest.endswith(b"\r\n\r\n"):
+            return None
+        host = _HOST.search(rest)
+        if host is None or host[1].decode("ascii", "replace").lower() not in self._own:
+            return None
+        try:
+            body = self._api.tell(address)
+        except PortalError:
+            return None
+        told = [*self._headers, ("Strict-Transport-Security", f"max-age={headers.YEAR_S}")]
+        told += [("Content-Length", str(len(body))), ("Connection", "close")]
+        head = "".join(f"{name}: {value}\r\n" for name, value in told)
+        return b"HTTP/1.1 200 OK\r\n" + head.encode("ascii") + b"\r\n" + body

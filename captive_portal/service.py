@@ -130,7 +130,7 @@ class PortalService:
             stack.callback(server.stop)
             self.port = server.port
             if settings.portal.secure.tls_certificate is not None:
-                secure = Server(app, settings.portal.secure, threads=THREADS)
+                secure = Server(app, settings.portal.secure, threads=THREADS, shortcut=app.shortcut)
                 secure.start()
                 stack.callback(secure.stop)
                 self.secure_port = secure.port
@@ -173,7 +173,7 @@ class PortalService:
             **{name: value for each in desk.methods.values() for name, value in each.gauges().items()},
         }
 
-    def _app(self, key: bytes) -> Callable[..., object]:
+    def _app(self, key: bytes) -> capport.Door:
         assert self.desk
         portal = views.Portal(
             desk=self.desk,

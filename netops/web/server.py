@@ -66,17 +66,19 @@ class Server:
         clear: bool = False,
         threads: int = THREADS,
         per_address: int = 0,
+        shortcut: tls.Shortcut | None = None,
     ) -> None:
         """`clear` allows plain HTTP over a network: only a portal that catches port 80 needs it.
 
         `per_address` is how many connections one address may hold at once, 0 for no bound: where each client is one
-        machine, no single one can then take the place of the others.
+        machine, no single one can then take the place of the others. `shortcut` answers over TLS what needs no pages.
         """
         self.app = app
         self.listener = listener
         self.clear = clear or rehearsal
         self.threads = threads
         self.per_address = per_address
+        self.shortcut = shortcut
         self.port = listener.port
         self._server: Any = None
         self._thread: threading.Thread | None = None
@@ -87,7 +89,9 @@ class Server:
         refuse_plain(self.listener, clear=self.clear)
         app: Callable[..., Any] = self.app
         if self.listener.tls_certificate is not None:
-            self._tls = tls.Terminator(self.listener, connections=CONNECTIONS, per_address=self.per_address)
+            self._tls = tls.Terminator(
+                self.listener, connections=CONNECTIONS, per_address=self.per_address, shortcut=self.shortcut
+            )
             app = self._tls.wrap(self.app)
             inner = _bind("127.0.0.1", 0)
         else:

@@ -13,16 +13,17 @@ import socket
 import ssl
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from netops.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from netops.config import Listener
 
+Shortcut: TypeAlias = Callable[[bytes, str], bytes | None]  # (first octets, client's address) → the whole answer
 CHUNK = 64 * 1024
 HANDSHAKE_S = 5.0
 IDLE_S = 30.0
@@ -44,7 +45,10 @@ def context(certificate: Path, key: Path) -> ssl.SSLContext:
 class Terminator:
     """Accepts TLS on the listener and forwards to a port on loopback; inert until `start`."""
 
-    def __init__(self, listener: Listener, *, connections: int, per_address: int = 0) -> None:
+    def __init__(
+        self, listener: Listener, *, connections: int, per_address: int = 0, shortcut: Shortcut | None = None
+    ) -> None:
+        """`shortcut` is asked first, with the first octets of a connection: what it answers ends there."""
         if listener.tls_certificate is None or listener.tls_key is None:
             raise ConfigError(
                 f"listener {listener.host}:{listener.port}: tls_certificate and tls_key belong together; set both"
@@ -54,6 +58,7 @@ class Terminator:
         self.inner_port = 0
         self.port = listener.port
         self.peers: dict[int, tuple[str, int]] = {}  # port of the inner connection → the client
+        self._shortcut = shortcut
         self._free = connections
         self._most = per_address or connections
         self._held: Counter[str] = Counter()
@@ -151,11 +156,26 @@ class Terminator:
                 del self._held[address]
             writer.close()
 
+    async def _answered(self, first: bytes, writer: asyncio.StreamWriter) -> bool:
+        """Whether the shortcut has answered; it may look at a gateway and so has a thread of its own."""
+        assert self._shortcut is not None
+        address = str(writer.get_extra_info("peername")[0])
+        answer = await asyncio.get_running_loop().run_in_executor(None, self._shortcut, first, address)
+        if answer is None:
+            return False
+        writer.write(answer)
+        await asyncio.wait_for(writer.drain(), IDLE_S)
+        return True
+
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first = await asyncio.wait_for(reader.read(CHUNK), IDLE_S) if self._shortcut is not None else b""
+        if self._shortcut is not None and (not first or await self._answered(first, writer)):
+            return
         inward, outward = await asyncio.open_connection("127.0.0.1", self.inner_port, limit=CHUNK)
         port = outward.get_extra_info("sockname")[1]
         peer = writer.get_extra_info("peername")
         self.peers[port] = (str(peer[0]), int(peer[1]))
+        outward.write(first)
         try:
             async with asyncio.TaskGroup() as both:
                 both.create_task(_pump(reader, outward))

@@ -7,19 +7,21 @@ import datetime as dt
 import itertools
 import json
 import re
+import socket
+import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID
 from hypothesis import given
 from hypothesis import strategies as some
 
-from captive_portal import announce, capport, certificate, commands, look, nearby, outward, policy_yaml
+from captive_portal import announce, capport, certificate, commands, look, nearby, outward, policy_yaml, service
 from captive_portal.gateways import Offer
 from captive_portal.model import Bounds, Client, Grant, Session, State
 from captive_portal.nearby import Hotspot, Venue
@@ -31,6 +33,7 @@ from netops.config import Listener, Settings
 from netops.errors import ConfigError
 from netops.facts import Fact, decode, encode
 from netops.ledger import Ledger, LedgerEntry
+from netops.service import running
 from netops.situation import ServiceNow, Situation
 from netops.situation import State as Up
 
@@ -152,6 +155,8 @@ def issued(folder: Path, *names: str, ocsp: str = "", crl: str = "") -> Path:
     if crl:
         point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl)], None, None, None)
         made = made.add_extension(x509.CRLDistributionPoints([point]), critical=False)
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "portal.key").write_bytes(key.private_bytes(*form))
     path = folder / "portal.pem"
     path.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
     return path
@@ -250,6 +255,66 @@ def test_the_door_answers_the_api_alone_and_under_our_names_alone() -> None:
         assert door(**other)[2] == b"pages"
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /capport/api HTTP/1.1\r\nHost: portal.test\r\n",
+        b"GET /capport/api HTTP/1.1\r\nHost: captive.apple.com\r\n\r\n",
+        b"GET /capport/api HTTP/1.1\r\nX-Host: portal.test\r\n\r\n",
+        b"GET /capport/api HTTP/1.1\r\n\r\n",
+        b"GET /capport/api?x HTTP/1.1\r\nHost: portal.test\r\n\r\n",
+        b"POST /capport/api HTTP/1.1\r\nHost: portal.test\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: portal.test\r\n\r\n",
+        b"\xff\x00",
+        b"",
+    ],
+)
+def test_the_shortcut_leaves_everything_but_the_one_question_to_the_pages(request_) -> None:
+    made = capport.Door(lambda *_: [], object(), frozenset({"portal.test"}), rehearsal=False)
+
+    assert made.shortcut(request_, "192.0.2.7") is None
+
+
+@pytest.fixture
+def over_tls(settings, tmp_path):
+    """A running portal with a certificate; return what asks it over TLS, the request in the pieces given."""
+    path = issued(tmp_path, "portal.test")
+    secure = Listener(port=0, tls_certificate=path, tls_key=tmp_path / "portal.key")
+    portal = service.build(replace(settings, portal=replace(settings.portal, secure=secure)))
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE  # the certificate has long expired
+
+    def ask(*pieces: bytes) -> tuple[bytes, bytes]:
+        link = socket.create_connection(("127.0.0.1", portal.secure_port), 10)
+        with trusting.wrap_socket(link, server_hostname="portal.test") as secured:
+            for piece in pieces:
+                secured.sendall(piece)
+            answer = b""
+            while part := secured.recv(65_536):
+                answer += part
+        head, _, body = answer.partition(b"\r\n\r\n")
+        return head, body
+
+    with running([portal]):
+        yield ask
+
+
+@pytest.mark.parametrize("cut", [0, 10], ids=["whole", "in pieces"])
+def test_over_tls_the_same_api_and_the_same_pages_are_there(over_tls, cut) -> None:
+    end = b" HTTP/1.1\r\nHost: portal.test\r\nConnection: close\r\n\r\n"
+    question, page = b"GET /capport/api" + end, b"GET /?lang=en" + end
+
+    head, body = over_tls(*(filter(None, (question[:cut], question[cut:]))))
+    told = json.loads(body)
+    assert (told["captive"], told["user-portal-url"]) == (True, "http://portal.test/")
+    assert b"Cache-Control: private" in head
+    assert b"Strict-Transport-Security" in head
+
+    head, body = over_tls(*(filter(None, (page[:cut], page[cut:]))))
+    assert head.startswith(b"HTTP/1.1 200")
+    assert b"Accept terms and go online" in body
+
+
 def test_the_octets_that_are_left_are_those_of_the_sites_bound(house) -> None:
     desk = house.open()
     grant = Grant(method="click_through", until_ms=1, bounds=Bounds(seconds=1, octets=1000))
@@ -322,19 +387,19 @@ def test_winds_are_where_one_would_walk(latitude, longitude, wind) -> None:
     assert nearby.distance((latitude, longitude), (latitude, longitude)) == 0
 
 
-def service(name: str, state: Up, kind: str = "wifi") -> ServiceNow:
+def delivered(name: str, state: Up, kind: str = "wifi") -> ServiceNow:
     return ServiceNow(service=name, device="d", area="a", carrier="c", contract="k", kind=kind, state=state, since_ms=0)
 
 
 def test_a_site_works_when_most_of_its_wifi_is_up() -> None:
     services = (
-        service("a1", Up.UP),
-        service("a2", Up.DOWN),
-        service("b1", Up.UP),
-        service("b2", Up.UP),
-        service("b3", Up.UNKNOWN),
+        delivered("a1", Up.UP),
+        delivered("a2", Up.DOWN),
+        delivered("b1", Up.UP),
+        delivered("b2", Up.UP),
+        delivered("b3", Up.UNKNOWN),
     )
-    situation = Situation(at_ms=7, services=(*services, service("c1", Up.UP, "fiber")))
+    situation = Situation(at_ms=7, services=(*services, delivered("c1", Up.UP, "fiber")))
     sites = {"a1": "a", "a2": "a", "b1": "b", "b2": "b", "b3": "b", "c1": "c"}
 
     assert hotspots.of(situation, sites) == hotspots.Working(at_ms=7, sites=frozenset({"b"}))
