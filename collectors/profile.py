@@ -141,6 +141,7 @@ class Profile:
     traps: tuple[Trap, ...] = ()
     varbinds_per_s: int = 0  # the most this family bears; 0 leaves it to the settings
     varbinds_per_poll: int = 0  # the most that a poll may bring; 0: by what its tables hold
+    kept: str = field(default="", init=False, repr=False, compare=False)  # by digest(); replace() leaves it behind
 
     @property
     def most_varbinds(self) -> int:
@@ -160,9 +161,13 @@ class Profile:
 def digest(profile: Profile) -> str:
     """Return the SHA-256 of the profile's canonical content: what decoded a value, to the last sentinel.
 
-    Traps decode no value: a new one leaves the rules of the values what they are.
+    Traps decode no value: a new one leaves the rules of the values what they are. To make it takes milliseconds, and
+    every plan asks for it: the profile keeps it.
     """
-    return digest_of({name: value for name, value in asdict(profile).items() if name != "traps"})
+    if not profile.kept:
+        content = {name: value for name, value in asdict(profile).items() if name not in {"traps", "kept"}}
+        object.__setattr__(profile, "kept", digest_of(content))
+    return profile.kept
 
 
 def digest_of(content: Mapping[str, object]) -> str:

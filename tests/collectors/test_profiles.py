@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,14 @@ def test_the_digest_changes_with_every_part_that_decodes():
         ("mac: mac", "mac: ipv4"),
     ):
         assert digest(parse(changed(old, new), "x")) != base
+
+
+def test_what_was_made_of_a_profile_has_a_digest_of_its_own():
+    profile = parse(GOOD, "x")
+    base = digest(profile)
+
+    assert digest(replace(profile, varbinds_per_s=profile.varbinds_per_s + 1)) != base
+    assert digest(replace(profile)) == base
 
 
 def test_a_number_in_quotes_is_a_text():
