@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from captive_portal.model import Bounds
-    from captive_portal.radius.doors import Door, Doors, Row
+    from captive_portal.radius.doors import Doors
     from captive_portal.radius.nas import Nas
+    from captive_portal.radius.stay import Door, Row
     from captive_portal.radius.tokens import Mint
 
 CHAP_LENGTH = 17  # identifier and MD5
@@ -95,9 +96,8 @@ class Judge:
             return Reject(Why.OVER, [])
         if not self.doors.spend(claims.nonce, now_ms):
             return Reject(Why.USED, [])
-        door, rows = self.doors.open(Client(mac=device, interface=nas.id, addresses=said), bounds, now_ms)
-        self.doors.let_in(door.key)
-        return Accept(bounds, door.mark, rows)
+        door = self.doors.redeem(Client(mac=device, interface=nas.id, addresses=said), bounds, now_ms, user)
+        return Accept(bounds, door.mark, [])
 
     def _known(self, device: str, rows: list[Row], nas: Nas, now_ms: int) -> Decision:
         door: Door | None = self.doors.door(nas.id, device)

@@ -3,7 +3,9 @@
 All of it is in memory, for the hot path; what must outlive the process is said as rows for captive_portal/radius/
 keeping.py, which makes them durable. Nothing here does input or output, and time is an argument.
 
-* A *door* is the portal's word: this device may be in at this place until then, within these bounds.
+* A *door* is the portal's word: this device may be in at this place until then, within these bounds. One that a token
+  opened is made durable with the first report about it, not before the answer to the token: its mark holds the token's
+  name, so that a report brings it back if the process dies in between.
 * A *sojourn* is a controller's word, from accounting: this device is there now, by this Acct-Session-Id. It is an
   *admitted* one when it carries the mark (Class) that our Access-Accept gave it.
 * A *sighting* is what a controller said in passing: this device has this address.
@@ -11,103 +13,31 @@ keeping.py, which makes them durable. Nothing here does input or output, and tim
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections import OrderedDict
-from dataclasses import astuple, dataclass, field, fields, replace
+from dataclasses import replace
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from captive_portal.model import Bounds, Client
-from captive_portal.radius.tokens import AHEAD_MS, LIFE_MS
+from captive_portal.model import Client
+from captive_portal.radius.stay import DROP_DOOR, END_SOJOURN, MARK, PUT_SIGHTING, Door, Known, Sojourn, merged
+from captive_portal.radius.tokens import AHEAD_MS, LIFE_MS, claims, left
+from captive_portal.ruleset import LONGEST_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from captive_portal.model import Bounds
     from captive_portal.radius.accounting import Report
+    from captive_portal.radius.stay import Key, Row
 
-MARK = b"netops"  # what every Class of ours begins with
 MOST_SIGHTINGS = 200_000
 MOST_SOJOURNS = 400_000
 MOST_GONE = 200_000  # ended sessions that are remembered, against replays
 MOST_SPENT = 1_000_000
 SIGHT_MS = 4 * 3600 * 1000
 SILENT_ROUNDS = 3  # an interim report that stays out so often: the controller's Stop was lost
-Key: TypeAlias = tuple[str, str]  # place, MAC; or place, Acct-Session-Id
-Row: TypeAlias = tuple[str, tuple[Any, ...]]
-Listed: TypeAlias = tuple[Key, str, int, int, int]  # whose, address, seconds left, octets up, octets down
-_BOUNDS = tuple(each.name for each in fields(Bounds))
-
-PUT_DOOR = "INSERT OR REPLACE INTO door VALUES (?, ?, ?, ?, ?, ?)"
-DROP_DOOR = "DELETE FROM door WHERE place = ? AND mac = ?"
-PUT_SOJOURN = "INSERT OR REPLACE INTO sojourn VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 0)"
-END_SOJOURN = (
-    "INSERT OR REPLACE INTO sojourn VALUES (?, ?, NULL, '', '', '[]', ?, ?, ?, ?, ?, ?, ?)"  # who it was goes with it
-)
-PUT_SIGHTING = "INSERT OR REPLACE INTO sighting VALUES (?, ?, ?, ?)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
-    """A device that may be in. `mark` is the Class of its Access-Accept."""
-
-    place: str
-    mac: str
-    until_ms: int
-    bounds: Bounds
-    addresses: tuple[str, ...]
-    mark: bytes
-
-    @property
-    def key(self) -> Key:
-        """Whose it is."""
-        return self.place, self.mac
-
-    def left(self, now_ms: int) -> Bounds:
-        """Return the bounds with the seconds that are left."""
-        return replace(self.bounds, seconds=max(0, (self.until_ms - now_ms) // 1000))
-
-    def row(self) -> Row:
-        """Return what makes it durable."""
-        bounds, addresses = json.dumps(astuple(self.bounds)), json.dumps(self.addresses)
-        return PUT_DOOR, (self.place, self.mac, self.until_ms, bounds, addresses, self.mark)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sojourn:
-    """A device that a controller reports as there. `up` and `down` are the visitor's octets."""
-
-    place: str
-    session: str
-    mac: str
-    calling: str  # the MAC as this controller writes it
-    user: str
-    addresses: tuple[str, ...]
-    since_ms: int
-    seen_ms: int
-    up: int = 0
-    down: int = 0
-    mark: bytes = b""
-
-    @property
-    def admitted(self) -> bool:
-        """Whether it is there by an Access-Accept of ours."""
-        return self.mark.startswith(MARK)
-
-    def row(self) -> Row:
-        """Return what makes it durable."""
-        who = (self.place, self.session, self.mac, self.calling, self.user, json.dumps(self.addresses))
-        return PUT_SOJOURN, (*who, self.since_ms, self.seen_ms, self.up, self.down, self.mark)
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What was durable when the process began."""
-
-    doors: list[Door] = field(default_factory=list)
-    sojourns: list[Sojourn] = field(default_factory=list)
-    gone: list[Key] = field(default_factory=list)
-    sightings: list[tuple[str, Key, int]] = field(default_factory=list)
+Listed: TypeAlias = "tuple[Key, str, int, int, int]"  # whose, address, seconds left, octets up, octets down
 
 
 class Doors:
@@ -125,6 +55,7 @@ class Doors:
         self._sightings: OrderedDict[str, tuple[Key, int]] = OrderedDict()
         self._spent: OrderedDict[bytes, int] = OrderedDict()
         self._wider: set[Key] = set()  # devices inside that have an address which their door lacks
+        self._closed: dict[bytes, int] = {}  # marks of doors that were closed, until their time would have been over
         self._let_in: set[Key] = set()  # doors whose controller has had our yes in this process's time
         for address, key, seen_ms in before.sightings:
             self._sightings[address] = key, seen_ms
@@ -139,9 +70,17 @@ class Doors:
     def open(self, client: Client, bounds: Bounds, now_ms: int) -> tuple[Door, list[Row]]:
         """Open a door, or set an open one's time and bounds anew; the addresses are added to those it has."""
         with self._lock:
-            return self._open(client, bounds, now_ms)
+            door = self._open(client, bounds, now_ms, b"")
+            return door, [door.row()]
 
-    def _open(self, client: Client, bounds: Bounds, now_ms: int) -> tuple[Door, list[Row]]:
+    def redeem(self, client: Client, bounds: Bounds, now_ms: int, user: str) -> Door:
+        """Open a door by a token."""
+        with self._lock:
+            door = self._open(client, bounds, now_ms, MARK + user.encode())
+            self._let_in.add(door.key)
+            return door
+
+    def _open(self, client: Client, bounds: Bounds, now_ms: int, mark: bytes) -> Door:
         before = self._doors.get(client.key)
         alive = before is not None and before.until_ms > now_ms
         known = before.addresses if before is not None and alive else ()
@@ -151,11 +90,11 @@ class Doors:
             until_ms=now_ms + bounds.seconds * 1000,
             bounds=bounds,
             addresses=tuple(dict.fromkeys((*known, *client.addresses))),
-            mark=before.mark if before is not None and alive else MARK + secrets.token_hex(8).encode(),
+            mark=mark or (before.mark if before is not None and alive else MARK + secrets.token_hex(8).encode()),
         )
         self._doors[door.key] = door
         self._widen(door.key)
-        return door, [door.row()]
+        return door
 
     def let_in(self, key: Key) -> None:
         """Note that a controller has had our yes about a device."""
@@ -188,6 +127,8 @@ class Doors:
                 self._drop(key)
             while self._sightings and next(iter(self._sightings.values()))[1] < now_ms - SIGHT_MS:
                 self._sightings.popitem(last=False)
+            for mark in [mark for mark, until_ms in self._closed.items() if until_ms <= now_ms]:
+                del self._closed[mark]
             while self._spent and next(iter(self._spent.values())) < now_ms:
                 self._spent.popitem(last=False)
             return [(DROP_DOOR, key) for key in over]
@@ -290,7 +231,7 @@ class Doors:
             if key in self._gone:  # a replay, or a report that was overtaken by its Stop
                 return []
             before = self._sojourns.get(key)
-            sojourn = _merged(before, report, now_ms)
+            sojourn = merged(before, report, now_ms)
             if report.stops:
                 rows = self._end(sojourn, report.cause, now_ms)
                 return rows + self._leave(sojourn, report)
@@ -298,6 +239,8 @@ class Doors:
                 row for each in sojourn.addresses for row in self._sight((sojourn.place, sojourn.mac), each, now_ms)
             ]
             self._hold(sojourn)
+            if before is None and sojourn.admitted:
+                rows += self._found(sojourn, now_ms)
             while len(self._sojourns) > MOST_SOJOURNS:
                 rows += self._end(next(iter(self._sojourns.values())), 0, now_ms)
             return [*rows, sojourn.row()]
@@ -358,6 +301,18 @@ class Doors:
         told = (sojourn.since_ms, sojourn.seen_ms, sojourn.up, sojourn.down, sojourn.mark, now_ms, cause)
         return [(END_SOJOURN, (*key, *told))]
 
+    def _found(self, sojourn: Sojourn, now_ms: int) -> list[Row]:
+        """Make the door of a new session durable; bring it back, by the token in its mark, where we have lost it."""
+        door = self._doors.get((sojourn.place, sojourn.mac))
+        if door is not None or sojourn.mark in self._closed:
+            return [door.row()] if door is not None else []
+        said = claims(sojourn.mark.removeprefix(MARK).decode("ascii", "replace"))
+        left_s = said.left(now_ms).seconds if said is not None else 0
+        if said is None or not left_s or left_s > LONGEST_S:
+            return []
+        client = Client(mac=sojourn.mac, interface=sojourn.place, addresses=sojourn.addresses)
+        return [self._open(client, left(said.bounds, left_s), now_ms, sojourn.mark).row()]
+
     def _leave(self, sojourn: Sojourn, report: Report) -> list[Row]:
         """Close the door of a device that left for good: by itself, for idling, or because its time was over."""
         door = self._doors.get((sojourn.place, sojourn.mac))
@@ -367,37 +322,8 @@ class Doors:
         return [(DROP_DOOR, door.key)]
 
     def _drop(self, key: Key) -> None:
-        self._doors.pop(key, None)
+        door = self._doors.pop(key, None)
+        if door is not None:
+            self._closed[door.mark] = door.until_ms
         self._let_in.discard(key)
         self._wider.discard(key)
-
-
-def _merged(before: Sojourn | None, report: Report, now_ms: int) -> Sojourn:
-    """Return the session after a report. Counters never go back, and an address not said again is kept."""
-    if before is None:
-        return Sojourn(
-            place=report.place,
-            session=report.session,
-            mac=report.mac,
-            calling=report.calling,
-            user=report.user,
-            addresses=report.addresses,
-            since_ms=now_ms - report.lasted_s * 1000,
-            seen_ms=now_ms,
-            up=report.up,
-            down=report.down,
-            mark=report.mark,
-        )
-    return replace(
-        before,
-        seen_ms=now_ms,
-        addresses=report.addresses or before.addresses,
-        up=max(before.up, report.up),
-        down=max(before.down, report.down),
-        mark=report.mark or before.mark,
-    )
-
-
-def bounds_of(text: str) -> Bounds:
-    """Return the bounds that a row holds."""
-    return Bounds(**dict(zip(_BOUNDS, json.loads(text), strict=True)))

@@ -18,7 +18,7 @@ import apsw
 
 from captive_portal.batch import Batcher
 from captive_portal.errors import PortalError
-from captive_portal.radius.doors import Door, Known, Sojourn, bounds_of
+from captive_portal.radius.stay import Door, Known, Sojourn, bounds_of
 from netops import sqlite
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from captive_portal.radius.doors import Row
+    from captive_portal.radius.stay import Row
 
 WAIT_S = 10.0
 GONE_MS = 2 * 86_400_000  # ended sessions are remembered so long, against replays

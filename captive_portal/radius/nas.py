@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LEAST_SECRET = 16  # RFC 2865 section 3: at least 16 octets
 ENTRIES = ("mac", "uam")
 _MAC = re.compile(r"[0-9a-f]{2}(?:([-:.]?)[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}|[0-9a-f]{4}([-.:])[0-9a-f]{4}\2[0-9a-f]{4}")
+_MARKS = str.maketrans("", "", "-:.")
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -138,5 +139,4 @@ def mac(text: str) -> str | None:
     folded = text.strip().lower()
     if not _MAC.fullmatch(folded):
         return None
-    digits = re.sub(r"[-:.]", "", folded)
-    return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
+    return bytes.fromhex(folded.translate(_MARKS)).hex(":")

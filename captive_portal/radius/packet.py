@@ -108,17 +108,24 @@ def decode(octets: bytes) -> Packet:
     return Packet(octets[0], octets[1], octets[4:HEADER], tuple(attributes), seal)
 
 
-def _packed(code: int, identifier: int, authenticator: bytes, attributes: Iterable[Pair]) -> bytearray:
-    """Return a packet that begins with room for its Message-Authenticator."""
-    made = bytearray((code, identifier, 0, 0))
-    made += authenticator
-    made += b"\x50\x12" + ZEROS
+def packed(attributes: Iterable[Pair]) -> bytes:
+    """Return attributes as they stand in a packet; PacketError for one that is too long."""
+    made = bytearray()
     for kind, value in attributes:
         if len(value) > LONGEST_VALUE:
             raise PacketError(f"attribute {kind} has {len(value)} octets; expected at most {LONGEST_VALUE}")
         made.append(kind)
         made.append(len(value) + 2)
         made += value
+    return bytes(made)
+
+
+def _packed(code: int, identifier: int, authenticator: bytes, attributes: Iterable[Pair] | bytes) -> bytearray:
+    """Return a packet that begins with room for its Message-Authenticator."""
+    made = bytearray((code, identifier, 0, 0))
+    made += authenticator
+    made += b"\x50\x12" + ZEROS
+    made += attributes if isinstance(attributes, bytes) else packed(attributes)
     if len(made) > LARGEST:
         raise PacketError(f"a packet of {len(made)} octets; expected at most {LARGEST}")
     made[2:4] = len(made).to_bytes(2, "big")
@@ -139,8 +146,8 @@ def request(code: int, identifier: int, attributes: Iterable[Pair], secret: byte
     return bytes(made)
 
 
-def reply(code: int, asked: Packet, attributes: Iterable[Pair], secret: bytes) -> bytes:
-    """Return our answer to a request, sealed."""
+def reply(code: int, asked: Packet, attributes: Iterable[Pair] | bytes, secret: bytes) -> bytes:
+    """Return our answer to a request, sealed. Attributes may be packed already."""
     made = _packed(code, asked.identifier, asked.authenticator, attributes)
     if code == ACCOUNTING_RESPONSE and asked.code == ACCOUNTING_REQUEST:
         del made[HEADER : _OWN_SEAL.stop]  # no RFC has a seal there, and FreeRADIUS makes it with zeros

@@ -27,9 +27,10 @@ from captive_portal.radius.profiles import granted
 if TYPE_CHECKING:
     from captive_portal.model import Bounds, Client
     from captive_portal.radius.dictionary import Said
-    from captive_portal.radius.doors import Door, Doors, Sojourn
+    from captive_portal.radius.doors import Doors
     from captive_portal.radius.keeping import Keeping
     from captive_portal.radius.nas import Known, Nas
+    from captive_portal.radius.stay import Door, Sojourn
     from captive_portal.radius.tokens import Mint
     from netops.clock import Clock
 

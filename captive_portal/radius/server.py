@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from captive_portal.radius.answering import Accounting, Authorising
-    from captive_portal.radius.doors import Row
     from captive_portal.radius.keeping import Keeping
+    from captive_portal.radius.stay import Row
     from netops.clock import Clock
 
 LOG = logging.getLogger("netops.radius")

@@ -11,17 +11,16 @@ refused: nobody knows whether it was used. PAP and CHAP both work, for the passw
 
     token = Mint(keys.token_key(settings)).issue(client, bounds, now_ms)    # token.user, token.password: ASCII
 
-The name has 40 to 63 characters of `a-z2-7`, the password 20: no controller that folds case, splits at `@`, `/` or a
+The name has 40 to 63 hexadecimal digits, the password 20: no controller that folds case, splits at `@`, `/` or a
 backslash, or cuts at 63 characters, spoils them.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import secrets
-from dataclasses import astuple, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from captive_portal.keys import derived
@@ -35,9 +34,10 @@ AHEAD_MS = 5_000  # portal and server may stand on two machines
 KIND = b"\x71"  # the first octet of a name's content; another form of token gets another
 STAMP = 6  # octets of a time in milliseconds
 NONCE = 8
-NAME = re.compile(r"[a-z2-7]{30,90}")
-PASSWORD_OCTETS = 12  # 96 bits
+NAME = re.compile(r"(?:[0-9a-f]{2}){20,64}")
+PASSWORD_DIGITS = 20  # 80 bits, for two minutes
 _BOUNDS = tuple(each.name for each in fields(Bounds))
+_numbers_of = attrgetter(*_BOUNDS)
 _MOST_BITS = 63
 _LEAST_OCTETS = len(KIND) + STAMP + NONCE + len(_BOUNDS)
 
@@ -61,7 +61,18 @@ class Claims:
     def left(self, now_ms: int) -> Bounds:
         """Return the bounds with the seconds that are left, 0 when the time granted is over."""
         over_s = max(0, now_ms - self.issued_ms) // 1000
-        return replace(self.bounds, seconds=max(0, self.bounds.seconds - over_s))
+        return left(self.bounds, max(0, self.bounds.seconds - over_s))
+
+
+def left(bounds: Bounds, seconds: int) -> Bounds:
+    """Return the same bounds with other seconds; a third of what `dataclasses.replace` takes, on the hot path."""
+    return Bounds(
+        seconds=seconds,
+        idle_s=bounds.idle_s,
+        octets=bounds.octets,
+        down_kbps=bounds.down_kbps,
+        up_kbps=bounds.up_kbps,
+    )
 
 
 class Mint:
@@ -73,24 +84,20 @@ class Mint:
     def issue(self, client: Client, bounds: Bounds, now_ms: int) -> Token:
         """Return a token for this device at its place, for `bounds.seconds` from now."""
         content = KIND + now_ms.to_bytes(STAMP, "big") + secrets.token_bytes(NONCE)
-        content += b"".join(_number(each) for each in astuple(bounds))
-        user = base64.b32encode(content).decode().rstrip("=").lower()
+        user = (content + b"".join(map(_number, _numbers_of(bounds)))).hex()
         return Token(user=user, password=self.password(user, place=client.interface, mac=client.mac))
 
     def password(self, user: str, *, place: str, mac: str) -> str:
         """Return the password that belongs to a name, shown by the controller `place` for the device `mac`."""
         made = derived(self._key, b"radius-token", user.encode(), place.encode(), mac.encode())
-        return base64.b32encode(made[:PASSWORD_OCTETS]).decode().rstrip("=").lower()
+        return made.hex()[:PASSWORD_DIGITS]
 
 
 def claims(user: str) -> Claims | None:
     """Return what a user name claims; None for any other name."""
     if not NAME.fullmatch(user):
         return None
-    try:
-        content = base64.b32decode(user.upper() + "=" * (-len(user) % 8))
-    except binascii.Error:
-        return None
+    content = bytes.fromhex(user)
     if not content.startswith(KIND) or len(content) < _LEAST_OCTETS:
         return None
     at = len(KIND) + STAMP

@@ -159,6 +159,29 @@ def test_where_a_token_is_wanted_the_browser_brings_it(place, gateway):
     assert gateway.admitted() == []
 
 
+@pytest.mark.parametrize("reported", [False, True], ids=["before accounting", "after accounting"])
+def test_who_came_in_by_a_token_is_not_thrown_out_by_our_restart(place, gateway, reported):
+    """The process dies after its yes: the first report that the controller sends brings the door back."""
+    ac, ip = place.controllers["ac-uam"], "10.10.0.9"
+    ac.ask(SAID, SAID, SAID, ip)
+    client = gateway.identify(ip)
+    query = parse_qs(urlsplit(gateway.allow(client, HOUR).url).query)
+    mark = ac.ask(query["username"][0], query["password"][0], SAID, ip)[1][25]
+    if reported:
+        assert ac.report(START, "u-1", SAID, ip, mark=mark)
+    place.restart()
+    assert ac.report(INTERIM if reported else START, "u-1", SAID, ip, mark=mark)
+    (listed,) = gateway.admitted()
+
+    assert (listed.client.mac, listed.client.addresses) == (MAC, (ip,))
+    assert 3590 < listed.seconds <= 3600
+
+    gateway.revoke(client)
+    ac.report(START, "u-2", SAID, ip, mark=mark)  # a controller that goes on regardless brings nothing back
+
+    assert [each.seconds for each in gateway.admitted()] == [0]
+
+
 def test_nobody_is_thrown_out_by_our_restart(place, gateway):
     client, born = enter(place, gateway), gateway.ready().born
     called = len(place.controllers["ac-1"].called)
