@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from netops.clock import Clock
 
 AT_ONCE = 12  # courses with one controller; further ones wait for `TURN_S`, then they are told
-TURN_S = 0.5
+TURN_S = 0.2
 SILENCES = 3  # courses in a row; then it is away
 REST_S = 5.0
 LAST = 32_768  # serials that are not used again soon

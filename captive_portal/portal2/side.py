@@ -92,11 +92,23 @@ class Side:
 
     # ---- who
     def who(self, address: str) -> str:
-        """Return the MAC behind an address, empty when the controller knows none; GatewayError when it is silent."""
+        """Return the MAC behind an address, empty when the controller knows none; GatewayError when it is silent.
+
+        Somebody who is online and asks for a page may have been sent here because the controller knows them no more (it
+        was restarted, its notification was lost): it is asked that, too, or the page would say "online" for ever.
+        """
+        mac, fresh = self._who(address)
+        user = self.book.at(address, self._clock.now_ms()) if fresh else None
+        if user is not None and user.mac == mac and not self.ac.profile.pap:
+            self.doubt(user, sure=False)
+        return mac
+
+    def _who(self, address: str) -> tuple[str, bool]:
+        """Return the MAC, and whether the controller was asked just now."""
         with self._stripe(f"who {address}"):
             seen = self._sights.get(address)
             if seen is not None and self._clock.monotonic() < seen[1]:
-                return seen[0]
+                return seen[0], False
             answer = self.door.run(exchange.info(self.ac, address, serial=self.door.serials.next()))
             if answer.code is Code.SILENT:
                 raise self._off(answer)
@@ -104,7 +116,7 @@ class Side:
             if answer.code is Code.OK and not mac:  # it knows the user and has no word for a MAC
                 mac = self.reported(address)
             self.saw(address, mac)
-            return mac
+            return mac, True
 
     def saw(self, address: str, mac: str) -> None:
         """Believe for a moment that this device has the address."""
@@ -230,14 +242,20 @@ class Side:
         `sure`: what it said was genuine and new, so that silence to our question is believed too.
         """
         self.counted["doubted"] += 1
+        if self._is_out(user, sure=sure):
+            self.left(user)
+
+    def _is_out(self, user: User, *, sure: bool) -> bool:
+        if self.ac.profile.pap:  # it may know no challenge: what is genuine and new has to do
+            return sure
         with self._stripe(user.address):
+            if self.book.at(user.address, self._clock.now_ms()) != user:
+                return False  # out already, or logged in anew meanwhile
             serial = self.door.serials.next()
             answer = self.door.run(exchange.online(self.ac, user.address, serial=serial))
             if answer.code is Code.OK:  # it offered a challenge, so nobody is online there: take the attempt back
                 self.door.run(exchange.logout(self.ac, user.address, serial=serial, request=answer.request, error=1))
-            elif not (sure and answer.code is Code.SILENT):
-                return
-        self.left(user)
+            return answer.code is Code.OK or (sure and answer.code is Code.SILENT)
 
     def moved(self, user: User, address: str) -> None:
         """Note that a user has another address."""

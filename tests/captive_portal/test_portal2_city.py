@@ -186,6 +186,19 @@ def test_whom_the_controller_puts_out_sees_the_login_page_again(city) -> None:
     assert city.ac.online[VISITOR].mac == MAC
 
 
+def test_whom_a_restarted_controller_has_forgotten_sees_the_login_page_at_once(city) -> None:
+    """It captures them again and tells nobody; a page that says "online" would help nobody."""
+    city.login()
+    city.ac.online.clear()
+    gateway = next(each for each in city.portal.desk.gateway._every if each.name == "portal2")
+    gateway.parts()[0].side.forget(VISITOR)
+
+    status, page, _ = city.ask("/?wlanuserip=" + VISITOR)
+
+    assert (status, "/logout" in page, 'name="token"' in page) == (200, False, True)
+    assert city.portal.desk.live == 0
+
+
 def test_a_token_that_was_overheard_is_worth_nothing(city) -> None:
     """The name and the proof of a login, shown to our RADIUS server a second time and from another device."""
     seen = []

@@ -184,6 +184,20 @@ def test_a_controller_that_puts_somebody_out_is_answered_and_believed(world) -> 
     assert world.ears.gone == [world.client()]
 
 
+def test_with_pap_a_new_logout_is_believed_and_a_copy_is_not(tmp_path) -> None:
+    with worlds.world(tmp_path, portal_auth="pap") as world:
+        world.gateway.allow(world.client(), HOUR)
+        old = world.ac.kick(ADDRESS)
+        until(lambda: world.ears.gone)
+        world.gateway.allow(world.client(), HOUR)
+
+        world.ac.tell(old)
+        until(lambda: world.part.counters()["doubted"] == 1)
+
+        assert world.inside() == {ADDRESS: MAC}
+        assert simulator.REQ_CHALLENGE not in [each.type for each in world.ac.heard]
+
+
 def test_a_logout_of_nobody_is_answered_too(world) -> None:
     world.ac.tell(simulator.packet(simulator.NTF_LOGOUT, "10.9.9.9", request=3, secret=world.ac.secret))
 
