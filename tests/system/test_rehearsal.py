@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from netops import config
+from netops import config, hotspots
 from netops.clock import SYSTEM
 from netops.ledger import LedgerReader
 from netops.model import ANSWERED
@@ -19,6 +19,15 @@ pytestmark = [pytest.mark.xdist_group("rehearsal"), pytest.mark.timeout(300)]
 def test_what_is_planted_shows(shared):
     shared.live()
     shared.wait("the three planted outages", seconds=60, ask=lambda: shared.states().get("down", 0) == 3)
+
+
+def test_the_portal_is_told_at_which_sites_wifi_works(shared):
+    shared.live()
+
+    def told() -> bool:
+        return len(hotspots.read(config.load(shared.home / "netops.toml", environ={}), SYSTEM.now_ms())) > 20
+
+    shared.wait("the sites whose WiFi works", seconds=60, ask=told)
 
 
 def test_a_city_lives_within_a_minute_stops_on_ctrl_c_and_goes_on_with_its_data(shared):
