@@ -434,7 +434,7 @@ def _course(octets: bytes) -> object:
     ],
     ids=lambda parser: parser.name,
 )
-def test_every_octet_string_is_read_or_refused_quickly(parser) -> None:
+def test_fuzz_every_octet_string_is_read_or_refused_quickly(parser) -> None:
     seen = fuzzing.fuzz(parser)
 
     assert seen["inputs"] >= 1_000

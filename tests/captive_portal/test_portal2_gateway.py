@@ -87,7 +87,8 @@ def test_who_has_the_address_by_now_is_not_put_out_for_another(world) -> None:
     assert world.ac.online
 
 
-def test_lost_packets_are_said_again(world) -> None:
+def test_lost_packets_are_said_again(world, monkeypatch) -> None:
+    monkeypatch.setattr(exchange, "WAITS_S", (0.15, 0.15, 0.5))
     lost = iter([True, False, True, True, False, False, False])
     world.ac.lose = lambda _octets: next(lost, False)
 
