@@ -201,9 +201,7 @@ class PortalAt:
     nds_socket: Path | None = None  # UNIX socket of openNDS; empty: /tmp/ndsctl.sock
     gate_user: str = ""  # who may speak to the gate besides its own user
     visitors: dict[str, str] = field(default_factory=dict)  # visitor interface → id of the site behind it
-    uplinks: str = (
-        ""  # interfaces towards the internet, separated by commas: where the gate bounds the visitors' uplink
-    )
+    uplinks: str = ""  # interfaces towards the internet, comma between them: where what visitors send is bounded
     acs: dict[str, Controller] = field(default_factory=dict)  # id → a carrier's access controller
     public_url: str = ""  # where visitors find the portal; empty: http://<host>:<port> of the listener
     secure: Listener = field(default_factory=lambda: Listener(port=8443))  # the same over TLS, with a certificate
