@@ -58,7 +58,7 @@ class Institution:
         return location.removeprefix(OWN)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def institution():
     command = [sys.executable, str(HERE / "run_provider.py"), OWN, SECRET]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
@@ -196,7 +196,7 @@ def make_campus(settings, house_of, clock, tmp_path, institution):
         yield make
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def whole_campus(tmp_path_factory, city_settings, standing, house_of, institution):
     folder, clock = tmp_path_factory.mktemp("campus"), standing()
     ours = with_accounts(city_settings(folder), folder, institution, POLICY)
