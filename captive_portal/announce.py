@@ -38,6 +38,13 @@ def url(settings: Settings) -> str:
     return found
 
 
+def page(base_url: str, api_url: str, *, secure: bool) -> str:
+    """Return what the API calls the portal's page: over TLS wherever we speak it (RFC 8908 section 5)."""
+    if secure and not base_url.startswith("https:") and api_url.startswith("https:"):
+        return f"https://{urlsplit(api_url).netloc}/"
+    return f"{base_url}/"
+
+
 def fault(found: str) -> str:
     """Return what is wrong with a URI that RFC 8910 should announce, or the empty string."""
     try:

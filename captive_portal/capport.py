@@ -28,6 +28,7 @@ MEDIA_TYPE = "application/captive+json"  # RFC 8908 section 8
 LARGEST = 4096  # octets: Android reads no more
 _QUESTION = f"GET {PATH} HTTP/1.1".encode()
 _HOST = re.compile(rb"(?:^|\r\n)host:[ \t]*([^\r\n]*?)[ \t]*\r\n", re.IGNORECASE)
+HSTS = ("Strict-Transport-Security", f"max-age={headers.YEAR_S}")
 SITE = "{site}"  # in venue_info_url: the id of the visitor's site
 
 
@@ -95,7 +96,8 @@ class Door:
             body = self._api.tell(environ.get("REMOTE_ADDR", ""))
         except PortalError:
             return self._app(environ, start_response)
-        start_response("200 OK", [*self._headers, ("Content-Length", str(len(body)))])
+        secure = [HSTS] if environ.get("wsgi.url_scheme") == "https" else []
+        start_response("200 OK", [*self._headers, *secure, ("Content-Length", str(len(body)))])
         return [body] if environ["REQUEST_METHOD"] == "GET" else [b""]
 
     def shortcut(self, request: bytes, address: str) -> bytes | None:
@@ -113,7 +115,6 @@ class Door:
             body = self._api.tell(address)
         except PortalError:
             return None
-        told = [*self._headers, ("Strict-Transport-Security", f"max-age={headers.YEAR_S}")]
-        told += [("Content-Length", str(len(body))), ("Connection", "close")]
+        told = [*self._headers, HSTS, ("Content-Length", str(len(body))), ("Connection", "close")]
         head = "".join(f"{name}: {value}\r\n" for name, value in told)
         return b"HTTP/1.1 200 OK\r\n" + head.encode("ascii") + b"\r\n" + body

@@ -36,12 +36,25 @@ def _colours(settings: Settings, policies: Policies) -> list[Problem]:
 
 
 def _announced(settings: Settings) -> list[Problem]:
-    portal = settings.portal
+    portal, found = settings.portal, []
     wrong = announce.fault(portal.api_url) if portal.api_url else ""
-    if not wrong:
-        return []
-    where = settings.origin.get("portal.api_url", "portal.api_url")
-    return [Problem(where, f"'{portal.api_url}' {wrong}", "expected https://<name of the portal>/capport/api")]
+    if wrong:
+        remedy = "expected https://<name of the portal>/capport/api"
+        found.append(_problem(settings, "api_url", f"'{portal.api_url}' {wrong}", remedy))
+    venue = portal.venue_info_url
+    if venue and not venue.startswith("https://"):
+        found.append(_problem(settings, "venue_info_url", f"'{venue}' is not https (RFC 8908 section 5)", "use https"))
+    alone = portal.api_url and not wrong and portal.secure.tls_certificate is None
+    if alone and not portal.public_url.startswith("https://"):
+        what = "the API is announced, but the page that it names is not https (RFC 8908 section 5)"
+        found.append(
+            _problem(settings, "public_url", what, "set public_url to https, or a certificate of portal.secure")
+        )
+    return found
+
+
+def _problem(settings: Settings, key: str, what: str, remedy: str) -> Problem:
+    return Problem(settings.origin.get(f"portal.{key}", f"portal.{key}"), what, remedy)
 
 
 def _certificate(settings: Settings, policies: Policies, offers: Collection[Offer]) -> list[Problem]:

@@ -15,13 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from flask_babel import format_time
 from markupsafe import Markup
 
-from captive_portal import agreement, capport, fault_reports, forms, look, shut
+from captive_portal import agreement, announce, capport, captured, fault_reports, forms, look, shut
 from captive_portal.desk import Attempt, Outcome
 from captive_portal.errors import GatewayError, PortalError, SessionError
 from captive_portal.gateways import Onward
@@ -100,14 +100,16 @@ def blueprint(portal: Portal) -> Blueprint:
     @pages.before_app_request
     def _captured() -> Answer | None:
         host = request.host.lower()
-        if host in own or (near(request.remote_addr) and _loopback(host)):  # the operator's own look, or a rehearsal
+        if host in own or (
+            near(request.remote_addr) and captured.loopback(host)
+        ):  # the operator's own look, or a rehearsal
             return None
         portal.probes.count(host, request.path)
         with suppress(GatewayError):  # a phone that gets an error shows no login page
             visitor = _visitor(portal)
             if visitor is not None and portal.desk.returning(visitor) is None:
                 portal.desk.telling.seen(portal.desk.identity(visitor), portal.desk.clock.now_ms())
-        return _to_portal(portal)
+        return captured.to_portal(portal.base_url)
 
     @pages.app_errorhandler(GatewayError)
     def _away(error: GatewayError) -> Any:
@@ -142,39 +144,12 @@ def blueprint(portal: Portal) -> Blueprint:
 
 def own_hosts(portal: Portal) -> frozenset[str]:
     """Return the names under which the portal itself is asked; every other one was captured."""
-    ours = portal.settings.portal
-    listeners = {f"{at.host}:{at.port}" for at in (ours.listen, ours.secure)}
-    return frozenset({_host(portal.base_url), _host(portal.api_url), *listeners})
+    return captured.own_hosts(portal.settings, portal.base_url, portal.api_url)
 
 
 def languages(portal: Portal) -> Callable[[], tuple[str, ...]]:
     """Return what tells the languages of the visitor's site, in the order of the page."""
     return lambda: _policy(portal).languages
-
-
-def _host(url: str) -> str:
-    """Return the `Host` that a browser sends for a URL: without the port that its scheme implies."""
-    parts = urlsplit(url)
-    return parts.netloc.lower().removesuffix({"http": ":80", "https": ":443"}.get(parts.scheme, ""))
-
-
-def _loopback(host: str) -> bool:
-    name = host.rpartition(":")[0] or host
-    return near(name.strip("[]")) or name == "localhost"
-
-
-def _to_portal(portal: Portal) -> Response:
-    """Redirect a captured request, with a body of more than 4 octets: some devices take less for "online".
-
-    It comes without a length: the server then closes the connection, so that the next question of this device meets the
-    firewall anew.
-    """
-    target = f"{portal.base_url}/"
-    answer = Response(iter([f'<html><body><a href="{target}">WiFi login</a></body></html>\n'.encode()]), status=302)
-    answer.headers["Location"] = target
-    answer.headers["Cache-Control"] = "no-store"
-    answer.mimetype = "text/html"
-    return answer
 
 
 def _visitor(portal: Portal) -> Client | None:
@@ -397,8 +372,9 @@ def _reported(portal: Portal) -> Any:
 
 def api(portal: Portal) -> capport.Api:
     """Return what answers RFC 8908."""
-    where = f"{portal.base_url}/"
-    return capport.Api(portal.desk, portal_url=where, venue_url=portal.settings.portal.venue_info_url)
+    ours = portal.settings.portal
+    where = announce.page(portal.base_url, portal.api_url, secure=ours.secure.tls_certificate is not None)
+    return capport.Api(portal.desk, portal_url=where, venue_url=ours.venue_info_url)
 
 
 def _capport(asked: capport.Api) -> Response:

@@ -125,7 +125,14 @@ def test_what_dhcp_announces_leads_to_the_api_before_and_after_the_login(announc
     assert head.startswith("http/1.1 200")
     assert "content-type: application/captive+json" in head
     assert "cache-control: private" in head
-    assert before == {"captive": True, "user-portal-url": "http://portal.test/"}
+    assert before == {"captive": True, "user-portal-url": "https://portal.test/"}
+
+    page = announced.run(
+        announced.client,
+        *("curl", "-sS", "--cacert", str(announced.folder / "portal.pem")),
+        *("--resolve", "portal.test:443:10.77.0.1", "https://portal.test/?lang=en"),
+    )
+    assert "Accept terms and go online" in page.stdout
 
     assert lease(announced, 6) == API
     assert ask_api(announced, API, 6)[1]["captive"] is True

@@ -132,6 +132,35 @@ def test_all_three_announcements_say_the_same(settings) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("settings_", "told"),
+    [
+        ({"api_url": "https://p.example/x"}, ["the page that it names is not https"]),
+        ({"api_url": "https://p.example/x", "public_url": "http://p.example"}, ["the page that it names is not https"]),
+        ({"api_url": "https://p.example/x", "public_url": "https://p.example"}, []),
+        ({"venue_info_url": "http://v.example"}, ["'http://v.example' is not https"]),
+        ({"venue_info_url": "https://v.example/{site}"}, []),
+        ({}, []),
+    ],
+)
+def test_what_the_api_names_is_over_tls(settings_, told) -> None:
+    settings = announced(**settings_)
+
+    said = [each.what for each in outward.problems(settings, with_brand(settings), ())]
+
+    assert len(said) == len(told)
+    assert all(words in each for words, each in zip(told, said, strict=True))
+
+
+def test_the_page_is_called_by_its_secure_name_where_there_is_one() -> None:
+    plain, api = "http://p.example", "https://p.example/capport/api"
+
+    assert announce.page(plain, api, secure=True) == "https://p.example/"
+    assert announce.page(plain, api, secure=False) == "http://p.example/"
+    assert announce.page("https://w.example", api, secure=True) == "https://w.example/"
+    assert announce.page(plain, f"{plain}/capport/api", secure=True) == "http://p.example/"
+
+
 def test_a_portal_without_tls_has_nothing_to_announce() -> None:
     with pytest.raises(ConfigError, match="not https"):
         announce.snippets(announced(public_url="http://portal.example"))

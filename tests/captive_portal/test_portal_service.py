@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from captive_portal import gate, service
-from captive_portal.views import _host
+from captive_portal.captured import host as host_of
 from netops.config import Listener
 from netops.errors import ConfigError
 from netops.service import running
@@ -92,4 +92,4 @@ def test_wrong_anchors_and_unknown_users_stop_the_start_with_a_sentence(settings
     ],
 )
 def test_a_browser_leaves_out_the_port_that_the_scheme_implies(url: str, host: str) -> None:
-    assert _host(url) == host
+    assert host_of(url) == host
