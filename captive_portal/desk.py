@@ -21,7 +21,7 @@ from captive_portal.gateways import Offer, Onward
 from captive_portal.limits import Limit, Rate, Rates
 from captive_portal.meters import Meters
 from captive_portal.methods import Shown
-from captive_portal.model import ADDRESSES_PER_CLIENT, Client, Grant, Session, State
+from captive_portal.model import ADDRESSES_PER_CLIENT, FREE, Client, Grant, Session, State
 from captive_portal.policy import narrower, open_at, opens_ms, seconds_open
 from captive_portal.store import Admission
 from captive_portal.twins import Twins
@@ -161,9 +161,16 @@ class Desk:
             grant = next((each for each in found if each is not None), None)
             if grant is None or self._starts.take(shown.identity, shown.site, now_ms):
                 return None
+            self._end_stale(client)
             opened = Session(id=secrets.token_hex(12), client=client.at(*self._seen(client)))
             session, _ = visit.step(opened, visit.Begun(), now_ms)
             return self._admit(session, replace(grant, agreed=None), grant.agreed or consent, began)
+
+    def _end_stale(self, client: Client) -> None:
+        """End what is left of a visit before, so that the next one takes nobody's place."""
+        stale = self._live.get(client.key)
+        if stale is not None:
+            self._feed(stale, visit.Expired())
 
     def resumed(self, client: Client) -> tuple[str, Ask] | None:
         """Return the method and the question that this device left open, if any."""
@@ -302,17 +309,22 @@ class Desk:
         if before != ready.born:
             self.store.set_born(part.name, ready.born)
         self._born[part.name] = ready.born
-        ended = self._measure(admitted, now_ms) if Offer.COUNTERS in part.offers else 0
+        counted = admitted if Offer.COUNTERS in part.offers else []
+        ended = self._measure(counted, now_ms, idle=Offer.IDLE not in part.offers)
         if actions or ended:
             LOG.info("repaired count=%d bounded=%d live=%d", len(actions), ended, len(self._live))
         return len(actions) + ended
 
-    def _measure(self, admitted: Sequence[Admitted], now_ms: int) -> int:
-        """End the visits whose octets are used up or that were idle for too long; return how many."""
+    def _measure(self, admitted: Sequence[Admitted], now_ms: int, *, idle: bool) -> int:
+        """End the visits whose octets are used up or, by `idle`, that were idle for too long; return how many.
+
+        A gateway that ends idle ones itself may count seldom: between two reports nobody seems to move.
+        """
         ended = 0
         for key, meter in self._meters.read(admitted, now_ms).items():
             session = self._live.get(key)
-            reason = meter.exceeds(session.grant.bounds, now_ms) if session and session.grant else None
+            bounds = session.grant.bounds if session and session.grant else FREE
+            reason = meter.exceeds(bounds if idle else replace(bounds, idle_s=0), now_ms)
             if session is not None and reason is not None:
                 with self._stripe(session.client):
                     live = self._live.get(key)

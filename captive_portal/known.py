@@ -65,7 +65,6 @@ def past(connection: sa.Connection, identity: bytes, rule: Returning, now_ms: in
         sa.select(SESSION, CONSENT)
         .join(CONSENT, CONSENT.c.session == SESSION.c.id)
         .where(mine, SESSION.c.method.in_(rule.methods), SESSION.c.since_ms > now_ms - rule.days * DAY_MS)
-        .where(SESSION.c.online_ms.is_not(None))
         .order_by(SESSION.c.since_ms.desc())
         .limit(1)
     )

@@ -90,6 +90,17 @@ def test_a_device_that_proved_itself_comes_back_without_a_tap(open_desk) -> None
     assert session.seconds_left(desk.clock.now_ms()) == 3600
 
 
+def test_the_visit_before_is_ended_though_nobody_has_looked_since(open_desk) -> None:
+    desk = open_desk()
+    before = enter(desk)
+    desk.clock.forward(3601)
+
+    session = desk.welcome(OWN_MAC, NOW_CONSENT)
+
+    assert [each.id for each in desk.store.live()] == [session.id]
+    assert session.id != before.id
+
+
 def test_its_record_says_what_it_had_agreed_to_and_its_login_is_counted(open_desk) -> None:
     desk = open_desk()
     enter(desk)
