@@ -49,6 +49,7 @@ class Periods:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._known: dict[str, bytes] = {}
+        self._current: tuple[str, str] = ("", "")  # the clock's month, and the one to seal with
 
     def __repr__(self) -> str:
         return f"Periods({self._folder})"
@@ -64,10 +65,11 @@ class Periods:
     def current(self, now_ms: int) -> str:
         """Return the month to seal with now: by the clock, and never an older one than was sealed with before."""
         wanted = month(now_ms)
-        newest = self.names()[-1:]
-        if newest and wanted < newest[0] and _months(newest[0]) - _months(wanted) <= AHEAD_MONTHS:
-            return newest[0]
-        return wanted
+        if self._current[0] != wanted:
+            newest = self.names()[-1:]
+            back = bool(newest) and 0 < _months(newest[0]) - _months(wanted) <= AHEAD_MONTHS
+            self._current = (wanted, newest[0] if back else wanted)
+        return self._current[1]
 
     def made(self, period: str) -> bytes:
         """Return a month's key; make it durable first if there is none. Two processes at once get the same one."""
@@ -111,7 +113,7 @@ class Periods:
 
     def destroy(self, period: str) -> bool:
         """Overwrite and unlink a key, durable on return; False when there is none (any more)."""
-        self._known.pop(period, None)
+        self.forget()
         file = self._file(period)
         try:
             with file.open("r+b") as content:
@@ -129,6 +131,7 @@ class Periods:
     def forget(self) -> None:
         """Read the keys anew from now on: another process may have destroyed one."""
         self._known.clear()
+        self._current = ("", "")
 
     def _file(self, period: str) -> Path:
         if not NAME.fullmatch(period):
