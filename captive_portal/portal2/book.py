@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 class Book:
-    """One user an address; safe from several threads. Who is past their time is nobody any more."""
+    """One user an address; safe from several threads.
+
+    Who is past their time is not in any more, and stays in the book until the controller has put them out: not every
+    make heeds the time that RADIUS gave it.
+    """
 
     def __init__(self, ac: str, journal: Journal) -> None:
         self._ac = ac
@@ -27,10 +31,14 @@ class Book:
         for each in users:
             self._set(each)
 
-    def at(self, address: str, now_ms: int) -> User | None:
-        """Return who is online at an address."""
-        user = self._users.get(address)
-        return user if user is not None and user.until_ms > now_ms else None
+    def at(self, address: str) -> User | None:
+        """Return who is at an address, in time or past it."""
+        return self._users.get(address)
+
+    def overdue(self, before_ms: int, *, most: int) -> list[User]:
+        """Return users whose time was over before an instant and whom nobody has put out."""
+        with self._lock:
+            return [each for each in self._users.values() if each.until_ms <= before_ms][:most]
 
     def put(self, user: User) -> None:
         """Note that somebody is online."""
@@ -63,13 +71,9 @@ class Book:
             return moved
 
     def every(self, now_ms: int) -> list[User]:
-        """Return who is online; who is past their time is struck out."""
+        """Return who is online."""
         with self._lock:
-            over = [each for each in self._users.values() if each.until_ms <= now_ms]
-            for each in over:
-                self._unset(each)
-                self._journal.user(self._ac, each.address, None)
-            return list(self._users.values())
+            return [each for each in self._users.values() if each.until_ms > now_ms]
 
     def of(self, mac: str, now_ms: int) -> list[User]:
         """Return the entries of a device."""

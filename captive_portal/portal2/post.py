@@ -38,6 +38,7 @@ WAITING = 2_000  # pieces of work; further ones are dropped and counted, the nex
 SEALS = 20_000  # authenticators that are remembered, by controller
 RECEIVE_BYTES = 4 << 20
 TICK_S = 0.5
+LATE_S = 5.0  # between two looks for users who are past their time
 BURST = 256  # datagrams between two looks at the time
 
 
@@ -54,6 +55,7 @@ class Post:
         self._host = host
         self._seals: dict[str, OrderedDict[bytes, None]] = {}
         self._work: queue.Queue[Callable[[], object] | None] = queue.Queue(WAITING)
+        self._late_due = 0.0
         self._socket: socket.socket | None = None
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -133,7 +135,7 @@ class Post:
         if isinstance(packet, str):
             return hearing.Heard(verdict=Verdict.DISBELIEVED, why=packet)
         about = hearing.before_of(packet) if packet.type == Type.NTF_USERIPCHANGE else packet.visitor
-        user = side.book.at(about, self._clock.now_ms())
+        user = side.book.at(about)
         return hearing.judge(side.ac, packet, user, copy=self._copy(side.ac.id, packet.seal))
 
     def _copy(self, ac: str, seal: bytes) -> bool:
@@ -153,7 +155,7 @@ class Post:
         packet = heard.packet
         if packet is None:
             return
-        user = side.book.at(packet.visitor, self._clock.now_ms())
+        user = side.book.at(packet.visitor)
         if heard.verdict is Verdict.LEFT and user is not None:
             self.later(lambda: side.left(user))
         elif heard.verdict is Verdict.ASK and user is not None:
@@ -161,7 +163,7 @@ class Post:
         elif heard.verdict is Verdict.ABSENT:
             self.later(lambda: side.all_left(heard.absent))
         elif heard.verdict is Verdict.MOVED:
-            before = side.book.at(heard.before, self._clock.now_ms())
+            before = side.book.at(heard.before)
             if before is not None:
                 side.moved(before, packet.visitor)
         elif heard.verdict is Verdict.ASKED:
@@ -184,13 +186,18 @@ class Post:
         return (f"::ffff:{address}" if mapped else address), side.ac.port
 
     def _owe(self) -> None:
-        """Send the heartbeats and rolls that are due, and ask about whom there is doubt."""
+        """Send the heartbeats and rolls that are due, ask about whom there is doubt, end who is late."""
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         for side in self._every:
             for octets in side.rolls.due(now, side.book, now_ms):
                 self.say(side, octets)
             for user, sure in side.due():
                 self.later(partial(side.doubt, user, sure=sure))
+            if now >= self._late_due:
+                for user in side.late():
+                    self.later(partial(side.end, user))
+        if now >= self._late_due:
+            self._late_due = now + LATE_S
 
     # ---- the workers
     def later(self, work: Callable[[], object]) -> None:

@@ -41,6 +41,7 @@ UNSEEN_S = 2.0
 SIGHTS = 50_000
 SLACK_MS = 5_000
 BUSY_S = 0.4
+LATE_MS = 30_000  # until who is past their time and was not put out by the desk is put out here
 DOUBT_S = 3.0  # between two questions about one user: who repeats a logout makes us ask no oftener
 DOUBTS = 10  # questions in half a second, by controller
 STRIPES = 64
@@ -98,7 +99,7 @@ class Side:
         was restarted, its notification was lost): it is asked that, too, or the page would say "online" for ever.
         """
         mac, fresh = self._who(address)
-        user = self.book.at(address, self._clock.now_ms()) if fresh else None
+        user = self.book.at(address) if fresh else None
         if user is not None and user.mac == mac and not self.ac.profile.pap:
             self.doubt(user, sure=False)
         return mac
@@ -144,8 +145,9 @@ class Side:
         with self._stripe(address):
             now_ms = self._clock.now_ms()
             until_ms = now_ms + bounds.seconds * 1000
-            user = self.book.at(address, now_ms)
-            if user is not None and user.mac == client.mac and until_ms <= user.until_ms + SLACK_MS:
+            user = self.book.at(address)
+            known = user is not None and user.mac == client.mac and now_ms < user.until_ms
+            if user is not None and known and until_ms <= user.until_ms + SLACK_MS:
                 self.book.put(replace(user, until_ms=until_ms))  # the controller would let it in for longer
                 return
             if user is not None:
@@ -181,11 +183,26 @@ class Side:
     def put_out(self, client: Client, address: str) -> None:
         """Put a client out at one address; one that is not online there, or is somebody else by now, stays as it is."""
         with self._stripe(address):
-            user = self.book.at(address, self._clock.now_ms())
+            user = self.book.at(address)
             if user is not None and user.mac == client.mac:
-                self._forget_there(address, user.request)
-                self.book.drop(user)
-                self.counted["out"] += 1
+                self._put_out(user)
+
+    def late(self) -> list[User]:
+        """Return users whose time was over a while ago and whom nobody has put out."""
+        if self.door.away:
+            return []
+        return self.book.overdue(self._clock.now_ms() - LATE_MS, most=DOUBTS)
+
+    def end(self, user: User) -> None:
+        """Put a user out whose time is over."""
+        with self._stripe(user.address):
+            if self.book.at(user.address) == user:
+                self._put_out(user)
+
+    def _put_out(self, user: User) -> None:
+        self._forget_there(user.address, user.request)
+        self.book.drop(user)
+        self.counted["out"] += 1
 
     def _login(self, client: Client, address: str, bounds: Bounds) -> Answer:
         assert self.tokens
@@ -249,7 +266,7 @@ class Side:
         if self.ac.profile.pap:  # it may know no challenge: what is genuine and new has to do
             return sure
         with self._stripe(user.address):
-            if self.book.at(user.address, self._clock.now_ms()) != user:
+            if self.book.at(user.address) != user:
                 return False  # out already, or logged in anew meanwhile
             serial = self.door.serials.next()
             answer = self.door.run(exchange.online(self.ac, user.address, serial=serial))

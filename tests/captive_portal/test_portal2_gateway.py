@@ -10,7 +10,7 @@ import pytest
 
 from captive_portal.errors import GatewayError
 from captive_portal.model import Bounds
-from captive_portal.portal2 import exchange, journal
+from captive_portal.portal2 import exchange, journal, side
 
 _spec = importlib.util.spec_from_file_location("portal2_world", Path(__file__).with_name("portal2_world.py"))
 worlds = sys.modules.get("portal2_world") or importlib.util.module_from_spec(_spec)
@@ -76,6 +76,24 @@ def test_who_is_put_out_is_out_at_the_controller(world) -> None:
 
     assert world.ac.online == {}
     assert world.inside() == {}
+
+
+def test_a_controller_that_heeds_no_time_is_told_when_it_is_over(world, monkeypatch) -> None:
+    heeds = world.radius
+    world.ac.authorise = lambda *shown: heeds(*shown) and 1_000_000
+    world.ac.station("10.1.0.2", OTHER)
+    world.gateway.allow(world.client(), Bounds(seconds=1))
+    world.gateway.allow(world.client(OTHER, "10.1.0.2"), Bounds(seconds=1))
+    until(lambda: world.inside() == {})
+
+    world.gateway.revoke(world.client())  # as the desk does when a visit is over
+    left = set(world.ac.online)
+    monkeypatch.setattr(side, "LATE_MS", 0)  # and of the other the desk knows nothing
+    world.gateway.post._late_due = 0.0
+    until(lambda: world.ac.online == {})
+
+    assert left == {"10.1.0.2"}
+    assert world.part.counters()["out"] == 2
 
 
 def test_who_has_the_address_by_now_is_not_put_out_for_another(world) -> None:
@@ -279,8 +297,8 @@ def test_h3c_hears_that_we_live_and_who_is_online_and_says_who_is_not(tmp_path) 
             world.ac.station(f"10.1.0.{number}", f"02:00:00:00:00:0{number}")
             world.gateway.allow(world.client(f"02:00:00:00:00:0{number}", f"10.1.0.{number}"), HOUR)
         del world.ac.online["10.1.0.2"]  # it was restarted, say, and told nobody
-        side = world.part.side
-        side.rolls._roll_due = 0.0
+        part = world.part.side
+        part.rolls._roll_due = 0.0
 
         said = world.ac.wait(simulator.NTF_USER_HEARTBEAT)
         until(lambda: len(world.ears.gone) == 1)
