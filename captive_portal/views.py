@@ -171,6 +171,7 @@ def _policy(portal: Portal) -> Policy:
 def _home(portal: Portal) -> Any:
     visitor = _visitor(portal)
     if visitor is None:
+        portal.desk.gateway.puzzled(request.remote_addr or "", request.args)
         return _stranger()
     session = portal.desk.returning(visitor)
     if portal.uplink() == "down":

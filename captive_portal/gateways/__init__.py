@@ -96,6 +96,10 @@ class Gateway(Protocol):
         """Return who has this address now, by the gateway's own sight; None for no visitor."""
         ...
 
+    def puzzled(self, address: str, claimed: Mapping[str, str]) -> None:  # noqa: ARG002  (the protocol's)
+        """Note somebody whom no gateway knows, and what the address line claims: it lets nobody in, it may tell why."""
+        return
+
     def addresses(self, client: Client) -> tuple[str, ...]:
         """Return the addresses that this device uses now, as far as the gateway has seen."""
         ...

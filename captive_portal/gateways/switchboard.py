@@ -73,6 +73,11 @@ class Switchboard(Gateway):
         """Return who the first gateway that knows the address says it is."""
         return next((found for each in self._every if (found := each.identify(address)) is not None), None)
 
+    def puzzled(self, address: str, claimed: Mapping[str, str]) -> None:
+        """Let every gateway note a stranger."""
+        for each in self._every:
+            each.puzzled(address, claimed)
+
     def addresses(self, client: Client) -> tuple[str, ...]:
         """Return the addresses that the client's own gateway has seen."""
         return self.behind(client).addresses(client)
