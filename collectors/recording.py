@@ -10,6 +10,7 @@ from __future__ import annotations
 import bz2
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from collectors.errors import CollectorError
@@ -148,7 +149,7 @@ class _Reading:
         self.lines = self.odd = self.twice = 0
         self.first_odd = ""
         self._objects: dict[Oid, Varbind] = {}
-        self._wanted = re.compile(rb"\n\.?(?:" + _branches(wanted) + rb")[^\n]*") if wanted else None
+        self._wanted = _lines_of(wanted) if wanted else None
 
     def take(self, number: int, block: bytes) -> None:
         """Read whole lines at once: splitting and testing two million lines one by one is what takes the time."""
@@ -188,6 +189,12 @@ class _Reading:
             first_odd=self.first_odd,
             twice=self.twice,
         )
+
+
+@lru_cache(maxsize=8)
+def _lines_of(places: frozenset[Oid]) -> re.Pattern[bytes]:
+    """Return what finds the lines that stand at or under a place; who reads many recordings wants the same of each."""
+    return re.compile(rb"\n\.?(?:" + _branches(places) + rb")[^\n]*")
 
 
 def _branches(places: Iterable[Oid]) -> bytes:

@@ -97,7 +97,10 @@ class Places:
         place = column.place.under(root)
         entry = node = self._root
         for arc in place:
-            entry, node = node, node.below.setdefault(arc, _Node())
+            entry, below = node, node.below.get(arc)
+            if below is None:
+                below = node.below[arc] = _Node()
+            node = below
         node.columns.append(column)
         self.no_values |= {word.encode() for word in column.sentinels if isinstance(word, str)}
         self.words |= {word for word in column.states if isinstance(word, str)}
