@@ -93,6 +93,10 @@ class Controller(Gateway):
         mac = self.side.who(known)
         return Client(mac=mac, interface=self.interface, addresses=(known,)) if mac else None
 
+    def puzzled(self, address: str, claimed: Mapping[str, str]) -> None:
+        """Note a stranger who seems to be sent by this controller."""
+        self.side.puzzled(address, claimed)
+
     def addresses(self, client: Client) -> tuple[str, ...]:
         """Return the addresses at which the client is online."""
         return tuple(each.address for each in self.side.book.of(client.mac, self._clock.now_ms()))

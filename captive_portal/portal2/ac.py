@@ -96,6 +96,10 @@ class Ac:
             return False
         return any(parsed in network for network in self.networks if network.version == parsed.version)
 
+    def claims(self, query: Mapping[str, str]) -> bool:
+        """Whether a query is one of its redirects that names one of its visitors. True proves nothing (S11)."""
+        return self.has(query.get(self.profile.query[0], "")[:64])
+
     def text(self, octets: bytes) -> str:
         """Return a text of the controller's, in its charset; what is not printable is shown as such."""
         shown = octets[:200].decode(self.profile.charset, errors="replace")

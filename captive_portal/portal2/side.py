@@ -7,6 +7,7 @@ this device at this place; the MAC that it names in its answer must be that devi
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections import OrderedDict
 from dataclasses import replace
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from captive_portal.errors import GatewayError
 from captive_portal.model import Client
+from captive_portal.model import address as canonical
 from captive_portal.portal2 import exchange
 from captive_portal.portal2.book import Book
 from captive_portal.portal2.door import Door
@@ -24,7 +26,7 @@ from captive_portal.portal2.journal import User
 from captive_portal.portal2.rolls import Rolls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from captive_portal.gateways import Ears
     from captive_portal.model import Bounds
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from captive_portal.radius.tokens import Token
     from netops.clock import Clock
 
+LOG = logging.getLogger("netops.portal")
+NAT_S = 60.0  # between two lines of the log about NAT
 SEEN_S = 5.0  # how long it is believed who has an address; addresses go to the next visitor
 UNSEEN_S = 2.0
 SIGHTS = 50_000
@@ -78,7 +82,8 @@ class Side:
         self.book = Book(ac.id, journal)
         self.door = Door(ac, journal, clock, linger)
         self.rolls = Rolls(ac, self.door.serials.next)
-        self.counted = {"in": 0, "out": 0, "put_out": 0, "doubted": 0, "other_mac": 0, "known": 0}
+        self.counted = {"in": 0, "out": 0, "put_out": 0, "doubted": 0, "other_mac": 0, "known": 0, "behind_nat": 0}
+        self._told_nat = 0.0
         self.failed = 0  # logins that could not be brought about
         self.ears: Ears | None = None
         self.tokens: Tokens | None = None
@@ -118,6 +123,22 @@ class Side:
                 mac = self.reported(address)
             self.saw(address, mac)
             return mac, True
+
+    def puzzled(self, address: str, query: Mapping[str, str]) -> None:
+        """Note a stranger whom this controller seems to have sent from elsewhere than its networks: from behind a NAT.
+
+        Who is behind one cannot be told apart from all others there: nobody there is let in, and an operator is told.
+        """
+        if not self.ac.claims(query) or self.ac.has(address):
+            return
+        self.counted["behind_nat"] += 1
+        if self._clock.monotonic() >= self._told_nat:
+            self._told_nat = self._clock.monotonic() + NAT_S
+            LOG.warning(
+                "visitor comes from no network of the controller controller=%s from=%s; is there NAT in between?",
+                self.ac.id,
+                canonical(address),
+            )
 
     def saw(self, address: str, mac: str) -> None:
         """Believe for a moment that this device has the address."""

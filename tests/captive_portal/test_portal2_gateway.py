@@ -51,6 +51,19 @@ def test_a_login_is_challenge_token_and_affirmation(world) -> None:
     assert world.ac.bad == []
 
 
+def test_a_visitor_behind_a_nat_is_a_stranger_and_the_operator_is_told(world, caplog) -> None:
+    claimed = {"wlanuserip": "10.1.0.9", "wlanacip": "10.6.10.77"}
+    for _ in range(3):
+        world.gateway.puzzled("203.0.113.9", claimed)
+    world.gateway.puzzled("203.0.113.9", {"wlanuserip": "198.51.100.1"})
+    world.gateway.puzzled("203.0.113.9", {})
+    world.gateway.puzzled("10.1.0.9", claimed)
+
+    assert world.gateway.identify("203.0.113.9") is None
+    assert world.part.counters()["behind_nat"] == 3
+    assert [each.getMessage().count("is there NAT") for each in caplog.records] == [1]
+
+
 def test_with_pap_the_token_is_shown_at_once(tmp_path) -> None:
     with worlds.world(tmp_path, portal_auth="pap") as world:
         world.gateway.allow(world.client(), HOUR)
