@@ -131,6 +131,7 @@ def blueprint(portal: Portal) -> Blueprint:
         return response
 
     pages.add_url_rule("/", "home", lambda: _home(portal))
+    pages.add_url_rule("/", "heard", lambda: _heard(portal), methods=["POST"])
     pages.add_url_rule("/login", "login", lambda: _login(portal), methods=["POST"])
     pages.add_url_rule("/login", "login_again", lambda: redirect(_home_url(), 303))
     pages.add_url_rule("/return/<method>", "returned", lambda method: _returned(portal, method))
@@ -148,8 +149,8 @@ def own_hosts(portal: Portal) -> frozenset[str]:
 
 
 def languages(portal: Portal) -> Callable[[], tuple[str, ...]]:
-    """Return what tells the languages of the visitor's site, in the order of the page."""
-    return lambda: _policy(portal).languages
+    """Return what tells the languages of the visitor's site, in the order of the page; a stranger's may be any."""
+    return lambda: tuple(LANGUAGES) if g.get("visitor", "") is None else _policy(portal).languages
 
 
 def _visitor(portal: Portal) -> Client | None:
@@ -168,7 +169,16 @@ def _policy(portal: Portal) -> Policy:
 
 
 # ---- pages
+def _heard(portal: Portal) -> Any:
+    """Answer a gateway that asks whom to let in (openNDS, FAS level 3); anybody else has nothing to post here."""
+    said = portal.desk.gateway.heard(request.remote_addr or "", request.form)
+    return (said, 200, {"Content-Type": "text/plain"}) if said is not None else redirect(_home_url(), 303)
+
+
 def _home(portal: Portal) -> Any:
+    if "fas" in request.args:
+        portal.desk.gateway.carried(request.remote_addr or "", request.args)
+        return redirect(_home_url(), 303)
     visitor = _visitor(portal)
     if visitor is None:
         portal.desk.gateway.puzzled(request.remote_addr or "", request.args)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from netops.secret import Secret  # noqa: TC001  (the settings are built from these hints at run time)
 
-GATEWAYS_OF_CONTROLLERS = ("radius", "portal2")
+GATEWAYS_OF_CONTROLLERS = ("radius", "portal2", "fas")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +15,7 @@ class Controller:
 
     address: str = ""  # where its packets come from, and where ours go
     site: str = ""  # id of the site behind it
-    gateway: str = "radius"  # radius | portal2: by which protocol visitors are let in there
+    gateway: str = "radius"  # radius | portal2 | fas: by which protocol visitors are let in there
     networks: str = ""  # CIDR,… of the visitors behind it: nobody else is believed to be its visitor
     vendor: str = "standard"  # whose attributes it reads: standard, chillispot, cisco, h3c, huawei, mikrotik, ruijie …
     secret: Secret | None = None  # RADIUS: the shared secret, at least 16 characters
@@ -31,6 +31,8 @@ class Controller:
     portal_auth: str = ""  # portal2: chap | pap; empty: as its vendor's profile says
     portal_unsigned: bool = False  # portal2: packets without an authenticator are taken; only for an old AC
     portal_binding: bool = False  # portal2: it asks us about each new MAC (0x30), and devices we know come in so
+    fas_key: Secret | None = None  # fas: `faskey` of an openNDS far away (level 3), at least 16 characters
+    fas_name: str = ""  # fas: its `gatewayname`, as it says it itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

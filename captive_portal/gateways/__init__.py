@@ -84,6 +84,14 @@ class Gateway(Protocol):
         """Say from now on to `ears` what happens at this side; a gateway that is only asked has nothing to say."""
         return
 
+    def carried(self, address: str, query: Mapping[str, str]) -> None:  # noqa: ARG002  (the protocol's)
+        """Take in what a gateway has a browser carry here; only what the gateway itself has sealed is believed."""
+        return
+
+    def heard(self, address: str, form: Mapping[str, str]) -> str | None:  # noqa: ARG002  (the protocol's)
+        """Answer what a gateway itself asks over HTTP; None where the address is none of its own."""
+        return None
+
     def serves(self, interface: str) -> bool:
         """Whether clients at this place are this gateway's."""
         ...
@@ -158,6 +166,12 @@ def _portal2(settings: Settings, clock: Clock) -> Gateway:
     return Portal2(settings, clock)
 
 
+def _fas(settings: Settings, clock: Clock) -> Gateway:
+    from captive_portal.gateways.fas import Fas  # noqa: PLC0415
+
+    return Fas(settings, clock)
+
+
 NONE = "none"
 GATEWAYS: dict[str, Callable[[Settings, Clock], Gateway]] = {
     "simulated": _simulated,
@@ -165,6 +179,7 @@ GATEWAYS: dict[str, Callable[[Settings, Clock], Gateway]] = {
     "opennds": _opennds,
     "radius": _radius,
     "portal2": _portal2,
+    "fas": _fas,
 }
 
 

@@ -52,6 +52,15 @@ class Switchboard(Gateway):
         for each in self._every:
             each.tell(ears)
 
+    def carried(self, address: str, query: Mapping[str, str]) -> None:
+        """Hand what a browser carries to each; whose it is takes it in."""
+        for each in self._every:
+            each.carried(address, query)
+
+    def heard(self, address: str, form: Mapping[str, str]) -> str | None:
+        """Return the answer of the gateway that the address belongs to."""
+        return next((said for each in self._every if (said := each.heard(address, form)) is not None), None)
+
     def serves(self, interface: str) -> bool:
         """Whether any of them does."""
         return any(each.serves(interface) for each in self._every)
