@@ -30,6 +30,7 @@ from captive_portal.sms.outbox import Outbox
 from captive_portal.sms.providers import Message
 from captive_portal.sms.telling import Deliveries
 from captive_portal.verdict import Ask, Refusal, Why
+from inventory.errors import SqlError
 from netops.errors import NetopsError
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ class Sms(Method):
             return self._ask(pending, now_ms, wait_ms=tried.wait_ms, wrong=Why.CODE_OVER if over else Why.WRONG_CODE)
         try:
             person = self._persons.keep("phone", self._opened(pending))
-        except NetopsError:
+        except (NetopsError, SqlError):
             self._book.put_back(pending)  # nobody is let in whom the law could not know; the code was not the fault
             raise
         self.deliveries.count("proved", pending, now_ms)

@@ -154,11 +154,14 @@ class Book:
         return budget.next_ms(self._caps, spent, now_ms)
 
     def purge(self, now_ms: int) -> None:
-        """Delete what no longer bears on anything: codes with the sealed numbers first."""
+        """Delete what no longer bears on anything: codes with the sealed numbers first.
+
+        What went out is kept for a day longer than it counts: a clock that jumps ahead and back refills nothing.
+        """
 
         def work(connection: sa.Connection) -> None:
             connection.execute(sa.delete(CODE).where(CODE.c.asked_ms < now_ms - RESUME_MS))
-            connection.execute(sa.delete(SENT).where(SENT.c.at_ms < now_ms - DAY_MS))
+            connection.execute(sa.delete(SENT).where(SENT.c.at_ms < now_ms - 2 * DAY_MS))
             connection.execute(sa.delete(BUDGET).where(BUDGET.c.start_ms < now_ms - 2 * DAY_MS))
 
         self._store.write(work)

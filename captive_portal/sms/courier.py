@@ -117,12 +117,15 @@ class Courier:
 
     def _run(self) -> None:
         while (job := self._queue.get()) is not None:
+            delivered = Delivered()  # not sure, until it is
             try:
                 delivered = self._handed(job)
-                job.done(delivered)
             except Exception:
                 LOG.exception("message not handed over id=%s", job.message.id)
-                delivered = Delivered()
+            try:
+                job.done(delivered)
+            except Exception:
+                LOG.exception("what became of a message was not kept id=%s", job.message.id)
             job.future.set_result(delivered)
 
     def _handed(self, job: _Job) -> Delivered:

@@ -188,6 +188,17 @@ def test_a_clock_that_steps_back_refills_nothing(counter, step_s) -> None:
     assert len(phones(counter)) == 5
 
 
+def test_a_clock_that_jumps_ahead_for_a_while_refills_nothing(counter) -> None:
+    for n in range(5):
+        counter.press(n, phone="13800138000")
+        counter.clock.forward(61)
+    counter.clock.forward(23 * 3600)
+    counter.method.tend(lambda _: None, counter.clock.now_ms())
+    counter.clock.forward(-23 * 3600)
+
+    assert counter.press(9, phone="13800138000").why is Why.USED_TODAY
+
+
 def test_a_clock_that_steps_back_locks_nobody_out_for_longer_than_the_wait(counter) -> None:
     counter.press(1, phone="13800138000")
     counter.clock.forward(-7200)

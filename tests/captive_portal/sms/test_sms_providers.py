@@ -28,7 +28,7 @@ from captive_portal.sms.http import Http
 from captive_portal.sms.providers import Answer, Came, Message
 from netops.clock import SYSTEM
 from netops.config import Secret
-from netops.errors import ConfigError
+from netops.errors import ConfigError, SpoolError
 from netops.texting import SmsProvider
 
 BEIJING = ZoneInfo("Asia/Shanghai")
@@ -425,6 +425,18 @@ def test_a_provider_that_raises_is_not_sure_and_breaks_nobody(scripted) -> None:
 
     assert deliver(carrier) == Delivered(nowhere=False)
     assert deliver(carrier) == Delivered(nowhere=False)
+    carrier.close()
+
+
+def test_what_cannot_be_kept_leaves_nobody_waiting(scripted) -> None:
+    def full(_: object) -> bool:
+        raise SpoolError("the disk is full")
+
+    carrier = courier(scripted("a", lambda _: Answer(came=Came.UNSURE)), scripted("b"))
+    carrier.begin()
+    future = carrier.put(MESSAGE, further=full, done=full)
+
+    assert future.result(5) == Delivered(nowhere=False)
     carrier.close()
 
 
