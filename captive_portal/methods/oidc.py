@@ -18,7 +18,7 @@ from captive_portal.oidc.line import AwayError, SaidNoError, StrangeError
 from captive_portal.verdict import Leave, Refusal, Why
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from captive_portal.methods import Shown
     from captive_portal.oidc.provider import Known
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from captive_portal.policy import Account, Policy
     from captive_portal.store import Store
     from captive_portal.verdict import Verdict
+    from netops.facts import Fact
 
 LOG = logging.getLogger("netops.portal")
 LATER = frozenset({"temporarily_unavailable", "server_error"})  # RFC 6749 section 4.1.2.1
@@ -86,7 +87,15 @@ class Oidc(Method):
         provider = self._providers[account.provider]
         going = under_way.begin(self._store, shown.identity, account.provider, now_ms)
         state = f"{going.state}.{shown.fields.get('lang', '')}"
-        return Leave(url=provider.address(going, state=state, back=self._back, now_ms=now_ms))
+        try:
+            return Leave(url=provider.address(going, state=state, back=self._back))
+        except AwayError:
+            return Refusal(why=Why.AWAY)
+
+    def tend(self, tell: Callable[[Sequence[Fact]], None], now_ms: int, *, last: bool = False) -> None:  # noqa: ARG002
+        """Keep what the providers publish fresh, beside the page."""
+        for each in () if last else self._providers.values():
+            each.refresh(now_ms)
 
     def health(self) -> Mapping[str, str]:
         """Return which providers do not answer."""

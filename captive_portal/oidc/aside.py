@@ -17,7 +17,11 @@ T = TypeVar("T")
 
 
 class Late(Exception):  # noqa: N818  (it is no fault)
-    """The work has not ended in time, or as much as may is under way already."""
+    """The work has not ended in time."""
+
+
+class Crowded(Exception):  # noqa: N818
+    """As much as may is under way already, and none of it ended while this waited; nothing was begun."""
 
 
 class Aside:
@@ -27,10 +31,10 @@ class Aside:
         self._name = name
         self._free = threading.BoundedSemaphore(most)
 
-    def do(self, work: Callable[[], T], within_s: float) -> T:
-        """Return what the work comes to, or raise what it raises; Late when it takes longer, or there is no room."""
-        if not self._free.acquire(blocking=False):
-            raise Late
+    def do(self, work: Callable[[], T], within_s: float, *, room_within_s: float = 0.0) -> T:
+        """Return what the work comes to, or raise what it raises; Late when it takes longer, Crowded without room."""
+        if not self._free.acquire(timeout=room_within_s):
+            raise Crowded
         future: Future[T] = Future()
 
         def run() -> None:
@@ -41,7 +45,11 @@ class Aside:
             finally:
                 self._free.release()
 
-        threading.Thread(target=run, name=self._name, daemon=True).start()
+        try:
+            threading.Thread(target=run, name=self._name, daemon=True).start()
+        except RuntimeError:  # the machine has no thread to give
+            self._free.release()
+            raise Crowded from None
         try:
             return future.result(within_s)
         except TimeoutError:

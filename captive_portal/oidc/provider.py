@@ -1,20 +1,21 @@
 """A provider of accounts as the portal knows it: where it is asked, with which keys it signs, whether it answers.
 
 What it publishes is read anew each hour and kept for a day when it is away. After a question that was not answered it
-is asked nothing for some seconds: who comes meanwhile is told at once.
+is asked nothing for some seconds, then by one visitor at a time: who comes meanwhile is told at once.
 """
 
 from __future__ import annotations
 
 import base64
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from captive_portal.oidc import token
-from captive_portal.oidc.aside import Aside, Late
+from captive_portal.oidc.aside import Aside, Crowded, Late
 from captive_portal.oidc.line import AwayError, Line, SaidNoError, StrangeError, host_of, trust
 from netops.errors import ConfigError
 
@@ -34,7 +35,8 @@ FRESH_MS = 3_600_000
 KEPT_MS = 24 * 3_600_000
 UNKNOWN_KEY_MS = 60_000  # a token signed by a key that we do not know makes us look again, so often at most
 AWAY_MS = 5_000
-AT_ONCE = 8
+AT_ONCE = 16  # of the portal's 32 threads: who has no account is served meanwhile
+ROOM_S = 1.0  # a lecture hall that comes back at once waits so long for its turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,8 @@ class Known:
         self._trust = trust(settings.ca)
         self._aside = Aside(f"oidc-{name}", most=AT_ONCE)
         self._lock = Lock()
+        self._learning = Lock()
+        self._trial = Lock()
         self._endpoints: tuple[Endpoints, int] | None = None
         self._keys: tuple[KeySet, int] | None = None
         self._away_until_ms = 0
@@ -73,9 +77,32 @@ class Known:
     # ---- what a login does
     def learn(self, now_ms: int) -> Endpoints:
         """Return where the provider is asked; AwayError when nobody knows now."""
+        fresh = self._fresh(now_ms)
+        if fresh is not None:
+            return fresh
+        if not self._learning.acquire(timeout=ROOM_S):
+            raise AwayError(f"provider '{self.name}' is being asked and has not answered yet")
+        try:
+            return self._fresh(now_ms) or self._learn(now_ms)
+        finally:
+            self._learning.release()
+
+    def refresh(self, now_ms: int) -> None:
+        """Learn beside the page what will soon be too old, so that no visitor waits for it."""
         kept = self._endpoints
-        if kept is not None and now_ms - kept[1] < FRESH_MS:
-            return kept[0]
+        if (kept is None or now_ms - kept[1] > FRESH_MS // 2) and not self._learning.locked():
+            Thread(target=self._refresh, args=(now_ms,), name=f"oidc-{self.name}-learns", daemon=True).start()
+
+    def _refresh(self, now_ms: int) -> None:
+        with suppress(AwayError, SaidNoError, StrangeError), self._learning:
+            self._learn(now_ms)
+
+    def _fresh(self, now_ms: int) -> Endpoints | None:
+        kept = self._endpoints
+        return kept[0] if kept is not None and now_ms - kept[1] < FRESH_MS else None
+
+    def _learn(self, now_ms: int) -> Endpoints:
+        kept = self._endpoints
         try:
             return self._course(lambda line: self._read_endpoints(line, now_ms), now_ms)
         except (AwayError, SaidNoError, StrangeError) as error:
@@ -85,8 +112,8 @@ class Known:
                 return kept[0]
             raise
 
-    def address(self, under_way: UnderWay, *, state: str, back: str, now_ms: int) -> str:
-        """Return where the browser goes (OpenID Connect Core section 3.1.2.1)."""
+    def address(self, under_way: UnderWay, *, state: str, back: str) -> str:
+        """Return where the browser goes (OpenID Connect Core section 3.1.2.1), by what is known already."""
         words = {
             "response_type": "code",
             "client_id": self.settings.client_id,
@@ -97,7 +124,9 @@ class Known:
             "code_challenge": under_way.challenge,
             "code_challenge_method": "S256",
         }
-        at = self.learn(now_ms).authorize
+        if self._endpoints is None:
+            raise AwayError(f"provider '{self.name}' has not said yet where its page is")
+        at = self._endpoints[0].authorize
         return f"{at}{'&' if '?' in at else '?'}{urlencode(words, quote_via=quote)}"
 
     def claims(self, under_way: UnderWay, code: str, account: Account, *, back: str, now_ms: int) -> dict[str, Any]:
@@ -130,9 +159,21 @@ class Known:
     def _course(self, questions: Callable[[Line], R], now_ms: int) -> R:
         if now_ms < self._away_until_ms <= now_ms + AWAY_MS:
             raise AwayError(self.wrong)
+        if not self.wrong:
+            return self._asked(questions, now_ms)
+        if not self._trial.acquire(blocking=False):
+            raise AwayError(self.wrong)
+        try:
+            return self._asked(questions, now_ms)
+        finally:
+            self._trial.release()
+
+    def _asked(self, questions: Callable[[Line], R], now_ms: int) -> R:
         line = Line(self._hosts, self._trust)
         try:
-            found = self._aside.do(lambda: questions(line), COURSE_S)
+            found = self._aside.do(lambda: questions(line), COURSE_S, room_within_s=ROOM_S)
+        except Crowded:
+            raise AwayError(f"provider '{self.name}' has more logins under way than it answers") from None
         except Late:
             line.cut()
             raise self._away(
@@ -144,9 +185,10 @@ class Known:
         return found
 
     def _away(self, error: AwayError, now_ms: int) -> AwayError:
+        if not self.wrong:  # one line when it goes, none for each visitor and each look meanwhile
+            LOG.warning("provider of accounts is away provider=%s error=%s", self.name, error)
         self._away_until_ms, self.wrong = now_ms + AWAY_MS, str(error)
         self.counted["away"] += 1
-        LOG.warning("provider of accounts is away provider=%s error=%s", self.name, error)
         return error
 
     def _redeem(self, at: Endpoints, under_way: UnderWay, code: str, back: str) -> dict[str, Any]:

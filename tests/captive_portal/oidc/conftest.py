@@ -155,7 +155,7 @@ class Campus:
     def forget(self) -> None:
         """Know nothing of the provider, as after a start."""
         self.provider._endpoints = self.provider._keys = None
-        self.provider._away_until_ms = 0
+        self.provider._away_until_ms, self.provider.wrong = 0, ""
 
     def again(self) -> Campus:
         """Return the same portal after a restart."""

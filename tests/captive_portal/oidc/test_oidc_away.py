@@ -81,6 +81,71 @@ def test_a_slow_provider_holds_up_nobody_else(campus, institution, monkeypatch) 
     assert not campus.online()
 
 
+def together(work, number: int) -> list:
+    """Do the work in so many threads at once; return what came of each."""
+    done: list = []
+    threads = [threading.Thread(target=lambda at=at: done.append(work(at))) for at in range(number)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(30)
+    return done
+
+
+def test_a_lecture_hall_that_comes_at_once_gets_in(campus, institution) -> None:
+    phones = [f"127.4.0.{number}" for number in range(1, 31)]
+    backs = {each: institution.sign_in(campus.leave(each)) for each in phones}
+    institution.play(slow=["/token"], seconds=0.2)
+
+    together(lambda at: campus.bring(backs[phones[at]], phones[at]), len(phones))
+
+    assert [each for each in phones if not campus.online(each)] == []
+
+
+def test_of_many_who_come_while_it_is_away_one_looks_and_the_others_are_told_at_once(
+    campus, institution, monkeypatch
+) -> None:
+    monkeypatch.setattr(providing, "COURSE_S", 0.5)
+    monkeypatch.setattr(providing, "AWAY_MS", 1)
+    institution.play(slow=["/.well-known/openid-configuration"], seconds=1.5)
+    assert campus.press().status_code == 422
+    campus.desk.clock.forward(0.01)
+
+    def press(at: int) -> float:
+        began = time.monotonic()
+        assert campus.press(f"127.5.0.{at + 1}").status_code == 422
+        return time.monotonic() - began
+
+    waits = sorted(together(press, 12))
+    assert institution.asked().count("/.well-known/openid-configuration") <= 3
+    assert waits[len(waits) // 2] < 2, waits
+
+
+def test_what_a_provider_publishes_is_learnt_before_anybody_asks(campus, institution, eventually) -> None:
+    oidc = campus.desk.methods["oidc"]
+
+    oidc.tend(lambda _made: None, campus.desk.clock.now_ms())
+
+    eventually(lambda: campus.provider._endpoints is not None)
+    asked = len(institution.asked())
+    oidc.tend(lambda _made: None, campus.desk.clock.now_ms())
+    assert institution.asked().count("/.well-known/openid-configuration") == 1
+    assert asked >= 1
+
+
+def test_a_provider_that_was_away_is_well_again_without_a_visitor(campus, institution, eventually) -> None:
+    institution.play(broken=["/.well-known/openid-configuration"])
+    oidc = campus.desk.methods["oidc"]
+    oidc.tend(lambda _made: None, campus.desk.clock.now_ms())
+    eventually(lambda: bool(oidc.health()))
+    institution.play()
+    campus.desk.clock.forward(6)
+
+    oidc.tend(lambda _made: None, campus.desk.clock.now_ms())
+
+    eventually(lambda: not oidc.health())
+
+
 def test_keys_are_asked_for_once_an_hour_and_when_a_new_one_signs(make_campus, institution, clock) -> None:
     campus = make_campus()
     phones = (f"127.0.0.{number}" for number in range(10, 20))
