@@ -93,6 +93,7 @@ class Persons:
 
     def __enter__(self) -> Self:
         if not self._readonly:
+            keys.person_key(self._settings)  # one that is missing or short is said now, not to a visitor
             sql.upgrade(tables.MIGRATIONS, self._url)
         self._stack.enter_context(self.database)
         if not self._readonly:
