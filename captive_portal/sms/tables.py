@@ -1,7 +1,7 @@
 """What the portal remembers of codes by SMS, beside its other tables: no number in clear, nothing longer than two days.
 
-`portal_sms_code` is one code for a device, `portal_sms_sent` each message of the last two days that may have gone out (by
-the keyed hashes of number and device), `portal_sms_budget` counts by site, city and day or hour.
+`portal_sms_code` is one code for a device; `portal_sms_sent` each message of the last two days that may have gone out,
+by the keyed hashes of number and device; `portal_sms_budget` counts by site, city and day or hour.
 """
 
 from __future__ import annotations
