@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import resource
 import threading
 from contextlib import ExitStack
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from captive_portal.nearby import Venue
+    from captive_portal.gateways import Gateway
     from netops.clock import Clock
     from netops.config import Settings
     from netops.service import Service
@@ -170,6 +172,7 @@ class PortalService:
             "netops_portal_probes_unknown": sum(self.probes.unknown().values()),
             "netops_portal_captured_others": self.probes.others,
             "netops_portal_api_questions": self._api.asked if self._api else 0,
+            **_counted(desk.gateway),
             **{name: value for each in desk.methods.values() for name, value in each.gauges().items()},
         }
 
@@ -321,6 +324,14 @@ class PortalService:
 
 def _submit(desk: Desk, facts: Sequence[Fact]) -> None:
     submit(desk.telling.spool, *facts)
+
+
+def _counted(gateway: Gateway) -> dict[str, float]:
+    """Return what the gateways have counted; nothing while one of them cannot be asked, which `health` says."""
+    try:
+        return {f"netops_portal_gateway_{re.sub('[^a-z0-9_]', '_', name)}": n for name, n in gateway.counters().items()}
+    except GatewayError:
+        return {}
 
 
 def _raise_descriptors() -> None:
