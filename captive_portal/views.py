@@ -36,7 +36,7 @@ from netops.clock import utc
 from netops.errors import SpoolError
 from netops.web import headers
 from netops.web.health import near
-from netops.web.language import TAGS, current, gettext, known
+from netops.web.language import LANGUAGES, TAGS, current, gettext, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -29,7 +29,8 @@ SIZES = {"small": (320, 568), "phone": (390, 844), "desk": (1280, 800)}
 ROUND_TRIP_MS, OCTETS_S = 300, 50_000
 LARGEST = 14 * 1024
 PICTURES = os.environ.get("NETOPS_PICTURES", "")
-PAGES = ("login", "wrong", "online", "code", "report", "missing", "down", "closed")
+PAGES = ("login", "wrong", "online", "code", "report", "missing", "down", "closed", "thanks", "stranger")
+WRONG = "f=document.querySelector('[name=otp]').form,f.otp.value='12345678',f.submit()"
 NEAR = (
     Venue(id="site-1", name="万柳公园", address="万柳中路", at=(39.9600, 116.2980)),
     Venue(id="site-2", name="海淀公园", address="新建宫门路 2 号", at=(39.9838, 116.3010)),
@@ -40,21 +41,24 @@ NEAR = (
 def see(street, browser):
     """Bring the browser's own device, 127.0.0.1, to a page and open it; return its address."""
     portal, desk = street.portal, street.portal.desk
-    before = desk.policies
+    before, gateway = desk.policies, street.portal.desk.gateway
     portal._venues = {each.id: each for each in NEAR}
 
     def opened(name: str, language: str) -> str:
         street.clock.forward(4 * 3600)  # messages for a device are counted by the day
         hotspots.write(street.settings, hotspots.Working(at_ms=street.clock.now_ms(), sites=frozenset({"site-2"})))
-        desk.logout(desk.gateway.identify("127.0.0.1"))
+        vars(gateway).pop("identify", None)
+        desk.logout(gateway.identify("127.0.0.1"))
         device = street.device(language, "127.0.0.1")
-        path = {"report": "report", "missing": "nosuch"}.get(name, "")
+        path = {"report": "report", "thanks": "report", "missing": "nosuch"}.get(name, "")
         if name in {"online", "code", "wrong"}:
             device.open("http://portal.test/?begin=")
         if name == "online":
             device.press(way="click_through")
         elif name in {"code", "wrong"}:
             device.press(way="sms", phone=f"1380013{street.clock.now_ms() // 3_600_000 % 10_000:04d}")
+        elif name == "stranger":
+            gateway.identify = lambda _address: None
         elif name == "down":
             portal._uplink = Uplink(word="down")
         elif name == "closed":
@@ -64,9 +68,10 @@ def see(street, browser):
         begin = "&begin=" if name == "login" else ""
         url = f"http://127.0.0.1:{portal.port}/{path}?lang={language}{begin}"
         browser.open(url)
-        if name == "wrong":
+        sent = {"wrong": WRONG, "thanks": "document.querySelector('[value=slow]').click()"}.get(name)
+        if sent:
             browser._events.clear()
-            browser.evaluate("f=document.querySelector('[name=otp]').form,f.otp.value='12345678',f.submit()")
+            browser.evaluate(sent)
             browser.wait("Page.loadEventFired")
             url = url.replace("/?", "/login?")
         return url
@@ -74,6 +79,7 @@ def see(street, browser):
     yield opened
     portal._uplink = Uplink(word="up")
     desk.policies = before
+    vars(gateway).pop("identify", None)
     browser.ask("Network.emulateNetworkConditions", **brake(0, -1))
     browser.ask("Emulation.setEmulatedMedia", features=[])
     browser.ask("Emulation.setScriptExecutionDisabled", value=False)
@@ -90,7 +96,7 @@ def test_a_page_is_one_small_request_that_nothing_is_refused_of(see, browser, na
     assert asked == [url], "one request, and no picture of a tab"
     assert sent <= LARGEST
     logged = [each["entry"]["text"] for each in browser.told("Log.entryAdded")]
-    status = {"missing": "404", "wrong": "422"}.get(name, "none")
+    status = {"missing": "404", "wrong": "422", "stranger": "403"}.get(name, "none")
     assert [each for each in logged if f"a status of {status}" not in each] == []
     assert browser.evaluate("document.documentElement.lang") == language
     assert browser.evaluate("document.querySelectorAll('h1').length") == 1
