@@ -10,7 +10,7 @@ import contextlib
 import json
 import socket
 from dataclasses import astuple
-from threading import Lock
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Self
 
 from captive_portal.errors import GatewayError, PortalError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from captive_portal.gateways import Ears
     from captive_portal.model import Bounds
     from netops.clock import Clock
     from netops.config import Settings
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 15.0  # a controller that is silent costs three seconds of it
 KEPT = 16
 FRESH_S = 1.0
+NEWS_MS = 500
 
 
 class Asking:
@@ -122,6 +124,8 @@ class Radius(Gateway):
         self._back = settings.portal.public_url
         self._line = Asking(socket_path(settings))
         self._clock = clock
+        self._stopping = Event()
+        self._thread: Thread | None = None
         self._inside: set[tuple[str, str]] = set()
         self._seen: dict[tuple[str, str], tuple[str, ...]] = {}
         self._asked_at = float("-inf")
@@ -130,7 +134,28 @@ class Radius(Gateway):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
         self._line.close()
+
+    def tell(self, ears: Ears) -> None:
+        """Say from now on who has come, and who has left for good: a known device is in without a tap."""
+        self._thread = Thread(target=self._listen, args=(ears,), name="radius-news", daemon=True)
+        self._thread.start()
+
+    def _listen(self, ears: Ears) -> None:
+        while not self._stopping.is_set():
+            try:
+                told = [each for part in self._line.every("news", wait_ms=NEWS_MS) for each in part["news"]]
+            except GatewayError:  # the server is away: `ready` says so
+                self._stopping.wait(1.0)
+                continue
+            for what, place, mac, addresses in told:
+                if place in self._places:
+                    client = Client(interface=place, mac=mac, addresses=tuple(addresses))
+                    (ears.arrived if what == "came" else ears.left)(client)
 
     def serves(self, interface: str) -> bool:
         """Whether it is one of these controllers."""

@@ -14,9 +14,9 @@ keeping.py, which makes them durable. Nothing here does input or output, and tim
 from __future__ import annotations
 
 import secrets
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import replace
-from threading import Lock
+from threading import Condition, Lock
 from typing import TYPE_CHECKING, TypeAlias
 
 from captive_portal.model import Client
@@ -35,8 +35,11 @@ MOST_SIGHTINGS = 200_000
 MOST_SOJOURNS = 400_000
 MOST_GONE = 200_000  # ended sessions that are remembered, against replays
 MOST_SPENT = 1_000_000
+MOST_NEWS = 10_000
+AGAIN_MS = 600_000  # who is seen again after so long has come again
 SIGHT_MS = 4 * 3600 * 1000
 SILENT_ROUNDS = 3  # an interim report that stays out so often: the controller's Stop was lost
+News: TypeAlias = "tuple[str, Key, tuple[str, ...]]"  # came or left, who, the addresses
 Listed: TypeAlias = "tuple[Key, str, int, int, int]"  # whose, address, seconds left, octets up, octets down
 
 
@@ -55,6 +58,8 @@ class Doors:
         self._sightings: OrderedDict[str, tuple[Key, int]] = OrderedDict()
         self._spent: OrderedDict[bytes, int] = OrderedDict()
         self._wider: set[Key] = set()  # devices inside that have an address which their door lacks
+        self._news: deque[News] = deque(maxlen=MOST_NEWS)
+        self._bell = Condition()
         self._closed: dict[bytes, int] = {}  # marks of doors that were closed, until their time would have been over
         self._let_in: set[Key] = set()  # doors whose controller has had our yes in this process's time
         for address, key, seen_ms in before.sightings:
@@ -142,6 +147,22 @@ class Doors:
             self._spent[nonce] = now_ms + LIFE_MS + AHEAD_MS
             return True
 
+    # ---- what the portal would like to hear
+    def news(self, wait_s: float) -> list[News]:
+        """Return what has happened since the last time, after waiting for something to happen."""
+        with self._bell:
+            if not self._news:
+                self._bell.wait(wait_s)
+            told = list(self._news)
+            self._news.clear()
+            return told
+
+    def _tell(self, what: str, key: Key, addresses: tuple[str, ...]) -> None:
+        if addresses:
+            with self._bell:
+                self._news.append((what, key, addresses))
+                self._bell.notify()
+
     # ---- who is where
     def sight(self, place: str, mac: str, address: str, now_ms: int) -> list[Row]:
         """Note that a device has an address."""
@@ -149,7 +170,10 @@ class Doors:
             return self._sight((place, mac), address, now_ms)
 
     def _sight(self, key: Key, address: str, now_ms: int) -> list[Row]:
-        fresh = self._sightings.get(address, (None, 0))[0] != key
+        before, seen_ms = self._sightings.get(address, (None, 0))
+        fresh = before != key
+        if (fresh or now_ms - seen_ms > AGAIN_MS) and self._over(key, now_ms):
+            self._tell("came", key, (address,))
         self._sightings[address] = key, now_ms
         self._sightings.move_to_end(address)
         while len(self._sightings) > MOST_SIGHTINGS:
@@ -319,6 +343,7 @@ class Doors:
         if door is None or door.mark != sojourn.mark or not report.final or self._of.get(door.key):
             return []
         self._drop(door.key)
+        self._tell("left", door.key, door.addresses or sojourn.addresses)
         return [(DROP_DOOR, door.key)]
 
     def _drop(self, key: Key) -> None:

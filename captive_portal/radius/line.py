@@ -6,6 +6,7 @@
 | `who` | `address` | `place` and `mac` of who has it, or nothing |
 | `addresses` | `place`, `mac` | the addresses that the device uses now |
 | `wider` | | place, MAC and addresses of devices that are in and use an address beyond those let through |
+| `news` | `wait_ms` | what has happened: a device without a door came, or one left for good; waits for something |
 | `allow` | `place`, `mac`, `addresses`, `bounds`, `back` | done; `onward`: where the browser must go to be let in |
 | `revoke` | `place`, `mac`, `addresses` | done |
 | `list` | `places` | lines of `listed`: place, MAC, address, seconds left, octets up, down; `more` until the last |
@@ -42,6 +43,7 @@ LOG = logging.getLogger("netops.radius")
 LARGEST_LINE = 65_536
 PART = 400
 PEERS = 64
+LONGEST_WAIT_MS = 5_000
 LONGEST_BACK = 512
 MOST_PLACES = 1_000
 PEER = struct.Struct("=iII")  # struct ucred: pid, uid, gid
@@ -92,6 +94,15 @@ class Verbs:
         every = self.reaching.doors.wider()[:PART]  # the others when these have been let through
         yield {"wider": [[*key, list(addresses)] for key, addresses in every]}
 
+    def news(self, asked: Answer) -> Iterator[Answer]:
+        """Tell what has happened, once."""
+        wait_ms = asked.get("wait_ms", 0)
+        if isinstance(wait_ms, bool) or not isinstance(wait_ms, int) or not 0 <= wait_ms <= LONGEST_WAIT_MS:
+            raise PortalError(f"'wait_ms'; expected 0 to {LONGEST_WAIT_MS}")
+        told = [[what, *key, list(addresses)] for what, key, addresses in self.reaching.doors.news(wait_ms / 1000)]
+        for at in range(0, len(told) or 1, PART):
+            yield {"news": told[at : at + PART], "more": at + PART < len(told)}
+
     def allow(self, asked: Answer) -> Iterator[Answer]:
         """Open a door."""
         back = asked.get("back", "")
@@ -127,6 +138,7 @@ VERBS: dict[str, Callable[[Verbs, Answer], Iterator[Answer]]] = {
     "who": Verbs.who,
     "addresses": Verbs.addresses,
     "wider": Verbs.wider,
+    "news": Verbs.news,
     "allow": Verbs.allow,
     "revoke": Verbs.revoke,
     "list": Verbs.list,

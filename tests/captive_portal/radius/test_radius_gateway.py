@@ -211,6 +211,36 @@ def test_another_address_of_a_device_that_is_in_is_seen(place, gateway, wire):
     assert {each.client.addresses[0] for each in gateway.admitted()} == {IP, "fd88::9"}
 
 
+class Ears:
+    """A desk that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, Client]] = []
+
+    def arrived(self, client: Client) -> bool:
+        self.heard.append(("arrived", client))
+        return True
+
+    def left(self, client: Client) -> None:
+        self.heard.append(("left", client))
+
+
+def test_the_desk_is_told_who_has_come_and_who_has_left_for_good(place, gateway, eventually):
+    """A known device needs no tap: the desk hears of it as soon as its controller says where it is."""
+    ears, ac = Ears(), place.controllers["ac-1"]
+    gateway.tell(ears)
+    ac.ask(SAID, SAID, SAID, IP)
+    eventually(lambda: len(ears.heard) == 1)
+    client = Client(mac=MAC, interface="ac-1", addresses=(IP,))
+    gateway.allow(client, HOUR)
+    mark = ac.ask(SAID, SAID, SAID, IP)[1][25]
+    ac.report(START, "s-1", SAID, IP, mark=mark)
+    ac.report(STOP, "s-1", SAID, IP, mark=mark, cause=4)
+    eventually(lambda: len(ears.heard) == 2)
+
+    assert [("arrived", client), ("left", client)] == ears.heard
+
+
 def test_a_server_that_is_away_is_said_with_its_remedy(place, gateway):
     place.service.stop()
 
