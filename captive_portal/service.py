@@ -43,8 +43,8 @@ from netops.web import Server, create_app
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from captive_portal.nearby import Venue
     from captive_portal.gateways import Gateway
+    from captive_portal.nearby import Venue
     from netops.clock import Clock
     from netops.config import Settings
     from netops.service import Service
