@@ -152,6 +152,7 @@ class Portal2(Switchboard):
         super().__init__([])
         self._settings = settings
         self._clock = clock
+        self._parts: tuple[Controller, ...] = ()
         vendors = [each.vendor for each in controllers.named(settings).values()]
         known = [PROFILES[each].offers for each in vendors if each in PROFILES]
         self.offers = frozenset.intersection(*known) if known else frozenset()
@@ -169,7 +170,7 @@ class Portal2(Switchboard):
         sides = [Side(each, self.journal, clock, linger) for each in acs]
         by_address = {name: side for side in sides for name in (side.ac.address, *side.ac.others)}
         self.post = Post(by_address, self.journal, clock, host=at.host, port=at.port)
-        self._every = tuple(Controller(side, self.journal, reports, clock) for side in sides)
+        self._every = self._parts = tuple(Controller(side, self.journal, reports, clock) for side in sides)
         with ExitStack() as stack:
             stack.callback(line.close)
             stack.enter_context(self.journal)
@@ -193,4 +194,5 @@ class Portal2(Switchboard):
         """Return every controller's counters, and those of the port where they tell us things."""
         number, _ = self.journal.head
         own = {**self.post.counted, "packets": number, "packets_missed": self.journal.missed}
-        return {**super().counters(), **own}
+        each = {f"{part.interface}_{name}": n for part in self._parts for name, n in part.counters().items()}
+        return {**each, **own}

@@ -165,8 +165,9 @@ def _sentence(ac: Ac, address: str, answer: exchange.Answer, heard: Shown) -> st
         )
     if answer.code is Code.SILENT:
         return f"It answers, and what it says is not believed: {heard.judged[-1]}.{outside}"
+    said = f": {answer.text}" if answer.text else ""
     if answer.code is not Code.OK:
-        return f"It answers, and knows nobody at {address} (ErrCode {int(answer.code)} {answer.text}).{outside}"
+        return f"It answers, and knows nobody at {address} (ErrCode {int(answer.code)}){said}.{outside}"
     if not answer.mac:
         return (
             f"It answers, and tells no MAC of {address}: visitors are then known by its RADIUS accounting or by its"

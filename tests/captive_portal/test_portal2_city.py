@@ -134,6 +134,7 @@ def test_a_visitor_logs_in_is_online_and_logs_out(city) -> None:
 
     assert city.ac.online == {}
     assert "/logout" not in city.ask()[1]
+    assert city.portal.gauges()["netops_portal_gateway_portal2_ac_1_in"] == 1
     assert city.ac.bad == []
 
 
