@@ -193,6 +193,11 @@ class Portal2(Switchboard):
     def counters(self) -> Mapping[str, int]:
         """Return every controller's counters, and those of the port where they tell us things."""
         number, _ = self.journal.head
-        own = {**self.post.counted, "packets": number, "packets_missed": self.journal.missed}
+        own = {
+            **self.post.counted,
+            "packets": number,
+            "packets_missed": self.journal.missed,
+            "packets_waiting": self.journal.waiting,
+        }
         each = {f"{part.interface}_{name}": n for part in self._parts for name, n in part.counters().items()}
         return {**each, **own}

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("netops.portal")
 WAITING = 20_000  # packets that wait for the disk
 PAUSE_S = 0.1
+AGAIN_S = 1.0  # after a write that failed
 STRANGE_PER_S = 50  # packets a second that are not believed, by controller; what is beyond is counted
 OVERHEAD = 140  # octets of a record beside the packet, for the cap
 BATCH = 2_000
@@ -164,6 +165,11 @@ class Journal:
         with self._turn:
             return self._number, self._link.hex()
 
+    @property
+    def waiting(self) -> int:
+        """How many packets wait for the disk: many, when it is full or slow."""
+        return len(self._packets)
+
     def settle(self, within_s: float = 5.0) -> None:
         """Wait until what was said so far is in the file."""
         with self._turn:
@@ -210,7 +216,7 @@ class Journal:
                 if ending and (not done or not (self._packets or self._users)):
                     return
             if not done:
-                threading.Event().wait(1.0)
+                threading.Event().wait(AGAIN_S)
 
     def _written(self, packets: list[Kept], users: dict[tuple[str, str], User | None], *, closing: bool) -> bool:
         number, chain, size = self._number, self._link, self._size

@@ -440,3 +440,31 @@ def test_a_flood_of_junk_is_counted_and_the_count_is_kept(tmp_path) -> None:
 
     assert missed >= 4800
     assert sum(int(each.split()[0]) for each in told) == missed
+
+
+def test_a_full_disk_stops_no_login_and_the_chain_goes_on_afterwards(world, monkeypatch) -> None:
+    monkeypatch.setattr(journal, "AGAIN_S", 0.05)
+    monkeypatch.setattr(journal, "WAITING", 400)
+    world.gateway.allow(world.client(), HOUR)
+    kept = world.gateway.journal
+    kept.settle()
+    pages = kept._db.execute("PRAGMA page_count").get
+    kept._db.execute(f"PRAGMA max_page_count = {pages}").fetchall()
+    for _ in range(600):
+        kept.packet("ac-1", "in", "10.0.0.1", bytes(200))
+    until(lambda: kept.wrong != "")
+
+    world.gateway.revoke(world.client())
+    world.gateway.allow(world.client(), HOUR)
+    assert world.inside() == {ADDRESS: MAC}
+    assert kept.waiting == 400, "memory is bounded"
+
+    kept._db.execute("PRAGMA max_page_count = 1000000").fetchall()
+    until(lambda: kept.wrong == "" and kept.waiting == 0)
+    worlds.time.sleep(0.2)
+    kept.settle()
+    told = [int(each.judged.split()[0]) for each in journal.read(kept.path) if each.way == "missed"]
+
+    assert journal.check(kept.path).broken is None
+    assert sum(told) == kept.missed > 0
+    assert [each.mac for each in kept.users("ac-1")] == [MAC]

@@ -232,6 +232,16 @@ def test_an_ipv6_visitor_stands_in_an_attribute() -> None:
     assert decode(asked.octets).user == "0.0.0.0"
 
 
+def test_a_controller_at_an_ipv6_address_is_named_by_an_attribute_of_its_own() -> None:
+    course = exchange.logout(ac(address="fd00::1"), USER, serial=7)
+
+    asked = course.begin()
+
+    assert isinstance(asked, Send)
+    assert decode(asked.octets).first(Attribute.BAS_IP) == bytes(4)
+    assert decode(asked.octets).first(Attribute.BAS_IP6) == bytes.fromhex("fd" + "00" * 14 + "01")
+
+
 def test_a_copy_that_is_in_progress_is_not_the_answer() -> None:
     course = Login(ac(profile=controllers.Profile(pap=True)), USER, serial=9, name="a", password=b"b")
     first = course.begin()
