@@ -15,6 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -50,7 +51,10 @@ class Handed(BaseHTTPRequestHandler):
     server: Carrier
 
     def do_POST(self) -> None:
-        message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if len(body) < int(self.headers["Content-Length"]):
+            return  # its sender was killed in the middle of it
+        message = json.loads(body)
         with self.server.lock:
             self.server.rang.append((message["to"], message["code"]))
         self.send_response(200)
@@ -64,16 +68,16 @@ class Handed(BaseHTTPRequestHandler):
 class Portal:
     """A portal process on loopback that texts through a carrier."""
 
-    def __init__(self, folder: Path, carrier: Carrier) -> None:
+    def __init__(self, folder: Path, carrier_port: int) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.file = folder / "netops.toml"
         self.file.write_text(
-            f'[city]\nrehearsal = true\n[data]\ndir = "{folder}"\n[portal]\nmethods = "sms"\n'
+            f'[city]\nrehearsal = true\n[data]\ndir = "{folder}"\n[portal]\nmethods = "sms,click_through"\n'
             f"[portal.listen]\nport = {self.port}\n"
             f"[sms]\nnumber_per_day = {A_NUMBER}\nnumber_every_s = 0\nsite_per_hour = {A_SITE}\n"
-            f'[sms.providers.one]\nurl = "http://127.0.0.1:{carrier.server_port}/"\nprivate = true\n'
+            f'[sms.providers.one]\nurl = "http://127.0.0.1:{carrier_port}/"\nprivate = true\n'
             'body = \'{"to": "{phone}", "code": "{code}"}\'\nok_at = "/code"\nok = "0"\n',
             encoding="utf-8",
         )
@@ -127,7 +131,7 @@ def test_killed_while_numbers_are_bombed_no_number_and_no_site_rings_once_too_of
     with Carrier() as carrier:
         serving = threading.Thread(target=carrier.serve_forever, kwargs={"poll_interval": 0.05})
         serving.start()
-        portal = Portal(tmp_path, carrier)
+        portal = Portal(tmp_path, carrier.server_port)
         told: dict[str, str] = {}
         for turn in range(ROUNDS):
             portal.start()
@@ -166,3 +170,37 @@ def _press(portal: Portal, turn: int, n: int, phone: str, told: dict[str, str]) 
     status, page = portal.press(device, phone=phone)
     if status == 200 and "已发往" in page and phone.startswith("+8613900"):
         told[device] = phone
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_provider_that_swallows_everything_holds_up_nobody(tmp_path) -> None:
+    """R19: forty ask for codes that nobody takes within ten seconds, and others log in meanwhile."""
+    took: dict[str, list[float]] = {"sms": [], "click_through": []}
+    with socket.create_server(("127.0.0.1", 0), backlog=200) as hole:  # it accepts, in the kernel, and says nothing
+        portal = Portal(tmp_path, hole.getsockname()[1])
+        text = portal.file.read_text(encoding="utf-8").replace("site_per_hour = 30", "site_per_hour = 100")
+        portal.file.write_text(text + "timeout_s = 10.0\n", encoding="utf-8")
+        portal.start()
+
+        def press(n: int) -> None:
+            way = "click_through" if n % 5 == 0 else "sms"
+            began = time.monotonic()
+            status, _ = portal.press(f"127.0.1.{n + 1}", method=way, phone=f"138{n:08d}")
+            took[way].append((time.monotonic() - began) * 1000)
+            assert status in {200, 303}
+
+        pressed = [threading.Thread(target=press, args=(n,)) for n in range(50)]
+        for each in pressed:
+            each.start()
+        for each in pressed:
+            each.join()
+        portal.end(signal.SIGKILL)
+
+    for way, times in took.items():
+        times.sort()
+        print(f"{way}: {len(times)} page and form, p50 {times[len(times) // 2]:.0f} ms, longest {times[-1]:.0f} ms")
+    assert (len(took["sms"]), len(took["click_through"])) == (40, 10)
+    assert max(took["sms"] + took["click_through"]) < 5_000, (
+        "half of what the provider takes; a second when it is quiet"
+    )
