@@ -6,7 +6,7 @@ anyway, for addresses after their length, for columns that vary as addresses do,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from collectors.anonymise import harmless
 from collectors.convert import UnreadableError
@@ -20,9 +20,18 @@ if TYPE_CHECKING:
     from collectors.snmp.varbind import Oid
 
 _FROM: Final = 8  # arcs that name the vendor and the module, at the least
+_MODULE: Final = 7  # arcs up to the vendor, or to a group of the standard's: no entry is among them
 _SHIFTS: Final = 3  # arcs that may stand between a column and the address in its index
 _MOST_TEXT: Final = 64
 _NONE: Final[dict[int, tuple[int, ...]]] = {}
+
+
+class _Where(NamedTuple):
+    """Where in a run of arcs what is: addresses of this table, the `first` arc that an index can have."""
+
+    begins: Collection[int]
+    first: int
+    last: bool  # whether the OID ends with the run
 
 
 class Indexes:
@@ -108,30 +117,30 @@ class Indexes:
         begins = {
             depth + 1 + shift for depth in self._depths for shift in self._entries.get(oid[:depth], ())
         }  # where addresses stand in this table
+        index = _index_of(oid)
         made, at = list(oid[:first]), first
         while at < len(oid):
             end = next((place for place in range(at, len(oid)) if oid[place] > 255), len(oid))
             before = min(oid[at - 1], 255)
-            self._run(made, bytes((before, *oid[at:end])), {place - at + 1 for place in begins}, last=end == len(oid))
+            where = _Where({place - at + 1 for place in begins}, index - at + 1, end == len(oid))
+            self._run(made, bytes((before, *oid[at:end])), where)
             made += oid[end : end + 1]
             at = end + 1
         return tuple(made)
 
-    def _run(self, made: list[int], octets: bytes, begins: Collection[int], *, last: bool) -> None:
+    def _run(self, made: list[int], octets: bytes, where: _Where) -> None:
         at = 1
         while at < len(octets):
             used, fresh = (
-                self._address(octets, at, begins, last=last)
-                or self._text(octets, at, last=last)
-                or (1, octets[at : at + 1])
+                self._address(octets, at, where) or self._text(octets, at, last=where.last) or (1, octets[at : at + 1])
             )
             made += fresh
             at += used
 
-    def _address(self, octets: bytes, at: int, begins: Collection[int], *, last: bool) -> tuple[int, bytes] | None:
+    def _address(self, octets: bytes, at: int, where: _Where) -> tuple[int, bytes] | None:
         names, before, left = self._names, octets[at - 1], len(octets) - at
         six, four = octets[at : at + 6], octets[at : at + 4]
-        if left >= 6 and (at in begins or self._is_mac(six, before)):
+        if left >= 6 and (at in where.begins or self._is_mac(six, before, guess=at >= where.first)):
             if six not in names.macs:
                 names.guessed.add(six)
             return 6, names.mac(six)
@@ -142,10 +151,10 @@ class Indexes:
         if left < 4:
             return None
         guess = four not in names.ips
-        if guess and not self._is_ip(four, before, last=last and left == 4):
+        if guess and (at < where.first or not self._is_ip(four, before, last=where.last and left == 4)):
             return None
         if guess or four in names.guessed:
-            if any(at + more in begins or self._begins(octets, at + more) for more in range(4)):
+            if any(at + more in where.begins or self._begins(octets, at + more) for more in range(4)):
                 return None  # what is surer would be cut
             names.guessed.add(four)
         return 4, names.ip(four)
@@ -156,8 +165,10 @@ class Indexes:
         spelt = 4 <= length < len(octets) - at and _spelt(octets[at + 1 : at + 1 + length])
         return spelt or octets[at : at + 6] in self._names.macs
 
-    def _is_mac(self, six: bytes, before: int) -> bool:
-        return six in self._names.macs or (six[:3] in self._makers_of_macs and (before == 6 or max(six[3:]) > 31))
+    def _is_mac(self, six: bytes, before: int, *, guess: bool) -> bool:
+        if six in self._names.macs:
+            return True
+        return guess and six[:3] in self._makers_of_macs and (before == 6 or max(six[3:]) > 31)
 
     @staticmethod
     def _is_ip(four: bytes, before: int, *, last: bool) -> bool:
@@ -184,6 +195,17 @@ class Indexes:
             return self._names.texts[text]
         plain = not harmless.port(text, self._makers) and harmless.number(text) and self._names.address(text) is None
         return text if plain and self._names.serial(text, octets=False) is None else self.name(text)
+
+
+def _index_of(oid: Oid) -> int:
+    """Return before which arc no index can begin: behind table.entry(1).column (RFC 2578 section 7.10).
+
+    `…10.1.75.68` is column 75 and row 68 of table 10 and no private address, as long as no entry stands before it.
+    """
+    try:
+        return oid.index(1, _MODULE) + 2
+    except ValueError:
+        return len(oid)
 
 
 def _spelt(text: bytes) -> bool:

@@ -74,7 +74,7 @@ class Pseudonyms:
         """Return an address of the same maker for six octets; none for zeros, for everybody's and protocols'."""
         if value in (b"\0" * 6, b"\xff" * 6) or value[:3] in _GROUPS or value[:2] == b"\x33\x33":
             return value
-        return self.macs.get(value) or self._keep(self.macs, value, value[:3], lambda mark: value[:3] + mark[:3])
+        return self.macs.get(value) or self._keep(self.macs, value, value[:3], lambda mark: value[:3] + _large(mark))
 
     def ip(self, value: bytes) -> bytes:
         """Return an address for four octets; none for what is nobody's: masks, loopback, multicast."""
@@ -82,7 +82,7 @@ class Pseudonyms:
         netmask = number and not (~number & 0xFFFFFFFF) & ((~number & 0xFFFFFFFF) + 1)
         if value[0] in (0, 127) or value[0] >= 224 or netmask:
             return value
-        return self.ips.get(value) or self._keep(self.ips, value, b"\x0a", lambda mark: b"\x0a" + mark[:3])
+        return self.ips.get(value) or self._keep(self.ips, value, b"\x0a", lambda mark: b"\x0a" + _large(mark))
 
     def ip6(self, value: bytes) -> bytes:
         """Return an address for sixteen octets; a local one holds a MAC address, so it gets one too."""
@@ -198,3 +198,11 @@ class Pseudonyms:
         except ValueError:
             return found[0]
         return str(ipaddress.IPv6Address(self.ip6(octets))).encode()
+
+
+def _large(mark: bytes) -> bytes:
+    """Return the first three octets that lie together and are not all small.
+
+    Small ones stand in OIDs everywhere and stay there: a pseudonym like them could be the name of another row.
+    """
+    return next((mark[at : at + 3] for at in range(len(mark) - 2) if max(mark[at : at + 3]) > 31), b"\xff" + mark[:2])

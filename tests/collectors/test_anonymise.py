@@ -72,6 +72,22 @@ def varbind(oid, value, tag=4):
     return Varbind(parse(oid), tag, value)
 
 
+def test_columns_and_rows_of_an_unknown_table_are_no_addresses():
+    walk = [
+        varbind(f"1.3.6.1.4.1.99999.6.139.13.3.10.1.{column}.{row}", column * row, 2)
+        for column in range(1, 80)
+        for row in range(256)
+    ]
+    assert [each.oid for each in anonymise(walk, shipped().values(), key=KEY)] == [each.oid for each in walk]
+
+
+def test_no_pseudonym_is_the_name_of_a_row_that_stays():
+    names = [Pseudonyms(bytes((turn,)) * 32) for turn in range(250)]
+    made = [each.ip(bytes((10, 1, 75, turn))) for each in names for turn in range(1, 20)]
+    made += [each.mac(b"\x00\x25\x9e\x01\x02" + bytes((turn,)))[2:] for each in names for turn in range(20)]
+    assert min(max(address[1:]) for address in made) > 31
+
+
 SECRETS = [
     varbind("1.3.6.1.2.1.1.1.0", b"Maker AC V2 ac-haidian-west 10.20.30.40 00:1b:44:11:3a:b7"),
     varbind("1.3.6.1.2.1.1.4.0", b"zhang san 13800000000"),
