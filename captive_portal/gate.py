@@ -22,7 +22,7 @@ import secrets
 import threading
 from typing import TYPE_CHECKING
 
-from captive_portal import ruleset
+from captive_portal import garden, ruleset
 from captive_portal.classes import MAPS, Classes
 from captive_portal.errors import KernelError
 from captive_portal.hatch import PART, Hatch, peers, socket_path
@@ -56,8 +56,19 @@ def build(settings: Settings) -> Service:
         port=settings.portal.listen.port,
         secure_port=settings.portal.secure.port if settings.portal.secure.tls_certificate is not None else 0,
         uplinks=tuple(filter(None, map(str.strip, settings.portal.uplinks.split(",")))),
+        gardens=_gardens(settings),
     )
     return Gate(rules, socket_path(settings), peers=peers(settings.portal.gate_user))
+
+
+def _gardens(settings: Settings) -> tuple[str, ...]:
+    """Return the interfaces that have a garden; all of them when policies cannot be read: the gate has to start."""
+    try:
+        named = {each for interfaces in garden.names(settings).values() for each in interfaces}
+    except NetopsError as error:
+        LOG.warning("policies cannot be read, every interface gets the sets of a garden error=%s", error)
+        named = set(settings.portal.visitors)
+    return tuple(each for each in settings.portal.visitors if each in named)
 
 
 class Gate(Hatch):
@@ -157,7 +168,7 @@ class Gate(Hatch):
 
     def _renew_gardens(self) -> None:
         """Keep open what the resolver has told since: its own entries are short, a repetition makes none longer."""
-        for interface in self.rules.interfaces:
+        for interface in self.rules.gardens:
             for version in "46":
                 name = f"{version}_{ruleset.garden_name(interface)}"
                 with self._lock:

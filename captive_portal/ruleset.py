@@ -40,6 +40,7 @@ class Ruleset:
     port: int
     table: str = TABLE_NAME
     uplinks: tuple[str, ...] = ()
+    gardens: tuple[str, ...] = ()  # visitor interfaces with a garden: each set costs every login some microseconds
     secure_port: int = 0  # where the portal speaks TLS; 0: nowhere
 
 
@@ -111,7 +112,7 @@ def garden_name(interface: str) -> str:
 
 
 def _garden_sets(rules: Ruleset) -> Iterator[str]:
-    for name in map(garden_name, rules.interfaces):
+    for name in map(garden_name, rules.gardens):
         for version in "46":
             kind = f"type ipv{version}_addr; flags timeout; size 4096;"
             yield f"  set heard{version}_{name} {{ {kind} timeout {HEARD_S}s; }}"
@@ -119,7 +120,7 @@ def _garden_sets(rules: Ruleset) -> Iterator[str]:
 
 
 def _garden_rules(rules: Ruleset) -> Iterator[str]:
-    for interface in rules.interfaces:
+    for interface in rules.gardens:
         for version, field in (("4", "ip"), ("6", "ip6")):
             for kind in ("heard", "garden"):
                 at = f"@{kind}{version}_{garden_name(interface)}"
