@@ -307,7 +307,7 @@ def openwisp(stack: contextlib.ExitStack, python: str, folder: Path, file: Path)
     """The same FreeRADIUS asking openwisp-radius, whose project is made by benchmarks/openwisp_project.py."""
     port = free(socket.SOCK_STREAM)
     made = subprocess.run(
-        [python, str(HERE / "openwisp_project.py"), str(folder / "openwisp"), "60"],
+        [python, str(HERE / "openwisp_project.py"), str(folder / "openwisp"), "24"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     said = json.loads(made.stdout.splitlines()[-1])
