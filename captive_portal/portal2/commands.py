@@ -12,6 +12,7 @@ from captive_portal.portal2 import exchange, journal
 from captive_portal.portal2.door import Door
 from captive_portal.portal2.exchange import Code
 from captive_portal.portal2.packet import Attribute, Packet, PacketError, decode, named
+from captive_portal.portal2.post import COPY
 from inventory.times import chosen, shown, utc_option
 from netops.clock import SYSTEM
 from netops.errors import ConfigError, nearest
@@ -87,7 +88,9 @@ def _line(kept: Kept) -> str:
     words = [arrow, kept.ac, named(packet.type), packet.visitor, f"serial {packet.serial}", f"request {packet.request}"]
     words += [f"ErrCode {packet.error}"] if packet.error else []
     words += [f"{name}={value}" for name, value in _attributes(packet)]
-    return " ".join(words) + (f"  NOT BELIEVED: {kept.judged}" if kept.judged else "")
+    if kept.judged:
+        words.append(f"({COPY})" if kept.judged == COPY else f" NOT BELIEVED: {kept.judged}")
+    return " ".join(words)
 
 
 def _attributes(packet: Packet) -> Iterator[tuple[str, str]]:

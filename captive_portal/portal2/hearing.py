@@ -55,6 +55,7 @@ class Heard:
     packet: Packet | None = None
     reply: bytes = b""
     before: str = ""
+    copy: bool = False  # its authenticator was heard before
     fresh: bool = False  # sealed, and heard for the first time
     absent: tuple[User, ...] = ()
 

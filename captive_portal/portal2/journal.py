@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 import apsw
 
 from captive_portal.errors import GatewayError
+from captive_portal.limits import Limit, Rate, Rates
 from captive_portal.portal2.packet import NO_SEAL, Type
 from netops import sqlite
 
@@ -35,7 +36,8 @@ LOG = logging.getLogger("netops.portal")
 WAITING = 20_000  # packets that wait for the disk
 PAUSE_S = 0.1
 AGAIN_S = 1.0  # after a write that failed
-STRANGE_PER_S = 50  # packets a second that are not believed, by controller; what is beyond is counted
+STRANGE = Rate(burst=200, every_ms=1_000)  # packets not believed, by controller: nobody washes evidence out with them
+LONGEST_STRANGE = 512  # octets that are kept of one
 OVERHEAD = 140  # octets of a record beside the packet, for the cap
 BATCH = 2_000
 DAY_MS = 86_400_000
@@ -100,7 +102,8 @@ class Journal:
         self._cap, self._days = cap_bytes, days
         self._packets: list[Kept] = []
         self._users: dict[tuple[str, str], User | None] = {}
-        self._strange: dict[str, tuple[int, int]] = {}
+        free = Rate(burst=1_000_000, every_ms=1)
+        self._strange = Limit(Rates(client=free, site=STRANGE, city=free))
         self._owed: dict[str, int] = {}
         self._turn = threading.Condition()
         self._ending = False
@@ -135,10 +138,13 @@ class Journal:
         """Keep a packet, soon."""
         with self._turn:
             now_ms = self._clock.now_ms()
-            if (judged and not self._worth(ac, now_ms)) or len(self._packets) >= WAITING:
+            washed = bool(judged) and self._strange.take(b"", ac, now_ms) > 0
+            if washed or len(self._packets) >= WAITING:
                 self._owed[ac] = self._owed.get(ac, 0) + 1
                 self.missed += 1
                 return
+            if judged and len(octets) > LONGEST_STRANGE:
+                octets, judged = octets[:LONGEST_STRANGE], f"{judged} (the first of {len(octets)} octets)"
             self._packets.append(Kept(0, now_ms, ac, way, peer, octets, judged))
 
     def user(self, ac: str, address: str, user: User | None) -> None:
@@ -270,13 +276,6 @@ class Journal:
             self._say("floor_link", bytes(floor[0][0]).hex())
             self._db.execute("DELETE FROM packet WHERE number <= ?", (upto,))
         return freed
-
-    def _worth(self, ac: str, now_ms: int) -> bool:
-        """Whether one more packet that is not believed is kept in this second."""
-        second, count = self._strange.get(ac, (0, 0))
-        count = count + 1 if second == now_ms // 1000 else 1
-        self._strange[ac] = now_ms // 1000, count
-        return count <= STRANGE_PER_S
 
     def _let_go(self) -> None:
         if self._db is not None:

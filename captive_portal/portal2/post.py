@@ -15,6 +15,7 @@ import selectors
 import socket
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ SEALS = 20_000  # authenticators that are remembered, by controller
 RECEIVE_BYTES = 4 << 20
 TICK_S = 0.5
 LATE_S = 5.0  # between two looks for users who are past their time
+COPY = "a copy"  # genuine, and heard before: answered, kept as seldom as what is not believed
 BURST = 256  # datagrams between two looks at the time
 
 
@@ -121,11 +123,12 @@ class Post:
         heard = self._judged(side, octets)
         believed = heard.verdict is not Verdict.DISBELIEVED
         self.counted["heard" if believed else "disbelieved"] += 1
-        self._journal.packet(ac.id, "in", ac.address, octets, heard.why)
+        said = heard.why or (COPY if heard.copy else "")
+        self._journal.packet(ac.id, "in", ac.address, octets, said)
         if believed:
             self._follow(side, heard, sender)
         if heard.reply:
-            self.say(side, heard.reply, sender)
+            self.say(side, heard.reply, sender, said)
 
     def _judged(self, side: Side, octets: bytes) -> Heard:
         roll = side.rolls.answer(octets)
@@ -136,7 +139,8 @@ class Post:
             return hearing.Heard(verdict=Verdict.DISBELIEVED, why=packet)
         about = hearing.before_of(packet) if packet.type == Type.NTF_USERIPCHANGE else packet.visitor
         user = side.book.at(about)
-        return hearing.judge(side.ac, packet, user, copy=self._copy(side.ac.id, packet.seal))
+        copy = self._copy(side.ac.id, packet.seal)
+        return replace(hearing.judge(side.ac, packet, user, copy=copy), copy=copy)
 
     def _copy(self, ac: str, seal: bytes) -> bool:
         """Whether an authenticator was heard before; it is remembered now."""
@@ -172,12 +176,12 @@ class Post:
             side.forget(packet.visitor)
 
     # ---- what is said
-    def say(self, side: Side, octets: bytes, to: tuple[object, ...] | None = None) -> None:
-        """Send a datagram to a controller, from the port where we listen."""
+    def say(self, side: Side, octets: bytes, to: tuple[object, ...] | None = None, about: str = "") -> None:
+        """Send a datagram to a controller from the port where we listen; `about`: what was thought of its question."""
         assert self._socket
         with contextlib.suppress(OSError):
             self._socket.sendto(octets, to or self._at(side))
-            self._journal.packet(side.ac.id, "out", side.ac.address, octets)
+            self._journal.packet(side.ac.id, "out", side.ac.address, octets, about)
 
     def _at(self, side: Side) -> tuple[str, int]:
         assert self._socket

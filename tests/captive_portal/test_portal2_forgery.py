@@ -202,6 +202,25 @@ def test_a_logout_that_was_heard_before_our_restart_is_known_after_it(world) -> 
     assert world.inside() == {ADDRESS: MAC}
 
 
+def test_copies_without_end_wash_no_evidence_out(world) -> None:
+    """The journal is bounded: who could fill it with copies would push out what was said before."""
+    world.gateway.allow(world.client(), HOUR)
+    old = world.ac.kick(ADDRESS)
+    until(lambda: world.ears.gone)
+    for number in range(3_000):
+        world.ac.tell(old)
+        if number % 50 == 49:
+            time.sleep(0.002)
+    until(lambda: world.gateway.post.counted["copies"] > 1_000, 10)
+    world.gateway.journal.settle()
+
+    kept = list(journal.read(world.gateway.journal.path))
+
+    assert len(kept) < 260
+    assert world.gateway.journal.missed > 1_000
+    assert [each.octets[1] for each in kept[:7]] == [1, 2, 3, 4, 7, 8, 14]
+
+
 def test_a_repeated_change_of_address_moves_nobody(world) -> None:
     world.gateway.allow(world.client(), HOUR)
     request = world.ac.online[ADDRESS].request
