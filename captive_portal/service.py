@@ -61,6 +61,7 @@ UPLINK_S = 10.0
 PURGE_S = 3600.0
 VENUES_S = 600.0
 PROBES_S = 3600.0
+NEAR_MS = 10_000
 
 
 def build(settings: Settings) -> Service:
@@ -83,6 +84,7 @@ class PortalService:
         self._uplink = uplink.Uplink()
         self._api: capport.Api | None = None
         self._venues: dict[str, Venue] = {}
+        self._near: dict[str, tuple[int, nearby.Hotspot | None]] = {}  # site → until when, and where else
         self._probed_ms = 0
         self._wrong: dict[str, str] = {}
         self._keeper: Keeper | None = None
@@ -211,13 +213,16 @@ class PortalService:
         """Return where else WiFi works now, as far as the core has said lately."""
         desk, now_ms = self.desk, self.clock.now_ms()
         assert desk
-        working = hotspots.read(self.settings, now_ms)
-        return nearby.nearest(
-            site,
-            self._venues.values(),
-            working=working,
-            open_now=lambda other: open_at(desk.policies.at(other).hours, now_ms, desk.zone),
-        )
+        until_ms, known = self._near.get(site, (0, None))
+        if not now_ms < until_ms <= now_ms + NEAR_MS:  # a whole square asks at once when its line breaks
+            known = nearby.nearest(
+                site,
+                self._venues.values(),
+                working=hotspots.read(self.settings, now_ms),
+                open_now=lambda other: open_at(desk.policies.at(other).hours, now_ms, desk.zone),
+            )
+            self._near[site] = now_ms + NEAR_MS, known
+        return known
 
     # ---- housekeeping
     def _chores(self, anchors: list[tuple[str, int]]) -> list[threading.Thread]:

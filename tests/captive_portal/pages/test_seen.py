@@ -45,6 +45,7 @@ def see(street, browser):
     portal._venues = {each.id: each for each in NEAR}
 
     def opened(name: str, language: str) -> str:
+        portal._near.clear()
         street.clock.forward(4 * 3600)  # messages for a device are counted by the day
         hotspots.write(street.settings, hotspots.Working(at_ms=street.clock.now_ms(), sites=frozenset({"site-2"})))
         vars(gateway).pop("identify", None)

@@ -44,6 +44,7 @@ def cut_off(street):
     portal = street.portal
     before, portal._venues = portal._venues, {each.id: each for each in NEAR}
     portal._uplink = Uplink(word="down")
+    portal._near.clear()
     yield street
     portal._uplink, portal._venues = Uplink(word="up"), before
 
@@ -193,3 +194,15 @@ def test_where_nothing_is_known_nothing_is_promised(cut_off, known) -> None:
 
     assert "The network is down here" in page
     assert "Lake House" not in page
+
+
+def test_a_whole_square_that_asks_at_once_costs_one_look(cut_off, monkeypatch) -> None:
+    looked = []
+    monkeypatch.setattr(hotspots, "read", lambda *_: looked.append(1) or frozenset({"site-2"}))
+
+    pages = [fetch(cut_off, "/?lang=en", f"127.0.1.{number}")[2] for number in range(1, 6)]
+    cut_off.clock.forward(11)
+    pages.append(fetch(cut_off, "/?lang=en")[2])
+
+    assert all("Lake House" in page for page in pages)
+    assert len(looked) == 2
