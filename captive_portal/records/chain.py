@@ -31,6 +31,8 @@ WIDENED = "widened"  # further addresses of the device, another end of the time
 ENDED = "ended"  # how, when, and how many octets
 ERASED = "erased"  # a certificate: which entries hold their digest alone from here on, and why
 DESTROYED = "key_destroyed"  # a certificate: the key of a month is gone, and what it sealed with it
+_LAST = sa.select(RECORD.c.n, RECORD.c.head).order_by(RECORD.c.n.desc()).limit(1)  # made once: a login waits for it
+_INSERT = sa.insert(RECORD)
 CERTIFICATES = (ERASED, DESTROYED)  # nothing personal: never erased themselves
 
 
@@ -55,7 +57,7 @@ def head(before: bytes, entry: bytes) -> bytes:
 
 def last(connection: sa.Connection) -> tuple[int, bytes]:
     """Return the number and the head of the newest entry; (0, GENESIS) of an empty chain."""
-    row = connection.execute(sa.select(RECORD.c.n, RECORD.c.head).order_by(RECORD.c.n.desc()).limit(1)).first()
+    row = connection.execute(_LAST).first()
     return (row.n, row.head) if row else (0, GENESIS)
 
 
@@ -80,4 +82,4 @@ def append(connection: sa.Connection, entries: Sequence[Entry]) -> None:
                 "head": before,
             }
         )
-    connection.execute(sa.insert(RECORD), rows)
+    connection.execute(_INSERT, rows)
