@@ -92,6 +92,7 @@ class Side:
         self._clock = clock
         self._sights: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._doubts: OrderedDict[str, tuple[User, bool]] = OrderedDict()
+        self._asked: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._doubted: OrderedDict[str, float] = OrderedDict()
         self._lock = Lock()
         self._stripes = [Lock() for _ in range(STRIPES)]
@@ -303,6 +304,14 @@ class Side:
 
     def asked(self, packet: Packet, reply: Callable[[bytes], None]) -> None:
         """Answer whether we know a device; if so, let it in."""
+        with self._lock:
+            now, key = self._clock.monotonic(), (packet.mac, packet.visitor)
+            if now - self._asked.get(key, -DOUBT_S) < DOUBT_S:
+                return  # it, or who repeats what it said, asks again at once
+            self._asked[key] = now
+            self._asked.move_to_end(key)
+            if len(self._asked) > SIGHTS:
+                self._asked.popitem(last=False)
         client = Client(mac=packet.mac, interface=self.ac.id, addresses=(packet.visitor,))
         known = self.ears is not None and self.ears.knows(client)
         reply(bound(self.ac, packet, known=known))

@@ -323,6 +323,18 @@ def test_a_query_about_a_device_cannot_be_forged_or_asked_from_elsewhere(tmp_pat
         assert simulator.ACK_MACBIND not in [each.type for each in world.ac.heard]
 
 
+def test_a_question_about_a_device_that_is_repeated_is_answered_once(tmp_path) -> None:
+    with worlds.world(tmp_path, portal_binding=True) as world:
+        asked = simulator.packet(simulator.REQ_MACBIND, ADDRESS, pairs=[world.ac.mac_of(MAC)], secret=world.ac.secret)
+        for _ in range(200):
+            world.ac.tell(asked)
+        until(lambda: world.gateway.post.counted["heard"] == 200)
+        world.ac.wait(simulator.ACK_MACBIND)
+        time.sleep(0.05)
+
+        assert sum(each.type == simulator.ACK_MACBIND for each in world.ac.heard) == 1
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_ten_thousand_forgeries_let_nobody_in_and_put_nobody_out(world) -> None:
