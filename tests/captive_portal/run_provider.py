@@ -1,5 +1,7 @@
 """A provider of accounts: OpenID Connect by Authlib's server side, in a process of its own. Prints its port.
 
+`run_provider.py PORTAL SECRET [ISSUER ADDRESS CERTIFICATE KEY]`; with the last four it serves TLS on port 443.
+
 It has a login page, PKCE, single-use codes, a key set and user info, as any. `POST /tricks` makes it dishonest from
 then on; an empty object makes it honest again.
 """
@@ -288,7 +290,11 @@ def heard():
     return jsonify(asked[:-1])
 
 
-listener = make_server("127.0.0.1", 0, app, threaded=True)
-issuer = f"http://127.0.0.1:{listener.server_port}"
+if len(sys.argv) > 3:
+    issuer, address, *pair = sys.argv[3:]
+    listener = make_server(address, 443, app, threaded=True, ssl_context=(pair[0], pair[1]))
+else:
+    listener = make_server("127.0.0.1", 0, app, threaded=True)
+    issuer = f"http://127.0.0.1:{listener.server_port}"
 print(listener.server_port, flush=True)
 listener.serve_forever()
