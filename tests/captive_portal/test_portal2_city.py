@@ -263,6 +263,24 @@ def test_a_controller_that_is_away_is_said_on_a_page_within_a_second(city, monke
     assert city.portal.desk.live == 1
 
 
+def test_without_the_radius_server_nobody_new_is_in_and_nobody_is_out(city) -> None:
+    city.login()
+    city.radius.stop()
+    status, page, _ = city.login(source=OTHER)
+    alone = dict(city.ac.online)
+
+    city.radius = RadiusService(
+        replace(city.settings, radius=replace(city.settings.radius, auth_port=city.radius.auth_port))
+    )
+    city.radius.start()
+    again = city.login(source=OTHER)[0]
+
+    assert (status, "<html" in page) == (503, True)
+    assert list(alone) == [VISITOR]
+    assert again == 303
+    assert set(city.ac.online) == {VISITOR, OTHER}
+
+
 def test_a_restart_throws_nobody_out_and_asks_the_controller_nothing(city) -> None:
     city.login()
     city.stop()

@@ -10,7 +10,7 @@ import pytest
 
 from captive_portal.errors import GatewayError
 from captive_portal.model import Bounds
-from captive_portal.portal2 import exchange, journal, side
+from captive_portal.portal2 import exchange, journal, reports, side
 
 _spec = importlib.util.spec_from_file_location("portal2_world", Path(__file__).with_name("portal2_world.py"))
 worlds = sys.modules.get("portal2_world") or importlib.util.module_from_spec(_spec)
@@ -468,3 +468,56 @@ def test_a_full_disk_stops_no_login_and_the_chain_goes_on_afterwards(world, monk
     assert journal.check(kept.path).broken is None
     assert sum(told) == kept.missed > 0
     assert [each.mac for each in kept.users("ac-1")] == [MAC]
+
+
+# ---- what the RADIUS server beside us has heard
+class Line:
+    """Answers as the server does; away when told so."""
+
+    def __init__(self) -> None:
+        self.listed = [["ac-1", MAC, ADDRESS, 50, 1_000, 9_000], ["ac-1", MAC, "fd01::1", 50, 0, 0]]
+        self.away = False
+        self.asked = 0
+
+    def every(self, verb: str, **asked: object) -> list[dict[str, object]]:
+        self.asked += 1
+        if self.away:
+            raise GatewayError("away")
+        return [{"listed": self.listed}] if verb == "list" else [{"place": "ac-1", "mac": MAC}]
+
+
+def test_octets_are_those_of_accounting_and_a_server_that_is_away_makes_none_go_back(world, clock) -> None:
+    line = Line()
+    world.part._reports = reports.Reports(line, clock, ["ac-1"])
+    world.ac.station("fd01::1", MAC)
+    world.gateway.allow(world.client(MAC, ADDRESS, "fd01::1"), HOUR)
+
+    def octets() -> list[tuple[int, int]]:
+        return [(each.octets_up, each.octets_down) for each in world.gateway.admitted()]
+
+    first = octets()
+    line.away = True
+    clock.forward(60)
+    away = octets()
+    line.away, line.listed = False, [["ac-1", MAC, ADDRESS, 40, 2_000, 9_500]]
+    clock.forward(60)
+    octets()
+    asked = line.asked
+
+    assert first == away == [(1_000, 9_000), (0, 0)]
+    assert octets() == [(2_000, 9_500), (0, 0)]
+    assert line.asked == asked == 3, "within ten seconds nobody is asked again"
+
+
+def test_where_req_info_has_no_word_for_a_mac_accounting_tells_it(world, clock) -> None:
+    world.ac.tells_mac = False
+    assert world.gateway.identify(ADDRESS) is None
+    line = Line()
+    told = reports.Reports(line, clock, ["ac-1"])
+    world.part.side.reported = lambda address: told.mac("ac-1", address)
+    world.part.side.forget(ADDRESS)
+
+    assert world.gateway.identify(ADDRESS).mac == MAC
+    assert told.mac("ac-2", ADDRESS) == ""
+    line.away = True
+    assert told.mac("ac-1", ADDRESS) == ""
