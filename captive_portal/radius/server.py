@@ -11,9 +11,10 @@ import logging
 import os
 import select
 import socket
+import struct
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import apsw
 
@@ -33,6 +34,13 @@ LOG = logging.getLogger("netops.radius")
 TOGETHER = 256
 RECEIVE_BYTES = 8 * 1024 * 1024
 ANY = "any"
+WILD = ("0.0.0.0", "::")  # noqa: S104  (what was asked for)
+_PACKET4 = socket.IPPROTO_IP, getattr(socket, "IP_PKTINFO", 8)
+_PACKET6 = socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO
+_INFO4 = struct.Struct("=i4s4s")  # struct in_pktinfo: interface, our address, the header's destination
+ANCILLARY = 128
+_NOTES = (_PACKET4, (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO))
+Way: TypeAlias = "list[tuple[int, int, bytes]]"
 
 
 def listening(listen: str, port: int) -> list[socket.socket]:
@@ -46,6 +54,8 @@ def listening(listen: str, port: int) -> list[socket.socket]:
                 one = undo.enter_context(socket.socket(family, socket.SOCK_DGRAM))
                 if family == socket.AF_INET6:
                     one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                if host in WILD:
+                    one.setsockopt(*(_PACKET6 if family == socket.AF_INET6 else _PACKET4), 1)
                 _enlarge(one)
                 one.bind((host, port))
             except OSError as error:
@@ -119,11 +129,11 @@ def authorise(door: Authorising, keeping: Keeping, clock: Clock) -> Callable[[so
             came = _receive(at)
             if came is None:
                 break
-            octets, sender = came
+            octets, sender, way = came
             answer, more = door.answer(octets, sender[:2], clock.now_ms(), clock.monotonic())
             rows += more
             if answer is not None:
-                _send(at, answer, sender)
+                _send(at, answer, sender, way)
         if rows:
             with contextlib.suppress(PortalError):  # what is lost with them: that a token's door outlives a crash
                 keeping.put(rows)
@@ -136,36 +146,48 @@ def account(door: Accounting, keeping: Keeping, clock: Clock) -> Callable[[socke
 
     def work(at: socket.socket) -> None:
         rows: list[Row] = []
-        answers: list[tuple[bytes, bytes, tuple[str, int]]] = []
+        answers: list[tuple[bytes, bytes, tuple[str, int], Way]] = []
         for _ in range(TOGETHER):
             came = _receive(at)
             if came is None:
                 break
-            octets, sender = came
+            octets, sender, way = came
             answer, more = door.answer(octets, sender[:2], clock.now_ms(), clock.monotonic())
             rows += more
             if answer is not None:
-                answers.append((octets, answer, sender))
+                answers.append((octets, answer, sender, way))
         try:
             keeping.keep(rows)
         except (PortalError, apsw.Error) as error:  # no answer: the controllers keep their reports and send them again
             door.tally.counts["not_durable"] += len(answers)
             LOG.error("accounting not durable error=%s", error)  # noqa: TRY400  (the sentence says it)
             return
-        for octets, answer, sender in answers:
+        for octets, answer, sender, way in answers:
             door.sent(octets, sender[:2], answer, clock.monotonic())
-            _send(at, answer, sender)
+            _send(at, answer, sender, way)
 
     return work
 
 
-def _receive(at: socket.socket) -> tuple[bytes, tuple[str, int]] | None:
+def _receive(at: socket.socket) -> tuple[bytes, tuple[str, int], Way] | None:
+    """Return what waits, from whom, and the way back: from the address that was asked, or the asker drops it."""
     try:
-        return at.recvfrom(packet.LARGEST + 1)
+        octets, notes, _, sender = at.recvmsg(packet.LARGEST + 1, ANCILLARY)
     except OSError:  # nothing there; or the ICMP error of an earlier answer
         return None
+    return octets, sender, [_back(*each) for each in notes if each[:2] in _NOTES]
 
 
-def _send(at: socket.socket, answer: bytes, sender: tuple[str, int]) -> None:
+def _back(level: int, kind: int, note: bytes) -> tuple[int, int, bytes]:
+    if level == socket.IPPROTO_IPV6:
+        return level, kind, note
+    _, _, asked = _INFO4.unpack(note[: _INFO4.size])
+    return level, kind, _INFO4.pack(0, asked, bytes(4))
+
+
+def _send(at: socket.socket, answer: bytes, sender: tuple[str, int], way: Way) -> None:
     with contextlib.suppress(OSError):  # it is asked for again
-        at.sendto(answer, sender)
+        if way:
+            at.sendmsg([answer], way, 0, sender)
+        else:
+            at.sendto(answer, sender)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import struct
 from dataclasses import replace
 
@@ -119,6 +120,21 @@ def test_rates_and_volumes_are_said_in_each_makers_words(place, name, found):
         at += answer[at + 1]
 
     assert found == said
+
+
+def test_the_answer_comes_from_the_address_that_was_asked(place, wire):
+    """A machine with several addresses that listens on `any`: a controller drops what comes from another one."""
+    place.service.stop()
+    place.settings = replace(place.settings, radius=replace(place.settings.radius, listen="any"))
+    place.restart()
+    octets = place.controllers["ac-1"].question("nobody", "x", SAID)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        asker.bind(("127.0.9.1", 0))
+        asker.connect(("127.0.0.53", place.service.auth_port))
+        asker.settimeout(2)
+        asker.send(octets)
+
+        assert wire.genuine(asker.recv(5000), octets)
 
 
 # ---- S4
