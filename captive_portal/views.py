@@ -265,6 +265,9 @@ def _returned(portal: Portal, method: str) -> Any:
     visitor = _visitor(portal)
     if visitor is None:
         return _stranger()
+    known_way = portal.desk.methods.get(method)
+    if known_way is None or not known_way.leaves:  # a link is no agreement to the terms
+        return redirect(_home_url(), 303)
     language = request.args.get("state", "").rpartition(".")[2]  # the tag that went there with the state
     if "lang" not in request.args and known(language):
         again = urlencode({**request.args.to_dict(), "lang": language})

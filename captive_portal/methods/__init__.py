@@ -59,10 +59,15 @@ class Tools:
 
 
 class Method(Protocol):
-    """A way in. `template` is the part of the page that asks for it."""
+    """A way in. `template` is the part of the page that asks for it.
+
+    `leaves` says that its logins end at `/return/<name>`: they come without a form of ours, so the method itself must
+    know that this device asked for them. Any other method that is called there is not asked.
+    """
 
     name: str
     template: str
+    leaves: bool = False
 
     def consult(self, shown: Shown, now_ms: int) -> Verdict | None:  # noqa: ARG002  (the protocol's)
         """Ask somebody far away, before the client's turn: nobody waits for it but this visitor. Most ask nobody."""

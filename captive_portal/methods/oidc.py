@@ -46,6 +46,7 @@ class Oidc(Method):
 
     name = "oidc"
     template = "portal/oidc.html"
+    leaves = True
 
     def __init__(self, store: Store, providers: Mapping[str, Known], persons: Persons, base_url: str) -> None:
         self._store = store

@@ -304,6 +304,15 @@ def test_what_was_typed_is_text_on_the_page(phone) -> None:
     assert "<script" not in phone.press(method="voucher", code=hostile).text
 
 
+@pytest.mark.parametrize("method", ["click_through", "voucher", "returning", "nosuch", "..", "%00"])
+def test_a_link_is_no_login_and_no_agreement(phone, desk, settings, clock, method: str) -> None:
+    answer = phone.get(f"/return/{method}?code={issue(settings, clock)}&state=x.en&lang=en")
+
+    assert answer.status_code in {303, 404}
+    assert answer.headers.get("Location", "/?lang=en") == "/?lang=en"
+    assert desk.live == 0
+
+
 # ---- afterwards
 def test_logout_closes_the_door_and_needs_the_form(phone, desk) -> None:
     phone.press(method="click_through")
