@@ -49,6 +49,7 @@ LATE_MS = 30_000  # until who is past their time and was not put out by the desk
 DOUBT_S = 3.0  # between two questions about one user: who repeats a logout makes us ask no oftener
 DOUBTS = 10  # questions in half a second, by controller
 STRIPES = 64
+NOBODY_IN = frozenset({Code.REFUSED, Code.FAILED})  # answers that leave no doubt
 MEANINGS = {
     Code.REFUSED: "refused the token; does it ask our RADIUS server, with this controller's secret there?",
     Code.BUSY: "says that another attempt of this visitor runs",
@@ -176,31 +177,43 @@ class Side:
                 self._forget_there(address, user.request)
                 if self.book.drop(user) and user.mac != client.mac:
                     self.later(lambda: self._say_left(user))
-            answer = self._login(client, address, bounds)
-            if answer.code is Code.ALREADY:  # of before: its time, its name and its MAC may be another's
-                self._forget_there(address)
-                answer = self._login(client, address, bounds)
-            if answer.code is Code.BUSY:
-                Event().wait(BUSY_S)
-                answer = self._login(client, address, bounds)
+            begun = self._begun(client, address, now_ms)
+            answer = self._logged_in(client, address, bounds)
+            if answer.code in NOBODY_IN:
+                self.book.drop(begun)
             if answer.code is not Code.OK:
                 raise self._off(answer)
             if answer.mac and answer.mac != client.mac:
                 self.counted["other_mac"] += 1
-                self._forget_there(address, answer.request)
                 self.forget(address)
+                self._forget_there(address, answer.request)
+                self.book.drop(begun)
                 raise GatewayError(f"controller '{self.ac.id}' let another device in than the one that asked; put out")
             self.counted["in"] += 1
-            self.book.put(
-                User(
-                    address=address,
-                    mac=client.mac,
-                    name=secrets.token_hex(4),
-                    request=answer.request,
-                    since_ms=now_ms,
-                    until_ms=until_ms,
-                )
-            )
+            self.book.put(replace(begun, request=answer.request, until_ms=until_ms))
+
+    def _begun(self, client: Client, address: str, now_ms: int) -> User:
+        """Note that somebody may come in, whatever we hear of it: who is in by an answer that was lost is put out."""
+        begun = User(
+            address=address,
+            mac=client.mac,
+            name=secrets.token_hex(4),
+            request=0,
+            since_ms=now_ms,
+            until_ms=now_ms,  # not in, and past their time: `put_out`, or `late` after a crash
+        )
+        self.book.put(begun)
+        return begun
+
+    def _logged_in(self, client: Client, address: str, bounds: Bounds) -> Answer:
+        answer = self._login(client, address, bounds)
+        if answer.code is Code.ALREADY:  # of before: its time, its name and its MAC may be another's
+            self._forget_there(address)
+            answer = self._login(client, address, bounds)
+        if answer.code is Code.BUSY:
+            Event().wait(BUSY_S)
+            answer = self._login(client, address, bounds)
+        return answer
 
     def put_out(self, client: Client, address: str) -> None:
         """Put a client out at one address; one that is not online there, or is somebody else by now, stays as it is."""

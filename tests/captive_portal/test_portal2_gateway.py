@@ -109,6 +109,28 @@ def test_a_controller_that_heeds_no_time_is_told_when_it_is_over(world, monkeypa
     assert world.part.counters()["out"] == 2
 
 
+def test_who_is_in_by_an_answer_that_was_lost_is_put_out(world, monkeypatch) -> None:
+    """Neither the yes of the controller nor our taking back gets through: still nobody is in without a record (I4)."""
+    monkeypatch.setattr(exchange, "WAITS_S", (0.05, 0.05, 0.05))
+    world.ac.spoil = lambda octets: [] if octets[1] == simulator.ACK_AUTH else [octets]
+    world.ac.lose = lambda octets: octets[1] == simulator.REQ_LOGOUT
+    with pytest.raises(GatewayError, match="did not answer"):
+        world.gateway.allow(world.client(), HOUR)
+    inside, online = world.inside(), set(world.ac.online)
+    with pytest.raises(GatewayError, match="did not answer"):
+        world.gateway.revoke(world.client())  # as the desk does when a login could not be completed
+
+    world.ac.spoil, world.ac.lose = lambda octets: [octets], lambda _octets: False
+    world.close()
+    world.open()
+    monkeypatch.setattr(side, "LATE_MS", 0)
+    world.gateway.post._late_due = 0.0
+    until(lambda: world.ac.online == {})
+
+    assert (inside, online) == ({}, {ADDRESS})
+    assert world.ears.gone == []
+
+
 def test_who_has_the_address_by_now_is_not_put_out_for_another(world) -> None:
     world.gateway.allow(world.client(), HOUR)
 
