@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from captive_portal.records import chain
 from captive_portal.records.periods import begins_ms, ends_ms, month
 from captive_portal.records.tables import PERIOD, PERSON, PROOF, WISH
-from captive_portal.tables import ADDRESS, CONSENT, META, RECORD, SESSION
+from captive_portal.tables import ADDRESS, CONSENT, HOLDER, META, RECORD, SESSION, VOUCHER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -61,6 +61,7 @@ def purge(store: Store, persons: Persons, settings: Settings, now_ms: int) -> Pu
         entries += count
     while (count := store.write(lambda connection: _sessions(connection, before_ms))) > 0:
         sessions += count
+    store.write(lambda connection: _holders(connection, before_ms))
     periods = tuple(each for each in _due(persons, before_ms) if _destroy(store, persons, each, now_ms))
     _forget(persons, before_ms, now_ms)
     return Purged(before_ms=before_ms, sessions=sessions, entries=entries, periods=periods)
@@ -86,6 +87,12 @@ def _sessions(connection: sa.Connection, before_ms: int) -> int:
     ids = list(connection.execute(due).scalars())
     delete_sessions(connection, ids)
     return len(ids)
+
+
+def _holders(connection: sa.Connection, before_ms: int) -> None:
+    """Delete which devices used a voucher whose time was over before; the voucher itself names nobody."""
+    over = sa.select(VOUCHER.c.hash).where(VOUCHER.c.until_ms < before_ms)
+    connection.execute(sa.delete(HOLDER).where(HOLDER.c.since_ms < before_ms, HOLDER.c.voucher.in_(over)))
 
 
 def delete_sessions(connection: sa.Connection, ids: Sequence[str]) -> None:

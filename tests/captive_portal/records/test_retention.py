@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from captive_portal.errors import PortalError
 from captive_portal.records import chain, checks, keeper, retention, tables, verify
 from captive_portal.records.tables import PERIOD, PERSON
-from captive_portal.tables import ADDRESS, CONSENT, SESSION
+from captive_portal.tables import ADDRESS, BATCH, CONSENT, HOLDER, SESSION, VOUCHER
 from netops import facts, spool
 from netops.config import City, Retention
 
@@ -234,3 +234,21 @@ def test_an_entry_that_is_older_than_the_one_before_it_goes_first(office) -> Non
     assert len(office.rows(SESSION)) == 1
     assert [each.n for each in office.entries() if each.body is None] == [3, 4]
     assert office.store.read(lambda connection: verify.verify(connection, {})).problems == []
+
+
+def test_who_used_a_voucher_is_forgotten_with_the_sessions_and_the_voucher_stays(office) -> None:
+    def make(connection: sa.Connection) -> None:
+        batch = {"label": "", "made_ms": 0, "made_by": "x", "minutes": 60, "devices": 1, "single_use": False}
+        connection.execute(sa.insert(BATCH), {"id": "b", **batch, "start_by_ms": 0})
+        for number, until_ms in ((1, office.now_ms + 5), (2, office.now_ms + 250 * retention.DAY_MS)):
+            voucher = {"hash": bytes([number]) * 32, "batch": "b", "first_ms": office.now_ms, "until_ms": until_ms}
+            connection.execute(sa.insert(VOUCHER), voucher)
+            held = {"voucher": bytes([number]) * 32, "identity": b"d" * 32, "since_ms": office.now_ms}
+            connection.execute(sa.insert(HOLDER), held)
+
+    office.store.write(make)
+    office.forward(210)
+    office.settle()
+
+    assert [row.voucher[0] for row in office.rows(HOLDER)] == [2]
+    assert len(office.rows(VOUCHER)) == 2
