@@ -36,6 +36,13 @@ _COUNT = insert(BUDGET).on_conflict_do_update(
 )
 _OF = sa.select(CODE).where(CODE.c.identity == sa.bindparam("whose"))
 _END = sa.delete(CODE).where(CODE.c.identity == sa.bindparam("whose"))
+_WHOSE = sa.or_(SENT.c.number == sa.bindparam("to_number"), SENT.c.identity == sa.bindparam("for_device"))
+_WENT_OUT = sa.select(SENT.c.number, SENT.c.identity, SENT.c.at_ms).where(_WHOSE, SENT.c.at_ms > sa.bindparam("since"))
+_COME_BACK = sa.update(SENT).where(_WHOSE, SENT.c.at_ms > sa.bindparam("now")).values(at_ms=sa.bindparam("now"))
+_COUNTED = sa.select(BUDGET).where(
+    BUDGET.c.scope.in_(sa.bindparam("scopes", expanding=True)),
+    BUDGET.c.start_ms.in_(sa.bindparam("starts", expanding=True)),
+)
 _TRIED = sa.update(CODE).where(CODE.c.identity == sa.bindparam("whose")).values(tries=sa.bindparam("so_many"))
 
 
@@ -195,20 +202,20 @@ def _spent(connection: sa.Connection, caps: Sms, wanted: Pending, now_ms: int) -
     """Return what counts; times that a clock which has stepped back left in the future become now."""
     spent = _went_out(connection, wanted, now_ms)
     if spent.ahead:
-        whose = sa.or_(SENT.c.number == wanted.number, SENT.c.identity == wanted.identity)
-        connection.execute(sa.update(SENT).where(whose, SENT.c.at_ms > now_ms).values(at_ms=now_ms))
+        whose = {"to_number": wanted.number, "for_device": wanted.identity, "now": now_ms}
+        connection.execute(_COME_BACK, whose)
     windows = _windows(caps, wanted)
-    which = sa.or_(*(sa.and_(*_at(each, each.start_ms(now_ms))) for each in windows))
-    counts = sa.select(BUDGET.c.scope, BUDGET.c.length_ms, BUDGET.c.count).where(which)
-    found = {(scope, length_ms): int(count) for scope, length_ms, count in connection.execute(counts)}
-    return replace(spent, counts={each: found.get((each.scope, each.length_ms), 0) for each in windows})
+    which = {"scopes": [each.scope for each in windows], "starts": [each.start_ms(now_ms) for each in windows]}
+    rows = connection.execute(_COUNTED, which).mappings()
+    found = {(row["scope"], row["length_ms"], row["start_ms"]): int(row["count"]) for row in rows}
+    counts = {each: found.get((each.scope, each.length_ms, each.start_ms(now_ms)), 0) for each in windows}
+    return replace(spent, counts=counts)
 
 
 def _went_out(connection: sa.Connection, wanted: Pending, now_ms: int) -> Spent:
     """Return what went out in the last day to the number and for the device."""
-    whose = sa.or_(SENT.c.number == wanted.number, SENT.c.identity == wanted.identity)
-    columns = (SENT.c.number, SENT.c.identity, SENT.c.at_ms)
-    rows = connection.execute(sa.select(*columns).where(whose, SENT.c.at_ms > now_ms - DAY_MS)).all()
+    whose = {"to_number": wanted.number, "for_device": wanted.identity, "since": now_ms - DAY_MS}
+    rows = connection.execute(_WENT_OUT, whose).all()
     return Spent(
         number_ms=tuple(sorted(min(each.at_ms, now_ms) for each in rows if each.number == wanted.number)),
         client_ms=tuple(sorted(min(each.at_ms, now_ms) for each in rows if each.identity == wanted.identity)),
