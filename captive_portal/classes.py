@@ -5,6 +5,8 @@ kernel keeps everything: a gate that starts anew reads the maps and the classes,
 
 * Every packet of an admitted device is given its class by `up4`, `up6` (interface, MAC, address) and `down4`, `down6`
   (interface, address). A rule whose map lacks the key fails and sets nothing: it stands alone in the ruleset.
+* The classes of a device that has left stay for the next one. The kernel looks through all classes of an interface when
+  one is made (tc_bind_tclass, about 0.4 µs each), not when one is changed: only a new peak of visitors costs that.
 * An element of a map cannot be put in anew with another value (EEXIST), so what is held is known here and taken out
   first. Elements have no timeout: an element without an admission opens nothing. `leave` takes them out.
 """
@@ -69,7 +71,8 @@ class Classes:
             number: (interface, down[interface].get(number, 0), up.get(number, 0))
             for (interface, _), number in self._numbers.items()
         }
-        self._next = max(self._held.values(), default=0) + 1
+        made = {number for each in (up, *down.values()) for number in each}
+        self._next = max([*self._held.values(), *made], default=0) + 1
         self._free = sorted(set(range(1, self._next)) - set(self._held.values()) - {MAJOR})
         self._rooted = {name for name in (*down, *self._uplinks) if self.htb.has_root(name)}
         return all(down_kbps or up_kbps for _, down_kbps, up_kbps in self._rates.values())
@@ -103,7 +106,7 @@ class Classes:
         return Change(tuple(self._out(gone)), gone=tuple(gone))
 
     def keep(self, change: Change) -> None:
-        """Note that a transaction is through; a device whose last address has gone gives its classes back."""
+        """Note that a transaction is through; a device whose last address has gone gives its number back."""
         for key, number in change.held.items():
             self._uses[self._held.get(key, 0)] -= 1
             self._uses[number] += 1
@@ -162,9 +165,7 @@ class Classes:
         if number is None or self._uses[number] > 0:
             return
         del self._numbers[device], self._uses[number]
-        interface, down_kbps, up_kbps = self._rates.pop(number, (device[0], 0, 0))
-        for name in ((interface,) if down_kbps else ()) + (self._uplinks if up_kbps else ()):
-            self.htb.drop(name, number)
+        self._rates.pop(number, None)
         heapq.heappush(self._free, number)
 
     def _out(self, keys: Iterable[Key]) -> Iterator[str]:
