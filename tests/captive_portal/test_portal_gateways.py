@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import os
 import subprocess
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -18,9 +20,11 @@ from captive_portal.gateways import GATEWAYS
 from captive_portal.gateways.fas import Fas
 from captive_portal.gateways.nftables import Nftables
 from captive_portal.gateways.opennds import Opennds
+from captive_portal.gateways.radius import Radius
 from captive_portal.gateways.simulated import Simulated
 from captive_portal.model import Bounds, Client
 from captive_portal.nds import Nds
+from captive_portal.radius.service import RadiusService
 from netops.clock import SYSTEM
 from netops.config import Settings, load
 from netops.controllers import Controller
@@ -32,6 +36,7 @@ KINDS = [
     "portal2",
     "opennds",
     "fas",
+    "radius",
 ]
 
 
@@ -103,6 +108,26 @@ def far_away(settings, tmp_path) -> Settings:
     return replace(settings, portal=replace(settings.portal, gateway="none", acs={"park": router}))
 
 
+def behind_radius(settings, stack: ExitStack) -> Settings:
+    """Start our RADIUS server and a controller that does what it is told."""
+    file = Path(__file__).parent / "radius" / "old_controller.py"
+    spec = importlib.util.spec_from_file_location("old_controller_of_the_contract", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    ac = module.OldController("127.0.9.31", 0, 0)
+    stack.callback(ac.close)
+    secret = Secret(f"plain:{module.SECRET.decode()}")
+    networks = "10.0.0.0/8,fd01::/64"
+    there = Controller(address="127.0.9.31", site="site-1", networks=networks, secret=secret, coa_port=ac.coa_port)
+    portal = replace(settings.portal, gateway="none", acs={"ac-1": there})
+    radius = replace(settings.radius, enabled=True, listen="127.0.0.1", auth_port=0, acct_port=0)
+    settings = replace(settings, portal=portal, radius=radius)
+    service = RadiusService(settings)
+    service.start()
+    stack.callback(service.stop)
+    return settings
+
+
 @pytest.fixture(params=KINDS)
 def gateway(request, settings):
     with ExitStack() as stack:
@@ -123,6 +148,10 @@ def gateway(request, settings):
             asking.start()
             stack.callback(asking.join)
             stack.callback(stop.set)
+            yield made
+        elif request.param == "radius":
+            made = stack.enter_context(Radius(behind_radius(settings, stack), SYSTEM))
+            made.interface = "ac-1"
             yield made
         elif request.param == "portal2":
             worlds = request.getfixturevalue("portal2_worlds")
@@ -214,7 +243,7 @@ def test_a_link_local_or_foreign_address_identifies_nobody(gateway) -> None:
 
 
 def test_every_gateway_of_the_map_is_in_this_suite() -> None:
-    assert {"simulated", "nftables", "portal2", "opennds", "fas"} <= set(GATEWAYS)
+    assert {"simulated", "nftables", "portal2", "opennds", "fas", "radius"} <= set(GATEWAYS)
 
 
 def test_the_simulated_gateway_tells_loopback_visitors_apart_by_address(settings) -> None:
