@@ -42,6 +42,7 @@ OVERHEAD = 140  # octets of a record beside the packet, for the cap
 BATCH = 2_000
 DAY_MS = 86_400_000
 BEGINNING = bytes(32)
+MISSED_S = 10.0  # between two records that count what was not kept
 MISSED = "missed"  # the way of a record that counts what was not kept
 
 _SCHEMA = """
@@ -105,6 +106,7 @@ class Journal:
         free = Rate(burst=1_000_000, every_ms=1)
         self._strange = Limit(Rates(client=free, site=STRANGE, city=free))
         self._owed: dict[str, int] = {}
+        self._said_at = -MISSED_S
         self._turn = threading.Condition()
         self._ending = False
         self._db: Any = None
@@ -206,10 +208,10 @@ class Journal:
             with self._turn:
                 self._turn.wait(PAUSE_S)
                 ending = self._ending
-                packets, users = self._packets[:BATCH], dict(self._users)
-                owed, self._owed = self._owed, {}
+                packets, users, all_ = self._packets[:BATCH], dict(self._users), len(self._packets) <= BATCH
+                owed = self._due(ending=ending)
             packets += [Kept(0, self._clock.now_ms(), ac, MISSED, "", b"", f"{n} packets") for ac, n in owed.items()]
-            done = self._written(packets, users, closing=ending) if packets or users or ending else True
+            done = self._written(packets, users, closing=ending and all_) if packets or users or ending else True
             with self._turn:
                 if done:
                     kept = len(packets) - len(owed)
@@ -223,6 +225,15 @@ class Journal:
                     return
             if not done:
                 threading.Event().wait(AGAIN_S)
+
+    def _due(self, *, ending: bool) -> dict[str, int]:
+        """Return how many packets were not kept, by controller, when it is time to say so."""
+        now = self._clock.monotonic()
+        if not self._owed or not (ending or now - self._said_at >= MISSED_S):
+            return {}
+        self._said_at = now
+        owed, self._owed = self._owed, {}
+        return owed
 
     def _written(self, packets: list[Kept], users: dict[tuple[str, str], User | None], *, closing: bool) -> bool:
         number, chain, size = self._number, self._link, self._size
@@ -239,7 +250,7 @@ class Journal:
                 for (ac, address), user in users.items():
                     self._put(ac, address, user)
                 size -= self._shorten(size)
-                if closing and len(packets) < BATCH:
+                if closing:
                     self._say("closed", "yes")
         except apsw.Error as error:
             self.wrong = f"{self.path}: packets are not kept now ({error}); is the disk full?"
