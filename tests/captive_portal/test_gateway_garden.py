@@ -93,6 +93,7 @@ class TestWalled:
         assert told(walled, "a.b.sub.garden.test") == [CDN[0]], "whatever is below the name"
         assert opened(walled, CDN[0])
 
+    @pytest.mark.slow
     def test_a_chain_of_names_opens_every_address_told(self, walled, eventually) -> None:
         eventually(lambda: set(told(walled, "shop.pay.example")) == set(CDN))
         assert all(opened(walled, each) for each in CDN)

@@ -53,7 +53,10 @@ def measured(network, *flows: tuple[str, str], seconds: float = 1.0) -> dict[str
     with ThreadPoolExecutor(len(words)) as pool:
         running = [pool.submit(subprocess.run, each, check=True, timeout=60) for each in words]
         time.sleep(1.0 if seconds < 5 else 3.0)  # until they run; a class's burst is over, a window has grown
-        before, began = arrived(network), SYSTEM.monotonic()
+        began, before = (
+            SYSTEM.monotonic(),
+            arrived(network),
+        )  # too long a time rather than too short a one: never flattered
         time.sleep(seconds)
         after, took = arrived(network), SYSTEM.monotonic() - began
         for each in running:
@@ -81,7 +84,8 @@ def tc(network, *words: str) -> str:
     return str(network.run(network.gateway, "tc", *words).stdout)
 
 
-@pytest.mark.parametrize("way", [pytest.param("down", marks=pytest.mark.slow), "up"])
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["down", "up"])
 def test_a_device_gets_its_rate_and_no_more(network, shaped, way: str) -> None:
     for kbps in (1000, 4000):
         shaped.allow(visitor(network), Bounds(seconds=600, **{f"{way}_kbps": kbps}))
@@ -118,11 +122,14 @@ def test_a_rate_can_change_or_end_while_the_visitor_is_in(network, shaped) -> No
     shaped.allow(visitor(network), Bounds(seconds=600, down_kbps=4000, up_kbps=1000))
     assert "rate 4Mbit" in tc(network, "class", "show", "dev", network.visitor)
 
+    assert best(network, "down", ("udp-down", INTERNET4), at_least=3400) <= 4120
+
     shaped.allow(visitor(network), Bounds(seconds=600))
-    assert measured(network, ("udp-down", INTERNET4), seconds=0.5)["down"] > 8000
+    assert measured(network, ("udp-down", INTERNET4), seconds=0.5)["down"] > 6000
     assert "concat" not in network.nft("-j", "list", "map", "inet", "netops_portal", "up4")
 
 
+@pytest.mark.slow
 def test_each_device_has_a_class_and_the_next_one_takes_it_up(network, shaped, eventually) -> None:
     for number in range(1, 301):
         who = visitor(network, f"10.77.1.{number % 250}" if number <= 250 else f"10.77.2.{number % 250}",
@@ -152,7 +159,7 @@ def test_an_address_that_goes_to_another_device_has_that_ones_rate(network, shap
     shaped.revoke(visitor(network, CLIENT4, mac="02:00:00:00:00:99"))
     shaped.allow(visitor(network, CLIENT4), Bounds(seconds=600, down_kbps=4000))
 
-    assert 1000 < measured(network, ("udp-down", INTERNET4), seconds=0.5)["down"] <= 4120
+    assert 1000 < best(network, "down", ("udp-down", INTERNET4), at_least=1000) <= 4120
 
 
 def test_a_restarted_gate_goes_on_with_the_classes_that_the_kernel_has(network, shaped) -> None:
@@ -168,6 +175,7 @@ def test_a_restarted_gate_goes_on_with_the_classes_that_the_kernel_has(network, 
     assert "concat" not in network.nft("-j", "list", "map", "inet", "netops_portal", "up4")
 
 
+@pytest.mark.slow
 def test_classes_that_were_lost_are_made_anew(network, shaped, eventually) -> None:
     """By the gate while it lives; by the portal, which learns of it by a new mark, when it did not."""
     shaped.allow(visitor(network), Bounds(seconds=600, down_kbps=1000))
@@ -183,6 +191,7 @@ def test_classes_that_were_lost_are_made_anew(network, shaped, eventually) -> No
     assert "rate 1Mbit" in tc(network, "class", "show", "dev", network.visitor)
 
 
+@pytest.mark.slow
 def test_somebody_elses_scheduler_is_not_replaced_and_a_rate_there_is_refused(network, shaped) -> None:
     tc(network, "qdisc", "add", "dev", network.visitor, "root", "handle", "1:", "htb")
     with pytest.raises(Exception, match="queueing discipline of its own"):

@@ -185,6 +185,7 @@ class TestOnTheAir:
         assert seconds <= WITHIN_S
         assert signs & {"hops", "options"}
 
+    @pytest.mark.slow
     def test_one_device_is_never_two(self, air, eventually) -> None:
         """Nor is another that is in beside it, nor a new lease, nor a program that resets its connections."""
         air.silence(air.network.client, on=False)
