@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pwd
@@ -82,7 +83,7 @@ def _verify(args: argparse.Namespace, settings: Settings) -> int:
     if args.json:
         names = ("entries", "erased", "sessions", "persons", "anchored")
         body = {name: getattr(found, name) for name in names}
-        print(json.dumps({**body, "head": found.head.hex(), "problems": told, "notes": noted}, ensure_ascii=False))
+        print(json.dumps({**body, "head": found.head.hex(), "problems": told, "notes": noted}))
     else:
         looked = f"entries: {found.entries} ({found.erased} erased), {counted(found.sessions, 'session')}"
         print(f"{looked}, {counted(found.persons, 'sealed value')}; the ledger holds heads up to {found.anchored}")
@@ -132,8 +133,12 @@ def _export(args: argparse.Namespace, settings: Settings) -> int:
             manifest = write(persons)
     else:
         manifest = write(None)
+    with out.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    _state(settings, "records.exported", args.request or "hashes", f"{words}, SHA-256 {digest}", now_ms)
     numbers_ = "with numbers" if manifest["identities"] else "hashes in place of numbers"
     print(f"{out}: {counted(manifest['sessions'], 'session')}, {numbers_}; NAT log: {manifest['nat']}")
+    print(f"SHA-256 {digest}, which the ledger will hold: write it into the protocol")
     return 0
 
 
@@ -165,7 +170,7 @@ def _access(args: argparse.Namespace, settings: Settings) -> int:
         hash_ = persons.hashed(Kind.PHONE, number.e164)
         found = _read(settings, lambda connection: subject.access(connection, persons, hash_))
     _state(settings, "records.access", "a person", counted(len(found["sessions"]), "session"), SYSTEM.now_ms())
-    print(json.dumps(found, ensure_ascii=False, indent=1))
+    print(json.dumps(found, indent=1))
     return 0
 
 

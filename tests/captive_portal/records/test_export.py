@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import random
+import time
 import zipfile
 from zoneinfo import ZoneInfo
 
@@ -18,6 +21,7 @@ from captive_portal.tables import ADDRESS, RECORD, SESSION
 
 PHONE = "+8613800138000"
 HOUR_MS = 3_600_000
+ROUNDS = max(1, int(os.environ.get("NETOPS_ROUNDS", "3")))
 HOSTILE = "=cmd|' /C calc'!A0"
 
 
@@ -227,3 +231,38 @@ def test_a_window_is_found_by_an_index(office) -> None:
     plan = str(office.store.read(lambda connection: connection.execute(words).all()))
 
     assert "portal_record_held" in plan
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "chain.jsonl", "sessions.csv"])
+def test_a_bomb_is_not_opened(tmp_path, name) -> None:
+    """S17: rejected at once, in little memory."""
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open(name, "w", force_zip64=True) as member:
+            for _ in range(200):
+                member.write(b"0" * (1 << 20))
+        if name != "manifest.json":
+            archive.writestr("manifest.json", "{}")
+
+    began = time.monotonic()
+    assert "not opened" in export.check(path)[0]
+    assert time.monotonic() - began < 1
+
+
+def contents(path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.mark.slow
+def test_junk_of_any_kind_is_no_export_and_no_traceback(office, take) -> None:
+    office.visit(1, PHONE)
+    path, _ = take(office.now_ms - HOUR_MS, office.now_ms + HOUR_MS)
+    whole, meant, chance = path.read_bytes(), contents(path), random.Random(17)
+    for _ in range(1000 * ROUNDS):
+        torn = bytearray(whole)
+        for _ in range(chance.randrange(1, 8)):
+            torn[chance.randrange(len(torn))] = chance.randrange(256)
+        path.write_bytes(bytes(torn[: chance.randrange(1, len(torn) + 1)] if chance.random() < 0.3 else torn))
+        if not export.check(path):
+            assert contents(path) == meant

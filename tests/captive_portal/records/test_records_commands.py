@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import json
 
@@ -82,7 +83,9 @@ def test_export_is_one_command_and_itself_a_fact(office, settings_, tmp_path, ca
     assert run(settings_, *words) == 0
     assert "1 session, hashes in place of numbers" in capsys.readouterr().out
     assert run(settings_, "export", "--check", str(out)) == 0
-    assert [each["action"] for each in stated(settings_)] == ["records.export"]
+    before, after = stated(settings_)
+    assert (before["action"], after["action"]) == ("records.export", "records.exported")
+    assert hashlib.sha256(out.read_bytes()).hexdigest() in after["detail"]
 
 
 @pytest.mark.parametrize(
