@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from _pytest.nodeid import coerce_node_id
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDINGS = ROOT.parent / "shared" / "data"
@@ -48,7 +49,21 @@ PARTNERS = {
     "scapy": (str(Path(sys.executable).parent / "scapy"),),
 }
 # Rooms whose tests share what is costly to make, a city or a server: on one worker it is made once.
-TOGETHER = {"tests/dashboards/": "city", "tests/inventory/": "register", "tests/netops/store/": "store"}
+TOGETHER = {
+    "tests/dashboards/": "city",
+    "tests/inventory/": "register",
+    "tests/netops/store/": "store",
+    "tests/captive_portal/oidc/": "provider",
+    "tests/captive_portal/pages/": "browser",
+    "tests/captive_portal/sms/test_sms_pages": "texts",
+    "tests/captive_portal/radius/test_radius_partners": "freeradius",
+    "tests/captive_portal/test_gateway_": "kernel",
+    "tests/captive_portal/test_probe": "kernel",
+    "tests/captive_portal/test_three_namespaces": "kernel",
+}
+# A machine that two lanes share is no slow program: what must be fast has a test that measures it.
+settings.register_profile("netops", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("netops")
 _left_out: Counter[str] = Counter()
 
 
