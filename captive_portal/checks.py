@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from captive_portal import gateways, methods, outward, policy_yaml, uplink
-from captive_portal.gateways import GATEWAYS, Offer
+from captive_portal.gateways import GATEWAYS, Offer, fas
 from captive_portal.model import INTERFACE
 from captive_portal.oidc import checks as accounts
 from captive_portal.portal2 import checks as controllers
@@ -13,7 +13,7 @@ from captive_portal.radius import checks as radius
 from captive_portal.records import checks as records
 from captive_portal.sms import checks as texting
 from inventory.errors import Problem
-from netops.errors import ConfigError, nearest
+from netops.errors import ConfigError, NetopsError, nearest
 
 if TYPE_CHECKING:
     from inventory.snapshot import Snapshot
@@ -30,6 +30,7 @@ def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
         *texting.problems(settings, policy_yaml.read_folder(settings)[0]),
         *_visitors(settings, snapshot),
         *_uplinks(settings),
+        *_routers(settings),
         *_anchors(settings),
         *controllers.problems(settings, snapshot),
         *_gateways(snapshot),
@@ -91,6 +92,19 @@ def _visitors(settings: Settings, snapshot: Snapshot) -> list[Problem]:
         what = f"the {settings.portal.gateway} gateway has no visitor interface"
         problems.append(Problem("portal.visitors", what, remedy))
     return problems
+
+
+def _routers(settings: Settings) -> list[Problem]:
+    """Return what is wrong with a router far away that sends its visitors here (FAS level 3)."""
+    named = [name for name, each in settings.portal.acs.items() if each.gateway == "fas"]
+    where = settings.origin.get(f"portal.acs.{named[0]}.gateway", "portal.acs") if named else "portal.acs"
+    try:
+        fas.places(settings)
+    except NetopsError as error:
+        return [Problem(where, str(error), "see docs/how-to/run-a-gateway.md")]
+    if named and settings.portal.secure.tls_certificate is None:
+        return [Problem(where, "openNDS of level 3 speaks TLS, and 'portal.secure' has no certificate", "give it one")]
+    return []
 
 
 def _uplinks(settings: Settings) -> list[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import random
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
-from captive_portal import fas
+from captive_portal import checks, fas
 from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gateways.fas import Fas, places
 from captive_portal.model import Bounds, Client
@@ -158,6 +159,17 @@ def test_a_device_that_is_captured_again_was_put_out_there(gateway) -> None:
     gateway.carried("10.0.0.7", query(WORDS.replace(HID, "cd" * 32)))
     assert [each.mac for each in gone] == [MAC]
     assert gateway.admitted() == []
+
+
+def test_netops_check_says_what_a_router_lacks(router) -> None:
+    (bare,) = checks._routers(router)
+    assert "no certificate" in bare.what
+
+    listen = replace(router.portal.secure, tls_certificate=Path("cert.pem"))
+    assert checks._routers(replace(router, portal=replace(router.portal, secure=listen))) == []
+    acs = {"park": replace(router.portal.acs["park"], fas_key=None)}
+    (keyless,) = checks._routers(replace(router, portal=replace(router.portal, acs=acs)))
+    assert "fas_key" in keyless.what
 
 
 @pytest.mark.parametrize(
