@@ -262,9 +262,8 @@ def many(folder: Path, count: int) -> None:
         )
         took = time.perf_counter() - began
         print(f"restart with {count:,} devices online: ready after {took:.1f} s, {cpu_s([pid]):.1f} CPU-s")
-        measure(
-            f"{count:,} known devices come back", [by_mac(n) for n in range(count)], read.radius.auth_port, 2, [pid]
-        )
+        questions = [by_mac(n) for n in range(count)]
+        measure(f"{count:,} known devices come back", questions, (read.radius.auth_port, 2), [pid])
 
 
 def main() -> None:

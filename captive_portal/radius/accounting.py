@@ -25,6 +25,7 @@ GIGAWORD = 2**32
 LONGEST_SESSION_ID = 128
 LONGEST_USER = 253
 USER_REQUEST, IDLE_TIMEOUT, SESSION_TIMEOUT, ADMIN_RESET = 1, 4, 5, 6
+ADDRESSES = (d.FRAMED_IP_ADDRESS, d.FRAMED_IPV6_ADDRESS, d.FRAMED_IPV6_PREFIX)
 FINAL = frozenset({IDLE_TIMEOUT, SESSION_TIMEOUT})
 
 
@@ -97,7 +98,7 @@ def report(fields: Mapping[int, bytes], nas: Nas) -> Report | None:
 
 def addresses(fields: Mapping[int, bytes], nas: Nas) -> tuple[str, ...]:
     """Return the visitor's addresses that are said and that may be this controller's."""
-    said = (get(fields, each) for each in (d.FRAMED_IP_ADDRESS, d.FRAMED_IPV6_ADDRESS, d.FRAMED_IPV6_PREFIX))
+    said = [get(fields, each) for each in ADDRESSES if each.number in fields]
     believed = (nas.believed(each) for each in said if isinstance(each, str))
     return tuple(each for each in believed if each is not None)
 
