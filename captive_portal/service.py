@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from captive_portal import (
     agreement,
+    asker,
     capport,
+    fault_pages,
     gateways,
     keys,
     methods,
@@ -180,7 +182,7 @@ class PortalService:
 
     def _app(self, key: bytes) -> capport.Door:
         assert self.desk
-        portal = views.Portal(
+        portal = asker.Portal(
             desk=self.desk,
             settings=self.settings,
             probes=self.probes,
@@ -189,7 +191,7 @@ class PortalService:
             hotspot=self._hotspot,
             form_key=key,
             base_url=views.base_url(self.settings),
-            reports=views.limit(),
+            reports=fault_pages.limit(),
         )
         self._api = views.api(portal)
         pages = create_app(

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -21,11 +20,10 @@ from flask import Blueprint, Response, g, redirect, render_template, request, ur
 from flask_babel import format_time
 from markupsafe import Markup
 
-from captive_portal import agreement, announce, capport, captured, fault_reports, forms, look, shut
+from captive_portal import agreement, announce, asker, capport, captured, fault_pages, forms, look, shut
 from captive_portal.desk import Attempt, Outcome
 from captive_portal.errors import GatewayError, PortalError, SessionError
 from captive_portal.gateways import Onward
-from captive_portal.limits import Limit, Rate, Rates
 from captive_portal.places import base_url as base_url  # noqa: PLC0414  (asked for here too)
 from captive_portal.policy import open_at
 from captive_portal.sentences import in_words, sentences
@@ -33,7 +31,6 @@ from captive_portal.store import Consent
 from captive_portal.verdict import Ask, Leave, Refusal, Why
 from inventory.errors import SqlError
 from netops.clock import utc
-from netops.errors import SpoolError
 from netops.web import headers
 from netops.web.health import near
 from netops.web.language import LANGUAGES, TAGS, current, gettext, known
@@ -43,52 +40,16 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Response as Answer
 
-    from captive_portal.desk import Desk
+    from captive_portal.asker import Portal
     from captive_portal.model import Client, Session
-    from captive_portal.nearby import Hotspot
-    from captive_portal.policy import Policy
-    from captive_portal.probes import Probes
-    from captive_portal.uplink import Word
-    from netops.config import Settings
 
 STYLE = look.STYLE
 TRANSLATIONS = Path(__file__).parent / "translations"
 CHANNEL = "portal"
-REPORTS = Rates(
-    client=Rate(burst=4, every_ms=120_000),
-    site=Rate(burst=40, every_ms=2_000),
-    city=Rate(burst=400, every_ms=100),  # each report is an fsync and a leaf
-)
 TOO_OFTEN = frozenset({Why.TOO_OFTEN, Why.USED_TODAY})
-FAULTS = fault_reports.KINDS
 LONGEST_FIELD = 200
 LOG = logging.getLogger("netops.portal")
 LONGEST_BROUGHT = 4096  # what comes back from somebody else's page: a code may be a whole token
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Portal:
-    """What the pages stand on."""
-
-    desk: Desk
-    settings: Settings
-    probes: Probes
-    uplink: Callable[[], Word]
-    venues: Callable[[str], str]  # site id → its name, or the empty string
-    form_key: bytes
-    base_url: str
-    reports: Limit
-    hotspot: Callable[[str], Hotspot | None] = lambda _site: None  # site id → where else WiFi works now
-
-    @property
-    def api_url(self) -> str:
-        """Where the RFC 8908 API is announced to be."""
-        return self.settings.portal.api_url or f"{self.base_url}{capport.PATH}"
-
-
-def limit() -> Limit:
-    """Return the limit of fault reports."""
-    return Limit(REPORTS)
 
 
 def blueprint(portal: Portal) -> Blueprint:
@@ -106,7 +67,7 @@ def blueprint(portal: Portal) -> Blueprint:
             return None
         portal.probes.count(host, request.path)
         with suppress(GatewayError):  # a phone that gets an error shows no login page
-            visitor = _visitor(portal)
+            visitor = asker.visitor(portal)
             if visitor is not None and portal.desk.returning(visitor) is None:
                 portal.desk.telling.seen(portal.desk.identity(visitor), portal.desk.clock.now_ms())
         return captured.to_portal(portal.base_url)
@@ -119,13 +80,13 @@ def blueprint(portal: Portal) -> Blueprint:
 
     @pages.app_context_processor
     def _always() -> dict[str, object]:
-        brand = _policy(portal).brand
+        brand = asker.policy(portal).brand
         style, logo = Markup(look.style(brand.colour)), Markup(brand.logo)  # noqa: S704  (our own, and a checked drawing)
         return {"portal_style": style, "logo": logo, "brand": brand, "simulated": simulated}
 
     @pages.after_app_request
     def _coloured(response: Response) -> Response:
-        colour = _policy(portal).brand.colour
+        colour = asker.policy(portal).brand.colour
         if colour and response.mimetype == "text/html":
             response.headers["Content-Security-Policy"] = headers.policy([look.style(colour)])
         return response
@@ -133,11 +94,11 @@ def blueprint(portal: Portal) -> Blueprint:
     pages.add_url_rule("/", "home", lambda: _home(portal))
     pages.add_url_rule("/", "heard", lambda: _heard(portal), methods=["POST"])
     pages.add_url_rule("/login", "login", lambda: _login(portal), methods=["POST"])
-    pages.add_url_rule("/login", "login_again", lambda: redirect(_home_url(), 303))
+    pages.add_url_rule("/login", "login_again", lambda: redirect(asker.home_url(), 303))
     pages.add_url_rule("/return/<method>", "returned", lambda method: _returned(portal, method))
     pages.add_url_rule("/logout", "logout", lambda: _logout(portal), methods=["POST"])
-    pages.add_url_rule("/report", "report", lambda: _report(portal))
-    pages.add_url_rule("/report", "reported", lambda: _reported(portal), methods=["POST"])
+    pages.add_url_rule("/report", "report", lambda: fault_pages.form(portal))
+    pages.add_url_rule("/report", "reported", lambda: fault_pages.taken(portal), methods=["POST"])
     asked = api(portal)
     pages.add_url_rule(capport.PATH, "capport", lambda: _capport(asked))
     return pages
@@ -150,42 +111,27 @@ def own_hosts(portal: Portal) -> frozenset[str]:
 
 def languages(portal: Portal) -> Callable[[], tuple[str, ...]]:
     """Return what tells the languages of the visitor's site, in the order of the page; a stranger's may be any."""
-    return lambda: tuple(LANGUAGES) if g.get("visitor", "") is None else _policy(portal).languages
-
-
-def _visitor(portal: Portal) -> Client | None:
-    if "visitor" not in g:
-        g.visitor = portal.desk.gateway.identify(request.remote_addr or "")
-    return g.visitor  # type: ignore[no-any-return]
-
-
-def _policy(portal: Portal) -> Policy:
-    """Return the policy of whoever asks; that of all other sites where nobody can tell who it is."""
-    try:
-        visitor = _visitor(portal)
-    except PortalError:
-        visitor = None
-    return portal.desk.policies.default if visitor is None else portal.desk.policy(visitor)
+    return lambda: tuple(LANGUAGES) if g.get("visitor", "") is None else asker.policy(portal).languages
 
 
 # ---- pages
 def _heard(portal: Portal) -> Any:
     """Answer a gateway that asks whom to let in (openNDS, FAS level 3); anybody else has nothing to post here."""
     said = portal.desk.gateway.heard(request.remote_addr or "", request.form)
-    return (said, 200, {"Content-Type": "text/plain"}) if said is not None else redirect(_home_url(), 303)
+    return (said, 200, {"Content-Type": "text/plain"}) if said is not None else redirect(asker.home_url(), 303)
 
 
 def _home(portal: Portal) -> Any:
     if "fas" in request.args:
         portal.desk.gateway.carried(request.remote_addr or "", request.args)
-        return redirect(_home_url(), 303)
-    visitor = _visitor(portal)
+        return redirect(asker.home_url(), 303)
+    visitor = asker.visitor(portal)
     if visitor is None:
         portal.desk.gateway.puzzled(request.remote_addr or "", request.args)
-        return _stranger()
+        return asker.stranger()
     session = portal.desk.returning(visitor)
     if portal.uplink() == "down":
-        return shut.down(_venue(portal, visitor), portal.hotspot(portal.desk.site(visitor)))
+        return shut.down(asker.venue(portal, visitor), portal.hotspot(portal.desk.site(visitor)))
     if session is not None:
         return _online(portal, visitor, session)
     portal.desk.telling.seen(portal.desk.identity(visitor), portal.desk.clock.now_ms())
@@ -215,7 +161,7 @@ def _form(portal: Portal, visitor: Client, *, failed: str = "", wrong_code: str 
         bounds=policy.bounds,
         terms=agreement.terms(current(), policy.terms),
         token=forms.token(portal.form_key, visitor, portal.desk.clock.now_ms()),
-        venue=_venue(portal, visitor),
+        venue=asker.venue(portal, visitor),
         failed=failed,
         wrong_code=wrong_code,
         tried=tried,
@@ -234,7 +180,7 @@ def _asked(portal: Portal, visitor: Client, method: str, asked: Ask) -> Any:
         values=asked.values,
         wrong=sentences()[asked.wrong] if asked.wrong else "",
         token=forms.token(portal.form_key, visitor, portal.desk.clock.now_ms()),
-        venue=_venue(portal, visitor),
+        venue=asker.venue(portal, visitor),
     )
     return (page, 422) if asked.wrong else page
 
@@ -247,12 +193,12 @@ def _shown(portal: Portal, visitor: Client, outcome: Outcome, method: str = "") 
         return _asked(portal, visitor, method, outcome)
     if isinstance(outcome, Leave | Onward):
         return render_template("portal/onward.html", url=outcome.url)
-    return redirect(_home_url(), 303)
+    return redirect(asker.home_url(), 303)
 
 
 def _closed(portal: Portal, visitor: Client) -> str:
     now_ms, hours = portal.desk.clock.now_ms(), portal.desk.policy(visitor).hours
-    return shut.closed(_venue(portal, visitor), hours, now_ms, portal.desk.zone)
+    return shut.closed(asker.venue(portal, visitor), hours, now_ms, portal.desk.zone)
 
 
 def _consent(portal: Portal, visitor: Client) -> Consent:
@@ -262,12 +208,12 @@ def _consent(portal: Portal, visitor: Client) -> Consent:
 
 def _returned(portal: Portal, method: str) -> Any:
     """Take up a visitor who comes back from a page of somebody else's: what it says is in the query."""
-    visitor = _visitor(portal)
+    visitor = asker.visitor(portal)
     if visitor is None:
-        return _stranger()
+        return asker.stranger()
     known_way = portal.desk.methods.get(method)
     if known_way is None or not known_way.leaves:  # a link is no agreement to the terms
-        return redirect(_home_url(), 303)
+        return redirect(asker.home_url(), 303)
     language = request.args.get("state", "").rpartition(".")[2]  # the tag that went there with the state
     if "lang" not in request.args and known(language):
         again = urlencode({**request.args.to_dict(), "lang": language})
@@ -298,25 +244,25 @@ def _online(portal: Portal, visitor: Client, session: Session) -> str:
         "portal/online.html",
         left=in_words(session.seconds_left(now_ms)),
         until=format_time(utc(session.grant.until_ms), "HH:mm"),
-        venue=_venue(portal, visitor),
-        faults=_fault_labels(),
+        venue=asker.venue(portal, visitor),
+        faults=fault_pages.choices(),
         token=forms.token(portal.form_key, visitor, now_ms),
     )
 
 
 def _login(portal: Portal) -> Any:
-    visitor = _visitor(portal)
+    visitor = asker.visitor(portal)
     if visitor is None:
-        return _stranger()
-    if not _genuine(portal, visitor):
+        return asker.stranger()
+    if not asker.genuine(portal, visitor):
         return _form(portal, visitor, failed=gettext("页面已过期，请再按一次。")), 422
     return _attempt(portal, visitor, request.form.get("method", ""), request.form)
 
 
 def _refused(portal: Portal, visitor: Client, refusal: Refusal, method: str) -> Any:
+    """Show the form again: what was typed wrong stands at its method's field, everything else above them all."""
     if refusal.why is Why.CLOSED:
         return _closed(portal, visitor), 422, {"Retry-After": str(-(-refusal.wait_ms // 1000))}
-    """Show the form again: what was typed wrong stands at its method's field, everything else above them all."""
     sentence = sentences()[refusal.why] + _again(refusal)
     code = 429 if refusal.why in TOO_OFTEN else 422
     at_field = {"wrong_code": sentence, "tried": method} if code == 422 else {"failed": sentence}
@@ -337,51 +283,13 @@ def _again(refusal: Refusal) -> str:
 
 
 def _logout(portal: Portal) -> Any:
-    visitor = _visitor(portal)
+    visitor = asker.visitor(portal)
     if visitor is None:
-        return _stranger()
-    if not _genuine(portal, visitor):
-        return redirect(_home_url(), 303)
+        return asker.stranger()
+    if not asker.genuine(portal, visitor):
+        return redirect(asker.home_url(), 303)
     portal.desk.logout(visitor)
-    return redirect(_home_url(), 303)
-
-
-def _report(portal: Portal) -> Any:
-    visitor = _visitor(portal)
-    return _stranger() if visitor is None else _faults(portal, visitor)
-
-
-def _fault_labels() -> list[tuple[str, str]]:
-    labels = fault_reports.labels()
-    return [(what, labels[what]) for what in FAULTS]
-
-
-def _faults(portal: Portal, visitor: Client, failed: str = "") -> str:
-    return render_template(
-        "portal/report.html",
-        faults=_fault_labels(),
-        token=forms.token(portal.form_key, visitor, portal.desk.clock.now_ms()),
-        failed=failed,
-    )
-
-
-def _reported(portal: Portal) -> Any:
-    visitor = _visitor(portal)
-    if visitor is None:
-        return _stranger()
-    what = request.form.get("what", "")
-    if not _genuine(portal, visitor) or what not in FAULTS:
-        return _faults(portal, visitor, gettext("页面已过期，请再按一次。")), 422
-    now_ms = portal.desk.clock.now_ms()
-    site = portal.desk.site(visitor)
-    if portal.reports.take(portal.desk.identity(visitor), site, now_ms):
-        return _faults(portal, visitor, gettext("您刚才已经报告过，我们收到了。")), 429
-    try:
-        portal.desk.telling.report(site, what, portal.uplink(), now_ms)
-    except SpoolError:
-        return _faults(portal, visitor, gettext("暂时无法记录，请稍后再试。")), 503
-    thanks = gettext("已记录，谢谢。这条报告会出现在运营商的考核材料里。")
-    return render_template("portal/message.html", title=gettext("已收到"), text=thanks, tone="good")
+    return redirect(asker.home_url(), 303)
 
 
 def api(portal: Portal) -> capport.Api:
@@ -394,22 +302,3 @@ def api(portal: Portal) -> capport.Api:
 def _capport(asked: capport.Api) -> Response:
     body = asked.tell(request.remote_addr or "")
     return Response(body, mimetype=capport.MEDIA_TYPE, headers={"Cache-Control": "private"})
-
-
-def _stranger() -> tuple[str, int]:
-    text = gettext("本页只为已连上本地 WiFi 的设备服务。请先连接 WiFi，再打开本页。")
-    return render_template("portal/message.html", title=gettext("请先连接 WiFi"), text=text, tone=""), 403
-
-
-# ---- small words
-def _genuine(portal: Portal, visitor: Client) -> bool:
-    return forms.genuine(portal.form_key, visitor, request.form.get(forms.FIELD, ""), portal.desk.clock.now_ms())
-
-
-def _venue(portal: Portal, visitor: Client) -> str:
-    return portal.venues(portal.desk.site(visitor))
-
-
-def _home_url() -> str:
-    wanted = request.args.get("lang", "")
-    return url_for("portal.home", lang=wanted) if known(wanted) else url_for("portal.home")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from captive_portal import capport, forms, keys, probes, tables, views, vouchers
+from captive_portal import asker, capport, fault_pages, fault_reports, forms, keys, probes, tables, views, vouchers
 from captive_portal.model import Allowance
 from captive_portal.probes import Probes
 from netops import facts, spool
@@ -54,7 +54,7 @@ def uplink():
 
 
 def application(desk, settings, uplink):
-    portal = views.Portal(
+    portal = asker.Portal(
         desk=desk,
         settings=settings,
         probes=Probes(),
@@ -62,7 +62,7 @@ def application(desk, settings, uplink):
         venues=lambda site: {"site-1": "万柳公园"}.get(site, ""),
         form_key=keys.identity_key(settings),
         base_url=views.base_url(settings),
-        reports=views.limit(),
+        reports=fault_pages.limit(),
     )
     made = create_app(
         "portal",
@@ -332,14 +332,14 @@ def test_each_kind_of_fault_is_one_tap_away_on_the_page_of_success(phone, langua
 
     page = phone.get("/").text
 
-    assert re.findall(r'name="what" value="(\w+)"', page) == list(views.FAULTS)
+    assert re.findall(r'name="what" value="(\w+)"', page) == list(fault_reports.KINDS)
     assert len(page.encode()) < 14_000
 
 
 def test_a_fault_is_reported_in_one_tap_and_is_a_durable_fact(phone, settings, uplink) -> None:
     uplink["word"] = "up"
     page = phone.get("/report")
-    assert page.text.count("<button") == len(views.FAULTS)
+    assert page.text.count("<button") == len(fault_reports.KINDS)
 
     answer = phone.press("/report", what="slow")
 

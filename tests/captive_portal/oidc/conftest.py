@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from captive_portal import keys, views
+from captive_portal import asker, fault_pages, keys, views
 from captive_portal.probes import Probes
 from netops.clock import SYSTEM
 from netops.provider import Provider
@@ -85,7 +85,7 @@ class Campus:
     def __init__(self, desk, settings, institution: Institution) -> None:
         self.desk, self.institution, self.settings = desk, institution, settings
         self.address, self.other, self.phones = "127.0.0.7", "127.0.0.8", 0
-        portal = views.Portal(
+        portal = asker.Portal(
             desk=desk,
             settings=settings,
             probes=Probes(),
@@ -93,7 +93,7 @@ class Campus:
             venues=lambda _site: "",
             form_key=keys.identity_key(settings),
             base_url=OWN,
-            reports=views.limit(),
+            reports=fault_pages.limit(),
         )
         self.app = create_app(
             "portal",

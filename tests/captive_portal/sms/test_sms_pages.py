@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from captive_portal import keys, policy_yaml, views
+from captive_portal import asker, fault_pages, keys, policy_yaml, views
 from captive_portal.methods.sms import Sms
 from captive_portal.probes import Probes
 from captive_portal.sms import checks, reports
@@ -67,7 +67,7 @@ class House:
         self.app = self._app()
 
     def _app(self):
-        portal = views.Portal(
+        portal = asker.Portal(
             desk=self.desk,
             settings=self.settings,
             probes=Probes(),
@@ -75,7 +75,7 @@ class House:
             venues=lambda _: "",
             form_key=keys.identity_key(self.settings),
             base_url=views.base_url(self.settings),
-            reports=views.limit(),
+            reports=fault_pages.limit(),
         )
         return create_app(
             "portal",

@@ -1,0 +1,82 @@
+"""Who asks for a page, as the gateway knows it, and what the pages stand on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flask import g, render_template, request, url_for
+
+from captive_portal import capport, forms
+from captive_portal.errors import PortalError
+from netops.web.language import gettext, known
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from captive_portal.desk import Desk
+    from captive_portal.limits import Limit
+    from captive_portal.model import Client
+    from captive_portal.nearby import Hotspot
+    from captive_portal.policy import Policy
+    from captive_portal.probes import Probes
+    from captive_portal.uplink import Word
+    from netops.config import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portal:
+    """What the pages stand on."""
+
+    desk: Desk
+    settings: Settings
+    probes: Probes
+    uplink: Callable[[], Word]
+    venues: Callable[[str], str]  # site id → its name, or the empty string
+    form_key: bytes
+    base_url: str
+    reports: Limit
+    hotspot: Callable[[str], Hotspot | None] = lambda _site: None  # site id → where else WiFi works now
+
+    @property
+    def api_url(self) -> str:
+        """Where the RFC 8908 API is announced to be."""
+        return self.settings.portal.api_url or f"{self.base_url}{capport.PATH}"
+
+
+def visitor(portal: Portal) -> Client | None:
+    """Return who asks, as the gateway knows it by the address of the connection; None for a stranger."""
+    if "visitor" not in g:
+        g.visitor = portal.desk.gateway.identify(request.remote_addr or "")
+    return g.visitor  # type: ignore[no-any-return]
+
+
+def policy(portal: Portal) -> Policy:
+    """Return the policy of whoever asks; that of all other sites where nobody can tell who it is."""
+    try:
+        asks = visitor(portal)
+    except PortalError:
+        asks = None
+    return portal.desk.policies.default if asks is None else portal.desk.policy(asks)
+
+
+def genuine(portal: Portal, visitor: Client) -> bool:
+    """Whether the form is one that this visitor was shown, and not long ago."""
+    return forms.genuine(portal.form_key, visitor, request.form.get(forms.FIELD, ""), portal.desk.clock.now_ms())
+
+
+def venue(portal: Portal, visitor: Client) -> str:
+    """Return the name of the place where the visitor is; the empty string where nobody gave one."""
+    return portal.venues(portal.desk.site(visitor))
+
+
+def home_url() -> str:
+    """Return the login page's address, in the language that was asked for."""
+    wanted = request.args.get("lang", "")
+    return url_for("portal.home", lang=wanted) if known(wanted) else url_for("portal.home")
+
+
+def stranger() -> tuple[str, int]:
+    """Return the page of who is on no network of ours."""
+    text = gettext("本页只为已连上本地 WiFi 的设备服务。请先连接 WiFi，再打开本页。")
+    return render_template("portal/message.html", title=gettext("请先连接 WiFi"), text=text, tone=""), 403
