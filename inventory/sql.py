@@ -207,7 +207,11 @@ def _engine(url: sa.URL, *, readonly: bool) -> sa.Engine:
 
 
 def _pragmas(*, readonly: bool) -> Callable[[Any, Any], None]:
-    wanted = ("foreign_keys = ON", "synchronous = FULL", "journal_mode = DELETE", "trusted_schema = OFF")
+    # secure_delete: what is deleted is overwritten, not only forgotten; the law of privacy means the octets
+    wanted = (
+        *("foreign_keys = ON", "synchronous = FULL", "journal_mode = DELETE", "trusted_schema = OFF"),
+        "secure_delete = ON",
+    )
 
     def connect(raw: Any, _record: Any) -> None:
         raw.isolation_level = None  # sqlite3 would otherwise begin late and let DDL run outside the transaction

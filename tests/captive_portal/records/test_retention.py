@@ -252,3 +252,19 @@ def test_who_used_a_voucher_is_forgotten_with_the_sessions_and_the_voucher_stays
 
     assert [row.voucher[0] for row in office.rows(HOLDER)] == [2]
     assert len(office.rows(VOUCHER)) == 2
+
+
+def test_what_is_erased_is_not_in_the_files_any_more(office) -> None:
+    """A deleted row stays in a free page of SQLite until that is used again; found by reading the file."""
+    session = office.visit(1, PHONE)
+    person, device = session.grant.person, office.persons.hashed("device", session.client.mac)
+    folder = office.house.settings.data.dir
+    marks = (session.id.encode(), person, person.hex().encode(), device)
+    before = (folder / "portal.db").read_bytes()
+    assert all(mark in before for mark in marks)
+
+    office.forward(300)
+    office.settle()
+
+    after = (folder / "portal.db").read_bytes() + (folder / "persons.db").read_bytes()
+    assert [mark for mark in marks if mark in after] == []
