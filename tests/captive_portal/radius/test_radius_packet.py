@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import random
 from collections import Counter
 from ipaddress import ip_network
 from pathlib import Path
@@ -225,3 +226,26 @@ def test_no_damage_behind_a_good_signature_does_more(wire):
     fuzzing.fuzz(fuzzing.Parser("radius answers", _seeds(wire), signed))
 
     assert all(met[each] > 100 for each in (packet.ACCESS_ACCEPT, packet.ACCESS_REJECT, "silence", "rows"))
+
+
+@pytest.mark.slow
+def test_of_ten_thousand_forged_questions_and_reports_none_is_answered(wire):
+    """S4: damaged on the way, signed with another secret, or not signed; what is answered is the question itself."""
+    nas = Nas(id="ac-1", addresses=("127.0.0.1",), secret=SECRET, networks=(ip_network("0.0.0.0/0"),), untimed=True)
+    known, doors, dice = Known({"ac-1": nas}, {"127.0.0.1": nas}), Doors(born_ms=0), random.Random("forged")
+    client = Client(mac="02:11:22:33:44:55", interface="ac-1", addresses=("10.8.0.9",))
+    doors.open(client, Bounds(seconds=3 * 10**9), 0)
+    auth, acct = Authorising(Judge(Mint(b"k" * 32), doors), known, 300), Accounting(doors, known)
+    rest = b"".join(wire.attribute(kind, value) for kind, value in SEEDS)
+    good = [wire.access(1, rest), wire.keyed(4, 2, rest)]
+    forged = [wire.access(1, rest, b"another secret altogether"), wire.access(2, rest, signed=False)]
+    answered = Counter()
+    for n in range(10_000):
+        octets = dice.choice(forged) if n % 4 == 0 else fuzzing.damaged(dice, good)
+        genuine = any(octets[: len(each)] == each for each in good)  # what follows a whole packet is padding
+        for door in (auth, acct):
+            answer, _ = door.answer(octets, ("127.0.0.1", 1), 1_790_000_000_000, float(n))
+            answered[genuine] += answer is not None
+
+    assert answered[False] == 0
+    assert answered[True] > 0

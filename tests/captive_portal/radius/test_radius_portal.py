@@ -15,6 +15,7 @@ import pytest
 from captive_portal import tables
 from captive_portal.radius.service import RadiusService
 from captive_portal.service import PortalService
+from netops.clock import SYSTEM
 from netops.config import Listener
 
 ACCEPT, REJECT, START, INTERIM, STOP = 2, 3, 1, 3, 2
@@ -139,3 +140,20 @@ def test_both_restart_and_nobody_is_thrown_out(city):
         assert ac.ask(SAID, SAID, SAID, IP)[0] == ACCEPT
     finally:
         again.stop()
+
+
+def test_while_the_server_is_away_a_page_says_so_at_once(city):
+    """R19: nobody new gets in, the page answers within a second, and those who are in stay in."""
+    ac, mark = city.controllers["ac-1"], login(city)
+    city.service.stop()
+    began = SYSTEM.monotonic()
+    status, page = city.browser.ask("GET", "/")
+
+    assert status == 503
+    assert "<html" in page
+    assert SYSTEM.monotonic() - began < 1.0
+
+    city.restart()
+    status, page = city.browser.ask("GET", "/")
+    assert (status, "/logout" in page) == (200, True)
+    assert ac.report(INTERIM, "s-1", SAID, IP, mark=mark)
