@@ -125,6 +125,7 @@ class PortalService:
                 method.begin()
                 stack.callback(method.close)
             self.desk.take_up()
+            self._try("retention", self._state_records)  # what was recorded since the last life's last words
             gateway.tell(Arrivals(self.desk))
             self._try("gateway", self.desk.repair)
             self._name_venues()
@@ -310,6 +311,11 @@ class PortalService:
     def _purge(self) -> int:
         assert self._keeper
         return self._keeper.round(self.clock.now_ms())
+
+    def _state_records(self) -> int:
+        assert self._keeper
+        self._keeper.state(self.clock.now_ms())
+        return 0
 
     def _tend(self, *, last: bool = False) -> int:
         assert self.desk

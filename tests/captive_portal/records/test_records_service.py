@@ -86,3 +86,16 @@ def test_months_keys_that_cannot_be_made_let_nobody_in_and_the_page_says_so(runn
 
     assert refused.value.code == 503
     assert running.desk.gateway.admitted() == []
+
+
+def test_what_a_killed_portal_did_not_say_is_said_by_the_next_one(running, settings, clock) -> None:
+    enter(running)
+    running._keeper = None  # no last words
+    running.stop()
+    assert stated(settings, "portal_records") == []
+
+    again = PortalService(running.settings, clock)
+    again.start()
+    again.stop()
+
+    assert [each["entries"] for each in stated(settings, "portal_records")] == [1]
