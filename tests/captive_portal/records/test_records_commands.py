@@ -91,9 +91,9 @@ def test_export_is_one_command_and_itself_a_fact(office, settings_, tmp_path, ca
 @pytest.mark.parametrize(
     "words", [(), ("--from", "x", "--to", "y"), ("--from", "2026-02-01T00:00", "--to", "2026-01-01T00:00")]
 )
-def test_a_window_that_makes_no_sense_is_said(settings_, words) -> None:
+def test_a_window_that_makes_no_sense_is_said(settings, words) -> None:
     with pytest.raises(UsageError):
-        run(settings_, "export", *words)
+        run(settings, "export", *words)
 
 
 def test_numbers_need_two_persons(office, settings_, paper, tmp_path, capsys) -> None:
@@ -153,7 +153,7 @@ def test_erase_says_what_goes_now_and_what_the_law_keeps_until_when(office, sett
     "phone",
     ["", "x", "12345", "+1 809 555 1234", "13800138000; rm -rf /", "1" * 500, "１３８００１３８０００x", "\x00"],
 )
-def test_what_is_no_number_is_refused(settings_, phone, monkeypatch) -> None:
+def test_what_is_no_number_is_refused(settings, phone, monkeypatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(phone))
     with pytest.raises(UsageError, match="no mobile number"):
-        run(settings_, "erase", "--phone", phone or "-")
+        run(settings, "erase", "--phone", phone or "-")
