@@ -34,6 +34,7 @@ class Nftables(Gateway):
 
     name = "nftables"
     simulated = False
+    timeout_s = TIMEOUT_S
     offers: frozenset[Offer] = frozenset({Offer.RATE, Offer.COUNTERS, Offer.GARDEN})
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
@@ -123,7 +124,7 @@ class Nftables(Gateway):
     def _answers(self, line: bytes) -> list[dict[str, Any]]:
         if self._file is None:
             link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            link.settimeout(TIMEOUT_S)
+            link.settimeout(self.timeout_s)
             try:
                 link.connect(str(self.path))
                 self._file = link.makefile("rwb")

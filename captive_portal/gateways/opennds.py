@@ -20,6 +20,7 @@ class Opennds(Nftables):
     """A client of the gate that speaks to openNDS."""
 
     name = "opennds"
+    timeout_s = 20.0  # `ndsctl` is one at a time, and some of them are needed for one login
     offers = frozenset({Offer.RATE, Offer.COUNTERS})
 
     def addresses(self, client: Client) -> tuple[str, ...]:

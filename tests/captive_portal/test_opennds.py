@@ -120,8 +120,12 @@ class Opened:
         assert self.press(page, "login", method="click_through") == "303"
 
     def said(self) -> dict[str, dict[str, str]]:
-        told = self.network.run(self.network.gateway, *self.inside, "ndsctl", "json", check=False).stdout
-        return dict(json.loads(told[told.index("{") :])["clients"]) if "{" in told else {}
+        """Return what openNDS says of its devices; ndsctl is one at a time, and the gate uses it too."""
+        for _ in range(10):
+            told = self.network.run(self.network.gateway, *self.inside, "ndsctl", "json", check=False).stdout
+            if "{" in told:
+                return dict(json.loads(told[told.index("{") :])["clients"])
+        return {}
 
 
 class Far(Opened):
