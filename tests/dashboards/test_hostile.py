@@ -33,6 +33,7 @@ PAGES = [
 ]
 ALLOWED = {
     "html",
+    "aside",
     "head",
     "meta",
     "title",
