@@ -76,7 +76,6 @@ class Exchange:
         "_missed",
         "_octets",
         "_raw",
-        "_todo",
         "_uptimes",
         "_walk_failures",
         "ask",
@@ -85,6 +84,7 @@ class Exchange:
         "retries",
         "sent",
         "suspect",
+        "todo",
         "tries",
     )
 
@@ -95,7 +95,7 @@ class Exchange:
         self.sent = 0
         self.failed: Failure | None = None
         self.suspect: Failure | None = None  # what a datagram that was no reply, or an ICMP error, says of the silence
-        self._todo = list(opening(ask) if first is None else first)
+        self.todo = list(opening(ask) if first is None else first)  # what is left to send, the next one last
         self.tries = 0  # how often the request under way was wanted
         self._octets = 0
         self._heard = 0
@@ -114,22 +114,22 @@ class Exchange:
 
     def want(self) -> Request | None:
         """Return what is to be sent now; None when the ask is at its end."""
-        if not self._todo:
+        if not self.todo:
             return None
         self.tries += 1
         self.sent += 1
         if self.tries > self.attempts:  # noqa: PLR1730  (max() costs six times as much, per datagram)
             self.attempts = self.tries
-        return self._todo[-1]
+        return self.todo[-1]
 
     @property
     def over(self) -> bool:
         """Whether nothing more will be asked."""
-        return not self._todo
+        return not self.todo
 
     def feed(self, reply: Reply) -> None:
         """Take the reply to the request under way."""
-        request = self._todo.pop()
+        request = self.todo.pop()
         self.tries = 0
         self.suspect = None
         self._raw.append(reply.octets)
@@ -146,10 +146,10 @@ class Exchange:
             self._take_glance(self._glance, request, reply.varbinds)
         else:
             self._take_walk(request, reply.varbinds, known=reply.known)
-        if self._glance is not None and not self._todo and self.failed is None:
+        if self._glance is not None and not self.todo and self.failed is None:
             onward = self._glance.after(self._walk_failures[0])
-            self._todo += () if onward is None else (onward,)
-        if self._todo and self._octets > limits.octets:
+            self.todo += () if onward is None else (onward,)
+        if self.todo and self._octets > limits.octets:
             self.stop(Failure(Reason.PROTOCOL_FAULT, f"over {limits.octets} octets of replies"))
 
     def afresh(self) -> None:
@@ -161,9 +161,9 @@ class Exchange:
         if self.tries > self.retries:
             self.stop(self.suspect or Failure(Reason.NO_ANSWER, f"{self.tries} requests without a reply"))
             return
-        request = self._todo[-1]
+        request = self.todo[-1]
         if request.walk >= 0 and request.repetitions > 1:
-            self._todo[-1] = request.with_repetitions(request.repetitions // 2)
+            self.todo[-1] = request.with_repetitions(request.repetitions // 2)
 
     def deadline(self, seconds: float, waited: float = 0.0) -> None:
         """End the ask because its time is over: its silence, or its slowness when we `waited` for it most of the time.
@@ -181,9 +181,9 @@ class Exchange:
     def stop(self, failure: Failure) -> None:
         """End the ask here; everything not had yet fails with this."""
         self.failed = failure
-        for request in self._todo:
+        for request in self.todo:
             self._fail(request, failure)
-        self._todo.clear()
+        self.todo.clear()
 
     def _too_much(self) -> None:
         """End the ask and keep nothing: decoding what a device pours out would cost the others their turn."""
@@ -201,8 +201,8 @@ class Exchange:
 
     def walk_too_long(self) -> None:
         """End the walk under way: using up `Limits.walk_s` is a protocol fault of the device (R11)."""
-        if self._todo and self._todo[-1].walk >= 0:
-            request = self._todo.pop()
+        if self.todo and self.todo[-1].walk >= 0:
+            request = self.todo.pop()
             self.tries = 0
             self._fail(request, Failure(Reason.PROTOCOL_FAULT, f"walk over {self.ask.limits.walk_s:g} s"))
 
@@ -251,7 +251,7 @@ class Exchange:
         left = [p for p, oid in enumerate(request.oids) if oid not in found]
         if left:
             if had:
-                self._todo.append(request.only(left))
+                self.todo.append(request.only(left))
             else:
                 self._fail(request, Failure(Reason.PROTOCOL_FAULT, "the reply holds none of the objects asked"))
         picked = [varbinds[found[request.oids[p]]] for p in had]
@@ -276,7 +276,7 @@ class Exchange:
                 why = f"over {self.ask.limits.walk_varbinds} varbinds in one walk"
                 self._fail(step.after, Failure(Reason.PROTOCOL_FAULT, why))
             else:
-                self._todo.append(step.after)
+                self.todo.append(step.after)
 
     def _take_glance(self, glance: Glance, request: Request, varbinds: Varbinds) -> None:
         if not varbinds.oids:
@@ -326,15 +326,15 @@ class Exchange:
             self._fail(request.only([culprit]), failure)
         rest = [p for p in range(len(request.oids)) if p != culprit]
         if rest:
-            self._todo.append(request.only(rest))
+            self.todo.append(request.only(rest))
 
     def _smaller(self, request: Request, failure: Failure) -> None:
         """Ask for less at a time: fewer rows, then fewer objects; a single one that is still too much fails."""
         if request.walk >= 0 and request.repetitions > 1:
-            self._todo.append(request.with_repetitions(request.repetitions // 2))
+            self.todo.append(request.with_repetitions(request.repetitions // 2))
         elif len(request.oids) > 1:
             first, second = request.halves()
-            self._todo += (second, first)
+            self.todo += (second, first)
         else:
             self._fail(request, failure)
 

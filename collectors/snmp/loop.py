@@ -275,8 +275,10 @@ class Loop:
         if rate and not exchange.over:
             flight.pausing, flight.paused_at = True, now
             self._waiting.pause(flight, now + len(reply.varbinds) / rate)
-        else:
+        elif exchange.todo:
             self._ask(flight, now)
+        else:
+            self._land(flight)
 
     def _refused(self, channel: Channel) -> None:
         """Note that nobody listens."""
