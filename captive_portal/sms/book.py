@@ -2,7 +2,8 @@
 
 Every change is one piece of work in the portal's writer, one after the other: a thousand requests at once meet the same
 counts. A crash after a reservation costs the visitor one of the day's messages, never the city one too many; a message
-is given back only when it is certain that nobody took it.
+is given back only when it is certain that nobody took it, and its code ends with that. A code that was tried stays
+counted for number and device: the day's five codes of three tries are the promise that nobody guesses one.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from captive_portal.sms import budget
 from captive_portal.sms.budget import DAY_MS, Denied, Spent, Window
-from captive_portal.sms.code import RESUME_MS, Handing, Judged, Pending, judge
+from captive_portal.sms.code import RESUME_MS, TRIES, Handing, Judged, Pending, judge
 from captive_portal.sms.number import ABROAD
 from captive_portal.sms.tables import BUDGET, CODE, SENT
 
@@ -99,7 +100,10 @@ class Book:
         return self._store.write(work)
 
     def give_back(self, sent: Pending) -> None:
-        """Give a message back that nobody took, with what it was counted for; the code is told to be unsent."""
+        """Give a message back that nobody took, with what it was counted for, and end its code.
+
+        While the providers were asked it may have been tried, or replaced: then number and device have had a code.
+        """
 
         def work(connection: sa.Connection) -> None:
             times = connection.execute(sa.select(SENT.c.at_ms).where(SENT.c.id == sent.id)).scalars().all()
@@ -107,8 +111,11 @@ class Book:
                 for window in _windows(self._caps, sent):
                     counted = (*_at(window, window.start_ms(at_ms)), BUDGET.c.count > 0)
                     connection.execute(sa.update(BUDGET).where(*counted).values(count=BUDGET.c.count - 1))
-            connection.execute(sa.delete(SENT).where(SENT.c.id == sent.id))
-            connection.execute(sa.update(CODE).where(*_own(sent)).values(handing=Handing.UNSENT))
+            ended = sa.update(CODE).where(*_own(sent)).values(handing=Handing.UNSENT, tries=TRIES)
+            if connection.execute(ended.where(CODE.c.tries == 0)).rowcount:
+                connection.execute(sa.delete(SENT).where(SENT.c.id == sent.id))
+            else:
+                connection.execute(ended)
 
         self._store.write(work)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import Counter
 from dataclasses import replace
 
@@ -16,8 +17,8 @@ from captive_portal.methods.sms import Sms
 from captive_portal.sms import budget
 from captive_portal.sms.book import Book
 from captive_portal.sms.budget import Denied, Spent
-from captive_portal.sms.code import Pending
-from captive_portal.sms.providers import Answer, Came
+from captive_portal.sms.code import Judged, Pending
+from captive_portal.sms.providers import Answer, Came, Message
 from captive_portal.sms.tables import SENT
 from captive_portal.verdict import Ask, Refusal, Why
 from netops.texting import Sms as Caps
@@ -230,6 +231,39 @@ def test_a_message_that_surely_went_nowhere_is_given_back_to_all_its_counts(coun
 
     assert isinstance(counter.press(1, phone="13800138000"), Ask)
     assert isinstance(counter.press(2, phone="13800138001"), Refusal)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["once it is refused", "while the provider is asked"])
+def test_a_refused_code_gives_nobody_more_tries_than_the_day_has(counter, scripted, monkeypatch, late) -> None:
+    monkeypatch.setattr("captive_portal.methods.sms.WAIT_S", 0)
+    said = threading.Semaphore(0)
+
+    def refuse(_: Message) -> Answer:
+        assert said.acquire(timeout=5)
+        return Answer(came=Came.REFUSED)
+
+    counter.providers = (scripted("a", refuse),)
+    counter.restart()
+    book, given, judged = counter.method._book, threading.Semaphore(0), []
+    give_back, attempt = book.give_back, book.attempt
+    book.give_back = lambda sent: (give_back(sent), given.release())
+    book.attempt = lambda *words: judged.append(attempt(*words)) or judged[-1]
+
+    for n in range(12):  # devices for one number: a device's own cap is another bound
+        if isinstance(counter.press(n, phone="13800138000"), Ask):
+            for refused in (not late, late):
+                if refused:
+                    said.release()
+                    assert given.acquire(timeout=5)
+                else:
+                    assert all(counter.press(n, otp=f"{guess:08d}") for guess in range(3))
+            code = counter.providers[0].messages[-1].code
+            assert counter.press(n, otp=code).wrong is Why.CODE_OVER, "nobody was sent it"
+        counter.clock.forward(61)
+
+    tries = sum(each.judged is Judged.WRONG for each in judged)
+    assert tries == (15 if late else 0)
+    assert len(counter.providers[0].messages) == (5 if late else 12), "what nobody tried is given back"
 
 
 def test_a_flood_of_one_device_ends_before_the_database(counter) -> None:
