@@ -28,6 +28,7 @@ from netops.evidence import canonical
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from captive_portal.policy import WhenBroken
     from netops.config import Settings
 
 LANGUAGES = ("zh_CN", "en", "ja", "ko")
@@ -139,12 +140,20 @@ def _file(file: Path, settings: Settings, notes: Notes) -> tuple[Policy, tuple[s
         brand=_brand(form, file),
         terms=_terms(form),
         hours=windows(form) if form.has("hours") else (),
-        when_broken="open" if form.choice("when_broken", ("closed", "open"), default="closed") == "open" else "closed",
+        when_broken=_when_broken(form),
         accounts=_accounts(form, settings),
         returning=_returning(form, settings),
         texting=_texting(form),
     )
     return _sealed(policy), sites, default, form
+
+
+def _when_broken(form: Form) -> WhenBroken:
+    """Refuse `open`: nothing opens a gate yet, and a word that is read and not kept is a promise broken unseen."""
+    if form.choice("when_broken", ("closed", "open"), default="closed") == "open":
+        remedy = "write `when_broken: closed`, or leave the line out"
+        form.wrong("when_broken", "'when_broken: open' is not built: a portal that is broken lets nobody in", remedy)
+    return "closed"
 
 
 def _methods(form: Form, settings: Settings) -> tuple[str, ...]:
