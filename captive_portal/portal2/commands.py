@@ -173,7 +173,7 @@ def _sentence(ac: Ac, address: str, answer: exchange.Answer, heard: Shown) -> st
         return f"It answers, and knows nobody at {address} (ErrCode {int(answer.code)}){said}.{outside}"
     if not answer.mac:
         return (
-            f"It answers, and tells no MAC of {address}: visitors are then known by its RADIUS accounting or by its"
-            f" question about new MACs (`portal_binding`), and by nothing else.{outside}"
+            f"It answers, and tells no MAC of {address}: visitors are then known by its RADIUS accounting, and by"
+            f" nothing else.{outside}"
         )
     return f"It answers: {answer.mac} has {address}.{outside}"

@@ -5,7 +5,8 @@ when. So what puts somebody out is believed at once only if it is new (its authe
 names the very login that it ends (the request number that the controller gave it, and the MAC if it has one). Anything
 else that is genuine, a copy of long ago or one from a controller that numbers otherwise, is answered, as the protocol
 wants, and then the controller is asked whether the user is online (`Verdict.ASK`). A forger gains an answer by that,
-and nobody is put out (S5).
+and nobody is put out (S5). What would let somebody in (`Verdict.ASKED`) is never believed, new or not: the controller
+is asked who has the address (captive_portal/portal2/side.py, `asked`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from captive_portal.portal2.packet import (
 if TYPE_CHECKING:
     from captive_portal.portal2.ac import Ac
     from captive_portal.portal2.journal import User
+
+CHANGES = (Type.NTF_LOGOUT, Type.NTF_MTUSER_LOGOUT, Type.NTF_USERIPCHANGE)  # believed without asking back, if new
 
 
 class Verdict(StrEnum):

@@ -27,7 +27,7 @@ from captive_portal.portal2.packet import NO_SEAL, Type
 from netops import sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from netops.clock import Clock
@@ -160,12 +160,16 @@ class Journal:
         found = sqlite.rows(self._db, f"SELECT {columns} FROM user WHERE ac = ?", (ac,))  # noqa: S608  (constants)
         return [User(**dict(zip(columns.split(", "), row, strict=True))) for row in found]
 
-    def seals(self, ac: str, type_: Type, *, most: int) -> list[bytes]:
-        """Return the authenticators of the last packets of a type that a controller sent and that were believed."""
-        condition = "ac = ? AND way = 'in' AND judged = '' AND length(octets) >= 32 AND substr(octets, 1, 2) = ?"
+    def seals(self, ac: str, types: Sequence[Type], *, most: int) -> list[bytes]:
+        """Return the authenticators of the last packets of these types that a controller sent and that were believed.
+
+        Newest first.
+        """
+        marks = ", ".join("?" * len(types))
+        condition = f"ac = ? AND way = 'in' AND judged = '' AND substr(octets, 1, 2) IN ({marks})"
         asked = f"SELECT substr(octets, 17, 16) FROM packet WHERE {condition} ORDER BY number DESC LIMIT ?"  # noqa: S608
-        found = sqlite.rows(self._db, asked, (ac, bytes([2, type_]), most))
-        return [bytes(row[0]) for row in found if row[0] != NO_SEAL]
+        found = sqlite.rows(self._db, asked, (ac, *(bytes([2, each]) for each in types), most))
+        return [bytes(row[0]) for row in found if len(row[0]) == len(NO_SEAL) and row[0] != NO_SEAL]
 
     @property
     def head(self) -> tuple[int, str]:

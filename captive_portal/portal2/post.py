@@ -65,7 +65,7 @@ class Post:
     def start(self) -> None:
         """Listen; GatewayError when the port is not to be had."""
         for side in self._every:
-            known = self._journal.seals(side.ac.id, Type.NTF_LOGOUT, most=SEALS)
+            known = self._journal.seals(side.ac.id, hearing.CHANGES, most=SEALS)
             self._seals[side.ac.id] = OrderedDict.fromkeys(reversed(known))
         self._socket = _listening(self._host, self.port)
         self.port = int(self._socket.getsockname()[1])

@@ -83,7 +83,8 @@ class Side:
         self.book = Book(ac.id, journal)
         self.door = Door(ac, journal, clock, linger)
         self.rolls = Rolls(ac, self.door.serials.next)
-        self.counted = {"in": 0, "out": 0, "put_out": 0, "doubted": 0, "other_mac": 0, "known": 0, "behind_nat": 0}
+        names = ("in", "out", "put_out", "doubted", "other_mac", "known", "not_there", "behind_nat")
+        self.counted = dict.fromkeys(names, 0)
         self._told_nat = 0.0
         self.failed = 0  # logins that could not be brought about
         self.ears: Ears | None = None
@@ -316,7 +317,11 @@ class Side:
         self.book.move(user, address)
 
     def asked(self, packet: Packet, reply: Callable[[bytes], None]) -> None:
-        """Answer whether we know a device; if so, let it in."""
+        """Answer whether we know a device; if so, let it in where the controller says *now* that it has this address.
+
+        The question proves that the controller has asked it once, and not when: whoever repeats it has the address by
+        now, perhaps. So nothing is believed of it, and no more is noted than what the controller answers to REQ_INFO.
+        """
         with self._lock:
             now, key = self._clock.monotonic(), (packet.mac, packet.visitor)
             if now - self._asked.get(key, -DOUBT_S) < DOUBT_S:
@@ -328,9 +333,14 @@ class Side:
         client = Client(mac=packet.mac, interface=self.ac.id, addresses=(packet.visitor,))
         known = self.ears is not None and self.ears.knows(client)
         reply(bound(self.ac, packet, known=known))
-        if known and self.ears is not None:
-            self.saw(packet.visitor, packet.mac)
+        if not known or self.ears is None:
+            return
+        self.forget(packet.visitor)
+        mac, _ = self._who(packet.visitor)
+        if mac == packet.mac:
             self.counted["known"] += self.ears.arrived(client)
+        else:
+            self.counted["not_there"] += 1
 
     def _say_left(self, user: User) -> None:
         """End the visit of a user who is out; a device that is online under another address is not."""

@@ -335,6 +335,65 @@ def test_a_question_about_a_device_that_is_repeated_is_answered_once(tmp_path) -
         assert sum(each.type == simulator.ACK_MACBIND for each in world.ac.heard) == 1
 
 
+@pytest.mark.parametrize("unsigned", [False, True])
+@pytest.mark.parametrize("heard_before", [False, True])
+def test_a_question_of_long_ago_makes_nobody_the_device_of_then(tmp_path, heard_before, unsigned) -> None:
+    with worlds.world(tmp_path, portal_binding=True, portal_unsigned=unsigned) as world:
+        world.ears.known = {MAC}
+        asked = simulator.packet(simulator.REQ_MACBIND, ADDRESS, pairs=[world.ac.mac_of(MAC)], secret=world.ac.secret)
+        side = world.part.side
+        if heard_before:
+            world.ac.tell(asked)
+            until(lambda: ADDRESS in world.inside())
+            side.left(side.book.at(ADDRESS))
+            world.ac.online.clear()
+            world.ears.came.clear()
+        world.ac.station(ADDRESS, OTHER)
+        side.forget(ADDRESS)
+        side._asked.clear()
+        before = len(world.ac.heard)
+        world.ac.tell(asked)
+        world.ac.wait(simulator.ACK_MACBIND, after=before)
+        time.sleep(0.2)
+
+        assert world.gateway.post.counted["copies"] == heard_before
+        assert world.gateway.identify(ADDRESS).mac == OTHER
+        assert world.ears.came == []
+        assert world.inside() == {}
+        assert side.counted["not_there"] == 1
+
+
+def test_a_question_about_a_device_lets_nobody_in_where_the_controller_names_no_device(tmp_path) -> None:
+    with worlds.world(tmp_path, portal_binding=True) as world:
+        world.ears.known = {MAC}
+        world.ac.tells_mac = False
+        world.ac.tell(
+            simulator.packet(simulator.REQ_MACBIND, ADDRESS, pairs=[world.ac.mac_of(MAC)], secret=world.ac.secret)
+        )
+        world.ac.wait(simulator.ACK_MACBIND)
+        time.sleep(0.2)
+
+        assert world.ears.came == []
+        assert world.gateway.identify(ADDRESS) is None
+
+
+@pytest.mark.parametrize("type_", [Type.NTF_LOGOUT, Type.NTF_MTUSER_LOGOUT, Type.NTF_USERIPCHANGE], ids=str)
+def test_what_changes_something_is_a_copy_after_a_restart_too(tmp_path, type_) -> None:
+    with worlds.world(tmp_path) as world:
+        told = simulator.packet(
+            type_, "10.1.0.9", serial=7, request=77, pairs=[world.ac.mac_of(MAC)], secret=world.ac.secret
+        )
+        world.ac.tell(told)
+        until(lambda: world.gateway.post.counted["heard"] == 1)
+        world.gateway.journal.settle()
+        world.close()
+        world.open()
+        world.ac.tell(told)
+        until(lambda: world.gateway.post.counted["heard"] == 1)
+
+        assert world.gateway.post.counted["copies"] == 1
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_ten_thousand_forgeries_let_nobody_in_and_put_nobody_out(world) -> None:
