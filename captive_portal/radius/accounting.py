@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 START, STOP, INTERIM, ON, OFF = 1, 2, 3, 7, 8
 STALE_MS = 300_000  # RFC 5176 section 6.3 proposes five minutes
 GIGAWORD = 2**32
+MOST_OCTETS = 2**53 - 1  # 9 petabytes; the wire has 64 bits, SQLite 63, and JSON's readers 53
 LONGEST_SESSION_ID = 128
 LONGEST_USER = 253
 USER_REQUEST, IDLE_TIMEOUT, SESSION_TIMEOUT, ADMIN_RESET = 1, 4, 5, 6
@@ -104,7 +105,7 @@ def addresses(fields: Mapping[int, bytes], nas: Nas) -> tuple[str, ...]:
 
 
 def _octets(fields: Mapping[int, bytes], low: Attribute, high: Attribute) -> int:
-    return _number(fields, high) * GIGAWORD + _number(fields, low)
+    return min(_number(fields, high) * GIGAWORD + _number(fields, low), MOST_OCTETS)
 
 
 def _number(fields: Mapping[int, bytes], attribute: Attribute) -> int:

@@ -20,6 +20,7 @@ from threading import Condition, Lock
 from typing import TYPE_CHECKING, TypeAlias
 
 from captive_portal.model import Client
+from captive_portal.radius.accounting import MOST_OCTETS
 from captive_portal.radius.stay import DROP_DOOR, END_SOJOURN, MARK, PUT_SIGHTING, Door, Known, Sojourn, merged
 from captive_portal.radius.tokens import AHEAD_MS, LIFE_MS, claims, left
 from captive_portal.ruleset import LONGEST_S
@@ -226,7 +227,8 @@ class Doors:
             here = used.get(door.key, ())
             if door.place not in wanted or door.until_ms <= now_ms:
                 continue
-            left, octets = (door.until_ms - now_ms) // 1000, (sum(x.up for x in here), sum(x.down for x in here))
+            left = (door.until_ms - now_ms) // 1000
+            octets = min(sum(x.up for x in here), MOST_OCTETS), min(sum(x.down for x in here), MOST_OCTETS)
             addresses = door.addresses or [address for each in here for address in each.addresses]
             listed += [(door.key, each, left, *((0, 0) if n else octets)) for n, each in enumerate(addresses)]
         for each in sojourns:

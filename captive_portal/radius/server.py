@@ -25,7 +25,7 @@ from netops.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from captive_portal.radius.answering import Accounting, Authorising
+    from captive_portal.radius.answering import Accounting, Authorising, Tally
     from captive_portal.radius.keeping import Keeping
     from captive_portal.radius.stay import Row
     from netops.clock import Clock
@@ -130,7 +130,7 @@ def authorise(door: Authorising, keeping: Keeping, clock: Clock) -> Callable[[so
             if came is None:
                 break
             octets, sender, way = came
-            answer, more = door.answer(octets, sender[:2], clock.now_ms(), clock.monotonic())
+            answer, more = _judged(door, octets, sender, clock)
             rows += more
             if answer is not None:
                 _send(at, answer, sender, way)
@@ -146,27 +146,53 @@ def account(door: Accounting, keeping: Keeping, clock: Clock) -> Callable[[socke
 
     def work(at: socket.socket) -> None:
         rows: list[Row] = []
-        answers: list[tuple[bytes, bytes, tuple[str, int], Way]] = []
+        answers: list[tuple[bytes, bytes, tuple[str, int], Way, list[Row]]] = []
         for _ in range(TOGETHER):
             came = _receive(at)
             if came is None:
                 break
             octets, sender, way = came
-            answer, more = door.answer(octets, sender[:2], clock.now_ms(), clock.monotonic())
+            answer, more = _judged(door, octets, sender, clock)
             rows += more
             if answer is not None:
-                answers.append((octets, answer, sender, way))
+                answers.append((octets, answer, sender, way, more))
         try:
             keeping.keep(rows)
         except (PortalError, apsw.Error) as error:  # no answer: the controllers keep their reports and send them again
             door.tally.counts["not_durable"] += len(answers)
             LOG.error("accounting not durable error=%s", error)  # noqa: TRY400  (the sentence says it)
             return
-        for octets, answer, sender, way in answers:
+        except Exception:  # one report that cannot be kept must not take the answers to the others with it
+            LOG.exception("reports not kept together count=%d", len(answers))
+            answers = [each for each in answers if _kept(keeping, each[-1], door.tally)]
+        for octets, answer, sender, way, _ in answers:
             door.sent(octets, sender[:2], answer, clock.monotonic())
             _send(at, answer, sender, way)
 
     return work
+
+
+def _judged(
+    door: Authorising | Accounting, octets: bytes, sender: tuple[str, int], clock: Clock
+) -> tuple[bytes | None, list[Row]]:
+    """Return what a door says to one datagram; nothing, and a line of log, where it fails: others wait behind it."""
+    try:
+        return door.answer(octets, sender[:2], clock.now_ms(), clock.monotonic())
+    except Exception:
+        door.tally.counts["failed"] += 1
+        LOG.exception("datagram failed source=%s", sender[0])
+        return None, []
+
+
+def _kept(keeping: Keeping, rows: list[Row], tally: Tally) -> bool:
+    """Whether one report's rows are durable."""
+    try:
+        keeping.keep(rows)
+    except Exception as error:  # noqa: BLE001  (whatever it is, it is this report's alone)
+        tally.counts["not_durable"] += 1
+        LOG.warning("report not durable error=%s", error)
+        return False
+    return True
 
 
 def _receive(at: socket.socket) -> tuple[bytes, tuple[str, int], Way] | None:

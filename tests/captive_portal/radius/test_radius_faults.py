@@ -19,7 +19,7 @@ import pytest
 
 from captive_portal.errors import PortalError
 from captive_portal.model import Bounds, Client
-from captive_portal.radius import rest
+from captive_portal.radius import accounting, rest
 from captive_portal.radius.answering import Tally
 from captive_portal.radius.line import Verbs
 from netops import sqlite
@@ -39,7 +39,7 @@ RUN = (
     "s = RadiusService(load(Path(sys.argv[1]), environ={})); s.start(); print('READY', flush=True)\n"
     "threading.Event().wait()\n"
 )
-START = 1
+START, INTERIM = 1, 3
 HOUR = Bounds(seconds=3600)
 
 
@@ -101,6 +101,45 @@ def test_kill_at_any_moment_loses_no_report_that_was_acknowledged(tmp_path, wire
 
     assert len(acknowledged) > ROUNDS * 10
     assert acknowledged - kept == set()
+
+
+@pytest.mark.parametrize("capped", [True, False], ids=["as it is", "if a row cannot be written all the same"])
+def test_an_absurd_counter_costs_no_other_controller_its_answer(place, monkeypatch, caplog, capped):
+    """2^64-1 octets fit into a packet and not into SQLite: the report is one controller's, the batch everybody's."""
+    most = accounting.MOST_OCTETS
+    if not capped:
+        monkeypatch.setattr(accounting, "MOST_OCTETS", 2**64)
+    absurd, honest = place.controllers["ac-1"], place.controllers["ac-cisco"]
+    for n in range(3):  # both wait at the port together, behind the first of each round
+        for m in range(20):
+            absurd.at.sendto(
+                absurd.account(INTERIM, f"x-{n}-{m}", "02-11-22-33-44-66", "10.8.0.10", up=2**64 - 1), absurd.acct
+            )
+        assert honest.report(INTERIM, f"s-{n}", "02-11-22-33-44-55", "10.11.0.2", up=7, wait_s=1.0)
+
+    kept = sqlite.reader(place.parts.keeping.path)
+    found = dict(sqlite.rows(kept, "SELECT place, max(up) FROM sojourn GROUP BY place"))
+    sqlite.close(kept)
+    assert found == ({"ac-1": most} if capped else {}) | {"ac-cisco": 7}
+    assert (place.parts.tally.counts["not_durable"] == 0) is capped
+    caplog.clear()
+
+
+def test_a_datagram_that_fails_costs_those_behind_it_nothing(place, monkeypatch, caplog):
+    ac, take = place.controllers["ac-1"], place.parts.doors.take
+
+    def failing(report, now_ms):
+        if report.session == "bad":
+            raise ArithmeticError("a fault of ours")
+        return take(report, now_ms)
+
+    monkeypatch.setattr(place.parts.doors, "take", failing)
+    for _ in range(20):
+        ac.at.sendto(ac.account(START, "bad", "02-11-22-33-44-66", "10.8.0.10"), ac.acct)
+
+    assert ac.report(START, "good", "02-11-22-33-44-55", "10.8.0.9")
+    assert place.parts.tally.counts["failed"] == 20
+    assert "a fault of ours" in caplog.text
 
 
 def test_a_disk_that_is_full_acknowledges_nothing_and_lets_nobody_in_anew(place, monkeypatch):
