@@ -7,6 +7,7 @@ import re
 import resource
 import threading
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from captive_portal import (
@@ -56,6 +57,7 @@ QUEUE_LOG = logging.getLogger(
     "waitress.queue"
 )  # a line for each request that waits: a flood of logins would flood the log
 THREADS = 32  # each login waits for the shared fsync: as many as wait together are acknowledged together
+PER_ADDRESS = 64  # connections: a visitor is one address, also behind a router, and no browser opens half as many
 DESCRIPTORS = 8192
 FOLLOW_S = 3.0
 REPAIR_S = 30.0
@@ -132,12 +134,13 @@ class PortalService:
             QUEUE_LOG.setLevel(logging.ERROR)
             _raise_descriptors()
             app = self._app(key)
-            server = Server(app, settings.portal.listen, rehearsal=True, threads=THREADS)
+            bounded = partial(Server, app, threads=THREADS, per_address=PER_ADDRESS)
+            server = bounded(settings.portal.listen, rehearsal=True)
             server.start()
             stack.callback(server.stop)
             self.port = server.port
             if settings.portal.secure.tls_certificate is not None:
-                secure = Server(app, settings.portal.secure, threads=THREADS, shortcut=app.shortcut)
+                secure = bounded(settings.portal.secure, shortcut=app.shortcut)
                 secure.start()
                 stack.callback(secure.stop)
                 self.secure_port = secure.port

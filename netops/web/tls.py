@@ -3,6 +3,9 @@
 waitress speaks no TLS. This is a small asyncio terminator in the same process that hands the bytes to waitress on
 loopback and tells the application who the client was: the loopback port of each inner connection names the outer one,
 so nothing that a client sends can forge it.
+
+A connection counts, against all and against its address, from the moment it is accepted until its socket is closed:
+the handshake is the dearest part, and silence in it or after it would hold a place as well as a request does.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from netops.errors import ConfigError
@@ -26,9 +30,12 @@ if TYPE_CHECKING:
 Shortcut: TypeAlias = Callable[[bytes, str], bytes | None]  # (first octets, client's address) → the whole answer
 CHUNK = 64 * 1024
 HANDSHAKE_S = 5.0
+FIRST_S = 5.0  # from the handshake to the first octets; a browser that connects ahead of its need connects again
+SHUTDOWN_S = 5.0  # for the client's part of the goodbye
 IDLE_S = 30.0
 RENEW_S = 30.0
 BACKLOG = 1024
+REFUSED = 200  # connections turned away in one turn of the loop
 
 
 def context(certificate: Path, key: Path) -> ssl.SSLContext:
@@ -59,9 +66,8 @@ class Terminator:
         self.port = listener.port
         self.peers: dict[int, tuple[str, int]] = {}  # port of the inner connection → the client
         self._shortcut = shortcut
-        self._free = connections
+        self._connections = connections
         self._most = per_address or connections
-        self._held: Counter[str] = Counter()
         self._stopping = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
@@ -110,10 +116,11 @@ class Terminator:
         secure = context(self.certificate, self.key)
         server = await asyncio.start_server(
             self._client,
-            sock=_bound(self.listener.host, self.listener.port),
+            sock=_bound(self.listener.host, self.listener.port, self._connections, self._most),
             backlog=BACKLOG,
             ssl=secure,
             ssl_handshake_timeout=HANDSHAKE_S,
+            ssl_shutdown_timeout=SHUTDOWN_S,
             limit=CHUNK,
         )
         self.port = server.sockets[0].getsockname()[1]
@@ -139,21 +146,11 @@ class Terminator:
                     seen = now
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        address = str((writer.get_extra_info("peername") or ("",))[0])
-        if self._free <= 0 or self._held[address] >= self._most:
-            writer.transport.abort()
-            return
-        self._free -= 1
-        self._held[address] += 1
         try:
             await self._forward(reader, writer)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            pass
+            writer.transport.abort()
         finally:
-            self._free += 1
-            self._held[address] -= 1
-            if self._held[address] <= 0:
-                del self._held[address]
             writer.close()
 
     async def _answered(self, first: bytes, writer: asyncio.StreamWriter) -> bool:
@@ -168,8 +165,8 @@ class Terminator:
         return True
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        first = await asyncio.wait_for(reader.read(CHUNK), IDLE_S) if self._shortcut is not None else b""
-        if self._shortcut is not None and (not first or await self._answered(first, writer)):
+        first = await asyncio.wait_for(reader.read(CHUNK), FIRST_S)
+        if not first or (self._shortcut is not None and await self._answered(first, writer)):
             return
         inward, outward = await asyncio.open_connection("127.0.0.1", self.inner_port, limit=CHUNK)
         port = outward.get_extra_info("sockname")[1]
@@ -187,9 +184,49 @@ class Terminator:
             outward.close()
 
 
-def _bound(host: str, port: int) -> socket.socket:
+class _Held(socket.socket):
+    """A connection that gives its place back when it is closed."""
+
+    release: Callable[[], None] | None = None
+
+    def close(self) -> None:
+        super().close()
+        release, self.release = self.release, None
+        if release is not None:
+            release()
+
+
+class _Listening(socket.socket):
+    """Accepts so many connections, and so many of an address; what is beyond is closed before it costs a handshake."""
+
+    most = per_address = 0
+
+    def bound(self, most: int, per_address: int) -> None:
+        self.most, self.per_address = most, per_address
+        self.held: Counter[str] = Counter()
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        for _ in range(REFUSED):
+            came, peer = super().accept()
+            address = str(peer[0])
+            if self.held.total() < self.most and self.held[address] < self.per_address:
+                self.held[address] += 1
+                made = _Held(came.family, came.type, came.proto, fileno=came.detach())
+                made.release = partial(self._released, address)
+                return made, peer
+            came.close()
+        raise ConnectionAbortedError  # asyncio turns to the others, and comes back
+
+    def _released(self, address: str) -> None:
+        self.held[address] -= 1
+        if self.held[address] <= 0:
+            del self.held[address]
+
+
+def _bound(host: str, port: int, most: int, per_address: int) -> socket.socket:
     """Return a bound socket; `::` is IPv4 too, which asyncio's own sockets are not."""
-    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    made = _Listening(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    made.bound(most, per_address)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, port))

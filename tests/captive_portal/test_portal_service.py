@@ -5,15 +5,25 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from captive_portal import gate, service
 from captive_portal.captured import host as host_of
 from netops.config import Listener
 from netops.errors import ConfigError
 from netops.service import running
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def ask(port: int, path: str) -> tuple[int, bytes]:
@@ -59,6 +69,42 @@ def test_a_dead_uplink_is_seen_on_the_page(settings, eventually, monkeypatch) ->
         with running([portal]):
             eventually(lambda: "uplink" in portal.health())
             assert "这里的网络断了".encode() in ask(portal.port, "/?lang=zh-CN")[1]
+
+
+def test_one_device_cannot_hold_the_connections_of_all(settings, tmp_path, eventually) -> None:
+    """Plain and over TLS: of what an address opens, no more than its share stays open, and nobody else is cut off."""
+    secure = Listener(port=0, tls_certificate=_issued(tmp_path / "both.pem"), tls_key=tmp_path / "both.pem")
+    portal = service.build(replace(settings, portal=replace(settings.portal, secure=secure)))
+    with running([portal]), ExitStack() as stack:
+        for port in (portal.port, portal.secure_port):
+            greedy = [stack.enter_context(_opened(port)) for _ in range(service.PER_ADDRESS + 20)]
+            eventually(lambda greedy=greedy: sum(map(_is_open, greedy)) == service.PER_ADDRESS)
+        assert ask(portal.port, "/")[0] == 200
+
+
+def _issued(path: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "portal.test")])
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 7, day, day + timedelta(days=90))
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(text + made.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    return path
+
+
+def _opened(port: int) -> socket.socket:
+    opened = socket.create_connection(("127.0.0.1", port), 5, source_address=("127.0.66.6", 0))
+    opened.setblocking(False)
+    return opened
+
+
+def _is_open(link: socket.socket) -> bool:
+    try:
+        return bool(link.recv(1))
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
 
 
 def test_an_address_that_is_taken_is_refused_and_nothing_is_left_open(settings) -> None:

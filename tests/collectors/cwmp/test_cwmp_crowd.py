@@ -143,8 +143,8 @@ def _held_open(port, trusted):
 
 
 def _is_open(connection):
-    connection.settimeout(0.05)
     try:
+        connection.settimeout(0.05)  # of one that ended in its handshake nothing is left to ask
         return bool(connection.recv(1))
     except TimeoutError:
         return True

@@ -245,6 +245,54 @@ def test_all_addresses_are_those_of_ipv4_too_over_tls(certificate, address):
         server.stop()
 
 
+@pytest.mark.parametrize("shaken", [False, True], ids=["no handshake", "handshake"])
+def test_who_says_nothing_over_tls_is_let_go_within_seconds(certificate, monkeypatch, shaken):
+    monkeypatch.setattr("netops.web.tls.FIRST_S" if shaken else "netops.web.tls.HANDSHAKE_S", 0.3)
+    server = Server(made.made(), Listener(port=0, tls_certificate=certificate[0], tls_key=certificate[1]))
+    server.start()
+    context = ssl.create_default_context(cafile=str(certificate[0]))
+    try:
+        with socket.create_connection(("127.0.0.1", server.port), 5) as link:
+            silent = context.wrap_socket(link, server_hostname="localhost") if shaken else link
+            with contextlib.suppress(ConnectionError, ssl.SSLEOFError):
+                assert silent.recv(1) == b""
+            silent.close()
+    finally:
+        server.stop()
+
+
+def test_one_address_cannot_hold_all_places_by_handshakes_that_never_end(certificate):
+    """A place is taken as soon as a connection is accepted, and given back when it ends, whichever way."""
+    listener = Listener(port=0, tls_certificate=certificate[0], tls_key=certificate[1])
+    server = Server(made.made(), listener, per_address=4)
+    server.start()
+    context = ssl.create_default_context(cafile=str(certificate[0]))
+
+    def link(source):
+        return socket.create_connection(("127.0.0.1", server.port), 5, source_address=(source, 0))
+
+    def is_held(connection):
+        connection.settimeout(0.2)
+        try:
+            return bool(connection.recv(1))
+        except TimeoutError:
+            return True
+        except OSError:
+            return False
+
+    try:
+        for _ in range(3):
+            with contextlib.ExitStack() as stack:
+                greedy = [stack.enter_context(link("127.0.0.2")) for _ in range(12)]
+                with context.wrap_socket(link("127.0.0.3"), server_hostname="localhost") as other:
+                    other.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                    assert other.recv(12) == b"HTTP/1.1 200"
+                assert sum(map(is_held, greedy)) == 4
+            time.sleep(0.2)  # the server has seen them go
+    finally:
+        server.stop()
+
+
 def test_a_certificate_without_its_key_is_said_plainly(certificate, tmp_path):
     with pytest.raises(ConfigError, match="belong together"):
         Server(made.made(), Listener(port=0, tls_certificate=certificate[0])).start()
