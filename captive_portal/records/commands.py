@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from netops.config import Settings
 
 FAILED = 4
+_PASSWORD = "env:NAME or file:PATH; else it is asked for"  # noqa: S105  (words of the help)
 
 
 def arguments(verbs: Any) -> None:
@@ -49,13 +50,13 @@ def arguments(verbs: Any) -> None:
     taken.add_argument(
         "--request", default="", metavar="REQ", help="with numbers: the request that two persons approved"
     )
+    taken.add_argument("--as", dest="person", default="", help="with numbers: your staff account, one of the two")
+    taken.add_argument("--password", default="", metavar="REFERENCE", help=_PASSWORD)
     taken.add_argument("--check", type=Path, metavar="FILE", help="verify an export instead, from the file alone")
     disclosed = verbs.add_parser("disclose", help="show who was behind a session, for a request that was approved")
     disclosed.add_argument("request")
     disclosed.add_argument("--as", dest="person", required=True, help="your staff account")
-    disclosed.add_argument(
-        "--password", default="", metavar="REFERENCE", help="env:NAME or file:PATH; else it is asked for"
-    )
+    disclosed.add_argument("--password", default="", metavar="REFERENCE", help=_PASSWORD)
     for name, what in (
         ("access", "print what we hold of a number, proved by a code sent to it"),
         ("erase", "erase what we hold of a number, proved by a code; what the law keeps goes later by itself"),
@@ -114,15 +115,16 @@ def _export(args: argparse.Namespace, settings: Settings) -> int:
     start_ms, end_ms = (_instant(text, settings) for text in (args.start, args.end))
     if not start_ms < end_ms:
         raise UsageError("the window must end after it begins: --from … --to …")
+    by = who()
     if args.request:
-        disclosure.inspection(settings, args.request, start_ms=start_ms, end_ms=end_ms, now_ms=now_ms)
+        by = _officer(args, settings, start_ms, end_ms, now_ms)
     window = export.Window(start_ms=start_ms, end_ms=end_ms, zone=where)
     out = args.out or Path(f"portal-{window.at(start_ms)[:10]}-{window.at(end_ms)[:10]}.zip")
     about = export.About(
-        by=who(), city=settings.city.name, rehearsal=settings.city.rehearsal, now_ms=now_ms, request=args.request
+        by=by, city=settings.city.name, rehearsal=settings.city.rehearsal, now_ms=now_ms, request=args.request
     )
     words = f"{window.at(start_ms)} to {window.at(end_ms)}"
-    _state(settings, "records.export", args.request or "hashes", f"{words}, {out.name}"[:1000], now_ms)
+    _state(settings, disclosure.EXPORT, args.request or "hashes", f"{words}, {out.name}"[:1000], now_ms, by=by)
 
     def write(persons: Persons | None) -> dict[str, Any]:
         nat = settings.portal.nat_log
@@ -135,11 +137,22 @@ def _export(args: argparse.Namespace, settings: Settings) -> int:
         manifest = write(None)
     with out.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    _state(settings, "records.exported", args.request or "hashes", f"{words}, SHA-256 {digest}", now_ms)
+    _state(settings, "records.exported", args.request or "hashes", f"{words}, SHA-256 {digest}", now_ms, by=by)
     numbers_ = "with numbers" if manifest["identities"] else "hashes in place of numbers"
     print(f"{out}: {counted(manifest['sessions'], 'session')}, {numbers_}; NAT log: {manifest['nat']}")
     print(f"SHA-256 {digest}, which the ledger will hold: write it into the protocol")
     return 0
+
+
+def _officer(args: argparse.Namespace, settings: Settings, start_ms: int, end_ms: int, now_ms: int) -> str:
+    """Return the staff account that may take the numbers of this window; who has the machine's account may not."""
+    if not args.person:
+        raise UsageError("numbers are given to a person: add --as NAME, one of the two who decided the request")
+    account = login(settings, args.person, args.password, disclosure.PERMISSION)
+    disclosure.inspection(
+        settings, args.request, by=account.name, role=account.role, start_ms=start_ms, end_ms=end_ms, now_ms=now_ms
+    )
+    return account.name
 
 
 # ---- persons
@@ -234,8 +247,8 @@ def _instant(text: str, settings: Settings) -> int:
         raise UsageError(str(error)) from None
 
 
-def _state(settings: Settings, action: str, about: str, detail: str, now_ms: int) -> None:
-    body = {"action": action, "subject": about, "by": who(), "detail": detail}
+def _state(settings: Settings, action: str, about: str, detail: str, now_ms: int, *, by: str = "") -> None:
+    body = {"action": action, "subject": about, "by": by or who(), "detail": detail}
     record.state(settings, [Fact(kind="staff_action", at_ms=now_ms, body=body)])
 
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 SESSION_ID = re.compile(r"[0-9a-f]{24}")
 PERMISSION = "person.disclose"
 HOLDS_MS = 30 * 86_400_000  # how long an approved inspection may be exported
+EXPORT = "records.export"  # the staff action that a request's exports are counted by
+MOST_EXPORTS = 5  # of one request: a torn copy may be taken anew, not one a day
 MOST = 50
 
 
@@ -84,15 +86,20 @@ def look(
     return found
 
 
-def inspection(settings: Settings, request: str, *, start_ms: int, end_ms: int, now_ms: int) -> Request:
-    """Return the approved request to export numbers of a window; AccessError when it does not cover it."""
+def inspection(
+    settings: Settings, request: str, *, by: str, role: str, start_ms: int, end_ms: int, now_ms: int
+) -> Request:
+    """Return the approved request to export numbers of a window; AccessError when it does not cover that or them."""
     approval = approved(settings, request, "inspection")
+    _one_of_the_two(approval, by=by, role=role)
     terms = approval.request.terms
     if not int(str(terms["start_ms"])) <= start_ms < end_ms <= int(str(terms["end_ms"])):
         raise AccessError(f"request {request} does not cover the window; it must lie within what was approved")
     assert approval.decision
     if not approval.decision.at_ms <= now_ms < approval.decision.at_ms + HOLDS_MS:
         raise AccessError(f"request {request} was approved more than 30 days ago; ask again")
+    if _exports(settings, request) >= MOST_EXPORTS:
+        raise AccessError(f"request {request} was exported {MOST_EXPORTS} times already; ask again")
     return approval.request
 
 
@@ -125,11 +132,22 @@ def visits(settings: Settings, *, session: str = "", address: str = "", at_ms: i
     ]
 
 
-def _allowed(approval: Approval, *, by: str, role: str, now_ms: int) -> None:
+def _exports(settings: Settings, request: str) -> int:
+    """Return how often this request was exported, also what waits to be sealed."""
+    actions = [fact.body for fact, _ in record.stated(settings, frozenset({"staff_action"}))]
+    return sum(each["action"] == EXPORT and each["subject"] == request for each in actions)
+
+
+def _one_of_the_two(approval: Approval, *, by: str, role: str) -> None:
     request, decision = approval.request, approval.decision
     assert decision
     if not may(role, PERMISSION) or by not in {request.by, decision.by}:
         raise AccessError(f"request {request.id}: only a privacy officer who asked for it or approved it may look")
+
+
+def _allowed(approval: Approval, *, by: str, role: str, now_ms: int) -> None:
+    _one_of_the_two(approval, by=by, role=role)
+    request = approval.request
     start_ms, end_ms = int(str(request.terms["start_ms"])), int(str(request.terms["end_ms"]))
     if not start_ms <= now_ms < end_ms:
         raise AccessError(f"request {request.id}: the time in which it may be looked at is over or has not begun")

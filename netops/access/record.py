@@ -47,11 +47,16 @@ def state(settings: Settings, made: Sequence[Fact]) -> None:
 
 def read(settings: Settings) -> dict[str, Approval]:
     """Return request id → approval, sealed facts first in the ledger's order, then the waiting ones by time."""
+    return approvals.fold(stated(settings, KINDS))
+
+
+def stated(settings: Settings, kinds: frozenset[str]) -> list[tuple[Fact, bool]]:
+    """Return the facts of these kinds and whether each is sealed, in the order of `read`."""
     sealed: set[tuple[str, int]] = set()
     first: list[tuple[Fact, bool]] = []
     if ledger_path(settings).exists():
         with LedgerReader(ledger_path(settings)) as ledger:
-            leaves = sorted((leaf for kind in KINDS for leaf in ledger.find(kind)), key=lambda leaf: leaf.index)
+            leaves = sorted((leaf for kind in kinds for leaf in ledger.find(kind)), key=lambda leaf: leaf.index)
             first = [(leaf.fact, True) for leaf in leaves]
             sealed = {(leaf.source, leaf.sequence) for leaf in leaves}
             bodies = [leaf.fact.body for leaf in ledger.find("fact_refused")]
@@ -59,10 +64,10 @@ def read(settings: Settings) -> dict[str, Approval]:
     waiting = [
         fact
         for entry, fact in _waiting(settings)
-        if fact.kind in KINDS and (entry.source, entry.sequence) not in sealed
+        if fact.kind in kinds and (entry.source, entry.sequence) not in sealed
     ]
     waiting.sort(key=lambda fact: fact.at_ms)
-    return approvals.fold([*first, *((fact, False) for fact in waiting)])
+    return [*first, *((fact, False) for fact in waiting)]
 
 
 def _waiting(settings: Settings) -> Iterator[tuple[spool.Entry, Fact]]:

@@ -99,14 +99,19 @@ def test_an_approved_inspection_covers_its_window_and_a_month(office, paper) -> 
     now_ms, settings = office.now_ms, office.house.settings
     request = paper.request("inspection", now_ms, authority="police", start_ms=now_ms - DAY_MS, end_ms=now_ms)
 
-    def ask(start_ms: int, end_ms: int, at_ms: int) -> object:
-        return disclosure.inspection(settings, request, start_ms=start_ms, end_ms=end_ms, now_ms=at_ms)
+    def ask(start_ms: int, end_ms: int, at_ms: int, by: str = "po.li", role: str = "privacy_officer") -> object:
+        return disclosure.inspection(
+            settings, request, by=by, role=role, start_ms=start_ms, end_ms=end_ms, now_ms=at_ms
+        )
 
     assert ask(now_ms - DAY_MS, now_ms, now_ms + 5)
     with pytest.raises(AccessError, match="does not cover"):
         ask(now_ms - DAY_MS - 1, now_ms, now_ms + 5)
     with pytest.raises(AccessError, match="30 days"):
         ask(now_ms - DAY_MS, now_ms, now_ms + 31 * DAY_MS)
+    for by, role in (("po.zhao", "privacy_officer"), ("op.wang", "operator"), ("po.li", "admin")):
+        with pytest.raises(AccessError, match="only a privacy officer"):
+            ask(now_ms - DAY_MS, now_ms, now_ms + 5, by, role)
 
 
 def test_a_session_is_found_by_who_had_an_address_at_an_instant(office) -> None:

@@ -9,11 +9,18 @@ import json
 
 import pytest
 import sqlalchemy as sa
+from argon2 import PasswordHasher
 
 from captive_portal import commands
+from captive_portal.records import disclosure
 from captive_portal.tables import RECORD, SESSION
+from inventory import sql
 from netops import facts, spool
+from netops.access import tables as staff_tables
+from netops.access.passwords import Passwords
+from netops.access.staff import Staff
 from netops.clock import SYSTEM
+from netops.commands import approve
 from netops.errors import AccessError, UsageError
 
 PHONE = "+8613800138000"
@@ -96,24 +103,76 @@ def test_a_window_that_makes_no_sense_is_said(settings, words) -> None:
         run(settings, "export", *words)
 
 
+PASS = "a long enough pass phrase"
+CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+
+
+@pytest.fixture
+def officers(settings_, monkeypatch) -> None:
+    """Two privacy officers and an operator with staff accounts; their passwords are read from the environment."""
+    sql.upgrade(staff_tables.MIGRATIONS, staff_tables.url(settings_))
+    with sql.Database(staff_tables.url(settings_)) as database:
+        staff, now_ms = Staff(database, CHEAP), SYSTEM.now_ms()
+        for name, role in (("po.li", "privacy_officer"), ("po.zhao", "privacy_officer"), ("op.wang", "operator")):
+            first = staff.add(name, role=role, by="t", now_ms=now_ms - 9)
+            staff.change(name, old=first, new=PASS, address="::1", now_ms=now_ms - 8)
+    monkeypatch.setenv("THE_PASS", PASS)
+    monkeypatch.setattr(approve, "Passwords", lambda: CHEAP)
+
+
+@pytest.mark.usefixtures("officers")
 def test_numbers_need_two_persons(office, settings_, paper, tmp_path, capsys) -> None:
     office.visit(1, PHONE)
     now_ms = office.now_ms
     words = ("export", "--from", "2026-01-01T00:00Z", "--to", "2026-01-02T00:00Z", "--out", str(tmp_path / "x.zip"))
+    login = ("--as", "po.li", "--password", "env:THE_PASS")
     with pytest.raises(UsageError, match="no request"):
-        run(settings_, *words, "--request", "req-1")
+        run(settings_, *words, "--request", "req-1", *login)
     waiting = paper.request("inspection", now_ms - 9, approved=False, authority="police")
     with pytest.raises(AccessError, match="second person"):
-        run(settings_, *words, "--request", waiting)
+        run(settings_, *words, "--request", waiting, *login)
     narrow = paper.request("inspection", now_ms - 9, authority="police")
     with pytest.raises(AccessError, match="does not cover"):
-        run(settings_, *words, "--request", narrow)
+        run(settings_, *words, "--request", narrow, *login)
     assert not (tmp_path / "x.zip").exists()
 
     wide = paper.request("inspection", now_ms - 9, authority="police", start_ms=0, end_ms=300 * 86_400_000)
     early = ("export", "--from", "1970-01-01T00:00Z", "--to", "1970-01-02T00:00Z", "--out", str(tmp_path / "x.zip"))
-    assert run(settings_, *early, "--request", wide) == 0
+    assert run(settings_, *early, "--request", wide, *login) == 0
     assert "with numbers" in capsys.readouterr().out
+    assert {each["by"] for each in stated(settings_)} == {"po.li"}
+
+
+@pytest.mark.usefixtures("officers")
+def test_numbers_are_taken_by_one_of_the_two_who_decided_and_by_no_machine_account(
+    office, settings_, paper, tmp_path, monkeypatch
+) -> None:
+    out = tmp_path / "x.zip"
+    wide = paper.request("inspection", office.now_ms - 9, authority="police", start_ms=0, end_ms=300 * 86_400_000)
+    early = ("export", "--from", "1970-01-01T00:00Z", "--to", "1970-01-02T00:00Z", "--out", str(out), "--request", wide)
+    with pytest.raises(UsageError, match="--as"):
+        run(settings_, *early)
+    with pytest.raises(AccessError, match="asked for it or approved it"):
+        run(settings_, *early, "--as", "po.zhao", "--password", "env:THE_PASS")
+    with pytest.raises(AccessError, match="may not do this"):
+        run(settings_, *early, "--as", "op.wang", "--password", "env:THE_PASS")
+    monkeypatch.setenv("OTHER", "another long pass phrase")
+    with pytest.raises(AccessError):
+        run(settings_, *early, "--as", "po.li", "--password", "env:OTHER")
+    assert not out.exists()
+
+
+@pytest.mark.usefixtures("officers")
+def test_a_request_is_exported_a_few_times_and_no_more(office, settings_, paper, tmp_path) -> None:
+    out = tmp_path / "x.zip"
+    wide = paper.request("inspection", office.now_ms - 9, authority="police", start_ms=0, end_ms=300 * 86_400_000)
+    early = ("export", "--from", "1970-01-01T00:00Z", "--to", "1970-01-02T00:00Z", "--out", str(out), "--request", wide)
+    login = ("--as", "po.li", "--password", "env:THE_PASS")
+    for _ in range(disclosure.MOST_EXPORTS):
+        assert run(settings_, *early, *login) == 0
+
+    with pytest.raises(AccessError, match="exported 5 times already"):
+        run(settings_, *early, *login)
 
 
 def code_of(settings) -> str:
