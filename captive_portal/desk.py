@@ -21,7 +21,7 @@ from captive_portal.gateways import Offer, Onward
 from captive_portal.limits import Limit, Rate, Rates
 from captive_portal.meters import Meters
 from captive_portal.methods import Shown
-from captive_portal.model import ADDRESSES_PER_CLIENT, FREE, Client, Grant, Session, State
+from captive_portal.model import ADDRESSES_PER_CLIENT, FREE, MOST_OCTETS, Client, Grant, Session, State
 from captive_portal.policy import narrower, open_at, opens_ms, seconds_open
 from captive_portal.store import Admission
 from captive_portal.twins import Twins
@@ -93,6 +93,7 @@ class Desk:
         self._live: dict[tuple[str, str], Session] = {}
         self._tenants = Tenants()
         self._onward: dict[str, Onward] = {}
+        self._owed: dict[str, tuple[Session, tuple[int, int]]] = {}  # ends that could not be written yet
         self._starts = Limit(STARTS)
         self._stripes = [Lock() for _ in range(STRIPES)]
 
@@ -348,6 +349,7 @@ class Desk:
 
     def expire(self) -> int:
         """End the sessions whose time is over; return how many. The kernel has closed their doors by itself."""
+        self._settle()
         now_ms = self.clock.now_ms()
         over = [session for session in list(self._live.values()) if session.seconds_left(now_ms) == 0]
         for session in over:
@@ -418,8 +420,9 @@ class Desk:
             for effect in effects:
                 try:
                     followed = self._do(session, effect, consent)
-                except (SqlError, PortalError) as error:
-                    LOG.warning("effect failed effect=%s error=%s", type(effect).__name__, error)
+                except Exception as error:  # whatever it is, the table says what follows, and others wait
+                    ours = not isinstance(error, SqlError | PortalError)
+                    LOG.warning("effect failed effect=%s error=%s", type(effect).__name__, error, exc_info=ours)
                     followed = _failed(session, effect)
                     if followed is None and session.state is not State.ENDED:
                         session = before  # a record that fails ends what came with it, not the visit
@@ -470,12 +473,31 @@ class Desk:
 
     def _tell(self, session: Session, effect: visit.Tell) -> None:
         now_ms, site = self.clock.now_ms(), self.site(session.client)
-        if effect.what == "login":
-            self.store.online(session, now_ms)
-        elif effect.what == "refused":
-            (self.telling.refused if session.state is State.PROVING else self.telling.failed)(site, now_ms)
-        if session.state is State.ENDED and session.grant is not None:
-            self.store.end(session, self._meters.forget(session.client.key))
+        try:
+            if effect.what == "login":
+                self.store.online(session, now_ms)
+            elif effect.what == "refused":
+                (self.telling.refused if session.state is State.PROVING else self.telling.failed)(site, now_ms)
+        finally:
+            if session.state is State.ENDED and session.grant is not None:
+                up, down = self._meters.forget(session.client.key)
+                self._write_end(session, (min(up, MOST_OCTETS), min(down, MOST_OCTETS)))
+
+    def _write_end(self, session: Session, used: tuple[int, int]) -> None:
+        """Keep how a visit ended; what cannot be written now is owed: else it would live again after a restart."""
+        try:
+            self.store.end(session, used)
+        except Exception:
+            self._owed[session.id] = session, used
+            raise
+
+    def _settle(self) -> None:
+        """Write the ends that are owed."""
+        for each in list(self._owed):
+            try:
+                self._write_end(*self._owed.pop(each))
+            except Exception as error:  # noqa: BLE001  (it stays owed, and others wait)
+                LOG.warning("end not written session=%s error=%s", each, error)
 
     def _keep(self, session: Session) -> None:
         """Hold what lives; a visit that is not recorded is nobody's yet."""

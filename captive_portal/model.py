@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 INTERFACE = re.compile(r"[A-Za-z0-9_.@-]{1,15}")  # IFNAMSIZ - 1
+MOST_OCTETS = 2**53 - 1  # 9 petabytes: counters may say 2^64, SQLite has 63 bits, and readers of JSON 53
 ADDRESSES_PER_CLIENT = 16  # one IPv4 and what IPv6 privacy addresses a phone keeps (RFC 8981); bounds the kernel's sets
 
 

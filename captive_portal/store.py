@@ -66,7 +66,7 @@ class Online:
 
 
 Work: TypeAlias = "Admission | Online | Callable[[sa.Connection], Any]"
-_ENDED = sa.update(SESSION).where(SESSION.c.id == sa.bindparam("which"))
+_ENDED = sa.update(SESSION).where(SESSION.c.id == sa.bindparam("which"), SESSION.c.ended_ms.is_(None))
 _MARK = sa.update(SESSION).where(SESSION.c.id == sa.bindparam("which")).values(online_ms=sa.bindparam("at_ms"))
 
 
@@ -251,7 +251,9 @@ def _opened(admission: Admission) -> chain.Entry:
 def _end(connection: sa.Connection, session: Session, used: tuple[int, int]) -> None:
     assert session.ended_ms is not None
     ended = {"ended_ms": session.ended_ms, "end": str(session.end), "mac": None}
-    connection.execute(_ENDED, {"which": session.id, **ended, "octets_up": used[0], "octets_down": used[1]})
+    which = {"which": session.id, **ended, "octets_up": used[0], "octets_down": used[1]}
+    if not connection.execute(_ENDED, which).rowcount:
+        return  # it has its end: a write that came too late for its asker is asked for again
     octets: dict[str, JSON] = {"octets_up": used[0], "octets_down": used[1]}
     body = {"session": session.id, "end": str(session.end), **octets}
     chain.append(connection, [chain.Entry(kind=chain.ENDED, at_ms=session.ended_ms, body=body)])

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from captive_portal.model import MOST_OCTETS
 from captive_portal.radius import dictionary as d
 from captive_portal.radius.nas import mac
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 START, STOP, INTERIM, ON, OFF = 1, 2, 3, 7, 8
 STALE_MS = 300_000  # RFC 5176 section 6.3 proposes five minutes
 GIGAWORD = 2**32
-MOST_OCTETS = 2**53 - 1  # 9 petabytes; the wire has 64 bits, SQLite 63, and JSON's readers 53
 LONGEST_SESSION_ID = 128
 LONGEST_USER = 253
 USER_REQUEST, IDLE_TIMEOUT, SESSION_TIMEOUT, ADMIN_RESET = 1, 4, 5, 6

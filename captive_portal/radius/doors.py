@@ -19,8 +19,7 @@ from dataclasses import replace
 from threading import Condition, Lock
 from typing import TYPE_CHECKING, TypeAlias
 
-from captive_portal.model import Client
-from captive_portal.radius.accounting import MOST_OCTETS
+from captive_portal.model import MOST_OCTETS, Client
 from captive_portal.radius.stay import DROP_DOOR, END_SOJOURN, MARK, PUT_SIGHTING, Door, Known, Sojourn, merged
 from captive_portal.radius.tokens import AHEAD_MS, LIFE_MS, claims, left
 from captive_portal.ruleset import LONGEST_S

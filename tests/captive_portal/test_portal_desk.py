@@ -15,6 +15,7 @@ from captive_portal.gateways import Readiness
 from captive_portal.gateways.simulated import Simulated
 from captive_portal.methods import METHODS, Shown
 from captive_portal.model import Allowance, Bounds, Client, End, Grant, Session, State
+from captive_portal.ruleset import Admitted
 from captive_portal.store import Consent
 from captive_portal.verdict import Refusal, Why
 from inventory import sql
@@ -55,6 +56,63 @@ def make(house, *, count: int = 1, days: int = 30, **allowance) -> list[str]:
         made_by="op",
     )
     return vouchers.create(tables.url(house.settings), keys.voucher_key(house.settings), order, now_ms)[1]
+
+
+def ends(desk) -> list[tuple[str, str | None]]:
+    return sorted((row.mac or "", row.end) for row in rows(desk, tables.SESSION))
+
+
+# ---- what no effect may cost
+def test_counters_beyond_the_record_cost_no_visit_its_end(house) -> None:
+    desk = house.open()
+    for each in (1, 2):
+        desk.login(click(each))
+    desk._meters.read([Admitted(client=client(), seconds=9, octets_up=2**64 - 1, octets_down=1)], house.clock.now_ms())
+    house.clock.forward(3601)
+
+    assert desk.expire() == 2
+    assert ends(desk) == [("", End.EXPIRED)] * 2
+    assert desk.store.live() == []
+    assert max(row.octets_up for row in rows(desk, tables.SESSION)) == 2**53 - 1
+
+
+def test_an_end_that_cannot_be_written_is_written_later_with_its_reason_and_once(house, monkeypatch) -> None:
+    desk = house.open()
+    for each in (1, 2):
+        desk.login(click(each))
+
+    def failing(*_: object) -> None:
+        raise OverflowError("a fault of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.store, "end", failing)
+        assert desk.logout(client(1))
+        house.clock.forward(3601)
+        desk.expire()
+    ended_ms = house.clock.now_ms() - 3_601_000
+    assert (inside(house), desk.live, len(desk.store.live())) == (set(), 0, 2)
+
+    house.clock.forward(5)
+    desk.expire()
+    desk.expire()
+    assert ends(desk) == [("", End.EXPIRED), ("", End.LOGOUT)]
+    assert min(row.ended_ms for row in rows(desk, tables.SESSION)) == ended_ms
+    assert [row.kind for row in rows(desk, tables.RECORD)].count("ended") == 2
+
+
+def test_a_fact_that_cannot_be_stated_costs_no_visit_its_end(house, monkeypatch) -> None:
+    desk = house.open()
+
+    def failing(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr(house.gateway, "allow", failing)
+    monkeypatch.setattr(desk.telling, "failed", failing)
+    with pytest.raises(PortalError, match="no_gateway"):
+        desk.login(click())
+
+    assert ends(desk) == [("", End.NO_GATEWAY)]
+    assert inside(house) == set()
 
 
 # ---- records
