@@ -2,7 +2,8 @@
 
 The manifest names every file by its SHA-256 and the chain's head before and after, so that whoever holds the file can
 hold it against the ledger later. Numbers and MAC addresses are in it only when two persons have approved that
-(`inspection`); else everybody is their keyed hash.
+(`inspection`); else everybody is their keyed hash. It ends where the window ends: of entries of the chain that lie
+around it only the digest goes out, so that the piece still follows from the one before.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ sessions.csv    上网日志：每次上网一行 / one line a session
 addresses.csv   会话与 IP 地址的对应 / which addresses a session used
 consents.csv    同意条款的记录 / consent to the terms
 identities.csv  身份日志：散列与手机号、账号、MAC 的对应（仅经两人批准） / identities (only when two persons approved)
-chain.jsonl     日志链的条目 / entries of the log's chain
+chain.jsonl     日志链的条目（时段以外的只有摘要） / entries of the log's chain, those outside by digest alone
 nat/            地址转换日志（如有） / NAT logs (where there are any)
 manifest.json   文件清单与 SHA-256 / every file by its SHA-256
 
@@ -233,7 +234,8 @@ def _sessions(connection: sa.Connection, window: Window, hashes: set[bytes]) -> 
 
 
 def _addresses(connection: sa.Connection, window: Window, ids: sa.Select[Any]) -> Iterator[Sequence[object]]:
-    wanted = sa.select(ADDRESS).where(ADDRESS.c.session.in_(ids)).order_by(ADDRESS.c.since_ms, ADDRESS.c.address)
+    used = sa.and_(ADDRESS.c.session.in_(ids), ADDRESS.c.since_ms < window.end_ms)
+    wanted = sa.select(ADDRESS).where(used).order_by(ADDRESS.c.since_ms, ADDRESS.c.address)
     for row in connection.execution_options(yield_per=1000).execute(wanted):
         yield (row.session, row.address, window.at(row.since_ms))
 
@@ -251,11 +253,24 @@ def _entries(connection: sa.Connection, window: Window, span: Span) -> Iterator[
     low, high = connection.execute(ends).one()
     if low is None:
         return
+    going_on = sa.select(SESSION.c.id).where(_within(window), SESSION.c.since_ms < window.start_ms)
+    begun = {*connection.execute(going_on).scalars()}  # sessions that the window finds open: as many as at one time
     wanted = sa.select(RECORD).where(RECORD.c.n >= low, RECORD.c.n <= high).order_by(RECORD.c.n)
     for row in connection.execution_options(yield_per=1000).execute(wanted):
         span.first, span.last, span.head = span.first or row.n, row.n, row.head.hex()
-        own = {"n": row.n, "at_ms": row.at_ms, "kind": row.kind, "body": row.body}
+        own = {"n": row.n, "at_ms": row.at_ms, "kind": row.kind, "body": _body(row, window, begun)}
         yield {**own, "digest": row.digest.hex(), "head": row.head.hex()}
+
+
+def _body(row: Any, window: Window, going_on: set[str]) -> str | None:
+    """Return what an entry says where the window covers it; a certificate names nobody."""
+    body: str | None = row.body
+    if body is None or row.kind in chain.CERTIFICATES or window.start_ms <= row.at_ms < window.end_ms:
+        return body
+    with suppress(ValueError, TypeError, AttributeError):  # altered: a digest, which its content does not hold against
+        if row.at_ms < window.start_ms and json.loads(body).get("session") in going_on:
+            return body
+    return None
 
 
 def _head_before(connection: sa.Connection, number: int) -> str:
@@ -283,10 +298,9 @@ def _nat(parcel: Parcel, folder: Path | None, window: Window) -> str:
         return "none here: addresses are translated elsewhere, ask who does (`portal.nat_log` names a folder)"
     if not folder.is_dir():
         raise RecordsError(f"{folder}: no directory; `portal.nat_log` names the folder of the NAT log's files")
-    days, at_ms = set(), window.start_ms
-    while at_ms < window.end_ms + MARGIN_MS:
+    days = {f"{utc(window.end_ms - 1).astimezone(window.zone):%Y-%m-%d}"}
+    for at_ms in range(window.start_ms, window.end_ms, MARGIN_MS // 2):
         days.add(f"{utc(at_ms).astimezone(window.zone):%Y-%m-%d}")
-        at_ms += MARGIN_MS // 2
     files = sorted(file for file in folder.iterdir() if any(day in file.name for day in days) and file.is_file())
     for file in files:
         if file.is_symlink() or file.stat().st_size > MOST_NAT:

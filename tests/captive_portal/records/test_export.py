@@ -91,6 +91,44 @@ def test_who_is_erased_is_told_so(office, take) -> None:
     assert {each["value"] for each in rows(path, "identities.csv")} == {"erased"}
 
 
+def bodies(path) -> list[tuple[str, int, dict]]:
+    """Return kind, time and content of the chain's entries that say anything."""
+    with zipfile.ZipFile(path) as archive:
+        lines = [json.loads(line) for line in archive.read("chain.jsonl").splitlines()]
+    return [(each["kind"], each["at_ms"], json.loads(each["body"])) for each in lines if each["body"] is not None]
+
+
+def test_of_what_lies_around_the_window_the_chain_tells_only_digests(office, take) -> None:
+    """Two persons approved the window, and not the day before and after it that the piece of the chain spans."""
+    before = office.visit(1, PHONE)
+    office.forward(20 / 24)
+    began = office.now_ms
+    session = office.visit(2)
+    again = office.visit(1, PHONE, ended=False)
+    office.forward(1 / 24)
+    ended = office.now_ms
+    office.desk._see(again, ("127.0.5.5",))
+    office.visit(3, "+8613900139000")
+    path, manifest = take(began, ended, persons=office.persons)
+
+    assert {each["session"] for _, _, each in bodies(path)} == {session.id, again.id}
+    assert {at_ms for _, at_ms, _ in bodies(path)} <= set(range(began, ended))
+    assert before.id not in text(path)
+    assert "127.0.5.5" not in text(path)
+    assert manifest["chain"]["last"] - manifest["chain"]["first"] + 1 > len(bodies(path))
+    assert export.check(path) == []
+
+
+def test_how_a_session_began_that_goes_on_in_the_window_is_told_whole(office, take) -> None:
+    session = office.visit(1, PHONE, ended=False)
+    over = office.visit(2)
+    office.forward(0.5 / 24)
+    path, _ = take(office.now_ms, office.now_ms + HOUR_MS)
+
+    assert [(kind, each["session"]) for kind, _, each in bodies(path)] == [(chain.OPENED, session.id)]
+    assert over.id not in text(path)
+
+
 def test_a_session_is_in_every_window_that_it_was_open_in(office, take) -> None:
     began = office.now_ms
     session = office.visit(1, ended=False)
@@ -131,11 +169,13 @@ def test_the_nat_log_of_the_days_goes_with_it(office, take, tmp_path) -> None:
     folder.mkdir()
     for day in ("2026-09-20", "2026-09-21", "2026-09-23"):
         (folder / f"nat-{day}.csv").write_text(day)
+    (folder / "nat-2026-09-22.csv").write_text("the next day")
     path, manifest = take(office.now_ms - HOUR_MS, office.now_ms + HOUR_MS, nat=folder)
 
     with zipfile.ZipFile(path) as archive:
         assert archive.read("nat/nat-2026-09-21.csv") == b"2026-09-21"
         assert "nat/nat-2026-09-20.csv" not in archive.namelist()
+        assert "nat/nat-2026-09-22.csv" not in archive.namelist()
         assert "nat/nat-2026-09-23.csv" not in archive.namelist()
     assert "none here" not in manifest["nat"]
 
