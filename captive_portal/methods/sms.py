@@ -65,7 +65,7 @@ class Sms(Method):
         settings = tools.settings
         self._caps = settings.sms
         self._clock = tools.clock
-        self._key = keys.derived(keys.identity_key(settings), b"sms key")
+        self._key = code.own_key(settings)
         self._persons = tools.persons or Nameless(keys.person_key(settings))
         self._book = Book(tools.store, settings.sms)
         self._courier = Courier(providers.make(settings), workers=settings.sms.workers, clock=tools.clock)
@@ -126,7 +126,7 @@ class Sms(Method):
         return Pending(
             id=id_,
             identity=shown.identity,
-            number=keys.derived(self._key, b"number", meant.e164.encode()),
+            number=code.addressee(self._key, meant.e164),
             masked=meant.masked,
             sealed=cipher.seal(self._key, meant.e164, id_.encode()),
             site=shown.site,

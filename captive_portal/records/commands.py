@@ -212,7 +212,8 @@ def _proved(args: argparse.Namespace, settings: Settings, persons: Persons) -> N
     desk, now_ms = proof.Desk(settings=settings, persons=persons), SYSTEM.now_ms()
     code = args.code
     if not code:
-        desk.send(number, now_ms)
+        with Store(_url(settings)) as store:
+            desk.send(number, now_ms, store=store)
         print(f"a code was sent to {number.masked}; it holds for five minutes", file=sys.stderr)
         if not sys.stdin.isatty():
             print("run the command again with --code", file=sys.stderr)
@@ -233,11 +234,16 @@ def _number(written: str) -> Number:
 
 # ---- the edge
 def _read(settings: Settings, work: Callable[[sa.Connection], Any]) -> Any:
+    url = _url(settings)
+    with Database(url, readonly=True) as database, database.read() as connection:
+        return work(connection)
+
+
+def _url(settings: Settings) -> str:
     url = tables.url(settings)
     if not vouchers.exists(url):
         raise NetopsError("there is no portal.db: no visitor was ever let in here")
-    with Database(url, readonly=True) as database, database.read() as connection:
-        return work(connection)
+    return url
 
 
 def _instant(text: str, settings: Settings) -> int:

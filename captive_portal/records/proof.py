@@ -1,7 +1,8 @@
 """Proof that a number is somebody's own: a code sent to it, said to whoever looks for its records.
 
-Eight digits, three tries, five minutes, once; a new one at most each minute. The code is stored as a keyed hash, and
-a try counts, durably, before it is judged.
+Eight digits, three tries, five minutes, once. The code is stored as a keyed hash, and a try counts, durably, before it
+is judged. Its message is counted with those of the logins, by number, city and country, and never given back: whoever
+may run the command can ring nobody's phone all day, and has fifteen tries a day as everybody has.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from captive_portal import keys
 from captive_portal.records.persons import Kind
 from captive_portal.records.tables import PROOF
 from captive_portal.sms import code
+from captive_portal.sms.book import Book
+from captive_portal.sms.code import Pending
 from captive_portal.sms.providers import Came, Message, make
+from captive_portal.verdict import Why
 from netops.errors import AccessError
 
 if TYPE_CHECKING:
@@ -26,11 +30,18 @@ if TYPE_CHECKING:
     from captive_portal.records.persons import Persons
     from captive_portal.sms.number import Number
     from captive_portal.sms.providers import Provider
+    from captive_portal.store import Store
     from netops.config import Settings
 
 DIGITS, TRIES = 8, 3
-LIFE_MS, EVERY_MS = 300_000, 60_000
+LIFE_MS = 300_000
+SITE = "records"  # where such a message is counted, beside the city's sites
 TEXT = "查询或删除您的上网记录，验证码 {code}，5 分钟内有效，请勿告诉他人。Your WiFi records."
+_WHY = {
+    Why.TOO_OFTEN: "a code was sent to this number a moment ago; use that one, or wait {minutes} min",
+    Why.USED_TODAY: "this number has had all codes of a day ([sms] number_per_day); wait {minutes} min",
+    Why.UNSENT: "the city's messages are used up ([sms] city_per_hour and the like); wait {minutes} min",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +51,19 @@ class Desk:
     settings: Settings
     persons: Persons
 
-    def send(self, number: Number, now_ms: int, providers: Sequence[Provider] | None = None) -> None:
-        """Send a new code; AccessError when it is too early, or when nobody takes the message."""
+    def send(self, number: Number, now_ms: int, *, store: Store, providers: Sequence[Provider] | None = None) -> None:
+        """Send a new code; AccessError when none may go out now, or when nobody takes the message."""
         hash_, digits = self.persons.hashed(Kind.PHONE, number.e164), code.fresh(DIGITS)
+        id_, mine = secrets.token_hex(8), PROOF.c.hash == hash_
+        denied = Book(store, self.settings.sms).charge(self._counted(number, id_, now_ms), now_ms)
+        if denied is not None:
+            raise AccessError(_WHY[denied.why].format(minutes=-(-denied.wait_ms // 60_000)))
         with self.persons.database.write() as connection:
-            row = connection.execute(sa.select(PROOF).where(PROOF.c.hash == hash_)).first()
-            if row is not None and row.sent_ms <= now_ms < row.sent_ms + EVERY_MS:
-                raise AccessError("a code was sent to this number less than a minute ago; wait, or use that one")
-            connection.execute(sa.delete(PROOF).where(PROOF.c.hash == hash_))
+            connection.execute(sa.delete(PROOF).where(mine))
             sealed = {"hash": hash_, "code": self._hashed(hash_, digits), "sent_ms": now_ms, "tries": 0}
             connection.execute(sa.insert(PROOF), sealed)
         message = Message(
-            id=secrets.token_hex(8),
+            id=id_,
             phone=number.e164,
             prefix=number.prefix,
             code=digits,
@@ -60,6 +72,8 @@ class Desk:
         )
         asked = make(self.settings) if providers is None else providers
         if not any(each.hand(message).came in {Came.TAKEN, Came.UNSURE} for each in asked):
+            with self.persons.database.write() as connection:
+                connection.execute(sa.delete(PROOF).where(mine))
             raise AccessError("no provider took the message; see [sms.providers] of the settings")
 
     def prove(self, number: Number, typed: str, now_ms: int) -> None:
@@ -79,6 +93,22 @@ class Desk:
             once = sa.update(PROOF).where(mine, PROOF.c.used_ms.is_(None)).values(used_ms=now_ms)
             if not connection.execute(once).rowcount:
                 raise AccessError("the code was used a moment ago; send a new one")
+
+    def _counted(self, number: Number, id_: str, now_ms: int) -> Pending:
+        """Return what is counted: the number as a login counts it, which is its own device here."""
+        key = code.own_key(self.settings)
+        return Pending(
+            id=id_,
+            identity=keys.derived(key, b"records", number.e164.encode()),
+            number=code.addressee(key, number.e164),
+            masked=number.masked,
+            sealed=b"",
+            site=SITE,
+            carrier=number.carrier,
+            hash=b"",
+            digits=DIGITS,
+            asked_ms=now_ms,
+        )
 
     def _hashed(self, hash_: bytes, digits: str) -> bytes:
         return keys.derived(keys.person_key(self.settings), b"proof", hash_, digits.encode())

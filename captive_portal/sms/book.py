@@ -87,6 +87,18 @@ class Book:
 
         return self._store.write(work)
 
+    def charge(self, wanted: Pending, now_ms: int) -> Denied | None:
+        """Count a message whose code is kept elsewhere, for good; durable on return."""
+
+        def work(connection: sa.Connection) -> Denied | None:
+            spent = _spent(connection, self._caps, wanted, now_ms)
+            no = budget.denied(self._caps, spent, now_ms)
+            if no is None:
+                _count(connection, wanted, 0, now_ms, spent.counts)
+            return no
+
+        return self._store.write(work)
+
     def further(self, sent: Pending, part: int, now_ms: int) -> bool:
         """Count one more message with the same code, when it is not certain that the last one was not taken."""
 

@@ -12,8 +12,12 @@ import secrets
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from captive_portal import keys
+
+if TYPE_CHECKING:
+    from netops.config import Settings
 
 DIGITS = (8, 6)  # what a policy may choose, the first where it says nothing
 LIFE_MS = 5 * 60_000
@@ -81,6 +85,16 @@ def typed(text: str) -> str:
         elif letter not in " -" and unicodedata.category(letter) not in {"Cf", "Zs"}:
             return ""
     return "".join(folded)
+
+
+def own_key(settings: Settings) -> bytes:
+    """Return the key of all that is remembered of codes and numbers here."""
+    return keys.derived(keys.identity_key(settings), b"sms key")
+
+
+def addressee(key: bytes, e164: str) -> bytes:
+    """Return what a number is counted by."""
+    return keys.derived(key, b"number", e164.encode())
 
 
 def hashed(key: bytes, id_: str, identity: bytes, code: str) -> bytes:

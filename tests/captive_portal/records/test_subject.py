@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 import sqlalchemy as sa
 
 from captive_portal.records import chain, proof, retention, subject, verify
 from captive_portal.records.tables import PERSON, PROOF
+from captive_portal.sms import code
+from captive_portal.sms.book import Book
+from captive_portal.sms.budget import Denied
 from captive_portal.sms.number import Number
 from captive_portal.sms.providers import Answer, Came, Message
 from captive_portal.tables import SESSION
+from captive_portal.verdict import Why
 from netops.errors import AccessError
 
 PHONE, OTHER = "+8613800138000", "+8613900139000"
@@ -47,7 +51,7 @@ def wrong(code: str) -> str:
 
 # ---- proof by code
 def test_the_code_that_was_sent_proves_the_number_once(office, desk, provider) -> None:
-    desk.send(NUMBER, office.now_ms, [provider])
+    desk.send(NUMBER, office.now_ms, store=office.store, providers=[provider])
     (message,) = provider.taken
     assert (message.phone, len(message.code), message.code in message.text) == (PHONE, 8, True)
 
@@ -58,7 +62,7 @@ def test_the_code_that_was_sent_proves_the_number_once(office, desk, provider) -
 
 
 def test_three_tries_and_no_more_however_many_at_once(office, desk, provider) -> None:
-    desk.send(NUMBER, office.now_ms, [provider])
+    desk.send(NUMBER, office.now_ms, store=office.store, providers=[provider])
     code = provider.taken[0].code
 
     def attempt(_: int) -> str:
@@ -78,7 +82,7 @@ def test_three_tries_and_no_more_however_many_at_once(office, desk, provider) ->
 
 
 def test_a_code_is_old_after_five_minutes_and_of_one_number_only(office, desk, provider) -> None:
-    desk.send(NUMBER, office.now_ms, [provider])
+    desk.send(NUMBER, office.now_ms, store=office.store, providers=[provider])
     code = provider.taken[0].code
     with pytest.raises(AccessError, match="no code"):
         desk.prove(Number(prefix="86", national="13900139000"), code, office.now_ms)
@@ -88,17 +92,41 @@ def test_a_code_is_old_after_five_minutes_and_of_one_number_only(office, desk, p
 
 
 def test_a_new_code_at_most_each_minute_and_only_when_somebody_takes_it(office, desk, provider) -> None:
-    desk.send(NUMBER, office.now_ms, [provider])
-    with pytest.raises(AccessError, match="less than a minute"):
-        desk.send(NUMBER, office.now_ms + 1000, [provider])
+    desk.send(NUMBER, office.now_ms, store=office.store, providers=[provider])
+    with pytest.raises(AccessError, match="a moment ago; use that one, or wait 1 min"):
+        desk.send(NUMBER, office.now_ms + 1000, store=office.store, providers=[provider])
     with pytest.raises(AccessError, match="no provider"):
-        desk.send(NUMBER, office.now_ms + proof.EVERY_MS, [Provider(came=Came.AWAY)])
+        desk.send(NUMBER, office.now_ms + 60_000, store=office.store, providers=[Provider(came=Came.AWAY)])
 
     assert len(provider.taken) == 1
 
 
+def test_codes_for_records_and_logins_are_of_one_budget_and_the_tries_of_a_day_are_fifteen(office, desk) -> None:
+    providers = [provider, silent] = [Provider(), Provider(came=Came.AWAY)]
+    said = []
+    for number in range(100):
+        try:
+            desk.send(NUMBER, office.now_ms, store=office.store, providers=providers[number % 2 :])
+        except AccessError as error:
+            said.append(str(error))
+        for _ in range(3):
+            with pytest.raises(AccessError) as refused:
+                desk.prove(NUMBER, "0", office.now_ms)
+            said.append(str(refused.value))
+        office.forward(1 / 1440)
+
+    assert len(provider.taken) + len(silent.taken) == office.house.settings.sms.number_per_day == 5
+    assert len([each for each in said if "not the code" in each]) == 3 * len(provider.taken)
+    assert "this number has had all codes of a day" in said[-4]
+    caps, login = office.house.settings.sms, code.fresh(8)
+    wanted = replace(desk._counted(NUMBER, login, office.now_ms), identity=b"a phone's", site="site-1")
+    refusal = Book(office.store, caps).reserve(wanted, office.now_ms)
+    assert isinstance(refusal, Denied)
+    assert refusal.why is Why.USED_TODAY
+
+
 def test_neither_number_nor_code_stands_in_the_table(office, desk, provider) -> None:
-    desk.send(NUMBER, office.now_ms, [provider])
+    desk.send(NUMBER, office.now_ms, store=office.store, providers=[provider])
     with office.persons.database.read() as connection:
         (row,) = connection.execute(sa.select(PROOF))
 
