@@ -50,6 +50,13 @@ class Arrivals:
             LOG.warning("arrival failed place=%s error=%s", client.interface, error)
             return False
 
+    def opened(self, client: Client) -> None:
+        """Note that a recorded visit is online; what cannot be noted now is found by the next repair."""
+        try:
+            self._desk.opened(client)
+        except NetopsError as error:
+            LOG.warning("opening not noted place=%s error=%s", client.interface, error)
+
     def left(self, client: Client) -> None:
         """End a visit; one that cannot be ended now is found by the next repair."""
         try:

@@ -49,6 +49,7 @@ STARTS = Rates(
     city=Rate(burst=20_000, every_ms=1),
 )
 NOWHERE = "unassigned"
+HERE = "/"  # our own page
 Outcome: TypeAlias = Session | Refusal | Ask | Leave | Onward
 
 
@@ -138,9 +139,9 @@ class Desk:
             wait_ms = self._starts.take(identity, self.site(client), now_ms)
             if wait_ms:
                 return Refusal(why=Why.TOO_OFTEN, wait_ms=wait_ms)
-            stale = self._live.get(client.key)
-            if stale is not None:
-                self._feed(stale, visit.Expired())
+            kept = self._end_stale(client)
+            if kept is not None:
+                return kept
             opened = Session(id=secrets.token_hex(12), client=client.at(*self._seen(client)))
             session, _ = visit.step(opened, visit.Begun(), now_ms)
             verdict = self._ask(attempt, replace(self.shown(client, attempt.fields), answer=answer), now_ms)
@@ -162,16 +163,50 @@ class Desk:
             grant = next((each for each in found if each is not None), None)
             if grant is None or self._starts.take(shown.identity, shown.site, now_ms):
                 return None
-            self._end_stale(client)
+            kept = self._end_stale(client)
+            if kept is not None:
+                return kept
             opened = Session(id=secrets.token_hex(12), client=client.at(*self._seen(client)))
             session, _ = visit.step(opened, visit.Begun(), now_ms)
             return self._admit(session, replace(grant, agreed=None), grant.agreed or consent, began)
 
-    def _end_stale(self, client: Client) -> None:
-        """End what is left of a visit before, so that the next one takes nobody's place."""
+    def _end_stale(self, client: Client) -> Session | Onward | None:
+        """End what is left of a visit before, so that the next one takes nobody's place; return one that goes on."""
         stale = self._live.get(client.key)
-        if stale is not None:
-            self._feed(stale, visit.Expired())
+        if stale is None:
+            return None
+        stale = self._over(stale)
+        if stale.state is State.RECORDED:
+            return Onward(url=HERE)
+        return stale if stale.state is State.ONLINE else None
+
+    def _over(self, session: Session) -> Session:
+        """End a visit, unless its gateway may let it through for longer: then the record goes on for as long."""
+        held, now_ms = self.gateway.held_s(session.client), self.clock.now_ms()
+        if held and session.seconds_left(now_ms):
+            return session
+        return self._feed(session, visit.Adjusted(now_ms + held * 1000) if held else visit.Expired())
+
+    def bound(self, client: Client) -> bool:
+        """Whether a visit can end by its time only: its gateway cannot put it out (I4)."""
+        return self.gateway.held_s(client) > 0
+
+    def waits(self, client: Client) -> bool:
+        """Whether a recorded visit has yet to be let in by a gateway that does so by itself."""
+        live = self._live.get(client.key)
+        return live is not None and live.state is State.RECORDED and self.bound(client)
+
+    def opened(self, client: Client) -> None:
+        """Note that a gateway has let in who was still waiting."""
+        with self._stripe(client):
+            live = self._live.get(client.key)
+            if live is None or live.state is not State.RECORDED:
+                return
+            self._onward.pop(live.id, None)
+            self._feed(live, visit.Opened())
+            now_ms = self.clock.now_ms()
+            took_ms = max(0, now_ms - live.since_ms)
+            self.telling.online(self.site(client), self.identity(client), enforced_ms=took_ms, now_ms=now_ms)
 
     def resumed(self, client: Client) -> tuple[str, Ask] | None:
         """Return the method and the question that this device left open, if any."""
@@ -247,10 +282,10 @@ class Desk:
             return True
 
     def logout(self, client: Client) -> bool:
-        """End the client's session; return whether there was one."""
+        """End the client's session; return whether there was one that can end before its time."""
         with self._stripe(client):
             live = self._live.get(client.key)
-            if live is None or live.state is not State.ONLINE:
+            if live is None or live.state is not State.ONLINE or self.bound(client):
                 return False
             self._feed(live, visit.LoggedOut())
             return True
@@ -356,7 +391,7 @@ class Desk:
             with self._stripe(session.client):
                 live = self._live.get(session.client.key)
                 if live is not None and live.id == session.id and live.seconds_left(now_ms) == 0:
-                    self._feed(live, visit.Expired())
+                    self._over(live)
         return len(over)
 
     def _repair(self, action: reconcile.Action) -> None:
@@ -379,7 +414,7 @@ class Desk:
                 self._feed(live, visit.Adjusted(action.until_ms))
             else:
                 lost = live.state is State.ONLINE and live.seconds_left(self.clock.now_ms()) > 0
-                self._feed(live, visit.Lost() if lost else visit.Expired())
+                _ = self._feed(live, visit.Lost()) if lost else self._over(live)
 
     # ---- the edge
     def _stripe(self, client: Client) -> Lock:

@@ -1,6 +1,6 @@
-"""The pages of a place where nobody can be let in now: the line is dead, or it is outside the opening hours.
+"""The pages of who cannot be let in now: the line is dead, it is outside the opening hours, or it takes a moment more.
 
-Neither asks anybody to log in: it would help nobody.
+None asks anybody to log in: it would help nobody.
 """
 
 from __future__ import annotations
@@ -30,6 +30,11 @@ def down(venue: str, hotspot: Hotspot | None) -> str:
         else ""
     )
     return render_template("portal/down.html", venue=venue, hotspot=hotspot, way=way)
+
+
+def wait(url: str) -> str:
+    """Return the page of who has logged in and is not let in yet; it looks again by itself at `url`."""
+    return render_template("portal/wait.html", url=url)
 
 
 def closed(venue: str, hours: tuple[Hours, ...], now_ms: int, zone: ZoneInfo) -> str:

@@ -21,7 +21,7 @@ from flask_babel import format_time
 from markupsafe import Markup
 
 from captive_portal import agreement, announce, asker, capport, captured, fault_pages, forms, look, shut
-from captive_portal.desk import Attempt, Outcome
+from captive_portal.desk import HERE, Attempt, Outcome
 from captive_portal.errors import GatewayError, PortalError, SessionError
 from captive_portal.gateways import Onward
 from captive_portal.places import base_url as base_url  # noqa: PLC0414  (asked for here too)
@@ -134,6 +134,8 @@ def _home(portal: Portal) -> Any:
         return shut.down(asker.venue(portal, visitor), portal.hotspot(portal.desk.site(visitor)))
     if session is not None:
         return _online(portal, visitor, session)
+    if portal.desk.waits(visitor):
+        return shut.wait(asker.home_url())
     portal.desk.telling.seen(portal.desk.identity(visitor), portal.desk.clock.now_ms())
     if not open_at(portal.desk.policy(visitor).hours, portal.desk.clock.now_ms(), portal.desk.zone):
         return _closed(portal, visitor)
@@ -191,7 +193,7 @@ def _shown(portal: Portal, visitor: Client, outcome: Outcome, method: str = "") 
         return _refused(portal, visitor, outcome, method)
     if isinstance(outcome, Ask):
         return _asked(portal, visitor, method, outcome)
-    if isinstance(outcome, Leave | Onward):
+    if isinstance(outcome, Leave | Onward) and outcome.url != HERE:
         return render_template("portal/onward.html", url=outcome.url)
     return redirect(asker.home_url(), 303)
 
@@ -246,6 +248,7 @@ def _online(portal: Portal, visitor: Client, session: Session) -> str:
         until=format_time(utc(session.grant.until_ms), "HH:mm"),
         venue=asker.venue(portal, visitor),
         faults=fault_pages.choices(),
+        bound=portal.desk.bound(visitor),
         token=forms.token(portal.form_key, visitor, now_ms),
     )
 

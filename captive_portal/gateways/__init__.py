@@ -50,6 +50,10 @@ class Ears(Protocol):
         """Let a device in that is known; return whether it is."""
         ...
 
+    def opened(self, client: Client) -> None:
+        """Note that a device is in whose door was still to be opened."""
+        ...
+
     def left(self, client: Client) -> None:
         """End the visit of a device that the gateway has put out."""
         ...
@@ -115,13 +119,20 @@ class Gateway(Protocol):
     def allow(self, client: Client, bounds: Bounds) -> Onward | None:
         """Let the client's addresses through for `bounds.seconds` from now, within what it offers of the other bounds.
 
-        `Onward` says that the gateway opens when the browser has gone there; None that it is open.
+        `Onward` says that the gateway opens when the browser has gone there, or later by itself; None that it is open.
         """
         ...
 
     def revoke(self, client: Client) -> None:
         """Close the door for the client's addresses at once."""
         ...
+
+    def held_s(self, client: Client) -> int:  # noqa: ARG002  (the protocol's)
+        """Return for how many seconds the client may be let through whatever we say; 0 where `revoke` puts out.
+
+        Its record lives for as long: nobody is in without one (I4).
+        """
+        return 0
 
     def admitted(self) -> list[Admitted]:
         """Return who is in, with the time left."""
@@ -131,8 +142,8 @@ class Gateway(Protocol):
         """Return what the gateway has counted since it was born."""
         ...
 
-    def head(self) -> tuple[int, str] | None:
-        """Return number and link of the last record of the chain that the gateway keeps; most keep none."""
+    def head(self) -> Mapping[str, int | str] | None:
+        """Return what is stated of the chain that the gateway keeps (fact `controller_packets`); most keep none."""
         return None
 
 

@@ -99,11 +99,15 @@ class Switchboard(Gateway):
         """Close the door at the client's own gateway."""
         self.behind(client).revoke(client)
 
+    def held_s(self, client: Client) -> int:
+        """Return what the client's own gateway says; 0 for a place that is not in the settings any more."""
+        return next((each.held_s(client) for each in self._every if each.serves(client.interface)), 0)
+
     def admitted(self) -> list[Admitted]:
         """Return who is in anywhere."""
         return [one for each in self._every for one in each.admitted()]
 
-    def head(self) -> tuple[int, str] | None:
+    def head(self) -> Mapping[str, int | str] | None:
         """Return the head of the one chain that is kept: that of Portal 2.0's packets."""
         return next((head for each in self._every if (head := each.head()) is not None), None)
 

@@ -7,7 +7,7 @@ import random
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given
@@ -15,9 +15,14 @@ from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
 from captive_portal import checks, fas
+from captive_portal.arrivals import Arrivals
+from captive_portal.desk import Attempt
 from captive_portal.errors import GatewayError, PortalError
-from captive_portal.gateways.fas import Fas, places
+from captive_portal.gateways import Onward
+from captive_portal.gateways.fas import PATIENCE_S, Fas, places
 from captive_portal.model import Bounds, Client
+from captive_portal.records.disclosure import visits
+from captive_portal.store import Consent
 from netops.clock import SYSTEM
 from netops.controllers import Controller
 from netops.errors import ConfigError
@@ -104,15 +109,19 @@ def test_a_query_counts_only_from_the_address_that_it_names_and_of_its_own_netwo
     assert gateway.identify("10.0.0.8") is None
 
 
-def test_a_router_that_does_not_answer_lets_nobody_in(gateway) -> None:
-    gateway.carried("10.0.0.7", query())
-    who = gateway.identify("10.0.0.7")
+def test_a_router_that_does_not_answer_lets_nobody_in(router, clock) -> None:
+    with Fas(router, clock, wait_s=0.01) as gateway:
+        gateway.carried("10.0.0.7", query())
+        who = gateway.identify("10.0.0.7")
 
-    with pytest.raises(GatewayError, match="did not let the device in"):
-        gateway.allow(who, Bounds(seconds=60))
+        assert gateway.allow(who, Bounds(seconds=600)) == Onward(url="/"), "the page looks again by itself"
+        assert gateway.admitted() == []
+        clock.forward(PATIENCE_S + 1)
+        with pytest.raises(GatewayError, match="is it up"):
+            gateway.allow(who, Bounds(seconds=600))
 
-    assert gateway.admitted() == []
-    assert gateway.heard(ROUTER, {"auth_get": "view", "gatewayhash": fas.gateway_hash("Park")}) == "*"
+        assert gateway.admitted() == []
+        assert gateway.heard(ROUTER, {"auth_get": "view", "gatewayhash": fas.gateway_hash("Park")}) == "*"
 
 
 def test_only_the_router_itself_is_told_whom_to_let_in(gateway) -> None:
@@ -143,22 +152,121 @@ def test_random_payloads_are_heard_by_nobody() -> None:
     assert fas.names(base64.b64encode(f"* {HID} x;reboot {HID}".encode()).decode()) == [HID, HID]
 
 
-def test_a_device_that_is_captured_again_was_put_out_there(gateway) -> None:
-    gone: list[Client] = []
+def asks(gateway: Fas, *, lets_in: bool = True) -> list[str]:
+    """Do what `authmon` does once: view, let in, tell whom. Return whom it was told of."""
+    form = {"auth_get": "view", "gatewayhash": fas.gateway_hash("Park")}
+    rows = [unquote(each) for each in str(gateway.heard(ROUTER, form)).split()[1:]]
+    if lets_in:
+        named = " ".join(["*", *(each.split()[0] for each in rows)])
+        gateway.heard(ROUTER, {**form, "payload": base64.b64encode(named.encode()).decode()})
+    return rows
 
-    class Ears:
-        def left(self, client: Client) -> None:
-            gone.append(client)
 
-    gateway.tell(Ears())
+def test_a_device_that_is_captured_again_is_offered_again_and_keeps_its_record(router, clock) -> None:
+    """Whether its router put it out, or somebody opens an address line of long ago: only the minutes end a record."""
+    with Fas(router, clock, wait_s=0.01) as gateway:
+        gateway.carried("10.0.0.7", query())
+        who = gateway.identify("10.0.0.7")
+        gateway.allow(who, Bounds(seconds=600))
+        assert len(asks(gateway)) == 1
+        gateway.carried("10.0.0.7", query())
+        assert asks(gateway) == [], "the same visit, looked at again"
+
+        clock.forward(61)
+        gateway.carried("10.0.0.7", query(WORDS.replace(HID, "cd" * 32)))
+
+        assert [each.client.mac for each in gateway.admitted()] == [MAC]
+        (row,) = asks(gateway)
+        assert row.split()[:2] == [fas.rhid("cd" * 32, KEY), "9"], "for what is left"
+        assert 539 <= gateway.admitted()[0].seconds <= 540
+
+
+def test_an_old_address_line_does_not_take_the_address_from_who_has_it_now(gateway) -> None:
     gateway.carried("10.0.0.7", query())
-    gateway._inside["park", MAC] = type("Held", (), {"addresses": ("10.0.0.7",), "until": SYSTEM.monotonic() + 60})()
+    gateway.carried("10.0.0.7", query(WORDS.replace(HID, "cd" * 32).replace(MAC, "02:00:00:00:00:02")))
 
     gateway.carried("10.0.0.7", query())
-    assert gone == [], "the same visit, looked at again"
-    gateway.carried("10.0.0.7", query(WORDS.replace(HID, "cd" * 32)))
-    assert [each.mac for each in gone] == [MAC]
-    assert gateway.admitted() == []
+
+    assert gateway.identify("10.0.0.7").mac == "02:00:00:00:00:02"
+    assert gateway.counters()["stale"] == 1
+
+
+class Park:
+    """A desk before the router, whose visits it can begin and not end."""
+
+    def __init__(self, house, gateway: Fas) -> None:
+        house.gateway, self.house, self.gateway = gateway, house, gateway
+        self.desk = house.open()
+        gateway.tell(Arrivals(self.desk))
+        gateway.carried("10.0.0.7", query())
+        self.who = gateway.identify("10.0.0.7")
+
+    def login(self) -> object:
+        consent = Consent(terms="1", language="zh_CN", digest="0" * 64, channel="portal")
+        return self.desk.login(Attempt(client=self.who, method="click_through", fields={}, consent=consent))
+
+    def recorded(self) -> int:
+        """Return how many visits the records have at the address now."""
+        return len(visits(self.house.settings, address="10.0.0.7", at_ms=self.house.clock.now_ms()))
+
+
+@pytest.fixture
+def park(router, house_of, clock):
+    with house_of(router, clock) as house, Fas(router, clock, wait_s=0.01) as gateway:
+        yield Park(house, gateway)
+
+
+def test_who_disconnects_where_nobody_can_be_put_out_stays_in_the_record(park, clock) -> None:
+    assert isinstance(park.login(), Onward)
+    assert park.desk.waits(park.who)
+    asks(park.gateway)
+    assert park.desk.current(park.who), "noted when the router says so"
+    assert not park.desk.waits(park.who)
+
+    clock.forward(5)
+    assert not park.desk.logout(park.who)
+    clock.forward(600)
+    park.desk.repair()
+    park.desk.expire()
+
+    assert park.recorded() == 1
+    assert [each.client.mac for each in park.gateway.admitted()] == [MAC]
+
+
+def test_a_record_ends_with_the_routers_minutes_and_not_before(park, clock) -> None:
+    park.login()
+    clock.forward(9)  # the router asks late: its minutes begin now
+    asks(park.gateway)
+
+    clock.forward(3600 - 4)
+    park.desk.expire()
+    assert park.recorded() == 1
+    clock.forward(5)
+    park.desk.expire()
+    park.desk.repair()
+    assert park.desk.live == 0
+    clock.forward(1)
+    assert park.recorded() == 0
+
+
+def test_who_was_told_of_and_logs_in_again_has_one_record_that_goes_on(park, clock) -> None:
+    park.login()
+    asks(park.gateway, lets_in=False)
+    clock.forward(120)
+    park.desk.repair()
+
+    assert isinstance(park.login(), Onward)
+    assert park.desk.live == 1
+    assert park.recorded() == 1, "the router may have let it in without a word"
+
+
+def test_a_router_that_never_asks_fails_the_login(park, clock) -> None:
+    park.login()
+    clock.forward(PATIENCE_S + 1)
+    park.desk.repair()
+
+    assert park.desk.live == 0
+    assert park.desk.telling.totals["failed"] == 1
 
 
 def test_netops_check_says_what_a_router_lacks(router) -> None:
