@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from captive_portal.radius import nas
@@ -44,5 +45,18 @@ def _problems(settings: Settings, snapshot: Snapshot) -> Iterator[Problem]:
         if each.unsigned:
             what = f"controller '{name}' may leave Message-Authenticator out: answers can be forged (BlastRADIUS)"
             yield Problem(where, what, "update it, then remove 'unsigned'")
+    yield from _shared(settings)
     if any(each.secret for each in settings.portal.acs.values()) and not settings.radius.enabled:
         yield Problem("radius.enabled", "controllers have secrets and nobody answers them", "set radius.enabled = true")
+
+
+def _shared(settings: Settings) -> Iterator[Problem]:
+    """Yield networks that two controllers have, of whichever kind; two by Portal 2.0 are told of by its own check."""
+    acs, given = settings.portal.acs, {}
+    for name, each in acs.items():
+        with contextlib.suppress(ValueError):  # told of already
+            given[name] = nas.networks(each)
+    for one, other, network in nas.shared(given):
+        if not acs[one].gateway == acs[other].gateway == "portal2":
+            where = settings.origin.get(f"portal.acs.{other}.networks", f"portal.acs.{other}")
+            yield Problem(where, f"controllers '{one}' and '{other}' both have the network {network}", nas.BEHIND_ONE)

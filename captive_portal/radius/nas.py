@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from itertools import combinations, product
 from typing import TYPE_CHECKING, TypeAlias
 
 from captive_portal.model import INTERFACE
@@ -17,11 +18,12 @@ from captive_portal.radius.profiles import PROFILES, Profile
 from netops.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from netops.config import Settings
     from netops.controllers import Controller
 
+BEHIND_ONE = "a visitor is behind one of them, and either could say who has the other's addresses"
 LEAST_SECRET = 16  # RFC 2865 section 3: at least 16 octets
 ENTRIES = ("mac", "uam")
 _MAC = re.compile(r"[0-9a-f]{2}(?:([-:.]?)[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}|[0-9a-f]{4}([-.:])[0-9a-f]{4}\2[0-9a-f]{4}")
@@ -74,6 +76,10 @@ def known(settings: Settings) -> Known:
                     "a packet from there must belong to one"
                 )
             by_address[address] = each
+    twice = next(shared({name: each.networks for name, each in by_id.items()}), None)
+    if twice is not None:
+        one, other, network = twice
+        raise ConfigError(f"controllers '{one}' and '{other}' both have the network {network}; {BEHIND_ONE}")
     return Known(by_id, by_address)
 
 
@@ -128,6 +134,14 @@ def faults(name: str, given: Controller) -> list[str]:
 def networks(given: Controller) -> tuple[Network, ...]:
     """Return the networks of a controller's visitors; ValueError for what is none."""
     return tuple(ipaddress.ip_network(each.strip()) for each in given.networks.split(",") if each.strip())
+
+
+def shared(given: Mapping[str, tuple[Network, ...]]) -> Iterator[tuple[str, str, Network]]:
+    """Yield two controllers and the narrower network, for each that both would be believed about."""
+    for (one, mine), (other, theirs) in combinations(given.items(), 2):
+        for first, second in product(mine, theirs):
+            if first.version == second.version and first.overlaps(second):
+                yield one, other, max(first, second, key=lambda each: each.prefixlen)
 
 
 def _addresses(given: Controller) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import stat
@@ -14,9 +15,9 @@ import pytest
 
 from captive_portal.errors import GatewayError
 from captive_portal.model import Bounds, Client
-from captive_portal.radius import checks, commands
+from captive_portal.radius import checks, commands, nas
 from captive_portal.radius.profiles import PROFILES
-from netops.config import City, PortalAt, Settings, load
+from netops.config import City, Data, PortalAt, Settings, load
 from netops.controllers import Controller, Radius
 from netops.errors import ConfigError
 from netops.secret import Secret
@@ -51,7 +52,38 @@ def test_what_is_wrong_with_a_controller_is_named(change, said):
 
 
 def test_two_controllers_at_one_address_are_named():
-    assert wrong(a=GOOD, b=GOOD) == ["controllers 'a' and 'b' have the same address 10.0.0.1"]
+    assert wrong(a=GOOD, b=replace(GOOD, networks="10.9.0.0/16")) == [
+        "controllers 'a' and 'b' have the same address 10.0.0.1"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("networks", "shared"),
+    [
+        ("10.0.0.0/8", "10.8.0.0/16"),
+        ("10.9.0.0/16,10.8.7.0/24", "10.8.7.0/24"),
+        ("fd00::/8,10.8.0.0/16", "10.8.0.0/16"),
+        ("10.9.0.0/16,fd00::/8", ""),
+    ],
+    ids=["wider", "narrower", "the same", "none"],
+)
+@pytest.mark.parametrize("gateway", ["radius", "portal2", "fas"])
+def test_no_two_controllers_are_believed_about_one_network(networks, shared, gateway, tmp_path):
+    """Whoever is believed about another carrier's visitors says who they are, by genuine packets of its own."""
+    other = replace(GOOD, address="10.0.0.2", networks=networks)
+    said = [f"controllers 'a' and 'b' both have the network {shared}"] if shared else []
+
+    assert [each for each in wrong(a=GOOD, b=replace(other, gateway=gateway)) if "network" in each] == said
+
+    settings = Settings(data=Data(dir=tmp_path), portal=PortalAt(acs={"a": GOOD, "b": other}))
+    with pytest.raises(ConfigError, match=said[0]) if said else contextlib.nullcontext():
+        assert nas.known(settings).by_id["b"].believed("10.8.7.1") is None
+
+
+def test_two_controllers_by_portal_2_are_told_of_once():
+    both = [replace(GOOD, gateway="portal2", address=f"10.0.0.{n}") for n in (1, 2)]
+
+    assert [each for each in wrong(a=both[0], b=both[1]) if "network" in each] == []
 
 
 def test_a_gateway_of_controllers_that_there_is_not_is_refused(tmp_path):
@@ -70,7 +102,7 @@ def arguments(*words: str):
 
 @pytest.mark.partner("freeradius")
 def test_what_is_written_for_freeradius_is_a_configuration(tmp_path, capsys):
-    acs = {"ac-1": GOOD, "ac-2": replace(GOOD, address="fd00::1,10.0.0.2", unsigned=True)}
+    acs = {"ac-1": GOOD, "ac-2": replace(GOOD, address="fd00::1,10.0.0.2", networks="10.9.0.0/16", unsigned=True)}
     radius = Radius(enabled=True, rest_port=8085, rest_key=Secret("plain:the key of the API"))
     settings = Settings(city=City(rehearsal=True), portal=PortalAt(acs=acs), radius=radius)
 
