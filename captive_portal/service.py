@@ -44,7 +44,7 @@ from netops.spool import Spool
 from netops.web import Server, create_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from captive_portal.gateways import Gateway
     from captive_portal.nearby import Venue
@@ -94,7 +94,7 @@ class PortalService:
         self._keeper: Keeper | None = None
         self._stack = ExitStack()
         self._stopping = threading.Event()
-        self._told: tuple[int, str] | None = None
+        self._told: Mapping[str, int | str] | None = None
 
     def start(self) -> None:
         """Take up the sessions of before, then listen. A gateway that is away is retried, and said in `health`."""
@@ -293,13 +293,12 @@ class PortalService:
         return 1
 
     def _state_packets(self) -> int:
-        """State where the chain of packets said with controllers stands: nobody rewrites what is before it (I5)."""
+        """State where the chain of packets said with controllers stands, and up to where it was erased (I5)."""
         assert self.desk
         head = self.desk.gateway.head()
         if head is None or head == self._told:
             return 0
-        body: dict[str, int | str] = {"packets": head[0], "head": head[1]}
-        submit(self.desk.telling.spool, Fact(kind="controller_packets", at_ms=self.clock.now_ms(), body=body))
+        submit(self.desk.telling.spool, Fact(kind="controller_packets", at_ms=self.clock.now_ms(), body={**head}))
         self._told = head
         return 1
 

@@ -60,5 +60,4 @@ class Portal2:
 
     host: str = ""  # numeric address for their notifications; empty: every address of this machine
     port: int = 50100  # UDP port for their notifications
-    packets_mb: int = 256  # disk for the packets that are kept; the oldest are let go first
-    packet_days: int = 200  # days that a packet is kept at most
+    packets_mb: int = 256  # disk for the packets; the oldest go first, and those beyond retention.session_days

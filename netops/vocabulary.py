@@ -244,7 +244,7 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
     },
     # the records that the law wants of visitors: their chain's head, what was erased, what two persons saw; never whose
     "portal_records": {"entries": _count, "head": _digest},
-    "controller_packets": {"packets": _count, "head": _digest},  # the chain of what was said with controllers
+    "controller_packets": {"packets": _count, "head": _digest, "erased?": _count},  # what was said with controllers
     "records_erased": {
         "why": _one_of("retention", "wish", "key"),
         "sessions?": _count,

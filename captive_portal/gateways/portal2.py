@@ -28,6 +28,7 @@ from captive_portal.portal2.side import Side
 from captive_portal.radius.line import socket_path
 from captive_portal.radius.profiles import PROFILES
 from captive_portal.radius.tokens import Mint
+from captive_portal.records import retention
 from captive_portal.ruleset import Admitted
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class Portal2(Switchboard):
         line = Asking(socket_path(settings))
         reports = Reports(line, clock, [each.id for each in acs])
         cap = max(1, at.packets_mb) * MIB
-        self.journal = Journal(journal_path(settings), clock, cap_bytes=cap, days=at.packet_days)
+        self.journal = Journal(journal_path(settings), clock, cap_bytes=cap, days=retention.keep_days(settings))
         linger = Linger(self.journal, clock)
         sides = [Side(each, self.journal, clock, linger) for each in acs]
         by_address = {name: side for side in sides for name in (side.ac.address, *side.ac.others)}
@@ -186,9 +187,10 @@ class Portal2(Switchboard):
             self._stack = stack.pop_all()
         return self
 
-    def head(self) -> tuple[int, str]:
-        """Return where the chain of packets stands."""
-        return self.journal.head
+    def head(self) -> Mapping[str, int | str]:
+        """Return where the chain of packets stands, and up to where it is erased: the fact that states it."""
+        number, link = self.journal.head
+        return {"packets": number, "head": link, "erased": self.journal.floor}
 
     def counters(self) -> Mapping[str, int]:
         """Return every controller's counters, and those of the port where they tell us things."""

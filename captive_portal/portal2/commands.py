@@ -126,7 +126,8 @@ def _check(settings: Settings) -> int:
     checked = journal.check(journal_path(settings))
     number, link = checked.head
     if checked.broken is None:
-        print(f"{checked.packets} packets hold, up to number {number}: {link}")
+        before = f"; those up to number {checked.erased} are erased, and certified" if checked.erased else ""
+        print(f"{checked.packets} packets hold, up to number {number}: {link}{before}")
         return 0
     print(f"broken at number {checked.broken}: {checked.packets} packets before it hold, up to {number}: {link}")
     return BROKEN

@@ -2,8 +2,9 @@
 
 Every packet is kept with the moment, the peer and what was thought of it, in a chain: each record's link is the SHA-256
 of the link before and of the record, so that no packet can be changed, removed or slipped in afterwards without the
-links that follow telling (I5). When the file has reached its size the oldest go, and the link where the chain then
-begins is kept. Packets name visitors' MACs and addresses: the file is the portal's alone.
+links that follow telling (I5). Packets name visitors' MACs and addresses: the file is the portal's alone, and what is
+older than records of visits may be, or has no room, goes from the front (captive_portal/portal2/erasure.py): certified
+by a record of the chain in the same transaction, overwritten in the file, out of the write-ahead log within the hour.
 
 Writing is not waited for: packets are evidence, not a condition, and who is online can be asked of the controllers
 again. A portal that was killed may lack the last tenth of a second; then `born` is new, and the desk opens those doors
@@ -12,17 +13,20 @@ anew. What could not be kept (a flood, a full disk) is counted, and the count is
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import secrets
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import apsw
 
 from captive_portal.errors import GatewayError
 from captive_portal.limits import Limit, Rate, Rates
+from captive_portal.portal2 import erasure
+from captive_portal.portal2.erasure import DAY_MS, OVERHEAD
 from captive_portal.portal2.packet import NO_SEAL, Type
 from netops import sqlite
 
@@ -38,12 +42,13 @@ PAUSE_S = 0.1
 AGAIN_S = 1.0  # after a write that failed
 STRANGE = Rate(burst=200, every_ms=1_000)  # packets not believed, by controller: nobody washes evidence out with them
 LONGEST_STRANGE = 512  # octets that are kept of one
-OVERHEAD = 140  # octets of a record beside the packet, for the cap
 BATCH = 2_000
-DAY_MS = 86_400_000
+ROUND_S = 3_600.0  # between two looks for what has become too old; the first is as long after the start
+SLICE = 50_000  # packets that go in one transaction
 BEGINNING = bytes(32)
 MISSED_S = 10.0  # between two records that count what was not kept
 MISSED = "missed"  # the way of a record that counts what was not kept
+ERASED = "erased"  # the way of a record that certifies an erasure
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -70,7 +75,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One packet as it is kept. `way` is in, out or missed; `judged` is why it was not believed, or empty."""
+    """One packet as it is kept. `way` is in, out, missed or erased; `judged` is why it was not believed, or empty."""
 
     number: int
     at_ms: int
@@ -98,6 +103,7 @@ class Journal:
         self.path = path
         self.born = ""
         self.missed = 0
+        self.floor = 0  # the number up to which packets are erased
         self.wrong = ""
         self._clock = clock
         self._cap, self._days = cap_bytes, days
@@ -112,6 +118,8 @@ class Journal:
         self._db: Any = None
         self._claim: sqlite.Claim | None = None
         self._number, self._link, self._size = 0, BEGINNING, 0
+        self._horizon, self._more = 0, False
+        self._round_at = clock.monotonic() + ROUND_S
         self._thread = threading.Thread(target=self._go, name="portal2-journal", daemon=True)
 
     def __enter__(self) -> Self:
@@ -119,6 +127,7 @@ class Journal:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._claim = sqlite.Claim(self.path)
             self._db = sqlite.writer(self.path)
+            self._db.execute("PRAGMA secure_delete = ON").fetchall()
             with self._db:
                 self._db.execute(_SCHEMA)
                 self._begin()
@@ -197,6 +206,7 @@ class Journal:
         last = sqlite.rows(self._db, "SELECT number, link FROM packet ORDER BY number DESC LIMIT 1")
         floor = int(about.get("floor", "0")), bytes.fromhex(about.get("floor_link", BEGINNING.hex()))
         self._number, self._link = (int(last[0][0]), bytes(last[0][1])) if last else floor
+        self.floor, self._horizon = floor[0], int(about.get("horizon", "0"))
         size = "SELECT coalesce(sum(length(octets)), 0), count(*) FROM packet"
         self._size = sum(
             one * weight for one, weight in zip(sqlite.rows(self._db, size)[0], (1, OVERHEAD), strict=True)
@@ -214,8 +224,11 @@ class Journal:
                 ending = self._ending
                 packets, users, all_ = self._packets[:BATCH], dict(self._users), len(self._packets) <= BATCH
                 owed = self._due(ending=ending)
+            aged = self._clock.monotonic() >= self._round_at
             packets += [Kept(0, self._clock.now_ms(), ac, MISSED, "", b"", f"{n} packets") for ac, n in owed.items()]
-            done = self._written(packets, users, closing=ending and all_) if packets or users or ending else True
+            done = True
+            if packets or users or ending or aged or self._more:
+                done = self._written(packets, users, aged=aged, closing=ending and all_)
             with self._turn:
                 if done:
                     kept = len(packets) - len(owed)
@@ -239,21 +252,22 @@ class Journal:
         owed, self._owed = self._owed, {}
         return owed
 
-    def _written(self, packets: list[Kept], users: dict[tuple[str, str], User | None], *, closing: bool) -> bool:
-        number, chain, size = self._number, self._link, self._size
-        rows = []
-        for each in packets:
-            number += 1
-            kept = Kept(number, each.at_ms, each.ac, each.way, each.peer, each.octets, each.judged)
-            chain = link(chain, kept)
-            size += len(kept.octets) + OVERHEAD
-            rows.append((number, kept.at_ms, kept.ac, kept.way, kept.peer, kept.octets, kept.judged, chain))
+    def _written(
+        self, packets: list[Kept], users: dict[tuple[str, str], User | None], *, aged: bool, closing: bool
+    ) -> bool:
+        number, chain, horizon = self._number, self._link, self._horizon
+        size = self._size + sum(len(each.octets) + OVERHEAD for each in packets)
         try:
             with self._db:
-                self._db.executemany("INSERT INTO packet VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+                number, chain = self._append(number, chain, packets)
                 for (ac, address), user in users.items():
                     self._put(ac, address, user)
-                size -= self._shorten(size)
+                if aged:
+                    horizon = self._advanced()
+                gone = self._shorten(size, horizon)
+                if gone is not None:
+                    size -= gone.octets - OVERHEAD
+                    number, chain = self._append(number, chain, [self._certified(gone, horizon)])
                 if closing:
                     self._say("closed", "yes")
         except apsw.Error as error:
@@ -262,7 +276,23 @@ class Journal:
             return False
         with self._turn:
             self._number, self._link, self._size, self.wrong = number, chain, size, ""
+            self.floor = gone.upto if gone is not None else self.floor
+        self._horizon, self._more = horizon, gone is not None and gone.packets >= SLICE
+        if aged:
+            self._round_at = self._clock.monotonic() + ROUND_S
+            with contextlib.suppress(apsw.Error):  # somebody reads: in an hour, then
+                sqlite.settle(self._db)  # the log still has what was overwritten in the file
         return True
+
+    def _append(self, number: int, chain: bytes, packets: list[Kept]) -> tuple[int, bytes]:
+        """Append to the chain; return where it stands then."""
+        rows = []
+        for each in packets:
+            number += 1
+            chain = link(chain, replace(each, number=number))
+            rows.append((number, each.at_ms, each.ac, each.way, each.peer, each.octets, each.judged, chain))
+        self._db.executemany("INSERT INTO packet VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        return number, chain
 
     def _put(self, ac: str, address: str, user: User | None) -> None:
         if user is None:
@@ -271,26 +301,33 @@ class Journal:
         row = (ac, address, user.mac, user.name, user.request, user.since_ms, user.until_ms)
         self._db.execute("INSERT OR REPLACE INTO user VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
-    def _shorten(self, size: int) -> int:
-        """Let the oldest packets go where there are too many or they are too old; return the octets that are free."""
-        first = sqlite.rows(self._db, "SELECT number, at_ms FROM packet ORDER BY number LIMIT 1")
-        before_ms = self._clock.now_ms() - self._days * DAY_MS
-        if not first or (size <= self._cap and first[0][1] >= before_ms):
-            return 0
-        upto, freed = int(first[0][0]) - 1, 0
-        wanted = max(0, size - self._cap * 19 // 20)
-        for number, at_ms, length in self._db.execute(
-            "SELECT number, at_ms, length(octets) FROM packet ORDER BY number LIMIT 50000"
-        ):
-            if freed >= wanted and at_ms >= before_ms:
-                break
-            upto, freed = int(number), freed + int(length) + OVERHEAD
-        floor = sqlite.rows(self._db, "SELECT link FROM packet WHERE number = ?", (upto,))
-        if floor:
-            self._say("floor", str(upto))
-            self._say("floor_link", bytes(floor[0][0]).hex())
-            self._db.execute("DELETE FROM packet WHERE number <= ?", (upto,))
-        return freed
+    def _advanced(self) -> int:
+        """Move the horizon on, before which packets are too old."""
+        oldest = sqlite.rows(self._db, "SELECT at_ms FROM packet ORDER BY number LIMIT 1")
+        wanted_ms = self._clock.now_ms() - self._days * DAY_MS
+        horizon = erasure.horizon(self._horizon, int(oldest[0][0]) if oldest else 0, wanted_ms)
+        self._say("horizon", str(horizon))
+        return horizon
+
+    def _shorten(self, size: int, horizon: int) -> erasure.Cut | None:
+        """Let the oldest packets go where there are too many or they are too old; return what has gone."""
+        excess = size - self._cap * 19 // 20 if size > self._cap else 0
+        rows = self._db.execute("SELECT number, at_ms, length(octets) FROM packet ORDER BY number LIMIT ?", (SLICE,))
+        gone = erasure.cut(rows, before_ms=horizon, now_ms=self._clock.now_ms(), excess=excess)
+        if gone is not None:
+            self._say("floor", str(gone.upto))
+            self._say("floor_link", self._link_of(gone.upto).hex())
+            self._db.execute("DELETE FROM packet WHERE number <= ?", (gone.upto,))
+        return gone
+
+    def _link_of(self, number: int) -> bytes:
+        return bytes(sqlite.rows(self._db, "SELECT link FROM packet WHERE number = ?", (number,))[0][0])
+
+    def _certified(self, gone: erasure.Cut, horizon: int) -> Kept:
+        """Return the record of an erasure; in the same transaction."""
+        (said,) = sqlite.rows(self._db, "SELECT value FROM about WHERE key = 'floor_link'")
+        certificate = erasure.certificate(gone, bytes.fromhex(said[0]), horizon)
+        return Kept(0, self._clock.now_ms(), "", ERASED, "", b"", certificate)
 
     def _let_go(self) -> None:
         if self._db is not None:
@@ -303,42 +340,59 @@ class Journal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What a look at the chain found: how many records hold, up to which, and the number of the first that does not."""
+    """What a look at the chain found: how many records hold, up to which, and the number of the first that does not.
+
+    `erased` is the number up to which a certificate of the chain says that they are erased.
+    """
 
     packets: int
     head: tuple[int, str]
     broken: int | None = None
+    erased: int = 0
 
 
 def read(path: Path, *, after: int = 0, ac: str = "") -> Iterator[Kept]:
     """Yield the records beyond a number, in order; of one controller if it is named. GatewayError: no such file."""
+    db = _opened(path)
     try:
-        db = sqlite.reader(path)
-    except apsw.Error as error:
-        raise GatewayError(f"{path}: cannot be read ({error}); has the portal run with a controller?") from None
-    try:
-        sql = "SELECT number, at_ms, ac, way, peer, octets, judged, link FROM packet WHERE number > ?"
-        for row in db.execute(sql + " AND (? = '' OR ac = ?) ORDER BY number", (after, ac, ac)):
-            number, at_ms, place, way, peer, octets, judged, chain = row
-            assert isinstance(number, int)
-            assert isinstance(at_ms, int)
-            assert isinstance(octets, bytes)
-            assert isinstance(chain, bytes)
-            yield Kept(number, at_ms, str(place), str(way), str(peer), octets, str(judged), chain)
+        yield from _records(db, after, ac)
     finally:
         sqlite.close(db)
 
 
 def check(path: Path) -> Checked:
-    """Recompute the chain."""
-    db = sqlite.reader(path)
+    """Recompute the chain; one that does not begin at its beginning must say itself what was erased."""
+    db = _opened(path)
     try:
+        db.execute("BEGIN").fetchall()  # one instant: the portal goes on writing, and erasing
         about = dict(sqlite.rows(db, "SELECT key, value FROM about"))
+        floor = int(about.get("floor", "0")), bytes.fromhex(about.get("floor_link", BEGINNING.hex()))
+        (number, chain), count, certified = floor, 0, floor == (0, BEGINNING)
+        for kept in _records(db, 0, ""):
+            if kept.number != number + 1 or link(chain, kept) != kept.link:
+                return Checked(packets=count, head=(number, chain.hex()), broken=kept.number)
+            number, chain, count = kept.number, kept.link, count + 1
+            certified = certified or (kept.way == ERASED and erasure.certifies(kept.judged, *floor))
     finally:
         sqlite.close(db)
-    number, chain, count = int(about.get("floor", "0")), bytes.fromhex(about.get("floor_link", BEGINNING.hex())), 0
-    for kept in read(path):
-        if kept.number != number + 1 or link(chain, kept) != kept.link:
-            return Checked(packets=count, head=(number, chain.hex()), broken=kept.number)
-        number, chain, count = kept.number, kept.link, count + 1
-    return Checked(packets=count, head=(number, chain.hex()))
+    if not certified:
+        return Checked(packets=0, head=(floor[0], floor[1].hex()), broken=floor[0] + 1)
+    return Checked(packets=count, head=(number, chain.hex()), erased=floor[0])
+
+
+def _opened(path: Path) -> apsw.Connection:
+    try:
+        return sqlite.reader(path)
+    except apsw.Error as error:
+        raise GatewayError(f"{path}: cannot be read ({error}); has the portal run with a controller?") from None
+
+
+def _records(db: apsw.Connection, after: int, ac: str) -> Iterator[Kept]:
+    sql = "SELECT number, at_ms, ac, way, peer, octets, judged, link FROM packet WHERE number > ?"
+    for row in db.execute(sql + " AND (? = '' OR ac = ?) ORDER BY number", (after, ac, ac)):
+        number, at_ms, place, way, peer, octets, judged, chain = row
+        assert isinstance(number, int)
+        assert isinstance(at_ms, int)
+        assert isinstance(octets, bytes)
+        assert isinstance(chain, bytes)
+        yield Kept(number, at_ms, str(place), str(way), str(peer), octets, str(judged), chain)
