@@ -1,8 +1,8 @@
 """The desk: feeds a visit's events to the table and carries out the effects, in order: record, firewall, answer.
 
 What stands here is the edge. What follows what is decided in captive_portal/session.py, what to repair in
-captive_portal/reconcile.py. Events of one client are handled one after the other; different clients do not wait for one
-another except for the shared fsync.
+captive_portal/reconcile.py. Events of one client are handled one after the other (captive_portal/turns.py); different
+clients do not wait for one another except for the shared fsync.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from captive_portal.methods import Shown
 from captive_portal.model import ADDRESSES_PER_CLIENT, FREE, MOST_OCTETS, Client, Grant, Session, State
 from captive_portal.policy import narrower, open_at, opens_ms, seconds_open
 from captive_portal.store import Admission
+from captive_portal.turns import Turns
 from captive_portal.twins import Twins
 from captive_portal.verdict import Ask, Leave, Refusal, Why
 from inventory.errors import SqlError
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from netops.clock import Clock
 
 LOG = logging.getLogger("netops.portal")
-STRIPES = 64
 STARTS = Rates(
     client=Rate(burst=12, every_ms=30_000),  # a device that logs in and out in a circle writes no endless record
     site=Rate(burst=10_000, every_ms=5),  # a full square comes online at once; many MACs from one place end here
@@ -96,7 +96,7 @@ class Desk:
         self._onward: dict[str, Onward] = {}
         self._owed: dict[str, tuple[Session, tuple[int, int]]] = {}  # ends that could not be written yet
         self._starts = Limit(STARTS)
-        self._stripes = [Lock() for _ in range(STRIPES)]
+        self._turns = Turns()
 
     # ---- who
     def identity(self, client: Client) -> bytes:
@@ -129,7 +129,7 @@ class Desk:
         """Admit, or say why not, or what comes next. PortalError or SqlError when we could not: then nobody is in."""
         client = attempt.client
         answer = self._consult(attempt)
-        with self._stripe(client):
+        with self._turns.page(client):
             live = self.current(client)
             if live is not None:
                 return self._see(live, client.addresses)
@@ -154,7 +154,7 @@ class Desk:
     def welcome(self, client: Client, consent: Consent) -> Session | Onward | None:
         """Let a device in that a method of its site recognises, without a tap; None when it has to ask."""
         policy = self.policy(client)
-        with self._stripe(client):
+        with self._turns.page(client):
             now_ms, began = self.clock.now_ms(), self.clock.monotonic()
             if self.current(client) is not None or not open_at(policy.hours, now_ms, self.zone):
                 return None
@@ -198,7 +198,7 @@ class Desk:
 
     def opened(self, client: Client) -> None:
         """Note that a gateway has let in who was still waiting."""
-        with self._stripe(client):
+        with self._turns.page(client):
             live = self._live.get(client.key)
             if live is None or live.state is not State.RECORDED:
                 return
@@ -268,13 +268,13 @@ class Desk:
         live = self.current(client)
         if live is None or set(client.addresses) <= set(live.client.addresses):
             return live
-        with self._stripe(client):
+        with self._turns.page(client):
             live = self.current(client)
             return None if live is None else self._see(live, client.addresses)
 
     def lost(self, client: Client) -> bool:
         """End the visit of a client whom the gateway has put out; return whether there was one."""
-        with self._stripe(client):
+        with self._turns.own(client):
             live = self._live.get(client.key)
             if live is None or live.state is not State.ONLINE:
                 return False
@@ -283,7 +283,7 @@ class Desk:
 
     def logout(self, client: Client) -> bool:
         """End the client's session; return whether there was one that can end before its time."""
-        with self._stripe(client):
+        with self._turns.page(client):
             live = self._live.get(client.key)
             if live is None or live.state is not State.ONLINE or self.bound(client):
                 return False
@@ -362,7 +362,7 @@ class Desk:
             bounds = session.grant.bounds if session and session.grant else FREE
             reason = meter.exceeds(bounds if idle else replace(bounds, idle_s=0), now_ms)
             if session is not None and reason is not None:
-                with self._stripe(session.client):
+                with self._turns.own(session.client):
                     live = self._live.get(key)
                     if live is not None and live.id == session.id and live.state is State.ONLINE:
                         self._feed(live, visit.Exhausted(reason))
@@ -375,7 +375,7 @@ class Desk:
         for session in list(self._live.values()):
             fresh = set(self.gateway.addresses(session.client)) - set(session.client.addresses)
             if fresh:
-                with self._stripe(session.client):
+                with self._turns.own(session.client):
                     live = self.current(session.client)
                     if live is not None:
                         self._see(live, tuple(sorted(fresh)))
@@ -388,7 +388,7 @@ class Desk:
         now_ms = self.clock.now_ms()
         over = [session for session in list(self._live.values()) if session.seconds_left(now_ms) == 0]
         for session in over:
-            with self._stripe(session.client):
+            with self._turns.own(session.client):
                 live = self._live.get(session.client.key)
                 if live is not None and live.id == session.id and live.seconds_left(now_ms) == 0:
                     self._over(live)
@@ -396,7 +396,7 @@ class Desk:
 
     def _repair(self, action: reconcile.Action) -> None:
         client = action.client if isinstance(action, reconcile.Strike) else action.session.client
-        with self._stripe(client):
+        with self._turns.own(client):
             live = self._live.get(client.key)
             if isinstance(action, reconcile.Strike):
                 known = live.client.addresses if live is not None else ()
@@ -417,9 +417,6 @@ class Desk:
                 _ = self._feed(live, visit.Lost()) if lost else self._over(live)
 
     # ---- the edge
-    def _stripe(self, client: Client) -> Lock:
-        return self._stripes[hash(client.key) % STRIPES]
-
     def _seen(self, client: Client) -> tuple[str, ...]:
         """Return the address asked from, first, and the others of the same device."""
         every = (*client.addresses, *self.gateway.addresses(client))

@@ -19,6 +19,12 @@ class SessionError(PortalError):
     """An event came in a state that does not know it: a fault of our own, never of the visitor."""
 
 
+class BusyError(PortalError):
+    """Another request of the same device is under way; nothing was done for this one."""
+
+    exit_code = 75
+
+
 class GatewayError(PortalError):
     """The gateway refused or did not answer; nobody was let in by this request."""
 

@@ -22,7 +22,7 @@ from markupsafe import Markup
 
 from captive_portal import agreement, announce, asker, capport, captured, fault_pages, forms, look, shut
 from captive_portal.desk import HERE, Attempt, Outcome
-from captive_portal.errors import GatewayError, PortalError, SessionError
+from captive_portal.errors import BusyError, GatewayError, PortalError, SessionError
 from captive_portal.gateways import Onward
 from captive_portal.places import base_url as base_url  # noqa: PLC0414  (asked for here too)
 from captive_portal.policy import open_at
@@ -66,7 +66,7 @@ def blueprint(portal: Portal) -> Blueprint:
         ):  # the operator's own look, or a rehearsal
             return None
         portal.probes.count(host, request.path)
-        with suppress(GatewayError):  # a phone that gets an error shows no login page
+        with suppress(GatewayError, BusyError):  # a phone that gets an error shows no login page
             visitor = asker.visitor(portal)
             if visitor is not None and portal.desk.returning(visitor) is None:
                 portal.desk.telling.seen(portal.desk.identity(visitor), portal.desk.clock.now_ms())
@@ -77,6 +77,10 @@ def blueprint(portal: Portal) -> Blueprint:
         LOG.warning("gateway away endpoint=%s error=%s", request.endpoint, error)
         sentence = gettext("系统暂时无法登记，没有为您开通。请过一会儿再试。")
         return render_template("portal/error.html", code=503, message=sentence), 503, {"Retry-After": "5"}
+
+    @pages.app_errorhandler(BusyError)
+    def _busy(_error: BusyError) -> Any:
+        return shut.wait(asker.home_url()), 503, {"Retry-After": "3"}
 
     @pages.app_context_processor
     def _always() -> dict[str, object]:
@@ -141,7 +145,7 @@ def _home(portal: Portal) -> Any:
         return _closed(portal, visitor)
     try:
         returned = portal.desk.welcome(visitor, _consent(portal, visitor))
-    except SessionError:
+    except (SessionError, BusyError):
         raise
     except (PortalError, SqlError):
         returned = None  # who cannot be let in without a tap is asked, and told why if that fails too
@@ -232,7 +236,7 @@ def _attempt(
     attempt = Attempt(client=visitor, method=method, fields=fields, consent=_consent(portal, visitor))
     try:
         outcome = portal.desk.login(attempt)
-    except SessionError:
+    except (SessionError, BusyError):
         raise
     except (PortalError, SqlError):
         return _form(portal, visitor, failed=gettext("系统暂时无法登记，没有为您开通。请过一会儿再试。")), 503

@@ -212,13 +212,20 @@ def test_a_router_far_away_lets_in_whom_the_portal_names_and_nobody_else(network
 
     began = SYSTEM.monotonic()
     far.login()
+    assert 'http-equiv="refresh"' in far.curl(f"{far.at}/"), "no thread of the pages waits for authmon"
+    eventually(lambda: "您已上网" in far.curl(f"{far.at}/"), 30)
     print(f"let in by authmon after {SYSTEM.monotonic() - began:.1f} s")
 
     assert far.online()
     said = far.said()[MAC]
     assert said["state"] == "Authenticated"
     assert 28 * 60 <= int(said["session_end"]) - int(said["session_start"]) <= 31 * 60, "the bounds have come along"
-    assert "您已上网" in far.curl(f"{far.at}/")
+    page = far.curl(f"{far.at}/")
+    assert "您已上网" in page
+    assert "/logout" not in page, "FAS cannot put anybody out"
+    assert far.press(page, "logout") == "303"
+    assert "您已上网" in far.curl(f"{far.at}/"), "so the record goes on as the router does"
+    assert far.online()
     for name in ("portal", "opennds"):
         network.stop(name, signal.SIGKILL)
 

@@ -19,7 +19,7 @@ from captive_portal.arrivals import Arrivals
 from captive_portal.desk import Attempt
 from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gateways import Onward
-from captive_portal.gateways.fas import PATIENCE_S, Fas, places
+from captive_portal.gateways.fas import PATIENCE_S, WAITERS, Fas, places
 from captive_portal.model import Bounds, Client
 from captive_portal.records.disclosure import visits
 from captive_portal.store import Consent
@@ -258,6 +258,21 @@ def test_who_was_told_of_and_logs_in_again_has_one_record_that_goes_on(park, clo
     assert isinstance(park.login(), Onward)
     assert park.desk.live == 1
     assert park.recorded() == 1, "the router may have let it in without a word"
+
+
+def test_few_pages_wait_for_routers_that_ask_seldom(router, clock) -> None:
+    """With the time of before, 32 logins behind one slow router were all threads of the city for 15 s."""
+    with Fas(router, clock, wait_s=30) as gateway:
+        gateway.carried("10.0.0.7", query())
+        for _ in range(WAITERS):
+            assert gateway._waiters.acquire(blocking=False)
+        began = SYSTEM.monotonic()
+
+        assert isinstance(gateway.allow(gateway.identify("10.0.0.7"), Bounds(seconds=600)), Onward)
+        assert isinstance(gateway.allow(gateway.identify("10.0.0.7"), Bounds(seconds=600)), Onward)
+
+        assert SYSTEM.monotonic() - began < 5
+    assert Fas(router, clock)._wait_s * WAITERS <= 8, "seconds of threads, of all routers together"
 
 
 def test_a_router_that_never_asks_fails_the_login(park, clock) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import re
+import threading
 from pathlib import Path
 
 import pytest
 
 from captive_portal import asker, capport, fault_pages, fault_reports, forms, keys, probes, tables, views, vouchers
+from captive_portal.gateways import Onward
 from captive_portal.model import Allowance
 from captive_portal.probes import Probes
 from netops import facts, spool
@@ -104,6 +106,53 @@ def issue(settings, clock, **allowance) -> str:
         made_by="op",
     )
     return vouchers.create(tables.url(settings), keys.voucher_key(settings), order, clock.now_ms())[1][0]
+
+
+# ---- a moment more
+def test_a_second_tap_while_the_first_is_slow_gets_a_page_that_looks_again(phone, house) -> None:
+    slow, begun, let = house.gateway.allow, threading.Event(), threading.Event()
+
+    def allow(client, bounds):
+        begun.set()
+        assert let.wait(20)
+        return slow(client, bounds)
+
+    house.gateway.allow = allow
+    token = phone.token()
+    first = []
+    tap = threading.Thread(target=lambda: first.append(phone.post("/login", token=token, method="click_through")))
+    tap.start()
+    try:
+        assert begun.wait(20)
+        second = phone.post("/login", token=token, method="click_through")
+        other = Phone(phone.app, "127.0.0.8").get("/")
+    finally:
+        let.set()
+        tap.join(20)
+
+    assert (second.status_code, second.headers["Retry-After"]) == (503, "3")
+    assert '<meta http-equiv="refresh" content="3;url=/">' in second.text
+    assert other.status_code == 200
+    assert first[0].status_code == 303
+    assert "online" in phone.get("/").text
+
+
+def test_who_cannot_be_put_out_sees_no_button_and_who_waits_sees_a_page_that_looks_again(phone, desk, house) -> None:
+    allow, house.gateway.held_s = house.gateway.allow, lambda _client: 60
+    house.gateway.allow = lambda _client, _bounds: Onward(url="/")
+
+    answer = phone.press(method="click_through")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    waiting = phone.get("/")
+    assert 'http-equiv="refresh"' in waiting.text
+    assert "/login" not in waiting.text
+
+    house.gateway.allow = allow
+    desk.opened(house.gateway.identify("127.0.0.7"))
+    page = phone.get("/").text
+    assert "You are online" in page
+    assert "/logout" not in page
+    assert "cannot disconnect early" in page
 
 
 # ---- capture

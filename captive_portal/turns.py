@@ -1,0 +1,79 @@
+"""One turn at a time for each client: different clients never wait for one another here.
+
+A page waits shortly, and few pages of one device wait at all: whoever sends a login a hundred times at once is told to
+wait, and takes no thread from others. What we do ourselves (expiry, repair) waits for as long as it takes.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from captive_portal.errors import BusyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from captive_portal.model import Client
+
+PAGE_S = 0.2  # a double tap finds its first half done; a slow gateway's client gets the page that looks again
+WAITERS = 2  # pages of one device
+
+
+@dataclass(slots=True)
+class _Turn:
+    lock: Lock = field(default_factory=Lock)
+    users: int = 0
+
+
+class Turns:
+    """Who is being handled; holds nothing of clients who are not."""
+
+    def __init__(self) -> None:
+        self._turns: dict[tuple[str, str], _Turn] = {}
+        self._lock = Lock()
+
+    @contextmanager
+    def own(self, client: Client) -> Iterator[None]:
+        """Have the client's turn, however long it takes."""
+        turn = self._join(client, None)
+        try:
+            with turn.lock:
+                yield
+        finally:
+            self._leave(client, turn)
+
+    @contextmanager
+    def page(self, client: Client) -> Iterator[None]:
+        """Have the client's turn within `PAGE_S`; BusyError when another request of the device takes longer."""
+        turn = self._join(client, 1 + WAITERS)
+        try:
+            if not turn.lock.acquire(timeout=PAGE_S):
+                raise BusyError(BUSY)
+            try:
+                yield
+            finally:
+                turn.lock.release()
+        finally:
+            self._leave(client, turn)
+
+    def _join(self, client: Client, most: int | None) -> _Turn:
+        with self._lock:
+            turn = self._turns.get(client.key)
+            if turn is None:
+                turn = self._turns[client.key] = _Turn()
+            if most is not None and turn.users >= most:
+                raise BusyError(BUSY)
+            turn.users += 1
+            return turn
+
+    def _leave(self, client: Client, turn: _Turn) -> None:
+        with self._lock:
+            turn.users -= 1
+            if not turn.users:
+                del self._turns[client.key]
+
+
+BUSY = "another request of this device is under way; look again in a moment"

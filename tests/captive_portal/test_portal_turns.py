@@ -1,0 +1,67 @@
+"""One device waits for itself only, shortly, and with few pages: nobody else's thread is taken."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from captive_portal.errors import BusyError
+from captive_portal.model import Client
+from captive_portal.turns import PAGE_S, WAITERS, Turns
+
+ONE, OTHER = (Client(mac=f"02:00:00:00:00:0{n}", interface="v", addresses=(f"10.0.0.{n}",)) for n in (1, 2))
+
+
+def test_a_page_waits_shortly_for_its_own_device_and_not_for_others() -> None:
+    turns = Turns()
+    with turns.page(ONE):
+        with turns.page(OTHER):
+            pass
+        began = time.monotonic()
+        with pytest.raises(BusyError), turns.page(ONE.at("10.0.0.9")):
+            pytest.fail("two at once")
+        assert PAGE_S * 0.9 <= time.monotonic() - began < PAGE_S + 2
+
+    with turns.page(ONE), turns.own(OTHER):
+        pass
+    assert turns._turns == {}, "nothing is kept of who is not handled"
+
+
+def test_more_pages_of_one_device_do_not_wait_at_all() -> None:
+    turns = Turns()
+    with ExitStack() as joined, turns.own(ONE):
+        for _ in range(WAITERS):
+            turn = turns._join(ONE, None)
+            joined.callback(turns._leave, ONE, turn)
+        began = time.monotonic()
+        with pytest.raises(BusyError), turns.page(ONE):
+            pytest.fail("more than may wait")
+        assert time.monotonic() - began < PAGE_S * 0.9
+
+
+def test_what_we_do_ourselves_waits_its_turn() -> None:
+    turns, done = Turns(), []
+
+    def work() -> None:
+        with turns.own(ONE):
+            done.append(True)
+
+    with turns.page(ONE):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join(PAGE_S * 2)
+        assert done == []
+    thread.join(5)
+    assert done == [True]
+
+
+def test_a_turn_that_fails_is_given_back() -> None:
+    turns = Turns()
+    with pytest.raises(ZeroDivisionError), turns.page(ONE):
+        1 / 0  # noqa: B018
+
+    with turns.page(ONE):
+        pass
