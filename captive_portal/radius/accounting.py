@@ -7,6 +7,7 @@ session's (what has ended stays ended; captive_portal/radius/doors.py).
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,12 +47,19 @@ class Report:
     lasted_s: int = 0
     cause: int = 0
     mark: bytes = b""
+    timed: bool = True  # it was proved to be of now
     final: bool = False  # a Stop after which the device asks for a new login
 
     @property
     def stops(self) -> bool:
         """Whether the session is over."""
         return self.status == STOP
+
+    def continues(self, since_ms: int, now_ms: int) -> bool:
+        """Whether it is of now about a session since then: by its own time, else by how long the session has lasted."""
+        if self.status == INTERIM:
+            return self.timed or abs(now_ms - self.lasted_s * 1000 - since_ms) <= STALE_MS
+        return self.stops  # said once in a session's life
 
 
 def get(fields: Mapping[int, bytes], attribute: Attribute) -> Value | None:
@@ -92,9 +100,16 @@ def report(fields: Mapping[int, bytes], nas: Nas) -> Report | None:
         lasted_s=_number(fields, d.ACCT_SESSION_TIME),
         cause=cause,
         mark=fields.get(d.CLASS.number, b""),
+        timed=not nas.untimed,
         # with `mac` a device that left may come back as long as its time lasts; a token is good once
         final=cause in FINAL or nas.entry == "uam",
     )
+
+
+def digest(fields: Mapping[int, bytes], nas: Nas) -> bytes:
+    """Return what tells one report from another where its authenticator is not known; a retry has the same."""
+    told = sorted((kind, value.hex()) for kind, value in fields.items() if kind != d.ACCT_DELAY_TIME.number)
+    return hashlib.blake2b(repr((nas.id, told)).encode(), digest_size=16).digest()
 
 
 def addresses(fields: Mapping[int, bytes], nas: Nas) -> tuple[str, ...]:

@@ -176,19 +176,22 @@ class Accounting:
         if not nas.untimed and not accounting.timely(fields, now_ms):
             self.tally.dropped("untimely", sender[0], now_ms)
             return None, []
-        return answer, taken(self.doors, self.tally, fields, nas, now_ms)
+        return answer, taken(self.doors, self.tally, fields, nas, now_ms, mark=asked.authenticator)
 
     def sent(self, octets: bytes, sender: Sender, answer: bytes, now: float) -> None:
         """Remember an answer that was sent, for when it is asked for again."""
         self.repeats.keep((*sender, octets[1]), octets[4 : packet.HEADER], answer, now)
 
 
-def taken(doors: Doors, tally: Tally, fields: dict[int, bytes], nas: Nas, now_ms: int) -> list[Row]:
-    """Take in what a controller reports; return what is to be made durable."""
+def taken(
+    doors: Doors, tally: Tally, fields: dict[int, bytes], nas: Nas, now_ms: int, *, mark: bytes = b""
+) -> list[Row]:
+    """Take in what a controller reports; return what is to be made durable. A restart is taken once, by its mark."""
     status = accounting.get(fields, d.ACCT_STATUS_TYPE)
     if status in {accounting.ON, accounting.OFF}:
-        tally.counts["restarts"] += 1
-        return doors.restarted(nas.id, now_ms)
+        first = doors.heard.first(mark or accounting.digest(fields, nas), now_ms)
+        tally.counts["restarts" if first else "restarts_again"] += 1
+        return first + doors.restarted(nas.id, now_ms) if first else []
     report = accounting.report(fields, nas)
     tally.counts["reports" if report else "reports_of_nobody"] += 1
     return doors.take(report, now_ms) if report else []

@@ -20,7 +20,18 @@ from threading import Condition, Lock
 from typing import TYPE_CHECKING, TypeAlias
 
 from captive_portal.model import MOST_OCTETS, Client
-from captive_portal.radius.stay import DROP_DOOR, END_SOJOURN, MARK, PUT_SIGHTING, Door, Known, Sojourn, merged
+from captive_portal.radius.heard import Heard
+from captive_portal.radius.stay import (
+    DROP_DOOR,
+    END_SOJOURN,
+    MARK,
+    PUT_SIGHTING,
+    UNHEARD,
+    Door,
+    Known,
+    Sojourn,
+    merged,
+)
 from captive_portal.radius.tokens import AHEAD_MS, LIFE_MS, claims, left
 from captive_portal.ruleset import LONGEST_S
 
@@ -55,6 +66,8 @@ class Doors:
         self._of: dict[Key, set[str]] = {}
         self._at: dict[str, Key] = {}
         self._gone: OrderedDict[Key, None] = OrderedDict.fromkeys(before.gone)
+        self._lost: OrderedDict[Key, int] = OrderedDict(before.lost)  # ended without a Stop, and since when they were
+        self.heard = Heard(before.heard)
         self._sightings: OrderedDict[str, tuple[Key, int]] = OrderedDict()
         self._spent: OrderedDict[bytes, int] = OrderedDict()
         self._wider: set[Key] = set()  # devices inside that have an address which their door lacks
@@ -255,6 +268,9 @@ class Doors:
             key = report.place, report.session
             if key in self._gone:  # a replay, or a report that was overtaken by its Stop
                 return []
+            if key in self._lost and not report.continues(self._lost[key], now_ms):
+                return []
+            self._lost.pop(key, None)
             before = self._sojourns.get(key)
             sojourn = merged(before, report, now_ms)
             if report.stops:
@@ -271,10 +287,13 @@ class Doors:
             return [*rows, sojourn.row()]
 
     def restarted(self, place: str, now_ms: int) -> list[Row]:
-        """End every session of a controller that says it was started or stopped (Accounting-On, -Off)."""
+        """End every session of a controller that says it was started or stopped (Accounting-On, -Off).
+
+        One that is reported as going on goes on: it was not so, or not of now.
+        """
         with self._lock:
             there = [each for each in self._sojourns.values() if each.place == place]
-            return [row for each in there for row in self._end(each, 0, now_ms)]
+            return [row for each in there for row in self._end(each, UNHEARD, now_ms)]
 
     def silent(self, now_ms: int, interim_s: int) -> list[Row]:
         """End the sessions of which no report has come for long."""
@@ -320,9 +339,14 @@ class Doors:
                 del self._at[each]
         if not any(each.admitted for each in self._here(who)):
             self._let_in.discard(who)
-        self._gone[key] = None
+        if cause == UNHEARD:
+            self._lost[key] = sojourn.since_ms
+        else:
+            self._gone[key] = None
         while len(self._gone) > MOST_GONE:
             self._gone.popitem(last=False)
+        while len(self._lost) > MOST_GONE:
+            self._lost.popitem(last=False)
         told = (sojourn.since_ms, sojourn.seen_ms, sojourn.up, sojourn.down, sojourn.mark, now_ms, cause)
         return [(END_SOJOURN, (*key, *told))]
 

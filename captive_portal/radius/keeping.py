@@ -18,7 +18,8 @@ import apsw
 
 from captive_portal.batch import Batcher
 from captive_portal.errors import PortalError
-from captive_portal.radius.stay import Door, Known, Sojourn, bounds_of
+from captive_portal.radius.heard import HEARD_MS, MOST
+from captive_portal.radius.stay import UNHEARD, Door, Known, Sojourn, bounds_of
 from netops import sqlite
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ CREATE TABLE IF NOT EXISTS sojourn (
   PRIMARY KEY (place, session)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sighting (
   address TEXT PRIMARY KEY, place TEXT NOT NULL, mac TEXT NOT NULL, seen_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS heard (mark BLOB PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS outcome (
   number INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, place TEXT NOT NULL, device TEXT NOT NULL, asked TEXT NOT NULL,
   word TEXT NOT NULL, cause INTEGER NOT NULL, sent INTEGER NOT NULL, took_ms INTEGER NOT NULL) STRICT;
@@ -116,15 +118,21 @@ class Keeping:
         with db:
             db.execute("DELETE FROM sojourn WHERE stopped_ms < ?", (now_ms - GONE_MS,))
             db.execute("DELETE FROM door WHERE until_ms <= ?", (now_ms,))
+        ended = [
+            ((place, session), since_ms, cause)
+            for place, session, since_ms, cause in sqlite.rows(
+                db,
+                "SELECT place, session, since_ms, cause FROM sojourn WHERE stopped_ms IS NOT NULL ORDER BY stopped_ms",
+            )
+        ]
         return Known(
             doors=[_door(row) for row in sqlite.rows(db, "SELECT * FROM door")],
             sojourns=[_sojourn(row) for row in sqlite.rows(db, "SELECT * FROM sojourn WHERE stopped_ms IS NULL")],
-            gone=[
-                (place, session)
-                for place, session in sqlite.rows(
-                    db, "SELECT place, session FROM sojourn WHERE stopped_ms IS NOT NULL ORDER BY stopped_ms"
-                )
-            ],
+            gone=[key for key, _, cause in ended if cause != UNHEARD],
+            lost=[(key, since_ms) for key, since_ms, cause in ended if cause == UNHEARD],
+            heard=sqlite.rows(
+                db, "SELECT * FROM (SELECT mark, at_ms FROM heard ORDER BY at_ms DESC LIMIT ?) ORDER BY at_ms", (MOST,)
+            ),
             sightings=[
                 (address, (place, mac), seen_ms)
                 for address, place, mac, seen_ms in sqlite.rows(db, "SELECT * FROM sighting ORDER BY seen_ms")
@@ -138,6 +146,7 @@ class Keeping:
             [
                 ("DELETE FROM sojourn WHERE stopped_ms < ?", (now_ms - GONE_MS,)),
                 ("DELETE FROM sighting WHERE seen_ms < ?", (now_ms - 86_400_000,)),
+                ("DELETE FROM heard WHERE at_ms < ?", (now_ms - HEARD_MS,)),
                 ("DELETE FROM outcome WHERE at_ms < ?", (old_ms,)),
             ]
         )

@@ -28,6 +28,7 @@ PUT_SOJOURN = "INSERT OR REPLACE INTO sojourn VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?,
 END_SOJOURN = (
     "INSERT OR REPLACE INTO sojourn VALUES (?, ?, NULL, '', '', '[]', ?, ?, ?, ?, ?, ?, ?)"  # who it was goes with it
 )
+UNHEARD = -1  # the cause of a session that ended by its controller's restart alone: no Stop was said
 PUT_SIGHTING = "INSERT OR REPLACE INTO sighting VALUES (?, ?, ?, ?)"
 
 
@@ -92,6 +93,8 @@ class Known:
     sojourns: list[Sojourn] = field(default_factory=list)
     gone: list[Key] = field(default_factory=list)
     sightings: list[tuple[str, Key, int]] = field(default_factory=list)
+    lost: list[tuple[Key, int]] = field(default_factory=list)
+    heard: list[tuple[bytes, int]] = field(default_factory=list)
 
 
 def merged(before: Sojourn | None, report: Report, now_ms: int) -> Sojourn:

@@ -23,6 +23,20 @@ def number(octets: bytes) -> int:
     return struct.unpack(">I", octets)[0]
 
 
+@pytest.fixture
+def elsewhere():
+    """Return what sends octets from another port of a controller's address, as who has heard them would."""
+
+    def send(ac, octets: bytes, to: tuple[str, int]) -> bytes:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as at:
+            at.bind((ac.address, 0))
+            at.settimeout(2)
+            at.sendto(octets, to)
+            return at.recv(5000)
+
+    return send
+
+
 @pytest.mark.parametrize("chap", [False, True], ids=["PAP", "CHAP"])
 def test_a_token_lets_its_device_in_once(place, chap):
     ac, token = place.controllers["ac-1"], place.token()
@@ -312,6 +326,62 @@ def test_a_controller_that_restarted_has_nobody(place):
     ac.report(7, "s-1", SAID)
 
     assert place.parts.doors.counts["online"] == 0
+
+
+@pytest.mark.parametrize(("name", "ip"), [("ac-1", IP), ("ac-2", "10.9.0.9")], ids=["timed", "untimed"])
+@pytest.mark.parametrize("restarted", [False, True], ids=["", "over our restart"])
+def test_a_replayed_restart_ends_no_session(place, elsewhere, name, ip, restarted):
+    """Within five minutes it is of now by its time, without one for ever; another port makes it no repeat."""
+    ac = place.controllers[name]
+    on = ac.account(7, "s-0", SAID)
+    ac.send(on, ac.acct)
+    ac.report(START, "s-1", SAID, ip)
+    if restarted:
+        place.restart()
+        ac.auth, ac.acct = ("127.0.0.1", place.service.auth_port), ("127.0.0.1", place.service.acct_port)
+    elsewhere(ac, on, ac.acct)
+
+    assert place.parts.doors.counts["online"] == 1
+    assert place.parts.doors.addresses((name, MAC)) == (ip,)
+    assert place.parts.tally.counts["restarts_again"] == 1
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["", "over our restart"])
+def test_a_session_that_goes_on_after_a_restart_that_was_none_is_taken_up(place, restarted):
+    ac = place.controllers["ac-1"]
+    start = ac.account(START, "s-1", SAID, IP)
+    ac.send(start, ac.acct)
+    ac.report(START, "s-2", OTHER, "10.8.0.10")
+    ac.report(7, "s-0", SAID)
+    assert place.parts.doors.counts["online"] == 0
+
+    if restarted:
+        place.restart()
+    ac.send(start, ac.acct)  # a Start of then brings nobody back
+    assert place.parts.doors.counts["online"] == 0
+
+    ac.report(INTERIM, "s-1", SAID, IP, up=7)
+    assert place.parts.doors.who(IP, place.service.clock.now_ms()) == ("ac-1", MAC)
+    assert place.parts.doors.counts["online"] == 1
+
+    ac.report(STOP, "s-1", SAID, IP)
+    ac.report(STOP, "s-2", OTHER, "10.8.0.10")
+    ac.report(INTERIM, "s-1", SAID, IP)
+    ac.report(INTERIM, "s-2", OTHER, "10.8.0.10")
+    assert place.parts.doors.counts["online"] == 0
+
+
+def test_an_untimed_report_of_then_takes_no_session_up(place, wire):
+    """Its time is that of the session: how long it has lasted, said then, does not fit now."""
+    ac, doors, now_ms = place.controllers["ac-2"], place.parts.doors, place.service.clock.now_ms()
+    lasted = wire.attribute(46, 3600)
+    ac.report(INTERIM, "s-1", SAID, "10.9.0.9", more=lasted)
+    doors.restarted("ac-2", now_ms)
+
+    ac.report(INTERIM, "s-1", SAID, "10.9.0.9", more=wire.attribute(46, 60))
+    assert doors.counts["online"] == 0
+    ac.report(INTERIM, "s-1", SAID, "10.9.0.9", more=lasted)
+    assert doors.counts["online"] == 1
 
 
 def test_a_forged_report_is_not_taken(place):
