@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from captive_portal.records.retention import SIX_MONTHS
 from inventory.errors import Problem
 
 if TYPE_CHECKING:
     from netops.config import Settings
 
-SIX_MONTHS = 184  # days; the longest six months of a year, March to August and July to December
 A_MONTH = 33  # days: records of a month's first day wait for the key of its last, and a little
 
 

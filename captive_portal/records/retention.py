@@ -1,6 +1,7 @@
 """The two clocks of a record: not erased before the law's minimum is over, not kept beyond the privacy maximum.
 
-`retention.session_days` lies between the two (`captive_portal/records/checks.py` holds it there). What is older is
+`retention.session_days` lies between the two (`captive_portal/records/checks.py` says when it does not), and whatever
+the settings say, nothing that the law wants is erased outside a rehearsal. What is older is
 erased in small transactions, so that logins go on meanwhile, and each erasure is certified by an entry of the chain in
 the same transaction. The month's key goes when the last day of its month is over by as much.
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from netops.evidence.canonical import JSON
 
 DAY_MS = 86_400_000
+SIX_MONTHS = 184  # days; the longest six months of a year, March to August and July to December
 SLICE = 2000
 SLACK_MS = 2 * DAY_MS  # a month's key outlives the month's last sessions: those that go on are sealed anew each hour
 HORIZON = "records.horizon_ms"
@@ -49,7 +51,13 @@ class Purged:
 def keep_days(settings: Settings) -> int:
     """Return for how many days records stay: never fewer than the law says, except in a rehearsal."""
     days = settings.retention.session_days
-    return days if settings.city.rehearsal else max(days, settings.retention.law_days)
+    return days if settings.city.rehearsal else max(days, law_days(settings))
+
+
+def law_days(settings: Settings) -> int:
+    """Return for how many days the law wants records: more than six months where the settings say so, never fewer."""
+    days = settings.retention.law_days
+    return days if settings.city.rehearsal else max(days, SIX_MONTHS)
 
 
 def purge(store: Store, persons: Persons, settings: Settings, now_ms: int) -> Purged:

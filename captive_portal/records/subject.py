@@ -88,7 +88,7 @@ def wish(store: Store, persons: Persons, hash_: bytes, *, settings: Settings, by
     count, last_ms = store.read(
         lambda connection: connection.execute(left.select_from(SESSION).where(SESSION.c.person == hash_)).one()
     )
-    until_ms = int(last_ms) + settings.retention.law_days * retention.DAY_MS if count else None
+    until_ms = int(last_ms) + retention.law_days(settings) * retention.DAY_MS if count else None
     return Erased(now=erased, kept=int(count), until_ms=until_ms)
 
 
@@ -118,8 +118,8 @@ def _erase(store: Store, persons: Persons, hash_: bytes, *, before_ms: int, sett
 def _due_ms(store: Store, settings: Settings, now_ms: int) -> int:
     """Return before when the law keeps nothing; by the horizon too, which no jump of the clock moves on."""
     horizon = store.read(lambda connection: retention.noted(connection, retention.HORIZON))
-    ahead = (retention.keep_days(settings) - settings.retention.law_days) * retention.DAY_MS
-    by_clock = now_ms - settings.retention.law_days * retention.DAY_MS
+    ahead = (retention.keep_days(settings) - retention.law_days(settings)) * retention.DAY_MS
+    by_clock = now_ms - retention.law_days(settings) * retention.DAY_MS
     return min(by_clock, int(horizon) + ahead) if horizon is not None and ahead >= 0 else by_clock
 
 

@@ -84,6 +84,7 @@ def test_months_keys_that_cannot_be_made_let_nobody_in_and_the_page_says_so(runn
     with pytest.raises(urllib.error.HTTPError) as refused:
         enter(running)
 
+    refused.value.close()
     assert refused.value.code == 503
     assert running.desk.gateway.admitted() == []
 

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from captive_portal.errors import PortalError
-from captive_portal.records import chain, checks, keeper, retention, tables, verify
+from captive_portal.records import chain, checks, keeper, retention, subject, tables, verify
 from captive_portal.records.tables import PERIOD, PERSON
 from captive_portal.tables import ADDRESS, BATCH, CONSENT, HOLDER, SESSION, VOUCHER
 from netops import facts, spool
@@ -150,10 +150,27 @@ def test_the_horizon_catches_up_after_a_long_stop(office) -> None:
 
 
 def test_the_law_holds_where_the_settings_say_less(office) -> None:
-    real = replace(office.house.settings, city=City(), retention=Retention(session_days=10))
+    real = replace(office.house.settings, city=City(), retention=Retention(session_days=10, law_days=1))
 
     assert retention.keep_days(real) == 184
     assert retention.keep_days(replace(real, city=City(rehearsal=True))) == 10
+
+
+def test_settings_below_the_law_erase_nothing_by_the_clock_nor_on_a_wish(office) -> None:
+    """`netops check` says that they are wrong; until somebody reads it the records stay."""
+    real = replace(office.house.settings, city=City(), retention=Retention(session_days=1, law_days=1))
+    short = replace(office.keeper, settings=real)
+    session = office.visit(1, PHONE)
+    person = session.grant.person
+    short.round(office.now_ms)
+    for _ in range(183):
+        office.forward(1)
+        short.round(office.now_ms)
+    wished = subject.wish(office.store, office.persons, person, settings=real, by="x", now_ms=office.now_ms)
+
+    assert (wished.now, wished.kept) == (0, 1)
+    assert wished.until_ms == session.since_ms + 184 * retention.DAY_MS
+    assert kept(office) == 2
 
 
 @pytest.mark.parametrize(
