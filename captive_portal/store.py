@@ -67,6 +67,7 @@ class Online:
 
 Work: TypeAlias = "Admission | Online | Callable[[sa.Connection], Any]"
 _ENDED = sa.update(SESSION).where(SESSION.c.id == sa.bindparam("which"), SESSION.c.ended_ms.is_(None))
+_ONLINE = sa.select(SESSION.c.online_ms).where(SESSION.c.id == sa.bindparam("which"))
 _MARK = sa.update(SESSION).where(SESSION.c.id == sa.bindparam("which")).values(online_ms=sa.bindparam("at_ms"))
 
 
@@ -254,8 +255,9 @@ def _end(connection: sa.Connection, session: Session, used: tuple[int, int]) -> 
     which = {"which": session.id, **ended, "octets_up": used[0], "octets_down": used[1]}
     if not connection.execute(_ENDED, which).rowcount:
         return  # it has its end: a write that came too late for its asker is asked for again
-    octets: dict[str, JSON] = {"octets_up": used[0], "octets_down": used[1]}
-    body = {"session": session.id, "end": str(session.end), **octets}
+    online_ms = connection.execute(_ONLINE, {"which": session.id}).scalar()
+    seen: dict[str, JSON] = {"online_ms": online_ms, "octets_up": used[0], "octets_down": used[1]}
+    body = {"session": session.id, "end": str(session.end), **seen}
     chain.append(connection, [chain.Entry(kind=chain.ENDED, at_ms=session.ended_ms, body=body)])
 
 

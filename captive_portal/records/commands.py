@@ -74,7 +74,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 # ---- is it what it was
 def _verify(args: argparse.Namespace, settings: Settings) -> int:
     heads, noted = _heads(settings)
-    found = _read(settings, lambda connection: verify.verify(connection, heads))
+    now_ms, law_days = SYSTEM.now_ms(), verify.law_days(settings)
+    found = _read(settings, lambda connection: verify.verify(connection, heads, now_ms=now_ms, law_days=law_days))
     try:
         with Persons(settings, readonly=True) as persons:
             verify.persons(found, persons)

@@ -6,6 +6,8 @@ Reads one state of the database and writes nothing. What a finding names is an e
 from __future__ import annotations
 
 import json
+from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,8 @@ from captive_portal import agreement
 from captive_portal.errors import RecordsError
 from captive_portal.records import chain, cipher
 from captive_portal.records.persons import Kind, about
+from captive_portal.records.rebuilt import Told, differs
+from captive_portal.records.subject import AROUND_MS
 from captive_portal.records.tables import PERSON
 from captive_portal.tables import ADDRESS, CONSENT, RECORD, SESSION
 
@@ -22,11 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from captive_portal.records.persons import Persons
+    from netops.config import Settings
 
 TOGETHER = 500
 LANGUAGES = ("zh_CN", "en", "ja", "ko")
 MOST = 50  # findings that are told one by one
-_FIELDS = ("identity", "person", "site", "method", "voucher", "since_ms", "policy", "interface")
+DAY_MS = 86_400_000
+LAW_DAYS = 184  # the longest six months; no setting: the hand that alters records could alter that as well
+MISFIT = (ValueError, TypeError, LookupError, AttributeError)  # what JSON of another shape ends in
 
 
 @dataclass(slots=True)
@@ -55,36 +62,87 @@ class Verified:
         return not self.problems
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class _Cover:
+    """A range of entries that a certificate covers, as far as they are older than `before_ms`."""
+
+    first: int
+    last: int
+    before_ms: int
+
+
 @dataclass(slots=True)
 class _Walk:
-    """What the walk carries along: numbers without a body, and certificates for them."""
+    """What the walk carries along. `going` are sessions whose end was not met yet, `whole` those to be compared."""
 
+    covers: deque[_Cover]  # ascending
+    before_ms: int  # what happened before may be erased by now
     number: int = 0
-    missing: list[list[int]] = field(default_factory=list)  # ranges, ascending
-    covered: list[tuple[int, int]] = field(default_factory=list)
-    opened: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
-    ended: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
+    missing: list[list[int]] = field(default_factory=list)  # ranges without a certificate, ascending
+    covering: list[_Cover] = field(default_factory=list)
+    going: dict[str, Told] = field(default_factory=dict)
+    whole: dict[str, Told] = field(default_factory=dict)
     matched: int = 0
+    ended: int = 0
     began_ms: int | None = None
-    before_ms: int = 0
+
+    @property
+    def since_ms(self) -> int:
+        """Since when every session has its entries."""
+        return max(self.began_ms or 0, self.before_ms)
 
 
-def verify(connection: sa.Connection, heads: Mapping[int, str]) -> Verified:
-    """Walk the whole chain; `heads` are those that the ledger holds, by number of entries."""
-    found, walk = Verified(), _Walk()
+def verify(connection: sa.Connection, heads: Mapping[int, str], *, now_ms: int, law_days: int = LAW_DAYS) -> Verified:
+    """Walk the whole chain; `heads` are those that the ledger holds, by number of entries.
+
+    A certificate covers nothing younger than `law_days`: who can write the file can write certificates too.
+    """
+    found = Verified()
+    walk = _certificates(connection, now_ms, law_days * DAY_MS)
     rows = connection.execution_options(yield_per=2000).execute(sa.select(RECORD).order_by(RECORD.c.n))
     for row in rows:
         _entry(found, walk, row, heads)
-        if len(walk.opened) + len(walk.ended) >= TOGETHER:
-            _compare(connection, found, walk)
-    _compare(connection, found, walk)
+        if len(walk.whole) >= TOGETHER:
+            _compare(connection, found, walk, walk.whole)
+    walk.going |= walk.whole
+    while walk.going:
+        some = {id_: walk.going.pop(id_) for id_ in list(walk.going)[:TOGETHER]}
+        _compare(connection, found, walk, some)
     for number in sorted(set(heads)):
         if number > found.entries:
             found.say(f"the ledger holds a head of {number} entries; the chain has {found.entries}: the end is missing")
-    _certified(found, walk)
+    for first, last in walk.missing:
+        found.say(f"entries {first} to {last} are erased, and no certificate says so that the law allows")
     _beside(connection, found, walk)
     _terms(connection, found)
     return found
+
+
+def law_days(settings: Settings) -> int:
+    """Return for how long nothing may be erased: six months, whatever the settings say; less in a rehearsal alone."""
+    days = settings.retention
+    return min(days.law_days, days.session_days) if settings.city.rehearsal else LAW_DAYS
+
+
+def _certificates(connection: sa.Connection, now_ms: int, law_ms: int) -> _Walk:
+    """Read what certificates may cover: none erases what the law still kept when it was written, or keeps now."""
+    covers: list[_Cover] = []
+    horizon_ms = 0
+    for row in connection.execute(sa.select(RECORD).where(RECORD.c.kind == chain.ERASED, RECORD.c.body.is_not(None))):
+        with suppress(*MISFIT):  # the walk names it
+            why, before_ms, ranges = _certificate(json.loads(row.body))
+            before_ms = min(before_ms, min(row.at_ms, now_ms) - law_ms)
+            if why == "retention":
+                horizon_ms = max(horizon_ms, before_ms)
+            else:
+                before_ms += AROUND_MS  # a wish finds entries around the times of their session
+            covers += [_Cover(first, last, before_ms) for first, last in ranges]
+    return _Walk(covers=deque(sorted(covers)), before_ms=horizon_ms)
+
+
+def _certificate(body: Mapping[str, Any]) -> tuple[str, int, list[tuple[int, int]]]:
+    """Return why, what is before when, and which entries; an error of MISFIT when it is no certificate."""
+    return str(body["why"]), int(body["before_ms"]), [(int(first), int(last)) for first, last in body["numbers"]]
 
 
 def _entry(found: Verified, walk: _Walk, row: Any, heads: Mapping[int, str]) -> None:
@@ -96,14 +154,14 @@ def _entry(found: Verified, walk: _Walk, row: Any, heads: Mapping[int, str]) -> 
         found.erased += 1
         if row.kind in chain.CERTIFICATES:
             found.say(f"entry {row.n} is a certificate without its body")
-        if walk.missing and walk.missing[-1][1] == row.n - 1:
-            walk.missing[-1][1] = row.n
-        else:
-            walk.missing.append([row.n, row.n])
+        _erased(walk, row)
     elif chain.digest(row.n, row.at_ms, row.kind, row.body.encode()) != row.digest:
         found.say(f"entry {row.n}: its content is not that of its digest")
     else:
-        _read(walk, row)
+        try:
+            _read(found, walk, row)
+        except MISFIT:
+            found.say(f"entry {row.n}: its content is not what an entry '{row.kind}' says")
     found.head = chain.head(found.head, row.digest)
     if found.head != row.head:
         found.say(f"entry {row.n}: its head does not follow from the one before")
@@ -117,77 +175,67 @@ def _entry(found: Verified, walk: _Walk, row: Any, heads: Mapping[int, str]) -> 
     walk.began_ms = row.at_ms if walk.began_ms is None else walk.began_ms
 
 
-def _read(walk: _Walk, row: Any) -> None:
+def _erased(walk: _Walk, row: Any) -> None:
+    """Note an entry without a body that no certificate covers."""
+    while walk.covers and walk.covers[0].first <= row.n:
+        walk.covering.append(walk.covers.popleft())
+    walk.covering = [each for each in walk.covering if each.last >= row.n]
+    if any(row.at_ms < each.before_ms for each in walk.covering):
+        return
+    if walk.missing and walk.missing[-1][1] == row.n - 1:
+        walk.missing[-1][1] = row.n
+    else:
+        walk.missing.append([row.n, row.n])
+
+
+def _read(found: Verified, walk: _Walk, row: Any) -> None:
     body = json.loads(row.body)
     if row.kind == chain.ERASED:
-        walk.covered += [(first, last) for first, last in body["numbers"]]
-        if body["why"] == "retention":
-            walk.before_ms = max(walk.before_ms, body["before_ms"])
-    elif row.kind == chain.OPENED:
-        walk.opened[body["session"]] = (row.n, body)
-    elif row.kind == chain.ENDED:
-        walk.ended[body["session"]] = (row.n, body)
+        _certificate(body)
+    if row.kind in chain.CERTIFICATES:
+        return
+    id_ = str(body["session"])
+    told = walk.going.setdefault(id_, Told(row.n))
+    if row.kind == chain.OPENED and told.opened is not None:
+        found.say(f"entry {row.n}: session {id_} begins a second time")
+    told.hear(row, body)
+    if row.kind == chain.ENDED:
+        walk.whole[id_] = walk.going.pop(id_)
 
 
-def _compare(connection: sa.Connection, found: Verified, walk: _Walk) -> None:
-    """Hold entries against the tables: a session says how it is, the chain how it came to be."""
-    ids = [*walk.opened, *(each for each in walk.ended if each not in walk.opened)]
+def _compare(connection: sa.Connection, found: Verified, walk: _Walk, sessions: dict[str, Told]) -> None:
+    """Hold entries against the tables, and forget them: a session says how it is, the chain how it came to be."""
+    ids = list(sessions)
     rows: dict[str, Any] = {row.id: row for row in connection.execute(sa.select(SESSION).where(SESSION.c.id.in_(ids)))}
-    addresses: dict[str, set[str]] = {}
+    addresses: dict[str, dict[str, int]] = {}
     for used in connection.execute(sa.select(ADDRESS).where(ADDRESS.c.session.in_(ids))):
-        addresses.setdefault(used.session, set()).add(used.address)
+        addresses.setdefault(used.session, {})[used.address] = used.since_ms
     agreed = {row.session: row for row in connection.execute(sa.select(CONSENT).where(CONSENT.c.session.in_(ids)))}
-    for id_, (number, body) in walk.opened.items():
+    for id_, told in sessions.items():
         row = rows.get(id_)
         if row is None:
-            found.say(f"entry {number}: its session {id_} is not in the table")
+            if told.recorded:
+                found.say(f"entry {told.number}: its session {id_} is not in the table")
             continue
-        walk.matched += 1
-        for name in _differs(row, body, addresses.get(id_, set()), agreed.get(id_)):
-            found.say(f"session {id_}: '{name}' is not what entry {number} says")
-    for id_, (number, body) in walk.ended.items():
-        row = rows.get(id_)
-        if row is not None and (row.end, row.octets_up, row.octets_down) != (
-            body["end"], body["octets_up"], body["octets_down"],
-        ):  # fmt: skip
-            found.say(f"session {id_}: its end is not what entry {number} says")
+        walk.matched += told.opened is not None
+        walk.ended += row.ended_ms is not None and row.ended_ms >= walk.since_ms
+        for what in differs(told, row, addresses.get(id_, {}), agreed.get(id_), walk.since_ms):
+            found.say(f"session {id_}: {what}")
     found.sessions = walk.matched
-    walk.opened.clear()
-    walk.ended.clear()
-
-
-def _differs(row: Any, body: Mapping[str, Any], addresses: set[str], consent: Any) -> list[str]:
-    said = {**body, "identity": body["device"]}
-    is_so = {name: getattr(row, name) for name in _FIELDS}
-    shown = {name: value.hex() if isinstance(value, bytes) else value or "" for name, value in is_so.items()}
-    wrong = [name for name in _FIELDS if shown[name] != said[name]]
-    if not set(body["addresses"]) <= addresses:
-        wrong.append("addresses")
-    if consent is None or any(getattr(consent, name) != body["consent"][name] for name in body["consent"]):
-        wrong.append("consent")
-    return wrong
-
-
-def _certified(found: Verified, walk: _Walk) -> None:
-    """Say what is erased without a certificate."""
-    covered = sorted(walk.covered)
-    for first, last in walk.missing:
-        at = first
-        for low, high in covered:
-            if low <= at <= high:
-                at = high + 1
-        if at <= last:
-            found.say(f"entries {at} to {last} are erased, and no certificate says so")
+    sessions.clear()
 
 
 def _beside(connection: sa.Connection, found: Verified, walk: _Walk) -> None:
-    """Say how many sessions came into the table beside the chain, since it began and what was erased."""
+    """Say how many sessions began or ended in the table beside the chain, since it began and what was erased."""
     if walk.began_ms is None:
         return
-    since = SESSION.c.since_ms >= max(walk.began_ms, walk.before_ms)
-    count = connection.execute(sa.select(sa.func.count()).select_from(SESSION).where(since)).scalar() or 0
-    if count > walk.matched:
-        found.say(f"{count - walk.matched} sessions stand in the table without an entry")
+    count = sa.select(sa.func.count()).select_from(SESSION)
+    began = connection.execute(count.where(SESSION.c.since_ms >= walk.since_ms)).scalar() or 0
+    if began > walk.matched:
+        found.say(f"{began - walk.matched} sessions stand in the table without an entry")
+    ended = connection.execute(count.where(SESSION.c.ended_ms >= walk.since_ms)).scalar() or 0
+    if ended > walk.ended:
+        found.say(f"{ended - walk.ended} sessions ended in the table without an entry")
 
 
 def _terms(connection: sa.Connection, found: Verified) -> None:

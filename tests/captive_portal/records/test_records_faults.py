@@ -97,7 +97,7 @@ def test_killed_at_any_moment_the_records_are_whole_and_everything_acknowledged_
 
 def _look(settings, told: Told, where: str) -> None:
     with Database(tables.url(settings), readonly=True) as database, database.read() as connection:
-        found = verify.verify(connection, {})
+        found = verify.verify(connection, {}, now_ms=told.at_ms, law_days=verify.law_days(settings))
         rows = {row.id: row for row in connection.execute(sa.select(SESSION))}
         kinds = list(connection.execute(sa.select(RECORD).where(RECORD.c.kind == chain.DESTROYED)))
     assert found.problems == [], where

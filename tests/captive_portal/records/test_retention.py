@@ -236,7 +236,7 @@ def test_a_crash_between_entries_and_sessions_leaves_records_that_verify(office,
         monkeypatch.setattr(retention, name, lambda *_: (_ for _ in ()).throw(PortalError("killed")))
         with pytest.raises(PortalError, match="killed"):
             office.settle()
-        assert office.store.read(lambda connection: verify.verify(connection, {})).problems == []
+        assert office.store.read(lambda connection: verify.verify(connection, {}, now_ms=office.now_ms)).problems == []
         monkeypatch.undo()
 
 
@@ -250,7 +250,7 @@ def test_an_entry_that_is_older_than_the_one_before_it_goes_first(office) -> Non
 
     assert len(office.rows(SESSION)) == 1
     assert [each.n for each in office.entries() if each.body is None] == [3, 4]
-    assert office.store.read(lambda connection: verify.verify(connection, {})).problems == []
+    assert office.store.read(lambda connection: verify.verify(connection, {}, now_ms=office.now_ms)).problems == []
 
 
 def test_who_used_a_voucher_is_forgotten_with_the_sessions_and_the_voucher_stays(office) -> None:
