@@ -86,18 +86,18 @@ class Authorising:
             return before, []
         if asked.code == packet.STATUS_SERVER:
             return packet.reply(packet.ACCESS_ACCEPT, asked, (), nas.secret), []
-        decision = self._decide(asked, nas, now_ms)
+        decision = self._decide(asked, nas, now_ms, seal=asked.authenticator if seal is Seal.HOLDS else b"")
         answer = self._said(decision, asked, nas)
         self.repeats.keep(source, asked.authenticator, answer, now)
         return answer, decision.rows
 
-    def _decide(self, asked: Packet, nas: Nas, now_ms: int) -> Decision:
+    def _decide(self, asked: Packet, nas: Nas, now_ms: int, *, seal: bytes) -> Decision:
         fields = dict(reversed(asked.attributes))  # the first of a kind counts
         hidden = fields.get(d.USER_PASSWORD.number)
         password = packet.reveal(hidden, asked.authenticator, nas.secret) or b"" if hidden is not None else None
         if d.CHAP_PASSWORD.number in fields:
             fields.setdefault(d.CHAP_CHALLENGE.number, asked.authenticator)  # RFC 2865 section 5.3
-        return self.judge.decide(fields, password, nas, now_ms)
+        return self.judge.decide(fields, password, nas, now_ms, seal=seal)
 
     def _said(self, decision: Decision, asked: Packet, nas: Nas) -> bytes:
         proxied = [(d.PROXY_STATE.number, each) for each in asked.every(d.PROXY_STATE.number)]

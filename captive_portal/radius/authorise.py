@@ -4,6 +4,10 @@ Two kinds of names are known. A *token* was made by the portal a moment ago for 
 good once. A *MAC address* is how a controller asks about a device that it has just seen (Service-Type Call-Check, or
 plain): it is let in while its door is open, so that who comes back, roams or was made to ask again needs no login.
 Everybody else is refused, which a controller answers with the login page.
+
+A question also tells who has an address, whatever its answer is, and its seal says that it was genuine, not when: a
+token is good once, a question about a MAC may be sent again by whoever has heard it. So what it tells is believed when
+it is of now, by its Event-Timestamp and by its authenticator, which is random and comes once.
 """
 
 from __future__ import annotations
@@ -47,6 +51,14 @@ class Why(StrEnum):
     METHOD = "method not supported"
 
 
+class Age(StrEnum):
+    """When a question about a MAC was asked."""
+
+    NOW = "now"
+    UNSURE = "unsure"  # nothing proves it, nothing speaks against it
+    PAST = "past"
+
+
 @dataclass(frozen=True, slots=True)
 class Accept:
     """A yes: what may be used, and the mark that accounting will carry. `rows` need not be waited for."""
@@ -74,8 +86,14 @@ class Judge:
     mint: Mint
     doors: Doors
 
-    def decide(self, fields: Mapping[int, bytes], password: bytes | None, nas: Nas, now_ms: int) -> Decision:
-        """Answer one question. `password` is the clear one of PAP; CHAP's is in the fields."""
+    def decide(
+        self, fields: Mapping[int, bytes], password: bytes | None, nas: Nas, now_ms: int, *, seal: bytes = b""
+    ) -> Decision:
+        """Answer one question.
+
+        `password` is the clear one of PAP; CHAP's is in the fields. `seal` is the request's authenticator where a
+        Message-Authenticator holds.
+        """
         calling, user = get(fields, d.CALLING_STATION_ID), get(fields, d.USER_NAME)
         device = mac(calling) if isinstance(calling, str) else None
         if device is None:
@@ -85,8 +103,12 @@ class Judge:
         said = accounting.addresses(fields, nas)
         claims = tokens.claims(user)
         if claims is None:
-            rows = [row for each in said for row in self.doors.sight(nas.id, device, each, now_ms)]
-            return self._known(device, rows, nas, now_ms) if mac(user) == device else Reject(Why.UNKNOWN, rows)
+            age, rows = self._age(fields, nas, now_ms, seal) if said else (Age.NOW, [])
+            for each in said if age is not Age.PAST else ():
+                rows += self.doors.sight(nas.id, device, each, now_ms, sure=age is Age.NOW)
+            if mac(user) != device:
+                return Reject(Why.UNKNOWN, rows)
+            return self._known(device, rows, nas, now_ms, past=age is Age.PAST)
         wanted = self.mint.password(user, place=nas.id, mac=device).encode()
         wrong = _wrong(fields, password, wanted) or self._untimely(claims, now_ms)
         if wrong is not None:
@@ -99,12 +121,23 @@ class Judge:
         door = self.doors.redeem(Client(mac=device, interface=nas.id, addresses=said), bounds, now_ms, user)
         return Accept(bounds, door.mark, [])
 
-    def _known(self, device: str, rows: list[Row], nas: Nas, now_ms: int) -> Decision:
+    def _age(self, fields: Mapping[int, bytes], nas: Nas, now_ms: int, seal: bytes) -> tuple[Age, list[Row]]:
+        """Return when a question was asked, and what is to be remembered of it."""
+        stamped = d.EVENT_TIMESTAMP.number in fields and not nas.untimed
+        if stamped and not accounting.timely(fields, now_ms):
+            return Age.PAST, []
+        if not seal:
+            return Age.UNSURE, []
+        first = self.doors.heard.first(seal, now_ms)
+        return (Age.NOW, first) if first else (Age.PAST, [])
+
+    def _known(self, device: str, rows: list[Row], nas: Nas, now_ms: int, *, past: bool) -> Decision:
         door: Door | None = self.doors.door(nas.id, device)
         left = door.left(now_ms) if door is not None else None
         if door is None or left is None or not left.seconds or not nas.by_mac:
             return Reject(Why.NO_DOOR, rows)
-        self.doors.let_in(door.key)
+        if not past:
+            self.doors.let_in(door.key)
         return Accept(left, door.mark, rows)
 
     def _untimely(self, claims: tokens.Claims, now_ms: int) -> Why | None:

@@ -177,9 +177,12 @@ class Doors:
                 self._bell.notify()
 
     # ---- who is where
-    def sight(self, place: str, mac: str, address: str, now_ms: int) -> list[Row]:
-        """Note that a device has an address."""
+    def sight(self, place: str, mac: str, address: str, now_ms: int, *, sure: bool = True) -> list[Row]:
+        """Note that a device has an address; what is not `sure` to be of now moves none from who is reported there."""
         with self._lock:
+            there = self._sojourns.get(self._at.get(address, ("", "")))
+            if not sure and there is not None and (there.place, there.mac) != (place, mac):
+                return []
             return self._sight((place, mac), address, now_ms)
 
     def _sight(self, key: Key, address: str, now_ms: int) -> list[Row]:

@@ -10,12 +10,14 @@ from dataclasses import replace
 import pytest
 
 from captive_portal.model import Bounds, Client
+from captive_portal.radius.heard import HEARD_MS, Heard
 from captive_portal.radius.tokens import LIFE_MS
 from netops.clock import SYSTEM
 
 ACCEPT, REJECT = 2, 3
 START, STOP, INTERIM = 1, 2, 3
 MAC, OTHER, SAID, IP = "02:11:22:33:44:55", "02:11:22:33:44:66", "02-11-22-33-44-55", "10.8.0.9"
+IPS = {"ac-1": IP, "ac-2": "10.9.0.9"}
 HOUR = Bounds(seconds=3600, idle_s=600, down_kbps=4000, up_kbps=1000)
 
 
@@ -100,6 +102,72 @@ def test_a_device_with_an_open_door_needs_no_login(place):
 
     assert ac.ask(OTHER, OTHER, SAID)[0] == REJECT  # a name that is another device's
     assert place.controllers["ac-2"].ask(SAID, SAID, SAID)[0] == REJECT  # a place that is another's
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["", "over our restart"])
+def test_a_replayed_question_moves_no_address(place, elsewhere, restarted):
+    """It is sealed, says no time and comes from another port: whoever is at the address now stays who they are."""
+    ac, now_ms = place.controllers["ac-1"], place.service.clock.now_ms
+    old = ac.question(SAID, SAID, SAID, IP)
+    ac.send(old, ac.auth)
+    assert place.parts.doors.who(IP, now_ms()) == ("ac-1", MAC)
+    ac.ask(OTHER, None, OTHER, IP)
+    if restarted:
+        place.parts.keeping.keep([("DELETE FROM outcome WHERE number < 0", ())])
+        place.restart()
+    place.parts.doors.news(0)
+
+    assert elsewhere(ac, old, ac.auth)[0] == REJECT  # answered, as a retry is, and not believed
+    assert place.parts.doors.who(IP, now_ms()) == ("ac-1", OTHER)
+    assert place.parts.doors.news(0) == []
+
+
+def test_a_replayed_question_puts_nobody_in_the_house(place, elsewhere):
+    """The door may be open: nobody came through it."""
+    ac = place.controllers["ac-1"]
+    old = ac.question(SAID, SAID, SAID, IP)
+    ac.send(old, ac.auth)
+    place.parts.doors.open(place.client(), HOUR, place.service.clock.now_ms())
+
+    assert elsewhere(ac, old, ac.auth)[0] == ACCEPT
+    assert not place.parts.doors.inside(("ac-1", MAC))
+    assert ac.ask(SAID, SAID, SAID, IP)[0] == ACCEPT
+    assert place.parts.doors.inside(("ac-1", MAC))
+
+
+@pytest.mark.parametrize(
+    ("name", "age_s", "moved"),
+    [("ac-1", 0, True), ("ac-1", 3600, False), ("ac-2", 3600, True)],
+    ids=["of now", "of then", "a controller without a clock"],
+)
+def test_a_question_that_says_its_time_is_taken_at_its_word(place, wire, name, age_s, moved):
+    ac, now_ms, ip = place.controllers[name], place.service.clock.now_ms(), IPS[name]
+    ac.ask(OTHER, None, OTHER, ip)
+    ac.ask(SAID, None, SAID, ip, more=wire.attribute(55, now_ms // 1000 - age_s))
+
+    assert place.parts.doors.who(ip, now_ms) == (name, MAC if moved else OTHER)
+
+
+def test_an_unsigned_question_moves_no_address_from_who_is_reported_there(place):
+    """Anybody who can send from the controller's address can make one."""
+    ac, doors, now_ms = place.controllers["ac-2"], place.parts.doors, place.service.clock.now_ms
+    ac.ask(SAID, None, SAID, "10.9.0.9", signed=False)
+    assert doors.who("10.9.0.9", now_ms()) == ("ac-2", MAC)
+
+    ac.report(START, "s-1", SAID, "10.9.0.9")
+    ac.ask(OTHER, None, OTHER, "10.9.0.9", signed=False)
+    assert doors.who("10.9.0.9", now_ms()) == ("ac-2", MAC)
+    ac.ask(OTHER, None, OTHER, "10.9.0.9")
+    assert doors.who("10.9.0.9", now_ms()) == ("ac-2", OTHER)
+
+
+def test_what_was_heard_is_bounded_and_the_oldest_forgotten():
+    heard = Heard([(b"a", 0)], most=2)
+
+    assert [bool(heard.first(mark, 1)) for mark in (b"a", b"b", b"b", b"c", b"a")] == [False, True, False, True, True]
+    assert len(heard) == 2
+    assert heard.first(b"d", HEARD_MS + 2)
+    assert len(heard) == 1
 
 
 def test_a_door_ends_with_its_time(place):
