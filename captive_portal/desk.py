@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections import deque
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
@@ -24,13 +25,14 @@ from captive_portal.methods import Shown
 from captive_portal.model import ADDRESSES_PER_CLIENT, FREE, MOST_OCTETS, Client, Grant, Session, State
 from captive_portal.policy import narrower, open_at, opens_ms, seconds_open
 from captive_portal.store import Admission
-from captive_portal.turns import Turns
+from captive_portal.turns import Crowd, Turns
 from captive_portal.twins import Twins
 from captive_portal.verdict import Ask, Leave, Refusal, Why
 from inventory.errors import SqlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from zoneinfo import ZoneInfo
 
     from captive_portal.gateways import Gateway
@@ -97,6 +99,7 @@ class Desk:
         self._owed: dict[str, tuple[Session, tuple[int, int]]] = {}  # ends that could not be written yet
         self._starts = Limit(STARTS)
         self._turns = Turns()
+        self._crowd = Crowd()
 
     # ---- who
     def identity(self, client: Client) -> bytes:
@@ -129,7 +132,7 @@ class Desk:
         """Admit, or say why not, or what comes next. PortalError or SqlError when we could not: then nobody is in."""
         client = attempt.client
         answer = self._consult(attempt)
-        with self._turns.page(client):
+        with self._turns.page(client), self._room(client):
             live = self.current(client)
             if live is not None:
                 return self._see(live, client.addresses)
@@ -268,7 +271,7 @@ class Desk:
         live = self.current(client)
         if live is None or set(client.addresses) <= set(live.client.addresses):
             return live
-        with self._turns.page(client):
+        with self._turns.page(client), self._room(client):
             live = self.current(client)
             return None if live is None else self._see(live, client.addresses)
 
@@ -283,7 +286,7 @@ class Desk:
 
     def logout(self, client: Client) -> bool:
         """End the client's session; return whether there was one that can end before its time."""
-        with self._turns.page(client):
+        with self._turns.page(client), self._room(client):
             live = self._live.get(client.key)
             if live is None or live.state is not State.ONLINE or self.bound(client):
                 return False
@@ -417,6 +420,11 @@ class Desk:
                 _ = self._feed(live, visit.Lost()) if lost else self._over(live)
 
     # ---- the edge
+    def _room(self, client: Client) -> AbstractContextManager[None]:
+        """Be one of the few pages behind a controller; anywhere else there is room for as many as there are threads."""
+        distant = any(part.distant and part.serves(client.interface) for part in self.gateway.parts())
+        return self._crowd.within(client.interface) if distant else nullcontext()
+
     def _seen(self, client: Client) -> tuple[str, ...]:
         """Return the address asked from, first, and the others of the same device."""
         every = (*client.addresses, *self.gateway.addresses(client))

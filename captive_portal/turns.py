@@ -2,10 +2,13 @@
 
 A page waits shortly, and few pages of one device wait at all: whoever sends a login a hundred times at once is told to
 wait, and takes no thread from others. What we do ourselves (expiry, repair) waits for as long as it takes.
+
+Behind a controller each login may take seconds, and devices are made up at will: few pages of one place are under way.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 PAGE_S = 0.2  # a double tap finds its first half done; a slow gateway's client gets the page that looks again
 WAITERS = 2  # pages of one device
+OF_A_PLACE, OF_ALL = 12, 24  # pages under way behind controllers: of one, and of all; the portal has 32 threads
 
 
 @dataclass(slots=True)
@@ -76,4 +80,28 @@ class Turns:
                 del self._turns[client.key]
 
 
+class Crowd:
+    """How many pages are under way behind controllers."""
+
+    def __init__(self) -> None:
+        self._at: Counter[str] = Counter()
+        self._lock = Lock()
+
+    @contextmanager
+    def within(self, place: str) -> Iterator[None]:
+        """Be one of those; BusyError when there are enough of the place, or of all."""
+        with self._lock:
+            if self._at[place] >= OF_A_PLACE or self._at.total() >= OF_ALL:
+                raise BusyError(CROWDED)
+            self._at[place] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._at[place] -= 1
+                if not self._at[place]:
+                    del self._at[place]
+
+
+CROWDED = "enough logins behind this controller are under way; look again in a moment"
 BUSY = "another request of this device is under way; look again in a moment"

@@ -76,6 +76,7 @@ class Gateway(Protocol):
     name: str
     simulated: bool
     offers: frozenset[Offer]
+    distant: bool = False  # a controller over the network: a verb may take seconds, so few pages are at it at once
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...

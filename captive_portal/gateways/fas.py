@@ -102,6 +102,7 @@ class Fas(Gateway):
 
     name = "fas"
     simulated = False
+    distant = True
     offers = frozenset({Offer.RATE})
 
     def __init__(self, settings: Settings, clock: Clock, *, wait_s: float = WAIT_S) -> None:

@@ -52,6 +52,7 @@ class Controller(Gateway):
     """One controller, and the visitors behind it."""
 
     simulated = False
+    distant = True
 
     def __init__(self, side: Side, journal: Journal, reports: Reports, clock: Clock) -> None:
         self.side = side

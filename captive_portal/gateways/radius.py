@@ -115,6 +115,7 @@ class Radius(Gateway):
 
     name = "radius"
     simulated = False
+    distant = True
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         own = {name: each for name, each in settings.portal.acs.items() if each.gateway == "radius"}

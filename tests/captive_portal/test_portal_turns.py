@@ -8,9 +8,12 @@ from contextlib import ExitStack
 
 import pytest
 
+from captive_portal.desk import Attempt
 from captive_portal.errors import BusyError
 from captive_portal.model import Client
-from captive_portal.turns import PAGE_S, WAITERS, Turns
+from captive_portal.service import THREADS
+from captive_portal.store import Consent
+from captive_portal.turns import OF_A_PLACE, OF_ALL, PAGE_S, WAITERS, Crowd, Turns
 
 ONE, OTHER = (Client(mac=f"02:00:00:00:00:0{n}", interface="v", addresses=(f"10.0.0.{n}",)) for n in (1, 2))
 
@@ -65,3 +68,42 @@ def test_a_turn_that_fails_is_given_back() -> None:
 
     with turns.page(ONE):
         pass
+
+
+def test_one_controller_takes_some_of_the_threads_and_all_together_not_all() -> None:
+    crowd = Crowd()
+    with ExitStack() as under_way:
+        for place in ("ac-1", "ac-2"):
+            for _ in range(OF_A_PLACE):
+                under_way.enter_context(crowd.within(place))
+            if place == "ac-1":
+                with pytest.raises(BusyError), crowd.within(place):
+                    pytest.fail("more than its share")
+        with pytest.raises(BusyError), crowd.within("ac-3"):
+            pytest.fail("more than all may have")
+    assert OF_ALL < THREADS
+    with crowd.within("ac-3"):
+        pass
+    assert not crowd._at
+
+
+@pytest.mark.parametrize("distant", [True, False])
+def test_made_up_devices_behind_a_slow_controller_are_told_to_wait_and_nothing_of_them_is_recorded(
+    house, desk, distant: bool
+) -> None:
+    house.gateway.distant = distant
+    consent = Consent(terms="1", language="zh_CN", digest="0" * 64, channel="portal")
+    who = Client(mac="02:00:00:00:00:01", interface="simulated", addresses=("127.0.0.1",))
+    attempt = Attempt(client=who, method="click_through", fields={}, consent=consent)
+    with ExitStack() as under_way:
+        for _ in range(OF_A_PLACE):
+            under_way.enter_context(desk._crowd.within("simulated"))
+        if distant:
+            with pytest.raises(BusyError):
+                desk.login(attempt)
+            assert desk.live == 0
+        else:
+            desk.login(attempt)
+
+    desk.login(attempt)
+    assert desk.live == 1
