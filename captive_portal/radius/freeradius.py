@@ -97,7 +97,8 @@ server netops {
 		-eap {
 			ok = return
 		}
-		if (&CHAP-Password && !&CHAP-Challenge) {
+		# random and of this one packet: by it a question that was heard before is known
+		if (!&CHAP-Password || !&CHAP-Challenge) {
 			update request {
 				&CHAP-Challenge := "%{Packet-Authentication-Vector}"
 			}

@@ -124,7 +124,9 @@ class Api:
         password = said.pop(d.USER_PASSWORD.number, None)
         if password is not None and len(password) > LONGEST_PASSWORD:
             raise BodyError(f"User-Password; expected at most {LONGEST_PASSWORD} octets")
-        decision = self.judge.decide(said, password, nas, now_ms)
+        # FreeRADIUS puts a packet's authenticator there where no CHAP has a challenge of its own, as random and as new
+        seal = b"" if nas.unsigned else said.get(d.CHAP_CHALLENGE.number, b"")
+        decision = self.judge.decide(said, password, nas, now_ms, seal=seal)
         if decision.rows:
             self.keeping.put(decision.rows)
         if isinstance(decision, Accept):

@@ -204,6 +204,29 @@ def test_who_does_not_sign_is_not_answered(both, fronted):
 
 
 @FRONT
+@pytest.mark.parametrize("chap", [False, True], ids=["bare", "CHAP"])
+def test_a_question_that_is_played_again_moves_no_address(both, wire, fronted, chap):
+    """FreeRADIUS forgets a packet within seconds; its authenticator comes to us, and we do not forget it."""
+
+    def asked(octets: bytes) -> int:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as at:  # each time from another port
+            at.bind(("127.0.0.1", 0))
+            at.settimeout(3)
+            at.sendto(octets, ("127.0.0.1", both.port("auth", fronted=fronted)))
+            return at.recv(5000)[0]
+
+    def question(mac: str) -> bytes:
+        rest = wire.attribute(1, mac) + wire.attribute(31, mac) + wire.attribute(8, socket.inet_aton("10.8.0.77"))
+        proof = wire.attribute(3, b"\x07" + bytes(16)) if chap else b""
+        return wire.access(1, rest + proof, SECRET.encode())
+
+    first, other = "02-11-22-33-55-01", "02-11-22-33-55-02"
+    old = question(first)
+    assert [asked(old), asked(question(other)), asked(old)] == [3, 3, 3]
+    assert both.doors.who("10.8.0.77", SYSTEM.now_ms()) == ("ac-1", other.replace("-", ":"))
+
+
+@FRONT
 def test_accounting_with_gigawords_arrives(both, fronted):
     session = f"giga-{fronted}"
     pairs = [
