@@ -148,8 +148,8 @@ class Terminator:
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await self._forward(reader, writer)
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            writer.transport.abort()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            writer.transport.abort()  # at the end of the service too nobody waits for the client's goodbye
         finally:
             writer.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import gc
 import importlib.util
 import os
 import socket
@@ -291,6 +292,20 @@ def test_one_address_cannot_hold_all_places_by_handshakes_that_never_end(certifi
             time.sleep(0.2)  # the server has seen them go
     finally:
         server.stop()
+
+
+def test_an_end_closes_the_tls_connections_that_are_silent(secure, certificate, caplog):
+    context = ssl.create_default_context(cafile=str(certificate[0]))
+    link = socket.create_connection(("127.0.0.1", secure.port), 5)
+    with context.wrap_socket(link, server_hostname="localhost") as silent:
+        silent.sendall(b"GET / HT")
+        time.sleep(0.2)
+        secure.stop()
+        silent.settimeout(2)
+        with contextlib.suppress(ConnectionError, ssl.SSLEOFError):
+            assert silent.recv(1) == b""
+    gc.collect()  # what was left open would be said here
+    assert not caplog.records
 
 
 def test_a_certificate_without_its_key_is_said_plainly(certificate, tmp_path):
