@@ -82,7 +82,9 @@ class Opened:
         (n.folder / "bin").mkdir()
         shutil.copy(HERE / "run_iptables.sh", n.folder / "bin" / "iptables")
         n.start_internet()
-        n.start("opennds", n.gateway, "unshare", "-m", str(HERE / "run_opennds.sh"), str(n.folder), str(HERE.parents[1]))
+        n.start(
+            "opennds", n.gateway, "unshare", "-m", str(HERE / "run_opennds.sh"), str(n.folder), str(HERE.parents[1])
+        )
         inside = ("nsenter", "-t", str(n._running["opennds"].pid), "-m")
         self.inside = inside
         lease = f"1999999999 {MAC} {CLIENT4} phone *"
