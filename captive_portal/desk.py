@@ -206,8 +206,11 @@ class Desk:
             if live is None or live.state is not State.RECORDED:
                 return
             self._onward.pop(live.id, None)
-            self._feed(live, visit.Opened())
+            live = self._feed(live, visit.Opened())
             now_ms = self.clock.now_ms()
+            until_ms = now_ms + self.gateway.held_s(client) * 1000
+            if live.grant is not None and until_ms > live.grant.until_ms:  # a crash must not find the shorter time
+                live = self._feed(live, visit.Adjusted(until_ms))
             took_ms = max(0, now_ms - live.since_ms)
             self.telling.online(self.site(client), self.identity(client), enforced_ms=took_ms, now_ms=now_ms)
 

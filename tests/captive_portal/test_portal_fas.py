@@ -237,6 +237,8 @@ def test_a_record_ends_with_the_routers_minutes_and_not_before(park, clock) -> N
     park.login()
     clock.forward(9)  # the router asks late: its minutes begin now
     asks(park.gateway)
+    (kept,) = park.desk.store.live()
+    assert kept.grant.until_ms == clock.now_ms() + 3600_000, "what a restart would find"
 
     clock.forward(3600 - 4)
     park.desk.expire()
