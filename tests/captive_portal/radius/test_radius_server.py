@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from captive_portal.model import Bounds, Client
+from captive_portal.radius.answering import taken
 from captive_portal.radius.heard import HEARD_MS, Heard
 from captive_portal.radius.tokens import LIFE_MS
 from netops.clock import SYSTEM
@@ -437,6 +438,17 @@ def test_a_session_that_goes_on_after_a_restart_that_was_none_is_taken_up(place,
     ac.report(INTERIM, "s-1", SAID, IP)
     ac.report(INTERIM, "s-2", OTHER, "10.8.0.10")
     assert place.parts.doors.counts["online"] == 0
+
+
+def test_a_restart_without_an_authenticator_is_known_by_what_it_says(place):
+    """FreeRADIUS does not tell it: a retry says the same but for its delay, another restart another time."""
+    known, doors, now_ms = place.parts.known.by_id, place.parts.doors, place.service.clock.now_ms()
+
+    def said(name: str = "ac-1", *, delay_s: int = 0, at_s: int = now_ms // 1000) -> bool:
+        fields = {40: b"\0\0\0\7", 41: delay_s.to_bytes(4, "big"), 55: at_s.to_bytes(4, "big")}
+        return bool(taken(doors, place.parts.tally, fields, known[name], now_ms))
+
+    assert [said(), said(), said(delay_s=5), said(at_s=now_ms // 1000 + 1), said("ac-2")] == [1, 0, 0, 1, 1]
 
 
 def test_an_untimed_report_of_then_takes_no_session_up(place, wire):
