@@ -14,7 +14,7 @@ from captive_portal import (
     agreement,
     asker,
     capport,
-    fault_pages,
+    fault_form,
     gateways,
     keys,
     methods,
@@ -195,7 +195,7 @@ class PortalService:
             hotspot=self._hotspot,
             form_key=key,
             base_url=views.base_url(self.settings),
-            reports=fault_pages.limit(),
+            reports=fault_form.limit(),
         )
         self._api = views.api(portal)
         pages = create_app(

@@ -20,7 +20,7 @@ from flask import Blueprint, Response, g, redirect, render_template, request, ur
 from flask_babel import format_time
 from markupsafe import Markup
 
-from captive_portal import agreement, announce, asker, capport, captured, fault_pages, forms, look, shut
+from captive_portal import agreement, announce, asker, capport, captured, fault_form, forms, look, shut
 from captive_portal.desk import HERE, Attempt, Outcome
 from captive_portal.errors import BusyError, GatewayError, PortalError, SessionError
 from captive_portal.gateways import Onward
@@ -101,8 +101,8 @@ def blueprint(portal: Portal) -> Blueprint:
     pages.add_url_rule("/login", "login_again", lambda: redirect(asker.home_url(), 303))
     pages.add_url_rule("/return/<method>", "returned", lambda method: _returned(portal, method))
     pages.add_url_rule("/logout", "logout", lambda: _logout(portal), methods=["POST"])
-    pages.add_url_rule("/report", "report", lambda: fault_pages.form(portal))
-    pages.add_url_rule("/report", "reported", lambda: fault_pages.taken(portal), methods=["POST"])
+    pages.add_url_rule("/report", "report", lambda: fault_form.form(portal))
+    pages.add_url_rule("/report", "reported", lambda: fault_form.taken(portal), methods=["POST"])
     asked = api(portal)
     pages.add_url_rule(capport.PATH, "capport", lambda: _capport(asked))
     return pages
@@ -251,7 +251,7 @@ def _online(portal: Portal, visitor: Client, session: Session) -> str:
         left=in_words(session.seconds_left(now_ms)),
         until=format_time(utc(session.grant.until_ms), "HH:mm"),
         venue=asker.venue(portal, visitor),
-        faults=fault_pages.choices(),
+        faults=fault_form.choices(),
         bound=portal.desk.bound(visitor),
         token=forms.token(portal.form_key, visitor, now_ms),
     )

@@ -10,6 +10,7 @@ could be a link by then.
 
 from __future__ import annotations
 
+import errno
 import grp
 import json
 import os
@@ -39,6 +40,7 @@ BRANCHES = {
     "persons": "persons/persons.db",
 }
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC  # a socket opens in no other way
 
 
 def found(settings: Settings) -> list[str]:
@@ -214,6 +216,8 @@ def _give(path: Path, uid: int, gid: int, mode: int, *, at: int | None = None) -
     except FileNotFoundError:
         return False
     except OSError as error:
+        if error.errno == errno.ENXIO:
+            return _give_socket(path, uid, gid, mode, at=at)
         raise NetopsError(f"{path}: expected a file of this instance, not a link ({error.strerror})") from None
     try:
         seen = os.fstat(handle)
@@ -224,6 +228,26 @@ def _give(path: Path, uid: int, gid: int, mode: int, *, at: int | None = None) -
             return False
         os.fchown(handle, uid, gid)
         os.fchmod(handle, mode)  # after it: a change of the owner takes bits away
+        return True
+    finally:
+        os.close(handle)
+
+
+def _give_socket(path: Path, uid: int, gid: int, mode: int, *, at: int | None) -> bool:
+    """Give the socket of a service that runs to its owner; return whether that changed anything."""
+    try:
+        handle = os.open(path, _LOOK, dir_fd=at)
+    except FileNotFoundError:  # its service ended meanwhile
+        return False
+    try:
+        seen = os.fstat(handle)
+        if not stat.S_ISSOCK(seen.st_mode) or seen.st_nlink != 1:
+            raise NetopsError(f"{path}: expected a plain file with one name; remove what was put there")
+        if seen.st_uid == uid and gid in (-1, seen.st_gid) and stat.S_IMODE(seen.st_mode) == mode:
+            return False
+        itself = Path(f"/proc/self/fd/{handle}")  # a descriptor of this kind is no other way to what it names
+        os.chown(itself, uid, gid)
+        itself.chmod(mode)
         return True
     finally:
         os.close(handle)

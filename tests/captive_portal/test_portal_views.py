@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from captive_portal import asker, capport, fault_pages, fault_reports, forms, keys, probes, tables, views, vouchers
+from captive_portal import asker, capport, fault_form, fault_reports, forms, keys, probes, tables, views, vouchers
 from captive_portal.gateways import Onward
 from captive_portal.model import Allowance
 from captive_portal.probes import Probes
@@ -64,7 +64,7 @@ def application(desk, settings, uplink):
         venues=lambda site: {"site-1": "万柳公园"}.get(site, ""),
         form_key=keys.identity_key(settings),
         base_url=views.base_url(settings),
-        reports=fault_pages.limit(),
+        reports=fault_form.limit(),
     )
     made = create_app(
         "portal",

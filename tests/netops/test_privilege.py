@@ -9,7 +9,9 @@ import pwd
 import re
 import shutil
 import signal
+import socket
 import sqlite3
+import stat
 import subprocess
 import sys
 import tempfile
@@ -441,6 +443,17 @@ def test_root_is_not_led_astray_by_what_a_service_has_planted(instance, tmp_path
     with pytest.raises(NetopsError, match=r"expected a (file of this instance|plain file)"):
         apart.found(instance)
     assert (victim.stat().st_uid, victim.read_text()) == (0, "root's")
+
+
+@root
+def test_the_socket_of_a_service_that_runs_is_given_to_its_owner(instance) -> None:
+    path = instance.data.dir / "radius" / "radius.sock"
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(path))
+        path.chmod(0o755)
+        apart.found(instance)
+        assert (path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) == (path.parent.stat().st_uid, 0o660)
+        apart.found(instance)
 
 
 @root

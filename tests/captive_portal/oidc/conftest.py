@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from captive_portal import asker, fault_pages, keys, views
+from captive_portal import asker, fault_form, keys, views
 from captive_portal.probes import Probes
 from netops.clock import SYSTEM
 from netops.provider import Provider
@@ -93,7 +93,7 @@ class Campus:
             venues=lambda _site: "",
             form_key=keys.identity_key(settings),
             base_url=OWN,
-            reports=fault_pages.limit(),
+            reports=fault_form.limit(),
         )
         self.app = create_app(
             "portal",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from captive_portal import asker, fault_pages, keys, policy_yaml, views
+from captive_portal import asker, fault_form, keys, policy_yaml, views
 from captive_portal.methods.sms import Sms
 from captive_portal.probes import Probes
 from captive_portal.sms import checks, reports
@@ -75,7 +75,7 @@ class House:
             venues=lambda _: "",
             form_key=keys.identity_key(self.settings),
             base_url=views.base_url(self.settings),
-            reports=fault_pages.limit(),
+            reports=fault_form.limit(),
         )
         return create_app(
             "portal",
