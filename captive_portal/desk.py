@@ -145,8 +145,7 @@ class Desk:
             kept = self._end_stale(client)
             if kept is not None:
                 return kept
-            opened = Session(id=secrets.token_hex(12), client=client.at(*self._seen(client)))
-            session, _ = visit.step(opened, visit.Begun(), now_ms)
+            session = self._begun(client, now_ms)
             verdict = self._ask(attempt, replace(self.shown(client, attempt.fields), answer=answer), now_ms)
             if isinstance(verdict, Refusal):
                 self._feed(session, visit.Refused())
@@ -169,9 +168,13 @@ class Desk:
             kept = self._end_stale(client)
             if kept is not None:
                 return kept
-            opened = Session(id=secrets.token_hex(12), client=client.at(*self._seen(client)))
-            session, _ = visit.step(opened, visit.Begun(), now_ms)
+            session = self._begun(client, now_ms)
             return self._admit(session, replace(grant, agreed=None), grant.agreed or consent, began)
+
+    def _begun(self, client: Client, now_ms: int) -> Session:
+        """Return a new visit of a client, under every address that is seen of it."""
+        opened = Session(id=secrets.token_hex(12), client=client.at(*self._seen(client)))
+        return visit.step(opened, visit.Begun(), now_ms)[0]
 
     def _end_stale(self, client: Client) -> Session | Onward | None:
         """End what is left of a visit before, so that the next one takes nobody's place; return one that goes on."""

@@ -51,6 +51,19 @@ class Tally:
         LOG.warning("packet dropped why=%s source=%s", why, host)
 
 
+def _heard(octets: bytes, sender: Sender, known: Known, tally: Tally, now_ms: int) -> tuple[Nas, Packet] | None:
+    """Return who says what, both known by form alone; None for a stranger and for what is no packet: it is counted."""
+    nas = known.by_address.get(sender[0])
+    if nas is None:
+        tally.dropped("stranger", sender[0], now_ms)
+        return None
+    try:
+        return nas, packet.decode(octets)
+    except PacketError:
+        tally.dropped("malformed", sender[0], now_ms)
+        return None
+
+
 @dataclass(slots=True)
 class Authorising:
     """The door on the authorisation port. For one thread."""
@@ -64,15 +77,10 @@ class Authorising:
 
     def answer(self, octets: bytes, sender: Sender, now_ms: int, now: float) -> tuple[bytes | None, list[Row]]:
         """Return the answer, None to say nothing, and rows that nobody has to wait for."""
-        nas = self.known.by_address.get(sender[0])
-        if nas is None:
-            self.tally.dropped("stranger", sender[0], now_ms)
+        heard = _heard(octets, sender, self.known, self.tally, now_ms)
+        if heard is None:
             return None, []
-        try:
-            asked = packet.decode(octets)
-        except PacketError:
-            self.tally.dropped("malformed", sender[0], now_ms)
-            return None, []
+        nas, asked = heard
         if asked.code not in {packet.ACCESS_REQUEST, packet.STATUS_SERVER}:
             self.tally.dropped("code", sender[0], now_ms)
             return None, []
@@ -148,15 +156,10 @@ class Accounting:
 
     def answer(self, octets: bytes, sender: Sender, now_ms: int, now: float) -> tuple[bytes | None, list[Row]]:
         """Return the answer, to be sent when the rows are durable and then to be told to `sent`; None for nothing."""
-        nas = self.known.by_address.get(sender[0])
-        if nas is None:
-            self.tally.dropped("stranger", sender[0], now_ms)
+        heard = _heard(octets, sender, self.known, self.tally, now_ms)
+        if heard is None:
             return None, []
-        try:
-            asked = packet.decode(octets)
-        except PacketError:
-            self.tally.dropped("malformed", sender[0], now_ms)
-            return None, []
+        nas, asked = heard
         wrong = _forged(octets, asked, nas)
         if wrong:
             self.tally.dropped(wrong, sender[0], now_ms)
