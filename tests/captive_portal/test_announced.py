@@ -92,18 +92,23 @@ def announced(network):
     return network
 
 
-def lease(network, version: int) -> str:
-    """Let dhclient ask; return what it was told about the portal."""
+def lease(network, eventually, version: int) -> str:
+    """Let dhclient ask; return what it was told about the portal.
+
+    In the foreground: a dhclient that goes to the background may write its pid file after its parent has ended.
+    """
     folder = network.folder
     (folder / "ask.conf").write_text(ASK, encoding="utf-8")
     script = folder / "script"
     script.write_text(SCRIPT.format(folder=folder), encoding="utf-8")
     script.chmod(0o755)
-    pid = folder / f"dhclient{version}.pid"
-    files = ("-cf", folder / "ask.conf", "-sf", script, "-lf", folder / f"lease{version}", "-pf", pid)
-    network.run(network.client, "dhclient", f"-{version}", "-1", *map(str, files), "eth0")
-    os.kill(int(pid.read_text()), signal.SIGKILL)
-    return (folder / f"told{version}").read_text(encoding="utf-8")
+    files = ("-cf", folder / "ask.conf", "-sf", script, "-lf", folder / f"lease{version}", "-pf", folder / "pid")
+    words = ("dhclient", "-d", f"-{version}", "-1", *map(str, files), "eth0")
+    told = folder / f"told{version}"
+    network.start("dhclient", network.client, *words, ready="")
+    eventually(lambda: told.exists() and told.read_text(encoding="utf-8") != "", 30)
+    network.stop("dhclient", signal.SIGKILL)
+    return told.read_text(encoding="utf-8")
 
 
 def ask_api(network, uri: str, version: int) -> tuple[str, dict[str, object]]:
@@ -118,8 +123,8 @@ def ask_api(network, uri: str, version: int) -> tuple[str, dict[str, object]]:
 @pytest.mark.root
 @pytest.mark.partner("nft", "ip", "curl", "dnsmasq", "dhclient")
 @pytest.mark.timeout(120)
-def test_what_dhcp_announces_leads_to_the_api_before_and_after_the_login(announced) -> None:
-    told = lease(announced, 4)
+def test_what_dhcp_announces_leads_to_the_api_before_and_after_the_login(announced, eventually) -> None:
+    told = lease(announced, eventually, 4)
     assert told == API
     head, before = ask_api(announced, told, 4)
     assert head.startswith("http/1.1 200")
@@ -134,7 +139,7 @@ def test_what_dhcp_announces_leads_to_the_api_before_and_after_the_login(announc
     )
     assert "Accept terms and go online" in page.stdout
 
-    assert lease(announced, 6) == API
+    assert lease(announced, eventually, 6) == API
     assert ask_api(announced, API, 6)[1]["captive"] is True
     announced.login()
 
