@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captive_portal import tables, vouchers
-from captive_portal.records import disclosure, export, proof, subject, verify
+from captive_portal.records import disclosure, export, exported, proof, subject, verify
 from captive_portal.records.persons import Kind, Persons
 from captive_portal.sms import number as numbers
 from captive_portal.sms.number import Number
@@ -109,7 +109,7 @@ def _heads(settings: Settings) -> tuple[Mapping[int, str], list[str]]:
 # ---- for an inspection
 def _export(args: argparse.Namespace, settings: Settings) -> int:
     if args.check is not None:
-        wrong = export.check(args.check)
+        wrong = exported.check(args.check)
         print("".join(f"{visible(line)}\n" for line in wrong) or "the export is whole, and its chain holds\n", end="")
         return FAILED if wrong else 0
     now_ms, where = SYSTEM.now_ms(), times.zone(settings.city.timezone)

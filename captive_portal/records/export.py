@@ -8,14 +8,9 @@ around it only the digest goes out, so that the piece still follows from the one
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 import json
 import os
-import struct
 import zipfile
-import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,27 +19,19 @@ import sqlalchemy as sa
 
 from captive_portal.errors import RecordsError
 from captive_portal.records import chain
+from captive_portal.records.parcel import Parcel
 from captive_portal.tables import ADDRESS, CONSENT, RECORD, SESSION
 from netops.clock import iso, utc
-from netops.web.safe import cell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
     from captive_portal.records.persons import Persons
 
-# what the standard library says of a torn archive or a document of another kind (found by the fuzz, seed 17)
-JUNK = (
-    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, struct.error),
-    *(LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError),
-)
 FORMAT = "netops.portal.export.1"
 MARGIN_MS = 86_400_000  # entries are found by their own time, sessions by theirs
-MOST_MANIFEST = 4 << 20  # octets
-TIGHTEST = 100  # how much smaller a log of hashes and times can ever be packed
-LONGEST_LINE = 1 << 20
 MOST_NAT = 1 << 31  # octets of one file of a NAT log
 
 
@@ -97,43 +84,6 @@ manifest.json   文件清单与 SHA-256 / every file by its SHA-256
 各表以 session、device、person 三列相连；散列相同即同一设备或同一人。
 Tables are joined by session, device and person: the same hash is the same device or person.
 """
-
-
-class Parcel:
-    """A ZIP file being written: every member's SHA-256 and number of lines is noted."""
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-        self.members: list[dict[str, Any]] = []
-
-    def rows(self, name: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-        """Write a CSV; no cell is a formula to a spreadsheet."""
-        return self._lines(name, _csv(head, rows), extra=-1)
-
-    def objects(self, name: str, objects: Iterable[object]) -> int:
-        """Write a JSON object a line."""
-        lines = (json.dumps(each, ensure_ascii=False, sort_keys=True).encode() + b"\n" for each in objects)
-        return self._lines(name, lines)
-
-    def text(self, name: str, text: str) -> None:
-        """Write a text."""
-        self._lines(name, [text.encode()])
-
-    def file(self, name: str, path: Path) -> None:
-        """Write a copy of a file."""
-        with path.open("rb") as source:
-            self._lines(name, iter(lambda: source.read(1 << 20), b""))
-
-    def _lines(self, name: str, pieces: Iterable[bytes], *, extra: int = 0) -> int:
-        digest, size, count = hashlib.sha256(), 0, extra
-        with self._archive.open(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), "w", force_zip64=True) as member:
-            for piece in pieces:
-                member.write(piece)
-                digest.update(piece)
-                size += len(piece)
-                count += 1
-        self.members.append({"name": name, "sha256": digest.hexdigest(), "bytes": size, "lines": count})
-        return count
 
 
 def write(
@@ -307,74 +257,3 @@ def _nat(parcel: Parcel, folder: Path | None, window: Window) -> str:
             raise RecordsError(f"{file}: expected a plain file of at most {MOST_NAT >> 30} GiB")
         parcel.file(f"nat/{file.name}", file)
     return f"{len(files)} files of {min(days)} to {max(days)}"
-
-
-def _csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[bytes]:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, quoting=csv.QUOTE_MINIMAL, lineterminator="\r\n")
-
-    def taken() -> bytes:
-        text = out.getvalue().encode("utf-8", "replace")
-        out.seek(0)
-        out.truncate()
-        return text
-
-    writer.writerow(head)
-    yield b"\xef\xbb\xbf" + taken()
-    for row in rows:
-        writer.writerow([cell(each) for each in row])
-        yield taken()
-
-
-def check(path: Path) -> list[str]:
-    """Return what is wrong with an export, from the file alone: digests, and the piece of the chain."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if bombs := [each.filename for each in archive.infolist() if _is_bomb(each)]:
-                return [f"{path}: {bombs[0][:80]!r} is packed tighter than any of our files; it was not opened"]
-            manifest = json.loads(archive.read("manifest.json"))
-            wrong = _members(archive, manifest)
-            return [*wrong, *(_piece(archive, manifest["chain"]) if not wrong else [])]
-    except JUNK as error:
-        return [f"{path}: no whole export of this kind ({type(error).__name__}: {error})"]
-
-
-def _is_bomb(member: zipfile.ZipInfo) -> bool:
-    """Whether a member is far larger than it is packed, or the manifest larger than any: not even opened."""
-    most = MOST_MANIFEST if member.filename == "manifest.json" else member.compress_size * TIGHTEST + (1 << 20)
-    return member.file_size > most or member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-
-
-def _members(archive: zipfile.ZipFile, manifest: Any) -> list[str]:
-    if manifest["format"] != FORMAT:
-        return [f"the format is {str(manifest['format'])[:40]!r}; expected {FORMAT}"]
-    named = {each["name"]: each["sha256"] for each in manifest["files"]}
-    wrong = [f"{name}: not in the manifest" for name in set(archive.namelist()) - set(named) - {"manifest.json"}]
-    for name, expected in named.items():
-        digest = hashlib.sha256()
-        with archive.open(name) as member:
-            while piece := member.read(1 << 20):
-                digest.update(piece)
-        if digest.hexdigest() != expected:
-            wrong.append(f"{name}: not what the manifest says")
-    return wrong
-
-
-def _piece(archive: zipfile.ZipFile, said: Any) -> list[str]:
-    before, number, wrong = bytes.fromhex(said["before"]), said["first"] - 1, []
-    with archive.open("chain.jsonl") as lines:
-        while line := lines.readline(LONGEST_LINE):
-            row = json.loads(line)
-            number += 1
-            own = bytes.fromhex(row["digest"])
-            if (
-                row["body"] is not None
-                and chain.digest(row["n"], row["at_ms"], row["kind"], row["body"].encode()) != own
-            ):
-                wrong.append(f"entry {row['n']}: its content is not that of its digest")
-            before = chain.head(before, own)
-            if row["n"] != number or before.hex() != row["head"]:
-                wrong.append(f"entry {number}: it does not follow from the one before")
-    if said["first"] and (number, before.hex()) != (said["last"], said["head"]):
-        wrong.append("the piece of the chain does not end where the manifest says")
-    return wrong

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from captive_portal import session as visit
 from captive_portal.errors import RecordsError
-from captive_portal.records import chain, export
+from captive_portal.records import chain, export, exported
 from captive_portal.tables import ADDRESS, RECORD, SESSION
 
 PHONE = "+8613800138000"
@@ -57,7 +57,7 @@ def test_sessions_addresses_and_consents_are_joined_by_the_session(office, take)
     assert [each["address"] for each in rows(path, "addresses.csv") if each["session"] == session.id] == ["127.0.0.1"]
     assert [each["session"] for each in rows(path, "consents.csv")] == [session.id]
     assert (manifest["sessions"], manifest["identities"]) == (1, False)
-    assert export.check(path) == []
+    assert exported.check(path) == []
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -116,7 +116,7 @@ def test_of_what_lies_around_the_window_the_chain_tells_only_digests(office, tak
     assert before.id not in text(path)
     assert "127.0.5.5" not in text(path)
     assert manifest["chain"]["last"] - manifest["chain"]["first"] + 1 > len(bodies(path))
-    assert export.check(path) == []
+    assert exported.check(path) == []
 
 
 def test_how_a_session_began_that_goes_on_in_the_window_is_told_whole(office, take) -> None:
@@ -161,7 +161,7 @@ def test_hostile_strings_are_text_in_every_table(office, take) -> None:
     with zipfile.ZipFile(path) as archive:
         lines = archive.read("chain.jsonl").decode().splitlines()
     assert [json.loads(line)["n"] for line in lines] == [1, 2, 3]
-    assert export.check(path) == []
+    assert exported.check(path) == []
 
 
 def test_the_nat_log_of_the_days_goes_with_it(office, take, tmp_path) -> None:
@@ -208,7 +208,7 @@ def test_an_export_that_was_altered_is_seen_by_whoever_has_it(office, take) -> N
     names = [each["name"] for each in manifest["files"]]
 
     assert len(names) == 5
-    assert [name for name in names for content in (b"", None) if not export.check(altered(path, name, content))] == []
+    assert [name for name in names for content in (b"", None) if not exported.check(altered(path, name, content))] == []
 
 
 def test_an_entry_altered_with_its_manifest_does_not_follow_from_the_one_before(office, take) -> None:
@@ -223,7 +223,7 @@ def test_an_entry_altered_with_its_manifest_does_not_follow_from_the_one_before(
             each["sha256"] = hashlib.sha256(lines).hexdigest()
     changed = altered(altered(path, "chain.jsonl", lines).replace(path), "manifest.json", json.dumps(manifest).encode())
 
-    assert ["content" in each for each in export.check(changed)] == [True]
+    assert ["content" in each for each in exported.check(changed)] == [True]
 
 
 @pytest.mark.parametrize("junk", [b"", b"PK\x03\x04", b"x" * 100])
@@ -231,7 +231,7 @@ def test_junk_is_no_export(tmp_path, junk) -> None:
     file = tmp_path / "junk.zip"
     file.write_bytes(junk)
 
-    assert "no whole export" in export.check(file)[0]
+    assert "no whole export" in exported.check(file)[0]
 
 
 def test_what_was_erased_is_in_the_piece_by_its_digest_alone(office, take) -> None:
@@ -248,7 +248,7 @@ def test_what_was_erased_is_in_the_piece_by_its_digest_alone(office, take) -> No
         lines = [json.loads(line) for line in archive.read("chain.jsonl").splitlines()]
     assert [line["n"] for line in lines if line["body"] is not None] == [4, 5]
     assert (manifest["chain"]["first"], manifest["chain"]["last"]) == (4, 5)
-    assert export.check(path) == []
+    assert exported.check(path) == []
 
 
 def test_a_window_of_which_nothing_is_left_says_so(office, take) -> None:
@@ -260,7 +260,7 @@ def test_a_window_of_which_nothing_is_left_says_so(office, take) -> None:
 
     assert rows(path, "sessions.csv") == []
     assert (manifest["chain"]["first"], manifest["sessions"]) == (0, 0)
-    assert export.check(path) == []
+    assert exported.check(path) == []
 
 
 def test_a_window_is_found_by_an_index(office) -> None:
@@ -284,7 +284,7 @@ def test_a_bomb_is_not_opened(tmp_path, name) -> None:
             archive.writestr("manifest.json", "{}")
 
     began = time.monotonic()
-    assert "not opened" in export.check(path)[0]
+    assert "not opened" in exported.check(path)[0]
     assert time.monotonic() - began < 1
 
 
@@ -303,5 +303,5 @@ def test_junk_of_any_kind_is_no_export_and_no_traceback(office, take) -> None:
         for _ in range(chance.randrange(1, 8)):
             torn[chance.randrange(len(torn))] = chance.randrange(256)
         path.write_bytes(bytes(torn[: chance.randrange(1, len(torn) + 1)] if chance.random() < 0.3 else torn))
-        if not export.check(path):
+        if not exported.check(path):
             assert contents(path) == meant
