@@ -89,6 +89,16 @@ CONSENT = sa.Table(
     sa.Column("channel", sa.String(32), nullable=False),
 )
 
+TERMS = sa.Table(
+    "portal_terms",  # the texts that were shown, by the digest that consents name; never personal, never erased
+    METADATA,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("version", sa.String(32), nullable=False),
+    sa.Column("language", sa.String(16), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("since_ms", sa.BigInteger, nullable=False),
+)
+
 BATCH = sa.Table(
     "portal_voucher_batch",
     METADATA,
