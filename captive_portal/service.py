@@ -29,11 +29,13 @@ from captive_portal.arrivals import Arrivals
 from captive_portal.desk import Desk
 from captive_portal.errors import GatewayError
 from captive_portal.policy import open_at
+from captive_portal.premises import Premises
 from captive_portal.probes import Probes
 from captive_portal.records.keeper import Keeper
 from captive_portal.records.persons import Persons
 from captive_portal.store import Store
 from captive_portal.telling import Telling
+from captive_portal.visits import Visits
 from inventory.errors import SqlError
 from inventory.times import zone
 from netops import drain, hotspots
@@ -111,25 +113,27 @@ class PortalService:
             policies = policy_yaml.read(settings)
             wanted = [name for each in policies.every for name in each.ways]
             tools = methods.Tools(settings=settings, store=store, clock=self.clock, persons=persons)
-            self.desk = Desk(
+            visits = Visits(
                 store=store,
                 gateway=gateway,
-                methods=methods.make(tools, wanted),
                 telling=Telling(spool, terms=agreement.VERSION),
                 clock=self.clock,
-                identity_key=key,
-                sites=settings.portal.places,
-                policies=policies,
-                zone=zone(settings.city.timezone),
+                premises=Premises(
+                    identity_key=key,
+                    sites=settings.portal.places,
+                    policies=policies,
+                    zone=zone(settings.city.timezone),
+                ),
             )
+            self.desk = Desk(visits, methods.make(tools, wanted))
             stack.callback(self._last_words)
             for method in self.desk.methods.values():
                 method.begin()
                 stack.callback(method.close)
-            self.desk.take_up()
+            self.desk.visits.take_up()
             self._try("retention", self._state_records)  # what was recorded since the last life's last words
             gateway.tell(Arrivals(self.desk))
-            self._try("gateway", self.desk.repair)
+            self._try("gateway", self.desk.upkeep.repair)
             self._name_venues()
             QUEUE_LOG.setLevel(logging.ERROR)
             _raise_descriptors()
@@ -240,12 +244,12 @@ class PortalService:
             return 0
 
         def look_after() -> int:
-            return desk.expire() + desk.follow()
+            return desk.upkeep.expire() + desk.upkeep.follow()
 
         chores = [
             ("sessions", FOLLOW_S, look_after),
-            ("gateway", FOLLOW_S, desk.look_in),
-            ("records", REPAIR_S, desk.repair),
+            ("gateway", FOLLOW_S, desk.upkeep.look_in),
+            ("records", REPAIR_S, desk.upkeep.repair),
             ("facts", FOLLOW_S, self._state),
             ("methods", FOLLOW_S, self._tend),
             ("retention", PURGE_S, self._purge),

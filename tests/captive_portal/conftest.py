@@ -22,10 +22,12 @@ import pytest
 from captive_portal import keys, methods, policy_yaml, tables
 from captive_portal.desk import Desk
 from captive_portal.gateways.simulated import Simulated
+from captive_portal.premises import Premises
 from captive_portal.records import tables as person_tables
 from captive_portal.records.persons import Persons
 from captive_portal.store import Store
 from captive_portal.telling import Telling
+from captive_portal.visits import Visits
 from inventory import sql
 from inventory.times import zone
 from netops.config import City, Data, Listener, PortalAt, Settings
@@ -115,18 +117,16 @@ class House:
         spool = self.stack.enter_context(Spool(folder / "spool" / "portal.db", source="portal"))
         policies = policy_yaml.read(self.settings)
         wanted = [*methods.names(self.settings), *(name for each in policies.every for name in each.ways)]
-        desk = Desk(
-            store=store,
-            gateway=self.gateway,
-            methods=methods.make(tools, wanted),
-            telling=Telling(spool, terms="1"),
-            clock=self.clock,
+        premises = Premises(
             identity_key=keys.identity_key(self.settings),
             sites=self.settings.portal.visitors,
             policies=policies,
             zone=zone(self.settings.city.timezone),
         )
-        desk.take_up()
+        telling = Telling(spool, terms="1")
+        visits = Visits(store=store, gateway=self.gateway, telling=telling, clock=self.clock, premises=premises)
+        desk = Desk(visits, methods.make(tools, wanted))
+        desk.visits.take_up()
         return desk
 
     def restart(self) -> Desk:

@@ -236,8 +236,8 @@ def test_the_desk_states_a_copied_device_once_and_puts_nobody_out(house, monkeyp
     twice = (("simulated", MAC, "hops"), ("simulated", OTHER_MAC, "hops"))
     monkeypatch.setattr(house.gateway, "ready", lambda: Readiness(born="b", twice=twice))
 
-    desk.look_in()
-    desk.look_in()
+    desk.upkeep.look_in()
+    desk.upkeep.look_in()
 
     stated = spool.read(house.settings.data.dir / "spool" / "portal.db", after=0, limit=10)
     told = [json.loads(each.payload) for each in stated]

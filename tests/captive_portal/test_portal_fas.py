@@ -226,8 +226,8 @@ def test_who_disconnects_where_nobody_can_be_put_out_stays_in_the_record(park, c
     clock.forward(5)
     assert not park.desk.logout(park.who)
     clock.forward(600)
-    park.desk.repair()
-    park.desk.expire()
+    park.desk.upkeep.repair()
+    park.desk.upkeep.expire()
 
     assert park.recorded() == 1
     assert [each.client.mac for each in park.gateway.admitted()] == [MAC]
@@ -241,11 +241,11 @@ def test_a_record_ends_with_the_routers_minutes_and_not_before(park, clock) -> N
     assert kept.grant.until_ms == clock.now_ms() + 3600_000, "what a restart would find"
 
     clock.forward(3600 - 4)
-    park.desk.expire()
+    park.desk.upkeep.expire()
     assert park.recorded() == 1
     clock.forward(5)
-    park.desk.expire()
-    park.desk.repair()
+    park.desk.upkeep.expire()
+    park.desk.upkeep.repair()
     assert park.desk.live == 0
     clock.forward(1)
     assert park.recorded() == 0
@@ -255,7 +255,7 @@ def test_who_was_told_of_and_logs_in_again_has_one_record_that_goes_on(park, clo
     park.login()
     asks(park.gateway, lets_in=False)
     clock.forward(120)
-    park.desk.repair()
+    park.desk.upkeep.repair()
 
     assert isinstance(park.login(), Onward)
     assert park.desk.live == 1
@@ -280,7 +280,7 @@ def test_few_pages_wait_for_routers_that_ask_seldom(router, clock) -> None:
 def test_a_router_that_never_asks_fails_the_login(park, clock) -> None:
     park.login()
     clock.forward(PATIENCE_S + 1)
-    park.desk.repair()
+    park.desk.upkeep.repair()
 
     assert park.desk.live == 0
     assert park.desk.telling.totals["failed"] == 1

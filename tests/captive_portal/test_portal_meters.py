@@ -80,11 +80,11 @@ def test_a_visit_ends_when_its_octets_are_used_up_and_the_record_says_how_many(h
     house.gateway = gateway = Counting(house.settings.portal, house.clock)
     desk = house.open()
     desk.login(Attempt(client=WHO, method="click_through", fields={}, consent=CONSENT))
-    desk.repair()
+    desk.upkeep.repair()
     assert desk.current(WHO)
 
     gateway.octets = 1_000_000
-    desk.repair()
+    desk.upkeep.repair()
 
     assert desk.current(WHO) is None
     assert super(Counting, gateway).admitted() == [], "the door is closed"
@@ -111,7 +111,7 @@ def test_a_gateway_that_is_away_costs_the_others_nothing(house) -> None:
     house.gateway.allow(stray, Bounds(seconds=60))
 
     with pytest.raises(GatewayError, match="no answer"):
-        desk.repair()
+        desk.upkeep.repair()
 
     assert house.gateway.admitted() == [], "who has no record was put out all the same"
 
@@ -129,8 +129,9 @@ def test_a_client_belongs_to_the_gateway_of_its_place(house) -> None:
         both.allow(replace(WHO, interface="gone"), Bounds(seconds=60))
 
 
-def test_a_switchboard_offers_what_all_of_its_gateways_offer(house) -> None:
-    both = Switchboard([Counting(house.settings.portal, house.clock), Simulated(house.settings.portal, house.clock)])
+def test_a_switchboard_itself_offers_nothing(house) -> None:
+    both = Switchboard([Counting(house.settings.portal, house.clock)])
 
     assert both.offers == frozenset()
+    assert both.parts()[0].offers == {Offer.COUNTERS}
     assert policy_yaml.read(house.settings).default.bounds.octets == 0

@@ -61,7 +61,7 @@ def enter(desk, client: Client = OWN_MAC, method: str = "click_through", **field
 def later(desk, seconds: float) -> None:
     """Let time pass, and what is over end."""
     desk.clock.forward(seconds)
-    desk.expire()
+    desk.upkeep.expire()
 
 
 def issue(desk, **allowance) -> str:
@@ -308,7 +308,7 @@ def test_a_clock_that_was_set_back_knows_nobody_from_the_future(open_desk) -> No
     desk.clock.forward(DAY_S)
     enter(desk)
     desk.clock.forward(-DAY_S / 2)
-    desk.expire()
+    desk.upkeep.expire()
 
     assert desk.welcome(OTHER, CONSENT) is None
 

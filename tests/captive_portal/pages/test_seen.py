@@ -65,7 +65,7 @@ def see(street, browser):
         elif name == "closed":
             day = datetime.fromtimestamp(street.clock.now_ms() / 1000, tz=desk.zone).isoweekday()
             other = Hours(days=tuple(each for each in range(1, 8) if each != day), start_minute=480, end_minute=1320)
-            desk.policies = Policies(default=replace(before.at("site-1"), hours=(other,)))
+            desk.premises.policies = Policies(default=replace(before.at("site-1"), hours=(other,)))
         begin = "&begin=" if name == "login" else ""
         url = f"http://127.0.0.1:{portal.port}/{path}?lang={language}{begin}"
         browser.open(url)
@@ -79,7 +79,7 @@ def see(street, browser):
 
     yield opened
     portal._uplink = Uplink(word="up")
-    desk.policies = before
+    desk.premises.policies = before
     vars(gateway).pop("identify", None)
     browser.ask("Network.emulateNetworkConditions", **brake(0, -1))
     browser.ask("Emulation.setEmulatedMedia", features=[])

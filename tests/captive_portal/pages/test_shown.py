@@ -32,10 +32,10 @@ def ruled(street):
     before = desk.policies
 
     def change(**words) -> None:
-        desk.policies = Policies(default=replace(before.at("site-1"), **words))
+        desk.premises.policies = Policies(default=replace(before.at("site-1"), **words))
 
     yield change
-    desk.policies = before
+    desk.premises.policies = before
 
 
 @pytest.fixture

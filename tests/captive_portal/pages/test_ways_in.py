@@ -41,7 +41,7 @@ def by_sms(street, device) -> None:
 def by_coming_back(street, device) -> None:
     by_voucher(street, device)
     street.clock.forward(3601)
-    street.portal.desk.expire()
+    street.portal.desk.upkeep.expire()
     device.leave()
     device.open()
 

@@ -84,7 +84,7 @@ def test_a_visitor_logs_in_is_counted_and_logs_out(city):
     assert "/logout" in page
 
     ac.report(INTERIM, "s-1", SAID, IP, mark=mark, up=1000, down=5_000_000_000)
-    city.portal.desk.repair()
+    city.portal.desk.upkeep.repair()
     ac.called.clear()
     assert city.browser.press(page, "/logout")[0] == 303
 

@@ -107,7 +107,7 @@ def test_of_what_lies_around_the_window_the_chain_tells_only_digests(office, tak
     again = office.visit(1, PHONE, ended=False)
     office.forward(1 / 24)
     ended = office.now_ms
-    office.desk._see(again, ("127.0.5.5",))
+    office.desk.visits.see(again, ("127.0.5.5",))
     office.visit(3, "+8613900139000")
     path, manifest = take(began, ended, persons=office.persons)
 
@@ -133,7 +133,7 @@ def test_a_session_is_in_every_window_that_it_was_open_in(office, take) -> None:
     began = office.now_ms
     session = office.visit(1, ended=False)
     office.forward(5 / 24)
-    office.desk._feed(session, visit.Expired())
+    office.desk.visits.feed(session, visit.Expired())
     windows = {"begin": (-1, 1), "within": (1, 3), "end": (4.99, 6), "after": (5.01, 6), "before": (-2, -0.01)}
     found = {
         name: len(rows(take(int(began + start * HOUR_MS), int(began + end * HOUR_MS))[0], "sessions.csv"))

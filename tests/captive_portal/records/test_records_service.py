@@ -57,7 +57,7 @@ def test_a_login_is_an_entry_and_the_head_is_stated_when_the_portal_stops(runnin
 def test_the_hourly_round_runs_in_the_service(running, settings, clock) -> None:
     enter(running)
     clock.forward(300 * 86_400)
-    running.desk.expire()
+    running.desk.upkeep.expire()
     clock.forward(300 * 86_400)
     for _ in range(2):
         running._purge()

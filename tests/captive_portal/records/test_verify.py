@@ -62,7 +62,7 @@ def original(tmp_path_factory, city_settings, standing, house_of, office_of) -> 
             office.visit(number, PHONE if number % 2 else "")
         going = office.visit(9, ended=False)
         office.forward(0.01)
-        office.desk._see(going, ("127.0.9.9",))
+        office.desk.visits.see(going, ("127.0.9.9",))
         office.forward(0.01)
         (folder / "now").write_text(str(office.now_ms))
     return folder

@@ -110,7 +110,7 @@ def street(tmp_path_factory, city_settings, standing, house_of, scripted):
 def portal(street):
     """The same portal for all of these tests, days later: every session, code, limit and budget is of the past."""
     street.clock.forward(3 * 86_400)
-    street.desk.expire()
+    street.desk.upkeep.expire()
     street.flushed()
     street.method.deliveries.totals.update(dict.fromkeys(street.method.deliveries.totals, 0))
     street.method._said["one"] = REPORTING

@@ -1,0 +1,161 @@
+"""What keeps record and firewalls together while nobody asks: repair, expiry, bounds, new addresses, copied devices.
+
+What to repair is decided in captive_portal/reconcile.py; here it is read and carried out.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from captive_portal import reconcile
+from captive_portal import session as visit
+from captive_portal.errors import GatewayError
+from captive_portal.gateways import Offer
+from captive_portal.model import FREE, State
+from captive_portal.twins import Twins
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from captive_portal.gateways import Gateway
+    from captive_portal.ruleset import Admitted
+    from captive_portal.visits import Visits
+
+LOG = logging.getLogger("netops.portal")
+
+
+class Upkeep:
+    """The chores of the visits. Each takes the client's turn, and looks again once it has it."""
+
+    def __init__(self, visits: Visits) -> None:
+        self.visits = visits
+        self.twins = Twins()
+        self._born: dict[str, str] = {}
+
+    # ---- record and firewall
+    def repair(self) -> int:
+        """Bring record and firewalls together; return how many repairs. GatewayError names those that cannot now."""
+        return self._each(self._repair_at)
+
+    def look_in(self) -> int:
+        """Repair at once where a gateway has lost its memory; return how many repairs. Cheap where none has."""
+
+        def look(part: Gateway) -> int:
+            ready = part.ready()
+            self._notice(ready.twice)
+            return 0 if ready.born == self._born.get(part.name) and not ready.wrong else self._repair_at(part)
+
+        return self._each(look)
+
+    def _each(self, work: Callable[[Gateway], int]) -> int:
+        """Do it at every gateway; one that is away costs the others nothing."""
+        done, wrong = 0, []
+        for part in self.visits.gateway.parts():
+            try:
+                done += work(part)
+            except GatewayError as error:
+                wrong.append(str(error))
+        if wrong:
+            raise GatewayError("; ".join(wrong))
+        return done
+
+    def _repair_at(self, part: Gateway) -> int:
+        ready, store = part.ready(), self.visits.store
+        if ready.wrong:
+            raise GatewayError("; ".join(ready.wrong.values()))
+        before, now_ms = store.born(part.name), self.visits.clock.now_ms()
+        sessions = [each for each in self.visits.every() if part.serves(each.client.interface)]
+        admitted = part.admitted()
+        actions = reconcile.plan(sessions, admitted, same_memory=before == ready.born, now_ms=now_ms)
+        for action in actions:
+            self._repair(action)
+        if before != ready.born:
+            store.set_born(part.name, ready.born)
+        self._born[part.name] = ready.born
+        counted = admitted if Offer.COUNTERS in part.offers else []
+        ended = self._measure(counted, now_ms, idle=Offer.IDLE not in part.offers)
+        if actions or ended:
+            LOG.info("repaired count=%d bounded=%d live=%d", len(actions), ended, len(self.visits))
+        return len(actions) + ended
+
+    def _repair(self, action: reconcile.Action) -> None:
+        visits = self.visits
+        client = action.client if isinstance(action, reconcile.Strike) else action.session.client
+        with visits.turns.own(client):
+            live = visits.at(client.key)
+            if isinstance(action, reconcile.Strike):
+                known = live.client.addresses if live is not None else ()
+                strangers = tuple(each for each in client.addresses if each not in known)
+                if strangers:
+                    visits.close(client.at(*strangers))
+            elif live is None or live.id != action.session.id:
+                return  # it ended, or another one began, while the list was read
+            elif isinstance(action, reconcile.Found):
+                if live.state is State.RECORDED:
+                    visits.feed(live, visit.Opened())
+            elif isinstance(action, reconcile.Restore):
+                visits.feed(live, visit.Restored())
+            elif isinstance(action, reconcile.Adjust):
+                visits.feed(live, visit.Adjusted(action.until_ms))
+            else:
+                lost = live.state is State.ONLINE and live.seconds_left(visits.clock.now_ms()) > 0
+                _ = visits.feed(live, visit.Lost()) if lost else visits.over(live)
+
+    # ---- bounds and time
+    def _measure(self, admitted: Sequence[Admitted], now_ms: int, *, idle: bool) -> int:
+        """End the visits whose octets are used up or, by `idle`, that were idle for too long; return how many.
+
+        A gateway that ends idle ones itself may count seldom: between two reports nobody seems to move.
+        """
+        ended, visits = 0, self.visits
+        for key, meter in visits.meters.read(admitted, now_ms).items():
+            session = visits.at(key)
+            bounds = session.grant.bounds if session and session.grant else FREE
+            reason = meter.exceeds(bounds if idle else replace(bounds, idle_s=0), now_ms)
+            if session is not None and reason is not None:
+                with visits.turns.own(session.client):
+                    live = visits.at(key)
+                    if live is not None and live.id == session.id and live.state is State.ONLINE:
+                        visits.feed(live, visit.Exhausted(reason))
+                        ended += 1
+        return ended
+
+    def expire(self) -> int:
+        """End the sessions whose time is over; return how many. The kernel has closed their doors by itself."""
+        visits = self.visits
+        visits.settle()
+        now_ms = visits.clock.now_ms()
+        over = [session for session in visits.every() if session.seconds_left(now_ms) == 0]
+        for session in over:
+            with visits.turns.own(session.client):
+                live = visits.at(session.client.key)
+                if live is not None and live.id == session.id and live.seconds_left(now_ms) == 0:
+                    visits.over(live)
+        return len(over)
+
+    # ---- what devices do
+    def follow(self) -> int:
+        """Let live devices in under addresses that the gateway has seen since; return how many."""
+        wider, visits = 0, self.visits
+        for session in visits.every():
+            fresh = set(visits.gateway.addresses(session.client)) - set(session.client.addresses)
+            if fresh:
+                with visits.turns.own(session.client):
+                    live = visits.current(session.client)
+                    if live is not None:
+                        visits.see(live, tuple(sorted(fresh)))
+                        wider += 1
+        return wider
+
+    def _notice(self, twice: Sequence[tuple[str, str, str]]) -> None:
+        """State what the gateway has seen of devices that were copied; nobody is put out for it."""
+        visits = self.visits
+        for session, sign in self.twins.fresh(twice, visits.live):
+            site = visits.premises.site(session.client)
+            visits.telling.twin(site, sign, visits.clock.now_ms())
+            self.twins.told(session, sign)
+            LOG.warning("two devices as one session=%s sign=%s site=%s", session.id, sign, site)
+        if self.twins.sessions:
+            self.twins.keep(visits.every())

@@ -1,0 +1,214 @@
+"""The visits that live, as the database has them, and the edge: record, firewall, answer, in the table's order.
+
+What follows what is decided in captive_portal/session.py. Whoever feeds an event has the client's turn
+(captive_portal/turns.py): events of one client come one after the other, different clients do not wait for one another
+except for the shared fsync.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from captive_portal import session as visit
+from captive_portal.errors import PortalError
+from captive_portal.meters import Meters
+from captive_portal.model import ADDRESSES_PER_CLIENT, MOST_OCTETS, Client, Session, State
+from captive_portal.store import Admission
+from captive_portal.tenants import Tenants
+from captive_portal.turns import Turns
+from inventory.errors import SqlError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from captive_portal.gateways import Gateway, Onward
+    from captive_portal.premises import Premises
+    from captive_portal.store import Consent, Store
+    from captive_portal.telling import Telling
+    from netops.clock import Clock
+
+LOG = logging.getLogger("netops.portal")
+
+
+class Visits:
+    """Who is in, or about to be, by the client's key."""
+
+    def __init__(self, *, store: Store, gateway: Gateway, telling: Telling, clock: Clock, premises: Premises) -> None:
+        self.store = store
+        self.gateway = gateway
+        self.telling = telling
+        self.clock = clock
+        self.premises = premises
+        self.turns = Turns()
+        self.meters = Meters()
+        self._live: dict[tuple[str, str], Session] = {}
+        self._tenants = Tenants()
+        self._onward: dict[str, Onward] = {}
+        self._owed: dict[str, tuple[Session, tuple[int, int]]] = {}  # ends that could not be written yet
+
+    # ---- who is in
+    def __len__(self) -> int:
+        return len(self._live)
+
+    @property
+    def live(self) -> Mapping[tuple[str, str], Session]:
+        """The visits that live; look, and copy before going through it."""
+        return self._live
+
+    def every(self) -> list[Session]:
+        """Return the visits that live now."""
+        return list(self._live.values())
+
+    def at(self, key: tuple[str, str]) -> Session | None:
+        """Return the visit of a client that lives, with time left or without."""
+        return self._live.get(key)
+
+    def current(self, client: Client) -> Session | None:
+        """Return the client's visit if it is online and has time left."""
+        session = self._live.get(client.key)
+        if session is None or session.state is not State.ONLINE or not session.seconds_left(self.clock.now_ms()):
+            return None
+        return session
+
+    def take_up(self) -> None:
+        """Take up the visits of before; a repair then brings the firewall to them."""
+        for session in self.store.live():
+            self._live[session.client.key] = session
+            self._tenants.add(session.client)
+
+    # ---- what happens to one
+    def begun(self, client: Client) -> Session:
+        """Return a new visit of a client, under every address that is seen of it."""
+        every = (*client.addresses, *self.gateway.addresses(client))  # the one asked from comes first
+        seen = tuple(dict.fromkeys(every))[:ADDRESSES_PER_CLIENT]
+        opened = Session(id=secrets.token_hex(12), client=client.at(*seen))
+        return visit.step(opened, visit.Begun(), self.clock.now_ms())[0]
+
+    def over(self, session: Session) -> Session:
+        """End a visit, unless its gateway may let it through for longer: then the record goes on for as long."""
+        held, now_ms = self.gateway.held_s(session.client), self.clock.now_ms()
+        if held and session.seconds_left(now_ms):
+            return session
+        return self.feed(session, visit.Adjusted(now_ms + held * 1000) if held else visit.Expired())
+
+    def see(self, live: Session, addresses: tuple[str, ...]) -> Session:
+        """Let a visit's device in under more addresses."""
+        for each in addresses:
+            live = self.feed(live, visit.Seen(each))
+        return live
+
+    def onward(self, session: Session) -> Onward | None:
+        """Return, once, where the browser has to go for the door to open, if anywhere."""
+        return self._onward.pop(session.id, None)
+
+    def feed(self, session: Session, event: visit.Event, *, consent: Consent | None = None) -> Session:
+        """Step through the table until nothing is left to do."""
+        events = deque([event])
+        while events:
+            before = session
+            session, effects = visit.step(session, events.popleft(), self.clock.now_ms())
+            self._keep(session)
+            for effect in effects:
+                try:
+                    followed = self._do(session, effect, consent)
+                except Exception as error:  # whatever it is, the table says what follows, and others wait
+                    ours = not isinstance(error, SqlError | PortalError)
+                    LOG.warning("effect failed effect=%s error=%s", type(effect).__name__, error, exc_info=ours)
+                    followed = _failed(session, effect)
+                    if followed is None and session.state is not State.ENDED:
+                        session = before  # a record that fails ends what came with it, not the visit
+                        self._keep(session)
+                        break
+                if followed is not None:
+                    events.append(followed)
+        return session
+
+    def close(self, client: Client) -> None:
+        """Close the client's door, and keep open what others have under the same address.
+
+        An address goes to the next visitor while the session of the last one still runs. Upwards the kernel tells them
+        apart by MAC; downwards there is one entry for the address, and closing takes it from both.
+        """
+        self.gateway.revoke(client)
+        for key, address in self._tenants.others(client):
+            other = self._live.get(key)
+            left = other.seconds_left(self.clock.now_ms()) if other and other.state is State.ONLINE else 0
+            if other is not None and left:
+                assert other.grant
+                self.gateway.allow(other.client.at(address), replace(other.grant.bounds, seconds=left))
+                if key not in self._live:  # it ended meanwhile
+                    self.gateway.revoke(other.client.at(address))
+
+    def settle(self) -> None:
+        """Write the ends that are owed."""
+        for each in list(self._owed):
+            try:
+                self._write_end(*self._owed.pop(each))
+            except Exception as error:  # noqa: BLE001  (it stays owed, and others wait)
+                LOG.warning("end not written session=%s error=%s", each, error)
+
+    # ---- the edge
+    def _do(self, session: Session, effect: visit.Effect, consent: Consent | None) -> visit.Event | None:
+        if isinstance(effect, visit.Record):
+            if session.state is State.PROVEN:
+                assert consent
+                identity, site = self.premises.identity(session.client), self.premises.site(session.client)
+                self.store.admit(Admission(session=effect.session, identity=identity, site=site, consent=consent))
+                return visit.Recorded()
+            self.store.widen(effect.session, self.clock.now_ms())
+        elif isinstance(effect, visit.Allow):
+            began = self.clock.monotonic()
+            onward = self.gateway.allow(effect.client, effect.bounds)
+            if onward is None:
+                if session.state is State.RECORDED:
+                    took_ms = int((self.clock.monotonic() - began) * 1000)
+                    self.telling.opened(self.premises.site(session.client), took_ms, self.clock.now_ms())
+                return visit.Opened()
+            self._onward[session.id] = onward
+        elif isinstance(effect, visit.Revoke):
+            self.close(effect.client)
+        else:
+            self._tell(session, effect)
+        return None
+
+    def _tell(self, session: Session, effect: visit.Tell) -> None:
+        now_ms, site = self.clock.now_ms(), self.premises.site(session.client)
+        try:
+            if effect.what == "login":
+                self.store.online(session, now_ms)
+            elif effect.what == "refused":
+                (self.telling.refused if session.state is State.PROVING else self.telling.failed)(site, now_ms)
+        finally:
+            if session.state is State.ENDED and session.grant is not None:
+                up, down = self.meters.forget(session.client.key)
+                self._write_end(session, (min(up, MOST_OCTETS), min(down, MOST_OCTETS)))
+
+    def _write_end(self, session: Session, used: tuple[int, int]) -> None:
+        """Keep how a visit ended; what cannot be written now is owed: else it would live again after a restart."""
+        try:
+            self.store.end(session, used)
+        except Exception:
+            self._owed[session.id] = session, used
+            raise
+
+    def _keep(self, session: Session) -> None:
+        """Hold what lives; a visit that is not recorded is nobody's yet."""
+        if session.state in {State.RECORDED, State.ONLINE}:
+            self._live[session.client.key] = session
+            self._tenants.add(session.client)
+        elif session.state is State.ENDED and session.grant is not None:
+            held = self._live.get(session.client.key)
+            if held is not None and held.id == session.id:
+                del self._live[session.client.key]
+                self._tenants.remove(held.client)
+
+
+def _failed(session: Session, effect: visit.Effect) -> visit.Event | None:
+    """Return what to feed when an effect failed; a `Revoke` or `Tell` that failed is repaired by the next reconcile."""
+    if isinstance(effect, visit.Record) and session.state is State.PROVEN:
+        return visit.RecordFailed()
+    return visit.OpenFailed() if isinstance(effect, visit.Allow) else None

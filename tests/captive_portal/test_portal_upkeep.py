@@ -1,0 +1,280 @@
+"""Visits while nobody asks: effects that fail, restarts, clocks; on a real database and a simulated gateway."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from captive_portal import tables
+from captive_portal.desk import Attempt
+from captive_portal.errors import GatewayError, PortalError
+from captive_portal.gateways import Readiness
+from captive_portal.gateways.simulated import Simulated
+from captive_portal.model import Bounds, Client, End, Session, State
+from captive_portal.ruleset import Admitted
+from captive_portal.store import Consent
+
+CONSENT = Consent(terms="1", language="zh_CN", digest="0" * 64, channel="portal")
+
+
+def client(number: int = 1) -> Client:
+    return Client(mac=f"02:00:00:00:00:{number:02x}", interface="simulated", addresses=(f"127.0.0.{number}",))
+
+
+def click(number: int = 1) -> Attempt:
+    return Attempt(client=client(number), method="click_through", fields={}, consent=CONSENT)
+
+
+def rows(desk, table) -> list:
+    with desk.store._database.read() as connection:
+        return list(connection.execute(sa.select(table)))
+
+
+def inside(house) -> set[str]:
+    return {each.client.addresses[0] for each in house.gateway.admitted()}
+
+
+def ends(desk) -> list[tuple[str, str | None]]:
+    return sorted((row.mac or "", row.end) for row in rows(desk, tables.SESSION))
+
+
+# ---- what no effect may cost
+def test_counters_beyond_the_record_cost_no_visit_its_end(house) -> None:
+    desk = house.open()
+    for each in (1, 2):
+        desk.login(click(each))
+    desk.visits.meters.read(
+        [Admitted(client=client(), seconds=9, octets_up=2**64 - 1, octets_down=1)], house.clock.now_ms()
+    )
+    house.clock.forward(3601)
+
+    assert desk.upkeep.expire() == 2
+    assert ends(desk) == [("", End.EXPIRED)] * 2
+    assert desk.store.live() == []
+    assert max(row.octets_up for row in rows(desk, tables.SESSION)) == 2**53 - 1
+
+
+def test_an_end_that_cannot_be_written_is_written_later_with_its_reason_and_once(house, monkeypatch) -> None:
+    desk = house.open()
+    for each in (1, 2):
+        desk.login(click(each))
+
+    def failing(*_: object) -> None:
+        raise OverflowError("a fault of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.store, "end", failing)
+        assert desk.logout(client(1))
+        house.clock.forward(3601)
+        desk.upkeep.expire()
+    ended_ms = house.clock.now_ms() - 3_601_000
+    assert (inside(house), desk.live, len(desk.store.live())) == (set(), 0, 2)
+
+    house.clock.forward(5)
+    desk.upkeep.expire()
+    desk.upkeep.expire()
+    assert ends(desk) == [("", End.EXPIRED), ("", End.LOGOUT)]
+    assert min(row.ended_ms for row in rows(desk, tables.SESSION)) == ended_ms
+    assert [row.kind for row in rows(desk, tables.RECORD)].count("ended") == 2
+
+
+def test_a_fact_that_cannot_be_stated_costs_no_visit_its_end(house, monkeypatch) -> None:
+    desk = house.open()
+
+    def failing(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr(house.gateway, "allow", failing)
+    monkeypatch.setattr(desk.telling, "failed", failing)
+    with pytest.raises(PortalError, match="no_gateway"):
+        desk.login(click())
+
+    assert ends(desk) == [("", End.NO_GATEWAY)]
+    assert inside(house) == set()
+
+
+# ---- restarts
+def test_a_restart_throws_nobody_out(house) -> None:
+    desk = house.open()
+    desk.login(click(1))
+    desk.login(click(2))
+    before = desk.current(client(1))
+
+    desk = house.restart()
+    desk.upkeep.repair()
+
+    assert inside(house) == {"127.0.0.1", "127.0.0.2"}
+    assert replace(before, state=State.ONLINE) == desk.current(client(1))
+
+
+def test_a_crash_between_record_and_firewall_is_made_good_at_start(house, monkeypatch) -> None:
+    desk = house.open()
+
+    class Crash(BaseException):
+        pass
+
+    def crash(*_: object) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.gateway, "allow", crash)
+        with pytest.raises(Crash):
+            desk.login(click())
+    assert inside(house) == set()
+
+    desk = house.restart()
+    desk.upkeep.repair()
+
+    assert inside(house) == {"127.0.0.1"}
+    assert desk.current(client())
+
+
+def test_a_crash_between_firewall_and_note_keeps_the_visitor_known(house, monkeypatch) -> None:
+    desk = house.open()
+    monkeypatch.setattr(desk.store, "online", lambda *_: None)
+    first = desk.login(click())
+
+    desk = house.restart()
+    desk.upkeep.repair()
+
+    assert desk.current(client())
+    assert desk.login(click()).id == first.id
+    assert inside(house) == {"127.0.0.1"}
+
+
+def test_who_is_in_without_a_record_is_put_out_at_start(house) -> None:
+    house.gateway.allow(client(9), Bounds(seconds=600))
+
+    house.open().upkeep.repair()
+
+    assert inside(house) == set()
+
+
+def test_a_gateway_that_forgot_everything_gets_everybody_back(house) -> None:
+    desk = house.open()
+    desk.login(click())
+    desk.upkeep.repair()
+    desk.visits.gateway = house.gateway = Simulated(house.settings.portal, house.clock)
+    assert inside(house) == set()
+
+    desk.upkeep.look_in()
+
+    assert inside(house) == {"127.0.0.1"}
+
+
+def test_a_session_that_the_kernel_has_ended_is_ended_in_the_record(house) -> None:
+    desk = house.open()
+    desk.login(click())
+    desk.upkeep.repair()
+    house.gateway.allow(client(), Bounds(seconds=60))
+    house.clock.forward(61)
+
+    desk.upkeep.repair()
+
+    (row,) = rows(desk, tables.SESSION)
+    assert row.end == End.LOST
+    assert desk.current(client()) is None
+
+
+def test_a_stepped_wall_clock_ends_no_session(house) -> None:
+    desk = house.open()
+    desk.login(click())
+    desk.upkeep.repair()
+    real = house.gateway.admitted()
+    house.clock.at_ms += 7_200_000
+    house.gateway.admitted = lambda: real
+
+    desk.upkeep.repair()
+
+    assert desk.current(client())
+    assert desk.current(client()).seconds_left(house.clock.now_ms()) >= 3590
+
+
+def test_a_gate_that_is_away_is_an_error_and_changes_nothing(house) -> None:
+    desk = house.open()
+    desk.login(click())
+    house.gateway.ready = lambda: Readiness(born="", wrong={"gate": "away"})
+
+    with pytest.raises(GatewayError, match="away"):
+        desk.upkeep.repair()
+
+    assert desk.current(client())
+
+
+# ---- time
+def test_time_that_is_over_ends_the_visit_and_the_next_click_is_a_new_one(house) -> None:
+    desk = house.open()
+    first = desk.login(click())
+    house.clock.forward(3601)
+
+    assert desk.current(client()) is None
+    assert desk.upkeep.expire() == 1
+    second = desk.login(click())
+
+    assert isinstance(second, Session)
+    assert second.id != first.id
+    assert {row.end for row in rows(desk, tables.SESSION)} == {"expired", None}
+
+
+def test_a_new_address_of_a_live_device_is_recorded_and_let_in_for_what_is_left(house) -> None:
+    desk = house.open()
+    desk.login(click())
+    house.clock.forward(1800)
+    later = client().at("127.0.0.77")
+
+    assert desk.returning(later)
+
+    left = {each.client.addresses[0]: each.seconds for each in house.gateway.admitted()}
+    assert left == {"127.0.0.1": 1800, "127.0.0.77": 1800}
+    assert {row.address for row in rows(desk, tables.ADDRESS)} == {"127.0.0.1", "127.0.0.77"}
+
+
+def test_what_the_gateway_sees_later_is_followed(house) -> None:
+    desk = house.open()
+    desk.login(click())
+    house.gateway.addresses = lambda known: (*known.addresses, "fd00::7")
+
+    assert desk.upkeep.follow() == 1
+    assert desk.upkeep.follow() == 0
+
+    assert inside(house) == {"127.0.0.1", "fd00::7"}
+
+
+class OneEntryDown(Simulated):
+    """As the kernel: downwards an address has one entry, whoever's it is."""
+
+    def __init__(self, *given) -> None:
+        super().__init__(*given)
+        self.down: set[str] = set()
+
+    def allow(self, client, bounds) -> None:
+        super().allow(client, bounds)
+        self.down |= set(client.addresses)
+
+    def revoke(self, client) -> None:
+        super().revoke(client)
+        self.down -= set(client.addresses)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_the_end_of_who_had_the_address_before_cuts_nobody_off(house, restarted) -> None:
+    """DHCP gives an address to the next visitor long before the last one's session is over."""
+    house.gateway = OneEntryDown(house.settings.portal, house.clock)
+    desk = house.open()
+    desk.login(click(1))
+    house.clock.forward(1800)
+    heir = replace(client(2), addresses=client(1).addresses)
+    desk.login(replace(click(2), client=heir))
+    if restarted:
+        desk = house.restart()
+        desk.upkeep.repair()
+    house.clock.forward(1801)
+    assert desk.upkeep.expire() == 1
+
+    assert desk.current(heir)
+    assert house.gateway.down == set(heir.addresses)
+    assert [each.client.mac for each in house.gateway.admitted()] == [heir.mac]
+    assert desk.logout(heir)
+    assert (house.gateway.down, house.gateway.admitted()) == (set(), [])
