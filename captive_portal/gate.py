@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from captive_portal.classes import Change
-    from captive_portal.hatch import Answer
+    from captive_portal.socket_line import Answer
     from netops.config import Settings
     from netops.service import Service
 
@@ -48,9 +48,7 @@ def build(settings: Settings) -> Service:
     """Return the gate of these settings, inert: of this machine's nftables, or of its openNDS."""
     if settings.portal.gateway == "opennds":
         control = Ndsctl(settings.portal.nds_socket or SOCKET)
-        return Nds(
-            control, tuple(settings.portal.visitors), socket_path(settings), peers=peers(settings.portal.gate_user)
-        )
+        return Nds(control, tuple(settings.portal.visitors), socket_path(settings), peers=peers(settings))
     rules = ruleset.Ruleset(
         interfaces=tuple(settings.portal.visitors),
         port=settings.portal.listen.port,
@@ -58,7 +56,7 @@ def build(settings: Settings) -> Service:
         uplinks=tuple(filter(None, map(str.strip, settings.portal.uplinks.split(",")))),
         gardens=_gardens(settings),
     )
-    return Gate(rules, socket_path(settings), peers=peers(settings.portal.gate_user))
+    return Gate(rules, socket_path(settings), peers=peers(settings))
 
 
 def _gardens(settings: Settings) -> tuple[str, ...]:

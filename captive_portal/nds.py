@@ -14,6 +14,7 @@ the browser carries: so every bound of the site holds, and a visit can be ended.
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import subprocess
 import threading
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from captive_portal import ruleset
 from captive_portal.errors import KernelError, PortalError
-from captive_portal.hatch import LOG, PART, Hatch
+from captive_portal.hatch import PART, Hatch
 from netops.clock import SYSTEM
 from netops.errors import NetopsError
 from netops.evidence import files
@@ -31,10 +32,11 @@ from netops.evidence import files
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from captive_portal.hatch import Answer
     from captive_portal.model import Client
+    from captive_portal.socket_line import Answer
     from netops.clock import Clock
 
+LOG = logging.getLogger("netops.gate")
 SOCKET = Path("/tmp/ndsctl.sock")  # noqa: S108  (where openNDS makes it if nobody says otherwise)
 TIMEOUT_S = 8.0
 BUSY_TRIES = 5
@@ -175,7 +177,7 @@ class Nds(Hatch):
             try:
                 self.end()
             except NetopsError as error:
-                LOG.error("openNDS cannot be told to end visits error=%s", error)
+                LOG.error("openNDS cannot be told to end visits error=%s", error)  # noqa: TRY400  (the sentence says it)
 
     def end(self) -> None:
         """Put out whose time is over."""

@@ -5,19 +5,16 @@ This side has no privilege. It holds one connection to the gate's UNIX socket an
 
 from __future__ import annotations
 
-import contextlib
-import json
-import socket
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gateways import Gateway, Offer, Onward, Readiness
-from captive_portal.hatch import LARGEST_LINE, socket_path
+from captive_portal.hatch import LINE, socket_path
 from captive_portal.model import Client
 from captive_portal.model import address as canonical
 from captive_portal.neighbours import Neighbours
 from captive_portal.ruleset import Admitted
+from captive_portal.socket_line import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +27,7 @@ TIMEOUT_S = 3.0
 
 
 class Nftables(Gateway):
-    """A client of the gate. A lost connection is made anew once per request, then it is a GatewayError."""
+    """A client of the gate: one question at a time, as the gate does one thing at a time."""
 
     name = "nftables"
     simulated = False
@@ -38,18 +35,15 @@ class Nftables(Gateway):
     offers: frozenset[Offer] = frozenset({Offer.RATE, Offer.COUNTERS, Offer.GARDEN})
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        self.path = socket_path(settings)
+        self._gate = Caller(LINE, socket_path(settings), timeout_s=self.timeout_s, at_once=1)
         self._interfaces = frozenset(settings.portal.visitors)
         self._neighbours = Neighbours(tuple(settings.portal.visitors), clock)
-        self._lock = Lock()
-        self._file: Any = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._close()
+        self._gate.close()
 
     def serves(self, interface: str) -> bool:
         """Whether it is one of the visitor interfaces."""
@@ -58,7 +52,7 @@ class Nftables(Gateway):
     def ready(self) -> Readiness:
         """Ask the gate which table it has; a gate that does not answer is what is wrong."""
         try:
-            said = self._ask("ready")
+            said = self._gate.ask("ready")
             twice = tuple((str(place), str(mac), str(sign)) for place, mac, sign in said.get("twice", ()))
             return Readiness(born=str(said["born"]), twice=twice)
         except GatewayError as error:
@@ -79,79 +73,30 @@ class Nftables(Gateway):
     def allow(self, client: Client, bounds: Bounds) -> Onward | None:
         """Let the client in; returns when the kernel has it."""
         rates = {"down_kbps": bounds.down_kbps, "up_kbps": bounds.up_kbps}
-        self._ask("allow", **_asked(client), seconds=bounds.seconds, **rates)
+        self._gate.ask("allow", **_asked(client), seconds=bounds.seconds, **rates)
         return None
 
     def revoke(self, client: Client) -> None:
         """Close the door; returns when the kernel has it."""
         if client.addresses:
-            self._ask("revoke", **_asked(client))
+            self._gate.ask("revoke", **_asked(client))
 
     def admitted(self) -> list[Admitted]:
         """Return what the kernel's sets hold."""
-        with self._lock:
-            return [
-                Admitted(
-                    client=Client(interface=interface, mac=mac, addresses=(address,)),
-                    seconds=left,
-                    octets_up=up,
-                    octets_down=down,
-                )
-                for part in self._exchange("list")
-                for interface, mac, address, left, up, down in part["admitted"]
-            ]
+        return [
+            Admitted(
+                client=Client(interface=interface, mac=mac, addresses=(address,)),
+                seconds=left,
+                octets_up=up,
+                octets_down=down,
+            )
+            for part in self._gate.every("list")
+            for interface, mac, address, left, up, down in part["admitted"]
+        ]
 
     def counters(self) -> Mapping[str, int]:
         """Return the ruleset's named counters."""
-        return {str(name): int(count) for name, count in self._ask("counters")["counters"].items()}
-
-    def _ask(self, verb: str, **asked: object) -> dict[str, Any]:
-        with self._lock:
-            return self._exchange(verb, **asked)[0]
-
-    def _exchange(self, verb: str, **asked: object) -> list[dict[str, Any]]:
-        line = json.dumps({"verb": verb, **asked}, separators=(",", ":")).encode() + b"\n"
-        try:
-            return self._answers(line)
-        except (OSError, ValueError):  # the gate was restarted; every verb may be said twice
-            self._close()
-        try:
-            return self._answers(line)
-        except (OSError, ValueError) as error:
-            self._close()
-            raise GatewayError(f"gate {self.path}: no answer to '{verb}' ({error}); is `gate` running?") from None
-
-    def _answers(self, line: bytes) -> list[dict[str, Any]]:
-        if self._file is None:
-            link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            link.settimeout(self.timeout_s)
-            try:
-                link.connect(str(self.path))
-                self._file = link.makefile("rwb")
-            finally:
-                link.close()  # the file keeps the descriptor, or nothing does
-        self._file.write(line)
-        self._file.flush()
-        answers = []
-        while True:
-            answer = json.loads(self._line())
-            if "error" in answer:
-                raise GatewayError(f"gate refused: {answer['error']}")
-            answers.append(answer)
-            if not answer.get("more"):
-                return answers
-
-    def _line(self) -> bytes:
-        line: bytes = self._file.readline(LARGEST_LINE)
-        if not line.endswith(b"\n"):
-            raise OSError("connection closed")
-        return line
-
-    def _close(self) -> None:
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.close()
-            self._file = None
+        return {str(name): int(count) for name, count in self._gate.ask("counters")["counters"].items()}
 
 
 def _asked(client: Client) -> dict[str, object]:

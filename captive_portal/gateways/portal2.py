@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Self
 from captive_portal import keys
 from captive_portal.errors import GatewayError
 from captive_portal.gateways import Gateway, Onward, Readiness
-from captive_portal.gateways.radius import Asking
 from captive_portal.gateways.switchboard import Switchboard
 from captive_portal.model import Client
 from captive_portal.model import address as canonical
@@ -25,7 +24,7 @@ from captive_portal.portal2.linger import Linger
 from captive_portal.portal2.post import Post
 from captive_portal.portal2.reports import Reports
 from captive_portal.portal2.side import Side
-from captive_portal.radius.line import socket_path
+from captive_portal.radius import line as radius_line
 from captive_portal.radius.profiles import PROFILES
 from captive_portal.radius.tokens import Mint
 from captive_portal.records import retention
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from captive_portal.gateways import Ears
+    from captive_portal.gateways import Ears, Offer
     from captive_portal.model import Bounds
     from netops.clock import Clock
     from netops.config import Settings
@@ -145,7 +144,6 @@ class Portal2(Switchboard):
     """All controllers that speak Portal 2.0."""
 
     name = "portal2"
-    simulated = False
 
     journal: Journal
     post: Post
@@ -155,16 +153,13 @@ class Portal2(Switchboard):
         self._settings = settings
         self._clock = clock
         self._parts: tuple[Controller, ...] = ()
-        vendors = [each.vendor for each in controllers.named(settings).values()]
-        known = [PROFILES[each].offers for each in vendors if each in PROFILES]
-        self.offers = frozenset.intersection(*known) if known else frozenset()
-        self.simulated = False
+        self.simulated = False  # also without a controller
 
     def __enter__(self) -> Self:
         settings, clock, at = self._settings, self._clock, self._settings.portal2
         acs = controllers.read(settings)
         mint = Mint(keys.token_key(settings))
-        line = Asking(socket_path(settings))
+        line = radius_line.caller(settings)
         reports = Reports(line, clock, [each.id for each in acs])
         cap = max(1, at.packets_mb) * MIB
         self.journal = Journal(journal_path(settings), clock, cap_bytes=cap, days=retention.keep_days(settings))
@@ -187,6 +182,11 @@ class Portal2(Switchboard):
             stack.callback(self.post.stop)
             self._stack = stack.pop_all()
         return self
+
+    def offered(self, place: str) -> frozenset[Offer]:
+        """Return what a controller of this make enforces, by RADIUS."""
+        given = controllers.named(self._settings).get(place)
+        return PROFILES[given.vendor].offers if given is not None and given.vendor in PROFILES else frozenset()
 
     def head(self) -> Mapping[str, int | str]:
         """Return where the chain of packets stands, and up to where it is erased: the fact that states it."""

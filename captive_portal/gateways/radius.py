@@ -6,108 +6,28 @@ that takes a second to answer holds up its own visitor and nobody else's.
 
 from __future__ import annotations
 
-import contextlib
-import json
-import socket
 from dataclasses import astuple
-from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING, Any, Self
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Self
 
 from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gateways import Gateway, Offer, Onward, Readiness
 from captive_portal.model import Client
 from captive_portal.model import address as canonical
-from captive_portal.radius.line import LARGEST_LINE, packed, socket_path
+from captive_portal.radius import line
 from captive_portal.radius.profiles import PROFILES
 from captive_portal.ruleset import Admitted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from captive_portal.gateways import Ears
     from captive_portal.model import Bounds
     from netops.clock import Clock
     from netops.config import Settings
 
-TIMEOUT_S = 15.0  # a controller that is silent costs three seconds of it
-KEPT = 16
 FRESH_S = 1.0
 NEWS_MS = 500
-
-
-class Asking:
-    """Connections to the server's line; safe from several threads."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._free: list[Any] = []
-        self._lock = Lock()
-
-    def ask(self, verb: str, **asked: object) -> dict[str, Any]:
-        """Return the one answer."""
-        return self.every(verb, **asked)[0]
-
-    def every(self, verb: str, **asked: object) -> list[dict[str, Any]]:
-        """Return all answers; GatewayError when the server refused or is away. A lost connection is made anew once."""
-        line = packed({"verb": verb, **asked})
-        with contextlib.suppress(OSError, ValueError):
-            kept = self._kept()
-            if kept is not None:  # it may be one from before the server's restart
-                return self._answers(kept, line)
-        try:
-            return self._answers(self._made(), line)
-        except (OSError, ValueError) as error:
-            raise GatewayError(f"radius {self.path}: no answer to '{verb}' ({error}); is `radius` running?") from None
-
-    def close(self) -> None:
-        """Let go of every connection that nobody uses."""
-        with self._lock:
-            free, self._free = self._free, []
-        for each in free:
-            each.close()
-
-    def _kept(self) -> Any:
-        with self._lock:
-            return self._free.pop() if self._free else None
-
-    def _made(self) -> Any:
-        link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        link.settimeout(TIMEOUT_S)
-        try:
-            link.connect(str(self.path))
-            return link.makefile("rwb")
-        finally:
-            link.close()  # the file keeps the descriptor, or nothing does
-
-    def _answers(self, file: Any, line: bytes) -> list[dict[str, Any]]:
-        try:
-            file.write(line)
-            file.flush()
-            answers = []
-            while True:
-                came: bytes = file.readline(LARGEST_LINE)
-                if not came.endswith(b"\n"):
-                    raise OSError("connection closed")  # noqa: TRY301  (what a connection that ends is)
-                answer = json.loads(came)
-                answers.append(answer)
-                if not answer.get("more"):
-                    break
-        except (OSError, ValueError):
-            with contextlib.suppress(OSError):
-                file.close()
-            raise
-        self._keep(file)
-        if "error" in answers[-1]:
-            raise GatewayError(f"radius refused: {answers[-1]['error']}")
-        return answers
-
-    def _keep(self, file: Any) -> None:
-        with self._lock:
-            if len(self._free) < KEPT:
-                self._free.append(file)
-                return
-        file.close()
 
 
 class Radius(Gateway):
@@ -120,10 +40,10 @@ class Radius(Gateway):
     def __init__(self, settings: Settings, clock: Clock) -> None:
         own = {name: each for name, each in settings.portal.acs.items() if each.gateway == "radius"}
         self._places = sorted(own)
-        offered = [PROFILES[each.vendor].offers for each in own.values() if each.vendor in PROFILES]
-        self.offers: frozenset[Offer] = frozenset.intersection(*offered) if offered else frozenset()
+        self._offered = {name: PROFILES[each.vendor].offers for name, each in own.items() if each.vendor in PROFILES}
+        self.offers = frozenset.intersection(*self._offered.values()) if self._offered else frozenset()
         self._back = settings.portal.public_url
-        self._line = Asking(socket_path(settings))
+        self._line = line.caller(settings)
         self._clock = clock
         self._stopping = Event()
         self._thread: Thread | None = None
@@ -161,6 +81,10 @@ class Radius(Gateway):
     def serves(self, interface: str) -> bool:
         """Whether it is one of these controllers."""
         return interface in self._places
+
+    def offered(self, place: str) -> frozenset[Offer]:
+        """Return what a controller of this make enforces."""
+        return self._offered.get(place, frozenset())
 
     def ready(self) -> Readiness:
         """Ask the server which memory it has; a controller that it does not know is amiss."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from netops.clock import Clock
 
     class Line(Protocol):
-        """The line to the server (captive_portal/gateways/radius.py: `Asking`)."""
+        """The line to the server (captive_portal/radius/line.py: `caller`)."""
 
         def every(self, verb: str, **asked: object) -> list[dict[str, Any]]:
             """Return all answers to a verb; GatewayError when the server is away."""

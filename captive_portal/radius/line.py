@@ -11,49 +11,51 @@
 | `revoke` | `place`, `mac`, `addresses` | done |
 | `list` | `places` | lines of `listed`: place, MAC, address, seconds left, octets up, down; `more` until the last |
 | `counters` | | `counters` |
-
-What is wrong is an answer, `error`, and never an exception: the portal is told, and the line stays.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import logging
-import os
-import socket
-import struct
-import threading
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captive_portal import ruleset
+from captive_portal import ruleset, socket_line
 from captive_portal.errors import PortalError
 from captive_portal.model import Bounds
-from netops.errors import ConfigError, NetopsError
+from captive_portal.socket_line import Caller, Group, Line
+from netops import privilege
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from captive_portal.radius.reaching import Reaching
+    from captive_portal.socket_line import Answer
     from netops.config import Settings
 
-LOG = logging.getLogger("netops.radius")
-LARGEST_LINE = 65_536
+LINE = Line(name="radius", setting="radius.line", longest=65_536, most=64, group=Group.DIRECTORY)
 PART = 400
-PEERS = 64
+TIMEOUT_S = 15.0  # a controller that is silent costs three seconds of it
+AT_ONCE = LINE.most // 2  # the gateways of both protocols call
 LONGEST_WAIT_MS = 5_000
 LONGEST_BACK = 512
 MOST_PLACES = 1_000
-PEER = struct.Struct("=iII")  # struct ucred: pid, uid, gid
-Answer = dict[str, Any]
 _BOUNDS = tuple(each.name for each in fields(Bounds))
 
 
 def socket_path(settings: Settings) -> Path:
     """Return where portal and server meet."""
     return Path(settings.radius.line) if settings.radius.line else settings.room("radius") / "radius.sock"
+
+
+def caller(settings: Settings) -> Caller:
+    """Return the portal's end."""
+    return Caller(LINE, socket_path(settings), timeout_s=TIMEOUT_S, at_once=AT_ONCE)
+
+
+def peers(settings: Settings) -> frozenset[int]:
+    """Return who may speak there: this user, and the portal's."""
+    user = settings.radius.portal_user or (privilege.user(settings, "portal") if settings.data.users else "")
+    return socket_line.peers(user, "radius.portal_user")
 
 
 @dataclass(slots=True)
@@ -65,16 +67,19 @@ class Verbs:
     counters: Callable[[], Mapping[str, int]]
 
     def answer(self, line: bytes) -> Iterator[Answer]:
-        """Yield the answers to one line."""
-        try:
-            asked = json.loads(line)
-            if not isinstance(asked, dict) or asked.get("verb") not in VERBS:
-                raise PortalError(f"expected an object with 'verb', one of {', '.join(VERBS)}")
-            yield from VERBS[asked["verb"]](self, asked)
-        except NetopsError as error:
-            yield {"error": str(error)}
-        except (ValueError, RecursionError):
-            yield {"error": "not JSON; expected one object a line"}
+        """Yield the answers to one line; what is wrong with it is the last of them."""
+        verbs = {
+            "ready": self.ready,
+            "who": self.who,
+            "addresses": self.addresses,
+            "wider": self.wider,
+            "news": self.news,
+            "allow": self.allow,
+            "revoke": self.revoke,
+            "list": self.list,
+            "counters": self.count,
+        }
+        return socket_line.answers(line, verbs)
 
     def ready(self, _asked: Answer) -> Iterator[Answer]:
         """Tell which memory this is."""
@@ -133,19 +138,6 @@ class Verbs:
         return ruleset.client(asked | {"interface": asked.get("place")}, self.reaching.known.by_id)
 
 
-VERBS: dict[str, Callable[[Verbs, Answer], Iterator[Answer]]] = {
-    "ready": Verbs.ready,
-    "who": Verbs.who,
-    "addresses": Verbs.addresses,
-    "wider": Verbs.wider,
-    "news": Verbs.news,
-    "allow": Verbs.allow,
-    "revoke": Verbs.revoke,
-    "list": Verbs.list,
-    "counters": Verbs.count,
-}
-
-
 def _bounds(asked: Answer) -> Bounds:
     said = asked.get("bounds")
     if not isinstance(said, list) or not all(
@@ -159,99 +151,3 @@ def _bounds(asked: Answer) -> Bounds:
     if not 0 < bounds.seconds <= ruleset.LONGEST_S:
         raise PortalError(f"'bounds'; expected 1 to {ruleset.LONGEST_S} seconds")
     return bounds
-
-
-@dataclass(slots=True)
-class Line:
-    """Listens; inert until `start`."""
-
-    path: Path
-    peers: frozenset[int]
-    verbs: Verbs
-    refused: int = 0
-    _listener: socket.socket | None = None
-    _links: set[socket.socket] = field(default_factory=set)
-
-    def start(self) -> None:
-        """Listen; what a server that died has left is taken away, one that lives is a ConfigError."""
-        _clear(self.path)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        before = os.umask(0o177)
-        try:
-            listener.bind(str(self.path))
-        except OSError as error:
-            listener.close()
-            raise ConfigError(f"radius line {self.path}: cannot be made ({error.strerror})") from None
-        finally:
-            os.umask(before)
-        for other in self.peers - {os.getuid()}:
-            share(self.path, other)
-        listener.listen(PEERS)
-        self._listener = listener
-        threading.Thread(target=self._accept, args=(listener,), name="radius-line", daemon=True).start()
-
-    def stop(self) -> None:
-        """Stop answering; safe to call twice."""
-        if self._listener is None:
-            return
-        listener, self._listener = self._listener, None
-        for link in (listener, *self._links):
-            with contextlib.suppress(OSError):
-                link.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        self.path.unlink(missing_ok=True)
-
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                link, _ = listener.accept()
-            except OSError:
-                return
-            _pid, uid, _gid = PEER.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size))
-            if uid not in self.peers or len(self._links) >= PEERS:
-                self.refused += 1
-                link.close()
-                continue
-            self._links.add(link)
-            threading.Thread(target=self._serve, args=(link,), name="radius-peer", daemon=True).start()
-
-    def _serve(self, link: socket.socket) -> None:
-        try:
-            with link, link.makefile("rb") as lines:
-                while line := lines.readline(LARGEST_LINE):
-                    if not line.endswith(b"\n"):
-                        link.sendall(
-                            packed({"error": f"a line is at most {LARGEST_LINE - 1} octets and ends in a newline"})
-                        )
-                        return
-                    for each in self.verbs.answer(line):
-                        link.sendall(packed(each))
-        except OSError:
-            pass
-        finally:
-            self._links.discard(link)
-
-
-def packed(answer: Mapping[str, object]) -> bytes:
-    """Return an object as one line."""
-    return json.dumps(answer, separators=(",", ":")).encode() + b"\n"
-
-
-def share(path: Path, user: int) -> None:
-    """Let another user reach the socket: root gives it away, a user of its own opens it to its group."""
-    if os.getuid() == 0:
-        os.chown(path, user, -1)
-    else:
-        path.chmod(0o660)
-
-
-def _clear(path: Path) -> None:
-    if not path.exists():
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            path.unlink(missing_ok=True)
-            return
-    raise ConfigError(f"radius line {path}: another server answers there; stop it or set 'radius.line'")

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import logging
-import os
-import pwd
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from captive_portal import keys
+from captive_portal import keys, socket_line
 from captive_portal.errors import PortalError
+from captive_portal.radius import line as lines
 from captive_portal.radius import nas, rest, server
 from captive_portal.radius.answering import Accounting, Authorising, Tally
 from captive_portal.radius.authorise import Judge
 from captive_portal.radius.coa import Caller
 from captive_portal.radius.doors import Doors
 from captive_portal.radius.keeping import Keeping
-from captive_portal.radius.line import Line, Verbs, socket_path
+from captive_portal.radius.line import Verbs
 from captive_portal.radius.reaching import Reaching
 from captive_portal.radius.tokens import Mint
-from netops import privilege
 from netops.clock import SYSTEM
 from netops.config import Listener
 from netops.errors import ConfigError
@@ -107,9 +105,10 @@ class RadiusService:
             self.parts = Parts(doors, keeping, caller, reaching, judge, known, tally)
             self._answer(stack, self.parts)
             self._serve(stack, self.parts)
-            line = Line(socket_path(settings), _peers(settings), Verbs(reaching, keeping.born, self._counts))
-            line.start()
-            stack.callback(line.stop)
+            verbs = Verbs(reaching, keeping.born, self._counts)
+            line = socket_line.Listener(lines.LINE, verbs.answer, peers=lines.peers(settings))
+            line.open(lines.socket_path(settings))
+            stack.callback(line.close)
             self._stopping.clear()
             looking = threading.Thread(target=self._look, name="radius-look", daemon=True)
             looking.start()
@@ -199,15 +198,3 @@ class RadiusService:
         except Exception:
             self._wrong[name] = "failed for a reason that the log tells"
             LOG.exception("chore failed chore=%s", name)
-
-
-def _peers(settings: Settings) -> frozenset[int]:
-    """Return who may speak on the line: this user, and the portal's."""
-    own = frozenset({os.getuid()})
-    user = settings.radius.portal_user or (privilege.user(settings, "portal") if settings.data.users else "")
-    if not user:
-        return own
-    try:
-        return own | {pwd.getpwnam(user).pw_uid}
-    except KeyError:
-        raise ConfigError(f"'radius.portal_user' is '{user}'; expected a user of this machine") from None
