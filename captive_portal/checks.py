@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from captive_portal import gateways, methods, outward, policy_yaml, uplink
+from captive_portal import methods, outward, policy_yaml, served, uplink
 from captive_portal.gateways import GATEWAYS, Offer, fas
 from captive_portal.model import INTERFACE
 from captive_portal.oidc import checks as accounts
@@ -26,7 +26,7 @@ def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
         *_methods(settings),
         *_policies(settings, snapshot),
         *accounts.problems(settings, policy_yaml.read_folder(settings)[0]),
-        *outward.problems(settings, policy_yaml.read_folder(settings)[0], gateways.offers(settings)),
+        *outward.problems(settings, policy_yaml.read_folder(settings)[0]),
         *texting.problems(settings, policy_yaml.read_folder(settings)[0]),
         *_visitors(settings, snapshot),
         *_uplinks(settings),
@@ -47,8 +47,7 @@ def _policies(settings: Settings, snapshot: Snapshot) -> list[Problem]:
         if site not in snapshot.site:
             what = f"policy '{policy.id}' names site '{site}', which the register does not have"
             problems.append(Problem(where, what, nearest(site, snapshot.site).removeprefix("; ")))
-    offers = gateways.offers(settings)
-    for policy in policies.every:
+    for policy, behind in served.by_policy(settings, policies):
         bounds = policy.bounds
         wants = {
             Offer.RATE: bounds.down_kbps or bounds.up_kbps,
@@ -56,13 +55,16 @@ def _policies(settings: Settings, snapshot: Snapshot) -> list[Problem]:
             Offer.IDLE: bounds.idle_s,
             Offer.GARDEN: policy.garden,
         }
-        counted = {Offer.VOLUME, Offer.IDLE} if Offer.COUNTERS in offers else set()
-        for offer, wanted in wants.items():
-            if wanted and offer not in offers | counted:
-                what = (
-                    f"policy '{policy.id}' bounds {offer}, which gateway '{settings.portal.gateway}' does not enforce"
-                )
-                problems.append(Problem(where, what, "remove it, or serve the site by another gateway"))
+        problems += [
+            Problem(
+                where,
+                f"policy '{policy.id}' bounds {offer}, which is not enforced at {each}",
+                "remove it, give the site a policy of its own, or serve it by another gateway",
+            )
+            for each in behind
+            for offer, wanted in wants.items()
+            if wanted and not each.enforces(offer)
+        ]
     return problems
 
 
@@ -114,8 +116,8 @@ def _uplinks(settings: Settings) -> list[Problem]:
     remedy = 'set portal.uplinks to the interfaces towards the internet, e.g. "eth0", or remove the bound'
     return [
         Problem("portal.uplinks", f"policy '{each.id}' bounds up_kbps, and no uplink is named", remedy)
-        for each in policy_yaml.read_folder(settings)[0].every
-        if each.bounds.up_kbps
+        for each, behind in served.by_policy(settings, policy_yaml.read_folder(settings)[0])
+        if each.bounds.up_kbps and any(one.gateway == settings.portal.gateway for one in behind)
     ]
 
 

@@ -5,21 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from captive_portal import announce, certificate, look
+from captive_portal import announce, certificate, look, served
 from captive_portal.gateways import Offer
 from inventory.errors import Problem
 from netops.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from captive_portal.policy import Policies
     from netops.config import Settings
 
 
-def problems(settings: Settings, policies: Policies, offers: Collection[Offer]) -> list[Problem]:
+def problems(settings: Settings, policies: Policies) -> list[Problem]:
     """Return everything that is wrong with what devices see before they are in."""
-    return [*_colours(settings, policies), *_announced(settings), *_certificate(settings, policies, offers)]
+    return [*_colours(settings, policies), *_announced(settings), *_certificate(settings, policies)]
 
 
 def _colours(settings: Settings, policies: Policies) -> list[Problem]:
@@ -57,7 +55,7 @@ def _problem(settings: Settings, key: str, what: str, remedy: str) -> Problem:
     return Problem(settings.origin.get(f"portal.{key}", f"portal.{key}"), what, remedy)
 
 
-def _certificate(settings: Settings, policies: Policies, offers: Collection[Offer]) -> list[Problem]:
+def _certificate(settings: Settings, policies: Policies) -> list[Problem]:
     """Return what is wrong with the portal's own certificate; one that a proxy presents is not ours to see."""
     portal = settings.portal
     if portal.secure.tls_certificate is None:
@@ -75,9 +73,11 @@ def _certificate(settings: Settings, policies: Policies, offers: Collection[Offe
         for host in sorted(hosts)
         if not certificate.fits(found, host)
     ]
-    for policy in policies.every:
+    for policy, behind in served.by_policy(settings, policies):
         closed = sorted(set(found.revocation) - set(policy.garden))
-        if closed and Offer.GARDEN in offers:
-            what = f"policy '{policy.id}': before login no device can ask {', '.join(closed)} about the certificate"
-            wrong.append(Problem(where, what, "name the host in the policy's garden (RFC 8908 section 4)"))
+        for each in behind if closed else ():
+            if each.enforces(Offer.GARDEN):
+                what = f"policy '{policy.id}': before login no device can ask {', '.join(closed)} about the certificate"
+                remedy = "name the host in the policy's garden (RFC 8908 section 4)"
+                wrong.append(Problem(where, f"{what} at {each}", remedy))
     return wrong

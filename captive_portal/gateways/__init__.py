@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
-from netops.clock import SYSTEM
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -37,6 +35,9 @@ class Offer(StrEnum):
     VOLUME = "volume"
     COUNTERS = "counters"  # `admitted` tells octets: the desk can enforce volume and idle time
     GARDEN = "garden"  # names reachable before login
+
+
+COUNTED = frozenset({Offer.VOLUME, Offer.IDLE})  # what the desk enforces where a gateway counts
 
 
 class Ears(Protocol):
@@ -75,7 +76,7 @@ class Gateway(Protocol):
 
     name: str
     simulated: bool
-    offers: frozenset[Offer]
+    offers: frozenset[Offer] = frozenset()  # at each of its places; one that is made of others has none of its own
     distant: bool = False  # a controller over the network: a verb may take seconds, so few pages are at it at once
 
     def __enter__(self) -> Self: ...
@@ -100,6 +101,10 @@ class Gateway(Protocol):
     def serves(self, interface: str) -> bool:
         """Whether clients at this place are this gateway's."""
         ...
+
+    def offered(self, place: str) -> frozenset[Offer]:  # noqa: ARG002  (the protocol's)
+        """Return what it enforces at one place; asked before it is entered, by the settings alone."""
+        return self.offers
 
     def ready(self) -> Readiness:
         """Tell whether it can act, and which memory it has."""
@@ -193,11 +198,6 @@ GATEWAYS: dict[str, Callable[[Settings, Clock], Gateway]] = {
     "portal2": _portal2,
     "fas": _fas,
 }
-
-
-def offers(settings: Settings) -> frozenset[Offer]:
-    """Return what the gateway of the settings enforces."""
-    return make(settings, SYSTEM).offers
 
 
 def make(settings: Settings, clock: Clock) -> Gateway:

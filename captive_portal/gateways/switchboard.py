@@ -16,13 +16,16 @@ from captive_portal.gateways import Gateway, Readiness
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from captive_portal.gateways import Ears, Offer, Onward
+    from captive_portal.gateways import Ears, Onward
     from captive_portal.model import Bounds, Client
     from captive_portal.ruleset import Admitted
 
 
 class Switchboard(Gateway):
-    """A gateway made of others, whose names and places differ; enters and leaves them in order."""
+    """A gateway made of others, whose names and places differ; enters and leaves them in order.
+
+    What is enforced is a question to its parts: all of them together offer nothing (captive_portal/served.py).
+    """
 
     name = "switchboard"
 
@@ -30,8 +33,6 @@ class Switchboard(Gateway):
         self._every = tuple(gateways)
         self._stack = ExitStack()
         self.simulated = all(each.simulated for each in self._every)
-        common = [each.offers for each in self._every]
-        self.offers: frozenset[Offer] = frozenset.intersection(*common) if common else frozenset()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:

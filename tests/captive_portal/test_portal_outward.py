@@ -22,7 +22,6 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from captive_portal import announce, capport, certificate, commands, look, nearby, outward, policy_yaml, service
-from captive_portal.gateways import Offer
 from captive_portal.model import Bounds, Client, Grant, Session, State
 from captive_portal.nearby import Hotspot, Venue
 from captive_portal.policy import Brand, Policies
@@ -30,6 +29,7 @@ from captive_portal.probes import Probes
 from captive_portal.ruleset import Admitted
 from netops import hotspots
 from netops.config import Listener, Settings
+from netops.controllers import Controller
 from netops.errors import ConfigError
 from netops.facts import Fact, decode, encode
 from netops.ledger import Ledger, LedgerEntry
@@ -85,12 +85,12 @@ def with_brand(settings, **brand) -> Policies:
 
 
 def test_a_colour_that_cannot_be_read_is_told_with_one_that_can() -> None:
-    (problem,) = outward.problems(Settings(), with_brand(Settings(), colour="#ffcc00"), ())
+    (problem,) = outward.problems(Settings(), with_brand(Settings(), colour="#ffcc00"))
 
     assert "1.3:1" in problem.what
     said = re.search(r"#[0-9a-f]{6}", problem.remedy)
     assert said
-    assert outward.problems(Settings(), with_brand(Settings(), colour=said[0]), ()) == []
+    assert outward.problems(Settings(), with_brand(Settings(), colour=said[0])) == []
 
 
 # ---- what is announced
@@ -146,7 +146,7 @@ def test_all_three_announcements_say_the_same(settings) -> None:
 def test_what_the_api_names_is_over_tls(settings_, told) -> None:
     settings = announced(**settings_)
 
-    said = [each.what for each in outward.problems(settings, with_brand(settings), ())]
+    said = [each.what for each in outward.problems(settings, with_brand(settings))]
 
     assert len(said) == len(told)
     assert all(words in each for words, each in zip(told, said, strict=True))
@@ -195,19 +195,27 @@ def test_the_certificate_must_fit_and_who_answers_for_it_be_reachable_before_log
     path = issued(tmp_path, "*.city.example", ocsp="http://ocsp.ca.example/x", crl="http://crl.ca.example/y.crl")
     secure = Listener(tls_certificate=path, tls_key=path)
     settings = announced(
-        secure=secure, api_url="https://portal.other.example/capport/api", public_url="https://portal.city.example"
+        secure=secure,
+        api_url="https://portal.other.example/capport/api",
+        public_url="https://portal.city.example",
+        gateway="nftables",
+        visitors={"vlan7": "site-1"},
+        acs={"ac-1": Controller(site="station", vendor="cisco")},  # it lets no name through before login
     )
     policies = with_brand(settings)
 
-    said = [each.what for each in outward.problems(settings, policies, {Offer.GARDEN})]
+    said = [each.what for each in outward.problems(settings, policies)]
 
     assert said == [
         "the certificate is not for 'portal.other.example'",
-        "policy 'default': before login no device can ask crl.ca.example, ocsp.ca.example about the certificate",
+        (
+            "policy 'default': before login no device can ask crl.ca.example, ocsp.ca.example about the certificate "
+            "at site 'site-1': gateway 'nftables' of 'vlan7'"
+        ),
     ]
     fitting = replace(settings, portal=replace(settings.portal, api_url=""))
     opened = Policies(default=replace(policies.default, garden=("crl.ca.example", "ocsp.ca.example")))
-    assert outward.problems(fitting, opened, {Offer.GARDEN}) == []
+    assert outward.problems(fitting, opened) == []
 
 
 def test_a_wildcard_stands_for_one_label(tmp_path) -> None:
@@ -222,7 +230,7 @@ def test_what_is_no_certificate_is_told(tmp_path) -> None:
     (tmp_path / "x.pem").write_text("nothing")
     settings = announced(secure=Listener(tls_certificate=tmp_path / "x.pem", tls_key=tmp_path / "x.pem"))
 
-    (problem,) = outward.problems(settings, with_brand(settings), ())
+    (problem,) = outward.problems(settings, with_brand(settings))
 
     assert "cannot be read" in problem.what
 
@@ -351,9 +359,9 @@ def test_the_octets_that_are_left_are_those_of_the_sites_bound(house) -> None:
     counted = Admitted(client=VISITOR, seconds=1, octets_up=100, octets_down=200)
 
     assert desk.octets_left(session) == 1000
-    desk._meters.read([counted], 0)
+    desk.visits.meters.read([counted], 0)
     assert desk.octets_left(session) == 700
-    desk._meters.read([replace(counted, octets_down=5000)], 0)
+    desk.visits.meters.read([replace(counted, octets_down=5000)], 0)
     assert desk.octets_left(session) == 0
     assert desk.octets_left(replace(session, grant=replace(grant, bounds=Bounds(seconds=1)))) is None
 

@@ -9,9 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from captive_portal import gateways
 from captive_portal.errors import GatewayError
-from captive_portal.gateways import Offer
+from captive_portal.gateways import GATEWAYS, Offer
 from captive_portal.gateways.radius import Radius
 from captive_portal.model import Bounds, Client
 from captive_portal.radius import keeping
@@ -275,9 +274,10 @@ def test_nonsense_on_the_line_is_answered_and_does_nothing(place, line):
     assert place.parts.doors.counts["doors"] == 0
 
 
-def test_a_gateway_offers_what_all_its_controllers_enforce(place):
-    acs = place.settings.portal.acs
-    standard = replace(place.settings, portal=replace(place.settings.portal, acs={"ac-1": acs["ac-1"]}))
+def test_a_gateway_says_for_each_controller_what_its_make_enforces(place):
+    gateway = GATEWAYS["radius"](place.settings, SYSTEM)
 
-    assert gateways.offers(standard) == {Offer.RATE, Offer.IDLE, Offer.COUNTERS}
-    assert gateways.offers(place.settings) == {Offer.IDLE, Offer.COUNTERS}  # a Cisco's rate is not set by RADIUS here
+    assert gateway.offered("ac-1") == {Offer.RATE, Offer.IDLE, Offer.COUNTERS}
+    assert gateway.offered("ac-cisco") == {Offer.IDLE, Offer.COUNTERS}  # a Cisco's rate is not set by RADIUS here
+    assert gateway.offers == {Offer.IDLE, Offer.COUNTERS}
+    assert gateway.offered("elsewhere") == frozenset()
