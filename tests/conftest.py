@@ -34,6 +34,7 @@ PARTNERS = {
     "curl": ("curl",),
     "dnsmasq": ("dnsmasq", "/usr/sbin/dnsmasq"),
     "opennds": ("opennds", "/usr/bin/opennds"),
+    "php": ("php",),
     "debootstrap": ("debootstrap", "/usr/sbin/debootstrap"),
     "systemd-analyze": ("systemd-analyze",),
     "ansible": (str(ROOT / ".venv-ansible" / "bin" / "ansible-playbook"),),
