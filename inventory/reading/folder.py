@@ -28,6 +28,10 @@ MOST_CONTRACTS = 1000
 _CSV = {f"{noun}s.csv": noun for noun in ("area", "site", "device", "service", "door")}
 _YAML = {"carriers.yaml": "carrier", "devices.yaml": "device", "doors.yaml": "door"}
 _NEEDED = (("sites.csv",), ("carriers.yaml",), ("devices.csv", "devices.yaml"), ("services.csv",), ("contracts",))
+_NOTHING = {
+    "carriers.yaml": "write it, the line `carriers:` alone if there is nothing to say",
+    "contracts": "make the folder, empty if there is no contract yet",
+}
 BUILT_IN = "(built in) areas.csv"
 
 
@@ -143,7 +147,9 @@ def _names(folder: Path, notes: Notes, blind: set[str]) -> None:
     for choices in _NEEDED:
         if not any(choice in there for choice in choices):
             what = f"{' or '.join(choices)} is missing"
-            notes.add(str(folder), what, "write it, empty but for its header, if there is nothing to say")
+            notes.add(
+                str(folder), what, _NOTHING.get(choices[0], "write it, its header alone if there is nothing to say")
+            )
             blind.update(choice.partition(".")[0].removesuffix("s") for choice in choices)
 
 
