@@ -3,8 +3,9 @@
 The MAC stands in clear only while a session lives, because the firewall needs it; at its end the column is emptied and
 `identity`, the keyed hash, remains for joins. A voucher is its keyed hash: the code itself is shown once, when made.
 
-The portal process writes sessions; voucher batches are also written by the staff page and the command line, in short
-transactions of their own (SQLite's own lock, rollback journal: no file is opened by two libraries).
+The portal process writes sessions; voucher batches, and what staff ask of a visit, are also written by the staff page
+and the command line, in short transactions of their own (SQLite's own lock, rollback journal: no file is opened by two
+libraries).
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ SESSION = sa.Table(
     sa.Column("policy", sa.String(64), nullable=False, server_default=""),
     sa.Column("octets_up", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("octets_down", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("meter", sa.Text),  # of a live one with a volume bound: octets, and where its doors' counters stood
 )
 sa.Index("portal_session_person", SESSION.c.person, SESSION.c.since_ms)
 _LIVE = SESSION.c.ended_ms.is_(None)
@@ -139,6 +141,35 @@ UNDER_WAY = sa.Table(
     sa.Column("until_ms", sa.BigInteger, nullable=False),
 )
 sa.Index("portal_under_way_until", UNDER_WAY.c.until_ms)
+
+DIRECTIVE = sa.Table(
+    "portal_directive",  # what staff ask of a visit (captive_portal/directives.py); the portal carries it out
+    METADATA,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("session", sa.String(32), nullable=False),
+    sa.Column("act", sa.String(16), nullable=False),
+    sa.Column("minutes", sa.Integer, nullable=False),
+    sa.Column("by", sa.String(128), nullable=False),
+    sa.Column("because", sa.String(32), nullable=False),
+    sa.Column("words", sa.String(200), nullable=False),
+    sa.Column("asked_ms", sa.BigInteger, nullable=False),
+    sa.Column("stated_ms", sa.BigInteger),
+    sa.Column("taken_ms", sa.BigInteger),
+    sa.Column("done_ms", sa.BigInteger),
+    sa.Column("outcome", sa.String(16)),
+    sa.Column("told", sa.String(400), nullable=False, server_default=""),
+)
+_UNDONE = DIRECTIVE.c.outcome.is_(None)
+sa.Index("portal_directive_session", DIRECTIVE.c.session, DIRECTIVE.c.asked_ms)
+sa.Index("portal_directive_done", DIRECTIVE.c.done_ms)
+sa.Index(
+    "portal_directive_undone",
+    DIRECTIVE.c.session,
+    DIRECTIVE.c.act,
+    unique=True,
+    sqlite_where=_UNDONE,
+    postgresql_where=_UNDONE,
+)
 
 
 def url(settings: Settings) -> str:
