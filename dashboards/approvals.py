@@ -8,6 +8,7 @@ from flask import Blueprint, abort, g, redirect, render_template, request, url_f
 
 from dashboards.frame import bound, frame
 from inventory import times
+from netops import fail_open
 from netops.access import approvals, offered, record
 from netops.errors import AccessError, UsageError
 from netops.web.language import gettext as _
@@ -49,6 +50,7 @@ def index(desk: Desk, error: str = "") -> str:
         waiting=waiting,
         decided=decided[:SHOWN],
         may_decide=_may_decide,
+        may_recall=_may_recall,
         said=said(),
         error=error,
     )
@@ -147,6 +149,8 @@ def _decide(desk: Desk, name: str, decision: str) -> Response | tuple[str, int]:
 def _terms(desk: Desk) -> dict[str, Any]:
     window = {"start_ms": _instant(desk, "from"), "end_ms": _instant(desk, "to")}
     form = request.form
+    if form.get("action") == fail_open.ACTION:
+        return {"sites": _sites(desk), **window}
     services = sorted({word for word in form.get("services", "").replace(",", " ").split() if word})
     city = desk.queries.city()
     contract = form.get("contract", "")
@@ -157,11 +161,27 @@ def _terms(desk: Desk) -> dict[str, Any]:
     return {"contract": contract, "class": form.get("class", "").strip(), "services": services, **window}
 
 
+def _sites(desk: Desk) -> list[str]:
+    sites = sorted({word for word in request.form.get("sites", "").replace(",", " ").split() if word})
+    known = desk.queries.city().snapshot.site
+    if unknown := [each for each in sites if each not in known]:
+        raise UsageError(_("没有这些站点：%(names)s", names=", ".join(unknown[:5])))
+    return sites
+
+
 def _instant(desk: Desk, name: str) -> int:
     try:
         return times.instant(request.form.get(name, ""), times.zone(desk.settings.city.timezone))
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def _may_recall(approval: Approval) -> bool:
+    """Whether the person may take back what was allowed."""
+    known, person = approvals.ACTIONS.get(approval.request.action), g.person
+    if known is None or not known.recalled or approval.state != approvals.APPROVED:
+        return False
+    return person.role in known.decides or person.account == approval.request.by
 
 
 def _may_decide(approval: Approval) -> bool:

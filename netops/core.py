@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from inventory.model import Contract
 from inventory.register import Register
 from inventory.snapshot import snapshot
-from netops import hotspots, hourly, present, raw, reread, sealing, situation
+from netops import fail_open, hotspots, hourly, present, raw, reread, sealing, situation
 from netops.access import approvals, tables
 from netops.access.admission import Admission
 from netops.clock import SYSTEM
@@ -75,12 +75,13 @@ class Core:
         settings, enter = self._settings, self._stack.enter_context
         settings.data.dir.mkdir(parents=True, exist_ok=True)
         (settings.data.dir / "spool").mkdir(exist_ok=True)
+        self._signer = signer(settings)
         self._ledger = enter(
             Ledger(
                 settings.data.dir / "ledger.db",
                 origin=settings.ledger_origin,
                 rehearsal=settings.city.rehearsal,
-                signer=signer(settings),
+                signer=self._signer,
             )
         )
         self._admission = Admission(self._ledger, tables.url(settings))
@@ -189,6 +190,7 @@ class Core:
         return [
             Job(name="register", every_s=15, run=self._locked(self._read_register)),
             Job(name="situation", every_s=5, run=self._locked(self._show)),
+            Job(name="fail-open", every_s=5, run=self._locked(self._tell_open)),
             Job(name="hours", every_s=5, run=self._seal_hours),
             Job(name="reports", every_s=60, run=self._report),
             Job(name="raw", every_s=30, run=self._locked(self._seal_raw)),
@@ -240,6 +242,9 @@ class Core:
         situation.write(self._settings, made)
         sites = {each.id: each.site for each in self._seen.services}
         hotspots.write(self._settings, hotspots.of(made, sites))
+
+    def _tell_open(self) -> None:
+        fail_open.publish(self._settings, self._ledger, self._signer, now_ms=self._clock.now_ms())
 
     def _seal_hours(self, _slot_ms: int) -> None:
         """Seal what is ripe, hour by hour, letting the drain in between."""

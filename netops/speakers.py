@@ -32,13 +32,21 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "intake": _ANY | {"clock_state", "monitor_health"},
         "portal": _ANY
         | {"portal_logins", "sms_delivery", "portal_probes", "fault_report", "portal_records", "records_erased"}
-        | {"cloned_device", "controller_packets"},
+        | {"cloned_device", "controller_packets", "fail_open"},
         "radius": _ANY,
         "web": _ANY | _PEOPLE | _DISPUTE | {"person_disclosed"},
     }
 )
 DOORS: Mapping[str, str] = MappingProxyType(
-    {"collect": "", "ssh": "ssh", "acs": "cwmp", "probe": "probe", "intake": "probe"}
+    {
+        "collect": "",
+        "ssh": "ssh",
+        "acs": "cwmp",
+        "probe": "probe",
+        "intake": "probe",
+        "portal": "portal",
+        "radius": "radius",
+    }
 )
 """Whose polls are by which door: `<device>` by SNMP, `<device>/<door>` by another."""
 POLLERS = frozenset(DOORS)

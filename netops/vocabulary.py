@@ -233,6 +233,17 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "gateway_ms_p95?": _count,
         "consents": _count,
         "terms": _name,
+        "let_in?": _count,
+    },
+    # a site was open without a login, by the decision of two persons that stands at leaf `decision`: since when, why
+    "fail_open": {
+        "site": _name,
+        "state": _one_of("begun", "ended"),
+        "cause": _one_of("portal_silent", "methods_away"),
+        "request": _name,
+        "decision": _count,
+        "let_in?": _count,
+        "why?": _text,
     },
     # by which questions devices look for the internet: how often each maker's, and hosts that no table of ours has
     "portal_probes": {

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 APPROVED, REFUSED, WITHDRAWN, PENDING = "approved", "refused", "withdrawn", "pending"
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-FAIL_OPEN_MS = DAY_MS
+FAIL_OPEN_MS = 3 * DAY_MS
+LISTS = frozenset({"services", "sites"})
+MOST_NAMES = 1_000
 _NAMES_SOMEBODY = re.compile(
     r"(?<!\d)1[3-9]\d{9}(?!\d)|\+\d[\d ]{6,}|(?<!\d)\d{17}[\dXx](?!\d)|(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}"
 )  # a mobile number, an international one, an identity card's, a MAC address
@@ -37,7 +39,8 @@ class Action:
 
     `subject` is the term that says what it is about; empty: the request itself. `longest_ms` bounds its window; 0: not.
     `page` is who has a page of its own to ask for it; empty: the page of approvals. `private` are terms that, like the
-    reasons, must name nobody: the ledger cannot forget.
+    reasons, must name nobody: the ledger cannot forget. `recalled`: what was allowed can be taken back, by the person
+    who asked or by anybody who may decide; what only ever ends something sooner needs no second person.
     """
 
     fields: tuple[str, ...]
@@ -47,6 +50,7 @@ class Action:
     longest_ms: int = 0
     page: str = ""
     private: tuple[str, ...] = ()
+    recalled: bool = False
 
 
 ACTIONS: dict[str, Action] = {
@@ -56,13 +60,13 @@ ACTIONS: dict[str, Action] = {
         asks=frozenset({"operator", "contract_manager"}),
         decides=frozenset({"contract_manager"}),
     ),
-    # let visitors pass without a login while something is down; limited in time
+    # let visitors of these sites pass without a login while their way in is broken; limited in time
     "fail_open": Action(
-        fields=("gateway", "start_ms", "end_ms"),
+        fields=("sites", "start_ms", "end_ms"),
         asks=frozenset({"operator", "admin"}),
         decides=frozenset({"admin", "privacy_officer"}),
-        subject="gateway",
         longest_ms=FAIL_OPEN_MS,
+        recalled=True,
     ),
     # look up whose number stands behind a session; the window is when it may be looked at
     "disclosure": Action(
@@ -122,16 +126,22 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A request, the decision that counts (if any) and those that do not, with the rule that they broke."""
+    """A request, the decision that counts (if any) and those that do not, with the rule that they broke.
+
+    `recall` is the decision that took back what was allowed.
+    """
 
     request: Request
     decision: Decision | None = None
+    recall: Decision | None = None
     void: tuple[tuple[Decision, str], ...] = ()
     sealed: bool = False  # whether the ledger already holds all of it, or part of it still waits in a spool
 
     @property
     def state(self) -> str:
         """`pending`, `approved`, `refused` or `withdrawn`."""
+        if self.recall is not None:
+            return WITHDRAWN
         return self.decision.decision if self.decision is not None else PENDING
 
 
@@ -212,10 +222,12 @@ def digest(terms: Mapping[str, JSON]) -> str:
 
 
 def _with(approval: Approval, decision: Decision, *, sealed: bool) -> Approval:
-    if approval.decision == decision or any(decision == seen for seen, _ in approval.void):
+    if decision in (approval.decision, approval.recall) or any(decision == seen for seen, _ in approval.void):
         return approval  # the same fact, once from a spool and once from the ledger
     if why := broken(approval, decision):
         return replace(approval, void=(*approval.void, (decision, why)))
+    if approval.decision is not None:
+        return replace(approval, recall=decision, sealed=approval.sealed and sealed)
     return replace(approval, decision=decision, sealed=approval.sealed and sealed)
 
 
@@ -223,7 +235,7 @@ def broken(approval: Approval, decision: Decision) -> str:
     """Return the rule that a decision breaks, or the empty string."""
     request = approval.request
     if approval.decision is not None:
-        return f"{approval.decision.by} has already decided: {approval.state}"
+        return _recall(approval, approval.decision, decision)
     if decision.decision == WITHDRAWN:
         return "" if decision.by == request.by else "only the person who asked may withdraw it"
     if decision.by == request.by:
@@ -238,6 +250,16 @@ def broken(approval: Approval, decision: Decision) -> str:
     if decision.at_ms < request.at_ms:
         return "it was decided before it was asked for"
     return ""
+
+
+def _recall(approval: Approval, held: Decision, decision: Decision) -> str:
+    """Return why what is decided cannot be taken back by this decision, or the empty string."""
+    known = ACTIONS.get(approval.request.action)
+    if known is None or not known.recalled or approval.state != APPROVED or decision.decision != WITHDRAWN:
+        return f"{(approval.recall or held).by} has already decided: {approval.state}"
+    if decision.by != approval.request.by and (decision.role not in known.decides or decision.role not in ROLES):
+        return f"only {approval.request.by}, or a role of {', '.join(sorted(known.decides))}, may take it back"
+    return "it was taken back before it was allowed" if decision.at_ms < held.at_ms else ""
 
 
 def check(action: str, terms: Mapping[str, JSON]) -> None:
@@ -256,8 +278,10 @@ def check(action: str, terms: Mapping[str, JSON]) -> None:
     for name in set(known.fields) - {"start_ms", "end_ms"}:
         value = terms[name]
         texts = list(value) if isinstance(value, (list, tuple)) else [value]
-        if name == "services" and type(value) is not list:
-            raise UsageError("'services' is a list of service names")
+        if name in LISTS and type(value) is not list:
+            raise UsageError(f"'{name}' is a list of names of {name}")
+        if len(texts) > MOST_NAMES and name == "sites":
+            raise UsageError(f"'sites' has {len(texts)} names; expected at most {MOST_NAMES}")
         if not texts or not all(
             isinstance(text, str) and 0 < len(text) <= 200 and text.isprintable() for text in texts
         ):

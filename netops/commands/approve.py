@@ -6,7 +6,6 @@ env:NAME` or `file:PATH`); it never stands on the command line itself.
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import json
 import sys
@@ -23,6 +22,7 @@ from netops.config import Secret
 from netops.errors import AccessError, UsageError, nearest
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping
     from datetime import tzinfo
 
@@ -48,12 +48,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     request.add_argument("--session", default="", help="disclosure: the session's id")
     request.add_argument("--authority", default="", help="inspection: who inspects")
     request.add_argument("--basis", default="", help="disclosure, inspection: number of the document or case")
-    request.add_argument("--gateway", default="", help=argparse.SUPPRESS)  # of fail_open, whose refusal says why
+    request.add_argument("--site", action="append", default=[], help="fail_open: a site; may be repeated")
     request.add_argument(
         "--from", dest="start", required=True, help="2026-10-12T02:00 (the city's time) or with a zone"
     )
     request.add_argument("--to", dest="end", required=True)
-    decide = below.add_parser("decide", help="approve or refuse what another person asked for")
+    decide = below.add_parser("decide", help="approve or refuse what another person asked for, or take it back")
     decide.add_argument("request")
     decide.add_argument("decision", choices=(approvals.APPROVED, approvals.REFUSED, approvals.WITHDRAWN))
     for each in (request, decide):
@@ -131,7 +131,7 @@ def _terms(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
         "contract": args.contract,
         "class": args.class_,
         "services": sorted(set(args.service)),
-        "gateway": args.gateway,
+        "sites": sorted(set(args.site)),
         "session": args.session,
         "authority": args.authority,
         "basis": args.basis,
@@ -162,7 +162,8 @@ def _list(known: dict[str, Approval], where: tzinfo | None, *, everything: bool)
     if not shown:
         print("nothing was ever asked for" if everything else "nothing waits; --all lists the decided ones as well")
     for each in shown:
-        decided = f" by {each.decision.by}" if each.decision else ""
+        last = each.recall or each.decision
+        decided = f" by {last.by}" if last else ""
         request = each.request
         asked = f"asked by {request.by} {times.shown(request.at_ms, where)}"
         print(f"{request.id}  {request.action:<10} {each.state}{decided:<20} {asked}")
@@ -179,7 +180,7 @@ def _window(terms: Mapping[str, Any], where: tzinfo) -> str:
 
 
 def _row(each: Approval) -> dict[str, Any]:
-    request, decision = each.request, each.decision
+    request, decision, recall = each.request, each.decision, each.recall
     return {
         "request": request.id,
         "action": request.action,
@@ -192,5 +193,6 @@ def _row(each: Approval) -> dict[str, Any]:
         "state": each.state,
         "sealed": each.sealed,
         "decision": decision and {"by": decision.by, "at": iso(decision.at_ms), "reason": decision.reason},
+        "recall": recall and {"by": recall.by, "at": iso(recall.at_ms), "reason": recall.reason},
         "void": [{"by": made.by, "at": iso(made.at_ms), "because": why} for made, why in each.void],
     }

@@ -345,7 +345,7 @@ def test_a_contract_manager_may_not_approve_the_own_request(sites, tmp_path):
         ({"to": "2026-10-12T01:00"}, "end after it begins"),
         ({"reason": ""}, "reason"),
         ({"action": "everything"}, "unknown"),
-        ({"action": "fail_open", "gateway": "g1"}, "does not carry out an approved fail-open"),
+        ({"action": "fail_open", "sites": "site-nowhere"}, "没有这些站点"),
     ],
 )
 def test_a_wrong_request_is_said_plainly_and_keeps_what_was_typed(site, wrong, said):

@@ -192,13 +192,29 @@ def test_times_are_the_citys_with_their_offset_and_utc_on_demand(settings, capsy
     assert all("+08:00" in line for line in events)
 
 
-@pytest.mark.parametrize(
-    ("action", "why"), [("fail_open", "does not carry out an approved fail-open"), ("excluson", "mean 'exclusion'")]
-)
-def test_what_nobody_would_act_on_is_not_asked_for_not_even_the_password(settings, monkeypatch, action, why):
+def test_what_nobody_would_act_on_is_not_asked_for_not_even_the_password(settings, monkeypatch):
     monkeypatch.delenv("HER_PASSWORD")
-    words = ["request", action, "--gateway", "g1", "--from", "2026-10-12T02:00", "--to", "2026-10-12T04:00"]
+    words = ["request", "excluson", "--from", "2026-10-12T02:00", "--to", "2026-10-12T04:00"]
 
-    with pytest.raises(UsageError, match=why):
+    with pytest.raises(UsageError, match="mean 'exclusion'"):
         run(approve, [*words, "--reason", "停电", *as_("li.na")], settings)
     assert not record.spool_path(settings, "cli").exists()
+
+
+def test_a_fail_open_is_asked_for_by_one_allowed_by_another_and_taken_back_by_one_alone(settings, capsys):
+    with sql.Database(tables.url(settings)) as database:
+        keeper = Staff(database, staff.Passwords())
+        once = keeper.add("zhao", role="privacy_officer", by="t", now_ms=SYSTEM.now_ms())
+        keeper.change("zhao", old=once, new=GOOD, address="::1", now_ms=SYSTEM.now_ms())
+    words = ["--site", "site-2", "--site", "site-1", "--from", "2026-10-12T02:00", "--to", "2026-10-14T02:00"]
+    run(approve, ["request", "fail_open", *words, "--reason", "短信网关检修", *as_("li.na")], settings)
+    name = capsys.readouterr().out.partition(":")[0]
+    run(approve, ["decide", name, "approved", *as_("zhao")], settings)
+    allowed = record.read(settings)[name]
+    run(approve, ["decide", name, "withdrawn", *as_("li.na")], settings)
+    capsys.readouterr()
+    run(approve, ["list", "--all", "--json"], settings)
+    (row,) = json.loads(capsys.readouterr().out)
+
+    assert (allowed.state, allowed.request.terms["sites"]) == ("approved", ["site-1", "site-2"])
+    assert (row["state"], row["decision"]["by"], row["recall"]["by"]) == ("withdrawn", "zhao", "li.na")

@@ -23,7 +23,7 @@ WINDOW = {
     "start_ms": NOW + 86_400_000,
     "end_ms": NOW + 90_000_000,
 }
-OPEN = {"gateway": "gw-1", "start_ms": NOW, "end_ms": NOW + 3_600_000}
+OPEN = {"sites": ["site-1"], "start_ms": NOW, "end_ms": NOW + 3_600_000}
 
 
 def asked(by="li.na", role="operator", action="exclusion", terms=WINDOW, reason="更换控制器"):
@@ -129,13 +129,58 @@ def test_a_role_that_may_not_ask_is_refused(role):
         ("exclusion", {**WINDOW, "class": "a\nb"}, "class"),
         ("exclusion", {**WINDOW, "start_ms": True}, "end after it begins"),
         ("exclusion", {k: v for k, v in WINDOW.items() if k != "class"}, "asked for with"),
-        ("fail_open", {**OPEN, "end_ms": NOW + 25 * 3_600_000}, "24 hours"),
+        ("fail_open", {**OPEN, "end_ms": NOW + 72 * 3_600_000 + 1}, "72 hours"),
+        ("fail_open", {**OPEN, "sites": "site-1"}, "list"),
+        ("fail_open", {**OPEN, "sites": []}, "sites"),
+        ("fail_open", {**OPEN, "sites": [f"s{n}" for n in range(1001)]}, "at most 1000"),
         ("fail_opne", OPEN, "did you mean 'fail_open'"),
     ],
 )
 def test_terms_that_say_nothing_sensible_are_refused(action, terms, why):
     with pytest.raises(UsageError, match=why):
         asked(action=action, terms=terms)
+
+
+def recalled(*, by, role, at=NOW + 2, first="approved", action="fail_open"):
+    made = asked(role="operator", action=action, terms=OPEN if action == "fail_open" else WINDOW)
+    held = fold(made)
+    second = "privacy_officer" if action == "fail_open" else "contract_manager"
+    return fold(
+        [
+            *made,
+            decision(held, what=first, role=second),
+            decision(held, what="withdrawn", by=by, role=role, at=at),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("by", "role"), [("li.na", "operator"), ("wang.min", "privacy_officer"), ("zhao", "admin")], ids=str
+)
+def test_what_opens_a_door_is_taken_back_by_who_asked_or_by_whoever_may_decide(by, role):
+    held = recalled(by=by, role=role)
+
+    assert held.state == "withdrawn"
+    assert held.decision.decision == "approved"
+    assert approvals.approved([held], "fail_open") == []
+    with pytest.raises(AccessError, match="already decided: withdrawn"):
+        approvals.decide(held, "approved", by="zhao", role="admin", reason="", now_ms=NOW + 3)
+
+
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [
+        (recalled(by="chen", role="operator"), "may take it back"),
+        (recalled(by="chen", role="auditor"), "may take it back"),
+        (recalled(by="li.na", role="operator", at=NOW), "before it was allowed"),
+        (recalled(by="li.na", role="operator", first="refused"), "already decided: refused"),
+        (recalled(by="li.na", role="operator", action="exclusion"), "already decided: approved"),
+    ],
+    ids=["another-operator", "auditor", "before", "refused", "an-exclusion-stays"],
+)
+def test_nobody_else_takes_anything_back(held, why):
+    assert held.state in {"approved", "refused"}
+    assert why in held.void[0][1]
 
 
 LOOK = {"session": "0" * 24, "basis": "case 2026-17", "start_ms": NOW, "end_ms": NOW + 86_400_000}
