@@ -21,3 +21,4 @@ class Provider:
     groups_claim: str = "groups"  # the claim that names an account's groups
     hosts: str = ""  # other hosts of the provider, comma between them: of its login page, token and key addresses
     ca: Path | None = None  # PEM file of the authority that is trusted for it; empty: the machine's
+    private: bool = False  # the addresses behind its names may be private ones: it stands in our own network

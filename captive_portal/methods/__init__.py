@@ -9,6 +9,7 @@ when its user looks into the message with the code, and forgets everything.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Protocol
 
 from captive_portal.model import FREE
@@ -127,11 +128,12 @@ def _voucher(tools: Tools) -> Method:
 def _oidc(tools: Tools) -> Method:
     from captive_portal.keys import identity_key  # noqa: PLC0415
     from captive_portal.methods.oidc import Oidc  # noqa: PLC0415
-    from captive_portal.oidc.provider import Known  # noqa: PLC0415
+    from captive_portal.oidc.provider import ALL_AT_ONCE, Known  # noqa: PLC0415
     from captive_portal.person import Nameless  # noqa: PLC0415
     from captive_portal.places import base_url  # noqa: PLC0415
 
-    providers = {name: Known(name, each) for name, each in tools.settings.portal.oidc.items()}
+    room = BoundedSemaphore(ALL_AT_ONCE)
+    providers = {name: Known(name, each, room=room) for name, each in tools.settings.portal.oidc.items()}
     persons = tools.persons or Nameless(identity_key(tools.settings))
     return Oidc(tools.store, providers, persons, base_url(tools.settings))
 

@@ -25,15 +25,19 @@ class Crowded(Exception):  # noqa: N818
 
 
 class Aside:
-    """Does at most `most` pieces of work at once."""
+    """Does at most `most` pieces of work at once, and no more than there is `room` for with those beside it."""
 
-    def __init__(self, name: str, *, most: int) -> None:
+    def __init__(self, name: str, *, most: int, room: threading.BoundedSemaphore | None = None) -> None:
         self._name = name
         self._free = threading.BoundedSemaphore(most)
+        self._room = room or threading.BoundedSemaphore(most)
 
     def do(self, work: Callable[[], T], within_s: float, *, room_within_s: float = 0.0) -> T:
         """Return what the work comes to, or raise what it raises; Late when it takes longer, Crowded without room."""
         if not self._free.acquire(timeout=room_within_s):
+            raise Crowded
+        if not self._room.acquire(timeout=room_within_s):
+            self._free.release()
             raise Crowded
         future: Future[T] = Future()
 
@@ -43,14 +47,18 @@ class Aside:
             except Exception as error:  # noqa: BLE001  (whoever waits gets it)
                 future.set_exception(error)
             finally:
-                self._free.release()
+                self._left()
 
         try:
             threading.Thread(target=run, name=self._name, daemon=True).start()
         except RuntimeError:  # the machine has no thread to give
-            self._free.release()
+            self._left()
             raise Crowded from None
         try:
             return future.result(within_s)
         except TimeoutError:
             raise Late from None
+
+    def _left(self) -> None:
+        self._room.release()
+        self._free.release()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from captive_portal.oidc.line import StrangeError, host_of, trust
+from captive_portal import outgoing
+from captive_portal.oidc.line import StrangeError, host_of
 from inventory.errors import Problem
 from netops.errors import ConfigError
 from netops.web.health import near
@@ -52,7 +53,7 @@ def _wrong(provider: Provider) -> Iterator[tuple[str, str]]:
     if "openid" not in provider.scopes.split():
         yield f"scopes {provider.scopes[:100]!r} do not ask for an ID token", "add openid"
     try:
-        trust(provider.ca)
+        outgoing.trust(provider.ca, "ca")
     except ConfigError as error:
         yield str(error), ""
 

@@ -1,4 +1,4 @@
-"""Questions to a provider of accounts over HTTP: hosts from a list, answers of bounded size, no redirect followed.
+"""Questions to a provider of accounts over HTTP (captive_portal/outgoing.py): hosts from a list, answers in JSON.
 
 Nothing here trusts an answer further than that it is a JSON object; `token.py` says what is believed of it.
 """
@@ -6,24 +6,21 @@ Nothing here trusts an answer further than that it is a JSON object; `token.py` 
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import json
-import socket
-import ssl
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
+from captive_portal import outgoing
 from captive_portal.errors import PortalError
-from netops.errors import ConfigError
 from netops.web.health import near
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+    from ssl import SSLContext
 
 LARGEST = 256 * 1024
-STEP_S = 4.0  # for one read; who waits for the whole course waits for `provider.COURSE_S`
-PORTS = {"https": 443, "http": 80}
+STEP_S = 4.0  # for one question; who waits for the whole course waits for `provider.COURSE_S`
 
 
 class AwayError(PortalError):
@@ -42,7 +39,7 @@ def host_of(url: str) -> str:
     """Return `host:port` of a URL that may be asked; StrangeError for any other. Plain HTTP: this machine only."""
     try:
         parts = urlsplit(url)
-        port = parts.port or PORTS.get(parts.scheme, 0)
+        port = parts.port or outgoing.PORTS.get(parts.scheme, 0)
     except ValueError:
         raise StrangeError(f"{url[:100]!r} is no address") from None
     name = (parts.hostname or "").lower()
@@ -52,21 +49,14 @@ def host_of(url: str) -> str:
     return f"{name}:{port}"
 
 
-def trust(ca: Path | None) -> ssl.SSLContext:
-    """Return what a provider's certificate is checked with."""
-    try:
-        return ssl.create_default_context(cafile=None if ca is None else str(ca))
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"{ca}: no certificates of an authority in PEM ({error})") from None
-
-
 class Line:
     """One course of questions; `cut` ends the one under way, for whoever has waited long enough."""
 
-    def __init__(self, hosts: frozenset[str], context: ssl.SSLContext) -> None:
+    def __init__(self, hosts: frozenset[str], context: SSLContext, *, private: bool) -> None:
         self._hosts = hosts
         self._context = context
-        self._connection: http.client.HTTPConnection | None = None
+        self._private = private
+        self._connection: outgoing.Connection | None = None
         self._cut = False
 
     def ask(self, url: str, *, form: Mapping[str, str] | None = None, authorization: str = "") -> dict[str, Any]:
@@ -78,7 +68,7 @@ class Line:
         try:
             status, content = self._talk(url, host, headers, form)
         except (OSError, http.client.HTTPException) as error:
-            raise AwayError(f"{host}: no answer ({type(error).__name__})") from None
+            raise AwayError(f"{host}: no answer ({outgoing.why(error)})") from None
         if status >= 500 or status == http.client.TOO_MANY_REQUESTS:
             raise AwayError(f"{host}: answered {status}")
         found = _object(host, content)
@@ -89,23 +79,23 @@ class Line:
     def cut(self) -> None:
         """End the question under way, and ask no further one."""
         self._cut = True
-        sock = getattr(self._connection, "sock", None)
-        if sock is not None:
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        if self._connection is not None:
+            self._connection.cut()
 
     def _talk(
         self, url: str, host: str, headers: Mapping[str, str], form: Mapping[str, str] | None
     ) -> tuple[int, bytes]:
         parts = urlsplit(url)
         name, port = host.rsplit(":", 1)
-        if self._cut:
-            raise ConnectionAbortedError
-        connection = self._connection = (
-            http.client.HTTPSConnection(name, int(port), timeout=STEP_S, context=self._context)
-            if parts.scheme == "https"
-            else http.client.HTTPConnection(name, int(port), timeout=STEP_S)
+        connection = self._connection = outgoing.Connection(
+            name,
+            int(port),
+            context=self._context if parts.scheme == "https" else None,
+            timeout_s=STEP_S,
+            private=self._private or _spelled_out(name),
         )
+        if self._cut:  # after it is known to `cut`
+            raise ConnectionAbortedError
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
             if form is None:
@@ -113,11 +103,18 @@ class Line:
             else:
                 kind = {"Content-Type": "application/x-www-form-urlencoded"}
                 connection.request("POST", target, urlencode(form).encode(), {**headers, **kind})
-            answer = connection.getresponse()
-            content = answer.read(LARGEST + 1)
+            return connection.answered(LARGEST)
         finally:
             connection.close()
-        return answer.status, content
+
+
+def _spelled_out(name: str) -> bool:
+    """Whether the settings have an address itself, or this machine: then nobody else says what stands behind a name."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name == "localhost"
+    return True
 
 
 def _object(host: str, content: bytes) -> dict[str, Any]:

@@ -10,13 +10,14 @@ import base64
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock, Thread
+from threading import BoundedSemaphore, Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
+from captive_portal import outgoing
 from captive_portal.oidc import token
 from captive_portal.oidc.aside import Aside, Crowded, Late
-from captive_portal.oidc.line import AwayError, Line, SaidNoError, StrangeError, host_of, trust
+from captive_portal.oidc.line import AwayError, Line, SaidNoError, StrangeError, host_of
 from netops.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ FRESH_MS = 3_600_000
 KEPT_MS = 24 * 3_600_000
 UNKNOWN_KEY_MS = 60_000  # a token signed by a key that we do not know makes us look again, so often at most
 AWAY_MS = 5_000
-AT_ONCE = 16  # of the portal's 32 threads: who has no account is served meanwhile
+AT_ONCE = 12  # of one provider, so that a slow one leaves others some of the
+ALL_AT_ONCE = 16  # of the portal's 32 threads: who has no account is served meanwhile
 ROOM_S = 1.0  # a lecture hall that comes back at once waits so long for its turn
 
 
@@ -52,9 +54,9 @@ class Endpoints:
 
 
 class Known:
-    """One provider; safe from several threads."""
+    """One provider; safe from several threads. `room` is what all providers together may have under way."""
 
-    def __init__(self, name: str, settings: Provider) -> None:
+    def __init__(self, name: str, settings: Provider, *, room: BoundedSemaphore | None = None) -> None:
         self.name = name
         self.settings = settings
         more = [each.strip().lower() for each in settings.hosts.split(",") if each.strip()]
@@ -63,8 +65,8 @@ class Known:
         except StrangeError as error:
             raise ConfigError(f"[portal.oidc.{name}] issuer: {error}; write it as the provider itself does") from None
         self._hosts = frozenset({issuer, *(each if ":" in each else f"{each}:443" for each in more)})
-        self._trust = trust(settings.ca)
-        self._aside = Aside(f"oidc-{name}", most=AT_ONCE)
+        self._trust = outgoing.trust(settings.ca, f"portal.oidc.{name}.ca")
+        self._aside = Aside(f"oidc-{name}", most=AT_ONCE, room=room)
         self._lock = Lock()
         self._learning = Lock()
         self._trial = Lock()
@@ -169,7 +171,7 @@ class Known:
             self._trial.release()
 
     def _asked(self, questions: Callable[[Line], R], now_ms: int) -> R:
-        line = Line(self._hosts, self._trust)
+        line = Line(self._hosts, self._trust, private=self.settings.private)
         try:
             found = self._aside.do(lambda: questions(line), COURSE_S, room_within_s=ROOM_S)
         except Crowded:
