@@ -91,6 +91,7 @@ ROLES = {
     "router": mark("路由器"),
     "probe": mark("探针"),
     "anchor": mark("参照点"),
+    "portal": mark("认证门户"),
 }
 
 ROWS = {

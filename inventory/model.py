@@ -12,7 +12,18 @@ from typing import Literal, get_args
 
 Kind = Literal["wifi", "lte", "fiber"]
 Role = Literal[
-    "wlan_controller", "ap", "olt", "ont", "small_cell", "lte_gateway", "gateway", "switch", "router", "probe", "anchor"
+    "wlan_controller",
+    "ap",
+    "olt",
+    "ont",
+    "small_cell",
+    "lte_gateway",
+    "gateway",
+    "switch",
+    "router",
+    "probe",
+    "anchor",
+    "portal",
 ]
 ExclusionMode = Literal["count_as_up", "remove_from_denominator", "not_excluded"]
 UnknownMode = Literal["as_up", "removed", "as_down"]

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 KINDS: Final = ("fact", "poll")
 POLLERS: Final = frozenset(
-    {"collect", "probe"}
+    {"collect", "probe", "portal", "radius"}
 )  # whose spools hold polls of now; who tells of the past keeps a mark (core.py)
 FRESH_FIRST: Final = frozenset({"collect", "ssh", "acs", "probe"})  # who is never late but through us
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from netops.facts import Fact
 from netops.journal import HOUR_MS, HourSum
 from netops.ledger import LedgerEntry
-from netops.sla import hours, streams
+from netops.sla import counted, hours, streams
 from netops.sla.intervals import State
 from netops.sla.measured import samples
 from netops.sla.timeline import intervals, runs, stretches
@@ -94,6 +94,9 @@ def sealed(contract: Contract, roster: Roster, sight: Sight, *, known: bool) -> 
     found = runs_of(sight.samples, roster, step=step, clock_steps=ours)
     made = entries(contract.id, roster, found, hour_ms=hour_ms, step=step, known=known)
     for stream in streams.of(contract):
+        if stream.counted:
+            made += counts(contract.id, roster, sight, stream=stream)
+            continue
         slots = {
             name: samples(
                 stream,
@@ -155,8 +158,23 @@ def measured(
     step = stream.every_s * 1000
     found = runs_of(told, roster, step=step, clock_steps=clock_steps)
     bodies = hours.bodies(roster, found, start_ms=hour_ms, step_ms=step, stream=stream.name)
-    source = f"verify:{contract}:{sha256(stream.name.encode()).hexdigest()[:16]}"
-    return _entries(hours.KIND, source, hour_ms // HOUR_MS * PARTS, hour_ms, bodies)
+    return _entries(hours.KIND, _source(contract, stream), hour_ms // HOUR_MS * PARTS, hour_ms, bodies)
+
+
+def counts(contract: str, roster: Roster, sight: Sight, *, stream: Stream) -> list[LedgerEntry]:
+    """Return the ledger entries of one hour of a stream that counts."""
+    listed = {each.service for each in roster.listed}
+    found = {
+        name: counted.runs(stream, each, planned=partial(sight.planned, name))
+        for name, each in sight.looks.items()
+        if name in listed
+    }
+    bodies = hours.bodies(roster, found, start_ms=sight.hour_ms, step_ms=counted.PLACE_MS, stream=stream.name)
+    return _entries(hours.KIND, _source(contract, stream), sight.hour_ms // HOUR_MS * PARTS, sight.hour_ms, bodies)
+
+
+def _source(contract: str, stream: Stream) -> str:
+    return f"verify:{contract}:{sha256(stream.name.encode()).hexdigest()[:16]}"
 
 
 def _entries(kind: str, source: str, first: int, at_ms: int, bodies: Sequence[dict[str, Any]]) -> list[LedgerEntry]:

@@ -2,8 +2,9 @@
 
 A probe's path names the service that it serves. Of a device, every door tells of the same subjects: SNMP, SSH, TR-069;
 an objective takes its metric from whichever door brings it. Of what is probed no door tells: a silent device is no
-vantage point that accuses. A device that answers by SNMP and has no row of the service does not show it: it must not
-be able to turn what is bad into what we have not seen.
+vantage point that accuses. What the portal counts (role `portal`) portal and RADIUS server tell, and nothing else. A
+device that answers by SNMP and has no row of the service does not show it: it must not be able to turn what is bad into
+what we have not seen.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 OWN_ROWS = frozenset({"device", "cell"})  # rows that tell of the device itself when the service is the device
 PROBE = "/probe"
+PORTAL = "portal"  # the role of what the portal counts
+COUNTERS = frozenset({"portal", "radius"})  # the doors that tell of it, and of nothing else
 PATH = "path"
 SERVES = "probe.service"
 
@@ -59,7 +62,9 @@ class Promises:
         if poll.device.endswith(PROBE):
             yield from self._paths(poll)
             return
-        services = self._on.get(poll.device.partition("/")[0], ())
+        device, _, door = poll.device.partition("/")
+        counts = door in COUNTERS  # the portal faces the public: of what devices and lines do it has no say
+        services = [each for each in self._on.get(device, ()) if (each.role == PORTAL) is counts]
         kinds = {each.subject.partition(":")[0] for each in services if each.subject}
         rows = {(row.subject.kind, row.subject.id): row for row in about(poll, kinds)} if kinds else {}
         own = about(poll, OWN_ROWS) if any(not each.subject for each in services) else ()

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 ANCHOR = "anchor"
 LIVE, LATE = "live", "late"
 EVERY = "*"
+PORTAL, RADIUS, NAS = "portal", "radius", "nas"  # a role and its two doors; what the RADIUS server counts by
 NEAR_MS = 1_800_000  # a slot further back proves nothing about what happened just before this one
 
 
@@ -150,8 +151,16 @@ def _by_device(services: Sequence[Service]) -> Mapping[str, tuple[Watched, ...]]
             continue  # `netops check` names it; a role that nobody can watch is not guessed at
         kind, _, name = service.subject.partition(":")
         place = Place(role=service.role, device=service.device, itself=not service.subject, parent=service.parent)
-        found[service.device].append(Watched(service.id, place, (kind, name) if service.subject else None))
+        found[_polled(service)].append(Watched(service.id, place, (kind, name) if service.subject else None))
     return {device: tuple(each) for device, each in found.items()}
+
+
+def _polled(service: Service) -> str:
+    """Return whose poll tells a service's state: its device's, or for what the portal counts, the portal's own."""
+    if service.role != PORTAL:
+        return service.device
+    door = RADIUS if service.subject.startswith(f"{NAS}:") else PORTAL
+    return f"{service.device}/{door}"
 
 
 def _read(poll: Polled, rows: Sequence[Row]) -> Seen:

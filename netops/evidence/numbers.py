@@ -14,7 +14,7 @@ from netops.evidence.differences import EPOCH
 from netops.evidence.figures import SUMS, Service, aggregated, exact, money, outcome_of, owed, ratio_of, shown, written
 from netops.evidence.lines import cut, length, merged
 from netops.evidence.members import REPORT
-from netops.evidence.seen import stream_of
+from netops.evidence.seen import counts, stream_of
 from netops.evidence.stated import HOUR
 
 if TYPE_CHECKING:
@@ -92,8 +92,11 @@ class Numbers:
     ) -> dict[str, Any]:
         rules = objective["rules"]
         claims = self.leaves.claims(rules, self.period)
-        services = self._services(self._sight(objective, good), rules, claims, spans, window)
+        counting = counts(objective)
+        services = self._services(self._sight(objective, good), rules, claims, spans, window, covered=counting)
         found, sums = aggregated([(each, self.seen.sold[name][1]) for name, each in services.items()], rules)
+        if counting:
+            found = self._attended(found, rules, spans, window)
         verdict = outcome_of(found, objective)
         before = self.leaves.breaches(f"{item['id']}/{objective['id']}", self.period[0])
         percent = Fraction(0)
@@ -143,7 +146,10 @@ class Numbers:
         claims: Sequence[Mapping[str, Any]],
         spans: Mapping[str, list[Span]],
         window: Span,
+        *,
+        covered: bool = False,
     ) -> dict[str, Service]:
+        """Return each service's share; `covered`: only where its history tells anything is judged."""
         open_ = self._service_hours(rules["hours"], window) if rules["hours"] else [window]
         excused: dict[str, list[Span]] = {}
         for each in claims:
@@ -161,9 +167,22 @@ class Numbers:
                 if history not in lines:
                     lines[history] = seen.line(history, rules)
                 judged = cut(mine, open_, keep=(True, True))
+                if covered:
+                    judged = cut(judged, seen.covered(history), keep=(True, True))
                 done[key] = Service(lines[history], judged, list(own), rules)
             made[service] = done[key]
         return made
+
+    def _attended(
+        self, found: dict[str, Any], rules: Mapping[str, Any], spans: Mapping[str, list[Span]], window: Span
+    ) -> dict[str, Any]:
+        """Hold the time in which nobody was there to count against the limit as well; it moves no bound [3]."""
+        sums = [each.sums for each in self._services(self.seen, rules, (), spans, window).values()]
+        unknown = sum(each["unknown"] + each["excluded_unknown"] for each in sums)
+        whole = sum(sum(each.values()) for each in sums)
+        share = max(found["share"], Fraction(unknown, whole) if whole else Fraction(1))
+        sure = found["value"] is not None and share <= exact(rules["max_unknown_ratio"])
+        return {**found, "share": share, "sure": found["sure"] and sure}
 
     def _service_hours(self, schedule: Sequence[Mapping[str, Any]], window: Span) -> list[Span]:
         """Return the instants whose wall clock lies in the schedule, by asking at every quarter of an hour where it is.

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from netops.evidence.stated import Stated
 
 STREAM = "{indicator} {sign} {threshold} every {every} s, {quorum} of {vantages}"
+COUNTS = "{indicator} {sign} {threshold} one by one, in slots of {every} s"
+COUNTED = (
+    "portal.login.success",
+    "portal.login.time",
+    "portal.authentication.time",
+    "portal.controller.time",
+    "portal.radius.time",
+    "portal.sms.time",
+)
 CLOCK = ", clock error up to {share} of it"
 ONE_WAY = ("probe.delay_there.", "probe.delay_back.")
 Slot = tuple[int, int, int, "Label"]  # start, end, step, what it was
@@ -121,14 +130,7 @@ class Seen:
 
     def line(self, history: Sequence[tuple[int, Any]], rules: Mapping[str, Any]) -> Line:
         """Return one history under one objective's rules; the order of the rules is that of `sla.md`."""
-        slots: list[Slot] = []
-        at = self.period[0]
-        for number, differing in history:
-            start = self.hours[number]["start"]
-            slots += self._usually(at, start)
-            slots += differing
-            at = start + HOUR
-        slots += self._usually(at, self.period[1])
+        slots = self._told(history)
         if rules["empty_history"] == "as_up" and all(label[0] == "UNKNOWN" for _, _, _, label in slots):
             slots = [(*self.period, 0, ("UP", "", "an empty history counts as up"))]
         if rules.get("undetermined_mode") == "as_down":
@@ -141,6 +143,20 @@ class Seen:
         line = told(edged(line, rules["outage_edge"]))
         return counted(line, rules["min_outage_s"] * 1000) if rules["min_outage_s"] else line
 
+    def covered(self, history: Sequence[tuple[int, Any]]) -> list[Span]:
+        """Return where one history tells anything."""
+        return merged([(a, b) for a, b, _, _ in self._told(history)])
+
+    def _told(self, history: Sequence[tuple[int, Any]]) -> list[Slot]:
+        slots: list[Slot] = []
+        at = self.period[0]
+        for number, differing in history:
+            start = self.hours[number]["start"]
+            slots += self._usually(at, start)
+            slots += differing
+            at = start + HOUR
+        return slots + self._usually(at, self.period[1])
+
     def _usually(self, start: int, end: int) -> list[Slot]:
         """Return what the services without a history of their own show in a stretch of whole hours."""
         first, last = bisect_right(self.begins, start), bisect_left(self.begins, end)
@@ -151,7 +167,7 @@ class Seen:
 def stream_of(objective: Mapping[str, Any], sign: str) -> str:
     """Return the name of the stream that an objective on a metric rests on, from its contract."""
     rules, metric = objective["rules"], objective["indicator"]
-    name = STREAM.format(
+    name = (COUNTS if counts(objective) else STREAM).format(
         indicator=metric,
         sign=sign,
         threshold=objective["threshold"],
@@ -160,6 +176,11 @@ def stream_of(objective: Mapping[str, Any], sign: str) -> str:
         vantages=rules["vantages"],
     )
     return name + CLOCK.format(share=rules["max_clock_error_ratio"]) if metric.startswith(ONE_WAY) else name
+
+
+def counts(objective: Mapping[str, Any]) -> bool:
+    """Whether an objective is about things one by one: its hours hold a place for each, and no time."""
+    return objective["indicator"] in COUNTED
 
 
 def _not_shown(label: Label) -> Label:

@@ -291,6 +291,7 @@ class _Part:
             period=((self._start, self._end),),
             decided=decided,
             tz=self._ask.zone.tz(),
+            told=self._seen if stream is not None and stream.counted else None,
         )
         name = f"{item.id}/{given.id}"
         before = sealed.breaches_before(self._leaves, name, self._ask.period.start_ms)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netops.clock import iso
+from netops.metrics.portal import COUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -160,6 +161,10 @@ def _slots(each: Mapping[str, Any]) -> str:
     if "good" not in each:
         return ""
     said = f"<code>{escape(each['indicator'])} {escape(each['good'])}</code>"
+    if each["indicator"] in COUNTED:
+        counts = "；下列各栏为次数，一次记作一毫秒 in the columns below each one stands as one millisecond"
+        sums = ", ".join(f"{COLUMNS[name]} {count}" for name, count in each["tally"].items() if count)
+        return f"<p>逐次计算 one by one, good while {said}{counts}<br>{escape(sums) or '—'}</p>"
     return f"<p>合格时隙 a slot is good while {said}; 结果为合格时间之比 the value is the share of good time</p>"
 
 

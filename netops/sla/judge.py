@@ -81,8 +81,13 @@ def judge(
     period: Spans,
     decided: Sequence[Decided],
     tz: ZoneInfo,
+    told: Month | None = None,
 ) -> Judged:
-    """Judge one availability objective over `period` (one span inside the month) for the item's members."""
+    """Judge one objective over `period` (one span inside the month) for the item's members.
+
+    `told`: the services' state, when `month` holds counts: it says when somebody was there to count. Where nothing was
+    counted nothing is judged.
+    """
     hours = _service_hours(typed, period, tz)
     excused = exclusions.spans_by_service(decided, (each.service for each in members))
     for_all = excused.get(exclusions.ALL, ())
@@ -99,12 +104,16 @@ def judge(
         result = done.get(key)
         if result is None:
             judged = availability.contracted(period, valid=member.contracted, service_hours=hours)
+            if told is not None:
+                judged = intersect(judged, month.covered(member.history))
             result = done[key] = _result(seen.intervals(member.history), judged, out, typed)
         lines.append(_line(member, result, period, target, given.comparison))
         weighted.append((result.tally, Fraction(member.weight)))
         if typed.aggregation in UNITS:
             objects.append(aggregate.Object(intervals=result.intervals, judged=result.judged, excluded=out))
     whole, tally = _whole(typed, weighted, objects)
+    if told is not None:
+        whole = _attended(whole, typed, told, members, period=period, hours=hours)
     outcome = against(whole.value, determinable=whole.determinable, target=target, comparison=given.comparison)
     return Judged(
         whole=whole,
@@ -223,6 +232,27 @@ def _whole(
                 objects, aggregation=typed.aggregation, excused=typed.excused, degraded=typed.modes.degraded
             )
             return aggregate.by_time([unit], typed.modes), unit
+
+
+def _attended(
+    whole: Ratio, typed: Typed, told: Month, members: Sequence[Member], *, period: Spans, hours: Spans | None
+) -> Ratio:
+    """Return a figure of counts with the larger of two unknown shares: of the things counted, and of the time.
+
+    In unknown time nobody was there to count: how many would have come then nobody knows, so it moves no bound.
+    """
+    seen, own = _Seen(told, typed), {each.service: each for each in told.members}
+    unknown = judged_ms = 0
+    for each in members:
+        judged = availability.contracted(period, valid=each.contracted, service_hours=hours)
+        sums = availability.tally(seen.intervals(own[each.service].history), judged=judged)
+        unknown, judged_ms = unknown + sums.unknown, judged_ms + sums.whole
+    share = max(whole.unknown_ratio, Fraction(unknown, judged_ms) if judged_ms else Fraction(1))
+    return replace(
+        whole,
+        unknown_ratio=share,
+        determinable=whole.determinable and share <= typed.modes.max_unknown_ratio,
+    )
 
 
 def _because(whole: Ratio, typed: Typed) -> str:

@@ -95,7 +95,7 @@ def _slot(
     vantages: dict[str, list[Sample]] = defaultdict(list)
     for source in sorted({each.source for each in looks}):
         mine = [each for each in looks if each.source == source]
-        first = min(mine, key=lambda each: (each.metric != stream.metric, _untold(stream, each), each.slot_ms))
+        first = min(mine, key=lambda each: (each.metric != stream.metric, _untold(stream, each), *_order(each)))
         if first.metric == stream.metric:
             beside = [each for each in mine if each.slot_ms == first.slot_ms and each.metric != stream.metric]
             when = (first.slot_ms, first.at_ms)
@@ -104,6 +104,11 @@ def _slot(
             vantages[first.vantage].append(_source(stream, first, beside, dark=dark))
     said = [_vantage(stream, vantages[name]) for name in sorted(vantages)]
     return _joined(said, stream.quorum) if said else None
+
+
+def _order(look: Look) -> tuple[int, int, str, float]:
+    """Put the looks of a source in one order, however they came in; two of one slot are told apart by what they say."""
+    return look.slot_ms, look.at_ms, look.code, look.value or 0.0
 
 
 def _untold(stream: Stream, look: Look) -> bool:

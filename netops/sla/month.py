@@ -61,6 +61,10 @@ class Month:
         self._fill(made, at, self.end_ms)
         return made
 
+    def covered(self, history: Key) -> Spans:
+        """Return where anything stands under one history."""
+        return union([(each.start_ms, each.end_ms) for each in self.stretches(history)])
+
     def _fill(self, made: list[Stretch], start_ms: int, end_ms: int) -> None:
         for i in range(max(bisect_right(self._starts, start_ms) - 1, 0), len(self._usual)):
             each = self._usual[i]

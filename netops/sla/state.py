@@ -65,6 +65,7 @@ WATCHED: Mapping[str, Watch] = MappingProxyType(
         "gateway": _ANSWERS,
         "switch": _ANSWERS,
         "router": _ANSWERS,
+        "portal": Watch(("portal.state",)),  # what it counts is promised one by one: netops/sla/counted.py
     }
 )
 

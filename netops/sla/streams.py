@@ -4,7 +4,8 @@
 since less is better), `target` the least share of time that is good. The share of slots that keep a limit reaches p %
 exactly when the p-th percentile of the slots, by nearest rank, keeps it: that is how a percentile is promised.
 
-All slots judged alike make a *stream*. Its name says how they were judged, and stands in the sealed hours.
+All slots judged alike make a *stream*. Its name says how they were judged, and stands in the sealed hours. What the
+portal counts (`portal.login.success`) is promised one by one, not by time: `netops/sla/counted.py`.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from netops.errors import UsageError, nearest
-from netops.metrics import METRICS, Kind
+from netops.metrics import METRICS, Kind, portal
 from netops.metrics.metric import Better
+from netops.sla import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +33,13 @@ CLOCK_ERROR = "probe.clock.error"
 ONE_WAY = ("probe.delay_there.", "probe.delay_back.")
 REACHED = "probe.reached"
 ANSWERED_IN = frozenset({"probe.dns.time", "probe.first_byte", "probe.total"})  # an error may well come in no time
+COUNTS_ONLY = {  # what is counted has no edges, lasts no time, and is no hundred percent where nobody came
+    "aggregation": "object_time_mean",
+    "outage_edge": "first_bad",
+    "min_outage_s": 0,
+    "empty_history": "not_determinable",
+    "parent_failure": "children_down",
+}
 MOST_DIGITS = 30
 DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 SIGN = {Better.LOWER: "<=", Better.HIGHER: ">="}
@@ -56,6 +65,8 @@ class Stream:
     @property
     def name(self) -> str:
         """The stream's name in sealed hours; the verifier writes it by itself (`netops/evidence/seen.py`)."""
+        if self.counted:
+            return f"{self.metric} {self.good} one by one, in slots of {self.every_s} s"
         clock = f", clock error up to {self.clock} of it" if self.clock else ""
         return f"{self.metric} {self.good} every {self.every_s} s, {self.quorum} of {self.vantages}{clock}"
 
@@ -65,8 +76,15 @@ class Stream:
         return self.metric.startswith(PROBED)
 
     @property
+    def counted(self) -> bool:
+        """Whether things are promised one by one, so that the hours hold counts and no time."""
+        return self.metric in portal.COUNTED
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics that are looked at."""
+        if self.counted:
+            return counted.columns(self.metric, self.threshold)
         if self.metric in ANSWERED_IN:
             return (self.metric, REACHED)
         return (self.metric, CLOCK_ERROR) if self.clock else (self.metric,)
@@ -141,6 +159,23 @@ def sound(objective: Objective, where: str) -> None:
         )
     if 3600 % rules.check_every_s:
         raise UsageError(f"{where}: check_every_s is {rules.check_every_s}; expected seconds that divide an hour")
+    if found.name in portal.COUNTED:
+        _countable(objective, found.name, where)
+
+
+def _countable(objective: Objective, metric: str, where: str) -> None:
+    """Raise UsageError for a promise about counts that asks for what only time has, or that nobody counts."""
+    known = ("1",) if metric == portal.SUCCESS else tuple(map(str, portal.BOUNDS[metric]))
+    if objective.threshold not in known:
+        raise UsageError(f"{where}: threshold is '{objective.threshold}'; '{metric}' is counted at {', '.join(known)}")
+    rules = objective.rules
+    for name, expected in COUNTS_ONLY.items():
+        if getattr(rules, name) != expected:
+            raise UsageError(
+                f"{where}: {name} is '{getattr(rules, name)}'; '{metric}' is counted one by one, expected '{expected}'"
+            )
+    if rules.min_samples_per_slice > 1:
+        raise UsageError(f"{where}: min_samples_per_slice is {rules.min_samples_per_slice}; expected 0 or 1 of counts")
 
 
 def of(contract: Contract) -> list[Stream]:

@@ -320,7 +320,7 @@ def test_a_spool_states_only_what_is_its_services_to_state(house):
             "'collect' may not state 'availability_hour'",
             "'history' may not state 'approval_decision'",
             "'portal' may not state 'approval_decision'",
-            "'portal' may not tell of polls",
+            "'portal' may not tell of polls of 'ac-1'",
         ]
 
 
@@ -332,6 +332,8 @@ def test_a_spool_states_only_what_is_its_services_to_state(house):
         ("acs", ["d1", "d1/ssh", "d1/cwmp", "v/probe"], ["d1/cwmp"]),
         ("probe", ["d1", "d1/ssh", "v/probe"], ["v/probe"]),
         ("intake", ["d1", "d1/cwmp", "v/probe"], ["v/probe"]),
+        ("portal", ["d1", "d1/ssh", "d1/radius", "p/portal"], ["p/portal"]),
+        ("radius", ["d1", "d1/cwmp", "d1/portal", "p/radius"], ["p/radius"]),
     ],
 )
 def test_a_door_tells_nothing_of_what_another_saw(house, spool, devices, kept):

@@ -207,3 +207,42 @@ def test_looks_go_when_their_hour_is_sealed_and_old(tmp_path):
         journal.seal(T0, {"c1": []})
         journal.prune(T0 + HOUR_MS)
         assert journal.looks(T0, T0 + HOUR_MS) == {}
+
+
+LOGINS = Objective(id="logins", indicator="portal.login.success", target="98", threshold="1")
+
+
+def portal_city():
+    held = contract(replace(RX, rules=Rules()), LOGINS, kind="fiber", role="")
+    held = replace(held, items=(replace(held.items[0], select=Selector()),))
+    made = city(held)
+    hall = Service(
+        id="logins-1", kind="fiber", carrier="a", site="s1", role="portal", device="portal", subject="site:s1"
+    )
+    return replace(made, services=(*made.services, hall))
+
+
+def test_what_the_portal_counts_only_the_portal_tells_and_it_tells_nothing_of_lines():
+    promises = Promises(portal_city(), portal_city().contracts)
+    counts = {"portal.login.online": 3.0, "portal.login.failed": 1.0, "portal.login.refused": 5.0}
+    hall = Row(subject=Subject("site", "s1"), values=counts)
+
+    told = sorted(said(promises, poll("portal/portal", hall, onu())))
+    assert told == [
+        ("logins-1", "portal/portal", "portal.login.failed", 1.0, ""),
+        ("logins-1", "portal/portal", "portal.login.online", 3.0, ""),
+    ]
+    for forger in ("olt-1/portal", "olt-1/radius"):
+        assert said(promises, poll(forger, onu())) == []
+    for forger in ("portal", "portal/ssh"):
+        assert said(promises, poll(forger, hall)) == []
+
+
+def test_each_minute_that_the_portal_told_of_is_seen_and_every_other_is_ours(tmp_path):
+    with Journal(tmp_path / "states.db") as journal:
+        verifier = Verifier(portal_city(), journal)
+        there = Row(subject=Subject("site", "s1"), values={"portal.state": 1.0})
+        verifier.take([poll("portal/portal", there), poll("portal/portal", n=1), poll("portal", there, n=2)])
+
+        (first, second) = journal.window(T0, T0 + HOUR_MS)["logins-1"]
+    assert (first.state, second.state, second.cause) == (State.UP, State.UNKNOWN, Cause.UNDETERMINED)

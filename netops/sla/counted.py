@@ -1,0 +1,108 @@
+"""What is promised one by one: logins, answers, messages. Counts of a slot → the hour's runs. Pure.
+
+`portal.login.success` of 98 % is no share of time: ten thousand logins of an evening weigh more than three of a night.
+So such a stream's hours hold no slots of time but as many *places* as things were counted: on a grid of 1 ms, those of
+a slot stand at its beginning, first the good ones, then the bad, then those of which nobody can say. Everything that
+follows (service hours, exclusions, sums, both judges) then adds and divides counts as it does milliseconds elsewhere,
+and the month's figure is a ratio of sums. Where nothing was counted there is no place, and nothing is judged.
+
+Whether the portal was there to count at all is the state of the service (role `portal`), told each minute: time in
+which it was not is unknown, and more of it than the contract allows leaves the objective undetermined.
+
+On whose account: what a controller did not serve or let in is the carrier's; what a controller alone claims is
+undetermined; what we could not record or enforce ourselves is ours.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netops.metrics import portal
+from netops.sla.intervals import Cause, State
+from netops.sla.timeline import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from netops.sla.measured import Look
+    from netops.sla.streams import Stream
+
+PLACE_MS = 1  # the grid: one thing, one place
+TOO_MANY = "more than places in the slot"
+LATE = "late"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a metric's count says: of which state, on whose account, why."""
+
+    state: State
+    cause: Cause
+    because: str
+
+
+_FAILED = Part(State.DOWN, Cause.CARRIER, "failed")
+_UNSERVED = Part(State.DOWN, Cause.CARRIER, "unserved")
+_UNSURE = Part(State.UNKNOWN, Cause.UNDETERMINED, "unconfirmed")
+_OURS = Part(State.UNKNOWN, Cause.MONITOR, "ours")
+_LOGIN: Mapping[str, Part] = {
+    "portal.login.failed": _FAILED,
+    "portal.login.unserved": _UNSERVED,
+    "portal.login.unconfirmed": _UNSURE,
+    "portal.login.ours": _OURS,
+}
+BESIDE: Mapping[str, Mapping[str, Part]] = {
+    portal.SUCCESS: _LOGIN,
+    portal.TIME_TO_ONLINE: _LOGIN,  # who never came online waits for ever
+    portal.AUTHENTICATION: {name: part for name, part in _LOGIN.items() if part is not _UNSERVED},
+    portal.OPENING: {"portal.controller.failed": _FAILED},
+    portal.ANSWERING: {},
+    portal.DELIVERY: {
+        "portal.sms.lost": _FAILED,
+        "portal.sms.unheard": Part(State.UNKNOWN, Cause.UNDETERMINED, "unheard"),
+    },
+}
+"""What stands beside the good ones: an answer that never came is worse than any threshold."""
+
+
+def columns(metric: str, threshold: str) -> tuple[str, ...]:
+    """Return the metrics whose counts a stream is made of: the good ones, all that were timed, what stands beside."""
+    if metric == portal.SUCCESS:
+        return ("portal.login.online", *BESIDE[metric])
+    return (portal.within(metric, int(threshold)), f"{metric}.timed", *BESIDE[metric])
+
+
+def runs(
+    stream: Stream, looks: Iterable[Look], *, planned: Callable[[int], bool] = lambda _slot_ms: False
+) -> list[Run]:
+    """Return a service's hour: its places. A source that told a slot twice is believed once."""
+    step = stream.every_s * 1000
+    slots: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for each in {(look.slot_ms, look.source, look.metric): look for look in looks}.values():
+        if each.metric in stream.metrics and each.value is not None and not each.code:
+            slots[each.slot_ms // step * step][each.metric] += int(each.value)
+    return [run for slot_ms in sorted(slots) for run in _slot(stream, slot_ms, slots[slot_ms], planned=planned)]
+
+
+def _slot(stream: Stream, slot_ms: int, sums: Mapping[str, int], *, planned: Callable[[int], bool]) -> list[Run]:
+    good, *rest = columns(stream.metric, stream.threshold)
+    parts = [(sums.get(good, 0), Part(State.UP, Cause.NONE, ""))]
+    if stream.metric != portal.SUCCESS:
+        timed = sums.get(rest.pop(0), 0)
+        parts.append((max(0, timed - parts[0][0]), Part(State.DOWN, Cause.CARRIER, LATE)))
+    parts += [(sums.get(name, 0), BESIDE[stream.metric][name]) for name in rest]
+    if sum(count for count, _ in parts) > stream.every_s * 1000:
+        parts = [(stream.every_s * 1000, Part(State.UNKNOWN, Cause.MONITOR, TOO_MANY))]
+    return _laid(slot_ms, parts, planned=planned(slot_ms))
+
+
+def _laid(slot_ms: int, parts: Sequence[tuple[int, Part]], *, planned: bool) -> list[Run]:
+    made, at = [], slot_ms
+    for count, part in parts:
+        if count:
+            cause = Cause.PLANNED if planned and part.state is State.DOWN else part.cause
+            made.append(Run(at, at + count - 1, count, part.state, cause, part.because))
+            at += count
+    return made

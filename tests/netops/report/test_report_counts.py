@@ -1,0 +1,165 @@
+"""What is promised one by one: a ratio of sums, with what nobody knows as bounds, and two judges that agree on it."""
+
+import os
+import random
+from dataclasses import replace
+
+import pytest
+
+from netops.evidence.verifier import verify_numbers
+from netops.sla import counted, hours, streams
+from netops.sla.measured import Look
+
+H, M = 3_600_000, 60_000
+START = 1_790_784_000_000
+ROUNDS = int(os.environ.get("NETOPS_ROUNDS", "24"))
+
+
+@pytest.fixture
+def city(base_contract, paper_world):
+    """Return what makes a world whose WiFi promises logins, told by letters (state) and by counts of hours."""
+
+    def made(*, length=3, claims=(), **rules):
+        wifi, fiber = base_contract.items
+        own = replace(wifi.objectives[0].rules, check_every_s=3600, **rules)
+        success = replace(
+            wifi.objectives[0], id="logins", indicator="portal.login.success", threshold="1", target="90", rules=own
+        )
+        quick = replace(success, id="online", indicator="portal.login.time", threshold="10000", target="95")
+        held = replace(base_contract, items=(replace(wifi, objectives=(success, quick)), fiber))
+        world = paper_world(contracts=(held,), length=length)
+        world.versions()
+        for name, first, last in claims:
+            world.claim(name, first, last)
+        return world
+
+    return made
+
+
+def count(world, roster, number, told):
+    """Seal an hour of logins: `told` is (online, failed, unconfirmed, within ten seconds) by service."""
+    start = START + number * H
+    for stream in streams.of(world.contracts[0]):
+        found = {}
+        for service, (online, failed, unsure, quick) in told.items():
+            names = ("online", "failed", "unconfirmed", "time.timed", "time.within_10000")
+            sums = dict(zip(names, (online, failed, unsure, online, quick), strict=True))
+            looks = [
+                Look(slot_ms=start, at_ms=start, source="p", metric=f"portal.login.{name}", value=n)
+                for name, n in sums.items()
+            ]
+            found[service] = counted.runs(stream, looks)
+        for body in hours.bodies(roster, found, start_ms=start, step_ms=counted.PLACE_MS, stream=stream.name):
+            world.state(hours.KIND, body, at_ms=start)
+
+
+def objectives(draft):
+    return {each["objective"]: each for each in draft.report.content["parts"][0]["items"][0]["objectives"]}
+
+
+def test_a_busy_evening_weighs_what_it_is_and_a_quiet_night_weighs_little(city, paper_bundle):
+    world = city()
+    roster = world.roster()
+    for number, told in enumerate([{"ap-1": (990, 10, 0, 900), "ap-2": (1, 1, 0, 1)}, {"ap-2": (0, 2, 0, 0)}, {}]):
+        world.hour(number, {}, roster)
+        count(world, roster, number, told)
+
+    draft, bundle = paper_bundle(world)
+
+    found = objectives(draft)
+    assert (found["logins"]["value"], found["logins"]["verdict"]) == ("991/1004", "met")
+    assert (found["online"]["value"], found["online"]["verdict"]) == ("901/1004", "missed")
+    assert [row[2:5] for row in found["logins"]["services"]["rows"]] == [[990, 10, 0], [1, 3, 0]]
+    assert verify_numbers(bundle) == []
+
+
+def test_where_nobody_came_nothing_is_measured_neither_none_nor_all(city, paper_bundle):
+    world = city()
+    roster = world.roster()
+    for number in range(3):
+        world.hour(number, {}, roster)
+        count(world, roster, number, {})
+
+    draft, bundle = paper_bundle(world)
+
+    found = objectives(draft)["logins"]
+    assert (found["value"], found["verdict"], found["because"]) == (
+        "",
+        "not_determinable",
+        "nothing was left to judge",
+    )
+    assert verify_numbers(bundle) == []
+
+
+def test_time_in_which_our_portal_was_away_leaves_it_undetermined_beyond_the_contracts_limit(city, paper_bundle):
+    for away, verdict in (("u" * 10 + "??", "met"), ("u" * 4 + "?" * 8, "not_determinable")):
+        world = city()
+        roster = world.roster()
+        for number in range(3):
+            world.hour(number, {"ap-1": away, "ap-2": away}, roster)
+            count(world, roster, number, {"ap-1": (99, 1, 0, 99)})
+
+        draft, bundle = paper_bundle(world)
+
+        found = objectives(draft)["logins"]
+        assert (found["value"], found["verdict"]) == ("99/100", verdict)
+        assert verify_numbers(bundle) == []
+
+
+def test_a_bare_word_of_a_controller_is_a_bound_or_with_a_strict_contract_a_failure(city, paper_bundle):
+    for mode, value, lower, upper in (("unknown", "1/1", "9/10", "1/1"), ("as_down", "9/10", "9/10", "9/10")):
+        world = city(undetermined_mode=mode)
+        roster = world.roster()
+        for number in range(3):
+            world.hour(number, {}, roster)
+            count(world, roster, number, {"ap-1": (90, 0, 10, 90)})
+
+        draft, bundle = paper_bundle(world)
+
+        found = objectives(draft)["logins"]
+        assert (found["value"], found["lower"], found["upper"]) == (value, lower, upper)
+        assert verify_numbers(bundle) == []
+
+
+def test_a_changed_count_is_found(city, paper_bundle):
+    world = city()
+    roster = world.roster()
+    for number in range(3):
+        world.hour(number, {}, roster)
+        count(world, roster, number, {"ap-1": (95, 5, 0, 95)})
+    _, bundle = paper_bundle(world)
+    report = bundle.members["report.json"]
+
+    changed = report.replace(b'"value":"19/20"', b'"value":"39/40"')
+    assert changed != report
+    assert verify_numbers(replace(bundle, members={**bundle.members, "report.json": changed}))
+
+
+def test_both_implementations_agree_on_any_counts(city, paper_bundle):
+    for seed in range(ROUNDS):
+        rng = random.Random(seed)
+        world = city(
+            length=10,
+            claims=[(f"m-{i}", a := rng.randrange(8), a + rng.randint(0, 3)) for i in range(rng.randrange(3))],
+            exclusion_mode=rng.choice(["count_as_up", "remove_from_denominator", "not_excluded"]),
+            unknown_mode=rng.choice(["as_up", "removed", "as_down"]),
+            undetermined_mode=rng.choice(["unknown", "as_down"]),
+            max_unknown_ratio=rng.choice(["0", "0.05", "0.3", "1"]),
+            min_samples_per_slice=rng.choice([0, 1]),
+        )
+        names = {"ap-1": "wifi", "ap-2": "wifi", "onu-1": "fiber"}
+        roster = world.roster(names)
+        for number in range(10):
+            if rng.random() < 0.1:
+                names = {**names, f"ap-{number + 3}": "wifi"}
+                roster = world.roster(names)
+            if rng.random() > 0.1:
+                letters = {name: "".join(rng.choices("uuuuuu?nd.", k=12)) for name in names if rng.random() < 0.3}
+                world.hour(number, letters, roster)
+                if rng.random() > 0.1:
+                    some = [name for name in names if rng.random() < 0.6]
+                    counts = {name: tuple(rng.choice([0, 1, 7, 250]) for _ in range(4)) for name in some}
+                    count(world, roster, number, counts)
+        _, bundle = paper_bundle(world)
+
+        assert verify_numbers(bundle) == [], f"seed {seed}"
