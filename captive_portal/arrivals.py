@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from captive_portal import agreement
 from captive_portal.model import Session
 from captive_portal.policy import open_at
 from captive_portal.store import Consent
@@ -34,15 +33,14 @@ class Arrivals:
         desk = self._desk
         if desk.current(client) is not None:
             return True
-        shown, now_ms, policy = desk.shown(client, {}), desk.clock.now_ms(), desk.policy(client)
-        if not open_at(policy.hours, now_ms, desk.zone):
+        if not open_at(desk.policy(client).hours, desk.clock.now_ms(), desk.zone):
             return False
-        return any(desk.methods[name].recognise(shown, now_ms) is not None for name in policy.ways)
+        return desk.recognised(desk.shown(client, {})) is not None
 
     def arrived(self, client: Client) -> bool:
         """Let a known device in; a login that fails is in the log and costs nobody else anything."""
         policy = self._desk.policy(client)
-        terms = agreement.terms(policy.languages[0], policy.terms)
+        terms = self._desk.policies.library.terms(policy.languages[0], policy.terms)
         consent = Consent(terms=terms.version, language=terms.language, digest=terms.digest, channel=CHANNEL)
         try:
             return isinstance(self._desk.welcome(client, consent), Session)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flask import g, render_template, request, url_for
 
 from captive_portal import capport, forms
+from captive_portal.agreed import Agreed
 from captive_portal.errors import PortalError
 from netops.web.language import gettext, known
 
@@ -37,6 +38,7 @@ class Portal:
     base_url: str
     reports: Limit
     hotspot: Callable[[str], Hotspot | None] = lambda _site: None  # site id → where else WiFi works now
+    agreed: Agreed = field(default_factory=Agreed)
 
     @property
     def api_url(self) -> str:

@@ -25,6 +25,7 @@ def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
     return [
         *_methods(settings),
         *_policies(settings, snapshot),
+        *_terms(settings),
         *accounts.problems(settings, policy_yaml.read_folder(settings)[0]),
         *outward.problems(settings, policy_yaml.read_folder(settings)[0]),
         *texting.problems(settings, policy_yaml.read_folder(settings)[0]),
@@ -65,6 +66,27 @@ def _policies(settings: Settings, snapshot: Snapshot) -> list[Problem]:
             for offer, wanted in wants.items()
             if wanted and not each.enforces(offer)
         ]
+    return problems
+
+
+def _terms(settings: Settings) -> list[Problem]:
+    """Return the languages of a page that its terms lack, and a folder of terms that no policy shows."""
+    policies = policy_yaml.read_folder(settings)[0]
+    where = settings.origin.get("portal.terms", "portal.terms")
+    problems = [
+        Problem(
+            where,
+            f"policy '{each.id}' offers its page in {language}, and its terms '{each.terms}' have no text in it",
+            f"write {each.terms}.{language}.txt; until then such a page shows the English terms and says so",
+        )
+        for each in policies.every
+        for language in each.languages
+        if not policies.library.has(each.terms, language)
+    ]
+    unused = sorted(policies.library.own - {each.terms for each in policies.every})
+    if settings.portal.terms is not None and len(unused) == len(policies.library.own):
+        what = f"no policy shows any of the terms in {settings.portal.terms}"
+        problems.append(Problem(where, what, "name a version in a site policy: `terms: VERSION`"))
     return problems
 
 

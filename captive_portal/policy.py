@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from captive_portal.agreement import Library, built_in
 from captive_portal.model import Bounds
 
 if TYPE_CHECKING:
@@ -106,10 +107,11 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:
-    """Every policy of the portal: by site, and the one for all others."""
+    """Every policy of the portal, by site and the one for all others, with the terms that they name."""
 
     default: Policy
     by_site: Mapping[str, Policy] = field(default_factory=dict)
+    library: Library = field(default_factory=built_in)
 
     def at(self, site: str) -> Policy:
         """Return the policy of a site."""

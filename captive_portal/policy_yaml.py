@@ -28,10 +28,10 @@ from netops.evidence import canonical
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from captive_portal.agreement import Library
     from captive_portal.policy import WhenBroken
     from netops.config import Settings
 
-LANGUAGES = ("zh_CN", "en", "ja", "ko")
 KEYS = (
     "policy",
     "title",
@@ -93,12 +93,13 @@ def read_folder(settings: Settings) -> tuple[Policies, list[Problem]]:
     default = built_in(settings)
     by_site: dict[str, Policy] = {}
     seen: dict[str, str] = {}
+    library = agreement.read(settings.portal.terms, notes)
     folder = settings.portal.policies
     files = sorted(folder.glob("*.yaml")) if folder is not None else []
     if folder is not None and not folder.is_dir():
         notes.add(settings.origin.get("portal.policies", "portal.policies"), f"{folder} is no folder", "make it")
     for file in files:
-        found = _file(file, settings, notes)
+        found = _file(file, settings, notes, library)
         if found is None:
             continue
         policy, sites, is_default, form = found
@@ -110,10 +111,12 @@ def read_folder(settings: Settings) -> tuple[Policies, list[Problem]]:
             if site in by_site:
                 form.wrong("sites", f"site '{site}' already has policy '{by_site[site].id}'", "name it in one file")
             by_site[site] = policy
-    return Policies(default=default, by_site=by_site), notes.all(str(folder))
+    return Policies(default=default, by_site=by_site, library=library), notes.all(str(folder))
 
 
-def _file(file: Path, settings: Settings, notes: Notes) -> tuple[Policy, tuple[str, ...], bool, Form] | None:
+def _file(
+    file: Path, settings: Settings, notes: Notes, library: Library
+) -> tuple[Policy, tuple[str, ...], bool, Form] | None:
     try:
         written = file.read_bytes()[: MOST_FILE + 1].decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -136,9 +139,9 @@ def _file(file: Path, settings: Settings, notes: Notes) -> tuple[Policy, tuple[s
         methods=_methods(form, settings),
         bounds=_bounds(form, settings),
         garden=_garden(form),
-        languages=_words(form, "languages", LANGUAGES) or ("zh_CN", "en"),
+        languages=_words(form, "languages", agreement.LANGUAGES) or ("zh_CN", "en"),
         brand=_brand(form, file),
-        terms=_terms(form),
+        terms=_terms(form, library),
         hours=windows(form) if form.has("hours") else (),
         when_broken=_when_broken(form),
         accounts=_accounts(form, settings),
@@ -284,10 +287,10 @@ def _brand(form: Form, file: Path) -> Brand:
     return Brand(name=inner.text("name", most=60), name_en=inner.text("name_en", most=60), colour=colour, logo=logo)
 
 
-def _terms(form: Form) -> str:
+def _terms(form: Form, library: Library) -> str:
     version = form.text("terms", most=32) or agreement.VERSION
-    if version not in agreement.versions():
-        form.wrong("terms", f"there are no terms '{version}'", nearest(version, agreement.versions()))
+    if version not in library.versions:
+        form.wrong("terms", f"there are no terms '{version}'", nearest(version, library.versions))
     return version
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from captive_portal import (
     agreement,
     asker,
+    board,
     capport,
     fault_form,
     gateways,
@@ -26,6 +27,7 @@ from captive_portal import (
     views,
 )
 from captive_portal.arrivals import Arrivals
+from captive_portal.board import Board
 from captive_portal.desk import Desk
 from captive_portal.errors import GatewayError
 from captive_portal.policy import open_at
@@ -65,6 +67,7 @@ FOLLOW_S = 3.0
 REPAIR_S = 30.0
 UPLINK_S = 10.0
 PURGE_S = 3600.0
+POST_S = 5.0
 VENUES_S = 600.0
 PROBES_S = 3600.0
 NEAR_MS = 10_000
@@ -94,6 +97,7 @@ class PortalService:
         self._probed_ms = 0
         self._wrong: dict[str, str] = {}
         self._keeper: Keeper | None = None
+        self._board: Board | None = None
         self._stack = ExitStack()
         self._stopping = threading.Event()
         self._told: Mapping[str, int | str] | None = None
@@ -110,6 +114,7 @@ class PortalService:
             self._keeper = Keeper(settings=settings, store=store, persons=persons, spool=spool)
             gateway = stack.enter_context(gateways.make(settings, self.clock))
             key = keys.identity_key(settings)
+            seen = board.mark(settings)
             policies = policy_yaml.read(settings)
             wanted = [name for each in policies.every for name in each.ways]
             tools = methods.Tools(settings=settings, store=store, clock=self.clock, persons=persons)
@@ -126,6 +131,8 @@ class PortalService:
                 ),
             )
             self.desk = Desk(visits, methods.make(tools, wanted))
+            self._board = Board(settings, store, tuple(self.desk.methods))
+            self._board.begin(policies, seen, self.clock.now_ms())
             stack.callback(self._last_words)
             for method in self.desk.methods.values():
                 method.begin()
@@ -246,7 +253,12 @@ class PortalService:
         def look_after() -> int:
             return desk.upkeep.expire() + desk.upkeep.follow()
 
+        def post() -> int:
+            assert self._board
+            return self._board.look(desk.premises, self.clock.now_ms())
+
         chores = [
+            ("policies", POST_S, post),
             ("sessions", FOLLOW_S, look_after),
             ("gateway", FOLLOW_S, desk.upkeep.look_in),
             ("records", REPAIR_S, desk.upkeep.repair),

@@ -20,7 +20,7 @@ from flask import Blueprint, Response, g, redirect, render_template, request, ur
 from flask_babel import format_time
 from markupsafe import Markup
 
-from captive_portal import agreement, announce, asker, capport, captured, fault_form, forms, look, shut
+from captive_portal import announce, asker, capport, captured, fault_form, forms, look, shut
 from captive_portal.desk import HERE, Attempt, Outcome
 from captive_portal.errors import BusyError, GatewayError, PortalError, SessionError
 from captive_portal.gateways import Onward
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Response as Answer
 
+    from captive_portal.agreement import Terms
     from captive_portal.asker import Portal
     from captive_portal.model import Client, Session
 
@@ -144,7 +145,7 @@ def _home(portal: Portal) -> Any:
     if not open_at(portal.desk.policy(visitor).hours, portal.desk.clock.now_ms(), portal.desk.zone):
         return _closed(portal, visitor)
     try:
-        returned = portal.desk.welcome(visitor, _consent(portal, visitor))
+        returned = portal.desk.welcome(visitor, _consent(_terms(portal, visitor)))
     except (SessionError, BusyError):
         raise
     except (PortalError, SqlError):
@@ -159,14 +160,15 @@ def _home(portal: Portal) -> Any:
 
 def _form(portal: Portal, visitor: Client, *, failed: str = "", wrong_code: str = "", tried: str = "") -> str:
     policy = portal.desk.policy(visitor)
+    terms = _terms(portal, visitor)
     return render_template(
         "portal/login.html",
         methods=[portal.desk.methods[name] for name in policy.methods],
         policy=policy,
         brand=policy.brand,
         bounds=policy.bounds,
-        terms=agreement.terms(current(), policy.terms),
-        token=forms.token(portal.form_key, visitor, portal.desk.clock.now_ms()),
+        terms=terms,
+        token=_token(portal, visitor, terms.version, terms.language),
         venue=asker.venue(portal, visitor),
         failed=failed,
         wrong_code=wrong_code,
@@ -179,13 +181,14 @@ def _form(portal: Portal, visitor: Client, *, failed: str = "", wrong_code: str 
 
 def _asked(portal: Portal, visitor: Client, method: str, asked: Ask) -> Any:
     """Show the next form of a method; what was wrong with the last answer stands at its field."""
+    agreed = _agreed_before(portal, visitor)
     page = render_template(
         "portal/asked.html",
         method=method,
         template=asked.template,
         values=asked.values,
         wrong=sentences()[asked.wrong] if asked.wrong else "",
-        token=forms.token(portal.form_key, visitor, portal.desk.clock.now_ms()),
+        token=_token(portal, visitor, agreed.terms, agreed.language),
         venue=asker.venue(portal, visitor),
     )
     return (page, 422) if asked.wrong else page
@@ -207,9 +210,31 @@ def _closed(portal: Portal, visitor: Client) -> str:
     return shut.closed(asker.venue(portal, visitor), hours, now_ms, portal.desk.zone)
 
 
-def _consent(portal: Portal, visitor: Client) -> Consent:
-    terms = agreement.terms(current(), portal.desk.policy(visitor).terms)
+def _terms(portal: Portal, visitor: Client) -> Terms:
+    """Return what the visitor's site shows, in the language of the page."""
+    return portal.desk.policies.library.terms(current(), portal.desk.policy(visitor).terms)
+
+
+def _token(portal: Portal, visitor: Client, version: str, language: str) -> str:
+    """Return the token of a form that ends in a login: it says which terms the visitor has before their eyes."""
+    return forms.token(portal.form_key, visitor, portal.desk.clock.now_ms(), terms=f"{version}.{language}")
+
+
+def _consent(terms: Terms) -> Consent:
     return Consent(terms=terms.version, language=terms.language, digest=terms.digest, channel=CHANNEL)
+
+
+def _agreed_before(portal: Portal, visitor: Client) -> Consent:
+    """Return what was agreed to on the first form of a login that is not done yet."""
+    held = portal.agreed.of(portal.desk.identity(visitor), portal.desk.clock.now_ms())
+    return held or _consent(_terms(portal, visitor))
+
+
+def _agreed(portal: Portal) -> Consent | None:
+    """Return what the form's own page showed; None when that text is not here any more."""
+    version, language = forms.shown(request.form.get(forms.FIELD, ""))
+    found = portal.desk.policies.library.shown(version, language)
+    return None if found is None else _consent(found)
 
 
 def _returned(portal: Portal, method: str) -> Any:
@@ -224,22 +249,30 @@ def _returned(portal: Portal, method: str) -> Any:
     if "lang" not in request.args and known(language):
         again = urlencode({**request.args.to_dict(), "lang": language})
         return redirect(f"{url_for('portal.returned', method=method)}?{again}", 303)
-    return _attempt(portal, visitor, method, request.args, longest=LONGEST_BROUGHT)
+    return _attempt(portal, visitor, method, request.args, _agreed_before(portal, visitor), longest=LONGEST_BROUGHT)
 
 
 def _attempt(
-    portal: Portal, visitor: Client, method: str, given: Mapping[str, str], *, longest: int = LONGEST_FIELD
+    portal: Portal,
+    visitor: Client,
+    method: str,
+    given: Mapping[str, str],
+    consent: Consent,
+    *,
+    longest: int = LONGEST_FIELD,
 ) -> Any:
     if method not in portal.desk.policy(visitor).methods:
         return _form(portal, visitor, failed=gettext("没有这种登录方式，请从下面选择。")), 422
     fields = {**{name: value[:longest] for name, value in given.items()}, "lang": TAGS[current()]}
-    attempt = Attempt(client=visitor, method=method, fields=fields, consent=_consent(portal, visitor))
+    attempt = Attempt(client=visitor, method=method, fields=fields, consent=consent)
     try:
         outcome = portal.desk.login(attempt)
     except (SessionError, BusyError):
         raise
     except (PortalError, SqlError):
         return _form(portal, visitor, failed=gettext("系统暂时无法登记，没有为您开通。请过一会儿再试。")), 503
+    if isinstance(outcome, Ask | Leave):
+        portal.agreed.note(portal.desk.identity(visitor), consent, portal.desk.clock.now_ms())
     return _shown(portal, visitor, outcome, method)
 
 
@@ -261,9 +294,10 @@ def _login(portal: Portal) -> Any:
     visitor = asker.visitor(portal)
     if visitor is None:
         return asker.stranger()
-    if not asker.genuine(portal, visitor):
+    consent = _agreed(portal) if asker.genuine(portal, visitor) else None
+    if consent is None:
         return _form(portal, visitor, failed=gettext("页面已过期，请再按一次。")), 422
-    return _attempt(portal, visitor, request.form.get("method", ""), request.form)
+    return _attempt(portal, visitor, request.form.get("method", ""), request.form, consent)
 
 
 def _refused(portal: Portal, visitor: Client, refusal: Refusal, method: str) -> Any:

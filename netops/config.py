@@ -208,6 +208,7 @@ class PortalAt:
     api_url: str = ""  # RFC 8908 over HTTPS, as DHCP option 114 announces it; empty: `public_url` + /capport/api
     venue_info_url: str = ""  # RFC 8908 venue-info-url: a page about the place; `{site}` in it is the id of the site
     methods: str = "click_through,voucher"  # in the order of the page, where no policy says otherwise
+    terms: Path | None = None  # folder of the city's own terms, `<version>.<language>.txt`; empty: those of the program
     policies: Path | None = None  # folder of site policies, a YAML file each; empty: one policy of these settings
     oidc: dict[str, Provider] = field(default_factory=dict)  # providers of accounts, each by a name of our own
     anchors: str = ""  # host:port,… beyond the uplink; when none accepts, the uplink is down; empty: not known

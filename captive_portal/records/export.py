@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from captive_portal.errors import RecordsError
 from captive_portal.records import chain
 from captive_portal.records.parcel import Parcel
-from captive_portal.tables import ADDRESS, CONSENT, RECORD, SESSION
+from captive_portal.tables import ADDRESS, CONSENT, RECORD, SESSION, TERMS
 from netops.clock import iso, utc
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ README = """这是 WiFi 认证平台按时间段导出的日志，供依法检�
 sessions.csv    上网日志：每次上网一行 / one line a session
 addresses.csv   会话与 IP 地址的对应 / which addresses a session used
 consents.csv    同意条款的记录 / consent to the terms
+terms/          同意的条款原文，文件名含摘要前十二位 / the terms agreed to, by the first 12 digits of their digest
 identities.csv  身份日志：散列与手机号、账号、MAC 的对应（仅经两人批准） / identities (only when two persons approved)
 chain.jsonl     日志链的条目（时段以外的只有摘要） / entries of the log's chain, those outside by digest alone
 nat/            地址转换日志（如有） / NAT logs (where there are any)
@@ -134,6 +135,8 @@ def _fill(
         ("session", "at", "terms", "language", "text_sha256", "channel"),
         _consents(connection, window, ids),
     )
+    for each in _terms(connection, ids):
+        parcel.text(f"terms/{each.version}.{each.language}.{each.digest[:12]}.txt", each.text)
     span = Span()
     parcel.objects("chain.jsonl", _entries(connection, window, span))
     if persons is not None:
@@ -194,6 +197,13 @@ def _consents(connection: sa.Connection, window: Window, ids: sa.Select[Any]) ->
     wanted = sa.select(CONSENT).where(CONSENT.c.session.in_(ids)).order_by(CONSENT.c.at_ms, CONSENT.c.session)
     for row in connection.execution_options(yield_per=1000).execute(wanted):
         yield (row.session, window.at(row.at_ms), row.terms, row.language, row.digest, row.channel)
+
+
+def _terms(connection: sa.Connection, ids: sa.Select[Any]) -> list[Any]:
+    """Return the texts that these consents are to, as they were shown."""
+    agreed = sa.select(CONSENT.c.digest).where(CONSENT.c.session.in_(ids))
+    wanted = sa.select(TERMS).where(TERMS.c.digest.in_(agreed)).order_by(TERMS.c.version, TERMS.c.language)
+    return list(connection.execute(wanted))
 
 
 def _entries(connection: sa.Connection, window: Window, span: Span) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from captive_portal import agreement
+from captive_portal import agreement, published
 from captive_portal.errors import RecordsError
 from captive_portal.records import chain, cipher
 from captive_portal.records.persons import Kind, about
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from netops.config import Settings
 
 TOGETHER = 500
-LANGUAGES = ("zh_CN", "en", "ja", "ko")
 MOST = 50  # findings that are told one by one
 DAY_MS = 86_400_000
 LAW_DAYS = 184  # the longest six months; no setting: the hand that alters records could alter that as well
@@ -240,7 +239,7 @@ def _beside(connection: sa.Connection, found: Verified, walk: _Walk) -> None:
 
 def _terms(connection: sa.Connection, found: Verified) -> None:
     """Say which consents are to a text that is no longer here."""
-    known = {agreement.terms(language, version).digest for version in agreement.versions() for language in LANGUAGES}
+    known = {each.digest for each in agreement.built_in().texts.values()} | published.digests(connection)
     wanted = sa.select(CONSENT.c.terms, CONSENT.c.language, CONSENT.c.digest, sa.func.count())
     for row in connection.execute(wanted.group_by(CONSENT.c.terms, CONSENT.c.language, CONSENT.c.digest)):
         if row.digest not in known:

@@ -161,7 +161,7 @@ def test_who_says_no_there_is_told_so_here(campus, institution) -> None:
 
 
 def test_the_language_comes_back_with_the_visitor(campus, institution) -> None:
-    token = re.search(r'name="token" value="([^"]+)"', campus.get("/").text)
+    token = re.search(r'name="token" value="([^"]+)"', campus.get("/?lang=zh-CN").text)
     assert token
     with campus.app.test_client(use_cookies=False) as client:
         answer = client.post(

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 
-from captive_portal import look
+from captive_portal import agreement, look
 from captive_portal.nearby import Venue
 from captive_portal.policy import Brand, Policies
 from captive_portal.uplink import Uplink
@@ -136,7 +136,12 @@ def test_a_site_offers_its_own_languages_and_no_other(street, ruled) -> None:
     assert "<nav" not in fetch(street, "/?lang=zh-CN")[2]
 
 
-def test_terms_that_nobody_has_translated_are_shown_in_english_and_say_so(street) -> None:
+def test_terms_that_nobody_has_translated_are_shown_in_english_and_say_so(street, ruled) -> None:
+    ruled(terms="2", languages=("zh_CN", "en", "ko"))
+    two = {("2", each): agreement.parsed("2", each, b"Terms 2\nOne article.\n") for each in ("zh_CN", "en")}
+    policies = street.portal.desk.policies
+    street.portal.desk.premises.policies = replace(policies, library=agreement.Library(two, frozenset({"2"})))
+
     page = fetch(street, "/?lang=ko")[2]
 
     assert "약관의 한국어 번역본이 없습니다" in page
