@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from captive_portal.policy import Policy, Returning
 
 DAY_MS = 86_400_000
-BY_ITSELF = frozenset({None, End.EXPIRED, End.IDLE, End.LOST})  # None: it lives, at another place of the city
+BY_ITSELF = frozenset(
+    {
+        None,  # it lives, at another place of the city
+        End.EXPIRED,
+        End.IDLE,
+        End.LOST,
+        End.NO_GATEWAY,  # it was let down by us: a gate that is away for a minute makes nobody a stranger
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

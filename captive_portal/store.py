@@ -314,7 +314,8 @@ def _issued(connection: sa.Connection, hash_: bytes) -> Issued | None:
     ).first()
     if found is None:
         return None
-    ended = sa.select(SESSION.c.id).where(SESSION.c.voucher == hash_, SESSION.c.ended_ms.is_not(None)).limit(1)
+    let_in = SESSION.c.end != End.NO_GATEWAY.value  # whom our own gateway has let down has used nothing up
+    ended = sa.select(SESSION.c.id).where(SESSION.c.voucher == hash_, SESSION.c.ended_ms.is_not(None), let_in).limit(1)
     return Issued(
         hash=found.hash,
         allowance=Allowance(seconds=found.minutes * 60, devices=found.devices, single_use=found.single_use),

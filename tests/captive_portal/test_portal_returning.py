@@ -287,7 +287,7 @@ PROOF = known.Proof(method="sms", at_ms=0, voucher=b"", person=b"", consent=CONS
         ({}, End.LOGOUT, {}, 1, False),
         ({}, End.VOLUME, {}, 1, False),
         ({}, End.DISCONNECTED, {}, 1, False),
-        ({}, End.NO_GATEWAY, {}, 1, False),
+        ({}, End.NO_GATEWAY, {}, 1, True),  # we let it down, not it us
         ({}, End.EXPIRED, {}, 86_400_000, False),
         ({}, End.EXPIRED, {}, -1, False),
         ({}, End.EXPIRED, {"terms": "2"}, 1, False),
