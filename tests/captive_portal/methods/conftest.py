@@ -6,15 +6,17 @@ import importlib.util
 import itertools
 import json
 import re
+import sys
 import time
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
 from captive_portal import asker, fault_form, keys, tables, views, vouchers
+from captive_portal.methods import METHODS
 from captive_portal.model import Allowance
 from captive_portal.probes import Probes
 from netops.clock import SYSTEM
@@ -36,13 +38,33 @@ returning: {days: 7, methods: [voucher], random_macs: yes}
 def _module(name: str, file: Path):
     spec = importlib.util.spec_from_file_location(name, file)
     made = importlib.util.module_from_spec(spec)
+    sys.modules[name] = made  # dataclasses look their module up
     spec.loader.exec_module(made)
     return made
 
 
 accounts = _module("accounts_of_the_square", HERE.parent / "oidc" / "conftest.py")
+ways = _module("ways_of_the_square", HERE / "ways.py")
 institution = accounts.institution
 OWN = accounts.OWN
+
+
+@pytest.fixture(params=sorted(METHODS))
+def way(request):
+    """Each method of the map in turn; one that has no row in `ways.py` fails every test."""
+    return ways.WAYS[request.param]
+
+
+@pytest.fixture
+def rows():
+    """The rows of all methods, by name."""
+    return ways.WAYS
+
+
+@pytest.fixture
+def step_of():
+    """What makes a request of one's own."""
+    return ways.Step
 
 
 class Sheet:
@@ -72,13 +94,13 @@ class Sheet:
     def token(self) -> str:
         return re.search(r'name="token" value="([^"]+)"', self.home())[1]
 
-    def take(self, step: Step, token: str = ""):
+    def take(self, step, token: str = ""):
         """Take a step as its browser does: a link is followed, a form is sent with this sheet's token."""
         if step.form is None:
             return self.ask("GET", step.path)
         return self.ask("POST", step.path, urlencode([*step.form.items(), ("token", token or self.token())]))
 
-    def take_twice_named(self, step: Step, name: str, first: str, second: str):
+    def take_twice_named(self, step, name: str, first: str, second: str):
         """Take a step with one of its names given twice."""
         path, _, query = step.path.partition("?")
         given = parse_qsl(query) if step.form is None else [*step.form.items(), ("token", self.token())]
@@ -105,28 +127,11 @@ class Sheet:
         assert not self.online
 
 
-class Step:
-    """One request that a way consists of; `secret` are the words in it that nobody else may learn."""
-
-    def __init__(self, path: str, form: dict[str, str] | None = None, secret: tuple[str, ...] = ()) -> None:
-        self.path, self.form, self.secret = path, form, secret
-
-    def named(self) -> dict[str, str]:
-        """Return what the step says by name, but for the token of the form."""
-        return dict(parse_qsl(urlsplit(self.path).query)) if self.form is None else dict(self.form)
-
-    def but(self, **other: str) -> Step:
-        """Return the step with other values."""
-        if self.form is not None:
-            return Step(self.path, {**self.form, **other})
-        return Step(f"{urlsplit(self.path).path}?{urlencode({**self.named(), **other})}")
-
-
 class Square:
     """The portal with all that it stands on; a real provider of accounts, an outbox for messages."""
 
     def __init__(self, house, institution) -> None:
-        self.house, self.institution, self.step = house, institution, Step
+        self.house, self.institution = house, institution
         self.settings, self.clock = house.settings, house.clock
         self.numbers = itertools.count(1)
         self.open()
