@@ -141,8 +141,7 @@ class Desk:
             if self.current(client) is not None or not open_at(policy.hours, now_ms, self.zone):
                 return None
             shown = self.shown(client, {})
-            found = (self.methods[name].recognise(shown, now_ms) for name in policy.ways)
-            grant = next((each for each in found if each is not None), None)
+            grant = self.recognised(shown)
             if grant is None or self._starts.take(shown.identity, shown.site, now_ms):
                 return None
             kept = self._end_stale(client)
@@ -150,6 +149,18 @@ class Desk:
                 return kept
             session = self.visits.begun(client)
             return self._admit(session, replace(grant, agreed=None), grant.agreed or consent, began)
+
+    def recognised(self, shown: Shown) -> Grant | None:
+        """Return what a device is let in by without a tap; one that staff have put out has to log in."""
+        now_ms = self.clock.now_ms()
+        if self.visits.put_out.holds(shown.identity, now_ms):
+            return None
+        found = (self.methods[name].recognise(shown, now_ms) for name in shown.policy.ways)
+        return next((each for each in found if each is not None), None)
+
+    def was_put_out(self, client: Client) -> bool:
+        """Whether staff have ended the last visit of this device, within a day."""
+        return self.visits.put_out.holds(self.identity(client), self.clock.now_ms())
 
     def resumed(self, client: Client) -> tuple[str, Ask] | None:
         """Return the method and the question that this device left open, if any."""
@@ -201,7 +212,9 @@ class Desk:
     def _admit(self, session: Session, grant: Grant, consent: Consent, began: float) -> Session | Onward:
         bounded = self._bounded(session.client, grant)
         session = self.visits.feed(session, visit.Proved(bounded), consent=consent)
-        return self._answer(session, began)
+        outcome = self._answer(session, began)
+        self.visits.put_out.forgive(self.identity(session.client))
+        return outcome
 
     def _bounded(self, client: Client, grant: Grant) -> Grant:
         """Return the grant within what the site allows: until its end, its bounds, or the closing time."""

@@ -10,7 +10,7 @@ class PortalError(NetopsError):
 
 
 class OrderError(PortalError):
-    """An order of vouchers asks for what there is not; nothing was made."""
+    """An order of staff (vouchers, the end of a visit) asks for what cannot be; nothing was made or done."""
 
     exit_code = 2
 
@@ -29,6 +29,14 @@ class GatewayError(PortalError):
     """The gateway refused or did not answer; nobody was let in by this request."""
 
     exit_code = 75
+
+
+class SilentError(GatewayError):
+    """The gateway did not answer in time: what was asked of it may have been done or not."""
+
+
+class AbsentError(SilentError):
+    """Our own helper or server beside us does not answer: what fails then is on our account, on no carrier's."""
 
 
 class KernelError(PortalError):

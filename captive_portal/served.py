@@ -26,6 +26,7 @@ class Served:
     site: str  # empty where none is named: the policy of all other sites is theirs
     gateway: str
     offers: frozenset[Offer]
+    puts_out: bool = True  # a visit can be ended before its time
 
     def enforces(self, offer: Offer) -> bool:
         """Whether a bound holds here: by the gateway itself, or by the desk from what it counts."""
@@ -43,7 +44,13 @@ def places(settings: Settings) -> tuple[Served, ...]:
     named |= {name: each.gateway for name, each in portal.acs.items()}
     made = {name: GATEWAYS[name](settings, SYSTEM) for name in chosen(settings)}
     return tuple(
-        Served(place=place, site=portal.places.get(place, ""), gateway=name, offers=made[name].offered(place))
+        Served(
+            place=place,
+            site=portal.places.get(place, ""),
+            gateway=name,
+            offers=made[name].offered(place),
+            puts_out=made[name].puts_out,
+        )
         for place, name in named.items()
     )
 

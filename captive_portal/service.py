@@ -30,6 +30,7 @@ from captive_portal.arrivals import Arrivals
 from captive_portal.board import Board
 from captive_portal.desk import Desk
 from captive_portal.errors import GatewayError
+from captive_portal.obeying import Obeying
 from captive_portal.policy import open_at
 from captive_portal.premises import Premises
 from captive_portal.probes import Probes
@@ -65,6 +66,7 @@ PER_ADDRESS = 64  # connections: a visitor is one address, also behind a router,
 DESCRIPTORS = 8192
 FOLLOW_S = 3.0
 REPAIR_S = 30.0
+STAFF_S = 1.0  # who ends a visit looks at the page until it is so
 UPLINK_S = 10.0
 PURGE_S = 3600.0
 POST_S = 5.0
@@ -171,8 +173,10 @@ class PortalService:
         wrong = dict(self._wrong)
         if self._uplink.word == "down":
             wrong["uplink"] = "no anchor beyond the gateway accepts a connection"
-        for method in self.desk.methods.values() if self.desk else ():
-            wrong.update(method.health())
+        if self.desk is not None:
+            wrong.update(self.desk.gateway.amiss())
+            for method in self.desk.methods.values():
+                wrong.update(method.health())
         return wrong
 
     def gauges(self) -> dict[str, float]:
@@ -264,6 +268,7 @@ class PortalService:
             ("records", REPAIR_S, desk.upkeep.repair),
             ("facts", FOLLOW_S, self._state),
             ("methods", FOLLOW_S, self._tend),
+            ("staff", STAFF_S, Obeying(desk.visits).round),
             ("retention", PURGE_S, self._purge),
             ("venues", VENUES_S, self._name_venues),
             ("probes", PROBES_S, self._state_probes),

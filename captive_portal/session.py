@@ -269,6 +269,7 @@ TABLE: dict[tuple[State, type[Event]], Rule] = {
     (State.RECORDED, Restored): _restored,
     (State.RECORDED, Adjusted): _adjusted,
     (State.RECORDED, Expired): _end(End.EXPIRED),
+    (State.RECORDED, Disconnected): _end(End.DISCONNECTED),
     (State.ONLINE, Opened): _to(State.ONLINE),
     (State.ONLINE, OpenFailed): _to(State.ONLINE),
     (State.ONLINE, Seen): _seen,

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from captive_portal.errors import GatewayError, PortalError
+from captive_portal.errors import AbsentError, GatewayError, PortalError, SilentError
 from netops.errors import ConfigError, NetopsError
 
 if TYPE_CHECKING:
@@ -136,6 +136,8 @@ def answers(line: bytes, verbs: Mapping[str, Callable[[Answer], Iterable[Answer]
         if verb is None:
             raise PortalError(f"expected an object with 'verb', one of {', '.join(verbs)}")
         yield from verb(asked)
+    except SilentError as error:
+        yield {"error": str(error), "silent": True}
     except NetopsError as error:
         yield {"error": str(error)}
     except (ValueError, RecursionError):
@@ -218,7 +220,7 @@ class Caller:
                 return self._answers(self._made(), line)
             except (OSError, ValueError) as error:
                 what = f"no answer to '{verb}' ({error}); is `{name}` running?"
-                raise GatewayError(f"{name} {self.path}: {what}") from None
+                raise AbsentError(f"{name} {self.path}: {what}") from None
 
     def close(self) -> None:
         """Let go of every connection that nobody uses."""
@@ -251,7 +253,8 @@ class Caller:
         with self._lock:
             self._free.append(file)
         if "error" in said[-1]:
-            raise GatewayError(f"{self._line.name} refused: {said[-1]['error']}")
+            kind = SilentError if said[-1].get("silent") else GatewayError
+            raise kind(f"{self._line.name} refused: {said[-1]['error']}")
         return said
 
     def _said(self, file: Any, line: bytes) -> list[Answer]:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from captive_portal import session as visit
 from captive_portal.errors import PortalError
 from captive_portal.meters import Meters
-from captive_portal.model import ADDRESSES_PER_CLIENT, MOST_OCTETS, Client, Session, State
+from captive_portal.model import ADDRESSES_PER_CLIENT, MOST_OCTETS, Client, End, Session, State
+from captive_portal.put_out import PutOut
 from captive_portal.store import Admission
 from captive_portal.tenants import Tenants
 from captive_portal.turns import Turns
@@ -45,6 +46,7 @@ class Visits:
         self.premises = premises
         self.turns = Turns()
         self.meters = Meters()
+        self.put_out = PutOut()
         self._live: dict[tuple[str, str], Session] = {}
         self._tenants = Tenants()
         self._onward: dict[str, Onward] = {}
@@ -79,6 +81,7 @@ class Visits:
         for session in self.store.live():
             self._live[session.client.key] = session
             self._tenants.add(session.client)
+        self.put_out.take_up(self.store, self.clock.now_ms())
 
     # ---- what happens to one
     def begun(self, client: Client) -> Session:
@@ -95,6 +98,16 @@ class Visits:
             return session
         return self.feed(session, visit.Adjusted(now_ms + held * 1000) if held else visit.Expired())
 
+    def adopt(self, session: Session, consent: Consent, *, ended: tuple[End, int] | None) -> None:
+        """Record a visit that a gateway began by itself while nobody could; it goes on unless it has `ended`."""
+        identity, site = self.premises.identity(session.client), self.premises.site(session.client)
+        self.store.admit(Admission(session=session, identity=identity, site=site, consent=consent))
+        if ended is None:
+            self.feed(session, visit.Opened())
+            return
+        end, at_ms = ended
+        self.store.end(replace(session, state=State.ENDED, end=end, ended_ms=at_ms))
+
     def see(self, live: Session, addresses: tuple[str, ...]) -> Session:
         """Let a visit's device in under more addresses."""
         for each in addresses:
@@ -105,8 +118,18 @@ class Visits:
         """Return, once, where the browser has to go for the door to open, if anywhere."""
         return self._onward.pop(session.id, None)
 
-    def feed(self, session: Session, event: visit.Event, *, consent: Consent | None = None) -> Session:
-        """Step through the table until nothing is left to do."""
+    def feed(
+        self,
+        session: Session,
+        event: visit.Event,
+        *,
+        consent: Consent | None = None,
+        wrong: list[Exception] | None = None,
+    ) -> Session:
+        """Step through the table until nothing is left to do. `wrong` is given the errors of doors and records.
+
+        An end that could not be written is none of them: it is owed.
+        """
         events = deque([event])
         while events:
             before = session
@@ -118,6 +141,8 @@ class Visits:
                 except Exception as error:  # whatever it is, the table says what follows, and others wait
                     ours = not isinstance(error, SqlError | PortalError)
                     LOG.warning("effect failed effect=%s error=%s", type(effect).__name__, error, exc_info=ours)
+                    if wrong is not None and not isinstance(effect, visit.Tell):
+                        wrong.append(error)
                     followed = _failed(session, effect)
                     if followed is None and session.state is not State.ENDED:
                         session = before  # a record that fails ends what came with it, not the visit

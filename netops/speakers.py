@@ -32,7 +32,7 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "intake": _ANY | {"clock_state", "monitor_health"},
         "portal": _ANY
         | {"portal_logins", "sms_delivery", "portal_probes", "fault_report", "portal_records", "records_erased"}
-        | {"cloned_device", "controller_packets", "fail_open"},
+        | {"cloned_device", "controller_packets", "fail_open", "visit_directed"},
         "radius": _ANY,
         "web": _ANY | _PEOPLE | _DISPUTE | {"person_disclosed"},
     }

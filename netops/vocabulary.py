@@ -245,6 +245,17 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "let_in?": _count,
         "why?": _text,
     },
+    # what came of an order of staff (`staff_action` session.end, session.extend) for one visit
+    "visit_directed": {
+        "directive": _name,
+        "session": _name,
+        "act": _one_of("end", "extend"),
+        "outcome": _one_of("enforced", "refused", "silent", "bound", "over", "nothing", "void", "unsure"),
+        "took_ms": _count,
+        "site?": _name,
+        "until_ms?": instant,
+        "detail?": _text,
+    },
     # by which questions devices look for the internet: how often each maker's, and hosts that no table of ours has
     "portal_probes": {
         "start_ms": instant,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from captive_portal.let_in import Entry
     from captive_portal.model import Bounds, Client
     from captive_portal.ruleset import Admitted
     from netops.clock import Clock
@@ -25,6 +26,7 @@ class Readiness:
     born: str
     wrong: Mapping[str, str] = field(default_factory=dict)
     twice: tuple[tuple[str, str, str], ...] = ()  # place, MAC, sign
+    unrecorded: int = 0  # entries of its own log: whom it has let in while the portal was dead
 
 
 class Offer(StrEnum):
@@ -35,6 +37,7 @@ class Offer(StrEnum):
     VOLUME = "volume"
     COUNTERS = "counters"  # `admitted` tells octets: the desk can enforce volume and idle time
     GARDEN = "garden"  # names reachable before login
+    STANDBY = "standby"  # lets visitors in by itself while the portal is dead, by a decision of two persons
 
 
 COUNTED = frozenset({Offer.VOLUME, Offer.IDLE})  # what the desk enforces where a gateway counts
@@ -78,6 +81,7 @@ class Gateway(Protocol):
     simulated: bool
     offers: frozenset[Offer] = frozenset()  # at each of its places; one that is made of others has none of its own
     distant: bool = False  # a controller over the network: a verb may take seconds, so few pages are at it at once
+    puts_out: bool = True  # `revoke` ends a visit before its time; where not, `held_s` says for how long
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
@@ -144,9 +148,21 @@ class Gateway(Protocol):
         """Return who is in, with the time left."""
         ...
 
+    def unrecorded(self) -> tuple[str, list[Entry]]:
+        """Return the name of its log, and whom it has let in by itself that nobody has recorded yet, in its order."""
+        return "", []
+
+    def recorded(self, upto: int) -> None:  # noqa: ARG002  (the protocol's)
+        """Tell that its entries up to this number are recorded: it may forget them."""
+        return
+
     def counters(self) -> Mapping[str, int]:
         """Return what the gateway has counted since it was born."""
         ...
+
+    def amiss(self) -> Mapping[str, str]:
+        """Tell what is wrong at our own side that keeps nobody out, by subject; asks nobody."""
+        return {}
 
     def head(self) -> Mapping[str, int | str] | None:
         """Return what is stated of the chain that the gateway keeps (fact `controller_packets`); most keep none."""

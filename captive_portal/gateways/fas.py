@@ -103,6 +103,7 @@ class Fas(Gateway):
     name = "fas"
     simulated = False
     distant = True
+    puts_out = False  # a router is told at its next question, and asks about those alone who are not in
     offers = frozenset({Offer.RATE})
 
     def __init__(self, settings: Settings, clock: Clock, *, wait_s: float = WAIT_S) -> None:

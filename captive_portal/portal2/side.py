@@ -14,7 +14,7 @@ from dataclasses import replace
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Protocol
 
-from captive_portal.errors import GatewayError
+from captive_portal.errors import GatewayError, SilentError
 from captive_portal.model import Client
 from captive_portal.model import address as canonical
 from captive_portal.portal2 import exchange
@@ -350,7 +350,8 @@ class Side:
     def _off(self, answer: Answer) -> GatewayError:
         said = f" ({answer.text})" if answer.text else ""
         meaning = MEANINGS.get(answer.code, f"said {answer.code}")
-        return GatewayError(f"controller '{self.ac.id}' {meaning}{said}")
+        kind = SilentError if answer.code is Code.SILENT else GatewayError
+        return kind(f"controller '{self.ac.id}' {meaning}{said}")
 
     def _stripe(self, address: str) -> Lock:
         return self._stripes[hash(address) % STRIPES]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from captive_portal.errors import GatewayError
+from captive_portal.errors import GatewayError, SilentError
 from captive_portal.keys import derived
 from captive_portal.radius import dictionary as d
 from captive_portal.radius import packet
@@ -72,7 +72,7 @@ class Reaching:
             return ""
         outcome = self._changed(nas, door, now_ms) if inside else self._again(nas, door)
         if outcome.word is not Word.ACK:
-            raise GatewayError(f"controller '{nas.id}': {outcome}; nobody was let in by this request")
+            raise _error(outcome)(f"controller '{nas.id}': {outcome}; nobody was let in by this request")
         return ""
 
     def revoke(self, client: Client) -> None:
@@ -83,9 +83,9 @@ class Reaching:
         self.keeping.keep(rows)
         if door is None and self.doors.door(client.interface, client.mac) is not None:
             return  # it keeps other addresses
-        failed = [str(outcome) for each in here if not (outcome := self._end(nas, each)).gone]
+        failed = [outcome for each in here if not (outcome := self._end(nas, each)).gone]
         if failed:
-            raise GatewayError(f"controller '{nas.id}': {failed[0]}; the device may still be online there")
+            raise _error(failed[0])(f"controller '{nas.id}': {failed[0]}; the device may still be online there")
 
     def _end(self, nas: Nas, sojourn: Sojourn) -> Outcome:
         outcome = self._call(nas, packet.DISCONNECT_REQUEST, _named(sojourn), sojourn.mac)
@@ -126,6 +126,10 @@ def _named(sojourn: Sojourn) -> list[Said]:
         named.append((d.USER_NAME, sojourn.user))
     address = next((each for each in sojourn.addresses if "." in each), None)
     return [*named, (d.FRAMED_IP_ADDRESS, address)] if address else named
+
+
+def _error(outcome: Outcome) -> type[GatewayError]:
+    return SilentError if outcome.word in {Word.SILENT, Word.UNSENT} else GatewayError
 
 
 def _alike(before: Door, after: Door) -> bool:

@@ -290,9 +290,14 @@ def check(action: str, terms: Mapping[str, JSON]) -> None:
             _nameless(action, name, str(text))
 
 
+def names_somebody(text: str) -> bool:
+    """Whether a text holds what only one person or device has: a telephone or identity card number, a MAC address."""
+    return _NAMES_SOMEBODY.search(text) is not None
+
+
 def _nameless(action: str, name: str, text: str) -> None:
     known = ACTIONS.get(action)
-    if known is not None and known.private and _NAMES_SOMEBODY.search(text):
+    if known is not None and known.private and names_somebody(text):
         raise UsageError(f"'{name}' names somebody; the ledger cannot forget: give the number of the case instead")
 
 
