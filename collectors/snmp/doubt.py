@@ -63,6 +63,6 @@ def silent(flight: Flight, now: float) -> None:
             told = f"no reply, but {flight.noise} octets under its address that answer nothing we asked"
             exchange.suspect = Failure(Reason.NO_ANSWER, told)
     if over:
-        exchange.deadline(flight.job.target.deadline_s, flight.waited)
+        exchange.deadline(flight.target.deadline_s, flight.waited)
     else:
         exchange.expire()

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from collectors.snmp.ask import Answer, Ask, Column, Failure, Reply, Walked
+from collectors.snmp.ask import NOTHING, Answer, Ask, Column, Failure, Reply, Walked
 from collectors.snmp.gather import Request, Step, walk_step
 from collectors.snmp.glance import Glance, enterprise
 from collectors.snmp.glance import opening as first_glance
@@ -88,7 +88,7 @@ class Exchange:
         "tries",
     )
 
-    def __init__(self, ask: Ask, *, retries: int = 2, first: tuple[Request, ...] | None = None) -> None:
+    def __init__(self, ask: Ask, retries: int = 2, first: tuple[Request, ...] | None = None) -> None:
         self.ask = ask
         self.retries = retries
         self.attempts = 0
@@ -99,9 +99,9 @@ class Exchange:
         self.tries = 0  # how often the request under way was wanted
         self._octets = 0
         self._heard = 0
-        self._raw: list[bytes] = []
-        self._got: list[tuple[tuple[int, ...], Varbinds]] = []
-        self._missed: dict[int, Failure] = {}
+        self._raw: tuple[bytes, ...] | list[bytes] = ()  # a list from the second reply on
+        self._got: tuple[tuple[tuple[int, ...], Varbinds], ...] = ()
+        self._missed = NOTHING
         self._uptimes: dict[int, int] = _NO_UPTIMES
         self._columns: tuple[tuple[Column, ...], ...] = ()
         if ask.uptime:
@@ -132,20 +132,30 @@ class Exchange:
         request = self.todo.pop()
         self.tries = 0
         self.suspect = None
-        self._raw.append(reply.octets)
-        self._octets += len(reply.octets)
-        self._heard += len(reply.varbinds.oids)
+        _, varbinds, octets, known, status, _, _ = reply
+        raw = self._raw
+        if not raw:
+            self._raw = (octets,)
+        elif isinstance(raw, tuple):
+            self._raw = [*raw, octets]
+        else:
+            raw.append(octets)
+        self._octets += len(octets)
+        self._heard += len(varbinds.oids)
         limits = self.ask.limits
         if self._heard > limits.varbinds or self.sent > limits.requests:
             self._too_much()
-        elif reply.error_status:
+        elif status:
             self._error(request, reply)
         elif request.walk < 0:
-            self._take_get(request, reply.varbinds)
+            if varbinds.oids is request.oids and request.columns[0] >= 0:  # word for word what was asked, as mostly
+                self._got += ((request.columns, varbinds),)
+            else:
+                self._take_get(request, varbinds)
         elif self._glance is not None:
-            self._take_glance(self._glance, request, reply.varbinds)
+            self._take_glance(self._glance, request, varbinds)
         else:
-            self._take_walk(request, reply.varbinds, known=reply.known)
+            self._take_walk(request, varbinds, known=known)
         if self._glance is not None and not self.todo and self.failed is None:
             onward = self._glance.after(self._walk_failures[0])
             self.todo += () if onward is None else (onward,)
@@ -191,8 +201,7 @@ class Exchange:
         bound = f"{limits.varbinds} varbinds" if self._heard > limits.varbinds else f"{limits.requests} requests"
         failure = Failure(Reason.PROTOCOL_FAULT, f"over {bound} in one poll; nothing of it is kept")
         self.stop(failure)
-        self._raw.clear()
-        self._got.clear()
+        self._raw, self._got = (), ()
         self._missed = dict.fromkeys(range(len(self.ask.gets)), failure)
         for number, columns in enumerate(self._columns):
             self._walk_failures[number] = dict.fromkeys(range(len(columns)), failure)
@@ -217,7 +226,7 @@ class Exchange:
                 token,
                 self.failed,
                 walks,
-                tuple(self._got),
+                self._got,
                 self._missed,
                 len(self.ask.gets),
                 self.attempts,
@@ -242,7 +251,7 @@ class Exchange:
                 self._uptimes[places[0]] = varbinds.values[0]
             places, varbinds = places[1:], varbinds[1:]
         if places:
-            self._got.append((places, varbinds))
+            self._got += ((places, varbinds),)
 
     def _match(self, request: Request, varbinds: Varbinds) -> tuple[tuple[int, ...], Varbinds]:
         """Put a reply with fewer, more or reordered varbinds to what was asked; ask again for what is missing."""
@@ -341,7 +350,7 @@ class Exchange:
     def _fail(self, request: Request, failure: Failure) -> None:
         places: Iterable[int] = request.columns
         if request.walk < 0:
-            self._missed.update((place, failure) for place in places if place >= 0)
+            self._missed = {**self._missed, **{place: failure for place in places if place >= 0}}
         else:
             self._walk_failures[request.walk].update((place, failure) for place in places)
 

@@ -28,12 +28,18 @@ class Job(NamedTuple):
     due_ms: int = 0
 
 
-class Route(NamedTuple):
-    """How a target is reached: worked out once."""
+class Route:
+    """How a target is reached: worked out once. No NamedTuple: its attributes are read several times per datagram."""
 
-    channel: Channel
-    address: Address
-    wire: Wire
+    __slots__ = ("address", "channel", "wire")
+
+    def __init__(self, channel: Channel, address: Address, wire: Wire) -> None:
+        self.channel = channel
+        self.address = address
+        self.wire = wire
+
+
+NO_IDS: dict[int, float] = {}  # of flights whose question went out once; never written
 
 
 class Flight:
@@ -47,7 +53,6 @@ class Flight:
         "exchange",
         "hand_over",
         "ids",
-        "job",
         "lag_ms",
         "noise",
         "number",
@@ -60,6 +65,8 @@ class Flight:
         "sealed",
         "sent_at",
         "serial",
+        "target",
+        "token",
         "waited",
         "walk",
         "walk_since",
@@ -69,14 +76,16 @@ class Flight:
 
     def __init__(  # noqa: PLR0917  (by position: keyword arguments cost on every ask)
         self,
-        job: Job,
+        target: Target,
+        token: Any,
         route: Route,
         exchange: Exchange,
         hand_over: Callable[[list[Answer]], None],
         at_ms: int,
         lag_ms: float,
     ) -> None:
-        self.job = job
+        self.target = target
+        self.token = token
         self.route = route
         self.channel = route.channel
         self.exchange = exchange
@@ -84,7 +93,7 @@ class Flight:
         self.at_ms = at_ms
         self.lag_ms = lag_ms
         self.number = 0  # the request id of the latest datagram
-        self.ids: dict[int, float] = {}  # earlier datagrams of the same question, still good for an answer
+        self.ids = NO_IDS  # earlier datagrams of the same question, still good for an answer
         self.serial = 0
         self.sent_at = 0.0
         self.rtt_ms: float | None = None
@@ -132,10 +141,10 @@ def unasked(job: Job, failure: Failure, at_ms: int) -> Answer:
 class Waiting:
     """Who waits until when, in order. Flights with one timeout stand in a queue of their own: no sorting needed."""
 
-    __slots__ = ("_early", "_queues")
+    __slots__ = ("_early", "queues")
 
     def __init__(self) -> None:
-        self._queues: dict[float, deque[tuple[float, int, Flight]]] = {}
+        self.queues: dict[float, deque[tuple[float, int, Flight]]] = {}  # by timeout
         self._early: list[tuple[float, int, int, Flight]] = []
 
     def add(self, flight: Flight, now: float, timeout_s: float) -> None:
@@ -143,9 +152,9 @@ class Waiting:
         if flight.deadline < now + timeout_s:
             heappush(self._early, (flight.deadline, id(flight), flight.serial, flight))
             return
-        queue = self._queues.get(timeout_s)
+        queue = self.queues.get(timeout_s)
         if queue is None:
-            queue = self._queues[timeout_s] = deque()
+            queue = self.queues[timeout_s] = deque()
         queue.append((now + timeout_s, flight.serial, flight))
 
     def pause(self, flight: Flight, until: float) -> None:
@@ -154,7 +163,7 @@ class Waiting:
 
     def prune(self) -> None:
         """Forget what was answered meanwhile, up to the first that still waits."""
-        for queue in self._queues.values():
+        for queue in self.queues.values():
             while queue and queue[0][1] != queue[0][2].serial:
                 queue.popleft()
         while self._early and self._early[0][2] != self._early[0][3].serial:
@@ -163,7 +172,7 @@ class Waiting:
     def over(self, now: float) -> list[Flight]:
         """Return the flights whose wait is over, and wait for them no longer."""
         ended: list[Flight] = []
-        for queue in self._queues.values():
+        for queue in self.queues.values():
             while queue and (queue[0][0] <= now or queue[0][1] != queue[0][2].serial):
                 _, serial, flight = queue.popleft()
                 if serial == flight.serial:
@@ -176,7 +185,7 @@ class Waiting:
 
     def next(self) -> float | None:
         """Return when the next wait ends, live or answered meanwhile."""
-        heads = [queue[0][0] for queue in self._queues.values() if queue]
+        heads = [queue[0][0] for queue in self.queues.values() if queue]
         if self._early:
             heads.append(self._early[0][0])
         return min(heads, default=None)

@@ -15,7 +15,7 @@ from collectors.errors import DecodeError
 from collectors.snmp import doubt
 from collectors.snmp.ask import Failure
 from collectors.snmp.exchange import Exchange
-from collectors.snmp.flight import Flight, Waiting, unasked
+from collectors.snmp.flight import NO_IDS, Flight, Waiting, unasked
 from collectors.snmp.handover import Tray
 from collectors.snmp.known import Known
 from collectors.snmp.recent import Recent
@@ -66,6 +66,7 @@ class Loop:
         self._monotonic = clock.monotonic
         self._now_ms = clock.now_ms
         self._known = Known(channels)
+        self._numbers = self._known.numbers
         self.siege = Siege(channels, counters, most=room(window), opened=opened, closed=closed)
         self._turns = 0
         self._idle_at = 0.0  # monotonic seconds when all sockets surely held nothing
@@ -109,10 +110,12 @@ class Loop:
 
     def _begin(self, entry: tuple[Job, HandOver, int], now_ms: int, now: float) -> None:
         job, hand_over, submitted_ms = entry
-        target, ask, _, due_ms = job
+        target, ask, token, due_ms = job
         self.counters.asks += 1
-        route = self._known.routes.get(target) or self._known.route(target)
-        exchange = Exchange(ask, retries=target.retries, first=self._known.plans.get(ask) or self._known.plan(ask))
+        known = self._known
+        way, plan = known.routes_by.get(id(target)), known.plans_by.get(id(ask))
+        route = known.route(target) if way is None else way[0]
+        exchange = Exchange(ask, target.retries, known.plan(ask) if plan is None else plan[0])
         if route is None:
             why = f"{target.address!r} port {target.port} cannot be reached"
             self._unasked(entry, Failure(Reason.NO_ADDRESS, why))
@@ -123,7 +126,7 @@ class Loop:
             self._behind.setdefault(address, deque()).append(entry)
             return
         lag_ms = now_ms - (due_ms or submitted_ms)
-        flight = Flight(job, route, exchange, hand_over, now_ms, max(0, lag_ms))
+        flight = Flight(target, token, route, exchange, hand_over, now_ms, max(0, lag_ms))
         flight.deadline = now + target.deadline_s
         flight.drops = route.channel.drops
         if self.siege.on:
@@ -140,16 +143,16 @@ class Loop:
             return
         flight.request = request
         if exchange.tries > 1:  # a reply to an earlier datagram of the same question is still one
-            flight.ids[flight.number] = flight.sent_at
+            flight.ids = {**flight.ids, flight.number: flight.sent_at}
             self.counters.retried += 1
         elif flight.ids:
-            flight.ids = {}
+            flight.ids = NO_IDS
         flight.reports = 0
         self._send(flight, request, now)
 
     def _send(self, flight: Flight, request: Request, now: float) -> None:
         """Make the datagram ready; `flush` sends what a turn has made, back to back."""
-        flight.number = number = self._known.number()
+        flight.number = number = next(self._numbers)
         flight.serial += 1
         if request.walk != flight.walk:
             flight.walk, flight.walk_since = request.walk, now
@@ -167,7 +170,7 @@ class Loop:
         if not outgoing:
             return
         self._outgoing = []
-        monotonic, wait = self._monotonic, self._waiting.add
+        monotonic, waiting = self._monotonic, self._waiting
         for flight, serial, octets in outgoing:
             if flight.serial != serial:  # answered meanwhile by a reply to an earlier datagram
                 continue
@@ -179,7 +182,12 @@ class Loop:
                 channel.send(octets, address)
             except OSError:
                 self._send_again(flight, octets)
-            wait(flight, now, flight.job.target.timeout_s)
+            timeout_s = flight.target.timeout_s
+            until, queue = now + timeout_s, waiting.queues.get(timeout_s)
+            if queue is None or flight.deadline < until:
+                waiting.add(flight, now, timeout_s)
+            else:
+                queue.append((until, flight.serial, flight))
         self.counters.sent += len(outgoing)
 
     def _send_again(self, flight: Flight, octets: bytes) -> None:
@@ -242,7 +250,7 @@ class Loop:
             if flight.reports <= _REPORTS:
                 self._send(flight, request, now)
             return
-        number = reply.request_id
+        number, varbinds, said, known, _, _, trailing = reply
         if number == flight.number and not flight.pausing:
             sent_at = flight.sent_at
         elif number in flight.ids and not flight.pausing:
@@ -259,22 +267,22 @@ class Loop:
             flight.waited += empty_at - flight.sent_at
         flight.serial += 1
         counters = self.counters
-        counters.octets += len(reply.octets)
-        if reply.known:
+        counters.octets += len(said)
+        if known:
             counters.recognised += 1
-        if reply.trailing:
+        if trailing:
             counters.trailing += 1
         self._recent.ids[flight.route.address] = (flight.number, *flight.ids) if flight.ids else (flight.number,)
         exchange = flight.exchange
         exchange.feed(reply)
-        if flight.walk >= 0 and now - flight.walk_since > flight.job.ask.limits.walk_s:
+        if flight.walk >= 0 and now - flight.walk_since > flight.exchange.ask.limits.walk_s:
             exchange.walk_too_long()
         if now >= flight.deadline:
-            exchange.deadline(flight.job.target.deadline_s, flight.waited)
-        rate = flight.job.target.varbinds_per_s
+            exchange.deadline(flight.target.deadline_s, flight.waited)
+        rate = flight.target.varbinds_per_s
         if rate and not exchange.over:
             flight.pausing, flight.paused_at = True, now
-            self._waiting.pause(flight, now + len(reply.varbinds) / rate)
+            self._waiting.pause(flight, now + len(varbinds) / rate)
         elif exchange.todo:
             self._ask(flight, now)
         else:
@@ -339,7 +347,7 @@ class Loop:
             flight.pausing = False
             flight.walk_since += now - flight.paused_at  # our own budget is no slowness of the device
             if now >= flight.deadline:
-                flight.exchange.deadline(flight.job.target.deadline_s, flight.waited)
+                flight.exchange.deadline(flight.target.deadline_s, flight.waited)
             self._ask(flight, now)
             return
         suspicion = flight.suspicion()
@@ -351,7 +359,7 @@ class Loop:
                 return
             flight.exchange.suspect = suspicion
         else:
-            flight.waited += min(now - flight.sent_at, flight.job.target.timeout_s)
+            flight.waited += min(now - flight.sent_at, flight.target.timeout_s)
         doubt.silent(flight, now)
         self._ask(flight, now)
 
@@ -359,13 +367,18 @@ class Loop:
 
     def _land(self, flight: Flight) -> None:
         """Hand the answer over and let the next question for this device begin."""
-        address = flight.route.address
-        answer = flight.exchange.answer(flight.job.token, flight.at_ms, flight.rtt_ms, flight.lag_ms)
+        address, exchange = flight.route.address, flight.exchange
+        answer = exchange.answer(flight.token, flight.at_ms, flight.rtt_ms, flight.lag_ms)
         del self.flights[address]
         flight.serial += 1
         if flight.channel is not flight.route.channel:
             self.siege.leave(flight.channel)
-        self._done.put(flight.hand_over, answer)
+        done = self._done.get(flight.hand_over)
+        if done is None or exchange.failed is not None:
+            self._done.put(flight.hand_over, answer)
+        else:
+            done.append(answer)
+            self.counters.answered += 1
         if self._behind:
             behind = self._behind.get(address)
             if behind:
@@ -385,7 +398,7 @@ class Loop:
         stopped = Failure(Reason.NOT_RUNNING, why)
         for flight in list(self.flights.values()):
             flight.exchange.stop(stopped)
-            self._done.put(flight.hand_over, flight.exchange.answer(flight.job.token, flight.at_ms))
+            self._done.put(flight.hand_over, flight.exchange.answer(flight.token, flight.at_ms))
         self.flights.clear()
         self.siege.over()
         self._starved.close()

@@ -75,6 +75,7 @@ class Swift(Loop):
     ) -> None:
         super().__init__(channels, counters, window=window, clock=clock, opened=opened, closed=closed)
         self._known = Known(channels, fast.Question)
+        self._numbers = self._known.numbers
         self._shared = channels[socket.AF_INET]
         self._number = getattr(self._shared, "fileno", -1)  # a channel in memory has none
         self._pilot = fast.Pilot(counters, clock.monotonic, ber.oid_text, Answer, Varbinds, Walked, Column, NOTHING)
@@ -125,7 +126,8 @@ class Swift(Loop):
 
     def _begin(self, entry: tuple[Job, HandOver, int], now_ms: int, now: float) -> None:
         target, ask, _, _ = entry[0]
-        route = self._known.routes.get(target)
+        way = self._known.routes_by.get(id(target))
+        route = None if way is None else way[0]
         if route is not None and (last := self._pilot.last(route.address)):
             self._recent.ids[route.address] = (last,)
         super()._begin(entry, now_ms, now)
@@ -140,7 +142,7 @@ class Swift(Loop):
         if route.channel is not self._shared or not isinstance(wire, V2c):
             return
         try:
-            questions = tuple([wire.template(request).question for request in self._known.plans.get(ask, ())])
+            questions = tuple([wire.template(request).question for request in self._known.plan(ask)])
         except DecodeError:  # an OID that cannot be written
             return
         limits = ask.limits
@@ -242,11 +244,11 @@ class Swift(Loop):
         entry, raws, number, sent_at, at_ms, lag_ms, deadline, drops, rtt_ms, *rest = state
         walk, walk_since, pausing, paused_at, waited, unsent, due, last = rest
         job, hand_over, _ = entry
-        target, ask, _, _ = job
-        route = self._known.routes.get(target) or self._known.route(target)
+        target, ask, token, _ = job
+        route = self._known.route(target)
         assert route is not None  # it had one when it began
-        exchange = Exchange(ask, retries=target.retries, first=self._known.plans.get(ask) or self._known.plan(ask))
-        flight = Flight(job, route, exchange, hand_over, at_ms, lag_ms)
+        exchange = Exchange(ask, target.retries, self._known.plan(ask))
+        flight = Flight(target, token, route, exchange, hand_over, at_ms, lag_ms)
         for octets in raws:
             request = exchange.want()
             assert request is not None

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _SIGNED = {1: "b", 2: "h", 4: "i", 8: "q"}
 _UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _new = tuple.__new__
+_made = object.__new__
 _SHAPES_PER_LENGTH = 4
 _PATIENCE = 64  # misses without as many hits: this question's replies never look alike, stop learning
 
@@ -166,7 +167,8 @@ class Template:
                 except DecodeError:  # this time a value does not fit its type: the general decoder says so
                     return None
                 self.hits += 1
-                varbinds = Varbinds(shape.names, shape.tags, values)
+                varbinds = _made(Varbinds)  # its `__init__` would be a call from C back into Python
+                varbinds.oids, varbinds.tags, varbinds.values = shape.names, shape.tags, values
                 return _new(Reply, (parts[1], varbinds, octets, True, 0, 0, shape.trailing))
         return None
 

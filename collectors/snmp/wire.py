@@ -78,7 +78,7 @@ class V2c:
     def seal(self, request: Request, request_id: int, now: float) -> bytes:  # noqa: ARG002  (v3 needs the time)
         """Return the datagram to send."""
         template = request.templates.get(self.community) or self.template(request)
-        return template.prefix + request_id.to_bytes(4, "big") + template.suffix
+        return template.prefix + request_id.to_bytes(4) + template.suffix
 
     def open(self, request: Request, octets: bytes, now: float) -> Reply:  # noqa: ARG002
         """Return the reply in a datagram: by its shape, else by the general decoder."""
