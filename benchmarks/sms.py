@@ -23,6 +23,7 @@ from captive_portal.methods import Shown, Tools
 from captive_portal.methods.sms import Sms
 from captive_portal.model import Bounds, Grant
 from captive_portal.policy import Policy
+from captive_portal.records.persons import Persons
 from captive_portal.sms.courier import Courier
 from captive_portal.sms.providers import Answer, Came, Message, Provider
 from captive_portal.store import Store
@@ -95,8 +96,8 @@ def main() -> None:
         caps = Caps(site_per_hour=10**6, city_per_hour=10**6, city_per_day=10**6)
         settings = Settings(city=City(rehearsal=True), data=Data(dir=Path(folder)), sms=caps)
         pocket = Pocket()
-        with Store(tables.url(settings)) as store:
-            method = Sms(Tools(settings=settings, store=store))
+        with Persons(settings) as persons, Store(tables.url(settings), persons) as store:
+            method = Sms(Tools(settings=settings, store=store, persons=persons))
             method._courier = Courier([pocket], workers=8, clock=SYSTEM)  # noqa: SLF001  (a provider that no setting names)
             method.begin()
             print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, {count} codes a figure, in {folder}")

@@ -55,8 +55,8 @@ class Tools:
 
     settings: Settings
     store: Store
+    persons: Persons
     clock: Clock = SYSTEM
-    persons: Persons | None = None
 
 
 class Method(Protocol):
@@ -126,16 +126,13 @@ def _voucher(tools: Tools) -> Method:
 
 
 def _oidc(tools: Tools) -> Method:
-    from captive_portal.keys import identity_key  # noqa: PLC0415
     from captive_portal.methods.oidc import Oidc  # noqa: PLC0415
     from captive_portal.oidc.provider import ALL_AT_ONCE, Known  # noqa: PLC0415
-    from captive_portal.person import Nameless  # noqa: PLC0415
     from captive_portal.places import base_url  # noqa: PLC0415
 
     room = BoundedSemaphore(ALL_AT_ONCE)
     providers = {name: Known(name, each, room=room) for name, each in tools.settings.portal.oidc.items()}
-    persons = tools.persons or Nameless(identity_key(tools.settings))
-    return Oidc(tools.store, providers, persons, base_url(tools.settings))
+    return Oidc(tools.store, providers, tools.persons, base_url(tools.settings))
 
 
 def _returning(tools: Tools) -> Method:

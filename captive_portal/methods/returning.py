@@ -27,7 +27,7 @@ class Comeback(Method):
     name = RETURNING
     template = ""
 
-    def __init__(self, store: Store, persons: Persons | None) -> None:
+    def __init__(self, store: Store, persons: Persons) -> None:
         self._store = store
         self._persons = persons
 
@@ -44,7 +44,7 @@ class Comeback(Method):
         proof = known.judge(past, shown.policy, now_ms, random_mac=shown.random_mac)
         if proof is None:
             return None
-        if self._persons is not None and _forgotten(self._persons, proof, shown.identity):
+        if _forgotten(self._persons, proof, shown.identity):
             return None
         until_ms = now_ms + shown.bounds.seconds * 1000
         if proof.method == redeeming.METHOD:

@@ -14,11 +14,9 @@ from dataclasses import replace
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
-from captive_portal import keys
 from captive_portal.limits import Limit, Rate, Rates
 from captive_portal.methods import Method
 from captive_portal.model import Grant
-from captive_portal.person import Nameless
 from captive_portal.records import cipher
 from captive_portal.sms import code, number, providers, reports
 from captive_portal.sms.book import Book
@@ -66,7 +64,7 @@ class Sms(Method):
         self._caps = settings.sms
         self._clock = tools.clock
         self._key = code.own_key(settings)
-        self._persons = tools.persons or Nameless(keys.person_key(settings))
+        self._persons = tools.persons
         self._book = Book(tools.store, settings.sms)
         self._courier = Courier(providers.make(settings), workers=settings.sms.workers, clock=tools.clock)
         self._said = settings.sms.providers

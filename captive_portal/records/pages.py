@@ -15,9 +15,11 @@ from captive_portal.model import address
 from captive_portal.records import disclosure
 from inventory import times
 from inventory.errors import InventoryError, SqlError
+from inventory.show import counted
 from netops.access import approvals
 from netops.access.permissions import may
 from netops.errors import AccessError, NetopsError, UsageError
+from netops.facts import Fact
 from netops.web import Link, Pages
 from netops.web.language import gettext, mark
 
@@ -35,6 +37,8 @@ PERMISSIONS = {
 MENU = (Link(endpoint=f"{NAME}.index", label=mark("查询身份"), order=62),)
 DAYS = 7
 SHOWN = 30
+NAMED = 20  # sessions in the fact of a look-up
+LOOKED_UP = "records.looked_up"
 
 
 def pages(context: Context) -> Pages:
@@ -51,8 +55,8 @@ def _index(context: Context, failed: str = "", shown: disclosure.Disclosed | Non
     asked = bool(request.args.get("session") or request.args.get("address"))
     if asked and not failed:
         try:
-            found = _visits(context)
-        except (UsageError, SqlError, ValueError) as error:
+            found = _looked_up(context)
+        except (UsageError, SqlError, NetopsError, ValueError) as error:
             failed = str(error)
     now_ms = context.clock.now_ms()
     known = disclosure.requests(context.settings)[:SHOWN]
@@ -69,6 +73,22 @@ def _index(context: Context, failed: str = "", shown: disclosure.Disclosed | Non
         venues=venues.names(context.settings, now_ms) if found else {},
         days=DAYS,
     )
+
+
+def _looked_up(context: Context) -> list[Visit]:
+    """Return what was asked for; that it was is a fact first, which names sessions by their ids and no address."""
+    found = _visits(context)
+    by = "session" if request.args.get("session") else "address"
+    named = ", ".join(each.id for each in found[:NAMED]) or "none"
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    body = {
+        "action": LOOKED_UP,
+        "subject": by,
+        "by": g.person.account,
+        "detail": f"{counted(len(found), 'session')}: {named}{more}",
+    }
+    context.submit([Fact(kind="staff_action", at_ms=context.clock.now_ms(), body=body)])
+    return found
 
 
 def _visits(context: Context) -> list[Visit]:

@@ -199,6 +199,36 @@ def test_find_ask_approve_look(office, paper, staff) -> None:
     assert staff.application.stated[-1].kind == "person_disclosed"
 
 
+def test_looking_up_an_address_is_stated_by_sessions_and_never_by_the_address(office, staff) -> None:
+    session = office.visit(1, PHONE)
+
+    staff.get("/persons?address=127.0.0.1&at=2026-09-21T22:13:20%2B08:00")
+    staff.get(f"/persons?session={session.id}")
+    staff.get("/persons?address=127.0.0.9&at=2026-09-21T22:13:20%2B08:00")
+    staff.get("/persons")
+
+    stated = [fact.body for fact in staff.application.stated]
+    assert [(body["action"], body["subject"], body["detail"]) for body in stated] == [
+        ("records.looked_up", "address", f"1 session: {session.id}"),
+        ("records.looked_up", "session", f"1 session: {session.id}"),
+        ("records.looked_up", "address", "0 sessions: none"),
+    ]
+    assert "127.0.0" not in str(stated)
+
+
+def test_a_look_up_that_cannot_be_stated_shows_nothing(office, staff, monkeypatch) -> None:
+    session = office.visit(1, PHONE)
+
+    def full(**_words: object) -> None:
+        raise SpoolError("the disk is full")
+
+    monkeypatch.setattr(pages, "Fact", full)
+
+    page = staff.get("/persons?address=127.0.0.1&at=2026-09-21T22:13:20%2B08:00")
+
+    assert session.id not in page.text
+
+
 @pytest.mark.parametrize(
     ("data", "status"),
     [

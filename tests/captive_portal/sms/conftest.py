@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from captive_portal import tables
+from captive_portal import keys, tables
 from captive_portal.methods import Shown, Tools
 from captive_portal.methods.sms import Sms
 from captive_portal.model import Bounds
@@ -47,6 +47,19 @@ class Scripted:
         return next(each.code for each in reversed(self.messages) if each.phone == phone)
 
 
+class Forgetful:
+    """Persons that are kept nowhere: a hash, and nothing behind it."""
+
+    def keep(self, kind: str, value: str) -> bytes:
+        return keys.derived(b"test", b"person", kind.encode(), value.encode())
+
+    def renew(self, hash_: bytes) -> bool:
+        return True
+
+    def restricted(self, hash_: bytes, since_ms: int = 0) -> bool:
+        return False
+
+
 @dataclass
 class Desk:
     """The method with its database, and what it takes to open both again."""
@@ -56,7 +69,7 @@ class Desk:
     providers: tuple[Scripted, ...] = field(default_factory=lambda: (Scripted(),))
     countries: tuple[str, ...] = ("86",)
     digits: int = 8
-    persons: Any = None
+    persons: Any = field(default_factory=Forgetful)
     stack: ExitStack = field(default_factory=ExitStack)
 
     def open(self, store: Store | None = None) -> Sms:
