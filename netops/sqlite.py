@@ -13,14 +13,19 @@ import fcntl
 import os
 import stat
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import apsw
+
+from netops.errors import NetopsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+Connection: TypeAlias = apsw.Connection
+Error: TypeAlias = apsw.Error
+CantOpenError: TypeAlias = apsw.CantOpenError
 BUSY_MS = 10_000
 RENEW_BYTES = 65_536  # SQLite writes at most 131,071 bytes in one piece
 
@@ -79,6 +84,38 @@ def reader(path: Path) -> apsw.Connection:
     for barred in (apsw.SQLITE_DBCONFIG_ENABLE_VIEW, apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA):
         db.config(barred, 0)
     return db
+
+
+def upgrade(db: apsw.Connection, path: Path, steps: Sequence[str]) -> None:
+    """Bring a file to this program's form, in one transaction: step n makes form n of form n - 1.
+
+    The form stands in `user_version`; 0 is an empty file, or one of before forms were numbered, so the first step makes
+    what is missing. A file of a newer program is refused, and nothing is written: NetopsError says what to install.
+    """
+    with db:
+        form = _form(db, path, steps)
+        for step in steps[form:]:
+            db.execute(step).fetchall()
+        if form != len(steps):
+            db.execute(f"PRAGMA user_version = {len(steps)}").fetchall()
+
+
+def readable(db: apsw.Connection, path: Path, steps: Sequence[str]) -> apsw.Connection:
+    """Return the connection of a reader; NetopsError, and it is closed, for a file of a newer program."""
+    try:
+        _form(db, path, steps)
+    except BaseException:
+        close(db)
+        raise
+    return db
+
+
+def _form(db: apsw.Connection, path: Path, steps: Sequence[str]) -> int:
+    form = int(rows(db, "PRAGMA user_version")[0][0])
+    if not 0 <= form <= len(steps):
+        what = f"it has form {form}, and this program knows forms up to {len(steps)}"
+        raise NetopsError(f"{path}: {what}; another version of NetOps wrote it: install that version or a newer one")
+    return form
 
 
 def rows(db: apsw.Connection, sql: str, bound: Sequence[object] = ()) -> list[tuple[Any, ...]]:

@@ -188,6 +188,10 @@ class Portal2(Switchboard):
         given = controllers.named(self._settings).get(place)
         return PROFILES[given.vendor].offers if given is not None and given.vendor in PROFILES else frozenset()
 
+    def amiss(self) -> Mapping[str, str]:
+        """Tell when packets are not kept: logins go on without their evidence, and somebody has to know."""
+        return {"packets": self.journal.wrong} if self.journal.wrong else {}
+
     def head(self) -> Mapping[str, int | str]:
         """Return where the chain of packets stands, and up to where it is erased: the fact that states it."""
         number, link = self.journal.head

@@ -108,6 +108,10 @@ class Switchboard(Gateway):
         """Return who is in anywhere."""
         return [one for each in self._every for one in each.admitted()]
 
+    def amiss(self) -> Mapping[str, str]:
+        """Tell what any of them says."""
+        return {key: words for each in self._every for key, words in each.amiss().items()}
+
     def head(self) -> Mapping[str, int | str] | None:
         """Return the head of the one chain that is kept: that of Portal 2.0's packets."""
         return next((head for each in self._every if (head := each.head()) is not None), None)

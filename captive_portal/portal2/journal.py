@@ -21,14 +21,13 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
-import apsw
-
 from captive_portal.errors import GatewayError
 from captive_portal.limits import Limit, Rate, Rates
 from captive_portal.portal2 import erasure
 from captive_portal.portal2.erasure import DAY_MS, OVERHEAD
 from captive_portal.portal2.packet import NO_SEAL, Type
 from netops import sqlite
+from netops.errors import NetopsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,7 +49,7 @@ MISSED_S = 10.0  # between two records that count what was not kept
 MISSED = "missed"  # the way of a record that counts what was not kept
 ERASED = "erased"  # the way of a record that certifies an erasure
 
-_SCHEMA = """
+_FIRST = """
 CREATE TABLE IF NOT EXISTS about(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS user(
     ac TEXT NOT NULL, address TEXT NOT NULL, mac TEXT NOT NULL, name TEXT NOT NULL, request INTEGER NOT NULL,
@@ -59,6 +58,11 @@ CREATE TABLE IF NOT EXISTS packet(
     number INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, ac TEXT NOT NULL, way TEXT NOT NULL, peer TEXT NOT NULL,
     octets BLOB NOT NULL, judged TEXT NOT NULL, link BLOB NOT NULL);
 """
+FORMS = (_FIRST,)  # what makes each form of the file of the one before
+_PUT_PACKET = "INSERT INTO packet (number, at_ms, ac, way, peer, octets, judged, link) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_USER = (
+    "INSERT OR REPLACE INTO user (ac, address, mac, name, request, since_ms, until_ms) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,10 +132,13 @@ class Journal:
             self._claim = sqlite.Claim(self.path)
             self._db = sqlite.writer(self.path)
             self._db.execute("PRAGMA secure_delete = ON").fetchall()
+            sqlite.upgrade(self._db, self.path, FORMS)
             with self._db:
-                self._db.execute(_SCHEMA)
                 self._begin()
-        except (OSError, apsw.Error) as error:
+        except NetopsError:
+            self._let_go()
+            raise
+        except (OSError, sqlite.Error) as error:
             self._let_go()
             raise GatewayError(f"{self.path}: cannot be written ({error}); is another portal running?") from None
         self._thread.start()
@@ -215,7 +222,7 @@ class Journal:
         self._say("closed", "no")
 
     def _say(self, key: str, value: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (key, value))
+        self._db.execute("INSERT OR REPLACE INTO about (key, value) VALUES (?, ?)", (key, value))
 
     def _go(self) -> None:
         while True:
@@ -270,7 +277,7 @@ class Journal:
                     number, chain = self._append(number, chain, [self._certified(gone, horizon)])
                 if closing:
                     self._say("closed", "yes")
-        except apsw.Error as error:
+        except sqlite.Error as error:
             self.wrong = f"{self.path}: packets are not kept now ({error}); is the disk full?"
             LOG.warning("portal2 journal not written error=%s", error)
             return False
@@ -280,7 +287,7 @@ class Journal:
         self._horizon, self._more = horizon, gone is not None and gone.packets >= SLICE
         if aged:
             self._round_at = self._clock.monotonic() + ROUND_S
-            with contextlib.suppress(apsw.Error):  # somebody reads: in an hour, then
+            with contextlib.suppress(sqlite.Error):  # somebody reads: in an hour, then
                 sqlite.settle(self._db)  # the log still has what was overwritten in the file
         return True
 
@@ -291,7 +298,7 @@ class Journal:
             number += 1
             chain = link(chain, replace(each, number=number))
             rows.append((number, each.at_ms, each.ac, each.way, each.peer, each.octets, each.judged, chain))
-        self._db.executemany("INSERT INTO packet VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._db.executemany(_PUT_PACKET, rows)
         return number, chain
 
     def _put(self, ac: str, address: str, user: User | None) -> None:
@@ -299,7 +306,7 @@ class Journal:
             self._db.execute("DELETE FROM user WHERE ac = ? AND address = ?", (ac, address))
             return
         row = (ac, address, user.mac, user.name, user.request, user.since_ms, user.until_ms)
-        self._db.execute("INSERT OR REPLACE INTO user VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        self._db.execute(_PUT_USER, row)
 
     def _advanced(self) -> int:
         """Move the horizon on, before which packets are too old."""
@@ -380,14 +387,14 @@ def check(path: Path) -> Checked:
     return Checked(packets=count, head=(number, chain.hex()), erased=floor[0])
 
 
-def _opened(path: Path) -> apsw.Connection:
+def _opened(path: Path) -> sqlite.Connection:
     try:
-        return sqlite.reader(path)
-    except apsw.Error as error:
+        return sqlite.readable(sqlite.reader(path), path, FORMS)
+    except sqlite.Error as error:
         raise GatewayError(f"{path}: cannot be read ({error}); has the portal run with a controller?") from None
 
 
-def _records(db: apsw.Connection, after: int, ac: str) -> Iterator[Kept]:
+def _records(db: sqlite.Connection, after: int, ac: str) -> Iterator[Kept]:
     sql = "SELECT number, at_ms, ac, way, peer, octets, judged, link FROM packet WHERE number > ?"
     for row in db.execute(sql + " AND (? = '' OR ac = ?) ORDER BY number", (after, ac, ac)):
         number, at_ms, place, way, peer, octets, judged, chain = row

@@ -9,11 +9,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import apsw
-
 from captive_portal.radius import dictionary, freeradius, keeping, nas
 from captive_portal.radius.service import database
 from inventory.times import chosen, shown, utc_option
+from netops import sqlite
 from netops.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def _front(args: argparse.Namespace, settings: Settings) -> int:
 def _calls(args: argparse.Namespace, settings: Settings) -> int:
     try:
         found = keeping.outcomes(database(settings), limit=max(1, args.limit))
-    except apsw.CantOpenError:
+    except sqlite.CantOpenError:
         found = []
     if args.json:
         print(json.dumps([asdict(each) for each in found]))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HEARD_MS = 7 * 86_400_000
 MOST = 400_000  # about 50 MB
-PUT_HEARD = "INSERT OR IGNORE INTO heard VALUES (?, ?)"
+PUT_HEARD = "INSERT OR IGNORE INTO heard (mark, at_ms) VALUES (?, ?)"
 
 
 class Heard:

@@ -14,8 +14,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-import apsw
-
 from captive_portal.batch import Batcher
 from captive_portal.errors import PortalError
 from captive_portal.radius.heard import HEARD_MS, MOST
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 
 WAIT_S = 10.0
 GONE_MS = 2 * 86_400_000  # ended sessions are remembered so long, against replays
-SCHEMA = """
+_FIRST = """
 CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS door (
   place TEXT NOT NULL, mac TEXT NOT NULL, until_ms INTEGER NOT NULL, bounds TEXT NOT NULL, addresses TEXT NOT NULL,
@@ -48,6 +46,7 @@ CREATE TABLE IF NOT EXISTS outcome (
   number INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, place TEXT NOT NULL, device TEXT NOT NULL, asked TEXT NOT NULL,
   word TEXT NOT NULL, cause INTEGER NOT NULL, sent INTEGER NOT NULL, took_ms INTEGER NOT NULL) STRICT;
 """
+FORMS = (_FIRST,)  # what makes each form of the file of the one before
 PUT_OUTCOME = (
     "INSERT INTO outcome (at_ms, place, device, asked, word, cause, sent, took_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
@@ -73,7 +72,7 @@ class Keeping:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.born = ""
-        self._db: apsw.Connection | None = None
+        self._db: sqlite.Connection | None = None
         self._writer: Batcher[Sequence[Row], None] = Batcher("radius-record", self._together)
         self._stack = ExitStack()
 
@@ -84,9 +83,9 @@ class Keeping:
                 stack.callback(sqlite.Claim(self.path).release)
                 self._db = sqlite.writer(self.path)
                 stack.callback(sqlite.close, self._db)
-                self._db.execute(SCHEMA).fetchall()
+                sqlite.upgrade(self._db, self.path, FORMS)
                 self.born = self._born(self._db)
-            except (BlockingIOError, apsw.Error) as error:
+            except (BlockingIOError, sqlite.Error) as error:
                 raise PortalError(f"{self.path}: cannot be opened ({error}); is another server running?") from None
             stack.enter_context(self._writer)
             self._stack = stack.pop_all()
@@ -108,7 +107,7 @@ class Keeping:
             return
         try:
             self.put(rows).result(WAIT_S)
-        except (TimeoutError, apsw.Error) as error:
+        except (TimeoutError, sqlite.Error) as error:
             raise PortalError(f"{self.path}: not written ({error or 'too slow'}); is the disk full or slow?") from None
 
     def known(self, now_ms: int) -> Known:
@@ -125,18 +124,21 @@ class Keeping:
                 "SELECT place, session, since_ms, cause FROM sojourn WHERE stopped_ms IS NOT NULL ORDER BY stopped_ms",
             )
         ]
+        doors = sqlite.rows(db, "SELECT place, mac, until_ms, bounds, addresses, mark FROM door")
+        sojourns = sqlite.rows(
+            db,
+            "SELECT place, session, mac, calling, user, addresses, since_ms, seen_ms, up, down, mark"
+            " FROM sojourn WHERE stopped_ms IS NULL",
+        )
+        heard = sqlite.rows(db, "SELECT mark, at_ms FROM heard ORDER BY at_ms DESC LIMIT ?", (MOST,))
+        sightings = sqlite.rows(db, "SELECT address, place, mac, seen_ms FROM sighting ORDER BY seen_ms")
         return Known(
-            doors=[_door(row) for row in sqlite.rows(db, "SELECT * FROM door")],
-            sojourns=[_sojourn(row) for row in sqlite.rows(db, "SELECT * FROM sojourn WHERE stopped_ms IS NULL")],
+            doors=[_door(row) for row in doors],
+            sojourns=[_sojourn(row) for row in sojourns],
             gone=[key for key, _, cause in ended if cause != UNHEARD],
             lost=[(key, since_ms) for key, since_ms, cause in ended if cause == UNHEARD],
-            heard=sqlite.rows(
-                db, "SELECT * FROM (SELECT mark, at_ms FROM heard ORDER BY at_ms DESC LIMIT ?) ORDER BY at_ms", (MOST,)
-            ),
-            sightings=[
-                (address, (place, mac), seen_ms)
-                for address, place, mac, seen_ms in sqlite.rows(db, "SELECT * FROM sighting ORDER BY seen_ms")
-            ],
+            heard=[(mark, at_ms) for mark, at_ms in reversed(heard)],
+            sightings=[(address, (place, mac), seen_ms) for address, place, mac, seen_ms in sightings],
         )
 
     def purge(self, now_ms: int, *, days: int) -> None:
@@ -160,9 +162,9 @@ class Keeping:
         return [None] * len(works)
 
     @staticmethod
-    def _born(db: apsw.Connection) -> str:
+    def _born(db: sqlite.Connection) -> str:
         with db:
-            db.execute("INSERT OR IGNORE INTO about VALUES ('born', ?)", (secrets.token_hex(8),))
+            db.execute("INSERT OR IGNORE INTO about (key, value) VALUES ('born', ?)", (secrets.token_hex(8),))
         return str(sqlite.rows(db, "SELECT value FROM about WHERE key = 'born'")[0][0])
 
 
@@ -171,7 +173,7 @@ def outcomes(path: Path, *, limit: int = 50) -> list[Kept]:
     db = sqlite.reader(path)
     try:
         found = sqlite.rows(
-            db,
+            sqlite.readable(db, path, FORMS),
             "SELECT at_ms, place, device, asked, word, cause, sent, took_ms FROM outcome ORDER BY number DESC LIMIT ?",
             (limit,),
         )
@@ -196,7 +198,7 @@ def _door(row: tuple[Any, ...]) -> Door:
 
 
 def _sojourn(row: tuple[Any, ...]) -> Sojourn:
-    place, session, mac, calling, user, addresses, since_ms, seen_ms, up, down, mark = row[:11]
+    place, session, mac, calling, user, addresses, since_ms, seen_ms, up, down, mark = row
     return Sojourn(
         place=place,
         session=session,

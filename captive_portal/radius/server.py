@@ -16,10 +16,9 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-import apsw
-
 from captive_portal.errors import PortalError
 from captive_portal.radius import packet
+from netops import sqlite
 from netops.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -158,7 +157,7 @@ def account(door: Accounting, keeping: Keeping, clock: Clock) -> Callable[[socke
                 answers.append((octets, answer, sender, way, more))
         try:
             keeping.keep(rows)
-        except (PortalError, apsw.Error) as error:  # no answer: the controllers keep their reports and send them again
+        except (PortalError, sqlite.Error) as error:  # no answer: controllers keep their reports and send them again
             door.tally.counts["not_durable"] += len(answers)
             LOG.error("accounting not durable error=%s", error)  # noqa: TRY400  (the sentence says it)
             return

@@ -22,14 +22,20 @@ Row: TypeAlias = tuple[str, tuple[Any, ...]]
 _BOUNDS = tuple(each.name for each in fields(Bounds))
 _numbers_of = attrgetter(*_BOUNDS)
 
-PUT_DOOR = "INSERT OR REPLACE INTO door VALUES (?, ?, ?, ?, ?, ?)"
+PUT_DOOR = "INSERT OR REPLACE INTO door (place, mac, until_ms, bounds, addresses, mark) VALUES (?, ?, ?, ?, ?, ?)"
 DROP_DOOR = "DELETE FROM door WHERE place = ? AND mac = ?"
-PUT_SOJOURN = "INSERT OR REPLACE INTO sojourn VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 0)"
+PUT_SOJOURN = (
+    "INSERT OR REPLACE INTO sojourn"
+    " (place, session, mac, calling, user, addresses, since_ms, seen_ms, up, down, mark, stopped_ms, cause)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 0)"
+)
 END_SOJOURN = (
-    "INSERT OR REPLACE INTO sojourn VALUES (?, ?, NULL, '', '', '[]', ?, ?, ?, ?, ?, ?, ?)"  # who it was goes with it
+    "INSERT OR REPLACE INTO sojourn"
+    " (place, session, mac, calling, user, addresses, since_ms, seen_ms, up, down, mark, stopped_ms, cause)"
+    " VALUES (?, ?, NULL, '', '', '[]', ?, ?, ?, ?, ?, ?, ?)"  # who it was goes with it
 )
 UNHEARD = -1  # the cause of a session that ended by its controller's restart alone: no Stop was said
-PUT_SIGHTING = "INSERT OR REPLACE INTO sighting VALUES (?, ?, ?, ?)"
+PUT_SIGHTING = "INSERT OR REPLACE INTO sighting (address, place, mac, seen_ms) VALUES (?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import apsw
 import pytest
 
 from netops import sqlite
+from netops.errors import NetopsError
 from netops.spool import Spool
 
 
@@ -113,3 +114,55 @@ def test_what_root_makes_in_a_services_directory_is_the_services(tmp_path):
     made = [data / "spool", *(data / "spool").iterdir()]
     assert len(made) == 5
     assert {path.stat().st_uid for path in made} == {4711}
+
+
+FORMS = ("CREATE TABLE IF NOT EXISTS t(a TEXT)", "ALTER TABLE t ADD COLUMN b INTEGER NOT NULL DEFAULT 7")
+
+
+def form(path) -> int:
+    db = sqlite.reader(path)
+    found = sqlite.rows(db, "PRAGMA user_version")[0][0]
+    sqlite.close(db)
+    return found
+
+
+@pytest.mark.parametrize("before", ["nothing", "an unnumbered one", "the first"])
+def test_a_file_of_any_form_before_is_brought_to_this_programs(path, before):
+    db = sqlite.writer(path)
+    if before == "an unnumbered one":
+        db.execute(FORMS[0])
+    if before == "the first":
+        sqlite.upgrade(db, path, FORMS[:1])
+        assert form(path) == 1
+    if before != "nothing":
+        db.execute("INSERT INTO t (a) VALUES ('kept')")
+
+    sqlite.upgrade(db, path, FORMS)
+    sqlite.upgrade(db, path, FORMS)  # a second start changes nothing
+
+    assert form(path) == 2
+    assert sqlite.rows(db, "SELECT a, b FROM t") == ([] if before == "nothing" else [("kept", 7)])
+    sqlite.close(db)
+
+
+def test_a_file_of_a_newer_program_is_refused_by_name_and_stays_as_it_is(path):
+    db = sqlite.writer(path)
+    sqlite.upgrade(db, path, (*FORMS, "CREATE TABLE later(x)"))
+    for refused in (lambda: sqlite.upgrade(db, path, FORMS), lambda: sqlite.readable(sqlite.reader(path), path, FORMS)):
+        with pytest.raises(NetopsError, match=r"some\.db: it has form 3, .* up to 2; another version .* install"):
+            refused()
+
+    assert form(path) == 3
+    assert sqlite.rows(db, "SELECT name FROM sqlite_schema ORDER BY name") == [("later",), ("t",)]
+    sqlite.close(db)
+
+
+def test_a_step_that_fails_leaves_the_form_of_before(path):
+    db = sqlite.writer(path)
+    sqlite.upgrade(db, path, FORMS[:1])
+    with pytest.raises(apsw.Error):
+        sqlite.upgrade(db, path, (*FORMS, "CREATE TABLE t(a)"))
+
+    assert form(path) == 1
+    assert [row[1] for row in sqlite.rows(db, "PRAGMA table_info(t)")] == ["a"], "all steps together, or none"
+    sqlite.close(db)
