@@ -1,14 +1,18 @@
 """The gate: the one process that may touch the firewall (CAP_NET_ADMIN), five typed verbs on a UNIX socket.
 
-One JSON object a line, at most 4 KiB, from a peer whose user id is known (SO_PEERCRED):
+One JSON object a line, at most 64 KiB, from a peer whose user id is known (SO_PEERCRED):
 
 | verb | asks | answers |
 |---|---|---|
-| `ready` | | `born`: which table this is, changed when its memory was lost; `twice`: MACs of two devices at once |
+| `ready` | `note`, `recorded` | `born`: changed when the table was lost; `twice`: MACs of two devices; `unrecorded` |
 | `allow` | `mac`, `interface`, `addresses`, `seconds`, `down_kbps`, `up_kbps` | done: in, for that long from now |
 | `revoke` | `mac`, `interface`, `addresses` | done: not in the kernel any more |
 | `list` | | lines of `admitted`: interface, MAC, address, seconds left, octets up, octets down; `more` until the last |
+| `list` | `own` | lines of `entries`: whom the gate has let in by itself (let_in.py); `more` until the last |
 | `counters` | | `counters`: the ruleset's named counters |
+
+`ready` is the portal's heartbeat. It hands over the decisions by which the gate lets visitors in when no heartbeat
+comes (standby.py), and says up to where it has recorded whom.
 
 The caller chooses no rule, no table and no interface that the gate's own settings do not name. Stopping the gate leaves
 table and sets: who is in stays in until the kernel's timeout, nobody new comes in.
@@ -20,21 +24,24 @@ import contextlib
 import logging
 import secrets
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captive_portal import garden, ruleset
+from captive_portal import ajar, garden, ruleset, standby
 from captive_portal.classes import MAPS, Classes
 from captive_portal.errors import KernelError
 from captive_portal.hatch import PART, Hatch, peers, socket_path
+from captive_portal.model import Bounds
 from captive_portal.nds import SOCKET, Nds, Ndsctl
 from captive_portal.nft import Nft
+from captive_portal.standby import Standby
 from netops.errors import NetopsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from captive_portal.classes import Change
+    from captive_portal.model import Client
     from captive_portal.socket_line import Answer
     from netops.config import Settings
     from netops.service import Service
@@ -49,14 +56,17 @@ def build(settings: Settings) -> Service:
     if settings.portal.gateway == "opennds":
         control = Ndsctl(settings.portal.nds_socket or SOCKET)
         return Nds(control, tuple(settings.portal.visitors), socket_path(settings), peers=peers(settings))
+    opens = ajar.rules(settings, settings.portal.visitors)
     rules = ruleset.Ruleset(
         interfaces=tuple(settings.portal.visitors),
         port=settings.portal.listen.port,
         secure_port=settings.portal.secure.port if settings.portal.secure.tls_certificate is not None else 0,
         uplinks=tuple(filter(None, map(str.strip, settings.portal.uplinks.split(",")))),
         gardens=_gardens(settings),
+        standby=tuple(opens),
     )
-    return Gate(rules, socket_path(settings), peers=peers(settings))
+    itself = Standby(opens, standby.key(settings) if opens else None, standby.folder(settings))
+    return Gate(rules, socket_path(settings), peers=peers(settings), standby=itself)
 
 
 def _gardens(settings: Settings) -> tuple[str, ...]:
@@ -74,9 +84,12 @@ class Gate(Hatch):
 
     name = "gate"
 
-    def __init__(self, rules: ruleset.Ruleset, path: Path, *, peers: frozenset[int]) -> None:
+    def __init__(
+        self, rules: ruleset.Ruleset, path: Path, *, peers: frozenset[int], standby: Standby | None = None
+    ) -> None:
         super().__init__(path, peers=peers)
         self.rules = rules
+        self._standby = standby or Standby({}, None, Path())
         self.born = ""
         self._kernel = Nft()
         self._classes = Classes(rules.table, rules.uplinks)
@@ -92,6 +105,8 @@ class Gate(Hatch):
             undo.enter_context(self._kernel)
             undo.enter_context(self._classes.htb)
             self.born = self._apply()
+            self._standby.open()
+            undo.callback(self._standby.close)
             self.open()
             undo.pop_all()
         self._stopping.clear()
@@ -105,6 +120,7 @@ class Gate(Hatch):
         self._stopping.set()
         if self._watcher is not None:
             self._watcher.join()
+        self._standby.close()
         with self._lock:
             self._kernel.__exit__()
             self._classes.htb.__exit__()
@@ -112,9 +128,10 @@ class Gate(Hatch):
     def health(self) -> dict[str, str]:
         """Return what is wrong: the table that somebody else has taken away."""
         try:
-            return {} if self._born() == self.born else {"nftables": "the table was replaced by another program"}
+            wrong = {} if self._born() == self.born else {"nftables": "the table was replaced by another program"}
         except NetopsError as error:
-            return {"nftables": str(error)}
+            wrong = {"nftables": str(error)}
+        return wrong | ({"fail-open": self._standby.wrong} if self._standby.wrong else {})
 
     def _apply(self) -> str:
         """Bring the kernel to our ruleset in one transaction; a table that is there keeps its sets and its mark."""
@@ -159,6 +176,7 @@ class Gate(Hatch):
                 self._mend()
                 with self._lock:
                     self._classes.mend()
+                self._standby.round(self)
                 if round_ % GARDEN_ROUNDS == 0:
                     self._renew_gardens()
             except NetopsError as error:
@@ -181,9 +199,20 @@ class Gate(Hatch):
         marks = [element for item in found for element in item.get("set", {}).get("elem", [])]
         return f"{marks[0]:x}" if marks else ""
 
-    def _ready(self, _asked: Answer) -> Iterator[Answer]:
+    def run(self, commands: str) -> None:
+        """Run one transaction."""
+        with self._lock:
+            self._kernel.run(commands)
+
+    def ask(self, command: str) -> list[Answer]:
+        """Return what one `list` command answers."""
+        with self._lock:
+            return self._kernel.ask(command)
+
+    def _ready(self, asked: Answer) -> Iterator[Answer]:
         self._mend()
-        yield {"ok": True, "born": self.born, "interfaces": list(self.rules.interfaces), "twice": self._twice()}
+        told = self._standby.heard(asked, self)
+        yield {"ok": True, "born": self.born, "interfaces": list(self.rules.interfaces), "twice": self._twice(), **told}
 
     def _twice(self) -> list[list[str]]:
         """Return who was seen twice at once: interface, MAC, sign; as many as a line holds."""
@@ -194,15 +223,23 @@ class Gate(Hatch):
     def _allow(self, asked: Answer) -> Iterator[Answer]:
         who, for_s = ruleset.client(asked, self.rules.interfaces), ruleset.seconds(asked)
         down_kbps, up_kbps = ruleset.rates(asked)
-        with self._lock:
-            self._change(lambda: self._classes.enter(who, down_kbps, up_kbps), ruleset.allow(self.rules, who, for_s))
+        self.let_in(who, Bounds(seconds=for_s, down_kbps=down_kbps, up_kbps=up_kbps))
         yield {"ok": True}
 
+    def let_in(self, who: Client, bounds: Bounds) -> None:
+        """Let a client in for `bounds.seconds` from now."""
+        rates, commands = (bounds.down_kbps, bounds.up_kbps), ruleset.allow(self.rules, who, bounds.seconds)
+        with self._lock:
+            self._change(lambda: self._classes.enter(who, *rates), commands)
+
     def _revoke(self, asked: Answer) -> Iterator[Answer]:
-        who = ruleset.client(asked, self.rules.interfaces)
+        self.put_out(ruleset.client(asked, self.rules.interfaces))
+        yield {"ok": True}
+
+    def put_out(self, who: Client) -> None:
+        """Close a client's door."""
         with self._lock:
             self._change(lambda: self._classes.leave([who]), ruleset.revoke(self.rules, who))
-        yield {"ok": True}
 
     def _change(self, classed: Callable[[], Change], commands: str) -> None:
         """Run one transaction: the admission and its classes. What is held is read anew once where somebody meddled."""
@@ -215,7 +252,10 @@ class Gate(Hatch):
             self._kernel.run("\n".join([*change.lines, commands]))
         self._classes.keep(change)
 
-    def _list(self, _asked: Answer) -> Iterator[Answer]:
+    def _list(self, asked: Answer) -> Iterator[Answer]:
+        if asked.get("own"):
+            yield from self._standby.entries()
+            return
         with self._lock:
             auth, down = (
                 [

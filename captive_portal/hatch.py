@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from captive_portal.socket_line import Answer
     from netops.config import Settings
 
-LINE = Line(name="gate", setting="portal.gate_socket", longest=4096, most=16, group=Group.PEER)
+LINE = Line(name="gate", setting="portal.gate_socket", longest=65_536, most=16, group=Group.PEER)
 PART = 32  # elements a line of `list`: a line stays below LINE.longest
 
 

@@ -152,11 +152,8 @@ def _file(
 
 
 def _when_broken(form: Form) -> WhenBroken:
-    """Refuse `open`: nothing opens a gate yet, and a word that is read and not kept is a promise broken unseen."""
-    if form.choice("when_broken", ("closed", "open"), default="closed") == "open":
-        remedy = "write `when_broken: closed`, or leave the line out"
-        form.wrong("when_broken", "'when_broken: open' is not built: a portal that is broken lets nobody in", remedy)
-    return "closed"
+    """Return what the site wants; `open` opens nothing by itself, it takes a decision of two persons besides."""
+    return "open" if form.choice("when_broken", ("closed", "open"), default="closed") == "open" else "closed"
 
 
 def _methods(form: Form, settings: Settings) -> tuple[str, ...]:

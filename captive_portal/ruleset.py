@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -27,6 +28,7 @@ HEARD_S = 60  # an address that the resolver has just told, before the gate has 
 GARDEN_S = (
     900  # an address of the garden after it was last heard: longer than an answer lives (captive_portal/garden.py)
 )
+KNOCK_S = 30
 SIGNS = ("hops", "options", "segment", "address", "reset")
 REMEMBERED_S = 10
 RESETS = 3
@@ -42,6 +44,7 @@ class Ruleset:
     uplinks: tuple[str, ...] = ()
     gardens: tuple[str, ...] = ()  # visitor interfaces with a garden: each set costs every login some microseconds
     secure_port: int = 0  # where the portal speaks TLS; 0: nowhere
+    standby: tuple[str, ...] = ()  # visitor interfaces that may be open while the portal is dead (standby.py)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,8 @@ def text(rules: Ruleset, *, born: int | None = None) -> str:
         hops="{ 64, 128, 255 }",
         garden_sets="\n".join(_garden_sets(rules)),
         garden_rules="\n".join(_garden_rules(rules)),
+        standby_sets="\n".join(_standby_sets(rules)),
+        standby_rules="\n".join(_standby_rules(rules)),
         born=f"add element inet {rules.table} born {{ {born:#x} }}" if born is not None else "",
     )
 
@@ -125,6 +130,52 @@ def _garden_rules(rules: Ruleset) -> Iterator[str]:
             for kind in ("heard", "garden"):
                 at = f"@{kind}{version}_{garden_name(interface)}"
                 yield f'    iifname "{interface}" {field} daddr {at} ct mark set 2 return'
+
+
+def _standby_sets(rules: Ruleset) -> Iterator[str]:
+    """Yield which interfaces are open, and who knocks there; bounded, for a visitor can claim any address."""
+    if rules.standby:
+        yield "  set ajar { type ifname; flags timeout; }"
+        for version in "46":
+            kind = f"type ifname . ether_addr . ipv{version}_addr; flags dynamic,timeout;"
+            yield f"  set knocking{version} {{ {kind} timeout {KNOCK_S}s; size 4096; }}"
+
+
+def _standby_rules(rules: Ruleset) -> Iterator[str]:
+    if rules.standby:
+        yield "    iifname @ajar ip saddr != 0.0.0.0 update @knocking4 { iifname . ether saddr . ip saddr }"
+        yield "    iifname @ajar ip6 saddr != { ::, fe80::/10 } update @knocking6 { iifname . ether saddr . ip6 saddr }"
+
+
+def ajar(rules: Ruleset, interface: str, for_s: int) -> str:
+    """Return the transaction that opens an interface for `for_s` from now; it ends by itself."""
+    at = f'inet {rules.table} ajar {{ "{interface}"'
+    return f"add element {at} }}\ndelete element {at} }}\nadd element {at} timeout {for_s}s }}"
+
+
+def shut(rules: Ruleset, interface: str) -> str:
+    """Return the transaction that ends it now."""
+    at = f'inet {rules.table} ajar {{ "{interface}" }}'
+    return f"add element {at}\ndelete element {at}"
+
+
+def knocked(listed: list[dict[str, Any]], interfaces: Iterable[str]) -> Iterator[Client]:
+    """Yield who knocks, from a listed set; what can be nobody's address is nobody."""
+    known = tuple(interfaces)
+    for each in items(listed):
+        interface, mac, address_ = each["val"]["concat"]
+        with suppress(PortalError):
+            yield client({"interface": interface, "mac": mac, "addresses": [address_]}, known)
+
+
+def answered(rules: Ruleset, clients: Iterable[Client]) -> str:
+    """Return the transaction that forgets that these have knocked."""
+    lines = []
+    for each in clients:
+        version = ipaddress.ip_address(each.addresses[0]).version
+        at = f'inet {rules.table} knocking{version} {{ "{each.interface}" . {each.mac} . {each.addresses[0]} }}'
+        lines.append(f"add element {at}\ndelete element {at}")
+    return "\n".join(lines)
 
 
 def _twin_sets() -> Iterator[str]:

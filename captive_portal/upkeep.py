@@ -9,7 +9,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from captive_portal import reconcile
+from captive_portal import adopting, reconcile
 from captive_portal import session as visit
 from captive_portal.errors import GatewayError
 from captive_portal.gateways import Offer
@@ -45,7 +45,8 @@ class Upkeep:
         def look(part: Gateway) -> int:
             ready = part.ready()
             self._notice(ready.twice)
-            return 0 if ready.born == self._born.get(part.name) and not ready.wrong else self._repair_at(part)
+            same = ready.born == self._born.get(part.name) and not ready.wrong and not ready.unrecorded
+            return 0 if same else self._repair_at(part)
 
         return self._each(look)
 
@@ -65,6 +66,8 @@ class Upkeep:
         ready, store = part.ready(), self.visits.store
         if ready.wrong:
             raise GatewayError("; ".join(ready.wrong.values()))
+        if ready.unrecorded:
+            adopting.adopt(self.visits, part)
         before, now_ms = store.born(part.name), self.visits.clock.now_ms()
         sessions = [each for each in self.visits.every() if part.serves(each.client.interface)]
         admitted = part.admitted()

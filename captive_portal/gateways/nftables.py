@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from captive_portal import let_in
 from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gateways import Gateway, Offer, Onward, Readiness
 from captive_portal.hatch import LINE, socket_path
@@ -15,10 +16,12 @@ from captive_portal.model import address as canonical
 from captive_portal.neighbours import Neighbours
 from captive_portal.ruleset import Admitted
 from captive_portal.socket_line import Caller
+from netops import fail_open
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from captive_portal.let_in import Entry
     from captive_portal.model import Bounds
     from netops.clock import Clock
     from netops.config import Settings
@@ -32,10 +35,11 @@ class Nftables(Gateway):
     name = "nftables"
     simulated = False
     timeout_s = TIMEOUT_S
-    offers: frozenset[Offer] = frozenset({Offer.RATE, Offer.COUNTERS, Offer.GARDEN})
+    offers: frozenset[Offer] = frozenset({Offer.RATE, Offer.COUNTERS, Offer.GARDEN, Offer.STANDBY})
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._gate = Caller(LINE, socket_path(settings), timeout_s=self.timeout_s, at_once=1)
+        self._settings = settings
         self._interfaces = frozenset(settings.portal.visitors)
         self._neighbours = Neighbours(tuple(settings.portal.visitors), clock)
 
@@ -50,11 +54,11 @@ class Nftables(Gateway):
         return interface in self._interfaces
 
     def ready(self) -> Readiness:
-        """Ask the gate which table it has; a gate that does not answer is what is wrong."""
+        """Ask the gate which table it has, and hand over what two persons decided; its silence is what is wrong."""
         try:
-            said = self._gate.ask("ready")
+            said = self._gate.ask("ready", note=_note(self._settings))
             twice = tuple((str(place), str(mac), str(sign)) for place, mac, sign in said.get("twice", ()))
-            return Readiness(born=str(said["born"]), twice=twice)
+            return Readiness(born=str(said["born"]), twice=twice, unrecorded=int(said.get("unrecorded", 0)))
         except GatewayError as error:
             return Readiness(born="", wrong={"gate": str(error)})
 
@@ -94,9 +98,24 @@ class Nftables(Gateway):
             for interface, mac, address, left, up, down in part["admitted"]
         ]
 
+    def unrecorded(self) -> tuple[str, list[Entry]]:
+        """Return whom the gate has let in while no heartbeat came."""
+        parts = self._gate.every("list", own=True)
+        return str(parts[0]["log"]), [let_in.read(each) for part in parts for each in part["entries"]]
+
+    def recorded(self, upto: int) -> None:
+        """Let the gate forget them."""
+        self._gate.ask("ready", note=_note(self._settings), recorded=upto)
+
     def counters(self) -> Mapping[str, int]:
         """Return the ruleset's named counters."""
         return {str(name): int(count) for name, count in self._gate.ask("counters")["counters"].items()}
+
+
+def _note(settings: Settings) -> str:
+    """Return the decisions as the core has signed them; one that is too long for a line opens nothing."""
+    note = fail_open.read(settings)
+    return note.decode("utf-8", "replace") if len(note) < LINE.longest // 2 else ""
 
 
 def _asked(client: Client) -> dict[str, object]:

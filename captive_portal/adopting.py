@@ -1,0 +1,132 @@
+"""A portal that is back takes over whom its gateways have let in meanwhile: recorded as what it was, not as a login.
+
+Each device becomes a session by the method `fail_open`, from when it was let in until its short time is over, under
+consent to nothing. Who is still in stays in for what is left and meets the page then. A session's id follows from the
+gateway's log and the entry's number, so that what is told twice, after a crash between record and receipt, is recorded
+once. What the gateway has not heard to be recorded it keeps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from captive_portal.ajar import METHOD
+from captive_portal.let_in import What
+from captive_portal.model import ADDRESSES_PER_CLIENT, Client, End, Grant, Session, State
+from captive_portal.store import Consent
+from captive_portal.tables import SESSION
+from netops.facts import Fact, submit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from captive_portal.gateways import Gateway
+    from captive_portal.let_in import Entry
+    from captive_portal.visits import Visits
+
+LOG = logging.getLogger("netops.portal")
+UNASKED = Consent(terms="", language="", digest="", channel="unasked")  # nobody could agree to anything
+CAUSE = "portal_silent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sitting:
+    """One device's short time. `out_ms` is when it was put out before its end."""
+
+    n: int
+    client: Client
+    since_ms: int
+    until_ms: int
+    out_ms: int | None = None
+
+
+def sittings(entries: Iterable[Entry]) -> list[Sitting]:
+    """Return what a log says of devices, one of them for each time that it was let in; pure."""
+    found: dict[tuple[str, str, int], Sitting] = {}
+    last: dict[tuple[str, str], tuple[str, str, int]] = {}
+    for each in entries:
+        device = each.place, each.mac
+        if each.what is What.IN:
+            key = (*device, each.until_ms)  # further addresses of a device come with the same end
+            before = found.get(key)
+            known = before.client.addresses if before else ()
+            addresses = tuple(dict.fromkeys((*known, *each.addresses)))[:ADDRESSES_PER_CLIENT]
+            client = Client(interface=each.place, mac=each.mac, addresses=addresses)
+            n, since_ms = (before.n, before.since_ms) if before else (each.n, each.at_ms)
+            found[key] = Sitting(n=n, client=client, since_ms=since_ms, until_ms=each.until_ms)
+            last[device] = key
+        elif each.what is What.OUT and device in last:
+            held = found[last[device]]
+            found[last[device]] = Sitting(
+                n=held.n, client=held.client, since_ms=held.since_ms, until_ms=held.until_ms, out_ms=each.at_ms
+            )
+    return list(found.values())
+
+
+def periods(entries: Iterable[Entry], sites: Mapping[str, str]) -> list[Fact]:
+    """Return the facts of when places were open and closed again, by their sites; pure."""
+    return [
+        Fact(
+            kind="fail_open",
+            at_ms=each.at_ms,
+            body={
+                "site": sites.get(each.place) or each.place,
+                "state": str(each.what),
+                "cause": CAUSE,
+                "request": each.request,
+                "decision": each.leaf,
+                **({"let_in": each.count} if each.what is What.ENDED else {"why": each.why}),
+            },
+        )
+        for each in entries
+        if each.what in {What.BEGUN, What.ENDED}
+    ]
+
+
+def adopt(visits: Visits, part: Gateway) -> int:
+    """Record what a gateway did by itself, and let it forget that; return how many devices."""
+    mark, entries = part.unrecorded()
+    if not entries:
+        return 0
+    taken = 0
+    for each in sittings(entries):
+        with visits.turns.own(each.client):
+            taken += _recorded(visits, mark, each)
+    if stated := periods(entries, visits.premises.sites):
+        submit(visits.telling.spool, *stated)
+    part.recorded(entries[-1].n)
+    LOG.warning("let in without the portal gateway=%s devices=%d recorded=%d", part.name, len(entries), taken)
+    return taken
+
+
+def _recorded(visits: Visits, mark: str, sitting: Sitting) -> bool:
+    session = _session(visits, mark, sitting)
+    known = sa.select(SESSION.c.id).where(SESSION.c.id == session.id)
+    if visits.store.read(lambda connection: connection.execute(known).first()) is not None:
+        return False
+    now_ms, ended = visits.clock.now_ms(), None
+    if sitting.out_ms is not None:
+        ended = End.DISCONNECTED, sitting.out_ms
+    elif sitting.until_ms <= now_ms:
+        ended = End.EXPIRED, sitting.until_ms
+    elif visits.at(session.client.key) is not None:  # it has a session of its own, from before: that one goes on
+        ended = End.LOST, now_ms
+    visits.adopt(session, UNASKED, ended=ended)
+    return True
+
+
+def _session(visits: Visits, mark: str, sitting: Sitting) -> Session:
+    policy = visits.premises.policy(sitting.client)
+    grant = Grant(method=METHOD, until_ms=sitting.until_ms, bounds=policy.bounds, policy=policy.digest)
+    return Session(
+        id=hashlib.sha256(f"{mark}/{sitting.n}".encode()).hexdigest()[:24],
+        client=sitting.client,
+        state=State.RECORDED,
+        since_ms=sitting.since_ms,
+        grant=grant,
+    )

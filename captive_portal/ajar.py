@@ -1,0 +1,269 @@
+"""Whether a place is open without a login because the portal is dead, and for whom: what gate and RADIUS server decide.
+
+| the site's policy | decision of two | the portal | then |
+|---|---|---|---|
+| `when_broken: closed` | any | any | closed |
+| `when_broken: open` | none in force | any | closed |
+| `when_broken: open` | in force | was heard within `SILENT_S` | closed: it asks |
+| `when_broken: open` | in force | silent for longer | open: for `SHORT_S` a device, within the decision |
+
+A place that opens and a device that is let in are in the log first (captive_portal/let_in.py). A decision that is taken
+back puts out whom it has let in; a portal that is back finds them in the log, and asks them for a login when their
+short time is over.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from threading import RLock
+from typing import TYPE_CHECKING
+
+from captive_portal import policy_yaml
+from captive_portal.errors import PortalError
+from captive_portal.let_in import Entry, What
+from captive_portal.model import ADDRESSES_PER_CLIENT, Client
+from netops.errors import EvidenceError, NetopsError
+from netops.fail_open import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from captive_portal.let_in import Log
+    from captive_portal.model import Bounds
+    from netops.clock import Clock
+    from netops.config import Settings
+    from netops.evidence.note import VerifierKey
+    from netops.fail_open import Order
+
+LOG = logging.getLogger("netops.portal")
+SILENT_S = 30.0  # ten heartbeats; a portal that is restarted is away for a few seconds
+SHORT_S = 600
+METHOD = "fail_open"  # how a record says that nobody proved anything
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A place that may be open: its site, and what a device may use there at a time."""
+
+    site: str
+    bounds: Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A place is open by this decision; a device for at most so many seconds."""
+
+    order: Order
+    seconds: int
+
+
+@dataclass(slots=True)
+class _Sitting:
+    order: Order
+    until: float  # monotonic
+    until_ms: int
+    addresses: set[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """What a look has changed: places that are open now, those that are not any more, and who is to be put out."""
+
+    open: Mapping[str, Door]
+    shut: tuple[str, ...] = ()
+    out: tuple[Client, ...] = ()
+
+
+def door(rule: Rule | None, order: Order | None, *, left_s: int, silent_s: float) -> Door | None:
+    """Return whether and how a place is open now; the table above."""
+    if rule is None or order is None or left_s < 1 or silent_s < SILENT_S:
+        return None
+    return Door(order, min(rule.bounds.seconds, SHORT_S, left_s))
+
+
+def rules(settings: Settings, places: Mapping[str, str]) -> dict[str, Rule]:
+    """Return the places (place → site) whose policy wants them open when broken; none when policies cannot be read."""
+    try:
+        policies = policy_yaml.read(settings)
+    except NetopsError as error:
+        LOG.warning("policies cannot be read, no place opens by itself error=%s", error)
+        return {}
+    return {
+        place: Rule(site=site, bounds=policies.at(site).bounds)
+        for place, site in places.items()
+        if policies.at(site).when_broken == "open"
+    }
+
+
+class Ajar:
+    """What is open in one process; safe from several threads. Nothing opens before `SILENT_S` after it was made."""
+
+    def __init__(self, rules: Mapping[str, Rule], key: VerifierKey | None, log: Log, clock: Clock) -> None:
+        self.rules = rules
+        self.log = log
+        self.wrong = "" if key or not rules else "the ledger's public key is not here: no decision is believed"
+        self._watch = Watch(key) if key is not None else None
+        self._clock = clock
+        self._heard = clock.monotonic()
+        self._open: dict[str, Order] = {}
+        self._let_in: dict[str, int] = {}
+        self._inside: dict[tuple[str, str], _Sitting] = {}
+        self._lock = RLock()
+
+    # ---- what is heard
+    def heard(self, note: bytes, recorded: int = 0) -> Turned:
+        """Note that the portal lives, the decisions that it hands over, and up to where it has recorded the log."""
+        with self._lock:
+            self._heard = self._clock.monotonic()
+            self.take(note)
+            if recorded:
+                self._forget(recorded)
+            return self.look()
+
+    def take(self, note: bytes) -> bool:
+        """Believe a note of decisions; return whether it is new. A forged, foreign or older one changes nothing."""
+        if self._watch is None:
+            return False
+        with self._lock:
+            try:
+                fresh = self._watch.take(note, now_ms=self._clock.now_ms(), monotonic=self._clock.monotonic())
+            except EvidenceError as error:
+                self.wrong = str(error)
+                return False
+            self.wrong = ""
+            return fresh
+
+    @property
+    def note(self) -> bytes:
+        """The note that is believed."""
+        return self._watch.note if self._watch is not None else b""
+
+    # ---- what follows
+    def at(self, place: str) -> Door | None:
+        """Return how a place is open now; None: it is not."""
+        rule, now = self.rules.get(place), self._clock.monotonic()
+        if rule is None or self._watch is None or now - self._heard < SILENT_S:
+            return None
+        with self._lock:
+            now_ms = self._clock.now_ms()
+            order = self._watch.order(rule.site, now_ms=now_ms, monotonic=now)
+            left_s = self._watch.left_s(order, now_ms=now_ms, monotonic=now) if order is not None else 0
+            return door(rule, order, left_s=left_s, silent_s=now - self._heard)
+
+    def look(self) -> Turned:
+        """Write down what has changed, and return what is to be done about it. What cannot be written does not open."""
+        with self._lock:
+            now = {place: found for place in self.rules if (found := self.at(place)) is not None}
+            shut = tuple(place for place, order in self._open.items() if place not in now or now[place].order != order)
+            out = self._over()
+            self._tried([*self._ends(shut), *self._outs(out)])
+            for place in shut:
+                del self._open[place]
+            for client in out:
+                self._inside.pop(client.key, None)
+            begun = {place: found.order for place, found in now.items() if place not in self._open}
+            if self._tried([self._entry(What.BEGUN, place, each, why=self._why()) for place, each in begun.items()]):
+                self._open |= begun
+                self._let_in |= dict.fromkeys(begun, 0)
+            still = {place: found for place, found in now.items() if place in self._open}
+            return Turned(still, tuple(place for place in shut if place not in still), out)
+
+    def let_in(self, clients: Iterable[Client]) -> list[tuple[Client, Bounds]]:
+        """Return whom to let in, within which bounds; it is on disk on return. PortalError: let in nobody."""
+        with self._lock:
+            found: list[tuple[Client, Bounds]] = []
+            entries: list[Entry] = []
+            sittings: dict[tuple[str, str], _Sitting] = {}
+            for client in clients:
+                opened = self.at(client.interface)
+                if opened is None or client.interface not in self._open:
+                    continue
+                sitting = sittings.get(client.key) or self._sitting(client, opened)
+                fresh = tuple(each for each in client.addresses if each not in sitting.addresses)
+                if len(sitting.addresses) + len(fresh) > ADDRESSES_PER_CLIENT:
+                    continue
+                seconds = min(opened.seconds, int(sitting.until - self._clock.monotonic()))
+                if seconds < 1:
+                    continue
+                if fresh or client.key not in self._inside | sittings:
+                    entries.append(self._in(client.at(*fresh), sitting))
+                sittings[client.key] = sitting
+                sitting.addresses.update(fresh)
+                found.append((client, replace(self.rules[client.interface].bounds, seconds=seconds)))
+            self._admit(entries, sittings)
+            return found
+
+    def _admit(self, entries: Sequence[Entry], sittings: Mapping[tuple[str, str], _Sitting]) -> None:
+        try:
+            self._write(entries)
+        except PortalError:
+            for key in sittings:  # what it holds now is not on disk
+                self._inside.pop(key, None)
+            raise
+        for place, _ in sittings.keys() - self._inside.keys():
+            self._let_in[place] += 1
+        self._inside |= sittings
+
+    def _sitting(self, client: Client, opened: Door) -> _Sitting:
+        """Return the time that a device has here: what is left of it, or a new one."""
+        now, held = self._clock.monotonic(), self._inside.get(client.key)
+        if held is not None and held.until - now >= 1:
+            return held
+        self._inside.pop(client.key, None)
+        until_ms = self._clock.now_ms() + opened.seconds * 1000
+        return _Sitting(opened.order, now + opened.seconds, until_ms, set())
+
+    def _over(self) -> tuple[Client, ...]:
+        """Return who is in by a decision that is in force no more; forget whose time is over."""
+        assert self._watch is not None or not self._inside
+        now, now_ms, out = self._clock.monotonic(), self._clock.now_ms(), []
+        for key, sitting in list(self._inside.items()):
+            if sitting.until <= now:
+                del self._inside[key]
+            elif self._watch and not self._watch.left_s(sitting.order, now_ms=now_ms, monotonic=now):
+                out.append(Client(interface=key[0], mac=key[1], addresses=tuple(sorted(sitting.addresses))))
+        return tuple(out)
+
+    def _forget(self, recorded: int) -> None:
+        """Strike out what the portal has recorded: from then on who is in is its business."""
+        gone = {(each.place, each.mac) for each in self.log.entries if each.n <= recorded and each.what is What.IN}
+        self.log.forget(recorded)
+        for key in gone:
+            self._inside.pop(key, None)
+
+    # ---- entries
+    def _write(self, entries: Sequence[Entry]) -> None:
+        if entries:
+            self.log.append(entries)
+
+    def _tried(self, entries: Sequence[Entry]) -> bool:
+        """Whether entries are on disk; what is closed or put out is so whether they are or not."""
+        try:
+            self._write(entries)
+        except PortalError as error:
+            self.wrong = str(error)
+            LOG.error("not written error=%s", error)  # noqa: TRY400  (the sentence says it)
+            return False
+        for each in entries:
+            LOG.warning("fail-open what=%s place=%s request=%s why=%s", each.what, each.place, each.request, each.why)
+        return True
+
+    def _why(self) -> str:
+        return f"the portal was silent for {int(self._clock.monotonic() - self._heard)} s"
+
+    def _entry(self, what: What, place: str, order: Order, *, why: str = "", count: int = 0) -> Entry:
+        at_ms = self._clock.now_ms()
+        return Entry(what=what, at_ms=at_ms, place=place, request=order.request, leaf=order.leaf, why=why, count=count)
+
+    def _in(self, client: Client, sitting: _Sitting) -> Entry:
+        bare = self._entry(What.IN, client.interface, sitting.order)
+        return replace(bare, mac=client.mac, addresses=client.addresses, until_ms=sitting.until_ms)
+
+    def _ends(self, shut: Iterable[str]) -> list[Entry]:
+        return [self._entry(What.ENDED, each, self._open[each], count=self._let_in.get(each, 0)) for each in shut]
+
+    def _outs(self, out: Iterable[Client]) -> list[Entry]:
+        return [
+            replace(self._entry(What.OUT, each.interface, self._inside[each.key].order), mac=each.mac) for each in out
+        ]

@@ -1,0 +1,158 @@
+"""The gate without its portal: what captive_portal/ajar.py decides, done in the kernel, each second.
+
+A place that is open stands in the set `ajar`, by an element that ends by itself: a gate that dies leaves nothing open
+for longer than `LEASE_S`. Who knocks there (any packet of a device that is not in) is let in one round later: in the
+log first, then in the sets of those who are in, with the policy's rates, for a time that the kernel ends. Only devices
+whose kernel address and MAC came in one packet are let in; what they claim in it is nobody's word.
+"""
+
+from __future__ import annotations
+
+import logging
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Protocol
+
+from captive_portal import ruleset
+from captive_portal.ajar import Ajar
+from captive_portal.errors import PortalError
+from captive_portal.hatch import PART
+from captive_portal.let_in import Log, said
+from netops import fail_open
+from netops.clock import SYSTEM
+from netops.errors import EvidenceError, NetopsError
+from netops.evidence import files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from captive_portal.ajar import Rule, Turned
+    from captive_portal.model import Bounds, Client
+    from captive_portal.socket_line import Answer
+    from netops.clock import Clock
+    from netops.config import Settings
+    from netops.evidence.note import VerifierKey
+
+LOG = logging.getLogger("netops.gate")
+LEASE_S = 15
+KNOCKS = 200  # let in a round: each costs a transaction; the others are there in the next one
+
+
+def folder(settings: Settings) -> Path:
+    """Return where the gate keeps whom it let in, and the decisions that it was given."""
+    return settings.portal.gate_folder or settings.data.dir / "gate"
+
+
+def key(settings: Settings) -> VerifierKey | None:
+    """Return the key that decisions are believed by; None where there is none: then nothing opens."""
+    try:
+        return fail_open.key(settings)
+    except EvidenceError as error:
+        LOG.warning("no decision is believed error=%s", error)
+        return None
+
+
+class Kernel(Protocol):
+    """What the gate lends: its transactions, under its lock."""
+
+    rules: ruleset.Ruleset
+
+    def run(self, commands: str) -> None:
+        """Run one transaction."""
+        ...
+
+    def ask(self, command: str) -> list[dict[str, Any]]:
+        """Return what one `list` command answers."""
+        ...
+
+    def let_in(self, who: Client, bounds: Bounds) -> None:
+        """Let a client in, for `bounds.seconds` from now."""
+        ...
+
+    def put_out(self, who: Client) -> None:
+        """Close the door."""
+        ...
+
+
+class Standby:
+    """What the gate does by itself, with the kernel that it lends."""
+
+    def __init__(
+        self, rules: Mapping[str, Rule], known: VerifierKey | None, where: Path, clock: Clock = SYSTEM
+    ) -> None:
+        self.places = tuple(rules)
+        self._note = where / fail_open.NAME
+        self._ajar = Ajar(rules, known, Log(where / "let-in.jsonl"), clock)
+        self._kernel_open: set[str] = set()
+        self._lock = RLock()
+
+    def open(self) -> None:
+        """Take up the log and the decisions of before."""
+        if not self.places:
+            return
+        self._ajar.log.open()
+        if self._note.exists():
+            self._ajar.take(self._note.read_bytes())
+
+    def close(self) -> None:
+        """Let go; the kernel ends what is open."""
+        self._ajar.log.close()
+
+    @property
+    def wrong(self) -> str:
+        """What keeps the gate from acting without its portal, or the empty string."""
+        return self._ajar.wrong
+
+    # ---- the portal speaks
+    def heard(self, asked: Answer, kernel: Kernel) -> dict[str, object]:
+        """Take the portal's heartbeat: what was open is closed before it is answered; say how much waits for it."""
+        note, recorded = asked.get("note", ""), asked.get("recorded", 0)
+        if not isinstance(note, str) or isinstance(recorded, bool) or not isinstance(recorded, int) or recorded < 0:
+            raise PortalError("'note', 'recorded'; expected a signed note and the number of an entry")
+        if not self.places:
+            return {}
+        with self._lock:
+            before = self._ajar.note
+            self._do(self._ajar.heard(note.encode(), recorded), kernel)
+            if self._ajar.note != before:
+                files.replace(self._note, self._ajar.note, mode=0o600)
+            return {"unrecorded": len(self._ajar.log.entries)}
+
+    def entries(self) -> Iterator[Answer]:
+        """Tell what the portal has yet to record."""
+        with self._lock:
+            every = [said(each) for each in self._ajar.log.entries]
+            mark = self._ajar.log.mark
+        for at in range(0, len(every) or 1, PART):
+            yield {"ok": True, "log": mark, "entries": every[at : at + PART], "more": at + PART < len(every)}
+
+    # ---- a second has passed
+    def round(self, kernel: Kernel) -> None:
+        """Open, let in and close as it is due."""
+        if not self.places:
+            return
+        with self._lock:
+            turned = self._ajar.look()
+            self._do(turned, kernel)
+            if turned.open:
+                self._answer(kernel)
+
+    def _do(self, turned: Turned, kernel: Kernel) -> None:
+        for client in turned.out:
+            kernel.put_out(client)
+        for place in self._kernel_open - set(turned.open):
+            kernel.run(ruleset.shut(kernel.rules, place))
+        for place, door in turned.open.items():
+            kernel.run(ruleset.ajar(kernel.rules, place, min(LEASE_S, door.seconds)))
+        self._kernel_open = set(turned.open)
+
+    def _answer(self, kernel: Kernel) -> None:
+        listed = [kernel.ask(f"list set inet {kernel.rules.table} knocking{version}") for version in "46"]
+        knocked = [each for items in listed for each in ruleset.knocked(items, self.places)][:KNOCKS]
+        for client, bounds in self._ajar.let_in(knocked):
+            try:
+                kernel.let_in(client, bounds)
+            except NetopsError as error:  # it knocks again
+                LOG.error("not let in place=%s error=%s", client.interface, error)  # noqa: TRY400
+        if knocked:
+            kernel.run(ruleset.answered(kernel.rules, knocked))

@@ -1,0 +1,261 @@
+"""Whether a place is open while its portal is dead: the table, both clocks, and a log that comes first."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import replace
+
+import pytest
+
+from captive_portal import ajar, let_in
+from captive_portal.adopting import sittings
+from captive_portal.ajar import SHORT_S, SILENT_S, Ajar, Door, Rule
+from captive_portal.errors import PortalError
+from captive_portal.let_in import Entry, Log, What
+from captive_portal.model import Bounds, Client
+from netops import fail_open
+from netops.fail_open import Order, Orders
+from netops.sign import Signer
+
+ORIGIN = "netops.invalid/city/rehearsal"
+SIGNER = Signer.new(ORIGIN)
+NOW = 1_790_000_000_000  # where the standing clock begins
+BOUNDS = Bounds(seconds=3600, down_kbps=2000)
+RULE = Rule(site="park", bounds=BOUNDS)
+ORDER = Order(request="req-1", leaf=7, sites=("park",), start_ms=NOW, end_ms=NOW + 3_600_000)
+PHONE = Client(mac="02:11:22:33:44:55", interface="vlan0", addresses=("10.0.0.7",))
+OTHER = Client(mac="02:11:22:33:44:66", interface="vlan0", addresses=("10.0.0.8",))
+
+
+def note(*orders: Order, leaves: int = 8) -> bytes:
+    return fail_open.signed(Orders(origin=ORIGIN, leaves=leaves, orders=orders), SIGNER)
+
+
+@pytest.mark.parametrize(
+    ("rule", "order", "left_s", "silent_s", "seconds"),
+    [
+        (RULE, ORDER, 3600, SILENT_S, SHORT_S),
+        (RULE, ORDER, 3600, SILENT_S - 0.1, 0),
+        (RULE, ORDER, 3600, 0.0, 0),
+        (RULE, ORDER, 3600, 1e9, SHORT_S),
+        (RULE, ORDER, 40, 1e9, 40),
+        (RULE, ORDER, 1, 1e9, 1),
+        (RULE, ORDER, 0, 1e9, 0),
+        (RULE, ORDER, -5, 1e9, 0),
+        (RULE, None, 3600, 1e9, 0),
+        (None, ORDER, 3600, 1e9, 0),
+        (None, None, 0, 1e9, 0),
+        (Rule(site="park", bounds=Bounds(seconds=120)), ORDER, 3600, 1e9, 120),
+    ],
+)
+def test_a_place_is_open_where_policy_decision_and_silence_say_so_together(rule, order, left_s, silent_s, seconds):
+    expected = Door(order, seconds) if seconds else None
+
+    assert ajar.door(rule, order, left_s=left_s, silent_s=silent_s) == expected
+
+
+@pytest.fixture
+def log(tmp_path):
+    made = Log(tmp_path / "let-in.jsonl")
+    made.open()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def place(log, clock):
+    made = Ajar({"vlan0": RULE}, SIGNER.vkey, log, clock)
+    made.heard(note(ORDER))
+    return made
+
+
+def told(log: Log) -> list[tuple[str, str]]:
+    return [(str(each.what), each.mac) for each in log.entries]
+
+
+def test_a_silent_portal_opens_its_place_for_a_short_time_each_and_is_back_at_once(place, log, clock) -> None:
+    assert place.look().open == {}
+    assert place.let_in([PHONE]) == []
+    clock.forward(SILENT_S)
+    opened = place.look()
+    (inside,) = place.let_in([PHONE])
+    back = place.heard(note(ORDER))
+
+    assert opened.open == {"vlan0": Door(ORDER, SHORT_S)}
+    assert inside == (PHONE, replace(BOUNDS, seconds=SHORT_S))
+    assert (back.open, back.shut, back.out) == ({}, ("vlan0",), ())
+    assert place.let_in([OTHER]) == []
+    assert told(log) == [("begun", ""), ("in", PHONE.mac), ("ended", "")]
+    begun, came, ended = log.entries
+    assert (begun.leaf, begun.why) == (7, "the portal was silent for 30 s")
+    assert (came.at_ms, came.until_ms) == (clock.at_ms, clock.at_ms + SHORT_S * 1000)
+    assert ended.count == 1
+
+
+def test_the_time_of_a_device_is_one_whatever_addresses_it_comes_with(place, log, clock) -> None:
+    clock.forward(SILENT_S)
+    place.look()
+    place.let_in([PHONE])
+    clock.forward(200)
+    again = place.let_in([PHONE, PHONE.at("fd00::7")])
+    clock.forward(SHORT_S - 200)
+    anew = place.let_in([PHONE])
+
+    assert [bounds.seconds for _, bounds in again] == [SHORT_S - 200] * 2
+    assert [bounds.seconds for _, bounds in anew] == [SHORT_S]
+    assert told(log) == [("begun", ""), *[("in", PHONE.mac)] * 3]
+    one, other = sittings(log.entries)
+    assert (one.client.addresses, other.client.addresses) == (("10.0.0.7", "fd00::7"), ("10.0.0.7",))
+
+
+def test_one_device_cannot_claim_more_addresses_than_a_device_has(place, clock) -> None:
+    clock.forward(SILENT_S)
+    place.look()
+
+    assert len(place.let_in([PHONE.at(f"10.0.1.{n}") for n in range(99)])) == 16
+
+
+def test_a_decision_that_is_taken_back_puts_out_whom_it_let_in(place, log, clock) -> None:
+    clock.forward(SILENT_S)
+    place.look()
+    place.let_in([PHONE, PHONE.at("fd00::7")])
+    place.take(note(leaves=9))
+    turned = place.look()
+
+    assert turned.open == {}
+    assert turned.out == (PHONE.at("10.0.0.7", "fd00::7"),)
+    assert told(log)[-2:] == [("ended", ""), ("out", PHONE.mac)]
+    assert sittings(log.entries)[0].out_ms == clock.at_ms
+    assert place.look().out == ()
+
+
+def test_nobody_stays_in_beyond_the_end_of_the_decision(place, clock) -> None:
+    clock.forward(3600 - 45)
+    place.look()
+    ((_, bounds),) = place.let_in([PHONE])
+    clock.forward(45)
+
+    assert bounds.seconds == 45
+    assert place.look().open == {}
+    assert place.let_in([OTHER]) == []
+
+
+def test_a_renewed_decision_goes_on_and_both_are_told(place, log, clock) -> None:
+    clock.forward(3000)
+    place.look()
+    later = replace(ORDER, request="req-2", leaf=9, start_ms=clock.at_ms, end_ms=clock.at_ms + 3_600_000)
+    place.take(note(ORDER, later, leaves=10))
+
+    assert place.look().open["vlan0"].order == later
+    assert [(each.what, each.leaf) for each in log.entries] == [("begun", 7), ("ended", 7), ("begun", 9)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        note(replace(ORDER, sites=("park", "mall")), leaves=9).replace(b"mall", b"zoo."),
+        fail_open.signed(Orders(origin=ORIGIN, leaves=99, orders=(ORDER,)), Signer.new(ORIGIN)),
+        note(ORDER, leaves=7),
+        b"nonsense",
+    ],
+    ids=["altered", "another-key", "older", "nonsense"],
+)
+def test_a_decision_that_nobody_made_opens_nothing(log, clock, wrong) -> None:
+    place = Ajar({"vlan0": RULE}, SIGNER.vkey, log, clock)
+    place.heard(note(leaves=8))
+    place.heard(wrong)
+    clock.forward(3 * SILENT_S)
+
+    assert place.look().open == {}
+    assert place.wrong
+    assert log.entries == ()
+
+
+def test_without_a_key_or_a_policy_or_for_another_site_nothing_opens(log, clock) -> None:
+    for rules, key in (
+        ({"vlan0": RULE}, None),
+        ({}, SIGNER.vkey),
+        ({"vlan0": replace(RULE, site="mall")}, SIGNER.vkey),
+    ):
+        place = Ajar(rules, key, log, clock)
+        place.heard(note(ORDER))
+        clock.forward(SILENT_S)
+
+        assert place.look().open == {}
+        assert place.let_in([PHONE]) == []
+
+
+def test_what_cannot_be_written_lets_nobody_in_and_still_closes(place, log, clock, monkeypatch) -> None:
+    clock.forward(SILENT_S)
+    place.look()
+    place.let_in([PHONE])
+    before = log.path.read_bytes()
+    with monkeypatch.context() as broken:
+        broken.setattr(let_in.os, "fsync", _full)
+        with pytest.raises(PortalError, match="nobody is let in without a record"):
+            place.let_in([OTHER])
+        turned = place.heard(note(leaves=9))
+
+    assert (turned.open, turned.shut, turned.out) == ({}, ("vlan0",), (PHONE,))
+    assert log.path.read_bytes() == before
+
+
+def test_a_place_whose_opening_cannot_be_written_stays_closed(place, log, clock, monkeypatch) -> None:
+    clock.forward(SILENT_S)
+    with monkeypatch.context() as broken:
+        broken.setattr(let_in.os, "fsync", _full)
+        assert place.look().open == {}
+        assert place.let_in([PHONE]) == []
+
+    assert place.look().open
+    assert told(log) == [("begun", "")]
+
+
+def _full(_handle: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_the_log_outlives_its_process_and_a_line_cut_off(log, clock) -> None:
+    entry = Entry(what=What.IN, at_ms=1, place="vlan0", request="r", leaf=7, mac=PHONE.mac, addresses=("10.0.0.7",))
+    log.append([entry, entry])
+    log.close()
+    with log.path.open("ab") as file:
+        file.write(b'{"what":"in","at_')
+    again = Log(log.path)
+    again.open()
+
+    assert again.mark == log.mark
+    assert again.entries == log.entries
+    assert log.path.stat().st_mode & 0o777 == 0o600
+    assert again.forget(1) == 1
+    again.append([entry])
+    assert [each.n for each in again.entries] == [2, 3]
+    again.forget(3)
+    assert PHONE.mac.encode() not in log.path.read_bytes()
+    again.close()
+    once_more = Log(log.path)
+    once_more.open()
+    once_more.append([entry])
+    assert once_more.entries[0].n == 4
+    once_more.close()
+
+
+def test_a_log_of_somebody_elses_is_refused(tmp_path) -> None:
+    path = tmp_path / "let-in.jsonl"
+    path.write_bytes(b'{"log":"x","next":1}\n{"what":"eaten"}\n')
+
+    with pytest.raises(PortalError, match="move it away"):
+        Log(path).open()
+
+
+def test_who_is_recorded_is_the_portals_and_no_decision_taken_back_puts_them_out_here(place, log, clock) -> None:
+    clock.forward(SILENT_S)
+    place.look()
+    place.let_in([PHONE])
+    place.heard(note(ORDER))
+    place.heard(note(ORDER), recorded=3)
+    turned = place.heard(note(leaves=9))
+
+    assert log.entries == ()
+    assert turned.out == ()
