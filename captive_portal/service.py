@@ -102,7 +102,7 @@ class PortalService:
         self._board: Board | None = None
         self._stack = ExitStack()
         self._stopping = threading.Event()
-        self._told: Mapping[str, int | str] | None = None
+        self._told: dict[str, Mapping[str, object]] = {}  # kind of fact → what was stated last
 
     def start(self) -> None:
         """Take up the sessions of before, then listen. A gateway that is away is retried, and said in `health`."""
@@ -272,7 +272,7 @@ class PortalService:
             ("retention", PURGE_S, self._purge),
             ("venues", VENUES_S, self._name_venues),
             ("probes", PROBES_S, self._state_probes),
-            ("packets", PROBES_S, self._state_packets),
+            ("evidence", PROBES_S, self._state_evidence),
             *([("uplink", UPLINK_S, watch)] if anchors else []),
         ]
         return [
@@ -313,15 +313,14 @@ class PortalService:
         self._probed_ms = now_ms
         return 1
 
-    def _state_packets(self) -> int:
-        """State where the chain of packets said with controllers stands, and up to where it was erased (I5)."""
+    def _state_evidence(self) -> int:
+        """State how what the gateways keep stands, where it has changed (I5)."""
         assert self.desk
-        head = self.desk.gateway.head()
-        if head is None or head == self._told:
-            return 0
-        submit(self.desk.telling.spool, Fact(kind="controller_packets", at_ms=self.clock.now_ms(), body={**head}))
-        self._told = head
-        return 1
+        for fact in self.desk.gateway.facts(self.clock.now_ms()):
+            if fact.body != self._told.get(fact.kind):
+                submit(self.desk.telling.spool, fact)
+                self._told[fact.kind] = fact.body
+        return 0
 
     def _state(self) -> int:
         """State the minutes that are over, and let go of what the core has taken."""

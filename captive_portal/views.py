@@ -121,14 +121,13 @@ def languages(portal: Portal) -> Callable[[], tuple[str, ...]]:
 
 # ---- pages
 def _heard(portal: Portal) -> Any:
-    """Answer a gateway that asks whom to let in (openNDS, FAS level 3); anybody else has nothing to post here."""
+    """Answer a gateway that asks whom to let in; anybody else has nothing to post here."""
     said = portal.desk.gateway.heard(request.remote_addr or "", request.form)
     return (said, 200, {"Content-Type": "text/plain"}) if said is not None else redirect(asker.home_url(), 303)
 
 
 def _home(portal: Portal) -> Any:
-    if "fas" in request.args:
-        portal.desk.gateway.carried(request.remote_addr or "", request.args)
+    if portal.desk.gateway.carried(request.remote_addr or "", request.args):
         return redirect(asker.home_url(), 303)
     visitor = asker.visitor(portal)
     if visitor is None:
@@ -173,9 +172,7 @@ def _form(portal: Portal, visitor: Client, *, failed: str = "", wrong_code: str 
         failed=failed,
         wrong_code=wrong_code,
         tried=tried,
-        typed_code=request.form.get("code", "")[:40] if wrong_code else "",
-        typed_phone=request.form.get("phone", "")[:32],
-        typed_country=request.form.get("country", "")[:8],
+        typed=portal.desk.methods[tried].typed(request.form) if tried in portal.desk.methods else {},
     )
 
 
@@ -245,7 +242,7 @@ def _returned(portal: Portal, method: str) -> Any:
     known_way = portal.desk.methods.get(method)
     if known_way is None or not known_way.leaves:  # a link is no agreement to the terms
         return redirect(asker.home_url(), 303)
-    language = request.args.get("state", "").rpartition(".")[2]  # the tag that went there with the state
+    language = known_way.language(request.args)
     if "lang" not in request.args and known(language):
         again = urlencode({**request.args.to_dict(), "lang": language})
         return redirect(f"{url_for('portal.returned', method=method)}?{again}", 303)
@@ -306,8 +303,8 @@ def _refused(portal: Portal, visitor: Client, refusal: Refusal, method: str) -> 
         return _closed(portal, visitor), 422, {"Retry-After": str(-(-refusal.wait_ms // 1000))}
     sentence = sentences()[refusal.why] + _again(refusal)
     code = 429 if refusal.why in TOO_OFTEN else 422
-    at_field = {"wrong_code": sentence, "tried": method} if code == 422 else {"failed": sentence}
-    page = Response(_form(portal, visitor, **at_field), status=code)
+    where = {"wrong_code": sentence} if code == 422 else {"failed": sentence}
+    page = Response(_form(portal, visitor, tried=method, **where), status=code)
     if refusal.wait_ms:
         page.headers["Retry-After"] = str(-(-refusal.wait_ms // 1000))
     return page

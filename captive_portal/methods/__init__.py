@@ -86,6 +86,14 @@ class Method(Protocol):
         """Let a device in without a tap; most methods know nobody."""
         return None
 
+    def typed(self, fields: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002  (the protocol's)
+        """Return what its form shows again of what was typed, cut to size; most have nothing that is typed."""
+        return {}
+
+    def language(self, brought: Mapping[str, str]) -> str:  # noqa: ARG002  (the protocol's)
+        """Return the tag of the language that went along and is brought back from elsewhere; empty where none is."""
+        return ""
+
     # ---- beside the page; most methods have nothing there
     def begin(self) -> None:
         """Start what works beside the page."""

@@ -63,6 +63,10 @@ class Oidc(Method):
         own = settings.title if language.startswith("zh") else settings.title_en
         return own or settings.title or provider
 
+    def language(self, brought: Mapping[str, str]) -> str:
+        """Return the tag that went there with the state."""
+        return brought.get("state", "").rpartition(".")[2]
+
     def consult(self, shown: Shown, now_ms: int) -> Verdict | None:
         """Ask the provider: where its page is, or what a code is worth."""
         try:

@@ -221,6 +221,10 @@ class Sms(Method):
         return Ask(template="portal/sms_code.html", values=values, until_ms=until_ms, wrong=wrong)
 
     # ---- what the page shows
+    def typed(self, fields: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the number and its country; a code is never shown again."""
+        return {"phone": fields.get("phone", "")[:32], "country": fields.get("country", "")[:8]}
+
     def countries(self, policy: Policy) -> Sequence[Country]:
         """Return the countries whose numbers a site serves, the one that is meant without a prefix first."""
         return [number.countries()[each] for each in policy.texting.countries]

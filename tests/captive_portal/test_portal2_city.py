@@ -142,8 +142,8 @@ def test_the_chain_of_packets_and_the_controllers_time_are_facts(city) -> None:
     city.login()
     gateway = next(each for each in city.portal.desk.gateway._every if each.name == "portal2")
     gateway.journal.settle()
-    city.portal._state_packets()
-    city.portal._state_packets()
+    city.portal._state_evidence()
+    city.portal._state_evidence()
     city.portal.desk.telling.flush(city.portal.clock.now_ms(), everything=True)
 
     path = city.settings.data.dir / "spool" / "portal.db"

@@ -168,7 +168,7 @@ def test_the_days_are_those_of_the_sessions(tmp_path, clock, days, rehearsal, ke
     settings = Settings(city=City(rehearsal=rehearsal), data=Data(dir=tmp_path), retention=Retention(session_days=days))
     with Portal2(replace(settings, portal2=replace(settings.portal2, host="127.0.0.1", port=0)), clock) as gateway:
         assert gateway.journal._days == kept_for
-        assert gateway.head()["erased"] == 0
+        assert gateway.facts(0)[0].body["erased"] == 0
 
 
 def test_what_goes_is_what_is_old_or_has_no_room_and_a_record_of_the_future_keeps_nobody() -> None:
