@@ -31,7 +31,7 @@ from captive_portal import ajar, garden, ruleset, standby
 from captive_portal.classes import MAPS, Classes
 from captive_portal.errors import KernelError
 from captive_portal.hatch import PART, Hatch, peers, socket_path
-from captive_portal.model import Bounds
+from captive_portal.model import Bounds, client_of
 from captive_portal.nds import SOCKET, Nds, Ndsctl
 from captive_portal.nft import Nft
 from captive_portal.standby import Standby
@@ -65,7 +65,9 @@ def build(settings: Settings) -> Service:
         gardens=_gardens(settings),
         standby=tuple(opens),
     )
-    itself = Standby(opens, standby.key(settings) if opens else None, standby.folder(settings))
+    itself = Standby(
+        opens, standby.key(settings) if opens else None, standby.folder(settings), told=standby.told(settings)
+    )
     return Gate(rules, socket_path(settings), peers=peers(settings), standby=itself)
 
 
@@ -221,7 +223,7 @@ class Gate(Hatch):
         return [[*seen, sign] for sign, listed in found.items() for seen in ruleset.twice(sign, listed)][:PART]
 
     def _allow(self, asked: Answer) -> Iterator[Answer]:
-        who, for_s = ruleset.client(asked, self.rules.interfaces), ruleset.seconds(asked)
+        who, for_s = client_of(asked, self.rules.interfaces), ruleset.seconds(asked)
         down_kbps, up_kbps = ruleset.rates(asked)
         self.let_in(who, Bounds(seconds=for_s, down_kbps=down_kbps, up_kbps=up_kbps))
         yield {"ok": True}
@@ -233,7 +235,7 @@ class Gate(Hatch):
             self._change(lambda: self._classes.enter(who, *rates), commands)
 
     def _revoke(self, asked: Answer) -> Iterator[Answer]:
-        self.put_out(ruleset.client(asked, self.rules.interfaces))
+        self.put_out(client_of(asked, self.rules.interfaces))
         yield {"ok": True}
 
     def put_out(self, who: Client) -> None:

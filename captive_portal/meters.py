@@ -15,8 +15,7 @@ from captive_portal.model import End
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from captive_portal.model import Bounds
-    from captive_portal.ruleset import Admitted
+    from captive_portal.model import Admitted, Bounds
 
 Key = tuple[str, str]
 

@@ -1,4 +1,4 @@
-"""What travels through the portal: Client, Bounds, Allowance, Grant, Session.
+"""What travels through the portal: Client, Admitted, Bounds, Allowance, Grant, Session.
 
 A client is what the gateway sees of a visitor: a MAC address on one of its visitor interfaces and the addresses in use.
 It is read from the gateway, never from a query, a form or a header (S11).
@@ -12,11 +12,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from captive_portal.errors import PortalError
+
 if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+    from typing import Any
+
     from captive_portal.store import Consent
 
 MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 INTERFACE = re.compile(r"[A-Za-z0-9_.@-]{1,15}")  # IFNAMSIZ - 1
+LONGEST_S = 31 * 86_400  # nobody is let in for longer at once
 MOST_OCTETS = 2**53 - 1  # 9 petabytes: counters may say 2^64, SQLite has 63 bits, and readers of JSON 53
 ADDRESSES_PER_CLIENT = 16  # one IPv4 and what IPv6 privacy addresses a phone keeps (RFC 8981); bounds the kernel's sets
 
@@ -42,6 +48,16 @@ class Client:
     def key(self) -> tuple[str, str]:
         """What makes two sightings the same client: never an IP address, which the next visitor gets."""
         return self.interface, self.mac
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """One address that a gateway lets through, as the gateway tells it: for how long still, and what it has counted."""
+
+    client: Client
+    seconds: int
+    octets_up: int = 0
+    octets_down: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,3 +160,18 @@ def address(text: str) -> str | None:
     if parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified or int(parsed) == 0xFFFFFFFF:
         return None
     return str(parsed)
+
+
+def client_of(asked: Mapping[str, Any], places: Container[str]) -> Client:
+    """Return the client that a request in JSON names; PortalError for anything that is not exactly one."""
+    mac, interface, addresses = asked.get("mac"), asked.get("interface"), asked.get("addresses")
+    if not isinstance(mac, str) or not MAC.fullmatch(mac) or int(mac[1], 16) & 1 or mac == "00:00:00:00:00:00":
+        raise PortalError("'mac'; expected a unicast address, lower case with colons")
+    if not isinstance(interface, str) or interface not in places:
+        raise PortalError("'interface'; expected one of the places of visitors that the settings name")
+    if not isinstance(addresses, list) or not 0 < len(addresses) <= ADDRESSES_PER_CLIENT:
+        raise PortalError(f"'addresses'; expected a list of 1 to {ADDRESSES_PER_CLIENT}")
+    canonical = [address(each) if isinstance(each, str) else None for each in addresses]
+    if any(each is None for each in canonical):
+        raise PortalError("'addresses'; expected unicast IPv4 or IPv6 addresses that are not link-local")
+    return Client(mac=mac, interface=interface, addresses=tuple(dict.fromkeys(map(str, canonical))))

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from captive_portal import ruleset
 from captive_portal.errors import KernelError, PortalError
 from captive_portal.hatch import PART, Hatch
+from captive_portal.model import client_of
 from netops.clock import SYSTEM
 from netops.errors import NetopsError
 from netops.evidence import files
@@ -213,7 +214,7 @@ class Nds(Hatch):
         yield {"ok": True, "born": self._control.born(), "interfaces": list(self._interfaces)}
 
     def _allow(self, asked: Answer) -> Iterator[Answer]:
-        who, for_s = ruleset.client(asked, self._interfaces), ruleset.seconds(asked)
+        who, for_s = client_of(asked, self._interfaces), ruleset.seconds(asked)
         rates = ruleset.rates(asked)
         with self._lock:
             known = self._control.clients().get(who.mac)
@@ -231,7 +232,7 @@ class Nds(Hatch):
         yield {"ok": True}
 
     def _revoke(self, asked: Answer) -> Iterator[Answer]:
-        who = ruleset.client(asked, self._interfaces)
+        who = client_of(asked, self._interfaces)
         with self._lock:
             known = self._control.clients().get(who.mac)
             if known is not None and known.get("ip") in who.addresses:

@@ -23,7 +23,7 @@ from captive_portal.model import Client, Session, State
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from captive_portal.ruleset import Admitted
+    from captive_portal.model import Admitted
 
 SLACK_MS = 5_000  # rounding of the kernel's seconds, and the time that a list takes
 YOUNG_MS = 10_000  # a session this young may be on its way into the firewall while the list is read

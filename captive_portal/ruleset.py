@@ -14,7 +14,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from captive_portal.errors import PortalError
-from captive_portal.model import ADDRESSES_PER_CLIENT, INTERFACE, MAC, Client, address
+from captive_portal.model import INTERFACE, LONGEST_S, Admitted, Client, client_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 TEMPLATE = Path(__file__).with_name("gateway.nft")
 TABLE = re.compile(r"[a-z][a-z0-9_]{0,30}")
 TABLE_NAME = "netops_portal"
-LONGEST_S = 31 * 86_400
 MOST_KBPS = 10_000_000
 HEARD_S = 60  # an address that the resolver has just told, before the gate has seen it
 GARDEN_S = (
@@ -45,16 +44,6 @@ class Ruleset:
     gardens: tuple[str, ...] = ()  # visitor interfaces with a garden: each set costs every login some microseconds
     secure_port: int = 0  # where the portal speaks TLS; 0: nowhere
     standby: tuple[str, ...] = ()  # visitor interfaces that may be open while the portal is dead (standby.py)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admitted:
-    """One admitted address, as the kernel tells it."""
-
-    client: Client
-    seconds: int
-    octets_up: int = 0
-    octets_down: int = 0
 
 
 def sane(rules: Ruleset) -> Ruleset:
@@ -165,7 +154,7 @@ def knocked(listed: list[dict[str, Any]], interfaces: Iterable[str]) -> Iterator
     for each in items(listed):
         interface, mac, address_ = each["val"]["concat"]
         with suppress(PortalError):
-            yield client({"interface": interface, "mac": mac, "addresses": [address_]}, known)
+            yield client_of({"interface": interface, "mac": mac, "addresses": [address_]}, known)
 
 
 def answered(rules: Ruleset, clients: Iterable[Client]) -> str:
@@ -204,21 +193,6 @@ def renew(rules: Ruleset, name: str, heard: Iterable[str]) -> str:
         f"add element {at} {{ {each} timeout {GARDEN_S}s }}"
         for each in heard
     )
-
-
-def client(asked: Mapping[str, Any], interfaces: Iterable[str]) -> Client:
-    """Return the client that a request names; PortalError for anything that is not exactly one."""
-    mac, interface, addresses = asked.get("mac"), asked.get("interface"), asked.get("addresses")
-    if not isinstance(mac, str) or not MAC.fullmatch(mac) or int(mac[1], 16) & 1 or mac == "00:00:00:00:00:00":
-        raise PortalError("'mac'; expected a unicast address, lower case with colons")
-    if not isinstance(interface, str) or interface not in interfaces:
-        raise PortalError("'interface'; expected one of the gate's visitor interfaces")
-    if not isinstance(addresses, list) or not 0 < len(addresses) <= ADDRESSES_PER_CLIENT:
-        raise PortalError(f"'addresses'; expected a list of 1 to {ADDRESSES_PER_CLIENT}")
-    canonical = [address(each) if isinstance(each, str) else None for each in addresses]
-    if any(each is None for each in canonical):
-        raise PortalError("'addresses'; expected unicast IPv4 or IPv6 addresses that are not link-local")
-    return Client(mac=mac, interface=interface, addresses=tuple(dict.fromkeys(map(str, canonical))))
 
 
 def seconds(asked: Mapping[str, Any]) -> int:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from captive_portal.gateways import Gateway
-    from captive_portal.ruleset import Admitted
+    from captive_portal.model import Admitted
     from captive_portal.visits import Visits
 
 LOG = logging.getLogger("netops.portal")

@@ -22,9 +22,8 @@ from typing import TYPE_CHECKING, Self
 from captive_portal import fas
 from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gateways import Gateway, Offer, Onward, Readiness
-from captive_portal.model import Client
+from captive_portal.model import Admitted, Client
 from captive_portal.model import address as canonical
-from captive_portal.ruleset import Admitted
 from netops.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -141,12 +140,12 @@ class Fas(Gateway):
         return Readiness(born=self._born)
 
     # ---- what the browser brings, and what the router asks
-    def carried(self, address: str, query: Mapping[str, str]) -> bool:
+    def carried(self, address: str, query: Mapping[str, str]) -> None:
         """Take in whom openNDS has sent; what it has not sealed, or sealed for another address, is counted only."""
         known = canonical(address)
         place = self._behind(known)
         if known is None or place is None or "fas" not in query:
-            return False
+            return
         try:
             arrival = fas.opened(query, place.key, place.name)
         except PortalError:
@@ -154,10 +153,9 @@ class Fas(Gateway):
         if arrival is None or arrival.address != known:
             with self._lock:
                 self._counted["forged"] += 1
-            return True
+            return
         with self._lock:
             self._take(known, place, arrival)
-        return True
 
     def _take(self, known: str, place: Place, arrival: fas.Arrival) -> None:
         """Remember the arrival; one that was taken before does not take the address back from who has it now.

@@ -11,10 +11,9 @@ from captive_portal import let_in
 from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gateways import Gateway, Offer, Onward, Readiness
 from captive_portal.hatch import LINE, socket_path
-from captive_portal.model import Client
+from captive_portal.model import Admitted, Client
 from captive_portal.model import address as canonical
 from captive_portal.neighbours import Neighbours
-from captive_portal.ruleset import Admitted
 from captive_portal.socket_line import Caller
 from netops import fail_open
 

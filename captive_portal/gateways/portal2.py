@@ -16,7 +16,7 @@ from captive_portal import keys
 from captive_portal.errors import GatewayError
 from captive_portal.gateways import Gateway, Onward, Readiness
 from captive_portal.gateways.switchboard import Switchboard
-from captive_portal.model import Client
+from captive_portal.model import Admitted, Client
 from captive_portal.model import address as canonical
 from captive_portal.portal2 import ac as controllers
 from captive_portal.portal2.journal import Journal
@@ -28,11 +28,9 @@ from captive_portal.radius import line as radius_line
 from captive_portal.radius.profiles import PROFILES
 from captive_portal.radius.tokens import Mint
 from captive_portal.records import retention
-from captive_portal.ruleset import Admitted
-from netops.facts import Fact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from captive_portal.gateways import Ears, Offer
@@ -193,15 +191,10 @@ class Portal2(Switchboard):
         """Tell when packets are not kept: logins go on without their evidence, and somebody has to know."""
         return {"packets": self.journal.wrong} if self.journal.wrong else {}
 
-    def facts(self, now_ms: int) -> Sequence[Fact]:
-        """Return where the chain of packets stands, and up to where it is erased."""
+    def head(self) -> Mapping[str, int | str]:
+        """Return where the chain of packets stands, and up to where it is erased: the fact that states it."""
         number, link = self.journal.head
-        said = Fact(
-            kind="controller_packets",
-            at_ms=now_ms,
-            body={"packets": number, "head": link, "erased": self.journal.floor},
-        )
-        return [said]
+        return {"packets": number, "head": link, "erased": self.journal.floor}
 
     def counters(self) -> Mapping[str, int]:
         """Return every controller's counters, and those of the port where they tell us things."""

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Self
 
 from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gateways import Gateway, Offer, Onward, Readiness
-from captive_portal.model import Client
+from captive_portal.model import Admitted, Client
 from captive_portal.model import address as canonical
 from captive_portal.radius import line
 from captive_portal.radius.profiles import PROFILES
-from captive_portal.ruleset import Admitted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

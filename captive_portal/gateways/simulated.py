@@ -13,9 +13,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 from captive_portal.gateways import Gateway, Offer, Onward, Readiness
-from captive_portal.model import Client
+from captive_portal.model import Admitted, Client
 from captive_portal.model import address as canonical
-from captive_portal.ruleset import Admitted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

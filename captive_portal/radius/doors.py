@@ -19,7 +19,7 @@ from dataclasses import replace
 from threading import Condition, Lock
 from typing import TYPE_CHECKING, TypeAlias
 
-from captive_portal.model import MOST_OCTETS, Client
+from captive_portal.model import LONGEST_S, MOST_OCTETS, Client
 from captive_portal.radius.heard import Heard
 from captive_portal.radius.stay import (
     DROP_DOOR,
@@ -33,7 +33,6 @@ from captive_portal.radius.stay import (
     merged,
 )
 from captive_portal.radius.tokens import AHEAD_MS, LIFE_MS, claims, left
-from captive_portal.ruleset import LONGEST_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -19,9 +19,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captive_portal import ruleset, socket_line
+from captive_portal import socket_line
 from captive_portal.errors import PortalError
-from captive_portal.model import Bounds
+from captive_portal.model import LONGEST_S, Bounds, client_of
 from captive_portal.socket_line import Caller, Group, Line
 from netops import privilege
 
@@ -135,7 +135,7 @@ class Verbs:
         yield {"counters": dict(self.counters())}
 
     def _client(self, asked: Answer) -> Any:
-        return ruleset.client(asked | {"interface": asked.get("place")}, self.reaching.known.by_id)
+        return client_of(asked | {"interface": asked.get("place")}, self.reaching.known.by_id)
 
 
 def _bounds(asked: Answer) -> Bounds:
@@ -148,6 +148,6 @@ def _bounds(asked: Answer) -> Bounds:
         bounds = Bounds(**dict(zip(_BOUNDS, said, strict=True)))
     except ValueError:
         raise PortalError("'bounds'; expected the five numbers of a visitor's bounds") from None
-    if not 0 < bounds.seconds <= ruleset.LONGEST_S:
-        raise PortalError(f"'bounds'; expected 1 to {ruleset.LONGEST_S} seconds")
+    if not 0 < bounds.seconds <= LONGEST_S:
+        raise PortalError(f"'bounds'; expected 1 to {LONGEST_S} seconds")
     return bounds

@@ -13,8 +13,7 @@ from captive_portal.gateways import Offer, Readiness
 from captive_portal.gateways.simulated import Simulated
 from captive_portal.gateways.switchboard import Switchboard
 from captive_portal.meters import Meters
-from captive_portal.model import Bounds, Client, End
-from captive_portal.ruleset import Admitted
+from captive_portal.model import Admitted, Bounds, Client, End
 from captive_portal.store import Consent
 
 CONSENT = Consent(terms="1", language="zh_CN", digest="0" * 64, channel="portal")

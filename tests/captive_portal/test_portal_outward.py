@@ -22,11 +22,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from captive_portal import announce, capport, certificate, commands, look, nearby, outward, policy_yaml, service
-from captive_portal.model import Bounds, Client, Grant, Session, State
+from captive_portal.model import Admitted, Bounds, Client, Grant, Session, State
 from captive_portal.nearby import Hotspot, Venue
 from captive_portal.policy import Brand, Policies
 from captive_portal.probes import Probes
-from captive_portal.ruleset import Admitted
 from netops import hotspots
 from netops.config import Listener, Settings
 from netops.controllers import Controller

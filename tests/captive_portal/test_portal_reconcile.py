@@ -5,9 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from captive_portal.model import Client, Grant, Session, State
+from captive_portal.model import Admitted, Client, Grant, Session, State
 from captive_portal.reconcile import Adjust, Found, Over, Restore, Strike, plan
-from captive_portal.ruleset import Admitted
 
 NOW = 1_790_000_000_000
 

@@ -12,8 +12,7 @@ from captive_portal.desk import Attempt
 from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gateways import Readiness
 from captive_portal.gateways.simulated import Simulated
-from captive_portal.model import Bounds, Client, End, Session, State
-from captive_portal.ruleset import Admitted
+from captive_portal.model import Admitted, Bounds, Client, End, Session, State
 from captive_portal.store import Consent
 
 CONSENT = Consent(terms="1", language="zh_CN", digest="0" * 64, channel="portal")
