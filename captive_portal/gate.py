@@ -65,9 +65,7 @@ def build(settings: Settings) -> Service:
         gardens=_gardens(settings),
         standby=tuple(opens),
     )
-    itself = Standby(
-        opens, standby.key(settings) if opens else None, standby.folder(settings), told=standby.told(settings)
-    )
+    itself = Standby(opens, standby.key(settings) if opens else None, standby.folder(settings))
     return Gate(rules, socket_path(settings), peers=peers(settings), standby=itself)
 
 

@@ -7,12 +7,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from captive_portal.let_in import Entry
     from captive_portal.model import Admitted, Bounds, Client
     from netops.clock import Clock
     from netops.config import Settings
+    from netops.facts import Fact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +94,12 @@ class Gateway(Protocol):
         """Say from now on to `ears` what happens at this side; a gateway that is only asked has nothing to say."""
         return
 
-    def carried(self, address: str, query: Mapping[str, str]) -> None:  # noqa: ARG002  (the protocol's)
-        """Take in what a gateway has a browser carry here; only what the gateway itself has sealed is believed."""
-        return
+    def carried(self, address: str, query: Mapping[str, str]) -> bool:  # noqa: ARG002  (the protocol's)
+        """Take in what a gateway has a browser carry here; return whether it was one of its own arrivals.
+
+        Only what the gateway itself has sealed is believed.
+        """
+        return False
 
     def heard(self, address: str, form: Mapping[str, str]) -> str | None:  # noqa: ARG002  (the protocol's)
         """Answer what a gateway itself asks over HTTP; None where the address is none of its own."""
@@ -163,9 +167,9 @@ class Gateway(Protocol):
         """Tell what is wrong at our own side that keeps nobody out, by subject; asks nobody."""
         return {}
 
-    def head(self) -> Mapping[str, int | str] | None:
-        """Return what is stated of the chain that the gateway keeps (fact `controller_packets`); most keep none."""
-        return None
+    def facts(self, now_ms: int) -> Sequence[Fact]:  # noqa: ARG002  (the protocol's)
+        """Return what is to be stated of what it keeps, as it stands now; most keep nothing."""
+        return ()
 
 
 def _simulated(settings: Settings, clock: Clock) -> Gateway:

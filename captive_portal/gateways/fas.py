@@ -140,12 +140,12 @@ class Fas(Gateway):
         return Readiness(born=self._born)
 
     # ---- what the browser brings, and what the router asks
-    def carried(self, address: str, query: Mapping[str, str]) -> None:
+    def carried(self, address: str, query: Mapping[str, str]) -> bool:
         """Take in whom openNDS has sent; what it has not sealed, or sealed for another address, is counted only."""
         known = canonical(address)
         place = self._behind(known)
         if known is None or place is None or "fas" not in query:
-            return
+            return False
         try:
             arrival = fas.opened(query, place.key, place.name)
         except PortalError:
@@ -153,9 +153,10 @@ class Fas(Gateway):
         if arrival is None or arrival.address != known:
             with self._lock:
                 self._counted["forged"] += 1
-            return
+            return True
         with self._lock:
             self._take(known, place, arrival)
+        return True
 
     def _take(self, known: str, place: Place, arrival: fas.Arrival) -> None:
         """Remember the arrival; one that was taken before does not take the address back from who has it now.

@@ -28,9 +28,10 @@ from captive_portal.radius import line as radius_line
 from captive_portal.radius.profiles import PROFILES
 from captive_portal.radius.tokens import Mint
 from captive_portal.records import retention
+from netops.facts import Fact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from captive_portal.gateways import Ears, Offer
@@ -191,10 +192,15 @@ class Portal2(Switchboard):
         """Tell when packets are not kept: logins go on without their evidence, and somebody has to know."""
         return {"packets": self.journal.wrong} if self.journal.wrong else {}
 
-    def head(self) -> Mapping[str, int | str]:
-        """Return where the chain of packets stands, and up to where it is erased: the fact that states it."""
+    def facts(self, now_ms: int) -> Sequence[Fact]:
+        """Return where the chain of packets stands, and up to where it is erased."""
         number, link = self.journal.head
-        return {"packets": number, "head": link, "erased": self.journal.floor}
+        said = Fact(
+            kind="controller_packets",
+            at_ms=now_ms,
+            body={"packets": number, "head": link, "erased": self.journal.floor},
+        )
+        return [said]
 
     def counters(self) -> Mapping[str, int]:
         """Return every controller's counters, and those of the port where they tell us things."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from captive_portal.gateways import Ears, Onward
     from captive_portal.model import Admitted, Bounds, Client
+    from netops.facts import Fact
 
 
 class Switchboard(Gateway):
@@ -52,10 +53,9 @@ class Switchboard(Gateway):
         for each in self._every:
             each.tell(ears)
 
-    def carried(self, address: str, query: Mapping[str, str]) -> None:
-        """Hand what a browser carries to each; whose it is takes it in."""
-        for each in self._every:
-            each.carried(address, query)
+    def carried(self, address: str, query: Mapping[str, str]) -> bool:
+        """Hand what a browser carries to each until one takes it in."""
+        return any(each.carried(address, query) for each in self._every)
 
     def heard(self, address: str, form: Mapping[str, str]) -> str | None:
         """Return the answer of the gateway that the address belongs to."""
@@ -111,9 +111,9 @@ class Switchboard(Gateway):
         """Tell what any of them says."""
         return {key: words for each in self._every for key, words in each.amiss().items()}
 
-    def head(self) -> Mapping[str, int | str] | None:
-        """Return the head of the one chain that is kept: that of Portal 2.0's packets."""
-        return next((head for each in self._every if (head := each.head()) is not None), None)
+    def facts(self, now_ms: int) -> Sequence[Fact]:
+        """Return what is to be stated of any of them."""
+        return [fact for each in self._every for fact in each.facts(now_ms)]
 
     def counters(self) -> Mapping[str, int]:
         """Return every gateway's counters, by its name."""
