@@ -9,7 +9,7 @@ from flask import g, render_template, request, url_for
 
 from captive_portal import capport, forms
 from captive_portal.agreed import Agreed
-from captive_portal.errors import PortalError
+from captive_portal.errors import GatewayError, PortalError
 from netops.web.language import gettext, known
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from captive_portal.limits import Limit
     from captive_portal.model import Client
     from captive_portal.nearby import Hotspot
+    from captive_portal.own_records import Office
     from captive_portal.policy import Policy
     from captive_portal.probes import Probes
     from captive_portal.uplink import Word
@@ -39,6 +40,7 @@ class Portal:
     reports: Limit
     hotspot: Callable[[str], Hotspot | None] = lambda _site: None  # site id → where else WiFi works now
     agreed: Agreed = field(default_factory=Agreed)
+    own: Office | None = None  # for those who ask what we hold of them
 
     @property
     def api_url(self) -> str:
@@ -49,7 +51,12 @@ class Portal:
 def visitor(portal: Portal) -> Client | None:
     """Return who asks, as the gateway knows it by the address of the connection; None for a stranger."""
     if "visitor" not in g:
-        g.visitor = portal.desk.gateway.identify(request.remote_addr or "")
+        address = request.remote_addr or ""
+        try:
+            g.visitor = portal.desk.gateway.identify(address)
+        except GatewayError as error:
+            portal.desk.visits.outcomes.unserved(address, error)
+            raise
     return g.visitor  # type: ignore[no-any-return]
 
 

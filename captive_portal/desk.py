@@ -128,6 +128,7 @@ class Desk:
             session = visits.begun(client)
             verdict = self._ask(attempt, replace(self.shown(client, attempt.fields), answer=answer), now_ms)
             if isinstance(verdict, Refusal):
+                visits.outcomes.begun(session, attempt.method, began)
                 visits.feed(session, visit.Refused())
             if not isinstance(verdict, Grant):
                 return verdict
@@ -211,8 +212,9 @@ class Desk:
 
     def _admit(self, session: Session, grant: Grant, consent: Consent, began: float) -> Session | Onward:
         bounded = self._bounded(session.client, grant)
+        self.visits.outcomes.begun(session, grant.method, began)
         session = self.visits.feed(session, visit.Proved(bounded), consent=consent)
-        outcome = self._answer(session, began)
+        outcome = self._answer(session)
         self.visits.put_out.forgive(self.identity(session.client))
         return outcome
 
@@ -225,19 +227,13 @@ class Desk:
         until_ms = min(grant.until_ms, now_ms + seconds * 1000)
         return replace(grant, until_ms=until_ms, bounds=bounds, policy=policy.digest)
 
-    def _answer(self, session: Session, began: float) -> Session | Onward:
+    def _answer(self, session: Session) -> Session | Onward:
         onward = self.visits.onward(session)
         if onward is not None and session.state is State.RECORDED:
             return onward  # it is online when the gateway says so: the next repair finds it
         if session.state is not State.ONLINE:
             raise PortalError(f"the login could not be completed ({session.end}); nobody was let in")
-        took_ms = int((self.clock.monotonic() - began) * 1000)
-        self._state_online(session.client, took_ms)
         return session
-
-    def _state_online(self, client: Client, took_ms: int) -> None:
-        now_ms = self.clock.now_ms()
-        self.telling.online(self.site(client), self.identity(client), enforced_ms=took_ms, now_ms=now_ms)
 
     def _room(self, client: Client) -> AbstractContextManager[None]:
         """Be one of the few pages behind a controller; anywhere else there is room for as many as there are threads."""
@@ -274,8 +270,7 @@ class Desk:
             now_ms = self.clock.now_ms()
             until_ms = now_ms + self.gateway.held_s(client) * 1000
             if live.grant is not None and until_ms > live.grant.until_ms:  # a crash must not find the shorter time
-                live = self.visits.feed(live, visit.Adjusted(until_ms))
-            self._state_online(client, max(0, now_ms - live.since_ms))
+                self.visits.feed(live, visit.Adjusted(until_ms))
 
     # ---- leaving
     def lost(self, client: Client) -> bool:

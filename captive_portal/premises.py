@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import ipaddress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from captive_portal import keys
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from captive_portal.model import Client
+    from captive_portal.places import Network
     from captive_portal.policy import Policies, Policy
 
 NOWHERE = "unassigned"
@@ -25,6 +27,7 @@ class Premises:
     sites: Mapping[str, str]  # place (Client.interface) → site
     policies: Policies
     zone: ZoneInfo
+    networks: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)  # controller → whose visitors are its
 
     def identity(self, client: Client) -> bytes:
         """Return the keyed identity of a device."""
@@ -32,7 +35,20 @@ class Premises:
 
     def site(self, client: Client) -> str:
         """Return the id of the site behind the client's interface."""
-        return self.sites.get(client.interface) or NOWHERE
+        return self.site_of(client.interface)
+
+    def site_of(self, place: str) -> str:
+        """Return the id of the site behind a place."""
+        return self.sites.get(place) or NOWHERE
+
+    def behind(self, address: str) -> str:
+        """Return the controller behind whose networks an address lies; empty where the settings name none."""
+        try:
+            at = ipaddress.ip_address(address.partition("%")[0])
+        except ValueError:
+            return ""
+        at = getattr(at, "ipv4_mapped", None) or at
+        return next((place for place, every in self.networks.items() if any(at in each for each in every)), "")
 
     def policy(self, client: Client) -> Policy:
         """Return the policy of the client's site."""

@@ -20,6 +20,7 @@ from captive_portal import (
     keys,
     methods,
     nearby,
+    places,
     policy_yaml,
     tables,
     uplink,
@@ -123,13 +124,19 @@ class PortalService:
             visits = Visits(
                 store=store,
                 gateway=gateway,
-                telling=Telling(spool, terms=agreement.VERSION),
+                telling=Telling(
+                    spool,
+                    terms=agreement.VERSION,
+                    device=settings.portal.device,
+                    sites=frozenset(settings.portal.places.values()) - {""},
+                ),
                 clock=self.clock,
                 premises=Premises(
                     identity_key=key,
                     sites=settings.portal.places,
                     policies=policies,
                     zone=zone(settings.city.timezone),
+                    networks=places.networks(settings),
                 ),
             )
             self.desk = Desk(visits, methods.make(tools, wanted))
@@ -325,6 +332,7 @@ class PortalService:
     def _state(self) -> int:
         """State the minutes that are over, and let go of what the core has taken."""
         assert self.desk
+        self.desk.visits.outcomes.settle()
         stated = self.desk.telling.flush(self.clock.now_ms())
         if self.desk.telling.spool.backlog():
             self.desk.telling.spool.trim(drain.drained(self.settings, self.name))
@@ -349,6 +357,7 @@ class PortalService:
     def _last_words(self) -> None:
         assert self.desk
         try:
+            self.desk.visits.outcomes.close()
             self.desk.telling.flush(self.clock.now_ms(), everything=True)
             if self._keeper is not None:
                 self._keeper.state(self.clock.now_ms())

@@ -1,91 +1,178 @@
-"""What the portal states as facts: how logins went, by site and minute, and what visitors report as broken.
+"""What the portal states: how logins went, by site, method, gateway and minute, and what visitors report as broken.
 
-Counts of a minute, never a person: the ledger cannot forget. A fault report is durable before the visitor reads "thank
-you"; the counts of the current minute live in memory, and a crash loses them and nothing else (sessions are in the
-portal's database).
+The same counts leave twice: as facts for the ledger, and as a poll a minute for the store and for what contracts
+promise (`netops/metrics/portal.py`). Counts of a minute, never a person: the ledger cannot forget.
+
+A device counts once an hour for each outcome at a site and method, whatever it does: one machine that logs in and out
+all evening is one success, and thins out nobody's failures. What it does besides is counted apart (`repeated`). A
+minute without visitors is told as well, by a row without counts: else nobody could tell it from our own absence.
+
+A fault report is durable before the visitor reads "thank you"; the counts of the current minute live in memory, and a
+crash loses them and nothing else. A minute in which we began or ended is not told as a whole one.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from captive_portal.figures import MINUTE_MS, SERVING, STATE, Times, poll, row
+from netops import wire
 from netops.facts import Fact, submit
+from netops.metrics import portal
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from netops.evidence.canonical import JSON
+    from netops.model import Poll, Row
     from netops.spool import Spool
 
-MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
 FIRST_SEEN = 50_000  # clients whose first sight is remembered, for the time to online
-SAMPLES = 5_000  # times to online kept in a minute and site; more are counted, not kept
+REMEMBERED = 200_000  # outcomes of devices that are remembered, so that each counts once an hour
+STUMBLED = 50_000  # addresses that were not served in a minute; more are counted, not told apart
 LONG_AGO_MS = 30 * MINUTE_MS  # who came back after half an hour did not wait for half an hour
+LATE_MS = 2 * MINUTE_MS  # a minute that we wake up to so much later passed while we slept: it is not told
+WAITING = 1_440  # minutes without counts that wait for a spool
+OUTCOMES = ("online", "failed", "unconfirmed", "ours")
+COUNTS = (*OUTCOMES, "unserved", "refused", "repeated")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """Whose login, where, by which way in and through which gateway. `place` is the controller or interface."""
+
+    site: str
+    place: str
+    method: str
+    identity: bytes
 
 
 @dataclass(slots=True)
 class Minute:
-    """The counts of one site in one minute."""
+    """The counts of one site, method and place in one minute."""
 
-    online: int = 0
-    refused: int = 0
-    failed: int = 0
-    enforced_ms: int = 0
-    waits_ms: list[int] = field(default_factory=list)
-    gateway_ms: list[int] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    consents: int = 0
+    unopened: int = 0
+    online: Times = field(default_factory=lambda: Times(portal.TIME_TO_ONLINE))
+    enforced: Times = field(default_factory=lambda: Times(portal.AUTHENTICATION))
+    opening: Times = field(default_factory=lambda: Times(portal.OPENING))
+
+    def join(self, other: Minute) -> None:
+        """Add what another has counted."""
+        self.counts.update(other.counts)
+        for mine, its in ((self.online, other.online), (self.enforced, other.enforced)):
+            mine.join(its)
+
+    def values(self) -> dict[str, float]:
+        """Return the logins as metrics."""
+        counts = {f"portal.login.{name}": float(self.counts[name]) for name in COUNTS}
+        told = sum(self.counts[name] for name in ("online", "failed", "unserved"))
+        share = {portal.SUCCESS: self.counts["online"] / told} if told else {}
+        return {**counts, **share, **self.online.values(), **self.enforced.values()}
+
+
+Key = tuple[str, str, str]  # site, method (empty: none yet), place
 
 
 class Telling:
-    """Collects and submits; safe from several threads."""
+    """Collects and submits; safe from several threads. `device` is this portal in the register."""
 
-    def __init__(self, spool: Spool, *, terms: str) -> None:
+    def __init__(self, spool: Spool, *, terms: str, device: str = "portal", sites: Collection[str] = ()) -> None:
         self.spool = spool
         self.terms = terms
-        self.totals = {"online": 0, "refused": 0, "failed": 0, "reports": 0, "twins": 0}
-        self._minutes: dict[tuple[str, int], Minute] = {}
-        self._seen: OrderedDict[bytes, int] = OrderedDict()
+        self.totals = {**dict.fromkeys(COUNTS, 0), "reports": 0, "twins": 0}
+        self._device = f"{device}/portal"
+        self._sites = frozenset(sites)
+        self._minutes: dict[tuple[int, Key], Minute] = {}
+        self._seen: OrderedDict[bytes | str, int] = OrderedDict()
+        self._told: OrderedDict[tuple[str, str, str, bytes], int] = OrderedDict()
+        self._stumbled: tuple[int, set[str]] = (0, set())
+        self._quiet: list[int] = []  # minutes that are over and wait to be told
+        self._whole_ms: int | None = None  # the first minute that is not told yet and in which we are from its start
         self._lock = Lock()
 
-    def seen(self, identity: bytes, now_ms: int) -> None:
-        """Note when a visitor without a session first came by."""
+    # ---- what happens
+    def seen(self, whose: bytes | str, now_ms: int) -> None:
+        """Note when a visitor without a session first came by: a device, or an address that nobody could tell yet."""
         with self._lock:
-            first_ms = self._seen.get(identity)
+            first_ms = self._seen.get(whose)
             if first_ms is None or now_ms - first_ms > LONG_AGO_MS:
-                self._seen[identity] = now_ms
-            self._seen.move_to_end(identity)
+                self._seen[whose] = now_ms
+            self._seen.move_to_end(whose)
             while len(self._seen) > FIRST_SEEN:
                 self._seen.popitem(last=False)
 
-    def online(self, site: str, identity: bytes, *, enforced_ms: int, now_ms: int) -> None:
-        """Count a login that reached the firewall, `enforced_ms` after its form came in."""
+    def online(
+        self, login: Login, *, enforced_ms: int, in_ms: int, now_ms: int, addresses: Collection[str] = ()
+    ) -> None:
+        """Count a login that is known now to be in since `in_ms`, `enforced_ms` after its form came in."""
         with self._lock:
-            minute = self._minute(site, now_ms)
-            minute.online += 1
-            minute.enforced_ms = max(minute.enforced_ms, enforced_ms)
-            first_ms = self._seen.pop(identity, None)
-            if first_ms is not None and len(minute.waits_ms) < SAMPLES:
-                minute.waits_ms.append(max(0, now_ms - first_ms))
-            self.totals["online"] += 1
+            minute = self._minute((login.site, login.method, login.place), now_ms)
+            minute.consents += 1
+            whose: tuple[bytes | str, ...] = (login.identity, *addresses)
+            seen = [at for each in whose if (at := self._seen.pop(each, None)) is not None]
+            if not self._first(login, "online", minute, now_ms):
+                return
+            minute.enforced.add(enforced_ms)
+            if seen and in_ms - min(seen) <= LONG_AGO_MS:
+                minute.online.add(in_ms - min(seen))
 
-    def opened(self, site: str, took_ms: int, now_ms: int) -> None:
+    def came_to(self, outcome: str, login: Login, now_ms: int) -> None:
+        """Count a login that came to nothing: `failed`, `unconfirmed`, `ours`."""
+        with self._lock:
+            self._first(login, outcome, self._minute((login.site, login.method, login.place), now_ms), now_ms)
+
+    def opened(self, login: Login, took_ms: int, now_ms: int) -> None:
         """Note how long a gateway took to open for a login: that of a carrier's controller is the carrier's."""
         with self._lock:
-            minute = self._minute(site, now_ms)
-            if len(minute.gateway_ms) < SAMPLES:
-                minute.gateway_ms.append(took_ms)
+            self._minute((login.site, login.method, login.place), now_ms).opening.add(took_ms)
 
-    def refused(self, site: str, now_ms: int) -> None:
+    def unopened(self, login: Login, now_ms: int) -> None:
+        """Note that a gateway did not open for a login."""
+        with self._lock:
+            self._minute((login.site, login.method, login.place), now_ms).unopened += 1
+
+    def refused(self, login: Login, now_ms: int) -> None:
         """Count a login that a method said no to."""
         with self._lock:
-            self._minute(site, now_ms).refused += 1
-            self.totals["refused"] += 1
+            self._count("refused", self._minute((login.site, login.method, login.place), now_ms))
 
-    def failed(self, site: str, now_ms: int) -> None:
-        """Count a login that was right and that we could not serve."""
+    def unserved(self, site: str, place: str, address: str, now_ms: int, *, ours: bool = False) -> None:
+        """Count an address of which nobody could say whose it is, once a minute; it has been seen all the same."""
+        self.seen(address, now_ms)
         with self._lock:
-            self._minute(site, now_ms).failed += 1
-            self.totals["failed"] += 1
+            start_ms = now_ms - now_ms % MINUTE_MS
+            if self._stumbled[0] != start_ms:
+                self._stumbled = start_ms, set()
+            if address not in self._stumbled[1]:
+                if len(self._stumbled[1]) < STUMBLED:
+                    self._stumbled[1].add(address)
+                self._count("ours" if ours else "unserved", self._minute((site, "", place), now_ms))
 
+    def _first(self, login: Login, outcome: str, minute: Minute, now_ms: int) -> bool:
+        """Count an outcome of a device; False when the same one was counted within this hour."""
+        key, hour = (login.site, login.method, outcome, login.identity), now_ms // HOUR_MS
+        known = self._told.get(key) == hour
+        self._told[key] = hour
+        self._told.move_to_end(key)
+        while len(self._told) > REMEMBERED:
+            self._told.popitem(last=False)
+        self._count("repeated" if known else outcome, minute)
+        return not known
+
+    def _count(self, outcome: str, minute: Minute) -> None:
+        minute.counts[outcome] += 1
+        self.totals[outcome] += 1
+
+    def _minute(self, key: Key, now_ms: int) -> Minute:
+        return self._minutes.setdefault((now_ms - now_ms % MINUTE_MS, key), Minute())
+
+    # ---- what visitors say, and gateways see
     def report(self, site: str, what: str, uplink: str, now_ms: int) -> None:
         """State a visitor's fault report; durable on return (SpoolError if not)."""
         submit(self.spool, Fact(kind="fault_report", at_ms=now_ms, body={"site": site, "what": what, "uplink": uplink}))
@@ -98,36 +185,89 @@ class Telling:
         with self._lock:
             self.totals["twins"] += 1
 
+    # ---- what leaves
     def flush(self, now_ms: int, *, everything: bool = False) -> int:
-        """Submit the minutes that are over; return how many. A SpoolError keeps them for the next time."""
+        """Submit the minutes that are over; return of how many site, method and place have counts.
+
+        A SpoolError keeps them for the next time. `everything`: we end here, within a minute.
+        """
         with self._lock:
-            due = [key for key in self._minutes if everything or key[1] + MINUTE_MS <= now_ms]
-            facts = [self._fact(*key, self._minutes[key]) for key in sorted(due)]
+            self._pass(now_ms)
+            over_ms = now_ms + MINUTE_MS if everything else now_ms - now_ms % MINUTE_MS
+            due = sorted(key for key in self._minutes if key[0] < over_ms)
+            facts = [_fact(*key, self._minutes[key], self.terms) for key in due]
+            polls = [self._poll(start_ms, now_ms) for start_ms in sorted({*self._quiet, *(key[0] for key in due)})]
+        if polls:
+            self.spool.put("poll", [wire.encode(each) for each in polls])
         if facts:
             submit(self.spool, *facts)
         with self._lock:
             for key in due:
                 self._minutes.pop(key, None)
+            self._quiet.clear()
         return len(facts)
 
-    def _minute(self, site: str, now_ms: int) -> Minute:
-        return self._minutes.setdefault((site, now_ms - now_ms % MINUTE_MS), Minute())
+    def _pass(self, now_ms: int) -> None:
+        """Note the minutes that have passed in which we were there from start to end."""
+        start_ms = now_ms - now_ms % MINUTE_MS
+        if self._whole_ms is None or start_ms - self._whole_ms > LATE_MS:
+            self._whole_ms = start_ms if start_ms == now_ms else start_ms + MINUTE_MS  # we began, or have slept
+        while self._whole_ms < start_ms:
+            self._quiet = [*self._quiet, self._whole_ms][-WAITING:]
+            self._whole_ms += MINUTE_MS
 
-    def _fact(self, site: str, start_ms: int, minute: Minute) -> Fact:
-        body: dict[str, str | int] = {
-            "site": site,
-            "start_ms": start_ms,
-            "end_ms": start_ms + MINUTE_MS,
-            "online": minute.online,
-            "refused": minute.refused,
-            "failed": minute.failed,
-            "consents": minute.online,
-            "terms": self.terms,
-        }
-        if minute.online:
-            body["enforced_ms_max"] = minute.enforced_ms
-        for name, samples in (("time_to_online", sorted(minute.waits_ms)), ("gateway", sorted(minute.gateway_ms))):
-            if samples:
-                body[f"{name}_ms_p50"] = samples[(len(samples) - 1) // 2]
-                body[f"{name}_ms_p95"] = samples[(len(samples) * 95 + 99) // 100 - 1]
-        return Fact(kind="portal_logins", at_ms=start_ms + MINUTE_MS, body=body)
+    def _poll(self, start_ms: int, now_ms: int) -> Poll:
+        """Return a minute as a poll; one in which we began or end is told at an instant of its own, beside its slot."""
+        slot_ms = start_ms if start_ms in self._quiet else min(now_ms, start_ms + MINUTE_MS - 1)
+        mine = {key[1]: each for key, each in self._minutes.items() if key[0] == start_ms}
+        return poll(self._device, slot_ms, _rows(mine, self._sites, whole=slot_ms == start_ms))
+
+
+def _rows(minutes: Mapping[Key, Minute], sites: Collection[str], *, whole: bool) -> Iterator[Row]:
+    """Yield what each site, each way in and each controller came to; a whole minute tells of every site."""
+    by_site: dict[str, Minute] = {}
+    by_method: dict[str, Minute] = {}
+    for (site, method, _place), each in minutes.items():
+        by_site.setdefault(site, Minute()).join(each)
+        if method:
+            by_method.setdefault(f"{site}/{method}", Minute()).join(each)
+    there = {STATE: SERVING} if whole else {}
+    for site in sorted({*by_site, *sites} if whole else by_site):
+        yield row("site", site, {**there, **(by_site[site].values() if site in by_site else {})})
+    for name, each in sorted(by_method.items()):
+        yield row("login", name, each.values())
+    yield from _controllers(minutes)
+
+
+def _controllers(minutes: Mapping[Key, Minute]) -> Iterator[Row]:
+    for place in sorted({place for _, _, place in minutes}):
+        opening, unopened = Times(portal.OPENING), 0
+        for (_, _, at), each in minutes.items():
+            if at == place:
+                opening.join(each.opening)
+                unopened += each.unopened
+        if opening.timed or unopened:
+            yield row("controller", place, {**opening.values(), "portal.controller.failed": float(unopened)})
+
+
+def _fact(start_ms: int, key: Key, minute: Minute, terms: str) -> Fact:
+    site, method, place = key
+    body: dict[str, JSON] = {
+        "site": site,
+        "start_ms": start_ms,
+        "end_ms": start_ms + MINUTE_MS,
+        **{name: minute.counts[name] for name in COUNTS},
+        "consents": minute.consents,
+        "terms": terms,
+        "gateway": place,
+        **minute.online.body("time_to_online"),
+        **minute.enforced.body("enforced"),
+        **minute.opening.body("gateway"),
+    }
+    if method:
+        body["method"] = method
+    if minute.unopened:
+        body["unopened"] = minute.unopened
+    if minute.enforced.samples:
+        body["enforced_ms_max"] = max(minute.enforced.samples)
+    return Fact(kind="portal_logins", at_ms=start_ms + MINUTE_MS, body=body)

@@ -17,6 +17,7 @@ from captive_portal import session as visit
 from captive_portal.errors import PortalError
 from captive_portal.meters import Meters
 from captive_portal.model import ADDRESSES_PER_CLIENT, MOST_OCTETS, Client, End, Session, State
+from captive_portal.outcomes import Outcomes
 from captive_portal.put_out import PutOut
 from captive_portal.store import Admission
 from captive_portal.tenants import Tenants
@@ -44,6 +45,7 @@ class Visits:
         self.telling = telling
         self.clock = clock
         self.premises = premises
+        self.outcomes = Outcomes(telling=telling, gateway=gateway, premises=premises, clock=clock)
         self.turns = Turns()
         self.meters = Meters()
         self.put_out = PutOut()
@@ -143,6 +145,7 @@ class Visits:
                     LOG.warning("effect failed effect=%s error=%s", type(effect).__name__, error, exc_info=ours)
                     if wrong is not None and not isinstance(effect, visit.Tell):
                         wrong.append(error)
+                    self.outcomes.stumbled(session, error)
                     followed = _failed(session, effect)
                     if followed is None and session.state is not State.ENDED:
                         session = before  # a record that fails ends what came with it, not the visit
@@ -191,9 +194,10 @@ class Visits:
             if onward is None:
                 if session.state is State.RECORDED:
                     took_ms = int((self.clock.monotonic() - began) * 1000)
-                    self.telling.opened(self.premises.site(session.client), took_ms, self.clock.now_ms())
+                    self.outcomes.opened(session, took_ms)
                 return visit.Opened()
             self._onward[session.id] = onward
+            self.outcomes.sent(session)
         elif isinstance(effect, visit.Revoke):
             self.close(effect.client)
         else:
@@ -201,12 +205,16 @@ class Visits:
         return None
 
     def _tell(self, session: Session, effect: visit.Tell) -> None:
-        now_ms, site = self.clock.now_ms(), self.premises.site(session.client)
         try:
             if effect.what == "login":
-                self.store.online(session, now_ms)
-            elif effect.what == "refused":
-                (self.telling.refused if session.state is State.PROVING else self.telling.failed)(site, now_ms)
+                self.outcomes.came_in(session)
+                self.store.online(session, self.clock.now_ms())
+            elif effect.what == "ended":
+                self.outcomes.over(session)
+            elif session.state is State.PROVING or session.end is End.REFUSED:
+                self.outcomes.refused(session)
+            else:
+                self.outcomes.failed(session)
         finally:
             if session.state is State.ENDED and session.grant is not None:
                 up, down = self.meters.forget(session.client.key)

@@ -198,8 +198,10 @@ class PortalAt:
     listen: Listener = field(default_factory=lambda: Listener(port=8081))
     gateway: str = "simulated"  # simulated | nftables | opennds | none: that of this machine; controllers are in `acs`
     gate_socket: Path | None = None  # UNIX socket of the gate; empty: <data dir>/gate.sock
+    gate_folder: Path | None = None  # whom the gate has let in by itself; empty: <data dir>/gate
     nds_socket: Path | None = None  # UNIX socket of openNDS; empty: /tmp/ndsctl.sock
     gate_user: str = ""  # who may speak to the gate besides its own user
+    device: str = "portal"  # id of this portal in the register: services of role `portal` hang on it
     visitors: dict[str, str] = field(default_factory=dict)  # visitor interface → id of the site behind it
     uplinks: str = ""  # interfaces towards the internet, comma between them: where what visitors send is bounded
     acs: dict[str, Controller] = field(default_factory=dict)  # id → a carrier's access controller

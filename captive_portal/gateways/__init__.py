@@ -147,6 +147,13 @@ class Gateway(Protocol):
         """
         return 0
 
+    def witnessed_ms(self, client: Client) -> int | None:  # noqa: ARG002  (the protocol's)
+        """Return since when somebody we trust has seen the client in; None while only a controller says so.
+
+        0 where the gateway is its own witness: it enforces itself. A carrier's controller never is.
+        """
+        return 0
+
     def admitted(self) -> list[Admitted]:
         """Return who is in, with the time left."""
         ...

@@ -120,6 +120,10 @@ class Controller(Gateway):
         for each in client.addresses:
             self.side.put_out(client, each)
 
+    def witnessed_ms(self, client: Client) -> int | None:
+        """Return when our RADIUS server said yes to the token, or accounting began: ACK_AUTH proves neither."""
+        return self._reports.inside_ms(client)
+
     def admitted(self) -> list[Admitted]:
         """Return who is online, as the controller has said, with what its accounting has counted."""
         now_ms, octets, told = self._clock.now_ms(), self._reports.octets(), set()

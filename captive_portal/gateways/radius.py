@@ -136,6 +136,10 @@ class Radius(Gateway):
         if client.addresses:
             self._line.ask("revoke", **_asked(client))
 
+    def witnessed_ms(self, client: Client) -> int | None:
+        """Return since when our server has let the device in, or its accounting has begun: an ACK proves neither."""
+        return line.inside_ms(self._line, client)
+
     def admitted(self) -> list[Admitted]:
         """Return who is in, with what accounting has counted."""
         listed = [each for part in self._line.every("list", places=self._places) for each in part["listed"]]

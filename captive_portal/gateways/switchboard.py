@@ -103,6 +103,10 @@ class Switchboard(Gateway):
         """Return what the client's own gateway says; 0 for a place that is not in the settings any more."""
         return next((each.held_s(client) for each in self._every if each.serves(client.interface)), 0)
 
+    def witnessed_ms(self, client: Client) -> int | None:
+        """Return what the client's own gateway says."""
+        return self.behind(client).witnessed_ms(client)
+
     def admitted(self) -> list[Admitted]:
         """Return who is in anywhere."""
         return [one for each in self._every for one in each.admitted()]

@@ -11,11 +11,13 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from captive_portal.errors import GatewayError
+from captive_portal.radius.line import inside_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Protocol
 
+    from captive_portal.model import Client
     from netops.clock import Clock
 
     class Line(Protocol):
@@ -67,3 +69,7 @@ class Reports:
         except GatewayError:
             return ""
         return str(said.get("mac", "")) if said.get("place") == place else ""
+
+    def inside_ms(self, client: Client) -> int | None:
+        """Return since when the server has seen the device in; GatewayError when it is away."""
+        return inside_ms(self._line, client)

@@ -137,7 +137,7 @@ class Judge:
         if door is None or left is None or not left.seconds or not nas.by_mac:
             return Reject(Why.NO_DOOR, rows)
         if not past:
-            self.doors.let_in(door.key)
+            self.doors.let_in(door.key, now_ms)
         return Accept(left, door.mark, rows)
 
     def _untimely(self, claims: tokens.Claims, now_ms: int) -> Why | None:

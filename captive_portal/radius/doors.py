@@ -73,7 +73,7 @@ class Doors:
         self._news: deque[News] = deque(maxlen=MOST_NEWS)
         self._bell = Condition()
         self._closed: dict[bytes, int] = {}  # marks of doors that were closed, until their time would have been over
-        self._let_in: set[Key] = set()  # doors whose controller has had our yes in this process's time
+        self._let_in: dict[Key, int] = {}  # doors whose controller has had our yes in this process's time
         for address, key, seen_ms in before.sightings:
             self._sightings[address] = key, seen_ms
         for sojourn in before.sojourns:
@@ -94,7 +94,7 @@ class Doors:
         """Open a door by a token."""
         with self._lock:
             door = self._open(client, bounds, now_ms, MARK + user.encode())
-            self._let_in.add(door.key)
+            self._let_in[door.key] = now_ms
             return door
 
     def _open(self, client: Client, bounds: Bounds, now_ms: int, mark: bytes) -> Door:
@@ -113,15 +113,21 @@ class Doors:
         self._widen(door.key)
         return door
 
-    def let_in(self, key: Key) -> None:
+    def let_in(self, key: Key, now_ms: int) -> None:
         """Note that a controller has had our yes about a device."""
         if key in self._doors:
-            self._let_in.add(key)
+            self._let_in[key] = now_ms
 
     def inside(self, key: Key) -> bool:
         """Whether a device is there by our word: accounting says so, or its controller had our yes."""
         with self._lock:
             return key in self._let_in or any(each.admitted for each in self._here(key))
+
+    def inside_ms(self, key: Key) -> int | None:
+        """Return when it was last seen that a device is there by our word; None when it is not."""
+        with self._lock:
+            since = [each.since_ms for each in self._here(key) if each.admitted]
+            return max([*since, *([self._let_in[key]] if key in self._let_in else [])], default=None)
 
     def close(self, client: Client) -> tuple[Door | None, list[Row]]:
         """Take addresses from a door; return the door if it is closed with the last of them."""
@@ -340,7 +346,7 @@ class Doors:
             if self._at.get(each) == key:
                 del self._at[each]
         if not any(each.admitted for each in self._here(who)):
-            self._let_in.discard(who)
+            self._let_in.pop(who, None)
         if cause == UNHEARD:
             self._lost[key] = sojourn.since_ms
         else:
@@ -377,5 +383,5 @@ class Doors:
         door = self._doors.pop(key, None)
         if door is not None:
             self._closed[door.mark] = door.until_ms
-        self._let_in.discard(key)
+        self._let_in.pop(key, None)
         self._wider.discard(key)

@@ -6,6 +6,7 @@
 | `who` | `address` | `place` and `mac` of who has it, or nothing |
 | `addresses` | `place`, `mac` | the addresses that the device uses now |
 | `wider` | | place, MAC and addresses of devices that are in and use an address beyond those let through |
+| `inside` | `place`, `mac` | `since_ms`: since when the device is in by our yes or its accounting; null if it is not |
 | `news` | `wait_ms` | what has happened: a device without a door came, or one left for good; waits for something |
 | `allow` | `place`, `mac`, `addresses`, `bounds`, `back` | done; `onward`: where the browser must go to be let in |
 | `revoke` | `place`, `mac`, `addresses` | done |
@@ -27,10 +28,20 @@ from netops import privilege
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import Protocol
 
+    from captive_portal.model import Client
     from captive_portal.radius.reaching import Reaching
     from captive_portal.socket_line import Answer
     from netops.config import Settings
+
+    class Asks(Protocol):
+        """What can ask the server."""
+
+        def every(self, verb: str, **asked: object) -> list[dict[str, Any]]:
+            """Return all answers to a verb; GatewayError when the server is away."""
+            ...
+
 
 LINE = Line(name="radius", setting="radius.line", longest=65_536, most=64, group=Group.DIRECTORY)
 PART = 400
@@ -50,6 +61,12 @@ def socket_path(settings: Settings) -> Path:
 def caller(settings: Settings) -> Caller:
     """Return the portal's end."""
     return Caller(LINE, socket_path(settings), timeout_s=TIMEOUT_S, at_once=AT_ONCE)
+
+
+def inside_ms(line: Asks, client: Client) -> int | None:
+    """Return since when the server has seen a device in; None when it has not. GatewayError when it is away."""
+    since_ms = line.every("inside", place=client.interface, mac=client.mac)[0]["since_ms"]
+    return None if since_ms is None else int(since_ms)
 
 
 def peers(settings: Settings) -> frozenset[int]:
@@ -73,6 +90,7 @@ class Verbs:
             "who": self.who,
             "addresses": self.addresses,
             "wider": self.wider,
+            "inside": self.inside,
             "news": self.news,
             "allow": self.allow,
             "revoke": self.revoke,
@@ -98,6 +116,10 @@ class Verbs:
         """Tell who uses an address that is not let through."""
         every = self.reaching.doors.wider()[:PART]  # the others when these have been let through
         yield {"wider": [[*key, list(addresses)] for key, addresses in every]}
+
+    def inside(self, asked: Answer) -> Iterator[Answer]:
+        """Tell since when a device is in: by a controller that has had our yes, or by accounting."""
+        yield {"since_ms": self.reaching.doors.inside_ms((str(asked.get("place")), str(asked.get("mac"))))}
 
     def news(self, asked: Answer) -> Iterator[Answer]:
         """Tell what has happened, once."""

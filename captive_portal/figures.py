@@ -1,0 +1,82 @@
+"""Counts and times of a minute: as the fields of a fact and as the rows of a poll. Pure.
+
+A time is counted at the catalogue's bounds (`netops/metrics/portal.py`), every one of them; percentiles of the minute
+are from the samples that are kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from netops.metrics import portal
+from netops.model import ANSWERED, Poll, Row, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from netops.evidence.canonical import JSON
+
+MINUTE_MS = 60_000
+SAMPLES = 5_000  # of a minute and kind; more are counted at the bounds, not kept for percentiles
+SERVING = 1.0
+STATE = "portal.state"
+
+
+@dataclass(slots=True)
+class Times:
+    """How long something took, again and again."""
+
+    metric: str
+    timed: int = 0
+    within: Counter[int] = field(default_factory=Counter)
+    samples: list[int] = field(default_factory=list)
+
+    def add(self, took_ms: int) -> None:
+        """Count one; a clock that stepped back makes it 0, never less."""
+        took_ms = max(0, took_ms)
+        self.timed += 1
+        for bound in portal.BOUNDS[self.metric]:
+            if took_ms <= bound:
+                self.within[bound] += 1
+        if len(self.samples) < SAMPLES:
+            self.samples.append(took_ms)
+
+    def join(self, other: Times) -> None:
+        """Add what another has counted."""
+        self.timed += other.timed
+        self.within.update(other.within)
+        self.samples += other.samples[: SAMPLES - len(self.samples)]
+
+    def ranked(self) -> dict[int, int]:
+        """Return the 50th and 95th percentile, by nearest rank; nothing where nothing was timed."""
+        ordered = sorted(self.samples)
+        return {rank: ordered[(len(ordered) * rank + 99) // 100 - 1] for rank in (50, 95)} if ordered else {}
+
+    def values(self) -> dict[str, float]:
+        """Return them as metrics; nothing where nothing was timed."""
+        if not self.timed:
+            return {}
+        made = {f"{self.metric}.p{rank}": float(value) for rank, value in self.ranked().items()}
+        made[f"{self.metric}.timed"] = float(self.timed)
+        made.update({portal.within(self.metric, each): float(self.within[each]) for each in portal.BOUNDS[self.metric]})
+        return made
+
+    def body(self, name: str) -> dict[str, JSON]:
+        """Return them as fields of a fact: `<name>_ms_p50`, `<name>_timed`, `<name>_within` and so on."""
+        if not self.timed:
+            return {}
+        counts: dict[str, JSON] = {str(each): self.within[each] for each in portal.BOUNDS[self.metric]}
+        ranked: dict[str, JSON] = {f"{name}_ms_p{rank}": value for rank, value in self.ranked().items()}
+        return {**ranked, f"{name}_timed": self.timed, f"{name}_within": counts}
+
+
+def row(kind: str, name: str, values: Mapping[str, float]) -> Row:
+    """Return a row of counts."""
+    return Row(subject=Subject(kind, name), values=dict(values))
+
+
+def poll(device: str, slot_ms: int, rows: Iterable[Row]) -> Poll:
+    """Return what was counted in a minute."""
+    return Poll(device=device, slot_ms=slot_ms, at_ms=slot_ms, outcome=ANSWERED, profile="portal", rows=tuple(rows))
