@@ -31,7 +31,9 @@ from captive_portal.arrivals import Arrivals
 from captive_portal.board import Board
 from captive_portal.desk import Desk
 from captive_portal.errors import GatewayError
+from captive_portal.methods.oidc import Oidc
 from captive_portal.obeying import Obeying
+from captive_portal.own_records import Office
 from captive_portal.policy import open_at
 from captive_portal.premises import Premises
 from captive_portal.probes import Probes
@@ -218,6 +220,7 @@ class PortalService:
             form_key=key,
             base_url=views.base_url(self.settings),
             reports=fault_form.limit(),
+            own=self._office(),
         )
         self._api = views.api(portal)
         pages = create_app(
@@ -236,6 +239,21 @@ class PortalService:
             clock=self.clock,
         )
         return capport.Door(pages, self._api, views.own_hosts(portal), rehearsal=self.settings.city.rehearsal)
+
+    def _office(self) -> Office | None:
+        """Return what shows people their own records; None where nobody comes by an account."""
+        assert self.desk
+        assert self._keeper
+        accounts = self.desk.methods.get("oidc")
+        if not isinstance(accounts, Oidc):
+            return None
+        return Office(
+            settings=self.settings,
+            store=self.desk.store,
+            persons=self._keeper.persons,
+            providers=accounts.providers,
+            back=accounts.back,
+        )
 
     def _hotspot(self, site: str) -> nearby.Hotspot | None:
         """Return where else WiFi works now, as far as the core has said lately."""

@@ -20,7 +20,7 @@ from flask import Blueprint, Response, g, redirect, render_template, request, ur
 from flask_babel import format_time
 from markupsafe import Markup
 
-from captive_portal import announce, asker, capport, captured, fault_form, forms, look, shut
+from captive_portal import announce, asker, capport, captured, fault_form, forms, look, own_records, shut
 from captive_portal.desk import HERE, Attempt, Outcome
 from captive_portal.errors import BusyError, GatewayError, PortalError, SessionError
 from captive_portal.gateways import Onward
@@ -104,6 +104,10 @@ def blueprint(portal: Portal) -> Blueprint:
     pages.add_url_rule("/logout", "logout", lambda: _logout(portal), methods=["POST"])
     pages.add_url_rule("/report", "report", lambda: fault_form.form(portal))
     pages.add_url_rule("/report", "reported", lambda: fault_form.taken(portal), methods=["POST"])
+    pages.add_url_rule("/records", "own_records", lambda: own_records.page(portal))
+    pages.add_url_rule("/records/proof", "own_records_ask", lambda: own_records.asked(portal), methods=["POST"])
+    pages.add_url_rule("/records/file", "own_records_file", lambda: own_records.taken(portal), methods=["POST"])
+    pages.add_url_rule("/records/erase", "own_records_erase", lambda: own_records.erased(portal), methods=["POST"])
     asked = api(portal)
     pages.add_url_rule(capport.PATH, "capport", lambda: _capport(asked))
     return pages
@@ -246,6 +250,9 @@ def _returned(portal: Portal, method: str) -> Any:
     if "lang" not in request.args and known(language):
         again = urlencode({**request.args.to_dict(), "lang": language})
         return redirect(f"{url_for('portal.returned', method=method)}?{again}", 303)
+    own = own_records.returned(portal, visitor)
+    if own is not None:
+        return own
     return _attempt(portal, visitor, method, request.args, _agreed_before(portal, visitor), longest=LONGEST_BROUGHT)
 
 

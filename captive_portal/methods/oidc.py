@@ -52,7 +52,12 @@ class Oidc(Method):
         self._store = store
         self._providers = providers
         self._persons = persons
-        self._back = f"{base_url}/return/{self.name}"
+        self.back = f"{base_url}/return/{self.name}"
+
+    @property
+    def providers(self) -> Mapping[str, Known]:
+        """Everybody whose accounts may be asked about, also where no site offers them now."""
+        return self._providers
 
     def doors(self, policy: Policy, language: str) -> list[Door]:
         """Return the buttons of a site's page."""
@@ -93,7 +98,7 @@ class Oidc(Method):
         going = under_way.begin(self._store, shown.identity, account.provider, now_ms)
         state = f"{going.state}.{shown.fields.get('lang', '')}"
         try:
-            return Leave(url=provider.address(going, state=state, back=self._back))
+            return Leave(url=provider.address(going, state=state, back=self.back))
         except AwayError:
             return Refusal(why=Why.AWAY)
 
@@ -133,7 +138,7 @@ class Oidc(Method):
     def _judged(self, shown: Shown, going: UnderWay, account: Account, now_ms: int) -> Verdict:
         provider = self._providers[going.provider]
         try:
-            claims = provider.claims(going, shown.fields["code"], account, back=self._back, now_ms=now_ms)
+            claims = provider.claims(going, shown.fields["code"], account, back=self.back, now_ms=now_ms)
         except (SaidNoError, StrangeError, token.UntrustedError):
             provider.counted["untrusted"] += 1
             raise

@@ -114,8 +114,11 @@ class Known:
                 return kept[0]
             raise
 
-    def address(self, under_way: UnderWay, *, state: str, back: str) -> str:
-        """Return where the browser goes (OpenID Connect Core section 3.1.2.1), by what is known already."""
+    def address(self, under_way: UnderWay, *, state: str, back: str, fresh: bool = False) -> str:
+        """Return where the browser goes (OpenID Connect Core section 3.1.2.1), by what is known already.
+
+        `fresh`: a login that is still open there does not do, the provider asks again and says when it did.
+        """
         words = {
             "response_type": "code",
             "client_id": self.settings.client_id,
@@ -125,6 +128,7 @@ class Known:
             "nonce": under_way.nonce,
             "code_challenge": under_way.challenge,
             "code_challenge_method": "S256",
+            **({"prompt": "login", "max_age": "0"} if fresh else {}),
         }
         if self._endpoints is None:
             raise AwayError(f"provider '{self.name}' has not said yet where its page is")

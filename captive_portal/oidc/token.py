@@ -125,6 +125,14 @@ def _for_us(claims: Mapping[str, Any], wanted: Wanted) -> None:
         raise UntrustedError("the ID token's nonce")
 
 
+def just_now(claims: Mapping[str, Any], since_ms: int, now_ms: int) -> bool:
+    """Whether whoever this is has proved themselves since then, and not by a login that was still open."""
+    at = claims.get("auth_time")  # section 3.1.2.1: it must be there where max_age was asked for
+    if isinstance(at, bool) or not isinstance(at, int | float):
+        return False
+    return since_ms - SLACK_S * 1000 <= at * 1000 <= now_ms + SLACK_S * 1000
+
+
 def lets_in(account: Account, claims: Mapping[str, Any], groups_claim: str) -> bool:
     """Whether a policy lets this account in: by the domain of its verified mail address, and by a group it is in."""
     if account.domains and _domain(claims) not in account.domains:

@@ -30,6 +30,7 @@ class UnderWay:
 
     provider: str
     seed: bytes
+    at_ms: int = 0  # when the device left
 
     @property
     def state(self) -> str:
@@ -65,7 +66,7 @@ def begin(store: Store, identity: bytes, provider: str, now_ms: int) -> UnderWay
         connection.execute(sa.insert(UNDER_WAY), row)
 
     store.write(work)
-    return UnderWay(provider, row["seed"])  # type: ignore[arg-type]  # a row of mixed kinds
+    return UnderWay(provider, row["seed"], now_ms)  # type: ignore[arg-type]  # a row of mixed kinds
 
 
 def take(store: Store, identity: bytes, state: str, now_ms: int) -> UnderWay | None:
@@ -77,7 +78,7 @@ def take(store: Store, identity: bytes, state: str, now_ms: int) -> UnderWay | N
     found = store.read(lambda connection: connection.execute(sa.select(UNDER_WAY).where(mine)).first())
     if found is None:
         return None
-    under_way = UnderWay(found.provider, found.seed)
+    under_way = UnderWay(found.provider, found.seed, found.until_ms - LIFE_MS)
     if not hmac.compare_digest(state.encode(), under_way.state.encode()):
         return None
     strike = sa.delete(UNDER_WAY).where(mine, UNDER_WAY.c.seed == found.seed)

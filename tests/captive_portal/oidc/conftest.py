@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from captive_portal import asker, fault_form, keys, views
+from captive_portal.own_records import Office
 from captive_portal.probes import Probes
 from netops.clock import SYSTEM
 from netops.provider import Provider
@@ -85,6 +86,14 @@ class Campus:
     def __init__(self, desk, settings, institution: Institution) -> None:
         self.desk, self.institution, self.settings = desk, institution, settings
         self.address, self.other, self.phones = "127.0.0.7", "127.0.0.8", 0
+        accounts = desk.methods["oidc"]
+        own = Office(
+            settings=settings,
+            store=desk.store,
+            persons=desk.store._persons,
+            providers=accounts.providers,
+            back=accounts.back,
+        )
         portal = asker.Portal(
             desk=desk,
             settings=settings,
@@ -94,6 +103,7 @@ class Campus:
             form_key=keys.identity_key(settings),
             base_url=OWN,
             reports=fault_form.limit(),
+            own=own,
         )
         self.app = create_app(
             "portal",

@@ -29,7 +29,7 @@ SIZES = {"small": (320, 568), "phone": (390, 844), "desk": (1280, 800)}
 ROUND_TRIP_MS, OCTETS_S = 300, 50_000
 LARGEST = 14 * 1024
 PICTURES = os.environ.get("NETOPS_PICTURES", "")
-PAGES = ("login", "wrong", "online", "code", "report", "missing", "down", "closed", "thanks", "stranger")
+PAGES = ("login", "wrong", "online", "code", "report", "records", "missing", "down", "closed", "thanks", "stranger")
 WRONG = "f=document.querySelector('[name=otp]').form,f.otp.value='12345678',f.submit()"
 NEAR = (
     Venue(id="site-1", name="万柳公园", address="万柳中路", at=(39.9600, 116.2980)),
@@ -51,7 +51,7 @@ def see(street, browser):
         vars(gateway).pop("identify", None)
         desk.logout(gateway.identify("127.0.0.1"))
         device = street.device(language, "127.0.0.1")
-        path = {"report": "report", "thanks": "report", "missing": "nosuch"}.get(name, "")
+        path = {"report": "report", "thanks": "report", "records": "records", "missing": "nosuch"}.get(name, "")
         if name in {"online", "code", "wrong"}:
             device.open("http://portal.test/?begin=")
         if name == "online":
