@@ -16,6 +16,7 @@ from captive_portal.oidc import commands as accounts
 from captive_portal.portal2 import commands as controllers
 from captive_portal.radius import commands as radius
 from captive_portal.records import commands as records
+from captive_portal.staff import commands as staff
 from inventory.show import counted
 from inventory.times import chosen, shown, utc_option
 from netops.clock import SYSTEM
@@ -62,6 +63,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     dhcp = verbs.add_parser("dhcp-snippets", help="print what DHCP and RA servers announce: where the RFC 8908 API is")
     dhcp.add_argument("--for", dest="server", default="", choices=tuple(announce.SERVERS), help="one server's settings")
     verbs.add_parser("garden", help="print what dnsmasq needs so that a site's garden is reachable before login")
+    staff.arguments(verbs)
     records.arguments(verbs)
     controllers.arguments(verbs)
     radius.arguments(verbs)
@@ -72,6 +74,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do what the verb says."""
+    if args.verb in staff.VERBS:
+        return staff.run(args, settings)
     if args.verb in records.VERBS:
         return records.run(args, settings)
     if args.verb in controllers.VERBS:
@@ -205,7 +209,7 @@ def _sessions(args: argparse.Namespace, settings: Settings) -> int:
     for each in visits:
         state = "online" if each.online else "opening"
         since, until = shown(each.since_ms, where), shown(each.until_ms, where)
-        print(f"{each.device}  {each.site}  {each.method}  {since} .. {until}  {state}")
+        print(f"{each.id}  {each.device}  {each.site}  {each.method}  {since} .. {until}  {state}")
     print(
         counted(total, "session") + (f", the newest {len(visits)} shown" if len(visits) < total else ""),
         file=sys.stderr,

@@ -14,6 +14,7 @@ from flask_babel import format_datetime
 
 from captive_portal import fault_reports, keys, sheet, tables, venues, vouchers
 from captive_portal.model import Allowance
+from captive_portal.staff import pages as staff
 from inventory.errors import SqlError
 from inventory.times import zone
 from netops.clock import utc
@@ -57,7 +58,7 @@ def pages(context: Context) -> Pages:
     blueprint.add_url_rule("/faults", "faults", lambda: _faults(context))
     blueprint.add_url_rule("/vouchers/sheet.css", "sheet_style", lambda: Response(SHEET_STYLE, mimetype="text/css"))
     blueprint.add_app_template_filter(_time, "portal_time")
-    return Pages(blueprint=blueprint, permissions=PERMISSIONS, menu=MENU)
+    return Pages(blueprint=blueprint, permissions={**PERMISSIONS, **staff.rules(blueprint, context)}, menu=MENU)
 
 
 def _index(context: Context, failed: str = "") -> str:

@@ -21,6 +21,7 @@ def sentences() -> Mapping[Why, str]:
         Why.USED_UP: gettext("这张上网券只能用一次，已经用过。"),
         Why.TOO_MANY_DEVICES: gettext("这张上网券可用的设备数已满。"),
         Why.TOO_OFTEN: gettext("尝试太频繁，请稍等一会儿再试。"),
+        Why.VOLUME: gettext("这台设备现在可用的流量已经用完。"),
         Why.CLOSED: gettext("这里现在不开放上网服务，请在开放时间再来。"),
         Why.NOT_HERE: gettext("没有这种登录方式，请从下面选择。"),
         Why.UNSENT: gettext("短信暂时发不出去，请换一种方式，或过一会儿再试。"),

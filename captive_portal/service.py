@@ -32,13 +32,13 @@ from captive_portal.board import Board
 from captive_portal.desk import Desk
 from captive_portal.errors import GatewayError
 from captive_portal.methods.oidc import Oidc
-from captive_portal.obeying import Obeying
 from captive_portal.own_records import Office
 from captive_portal.policy import open_at
 from captive_portal.premises import Premises
 from captive_portal.probes import Probes
 from captive_portal.records.keeper import Keeper
 from captive_portal.records.persons import Persons
+from captive_portal.staff.obeying import Obeying
 from captive_portal.store import Store
 from captive_portal.telling import Telling
 from captive_portal.visits import Visits

@@ -143,7 +143,7 @@ UNDER_WAY = sa.Table(
 sa.Index("portal_under_way_until", UNDER_WAY.c.until_ms)
 
 DIRECTIVE = sa.Table(
-    "portal_directive",  # what staff ask of a visit (captive_portal/directives.py); the portal carries it out
+    "portal_directive",  # what staff ask of a visit (captive_portal/staff/directives.py); the portal carries it out
     METADATA,
     sa.Column("id", sa.String(32), primary_key=True),
     sa.Column("session", sa.String(32), nullable=False),

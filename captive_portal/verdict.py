@@ -22,6 +22,7 @@ class Why(StrEnum):
     USED_UP = "used_up"
     TOO_MANY_DEVICES = "too_many_devices"
     TOO_OFTEN = "too_often"
+    VOLUME = "volume"  # the octets of the site's policy are used up for now
     CLOSED = "closed"  # outside the site's opening hours; `wait_ms` is until it opens
     NOT_HERE = "not_here"  # this site does not offer this method
     UNSENT = "unsent"  # the message could not be handed to anybody who delivers it

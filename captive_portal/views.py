@@ -174,6 +174,7 @@ def _form(portal: Portal, visitor: Client, *, failed: str = "", wrong_code: str 
         token=_token(portal, visitor, terms.version, terms.language),
         venue=asker.venue(portal, visitor),
         failed=failed,
+        put_out=portal.desk.was_put_out(visitor),
         wrong_code=wrong_code,
         tried=tried,
         typed=portal.desk.methods[tried].typed(request.form) if tried in portal.desk.methods else {},

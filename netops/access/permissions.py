@@ -22,7 +22,8 @@ _SEE = frozenset({"network.see", "contract.see"})
 
 ROLES: dict[str, frozenset[str]] = {
     "viewer": _SEE,
-    "operator": _SEE | {"raw.see", "approval.see", "approval.request", "voucher.see", "voucher.issue", "session.see"},
+    "operator": _SEE
+    | {"raw.see", "approval.see", "approval.request", "voucher.see", "voucher.issue", "session.see", "session.end"},
     "contract_manager": _SEE
     | {"raw.see", "report.take", "approval.see", "approval.request", "approval.decide", "voucher.see"},
     # reads all evidence, writes nothing, sees no personal data

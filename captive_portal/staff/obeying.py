@@ -1,4 +1,4 @@
-"""Carrying out what staff ask of visits (captive_portal/directives.py), in the portal process, which alone may.
+"""Carrying out what staff ask of visits (captive_portal/staff/directives.py), in the portal process, which alone may.
 
 A visit lasts longer up to what its site allows, counted from now: never beyond what a new login would give, and never
 beyond the closing time. What its gateway cannot do (a router that asks us and is never told) is said, and nothing is
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from captive_portal import session as visit
-from captive_portal.directives import VOID_MS, Act, Directive, Outcome, read
 from captive_portal.errors import GatewayError, SilentError
 from captive_portal.model import State
 from captive_portal.policy import seconds_open
+from captive_portal.staff.directives import VOID_MS, Act, Directive, Outcome, read
 from captive_portal.tables import DIRECTIVE, SESSION
 from netops.facts import Fact, submit
 

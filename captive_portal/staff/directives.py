@@ -1,7 +1,7 @@
 """What staff ask of a visit: end it, or let it last longer. Asked by the web process or the command line.
 
 The portal process alone writes sessions. Who asks leaves a row, and the portal takes it within a second
-(captive_portal/obeying.py). In this order, so that nothing is done without a trace and nothing twice:
+(captive_portal/staff/obeying.py). In this order, so that nothing is done without a trace and nothing twice:
 
 1. the row, not yet to be taken: one of a kind for a visit at a time, whoever asks;
 2. the fact `staff_action` (who, when, why, which visit), durable in the asker's spool;

@@ -7,14 +7,15 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from captive_portal import directives, tables
+from captive_portal import tables
 from captive_portal.arrivals import Arrivals
 from captive_portal.desk import Attempt
-from captive_portal.directives import Act, Because, Outcome
 from captive_portal.errors import GatewayError, OrderError, SilentError
 from captive_portal.model import Client, End, Grant, Session
-from captive_portal.obeying import Obeying
 from captive_portal.policy import Policies
+from captive_portal.staff import directives
+from captive_portal.staff.directives import Act, Because, Outcome
+from captive_portal.staff.obeying import Obeying
 from captive_portal.store import Consent
 from netops import facts, spool
 from netops.errors import SpoolError
@@ -238,7 +239,7 @@ def test_a_restart_in_the_middle_is_said_and_the_door_is_closed(house, staff, mo
         raise Crash
 
     with monkeypatch.context() as patch:
-        patch.setattr("captive_portal.obeying.submit", crash)
+        patch.setattr("captive_portal.staff.obeying.submit", crash)
         with pytest.raises(Crash):
             Obeying(desk.visits).round()
 
@@ -260,7 +261,7 @@ def test_what_is_done_is_stated_later_and_once_where_it_cannot_be_stated_now(hou
         raise SpoolError("the spool is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("captive_portal.obeying.submit", full)
+        patch.setattr("captive_portal.staff.obeying.submit", full)
         for _ in range(2):
             with pytest.raises(SpoolError):
                 obeying.round()
@@ -351,7 +352,7 @@ def test_no_visit_lasts_beyond_the_closing_time(house, staff, monkeypatch) -> No
     desk = house.open()
     session = desk.login(click())
     house.clock.forward(1800)
-    monkeypatch.setattr("captive_portal.obeying.seconds_open", lambda *_: 2000)
+    monkeypatch.setattr("captive_portal.staff.obeying.seconds_open", lambda *_: 2000)
     staff.ask(session, Act.EXTEND, minutes=60)
 
     Obeying(desk.visits).round()
