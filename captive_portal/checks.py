@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from captive_portal import methods, outward, policy_yaml, served, uplink
-from captive_portal.gateways import GATEWAYS, Offer, fas
+from captive_portal.enforcing import Offer
+from captive_portal.gateways import GATEWAYS, fas
 from captive_portal.model import INTERFACE
 from captive_portal.oidc import checks as accounts
 from captive_portal.portal2 import checks as controllers

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from captive_portal import session as visit
+from captive_portal.enforcing import Onward
 from captive_portal.errors import PortalError
-from captive_portal.gateways import Onward
 from captive_portal.limits import Limit, Rate, Rates
 from captive_portal.methods import Shown
 from captive_portal.model import Client, Grant, Session, State

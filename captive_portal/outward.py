@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from captive_portal import announce, certificate, look, served
-from captive_portal.gateways import Offer
+from captive_portal.enforcing import Offer
 from inventory.errors import Problem
 from netops.errors import ConfigError
 

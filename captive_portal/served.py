@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from captive_portal.gateways import COUNTED, GATEWAYS, NONE, Offer, chosen
+from captive_portal.enforcing import Offer
+from captive_portal.gateways import COUNTED, GATEWAYS, NONE, chosen
 from captive_portal.gateways.simulated import INTERFACE
 from netops.clock import SYSTEM
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from captive_portal import adopting, reconcile
 from captive_portal import session as visit
+from captive_portal.enforcing import Offer
 from captive_portal.errors import GatewayError
-from captive_portal.gateways import Offer
 from captive_portal.model import FREE, State
 from captive_portal.twins import Twins
 

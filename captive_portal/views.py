@@ -22,8 +22,8 @@ from markupsafe import Markup
 
 from captive_portal import announce, asker, capport, captured, fault_form, forms, look, own_records, shut
 from captive_portal.desk import HERE, Attempt, Outcome
+from captive_portal.enforcing import Onward
 from captive_portal.errors import BusyError, GatewayError, PortalError, SessionError
-from captive_portal.gateways import Onward
 from captive_portal.places import base_url as base_url  # noqa: PLC0414  (asked for here too)
 from captive_portal.policy import open_at
 from captive_portal.sentences import in_words, sentences

@@ -27,7 +27,8 @@ from inventory.errors import SqlError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from captive_portal.gateways import Gateway, Onward
+    from captive_portal.enforcing import Onward
+    from captive_portal.gateways import Gateway
     from captive_portal.premises import Premises
     from captive_portal.store import Consent, Store
     from captive_portal.telling import Telling

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
+
+from captive_portal.enforcing import Offer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from captive_portal.enforcing import Onward, Readiness
     from captive_portal.let_in import Entry
     from captive_portal.model import Admitted, Bounds, Client
     from netops.clock import Clock
     from netops.config import Settings
     from netops.facts import Fact
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Readiness:
-    """Whether the gateway can act. `born` changes when it has lost its memory; `wrong` says what is amiss.
-
-    `twice` are clients that two devices seem to be at once, each with the sign of it (captive_portal/twins.py).
-    """
-
-    born: str
-    wrong: Mapping[str, str] = field(default_factory=dict)
-    twice: tuple[tuple[str, str, str], ...] = ()  # place, MAC, sign
-    unrecorded: int = 0  # entries of its own log: whom it has let in while the portal was dead
-
-
-class Offer(StrEnum):
-    """What a gateway enforces by itself beside the time. What it only counts, the desk enforces within a round."""
-
-    RATE = "rate"
-    IDLE = "idle"
-    VOLUME = "volume"
-    COUNTERS = "counters"  # `admitted` tells octets: the desk can enforce volume and idle time
-    GARDEN = "garden"  # names reachable before login
-    STANDBY = "standby"  # lets visitors in by itself while the portal is dead, by a decision of two persons
 
 
 COUNTED = frozenset({Offer.VOLUME, Offer.IDLE})  # what the desk enforces where a gateway counts
@@ -61,13 +38,6 @@ class Ears(Protocol):
     def left(self, client: Client) -> None:
         """End the visit of a device that the gateway has put out."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Onward:
-    """The door opens when the browser goes there: the gateway lets in only who brings its answer itself."""
-
-    url: str
 
 
 class Gateway(Protocol):

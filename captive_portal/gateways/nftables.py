@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from captive_portal import let_in
+from captive_portal.enforcing import Offer, Onward, Readiness
 from captive_portal.errors import GatewayError, PortalError
-from captive_portal.gateways import Gateway, Offer, Onward, Readiness
+from captive_portal.gateways import Gateway
 from captive_portal.hatch import LINE, socket_path
 from captive_portal.model import Admitted, Client
 from captive_portal.model import address as canonical

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from captive_portal.gateways import Offer, Onward
+from captive_portal.enforcing import Offer, Onward
 from captive_portal.gateways.nftables import Nftables
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from captive_portal import keys
+from captive_portal.enforcing import Onward, Readiness
 from captive_portal.errors import GatewayError
-from captive_portal.gateways import Gateway, Onward, Readiness
+from captive_portal.gateways import Gateway
 from captive_portal.gateways.switchboard import Switchboard
 from captive_portal.model import Admitted, Client
 from captive_portal.model import address as canonical
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from captive_portal.gateways import Ears, Offer
+    from captive_portal.enforcing import Offer
+    from captive_portal.gateways import Ears
     from captive_portal.model import Bounds
     from netops.clock import Clock
     from netops.config import Settings

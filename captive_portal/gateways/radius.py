@@ -10,8 +10,9 @@ from dataclasses import astuple
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Self
 
+from captive_portal.enforcing import Offer, Onward, Readiness
 from captive_portal.errors import GatewayError, PortalError
-from captive_portal.gateways import Gateway, Offer, Onward, Readiness
+from captive_portal.gateways import Gateway
 from captive_portal.model import Admitted, Client
 from captive_portal.model import address as canonical
 from captive_portal.radius import line

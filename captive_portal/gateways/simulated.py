@@ -12,7 +12,8 @@ import secrets
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
-from captive_portal.gateways import Gateway, Offer, Onward, Readiness
+from captive_portal.enforcing import Offer, Onward, Readiness
+from captive_portal.gateways import Gateway
 from captive_portal.model import Admitted, Client
 from captive_portal.model import address as canonical
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
+from captive_portal.enforcing import Readiness
 from captive_portal.errors import GatewayError
-from captive_portal.gateways import Gateway, Readiness
+from captive_portal.gateways import Gateway
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from captive_portal.gateways import Ears, Onward
+    from captive_portal.enforcing import Onward
+    from captive_portal.gateways import Ears
     from captive_portal.model import Admitted, Bounds, Client
     from netops.facts import Fact
 

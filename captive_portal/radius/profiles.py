@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from captive_portal.gateways import Offer
+from captive_portal.enforcing import Offer
 from captive_portal.radius import dictionary as d
 
 if TYPE_CHECKING:

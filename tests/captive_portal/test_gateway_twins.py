@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from captive_portal.desk import Attempt
-from captive_portal.gateways import Readiness
+from captive_portal.enforcing import Readiness
 from captive_portal.gateways.nftables import Nftables
 from captive_portal.model import Bounds, Client, Grant, Session, State
 from captive_portal.store import Consent

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from captive_portal import checks, fas
 from captive_portal.arrivals import Arrivals
 from captive_portal.desk import Attempt
+from captive_portal.enforcing import Onward
 from captive_portal.errors import GatewayError, PortalError
-from captive_portal.gateways import Onward
 from captive_portal.gateways.fas import PATIENCE_S, WAITERS, Fas, places
 from captive_portal.model import Bounds, Client
 from captive_portal.records.disclosure import visits

@@ -8,8 +8,8 @@ import pytest
 
 from captive_portal import policy_yaml, tables
 from captive_portal.desk import Attempt
+from captive_portal.enforcing import Offer, Readiness
 from captive_portal.errors import GatewayError
-from captive_portal.gateways import Offer, Readiness
 from captive_portal.gateways.simulated import Simulated
 from captive_portal.gateways.switchboard import Switchboard
 from captive_portal.meters import Meters

@@ -9,8 +9,8 @@ import pytest
 
 from captive_portal import asker, places
 from captive_portal.desk import Attempt
+from captive_portal.enforcing import Onward
 from captive_portal.errors import AbsentError, GatewayError, PortalError
-from captive_portal.gateways import Onward
 from captive_portal.gateways.simulated import Simulated
 from captive_portal.model import Client, Session
 from captive_portal.outcomes import ONWARD_MS, WITNESS_MS

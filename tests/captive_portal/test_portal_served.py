@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from captive_portal import checks, policy_yaml, served
-from captive_portal.gateways import GATEWAYS, Offer
+from captive_portal.enforcing import Offer
+from captive_portal.gateways import GATEWAYS
 from netops.config import PortalAt, Settings
 from netops.controllers import Controller
 from netops.secret import Secret

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from captive_portal import tables
 from captive_portal.desk import Attempt
+from captive_portal.enforcing import Readiness
 from captive_portal.errors import GatewayError, PortalError
-from captive_portal.gateways import Readiness
 from captive_portal.gateways.simulated import Simulated
 from captive_portal.model import Admitted, Bounds, Client, End, Session, State
 from captive_portal.store import Consent

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from captive_portal import asker, capport, fault_form, fault_reports, forms, keys, probes, tables, views, vouchers
-from captive_portal.gateways import Onward
+from captive_portal.enforcing import Onward
 from captive_portal.model import Allowance
 from captive_portal.probes import Probes
 from netops import facts, spool

@@ -9,8 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from captive_portal.enforcing import Offer
 from captive_portal.errors import GatewayError
-from captive_portal.gateways import GATEWAYS, Offer
+from captive_portal.gateways import GATEWAYS
 from captive_portal.gateways.radius import Radius
 from captive_portal.model import Bounds, Client
 from captive_portal.radius import keeping
