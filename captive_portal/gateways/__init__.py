@@ -43,7 +43,7 @@ class Ears(Protocol):
 class Gateway(Protocol):
     """What enforces. Every verb raises GatewayError when it was not done; a context manager.
 
-    `tests/captive_portal/test_portal_gateways.py` is the promise: expiry by itself, revoke at once, allow
+    `tests/captive_portal/gateways/` is the promise: expiry by itself, revoke at once, allow
     again sets the time anew, another MAC at the same address is another client.
     """
 
