@@ -16,6 +16,7 @@ from captive_portal.oidc import commands as accounts
 from captive_portal.portal2 import commands as controllers
 from captive_portal.radius import commands as radius
 from captive_portal.records import commands as records
+from captive_portal.site import commands as sites
 from captive_portal.staff import commands as staff
 from inventory.show import counted
 from inventory.times import chosen, shown, utc_option
@@ -68,6 +69,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     controllers.arguments(verbs)
     radius.arguments(verbs)
     accounts.arguments(verbs)
+    sites.arguments(verbs)
     for each in (create, listed, sessions):
         utc_option(each)
 
@@ -84,6 +86,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         return accounts.run(args, settings)
     if args.verb in radius.VERBS:
         return radius.run(args, settings)
+    if args.verb in sites.VERBS:
+        return sites.run(args, settings)
     if args.verb == "dhcp-snippets":
         print(announce.snippets(settings, args.server), end="")
         return 0
