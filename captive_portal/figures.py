@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netops.metrics import portal
 from netops.model import ANSWERED, Poll, Row, Subject
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from netops.evidence.canonical import JSON
+    from netops.facts import Fact
 
 MINUTE_MS = 60_000
 SAMPLES = 5_000  # of a minute and kind; more are counted at the bounds, not kept for percentiles
@@ -80,3 +81,36 @@ def row(kind: str, name: str, values: Mapping[str, float]) -> Row:
 def poll(device: str, slot_ms: int, rows: Iterable[Row]) -> Poll:
     """Return what was counted in a minute."""
     return Poll(device=device, slot_ms=slot_ms, at_ms=slot_ms, outcome=ANSWERED, profile="portal", rows=tuple(rows))
+
+
+def of_messages(device: str, facts: Iterable[Fact], *, last: bool = False) -> list[Poll]:
+    """Return what `sms_delivery` facts say as polls: by site and carrier, and by carrier in the whole city.
+
+    They are told beside the slot of their minute, which the logins have; `last`, by a process that ends within it.
+    """
+    minutes: dict[int, dict[str, Counter[str]]] = {}
+    ranked: dict[tuple[int, str], dict[str, float]] = {}
+    for fact in facts:
+        if fact.kind == "sms_delivery":
+            body: Mapping[str, Any] = fact.body
+            start_ms, name = body["start_ms"], f"{body['site']}/{body['carrier']}"
+            for key in (name, body["carrier"]):
+                minutes.setdefault(start_ms, {}).setdefault(key, Counter()).update(_messages(body))
+            ranks = {f"p{rank}": body.get(f"delivery_ms_p{rank}") for rank in (50, 95)}
+            ranked[start_ms, name] = {f"{portal.DELIVERY}.{p}": float(n) for p, n in ranks.items() if n is not None}
+    return [
+        poll(
+            device,
+            start_ms + (2 if last else 1),
+            (row("sms", name, {**counts, **ranked.get((start_ms, name), {})}) for name, counts in sorted(each.items())),
+        )
+        for start_ms, each in sorted(minutes.items())
+    ]
+
+
+def _messages(body: Mapping[str, Any]) -> dict[str, int]:
+    made = {f"portal.sms.{name}": body.get(name, 0) for name in ("asked", "lost", "unheard")}
+    if body.get("delivery_timed"):
+        made[f"{portal.DELIVERY}.timed"] = body["delivery_timed"]
+        made |= {portal.within(portal.DELIVERY, int(bound)): n for bound, n in body["delivery_within"].items()}
+    return made

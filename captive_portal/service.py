@@ -16,6 +16,7 @@ from captive_portal import (
     board,
     capport,
     fault_form,
+    figures,
     gateways,
     keys,
     methods,
@@ -44,7 +45,7 @@ from captive_portal.telling import Telling
 from captive_portal.visits import Visits
 from inventory.errors import SqlError
 from inventory.times import zone
-from netops import drain, hotspots
+from netops import drain, hotspots, wire
 from netops.clock import SYSTEM
 from netops.errors import NetopsError
 from netops.facts import Fact, submit
@@ -369,7 +370,7 @@ class PortalService:
         assert self.desk
         desk = self.desk
         for method in desk.methods.values():
-            method.tend(lambda facts: _submit(desk, facts), self.clock.now_ms(), last=last)
+            method.tend(lambda facts: _submit(desk, facts, last=last), self.clock.now_ms(), last=last)
         return 0
 
     def _last_words(self) -> None:
@@ -384,7 +385,10 @@ class PortalService:
             LOG.warning("last minute not stated error=%s", error)
 
 
-def _submit(desk: Desk, facts: Sequence[Fact]) -> None:
+def _submit(desk: Desk, facts: Sequence[Fact], *, last: bool) -> None:
+    polls = figures.of_messages(desk.telling.device, facts, last=last)
+    if polls:
+        desk.telling.spool.put("poll", [wire.encode(each) for each in polls])
     submit(desk.telling.spool, *facts)
 
 

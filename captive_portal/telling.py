@@ -19,6 +19,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from captive_portal.figures import MINUTE_MS, SERVING, STATE, Times, poll, row
+from captive_portal.passing import Passing
 from netops import wire
 from netops.facts import Fact, submit
 from netops.metrics import portal
@@ -35,8 +36,6 @@ FIRST_SEEN = 50_000  # clients whose first sight is remembered, for the time to 
 REMEMBERED = 200_000  # outcomes of devices that are remembered, so that each counts once an hour
 STUMBLED = 50_000  # addresses that were not served in a minute; more are counted, not told apart
 LONG_AGO_MS = 30 * MINUTE_MS  # who came back after half an hour did not wait for half an hour
-LATE_MS = 2 * MINUTE_MS  # a minute that we wake up to so much later passed while we slept: it is not told
-WAITING = 1_440  # minutes without counts that wait for a spool
 OUTCOMES = ("online", "failed", "unconfirmed", "ours")
 COUNTS = (*OUTCOMES, "unserved", "refused", "repeated")
 
@@ -86,14 +85,13 @@ class Telling:
         self.spool = spool
         self.terms = terms
         self.totals = {**dict.fromkeys(COUNTS, 0), "reports": 0, "twins": 0}
-        self._device = f"{device}/portal"
+        self.device = f"{device}/portal"
         self._sites = frozenset(sites)
         self._minutes: dict[tuple[int, Key], Minute] = {}
         self._seen: OrderedDict[bytes | str, int] = OrderedDict()
         self._told: OrderedDict[tuple[str, str, str, bytes], int] = OrderedDict()
         self._stumbled: tuple[int, set[str]] = (0, set())
-        self._quiet: list[int] = []  # minutes that are over and wait to be told
-        self._whole_ms: int | None = None  # the first minute that is not told yet and in which we are from its start
+        self._passing = Passing()
         self._lock = Lock()
 
     # ---- what happens
@@ -192,11 +190,13 @@ class Telling:
         A SpoolError keeps them for the next time. `everything`: we end here, within a minute.
         """
         with self._lock:
-            self._pass(now_ms)
+            self._passing.note(now_ms)
             over_ms = now_ms + MINUTE_MS if everything else now_ms - now_ms % MINUTE_MS
             due = sorted(key for key in self._minutes if key[0] < over_ms)
             facts = [_fact(*key, self._minutes[key], self.terms) for key in due]
-            polls = [self._poll(start_ms, now_ms) for start_ms in sorted({*self._quiet, *(key[0] for key in due)})]
+            polls = [
+                self._poll(start_ms, now_ms) for start_ms in sorted({*self._passing.whole, *(key[0] for key in due)})
+            ]
         if polls:
             self.spool.put("poll", [wire.encode(each) for each in polls])
         if facts:
@@ -204,23 +204,14 @@ class Telling:
         with self._lock:
             for key in due:
                 self._minutes.pop(key, None)
-            self._quiet.clear()
+            self._passing.told()
         return len(facts)
-
-    def _pass(self, now_ms: int) -> None:
-        """Note the minutes that have passed in which we were there from start to end."""
-        start_ms = now_ms - now_ms % MINUTE_MS
-        if self._whole_ms is None or start_ms - self._whole_ms > LATE_MS:
-            self._whole_ms = start_ms if start_ms == now_ms else start_ms + MINUTE_MS  # we began, or have slept
-        while self._whole_ms < start_ms:
-            self._quiet = [*self._quiet, self._whole_ms][-WAITING:]
-            self._whole_ms += MINUTE_MS
 
     def _poll(self, start_ms: int, now_ms: int) -> Poll:
         """Return a minute as a poll; one in which we began or end is told at an instant of its own, beside its slot."""
-        slot_ms = start_ms if start_ms in self._quiet else min(now_ms, start_ms + MINUTE_MS - 1)
+        slot_ms = self._passing.slot(start_ms, now_ms)
         mine = {key[1]: each for key, each in self._minutes.items() if key[0] == start_ms}
-        return poll(self._device, slot_ms, _rows(mine, self._sites, whole=slot_ms == start_ms))
+        return poll(self.device, slot_ms, _rows(mine, self._sites, whole=slot_ms == start_ms))
 
 
 def _rows(minutes: Mapping[Key, Minute], sites: Collection[str], *, whole: bool) -> Iterator[Row]:

@@ -33,7 +33,7 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "portal": _ANY
         | {"portal_logins", "sms_delivery", "portal_probes", "fault_report", "portal_records", "records_erased"}
         | {"cloned_device", "controller_packets", "fail_open", "visit_directed"},
-        "radius": _ANY,
+        "radius": _ANY | {"radius_answers"},
         "web": _ANY | _PEOPLE | _DISPUTE | {"person_disclosed"},
     }
 )

@@ -316,6 +316,30 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "delivered_ms_p95?": _count,
         "proved_ms_p50?": _count,
         "proved_ms_p95?": _count,
+        "lost?": _count,  # each message once, when it is known what became of it: reported or typed in, lost, unheard
+        "unheard?": _count,
+        "delivery_ms_p50?": _count,
+        "delivery_ms_p95?": _count,
+        "delivery_timed?": _count,
+        "delivery_within?": _counts,
+    },
+    # how our RADIUS server answered a controller: counts of a minute
+    "radius_answers": {
+        "controller": _name,
+        "start_ms": instant,
+        "end_ms": instant,
+        "accepted": _count,
+        "rejected": _count,
+        "accounted": _count,
+        "answer_ms_p50?": _count,
+        "answer_ms_p95?": _count,
+        "answer_timed?": _count,
+        "answer_within?": _counts,
+        "changed?": _counts,
+        "change_ms_p50?": _count,
+        "change_ms_p95?": _count,
+        "change_timed?": _count,
+        "change_within?": _counts,
     },
     # what a device said by itself, in a trap or an inform: its own word, not measured by us
     "device_event": {

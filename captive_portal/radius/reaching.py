@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from captive_portal.radius.keeping import Keeping
     from captive_portal.radius.nas import Known, Nas
     from captive_portal.radius.stay import Door, Sojourn
+    from captive_portal.radius.telling import Telling
     from captive_portal.radius.tokens import Mint
     from netops.clock import Clock
 
@@ -50,6 +51,7 @@ class Reaching:
     device_key: bytes
     interim_s: int
     clock: Clock
+    telling: Telling | None = None
 
     def nas(self, place: str) -> Nas:
         """Return a place's controller; GatewayError when the settings have none."""
@@ -112,6 +114,8 @@ class Reaching:
 
     def _call(self, nas: Nas, code: int, said: list[Said], mac: str) -> Outcome:
         outcome = self.caller.call(nas, code, said)
+        if self.telling is not None:
+            self.telling.changed(nas.id, outcome)
         asked = "disconnect" if code == packet.DISCONNECT_REQUEST else "coa"
         device = derived(self.device_key, b"radius-device", mac.encode()).hex()[:16]
         row = (self.clock.now_ms(), nas.id, device, asked, str(outcome.word))

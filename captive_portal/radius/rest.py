@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from captive_portal.errors import PortalError
-from captive_portal.radius import accounting
+from captive_portal.radius import accounting, packet
 from captive_portal.radius import dictionary as d
 from captive_portal.radius.answering import Tally, accepted, taken
 from captive_portal.radius.authorise import Accept, Judge
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from captive_portal.radius.dictionary import Attribute
     from captive_portal.radius.keeping import Keeping
     from captive_portal.radius.nas import Known, Nas
+    from captive_portal.radius.telling import Telling
     from netops.clock import Clock
 
 USER = "netops"
@@ -61,6 +62,11 @@ WORDS: Mapping[str, int] = {
     "NAS-Reboot": 11,
 }
 Answer: TypeAlias = "tuple[str, bytes]"
+ANSWERED = {  # what FreeRADIUS then says to the controller; it asks about a login once to authorise, once to prove it
+    ("authorize", "200"): packet.ACCESS_ACCEPT,
+    ("authorize", "401"): packet.ACCESS_REJECT,
+    ("accounting", "204"): packet.ACCOUNTING_RESPONSE,
+}
 NOTHING: Answer = ("204 No Content", b"")
 
 
@@ -79,6 +85,7 @@ class Api:
     key: bytes
     interim_s: int
     clock: Clock
+    telling: Telling | None = None
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
@@ -104,12 +111,20 @@ class Api:
             return _said("404 Not Found", {"error": "no such controller; is it in [portal.acs] with a secret?"})
         if environ.get("REQUEST_METHOD") != "POST":
             return _said("405 Method Not Allowed", {"error": "expected POST"})
+        began = self.clock.monotonic()
         try:
-            return what(self, fields(_body(environ)), nas, self.clock.now_ms())
+            answer = what(self, fields(_body(environ)), nas, self.clock.now_ms())
         except (BodyError, PacketError) as error:
             return _said("400 Bad Request", {"error": str(error)})
         except PortalError as error:
             return _said("503 Service Unavailable", {"error": str(error)})
+        self._tell(parts[3], answer, nas, self.clock.monotonic() - began)
+        return answer
+
+    def _tell(self, verb: str, answer: Answer, nas: Nas, took_s: float) -> None:
+        code = ANSWERED.get((verb, answer[0][:3]))
+        if code is not None and self.telling is not None:
+            self.telling.answered(nas.id, code, took_s)
 
     def _genuine(self, header: str) -> bool:
         scheme, _, shown = header.partition(" ")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from captive_portal.radius.answering import Accounting, Authorising, Tally
     from captive_portal.radius.keeping import Keeping
     from captive_portal.radius.stay import Row
+    from captive_portal.radius.telling import Telling
     from netops.clock import Clock
 
 LOG = logging.getLogger("netops.radius")
@@ -119,7 +120,7 @@ class Port:
                     LOG.exception("datagram failed port=%s", self.name)
 
 
-def authorise(door: Authorising, keeping: Keeping, clock: Clock) -> Callable[[socket.socket], None]:
+def authorise(door: Authorising, keeping: Keeping, clock: Clock, telling: Telling) -> Callable[[socket.socket], None]:
     """Return what answers the questions that wait at a socket."""
 
     def work(at: socket.socket) -> None:
@@ -129,10 +130,12 @@ def authorise(door: Authorising, keeping: Keeping, clock: Clock) -> Callable[[so
             if came is None:
                 break
             octets, sender, way = came
+            began = clock.monotonic()
             answer, more = _judged(door, octets, sender, clock)
             rows += more
             if answer is not None:
                 _send(at, answer, sender, way)
+                telling.answered(door.known.by_address[sender[0]].id, answer[0], clock.monotonic() - began)
         if rows:
             with contextlib.suppress(PortalError):  # what is lost with them: that a token's door outlives a crash
                 keeping.put(rows)
@@ -140,11 +143,12 @@ def authorise(door: Authorising, keeping: Keeping, clock: Clock) -> Callable[[so
     return work
 
 
-def account(door: Accounting, keeping: Keeping, clock: Clock) -> Callable[[socket.socket], None]:
+def account(door: Accounting, keeping: Keeping, clock: Clock, telling: Telling) -> Callable[[socket.socket], None]:
     """Return what takes the reports that wait at a socket, and answers when they are durable."""
 
     def work(at: socket.socket) -> None:
         rows: list[Row] = []
+        began = clock.monotonic()
         answers: list[tuple[bytes, bytes, tuple[str, int], Way, list[Row]]] = []
         for _ in range(TOGETHER):
             came = _receive(at)
@@ -167,6 +171,7 @@ def account(door: Accounting, keeping: Keeping, clock: Clock) -> Callable[[socke
         for octets, answer, sender, way, _ in answers:
             door.sent(octets, sender[:2], answer, clock.monotonic())
             _send(at, answer, sender, way)
+            telling.answered(door.known.by_address[sender[0]].id, answer[0], clock.monotonic() - began)
 
     return work
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from captive_portal import keys, socket_line
-from captive_portal.errors import PortalError
 from captive_portal.radius import line as lines
 from captive_portal.radius import nas, rest, server
 from captive_portal.radius.answering import Accounting, Authorising, Tally
@@ -19,10 +18,13 @@ from captive_portal.radius.doors import Doors
 from captive_portal.radius.keeping import Keeping
 from captive_portal.radius.line import Verbs
 from captive_portal.radius.reaching import Reaching
+from captive_portal.radius.telling import Telling
 from captive_portal.radius.tokens import Mint
+from netops import drain
 from netops.clock import SYSTEM
 from netops.config import Listener
-from netops.errors import ConfigError
+from netops.errors import ConfigError, NetopsError
+from netops.spool import Spool
 from netops.web import Server
 
 if TYPE_CHECKING:
@@ -60,6 +62,8 @@ class Parts:
     judge: Judge
     known: nas.Known
     tally: Tally
+    telling: Telling
+    spool: Spool
 
 
 class RadiusService:
@@ -91,6 +95,8 @@ class RadiusService:
             doors = Doors(born_ms=now_ms, before=keeping.known(now_ms))
             caller = stack.enter_context(Caller(self.clock, timeout_ms=radius.coa_timeout_ms, tries=radius.coa_tries))
             mint, tally = Mint(key), Tally()
+            spool = stack.enter_context(Spool(settings.data.dir / "spool" / "radius.db", source=self.name))
+            telling = Telling(self.clock, device=settings.portal.device, controllers=known.by_id)
             reaching = Reaching(
                 doors=doors,
                 keeping=keeping,
@@ -100,9 +106,11 @@ class RadiusService:
                 device_key=key,
                 interim_s=radius.interim_s,
                 clock=self.clock,
+                telling=telling,
             )
             judge = Judge(mint, doors)
-            self.parts = Parts(doors, keeping, caller, reaching, judge, known, tally)
+            self.parts = Parts(doors, keeping, caller, reaching, judge, known, tally, telling, spool)
+            stack.callback(self._last_words)
             self._answer(stack, self.parts)
             self._serve(stack, self.parts)
             verbs = Verbs(reaching, keeping.born, self._counts)
@@ -133,8 +141,8 @@ class RadiusService:
         auth = Authorising(parts.judge, parts.known, radius.interim_s, tally=parts.tally)
         acct = Accounting(parts.doors, parts.known, tally=parts.tally)
         for name, port, work in (
-            ("auth", radius.auth_port, server.authorise(auth, parts.keeping, self.clock)),
-            ("acct", radius.acct_port, server.account(acct, parts.keeping, self.clock)),
+            ("auth", radius.auth_port, server.authorise(auth, parts.keeping, self.clock, parts.telling)),
+            ("acct", radius.acct_port, server.account(acct, parts.keeping, self.clock, parts.telling)),
         ):
             sockets = server.listening(radius.listen, port)
             at = server.Port(name, sockets, work)
@@ -158,6 +166,7 @@ class RadiusService:
             key=key.encode(),
             interim_s=radius.interim_s,
             clock=self.clock,
+            telling=parts.telling,
         )
         at = Server(api, Listener(host=radius.rest_host, port=radius.rest_port), threads=REST_THREADS)
         at.start()
@@ -176,6 +185,7 @@ class RadiusService:
         while not self._stopping.wait(LOOK_S):
             rounds += 1
             self._try("records", self._tidy)
+            self._try("facts", self._state)
             if rounds % PURGE_ROUNDS == 1:
                 self._try("retention", self._purge)
 
@@ -183,6 +193,20 @@ class RadiusService:
         assert self.parts
         now_ms, doors = self.clock.now_ms(), self.parts.doors
         self.parts.keeping.keep([*doors.expire(now_ms), *doors.silent(now_ms, self.settings.radius.interim_s)])
+
+    def _state(self) -> None:
+        """State the minutes that are over, and let go of what the core has taken."""
+        assert self.parts
+        self.parts.telling.flush(self.parts.spool, self.clock.now_ms())
+        if self.parts.spool.backlog():
+            self.parts.spool.trim(drain.drained(self.settings, self.name))
+
+    def _last_words(self) -> None:
+        assert self.parts
+        try:
+            self.parts.telling.flush(self.parts.spool, self.clock.now_ms(), everything=True)
+        except NetopsError as error:
+            LOG.warning("last minute not stated error=%s", error)
 
     def _purge(self) -> None:
         assert self.parts
@@ -192,7 +216,7 @@ class RadiusService:
         try:
             work()
             self._wrong.pop(name, None)
-        except PortalError as error:
+        except NetopsError as error:
             self._wrong[name] = str(error)
             LOG.warning("chore failed chore=%s error=%s", name, error)
         except Exception:

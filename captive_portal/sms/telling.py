@@ -4,6 +4,10 @@ Four clocks stand beside one another, each from the moment a code was asked for:
 that it was delivered, somebody typed the code in. The last one is the truth that no carrier can dress up: who typed
 the code had it. Each is counted in the minute in which it happened. The carrier is the one the number's block was given
 to. Counts of the running minute live in memory, as those of logins do.
+
+What a contract promises is each message once (`netops/sla/counted.py`): how long until it was reported delivered or its
+code was typed in, whichever came first; *lost* when no provider took it or its loss was reported, and nobody typed it;
+*unheard* when five minutes later nothing is known: a provider without reports proves nothing, good or bad.
 """
 
 from __future__ import annotations
@@ -13,17 +17,21 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from captive_portal.figures import Times
 from netops.facts import Fact
+from netops.metrics import portal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from captive_portal.sms.code import Pending
+    from netops.evidence.canonical import JSON
 
 MINUTE_MS = 60_000
 SAMPLES = 2_000  # of a kind, minute, site and carrier; more are counted, not kept
 EXPECTED = 50_000  # messages whose report is awaited
 REPORTED_MS = 24 * 3_600_000  # a report that comes later tells nothing about delivery
+KNOWN_MS = 300_000  # until then it is known what became of a message, or it is not
 TIMED = ("handed", "delivered", "proved")
 COUNTED = ("asked", "unsent", "undelivered", *TIMED)
 
@@ -34,6 +42,9 @@ class Minute:
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
     times_ms: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in TIMED})
+    delivery: Times = field(default_factory=lambda: Times(portal.DELIVERY))
+    lost: int = 0
+    unheard: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +54,16 @@ class Expected:
     site: str
     carrier: str
     asked_ms: int
+    id: str = ""
     receipts: tuple[str, ...] = ()  # by whichever of its ids it is reported
+
+
+@dataclass(slots=True)
+class UnderWay:
+    """A message of which it is not known yet what became of it, and whether it seems lost."""
+
+    sent: Pending | Expected
+    lost: bool = False
 
 
 class Deliveries:
@@ -53,23 +73,51 @@ class Deliveries:
         self.totals = dict.fromkeys(COUNTED, 0)
         self._minutes: dict[tuple[str, str, int], Minute] = {}
         self._expected: OrderedDict[tuple[str, str], Expected] = OrderedDict()
+        self._under_way: OrderedDict[str, UnderWay] = OrderedDict()  # by the message's id, the oldest first
         self._lock = Lock()
 
     def count(self, what: str, sent: Pending | Expected, now_ms: int) -> None:
         """Count something that happened to a message now; of those in TIMED, how long after it was asked for."""
         with self._lock:
-            minute = self._minutes.setdefault((sent.site, sent.carrier, now_ms - now_ms % MINUTE_MS), Minute())
+            minute = self._minute(sent, now_ms)
             minute.counts[what] += 1
             self.totals[what] += 1
+            self._follow(what, sent, minute, now_ms)
             times = minute.times_ms.get(what)
             if times is not None and len(times) < SAMPLES:
                 times.append(max(0, now_ms - sent.asked_ms))
+
+    def _minute(self, sent: Pending | Expected, now_ms: int) -> Minute:
+        return self._minutes.setdefault((sent.site, sent.carrier, now_ms - now_ms % MINUTE_MS), Minute())
+
+    def _follow(self, what: str, sent: Pending | Expected, minute: Minute, now_ms: int) -> None:
+        if what == "asked":
+            self._under_way[sent.id] = UnderWay(sent)
+            while len(self._under_way) > EXPECTED:
+                self._under_way.popitem(last=False)
+        elif what in {"delivered", "proved"} and self._under_way.pop(sent.id, None) is not None:
+            minute.delivery.add(now_ms - sent.asked_ms)
+        elif what in {"unsent", "undelivered"} and sent.id in self._under_way:
+            self._under_way[sent.id].lost = True
+
+    def _give_up(self, now_ms: int, *, everything: bool) -> None:
+        """Count the messages of which nothing more is expected."""
+        while self._under_way:
+            first = next(iter(self._under_way.values()))
+            if now_ms - first.sent.asked_ms < KNOWN_MS and not everything:
+                return
+            self._under_way.popitem(last=False)
+            minute = self._minute(first.sent, now_ms)
+            minute.lost += first.lost
+            minute.unheard += not first.lost
 
     def expect(self, provider: str, receipts: Sequence[str], sent: Pending) -> None:
         """Await a provider's report about a message, by any of its ids."""
         with self._lock:
             named = tuple(filter(None, receipts))
-            expected = Expected(site=sent.site, carrier=sent.carrier, asked_ms=sent.asked_ms, receipts=named)
+            expected = Expected(
+                site=sent.site, carrier=sent.carrier, asked_ms=sent.asked_ms, id=sent.id, receipts=named
+            )
             self._expected.update({(provider, receipt): expected for receipt in named})
             while len(self._expected) > EXPECTED:
                 self._expected.popitem(last=False)
@@ -88,6 +136,7 @@ class Deliveries:
     def flush(self, tell: Callable[[Sequence[Fact]], None], now_ms: int, *, everything: bool = False) -> None:
         """State the minutes that are over; they are kept for the next time when telling fails."""
         with self._lock:
+            self._give_up(now_ms, everything=everything)
             due = [key for key in self._minutes if everything or key[2] + MINUTE_MS <= now_ms]
             facts = [_fact(*key, self._minutes[key]) for key in sorted(due)]
         if facts:
@@ -98,12 +147,15 @@ class Deliveries:
 
 
 def _fact(site: str, carrier: str, start_ms: int, minute: Minute) -> Fact:
-    body: dict[str, str | int] = {
+    body: dict[str, JSON] = {
         "site": site,
         "carrier": carrier,
         "start_ms": start_ms,
         "end_ms": start_ms + MINUTE_MS,
         **minute.counts,
+        "lost": minute.lost,
+        "unheard": minute.unheard,
+        **minute.delivery.body("delivery"),
     }
     for name, times in minute.times_ms.items():
         if times:

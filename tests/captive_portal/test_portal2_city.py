@@ -144,15 +144,17 @@ def test_the_chain_of_packets_and_the_controllers_time_are_facts(city) -> None:
     gateway.journal.settle()
     city.portal._state_evidence()
     city.portal._state_evidence()
+    city.portal.desk.visits.outcomes.settle()
     city.portal.desk.telling.flush(city.portal.clock.now_ms(), everything=True)
 
     path = city.settings.data.dir / "spool" / "portal.db"
-    told = [facts.decode(each.payload) for each in spool.read(path, after=0, limit=100)]
+    told = [facts.decode(each.payload) for each in spool.read(path, after=0, limit=100) if each.kind == "fact"]
     heads = [each.body for each in told if each.kind == "controller_packets"]
     logins = [each.body for each in told if each.kind == "portal_logins"]
 
     assert [each["head"] for each in heads] == [journal.check(gateway.journal.path).head[1]]
     assert logins[0]["gateway_ms_p50"] == logins[0]["gateway_ms_p95"] < 3000
+    assert (logins[0]["online"], logins[0]["unconfirmed"], logins[0]["gateway"]) == (1, 0, "ac-1")
 
 
 def test_the_query_of_the_redirect_lets_nobody_else_in(city) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from captive_portal import asker, fault_form, keys, policy_yaml, views
+from captive_portal import asker, fault_form, figures, keys, policy_yaml, views
 from captive_portal.methods.sms import Sms
 from captive_portal.probes import Probes
 from captive_portal.sms import checks, reports
@@ -17,6 +17,7 @@ from captive_portal.sms.telling import Deliveries, Expected
 from netops import facts
 from netops.config import Secret
 from netops.errors import SpoolError
+from netops.model import Subject
 from netops.texting import SmsProvider
 from netops.web import create_app
 
@@ -334,7 +335,8 @@ def test_facts_say_what_became_of_messages_by_site_and_carrier_and_never_whose(p
     assert portal.method.gauges()["netops_portal_sms_asked"] == 2
     assert bodies["cn-mobile"]["proved_ms_p95"] == 7000
     assert (bodies["cn-mobile"]["proved"], bodies["cn-unicom"]["proved"]) == (1, 0)
-    assert {type(value) for each in told for value in each.body.values()} == {int, str}
+    assert (bodies["cn-mobile"]["delivery_within"]["10000"], bodies["cn-unicom"].get("delivery_timed")) == (1, None)
+    assert {type(value) for each in told for value in each.body.values()} == {int, str, dict}
     assert {each.body["site"] for each in told} == {"site-1"}
 
 
@@ -402,3 +404,28 @@ def test_a_policy_names_digits_and_countries(settings, tmp_path) -> None:
     read = policy_yaml.read(replace(settings, portal=replace(settings.portal, policies=folder))).at("s")
 
     assert (read.texting.digits, read.texting.countries) == (6, ("86", "852"))
+
+
+def test_each_message_comes_to_one_end_and_one_of_which_nothing_is_heard_proves_nothing() -> None:
+    deliveries, told = Deliveries(), []
+    ends = {
+        "typed": ("handed", "proved"),
+        "lost": ("handed", "undelivered"),
+        "unheard": ("handed",),
+        "refused": ("unsent",),
+    }
+    ends["doubtful"] = ("unsent", "proved")  # no provider said that it took it, and its code was typed in
+    for name, course in ends.items():
+        sent = Expected(site="s", carrier="c", asked_ms=0, id=name)
+        for after_ms, what in enumerate(("asked", *course)):
+            deliveries.count(what, sent, after_ms * 9_000)
+    deliveries.count("proved", Expected(site="s", carrier="c", asked_ms=0, id="typed"), 20_000)
+    deliveries.flush(told.extend, 240_000)
+    deliveries.flush(told.extend, 300_000, everything=True)
+    last = told[-1].body
+
+    (first,) = told[:-1]
+    assert (first.body["delivery_timed"], first.body["delivery_within"]["10000"]) == (2, 0)
+    assert (last["lost"], last["unheard"]) == (2, 1)
+    rows = {row.subject: row.values for each in figures.of_messages("portal/portal", told) for row in each.rows}
+    assert rows[Subject("sms", "s/c")]["portal.sms.lost"] == rows[Subject("sms", "c")]["portal.sms.lost"] == 2
