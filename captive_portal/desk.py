@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from captive_portal import session as visit
+from captive_portal.allotment import spent, wait_ms
 from captive_portal.enforcing import Onward
 from captive_portal.errors import PortalError
 from captive_portal.limits import Limit, Rate, Rates
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from zoneinfo import ZoneInfo
 
+    from captive_portal.allotment import Used
     from captive_portal.gateways import Gateway
     from captive_portal.methods import Method
     from captive_portal.policy import Policies, Policy
@@ -125,6 +127,9 @@ class Desk:
             kept = self._end_stale(client)
             if kept is not None:
                 return kept
+            empty = self._empty(client, now_ms)
+            if empty is not None:
+                return empty
             session = visits.begun(client)
             verdict = self._ask(attempt, replace(self.shown(client, attempt.fields), answer=answer), now_ms)
             if isinstance(verdict, Refusal):
@@ -143,7 +148,11 @@ class Desk:
                 return None
             shown = self.shown(client, {})
             grant = self.recognised(shown)
-            if grant is None or self._starts.take(shown.identity, shown.site, now_ms):
+            if (
+                grant is None
+                or self._empty(client, now_ms) is not None
+                or self._starts.take(shown.identity, shown.site, now_ms)
+            ):
                 return None
             kept = self._end_stale(client)
             if kept is not None:
@@ -225,7 +234,22 @@ class Desk:
         closes_s = seconds_open(policy.hours, now_ms, self.zone)
         seconds = min(bounds.seconds, closes_s) if closes_s is not None else bounds.seconds
         until_ms = min(grant.until_ms, now_ms + seconds * 1000)
+        if bounds.octets:
+            used = spent(self._used(client, now_ms), since_ms=now_ms - policy.bounds.seconds * 1000)
+            bounds = replace(bounds, octets=max(1, bounds.octets - used))  # 0 would be "no bound"
         return replace(grant, until_ms=until_ms, bounds=bounds, policy=policy.digest)
+
+    def _empty(self, client: Client, now_ms: int) -> Refusal | None:
+        """Refuse a device whose volume is used up, before it spends a code or starts a voucher."""
+        bounds = self.policy(client).bounds
+        if not bounds.octets:
+            return None
+        wait = wait_ms(self._used(client, now_ms), bounds.octets, window_ms=bounds.seconds * 1000, now_ms=now_ms)
+        return Refusal(why=Why.VOLUME, wait_ms=wait) if wait else None
+
+    def _used(self, client: Client, now_ms: int) -> list[Used]:
+        since_ms = now_ms - self.policy(client).bounds.seconds * 1000
+        return self.store.used(self.identity(client), since_ms)
 
     def _answer(self, session: Session) -> Session | Onward:
         onward = self.visits.onward(session)

@@ -1,11 +1,13 @@
 """What each visitor has used, from the gateway's counters: octets in both directions, and when something last moved.
 
 A gateway counts from the moment a door was opened; a door that is opened anew (another address, a longer time, a
-restart) counts from zero. So a counter that went back is a new one, and what was counted before is kept.
+restart) counts from zero. So a counter that went back is a new one, and what was counted before is kept: here, and for
+visits with a volume bound in the record too, or our own restart would begin the volume anew.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -15,9 +17,10 @@ from captive_portal.model import End
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from captive_portal.model import Admitted, Bounds
+    from captive_portal.model import Admitted, Bounds, Client
 
 Key = tuple[str, str]
+KEPT_PARTS = 50  # a crash gives back at most one in so many of the bound
 
 
 @dataclass(slots=True)
@@ -28,6 +31,7 @@ class Meter:
     up: int = 0
     down: int = 0
     last: dict[str, tuple[int, int]] = field(default_factory=dict)  # address → octets up and down, as counted last
+    kept: int = 0  # octets as they stand in the record
 
     def exceeds(self, bounds: Bounds, now_ms: int) -> End | None:
         """Return which bound is reached, if any."""
@@ -60,6 +64,31 @@ class Meters:
                 meter.last[address] = each.octets_up, each.octets_down
                 read[each.client.key] = meter
             return read
+
+    def reopened(self, client: Client) -> None:
+        """Note that the doors of these addresses count from zero now."""
+        with self._lock:
+            meter = self._meters.get(client.key)
+            if meter is not None:
+                for each in client.addresses:
+                    meter.last.pop(each, None)
+                meter.kept = 0  # what stands in the record compares with the doors of before
+
+    def due(self, key: Key, bound: int) -> str | None:
+        """Return what is to be written of a visitor's use, where enough has come since; noted as written."""
+        with self._lock:
+            meter = self._meters.get(key)
+            if meter is None or meter.up + meter.down - meter.kept < max(1, bound // KEPT_PARTS):
+                return None
+            meter.kept = meter.up + meter.down
+            return json.dumps([meter.up, meter.down, meter.last], separators=(",", ":"))
+
+    def take_up(self, key: Key, kept: str, now_ms: int) -> None:
+        """Go on from what the record holds."""
+        up, down, last = json.loads(kept)
+        doors = {address: (octets[0], octets[1]) for address, octets in last.items()}
+        with self._lock:
+            self._meters[key] = Meter(now_ms, up=up, down=down, last=doors, kept=up + down)
 
     def used(self, key: Key) -> tuple[int, int]:
         """Return the octets up and down of a visitor."""

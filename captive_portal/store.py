@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast
 
 import sqlalchemy as sa
 
+from captive_portal.allotment import Used
 from captive_portal.batch import Batcher
 from captive_portal.errors import PortalError
 from captive_portal.model import Allowance, Bounds, Client, End, Grant, Session, State
@@ -68,6 +69,11 @@ class Online:
 Work: TypeAlias = "Admission | Online | Callable[[sa.Connection], Any]"
 _ENDED = sa.update(SESSION).where(SESSION.c.id == sa.bindparam("which"), SESSION.c.ended_ms.is_(None))
 _ONLINE = sa.select(SESSION.c.online_ms).where(SESSION.c.id == sa.bindparam("which"))
+_METER = (
+    sa.update(SESSION)
+    .where(SESSION.c.id == sa.bindparam("which"), SESSION.c.ended_ms.is_(None))
+    .values(meter=sa.bindparam("counted"))
+)
 _MARK = sa.update(SESSION).where(SESSION.c.id == sa.bindparam("which")).values(online_ms=sa.bindparam("at_ms"))
 
 
@@ -159,6 +165,28 @@ class Store:
                 addresses.setdefault(session, []).append(address)
         return [_session(row, tuple(addresses.get(row.id, ()))) for row in rows]
 
+    def used(self, identity: bytes, since_ms: int) -> list[Used]:
+        """Return what a device has used in each of its visits that began after an instant."""
+        octets = (SESSION.c.octets_up + SESSION.c.octets_down).label("octets")
+        wanted = sa.select(SESSION.c.since_ms, octets).where(
+            SESSION.c.identity == identity, SESSION.c.since_ms > since_ms
+        )
+        with self._database.read() as connection:
+            return [Used(row.since_ms, row.octets) for row in connection.execute(wanted)]
+
+    def meters(self) -> dict[str, str]:
+        """Return session → what was counted of it, as kept last."""
+        wanted = sa.select(SESSION.c.id, SESSION.c.meter).where(
+            SESSION.c.ended_ms.is_(None), SESSION.c.meter.is_not(None)
+        )
+        with self._database.read() as connection:
+            return {row.id: row.meter for row in connection.execute(wanted)}
+
+    def keep_meters(self, counted: Sequence[tuple[str, str]]) -> None:
+        """Keep what was counted of sessions so far."""
+        rows = [{"which": session, "counted": meter} for session, meter in counted]
+        self.write(lambda connection: connection.execute(_METER, rows))
+
     def born(self, gateway: str) -> str:
         """Return which memory a gateway had when it was last seen."""
         with self._database.read() as connection:
@@ -176,6 +204,12 @@ class Store:
         self.write(work)
 
     # ---- vouchers
+    def was_online(self, identity: bytes, since_ms: int) -> bool:
+        """Whether a device has had a visit since then that was let in."""
+        mine = (SESSION.c.identity == identity, SESSION.c.since_ms >= since_ms, SESSION.c.online_ms.is_not(None))
+        wanted = sa.select(SESSION.c.id).where(*mine).limit(1)
+        return self.read(lambda connection: connection.execute(wanted).first()) is not None
+
     def redeem(self, hash_: bytes, identity: bytes, now_ms: int) -> Grant | Refusal:
         """Judge a voucher for a device and, on a yes, start it and bind the device, in one transaction."""
         return self.write(lambda connection: _redeem(connection, hash_, identity, now_ms))
@@ -251,7 +285,7 @@ def _opened(admission: Admission) -> chain.Entry:
 
 def _end(connection: sa.Connection, session: Session, used: tuple[int, int]) -> None:
     assert session.ended_ms is not None
-    ended = {"ended_ms": session.ended_ms, "end": str(session.end), "mac": None}
+    ended = {"ended_ms": session.ended_ms, "end": str(session.end), "mac": None, "meter": None}
     which = {"which": session.id, **ended, "octets_up": used[0], "octets_down": used[1]}
     if not connection.execute(_ENDED, which).rowcount:
         return  # it has its end: a write that came too late for its asker is asked for again

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from captive_portal.model import Admitted
     from captive_portal.visits import Visits
 
+METERS = 500  # of one transaction: logins go between
 LOG = logging.getLogger("netops.portal")
 
 
@@ -112,7 +113,7 @@ class Upkeep:
 
         A gateway that ends idle ones itself may count seldom: between two reports nobody seems to move.
         """
-        ended, visits = 0, self.visits
+        ended, visits, counted = 0, self.visits, list[tuple[str, str]]()
         for key, meter in visits.meters.read(admitted, now_ms).items():
             session = visits.at(key)
             bounds = session.grant.bounds if session and session.grant else FREE
@@ -123,6 +124,10 @@ class Upkeep:
                     if live is not None and live.id == session.id and live.state is State.ONLINE:
                         visits.feed(live, visit.Exhausted(reason))
                         ended += 1
+            elif session is not None and bounds.octets and (kept := visits.meters.due(key, bounds.octets)):
+                counted.append((session.id, kept))
+        for at in range(0, len(counted), METERS):
+            visits.store.keep_meters(counted[at : at + METERS])
         return ended
 
     def expire(self) -> int:

@@ -84,7 +84,11 @@ class Visits:
         for session in self.store.live():
             self._live[session.client.key] = session
             self._tenants.add(session.client)
-        self.put_out.take_up(self.store, self.clock.now_ms())
+        now_ms, meters = self.clock.now_ms(), self.store.meters()
+        for session in self.every() if meters else ():
+            if session.id in meters:
+                self.meters.take_up(session.client.key, meters[session.id], now_ms)
+        self.put_out.take_up(self.store, now_ms)
 
     # ---- what happens to one
     def begun(self, client: Client) -> Session:
@@ -169,6 +173,7 @@ class Visits:
             if other is not None and left:
                 assert other.grant
                 self.gateway.allow(other.client.at(address), replace(other.grant.bounds, seconds=left))
+                self._count_anew(other.client.at(address))
                 if key not in self._live:  # it ended meanwhile
                     self.gateway.revoke(other.client.at(address))
 
@@ -193,6 +198,7 @@ class Visits:
             began = self.clock.monotonic()
             onward = self.gateway.allow(effect.client, effect.bounds)
             if onward is None:
+                self._count_anew(effect.client)
                 if session.state is State.RECORDED:
                     took_ms = int((self.clock.monotonic() - began) * 1000)
                     self.outcomes.opened(session, took_ms)
@@ -204,6 +210,10 @@ class Visits:
         else:
             self._tell(session, effect)
         return None
+
+    def _count_anew(self, client: Client) -> None:
+        if any(part.counts_anew and part.serves(client.interface) for part in self.gateway.parts()):
+            self.meters.reopened(client)
 
     def _tell(self, session: Session, effect: visit.Tell) -> None:
         try:

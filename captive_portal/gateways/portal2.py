@@ -54,6 +54,7 @@ class Controller(Gateway):
 
     simulated = False
     distant = True
+    counts_anew = False  # its accounting counts a session, however often its door is set
 
     def __init__(self, side: Side, journal: Journal, reports: Reports, clock: Clock) -> None:
         self.side = side

@@ -36,6 +36,7 @@ class Radius(Gateway):
     name = "radius"
     simulated = False
     distant = True
+    counts_anew = False  # its accounting counts a session, however often its door is set
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         own = {name: each for name, each in settings.portal.acs.items() if each.gateway == "radius"}
