@@ -206,3 +206,59 @@ def test_an_hour_waits_for_a_vantage_point_that_is_cut_off_by_the_line_it_looks_
     told([], 10.0)
     until(130, 71 + 24 * 60 + 10)
     assert {start for start, _ in streams_sealed()} == {START, START + HOUR}  # away for a day: waited for no longer
+
+
+def hall(counts, *, minute):
+    """What the portal tells of a minute at a site: that it was there, and what it counted."""
+    row = Row(subject=Subject("site", "s1"), values={"portal.state": 1.0, **counts})
+    at = START + minute * M
+    return wire.encode(Poll(device="portal/portal", slot_ms=at, at_ms=at, outcome=ANSWERED, rows=(row,)))
+
+
+def test_logins_that_the_portal_counted_make_a_verdict_that_a_bundle_recomputes(house):
+    made, settings = house
+    promises = (("logins", "portal.login.success", "1", "98"), ("online", "portal.login.time", "10000", "95"))
+    rules = replace(RULES, check_every_s=3600)
+    item = ServiceItem(
+        id="portal",
+        kind="wifi",
+        select=Selector(roles=("portal",)),
+        fee="100",
+        objectives=tuple(
+            Objective(id=name, indicator=metric, threshold=limit, target=target, rules=rules)
+            for name, metric, limit, target in promises
+        ),
+    )
+    sold = [
+        Contract(id="c2", version="1", carrier="a", title="t", valid_from_ms=0, rules=RULES, items=(item,)),
+        Service(id="hall-1", kind="wifi", carrier="a", site="s1", role="portal", device="portal", subject="site:s1"),
+        Device(id="portal", site="s1", carrier="a", role="portal"),
+    ]
+    held = city()
+    with Register(settings.register_url, rehearsal=False) as register:
+        register.apply(city_of([*held.records.values(), *sold]), at_ms=START - 23 * HOUR, now_ms=START - 23 * HOUR)
+    made._read_register()
+    evening = {"online": 97.0, "failed": 2.0, "unserved": 1.0, "unconfirmed": 0.0, "ours": 0.0}
+    evening |= {"time.timed": 97.0, "time.within_10000": 95.0}
+    counts = {f"portal.login.{name}": n for name, n in evening.items()}
+    told = [hall(counts if minute in {20, 40} else {}, minute=minute) for minute in range(60) if minute not in {5, 6}]
+    with Spool(settings.data.dir / "spool" / "portal.db", source="portal") as spool:
+        spool.put("poll", told)
+    _, end = calendar.month("2026-10", calendar.zone("Asia/Shanghai"))
+    made._clock.at_ms = end + HOUR
+    until = time.monotonic() + 20
+    while made._taken["polls"] < len(told) or made._ripe_until() < end:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    made._seal_hours(0)
+    made._report(0)
+
+    (bundle,) = settings.data.dir.glob("reports/c2*")
+    content = canonical.loads(open_bundle(bundle).members["report.json"])
+    (item,) = content["parts"][0]["items"]
+    found = {each["objective"]: (each["value"], each["verdict"]) for each in item["objectives"]}
+    assert found == {"logins": ("97/100", "missed"), "online": ("19/20", "met")}
+    causes = [row[:2] for row in item["objectives"][0]["causes"]["rows"]]
+    assert causes == [["carrier", "failed"], ["carrier", "unserved"]] or causes == [["carrier", "failed"]]
+    key = founding.evidence_key(settings).with_name(issue.VKEY)
+    assert audit.run(bundle, vkey=key, rehearsal=False) == 0
