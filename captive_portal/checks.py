@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from captive_portal import methods, outward, policy_yaml, served, uplink
+from captive_portal import controllers, methods, outward, policy_yaml, served, uplink
 from captive_portal.enforcing import Offer
 from captive_portal.gateways import GATEWAYS, fas
 from captive_portal.model import INTERFACE
 from captive_portal.oidc import checks as accounts
-from captive_portal.portal2 import checks as controllers
+from captive_portal.portal2 import checks as portal2
 from captive_portal.radius import checks as radius
 from captive_portal.records import checks as records
 from captive_portal.sms import checks as texting
@@ -35,8 +35,9 @@ def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
         *_routers(settings),
         *_anchors(settings),
         *controllers.problems(settings, snapshot),
+        *portal2.problems(settings),
         *_gateways(snapshot),
-        *radius.problems(settings, snapshot),
+        *radius.problems(settings),
         *records.check(settings),
     ]
 
@@ -122,6 +123,8 @@ def _visitors(settings: Settings, snapshot: Snapshot) -> list[Problem]:
 def _routers(settings: Settings) -> list[Problem]:
     """Return what is wrong with a router far away that sends its visitors here (FAS level 3)."""
     named = [name for name, each in settings.portal.acs.items() if each.gateway == "fas"]
+    if any(controllers.faults(name, settings.portal.acs[name]) for name in named):
+        return []  # they are told for all kinds of controllers
     where = settings.origin.get(f"portal.acs.{named[0]}.gateway", "portal.acs") if named else "portal.acs"
     try:
         fas.places(settings)

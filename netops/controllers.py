@@ -22,7 +22,6 @@ class Controller:
     entry: str = "mac"  # RADIUS: mac (it asks about each MAC, we call it) | uam (the browser brings it a token)
     entry_url: str = ""  # uam: its own login page; {user}, {password} and {back} are filled in
     coa_port: int = 3799  # RADIUS: where it takes Disconnect and CoA (RFC 5176)
-    nas: str = ""  # RADIUS through FreeRADIUS: its NAS-Identifier, where `address` is not what it calls itself
     unsigned: bool = False  # RADIUS: takes requests without Message-Authenticator (BlastRADIUS); only for an old AC
     untimed: bool = False  # RADIUS: takes accounting without Event-Timestamp, or by a clock that is not ours
     portal_secret: Secret | None = None  # portal2: the shared secret of Portal 2.0, which is not the one of RADIUS

@@ -11,7 +11,6 @@ whatever we are told meanwhile: `held_s`. Where that is not enough, run openNDS 
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import secrets
 import threading
@@ -19,17 +18,17 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
-from captive_portal import fas
+from captive_portal import controllers, fas
 from captive_portal.enforcing import Offer, Onward, Readiness
 from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gateways import Gateway
 from captive_portal.model import Admitted, Client
 from captive_portal.model import address as canonical
-from netops.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from captive_portal.controllers import Network
     from captive_portal.gateways import Ears
     from captive_portal.model import Bounds
     from netops.clock import Clock
@@ -54,7 +53,7 @@ class Place:
 
     id: str
     address: str
-    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    networks: tuple[Network, ...]
     key: str
     name: str
 
@@ -83,17 +82,16 @@ def places(settings: Settings) -> tuple[Place, ...]:
             continue
         key = given.fas_key.read() if given.fas_key is not None else ""
         if len(key) < SHORTEST_KEY:
-            raise ConfigError(
-                f"'portal.acs.{name}.fas_key' has {len(key)} characters; expected at least {SHORTEST_KEY}"
+            what = f"has {len(key)} characters; expected at least {SHORTEST_KEY}"
+            raise controllers.off(settings, name, "fas_key", what)
+        at = controllers.reach(settings, name, given)
+        if len(at.addresses) > 1:
+            raise controllers.off(
+                settings, name, "address", "has several; expected the one that its authmon comes from"
             )
-        try:
-            nets = tuple(ipaddress.ip_network(each.strip()) for each in given.networks.split(",") if each.strip())
-            at = str(ipaddress.ip_address(given.address))
-        except ValueError as error:
-            raise ConfigError(f"'portal.acs.{name}' has an address or network that is none ({error})") from None
-        if not nets or not given.fas_name:
-            raise ConfigError(f"'portal.acs.{name}' needs 'networks' (its visitors) and 'fas_name' (its gatewayname)")
-        found.append(Place(id=name, address=at, networks=nets, key=key, name=given.fas_name))
+        if not given.fas_name:
+            raise controllers.off(settings, name, "fas_name", "is empty; expected its gatewayname")
+        found.append(Place(id=name, address=at.addresses[0], networks=at.networks, key=key, name=given.fas_name))
     return tuple(found)
 
 
@@ -332,8 +330,7 @@ class Fas(Gateway):
     def _behind(self, known: str | None) -> Place | None:
         if known is None:
             return None
-        at = ipaddress.ip_address(known)
-        return next((each for each in self._places.values() if any(at in net for net in each.networks)), None)
+        return next((each for each in self._places.values() if controllers.within(each.networks, known)), None)
 
 
 def _whole(seconds: float) -> int:

@@ -7,30 +7,31 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from captive_portal.model import INTERFACE
+from captive_portal import controllers
 from captive_portal.portal2.packet import Attribute
-from netops.errors import ConfigError, nearest
+from netops.errors import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from captive_portal.controllers import Network
     from netops.config import Settings
     from netops.controllers import Controller
 
-Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 GATEWAY = "portal2"
 SHORTEST_SECRET = 8  # characters; MD5 over it is all the integrity there is
-PARTS = ("user_address", "user_mac", "controller", "controller_address", "ssid")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """How a make speaks. `query` are the names in the address that it redirects a browser to, in the order of `PARTS`.
+    """How a make speaks.
 
+    `query` are names in the address that it redirects a browser to: those of the visitor's address, its MAC, the
+    controller, the controller's address, the network.
     What stands in that query is never believed (S11); it tells an operator that there is a NAT in between.
     """
 
@@ -90,11 +91,7 @@ class Ac:
 
     def has(self, address: str) -> bool:
         """Whether an address is one of its visitors'."""
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self.networks if network.version == parsed.version)
+        return controllers.within(self.networks, address)
 
     def claims(self, query: Mapping[str, str]) -> bool:
         """Whether a query is one of its redirects that names one of its visitors. True proves nothing (S11)."""
@@ -122,31 +119,17 @@ def made(settings: Settings, name: str, given: Controller) -> Ac:
     secret = given.portal_secret.read() if given.portal_secret is not None else ""
     if len(secret) < SHORTEST_SECRET and shape.profile.version == 2:
         what = f"has {len(secret)} characters; expected at least {SHORTEST_SECRET}"
-        raise _off(settings, name)("portal_secret", what)
+        raise controllers.off(settings, name, "portal_secret", what)
     return replace(shape, secret=secret.encode())
-
-
-def _off(settings: Settings, name: str) -> Callable[[str, str], ConfigError]:
-    def off(key: str, what: str) -> ConfigError:
-        dotted = f"portal.acs.{name}.{key}"
-        return ConfigError(f"{settings.origin.get(dotted, 'settings')}: '{dotted}' {what}")
-
-    return off
 
 
 def looked_at(settings: Settings, name: str, given: Controller) -> Ac:
     """Return one controller without its secret, which not everybody who checks the settings may read."""
-    off = _off(settings, name)
-    if not INTERFACE.fullmatch(name):
-        raise off("address", f"is of a controller named {name!r}; expected at most 15 letters and digits")
+    at = controllers.reach(settings, name, given)
+    off = partial(controllers.off, settings, name)
     if given.vendor not in PROFILES:
-        raise off(
-            "vendor", f"is '{given.vendor}'; expected one of {', '.join(PROFILES)}{nearest(given.vendor, PROFILES)}"
-        )
-    try:
-        address, *others = (str(ipaddress.ip_address(each.strip())) for each in given.address.split(","))
-    except ValueError:
-        raise off("address", f"is '{given.address}'; expected the numeric address that it sends from") from None
+        expected = f"{', '.join(PROFILES)}{nearest(given.vendor, PROFILES)}"
+        raise off("vendor", f"is '{given.vendor}'; expected one of {expected}")
     if given.portal_auth not in {"", "chap", "pap"}:
         raise off("portal_auth", f"is '{given.portal_auth}'; expected chap or pap")
     if given.portal_version not in {0, 1, 2}:
@@ -165,26 +148,14 @@ def looked_at(settings: Settings, name: str, given: Controller) -> Ac:
         raise off("portal_secret", "is empty; expected a reference to the secret that the controller has, too")
     return Ac(
         id=name,
-        address=address,
+        address=at.addresses[0],
         port=given.portal_port,
         site=given.site,
-        networks=_networks(given.networks, off),
+        networks=at.networks,
         secret=b"",
         unsigned=given.portal_unsigned,
         binding=given.portal_binding,
         vendor=given.vendor,
-        others=tuple(others),
+        others=at.addresses[1:],
         profile=profile,
     )
-
-
-def _networks(text: str, off: Callable[[str, str], ConfigError]) -> tuple[Network, ...]:
-    found = []
-    for part in filter(None, map(str.strip, text.split(","))):
-        try:
-            found.append(ipaddress.ip_network(part))
-        except ValueError:
-            raise off("networks", f"has '{part}'; expected networks as 10.1.0.0/16, separated by commas") from None
-    if not found:
-        raise off("networks", "is empty, so nobody is its visitor; expected its visitors' networks as 10.1.0.0/16,…")
-    return tuple(found)

@@ -299,9 +299,15 @@ def test_netops_check_says_what_a_router_lacks(router) -> None:
 
 @pytest.mark.parametrize(
     ("change", "says"),
-    [({"fas_key": None}, "fas_key"), ({"networks": "10.0.0.1/24"}, "none"), ({"fas_name": ""}, "fas_name"),
-     ({"address": "router"}, "none"), ({"networks": ""}, "networks")],
-)  # fmt: skip
+    [
+        ({"fas_key": None}, "fas_key"),
+        ({"fas_name": ""}, "fas_name"),
+        ({"networks": "10.0.0.1/24"}, "host bits"),
+        ({"networks": ""}, "networks"),
+        ({"address": "router"}, "numeric address"),
+        ({"address": "10.0.0.1,10.0.0.2"}, "several"),
+    ],
+)
 def test_settings_that_cannot_be_are_said(router, change: dict, says: str) -> None:
     acs = {"park": replace(router.portal.acs["park"], **change)}
 
