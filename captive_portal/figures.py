@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from netops.metrics import portal
 from netops.model import ANSWERED, Poll, Row, Subject
+from netops.sla.percentiles import nearest_rank
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from netops.evidence.canonical import JSON
     from netops.facts import Fact
@@ -23,6 +24,11 @@ MINUTE_MS = 60_000
 SAMPLES = 5_000  # of a minute and kind; more are counted at the bounds, not kept for percentiles
 SERVING = 1.0
 STATE = "portal.state"
+
+
+def ranked(samples: Sequence[int]) -> dict[int, int]:
+    """Return the 50th and 95th percentile by the nearest rank, as contracts say it; nothing for no samples."""
+    return {rank: int(nearest_rank(samples, rank)) for rank in (50, 95)} if samples else {}
 
 
 @dataclass(slots=True)
@@ -51,9 +57,8 @@ class Times:
         self.samples += other.samples[: SAMPLES - len(self.samples)]
 
     def ranked(self) -> dict[int, int]:
-        """Return the 50th and 95th percentile, by nearest rank; nothing where nothing was timed."""
-        ordered = sorted(self.samples)
-        return {rank: ordered[(len(ordered) * rank + 99) // 100 - 1] for rank in (50, 95)} if ordered else {}
+        """Return the 50th and 95th percentile; nothing where nothing was timed."""
+        return ranked(self.samples)
 
     def values(self) -> dict[str, float]:
         """Return them as metrics; nothing where nothing was timed."""

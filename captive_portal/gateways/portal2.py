@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 from captive_portal import keys
 from captive_portal.enforcing import Onward, Readiness
 from captive_portal.errors import GatewayError
+from captive_portal.figures import ranked
 from captive_portal.gateways import Gateway
 from captive_portal.gateways.switchboard import Switchboard
 from captive_portal.model import Admitted, Client
@@ -141,9 +142,8 @@ class Controller(Gateway):
         return listed
 
     def counters(self) -> Mapping[str, int]:
-        """Return what was counted, and how long courses take (the median of the last, in milliseconds)."""
-        took = sorted(self.side.door.took_ms)
-        latency = {"took_ms_p50": took[len(took) // 2], "took_ms_p95": took[len(took) * 95 // 100]} if took else {}
+        """Return what was counted, and how long the last courses took, in milliseconds."""
+        latency = {f"took_ms_p{rank}": value for rank, value in ranked(list(self.side.door.took_ms)).items()}
         return {**self.side.counted, **self.side.door.counted, **latency}
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from captive_portal.figures import Times
+from captive_portal.figures import Times, ranked
 from netops.facts import Fact
 from netops.metrics import portal
 
@@ -158,8 +158,5 @@ def _fact(site: str, carrier: str, start_ms: int, minute: Minute) -> Fact:
         **minute.delivery.body("delivery"),
     }
     for name, times in minute.times_ms.items():
-        if times:
-            ordered = sorted(times)
-            body[f"{name}_ms_p50"] = ordered[(len(ordered) - 1) // 2]
-            body[f"{name}_ms_p95"] = ordered[(len(ordered) * 95 + 99) // 100 - 1]
+        body.update({f"{name}_ms_p{rank}": value for rank, value in ranked(times).items()})
     return Fact(kind="sms_delivery", at_ms=start_ms + MINUTE_MS, body=body)
