@@ -36,6 +36,8 @@ enum {
     MOST_KNOWN = 65536,  /* targets */
     MOST_PLANS = 4096,
     TEXT = 48,
+    MOULD = 4096, /* octets of a reply that is kept as a mould */
+    OTHERS = 8,   /* replies unlike a mould, for each of which it is not made anew */
     IDS = 1024,
 };
 static const uint32_t LOWEST_ID = 0x00800000u; /* from here a positive INTEGER takes exactly four octets */
@@ -160,6 +162,20 @@ typedef struct {
 } Cell;
 
 typedef struct {
+    uint32_t at, size;
+} Span;
+
+/* A reply as it came last: where all its octets but the request id and the values' contents are found again, at the
+ * same places, the next reply says the same in the same places, and need not be taken apart. */
+typedef struct {
+    uint8_t *octets, *mask; /* one after the other in one piece of memory */
+    Span *spans;
+    size_t size; /* 0: none yet */
+    size_t id_at;
+    int others; /* replies since it was made that were not like it */
+} Mould;
+
+typedef struct {
     PyObject *names, *tags; /* the very tuples that the Python way shares: its memo of steps is keyed by them */
     Py_ssize_t count;
     Cell *cells;
@@ -173,6 +189,7 @@ typedef struct {
     uint16_t text_size;
     uint8_t text_octets[TEXT];
     PyObject *text; /* the OBJECT IDENTIFIER that this shape's replies held last */
+    Mould mould;
 } Shape;
 
 typedef struct {
@@ -197,6 +214,7 @@ static void shape_free(Shape *shape)
         Py_XDECREF(shape->takes[i].tags);
     }
     PyMem_Free(shape->takes), PyMem_Free(shape->cells), PyMem_Free(shape->octets);
+    PyMem_Free(shape->mould.octets), PyMem_Free(shape->mould.spans);
     Py_XDECREF(shape->names), Py_XDECREF(shape->tags), Py_XDECREF(shape->places);
     Py_XDECREF(shape->got), Py_XDECREF(shape->gottags), Py_XDECREF(shape->after), Py_XDECREF(shape->text);
     PyMem_Free(shape);
@@ -488,10 +506,6 @@ static inline int element(const uint8_t *octets, size_t at, size_t end, size_t *
     return octets[at];
 }
 
-typedef struct {
-    uint32_t at, size;
-} Span;
-
 static int sound_oid(const uint8_t *content, size_t size)
 {
     uint64_t arc = 0;
@@ -557,7 +571,7 @@ static int matches(const Shape *shape, const uint8_t *octets, size_t at, size_t 
 }
 
 /* Where the varbinds of the Response to `number` begin; 0 where this is not exactly one in this community. */
-static size_t opened(const Question *question, const uint8_t *octets, size_t size, uint32_t number)
+static size_t opened(const Question *question, const uint8_t *octets, size_t size, uint32_t number, size_t *id_at)
 {
     size_t start, stop, inner, inner_stop;
     if (size > 65507 || element(octets, 0, size, &start, &stop) != 0x30 || stop != size)
@@ -574,9 +588,65 @@ static size_t opened(const Question *question, const uint8_t *octets, size_t siz
                               (uint8_t)number, 2,    1, 0, 2, 1, 0};
     if (memcmp(octets + start, head, sizeof head))
         return 0;
+    *id_at = start + 2;
     if (element(octets, start + 12, size, &inner, &inner_stop) != 0x30 || inner_stop != size)
         return 0;
     return inner;
+}
+
+/* Keeps a reply that `opened` and `matches` took as the mould of its shape; a reply unlike it seldom makes a new one. */
+static void mould_make(Shape *shape, const uint8_t *octets, size_t size, size_t id_at, const Span *spans)
+{
+    Mould *mould = &shape->mould;
+    if (size > MOULD || (mould->size && ++mould->others % OTHERS))
+        return;
+    if (size != mould->size) {
+        uint8_t *grown = PyMem_Realloc(mould->octets, 2 * size);
+        if (!grown)
+            return; /* without a mould it goes the longer way */
+        mould->octets = grown, mould->mask = grown + size;
+    }
+    mould->size = 0;
+    if (!mould->spans && !(mould->spans = PyMem_Malloc((size_t)shape->count * sizeof *spans)))
+        return;
+    memcpy(mould->octets, octets, size);
+    memset(mould->mask, 0xFF, size);
+    memset(mould->mask + id_at, 0, 4);
+    for (Py_ssize_t i = 0; i < shape->count; i++) {
+        /* a number of more octets than its type has is sound for a first octet of zero alone */
+        uint32_t tag = shape->cells[i].tag, most = tag == 0x46 ? 8 : tag >= 0x41 && tag <= 0x43 ? 4 : UINT32_MAX;
+        uint32_t fixed = spans[i].size > most;
+        memset(mould->mask + spans[i].at + fixed, 0, spans[i].size - fixed);
+        mould->spans[i] = spans[i];
+    }
+    mould->size = size, mould->id_at = id_at, mould->others = 0;
+}
+
+/* Whether this is the Response to `number`, of this shape and with its values where the mould has them. */
+static int moulded(const Shape *shape, const uint8_t *octets, size_t size, uint32_t number)
+{
+    const Mould *mould = &shape->mould;
+    uint64_t other = 0;
+    if (size != mould->size || size < sizeof other)
+        return 0;
+    for (size_t at = 0;; at += sizeof other) {
+        uint64_t is, was, mask;
+        if (at > size - sizeof other) /* the last octets, some of them a second time */
+            at = size - sizeof other;
+        memcpy(&is, octets + at, sizeof is);
+        memcpy(&was, mould->octets + at, sizeof was);
+        memcpy(&mask, mould->mask + at, sizeof mask);
+        other |= (is ^ was) & mask;
+        if (at == size - sizeof other)
+            break;
+    }
+    const uint8_t *id = octets + mould->id_at;
+    if (other || ((uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3]) != number)
+        return 0;
+    for (Py_ssize_t i = 0; i < shape->count; i++)
+        if (shape->cells[i].tag == 0x06 && !sound_oid(octets + mould->spans[i].at, mould->spans[i].size))
+            return 0;
+    return 1;
 }
 
 /* ---- who is asked, what, and what is under way */
@@ -649,7 +719,7 @@ typedef struct {
     uint64_t lives;
     uint32_t ids[IDS];
     int ids_left;
-    Last at_ms;
+    Last at_ms, due_ms, submitted_ms;
     long sums[SUMS], taken;
     uint8_t *in;
     uint8_t *out;
@@ -1016,11 +1086,12 @@ out:
     return found;
 }
 
-static int keep_get(Pilot *self, Flight *flight, Question *question, Shape *shape, const uint8_t *octets)
+static int keep_get(Pilot *self, Flight *flight, Question *question, Shape *shape, const uint8_t *octets,
+                    const Span *spans)
 {
     Py_ssize_t from = question->uptime ? 1 : 0, count = shape->count - from;
     if (from) {
-        PyObject *value = value_of(self, shape, 0, octets + self->spans[0].at, self->spans[0].size);
+        PyObject *value = value_of(self, shape, 0, octets + spans[0].at, spans[0].size);
         if (!value)
             return -1;
         PyObject **place = question->uptime == -1 ? &flight->first : &flight->last;
@@ -1035,7 +1106,7 @@ static int keep_get(Pilot *self, Flight *flight, Question *question, Shape *shap
     if (!values)
         return -1;
     for (Py_ssize_t i = 0; i < count; i++) {
-        const Span *span = &self->spans[i + from];
+        const Span *span = &spans[i + from];
         PyObject *value = value_of(self, shape, i + from, octets + span->at, span->size);
         if (!value) {
             Py_DECREF(values);
@@ -1056,7 +1127,8 @@ static int keep_get(Pilot *self, Flight *flight, Question *question, Shape *shap
     return many_push(&flight->got, plain_tuple(pair));
 }
 
-static int keep_walk(Pilot *self, Flight *flight, Question *question, Shape *shape, const uint8_t *octets)
+static int keep_walk(Pilot *self, Flight *flight, Question *question, Shape *shape, const uint8_t *octets,
+                     const Span *spans)
 {
     Py_ssize_t base = flight->plan->bases[question->walk];
     if (!flight->chunks) {
@@ -1077,7 +1149,7 @@ static int keep_walk(Pilot *self, Flight *flight, Question *question, Shape *sha
         if (!values)
             return -1;
         for (Py_ssize_t j = 0, at = take->start; j < take->count; j++, at += take->step) {
-            PyObject *value = value_of(self, shape, at, octets + self->spans[at].at, self->spans[at].size);
+            PyObject *value = value_of(self, shape, at, octets + spans[at].at, spans[at].size);
             if (!value) {
                 Py_DECREF(values);
                 return -1;
@@ -1220,18 +1292,23 @@ static int flight_take(Pilot *self, Flight *flight, const uint8_t *octets, size_
     const Plan *plan = flight->plan;
     if (flight->pausing || flight->unsent || now >= flight->deadline || !question->nshapes)
         return 0;
-    size_t at = opened(question, octets, size, flight->number);
-    if (!at)
-        return 0;
-    Shape *shape = NULL;
-    for (int i = 0; i < question->nshapes && !shape; i++)
-        if (matches(question->shapes[i], octets, at, size, self->spans)) {
-            shape = question->shapes[i];
-            if (i) {
-                memmove(question->shapes + 1, question->shapes, (size_t)i * sizeof shape);
-                question->shapes[0] = shape;
+    Shape *shape = question->shapes[0]; /* the one that came last */
+    const Span *spans = shape->mould.spans;
+    if (!moulded(shape, octets, size, flight->number)) {
+        size_t id_at, at = opened(question, octets, size, flight->number, &id_at);
+        if (!at)
+            return 0;
+        shape = NULL, spans = self->spans;
+        for (int i = 0; i < question->nshapes && !shape; i++)
+            if (matches(question->shapes[i], octets, at, size, self->spans)) {
+                shape = question->shapes[i];
+                if (i) {
+                    memmove(question->shapes + 1, question->shapes, (size_t)i * sizeof shape);
+                    question->shapes[0] = shape;
+                }
+                mould_make(shape, octets, size, id_at, spans);
             }
-        }
+    }
     if (!shape || flight->heard + shape->count > plan->varbinds || flight->sent > plan->requests ||
         flight->octets + (long)size > plan->octets)
         return 0;
@@ -1245,8 +1322,8 @@ static int flight_take(Pilot *self, Flight *flight, const uint8_t *octets, size_
     PyObject *raw = PyBytes_FromStringAndSize((const char *)octets, (Py_ssize_t)size);
     if (!raw || many_push(&flight->raws, raw))
         return -1;
-    if (question->walk < 0 ? keep_get(self, flight, question, shape, octets)
-                           : keep_walk(self, flight, question, shape, octets))
+    if (question->walk < 0 ? keep_get(self, flight, question, shape, octets, spans)
+                           : keep_walk(self, flight, question, shape, octets, spans))
         return -1;
     question->hits++, self->taken++;
     if (flight->rtt < 0)
@@ -1324,6 +1401,7 @@ static void pilot_dealloc(Pilot *self)
     Py_XDECREF(self->counters), Py_XDECREF(self->monotonic), Py_XDECREF(self->oid_text);
     Py_XDECREF(self->answer), Py_XDECREF(self->varbinds), Py_XDECREF(self->walked), Py_XDECREF(self->column);
     Py_XDECREF(self->nothing), Py_XDECREF(self->at_ms.object);
+    Py_XDECREF(self->due_ms.object), Py_XDECREF(self->submitted_ms.object);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -1500,6 +1578,19 @@ static PyObject *pilot_plan(Pilot *self, PyObject *args)
     Py_RETURN_TRUE;
 }
 
+/* The object as a number; that of the last call where it is the same object: a round has one instant. */
+static long long number_of(Last *last, PyObject *object)
+{
+    if (last->object != object) {
+        long long number = PyLong_AsLongLong(object);
+        if (number == -1 && PyErr_Occurred())
+            return -1;
+        last->number = number;
+        Py_XSETREF(last->object, Py_NewRef(object));
+    }
+    return last->number;
+}
+
 /* Begins the entry (job, hand_over, submitted_ms): 1 begun, 0 not one of ours, -1 error */
 static int begun(Pilot *self, PyObject *entry, PyObject *flights, long long now_ms, double now, long drops)
 {
@@ -1525,10 +1616,10 @@ static int begun(Pilot *self, PyObject *entry, PyObject *flights, long long now_
         if (there || PyErr_Occurred())
             return there ? 0 : -1;
     }
-    long long due_ms = PyLong_AsLongLong(PyTuple_GET_ITEM(job, 3));
+    long long due_ms = number_of(&self->due_ms, PyTuple_GET_ITEM(job, 3));
     if (!due_ms)
-        due_ms = PyLong_AsLongLong(PyTuple_GET_ITEM(entry, 2));
-    if (PyErr_Occurred()) {
+        due_ms = number_of(&self->submitted_ms, PyTuple_GET_ITEM(entry, 2));
+    if (due_ms == -1 && PyErr_Occurred()) {
         PyErr_Clear();
         return 0;
     }
