@@ -20,7 +20,6 @@ from captive_portal.site import commands as sites
 from captive_portal.staff import commands as staff
 from inventory.show import counted
 from inventory.times import chosen, shown, utc_option
-from netops.clock import SYSTEM
 from netops.errors import ConfigError, NetopsError
 from netops.facts import Fact, submit
 from netops.spool import Spool
@@ -122,7 +121,7 @@ def _probes(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _create(args: argparse.Namespace, settings: Settings) -> int:
-    now_ms = SYSTEM.now_ms()
+    now_ms = args.now_ms
     order = vouchers.Order(
         label=args.label,
         count=args.count,
@@ -189,7 +188,7 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _withdraw(args: argparse.Namespace, settings: Settings) -> int:
-    now_ms, url = SYSTEM.now_ms(), tables.url(settings)
+    now_ms, url = args.now_ms, tables.url(settings)
     if not (vouchers.exists(url) and vouchers.withdraw(url, args.batch, now_ms)):
         print(
             f"{args.batch}: no such batch, or already withdrawn; `netops portal voucher list` names them",

@@ -74,7 +74,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 # ---- is it what it was
 def _verify(args: argparse.Namespace, settings: Settings) -> int:
     heads, noted = _heads(settings)
-    now_ms, law_days = SYSTEM.now_ms(), verify.law_days(settings)
+    now_ms, law_days = args.now_ms, verify.law_days(settings)
     found = _read(settings, lambda connection: verify.verify(connection, heads, now_ms=now_ms, law_days=law_days))
     try:
         with Persons(settings, readonly=True) as persons:
@@ -112,7 +112,7 @@ def _export(args: argparse.Namespace, settings: Settings) -> int:
         wrong = exported.check(args.check)
         print("".join(f"{visible(line)}\n" for line in wrong) or "the export is whole, and its chain holds\n", end="")
         return FAILED if wrong else 0
-    now_ms, where = SYSTEM.now_ms(), times.zone(settings.city.timezone)
+    now_ms, where = args.now_ms, times.zone(settings.city.timezone)
     start_ms, end_ms = (_instant(text, settings) for text in (args.start, args.end))
     if not start_ms < end_ms:
         raise UsageError("the window must end after it begins: --from … --to …")
@@ -164,7 +164,7 @@ def _disclose(args: argparse.Namespace, settings: Settings) -> int:
         args.request,
         by=account.name,
         role=account.role,
-        now_ms=SYSTEM.now_ms(),
+        now_ms=args.now_ms,
         submit=lambda made: record.state(settings, made),
     )
     print(f"session {found.session}")
@@ -183,13 +183,13 @@ def _access(args: argparse.Namespace, settings: Settings) -> int:
             return 0
         hash_ = persons.hashed(Kind.PHONE, number.e164)
         found = _read(settings, lambda connection: subject.access(connection, persons, hash_))
-    _state(settings, "records.access", "a person", counted(len(found["sessions"]), "session"), SYSTEM.now_ms())
+    _state(settings, "records.access", "a person", counted(len(found["sessions"]), "session"), args.now_ms)
     print(json.dumps(found, indent=1))
     return 0
 
 
 def _erase(args: argparse.Namespace, settings: Settings) -> int:
-    now_ms = SYSTEM.now_ms()
+    now_ms = args.now_ms
     with Persons(settings) as persons:
         number = _proved(args, settings, persons)
         if number is None:
@@ -210,17 +210,18 @@ def _erase(args: argparse.Namespace, settings: Settings) -> int:
 def _proved(args: argparse.Namespace, settings: Settings, persons: Persons) -> Number | None:
     """Return the number once its owner's code holds; None when a code was sent and is yet to be said."""
     number = _number(args.phone)
-    desk, now_ms = proof.Desk(settings=settings, persons=persons), SYSTEM.now_ms()
+    desk, at_ms = proof.Desk(settings=settings, persons=persons), args.now_ms
     code = args.code
     if not code:
         with Store(_url(settings)) as store:
-            desk.send(number, now_ms, store=store)
+            desk.send(number, at_ms, store=store)
         print(f"a code was sent to {number.masked}; it holds for five minutes", file=sys.stderr)
         if not sys.stdin.isatty():
             print("run the command again with --code", file=sys.stderr)
             return None
         code = input("code: ")
-    desk.prove(number, code, SYSTEM.now_ms())
+        at_ms = SYSTEM.now_ms()  # minutes may have gone: a code that lapsed meanwhile proves nothing
+    desk.prove(number, code, at_ms)
     return number
 
 

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         because=args.because,
         words=args.words,
         minutes=getattr(args, "minutes", 0),
-        now_ms=SYSTEM.now_ms(),
+        now_ms=args.now_ms,
     )
     given = directives.give(settings, wanted, lambda made: record.state(settings, made))
     if given.id != wanted.id:

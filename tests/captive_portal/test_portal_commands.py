@@ -22,10 +22,12 @@ from netops.clock import SYSTEM
 from netops.web import Context, create_app
 
 
-def run(settings, *words: str) -> int:
+def run(settings, *words: str, now_ms: int = 0) -> int:
     parser = argparse.ArgumentParser()
     commands.arguments(parser)
-    return commands.run(parser.parse_args(words), settings)
+    args = parser.parse_args(words)
+    args.now_ms = now_ms or SYSTEM.now_ms()
+    return commands.run(args, settings)
 
 
 def test_codes_are_printed_once_and_the_making_is_a_fact(settings, capsys) -> None:
@@ -38,6 +40,17 @@ def test_codes_are_printed_once_and_the_making_is_a_fact(settings, capsys) -> No
     body = facts.decode(entry.payload).body
     assert body["action"] == "vouchers.make"
     assert not any(code in json.dumps(dict(body)) for code in codes)
+
+
+def test_a_command_knows_one_instant_at_which_it_began(settings, capsys) -> None:
+    now_ms = 1_790_000_000_000
+    assert run(settings, "voucher", "create", "--count", "1", "--minutes", "60", "--days", "3", now_ms=now_ms) == 0
+    capsys.readouterr()
+    (entry,) = spool.read(settings.data.dir / "spool" / "cli.db", after=0, limit=9)
+    (batch,) = vouchers.batches(tables.url(settings))
+
+    assert facts.decode(entry.payload).at_ms == batch.made_ms == now_ms
+    assert batch.start_by_ms == now_ms + 3 * vouchers.DAY_MS
 
 
 def test_csv_list_json_and_withdraw(settings, capsys) -> None:

@@ -15,6 +15,7 @@ from captive_portal.desk import Attempt
 from captive_portal.model import Allowance, Client, Session
 from captive_portal.store import Consent
 from captive_portal.verdict import Refusal, Why
+from netops.clock import SYSTEM
 from netops.config import City
 from netops.errors import ConfigError
 
@@ -101,7 +102,9 @@ def run(settings, *words: str) -> int:
 
     parser = argparse.ArgumentParser()
     commands.arguments(parser)
-    return commands.run(parser.parse_args(words), settings)
+    args = parser.parse_args(words)
+    args.now_ms = SYSTEM.now_ms()
+    return commands.run(args, settings)
 
 
 ASKED = ("voucher", "create", "--count", "3", "--minutes", "60")

@@ -158,7 +158,9 @@ def test_who_may_see_visits_is_not_who_may_end_them() -> None:
 def run(settings, *said: str) -> int:
     parser = argparse.ArgumentParser()
     commands.arguments(parser)
-    return commands.run(parser.parse_args(said), settings)
+    args = parser.parse_args(said)
+    args.now_ms = SYSTEM.now_ms()
+    return commands.run(args, settings)
 
 
 class Portal:

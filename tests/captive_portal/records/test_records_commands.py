@@ -35,7 +35,9 @@ def house(house):
 def run(settings, *words: str) -> int:
     parser = argparse.ArgumentParser()
     commands.arguments(parser)
-    return commands.run(parser.parse_args(words), settings)
+    args = parser.parse_args(words)
+    args.now_ms = SYSTEM.now_ms()
+    return commands.run(args, settings)
 
 
 def stated(settings) -> list[dict]:
