@@ -32,7 +32,7 @@ class Twins:
     """Which signs of which session were told already."""
 
     def __init__(self) -> None:
-        self._told: set[tuple[str, str]] = set()
+        self._told: dict[tuple[str, str], tuple[str, str]] = {}  # session, sign → whose
 
     def fresh(
         self, twice: Iterable[tuple[str, str, str]], live: Mapping[tuple[str, str], Session]
@@ -43,12 +43,14 @@ class Twins:
 
     def told(self, session: Session, sign: str) -> None:
         """Note that it was told."""
-        self._told.add((session.id, sign))
+        self._told[session.id, sign] = session.client.key
 
-    def keep(self, live: Iterable[Session]) -> None:
+    def keep(self, live: Mapping[tuple[str, str], Session]) -> None:
         """Forget the sessions that are over."""
-        ids = {each.id for each in live}
-        self._told = {each for each in self._told if each[0] in ids}
+        for (session, sign), key in list(self._told.items()):
+            now = live.get(key)
+            if now is None or now.id != session:
+                del self._told[session, sign]
 
     @property
     def sessions(self) -> int:

@@ -13,7 +13,7 @@ from captive_portal import adopting, reconcile
 from captive_portal import session as visit
 from captive_portal.enforcing import Offer
 from captive_portal.errors import GatewayError
-from captive_portal.model import FREE, State
+from captive_portal.model import ADDRESSES_PER_CLIENT, FREE, State
 from captive_portal.twins import Twins
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Upkeep:
         self.visits = visits
         self.twins = Twins()
         self._born: dict[str, str] = {}
+        self._moved: dict[str, dict[tuple[str, str], tuple[str, ...]]] = {}  # addresses that wait, by gateway
 
     # ---- record and firewall
     def repair(self) -> int:
@@ -135,26 +136,37 @@ class Upkeep:
         visits = self.visits
         visits.settle()
         now_ms = visits.clock.now_ms()
-        over = [session for session in visits.every() if session.seconds_left(now_ms) == 0]
-        for session in over:
-            with visits.turns.own(session.client):
-                live = visits.at(session.client.key)
-                if live is not None and live.id == session.id and live.seconds_left(now_ms) == 0:
-                    visits.over(live)
+        over = visits.due(now_ms)
+        try:
+            for session in over:
+                with visits.turns.own(session.client):
+                    live = visits.at(session.client.key)
+                    if live is not None and live.id == session.id and live.seconds_left(now_ms) == 0:
+                        visits.over(live)
+        finally:
+            visits.watch(over)  # what could not be ended is due again
         return len(over)
 
     # ---- what devices do
     def follow(self) -> int:
         """Let live devices in under addresses that the gateway has seen since; return how many."""
+        return self._each(self._follow_at)
+
+    def _follow_at(self, part: Gateway) -> int:
         wider, visits = 0, self.visits
-        for session in visits.every():
-            fresh = set(visits.gateway.addresses(session.client)) - set(session.client.addresses)
-            if fresh:
-                with visits.turns.own(session.client):
-                    live = visits.current(session.client)
-                    if live is not None:
-                        visits.see(live, tuple(sorted(fresh)))
-                        wider += 1
+        left, self._moved[part.name] = self._moved.get(part.name, {}), {}
+        for key, addresses in {**left, **part.moved()}.items():
+            live = visits.at(key)
+            fresh = set(addresses) - set(live.client.addresses) if live is not None else set()
+            if live is None or not fresh or len(live.client.addresses) >= ADDRESSES_PER_CLIENT:
+                continue
+            with visits.turns.own(live.client):
+                current = visits.current(live.client)
+                if current is not None:
+                    current = visits.see(current, tuple(sorted(fresh)))
+                    wider += 1
+            if current is None or not fresh <= set(current.client.addresses):
+                self._moved[part.name][key] = addresses  # not in yet, or not recorded: once more
         return wider
 
     def _notice(self, twice: Sequence[tuple[str, str, str]]) -> None:
@@ -165,5 +177,4 @@ class Upkeep:
             visits.telling.twin(site, sign, visits.clock.now_ms())
             self.twins.told(session, sign)
             LOG.warning("two devices as one session=%s sign=%s site=%s", session.id, sign, site)
-        if self.twins.sessions:
-            self.twins.keep(visits.every())
+        self.twins.keep(visits.live)

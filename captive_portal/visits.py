@@ -7,10 +7,12 @@ except for the shared fsync.
 
 from __future__ import annotations
 
+import heapq
 import logging
 import secrets
 from collections import deque
 from dataclasses import replace
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from captive_portal import session as visit
@@ -25,7 +27,7 @@ from captive_portal.turns import Turns
 from inventory.errors import SqlError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from captive_portal.enforcing import Onward
     from captive_portal.gateways import Gateway
@@ -51,6 +53,9 @@ class Visits:
         self.meters = Meters()
         self.put_out = PutOut()
         self._live: dict[tuple[str, str], Session] = {}
+        self._ends: list[tuple[int, tuple[str, str]]] = []  # a heap
+        self._watched: dict[tuple[str, str], int] = {}  # the soonest end in the heap, by client
+        self._lock = Lock()
         self._tenants = Tenants()
         self._onward: dict[str, Onward] = {}
         self._owed: dict[str, tuple[Session, tuple[int, int]]] = {}  # ends that could not be written yet
@@ -68,6 +73,38 @@ class Visits:
         """Return the visits that live now."""
         return list(self._live.values())
 
+    def due(self, now_ms: int) -> list[Session]:
+        """Return, once, the visits whose time is over; it costs what is due, not who is in."""
+        over: dict[str, Session] = {}
+        with self._lock:
+            while self._ends and self._ends[0][0] - now_ms < 1000:  # as `Session.seconds_left` rounds
+                until_ms, key = heapq.heappop(self._ends)
+                if self._watched.get(key) != until_ms:
+                    continue  # another end was noted since
+                del self._watched[key]
+                live = self._live.get(key)
+                if live is not None and live.seconds_left(now_ms) == 0:
+                    over[live.id] = live
+                elif live is not None:
+                    self._watch(live)
+        return list(over.values())
+
+    def watch(self, sessions: Iterable[Session]) -> None:
+        """Have those that still live told by `due` again."""
+        with self._lock:
+            for each in sessions:
+                live = self._live.get(each.client.key)
+                if live is not None:
+                    self._watch(live)
+
+    def _watch(self, live: Session) -> None:
+        """Note when a visit ends: an end that came nearer at once, one that moved away when the old one is due."""
+        assert live.grant
+        key, until_ms = live.client.key, live.grant.until_ms
+        if until_ms < self._watched.get(key, until_ms + 1):
+            self._watched[key] = until_ms
+            heapq.heappush(self._ends, (until_ms, key))
+
     def at(self, key: tuple[str, str]) -> Session | None:
         """Return the visit of a client that lives, with time left or without."""
         return self._live.get(key)
@@ -82,8 +119,7 @@ class Visits:
     def take_up(self) -> None:
         """Take up the visits of before; a repair then brings the firewall to them."""
         for session in self.store.live():
-            self._live[session.client.key] = session
-            self._tenants.add(session.client)
+            self._keep(session)
         now_ms, meters = self.clock.now_ms(), self.store.meters()
         for session in self.every() if meters else ():
             if session.id in meters:
@@ -244,6 +280,8 @@ class Visits:
         if session.state in {State.RECORDED, State.ONLINE}:
             self._live[session.client.key] = session
             self._tenants.add(session.client)
+            with self._lock:
+                self._watch(session)
         elif session.state is State.ENDED and session.grant is not None:
             held = self._live.get(session.client.key)
             if held is not None and held.id == session.id:

@@ -100,6 +100,13 @@ class Gateway(Protocol):
         """Return the addresses that this device uses now, as far as the gateway has seen."""
         ...
 
+    def moved(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        """Return whose addresses have changed since this was asked last, with all that each uses now; by one alone.
+
+        Who is not in may be among them. What it costs grows with what has changed, never with who is in.
+        """
+        return {}
+
     def allow(self, client: Client, bounds: Bounds) -> Onward | None:
         """Let the client's addresses through for `bounds.seconds` from now, within what it offers of the other bounds.
 

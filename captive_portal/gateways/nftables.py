@@ -37,17 +37,18 @@ class Nftables(Gateway):
     timeout_s = TIMEOUT_S
     offers: frozenset[Offer] = frozenset({Offer.RATE, Offer.COUNTERS, Offer.GARDEN, Offer.STANDBY})
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:  # noqa: ARG002  (all gateways are made alike)
         self._gate = Caller(LINE, socket_path(settings), timeout_s=self.timeout_s, at_once=1)
         self._settings = settings
         self._interfaces = frozenset(settings.portal.visitors)
-        self._neighbours = Neighbours(tuple(settings.portal.visitors), clock)
+        self._neighbours = Neighbours(tuple(settings.portal.visitors))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._gate.close()
+        self._neighbours.close()
 
     def serves(self, interface: str) -> bool:
         """Whether it is one of the visitor interfaces."""
@@ -73,6 +74,13 @@ class Nftables(Gateway):
         """Return the client's addresses that may be admitted: link-local ones never leave the link."""
         seen = self._neighbours.addresses(client.interface, client.mac)
         return tuple(each for each in map(canonical, seen) if each is not None)
+
+    def moved(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        """Return the devices with another address, by the kernel's notices."""
+        return {
+            key: tuple(each for each in map(canonical, seen) if each is not None)
+            for key, seen in self._neighbours.moved().items()
+        }
 
     def allow(self, client: Client, bounds: Bounds) -> Onward | None:
         """Let the client in; returns when the kernel has it."""

@@ -13,6 +13,8 @@ from captive_portal.enforcing import Offer, Onward
 from captive_portal.gateways.nftables import Nftables
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from captive_portal.model import Bounds, Client
 
 
@@ -26,6 +28,10 @@ class Opennds(Nftables):
     def addresses(self, client: Client) -> tuple[str, ...]:
         """Return the client's IPv4 addresses."""
         return tuple(each for each in super().addresses(client) if ":" not in each)
+
+    def moved(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        """Return the devices with another IPv4 address."""
+        return {key: tuple(each for each in seen if ":" not in each) for key, seen in super().moved().items()}
 
     def identify(self, address: str) -> Client | None:
         """Return who has this address; nobody by IPv6, which openNDS does not capture."""

@@ -106,6 +106,11 @@ class Controller(Gateway):
         """Return the addresses at which the client is online."""
         return tuple(each.address for each in self.side.book.of(client.mac, self._clock.now_ms()))
 
+    def moved(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        """Return who is online at another address, as the controller has said."""
+        now_ms, book = self._clock.now_ms(), self.side.book
+        return {(self.interface, mac): tuple(each.address for each in book.of(mac, now_ms)) for mac in book.moved()}
+
     def allow(self, client: Client, bounds: Bounds) -> Onward | None:
         """Let the client in at its addresses; of one that is in already, only those are set anew.
 

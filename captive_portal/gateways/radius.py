@@ -126,6 +126,10 @@ class Radius(Gateway):
             self._asked_at = now
         return self._seen
 
+    def moved(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        """Return who uses an address beyond those let through, as accounting tells."""
+        return self._wider()
+
     def allow(self, client: Client, bounds: Bounds) -> Onward | None:
         """Open the door and have the controller told; or send the browser there with a token."""
         said = self._line.ask("allow", **_asked(client), bounds=list(astuple(bounds)), back=self._back)

@@ -24,6 +24,7 @@ class Book:
         self._journal = journal
         self._users: dict[str, User] = {}
         self._addresses: dict[str, set[str]] = {}  # of each MAC
+        self._moved: set[str] = set()
         self._lock = Lock()
 
     def open(self, users: Iterable[User]) -> None:
@@ -81,9 +82,16 @@ class Book:
             users = [self._users[each] for each in sorted(self._addresses.get(mac, ()))]
         return [each for each in users if each.until_ms > now_ms]
 
+    def moved(self) -> set[str]:
+        """Return the MACs that have come online at an address since this was asked last."""
+        with self._lock:
+            moved, self._moved = self._moved, set()
+            return moved
+
     def _set(self, user: User) -> None:
         self._users[user.address] = user
         self._addresses.setdefault(user.mac, set()).add(user.address)
+        self._moved.add(user.mac)
 
     def _unset(self, user: User) -> None:
         del self._users[user.address]

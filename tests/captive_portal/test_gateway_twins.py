@@ -224,7 +224,7 @@ def test_a_sign_is_told_once_a_session_and_only_of_somebody_who_is_in() -> None:
     assert twins.fresh(twice, {("v0", MAC): one}) == [(one, "reset")]
     again = session("s2", MAC)
     assert twins.fresh(twice, {("v0", MAC): again}) == [(again, "hops"), (again, "reset")]
-    twins.keep([again])
+    twins.keep({("v0", MAC): again})
     assert twins.sessions == 0
 
 

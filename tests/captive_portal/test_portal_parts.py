@@ -120,8 +120,9 @@ def test_entries_of_a_dump_are_read_to_its_end() -> None:
 
 
 @pytest.mark.parametrize("state", [0x00, 0x01, 0x20, 0x40], ids=["none", "incomplete", "failed", "noarp"])
-def test_an_entry_that_names_nobody_is_left_out(state: int) -> None:
-    assert neighbours.read(entry(bytes(4), bytes(6), state=state)) == ([], None)
+def test_an_entry_that_names_nobody_says_that_the_address_is_nobodys(state: int) -> None:
+    found, ended = neighbours.read(entry(bytes([10, 0, 0, 7]), bytes(6), state=state))
+    assert [(each.address, each.mac, ended) for each in found] == [("10.0.0.7", "", None)]
 
 
 def test_an_error_is_an_errno_and_a_cut_message_is_said() -> None:

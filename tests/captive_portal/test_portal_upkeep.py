@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from captive_portal import session as visit
 from captive_portal import tables
 from captive_portal.desk import Attempt
 from captive_portal.enforcing import Readiness
@@ -233,12 +234,71 @@ def test_a_new_address_of_a_live_device_is_recorded_and_let_in_for_what_is_left(
 def test_what_the_gateway_sees_later_is_followed(house) -> None:
     desk = house.open()
     desk.login(click())
-    house.gateway.addresses = lambda known: (*known.addresses, "fd00::7")
+    house.gateway.moved = lambda: {client().key: ("127.0.0.1", "fd00::7"), client(9).key: ("fd00::9",)}
 
     assert desk.upkeep.follow() == 1
     assert desk.upkeep.follow() == 0
 
     assert inside(house) == {"127.0.0.1", "fd00::7"}
+
+
+def test_an_address_that_could_not_be_recorded_is_followed_once_more(house, monkeypatch) -> None:
+    desk = house.open()
+    desk.login(click())
+    told = [{client().key: ("fd00::7",)}]
+    house.gateway.moved = lambda: told.pop() if told else {}
+
+    def failing(*_: object) -> None:
+        raise OverflowError("a fault of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.store, "widen", failing)
+        desk.upkeep.follow()
+    assert inside(house) == {"127.0.0.1"}
+
+    desk.upkeep.follow()
+    assert inside(house) == {"127.0.0.1", "fd00::7"}
+    assert desk.upkeep.follow() == 0
+
+
+def test_ends_that_move_are_found_when_they_are_due(house) -> None:
+    desk = house.open()
+    visits = desk.visits
+    for each in (1, 2, 3):
+        desk.login(click(each))
+        house.clock.forward(10)
+    now_ms = house.clock.now_ms()
+    visits.feed(visits.at(client(1).key), visit.Extended(now_ms + 7_200_000))
+    visits.feed(visits.at(client(2).key), visit.Adjusted(now_ms + 600_000))
+    desk.logout(client(3))
+    desk.login(click(3))
+
+    ended = []
+    for _ in range(130):
+        house.clock.forward(60)
+        if desk.upkeep.expire():
+            ended.append((house.clock.now_ms() - now_ms) // 60_000)
+    assert ended == [10, 60, 120]
+    assert desk.live == 0
+
+
+def test_what_could_not_be_ended_is_due_again(house, monkeypatch) -> None:
+    desk = house.open()
+    for each in (1, 2):
+        desk.login(click(each))
+    house.clock.forward(3601)
+
+    def failing(*_: object) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.visits, "over", failing)
+        with pytest.raises(ZeroDivisionError):
+            desk.upkeep.expire()
+    assert desk.live == 2
+
+    assert desk.upkeep.expire() == 2
+    assert desk.live == 0
 
 
 class OneEntryDown(Simulated):
