@@ -45,6 +45,11 @@ FAMILIES = {
     "onu": ("pon.onu.",),
     "pon_port": ("pon.port.",),
     "cell": ("lte.cell.",),
+    "site": ("portal.",),
+    "login": ("portal.",),
+    "sms": ("portal.sms.",),
+    "controller": ("portal.controller.",),
+    "nas": ("portal.",),
     "modem": ("lte.r", "lte.s", "lte.modem.", "lte.connection"),
     "device": ("system.", "wlan.controller.", "host."),
 }

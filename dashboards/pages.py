@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint
 
-from dashboards import approvals, contracts, devices, operators, probes, staff
+from dashboards import approvals, contracts, devices, logins, operators, probes, staff
 from dashboards.desk import Desk
 from dashboards.queries import Queries
 from inventory.sql import Database
@@ -26,6 +26,7 @@ MENU = (
     Link(endpoint="dashboards.home", label=mark("总览"), order=10),
     Link(endpoint="dashboards.worst", label=mark("故障"), order=20),
     Link(endpoint="dashboards.probes", label=mark("探测"), order=25),
+    Link(endpoint="dashboards.logins", label=mark("上网"), order=27),
     Link(endpoint="dashboards.contracts", label=mark("合同"), order=30),
     Link(endpoint="dashboards.approvals", label=mark("审批"), order=40),
     Link(endpoint="dashboards.accounts", label=mark("账号"), order=90),
@@ -55,6 +56,6 @@ def blueprint(desk: Desk) -> Blueprint:
     made = Blueprint(
         "dashboards", __name__, template_folder="templates", static_folder="static", static_url_path="/assets"
     )
-    for room in (operators, devices, probes, contracts, approvals, staff):
+    for room in (operators, devices, probes, logins, contracts, approvals, staff):
         room.install(made, desk)
     return made

@@ -26,13 +26,13 @@ from netops.situation import Situation
 from netops.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from netops.clock import Clock
     from netops.config import Settings
     from netops.ledger import Leaf
     from netops.model import Gap, Observation
-    from netops.store import Outcome, Reading, Store
+    from netops.store import Grouped, Outcome, Reading, Store
 
 LOG = logging.getLogger("netops.web")
 REGISTER_MS = 60_000
@@ -128,6 +128,13 @@ class Queries:
         """Return the readings of `[start, end)`, one metric after the other."""
         with self._open() as store:
             return store.readings(subject, metrics, start_ms=start_ms, end_ms=end_ms)
+
+    def grouped(
+        self, metric: str, groups: Mapping[Subject, str], *, start_ms: int, end_ms: int, step_ms: int
+    ) -> list[Grouped]:
+        """Return the statistics of groups of subjects, step by step."""
+        with self._open() as store:
+            return store.grouped(metric, groups, start_ms=start_ms, end_ms=end_ms, step_ms=step_ms)
 
     def last(self, kind: str, metrics: Sequence[str], *, max_age_ms: int) -> list[Reading]:
         """Return the newest reading of each subject of a kind, metric by metric."""

@@ -120,6 +120,11 @@ def indicator(each: Objective) -> str:
     metric = METRICS[stream.metric]
     unit = "" if metric.unit == "1" else f" {metric.unit}"
     name = words.named(metric)
+    if stream.counted and metric.bounds == words.YES_OR_NO:
+        return name
+    if stream.counted:
+        limit = f"{stream.threshold}{unit}"
+        return _("%(metric)s ≤ %(limit)s 的占比", metric=name, limit=limit)
     if metric.bounds == words.YES_OR_NO:
         return _("%(metric)s的时间", metric=name)
     sign, limit = {"<=": "≤", ">=": "≥"}[stream.sign], f"{stream.threshold}{unit}"

@@ -93,6 +93,13 @@ ROLES = {
     "anchor": mark("参照点"),
     "portal": mark("认证门户"),
 }
+WAYS_IN = {  # the captive portal's methods
+    "click_through": mark("一键上网"),
+    "voucher": mark("上网券"),
+    "sms": mark("短信验证码"),
+    "oidc": mark("机构账号"),
+    "returning": mark("回访设备"),
+}
 
 ROWS = {
     "device": mark("设备本身"),
@@ -338,6 +345,11 @@ def door(kind: str) -> str:
 def cause(name: str) -> str:
     """Say a cause of sla.md."""
     return _(CAUSES[name]) if name in CAUSES else name
+
+
+def way_in(name: str) -> str:
+    """Say by what a visitor logged in."""
+    return _(WAYS_IN[name]) if name in WAYS_IN else name
 
 
 def outcome(name: str) -> str:

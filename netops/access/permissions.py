@@ -51,6 +51,8 @@ ROUTES: dict[str, str] = {
     "dashboards.worst": "network.see",
     "dashboards.find": "network.see",
     "dashboards.probes": "network.see",
+    "dashboards.logins": "network.see",
+    "dashboards.logins_at": "network.see",
     "dashboards.device": "network.see",
     "dashboards.service": "network.see",
     "dashboards.situation": "network.see",

@@ -17,6 +17,7 @@ PUBLIC_PATHS = ["/login", "/healthz", "/readyz", "/assets/dashboards.css"]
 VALUES = {
     "area": "110108015",
     "device": "wlan-controller-0",
+    "site": "site-0",
     "service": "wifi-0000",
     "contract": "contract-a",
     "slot_ms": 1_789_999_980_000,

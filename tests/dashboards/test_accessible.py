@@ -17,6 +17,8 @@ PAGES = [
     "/service/wifi-0009",
     "/reading/wlan-controller-0/1789999980000",
     "/probes",
+    "/logins",
+    "/logins/site-0",
     "/contracts",
     "/contract/contract-b",
     "/approvals",
