@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from captive_portal.ajar import METHOD
-from captive_portal.let_in import What
+from captive_portal.let_in import UNASKED, What
 from captive_portal.model import ADDRESSES_PER_CLIENT, Client, End, Grant, Session, State
 from captive_portal.store import Consent
 from captive_portal.tables import SESSION
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from captive_portal.visits import Visits
 
 LOG = logging.getLogger("netops.portal")
-UNASKED = Consent(terms="", language="", digest="", channel="unasked")  # nobody could agree to anything
+NOTHING = Consent(terms="", language="", digest="", channel=UNASKED)
 CAUSE = "portal_silent"
 
 
@@ -111,12 +111,12 @@ def _recorded(visits: Visits, mark: str, sitting: Sitting) -> bool:
         return False
     now_ms, ended = visits.clock.now_ms(), None
     if sitting.out_ms is not None:
-        ended = End.DISCONNECTED, sitting.out_ms
+        ended = End.EXPIRED, sitting.out_ms
     elif sitting.until_ms <= now_ms:
         ended = End.EXPIRED, sitting.until_ms
     elif visits.at(session.client.key) is not None:  # it has a session of its own, from before: that one goes on
         ended = End.LOST, now_ms
-    visits.adopt(session, UNASKED, ended=ended)
+    visits.adopt(session, NOTHING, ended=ended)
     return True
 
 

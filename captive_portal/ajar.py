@@ -183,7 +183,7 @@ class Ajar:
                 fresh = tuple(each for each in client.addresses if each not in sitting.addresses)
                 if len(sitting.addresses) + len(fresh) > ADDRESSES_PER_CLIENT:
                     continue
-                seconds = min(opened.seconds, int(sitting.until - self._clock.monotonic()))
+                seconds = min(opened.seconds, round(sitting.until - self._clock.monotonic()))
                 if seconds < 1:
                     continue
                 if fresh or client.key not in self._inside | sittings:

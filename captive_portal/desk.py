@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from captive_portal import session as visit
+from captive_portal.ajar import METHOD
 from captive_portal.allotment import spent, wait_ms
 from captive_portal.enforcing import Onward
 from captive_portal.errors import PortalError
@@ -18,6 +19,7 @@ from captive_portal.limits import Limit, Rate, Rates
 from captive_portal.methods import Shown
 from captive_portal.model import Client, Grant, Session, State
 from captive_portal.policy import narrower, open_at, opens_ms, seconds_open
+from captive_portal.relief import Relief
 from captive_portal.turns import Crowd
 from captive_portal.upkeep import Upkeep
 from captive_portal.verdict import Ask, Leave, Refusal, Why
@@ -65,6 +67,7 @@ class Desk:
         self.store = visits.store
         self.telling = visits.telling
         self.clock = visits.clock
+        self.relief = Relief(self)
         self._starts = Limit(STARTS)
         self._crowd = Crowd()
 
@@ -137,7 +140,10 @@ class Desk:
                 visits.feed(session, visit.Refused())
             if not isinstance(verdict, Grant):
                 return verdict
-            return self._admit(session, verdict, attempt.consent, began)
+            admitted = self._admit(session, verdict, attempt.consent, began)
+            if verdict.method == METHOD:
+                self.relief.took(self.site(client))
+            return admitted
 
     def welcome(self, client: Client, consent: Consent) -> Session | Onward | None:
         """Let a device in that a method of its site recognises, without a tap; None when it has to ask."""
@@ -215,6 +221,8 @@ class Desk:
         policy = self.policies.at(shown.site)
         if not open_at(policy.hours, now_ms, self.zone):
             return Refusal(why=Why.CLOSED, wait_ms=opens_ms(policy.hours, now_ms, self.zone) - now_ms)
+        if attempt.method == METHOD:
+            return self.relief.grant(shown.site, now_ms) or Refusal(why=Why.NOT_HERE)
         if attempt.method not in policy.methods:
             return Refusal(why=Why.NOT_HERE)
         return self.methods[attempt.method].prove(shown, now_ms)

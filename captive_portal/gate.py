@@ -65,8 +65,7 @@ def build(settings: Settings) -> Service:
         gardens=_gardens(settings),
         standby=tuple(opens),
     )
-    itself = Standby(opens, standby.key(settings) if opens else None, standby.folder(settings))
-    return Gate(rules, socket_path(settings), peers=peers(settings), standby=itself)
+    return Gate(rules, socket_path(settings), peers=peers(settings), standby=standby.build(settings, opens))
 
 
 def _gardens(settings: Settings) -> tuple[str, ...]:

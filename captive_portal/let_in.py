@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+UNASKED = "unasked"  # the channel of a consent that nobody could be asked for
 MOST = 200_000  # entries that wait for the portal, some 40 MB; then nobody else is let in
 
 

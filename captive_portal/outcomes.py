@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
+from captive_portal.ajar import METHOD
 from captive_portal.errors import AbsentError, GatewayError
 from captive_portal.model import End
 from captive_portal.telling import Login
@@ -90,6 +91,8 @@ class Outcomes:
             began = self._began.pop(session.id, None)
             sent = self._sent.pop(session.id, None)
             self._wrong.pop(session.id, None)
+        if _let_in(session):
+            return
         if began is None or sent is not None:  # it came in later, by itself: the wait is the visitor's
             took_ms = now_ms - session.since_ms
         else:
@@ -111,6 +114,8 @@ class Outcomes:
             self._began.pop(session.id, None)
             self._sent.pop(session.id, None)
             error = self._wrong.pop(session.id, None)
+        if _let_in(session):
+            return
         part = self._part(session.client)
         theirs = part is not None and (part.distant or part.simulated)
         ours = session.end is not End.NO_GATEWAY or isinstance(error, AbsentError) or not theirs
@@ -202,3 +207,8 @@ class Outcomes:
             held[key] = value
             while len(held) > UNDER_WAY:
                 held.popitem(last=False)
+
+
+def _let_in(session: Session) -> bool:
+    """Whether somebody was let in without a login: that is nobody's success, and nobody's failure."""
+    return session.grant is not None and session.grant.method == METHOD

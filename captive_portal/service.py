@@ -143,6 +143,7 @@ class PortalService:
                 ),
             )
             self.desk = Desk(visits, methods.make(tools, wanted))
+            self.desk.relief.begin(settings)
             self._board = Board(settings, store, tuple(self.desk.methods))
             self._board.begin(policies, seen, self.clock.now_ms())
             stack.callback(self._last_words)
@@ -294,6 +295,7 @@ class PortalService:
             ("records", REPAIR_S, desk.upkeep.repair),
             ("facts", FOLLOW_S, self._state),
             ("methods", FOLLOW_S, self._tend),
+            ("fail-open", FOLLOW_S, desk.relief.look),
             ("staff", STAFF_S, Obeying(desk.visits).round),
             ("retention", PURGE_S, self._purge),
             ("venues", VENUES_S, self._name_venues),
@@ -381,6 +383,7 @@ class PortalService:
             if self._keeper is not None:
                 self._keeper.state(self.clock.now_ms())
             self._tend(last=True)
+            self.desk.relief.close()
         except (NetopsError, GatewayError, SqlError) as error:
             LOG.warning("last minute not stated error=%s", error)
 

@@ -23,7 +23,7 @@ from netops.errors import EvidenceError, NetopsError
 from netops.evidence import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from captive_portal.ajar import Rule, Turned
@@ -78,9 +78,15 @@ class Standby:
     """What the gate does by itself, with the kernel that it lends."""
 
     def __init__(
-        self, rules: Mapping[str, Rule], known: VerifierKey | None, where: Path, clock: Clock = SYSTEM
+        self,
+        rules: Mapping[str, Rule],
+        known: VerifierKey | None,
+        where: Path,
+        clock: Clock = SYSTEM,
+        told: Callable[[], bytes] = bytes,
     ) -> None:
         self.places = tuple(rules)
+        self._told = told
         self._note = where / fail_open.NAME
         self._ajar = Ajar(rules, known, Log(where / "let-in.jsonl"), clock)
         self._kernel_open: set[str] = set()
@@ -114,8 +120,7 @@ class Standby:
         with self._lock:
             before = self._ajar.note
             self._do(self._ajar.heard(note.encode(), recorded), kernel)
-            if self._ajar.note != before:
-                files.replace(self._note, self._ajar.note, mode=0o600)
+            self._keep(before)
             return {"unrecorded": len(self._ajar.log.entries)}
 
     def entries(self) -> Iterator[Answer]:
@@ -132,10 +137,18 @@ class Standby:
         if not self.places:
             return
         with self._lock:
+            before = self._ajar.note
+            self._ajar.take(self._told())  # what is taken back must be heard while the portal is dead, too
+            self._keep(before)
             turned = self._ajar.look()
             self._do(turned, kernel)
             if turned.open:
                 self._answer(kernel)
+
+    def _keep(self, before: bytes) -> None:
+        """Keep what is believed now, for a gate that starts while the portal is dead."""
+        if self._ajar.note != before:
+            files.replace(self._note, self._ajar.note, mode=0o600)
 
     def _do(self, turned: Turned, kernel: Kernel) -> None:
         for client in turned.out:
@@ -156,3 +169,9 @@ class Standby:
                 LOG.error("not let in place=%s error=%s", client.interface, error)  # noqa: TRY400
         if knocked:
             kernel.run(ruleset.answered(kernel.rules, knocked))
+
+
+def build(settings: Settings, rules: Mapping[str, Rule]) -> Standby:
+    """Return what the gate of these settings does by itself; it reads decisions where its process may see them."""
+    known = key(settings) if rules else None
+    return Standby(rules, known, folder(settings), told=lambda: fail_open.read(settings))

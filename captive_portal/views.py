@@ -21,6 +21,7 @@ from flask_babel import format_time
 from markupsafe import Markup
 
 from captive_portal import announce, asker, capport, captured, fault_form, forms, look, own_records, shut
+from captive_portal.ajar import METHOD
 from captive_portal.desk import HERE, Attempt, Outcome
 from captive_portal.enforcing import Onward
 from captive_portal.errors import BusyError, GatewayError, PortalError, SessionError
@@ -174,11 +175,17 @@ def _form(portal: Portal, visitor: Client, *, failed: str = "", wrong_code: str 
         token=_token(portal, visitor, terms.version, terms.language),
         venue=asker.venue(portal, visitor),
         failed=failed,
+        relief_s=_relief_s(portal, visitor),
         put_out=portal.desk.was_put_out(visitor),
         wrong_code=wrong_code,
         tried=tried,
         typed=portal.desk.methods[tried].typed(request.form) if tried in portal.desk.methods else {},
     )
+
+
+def _relief_s(portal: Portal, visitor: Client) -> int:
+    """Return for how long the visitor may be let in without a login, because no way in works; 0: not."""
+    return portal.desk.relief.seconds(portal.desk.site(visitor))
 
 
 def _asked(portal: Portal, visitor: Client, method: str, asked: Ask) -> Any:
@@ -266,7 +273,7 @@ def _attempt(
     *,
     longest: int = LONGEST_FIELD,
 ) -> Any:
-    if method not in portal.desk.policy(visitor).methods:
+    if method not in portal.desk.policy(visitor).methods and not (method == METHOD and _relief_s(portal, visitor)):
         return _form(portal, visitor, failed=gettext("没有这种登录方式，请从下面选择。")), 422
     fields = {**{name: value[:longest] for name, value in given.items()}, "lang": TAGS[current()]}
     attempt = Attempt(client=visitor, method=method, fields=fields, consent=consent)
@@ -291,6 +298,7 @@ def _online(portal: Portal, visitor: Client, session: Session) -> str:
         venue=asker.venue(portal, visitor),
         faults=fault_form.choices(),
         bound=portal.desk.bound(visitor),
+        let_in=session.grant.method == METHOD,
         token=forms.token(portal.form_key, visitor, now_ms),
     )
 

@@ -145,8 +145,9 @@ class Visits:
         """Record a visit that a gateway began by itself while nobody could; it goes on unless it has `ended`."""
         identity, site = self.premises.identity(session.client), self.premises.site(session.client)
         self.store.admit(Admission(session=session, identity=identity, site=site, consent=consent))
-        if ended is None:
-            self.feed(session, visit.Opened())
+        if ended is None:  # no login came in: nobody's success is counted
+            self._keep(replace(session, state=State.ONLINE))
+            self.store.online(session, self.clock.now_ms())
             return
         end, at_ms = ended
         self.store.end(replace(session, state=State.ENDED, end=end, ended_ms=at_ms))

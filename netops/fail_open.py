@@ -1,8 +1,8 @@
 """Which sites may be open without a login while their way in is broken: decided by two persons, told on by the core.
 
 What is in force follows from the ledger alone: a request and its approval, both sealed, not taken back, not over.
-The core writes it to `<data dir>/fail-open.note`, signed with the ledger's key, for those who may not read the ledger:
-the portal, and the processes that act when the portal is dead. The note names sites, times and leaves, and nobody.
+The core writes it to `<data dir>/decisions/fail-open.note`, signed with the ledger's key, for those who may not read
+the ledger: the portal, and what acts when the portal is dead. It names sites, times and leaves, and nobody.
 
 Who reads it believes the key it knows, and no clock alone: `Watch` counts a decision's time on the monotonic clock too,
 from the first sight of it. A clock that steps opens nothing before its time and nothing again.
@@ -138,12 +138,14 @@ def publish(settings: Settings, ledger: LedgerReader, signer: Signer, *, now_ms:
     """Write what is in force, where it differs from what is written."""
     data = signed(of(ledger, now_ms=now_ms), signer)
     if read(settings) != data:
+        path(settings).parent.mkdir(exist_ok=True)
+        path(settings).parent.chmod(0o755)  # whatever the unit's umask is
         files.replace(path(settings), data, mode=0o644)
 
 
 def path(settings: Settings) -> Path:
-    """Return where the core writes it."""
-    return settings.data.dir / NAME
+    """Return where the core writes it: in a directory of its own, that a process may see and nothing else of us."""
+    return settings.data.dir / "decisions" / NAME
 
 
 def read(settings: Settings) -> bytes:

@@ -147,8 +147,9 @@ HOLDINGS = (
     *(_own(f"{name}.db") for name in ("ledger", "states", "slots")),
     _own("ledger.db.checkpoint"),
     _own("situation.json"),
+    _own("decisions", 0o755),  # which sites two persons have opened: signed, for whoever acts on it
+    _own("decisions/fail-open.note", 0o644),
     _own("hotspots.json", 0o644),  # for the portal's page of a dead line
-    _own("fail-open.note", 0o644),  # which sites two persons have opened: signed, for whoever acts on it
     *(_own(name, 0o750) for name in ("telemetry", "raw", "reports")),
 )
 BESIDE = ("-wal", "-shm", "-journal")

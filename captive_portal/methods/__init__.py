@@ -111,6 +111,10 @@ class Method(Protocol):
         """Return what is wrong, by subject."""
         return {}
 
+    def away(self, policy: Policy, now_ms: int) -> bool:  # noqa: ARG002  (the protocol's)
+        """Whether nobody of a site can come in by it now, because those it needs do not answer; most need nobody."""
+        return False
+
     def gauges(self) -> Mapping[str, float]:
         """Return the method's own numbers by name."""
         return {}

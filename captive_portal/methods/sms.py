@@ -255,6 +255,10 @@ class Sms(Method):
             return {"sms": "no provider delivers codes; add [sms.providers.NAME]"}
         return self._courier.wrong()
 
+    def away(self, policy: Policy, now_ms: int) -> bool:  # noqa: ARG002  (the protocol's)
+        """Whether no provider takes a message."""
+        return self._courier.away()
+
     def gauges(self) -> Mapping[str, float]:
         """Return what became of messages since the start, and how many wait."""
         counts = {f"netops_portal_sms_{name}": float(count) for name, count in self.deliveries.totals.items()}

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from captive_portal import agreement, published
 from captive_portal.errors import RecordsError
+from captive_portal.let_in import UNASKED
 from captive_portal.records import chain, cipher
 from captive_portal.records.persons import Kind, about
 from captive_portal.records.rebuilt import Told, differs
@@ -241,7 +242,8 @@ def _terms(connection: sa.Connection, found: Verified) -> None:
     """Say which consents are to a text that is no longer here."""
     known = {each.digest for each in agreement.built_in().texts.values()} | published.digests(connection)
     wanted = sa.select(CONSENT.c.terms, CONSENT.c.language, CONSENT.c.digest, sa.func.count())
-    for row in connection.execute(wanted.group_by(CONSENT.c.terms, CONSENT.c.language, CONSENT.c.digest)):
+    asked = wanted.where(CONSENT.c.channel != UNASKED)  # who was let in while nobody could ask
+    for row in connection.execute(asked.group_by(CONSENT.c.terms, CONSENT.c.language, CONSENT.c.digest)):
         if row.digest not in known:
             found.say(f"{row[3]} consents are to terms {row.terms} ({row.language}), whose text is not here any more")
 

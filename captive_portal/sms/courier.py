@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("netops.portal.sms")
 WAITING = 500  # messages in the queue; more are refused at once
 STALE_S = 30.0  # a message that waited longer is of no use to anybody
+LATELY_S = 600.0
 TRIPS = 5  # times away in a row, then the provider rests
 REST_S = 30.0
 CLOSE_S = 6.0  # at the end: what waits longer is given back, so that no service manager loses its patience
@@ -50,6 +51,7 @@ class Standing:
 
     away: int = 0
     until: float = 0.0
+    last: float = 0.0  # when it was away last
     said: str = ""
 
 
@@ -115,6 +117,14 @@ class Courier:
         with self._lock:
             return {f"sms {name}": f"away ({each.said})" for name, each in self.standing.items() if each.until > now}
 
+    def away(self) -> bool:
+        """Whether every provider was away so often that it rests, and lately: what nobody has tried may work again."""
+        now = self._clock.monotonic()
+        with self._lock:
+            return bool(self.standing) and all(
+                each.away >= TRIPS and now - each.last < LATELY_S for each in self.standing.values()
+            )
+
     def _run(self) -> None:
         while (job := self._queue.get()) is not None:
             delivered = Delivered()  # not sure, until it is
@@ -171,5 +181,6 @@ class Courier:
                 standing.away, standing.until = 0, 0.0
                 return
             standing.away, standing.said = standing.away + 1, answer.said
+            standing.last = self._clock.monotonic()
             if standing.away >= TRIPS:
                 standing.until = self._clock.monotonic() + REST_S

@@ -1,0 +1,337 @@
+"""A site whose ways in are all broken, and a portal that is back: let in without a login, by a decision, on record."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from captive_portal import adopting, asker, keys, views
+from captive_portal.fault_book import FaultBook
+from captive_portal.let_in import Entry, What
+from captive_portal.model import Client
+from captive_portal.probes import Probes
+from captive_portal.records import verify
+from captive_portal.sms.courier import TRIPS, Courier
+from captive_portal.sms.providers import Answer, Came
+from captive_portal.tables import SESSION
+from netops import facts, fail_open, spool
+from netops.errors import EvidenceError
+from netops.evidence import files
+from netops.sign import Signer
+from netops.web import create_app
+
+START_MS = 1_790_000_000_000
+ORIGIN = "netops.invalid/city/rehearsal"
+SIGNER = Signer.new(ORIGIN)
+POLICY = "policy: p\ntitle: P\ndefault: yes\nmethods: [click_through]\nsession_minutes: 60\nwhen_broken: {}\n"
+OWN = "http://portal.test"
+
+
+@pytest.fixture
+def settings(tmp_path, city_settings):
+    made = city_settings(tmp_path)
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "p.yaml").write_text(POLICY.format("open"), encoding="utf-8")
+    (tmp_path / "keys").mkdir(exist_ok=True)
+    (tmp_path / "keys" / "evidence.vkey").write_text(f"{SIGNER.vkey}\n", encoding="ascii")
+    return replace(made, portal=replace(made.portal, policies=tmp_path / "policies"))
+
+
+class Broken:
+    """Whether the site's one method can work."""
+
+    def __init__(self, desk) -> None:
+        self.now = True
+        desk.methods["click_through"].away = lambda _policy, _now_ms: self.now
+
+
+@pytest.fixture
+def broken(desk, settings):
+    desk.relief.begin(settings)
+    return Broken(desk)
+
+
+def decide(settings, *, leaves: int = 8, end_ms: int = START_MS + 3_600_000, sites=("site-1",), signer=SIGNER) -> None:
+    order = fail_open.Order(request="req-1", leaf=7, sites=sites, start_ms=START_MS, end_ms=end_ms)
+    orders = fail_open.Orders(origin=ORIGIN, leaves=leaves, orders=(order,) if end_ms else ())
+    fail_open.path(settings).parent.mkdir(exist_ok=True)
+    files.replace(fail_open.path(settings), fail_open.signed(orders, signer))
+
+
+def visit(desk, settings, address: str = "127.0.0.7", language: str = "en"):
+    """Return what a mini browser without cookies does: `ask(verb, path, form)`."""
+    portal = asker.Portal(
+        desk=desk,
+        settings=settings,
+        probes=Probes(),
+        uplink=lambda: "up",
+        venues=lambda _site: "",
+        form_key=keys.identity_key(settings),
+        base_url=OWN,
+        reports=FaultBook(),
+    )
+    app = create_app(
+        "portal",
+        settings,
+        blueprints=[views.blueprint(portal)],
+        translations=[views.TRANSLATIONS],
+        languages=lambda: ("zh_CN", "en", "ja", "ko"),
+        inline_styles=[views.STYLE],
+        error_template="portal/error.html",
+        clock=desk.clock,
+    )
+
+    def ask(verb: str, path: str, **form: str):
+        with app.test_client(use_cookies=False) as client:
+            seen = {"REMOTE_ADDR": address}
+            headers = {"Accept-Language": language}
+            return client.open(path, method=verb, base_url=OWN, headers=headers, environ_base=seen, data=form)
+
+    return ask
+
+
+def tap(ask, method: str = "fail_open"):
+    token = re.search(r'name="token" value="([^"]+)"', ask("GET", "/").text)
+    assert token
+    return ask("POST", "/login", token=token[1], method=method)
+
+
+def told(settings, kind: str = "fail_open") -> list[dict]:
+    path = settings.data.dir / "spool" / "portal.db"
+    every = [facts.decode(each.payload) for each in spool.read(path, after=0, limit=999) if each.kind == "fact"]
+    return [dict(each.body) for each in every if each.kind == kind]
+
+
+def sessions(desk) -> list[sa.Row]:
+    return desk.store.read(lambda connection: connection.execute(sa.select(SESSION)).all())
+
+
+@pytest.mark.parametrize(
+    ("so", "seconds"),
+    [
+        (("open", True, True), 600),
+        (("open", True, False), 0),
+        (("open", False, True), 0),
+        (("closed", True, True), 0),
+        (("closed", False, False), 0),
+    ],
+)
+def test_a_site_is_open_where_policy_decision_and_fault_say_so_together(desk, settings, broken, so, seconds) -> None:
+    word, decided, away = so
+    if word == "closed":
+        policy = replace(desk.policies.default, when_broken="closed")
+        desk.premises.policies = replace(desk.policies, default=policy)
+    if decided:
+        decide(settings)
+    broken.now = away
+    desk.relief.look()
+
+    assert desk.relief.seconds("site-1") == seconds
+    assert bool(told(settings)) == bool(seconds)
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        {"signer": Signer.new(ORIGIN)},
+        {"signer": Signer.new("netops.invalid/elsewhere")},
+    ],
+    ids=["another-key", "another-city"],
+)
+def test_a_decision_that_is_not_the_ledgers_opens_nothing_and_is_said(desk, settings, broken, forgery) -> None:
+    decide(settings, **forgery)
+
+    with pytest.raises(EvidenceError):
+        desk.relief.look()
+    assert desk.relief.seconds("site-1") == 0
+    assert told(settings) == []
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("zh-CN", "登录暂时不能用"),
+        ("en", "Logging in does not work at the moment"),
+        ("ja", "現在ログインできません"),
+        ("ko", "지금은 로그인할 수 없습니다"),
+    ],
+)
+def test_a_visitor_reads_it_taps_is_in_for_a_short_time_and_it_is_no_login(
+    desk, settings, clock, language, words
+) -> None:
+    broken = Broken(desk)
+    desk.relief.begin(settings)
+    decide(settings)
+    desk.relief.look()
+    ask = visit(desk, settings, language=language)
+    assert words in ask("GET", "/").text
+
+    assert tap(ask).status_code == 303
+
+    (session,) = sessions(desk)
+    assert (session.method, session.until_ms - session.since_ms) == ("fail_open", 600_000)
+    assert words[:6] in ask("GET", "/").text
+    clock.forward(61)
+    desk.telling.flush(clock.now_ms())
+    assert sum(each["online"] for each in told(settings, "portal_logins")) == 0, "nobody's success"
+    broken.now = False
+    desk.relief.look()
+    assert [(each["state"], each.get("let_in")) for each in told(settings)] == [("begun", None), ("ended", 1)]
+
+
+def test_a_tap_where_nothing_is_open_is_no_way_in(desk, settings, broken) -> None:
+    desk.relief.look()
+
+    assert tap(visit(desk, settings)).status_code == 422
+    assert sessions(desk) == []
+
+
+def test_a_tap_after_the_page_was_shown_and_the_decision_is_over_lets_nobody_in(desk, settings, broken, clock) -> None:
+    decide(settings, end_ms=START_MS + 60_000)
+    desk.relief.look()
+    ask = visit(desk, settings)
+    token = re.search(r'name="token" value="([^"]+)"', ask("GET", "/").text)
+    clock.forward(60)
+
+    assert ask("POST", "/login", token=token[1], method="fail_open").status_code == 422
+    assert sessions(desk) == []
+
+
+def test_the_end_of_a_decision_is_the_end_of_who_is_in_by_it(desk, settings, broken, clock) -> None:
+    decide(settings, end_ms=START_MS + 100_000)
+    desk.relief.look()
+    tap(visit(desk, settings))
+    assert sessions(desk)[0].until_ms == START_MS + 100_000, "no longer than the decision"
+
+
+def test_a_decision_taken_back_ends_who_is_in_by_it_and_nobody_else(desk, settings, broken) -> None:
+    decide(settings)
+    desk.relief.look()
+    tap(visit(desk, settings))
+    broken.now = False
+    desk.relief.look()
+    tap(visit(desk, settings, "127.0.0.8"), "click_through")
+    decide(settings, leaves=9, end_ms=0)
+    desk.relief.look()
+
+    assert [(each.method, each.end) for each in sessions(desk)] == [("fail_open", "expired"), ("click_through", None)]
+    assert [each.client.addresses[0] for each in desk.gateway.admitted()] == ["127.0.0.8"]
+
+
+def test_a_portal_that_starts_after_a_decision_was_taken_back_ends_who_was_in_by_it(house, settings) -> None:
+    desk = house.open()
+    desk.relief.begin(settings)
+    Broken(desk)
+    decide(settings)
+    desk.relief.look()
+    tap(visit(desk, settings))
+    decide(settings, leaves=9, end_ms=0)
+    desk = house.restart()
+    desk.relief.begin(settings)
+    desk.relief.look()
+
+    assert sessions(desk)[0].end == "expired"
+
+
+def test_codes_by_sms_are_away_when_every_provider_was_and_lately(clock) -> None:
+    class Dead:
+        name = "dead"
+
+        def hand(self, _message):
+            return Answer(came=Came.UNSURE, said="timeout")
+
+    courier = Courier((Dead(),), workers=1, clock=clock)
+    for _ in range(TRIPS):
+        assert not courier.away()
+        courier._learn("dead", Answer(came=Came.UNSURE, said="timeout"))
+    assert courier.away()
+    clock.forward(601)
+    assert not courier.away(), "what nobody has tried lately may work again"
+    courier._learn("dead", Answer(came=Came.UNSURE, said="timeout"))
+    assert courier.away()
+    courier._learn("dead", Answer(came=Came.TAKEN))
+    assert not courier.away()
+    assert not Courier((), workers=1, clock=clock).away(), "what was never set up is not down"
+
+
+# ---- a portal that is back
+PHONE = Client(mac="02:11:22:33:44:55", interface="simulated", addresses=("127.0.0.9",))
+
+
+def entry(n: int, what: What, at_s: int, **more) -> Entry:
+    known = {"place": "simulated", "request": "req-1", "leaf": 7}
+    return Entry(n=n, what=what, at_ms=START_MS + at_s * 1000, **{**known, **more})
+
+
+def came(n: int, at_s: int, until_s: int, mac: str = PHONE.mac, addresses=PHONE.addresses) -> Entry:
+    return entry(n, What.IN, at_s, mac=mac, addresses=tuple(addresses), until_ms=START_MS + until_s * 1000)
+
+
+class Told:
+    """A gateway's own log, until it hears that it is recorded."""
+
+    name = "simulated"
+
+    def __init__(self, *entries: Entry) -> None:
+        self.entries = list(entries)
+        self.upto = 0
+
+    def unrecorded(self):
+        return "mark", self.entries
+
+    def recorded(self, upto: int) -> None:
+        self.upto = upto
+        self.entries = [each for each in self.entries if each.n > upto]
+
+
+def test_whom_a_gate_has_let_in_is_recorded_once_and_stays_in_for_what_is_left(desk, settings, clock) -> None:
+    log = Told(
+        entry(1, What.BEGUN, -400, why="the portal was silent for 30 s"),
+        came(2, -390, -90),
+        came(3, -60, 540),
+        came(4, -50, 540, addresses=("fd00::9",)),
+        came(5, -40, 560, mac="02:11:22:33:44:66", addresses=("127.0.0.10",)),
+        entry(6, What.OUT, -30, mac="02:11:22:33:44:66"),
+        entry(7, What.ENDED, -5, count=3),
+    )
+    every = list(log.entries)
+
+    assert adopting.adopt(desk.visits, log) == 3
+
+    over, inside, out = sorted(sessions(desk), key=lambda each: each.since_ms)
+    assert [(each.method, each.end, each.ended_ms) for each in (over, inside, out)] == [
+        ("fail_open", "expired", START_MS - 90_000),
+        ("fail_open", None, None),
+        ("fail_open", "expired", START_MS - 30_000),
+    ]
+    assert desk.current(PHONE).client.addresses == ("127.0.0.9", "fd00::9")
+    assert log.upto == 7
+    assert [each["state"] for each in told(settings)] == ["begun", "ended"]
+    assert adopting.adopt(desk.visits, Told(*every)) == 0, "told twice, recorded once"
+    assert len(sessions(desk)) == 3
+    clock.forward(541)
+    desk.upkeep.expire()
+    assert desk.current(PHONE) is None
+    clock.forward(61)
+    desk.telling.flush(clock.now_ms())
+    assert told(settings, "portal_logins") == []
+
+
+def test_who_had_a_session_of_their_own_keeps_it(desk, settings) -> None:
+    tap(visit(desk, settings, "127.0.0.9"), "click_through")
+    mine = desk.visits.every()[0]
+    adopting.adopt(desk.visits, Told(came(1, -60, 540, mac=mine.client.mac, addresses=("127.0.0.77",))))
+
+    assert desk.current(mine.client).id == mine.id
+    assert [each.end for each in sessions(desk) if each.method == "fail_open"] == ["lost"]
+
+
+def test_the_records_of_those_let_in_verify_like_all_others(desk, settings, clock) -> None:
+    adopting.adopt(desk.visits, Told(came(1, -900, -300), came(2, -60, 540)))
+    found = desk.store.read(lambda connection: verify.verify(connection, {}, now_ms=clock.now_ms()))
+
+    assert found.sessions == 2
+    assert found.problems == []
