@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from captive_portal.desk import Desk
-    from captive_portal.limits import Limit
+    from captive_portal.fault_book import FaultBook
     from captive_portal.model import Client
     from captive_portal.nearby import Hotspot
     from captive_portal.own_records import Office
@@ -37,7 +37,7 @@ class Portal:
     venues: Callable[[str], str]  # site id → its name, or the empty string
     form_key: bytes
     base_url: str
-    reports: Limit
+    reports: FaultBook
     hotspot: Callable[[str], Hotspot | None] = lambda _site: None  # site id → where else WiFi works now
     agreed: Agreed = field(default_factory=Agreed)
     own: Office | None = None  # for those who ask what we hold of them

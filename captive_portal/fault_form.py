@@ -7,24 +7,13 @@ from typing import TYPE_CHECKING, Any
 from flask import render_template, request
 
 from captive_portal import asker, fault_reports, forms
-from captive_portal.limits import Limit, Rate, Rates
+from captive_portal.fault_book import DAY_MS, Report, Seen, Taken
 from netops.errors import SpoolError
 from netops.web.language import gettext
 
 if TYPE_CHECKING:
     from captive_portal.asker import Portal
     from captive_portal.model import Client
-
-REPORTS = Rates(
-    client=Rate(burst=4, every_ms=120_000),
-    site=Rate(burst=40, every_ms=2_000),
-    city=Rate(burst=400, every_ms=100),  # each report is an fsync and a leaf
-)
-
-
-def limit() -> Limit:
-    """Return a new limit of fault reports."""
-    return Limit(REPORTS)
 
 
 def form(portal: Portal) -> Any:
@@ -56,13 +45,25 @@ def taken(portal: Portal) -> Any:
     what = request.form.get("what", "")
     if not asker.genuine(portal, visitor) or what not in fault_reports.KINDS:
         return _faults(portal, visitor, gettext("页面已过期，请再按一次。")), 422
-    now_ms = portal.desk.clock.now_ms()
-    site = portal.desk.site(visitor)
-    if portal.reports.take(portal.desk.identity(visitor), site, now_ms):
-        return _faults(portal, visitor, gettext("您刚才已经报告过，我们收到了。")), 429
+    desk, now_ms = portal.desk, portal.desk.clock.now_ms()
+    report = Report(site=desk.site(visitor), what=what, uplink=portal.uplink(), seen=_seen(portal, visitor, now_ms))
     try:
-        portal.desk.telling.report(site, what, portal.uplink(), now_ms)
+        came = portal.reports.take(desk.telling, report, desk.identity(visitor), now_ms)
     except SpoolError:
         return _faults(portal, visitor, gettext("暂时无法记录，请稍后再试。")), 503
+    if came is Taken.AGAIN:
+        return _faults(portal, visitor, gettext("您刚才已经报告过，我们收到了。")), 429
+    if came is Taken.TOO_MANY:
+        return _faults(portal, visitor, gettext("此刻这里的报告太多，您的这条没有记下。请过一分钟再按一次。")), 503
     thanks = gettext("已记录，谢谢。这条报告会出现在运营商的考核材料里。")
+    if came is Taken.COUNTED:
+        thanks = gettext("谢谢。这里此刻报告很多，您的这条和同一分钟的其他报告一起计数。")
     return render_template("portal/message.html", title=gettext("已收到"), text=thanks, tone="good")
+
+
+def _seen(portal: Portal, visitor: Client, now_ms: int) -> Seen:
+    """Return whether the device was online: a MAC that was made up for a report never was."""
+    desk = portal.desk
+    if desk.current(visitor) is not None:
+        return Seen.ONLINE
+    return Seen.LATELY if desk.store.was_online(desk.identity(visitor), now_ms - DAY_MS) else Seen.NEVER

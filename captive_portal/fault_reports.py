@@ -27,12 +27,18 @@ MOST = 200_000  # reports that one page counts; a flood beyond them is said
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """One site's reports of one day of the city's calendar. `down`: made while we saw the uplink down ourselves."""
+    """One site's reports of one day of the city's calendar. `down`: made while we saw the uplink down ourselves.
+
+    `devices` reported, each counted once a day; of them `strangers` were not online here within a day before: a made-up
+    MAC address is one, and so is somebody whom the fault itself keeps out.
+    """
 
     day: str
     site: str
     kinds: Mapping[str, int]
     down: int
+    devices: int
+    strangers: int
 
     @property
     def total(self) -> int:
@@ -51,18 +57,34 @@ def labels() -> dict[str, str]:
 
 
 def counted(facts: Iterable[Fact], zone: ZoneInfo) -> list[Day]:
-    """Return the counts, the newest day first, in it the site with most reports first."""
+    """Return the counts, the newest day first, in it the site that most known devices reported first."""
     kinds: Counter[tuple[str, str, str]] = Counter()
     down: Counter[tuple[str, str]] = Counter()
+    devices: Counter[tuple[str, str, bool]] = Counter()
     for fact in facts:
         day, site = utc(fact.at_ms).astimezone(zone).date().isoformat(), str(fact.body["site"])
-        kinds[day, site, str(fact.body["what"])] += 1
-        down[day, site] += fact.body["uplink"] == "down"
+        count = _number(fact.body.get("count", 1))
+        kinds[day, site, str(fact.body["what"])] += count
+        down[day, site] += count if fact.body["uplink"] == "down" else 0
+        if fact.body.get("device", "first") == "first":  # older facts do not say: each is a device of its own
+            devices[day, site, fact.body.get("seen") == "never"] += count
     days = [
-        Day(day=day, site=site, kinds={kind: kinds[day, site, kind] for kind in KINDS}, down=down[day, site])
+        Day(
+            day=day,
+            site=site,
+            kinds={kind: kinds[day, site, kind] for kind in KINDS},
+            down=down[day, site],
+            devices=devices[day, site, True] + devices[day, site, False],
+            strangers=devices[day, site, True],
+        )
         for day, site in down
     ]
-    return sorted(sorted(days, key=lambda each: (-each.total, each.site)), key=lambda each: each.day, reverse=True)
+    weighed = sorted(days, key=lambda each: (each.strangers - each.devices, -each.total, each.site))
+    return sorted(weighed, key=lambda each: each.day, reverse=True)
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 1
 
 
 def since(settings: Settings, days: int, now_ms: int, zone: ZoneInfo) -> tuple[list[Day], bool]:

@@ -59,6 +59,11 @@ class Limit:
                 shelf.spend(name, 0 if wait else 1)
             return wait
 
+    def own(self, client: bytes, now_ms: int) -> int:
+        """Return how long the client's own bucket makes it wait; takes nothing. 0: it waits because of others."""
+        with self._lock:
+            return self._shelves[0].wait(client, now_ms)
+
     def give_back(self, client: bytes, site: str) -> None:
         """Return a try that held: only failures count."""
         with self._lock:

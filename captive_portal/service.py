@@ -15,7 +15,6 @@ from captive_portal import (
     asker,
     board,
     capport,
-    fault_form,
     figures,
     gateways,
     keys,
@@ -32,6 +31,7 @@ from captive_portal.arrivals import Arrivals
 from captive_portal.board import Board
 from captive_portal.desk import Desk
 from captive_portal.errors import GatewayError
+from captive_portal.fault_book import FaultBook
 from captive_portal.methods.oidc import Oidc
 from captive_portal.own_records import Office
 from captive_portal.policy import open_at
@@ -106,6 +106,7 @@ class PortalService:
         self._board: Board | None = None
         self._stack = ExitStack()
         self._stopping = threading.Event()
+        self._reports = FaultBook()
         self._told: dict[str, Mapping[str, object]] = {}  # kind of fact → what was stated last
 
     def start(self) -> None:
@@ -221,7 +222,7 @@ class PortalService:
             hotspot=self._hotspot,
             form_key=key,
             base_url=views.base_url(self.settings),
-            reports=fault_form.limit(),
+            reports=self._reports,
             own=self._office(),
         )
         self._api = views.api(portal)
@@ -354,6 +355,7 @@ class PortalService:
         """State the minutes that are over, and let go of what the core has taken."""
         assert self.desk
         self.desk.visits.outcomes.settle()
+        self._reports.flush(self.desk.telling, self.clock.now_ms())
         stated = self.desk.telling.flush(self.clock.now_ms())
         if self.desk.telling.spool.backlog():
             self.desk.telling.spool.trim(drain.drained(self.settings, self.name))
@@ -380,6 +382,7 @@ class PortalService:
         try:
             self.desk.visits.outcomes.close()
             self.desk.telling.flush(self.clock.now_ms(), everything=True)
+            self._reports.flush(self.desk.telling, self.clock.now_ms(), everything=True)
             if self._keeper is not None:
                 self._keeper.state(self.clock.now_ms())
             self._tend(last=True)

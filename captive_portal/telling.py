@@ -171,11 +171,11 @@ class Telling:
         return self._minutes.setdefault((now_ms - now_ms % MINUTE_MS, key), Minute())
 
     # ---- what visitors say, and gateways see
-    def report(self, site: str, what: str, uplink: str, now_ms: int) -> None:
-        """State a visitor's fault report; durable on return (SpoolError if not)."""
-        submit(self.spool, Fact(kind="fault_report", at_ms=now_ms, body={"site": site, "what": what, "uplink": uplink}))
+    def report(self, body: Mapping[str, JSON], now_ms: int, count: int = 1) -> None:
+        """State a visitor's fault report, or some that are alike; durable on return (SpoolError if not)."""
+        submit(self.spool, Fact(kind="fault_report", at_ms=now_ms, body=body))
         with self._lock:
-            self.totals["reports"] += 1
+            self.totals["reports"] += count
 
     def twin(self, site: str, sign: str, now_ms: int) -> None:
         """State that two devices use one address of a device; durable on return (SpoolError if not)."""

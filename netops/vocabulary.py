@@ -357,7 +357,14 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
     },
     # one address of a device in use by two at once, as its gateway saw it: by which sign, never whose
     "cloned_device": {"site": _name, "sign": _one_of("hops", "options", "segment", "address", "reset")},
-    "fault_report": {"site": _name, "what": _name, "uplink": _one_of("up", "down", "unknown")},
+    "fault_report": {
+        "site": _name,
+        "what": _name,
+        "uplink": _one_of("up", "down", "unknown"),
+        "seen?": _one_of("online", "lately", "never"),  # the device, at this portal; facts without one are older
+        "device?": _one_of("first", "again"),  # whether it had reported within a day
+        "count?": _count,  # of a minute with more of them than are stated one by one
+    },
     # what people claimed, asked and decided
     "exclusion_claim": {
         "claim": _name,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from captive_portal import agreement, asker, board, checks, fault_form, keys, policy_yaml, published, tables, views
+from captive_portal import agreement, asker, board, checks, keys, policy_yaml, published, tables, views
 from captive_portal.agreed import LIFE_MS, MOST, Agreed
+from captive_portal.fault_book import FaultBook
 from captive_portal.policy_yaml import PolicyError
 from captive_portal.probes import Probes
 from captive_portal.records import export, verify
@@ -69,7 +70,7 @@ class Street:
             venues=lambda _site: "",
             form_key=keys.identity_key(settings),
             base_url=OWN,
-            reports=fault_form.limit(),
+            reports=FaultBook(),
         )
         self.app = create_app(
             "portal",

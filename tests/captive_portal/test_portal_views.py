@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from captive_portal import asker, capport, fault_form, fault_reports, forms, keys, probes, tables, views, vouchers
+from captive_portal import asker, capport, fault_reports, forms, keys, probes, tables, views, vouchers
 from captive_portal.enforcing import Onward
+from captive_portal.fault_book import FaultBook
 from captive_portal.model import Allowance
 from captive_portal.probes import Probes
 from netops import facts, spool
@@ -64,7 +65,7 @@ def application(desk, settings, uplink):
         venues=lambda site: {"site-1": "万柳公园"}.get(site, ""),
         form_key=keys.identity_key(settings),
         base_url=views.base_url(settings),
-        reports=fault_form.limit(),
+        reports=FaultBook(),
     )
     made = create_app(
         "portal",
@@ -396,7 +397,10 @@ def test_a_fault_is_reported_in_one_tap_and_is_a_durable_fact(phone, settings, u
     entries = spool.read(settings.data.dir / "spool" / "portal.db", after=0, limit=10)
     stated = [facts.decode(entry.payload) for entry in entries]
     assert [(each.kind, dict(each.body)) for each in stated] == [
-        ("fault_report", {"site": "site-1", "what": "slow", "uplink": "up"})
+        (
+            "fault_report",
+            {"site": "site-1", "what": "slow", "uplink": "up", "seen": "never", "device": "first"},
+        )
     ]
 
 

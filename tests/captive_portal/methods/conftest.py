@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from captive_portal import asker, fault_form, keys, tables, views, vouchers
+from captive_portal import asker, keys, tables, views, vouchers
+from captive_portal.fault_book import FaultBook
 from captive_portal.methods import METHODS
 from captive_portal.model import Allowance
 from captive_portal.probes import Probes
@@ -149,7 +150,7 @@ class Square:
             venues=lambda _site: "",
             form_key=keys.identity_key(self.settings),
             base_url=OWN,
-            reports=fault_form.limit(),
+            reports=FaultBook(),
         )
         self.app = create_app(
             "portal",

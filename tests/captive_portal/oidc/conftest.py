@@ -14,7 +14,8 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from captive_portal import asker, fault_form, keys, views
+from captive_portal import asker, keys, views
+from captive_portal.fault_book import FaultBook
 from captive_portal.own_records import Office
 from captive_portal.probes import Probes
 from netops.clock import SYSTEM
@@ -102,7 +103,7 @@ class Campus:
             venues=lambda _site: "",
             form_key=keys.identity_key(settings),
             base_url=OWN,
-            reports=fault_form.limit(),
+            reports=FaultBook(),
             own=own,
         )
         self.app = create_app(

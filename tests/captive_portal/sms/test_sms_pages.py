@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from captive_portal import asker, fault_form, figures, keys, policy_yaml, views
+from captive_portal import asker, figures, keys, policy_yaml, views
+from captive_portal.fault_book import FaultBook
 from captive_portal.methods.sms import Sms
 from captive_portal.probes import Probes
 from captive_portal.sms import checks, reports
@@ -76,7 +77,7 @@ class House:
             venues=lambda _: "",
             form_key=keys.identity_key(self.settings),
             base_url=views.base_url(self.settings),
-            reports=fault_form.limit(),
+            reports=FaultBook(),
         )
         return create_app(
             "portal",
