@@ -203,13 +203,13 @@ class Store:
 
         self.write(work)
 
-    # ---- vouchers
     def was_online(self, identity: bytes, since_ms: int) -> bool:
         """Whether a device has had a visit since then that was let in."""
         mine = (SESSION.c.identity == identity, SESSION.c.since_ms >= since_ms, SESSION.c.online_ms.is_not(None))
         wanted = sa.select(SESSION.c.id).where(*mine).limit(1)
         return self.read(lambda connection: connection.execute(wanted).first()) is not None
 
+    # ---- vouchers
     def redeem(self, hash_: bytes, identity: bytes, now_ms: int) -> Grant | Refusal:
         """Judge a voucher for a device and, on a yes, start it and bind the device, in one transaction."""
         return self.write(lambda connection: _redeem(connection, hash_, identity, now_ms))
