@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from captive_portal.model import Bounds, Client  # noqa: E402
-from captive_portal.portal2 import journal  # noqa: E402
+from captive_portal.portal2 import packets  # noqa: E402
 from captive_portal.portal2.journal import User  # noqa: E402
 from netops.clock import SYSTEM  # noqa: E402
 
@@ -85,7 +85,7 @@ def main() -> None:
             took = time.perf_counter() - began
             print(f"start with {len(again.admitted()):,} users online: {took:.2f} s; nobody is asked")
         began = time.perf_counter()
-        checked = journal.check(gateway.journal.path)
+        checked = packets.check(gateway.journal.path)
         rate = checked.packets / (time.perf_counter() - began)
         print(f"chain of {checked.packets:,} packets recomputed: {rate:,.0f}/s, broken: {checked.broken}")
     ours.send("end")

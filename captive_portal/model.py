@@ -175,3 +175,16 @@ def client_of(asked: Mapping[str, Any], places: Container[str]) -> Client:
     if any(each is None for each in canonical):
         raise PortalError("'addresses'; expected unicast IPv4 or IPv6 addresses that are not link-local")
     return Client(mac=mac, interface=interface, addresses=tuple(dict.fromkeys(map(str, canonical))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trail:
+    """What leads to everything that gateways keep of a person until an instant; `whose` is their keyed hash.
+
+    `devices` are keyed identities, `stays` who had which address where: place, address, from and to (ms).
+    """
+
+    whose: bytes
+    devices: frozenset[bytes]
+    stays: tuple[tuple[str, str, int, int], ...]
+    before_ms: int

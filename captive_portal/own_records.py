@@ -22,6 +22,7 @@ from captive_portal.limits import Limit, Rate, Rates
 from captive_portal.oidc import token, under_way
 from captive_portal.oidc.line import AwayError, SaidNoError, StrangeError
 from captive_portal.policy import Account
+from captive_portal.portal2 import commands as packets
 from captive_portal.records import subject
 from inventory.errors import SqlError
 from netops.clock import utc
@@ -117,7 +118,9 @@ def taken(portal: Portal) -> Any:
         return asker.stranger()
     if hash_ is None:
         return _door(portal, visitor, gettext("页面已过期，请再按一次。")), 422
-    body = json.dumps(_held(office, hash_), ensure_ascii=False, indent=1)
+    trail = office.store.read(lambda connection: subject.trail(connection, hash_, portal.desk.clock.now_ms()))
+    held = {**_held(office, hash_), "controller_packets": packets.held(office.settings, trail)}
+    body = json.dumps(held, ensure_ascii=False, indent=1)
     named = {"Content-Disposition": 'attachment; filename="wifi-records.json"'}
     return Response(body, mimetype="application/json", headers={**PRIVATE, **named})
 

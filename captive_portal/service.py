@@ -37,6 +37,7 @@ from captive_portal.own_records import Office
 from captive_portal.policy import open_at
 from captive_portal.premises import Premises
 from captive_portal.probes import Probes
+from captive_portal.records import subject
 from captive_portal.records.keeper import Keeper
 from captive_portal.records.persons import Persons
 from captive_portal.staff.obeying import Obeying
@@ -363,6 +364,8 @@ class PortalService:
 
     def _purge(self) -> int:
         assert self._keeper
+        assert self.desk
+        self.desk.gateway.forget(subject.trails(self._keeper.store, self._keeper.persons))  # by visits that go next
         return self._keeper.round(self.clock.now_ms())
 
     def _state_records(self) -> int:

@@ -56,8 +56,11 @@ class Claim:
         os.close(self._descriptor)
 
 
-def writer(path: Path, *, vfs: str | None = None) -> apsw.Connection:
-    """Open for the one writer, who holds the Claim. Raises apsw.Error."""
+def writer(path: Path, *, vfs: str | None = None, erases: bool = False) -> apsw.Connection:
+    """Open for the one writer, who holds the Claim. Raises apsw.Error.
+
+    `erases`: what is deleted here must be gone, so SQLite overwrites it; the log has it until `settle`.
+    """
     _renew_log(path.with_name(path.name + "-wal"), vfs or "")
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     db = apsw.Connection(str(path), flags=flags, vfs=vfs) if vfs else apsw.Connection(str(path), flags=flags)
@@ -65,6 +68,8 @@ def writer(path: Path, *, vfs: str | None = None) -> apsw.Connection:
         db.set_busy_timeout(BUSY_MS)
         db.transaction_mode = "IMMEDIATE"
         db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864").fetchall()
+        if erases:
+            db.execute("PRAGMA secure_delete = ON").fetchall()
         _keep_log(db)
         inherit(path)
     except BaseException:

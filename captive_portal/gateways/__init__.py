@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from captive_portal.enforcing import Onward, Readiness
     from captive_portal.let_in import Entry
-    from captive_portal.model import Admitted, Bounds, Client
+    from captive_portal.model import Admitted, Bounds, Client, Trail
     from netops.clock import Clock
     from netops.config import Settings
     from netops.facts import Fact
@@ -151,6 +151,10 @@ class Gateway(Protocol):
     def amiss(self) -> Mapping[str, str]:
         """Tell what is wrong at our own side that keeps nobody out, by subject; asks nobody."""
         return {}
+
+    def forget(self, trails: Sequence[Trail]) -> None:  # noqa: ARG002  (the protocol's)
+        """Erase, soon, what it keeps of persons who wished so; most keep nothing beyond a visit."""
+        return
 
     def facts(self, now_ms: int) -> Sequence[Fact]:  # noqa: ARG002  (the protocol's)
         """Return what is to be stated of what it keeps, as it stands now; most keep nothing."""

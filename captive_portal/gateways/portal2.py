@@ -26,6 +26,7 @@ from captive_portal.portal2.linger import Linger
 from captive_portal.portal2.post import Post
 from captive_portal.portal2.reports import Reports
 from captive_portal.portal2.side import Side
+from captive_portal.portal2.vault import Vault
 from captive_portal.radius import line as radius_line
 from captive_portal.radius.profiles import PROFILES
 from captive_portal.radius.tokens import Mint
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from captive_portal.enforcing import Offer
     from captive_portal.gateways import Ears
-    from captive_portal.model import Bounds
+    from captive_portal.model import Bounds, Trail
     from netops.clock import Clock
     from netops.config import Settings
 
@@ -174,7 +175,9 @@ class Portal2(Switchboard):
         line = radius_line.caller(settings)
         reports = Reports(line, clock, [each.id for each in acs])
         cap = max(1, at.packets_mb) * MIB
-        self.journal = Journal(journal_path(settings), clock, cap_bytes=cap, days=retention.keep_days(settings))
+        self.journal = Journal(
+            journal_path(settings), clock, vault=Vault.of(settings), cap_bytes=cap, days=retention.keep_days(settings)
+        )
         linger = Linger(self.journal, clock)
         sides = [Side(each, self.journal, clock, linger) for each in acs]
         by_address = {name: side for side in sides for name in (side.ac.address, *side.ac.others)}
@@ -203,6 +206,10 @@ class Portal2(Switchboard):
     def amiss(self) -> Mapping[str, str]:
         """Tell when packets are not kept: logins go on without their evidence, and somebody has to know."""
         return {"packets": self.journal.wrong} if self.journal.wrong else {}
+
+    def forget(self, trails: Sequence[Trail]) -> None:
+        """Empty the packets of these devices, soon."""
+        self.journal.forget(trails)
 
     def facts(self, now_ms: int) -> Sequence[Fact]:
         """Return where the chain of packets stands, and up to where it is erased."""

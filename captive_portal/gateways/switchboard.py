@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from captive_portal.enforcing import Onward
     from captive_portal.gateways import Ears
-    from captive_portal.model import Admitted, Bounds, Client
+    from captive_portal.model import Admitted, Bounds, Client, Trail
     from netops.facts import Fact
 
 
@@ -116,6 +116,11 @@ class Switchboard(Gateway):
     def amiss(self) -> Mapping[str, str]:
         """Tell what any of them says."""
         return {key: words for each in self._every for key, words in each.amiss().items()}
+
+    def forget(self, trails: Sequence[Trail]) -> None:
+        """Let each of them erase what it keeps of these persons."""
+        for each in self._every:
+            each.forget(trails)
 
     def facts(self, now_ms: int) -> Sequence[Fact]:
         """Return what is to be stated of any of them."""

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from captive_portal.gateways.portal2 import journal_path
 from captive_portal.portal2 import ac as controllers
-from captive_portal.portal2 import exchange, journal
+from captive_portal.portal2 import exchange, packets
 from captive_portal.portal2.door import Door
 from captive_portal.portal2.exchange import Code
 from captive_portal.portal2.packet import Attribute, Packet, PacketError, decode, named
 from captive_portal.portal2.post import COPY
+from captive_portal.portal2.vault import Vault
 from inventory.times import chosen, shown, utc_option
 from netops.clock import SYSTEM
 from netops.errors import ConfigError, nearest
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from captive_portal.model import Trail
     from captive_portal.portal2.ac import Ac
-    from captive_portal.portal2.journal import Kept
+    from captive_portal.portal2.packets import Kept
     from netops.config import Settings
 
 VERBS = frozenset({"packets", "controller"})
@@ -32,13 +34,13 @@ SECRET = frozenset({Attribute.PASSWORD, Attribute.CHAP_PASSWORD})  # used up, an
 
 def arguments(verbs: Any) -> None:
     """Declare packets and controller."""
-    packets = verbs.add_parser("packets", help="print what was said with controllers that speak Portal 2.0")
-    packets.add_argument("--controller", default="", metavar="ID", help="only with this one")
-    packets.add_argument("--address", default="", metavar="IP", help="only about this visitor's address")
-    packets.add_argument("--last", type=int, default=40, metavar="N", help="the last so many (default 40)")
-    packets.add_argument("--check", action="store_true", help="recompute the chain instead; exit 4 when it is broken")
-    packets.add_argument("--json", action="store_true", help="print JSON, with the octets")
-    utc_option(packets)
+    said = verbs.add_parser("packets", help="print what was said with controllers that speak Portal 2.0")
+    said.add_argument("--controller", default="", metavar="ID", help="only with this one")
+    said.add_argument("--address", default="", metavar="IP", help="only about this visitor's address")
+    said.add_argument("--last", type=int, default=40, metavar="N", help="the last so many (default 40)")
+    said.add_argument("--check", action="store_true", help="recompute the chain instead; exit 4 when it is broken")
+    said.add_argument("--json", action="store_true", help="print JSON, with the octets")
+    utc_option(said)
     one = verbs.add_parser(
         "controller", help="ask a controller who has an address, and say what is amiss if it is mute"
     )
@@ -56,7 +58,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 # ---- packets
 def _packets(args: argparse.Namespace, settings: Settings) -> int:
     where = chosen(args, settings.city.timezone)
-    every = journal.read(journal_path(settings), ac=args.controller)
+    every = packets.read(journal_path(settings), Vault.of(settings), ac=args.controller)
     wanted = (each for each in every if not args.address or args.address in _about(each))
     for kept in deque(wanted, maxlen=max(1, args.last)):
         if args.json:
@@ -122,12 +124,21 @@ def _as_json(kept: Kept) -> dict[str, object]:
     }
 
 
+def held(settings: Settings, trail: Trail) -> list[dict[str, object]]:
+    """Return what was said with controllers about a person's devices, as they may be given it."""
+    path = journal_path(settings)
+    if not path.exists():
+        return []
+    return [_as_json(each) for each in packets.about(path, Vault.of(settings), [trail])]
+
+
 def _check(settings: Settings) -> int:
-    checked = journal.check(journal_path(settings))
+    checked = packets.check(journal_path(settings))
     number, link = checked.head
     if checked.broken is None:
         before = f"; those up to number {checked.erased} are erased, and certified" if checked.erased else ""
-        print(f"{checked.packets} packets hold, up to number {number}: {link}{before}")
+        wished = f"; {checked.emptied} are empty on a wish, and certified" if checked.emptied else ""
+        print(f"{checked.packets} packets hold, up to number {number}: {link}{before}{wished}")
         return 0
     print(f"broken at number {checked.broken}: {checked.packets} packets before it hold, up to {number}: {link}")
     return BROKEN
@@ -145,7 +156,7 @@ class Shown:
         """Print a packet."""
         self.answers += way == "in"
         self.judged += [judged] if judged else []
-        print(_line(journal.Kept(0, 0, ac, way, peer, octets, judged)))
+        print(_line(packets.Kept(0, 0, ac, way, peer, octets, judged)))
 
 
 def _controller(args: argparse.Namespace, settings: Settings) -> int:

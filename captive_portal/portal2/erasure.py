@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DAY_MS = 86_400_000
-OVERHEAD = 140  # octets of a record beside the packet, for the cap
+OVERHEAD = 250  # octets of a record beside the packet, for the cap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

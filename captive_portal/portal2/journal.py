@@ -5,6 +5,8 @@ of the link before and of the record, so that no packet can be changed, removed 
 links that follow telling (I5). Packets name visitors' MACs and addresses: the file is the portal's alone, and what is
 older than records of visits may be, or has no room, goes from the front (captive_portal/portal2/erasure.py): certified
 by a record of the chain in the same transaction, overwritten in the file, out of the write-ahead log within the hour.
+At rest they are sealed with the key of their month (captive_portal/portal2/vault.py), and a person's are emptied on
+their wish. How the file is read and verified is captive_portal/portal2/packets.py's.
 
 Writing is not waited for: packets are evidence, not a condition, and who is online can be asked of the controllers
 again. A portal that was killed may lack the last tenth of a second; then `born` is new, and the desk opens those doors
@@ -14,25 +16,28 @@ anew. What could not be kept (a flood, a full disk) is counted, and the count is
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import secrets
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
-from captive_portal.errors import GatewayError
+from captive_portal.errors import GatewayError, RecordsError
 from captive_portal.limits import Limit, Rate, Rates
-from captive_portal.portal2 import erasure
+from captive_portal.portal2 import erasure, packets
 from captive_portal.portal2.erasure import DAY_MS, OVERHEAD
 from captive_portal.portal2.packet import NO_SEAL, Type
+from captive_portal.portal2.packets import BEGINNING, CLEAR, EMPTIED, ERASED, FORMS, MISSED, WISH, Kept, Row, link
 from netops import sqlite
 from netops.errors import NetopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from captive_portal.model import Trail
+    from captive_portal.portal2.vault import Vault
     from netops.clock import Clock
 
 LOG = logging.getLogger("netops.portal")
@@ -44,22 +49,10 @@ LONGEST_STRANGE = 512  # octets that are kept of one
 BATCH = 2_000
 ROUND_S = 3_600.0  # between two looks for what has become too old; the first is as long after the start
 SLICE = 50_000  # packets that go in one transaction
-BEGINNING = bytes(32)
 MISSED_S = 10.0  # between two records that count what was not kept
-MISSED = "missed"  # the way of a record that counts what was not kept
-ERASED = "erased"  # the way of a record that certifies an erasure
 
-_FIRST = """
-CREATE TABLE IF NOT EXISTS about(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS user(
-    ac TEXT NOT NULL, address TEXT NOT NULL, mac TEXT NOT NULL, name TEXT NOT NULL, request INTEGER NOT NULL,
-    since_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, PRIMARY KEY (ac, address)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS packet(
-    number INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, ac TEXT NOT NULL, way TEXT NOT NULL, peer TEXT NOT NULL,
-    octets BLOB NOT NULL, judged TEXT NOT NULL, link BLOB NOT NULL);
-"""
-FORMS = (_FIRST,)  # what makes each form of the file of the one before
-_PUT_PACKET = "INSERT INTO packet (number, at_ms, ac, way, peer, octets, judged, link) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_PACKET = f"INSERT INTO packet ({packets.COLUMNS}) VALUES ({', '.join('?' * len(fields(Row)))})"  # noqa: S608
+_VALUES = attrgetter(*(each.name for each in fields(Row)))
 _PUT_USER = (
     "INSERT OR REPLACE INTO user (ac, address, mac, name, request, since_ms, until_ms) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
@@ -77,34 +70,12 @@ class User:
     until_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """One packet as it is kept. `way` is in, out, missed or erased; `judged` is why it was not believed, or empty."""
-
-    number: int
-    at_ms: int
-    ac: str
-    way: str
-    peer: str
-    octets: bytes
-    judged: str
-    link: bytes = b""
-
-
-def link(before: bytes, kept: Kept) -> bytes:
-    """Return the link of a record."""
-    parts = (kept.ac.encode(), kept.way.encode(), kept.peer.encode(), kept.octets, kept.judged.encode())
-    framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
-    return hashlib.sha256(
-        before + kept.number.to_bytes(8, "big") + kept.at_ms.to_bytes(8, "big", signed=True) + framed
-    ).digest()
-
-
 class Journal:
     """The writer; a context manager, safe from several threads."""
 
-    def __init__(self, path: Path, clock: Clock, *, cap_bytes: int, days: int) -> None:
+    def __init__(self, path: Path, clock: Clock, *, vault: Vault, cap_bytes: int, days: int) -> None:
         self.path = path
+        self.vault = vault
         self.born = ""
         self.missed = 0
         self.floor = 0  # the number up to which packets are erased
@@ -116,6 +87,7 @@ class Journal:
         free = Rate(burst=1_000_000, every_ms=1)
         self._strange = Limit(Rates(client=free, site=STRANGE, city=free))
         self._owed: dict[str, int] = {}
+        self._trails: list[Trail] = []
         self._said_at = -MISSED_S
         self._turn = threading.Condition()
         self._ending = False
@@ -130,8 +102,7 @@ class Journal:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._claim = sqlite.Claim(self.path)
-            self._db = sqlite.writer(self.path)
-            self._db.execute("PRAGMA secure_delete = ON").fetchall()
+            self._db = sqlite.writer(self.path, erases=True)
             sqlite.upgrade(self._db, self.path, FORMS)
             with self._db:
                 self._begin()
@@ -170,6 +141,11 @@ class Journal:
         with self._turn:
             self._users[ac, address] = user
 
+    def forget(self, trails: Sequence[Trail]) -> None:
+        """Empty what is kept of these devices, soon; those of a wish that was fulfilled before cost nothing."""
+        with self._turn:
+            self._trails += trails
+
     def users(self, ac: str) -> list[User]:
         """Return who was online when the file was last written; asked once, before anything is said."""
         columns = "address, mac, name, request, since_ms, until_ms"
@@ -182,10 +158,13 @@ class Journal:
         Newest first.
         """
         marks = ", ".join("?" * len(types))
-        condition = f"ac = ? AND way = 'in' AND judged = '' AND substr(octets, 1, 2) IN ({marks})"
-        asked = f"SELECT substr(octets, 17, 16) FROM packet WHERE {condition} ORDER BY number DESC LIMIT ?"  # noqa: S608
-        found = sqlite.rows(self._db, asked, (ac, *(bytes([2, each]) for each in types), most))
-        return [bytes(row[0]) for row in found if len(row[0]) == len(NO_SEAL) and row[0] != NO_SEAL]
+        believed = "FROM packet WHERE ac = ? AND way = 'in' AND judged = '' AND"
+        hidden = f"SELECT number, seal {believed} type IN ({marks})"
+        clear = f"SELECT number, substr(octets, 17, 16) {believed} period = '' AND substr(octets, 1, 2) IN ({marks})"
+        asked = f"{hidden} UNION ALL {clear} ORDER BY number DESC LIMIT ?"
+        numbers, heads = [int(each) for each in types], [bytes([2, each]) for each in types]
+        found = sqlite.rows(self._db, asked, (ac, *numbers, ac, *heads, most))
+        return [bytes(row[1]) for row in found if len(row[1]) == len(NO_SEAL) and row[1] != NO_SEAL]
 
     @property
     def head(self) -> tuple[int, str]:
@@ -202,7 +181,7 @@ class Journal:
         """Wait until what was said so far is in the file."""
         with self._turn:
             self._turn.notify()
-            self._turn.wait_for(lambda: not self._packets and not self._users, within_s)
+            self._turn.wait_for(lambda: not (self._packets or self._users or self._trails), within_s)
 
     # ---- the writer
     def _begin(self) -> None:
@@ -229,17 +208,18 @@ class Journal:
             with self._turn:
                 self._turn.wait(PAUSE_S)
                 ending = self._ending
-                packets, users, all_ = self._packets[:BATCH], dict(self._users), len(self._packets) <= BATCH
+                kept, users, all_ = self._packets[:BATCH], dict(self._users), len(self._packets) <= BATCH
+                trails = tuple(self._trails)
                 owed = self._due(ending=ending)
             aged = self._clock.monotonic() >= self._round_at
-            packets += [Kept(0, self._clock.now_ms(), ac, MISSED, "", b"", f"{n} packets") for ac, n in owed.items()]
+            kept += [Kept(0, self._clock.now_ms(), ac, MISSED, "", b"", f"{n} packets") for ac, n in owed.items()]
             done = True
-            if packets or users or ending or aged or self._more:
-                done = self._written(packets, users, aged=aged, closing=ending and all_)
+            if kept or users or trails or ending or aged or self._more:
+                done = self._written(kept, users, trails, aged=aged, closing=ending and all_)
             with self._turn:
                 if done:
-                    kept = len(packets) - len(owed)
-                    self._packets = self._packets[kept:]
+                    self._packets = self._packets[len(kept) - len(owed) :]
+                    self._trails = self._trails[len(trails) :]
                     self._users = {key: one for key, one in self._users.items() if one is not users.get(key, ...)}
                 else:
                     for ac, count in owed.items():
@@ -260,24 +240,34 @@ class Journal:
         return owed
 
     def _written(
-        self, packets: list[Kept], users: dict[tuple[str, str], User | None], *, aged: bool, closing: bool
+        self,
+        kept: list[Kept],
+        users: Mapping[tuple[str, str], User | None],
+        trails: Sequence[Trail],
+        *,
+        aged: bool,
+        closing: bool,
     ) -> bool:
         number, chain, horizon = self._number, self._link, self._horizon
-        size = self._size + sum(len(each.octets) + OVERHEAD for each in packets)
         try:
             with self._db:
-                number, chain = self._append(number, chain, packets)
+                number, chain, octets = self._append(number, chain, kept)
+                size = self._size + octets
                 for (ac, address), user in users.items():
                     self._put(ac, address, user)
                 if aged:
                     horizon = self._advanced()
+                wish = self._emptied(trails)
+                if wish is not None:
+                    number, chain, octets = self._append(number, chain, [wish])
+                    size += octets
                 gone = self._shorten(size, horizon)
                 if gone is not None:
-                    size -= gone.octets - OVERHEAD
-                    number, chain = self._append(number, chain, [self._certified(gone, horizon)])
+                    number, chain, octets = self._append(number, chain, [self._certified(gone, horizon)])
+                    size += octets - gone.octets
                 if closing:
                     self._say("closed", "yes")
-        except sqlite.Error as error:
+        except (sqlite.Error, RecordsError) as error:
             self.wrong = f"{self.path}: packets are not kept now ({error}); is the disk full?"
             LOG.warning("portal2 journal not written error=%s", error)
             return False
@@ -287,19 +277,47 @@ class Journal:
         self._horizon, self._more = horizon, gone is not None and gone.packets >= SLICE
         if aged:
             self._round_at = self._clock.monotonic() + ROUND_S
+        if aged or wish is not None:
             with contextlib.suppress(sqlite.Error):  # somebody reads: in an hour, then
                 sqlite.settle(self._db)  # the log still has what was overwritten in the file
         return True
 
-    def _append(self, number: int, chain: bytes, packets: list[Kept]) -> tuple[int, bytes]:
-        """Append to the chain; return where it stands then."""
+    def _append(self, number: int, chain: bytes, kept: Sequence[Kept]) -> tuple[int, bytes, int]:
+        """Append to the chain; return where it stands then, and how much was added."""
         rows = []
-        for each in packets:
+        for each in kept:
             number += 1
-            chain = link(chain, replace(each, number=number))
-            rows.append((number, each.at_ms, each.ac, each.way, each.peer, each.octets, each.judged, chain))
-        self._db.executemany(_PUT_PACKET, rows)
-        return number, chain
+            row = packets.sealed(replace(each, number=number), self.vault)
+            chain = link(chain, row)
+            rows.append(replace(row, link=chain))
+        self._db.executemany(_PUT_PACKET, map(_VALUES, rows))
+        return number, chain, sum(len(each.octets) + OVERHEAD for each in rows)
+
+    def _emptied(self, trails: Sequence[Trail]) -> Kept | None:
+        """Empty what is kept of these devices; return the certificate of it, in the same transaction."""
+        fresh = [each for each in trails if self._wished(each) < each.before_ms]
+        if not fresh:
+            return None
+        wanted = "SELECT number, at_ms, ac, device, address FROM packet WHERE period NOT IN (?, ?) AND at_ms <= ?"
+        until_ms = max(each.before_ms for each in fresh)
+        numbers = [
+            number
+            for number, at_ms, ac, device, address in self._db.execute(wanted, (CLEAR, EMPTIED, until_ms))
+            if packets.follows(fresh, self.vault, ac=ac, at_ms=at_ms, device=device, address=address)
+        ]
+        empty = "UPDATE packet SET octets = x'', period = ?, device = NULL, address = NULL WHERE number = ?"
+        self._db.executemany(empty, [(EMPTIED, each) for each in numbers])
+        for each in fresh:
+            self._say(f"wish {each.whose.hex()[:32]}", str(each.before_ms))
+        if not numbers:
+            return None
+        words = f"emptied {len(numbers)} packets on a wish"
+        return Kept(0, self._clock.now_ms(), "", WISH, "", packets.certificate(numbers), words)
+
+    def _wished(self, trail: Trail) -> int:
+        key = f"wish {trail.whose.hex()[:32]}"
+        found = sqlite.rows(self._db, "SELECT value FROM about WHERE key = ?", (key,))
+        return int(found[0][0]) if found else -1
 
     def _put(self, ac: str, address: str, user: User | None) -> None:
         if user is None:
@@ -343,63 +361,3 @@ class Journal:
         if self._claim is not None:
             self._claim.release()
             self._claim = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """What a look at the chain found: how many records hold, up to which, and the number of the first that does not.
-
-    `erased` is the number up to which a certificate of the chain says that they are erased.
-    """
-
-    packets: int
-    head: tuple[int, str]
-    broken: int | None = None
-    erased: int = 0
-
-
-def read(path: Path, *, after: int = 0, ac: str = "") -> Iterator[Kept]:
-    """Yield the records beyond a number, in order; of one controller if it is named. GatewayError: no such file."""
-    db = _opened(path)
-    try:
-        yield from _records(db, after, ac)
-    finally:
-        sqlite.close(db)
-
-
-def check(path: Path) -> Checked:
-    """Recompute the chain; one that does not begin at its beginning must say itself what was erased."""
-    db = _opened(path)
-    try:
-        db.execute("BEGIN").fetchall()  # one instant: the portal goes on writing, and erasing
-        about = dict(sqlite.rows(db, "SELECT key, value FROM about"))
-        floor = int(about.get("floor", "0")), bytes.fromhex(about.get("floor_link", BEGINNING.hex()))
-        (number, chain), count, certified = floor, 0, floor == (0, BEGINNING)
-        for kept in _records(db, 0, ""):
-            if kept.number != number + 1 or link(chain, kept) != kept.link:
-                return Checked(packets=count, head=(number, chain.hex()), broken=kept.number)
-            number, chain, count = kept.number, kept.link, count + 1
-            certified = certified or (kept.way == ERASED and erasure.certifies(kept.judged, *floor))
-    finally:
-        sqlite.close(db)
-    if not certified:
-        return Checked(packets=0, head=(floor[0], floor[1].hex()), broken=floor[0] + 1)
-    return Checked(packets=count, head=(number, chain.hex()), erased=floor[0])
-
-
-def _opened(path: Path) -> sqlite.Connection:
-    try:
-        return sqlite.readable(sqlite.reader(path), path, FORMS)
-    except sqlite.Error as error:
-        raise GatewayError(f"{path}: cannot be read ({error}); has the portal run with a controller?") from None
-
-
-def _records(db: sqlite.Connection, after: int, ac: str) -> Iterator[Kept]:
-    sql = "SELECT number, at_ms, ac, way, peer, octets, judged, link FROM packet WHERE number > ?"
-    for row in db.execute(sql + " AND (? = '' OR ac = ?) ORDER BY number", (after, ac, ac)):
-        number, at_ms, place, way, peer, octets, judged, chain = row
-        assert isinstance(number, int)
-        assert isinstance(at_ms, int)
-        assert isinstance(octets, bytes)
-        assert isinstance(chain, bytes)
-        yield Kept(number, at_ms, str(place), str(way), str(peer), octets, str(judged), chain)

@@ -81,7 +81,7 @@ class Keeping:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 stack.callback(sqlite.Claim(self.path).release)
-                self._db = sqlite.writer(self.path)
+                self._db = sqlite.writer(self.path, erases=True)
                 stack.callback(sqlite.close, self._db)
                 sqlite.upgrade(self._db, self.path, FORMS)
                 self.born = self._born(self._db)

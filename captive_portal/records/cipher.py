@@ -18,13 +18,26 @@ def seal(key: bytes, value: str, about: bytes) -> bytes:
     content = value.encode()
     if len(content) > LONGEST:
         raise RecordsError(f"a value of {len(content)} octets; expected at most {LONGEST}")
-    nonce = os.urandom(NONCE)  # 96 random bits: a month's key seals far fewer than the 2^32 values that this allows
-    return nonce + AESGCM(key).encrypt(nonce, content, about)
+    return seal_octets(key, content, about)
 
 
 def unseal(key: bytes, sealed: bytes, about: bytes) -> str:
     """Return the value; RecordsError when it was altered, moved, or sealed with another key."""
     try:
-        return AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], about).decode()
+        return unseal_octets(key, sealed, about).decode()
+    except ValueError:
+        raise RecordsError("a sealed value is no text: it was altered") from None
+
+
+def seal_octets(key: bytes, content: bytes, about: bytes) -> bytes:
+    """Seal octets of any length, as `seal` does a value."""
+    nonce = os.urandom(NONCE)  # 96 random bits: a month's key seals far fewer than the 2^32 that this allows
+    return nonce + AESGCM(key).encrypt(nonce, content, about)
+
+
+def unseal_octets(key: bytes, sealed: bytes, about: bytes) -> bytes:
+    """Return the octets; RecordsError when they were altered, moved, or sealed with another key."""
+    try:
+        return AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], about)
     except (InvalidTag, ValueError):
         raise RecordsError("a sealed value does not open: it was altered, or its key is another") from None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captive_portal import tables, vouchers
+from captive_portal.portal2 import commands as packets
 from captive_portal.records import disclosure, export, exported, proof, subject, verify
 from captive_portal.records.persons import Kind, Persons
 from captive_portal.sms import number as numbers
@@ -182,7 +183,14 @@ def _access(args: argparse.Namespace, settings: Settings) -> int:
         if number is None:
             return 0
         hash_ = persons.hashed(Kind.PHONE, number.e164)
-        found = _read(settings, lambda connection: subject.access(connection, persons, hash_))
+        found, trail = _read(
+            settings,
+            lambda connection: (
+                subject.access(connection, persons, hash_),
+                subject.trail(connection, hash_, args.now_ms),
+            ),
+        )
+        found["controller_packets"] = packets.held(settings, trail)
     _state(settings, "records.access", "a person", counted(len(found["sessions"]), "session"), args.now_ms)
     print(json.dumps(found, indent=1))
     return 0

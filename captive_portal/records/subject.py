@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from captive_portal.model import Trail
 from captive_portal.records import retention
 from captive_portal.records.periods import ends_ms
 from captive_portal.records.tables import PERSON, WISH
@@ -90,6 +91,26 @@ def wish(store: Store, persons: Persons, hash_: bytes, *, settings: Settings, by
     )
     until_ms = int(last_ms) + retention.law_days(settings) * retention.DAY_MS if count else None
     return Erased(now=erased, kept=int(count), until_ms=until_ms)
+
+
+def trail(connection: sa.Connection, hash_: bytes, before_ms: int) -> Trail:
+    """Return what leads to everything that gateways keep of a person until an instant, by the visits that are held."""
+    mine = sa.and_(SESSION.c.person == hash_, SESSION.c.since_ms <= before_ms)
+    rows = connection.execute(sa.select(SESSION.c.identity, SESSION.c.interface, SESSION.c.ended_ms, ADDRESS).join(
+        ADDRESS, ADDRESS.c.session == SESSION.c.id).where(mine)).all()  # fmt: skip
+    stays = [
+        (row.interface, row.address, row.since_ms - AROUND_MS, min(row.ended_ms or before_ms, before_ms) + AROUND_MS)
+        for row in rows
+    ]
+    devices = connection.execute(sa.select(SESSION.c.identity).where(mine)).scalars()
+    return Trail(whose=hash_, devices=frozenset(devices), stays=tuple(stays), before_ms=before_ms)
+
+
+def trails(store: Store, persons: Persons) -> list[Trail]:
+    """Return the trails of all who wished to be forgotten."""
+    with persons.database.read() as connection:
+        wishes = connection.execute(sa.select(WISH.c.hash, WISH.c.at_ms)).all()
+    return store.read(lambda connection: [trail(connection, hash_, at_ms) for hash_, at_ms in wishes])
 
 
 def fulfil(store: Store, persons: Persons, settings: Settings, now_ms: int) -> int:

@@ -141,10 +141,12 @@ class World:
         return {each.client.addresses[0]: each.client.mac for each in self.gateway.admitted()}
 
     def judged(self) -> list[str]:
-        from captive_portal.portal2 import journal
+        from captive_portal.portal2 import packets
 
         self.gateway.journal.settle()
-        return [each.judged for each in journal.read(self.gateway.journal.path) if each.judged]
+        return [
+            each.judged for each in packets.read(self.gateway.journal.path, self.gateway.journal.vault) if each.judged
+        ]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from captive_portal.portal2 import journal
+from captive_portal.portal2 import packets
 from captive_portal.radius.service import RadiusService
 from captive_portal.service import PortalService
 from netops import facts, spool
@@ -152,7 +152,7 @@ def test_the_chain_of_packets_and_the_controllers_time_are_facts(city) -> None:
     heads = [each.body for each in told if each.kind == "controller_packets"]
     logins = [each.body for each in told if each.kind == "portal_logins"]
 
-    assert [each["head"] for each in heads] == [journal.check(gateway.journal.path).head[1]]
+    assert [each["head"] for each in heads] == [packets.check(gateway.journal.path).head[1]]
     assert logins[0]["gateway_ms_p50"] == logins[0]["gateway_ms_p95"] < 3000
     assert (logins[0]["online"], logins[0]["unconfirmed"], logins[0]["gateway"]) == (1, 0, "ac-1")
 

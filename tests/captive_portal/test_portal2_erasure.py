@@ -1,4 +1,4 @@
-"""Packets name MACs and addresses in clear: they go by the clock of the records, and the chain says that they went."""
+"""Packets name MACs and addresses: sealed at rest, gone by the clock of the records or on a wish; the chain says so."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import apsw
 import pytest
 
 from captive_portal.gateways.portal2 import Portal2
-from captive_portal.portal2 import erasure, journal
+from captive_portal.model import Trail
+from captive_portal.portal2 import erasure, journal, packets
+from captive_portal.portal2.packet import Attribute, Packet, Type, encode
+from captive_portal.portal2.vault import Vault
+from captive_portal.records.periods import Periods
 from netops.cli import main
 from netops.config import City, Data, Retention, Settings
 
@@ -49,7 +53,8 @@ def clock(monkeypatch) -> Hands:
 
 
 def kept_at(path: Path, clock, days: int = 200) -> journal.Journal:
-    return journal.Journal(path, clock, cap_bytes=1 << 30, days=days)
+    vault = Vault(Periods(path.with_name("keys")), bytes(32))
+    return journal.Journal(path, clock, vault=vault, cap_bytes=1 << 30, days=days)
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -73,7 +78,7 @@ def on_disk(path: Path) -> bytes:
 def test_packets_go_with_the_records_of_visits_and_nothing_of_them_stays_in_the_file(tmp_path, clock) -> None:
     with kept_at(tmp_path / "p.db", clock) as kept:
         for number in range(40):
-            kept.packet("ac-1", "in", "10.0.0.1", TOLD + bytes([number]) * 400)
+            kept.packet("ac-1", "in", "10.0.0.1", bytes([number]) * 400, TOLD.decode())
         kept.settle()
         clock.forward(100 * DAY_S)
         kept.packet("ac-1", "out", "10.0.0.1", b"of later")
@@ -82,13 +87,13 @@ def test_packets_go_with_the_records_of_visits_and_nothing_of_them_stays_in_the_
         before = on_disk(kept.path).count(TOLD), kept.floor
         clock.forward(101 * DAY_S)
         rounds(kept, clock, 102)
-        checked, left = journal.check(kept.path), list(journal.read(kept.path))
+        checked, left = packets.check(kept.path), list(packets.read(kept.path, kept.vault))
         after = on_disk(kept.path).count(TOLD), kept.floor
 
     assert before[0] >= 40
     assert before[1] == 0
     assert after == (0, 40)
-    assert [each.octets for each in left if each.way != journal.ERASED] == [b"of later"]
+    assert [each.octets for each in left if each.way != packets.ERASED] == [b"of later"]
     assert (checked.broken, checked.erased, checked.head) == (None, 40, kept.head)
 
 
@@ -124,7 +129,7 @@ def test_a_restart_neither_hurries_the_erasure_nor_forgets_where_it_stands(tmp_p
             head = kept.head
 
     assert floors == [1, 1, 1]
-    assert journal.check(kept.path) == journal.Checked(packets=head[0] - 1, head=head, erased=1)
+    assert packets.check(kept.path) == packets.Checked(packets=head[0] - 1, head=head, erased=1)
 
 
 def test_the_command_line_verifies_what_is_left(tmp_path, clock, capsys) -> None:
@@ -154,13 +159,13 @@ def test_packets_that_somebody_else_removed_from_the_front_are_missed(tmp_path, 
         for number in range(9):
             kept.packet("ac-1", "in", "10.0.0.1", bytes([number]))
         kept.settle()
-        link = next(each.link.hex() for each in journal.read(kept.path) if each.number == 4)
+        link = next(each.link.hex() for each in packets.read(kept.path, kept.vault) if each.number == 4)
     db = apsw.Connection(str(kept.path))
     db.execute("DELETE FROM packet WHERE number <= 4")
     db.execute("INSERT OR REPLACE INTO about VALUES ('floor', '4'), ('floor_link', ?)", (link,))
     db.close()
 
-    assert journal.check(kept.path).broken == 5
+    assert packets.check(kept.path).broken == 5
 
 
 @pytest.mark.parametrize(("days", "rehearsal", "kept_for"), [(200, False, 200), (250, False, 250), (3, True, 3)])
@@ -184,3 +189,129 @@ def test_what_goes_is_what_is_old_or_has_no_room_and_a_record_of_the_future_keep
     assert upto(excess=1) == (1, 1, 0)
     assert upto(excess=4 * erasure.OVERHEAD) == (4, 4, 0)
     assert upto(before_ms=70, now_ms=1000) == (1, 1, 1)
+
+
+# ---- sealed, and emptied on a wish
+MAC, OTHER = "02:00:00:00:00:07", "02:00:00:00:00:08"
+
+
+def said(kind: Type, address: str, mac: str = "") -> bytes:
+    """Return a packet about an address, with the device's MAC if it names one."""
+    attributes = ((Attribute.SESSION, bytes.fromhex(mac.replace(":", ""))),) if mac else ()
+    return encode(Packet(type=kind, serial=7, request=9, user=address, attributes=attributes), b"secret")
+
+
+def two_visits(kept: journal.Journal, clock) -> Trail:
+    """Let two devices come and go; return the trail of the first."""
+    for mac, address in ((MAC, "10.1.0.7"), (OTHER, "10.1.0.8")):
+        kept.packet("ac-1", "in", "10.0.0.1", said(Type.ACK_INFO, address, mac))
+        kept.packet("ac-1", "out", "10.0.0.1", said(Type.REQ_LOGOUT, address))
+        kept.packet("ac-2", "out", "10.0.0.2", said(Type.REQ_LOGOUT, address))  # another place: another device's
+    kept.settle()
+    now_ms = clock.now_ms()
+    stay = ("ac-1", "10.1.0.7", now_ms - 60_000, now_ms + 60_000)
+    return Trail(whose=b"w" * 32, devices=frozenset({kept.vault.device(MAC)}), stays=(stay,), before_ms=now_ms + 1)
+
+
+def test_no_packet_stands_in_clear_in_the_file_and_each_is_read_with_its_months_key(tmp_path, clock) -> None:
+    with kept_at(tmp_path / "p.db", clock) as kept:
+        two_visits(kept, clock)
+        told = [each.octets for each in packets.read(kept.path, kept.vault)]
+        disk = on_disk(kept.path)
+        without = Vault(Periods(tmp_path / "nowhere"), bytes(32))
+        dark = {(each.octets, each.judged) for each in packets.read(kept.path, without)}
+        checked = packets.check(kept.path)
+
+    assert told[0] == said(Type.ACK_INFO, "10.1.0.7", MAC)
+    assert bytes.fromhex(MAC.replace(":", "")) not in disk
+    assert bytes([10, 1, 0, 7]) not in disk
+    assert dark == {(b"", "its month's key is gone")}
+    assert (checked.packets, checked.broken) == (6, None), "the chain is verified without a key"
+
+
+def test_a_wish_empties_the_packets_of_that_device_and_the_chain_still_holds(tmp_path, clock) -> None:
+    with kept_at(tmp_path / "p.db", clock) as kept:
+        trail = two_visits(kept, clock)
+        before = [each.octets for each in packets.about(kept.path, kept.vault, [trail])]
+        sealed = {bytes(row[0]) for row in kept._db.execute("SELECT octets FROM packet WHERE number <= 2")}
+        kept.forget([trail])
+        kept.settle()
+        kept.forget([trail])  # the next hour's round
+        kept.settle()
+        left = list(packets.read(kept.path, kept.vault))
+        checked, disk = packets.check(kept.path), on_disk(kept.path)
+
+    assert len(before) == 2
+    assert [each.number for each in left if each.judged == "emptied on a wish"] == [1, 2]
+    assert [bool(each.octets) for each in left] == [False, False, True, True, True, True, True]
+    assert [(each.way, each.octets) for each in left[6:]] == [(packets.WISH, b"[[1,2]]")]
+    assert not [each for each in sealed if each in disk], "neither file nor log holds the ciphertext"
+    assert (checked.packets, checked.broken, checked.emptied) == (7, None, 2)
+
+
+def test_packets_after_a_wish_stay(tmp_path, clock) -> None:
+    with kept_at(tmp_path / "p.db", clock) as kept:
+        trail = two_visits(kept, clock)
+        kept.forget([trail])
+        kept.settle()
+        clock.forward(10)
+        kept.packet("ac-1", "in", "10.0.0.1", said(Type.ACK_INFO, "10.1.0.7", MAC))
+        kept.settle()
+        kept.forget([trail])
+        kept.settle()
+
+        assert [each.octets for each in packets.read(kept.path, kept.vault)][-1] != b""
+
+
+@pytest.mark.parametrize(
+    "wound",
+    [
+        "UPDATE packet SET octets = x'', period = 'emptied' WHERE number = 5",
+        "UPDATE packet SET octets = x'00' WHERE number = 5",
+        "UPDATE packet SET device = x'00' WHERE number = 5",
+        "UPDATE packet SET seal = x'00' WHERE number = 5",
+        "UPDATE packet SET period = '2020-01' WHERE number = 5",
+        "UPDATE packet SET octets = x'5b5d' WHERE way = 'wish'",
+        "DELETE FROM packet WHERE way = 'wish'",
+    ],
+)
+def test_whoever_empties_or_alters_packets_without_a_certificate_is_told_of(tmp_path, clock, wound: str) -> None:
+    with kept_at(tmp_path / "p.db", clock) as kept:
+        kept.forget([two_visits(kept, clock)])
+        kept.settle()
+    db = apsw.Connection(str(kept.path))
+    db.execute(wound)
+    db.close()
+
+    assert packets.check(kept.path).broken is not None
+
+
+def test_seals_of_packets_are_known_without_opening_them(tmp_path, clock) -> None:
+    with kept_at(tmp_path / "p.db", clock) as kept:
+        octets = said(Type.NTF_LOGOUT, "10.1.0.7", MAC)
+        kept.packet("ac-1", "in", "10.0.0.1", octets)
+        kept.packet("ac-1", "in", "10.0.0.1", said(Type.ACK_INFO, "10.1.0.7", MAC))
+        kept.settle()
+
+        assert kept.seals("ac-1", [Type.NTF_LOGOUT], most=5) == [octets[16:32]]
+
+
+def test_a_file_of_before_goes_on_with_its_chain_and_its_seals(tmp_path, clock) -> None:
+    """Form 1 kept packets in clear: what stands there stays as it is until its time is over."""
+    path, octets = tmp_path / "p.db", said(Type.NTF_LOGOUT, "10.1.0.7", MAC)
+    db = apsw.Connection(str(path))
+    db.execute(packets.FORMS[0] + "PRAGMA user_version = 1;").fetchall()
+    old = packets.Kept(1, clock.now_ms(), "ac-1", "in", "10.0.0.1", octets, "")
+    db.execute("INSERT INTO packet VALUES (1, ?, 'ac-1', 'in', '10.0.0.1', ?, '', ?)",
+               (old.at_ms, octets, packets.link(packets.BEGINNING, old)))  # fmt: skip
+    db.close()
+    assert packets.check(path).packets == 1, "read before the portal has upgraded it"
+
+    with kept_at(path, clock) as kept:
+        kept.packet("ac-1", "in", "10.0.0.1", said(Type.NTF_LOGOUT, "10.1.0.8"))
+        kept.settle()
+        seals = kept.seals("ac-1", [Type.NTF_LOGOUT], most=5)
+
+    assert len(seals) == 2
+    assert seals[1] == octets[16:32]
+    assert (packets.check(path).packets, packets.check(path).broken) == (2, None)

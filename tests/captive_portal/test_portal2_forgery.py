@@ -16,7 +16,7 @@ import pytest
 
 from captive_portal.errors import GatewayError
 from captive_portal.model import Bounds
-from captive_portal.portal2 import exchange, hearing, journal
+from captive_portal.portal2 import exchange, hearing, packets
 from captive_portal.portal2.ac import PROFILES, Ac, Profile
 from captive_portal.portal2.door import LAST, Serials
 from captive_portal.portal2.hearing import Verdict
@@ -214,7 +214,7 @@ def test_copies_without_end_wash_no_evidence_out(world) -> None:
     until(lambda: world.gateway.post.counted["copies"] > 1_000, 10)
     world.gateway.journal.settle()
 
-    kept = list(journal.read(world.gateway.journal.path))
+    kept = list(packets.read(world.gateway.journal.path, world.gateway.journal.vault))
 
     assert len(kept) < 260
     assert world.gateway.journal.missed > 1_000
@@ -535,7 +535,7 @@ def test_the_journal_says_what_was_not_believed(world) -> None:
     until(lambda: world.gateway.post.counted["disbelieved"] == 1)
     world.gateway.journal.settle()
 
-    kept = list(journal.read(world.gateway.journal.path))
+    kept = list(packets.read(world.gateway.journal.path, world.gateway.journal.vault))
 
     assert [(each.way, each.octets, bool(each.judged)) for each in kept] == [("in", b"\x02\x08 no packet", True)]
     assert kept[0].octets[1] == Type.NTF_LOGOUT

@@ -10,7 +10,9 @@ import pytest
 
 from captive_portal.errors import GatewayError
 from captive_portal.model import Bounds
-from captive_portal.portal2 import exchange, journal, reports, side
+from captive_portal.portal2 import exchange, journal, packets, reports, side
+from captive_portal.portal2.vault import Vault
+from captive_portal.records.periods import Periods
 
 _spec = importlib.util.spec_from_file_location("portal2_world", Path(__file__).with_name("portal2_world.py"))
 worlds = sys.modules.get("portal2_world") or importlib.util.module_from_spec(_spec)
@@ -168,9 +170,9 @@ def test_an_affirmation_that_was_lost_is_said_again(world) -> None:
     assert last_seen.missed == 0
 
 
-def _kept(world) -> list[journal.Kept]:
+def _kept(world) -> list[packets.Kept]:
     world.gateway.journal.settle()
-    return list(journal.read(world.gateway.journal.path))
+    return list(packets.read(world.gateway.journal.path, world.gateway.journal.vault))
 
 
 def test_a_refusal_lets_nobody_in_and_says_what_the_controller_said(world) -> None:
@@ -399,7 +401,7 @@ def test_every_packet_is_kept_in_a_chain(world) -> None:
     names = [(each.way, each.octets[1]) for each in kept]
 
     assert names == [("out", 1), ("in", 2), ("out", 3), ("in", 4), ("out", 7)]
-    assert journal.check(world.gateway.journal.path) == journal.Checked(packets=5, head=world.gateway.journal.head)
+    assert packets.check(world.gateway.journal.path) == packets.Checked(packets=5, head=world.gateway.journal.head)
 
 
 def test_a_packet_that_is_changed_removed_or_slipped_in_is_found(world, tmp_path) -> None:
@@ -424,7 +426,7 @@ def test_a_packet_that_is_changed_removed_or_slipped_in_is_found(world, tmp_path
         target.close()
         source.close()
 
-        assert journal.check(copy).broken is not None, wound
+        assert packets.check(copy).broken is not None, wound
 
 
 def journal_path(world) -> Path:
@@ -436,13 +438,15 @@ def journal_path(world) -> Path:
 def test_the_journal_is_bounded_and_its_chain_still_holds(tmp_path) -> None:
     from netops.clock import SYSTEM
 
-    with journal.Journal(tmp_path / "p.db", SYSTEM, cap_bytes=60_000, days=9) as kept:
+    with journal.Journal(
+        tmp_path / "p.db", SYSTEM, vault=Vault(Periods(tmp_path / "keys"), bytes(32)), cap_bytes=95_000, days=9
+    ) as kept:
         for _ in range(10):
             for _ in range(100):
                 kept.packet("ac-1", "out", "10.0.0.1", bytes(60))
             kept.settle()
-        checked = journal.check(kept.path)
-        said = [each for each in journal.read(kept.path) if each.way == journal.ERASED]
+        checked = packets.check(kept.path)
+        said = [each for each in packets.read(kept.path, kept.vault) if each.way == packets.ERASED]
 
     assert checked.broken is None
     assert checked.head[0] - checked.packets == checked.erased > 700
@@ -453,11 +457,13 @@ def test_the_journal_is_bounded_and_its_chain_still_holds(tmp_path) -> None:
 def test_a_flood_of_junk_is_counted_and_the_count_is_kept(tmp_path) -> None:
     from netops.clock import SYSTEM
 
-    with journal.Journal(tmp_path / "p.db", SYSTEM, cap_bytes=1 << 20, days=9) as kept:
+    with journal.Journal(
+        tmp_path / "p.db", SYSTEM, vault=Vault(Periods(tmp_path / "keys"), bytes(32)), cap_bytes=1 << 20, days=9
+    ) as kept:
         for _ in range(5000):
             kept.packet("ac-1", "in", "10.0.0.1", b"junk", "no packet")
         missed = kept.missed
-    told = [each.judged for each in journal.read(kept.path) if each.way == "missed"]
+    told = [each.judged for each in packets.read(kept.path, kept.vault) if each.way == "missed"]
 
     assert missed >= 4800
     assert sum(int(each.split()[0]) for each in told) == missed
@@ -486,9 +492,9 @@ def test_a_full_disk_stops_no_login_and_the_chain_goes_on_afterwards(world, monk
     until(lambda: kept._owed == {})
     kept.settle()
     worlds.time.sleep(0.25)
-    told = [int(each.judged.split()[0]) for each in journal.read(kept.path) if each.way == "missed"]
+    told = [int(each.judged.split()[0]) for each in packets.read(kept.path, kept.vault) if each.way == "missed"]
 
-    assert journal.check(kept.path).broken is None
+    assert packets.check(kept.path).broken is None
     assert sum(told) == kept.missed > 0
     assert [each.mac for each in kept.users("ac-1")] == [MAC]
 

@@ -252,3 +252,30 @@ def test_an_erasure_is_told_as_a_fact_without_a_name(office) -> None:
     (erased,) = [dict(each.body) for each in told if each.kind == "records_erased"]
     assert (erased["why"], erased["sessions"], erased["entries"]) == ("wish", 1, 2)
     assert person.hex() not in json.dumps(erased)
+
+
+# ---- what gateways keep
+def test_a_wish_leads_to_the_devices_and_the_addresses_of_that_person(office) -> None:
+    session = office.visit(1, PHONE)
+    office.visit(2, OTHER)
+    hash_ = office.persons.hashed("phone", PHONE)
+    assert subject.trails(office.store, office.persons) == []
+
+    subject.wish(office.store, office.persons, hash_, settings=office.house.settings, by="x", now_ms=office.now_ms)
+    (trail,) = subject.trails(office.store, office.persons)
+
+    stay = ("simulated", "127.0.0.1", session.since_ms - 60_000, office.now_ms + 60_000)
+    assert (trail.whose, trail.before_ms) == (hash_, office.now_ms)
+    assert trail.devices == {office.persons.hashed("device", session.client.mac)}
+    assert trail.stays == (stay,)
+
+
+def test_visits_after_a_wish_are_no_part_of_its_trail(office) -> None:
+    hash_ = office.persons.hashed("phone", PHONE)
+    subject.wish(office.store, office.persons, hash_, settings=office.house.settings, by="x", now_ms=office.now_ms)
+    office.forward(1)
+    office.visit(1, PHONE)
+
+    (trail,) = subject.trails(office.store, office.persons)
+
+    assert (trail.devices, trail.stays) == (frozenset(), ())

@@ -1,0 +1,258 @@
+"""The file of packets as it is read: what a record is, the chain over all of them, and whether it holds.
+
+Each record's link is the SHA-256 of the link before and of the record. A packet stands in it by the digest of its
+ciphertext: so the chain is verified without any key, and stays whole when somebody's packets are emptied on their wish.
+Where that was done a later record of the chain says of which (`wish`); where packets are gone, one says up to which.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from captive_portal.errors import GatewayError, RecordsError
+from captive_portal.portal2 import erasure
+from captive_portal.records.retention import ranges
+from netops import sqlite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from captive_portal.model import Trail
+    from captive_portal.portal2.vault import Vault
+
+BEGINNING = bytes(32)
+MISSED = "missed"  # the way of a record that counts what was not kept
+ERASED = "erased"  # the way of a record that certifies an erasure from the front
+WISH = "wish"  # the way of a record that certifies which packets were emptied on somebody's wish
+HEAD = 32  # octets of the head of version 2, with its authenticator
+CLEAR, EMPTIED = "", "emptied"  # in place of a month: never sealed (records of our own), or emptied
+
+_FIRST = """
+CREATE TABLE IF NOT EXISTS about(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS user(
+    ac TEXT NOT NULL, address TEXT NOT NULL, mac TEXT NOT NULL, name TEXT NOT NULL, request INTEGER NOT NULL,
+    since_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, PRIMARY KEY (ac, address)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS packet(
+    number INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, ac TEXT NOT NULL, way TEXT NOT NULL, peer TEXT NOT NULL,
+    octets BLOB NOT NULL, judged TEXT NOT NULL, link BLOB NOT NULL);
+"""
+_SEALED = """
+ALTER TABLE packet ADD COLUMN period TEXT NOT NULL DEFAULT '';
+ALTER TABLE packet ADD COLUMN type INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE packet ADD COLUMN seal BLOB NOT NULL DEFAULT x'';
+ALTER TABLE packet ADD COLUMN device BLOB;
+ALTER TABLE packet ADD COLUMN address BLOB;
+ALTER TABLE packet ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
+"""
+FORMS = (_FIRST, _SEALED)  # what makes each form of the file of the one before
+COLUMNS = "number, at_ms, ac, way, peer, octets, judged, link, period, type, seal, device, address, digest"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One packet as it is kept. `way`: in, out, missed, erased, wish. `judged`: why it was not believed, or empty."""
+
+    number: int
+    at_ms: int
+    ac: str
+    way: str
+    peer: str
+    octets: bytes
+    judged: str
+    link: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A record as it stands in the file. `octets` are sealed where `period` is a month."""
+
+    number: int
+    at_ms: int
+    ac: str
+    way: str
+    peer: str
+    octets: bytes
+    judged: str
+    link: bytes
+    period: str = CLEAR
+    type: int = 0
+    seal: bytes = b""
+    device: bytes | None = None
+    address: bytes | None = None
+    digest: bytes = b""
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the octets are, or were, ciphertext."""
+        return self.period != CLEAR
+
+    @property
+    def sealed(self) -> bool:
+        """Whether the octets are ciphertext now."""
+        return self.period not in {CLEAR, EMPTIED}
+
+
+def link(before: bytes, row: Kept | Row) -> bytes:
+    """Return the link of a record."""
+    content = b"netops.packet.2\0" + row.digest if isinstance(row, Row) and row.hidden else row.octets
+    parts = (row.ac.encode(), row.way.encode(), row.peer.encode(), content, row.judged.encode())
+    moment = row.number.to_bytes(8, "big") + row.at_ms.to_bytes(8, "big", signed=True)
+    return hashlib.sha256(before + moment + _framed(*parts)).digest()
+
+
+def commitment(row: Row) -> bytes:
+    """Return the digest by which a sealed packet stands in the chain."""
+    whom = (row.device or b"", row.address or b"")
+    return hashlib.sha256(_framed(row.period.encode(), bytes([row.type]), row.seal, *whom, row.octets)).digest()
+
+
+def bound(number: int, ac: str, way: str) -> bytes:
+    """Return what binds a ciphertext to its row."""
+    return b"netops.packets.1\0%d\0%b\0%b" % (number, ac.encode(), way.encode())
+
+
+def sealed(kept: Kept, vault: Vault) -> Row:
+    """Return a numbered packet as it goes into the file, without its link. RecordsError: no key to seal it with."""
+    plain = Row(kept.number, kept.at_ms, kept.ac, kept.way, kept.peer, kept.octets, kept.judged, b"")
+    if not kept.octets or kept.way in {MISSED, ERASED, WISH}:
+        return plain
+    period, octets = vault.seal(kept.octets, bound(kept.number, kept.ac, kept.way), kept.at_ms)
+    device, address = vault.subject(kept.ac, kept.octets)
+    type_, seal = (kept.octets[1], kept.octets[16:HEAD]) if len(kept.octets) >= HEAD else (0, b"")
+    row = replace(plain, octets=octets, period=period, type=type_, seal=seal, device=device, address=address)
+    return replace(row, digest=commitment(row))
+
+
+# ---- reading
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What a look at the chain found: how many records hold, up to which, and the number of the first that does not.
+
+    `erased` is the number up to which a certificate of the chain says that they are erased; `emptied` are how many
+    were emptied on somebody's wish, each named by a certificate.
+    """
+
+    packets: int
+    head: tuple[int, str]
+    broken: int | None = None
+    erased: int = 0
+    emptied: int = 0
+
+
+def read(path: Path, vault: Vault, *, after: int = 0, ac: str = "") -> Iterator[Kept]:
+    """Yield the records beyond a number, in order; of one controller if it is named. GatewayError: no such file."""
+    db = _opened(path)
+    try:
+        for row in _rows(db, after, ac):
+            yield opened(row, vault)
+    finally:
+        sqlite.close(db)
+
+
+def about(path: Path, vault: Vault, trails: Sequence[Trail]) -> Iterator[Kept]:
+    """Yield what is kept of some devices, in order."""
+    db = _opened(path)
+    try:
+        for row in _rows(db, 0, ""):
+            mine = follows(trails, vault, ac=row.ac, at_ms=row.at_ms, device=row.device, address=row.address)
+            if row.sealed and mine:
+                yield opened(row, vault)
+    finally:
+        sqlite.close(db)
+
+
+def opened(row: Row, vault: Vault) -> Kept:
+    """Return a record with its octets in clear; what cannot be opened any more has none, and says why."""
+    octets, judged = row.octets, row.judged
+    if row.period == EMPTIED:
+        judged = "emptied on a wish"
+    elif row.hidden:
+        try:
+            found = vault.open(row.period, row.octets, bound(row.number, row.ac, row.way))
+        except RecordsError:
+            octets, judged = b"", "does not open: it was altered"
+        else:
+            octets, judged = (found, judged) if found is not None else (b"", "its month's key is gone")
+    return Kept(row.number, row.at_ms, row.ac, row.way, row.peer, octets, judged, row.link)
+
+
+def follows(
+    trails: Sequence[Trail], vault: Vault, *, ac: str, at_ms: int, device: bytes | None, address: bytes | None
+) -> bool:
+    """Whether a record is of one of these devices: by its MAC, or by its address while a visit had it."""
+    for each in trails:
+        if at_ms > each.before_ms:
+            continue
+        if device is not None and device in each.devices:
+            return True
+        if address is not None and any(
+            place == ac and from_ms <= at_ms <= to_ms and vault.address(place, used) == address
+            for place, used, from_ms, to_ms in each.stays
+        ):
+            return True
+    return False
+
+
+def check(path: Path) -> Checked:
+    """Recompute the chain; one that does not begin at its beginning must say itself what was erased. Needs no key."""
+    db = _opened(path)
+    try:
+        db.execute("BEGIN").fetchall()  # one instant: the portal goes on writing, and erasing
+        about_ = dict(sqlite.rows(db, "SELECT key, value FROM about"))
+        floor = int(about_.get("floor", "0")), bytes.fromhex(about_.get("floor_link", BEGINNING.hex()))
+        (number, chain), count, certified = floor, 0, floor == (0, BEGINNING)
+        emptied: set[int] = set()
+        wished = 0
+        for row in _rows(db, 0, ""):
+            altered = row.sealed and commitment(row) != row.digest
+            if row.number != number + 1 or altered or link(chain, row) != row.link:
+                return Checked(packets=count, head=(number, chain.hex()), broken=row.number)
+            number, chain, count = row.number, row.link, count + 1
+            certified = certified or (row.way == ERASED and erasure.certifies(row.judged, *floor))
+            if row.period == EMPTIED:
+                emptied.add(row.number)
+                wished += 1
+            elif row.way == WISH:
+                emptied -= _numbers(row.octets)
+    finally:
+        sqlite.close(db)
+    if not certified:
+        return Checked(packets=0, head=(floor[0], floor[1].hex()), broken=floor[0] + 1)
+    if emptied:
+        return Checked(packets=count, head=(number, chain.hex()), broken=min(emptied))
+    return Checked(packets=count, head=(number, chain.hex()), erased=floor[0], emptied=wished)
+
+
+def certificate(numbers: Sequence[int]) -> bytes:
+    """Return what a certificate of a wish holds: which packets were emptied, ascending, as ranges."""
+    return json.dumps([list(each) for each in ranges(numbers)], separators=(",", ":")).encode()
+
+
+def _numbers(certified: bytes) -> set[int]:
+    try:
+        return {each for first, last in json.loads(certified) for each in range(first, last + 1)}
+    except (ValueError, TypeError):
+        return set()
+
+
+def _opened(path: Path) -> sqlite.Connection:
+    try:
+        return sqlite.readable(sqlite.reader(path), path, FORMS)
+    except sqlite.Error as error:
+        raise GatewayError(f"{path}: cannot be read ({error}); has the portal run with a controller?") from None
+
+
+def _rows(db: sqlite.Connection, after: int, ac: str) -> Iterator[Row]:
+    old = int(sqlite.rows(db, "PRAGMA user_version")[0][0]) < len(FORMS)  # the portal has not started since the upgrade
+    columns = COLUMNS.partition(", period")[0] if old else COLUMNS
+    wanted = f"SELECT {columns} FROM packet WHERE number > ? AND (? = '' OR ac = ?) ORDER BY number"  # noqa: S608
+    for values in db.execute(wanted, (after, ac, ac)):
+        yield Row(*cast("tuple[Any, ...]", values))
+
+
+def _framed(*parts: bytes) -> bytes:
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
