@@ -46,6 +46,7 @@ PROFILES = {
 HISTORY_S = 1800  # the past is polled every half hour
 TARGETS = {"wifi": "99.5", "lte": "99.7", "fiber": "99.8"}
 TITLES = {"wifi": "公共WiFi / Public WiFi", "lte": "TD-LTE小基站 / Small cells", "fiber": "光纤接入 / Fiber access"}
+PORTAL_SITE = "site-110108011"  # as `netops demo` writes it into its settings
 ROLES = {"wifi": "ap", "lte": "small_cell", "fiber": "ont"}
 FEES = {"wifi": "180", "lte": "950", "fiber": "120"}
 
@@ -70,6 +71,7 @@ def records(
         made.append(_contract(carrier, name, "2", minutely_ms, live_s))
     for agent in plan.agents:
         made += _things(agent, port)
+    made += _portal()
     return city_of([*made, *doors], source="rehearsal")
 
 
@@ -104,7 +106,7 @@ def _contract(carrier: str, name: str, version: str, valid_from_ms: int, check_e
         valid_from_ms=valid_from_ms,
         rules=rules,
         credit_cap_percent="30",
-        items=(*(_item(kind, carrier, rules) for kind in TARGETS), *_line(carrier, rules)),
+        items=(*(_item(kind, carrier, rules) for kind in TARGETS), *_line(carrier, rules), *_logins(carrier, rules)),
     )
 
 
@@ -163,6 +165,52 @@ def _line(carrier: str, rules: Rules) -> Iterator[ServiceItem]:
             )
             for name, indicator, threshold, target, said in promised
         ),
+    )
+
+
+def _logins(carrier: str, rules: Rules) -> Iterator[ServiceItem]:
+    """Yield the item that promises what visitors meet at the site of the rehearsal's portal, login by login."""
+    if carrier != CARRIERS[0][0]:
+        return
+    own = replace(rules, check_every_s=900, max_unknown_ratio="0.5")  # nobody runs a rehearsal all month
+    tiers = (Tier(percent="5", below="98", at_least="95"), Tier(percent="15", below="95"))
+    promised = (
+        ("success", "portal.login.success", "1", "98", "logins that come online"),
+        ("online", "portal.login.time", "10000", "95", "online within 10 s"),
+    )
+    yield ServiceItem(
+        id="logins",
+        kind="wifi",
+        title="访客登录 / Visitors' logins",
+        fee="300",
+        select=Selector(carriers=(carrier,), roles=("portal",)),
+        objectives=tuple(
+            Objective(
+                id=f"login-{name}",
+                indicator=indicator,
+                threshold=threshold,
+                target=target,
+                title=f"访客登录 / Visitors' logins: {said}",
+                rules=own,
+                credits=Credits(tiers=tiers, period_cap_percent="15"),
+            )
+            for name, indicator, threshold, target, said in promised
+        ),
+    )
+
+
+def _portal() -> Iterator[Record]:
+    """Yield the rehearsal's portal, and what it counts at its one site."""
+    carrier = CARRIERS[0][0]
+    yield Device(id="portal", site=PORTAL_SITE, carrier=carrier, role="portal", name="portal")
+    yield Service(
+        id="logins-portal",
+        kind="wifi",
+        carrier=carrier,
+        site=PORTAL_SITE,
+        role="portal",
+        device="portal",
+        subject=f"site:{PORTAL_SITE}",
     )
 
 

@@ -17,12 +17,15 @@ from netops.errors import UsageError
 from netops.founding import evidence_key, signer
 from netops.ledger import Ledger
 from netops.ledger_file import LedgerReader
+from netops.metrics.portal import COUNTED
 from netops.report import bundle, issue
 from netops.report.issue import NobodySealsError
 from netops.spool import Spool
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
+    from typing import Any
 
     from netops.config import Settings
     from netops.report.bundle import Draft
@@ -46,10 +49,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     made.add_argument("--dry-run", action="store_true", help="build and tell, state and write nothing")
     made.add_argument("--json", action="store_true", help="tell as one JSON object")
     made.add_argument("--strict", action="store_true", help="exit 3 when an objective was missed")
+    shown = below.add_parser("status", help="how each objective stands this month, by the hours that are sealed")
+    shown.add_argument("--contract", required=True, help="the contract's id")
+    shown.add_argument("--json", action="store_true", help="tell as one JSON object")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do it."""
+    if args.what == "status":
+        return _status(args, settings)
     if args.dry_run:
         with LedgerReader(issue.ledger_path(settings)) as ledger:
             draft = issue.prepare(settings, ledger, contract=args.contract, month=args.month, now_ms=args.now_ms)
@@ -133,11 +141,29 @@ def _tell(args: argparse.Namespace, draft: Draft, path: Path | None, digest: str
     return BREACH if args.strict and draft.report.breached else OK
 
 
+def _status(args: argparse.Namespace, settings: Settings) -> int:
+    with LedgerReader(issue.ledger_path(settings)) as ledger:
+        content = issue.so_far(settings, ledger, contract=args.contract, now_ms=args.now_ms).content
+    if args.json:
+        print(json.dumps(content["parts"], ensure_ascii=False))
+        return OK
+    if content["rehearsal"]:
+        print("REHEARSAL: everything in this report is simulated")
+    print(f"{content['contract']} {content['period']['name']}, until {content['period']['end']}")
+    _objectives(content)
+    return OK
+
+
 def _print(draft: Draft) -> None:
     content = draft.report.content
     if content["rehearsal"]:
         print("REHEARSAL: everything in this report is simulated")
     print(f"{content['contract']} {content['period']['name']} revision {content['revision']}")
+    _objectives(content)
+    print(f"  credit {content['credit']['total']} {content['credit']['currency']}")
+
+
+def _objectives(content: Mapping[str, Any]) -> None:
     rows = [
         (
             f"{item['item']}/{each['objective']}",
@@ -145,6 +171,7 @@ def _print(draft: Draft) -> None:
             each["shown"] or "?",
             each["target"],
             each["unknown_shown"],
+            f"  n {sum(each['tally'].values())}" if each["indicator"] in COUNTED else "",
         )
         for part in content["parts"]
         for item in part["items"]
@@ -152,6 +179,5 @@ def _print(draft: Draft) -> None:
     ]
     if not rows:
         raise UsageError(f"contract {content['contract']} has no objective to report on")
-    for name, verdict, shown, target, unknown in rows:
-        print(f"  {name:<32} {verdict:<17} {shown:>11} %  target {target} %  unknown {unknown} %")
-    print(f"  credit {content['credit']['total']} {content['credit']['currency']}")
+    for name, verdict, shown, target, unknown, count in rows:
+        print(f"  {name:<32} {verdict:<17} {shown:>11} %  target {target} %  unknown {unknown} %{count}")

@@ -13,6 +13,7 @@ from inventory.model import Contract
 from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import facts, sqlite
+from netops.clock import utc
 from netops.errors import EvidenceError, NetopsError, UsageError, nearest
 from netops.evidence import bundle as bundles
 from netops.evidence import files
@@ -25,6 +26,7 @@ from netops.sla import calendar
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from inventory.snapshot import Snapshot
     from netops.config import Settings
     from netops.ledger import Ledger, LedgerReader
     from netops.report.bundle import Draft
@@ -70,20 +72,47 @@ def prepare(settings: Settings, ledger: LedgerReader, *, contract: str, month: s
         start_ms, end_ms = calendar.month(month, found.tz())
         if end_ms > now_ms:
             raise UsageError(f"month {month} is not over in {found.name}; expected one that is")
-        spells = register.spells("contract", start_ms=start_ms, end_ms=end_ms, name=contract)
-        seen = snapshot(register, at_ms=end_ms - 1)
+        period = build.Period(name=month, start_ms=start_ms, end_ms=end_ms)
+        ask, seen = _ask(register, found, period, contract=contract, rehearsal=ledger.rehearsal)
+    leaves = bundle.gather(ledger, contract=contract, start_ms=start_ms, end_ms=end_ms)
+    return bundle.draft(ask, leaves, register=seen.canonical, vkeys=[vkey(settings)], origin=ledger.origin)
+
+
+def so_far(settings: Settings, ledger: LedgerReader, *, contract: str, now_ms: int) -> build.Report:
+    """Judge the hours of this month that are sealed: what the report would say if the month ended with the last one.
+
+    Nothing is sealed, and no such figure owes anything: until the month is over all of it may change.
+    """
+    with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+        found = zone.load(_timezone(register, contract))
+        month = utc(now_ms).astimezone(found.tz()).strftime("%Y-%m")
+        start_ms, _ = calendar.month(month, found.tz())
+        leaves = bundle.gather(ledger, contract=contract, start_ms=start_ms, end_ms=now_ms)
+        ends = [each.body["end_ms"] for each in leaves.of("availability_hour")]
+        end_ms = max((each for each in ends if each <= now_ms), default=start_ms)
+        if end_ms == start_ms:
+            raise UsageError(f"contract {contract}: no hour of {month} is sealed yet; the core seals them as they pass")
+        period = build.Period(name=f"{month}, so far", start_ms=start_ms, end_ms=end_ms)
+        ask, _ = _ask(register, found, period, contract=contract, rehearsal=ledger.rehearsal)
+    return build.build(ask, bundle.gather(ledger, contract=contract, start_ms=start_ms, end_ms=end_ms))
+
+
+def _ask(
+    register: Register, found: zone.Zone, period: build.Period, *, contract: str, rehearsal: bool
+) -> tuple[build.Ask, Snapshot]:
+    spells = register.spells("contract", start_ms=period.start_ms, end_ms=period.end_ms, name=contract)
+    seen = snapshot(register, at_ms=period.end_ms - 1)
     versions = {each.record.version: each.record for each in spells if isinstance(each.record, Contract)}
     ask = build.Ask(
         contracts=tuple(versions.values()),
-        period=build.Period(name=month, start_ms=start_ms, end_ms=end_ms),
+        period=period,
         zone=found,
         register=seen.digest,
         catalogue=code.catalogue(),
         code=code.code(),
-        rehearsal=ledger.rehearsal,
+        rehearsal=rehearsal,
     )
-    leaves = bundle.gather(ledger, contract=contract, start_ms=start_ms, end_ms=end_ms)
-    return bundle.draft(ask, leaves, register=seen.canonical, vkeys=[vkey(settings)], origin=ledger.origin)
+    return ask, seen
 
 
 def _timezone(register: Register, contract: str) -> str:

@@ -164,6 +164,27 @@ def test_a_dry_run_states_nothing(instance, capsys):
     assert issue.ledger_path(settings).read_bytes() == before
 
 
+def test_the_status_judges_the_sealed_hours_of_a_month_that_is_not_over(instance, capsys, monkeypatch):
+    settings, name = instance
+    monkeypatch.setitem(words.__globals__, "NOW", START + 300 * H + 7 * M)
+
+    assert words(report, settings, "status", "--contract", name) == 0
+    said = capsys.readouterr().out
+    assert "2026-10, so far, until 2026-10-13T04:00:00" in said
+    assert re.search(r"availability +met +99\.5\d+ %  target 99\.5 %  unknown 0\.0+ %", said)
+    assert words(report, settings, "status", "--contract", name, "--json") == 0
+    (part,) = json.loads(capsys.readouterr().out)
+    assert part["items"][0]["objectives"][0]["verdict"] == "met"
+
+
+def test_a_month_without_a_sealed_hour_has_no_status(instance, monkeypatch):
+    settings, name = instance
+    monkeypatch.setitem(words.__globals__, "NOW", END + 24 * H)
+
+    with pytest.raises(UsageError, match="no hour of 2026-11 is sealed yet"):
+        words(report, settings, "status", "--contract", name)
+
+
 @pytest.mark.parametrize(
     ("contract", "month", "message"),
     [
