@@ -119,7 +119,7 @@ class Visits:
     def take_up(self) -> None:
         """Take up the visits of before; a repair then brings the firewall to them."""
         for session in self.store.live():
-            self._keep(session)
+            self.hold(session)
         now_ms, meters = self.clock.now_ms(), self.store.meters()
         for session in self.every() if meters else ():
             if session.id in meters:
@@ -146,7 +146,7 @@ class Visits:
         identity, site = self.premises.identity(session.client), self.premises.site(session.client)
         self.store.admit(Admission(session=session, identity=identity, site=site, consent=consent))
         if ended is None:  # no login came in: nobody's success is counted
-            self._keep(replace(session, state=State.ONLINE))
+            self.hold(replace(session, state=State.ONLINE))
             self.store.online(session, self.clock.now_ms())
             return
         end, at_ms = ended
@@ -178,7 +178,7 @@ class Visits:
         while events:
             before = session
             session, effects = visit.step(session, events.popleft(), self.clock.now_ms())
-            self._keep(session)
+            self.hold(session)
             for effect in effects:
                 try:
                     followed = self._do(session, effect, consent)
@@ -191,7 +191,7 @@ class Visits:
                     followed = _failed(session, effect)
                     if followed is None and session.state is not State.ENDED:
                         session = before  # a record that fails ends what came with it, not the visit
-                        self._keep(session)
+                        self.hold(session)
                         break
                 if followed is not None:
                     events.append(followed)
@@ -276,7 +276,7 @@ class Visits:
             self._owed[session.id] = session, used
             raise
 
-    def _keep(self, session: Session) -> None:
+    def hold(self, session: Session) -> None:
         """Hold what lives; a visit that is not recorded is nobody's yet."""
         if session.state in {State.RECORDED, State.ONLINE}:
             self._live[session.client.key] = session
