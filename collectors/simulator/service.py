@@ -18,6 +18,7 @@ from collectors.simulator.living import Living
 from collectors.simulator.objects import build as objects
 from collectors.simulator.relay import Relay
 from collectors.simulator.udp import Responder
+from collectors.simulator.visitors import Visitors
 from netops.clock import SYSTEM
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ class Network:
             yield Alarms(who.alarms, world, to=to, community=community.read().encode(), clock=clock)
         if settings.probe.targets:
             yield Relay(line.ENDS, port=doors.stamp_port(port), world=world, clock=clock)
+        if settings.portal.gateway == "simulated":
+            yield Visitors(settings)
 
     def stop(self) -> None:
         """Fall silent."""
