@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from captive_portal.gateways import Gateway
     from captive_portal.model import Client, Session
     from captive_portal.premises import Premises
+    from captive_portal.store import Consent
     from captive_portal.telling import Telling
     from netops.clock import Clock
 
@@ -179,6 +180,10 @@ class Outcomes:
             now_ms=now_ms,
         )
         return True
+
+    def agreed(self, session: Session, consent: Consent) -> None:
+        """Count a consent that was recorded."""
+        self.telling.agreed(self._login(session), consent.terms, self._clock.now_ms())
 
     def close(self) -> None:
         """Count what is still open: we end before we could know."""

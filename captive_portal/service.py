@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from captive_portal import (
-    agreement,
     asker,
     board,
     capport,
@@ -131,7 +130,6 @@ class PortalService:
                 gateway=gateway,
                 telling=Telling(
                     spool,
-                    terms=agreement.VERSION,
                     device=settings.portal.device,
                     sites=frozenset(settings.portal.places.values()) - {""},
                 ),

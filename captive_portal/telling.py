@@ -37,6 +37,7 @@ REMEMBERED = 200_000  # outcomes of devices that are remembered, so that each co
 STUMBLED = 50_000  # addresses that were not served in a minute; more are counted, not told apart
 LONG_AGO_MS = 30 * MINUTE_MS  # who came back after half an hour did not wait for half an hour
 OUTCOMES = ("online", "failed", "unconfirmed", "ours")
+NONE = "none"  # the terms of a minute in which nobody agreed to any
 COUNTS = (*OUTCOMES, "unserved", "refused", "repeated")
 
 
@@ -55,7 +56,7 @@ class Minute:
     """The counts of one site, method and place in one minute."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    consents: int = 0
+    agreed: Counter[str] = field(default_factory=Counter)  # consents that were recorded, by version of the terms
     unopened: int = 0
     online: Times = field(default_factory=lambda: Times(portal.TIME_TO_ONLINE))
     enforced: Times = field(default_factory=lambda: Times(portal.AUTHENTICATION))
@@ -81,9 +82,8 @@ Key = tuple[str, str, str]  # site, method (empty: none yet), place
 class Telling:
     """Collects and submits; safe from several threads. `device` is this portal in the register."""
 
-    def __init__(self, spool: Spool, *, terms: str, device: str = "portal", sites: Collection[str] = ()) -> None:
+    def __init__(self, spool: Spool, *, device: str = "portal", sites: Collection[str] = ()) -> None:
         self.spool = spool
-        self.terms = terms
         self.totals = {**dict.fromkeys(COUNTS, 0), "reports": 0, "twins": 0}
         self.device = f"{device}/portal"
         self._sites = frozenset(sites)
@@ -111,7 +111,6 @@ class Telling:
         """Count a login that is known now to be in since `in_ms`, `enforced_ms` after its form came in."""
         with self._lock:
             minute = self._minute((login.site, login.method, login.place), now_ms)
-            minute.consents += 1
             whose: tuple[bytes | str, ...] = (login.identity, *addresses)
             seen = [at for each in whose if (at := self._seen.pop(each, None)) is not None]
             if not self._first(login, "online", minute, now_ms):
@@ -119,6 +118,11 @@ class Telling:
             minute.enforced.add(enforced_ms)
             if seen and in_ms - min(seen) <= LONG_AGO_MS:
                 minute.online.add(in_ms - min(seen))
+
+    def agreed(self, login: Login, terms: str, now_ms: int) -> None:
+        """Count a consent that was recorded, to this version of the terms."""
+        with self._lock:
+            self._minute((login.site, login.method, login.place), now_ms).agreed[terms] += 1
 
     def came_to(self, outcome: str, login: Login, now_ms: int) -> None:
         """Count a login that came to nothing: `failed`, `unconfirmed`, `ours`."""
@@ -193,7 +197,7 @@ class Telling:
             self._passing.note(now_ms)
             over_ms = now_ms + MINUTE_MS if everything else now_ms - now_ms % MINUTE_MS
             due = sorted(key for key in self._minutes if key[0] < over_ms)
-            facts = [_fact(*key, self._minutes[key], self.terms) for key in due]
+            facts = [_fact(*key, self._minutes[key]) for key in due]
             polls = [
                 self._poll(start_ms, now_ms) for start_ms in sorted({*self._passing.whole, *(key[0] for key in due)})
             ]
@@ -241,15 +245,15 @@ def _controllers(minutes: Mapping[Key, Minute]) -> Iterator[Row]:
             yield row("controller", place, {**opening.values(), "portal.controller.failed": float(unopened)})
 
 
-def _fact(start_ms: int, key: Key, minute: Minute, terms: str) -> Fact:
+def _fact(start_ms: int, key: Key, minute: Minute) -> Fact:
     site, method, place = key
     body: dict[str, JSON] = {
         "site": site,
         "start_ms": start_ms,
         "end_ms": start_ms + MINUTE_MS,
         **{name: minute.counts[name] for name in COUNTS},
-        "consents": minute.consents,
-        "terms": terms,
+        "consents": minute.agreed.total(),
+        "terms": max(minute.agreed, key=lambda each: (minute.agreed[each], each), default=NONE),
         "gateway": place,
         **minute.online.body("time_to_online"),
         **minute.enforced.body("enforced"),
@@ -257,6 +261,8 @@ def _fact(start_ms: int, key: Key, minute: Minute, terms: str) -> Fact:
     }
     if method:
         body["method"] = method
+    if len(minute.agreed) > 1:
+        body["agreed"] = dict(sorted(minute.agreed.items()))
     if minute.unopened:
         body["unopened"] = minute.unopened
     if minute.enforced.samples:

@@ -229,6 +229,7 @@ class Visits:
                 assert consent
                 identity, site = self.premises.identity(session.client), self.premises.site(session.client)
                 self.store.admit(Admission(session=effect.session, identity=identity, site=site, consent=consent))
+                self.outcomes.agreed(effect.session, consent)
                 return visit.Recorded()
             self.store.widen(effect.session, self.clock.now_ms())
         elif isinstance(effect, visit.Allow):

@@ -247,7 +247,8 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "gateway_ms_p50?": _count,
         "gateway_ms_p95?": _count,
         "consents": _count,
-        "terms": _name,
+        "terms": _name,  # what most of them are to, or `none`; `agreed` where they are to several
+        "agreed?": _counts,
     },
     # a site was open without a login, by the decision of two persons that stands at leaf `decision`: since when, why
     "fail_open": {

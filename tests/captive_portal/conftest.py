@@ -123,7 +123,7 @@ class House:
             policies=policies,
             zone=zone(self.settings.city.timezone),
         )
-        telling = Telling(spool, terms="1")
+        telling = Telling(spool)
         visits = Visits(store=store, gateway=self.gateway, telling=telling, clock=self.clock, premises=premises)
         desk = Desk(visits, methods.make(tools, wanted))
         desk.visits.take_up()

@@ -345,7 +345,7 @@ def test_facts_as_they_were_told_before_are_still_read(tmp_path) -> None:
 
 def test_what_is_remembered_of_a_flood_is_bounded(tmp_path) -> None:
     with Spool(tmp_path / "portal.db", source="portal") as ours:
-        telling = Telling(ours, terms="1")
+        telling = Telling(ours)
         for number in range(60_000):
             telling.unserved("s", "ac", f"2001:db8::{number:x}", 0)
 

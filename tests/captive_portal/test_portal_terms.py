@@ -20,6 +20,7 @@ from captive_portal.store import Consent
 from captive_portal.verdict import Ask
 from inventory.reading.tree import Notes
 from inventory.times import zone
+from netops import facts, spool
 from netops.web import create_app
 
 if TYPE_CHECKING:
@@ -239,6 +240,24 @@ def test_what_was_agreed_to_is_forgotten_in_time_and_bounded() -> None:
     for number in range(MOST):
         agreed.note(number.to_bytes(4, "big"), consent, 1_000)
     assert agreed.of(b"a", 1_000) is None
+
+
+def test_the_facts_of_a_minute_count_consents_by_the_terms_that_were_shown(opened) -> None:
+    """Not by what the program ships, nor by who got in: a fact in the ledger that is false cannot be taken back."""
+    opened.ask("/login?lang=en", token=token_of(opened.ask("/?lang=en").text), method="click_through")
+    opened.desk.logout(opened.desk.gateway.identify("127.0.0.7"))
+    opened.rule("1")
+    opened.look()
+    for _ in range(2):
+        opened.ask("/login?lang=en", token=token_of(opened.ask("/?lang=en").text), method="click_through")
+        opened.desk.logout(opened.desk.gateway.identify("127.0.0.7"))
+
+    opened.desk.telling.flush(opened.desk.clock.now_ms() + 60_000)
+
+    told = [facts.decode(each.payload).body for each in spool.read(opened.desk.telling.spool.path, after=0, limit=99)
+            if each.kind == "fact"]  # fmt: skip
+    logins = [body for body in told if "consents" in body]
+    assert [(body["consents"], body["terms"], body["agreed"]) for body in logins] == [(3, "1", {"1": 2, "2026-11": 1})]
 
 
 # ---- kept
