@@ -19,6 +19,12 @@ from netops.errors import ConfigError, NetopsError, nearest
 if TYPE_CHECKING:
     from inventory.snapshot import Snapshot
     from netops.config import Settings
+WANTS = {
+    Offer.RATE: "bounds the rate",
+    Offer.VOLUME: "bounds the volume",
+    Offer.IDLE: "bounds the idle time",
+    Offer.GARDEN: "opens names before login",
+}
 
 
 def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
@@ -61,7 +67,7 @@ def _policies(settings: Settings, snapshot: Snapshot) -> list[Problem]:
         problems += [
             Problem(
                 where,
-                f"policy '{policy.id}' bounds {offer}, which is not enforced at {each}",
+                f"policy '{policy.id}' {WANTS[offer]}, which is not done at {each}",
                 "remove it, give the site a policy of its own, or serve it by another gateway",
             )
             for each in behind

@@ -220,7 +220,7 @@ class PortalService:
             venues=lambda site: self._venues[site].name if site in self._venues else "",
             hotspot=self._hotspot,
             form_key=key,
-            base_url=views.base_url(self.settings),
+            base_url=places.base_url(self.settings),
             reports=self._reports,
             own=self._office(),
         )

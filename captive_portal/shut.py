@@ -24,12 +24,7 @@ KILOMETRE = 1000
 
 def down(venue: str, hotspot: Hotspot | None) -> str:
     """Return the page of a dead line; it names the next place that works when one is known."""
-    way = (
-        gettext("%(wind)s，直线约 %(metres)s", wind=_wind(hotspot.wind), metres=_metres(hotspot.metres))
-        if hotspot
-        else ""
-    )
-    return render_template("portal/down.html", venue=venue, hotspot=hotspot, way=way)
+    return render_template("portal/down.html", venue=venue, hotspot=hotspot, way=_way(hotspot) if hotspot else "")
 
 
 def wait(url: str) -> str:

@@ -25,7 +25,6 @@ from captive_portal.ajar import METHOD
 from captive_portal.desk import HERE, Attempt, Outcome
 from captive_portal.enforcing import Onward
 from captive_portal.errors import BusyError, GatewayError, PortalError, SessionError
-from captive_portal.places import base_url as base_url  # noqa: PLC0414  (asked for here too)
 from captive_portal.policy import open_at
 from captive_portal.sentences import in_words, sentences
 from captive_portal.store import Consent

@@ -34,8 +34,8 @@ LATER = frozenset({"temporarily_unavailable", "server_error"})  # RFC 6749 secti
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """One button: whose accounts, and what it is called."""
+class Button:
+    """Whose accounts, and what they are called."""
 
     provider: str
     title: str
@@ -59,9 +59,9 @@ class Oidc(Method):
         """Everybody whose accounts may be asked about, also where no site offers them now."""
         return self._providers
 
-    def doors(self, policy: Policy, language: str) -> list[Door]:
-        """Return the buttons of a site's page."""
-        return [Door(each.provider, self._title(each.provider, language)) for each in policy.accounts]
+    def buttons(self, policy: Policy, language: str) -> list[Button]:
+        """Return those of a site's page."""
+        return [Button(each.provider, self._title(each.provider, language)) for each in policy.accounts]
 
     def _title(self, provider: str, language: str) -> str:
         settings = self._providers[provider].settings

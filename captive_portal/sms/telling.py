@@ -1,6 +1,6 @@
 """What becomes of messages, as facts: by site, carrier and minute, never a number.
 
-Four clocks stand beside one another, each from the moment a code was asked for: a provider took the message, it says
+Three clocks stand beside one another, each from the moment a code was asked for: a provider took the message, it says
 that it was delivered, somebody typed the code in. The last one is the truth that no carrier can dress up: who typed
 the code had it. Each is counted in the minute in which it happened. The carrier is the one the number's block was given
 to. Counts of the running minute live in memory, as those of logins do.

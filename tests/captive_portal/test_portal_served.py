@@ -52,7 +52,7 @@ def test_a_right_policy_stays_right_when_a_lesser_controller_is_added_elsewhere(
 def test_a_bound_that_is_not_enforced_is_named_with_its_site_and_gateway(city) -> None:
     (found,) = said(city(STATION, acs={"ac-1": CISCO, "ac-2": replace(CISCO, vendor="h3c")}))
 
-    assert "policy 'station' bounds rate, which is not enforced at site 'station': gateway 'radius' of 'ac-1'" in found
+    assert "policy 'station' bounds the rate, which is not done at site 'station': gateway 'radius' of 'ac-1'" in found
     assert "give the site a policy of its own" in found
 
 
@@ -62,7 +62,7 @@ def test_every_place_of_a_policy_is_looked_at_that_of_all_other_sites_too(city) 
 
     (found,) = said(city(PARK, everywhere, acs={"ac-1": CISCO, "router": fas}))
 
-    assert "policy 'all' bounds volume, which is not enforced at site 'square': gateway 'fas' of 'router'" in found
+    assert "policy 'all' bounds the volume, which is not done at site 'square': gateway 'fas' of 'router'" in found
 
 
 def test_a_site_without_a_place_is_judged_by_no_gateway(city) -> None:

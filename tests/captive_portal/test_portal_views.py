@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from captive_portal import asker, capport, fault_reports, forms, keys, probes, tables, views, vouchers
+from captive_portal import asker, capport, fault_reports, forms, keys, places, probes, tables, views, vouchers
 from captive_portal.enforcing import Onward
 from captive_portal.fault_book import FaultBook
 from captive_portal.model import Allowance
@@ -64,7 +64,7 @@ def application(desk, settings, uplink):
         uplink=lambda: uplink["word"],
         venues=lambda site: {"site-1": "万柳公园"}.get(site, ""),
         form_key=keys.identity_key(settings),
-        base_url=views.base_url(settings),
+        base_url=places.base_url(settings),
         reports=FaultBook(),
     )
     made = create_app(
@@ -470,7 +470,7 @@ def test_the_portal_is_found_under_its_listener_when_no_name_is_set(settings) ->
 
     plain = replace(settings, portal=PortalAt())
 
-    assert views.base_url(plain) == "http://127.0.0.1:8081"
+    assert places.base_url(plain) == "http://127.0.0.1:8081"
 
 
 def test_the_rehearsal_says_that_the_gateway_is_simulated(phone) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from captive_portal import asker, figures, keys, policy_yaml, views
+from captive_portal import asker, figures, keys, places, policy_yaml, views
 from captive_portal.fault_book import FaultBook
 from captive_portal.methods.sms import Sms
 from captive_portal.probes import Probes
@@ -76,7 +76,7 @@ class House:
             uplink=lambda: "unknown",
             venues=lambda _: "",
             form_key=keys.identity_key(self.settings),
-            base_url=views.base_url(self.settings),
+            base_url=places.base_url(self.settings),
             reports=FaultBook(),
         )
         return create_app(
