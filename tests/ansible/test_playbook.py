@@ -139,6 +139,46 @@ def test_the_example_inventory_names_settings_that_exist(tmp_path) -> None:
     assert [name for name, target in probe.targets.items() if target.anchor] == ["gateway", "elsewhere"]
 
 
+def test_a_probe_is_enrolled_for_what_the_inventory_names(ansible, tmp_path) -> None:
+    """Its targets, its slot and its services bound what a stolen key could state."""
+    out = tmp_path / "enrolment.json"
+    many = {f"t{number}": {"kind": "icmp"} for number in range(40)}
+    cases = {
+        "plain": {"netops_settings_given": SITE},
+        "narrow": {
+            "netops_settings_given": {"probe": {"interval_s": 300, "targets": many}},
+            "netops_probe_services": ["line-7", "wifi-7"],
+        },
+    }
+    plays = [
+        {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "vars_files": [str(ROLE / "defaults/main.yml"), str(ROLE / "vars/main.yml")],
+            "tasks": [
+                {
+                    "ansible.builtin.copy": {
+                        "content": "{{ netops_probe_enrolment | to_json }}",
+                        "dest": f"{out}.{name}",
+                        "mode": "0644",
+                    },
+                    "vars": given,
+                }
+            ],
+        }
+        for name, given in cases.items()
+    ]
+    (tmp_path / "play.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
+    ansible("ansible-playbook", "-i", "localhost,", "-c", "local", tmp_path / "play.yml")
+
+    said = {name: json.loads(Path(f"{out}.{name}").read_text(encoding="utf-8")) for name in cases}
+    assert said["plain"] == ["--hours", "1", "--paths", "32", "--every", "60"]
+    assert said["narrow"] == [
+        *("--hours", "1", "--paths", "40", "--every", "300"),
+        *("--service", "line-7", "--service", "wifi-7"),
+    ]
+
+
 def test_every_variable_of_the_role_is_described_with_its_default() -> None:
     options = read(ROLE / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
 
