@@ -121,11 +121,13 @@ def _recorded(visits: Visits, mark: str, sitting: Sitting) -> bool:
 
 
 def _session(visits: Visits, mark: str, sitting: Sitting) -> Session:
-    policy = visits.premises.policy(sitting.client)
+    policy, client = visits.premises.policy(sitting.client), sitting.client
+    if not client.addresses:  # a controller lets in first, and tells the address then
+        client = client.at(*visits.gateway.addresses(client))
     grant = Grant(method=METHOD, until_ms=sitting.until_ms, bounds=policy.bounds, policy=policy.digest)
     return Session(
         id=hashlib.sha256(f"{mark}/{sitting.n}".encode()).hexdigest()[:24],
-        client=sitting.client,
+        client=client,
         state=State.RECORDED,
         since_ms=sitting.since_ms,
         grant=grant,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from captive_portal import controllers, methods, outward, policy_yaml, served, uplink
+from captive_portal import broken, controllers, methods, outward, policy_yaml, served, uplink
 from captive_portal.enforcing import Offer
 from captive_portal.gateways import GATEWAYS, fas
 from captive_portal.model import INTERFACE
@@ -32,6 +32,7 @@ def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
     return [
         *_methods(settings),
         *_policies(settings, snapshot),
+        *broken.problems(settings, policy_yaml.read_folder(settings)[0]),
         *_terms(settings),
         *accounts.problems(settings, policy_yaml.read_folder(settings)[0]),
         *outward.problems(settings, policy_yaml.read_folder(settings)[0]),

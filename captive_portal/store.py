@@ -222,7 +222,8 @@ def _admit(connection: sa.Connection, admissions: Sequence[Admission]) -> None:
         for each in admissions
         for address in each.session.client.addresses
     ]
-    connection.execute(sa.insert(ADDRESS), addresses)
+    if addresses:  # a controller may let in a device whose address nobody has told yet
+        connection.execute(sa.insert(ADDRESS), addresses)
     consents = [
         {
             "session": each.session.id,

@@ -139,6 +139,7 @@ HOLDINGS = (
     _own("register/proposals.json", owner=CLI, group=ALL),  # what a search found
     _own("acs/proposals.json", owner="acs", group="acs"),
     _own("radius/radius.db", owner="radius", group="radius"),
+    _own("radius/let-in.jsonl", 0o600, owner="radius", group="radius"),  # whom it let in while the portal was dead
     _own("portal2/packets.db", owner="portal", group="packets"),
     _own("radius/radius.sock", 0o660, owner="radius", group="radius"),
     _rollback("staff/staff.db", "web", "staff", 0o660),

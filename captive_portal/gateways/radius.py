@@ -10,21 +10,24 @@ from dataclasses import astuple
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Self
 
+from captive_portal import let_in
 from captive_portal.enforcing import Offer, Onward, Readiness
 from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gateways import Gateway
 from captive_portal.model import Admitted, Client
 from captive_portal.model import address as canonical
-from captive_portal.radius import line
+from captive_portal.radius import line, nas
 from captive_portal.radius.profiles import PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from captive_portal.gateways import Ears
+    from captive_portal.let_in import Entry
     from captive_portal.model import Bounds
     from netops.clock import Clock
     from netops.config import Settings
+    from netops.controllers import Controller
 
 FRESH_S = 1.0
 NEWS_MS = 500
@@ -41,7 +44,7 @@ class Radius(Gateway):
     def __init__(self, settings: Settings, clock: Clock) -> None:
         own = {name: each for name, each in settings.portal.acs.items() if each.gateway == "radius"}
         self._places = sorted(own)
-        self._offered = {name: PROFILES[each.vendor].offers for name, each in own.items() if each.vendor in PROFILES}
+        self._offered = {name: _offers(each) for name, each in own.items() if each.vendor in PROFILES}
         self.offers = frozenset.intersection(*self._offered.values()) if self._offered else frozenset()
         self._back = settings.portal.public_url
         self._line = line.caller(settings)
@@ -95,7 +98,16 @@ class Radius(Gateway):
             return Readiness(born="", wrong={"radius": str(error)})
         missing = [each for each in self._places if each not in said["places"]]
         wrong = dict.fromkeys(missing, "the RADIUS server does not know this controller; restart it")
-        return Readiness(born=str(said["born"]), wrong=wrong)
+        return Readiness(born=str(said["born"]), wrong=wrong, unrecorded=int(said.get("unrecorded", 0)))
+
+    def unrecorded(self) -> tuple[str, list[Entry]]:
+        """Return whom the server has let in while the portal was dead."""
+        parts = self._line.every("list", own=True)
+        return str(parts[0]["log"]), [let_in.read(each) for part in parts for each in part["entries"]]
+
+    def recorded(self, upto: int) -> None:
+        """Let the server forget them."""
+        self._line.ask("ready", recorded=upto)
 
     def identify(self, address: str) -> Client | None:
         """Return who has this address, by what the controllers have reported."""
@@ -169,3 +181,8 @@ def _asked(client: Client) -> dict[str, object]:
     if not client.addresses:
         raise PortalError("a client without an address cannot be let in; expected at least the one that it asked from")
     return {"mac": client.mac, "place": client.interface, "addresses": list(client.addresses)}
+
+
+def _offers(given: Controller) -> frozenset[Offer]:
+    """Return what a controller enforces, and whether our answer alone lets somebody in there."""
+    return PROFILES[given.vendor].offers | ({Offer.STANDBY} if nas.asks(given) else frozenset())

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from captive_portal.model import Bounds
+    from captive_portal.radius.alone import Alone
     from captive_portal.radius.doors import Doors
     from captive_portal.radius.nas import Nas
     from captive_portal.radius.stay import Door, Row
@@ -85,6 +86,7 @@ class Judge:
 
     mint: Mint
     doors: Doors
+    alone: Alone | None = None  # what lets devices in while the portal is dead
 
     def decide(
         self, fields: Mapping[int, bytes], password: bytes | None, nas: Nas, now_ms: int, *, seal: bytes = b""
@@ -108,7 +110,8 @@ class Judge:
                 rows += self.doors.sight(nas.id, device, each, now_ms, sure=age is Age.NOW)
             if mac(user) != device:
                 return Reject(Why.UNKNOWN, rows)
-            return self._known(device, rows, nas, now_ms, past=age is Age.PAST)
+            client = Client(mac=device, interface=nas.id, addresses=said)
+            return self._known(client, rows, nas, now_ms, past=age is Age.PAST)
         wanted = self.mint.password(user, place=nas.id, mac=device).encode()
         wrong = _wrong(fields, password, wanted) or self._untimely(claims, now_ms)
         if wrong is not None:
@@ -131,11 +134,14 @@ class Judge:
         first = self.doors.heard.first(seal, now_ms)
         return (Age.NOW, first) if first else (Age.PAST, [])
 
-    def _known(self, device: str, rows: list[Row], nas: Nas, now_ms: int, *, past: bool) -> Decision:
-        door: Door | None = self.doors.door(nas.id, device)
+    def _known(self, client: Client, rows: list[Row], nas: Nas, now_ms: int, *, past: bool) -> Decision:
+        door: Door | None = self.doors.door(nas.id, client.mac)
         left = door.left(now_ms) if door is not None else None
         if door is None or left is None or not left.seconds or not nas.by_mac:
-            return Reject(Why.NO_DOOR, rows)
+            opened = self.alone.admit(client) if self.alone is not None and nas.by_mac and not past else None
+            if opened is None:
+                return Reject(Why.NO_DOOR, rows)
+            return Accept(opened[0].bounds, opened[0].mark, rows + opened[1])
         if not past:
             self.doors.let_in(door.key, now_ms)
         return Accept(left, door.mark, rows)

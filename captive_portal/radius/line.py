@@ -2,7 +2,7 @@
 
 | verb | asks | answers |
 |---|---|---|
-| `ready` | | `born`: which memory the server has; `places`: the controllers it knows |
+| `ready` | `recorded` | `born`: which memory the server has; `places`: the controllers it knows; `unrecorded` |
 | `who` | `address` | `place` and `mac` of who has it, or nothing |
 | `addresses` | `place`, `mac` | the addresses that the device uses now |
 | `wider` | | place, MAC and addresses of devices that are in and use an address beyond those let through |
@@ -11,6 +11,7 @@
 | `allow` | `place`, `mac`, `addresses`, `bounds`, `back` | done; `onward`: where the browser must go to be let in |
 | `revoke` | `place`, `mac`, `addresses` | done |
 | `list` | `places` | lines of `listed`: place, MAC, address, seconds left, octets up, down; `more` until the last |
+| `list` | `own` | lines of `entries`: whom the server has let in while the portal was dead (alone.py) |
 | `counters` | | `counters` |
 """
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from captive_portal.model import Client
+    from captive_portal.radius.alone import Alone
     from captive_portal.radius.reaching import Reaching
     from captive_portal.socket_line import Answer
     from netops.config import Settings
@@ -82,6 +84,7 @@ class Verbs:
     reaching: Reaching
     born: str
     counters: Callable[[], Mapping[str, int]]
+    alone: Alone | None = None
 
     def answer(self, line: bytes) -> Iterator[Answer]:
         """Yield the answers to one line; what is wrong with it is the last of them."""
@@ -99,9 +102,10 @@ class Verbs:
         }
         return socket_line.answers(line, verbs)
 
-    def ready(self, _asked: Answer) -> Iterator[Answer]:
-        """Tell which memory this is."""
-        yield {"born": self.born, "places": sorted(self.reaching.known.by_id)}
+    def ready(self, asked: Answer) -> Iterator[Answer]:
+        """Tell which memory this is; who asks lives."""
+        told = self.alone.heard(asked) if self.alone is not None else {}
+        yield {"born": self.born, "places": sorted(self.reaching.known.by_id), **told}
 
     def who(self, asked: Answer) -> Iterator[Answer]:
         """Tell who has an address."""
@@ -143,7 +147,10 @@ class Verbs:
         yield {"ok": True}
 
     def list(self, asked: Answer) -> Iterator[Answer]:
-        """Tell who is in."""
+        """Tell who is in; `own`: whom the server has let in by itself."""
+        if asked.get("own") and self.alone is not None:
+            yield from self.alone.entries()
+            return
         places = asked.get("places")
         if not isinstance(places, list) or not all(isinstance(each, str) for each in places):
             raise PortalError("'places'; expected a list of controllers' ids")

@@ -119,6 +119,11 @@ def faults(given: Controller) -> list[str]:
     return wrong
 
 
+def asks(given: Controller) -> bool:
+    """Whether a controller asks about a device by its MAC as soon as it sees it: then an answer alone lets it in."""
+    return given.gateway == "radius" and given.entry == "mac"
+
+
 def mac(text: str) -> str | None:
     """Return a MAC as we write it, from any of the ways in which controllers do; None for anything else."""
     folded = text.strip().lower()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from captive_portal import keys, socket_line
+from captive_portal.radius import alone as relief
 from captive_portal.radius import line as lines
 from captive_portal.radius import nas, rest, server
 from captive_portal.radius.answering import Accounting, Authorising, Tally
@@ -108,12 +109,15 @@ class RadiusService:
                 clock=self.clock,
                 telling=telling,
             )
-            judge = Judge(mint, doors)
+            alone = relief.build(settings, settings.room("radius") / "let-in.jsonl", doors=doors, clock=self.clock)
+            alone.open()
+            stack.callback(alone.close)
+            judge = Judge(mint, doors, alone)
             self.parts = Parts(doors, keeping, caller, reaching, judge, known, tally, telling, spool)
             stack.callback(self._last_words)
             self._answer(stack, self.parts)
             self._serve(stack, self.parts)
-            verbs = Verbs(reaching, keeping.born, self._counts)
+            verbs = Verbs(reaching, keeping.born, self._counts, alone)
             line = socket_line.Listener(lines.LINE, verbs.answer, peers=lines.peers(settings))
             line.open(lines.socket_path(settings))
             stack.callback(line.close)
@@ -130,7 +134,8 @@ class RadiusService:
 
     def health(self) -> dict[str, str]:
         """Return what is wrong, by subject."""
-        return dict(self._wrong)
+        alone = self.parts.judge.alone if self.parts is not None else None
+        return self._wrong | ({"fail-open": alone.wrong} if alone is not None and alone.wrong else {})
 
     def gauges(self) -> dict[str, float]:
         """Return the server's own numbers."""
@@ -185,6 +190,7 @@ class RadiusService:
         while not self._stopping.wait(LOOK_S):
             rounds += 1
             self._try("records", self._tidy)
+            self._try("fail-open", self._stand_in)
             self._try("facts", self._state)
             if rounds % PURGE_ROUNDS == 1:
                 self._try("retention", self._purge)
@@ -207,6 +213,11 @@ class RadiusService:
             self.parts.telling.flush(self.parts.spool, self.clock.now_ms(), everything=True)
         except NetopsError as error:
             LOG.warning("last minute not stated error=%s", error)
+
+    def _stand_in(self) -> None:
+        assert self.parts
+        if self.parts.judge.alone is not None:
+            self.parts.judge.alone.look(self.parts.reaching)
 
     def _purge(self) -> None:
         assert self.parts

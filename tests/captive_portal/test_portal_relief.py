@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from captive_portal import adopting, asker, keys, views
+from captive_portal import adopting, asker, keys, policy_yaml, views
+from captive_portal import broken as broken_sites
 from captive_portal.fault_book import FaultBook
 from captive_portal.let_in import Entry, What
 from captive_portal.model import Client
@@ -18,6 +19,8 @@ from captive_portal.sms.courier import TRIPS, Courier
 from captive_portal.sms.providers import Answer, Came
 from captive_portal.tables import SESSION
 from netops import facts, fail_open, spool
+from netops.config import PortalAt, Settings
+from netops.controllers import Controller
 from netops.errors import EvidenceError
 from netops.evidence import files
 from netops.sign import Signer
@@ -335,3 +338,26 @@ def test_the_records_of_those_let_in_verify_like_all_others(desk, settings, cloc
 
     assert found.sessions == 2
     assert found.problems == []
+
+
+# ---- what `netops check` says
+@pytest.mark.parametrize(
+    ("gateway", "entry", "why"),
+    [
+        ("radius", "mac", ""),
+        ("radius", "uam", "asks nothing before"),
+        ("portal2", "mac", "escape mode"),
+        ("fas", "mac", "a dead portal answers nothing"),
+    ],
+)
+def test_a_site_that_nobody_can_open_is_refused_with_the_reason(tmp_path, gateway, entry, why) -> None:
+    (tmp_path / "p.yaml").write_text(POLICY.format("open"), encoding="utf-8")
+    uam = "http://192.0.2.9/?u={user}&p={password}" if entry == "uam" else ""
+    given = Controller(address="192.0.2.9", site="s", gateway=gateway, entry=entry, entry_url=uam)
+    portal = PortalAt(gateway="nftables", visitors={"vlan7": "park"}, policies=tmp_path, acs={"ac-1": given})
+    settings = Settings(portal=portal)
+
+    found = [str(each) for each in broken_sites.problems(settings, policy_yaml.read(settings))]
+
+    assert len(found) == bool(why)
+    assert not why or (why in found[0] and "'ac-1'" in found[0])

@@ -29,6 +29,7 @@ BOUNDS = Bounds(seconds=3600, idle_s=600, octets=1_000_000, down_kbps=2000, up_k
 HERE = {Offer.RATE, Offer.IDLE, Offer.COUNTERS}
 ELSEWHERE = {
     ("nftables", "garden"): "test_gateway_garden.py::test_what_was_told_is_open_for_the_web_and_nothing_else_is",
+    ("radius", "standby"): "radius/test_radius_alone.py::test_a_dead_portal_a_decision_and_an_accept_that_is_short",
     ("nftables", "standby"): "test_gateway_standby.py::test_a_dead_portal_a_decision_and_everybodys_record",
 }
 POLICY = "policy: here\ntitle: here\ndefault: yes\nvolume_mb: 1\n"

@@ -278,7 +278,9 @@ def test_nonsense_on_the_line_is_answered_and_does_nothing(place, line):
 def test_a_gateway_says_for_each_controller_what_its_make_enforces(place):
     gateway = GATEWAYS["radius"](place.settings, SYSTEM)
 
-    assert gateway.offered("ac-1") == {Offer.RATE, Offer.IDLE, Offer.COUNTERS}
-    assert gateway.offered("ac-cisco") == {Offer.IDLE, Offer.COUNTERS}  # a Cisco's rate is not set by RADIUS here
+    usual = {Offer.IDLE, Offer.COUNTERS, Offer.STANDBY}
+    assert gateway.offered("ac-1") == {Offer.RATE, *usual}
+    assert gateway.offered("ac-cisco") == usual  # a Cisco's rate is not set by RADIUS here
     assert gateway.offers == {Offer.IDLE, Offer.COUNTERS}
+    assert Offer.STANDBY not in gateway.offered("ac-uam"), "it asks nothing before its login page"
     assert gateway.offered("elsewhere") == frozenset()
