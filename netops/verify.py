@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 ANCHOR = "anchor"
 LIVE, LATE = "live", "late"
 EVERY = "*"
+MINUTE_MS = 60_000
+BESIDE = ("/portal", "/radius")  # their polls beside a minute's slot hold counts, and say nothing of who was there
 PORTAL, RADIUS, NAS = "portal", "radius", "nas"  # a role and its two doors; what the RADIUS server counts by
 NEAR_MS = 1_800_000  # a slot further back proves nothing about what happened just before this one
 
@@ -129,7 +131,7 @@ class Verifier:
 
     def _seen(self, poll: Polled) -> list[tuple[Watched, Seen]]:
         services = self._by_device.get(poll.device, ())
-        if not services:
+        if not services or (poll.slot_ms % MINUTE_MS and poll.device.endswith(BESIDE)):
             return []
         kinds = {each.subject[0] for each in services if each.subject}
         rows = {(row.subject.kind, row.subject.id): row for row in about(poll, kinds)} if kinds else {}

@@ -10,6 +10,9 @@ from netops.errors import UsageError, nearest
 from netops.sla import calendar, rules, streams
 from netops.sla.sold import fits, sold
 
+PORTAL = "portal"
+COUNTED_BY = ("site", "login", "controller", "sms", "nas")
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -21,7 +24,22 @@ if TYPE_CHECKING:
 def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
     """Return every contract's problems."""
     found = [problem for contract in snapshot.contracts for problem in _contract(contract, snapshot)]
-    return [*found, *(problem for each in snapshot.contracts for problem in _seen(each, settings, snapshot))]
+    found += [problem for each in snapshot.contracts for problem in _seen(each, settings, snapshot)]
+    return [*found, *_counted(settings, snapshot)]
+
+
+def _counted(settings: Settings, snapshot: Snapshot) -> Iterator[Problem]:
+    """Say of which services of the role `portal` the portal of these settings never tells."""
+    for each in snapshot.services:
+        if each.role != PORTAL:
+            continue
+        where, kind = snapshot.where(each, "subject"), each.subject.partition(":")[0]
+        if kind not in COUNTED_BY:
+            what = f"service {each.id}: the portal counts by no '{each.subject or '(nothing)'}'"
+            yield Problem(where, what, f"write a subject of {', '.join(COUNTED_BY)}, as site:<id of the site>")
+        if each.device != settings.portal.device:
+            what = f"service {each.id} hangs on '{each.device}'; the portal calls itself '{settings.portal.device}'"
+            yield Problem(snapshot.where(each, "device"), what, "make it the same as portal.device")
 
 
 def _seen(contract: Contract, settings: Settings, snapshot: Snapshot) -> Iterator[Problem]:

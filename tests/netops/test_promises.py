@@ -242,7 +242,8 @@ def test_each_minute_that_the_portal_told_of_is_seen_and_every_other_is_ours(tmp
     with Journal(tmp_path / "states.db") as journal:
         verifier = Verifier(portal_city(), journal)
         there = Row(subject=Subject("site", "s1"), values={"portal.state": 1.0})
-        verifier.take([poll("portal/portal", there), poll("portal/portal", n=1), poll("portal", there, n=2)])
+        beside = replace(poll("portal/portal", n=1), slot_ms=T0 + M + 1)
+        verifier.take([poll("portal/portal", there), poll("portal/portal", n=1), beside, poll("portal", there, n=2)])
 
         (first, second) = journal.window(T0, T0 + HOUR_MS)["logins-1"]
     assert (first.state, second.state, second.cause) == (State.UP, State.UNKNOWN, Cause.UNDETERMINED)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from inventory.city import City
-from inventory.model import Tier
+from inventory.city import City, city_of
+from inventory.model import Carrier, Device, Service, Tier
 from inventory.reading.folder import read_city
 from inventory.snapshot import of_city
 from netops.config import Collect, Settings
@@ -86,3 +86,26 @@ def test_a_tier_that_holds_nothing_is_named(guide):
     credit = replace(contract.items[0].objectives[0].credits, tiers=(Tier(percent="1", at_least="99", below="98"),))
 
     assert "it holds nothing" in problems(guide, objective={"credits": credit})[0].what
+
+
+def test_what_no_portal_tells_of_is_named():
+    """A service of the role `portal` that hangs elsewhere, or is counted by nothing, is never measured."""
+
+    def hall(name, **changed):
+        made = Service(id=name, kind="wifi", carrier="a", site="s", role="portal", device="portal", subject="site:s")
+        return replace(made, **changed)
+
+    services = [
+        hall("good"),
+        hall("by-room", subject="room:1"),
+        hall("elsewhere", device="ac-1"),
+        hall("bare", subject=""),
+    ]
+    held = city_of([Carrier(id="a", name="A"), Device(id="portal", site="s", carrier="a", role="portal"), *services])
+
+    found = checks.check(Settings(), of_city(held, at_ms=AT, rehearsal=False))
+    assert [each.what for each in found] == [
+        "service bare: the portal counts by no '(nothing)'",
+        "service by-room: the portal counts by no 'room:1'",
+        "service elsewhere hangs on 'ac-1'; the portal calls itself 'portal'",
+    ]
