@@ -1,8 +1,4 @@
-"""What gateways tell the desk: a device has come that may be known, a visitor was put out.
-
-A device that comes in by itself saw no page: its consent is the one it gave when it became known, so the record points
-to the terms in force in the first language of the site, with the channel `arrival`.
-"""
+"""What gateways tell the desk: a device has come that may be known, a visitor was put out."""
 
 from __future__ import annotations
 
@@ -11,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from captive_portal.model import Session
 from captive_portal.policy import open_at
-from captive_portal.store import Consent
 from netops.errors import NetopsError
 
 if TYPE_CHECKING:
@@ -19,7 +14,6 @@ if TYPE_CHECKING:
     from captive_portal.model import Client
 
 LOG = logging.getLogger("netops.portal")
-CHANNEL = "arrival"
 
 
 class Arrivals:
@@ -39,11 +33,8 @@ class Arrivals:
 
     def arrived(self, client: Client) -> bool:
         """Let a known device in; a login that fails is in the log and costs nobody else anything."""
-        policy = self._desk.policy(client)
-        terms = self._desk.policies.library.terms(policy.languages[0], policy.terms)
-        consent = Consent(terms=terms.version, language=terms.language, digest=terms.digest, channel=CHANNEL)
         try:
-            return isinstance(self._desk.welcome(client, consent), Session)
+            return isinstance(self._desk.welcome(client), Session)
         except NetopsError as error:
             LOG.warning("arrival failed place=%s error=%s", client.interface, error)
             return False

@@ -145,8 +145,11 @@ class Desk:
                 self.relief.took(self.site(client))
             return admitted
 
-    def welcome(self, client: Client, consent: Consent) -> Session | Onward | None:
-        """Let a device in that a method of its site recognises, without a tap; None when it has to ask."""
+    def welcome(self, client: Client) -> Session | Onward | None:
+        """Let a device in that a method of its site recognises, without a tap; None when it has to ask.
+
+        It saw no page: its record points to what it agreed to when it became known.
+        """
         policy = self.policy(client)
         with self.visits.turns.page(client):
             now_ms, began = self.clock.now_ms(), self.clock.monotonic()
@@ -156,6 +159,7 @@ class Desk:
             grant = self.recognised(shown)
             if (
                 grant is None
+                or grant.agreed is None
                 or self._empty(client, now_ms) is not None
                 or self._starts.take(shown.identity, shown.site, now_ms)
             ):
@@ -164,7 +168,7 @@ class Desk:
             if kept is not None:
                 return kept
             session = self.visits.begun(client)
-            return self._admit(session, replace(grant, agreed=None), grant.agreed or consent, began)
+            return self._admit(session, replace(grant, agreed=None), grant.agreed, began)
 
     def recognised(self, shown: Shown) -> Grant | None:
         """Return what a device is let in by without a tap; one that staff have put out has to log in."""

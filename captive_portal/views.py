@@ -148,7 +148,7 @@ def _home(portal: Portal) -> Any:
     if not open_at(portal.desk.policy(visitor).hours, portal.desk.clock.now_ms(), portal.desk.zone):
         return _closed(portal, visitor)
     try:
-        returned = portal.desk.welcome(visitor, _consent(_terms(portal, visitor)))
+        returned = portal.desk.welcome(visitor)
     except (SessionError, BusyError):
         raise
     except (PortalError, SqlError):

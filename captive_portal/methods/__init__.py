@@ -83,7 +83,7 @@ class Method(Protocol):
         return None
 
     def recognise(self, shown: Shown, now_ms: int) -> Grant | None:  # noqa: ARG002  (the protocol's)
-        """Let a device in without a tap; most methods know nobody."""
+        """Let a device in without a tap, by what it agreed to before (`Grant.agreed`); most methods know nobody."""
         return None
 
     def typed(self, fields: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002  (the protocol's)

@@ -88,7 +88,7 @@ def test_what_is_used_up_is_refused_before_anything_is_spent_and_free_again_afte
     refused = click(desk)
     assert refused == Refusal(why=Why.VOLUME, wait_ms=3_000_000)
     desk.methods["click_through"].recognise = lambda _shown, now: Grant(method="returning", until_ms=now + 9_000_000)
-    assert desk.welcome(WHO, CONSENT) is None
+    assert desk.welcome(WHO) is None
     assert isinstance(click(desk, replace(WHO, mac="02:00:00:00:00:02", addresses=("127.0.0.2",))), Session)
     house.clock.forward(2999)
     assert click(desk).why is Why.VOLUME

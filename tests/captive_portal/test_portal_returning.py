@@ -19,7 +19,6 @@ from netops.provider import Provider
 
 DAY_S = 86_400
 CONSENT = Consent(terms="1", language="en", digest="a" * 64, channel="portal")
-NOW_CONSENT = Consent(terms="1", language="zh_CN", digest="b" * 64, channel="portal")
 OWN_MAC = Client(mac="00:11:22:33:44:55", interface="simulated", addresses=("127.0.0.7",))
 OTHER = Client(mac="00:11:22:33:44:66", interface="simulated", addresses=("127.0.0.8",))
 RANDOM = Client(mac="02:11:22:33:44:55", interface="simulated", addresses=("127.0.0.9",))
@@ -81,7 +80,7 @@ def test_a_device_that_proved_itself_comes_back_without_a_tap(open_desk) -> None
     enter(desk)
     later(desk, 2 * DAY_S)
 
-    session = desk.welcome(OWN_MAC, NOW_CONSENT)
+    session = desk.welcome(OWN_MAC)
 
     assert isinstance(session, Session)
     assert desk.current(OWN_MAC) is not None
@@ -95,7 +94,7 @@ def test_the_visit_before_is_ended_though_nobody_has_looked_since(open_desk) -> 
     before = enter(desk)
     desk.clock.forward(3601)
 
-    session = desk.welcome(OWN_MAC, NOW_CONSENT)
+    session = desk.welcome(OWN_MAC)
 
     assert [each.id for each in desk.store.live()] == [session.id]
     assert session.id != before.id
@@ -105,7 +104,7 @@ def test_its_record_says_what_it_had_agreed_to_and_its_login_is_counted(open_des
     desk = open_desk()
     enter(desk)
     later(desk, DAY_S)
-    session = desk.welcome(OWN_MAC, NOW_CONSENT)
+    session = desk.welcome(OWN_MAC)
 
     with sa.create_engine(tables.url(desk.house.settings)).connect() as connection:
         wanted = sa.select(tables.CONSENT).where(tables.CONSENT.c.session == session.id)
@@ -126,10 +125,10 @@ def test_coming_back_does_not_lengthen_the_days(open_desk) -> None:
     enter(desk)
     for _ in range(2):
         later(desk, 14 * DAY_S)
-        assert desk.welcome(OWN_MAC, CONSENT) is not None
+        assert desk.welcome(OWN_MAC) is not None
     later(desk, 2.5 * DAY_S)
 
-    assert desk.welcome(OWN_MAC, CONSENT) is None
+    assert desk.welcome(OWN_MAC) is None
 
 
 def test_nobody_else_is_known(open_desk) -> None:
@@ -137,7 +136,7 @@ def test_nobody_else_is_known(open_desk) -> None:
     enter(desk)
     later(desk, DAY_S)
 
-    assert desk.welcome(OTHER, CONSENT) is None
+    assert desk.welcome(OTHER) is None
 
 
 def test_a_made_up_mac_is_known_only_where_the_policy_says_so(open_desk) -> None:
@@ -145,10 +144,10 @@ def test_a_made_up_mac_is_known_only_where_the_policy_says_so(open_desk) -> None
     enter(desk, RANDOM)
     later(desk, DAY_S)
 
-    assert desk.welcome(RANDOM, CONSENT) is None
+    assert desk.welcome(RANDOM) is None
     desk.house.stack.close()
     desk = open_desk(more="  random_macs: yes\n")
-    assert desk.welcome(RANDOM, CONSENT) is not None
+    assert desk.welcome(RANDOM) is not None
 
 
 def test_only_the_methods_that_the_policy_names_are_remembered(open_desk) -> None:
@@ -156,14 +155,14 @@ def test_only_the_methods_that_the_policy_names_are_remembered(open_desk) -> Non
     enter(desk)
     later(desk, DAY_S)
 
-    assert desk.welcome(OWN_MAC, CONSENT) is None
+    assert desk.welcome(OWN_MAC) is None
 
 
 def test_without_a_word_in_the_policy_nobody_is_known(desk) -> None:
     enter(desk)
     later(desk, DAY_S)
 
-    assert desk.welcome(OWN_MAC, CONSENT) is None
+    assert desk.welcome(OWN_MAC) is None
 
 
 def test_who_pressed_disconnect_is_asked_again_until_the_next_proof(open_desk) -> None:
@@ -171,11 +170,11 @@ def test_who_pressed_disconnect_is_asked_again_until_the_next_proof(open_desk) -
     enter(desk)
     desk.logout(OWN_MAC)
 
-    assert desk.welcome(OWN_MAC, CONSENT) is None
+    assert desk.welcome(OWN_MAC) is None
     desk.clock.forward(1)
     enter(desk)
     later(desk, DAY_S)
-    assert desk.welcome(OWN_MAC, CONSENT) is not None
+    assert desk.welcome(OWN_MAC) is not None
 
 
 def test_it_is_no_way_to_log_in_by_asking_for_it(open_desk) -> None:
@@ -194,12 +193,12 @@ def test_a_voucher_that_is_still_good_lets_its_devices_come_back_until_its_end(o
     enter(desk, method="voucher", code=issue(desk, seconds=2 * DAY_S))
     later(desk, 2 * DAY_S - 600)
 
-    session = desk.welcome(OWN_MAC, CONSENT)
+    session = desk.welcome(OWN_MAC)
 
     assert isinstance(session, Session)
     assert session.seconds_left(desk.clock.now_ms()) == 600
     later(desk, 601)
-    assert desk.welcome(OWN_MAC, CONSENT) is None
+    assert desk.welcome(OWN_MAC) is None
 
 
 def test_a_voucher_of_one_use_or_withdrawn_lets_nobody_come_back(open_desk) -> None:
@@ -213,8 +212,8 @@ def test_a_voucher_of_one_use_or_withdrawn_lets_nobody_come_back(open_desk) -> N
     later(desk, 7200)
 
     assert batch.count == 1
-    assert desk.welcome(OWN_MAC, CONSENT) is None
-    assert desk.welcome(OTHER, CONSENT) is None
+    assert desk.welcome(OWN_MAC) is None
+    assert desk.welcome(OTHER) is None
 
 
 # ---- who was identified
@@ -244,7 +243,7 @@ def test_the_person_stays_the_same_and_is_kept_on(staffed) -> None:
     staffed.clock.forward(29 * DAY_S - 100)
     persons = staffed.methods["returning"]._persons
 
-    back = staffed.welcome(OWN_MAC, CONSENT)
+    back = staffed.welcome(OWN_MAC)
 
     assert isinstance(back, Session)
     assert back.grant
@@ -259,13 +258,13 @@ def test_somebody_who_wished_to_be_forgotten_is_nobody(staffed, monkeypatch, wha
     who = persons.hashed("account", "https://sso.example|lin") if what == "person" else staffed.identity(OWN_MAC)
     monkeypatch.setattr(persons, "restricted", lambda hash_, _since_ms: hash_ == who)
 
-    assert staffed.welcome(OWN_MAC, CONSENT) is None
+    assert staffed.welcome(OWN_MAC) is None
 
 
 def test_somebody_who_was_erased_is_nobody(staffed, monkeypatch) -> None:
     monkeypatch.setattr(staffed.methods["returning"]._persons, "renew", lambda _hash: False)
 
-    assert staffed.welcome(OWN_MAC, CONSENT) is None
+    assert staffed.welcome(OWN_MAC) is None
 
 
 # ---- the rule alone
@@ -312,7 +311,7 @@ def test_a_clock_that_was_set_back_knows_nobody_from_the_future(open_desk) -> No
     desk.clock.forward(-DAY_S / 2)
     desk.upkeep.expire()
 
-    assert desk.welcome(OTHER, CONSENT) is None
+    assert desk.welcome(OTHER) is None
 
 
 # ---- as it is written

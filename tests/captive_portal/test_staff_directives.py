@@ -292,7 +292,7 @@ def test_a_known_device_that_was_put_out_comes_in_by_a_login_only(house, staff, 
 
     assert not known(desk)
     assert desk.was_put_out(client())
-    assert desk.welcome(client(), CONSENT) is None
+    assert desk.welcome(client()) is None
     assert not desk.was_put_out(client(2))
 
     assert isinstance(desk.login(click()), Session)
