@@ -74,7 +74,7 @@ class Api:
         )
 
 
-class Door:
+class Fork:
     """Answers the API's address under our own names itself and hands everything else on (WSGI)."""
 
     def __init__(self, app: Callable[..., Any], api: Api, own: frozenset[str], *, rehearsal: bool) -> None:

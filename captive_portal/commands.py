@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from captive_portal import announce, asked, garden, keys, sheet, tables, vouchers
+from captive_portal import announce, garden, keys, probe_sums, sheet, tables, vouchers
 from captive_portal.model import Allowance
 from captive_portal.oidc import commands as accounts
 from captive_portal.portal2 import commands as controllers
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 def _probes(args: argparse.Namespace, settings: Settings) -> int:
     """Print the sums of the facts `portal_probes` of the last days."""
-    known, unknown, others = asked.sums(
+    known, unknown, others = probe_sums.sums(
         settings, start_ms=args.now_ms - args.days * vouchers.DAY_MS, end_ms=args.now_ms + 1
     )
     if args.json:

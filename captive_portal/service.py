@@ -210,7 +210,7 @@ class PortalService:
             **{name: value for each in desk.methods.values() for name, value in each.gauges().items()},
         }
 
-    def _app(self, key: bytes) -> capport.Door:
+    def _app(self, key: bytes) -> capport.Fork:
         assert self.desk
         portal = asker.Portal(
             desk=self.desk,
@@ -240,7 +240,7 @@ class PortalService:
             gauges=self.gauges,
             clock=self.clock,
         )
-        return capport.Door(pages, self._api, views.own_hosts(portal), rehearsal=self.settings.city.rehearsal)
+        return capport.Fork(pages, self._api, views.own_hosts(portal), rehearsal=self.settings.city.rehearsal)
 
     def _office(self) -> Office | None:
         """Return what shows people their own records; None where nobody comes by an account."""

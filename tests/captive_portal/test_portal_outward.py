@@ -267,7 +267,7 @@ def door(**environ: str) -> tuple[str, dict[str, str], bytes]:
         start_response("404 Not Found", [])
         return [b"pages"]
 
-    made = capport.Door(pages, Desks(), frozenset({"portal.test"}), rehearsal=True)
+    made = capport.Fork(pages, Desks(), frozenset({"portal.test"}), rehearsal=True)
     asked = {"PATH_INFO": capport.PATH, "REQUEST_METHOD": "GET", "HTTP_HOST": "Portal.Test", "REMOTE_ADDR": "192.0.2.7"}
     body = b"".join(made({**asked, **environ}, lambda status, head: said.append((status, dict(head)))))
     return (*said[0], body)
@@ -306,7 +306,7 @@ def test_the_door_answers_the_api_alone_and_under_our_names_alone() -> None:
     ],
 )
 def test_the_shortcut_leaves_everything_but_the_one_question_to_the_pages(request_) -> None:
-    made = capport.Door(lambda *_: [], object(), frozenset({"portal.test"}), rehearsal=False)
+    made = capport.Fork(lambda *_: [], object(), frozenset({"portal.test"}), rehearsal=False)
 
     assert made.shortcut(request_, "192.0.2.7") is None
 
