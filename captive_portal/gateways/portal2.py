@@ -9,7 +9,7 @@ the RADIUS server beside us tells us.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from functools import partial
+from threading import Event
 from typing import TYPE_CHECKING, Self
 
 from captive_portal import keys
@@ -25,8 +25,9 @@ from captive_portal.portal2.journal import Journal
 from captive_portal.portal2.linger import Linger
 from captive_portal.portal2.post import Post
 from captive_portal.portal2.reports import Reports
-from captive_portal.portal2.side import Side
+from captive_portal.portal2.side import Around, Side
 from captive_portal.portal2.vault import Vault
+from captive_portal.portal2.workers import Workers
 from captive_portal.radius import line as radius_line
 from captive_portal.radius.profiles import PROFILES
 from captive_portal.radius.tokens import Mint
@@ -160,6 +161,7 @@ class Portal2(Switchboard):
 
     journal: Journal
     post: Post
+    workers: Workers
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         super().__init__([])
@@ -171,30 +173,37 @@ class Portal2(Switchboard):
     def __enter__(self) -> Self:
         settings, clock, at = self._settings, self._clock, self._settings.portal2
         acs = controllers.read(settings)
-        mint = Mint(keys.token_key(settings))
         line = radius_line.caller(settings)
         reports = Reports(line, clock, [each.id for each in acs])
         cap = max(1, at.packets_mb) * MIB
         self.journal = Journal(
             journal_path(settings), clock, vault=Vault.of(settings), cap_bytes=cap, days=retention.keep_days(settings)
         )
-        linger = Linger(self.journal, clock)
-        sides = [Side(each, self.journal, clock, linger) for each in acs]
+        linger, workers, stopping = Linger(self.journal, clock), Workers(), Event()
+        around = Around(
+            tokens=Mint(keys.token_key(settings)),
+            reported=reports.mac,
+            later=workers.later,
+            linger=linger,
+            stopping=stopping,
+        )
+        sides = [Side(each, self.journal, clock, around) for each in acs]
         by_address = {name: side for side in sides for name in (side.ac.address, *side.ac.others)}
-        self.post = Post(by_address, self.journal, clock, host=at.host, port=at.port)
+        self.workers = workers
+        self.post = Post(by_address, self.journal, clock, workers, host=at.host, port=at.port)
         self._every = self._parts = tuple(Controller(side, self.journal, reports, clock) for side in sides)
         with ExitStack() as stack:
             stack.callback(line.close)
             stack.enter_context(self.journal)
             for side in sides:
-                side.tokens = mint
-                side.reported = partial(reports.mac, side.ac.id)
                 side.book.open(self.journal.users(side.ac.id))
-                side.later = self.post.later
             linger.start()
             stack.callback(linger.stop)
+            workers.start()
+            stack.callback(workers.stop)
             self.post.start()
             stack.callback(self.post.stop)
+            stack.callback(stopping.set)
             self._stack = stack.pop_all()
         return self
 
@@ -226,6 +235,7 @@ class Portal2(Switchboard):
         number, _ = self.journal.head
         own = {
             **self.post.counted,
+            "dropped": self.workers.dropped,
             "packets": number,
             "packets_missed": self.journal.missed,
             "packets_waiting": self.journal.waiting,

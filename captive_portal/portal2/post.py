@@ -1,7 +1,7 @@
 """The post of one portal: the UDP port where controllers tell us things, the heartbeats that we owe them.
 
 Datagrams are read, judged (captive_portal/portal2/hearing.py) and answered in one thread, which waits for nobody; what
-takes long, a visit that ends, a question back, a login, is done by a few workers. Who is no controller of ours gets no
+takes long is done by the workers (captive_portal/portal2/workers.py). Who is no controller of ours gets no
 answer and costs a look into a table; what it sent is counted and not kept.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import logging
-import queue
 import selectors
 import socket
 import threading
@@ -26,16 +25,15 @@ from captive_portal.portal2.hearing import Verdict
 from captive_portal.portal2.packet import LARGEST, NO_SEAL, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from captive_portal.portal2.hearing import Heard
     from captive_portal.portal2.journal import Journal
     from captive_portal.portal2.side import Side
+    from captive_portal.portal2.workers import Workers
     from netops.clock import Clock
 
 LOG = logging.getLogger("netops.portal")
-WORKERS = 4
-WAITING = 2_000  # pieces of work; further ones are dropped and counted, the next roll or repair finds what they were
 SEALS = 20_000  # authenticators that are remembered, by controller
 RECEIVE_BYTES = 4 << 20
 TICK_S = 0.5
@@ -47,20 +45,22 @@ BURST = 256  # datagrams between two looks at the time
 class Post:
     """Inert until started. `sides` are the controllers by address."""
 
-    def __init__(self, sides: Mapping[str, Side], journal: Journal, clock: Clock, *, host: str, port: int) -> None:
+    def __init__(
+        self, sides: Mapping[str, Side], journal: Journal, clock: Clock, workers: Workers, *, host: str, port: int
+    ) -> None:
         self.port = port
-        self.counted = {"strangers": 0, "disbelieved": 0, "copies": 0, "dropped": 0, "heard": 0}
+        self.counted = {"strangers": 0, "disbelieved": 0, "copies": 0, "heard": 0}
         self._sides = sides
         self._every = list({side.ac.id: side for side in sides.values()}.values())
         self._journal = journal
         self._clock = clock
         self._host = host
         self._seals: dict[str, OrderedDict[bytes, None]] = {}
-        self._work: queue.Queue[Callable[[], object] | None] = queue.Queue(WAITING)
+        self._later = workers.later
         self._late_due = 0.0
         self._socket: socket.socket | None = None
         self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._thread = threading.Thread(target=self._go, name="portal2-post", daemon=True)
 
     def start(self) -> None:
         """Listen; GatewayError when the port is not to be had."""
@@ -69,24 +69,16 @@ class Post:
             self._seals[side.ac.id] = OrderedDict.fromkeys(reversed(known))
         self._socket = _listening(self._host, self.port)
         self.port = int(self._socket.getsockname()[1])
-        names = [("post", self._go), *((f"work-{n}", self._do) for n in range(WORKERS))]
-        self._threads = [threading.Thread(target=go, name=f"portal2-{name}", daemon=True) for name, go in names]
-        for thread in self._threads:
-            thread.start()
+        self._thread.start()
 
     def stop(self) -> None:
-        """Let go of the port; what is being done is done."""
+        """Let go of the port."""
         self._stopping.set()
         if self._socket is not None:
             host = "::1" if self._socket.family is socket.AF_INET6 else "127.0.0.1"
             with contextlib.suppress(OSError):  # it waits for a datagram, for half a second at most
                 self._socket.sendto(b"", (self._host or host, self.port))
-        with contextlib.suppress(queue.Full):
-            for _ in range(WORKERS):
-                self._work.put(None, timeout=1.0)
-        for thread in self._threads:
-            thread.join(5.0)
-        if self._socket is not None:
+            self._thread.join(5.0)
             self._socket.close()
 
     # ---- the thread that listens
@@ -161,17 +153,17 @@ class Post:
             return
         user = side.book.at(packet.visitor)
         if heard.verdict is Verdict.LEFT and user is not None:
-            self.later(lambda: side.left(user))
+            self._later(lambda: side.left(user))
         elif heard.verdict is Verdict.ASK and user is not None:
             side.suspect(user, sure=heard.fresh)
         elif heard.verdict is Verdict.ABSENT:
-            self.later(lambda: side.all_left(heard.absent))
+            self._later(lambda: side.all_left(heard.absent))
         elif heard.verdict is Verdict.MOVED:
             before = side.book.at(heard.before)
             if before is not None:
                 side.moved(before, packet.visitor)
         elif heard.verdict is Verdict.ASKED:
-            self.later(lambda: side.asked(packet, lambda reply: self.say(side, reply, sender)))
+            self._later(lambda: side.asked(packet, lambda reply: self.say(side, reply, sender)))
         elif heard.verdict is Verdict.FORGET:
             side.forget(packet.visitor)
 
@@ -196,29 +188,12 @@ class Post:
             for octets in side.rolls.due(now, side.book, now_ms):
                 self.say(side, octets)
             for user, sure in side.due():
-                self.later(partial(side.doubt, user, sure=sure))
+                self._later(partial(side.doubt, user, sure=sure))
             if now >= self._late_due:
                 for user in side.late():
-                    self.later(partial(side.end, user))
+                    self._later(partial(side.end, user))
         if now >= self._late_due:
             self._late_due = now + LATE_S
-
-    # ---- the workers
-    def later(self, work: Callable[[], object]) -> None:
-        """Have a worker do it; what is too much is dropped and counted."""
-        try:
-            self._work.put_nowait(work)
-        except queue.Full:
-            self.counted["dropped"] += 1
-
-    def _do(self) -> None:
-        while (work := self._work.get()) is not None:
-            try:
-                work()
-            except GatewayError as error:
-                LOG.warning("controller not asked back error=%s", error)
-            except Exception:
-                LOG.exception("work for a controller failed")
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections import OrderedDict
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Protocol
 
@@ -59,14 +59,6 @@ MEANINGS = {
 }
 
 
-def _now(work: Callable[[], object]) -> None:
-    work()
-
-
-def _nobody(_address: str) -> str:
-    return ""
-
-
 class Tokens(Protocol):
     """Makes what a visitor's controller shows to our RADIUS server; good once (captive_portal/radius/tokens.py)."""
 
@@ -75,22 +67,31 @@ class Tokens(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What a controller's side needs of the portal around it, and has from its first moment."""
+
+    tokens: Tokens
+    reported: Callable[[str, str], str]  # place and address → the MAC that accounting reports there, or nothing
+    later: Callable[[Callable[[], object]], None]  # does what must not be done under a lock of ours
+    linger: Linger
+    stopping: Event = field(default_factory=Event)  # nobody waits for a controller any more
+
+
 class Side:
     """A controller. Safe from several threads; what concerns one address is done one after the other."""
 
-    def __init__(self, ac: Ac, journal: Journal, clock: Clock, linger: Linger | None = None) -> None:
+    def __init__(self, ac: Ac, journal: Journal, clock: Clock, around: Around) -> None:
         self.ac = ac
+        self.around = around
         self.book = Book(ac.id, journal)
-        self.door = Door(ac, journal, clock, linger)
+        self.door = Door(ac, journal, clock, around.linger)
         self.rolls = Rolls(ac, self.door.serials.next)
         names = ("in", "out", "put_out", "doubted", "other_mac", "known", "not_there", "behind_nat")
         self.counted = dict.fromkeys(names, 0)
         self._told_nat = 0.0
         self.failed = 0  # logins that could not be brought about
         self.ears: Ears | None = None
-        self.tokens: Tokens | None = None
-        self.reported: Callable[[str], str] = _nobody  # who has an address, by its accounting
-        self.later: Callable[[Callable[[], object]], None] = _now  # what must not be done under a lock of ours
         self._clock = clock
         self._sights: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._doubts: OrderedDict[str, tuple[User, bool]] = OrderedDict()
@@ -123,7 +124,7 @@ class Side:
                 raise self._off(answer)
             mac = answer.mac if answer.code is Code.OK else ""
             if answer.code is Code.OK and not mac:  # it knows the user and has no word for a MAC
-                mac = self.reported(address)
+                mac = self.around.reported(self.ac.id, address)
             self.saw(address, mac)
             return mac, True
 
@@ -177,7 +178,7 @@ class Side:
             if user is not None:
                 self._forget_there(address, user.request)
                 if self.book.drop(user) and user.mac != client.mac:
-                    self.later(lambda: self._say_left(user))
+                    self.around.later(lambda: self._say_left(user))
             begun = self._begun(client, address, now_ms)
             answer = self._logged_in(client, address, bounds)
             if answer.code in NOBODY_IN:
@@ -212,7 +213,7 @@ class Side:
             self._forget_there(address)
             answer = self._login(client, address, bounds)
         if answer.code is Code.BUSY:
-            Event().wait(BUSY_S)
+            self.around.stopping.wait(BUSY_S)
             answer = self._login(client, address, bounds)
         return answer
 
@@ -241,8 +242,7 @@ class Side:
         self.counted["out"] += 1
 
     def _login(self, client: Client, address: str, bounds: Bounds) -> Answer:
-        assert self.tokens
-        token = self.tokens.issue(client, bounds, self._clock.now_ms())
+        token = self.around.tokens.issue(client, bounds, self._clock.now_ms())
         course = exchange.Login(
             self.ac,
             address,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -543,10 +545,35 @@ def test_where_req_info_has_no_word_for_a_mac_accounting_tells_it(world, clock) 
     assert world.gateway.identify(ADDRESS) is None
     line = Line()
     told = reports.Reports(line, clock, ["ac-1"])
-    world.part.side.reported = lambda address: told.mac("ac-1", address)
+    world.part.side.around = replace(world.part.side.around, reported=told.mac)
     world.part.side.forget(ADDRESS)
 
     assert world.gateway.identify(ADDRESS).mac == MAC
     assert told.mac("ac-2", ADDRESS) == ""
     line.away = True
     assert told.mac("ac-1", ADDRESS) == ""
+
+
+def test_a_portal_that_stops_waits_for_no_controller_that_is_busy(world, monkeypatch) -> None:
+    monkeypatch.setattr(side, "BUSY_S", 60.0)
+    asked = threading.Event()
+
+    def busy(_course: object) -> exchange.Answer:
+        asked.set()
+        return exchange.Answer(code=exchange.Code.BUSY)
+
+    monkeypatch.setattr(world.part.side.door, "run", busy)
+    refused: list[str] = []
+
+    def login() -> None:
+        with pytest.raises(GatewayError) as error:
+            world.gateway.allow(world.client(MAC, ADDRESS), HOUR)
+        refused.append(str(error.value))
+
+    waiting = threading.Thread(target=login)
+    waiting.start()
+    asked.wait(20)
+    world.close()
+    waiting.join(20)
+
+    assert "another attempt of this visitor runs" in refused[0]
