@@ -15,6 +15,7 @@ import pytest
 from captive_portal.portal2 import packets
 from captive_portal.radius.service import RadiusService
 from captive_portal.service import PortalService
+from captive_portal.staff import directives
 from netops import facts, spool
 from netops.config import Listener
 from netops.controllers import Controller
@@ -136,6 +137,31 @@ def test_a_visitor_logs_in_is_online_and_logs_out(city) -> None:
     assert "/logout" not in city.ask()[1]
     assert city.portal.gauges()["netops_portal_gateway_portal2_ac_1_in"] == 1
     assert city.ac.bad == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("silent", [False, True])
+def test_staff_put_a_visitor_out_and_the_outcome_is_the_controllers(city, monkeypatch, silent: bool) -> None:
+    from captive_portal.portal2 import exchange
+
+    city.login()
+    until(lambda: len(city.portal.desk.store.live()) == 1)
+    (session,) = city.portal.desk.store.live()
+    if silent:
+        monkeypatch.setattr(exchange, "WAITS_S", (0.02, 0.02, 0.02))
+        city.ac.silent = True
+    now_ms = city.portal.clock.now_ms()
+    wanted = directives.wanted(directives.Act.END, session.id, by="op", because="abuse", now_ms=now_ms)
+    directives.give(city.settings, wanted, lambda _: None)
+    until(lambda: directives.of(city.settings, session.id)[0].outcome is not None)
+
+    assert directives.of(city.settings, session.id)[0].outcome == ("silent" if silent else "enforced")
+    assert (city.ac.online == {}) != silent
+    assert city.portal.desk.live == 0
+    if silent:
+        city.ac.silent = False
+        until(lambda: city.portal.desk.upkeep.repair() >= 0 and city.ac.online == {})
+    assert "Our staff have ended your connection" in city.ask()[1]
 
 
 def test_the_chain_of_packets_and_the_controllers_time_are_facts(city) -> None:

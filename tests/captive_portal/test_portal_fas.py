@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
-from captive_portal import checks, fas
+from captive_portal import checks, fas, served
 from captive_portal.arrivals import Arrivals
 from captive_portal.desk import Attempt
 from captive_portal.enforcing import Onward
@@ -22,6 +22,8 @@ from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gateways.fas import PATIENCE_S, WAITERS, Fas, places
 from captive_portal.model import Bounds, Client
 from captive_portal.records.disclosure import visits
+from captive_portal.staff import directives
+from captive_portal.staff.obeying import Obeying
 from captive_portal.store import Consent
 from netops.clock import SYSTEM
 from netops.controllers import Controller
@@ -231,6 +233,23 @@ def test_who_disconnects_where_nobody_can_be_put_out_stays_in_the_record(park, c
 
     assert park.recorded() == 1
     assert [each.client.mac for each in park.gateway.admitted()] == [MAC]
+
+
+@pytest.mark.parametrize("act", list(directives.Act))
+def test_staff_hear_that_a_router_cannot_be_told_and_the_visit_goes_on(park, clock, act) -> None:
+    park.login()
+    asks(park.gateway)
+    (session,) = park.desk.store.live()
+    wanted = directives.wanted(act, session.id, by="op", because="wish", minutes=5, now_ms=clock.now_ms())
+    directives.give(park.house.settings, wanted, lambda _: None)
+
+    Obeying(park.desk.visits).round()
+
+    (done,) = directives.of(park.house.settings, session.id)
+    assert (done.outcome, "3600 s" in done.told) == (directives.Outcome.BOUND, True)
+    assert park.desk.current(park.who).id == session.id
+    assert park.recorded() == 1
+    assert not next(each for each in served.places(park.house.settings) if each.gateway == "fas").puts_out
 
 
 def test_a_record_ends_with_the_routers_minutes_and_not_before(park, clock) -> None:

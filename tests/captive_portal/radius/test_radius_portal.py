@@ -12,9 +12,12 @@ from urllib.parse import urlencode
 
 import pytest
 
+from captive_portal import session as visit
 from captive_portal import tables
 from captive_portal.radius.service import RadiusService
 from captive_portal.service import PortalService
+from captive_portal.staff import directives
+from captive_portal.staff.directives import Act
 from netops.clock import SYSTEM
 from netops.config import Listener
 
@@ -104,6 +107,54 @@ def test_whom_the_controller_puts_out_for_idling_is_not_online_here(city, eventu
     eventually(lambda: city.portal.desk.live == 0)
 
     assert ac.ask(SAID, SAID, SAID, IP)[0] == REJECT
+
+
+def staff(city, act: Act, eventually, **words) -> directives.Directive:
+    """Ask, as staff do from another process, and wait for the outcome."""
+    (session,) = city.portal.desk.store.live()
+    wanted = directives.wanted(act, session.id, by="op", because="wish", now_ms=SYSTEM.now_ms(), **words)
+    asked = directives.give(city.settings, wanted, lambda _: None)
+    eventually(lambda: directives.of(city.settings, session.id)[0].outcome is not None, 30.0)
+    assert directives.of(city.settings, session.id)[0].id == asked.id
+    return directives.of(city.settings, session.id)[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("moods", "outcome", "said"),
+    [([], "enforced", ""), (["nak 506"], "refused", "refused"), (["silent"] * 3, "silent", "no answer")],
+)
+def test_staff_end_a_visit_and_the_outcome_is_the_controllers(city, eventually, moods, outcome, said):
+    ac, _ = city.controllers["ac-1"], login(city)
+    ac.called.clear()
+    ac.moods.extend(moods)
+
+    done = staff(city, Act.END, eventually)
+
+    assert {octets[0] for octets in ac.called} == {40}  # Disconnect-Request
+    assert str(done.outcome) == outcome
+    assert said in done.told
+    assert city.portal.desk.live == 0
+    assert ac.ask(SAID, SAID, SAID, IP)[0] == REJECT, "the door is closed, whatever the controller did"
+
+
+@pytest.mark.slow
+def test_staff_lengthen_a_visit_by_a_coa(city, eventually):
+    ac, _ = city.controllers["ac-1"], login(city)
+    desk = city.portal.desk
+    (session,) = desk.store.live()
+    key = session.client.key
+    with desk.visits.turns.own(session.client):  # as if fifty minutes were over
+        desk.visits.feed(desk.visits.at(key), visit.Adjusted(SYSTEM.now_ms() + 600_000))
+    desk.gateway.allow(session.client, replace(session.grant.bounds, seconds=600))
+    ac.called.clear()
+
+    done = staff(city, Act.EXTEND, eventually, minutes=20)
+
+    assert str(done.outcome) == "enforced"
+    assert [octets[0] for octets in ac.called] == [43]  # CoA-Request
+    code, said = ac.ask(SAID, SAID, SAID, IP)
+    assert (code, 1700 < struct.unpack(">I", said[27])[0] <= 1800) == (ACCEPT, True)
 
 
 def test_a_silent_controller_lets_nobody_in_and_the_page_says_so(city):
