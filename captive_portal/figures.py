@@ -6,8 +6,10 @@ are from the samples that are kept.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from netops.metrics import portal
@@ -36,25 +38,33 @@ class Times:
     """How long something took, again and again."""
 
     metric: str
-    timed: int = 0
-    within: Counter[int] = field(default_factory=Counter)
     samples: list[int] = field(default_factory=list)
+    _apart: list[int] = field(init=False)  # how many between each bound and the one before, and beyond the last
+
+    def __post_init__(self) -> None:
+        self._apart = [0] * (len(portal.BOUNDS[self.metric]) + 1)
 
     def add(self, took_ms: int) -> None:
         """Count one; a clock that stepped back makes it 0, never less."""
         took_ms = max(0, took_ms)
-        self.timed += 1
-        for bound in portal.BOUNDS[self.metric]:
-            if took_ms <= bound:
-                self.within[bound] += 1
+        self._apart[bisect_left(portal.BOUNDS[self.metric], took_ms)] += 1
         if len(self.samples) < SAMPLES:
             self.samples.append(took_ms)
 
     def join(self, other: Times) -> None:
         """Add what another has counted."""
-        self.timed += other.timed
-        self.within.update(other.within)
+        self._apart = [mine + its for mine, its in zip(self._apart, other._apart, strict=True)]
         self.samples += other.samples[: SAMPLES - len(self.samples)]
+
+    @property
+    def timed(self) -> int:
+        """How many there were."""
+        return sum(self._apart)
+
+    @property
+    def within(self) -> dict[int, int]:
+        """How many took at most so long, for each bound."""
+        return dict(zip(portal.BOUNDS[self.metric], accumulate(self._apart), strict=False))
 
     def ranked(self) -> dict[int, int]:
         """Return the 50th and 95th percentile; nothing where nothing was timed."""
@@ -66,14 +76,14 @@ class Times:
             return {}
         made = {f"{self.metric}.p{rank}": float(value) for rank, value in self.ranked().items()}
         made[f"{self.metric}.timed"] = float(self.timed)
-        made.update({portal.within(self.metric, each): float(self.within[each]) for each in portal.BOUNDS[self.metric]})
+        made.update({portal.within(self.metric, bound): float(count) for bound, count in self.within.items()})
         return made
 
     def body(self, name: str) -> dict[str, JSON]:
         """Return them as fields of a fact: `<name>_ms_p50`, `<name>_timed`, `<name>_within` and so on."""
         if not self.timed:
             return {}
-        counts: dict[str, JSON] = {str(each): self.within[each] for each in portal.BOUNDS[self.metric]}
+        counts: dict[str, JSON] = {str(bound): count for bound, count in self.within.items()}
         ranked: dict[str, JSON] = {f"{name}_ms_p{rank}": value for rank, value in self.ranked().items()}
         return {**ranked, f"{name}_timed": self.timed, f"{name}_within": counts}
 

@@ -172,7 +172,11 @@ class Telling:
         self.totals[outcome] += 1
 
     def _minute(self, key: Key, now_ms: int) -> Minute:
-        return self._minutes.setdefault((now_ms - now_ms % MINUTE_MS, key), Minute())
+        at = now_ms - now_ms % MINUTE_MS, key
+        found = self._minutes.get(at)
+        if found is None:
+            found = self._minutes[at] = Minute()
+        return found
 
     # ---- what visitors say, and gateways see
     def report(self, body: Mapping[str, JSON], now_ms: int, count: int = 1) -> None:

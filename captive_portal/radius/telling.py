@@ -108,7 +108,11 @@ class Telling:
 
     def _minute(self, controller: str) -> Minute:
         now_ms = self._clock.now_ms()
-        return self._minutes.setdefault((now_ms - now_ms % MINUTE_MS, controller), Minute())
+        key = now_ms - now_ms % MINUTE_MS, controller
+        found = self._minutes.get(key)
+        if found is None:
+            found = self._minutes[key] = Minute()
+        return found
 
 
 def _fact(start_ms: int, controller: str, minute: Minute) -> Fact:
