@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, g, redirect, render_template, request, url_for
 
+from dashboards import opened
 from dashboards.frame import bound, frame
 from inventory import times
 from netops import fail_open
@@ -52,6 +53,7 @@ def index(desk: Desk, error: str = "") -> str:
         may_decide=_may_decide,
         may_recall=_may_recall,
         said=said(),
+        periods=opened.periods(desk, city),
         error=error,
     )
 
@@ -65,6 +67,8 @@ def said() -> dict[str, str]:
         approvals.WITHDRAWN: _("已撤回"),
         "exclusion": _("维护窗口（排除）"),
         "fail_open": _("应急放行"),
+        "portal_silent": _("登录服务无响应"),
+        "methods_away": _("登录方式都不可用"),
         "disclosure": _("查询上网人身份"),
         "inspection": _("日志检查导出"),
     }

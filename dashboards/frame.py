@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, g, request
 
-from dashboards import charts, terms, words
+from dashboards import charts, opened, terms, words
 from netops.web import forms, polling
 from netops.web.language import current
 from netops.web.language import gettext as _
@@ -35,7 +35,8 @@ def fresh(desk: Desk, city: City, render: Callable[[], str]) -> Response:
     token = forms.token(g.person.secret) if g.person else ""
     # the core writes every few seconds; the page says its age in minutes, and is another one only when that differs
     past = (desk.queries.past_ms() or 0) // HOUR_MS
-    parts = (request.full_path, city.situation.at_ms // 60_000, city.mark, late, past, current())
+    orders = [each.leaf for each in opened.in_force(desk)]
+    parts = (request.full_path, *orders, city.situation.at_ms // 60_000, city.mark, late, past, current())
     return polling.conditional(*parts, token, render=render)
 
 
@@ -56,6 +57,7 @@ def frame(desk: Desk, city: City) -> dict[str, Any]:
         "terms": terms,
         "charts": charts,
         "now_ms": desk.clock.now_ms(),
+        "opened": opened.above(desk, city),
     }
 
 
