@@ -73,6 +73,7 @@ class Sheet:
 
     def __init__(self, square: Square, address: str) -> None:
         self.square, self.address = square, address
+        self.form, self.shown_ms = "", 0
 
     def ask(self, method: str, path: str, body: str | None = None, language: str = "en"):
         kind = "application/x-www-form-urlencoded" if body is not None else None
@@ -93,7 +94,11 @@ class Sheet:
         return self.ask("GET", "/").text
 
     def token(self) -> str:
-        return re.search(r'name="token" value="([^"]+)"', self.home())[1]
+        """Return the token of a form that this device was shown within ten minutes."""
+        now_ms = self.square.clock.now_ms()
+        if not 0 <= now_ms - self.shown_ms < 600_000:
+            self.form, self.shown_ms = re.search(r'name="token" value="([^"]+)"', self.home())[1], now_ms
+        return self.form
 
     def take(self, step, token: str = ""):
         """Take a step as its browser does: a link is followed, a form is sent with this sheet's token."""
