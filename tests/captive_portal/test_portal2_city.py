@@ -322,3 +322,30 @@ def test_a_restart_throws_nobody_out_and_asks_the_controller_nothing(city) -> No
     logins = [each for each in city.ac.heard[before:] if each.type in {simulator.REQ_AUTH, simulator.REQ_LOGOUT}]
     assert logins == []
     assert "/logout" in city.ask()[1]
+
+
+def test_a_yes_of_the_controllers_own_is_no_login_that_counts(city) -> None:
+    """ACK_AUTH 0 without a question to our RADIUS server: the visitor is in by its word, and nobody has seen it."""
+    outcomes = city.portal.desk.visits.outcomes
+    city.login(source=OTHER)
+    outcomes.settle()
+    city.ac.authorise = lambda _name, _shown, _mac: 3600
+    assert city.login()[0] == 303
+    outcomes.settle()
+
+    totals = city.portal.desk.telling.totals
+    assert (totals["online"], totals["unconfirmed"]) == (1, 0)
+    assert len(outcomes._claims) == 1, "it waits for its witness"
+    outcomes.close()
+    assert totals["online"] == 1
+
+
+@pytest.mark.slow
+def test_a_controller_that_is_silent_when_asked_who_it_is_leaves_the_visitor_unserved(city) -> None:
+    city.ac.stations.clear()
+    city.ac._info = lambda _said: None
+    assert city.ask()[0] == 503
+    assert city.ask()[0] == 503
+
+    totals = city.portal.desk.telling.totals
+    assert (totals["unserved"], totals["ours"]) == (1, 0)

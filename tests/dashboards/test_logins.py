@@ -29,7 +29,7 @@ def minute(ago, *rows):
 @pytest.fixture(scope="module")
 def crowded(sites, tmp_path_factory):
     """The small city, with an evening of logins at two sites, a quiet third, and a day of before."""
-    made = sites(tmp_path_factory.mktemp("logins"))
+    made = sites(tmp_path_factory.mktemp("logins"), telemetry=False)
     there = {"portal.state": 1.0}
     polls = [
         minute(90, ("site", "site-0", there | counts(990, 10, 0, 3, 1, 7, timed=900, quick=800))),

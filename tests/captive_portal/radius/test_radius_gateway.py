@@ -10,12 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from captive_portal.enforcing import Offer
-from captive_portal.errors import GatewayError
+from captive_portal.errors import AbsentError, GatewayError
 from captive_portal.gateways import GATEWAYS
 from captive_portal.gateways.radius import Radius
 from captive_portal.model import Bounds, Client
 from captive_portal.radius import keeping
 from captive_portal.radius.service import database
+from captive_portal.radius.stay import Closed
 from netops.clock import SYSTEM
 
 ACCEPT, REJECT = 2, 3
@@ -34,7 +35,7 @@ def gateway(place):
 
 def kept(place) -> list[tuple[str, str, int, int]]:
     """What is kept of calls, the oldest first."""
-    place.parts.keeping.keep([("DELETE FROM outcome WHERE number < 0", ())])  # all before it are durable then
+    place.parts.keeping.keep([Closed(("nowhere", ""))])  # all before it are durable then
     found = keeping.outcomes(database(place.settings))
     return [(each.asked, each.word, each.cause, each.sent) for each in reversed(found)]
 
@@ -61,6 +62,23 @@ def test_a_device_is_let_in_by_making_its_controller_ask_again(place, gateway, w
     assert kept(place) == [("disconnect", "ack", 0, 1)]
     ((listed),) = gateway.admitted()
     assert (listed.client.mac, listed.client.addresses) == (MAC, (IP,))
+
+
+def test_an_ack_to_a_disconnect_is_no_witness_and_our_yes_is(place, gateway):
+    ac = place.controllers["ac-1"]
+    assert ac.ask(SAID, SAID, SAID, IP)[0] == REJECT
+    client = gateway.identify(IP)
+    before_ms = SYSTEM.now_ms()
+    assert gateway.allow(client, HOUR) is None
+    assert gateway.witnessed_ms(client) is None, "it has acknowledged, and let nobody in"
+
+    assert ac.ask(SAID, SAID, SAID, IP)[0] == ACCEPT
+    assert before_ms <= gateway.witnessed_ms(client) <= SYSTEM.now_ms()
+    gateway.revoke(client)
+    assert gateway.witnessed_ms(client) is None
+    place.service.stop()
+    with pytest.raises(AbsentError):
+        gateway.witnessed_ms(client)
 
 
 def test_a_cisco_is_made_to_ask_again_without_the_device_noticing(place, gateway, wire):
