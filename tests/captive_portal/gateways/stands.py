@@ -80,6 +80,10 @@ class Stand:
         """Let the partner end the visit by itself."""
         raise NotImplementedError
 
+    def comes(self, client: Client) -> object:
+        """Let a device come that nobody has let in."""
+        raise NotImplementedError
+
     def fails(self) -> None:
         """Let the partner do nothing of what it is told from now on."""
         raise NotImplementedError
@@ -307,6 +311,12 @@ class Portal2(Stand):
     def puts_out(self, client: Client) -> None:
         self.world.ac.kick(client.addresses[0])
 
+    def comes(self, client: Client) -> None:
+        ac = self.world.ac
+        ac.station(client.addresses[0], client.mac)
+        asked = self.simulator.REQ_MACBIND, client.addresses[0]
+        ac.tell(self.simulator.packet(*asked, pairs=[ac.mac_of(client.mac)], secret=ac.secret))
+
     def fails(self) -> None:
         self.world.radius.refuses = True
 
@@ -372,7 +382,9 @@ def radius(settings: Settings, stack: ExitStack, _request: Any) -> Stand:
 
 def portal2(settings: Settings, stack: ExitStack, request: Any) -> Stand:
     worlds = request.getfixturevalue("portal2_worlds")
-    return Portal2(stack.enter_context(worlds.world(settings.data.dir, portal_binding=True)))
+    made = Portal2(stack.enter_context(worlds.world(settings.data.dir, portal_binding=True)))
+    made.simulator = worlds.simulator
+    return made
 
 
 def loaded(name: str, file: Path) -> Any:
@@ -382,11 +394,4 @@ def loaded(name: str, file: Path) -> Any:
     return module
 
 
-MAKERS = {
-    "simulated": simulated,
-    "nftables": nftables,
-    "opennds": opennds,
-    "fas": fas_,
-    "radius": radius,
-    "portal2": portal2,
-}
+MAKERS = {"fas": fas_, **{each.__name__: each for each in (simulated, nftables, opennds, radius, portal2)}}

@@ -43,7 +43,7 @@ class Ears:
 
     def knows(self, client: Client) -> bool:
         self.said.append(("knows", client.mac))
-        return False
+        return True
 
     def arrived(self, client: Client) -> bool:
         self.said.append(("arrived", client.mac))
@@ -197,6 +197,19 @@ def test_it_is_in_or_the_browser_is_told_where_to_go(stand) -> None:
         stand.gateway.revoke(other)
         assert other.mac not in inside(stand)
     assert len(said.split()) > 3, "a sentence"
+
+
+def test_a_device_that_comes_is_told_where_the_gateway_hears_of_it(stand, eventually) -> None:
+    ears, client = Ears(), stand.visitor(7, "10.1.0.7")
+    stand.gateway.tell(ears)
+    if "arrived" not in stand.tells:
+        with pytest.raises(NotImplementedError):
+            stand.comes(client)
+        return
+    stand.comes(client)
+
+    eventually(lambda: ("arrived", client.mac) in ears.said)
+    assert {what for what, _ in ears.said} <= stand.tells
 
 
 # ---- what it never writes down
