@@ -1,7 +1,11 @@
-"""The internet of the three namespaces: HTTP on port 80 (v4 and v6), TCP on 443, UDP on 9, and an endless download."""
+"""The internet of the three namespaces: HTTP on port 80 (v4 and v6), TCP on 443, UDP on 9, and an endless download.
+
+`run_internet.py --no-443` leaves port 443 to somebody else.
+"""
 
 import csv
 import socket
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -70,7 +74,8 @@ def count_datagrams() -> None:
 
 
 def main() -> None:
-    tls = socket.create_server(("::", 443), family=socket.AF_INET6, dualstack_ipv6=True)
+    held = "--no-443" not in sys.argv
+    tls = socket.create_server(("::", 443 if held else 0), family=socket.AF_INET6, dualstack_ipv6=True)
     web = Dual(("::", 80), Pages)
     threading.Thread(target=count_datagrams, daemon=True).start()
     print("READY", flush=True)

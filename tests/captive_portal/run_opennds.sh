@@ -4,7 +4,8 @@
 set -euo pipefail
 folder=$1 root=$2
 mount --make-rprivate /
-mount --bind /etc /etc && mount -o remount,ro,bind /etc
+if [ -f "$folder/authmon.conf" ]; then mount --bind "$folder/authmon.conf" /etc/opennds/opennds.conf; fi  # where `authmon` reads
+mount --rbind /etc /etc && mount -o remount,ro,bind /etc
 mount --bind "$folder" /mnt && mount --bind "$root" /media
 mount -t tmpfs none /run && mkdir -p /run/netns /run/lock /run/tmpfiles.d
 mount -t tmpfs none /tmp && mkdir -p "$folder" && mount --bind /mnt "$folder"
