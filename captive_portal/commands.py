@@ -8,9 +8,10 @@ import pwd
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from captive_portal import announce, garden, keys, probe_sums, sheet, tables, vouchers
+from captive_portal import broken_commands as broken
 from captive_portal.model import Allowance
 from captive_portal.oidc import commands as accounts
 from captive_portal.portal2 import commands as controllers
@@ -29,12 +30,24 @@ if TYPE_CHECKING:
 
     from netops.config import Settings
 
-SUMMARY = "the captive portal: vouchers, who is online, what devices ask, what DHCP announces, the records of the law"
+SUMMARY = "the captive portal: new sites, vouchers, who is online, what devices ask, the records of the law"
+
+
+class Verbs:
+    """Takes verbs from every room: what a verb's line says also heads its own help."""
+
+    def __init__(self, verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+        self._verbs = verbs
+
+    def add_parser(self, name: str, *, help: str, **more: Any) -> argparse.ArgumentParser:  # noqa: A002  (argparse's)
+        """Declare one verb."""
+        return self._verbs.add_parser(name, help=help, **{"description": f"{help[0].upper()}{help[1:]}.", **more})
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare voucher create, voucher list, voucher withdraw, sessions, probes and dhcp-snippets."""
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
+    verbs = Verbs(parser.add_subparsers(dest="verb", required=True, metavar="verb"))
+    sites.arguments(verbs)
     voucher = verbs.add_parser("voucher", help="make, list and withdraw voucher batches")
     acts = voucher.add_subparsers(dest="act", required=True, metavar="create|list|withdraw")
     create = acts.add_parser("create", help="make a batch; the codes are printed once and stored nowhere")
@@ -68,7 +81,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     controllers.arguments(verbs)
     radius.arguments(verbs)
     accounts.arguments(verbs)
-    sites.arguments(verbs)
+    broken.arguments(verbs)
     for each in (create, listed, sessions):
         utc_option(each)
 
@@ -85,6 +98,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         return accounts.run(args, settings)
     if args.verb in radius.VERBS:
         return radius.run(args, settings)
+    if args.verb in broken.VERBS:
+        return broken.run(args, settings)
     if args.verb in sites.VERBS:
         return sites.run(args, settings)
     if args.verb == "dhcp-snippets":

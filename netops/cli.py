@@ -36,7 +36,7 @@ COMMANDS = {
     "probe": "look at the targets of active probes; let probes at sites join",
     "report": "build a contract's report for a month",
     "audit": "verify a report bundle, offline",
-    "portal": "vouchers and sessions of the captive portal",
+    "portal": "the captive portal: new sites, vouchers, visits, records",
 }
 
 USAGE = "usage: netops [--config FILE] [--set SECTION.KEY=VALUE] COMMAND ..."

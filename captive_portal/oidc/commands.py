@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 VERBS = frozenset({"accounts"})
 
 
-def arguments(verbs: argparse._SubParsersAction[Any]) -> None:
+def arguments(verbs: Any) -> None:
     """Declare accounts."""
     accounts = verbs.add_parser("accounts", help="ask the providers of accounts what they publish, as a login would")
     accounts.add_argument("--json", action="store_true", help="print JSON")

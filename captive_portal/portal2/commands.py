@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do what the verb says."""
     if args.verb == "controller":
         return _controller(args, settings)
+    if not args.check and not journal_path(settings).exists():  # `--check`: a file that is gone is no good news
+        print("no controller that speaks Portal 2.0 has been spoken to yet", file=sys.stderr)
+        return 0
     return _check(settings) if args.check else _packets(args, settings)
 
 

@@ -113,6 +113,8 @@ def _export(args: argparse.Namespace, settings: Settings) -> int:
         wrong = exported.check(args.check)
         print("".join(f"{visible(line)}\n" for line in wrong) or "the export is whole, and its chain holds\n", end="")
         return FAILED if wrong else 0
+    if not (args.start and args.end):
+        raise UsageError("which window? say --from 2026-10-01 --to 2026-11-01, by the city's time; or --check FILE")
     now_ms, where = args.now_ms, times.zone(settings.city.timezone)
     start_ms, end_ms = (_instant(text, settings) for text in (args.start, args.end))
     if not start_ms < end_ms:

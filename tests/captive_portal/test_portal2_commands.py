@@ -113,3 +113,12 @@ def test_a_controller_that_is_none_of_ours_is_named_with_the_nearest(world, caps
 
     assert code != 0
     assert "ac-1" in capsys.readouterr().err
+
+
+def test_before_anything_was_said_that_is_told_and_a_check_does_not_take_it_for_good(tmp_path, capsys) -> None:
+    file = tmp_path / "netops.toml"
+    file.write_text(f'[city]\nrehearsal = true\n[data]\ndir = "{tmp_path}"\n', encoding="utf-8")
+
+    assert main(["--config", str(file), "portal", "packets"]) == 0
+    assert "spoken to yet" in capsys.readouterr().err
+    assert main(["--config", str(file), "portal", "packets", "--check"]) != 0

@@ -213,3 +213,12 @@ def test_a_city_without_anything_is_one_that_can_be_applied(instance, capsys) ->
         *plan.EMPTY_CITY,
     }
     read_city(instance.city)
+
+
+def test_every_verb_says_in_its_own_help_what_it_does() -> None:
+    parser = argparse.ArgumentParser()
+    commands.arguments(parser)
+    verbs = next(each for each in parser._actions if isinstance(each, argparse._SubParsersAction)).choices
+
+    assert next(iter(verbs)) == "new-site", "what a stranger needs first"
+    assert [name for name, verb in verbs.items() if not (verb.description or "").strip()] == []
