@@ -252,7 +252,7 @@ def many(folder: Path, count: int) -> None:
             door, more = doors.open(Client(mac=mac(n), interface="ac-1", addresses=(address,)), HOUR, now_ms)
             rows += more
             there = {"place": "ac-1", "session": f"s-{n}", "mac": mac(n), "calling": mac(n), "user": "x"}
-            rows.append(Sojourn(**there, addresses=(address,), since_ms=now_ms, seen_ms=now_ms, mark=door.mark).row())
+            rows.append(Sojourn(**there, addresses=(address,), since_ms=now_ms, seen_ms=now_ms, mark=door.mark))
         keeping.keep(rows)
     with contextlib.ExitStack() as stack:
         env = {"PYTHONPATH": str(ROOT)}

@@ -1,7 +1,8 @@
 """What the RADIUS server knows: which doors are open, who is online behind which controller, which tokens were used.
 
 All of it is in memory, for the hot path; what must outlive the process is said as rows for captive_portal/radius/
-keeping.py, which makes them durable. Nothing here does input or output, and time is an argument.
+keeping.py, which makes them durable. Nothing here does input or output, and time is an argument; `news` alone waits,
+for something to happen.
 
 * A *door* is the portal's word: this device may be in at this place until then, within these bounds. One that a token
   opened is made durable with the first report about it, not before the answer to the token: its mark holds the token's
@@ -22,13 +23,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from captive_portal.model import LONGEST_S, MOST_OCTETS, Client
 from captive_portal.radius.heard import Heard
 from captive_portal.radius.stay import (
-    DROP_DOOR,
-    END_SOJOURN,
     MARK,
-    PUT_SIGHTING,
     UNHEARD,
+    Closed,
     Door,
+    Ended,
     Known,
+    Sighted,
     Sojourn,
     merged,
 )
@@ -88,7 +89,7 @@ class Doors:
         """Open a door, or set an open one's time and bounds anew; the addresses are added to those it has."""
         with self._lock:
             door = self._open(client, bounds, now_ms, b"")
-            return door, [door.row()]
+            return door, [door]
 
     def redeem(self, client: Client, bounds: Bounds, now_ms: int, user: str) -> Door:
         """Open a door by a token."""
@@ -138,9 +139,9 @@ class Doors:
             left = tuple(each for each in door.addresses if each not in client.addresses)
             if left:
                 self._doors[door.key] = narrowed = replace(door, addresses=left)
-                return None, [narrowed.row()]
+                return None, [narrowed]
             self._drop(door.key)
-            return door, [(DROP_DOOR, door.key)]
+            return door, [Closed(door.key)]
 
     def expire(self, now_ms: int) -> list[Row]:
         """Forget doors whose time is over, old sightings and used tokens."""
@@ -154,7 +155,7 @@ class Doors:
                 del self._closed[mark]
             while self._spent and next(iter(self._spent.values())) < now_ms:
                 self._spent.popitem(last=False)
-            return [(DROP_DOOR, key) for key in over]
+            return [Closed(key) for key in over]
 
     # ---- tokens
     def spend(self, nonce: bytes, now_ms: int) -> bool:
@@ -199,7 +200,7 @@ class Doors:
         self._sightings.move_to_end(address)
         while len(self._sightings) > MOST_SIGHTINGS:
             self._sightings.popitem(last=False)
-        return [(PUT_SIGHTING, (address, *key, now_ms))] if fresh else []
+        return [Sighted(address, key, now_ms)] if fresh else []
 
     def who(self, address: str, now_ms: int) -> Key | None:
         """Return the place and the MAC of who has this address: by accounting, else by what was said in passing."""
@@ -292,7 +293,7 @@ class Doors:
                 rows += self._found(sojourn, now_ms)
             while len(self._sojourns) > MOST_SOJOURNS:
                 rows += self._end(next(iter(self._sojourns.values())), 0, now_ms)
-            return [*rows, sojourn.row()]
+            return [*rows, sojourn]
 
     def restarted(self, place: str, now_ms: int) -> list[Row]:
         """End every session of a controller that says it was started or stopped (Accounting-On, -Off).
@@ -356,19 +357,19 @@ class Doors:
         while len(self._lost) > MOST_GONE:
             self._lost.popitem(last=False)
         told = (sojourn.since_ms, sojourn.seen_ms, sojourn.up, sojourn.down, sojourn.mark, now_ms, cause)
-        return [(END_SOJOURN, (*key, *told))]
+        return [Ended(key, *told)]
 
     def _found(self, sojourn: Sojourn, now_ms: int) -> list[Row]:
         """Make the door of a new session durable; bring it back, by the token in its mark, where we have lost it."""
         door = self._doors.get((sojourn.place, sojourn.mac))
         if door is not None or sojourn.mark in self._closed:
-            return [door.row()] if door is not None else []
+            return [door] if door is not None else []
         said = claims(sojourn.mark.removeprefix(MARK).decode("ascii", "replace"))
         left_s = said.left(now_ms).seconds if said is not None else 0
         if said is None or not left_s or left_s > LONGEST_S:
             return []
         client = Client(mac=sojourn.mac, interface=sojourn.place, addresses=sojourn.addresses)
-        return [self._open(client, left(said.bounds, left_s), now_ms, sojourn.mark).row()]
+        return [self._open(client, left(said.bounds, left_s), now_ms, sojourn.mark)]
 
     def _leave(self, sojourn: Sojourn, report: Report) -> list[Row]:
         """Close the door of a device that left for good: by itself, for idling, or because its time was over."""
@@ -377,7 +378,7 @@ class Doors:
             return []
         self._drop(door.key)
         self._tell("left", door.key, door.addresses or sojourn.addresses)
-        return [(DROP_DOOR, door.key)]
+        return [Closed(door.key)]
 
     def _drop(self, key: Key) -> None:
         door = self._doors.pop(key, None)

@@ -11,6 +11,8 @@ from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from captive_portal.radius.stay import Marked
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
 HEARD_MS = 7 * 86_400_000
 MOST = 400_000  # about 50 MB
-PUT_HEARD = "INSERT OR IGNORE INTO heard (mark, at_ms) VALUES (?, ?)"
 
 
 class Heard:
@@ -37,7 +38,7 @@ class Heard:
             self._marks[mark] = now_ms
             while len(self._marks) > self._most or next(iter(self._marks.values())) < now_ms - HEARD_MS:
                 self._marks.popitem(last=False)
-            return [(PUT_HEARD, (mark, now_ms))]
+            return [Marked(mark, now_ms)]
 
     def __len__(self) -> int:
         return len(self._marks)

@@ -11,24 +11,37 @@ import json
 import queue
 import secrets
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import astuple, dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from captive_portal.batch import Batcher
 from captive_portal.errors import PortalError
 from captive_portal.radius.heard import HEARD_MS, MOST
-from captive_portal.radius.stay import UNHEARD, Door, Known, Sojourn, bounds_of
+from captive_portal.radius.stay import (
+    UNHEARD,
+    Closed,
+    Door,
+    Ended,
+    Known,
+    Marked,
+    Row,
+    Sighted,
+    Sojourn,
+    bounds_of,
+    numbers_of,
+)
 from netops import sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
-    from captive_portal.radius.stay import Row
 
 WAIT_S = 10.0
-GONE_MS = 2 * 86_400_000  # ended sessions are remembered so long, against replays
+DAY_MS = 86_400_000
+GONE_MS = 2 * DAY_MS  # ended sessions are remembered so long, against replays
 _FIRST = """
 CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS door (
@@ -47,9 +60,6 @@ CREATE TABLE IF NOT EXISTS outcome (
   word TEXT NOT NULL, cause INTEGER NOT NULL, sent INTEGER NOT NULL, took_ms INTEGER NOT NULL) STRICT;
 """
 FORMS = (_FIRST,)  # what makes each form of the file of the one before
-PUT_OUTCOME = (
-    "INSERT INTO outcome (at_ms, place, device, asked, word, cause, sent, took_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +76,17 @@ class Kept:
     took_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Old:
+    """What is older than it may become."""
+
+    now_ms: int
+    days: int
+
+
+Writable: TypeAlias = Row | Kept | Old
+
+
 class Keeping:
     """The file and its writer; a context manager."""
 
@@ -73,7 +94,7 @@ class Keeping:
         self.path = path
         self.born = ""
         self._db: sqlite.Connection | None = None
-        self._writer: Batcher[Sequence[Row], None] = Batcher("radius-record", self._together)
+        self._writer: Batcher[Sequence[Writable], None] = Batcher("radius-record", self._together)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -94,14 +115,14 @@ class Keeping:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def put(self, rows: Sequence[Row]) -> Future[None]:
+    def put(self, rows: Sequence[Writable]) -> Future[None]:
         """Hand rows in; what comes back is done when they are durable. PortalError when too many wait."""
         try:
             return self._writer.put(rows)
         except queue.Full:
             raise PortalError(f"{self.path}: too much waits to be written; is the disk slow?") from None
 
-    def keep(self, rows: Sequence[Row]) -> None:
+    def keep(self, rows: Sequence[Writable]) -> None:
         """Hand rows in; durable on return. PortalError when they are not."""
         if not rows:
             return
@@ -143,22 +164,14 @@ class Keeping:
 
     def purge(self, now_ms: int, *, days: int) -> None:
         """Delete ended sessions, sightings and outcomes that are older than they may become."""
-        old_ms = now_ms - days * 86_400_000
-        self.keep(
-            [
-                ("DELETE FROM sojourn WHERE stopped_ms < ?", (now_ms - GONE_MS,)),
-                ("DELETE FROM sighting WHERE seen_ms < ?", (now_ms - 86_400_000,)),
-                ("DELETE FROM heard WHERE at_ms < ?", (now_ms - HEARD_MS,)),
-                ("DELETE FROM outcome WHERE at_ms < ?", (old_ms,)),
-            ]
-        )
+        self.keep([Old(now_ms=now_ms, days=days)])
 
-    def _together(self, works: Sequence[Sequence[Row]]) -> list[None]:
+    def _together(self, works: Sequence[Sequence[Writable]]) -> list[None]:
         assert self._db
         with self._db:
             for rows in works:
-                for statement, bound in rows:
-                    self._db.execute(statement, bound)
+                for row in rows:
+                    WRITES[type(row)](self._db, row)
         return [None] * len(works)
 
     @staticmethod
@@ -212,3 +225,78 @@ def _sojourn(row: tuple[Any, ...]) -> Sojourn:
         down=down,
         mark=mark,
     )
+
+
+# ---- every statement that changes a row
+def _put_door(db: sqlite.Connection, door: Door) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO door (place, mac, until_ms, bounds, addresses, mark) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            door.place,
+            door.mac,
+            door.until_ms,
+            str(list(numbers_of(door.bounds))),
+            json.dumps(door.addresses),
+            door.mark,
+        ),
+    )
+
+
+def _close(db: sqlite.Connection, closed: Closed) -> None:
+    db.execute("DELETE FROM door WHERE place = ? AND mac = ?", closed.key)
+
+
+def _put_sojourn(db: sqlite.Connection, each: Sojourn) -> None:
+    who = each.place, each.session, each.mac, each.calling, each.user, json.dumps(each.addresses)
+    db.execute(
+        "INSERT OR REPLACE INTO sojourn"
+        " (place, session, mac, calling, user, addresses, since_ms, seen_ms, up, down, mark, stopped_ms, cause)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 0)",
+        (*who, each.since_ms, each.seen_ms, each.up, each.down, each.mark),
+    )
+
+
+def _end(db: sqlite.Connection, ended: Ended) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO sojourn"
+        " (place, session, mac, calling, user, addresses, since_ms, seen_ms, up, down, mark, stopped_ms, cause)"
+        " VALUES (?, ?, NULL, '', '', '[]', ?, ?, ?, ?, ?, ?, ?)",
+        (*ended.key, *ended[1:]),
+    )
+
+
+def _put_sighting(db: sqlite.Connection, seen: Sighted) -> None:
+    bound = (seen.address, *seen.key, seen.seen_ms)
+    db.execute("INSERT OR REPLACE INTO sighting (address, place, mac, seen_ms) VALUES (?, ?, ?, ?)", bound)
+
+
+def _put_mark(db: sqlite.Connection, marked: Marked) -> None:
+    db.execute("INSERT OR IGNORE INTO heard (mark, at_ms) VALUES (?, ?)", marked)
+
+
+def _put_outcome(db: sqlite.Connection, kept: Kept) -> None:
+    db.execute(
+        "INSERT INTO outcome (at_ms, place, device, asked, word, cause, sent, took_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        astuple(kept),
+    )
+
+
+def _purge(db: sqlite.Connection, old: Old) -> None:
+    db.execute("DELETE FROM sojourn WHERE stopped_ms < ?", (old.now_ms - GONE_MS,))
+    db.execute("DELETE FROM sighting WHERE seen_ms < ?", (old.now_ms - DAY_MS,))
+    db.execute("DELETE FROM heard WHERE at_ms < ?", (old.now_ms - HEARD_MS,))
+    db.execute("DELETE FROM outcome WHERE at_ms < ?", (old.now_ms - old.days * DAY_MS,))
+
+
+WRITES: Mapping[type, Callable[[sqlite.Connection, Any], None]] = MappingProxyType(
+    {
+        Door: _put_door,
+        Closed: _close,
+        Sojourn: _put_sojourn,
+        Ended: _end,
+        Sighted: _put_sighting,
+        Marked: _put_mark,
+        Kept: _put_outcome,
+        Old: _purge,
+    }
+)

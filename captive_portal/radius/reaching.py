@@ -21,7 +21,7 @@ from captive_portal.keys import derived
 from captive_portal.radius import dictionary as d
 from captive_portal.radius import packet
 from captive_portal.radius.coa import Caller, Outcome, Word
-from captive_portal.radius.keeping import PUT_OUTCOME
+from captive_portal.radius.keeping import Kept
 from captive_portal.radius.profiles import granted
 
 if TYPE_CHECKING:
@@ -118,8 +118,17 @@ class Reaching:
             self.telling.changed(nas.id, outcome)
         asked = "disconnect" if code == packet.DISCONNECT_REQUEST else "coa"
         device = derived(self.device_key, b"radius-device", mac.encode()).hex()[:16]
-        row = (self.clock.now_ms(), nas.id, device, asked, str(outcome.word))
-        self.keeping.put([(PUT_OUTCOME, (*row, outcome.cause, outcome.sent, outcome.took_ms))])
+        kept = Kept(
+            at_ms=self.clock.now_ms(),
+            place=nas.id,
+            device=device,
+            asked=asked,
+            word=str(outcome.word),
+            cause=outcome.cause,
+            sent=outcome.sent,
+            took_ms=outcome.took_ms,
+        )
+        self.keeping.put([kept])
         return outcome
 
 

@@ -1,6 +1,6 @@
 """What is known of one device at one controller: the door that the portal opened, the stay that the controller reports.
 
-Frozen nouns, and the rows that make them durable (captive_portal/radius/keeping.py).
+Frozen nouns; how they are made durable is captive_portal/radius/keeping.py's.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from captive_portal.model import Bounds
 from captive_portal.radius.tokens import left
@@ -18,24 +18,10 @@ if TYPE_CHECKING:
 
 MARK = b"netops"  # what every Class of ours begins with
 Key: TypeAlias = tuple[str, str]  # place, MAC; or place, Acct-Session-Id
-Row: TypeAlias = tuple[str, tuple[Any, ...]]
 _BOUNDS = tuple(each.name for each in fields(Bounds))
-_numbers_of = attrgetter(*_BOUNDS)
+numbers_of = attrgetter(*_BOUNDS)  # of bounds, as a row holds them
 
-PUT_DOOR = "INSERT OR REPLACE INTO door (place, mac, until_ms, bounds, addresses, mark) VALUES (?, ?, ?, ?, ?, ?)"
-DROP_DOOR = "DELETE FROM door WHERE place = ? AND mac = ?"
-PUT_SOJOURN = (
-    "INSERT OR REPLACE INTO sojourn"
-    " (place, session, mac, calling, user, addresses, since_ms, seen_ms, up, down, mark, stopped_ms, cause)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 0)"
-)
-END_SOJOURN = (
-    "INSERT OR REPLACE INTO sojourn"
-    " (place, session, mac, calling, user, addresses, since_ms, seen_ms, up, down, mark, stopped_ms, cause)"
-    " VALUES (?, ?, NULL, '', '', '[]', ?, ?, ?, ?, ?, ?, ?)"  # who it was goes with it
-)
 UNHEARD = -1  # the cause of a session that ended by its controller's restart alone: no Stop was said
-PUT_SIGHTING = "INSERT OR REPLACE INTO sighting (address, place, mac, seen_ms) VALUES (?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +43,6 @@ class Door:
     def left(self, now_ms: int) -> Bounds:
         """Return the bounds with the seconds that are left."""
         return left(self.bounds, max(0, (self.until_ms - now_ms) // 1000))
-
-    def row(self) -> Row:
-        """Return what makes it durable."""
-        bounds, addresses = str(list(_numbers_of(self.bounds))), json.dumps(self.addresses)
-        return PUT_DOOR, (self.place, self.mac, self.until_ms, bounds, addresses, self.mark)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +66,42 @@ class Sojourn:
         """Whether it is there by an Access-Accept of ours."""
         return self.mark.startswith(MARK)
 
-    def row(self) -> Row:
-        """Return what makes it durable."""
-        who = (self.place, self.session, self.mac, self.calling, self.user, json.dumps(self.addresses))
-        return PUT_SOJOURN, (*who, self.since_ms, self.seen_ms, self.up, self.down, self.mark)
+
+class Closed(NamedTuple):
+    """A door that is one no more."""
+
+    key: Key
+
+
+class Ended(NamedTuple):
+    """A session that is over: what is remembered of it against replays; who it was goes with it."""
+
+    key: Key
+    since_ms: int
+    seen_ms: int
+    up: int
+    down: int
+    mark: bytes
+    stopped_ms: int
+    cause: int
+
+
+class Sighted(NamedTuple):
+    """An address that a device was told to have."""
+
+    address: str
+    key: Key
+    seen_ms: int
+
+
+class Marked(NamedTuple):
+    """A mark by which octets are known when they come again."""
+
+    mark: bytes
+    at_ms: int
+
+
+Row: TypeAlias = Door | Sojourn | Closed | Ended | Sighted | Marked  # what is to be made durable (keeping.py)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from captive_portal.gateways.portal2 import Portal2
-from captive_portal.portal2 import journal
-from captive_portal.portal2.journal import Journal, User
+from captive_portal.portal2 import packets
+from captive_portal.portal2.journal import Journal
+from captive_portal.portal2.vault import Vault
 from captive_portal.radius import keeping
 from captive_portal.radius.keeping import Keeping
 from netops import sqlite
@@ -20,22 +21,23 @@ def written(path, *statements: str) -> None:
     sqlite.close(db)
 
 
-def kept(path, clock) -> Journal:
-    return Journal(path, clock, cap_bytes=1 << 20, days=30)
+@pytest.fixture
+def kept(settings, clock):
+    """Make the journal of a file."""
+    vault = Vault.of(settings)
+    return lambda path: Journal(path, clock, vault=vault, cap_bytes=1 << 20, days=30)
 
 
-def test_a_chain_of_before_forms_were_numbered_goes_on(tmp_path, clock) -> None:
+def test_a_chain_of_before_forms_were_numbered_goes_on(tmp_path, kept) -> None:
     path = tmp_path / "packets.db"
-    with kept(path, clock) as first:
-        first.packet("ac-1", "in", "10.0.0.1", b"octets")
-        first.user("ac-1", "10.0.0.9", User(address="10.0.0.9", mac="m", name="n", request=1, since_ms=1, until_ms=2))
-    written(path, "PRAGMA user_version = 0")
-    with kept(path, clock) as again:
+    user = "INSERT INTO user VALUES ('ac-1', '10.0.0.9', 'm', 'n', 1, 1, 2)"
+    written(path, packets.FORMS[0], user)
+    with kept(path) as again:
         assert [each.mac for each in again.users("ac-1")] == ["m"]
         again.packet("ac-1", "out", "10.0.0.1", b"more")
 
-    checked = journal.check(path)
-    assert (checked.packets, checked.broken) == (2, None)
+    checked = packets.check(path)
+    assert (checked.packets, checked.broken) == (1, None)
 
 
 def test_doors_of_before_forms_were_numbered_stay_open(tmp_path) -> None:
@@ -56,22 +58,23 @@ def test_doors_of_before_forms_were_numbered_stay_open(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("which", ["packets", "radius"])
-def test_a_file_of_a_newer_program_is_refused_at_the_start_by_its_name(tmp_path, clock, which) -> None:
+def test_a_file_of_a_newer_program_is_refused_at_the_start_by_its_name(tmp_path, kept, which) -> None:
     """Not at the first packet, by an error of the database that names a column."""
     path = tmp_path / f"{which}.db"
-    with kept(path, clock) if which == "packets" else Keeping(path):
+    with kept(path) if which == "packets" else Keeping(path):
         pass
     written(path, "PRAGMA user_version = 9")
 
     with (
         pytest.raises(NetopsError, match=rf"{which}\.db: it has form 9, .*install that version or a newer one"),
-        kept(path, clock) if which == "packets" else Keeping(path),
+        kept(path) if which == "packets" else Keeping(path),
     ):
         pass
     with pytest.raises(NetopsError, match="install that version"):
-        _ = journal.check(path) if which == "packets" else keeping.outcomes(path)
-    written(path, "PRAGMA user_version = 1")
-    with kept(path, clock) if which == "packets" else Keeping(path):
+        _ = packets.check(path) if which == "packets" else keeping.outcomes(path)
+    own = packets.FORMS if which == "packets" else keeping.FORMS
+    written(path, f"PRAGMA user_version = {len(own)}")
+    with kept(path) if which == "packets" else Keeping(path):
         pass  # the refusal held no lock on it
 
 

@@ -18,6 +18,7 @@ from captive_portal.errors import GatewayError
 from captive_portal.model import Bounds, Client
 from captive_portal.radius import checks, commands, nas
 from captive_portal.radius.profiles import PROFILES
+from captive_portal.radius.stay import Closed
 from netops.config import City, Data, PortalAt, Settings, load
 from netops.controllers import Controller, Radius
 from netops.errors import ConfigError
@@ -134,7 +135,7 @@ def test_what_came_of_calls_is_printed_without_a_mac(place, capsys):
     client = Client(mac="02:11:22:33:44:55", interface="ac-1", addresses=("10.8.0.9",))
     with pytest.raises(GatewayError):
         place.parts.reaching.allow(client, Bounds(seconds=60))
-    place.parts.keeping.keep([("DELETE FROM outcome WHERE number < 0", ())])
+    place.parts.keeping.keep([Closed(("nowhere", ""))])
     commands.run(arguments("calls", "--json"), place.settings)
     (told,) = json.loads(capsys.readouterr().out)
 
