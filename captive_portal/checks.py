@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from captive_portal import broken, controllers, methods, outward, policy_yaml, served, uplink
+from captive_portal import controllers, methods, outward, policy_yaml, served, uplink
+from captive_portal.broken import checks as broken
 from captive_portal.enforcing import Offer
 from captive_portal.gateways import GATEWAYS, fas
 from captive_portal.model import INTERFACE

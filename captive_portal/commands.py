@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from captive_portal import announce, garden, keys, probe_sums, sheet, tables, vouchers
-from captive_portal import broken_commands as broken
+from captive_portal.broken import commands as broken
 from captive_portal.model import Allowance
 from captive_portal.oidc import commands as accounts
 from captive_portal.portal2 import commands as controllers

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import re
 from dataclasses import replace
 
@@ -9,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from captive_portal import adopting, asker, keys, policy_yaml, views
-from captive_portal import broken as broken_sites
+from captive_portal.broken import checks as broken_sites
+from captive_portal.broken import commands as broken_commands
 from captive_portal.fault_book import FaultBook
 from captive_portal.let_in import Entry, What
 from captive_portal.model import Client
@@ -23,6 +26,7 @@ from netops.config import PortalAt, Settings
 from netops.controllers import Controller
 from netops.errors import EvidenceError
 from netops.evidence import files
+from netops.ledger import Ledger, LedgerEntry
 from netops.sign import Signer
 from netops.web import create_app
 
@@ -361,3 +365,28 @@ def test_a_site_that_nobody_can_open_is_refused_with_the_reason(tmp_path, gatewa
 
     assert len(found) == bool(why)
     assert not why or (why in found[0] and "'ac-1'" in found[0])
+
+
+def test_the_command_says_what_is_in_force_and_when_a_site_was_open(settings, capsys) -> None:
+    def words(*more: str) -> str:
+        parser = argparse.ArgumentParser()
+        broken_commands.arguments(parser.add_subparsers(dest="verb"))
+        args = parser.parse_args(["fail-open", *more])
+        args.now_ms = START_MS + 1000
+        assert broken_commands.run(args, settings) == 0
+        return "".join(capsys.readouterr())
+
+    assert "every site is closed" in words()
+    decide(settings)
+    known = {"site": "site-1", "cause": "portal_silent", "request": "req-1", "decision": 7}
+    made = [
+        facts.Fact(kind="fail_open", at_ms=START_MS, body={**known, "state": "begun", "why": "silent for 30 s"}),
+        facts.Fact(kind="fail_open", at_ms=START_MS + 1, body={**known, "state": "ended", "let_in": 23}),
+    ]
+    with Ledger(settings.data.dir / "ledger.db", origin=settings.ledger_origin, rehearsal=True) as ledger:
+        ledger.append([LedgerEntry("portal/1", n, each) for n, each in enumerate(made)], now_ms=START_MS)
+
+    told_ = words()
+    assert "site-1 may be open from 2026-09-21T22:13:20+08:00 to 2026-09-21T23:13:20+08:00; approval: leaf 7" in told_
+    assert "site-1  ended  portal_silent  23 devices" in told_
+    assert json.loads(words("--json"))["periods"][0]["why"] == "silent for 30 s"
