@@ -54,15 +54,18 @@ class Meters:
         with self._lock:
             read: dict[Key, Meter] = {}
             for each in admitted:
-                meter = self._meters.setdefault(each.client.key, Meter(now_ms))
-                address = each.client.addresses[0]
-                up, down = meter.last.get(address, (0, 0))
-                grown = _grown(each.octets_up, up), _grown(each.octets_down, down)
-                if any(grown):
-                    meter.moved_ms = now_ms
-                    meter.up, meter.down = meter.up + grown[0], meter.down + grown[1]
-                meter.last[address] = each.octets_up, each.octets_down
-                read[each.client.key] = meter
+                key, address = each.client.key, each.client.addresses[0]
+                meter = self._meters.get(key)
+                if meter is None:
+                    meter = self._meters[key] = Meter(now_ms)
+                read[key] = meter
+                seen, before = (each.octets_up, each.octets_down), meter.last.get(address, (0, 0))
+                if seen != before:
+                    up, down = _grown(seen[0], before[0]), _grown(seen[1], before[1])
+                    meter.up, meter.down = meter.up + up, meter.down + down
+                    if up or down:
+                        meter.moved_ms = now_ms
+                    meter.last[address] = seen
             return read
 
     def reopened(self, client: Client) -> None:

@@ -27,6 +27,13 @@ METERS = 500  # of one transaction: logins go between
 LOG = logging.getLogger("netops.portal")
 
 
+def beat(part: Gateway) -> int:
+    """Tell a gateway that acts without us that we live: by a thread of its own, for another gateway may be slow."""
+    if Offer.STANDBY in part.offers:
+        part.ready()
+    return 0
+
+
 class Upkeep:
     """The chores of the visits. Each takes the client's turn, and looks again once it has it."""
 
@@ -118,6 +125,8 @@ class Upkeep:
         for key, meter in visits.meters.read(admitted, now_ms).items():
             session = visits.at(key)
             bounds = session.grant.bounds if session and session.grant else FREE
+            if not bounds.octets and not (idle and bounds.idle_s):
+                continue
             reason = meter.exceeds(bounds if idle else replace(bounds, idle_s=0), now_ms)
             if session is not None and reason is not None:
                 with visits.turns.own(session.client):

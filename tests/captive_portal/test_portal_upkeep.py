@@ -87,7 +87,7 @@ def test_a_fact_that_cannot_be_stated_costs_no_visit_its_end(house, monkeypatch)
         raise ZeroDivisionError("a fault of ours")
 
     monkeypatch.setattr(house.gateway, "allow", failing)
-    monkeypatch.setattr(desk.telling, "failed", failing)
+    monkeypatch.setattr(desk.visits.outcomes, "failed", failing)
     with pytest.raises(PortalError, match="no_gateway"):
         desk.login(click())
 
@@ -280,6 +280,20 @@ def test_ends_that_move_are_found_when_they_are_due(house) -> None:
             ended.append((house.clock.now_ms() - now_ms) // 60_000)
     assert ended == [10, 60, 120]
     assert desk.live == 0
+
+
+def test_what_is_done_every_few_seconds_never_goes_through_all_who_are_in(house, monkeypatch) -> None:
+    desk = house.open()
+    for each in (1, 2, 3):
+        desk.login(click(each))
+    desk.upkeep.repair()
+    monkeypatch.setattr(desk.visits, "every", None)
+    monkeypatch.setattr(house.gateway, "addresses", None)
+    house.gateway.moved = lambda: {client(2).key: ("fd00::2",)}
+
+    assert (desk.upkeep.look_in(), desk.upkeep.follow(), desk.upkeep.expire()) == (0, 1, 0)
+    house.clock.forward(3601)
+    assert desk.upkeep.expire() == 3
 
 
 def test_what_could_not_be_ended_is_due_again(house, monkeypatch) -> None:
