@@ -57,7 +57,8 @@ def _policies(settings: Settings, snapshot: Snapshot) -> list[Problem]:
     for site, policy in policies.by_site.items():
         if site not in snapshot.site:
             what = f"policy '{policy.id}' names site '{site}', which the register does not have"
-            problems.append(Problem(where, what, nearest(site, snapshot.site).removeprefix("; ")))
+            at = policies.files.get(policy.id, where)
+            problems.append(Problem(at, what, nearest(site, snapshot.site).removeprefix("; ")))
     for policy, behind in served.by_policy(settings, policies):
         bounds = policy.bounds
         wants = {
@@ -68,7 +69,7 @@ def _policies(settings: Settings, snapshot: Snapshot) -> list[Problem]:
         }
         problems += [
             Problem(
-                where,
+                policies.files.get(policy.id, where),
                 f"policy '{policy.id}' {WANTS[offer]}, which is not done at {each}",
                 "remove it, give the site a policy of its own, or serve it by another gateway",
             )

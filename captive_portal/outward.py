@@ -29,7 +29,8 @@ def _colours(settings: Settings, policies: Policies) -> list[Problem]:
         if ratio < look.AA:
             what = f"policy '{policy.id}': colour {colour} has a contrast of {ratio:.1f}:1, WCAG AA asks 4.5:1"
             nearest = look.readable(colour, look.LIGHT)
-            found.append(Problem(where, what, f"the page shows {nearest} instead; write that, or a darker colour"))
+            at = policies.files.get(policy.id, where)
+            found.append(Problem(at, what, f"the page shows {nearest} instead; write that, or a darker colour"))
     return found
 
 

@@ -112,6 +112,7 @@ class Policies:
     default: Policy
     by_site: Mapping[str, Policy] = field(default_factory=dict)
     library: Library = field(default_factory=built_in)
+    files: Mapping[str, str] = field(default_factory=dict)  # policy id → where it was read; none for the settings' own
 
     def at(self, site: str) -> Policy:
         """Return the policy of a site."""

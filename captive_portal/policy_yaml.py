@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captive_portal import agreement
@@ -26,8 +27,6 @@ from netops.errors import ConfigError
 from netops.evidence import canonical
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from captive_portal.agreement import Library
     from captive_portal.policy import WhenBroken
     from netops.config import Settings
@@ -92,7 +91,7 @@ def read_folder(settings: Settings) -> tuple[Policies, list[Problem]]:
     notes = Notes()
     default = built_in(settings)
     by_site: dict[str, Policy] = {}
-    seen: dict[str, str] = {}
+    seen: dict[str, str] = {}  # policy id → its file
     library = agreement.read(settings.portal.terms, notes)
     folder = settings.portal.policies
     files = sorted(folder.glob("*.yaml")) if folder is not None else []
@@ -104,14 +103,15 @@ def read_folder(settings: Settings) -> tuple[Policies, list[Problem]]:
             continue
         policy, sites, is_default, form = found
         if policy.id in seen:
-            form.wrong("policy", f"policy '{policy.id}' is also in {seen[policy.id]}", "give each its own id")
-        seen[policy.id] = file.name
+            other = Path(seen[policy.id]).name
+            form.wrong("policy", f"policy '{policy.id}' is also in {other}", "give each its own id")
+        seen[policy.id] = str(file)
         default = policy if is_default else default
         for site in sites:
             if site in by_site:
                 form.wrong("sites", f"site '{site}' already has policy '{by_site[site].id}'", "name it in one file")
             by_site[site] = policy
-    return Policies(default=default, by_site=by_site, library=library), notes.all(str(folder))
+    return Policies(default=default, by_site=by_site, library=library, files=seen), notes.all(str(folder))
 
 
 def _file(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from captive_portal import outgoing
+from captive_portal import outgoing, served
+from captive_portal.enforcing import Offer
 from captive_portal.oidc.line import StrangeError, host_of
 from inventory.errors import Problem
 from netops.errors import ConfigError
@@ -26,20 +27,20 @@ def problems(settings: Settings, policies: Policies) -> list[Problem]:
     for name, provider in settings.portal.oidc.items():
         where = settings.origin.get(f"portal.oidc.{name}.issuer", f"portal.oidc.{name}")
         found += [Problem(where, f"provider '{name}': {what}", remedy) for what, remedy in _wrong(provider)]
-    for policy in policies.every:
-        where = settings.origin.get("portal.policies", "portal.methods")
+    for policy, behind in served.by_policy(settings, policies):
+        where = policies.files.get(policy.id) or settings.origin.get("portal.policies", "portal.methods")
         if METHOD not in policy.methods:
             continue
         if not policy.accounts:
             what = f"policy '{policy.id}' offers 'oidc' and no provider of accounts"
             found.append(Problem(where, what, "add [portal.oidc.NAME] with issuer, client_id and client_secret"))
-        for account in policy.accounts:
+        opens = [each for each in behind if each.enforces(Offer.GARDEN)]  # elsewhere the controller's own list does
+        for account in policy.accounts if opens else ():
             for host in _hosts(settings.portal.oidc[account.provider]):
                 if host not in policy.garden:
-                    what = (
-                        f"policy '{policy.id}': before login nobody reaches '{host}' of provider '{account.provider}'"
-                    )
-                    found.append(Problem(where, what, f"add {host} to the policy's garden"))
+                    what = f"before login nobody reaches '{host}' of provider '{account.provider}' at {opens[0]}"
+                    remedy = f"add {host} to the policy's garden"
+                    found.append(Problem(where, f"policy '{policy.id}': {what}", remedy))
     return found
 
 

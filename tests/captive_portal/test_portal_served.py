@@ -54,6 +54,7 @@ def test_a_bound_that_is_not_enforced_is_named_with_its_site_and_gateway(city) -
 
     assert "policy 'station' bounds the rate, which is not done at site 'station': gateway 'radius' of 'ac-1'" in found
     assert "give the site a policy of its own" in found
+    assert found.partition(": ")[0].endswith("/0.yaml"), "the file is named, not the folder"
 
 
 def test_every_place_of_a_policy_is_looked_at_that_of_all_other_sites_too(city) -> None:

@@ -24,11 +24,14 @@ def problems(settings) -> list[str]:
 
 
 def test_check_says_which_host_of_a_provider_visitors_do_not_reach(make_campus) -> None:
-    campus = make_campus(issuer="https://sso.other.example", hosts="login.other.example")
+    settings = make_campus(issuer="https://sso.other.example", hosts="login.other.example").settings
+    linux = replace(settings, portal=replace(settings.portal, gateway="nftables", visitors={"vlan7": "site-1"}))
 
-    said = "\n".join(problems(campus.settings))
+    said = "\n".join(problems(linux))
 
-    assert "sso.other.example" in said
+    assert problems(settings) == [], "where no gateway opens names, the controller's own list does"
+
+    assert "nobody reaches 'sso.other.example' of provider 'city' at site 'site-1': gateway 'nftables'" in said
     assert "login.other.example" in said
     assert "garden" in said
 
