@@ -1,4 +1,4 @@
-"""AES-256-GCM, the one door to `cryptography` of the portal (NIST SP 800-38D)."""
+"""AES-256-GCM (NIST SP 800-38D): how everything of ours that names a person is sealed at rest."""
 
 from __future__ import annotations
 
