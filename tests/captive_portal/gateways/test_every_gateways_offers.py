@@ -32,7 +32,7 @@ ELSEWHERE = {
     ("radius", "standby"): "radius/test_radius_alone.py::test_a_dead_portal_a_decision_and_an_accept_that_is_short",
     ("nftables", "standby"): "test_gateway_standby.py::test_a_dead_portal_a_decision_and_everybodys_record",
 }
-POLICY = "policy: here\ntitle: here\ndefault: yes\nvolume_mb: 1\n"
+POLICY = "policy: here\ntitle: here\ndefault: yes\nvolume_mb: 1\nidle_minutes: 5\n"
 
 
 @dataclass
@@ -140,6 +140,19 @@ def test_the_volume_ends_a_visit_where_octets_are_counted(stand, desk_behind) ->
     assert desk_behind.current(client) is None
     assert inside(stand) == []
     assert {Offer.VOLUME} <= COUNTED
+
+
+def test_who_does_nothing_is_put_out_by_the_desk_where_the_gateway_only_counts(stand, desk_behind) -> None:
+    if not offers(stand, Offer.COUNTERS):
+        return
+    client = stand.surfer()
+    comes_in(desk_behind, client)
+    desk_behind.upkeep.repair()
+
+    desk_behind.clock.forward(301)
+    desk_behind.upkeep.repair()
+
+    assert (inside(stand) == [client.mac]) == offers(stand, Offer.IDLE), "the gateway's own bound is its own"
 
 
 def test_who_logs_out_is_out_or_it_is_said_that_this_gateway_cannot(stand, desk_behind) -> None:
