@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from captive_portal import session as visit
 from captive_portal.ajar import METHOD
 from captive_portal.let_in import UNASKED, What
 from captive_portal.model import ADDRESSES_PER_CLIENT, Client, End, Grant, Session, State
@@ -109,14 +110,20 @@ def _recorded(visits: Visits, mark: str, sitting: Sitting) -> bool:
     known = sa.select(SESSION.c.id).where(SESSION.c.id == session.id)
     if visits.store.read(lambda connection: connection.execute(known).first()) is not None:
         return False
-    now_ms, ended = visits.clock.now_ms(), None
+    now_ms, ended, again = visits.clock.now_ms(), None, False
     if sitting.out_ms is not None:
         ended = End.EXPIRED, sitting.out_ms
     elif sitting.until_ms <= now_ms:
         ended = End.EXPIRED, sitting.until_ms
-    elif visits.at(session.client.key) is not None:  # it has a session of its own, from before: that one goes on
-        ended = End.LOST, now_ms
+    elif (held := visits.at(session.client.key)) is not None:  # of its own, from before
+        again = not held.seconds_left(now_ms)
+        if again:  # its time ran out while we were dead; its end closes the door of both
+            visits.feed(held, visit.Expired())
+        else:
+            ended = End.LOST, now_ms
     visits.adopt(session, NOTHING, ended=ended)
+    if again:
+        visits.feed(visits.live[session.client.key], visit.Restored())
     return True
 
 

@@ -29,7 +29,7 @@ LOG = logging.getLogger("netops.portal")
 
 def beat(part: Gateway) -> int:
     """Tell a gateway that acts without us that we live: by a thread of its own, for another gateway may be slow."""
-    if Offer.STANDBY in part.offers:
+    if part.stands_by:
         part.ready()
     return 0
 

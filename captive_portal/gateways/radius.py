@@ -39,6 +39,7 @@ class Radius(Gateway):
     name = "radius"
     simulated = False
     distant = True
+    stands_by = True
     counts_anew = False  # its accounting counts a session, however often its door is set
 
     def __init__(self, settings: Settings, clock: Clock) -> None:

@@ -10,12 +10,12 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from captive_portal import adopting, asker, keys, policy_yaml, views
+from captive_portal import adopting, asker, keys, policy_yaml, upkeep, views
 from captive_portal.broken import checks as broken_sites
 from captive_portal.broken import commands as broken_commands
 from captive_portal.fault_book import FaultBook
 from captive_portal.let_in import Entry, What
-from captive_portal.model import Client
+from captive_portal.model import Bounds, Client
 from captive_portal.probes import Probes
 from captive_portal.records import verify
 from captive_portal.sms.courier import TRIPS, Courier
@@ -334,6 +334,35 @@ def test_who_had_a_session_of_their_own_keeps_it(desk, settings) -> None:
 
     assert desk.current(mine.client).id == mine.id
     assert [each.end for each in sessions(desk) if each.method == "fail_open"] == ["lost"]
+
+
+def test_whose_own_time_ran_out_meanwhile_stays_in_by_the_short_one(desk, settings, clock) -> None:
+    tap(visit(desk, settings, "127.0.0.9"), "click_through")
+    mine = desk.visits.every()[0].client
+    clock.forward(3600)
+    desk.gateway.allow(mine, Bounds(seconds=500))  # what the gate has done
+    adopting.adopt(desk.visits, Told(came(1, 3500, 4100, mac=mine.mac, addresses=mine.addresses)))
+    desk.upkeep.repair()
+
+    assert desk.current(mine).grant.method == "fail_open"
+    assert [each.seconds for each in desk.gateway.admitted()] == [500]
+    assert sorted((each.method, each.end) for each in sessions(desk) if each.end) == [("click_through", "expired")]
+
+
+def test_a_heartbeat_goes_to_those_who_act_without_us_alone(desk) -> None:
+    asked = []
+
+    class Part:
+        def __init__(self, *, stands_by: bool) -> None:
+            self.stands_by = stands_by
+
+        def ready(self) -> None:
+            asked.append(self.stands_by)
+
+    upkeep.beat(Part(stands_by=True))
+    upkeep.beat(Part(stands_by=False))
+
+    assert asked == [True]
 
 
 def test_the_records_of_those_let_in_verify_like_all_others(desk, settings, clock) -> None:
