@@ -16,49 +16,25 @@ if TYPE_CHECKING:
     from captive_portal.radius.nas import Known, Nas
     from netops.config import Settings
 
-MODULE = Template("""\
+ASKED = ("authorize", "authenticate", "accounting", "post-auth")  # sections of FreeRADIUS, and our API's verbs
+_QUESTION = """\
+	{section} {{
+		uri = "$${{..connect_uri}}/v1/%{{client:shortname}}/{section}"
+		method = 'post'
+		body = 'json'
+		auth = 'basic'
+		username = '$user'
+		password = '$key'
+		timeout = 3.0
+	}}
+"""
+MODULE = Template(f"""\
 # Made by `netops portal freeradius`; asks NetOps through rlm_rest.
-rest netops {
+rest netops {{
 	connect_uri = "$uri"
 	connect_timeout = 2.0
 
-	authorize {
-		uri = "$${..connect_uri}/v1/%{client:shortname}/authorize"
-		method = 'post'
-		body = 'json'
-		auth = 'basic'
-		username = '$user'
-		password = '$key'
-		timeout = 3.0
-	}
-	authenticate {
-		uri = "$${..connect_uri}/v1/%{client:shortname}/authenticate"
-		method = 'post'
-		body = 'json'
-		auth = 'basic'
-		username = '$user'
-		password = '$key'
-		timeout = 3.0
-	}
-	accounting {
-		uri = "$${..connect_uri}/v1/%{client:shortname}/accounting"
-		method = 'post'
-		body = 'json'
-		auth = 'basic'
-		username = '$user'
-		password = '$key'
-		timeout = 3.0
-	}
-	post-auth {
-		uri = "$${..connect_uri}/v1/%{client:shortname}/post-auth"
-		method = 'post'
-		body = 'json'
-		auth = 'basic'
-		username = '$user'
-		password = '$key'
-		timeout = 3.0
-	}
-	pool {
+{"".join(_QUESTION.format(section=each) for each in ASKED)}	pool {{
 		start = 0
 		min = 0
 		max = 32
@@ -68,8 +44,8 @@ rest netops {
 		idle_timeout = 8
 		cleanup_interval = 4
 		retry_delay = 1
-	}
-}
+	}}
+}}
 """)
 CLIENT = Template("""\
 client $name {

@@ -22,7 +22,7 @@ from netops import sqlite
 from netops.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from captive_portal.radius.answering import Accounting, Authorising, Tally
     from captive_portal.radius.keeping import Keeping
@@ -125,11 +125,7 @@ def authorise(door: Authorising, keeping: Keeping, clock: Clock, telling: Tellin
 
     def work(at: socket.socket) -> None:
         rows: list[Row] = []
-        for _ in range(TOGETHER):
-            came = _receive(at)
-            if came is None:
-                break
-            octets, sender, way = came
+        for octets, sender, way in _waiting(at):
             began = clock.monotonic()
             answer, more = _judged(door, octets, sender, clock)
             rows += more
@@ -150,11 +146,7 @@ def account(door: Accounting, keeping: Keeping, clock: Clock, telling: Telling) 
         rows: list[Row] = []
         began = clock.monotonic()
         answers: list[tuple[bytes, bytes, tuple[str, int], Way, list[Row]]] = []
-        for _ in range(TOGETHER):
-            came = _receive(at)
-            if came is None:
-                break
-            octets, sender, way = came
+        for octets, sender, way in _waiting(at):
             answer, more = _judged(door, octets, sender, clock)
             rows += more
             if answer is not None:
@@ -174,6 +166,15 @@ def account(door: Accounting, keeping: Keeping, clock: Clock, telling: Telling) 
             telling.answered(door.known.by_address[sender[0]].id, answer[0], clock.monotonic() - began)
 
     return work
+
+
+def _waiting(at: socket.socket) -> Iterator[tuple[bytes, tuple[str, int], Way]]:
+    """Yield the datagrams that wait at a socket, as many as are taken together."""
+    for _ in range(TOGETHER):
+        came = _receive(at)
+        if came is None:
+            return
+        yield came
 
 
 def _judged(
