@@ -6,11 +6,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from argon2 import PasswordHasher
 
+from inventory import sql
 from inventory.reading.folder import read_city
 from inventory.register import Register
-from netops import config, core, facts, founding, wire
-from netops.access import approvals
+from netops import config, core, facts, fail_open, founding, wire
+from netops.access import approvals, tables
+from netops.access.passwords import Passwords
+from netops.access.staff import Staff
 from netops.errors import EvidenceError, StoreError
 from netops.evidence import told as audit
 from netops.facts import Fact
@@ -228,3 +232,33 @@ def test_a_fault_of_the_drain_is_seen_and_does_not_end_it(house, monkeypatch):
     broken.clear()
     until(lambda: made._taken["polls"] == 3)
     until(lambda: "round" not in made.health())
+
+
+def test_what_two_persons_allowed_is_handed_on_signed_until_it_is_taken_back(house):
+    made, _, _, settings = house
+    now = made._clock.at_ms
+    with sql.Database(tables.url(settings)) as database:
+        staff = Staff(database, Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)))
+        for name, role in (("li.na", "operator"), ("zhao", "privacy_officer")):
+            once = staff.add(name, role=role, by="t", now_ms=now - M)
+            staff.change(name, old=once, new="correct horse battery", address="::1", now_ms=now - M)
+    terms = {"sites": ["park"], "start_ms": now, "end_ms": now + HOUR}
+    asked = approvals.ask("fail_open", terms=terms, by="li.na", role="operator", reason="flood", now_ms=now)
+
+    def say(what, by, role):
+        body = {"request": asked[0].body["request"], "decision": what, "by": by, "role": role, "reason": ""}
+        return Fact(kind="approval_decision", at_ms=now, body=body)
+
+    def told(**taken):
+        until(lambda: all(made._taken[name] == count for name, count in taken.items()))
+        made._tell_open()
+        return [each.sites for each in fail_open.opened(fail_open.read(settings), fail_open.key(settings)).orders]
+
+    with Spool(settings.data.dir / "spool" / "cli.db", source="cli") as cli:
+        facts.submit(cli, *asked, say("approved", "li.na", "operator"), say("approved", "ghost", "admin"))
+        alone = told(facts=1, isolated=2)
+        facts.submit(cli, say("approved", "zhao", "privacy_officer"))
+        allowed = told(facts=2)
+        facts.submit(cli, say("withdrawn", "li.na", "operator"))
+
+        assert (alone, allowed, told(facts=3)) == ([], [("park",)], [])
