@@ -1,4 +1,4 @@
-"""What the portal does by itself every few seconds, at 500 and at 50,000 live visits: milliseconds a round.
+"""What the portal does by itself every few seconds, at 500 and at 50,000 live visits: processor milliseconds a round.
 
     python benchmarks/chores.py [--live 50000]
 
@@ -75,13 +75,13 @@ def fill(visits: Visits, live: int, now_ms: int) -> None:
 
 
 def took(work: Callable[[], object], before: Callable[[], object] = lambda: None) -> float:
-    """Return the median of some rounds, in milliseconds."""
+    """Return the median of some rounds, in milliseconds of this thread's processor time; the disk comes on top."""
     found = []
     for _ in range(TIMES):
         before()
-        began = time.perf_counter()
+        began = time.thread_time()
         work()
-        found.append((time.perf_counter() - began) * 1000)
+        found.append((time.thread_time() - began) * 1000)
     return round(sorted(found)[TIMES // 2], 3)
 
 
@@ -121,12 +121,12 @@ def figures(live: int) -> dict[str, float]:
                     visits.hold(replace(held, grant=replace(held.grant, until_ms=SYSTEM.now_ms())))
 
         return {
-            "expire_nothing_due_ms": took(upkeep.expire),
-            "follow_nothing_changed_ms": took(upkeep.follow),
-            "look_in_ms": took(upkeep.look_in),
-            f"follow_{CHANGED}_changed_ms": took(upkeep.follow, change),
-            f"expire_{CHANGED}_due_ms": took(upkeep.expire, due),
-            "repair_ms": took(upkeep.repair),
+            "expire_nothing_due_cpu_ms": took(upkeep.expire),
+            "follow_nothing_changed_cpu_ms": took(upkeep.follow),
+            "look_in_cpu_ms": took(upkeep.look_in),
+            f"follow_{CHANGED}_changed_cpu_ms": took(upkeep.follow, change),
+            f"expire_{CHANGED}_due_cpu_ms": took(upkeep.expire, due),
+            "repair_cpu_ms": took(upkeep.repair),
         }
 
 

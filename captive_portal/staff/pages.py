@@ -63,6 +63,7 @@ def _visit(context: Context, session: str, failed: str = "") -> str:
         failed=failed,
         asked=asked,
         waiting=bool(open_),
+        under_way={each.act for each in open_},
         late=any(now_ms - each.asked_ms > LATE_MS for each in open_),
         said={each.id: _said(each) for each in asked},
         good={each.id: each.outcome in DONE for each in asked},

@@ -87,6 +87,7 @@ def test_an_operator_ends_a_visit_in_two_steps_and_reads_what_came_of_it(staff, 
     waiting = staff.get(f"/visits/{session.id}", query_string={"lang": "en"}).text
     assert 'http-equiv="refresh" content="2"' in waiting
     assert "waits for the portal" in waiting
+    assert "<form" not in waiting, "what is under way is not asked for again"
     Obeying(desk.visits).round()
     after = staff.get(f"/visits/{session.id}", query_string={"lang": "en"}).text
     assert "refresh" not in after
