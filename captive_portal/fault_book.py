@@ -14,6 +14,7 @@ from enum import StrEnum
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from captive_portal.figures import MINUTE_MS
 from captive_portal.limits import Limit, Rate, Rates
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ AT_ONCE = Rates(  # each of these is an fsync and a leaf
     city=Rate(burst=500, every_ms=100),
 )
 DAY_MS = 86_400_000
-MINUTE_MS = 60_000
 REMEMBERED = 50_000  # devices whose last report is known; one that was forgotten counts as another
 
 
