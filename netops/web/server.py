@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from netops.config import Listener
 
 CONNECTIONS = 5000
-ACCEPTS = 200
+ACCEPTS = 200  # in one turn of the loop
 IDLE_S = 10  # a connection without a finished request is let go after this
 THREADS = 8
 LARGEST_HEADER = 16 * 1024
@@ -164,11 +164,26 @@ def _bind(host: str, port: int) -> socket.socket:
 
 def _accept(server: Any) -> None:
     """Accept what waits, up to a bound: waitress takes one connection per turn, and each turn looks at all of them."""
+    _make_room(server)
     for _ in range(ACCEPTS):
         before = len(server.active_channels)
         type(server).handle_accept(server)
         if len(server.active_channels) == before or not server.readable():
             return
+
+
+def _make_room(server: Any) -> None:
+    """Near the bound, let go of those who have asked for nothing for longest.
+
+    At the bound nobody is accepted until somebody goes: five thousand connections that say nothing would keep everybody
+    else out for as long as they like. So they have to be made anew all the time, and who asks at once is served.
+    """
+    if len(server.active_channels) < CONNECTIONS - ACCEPTS:
+        return
+    waiting = [each for each in server.active_channels.values() if not each.requests]
+    waiting.sort(key=lambda each: each.last_activity)
+    for each in waiting[: 2 * ACCEPTS]:
+        each.handle_close()
 
 
 def _bound(server: Any, most: int) -> None:
