@@ -106,5 +106,11 @@ class Meters:
             return (meter.up, meter.down) if meter else (0, 0)
 
 
+def counted(kept: str) -> int:
+    """Return the octets of what the record holds of a visit, both directions together."""
+    up, down, _last = json.loads(kept)
+    return int(up) + int(down)
+
+
 def _grown(now: int, before: int) -> int:
     return now - before if now >= before else now

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from captive_portal.allotment import Used
 from captive_portal.batch import Batcher
 from captive_portal.errors import PortalError
+from captive_portal.meters import counted
 from captive_portal.model import Allowance, Bounds, Client, End, Grant, Session, State
 from captive_portal.records import chain
 from captive_portal.redeeming import Issued, judge
@@ -166,13 +167,14 @@ class Store:
         return [_session(row, tuple(addresses.get(row.id, ()))) for row in rows]
 
     def used(self, identity: bytes, since_ms: int) -> list[Used]:
-        """Return what a device has used in each of its visits that began after an instant."""
+        """Return what a device has used in each of its visits that began after an instant, living ones too."""
         octets = (SESSION.c.octets_up + SESSION.c.octets_down).label("octets")
-        wanted = sa.select(SESSION.c.since_ms, octets).where(
+        wanted = sa.select(SESSION.c.since_ms, octets, SESSION.c.meter).where(
             SESSION.c.identity == identity, SESSION.c.since_ms > since_ms
         )
         with self._database.read() as connection:
-            return [Used(row.since_ms, row.octets) for row in connection.execute(wanted)]
+            rows = connection.execute(wanted).all()
+        return [Used(row.since_ms, row.octets or (counted(row.meter) if row.meter else 0)) for row in rows]
 
     def meters(self) -> dict[str, str]:
         """Return session → what was counted of it, as kept last."""

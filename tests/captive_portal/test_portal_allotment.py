@@ -13,6 +13,7 @@ from captive_portal import tables
 from captive_portal.allotment import Used, spent, wait_ms
 from captive_portal.desk import Attempt
 from captive_portal.gateways.simulated import Simulated
+from captive_portal.gateways.switchboard import Switchboard
 from captive_portal.meters import Meters
 from captive_portal.model import Client, End, Grant, Session
 from captive_portal.ruleset import Admitted
@@ -105,6 +106,24 @@ def test_a_remainder_too_small_to_count_is_still_a_bound(house) -> None:
     desk.logout(WHO)
 
     assert click(desk).grant.bounds.octets == 1
+
+
+def test_who_goes_to_another_place_has_used_what_a_visit_left_behind_has(house) -> None:
+    places = {"simulated": "site-1", "annex": "site-1"}
+    portal = replace(house.settings.portal, visitors=places)
+    house.settings = replace(house.settings, portal=portal)
+    annex = Simulated(replace(portal, visitors={"annex": "site-1"}), house.clock)
+    here = house.gateway
+    house.gateway = Switchboard([here, annex])
+    desk = house.open()
+    click(desk)
+    here.use(6 * MB)
+    desk.upkeep.repair()
+
+    roamed = click(desk, replace(WHO, interface="annex"))
+
+    assert desk.live == 2
+    assert roamed.grant.bounds.octets == 4 * MB
 
 
 # ---- restarts
