@@ -10,7 +10,7 @@ import pytest
 
 from dashboards import terms
 from inventory import model
-from inventory.model import Rules
+from inventory.model import Objective, Rules
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 OCTOBER = (1_790_784_000_000, 1_793_462_400_000)
@@ -127,3 +127,12 @@ def test_a_promise_on_a_metric_says_what_makes_its_time_good(speaking):
     with speaking("en"):
         assert terms.promise(delay) == "time with round trip p95 ≤ 20 ms: ≥ 95%, by month"
         assert terms.promise(reached) == "time reached: ≥ 99.5%, by month"
+
+
+def test_what_is_promised_one_by_one_is_no_share_of_time(speaking):
+    rules = Rules(check_every_s=3600)
+    success = Objective(id="s", indicator="portal.login.success", threshold="1", target="98", rules=rules)
+    online = Objective(id="o", indicator="portal.login.time", threshold="10000", target="95", rules=rules)
+    with speaking("zh-CN"):
+        assert terms.promise(success) == "登录成功率: ≥ 98%，按月"
+        assert terms.promise(online) == "上网等待时长 ≤ 10000 ms 的占比: ≥ 95%，按月"

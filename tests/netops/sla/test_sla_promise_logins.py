@@ -1,0 +1,57 @@
+"""The how-to of promised logins is read as it stands, and what it promises can be judged."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from inventory.reading.folder import read_city
+from inventory.snapshot import of_city
+from netops.config import Settings
+from netops.sla import checks, streams
+
+HOW_TO = Path(__file__).resolve().parents[3] / "docs" / "how-to"
+AT = 1_790_784_000_000
+
+
+@pytest.fixture
+def city(tmp_path):
+    """The guide's city, with the lines and the item of the how-to added to it."""
+    guide = (HOW_TO / "describe-your-city.md").read_text(encoding="utf-8")
+    for name, shown in re.findall(r"^### `([^`]+)`\n```\w+\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(shown, encoding="utf-8")
+    text = (HOW_TO / "promise-logins.md").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"^```csv\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (item,) = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    held = read_city(tmp_path)
+    carrier = next(each.id for each in held.records.values() if type(each).__name__ == "Carrier")
+    site = next(each.id for each in held.records.values() if type(each).__name__ == "Site")
+    (contract,) = (tmp_path / "contracts").iterdir()
+    contract.write_text(contract.read_text(encoding="utf-8") + _indented(item), encoding="utf-8")
+    _add(tmp_path / "devices.csv", {"id": "portal", "site": site, "carrier": carrier, "role": "portal"})
+    head, row = (line.split(",") for line in lines.strip().splitlines())
+    _add(tmp_path / "services.csv", {**dict(zip(head, row, strict=True)), "site": site, "carrier": carrier})
+    return read_city(tmp_path)
+
+
+def _add(file, values):
+    head = file.read_text(encoding="utf-8").splitlines()[0].split(",")
+    row = ",".join(values.get(name, "") for name in head)
+    file.write_text(file.read_text(encoding="utf-8").rstrip("\n") + f"\n{row}\n", encoding="utf-8")
+
+
+def _indented(item):
+    return "".join(f"  {line}\n" for line in item.splitlines())
+
+
+def test_what_the_how_to_promises_can_be_judged(city):
+    snapshot = of_city(city, at_ms=AT, rehearsal=False)
+
+    assert checks.check(Settings(), snapshot) == []
+    (contract,) = snapshot.contracts
+    assert [each.name for each in streams.of(contract)] == [
+        "portal.login.success >= 1 one by one, in slots of 900 s",
+        "portal.login.time <= 10000 one by one, in slots of 900 s",
+        "portal.authentication.time <= 2000 one by one, in slots of 900 s",
+    ]
