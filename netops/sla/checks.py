@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from netops.access.approvals import ACTIONS
 from netops.checks import Problem
 from netops.errors import UsageError, nearest
+from netops.metrics.portal import COUNTED
 from netops.sla import calendar, rules, streams
 from netops.sla.sold import fits, sold
 
@@ -72,6 +73,14 @@ def _item(contract: Contract, item: ServiceItem, snapshot: Snapshot) -> Iterator
     if not any(fits(contract, item, service, snapshot) for service in snapshot.services):
         what = f"contract {contract.id}: item '{item.id}' sells no service"
         yield Problem(where, what, "widen its selector, or add the services")
+    counted = any(each.indicator in COUNTED for each in item.objectives)
+    by = sorted({each.subject.partition(":")[0] for each in snapshot.services if fits(contract, item, each, snapshot)})
+    if counted and by not in [[kind] for kind in COUNTED_BY]:
+        what = f"contract {contract.id}: item '{item.id}' is counted one by one, of services by {', '.join(by) or '?'}"
+        remedy = (
+            "select services of one kind of subject, by tags: a login at a site and by its way in would count twice"
+        )
+        yield Problem(where, what, remedy)
     if not item.objectives:
         yield Problem(where, f"contract {contract.id}: item '{item.id}' promises nothing", "give it an objective")
     for objective in item.objectives:

@@ -1,10 +1,12 @@
 """The how-to of promised logins is read as it stands, and what it promises can be judged."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from inventory.city import city_of
 from inventory.reading.folder import read_city
 from inventory.snapshot import of_city
 from netops.config import Settings
@@ -55,3 +57,15 @@ def test_what_the_how_to_promises_can_be_judged(city):
         "portal.login.time <= 10000 one by one, in slots of 900 s",
         "portal.authentication.time <= 2000 one by one, in slots of 900 s",
     ]
+
+
+def test_an_item_that_would_count_a_login_twice_is_named(city):
+    """At its site and by its way in: two services of the contract, one login."""
+    (hall,) = (
+        each for each in city.records.values() if getattr(each, "role", "") == "portal" and hasattr(each, "kind")
+    )
+    twice = replace(hall, id="logins-1-sms", subject=f"login:{hall.site}/sms")
+    held = city_of([*city.records.values(), twice])
+
+    found = [each.what for each in checks.check(Settings(), of_city(held, at_ms=AT, rehearsal=False))]
+    assert found == ["contract wifi-2026: item 'logins' is counted one by one, of services by login, site"]
