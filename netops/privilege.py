@@ -124,7 +124,7 @@ HOLDINGS = (
     _key("keys/evidence.key", ROOT, 0o600),
     _key("keys/evidence.vkey", ROOT, 0o644),
     _key("keys/portal-voucher.key", "vouchers", 0o640),
-    _key("keys/portal-identity.key", "portal", 0o640),
+    _key("keys/portal-identity.key", "persons", 0o640),  # a number's budget and packets are found by it, too
     _key("keys/portal-token.key", "tokens", 0o640),
     _key("keys/portal-person.key", "persons", 0o640),
     _queue("spool/collect.db", "collect", "core"),

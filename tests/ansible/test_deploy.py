@@ -85,7 +85,7 @@ def test_what_is_secret_is_for_those_alone_who_need_it(deployed) -> None:
     assert readers == {
         KEY: set(),
         "/etc/netops/secrets/wlan": {"netops", "netops-collect", "netops-trap"},
-        "/var/lib/netops/keys/portal-identity.key": {"netops-portal"},
+        "/var/lib/netops/keys/portal-identity.key": {"netops", "netops-portal"},
     }
 
 

@@ -1,4 +1,4 @@
-"""A whole portal that ends itself by SIGKILL at its N-th step: `run_ledgered.py FOLDER NOW_MS SEED STEP`.
+"""A whole portal that ends itself by SIGKILL at the N-th step of a kind: `run_ledgered.py FOLDER NOW_MS SEED KIND N`.
 
 Its firewall outlives it, as the kernel's does: a file for each address that is let through. A step is each side of what
 is written or opened: records, persons, spool, firewall, erasure, a month's key. Prints what it has acknowledged.
@@ -62,19 +62,19 @@ class Kernel(Simulated):
         return Readiness(born="the machine's")
 
     def allow(self, client: Client, bounds: Any) -> None:
-        step()
+        step("allow")
         for each in client.addresses:
             until = self._clock.monotonic() + bounds.seconds
             fresh = self._folder / f".{each}"
             fresh.write_text(json.dumps([client.mac, until]), encoding="utf-8")
             fresh.replace(self._folder / each)
-        step()
+        step("allow")
 
     def revoke(self, client: Client) -> None:
-        step()
+        step("revoke")
         for each in client.addresses:
             (self._folder / each).unlink(missing_ok=True)
-        step()
+        step("revoke")
 
     def admitted(self) -> list[Admitted]:
         now, found = self._clock.monotonic(), []
@@ -102,15 +102,16 @@ class Numbers(Method):
         return Grant(method=self.name, until_ms=now_ms + 3_600_000, person=person)
 
 
-_left = [0]
+_left: dict[str, int] = {"": -1}  # of the kind that ends it; of every kind where none is named
 _lock = threading.Lock()
 
 
-def step() -> None:
+def step(kind: str) -> None:
     """Count down; at nought this process is no more."""
     with _lock:
-        _left[0] -= 1
-        if not _left[0]:
+        counted = kind if kind in _left else ""
+        _left[counted] = _left.get(counted, 0) - 1
+        if not _left[counted]:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -119,9 +120,9 @@ def stepped(owner: Any, name: str) -> None:
     before = getattr(owner, name)
 
     def around(*args: Any, **words: Any) -> Any:
-        step()
+        step(name)
         done = before(*args, **words)
-        step()
+        step(name)
         return done
 
     setattr(owner, name, around)
@@ -129,17 +130,17 @@ def stepped(owner: Any, name: str) -> None:
 
 def settings_of(folder: Path) -> Settings:
     portal = PortalAt(listen=Listener(port=0), visitors={"simulated": "site-1"}, session_minutes=60)
-    kept = Retention(session_days=40, law_days=30)
+    kept = Retention(session_days=12, law_days=10)
     return Settings(city=City(rehearsal=True), data=Data(dir=folder), portal=portal, retention=kept)
 
 
-def main(folder: str, now_ms: str, seed: str, last: str) -> None:
+def main(folder: str, now_ms: str, seed: str, kind: str, last: str) -> None:
     settings, clock, dice = settings_of(Path(folder)), Told(int(now_ms)), random.Random(seed)
     gateways.GATEWAYS["simulated"] = lambda settings, clock: Kernel(settings.data.dir / "kernel", clock)
     service = PortalService(settings, clock)
     for owner, name in STEPS:
         stepped(owner, name)
-    _left[0] = int(last) or 1 << 60
+    _left[kind] = int(last) or 1 << 60
     service.start()
     print("READY", flush=True)
     desk = service.desk
@@ -148,8 +149,8 @@ def main(folder: str, now_ms: str, seed: str, last: str) -> None:
     object.__setattr__(desk.policies.default, "methods", ("numbers", "click_through"))
     terms = desk.policies.library.terms("zh_CN", "1")
     consent = Consent(terms="1", language="zh_CN", digest=terms.digest, channel="portal")
-    for _ in range(10_000 if int(last) else 6):
-        clock.at_ms += dice.choice((20_000, 300_000, 3_600_000, 86_400_000))
+    for _ in range(25 if int(last) else 6):
+        clock.at_ms += dice.choice((20_000, 3_600_000, 86_400_000, 4 * 86_400_000))
         print("at", clock.at_ms, flush=True)
         for _ in range(dice.randrange(1, 5)):
             visit(desk, dice, consent)
@@ -160,7 +161,7 @@ def main(folder: str, now_ms: str, seed: str, last: str) -> None:
         if dice.random() < 0.2:
             hash_ = service._keeper.persons.hashed("phone", f"+8613800000{dice.randrange(PERSONS):03d}")
             subject.wish(desk.store, service._keeper.persons, hash_, settings=settings, by="x", now_ms=clock.at_ms)
-        horizon_ms = clock.at_ms - 41 * retention.DAY_MS
+        horizon_ms = clock.at_ms - 13 * retention.DAY_MS
         desk.store.write(lambda connection, at=horizon_ms: retention.note(connection, retention.HORIZON, at))
         service._purge()
     service.stop()

@@ -269,7 +269,7 @@ def test_keys_and_databases_are_for_those_who_need_them(instance) -> None:
         "keys/evidence.key": set(),
         "keys/evidence.vkey": everybody,
         "keys/portal-voucher.key": {CLI, "portal", "web"},
-        "keys/portal-identity.key": {"portal"},
+        "keys/portal-identity.key": {CLI, "portal"},  # `netops portal access` counts its codes with those of logins
         "keys/portal-person.key": {CLI, "portal"},
         "persons/persons.db": {CLI, "portal"},
         "register/register.db": everybody,
