@@ -94,10 +94,10 @@ def router(name: str, secret: str, *, host: str, port: int) -> dict[str, str]:
         "fasport": str(port),
         "faspath": "/",
         "faskey": secret,
-        "nat_traversal_poll_interval": "1",
     }
 
 
+POLL = "nat_traversal_poll_interval"  # seconds between two questions whom to let in; ten by itself
 _HEAD = (
     "# openNDS 9.10: php-cli is needed, and no NAT between visitors and portal.",
     "# Say yourself: the interface of the visitors, and fasremoteip, the portal's address as its name resolves.",
@@ -105,14 +105,22 @@ _HEAD = (
 
 
 def debian(lines: dict[str, str]) -> str:
-    """Return the lines as /etc/opennds/opennds.conf has them."""
-    every = (*_HEAD, *(f"{key} {value}" for key, value in lines.items()))
+    """Return the lines as /etc/opennds/opennds.conf has them.
+
+    The daemon refuses to start with `POLL`, which only its `authmon` reads: by looking for the word, in comments too.
+    """
+    every = (*_HEAD, *(f"{key} {value}" for key, value in lines.items()), f"# {POLL} 1")
     return "\n".join((*every, "#GatewayInterface br-visitors", "#fasremoteip 192.0.2.2", ""))
 
 
 def openwrt(lines: dict[str, str]) -> str:
     """Return the lines as /etc/config/opennds (UCI) has them."""
-    every = (*_HEAD, "config opennds", "\toption enabled '1'", *(f"\toption {k} '{v}'" for k, v in lines.items()))
+    every = (
+        *_HEAD,
+        "config opennds",
+        "\toption enabled '1'",
+        *(f"\toption {k} '{v}'" for k, v in {**lines, POLL: "1"}.items()),
+    )
     return "\n".join((*every, "\t#option gatewayinterface 'br-visitors'", "\t#option fasremoteip '192.0.2.2'", ""))
 
 

@@ -117,6 +117,7 @@ def test_a_router_gets_the_key_by_which_it_is_believed(instance, secure, capsys)
     said = dict(line.split(" ", 1) for line in capsys.readouterr().out.splitlines() if line and line[0] != "#")
     assert (said["faskey"], said["gatewayname"]) == (place.key, place.name)
     assert (said["fasremotefqdn"], said["fasport"], said["fas_secure_enabled"]) == ("wifi.city.example", "8443", "3")
+    assert "nat_traversal_poll_interval" not in said, "the daemon of 9.10 does not start with it"
     assert said["faskey"] in (instance.file.parent / "sites" / "tea-house" / "opennds.uci").read_text()
 
 
