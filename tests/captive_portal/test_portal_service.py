@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -139,3 +140,30 @@ def test_wrong_anchors_and_unknown_users_stop_the_start_with_a_sentence(settings
 )
 def test_a_browser_leaves_out_the_port_that_the_scheme_implies(url: str, host: str) -> None:
     assert host_of(url) == host
+
+
+def test_a_policy_that_is_written_anew_is_in_force_soon_and_a_broken_one_is_told_by_health(
+    settings, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(service, "POST_S", 0.05)
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    text = "policy: p\ntitle: P\ndefault: yes\nmethods: [click_through]\nsession_minutes: {minutes}\n"
+    (folder / "p.yaml").write_text(text.format(minutes=30), encoding="utf-8")
+    portal = service.build(replace(settings, portal=replace(settings.portal, policies=folder)))
+
+    def until(holds) -> None:
+        end = time.monotonic() + 20
+        while not holds():
+            assert time.monotonic() < end, "not in time"
+            time.sleep(0.02)
+
+    with running([portal]):
+        assert b"30" in ask(portal.port, "/?lang=en")[1]
+        (folder / "p.yaml").write_text(text.format(minutes=77), encoding="utf-8")
+        until(lambda: b"77" in ask(portal.port, "/?lang=en")[1])
+        (folder / "p.yaml").write_text(text.format(minutes="many"), encoding="utf-8")
+        until(lambda: "what was in force stays" in portal.health().get("policies", ""))
+        assert b"77" in ask(portal.port, "/?lang=en")[1]
+        (folder / "p.yaml").write_text(text.format(minutes=77), encoding="utf-8")
+        until(lambda: "policies" not in portal.health())
