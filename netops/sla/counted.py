@@ -93,7 +93,7 @@ def _slot(stream: Stream, slot_ms: int, sums: Mapping[str, int], *, planned: Cal
         timed = sums.get(rest.pop(0), 0)
         parts.append((max(0, timed - parts[0][0]), Part(State.DOWN, Cause.CARRIER, LATE)))
     parts += [(sums.get(name, 0), BESIDE[stream.metric][name]) for name in rest]
-    if sum(count for count, _ in parts) > stream.every_s * 1000:
+    if sum(count + 1 for count, _ in parts) > stream.every_s * 1000:
         parts = [(stream.every_s * 1000, Part(State.UNKNOWN, Cause.MONITOR, TOO_MANY))]
     return _laid(slot_ms, parts, planned=planned(slot_ms))
 
@@ -104,5 +104,5 @@ def _laid(slot_ms: int, parts: Sequence[tuple[int, Part]], *, planned: bool) -> 
         if count:
             cause = Cause.PLANNED if planned and part.state is State.DOWN else part.cause
             made.append(Run(at, at + count - 1, count, part.state, cause, part.because))
-            at += count
+            at += count + 1  # a free place: what failed for another reason is another line of the causes
     return made

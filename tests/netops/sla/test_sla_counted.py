@@ -41,10 +41,10 @@ def test_logins_of_a_slot_stand_together_good_ones_first_each_on_somebodys_accou
 
     assert told(SUCCESS, given) == [
         (0, 7, "UP", "", ""),
-        (7, 1, "DOWN", "carrier", "failed"),
-        (8, 3, "DOWN", "carrier", "unserved"),
-        (11, 4, "UNKNOWN", "undetermined", "unconfirmed"),
-        (15, 1, "UNKNOWN", "monitor", "ours"),
+        (8, 1, "DOWN", "carrier", "failed"),
+        (10, 3, "DOWN", "carrier", "unserved"),
+        (14, 4, "UNKNOWN", "undetermined", "unconfirmed"),
+        (19, 1, "UNKNOWN", "monitor", "ours"),
     ]
 
 
@@ -53,9 +53,9 @@ def test_who_never_came_online_waited_longer_than_any_threshold():
 
     assert told(ONLINE, given) == [
         (15 * M, 7, "UP", "", ""),
-        (15 * M + 7, 2, "DOWN", "carrier", "late"),
-        (15 * M + 9, 1, "DOWN", "carrier", "failed"),
-        (15 * M + 10, 2, "DOWN", "carrier", "unserved"),
+        (15 * M + 8, 2, "DOWN", "carrier", "late"),
+        (15 * M + 11, 1, "DOWN", "carrier", "failed"),
+        (15 * M + 13, 2, "DOWN", "carrier", "unserved"),
     ]
 
 
@@ -64,7 +64,7 @@ def test_a_slot_that_is_told_twice_counts_once_and_maintenance_is_planned():
 
     assert told(SUCCESS, [*given, *given], planned=lambda slot_ms: slot_ms == HOUR) == [
         (0, 3, "UP", "", ""),
-        (3, 2, "DOWN", "planned", "failed"),
+        (4, 2, "DOWN", "planned", "failed"),
     ]
 
 
