@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("netops.portal")
 NOTHING = Consent(terms="", language="", digest="", channel=UNASKED)
 CAUSE = "portal_silent"
+TOGETHER = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,15 +96,18 @@ def adopt(visits: Visits, part: Gateway) -> int:
     mark, entries = part.unrecorded()
     if not entries:
         return 0
-    taken = 0
-    for each in sittings(entries):
-        with visits.turns.own(each.client):
-            taken += _recorded(visits, mark, each)
+    with ThreadPoolExecutor(TOGETHER, thread_name_prefix="portal-adopts") as pool:  # they share the record's fsync
+        taken = sum(pool.map(lambda each: _taken(visits, mark, each), sittings(entries)))
     if stated := periods(entries, visits.premises.sites):
         submit(visits.telling.spool, *stated)
     part.recorded(entries[-1].n)
     LOG.warning("let in without the portal gateway=%s devices=%d recorded=%d", part.name, len(entries), taken)
     return taken
+
+
+def _taken(visits: Visits, mark: str, sitting: Sitting) -> bool:
+    with visits.turns.own(sitting.client):
+        return _recorded(visits, mark, sitting)
 
 
 def _recorded(visits: Visits, mark: str, sitting: Sitting) -> bool:

@@ -186,7 +186,7 @@ class Ajar:
                 seconds = min(opened.seconds, round(sitting.until - self._clock.monotonic()))
                 if seconds < 1:
                     continue
-                if fresh or client.key not in self._inside | sittings:
+                if fresh or (client.key not in self._inside and client.key not in sittings):
                     entries.append(self._in(client.at(*fresh), sitting))
                 sittings[client.key] = sitting
                 sitting.addresses.update(fresh)
@@ -216,12 +216,17 @@ class Ajar:
 
     def _over(self) -> tuple[Client, ...]:
         """Return who is in by a decision that is in force no more; forget whose time is over."""
-        assert self._watch is not None or not self._inside
         now, now_ms, out = self._clock.monotonic(), self._clock.now_ms(), []
+        holds: dict[int, bool] = {}  # by the leaf of a decision: there are few, and many who are in
         for key, sitting in list(self._inside.items()):
             if sitting.until <= now:
                 del self._inside[key]
-            elif self._watch and not self._watch.left_s(sitting.order, now_ms=now_ms, monotonic=now):
+                continue
+            order = sitting.order
+            if order.leaf not in holds:
+                left_s = self._watch.left_s(order, now_ms=now_ms, monotonic=now) if self._watch is not None else 0
+                holds[order.leaf] = left_s > 0
+            if not holds[order.leaf]:
                 out.append(Client(interface=key[0], mac=key[1], addresses=tuple(sorted(sitting.addresses))))
         return tuple(out)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from captive_portal import adopting, reconcile
@@ -41,6 +42,7 @@ class Upkeep:
         self.visits = visits
         self.twins = Twins()
         self._born: dict[str, str] = {}
+        self._adopting = Lock()
         self._moved: dict[str, dict[tuple[str, str], tuple[str, ...]]] = {}  # addresses that wait, by gateway
 
     # ---- record and firewall
@@ -76,7 +78,8 @@ class Upkeep:
         if ready.wrong:
             raise GatewayError("; ".join(ready.wrong.values()))
         if ready.unrecorded:
-            adopting.adopt(self.visits, part)
+            with self._adopting:  # two chores may come to it at once
+                adopting.adopt(self.visits, part)
         before, now_ms = store.born(part.name), self.visits.clock.now_ms()
         sessions = [each for each in self.visits.every() if part.serves(each.client.interface)]
         admitted = part.admitted()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import threading
 from dataclasses import replace
 
 import pytest
@@ -325,6 +326,26 @@ def test_whom_a_gate_has_let_in_is_recorded_once_and_stays_in_for_what_is_left(d
     clock.forward(61)
     desk.telling.flush(clock.now_ms())
     assert told(settings, "portal_logins") == []
+
+
+def test_two_chores_that_come_to_it_at_once_record_it_once(desk, settings) -> None:
+    log = Told(
+        entry(1, What.BEGUN, -90, why="silent"),
+        *(came(n, -60, 540, mac=f"02:00:00:00:01:{n:02x}", addresses=(f"127.0.1.{n}",)) for n in range(2, 200)),
+    )
+
+    def twice() -> None:
+        with desk.upkeep._adopting:
+            adopting.adopt(desk.visits, log)
+
+    threads = [threading.Thread(target=twice) for _ in range(2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+
+    assert len(sessions(desk)) == 198
+    assert len(told(settings)) == 1
 
 
 def test_who_had_a_session_of_their_own_keeps_it(desk, settings) -> None:
