@@ -21,6 +21,7 @@ from netops.ahead import Ahead, unpacked
 from netops.clock import SYSTEM
 from netops.errors import EvidenceError, NetopsError, RefusedError, SpoolError
 from netops.ledger import LedgerEntry
+from netops.packed import kinds
 from netops.spool import Entry, Reader
 
 if TYPE_CHECKING:
@@ -253,6 +254,8 @@ class Drain:
                 self._isolate(entry, str(poll))
             elif not speakers.own_poll(spool := entry.source.partition("/")[0], poll.device):
                 self._isolate(entry, f"'{spool}' may not tell of polls of '{poll.device[:80]}'")
+            elif strange := sorted(kinds(poll) - speakers.SUBJECTS[spool]) if spool in speakers.SUBJECTS else []:
+                self._isolate(entry, f"'{spool}' may not tell of any '{strange[0]}'")
             else:
                 sound.append((entry, poll))
         first = self._first(sound)

@@ -140,6 +140,13 @@ class Packed:
 Polled = Poll | Packed
 
 
+def kinds(polled: Polled) -> frozenset[str]:
+    """Return of what kinds of subjects a poll has rows."""
+    if isinstance(polled, Packed):
+        return frozenset(table.shape.kind for table in polled.tables)
+    return frozenset(row.subject.kind for row in polled.rows)
+
+
 def about(poll: Polled, kinds: Container[str]) -> Sequence[Row]:
     """Return the rows of a poll about subjects of these kinds."""
     if isinstance(poll, Packed):

@@ -50,6 +50,10 @@ DOORS: Mapping[str, str] = MappingProxyType(
 )
 """Whose polls are by which door: `<device>` by SNMP, `<device>/<door>` by another."""
 POLLERS = frozenset(DOORS)
+SUBJECTS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"portal": frozenset({"site", "login", "controller", "sms"}), "radius": frozenset({"nas"})}
+)
+"""What those who face the public may tell of; else a portal that was taken over would tell of access points."""
 HISTORY = "history"  # tells the past of a rehearsal, what people decided in it included
 _OF_THE_PAST = _ANY | _TWO_PERSONS
 

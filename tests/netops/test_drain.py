@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from netops import facts, lanes, wire
+from netops import facts, lanes, speakers, wire
 from netops.drain import Drain, drained, taken
 from netops.errors import RefusedError, StoreError
 from netops.facts import Fact
@@ -338,7 +338,8 @@ def test_a_spool_states_only_what_is_its_services_to_state(house):
 )
 def test_a_door_tells_nothing_of_what_another_saw(house, spool, devices, kept):
     """The first poll of a device and slot counts: the ACS could else say beforehand that an OLT answers over SNMP."""
-    polls = [replace(poll(1), device=device) for device in devices]
+    rows = () if spool in speakers.SUBJECTS else poll(1).rows
+    polls = [replace(poll(1), device=device, rows=rows) for device in devices]
     if spool == "collect":
         put(house.spool, *polls)
     else:
@@ -351,6 +352,20 @@ def test_a_door_tells_nothing_of_what_another_saw(house, spool, devices, kept):
         reasons = [reason for _, reason in drain.quarantined()]
         assert len(reasons) == len(devices) - len(kept)
         assert all(reason.startswith(f"'{spool}' may not tell of polls of '") for reason in reasons)
+
+
+def test_what_faces_the_public_tells_of_nothing_but_what_it_counts(house):
+    """A portal that was taken over would else show an access point as up, under its own poll."""
+    own = replace(poll(1), device="p/portal", rows=(Row(subject=Subject("site", "s"), values={"portal.state": 1.0}),))
+    forged = replace(own, slot_ms=own.slot_ms + 1, rows=poll(1).rows)
+    with Spool(house.dir / "spool" / "portal.db", source="portal") as told:
+        put(told, own, forged)
+    with house.drain() as drain:
+        drain_all(drain)
+
+        assert [each.rpartition("@")[2] for each in house.store.written] == [str(own.slot_ms)]
+        (reason,) = [reason for _, reason in drain.quarantined()]
+    assert reason == f"'portal' may not tell of any '{poll(1).rows[0].subject.kind}'"
 
 
 def test_a_spool_that_speaks_as_the_cores_own_job_is_not_read(house):
