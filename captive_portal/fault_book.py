@@ -53,12 +53,12 @@ class Taken(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What one device says of one site. `uplink` is what we see of it ourselves."""
+    """What one device says of one site. `uplink` is what we see of it ourselves, `seen` None where we cannot know."""
 
     site: str
     what: str
     uplink: str
-    seen: Seen
+    seen: Seen | None
 
 
 class FaultBook:
@@ -117,6 +117,6 @@ def _body(report: Report, *, first: bool) -> dict[str, str | int | bool]:
         "site": report.site,
         "what": report.what,
         "uplink": report.uplink,
-        "seen": str(report.seen),
+        **({"seen": str(report.seen)} if report.seen is not None else {}),
         "device": "first" if first else "again",
     }

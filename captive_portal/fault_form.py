@@ -8,6 +8,7 @@ from flask import render_template, request
 
 from captive_portal import asker, fault_reports, forms
 from captive_portal.fault_book import DAY_MS, Report, Seen, Taken
+from inventory.errors import SqlError
 from netops.errors import SpoolError
 from netops.web.language import gettext
 
@@ -61,9 +62,12 @@ def taken(portal: Portal) -> Any:
     return render_template("portal/message.html", title=gettext("已收到"), text=thanks, tone="good")
 
 
-def _seen(portal: Portal, visitor: Client, now_ms: int) -> Seen:
-    """Return whether the device was online: a MAC that was made up for a report never was."""
+def _seen(portal: Portal, visitor: Client, now_ms: int) -> Seen | None:
+    """Return whether the device was online: a MAC that was made up for a report never was. None: the record is away."""
     desk = portal.desk
     if desk.current(visitor) is not None:
         return Seen.ONLINE
-    return Seen.LATELY if desk.store.was_online(desk.identity(visitor), now_ms - DAY_MS) else Seen.NEVER
+    try:
+        return Seen.LATELY if desk.store.was_online(desk.identity(visitor), now_ms - DAY_MS) else Seen.NEVER
+    except SqlError:  # what is broken may be reported all the more
+        return None

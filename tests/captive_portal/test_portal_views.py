@@ -15,6 +15,7 @@ from captive_portal.enforcing import Onward
 from captive_portal.fault_book import FaultBook
 from captive_portal.model import Allowance
 from captive_portal.probes import Probes
+from inventory.errors import SqlError
 from netops import facts, spool
 from netops.config import PortalAt
 from netops.web import create_app
@@ -404,6 +405,18 @@ def test_a_fault_is_reported_in_one_tap_and_is_a_durable_fact(phone, settings, u
     ]
 
 
+def test_a_fault_can_be_reported_while_the_record_is_away(phone, desk, settings, monkeypatch) -> None:
+    def away(*_: object) -> None:
+        raise SqlError("disk I/O error")
+
+    token = phone.token()
+    monkeypatch.setattr(desk.store, "was_online", away)
+
+    assert "Recorded, thank you" in phone.post("/report", token=token, what="slow").text
+    (entry,) = spool.read(settings.data.dir / "spool" / "portal.db", after=0, limit=10)
+    assert "seen" not in facts.decode(entry.payload).body
+
+
 def test_fault_reports_are_bounded_and_checked(phone) -> None:
     assert phone.press("/report", what="<b>").status_code == 422
     answers = [phone.press("/report", what="drops").status_code for _ in range(6)]
@@ -423,7 +436,6 @@ def test_a_dead_uplink_says_so_and_asks_nobody_to_log_in(phone, uplink) -> None:
 
 def test_a_full_disk_or_a_dead_gateway_fails_closed_with_a_page(phone, desk, monkeypatch) -> None:
     from captive_portal.errors import GatewayError
-    from inventory.errors import SqlError
 
     def full(_admission: object) -> None:
         raise SqlError("disk full")
