@@ -57,6 +57,8 @@ def visitor(portal: Portal) -> Client | None:
         except GatewayError as error:
             portal.desk.visits.outcomes.unserved(address, error)
             raise
+        if g.visitor is None:
+            portal.desk.visits.outcomes.unknown(address)
     return g.visitor  # type: ignore[no-any-return]
 
 

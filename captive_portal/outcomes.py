@@ -133,13 +133,18 @@ class Outcomes:
         if sent is not None:
             self.telling.came_to("failed", sent[0], self._clock.now_ms())
 
-    def unserved(self, address: str, error: Exception) -> None:
+    def unserved(self, address: str, error: Exception | None = None) -> None:
         """Count an address whose gateway could not say whose it is: its visitor sees no login page."""
         place = self._premises.behind(address)
         distant = any(part.distant and part.serves(place) for part in self._gateway.parts()) if place else False
         ours = isinstance(error, AbsentError) or not distant
         site = self._premises.site_of(place)
         self.telling.unserved(site, place, address, self._clock.now_ms(), ours=ours)
+
+    def unknown(self, address: str) -> None:
+        """Count an address in a controller's networks that the controller says is nobody's: as good as silence."""
+        if self._premises.behind(address):
+            self.unserved(address)
 
     # ---- what becomes of it
     def settle(self) -> int:

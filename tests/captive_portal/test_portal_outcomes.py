@@ -209,6 +209,14 @@ def test_a_silent_controller_fails_each_address_once_a_minute_and_is_no_fault_of
     assert not any("method" in each for each in said)
 
 
+def test_a_controller_that_knows_nobody_is_as_good_as_silent_and_a_stranger_from_elsewhere_is_nobody(desk, ac) -> None:
+    ac.identify = lambda _address: None
+    for address in ("127.0.0.1", "127.0.0.1", "127.0.0.2", "192.0.2.1"):
+        assert _ask(desk, address) is None
+
+    assert counts(desk) == {"unserved": 2}
+
+
 def test_an_outage_is_in_the_time_to_online_of_who_waited_for_its_end(desk, ac, house) -> None:
     ac.silent = GatewayError("controller 'ac-1' did not answer")
     with pytest.raises(GatewayError):
