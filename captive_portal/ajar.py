@@ -4,6 +4,7 @@
 |---|---|---|---|
 | `when_broken: closed` | any | any | closed |
 | `when_broken: open` | none in force | any | closed |
+| `when_broken: open`, outside its hours | any | any | closed |
 | `when_broken: open` | in force | was heard within `SILENT_S` | closed: it asks |
 | `when_broken: open` | in force | silent for longer | open: for `SHORT_S` a device, within the decision |
 
@@ -23,14 +24,18 @@ from captive_portal import policy_yaml
 from captive_portal.errors import PortalError
 from captive_portal.let_in import Entry, What
 from captive_portal.model import ADDRESSES_PER_CLIENT, Client
+from captive_portal.policy import open_at, seconds_open
+from inventory.times import zone
 from netops.errors import EvidenceError, NetopsError
 from netops.fail_open import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from zoneinfo import ZoneInfo
 
     from captive_portal.let_in import Log
     from captive_portal.model import Bounds
+    from inventory.model import Hours
     from netops.clock import Clock
     from netops.config import Settings
     from netops.evidence.note import VerifierKey
@@ -44,10 +49,21 @@ METHOD = "fail_open"  # how a record says that nobody proved anything
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A place that may be open: its site, and what a device may use there at a time."""
+    """A place that may be open: its site, when it is open at all, and what a device may use there at a time."""
 
     site: str
     bounds: Bounds
+    hours: tuple[Hours, ...] = ()
+    zone: ZoneInfo | None = None
+
+    def open_s(self, now_ms: int) -> int:
+        """Return for how long the site is within its hours; 0 outside."""
+        if not self.hours or self.zone is None:
+            return SHORT_S
+        if not open_at(self.hours, now_ms, self.zone):
+            return 0
+        closes_s = seconds_open(self.hours, now_ms, self.zone)
+        return SHORT_S if closes_s is None else closes_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +106,9 @@ def rules(settings: Settings, places: Mapping[str, str]) -> dict[str, Rule]:
         LOG.warning("policies cannot be read, no place opens by itself error=%s", error)
         return {}
     return {
-        place: Rule(site=site, bounds=policies.at(site).bounds)
+        place: Rule(
+            site=site, bounds=policies.at(site).bounds, hours=policies.at(site).hours, zone=zone(settings.city.timezone)
+        )
         for place, site in places.items()
         if policies.at(site).when_broken == "open"
     }
@@ -149,7 +167,7 @@ class Ajar:
             now_ms = self._clock.now_ms()
             order = self._watch.order(rule.site, now_ms=now_ms, monotonic=now)
             left_s = self._watch.left_s(order, now_ms=now_ms, monotonic=now) if order is not None else 0
-            return door(rule, order, left_s=left_s, silent_s=now - self._heard)
+            return door(rule, order, left_s=min(left_s, rule.open_s(now_ms)), silent_s=now - self._heard)
 
     def look(self) -> Turned:
         """Write down what has changed, and return what is to be done about it. What cannot be written does not open."""

@@ -14,6 +14,8 @@ from captive_portal.ajar import SHORT_S, SILENT_S, Ajar, Door, Rule
 from captive_portal.errors import PortalError
 from captive_portal.let_in import Entry, Log, What
 from captive_portal.model import Bounds, Client
+from inventory.model import Hours
+from inventory.times import zone
 from netops import fail_open
 from netops.fail_open import Order, Orders
 from netops.sign import Signer
@@ -137,6 +139,21 @@ def test_nobody_stays_in_beyond_the_end_of_the_decision(place, clock) -> None:
     clock.forward(45)
 
     assert bounds.seconds == 45
+    assert place.look().open == {}
+    assert place.let_in([OTHER]) == []
+
+
+def test_a_site_is_open_within_its_hours_only_and_nobody_stays_beyond_them(log, clock) -> None:
+    city = zone("Asia/Shanghai")  # the clock begins on a Monday at 22:13:20
+    late = Hours(days=(1, 2, 3, 4, 5, 6, 7), start_minute=6 * 60, end_minute=22 * 60 + 15)
+    place = Ajar({"vlan0": replace(RULE, hours=(late,), zone=city)}, SIGNER.vkey, log, clock)
+    place.heard(note(ORDER))
+    clock.forward(SILENT_S)
+    place.look()
+    ((_, bounds),) = place.let_in([PHONE])
+    clock.forward(70)
+
+    assert bounds.seconds == 70
     assert place.look().open == {}
     assert place.let_in([OTHER]) == []
 
