@@ -72,7 +72,8 @@ def campus(network, names):
         "[portal]\n", f'[portal]\npolicies = "{policies}"\n'
     )
     text += (
-        f'[portal.oidc.city]\nissuer = "https://{NAME}"\nclient_id = "portal"\ntitle_en = "Staff account"\nprivate = true\n'
+        f'[portal.oidc.city]\nissuer = "https://{NAME}"\nclient_id = "portal"\ntitle_en = "Staff account"\n'
+        "private = true\n"
         f'client_secret = "file:{folder / "client.secret"}"\nca = "{certificate}"\n'
     )
     network.settings_file.write_text(text, encoding="utf-8")
