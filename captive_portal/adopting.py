@@ -19,8 +19,7 @@ import sqlalchemy as sa
 from captive_portal import session as visit
 from captive_portal.ajar import METHOD
 from captive_portal.let_in import UNASKED, What
-from captive_portal.model import ADDRESSES_PER_CLIENT, Client, End, Grant, Session, State
-from captive_portal.store import Consent
+from captive_portal.model import ADDRESSES_PER_CLIENT, Client, Consent, End, Grant, Session, State
 from captive_portal.tables import SESSION
 from netops.facts import Fact, submit
 

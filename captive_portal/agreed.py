@@ -11,7 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from captive_portal.store import Consent
+    from captive_portal.model import Consent
 
 LIFE_MS = 20 * 60_000
 MOST = 50_000

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from captive_portal.allotment import Used
     from captive_portal.gateways import Gateway
     from captive_portal.methods import Method
+    from captive_portal.model import Consent
     from captive_portal.policy import Policies, Policy
-    from captive_portal.store import Consent
     from captive_portal.verdict import Verdict
     from captive_portal.visits import Visits
 

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from captive_portal.model import End
-from captive_portal.store import Consent
+from captive_portal.model import Consent, End
 from captive_portal.tables import CONSENT, SESSION
 
 if TYPE_CHECKING:

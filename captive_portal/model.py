@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping
     from typing import Any
 
-    from captive_portal.store import Consent
 
 MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 INTERFACE = re.compile(r"[A-Za-z0-9_.@-]{1,15}")  # IFNAMSIZ - 1
@@ -84,6 +83,16 @@ class Allowance:
     seconds: int
     devices: int = 1
     single_use: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What a visitor agreed to: the version, the language it was shown in, the digest of that text, and where."""
+
+    terms: str
+    language: str
+    digest: str
+    channel: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

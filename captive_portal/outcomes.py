@@ -22,9 +22,8 @@ from captive_portal.telling import Login
 
 if TYPE_CHECKING:
     from captive_portal.gateways import Gateway
-    from captive_portal.model import Client, Session
+    from captive_portal.model import Client, Consent, Session
     from captive_portal.premises import Premises
-    from captive_portal.store import Consent
     from captive_portal.telling import Telling
     from netops.clock import Clock
 

@@ -21,7 +21,7 @@ from captive_portal.allotment import Used
 from captive_portal.batch import Batcher
 from captive_portal.errors import PortalError
 from captive_portal.meters import counted
-from captive_portal.model import Allowance, Bounds, Client, End, Grant, Session, State
+from captive_portal.model import Allowance, Bounds, Client, Consent, End, Grant, Session, State
 from captive_portal.records import chain
 from captive_portal.redeeming import Issued, judge
 from captive_portal.tables import ADDRESS, BATCH, CONSENT, HOLDER, META, MIGRATIONS, SESSION, VOUCHER
@@ -37,16 +37,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 WAIT_S = 10.0
 _BOUNDS = tuple(each.name for each in fields(Bounds))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consent:
-    """What a visitor agreed to: the version, the language it was shown in, the digest of that text, and where."""
-
-    terms: str
-    language: str
-    digest: str
-    channel: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,9 +25,9 @@ from captive_portal.ajar import METHOD
 from captive_portal.desk import HERE, Attempt, Outcome
 from captive_portal.enforcing import Onward
 from captive_portal.errors import BusyError, GatewayError, PortalError, SessionError
+from captive_portal.model import Consent
 from captive_portal.policy import open_at
 from captive_portal.sentences import in_words, sentences
-from captive_portal.store import Consent
 from captive_portal.verdict import Ask, Leave, Refusal, Why
 from inventory.errors import SqlError
 from netops.clock import utc

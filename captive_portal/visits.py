@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
     from captive_portal.enforcing import Onward
     from captive_portal.gateways import Gateway
+    from captive_portal.model import Consent
     from captive_portal.premises import Premises
-    from captive_portal.store import Consent, Store
+    from captive_portal.store import Store
     from captive_portal.telling import Telling
     from netops.clock import Clock
 

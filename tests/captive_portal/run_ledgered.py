@@ -20,12 +20,12 @@ from captive_portal.desk import Attempt
 from captive_portal.enforcing import Readiness
 from captive_portal.gateways.simulated import Simulated
 from captive_portal.methods import Method, Shown
-from captive_portal.model import Admitted, Client, Grant, Session
+from captive_portal.model import Admitted, Client, Consent, Grant, Session
 from captive_portal.records import retention, subject
 from captive_portal.records.periods import Periods
 from captive_portal.records.persons import Persons
 from captive_portal.service import PortalService
-from captive_portal.store import Consent, Store
+from captive_portal.store import Store
 from netops.config import City, Data, Listener, PortalAt, Retention, Settings
 from netops.spool import Spool
 

@@ -16,8 +16,7 @@ import pytest
 from captive_portal.desk import Attempt
 from captive_portal.enforcing import Readiness
 from captive_portal.gateways.nftables import Nftables
-from captive_portal.model import Bounds, Client, Grant, Session, State
-from captive_portal.store import Consent
+from captive_portal.model import Bounds, Client, Consent, Grant, Session, State
 from captive_portal.twins import Twins
 from netops import spool
 from netops.clock import SYSTEM

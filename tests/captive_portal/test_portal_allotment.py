@@ -15,9 +15,8 @@ from captive_portal.desk import Attempt
 from captive_portal.gateways.simulated import Simulated
 from captive_portal.gateways.switchboard import Switchboard
 from captive_portal.meters import Meters
-from captive_portal.model import Client, End, Grant, Session
+from captive_portal.model import Client, Consent, End, Grant, Session
 from captive_portal.ruleset import Admitted
-from captive_portal.store import Consent
 from captive_portal.upkeep import Offer
 from captive_portal.verdict import Refusal, Why
 

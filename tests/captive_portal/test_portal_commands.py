@@ -77,8 +77,7 @@ def test_a_dry_run_makes_nothing_and_a_wrong_order_says_why(settings, capsys) ->
 
 def test_sessions_show_no_mac_and_no_address(settings, desk, capsys) -> None:
     from captive_portal.desk import Attempt
-    from captive_portal.model import Client
-    from captive_portal.store import Consent
+    from captive_portal.model import Client, Consent
 
     who = Client(mac="02:00:00:00:00:05", interface="simulated", addresses=("127.0.0.5",))
     consent = Consent(terms="1", language="en", digest="0" * 64, channel="portal")
@@ -223,8 +222,7 @@ def test_withdrawing_is_stated_and_visits_show_nobody_by_name(staff, settings) -
 
 def test_visits_name_the_place_as_the_register_does_and_say_how_long_they_last(staff, settings, desk, clock) -> None:
     from captive_portal.desk import Attempt
-    from captive_portal.model import Client
-    from captive_portal.store import Consent
+    from captive_portal.model import Client, Consent
     from inventory.city import city_of
     from inventory.model import Site
     from inventory.reading.folder import built_in_areas

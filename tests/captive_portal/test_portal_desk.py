@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from captive_portal import keys, tables
 from captive_portal.desk import Attempt
 from captive_portal.errors import GatewayError, PortalError
-from captive_portal.model import Client, End, Session
-from captive_portal.store import Consent
+from captive_portal.model import Client, Consent, End, Session
 from captive_portal.verdict import Refusal, Why
 from inventory import sql
 from netops.errors import ConfigError

@@ -20,11 +20,10 @@ from captive_portal.desk import Attempt
 from captive_portal.enforcing import Onward
 from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gateways.fas import PATIENCE_S, WAITERS, Fas, places
-from captive_portal.model import Bounds, Client
+from captive_portal.model import Bounds, Client, Consent
 from captive_portal.records.disclosure import visits
 from captive_portal.staff import directives
 from captive_portal.staff.obeying import Obeying
-from captive_portal.store import Consent
 from netops.clock import SYSTEM
 from netops.controllers import Controller
 from netops.errors import ConfigError

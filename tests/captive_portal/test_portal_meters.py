@@ -13,8 +13,7 @@ from captive_portal.errors import GatewayError
 from captive_portal.gateways.simulated import Simulated
 from captive_portal.gateways.switchboard import Switchboard
 from captive_portal.meters import Meters
-from captive_portal.model import Admitted, Bounds, Client, End
-from captive_portal.store import Consent
+from captive_portal.model import Admitted, Bounds, Client, Consent, End
 
 CONSENT = Consent(terms="1", language="zh_CN", digest="0" * 64, channel="portal")
 WHO = Client(mac="02:00:00:00:00:01", interface="simulated", addresses=("127.0.0.1",))

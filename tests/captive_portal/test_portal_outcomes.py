@@ -12,9 +12,8 @@ from captive_portal.desk import Attempt
 from captive_portal.enforcing import Onward
 from captive_portal.errors import AbsentError, GatewayError, PortalError
 from captive_portal.gateways.simulated import Simulated
-from captive_portal.model import Client, Session
+from captive_portal.model import Client, Consent, Session
 from captive_portal.outcomes import ONWARD_MS, WITNESS_MS
-from captive_portal.store import Consent
 from captive_portal.telling import Telling
 from netops import facts, spool, wire
 from netops.config import PortalAt, Settings

@@ -12,9 +12,8 @@ from hypothesis import strategies as some
 
 from captive_portal import logo, policy_yaml
 from captive_portal.desk import Attempt
-from captive_portal.model import Bounds, Client, Session
+from captive_portal.model import Bounds, Client, Consent, Session
 from captive_portal.policy import narrower, open_at, opens_ms, seconds_open
-from captive_portal.store import Consent
 from captive_portal.verdict import Refusal, Why
 from inventory.model import Hours
 

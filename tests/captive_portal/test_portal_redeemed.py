@@ -10,8 +10,7 @@ from captive_portal import keys, tables, vouchers
 from captive_portal.desk import Attempt
 from captive_portal.errors import PortalError
 from captive_portal.methods import Shown
-from captive_portal.model import Allowance, Bounds, Client, Grant, Session
-from captive_portal.store import Consent
+from captive_portal.model import Allowance, Bounds, Client, Consent, Grant, Session
 from captive_portal.verdict import Refusal, Why
 
 CONSENT = Consent(terms="1", language="zh_CN", digest="0" * 64, channel="portal")

@@ -11,9 +11,8 @@ import sqlalchemy as sa
 from captive_portal import keys, known, policy_yaml, tables, vouchers
 from captive_portal.desk import Attempt
 from captive_portal.methods.click_through import ClickThrough
-from captive_portal.model import Allowance, Bounds, Client, End, Session
+from captive_portal.model import Allowance, Bounds, Client, Consent, End, Session
 from captive_portal.policy import Policy, Returning
-from captive_portal.store import Consent
 from netops import facts, spool
 from netops.provider import Provider
 

@@ -12,8 +12,7 @@ import pytest
 
 from captive_portal import code, commands, sheet, tables, vouchers
 from captive_portal.desk import Attempt
-from captive_portal.model import Allowance, Client, Session
-from captive_portal.store import Consent
+from captive_portal.model import Allowance, Client, Consent, Session
 from captive_portal.verdict import Refusal, Why
 from netops.clock import SYSTEM
 from netops.config import City

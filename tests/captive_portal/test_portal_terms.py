@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from captive_portal import agreement, asker, board, checks, keys, policy_yaml, published, tables, views
 from captive_portal.agreed import LIFE_MS, MOST, Agreed
 from captive_portal.fault_book import FaultBook
+from captive_portal.model import Consent
 from captive_portal.policy_yaml import PolicyError
 from captive_portal.probes import Probes
 from captive_portal.records import export, verify
-from captive_portal.store import Consent
 from captive_portal.verdict import Ask
 from inventory.reading.tree import Notes
 from inventory.times import zone

@@ -10,9 +10,8 @@ import pytest
 
 from captive_portal.desk import Attempt
 from captive_portal.errors import BusyError
-from captive_portal.model import Client
+from captive_portal.model import Client, Consent
 from captive_portal.service import THREADS
-from captive_portal.store import Consent
 from captive_portal.turns import OF_A_PLACE, OF_ALL, PAGE_S, WAITERS, Crowd, Turns
 
 ONE, OTHER = (Client(mac=f"02:00:00:00:00:0{n}", interface="v", addresses=(f"10.0.0.{n}",)) for n in (1, 2))

@@ -13,10 +13,9 @@ from alembic.runtime.environment import EnvironmentContext
 from captive_portal import agreement, keys, tables
 from captive_portal.code import check
 from captive_portal.desk import Attempt
-from captive_portal.model import Session
+from captive_portal.model import Consent, Session
 from captive_portal.records import verify
 from captive_portal.redeeming import hashed
-from captive_portal.store import Consent
 from captive_portal.tables import CONSENT, RECORD, SESSION, VOUCHER
 from inventory import sql
 

@@ -13,8 +13,7 @@ from captive_portal.desk import Attempt
 from captive_portal.enforcing import Readiness
 from captive_portal.errors import GatewayError, PortalError
 from captive_portal.gateways.simulated import Simulated
-from captive_portal.model import Admitted, Bounds, Client, End, Session, State
-from captive_portal.store import Consent
+from captive_portal.model import Admitted, Bounds, Client, Consent, End, Session, State
 
 CONSENT = Consent(terms="1", language="zh_CN", digest="0" * 64, channel="portal")
 

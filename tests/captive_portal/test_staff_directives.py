@@ -9,11 +9,10 @@ from captive_portal import tables
 from captive_portal.arrivals import Arrivals
 from captive_portal.desk import Attempt
 from captive_portal.errors import OrderError, SilentError
-from captive_portal.model import Client, End, Grant, Session
+from captive_portal.model import Client, Consent, End, Grant, Session
 from captive_portal.staff import directives
 from captive_portal.staff.directives import Act, Because, Outcome
 from captive_portal.staff.obeying import Obeying
-from captive_portal.store import Consent
 from netops import facts, spool
 from netops.errors import SpoolError
 

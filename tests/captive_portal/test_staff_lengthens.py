@@ -10,12 +10,11 @@ import sqlalchemy as sa
 from captive_portal import tables
 from captive_portal.desk import Attempt
 from captive_portal.errors import OrderError
-from captive_portal.model import Client, Session
+from captive_portal.model import Client, Consent, Session
 from captive_portal.policy import Policies
 from captive_portal.staff import directives
 from captive_portal.staff.directives import Act, Because, Outcome
 from captive_portal.staff.obeying import Obeying
-from captive_portal.store import Consent
 from netops import facts, spool
 
 CONSENT = Consent(terms="1", language="zh_CN", digest="0" * 64, channel="portal")

@@ -14,12 +14,11 @@ from jinja2 import DictLoader
 
 from captive_portal import commands, pages, views
 from captive_portal.desk import Attempt
-from captive_portal.model import Client
+from captive_portal.model import Client, Consent
 from captive_portal.staff import commands as words
 from captive_portal.staff import directives
 from captive_portal.staff.directives import Act, Outcome
 from captive_portal.staff.obeying import Obeying
-from captive_portal.store import Consent
 from netops import facts, spool
 from netops.access.permissions import ROLES, may
 from netops.clock import SYSTEM

@@ -17,8 +17,7 @@ import pytest
 from captive_portal.desk import Attempt
 from captive_portal.errors import GatewayError
 from captive_portal.gateways import COUNTED, Gateway, Offer
-from captive_portal.model import Bounds, Session
-from captive_portal.store import Consent
+from captive_portal.model import Bounds, Consent, Session
 
 if TYPE_CHECKING:
     from captive_portal.model import Client

@@ -11,10 +11,9 @@ import sqlalchemy as sa
 from captive_portal import agreement
 from captive_portal.desk import Attempt
 from captive_portal.methods import Method, Shown
-from captive_portal.model import Client, Grant, Session
+from captive_portal.model import Client, Consent, Grant, Session
 from captive_portal.records import retention
 from captive_portal.records.keeper import Keeper
-from captive_portal.store import Consent
 from captive_portal.tables import RECORD
 from netops.access import approvals, record
 from netops.facts import submit

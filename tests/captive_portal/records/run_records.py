@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 from captive_portal import agreement, tables
-from captive_portal.model import Client, End, Grant, Session, State
+from captive_portal.model import Client, Consent, End, Grant, Session, State
 from captive_portal.records import retention, subject
 from captive_portal.records.keeper import Keeper
 from captive_portal.records.persons import Persons
-from captive_portal.store import Admission, Consent, Store
+from captive_portal.store import Admission, Store
 from netops.config import City, Data, Retention, Settings
 from netops.spool import Spool
 
