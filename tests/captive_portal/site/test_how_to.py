@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[3]
 GUIDE = ROOT / "docs" / "how-to" / "set-up-a-site.md"
 INTERNET = "203.0.113.2"
 TEN_MINUTES_S = 600
-OURS_S = 300  # of the ten: what the commands may take on a machine that does other things too; the rest is the installation
+OURS_S = 300  # of the ten: the commands, on a machine that does other things too; the rest is the installation
 APART = """set -eu
 mount --make-rprivate /
 mkdir -p "$0/etc" "$0/lib/misc" "$0/log" "$0/home"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,21 @@ def test_what_is_there_is_never_overwritten(instance, capsys) -> None:
 def test_what_is_missing_is_named_with_its_word(instance, words, said) -> None:
     with pytest.raises(UsageError, match=re.escape(said)):
         instance.new("wanliu-park", *words)
+
+
+@pytest.mark.partner("dnsmasq")
+def test_dnsmasq_takes_what_is_written_for_it_with_tls_and_both_families(instance, secure, capsys) -> None:
+    instance.new("wanliu-park", *LINUX, *secure, "--portal-name", "wifi.city.example", "--apply")
+    file = instance.file.parent / "sites" / "wanliu-park" / "dnsmasq.conf"
+    said = file.read_text(encoding="utf-8")
+
+    done = subprocess.run(
+        ["dnsmasq", "--test", f"--conf-file={file}"], capture_output=True, text=True, check=False, timeout=30
+    )
+
+    assert done.returncode == 0, done.stderr
+    for option in ("114", "option6:103"):
+        assert f'dhcp-option=tag:vlan10,{option},"https://wifi.city.example/capport/api"' in said
 
 
 def test_a_place_is_of_one_site(instance, capsys) -> None:
