@@ -98,9 +98,7 @@ def test_killed_at_any_step_log_chain_ledger_and_firewall_agree(tmp_path: Path) 
     dice, lives, killed = random.Random(SEED), Lives(tmp_path), 0
     for number in range(3 * ROUNDS):
         where = f"seed {SEED}, life {number}"
-        kind = (
-            "put" if dice.random() < 0.4 else dice.choice(list(KINDS))
-        )  # most can go amiss there
+        kind = "put" if dice.random() < 0.4 else dice.choice(list(KINDS))  # most can go amiss there
         killed += lives.live(f"{SEED}/{number}", kind, dice.randint(1, KINDS[kind]))
         if not (tmp_path / "portal.db").exists():
             continue
