@@ -149,7 +149,8 @@ class Ajar:
             except EvidenceError as error:
                 self.wrong = str(error)
                 return False
-            self.wrong = ""
+            if note:
+                self.wrong = ""
             return fresh
 
     @property
