@@ -90,9 +90,11 @@ def at_start(old: Policies, fresh: Policies, methods: Collection[str]) -> str:
         if missing:
             return f"policy '{each.id}' offers {', '.join(missing)}, which does not run here yet"
     for site in {"", *old.by_site, *fresh.by_site}:
+        where = f"of site '{site}'" if site else "of all other sites"
         if old.at(site).garden != fresh.at(site).garden:
-            where = f"of site '{site}'" if site else "of all other sites"
             return f"the walled garden {where} is another; restart the gate and the resolver with it"
+        if old.at(site).when_broken != fresh.at(site).when_broken:
+            return f"'when_broken' {where} is another; restart the gate and the RADIUS server with it"
     return ""
 
 

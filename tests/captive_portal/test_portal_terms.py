@@ -334,6 +334,7 @@ def test_what_cannot_be_put_up_changes_nothing_and_is_said_until_it_is_mended(op
         ("session_minute: 3\n", "cannot be used"),
         ("returning: {days: 3, methods: [click_through]}\n", "offers returning, which does not run here yet"),
         ("garden: [www.example.cn]\n", "the walled garden of all other sites is another"),
+        ("when_broken: open\n", "'when_broken' of all other sites is another; restart the gate and the RADIUS server"),
     ):
         opened.rule("1", more)
         for _ in range(2):
