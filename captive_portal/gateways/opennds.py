@@ -22,6 +22,7 @@ class Opennds(Nftables):
     """A client of the gate that speaks to openNDS."""
 
     name = "opennds"
+    stands_by = False
     timeout_s = 20.0  # `ndsctl` is one at a time, and some of them are needed for one login
     offers = frozenset({Offer.RATE, Offer.COUNTERS})
 
