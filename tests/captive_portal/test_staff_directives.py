@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import sqlalchemy as sa
 
@@ -148,6 +150,16 @@ def test_two_operators_at_once_are_one_order_and_the_second_hears_whose(house, s
     Obeying(desk.visits).round()
     with pytest.raises(OrderError, match="ended already"):
         staff.ask(session, by="op.li")
+
+
+def test_of_eight_who_press_in_the_same_moment_one_is_on_record(house, staff) -> None:
+    session = house.open().login(click())
+    with ThreadPoolExecutor(8) as pool:
+        given = list(pool.map(lambda n: staff.ask(session, by=f"op.{n}"), range(8)))
+
+    assert len({each.id for each in given}) == 1
+    assert [each.body["by"] for each in staff.stated] == [given[0].by]
+    assert len(directives.of(house.settings, session.id)) == 1
 
 
 def test_a_visit_that_ended_meanwhile_is_over_and_the_next_one_of_the_device_is_untouched(house, staff) -> None:
