@@ -50,7 +50,11 @@ def controller(pipe, stations: int) -> None:
         ac.heard = _Nothing()
         pipe.send(ac.port)
         while (said := pipe.recv()) != "end":
-            pipe.send([ac.kick(station(each)[0], tell=False) for each in said])
+            if said == "power cut":
+                ac.online.clear()
+                pipe.send(len(ac.online))
+            else:
+                pipe.send([ac.kick(station(each)[0], tell=False) for each in said])
 
 
 class _Nothing(list):
@@ -77,6 +81,11 @@ def main() -> None:
         with gateway:
             part = gateway.parts()[0]
             logins(part, args)
+            ours.send("power cut")
+            ours.recv()
+            for each in part.side.book.every(SYSTEM.now_ms()):  # what the user synchronisation finds
+                part.side.book.drop(each)
+            logins(part, args, "storm: the controller has forgotten all of them, and each comes back")
             notifications(gateway, part, ours, args)
             gateway.journal.settle(60)
             users(gateway, part, args)
@@ -92,7 +101,7 @@ def main() -> None:
     process.join(10)
 
 
-def logins(part, args) -> None:
+def logins(part, args, what: str = "logins (CHAP, token, AFF_ACK_AUTH, five packets kept)") -> None:
     numbers = iter(range(args.logins))
     lock, took = threading.Lock(), []
 
@@ -116,7 +125,7 @@ def logins(part, args) -> None:
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     took.sort()
     print(
-        f"logins (CHAP, token, AFF_ACK_AUTH, five packets kept): {args.logins / wall:,.0f}/s wall,"
+        f"{what}: {args.logins:,} in {wall:.1f} s, {args.logins / wall:,.0f}/s wall,"
         f" {args.logins / cpu:,.0f} per CPU second; p50 {took[len(took) // 2] * 1000:.1f} ms,"
         f" p99 {took[len(took) * 99 // 100] * 1000:.1f} ms; {part.counters()['resent']} packets sent again"
     )

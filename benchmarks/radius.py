@@ -264,6 +264,8 @@ def many(folder: Path, count: int) -> None:
         print(f"restart with {count:,} devices online: ready after {took:.1f} s, {cpu_s([pid]):.1f} CPU-s")
         questions = [by_mac(n) for n in range(count)]
         measure(f"{count:,} known devices come back", questions, (read.radius.auth_port, 2), [pid])
+        crowd = [each for n in range(count) for each in (by_mac(n), by_mac(n + 2**32))]
+        measure(f"a storm of {2 * count:,}, every second known", crowd, (read.radius.auth_port, 2), [pid])
 
 
 def main() -> None:
