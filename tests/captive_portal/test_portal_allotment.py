@@ -151,6 +151,7 @@ def test_a_portal_restart_with_a_door_set_anew_begins_no_volume_anew(house) -> N
     assert (row.end, row.octets_down, row.meter) == (End.VOLUME, 10 * MB, None)
 
 
+@pytest.mark.slow
 def test_little_use_is_not_written_each_round_and_without_a_bound_none_is(house) -> None:
     desk = house.open()
     click(desk)

@@ -152,6 +152,7 @@ def test_two_operators_at_once_are_one_order_and_the_second_hears_whose(house, s
         staff.ask(session, by="op.li")
 
 
+@pytest.mark.slow
 def test_of_eight_who_press_in_the_same_moment_one_is_on_record(house, staff) -> None:
     session = house.open().login(click())
     with ThreadPoolExecutor(8) as pool:
@@ -212,6 +213,7 @@ def test_what_cannot_be_stated_is_not_done(house, staff) -> None:
     assert desk.current(client()) == session
 
 
+@pytest.mark.slow
 def test_a_row_that_was_never_stated_is_not_taken(house, staff, monkeypatch) -> None:
     """As if the asker had died between the row and its fact."""
     desk = house.open()
@@ -236,6 +238,7 @@ def test_a_row_that_was_never_stated_is_not_taken(house, staff, monkeypatch) -> 
     assert desk.current(client())
 
 
+@pytest.mark.slow
 def test_a_restart_in_the_middle_is_said_and_the_door_is_closed(house, staff, monkeypatch) -> None:
     desk = house.open()
     session = desk.login(click())
@@ -260,6 +263,7 @@ def test_a_restart_in_the_middle_is_said_and_the_door_is_closed(house, staff, mo
     assert [each["outcome"] for each in directed(house)] == ["unsure"]
 
 
+@pytest.mark.slow
 def test_what_is_done_is_stated_later_and_once_where_it_cannot_be_stated_now(house, staff, monkeypatch) -> None:
     desk = house.open()
     session = desk.login(click())
