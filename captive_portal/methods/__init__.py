@@ -139,11 +139,13 @@ def _voucher(tools: Tools) -> Method:
 
 def _oidc(tools: Tools) -> Method:
     from captive_portal.methods.oidc import Oidc  # noqa: PLC0415
-    from captive_portal.oidc.provider import ALL_AT_ONCE, Known  # noqa: PLC0415
+    from captive_portal.oidc.provider import ALL_AT_ONCE, AT_ONCE, Known  # noqa: PLC0415
     from captive_portal.places import base_url  # noqa: PLC0415
 
     room = BoundedSemaphore(ALL_AT_ONCE)
-    providers = {name: Known(name, each, room=room) for name, each in tools.settings.portal.oidc.items()}
+    named = tools.settings.portal.oidc
+    most = AT_ONCE if len(named) > 1 else ALL_AT_ONCE
+    providers = {name: Known(name, each, room=room, most=most) for name, each in named.items()}
     return Oidc(tools.store, providers, tools.persons, base_url(tools.settings))
 
 

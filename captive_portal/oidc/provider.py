@@ -36,8 +36,8 @@ FRESH_MS = 3_600_000
 KEPT_MS = 24 * 3_600_000
 UNKNOWN_KEY_MS = 60_000  # a token signed by a key that we do not know makes us look again, so often at most
 AWAY_MS = 5_000
-AT_ONCE = 12  # of one provider, so that a slow one leaves others some of the
 ALL_AT_ONCE = 16  # of the portal's 32 threads: who has no account is served meanwhile
+AT_ONCE = 12  # of one provider among several: a slow one leaves the others some of them
 ROOM_S = 1.0  # a lecture hall that comes back at once waits so long for its turn
 
 
@@ -54,9 +54,11 @@ class Endpoints:
 
 
 class Known:
-    """One provider; safe from several threads. `room` is what all providers together may have under way."""
+    """One provider; safe from several threads. `room` is for what all providers have under way, `most` for its own."""
 
-    def __init__(self, name: str, settings: Provider, *, room: BoundedSemaphore | None = None) -> None:
+    def __init__(
+        self, name: str, settings: Provider, *, room: BoundedSemaphore | None = None, most: int = ALL_AT_ONCE
+    ) -> None:
         self.name = name
         self.settings = settings
         more = [each.strip().lower() for each in settings.hosts.split(",") if each.strip()]
@@ -66,7 +68,7 @@ class Known:
             raise ConfigError(f"[portal.oidc.{name}] issuer: {error}; write it as the provider itself does") from None
         self._hosts = frozenset({issuer, *(each if ":" in each else f"{each}:443" for each in more)})
         self._trust = outgoing.trust(settings.ca, f"portal.oidc.{name}.ca")
-        self._aside = Aside(f"oidc-{name}", most=AT_ONCE, room=room)
+        self._aside = Aside(f"oidc-{name}", most=most, room=room)
         self._lock = Lock()
         self._learning = Lock()
         self._trial = Lock()

@@ -92,7 +92,8 @@ def together(work, number: int) -> list:
     return done
 
 
-def test_a_lecture_hall_that_comes_at_once_gets_in(campus, institution) -> None:
+def test_a_lecture_hall_that_comes_at_once_gets_in(campus, institution, monkeypatch) -> None:
+    monkeypatch.setattr(providing, "ROOM_S", 10.0)  # a machine that does other things, too
     phones = [f"127.4.0.{number}" for number in range(1, 31)]
     backs = {each: institution.sign_in(campus.leave(each)) for each in phones}
     institution.play(slow=["/token"], seconds=0.2)
