@@ -121,6 +121,7 @@ HOLDINGS = (
     _directory("trap", "trap", "trap", 0o750),  # our SNMP engine, and what senders' clocks last said
     _directory("acs", "acs", "acs", 0o2750),  # CPEs that stand in no register
     _directory("probe", "probe", "probe", 0o750),  # what of its budget is used up
+    _directory("decisions", "core", "staff", 0o755),  # which sites two persons have opened: signed, for whoever acts
     _key("keys/evidence.key", ROOT, 0o600),
     _key("keys/evidence.vkey", ROOT, 0o644),
     _key("keys/portal-voucher.key", "vouchers", 0o640),
@@ -148,7 +149,6 @@ HOLDINGS = (
     *(_own(f"{name}.db") for name in ("ledger", "states", "slots")),
     _own("ledger.db.checkpoint"),
     _own("situation.json"),
-    _own("decisions", 0o755),  # which sites two persons have opened: signed, for whoever acts on it
     _own("decisions/fail-open.note", 0o644),
     _own("hotspots.json", 0o644),  # for the portal's page of a dead line
     *(_own(name, 0o750) for name in ("telemetry", "raw", "reports")),

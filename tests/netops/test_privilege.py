@@ -33,12 +33,13 @@ from collectors.probes.intake.enrolled import Enrolled, digest
 from inventory import sql
 from inventory.errors import SqlError
 from inventory.register import Register
-from netops import apart, astray, cli, config, founding, privilege, spool, sqlite
+from netops import apart, astray, cli, config, fail_open, founding, privilege, spool, sqlite
 from netops.commands import doctor, up
 from netops.commands.db import installed
 from netops.errors import NetopsError, UsageError
+from netops.evidence import files
 from netops.facts import Fact, submit
-from netops.privilege import CLI, MEMBERS, SERVICES
+from netops.privilege import CLI, MEMBERS, SERVICES, Kind
 
 ROOT = Path(__file__).resolve().parents[2]
 USERS = "netops"
@@ -350,6 +351,12 @@ def test_each_service_has_its_place_and_halts_are_seen_by_those_who_ask_devices(
     assert writers == set()
 
 
+def test_nothing_that_is_given_as_a_whole_holds_something_of_a_mode_of_its_own() -> None:
+    """Else each founding would change it twice, there and back."""
+    whole = [each.path for each in privilege.HOLDINGS if each.kind is Kind.OWN]
+    assert [each.path for each in privilege.HOLDINGS if each.path.startswith(tuple(f"{path}/" for path in whole))] == []
+
+
 @root
 def test_founding_again_changes_nothing_and_mends_what_went_astray(instance, settings) -> None:
     assert can(CLI, lambda: halts.write(halts.place(settings), []), settings)
@@ -360,7 +367,12 @@ def test_founding_again_changes_nothing_and_mends_what_went_astray(instance, set
         (settings.data.dir / "raw").mkdir(0o750)
         sqlite.Claim(settings.data.dir / "raw" / "index.db").release()
 
+    def opened():
+        fail_open.path(settings).parent.chmod(0o755)
+        files.replace(fail_open.path(settings), b"a note", mode=0o644)
+
     assert can("core", archive, settings), "what the core makes when it first runs is as it should be"
+    assert can("core", opened, settings)
     assert [line for line in apart.found(settings) if re.match("made |mended |moved ", line) or "→" in line] == []
     assert astray.look(settings) == []
 
