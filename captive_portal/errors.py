@@ -36,7 +36,7 @@ class SilentError(GatewayError):
 
 
 class AbsentError(SilentError):
-    """Our own helper or server beside us does not answer: what fails then is on our account, on no carrier's."""
+    """Our own helper, server or way to a controller is not there: what fails then is our account, no carrier's."""
 
 
 class KernelError(PortalError):

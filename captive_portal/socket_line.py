@@ -137,7 +137,7 @@ def answers(line: bytes, verbs: Mapping[str, Callable[[Answer], Iterable[Answer]
             raise PortalError(f"expected an object with 'verb', one of {', '.join(verbs)}")
         yield from verb(asked)
     except SilentError as error:
-        yield {"error": str(error), "silent": True}
+        yield {"error": str(error), "silent": True, "absent": isinstance(error, AbsentError)}
     except NetopsError as error:
         yield {"error": str(error)}
     except (ValueError, RecursionError):
@@ -253,7 +253,8 @@ class Caller:
         with self._lock:
             self._free.append(file)
         if "error" in said[-1]:
-            kind = SilentError if said[-1].get("silent") else GatewayError
+            silent = AbsentError if said[-1].get("absent") else SilentError
+            kind = silent if said[-1].get("silent") else GatewayError
             raise kind(f"{self._line.name} refused: {said[-1]['error']}")
         return said
 

@@ -1,14 +1,15 @@
 """Telling a controller that something has changed: Disconnect and CoA (RFC 5176), and what came of each.
 
 Every call has an outcome that is kept: `ack`, `nak` with the controller's Error-Cause, `silent` after all retries, or
-`unsent`. A retry is the same octets with the same identifier, so a controller that has answered answers again and does
-nothing twice. Answers count only from the controller's own address and port, with our identifier and the secret's
-authenticator; anything else is counted and dropped.
+`unsent`, which is our own fault and on no controller's account. A retry is the same octets with the same identifier, so
+a controller that has answered answers again and does nothing twice. Answers count only from the controller's own
+address and port, with our identifier and the secret's authenticator; anything else is counted and dropped.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import selectors
@@ -65,7 +66,7 @@ class Outcome:
         if self.word is Word.NAK:
             return f"refused: {d.ERROR_CAUSES.get(self.cause, f'error cause {self.cause}')}"
         if self.word is Word.SILENT:
-            return f"no answer to {self.sent} of ours"
+            return f"no answer to {self.sent} of ours" if self.sent else f"no answer to {IDENTIFIERS} calls before it"
         return "done" if self.word is Word.ACK else "could not be sent"
 
 
@@ -117,7 +118,10 @@ class Caller:
         attributes = [each.pair(value) for each, value in (*said, stamp)]
         try:
             line, identifier, octets, future = self._take(nas, code, attributes)
-        except (OSError, TimeoutError) as error:
+        except TimeoutError as error:  # it has not answered any of so many
+            LOG.warning("call not sent place=%s error=%s", nas.id, error)
+            return self._over(Outcome(word=Word.SILENT))
+        except OSError as error:
             LOG.warning("call not sent place=%s error=%s", nas.id, error)
             return self._over(Outcome(word=Word.UNSENT))
         try:
@@ -143,11 +147,7 @@ class Caller:
     def _asked(self, line: _Line, octets: bytes, future: Future[Packet]) -> tuple[Packet | None, int]:
         sent = 0
         for _ in range(self._tries):
-            try:
-                line.at.send(octets)
-                sent += 1
-            except OSError:  # the ICMP error of the try before: the port is closed, or was until now
-                pass
+            sent += _sent(line.at, octets)
             with contextlib.suppress(TimeoutError):
                 return future.result(self._timeout_s), sent
         return None, sent
@@ -201,3 +201,19 @@ class Caller:
                 self.counts["strange"] += 1
             elif not future.done():
                 future.set_result(answer)
+
+
+def _sent(at: socket.socket, octets: bytes) -> bool:
+    """Send; False when something of ours is in the way.
+
+    The first error may be the ICMP one of a datagram before (the port is closed, or was until now): whoever refuses
+    has a way to it from here.
+    """
+    for _ in range(2):
+        try:
+            at.send(octets)
+        except OSError as error:
+            far = error.errno == errno.ECONNREFUSED
+        else:
+            return True
+    return far

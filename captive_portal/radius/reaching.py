@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from captive_portal.errors import GatewayError, SilentError
+from captive_portal.errors import AbsentError, GatewayError, SilentError
 from captive_portal.keys import derived
 from captive_portal.radius import dictionary as d
 from captive_portal.radius import packet
@@ -142,7 +142,9 @@ def _named(sojourn: Sojourn) -> list[Said]:
 
 
 def _error(outcome: Outcome) -> type[GatewayError]:
-    return SilentError if outcome.word in {Word.SILENT, Word.UNSENT} else GatewayError
+    if outcome.word is Word.UNSENT:
+        return AbsentError  # our own way to the controller, on no carrier's account
+    return SilentError if outcome.word is Word.SILENT else GatewayError
 
 
 def _alike(before: Door, after: Door) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import struct
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
@@ -10,11 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from captive_portal.enforcing import Offer
-from captive_portal.errors import AbsentError, GatewayError
+from captive_portal.errors import AbsentError, GatewayError, SilentError
 from captive_portal.gateways import GATEWAYS
 from captive_portal.gateways.radius import Radius
 from captive_portal.model import Bounds, Client
-from captive_portal.radius import keeping
+from captive_portal.radius import coa, keeping
 from captive_portal.radius.service import database
 from captive_portal.radius.stay import Closed
 from netops.clock import SYSTEM
@@ -146,6 +147,48 @@ def test_every_outcome_is_kept_and_a_session_not_known_to_be_over_stays_in_sight
     assert (word != "") == bool(gateway.admitted())  # reconciling will try again
     assert [each for each in gateway.admitted() if each.seconds] == []
     assert ac.ask(SAID, SAID, SAID, IP)[0] == REJECT  # whatever the controller says, it gets no yes any more
+
+
+def elsewhere(place, **at) -> None:
+    """Have the server call `ac-1` at another address or port."""
+    known = place.parts.reaching.known
+    moved = replace(known.by_id["ac-1"], **at)
+    place.parts.reaching.known = replace(known, by_id={**known.by_id, "ac-1": moved})
+
+
+def test_what_we_could_not_even_send_is_no_failure_of_the_controllers(place, gateway):
+    place.controllers["ac-1"].ask(SAID, SAID, SAID, IP)
+    client = gateway.identify(IP)
+    elsewhere(place, addresses=("255.255.255.255",))  # our own kernel lets nobody send there
+
+    with pytest.raises(AbsentError, match="could not be sent"):
+        gateway.allow(client, HOUR)
+    assert kept(place) == [("disconnect", "unsent", 0, 0)]
+
+
+def test_a_closed_port_is_the_controllers_silence_however_many_call_it(place, gateway):
+    place.controllers["ac-1"].ask(SAID, SAID, SAID, IP)
+    client = gateway.identify(IP)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.9.1", 0))
+        closed = taken.getsockname()[1]
+    elsewhere(place, coa_port=closed)
+
+    for _ in range(2):
+        with pytest.raises(SilentError, match="no answer to 3 of ours") as wrong:
+            gateway.allow(client, HOUR)
+        assert not isinstance(wrong.value, AbsentError)
+
+
+def test_a_controller_that_owes_the_answers_to_256_calls_is_silent(place, gateway, monkeypatch):
+    place.controllers["ac-1"].ask(SAID, SAID, SAID, IP)
+    client = gateway.identify(IP)
+    monkeypatch.setattr(coa, "FREE_S", 0.01)
+    monkeypatch.setattr(coa, "IDENTIFIERS", 0)
+
+    with pytest.raises(SilentError) as wrong:
+        gateway.allow(client, HOUR)
+    assert not isinstance(wrong.value, AbsentError)
 
 
 def test_a_controller_that_does_not_do_it_lets_nobody_in(place, gateway):
