@@ -52,6 +52,7 @@ class Relief:
         self._settings: Settings | None = None
         self._watch: fail_open.Watch | None = None
         self._open: dict[str, Period] = {}
+        self._owed: list[Fact] = []  # of what is closed, and could not be told yet
         self._ordered: frozenset[str] | None = None  # sites with a decision in force, when we last looked
         self._lock = Lock()
 
@@ -85,22 +86,24 @@ class Relief:
     def look(self) -> int:
         """Open and close as it is due; return how many sites have changed. EvidenceError: a decision is not genuine."""
         wanting = self._wanting()
-        if not wanting and not self._open and self._ordered is not None:
+        if not wanting and not self._open and not self._owed and self._ordered is not None:
             return 0
         try:
             self._believe()
         finally:
             ordered = {site: order for site in wanting if (order := self._order(site)) is not None}
             broken = {site: order for site, order in ordered.items() if self._broken(wanting[site])}
-            changed = self._turn(broken)
+            self._shut(broken)
             if self._ordered is None or self._ordered - ordered.keys():
                 self._end(ordered)
             self._ordered = frozenset(ordered)
+            changed = self._tell(broken)
         return changed
 
     def close(self) -> None:
         """State that what is open is so no more: we end."""
-        self._turn({})
+        self._shut({})
+        self._tell({})
 
     def _wanting(self) -> dict[str, Policy]:
         """Return the sites that want to be open when broken."""
@@ -130,16 +133,24 @@ class Relief:
         now_ms, methods = self._desk.clock.now_ms(), self._desk.methods
         return bool(policy.methods) and all(methods[name].away(policy, now_ms) for name in policy.methods)
 
-    def _turn(self, broken: dict[str, Order]) -> int:
+    def _shut(self, broken: dict[str, Order]) -> None:
+        """Close what is to be open no more, or by another decision; what is closed is so whether it is told or not."""
         with self._lock:
             shut = {site: each for site, each in self._open.items() if broken.get(site) != each.order}
-            begun = {site: order for site, order in broken.items() if site not in self._open or site in shut}
-            facts = [self._fact("ended", site, each.order, let_in=each.let_in) for site, each in shut.items()]
-            facts += [self._fact("begun", site, order, why=self._why(site)) for site, order in begun.items()]
-            if facts:
-                submit(self._desk.telling.spool, *facts)  # what cannot be told does not begin
-            for site in shut:
+            for site, each in shut.items():
                 del self._open[site]
+                self._owed.append(self._fact("ended", site, each.order, let_in=each.let_in))
+
+    def _tell(self, broken: dict[str, Order]) -> int:
+        """Tell what has ended, and open what is due: what cannot be told does not begin."""
+        with self._lock:
+            begun = {site: order for site, order in broken.items() if site not in self._open}
+            facts = self._owed + [
+                self._fact("begun", site, order, why=self._why(site)) for site, order in begun.items()
+            ]
+            if facts:
+                submit(self._desk.telling.spool, *facts)
+            self._owed = []
             self._open |= {site: Period(order) for site, order in begun.items()}
         for each in facts:
             LOG.warning("fail-open site=%s state=%s", each.body["site"], each.body["state"])

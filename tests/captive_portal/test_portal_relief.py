@@ -25,7 +25,7 @@ from captive_portal.tables import SESSION
 from netops import facts, fail_open, spool
 from netops.config import PortalAt, Settings
 from netops.controllers import Controller
-from netops.errors import EvidenceError
+from netops.errors import EvidenceError, SpoolError
 from netops.evidence import files
 from netops.ledger import Ledger, LedgerEntry
 from netops.sign import Signer
@@ -227,6 +227,41 @@ def test_a_decision_taken_back_ends_who_is_in_by_it_and_nobody_else(desk, settin
 
     assert [(each.method, each.end) for each in sessions(desk)] == [("fail_open", "expired"), ("click_through", None)]
     assert [each.client.addresses[0] for each in desk.gateway.admitted()] == ["127.0.0.8"]
+
+
+def full(*_: object) -> None:
+    raise SpoolError("the spool is full")
+
+
+def test_what_cannot_be_told_ends_all_the_same_and_is_told_later(desk, settings, broken, monkeypatch) -> None:
+    decide(settings)
+    desk.relief.look()
+    tap(visit(desk, settings))
+    with monkeypatch.context() as patch:
+        patch.setattr("captive_portal.relief.submit", full)
+        broken.now = False
+        with pytest.raises(SpoolError):
+            desk.relief.look()
+        assert tap(visit(desk, settings, "127.0.0.8")).status_code == 422, "a login works again"
+
+        decide(settings, leaves=9, end_ms=0)
+        with pytest.raises(SpoolError):
+            desk.relief.look()
+        assert [each.end for each in sessions(desk)] == ["expired"]
+        assert desk.gateway.admitted() == []
+
+        decide(settings, leaves=10)
+        broken.now = True
+        with pytest.raises(SpoolError):
+            desk.relief.look()
+        assert desk.relief.seconds("site-1") == 0, "what cannot be told does not begin"
+    desk.relief.look()
+
+    assert [(each["state"], each.get("let_in")) for each in told(settings)] == [
+        ("begun", None),
+        ("ended", 1),
+        ("begun", None),
+    ]
 
 
 def test_a_portal_that_starts_after_a_decision_was_taken_back_ends_who_was_in_by_it(house, settings) -> None:
