@@ -2,8 +2,9 @@
 
 It asks hosts that the settings name, follows no redirect and knows no proxy. The addresses behind a name are looked at
 before one is connected to: a name that points into this machine or its network is asked only where the settings say
-that it stands there. A question is over when its time is, however busily the other side drips; an answer is read up to
-a bound. TLS is 1.2 at least, and the certificate is checked.
+that it stands there. Where one does not answer the next is tried, of the other family first: a line whose IPv6 does not
+work, or one dead server of two, is no provider that is away. A question is over when its time is, however busily the
+other side drips; an answer is read up to a bound. TLS is 1.2 at least, and the certificate is checked.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import socket
 import ssl
 import threading
 from contextlib import suppress
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from netops.clock import SYSTEM
@@ -23,7 +25,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHORTEST_S = 0.01
+MOST = 4  # addresses of a name that are tried
 PORTS = {"https": 443, "http": 80}
+SHARED = ipaddress.ip_network(
+    "100.64.0.0/10"
+)  # RFC 6598: carriers' inner networks, to Python neither global nor private
+# what gives machines of a cloud their secrets, beside the link-local ones
+METADATA = frozenset({ipaddress.ip_address("100.100.100.200"), ipaddress.ip_address("fd00:ec2::254")})
 
 
 class InnerAddressError(OSError):
@@ -51,17 +59,28 @@ class Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         """Connect to an address that may be asked; OSError where there is none, or the time is over."""
         self._timer.start()
-        began = SYSTEM.monotonic()
-        at = _address(self.host, self.port, private=self._private)
-        self._in_time()
-        left_s = max(SHORTEST_S, self._timeout_s - (SYSTEM.monotonic() - began))
-        self.sock = socket.create_connection((at, self.port), left_s)
+        until = SYSTEM.monotonic() + self._timeout_s
+        self.sock = self._reached(until)
+        self.sock.settimeout(max(SHORTEST_S, until - SYSTEM.monotonic()))
         self._in_time()
         if self._context is not None:
             wrapped = self._context.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
             self.sock = wrapped  # before the handshake: it can be cut too
             self._in_time()
             wrapped.do_handshake()
+
+    def _reached(self, until: float) -> socket.socket:
+        """Return a connection to the first address that answers; each has its share of the time that is left."""
+        addresses = _addresses(self.host, self.port, private=self._private)
+        for left, at in zip(range(len(addresses), 0, -1), addresses, strict=True):
+            self._in_time()
+            share_s = max(SHORTEST_S, (until - SYSTEM.monotonic()) / left)
+            try:
+                return socket.create_connection((at, self.port), share_s)
+            except OSError:
+                if left == 1:
+                    raise
+        raise AssertionError("a name without addresses")  # pragma: no cover  (InnerAddressError was raised)
 
     def answered(self, most: int) -> tuple[int, bytes]:
         """Return status and body of the answer; a body that is longer than `most` has one octet more."""
@@ -95,9 +114,9 @@ def allowed(address: str, *, private: bool) -> bool:
         parsed = parsed.ipv4_mapped
     if parsed.is_loopback:
         return private  # before the rest: to Python ::1 is reserved too
-    if parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified or parsed.is_reserved:
-        return False  # 169.254.169.254 gives machines of a cloud their secrets
-    return parsed.is_global or (private and parsed.is_private)
+    if parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified or parsed.is_reserved or parsed in METADATA:
+        return False  # 169.254.169.254 is one of METADATA's kind
+    return parsed.is_global or (private and (parsed.is_private or parsed in SHARED))
 
 
 def trust(ca: Path | None, where: str) -> ssl.SSLContext:
@@ -115,10 +134,14 @@ def why(error: Exception) -> str:
     return str(error) if isinstance(error, InnerAddressError) else type(error).__name__
 
 
-def _address(host: str, port: int, *, private: bool) -> str:
-    for *_, found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        if allowed(str(found[0]), private=private):
-            return str(found[0])
-    raise InnerAddressError(
-        f"{host} has no address that may be asked; set `private = true` if it stands in this network"
-    )
+def _addresses(host: str, port: int, *, private: bool) -> list[str]:
+    """Return the addresses to try, the families in turn (RFC 8305 section 4); InnerAddressError where there is none."""
+    every = dict.fromkeys(str(at[0]) for *_, at in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    found = [each for each in every if allowed(each, private=private)]
+    if not found:
+        raise InnerAddressError(
+            f"{host} has no address that may be asked; set `private = true` if it stands in this network"
+        )
+    first = ":" in found[0]
+    families = [[each for each in found if (":" in each) is six] for six in (first, not first)]
+    return [each for pair in zip_longest(*families) for each in pair if each][:MOST]

@@ -28,6 +28,11 @@ from netops.errors import ConfigError
         ("::1", False, True),
         ("fd00::1", False, True),
         ("::ffff:10.0.0.1", False, True),
+        ("100.64.0.1", False, True),
+        ("100.127.255.254", False, True),
+        ("100.128.0.1", True, True),
+        ("100.100.100.200", False, False),
+        ("fd00:ec2::254", False, False),
         ("169.254.169.254", False, False),
         ("::ffff:169.254.169.254", False, False),
         ("fe80::1%eth0", False, False),
@@ -45,13 +50,18 @@ def test_which_addresses_may_be_connected_to(address, public, private) -> None:
 
 @pytest.fixture
 def names(monkeypatch):
-    """Return what names lead to, for a test to say."""
+    """Return what names lead to, for a test to say: one address, or several by a space."""
     known: dict[str, str] = {}
 
     def found(host: str, port: int, *_words: object, **_named: object):
         if host not in known:
             raise socket.gaierror(socket.EAI_NONAME, "no such name")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (known[host], port))]
+        return [
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", (each, port, 0, 0))
+            if ":" in each
+            else (socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port))
+            for each in known[host].split()
+        ]
 
     monkeypatch.setattr(socket, "getaddrinfo", found)
     return known
@@ -143,6 +153,65 @@ def test_a_provider_of_accounts_behind_an_inner_address_is_asked_only_where_the_
     with Far(answering(b'{"a": 1}')) as far:  # an address that the settings spell out leads nowhere else
         line = Line(frozenset({f"127.0.0.1:{far.port}"}), trust, private=False)
         assert line.ask(f"http://127.0.0.1:{far.port}/") == {"a": 1}
+
+
+@pytest.fixture
+def dialled(monkeypatch, names):
+    """Return to whom connections were begun, in order; 10.9.9.9 takes its whole time, others refuse but 127.0.0.1."""
+    names["127.0.0.1"] = "127.0.0.1"
+    tried: list[str] = []
+    real = socket.create_connection
+
+    def dial(at: tuple[str, int], timeout: float):
+        tried.append(at[0])
+        if at[0] == "10.9.9.9":
+            threading.Event().wait(timeout)
+            raise TimeoutError
+        if at[0] != "127.0.0.1":
+            raise ConnectionRefusedError
+        return real(at, timeout)
+
+    monkeypatch.setattr(socket, "create_connection", dial)
+    return tried
+
+
+@pytest.mark.parametrize("dead", ["fd00::1", "10.9.9.1", "10.9.9.9", "fd00::1 fd00::2 fd00::3 fd00::4 fd00::5"])
+def test_where_one_address_does_not_answer_the_next_is_asked(names, dialled, dead) -> None:
+    """A provider with IPv6, asked over a line whose IPv6 does not work, was away: nobody could log in."""
+    names["sso.example.cn"] = f"{dead} 127.0.0.1"
+    with Far(answering(b"{}")) as far:
+        assert asked("sso.example.cn", far.port, private=True, timeout_s=1.0) == (200, b"{}")
+
+    assert dialled == [dead.split()[0], "127.0.0.1"]
+
+
+def test_a_bounded_number_of_addresses_is_tried_within_the_time_and_none_that_may_not_be_asked(names, dialled) -> None:
+    names["sso.example.cn"] = "10.9.9.9 " * 2 + " ".join(f"10.9.9.{each}" for each in range(1, 9)) + " 169.254.169.254"
+    names["inner.example.cn"] = "169.254.169.254 10.9.9.1"
+    began = time.monotonic()
+    with pytest.raises(ConnectionRefusedError):
+        asked("sso.example.cn", 9, private=True, timeout_s=0.4)
+    took = time.monotonic() - began
+    first = list(dialled)
+    with pytest.raises(ConnectionRefusedError):
+        asked("inner.example.cn", 9, private=True)
+
+    assert first == ["10.9.9.9", "10.9.9.1", "10.9.9.2", "10.9.9.3"]
+    assert dialled[len(first) :] == ["10.9.9.1"]
+    assert took < 3.0
+
+
+def test_who_answers_late_at_the_second_address_has_the_rest_of_the_time(names, dialled) -> None:
+    """The share of the time in which an address is to be reached is none for its answer."""
+    names["sso.example.cn"] = "10.9.9.1 127.0.0.1 10.9.9.2 10.9.9.3"
+
+    def late(link: socket.socket, over: threading.Event) -> None:
+        over.wait(0.8)
+        answering(b"{}")(link, over)
+
+    with Far(late) as far:
+        assert asked("sso.example.cn", far.port, private=True, timeout_s=2.0) == (200, b"{}")
+    assert len(dialled) == 2
 
 
 def test_who_drips_is_cut_when_the_time_is_over_and_sooner_by_whoever_waits() -> None:
