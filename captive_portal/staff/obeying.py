@@ -1,8 +1,9 @@
 """Carrying out what staff ask of visits (captive_portal/staff/directives.py), in the portal process, which alone may.
 
 A visit lasts longer up to what its site allows, counted from now: never beyond what a new login would give, and never
-beyond the closing time. What its gateway cannot do (a router that asks us and is never told) is said, and nothing is
-written down that would not be so.
+beyond the closing time. One that began without a login, at a site opened by two persons, is not lengthened at all: one
+person would make hours of its minutes. What its gateway cannot do (a router that asks us and is never told) is said,
+and nothing is written down that would not be so.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from captive_portal import session as visit
+from captive_portal.ajar import METHOD
 from captive_portal.errors import GatewayError, SilentError
 from captive_portal.model import State
 from captive_portal.policy import seconds_open
@@ -123,6 +125,8 @@ class Obeying:
     def _extend(self, directive: Directive, live: Session) -> Said:
         visits, wrong, now_ms = self._visits, list[Exception](), self._visits.clock.now_ms()
         assert live.grant
+        if live.grant.method == METHOD:
+            return Said(directive, Outcome.NOTHING, now_ms, until_ms=live.grant.until_ms)
         until_ms = self._until(directive, live, now_ms)
         if live.state is not State.ONLINE:
             return Said(directive, Outcome.REFUSED, now_ms, told="it is being opened; try again in a moment")

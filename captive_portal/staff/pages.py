@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flask import abort, g, redirect, render_template, request, url_for
 
 from captive_portal import served, venues
+from captive_portal.ajar import METHOD
 from captive_portal.errors import OrderError
 from captive_portal.model import End
 from captive_portal.staff import directives
@@ -80,6 +81,7 @@ def _about(context: Context, visit: Visit, now_ms: int) -> dict[str, Any]:
         "reasons": {act: {because: _reasons()[because] for because in REASONS[act]} for act in Act},
         "why": _reasons(),
         "acts": _acts(),
+        "offered": (Act.END,) if visit.method == METHOD else tuple(Act),
         "ends": _ends(),
         "most_minutes": MOST_MINUTES,
         "most_words": MOST_WORDS,

@@ -8,9 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from captive_portal import tables
+from captive_portal.ajar import METHOD
 from captive_portal.desk import Attempt
 from captive_portal.errors import OrderError
-from captive_portal.model import Client, Consent, Session
+from captive_portal.model import Client, Consent, Grant, Session
 from captive_portal.policy import Policies
 from captive_portal.staff import directives
 from captive_portal.staff.directives import Act, Because, Outcome
@@ -147,6 +148,20 @@ def test_a_session_of_another_policy_is_lengthened_by_its_own(house, staff) -> N
 
     assert staff.heard(session).outcome is Outcome.NOTHING, "a policy that became stricter shortens no visit"
     assert desk.current(client()) == session
+
+
+def test_a_visit_without_a_login_is_not_lengthened_by_one_person(house, staff, monkeypatch) -> None:
+    desk = house.open()
+    now_ms = house.clock.now_ms()
+    monkeypatch.setattr(desk.relief, "grant", lambda *_: Grant(method=METHOD, until_ms=now_ms + 600_000))
+    session = desk.login(replace(click(), method=METHOD))
+    staff.ask(session, Act.EXTEND, minutes=1440)
+
+    Obeying(desk.visits).round()
+
+    assert staff.heard(session).outcome is Outcome.NOTHING
+    assert desk.current(client()).grant.until_ms == now_ms + 600_000
+    assert [each.seconds for each in house.gateway.admitted()] == [600]
 
 
 # ---- what may not be asked

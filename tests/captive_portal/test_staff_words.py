@@ -13,8 +13,9 @@ from flask import g
 from jinja2 import DictLoader
 
 from captive_portal import commands, pages, views
+from captive_portal.ajar import METHOD
 from captive_portal.desk import Attempt
-from captive_portal.model import Client, Consent
+from captive_portal.model import Client, Consent, Grant
 from captive_portal.staff import commands as words
 from captive_portal.staff import directives
 from captive_portal.staff.directives import Act, Outcome
@@ -104,6 +105,16 @@ def test_a_longer_time_is_asked_for_in_the_same_way(staff, desk, session, clock)
 
     assert desk.current(WHO).seconds_left(clock.now_ms()) == 2400
     assert "已延长" in staff.get(f"/visits/{session.id}").text
+
+
+def test_who_is_in_without_a_login_can_be_put_out_and_gets_no_longer_time(staff, desk, clock, monkeypatch) -> None:
+    grant = Grant(method=METHOD, until_ms=clock.now_ms() + 600_000)
+    monkeypatch.setattr(desk.relief, "grant", lambda *_: grant)
+    session = desk.login(Attempt(client=WHO, method=METHOD, fields={}, consent=CONSENT))
+
+    page = staff.get(f"/visits/{session.id}").text
+
+    assert re.findall(r'action="[^"]*/(end|extend)"', page) == ["end"]
 
 
 WRONG = [
