@@ -208,6 +208,8 @@ class Desk:
         stale = self.visits.at(client.key)
         if stale is None:
             return None
+        if not self.bound(client):  # else it goes on
+            self.visits.outcomes.again(stale)
         stale = self.visits.over(stale)
         if stale.state is State.RECORDED:
             return Onward(url=HERE)

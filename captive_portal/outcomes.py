@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from captive_portal.telling import Telling
     from netops.clock import Clock
 
+K = TypeVar("K", bound="str | tuple[str, str]")
 T = TypeVar("T")
 LOG = logging.getLogger("netops.portal")
 WITNESS_MS = 60_000  # so long our RADIUS server may take to hear of a login that its controller claims
@@ -56,6 +57,7 @@ class Outcomes:
         self._clock = clock
         self._began: OrderedDict[str, tuple[str, float]] = OrderedDict()  # by which method, and when
         self._sent: OrderedDict[str, tuple[Login, int]] = OrderedDict()
+        self._handed_on: OrderedDict[tuple[str, str], tuple[Login, int]] = OrderedDict()  # to a device's next visit
         self._claims: OrderedDict[str, Claim] = OrderedDict()
         self._wrong: OrderedDict[str, Exception] = OrderedDict()
         self._lock = Lock()
@@ -66,8 +68,19 @@ class Outcomes:
         self._keep(self._began, session.id, (method, began))
 
     def sent(self, session: Session) -> None:
-        """Note that the browser was sent to bring its login about."""
-        self._keep(self._sent, session.id, (self._login(session), self._clock.now_ms() + ONWARD_MS))
+        """Note that the browser was sent to bring its login about; a repair that says so again sends nobody."""
+        with self._lock:
+            if session.id in self._sent or session.id not in self._began:
+                return
+            _, due_ms = self._handed_on.pop(session.client.key, (None, self._clock.now_ms() + ONWARD_MS))
+        self._keep(self._sent, session.id, (self._login(session), due_ms))
+
+    def again(self, session: Session) -> None:
+        """Note that the device logs in anew, which ends this visit: if it was sent, its five minutes go on."""
+        with self._lock:
+            sent = self._sent.pop(session.id, None)
+        if sent is not None:
+            self._keep(self._handed_on, session.client.key, sent)
 
     def stumbled(self, session: Session, error: Exception) -> None:
         """Note what went wrong with a login; what follows says whether it failed by that."""
@@ -90,6 +103,7 @@ class Outcomes:
         with self._lock:
             began = self._began.pop(session.id, None)
             sent = self._sent.pop(session.id, None)
+            self._handed_on.pop(session.client.key, None)
             self._wrong.pop(session.id, None)
         if _let_in(session):
             return
@@ -113,6 +127,7 @@ class Outcomes:
         with self._lock:
             self._began.pop(session.id, None)
             self._sent.pop(session.id, None)
+            self._handed_on.pop(session.client.key, None)
             error = self._wrong.pop(session.id, None)
         if _let_in(session):
             return
@@ -124,13 +139,14 @@ class Outcomes:
             self.telling.unopened(login, now_ms)
 
     def over(self, session: Session) -> None:
-        """Note that a visit has ended: one that its browser never brought about has failed."""
+        """Note that a visit has ended: one that its browser never brought about has failed, unless staff ended it."""
         with self._lock:
             sent = self._sent.pop(session.id, None)
             for each in (self._began, self._wrong):
                 each.pop(session.id, None)
         if sent is not None:
-            self.telling.came_to("failed", sent[0], self._clock.now_ms())
+            ours = session.end is End.DISCONNECTED
+            self.telling.came_to("ours" if ours else "failed", sent[0], self._clock.now_ms())
 
     def unserved(self, address: str, error: Exception | None = None) -> None:
         """Count an address whose gateway could not say whose it is: its visitor sees no login page."""
@@ -153,14 +169,20 @@ class Outcomes:
             claims = list(self._claims.items())
             late = [key for key, (_, due_ms) in self._sent.items() if due_ms <= now_ms]
             given_up = [self._sent.pop(key)[0] for key in late]
+            for each in late:
+                self._began.pop(each, None)
+            dropped = [key for key, (_, due_ms) in self._handed_on.items() if due_ms <= now_ms]
+            ended = [self._handed_on.pop(key)[0] for key in dropped]
         for login in given_up:
             self.telling.came_to("failed", login, now_ms)
+        for login in ended:  # by us, before it could be known; and no next visit was sent anywhere
+            self.telling.came_to("ours", login, now_ms)
         for key, claim in claims:
             if self._witnessed(claim, now_ms, last=claim.claimed_ms + WITNESS_MS <= now_ms):
                 with self._lock:
                     self._claims.pop(key, None)
                 done += 1
-        return done + len(given_up)
+        return done + len(given_up) + len(ended)
 
     def _witnessed(self, claim: Claim, now_ms: int, *, last: bool = False) -> bool:
         """Count a login that somebody we trust has seen, or, the last time, one that nobody has."""
@@ -193,9 +215,11 @@ class Outcomes:
         """Count what is still open: we end before we could know."""
         self.settle()
         with self._lock:
-            left = [claim.login for claim in self._claims.values()] + [login for login, _ in self._sent.values()]
+            left = [claim.login for claim in self._claims.values()]
+            left += [login for each in (self._sent, self._handed_on) for login, _ in each.values()]
             self._claims.clear()
             self._sent.clear()
+            self._handed_on.clear()
         for login in left:
             self.telling.came_to("ours", login, self._clock.now_ms())
 
@@ -211,7 +235,7 @@ class Outcomes:
     def _part(self, client: Client) -> Gateway | None:
         return next((part for part in self._gateway.parts() if part.serves(client.interface)), None)
 
-    def _keep(self, held: OrderedDict[str, T], key: str, value: T) -> None:
+    def _keep(self, held: OrderedDict[K, T], key: K, value: T) -> None:
         with self._lock:
             held[key] = value
             while len(held) > UNDER_WAY:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from captive_portal import asker, places
+from captive_portal import session as visit
 from captive_portal.desk import Attempt
 from captive_portal.enforcing import Onward
 from captive_portal.errors import AbsentError, GatewayError, PortalError
@@ -182,6 +183,66 @@ def test_a_login_that_its_browser_brought_about_counts_when_the_controller_has_a
         "60000": 1,
         "120000": 1,
     }
+
+
+def outside(desk, ac, house, monkeypatch, *, minutes: int) -> None:
+    """Let minutes pass in which the controller lets nobody in, and the chores look each minute."""
+    monkeypatch.setattr(ac, "admitted", list)
+    for _ in range(minutes):
+        house.clock.forward(60)
+        desk.upkeep.repair()
+        desk.visits.outcomes.settle()
+
+
+def test_a_repair_gives_a_controller_no_more_time_and_fails_it_once(desk, ac, house, monkeypatch) -> None:
+    ac.onward = True
+    desk.login(click())
+    outside(desk, ac, house, monkeypatch, minutes=5)
+    assert counts(desk) == {"failed": 1}
+    outside(desk, ac, house, monkeypatch, minutes=70)
+
+    assert counts(desk) == {"failed": 1}
+
+
+def test_a_second_tap_is_no_failure_and_who_is_in_by_it_is_one_success(desk, ac, house) -> None:
+    ac.onward = True
+    for _ in range(2):
+        assert isinstance(desk.login(click()), Onward)
+        house.clock.forward(3)
+    assert counts(desk) == {}
+    ac.seen_ms = house.clock.now_ms()
+    desk.upkeep.repair()
+    house.clock.forward(ONWARD_MS / 1000)
+    desk.visits.outcomes.settle()
+
+    assert counts(desk) == {"online": 1}
+
+
+def test_who_taps_again_and_again_and_never_comes_in_has_failed_five_minutes_after_the_first(
+    desk, ac, house, monkeypatch
+) -> None:
+    ac.onward = True
+    for _ in range(4):
+        desk.login(click())
+        outside(desk, ac, house, monkeypatch, minutes=1)
+    desk.login(click())
+    assert counts(desk) == {}
+    outside(desk, ac, house, monkeypatch, minutes=1)
+
+    assert counts(desk) == {"failed": 1}
+
+
+def test_a_login_that_we_ended_before_it_could_come_in_is_ours(desk, ac, house) -> None:
+    ac.onward = True
+    for number in (1, 2):
+        desk.login(click(number))
+    desk.visits.feed(desk.visits.at(client(1).key), visit.Disconnected())
+    desk.login(replace(click(2), method="voucher", fields={"code": "A" * 15}))
+    assert counts(desk) == {"ours": 1, "refused": 1}
+    house.clock.forward(ONWARD_MS / 1000)
+    desk.visits.outcomes.settle()
+
+    assert counts(desk) == {"ours": 2, "refused": 1}
 
 
 # ---- silence
