@@ -228,7 +228,7 @@ class Desk:
         if not open_at(policy.hours, now_ms, self.zone):
             return Refusal(why=Why.CLOSED, wait_ms=opens_ms(policy.hours, now_ms, self.zone) - now_ms)
         if attempt.method == METHOD:
-            return self.relief.grant(shown.site, now_ms) or Refusal(why=Why.NOT_HERE)
+            return self.relief.grant(shown.site, shown.identity, now_ms) or Refusal(why=Why.NOT_HERE)
         if attempt.method not in policy.methods:
             return Refusal(why=Why.NOT_HERE)
         return self.methods[attempt.method].prove(shown, now_ms)
@@ -238,7 +238,8 @@ class Desk:
         self.visits.outcomes.begun(session, grant.method, began)
         session = self.visits.feed(session, visit.Proved(bounded), consent=consent)
         outcome = self._answer(session)
-        self.visits.put_out.forgive(self.identity(session.client))
+        if grant.method != METHOD:  # that is no login
+            self.visits.put_out.forgive(self.identity(session.client))
         return outcome
 
     def _bounded(self, client: Client, grant: Grant) -> Grant:

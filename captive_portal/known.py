@@ -4,7 +4,7 @@
   count from the proof and are not renewed by it.
 * It has agreed to the terms in the version that the site shows now.
 * Its last visit has ended by itself. Who pressed "disconnect", was ended by staff, or used up the site's volume is
-  asked again.
+  asked again; a visit without a login, to a site that was open, changes nothing of that unless it ended so itself.
 
 What makes it the same device is the keyed hash of its MAC: whoever copies a MAC copies this, too. So a policy names the
 methods for which that is good enough.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from captive_portal.ajar import METHOD
 from captive_portal.model import Consent, End
 from captive_portal.tables import CONSENT, SESSION
 
@@ -33,6 +34,7 @@ BY_ITSELF = frozenset(
         End.NO_GATEWAY,  # it was let down by us: a gate that is away for a minute makes nobody a stranger
     }
 )
+NOT_BY_ITSELF = [str(each) for each in End if each not in BY_ITSELF]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,8 @@ def past(connection: sa.Connection, identity: bytes, rule: Returning, now_ms: in
     row = connection.execute(wanted).first()
     if row is None:
         return None
-    last = sa.select(SESSION.c.end).where(mine).order_by(SESSION.c.since_ms.desc(), SESSION.c.id).limit(1)
+    counts = sa.or_(SESSION.c.method != METHOD, SESSION.c.end.in_(NOT_BY_ITSELF))
+    last = sa.select(SESSION.c.end).where(mine, counts).order_by(SESSION.c.since_ms.desc(), SESSION.c.id).limit(1)
     end = connection.execute(last).scalar()
     agreed = Consent(terms=row.terms, language=row.language, digest=row.digest, channel="returning")
     proof = Proof(

@@ -1,7 +1,8 @@
 """Which devices staff have put out: each reads a plain sentence, and is let in again by a login only, never by itself.
 
 A device that is known comes in without a tap, so that putting it out would last until its next packet. It is kept for a
-day, and over a restart by what stands in the record.
+day, and over a restart by what stands in the record. A visit to a site that is open without a login is none: it is not
+had by a tap, and what a gateway has let in alone forgives nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from captive_portal.ajar import METHOD
 from captive_portal.model import End
 from captive_portal.tables import SESSION
 
@@ -54,7 +56,8 @@ class PutOut:
         """Read back who was put out before we were restarted."""
         later = SESSION.alias("later")
         same = sa.and_(later.c.identity == SESSION.c.identity, later.c.id != SESSION.c.id)
-        came_back = sa.exists().where(same, later.c.since_ms >= SESSION.c.ended_ms)
+        logged_in = sa.and_(later.c.since_ms >= SESSION.c.ended_ms, later.c.method != METHOD)
+        came_back = sa.exists().where(same, logged_in)
         wanted = (
             sa.select(SESSION.c.identity, SESSION.c.ended_ms)
             .where(SESSION.c.ended_ms > now_ms - FOR_MS, SESSION.c.end == str(End.DISCONNECTED), ~came_back)

@@ -71,8 +71,10 @@ class Relief:
             left_s = self._watch.left_s(period.order, now_ms=clock.now_ms(), monotonic=clock.monotonic())
             return min(SHORT_S, left_s)
 
-    def grant(self, site: str, now_ms: int) -> Grant | None:
-        """Return what a tap gives; None where the site is not open."""
+    def grant(self, site: str, identity: bytes, now_ms: int) -> Grant | None:
+        """Return what a tap gives; None where the site is not open, and for whom staff have put out."""
+        if self._desk.visits.put_out.holds(identity, now_ms):
+            return None
         seconds = self.seconds(site)
         return Grant(method=METHOD, until_ms=now_ms + seconds * 1000) if seconds else None
 

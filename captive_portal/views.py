@@ -184,6 +184,8 @@ def _form(portal: Portal, visitor: Client, *, failed: str = "", wrong_code: str 
 
 def _relief_s(portal: Portal, visitor: Client) -> int:
     """Return for how long the visitor may be let in without a login, because no way in works; 0: not."""
+    if portal.desk.was_put_out(visitor):
+        return 0
     return portal.desk.relief.seconds(portal.desk.site(visitor))
 
 

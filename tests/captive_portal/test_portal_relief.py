@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from captive_portal import adopting, asker, keys, policy_yaml, upkeep, views
+from captive_portal import session as visiting
 from captive_portal.broken import checks as broken_sites
 from captive_portal.broken import commands as broken_commands
 from captive_portal.fault_book import FaultBook
@@ -227,6 +228,31 @@ def test_a_decision_taken_back_ends_who_is_in_by_it_and_nobody_else(desk, settin
 
     assert [(each.method, each.end) for each in sessions(desk)] == [("fail_open", "expired"), ("click_through", None)]
     assert [each.client.addresses[0] for each in desk.gateway.admitted()] == ["127.0.0.8"]
+
+
+def test_whom_staff_have_put_out_a_tap_does_not_let_in(house, settings) -> None:
+    desk = house.open()
+    desk.relief.begin(settings)
+    broken = Broken(desk)
+    broken.now = False
+    ask = visit(desk, settings)
+    tap(ask, "click_through")
+    (mine,) = desk.visits.every()
+    broken.now = True
+    decide(settings)
+    desk.relief.look()
+    desk.visits.feed(mine, visiting.Disconnected())
+    desk.visits.put_out.note(desk.identity(mine.client), desk.clock.now_ms())
+
+    assert 'value="fail_open"' not in ask("GET", "/").text
+    assert tap(ask).status_code == 422
+    assert desk.was_put_out(mine.client)
+
+    adopted = came(1, 1, 600, mac=mine.client.mac, addresses=mine.client.addresses)
+    desk.clock.forward(2)
+    adopting.adopt(desk.visits, Told(adopted))
+    assert [each.end for each in sessions(desk)] == ["disconnected", None]
+    assert house.restart().was_put_out(mine.client), "what a gate has let in alone is no login"
 
 
 def full(*_: object) -> None:

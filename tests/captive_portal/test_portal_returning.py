@@ -9,9 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from captive_portal import keys, known, policy_yaml, tables, vouchers
+from captive_portal.ajar import METHOD
 from captive_portal.desk import Attempt
 from captive_portal.methods.click_through import ClickThrough
-from captive_portal.model import Allowance, Bounds, Client, Consent, End, Session
+from captive_portal.model import Allowance, Bounds, Client, Consent, End, Grant, Session
 from captive_portal.policy import Policy, Returning
 from netops import facts, spool
 from netops.provider import Provider
@@ -174,6 +175,34 @@ def test_who_pressed_disconnect_is_asked_again_until_the_next_proof(open_desk) -
     enter(desk)
     later(desk, DAY_S)
     assert desk.welcome(OWN_MAC) is not None
+
+
+@pytest.mark.parametrize(("end", "known_then"), [("logout", False), ("expired", True)])
+def test_a_visit_without_a_login_makes_nobody_known_who_is_to_be_asked_again(
+    open_desk, monkeypatch, end, known_then
+) -> None:
+    desk = open_desk()
+    enter(desk)
+    desk.logout(OWN_MAC) if end == "logout" else later(desk, 3601)
+    until_ms = desk.clock.now_ms() + 600_000
+    monkeypatch.setattr(desk.relief, "grant", lambda *_: Grant(method=METHOD, until_ms=until_ms))
+    desk.clock.forward(1)
+    enter(desk, method=METHOD)
+    later(desk, 601)
+
+    assert (desk.welcome(OWN_MAC) is not None) is known_then
+
+
+def test_who_is_put_out_of_a_visit_without_a_login_is_asked_again(open_desk, monkeypatch) -> None:
+    desk = open_desk()
+    enter(desk)
+    later(desk, 3601)
+    until_ms = desk.clock.now_ms() + 600_000
+    monkeypatch.setattr(desk.relief, "grant", lambda *_: Grant(method=METHOD, until_ms=until_ms))
+    enter(desk, method=METHOD)
+    desk.logout(OWN_MAC)
+
+    assert desk.welcome(OWN_MAC) is None
 
 
 def test_it_is_no_way_to_log_in_by_asking_for_it(open_desk) -> None:
