@@ -8,6 +8,7 @@ page instead (`entry = "uam"`) asks nothing before, so nothing is opened there.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from typing import TYPE_CHECKING
 
 from captive_portal import ajar, standby
@@ -58,6 +59,7 @@ class Alone:
         self._doors = doors
         self._clock = clock
         self._told = told
+        self._out: deque[Client] = deque()  # written down as put out, by a heartbeat or a look; done by a look
 
     def open(self) -> None:
         """Take up the log."""
@@ -96,7 +98,7 @@ class Alone:
             raise PortalError("'recorded'; expected the number of an entry")
         if not self._rules:
             return {}
-        self._ajar.heard(b"", recorded)
+        self._out += self._ajar.heard(b"", recorded).out
         return {"unrecorded": len(self._ajar.log.entries)}
 
     def entries(self) -> Iterator[Answer]:
@@ -110,7 +112,9 @@ class Alone:
         if not self._rules:
             return
         self._ajar.take(self._told())
-        for client in self._ajar.look().out:
+        self._out += self._ajar.look().out
+        while self._out:
+            client = self._out.popleft()
             door = self._doors.door(client.interface, client.mac)
             try:
                 reaching.revoke(client.at(*(door.addresses if door is not None else client.addresses)))

@@ -133,3 +133,20 @@ def test_a_decision_that_is_taken_back_has_the_controller_end_them(alone, eventu
 
     assert ac.called, "a Disconnect-Request"
     assert ac.ask(SAID, SAID, SAID, IP)[0] == REJECT
+
+
+def test_a_heartbeat_between_the_taking_back_and_the_look_has_them_ended_all_the_same(alone, eventually) -> None:
+    ac = alone.controllers["ac-1"]
+    decide(alone.settings)
+    silent(alone, eventually)
+    code, said = ac.ask(SAID, SAID, SAID, IP)
+    assert code == ACCEPT
+    assert ac.report(START, "s-1", SAID, IP, mark=said[25])
+
+    decide(alone.settings, leaves=9, sites=())
+    lonely = alone.parts.judge.alone
+    lonely._ajar.take(fail_open.read(alone.settings))
+    lonely.heard({})
+    look(alone)
+
+    assert ac.called, "a Disconnect-Request"
