@@ -252,7 +252,11 @@ class Ajar:
     def _forget(self, recorded: int) -> None:
         """Strike out what the portal has recorded: from then on who is in is its business."""
         gone = {(each.place, each.mac) for each in self.log.entries if each.n <= recorded and each.what is What.IN}
-        self.log.forget(recorded)
+        try:
+            self.log.forget(recorded)
+        except PortalError as error:  # struck out as soon as the file can be written; what is open closes all the same
+            self.wrong = str(error)
+            LOG.error("not struck out error=%s", error)  # noqa: TRY400  (the sentence says it)
         for key in gone:
             self._inside.pop(key, None)
 

@@ -96,6 +96,7 @@ class Gate(Hatch):
         self._mending = threading.Lock()
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
+        self._wrong = ""  # what the last round of the watcher met
 
     def start(self) -> None:
         """Apply the ruleset and listen; returns when both are done."""
@@ -125,12 +126,13 @@ class Gate(Hatch):
             self._classes.htb.__exit__()
 
     def health(self) -> dict[str, str]:
-        """Return what is wrong: the table that somebody else has taken away."""
+        """Return what is wrong: the table that somebody else has taken away, what the watcher cannot do."""
         try:
             wrong = {} if self._born() == self.born else {"nftables": "the table was replaced by another program"}
         except NetopsError as error:
             wrong = {"nftables": str(error)}
-        return wrong | ({"fail-open": self._standby.wrong} if self._standby.wrong else {})
+        more = {"watch": self._wrong, "fail-open": self._standby.wrong}
+        return wrong | {name: each for name, each in more.items() if each}
 
     def _apply(self) -> str:
         """Bring the kernel to our ruleset in one transaction; a table that is there keeps its sets and its mark."""
@@ -178,8 +180,13 @@ class Gate(Hatch):
                 self._standby.round(self)
                 if round_ % GARDEN_ROUNDS == 0:
                     self._renew_gardens()
+                self._wrong = ""
             except NetopsError as error:
+                self._wrong = str(error)
                 LOG.error("gateway cannot be mended error=%s", error)  # noqa: TRY400  (the sentence says it)
+            except Exception:  # whatever it is: nobody else puts the table back
+                self._wrong = "failed for a reason that the log tells"
+                LOG.exception("gateway cannot be mended")
 
     def _renew_gardens(self) -> None:
         """Keep open what the resolver has told since: its own entries are short, a repetition makes none longer."""

@@ -105,6 +105,8 @@ class Log:
         """Keep entries; durable on return. PortalError when they are not: then nothing may be done by them."""
         if len(self._entries) + len(entries) > MOST:
             raise PortalError(f"{self.path}: {MOST} entries wait for the portal; nobody else is let in")
+        if self._handle < 0:  # what was to be struck out, or taken back, could not be: now it can, or nobody is let in
+            self._write()
         made = [replace(each, n=self._next + at) for at, each in enumerate(entries)]
         octets = b"".join(_line(said(each)) for each in made)
         try:
@@ -112,27 +114,38 @@ class Log:
                 raise OSError("the disk is full")  # noqa: TRY301  (what a short write is)
             os.fsync(self._handle)
         except OSError as error:
-            os.ftruncate(self._handle, self._size)
+            self._take_back()
             raise PortalError(f"{self.path}: not written ({error}); nobody is let in without a record") from None
         self._size += len(octets)
         self._entries += made
         self._next += len(made)
 
     def forget(self, upto: int) -> int:
-        """Strike out what has been recorded elsewhere; return how many entries."""
+        """Strike out what has been recorded elsewhere; return how many entries. PortalError: on disk they still are."""
         left = [each for each in self._entries if each.n > upto]
         gone = len(self._entries) - len(left)
-        if gone:
+        if gone or self._handle < 0:
             self._entries = left
             self._write()
         return gone
 
+    def _take_back(self) -> None:
+        """Cut off what was not written whole; where even that fails the file is written anew before the next entry."""
+        try:
+            os.ftruncate(self._handle, self._size)
+        except OSError:
+            self.close()
+
     def _write(self) -> None:
+        """Write the file anew; PortalError, and no handle to a file that may be gone, where that fails."""
         lines = [_line({"log": self.mark, "next": self._next}), *(_line(said(each)) for each in self._entries)]
         octets = b"".join(lines)
         self.close()
-        files.replace(self.path, octets, mode=0o600)
-        self._handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            files.replace(self.path, octets, mode=0o600)
+            self._handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        except OSError as error:
+            raise PortalError(f"{self.path}: not written ({error}); make room, nobody is let in until it is") from None
         self._size = len(octets)
 
 

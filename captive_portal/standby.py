@@ -23,7 +23,7 @@ from netops.errors import EvidenceError, NetopsError
 from netops.evidence import files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from captive_portal.ajar import Rule, Turned
@@ -88,6 +88,9 @@ class Standby:
         self.places = tuple(rules)
         self._told = told
         self._note = where / fail_open.NAME
+        self._kept = b""
+        self._unkept = ""
+        self._out: list[Client] = []  # who is to be put out, until the kernel has done it
         self._ajar = Ajar(rules, known, Log(where / "let-in.jsonl"), clock)
         self._kernel_open: set[str] = set()
         self._lock = RLock()
@@ -98,7 +101,8 @@ class Standby:
             return
         self._ajar.log.open()
         if self._note.exists():
-            self._ajar.take(self._note.read_bytes())
+            self._kept = self._note.read_bytes()
+            self._ajar.take(self._kept)
 
     def close(self) -> None:
         """Let go; the kernel ends what is open."""
@@ -107,7 +111,7 @@ class Standby:
     @property
     def wrong(self) -> str:
         """What keeps the gate from acting without its portal, or the empty string."""
-        return self._ajar.wrong
+        return self._ajar.wrong or self._unkept
 
     # ---- the portal speaks
     def heard(self, asked: Answer, kernel: Kernel) -> dict[str, object]:
@@ -118,9 +122,8 @@ class Standby:
         if not self.places:
             return {}
         with self._lock:
-            before = self._ajar.note
             self._do(self._ajar.heard(note.encode(), recorded), kernel)
-            self._keep(before)
+            self._keep()
             return {"unrecorded": len(self._ajar.log.entries)}
 
     def entries(self) -> Iterator[Answer]:
@@ -137,27 +140,43 @@ class Standby:
         if not self.places:
             return
         with self._lock:
-            before = self._ajar.note
             self._ajar.take(self._told())  # what is taken back must be heard while the portal is dead, too
-            self._keep(before)
+            self._keep()
             turned = self._ajar.look()
             self._do(turned, kernel)
             if turned.open:
                 self._answer(kernel)
 
-    def _keep(self, before: bytes) -> None:
-        """Keep what is believed now, for a gate that starts while the portal is dead."""
-        if self._ajar.note != before:
-            files.replace(self._note, self._ajar.note, mode=0o600)
+    def _keep(self) -> None:
+        """Keep what is believed now, for a gate that starts while the portal is dead; a full disk stops nothing."""
+        note = self._ajar.note
+        if note == self._kept or not note:
+            return
+        try:
+            files.replace(self._note, note, mode=0o600)
+        except OSError as error:
+            if not self._unkept:
+                LOG.error("decision not kept error=%s", error)  # noqa: TRY400  (the sentence says it)
+            self._unkept = f"{self._note}: not written ({error}); a gate that starts anew would not know the decision"
+            return
+        self._kept, self._unkept = note, ""
 
     def _do(self, turned: Turned, kernel: Kernel) -> None:
-        for client in turned.out:
-            kernel.put_out(client)
+        self._out = list(self._put_out([*self._out, *turned.out], kernel))
         for place in self._kernel_open - set(turned.open):
             kernel.run(ruleset.shut(kernel.rules, place))
         for place, door in turned.open.items():
             kernel.run(ruleset.ajar(kernel.rules, place, min(LEASE_S, door.seconds)))
         self._kernel_open = set(turned.open)
+
+    def _put_out(self, clients: Iterable[Client], kernel: Kernel) -> Iterator[Client]:
+        """Close their doors; yield for whom the kernel refuses: it is asked again in the next round."""
+        for client in clients:
+            try:
+                kernel.put_out(client)
+            except NetopsError as error:
+                LOG.error("not put out place=%s error=%s", client.interface, error)  # noqa: TRY400  (as below)
+                yield client
 
     def _answer(self, kernel: Kernel) -> None:
         listed = [kernel.ask(f"list set inet {kernel.rules.table} knocking{version}") for version in "46"]

@@ -229,7 +229,7 @@ def test_a_place_whose_opening_cannot_be_written_stays_closed(place, log, clock,
     assert told(log) == [("begun", "")]
 
 
-def _full(_handle: int) -> None:
+def _full(*_: object, **__: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
@@ -256,6 +256,41 @@ def test_the_log_outlives_its_process_and_a_line_cut_off(log, clock) -> None:
     once_more.append([entry])
     assert once_more.entries[0].n == 4
     once_more.close()
+
+
+@pytest.mark.parametrize("call", ["forget", "append"])
+def test_a_log_that_met_a_full_disk_goes_on_when_there_is_room(log, call, monkeypatch) -> None:
+    entry = Entry(what=What.IN, at_ms=1, place="vlan0", request="r", leaf=7, mac=PHONE.mac)
+    log.append([entry])
+    with monkeypatch.context() as broken:
+        broken.setattr(let_in.files, "replace", _full)
+        broken.setattr(let_in.os, "fsync", _full)
+        broken.setattr(let_in.os, "ftruncate", _full)
+        with pytest.raises(PortalError, match="not written"):
+            log.forget(1) if call == "forget" else log.append([entry])
+        with pytest.raises(PortalError, match="not written"):
+            log.append([entry])
+    log.append([replace(entry, mac=OTHER.mac)])
+    again = Log(log.path)
+    again.open()
+    again.close()
+
+    assert [each.mac for each in again.entries] == [*[PHONE.mac] * (call == "append"), OTHER.mac]
+    assert again.entries == log.entries
+
+
+def test_what_is_recorded_is_struck_out_when_the_disk_has_room_again(place, log, clock, monkeypatch) -> None:
+    clock.forward(SILENT_S)
+    place.look()
+    place.let_in([PHONE])
+    place.heard(note(ORDER))
+    with monkeypatch.context() as broken:
+        broken.setattr(let_in.files, "replace", _full)
+        assert place.heard(note(ORDER), recorded=3).open == {}
+        assert "not written" in place.wrong
+    place.heard(note(ORDER), recorded=3)
+
+    assert PHONE.mac not in log.path.read_text(encoding="ascii")
 
 
 def test_a_log_of_somebody_elses_is_refused(tmp_path) -> None:

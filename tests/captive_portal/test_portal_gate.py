@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -68,6 +69,27 @@ def say(at: gate.Gate, line: bytes) -> bytes:
 def test_the_table_is_applied_before_the_first_question(opened) -> None:
     assert "table inet netops_portal" in opened._kernel.ran[0]
     assert json.loads(say(opened, b'{"verb":"ready"}\n'))["born"] == opened.born
+
+
+def test_a_round_that_fails_for_whatever_reason_is_said_and_not_the_last(tmp_path, monkeypatch, eventually) -> None:
+    monkeypatch.setattr(gate, "WATCH_S", 0.005)
+    made = gate.Gate(RULES, tmp_path / "gate.sock", peers=frozenset({os.getuid()}))
+    made._kernel = Kernel()
+    met = []
+
+    def meet(_kernel: object) -> None:
+        met.append(made.health())
+        if len(met) == 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(made._standby, "round", meet)
+    made.start()
+    try:
+        eventually(lambda: len(met) >= 3, 5)
+    finally:
+        made.stop()
+
+    assert met[:3] == [{}, {"watch": "failed for a reason that the log tells"}, {}]
 
 
 def test_allow_and_revoke_become_one_transaction_each(opened) -> None:

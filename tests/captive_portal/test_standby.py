@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
-from captive_portal import ruleset
+from captive_portal import ruleset, standby
 from captive_portal.ajar import SILENT_S, Rule
 from captive_portal.errors import KernelError, PortalError
 from captive_portal.model import Bounds
@@ -165,3 +168,46 @@ def test_a_note_that_nobody_signed_is_said_and_changes_nothing(gate, clock) -> N
 
     assert gate.wrong
     assert gate.kernel.did == []
+
+
+def _full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_keeps_nobody_in_whose_decision_was_taken_back(gate, clock, tmp_path, monkeypatch) -> None:
+    kernel, kept = gate.kernel, tmp_path / "gate" / fail_open.NAME
+    gate.heard({"note": note(ORDER).decode()}, kernel)
+    clock.forward(SILENT_S)
+    kernel.at_the_door = [("vlan0", MAC, "10.0.0.7")]
+    gate.round(kernel)
+    kernel.did.clear()
+    gate.told["note"] = note(leaves=9)
+    with monkeypatch.context() as broken:
+        broken.setattr(standby.files, "replace", _full)
+        gate.round(kernel)
+        assert kernel.did[0] == f"out {MAC} 10.0.0.7"
+        assert "would not know the decision" in gate.wrong
+    gate.round(kernel)
+
+    assert gate.wrong == ""
+    assert kept.read_bytes() == note(leaves=9)
+
+
+def test_a_kernel_that_refuses_to_put_somebody_out_is_asked_again(gate, clock, monkeypatch) -> None:
+    kernel = gate.kernel
+    gate.heard({"note": note(ORDER).decode()}, kernel)
+    clock.forward(SILENT_S)
+    kernel.at_the_door = [("vlan0", MAC, "10.0.0.7")]
+    gate.round(kernel)
+    gate.told["note"] = note(leaves=9)
+    with monkeypatch.context() as broken:
+        broken.setattr(kernel, "put_out", _refused)
+        gate.round(kernel)
+    kernel.did.clear()
+    gate.round(kernel)
+
+    assert kernel.did == [f"out {MAC} 10.0.0.7"]
+
+
+def _refused(_who: object) -> None:
+    raise KernelError("nftables: no buffer space")
