@@ -10,7 +10,7 @@ from captive_portal import keys, tables, vouchers
 from captive_portal.methods import METHODS
 from captive_portal.model import Allowance
 
-ELSEWHERE = {"oidc"}  # test_portal_oidc.py walks it through a provider's own login page
+ELSEWHERE = {"oidc"}  # test_account_in_a_browser.py walks it through a provider's own login page
 
 
 def by_click(street, device) -> None:
