@@ -133,7 +133,7 @@ def held(settings: Settings, trail: Trail) -> list[dict[str, object]]:
     path = journal_path(settings)
     if not path.exists():
         return []
-    return [_as_json(each) for each in packets.about(path, Vault.of(settings), [trail])]
+    return [_as_json(each) for each in packets.about(path, Vault.of(settings), trail)]
 
 
 def _check(settings: Settings) -> int:

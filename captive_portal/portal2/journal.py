@@ -28,7 +28,7 @@ from captive_portal.limits import Limit, Rate, Rates
 from captive_portal.portal2 import erasure, packets
 from captive_portal.portal2.erasure import DAY_MS, OVERHEAD
 from captive_portal.portal2.packet import NO_SEAL, Type
-from captive_portal.portal2.packets import BEGINNING, CLEAR, EMPTIED, ERASED, FORMS, MISSED, WISH, Kept, Row, link
+from captive_portal.portal2.packets import BEGINNING, EMPTIED, ERASED, FORMS, MISSED, WISH, Kept, Row, link
 from netops import sqlite
 from netops.errors import NetopsError
 
@@ -298,13 +298,7 @@ class Journal:
         fresh = [each for each in trails if self._wished(each) < each.before_ms]
         if not fresh:
             return None
-        wanted = "SELECT number, at_ms, ac, device, address FROM packet WHERE period NOT IN (?, ?) AND at_ms <= ?"
-        until_ms = max(each.before_ms for each in fresh)
-        numbers = [
-            number
-            for number, at_ms, ac, device, address in self._db.execute(wanted, (CLEAR, EMPTIED, until_ms))
-            if packets.follows(fresh, self.vault, ac=ac, at_ms=at_ms, device=device, address=address)
-        ]
+        numbers = sorted({number for each in fresh for number in packets.theirs(self._db, self.vault, each)})
         empty = "UPDATE packet SET octets = x'', period = ?, device = NULL, address = NULL WHERE number = ?"
         self._db.executemany(empty, [(EMPTIED, each) for each in numbers])
         for each in fresh:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from captive_portal.errors import GatewayError, RecordsError
 from captive_portal.portal2 import erasure
+from captive_portal.portal2.packet import Type
 from captive_portal.records.retention import ranges
 from netops import sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from captive_portal.model import Trail
@@ -29,6 +30,17 @@ MISSED = "missed"  # the way of a record that counts what was not kept
 ERASED = "erased"  # the way of a record that certifies an erasure from the front
 WISH = "wish"  # the way of a record that certifies which packets were emptied on somebody's wish
 HEAD = 32  # octets of the head of version 2, with its authenticator
+LEAVING = frozenset(
+    {
+        Type.REQ_LOGOUT,
+        Type.ACK_LOGOUT,
+        Type.NTF_LOGOUT,
+        Type.ACK_NTF_LOGOUT,
+        Type.NTF_MTUSER_LOGOUT,
+        Type.ACK_MTUSER_LOGOUT,
+        Type.REQ_MTUSER_OFFLINE,
+    }
+)  # name a device that goes: it does not have the address from then on
 CLEAR, EMPTIED = "", "emptied"  # in place of a month: never sealed (records of our own), or emptied
 
 _FIRST = """
@@ -153,14 +165,14 @@ def read(path: Path, vault: Vault, *, after: int = 0, ac: str = "") -> Iterator[
         sqlite.close(db)
 
 
-def about(path: Path, vault: Vault, trails: Sequence[Trail]) -> Iterator[Kept]:
-    """Yield what is kept of some devices, in order."""
+def about(path: Path, vault: Vault, trail: Trail) -> Iterator[Kept]:
+    """Yield what is kept of a person's devices, in order."""
     db = _opened(path)
     try:
-        for row in _rows(db, 0, ""):
-            mine = follows(trails, vault, ac=row.ac, at_ms=row.at_ms, device=row.device, address=row.address)
-            if row.sealed and mine:
-                yield opened(row, vault)
+        db.execute("BEGIN").fetchall()  # one instant: the portal goes on writing, and erasing
+        wanted = f"SELECT {COLUMNS} FROM packet WHERE number = ?"  # noqa: S608  (constants)
+        for number in [] if _old(db) else theirs(db, vault, trail):
+            yield opened(Row(*sqlite.rows(db, wanted, (number,))[0]), vault)
     finally:
         sqlite.close(db)
 
@@ -180,21 +192,38 @@ def opened(row: Row, vault: Vault) -> Kept:
     return Kept(row.number, row.at_ms, row.ac, row.way, row.peer, octets, judged, row.link)
 
 
-def follows(
-    trails: Sequence[Trail], vault: Vault, *, ac: str, at_ms: int, device: bytes | None, address: bytes | None
-) -> bool:
-    """Whether a record is of one of these devices: by its MAC, or by its address while a visit had it."""
-    for each in trails:
-        if at_ms > each.before_ms:
-            continue
-        if device is not None and device in each.devices:
-            return True
-        if address is not None and any(
-            place == ac and from_ms <= at_ms <= to_ms and vault.address(place, used) == address
-            for place, used, from_ms, to_ms in each.stays
-        ):
-            return True
-    return False
+def theirs(db: sqlite.Connection, vault: Vault, trail: Trail) -> list[int]:
+    """Return the numbers of the packets about a person's devices, ascending.
+
+    A packet that names a device is about that one. One that names none is about who has its address: the person while a
+    visit of theirs had it, but not from when another device was seen at it. The file may have a million packets of
+    others: SQLite passes them over by itself, and lets other threads run meanwhile.
+    """
+    stays: dict[tuple[str, bytes], list[tuple[int, int]]] = {}
+    hashes = {each: vault.address(*each) for each in {(place, used) for place, used, *_ in trail.stays}}
+    for place, used, from_ms, to_ms in trail.stays:
+        stays.setdefault((place, hashes[place, used]), []).append((from_ms, to_ms))
+    seen: dict[tuple[str, bytes], tuple[int, bytes]] = {}  # who was seen last at an address, and when
+    found = []
+    for number, at_ms, ac, type_, judged, device, address in db.execute(
+        "SELECT number, at_ms, ac, type, judged, device, address FROM packet"
+        " WHERE period NOT IN (?, ?) AND at_ms <= ?"
+        " AND (device IN (SELECT unhex(value) FROM json_each(?)) OR address IN (SELECT unhex(value) FROM json_each(?)))"
+        " ORDER BY number",
+        (CLEAR, EMPTIED, trail.before_ms, _listed(trail.devices), _listed(hashes.values())),
+    ):
+        at = ac, address
+        if device is not None:
+            if not judged and type_ not in LEAVING:
+                seen[at] = at_ms, device
+            mine = device in trail.devices
+        else:
+            seen_ms, by = seen.get(at, (0, None))
+            alone = by is None or by in trail.devices
+            mine = any(begun <= at_ms <= ended and (alone or seen_ms < begun) for begun, ended in stays.get(at, ()))
+        if mine:
+            found.append(number)
+    return found
 
 
 def check(path: Path) -> Checked:
@@ -247,11 +276,19 @@ def _opened(path: Path) -> sqlite.Connection:
 
 
 def _rows(db: sqlite.Connection, after: int, ac: str) -> Iterator[Row]:
-    old = int(sqlite.rows(db, "PRAGMA user_version")[0][0]) < len(FORMS)  # the portal has not started since the upgrade
-    columns = COLUMNS.partition(", period")[0] if old else COLUMNS
+    columns = COLUMNS.partition(", period")[0] if _old(db) else COLUMNS
     wanted = f"SELECT {columns} FROM packet WHERE number > ? AND (? = '' OR ac = ?) ORDER BY number"  # noqa: S608
     for values in db.execute(wanted, (after, ac, ac)):
         yield Row(*cast("tuple[Any, ...]", values))
+
+
+def _old(db: sqlite.Connection) -> bool:
+    """Whether the portal has not started since the upgrade: nothing is sealed then."""
+    return int(sqlite.rows(db, "PRAGMA user_version")[0][0]) < len(FORMS)
+
+
+def _listed(hashes: Iterable[bytes]) -> str:
+    return json.dumps([each.hex() for each in hashes])
 
 
 def _framed(*parts: bytes) -> bytes:
