@@ -6,7 +6,7 @@ while nobody asks is captive_portal/upkeep.py.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -14,7 +14,7 @@ from captive_portal import session as visit
 from captive_portal.ajar import METHOD
 from captive_portal.allotment import spent, wait_ms
 from captive_portal.enforcing import Onward
-from captive_portal.errors import PortalError
+from captive_portal.errors import CrowdError, PortalError
 from captive_portal.limits import Limit, Rate, Rates
 from captive_portal.methods import Shown
 from captive_portal.model import Client, Grant, Session, State
@@ -25,8 +25,7 @@ from captive_portal.upkeep import Upkeep
 from captive_portal.verdict import Ask, Leave, Refusal, Why
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator, Mapping
     from zoneinfo import ZoneInfo
 
     from captive_portal.allotment import Used
@@ -118,7 +117,7 @@ class Desk:
         """Admit, or say why not, or what comes next. PortalError or SqlError when we could not: then nobody is in."""
         client, visits = attempt.client, self.visits
         answer = self._consult(attempt)
-        with visits.turns.page(client), self._room(client):
+        with visits.turns.page(client), self._room(client, attempt.method):
             live = visits.current(client)
             if live is not None:
                 return visits.see(live, client.addresses)
@@ -274,10 +273,25 @@ class Desk:
             raise PortalError(f"the login could not be completed ({session.end}); nobody was let in")
         return session
 
-    def _room(self, client: Client) -> AbstractContextManager[None]:
-        """Be one of the few pages behind a controller; anywhere else there is room for as many as there are threads."""
-        distant = any(part.distant and part.serves(client.interface) for part in self.gateway.parts())
-        return self._crowd.within(client.interface) if distant else nullcontext()
+    @contextmanager
+    def _room(self, client: Client, method: str = "") -> Iterator[None]:
+        """Be one of the few pages behind a controller; anywhere else there is room for as many as there are threads.
+
+        A login, by its `method`, that finds none is noted: who gives up then is in no other count.
+        """
+        if not any(part.distant and part.serves(client.interface) for part in self.gateway.parts()):
+            yield
+            return
+        outcomes = self.visits.outcomes
+        try:
+            with self._crowd.within(client.interface, self.clock.monotonic()):
+                if method:
+                    outcomes.served(client)
+                yield
+        except CrowdError as error:
+            if method and method != METHOD and self.current(client) is None:
+                outcomes.turned_away(client, method, theirs=error.theirs)
+            raise
 
     # ---- being in
     def returning(self, client: Client) -> Session | None:

@@ -25,6 +25,14 @@ class BusyError(PortalError):
     exit_code = 75
 
 
+class CrowdError(BusyError):
+    """Enough pages behind controllers are under way; `theirs`: those of this controller, and it is slow."""
+
+    def __init__(self, message: str, *, theirs: bool) -> None:
+        super().__init__(message)
+        self.theirs = theirs
+
+
 class GatewayError(PortalError):
     """The gateway refused or did not answer; nobody was let in by this request."""
 

@@ -31,6 +31,7 @@ K = TypeVar("K", bound="str | tuple[str, str]")
 T = TypeVar("T")
 LOG = logging.getLogger("netops.portal")
 WITNESS_MS = 60_000  # so long our RADIUS server may take to hear of a login that its controller claims
+AWAY_MS = 300_000  # so long who found no room may take to try again
 ONWARD_MS = 300_000  # so long a browser may take to bring a login about; the token it carries lives for two minutes
 SLACK_MS = 5_000  # a controller tells in whole seconds, and late, since when somebody is in
 UNDER_WAY = 50_000
@@ -58,6 +59,7 @@ class Outcomes:
         self._began: OrderedDict[str, tuple[str, float]] = OrderedDict()  # by which method, and when
         self._sent: OrderedDict[str, tuple[Login, int]] = OrderedDict()
         self._handed_on: OrderedDict[tuple[str, str], tuple[Login, int]] = OrderedDict()  # to a device's next visit
+        self._turned: OrderedDict[tuple[str, str], tuple[Login, str, int]] = OrderedDict()  # away, and whose fault
         self._claims: OrderedDict[str, Claim] = OrderedDict()
         self._wrong: OrderedDict[str, Exception] = OrderedDict()
         self._lock = Lock()
@@ -104,6 +106,7 @@ class Outcomes:
             began = self._began.pop(session.id, None)
             sent = self._sent.pop(session.id, None)
             self._handed_on.pop(session.client.key, None)
+            self._turned.pop(session.client.key, None)
             self._wrong.pop(session.id, None)
         if _let_in(session):
             return
@@ -156,6 +159,20 @@ class Outcomes:
         site = self._premises.site_of(place)
         self.telling.unserved(site, place, address, self._clock.now_ms(), ours=ours)
 
+    def turned_away(self, client: Client, method: str, *, theirs: bool) -> None:
+        """Note a device whose login found no room, since its controller is slow (`theirs`) or by our bound."""
+        with self._lock:
+            known = client.key in self._turned
+        if not known:
+            due_ms = self._clock.now_ms() + AWAY_MS
+            outcome = "unserved" if theirs else "ours"
+            self._keep(self._turned, client.key, (self._of(client, method), outcome, due_ms))
+
+    def served(self, client: Client) -> None:
+        """Note that a device's login has found room: what comes of it counts."""
+        with self._lock:
+            self._turned.pop(client.key, None)
+
     def unknown(self, address: str) -> None:
         """Count an address in a controller's networks that the controller says is nobody's: as good as silence."""
         if self._premises.behind(address):
@@ -173,6 +190,10 @@ class Outcomes:
                 self._began.pop(each, None)
             dropped = [key for key, (_, due_ms) in self._handed_on.items() if due_ms <= now_ms]
             ended = [self._handed_on.pop(key)[0] for key in dropped]
+            late_ones = [key for key, (_, _, due_ms) in self._turned.items() if due_ms <= now_ms]
+            turned = [self._turned.pop(key) for key in late_ones]
+        for login, outcome, _ in turned:
+            self.telling.came_to(outcome, login, now_ms)
         for login in given_up:
             self.telling.came_to("failed", login, now_ms)
         for login in ended:  # by us, before it could be known; and no next visit was sent anywhere
@@ -182,7 +203,7 @@ class Outcomes:
                 with self._lock:
                     self._claims.pop(key, None)
                 done += 1
-        return done + len(given_up) + len(ended)
+        return done + len(turned) + len(given_up) + len(ended)
 
     def _witnessed(self, claim: Claim, now_ms: int, *, last: bool = False) -> bool:
         """Count a login that somebody we trust has seen, or, the last time, one that nobody has."""
@@ -217,6 +238,8 @@ class Outcomes:
         with self._lock:
             left = [claim.login for claim in self._claims.values()]
             left += [login for each in (self._sent, self._handed_on) for login, _ in each.values()]
+            left += [login for login, _, _ in self._turned.values()]
+            self._turned.clear()
             self._claims.clear()
             self._sent.clear()
             self._handed_on.clear()
@@ -224,11 +247,13 @@ class Outcomes:
             self.telling.came_to("ours", login, self._clock.now_ms())
 
     def _login(self, session: Session, method: str = "") -> Login:
-        client = session.client
+        return self._of(session.client, session.grant.method if session.grant else method)
+
+    def _of(self, client: Client, method: str) -> Login:
         return Login(
             site=self._premises.site(client),
             place=client.interface,
-            method=session.grant.method if session.grant else method,
+            method=method,
             identity=self._premises.identity(client),
         )
 

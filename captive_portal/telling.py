@@ -125,7 +125,7 @@ class Telling:
             self._minute((login.site, login.method, login.place), now_ms).agreed[terms] += 1
 
     def came_to(self, outcome: str, login: Login, now_ms: int) -> None:
-        """Count a login that came to nothing: `failed`, `unconfirmed`, `ours`."""
+        """Count a login that came to nothing: `failed`, `unconfirmed`, `ours`; `unserved`: it found no room."""
         with self._lock:
             self._first(login, outcome, self._minute((login.site, login.method, login.place), now_ms), now_ms)
 

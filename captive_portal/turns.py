@@ -8,13 +8,12 @@ Behind a controller each login may take seconds, and devices are made up at will
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from captive_portal.errors import BusyError
+from captive_portal.errors import BusyError, CrowdError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 PAGE_S = 0.2  # a double tap finds its first half done; a slow gateway's client gets the page that looks again
 WAITERS = 2  # pages of one device
+SLOW_S = 2.0  # a controller that holds one of its dozen pages for so long has filled them itself
 OF_A_PLACE, OF_ALL = 12, 24  # pages under way behind controllers: of one, and of all; the portal has 32 threads
 
 
@@ -84,22 +84,24 @@ class Crowd:
     """How many pages are under way behind controllers."""
 
     def __init__(self) -> None:
-        self._at: Counter[str] = Counter()
+        self._at: dict[str, list[float]] = {}  # since when each is under way, by place, on the monotonic clock
         self._lock = Lock()
 
     @contextmanager
-    def within(self, place: str) -> Iterator[None]:
-        """Be one of those; BusyError when there are enough of the place, or of all."""
+    def within(self, place: str, now: float) -> Iterator[None]:
+        """Be one of those; CrowdError when there are enough of the place, or of all."""
         with self._lock:
-            if self._at[place] >= OF_A_PLACE or self._at.total() >= OF_ALL:
-                raise BusyError(CROWDED)
-            self._at[place] += 1
+            here = self._at.get(place, [])
+            full = len(here) >= OF_A_PLACE
+            if full or sum(map(len, self._at.values())) >= OF_ALL:
+                raise CrowdError(CROWDED, theirs=full and now - min(here) >= SLOW_S)
+            self._at.setdefault(place, here).append(now)
         try:
             yield
         finally:
             with self._lock:
-                self._at[place] -= 1
-                if not self._at[place]:
+                here.remove(now)
+                if not here:
                     del self._at[place]
 
 

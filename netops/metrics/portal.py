@@ -101,7 +101,8 @@ ENTRIES: tuple[Metric, ...] = (
     _count(
         "portal.login.unserved",
         "未能服务的地址数",
-        "addresses of a minute whose controller did not say who they are: they saw no login page",
+        "addresses of a minute whose controller did not say who they are, so that they saw no login page, and devices "
+        "that found no room behind a slow controller and did not come back; the same one once an hour",
         better=_LOWER,
     ),
     _count(
@@ -113,7 +114,8 @@ ENTRIES: tuple[Metric, ...] = (
     _count(
         "portal.login.ours",
         "因平台自身未成功的登录数",
-        "devices that were granted access and not let in because of us: no durable record, our own gateway or server",
+        "devices that were granted access and not let in because of us: no durable record, our own gateway or server; "
+        "or that found no room and did not come back",
         better=_LOWER,
     ),
     _count("portal.login.refused", "被拒绝的登录次数", "logins that a method said no to: a wrong code, a used voucher"),

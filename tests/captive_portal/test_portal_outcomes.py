@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,11 +12,12 @@ from captive_portal import asker, places
 from captive_portal import session as visit
 from captive_portal.desk import Attempt
 from captive_portal.enforcing import Onward
-from captive_portal.errors import AbsentError, GatewayError, PortalError
+from captive_portal.errors import AbsentError, BusyError, GatewayError, PortalError
 from captive_portal.gateways.simulated import Simulated
 from captive_portal.model import Client, Consent, Session
-from captive_portal.outcomes import ONWARD_MS, WITNESS_MS
+from captive_portal.outcomes import AWAY_MS, ONWARD_MS, WITNESS_MS
 from captive_portal.telling import Telling
+from captive_portal.turns import OF_A_PLACE
 from netops import facts, spool, wire
 from netops.config import PortalAt, Settings
 from netops.controllers import Controller
@@ -310,6 +312,56 @@ def test_a_controller_that_refuses_has_failed_and_a_record_that_cannot_be_kept_i
         desk.login(click(2))
 
     assert counts(desk) == {"failed": 1, "ours": 1}
+
+
+def crowd(desk, ac, house, numbers, *, held_s: float, place: str = "simulated") -> None:
+    """Have devices tap while a place has as many pages as there is room for, the oldest `held_s` old."""
+    with ExitStack() as under_way:
+        for _ in range(OF_A_PLACE):
+            under_way.enter_context(desk._crowd.within(place, house.clock.monotonic() - held_s))
+        for number in numbers:
+            with pytest.raises(BusyError):
+                desk.login(click(number))
+
+
+def test_whom_a_slow_controller_leaves_no_room_counts_as_unserved_unless_it_comes_back(desk, ac, house) -> None:
+    for _ in range(2):
+        crowd(desk, ac, house, range(1, 61), held_s=8)
+        house.clock.forward(10)
+    ac.seen_ms = house.clock.now_ms()
+    for number in range(1, 11):
+        assert isinstance(desk.login(click(number)), Session)
+    desk.visits.outcomes.settle()
+    assert counts(desk) == {"online": 10}
+    house.clock.forward(AWAY_MS / 1000)
+
+    said, polls = told(house, desk)
+    assert counts(desk) == {"online": 10, "unserved": 50}
+    assert (said[0]["method"], said[0]["gateway"]) == ("click_through", "simulated")
+    rows = [row.values for each in polls for row in each.rows if row.subject == Subject("site", "site-1")]
+    assert sum(each.get("portal.login.unserved", 0) for each in rows) == 0, "of the running minute: it comes"
+    house.clock.forward(60)
+    _, polls = told(house, desk)
+    rows = [row.values for each in polls for row in each.rows if row.subject == Subject("site", "site-1")]
+    assert sum(each.get("portal.login.unserved", 0) for each in rows) == 50
+
+
+def test_who_found_no_room_at_a_quick_controller_is_turned_away_by_our_own_bound(desk, ac, house) -> None:
+    crowd(desk, ac, house, (1, 2), held_s=0.5)
+    house.clock.forward(AWAY_MS / 1000)
+    desk.visits.outcomes.settle()
+
+    assert counts(desk) == {"ours": 2}
+
+
+def test_who_is_inside_and_taps_again_in_a_crowd_is_turned_away_from_nothing(desk, ac, house) -> None:
+    ac.seen_ms = house.clock.now_ms()
+    assert isinstance(desk.login(click()), Session)
+    crowd(desk, ac, house, (1,), held_s=8)
+    house.clock.forward(AWAY_MS / 1000)
+    desk.visits.outcomes.settle()
+
+    assert counts(desk) == {"online": 1}
 
 
 # ---- who counts

@@ -74,14 +74,14 @@ def test_one_controller_takes_some_of_the_threads_and_all_together_not_all() -> 
     with ExitStack() as under_way:
         for place in ("ac-1", "ac-2"):
             for _ in range(OF_A_PLACE):
-                under_way.enter_context(crowd.within(place))
+                under_way.enter_context(crowd.within(place, 0.0))
             if place == "ac-1":
-                with pytest.raises(BusyError), crowd.within(place):
+                with pytest.raises(BusyError), crowd.within(place, 0.0):
                     pytest.fail("more than its share")
-        with pytest.raises(BusyError), crowd.within("ac-3"):
+        with pytest.raises(BusyError), crowd.within("ac-3", 0.0):
             pytest.fail("more than all may have")
     assert OF_ALL < THREADS
-    with crowd.within("ac-3"):
+    with crowd.within("ac-3", 0.0):
         pass
     assert not crowd._at
 
@@ -96,7 +96,7 @@ def test_made_up_devices_behind_a_slow_controller_are_told_to_wait_and_nothing_o
     attempt = Attempt(client=who, method="click_through", fields={}, consent=consent)
     with ExitStack() as under_way:
         for _ in range(OF_A_PLACE):
-            under_way.enter_context(desk._crowd.within("simulated"))
+            under_way.enter_context(desk._crowd.within("simulated", house.clock.monotonic()))
         if distant:
             with pytest.raises(BusyError):
                 desk.login(attempt)
