@@ -27,7 +27,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captive_portal import ajar, garden, ruleset, standby
+from captive_portal import ajar, garden, neighbours, ruleset, standby
 from captive_portal.classes import MAPS, Classes
 from captive_portal.errors import KernelError
 from captive_portal.hatch import PART, Hatch, peers, socket_path
@@ -214,6 +214,10 @@ class Gate(Hatch):
         """Return what one `list` command answers."""
         with self._lock:
             return self._kernel.ask(command)
+
+    def neighbour(self, interface: str, address: str) -> str:
+        """Return which MAC answers for an address, or the empty string."""
+        return neighbours.mac(interface, address)
 
     def _ready(self, asked: Answer) -> Iterator[Answer]:
         self._mend()

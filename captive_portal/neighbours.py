@@ -117,10 +117,8 @@ class Neighbours:
     def who(self, address: str) -> tuple[str, str] | None:
         """Return (interface, MAC) of an address, or None."""
         for name in self.interfaces:
-            index = _index(name)
-            found = [each for each in _exchange(ask(index=index, address=address)) if each.mac] if index else []
-            if found:
-                return name, found[0].mac
+            if found := mac(name, address):
+                return name, found
         return None
 
     def addresses(self, interface: str, mac: str) -> tuple[str, ...]:
@@ -183,6 +181,13 @@ class Neighbours:
             self._by_mac.setdefault((name, entry.mac), {})[entry.address] = None
             if before != entry.mac:
                 self._moved.add((name, entry.mac))
+
+
+def mac(interface: str, address: str) -> str:
+    """Return which MAC answers for an address on an interface, or the empty string."""
+    index = _index(interface)
+    found = [each.mac for each in _exchange(ask(index=index, address=address)) if each.mac] if index else []
+    return found[0] if found else ""
 
 
 def _index(name: str) -> int:

@@ -157,6 +157,12 @@ def knocked(listed: list[dict[str, Any]], interfaces: Iterable[str]) -> Iterator
             yield client_of({"interface": interface, "mac": mac, "addresses": [address_]}, known)
 
 
+def vacant(rules: Ruleset, who: Client) -> str:
+    """Return the transaction that changes nothing, and fails where the way down to an address stands for somebody."""
+    ways = [at for at in _elements(rules, who) if f" {rules.table} dn" in at]
+    return "\n".join(f"create element {at}\ndelete element {at}" for at in ways)
+
+
 def answered(rules: Ruleset, clients: Iterable[Client]) -> str:
     """Return the transaction that forgets that these have knocked."""
     lines = []

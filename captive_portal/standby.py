@@ -2,19 +2,22 @@
 
 A place that is open stands in the set `ajar`, by an element that ends by itself: a gate that dies leaves nothing open
 for longer than `LEASE_S`. Who knocks there (any packet of a device that is not in) is let in one round later: in the
-log first, then in the sets of those who are in, with the policy's rates, for a time that the kernel ends. Only devices
-whose kernel address and MAC came in one packet are let in; what they claim in it is nobody's word.
+log first, then in the sets of those who are in, with the policy's rates, for a time that the kernel ends.
+
+A packet can claim any address, and the way down to an address is one, whoever has it: so only that device is let in by
+an address which answers for it in the kernel's neighbour table, and to which the way down stands for nobody else.
 """
 
 from __future__ import annotations
 
 import logging
+from itertools import islice
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from captive_portal import ruleset
 from captive_portal.ajar import Ajar
-from captive_portal.errors import PortalError
+from captive_portal.errors import KernelError, PortalError
 from captive_portal.hatch import PART
 from captive_portal.let_in import Log, said
 from netops import fail_open
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("netops.gate")
 LEASE_S = 15
 KNOCKS = 200  # let in a round: each costs a transaction; the others are there in the next one
+LOOKED_AT = 1000  # a round; whose address is another's costs a question of the neighbour table
 
 
 def folder(settings: Settings) -> Path:
@@ -63,6 +67,10 @@ class Kernel(Protocol):
 
     def ask(self, command: str) -> list[dict[str, Any]]:
         """Return what one `list` command answers."""
+        ...
+
+    def neighbour(self, interface: str, address: str) -> str:
+        """Return which MAC answers for an address, or the empty string."""
         ...
 
     def let_in(self, who: Client, bounds: Bounds) -> None:
@@ -180,14 +188,27 @@ class Standby:
 
     def _answer(self, kernel: Kernel) -> None:
         listed = [kernel.ask(f"list set inet {kernel.rules.table} knocking{version}") for version in "46"]
-        knocked = [each for items in listed for each in ruleset.knocked(items, self.places)][:KNOCKS]
-        for client, bounds in self._ajar.let_in(knocked):
+        knocked = [each for items in listed for each in ruleset.knocked(items, self.places)][:LOOKED_AT]
+        genuine = list(islice((each for each in knocked if self._genuine(each, kernel)), KNOCKS))
+        if len(genuine) == KNOCKS:
+            knocked = knocked[: knocked.index(genuine[-1]) + 1]
+        for client, bounds in self._ajar.let_in(genuine):
             try:
                 kernel.let_in(client, bounds)
             except NetopsError as error:  # it knocks again
                 LOG.error("not let in place=%s error=%s", client.interface, error)  # noqa: TRY400
         if knocked:
             kernel.run(ruleset.answered(kernel.rules, knocked))
+
+    def _genuine(self, client: Client, kernel: Kernel) -> bool:
+        """Whether a device is the one that has its address, and takes nobody's way down."""
+        if kernel.neighbour(client.interface, client.addresses[0]) != client.mac:
+            return False
+        try:
+            kernel.run(ruleset.vacant(kernel.rules, client))
+        except KernelError:
+            return False
+        return True
 
 
 def build(settings: Settings, rules: Mapping[str, Rule]) -> Standby:

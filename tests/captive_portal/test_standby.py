@@ -36,10 +36,20 @@ class Kernel:
         self.standby = standby
         self.did: list[str] = []
         self.at_the_door: list[tuple[str, str, str]] = []
+        self.has: dict[str, str] = {}  # whose an address is, where it is not theirs who knocks by it
+        self.ways_down: set[str] = set()
         self.refuses = False
 
     def run(self, commands: str) -> None:
+        if commands.startswith("create element"):
+            if any(f" . {each} }}" in commands for each in self.ways_down):
+                raise KernelError("nftables: Error: Could not process rule: File exists")
+            return
         self.did.append(commands)
+
+    def neighbour(self, interface: str, address: str) -> str:
+        knocking = {each[2]: each[1] for each in self.at_the_door if each[0] == interface}
+        return self.has.get(address, knocking.get(address, ""))
 
     def ask(self, command: str) -> list[dict]:
         six = command.endswith("6")
@@ -211,3 +221,41 @@ def test_a_kernel_that_refuses_to_put_somebody_out_is_asked_again(gate, clock, m
 
 def _refused(_who: object) -> None:
     raise KernelError("nftables: no buffer space")
+
+
+@pytest.mark.parametrize("owner", [{"10.0.0.7": "02:66:66:66:66:66"}, {"10.0.0.7": ""}])
+def test_a_packet_that_claims_anothers_address_changes_nothing_and_leaves_no_record(gate, clock, owner) -> None:
+    kernel = gate.kernel
+    gate.heard({"note": note(ORDER).decode()}, kernel)
+    clock.forward(SILENT_S)
+    kernel.has = owner
+    kernel.at_the_door = [("vlan0", MAC, "10.0.0.7"), ("vlan0", MAC, "10.0.0.8")]
+    gate.round(kernel)
+
+    assert [each for each in kernel.did if each.startswith("in ")] == [f"in {MAC} 10.0.0.8 600 2000"]
+    assert [each.addresses for each in gate._ajar.log.entries] == [(), ("10.0.0.8",)]
+    assert "10.0.0.7" in kernel.did[-1], "its knock is forgotten"
+
+
+def test_the_way_down_of_somebody_who_is_in_is_not_taken_even_by_who_answers_for_the_address(gate, clock) -> None:
+    kernel = gate.kernel
+    gate.heard({"note": note(ORDER).decode()}, kernel)
+    clock.forward(SILENT_S)
+    kernel.ways_down = {"10.0.0.7"}
+    kernel.at_the_door = [("vlan0", MAC, "10.0.0.7")]
+    gate.round(kernel)
+
+    assert not any(each.startswith("in ") for each in kernel.did)
+    assert len(gate._ajar.log.entries) == 1
+
+
+def test_a_crowd_of_claims_keeps_nobody_waiting(gate, clock) -> None:
+    kernel = gate.kernel
+    gate.heard({"note": note(ORDER).decode()}, kernel)
+    clock.forward(SILENT_S)
+    kernel.at_the_door = [("vlan0", "02:66:66:66:66:66", f"10.0.1.{n}") for n in range(1, 255)]
+    kernel.has = {each[2]: "" for each in kernel.at_the_door}
+    kernel.at_the_door.append(("vlan0", MAC, "10.0.0.7"))
+    gate.round(kernel)
+
+    assert f"in {MAC} 10.0.0.7 600 2000" in kernel.did
