@@ -112,9 +112,9 @@ class Oidc(Method):
         return {f"oidc {name}": each.wrong for name, each in self._providers.items() if each.wrong}
 
     def away(self, policy: Policy, now_ms: int) -> bool:  # noqa: ARG002  (the protocol's)
-        """Whether none of the providers of a site's accounts answers."""
+        """Whether none of the providers of a site's accounts is there; nothing that a visitor can bring about."""
         mine = [self.providers[each.provider] for each in policy.accounts if each.provider in self.providers]
-        return bool(mine) and all(each.wrong for each in mine)
+        return bool(mine) and all(each.absent for each in mine)
 
     def gauges(self) -> Mapping[str, float]:
         """Return what became of logins since the start, by provider."""

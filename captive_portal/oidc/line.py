@@ -27,6 +27,10 @@ class AwayError(PortalError):
     """The provider cannot be reached, is too slow, or says that it cannot now."""
 
 
+class BusyError(AwayError):
+    """It answers, and asks for patience (RFC 6585 section 4): nothing to be had from it now, but it is there."""
+
+
 class SaidNoError(PortalError):
     """The provider answered with an error of its own (RFC 6749 section 5.2); nobody is let in by it."""
 
@@ -69,7 +73,9 @@ class Line:
             status, content = self._talk(url, host, headers, form)
         except (OSError, http.client.HTTPException) as error:
             raise AwayError(f"{host}: no answer ({outgoing.why(error)})") from None
-        if status >= 500 or status == http.client.TOO_MANY_REQUESTS:
+        if status == http.client.TOO_MANY_REQUESTS:
+            raise BusyError(f"{host}: answered {status}")
+        if status >= 500:
             raise AwayError(f"{host}: answered {status}")
         found = _object(host, content)
         if status != http.client.OK:

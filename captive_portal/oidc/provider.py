@@ -2,13 +2,15 @@
 
 What it publishes is read anew each hour and kept for a day when it is away. After a question that was not answered it
 is asked nothing for some seconds, then by one visitor at a time: who comes meanwhile is told at once.
+
+Whether it is `absent`, so that a site may open without a login, is judged by our own looks at what it publishes alone:
+a visitor chooses what its token endpoint is asked, and how often, and could make it answer that it cannot.
 """
 
 from __future__ import annotations
 
 import base64
 import logging
-from contextlib import suppress
 from dataclasses import dataclass
 from threading import BoundedSemaphore, Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,7 +19,7 @@ from urllib.parse import quote, urlencode
 from captive_portal import outgoing
 from captive_portal.oidc import token
 from captive_portal.oidc.aside import Aside, Crowded, Late
-from captive_portal.oidc.line import AwayError, Line, SaidNoError, StrangeError, host_of
+from captive_portal.oidc.line import AwayError, BusyError, Line, SaidNoError, StrangeError, host_of
 from netops.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from joserfc.jwk import KeySet
 
+    from captive_portal.errors import PortalError
     from captive_portal.oidc.under_way import UnderWay
     from captive_portal.policy import Account
     from netops.provider import Provider
@@ -38,6 +41,8 @@ UNKNOWN_KEY_MS = 60_000  # a token signed by a key that we do not know makes us 
 AWAY_MS = 5_000
 ALL_AT_ONCE = 16  # of the portal's 32 threads: who has no account is served meanwhile
 AT_ONCE = 12  # of one provider among several: a slow one leaves the others some of them
+ABSENT_MS = 60_000
+LOOKS = 5  # in vain, in a row and over a minute: it is absent
 ROOM_S = 1.0  # a lecture hall that comes back at once waits so long for its turn
 
 
@@ -75,6 +80,9 @@ class Known:
         self._endpoints: tuple[Endpoints, int] | None = None
         self._keys: tuple[KeySet, int] | None = None
         self._away_until_ms = 0
+        self._looked_ms = 0
+        self._failed_ms = 0  # when a visitor's question was not answered last
+        self._missed: tuple[int, ...] = ()  # our own looks in vain, in a row
         self.wrong = ""
         self.counted = {"let_in": 0, "away": 0, "untrusted": 0}
 
@@ -92,29 +100,59 @@ class Known:
             self._learning.release()
 
     def refresh(self, now_ms: int) -> None:
-        """Learn beside the page what will soon be too old, so that no visitor waits for it."""
+        """Learn beside the page what will soon be too old, and look whether one that did not answer is back."""
         kept = self._endpoints
-        if (kept is None or now_ms - kept[1] > FRESH_MS // 2) and not self._learning.locked():
-            Thread(target=self._refresh, args=(now_ms,), name=f"oidc-{self.name}-learns", daemon=True).start()
+        due = kept is None or now_ms - kept[1] > FRESH_MS // 2 or bool(self.wrong or self._missed)
+        if due and not 0 <= now_ms - self._looked_ms < AWAY_MS and not self._learning.locked():
+            self._looked_ms = now_ms
+            Thread(target=self._look, args=(now_ms,), name=f"oidc-{self.name}-learns", daemon=True).start()
 
-    def _refresh(self, now_ms: int) -> None:
-        with suppress(AwayError, SaidNoError, StrangeError), self._learning:
-            self._learn(now_ms)
+    @property
+    def absent(self) -> bool:
+        """Whether it has answered none of our own looks for a minute."""
+        missed = self._missed
+        return len(missed) >= LOOKS and missed[-1] - missed[0] >= ABSENT_MS
+
+    def _look(self, now_ms: int) -> None:
+        """Ask what it publishes, past what visitors have under way, and note whether it answers."""
+        line = Line(self._hosts, self._trust, private=self.settings.private)
+        with self._learning:
+            try:
+                self._read_endpoints(line, now_ms)
+            except BusyError:
+                self._missed = ()
+            except (AwayError, SaidNoError, StrangeError) as error:
+                self._gone(error)
+                if isinstance(error, AwayError) or not self._kept(now_ms):
+                    self._miss(now_ms)
+            else:
+                self._missed = ()
+                if not 0 <= now_ms - self._failed_ms < ABSENT_MS:  # else its visitors know better
+                    self._away_until_ms, self.wrong = 0, ""
+
+    def _miss(self, now_ms: int) -> None:
+        first, rest = self._missed[:1], self._missed[1:][-LOOKS:]
+        set_back = bool(first) and now_ms < self._missed[-1]
+        self._missed = (now_ms,) if set_back else (*first, *rest, now_ms)
+
+    def _kept(self, now_ms: int) -> Endpoints | None:
+        kept = self._endpoints
+        return kept[0] if kept is not None and now_ms - kept[1] < KEPT_MS else None
 
     def _fresh(self, now_ms: int) -> Endpoints | None:
         kept = self._endpoints
         return kept[0] if kept is not None and now_ms - kept[1] < FRESH_MS else None
 
     def _learn(self, now_ms: int) -> Endpoints:
-        kept = self._endpoints
         try:
             return self._course(lambda line: self._read_endpoints(line, now_ms), now_ms)
         except (AwayError, SaidNoError, StrangeError) as error:
             if not isinstance(error, AwayError):  # a flood of visitors must not become a flood of questions
                 self._away_until_ms, self.wrong = now_ms + AWAY_MS, str(error)
-            if kept is not None and now_ms - kept[1] < KEPT_MS:
-                return kept[0]
-            raise
+            kept = self._kept(now_ms)
+            if kept is None:
+                raise
+            return kept
 
     def address(self, under_way: UnderWay, *, state: str, back: str, fresh: bool = False) -> str:
         """Return where the browser goes (OpenID Connect Core section 3.1.2.1), by what is known already.
@@ -156,7 +194,11 @@ class Known:
                 return _together(found, line.ask(at.userinfo, authorization=_bearer(wanted.access_token)))
             return found
 
-        return self._course(course, now_ms)
+        try:
+            return self._course(course, now_ms)
+        except (SaidNoError, token.UntrustedError, BusyError):
+            self._missed = ()  # it is there, whatever it publishes
+            raise
 
     def signing(self, now_ms: int) -> list[str]:
         """Return the names of the keys that the provider signs with now."""
@@ -189,15 +231,22 @@ class Known:
             ) from None
         except AwayError as error:
             raise self._away(error, now_ms) from None
-        self._away_until_ms, self.wrong = 0, ""
+        except (SaidNoError, StrangeError, token.UntrustedError):
+            self._away_until_ms, self.wrong = 0, ""  # it answers
+            raise
+        self._away_until_ms, self.wrong, self._missed = 0, "", ()
         return found
 
     def _away(self, error: AwayError, now_ms: int) -> AwayError:
-        if not self.wrong:  # one line when it goes, none for each visitor and each look meanwhile
-            LOG.warning("provider of accounts is away provider=%s error=%s", self.name, error)
-        self._away_until_ms, self.wrong = now_ms + AWAY_MS, str(error)
+        self._gone(error)
+        self._away_until_ms, self._failed_ms = now_ms + AWAY_MS, now_ms
         self.counted["away"] += 1
         return error
+
+    def _gone(self, error: PortalError) -> None:
+        if not self.wrong:  # one line when it goes, none for each visitor and each look meanwhile
+            LOG.warning("provider of accounts is away provider=%s error=%s", self.name, error)
+        self.wrong = str(error)
 
     def _redeem(self, at: Endpoints, under_way: UnderWay, code: str, back: str) -> dict[str, Any]:
         """Return the question that turns a code into tokens (RFC 6749 section 4.1.3), with who asks."""
@@ -218,8 +267,7 @@ class Known:
 
     # ---- what it publishes
     def _endpoints_by(self, line: Line, now_ms: int) -> Endpoints:
-        kept = self._endpoints
-        return kept[0] if kept is not None and now_ms - kept[1] < KEPT_MS else self._read_endpoints(line, now_ms)
+        return self._kept(now_ms) or self._read_endpoints(line, now_ms)
 
     def _read_endpoints(self, line: Line, now_ms: int) -> Endpoints:
         said = line.ask(f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration")

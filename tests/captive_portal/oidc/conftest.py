@@ -88,7 +88,7 @@ class Campus:
         self.desk, self.institution, self.settings = desk, institution, settings
         self.address, self.other, self.phones = "127.0.0.7", "127.0.0.8", 0
         accounts = desk.methods["oidc"]
-        own = Office(
+        self.own = Office(
             settings=settings,
             store=desk.store,
             persons=desk.store._persons,
@@ -104,7 +104,7 @@ class Campus:
             form_key=keys.identity_key(settings),
             base_url=OWN,
             reports=FaultBook(),
-            own=own,
+            own=self.own,
         )
         self.app = create_app(
             "portal",
@@ -167,6 +167,7 @@ class Campus:
         """Know nothing of the provider, as after a start."""
         self.provider._endpoints = self.provider._keys = None
         self.provider._away_until_ms, self.provider.wrong = 0, ""
+        self.provider._looked_ms, self.provider._failed_ms, self.provider._missed = 0, 0, ()
 
     def again(self) -> Campus:
         """Return the same portal after a restart."""

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from captive_portal import tables
 from captive_portal.oidc import provider as providing
 from captive_portal.oidc import under_way
+from captive_portal.oidc.line import Line
 from netops.clock import SYSTEM
 
 
@@ -145,6 +146,98 @@ def test_a_provider_that_was_away_is_well_again_without_a_visitor(campus, instit
     oidc.tend(lambda _made: None, campus.desk.clock.now_ms())
 
     eventually(lambda: not oidc.health())
+
+
+def away(campus) -> bool:
+    """Say what opens a site, where two persons allow it."""
+    desk = campus.desk
+    return desk.methods["oidc"].away(desk.policies.default, desk.clock.now_ms())
+
+
+def looked(campus, times: int) -> None:
+    """Let our own looks go by, one in six seconds."""
+    for _ in range(times):
+        campus.desk.clock.forward(6)
+        campus.provider._look(campus.desk.clock.now_ms())
+
+
+def make_up_a_code(campus, phone: str) -> None:
+    state = re.search(r"state=([^&]+)", campus.leave(phone))
+    assert state
+    campus.bring(f"/return/oidc?state={state[1]}&code=made-up&iss={campus.institution.issuer}", phone)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_the_token_endpoint_answers_a_visitor_opens_no_site(campus, monkeypatch, status: int) -> None:
+    campus.provider.learn(campus.desk.clock.now_ms())
+    talk = Line._talk
+
+    def tired(line: Line, url: str, *more):
+        return (status, b"{}") if url.endswith("/token") else talk(line, url, *more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Line, "_talk", tired)
+        for number in range(4):
+            make_up_a_code(campus, f"127.6.{status % 250}.{number + 1}")
+            assert f"answered {status}" in campus.provider.wrong
+            looked(campus, 3)
+            assert not away(campus)
+
+    make_up_a_code(campus, f"127.6.{status % 250}.20")
+    assert not campus.provider.wrong, "a provider that says no to a code is there"
+
+
+def test_a_provider_that_answers_none_of_our_looks_for_a_minute_is_away_until_it_does(campus, institution) -> None:
+    institution.play(broken=["/.well-known/openid-configuration"])
+    looked(campus, 10)
+    assert not away(campus)
+
+    looked(campus, 1)
+    assert away(campus)
+
+    institution.play()
+    looked(campus, 1)
+    assert not away(campus)
+    assert not campus.provider.wrong
+
+
+def test_a_provider_that_lets_somebody_in_is_there_whatever_it_publishes(campus, institution) -> None:
+    campus.provider.learn(campus.desk.clock.now_ms())
+    back = institution.sign_in(campus.leave())
+    institution.play(broken=["/.well-known/openid-configuration"])
+    looked(campus, 11)
+    assert away(campus)
+
+    campus.desk.clock.at_ms = SYSTEM.now_ms()
+    campus.bring(back)
+
+    assert campus.online()
+    assert not away(campus)
+
+
+def test_a_clock_that_jumps_makes_nobody_absent(campus, institution) -> None:
+    institution.play(broken=["/.well-known/openid-configuration"])
+    looked(campus, 4)
+    campus.desk.clock.forward(-3600)
+    looked(campus, 3)
+    campus.desk.clock.forward(7200)
+    looked(campus, 1)
+
+    assert not away(campus)
+
+
+def test_one_that_does_not_answer_is_looked_at_every_few_seconds(campus, institution, eventually) -> None:
+    campus.provider.learn(campus.desk.clock.now_ms())
+    campus.provider.wrong = "no answer"
+    before = institution.asked().count("/.well-known/openid-configuration")
+    now_ms = campus.desk.clock.now_ms()
+    for at_s in range(0, 18, 3):
+        campus.provider.refresh(now_ms + at_s * 1000)
+        eventually(lambda: not campus.provider._learning.locked())
+        campus.provider.wrong = "no answer"
+
+    eventually(lambda: campus.provider._looked_ms == now_ms + 12_000)
+    assert institution.asked().count("/.well-known/openid-configuration") - before == 3
 
 
 def test_keys_are_asked_for_once_an_hour_and_when_a_new_one_signs(make_campus, institution, clock) -> None:
