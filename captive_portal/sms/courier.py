@@ -52,6 +52,7 @@ class Standing:
     away: int = 0
     until: float = 0.0
     last: float = 0.0  # when it was away last
+    silent: int = 0  # times in a row that it was not even there: an odd answer may be to a visitor's odd number
     said: str = ""
 
 
@@ -118,11 +119,11 @@ class Courier:
             return {f"sms {name}": f"away ({each.said})" for name, each in self.standing.items() if each.until > now}
 
     def away(self) -> bool:
-        """Whether every provider was away so often that it rests, and lately: what nobody has tried may work again."""
+        """Whether every provider was silent so often that it rests, and lately: what nobody tried may work again."""
         now = self._clock.monotonic()
         with self._lock:
             return bool(self.standing) and all(
-                each.away >= TRIPS and now - each.last < LATELY_S for each in self.standing.values()
+                each.silent >= TRIPS and now - each.last < LATELY_S for each in self.standing.values()
             )
 
     def _run(self) -> None:
@@ -178,9 +179,10 @@ class Courier:
         with self._lock:
             standing = self.standing[name]
             if answer.came in {Came.TAKEN, Came.REFUSED}:
-                standing.away, standing.until = 0, 0.0
+                standing.away, standing.silent, standing.until = 0, 0, 0.0
                 return
             standing.away, standing.said = standing.away + 1, answer.said
+            standing.silent = 0 if answer.there else standing.silent + 1
             standing.last = self._clock.monotonic()
             if standing.away >= TRIPS:
                 standing.until = self._clock.monotonic() + REST_S

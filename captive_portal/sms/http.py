@@ -66,13 +66,13 @@ class Http(Provider):
         if status not in self._ok_status:
             return Answer(came=Came.UNSURE if status.startswith("5") else Came.REFUSED, said=f"status {status}")
         if len(body) > MOST_ANSWER:
-            return Answer(came=Came.UNSURE, said="an answer of more than 64 KiB")
+            return Answer(came=Came.UNSURE, said="an answer of more than 64 KiB", there=True)
         written = body.decode("utf-8", "replace")
         document = _document(written)
         if self._said.ok_at:
             value = pointer.text(document, self._said.ok_at)
             if not value:
-                return Answer(came=Came.UNSURE, said=f"nothing at {self._said.ok_at}")
+                return Answer(came=Came.UNSURE, said=f"nothing at {self._said.ok_at}", there=True)
             good = not self._said.ok or self._ok.fullmatch(value[:MOST_VALUE]) is not None
         else:
             good = not self._said.ok or self._ok.search(written[:4096]) is not None

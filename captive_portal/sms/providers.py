@@ -49,11 +49,15 @@ class Came(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a provider said. `receipt` is its own id of the message, `said` a short word for the log."""
+    """What a provider said. `receipt` is its own id of the message, `said` a short word for the log.
+
+    `there`: it was unsure, and yet an answer as of a provider that works, if only we understood it.
+    """
 
     came: Came
     receipt: str = ""
     said: str = ""
+    there: bool = False
 
 
 class Provider(Protocol):

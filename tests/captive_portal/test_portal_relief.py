@@ -321,6 +321,11 @@ def test_codes_by_sms_are_away_when_every_provider_was_and_lately(clock) -> None
     assert not courier.away(), "what nobody has tried lately may work again"
     courier._learn("dead", Answer(came=Came.UNSURE, said="timeout"))
     assert courier.away()
+    courier._learn("dead", Answer(came=Came.UNSURE, said="nothing at /code", there=True))
+    assert not courier.away(), "an odd answer to an odd number is none that is away"
+    for _ in range(TRIPS):
+        courier._learn("dead", Answer(came=Came.AWAY, said="refused"))
+    assert courier.away()
     courier._learn("dead", Answer(came=Came.TAKEN))
     assert not courier.away()
     assert not Courier((), workers=1, clock=clock).away(), "what was never set up is not down"

@@ -184,7 +184,10 @@ def test_a_request_is_signed_as_a_gateway_asks(sign, sign_as, mark) -> None:
 def test_an_answer_is_yes_no_or_who_knows(gateway, status, body, came) -> None:
     gateway.status, gateway.body = status, body
 
-    assert hand(gateway.url).came is came
+    answer = hand(gateway.url)
+
+    assert answer.came is came
+    assert answer.there is (status == 200 and came is Came.UNSURE), "what a number can bring about is none that is away"
 
 
 def test_a_text_answer_is_searched_when_no_pointer_is_said(gateway) -> None:
