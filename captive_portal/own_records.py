@@ -2,8 +2,9 @@
 
 Who they are is proved by a login at the provider of their account that is made now: an open session there, of whoever
 uses the phone, does not do. What is shown is never stored, and the button to erase holds for the person who was shown
-it, on this device, for ten minutes. A number is proved at the city's desk (`netops portal access`), where a code can be
-sent whatever becomes of the browser.
+it, on this device, for ten minutes. A device's proofs, files and erasures count together, and one file is made at a
+time: each is a look through everything that controllers and we have said. A number is proved at the city's desk
+(`netops portal access`), where a code can be sent whatever becomes of the browser.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import json
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, render_template, request
 
 from captive_portal import asker, forms, keys
-from captive_portal.errors import PortalError
+from captive_portal.errors import BusyError, PortalError
 from captive_portal.limits import Limit, Rate, Rates
 from captive_portal.oidc import token, under_way
 from captive_portal.oidc.line import AwayError, SaidNoError, StrangeError
@@ -62,6 +64,7 @@ class Office:
     providers: Mapping[str, Known]
     back: str  # where providers send browsers back to
     asks: Limit = field(default_factory=lambda: Limit(ASKS))
+    making: Lock = field(default_factory=Lock)  # held while a file is made
 
 
 # ---- pages
@@ -79,9 +82,9 @@ def asked(portal: Portal) -> Any:
     provider = office.providers.get(request.form.get("provider", ""))
     if provider is None or not asker.genuine(portal, visitor):
         return _door(portal, visitor, gettext("页面已过期，请再按一次。")), 422
+    if _too_often(portal, visitor, office):
+        return _often(portal, visitor)
     now_ms = portal.desk.clock.now_ms()
-    if office.asks.take(portal.desk.identity(visitor), portal.desk.site(visitor), now_ms):
-        return _door(portal, visitor, gettext("您刚才问过几次了，请过十分钟再试。")), 429
     try:
         provider.learn(now_ms)
         going = under_way.begin(office.store, _whose(portal, visitor), provider.name, now_ms)
@@ -118,8 +121,15 @@ def taken(portal: Portal) -> Any:
         return asker.stranger()
     if hash_ is None:
         return _door(portal, visitor, gettext("页面已过期，请再按一次。")), 422
-    trail = office.store.read(lambda connection: subject.trail(connection, hash_, portal.desk.clock.now_ms()))
-    held = {**_held(office, hash_), "controller_packets": packets.held(office.settings, trail)}
+    if _too_often(portal, visitor, office):
+        return _often(portal, visitor)
+    if not office.making.acquire(blocking=False):
+        raise BusyError("somebody else's records are being put together")
+    try:
+        trail = office.store.read(lambda connection: subject.trail(connection, hash_, portal.desk.clock.now_ms()))
+        held = {**_held(office, hash_), "controller_packets": packets.held(office.settings, trail)}
+    finally:
+        office.making.release()
     body = json.dumps(held, ensure_ascii=False, indent=1)
     named = {"Content-Disposition": 'attachment; filename="wifi-records.json"'}
     return Response(body, mimetype="application/json", headers={**PRIVATE, **named})
@@ -132,6 +142,8 @@ def erased(portal: Portal) -> Any:
         return asker.stranger()
     if hash_ is None:
         return _door(portal, visitor, gettext("页面已过期，请再按一次。")), 422
+    if _too_often(portal, visitor, office):
+        return _often(portal, visitor)
     now_ms = portal.desk.clock.now_ms()
     try:
         found = subject.wish(office.store, office.persons, hash_, settings=office.settings, by=BY, now_ms=now_ms)
@@ -168,6 +180,16 @@ def _again(portal: Portal) -> tuple[Client | None, Office | None, bytes | None]:
     kind, hash_ = forms.shown(sent)
     fresh = portal.desk.clock.now_ms() - forms.made_ms(sent) < HOLDS_MS
     return visitor, office, bytes.fromhex(hash_) if kind == "records" and fresh else None
+
+
+def _too_often(portal: Portal, visitor: Client, office: Office) -> bool:
+    """Whether a device has asked enough for now; counts what it asks."""
+    desk = portal.desk
+    return office.asks.take(desk.identity(visitor), desk.site(visitor), desk.clock.now_ms()) > 0
+
+
+def _often(portal: Portal, visitor: Client) -> Any:
+    return _door(portal, visitor, gettext("您刚才问过几次了，请过十分钟再试。")), 429
 
 
 def _whose(portal: Portal, visitor: Client) -> bytes:

@@ -178,6 +178,30 @@ def test_who_asks_again_and_again_is_told_to_wait(make_campus) -> None:
     assert codes == [200] * 6 + [429] * 2
 
 
+def test_who_presses_the_buttons_again_and_again_is_told_to_wait(make_campus, institution) -> None:
+    """One account was enough to keep every thread of the pages busy: each press was a look through all packets."""
+    campus = make_campus()
+    visit(campus, institution)
+    sent = token_of(proved(campus, institution).text)
+
+    paths = ["/records/file", "/records/erase"] * 3 + ["/records/file"]
+    codes = [post(campus, each, token=sent).status_code for each in paths]
+
+    assert codes == [200] * 5 + [429] * 2, "the proof counts too"
+
+
+def test_one_file_is_made_at_a_time(make_campus, institution) -> None:
+    campus = make_campus()
+    visit(campus, institution)
+    sent = token_of(proved(campus, institution).text)
+
+    with campus.own.making:
+        meanwhile = post(campus, "/records/file", token=sent)
+
+    assert (meanwhile.status_code, meanwhile.headers["Retry-After"]) == (503, "3")
+    assert post(campus, "/records/file", token=sent).status_code == 200
+
+
 @pytest.mark.slow
 def test_a_provider_that_is_away_is_said(make_campus, institution) -> None:
     campus = make_campus()
