@@ -10,7 +10,7 @@
 
 A place that opens and a device that is let in are in the log first (captive_portal/let_in.py). A decision that is taken
 back puts out whom it has let in; a portal that is back finds them in the log, and asks them for a login when their
-short time is over.
+short time is over. A process that begins anew takes up from the log who is in, and that what stood open is so no more.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from captive_portal.model import ADDRESSES_PER_CLIENT, Client
 from captive_portal.policy import open_at, seconds_open
 from inventory.times import zone
 from netops.errors import EvidenceError, NetopsError
-from netops.fail_open import Watch
+from netops.fail_open import Order, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from netops.clock import Clock
     from netops.config import Settings
     from netops.evidence.note import VerifierKey
-    from netops.fail_open import Order
 
 LOG = logging.getLogger("netops.portal")
 SILENT_S = 30.0  # ten heartbeats; a portal that is restarted is away for a few seconds
@@ -127,7 +126,53 @@ class Ajar:
         self._open: dict[str, Order] = {}
         self._let_in: dict[str, int] = {}
         self._inside: dict[tuple[str, str], _Sitting] = {}
+        self._owed: list[Entry] = []  # ends that the log has not taken yet
         self._lock = RLock()
+
+    # ---- a process begins and ends
+    def open(self, note: bytes = b"") -> None:
+        """Take up the log, and who is in by it: by the decisions of `note`, or to be put out at the first look.
+
+        What it says to be open was so at the latest until now: then it says that it ended.
+        """
+        with self._lock:
+            self.log.open()
+            self.take(note)
+            for each in self.log.entries:
+                self._again(each)
+            self._end_all()
+
+    def _again(self, entry: Entry) -> None:
+        key = entry.place, entry.mac
+        if entry.what is What.BEGUN:
+            self._open[entry.place], self._let_in[entry.place] = self._decision(entry), 0
+        elif entry.what is What.ENDED:
+            self._open.pop(entry.place, None)
+        elif entry.what is What.OUT:
+            self._inside.pop(key, None)
+        else:
+            held = self._inside.get(key)
+            if held is None or held.until_ms != entry.until_ms:  # further addresses of a device come with the same end
+                left_s = min(SHORT_S, (entry.until_ms - self._clock.now_ms()) / 1000)
+                held = _Sitting(self._decision(entry), self._clock.monotonic() + left_s, entry.until_ms, set())
+                self._inside[key] = held
+                self._let_in[entry.place] = self._let_in.get(entry.place, 0) + 1
+            held.addresses.update(entry.addresses)
+
+    def _decision(self, entry: Entry) -> Order:
+        """Return what an entry was done by; one that is believed no more is in force no more."""
+        found = self._watch.named(entry.request, entry.leaf) if self._watch is not None else None
+        return found or Order(request=entry.request, leaf=entry.leaf, sites=(), start_ms=0, end_ms=0)
+
+    def close(self) -> None:
+        """State that what is open is so no more, and let go of the log; safe to call twice."""
+        with self._lock:
+            self._end_all()
+            self.log.close()
+
+    def _end_all(self) -> None:
+        self._settle(self._ends(self._open))
+        self._open.clear()
 
     # ---- what is heard
     def heard(self, note: bytes, recorded: int = 0) -> Turned:
@@ -176,13 +221,14 @@ class Ajar:
             now = {place: found for place in self.rules if (found := self.at(place)) is not None}
             shut = tuple(place for place, order in self._open.items() if place not in now or now[place].order != order)
             out = self._over()
-            self._tried([*self._ends(shut), *self._outs(out)])
+            self._settle([*self._ends(shut), *self._outs(out)])
             for place in shut:
                 del self._open[place]
             for client in out:
                 self._inside.pop(client.key, None)
             begun = {place: found.order for place, found in now.items() if place not in self._open}
-            if self._tried([self._entry(What.BEGUN, place, each, why=self._why()) for place, each in begun.items()]):
+            entries = [self._entry(What.BEGUN, place, each, why=self._why()) for place, each in begun.items()]
+            if not self._owed and self._tried(entries):
                 self._open |= begun
                 self._let_in |= dict.fromkeys(begun, 0)
             still = {place: found for place, found in now.items() if place in self._open}
@@ -264,6 +310,11 @@ class Ajar:
     def _write(self, entries: Sequence[Entry]) -> None:
         if entries:
             self.log.append(entries)
+
+    def _settle(self, ends: Sequence[Entry]) -> None:
+        """Write down what has ended, and what had when it could not be written."""
+        owed = [*self._owed, *ends]
+        self._owed = [] if self._tried(owed) else owed
 
     def _tried(self, entries: Sequence[Entry]) -> bool:
         """Whether entries are on disk; what is closed or put out is so whether they are or not."""

@@ -107,14 +107,13 @@ class Standby:
         """Take up the log and the decisions of before."""
         if not self.places:
             return
-        self._ajar.log.open()
-        if self._note.exists():
-            self._kept = self._note.read_bytes()
-            self._ajar.take(self._kept)
+        self._kept = self._note.read_bytes() if self._note.exists() else b""
+        self._ajar.take(self._kept)
+        self._ajar.open(self._told())
 
     def close(self) -> None:
-        """Let go; the kernel ends what is open."""
-        self._ajar.log.close()
+        """Let go; the kernel ends what is open, and puts out in its time who is in."""
+        self._ajar.close()
 
     @property
     def wrong(self) -> str:

@@ -199,6 +199,10 @@ class Watch:
         found = [each for each in self._orders.orders if site in each.sites and self._left(each, now_ms, monotonic) > 0]
         return max(found, key=lambda each: each.end_ms, default=None)
 
+    def named(self, request: str, leaf: int) -> Order | None:
+        """Return the decision that somebody was let in by, if it is among those that are believed."""
+        return next((each for each in self._orders.orders if (each.request, each.leaf) == (request, leaf)), None)
+
     def left_s(self, order: Order, *, now_ms: int, monotonic: float) -> int:
         """Return for how many whole seconds a decision is still in force, by the clock that says less."""
         return max(0, int(self._left(order, now_ms, monotonic)))

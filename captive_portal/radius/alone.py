@@ -62,13 +62,13 @@ class Alone:
         self._out: deque[Client] = deque()  # written down as put out, by a heartbeat or a look; done by a look
 
     def open(self) -> None:
-        """Take up the log."""
+        """Take up the log, and who is in by it."""
         if self._rules:
-            self._ajar.log.open()
+            self._ajar.open(self._told())
 
     def close(self) -> None:
         """Let go; safe to call twice."""
-        self._ajar.log.close()
+        self._ajar.close()
 
     @property
     def wrong(self) -> str:

@@ -311,3 +311,100 @@ def test_who_is_recorded_is_the_portals_and_no_decision_taken_back_puts_them_out
 
     assert log.entries == ()
     assert turned.out == ()
+
+
+def anew(log: Log, clock, given: bytes) -> Ajar:
+    """Return what the next process makes of a log."""
+    made = Ajar({"vlan0": RULE}, SIGNER.vkey, Log(log.path), clock)
+    made.open(given)
+    return made
+
+
+def test_a_process_that_crashed_while_a_place_was_open_says_when_it_begins_anew_that_it_ended(place, log, clock):
+    clock.forward(SILENT_S)
+    place.look()
+    place.let_in([PHONE, PHONE.at("fd00::7"), OTHER])
+    log.close()
+    clock.forward(5)
+    again = anew(log, clock, note(ORDER))
+    ended = again.log.entries[-1]
+    assert again.look().open == {}
+    clock.forward(SILENT_S)
+    opened = again.look().open
+    again.close()
+
+    assert (ended.what, ended.count, ended.leaf, ended.at_ms) == (What.ENDED, 2, 7, clock.at_ms - int(SILENT_S * 1000))
+    assert opened
+    assert [each.what for each in again.log.entries if not each.mac] == [*[What.BEGUN, What.ENDED] * 2]
+
+
+def test_an_orderly_end_says_that_what_was_open_is_so_no_more(place, log, clock) -> None:
+    clock.forward(SILENT_S)
+    place.look()
+    place.let_in([PHONE])
+    place.close()
+    place.close()
+
+    assert told(log) == [("begun", ""), ("in", PHONE.mac), ("ended", "")]
+    assert log.entries[-1].count == 1
+    again = anew(log, clock, note(ORDER))
+    again.look()
+    assert again.log.entries == log.entries
+    again.close()
+
+
+@pytest.mark.parametrize("given", [note(ORDER), note(leaves=9), b""], ids=["in-force", "taken-back-before", "unknown"])
+def test_who_was_let_in_before_a_restart_is_put_out_when_the_decision_is_taken_back(place, log, clock, given) -> None:
+    clock.forward(SILENT_S)
+    place.look()
+    place.let_in([PHONE, PHONE.at("fd00::7")])
+    log.close()
+    clock.forward(60)
+    again = anew(log, clock, given)
+    first = again.look().out
+    again.take(note(leaves=9))
+    second = again.look().out
+    again.close()
+
+    both = (PHONE.at("10.0.0.7", "fd00::7"),)
+    assert (first, second) == (((), both) if given == note(ORDER) else (both, ()))
+    assert [each.what for each in again.log.entries].count(What.OUT) == 1
+
+
+def test_after_a_restart_a_device_has_what_is_left_of_its_time(place, log, clock) -> None:
+    clock.forward(SILENT_S)
+    place.look()
+    place.let_in([PHONE, OTHER])
+    log.close()
+    clock.forward(SHORT_S - 45)
+    again = anew(log, clock, note(ORDER))
+    clock.forward(SILENT_S)
+    again.look()
+    ((_, bounds),) = again.let_in([PHONE])
+    entries = len(again.log.entries)
+    clock.forward(15)
+    again.take(note(leaves=9))
+    turned = again.look()
+    again.close()
+
+    assert bounds.seconds == 15
+    assert entries == 5, "begun, two in, ended, begun: no further record of the same time"
+    assert turned.out == ()
+
+
+def test_an_end_that_cannot_be_written_is_written_when_there_is_room_and_nothing_begins_before(
+    place, log, clock, monkeypatch
+) -> None:
+    clock.forward(SILENT_S)
+    place.look()
+    place.let_in([PHONE])
+    with monkeypatch.context() as broken:
+        broken.setattr(let_in.os, "fsync", _full)
+        place.heard(note(ORDER))
+        ended_ms = clock.at_ms
+        clock.forward(SILENT_S)
+        assert place.look().open == {}
+    assert place.look().open
+
+    assert told(log) == [("begun", ""), ("in", PHONE.mac), ("ended", ""), ("begun", "")]
+    assert (log.entries[2].at_ms, log.entries[2].count) == (ended_ms, 1)

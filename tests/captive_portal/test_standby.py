@@ -259,3 +259,21 @@ def test_a_crowd_of_claims_keeps_nobody_waiting(gate, clock) -> None:
     gate.round(kernel)
 
     assert f"in {MAC} 10.0.0.7 600 2000" in kernel.did
+
+
+def test_a_gate_that_begins_anew_puts_out_whom_a_decision_let_in_that_is_taken_back(gate, clock, tmp_path) -> None:
+    gate.heard({"note": note(ORDER).decode()}, gate.kernel)
+    clock.forward(SILENT_S)
+    gate.kernel.at_the_door = [("vlan0", MAC, "10.0.0.7")]
+    gate.round(gate.kernel)
+    gate.close()
+    again = Standby({"vlan0": Rule(site="park", bounds=Bounds(seconds=3600))}, SIGNER.vkey, tmp_path / "gate", clock)
+    again.open()
+    kernel = Kernel(again)
+    again.round(kernel)
+    assert kernel.did == []
+    again.heard({"note": note(leaves=9).decode()}, kernel)
+    again.close()
+
+    assert kernel.did == [f"out {MAC} 10.0.0.7"]
+    assert [each.what for each in again._ajar.log.entries] == ["begun", "in", "ended", "out"]

@@ -150,3 +150,20 @@ def test_a_heartbeat_between_the_taking_back_and_the_look_has_them_ended_all_the
     look(alone)
 
     assert ac.called, "a Disconnect-Request"
+
+
+def test_a_restarted_server_has_them_ended_too_and_says_that_nothing_is_open(alone, eventually) -> None:
+    ac = alone.controllers["ac-1"]
+    decide(alone.settings)
+    silent(alone, eventually)
+    code, said = ac.ask(SAID, SAID, SAID, IP)
+    assert code == ACCEPT
+    assert ac.report(START, "s-1", SAID, IP, mark=said[25])
+    alone.restart()
+    entries = [str(each.what) for each in alone.parts.judge.alone._ajar.log.entries]
+
+    decide(alone.settings, leaves=9, sites=())
+    look(alone)
+
+    assert entries[:3] == ["begun", "in", "ended"]
+    assert ac.called, "a Disconnect-Request"
