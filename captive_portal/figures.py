@@ -124,7 +124,7 @@ def of_messages(device: str, facts: Iterable[Fact], *, last: bool = False) -> li
 
 
 def _messages(body: Mapping[str, Any]) -> dict[str, int]:
-    made = {f"portal.sms.{name}": body.get(name, 0) for name in ("asked", "lost", "unheard")}
+    made = {f"portal.sms.{name}": body.get(name, 0) for name in ("asked", "lost", "unproved", "unheard")}
     if body.get("delivery_timed"):
         made[f"{portal.DELIVERY}.timed"] = body["delivery_timed"]
         made |= {portal.within(portal.DELIVERY, int(bound)): n for bound, n in body["delivery_within"].items()}

@@ -317,7 +317,8 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "delivered_ms_p95?": _count,
         "proved_ms_p50?": _count,
         "proved_ms_p95?": _count,
-        "lost?": _count,  # each message once, when it is known what became of it: reported or typed in, lost, unheard
+        "lost?": _count,  # each message once, when it is known what became of it: typed in, lost, unproved, unheard
+        "unproved?": _count,  # reported delivered and never typed in
         "unheard?": _count,
         "delivery_ms_p50?": _count,
         "delivery_ms_p95?": _count,

@@ -5,9 +5,10 @@ that it was delivered, somebody typed the code in. The last one is the truth tha
 the code had it. Each is counted in the minute in which it happened. The carrier is the one the number's block was given
 to. Counts of the running minute live in memory, as those of logins do.
 
-What a contract promises is each message once (`netops/sla/counted.py`): how long until it was reported delivered or its
-code was typed in, whichever came first; *lost* when no provider took it or its loss was reported, and nobody typed it;
-*unheard* when five minutes later nothing is known: a provider without reports proves nothing, good or bad.
+What a contract promises is each message once (`netops/sla/counted.py`): good is one whose code was typed in, as late as
+it was reported delivered or typed, whichever came first; *lost* when no provider took it or its loss was reported, and
+nobody typed it. What is neither five minutes later proves nothing, good or bad: *unproved* when its delivery was
+reported, which is the bare word of whoever is held to the contract, *unheard* when nothing is known.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Minute:
     times_ms: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in TIMED})
     delivery: Times = field(default_factory=lambda: Times(portal.DELIVERY))
     lost: int = 0
+    unproved: int = 0
     unheard: int = 0
 
 
@@ -60,10 +62,11 @@ class Expected:
 
 @dataclass(slots=True)
 class UnderWay:
-    """A message of which it is not known yet what became of it, and whether it seems lost."""
+    """A message of which it is not known yet what became of it; what is said of it until then."""
 
     sent: Pending | Expected
     lost: bool = False
+    delivered_ms: int | None = None
 
 
 class Deliveries:
@@ -95,10 +98,16 @@ class Deliveries:
             self._under_way[sent.id] = UnderWay(sent)
             while len(self._under_way) > EXPECTED:
                 self._under_way.popitem(last=False)
-        elif what in {"delivered", "proved"} and self._under_way.pop(sent.id, None) is not None:
-            minute.delivery.add(now_ms - sent.asked_ms)
-        elif what in {"unsent", "undelivered"} and sent.id in self._under_way:
-            self._under_way[sent.id].lost = True
+        known = self._under_way.get(sent.id)
+        if known is None:
+            return
+        if what == "proved":
+            del self._under_way[sent.id]
+            minute.delivery.add((now_ms if known.delivered_ms is None else known.delivered_ms) - sent.asked_ms)
+        elif what == "delivered":
+            known.lost, known.delivered_ms = False, now_ms
+        elif what in {"unsent", "undelivered"}:
+            known.lost = True
 
     def _give_up(self, now_ms: int, *, everything: bool) -> None:
         """Count the messages of which nothing more is expected."""
@@ -108,8 +117,12 @@ class Deliveries:
                 return
             self._under_way.popitem(last=False)
             minute = self._minute(first.sent, now_ms)
-            minute.lost += first.lost
-            minute.unheard += not first.lost
+            if first.lost:
+                minute.lost += 1
+            elif first.delivered_ms is not None:
+                minute.unproved += 1
+            else:
+                minute.unheard += 1
 
     def expect(self, provider: str, receipts: Sequence[str], sent: Pending) -> None:
         """Await a provider's report about a message, by any of its ids."""
@@ -154,6 +167,7 @@ def _fact(site: str, carrier: str, start_ms: int, minute: Minute) -> Fact:
         "end_ms": start_ms + MINUTE_MS,
         **minute.counts,
         "lost": minute.lost,
+        "unproved": minute.unproved,
         "unheard": minute.unheard,
         **minute.delivery.body("delivery"),
     }

@@ -143,12 +143,19 @@ ENTRIES: tuple[Metric, ...] = (
     *_time(
         DELIVERY,
         "短信送达时长",
-        "time from asking for a code until its delivery was reported, else until it was typed in",
+        "time from asking for a code that was then typed in until its delivery was reported or it was typed in, "
+        "whichever came first",
         _OURS,
     ),
     _count("portal.sms.asked", "请求短信数", "messages that were asked for"),
     _count(
         "portal.sms.lost", "未送达短信数", "messages that no provider took, or that were reported lost", better=_LOWER
+    ),
+    _count(
+        "portal.sms.unproved",
+        "送达未经证实短信数",
+        "messages that a provider reported delivered and whose code nobody typed in within five minutes; "
+        "neither good nor bad",
     ),
     _count(
         "portal.sms.unheard",

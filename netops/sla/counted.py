@@ -61,6 +61,7 @@ BESIDE: Mapping[str, Mapping[str, Part]] = {
     portal.ANSWERING: {},
     portal.DELIVERY: {
         "portal.sms.lost": _FAILED,
+        "portal.sms.unproved": Part(State.UNKNOWN, Cause.UNDETERMINED, "unproved"),  # the word of whoever is judged
         "portal.sms.unheard": Part(State.UNKNOWN, Cause.UNDETERMINED, "unheard"),
     },
 }

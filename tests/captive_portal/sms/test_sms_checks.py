@@ -9,7 +9,11 @@ import pytest
 from captive_portal import figures, policy_yaml
 from captive_portal.sms import checks
 from captive_portal.sms.telling import Deliveries, Expected
+from inventory.model import Objective, Rules
 from netops.model import Subject
+from netops.sla import counted, streams
+from netops.sla.intervals import State
+from netops.sla.measured import Look
 from netops.texting import SmsProvider
 
 SECRET = "0123456789abcdef0123"
@@ -73,6 +77,7 @@ def test_each_message_comes_to_one_end_and_one_of_which_nothing_is_heard_proves_
         "unheard": ("handed",),
         "refused": ("unsent",),
     }
+    ends["only reported"] = ("handed", "delivered")  # the provider's own word, and nobody typed the code
     ends["doubtful"] = ("unsent", "proved")  # no provider said that it took it, and its code was typed in
     for name, course in ends.items():
         sent = Expected(site="s", carrier="c", asked_ms=0, id=name)
@@ -85,6 +90,37 @@ def test_each_message_comes_to_one_end_and_one_of_which_nothing_is_heard_proves_
 
     (first,) = told[:-1]
     assert (first.body["delivery_timed"], first.body["delivery_within"]["10000"]) == (2, 0)
-    assert (last["lost"], last["unheard"]) == (2, 1)
+    assert (last["lost"], last["unproved"], last["unheard"]) == (2, 1, 1)
     rows = {row.subject: row.values for each in figures.of_messages("portal/portal", told) for row in each.rows}
     assert rows[Subject("sms", "s/c")]["portal.sms.lost"] == rows[Subject("sms", "c")]["portal.sms.lost"] == 2
+
+
+def test_a_provider_that_reports_everything_at_once_proves_nothing_of_what_nobody_typed() -> None:
+    deliveries, told = Deliveries(), []
+    for number in range(20):
+        sent = Expected(site="s", carrier="c", asked_ms=0, id=f"m{number}")
+        for after_ms, what in ((0, "asked"), (50, "handed"), (300, "delivered")):
+            deliveries.count(what, sent, after_ms)
+        if number < 3:
+            deliveries.count("proved", sent, 25_000)
+    deliveries.flush(told.extend, 360_000, everything=True)
+    every = [each.body for each in told]
+
+    assert sum(each.get("delivery_timed", 0) for each in every) == 3
+    assert [each["delivery_ms_p95"] for each in every if "delivery_ms_p95" in each] == [300], (
+        "typed, and reported sooner"
+    )
+    assert [sum(each[name] for each in every) for name in ("lost", "unproved", "unheard")] == [0, 17, 0]
+    polls = figures.of_messages("portal/portal", told)
+    looks = [
+        Look(slot_ms=0, at_ms=0, source="portal/portal", metric=name, value=value)
+        for each in polls
+        for row in each.rows
+        if row.subject == Subject("sms", "c")
+        for name, value in row.values.items()
+        if value
+    ]
+    rules = Rules(check_every_s=900)
+    promise = Objective(id="m", indicator="portal.sms.time", threshold="10000", target="95", rules=rules)
+    judged = {each.because: (each.count, each.state) for each in counted.runs(streams.stream(promise), looks)}
+    assert judged == {"": (3, State.UP), "unproved": (17, State.UNKNOWN)}
