@@ -3,7 +3,8 @@
 Each device becomes a session by the method `fail_open`, from when it was let in until its short time is over, under
 consent to nothing. Who is still in stays in for what is left and meets the page then. A session's id follows from the
 gateway's log and the entry's number, so that what is told twice, after a crash between record and receipt, is recorded
-once. What the gateway has not heard to be recorded it keeps.
+once; up to which number the periods of a log are stated is kept with it. What the gateway has not heard to be recorded
+it keeps.
 """
 
 from __future__ import annotations
@@ -91,17 +92,26 @@ def periods(entries: Iterable[Entry], sites: Mapping[str, str]) -> list[Fact]:
 
 
 def adopt(visits: Visits, part: Gateway) -> int:
-    """Record what a gateway did by itself, and let it forget that; return how many devices."""
+    """Record what a gateway did by itself, and let it forget that; return how many devices' times are new to us."""
     mark, entries = part.unrecorded()
     if not entries:
         return 0
+    times = sittings(entries)
     with ThreadPoolExecutor(TOGETHER, thread_name_prefix="portal-adopts") as pool:  # they share the record's fsync
-        taken = sum(pool.map(lambda each: _taken(visits, mark, each), sittings(entries)))
-    if stated := periods(entries, visits.premises.sites):
-        submit(visits.telling.spool, *stated)
+        taken = sum(pool.map(lambda each: _taken(visits, mark, each), times))
+    _state(visits, part.name, mark, entries)
     part.recorded(entries[-1].n)
-    LOG.warning("let in without the portal gateway=%s devices=%d recorded=%d", part.name, len(entries), taken)
+    LOG.warning("let in without the portal gateway=%s devices=%d recorded=%d", part.name, len(times), taken)
     return taken
+
+
+def _state(visits: Visits, gateway: str, mark: str, entries: Iterable[Entry]) -> None:
+    """State the periods that are not stated yet: a gateway that has not heard the receipt tells them again."""
+    log, upto = visits.store.stated(gateway)
+    fresh = [each for each in entries if log != mark or each.n > upto]
+    if facts := periods(fresh, visits.premises.sites):
+        submit(visits.telling.spool, *facts)
+        visits.store.set_stated(gateway, mark, fresh[-1].n)
 
 
 def _taken(visits: Visits, mark: str, sitting: Sitting) -> bool:

@@ -181,17 +181,29 @@ class Store:
 
     def born(self, gateway: str) -> str:
         """Return which memory a gateway had when it was last seen."""
-        with self._database.read() as connection:
-            found = connection.execute(sa.select(META.c.value).where(META.c.key == f"born:{gateway}")).scalar()
-        return str(found or "")
+        return self._kept(f"born:{gateway}")
 
     def set_born(self, gateway: str, born: str) -> None:
         """Remember which memory a gateway has now."""
-        key = f"born:{gateway}"
+        self._keep(f"born:{gateway}", born)
 
+    def stated(self, gateway: str) -> tuple[str, int]:
+        """Return of which log of a gateway, and up to which entry of it, the periods are stated."""
+        mark, _, upto = self._kept(f"periods:{gateway}").rpartition(" ")
+        return mark, int(upto or 0)
+
+    def set_stated(self, gateway: str, mark: str, upto: int) -> None:
+        """Remember up to which entry the periods of a gateway's log are stated."""
+        self._keep(f"periods:{gateway}", f"{mark} {upto}")
+
+    def _kept(self, key: str) -> str:
+        with self._database.read() as connection:
+            return str(connection.execute(sa.select(META.c.value).where(META.c.key == key)).scalar() or "")
+
+    def _keep(self, key: str, value: str) -> None:
         def work(connection: sa.Connection) -> None:
             connection.execute(sa.delete(META).where(META.c.key == key))
-            connection.execute(sa.insert(META).values(key=key, value=born))
+            connection.execute(sa.insert(META).values(key=key, value=value))
 
         self.write(work)
 

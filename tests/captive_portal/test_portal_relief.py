@@ -15,6 +15,7 @@ from captive_portal import adopting, asker, keys, policy_yaml, upkeep, views
 from captive_portal import session as visiting
 from captive_portal.broken import checks as broken_sites
 from captive_portal.broken import commands as broken_commands
+from captive_portal.errors import GatewayError
 from captive_portal.fault_book import FaultBook
 from captive_portal.let_in import Entry, What
 from captive_portal.model import Bounds, Client
@@ -392,6 +393,30 @@ def test_whom_a_gate_has_let_in_is_recorded_once_and_stays_in_for_what_is_left(d
     clock.forward(61)
     desk.telling.flush(clock.now_ms())
     assert told(settings, "portal_logins") == []
+
+
+def test_periods_are_stated_once_however_often_the_receipt_fails(desk, settings) -> None:
+    class Deaf(Told):
+        def recorded(self, upto: int) -> None:
+            raise GatewayError("the gate does not answer")
+
+    begun, ended = entry(1, What.BEGUN, -400, why="silent"), entry(2, What.ENDED, -300, count=5)
+    later = entry(3, What.BEGUN, -200, why="silent"), entry(4, What.ENDED, -100, count=2)
+    for entries in ((begun,), (begun, ended), (begun, ended), (begun, ended, *later)):
+        with pytest.raises(GatewayError):
+            adopting.adopt(desk.visits, Deaf(*entries))
+    adopting.adopt(desk.visits, Told(*later))
+
+    assert [(each["state"], each.get("let_in")) for each in told(settings)] == [
+        ("begun", None),
+        ("ended", 5),
+        ("begun", None),
+        ("ended", 2),
+    ]
+    another = Told(entry(1, What.BEGUN, -50, why="silent"))
+    another.unrecorded = lambda: ("a log of another name", another.entries)
+    adopting.adopt(desk.visits, another)
+    assert len(told(settings)) == 5
 
 
 def test_two_chores_that_come_to_it_at_once_record_it_once(desk, settings) -> None:
