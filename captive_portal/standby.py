@@ -94,6 +94,7 @@ class Standby:
         told: Callable[[], bytes] = bytes,
     ) -> None:
         self.places = tuple(rules)
+        self._acts = bool(rules)
         self._told = told
         self._note = where / fail_open.NAME
         self._kept = b""
@@ -104,8 +105,9 @@ class Standby:
         self._lock = RLock()
 
     def open(self) -> None:
-        """Take up the log and the decisions of before."""
-        if not self.places:
+        """Take up the log and the decisions of before; a log also where no place wants to be open any more."""
+        self._acts = bool(self.places) or self._ajar.log.path.exists()
+        if not self._acts:
             return
         self._kept = self._note.read_bytes() if self._note.exists() else b""
         self._ajar.take(self._kept)
@@ -126,7 +128,7 @@ class Standby:
         note, recorded = asked.get("note", ""), asked.get("recorded", 0)
         if not isinstance(note, str) or isinstance(recorded, bool) or not isinstance(recorded, int) or recorded < 0:
             raise PortalError("'note', 'recorded'; expected a signed note and the number of an entry")
-        if not self.places:
+        if not self._acts:
             return {}
         with self._lock:
             self._do(self._ajar.heard(note.encode(), recorded), kernel)
@@ -144,7 +146,7 @@ class Standby:
     # ---- a second has passed
     def round(self, kernel: Kernel) -> None:
         """Open, let in and close as it is due."""
-        if not self.places:
+        if not self._acts:
             return
         with self._lock:
             self._ajar.take(self._told())  # what is taken back must be heard while the portal is dead, too

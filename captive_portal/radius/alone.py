@@ -55,6 +55,7 @@ class Alone:
         told: Callable[[], bytes],
     ) -> None:
         self._rules = rules
+        self._acts = bool(rules)
         self._ajar = Ajar(rules, known, Log(path), clock)
         self._doors = doors
         self._clock = clock
@@ -62,8 +63,9 @@ class Alone:
         self._out: deque[Client] = deque()  # written down as put out, by a heartbeat or a look; done by a look
 
     def open(self) -> None:
-        """Take up the log, and who is in by it."""
-        if self._rules:
+        """Take up the log, and who is in by it; also where no place wants to be open any more."""
+        self._acts = bool(self._rules) or self._ajar.log.path.exists()
+        if self._acts:
             self._ajar.open(self._told())
 
     def close(self) -> None:
@@ -96,7 +98,7 @@ class Alone:
         recorded = asked.get("recorded", 0)
         if isinstance(recorded, bool) or not isinstance(recorded, int) or recorded < 0:
             raise PortalError("'recorded'; expected the number of an entry")
-        if not self._rules:
+        if not self._acts:
             return {}
         self._out += self._ajar.heard(b"", recorded).out
         return {"unrecorded": len(self._ajar.log.entries)}
@@ -109,7 +111,7 @@ class Alone:
 
     def look(self, reaching: Reaching) -> None:
         """Open and close as it is due; end whom a decision that is taken back has let in."""
-        if not self._rules:
+        if not self._acts:
             return
         self._ajar.take(self._told())
         self._out += self._ajar.look().out

@@ -277,3 +277,31 @@ def test_a_gate_that_begins_anew_puts_out_whom_a_decision_let_in_that_is_taken_b
 
     assert kernel.did == [f"out {MAC} 10.0.0.7"]
     assert [each.what for each in again._ajar.log.entries] == ["begun", "in", "ended", "out"]
+
+
+def test_a_gate_whose_places_stay_shut_from_now_on_still_tells_whom_it_let_in_before(gate, clock, tmp_path) -> None:
+    gate.heard({"note": note(ORDER).decode()}, gate.kernel)
+    clock.forward(SILENT_S)
+    gate.kernel.at_the_door = [("vlan0", MAC, "10.0.0.7")]
+    gate.round(gate.kernel)
+    gate.close()
+    again = Standby({}, None, tmp_path / "gate", clock)
+    again.open()
+    kernel = Kernel(again)
+    waits = again.heard({}, kernel)
+    (part,) = again.entries()
+    empty = again.heard({"recorded": 4}, kernel)
+    again.close()
+
+    assert kernel.did == [f"out {MAC} 10.0.0.7"], "no policy wants it"
+    assert (waits, empty) == ({"unrecorded": 4}, {"unrecorded": 0})
+    assert [each["what"] for each in part["entries"]] == ["begun", "in", "ended", "out"]
+
+
+def test_a_gate_that_never_let_anybody_in_and_may_not_keeps_nothing(clock, tmp_path) -> None:
+    made = Standby({}, None, tmp_path / "gate", clock)
+    made.open()
+    made.round(Kernel(made))
+
+    assert made.heard({}, Kernel(made)) == {}
+    assert not (tmp_path / "gate").exists()

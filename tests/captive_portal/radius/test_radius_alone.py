@@ -167,3 +167,19 @@ def test_a_restarted_server_has_them_ended_too_and_says_that_nothing_is_open(alo
 
     assert entries[:3] == ["begun", "in", "ended"]
     assert ac.called, "a Disconnect-Request"
+
+
+def test_a_server_whose_policy_is_closed_now_still_tells_whom_it_let_in_before(alone, eventually) -> None:
+    ac = alone.controllers["ac-1"]
+    decide(alone.settings)
+    silent(alone, eventually)
+    assert ac.ask(SAID, SAID, SAID, IP)[0] == ACCEPT
+    policy = alone.settings.data.dir / "policies" / "p.yaml"
+    policy.write_text(POLICY.format("closed"), encoding="utf-8")
+    alone.restart()
+    lonely = alone.parts.judge.alone
+    look(alone)
+    (part,) = lonely.entries()
+
+    assert lonely.heard({}) == {"unrecorded": len(part["entries"])}
+    assert [each["what"] for each in part["entries"]] == ["begun", "in", "ended", "out"]
