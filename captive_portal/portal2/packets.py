@@ -41,6 +41,7 @@ LEAVING = frozenset(
         Type.REQ_MTUSER_OFFLINE,
     }
 )  # name a device that goes: it does not have the address from then on
+ANSWERED_MS = 30_000  # a question is over long before, with all its tries
 CLEAR, EMPTIED = "", "emptied"  # in place of a month: never sealed (records of our own), or emptied
 
 _FIRST = """
@@ -196,15 +197,17 @@ def theirs(db: sqlite.Connection, vault: Vault, trail: Trail) -> list[int]:
     """Return the numbers of the packets about a person's devices, ascending.
 
     A packet that names a device is about that one. One that names none is about who has its address: the person while a
-    visit of theirs had it, but not from when another device was seen at it. The file may have a million packets of
-    others: SQLite passes them over by itself, and lets other threads run meanwhile.
+    visit of theirs had it, but not from when another device was seen at it; the question who has it is about whom the
+    answer names. The file may have a million packets of others: SQLite passes them over by itself, and lets other
+    threads run meanwhile.
     """
     stays: dict[tuple[str, bytes], list[tuple[int, int]]] = {}
     hashes = {each: vault.address(*each) for each in {(place, used) for place, used, *_ in trail.stays}}
     for place, used, from_ms, to_ms in trail.stays:
         stays.setdefault((place, hashes[place, used]), []).append((from_ms, to_ms))
     seen: dict[tuple[str, bytes], tuple[int, bytes]] = {}  # who was seen last at an address, and when
-    found = []
+    asked: dict[tuple[str, bytes], list[tuple[int, int]]] = {}  # questions who has an address, and when
+    whose: dict[int, bool] = {}
     for number, at_ms, ac, type_, judged, device, address in db.execute(
         "SELECT number, at_ms, ac, type, judged, device, address FROM packet"
         " WHERE period NOT IN (?, ?) AND at_ms <= ?"
@@ -213,17 +216,21 @@ def theirs(db: sqlite.Connection, vault: Vault, trail: Trail) -> list[int]:
         (CLEAR, EMPTIED, trail.before_ms, _listed(trail.devices), _listed(hashes.values())),
     ):
         at = ac, address
-        if device is not None:
-            if not judged and type_ not in LEAVING:
-                seen[at] = at_ms, device
-            mine = device in trail.devices
-        else:
+        if device is None:
             seen_ms, by = seen.get(at, (0, None))
             alone = by is None or by in trail.devices
-            mine = any(begun <= at_ms <= ended and (alone or seen_ms < begun) for begun, ended in stays.get(at, ()))
-        if mine:
-            found.append(number)
-    return found
+            lived = (begun for begun, ended in stays.get(at, ()) if begun <= at_ms <= ended)
+            whose[number] = any(alone or seen_ms < begun for begun in lived)
+            if type_ == Type.REQ_INFO:
+                asked.setdefault(at, []).append((number, at_ms))
+            continue
+        whose[number] = device in trail.devices
+        if not judged and type_ not in LEAVING:
+            seen[at] = at_ms, device
+            for question, asked_ms in asked.pop(at, ()):
+                if at_ms - asked_ms <= ANSWERED_MS:
+                    whose[question] = whose[number]
+    return [number for number, mine in whose.items() if mine]
 
 
 def check(path: Path) -> Checked:

@@ -284,6 +284,35 @@ def test_who_had_an_address_before_is_neither_handed_nor_empties_the_packets_of_
     assert others == [3, 4, 6]
 
 
+def test_the_question_who_has_an_address_is_about_whom_the_answer_names(tmp_path, clock) -> None:
+    """Else the last visitor reads in their file when the next one came."""
+    asked = said(Type.REQ_INFO, "10.1.0.7")
+    with kept_at(tmp_path / "p.db", clock) as kept:
+        for octets in (
+            asked,
+            asked,  # tried again
+            said(Type.ACK_INFO, "10.1.0.7", MAC),
+            asked,
+            said(Type.ACK_INFO, "10.1.0.7", OTHER),
+            asked,
+            said(Type.ACK_INFO, "10.1.0.7", MAC),
+            asked,  # and no answer: by who was there last
+        ):
+            kept.packet("ac-1", "in", "10.0.0.1", octets)
+            clock.forward(1)
+        kept.settle()
+        clock.forward(packets.ANSWERED_MS / 1000)
+        kept.packet("ac-1", "in", "10.0.0.1", said(Type.ACK_INFO, "10.1.0.7", OTHER))
+        kept.settle()
+        mine, others = (
+            [each.number for each in packets.about(kept.path, kept.vault, stayed(kept, mac, clock))]
+            for mac in (MAC, OTHER)
+        )
+
+    assert mine == [1, 2, 3, 6, 7, 8]
+    assert others == [4, 5, 9]
+
+
 def test_a_packet_that_is_not_believed_says_of_nobody_that_they_have_an_address(tmp_path, clock) -> None:
     with kept_at(tmp_path / "p.db", clock) as kept:
         kept.packet("ac-1", "in", "10.0.0.1", said(Type.ACK_INFO, "10.1.0.7", MAC))
