@@ -20,6 +20,7 @@ class Passing:
 
     whole: list[int] = field(default_factory=list)
     _next_ms: int | None = None  # the first minute that is not noted yet and in which we are from its start
+    _over_ms: int = 0  # what was before is told, or waits to be
 
     def note(self, now_ms: int) -> None:
         """Note what has passed; to be called every few seconds."""
@@ -28,9 +29,19 @@ class Passing:
             self._next_ms = (
                 start_ms if start_ms == now_ms else start_ms + MINUTE_MS
             )  # we began, slept, or were set back
+        self._over_ms = start_ms
         while self._next_ms < start_ms:
             self.whole = [*self.whole, self._next_ms][-WAITING:]
             self._next_ms += MINUTE_MS
+
+    def counts_in(self, now_ms: int) -> int:
+        """Return the minute in which something counts: its own, or the next when it comes too late to be told with it.
+
+        Who read the clock waits for a turn, and the minute may be told meanwhile. A clock that is set back by more than
+        such a turn says a time of its own.
+        """
+        start_ms = now_ms - now_ms % MINUTE_MS
+        return self._over_ms if 0 < self._over_ms - start_ms <= LATE_MS else start_ms
 
     def slot(self, start_ms: int, now_ms: int) -> int:
         """Return under which instant a minute is told: its own when we were there for all of it."""

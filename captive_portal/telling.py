@@ -172,7 +172,7 @@ class Telling:
         self.totals[outcome] += 1
 
     def _minute(self, key: Key, now_ms: int) -> Minute:
-        at = now_ms - now_ms % MINUTE_MS, key
+        at = self._passing.counts_in(now_ms), key
         found = self._minutes.get(at)
         if found is None:
             found = self._minutes[at] = Minute()

@@ -19,6 +19,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from captive_portal.figures import Times, ranked
+from captive_portal.passing import Passing
 from netops.facts import Fact
 from netops.metrics import portal
 
@@ -77,6 +78,7 @@ class Deliveries:
         self._minutes: dict[tuple[str, str, int], Minute] = {}
         self._expected: OrderedDict[tuple[str, str], Expected] = OrderedDict()
         self._under_way: OrderedDict[str, UnderWay] = OrderedDict()  # by the message's id, the oldest first
+        self._passing = Passing()
         self._lock = Lock()
 
     def count(self, what: str, sent: Pending | Expected, now_ms: int) -> None:
@@ -91,7 +93,7 @@ class Deliveries:
                 times.append(max(0, now_ms - sent.asked_ms))
 
     def _minute(self, sent: Pending | Expected, now_ms: int) -> Minute:
-        return self._minutes.setdefault((sent.site, sent.carrier, now_ms - now_ms % MINUTE_MS), Minute())
+        return self._minutes.setdefault((sent.site, sent.carrier, self._passing.counts_in(now_ms)), Minute())
 
     def _follow(self, what: str, sent: Pending | Expected, minute: Minute, now_ms: int) -> None:
         if what == "asked":
@@ -149,6 +151,7 @@ class Deliveries:
     def flush(self, tell: Callable[[Sequence[Fact]], None], now_ms: int, *, everything: bool = False) -> None:
         """State the minutes that are over; they are kept for the next time when telling fails."""
         with self._lock:
+            self._passing.note(now_ms)
             self._give_up(now_ms, everything=everything)
             due = [key for key in self._minutes if everything or key[2] + MINUTE_MS <= now_ms]
             facts = [_fact(*key, self._minutes[key]) for key in sorted(due)]
@@ -157,6 +160,7 @@ class Deliveries:
         with self._lock:
             for key in due:
                 self._minutes.pop(key, None)
+            self._passing.told()
 
 
 def _fact(site: str, carrier: str, start_ms: int, minute: Minute) -> Fact:
