@@ -119,7 +119,7 @@ class Ajar:
     def __init__(self, rules: Mapping[str, Rule], key: VerifierKey | None, log: Log, clock: Clock) -> None:
         self.rules = rules
         self.log = log
-        self.wrong = "" if key or not rules else "the ledger's public key is not here: no decision is believed"
+        self._wrong = "" if key or not rules else "the ledger's public key is not here: no decision is believed"
         self._watch = Watch(key) if key is not None else None
         self._clock = clock
         self._heard = clock.monotonic()
@@ -133,10 +133,14 @@ class Ajar:
     def open(self, note: bytes = b"") -> None:
         """Take up the log, and who is in by it: by the decisions of `note`, or to be put out at the first look.
 
-        What it says to be open was so at the latest until now: then it says that it ended.
+        What it says to be open was so at the latest until now: then it says that it ended. A log that cannot be used
+        keeps no process from its other work: nobody is let in, `wrong` says why.
         """
         with self._lock:
-            self.log.open()
+            try:
+                self.log.open()
+            except PortalError as error:
+                LOG.error("log not taken up error=%s", error)  # noqa: TRY400  (the sentence says it)
             self.take(note)
             for each in self.log.entries:
                 self._again(each)
@@ -192,11 +196,16 @@ class Ajar:
             try:
                 fresh = self._watch.take(note, now_ms=self._clock.now_ms(), monotonic=self._clock.monotonic())
             except EvidenceError as error:
-                self.wrong = str(error)
+                self._wrong = str(error)
                 return False
             if note:
-                self.wrong = ""
+                self._wrong = ""
             return fresh
+
+    @property
+    def wrong(self) -> str:
+        """What keeps places from opening, or the empty string."""
+        return self.log.wrong or self._wrong
 
     @property
     def note(self) -> bytes:
@@ -218,6 +227,7 @@ class Ajar:
     def look(self) -> Turned:
         """Write down what has changed, and return what is to be done about it. What cannot be written does not open."""
         with self._lock:
+            self.log.mend()
             now = {place: found for place in self.rules if (found := self.at(place)) is not None}
             shut = tuple(place for place, order in self._open.items() if place not in now or now[place].order != order)
             out = self._over()
@@ -301,7 +311,6 @@ class Ajar:
         try:
             self.log.forget(recorded)
         except PortalError as error:  # struck out as soon as the file can be written; what is open closes all the same
-            self.wrong = str(error)
             LOG.error("not struck out error=%s", error)  # noqa: TRY400  (the sentence says it)
         for key in gone:
             self._inside.pop(key, None)
@@ -321,7 +330,6 @@ class Ajar:
         try:
             self._write(entries)
         except PortalError as error:
-            self.wrong = str(error)
             LOG.error("not written error=%s", error)  # noqa: TRY400  (the sentence says it)
             return False
         for each in entries:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -66,11 +67,15 @@ def read(told: Any) -> Entry:
 
 
 class Log:
-    """The file; inert until `open`. Used by one process, from one thread at a time."""
+    """The file; inert until `open`. Used by one process, from one thread at a time.
+
+    `wrong` is what keeps it from being written now, or the empty string.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.mark = ""
+        self.wrong = ""
         self._entries: list[Entry] = []
         self._next = 1
         self._size = 0
@@ -81,19 +86,43 @@ class Log:
         """What nobody has recorded yet, in its order."""
         return tuple(self._entries)
 
-    def open(self) -> None:
-        """Take up what is there, or begin."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        whole = self.path.read_bytes() if self.path.exists() else b""
-        lines = whole[: whole.rfind(b"\n") + 1].splitlines()
+    def exists(self) -> bool:
+        """Whether there is such a file; also where we may not look: then `open` says so."""
         try:
+            return self.path.exists()
+        except OSError:
+            return True
+
+    def open(self) -> None:
+        """Take up what is there, or begin. PortalError: it cannot be read, and is not touched; `append` refuses then.
+
+        A full disk is no reason to fail here: what is there can be told, and `wrong` says why nobody is let in.
+        """
+        try:
+            whole = self.path.read_bytes() if self.path.exists() else b""
+            lines = whole[: whole.rfind(b"\n") + 1].splitlines()
             head: dict[str, Any] = json.loads(lines[0]) if lines else {"log": secrets.token_hex(8), "next": 1}
-            self.mark, self._next = str(head["log"]), int(head["next"])
+            mark, following = str(head["log"]), int(head["next"])
             self._entries = [read(json.loads(line)) for line in lines[1:]]
-        except (ValueError, KeyError, TypeError, PortalError) as error:
-            raise PortalError(f"{self.path}: cannot be read ({error}); move it away, it names who was let in") from None
-        self._next = max([self._next, *(each.n + 1 for each in self._entries)])
-        self._write()
+        except (OSError, ValueError, KeyError, TypeError, PortalError) as error:
+            self.wrong = f"{self.path}: cannot be read ({error}); move it away and restart, it names who was let in"
+            raise PortalError(self.wrong) from None
+        self.mark, self._next = mark, max([following, *(each.n + 1 for each in self._entries)])
+        if whole.endswith(b"\n"):
+            self._resume(len(whole))
+        self.mend()
+
+    def mend(self) -> None:
+        """Write the file anew where that is due; `wrong` says whether it still cannot be."""
+        if self._handle < 0 and self.mark:
+            with suppress(PortalError):
+                self._write()
+
+    def _resume(self, size: int) -> None:
+        """Go on at the end of a file that is whole: that needs no room."""
+        with suppress(OSError):
+            self._handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            self._size = size
 
     def close(self) -> None:
         """Let go; safe to call twice."""
@@ -103,8 +132,11 @@ class Log:
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Keep entries; durable on return. PortalError when they are not: then nothing may be done by them."""
+        if not self.mark:
+            raise PortalError(self.wrong or f"{self.path}: not open; nobody is let in without a record")
         if len(self._entries) + len(entries) > MOST:
-            raise PortalError(f"{self.path}: {MOST} entries wait for the portal; nobody else is let in")
+            self.wrong = f"{self.path}: {MOST} entries wait for the portal; nobody else is let in"
+            raise PortalError(self.wrong)
         if self._handle < 0:  # what was to be struck out, or taken back, could not be: now it can, or nobody is let in
             self._write()
         made = [replace(each, n=self._next + at) for at, each in enumerate(entries)]
@@ -115,7 +147,9 @@ class Log:
             os.fsync(self._handle)
         except OSError as error:
             self._take_back()
-            raise PortalError(f"{self.path}: not written ({error}); nobody is let in without a record") from None
+            self.wrong = f"{self.path}: not written ({error}); nobody is let in without a record"
+            raise PortalError(self.wrong) from None
+        self.wrong = ""
         self._size += len(octets)
         self._entries += made
         self._next += len(made)
@@ -124,7 +158,7 @@ class Log:
         """Strike out what has been recorded elsewhere; return how many entries. PortalError: on disk they still are."""
         left = [each for each in self._entries if each.n > upto]
         gone = len(self._entries) - len(left)
-        if gone or self._handle < 0:
+        if gone or (self._handle < 0 and self.mark):
             self._entries = left
             self._write()
         return gone
@@ -142,11 +176,13 @@ class Log:
         octets = b"".join(lines)
         self.close()
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             files.replace(self.path, octets, mode=0o600)
             self._handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         except OSError as error:
-            raise PortalError(f"{self.path}: not written ({error}); make room, nobody is let in until it is") from None
-        self._size = len(octets)
+            self.wrong = f"{self.path}: not written ({error}); make room, nobody is let in until it is"
+            raise PortalError(self.wrong) from None
+        self._size, self.wrong = len(octets), ""
 
 
 def _line(told: dict[str, Any]) -> bytes:

@@ -106,10 +106,13 @@ class Standby:
 
     def open(self) -> None:
         """Take up the log and the decisions of before; a log also where no place wants to be open any more."""
-        self._acts = bool(self.places) or self._ajar.log.path.exists()
+        self._acts = bool(self.places) or self._ajar.log.exists()
         if not self._acts:
             return
-        self._kept = self._note.read_bytes() if self._note.exists() else b""
+        try:
+            self._kept = self._note.read_bytes() if self._note.exists() else b""
+        except OSError as error:  # the portal hands over another
+            self._unkept = f"{self._note}: cannot be read ({error}); no decision is known before the portal is back"
         self._ajar.take(self._kept)
         self._ajar.open(self._told())
 

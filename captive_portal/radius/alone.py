@@ -64,7 +64,7 @@ class Alone:
 
     def open(self) -> None:
         """Take up the log, and who is in by it; also where no place wants to be open any more."""
-        self._acts = bool(self._rules) or self._ajar.log.path.exists()
+        self._acts = bool(self._rules) or self._ajar.log.exists()
         if self._acts:
             self._ajar.open(self._told())
 

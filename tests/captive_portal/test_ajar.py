@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from dataclasses import replace
 
@@ -291,6 +292,55 @@ def test_what_is_recorded_is_struck_out_when_the_disk_has_room_again(place, log,
     place.heard(note(ORDER), recorded=3)
 
     assert PHONE.mac not in log.path.read_text(encoding="ascii")
+
+
+def test_a_log_that_is_taken_up_on_a_full_disk_is_told_and_is_written_when_there_is_room(log, clock, monkeypatch):
+    entry = Entry(what=What.IN, at_ms=1, place="vlan0", request="r", leaf=7, mac=PHONE.mac)
+    log.append([entry])
+    log.close()
+    log.path.write_bytes(log.path.read_bytes() + b'{"what":"in","at_')
+    again = Ajar({"vlan0": RULE}, SIGNER.vkey, Log(log.path), clock)
+    with monkeypatch.context() as broken:
+        broken.setattr(let_in.files, "replace", _full)
+        again.open(note(ORDER))
+        clock.forward(SILENT_S)
+        assert again.look().open == {}
+        assert again.take(b"") is False
+        assert "make room" in again.wrong
+    assert again.log.entries == log.entries
+    assert again.look().open
+    assert again.wrong == ""
+    again.close()
+
+    assert [json.loads(line)["n"] for line in log.path.read_bytes().splitlines()[1:]] == [1, 2, 3]
+
+
+def test_a_log_that_is_whole_is_taken_up_without_a_write(log, monkeypatch) -> None:
+    log.close()
+    monkeypatch.setattr(let_in.files, "replace", _full)
+    again = Log(log.path)
+    again.open()
+    again.append([Entry(what=What.IN, at_ms=1, place="vlan0", request="r", leaf=7, mac=PHONE.mac)])
+    again.close()
+
+    assert (again.mark, again.wrong) == (log.mark, "")
+    assert PHONE.mac.encode() in log.path.read_bytes()
+
+
+def test_a_log_that_cannot_be_read_lets_nobody_in_and_is_left_as_it_is(log, clock) -> None:
+    log.close()
+    torn = b'{"log":"x","next":1}\n\0\0\0\0\n'
+    log.path.write_bytes(torn)
+    place = anew(log, clock, note(ORDER))
+    clock.forward(SILENT_S)
+
+    assert place.heard(note(ORDER), recorded=3).open == {}
+    clock.forward(SILENT_S)
+    assert place.look().open == {}
+    assert place.let_in([PHONE]) == []
+    assert "move it away" in place.wrong
+    place.close()
+    assert log.path.read_bytes() == torn
 
 
 def test_a_log_of_somebody_elses_is_refused(tmp_path) -> None:

@@ -13,8 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from captive_portal import gate, ruleset
+from captive_portal.ajar import Rule
 from captive_portal.errors import KernelError, PortalError
+from captive_portal.model import Bounds
+from captive_portal.standby import Standby
 from netops.errors import ConfigError
+from netops.evidence import files
+from netops.sign import Signer
 
 RULES = ruleset.Ruleset(interfaces=("vlan0", "vlan1"), port=8081)
 GOOD = {"mac": "02:11:22:33:44:55", "interface": "vlan0", "addresses": ["10.0.0.1", "fd00::1"], "seconds": 60}
@@ -90,6 +95,27 @@ def test_a_round_that_fails_for_whatever_reason_is_said_and_not_the_last(tmp_pat
         made.stop()
 
     assert met[:3] == [{}, {"watch": "failed for a reason that the log tells"}, {}]
+
+
+@pytest.mark.parametrize("torn", [False, True], ids=["full disk", "torn log"])
+def test_a_log_that_cannot_be_used_keeps_no_gate_from_starting_and_is_said(tmp_path, monkeypatch, torn) -> None:
+    if torn:
+        (tmp_path / "let-in.jsonl").write_bytes(b'{"log":"x","next":1}\n\0\0\n')
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files, "replace", full)
+    alone = Standby({"vlan0": Rule(site="park", bounds=Bounds(seconds=60))}, Signer.new("a.example").vkey, tmp_path)
+    made = gate.Gate(RULES, tmp_path / "gate.sock", peers=frozenset({os.getuid()}), standby=alone)
+    made._kernel = Kernel()
+    made.start()
+    try:
+        assert json.loads(say(made, b'{"verb":"ready"}\n'))["unrecorded"] == 0
+        assert json.loads(say(made, json.dumps({"verb": "allow", **GOOD}).encode() + b"\n")) == {"ok": True}
+        assert ("move it away" if torn else "make room") in made.health()["fail-open"]
+    finally:
+        made.stop()
 
 
 def test_allow_and_revoke_become_one_transaction_each(opened) -> None:
