@@ -38,8 +38,8 @@ class Action:
     """One kind of decision: the fields of its terms, and who may ask and who decide.
 
     `subject` is the term that says what it is about; empty: the request itself. `longest_ms` bounds its window; 0: not.
-    `page` is who has a page of its own to ask for it; empty: the page of approvals. `private` are terms that, like the
-    reasons, must name nobody: the ledger cannot forget. `recalled`: what was allowed can be taken back, by the person
+    `page` is who has a page of its own to ask for it; empty: the page of approvals. `private` are terms that, like
+    every reason, must name nobody: the ledger cannot forget. `recalled`: what was allowed can be taken back, by the person
     who asked or by anybody who may decide; what only ever ends something sooner needs no second person.
     """
 
@@ -160,7 +160,7 @@ def ask(action: str, *, terms: Mapping[str, JSON], by: str, role: str, reason: s
     if not reason.strip() or len(reason) > 2000:
         raise UsageError("a request needs a reason of 1 to 2,000 characters: it will stand in the report")
     name = f"req-{secrets.token_hex(8)}"
-    _nameless(action, "reason", reason)
+    _nameless("reason", reason)
     subject = str(terms[known.subject]) if known.subject else name
     body: dict[str, JSON] = {
         "request": name,
@@ -190,7 +190,7 @@ def decide(approval: Approval, decision: str, *, by: str, role: str, reason: str
         raise AccessError(f"request {approval.request.id}: {why}")
     if len(reason) > 2000 or (decision == REFUSED and not reason.strip()):
         raise UsageError("a refusal needs a reason, of at most 2,000 characters")
-    _nameless(approval.request.action, "reason", reason)
+    _nameless("reason", reason)
     body = {"request": made.request, "decision": decision, "by": by, "role": role, "reason": made.reason}
     return Fact(kind="approval_decision", at_ms=now_ms, body=body)
 
@@ -287,7 +287,7 @@ def check(action: str, terms: Mapping[str, JSON]) -> None:
         ):
             raise UsageError(f"'{name}' is missing or holds something that is no name")
         for text in texts if name in known.private else ():
-            _nameless(action, name, str(text))
+            _nameless(name, str(text))
 
 
 def names_somebody(text: str) -> bool:
@@ -295,9 +295,8 @@ def names_somebody(text: str) -> bool:
     return _NAMES_SOMEBODY.search(text) is not None
 
 
-def _nameless(action: str, name: str, text: str) -> None:
-    known = ACTIONS.get(action)
-    if known is not None and known.private and names_somebody(text):
+def _nameless(name: str, text: str) -> None:
+    if names_somebody(text):
         raise UsageError(f"'{name}' names somebody; the ledger cannot forget: give the number of the case instead")
 
 

@@ -201,6 +201,18 @@ def test_what_the_ledger_cannot_forget_names_nobody(terms, reason):
         asked(action="disclosure", terms={**LOOK, **terms}, reason=reason)
 
 
+@pytest.mark.parametrize(("action", "terms"), [("exclusion", WINDOW), ("fail_open", OPEN)])
+def test_no_reason_names_anybody_whatever_is_asked_for(action, terms):
+    with pytest.raises(UsageError, match="names somebody"):
+        asked(action=action, terms=terms, reason="call 13800138000")
+    waiting = fold(asked(action=action, terms=terms))
+
+    with pytest.raises(UsageError, match="names somebody"):
+        approvals.decide(
+            waiting, "withdrawn", by="li.na", role="operator", reason="13800138000 says so", now_ms=NOW + 1
+        )
+
+
 def test_a_decision_on_a_person_names_nobody_either():
     waiting = fold(asked(action="disclosure", terms=LOOK))
 
