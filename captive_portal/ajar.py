@@ -15,6 +15,7 @@ short time is over. A process that begins anew takes up from the log who is in, 
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import dataclass, replace
 from threading import RLock
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from captive_portal.let_in import Log
     from captive_portal.model import Bounds
+    from captive_portal.policy import Policies
     from inventory.model import Hours
     from netops.clock import Clock
     from netops.config import Settings
@@ -104,13 +106,21 @@ def rules(settings: Settings, places: Mapping[str, str]) -> dict[str, Rule]:
     except NetopsError as error:
         LOG.warning("policies cannot be read, no place opens by itself error=%s", error)
         return {}
+    return by_policies(policies, places, zone(settings.city.timezone))
+
+
+def by_policies(policies: Policies, places: Mapping[str, str], where: ZoneInfo) -> dict[str, Rule]:
+    """Return the places (place → site) that these policies want open when broken; pure."""
     return {
-        place: Rule(
-            site=site, bounds=policies.at(site).bounds, hours=policies.at(site).hours, zone=zone(settings.city.timezone)
-        )
+        place: Rule(site=site, bounds=policies.at(site).bounds, hours=policies.at(site).hours, zone=where)
         for place, site in places.items()
         if policies.at(site).when_broken == "open"
     }
+
+
+def digest(rules: Mapping[str, Rule]) -> str:
+    """Return what tells two sets of rules apart: who acts alone says it, and the portal compares; pure."""
+    return hashlib.sha256(repr(sorted(rules.items())).encode()).hexdigest()[:16]
 
 
 class Ajar:

@@ -32,6 +32,7 @@ class Readiness:
     wrong: Mapping[str, str] = field(default_factory=dict)
     twice: tuple[tuple[str, str, str], ...] = ()  # place, MAC, sign
     unrecorded: int = 0  # entries of its own log: whom it has let in while the portal was dead
+    opens: str = ""  # digest of the rules by which it would do so (ajar.py); empty where it does not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

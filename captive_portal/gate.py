@@ -4,7 +4,7 @@ One JSON object a line, at most 64 KiB, from a peer whose user id is known (SO_P
 
 | verb | asks | answers |
 |---|---|---|
-| `ready` | `note`, `recorded` | `born`: changed when the table was lost; `twice`: MACs of two devices; `unrecorded` |
+| `ready` | `note`, `recorded` | `born`: changed when the table was lost; `twice`: MACs of two; `unrecorded`; `opens` |
 | `allow` | `mac`, `interface`, `addresses`, `seconds`, `down_kbps`, `up_kbps` | done: in, for that long from now |
 | `revoke` | `mac`, `interface`, `addresses` | done: not in the kernel any more |
 | `list` | | lines of `admitted`: interface, MAC, address, seconds left, octets up, octets down; `more` until the last |
@@ -12,7 +12,8 @@ One JSON object a line, at most 64 KiB, from a peer whose user id is known (SO_P
 | `counters` | | `counters`: the ruleset's named counters |
 
 `ready` is the portal's heartbeat. It hands over the decisions by which the gate lets visitors in when no heartbeat
-comes (standby.py), and says up to where it has recorded whom.
+comes (standby.py), and says up to where it has recorded whom. `opens` is a digest of what the gate read at its start of
+where it may do so, and within which hours and bounds: the portal's health says when that is not what is in force.
 
 The caller chooses no rule, no table and no interface that the gate's own settings do not name. Stopping the gate leaves
 table and sets: who is in stays in until the kernel's timeout, nobody new comes in.
@@ -221,7 +222,7 @@ class Gate(Hatch):
 
     def _ready(self, asked: Answer) -> Iterator[Answer]:
         self._mend()
-        told = self._standby.heard(asked, self)
+        told = {"opens": self._standby.opens, **self._standby.heard(asked, self)}
         yield {"ok": True, "born": self.born, "interfaces": list(self.rules.interfaces), "twice": self._twice(), **told}
 
     def _twice(self) -> list[list[str]]:

@@ -287,7 +287,9 @@ class PortalService:
 
         def post() -> int:
             assert self._board
-            return self._board.look(desk.premises, self.clock.now_ms())
+            changed = self._board.look(desk.premises, self.clock.now_ms())
+            desk.upkeep.agree()
+            return changed
 
         chores = [
             ("policies", POST_S, post),

@@ -16,7 +16,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from captive_portal import ruleset
-from captive_portal.ajar import Ajar
+from captive_portal.ajar import Ajar, digest
 from captive_portal.errors import KernelError, PortalError
 from captive_portal.hatch import PART
 from captive_portal.let_in import Log, said
@@ -94,6 +94,7 @@ class Standby:
         told: Callable[[], bytes] = bytes,
     ) -> None:
         self.places = tuple(rules)
+        self.opens = digest(rules)
         self._acts = bool(rules)
         self._told = told
         self._note = where / fail_open.NAME

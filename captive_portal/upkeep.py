@@ -10,7 +10,7 @@ from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from captive_portal import adopting, reconcile
+from captive_portal import adopting, ajar, reconcile
 from captive_portal import session as visit
 from captive_portal.enforcing import Offer
 from captive_portal.errors import GatewayError
@@ -42,6 +42,7 @@ class Upkeep:
         self.visits = visits
         self.twins = Twins()
         self._born: dict[str, str] = {}
+        self._opens: dict[str, str] = {}  # by which rules gateways would act alone
         self._adopting = Lock()
         self._moved: dict[str, dict[tuple[str, str], tuple[str, ...]]] = {}  # addresses that wait, by gateway
 
@@ -56,10 +57,25 @@ class Upkeep:
         def look(part: Gateway) -> int:
             ready = part.ready()
             self._notice(ready.twice)
+            if not ready.wrong:
+                self._opens[part.name] = ready.opens
             same = ready.born == self._born.get(part.name) and not ready.wrong and not ready.unrecorded
             return 0 if same else self._repair_at(part)
 
         return self._each(look)
+
+    def agree(self) -> None:
+        """GatewayError where a gateway would act alone by other policies than are in force here."""
+        premises, differ = self.visits.premises, []
+        for part in self.visits.gateway.parts():
+            said = self._opens.get(part.name)
+            if said and said != ajar.digest(ajar.by_policies(premises.policies, part.alone_at(), premises.zone)):
+                differ.append(part.name)
+        if differ:
+            raise GatewayError(
+                f"{', '.join(differ)}: would let in alone by other policies ('when_broken', hours, bounds) than are in"
+                " force here; restart the gate and the RADIUS server, which read them when they start"
+            )
 
     def _each(self, work: Callable[[Gateway], int]) -> int:
         """Do it at every gateway; one that is away costs the others nothing."""

@@ -141,6 +141,10 @@ class Gateway(Protocol):
         """Return the name of its log, and whom it has let in by itself that nobody has recorded yet, in its order."""
         return "", []
 
+    def alone_at(self) -> Mapping[str, str]:
+        """Return the places, with their sites, where it may let in by itself while the portal is dead."""
+        return {}
+
     def recorded(self, upto: int) -> None:  # noqa: ARG002  (the protocol's)
         """Tell that its entries up to this number are recorded: it may forget them."""
         return

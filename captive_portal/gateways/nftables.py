@@ -60,7 +60,8 @@ class Nftables(Gateway):
         try:
             said = self._gate.ask("ready", note=_note(self._settings))
             twice = tuple((str(place), str(mac), str(sign)) for place, mac, sign in said.get("twice", ()))
-            return Readiness(born=str(said["born"]), twice=twice, unrecorded=int(said.get("unrecorded", 0)))
+            waits, opens = int(said.get("unrecorded", 0)), str(said.get("opens", ""))
+            return Readiness(born=str(said["born"]), twice=twice, unrecorded=waits, opens=opens)
         except GatewayError as error:
             return Readiness(born="", wrong={"gate": str(error)})
 
@@ -111,6 +112,10 @@ class Nftables(Gateway):
         """Return whom the gate has let in while no heartbeat came."""
         parts = self._gate.every("list", own=True)
         return str(parts[0]["log"]), [let_in.read(each) for part in parts for each in part["entries"]]
+
+    def alone_at(self) -> Mapping[str, str]:
+        """Return the visitor interfaces."""
+        return self._settings.portal.visitors
 
     def recorded(self, upto: int) -> None:
         """Let the gate forget them."""

@@ -45,6 +45,7 @@ class Radius(Gateway):
     def __init__(self, settings: Settings, clock: Clock) -> None:
         own = {name: each for name, each in settings.portal.acs.items() if each.gateway == "radius"}
         self._places = sorted(own)
+        self._asking = nas.asking(settings)
         self._offered = {name: _offers(each) for name, each in own.items() if each.vendor in PROFILES}
         self.offers = frozenset.intersection(*self._offered.values()) if self._offered else frozenset()
         self._back = settings.portal.public_url
@@ -99,12 +100,17 @@ class Radius(Gateway):
             return Readiness(born="", wrong={"radius": str(error)})
         missing = [each for each in self._places if each not in said["places"]]
         wrong = dict.fromkeys(missing, "the RADIUS server does not know this controller; restart it")
-        return Readiness(born=str(said["born"]), wrong=wrong, unrecorded=int(said.get("unrecorded", 0)))
+        waits, opens = int(said.get("unrecorded", 0)), str(said.get("opens", ""))
+        return Readiness(born=str(said["born"]), wrong=wrong, unrecorded=waits, opens=opens)
 
     def unrecorded(self) -> tuple[str, list[Entry]]:
         """Return whom the server has let in while the portal was dead."""
         parts = self._line.every("list", own=True)
         return str(parts[0]["log"]), [let_in.read(each) for part in parts for each in part["entries"]]
+
+    def alone_at(self) -> Mapping[str, str]:
+        """Return the controllers that ask by MAC."""
+        return self._asking
 
     def recorded(self, upto: int) -> None:
         """Let the server forget them."""

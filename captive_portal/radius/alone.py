@@ -38,7 +38,7 @@ PART = 200  # entries a line
 
 def rules(settings: Settings) -> dict[str, Rule]:
     """Return the controllers behind which a site wants to be open when broken."""
-    return ajar.rules(settings, {name: each.site for name, each in settings.portal.acs.items() if nas.asks(each)})
+    return ajar.rules(settings, nas.asking(settings))
 
 
 class Alone:
@@ -55,6 +55,7 @@ class Alone:
         told: Callable[[], bytes],
     ) -> None:
         self._rules = rules
+        self.opens = ajar.digest(rules)
         self._acts = bool(rules)
         self._ajar = Ajar(rules, known, Log(path), clock)
         self._doors = doors

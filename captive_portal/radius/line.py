@@ -2,7 +2,7 @@
 
 | verb | asks | answers |
 |---|---|---|
-| `ready` | `recorded` | `born`: which memory the server has; `places`: the controllers it knows; `unrecorded` |
+| `ready` | `recorded` | `born`: which memory it has; `places`: the controllers it knows; `opens`, `unrecorded` |
 | `who` | `address` | `place` and `mac` of who has it, or nothing |
 | `addresses` | `place`, `mac` | the addresses that the device uses now |
 | `wider` | | place, MAC and addresses of devices that are in and use an address beyond those let through |
@@ -104,7 +104,7 @@ class Verbs:
 
     def ready(self, asked: Answer) -> Iterator[Answer]:
         """Tell which memory this is; who asks lives."""
-        told = self.alone.heard(asked) if self.alone is not None else {}
+        told = {"opens": self.alone.opens, **self.alone.heard(asked)} if self.alone is not None else {}
         yield {"born": self.born, "places": sorted(self.reaching.known.by_id), **told}
 
     def who(self, asked: Answer) -> Iterator[Answer]:

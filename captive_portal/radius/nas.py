@@ -124,6 +124,11 @@ def asks(given: Controller) -> bool:
     return given.gateway == "radius" and given.entry == "mac"
 
 
+def asking(settings: Settings) -> dict[str, str]:
+    """Return the controllers that do, with their sites."""
+    return {name: each.site for name, each in settings.portal.acs.items() if asks(each)}
+
+
 def mac(text: str) -> str | None:
     """Return a MAC as we write it, from any of the ways in which controllers do; None for anything else."""
     folded = text.strip().lower()
