@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captive_portal import tables, vouchers
-from captive_portal.portal2 import commands as packets
+from captive_portal.portal2 import packets
 from captive_portal.records import disclosure, export, exported, proof, subject, verify
 from captive_portal.records.persons import Kind, Persons
 from captive_portal.sms import number as numbers
@@ -110,6 +110,10 @@ def _heads(settings: Settings) -> tuple[Mapping[int, str], list[str]]:
 # ---- for an inspection
 def _export(args: argparse.Namespace, settings: Settings) -> int:
     if args.check is not None:
+        if not args.check.is_file():
+            raise UsageError(
+                f"--check {args.check}: no such file; expected an export, as `netops portal export` wrote it"
+            )
         wrong = exported.check(args.check)
         print("".join(f"{visible(line)}\n" for line in wrong) or "the export is whole, and its chain holds\n", end="")
         return FAILED if wrong else 0

@@ -97,6 +97,13 @@ def test_export_is_one_command_and_itself_a_fact(office, settings_, tmp_path, ca
     assert hashlib.sha256(out.read_bytes()).hexdigest() in after["detail"]
 
 
+def test_an_export_that_is_not_there_is_a_mistyped_path_and_no_forgery(settings, tmp_path) -> None:
+    with pytest.raises(UsageError, match="no such file") as told:
+        run(settings, "export", "--check", str(tmp_path / "for-the-inspection.zip"))
+
+    assert told.value.exit_code == 2
+
+
 @pytest.mark.parametrize(
     "words", [(), ("--from", "x", "--to", "y"), ("--from", "2026-02-01T00:00", "--to", "2026-01-01T00:00")]
 )
