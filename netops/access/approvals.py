@@ -39,8 +39,8 @@ class Action:
 
     `subject` is the term that says what it is about; empty: the request itself. `longest_ms` bounds its window; 0: not.
     `page` is who has a page of its own to ask for it; empty: the page of approvals. `private` are terms that, like
-    every reason, must name nobody: the ledger cannot forget. `recalled`: what was allowed can be taken back, by the person
-    who asked or by anybody who may decide; what only ever ends something sooner needs no second person.
+    every reason, must name nobody: the ledger cannot forget. `recalled`: what was allowed can be taken back, by the
+    person who asked or by anybody who may decide; what only ever ends something sooner needs no second person.
     """
 
     fields: tuple[str, ...]

@@ -12,7 +12,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from inventory import times
+from inventory.register import Register
+from inventory.snapshot import snapshot
 from inventory.sql import Database
+from netops import fail_open
 from netops.access import approvals, offered, record, tables
 from netops.access.passwords import Passwords
 from netops.access.permissions import may
@@ -23,7 +26,7 @@ from netops.errors import AccessError, UsageError, nearest
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import tzinfo
 
     from netops.access.approvals import Approval
@@ -73,6 +76,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         return 0
     if args.what == "request":
         offered.check(args.action)
+        _known(args.site if args.action == fail_open.ACTION else (), settings)
     person = _login(args, settings)
     now_ms = SYSTEM.now_ms()
     if args.what == "request":
@@ -98,6 +102,17 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     record.state(settings, made)
     print(f"{name}: {'waits for a second person' if args.what == 'request' else args.decision}")
     return 0
+
+
+def _known(sites: Sequence[str], settings: Settings) -> None:
+    """Raise UsageError when the register lacks one of the sites: nobody would act on it, and a page would say so."""
+    if not sites:
+        return
+    with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+        known = snapshot(register, at_ms=SYSTEM.now_ms()).site
+    for site in sites:
+        if site not in known:
+            raise UsageError(f"the register has no site {site!r}{nearest(site, known)}")
 
 
 def _login(args: argparse.Namespace, settings: Settings) -> Account:

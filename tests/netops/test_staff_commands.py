@@ -10,6 +10,10 @@ import pytest
 from argon2 import PasswordHasher
 
 from inventory import sql
+from inventory.city import city_of
+from inventory.model import Area, Site
+from inventory.register import Register
+from inventory.tables import MIGRATIONS
 from netops import facts, spool
 from netops.access import record, tables
 from netops.access.passwords import Passwords
@@ -201,6 +205,29 @@ def test_what_nobody_would_act_on_is_not_asked_for_not_even_the_password(setting
     assert not record.spool_path(settings, "cli").exists()
 
 
+@pytest.fixture
+def two_sites(settings):
+    sql.upgrade(MIGRATIONS, settings.register_url)
+    places = [Site(id=f"site-{n}", name=f"公园{n}", area="a") for n in (1, 2)]
+    with Register(settings.register_url, rehearsal=True) as register:
+        register.apply(
+            city_of([Area(id="a", name="海淀", name_en="Haidian", col=0, row=0), *places]),
+            at_ms=0,
+            now_ms=SYSTEM.now_ms(),
+        )
+
+
+@pytest.mark.usefixtures("two_sites")
+def test_a_fail_open_of_a_site_that_is_not_there_is_refused_before_the_password_is_asked(settings, monkeypatch):
+    monkeypatch.delenv("HER_PASSWORD")
+    words = ["--site", "site-1", "--site", "sit-2", "--from", "2026-10-12T02:00", "--to", "2026-10-14T02:00"]
+
+    with pytest.raises(UsageError, match=r"no site 'sit-2'.*'site-2'"):
+        run(approve, ["request", "fail_open", *words, "--reason", "洪水", *as_("li.na")], settings)
+    assert not record.spool_path(settings, "cli").exists()
+
+
+@pytest.mark.usefixtures("two_sites")
 def test_a_fail_open_is_asked_for_by_one_allowed_by_another_and_taken_back_by_one_alone(settings, capsys):
     with sql.Database(tables.url(settings)) as database:
         keeper = Staff(database, staff.Passwords())
