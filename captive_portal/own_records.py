@@ -24,7 +24,7 @@ from captive_portal.limits import Limit, Rate, Rates
 from captive_portal.oidc import token, under_way
 from captive_portal.oidc.line import AwayError, SaidNoError, StrangeError
 from captive_portal.policy import Account
-from captive_portal.portal2 import commands as packets
+from captive_portal.portal2 import packets
 from captive_portal.records import subject
 from inventory.errors import SqlError
 from netops.clock import utc

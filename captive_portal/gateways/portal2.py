@@ -23,6 +23,7 @@ from captive_portal.model import address as canonical
 from captive_portal.portal2 import ac as controllers
 from captive_portal.portal2.journal import Journal
 from captive_portal.portal2.linger import Linger
+from captive_portal.portal2.packets import journal_path
 from captive_portal.portal2.post import Post
 from captive_portal.portal2.reports import Reports
 from captive_portal.portal2.side import Around, Side
@@ -36,7 +37,6 @@ from netops.facts import Fact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from captive_portal.enforcing import Offer
     from captive_portal.gateways import Ears
@@ -45,11 +45,6 @@ if TYPE_CHECKING:
     from netops.config import Settings
 
 MIB = 1 << 20
-
-
-def journal_path(settings: Settings) -> Path:
-    """Return where the packets are kept."""
-    return settings.data.dir / "portal2" / "packets.db"
 
 
 class Controller(Gateway):

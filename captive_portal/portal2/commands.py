@@ -7,12 +7,11 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from captive_portal.gateways.portal2 import journal_path
 from captive_portal.portal2 import ac as controllers
 from captive_portal.portal2 import exchange, packets
 from captive_portal.portal2.door import Door
 from captive_portal.portal2.exchange import Code
-from captive_portal.portal2.packet import Attribute, Packet, PacketError, decode, named
+from captive_portal.portal2.packet import Attribute, Packet, named
 from captive_portal.portal2.post import COPY
 from captive_portal.portal2.vault import Vault
 from inventory.times import chosen, shown, utc_option
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from captive_portal.model import Trail
     from captive_portal.portal2.ac import Ac
     from captive_portal.portal2.packets import Kept
     from netops.config import Settings
@@ -53,7 +51,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do what the verb says."""
     if args.verb == "controller":
         return _controller(args, settings)
-    if not args.check and not journal_path(settings).exists():  # `--check`: a file that is gone is no good news
+    if not args.check and not packets.journal_path(settings).exists():  # `--check`: a file that is gone is no good news
         print("no controller that speaks Portal 2.0 has been spoken to yet", file=sys.stderr)
         return 0
     return _check(settings) if args.check else _packets(args, settings)
@@ -62,32 +60,25 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 # ---- packets
 def _packets(args: argparse.Namespace, settings: Settings) -> int:
     where = chosen(args, settings.city.timezone)
-    every = packets.read(journal_path(settings), Vault.of(settings), ac=args.controller)
+    every = packets.read(packets.journal_path(settings), Vault.of(settings), ac=args.controller)
     wanted = (each for each in every if not args.address or args.address in _about(each))
     for kept in deque(wanted, maxlen=max(1, args.last)):
         if args.json:
-            print(json.dumps(_as_json(kept), ensure_ascii=False))
+            print(json.dumps(packets.as_json(kept), ensure_ascii=False))
         else:
             print(f"{shown(kept.at_ms, where)} {_line(kept)}")
     return 0
 
 
 def _about(kept: Kept) -> set[str]:
-    packet = _read(kept)
+    packet = packets.decoded(kept)
     return {packet.user, packet.visitor} if packet is not None else set()
-
-
-def _read(kept: Kept) -> Packet | None:
-    try:
-        return decode(kept.octets, unsigned=True)
-    except PacketError:
-        return None
 
 
 def _line(kept: Kept) -> str:
     """Return a packet in one line: `→ ac-1 REQ_AUTH 10.1.0.5 serial 4711 request 9 USER_NAME=… `."""
     arrow = {"in": "←", "out": "→"}.get(kept.way, " ")
-    packet = _read(kept)
+    packet = packets.decoded(kept)
     if packet is None:
         said = f"{len(kept.octets)} octets that are no packet" if kept.octets else ""
         return " ".join(filter(None, (arrow, kept.ac, said, kept.judged)))
@@ -113,31 +104,8 @@ def _attributes(packet: Packet) -> Iterator[tuple[str, str]]:
             yield name, value.hex()
 
 
-def _as_json(kept: Kept) -> dict[str, object]:
-    packet = _read(kept)
-    about = {"type": named(packet.type), "address": packet.visitor, "serial": packet.serial} if packet else {}
-    return {
-        "number": kept.number,
-        "at_ms": kept.at_ms,
-        "controller": kept.ac,
-        "way": kept.way,
-        "judged": kept.judged,
-        "octets": kept.octets.hex(),
-        "link": kept.link.hex(),
-        **about,
-    }
-
-
-def held(settings: Settings, trail: Trail) -> list[dict[str, object]]:
-    """Return what was said with controllers about a person's devices, as they may be given it."""
-    path = journal_path(settings)
-    if not path.exists():
-        return []
-    return [_as_json(each) for each in packets.about(path, Vault.of(settings), trail)]
-
-
 def _check(settings: Settings) -> int:
-    checked = packets.check(journal_path(settings))
+    checked = packets.check(packets.journal_path(settings))
     number, link = checked.head
     if checked.broken is None:
         before = f"; those up to number {checked.erased} are erased, and certified" if checked.erased else ""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from captive_portal.errors import GatewayError, RecordsError
 from captive_portal.portal2 import erasure
-from captive_portal.portal2.packet import Type
+from captive_portal.portal2.packet import Packet, PacketError, Type, decode, named
+from captive_portal.portal2.vault import Vault
 from captive_portal.records.retention import ranges
 from netops import sqlite
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from captive_portal.model import Trail
-    from captive_portal.portal2.vault import Vault
+    from netops.config import Settings
 
 BEGINNING = bytes(32)
 MISSED = "missed"  # the way of a record that counts what was not kept
@@ -156,6 +157,11 @@ class Checked:
     emptied: int = 0
 
 
+def journal_path(settings: Settings) -> Path:
+    """Return where the packets are kept."""
+    return settings.data.dir / "portal2" / "packets.db"
+
+
 def read(path: Path, vault: Vault, *, after: int = 0, ac: str = "") -> Iterator[Kept]:
     """Yield the records beyond a number, in order; of one controller if it is named. GatewayError: no such file."""
     db = _opened(path)
@@ -176,6 +182,36 @@ def about(path: Path, vault: Vault, trail: Trail) -> Iterator[Kept]:
             yield opened(Row(*sqlite.rows(db, wanted, (number,))[0]), vault)
     finally:
         sqlite.close(db)
+
+
+def held(settings: Settings, trail: Trail) -> list[dict[str, object]]:
+    """Return what was said with controllers about a person's devices, as they may be given it."""
+    path = journal_path(settings)
+    return [as_json(each) for each in about(path, Vault.of(settings), trail)] if path.exists() else []
+
+
+def decoded(kept: Kept) -> Packet | None:
+    """Return the packet; None for octets that are none."""
+    try:
+        return decode(kept.octets, unsigned=True)
+    except PacketError:
+        return None
+
+
+def as_json(kept: Kept) -> dict[str, object]:
+    """Return all of a record that may be shown: its octets, and what they say."""
+    packet = decoded(kept)
+    said = {"type": named(packet.type), "address": packet.visitor, "serial": packet.serial} if packet else {}
+    return {
+        "number": kept.number,
+        "at_ms": kept.at_ms,
+        "controller": kept.ac,
+        "way": kept.way,
+        "judged": kept.judged,
+        "octets": kept.octets.hex(),
+        "link": kept.link.hex(),
+        **said,
+    }
 
 
 def opened(row: Row, vault: Vault) -> Kept:

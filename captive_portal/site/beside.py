@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from captive_portal import announce
 from captive_portal.capport import PATH
-from captive_portal.site import plan
+from captive_portal.site.around import Written, folder, host, page
 from captive_portal.site.wish import LINUX, PORTAL2, ROUTER, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from captive_portal.site.plan import Around, Written
+    from captive_portal.site.around import Around
     from captive_portal.site.wish import Address, Interface
     from netops.controllers import Controller
 
@@ -27,23 +27,23 @@ LEASES = "/var/lib/misc"  # where Debian's dnsmasq keeps them
 
 def files(wish: Wish, around: Around, secret: str) -> Iterator[Written]:
     """Yield what belongs to the programs beside us."""
-    folder = plan.folder(wish, around)
+    beneath = folder(wish, around)
     if wish.gateway == LINUX:
-        yield plan.Written(path=folder / "dnsmasq.conf", text="\n".join(_dnsmasq(wish, around)) + "\n")
+        yield Written(path=beneath / "dnsmasq.conf", text="\n".join(_dnsmasq(wish, around)) + "\n")
         inner = [str(each.network) for each in wish.own if each.version == 4 and each.network.is_private]
         if inner and wish.uplink:
-            yield plan.Written(path=folder / "nat.nft", text=_nat(wish, inner))
+            yield Written(path=beneath / "nat.nft", text=_nat(wish, inner))
     elif wish.gateway == ROUTER:
         at = around.settings.portal.secure.port
-        lines = router(wish.site, secret, host=plan.host(wish, around.settings), port=at)
-        yield plan.Written(path=folder / "opennds.conf", text=debian(lines), secret=True)
-        yield plan.Written(path=folder / "opennds.uci", text=openwrt(lines), secret=True)
+        lines = router(wish.site, secret, host=host(wish, around.settings), port=at)
+        yield Written(path=beneath / "opennds.conf", text=debian(lines), secret=True)
+        yield Written(path=beneath / "opennds.uci", text=openwrt(lines), secret=True)
     else:
-        yield plan.Written(path=folder / "controller.txt", text="\n".join(_controller(wish, around)) + "\n")
+        yield Written(path=beneath / "controller.txt", text="\n".join(_controller(wish, around)) + "\n")
 
 
 def _dnsmasq(wish: Wish, around: Around) -> Iterator[str]:
-    host = plan.host(wish, around.settings)
+    named = host(wish, around.settings)
     yield f"# DHCP and names for the visitors of {wish.site}. A garden needs more: `netops portal garden`."
     yield f"interface={wish.interface}"
     yield from (
@@ -60,10 +60,10 @@ def _dnsmasq(wish: Wish, around: Around) -> Iterator[str]:
         else:
             yield "enable-ra"
             yield f"dhcp-range={each.network.network_address},ra-stateless,{each.network.prefixlen},{LEASE}"
-    yield from (f"address=/{host}/{each.ip}" for each in wish.own)
+    yield from (f"address=/{named}/{each.ip}" for each in wish.own)
     secure = wish.certificate or around.settings.portal.secure.tls_certificate is not None
     if secure:
-        uri = around.settings.portal.api_url or f"https://{host}{PATH}"
+        uri = around.settings.portal.api_url or f"https://{named}{PATH}"
         yield from announce.dnsmasq(uri, [wish.interface]).splitlines()
 
 
@@ -144,6 +144,6 @@ def _controller(wish: Wish, around: Around) -> Iterator[str]:
     else:
         yield "  RFC 5176         this machine may send Disconnect and CoA to UDP 3799; the same secret"
         yield "  WLAN             MAC authentication; who is refused gets the login page"
-    yield f"  login page       {plan.page(wish, settings)}/"
+    yield f"  login page       {page(wish, settings)}/"
     visitors = ", ".join(map(str, wish.visitors))
     yield f"  before login     reachable: this machine, DHCP, DNS; no NAT between {visitors} and us"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from captive_portal import policy_yaml
 from captive_portal.places import base_url
 from captive_portal.site import beside, plan
+from captive_portal.site.around import Around, folder, host
 from captive_portal.site.wish import GATEWAYS, LINUX, LONGEST_ID, PORTAL2, ROUTER, Wish, interface, sane
 from inventory.model import Area, Site
 from inventory.reading.folder import built_in_areas, read_city
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from captive_portal.site.plan import Around, Written
+    from captive_portal.site.around import Written
     from netops.config import Settings
 
 VERBS = frozenset({"new-site", "router"})
@@ -141,7 +142,7 @@ def _around(args: argparse.Namespace, wish: Wish, settings: Settings) -> Around:
     wrong = []
     if not (portal.public_url or wish.host):
         wrong.append("--portal-name: the first site needs the name under which visitors find the portal")
-    if wish.host and portal.public_url and wish.host != plan.host(Wish(site="", gateway=""), settings):
+    if wish.host and portal.public_url and wish.host != host(Wish(site="", gateway=""), settings):
         wrong.append(f"--portal-name: the portal has a name already, {portal.public_url}; leave it out")
     if wish.gateway == LINUX and portal.gateway not in {LINUX, "none", "simulated"}:
         wrong.append(f"this machine's gateway is '{portal.gateway}' (portal.gateway); it cannot be nftables besides")
@@ -157,7 +158,7 @@ def _around(args: argparse.Namespace, wish: Wish, settings: Settings) -> Around:
     if wrong:
         raise UsageError("\n".join(("this site cannot be set up:", *wrong)))
     ruling = policies.by_site.get(wish.site)
-    return plan.Around(
+    return Around(
         settings=settings,
         home=file.resolve().parent,
         city=args.city,
@@ -235,7 +236,7 @@ def _next(args: argparse.Namespace, wish: Wish, around: Around) -> Iterator[str]
     """Yield the commands that are left, in order."""
     file = around.settings.file
     netops = f"netops --config {shlex.quote(str(file))}" if file and file != DEFAULT_FILE else "netops"
-    folder = shlex.quote(str(_target(plan.folder(wish, around), around, args.out)))
+    beneath = shlex.quote(str(_target(folder(wish, around), around, args.out)))
     if args.out is not None:
         yield f"copy what lies below {args.out} to {around.home}, as root"
     if args.city is not None:
@@ -245,15 +246,15 @@ def _next(args: argparse.Namespace, wish: Wish, around: Around) -> Iterator[str]
         yield from (
             f"ip address add {each} dev {wish.interface}    # unless your network set-up does" for each in wish.own
         )
-        yield f"dnsmasq --conf-file={folder}/dnsmasq.conf    # or copy it to /etc/dnsmasq.d"
+        yield f"dnsmasq --conf-file={beneath}/dnsmasq.conf    # or copy it to /etc/dnsmasq.d"
         if wish.uplink:
-            yield f"nft -f {folder}/nat.nft    # and from /etc/nftables.conf, for the next boot"
+            yield f"nft -f {beneath}/nat.nft    # and from /etc/nftables.conf, for the next boot"
         yield f"{netops} up gate    # before forwarding is switched on"
         yield "sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1"
     elif wish.gateway == ROUTER:
-        yield f"put {folder}/opennds.uci (OpenWrt) or opennds.conf (Debian) on the router"
+        yield f"put {beneath}/opennds.uci (OpenWrt) or opennds.conf (Debian) on the router"
     else:
-        yield f"set the controller as {folder}/controller.txt says"
+        yield f"set the controller as {beneath}/controller.txt says"
         yield f"{netops} up radius"
     yield f"{netops} up portal"
     if wish.gateway == PORTAL2:

@@ -10,9 +10,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from captive_portal.gateways.portal2 import journal_path
 from captive_portal.model import Bounds
 from captive_portal.portal2 import exchange
+from captive_portal.portal2.packets import journal_path
 from netops.cli import main
 
 _spec = importlib.util.spec_from_file_location("portal2_world", Path(__file__).with_name("portal2_world.py"))

@@ -69,7 +69,7 @@ def test_a_packet_that_is_changed_removed_or_slipped_in_is_found(world, tmp_path
 
 
 def journal_path(world) -> Path:
-    from captive_portal.gateways.portal2 import journal_path as path
+    from captive_portal.portal2.packets import journal_path as path
 
     return path(world.settings)
 
