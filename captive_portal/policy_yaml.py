@@ -125,6 +125,19 @@ def _file(
     if len(written) > MOST_FILE:
         notes.add(str(file), "is larger than 64 KiB", "a policy is a page of text")
         return None
+    return _written(written, file, settings, notes, library)
+
+
+def flaws(written: str, file: Path, settings: Settings) -> list[str]:
+    """Return what is wrong with a policy that is not in its file yet."""
+    notes = Notes()
+    _written(written, file, settings, notes, agreement.read(settings.portal.terms, Notes()))
+    return [f"{each.what}; {each.remedy}".removesuffix("; ") for each in notes.all(str(file))]
+
+
+def _written(
+    written: str, file: Path, settings: Settings, notes: Notes, library: Library
+) -> tuple[Policy, tuple[str, ...], bool, Form] | None:
     table = yaml.read(written, str(file), notes)
     if table is None:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 import shlex
 import sys
@@ -13,7 +12,8 @@ from captive_portal import policy_yaml
 from captive_portal.places import base_url
 from captive_portal.site import beside, plan
 from captive_portal.site.around import Around, folder, host
-from captive_portal.site.wish import GATEWAYS, LINUX, LONGEST_ID, PORTAL2, ROUTER, Wish, interface, sane
+from captive_portal.site.wish import GATEWAYS, LINUX, LONGEST_ID, PORTAL2, ROUTER, Wish, sane, typed
+from captive_portal.sms import providers
 from inventory.model import Area, Site
 from inventory.reading.folder import built_in_areas, read_city
 from inventory.register import Register
@@ -49,15 +49,12 @@ def arguments(verbs: Any) -> None:
     new.add_argument("--key", default="", metavar="FILE", help="the certificate's key")
     linux = new.add_argument_group("behind this machine (nftables)")
     linux.add_argument("--interface", default="", help="where the visitors are")
-    linux.add_argument(
-        "--address", action="append", default=[], type=interface, metavar="A/N", help="ours there; v4, v6"
-    )
+    linux.add_argument("--address", action="append", default=[], metavar="A/N", help="ours there; v4, v6")
     linux.add_argument("--uplink", default="", help="the interface towards the internet")
     far = new.add_argument_group("behind a controller (radius, portal2) or a router with openNDS (fas)")
     far.add_argument("--id", default="", help=f"its id, at most {LONGEST_ID} characters (default: the site's)")
     far.add_argument("--from", dest="origin", default="", metavar="ADDRESS", help="where its packets come from")
-    network = ipaddress.ip_network
-    far.add_argument("--visitors", action="append", default=[], type=network, metavar="NET", help="of its visitors")
+    far.add_argument("--visitors", action="append", default=[], metavar="NET", help="of its visitors")
     far.add_argument("--vendor", default="standard", help="its make, as huawei, h3c, ruijie")
     new.add_argument("--out", type=Path, metavar="DIR", help="write below this folder instead of beside the settings")
     new.add_argument("--apply", action="store_true", help="write the files; without it they are shown")
@@ -91,6 +88,10 @@ def _new(args: argparse.Namespace, settings: Settings) -> int:
     wish = sane(_wish(args))
     around = _around(args, wish, settings)
     made = plan.files(wish, around, (secrets.token_hex(16), secrets.token_hex(16)))
+    ruling = plan.policy_file(wish, around)
+    flaws = [flaw for each in made if each.path == ruling for flaw in policy_yaml.flaws(each.text, ruling, settings)]
+    if flaws:
+        raise UsageError("\n".join(("this site cannot be set up, its policy would be refused:", *flaws)))
     targets = [(_target(each.path, around, args.out), each) for each in made]
     taken = [str(path) for path, each in targets if path.exists() and not each.added]
     if taken:
@@ -113,6 +114,7 @@ def _new(args: argparse.Namespace, settings: Settings) -> int:
 
 def _wish(args: argparse.Namespace) -> Wish:
     named = (each.strip() for each in args.methods.split(","))
+    own, visitors = typed(args.address, args.visitors)
     return Wish(
         site=args.site,
         gateway=args.gateway,
@@ -122,11 +124,11 @@ def _wish(args: argparse.Namespace) -> Wish:
         methods=tuple(each for each in named if each),
         minutes=args.minutes,
         interface=args.interface,
-        own=tuple(args.address),
+        own=own,
         uplink=args.uplink,
         controller=args.id or args.site[:LONGEST_ID],
         address=args.origin,
-        visitors=tuple(args.visitors),
+        visitors=visitors,
         vendor=args.vendor,
         certificate=args.certificate and str(Path(args.certificate).resolve()),
         key=args.key and str(Path(args.key).resolve()),
@@ -149,8 +151,7 @@ def _around(args: argparse.Namespace, wish: Wish, settings: Settings) -> Around:
     secure = wish.certificate or portal.secure.tls_certificate is not None
     if wish.gateway == ROUTER and not secure:
         wrong.append("--certificate, --key: openNDS speaks TLS with the portal's name (FAS level 3)")
-    unknown = [each for each in wish.methods if each not in policy_yaml.on_page()]
-    wrong += [f"--methods: no '{each}'{nearest(each, policy_yaml.on_page())}" for each in unknown]
+    wrong += _ways(wish, settings)
     taken = wish.interface if wish.gateway == LINUX else wish.controller
     if taken in portal.places:
         wrong.append(f"'{taken}' serves site '{portal.places[taken]}' already")
@@ -167,6 +168,18 @@ def _around(args: argparse.Namespace, wish: Wish, settings: Settings) -> Around:
         area=area,
         ruled=ruling.id if ruling else "",
     )
+
+
+def _ways(wish: Wish, settings: Settings) -> Iterator[str]:
+    """Yield what is off with the ways in: a page that offers one which nobody serves would be refused, or of no use."""
+    there = policy_yaml.on_page()
+    for each in wish.methods:
+        if each not in there:
+            yield f"--methods: no '{each}'{nearest(each, there)}; there are {', '.join(there)}"
+    if "sms" in wish.methods and not providers.make(settings):
+        yield "--methods: 'sms' has no provider of messages; docs/how-to/send-codes-by-sms.md adds one"
+    if "oidc" in wish.methods and not settings.portal.oidc:
+        yield "--methods: 'oidc' has no provider of accounts; docs/how-to/let-accounts-in.md adds one"
 
 
 def _city(args: argparse.Namespace, wish: Wish, settings: Settings, wrong: list[str]) -> tuple[bool, str | None, str]:

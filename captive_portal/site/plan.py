@@ -122,10 +122,14 @@ def _controller(wish: Wish, around: Around) -> Iterator[str]:
         yield "enabled = true"
 
 
+def policy_file(wish: Wish, around: Around) -> Path:
+    """Return where the site's policy goes."""
+    return (around.settings.portal.policies or around.home / "policies") / f"{wish.site}.yaml"
+
+
 def _policy(wish: Wish, around: Around) -> Iterator[Written]:
     if around.ruled:
         return
-    where = around.settings.portal.policies or around.home / "policies"
     methods = wish.methods or tuple(each.strip() for each in around.settings.portal.methods.split(","))
     lines = [
         "# More words, with an example of each: docs/how-to/write-a-site-policy.md",
@@ -135,7 +139,7 @@ def _policy(wish: Wish, around: Around) -> Iterator[Written]:
         f"methods: [{', '.join(methods)}]",
         f"session_minutes: {wish.minutes}",
     ]
-    yield Written(path=where / f"{wish.site}.yaml", text="\n".join(lines) + "\n")
+    yield Written(path=policy_file(wish, around), text="\n".join(lines) + "\n")
 
 
 def _secrets(wish: Wish, around: Around, fresh: tuple[str, str]) -> Iterator[Written]:

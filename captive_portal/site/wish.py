@@ -5,10 +5,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from captive_portal.model import INTERFACE
+from captive_portal.policy_yaml import LONGEST_MINUTES
 from inventory.reading.form import SLUG
 from netops.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 LINUX, RADIUS, PORTAL2, ROUTER = "nftables", "radius", "portal2", "fas"
 GATEWAYS = (LINUX, RADIUS, PORTAL2, ROUTER)
@@ -20,6 +25,7 @@ _WORD = re.compile(r"[a-z0-9_]+")
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +70,10 @@ def _common(wish: Wish) -> list[str]:
         wrong.append(f"--portal-name '{wish.host}': expected a name like wifi.city.example, without http://")
     if bool(wish.certificate) != bool(wish.key):
         wrong.append("--certificate and --key: say both, or neither")
+    if not 1 <= wish.minutes <= LONGEST_MINUTES:
+        wrong.append(f"--minutes {wish.minutes}: expected a whole number from 1 to {LONGEST_MINUTES}")
+    twice = sorted({each for each in wish.methods if wish.methods.count(each) > 1})
+    wrong += [f"--methods: '{each}' stands there twice; expected each way in once" for each in twice]
     return wrong
 
 
@@ -99,7 +109,28 @@ def _distant(wish: Wish) -> list[str]:
     return wrong
 
 
-def interface(text: str) -> Interface:
+def typed(addresses: Sequence[str], visitors: Sequence[str]) -> tuple[tuple[Interface, ...], tuple[Network, ...]]:
+    """Return the gateway's addresses and its visitors' networks, or raise UsageError that names all that are none."""
+    wrong: list[str] = []
+    expected = "--address {0}: expected an address inside a network, as 10.20.0.1/24"
+    own = _each(addresses, _interface, expected, wrong)
+    networks = _each(visitors, ipaddress.ip_network, "--visitors {0}: expected a network, as 10.8.0.0/16", wrong)
+    if wrong:
+        raise UsageError("\n".join(("this site cannot be set up:", *wrong)))
+    return own, networks
+
+
+def _each(texts: Sequence[str], reads: Callable[[str], T], expected: str, wrong: list[str]) -> tuple[T, ...]:
+    found = []
+    for text in texts:
+        try:
+            found.append(reads(text))
+        except ValueError:
+            wrong.append(expected.format(repr(text)))
+    return tuple(found)
+
+
+def _interface(text: str) -> Interface:
     """Read `10.20.0.1/24`; ValueError."""
     if "/" not in text:
         raise ValueError(text)

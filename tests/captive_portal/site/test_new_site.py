@@ -95,6 +95,34 @@ def test_behind_every_gateway_what_is_written_is_a_site_without_a_problem(instan
         assert file.read_text().strip() not in shown.out + capsys.readouterr().out, "no secret is shown"
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--minutes", "0"), "--minutes 0: expected a whole number from 1 to 44640"),
+        (("--minutes", "-5"), "--minutes -5: expected a whole number"),
+        (("--methods", "click_through,click_through"), "'click_through' stands there twice"),
+        (("--methods", "sms"), "'sms' has no provider of messages; docs/how-to/send-codes-by-sms.md"),
+        (("--methods", "oidc"), "'oidc' has no provider of accounts; docs/how-to/let-accounts-in.md"),
+        (("--methods", "wechat"), "no 'wechat'; there are click_through, voucher, sms, oidc"),
+        (("--address", "10.77.0.1"), "--address '10.77.0.1': expected an address inside a network, as 10.20.0.1/24"),
+        (("--visitors", "10.8.0.1/16"), "--visitors '10.8.0.1/16': expected a network, as 10.8.0.0/16"),
+    ],
+)
+def test_what_would_be_refused_later_is_refused_before_anything_is_written(instance, words, said) -> None:
+    with pytest.raises(UsageError) as told:
+        instance.new("wanliu-park", *LINUX, "--portal-name", "wifi.city.example", *words, "--apply")
+
+    assert said in str(told.value)
+    assert not instance.city.exists()
+
+
+def test_a_policy_that_would_not_be_read_is_not_written(instance) -> None:
+    with pytest.raises(UsageError, match="its policy would be refused:\n'title'"):
+        instance.new("wanliu-park", *LINUX, "--portal-name", "wifi.city.example", "--apply", name="x" * 999)
+
+    assert not instance.city.exists()
+
+
 def test_a_controllers_secrets_are_those_that_the_servers_read(instance, capsys) -> None:
     instance.new("wanliu-park", *BEHIND["portal2"], "--portal-name", "wifi.city.example", "--apply")
     given = instance.settings.portal.acs["wanliu-park"]
