@@ -18,13 +18,11 @@ from captive_portal import (
     gateways,
     keys,
     methods,
-    nearby,
     places,
     policy_yaml,
     tables,
     upkeep,
     uplink,
-    venues,
     views,
 )
 from captive_portal.arrivals import Arrivals
@@ -34,7 +32,6 @@ from captive_portal.errors import GatewayError
 from captive_portal.fault_book import FaultBook
 from captive_portal.methods.oidc import Oidc
 from captive_portal.own_records import Office
-from captive_portal.policy import open_at
 from captive_portal.premises import Premises
 from captive_portal.probes import Probes
 from captive_portal.records import subject
@@ -43,10 +40,11 @@ from captive_portal.records.persons import Persons
 from captive_portal.staff.obeying import Obeying
 from captive_portal.store import Store
 from captive_portal.telling import Telling
+from captive_portal.venues import Venues
 from captive_portal.visits import Visits
 from inventory.errors import SqlError
 from inventory.times import zone
-from netops import drain, hotspots, wire
+from netops import drain, wire
 from netops.clock import SYSTEM
 from netops.errors import NetopsError
 from netops.facts import Fact, submit
@@ -57,7 +55,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from captive_portal.gateways import Gateway
-    from captive_portal.nearby import Venue
     from netops.clock import Clock
     from netops.config import Settings
     from netops.service import Service
@@ -77,7 +74,6 @@ PURGE_S = 3600.0
 POST_S = 5.0
 VENUES_S = 600.0
 PROBES_S = 3600.0
-NEAR_MS = 10_000
 
 
 def build(settings: Settings) -> Service:
@@ -99,8 +95,7 @@ class PortalService:
         self.secure_port = 0  # of the same pages over TLS; 0: there is no certificate
         self._uplink = uplink.Uplink()
         self._api: capport.Api | None = None
-        self._venues: dict[str, Venue] = {}
-        self._near: dict[str, tuple[int, nearby.Hotspot | None]] = {}  # site → until when, and where else
+        self._venues = Venues(settings, clock)
         self._probed_ms = 0
         self._wrong: dict[str, str] = {}
         self._keeper: Keeper | None = None
@@ -155,7 +150,7 @@ class PortalService:
             self._try("retention", self._state_records)  # what was recorded since the last life's last words
             gateway.tell(Arrivals(self.desk))
             self._try("gateway", self.desk.upkeep.repair)
-            self._name_venues()
+            self._venues.look()
             QUEUE_LOG.setLevel(logging.ERROR)
             _raise_descriptors()
             app = self._app(key)
@@ -218,8 +213,8 @@ class PortalService:
             settings=self.settings,
             probes=self.probes,
             uplink=lambda: self._uplink.word,
-            venues=lambda site: self._venues[site].name if site in self._venues else "",
-            hotspot=self._hotspot,
+            venues=self._venues.name,
+            hotspot=partial(self._venues.hotspot, self.desk.premises),
             form_key=key,
             base_url=places.base_url(self.settings),
             reports=self._reports,
@@ -258,21 +253,6 @@ class PortalService:
             back=accounts.back,
         )
 
-    def _hotspot(self, site: str) -> nearby.Hotspot | None:
-        """Return where else WiFi works now, as far as the core has said lately."""
-        desk, now_ms = self.desk, self.clock.now_ms()
-        assert desk
-        until_ms, known = self._near.get(site, (0, None))
-        if not now_ms < until_ms <= now_ms + NEAR_MS:  # a whole square asks at once when its line breaks
-            known = nearby.nearest(
-                site,
-                self._venues.values(),
-                working=hotspots.read(self.settings, now_ms),
-                open_now=lambda other: open_at(desk.policies.at(other).hours, now_ms, desk.zone),
-            )
-            self._near[site] = now_ms + NEAR_MS, known
-        return known
-
     # ---- housekeeping
     def _chores(self, anchors: list[tuple[str, int]]) -> list[threading.Thread]:
         desk = self.desk
@@ -302,7 +282,7 @@ class PortalService:
             *((f"heartbeat of {part.name}", FOLLOW_S, partial(upkeep.beat, part)) for part in desk.gateway.parts()),
             ("staff", STAFF_S, Obeying(desk.visits).round),
             ("retention", PURGE_S, self._purge),
-            ("venues", VENUES_S, self._name_venues),
+            ("venues", VENUES_S, self._venues.look),
             ("probes", PROBES_S, self._state_probes),
             ("evidence", PROBES_S, self._state_evidence),
             *([("uplink", UPLINK_S, watch)] if anchors else []),
@@ -328,12 +308,6 @@ class PortalService:
         except Exception:
             self._wrong[name] = "failed for a reason that the log tells"
             LOG.exception("chore failed chore=%s", name)
-
-    def _name_venues(self) -> int:
-        """Read the sites' names; without a register the pages name no place, and that is no fault of the portal."""
-        found = venues.read(self.settings, self.clock.now_ms())
-        self._venues = {each.id: each for each in found} or self._venues
-        return len(self._venues)
 
     def _state_probes(self) -> int:
         """State by which questions devices looked for the internet in the last hour."""

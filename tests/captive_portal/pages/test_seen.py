@@ -42,10 +42,10 @@ def see(street, browser):
     """Bring the browser's own device, 127.0.0.1, to a page and open it; return its address."""
     portal, desk = street.portal, street.portal.desk
     before, gateway = desk.policies, street.portal.desk.gateway
-    portal._venues = {each.id: each for each in NEAR}
+    portal._venues.known = {each.id: each for each in NEAR}
 
     def opened(name: str, language: str) -> str:
-        portal._near.clear()
+        portal._venues.near.clear()
         street.clock.forward(4 * 3600)  # messages for a device are counted by the day
         hotspots.write(street.settings, hotspots.Working(at_ms=street.clock.now_ms(), sites=frozenset({"site-2"})))
         vars(gateway).pop("identify", None)

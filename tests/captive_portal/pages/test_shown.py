@@ -42,11 +42,11 @@ def ruled(street):
 def cut_off(street):
     """The line of the site is dead; the register knows where it is."""
     portal = street.portal
-    before, portal._venues = portal._venues, {each.id: each for each in NEAR}
+    before, portal._venues.known = portal._venues.known, {each.id: each for each in NEAR}
     portal._uplink = Uplink(word="down")
-    portal._near.clear()
+    portal._venues.near.clear()
     yield street
-    portal._uplink, portal._venues = Uplink(word="up"), before
+    portal._uplink, portal._venues.known = Uplink(word="up"), before
 
 
 def closed_today(street) -> dict[str, object]:
