@@ -34,6 +34,7 @@ def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
         *_methods(settings),
         *_policies(settings, snapshot),
         *broken.problems(settings, policy_yaml.read_folder(settings)[0]),
+        *broken.decided(settings, policy_yaml.read_folder(settings)[0], now_ms=snapshot.at_ms),
         *_terms(settings),
         *accounts.problems(settings, policy_yaml.read_folder(settings)[0]),
         *outward.problems(settings, policy_yaml.read_folder(settings)[0]),

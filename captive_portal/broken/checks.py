@@ -1,14 +1,23 @@
-"""What `netops check` finds of sites that want to be open when their way in is broken: whether anybody can do that."""
+"""What `netops check` finds of sites that are to be open when their way in is broken: whether anybody does that.
+
+A decision of two persons opens nothing at a site whose policy says `when_broken: closed`: whoever reads that it is in
+force believes that the site is open. So the check, the command and the staff's pages say which sites stay closed.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from captive_portal import served
+from captive_portal import policy_yaml, served
 from captive_portal.enforcing import Offer
 from inventory.errors import Problem
+from netops import fail_open
+from netops.access import approvals, record
+from netops.errors import NetopsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from captive_portal.policy import Policies
     from netops.config import Settings
 
@@ -36,3 +45,37 @@ def problems(settings: Settings, policies: Policies) -> list[Problem]:
         for each in behind
         if policy.when_broken == "open" and Offer.STANDBY not in each.offers and each.gateway in WHY
     ]
+
+
+def closed(settings: Settings, sites: Iterable[str]) -> tuple[str, ...]:
+    """Return the sites whose policy says `when_broken: closed`; none where the policies cannot be read."""
+    policies, wrong = policy_yaml.read_folder(settings)
+    return () if wrong else tuple(site for site in sites if policies.at(site).when_broken == "closed")
+
+
+def decided(settings: Settings, policies: Policies, *, now_ms: int) -> list[Problem]:
+    """Return the sites that two persons open, or one asks to open, and whose policy keeps them closed all the same."""
+    try:
+        known = record.read(settings).values()
+    except NetopsError:  # a machine without the ledger, or a person who may not read it
+        return []
+    held = [
+        each.request
+        for each in known
+        if each.request.action == fail_open.ACTION and each.state in {approvals.PENDING, approvals.APPROVED}
+    ]
+    return [
+        Problem(
+            f"approval '{each.id}'",
+            f"it opens site '{site}', whose policy '{policies.at(site).id}' says 'when_broken: closed': nobody acts",
+            "write `when_broken: open` and restart portal, gate and RADIUS server, or withdraw it",
+        )
+        for each in held
+        if int(str(each.terms["end_ms"])) > now_ms
+        for site in _sites(each.terms)
+        if policies.at(site).when_broken == "closed"
+    ]
+
+
+def _sites(terms: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(map(str, terms["sites"]))

@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from captive_portal.broken import checks
 from inventory.times import chosen, shown, utc_option
 from netops import fail_open
 from netops.access.record import ledger_path
@@ -37,12 +38,16 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     orders = fail_open.opened(note, fail_open.key(settings)).orders if note else ()
     ahead = [each for each in orders if each.end_ms > args.now_ms]
     periods = _periods(settings, args.now_ms - args.days * DAY_MS)
+    closed = checks.closed(settings, sorted({site for each in ahead for site in each.sites}))
     if args.json:
-        print(json.dumps({"orders": [asdict(each) for each in ahead], "periods": periods}, ensure_ascii=False))
+        orders_ = [{**asdict(each), "closed": [s for s in each.sites if s in closed]} for each in ahead]
+        print(json.dumps({"orders": orders_, "periods": periods}, ensure_ascii=False))
         return 0
     where = chosen(args, settings.city.timezone)
     for each in ahead:
         print(_order(each, args.now_ms, where))
+        for site in (site for site in each.sites if site in closed):
+            print(f"    {site} stays closed: its policy says when_broken: closed, so nobody acts")
     for period in periods:
         more = f"{period['let_in']} devices" if "let_in" in period else period.get("why", "")
         print(f"{shown(period['at_ms'], where)}  {period['site']}  {period['state']}  {period['cause']}  {more}")

@@ -25,6 +25,7 @@ from captive_portal.sms.courier import TRIPS, Courier
 from captive_portal.sms.providers import Answer, Came
 from captive_portal.tables import SESSION
 from netops import facts, fail_open, spool
+from netops.access import approvals, record
 from netops.config import PortalAt, Settings
 from netops.controllers import Controller
 from netops.errors import EvidenceError, SpoolError
@@ -530,4 +531,34 @@ def test_the_command_says_what_is_in_force_and_when_a_site_was_open(settings, ca
     told_ = words()
     assert "site-1 may be open from 2026-09-21T22:13:20+08:00 to 2026-09-21T23:13:20+08:00; approval: leaf 7" in told_
     assert "site-1  ended  portal_silent  23 devices" in told_
+    assert "stays closed" not in told_
     assert json.loads(words("--json"))["periods"][0]["why"] == "silent for 30 s"
+    (settings.portal.policies / "p.yaml").write_text(POLICY.format("closed"), encoding="utf-8")
+    assert "site-1 stays closed: its policy says when_broken: closed, so nobody acts" in words()
+    assert json.loads(words("--json"))["orders"][0]["closed"] == ["site-1"]
+
+
+@pytest.mark.parametrize(
+    ("broken_", "end_ms", "what", "found"),
+    [
+        ("closed", START_MS + 10, "", 1),
+        ("closed", START_MS + 10, "approved", 1),
+        ("closed", START_MS + 10, "refused", 0),
+        ("closed", START_MS, "approved", 0),
+        ("open", START_MS + 10, "approved", 0),
+    ],
+    ids=["waits", "approved", "refused", "over", "acts"],
+)
+def test_a_decision_that_opens_nothing_is_a_problem(settings, broken_, end_ms, what, found) -> None:
+    (settings.portal.policies / "p.yaml").write_text(POLICY.format(broken_), encoding="utf-8")
+    terms = {"sites": ["site-1"], "start_ms": START_MS - 10, "end_ms": end_ms}
+    made = approvals.ask("fail_open", terms=terms, by="li.na", role="operator", reason="洪水", now_ms=START_MS - 9)
+    if what:
+        (held,) = approvals.fold((each, True) for each in made).values()
+        made.append(approvals.decide(held, what, by="zhao", role="admin", reason="-", now_ms=START_MS - 8))
+    record.state(settings, made)
+
+    problems = broken_sites.decided(settings, policy_yaml.read(settings), now_ms=START_MS)
+
+    assert len(problems) == found
+    assert all("site 'site-1', whose policy 'p' says 'when_broken: closed': nobody acts" in str(p) for p in problems)
