@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from inventory.reading.tree import Notes
 
 HERE = Path(__file__).with_name("terms")
-VERSION = "1"
+VERSION = "2"
 LANGUAGES = ("zh_CN", "en", "ja", "ko")
 NEEDED = ("zh_CN", "en")  # the law's language, and the one that is shown where a text has no translation
 LONGEST = 8 * 1024  # octets: the terms stand in the login page, which a phone loads in one piece of 14 KiB

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from captive_portal.agreement import Library, built_in
+from captive_portal.agreement import VERSION, Library, built_in
 from captive_portal.model import Bounds
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Policy:
     garden: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("zh_CN", "en")
     brand: Brand = field(default_factory=Brand)
-    terms: str = "1"
+    terms: str = VERSION
     hours: tuple[Hours, ...] = ()
     when_broken: WhenBroken = "closed"
     accounts: tuple[Account, ...] = ()

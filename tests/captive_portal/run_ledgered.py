@@ -147,8 +147,8 @@ def main(folder: str, now_ms: str, seed: str, kind: str, last: str) -> None:
     assert desk
     desk.methods = {**desk.methods, "numbers": Numbers(service._keeper.persons)}
     object.__setattr__(desk.policies.default, "methods", ("numbers", "click_through"))
-    terms = desk.policies.library.terms("zh_CN", "1")
-    consent = Consent(terms="1", language="zh_CN", digest=terms.digest, channel="portal")
+    terms = desk.policies.library.terms("zh_CN", "2")
+    consent = Consent(terms="2", language="zh_CN", digest=terms.digest, channel="portal")
     for _ in range(25 if int(last) else 6):
         clock.at_ms += dice.choice((20_000, 3_600_000, 86_400_000, 4 * 86_400_000))
         print("at", clock.at_ms, flush=True)

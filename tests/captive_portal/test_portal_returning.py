@@ -18,7 +18,7 @@ from netops import facts, spool
 from netops.provider import Provider
 
 DAY_S = 86_400
-CONSENT = Consent(terms="1", language="en", digest="a" * 64, channel="portal")
+CONSENT = Consent(terms="2", language="en", digest="a" * 64, channel="portal")
 OWN_MAC = Client(mac="00:11:22:33:44:55", interface="simulated", addresses=("127.0.0.7",))
 OTHER = Client(mac="00:11:22:33:44:66", interface="simulated", addresses=("127.0.0.8",))
 RANDOM = Client(mac="02:11:22:33:44:55", interface="simulated", addresses=("127.0.0.9",))
@@ -109,7 +109,7 @@ def test_its_record_says_what_it_had_agreed_to_and_its_login_is_counted(open_des
     with sa.create_engine(tables.url(desk.house.settings)).connect() as connection:
         wanted = sa.select(tables.CONSENT).where(tables.CONSENT.c.session == session.id)
         row = connection.execute(wanted).one()
-    assert (row.terms, row.language, row.digest, row.channel) == ("1", "en", "a" * 64, "returning")
+    assert (row.terms, row.language, row.digest, row.channel) == ("2", "en", "a" * 64, "returning")
     desk.telling.flush(desk.clock.now_ms(), everything=True)
     told = [
         facts.decode(each.payload).body
@@ -319,7 +319,7 @@ PROOF = known.Proof(method="sms", at_ms=0, voucher=b"", person=b"", consent=CONS
         ({}, End.NO_GATEWAY, {}, 1, True),  # we let it down, not it us
         ({}, End.EXPIRED, {}, 86_400_000, False),
         ({}, End.EXPIRED, {}, -1, False),
-        ({}, End.EXPIRED, {"terms": "2"}, 1, False),
+        ({}, End.EXPIRED, {"terms": "1"}, 1, False),
         ({"method": "click_through"}, End.EXPIRED, {}, 1, False),
         ({}, End.EXPIRED, {"returning": None}, 1, False),
     ],

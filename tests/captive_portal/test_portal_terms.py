@@ -113,11 +113,11 @@ def token_of(page: str) -> str:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("2.de.txt", text("de"), "is no name of terms"),
+        ("3.de.txt", text("de"), "is no name of terms"),
         ("Version 2.en.txt", text("en"), "is no name of terms"),
-        ("2..en.txt", text("en"), "is no name of terms"),
-        ("1.ja.txt", text("ja"), "version '1' comes with the program"),
-        ("2.en.txt", text("en"), "terms '2' have no text in zh_CN"),
+        ("3..en.txt", text("en"), "is no name of terms"),
+        ("2.ja.txt", text("ja"), "version '2' comes with the program"),
+        ("3.en.txt", text("en"), "terms '3' have no text in zh_CN"),
         ("2026-11.ja.txt", "Only a title\n", "has no title and articles"),
         ("2026-11.ja.txt", "x" * 9000, "is larger than 8 KiB"),
         ("2026-11.ja.txt", b"\xff\xfe\x00", "cannot be read"),
@@ -151,8 +151,25 @@ def test_other_files_beside_the_texts_are_left_alone(city) -> None:
 def test_the_programs_own_terms_stand_in_every_language_of_the_page() -> None:
     ours = agreement.built_in()
 
-    assert [each for each in agreement.LANGUAGES if not ours.has("1", each)] == []
+    assert [each for each in agreement.LANGUAGES if not ours.has("2", each)] == []
     assert len({len(each.articles) for each in ours.texts.values()}) == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "named"),
+    [
+        ("zh_CN", ("手机号", "账号", "设备标识", "两人", "密钥")),
+        ("en", ("phone number", "account", "identifier", "two persons", "with the key")),
+        ("ja", ("電話番号", "アカウント", "識別子", "2名", "鍵")),
+        ("ko", ("전화번호", "계정", "식별자", "두 사람", "키")),
+    ],
+)
+def test_the_programs_terms_name_whatever_is_kept_of_a_person_and_who_may_read_it(language, named) -> None:
+    """The value is kept readable under the key of its month (records/persons.py): no text says "as a digest only"."""
+    (article,) = (each for each in agreement.terms(language).articles if named[2] in each)
+
+    assert [each for each in named if each not in article] == []
+    assert not any(each in article for each in ("digest", "摘要", "要約", "요약"))
 
 
 # ---- shown and agreed to
@@ -178,7 +195,7 @@ def test_the_language_of_the_consent_is_that_of_the_page_not_of_the_press(opened
 
 def test_a_version_that_changes_between_page_and_press_is_recorded_as_it_was_shown(opened) -> None:
     page = opened.ask("/?lang=en").text
-    opened.rule("1")
+    opened.rule("2")
     assert opened.look() == 1
 
     opened.ask("/login?lang=en", token=token_of(page), method="click_through")
@@ -188,7 +205,7 @@ def test_a_version_that_changes_between_page_and_press_is_recorded_as_it_was_sho
 
 def test_a_text_that_is_taken_away_between_page_and_press_is_no_agreement(opened) -> None:
     page = opened.ask("/?lang=en").text
-    opened.rule("1")
+    opened.rule("2")
     for file in opened.settings.portal.terms.iterdir():
         file.unlink()
     opened.look()
@@ -197,13 +214,13 @@ def test_a_text_that_is_taken_away_between_page_and_press_is_no_agreement(opened
 
     assert answer.status_code == 422
     assert opened.consents() == []
-    assert "Terms of use (version 1)" in answer.text
+    assert "Terms of use (version 2)" in answer.text
 
 
 def test_a_token_whose_words_were_changed_is_no_token(opened) -> None:
     made, mark, *_ = token_of(opened.ask("/?lang=en").text).split(".", 2)
 
-    forged = ("1.en", "2026-11.zh_CN", "", "2026-11.en.x", "9" * 80 + ".en")
+    forged = ("2.en", "2026-11.zh_CN", "", "2026-11.en.x", "9" * 80 + ".en")
     answers = [opened.ask("/login", token=f"{made}.{mark}.{each}", method="click_through") for each in forged]
 
     assert [each.status_code for each in answers] == [422] * 5
@@ -223,7 +240,7 @@ def test_what_was_agreed_to_on_the_first_form_is_recorded_after_the_second(opene
 
     opened.desk.methods = {"click_through": Twice()}
     asked = opened.ask("/login?lang=zh-CN", token=token_of(opened.ask("/?lang=zh-CN").text), method="click_through")
-    opened.rule("1")
+    opened.rule("2")
     opened.look()
 
     opened.ask("/login?lang=en", token=token_of(asked.text), method="click_through")
@@ -232,7 +249,7 @@ def test_what_was_agreed_to_on_the_first_form_is_recorded_after_the_second(opene
 
 
 def test_what_was_agreed_to_is_forgotten_in_time_and_bounded() -> None:
-    agreed, consent = Agreed(), Consent(terms="1", language="en", digest="0" * 64, channel="portal")
+    agreed, consent = Agreed(), Consent(terms="2", language="en", digest="0" * 64, channel="portal")
     agreed.note(b"a", consent, 1_000)
 
     assert agreed.of(b"a", 1_000 + LIFE_MS) == consent
@@ -246,7 +263,7 @@ def test_the_facts_of_a_minute_count_consents_by_the_terms_that_were_shown(opene
     """Not by what the program ships, nor by who got in: a fact in the ledger that is false cannot be taken back."""
     opened.ask("/login?lang=en", token=token_of(opened.ask("/?lang=en").text), method="click_through")
     opened.desk.logout(opened.desk.gateway.identify("127.0.0.7"))
-    opened.rule("1")
+    opened.rule("2")
     opened.look()
     for _ in range(2):
         opened.ask("/login?lang=en", token=token_of(opened.ask("/?lang=en").text), method="click_through")
@@ -257,7 +274,7 @@ def test_the_facts_of_a_minute_count_consents_by_the_terms_that_were_shown(opene
     told = [facts.decode(each.payload).body for each in spool.read(opened.desk.telling.spool.path, after=0, limit=99)
             if each.kind == "fact"]  # fmt: skip
     logins = [body for body in told if "consents" in body]
-    assert [(body["consents"], body["terms"], body["agreed"]) for body in logins] == [(3, "1", {"1": 2, "2026-11": 1})]
+    assert [(body["consents"], body["terms"], body["agreed"]) for body in logins] == [(3, "2", {"2": 2, "2026-11": 1})]
 
 
 # ---- kept
@@ -336,13 +353,13 @@ def test_what_cannot_be_put_up_changes_nothing_and_is_said_until_it_is_mended(op
         ("garden: [www.example.cn]\n", "the walled garden of all other sites is another"),
         ("when_broken: open\n", "'when_broken' of all other sites is another; restart the gate and the RADIUS server"),
     ):
-        opened.rule("1", more)
+        opened.rule("2", more)
         for _ in range(2):
             with pytest.raises(PolicyError, match=said):
                 opened.look()
             assert opened.desk.policies is before
 
-    opened.rule("1")
+    opened.rule("2")
     assert opened.look() == 1
 
 
@@ -357,5 +374,5 @@ def test_check_names_languages_that_the_terms_lack_and_terms_that_nobody_sees(ci
     file.write_text(file.read_text().replace("[zh_CN, en]", "[zh_CN, en, ja]"), encoding="utf-8")
     assert ["2026-11.ja.txt" in each.remedy for each in checks._terms(city)] == [True]
 
-    file.write_text(POLICY.format(version='"1"'), encoding="utf-8")
+    file.write_text(POLICY.format(version='"2"'), encoding="utf-8")
     assert ["no policy shows" in each.what for each in checks._terms(city)] == [True]

@@ -69,7 +69,7 @@ def fill(url: str, settings, people, now_ms: int) -> bytes:
     gone = ("b" * 24, keys.identity(key, two), two.interface, None, "site-1", "click_through", None)
     columns = 'id, identity, interface, mac, site, method, voucher, since_ms, until_ms, online_ms, ended_ms, "end"'
     session = f"INSERT INTO portal_session ({columns}) VALUES ({', '.join('?' * 12)})"
-    agreed = ("1", "zh_CN", text.digest, "portal")
+    agreed = ("2", "zh_CN", text.digest, "portal")
     with sa.create_engine(url).begin() as connection:
 
         def write(statement: str, *rows: tuple[object, ...]) -> None:
@@ -112,7 +112,7 @@ def test_who_was_in_before_the_upgrade_is_in_after_it_and_everything_is_verified
     desk.upkeep.repair()
     assert [each.client.mac for each in house.gateway.admitted()] == [one.mac]
 
-    consent = Consent(terms="1", language="zh_CN", digest=agreement.terms("zh_CN").digest, channel="portal")
+    consent = Consent(terms="2", language="zh_CN", digest=agreement.terms("zh_CN").digest, channel="portal")
     came = desk.login(Attempt(client=two, method="voucher", fields={"code": CODE}, consent=consent))
     assert isinstance(came, Session), "a voucher of before lets a second device in"
     assert desk.logout(one)

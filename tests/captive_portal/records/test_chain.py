@@ -23,7 +23,7 @@ def test_a_visit_is_two_entries_that_say_who_where_how_and_what_was_agreed(offic
     assert (body["session"], body["site"], body["method"]) == (session.id, "site-1", "numbers")
     assert body["person"] == office.persons.hashed("phone", PHONE).hex()
     assert body["device"] == office.persons.hashed("device", "02:00:00:00:00:01").hex()
-    assert (body["addresses"], body["consent"]["terms"]) == (["127.0.0.1"], "1")
+    assert (body["addresses"], body["consent"]["terms"]) == (["127.0.0.1"], "2")
     assert json.loads(ended.body)["end"] == "logout"
 
 

@@ -148,7 +148,7 @@ def test_a_person_is_given_all_of_theirs_and_nothing_of_others(office) -> None:
     first, second = found["sessions"]
     assert (first["device"], first["addresses"][0]["address"]) == ("02:00:00:00:00:01", "127.0.0.1")
     assert (first["end"], second["end"], second["ended"]) == ("logout", None, None)
-    assert first["consent"]["terms"] == "1"
+    assert first["consent"]["terms"] == "2"
     assert OTHER not in json.dumps(found)
 
 
