@@ -6,6 +6,7 @@ force believes that the site is open. So the check, the command and the staff's 
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from captive_portal import policy_yaml, served
@@ -48,7 +49,13 @@ def problems(settings: Settings, policies: Policies) -> list[Problem]:
 
 
 def closed(settings: Settings, sites: Iterable[str]) -> tuple[str, ...]:
-    """Return the sites whose policy says `when_broken: closed`; none where the policies cannot be read."""
+    """Return the sites whose policy says `when_broken: closed`; none where the policies cannot be read.
+
+    A folder that may not be listed looks empty, and an empty one means that all is closed; so that is asked first.
+    """
+    folder = settings.portal.policies
+    if folder is not None and not os.access(folder, os.R_OK | os.X_OK):
+        return ()
     policies, wrong = policy_yaml.read_folder(settings)
     return () if wrong else tuple(site for site in sites if policies.at(site).when_broken == "closed")
 

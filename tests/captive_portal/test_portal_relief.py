@@ -538,6 +538,17 @@ def test_the_command_says_what_is_in_force_and_when_a_site_was_open(settings, ca
     assert json.loads(words("--json"))["orders"][0]["closed"] == ["site-1"]
 
 
+def test_of_policies_that_may_not_be_read_nothing_is_said(settings, monkeypatch) -> None:
+    file = settings.portal.policies / "p.yaml"
+    file.write_text(POLICY.format("closed"), encoding="utf-8")
+    assert broken_sites.closed(settings, ["site-1"]) == ("site-1",)
+    with monkeypatch.context() as patch:
+        patch.setattr("captive_portal.broken.checks.os.access", lambda *_: False)
+        assert broken_sites.closed(settings, ["site-1"]) == ()
+    file.write_text(POLICY.format("ajar"), encoding="utf-8")
+    assert broken_sites.closed(settings, ["site-1"]) == ()
+
+
 @pytest.mark.parametrize(
     ("broken_", "end_ms", "what", "found"),
     [
