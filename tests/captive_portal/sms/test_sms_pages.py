@@ -202,8 +202,22 @@ def test_a_wrong_code_stays_at_its_field_and_says_what_is_left(portal, browser) 
     assert [page.status_code for page in pages] == [422, 422, 422]
     assert "Tries left: 2." in pages[0].text
     assert "Please get a new one" in pages[2].text
+    assert 'name="otp"' in pages[1].text
+    assert 'name="otp"' not in pages[2].text, "no code could be right any more"
+    assert "valid for" not in pages[2].text
+    assert re.findall(r"<button([^>]*)>([^<]*)", pages[2].text) == [("", "Get a new code")]
     assert portal.code not in "".join(page.text for page in pages)
     assert portal.desk.live == 0
+
+
+def test_while_the_way_in_is_broken_one_button_is_filled(browser, monkeypatch) -> None:
+    monkeypatch.setattr("captive_portal.views._relief_s", lambda *_: 600)
+
+    page = browser.home().text
+
+    assert 'value="fail_open"' in page
+    assert 'name="phone"' in page
+    assert len(re.findall("<button>", page)) == 1
 
 
 def test_another_device_that_bombs_a_number_is_told_to_wait(portal, browser) -> None:
