@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import g, render_template, request, url_for
 
@@ -81,10 +81,11 @@ def venue(portal: Portal, visitor: Client) -> str:
     return portal.venues(portal.desk.site(visitor))
 
 
-def home_url() -> str:
-    """Return the login page's address, in the language that was asked for."""
+def home_url(**more: str) -> str:
+    """Return the login page's address, in the language that was asked for, with what else its query is to say."""
     wanted = request.args.get("lang", "")
-    return url_for("portal.home", lang=wanted) if known(wanted) else url_for("portal.home")
+    query: dict[str, Any] = {"lang": wanted, **more} if known(wanted) else {**more}
+    return url_for("portal.home", **query)
 
 
 def stranger() -> tuple[str, int]:

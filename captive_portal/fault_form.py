@@ -56,7 +56,7 @@ def taken(portal: Portal) -> Any:
         return _faults(portal, visitor, gettext("您刚才已经报告过，我们收到了。")), 429
     if came is Taken.TOO_MANY:
         return _faults(portal, visitor, gettext("此刻这里的报告太多，您的这条没有记下。请过一分钟再按一次。")), 503
-    thanks = gettext("已记录，谢谢。这条报告会出现在运营商的考核材料里。")
+    thanks = gettext("已记录，谢谢。管理 WiFi 的工作人员会看到这条报告。")
     if came is Taken.COUNTED:
         thanks = gettext("谢谢。这里此刻报告很多，您的这条和同一分钟的其他报告一起计数。")
     return render_template("portal/message.html", title=gettext("已收到"), text=thanks, tone="good")

@@ -24,7 +24,7 @@ def sentences() -> Mapping[Why, str]:
         Why.VOLUME: gettext("这台设备现在可用的流量已经用完。"),
         Why.CLOSED: gettext("这里现在不开放上网服务，请在开放时间再来。"),
         Why.NOT_HERE: gettext("没有这种登录方式，请从下面选择。"),
-        Why.UNSENT: gettext("短信暂时发不出去，请换一种方式，或过一会儿再试。"),
+        Why.UNSENT: gettext("短信暂时发不出去。请过一会儿再试；这里有别的登录方式时，也可以换一种。"),
         Why.BAD_NUMBER: gettext("手机号码不对，请检查一遍。"),
         Why.ABROAD: gettext("这里不能给这个国家或地区的号码发短信。请选别的登录方式，或到服务台领取上网券。"),
         Why.USED_TODAY: gettext("今天发给这个号码或这台设备的验证码已经够多了。"),

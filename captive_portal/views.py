@@ -176,6 +176,7 @@ def _form(portal: Portal, visitor: Client, *, failed: str = "", wrong_code: str 
         failed=failed,
         relief_s=_relief_s(portal, visitor),
         put_out=portal.desk.was_put_out(visitor),
+        left="left" in request.args,
         wrong_code=wrong_code,
         tried=tried,
         typed=portal.desk.methods[tried].typed(request.form) if tried in portal.desk.methods else {},
@@ -344,7 +345,7 @@ def _logout(portal: Portal) -> Any:
     if not asker.genuine(portal, visitor):
         return redirect(asker.home_url(), 303)
     portal.desk.logout(visitor)
-    return redirect(asker.home_url(), 303)
+    return redirect(asker.home_url(left=""), 303)
 
 
 def api(portal: Portal) -> capport.Api:

@@ -256,7 +256,7 @@ def test_the_language_of_a_link_stays_through_the_forms(phone, desk) -> None:
     assert answer.headers["Location"] == "/?lang=zh-CN"
     with desk.store._database.read() as connection:
         row = connection.execute(tables.CONSENT.select()).one()
-    assert (row.terms, row.language, row.channel) == ("1", "zh_CN", "portal")
+    assert (row.terms, row.language, row.channel) == ("2", "zh_CN", "portal")
     assert re.fullmatch("[0-9a-f]{64}", row.digest)
 
 
@@ -370,10 +370,27 @@ def test_logout_closes_the_door_and_needs_the_form(phone, desk) -> None:
     assert phone.post("/logout").status_code == 303
     assert len(desk.gateway.admitted()) == 1
 
-    assert phone.press("/logout").status_code == 303
+    answer = phone.press("/logout")
 
+    assert answer.status_code == 303
     assert desk.gateway.admitted() == []
-    assert "Accept terms and go online" in phone.get("/").text
+    page = phone.get(answer.headers["Location"]).text
+    assert "You are disconnected." in page, "the tap has worked, and the page says so"
+    assert "Accept terms and go online" in page
+    assert "You are disconnected." not in phone.get("/").text
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN", "ja", "ko"])
+def test_no_page_promises_what_no_report_does(phone, language: str) -> None:
+    """Neither the monthly report nor its bundle reads fault reports: they are seen by staff, and judge no carrier."""
+    token = phone.token()
+
+    pages = (phone.get(f"/report?lang={language}"), phone.post(f"/report?lang={language}", token=token, what="slow"))
+
+    assert [page.status_code for page in pages] == [200, 200]
+    for page in pages:
+        assert not re.search("考核|assess|評価|평가", page.text)
+        assert "WiFi" in page.text.partition("<main")[2]
 
 
 @pytest.mark.parametrize("language", ["en", "zh-CN", "ja", "ko"])
