@@ -24,6 +24,7 @@ import sqlalchemy as sa
 
 from captive_portal import tables, vouchers
 from captive_portal.errors import OrderError
+from captive_portal.model import End
 from captive_portal.tables import DIRECTIVE, SESSION
 from inventory.errors import SqlConflictError
 from inventory.sql import Database
@@ -150,6 +151,11 @@ def wanted(
     )
 
 
+def _end(visit: Visit) -> str:
+    """Return why a visit ended, in the word of the staff's page for what staff did."""
+    return "ended by staff" if visit.end == End.DISCONNECTED else visit.end
+
+
 def give(settings: Settings, directive: Directive, submit: Callable[[Sequence[Fact]], object]) -> Directive:
     """State it and hand it to the portal; return it, or the one of somebody else that is under way already.
 
@@ -159,7 +165,7 @@ def give(settings: Settings, directive: Directive, submit: Callable[[Sequence[Fa
     if visit is None:
         raise OrderError(f"no session {directive.session}; it was erased on time, or never was")
     if visit.ended_ms is not None:
-        raise OrderError(f"session {visit.id} has ended already ({visit.end}); there is nothing to do")
+        raise OrderError(f"session {visit.id} has ended already ({_end(visit)}); there is nothing to do")
     with Database(tables.url(settings)) as database:
         try:
             with database.write() as connection:

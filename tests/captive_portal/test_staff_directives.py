@@ -148,7 +148,7 @@ def test_two_operators_at_once_are_one_order_and_the_second_hears_whose(house, s
     assert (second.id, second.by) == (first.id, "op.wang")
     assert len(staff.stated) == 1
     Obeying(desk.visits).round()
-    with pytest.raises(OrderError, match="ended already"):
+    with pytest.raises(OrderError, match=r"ended already \(ended by staff\)"):
         staff.ask(session, by="op.li")
 
 
