@@ -13,6 +13,7 @@ from flask import Blueprint, Response, g, redirect, render_template, request, ur
 from flask_babel import format_datetime
 
 from captive_portal import fault_reports, keys, sheet, tables, venues, vouchers
+from captive_portal.broken import checks as broken
 from captive_portal.model import Allowance
 from captive_portal.staff import pages as staff
 from inventory.errors import SqlError
@@ -58,7 +59,12 @@ def pages(context: Context) -> Pages:
     blueprint.add_url_rule("/faults", "faults", lambda: _faults(context))
     blueprint.add_url_rule("/vouchers/sheet.css", "sheet_style", lambda: Response(SHEET_STYLE, mimetype="text/css"))
     blueprint.add_app_template_filter(_time, "portal_time")
-    return Pages(blueprint=blueprint, permissions={**PERMISSIONS, **staff.rules(blueprint, context)}, menu=MENU)
+    return Pages(
+        blueprint=blueprint,
+        permissions={**PERMISSIONS, **staff.rules(blueprint, context)},
+        menu=MENU,
+        closed=lambda sites: broken.closed(context.settings, sites),
+    )
 
 
 def _index(context: Context, failed: str = "") -> str:

@@ -53,6 +53,7 @@ def index(desk: Desk, error: str = "") -> str:
         may_decide=_may_decide,
         may_recall=_may_recall,
         said=said(),
+        named=lambda site: opened.named(city, site),
         periods=opened.periods(desk, city),
         error=error,
     )

@@ -57,7 +57,6 @@ def frame(desk: Desk, city: City) -> dict[str, Any]:
         "terms": terms,
         "charts": charts,
         "now_ms": desk.clock.now_ms(),
-        "opened": opened.above(desk, city),
     }
 
 

@@ -5,26 +5,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dashboards import words
+from inventory.errors import InventoryError
 from netops import fail_open
 from netops.access import record
-from netops.errors import EvidenceError
+from netops.errors import EvidenceError, NetopsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from dashboards.city import City
     from dashboards.desk import Desk
+    from netops.access.approvals import Approval
     from netops.fail_open import Order
 
 SHOWN = 50
+UNREAD = "—"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
     """A decision in force: for whose visitors, until when, and by whom."""
 
-    sites: str
-    until_ms: int
+    sites: Mapping[str, str]  # id → name
+    until: str
     asked: str
     allowed: str
+
+    def named(self, sites: Iterable[str]) -> str:
+        """Return some of its sites by their names."""
+        return ", ".join(self.sites[site] for site in sites)
 
 
 def in_force(desk: Desk) -> tuple[Order, ...]:
@@ -39,31 +49,46 @@ def in_force(desk: Desk) -> tuple[Order, ...]:
     return tuple(each for each in orders if each.start_ms <= now_ms < each.end_ms)
 
 
-def above(desk: Desk, city: City) -> list[Opened]:
-    """Return what stands above every page; it costs nothing while nothing is open."""
+def above(desk: Desk) -> list[Opened]:
+    """Return what stands above every page of whoever is logged in, of whatever package.
+
+    Nearly nothing is read while nothing is open. Where ledger or register cannot be read the line stands without the
+    names that they know: a page that shows neither must not fail for it.
+    """
     orders = in_force(desk)
-    known = record.read(desk.settings) if orders else {}
-    return [
-        Opened(
-            sites=", ".join(_named(city, site) for site in each.sites),
-            until_ms=each.end_ms,
-            asked=known[each.request].request.by,
-            allowed=decision.by,
-        )
-        for each in orders
-        if each.request in known and (decision := known[each.request].decision) is not None
-    ]
+    if not orders:
+        return []
+    try:
+        known = record.read(desk.settings)
+    except NetopsError:
+        known = {}
+    try:
+        city = desk.queries.city()
+    except (NetopsError, InventoryError):
+        city = None
+    return [_opened(desk, city, each, known.get(each.request)) for each in orders]
+
+
+def _opened(desk: Desk, city: City | None, order: Order, approval: Approval | None) -> Opened:
+    decision = approval.decision if approval is not None else None
+    return Opened(
+        sites={site: named(city, site) for site in order.sites},
+        until=words.moment(order.end_ms, desk.zone),
+        asked=approval.request.by if approval is not None else UNREAD,
+        allowed=decision.by if decision is not None else UNREAD,
+    )
 
 
 def periods(desk: Desk, city: City) -> list[dict[str, Any]]:
     """Return when sites began and ceased to be open, the newest first."""
     leaves = desk.queries.leaves(fail_open.ACTION)[-SHOWN:][::-1]
     return [
-        {"at_ms": leaf.fact.at_ms, **leaf.fact.body, "site": _named(city, str(leaf.fact.body["site"]))}
+        {"at_ms": leaf.fact.at_ms, **leaf.fact.body, "site": named(city, str(leaf.fact.body["site"]))}
         for leaf in leaves
     ]
 
 
-def _named(city: City, site: str) -> str:
-    known = city.snapshot.site.get(site)
+def named(city: City | None, site: str) -> str:
+    """Return a site's name; its id where none is known."""
+    known = city.snapshot.site.get(site) if city is not None else None
     return (known.name or site) if known is not None else site

@@ -23,7 +23,7 @@ from netops.spool import Spool
 from netops.web import Context, Server, create_app, pages
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from flask import Flask
 
@@ -99,7 +99,13 @@ def application(settings: Settings, clock: Clock, stack: ExitStack, *, live: boo
         clock=clock,
     )
     menu = sorted((link for each in mounted for link in each.menu), key=lambda link: (link.order, link.endpoint))
-    app.context_processor(lambda: {"menu": menu})
+    closing = [each.closed for each in mounted if each.closed is not None]
+
+    def closed(sites: Iterable[str]) -> tuple[str, ...]:
+        """Return of these sites those that stay closed, whatever two persons decide."""
+        return tuple(dict.fromkeys(site for each in closing for site in each(sites)))
+
+    app.context_processor(lambda: {"menu": menu, "stays_closed": closed})
     return app
 
 

@@ -17,6 +17,7 @@ from netops.web.language import current, mark
 from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import tzinfo
 
     from inventory.model import Contract, Objective, Rules
@@ -87,6 +88,7 @@ STATED = {
     "services": mark("服务"),
     "start_ms": mark("起"),
     "end_ms": mark("止"),
+    "sites": mark("开放的站点"),
     "gateway": mark("网关"),
     "session": mark("会话"),
     "authority": mark("机关"),
@@ -182,6 +184,12 @@ def period(start_ms: int, end_ms: int, zone: tzinfo) -> str:
             f"{words.MONTHS[start.month - 1]} {start.year}" if current() == "en" else f"{start.year}年{start.month}月"
         )
     return f"{words.moment(start_ms, zone, year=True)} – {words.moment(end_ms, zone, year=True)}"
+
+
+def ordered(held: Mapping[str, object]) -> list[tuple[str, object]]:
+    """Return what a request states as people say it, not by the keys as the ledger keeps it."""
+    places = {name: place for place, name in enumerate(STATED)}
+    return sorted(held.items(), key=lambda each: (places.get(each[0], len(places)), each[0]))
 
 
 def stated(name: str) -> str:

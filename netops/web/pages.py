@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from netops.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from flask import Blueprint
 
@@ -63,6 +63,8 @@ class Pages:
     blueprint: Blueprint
     permissions: Mapping[str, str]
     menu: tuple[Link, ...] = field(default=())
+    closed: Callable[[Iterable[str]], tuple[str, ...]] | None = None
+    """Of these sites, those where nobody acts on a decision to open them; of who lets visitors in."""
 
 
 def load(context: Context, *, group: str = GROUP) -> list[Pages]:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
+from dashboards.service import application
 from inventory import times
 from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import fail_open
 from netops.access import record
+from netops.errors import EvidenceError
 from netops.evidence import files
 from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry
 from netops.sign import Signer
 
+small_city = sys.modules["small_city"]
 HOUR_MS = 3_600_000
 
 
@@ -73,8 +80,71 @@ def test_a_decision_is_asked_for_and_allowed_on_the_pages_and_stands_above_every
     for path in ("/", "/worst", "/contracts"):
         page = officer.get(path).get_data(as_text=True)
         assert "operator 申请，privacy_officer 批准" in page, path
+        assert "没有开放" not in page
     publish(site, name, until_ms=0)
     assert "应急放行：" not in officer.get("/").get_data(as_text=True)
+
+
+def test_the_line_stands_above_the_pages_of_other_packages_and_says_where_nobody_acts(
+    open_site, monkeypatch, tmp_path_factory
+) -> None:
+    """Whoever works on such a page meanwhile reads it there; a site whose policy says `closed` is not believed open."""
+    site = open_site
+    site.before = set(record.read(site.settings))
+    site.place = _a_site(site)
+    publish(site, asked(site))
+    folder = tmp_path_factory.mktemp("beside") / "data"
+    shutil.copytree(site.settings.data.dir, folder)  # one process writes a spool
+    policies = folder / "policies"
+    policies.mkdir()
+    policy = "policy: p\ntitle: P\ndefault: yes\nmethods: [click_through]\nwhen_broken: {}\n"
+    portal = replace(site.settings.portal, policies=policies)
+    settings = replace(site.settings, data=replace(site.settings.data, dir=folder), portal=portal)
+    monkeypatch.setattr("dashboards.pages.Passwords", small_city.cheap)
+    with ExitStack() as stack:
+        client = application(settings, site.clock, stack).test_client()
+        client.post("/login", data={"name": "operator", "password": small_city.PASSWORD})
+        for broken, shut in (("open", False), ("closed", True)):
+            (policies / "p.yaml").write_text(policy.format(broken), encoding="utf-8")
+            for path in ("/vouchers", "/visits", "/faults", "/persons", "/approvals"):
+                page = client.get(path).get_data(as_text=True)
+                assert "operator 申请，privacy_officer 批准" in page, path
+                assert ("没有开放：" in page) is shut, path
+
+
+def test_the_line_stands_also_where_neither_register_nor_ledger_can_be_read(open_site, monkeypatch) -> None:
+    site = open_site
+    site.before = set(record.read(site.settings))
+    site.place = _a_site(site)
+    publish(site, asked(site))
+
+    def away(*_: object) -> None:
+        raise EvidenceError("away")
+
+    monkeypatch.setattr("dashboards.opened.record.read", away)
+    page = site.browser("viewer").get("/").get_data(as_text=True)
+
+    assert "— 申请，— 批准" in page
+
+
+def test_a_request_is_read_as_people_say_it(open_site) -> None:
+    """From, to, then the sites by their names; an emergency that begins now was not asked for too late."""
+    site = open_site
+    site.before = set(record.read(site.settings))
+    site.place = _a_site(site)
+    asked(site)
+    client = site.browser("operator")
+    page, english = (client.get(f"/approvals?lang={each}").get_data(as_text=True) for each in ("zh_CN", "en"))
+    client.get("/approvals?lang=zh_CN")
+    place = re.escape(site.place)
+
+    for text, (start, end, sites) in ((page, ("起", "止", "开放的站点")), (english, ("From", "To", "Sites"))):
+        found = re.search(rf"<dt>{start}</dt>.*?<dt>{end}</dt>.*?<dt>{sites}</dt><dd>(.+?) <code>{place}</code>", text)
+        assert found
+        assert found[1] != site.place, "its name"
+        reason = re.search(r"<dt>[^<]+</dt><dd>短信网关检修</dd>(.*?)</dl>", text)
+        assert reason
+        assert "<dt>" not in reason[1], "no word of being late"
 
 
 def test_who_asked_takes_it_back_on_the_page_and_nobody_else_can(open_site) -> None:
