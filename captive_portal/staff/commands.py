@@ -48,7 +48,11 @@ def arguments(verbs: Any) -> None:
         asked = verbs.add_parser(str(act), help=f"{what}; who and why goes into the ledger first")
         asked.add_argument("session", help="its id, as `netops portal sessions` prints it")
         asked.add_argument("--because", required=True, choices=[str(each) for each in REASONS[act]], help="the reason")
-        asked.add_argument("--words", default="", help="more of it; no names, no numbers: the ledger cannot forget")
+        asked.add_argument(
+            "--words",
+            default="",
+            help="more of it; no names, no phone numbers (the ledger cannot forget): the case's number",
+        )
         if act is Act.EXTEND:
             asked.add_argument("--minutes", type=int, required=True, metavar="N", help=f"1 to {MOST_MINUTES}")
         asked.add_argument("--wait", type=float, default=WAIT_S, metavar="S", help="how long to wait for the outcome")

@@ -54,7 +54,8 @@ def _found(context: Context, session: str) -> Visit:
     return visit
 
 
-def _visit(context: Context, session: str, failed: str = "") -> str:
+def _visit(context: Context, session: str, failed: str = "", refused: Act | None = None) -> str:
+    """Show the page; after a form that was `refused`, with what was typed in it."""
     visit, now_ms = _found(context, session), context.clock.now_ms()
     asked = directives.of(context.settings, session)
     open_ = [each for each in asked if each.outcome is None]
@@ -62,6 +63,7 @@ def _visit(context: Context, session: str, failed: str = "") -> str:
         "vouchers/visit.html",
         **_about(context, visit, now_ms),
         failed=failed,
+        refused=refused,
         asked=asked,
         waiting=bool(open_),
         under_way={each.act for each in open_},
@@ -94,7 +96,7 @@ def _asked(context: Context, act: Act, session: str) -> Any:
     if visit.ended_ms is not None:
         return _visit(context, session, gettext("这次上网已经结束，没有做任何事。")), 409
     if flaw := _flaw(act):
-        return _visit(context, session, flaw), 422
+        return _visit(context, session, flaw, act), 422
     form = request.form
     if form.get("sure") != "yes":
         return render_template("vouchers/sure.html", **_about(context, visit, now_ms), act=act, form=form)
@@ -112,7 +114,7 @@ def _asked(context: Context, act: Act, session: str) -> Any:
     except OrderError:  # it ended in this moment
         return _visit(context, session, gettext("这次上网已经结束，没有做任何事。")), 409
     except (NetopsError, SqlError) as error:
-        return _visit(context, session, str(error)), 503
+        return _visit(context, session, str(error), act), 503
     if given.id != wanted.id:
         told = gettext("%(person)s 已经提出同样的要求，正在执行。", person=given.by)
         return _visit(context, session, told), 409

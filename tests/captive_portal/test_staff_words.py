@@ -137,6 +137,18 @@ def test_what_is_off_in_the_form_is_said_and_nothing_is_done(staff, session, set
     assert directives.of(settings, session.id) == []
 
 
+def test_a_form_that_is_refused_keeps_what_was_typed(staff, session) -> None:
+    sent = {"because": "fault", "words": "call 13800138000", "minutes": "45"}
+    page = staff.post(f"/visits/{session.id}/extend", data=sent).text
+    end, extend = (re.search(rf'aria-labelledby="{act}".*?</section>', page, re.DOTALL)[0] for act in ("end", "extend"))
+
+    assert '<option value="fault" selected>' in extend
+    assert 'value="45"' in extend
+    assert 'value="call 13800138000"' in extend
+    assert " selected" not in end, "the other form was not sent"
+    assert "13800138000" not in end
+
+
 def test_the_second_operator_and_the_late_one_get_plain_answers(staff, desk, session, settings, clock) -> None:
     first = directives.wanted(Act.END, session.id, by="op.li", because="abuse", now_ms=clock.now_ms())
     directives.give(settings, first, lambda _: None)
