@@ -101,6 +101,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         return 0
     record.state(settings, made)
     print(f"{name}: {'waits for a second person' if args.what == 'request' else args.decision}")
+    if args.what == "request" and args.action == fail_open.ACTION:
+        print("`netops check` names those of the sites that their policy keeps closed all the same", file=sys.stderr)
     return 0
 
 

@@ -235,7 +235,9 @@ def test_a_fail_open_is_asked_for_by_one_allowed_by_another_and_taken_back_by_on
         keeper.change("zhao", old=once, new=GOOD, address="::1", now_ms=SYSTEM.now_ms())
     words = ["--site", "site-2", "--site", "site-1", "--from", "2026-10-12T02:00", "--to", "2026-10-14T02:00"]
     run(approve, ["request", "fail_open", *words, "--reason", "短信网关检修", *as_("li.na")], settings)
-    name = capsys.readouterr().out.partition(":")[0]
+    out, err = capsys.readouterr()
+    name = out.partition(":")[0]
+    assert "`netops check` names those" in err
     run(approve, ["decide", name, "approved", *as_("zhao")], settings)
     allowed = record.read(settings)[name]
     run(approve, ["decide", name, "withdrawn", *as_("li.na")], settings)
