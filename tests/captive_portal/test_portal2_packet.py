@@ -334,6 +334,7 @@ def test_what_is_wrong_with_a_controller_is_said_with_its_remedy(tmp_path, lines
 class Sites:
     """A register with one site."""
 
+    at_ms = 0
     site = {"park": object()}  # noqa: RUF012
     sites = ()
 

@@ -16,6 +16,7 @@ from netops.errors import ConfigError
 class Register:
     """A register with one site."""
 
+    at_ms = 0
     site = {"park": object()}  # noqa: RUF012
     sites = ()
 

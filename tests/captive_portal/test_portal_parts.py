@@ -167,6 +167,8 @@ def test_addresses_have_one_form_or_none(text: str, canonical: str | None) -> No
 class Known:
     """What the checks need of a snapshot."""
 
+    at_ms = 0
+
     def __init__(self, *sites: tuple[str, str]) -> None:
         self.sites = [type("Site", (), {"id": name, "gateway": gateway})() for name, gateway in sites]
         self.site = {each.id: each for each in self.sites}
