@@ -110,6 +110,7 @@ def test_the_line_stands_above_the_pages_of_other_packages_and_says_where_nobody
                 page = client.get(path).get_data(as_text=True)
                 assert "operator 申请，privacy_officer 批准" in page, path
                 assert ("没有开放：" in page) is shut, path
+            assert ("（站点策略是 when_broken: closed，不会开放）" in page) is shut, "beside the request"
 
 
 def test_the_line_stands_also_where_neither_register_nor_ledger_can_be_read(open_site, monkeypatch) -> None:
@@ -170,8 +171,11 @@ def test_the_auditor_reads_when_a_site_was_open_and_for_how_many(open_site) -> N
     with Ledger(record.ledger_path(site.settings), origin=site.origin, rehearsal=True) as ledger:
         ledger.append([LedgerEntry("portal/1", n, each) for n, each in enumerate((begun, ended))], now_ms=now_ms)
 
-    page = site.browser("auditor").get("/approvals").get_data(as_text=True)
+    auditor = site.client("auditor")
+    page = auditor.get("/approvals").get_data(as_text=True)
+    english = auditor.get("/approvals?lang=en").get_data(as_text=True)
 
+    assert "open from here: the portal is silent" in english
     assert "应急放行的时段" in page
     assert "登录服务无响应" in page
     assert "放行 23 台设备" in page
