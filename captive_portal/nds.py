@@ -41,6 +41,9 @@ LOG = logging.getLogger("netops.gate")
 SOCKET = Path("/tmp/ndsctl.sock")  # noqa: S108  (where openNDS makes it if nobody says otherwise)
 TIMEOUT_S = 8.0
 BUSY_TRIES = 5
+PAUSE_S = (
+    0.3  # between two tries: openNDS answers one `ndsctl` at a time, and none with anything while it is busy itself
+)
 WATCH_S = 1.0
 KILO = 1000
 DAY_MINUTES = 1440
@@ -111,9 +114,10 @@ class Ndsctl:
                 )  # fmt: skip
             except subprocess.TimeoutExpired:
                 raise KernelError(f"openNDS: no answer to 'ndsctl {words[0]}' within {TIMEOUT_S:g} s") from None
-            if "locked" not in done.stdout + done.stderr:
+            if done.stdout.strip() and "locked" not in done.stdout + done.stderr:
                 return done.stdout
-        raise KernelError("openNDS: ndsctl is in use by another process; try again")
+            threading.Event().wait(PAUSE_S)
+        raise KernelError(f"openNDS said nothing to 'ndsctl {words[0]}', or another process uses ndsctl; try again")
 
 
 @dataclass(slots=True)
