@@ -114,6 +114,9 @@ def test_a_crash_within_the_end_of_a_key_is_taken_up_again(office, monkeypatch, 
     with pytest.raises(PortalError, match="killed"):
         retention._destroy(office.store, office.persons, "2026-09", office.now_ms)
     monkeypatch.undo()
+    found = verify.Verified()
+    verify.persons(found, office.persons)
+    assert found.problems == [], "an end that is under way is no alteration"
     office.settle()
 
     assert office.persons.periods.names() == ()
