@@ -220,7 +220,7 @@ class ByOpennds(ByNftables):
     """openNDS 9.10 enforces beside the gate (FAS level 1)."""
 
     name, gateway, level = "opennds", "opennds", 1
-    left_s = 25  # a login takes some calls of `ndsctl`, each a second or more
+    left_s = 40  # a login takes some calls of `ndsctl`, each a second or more
     at = GATEWAY4
 
     def __init__(self, folder: Path, parts: Any) -> None:
