@@ -30,7 +30,7 @@ from inventory.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from collectors.simulator.city import Agent, Child
     from collectors.simulator.city import City as Plan
@@ -140,7 +140,7 @@ def _line(carrier: str, rules: Rules) -> Iterator[ServiceItem]:
     """Yield the item that sells the bought line, with what a vantage point behind it measures."""
     if carrier != CARRIERS[0][0]:
         return
-    own = replace(rules, max_unknown_ratio="0.1")
+    own, title = replace(rules, max_unknown_ratio="0.1"), "专线 / Dedicated line"
     tiers = (Tier(percent="10", below="95", at_least="90"), Tier(percent="25", below="90"))
     promised = (
         ("reached", "probe.reached", "1", "99.5", "reached through the line"),
@@ -150,21 +150,10 @@ def _line(carrier: str, rules: Rules) -> Iterator[ServiceItem]:
     yield ServiceItem(
         id="line",
         kind="fiber",
-        title="专线 / Dedicated line",
+        title=title,
         fee="2400",
         select=Selector(carriers=(carrier,), roles=("gateway",)),
-        objectives=tuple(
-            Objective(
-                id=f"line-{name}",
-                indicator=indicator,
-                threshold=threshold,
-                target=target,
-                title=f"专线 / Dedicated line: {said}",
-                rules=own,
-                credits=Credits(tiers=tiers, period_cap_percent="25"),
-            )
-            for name, indicator, threshold, target, said in promised
-        ),
+        objectives=_objectives("line", title, promised, own, Credits(tiers=tiers, period_cap_percent="25")),
     )
 
 
@@ -172,6 +161,7 @@ def _logins(carrier: str, rules: Rules) -> Iterator[ServiceItem]:
     """Yield the item that promises what visitors meet at the site of the rehearsal's portal, login by login."""
     if carrier != CARRIERS[0][0]:
         return
+    title = "访客登录 / Visitors' logins"
     own = replace(rules, check_every_s=900, max_unknown_ratio="0.5")  # nobody runs a rehearsal all month
     tiers = (Tier(percent="5", below="98", at_least="95"), Tier(percent="15", below="95"))
     promised = (
@@ -181,21 +171,10 @@ def _logins(carrier: str, rules: Rules) -> Iterator[ServiceItem]:
     yield ServiceItem(
         id="logins",
         kind="wifi",
-        title="访客登录 / Visitors' logins",
+        title=title,
         fee="300",
         select=Selector(carriers=(carrier,), roles=("portal",)),
-        objectives=tuple(
-            Objective(
-                id=f"login-{name}",
-                indicator=indicator,
-                threshold=threshold,
-                target=target,
-                title=f"访客登录 / Visitors' logins: {said}",
-                rules=own,
-                credits=Credits(tiers=tiers, period_cap_percent="15"),
-            )
-            for name, indicator, threshold, target, said in promised
-        ),
+        objectives=_objectives("login", title, promised, own, Credits(tiers=tiers, period_cap_percent="15")),
     )
 
 
@@ -266,4 +245,22 @@ def _child(agent: Agent, child: Child) -> Iterator[Record]:
         device=agent.id,
         subject=f"ap:mac:{child.ident}" if wifi else f"onu:sn:{child.ident}",
         parent=agent.id,
+    )
+
+
+def _objectives(
+    prefix: str, title: str, promised: Iterable[tuple[str, str, str, str, str]], rules: Rules, credits_: Credits
+) -> tuple[Objective, ...]:
+    """Return an objective for each promise (name, indicator, threshold, target, what is said of it) of an item."""
+    return tuple(
+        Objective(
+            id=f"{prefix}-{name}",
+            indicator=indicator,
+            threshold=threshold,
+            target=target,
+            title=f"{title}: {said}",
+            rules=rules,
+            credits=credits_,
+        )
+        for name, indicator, threshold, target, said in promised
     )
