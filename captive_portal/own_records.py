@@ -31,7 +31,7 @@ from netops.clock import utc
 from netops.web.language import TAGS, current, gettext
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from captive_portal.asker import Portal
     from captive_portal.model import Client
@@ -116,6 +116,16 @@ def returned(portal: Portal, visitor: Client) -> Any:
 
 def taken(portal: Portal) -> Any:
     """Give everything as a file to who was shown it a moment ago."""
+    return _pressed(portal, _taken)
+
+
+def erased(portal: Portal) -> Any:
+    """Erase what the law does not keep; the rest goes by itself, and is used for nothing else until then."""
+    return _pressed(portal, _erased)
+
+
+def _pressed(portal: Portal, act: Callable[[Portal, Client, Office, bytes], Any]) -> Any:
+    """Do what a button of the page that showed the records asks, if its presser is who was shown them."""
     visitor, office, hash_ = _again(portal)
     if visitor is None or office is None:
         return asker.stranger()
@@ -123,6 +133,10 @@ def taken(portal: Portal) -> Any:
         return _door(portal, visitor, gettext("页面已过期，请再按一次。")), 422
     if _too_often(portal, visitor, office):
         return _often(portal, visitor)
+    return act(portal, visitor, office, hash_)
+
+
+def _taken(portal: Portal, _visitor: Client, office: Office, hash_: bytes) -> Any:
     if not office.making.acquire(blocking=False):
         raise BusyError("somebody else's records are being put together")
     try:
@@ -135,15 +149,7 @@ def taken(portal: Portal) -> Any:
     return Response(body, mimetype="application/json", headers={**PRIVATE, **named})
 
 
-def erased(portal: Portal) -> Any:
-    """Erase what the law does not keep; the rest goes by itself, and is used for nothing else until then."""
-    visitor, office, hash_ = _again(portal)
-    if visitor is None or office is None:
-        return asker.stranger()
-    if hash_ is None:
-        return _door(portal, visitor, gettext("页面已过期，请再按一次。")), 422
-    if _too_often(portal, visitor, office):
-        return _often(portal, visitor)
+def _erased(portal: Portal, visitor: Client, office: Office, hash_: bytes) -> Any:
     now_ms = portal.desk.clock.now_ms()
     try:
         found = subject.wish(office.store, office.persons, hash_, settings=office.settings, by=BY, now_ms=now_ms)
