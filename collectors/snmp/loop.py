@@ -184,7 +184,7 @@ class Loop:
                 self._send_again(flight, octets)
             timeout_s = flight.target.timeout_s
             until, queue = now + timeout_s, waiting.queues.get(timeout_s)
-            if queue is None or flight.deadline < until:
+            if queue is None or flight.deadline < until:  # else `Waiting.add` in line: no call for each datagram
                 waiting.add(flight, now, timeout_s)
             else:
                 queue.append((until, flight.serial, flight))
@@ -374,7 +374,7 @@ class Loop:
         if flight.channel is not flight.route.channel:
             self.siege.leave(flight.channel)
         done = self._done.get(flight.hand_over)
-        if done is None or exchange.failed is not None:
+        if done is None or exchange.failed is not None:  # else `Tray.put` in line, for the same reason
             self._done.put(flight.hand_over, answer)
         else:
             done.append(answer)
