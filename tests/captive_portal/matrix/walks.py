@@ -25,7 +25,7 @@ returning: {days: 7, methods: [click_through], random_macs: yes}
 """
 PORTAL, ONLINE, SECRET = "http://portal.test", "You are online", "of the client"
 IDLE_S, VISIT_S, KBPS, VOLUME = 300, 3600, 4000, 1_000_000
-PATIENCE_S = 45.0
+PATIENCE_S = 90.0
 
 
 @dataclass

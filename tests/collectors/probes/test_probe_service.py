@@ -309,7 +309,10 @@ def test_two_turns_close_together_are_two_looks(settings_of, good_clock, tmp_pat
             time.sleep(0.05)
         prober.stop()  # cuts off what is under way: it is not looked at
 
-    assert {row(poll, "dead").values["probe.reached"] for poll in polls} == {0.0}
+    slept = [poll for poll in polls if poll.outcome == "missed_slot" and poll.at_ms >= poll.slot_ms + 1000]
+    looked = [poll for poll in polls if poll not in slept]  # a machine that stood still through a slot says so itself
+    assert len(looked) >= 2
+    assert {row(poll, "dead").values["probe.reached"] for poll in looked} == {0.0}
     assert len({poll.slot_ms for poll in polls}) == len(polls)
 
 
