@@ -125,6 +125,8 @@ def against_responder(made: dict[str, Path], seconds: float, rounds: int, python
                 "pysnmp": lambda m=mode: client("pysnmp", m, port, 20, seconds),
                 "commands": lambda m=mode: client("commands", m, port, 2, seconds) if shutil.which("snmpget") else None,
             }
+            if mode == "get":
+                jobs["pysnmp_first"] = lambda m=mode: client("pysnmp_first", m, port, 20, seconds)
             if FAST:
                 jobs["fast"] = lambda m=mode: client("ours", m, port, 100, seconds, **COMPILED)
             if python_with_gufo:
