@@ -57,7 +57,7 @@ _spec.loader.exec_module(fuzzing)
 Parser = fuzzing.Parser
 NOW = 1_790_000_000_000
 ROOM = HERE.parents[1] / "collectors"
-WRITTEN_S = 0.030  # a file that a contributor writes: the whole catalogue is looked through for a word that is nearly one
+WRITTEN_S = 0.030  # a file that a contributor writes: its wrong words are sought in the whole catalogue
 TRAP_OID = (1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0)
 LINK_DOWN = "1.3.6.1.6.3.1.1.5.3"
 
