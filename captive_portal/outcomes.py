@@ -153,11 +153,19 @@ class Outcomes:
 
     def unserved(self, address: str, error: Exception | None = None) -> None:
         """Count an address whose gateway could not say whose it is: its visitor sees no login page."""
-        place = self._premises.behind(address)
-        distant = any(part.distant and part.serves(place) for part in self._gateway.parts()) if place else False
+        behind = self._premises.behind(address)
+        distant = any(part.distant and part.serves(behind) for part in self._gateway.parts()) if behind else False
         ours = isinstance(error, AbsentError) or not distant
+        place = behind or self._own_place()
         site = self._premises.site_of(place)
         self.telling.unserved(site, place, address, self._clock.now_ms(), ours=ours)
+
+    def _own_place(self) -> str:
+        """Return the place that is no controller's: its name, or our gateway's where there are several."""
+        parts = self._gateway.parts()
+        distant = [part for part in parts if part.distant]
+        own = [place for place in self._premises.sites if not any(part.serves(place) for part in distant)]
+        return own[0] if len(own) == 1 else next((part.name for part in parts if not part.distant), self._gateway.name)
 
     def turned_away(self, client: Client, method: str, *, theirs: bool) -> None:
         """Note a device whose login found no room, since its controller is slow (`theirs`) or by our bound."""

@@ -271,6 +271,21 @@ def test_a_silent_controller_fails_each_address_once_a_minute_and_is_no_fault_of
     assert not any("method" in each for each in said)
 
 
+@pytest.mark.parametrize(
+    ("sites", "gateway"), [({"simulated": "site-1"}, "simulated"), ({"lan1": "a", "lan2": "b"}, "ac-1")]
+)
+def test_who_comes_from_no_controllers_network_is_stated_as_well(desk, ac, house, sites, gateway) -> None:
+    """Its minute named no gateway: no fact of any login left the portal from then on."""
+    ac.distant, ac.silent = False, GatewayError("gate: no answer to 'who'")
+    desk.premises.networks, desk.premises.sites = {}, sites
+    with pytest.raises(GatewayError):
+        _ask(desk, "127.0.0.1")
+    house.clock.forward(120)
+
+    said, _ = told(house, desk)
+    assert [(each["gateway"], each["ours"]) for each in said] == [(gateway, 1)]
+
+
 def test_a_controller_that_knows_nobody_is_as_good_as_silent_and_a_stranger_from_elsewhere_is_nobody(desk, ac) -> None:
     ac.identify = lambda _address: None
     for address in ("127.0.0.1", "127.0.0.1", "127.0.0.2", "192.0.2.1"):
