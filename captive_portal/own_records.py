@@ -151,6 +151,10 @@ def _taken(portal: Portal, _visitor: Client, office: Office, hash_: bytes) -> An
 
 def _erased(portal: Portal, visitor: Client, office: Office, hash_: bytes) -> Any:
     now_ms = portal.desk.clock.now_ms()
+    if request.form.get("sure") != "yes":  # what cannot be taken back is confirmed (WCAG 2.2, 3.3.4)
+        page_ = _shown(portal, visitor, office, hash_)
+        page_.status_code = 422
+        return page_
     try:
         found = subject.wish(office.store, office.persons, hash_, settings=office.settings, by=BY, now_ms=now_ms)
     except (PortalError, SqlError) as error:
@@ -226,9 +230,10 @@ def _written(session: dict[str, Any], portal: Portal) -> dict[str, str]:
     def at(text: str | None) -> str:
         return f"{datetime.fromisoformat(text).astimezone(portal.desk.zone):%Y-%m-%d %H:%M}" if text else ""
 
+    since, ended = at(session["since"]), at(session["ended"])
     return {
-        "since": at(session["since"]),
-        "ended": at(session["ended"]),
+        "since": since,
+        "ended": ended.removeprefix(since.partition(" ")[0]).strip(),
         "site": portal.venues(session["site"]) or session["site"],
         "device": session["device"] or "",
         "addresses": ", ".join(each["address"] for each in session["addresses"]),

@@ -126,7 +126,9 @@ def test_all_of_it_is_a_file_and_erasing_ends_it(make_campus, institution) -> No
     held = json.loads(file.text)
     assert ([each["site"] for each in held["sessions"]], held["controller_packets"]) == (["site-1"], [])
 
-    told = post(campus, "/records/erase", token=token_of(page))
+    unsure = post(campus, "/records/erase", token=token_of(page))
+    assert (unsure.status_code, "asked for erasure" in unsure.text) == (422, False), "one tap erases nothing"
+    told = post(campus, "/records/erase", token=token_of(unsure.text), sure="yes")
     assert "law requires" in told.text
     with campus.desk.store._persons.database.read() as connection:
         assert connection.execute(sa.select(WISH.c.by)).scalars().all() == ["own"]
@@ -143,7 +145,7 @@ def test_what_is_older_than_the_law_wants_is_gone_at_once(make_campus, instituti
     campus.desk.store.write(lambda connection: connection.execute(
         sa.update(SESSION).values(since_ms=old, ended_ms=old + 1000)))  # fmt: skip
 
-    told = post(campus, "/records/erase", token=token_of(page))
+    told = post(campus, "/records/erase", token=token_of(page), sure="yes")
 
     assert "nothing of yours is left here" in told.text
     assert sessions(campus) == []
@@ -185,7 +187,7 @@ def test_who_presses_the_buttons_again_and_again_is_told_to_wait(make_campus, in
     sent = token_of(proved(campus, institution).text)
 
     paths = ["/records/file", "/records/erase"] * 3 + ["/records/file"]
-    codes = [post(campus, each, token=sent).status_code for each in paths]
+    codes = [post(campus, each, token=sent, sure="yes").status_code for each in paths]
 
     assert codes == [200] * 5 + [429] * 2, "the proof counts too"
 
