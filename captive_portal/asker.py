@@ -50,11 +50,14 @@ class Portal:
 
 def visitor(portal: Portal) -> Client | None:
     """Return who asks, as the gateway knows it by the address of the connection; None for a stranger."""
+    if "away" in g:  # a controller that is silent is asked once for a page: each question waits for seconds
+        raise g.away
     if "visitor" not in g:
         address = request.remote_addr or ""
         try:
             g.visitor = portal.desk.gateway.identify(address)
         except GatewayError as error:
+            g.away = error
             portal.desk.visits.outcomes.unserved(address, error)
             raise
         if g.visitor is None:

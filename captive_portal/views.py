@@ -119,8 +119,13 @@ def own_hosts(portal: Portal) -> frozenset[str]:
 
 
 def languages(portal: Portal) -> Callable[[], tuple[str, ...]]:
-    """Return what tells the languages of the visitor's site, in the order of the page; a stranger's may be any."""
-    return lambda: tuple(LANGUAGES) if g.get("visitor", "") is None else asker.policy(portal).languages
+    """Return what tells the languages of the visitor's site, in the order of the page; any, where nobody knows it."""
+
+    def offered() -> tuple[str, ...]:
+        policy = asker.policy(portal)
+        return tuple(LANGUAGES) if g.get("visitor") is None else policy.languages
+
+    return offered
 
 
 # ---- pages

@@ -10,11 +10,11 @@ import select
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 FLAGS = (
     "--headless",
@@ -30,6 +30,8 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 PATIENCE_S = 60
+AXE = Path(__file__).resolve().parents[2] / "partners" / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 class Chromium:
@@ -71,12 +73,7 @@ class Chromium:
 
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
         """Do one thing and return what came of it."""
-        self._number += 1
-        number = self._number
-        said: dict[str, Any] = {"id": number, "method": method, "params": params}
-        if self._session:
-            said["sessionId"] = self._session
-        os.write(self._down, json.dumps(said).encode() + b"\0")
+        number = self._tell(method, **params)
         for answer in self._read():
             if answer.get("id") == number:
                 if "error" in answer:
@@ -84,6 +81,15 @@ class Chromium:
                 return dict(answer["result"])
             self._events.append(answer)
         raise AssertionError("the browser has gone")
+
+    def _tell(self, method: str, **params: Any) -> int:
+        """Have one thing done; return the number that its answer will carry."""
+        self._number += 1
+        said: dict[str, Any] = {"id": self._number, "method": method, "params": params}
+        if self._session:
+            said["sessionId"] = self._session
+        os.write(self._down, json.dumps(said).encode() + b"\0")
+        return self._number
 
     def open(self, url: str) -> None:
         """Go there and wait until everything is loaded."""
@@ -117,6 +123,38 @@ class Chromium:
         """Be as large as a phone."""
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=True)
 
+    def too_small(self) -> list[str]:
+        """Return what can be pressed and is smaller than 24 by 24 (WCAG 2.2, 2.5.8); a link within a text may be."""
+        found = self.evaluate(
+            "[...document.querySelectorAll('button,a,input:not([type=hidden]),select,summary')]"
+            ".filter(e=>e.checkVisibility())"
+            ".map(e=>[e.textContent.trim()||e.name,e.getBoundingClientRect()]).filter(([t,r])=>r.width<24||r.height<24)"
+            ".map(([t,r])=>t+' '+r.width+'x'+r.height)"
+        )
+        return list(found)
+
+    def axe(self, scheme: str) -> dict[str, Any]:
+        """Return what axe finds in the page in a colour scheme, with every fold open."""
+        self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.evaluate("document.querySelectorAll('details').forEach(e=>e.open=true)")
+        if not self.evaluate("'axe' in window"):
+            self.evaluate(AXE.read_text(encoding="utf-8") + ";0")
+        found = self.evaluate(
+            f"axe.run(document,{{runOnly:{json.dumps(RULES)}}}).then(r=>JSON.stringify({{rules:r.passes.length,"
+            "wrong:r.violations.map(v=>[v.id,v.nodes.map(n=>n.html+' '+n.failureSummary)]),"
+            "unsure:r.incomplete.map(v=>[v.id,v.nodes.map(n=>n.html)])}))"
+        )
+        return dict(json.loads(found))
+
+    def hold(self, pattern: str) -> None:
+        """Answer every request whose URL fits with nothing: a page that leads on by itself stays to be looked at."""
+        self.ask("Fetch.enable", patterns=[{"urlPattern": pattern}])
+
+    def let_go(self) -> None:
+        """Leave the page, and what was held with it."""
+        self.open("about:blank")
+        self.ask("Fetch.disable")
+
     def picture(self, path: Path) -> None:
         """Write the whole page as PNG."""
         made = self.ask("Page.captureScreenshot", captureBeyondViewport=True)
@@ -127,7 +165,10 @@ class Chromium:
         while True:
             while b"\0" in self._rest:
                 one, _, self._rest = self._rest.partition(b"\0")
-                yield json.loads(one)
+                said = json.loads(one)
+                if said.get("method") == "Fetch.requestPaused":
+                    self._tell("Fetch.fulfillRequest", requestId=said["params"]["requestId"], responseCode=204)
+                yield said
             if not select.select([self._up], [], [], max(0.0, until - time.monotonic()))[0]:
                 raise AssertionError(f"no answer of the browser within {PATIENCE_S} s")
             part = os.read(self._up, 1 << 20)

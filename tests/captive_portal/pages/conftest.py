@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +16,14 @@ import pytest
 from captive_portal import service
 from netops.clock import SYSTEM
 from netops.config import Listener
+from netops.provider import Provider
+from netops.secret import Secret
 from netops.service import running
 from netops.texting import SmsProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
 HERE = Path(__file__).parent
 LOGO = (
@@ -34,6 +39,7 @@ languages: [zh_CN, en, ja, ko]
 brand: {name: 海淀公园免费上网, name_en: Haidian Parks WiFi, colour: "#0b6e4f", logo: tree.svg}
 returning: {days: 30, methods: [sms, voucher], random_macs: yes}
 """
+SECRET = "of the client"
 
 
 def _load(name: str) -> Any:
@@ -89,17 +95,21 @@ class Street:
 
 @pytest.fixture(scope="module")
 def street(
-    tmp_path_factory: pytest.TempPathFactory, city_settings: Callable[[Path], Any], policy_text: str
+    tmp_path_factory: pytest.TempPathFactory,
+    city_settings: Callable[[Path], Any],
+    policy_texts: Mapping[str, str],
+    accounts: Mapping[str, Provider],
 ) -> Iterator[Street]:
     folder = tmp_path_factory.mktemp("street")
     policies = folder / "policies"
     policies.mkdir()
-    (policies / "parks.yaml").write_text(policy_text, encoding="utf-8")
+    for name, text in policy_texts.items():
+        (policies / f"{name}.yaml").write_text(text, encoding="utf-8")
     (policies / "tree.svg").write_text(LOGO, encoding="utf-8")
     settings = city_settings(folder)
     settings = replace(
         settings,
-        portal=replace(settings.portal, policies=policies, listen=Listener(port=0)),
+        portal=replace(settings.portal, policies=policies, listen=Listener(port=0), oidc=accounts),
         sms=replace(settings.sms, providers={"outbox": SmsProvider(kind="outbox")}),
     )
     clock = Ahead()
@@ -110,8 +120,42 @@ def street(
 
 @pytest.fixture(scope="module")
 def policy_text() -> str:
-    """The policy of the street; a module may have another."""
+    """The policy of the street's own site."""
     return PARKS
+
+
+@pytest.fixture(scope="module")
+def policy_texts(policy_text: str) -> Mapping[str, str]:
+    """Every policy of the street; a module may have more."""
+    return {"parks": policy_text}
+
+
+@pytest.fixture(scope="module")
+def accounts() -> Mapping[str, Provider]:
+    """Whose accounts let somebody in on the street; a module may have some."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def provided() -> Callable[[str, Path], AbstractContextManager[Provider]]:
+    """Return what starts a provider of accounts for a portal's URL, in a process of its own."""
+
+    @contextmanager
+    def start(url: str, folder: Path) -> Iterator[Provider]:
+        command = [sys.executable, str(HERE.parent / "run_provider.py"), url, SECRET]
+        (folder / "client.secret").write_text(SECRET, encoding="utf-8")
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            assert process.stdout
+            yield Provider(
+                issuer=f"http://127.0.0.1:{int(process.stdout.readline())}",
+                client_id="portal",
+                client_secret=Secret(f"file:{folder / 'client.secret'}"),
+                title="教工账号",
+                title_en="Staff account",
+            )
+            process.terminate()
+
+    return start
 
 
 @pytest.fixture(scope="session")

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from captive_portal import service
 from netops.config import Listener
-from netops.provider import Provider
-from netops.secret import Secret
 from netops.service import running
 
-SECRET = "of the client"
 POLICY = """policy: campus
 title: Campus
 default: yes
@@ -28,29 +22,20 @@ accounts: {city: {domains: [staff.example]}}
 
 
 @pytest.fixture(scope="module")
-def campus(tmp_path_factory, city_settings):
+def campus(tmp_path_factory, city_settings, provided):
     folder = tmp_path_factory.mktemp("campus")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     (folder / "campus.yaml").write_text(POLICY, encoding="utf-8")
-    (folder / "client.secret").write_text(SECRET, encoding="utf-8")
-    command = [sys.executable, str(Path(__file__).parents[1] / "run_provider.py"), url, SECRET]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as provider:
-        assert provider.stdout
-        issuer = f"http://127.0.0.1:{int(provider.stdout.readline())}"
-        secret = Secret(f"file:{folder / 'client.secret'}")
-        city = Provider(
-            issuer=issuer, client_id="portal", client_secret=secret, title="教工账号", title_en="Staff account"
-        )
+    with provided(url, folder) as city:
         settings = city_settings(folder)
         portal = replace(
             settings.portal, public_url=url, listen=Listener(port=port), policies=folder, oidc={"city": city}
         )
         made = service.PortalService(replace(settings, portal=portal))
         with running([made]):
-            yield url, issuer, made
-        provider.terminate()
+            yield url, city.issuer, made
 
 
 def goes_to(browser, address: str) -> str:

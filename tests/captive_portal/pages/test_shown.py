@@ -10,6 +10,7 @@ from datetime import datetime
 import pytest
 
 from captive_portal import agreement, look
+from captive_portal.errors import GatewayError
 from captive_portal.nearby import Venue
 from captive_portal.policy import Brand, Policies
 from captive_portal.uplink import Uplink
@@ -47,6 +48,38 @@ def cut_off(street):
     portal._venues.near.clear()
     yield street
     portal._uplink, portal._venues.known = Uplink(word="up"), before
+
+
+@pytest.fixture
+def broken(street):
+    """Let something be wrong for one test; return what the gateway was asked."""
+    desk, asked = street.portal.desk, []
+    here = desk.gateway.identify("127.0.0.77")
+
+    def away(address: str) -> None:
+        asked.append(address)
+        raise GatewayError("gate: no answer to 'who'")
+
+    def change(state: str) -> list[str]:
+        if state == "away":
+            desk.gateway.identify = away
+        elif state == "put_out":
+            desk.visits.put_out.note(desk.identity(here), street.clock.now_ms())
+        elif state == "wait":
+            desk.waits = lambda _client: True
+        elif state in {"relief", "let_in"}:
+            desk.relief.seconds = lambda _site: 600
+        if state == "let_in":
+            device = street.device(address="127.0.0.77")
+            device.open("http://portal.test/?begin=")
+            assert "online without it" in device.press(way="fail_open").words
+        return asked
+
+    yield change
+    for changed, what in ((desk.gateway, "identify"), (desk, "waits"), (desk.relief, "seconds")):
+        vars(changed).pop(what, None)
+    desk.logout(here)
+    desk.visits.put_out.forgive(desk.identity(here))
 
 
 def closed_today(street) -> dict[str, object]:
@@ -102,19 +135,30 @@ def test_with_the_largest_drawing_every_page_is_still_small(street, ruled, cut_o
                     assert size <= LARGEST, (path, tag, word)
 
 
+def test_a_gateway_that_is_away_is_asked_once_for_a_page(street, broken) -> None:
+    asked = broken("away")
+
+    status, told, page = fetch(street, "/?lang=ko")
+
+    assert '<html lang="ko">' in page
+    assert (status, told["Retry-After"], len(asked)) == (503, "5", 1), "each question may wait for seconds"
+
+
 # ---- languages
+STATES = ["open", "closed", "down", "report", "nosuch", "records", "relief", "let_in", "put_out", "wait", "away"]
 SCRIPTS = {"en": ("A-Za-z", f"{HAN}{KANA}{HANGUL}"), "ja": (KANA, HANGUL), "ko": (HANGUL, f"{HAN}{KANA}")}
 
 
 @pytest.mark.parametrize("tag", SCRIPTS)
-@pytest.mark.parametrize("state", ["open", "closed", "down", "report", "nosuch"])
-def test_a_page_speaks_one_language(ruled, cut_off, tag, state) -> None:
+@pytest.mark.parametrize("state", STATES)
+def test_a_page_speaks_one_language(ruled, cut_off, broken, tag, state) -> None:
     street, (own, never) = cut_off, SCRIPTS[tag]
     street.portal._uplink = Uplink(word="down" if state == "down" else "up")
     hotspots.write(street.settings, hotspots.Working(at_ms=street.clock.now_ms(), sites=frozenset({"site-2"})))
     if state == "closed":
         ruled(**closed_today(street))
-    path = f"/{state}" if state in {"report", "nosuch"} else "/"
+    broken(state)
+    path = f"/{state}" if state in {"report", "nosuch", "records"} else "/"
     page = fetch(street, f"{path}?lang={tag}")[2]
 
     text = page.partition("</header>")[2]
