@@ -43,6 +43,7 @@ class Chromium:
         self._rest = b""
         self._events: list[dict[str, Any]] = []
         self._session = ""
+        self._holds = False
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -148,12 +149,15 @@ class Chromium:
 
     def hold(self, pattern: str) -> None:
         """Answer every request whose URL fits with nothing: a page that leads on by itself stays to be looked at."""
+        self._holds = True
         self.ask("Fetch.enable", patterns=[{"urlPattern": pattern}])
 
     def let_go(self) -> None:
         """Leave the page, and what was held with it."""
-        self.open("about:blank")
-        self.ask("Fetch.disable")
+        if self._holds:
+            self.open("about:blank")
+            self.ask("Fetch.disable")
+            self._holds = False
 
     def picture(self, path: Path) -> None:
         """Write the whole page as PNG."""
