@@ -48,10 +48,12 @@ class Client(asyncssh.SSHClient):
     def __init__(self, place: Place) -> None:
         self._place = place
         self.refused: HostKeyError | None = None
+        self.shown = False  # whether the device has got as far as showing a key
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         """Judge; asyncssh knows no hosts itself, so it asks about every key."""
         del host, addr, port
+        self.shown = True
         blob = key.public_data
         if self._place.trusted.has(blob):
             return True
@@ -123,6 +125,7 @@ def plain(said: str) -> str:
 
 def why(error: Exception, client: Client, place: Place, *, within_s: float) -> Failure:
     """Return why nobody was let in."""
+    hint = "" if place.old_algorithms else "; `old_algorithms` of its credential allows those of old equipment"
     match error:
         case _ if client.refused is not None:
             return Failure(Reason.HOST_KEY, str(client.refused))
@@ -135,8 +138,9 @@ def why(error: Exception, client: Client, place: Place, *, within_s: float) -> F
         case asyncssh.PasswordChangeRequired():
             return Failure(Reason.AUTH_FAILED, f"user '{place.login.user}' is to choose a new password")
         case asyncssh.KeyExchangeFailed():
-            hint = "" if place.old_algorithms else "; `old_algorithms` of its credential allows those of old equipment"
             return Failure(Reason.PROTOCOL_FAULT, f"no common algorithm{hint}")
+        case asyncssh.ConnectionLost() if not client.shown:  # it may hang up before it was read that nothing is common
+            return Failure(Reason.PROTOCOL_FAULT, f"the device hung up before it showed a key{hint}")
         case asyncssh.HostKeyNotVerifiable():
             return Failure(Reason.HOST_KEY, f"{error.reason}; nothing was sent")
         case asyncssh.KeyImportError():

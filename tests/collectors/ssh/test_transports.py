@@ -1,6 +1,7 @@
 """Both transports against a scripted device: whole tables or reasons, and no password to a stranger."""
 
 import socket
+import threading
 
 import asyncssh
 import pytest
@@ -211,6 +212,29 @@ def test_old_equipment_is_spoken_to_when_the_settings_say_so(site, errand, carri
     )
     assert old.failed is None
     assert stranger.failed.reason is Reason.HOST_KEY
+
+
+def test_a_device_that_hangs_up_before_it_shows_a_key_may_be_an_old_one(site, errand, carried):
+    """What it said last is lost when its end of the line is closed before we have read it."""
+    with socket.create_server(("127.0.0.1", 0)) as device:
+
+        def hang_up() -> None:
+            link, _ = device.accept()
+            with link:
+                link.sendall(b"SSH-2.0-old\r\n")
+                while b"curve25519" not in link.recv(65_536):  # what it offers: nothing that the device knows
+                    pass
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        transport = Asyncssh(sessions=5)
+        transport.start()
+        (came,) = carried(transport, errand(device.getsockname()[1], site.print))
+        transport.stop()
+        thread.join(10)
+
+    assert came.failed.reason is Reason.PROTOCOL_FAULT
+    assert "`old_algorithms` of its credential" in came.failed.detail
 
 
 def test_a_private_key_that_cannot_be_read_is_our_own_fault(site, errand, carried, transport):
