@@ -222,7 +222,7 @@ def test_a_device_that_hangs_up_before_it_shows_a_key_may_be_an_old_one(site, er
             link, _ = device.accept()
             with link:
                 link.sendall(b"SSH-2.0-old\r\n")
-                while (part := link.recv(65_536)) and b"curve25519" not in part:  # what it offers: nothing that the device knows
+                while (part := link.recv(65_536)) and b"curve25519" not in part:  # what it offers
                     pass
 
         thread = threading.Thread(target=hang_up)
