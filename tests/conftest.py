@@ -47,6 +47,7 @@ PARTNERS = {
     "freeradius": ("freeradius", "/usr/sbin/freeradius"),
     "radclient": ("radclient",),
     "eapol_test": ("eapol_test",),
+    "glewlwyd": ("glewlwyd",),
     "scapy": (str(Path(sys.executable).parent / "scapy"),),
 }
 # Rooms whose tests share what is costly to make, a city or a server: on one worker it is made once.
