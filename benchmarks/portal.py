@@ -28,11 +28,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-RUN = (
-    "import importlib,signal,sys,threading; from pathlib import Path; from netops.config import load\n"
-    "s = importlib.import_module(sys.argv[1]).build(load(Path(sys.argv[2]), environ={})); e = threading.Event()\n"
-    "signal.signal(signal.SIGTERM, lambda *_: e.set()); s.start(); print('READY', flush=True); e.wait(); s.stop()\n"
-)
 TOKEN = re.compile(rb'name="token" value="([^"]+)"')
 
 
@@ -56,10 +51,10 @@ def certificate(folder: Path) -> None:
     subprocess.run(words, check=True, capture_output=True)
 
 
-def start(stack: contextlib.ExitStack, where: str, module: str, file: Path) -> int:
+def start(stack: contextlib.ExitStack, where: str, service: str, file: Path) -> int:
     prefix = ["ip", "netns", "exec", where] if where else []
     process = subprocess.Popen(
-        [*prefix, sys.executable, "-c", RUN, module, str(file)],
+        [*prefix, sys.executable, "-m", "netops.run", service, "--config", str(file)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -67,7 +62,7 @@ def start(stack: contextlib.ExitStack, where: str, module: str, file: Path) -> i
     stack.callback(process.wait)
     stack.callback(process.terminate)
     assert process.stdout
-    assert "READY" in process.stdout.readline()
+    assert "ready" in process.stdout.readline()
     return process.pid
 
 
@@ -198,8 +193,8 @@ def measure(arguments: argparse.Namespace) -> None:
             host = "10.77.0.1"
         certificate(folder)
         file = settings(folder, arguments.gateway, interface, host)
-        processes = [start(stack, gateway, "captive_portal.gate", file)] if gateway else []
-        processes.append(start(stack, gateway, "captive_portal.service", file))
+        processes = [start(stack, gateway, "gate", file)] if gateway else []
+        processes.append(start(stack, gateway, "portal", file))
         words = ["--load", "--host", host, "--clients", str(arguments.clients), "--threads", str(arguments.threads)]
         prefix = ["ip", "netns", "exec", client] if client else []
         words += ["--rounds", str(arguments.rounds), "--certificate", str(folder / "portal.pem")]

@@ -25,6 +25,7 @@ from captive_portal.model import Bounds, Client  # noqa: E402
 from captive_portal.portal2 import packets  # noqa: E402
 from captive_portal.portal2.journal import User  # noqa: E402
 from netops.clock import SYSTEM  # noqa: E402
+from netops.run import keep_to_one_core, spare_collector  # noqa: E402
 
 HOST = "127.0.0.31"
 
@@ -71,6 +72,8 @@ def main() -> None:
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(target=controller, args=(theirs, args.logins))
     process.start()
+    spare_collector()
+    keep_to_one_core("portal")  # as netops.run does; the controller has the others
     worlds = loaded("portal2_world")
 
     class Remote:

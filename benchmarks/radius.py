@@ -44,12 +44,6 @@ ROOT = Path(__file__).resolve().parents[1]
 HERE = Path(__file__).parent
 SECRET = "a shared secret of the benchmark"
 KEY = "the key of the API of the benchmark"
-RUN = (
-    "import importlib,signal,sys,threading; from pathlib import Path; from netops.config import load\n"
-    "from netops.run import spare_collector; spare_collector()\n"
-    "s = importlib.import_module(sys.argv[1]).build(load(Path(sys.argv[2]), environ={})); e = threading.Event()\n"
-    "signal.signal(signal.SIGTERM, lambda *_: e.set()); s.start(); print('READY', flush=True); e.wait(); s.stop()\n"
-)
 HOUR = Bounds(seconds=3600, idle_s=600, down_kbps=4000, up_kbps=1000)
 WINDOW = 64
 SILENT_S = 30.0
@@ -210,10 +204,15 @@ def measure(what: str, questions: list[bytes], at: tuple[int, int], pids: list[i
     return told(what, len(questions), fired, cpu_s(pids) - before)
 
 
+def serve(stack: contextlib.ExitStack, file: Path) -> int:
+    """Start our server as it is started in a city; return its process."""
+    words = ("-m", "netops.run", "radius", "--config", str(file))
+    return start(stack, sys.executable, *words, ready="ready", env={"PYTHONPATH": str(ROOT)})
+
+
 def ours(stack: contextlib.ExitStack, file: Path, count: int) -> tuple[int, Mint]:
     read = load(file, environ={})
-    env = {"PYTHONPATH": str(ROOT)}
-    pid = start(stack, sys.executable, "-c", RUN, "captive_portal.radius.service", str(file), ready="READY", env=env)
+    pid = serve(stack, file)
     mint = Mint(keys.token_key(read))
     auth, acct = read.radius.auth_port, read.radius.acct_port
     measure("our server, token, PAP", [pap(mint, n) for n in range(count)], (auth, 2), [pid])
@@ -255,11 +254,8 @@ def many(folder: Path, count: int) -> None:
             rows.append(Sojourn(**there, addresses=(address,), since_ms=now_ms, seen_ms=now_ms, mark=door.mark))
         keeping.keep(rows)
     with contextlib.ExitStack() as stack:
-        env = {"PYTHONPATH": str(ROOT)}
         began = time.perf_counter()
-        pid = start(
-            stack, sys.executable, "-c", RUN, "captive_portal.radius.service", str(file), ready="READY", env=env
-        )
+        pid = serve(stack, file)
         took = time.perf_counter() - began
         print(f"restart with {count:,} devices online: ready after {took:.1f} s, {cpu_s([pid]):.1f} CPU-s")
         questions = [by_mac(n) for n in range(count)]

@@ -45,12 +45,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HERE = Path(__file__).resolve()
-RUN = (
-    "import importlib,signal,sys,threading; from pathlib import Path; from netops.config import load\n"
-    "from netops.run import spare_collector; spare_collector()\n"
-    "s = importlib.import_module(sys.argv[1]).build(load(Path(sys.argv[2]), environ={})); e = threading.Event()\n"
-    "signal.signal(signal.SIGTERM, lambda *_: e.set()); s.start(); print('READY', flush=True); e.wait(); s.stop()\n"
-)
 CONSENT = Consent(terms="1", language="en", digest="0" * 64, channel="page")
 HOURS_MS = 6 * 3_600_000
 DRIFT = 1000
@@ -90,16 +84,16 @@ class Site:
     def command(self, *words: str) -> list[str]:
         return ["ip", "netns", "exec", self.space, *words]
 
-    def start(self, name: str, module: str) -> float:
+    def start(self, name: str) -> float:
         """Start a service; return how many seconds passed until it served."""
         began = time.perf_counter()
         env = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
-        words = self.command(sys.executable, "-c", RUN, module, str(self.file))
+        words = self.command(sys.executable, "-m", "netops.run", name, "--config", str(self.file))
         with (self.folder / f"{name}.log").open("a", encoding="utf-8") as log:
             process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log, text=True, env=env)
         self.running[name] = process
         assert process.stdout
-        assert "READY" in process.stdout.readline()
+        assert "ready" in process.stdout.readline()
         return time.perf_counter() - began
 
     def kill(self, name: str) -> None:
@@ -206,11 +200,11 @@ def until(holds: Callable[[], bool], what: str) -> float:
 
 
 def power_cut(site: Site, live: int, storm: int) -> dict[str, object]:
-    site.start("gate", "captive_portal.gate")
+    site.start("gate")
     began = time.perf_counter()
     words = site.command(sys.executable, str(HERE), "--knock", str(storm))
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as crowd:
-        serves = site.start("portal", "captive_portal.service")
+        serves = site.start("portal")
         until(lambda: site.inside() >= live, "known sessions are back")
         back = time.perf_counter() - began
         said = json.loads(crowd.communicate(timeout=WAIT_S * 4)[0]) if storm else {}
@@ -228,7 +222,7 @@ def killed(site: Site, live: int) -> dict[str, object]:
     looking = threading.Thread(target=look)
     looking.start()
     site.kill("portal")
-    serves = site.start("portal", "captive_portal.service")
+    serves = site.start("portal")
     used = site.cpu_s("portal")
     ended.set()
     looking.join()
@@ -246,7 +240,7 @@ def gate_anew(site: Site, live: int) -> dict[str, object]:
     site.kill("gate")
     subprocess.run(site.command("nft", "delete", "table", "inet", "netops_portal"), check=True)
     began = time.perf_counter()
-    site.start("gate", "captive_portal.gate")
+    site.start("gate")
     until(lambda: site.inside() >= live, "every door is open again")
     return {"known_back_s": round(time.perf_counter() - began, 1)}
 

@@ -118,6 +118,8 @@ class Store:
         """Do a batch: admissions, then what became of them, then the rest, each kind in the order handed in."""
         admissions = [work for work in works if isinstance(work, Admission)]
         marks = [work for work in works if isinstance(work, Online)]
+        if self._persons is not None:
+            self._persons.note(each.session for each in admissions)
         with self._database.write() as connection:
             if admissions:
                 _admit(connection, admissions)
@@ -128,8 +130,6 @@ class Store:
     # ---- sessions
     def admit(self, admission: Admission) -> None:
         """Keep a new session with its addresses and its consent; RecordsError when it is nobody's."""
-        if self._persons is not None:
-            self._persons.note(admission.session)
         self._wait(admission)
 
     def widen(self, session: Session, now_ms: int) -> None:

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from importlib.metadata import entry_points
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from netops.service import Service
 
 GROUPS = ("netops.services", "netops.rehearsal")
+ONE_CORE = ("portal", "radius")  # many threads, all of them in the interpreter: each of these has a core of its own
 _PR_SET_PDEATHSIG = 1
 _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
@@ -57,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.umask(0o027)  # what others may read of ours they read by its group (netops/privilege.py)
         service = build(name, settings)
         spare_collector()
+        keep_to_one_core(name)
         service.start()
     except Exception as error:
         expected = hasattr(error, "exit_code")  # said on purpose: its sentence is enough
@@ -117,6 +120,19 @@ def spare_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+def keep_to_one_core(name: str) -> None:
+    """Let a service of `ONE_CORE` run on one core, the last ones first: interrupts usually go to the first.
+
+    One thread at a time holds the interpreter's lock. Threads on several cores hand it over by waking each other across
+    them, for a third of what a login costs (docs/adr/0024-one-core-for-the-portal.md). Where there is one core only, or
+    a sandbox forbids it, all stays as it was.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    if name in ONE_CORE and len(cores) > 1:
+        with suppress(OSError):
+            os.sched_setaffinity(0, {cores[-1 - ONE_CORE.index(name) % len(cores)]})
 
 
 def _die_with_parent() -> None:

@@ -31,7 +31,6 @@ from netops.clock import SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from concurrent.futures import Future
 
     from captive_portal.model import Session
     from netops.clock import Clock
@@ -142,22 +141,34 @@ class Persons:
             with contextlib.suppress(RecordsError):  # altered: `netops portal verify` says so
                 found = self.opened(each)
             if found is not None and found.period < period:
-                waiting.append(self._hand_in(each, found.kind, period, found.value))
+                waiting.append(self._batcher.put(self._sealed(each, found.kind, period, found.value)))
             if len(waiting) % TOGETHER == TOGETHER - 1:
                 waiting[-1].result(WAIT_S)
         for future in waiting:
             future.result(WAIT_S)
         return len(waiting)
 
-    def note(self, session: Session) -> None:
-        """Make durable whose a session is, before its record is: the device, and the person if one was identified.
+    def note(self, sessions: Iterable[Session]) -> None:
+        """Make durable whose sessions are, before their records are: the devices, and who was identified.
 
-        RecordsError when the person is known to nobody: such a session could be joined to no one, nobody is let in.
+        For a writer that has its own thread: all are one transaction here and now. RecordsError when a person is known
+        to nobody: such a session could be joined to no one, nobody is let in.
         """
-        self.keep(Kind.DEVICE, session.client.mac)
-        person = session.grant.person if session.grant else b""
-        if person and not self.renew(person):
-            raise RecordsError("who was identified stands nowhere (erased meanwhile?); they have to log in anew")
+        period, rows = self.periods.current(self._clock.now_ms()), []
+        for session in sessions:
+            device = self.hashed(Kind.DEVICE, session.client.mac)
+            if not self._is_durable(device, period):
+                rows.append(self._sealed(device, Kind.DEVICE, period, session.client.mac))
+            person = session.grant.person if session.grant else b""
+            if person and not self._is_durable(person, period):
+                found = self.opened(person)
+                if found is None:
+                    raise RecordsError("who was identified stands nowhere (erased meanwhile?); they log in anew")
+                if found.period < period:
+                    rows.append(self._sealed(person, found.kind, period, found.value))
+        if rows:
+            self._together(rows)
+            self._remember(rows)
 
     # ---- out
     def opened(self, hash_: bytes) -> Known | None:
@@ -185,18 +196,22 @@ class Persons:
             return (hash_, period) in self._durable
 
     def _seal(self, hash_: bytes, kind: Kind, period: str, value: str) -> None:
+        row = self._sealed(hash_, kind, period, value)
         try:
-            self._hand_in(hash_, kind, period, value).result(WAIT_S)
+            self._batcher.put(row).result(WAIT_S)
         except (queue.Full, TimeoutError):
             raise RecordsError("who it is was not written in time, nobody was let in; is the disk slow?") from None
+        self._remember([row])
+
+    def _sealed(self, hash_: bytes, kind: Kind, period: str, value: str) -> _Row:
+        sealed = cipher.seal(self.periods.made(period), value, about(hash_, kind.value, period))
+        return _Row(hash=hash_, period=period, kind=kind.value, sealed=sealed)
+
+    def _remember(self, rows: Sequence[_Row]) -> None:
         with self._lock:
-            self._durable[hash_, period] = None
+            self._durable.update(dict.fromkeys((row.hash, row.period) for row in rows))
             while len(self._durable) > REMEMBERED:
                 self._durable.popitem(last=False)
-
-    def _hand_in(self, hash_: bytes, kind: Kind, period: str, value: str) -> Future[None]:
-        sealed = cipher.seal(self.periods.made(period), value, about(hash_, kind.value, period))
-        return self._batcher.put(_Row(hash=hash_, period=period, kind=kind.value, sealed=sealed))
 
     def _together(self, rows: Sequence[_Row]) -> list[None]:
         """Do a batch: a row that is there already stays as it is."""
