@@ -30,6 +30,7 @@ from captive_portal.store import Store
 from captive_portal.verdict import Ask
 from netops.clock import SYSTEM
 from netops.config import City, Data, Settings
+from netops.run import keep_to_one_core, spare_collector
 from netops.texting import Sms as Caps
 
 BOUNDS = Bounds(seconds=3600)
@@ -92,6 +93,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--codes", type=int, default=1000, help="codes for each figure (%(default)s)")
     count = parser.parse_args().codes
+    spare_collector()
+    keep_to_one_core("portal")  # as netops.run does
     with tempfile.TemporaryDirectory() as folder:
         caps = Caps(site_per_hour=10**6, city_per_hour=10**6, city_per_day=10**6)
         settings = Settings(city=City(rehearsal=True), data=Data(dir=Path(folder)), sms=caps)

@@ -17,7 +17,7 @@ import heapq
 import ipaddress
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from captive_portal.errors import PortalError
 from captive_portal.htb import LAST, MAJOR, Htb
@@ -40,6 +40,18 @@ class Change:
     lines: tuple[str, ...] = ()
     held: dict[Key, int] = field(default_factory=dict)
     gone: tuple[Key, ...] = ()
+
+    @classmethod
+    def of(cls, every: Iterable[Change]) -> Self:
+        """Return one for several. Two that are about the same key make a transaction that the kernel refuses."""
+        lines: list[str] = []
+        held: dict[Key, int] = {}
+        gone: list[Key] = []
+        for each in every:
+            lines += each.lines
+            held |= each.held
+            gone += each.gone
+        return cls(tuple(lines), held, tuple(gone))
 
 
 class Classes:

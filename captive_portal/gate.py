@@ -29,9 +29,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captive_portal import ajar, garden, neighbours, ruleset, standby
-from captive_portal.classes import MAPS, Classes
+from captive_portal.classes import MAPS, Change, Classes
 from captive_portal.errors import KernelError
-from captive_portal.hatch import PART, Hatch, peers, socket_path
+from captive_portal.hatch import PART, Hatch, peers, socket_path, together
 from captive_portal.model import Bounds, client_of
 from captive_portal.nds import SOCKET, Nds, Ndsctl
 from captive_portal.nft import Nft
@@ -39,9 +39,8 @@ from captive_portal.standby import Standby
 from netops.errors import NetopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from captive_portal.classes import Change
     from captive_portal.model import Client
     from captive_portal.socket_line import Answer
     from netops.config import Settings
@@ -232,16 +231,24 @@ class Gate(Hatch):
         return [[*seen, sign] for sign, listed in found.items() for seen in ruleset.twice(sign, listed)][:PART]
 
     def _allow(self, asked: Answer) -> Iterator[Answer]:
-        who, for_s = client_of(asked, self.rules.interfaces), ruleset.seconds(asked)
-        down_kbps, up_kbps = ruleset.rates(asked)
-        self.let_in(who, Bounds(seconds=for_s, down_kbps=down_kbps, up_kbps=up_kbps))
+        self.let_in([self._admission(each) for each in together(asked)])
         yield {"ok": True}
 
-    def let_in(self, who: Client, bounds: Bounds) -> None:
-        """Let a client in for `bounds.seconds` from now."""
-        rates, commands = (bounds.down_kbps, bounds.up_kbps), ruleset.allow(self.rules, who, bounds.seconds)
+    def _admission(self, asked: Answer) -> tuple[Client, Bounds]:
+        who, for_s = client_of(asked, self.rules.interfaces), ruleset.seconds(asked)
+        down_kbps, up_kbps = ruleset.rates(asked)
+        return who, Bounds(seconds=for_s, down_kbps=down_kbps, up_kbps=up_kbps)
+
+    def let_in(self, admissions: Sequence[tuple[Client, Bounds]]) -> None:
+        """Let each client in for its `bounds.seconds` from now: all of them, or none with a KernelError."""
+        commands = "\n".join(ruleset.allow(self.rules, who, bounds.seconds) for who, bounds in admissions)
+
+        def classed() -> Change:
+            every = [self._classes.enter(who, bounds.down_kbps, bounds.up_kbps) for who, bounds in admissions]
+            return Change.of(every)
+
         with self._lock:
-            self._change(lambda: self._classes.enter(who, *rates), commands)
+            self._change(classed, commands)
 
     def _revoke(self, asked: Answer) -> Iterator[Answer]:
         self.put_out(client_of(asked, self.rules.interfaces))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from captive_portal import socket_line
+from captive_portal.errors import PortalError
 from captive_portal.socket_line import Group, Line, Listener
 
 if TYPE_CHECKING:
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
     from netops.config import Settings
 
 LINE = Line(name="gate", setting="portal.gate_socket", longest=65_536, most=16, group=Group.PEER)
-PART = 32  # elements a line of `list`: a line stays below LINE.longest
+PART = 32  # elements a line of `list`, admissions of an `allow`: a line stays below LINE.longest
+
+
+def together(asked: Answer) -> list[Answer]:
+    """Return the admissions of one `allow`: itself, or what its `every` lists; PortalError for anything else."""
+    every = asked.get("every", [asked])
+    if not isinstance(every, list) or not 0 < len(every) <= PART or not all(isinstance(each, dict) for each in every):
+        raise PortalError(f"'every'; expected a list of 1 to {PART} admissions")
+    return every
 
 
 def socket_path(settings: Settings) -> Path:

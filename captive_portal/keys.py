@@ -15,6 +15,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from netops.errors import ConfigError
@@ -50,7 +51,12 @@ def person_key(settings: Settings) -> bytes:
 
 def identity(key: bytes, client: Client) -> bytes:
     """Return who this device is, to those who hold the key: the same in every session and at every site."""
-    return derived(key, b"device", client.mac.encode())
+    return _device(key, client.mac)
+
+
+@lru_cache(1024)  # a login asks eight times; no more of them than are under way at once, and a clear MAC soon goes
+def _device(key: bytes, mac: str) -> bytes:
+    return derived(key, b"device", mac.encode())
 
 
 def derived(key: bytes, purpose: bytes, *parts: bytes) -> bytes:

@@ -26,7 +26,7 @@ from netops.errors import EvidenceError, NetopsError
 from netops.evidence import files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from captive_portal.ajar import Rule, Turned
@@ -73,7 +73,7 @@ class Kernel(Protocol):
         """Return which MAC answers for an address, or the empty string."""
         ...
 
-    def let_in(self, who: Client, bounds: Bounds) -> None:
+    def let_in(self, admissions: Sequence[tuple[Client, Bounds]]) -> None:
         """Let a client in, for `bounds.seconds` from now."""
         ...
 
@@ -199,7 +199,7 @@ class Standby:
             knocked = knocked[: knocked.index(genuine[-1]) + 1]
         for client, bounds in self._ajar.let_in(genuine):
             try:
-                kernel.let_in(client, bounds)
+                kernel.let_in([(client, bounds)])
             except NetopsError as error:  # it knocks again
                 LOG.error("not let in place=%s error=%s", client.interface, error)  # noqa: TRY400
         if knocked:

@@ -5,13 +5,15 @@ This side has no privilege. It holds one connection to the gate's UNIX socket an
 
 from __future__ import annotations
 
+import queue
 from typing import TYPE_CHECKING, Self
 
 from captive_portal import let_in
+from captive_portal.batch import Batcher
 from captive_portal.enforcing import Offer, Onward, Readiness
-from captive_portal.errors import GatewayError, PortalError
+from captive_portal.errors import GatewayError, PortalError, SilentError
 from captive_portal.gateways import Gateway
-from captive_portal.hatch import LINE, socket_path
+from captive_portal.hatch import LINE, PART, socket_path
 from captive_portal.model import Admitted, Client
 from captive_portal.model import address as canonical
 from captive_portal.neighbours import Neighbours
@@ -19,14 +21,16 @@ from captive_portal.socket_line import Caller
 from netops import fail_open
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from captive_portal.let_in import Entry
     from captive_portal.model import Bounds
+    from captive_portal.socket_line import Answer
     from netops.clock import Clock
     from netops.config import Settings
 
 TIMEOUT_S = 3.0
+WAIT_S = 10.0  # for a door, with all that wait before it
 
 
 class Nftables(Gateway):
@@ -40,14 +44,17 @@ class Nftables(Gateway):
 
     def __init__(self, settings: Settings, clock: Clock) -> None:  # noqa: ARG002  (all gateways are made alike)
         self._gate = Caller(LINE, socket_path(settings), timeout_s=self.timeout_s, at_once=1)
+        self._doors: Batcher[Answer, SilentError | None] = Batcher("portal-gate", self._open_all)
         self._settings = settings
         self._interfaces = frozenset(settings.portal.visitors)
         self._neighbours = Neighbours(tuple(settings.portal.visitors))
 
     def __enter__(self) -> Self:
+        self._doors.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._doors.__exit__()
         self._gate.close()
         self._neighbours.close()
 
@@ -87,8 +94,29 @@ class Nftables(Gateway):
     def allow(self, client: Client, bounds: Bounds) -> Onward | None:
         """Let the client in; returns when the kernel has it."""
         rates = {"down_kbps": bounds.down_kbps, "up_kbps": bounds.up_kbps}
-        self._gate.ask("allow", **_asked(client), seconds=bounds.seconds, **rates)
+        self._open({**_asked(client), "seconds": bounds.seconds, **rates})
         return None
+
+    def _open(self, admission: Answer) -> None:
+        """Open one door, in one transaction of the kernel with all that wait meanwhile: that is most of its price."""
+        try:
+            silent = self._doors.put(admission).result(WAIT_S)
+        except (queue.Full, TimeoutError):
+            raise GatewayError("the gate did not open in time; too many log in, or its kernel is busy") from None
+        if silent is not None:
+            raise silent
+
+    def _open_all(self, every: Sequence[Answer]) -> list[SilentError | None]:
+        """Open some doors. One that is refused makes each be asked for by itself; a silent gate is asked once."""
+        if len(every) == 1:
+            self._gate.ask("allow", **every[0])
+            return [None]
+        try:
+            for part in _parts(every):
+                self._gate.ask("allow", every=part)
+        except SilentError as error:
+            return [error] * len(every)
+        return [None] * len(every)
 
     def revoke(self, client: Client) -> None:
         """Close the door; returns when the kernel has it."""
@@ -124,6 +152,20 @@ class Nftables(Gateway):
     def counters(self) -> Mapping[str, int]:
         """Return the ruleset's named counters."""
         return {str(name): int(count) for name, count in self._gate.ask("counters")["counters"].items()}
+
+
+def _parts(every: Sequence[Answer]) -> Iterator[list[Answer]]:
+    """Yield what one line holds and one transaction may do: no address twice, whoever says that it is theirs."""
+    part: list[Answer] = []
+    seen: set[tuple[str, str]] = set()
+    for each in every:
+        own = {(each["interface"], address) for address in each["addresses"]}
+        if len(part) == PART or seen & own:
+            yield part
+            part, seen = [], set()
+        part.append(each)
+        seen |= own
+    yield part
 
 
 def _note(settings: Settings) -> str:

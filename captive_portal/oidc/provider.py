@@ -191,7 +191,7 @@ class Known:
             id_token = said.get("id_token")
             found = token.verified(id_token, self._keys_for(line, at, id_token, now_ms), wanted, now_ms)
             if wanted.access_token and at.userinfo and token.missing(account, found, self.settings.groups_claim):
-                return _together(found, line.ask(at.userinfo, authorization=_bearer(wanted.access_token)))
+                return token.together(found, line.ask(at.userinfo, authorization=_bearer(wanted.access_token)))
             return found
 
         try:
@@ -312,10 +312,3 @@ def _bearer(access_token: str) -> str:
     if not access_token.isascii() or not access_token.isprintable():
         raise token.UntrustedError("the access token is no text of a header")
     return f"Bearer {access_token}"
-
-
-def _together(claims: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay what the provider says when asked below what it has signed; it must speak of the same one (section 5.3.2)."""
-    if more.get("sub") != claims["sub"]:
-        raise token.UntrustedError("the user info speaks of somebody else")
-    return {**more, **claims}

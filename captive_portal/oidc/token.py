@@ -34,6 +34,7 @@ SLACK_S = 60  # two clocks
 OLDEST_S = 600  # a token that was made before the visitor left for the provider is not for this login
 LARGEST_S = 2**40
 MOST_KEYS = 64
+MAIL = frozenset({"email", "email_verified"})
 
 
 class UntrustedError(PortalError):
@@ -144,7 +145,21 @@ def lets_in(account: Account, claims: Mapping[str, Any], groups_claim: str) -> b
 
 def missing(account: Account, claims: Mapping[str, Any], groups_claim: str) -> bool:
     """Whether the rule asks for something that the ID token does not say and the provider may say when asked."""
-    return bool((account.domains and "email" not in claims) or (account.groups and groups_claim not in claims))
+    return bool((account.domains and MAIL - claims.keys()) or (account.groups and groups_claim not in claims))
+
+
+def together(signed: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay what the provider says when asked below what it has signed; it must speak of the same one (section 5.3.2).
+
+    That an address is verified counts for the address it was said with: never for one from elsewhere.
+    """
+    if more.get("sub") != signed["sub"]:
+        raise UntrustedError("the user info speaks of somebody else")
+    both = {**more, **signed}
+    if MAIL - signed.keys():
+        same = "email" not in signed or more.get("email") == signed["email"]
+        both["email_verified"] = more.get("email_verified") if same else None
+    return both
 
 
 def _domain(claims: Mapping[str, Any]) -> str:

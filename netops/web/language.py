@@ -8,9 +8,11 @@ a fresh clone needs no build step (`python -m netops.web.catalogues` renews them
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from babel import Locale
 from flask import Flask, Response, request
 from flask_babel import Babel, get_locale
 from flask_babel import gettext as _translated
@@ -64,6 +66,11 @@ def gettext(message: str, **variables: object) -> str:
     return str(_translated(message, **variables))
 
 
+@cache
+def _locale(language: str) -> Locale:
+    return Locale.parse(language)
+
+
 def install(
     app: Flask,
     city: City,
@@ -81,7 +88,7 @@ def install(
         app,
         default_locale="zh_CN",
         default_timezone=city.timezone,
-        locale_selector=lambda: chosen(city.language, cookies=cookies, among=offered()),
+        locale_selector=lambda: _locale(chosen(city.language, cookies=cookies, among=offered())),
     )
 
     @app.context_processor

@@ -61,7 +61,7 @@ def main() -> None:
     order = Order(request="r", leaf=7, sites=("park",), start_ms=now_ms - 1, end_ms=now_ms + 3_600_000)
     note = fail_open.signed(Orders(origin=ORIGIN, leaves=8, orders=(order,)), signer)
     standby.heard({"note": note.decode()}, made)
-    made.let_in(Client(mac=PHONE, interface="v0", addresses=("10.0.0.7", "fd00::7")), Bounds(seconds=7200))
+    made.let_in([(Client(mac=PHONE, interface="v0", addresses=("10.0.0.7", "fd00::7")), Bounds(seconds=7200))])
     before = inside(made)
     assert len(before) == 4
     clock.by = SILENT_S + 1

@@ -56,7 +56,8 @@ class Kernel:
         found = [list(each) for each in self.at_the_door if (":" in each[2]) is six]
         return [{"set": {"elem": [{"elem": {"val": {"concat": each}}} for each in found]}}]
 
-    def let_in(self, who, bounds: Bounds) -> None:
+    def let_in(self, admissions) -> None:
+        ((who, bounds),) = admissions
         logged = [each.mac for each in self.standby._ajar.log.entries]
         assert who.mac in logged, "nobody is in without a record"
         if self.refuses:

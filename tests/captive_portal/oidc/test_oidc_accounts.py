@@ -50,6 +50,32 @@ def test_an_account_of_another_house_is_refused_with_a_sentence(campus, institut
     assert gets_in or "cannot be used here" in page.text
 
 
+MAIL, OTHER = {"email": "lin@staff.example"}, {"email": "lin@elsewhere.example"}
+CHECKED = {"email_verified": True}
+
+
+@pytest.mark.parametrize(
+    ("signed", "more", "gets_in"),
+    [
+        ({}, {**MAIL, **CHECKED}, True),
+        (MAIL, {**MAIL, **CHECKED}, True),
+        (MAIL, {**MAIL, "email_verified": False}, False),
+        (MAIL, {**OTHER, **CHECKED}, False),
+        (MAIL, CHECKED, False),
+        (CHECKED, MAIL, False),
+        (CHECKED, {**MAIL, **CHECKED}, True),
+        ({**MAIL, **CHECKED}, {**OTHER, "email_verified": False}, True),
+        ({**OTHER, **CHECKED}, {**MAIL, **CHECKED}, False),
+    ],
+)
+def test_an_address_counts_as_checked_by_whoever_said_it(signed, more, gets_in) -> None:
+    rule = Account(provider="city", domains=("staff.example",))
+    told = token.together({"sub": "a", **signed}, {"sub": "a", **more})
+
+    assert token.missing(rule, signed, "groups") is (not {"email", "email_verified"} <= signed.keys())
+    assert token.lets_in(rule, told, "groups") is gets_in
+
+
 def test_user_info_of_somebody_else_lets_nobody_in(campus, institution) -> None:
     institution.play(thin=True, speaks_of="wei")
 
