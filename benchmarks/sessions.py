@@ -266,13 +266,16 @@ def main() -> None:
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # the namespace goes, too
     with tempfile.TemporaryDirectory() as name, Site(Path(name)) as site:
-        told: dict[str, object] = {"live": arguments.live, "recorded_per_s": round(record(site, arguments.live))}
-        told["power_cut"] = power_cut(site, arguments.live, arguments.storm)
-        told["kill"] = killed(site, arguments.live)
-        told["gate_anew"] = gate_anew(site, arguments.live)
-        told["without_a_record"] = unrecorded(site, arguments.live)
-        told["load_average"] = os.getloadavg()[0]
-        print(json.dumps(told, indent=1))
+        tell("live", {"visits": arguments.live, "recorded_per_s": round(record(site, arguments.live))})
+        tell("power_cut", power_cut(site, arguments.live, arguments.storm))
+        tell("kill", killed(site, arguments.live))
+        tell("gate_anew", gate_anew(site, arguments.live))
+        tell("without_a_record", unrecorded(site, arguments.live))
+
+
+def tell(what: str, told: dict[str, object]) -> None:
+    """Say it at once: what comes later may not come."""
+    print(json.dumps({what: told, "load_average": round(os.getloadavg()[0], 1)}), flush=True)
 
 
 if __name__ == "__main__":

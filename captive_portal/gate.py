@@ -275,15 +275,8 @@ class Gate(Hatch):
             yield from self._standby.entries()
             return
         with self._lock:
-            auth, down = (
-                [
-                    item
-                    for version in "46"
-                    for item in self._kernel.ask(f"list set inet {self.rules.table} {kind}{version}")
-                ]
-                for kind in ("auth", "dn")
-            )
-            inside = ruleset.admitted(auth, down)
+            listed = {name: self._kernel.elements(self.rules.table, name) for name in ruleset.SETS}
+            inside = ruleset.admitted(listed)
             over = self._classes.leave(
                 self._classes.others(
                     (each.client.interface, each.client.mac, each.client.addresses[0]) for each in inside

@@ -16,24 +16,19 @@ import os
 import socket
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from captive_portal.errors import KernelError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from captive_portal.netlink import ACK, DONE, DUMP, ERROR, attribute, attributes, failure, message, messages
 
 MAJOR = 0x6E70
 LAST = 0xFFFE
-HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 TCMSG = struct.Struct("=BxxxiIII")  # family, ifindex, handle, parent, info
-ATTRIBUTE = struct.Struct("=HH")
 RATE = struct.Struct("=BBHhHI")  # tc_ratespec: cell_log, linklayer, overhead, cell_align, mpu, octets a second
 CLASS = struct.Struct("=12s12sIIIII")  # tc_htb_opt: rate, ceil, buffer, cbuffer, quantum, level, priority
 GLOBAL = struct.Struct("=IIIII")  # tc_htb_glob: version, rate2quantum, default class, debug, direct packets
 NEW_QDISC, DEL_QDISC, GET_QDISC, NEW_CLASS, DEL_CLASS, GET_CLASS = 36, 37, 38, 40, 41, 42
-ERROR, DONE = 2, 3
-REQUEST, ACK, DUMP, REPLACE, EXCL, CREATE = 0x1, 0x4, 0x300, 0x100, 0x200, 0x400
+REPLACE, EXCL, CREATE = 0x100, 0x200, 0x400
 TCA_KIND, TCA_OPTIONS, HTB_PARMS, HTB_INIT = 1, 2, 1, 2
 ROOT = 0xFFFFFFFF
 ETHERNET = 1  # TC_LINKLAYER_ETHERNET: the kernel needs no table of rates
@@ -64,7 +59,7 @@ class Htb:
 
     def root(self, interface: str) -> None:
         """Make the interface's root, or keep ours; KernelError when there is somebody else's."""
-        options = _attribute(HTB_INIT, GLOBAL.pack(3, 10, 0, 0, 0))
+        options = attribute(HTB_INIT, GLOBAL.pack(3, 10, 0, 0, 0))
         made = _message(NEW_QDISC, CREATE | EXCL, _index(interface), MAJOR << 16, ROOT, "htb", options)
         failed = self._say(made)
         if failed == errno.EEXIST and not self.has_root(interface):
@@ -116,7 +111,7 @@ class Htb:
         burst = max(SMALLEST_BURST, int(octets_s * BURST_S))
         ticks = min(0xFFFFFFFF, int(burst * 1_000_000 / octets_s * self._ticks_a_us))
         rate = RATE.pack(0, ETHERNET, 0, -1, 0, min(0xFFFFFFFF, octets_s))
-        return _attribute(HTB_PARMS, CLASS.pack(rate, rate, ticks, ticks, SENDING_OCTETS, 0, 0))
+        return attribute(HTB_PARMS, CLASS.pack(rate, rate, ticks, ticks, SENDING_OCTETS, 0, 0))
 
     def _say(self, message: bytes, found: dict[int, int] | None = None) -> int:
         """Send one message; return 0 or the errno that it was answered with."""
@@ -137,48 +132,27 @@ def _message(  # noqa: PLR0917  (the fields of struct tcmsg, in their order)
 ) -> bytes:
     body = TCMSG.pack(socket.AF_UNSPEC, index, handle, parent, 0)
     if discipline:
-        body += _attribute(TCA_KIND, discipline.encode() + b"\0") + _attribute(TCA_OPTIONS, options)
-    asked = REQUEST | flags | (0 if flags & DUMP == DUMP and kind == GET_CLASS else ACK)
-    return HEADER.pack(HEADER.size + len(body), kind, asked, 1, 0) + body
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    return ATTRIBUTE.pack(ATTRIBUTE.size + len(value), kind) + value + b"\0" * (-len(value) % 4)
+        body += attribute(TCA_KIND, discipline.encode() + b"\0") + attribute(TCA_OPTIONS, options)
+    return message(kind, flags if flags & DUMP == DUMP and kind == GET_CLASS else flags | ACK, body)
 
 
 def _read(answer: bytes, found: dict[int, int] | None) -> int | None:
     """Take classes out of one datagram; return 0 at the end, an errno, or None for more to come."""
-    at = 0
-    while at + HEADER.size <= len(answer):
-        length, kind, *_ = HEADER.unpack_from(answer, at)
-        if length < HEADER.size or at + length > len(answer):
-            raise KernelError("netlink message is cut short; expected a whole one in each datagram")
-        body = answer[at + HEADER.size : at + length]
+    for kind, body in messages(answer):
         if kind == DONE:
             return 0
         if kind == ERROR:
-            return -int(struct.unpack_from("=i", body)[0])
+            return failure(body)
         if kind == NEW_CLASS and found is not None:
             _take(body, found)
-        at += (length + 3) & ~3
     return None
 
 
 def _take(body: bytes, found: dict[int, int]) -> None:
     _family, _, handle, *_ = TCMSG.unpack_from(body)
-    options = dict(_attributes(dict(_attributes(body[TCMSG.size :])).get(TCA_OPTIONS, b"")))
+    options = dict(attributes(dict(attributes(body[TCMSG.size :])).get(TCA_OPTIONS, b"")))
     if handle >> 16 == MAJOR and handle & 0xFFFF and len(options.get(HTB_PARMS, b"")) >= CLASS.size:
         found[handle & 0xFFFF] = RATE.unpack_from(options[HTB_PARMS])[5] // 125
-
-
-def _attributes(body: bytes) -> Iterator[tuple[int, bytes]]:
-    at = 0
-    while at + ATTRIBUTE.size <= len(body):
-        length, kind = ATTRIBUTE.unpack_from(body, at)
-        if length < ATTRIBUTE.size or at + length > len(body):
-            return
-        yield kind & 0x7FFF, body[at + ATTRIBUTE.size : at + length]
-        at += (length + 3) & ~3
 
 
 def _index(interface: str) -> int:

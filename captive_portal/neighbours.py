@@ -16,18 +16,15 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from captive_portal.errors import KernelError
+from captive_portal.netlink import DONE, DUMP, ERROR, HEADER, attribute, attributes, failure, message, messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 NDMSG = struct.Struct("=BxxxiHBB")  # family, ifindex, state, flags, type
-ATTRIBUTE = struct.Struct("=HH")
-NLMSG_ERROR, NLMSG_DONE, RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 2, 3, 28, 29, 30
+RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
 RTMGRP_NEIGH = 0x4
-NLM_F_REQUEST, NLM_F_DUMP = 0x1, 0x300
 NDA_DST, NDA_LLADDR = 1, 2
 # A FAILED or INCOMPLETE entry names nobody; NOARP is loopback and multicast.
 VALID = 0x02 | 0x04 | 0x08 | 0x10 | 0x80  # REACHABLE, STALE, DELAY, PROBE, PERMANENT
@@ -45,54 +42,35 @@ class Neighbour:
     mac: str  # empty where the address is nobody's any more
 
 
-def ask(*, index: int = 0, address: str | None = None, sequence: int = 1) -> bytes:
+def ask(*, index: int = 0, address: str | None = None) -> bytes:
     """Return the request for one address on one interface, or, without an address, for all."""
     if address is None:
-        body, flags = NDMSG.pack(socket.AF_UNSPEC, index, 0, 0, 0), NLM_F_REQUEST | NLM_F_DUMP
-    else:
-        packed = ipaddress.ip_address(address).packed
-        family = socket.AF_INET if len(packed) == 4 else socket.AF_INET6
-        body = NDMSG.pack(family, index, 0, 0, 0) + ATTRIBUTE.pack(4 + len(packed), NDA_DST) + packed
-        flags = NLM_F_REQUEST
-    return HEADER.pack(HEADER.size + len(body), RTM_GETNEIGH, flags, sequence, 0) + body
+        return message(RTM_GETNEIGH, DUMP, NDMSG.pack(socket.AF_UNSPEC, index, 0, 0, 0))
+    packed = ipaddress.ip_address(address).packed
+    family = socket.AF_INET if len(packed) == 4 else socket.AF_INET6
+    return message(RTM_GETNEIGH, 0, NDMSG.pack(family, index, 0, 0, 0) + attribute(NDA_DST, packed))
 
 
 def read(answer: bytes) -> tuple[list[Neighbour], int | None]:
     """Return the valid entries of one datagram, and how it ended: 0 done, an errno, or None for more to come."""
     found: list[Neighbour] = []
-    at = 0
-    while at + HEADER.size <= len(answer):
-        length, kind, _flags, _sequence, _port = HEADER.unpack_from(answer, at)
-        if length < HEADER.size or at + length > len(answer):
-            raise KernelError("netlink message is cut short; expected a whole one in each datagram")
-        body = answer[at + HEADER.size : at + length]
-        if kind == NLMSG_DONE:
+    for kind, body in messages(answer):
+        if kind == DONE:
             return found, 0
-        if kind == NLMSG_ERROR:
-            return found, -int(struct.unpack_from("=i", body)[0])
+        if kind == ERROR:
+            return found, failure(body)
         if kind in {RTM_NEWNEIGH, RTM_DELNEIGH}:
             found += _entry(body, gone=kind == RTM_DELNEIGH)
-        at += (length + 3) & ~3
     return found, None
 
 
 def _entry(body: bytes, *, gone: bool) -> Iterator[Neighbour]:
     _family, index, state, _flags, _type = NDMSG.unpack_from(body)
-    attributes = dict(_attributes(body[NDMSG.size :]))
-    mac, destination = attributes.get(NDA_LLADDR, b""), attributes.get(NDA_DST, b"")
+    told = dict(attributes(body[NDMSG.size :]))
+    mac, destination = told.get(NDA_LLADDR, b""), told.get(NDA_DST, b"")
     if len(destination) in {4, 16}:
         held = state & VALID and len(mac) == 6 and not gone
         yield Neighbour(index, str(ipaddress.ip_address(destination)), mac.hex(":") if held else "")
-
-
-def _attributes(body: bytes) -> Iterator[tuple[int, bytes]]:
-    at = 0
-    while at + ATTRIBUTE.size <= len(body):
-        length, kind = ATTRIBUTE.unpack_from(body, at)
-        if length < ATTRIBUTE.size or at + length > len(body):
-            return
-        yield kind, body[at + ATTRIBUTE.size : at + length]
-        at += (length + 3) & ~3
 
 
 class Neighbours:
@@ -202,7 +180,7 @@ def _exchange(request: bytes) -> list[Neighbour]:
         link.settimeout(TIMEOUT_S)
         link.bind((0, 0))
         link.send(request)
-        dump = HEADER.unpack_from(request)[2] & NLM_F_DUMP
+        dump = HEADER.unpack_from(request)[2] & DUMP
         found: list[Neighbour] = []
         while True:
             some, ended = read(link.recv(RECEIVE))

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import json
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from captive_portal.errors import KernelError
+from captive_portal.setlist import SetList
+
+if TYPE_CHECKING:
+    from captive_portal.setlist import Element
 
 LIBRARY = "libnftables.so.1"
 OUTPUT_JSON = 1 << 4  # NFT_CTX_OUTPUT_JSON of <nftables/libnftables.h>
@@ -22,6 +26,7 @@ class Nft:
     def __init__(self) -> None:
         self._library: Any = None
         self._context: int | None = None
+        self._sets = SetList()
 
     def __enter__(self) -> Self:
         self._library = _bind()
@@ -30,12 +35,14 @@ class Nft:
             raise KernelError(f"{LIBRARY}: no context; expected enough memory and netlink in this namespace")
         self._library.nft_ctx_buffer_output(self._context)
         self._library.nft_ctx_buffer_error(self._context)
+        self._sets.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._context:
             self._library.nft_ctx_free(self._context)
         self._context = None
+        self._sets.__exit__()
 
     def run(self, commands: str) -> None:
         """Run the commands as one transaction: all of them take effect or, with a KernelError, none."""
@@ -45,6 +52,10 @@ class Nft:
         """Return the objects that one `list` command answers."""
         answer = json.loads(self._ask(command, OUTPUT_JSON) or "{}")
         return [item for item in answer.get("nftables", []) if "metainfo" not in item]
+
+    def elements(self, table: str, name: str) -> list[Element]:
+        """Return what a set of fifty thousand holds, as the kernel says it and not as a text."""
+        return self._sets.read(table, name)
 
     def _ask(self, commands: str, flags: int) -> str:
         if self._context is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from captive_portal.errors import PortalError
 from captive_portal.model import INTERFACE, LONGEST_S, Admitted, Client, client_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from captive_portal.setlist import Element
 
 TEMPLATE = Path(__file__).with_name("gateway.nft")
 TABLE = re.compile(r"[a-z][a-z0-9_]{0,30}")
@@ -30,6 +33,8 @@ GARDEN_S = (
 KNOCK_S = 30
 SIGNS = ("hops", "options", "segment", "address", "reset")
 REMEMBERED_S = 10
+SETS = ("auth4", "auth6", "dn4", "dn6")  # of the admitted: their ways up and down
+IFNAME = 16  # octets of an interface's name in a key (IFNAMSIZ); a MAC has eight there, its last two are nothing
 RESETS = 3
 
 
@@ -242,18 +247,18 @@ def _elements(rules: Ruleset, who: Client) -> Iterator[str]:
         yield f'inet {rules.table} dn{version} {{ "{who.interface}" . {each} }}'
 
 
-def admitted(auth: list[dict[str, Any]], down: list[dict[str, Any]]) -> list[Admitted]:
-    """Read the elements of the auth sets, with the octets that the down sets have counted for the same address."""
-    received = {(key[0], key[1]): octets for key, _, octets in map(_element, items(down))}
-    return [
-        Admitted(
-            client=Client(interface=key[0], mac=key[1], addresses=(key[2],)),
-            seconds=left,
-            octets_up=sent,
-            octets_down=received.get((key[0], key[2]), 0),
-        )
-        for key, left, sent in map(_element, items(auth))
-    ]
+def admitted(listed: Mapping[str, Sequence[Element]]) -> list[Admitted]:
+    """Return who is let through, by the elements of `SETS`: an address's way up, with what its way down has counted."""
+    received = {each.key: each.octets for name in ("dn4", "dn6") for each in listed[name]}
+    found = []
+    for name, family in (("auth4", socket.AF_INET), ("auth6", socket.AF_INET6)):
+        for key, sent, left_ms in listed[name]:
+            interface, device, address = key[:IFNAME], key[IFNAME : IFNAME + 6], key[IFNAME + 8 :]
+            place = interface.rstrip(b"\0").decode(errors="replace")
+            client = Client(interface=place, mac=device.hex(":"), addresses=(socket.inet_ntop(family, address),))
+            octets = received.get(interface + address, 0)
+            found.append(Admitted(client=client, seconds=left_ms // 1000, octets_up=sent, octets_down=octets))
+    return found
 
 
 def twice(sign: str, listed: list[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -269,7 +274,3 @@ def items(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Return the elements of listed sets that have more than a value: a timeout, a counter."""
     for item in objects:
         yield from (each["elem"] for each in item.get("set", {}).get("elem", []))
-
-
-def _element(item: dict[str, Any]) -> tuple[tuple[str, ...], int, int]:
-    return tuple(item["val"]["concat"]), int(item.get("expires", 0)), int(item.get("counter", {}).get("bytes", 0))
