@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 VERBS = frozenset({"new-site", "router"})
 MOST_SHOWN = 40  # areas in one message
+NAMING = frozenset({"sms", "oidc"})  # the ways in that say who somebody is (docs/explanation/records.md)
 
 
 def arguments(verbs: Any) -> None:
@@ -100,6 +101,7 @@ def _new(args: argparse.Namespace, settings: Settings) -> int:
         )
     for path, each in targets:
         print("\n".join(_shown(path, each)))
+    print("\n".join(_nameless(wish, around)), end="", file=sys.stderr)
     if not args.apply:
         print(
             f"{counted(len(targets), 'file')} planned, nothing written; the same with --apply does it", file=sys.stderr
@@ -110,6 +112,14 @@ def _new(args: argparse.Namespace, settings: Settings) -> int:
     print(f"{counted(len(targets), 'file')} written", file=sys.stderr)
     print("\nnext:\n" + "\n".join(f"  {line}" for line in _next(args, wish, around)))
     return 0
+
+
+def _nameless(wish: Wish, around: Around) -> Iterator[str]:
+    """Yield what whoever sets a site up has to know where no way in says who somebody is."""
+    ways = plan.ways(wish, around)
+    if not NAMING.intersection(ways) and not around.ruled:
+        yield f"ways in: {', '.join(ways)}; none of them says who somebody is. Where the law wants a real name before"
+        yield "access (China: Cybersecurity Law art. 24, docs/explanation/records.md), offer --methods sms or oidc.\n"
 
 
 def _wish(args: argparse.Namespace) -> Wish:

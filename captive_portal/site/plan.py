@@ -127,16 +127,20 @@ def policy_file(wish: Wish, around: Around) -> Path:
     return (around.settings.portal.policies or around.home / "policies") / f"{wish.site}.yaml"
 
 
+def ways(wish: Wish, around: Around) -> tuple[str, ...]:
+    """Return the ways in that the site will offer: those that were named, or what the settings say for all."""
+    return wish.methods or tuple(each.strip() for each in around.settings.portal.methods.split(","))
+
+
 def _policy(wish: Wish, around: Around) -> Iterator[Written]:
     if around.ruled:
         return
-    methods = wish.methods or tuple(each.strip() for each in around.settings.portal.methods.split(","))
     lines = [
         "# More words, with an example of each: docs/how-to/write-a-site-policy.md",
         f"policy: {wish.site}",
         f"title: {_quoted(wish.name or wish.site)}",
         f"sites: [{wish.site}]",
-        f"methods: [{', '.join(methods)}]",
+        f"methods: [{', '.join(ways(wish, around))}]",
         f"session_minutes: {wish.minutes}",
     ]
     yield Written(path=policy_file(wish, around), text="\n".join(lines) + "\n")

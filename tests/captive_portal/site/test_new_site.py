@@ -13,6 +13,7 @@ import pytest
 from captive_portal import checks, commands, policy_yaml
 from captive_portal.gateways import fas
 from captive_portal.site import beside, plan, wish
+from captive_portal.sms import providers
 from inventory import sql
 from inventory.reading.folder import read_city
 from inventory.register import Register
@@ -114,6 +115,19 @@ def test_what_would_be_refused_later_is_refused_before_anything_is_written(insta
 
     assert said in str(told.value)
     assert not instance.city.exists()
+
+
+@pytest.mark.parametrize(
+    ("methods", "said"), [("click_through", True), ("voucher,click_through", True), ("sms", False)]
+)
+def test_who_offers_no_way_in_that_says_who_somebody_is_reads_what_the_law_wants(
+    instance, monkeypatch, capsys, methods, said
+) -> None:
+    monkeypatch.setattr(providers, "make", lambda _settings: ["one"])
+
+    instance.new("wanliu-park", *BEHIND["nftables"], "--portal-name", "wifi.city.example", "--methods", methods)
+
+    assert ("art. 24" in capsys.readouterr().err) is said
 
 
 def test_a_policy_that_would_not_be_read_is_not_written(instance) -> None:
