@@ -6,6 +6,7 @@ What to repair is decided in captive_portal/reconcile.py; here it is read and ca
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -100,8 +101,9 @@ class Upkeep:
         sessions = [each for each in self.visits.every() if part.serves(each.client.interface)]
         admitted = part.admitted()
         actions = reconcile.plan(sessions, admitted, same_memory=before == ready.born, now_ms=now_ms)
-        for action in actions:
-            self._repair(action)
+        with ThreadPoolExecutor(part.at_once, thread_name_prefix="repair") as pool:  # no thread before the first one
+            for _ in pool.map(self._repair, actions):
+                pass
         if before != ready.born:
             store.set_born(part.name, ready.born)
         self._born[part.name] = ready.born

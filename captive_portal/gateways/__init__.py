@@ -53,6 +53,7 @@ class Gateway(Protocol):
     distant: bool = False  # a controller over the network: a verb may take seconds, so few pages are at it at once
     stands_by: bool = False  # acts by itself while we are dead (`Offer.STANDBY`): it has to hear that we live
     counts_anew: bool = True  # a door that is opened again counts from zero; where not, its counts go on
+    at_once: int = 1  # doors that it opens in hardly more time than one, where as many ask together
     puts_out: bool = True  # `revoke` ends a visit before its time; where not, `held_s` says for how long
 
     def __enter__(self) -> Self: ...

@@ -39,6 +39,7 @@ class Nftables(Gateway):
     name = "nftables"
     simulated = False
     stands_by = True
+    at_once = PART
     timeout_s = TIMEOUT_S
     offers: frozenset[Offer] = frozenset({Offer.RATE, Offer.COUNTERS, Offer.GARDEN, Offer.STANDBY})
 

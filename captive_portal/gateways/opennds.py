@@ -24,6 +24,7 @@ class Opennds(Nftables):
 
     name = "opennds"
     stands_by = False
+    at_once = 1
     timeout_s = 20.0  # `ndsctl` is one at a time, and some of them are needed for one login
     offers = frozenset({Offer.RATE, Offer.COUNTERS})
 
