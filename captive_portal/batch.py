@@ -58,17 +58,17 @@ class Batcher(Generic[T, R]):
     def _run(self) -> None:
         ended = False
         while not ended:
-            taken, ended = self._gather()
+            taken, ended = self._gather(LAZY_S if len(self._lazy) < LARGEST else 0.0)
             while self._lazy and len(taken) < LARGEST:
                 taken.append(self._lazy.popleft())
             if taken:
                 self._do(taken)
 
-    def _gather(self) -> tuple[list[tuple[T, Future[R]]], bool]:
+    def _gather(self, wait_s: float) -> tuple[list[tuple[T, Future[R]]], bool]:
         """Return what waits now, after waiting for the first; and whether that was all for ever."""
         taken: list[tuple[T, Future[R]]] = []
         try:
-            first = self._queue.get(timeout=LAZY_S)
+            first = self._queue.get(block=wait_s > 0, timeout=wait_s)
             while first is not None and len(taken) < LARGEST:
                 taken.append(first)
                 first = self._queue.get_nowait()

@@ -63,6 +63,22 @@ def test_what_nobody_waits_for_is_kept_soon_and_at_the_end() -> None:
     assert sorted(kept) == ["a", "b", "c"]
 
 
+def test_many_that_nobody_waits_for_do_not_wait_for_one_another() -> None:
+    """Ten thousand doors that were opened again are noted at once: the next start opens those that are not."""
+    kept, done = [], threading.Event()
+
+    def keep(items):
+        kept.extend(items)
+        if len(kept) == 10_000:
+            done.set()
+        return [None] * len(items)
+
+    with Batcher("test", keep) as batcher:
+        for number in range(10_000):
+            batcher.put_lazily(number)
+        assert done.wait(5.0), f"{len(kept)} of 10,000 in five seconds"
+
+
 # ---- uplink
 @pytest.mark.parametrize(
     ("rounds", "word"),
