@@ -19,7 +19,7 @@ import contextlib
 import logging
 import secrets
 import threading
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,7 +28,7 @@ from captive_portal.limits import Limit, Rate, Rates
 from captive_portal.portal2 import erasure, packets
 from captive_portal.portal2.erasure import DAY_MS, OVERHEAD
 from captive_portal.portal2.packet import NO_SEAL, Type
-from captive_portal.portal2.packets import BEGINNING, EMPTIED, ERASED, FORMS, MISSED, WISH, Kept, Row, link
+from captive_portal.portal2.packets import BEGINNING, EMPTIED, ERASED, FORMS, MISSED, WISH, Kept, Row
 from netops import sqlite
 from netops.errors import NetopsError
 
@@ -287,9 +287,8 @@ class Journal:
         rows = []
         for each in kept:
             number += 1
-            row = packets.sealed(replace(each, number=number), self.vault)
-            chain = link(chain, row)
-            rows.append(replace(row, link=chain))
+            rows.append(packets.sealed(each, number, chain, self.vault))
+            chain = rows[-1].link
         self._db.executemany(_PUT_PACKET, map(_VALUES, rows))
         return number, chain, sum(len(each.octets) + OVERHEAD for each in rows)
 

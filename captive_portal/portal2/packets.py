@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from captive_portal.errors import GatewayError, RecordsError
@@ -113,15 +113,26 @@ class Row:
 def link(before: bytes, row: Kept | Row) -> bytes:
     """Return the link of a record."""
     content = b"netops.packet.2\0" + row.digest if isinstance(row, Row) and row.hidden else row.octets
+    return _link(before, row, row.number, content)
+
+
+def _link(before: bytes, row: Kept | Row, number: int, content: bytes) -> bytes:
     parts = (row.ac.encode(), row.way.encode(), row.peer.encode(), content, row.judged.encode())
-    moment = row.number.to_bytes(8, "big") + row.at_ms.to_bytes(8, "big", signed=True)
+    moment = number.to_bytes(8, "big") + row.at_ms.to_bytes(8, "big", signed=True)
     return hashlib.sha256(before + moment + _framed(*parts)).digest()
 
 
 def commitment(row: Row) -> bytes:
     """Return the digest by which a sealed packet stands in the chain."""
-    whom = (row.device or b"", row.address or b"")
-    return hashlib.sha256(_framed(row.period.encode(), bytes([row.type]), row.seal, *whom, row.octets)).digest()
+    return _commitment(row.period, row.type, row.seal, row.device, row.address, row.octets)
+
+
+def _commitment(  # noqa: PLR0917  (the columns, in their order)
+    period: str, type_: int, seal: bytes, device: bytes | None, address: bytes | None, octets: bytes
+) -> bytes:
+    return hashlib.sha256(
+        _framed(period.encode(), bytes([type_]), seal, device or b"", address or b"", octets)
+    ).digest()
 
 
 def bound(number: int, ac: str, way: str) -> bytes:
@@ -129,16 +140,20 @@ def bound(number: int, ac: str, way: str) -> bytes:
     return b"netops.packets.1\0%d\0%b\0%b" % (number, ac.encode(), way.encode())
 
 
-def sealed(kept: Kept, vault: Vault) -> Row:
-    """Return a numbered packet as it goes into the file, without its link. RecordsError: no key to seal it with."""
-    plain = Row(kept.number, kept.at_ms, kept.ac, kept.way, kept.peer, kept.octets, kept.judged, b"")
+def sealed(kept: Kept, number: int, before: bytes, vault: Vault) -> Row:
+    """Return a packet as it goes into the file, with its number and its link. RecordsError: no key to seal it with.
+
+    A login is five packets: so it is built once, from its parts.
+    """
+    about = (number, kept.at_ms, kept.ac, kept.way, kept.peer)
     if not kept.octets or kept.way in {MISSED, ERASED, WISH}:
-        return plain
-    period, octets = vault.seal(kept.octets, bound(kept.number, kept.ac, kept.way), kept.at_ms)
-    device, address = vault.subject(kept.ac, kept.octets)
+        return Row(*about, kept.octets, kept.judged, _link(before, kept, number, kept.octets))
+    period, octets = vault.seal(kept.octets, bound(number, kept.ac, kept.way), kept.at_ms)
+    whom = vault.subject(kept.ac, kept.octets)
     type_, seal = (kept.octets[1], kept.octets[16:HEAD]) if len(kept.octets) >= HEAD else (0, b"")
-    row = replace(plain, octets=octets, period=period, type=type_, seal=seal, device=device, address=address)
-    return replace(row, digest=commitment(row))
+    digest = _commitment(period, type_, seal, *whom, octets)
+    own = _link(before, kept, number, b"netops.packet.2\0" + digest)
+    return Row(*about, octets, kept.judged, own, period, type_, seal, *whom, digest)
 
 
 # ---- reading

@@ -49,7 +49,7 @@ class Periods:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._known: dict[str, bytes] = {}
-        self._current: tuple[str, str] = ("", "")  # the clock's month, and the one to seal with
+        self._current: tuple[int, int, str] = (0, 0, "")  # from when to when on the clock which month is sealed with
 
     def __repr__(self) -> str:
         return f"Periods({self._folder})"
@@ -64,12 +64,14 @@ class Periods:
 
     def current(self, now_ms: int) -> str:
         """Return the month to seal with now: by the clock, and never an older one than was sealed with before."""
-        wanted = month(now_ms)
-        if self._current[0] != wanted:
+        from_ms, to_ms, name = self._current
+        if not from_ms <= now_ms < to_ms:
+            wanted = month(now_ms)
             newest = self.names()[-1:]
             back = bool(newest) and 0 < _months(newest[0]) - _months(wanted) <= AHEAD_MONTHS
-            self._current = (wanted, newest[0] if back else wanted)
-        return self._current[1]
+            name = newest[0] if back else wanted
+            self._current = begins_ms(wanted), ends_ms(wanted), name
+        return name
 
     def made(self, period: str) -> bytes:
         """Return a month's key; make it durable first if there is none. Two processes at once get the same one."""
@@ -131,7 +133,7 @@ class Periods:
     def forget(self) -> None:
         """Read the keys anew from now on: another process may have destroyed one."""
         self._known.clear()
-        self._current = ("", "")
+        self._current = (0, 0, "")
 
     def _file(self, period: str) -> Path:
         if not NAME.fullmatch(period):
