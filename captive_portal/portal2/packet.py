@@ -19,8 +19,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import socket
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -164,7 +165,7 @@ def encode(packet: Packet, secret: bytes = b"", answering: bytes = NO_SEAL) -> b
         0,
         packet.serial,
         packet.request,
-        ipaddress.IPv4Address(packet.user).packed,
+        socket.inet_pton(socket.AF_INET, packet.user),
         packet.port,
         packet.error,
         len(packet.attributes),
@@ -185,24 +186,28 @@ def decode(octets: bytes, *, unsigned: bool = False) -> Packet:
         raise PacketError("version 1, which has no authenticator; set `portal_unsigned` for an AC that knows no other")
     if pap > 1:
         raise PacketError(f"authentication method {pap}; expected 0 (CHAP) or 1 (PAP)")
-    packet = Packet(
+    attributes, seal = None, b""
+    if version == 2:
+        try:
+            attributes = _attributes(octets, HEADER.size + SEAL, count)
+            seal = octets[HEADER.size : HEADER.size + SEAL]
+        except PacketError:
+            if not unsigned:
+                raise
+    if attributes is None:
+        attributes = _attributes(octets, HEADER.size, count)
+    return Packet(
         type=type_,
         serial=serial,
         request=request,
-        user=str(ipaddress.IPv4Address(user)),
+        user=socket.inet_ntoa(user),
         version=version,
         pap=bool(pap),
         port=port,
         error=error,
+        attributes=attributes,
+        seal=seal,
     )
-    if version == 2:
-        try:
-            attributes = _attributes(octets, HEADER.size + SEAL, count)
-            return replace(packet, attributes=attributes, seal=octets[HEADER.size : HEADER.size + SEAL])
-        except PacketError:
-            if not unsigned:
-                raise
-    return replace(packet, attributes=_attributes(octets, HEADER.size, count))
 
 
 def genuine(octets: bytes, secret: bytes, answering: bytes = NO_SEAL) -> bool:
