@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import html
 import re
 import threading
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,17 @@ def session(desk):
 def confirmed(page: str) -> dict[str, str]:
     """Return what the page of confirmation would send, as a browser without scripts does."""
     return {**dict(re.findall(r'name="(\w+)" value="([^"]*)"', page)), "sure": "yes"}
+
+
+def foreign(page: str) -> list[str]:
+    """Return what no page of ours has: elements that load or run something, handlers in attributes, a computed 49."""
+    seen = [] if "49" not in page else ["49"]
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: seen.extend(
+        tag for name, _ in [*attributes, (tag, "")] if name.startswith("on") or name in {"script", "img", "svg"}
+    )
+    parser.feed(page)
+    return seen
 
 
 # ---- the page
@@ -147,6 +160,33 @@ def test_a_form_that_is_refused_keeps_what_was_typed(staff, session) -> None:
     assert 'value="call 13800138000"' in extend
     assert " selected" not in end, "the other form was not sent"
     assert "13800138000" not in end
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "<script>alert(1)</script>",
+        '"><img src=x onerror=alert(1)>',
+        "</title></style></textarea><svg/onload=alert(1)>",
+        "' autofocus onfocus='alert(1)",
+        "{{7*7}}${7*7}",
+        "&lt;b&gt;",
+    ],
+)
+def test_what_an_operator_writes_is_text_on_every_page_and_the_same_in_the_ledger(
+    staff, desk, session, written
+) -> None:
+    asked = staff.post(f"/visits/{session.id}/end", data={"because": "other", "words": written})
+    sent = {name: html.unescape(value) for name, value in confirmed(asked.text).items()}
+    refused = staff.post(f"/visits/{session.id}/extend", data={"because": "other", "words": written, "minutes": "0"})
+    staff.post(f"/visits/{session.id}/end", data=sent)
+    waits = staff.get(f"/visits/{session.id}")
+    Obeying(desk.visits).round()
+
+    for page in (asked, refused, waits, staff.get(f"/visits/{session.id}"), staff.get("/visits")):
+        assert not foreign(page.text), page.text
+    (fact,) = staff.application.stated
+    assert fact.body["detail"].endswith(f"other: {written}")
 
 
 def test_the_second_operator_and_the_late_one_get_plain_answers(staff, desk, session, settings, clock) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from markupsafe import escape
 
 from captive_portal import agreement, look
 from captive_portal.errors import GatewayError
@@ -98,6 +99,29 @@ def fetch(street, path: str, address: str = "127.0.0.77", **more: str) -> tuple[
         return answer.status, dict(answer.getheaders()), answer.read().decode()
     finally:
         link.close()
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "<script>alert(1)</script>",
+        '"><img src=x onerror=alert(1)>',
+        "</title></style></textarea><svg/onload=alert(1)>",
+        "' autofocus onfocus='alert(1)",
+        "{{7*7}}${7*7}",
+    ],
+)
+@pytest.mark.parametrize("line", ["up", "down"])
+def test_whatever_a_place_is_called_its_name_is_text(street, cut_off, named, line) -> None:
+    portal = street.portal
+    portal._venues.known = {each.id: replace(each, name=named, address=named) for each in NEAR}
+    portal._uplink = Uplink(word=line)
+
+    _, _, page = fetch(street, "/")
+
+    assert escape(named) in page
+    assert "alert(1)" not in page.replace(escape(named), ""), "it stands there as text alone"
+    assert ">49" not in page
 
 
 # ---- the site's own look
