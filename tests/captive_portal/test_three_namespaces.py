@@ -139,6 +139,22 @@ def test_dns_before_login_is_answered_by_our_resolver_and_too_slow_for_a_tunnel(
     assert free["answered"] > 150, "who is logged in is not slowed"
 
 
+def test_dns_over_tcp_is_nobodys_way_out_before_login(city) -> None:
+    """A stream has no length that could be bounded: a tunnel's dream."""
+    program = (
+        "import socket, sys\nquery = bytes.fromhex('001e123401000001000000000000077669736974656404746573740000010001')\n"
+        "try:\n    with socket.create_connection((sys.argv[1], 53), 2) as link:\n"
+        "        link.sendall(query); print(len(link.recv(512)))\nexcept OSError as error: print('shut')"
+    )
+
+    def asked(host: str) -> str:
+        return city.run(city.client, "python3", "-c", program, host).stdout.strip()
+
+    assert [asked(host) for host in (GATEWAY4, GATEWAY6, "8.8.8.8", "2001:4860:4860::8888")] == ["shut"] * 4
+    city.login()
+    assert int(asked(GATEWAY4)) > 12, "who is logged in may ask in a long way"
+
+
 def test_one_device_cannot_hold_all_of_the_portals_connections(city) -> None:
     program = (
         "import socket\nheld, refused = [], 0\n"
