@@ -142,9 +142,9 @@ def test_dns_before_login_is_answered_by_our_resolver_and_too_slow_for_a_tunnel(
 def test_dns_over_tcp_is_nobodys_way_out_before_login(city) -> None:
     """A stream has no length that could be bounded: a tunnel's dream."""
     program = (
-        "import socket, sys\nquery = bytes.fromhex('001e123401000001000000000000077669736974656404746573740000010001')\n"
+        "import socket, sys\nask = bytes.fromhex('001e123401000001000000000000077669736974656404746573740000010001')\n"
         "try:\n    with socket.create_connection((sys.argv[1], 53), 2) as link:\n"
-        "        link.sendall(query); print(len(link.recv(512)))\nexcept OSError as error: print('shut')"
+        "        link.sendall(ask); print(len(link.recv(512)))\nexcept OSError as error: print('shut')"
     )
 
     def asked(host: str) -> str:
