@@ -257,7 +257,7 @@ def _row(admission: Admission) -> dict[str, Any]:
         "voucher": grant.voucher or None,
         "since_ms": session.since_ms,
         "until_ms": grant.until_ms,
-        "bounds": json.dumps(astuple(grant.bounds)),
+        "bounds": _bounds_text(grant.bounds),
         "person": grant.person or None,
         "policy": grant.policy,
     }
@@ -340,9 +340,14 @@ def _session(row: Sequence[Any], addresses: tuple[str, ...]) -> Session:
     )
 
 
-@lru_cache(256)
+@lru_cache(256)  # a city's policies have a few
 def _bounds(text: str) -> Bounds:
     return Bounds(**dict(zip(_BOUNDS, json.loads(text), strict=True)))
+
+
+@lru_cache(256)
+def _bounds_text(bounds: Bounds) -> str:
+    return json.dumps(astuple(bounds))
 
 
 def _redeem(connection: sa.Connection, hash_: bytes, identity: bytes, now_ms: int) -> Grant | Refusal:

@@ -19,8 +19,7 @@ import contextlib
 import logging
 import secrets
 import threading
-from dataclasses import dataclass, fields
-from operator import attrgetter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from captive_portal.errors import GatewayError, RecordsError
@@ -51,8 +50,7 @@ ROUND_S = 3_600.0  # between two looks for what has become too old; the first is
 SLICE = 50_000  # packets that go in one transaction
 MISSED_S = 10.0  # between two records that count what was not kept
 
-_PUT_PACKET = f"INSERT INTO packet ({packets.COLUMNS}) VALUES ({', '.join('?' * len(fields(Row)))})"  # noqa: S608
-_VALUES = attrgetter(*(each.name for each in fields(Row)))
+_PUT_PACKET = f"INSERT INTO packet ({packets.COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"  # noqa: S608
 _PUT_USER = (
     "INSERT OR REPLACE INTO user (ac, address, mac, name, request, since_ms, until_ms) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
@@ -289,7 +287,7 @@ class Journal:
             number += 1
             rows.append(packets.sealed(each, number, chain, self.vault))
             chain = rows[-1].link
-        self._db.executemany(_PUT_PACKET, map(_VALUES, rows))
+        self._db.executemany(_PUT_PACKET, rows)
         return number, chain, sum(len(each.octets) + OVERHEAD for each in rows)
 
     def _emptied(self, trails: Sequence[Trail]) -> Kept | None:

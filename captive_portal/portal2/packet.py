@@ -23,7 +23,7 @@ import socket
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from captive_portal.errors import PortalError
 
@@ -110,6 +110,10 @@ class Attribute(IntEnum):
     USER_IP6 = 0xF1
 
 
+Attributes: TypeAlias = tuple[tuple[int, bytes], ...]
+_SESSION, _USER_IP6 = int(Attribute.SESSION), int(Attribute.USER_IP6)  # numbers compare faster than names of an enum
+
+
 class PacketError(PortalError):
     """These octets are no packet of Portal 2.0; the message says what is off."""
 
@@ -129,7 +133,7 @@ class Packet:
     pap: bool = False
     port: int = 0
     error: int = 0
-    attributes: tuple[tuple[int, bytes], ...] = ()
+    attributes: Attributes = ()
     seal: bytes = b""  # the authenticator; empty where there is none
 
     def first(self, wanted: int) -> bytes | None:
@@ -143,16 +147,30 @@ class Packet:
     @property
     def mac(self) -> str:
         """The MAC of its Session-ID, lower case with colons; empty when it has none."""
-        octets = self.first(Attribute.SESSION)
-        return octets.hex(":") if octets is not None and len(octets) == 6 and any(octets) else ""
+        return _mac(self.attributes)
 
     @property
     def visitor(self) -> str:
         """The visitor's address in text: UserIP, or the IPv6 address where that is empty."""
-        six = self.first(Attribute.USER_IP6)
-        if self.user == NOBODY and six is not None and len(six) == 16:
-            return str(ipaddress.IPv6Address(six))
-        return self.user
+        return _visitor(self.user, self.attributes)
+
+
+def _mac(attributes: Attributes) -> str:
+    octets = next((value for kind, value in attributes if kind == _SESSION), b"")
+    return octets.hex(":") if len(octets) == 6 and any(octets) else ""
+
+
+def _visitor(user: str, attributes: Attributes) -> str:
+    if user != NOBODY:
+        return user
+    six = next((value for kind, value in attributes if kind == _USER_IP6), b"")
+    return str(ipaddress.IPv6Address(six)) if len(six) == 16 else user
+
+
+def whom(octets: bytes) -> tuple[str, str]:
+    """Return (MAC, visitor's address) of a packet of any version, as far as it names them; PacketError as `decode`."""
+    head, attributes, _ = _read(octets, unsigned=True)
+    return _mac(attributes), _visitor(socket.inet_ntoa(head[6]), attributes)
 
 
 def encode(packet: Packet, secret: bytes = b"", answering: bytes = NO_SEAL) -> bytes:
@@ -177,25 +195,7 @@ def encode(packet: Packet, secret: bytes = b"", answering: bytes = NO_SEAL) -> b
 
 def decode(octets: bytes, *, unsigned: bool = False) -> Packet:
     """Read a packet; PacketError says what is off. `unsigned`: also version 1, and version 2 without authenticator."""
-    if not HEADER.size <= len(octets) <= LARGEST:
-        raise PacketError(f"{len(octets)} octets; expected {HEADER.size} to {LARGEST}")
-    version, type_, pap, _, serial, request, user, port, error, count = HEADER.unpack_from(octets)
-    if version not in {1, 2}:
-        raise PacketError(f"version {version}; expected 1 or 2")
-    if version == 1 and not unsigned:
-        raise PacketError("version 1, which has no authenticator; set `portal_unsigned` for an AC that knows no other")
-    if pap > 1:
-        raise PacketError(f"authentication method {pap}; expected 0 (CHAP) or 1 (PAP)")
-    attributes, seal = None, b""
-    if version == 2:
-        try:
-            attributes = _attributes(octets, HEADER.size + SEAL, count)
-            seal = octets[HEADER.size : HEADER.size + SEAL]
-        except PacketError:
-            if not unsigned:
-                raise
-    if attributes is None:
-        attributes = _attributes(octets, HEADER.size, count)
+    (version, type_, pap, _, serial, request, user, port, error, _), attributes, seal = _read(octets, unsigned=unsigned)
     return Packet(
         type=type_,
         serial=serial,
@@ -208,6 +208,27 @@ def decode(octets: bytes, *, unsigned: bool = False) -> Packet:
         attributes=attributes,
         seal=seal,
     )
+
+
+def _read(octets: bytes, *, unsigned: bool) -> tuple[tuple[Any, ...], Attributes, bytes]:
+    """Return the header's fields, the attributes and the authenticator."""
+    if not HEADER.size <= len(octets) <= LARGEST:
+        raise PacketError(f"{len(octets)} octets; expected {HEADER.size} to {LARGEST}")
+    head = HEADER.unpack_from(octets)
+    version, pap, count = head[0], head[2], head[9]
+    if version not in {1, 2}:
+        raise PacketError(f"version {version}; expected 1 or 2")
+    if version == 1 and not unsigned:
+        raise PacketError("version 1, which has no authenticator; set `portal_unsigned` for an AC that knows no other")
+    if pap > 1:
+        raise PacketError(f"authentication method {pap}; expected 0 (CHAP) or 1 (PAP)")
+    if version == 2:
+        try:
+            return head, _attributes(octets, HEADER.size + SEAL, count), octets[HEADER.size : HEADER.size + SEAL]
+        except PacketError:
+            if not unsigned:
+                raise
+    return head, _attributes(octets, HEADER.size, count), b""
 
 
 def genuine(octets: bytes, secret: bytes, answering: bytes = NO_SEAL) -> bool:
@@ -250,7 +271,7 @@ def _attribute(kind: int, value: bytes) -> bytes:
     return bytes([kind, len(value) + 2]) + value
 
 
-def _attributes(octets: bytes, at: int, count: int) -> tuple[tuple[int, bytes], ...]:
+def _attributes(octets: bytes, at: int, count: int) -> Attributes:
     if at > len(octets):
         raise PacketError(f"{len(octets)} octets of version 2; expected an authenticator")
     found = []

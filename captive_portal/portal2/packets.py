@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from captive_portal.errors import GatewayError, RecordsError
 from captive_portal.portal2 import erasure
@@ -80,9 +80,8 @@ class Kept:
     link: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A record as it stands in the file. `octets` are sealed where `period` is a month."""
+class Row(NamedTuple):
+    """A record as it stands in the file, its columns in order. `octets` are sealed where `period` is a month."""
 
     number: int
     at_ms: int
@@ -350,4 +349,4 @@ def _listed(hashes: Iterable[bytes]) -> str:
 
 
 def _framed(*parts: bytes) -> bytes:
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return b"".join([len(part).to_bytes(4, "big") + part for part in parts])

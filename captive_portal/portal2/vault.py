@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from captive_portal import keys
 from captive_portal.errors import RecordsError
-from captive_portal.portal2.packet import PacketError, decode
+from captive_portal.portal2.packet import PacketError, whom
 from captive_portal.records import cipher, tables
 from captive_portal.records.periods import Periods
 
@@ -57,7 +57,7 @@ class Vault:
     def subject(self, ac: str, octets: bytes) -> tuple[bytes | None, bytes | None]:
         """Return whom a packet is about: device and address, as far as it names them."""
         try:
-            packet = decode(octets, unsigned=True)
+            mac, visitor = whom(octets)
         except PacketError:
             return None, None
-        return self.device(packet.mac) if packet.mac else None, self.address(ac, packet.visitor)
+        return self.device(mac) if mac else None, self.address(ac, visitor)
