@@ -40,8 +40,8 @@ def messages(datagram: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def failure(body: bytes) -> int:
-    """Return the errno of an ERROR message; 0 is the acknowledgement."""
-    return -int(struct.unpack_from("=i", body)[0])
+    """Return the errno of an ERROR message, or of the DONE that ends a dump; 0 says that all went well."""
+    return -int(struct.unpack_from("=i", body)[0]) if len(body) >= 4 else 0
 
 
 def attributes(body: bytes) -> Iterator[tuple[int, bytes]]:

@@ -91,10 +91,10 @@ class Reader:
     def take(self, datagram: bytes) -> bool:
         """Take one; return whether it was the last. OSError as the kernel says."""
         for kind, body in messages(datagram):
+            if kind in {DONE, ERROR} and (failed := failure(body)):  # a dump that failed on its way ends with DONE, too
+                raise OSError(failed, os.strerror(failed))
             if kind == DONE:
                 return True
-            if kind == ERROR:
-                raise OSError(failure(body), os.strerror(failure(body)))
             if kind == NEW:
                 for part, listed in attributes(body[len(FAMILY) :]):
                     if part == ELEMENTS:

@@ -92,6 +92,9 @@ def test_the_end_and_an_error_are_told() -> None:
     refused = HEADER.pack(20, ERROR, 0, 1, 0) + struct.pack("=i", -errno.ENOENT)
     with pytest.raises(OSError, match=os.strerror(errno.ENOENT)):
         Reader().take(refused)
+    cut_off = HEADER.pack(20, DONE, 2, 1, 0) + struct.pack("=i", -errno.ENOENT)
+    with pytest.raises(OSError, match=os.strerror(errno.ENOENT)):
+        Reader().take(cut_off)
     with pytest.raises(KernelError, match="cut short"):
         Reader().take(datagram(said())[:-1])
 
