@@ -68,7 +68,7 @@ class Batcher(Generic[T, R]):
         """Return what waits now, after waiting for the first; and whether that was all for ever."""
         taken: list[tuple[T, Future[R]]] = []
         try:
-            first = self._queue.get(block=wait_s > 0, timeout=wait_s)
+            first = self._queue.get(timeout=wait_s)
             while first is not None and len(taken) < LARGEST:
                 taken.append(first)
                 first = self._queue.get_nowait()

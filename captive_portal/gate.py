@@ -6,6 +6,7 @@ One JSON object a line, at most 64 KiB, from a peer whose user id is known (SO_P
 |---|---|---|
 | `ready` | `note`, `recorded` | `born`: changed when the table was lost; `twice`: MACs of two; `unrecorded`; `opens` |
 | `allow` | `mac`, `interface`, `addresses`, `seconds`, `down_kbps`, `up_kbps` | done: in, for that long from now |
+| `allow` | `every`: a list of such | done: all of them, in one transaction; refused: none |
 | `revoke` | `mac`, `interface`, `addresses` | done: not in the kernel any more |
 | `list` | | lines of `admitted`: interface, MAC, address, seconds left, octets up, octets down; `more` until the last |
 | `list` | `own` | lines of `entries`: whom the gate has let in by itself (let_in.py); `more` until the last |

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Self
 
 from captive_portal.errors import KernelError
-from captive_portal.netlink import ACK, DONE, DUMP, ERROR, attribute, attributes, failure, message, messages
+from captive_portal.netlink import ACK, DUMP, ENDS, attribute, attributes, failure, message, messages
 
 MAJOR = 0x6E70
 LAST = 0xFFFE
@@ -139,9 +139,7 @@ def _message(  # noqa: PLR0917  (the fields of struct tcmsg, in their order)
 def _read(answer: bytes, found: dict[int, int] | None) -> int | None:
     """Take classes out of one datagram; return 0 at the end, an errno, or None for more to come."""
     for kind, body in messages(answer):
-        if kind == DONE:
-            return 0
-        if kind == ERROR:
+        if kind in ENDS:
             return failure(body)
         if kind == NEW_CLASS and found is not None:
             _take(body, found)

@@ -54,7 +54,7 @@ def identity(key: bytes, client: Client) -> bytes:
     return _device(key, client.mac)
 
 
-@lru_cache(1024)  # a login asks eight times; no more of them than are under way at once, and a clear MAC soon goes
+@lru_cache(64)  # a login asks eight times; as many as are under way at once, so that a clear MAC soon goes
 def _device(key: bytes, mac: str) -> bytes:
     return derived(key, b"device", mac.encode())
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from captive_portal.netlink import DONE, DUMP, ERROR, HEADER, attribute, attributes, failure, message, messages
+from captive_portal.netlink import DUMP, ENDS, HEADER, attribute, attributes, failure, message, messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,9 +55,7 @@ def read(answer: bytes) -> tuple[list[Neighbour], int | None]:
     """Return the valid entries of one datagram, and how it ended: 0 done, an errno, or None for more to come."""
     found: list[Neighbour] = []
     for kind, body in messages(answer):
-        if kind == DONE:
-            return found, 0
-        if kind == ERROR:
+        if kind in ENDS:
             return found, failure(body)
         if kind in {RTM_NEWNEIGH, RTM_DELNEIGH}:
             found += _entry(body, gone=kind == RTM_DELNEIGH)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 ATTRIBUTE = struct.Struct("=HH")  # nlattr: length, type
 ERROR, DONE = 2, 3
+ENDS = frozenset({ERROR, DONE})  # each with an errno: a dump that failed on its way ends with DONE, too
 REQUEST, ACK, DUMP = 0x1, 0x4, 0x300
 NESTED = 0x8000  # and NLA_F_NET_BYTEORDER: the two bits that are no part of a type
 TYPE = 0x3FFF
@@ -40,7 +41,7 @@ def messages(datagram: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def failure(body: bytes) -> int:
-    """Return the errno of an ERROR message, or of the DONE that ends a dump; 0 says that all went well."""
+    """Return the errno of one of `ENDS`; 0 says that all went well."""
     return -int(struct.unpack_from("=i", body)[0]) if len(body) >= 4 else 0
 
 

@@ -12,7 +12,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from captive_portal.errors import KernelError
-from captive_portal.netlink import ATTRIBUTE, DONE, DUMP, ERROR, TYPE, attribute, attributes, failure, message, messages
+from captive_portal.netlink import ATTRIBUTE, DUMP, ENDS, TYPE, attribute, attributes, failure, message, messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -91,9 +91,9 @@ class Reader:
     def take(self, datagram: bytes) -> bool:
         """Take one; return whether it was the last. OSError as the kernel says."""
         for kind, body in messages(datagram):
-            if kind in {DONE, ERROR} and (failed := failure(body)):  # a dump that failed on its way ends with DONE, too
-                raise OSError(failed, os.strerror(failed))
-            if kind == DONE:
+            if kind in ENDS:
+                if failed := failure(body):
+                    raise OSError(failed, os.strerror(failed))
                 return True
             if kind == NEW:
                 for part, listed in attributes(body[len(FAMILY) :]):

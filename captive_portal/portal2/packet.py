@@ -138,7 +138,7 @@ class Packet:
 
     def first(self, wanted: int) -> bytes | None:
         """Return the first attribute of a kind."""
-        return next((value for kind, value in self.attributes if kind == wanted), None)
+        return _first(self.attributes, wanted)
 
     def every(self, wanted: int) -> Iterator[bytes]:
         """Yield each attribute of a kind, in order."""
@@ -155,16 +155,18 @@ class Packet:
         return _visitor(self.user, self.attributes)
 
 
+def _first(attributes: Attributes, wanted: int) -> bytes | None:
+    return next((value for kind, value in attributes if kind == wanted), None)
+
+
 def _mac(attributes: Attributes) -> str:
-    octets = next((value for kind, value in attributes if kind == _SESSION), b"")
-    return octets.hex(":") if len(octets) == 6 and any(octets) else ""
+    octets = _first(attributes, _SESSION)
+    return octets.hex(":") if octets is not None and len(octets) == 6 and any(octets) else ""
 
 
 def _visitor(user: str, attributes: Attributes) -> str:
-    if user != NOBODY:
-        return user
-    six = next((value for kind, value in attributes if kind == _USER_IP6), b"")
-    return str(ipaddress.IPv6Address(six)) if len(six) == 16 else user
+    six = _first(attributes, _USER_IP6) if user == NOBODY else None
+    return str(ipaddress.IPv6Address(six)) if six is not None and len(six) == 16 else user
 
 
 def whom(octets: bytes) -> tuple[str, str]:

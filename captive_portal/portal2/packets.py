@@ -43,6 +43,7 @@ LEAVING = frozenset(
     }
 )  # name a device that goes: it does not have the address from then on
 ANSWERED_MS = 30_000  # a question is over long before, with all its tries
+_COMMITTED = b"netops.packet.2\0"  # before the digest that stands in the chain for a ciphertext
 CLEAR, EMPTIED = "", "emptied"  # in place of a month: never sealed (records of our own), or emptied
 
 _FIRST = """
@@ -111,7 +112,7 @@ class Row(NamedTuple):
 
 def link(before: bytes, row: Kept | Row) -> bytes:
     """Return the link of a record."""
-    content = b"netops.packet.2\0" + row.digest if isinstance(row, Row) and row.hidden else row.octets
+    content = _COMMITTED + row.digest if isinstance(row, Row) and row.hidden else row.octets
     return _link(before, row, row.number, content)
 
 
@@ -151,7 +152,7 @@ def sealed(kept: Kept, number: int, before: bytes, vault: Vault) -> Row:
     whom = vault.subject(kept.ac, kept.octets)
     type_, seal = (kept.octets[1], kept.octets[16:HEAD]) if len(kept.octets) >= HEAD else (0, b"")
     digest = _commitment(period, type_, seal, *whom, octets)
-    own = _link(before, kept, number, b"netops.packet.2\0" + digest)
+    own = _link(before, kept, number, _COMMITTED + digest)
     return Row(*about, octets, kept.judged, own, period, type_, seal, *whom, digest)
 
 
