@@ -7,8 +7,10 @@ One JSON object a line, at most 64 KiB, from a peer whose user id is known (SO_P
 | `ready` | `note`, `recorded` | `born`: changed when the table was lost; `twice`: MACs of two; `unrecorded`; `opens` |
 | `allow` | `mac`, `interface`, `addresses`, `seconds`, `down_kbps`, `up_kbps` | done: in, for that long from now |
 | `allow` | `every`: a list of such | done: all of them, in one transaction; refused: none |
+| `allow` | `by` besides: of CLOCK_MONOTONIC | refused when it is later: who asked has given up, may have revoked |
 | `revoke` | `mac`, `interface`, `addresses` | done: not in the kernel any more |
 | `list` | | lines of `admitted`: interface, MAC, address, seconds left, octets up, octets down; `more` until the last |
+| `list` | `every`: a list of `mac`, `interface`, `addresses` | the same lines of these alone, none of them missed |
 | `list` | `own` | lines of `entries`: whom the gate has let in by itself (let_in.py); `more` until the last |
 | `counters` | | `counters`: the ruleset's named counters |
 
@@ -24,6 +26,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import secrets
 import threading
 from pathlib import Path
@@ -32,7 +35,7 @@ from typing import TYPE_CHECKING
 from captive_portal import ajar, garden, neighbours, ruleset, standby
 from captive_portal.classes import MAPS, Change, Classes
 from captive_portal.errors import KernelError
-from captive_portal.hatch import PART, Hatch, peers, socket_path, together
+from captive_portal.hatch import PART, Hatch, deadline, keep, peers, socket_path, together
 from captive_portal.model import Bounds, client_of
 from captive_portal.nds import SOCKET, Nds, Ndsctl
 from captive_portal.nft import Nft
@@ -42,7 +45,7 @@ from netops.errors import NetopsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from captive_portal.model import Client
+    from captive_portal.model import Admitted, Client
     from captive_portal.socket_line import Answer
     from netops.config import Settings
     from netops.service import Service
@@ -232,7 +235,7 @@ class Gate(Hatch):
         return [[*seen, sign] for sign, listed in found.items() for seen in ruleset.twice(sign, listed)][:PART]
 
     def _allow(self, asked: Answer) -> Iterator[Answer]:
-        self.let_in([self._admission(each) for each in together(asked)])
+        self.let_in([self._admission(each) for each in together(asked)], deadline(asked))
         yield {"ok": True}
 
     def _admission(self, asked: Answer) -> tuple[Client, Bounds]:
@@ -240,7 +243,7 @@ class Gate(Hatch):
         down_kbps, up_kbps = ruleset.rates(asked)
         return who, Bounds(seconds=for_s, down_kbps=down_kbps, up_kbps=up_kbps)
 
-    def let_in(self, admissions: Sequence[tuple[Client, Bounds]]) -> None:
+    def let_in(self, admissions: Sequence[tuple[Client, Bounds]], by: float = math.inf) -> None:
         """Let each client in for its `bounds.seconds` from now: all of them, or none with a KernelError."""
         commands = "\n".join(ruleset.allow(self.rules, who, bounds.seconds) for who, bounds in admissions)
 
@@ -249,6 +252,7 @@ class Gate(Hatch):
             return Change.of(every)
 
         with self._lock:
+            keep(by)
             self._change(classed, commands)
 
     def _revoke(self, asked: Answer) -> Iterator[Answer]:
@@ -276,16 +280,10 @@ class Gate(Hatch):
             yield from self._standby.entries()
             return
         with self._lock:
-            listed = {name: self._kernel.elements(self.rules.table, name) for name in ruleset.SETS}
-            inside = ruleset.admitted(listed)
-            over = self._classes.leave(
-                self._classes.others(
-                    (each.client.interface, each.client.mac, each.client.addresses[0]) for each in inside
-                )
-            )
-            if over.lines:
-                self._kernel.run("\n".join(over.lines))
-                self._classes.keep(over)
+            if "every" in asked:
+                inside = self._found([client_of(each, self.rules.interfaces) for each in together(asked)])
+            else:
+                inside = self._listed()
         every = [
             [
                 each.client.interface,
@@ -300,7 +298,34 @@ class Gate(Hatch):
         for at in range(0, len(every) or 1, PART):
             yield {"ok": True, "admitted": every[at : at + PART], "more": at + PART < len(every)}
 
+    def _listed(self) -> list[Admitted]:
+        """Return who is in, and let go of the classes of who is not.
+
+        A list may miss somebody (setlist.py). So no class is taken from a device before it was looked for by itself;
+        nor does the portal end a visit before (reconcile.py).
+        """
+        listed = {name: self._kernel.elements(self.rules.table, name) for name in ruleset.SETS}
+        for name, keys in ruleset.halves(listed):
+            listed[name] += self._kernel.find(self.rules.table, name, keys)
+        inside = ruleset.admitted(listed)
+        missed = self._classes.others(map(_door, inside))
+        inside += self._found(missed)
+        over = self._classes.leave(self._classes.others(map(_door, inside)) if missed else ())
+        if over.lines:
+            self._kernel.run("\n".join(over.lines))
+            self._classes.keep(over)
+        return inside
+
+    def _found(self, clients: Sequence[Client]) -> list[Admitted]:
+        """Return which of these clients' doors are open, each looked up by itself."""
+        sought = ruleset.keys(clients).items()
+        return ruleset.admitted({name: self._kernel.find(self.rules.table, name, keys) for name, keys in sought})
+
     def _counters(self, _asked: Answer) -> Iterator[Answer]:
         with self._lock:
             found = self._kernel.ask(f"list counters table inet {self.rules.table}")
         yield {"ok": True, "counters": {each["counter"]["name"]: each["counter"]["packets"] for each in found}}
+
+
+def _door(each: Admitted) -> tuple[str, str, str]:
+    return each.client.interface, each.client.mac, each.client.addresses[0]

@@ -5,11 +5,13 @@ What the verbs do says who is behind it: captive_portal/gate.py (nftables), capt
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from captive_portal import socket_line
 from captive_portal.errors import PortalError
 from captive_portal.socket_line import Group, Line, Listener
+from netops.clock import SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,14 +21,28 @@ if TYPE_CHECKING:
     from netops.config import Settings
 
 LINE = Line(name="gate", setting="portal.gate_socket", longest=65_536, most=16, group=Group.PEER)
-PART = 32  # elements a line of `list`, admissions of an `allow`: a line stays below LINE.longest
+PART = 32  # elements of a line of `list`, clients of one question: a line stays below LINE.longest
+
+
+def deadline(asked: Answer) -> float:
+    """Return until when a question is waited for, in seconds of CLOCK_MONOTONIC: all of a machine have the same."""
+    by = asked.get("by", math.inf)
+    if isinstance(by, bool) or not isinstance(by, int | float):
+        raise PortalError("'by'; expected seconds of CLOCK_MONOTONIC")
+    return by
+
+
+def keep(by: float) -> None:
+    """PortalError when a deadline is over. To be asked under the lock that orders what is done to the doors."""
+    if SYSTEM.monotonic() > by:
+        raise PortalError("too late: nobody waits for this door any more")
 
 
 def together(asked: Answer) -> list[Answer]:
-    """Return the admissions of one `allow`: itself, or what its `every` lists; PortalError for anything else."""
+    """Return whom one question is about: itself, or what its `every` lists; PortalError for anything else."""
     every = asked.get("every", [asked])
     if not isinstance(every, list) or not 0 < len(every) <= PART or not all(isinstance(each, dict) for each in every):
-        raise PortalError(f"'every'; expected a list of 1 to {PART} admissions")
+        raise PortalError(f"'every'; expected a list of 1 to {PART} clients")
     return every
 
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from captive_portal import ruleset
 from captive_portal.errors import KernelError, PortalError
-from captive_portal.hatch import PART, Hatch
+from captive_portal.hatch import PART, Hatch, deadline, keep
 from captive_portal.model import client_of
 from netops.clock import SYSTEM
 from netops.errors import NetopsError
@@ -219,8 +219,9 @@ class Nds(Hatch):
 
     def _allow(self, asked: Answer) -> Iterator[Answer]:
         who, for_s = client_of(asked, self._interfaces), ruleset.seconds(asked)
-        rates = ruleset.rates(asked)
+        rates, by = ruleset.rates(asked), deadline(asked)
         with self._lock:
+            keep(by)
             known = self._control.clients().get(who.mac)
             if known is None or known.get("ip") not in who.addresses:
                 raise PortalError("openNDS has not captured this device; it has to open a page by http first")

@@ -14,6 +14,8 @@ from captive_portal.errors import KernelError
 from captive_portal.setlist import SetList
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from captive_portal.setlist import Element
 
 LIBRARY = "libnftables.so.1"
@@ -54,8 +56,12 @@ class Nft:
         return [item for item in answer.get("nftables", []) if "metainfo" not in item]
 
     def elements(self, table: str, name: str) -> list[Element]:
-        """Return what a set of fifty thousand holds, as the kernel says it and not as a text."""
+        """Return what a set of fifty thousand holds, as the kernel says it and not as a text; it may miss some."""
         return self._sets.read(table, name)
+
+    def find(self, table: str, name: str, keys: Sequence[bytes]) -> list[Element]:
+        """Return those of these keys that a set holds, each looked up by itself; none is missed."""
+        return self._sets.find(table, name, keys)
 
     def _ask(self, commands: str, flags: int) -> str:
         if self._context is None:

@@ -11,6 +11,9 @@ The database is the truth for who may be in, the kernel for until when. So:
 | lives, was online | lacks it, same memory | its timeout ran out: ended |
 | lives | lacks it, new memory | the gateway was restarted: open it again, nobody is thrown out by our restart (I4) |
 | none | has it | close it: nobody is in without a record (I4) |
+
+A firewall's list may miss somebody (captive_portal/setlist.py). So who seems to have run out of time, or to lack an
+address, is a suspect first (`suspects`): it is looked for by itself, and the plan is made anew with what was found.
 """
 
 from __future__ import annotations
@@ -83,6 +86,11 @@ def plan(sessions: Sequence[Session], admitted: Iterable[Admitted], *, same_memo
         for (interface, mac), addresses in doors.items()
     ]
     return actions
+
+
+def suspects(actions: Iterable[Action]) -> list[Client]:
+    """Return of whom a plan for the same memory says that the firewall lacks them."""
+    return [each.session.client for each in actions if isinstance(each, Over | Restore)]
 
 
 def _agrees(session: Session, doors: dict[str, int], now_ms: int) -> bool:

@@ -261,6 +261,27 @@ def admitted(listed: Mapping[str, Sequence[Element]]) -> list[Admitted]:
     return found
 
 
+def keys(clients: Iterable[Client]) -> dict[str, list[bytes]]:
+    """Return the elements of clients' doors, by set: what `admitted` reads."""
+    found: dict[str, list[bytes]] = {name: [] for name in SETS}
+    for who in clients:
+        place, device = who.interface.encode().ljust(IFNAME, b"\0"), bytes.fromhex(who.mac.replace(":", ""))
+        for each in who.addresses:
+            address = ipaddress.ip_address(each)
+            found[f"auth{address.version}"].append(place + device + b"\0\0" + address.packed)
+            found[f"dn{address.version}"].append(place + address.packed)
+    return found
+
+
+def halves(listed: Mapping[str, Sequence[Element]]) -> Iterator[tuple[str, list[bytes]]]:
+    """Yield the ways down, by set, of those whose way up alone was listed: what came to them would count as nothing."""
+    for up, down in (("auth4", "dn4"), ("auth6", "dn6")):
+        there = {each.key for each in listed[down]}
+        ways = dict.fromkeys(each.key[:IFNAME] + each.key[IFNAME + 8 :] for each in listed[up])
+        if missed := [each for each in ways if each not in there]:
+            yield down, missed
+
+
 def twice(sign: str, listed: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """Return the (interface, MAC) of a listed set `twice_…`; a reset that crossed one late packet is no sign yet."""
     return [

@@ -9,13 +9,25 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from captive_portal.errors import KernelError
-from captive_portal.netlink import ATTRIBUTE, DUMP, ENDS, TYPE, attribute, attributes, failure, message, messages
+from captive_portal.netlink import (
+    ATTRIBUTE,
+    DUMP,
+    ENDS,
+    NESTED,
+    TYPE,
+    attribute,
+    attributes,
+    failure,
+    message,
+    messages,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 NFNETLINK = 12
 NFTABLES = 10 << 8  # NFNL_SUBSYS_NFTABLES
@@ -24,13 +36,14 @@ FAMILY = struct.pack("=BBH", 1, 0, 0)  # nfgenmsg: NFPROTO_INET
 TABLE, SET, ELEMENTS = 1, 2, 3  # NFTA_SET_ELEM_LIST_…
 RECEIVE = 1 << 18
 TIMEOUT_S = 5.0
+ALONE = 16  # questions on their way at once: the kernel keeps a whole page for each answer, in a bounded buffer
 
 # Where a value stands in an element: NFTA_SET_ELEM_… and what is in it.
 KEY = (1, 1)  # KEY, NFTA_DATA_VALUE
 NAME = (7, 1)  # EXPR, NFTA_EXPR_NAME
 OCTETS = (7, 2, 1)  # EXPR, NFTA_EXPR_DATA, NFTA_COUNTER_BYTES
 LEFT = (5,)  # EXPIRATION
-NESTED = frozenset({(1,), (7,), (7, 2)})
+WITHIN = frozenset({(1,), (7,), (7, 2)})  # what holds others
 COUNTER = b"counter\0"
 
 
@@ -43,13 +56,12 @@ class Element(NamedTuple):
 
 
 class SetList:
-    """A socket of its own; a context manager, used by one thread at a time."""
+    """A socket of its own, opened with the first question; a context manager, used by one thread at a time."""
 
     def __init__(self) -> None:
         self._link: socket.socket | None = None
 
     def __enter__(self) -> Self:
-        self._link = _opened()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -58,20 +70,55 @@ class SetList:
         self._link = None
 
     def read(self, table: str, name: str) -> list[Element]:
-        """Return the elements of a set of an `inet` table; KernelError when it is not there or the kernel is silent."""
-        if self._link is None:
-            raise KernelError("the nfnetlink socket is closed; expected use inside its `with` block")
-        names = attribute(TABLE, table.encode() + b"\0") + attribute(SET, name.encode() + b"\0")
+        """Return the elements of a set of an `inet` table; KernelError when it is not there or the kernel is silent.
+
+        A dump goes on where it was by number. So it misses a living element for each that the kernel's own collector
+        takes out meanwhile, because its timeout ran out, and nothing says so: who must not be missed asks `find`.
+        """
         reader = Reader()
-        try:
-            self._link.send(message(GET, DUMP, FAMILY + names))
-            while not reader.take(self._link.recv(RECEIVE)):
+        with self._asking(name) as link:
+            link.send(message(GET, DUMP, FAMILY + _names(table, name)))
+            while not reader.take(link.recv(RECEIVE)):
                 pass
-        except (OSError, KernelError) as error:
-            self._link.close()
-            self._link = _opened()  # the rest of this answer is not the next one's
-            raise KernelError(f"nftables set {name}: {getattr(error, 'strerror', None) or error}") from None
         return reader.found
+
+    def find(self, table: str, name: str, keys: Sequence[bytes]) -> list[Element]:
+        """Return those of these keys that the set holds, each looked up by itself; KernelError as for `read`.
+
+        A set that is not there holds nothing: the kernel says the same of it as of an element.
+        """
+        reader, names = Reader(), FAMILY + _names(table, name)
+        with self._asking(name) as link:
+            for at in range(0, len(keys), ALONE):
+                asked = [message(GET, 0, names + _key(each)) for each in keys[at : at + ALONE]]
+                link.send(b"".join(asked))
+                for _ in asked:
+                    try:
+                        reader.take(link.recv(RECEIVE))
+                    except FileNotFoundError:
+                        continue
+        return reader.found
+
+    @contextmanager
+    def _asking(self, name: str) -> Iterator[socket.socket]:
+        """Lend the socket. After a failure there is another one: the rest of this answer is not the next one's."""
+        try:
+            if self._link is None:
+                self._link = _opened()
+            yield self._link
+        except (OSError, KernelError) as error:
+            self.__exit__()
+            raise KernelError(f"nftables set {name}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _names(table: str, name: str) -> bytes:
+    return attribute(TABLE, table.encode() + b"\0") + attribute(SET, name.encode() + b"\0")
+
+
+def _key(key: bytes) -> bytes:
+    """Return the list of one element that has this key."""
+    value = attribute(NESTED | 1, attribute(1, key))  # NFTA_SET_ELEM_KEY of NFTA_DATA_VALUE
+    return attribute(NESTED | ELEMENTS, attribute(NESTED | 1, value))
 
 
 def _opened() -> socket.socket:
@@ -178,6 +225,6 @@ def _parts(octets: bytes, at: int, end: int, path: tuple[int, ...] = ()) -> Iter
             return
         own = (*path, kind & TYPE)
         yield own, at + ATTRIBUTE.size, size - ATTRIBUTE.size
-        if own in NESTED:
+        if own in WITHIN:
             yield from _parts(octets, at + ATTRIBUTE.size, at + size, own)
         at += (size + 3) & ~3

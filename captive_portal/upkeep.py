@@ -99,8 +99,13 @@ class Upkeep:
                 adopting.adopt(self.visits, part)
         before, now_ms = store.born(part.name), self.visits.clock.now_ms()
         sessions = [each for each in self.visits.every() if part.serves(each.client.interface)]
-        admitted = part.admitted()
-        actions = reconcile.plan(sessions, admitted, same_memory=before == ready.born, now_ms=now_ms)
+        admitted, same = part.admitted(), before == ready.born
+        actions = reconcile.plan(sessions, admitted, same_memory=same, now_ms=now_ms)
+        if same and (suspects := reconcile.suspects(actions)):
+            admitted = [*admitted, *part.seek(suspects)]
+            actions = reconcile.plan(sessions, admitted, same_memory=same, now_ms=now_ms)
+            if part.ready().born != ready.born:
+                return 0  # it lost its memory while it was read: who is not in has not run out. The next look restores
         with ThreadPoolExecutor(part.at_once, thread_name_prefix="repair") as pool:  # no thread before the first one
             for _ in pool.map(self._repair, actions):
                 pass

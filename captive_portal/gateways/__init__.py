@@ -138,6 +138,10 @@ class Gateway(Protocol):
         """Return who is in, with the time left."""
         ...
 
+    def seek(self, clients: Sequence[Client]) -> list[Admitted]:  # noqa: ARG002  (the protocol's)
+        """Return which of these are in, each looked for by itself, where `admitted` may miss some; most miss none."""
+        return []
+
     def unrecorded(self) -> tuple[str, list[Entry]]:
         """Return the name of its log, and whom it has let in by itself that nobody has recorded yet, in its order."""
         return "", []

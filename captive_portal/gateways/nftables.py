@@ -6,7 +6,8 @@ This side has no privilege. It holds one connection to the gate's UNIX socket an
 from __future__ import annotations
 
 import queue
-from typing import TYPE_CHECKING, Self
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from captive_portal import let_in
 from captive_portal.batch import Batcher
@@ -19,6 +20,7 @@ from captive_portal.model import address as canonical
 from captive_portal.neighbours import Neighbours
 from captive_portal.socket_line import Caller
 from netops import fail_open
+from netops.clock import SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +35,13 @@ TIMEOUT_S = 3.0
 WAIT_S = 10.0  # for a door, with all that wait before it
 
 
+class Waiting(NamedTuple):
+    """A door that is to be opened, and until when somebody waits for it (`hatch.deadline`)."""
+
+    admission: Answer
+    by: float
+
+
 class Nftables(Gateway):
     """A client of the gate: one question at a time, as the gate does one thing at a time."""
 
@@ -45,7 +54,7 @@ class Nftables(Gateway):
 
     def __init__(self, settings: Settings, clock: Clock) -> None:  # noqa: ARG002  (all gateways are made alike)
         self._gate = Caller(LINE, socket_path(settings), timeout_s=self.timeout_s, at_once=1)
-        self._doors: Batcher[Answer, SilentError | None] = Batcher("portal-gate", self._open_all)
+        self._doors: Batcher[Waiting, GatewayError | None] = Batcher("portal-gate", self._open_all)
         self._settings = settings
         self._interfaces = frozenset(settings.portal.visitors)
         self._neighbours = Neighbours(tuple(settings.portal.visitors))
@@ -99,25 +108,38 @@ class Nftables(Gateway):
         return None
 
     def _open(self, admission: Answer) -> None:
-        """Open one door, in one transaction of the kernel with all that wait meanwhile: that is most of its price."""
+        """Open one door, in one transaction of the kernel with all that wait meanwhile: that is most of its price.
+
+        Nobody's door opens after this has failed (I4): then it is revoked, and what waits on its way is too late.
+        """
         try:
-            silent = self._doors.put(admission).result(WAIT_S)
+            waiting = Waiting(admission, SYSTEM.monotonic() + WAIT_S)
+            refused = self._doors.put(waiting).result(WAIT_S)
         except (queue.Full, TimeoutError):
             raise GatewayError("the gate did not open in time; too many log in, or its kernel is busy") from None
-        if silent is not None:
-            raise silent
+        if refused is not None:
+            raise type(refused)(str(refused)) from None  # one that several threads raise would have all their traces
 
-    def _open_all(self, every: Sequence[Answer]) -> list[SilentError | None]:
-        """Open some doors. One that is refused makes each be asked for by itself; a silent gate is asked once."""
-        if len(every) == 1:
-            self._gate.ask("allow", **every[0])
-            return [None]
-        try:
-            for part in _parts(every):
-                self._gate.ask("allow", every=part)
-        except SilentError as error:
-            return [error] * len(every)
-        return [None] * len(every)
+    def _open_all(self, every: Sequence[Waiting]) -> list[GatewayError | None]:
+        """Open some doors; return what was wrong with each.
+
+        Where one is refused, each of its part is asked for by itself. A silent gate is asked once.
+        """
+        outcomes: list[GatewayError | None] = []
+        left = deque(_parts(every))
+        while left:
+            part = left.popleft()
+            by = min(SYSTEM.monotonic() + self.timeout_s, *(each.by for each in part))
+            try:
+                self._gate.ask("allow", every=[each.admission for each in part], by=by)
+                outcomes += [None] * len(part)
+            except SilentError as error:
+                return [*outcomes, *[error] * (len(every) - len(outcomes))]
+            except GatewayError as error:
+                if len(part) == 1:
+                    outcomes.append(error)
+                left.extendleft([each] for each in reversed(part) if len(part) > 1)
+        return outcomes
 
     def revoke(self, client: Client) -> None:
         """Close the door; returns when the kernel has it."""
@@ -125,17 +147,13 @@ class Nftables(Gateway):
             self._gate.ask("revoke", **_asked(client))
 
     def admitted(self) -> list[Admitted]:
-        """Return what the kernel's sets hold."""
-        return [
-            Admitted(
-                client=Client(interface=interface, mac=mac, addresses=(address,)),
-                seconds=left,
-                octets_up=up,
-                octets_down=down,
-            )
-            for part in self._gate.every("list")
-            for interface, mac, address, left, up, down in part["admitted"]
-        ]
+        """Return what the kernel's sets hold. It may miss some, while others run out (captive_portal/setlist.py)."""
+        return list(_admitted(self._gate.every("list")))
+
+    def seek(self, clients: Sequence[Client]) -> list[Admitted]:
+        """Return which of these the kernel's sets hold, each looked up by itself."""
+        parts = (clients[at : at + PART] for at in range(0, len(clients), PART))
+        return [each for part in parts for each in _admitted(self._gate.every("list", every=list(map(_asked, part))))]
 
     def unrecorded(self) -> tuple[str, list[Entry]]:
         """Return whom the gate has let in while no heartbeat came."""
@@ -155,12 +173,19 @@ class Nftables(Gateway):
         return {str(name): int(count) for name, count in self._gate.ask("counters")["counters"].items()}
 
 
-def _parts(every: Sequence[Answer]) -> Iterator[list[Answer]]:
+def _admitted(said: Sequence[Answer]) -> Iterator[Admitted]:
+    for part in said:
+        for interface, mac, address, left, up, down in part["admitted"]:
+            client = Client(interface=interface, mac=mac, addresses=(address,))
+            yield Admitted(client=client, seconds=left, octets_up=up, octets_down=down)
+
+
+def _parts(every: Sequence[Waiting]) -> Iterator[list[Waiting]]:
     """Yield what one line holds and one transaction may do: no address twice, whoever says that it is theirs."""
-    part: list[Answer] = []
+    part: list[Waiting] = []
     seen: set[tuple[str, str]] = set()
     for each in every:
-        own = {(each["interface"], address) for address in each["addresses"]}
+        own = {(each.admission["interface"], address) for address in each.admission["addresses"]}
         if len(part) == PART or seen & own:
             yield part
             part, seen = [], set()

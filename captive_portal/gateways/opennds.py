@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from captive_portal.enforcing import Offer, Onward
 from captive_portal.gateways.nftables import Nftables
+from netops.clock import SYSTEM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from captive_portal.model import Bounds, Client
+    from captive_portal.model import Admitted, Bounds, Client
     from captive_portal.socket_line import Answer
 
 
@@ -44,6 +45,10 @@ class Opennds(Nftables):
         """Let the client in by its IPv4 address."""
         return super().allow(client.at(*(each for each in client.addresses if ":" not in each)), bounds)
 
+    def seek(self, clients: Sequence[Client]) -> list[Admitted]:  # noqa: ARG002  (the protocol's)
+        """Return nobody: what openNDS lists is whole."""
+        return []
+
     def _open(self, admission: Answer) -> None:
         """Open one door: openNDS is asked for each by itself."""
-        self._gate.ask("allow", **admission)
+        self._gate.ask("allow", **admission, by=SYSTEM.monotonic() + self.timeout_s)

@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import socket
+import threading
 
 import pytest
 from hypothesis import given, settings
@@ -15,8 +16,10 @@ from hypothesis import strategies as st
 from captive_portal import gate, ruleset
 from captive_portal.ajar import Rule
 from captive_portal.errors import KernelError, PortalError
-from captive_portal.model import Bounds
+from captive_portal.model import Bounds, Client
+from captive_portal.setlist import Element
 from captive_portal.standby import Standby
+from netops.clock import SYSTEM
 from netops.errors import ConfigError
 from netops.evidence import files
 from netops.sign import Signer
@@ -31,6 +34,8 @@ class Kernel:
     def __init__(self) -> None:
         self.ran: list[str] = []
         self.marks: list[int] = []
+        self.sets: dict[str, list[Element]] = {}
+        self.missed: set[bytes] = set()  # what a list does not hold, though it is there
 
     def __enter__(self):
         return self
@@ -48,8 +53,15 @@ class Kernel:
             raise KernelError("nftables: Error: No such file or directory")
         return [{"set": {"elem": self.marks}}] if command.endswith("born") else []
 
-    def elements(self, _table: str, _name: str) -> list:
-        return []
+    def elements(self, _table: str, name: str) -> list[Element]:
+        return [each for each in self.sets.get(name, []) if each.key not in self.missed]
+
+    def find(self, _table: str, name: str, keys: list[bytes]) -> list[Element]:
+        return [each for each in self.sets.get(name, []) if each.key in keys]
+
+    def holds(self, who: Client, *, octets: int = 0) -> None:
+        for name, keys in ruleset.keys([who]).items():
+            self.sets.setdefault(name, []).extend(Element(key, octets, 60_000) for key in keys)
 
 
 @pytest.fixture
@@ -77,6 +89,86 @@ def say(at: gate.Gate, line: bytes) -> bytes:
 def test_the_table_is_applied_before_the_first_question(opened) -> None:
     assert "table inet netops_portal" in opened._kernel.ran[0]
     assert json.loads(say(opened, b'{"verb":"ready"}\n'))["born"] == opened.born
+
+
+def ask(at: gate.Gate, **asked: object) -> list[dict]:
+    return [json.loads(line) for line in say(at, json.dumps(asked).encode() + b"\n").splitlines()]
+
+
+def visitor(number: int) -> Client:
+    return Client(mac=f"02:00:00:00:00:{number:02x}", interface="vlan0", addresses=(f"10.0.0.{number}", "fd00::1"))
+
+
+def test_a_door_that_nobody_waits_for_any_more_is_not_opened(opened) -> None:
+    before, now = list(opened._kernel.ran), SYSTEM.monotonic()
+
+    (late,) = ask(opened, verb="allow", by=now - 0.001, **GOOD)
+    assert "too late" in late["error"]
+    (late,) = ask(opened, verb="allow", by=now - 0.001, every=[GOOD])
+    assert "too late" in late["error"]
+    assert opened._kernel.ran == before
+    assert ask(opened, verb="allow", by=now + 60, **GOOD) == [{"ok": True}]
+    (odd,) = ask(opened, verb="allow", by="soon", **GOOD)
+    assert "'by'; expected seconds of CLOCK_MONOTONIC" in odd["error"]
+
+
+def test_a_deadline_is_looked_at_where_nobody_comes_between_it_and_the_door(opened) -> None:
+    """A question that waited for the gate's lock longer than its caller waits for the answer."""
+    told: list[dict] = []
+    with opened._lock:
+        asking = threading.Thread(target=lambda: told.extend(ask(opened, verb="allow", by=by, **GOOD)))
+        by = SYSTEM.monotonic() + 0.2
+        asking.start()
+        asking.join(0.4)
+        assert not told
+    asking.join(5)
+
+    assert "too late" in told[0]["error"]
+    assert not any("auth4" in each for each in opened._kernel.ran[1:])
+
+
+def test_some_are_looked_up_each_by_itself(opened) -> None:
+    for each in (1, 2):
+        opened._kernel.holds(visitor(each), octets=each)
+    opened._kernel.missed = {each.key for name in opened._kernel.sets for each in opened._kernel.sets[name]}
+    both = map(visitor, (2, 3))
+    sought = [{"mac": each.mac, "interface": each.interface, "addresses": each.addresses} for each in both]
+
+    assert ask(opened, verb="list") == [{"ok": True, "admitted": [], "more": False}]
+    (said,) = ask(opened, verb="list", every=sought)
+    assert said["admitted"] == [["vlan0", visitor(2).mac, address, 60, 2, 2] for address in ("10.0.0.2", "fd00::1")]
+    (odd,) = ask(opened, verb="list", every=[])
+    assert "'every'; expected" in odd["error"]
+
+
+def test_what_a_list_has_missed_of_a_way_down_is_looked_up_before_it_counts_as_nothing(opened) -> None:
+    opened._kernel.holds(visitor(1), octets=7)
+    opened._kernel.missed = {each.key for each in opened._kernel.sets["dn4"]}
+
+    (said,) = ask(opened, verb="list")
+
+    assert [each[-2:] for each in said["admitted"]] == [[7, 7], [7, 7]]
+
+
+def test_no_rate_is_taken_from_a_device_that_a_list_has_missed(opened, monkeypatch) -> None:
+    classes = opened._classes
+    monkeypatch.setattr(classes, "_shape", lambda *_: None)
+    for each in (1, 2):
+        who = visitor(each)
+        classes.keep(classes.enter(who, 1000, 0))
+        opened._kernel.holds(who)
+    there = opened._kernel.sets["auth4"]
+    opened._kernel.missed = {each.key for each in there}
+    there.pop()  # the second one has really run out, by IPv4
+    before = len(opened._kernel.ran)
+
+    (said,) = ask(opened, verb="list")
+
+    assert {each[2] for each in said["admitted"]} == {"10.0.0.1", "fd00::1"}
+    taken = "\n".join(opened._kernel.ran[before:])
+    assert "10.0.0.2" in taken
+    assert "10.0.0.1 " not in taken
+    assert [key for key in classes._held if "10.0.0.1" in key]
 
 
 def test_a_round_that_fails_for_whatever_reason_is_said_and_not_the_last(tmp_path, monkeypatch, eventually) -> None:

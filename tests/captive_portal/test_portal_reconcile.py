@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from captive_portal.model import Admitted, Client, Grant, Session, State
-from captive_portal.reconcile import Adjust, Found, Over, Restore, Strike, plan
+from captive_portal.reconcile import Adjust, Found, Over, Restore, Strike, plan, suspects
 
 NOW = 1_790_000_000_000
 
@@ -110,3 +110,15 @@ def test_after_the_plan_exactly_the_recorded_are_in(visits, doors, same_memory: 
     recorded = {(each.client.mac, address) for each in sessions for address in each.client.addresses}
     assert inside <= recorded
     assert all(pair in inside or pair[0] in ended for pair in recorded)
+
+
+def test_a_suspect_is_whom_the_list_lacks_wholly_or_in_part() -> None:
+    both = ("10.0.0.1", "fd00::1")
+    lost, half, whole = session(1), session(2, addresses=both), session(3)
+    listed = [door(2), door(3), door(9)]
+
+    actions = plan([lost, half, whole], listed, same_memory=True, now_ms=NOW)
+
+    assert suspects(actions) == [lost.client, half.client]
+    found = [door(1), door(2, "fd00::1")]
+    assert plan([lost, half, whole], [*listed, *found], same_memory=True, now_ms=NOW) == [Strike(door(9).client)]

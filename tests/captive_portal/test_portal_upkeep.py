@@ -177,6 +177,38 @@ def test_a_session_that_the_kernel_has_ended_is_ended_in_the_record(house) -> No
     assert desk.current(client()) is None
 
 
+def test_whom_a_list_has_missed_is_looked_for_before_the_visit_ends(house) -> None:
+    desk = house.open()
+    for each in (1, 2, 3):
+        desk.login(click(each))
+    desk.upkeep.repair()
+    house.gateway.revoke(client(3))  # this one has really run out
+    house.clock.forward(60)
+    whole = house.gateway.admitted
+    house.gateway.admitted = lambda: [each for each in whole() if each.client.mac != client().mac]
+    house.gateway.seek = lambda clients: [each for each in whole() if each.client.key in {who.key for who in clients}]
+
+    desk.upkeep.repair()
+
+    assert {each.client.key for each in desk.store.live()} == {client(1).key, client(2).key}
+    assert {each.client.key for each in whole()} == {client(1).key, client(2).key}
+
+
+def test_a_memory_that_is_lost_while_it_is_read_ends_no_visit(house) -> None:
+    desk = house.open()
+    desk.login(click())
+    desk.upkeep.repair()
+    before, after = house.gateway, Simulated(house.settings.portal, house.clock)
+    answers = iter([before.ready(), after.ready()])
+    desk.visits.gateway = house.gateway = after
+    ready = after.ready
+    after.ready = lambda: next(answers, None) or ready()
+
+    assert desk.upkeep.repair() == 0
+    assert desk.upkeep.look_in() == 1
+    assert inside(house) == {"127.0.0.1"}
+
+
 def test_a_stepped_wall_clock_ends_no_session(house) -> None:
     desk = house.open()
     desk.login(click())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -11,7 +12,8 @@ import pytest
 
 from captive_portal import gate, hatch, ruleset
 from captive_portal.errors import GatewayError, SilentError
-from captive_portal.gateways.nftables import Nftables
+from captive_portal.gateways import nftables
+from captive_portal.gateways.nftables import Nftables, _asked
 from captive_portal.model import Bounds, Client
 from captive_portal.socket_line import Listener
 from netops.clock import SYSTEM
@@ -102,6 +104,39 @@ def test_one_that_the_kernel_refuses_keeps_nobody_else_out(settings, kernel) -> 
     assert [n for n, each in enumerate(told, 1) if each is not None] == [7]
     assert isinstance(told[6], GatewayError)
     assert all(f"10.0.0.{n} " in "".join(kernel.ran) for n in range(1, 21) if n != 7)
+
+
+def test_a_refused_one_costs_its_own_part_and_no_other(settings, kernel) -> None:
+    kernel.refused = ". 10.0.0.7 "
+    waiting = [nftables.Waiting({**_asked(device(n)), "seconds": 60}, math.inf) for n in range(1, 3 * hatch.PART + 1)]
+    door = Nftables(settings, SYSTEM)
+
+    told = door._open_all(waiting)
+
+    assert [n for n, each in enumerate(told, 1) if each is not None] == [7]
+    assert admissions(kernel) == [1] * (hatch.PART - 1) + [hatch.PART] * 2
+
+
+def test_who_was_told_that_it_failed_does_not_get_in_later(settings, kernel, monkeypatch) -> None:
+    """Neither what waits in our own line nor what the gate has heard and not done yet."""
+    monkeypatch.setattr(nftables, "WAIT_S", 0.5)
+    free = threading.Event()
+    run = kernel.run
+    kernel.run = lambda commands: (free.wait(5), run(commands))
+    with Nftables(settings, SYSTEM) as door:
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(door.allow, device(1), HOUR)
+            time.sleep(0.1)
+            told = outcomes(door, [device(n) for n in range(2, 12)])
+            assert all(isinstance(each, GatewayError) for each in told)
+            free.set()
+            assert isinstance(first.exception(5), GatewayError)
+        assert door.allow(device(20), HOUR) is None
+        door.revoke(device(1))
+
+    done = "".join(kernel.ran)
+    assert "10.0.0.20 " in done
+    assert not any(f"10.0.0.{n} " in done for n in range(2, 12))
 
 
 def test_two_devices_that_claim_one_address_are_two_transactions(settings, kernel) -> None:
