@@ -9,7 +9,10 @@ import queue
 import threading
 from collections import deque
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from inventory.errors import SqlBusyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,10 +24,21 @@ WAITING = 10_000  # work handed in and not begun; more is refused at once: memor
 LARGEST = 256
 
 
-class Batcher(Generic[T, R]):
-    """Calls `keep(items)` in a thread of its own and gives each caller its result; inert until entered."""
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """In the place of an item's result: its caller gets this error, the others of the batch their results."""
 
-    def __init__(self, name: str, keep: Callable[[Sequence[T]], Sequence[R]]) -> None:
+    error: Exception
+
+
+class Batcher(Generic[T, R]):
+    """Calls `keep(items)` in a thread of its own and gives each caller its result; inert until entered.
+
+    A batch that fails is tried again one by one, so that whoever is at fault fails alone. Not where a database is
+    held: each would wait for it as long again, and all are told so at once.
+    """
+
+    def __init__(self, name: str, keep: Callable[[Sequence[T]], Sequence[R | Refused]]) -> None:
         self.batches = 0
         self.items = 0
         self._name = name
@@ -79,16 +93,31 @@ class Batcher(Generic[T, R]):
         return taken, first is None
 
     def _do(self, taken: list[tuple[T, Future[R]]]) -> None:
+        error = self._tried(taken)
+        if error is None:
+            return
+        if isinstance(error, SqlBusyError) or len(taken) == 1:
+            for _, future in taken:
+                future.set_exception(error)
+            return
+        held: Exception | None = None
+        for each in taken:  # one bad item must not take the others with it
+            alone = held or self._tried([each])
+            if alone is not None:
+                each[1].set_exception(alone)
+            held = alone if isinstance(alone, SqlBusyError) else None
+
+    def _tried(self, taken: Sequence[tuple[T, Future[R]]]) -> Exception | None:
+        """Do it in one transaction; return what went wrong with all of it, and then nobody has been answered."""
         self.batches += 1
         self.items += len(taken)
         try:
             results = self._keep([item for item, _ in taken])
         except Exception as error:  # noqa: BLE001  (each caller gets it)
-            if len(taken) == 1:
-                taken[0][1].set_exception(error)
-                return
-            for each in taken:  # one bad item must not take the others with it
-                self._do([each])
-            return
+            return error
         for (_, future), result in zip(taken, results, strict=True):
-            future.set_result(result)
+            if isinstance(result, Refused):
+                future.set_exception(result.error)
+            else:
+                future.set_result(result)
+        return None

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast
 import sqlalchemy as sa
 
 from captive_portal.allotment import Used
-from captive_portal.batch import Batcher
+from captive_portal.batch import Batcher, Refused
 from captive_portal.errors import PortalError
 from captive_portal.meters import counted
 from captive_portal.model import Allowance, Bounds, Client, Consent, End, Grant, Session, State
@@ -27,6 +27,7 @@ from captive_portal.records import chain
 from captive_portal.redeeming import Issued, judge
 from captive_portal.tables import ADDRESS, BATCH, CONSENT, HOLDER, META, MIGRATIONS, SESSION, VOUCHER
 from inventory import sql
+from inventory.errors import SqlBusyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -116,21 +117,34 @@ class Store:
             raise PortalError("the record was not written in time, nobody was let in; is the disk slow?") from None
 
     def _together(self, works: Sequence[Work]) -> list[Any]:
-        """Do a batch: admissions, then what became of them, then the rest, each kind in the order handed in."""
+        """Do a batch: admissions, then what became of them, then the rest, each kind in the order handed in.
+
+        While another process holds the persons nobody is admitted, and each is told so; the rest is done.
+        """
         admissions = [work for work in works if isinstance(work, Admission)]
         marks = [work for work in works if isinstance(work, Online)]
-        if self._persons is not None:
-            self._persons.note(each.session for each in admissions)
+        held: Refused | None = None
+        try:
+            if self._persons is not None:
+                self._persons.note(each.session for each in admissions)
+        except SqlBusyError as error:
+            if len(admissions) == len(works):
+                raise
+            held = Refused(error)
         with self._database.write() as connection:
-            if admissions:
+            if admissions and held is None:
                 _admit(connection, admissions)
             if marks:
                 connection.execute(_MARK, [{"which": mark.session, "at_ms": mark.at_ms} for mark in marks])
-            return [None if isinstance(work, Admission | Online) else work(connection) for work in works]
+            done = {Admission: held, Online: None}
+            return [done[type(work)] if isinstance(work, Admission | Online) else work(connection) for work in works]
 
     # ---- sessions
     def admit(self, admission: Admission) -> None:
-        """Keep a new session with its addresses and its consent; RecordsError when it is nobody's."""
+        """Keep a new session with its addresses and its consent; RecordsError when it is nobody's.
+
+        SqlBusyError while another process holds the persons: nothing is kept, and the next try may do.
+        """
         self._wait(admission)
 
     def widen(self, session: Session, now_ms: int) -> None:

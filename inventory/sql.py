@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from alembic.script import ScriptDirectory
 
-BUSY_S = 15.0  # how long a writer waits for another before SqlBusyError
+BUSY_S = 15.0  # how long a writer waits for another before SqlBusyError, where its opener says nothing else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +48,14 @@ class Migrations:
 class Database:
     """One database by URL. Inert until entered; safe to use from several threads.
 
-    `readonly` makes every write fail in the engine itself, and refuses a file that is not there.
+    `readonly` makes every write fail in the engine itself, and refuses a file that is not there. `busy_s` is how long
+    whoever finds it held waits before SqlBusyError.
     """
 
-    def __init__(self, url: str, *, readonly: bool = False) -> None:
+    def __init__(self, url: str, *, readonly: bool = False, busy_s: float | None = None) -> None:
         self.url = _parse(url)
         self.readonly = readonly
+        self._busy_s = busy_s
         self._engine: sa.Engine | None = None
 
     @property
@@ -62,7 +64,7 @@ class Database:
         return self.url.render_as_string(hide_password=True)
 
     def __enter__(self) -> Self:
-        self._engine = _engine(self.url, readonly=self.readonly)
+        self._engine = _engine(self.url, BUSY_S if self._busy_s is None else self._busy_s, readonly=self.readonly)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -187,10 +189,10 @@ def _file(url: sa.URL) -> Path:
     return Path(str(url.database))
 
 
-def _engine(url: sa.URL, *, readonly: bool) -> sa.Engine:
+def _engine(url: sa.URL, busy_s: float, *, readonly: bool) -> sa.Engine:
     if url.get_backend_name() == "postgresql":
         options = "-c default_transaction_read_only=on" if readonly else "-c synchronous_commit=on"
-        connect = {"options": options, "connect_timeout": int(BUSY_S)}
+        connect = {"options": options, "connect_timeout": max(1, int(busy_s))}
         try:
             return sa.create_engine(url, connect_args=connect, pool_pre_ping=True)
         except ImportError:
@@ -200,7 +202,7 @@ def _engine(url: sa.URL, *, readonly: bool) -> sa.Engine:
         raise SqlError(f"{file}: there is no such database; `netops db upgrade` creates it")
     if not file.parent.is_dir():
         raise SqlError(f"{file}: the directory {file.parent} does not exist; create it or correct the URL")
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_S})
+    engine = sa.create_engine(url, connect_args={"timeout": busy_s})
     sa.event.listen(engine, "connect", _pragmas(readonly=readonly))
     sa.event.listen(engine, "begin", _begin)
     return engine

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from netops.config import Settings
 
 WAIT_S = 10.0
+HELD_S = 1.0  # a visitor's way in waits no longer for another process; staff's orders wait as long as any (sql.BUSY_S)
 TOGETHER = 256  # sealed before the first of them is waited for
 REMEMBERED = 100_000  # persons of this month known to be durable; more are written again, which changes nothing
 
@@ -70,10 +71,15 @@ class _Row:
     sealed: bytes
 
 
+class UnknownError(RecordsError):
+    """Nothing is known of a person any more, or never was."""
+
+
 class Persons:
     """`persons.db` with the months' keys; a context manager. Errors are RecordsError, SqlError and ConfigError.
 
-    `readonly` opens what is there and keeps nothing.
+    `readonly` opens what is there and keeps nothing; that is for staff, and patient. Else what is called here is on a
+    visitor's way in: SqlBusyError after `HELD_S`, and nothing was kept. Orders take `database`, which is patient.
     """
 
     def __init__(self, settings: Settings, clock: Clock = SYSTEM, *, readonly: bool = False) -> None:
@@ -82,6 +88,7 @@ class Persons:
         self._clock = clock
         self._url = tables.url(settings)
         self.database = sql.Database(self._url, readonly=readonly)
+        self._brisk = self.database if readonly else sql.Database(self._url, busy_s=HELD_S)
         self.periods = Periods(tables.keys(settings))
         self._batcher: Batcher[_Row, None] = Batcher("portal-persons", self._together)
         self._durable: OrderedDict[tuple[bytes, str], None] = OrderedDict()
@@ -96,6 +103,7 @@ class Persons:
             sql.upgrade(tables.MIGRATIONS, self._url)
         self._stack.enter_context(self.database)
         if not self._readonly:
+            self._stack.enter_context(self._brisk)
             self._stack.enter_context(self._batcher)
         return self
 
@@ -116,56 +124,45 @@ class Persons:
         """Seal a value with this month's key and return its keyed hash; durable on return, at once when it is known."""
         hash_, period = self.hashed(kind, value), self.periods.current(self._clock.now_ms())
         if not self._is_durable(hash_, period):
-            self._seal(hash_, Kind(kind), period, value)
+            self._keep([self._sealed(hash_, Kind(kind), period, value)])
         return hash_
 
     def renew(self, hash_: bytes) -> bool:
         """Seal somebody who is known by the hash alone with this month's key too; False when nothing is known."""
         period = self.periods.current(self._clock.now_ms())
-        if self._is_durable(hash_, period):
-            return True
-        found = self.opened(hash_)
-        if found is None:
+        try:
+            older = self._older(hash_, period)
+        except UnknownError:
             return False
-        if found.period < period:
-            self._seal(hash_, found.kind, period, found.value)
+        self._keep([self._anew(each, period) for each in older])
         return True
 
     def renew_all(self, hashes: Iterable[bytes]) -> int:
         """Renew many together; return how many were sealed. One that does not open costs the others nothing."""
-        period, waiting = self.periods.current(self._clock.now_ms()), []
+        period, older, count = self.periods.current(self._clock.now_ms()), list[Known](), 0
         for each in hashes:
-            if self._is_durable(each, period):
-                continue
-            found = None
-            with contextlib.suppress(RecordsError):  # altered: `netops portal verify` says so
-                found = self.opened(each)
-            if found is not None and found.period < period:
-                waiting.append(self._batcher.put(self._sealed(each, found.kind, period, found.value)))
-            if len(waiting) % TOGETHER == TOGETHER - 1:
-                waiting[-1].result(WAIT_S)
-        for future in waiting:
-            future.result(WAIT_S)
-        return len(waiting)
+            with contextlib.suppress(RecordsError):  # erased meanwhile; or altered: `netops portal verify` says so
+                older += self._older(each, period)
+            if len(older) == TOGETHER:
+                self._keep([self._anew(each, period) for each in older])
+                older, count = [], count + TOGETHER
+        self._keep([self._anew(each, period) for each in older])
+        return count + len(older)
 
     def note(self, sessions: Iterable[Session]) -> None:
         """Make durable whose sessions are, before their records are: the devices, and who was identified.
 
-        For a writer that has its own thread: all are one transaction here and now. RecordsError when a person is known
+        For a writer that has its own thread: all are one transaction here and now. UnknownError when a person is known
         to nobody: such a session could be joined to no one, nobody is let in.
         """
-        period, rows = self.periods.current(self._clock.now_ms()), []
+        period, rows = self.periods.current(self._clock.now_ms()), list[_Row]()
         for session in sessions:
             device = self.hashed(Kind.DEVICE, session.client.mac)
             if not self._is_durable(device, period):
                 rows.append(self._sealed(device, Kind.DEVICE, period, session.client.mac))
             person = session.grant.person if session.grant else b""
-            if person and not self._is_durable(person, period):
-                found = self.opened(person)
-                if found is None:
-                    raise RecordsError("who was identified stands nowhere (erased meanwhile?); they log in anew")
-                if found.period < period:
-                    rows.append(self._sealed(person, found.kind, period, found.value))
+            if person:
+                rows += [self._anew(each, period) for each in self._older(person, period)]
         if rows:
             self._together(rows)
             self._remember(rows)
@@ -174,7 +171,7 @@ class Persons:
     def opened(self, hash_: bytes) -> Known | None:
         """Return the value as it was sealed last; None when it was never kept, or is erased."""
         newest = sa.select(PERSON).where(PERSON.c.hash == hash_).order_by(PERSON.c.period.desc()).limit(1)
-        with self.database.read() as connection:
+        with self._brisk.read() as connection:
             row = connection.execute(newest).first()
         if row is None or row.period not in self.periods.names():
             return None
@@ -187,7 +184,7 @@ class Persons:
         That login is then used for nothing but what the law demands: nobody is recognised by it any more.
         """
         wished = sa.select(WISH.c.at_ms).where(WISH.c.hash == hash_, WISH.c.at_ms >= since_ms)
-        with self.database.read() as connection:
+        with self._brisk.read() as connection:
             return connection.execute(wished).first() is not None
 
     # ---- the edge
@@ -195,13 +192,26 @@ class Persons:
         with self._lock:
             return (hash_, period) in self._durable
 
-    def _seal(self, hash_: bytes, kind: Kind, period: str, value: str) -> None:
-        row = self._sealed(hash_, kind, period, value)
+    def _older(self, hash_: bytes, period: str) -> list[Known]:
+        """Return who is to be sealed anew in a month, from the hash alone; empty when they are."""
+        if self._is_durable(hash_, period):
+            return []
+        found = self.opened(hash_)
+        if found is None:
+            raise UnknownError("who was identified stands nowhere (erased meanwhile?); they log in anew")
+        return [found] if found.period < period else []
+
+    def _anew(self, known: Known, period: str) -> _Row:
+        return self._sealed(known.hash, known.kind, period, known.value)
+
+    def _keep(self, rows: Sequence[_Row]) -> None:
+        """Hand rows in, at most `TOGETHER`; durable on return."""
         try:
-            self._batcher.put(row).result(WAIT_S)
+            for future in [self._batcher.put(row) for row in rows]:
+                future.result(WAIT_S)
         except (queue.Full, TimeoutError):
             raise RecordsError("who it is was not written in time, nobody was let in; is the disk slow?") from None
-        self._remember([row])
+        self._remember(rows)
 
     def _sealed(self, hash_: bytes, kind: Kind, period: str, value: str) -> _Row:
         sealed = cipher.seal(self.periods.made(period), value, about(hash_, kind.value, period))
@@ -215,7 +225,7 @@ class Persons:
 
     def _together(self, rows: Sequence[_Row]) -> list[None]:
         """Do a batch: a row that is there already stays as it is."""
-        with self.database.write() as connection:
+        with self._brisk.write() as connection:
             for period in {row.period for row in rows} - self._told:
                 known = {"period": period, "key": self.periods.digest(period)}
                 connection.execute(insert(PERIOD).on_conflict_do_nothing(), known)

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captive_portal import checks, neighbours, uplink
-from captive_portal.batch import Batcher
+from captive_portal.batch import Batcher, Refused
 from captive_portal.errors import KernelError
 from captive_portal.model import address
 from captive_portal.uplink import Uplink
+from inventory.errors import SqlBusyError
 from netops.config import PortalAt, Settings
 from netops.errors import ConfigError
 
@@ -50,6 +51,41 @@ def test_one_bad_item_does_not_take_the_others_with_it() -> None:
         gate.set()
         assert futures[0].result(5) == futures[2].result(5) == 1
         with pytest.raises(ZeroDivisionError):
+            futures[1].result(5)
+
+
+@pytest.mark.parametrize("bad", [False, True], ids=["all", "after a bad one"])
+def test_a_held_database_is_waited_for_once_and_all_are_told(bad: bool) -> None:
+    gate, tries = threading.Event(), []
+
+    def keep(items):
+        gate.wait(5)
+        tries.append(len(items))
+        if bad and -1 in items:
+            raise ZeroDivisionError
+        raise SqlBusyError("held; try again")
+
+    with Batcher("test", keep) as batcher:
+        futures = [batcher.put(number) for number in (-1, *range(20))]
+        gate.set()
+        errors = [type(future.exception(5)) for future in futures]
+
+    assert errors == [ZeroDivisionError if bad else SqlBusyError, *[SqlBusyError] * 20]
+    assert len(tries) <= (3 if bad else 2)
+
+
+def test_one_item_can_be_refused_and_the_others_have_their_results() -> None:
+    gate = threading.Event()
+
+    def keep(items):
+        gate.wait(5)
+        return [item or Refused(SqlBusyError("held; try again")) for item in items]
+
+    with Batcher("test", keep) as batcher:
+        futures = [batcher.put(number) for number in (1, 0, 2)]
+        gate.set()
+        assert (futures[0].result(5), futures[2].result(5)) == (1, 2)
+        with pytest.raises(SqlBusyError, match="try again"):
             futures[1].result(5)
 
 

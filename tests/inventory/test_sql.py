@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from inventory.errors import SqlBusyError, SqlConflictError, SqlError
-from inventory.sql import Database, Migrations, current, upgrade
+from inventory.sql import BUSY_S, Database, Migrations, current, upgrade
 from inventory.tables import META, MIGRATIONS, RECORD
+from netops.clock import SYSTEM
 
 
 def columns(connection, table):
@@ -172,6 +173,19 @@ def test_a_held_sqlite_file_says_try_again(sqlite_url, tmp_path, monkeypatch):
         holder.close()
 
     assert caught.value.exit_code == 75
+
+
+def test_who_opens_a_database_says_how_long_it_waits(sqlite_url, tmp_path):
+    holder = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    began = SYSTEM.monotonic()
+    try:
+        with Database(sqlite_url, busy_s=0.05) as database, pytest.raises(SqlBusyError, match="try again"):
+            database.write().__enter__()
+    finally:
+        holder.close()
+
+    assert SYSTEM.monotonic() - began < BUSY_S / 3
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path):

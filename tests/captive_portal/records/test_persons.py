@@ -79,6 +79,31 @@ def test_who_comes_back_in_another_month_is_sealed_again_from_the_hash_alone(per
     assert not persons.renew(b"\1" * 32)
 
 
+def test_many_are_sealed_again_together_and_one_that_does_not_open_costs_the_others_nothing(
+    persons, clock, monkeypatch
+) -> None:
+    monkeypatch.setattr("captive_portal.records.persons.TOGETHER", 2)
+    hashes = [persons.keep(Kind.PHONE, f"{PHONE[:-1]}{number}") for number in range(6)]
+    with persons.database.write() as connection:
+        connection.execute(sa.update(PERSON).where(PERSON.c.hash == hashes[1]).values(sealed=b"x" * 45))
+    clock.forward(MONTH_S)
+
+    assert persons.renew_all([b"\1" * 32, *hashes]) == 5
+    assert persons.renew_all(hashes) == 0
+    assert [row.hash for row in rows(persons) if row.period == "2026-10"] == [
+        row.hash for row in rows(persons) if row.period == "2026-09" and row.hash != hashes[1]
+    ]
+
+
+def test_nobody_is_passed_over_in_silence_where_the_months_key_cannot_be_made(persons, clock, settings) -> None:
+    hash_ = persons.keep(Kind.PHONE, PHONE)
+    clock.forward(MONTH_S)
+    (tables.keys(settings) / "2026-10.key").mkdir()
+
+    with pytest.raises(RecordsError, match="cannot be"):
+        persons.renew_all([hash_])
+
+
 def test_a_destroyed_key_ends_what_it_sealed_and_nothing_else(persons, clock, settings) -> None:
     hash_ = persons.keep(Kind.PHONE, PHONE)
     once = persons.keep(Kind.PHONE, "+8613900139000")
