@@ -3,7 +3,8 @@
 `retention.session_days` lies between the two (`captive_portal/records/checks.py` says when it does not), and whatever
 the settings say, nothing that the law wants is erased outside a rehearsal. What is older is
 erased in small transactions, so that logins go on meanwhile, and each erasure is certified by an entry of the chain in
-the same transaction. The month's key goes when the last day of its month is over by as much.
+the same transaction. The month's key goes when the last day of its month is over by as much; what it sealed goes after
+it in small transactions too, each of which counts what it has deleted, and the certificate states their sum.
 
 A clock that jumps ahead must not erase the evidence of a year in one night: the horizon, before which things are
 erased, moves on by at most a day in a round, and there is a round an hour. A clock that was wrong is noticed long
@@ -12,6 +13,7 @@ before; after a stop of weeks the horizon catches up within a day or two.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 DAY_MS = 86_400_000
 SIX_MONTHS = 184  # days; the longest six months of a year, March to August and July to December
 SLICE = 2000
+ROWS = 1000  # of a month's sealed values in one transaction: some 30 ms, more on a slow disk
+PAUSE_S = 0.12  # between two of them: who waits for SQLite's lock looks ten times a second whether it is free
 SLACK_MS = 2 * DAY_MS  # a month's key outlives the month's last sessions: those that go on are sealed anew each hour
 HORIZON = "records.horizon_ms"
 PROOF_MS = DAY_MS
@@ -69,7 +73,8 @@ def purge(store: Store, persons: Persons, settings: Settings, now_ms: int) -> Pu
         entries += count
     while (count := store.write(lambda connection: _sessions(connection, before_ms))) > 0:
         sessions += count
-    store.write(lambda connection: _holders(connection, before_ms))
+    while store.write(lambda connection: _holders(connection, before_ms)) > 0:
+        pass
     periods = tuple(each for each in _due(persons, before_ms) if _destroy(store, persons, each, now_ms))
     _forget(persons, before_ms, now_ms)
     return Purged(before_ms=before_ms, sessions=sessions, entries=entries, periods=periods)
@@ -97,10 +102,12 @@ def _sessions(connection: sa.Connection, before_ms: int) -> int:
     return len(ids)
 
 
-def _holders(connection: sa.Connection, before_ms: int) -> None:
-    """Delete which devices used a voucher whose time was over before; the voucher itself names nobody."""
+def _holders(connection: sa.Connection, before_ms: int) -> int:
+    """Delete a slice of which devices used a voucher whose time was over before; the voucher itself names nobody."""
     over = sa.select(VOUCHER.c.hash).where(VOUCHER.c.until_ms < before_ms)
-    connection.execute(sa.delete(HOLDER).where(HOLDER.c.since_ms < before_ms, HOLDER.c.voucher.in_(over)))
+    own = (HOLDER.c.voucher, HOLDER.c.identity)
+    due = sa.select(*own).where(HOLDER.c.since_ms < before_ms, HOLDER.c.voucher.in_(over)).limit(SLICE)
+    return connection.execute(sa.delete(HOLDER).where(sa.tuple_(*own).in_(due))).rowcount
 
 
 def delete_sessions(connection: sa.Connection, ids: Sequence[str]) -> None:
@@ -177,23 +184,34 @@ def _due(persons: Persons, before_ms: int) -> list[str]:
 
 def _destroy(store: Store, persons: Persons, period: str, now_ms: int) -> bool:
     """Destroy a month's key, then its rows, then certify it. Each step finds out what is done already."""
+    this = PERIOD.c.period == period
     with persons.database.write() as connection:
-        row: Any = connection.execute(sa.select(PERIOD).where(PERIOD.c.period == period)).first()
+        row: Any = connection.execute(sa.select(PERIOD).where(this)).first()
         if row is None:  # a key that sealed nothing
             connection.execute(sa.insert(PERIOD).values(period=period, key=persons.periods.digest(period), rows=0))
-        elif row.rows is None:
-            count = connection.execute(sa.select(sa.func.count()).where(PERSON.c.period == period)).scalar()
-            connection.execute(sa.update(PERIOD).where(PERIOD.c.period == period).values(rows=count))
+        elif row.rows is None:  # from here on it is under way
+            connection.execute(sa.update(PERIOD).where(this).values(rows=0))
     persons.periods.destroy(period)
-    with persons.database.write() as connection:
-        connection.execute(sa.delete(PERSON).where(PERSON.c.period == period))
-        gone = sa.update(PERIOD).where(PERIOD.c.period == period, PERIOD.c.destroyed_ms.is_(None))
-        connection.execute(gone.values(destroyed_ms=now_ms))
-        row = connection.execute(sa.select(PERIOD).where(PERIOD.c.period == period)).one()
+    while not _emptied(persons, period, now_ms):
+        time.sleep(PAUSE_S)
+    with persons.database.read() as connection:
+        row = connection.execute(sa.select(PERIOD).where(this)).one()
     store.write(lambda connection: _certify(connection, row))
     with persons.database.write() as connection:
-        connection.execute(sa.update(PERIOD).where(PERIOD.c.period == period).values(certified_ms=now_ms))
+        connection.execute(sa.update(PERIOD).where(this).values(certified_ms=now_ms))
     return True
+
+
+def _emptied(persons: Persons, period: str, now_ms: int) -> bool:
+    """Delete a slice of a month's rows and count it, in one transaction; whether it was the last, noted with it."""
+    own, counted = PERSON.c.period == period, sa.update(PERIOD).where(PERIOD.c.period == period)
+    some = sa.select(PERSON.c.hash).where(own).limit(ROWS)
+    with persons.database.write() as connection:
+        count = connection.execute(sa.delete(PERSON).where(own, PERSON.c.hash.in_(some))).rowcount
+        connection.execute(counted.values(rows=PERIOD.c.rows + count))
+        if count < ROWS:
+            connection.execute(counted.where(PERIOD.c.destroyed_ms.is_(None)).values(destroyed_ms=now_ms))
+    return count < ROWS
 
 
 def _certify(connection: sa.Connection, row: Any) -> None:

@@ -6,6 +6,7 @@ What the law still demands is not erased on a wish: until the minimum is over it
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from netops.config import Settings
     from netops.evidence.canonical import JSON
 
+TOGETHER = 5  # sessions in one transaction: each is a look through all entries of its time, and logins wait for it
 AROUND_MS = 60_000  # entries lie at the times of their session, within a step of the clock
 
 
@@ -126,8 +128,10 @@ def fulfil(store: Store, persons: Persons, settings: Settings, now_ms: int) -> i
 def _erase(store: Store, persons: Persons, hash_: bytes, *, before_ms: int, settings: Settings, now_ms: int) -> int:
     """Erase a person's sessions that began before the wish and that the law does not keep any more."""
     due_ms = _due_ms(store, settings, now_ms)
-    count = 0
-    while (done := store.write(lambda connection: _sessions(connection, hash_, before_ms, due_ms, now_ms))) > 0:
+    count = done = store.write(lambda connection: _sessions(connection, hash_, before_ms, due_ms, now_ms))
+    while done == TOGETHER:
+        time.sleep(retention.PAUSE_S)
+        done = store.write(lambda connection: _sessions(connection, hash_, before_ms, due_ms, now_ms))
         count += done
     with persons.database.write() as connection:
         held = connection.execute(sa.select(PERSON.c.period).where(PERSON.c.hash == hash_)).scalars().all()
@@ -147,7 +151,7 @@ def _due_ms(store: Store, settings: Settings, now_ms: int) -> int:
 def _sessions(connection: sa.Connection, hash_: bytes, before_ms: int, due_ms: int, now_ms: int) -> int:
     """Erase a slice of sessions, their entries of the chain, and certify it: one transaction."""
     mine = sa.and_(SESSION.c.person == hash_, SESSION.c.since_ms <= before_ms, SESSION.c.ended_ms < due_ms)
-    rows = connection.execute(sa.select(SESSION).where(mine).order_by(SESSION.c.since_ms).limit(100)).all()
+    rows = connection.execute(sa.select(SESSION).where(mine).order_by(SESSION.c.since_ms).limit(TOGETHER)).all()
     if not rows:
         return 0
     numbers: set[int] = set()

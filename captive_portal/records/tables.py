@@ -32,7 +32,7 @@ PERIOD = sa.Table(
     METADATA,
     sa.Column("period", sa.String(7), primary_key=True),
     sa.Column("key", sa.String(64), nullable=False),  # SHA-256 of the key: which one was destroyed
-    sa.Column("rows", sa.Integer),  # counted before its rows go
+    sa.Column("rows", sa.Integer),  # how many have gone; none before its end is under way
     sa.Column("destroyed_ms", sa.BigInteger),
     sa.Column("certified_ms", sa.BigInteger),
 )

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from netops.config import Settings
 
 TOGETHER = 500
+PAGE = 1000  # sealed values in one look
+ROWID: sa.ColumnElement[int] = sa.literal_column("person.rowid", sa.Integer)
 MOST = 50  # findings that are told one by one
 DAY_MS = 86_400_000
 LAW_DAYS = 184  # the longest six months; no setting: the hand that alters records could alter that as well
@@ -253,22 +255,38 @@ def persons(found: Verified, store: Persons) -> None:
 
     Where the end of a month was cut off between its key and its rows, the next round goes on with it: no finding.
     """
-    keys: dict[str, bytes] = {}
+    after: int | None = None
+    while (last := _page(found, store, after)) is not None:
+        after = last
+
+
+def _page(found: Verified, store: Persons, after: int | None) -> int | None:
+    """Look at the next sealed values and return which was the last: a short look, for nobody is let in meanwhile.
+
+    A month's key goes only after its end was noted, which waits for us: what is under way here stays so.
+    """
+    ending = sa.select(PERIOD.c.period).where(PERIOD.c.rows.is_not(None), PERIOD.c.certified_ms.is_(None))
+    wanted = sa.select(PERSON, ROWID.label("at")).where(sa.true() if after is None else after < ROWID)
+    last = None
     with store.database.read() as connection:
-        ending = sa.select(PERIOD.c.period).where(PERIOD.c.rows.is_not(None), PERIOD.c.certified_ms.is_(None))
         going = set(connection.execute(ending).scalars())
-        for row in connection.execution_options(yield_per=2000).execute(sa.select(PERSON)):
-            found.persons += 1
-            try:
-                key = keys.setdefault(row.period, store.periods.key(row.period))
-                value = cipher.unseal(key, row.sealed, about(row.hash, row.kind, row.period))
-            except RecordsError as error:
-                if row.period in going:
-                    continue
-                found.say(f"person {row.hash.hex()[:8]} of {row.period}: {error}")
-                continue
-            if row.kind != Kind.DEVICE and store.hashed(row.kind, value) != row.hash:
-                found.say(f"person {row.hash.hex()[:8]} of {row.period}: the value is not the one of its hash")
+        for row in connection.execute(wanted.order_by(ROWID).limit(PAGE)):
+            _person(found, store, row, ending=row.period in going)
+            last = int(row.at)
+    return last
+
+
+def _person(found: Verified, store: Persons, row: Any, *, ending: bool) -> None:
+    found.persons += 1
+    where = f"person {row.hash.hex()[:8]} of {row.period}"
+    try:
+        value = cipher.unseal(store.periods.key(row.period), row.sealed, about(row.hash, row.kind, row.period))
+    except RecordsError as error:
+        if not ending:
+            found.say(f"{where}: {error}")
+        return
+    if row.kind != Kind.DEVICE and store.hashed(row.kind, value) != row.hash:
+        found.say(f"{where}: the value is not the one of its hash")
 
 
 def heads_of(leaves: Iterable[Any]) -> dict[int, str]:

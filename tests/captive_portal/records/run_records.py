@@ -40,6 +40,7 @@ def main(folder: str, now_ms: str, seed: str) -> None:
     settings, clock, dice = settings_of(Path(folder)), Told(int(now_ms)), random.Random(seed)
     terms = agreement.terms("zh_CN")
     consent = Consent(terms=terms.version, language="zh_CN", digest=terms.digest, channel="portal")
+    retention.ROWS = 5  # a month has some twenty: kills fall between its slices too
     spool = Spool(Path(folder) / "spool" / "portal.db", source="portal")
     with spool, Persons(settings, clock) as persons, Store(tables.url(settings), persons) as store:
         keeper = Keeper(settings=settings, store=store, persons=persons, spool=spool)

@@ -256,15 +256,18 @@ def test_an_entry_that_is_older_than_the_one_before_it_goes_first(office) -> Non
     assert office.store.read(lambda connection: verify.verify(connection, {}, now_ms=office.now_ms)).problems == []
 
 
-def test_who_used_a_voucher_is_forgotten_with_the_sessions_and_the_voucher_stays(office) -> None:
+def test_who_used_a_voucher_is_forgotten_with_the_sessions_and_the_voucher_stays(office, monkeypatch) -> None:
+    monkeypatch.setattr(retention, "SLICE", 2)
+
     def make(connection: sa.Connection) -> None:
         batch = {"label": "", "made_ms": 0, "made_by": "x", "minutes": 60, "devices": 1, "single_use": False}
         connection.execute(sa.insert(BATCH), {"id": "b", **batch, "start_by_ms": 0})
         for number, until_ms in ((1, office.now_ms + 5), (2, office.now_ms + 250 * retention.DAY_MS)):
             voucher = {"hash": bytes([number]) * 32, "batch": "b", "first_ms": office.now_ms, "until_ms": until_ms}
             connection.execute(sa.insert(VOUCHER), voucher)
-            held = {"voucher": bytes([number]) * 32, "identity": b"d" * 32, "since_ms": office.now_ms}
-            connection.execute(sa.insert(HOLDER), held)
+            held = {"voucher": bytes([number]) * 32, "since_ms": office.now_ms}
+            devices = range(5 if number == 1 else 1)
+            connection.execute(sa.insert(HOLDER), [{**held, "identity": bytes([each]) * 32} for each in devices])
 
     office.store.write(make)
     office.forward(210)
