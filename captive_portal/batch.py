@@ -5,6 +5,7 @@ A login costs one fsync; at one fsync each a disk allows some hundred logins a s
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections import deque
@@ -12,6 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from captive_portal.errors import GoneError
 from inventory.errors import SqlBusyError
 
 if TYPE_CHECKING:
@@ -46,22 +48,35 @@ class Batcher(Generic[T, R]):
         self._queue: queue.Queue[tuple[T, Future[R]] | None] = queue.Queue(WAITING)
         self._lazy: deque[tuple[T, Future[R]]] = deque()
         self._thread: threading.Thread | None = None
+        self._open = False
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Batcher[T, R]:
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        self._open = True
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Take nothing more in; return when all that was handed in is done."""
+        with self._lock:
+            self._open = False
         if self._thread is not None:
-            self._queue.put(None)
+            if self._thread.is_alive():
+                self._queue.put(None)
             self._thread.join()
             self._thread = None
 
     def put(self, item: T) -> Future[R]:
-        """Hand in one item; `queue.Full` when too many wait."""
+        """Hand in one item; `queue.Full` when too many wait, GoneError when nobody is there to do it.
+
+        Who cancels the future before it is begun has its item left out.
+        """
         future: Future[R] = Future()
-        self._queue.put_nowait((item, future))
+        with self._lock:
+            if not self._open:
+                raise GoneError(self._gone)
+            self._queue.put_nowait((item, future))
         return future
 
     def put_lazily(self, item: T) -> None:
@@ -69,14 +84,36 @@ class Batcher(Generic[T, R]):
         if len(self._lazy) < WAITING:
             self._lazy.append((item, Future()))
 
+    @property
+    def _gone(self) -> str:
+        return f"thread '{self._name}' takes nothing in: it was not started, was stopped, or died; restart the service"
+
     def _run(self) -> None:
+        begun: list[tuple[T, Future[R]]] = []
         ended = False
-        while not ended:
-            taken, ended = self._gather(LAZY_S if len(self._lazy) < LARGEST else 0.0)
-            while self._lazy and len(taken) < LARGEST:
-                taken.append(self._lazy.popleft())
-            if taken:
-                self._do(taken)
+        try:
+            while not ended or self._lazy:
+                taken, ended = ([], True) if ended else self._gather(LAZY_S if len(self._lazy) < LARGEST else 0.0)
+                while self._lazy and len(taken) < LARGEST:
+                    taken.append(self._lazy.popleft())
+                begun = [each for each in taken if each[1].set_running_or_notify_cancel()]
+                if begun:
+                    self._do(begun)
+        finally:
+            self._leave(begun)
+
+    def _leave(self, begun: list[tuple[T, Future[R]]]) -> None:
+        """Where this thread dies, tell those whose item may not have been done: nobody waits in vain."""
+        with self._lock:
+            self._open = False
+        for _, future in begun:
+            if not future.done():
+                future.set_exception(GoneError(self._gone))
+        with contextlib.suppress(queue.Empty):
+            while True:
+                waiting = self._queue.get_nowait()
+                if waiting is not None and waiting[1].set_running_or_notify_cancel():
+                    waiting[1].set_exception(GoneError(self._gone))
 
     def _gather(self, wait_s: float) -> tuple[list[tuple[T, Future[R]]], bool]:
         """Return what waits now, after waiting for the first; and whether that was all for ever."""

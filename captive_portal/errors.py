@@ -47,6 +47,10 @@ class AbsentError(SilentError):
     """Our own helper, server or way to a controller is not there: what fails then is our account, no carrier's."""
 
 
+class GoneError(PortalError):
+    """The thread that does our work one after the other is not running; nothing more is done by it."""
+
+
 class KernelError(PortalError):
     """The kernel refused a netlink or nftables request; the message is the kernel's own."""
 

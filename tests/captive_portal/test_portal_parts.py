@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from captive_portal import checks, neighbours, uplink
 from captive_portal.batch import Batcher, Refused
-from captive_portal.errors import KernelError
+from captive_portal.errors import GoneError, KernelError
 from captive_portal.model import address
 from captive_portal.uplink import Uplink
 from inventory.errors import SqlBusyError
@@ -113,6 +113,80 @@ def test_many_that_nobody_waits_for_do_not_wait_for_one_another() -> None:
         for number in range(10_000):
             batcher.put_lazily(number)
         assert done.wait(5.0), f"{len(kept)} of 10,000 in five seconds"
+
+
+def test_all_that_nobody_waits_for_is_kept_at_the_end() -> None:
+    kept, gate = [], threading.Event()
+
+    def keep(items):
+        gate.wait(5)
+        kept.extend(items)
+        return [None] * len(items)
+
+    batcher = Batcher("test", keep)
+    with batcher:
+        batcher.put(-1)
+        for number in range(1000):
+            batcher.put_lazily(number)
+        gate.set()
+
+    assert sorted(kept) == list(range(-1, 1000))
+
+
+def test_who_no_longer_waits_costs_the_others_nothing() -> None:
+    """A cancelled future killed the thread: from then on nobody was recorded any more."""
+    gate, begun, kept = threading.Event(), threading.Event(), []
+
+    def keep(items):
+        begun.set()
+        gate.wait(5)
+        kept.extend(items)
+        return list(items)
+
+    with Batcher("test", keep) as batcher:
+        under_way = batcher.put(1)
+        assert begun.wait(5)
+        assert not under_way.cancel(), "what is begun goes on"
+        given_up = batcher.put(2)
+        assert given_up.cancel()
+        last = batcher.put(3)
+        gate.set()
+
+        assert (under_way.result(5), last.result(5)) == (1, 3)
+    assert kept == [1, 3]
+
+
+def test_nothing_is_handed_in_where_nobody_does_it() -> None:
+    batcher = Batcher("test", list)
+    with pytest.raises(GoneError, match="thread 'test' takes nothing in"):
+        batcher.put(1)
+    with batcher:
+        assert batcher.put(1).result(5) == 1
+    with pytest.raises(GoneError):
+        batcher.put(1)
+    with batcher:
+        assert batcher.put(2).result(5) == 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_who_waits_when_the_thread_dies_hears_it_at_once() -> None:
+    gate, begun = threading.Event(), threading.Event()
+
+    def keep(items):
+        begun.set()
+        gate.wait(5)
+        return []
+
+    with Batcher("test", keep) as batcher:
+        first = batcher.put(1)
+        assert begun.wait(5)
+        second = batcher.put(2)
+        gate.set()
+        for each in (first, second):
+            with pytest.raises(GoneError):
+                each.result(5)
+        with pytest.raises(GoneError):
+            batcher.put(3)
 
 
 # ---- uplink
