@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import os
 import socket
 import struct
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from captive_portal.netlink import DUMP, ENDS, HEADER, attribute, attributes, failure, message, messages
+from captive_portal.errors import KernelError
+from captive_portal.netlink import DUMP, ENDS, attribute, attributes, failure, interrupted, message, messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 NDMSG = struct.Struct("=BxxxiHBB")  # family, ifindex, state, flags, type
@@ -31,6 +34,8 @@ VALID = 0x02 | 0x04 | 0x08 | 0x10 | 0x80  # REACHABLE, STALE, DELAY, PROBE, PERM
 RECEIVE = 65_536
 HELD = 4 * 1024 * 1024  # octets of notices between two looks, as far as net.core.rmem_max lets us
 TIMEOUT_S = 2.0
+TRIES = 2
+TABLE = "the kernel's table of neighbours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +133,19 @@ class Neighbours:
             self._begin(names)
 
     def _begin(self, names: dict[int, str]) -> None:
-        if self._notices is None:
+        if self._notices is not None:
+            _drain(self._notices)
+        else:
             self._notices = socket.socket(
                 socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE
             )
             self._notices.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, HELD)
             self._notices.bind((0, RTMGRP_NEIGH))  # first: what changes while the table is read is told
+        self._names = {}  # where the table cannot be read now, the next look begins again
+        entries = _table()
         before, self._names, self._held, self._by_mac = set(self._held.items()), names, {}, {}
         moved, self._moved = self._moved, set()
-        for entry in _exchange(ask()):
+        for entry in entries:
             self._set(entry)
         fresh = [(at, mac) for at, mac in self._held.items() if (at, mac) not in before]
         self._moved = moved | {(names[index], mac) for (index, _), mac in fresh}
@@ -174,14 +183,55 @@ def _index(name: str) -> int:
 
 
 def _exchange(request: bytes) -> list[Neighbour]:
+    """Return what the kernel answers to one address: nothing where it knows nobody there."""
+    with _asked(request) as link:
+        return read(link.recv(RECEIVE))[0]
+
+
+def _table() -> list[Neighbour]:
+    """Return the whole table; KernelError where the kernel gives a part of it alone."""
+    try:
+        for _ in range(TRIES):
+            with _asked(ask()) as link:
+                found, whole = dumped(iter(lambda: link.recv(RECEIVE), None))
+            if whole:
+                return found
+    except OSError as error:
+        raise KernelError(f"{TABLE} could not be read: {error.strerror or error}; it is tried again") from None
+    raise KernelError(f"{TABLE} changed {TRIES} times while it was read; it is tried again")
+
+
+def dumped(datagrams: Iterable[bytes]) -> tuple[list[Neighbour], bool]:
+    """Return the entries of one dump to its end, and whether nothing changed meanwhile. OSError as the kernel says."""
+    found: list[Neighbour] = []
+    whole = True
+    for datagram in datagrams:
+        some, ended = read(datagram)
+        found += some
+        whole = whole and not interrupted(datagram)
+        if ended:
+            raise OSError(ended, os.strerror(ended))
+        if ended is not None:
+            break
+    return found, whole
+
+
+def _drain(notices: socket.socket) -> None:
+    """Throw away what is older than the table that is read next, where what followed it may be lost."""
+    while True:
+        try:
+            notices.recv(RECEIVE)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+
+
+@contextmanager
+def _asked(request: bytes) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as link:
         link.settimeout(TIMEOUT_S)
         link.bind((0, 0))
         link.send(request)
-        dump = HEADER.unpack_from(request)[2] & DUMP
-        found: list[Neighbour] = []
-        while True:
-            some, ended = read(link.recv(RECEIVE))
-            found += some
-            if ended is not None or not dump:
-                return found
+        yield link

@@ -15,6 +15,7 @@ ATTRIBUTE = struct.Struct("=HH")  # nlattr: length, type
 ERROR, DONE = 2, 3
 ENDS = frozenset({ERROR, DONE})  # each with an errno: a dump that failed on its way ends with DONE, too
 REQUEST, ACK, DUMP = 0x1, 0x4, 0x300
+INTERRUPTED = 0x10  # NLM_F_DUMP_INTR: what is listed changed meanwhile, so that something may be missing or old
 NESTED = 0x8000  # and NLA_F_NET_BYTEORDER: the two bits that are no part of a type
 TYPE = 0x3FFF
 
@@ -38,6 +39,17 @@ def messages(datagram: bytes) -> Iterator[tuple[int, bytes]]:
             raise KernelError("netlink message is cut short; expected a whole one in each datagram")
         yield kind, datagram[at + HEADER.size : at + length]
         at += (length + 3) & ~3
+
+
+def interrupted(datagram: bytes) -> bool:
+    """Return whether a dump says that its list changed meanwhile; for a datagram of whole messages."""
+    at = 0
+    while at + HEADER.size <= len(datagram):
+        length, _, flags, *_ = HEADER.unpack_from(datagram, at)
+        if flags & INTERRUPTED:
+            return True
+        at += (max(length, HEADER.size) + 3) & ~3
+    return False
 
 
 def failure(body: bytes) -> int:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import operator
 import struct
 import threading
+from typing import Self
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captive_portal import checks, neighbours, uplink
+from captive_portal import checks, neighbours, netlink, uplink
 from captive_portal.batch import Batcher, Refused
 from captive_portal.errors import GoneError, KernelError
 from captive_portal.model import address
@@ -225,10 +227,10 @@ def entry(ip: bytes, mac: bytes, *, state: int = 0x02, index: int = 3) -> bytes:
     body = neighbours.NDMSG.pack(2 if len(ip) == 4 else 10, index, state, 0, 1)
     for kind, value in ((1, ip), (2, mac)):
         body += struct.pack("=HH", 4 + len(value), kind) + value + b"\0" * (-len(value) % 4)
-    return neighbours.HEADER.pack(16 + len(body), 28, 2, 1, 0) + body
+    return netlink.HEADER.pack(16 + len(body), 28, 2, 1, 0) + body
 
 
-DONE = neighbours.HEADER.pack(20, 3, 2, 1, 0) + b"\0" * 4
+DONE = netlink.HEADER.pack(20, 3, 2, 1, 0) + b"\0" * 4
 
 
 def test_entries_of_a_dump_are_read_to_its_end() -> None:
@@ -252,10 +254,113 @@ def test_an_entry_that_names_nobody_says_that_the_address_is_nobodys(state: int)
 
 
 def test_an_error_is_an_errno_and_a_cut_message_is_said() -> None:
-    error = neighbours.HEADER.pack(20, 2, 0, 1, 0) + struct.pack("=i", -2)
+    error = netlink.HEADER.pack(20, 2, 0, 1, 0) + struct.pack("=i", -2)
     assert neighbours.read(error) == ([], 2)
     with pytest.raises(KernelError, match="cut short"):
-        neighbours.read(neighbours.HEADER.pack(400, 28, 2, 1, 0) + b"\0" * 20)
+        neighbours.read(netlink.HEADER.pack(400, 28, 2, 1, 0) + b"\0" * 20)
+
+
+FIRST, SECOND = (entry(bytes([10, 0, 0, number]), bytes(range(6)), index=1) for number in (7, 8))
+FAILED = netlink.HEADER.pack(20, 3, 2, 1, 0) + struct.pack("=i", -errno.ENOMEM)
+CHANGED = netlink.HEADER.pack(20, 3, 2 | 0x10, 1, 0) + b"\0" * 4
+
+
+@pytest.fixture
+def kernel(monkeypatch) -> Kernel:
+    return Kernel(monkeypatch)
+
+
+class Kernel:
+    """Gives each dump the next list of datagrams, and the listener the notices that wait (an errno is an error)."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.dumps: list[list[bytes]] = []
+        self.notices: list[bytes | int] = []
+        monkeypatch.setattr(neighbours.socket, "socket", lambda *_: Link(self))
+        monkeypatch.setattr(neighbours.socket, "if_nametoindex", lambda _: 1)
+
+
+class Link:
+    """A netlink socket: a listener until something is asked."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.answer: list[bytes] | None = None
+        self.settimeout = self.setsockopt = self.bind = lambda *_: None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def send(self, _request: bytes) -> None:
+        self.answer = self.kernel.dumps.pop(0)
+
+    def recv(self, _size: int) -> bytes:
+        if self.answer is not None:
+            return self.answer.pop(0)
+        if not self.kernel.notices:
+            raise BlockingIOError
+        notice = self.kernel.notices.pop(0)
+        if isinstance(notice, int):
+            raise OSError(notice, "the kernel's")
+        return notice
+
+
+def of_the_device(kept: neighbours.Neighbours) -> tuple[str, ...]:
+    return kept.addresses("v0", "00:01:02:03:04:05")
+
+
+def test_a_dump_that_failed_on_its_way_is_no_table_and_the_next_look_reads_it_anew(kernel) -> None:
+    kernel.dumps = [[FIRST, FAILED], [FIRST, SECOND, DONE]]
+    kept = neighbours.Neighbours(("v0",))
+
+    with pytest.raises(KernelError, match="Cannot allocate memory; it is tried again"):
+        kept.moved()
+
+    assert of_the_device(kept) == ("10.0.0.7", "10.0.0.8")
+    assert kept.moved() == {("v0", "00:01:02:03:04:05"): ("10.0.0.7", "10.0.0.8")}
+
+
+def test_a_dump_that_was_interrupted_is_asked_for_once_more(kernel) -> None:
+    kernel.dumps = [[FIRST, CHANGED], [FIRST + SECOND, DONE]]
+
+    assert of_the_device(neighbours.Neighbours(("v0",))) == ("10.0.0.7", "10.0.0.8")
+    assert kernel.dumps == []
+
+
+def test_a_table_that_never_rests_is_said(kernel) -> None:
+    kernel.dumps = [[FIRST, CHANGED], [FIRST, CHANGED], [SECOND, DONE]]
+    kept = neighbours.Neighbours(("v0",))
+
+    with pytest.raises(KernelError, match="changed 2 times while it was read"):
+        of_the_device(kept)
+    assert of_the_device(kept) == ("10.0.0.8",)
+
+
+def test_who_was_in_is_still_known_when_a_table_that_lost_notices_cannot_be_read(kernel) -> None:
+    kernel.dumps = [[FIRST, DONE], [FAILED], [FIRST, SECOND, DONE]]
+    kept = neighbours.Neighbours(("v0",))
+    kept.moved()
+    kernel.notices = [errno.ENOBUFS]
+    with pytest.raises(KernelError):
+        of_the_device(kept)
+
+    assert of_the_device(kept) == ("10.0.0.7", "10.0.0.8")
+    assert list(kept.moved()) == [("v0", "00:01:02:03:04:05")]
+
+
+def test_notices_older_than_a_table_do_not_undo_it(kernel) -> None:
+    """What waits when some were lost came before them: the last word on an address may be among the lost."""
+    gone = entry(bytes([10, 0, 0, 8]), bytes(range(6)), state=0x20, index=1)
+    kernel.dumps = [[FIRST, DONE], [FIRST, SECOND, DONE]]
+    kept = neighbours.Neighbours(("v0",))
+    kept.moved()
+    kernel.notices = [errno.ENOBUFS, SECOND, gone]
+
+    assert of_the_device(kept) == ("10.0.0.7", "10.0.0.8")
+    assert of_the_device(kept) == ("10.0.0.7", "10.0.0.8")
 
 
 @given(st.binary(max_size=200))
