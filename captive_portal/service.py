@@ -168,6 +168,7 @@ class PortalService:
             for work in self._chores(anchors):
                 work.start()
                 stack.callback(work.join, 10.0)
+            stack.callback(self.desk.upkeep.stop)
             stack.callback(self._stopping.set)
             self._stack = stack.pop_all()
 

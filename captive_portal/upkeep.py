@@ -8,15 +8,16 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from threading import Lock
-from typing import TYPE_CHECKING
+from threading import Event, Lock
+from typing import TYPE_CHECKING, NamedTuple
 
 from captive_portal import adopting, ajar, reconcile
 from captive_portal import session as visit
 from captive_portal.enforcing import Offer
-from captive_portal.errors import GatewayError
+from captive_portal.errors import GatewayError, GoneError, PortalError, SilentError
 from captive_portal.model import ADDRESSES_PER_CLIENT, FREE, State
 from captive_portal.twins import Twins
+from netops.errors import NetopsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from captive_portal.visits import Visits
 
 METERS = 500  # of one transaction: logins go between
+SLICE = 8  # repairs handed out at once, by how many a gateway does at once: memory is bounded
+ROUNDS = 10  # in which a gateway that has lost its memory is asked for those whom it refuses
+UNANSWERED = (SilentError, GoneError)
 LOG = logging.getLogger("netops.portal")
 
 
@@ -34,6 +38,13 @@ def beat(part: Gateway) -> int:
     if part.stands_by:
         part.ready()
     return 0
+
+
+class Undone(NamedTuple):
+    """A repair that failed."""
+
+    action: reconcile.Action
+    error: Exception
 
 
 class Upkeep:
@@ -45,7 +56,13 @@ class Upkeep:
         self._born: dict[str, str] = {}
         self._opens: dict[str, str] = {}  # by which rules gateways would act alone
         self._adopting = Lock()
+        self._stopping = Event()
+        self._refusing: dict[str, int] = {}  # how many repairs on end left somebody out, by gateway
         self._moved: dict[str, dict[tuple[str, str], tuple[str, ...]]] = {}  # addresses that wait, by gateway
+
+    def stop(self) -> None:
+        """Begin nothing more, for good: a chore returns with what it is at, and the next start takes up the rest."""
+        self._stopping.set()
 
     # ---- record and firewall
     def repair(self) -> int:
@@ -82,9 +99,11 @@ class Upkeep:
         """Do it at every gateway; one that is away costs the others nothing."""
         done, wrong = 0, []
         for part in self.visits.gateway.parts():
+            if self._stopping.is_set():
+                break
             try:
                 done += work(part)
-            except GatewayError as error:
+            except PortalError as error:
                 wrong.append(str(error))
         if wrong:
             raise GatewayError("; ".join(wrong))
@@ -106,17 +125,60 @@ class Upkeep:
             actions = reconcile.plan(sessions, admitted, same_memory=same, now_ms=now_ms)
             if part.ready().born != ready.born:
                 return 0  # it lost its memory while it was read: who is not in has not run out. The next look restores
-        with ThreadPoolExecutor(part.at_once, thread_name_prefix="repair") as pool:  # no thread before the first one
-            for _ in pool.map(self._repair, actions):
-                pass
-        if before != ready.born:
-            store.set_born(part.name, ready.born)
-        self._born[part.name] = ready.born
+        undone = self._carry_out(part, actions)
+        if self._stopping.is_set():
+            return 0  # what is left is taken up after the next start
+        if self._is_restored(part, undone):
+            if before != ready.born:
+                store.set_born(part.name, ready.born)
+            self._born[part.name] = ready.born
         counted = admitted if Offer.COUNTERS in part.offers else []
         ended = self._measure(counted, now_ms, idle=Offer.IDLE not in part.offers)
         if actions or ended:
-            LOG.info("repaired count=%d bounded=%d live=%d", len(actions), ended, len(self.visits))
+            LOG.info("repaired count=%d bounded=%d live=%d", len(actions) - len(undone), ended, len(self.visits))
+        if undone:
+            first = undone[0].error
+            what = f"{part.name}: {len(undone)} of {len(actions)} repairs failed and are tried again"
+            raise GatewayError(f"{what}; the first: {first}") from first
         return len(actions) + ended
+
+    def _carry_out(self, part: Gateway, actions: Sequence[reconcile.Action]) -> list[Undone]:
+        """Do the repairs, slice by slice; return what failed. One that fails costs the others nothing.
+
+        A gateway that goes away on the way is not waited for at each door: then GatewayError.
+        """
+        undone: list[Undone] = []
+        size = part.at_once * SLICE
+        with ThreadPoolExecutor(part.at_once, thread_name_prefix="repair") as pool:  # no thread before the first one
+            for at in range(0, len(actions), size):
+                failed = [each for each in pool.map(self._try, actions[at : at + size]) if each is not None]
+                if self._stopping.is_set():
+                    break
+                if any(isinstance(each.error, SilentError) for each in failed) and (wrong := part.ready().wrong):
+                    raise GatewayError("; ".join(wrong.values()))
+                undone += failed
+        return undone
+
+    def _is_restored(self, part: Gateway, undone: Sequence[Undone]) -> bool:
+        """Whether a gateway's new memory holds all whom it has to hold; while not, it counts as new.
+
+        Else the next plan would take who is still to be let in for run out. Who is refused is asked for some rounds,
+        and then is; whom no answer came for, until there is one.
+        """
+        errors = [each.error for each in undone if isinstance(each.action, reconcile.Restore)]
+        refused = [each for each in errors if isinstance(each, PortalError) and not isinstance(each, UNANSWERED)]
+        self._refusing[part.name] = self._refusing.get(part.name, 0) + 1 if errors else 0
+        return not errors or (len(refused) == len(errors) and self._refusing[part.name] >= ROUNDS)
+
+    def _try(self, action: reconcile.Action) -> Undone | None:
+        try:
+            if not self._stopping.is_set():
+                self._repair(action)
+        except Exception as error:  # whatever it is, the others of its slice are not lost
+            if not isinstance(error, NetopsError):
+                LOG.exception("repair failed for a reason of ours")
+            return Undone(action, error)
+        return None
 
     def _repair(self, action: reconcile.Action) -> None:
         visits = self.visits
@@ -134,7 +196,10 @@ class Upkeep:
                 if live.state is State.RECORDED:
                     visits.feed(live, visit.Opened())
             elif isinstance(action, reconcile.Restore):
-                visits.feed(live, visit.Restored())
+                wrong: list[Exception] = []
+                after = visits.feed(live, visit.Restored(), wrong=wrong)
+                if wrong and after.state is not State.ENDED:
+                    raise wrong[0]
             elif isinstance(action, reconcile.Adjust):
                 visits.feed(live, visit.Adjusted(action.until_ms))
             else:
@@ -174,6 +239,8 @@ class Upkeep:
         over = visits.due(now_ms)
         try:
             for session in over:
+                if self._stopping.is_set():
+                    return 0
                 with visits.turns.own(session.client):
                     live = visits.at(session.client.key)
                     if live is not None and live.id == session.id and live.seconds_left(now_ms) == 0:

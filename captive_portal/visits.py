@@ -207,13 +207,23 @@ class Visits:
         self.gateway.revoke(client)
         for key, address in self._tenants.others(client):
             other = self._live.get(key)
-            left = other.seconds_left(self.clock.now_ms()) if other and other.state is State.ONLINE else 0
+            left = other.seconds_left(self.clock.now_ms()) if other is not None and self._is_open(other) else 0
             if other is not None and left:
                 assert other.grant
                 self.gateway.allow(other.client.at(address), replace(other.grant.bounds, seconds=left))
                 self._count_anew(other.client.at(address))
                 if key not in self._live:  # it ended meanwhile
                     self.gateway.revoke(other.client.at(address))
+
+    def _is_open(self, session: Session) -> bool:
+        """Whether a visit's door is open, or is being opened: it is durable, and the kernel may be ahead of us.
+
+        A controller keeps its doors by device, and one that is asked a second time for a login forgets the first.
+        """
+        if session.state is State.ONLINE:
+            return True
+        behind = (each for each in self.gateway.parts() if each.serves(session.client.interface))
+        return session.state is State.RECORDED and not any(each.distant for each in behind)
 
     def settle(self) -> None:
         """Write the ends that are owed."""

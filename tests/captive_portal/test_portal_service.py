@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from captive_portal import gate, service
 from captive_portal.captured import host as host_of
+from captive_portal.model import Bounds, Client, Grant, Session, State
 from netops.config import Listener
 from netops.errors import ConfigError
 from netops.service import running
@@ -59,6 +60,36 @@ def test_a_gateway_that_is_away_is_said_and_the_pages_are_there(settings) -> Non
 
     assert status == 503
     assert "is `gate` running?" in json.loads(body)["wrong"]["gateway"]
+
+
+def test_it_stops_in_the_midst_of_a_mass_repair(settings, eventually, monkeypatch) -> None:
+    """A gateway came back empty: who still waits for a door waits for the next start, and the stop for nobody."""
+    monkeypatch.setattr(service, "FOLLOW_S", 0.05)
+    portal = service.build(settings)
+    with ExitStack() as stack:
+        stack.enter_context(running([portal]))
+        desk = portal.desk
+        now_ms = portal.clock.now_ms()
+        for number in range(200):
+            own = Client(mac=f"02:00:00:00:00:{number:02x}", interface="simulated", addresses=(f"127.0.1.{number}",))
+            grant = Grant(method="click_through", until_ms=now_ms + 3_600_000)
+            desk.visits.hold(Session(id=f"{number:024x}", client=own, state=State.ONLINE, since_ms=0, grant=grant))
+        (gateway,) = desk.gateway.parts()
+        real, opened = gateway.allow, []
+
+        def allow(client: Client, bounds: Bounds) -> None:
+            time.sleep(0.1)
+            opened.append(client)
+            real(client, bounds)
+
+        monkeypatch.setattr(gateway, "allow", allow)
+        monkeypatch.setattr(gateway, "_born", "anew")
+        eventually(lambda: len(opened) > 2)
+        began = time.monotonic()
+        portal.stop()
+
+    assert time.monotonic() - began < 2.0
+    assert len(opened) < 50
 
 
 def test_a_dead_uplink_is_seen_on_the_page(settings, eventually, monkeypatch) -> None:

@@ -8,11 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from captive_portal import session as visit
-from captive_portal import tables
+from captive_portal import tables, upkeep
 from captive_portal.desk import Attempt
-from captive_portal.enforcing import Readiness
-from captive_portal.errors import GatewayError, PortalError
+from captive_portal.enforcing import Onward, Readiness
+from captive_portal.errors import GatewayError, KernelError, PortalError, SilentError
 from captive_portal.gateways.simulated import Simulated
+from captive_portal.gateways.switchboard import Switchboard
 from captive_portal.model import Admitted, Bounds, Client, Consent, End, Session, State
 
 CONSENT = Consent(terms="1", language="zh_CN", digest="0" * 64, channel="portal")
@@ -234,6 +235,159 @@ def test_a_gate_that_is_away_is_an_error_and_changes_nothing(house) -> None:
     assert desk.current(client())
 
 
+# ---- many repairs, some of which fail
+class Forgetful(Simulated):
+    """Has forgotten everybody, and does something of the test's before it opens or closes a door."""
+
+    at_once = 2
+
+    def __init__(self, house) -> None:
+        super().__init__(house.settings.portal, house.clock)
+        self.before = lambda _client: None
+        self.asked = 0
+
+    def allow(self, client, bounds) -> None:
+        self.asked += 1
+        self.before(client)
+        super().allow(client, bounds)
+
+    def revoke(self, client) -> None:
+        self.before(client)
+        super().revoke(client)
+
+
+def forgotten(house, count: int):
+    """Return a desk with so many visits that its gateway has forgotten."""
+    desk = house.open()
+    for each in range(1, count + 1):
+        desk.login(click(each))
+    desk.upkeep.repair()
+    desk.visits.gateway = house.gateway = Forgetful(house)
+    house.clock.forward(60)
+    return desk
+
+
+def test_a_stop_ends_a_mass_repair_and_the_next_start_takes_up_the_rest(house) -> None:
+    desk = forgotten(house, 40)
+    house.gateway.before = lambda _client: desk.upkeep.stop()
+
+    assert desk.upkeep.repair() == 0
+    assert len(inside(house)) <= house.gateway.at_once, "what was under way"
+    assert desk.store.born("simulated") != house.gateway.ready().born
+
+    house.gateway.before = lambda _client: None
+    desk = house.restart()
+    house.clock.forward(60)
+    desk.upkeep.repair()
+    assert len(inside(house)) == desk.live == 40
+
+
+def test_who_was_not_answered_after_the_gateways_restart_is_not_taken_for_run_out(house) -> None:
+    desk = forgotten(house, 3)
+
+    def silent(who: Client) -> None:
+        if who.mac == client(2).mac:
+            raise SilentError("no answer in time")
+
+    house.gateway.before = silent
+    with pytest.raises(GatewayError, match="1 of 3 repairs failed and are tried again; the first: no answer in time"):
+        desk.upkeep.repair()
+    assert inside(house) == {"127.0.0.1", "127.0.0.3"}
+
+    house.gateway.before = lambda _client: None
+    desk = house.restart()
+    desk.upkeep.look_in()
+    assert inside(house) == {"127.0.0.1", "127.0.0.2", "127.0.0.3"}
+    assert desk.live == 3
+
+
+def test_who_is_refused_after_the_gateways_restart_is_not_asked_about_for_ever(house) -> None:
+    desk = forgotten(house, 2)
+
+    def refusing(who: Client) -> None:
+        if who.mac == client(2).mac:
+            raise GatewayError("nobody of mine")
+
+    house.gateway.before = refusing
+    for _ in range(upkeep.ROUNDS):
+        assert desk.live == 2
+        with pytest.raises(GatewayError, match="nobody of mine"):
+            desk.upkeep.repair()
+    desk.upkeep.repair()
+
+    assert inside(house) == {"127.0.0.1"}
+    assert ends(desk) == [("", End.LOST), (client(1).mac, None)]
+
+
+def test_a_repair_that_fails_costs_the_others_nothing(house) -> None:
+    desk = forgotten(house, 1)
+    for each in range(10, 60):
+        Simulated.allow(house.gateway, client(each), Bounds(seconds=600))
+
+    def failing(who: Client) -> None:
+        if who.mac == client(10).mac:
+            raise GatewayError("it lingers")
+
+    house.gateway.before = failing
+    with pytest.raises(GatewayError, match="simulated: 1 of 51 repairs failed and are tried again; the first: it ling"):
+        desk.upkeep.repair()
+
+    assert inside(house) == {"127.0.0.1", "127.0.0.10"}
+
+
+def test_a_fault_of_ours_in_one_repair_costs_the_others_nothing(house, monkeypatch) -> None:
+    desk = forgotten(house, 3)
+    real = desk.visits.feed
+
+    def failing(live, event, **words):
+        if live.client.mac == client(1).mac:
+            raise ZeroDivisionError("a fault of ours")
+        return real(live, event, **words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.visits, "feed", failing)
+        with pytest.raises(GatewayError, match="a fault of ours"):
+            desk.upkeep.repair()
+    assert inside(house) == {"127.0.0.2", "127.0.0.3"}
+
+    desk.upkeep.repair()
+    assert len(inside(house)) == desk.live == 3
+
+
+def test_a_gateway_that_goes_away_on_the_way_is_not_waited_for_at_each_door(house, monkeypatch) -> None:
+    desk = forgotten(house, 60)
+
+    def gone(_client: Client) -> None:
+        monkeypatch.setattr(house.gateway, "ready", lambda: Readiness(born="", wrong={"gate": "away"}))
+        raise SilentError("no answer in time")
+
+    house.gateway.before = gone
+    with pytest.raises(GatewayError, match=r"^away$"):
+        desk.upkeep.repair()
+
+    assert house.gateway.asked <= house.gateway.at_once * upkeep.SLICE < 60
+    assert desk.live == 60
+
+
+def test_a_stop_ends_a_mass_of_ends_and_what_is_left_is_due_again(house, monkeypatch) -> None:
+    desk = house.open()
+    for each in (1, 2, 3):
+        desk.login(click(each))
+    house.clock.forward(3601)
+    real = desk.visits.over
+
+    def over(live):
+        desk.upkeep.stop()
+        return real(live)
+
+    monkeypatch.setattr(desk.visits, "over", over)
+    desk.upkeep.expire()
+    assert desk.live == 2
+
+    desk = house.restart()
+    assert desk.upkeep.expire() == 2
+
+
 # ---- time
 def test_time_that_is_over_ends_the_visit_and_the_next_click_is_a_new_one(house) -> None:
     desk = house.open()
@@ -270,6 +424,22 @@ def test_what_the_gateway_sees_later_is_followed(house) -> None:
     assert desk.upkeep.follow() == 1
     assert desk.upkeep.follow() == 0
 
+    assert inside(house) == {"127.0.0.1", "fd00::7"}
+
+
+def test_neighbours_that_cannot_be_read_at_one_gateway_cost_the_others_nothing(house) -> None:
+    desk = house.open()
+    desk.login(click())
+    away = Simulated(replace(house.settings.portal, visitors={"other": "site-2"}), house.clock)
+    desk.visits.gateway = Switchboard([away, house.gateway])
+    house.gateway.moved = lambda: {client().key: ("fd00::7",)}
+
+    def failing() -> None:
+        raise KernelError("the kernel gives a part of it")
+
+    away.moved = failing
+    with pytest.raises(GatewayError, match="a part of it"):
+        desk.upkeep.follow()
     assert inside(house) == {"127.0.0.1", "fd00::7"}
 
 
@@ -382,3 +552,44 @@ def test_the_end_of_who_had_the_address_before_cuts_nobody_off(house, restarted)
     assert [each.client.mac for each in house.gateway.admitted()] == [heir.mac]
     assert desk.logout(heir)
     assert (house.gateway.down, house.gateway.admitted()) == (set(), [])
+
+
+def test_the_end_of_who_had_the_address_before_cuts_nobody_off_who_is_just_coming_in(house) -> None:
+    """The kernel has opened the heir's door, and we have not heard it yet."""
+    heir = replace(client(2), addresses=client(1).addresses)
+
+    class Overtaken(OneEntryDown):
+        def allow(self, client, bounds) -> None:
+            super().allow(client, bounds)
+            if client.mac == heir.mac and desk.visits.at(heir.key).state is State.RECORDED:
+                desk.logout(former)
+
+    former, house.gateway = client(1), Overtaken(house.settings.portal, house.clock)
+    desk = house.open()
+    desk.login(click(1))
+    desk.login(replace(click(2), client=heir))
+
+    assert [each.client.mac for each in house.gateway.admitted()] == [heir.mac]
+    assert house.gateway.down == set(heir.addresses)
+
+
+def test_a_controller_is_not_asked_twice_for_one_login(house) -> None:
+    """Whoever waits at a controller has a token there: another one would make it void."""
+    asked = []
+
+    class Far(Simulated):
+        distant = True
+
+        def allow(self, client, bounds) -> Onward:
+            super().allow(client, bounds)
+            asked.append(client.mac)
+            return Onward(url="https://controller.example/")
+
+    house.gateway = Far(house.settings.portal, house.clock)
+    desk = house.open()
+    for number in (1, 2):
+        desk.login(replace(click(number), client=replace(client(number), addresses=("127.0.0.1",))))
+    desk.opened(client(1))
+
+    assert desk.logout(client(1))
+    assert asked == [client(1).mac, client(2).mac]
