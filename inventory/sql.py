@@ -9,8 +9,9 @@ survive a power cut. `apsw` never opens them. PostgreSQL goes by URL, through ps
 from __future__ import annotations
 
 import importlib
+import sqlite3
 import zlib
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -84,6 +85,35 @@ class Database:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def still(self) -> Iterator[sa.Connection]:
+        """Yield a connection to one state that stands still while it is read, and keeps no writer waiting for long.
+
+        On SQLite, where nobody commits while somebody reads, that is a copy: SQLite's own temporary file, which has no
+        name, so that nothing of it is left, whatever ends this process. It needs as much room as the database has.
+        """
+        if self.url.get_backend_name() == "postgresql":
+            with self.read() as connection:
+                yield connection
+            return
+        with self._mapped(), closing(self._copied()) as raw:
+            engine = sa.create_engine("sqlite://", creator=lambda: raw, poolclass=sa.StaticPool)
+            with engine.connect() as connection:
+                yield connection
+
+    def _copied(self) -> sqlite3.Connection:
+        with ExitStack() as undo:
+            copy = undo.enter_context(closing(sqlite3.connect("", check_same_thread=False)))
+            with self.read() as connection:
+                connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema")  # a held file: as for all readers
+                try:
+                    connection.connection.driver_connection.backup(copy)  # type: ignore[union-attr]
+                except sqlite3.Error as error:
+                    room = "free some space in /var/tmp, or name a larger directory in SQLITE_TMPDIR"
+                    raise SqlError(f"{self.shown}: no copy of it to read from ({error}); {room}") from None
+            undo.pop_all()
+        return copy
 
     @contextmanager
     def write(self, *, lock: str = "") -> Iterator[sa.Connection]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 3.0
 WAIT_S = 10.0  # for a door, with all that wait before it
+LATE = "the gate did not open in time; too many log in, or its kernel is busy"
 
 
 class Waiting(NamedTuple):
@@ -116,7 +117,7 @@ class Nftables(Gateway):
             waiting = Waiting(admission, SYSTEM.monotonic() + WAIT_S)
             refused = self._doors.put(waiting).result(WAIT_S)
         except (queue.Full, TimeoutError):
-            raise GatewayError("the gate did not open in time; too many log in, or its kernel is busy") from None
+            raise SilentError(LATE) from None
         if refused is not None:
             raise type(refused)(str(refused)) from None  # one that several threads raise would have all their traces
 
@@ -129,17 +130,28 @@ class Nftables(Gateway):
         left = deque(_parts(every))
         while left:
             part = left.popleft()
-            by = min(SYSTEM.monotonic() + self.timeout_s, *(each.by for each in part))
             try:
-                self._gate.ask("allow", every=[each.admission for each in part], by=by)
-                outcomes += [None] * len(part)
+                refused = self._open_part(part)
             except SilentError as error:
                 return [*outcomes, *[error] * (len(every) - len(outcomes))]
-            except GatewayError as error:
-                if len(part) == 1:
-                    outcomes.append(error)
-                left.extendleft([each] for each in reversed(part) if len(part) > 1)
+            if refused is not None and len(part) > 1:
+                left.extendleft([each] for each in reversed(part))
+            else:
+                outcomes += [refused] * len(part)
         return outcomes
+
+    def _open_part(self, part: Sequence[Waiting]) -> GatewayError | None:
+        """Open all doors of a part; return why not. SilentError when the gate does not answer."""
+        now, by = SYSTEM.monotonic(), min(each.by for each in part)
+        if by < now:
+            return SilentError(LATE)
+        try:
+            self._gate.ask("allow", every=[each.admission for each in part], by=min(by, now + self.timeout_s))
+        except SilentError:
+            raise
+        except GatewayError as error:
+            return error
+        return None
 
     def revoke(self, client: Client) -> None:
         """Close the door; returns when the kernel has it."""

@@ -250,8 +250,9 @@ def _number(written: str) -> Number:
 
 # ---- the edge
 def _read(settings: Settings, work: Callable[[sa.Connection], Any]) -> Any:
+    """Read one state for as long as it takes: a window of months, the whole chain. Visitors log in meanwhile."""
     url = _url(settings)
-    with Database(url, readonly=True) as database, database.read() as connection:
+    with Database(url, readonly=True) as database, database.still() as connection:
         return work(connection)
 
 

@@ -145,6 +145,35 @@ def test_a_reader_sees_one_state_while_a_writer_commits(postgres, fresh):
             assert second.execute(sa.select(META.c.key)).scalars().all() == ["a"]
 
 
+def test_a_state_that_stands_still_keeps_no_writer_waiting(url, tmp_path):
+    before = set(tmp_path.iterdir())
+    with Database(url, busy_s=0.05) as writer, Database(url, readonly=True) as reader, reader.still() as state:
+        assert state.execute(sa.select(META)).all() == []
+        with writer.write() as connection:
+            connection.execute(META.insert().values(key="a", value="b"))
+
+        assert state.execute(sa.select(META)).all() == []
+        assert set(tmp_path.iterdir()) == before, "a copy that has a name stays behind when its reader is killed"
+        with reader.still() as later:
+            assert later.execute(sa.select(META.c.key)).scalars().all() == ["a"]
+
+
+def test_a_state_of_a_held_or_damaged_file_is_an_error_like_any_other(sqlite_url, tmp_path, monkeypatch):
+    holder = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    try:
+        with Database(sqlite_url, busy_s=0.05) as database, pytest.raises(SqlBusyError, match="try again"):
+            database.still().__enter__()
+    finally:
+        holder.close()
+
+    full = sqlite3.connect("")
+    full.execute("PRAGMA max_page_count = 2")
+    monkeypatch.setattr("inventory.sql.sqlite3.connect", lambda *_, **__: full)
+    with Database(sqlite_url) as database, pytest.raises(SqlError, match=r"is full.*free some space"):
+        database.still().__enter__()
+
+
 def test_sqlite_is_opened_for_power_cuts(sqlite_url):
     with Database(sqlite_url) as database, database.read() as connection:
         pragma = {

@@ -117,6 +117,20 @@ def test_a_refused_one_costs_its_own_part_and_no_other(settings, kernel) -> None
     assert admissions(kernel) == [1] * (hatch.PART - 1) + [hatch.PART] * 2
 
 
+def test_who_waited_too_long_makes_nobody_else_late(settings, kernel) -> None:
+    """A silence, not a refusal: after some of those a visit is given up."""
+    waiting = [
+        nftables.Waiting({**_asked(device(n)), "seconds": 60}, 0.0 if n == 7 else math.inf) for n in range(1, 11)
+    ]
+    door = Nftables(settings, SYSTEM)
+
+    told = door._open_all(waiting)
+
+    assert [n for n, each in enumerate(told, 1) if each is not None] == [7]
+    assert isinstance(told[6], SilentError)
+    assert admissions(kernel) == [1] * 9
+
+
 def test_who_was_told_that_it_failed_does_not_get_in_later(settings, kernel, monkeypatch) -> None:
     """Neither what waits in our own line nor what the gate has heard and not done yet."""
     monkeypatch.setattr(nftables, "WAIT_S", 0.5)
