@@ -1,4 +1,8 @@
-"""The closing of a month: once all its hours are sealed, each contract's report on it is issued, once."""
+"""The closing of months: once all hours of one are sealed, each contract's report on it is issued, once.
+
+All months that have hours and no report are closed, oldest first: the verdicts of one say how often in a row the next
+was missed. Each step may be repeated after a kill at any instant; the ledger tells what is done.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,9 @@ from netops.report import issue
 from netops.sla import calendar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from threading import RLock
+    from zoneinfo import ZoneInfo
 
     from inventory.model import Contract
     from netops.clock import Clock
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 GRACE_MS = 120_000  # an hour is ripe this long after its end: late polls of a slow device are in by then
+AGAIN = 75  # the exit code of what is to be tried again
 
 
 class Closing:
@@ -46,41 +52,78 @@ class Closing:
         self._acting = acting
         self._ripe_until = ripe_until
         self._unplaced: set[str] = set()
+        self._first: dict[str, int] = {}  # the contract's first sealed hour: hours are sealed in their order
+        self._closed: set[tuple[str, str]] = set()  # (contract, month) that this process need not look at again
 
     def report(self, contracts: Iterable[Contract]) -> None:
-        """Issue the report on the last month of each contract once all its hours are sealed."""
+        """Issue what is due on each contract: every month, oldest first, whose hours are sealed and that has no report.
+
+        A core that was off for two months catches up both. `contracts` holds also those that have ended: their last
+        month is closed after their end.
+        """
         wrong: list[NetopsError | InventoryError] = []
         for contract in contracts:
             try:
-                self._report_on(contract)
+                wrong += self._report_on(contract)
             except (NetopsError, InventoryError) as error:  # what ails one contract holds no other's report
                 wrong.append(error)
         if wrong:
             raise wrong[0]
 
-    def _report_on(self, contract: Contract) -> None:
-        now = self._clock.now_ms()
+    def _report_on(self, contract: Contract) -> list[NetopsError | InventoryError]:
+        """Close the months of one contract, each under a hold of its own; return what could not be closed, and why.
+
+        A month that cannot be closed holds no later one: the deadlines of a dispute run from an issued report, and what
+        the older month changes in the later one is a revision's to say. What is to be tried again holds those after it.
+        """
+        wrong: list[NetopsError | InventoryError] = []
+        for month in self._months(contract):
+            try:
+                with self._acting:
+                    self._close(contract, month)
+            except (NetopsError, InventoryError) as error:
+                wrong.append(error)
+                if error.exit_code == AGAIN:
+                    break
+        return wrong
+
+    def _months(self, contract: Contract) -> list[str]:
+        """Return the months to look at: the last, and before it those with hours that are not known to be closed."""
         tz = calendar.zone(contract.timezone)
-        month = f"{utc(present.month_start(now, contract.timezone) - 1).astimezone(tz):%Y-%m}"
-        start, end = calendar.month(month, tz)
-        with self._acting:
-            open_ = self._journal.unsealed(until_ms=end, limit=1)
-            waiting = self._journal.later(until_ms=end, limit=1, contract=contract.id)
-            ripe = self._ripe_until() >= end + GRACE_MS and not open_ and not waiting
-            told = self._told(contract.id, start, end) if ripe else []
-            if (
-                not ripe
-                or (told and self._is_placed(told[-1]))
-                or not (told or self._has_hours(contract.id, start, end))
-            ):
-                return
-            draft = issue.prepare(self._settings, self._ledger, contract=contract.id, month=month, now_ms=now)
-            if told and draft.name != told[-1]:
-                self._unplaced.add(told[-1])  # something came since: whether that makes a revision is for people to say
-                log.warning("the bundle of an issued report is missing", extra={"report": told[-1]})
-                return
-            index = issue.seal(self._ledger, draft, now_ms=now)
-            issue.finish(self._ledger, draft, index, issue.place(self._settings, draft))
+        last = present.month_start(self._clock.now_ms(), contract.timezone) - 1
+        if contract.id not in self._first:
+            members = self._ledger.members(contract.id).values()
+            hours = [when for kind, when in members if kind == "availability_hour"]
+            if not hours:
+                return [_name(last, tz)]
+            self._first[contract.id] = min(hours)
+        at, made = self._first[contract.id], [_name(last, tz)]
+        while (month := _name(at, tz)) < made[-1]:
+            if (contract.id, month) not in self._closed:
+                made.insert(-1, month)
+            at = calendar.month(month, tz)[1]
+        return made
+
+    def _close(self, contract: Contract, month: str) -> None:
+        now = self._clock.now_ms()
+        start, end = calendar.month(month, calendar.zone(contract.timezone))
+        open_ = self._journal.unsealed(until_ms=end, limit=1)
+        waiting = self._journal.later(until_ms=end, limit=1, contract=contract.id)
+        if self._ripe_until() < end + GRACE_MS or open_ or waiting:
+            return
+        told = self._told(contract.id, start, end)
+        if not (told and self._is_placed(told[-1])) and (told or self._has_hours(contract.id, start, end)):
+            self._issue(contract, month, told, now)
+        self._closed.add((contract.id, month))
+
+    def _issue(self, contract: Contract, month: str, told: Sequence[str], now_ms: int) -> None:
+        draft = issue.prepare(self._settings, self._ledger, contract=contract.id, month=month, now_ms=now_ms)
+        if told and draft.name != told[-1]:
+            self._unplaced.add(told[-1])  # something came since: whether that makes a revision is for people to say
+            log.warning("the bundle of an issued report is missing", extra={"report": told[-1]})
+            return
+        index = issue.seal(self._ledger, draft, now_ms=now_ms)
+        issue.finish(self._ledger, draft, index, issue.place(self._settings, draft))
         log.info("report issued", extra={"report": draft.name, "digest": draft.report.digest})
 
     def _told(self, contract: str, start_ms: int, end_ms: int) -> list[str]:
@@ -97,3 +140,7 @@ class Closing:
     def _has_hours(self, contract: str, start_ms: int, end_ms: int) -> bool:
         hours = self._ledger.find("availability_hour", start_ms=start_ms, end_ms=end_ms)
         return any(leaf.fact.body["contract"] == contract for leaf in hours)
+
+
+def _name(at_ms: int, tz: ZoneInfo) -> str:
+    return f"{utc(at_ms).astimezone(tz):%Y-%m}"

@@ -66,6 +66,7 @@ class Core:
         self._wrong: dict[str, str] = {}
         self._caught_up_ms = 0  # when the drain last had every poll that was spooled
         self._seen: Snapshot | None = None
+        self._contracts: tuple[Contract, ...] = ()  # the last version of each, also of those that have ended
         self._mark = (0, 0)
         self._was: tuple[tuple[int, int], Snapshot] | None = None  # the register of the hour that was sealed last
         self._taken = {"polls": 0, "facts": 0, "isolated": 0, "repeated": 0}
@@ -221,6 +222,7 @@ class Core:
         versions = [(each.record, each.to_ms) for each in told if isinstance(each.record, Contract)]
         late = [held for held, to_ms in versions if to_ms > now - LATE_DAYS * DAY_MS]
         self._seen = seen
+        self._contracts = tuple({held.id: held for held, _ in versions}.values())
         self._verifier = Verifier(seen, self._journal, self._planned(), contracts=late)
         entries = sealing.register(seen, revision=seen.recorded_ms, by="register")
         entries += [sealing.contract_version(held) for held, _ in versions]
@@ -326,7 +328,7 @@ class Core:
         return [sealing.blindness(vantage, slot, asked=n, answered=got) for slot, (n, got) in asked.items()]
 
     def _report(self, _slot_ms: int) -> None:
-        self._closing.report(self._seen.contracts if self._seen else ())
+        self._closing.report(self._contracts)
 
     def _seal_raw(self) -> None:
         while chunks := self._archive.untold():

@@ -3,7 +3,6 @@
 import re
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from argon2 import PasswordHasher
@@ -155,12 +154,26 @@ def test_what_ails_one_contract_holds_no_others_report(house, monkeypatch):
         asked.append(contract)
         if contract == "one":
             raise EvidenceError("an hour of it does not hold")
+        return []
 
     monkeypatch.setattr(made._closing, "_report_on", on)
-    monkeypatch.setattr(made, "_seen", SimpleNamespace(contracts=("one", "other")))
+    monkeypatch.setattr(made, "_contracts", ("one", "other"))
     with pytest.raises(EvidenceError, match="does not hold"):
         made._report(0)
     assert asked == ["one", "other"]
+
+
+def test_the_last_month_of_a_contract_is_closed_after_its_end(house, monkeypatch):
+    """At that time the register's present knows the contract no more."""
+    made, *_ = house
+    asked = []
+    monkeypatch.setattr(made._closing, "_report_on", lambda contract: asked.append(contract.id) or [])
+    made._clock.at_ms = calendar.month("2027-01", calendar.zone("Asia/Shanghai"))[0] + HOUR
+    made._read_register()
+    assert made._seen.contracts == ()
+
+    made._report(0)
+    assert asked == ["wifi-2026"]
 
 
 def test_a_core_that_died_between_seal_and_file_writes_the_bundle_when_it_is_back(house, monkeypatch):

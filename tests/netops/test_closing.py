@@ -1,0 +1,198 @@
+"""Closing: every month that has hours and no report is caught up, once, whenever the core died in between."""
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from inventory.model import Contract
+from inventory.reading.folder import read_city
+from inventory.register import Register
+from netops import config, founding, sealing
+from netops.closing import GRACE_MS, Closing
+from netops.errors import EvidenceError, UsageError
+from netops.evidence import told as audit
+from netops.facts import Fact
+from netops.journal import Journal
+from netops.ledger import Ledger, LedgerEntry, LedgerReader
+from netops.report import issue
+from netops.sla import calendar, hours
+from netops.sla.hours import Listed
+from netops.sla.intervals import Cause, State
+from netops.sla.timeline import Run
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "describe-your-city.md"
+HOUR, M = 3_600_000, 60_000
+SHANGHAI = calendar.zone("Asia/Shanghai")
+MONTHS = ("2026-07", "2026-08", "2026-10")
+NOW = calendar.month("2026-11", SHANGHAI)[0] + HOUR
+
+
+@pytest.fixture
+def house(tmp_path):
+    """The how-to's city with one sealed hour in July, August and October: all down."""
+    for name, shown in re.findall(
+        r"^### `([^`]+)`\n```\w+\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    ):
+        path = tmp_path / "city" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(shown, encoding="utf-8")
+    file = tmp_path / "netops.toml"
+    file.write_text(f'[city]\nname = "test"\n[data]\ndir = "{tmp_path / "data"}"\n')
+    settings = config.load(file, environ={})
+    settings.data.dir.mkdir()
+    founding.databases(settings)
+    founding.keys(settings)
+    began = calendar.month("2026-07", SHANGHAI)[0] - HOUR
+    with Register(settings.register_url, rehearsal=False) as register:
+        register.apply(read_city(tmp_path / "city"), at_ms=began, now_ms=began)
+        (contract,) = [each.record for each in register.spells("contract", start_ms=began, end_ms=NOW)]
+    assert isinstance(contract, Contract)
+    with opened(settings) as ledger:
+        ledger.append([sealing.contract_version(contract), *facts_of(contract)], now_ms=began)
+        ledger.checkpoint(now_ms=began)
+    return SimpleNamespace(settings=settings, contract=contract, file=file)
+
+
+def opened(settings):
+    return Ledger(
+        issue.ledger_path(settings), origin=settings.ledger_origin, rehearsal=False, signer=founding.signer(settings)
+    )
+
+
+def facts_of(contract):
+    roster = hours.roster(contract.id, [Listed("wifi-1", contract.items[0].id), Listed("wifi-2", contract.items[0].id)])
+    made = [(hours.ROSTER, body) for body in hours.roster_bodies(roster)]
+    for month in MONTHS:
+        start, end = calendar.month(month, SHANGHAI)
+        for at in range(start, end, HOUR):
+            down = Run(at, at + 59 * M, 60, State.DOWN, Cause.CARRIER, "los")
+            runs = {"wifi-1": [down], "wifi-2": [down]}
+            made += [(hours.KIND, body) for body in hours.bodies(roster, runs, start_ms=at, step_ms=M)]
+    at = [body.get("start_ms", NOW - 1) for _, body in made]
+    return [LedgerEntry("test", i, Fact(kind=k, at_ms=at[i], body=body)) for i, (k, body) in enumerate(made)]
+
+
+def closing(settings, ledger, journal, *, ripe=NOW):
+    clock = SimpleNamespace(now_ms=lambda: NOW)
+    return Closing(
+        settings, clock, ledger=ledger, journal=journal, acting=threading.RLock(), ripe_until=lambda: ripe + GRACE_MS
+    )
+
+
+def close(house, **given):
+    with opened(house.settings) as ledger, Journal(house.settings.data.dir / "states.db") as journal:
+        closing(house.settings, ledger, journal, **given).report([house.contract])
+
+
+def told(house):
+    with LedgerReader(issue.ledger_path(house.settings)) as ledger:
+        return [leaf.fact.body["report"] for leaf in sorted(ledger.find("report_issued"), key=lambda leaf: leaf.index)]
+
+
+def bundles(house):
+    return {path.name: path.read_bytes() for path in house.settings.data.dir.glob("reports/*")}
+
+
+def test_every_month_with_hours_and_no_report_is_closed_oldest_first_and_once(house):
+    """A core that was off from August to November issues the older months too; a month without hours has no report."""
+    close(house)
+    names = [f"wifi-2026-{month}-r1" for month in MONTHS]
+    assert told(house) == names
+    made = bundles(house)
+    assert sorted(made) == [f"{name}.zip" for name in names]
+
+    close(house)
+    assert (told(house), bundles(house)) == (names, made)
+    key = founding.evidence_key(house.settings).with_name(issue.VKEY)
+    for name in made:
+        assert audit.run(house.settings.data.dir / "reports" / name, vkey=key, rehearsal=False, say=[].append) == 0
+
+
+def test_a_month_whose_hours_still_come_is_not_closed_and_the_older_ones_are(house):
+    start, _ = calendar.month("2026-10", SHANGHAI)
+
+    close(house, ripe=start)
+    assert told(house) == ["wifi-2026-2026-07-r1", "wifi-2026-2026-08-r1"]
+
+
+def test_a_month_that_cannot_be_closed_holds_no_later_one_and_is_named(house, monkeypatch):
+    prepare = issue.prepare
+
+    def frail(*args, month, **given):
+        if month == "2026-08":
+            raise EvidenceError("an hour of August does not hold")
+        return prepare(*args, month=month, **given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(issue, "prepare", frail)
+        with pytest.raises(EvidenceError, match="August"):
+            close(house)
+    assert told(house) == ["wifi-2026-2026-07-r1", "wifi-2026-2026-10-r1"]
+
+    close(house)
+    assert told(house)[-1] == "wifi-2026-2026-08-r1"
+
+
+def test_what_is_to_be_tried_again_holds_the_months_after_it(house, monkeypatch):
+    class LaterError(UsageError):
+        exit_code = 75
+
+    def later(*_, **__):
+        raise LaterError("the register is busy")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(issue, "prepare", later)
+        with pytest.raises(LaterError):
+            close(house)
+    assert told(house) == []
+
+
+CHILD = """
+import os, sys, threading
+from types import SimpleNamespace
+from pathlib import Path
+sys.dont_write_bytecode = True
+from inventory.model import Contract
+from inventory.register import Register
+from netops import config, founding
+from netops.closing import Closing
+from netops.journal import Journal
+from netops.ledger import Ledger
+from netops.report import issue
+
+file, now, where, number = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+settings, real, calls = config.load(file, environ={}), getattr(issue, where), []
+def killed(*args, **given):
+    calls.append(1)
+    if len(calls) == number:
+        os.kill(os.getpid(), 9)
+    return real(*args, **given)
+setattr(issue, where, killed)
+with Register(settings.register_url, rehearsal=False, readonly=True) as register:
+    contracts = [each.record for each in register.spells("contract", start_ms=now - 1, end_ms=now)]
+path, signer = issue.ledger_path(settings), founding.signer(settings)
+ledger = Ledger(path, origin=settings.ledger_origin, rehearsal=False, signer=signer)
+with ledger, Journal(settings.data.dir / "states.db") as journal:
+    Closing(settings, SimpleNamespace(now_ms=lambda: now), ledger=ledger, journal=journal, acting=threading.RLock(),
+        ripe_until=lambda: 2 * now).report(contracts)
+"""
+
+
+@pytest.mark.parametrize(("where", "number"), [("prepare", 2), ("seal", 2), ("finish", 1), ("finish", 3)])
+def test_closing_goes_on_after_kill_9(house, where, number):
+    """Before the seal nothing is issued; between seal and file the ledger says so and the bundle is composed anew."""
+    ended = subprocess.run(
+        [sys.executable, "-c", CHILD, str(house.file), str(NOW), where, str(number)], check=False, timeout=60
+    )
+    assert ended.returncode == -signal.SIGKILL
+    assert len(bundles(house)) == number - 1
+
+    close(house)
+    assert told(house) == [f"wifi-2026-{month}-r1" for month in MONTHS]
+    assert len(bundles(house)) == len(MONTHS)
