@@ -34,6 +34,7 @@ COMMANDS = {
     "record": "record a device's answers as a test, with pseudonyms",
     "profile": "check, try and begin device families",
     "probe": "look at the targets of active probes; let probes at sites join",
+    "sla": "how this month stands; judge any interval",
     "report": "build a contract's report for a month",
     "audit": "verify a report bundle, offline",
     "portal": "the captive portal: new sites, vouchers, visits, records",

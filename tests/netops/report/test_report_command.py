@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from inventory import codec
 from inventory import commands as inventory
+from inventory.errors import RegisterError
 from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import config, facts, founding, hourly, sealing, spool
-from netops.commands import audit, report
+from netops.commands import audit, report, sla, sla_words
 from netops.errors import UsageError
 from netops.ledger import Ledger, LedgerEntry
+from netops.ledger_file import LedgerReader
 from netops.report import issue
 from netops.report.issue import NobodySealsError
 from netops.sign import Signer
@@ -217,3 +220,123 @@ def test_keys_that_are_not_there_are_named_not_the_bundle(instance, tmp_path):
 
     with pytest.raises(UsageError, match=r"--vkey .*none\.vkey: no such file"):
         words(audit, settings, "verify", bundle, "--vkey", tmp_path / "none.vkey")
+
+
+def judged(settings, *given):
+    return words(sla, settings, "judge", "--contract", "wifi-2026", *given)
+
+
+def test_an_interval_is_judged_in_the_contracts_zone_and_a_breach_exits_with_3(instance, capsys):
+    """Both access points were down from 08:00 to 09:00 in Shanghai on the ninth; nothing is owed for two hours."""
+    settings, _ = instance
+
+    assert judged(settings, "--from", "2026-10-09T07:30", "--to", "2026-10-09T01:30Z", "--json") == 3
+    told = json.loads(capsys.readouterr().out)
+    (found,) = told["objectives"]
+    assert (told["start"], told["end"]) == ("2026-10-08T23:30:00.000Z", "2026-10-09T01:30:00.000Z")
+    assert (found["verdict"], found["value"], found["tally"]["down_ms"], told["breached"]) == (
+        "missed",
+        "1/2",
+        2 * H,
+        1,
+    )
+    assert "credit" not in json.dumps(told)
+
+
+def test_the_judge_of_a_whole_month_says_what_its_report_says(instance, capsys):
+    settings, name = instance
+    words(report, settings, "build", "--contract", name, "--month", "2026-10", "--dry-run", "--json")
+    (verdict,) = json.loads(capsys.readouterr().out)["verdicts"]
+
+    assert judged(settings, "--from", "2026-10-01", "--to", "2026-11-01", "--json") == 0
+    (found,) = json.loads(capsys.readouterr().out)["objectives"]
+    assert (found["verdict"], found["value"]) == (verdict["outcome"], verdict["value"])
+
+
+def test_a_facts_file_and_the_contracts_text_are_enough_to_judge(instance, tmp_path, capsys):
+    """Neither register nor ledger is needed: a carrier judges what the city handed out."""
+    settings, _ = instance
+    with LedgerReader(issue.ledger_path(settings)) as ledger:
+        lines = [b'{"index":%d,"leaf":%b}' % (leaf.index, leaf.data) for leaf in ledger.entries(0, ledger.size)]
+    (tmp_path / "facts").write_bytes(b"\n".join(reversed(lines)))
+    with Register(settings.register_url, rehearsal=False, readonly=True) as register:
+        (contract,) = snapshot(register, at_ms=START).contracts
+    (tmp_path / "contract.json").write_text(f"[{codec.encode(contract)}]", encoding="utf-8")
+    asked = ("--from", "2026-10-09T07:42:30", "--to", "2026-10-10", "--json")
+    assert judged(settings, *asked) == 3
+    expected = capsys.readouterr().out
+    (tmp_path / "elsewhere").mkdir()
+
+    elsewhere = settings_of(tmp_path / "elsewhere")
+    files = ("--facts", tmp_path / "facts", "--contracts", tmp_path / "contract.json")
+    assert judged(elsewhere, *asked, *files) == 3
+    assert capsys.readouterr().out == expected
+    (tmp_path / "contract.json").write_text("[{}]", encoding="utf-8")
+    with pytest.raises(UsageError, match="no contract version"):
+        judged(elsewhere, *asked, *files)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--from", "2026-10-02", "--to", "2026-10-01"), "empty or negative; expected its end after its start"),
+        (("--from", "2026-10-02", "--to", "2026-10-02"), "empty or negative"),
+        (("--from", "2026-10-02", "--to", "2026-12-01"), "is not over yet"),
+        (("--from", "yesterday", "--to", "2026-10-02"), "--from: 'yesterday' is no instant"),
+        (("--from", "2026-09-01", "--to", "2026-09-02"), "no hour of .* is sealed"),
+        (("--from", "2019-09-01", "--to", "2019-09-02"), "no version of it is in force"),
+    ],
+)
+def test_an_interval_that_cannot_be_judged_is_refused(instance, given, said):
+    settings, _ = instance
+    with pytest.raises(UsageError, match=said) as caught:
+        judged(settings, *given)
+    assert caught.value.exit_code == 2
+
+
+def test_an_unknown_contract_is_named_with_the_nearest(instance):
+    settings, _ = instance
+    for given in (("status", "--contract", "wifi-2062"), ("judge", "--contract", "wifi-2062", *DAY)):
+        with pytest.raises(RegisterError, match="did you mean 'wifi-2026'"):
+            words(sla, settings, *given)
+
+
+DAY = ("--from", "2026-10-01", "--to", "2026-10-02")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("2026-10-25T02:30", "happens twice in Europe/Berlin"),
+        ("2026-03-29T02:30", "happens never in Europe/Berlin"),
+        ("2026-10-25T02:30+01:00", ""),
+        ("2026-10-25T03:00", ""),
+    ],
+)
+def test_a_wall_clock_time_that_is_twice_or_never_there_is_refused(text, said):
+    if not said:
+        assert sla._instant(text, calendar.zone("Europe/Berlin"), "--from") > START
+        return
+    with pytest.raises(UsageError, match=said):
+        sla._instant(text, calendar.zone("Europe/Berlin"), "--from")
+
+
+def test_the_status_shows_what_it_takes_to_miss_and_warns_in_both_languages(instance, capsys, monkeypatch):
+    """Two minutes after the hour in which all was down, at most a tenth of a month's budget being left."""
+    settings, name = instance
+    assert set(sla_words.EN) == set(sla_words.ZH)
+    monkeypatch.setitem(words.__globals__, "NOW", START + 201 * H + 7 * M)
+    said = {}
+    for language in ("zh_CN", "en"):
+        assert words(sla, settings, "status", "--language", language) == 0
+        said[language] = capsys.readouterr().out
+    assert words(sla, settings, "status", "--json") == 0
+    (told,) = json.loads(capsys.readouterr().out)["contracts"]
+    (found,) = told["objectives"]
+
+    assert "EARLY WARNING: burns 200.0 times faster than allowed over 1 h, and still in the last 5 min" in said["en"]
+    assert "预警：过去 1 h 的消耗速度为允许值的 200.0 倍" in said["zh_CN"]
+    assert [each["warns"] for each in found["burn"]] == [True] * 4
+    assert f"up to {found['left_ms'] // H}:" in said["en"]
+    assert told["contract"] == name
+    assert "verdict is of a calendar month" in said["en"]
