@@ -12,7 +12,8 @@ from netops.sla.measured import Look
 
 H, M = 3_600_000, 60_000
 START = 1_790_784_000_000
-ROUNDS = int(os.environ.get("NETOPS_ROUNDS", "24"))
+ROUNDS = max(24, int(os.environ.get("NETOPS_ROUNDS", "24")))  # a lane's small count takes nothing away from it
+SEED = int(os.environ.get("NETOPS_SEED", "0"))
 
 
 @pytest.fixture
@@ -137,7 +138,7 @@ def test_a_changed_count_is_found(city, paper_bundle):
 
 @pytest.mark.parametrize("seeds", [range(4), pytest.param(range(4, 4 + ROUNDS), marks=pytest.mark.slow)], ids=len)
 def test_both_implementations_agree_on_any_counts(city, paper_bundle, seeds):
-    for seed in seeds:
+    for seed in (SEED + each for each in seeds):
         rng = random.Random(seed)
         world = city(
             length=10,
