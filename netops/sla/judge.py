@@ -88,11 +88,11 @@ def judge(
     `told`: the services' state, when `month` holds counts: it says when somebody was there to count. Where nothing was
     counted nothing is judged.
     """
-    hours = _service_hours(typed, period, tz)
+    hours = service_hours(typed, period, tz)
     excused = exclusions.spans_by_service(decided, (each.service for each in members))
     for_all = excused.get(exclusions.ALL, ())
     target = Fraction(given.target)
-    seen = _Seen(month, typed)
+    seen = Seen(month, typed)
     done: dict[tuple[Key, Spans, Spans], _Result] = {}
     lines: list[ServiceLine] = []
     objects: list[aggregate.Object] = []
@@ -140,7 +140,7 @@ class _Result:
     degraded: tuple[Interval, ...]
 
 
-class _Seen:
+class Seen:
     """The intervals of each history under one objective's rules, made once."""
 
     def __init__(self, month: Month, typed: Typed) -> None:
@@ -149,6 +149,7 @@ class _Seen:
         self._made: dict[Key, list[Interval]] = {}
 
     def intervals(self, history: Key) -> list[Interval]:
+        """Return the intervals of one history, sorted and disjoint."""
         made = self._made.get(history)
         if made is None:
             made = self._made[history] = _intervals(self._month.stretches(history), self._month, self._typed)
@@ -241,7 +242,7 @@ def _attended(
 
     In unknown time nobody was there to count: how many would have come then nobody knows, so it moves no bound.
     """
-    seen, own = _Seen(told, typed), {each.service: each for each in told.members}
+    seen, own = Seen(told, typed), {each.service: each for each in told.members}
     unknown = judged_ms = 0
     for each in members:
         judged = availability.contracted(period, valid=each.contracted, service_hours=hours)
@@ -276,7 +277,8 @@ def _remark(whole: Ratio, outcome: Outcome, *, target: str, comparison: str) -> 
     return ""
 
 
-def _service_hours(typed: Typed, period: Spans, tz: ZoneInfo) -> Spans | None:
+def service_hours(typed: Typed, period: Spans, tz: ZoneInfo) -> Spans | None:
+    """Return the instants of the period that are service hours; None where the contract names none: all are."""
     if not typed.hours:
         return None
     return union(*(calendar.service_hours(start, end, typed.hours, tz) for start, end in period))
