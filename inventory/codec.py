@@ -1,5 +1,7 @@
 """Records to canonical JSON and back. Every field is written, defaults too, so that bytes say all they mean.
 
+Fields that came later (`model.LATER`) are written where they say something: what was sealed before keeps its bytes.
+
 A body from an older version, which lacks a field that came later, is read with the field's default; records are
 therefore compared as records, never as bytes, and an upgrade of NetOps changes no recorded contract.
 """
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin, get_
 
 from inventory import canonical
 from inventory.errors import RegisterError
-from inventory.model import NOUNS
+from inventory.model import LATER, NOUNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -41,10 +43,16 @@ def decode(noun: str, body: str) -> Record:
 def plain(value: Any) -> Any:
     """Return a frozen value as dicts, lists and scalars."""
     if is_dataclass(value):
-        return {name: plain(getattr(value, name)) for name in _names(cast("Hashable", type(value)))}
+        names = _names(cast("Hashable", type(value)))
+        return {name: plain(getattr(value, name)) for name in names if not _unsaid(value, name)}
     if isinstance(value, tuple):
         return [plain(each) for each in value]
     return value
+
+
+def _unsaid(value: Any, name: str) -> bool:
+    later = LATER.get(type(value), {})
+    return name in later and getattr(value, name) == later[name]
 
 
 @cache

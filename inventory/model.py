@@ -82,11 +82,12 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carrier:
-    """Who owns the network and sold the service."""
+    """Who owns the network and sold the service; `keys` verify what it signs in a dispute (C2SP signed-note vkeys)."""
 
     id: str
     name: str
     name_en: str = ""
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +215,18 @@ class ServiceItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """How long each step of a dispute over a report may take, in working days; then silence has its consequence.
+
+    The carrier may object for so long, the city answer an objection, and somebody rule on it.
+    """
+
+    objection_days: int = 10
+    rebuttal_days: int = 5
+    ruling_days: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """One version of what a carrier owes, from `valid_from_ms` until the next version, or `ends_ms`.
 
@@ -231,6 +244,7 @@ class Contract:
     credit_cap_percent: str = ""
     rules: Rules = Rules()
     items: tuple[ServiceItem, ...] = ()
+    dispute: Dispute = Dispute()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +319,10 @@ NOUNS: dict[str, type[Record]] = {
     "service": Service,
     "door": Door,
 }
+
+
+LATER: dict[type[object], dict[str, object]] = {Carrier: {"keys": ()}, Contract: {"dispute": Dispute()}}
+"""Fields that are not written while they have this value: records from before them keep their bytes and digests."""
 
 
 def noun(record: Record) -> str:

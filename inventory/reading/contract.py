@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast, get_args
 from zoneinfo import ZoneInfo
 
 from inventory import model
-from inventory.model import KINDS, ROLES, Contract, Credits, Objective, Rules, Selector, ServiceItem, Tier
+from inventory.model import KINDS, ROLES, Contract, Credits, Dispute, Objective, Rules, Selector, ServiceItem, Tier
 from inventory.reading.form import Form, number
 from inventory.reading.rules import rules
 from inventory.reading.tree import Many, Scalar, Table
@@ -18,11 +18,23 @@ if TYPE_CHECKING:
     from inventory.reading.tree import Node, Notes
 
 _DATES = ("valid_from", "ends", "timezone")
-KEYS = ("contract", "version", "title", "carrier", *_DATES, "currency", "credit_cap_percent", "rules", "items")
+KEYS = (
+    "contract",
+    "version",
+    "title",
+    "carrier",
+    *_DATES,
+    "currency",
+    "credit_cap_percent",
+    "rules",
+    "items",
+    "dispute",
+)
 _ITEM = ("id", "kind", "title", "select", "fee", "objectives")
 _SELECT = ("carriers", "areas", "roles", "tags")
 _OBJECTIVE = ("id", "indicator", "title", "target", "comparison", "threshold", "period", "rules", "credits")
 _CREDITS = ("tiers", "object_cap_percent", "period_cap_percent", "escalate_after", "escalate_factor")
+_DISPUTE = ("objection_days", "rebuttal_days", "ruling_days")
 _TIER = ("at_least", "above", "below", "at_most", "percent")
 _CURRENCIES = ("CNY", "USD", "EUR", "HKD")
 
@@ -53,6 +65,7 @@ def contract(table: Table, file: str, notes: Notes) -> Contract | None:
         credit_cap_percent=form.decimal("credit_cap_percent", low="0", high="100"),
         rules=own,
         items=tuple(items),
+        dispute=_dispute(form),
     )
     return made if form.good else None
 
@@ -168,6 +181,17 @@ def _credits(outer: Form) -> Credits:
     )
     if form.has("escalate_factor") != (made.escalate_after > 0):
         form.wrong("escalate_factor", "'escalate_after' and 'escalate_factor' go together", "state both or none")
+    outer.good = outer.good and form.good
+    return made
+
+
+def _dispute(outer: Form) -> Dispute:
+    table = outer.map("dispute")
+    if table is None:
+        return Dispute()
+    form = Form(f"the dispute of {outer.subject}", outer.file, table, _DISPUTE, outer.notes)
+    usual = Dispute()
+    made = Dispute(**{key: form.whole(key, default=getattr(usual, key), low=1, high=250) for key in _DISPUTE})
     outer.good = outer.good and form.good
     return made
 

@@ -52,7 +52,12 @@ def site(form: Form) -> Site:
 
 def carrier(form: Form) -> Carrier:
     """Read who sold the service."""
-    return Carrier(id=form.slug("id", need=True), name=form.text("name", need=True), name_en=form.text("name_en"))
+    return Carrier(
+        id=form.slug("id", need=True),
+        name=form.text("name", need=True),
+        name_en=form.text("name_en"),
+        keys=keys.verifiers(form, "keys"),
+    )
 
 
 def device(form: Form) -> Device:
@@ -139,7 +144,7 @@ READERS: dict[str, tuple[Callable[[Form], Record], tuple[str, ...], tuple[str, .
         ("id", "name", "area", "address", "longitude", "latitude", "gateway", "tags"),
         ("id", "name", "area"),
     ),
-    "carrier": (carrier, ("id", "name", "name_en"), ("id", "name")),
+    "carrier": (carrier, ("id", "name", "name_en", "keys"), ("id", "name")),
     "device": (
         device,
         (

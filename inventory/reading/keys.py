@@ -1,13 +1,14 @@
-"""Host keys of a door: what `ssh-keygen -lf` and `ssh-keyscan` print, checked where it enters.
+"""Keys, checked where they enter: a door's as `ssh-keygen -lf` and `ssh-keyscan` print them, a carrier's verifier keys.
 
-A key that cannot be what it says would never match a device, and the door would look like an attack.
+A key that cannot be what it says would never match: a door would look like an attack, a carrier's word like a forgery.
 """
 
 from __future__ import annotations
 
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from inventory.reading.tree import Many, Scalar
@@ -17,14 +18,46 @@ if TYPE_CHECKING:
 
 MOST_KEYS = 8
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")  # 32 octets without their padding, as OpenSSH writes them
+_VERIFIER = re.compile(r"(?P<name>[^\s+]{1,100})\+(?P<id>[0-9a-f]{8})\+(?P<key>[A-Za-z0-9+/]{44})")
 _LINE = re.compile(r"(?P<kind>[a-z0-9@.-]{1,64}) +(?P<key>[A-Za-z0-9+/]{40,2800}={0,2})( +\S.{0,100})?")
 _REMEDY = (
     "expected `SHA256:` and 43 characters (ssh-keyscan HOST | ssh-keygen -lf -), or a line like `ssh-ed25519 AAAA…`"
 )
 
 
+def verifiers(form: Form, key: str) -> tuple[str, ...]:
+    """Return a carrier's verifier keys (C2SP signed-note, Ed25519): a list, or one cell separated by semicolons."""
+    found = _written(form, key, f"a carrier signs with at most {MOST_KEYS}; keep those it signs with now")
+    for part in found:
+        if not _is_verifier(part):
+            shown = "".join(char if char.isprintable() else "\ufffd" for char in part[:60])
+            remedy = "expected the line `<name>+<id>+<key>` that `netops dispute key` printed at the carrier's"
+            form.wrong(key, f"'{shown}' in '{key}' is no verifier key", remedy)
+    return tuple(dict.fromkeys(found))
+
+
+def _is_verifier(written: str) -> bool:
+    """Whether it is an Ed25519 verifier key whose id is its own: SHA-256(name, newline, type and key), four bytes."""
+    match = _VERIFIER.fullmatch(written)
+    if match is None:
+        return False
+    blob = b64decode(match["key"], validate=True)
+    own = sha256(match["name"].encode() + b"\n" + blob).hexdigest()[:8] == match["id"]
+    return own and len(blob) == 33 and blob[0] == 1 and b64encode(blob).decode() == match["key"]
+
+
 def read(form: Form, key: str) -> tuple[str, ...]:
     """Return the keys in their one written form: a YAML list, or one cell separated by semicolons."""
+    written = _written(form, key, f"a device has at most {MOST_KEYS}; keep those it shows now")
+    found = [plain(part) for part in written]
+    for part, each in zip(written, found, strict=True):
+        if not each:
+            shown = "".join(char if char.isprintable() else "\ufffd" for char in part[:60])
+            form.wrong(key, f"'{shown}' in '{key}' is no host key", _REMEDY)
+    return tuple(dict.fromkeys(each for each in found if each))
+
+
+def _written(form: Form, key: str, remedy: str) -> list[str]:
     node = form.table.entries.get(key)
     if isinstance(node, Many):
         written = [item.text if isinstance(item, Scalar) else "{" for item in node.items]
@@ -32,20 +65,13 @@ def read(form: Form, key: str) -> tuple[str, ...]:
         written = [part.strip() for part in node.text.split(";") if part.strip()]
     elif node is not None:
         form.wrong(key, f"'{key}' of {form.subject} is a map", "write a list of keys")
-        return ()
+        return []
     else:
         written = []
     if len(written) > MOST_KEYS:
-        form.wrong(
-            key, f"'{key}' has {len(written)} keys", f"a device has at most {MOST_KEYS}; keep those it shows now"
-        )
-        return ()
-    found = [plain(part) for part in written]
-    for part, each in zip(written, found, strict=True):
-        if not each:
-            shown = "".join(char if char.isprintable() else "\ufffd" for char in part[:60])
-            form.wrong(key, f"'{shown}' in '{key}' is no host key", _REMEDY)
-    return tuple(dict.fromkeys(each for each in found if each))
+        form.wrong(key, f"'{key}' has {len(written)} keys", remedy)
+        return []
+    return written
 
 
 def plain(written: str) -> str:

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from inventory.errors import FilesError
+from inventory.model import Carrier, Contract, Dispute
 from inventory.reading.folder import built_in_areas, read_city
 from inventory.reading.tree import MOST_PROBLEMS
 
@@ -69,8 +70,12 @@ CASES = [
     ("carriers.yaml", "carriers:", "carrier:", "carriers.yaml:1: the file has no 'carrier'; did you mean 'carriers'?"),
     ("carriers.yaml", "name_en:", "nam_en:", "carriers.yaml:4: the carrier has no 'nam_en'; did you mean 'name_en'?"),
     ("carriers.yaml", "name: 甲运营商", "id: 甲", "carriers.yaml:3: key 'id' is already at line 2; keep one of the two"),
+    ("carriers.yaml", "name_en: Carrier A", "keys: [carrier-a/disputes+12427286+AWfTterwwL9rWmAtNZ2uzIanp0BTSQ7DeuCOcTYFh8hw]", "carriers.yaml:4: 'carrier-a/disputes+12427286+AWfTterwwL9rWmAtNZ2uzIanp0BTSQ7D' in 'keys' is no verifier key; expected the line `<name>+<id>+<key>` that `netops dispute key` printed at the carrier's"),
+    ("carriers.yaml", "name_en: Carrier A", "keys: [carrier-a+12427285]", "carriers.yaml:4: 'carrier-a+12427285' in 'keys' is no verifier key; expected the line `<name>+<id>+<key>` that `netops dispute key` printed at the carrier's"),
     # contracts
-    (CONTRACT, "contract: wifi-2026", "contract: wifi-2026\ncolour: red", f"{CONTRACT}:2: the contract has no 'colour'; expected one of: contract, version, title, carrier, valid_from, ends, timezone, currency, … (11 in all)"),
+    (CONTRACT, "currency: CNY", "dispute: {objection_days: 0}", f"{CONTRACT}:8: 'objection_days' is '0'; expected a whole number from 1 to 250"),
+    (CONTRACT, "currency: CNY", "dispute: {objections_days: 3}", f"{CONTRACT}:8: the dispute of contract 'wifi-2026' has no 'objections_days'; did you mean 'objection_days'?"),
+    (CONTRACT, "contract: wifi-2026", "contract: wifi-2026\ncolour: red", f"{CONTRACT}:2: the contract has no 'colour'; expected one of: contract, version, title, carrier, valid_from, ends, timezone, currency, … (12 in all)"),
     (CONTRACT, "version: 1", "version: 2026-supplementary-agreement-number-7", f"{CONTRACT}:2: 'version' is '2026-supplementary-agreement-number-7', which is no id; use a-z, 0-9, _ . - and start with a letter or digit, at most 32"),
     (CONTRACT, "first_bad", "first-bad", f"{CONTRACT}:14: 'outage_edge' is 'first-bad'; did you mean 'first_bad'?"),
     (CONTRACT, "  unknown_mode: removed", "  #", f"{CONTRACT}:11: the rules of contract 'wifi-2026' lack 'unknown_mode'; it decides money, so it has no default"),
@@ -383,3 +388,15 @@ def test_every_part_of_a_contract_has_its_place(city):
     assert source.where(path) == f"{CONTRACT}:{line_of(city, CONTRACT, '        indicator: availability')}"
     assert source.where("items.public-wifi.none.at.all") == source.where("items.public-wifi")
     assert source.where("nothing") == f"{CONTRACT}:1"
+
+
+def test_a_carriers_keys_and_the_days_of_a_dispute_are_read_as_written(city):
+    key = "carrier-a/disputes+12427285+AWfTterwwL9rWmAtNZ2uzIanp0BTSQ7DeuCOcTYFh8hw"
+    swap(city, "carriers.yaml", "name_en: Carrier A", f"keys: [{key}, {key}]")
+    swap(city, CONTRACT, "currency: CNY", "dispute: {objection_days: 15}")
+    made = read_city(city)
+
+    assert [each.keys for each in made.records.values() if isinstance(each, Carrier)] == [(key,)]
+    assert [each.dispute for each in made.records.values() if isinstance(each, Contract)] == [
+        Dispute(objection_days=15)
+    ]
