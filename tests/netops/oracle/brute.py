@@ -1,0 +1,389 @@
+"""A third judge, by brute force: one cell a minute, from the bundle's contract text and leaves alone.
+
+It imports the standard library and nothing of the house, knows no interval and no shortcut, and was written from
+docs/explanation/sla.md. It judges histories whose every instant lies on a whole minute (the generator makes such).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+GOOD = ("UP", "DEGRADED")
+UNITS = ("any_down", "all_down")
+
+
+@dataclass
+class Cell:
+    """One minute of one service: `slot` is how many minutes its slot is long."""
+
+    state: str = "UNKNOWN"
+    cause: str = "monitor"
+    because: str = "missing"
+    slot: int = 0
+
+
+class City:
+    """The leaves of a period, cell by cell."""
+
+    def __init__(self, leaves, start_ms, end_ms, timezone):
+        self.leaves = leaves
+        self.start, self.end = start_ms, end_ms
+        self.count = (end_ms - start_ms) // MINUTE
+        assert (end_ms - start_ms) % MINUTE == 0
+        self.zone = ZoneInfo(timezone)
+        self.rosters = {}
+        for body in self.bodies("availability_roster"):
+            self.rosters.setdefault(body["roster"], {})[body["part"]] = body["services"]
+        self.rosters = {k: [row for part in sorted(v) for row in v[part]] for k, v in self.rosters.items()}
+        self.walls = [self.wall(self.start + i * MINUTE) for i in range(self.count)]
+
+    def bodies(self, kind):
+        return [leaf["fact"]["body"] for leaf in self.leaves if leaf["fact"]["kind"] == kind]
+
+    def wall(self, at_ms):
+        """Return (weekday 1-7, minute of the day) as a clock on the wall shows it."""
+        local = datetime.fromtimestamp(at_ms // 1000, self.zone)
+        return local.isoweekday(), local.hour * 60 + local.minute
+
+    def contracted(self):
+        """Return, minute by minute, which services are contracted: service → (item, weight)."""
+        hours = {b["start_ms"]: b["roster"] for b in self.bodies("availability_hour") if not b.get("stream")}
+        if not hours:
+            return [{} for _ in range(self.count)]
+        roster, made = hours[min(hours)], []
+        for i in range(self.count):
+            roster = hours.get(self.start + i * MINUTE, roster)
+            made.append({row[0]: (row[1], row[2]) for row in self.rosters[roster]})
+        return made
+
+    def cells(self, service, stream):
+        """Return what was seen of a service, one cell a minute."""
+        made = [Cell() for _ in range(self.count)]
+        for body in self.bodies("availability_hour"):
+            if body.get("stream", "") != stream:
+                continue
+            names = [row[0] for row in self.rosters[body["roster"]]]
+            if service not in names:
+                continue
+            self.lay(made, body, names.index(service))
+        return made
+
+    def lay(self, made, body, position):
+        runs = None
+        for other, ranges in body["others"]:
+            if any(first <= position < first + count for first, count in ranges):
+                runs = other
+        if runs is None:
+            if body["part"]:
+                return  # the usual stands in every part, the others in one: the first part speaks for the usual
+            for later in self.bodies("availability_hour"):
+                same = later["start_ms"] == body["start_ms"] and later.get("stream") == body.get("stream")
+                if same and any(f <= position < f + n for _, rs in later["others"] for f, n in rs):
+                    return
+            runs = body["usual"]
+        slot = body["step_ms"] // MINUTE
+        for first, count, state, cause, because in runs:
+            begin = (body["start_ms"] - self.start) // MINUTE + first * slot
+            for i in range(begin, begin + count * slot):
+                if 0 <= i < self.count:
+                    made[i] = Cell(state, cause, because, slot)
+
+
+def ruled(cells, rules, start_ms):
+    """Return the cells after the contract's rules on time, in the order in which the document lists them."""
+    cells = [Cell(c.state, c.cause, c.because, c.slot) for c in cells]
+    if rules["empty_history"] == "as_up" and all(c.state == "UNKNOWN" for c in cells):
+        return [Cell("UP", "", "empty", 1) for _ in cells]
+    for c in cells:
+        if c.slot and rules["undetermined_mode"] == "as_down" and c.state == "UNKNOWN" and c.cause == "undetermined":
+            c.state = "DOWN"
+        if rules["parent_failure"] == "independent" and c.state == "DOWN" and c.because.startswith("parent:"):
+            c.state, c.cause = "UNKNOWN", "undetermined"
+    steps(cells)
+    sparse(cells, rules, start_ms)
+    edges(cells, rules["outage_edge"])
+    brief(cells, rules["min_outage_s"] // 60)
+    return cells
+
+
+def steps(cells):
+    """A minute that nobody saw has the slots of what was seen next, else before, else one slot for all."""
+    slot = 0
+    for c in reversed(cells):
+        slot = c.slot or slot
+        c.slot = slot
+    before = 0
+    for c in cells:
+        before = c.slot or before
+        c.slot = before or len(cells)
+
+
+def sparse(cells, rules, start_ms):
+    least, long = rules["min_samples_per_slice"], rules["slice_s"] * 1000
+    if not least:
+        return
+    slices = {}
+    for i, c in enumerate(cells):
+        slices.setdefault((start_ms + i * MINUTE) // long, []).append(c)
+    for found in slices.values():
+        known = sum(c.state != "UNKNOWN" for c in found)
+        if known < len(found) and Fraction(known, max(c.slot for c in found)) < least:
+            for c in found:
+                if c.state != "UNKNOWN":
+                    c.state, c.cause, c.because = "UNKNOWN", "monitor", "sparse"
+
+
+def edges(cells, edge):
+    if edge == "first_bad":
+        return
+    was = [(c.state, c.cause, c.because, c.slot) for c in cells]
+    for i in range(1, len(cells)):
+        begins = was[i - 1][0] in GOOD and was[i][0] == "DOWN"
+        ends = was[i - 1][0] == "DOWN" and was[i][0] in GOOD
+        if not begins and not (ends and edge == "midpoint"):
+            continue
+        side = GOOD if begins else ("DOWN",)
+        room = 0
+        while room < was[i - 1][3] and i - 1 - room >= 0 and was[i - 1 - room][0] in side:
+            room += 1
+        assert edge == "last_good" or room % 2 == 0, "a midpoint off the minute"
+        for j in range(i - (room if edge == "last_good" else room // 2), i):
+            cells[j].state, cells[j].cause, cells[j].because = was[i][:3]
+
+
+def brief(cells, least):
+    i = 0
+    while i < len(cells):
+        j = i
+        while j < len(cells) and cells[j].state == "DOWN":
+            j += 1
+        if 0 < j - i < least:
+            for c in cells[i:j]:
+                c.state = "UP"
+        i = max(j, i + 1)
+
+
+# ---- exclusions
+
+
+def claims(city, rules):
+    """Return (start, end, services) of the claims in force."""
+    classes = {each["id"]: each for each in rules["exclusions"]}
+    first = {}
+    for leaf in city.leaves:
+        if leaf["fact"]["kind"] == "exclusion_claim":
+            first.setdefault(leaf["fact"]["body"]["claim"], leaf)
+    used, made = {name: set() for name in classes}, []
+    for leaf in sorted(first.values(), key=lambda each: order(each["fact"]["body"])):
+        body = leaf["fact"]["body"]
+        kind = classes.get(body["class"])
+        if kind is None or body["end_ms"] <= body["start_ms"] or not approved(city, body, kind):
+            continue
+        known = leaf["fact"]["at_ms"] if leaf["rehearsal"] else leaf["recorded_ms"]
+        if body["start_ms"] - known < kind["notice_h"] * HOUR:
+            continue
+        low, high = max(body["start_ms"], city.start), min(body["end_ms"], city.end)
+        minutes = used[kind["id"]] | set(range(low, high, MINUTE))
+        if kind["cap_s"] and len(minutes) * 60 > kind["cap_s"]:
+            continue
+        used[kind["id"]] = minutes
+        made.append((body["start_ms"], body["end_ms"], body["services"]))
+    return made
+
+
+def order(body):
+    return body["start_ms"], body["end_ms"], body["claim"]
+
+
+def approved(city, claim, kind):
+    """The first request, then the first decision on it that another person may make."""
+    request = None
+    for leaf in city.leaves:
+        fact = leaf["fact"]
+        body = fact["body"]
+        if fact["kind"] == "approval_request" and body["request"] == claim["claim"] and request is None:
+            request = fact
+        if fact["kind"] == "approval_decision" and body["request"] == claim["claim"] and request is not None:
+            if body["by"] == request["body"]["by"] or body["role"] != "contract_manager":
+                continue
+            told = request["body"]["terms"]
+            same = all(told[key] == claim[key] for key in ("contract", "class", "start_ms", "end_ms", "services"))
+            return (
+                same
+                and body["decision"] == "approved"
+                and body["role"] == kind["approver"]
+                and body["by"] != claim["by"]
+            )
+    return False
+
+
+# ---- the figure
+
+BUCKETS = ("up", "down", "unknown", "excluded_up", "excluded_down", "excluded_unknown")
+
+
+def stream_of(objective):
+    """Return the name of the hours that an objective rests on, as the contract's words make it."""
+    if objective["indicator"] == "availability":
+        return ""
+    rules = objective["rules"]
+    sign = ">=" if objective["indicator"] == "probe.reached" else "<="
+    clock = f", clock error up to {rules['max_clock_error_ratio']} of it" if "delay_" in objective["indicator"] else ""
+    return (
+        f"{objective['indicator']} {sign} {objective['threshold']} every {rules['check_every_s']} s, "
+        f"{rules['quorum']} of {rules['vantages']}{clock}"
+    )
+
+
+def judge(city, item, objective, start_ms, end_ms):
+    """Return one objective's figures over a version's part of the period."""
+    rules = objective["rules"]
+    stream = stream_of(objective)
+    tenure = city.contracted()
+    sold = {}
+    for minute in tenure:
+        sold.update(minute)
+    inside = [start_ms <= city.start + i * MINUTE < end_ms for i in range(city.count)]
+    open_ = [each and serves(rules["hours"], wall) for each, wall in zip(inside, city.walls, strict=True)]
+    excused = claims(city, rules)
+    causes = {each["cause"] for each in rules["exclusions"] if not each["approver"]}
+    found, weights = {}, {}
+    for service, (of, weight) in sorted(sold.items()):
+        mine = [service in minute for minute in tenure]
+        if of != item["id"] or not any(a and b for a, b in zip(mine, inside, strict=True)):
+            continue
+        cells = ruled(city.cells(service, stream), rules, city.start)
+        out = [
+            any(low <= city.start + i * MINUTE < high and named(service, who) for low, high, who in excused)
+            for i in range(city.count)
+        ]
+        weights[service] = Fraction(weight)
+        found[service] = [
+            bucket(cell, out[i], causes, rules["degraded_mode"]) if mine[i] and open_[i] else None
+            for i, cell in enumerate(cells)
+        ]
+    tallies = {name: tally(buckets) for name, buckets in found.items()}
+    return figures(objective, rules, found, tallies, weights)
+
+
+def serves(hours, wall):
+    day, minute = wall
+    return not hours or any(day in h["days"] and h["start_minute"] <= minute < h["end_minute"] for h in hours)
+
+
+def named(service, who):
+    return not who or "*" in who or service in who
+
+
+def bucket(cell, out, causes, degraded):
+    state = cell.state.lower()
+    if state == "degraded":
+        state = "down" if degraded == "as_down" else "up"
+    excluded = out or (state == "down" and cell.cause in causes)
+    return f"excluded_{state}" if excluded else state
+
+
+def tally(buckets):
+    return {name: MINUTE * sum(each == name for each in buckets) for name in BUCKETS}
+
+
+def united(found, aggregation):
+    """Return the unit that the services form, minute by minute; an excluded one takes no part."""
+    order_ = ("down", "unknown", "up") if aggregation == "any_down" else ("up", "unknown", "down")
+    made = []
+    for minute in zip(*found.values(), strict=True):
+        there = [each for each in minute if each is not None]
+        made.append(next((b for b in order_ if b in there), "excluded_up" if there else None))
+    return made
+
+
+def figures(objective, rules, found, tallies, weights):
+    aggregation = rules["aggregation"]
+    if aggregation in UNITS:
+        sums = tally(united(found, aggregation))
+        whole = sums
+    else:
+        sums = {name: sum(each[name] for each in tallies.values()) for name in BUCKETS}
+        whole = sums
+        if aggregation == "weighted":
+            whole = {name: sum(each[name] * weights[s] for s, each in tallies.items()) for name in BUCKETS}
+    value, lower, upper, share, determinable = ratio(whole, rules)
+    return {
+        "verdict": verdict(value, determinable, objective),
+        "value": value,
+        "lower": lower,
+        "upper": upper,
+        "unknown_ratio": share,
+        "tally": sums,
+        "services": tallies,
+    }
+
+
+def ratio(sums, rules):
+    up, down, unknown = sums["up"], sums["down"], sums["unknown"]
+    excluded = sums["excluded_up"] + sums["excluded_down"] + sums["excluded_unknown"]
+    if rules["exclusion_mode"] == "not_excluded":
+        up, down = up + sums["excluded_up"], down + sums["excluded_down"]
+        unknown += sums["excluded_unknown"]
+    if rules["exclusion_mode"] == "count_as_up":
+        up += excluded
+    all_ = up + down + unknown
+    lower = Fraction(up) / all_ if all_ else Fraction(0)
+    upper = Fraction(up + unknown) / all_ if all_ else Fraction(1)
+    share = Fraction(unknown) / all_ if all_ else Fraction(1)
+    num, den = {
+        "as_up": (up + unknown, all_),
+        "removed": (up, up + down),
+        "as_down": (up, all_),
+    }[rules["unknown_mode"]]
+    value = Fraction(num) / den if den else None
+    return value, lower, upper, share, bool(den) and share <= Fraction(rules["max_unknown_ratio"])
+
+
+def verdict(value, determinable, objective):
+    if value is None or not determinable:
+        return "not_determinable"
+    percent, target = value * 100, Fraction(objective["target"])
+    kept = percent <= target if objective["comparison"] == "at_most" else percent >= target
+    return "met" if kept else "missed"
+
+
+def disagreements(contracts, leaves, report):
+    """Return where a report differs from what is found here, in words; none when all agrees."""
+    period = report["period"]
+    city = City(leaves, period["start_ms"], period["end_ms"], report["timezone"])
+    versions = {each["version"]: each for each in contracts}
+    made = []
+    for part in report["parts"]:
+        for told in part["items"]:
+            item = next(each for each in versions[part["version"]]["items"] if each["id"] == told["item"])
+            for said, objective in zip(told["objectives"], item["objectives"], strict=True):
+                ours = judge(city, item, objective, part["start_ms"], part["end_ms"])
+                where = f"version {part['version']} {item['id']}/{objective['id']}"
+                made += [f"{where}: {each}" for each in differs(said, ours)]
+    return made
+
+
+def differs(said, ours):
+    for name in ("value", "lower", "upper", "unknown_ratio"):
+        if ours[name] != (Fraction(said[name]) if said[name] else None):
+            yield f"{name} is {said[name]}, by brute force {ours[name]}"
+    if said["verdict"] != ours["verdict"]:
+        yield f"verdict is {said['verdict']}, by brute force {ours['verdict']}"
+    for name in BUCKETS:
+        if said["tally"][f"{name}_ms"] != ours["tally"][name]:
+            yield f"{name} is {said['tally'][f'{name}_ms']} ms, by brute force {ours['tally'][name]}"
+    columns = said["services"]["columns"]
+    rows = {row[0]: dict(zip(columns, row, strict=True)) for row in said["services"]["rows"]}
+    if rows.keys() != ours["services"].keys():
+        yield f"services are {sorted(rows)}, by brute force {sorted(ours['services'])}"
+        return
+    for service, sums in ours["services"].items():
+        told = {name: rows[service][f"{name}_ms"] for name in BUCKETS}
+        if told != sums:
+            yield f"{service} is {told}, by brute force {sums}"

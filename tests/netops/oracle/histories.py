@@ -1,0 +1,224 @@
+"""Generated contracts × histories on whole minutes, in zones that change their clocks; by the house's own types."""
+
+import random
+from dataclasses import replace
+
+from inventory.model import Contract, ExclusionClass, Hours, Objective, Rules, Selector, ServiceItem
+from netops.access import approvals
+from netops.evidence import canonical
+from netops.facts import Fact
+from netops.ledger import LedgerEntry, encode
+from netops.report import build, zone
+from netops.report.leaves import Leaves, Sealed
+from netops.sla import hours, streams
+from netops.sla.hours import Listed
+from netops.sla.intervals import Cause, State
+from netops.sla.timeline import Run
+
+H, M = 3_600_000, 60_000
+PLACES = (  # zone, an instant from which a day and a half holds a change of the clock, or none
+    ("Asia/Shanghai", 1_790_784_000_000),
+    ("Europe/Berlin", 1_774_738_800_000),  # 2026-03-29, clocks go forward
+    ("Europe/Berlin", 1_792_879_200_000),  # 2026-10-25, clocks go back
+    ("Asia/Kathmandu", 1_790_784_000_000),  # UTC+5:45
+    ("Pacific/Auckland", 1_775_304_000_000),  # 2026-04-05, clocks go back
+)
+REGISTER = b"{}"
+STEPS = (2, 4, 6, 10, 12, 20)  # minutes; half of each is whole, and each divides an hour
+KINDS = (
+    (State.UP, Cause.NONE, ""),
+    (State.DOWN, Cause.CARRIER, "los"),
+    (State.DOWN, Cause.CARRIER, "parent:ac-1"),
+    (State.DOWN, Cause.POWER, "dying_gasp"),
+    (State.DEGRADED, Cause.CARRIER, "hidden_reboot"),
+    (State.UNKNOWN, Cause.MONITOR, "poller_late"),
+    (State.UNKNOWN, Cause.UNDETERMINED, "row_missing"),
+)
+WEIGHTS = (60, 12, 8, 4, 4, 6, 6)
+
+
+def rules(rng):
+    aggregation = rng.choice(["object_time_mean", "object_time_mean", "any_down", "all_down", "weighted"])
+    classes = (
+        ExclusionClass(
+            id="maintenance",
+            title="m",
+            cause="planned",
+            notice_h=rng.choice([0, 24]),
+            cap_s=rng.choice([0, 3600, 4 * 3600]),
+            approver="contract_manager",
+        ),
+        ExclusionClass(id="power", title="p", cause="power_or_third_party", notice_h=0, cap_s=0, approver=""),
+    )
+    slice_s = rng.choice([1800, 3600, 7200])
+    begin = rng.randrange(1400)
+    window = Hours(
+        days=tuple(sorted(rng.sample(range(1, 8), rng.randint(1, 7)))),
+        start_minute=begin,
+        end_minute=rng.randint(begin + 1, 1440),
+    )
+    return Rules(
+        exclusion_mode=rng.choice(["count_as_up", "remove_from_denominator", "not_excluded"]),
+        unknown_mode=rng.choice(["as_up", "removed", "as_down"]),
+        degraded_mode=rng.choice(["as_up", "as_down"]),
+        undetermined_mode=rng.choice(["unknown", "as_down"]),
+        max_unknown_ratio=rng.choice(["0", "0.05", "0.3", "1"]),
+        outage_edge=rng.choice(["last_good", "first_bad", "midpoint"]),
+        min_outage_s=60 * rng.choice([0, 0, 3, 8, 13, 60]),
+        check_every_s=120,
+        slice_s=slice_s,
+        min_samples_per_slice=rng.choice([0, 0, 1, 3, 9]),
+        parent_failure=rng.choice(["children_down", "independent"]),
+        aggregation=aggregation,
+        weight="population" if aggregation == "weighted" else "none",
+        hours=(window,) if rng.random() < 0.4 else (),
+        empty_history=rng.choice(["not_determinable", "as_up"]),
+        exclusions=classes[: rng.randint(1, 2)],
+    )
+
+
+def objective(rng, name):
+    made = Objective(id=name, indicator="availability", target=rng.choice(["50", "90", "99", "99.9"]), rules=rules(rng))
+    if name == "availability":
+        return made
+    metric, threshold = rng.choice([("probe.rtt.p95", "30"), ("probe.reached", "1"), ("probe.delay_back.p99", "12.5")])
+    own = replace(made.rules, check_every_s=rng.choice([120, 600]), quorum=rng.choice([1, 2]), vantages=2)
+    own = replace(own, min_samples_per_slice=min(own.min_samples_per_slice, own.slice_s // own.check_every_s))
+    return replace(made, indicator=metric, threshold=threshold, rules=own)
+
+
+def contract(rng, place, start_ms):
+    items = tuple(
+        ServiceItem(
+            id=name,
+            kind=name,
+            select=Selector(),
+            fee="100",
+            objectives=tuple(objective(rng, each) for each in ("availability", "measured")[: rng.randint(1, 2)]),
+        )
+        for name in ("wifi", "fiber")
+    )
+    return Contract(
+        id="c1", version="1", carrier="x", title="t", timezone=place, valid_from_ms=start_ms - 90 * 24 * H, items=items
+    )
+
+
+def runs(rng, hour_ms, step_ms):
+    """Return an hour's runs: mostly in long stretches, sometimes slot by slot, sometimes with slots missing."""
+    slots = H // step_ms
+    kinds, at = [], 0
+    while at < slots:
+        count = rng.choice([1, 1, 2, rng.randint(1, slots)])
+        kinds += [rng.choices(KINDS, WEIGHTS)[0] if rng.random() > 0.08 else None] * count
+        at += count
+    made, first = [], 0
+    kinds = kinds[:slots]
+    for i in range(1, slots + 1):
+        if i == slots or kinds[i] != kinds[first]:
+            if kinds[first] is not None:
+                begin = hour_ms + first * step_ms
+                made.append(Run(begin, hour_ms + (i - 1) * step_ms, i - first, *kinds[first]))
+            first = i
+    return made
+
+
+class History:
+    """A contract's versions and the leaves of a day and a half."""
+
+    def __init__(self, seed):
+        rng = self.rng = random.Random(seed)
+        self.place, self.start = rng.choice(PLACES)
+        self.length = rng.choice([12, 26, 36])
+        self.end = self.start + self.length * H
+        first = contract(rng, self.place, self.start)
+        self.contracts = (first,)
+        if rng.random() < 0.4:
+            other = contract(rng, self.place, self.start)
+            begins = self.start + rng.randrange(1, self.length * 60) * M
+            self.contracts = (first, replace(other, version="2", valid_from_ms=begins))
+        self.kept = []
+        for each in self.contracts:
+            digest = canonical.digest(build.document(each))
+            named = {"contract": "c1", "version": each.version, "valid_from_ms": each.valid_from_ms, "digest": digest}
+            self.state("contract_version", named, at_ms=each.valid_from_ms)
+        self.hours()
+        self.claims()
+
+    def state(self, kind, body, *, at_ms):
+        index = len(self.kept)
+        entry = LedgerEntry("test", index, Fact(kind=kind, at_ms=at_ms, body=body))
+        self.kept.append(Sealed.read(index, encode(entry, recorded_ms=at_ms, rehearsal=False)))
+
+    def roster(self, names):
+        rng = self.rng
+        made = hours.roster("c1", [Listed(n, item, str(rng.randrange(1, 500))) for n, item in names.items()])
+        for body in hours.roster_bodies(made):
+            self.state(hours.ROSTER, body, at_ms=self.start)
+        return made
+
+    def hours(self):
+        rng = self.rng
+        measured = sorted({each.name: each for held in self.contracts for each in streams.of(held)}.items())
+        names = {f"s-{i}": rng.choice(["wifi", "fiber"]) for i in range(rng.randint(1, 5))}
+        roster, step = self.roster(names), rng.choice(STEPS) * M
+        for at in range(self.start, self.end, H):
+            if rng.random() < 0.05:
+                names = dict(list(names.items())[1:]) | {f"n-{at // H}": "wifi"}
+                roster = self.roster(names)
+            step = rng.choice(STEPS) * M if rng.random() < 0.1 else step
+            if rng.random() < 0.06:
+                continue
+            self.hour(roster, at, step, "")
+            for name, each in measured:
+                if rng.random() < 0.85:
+                    self.hour(roster, at, each.every_s * 1000, name)
+
+    def hour(self, roster, at, step, stream):
+        rng = self.rng
+        quiet = [Run(at, at + H - step, H // step, State.UP)]
+        found = {e.service: quiet if rng.random() < 0.4 else runs(rng, at, step) for e in roster.listed}
+        for body in hours.bodies(roster, found, start_ms=at, step_ms=step, stream=stream):
+            self.state(hours.KIND, body, at_ms=at)
+
+    def claims(self):
+        rng = self.rng
+        for i in range(rng.randrange(5)):
+            start = self.start + rng.randrange(-180, self.length * 60) * M
+            end = start + rng.choice([0, -60, 30, 60, 90, 200]) * M
+            at = start - rng.choice([48, 48, 3]) * H
+            terms = {
+                "contract": "c1",
+                "class": rng.choice(["maintenance", "maintenance", "unheard-of"]),
+                "start_ms": start,
+                "end_ms": end,
+                "services": rng.choice([[], ["*"], ["s-0"], ["s-1", "s-2"]]),
+            }
+            name, by = f"m-{i}", "operator"
+            self.state("exclusion_claim", {"claim": name, **terms, "reason": "r", "by": by}, at_ms=at)
+            if rng.random() < 0.1:
+                terms = {**terms, "end_ms": end + M}  # what was asked for is not what was claimed
+            asked = {"request": name, "action": "exclusion", "subject": name, "digest": approvals.digest(terms)}
+            self.state("approval_request", {**asked, "terms": terms, "by": by, "role": by, "reason": "r"}, at_ms=at)
+            said = {
+                "request": name,
+                "decision": rng.choice(["approved", "approved", "approved", "refused"]),
+                "by": rng.choice(["manager", "manager", "operator"]),
+                "role": rng.choice(["contract_manager", "contract_manager", "admin"]),
+                "reason": "",
+            }
+            self.state("approval_decision", said, at_ms=at + M)
+
+    def ask(self):
+        return build.Ask(
+            contracts=self.contracts,
+            period=build.Period(
+                name=f"{build.iso(self.start)}/{build.iso(self.end)}", start_ms=self.start, end_ms=self.end
+            ),
+            zone=zone.load(self.place),
+            register=canonical.digest(REGISTER),
+            catalogue="0" * 64,
+            code="0" * 64,
+        )
+
+    def leaves(self):
+        return Leaves(tuple(self.kept))

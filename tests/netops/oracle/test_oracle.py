@@ -1,0 +1,81 @@
+"""Three judges, one of them by brute force and without a line of the house, agree on generated contracts × histories.
+
+NETOPS_SEED is where the seeds begin, NETOPS_ROUNDS how many there are; a seed that fails is in the message.
+"""
+
+import ast
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from netops.evidence.members import Bundle
+from netops.evidence.verifier import verify_numbers
+from netops.ledger import LedgerEntry, encode
+from netops.report import build, bundle
+
+HERE = Path(__file__).parent
+ROUNDS = max(24, int(os.environ.get("NETOPS_ROUNDS", "24")))  # a lane's small count takes nothing away from it
+SEED = int(os.environ.get("NETOPS_SEED", "0"))
+
+
+def _module(name):
+    spec = importlib.util.spec_from_file_location(f"oracle_{name}", HERE / f"{name}.py")
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = made
+    spec.loader.exec_module(made)
+    return made
+
+
+brute, histories = _module("brute"), _module("histories")
+
+
+def report_of(history):
+    """Return the report as an outsider reads it: contract texts, leaves and report, from their bytes."""
+    draft = bundle.draft(
+        history.ask(), history.leaves(), register=histories.REGISTER, vkeys=[], origin="netops.invalid/test"
+    )
+    contracts = json.loads(draft.members["contract.json"])
+    return draft, contracts, [json.loads(each.data) for each in history.kept], json.loads(draft.members["report.json"])
+
+
+def whole(draft):
+    """Return what the verifier reads of it, without signatures and proofs."""
+    fact = bundle.facts(draft, now_ms=1_800_000_000_000)[0]
+    leaf = encode(LedgerEntry("test", 10**6, fact), recorded_ms=1_800_000_000_000, rehearsal=False)
+    seal = b'{"index":%d,"leaf":%b}' % (len(draft.leaves.all), leaf)
+    return Bundle(members={**draft.members, "manifest.json": draft.manifest, "seal.json": seal})
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_brute_force_and_both_implementations_agree(block):
+    for seed in range(SEED + block * ROUNDS // 4, SEED + (block + 1) * ROUNDS // 4):
+        draft, contracts, leaves, report = report_of(histories.History(seed))
+
+        assert brute.disagreements(contracts, leaves, report) == [], f"seed {seed}"
+        assert verify_numbers(whole(draft)) == [], f"seed {seed}"
+
+
+def test_a_report_that_is_off_by_one_minute_is_found_out():
+    """The oracle looks: with one figure of the report changed it says which."""
+    draft, contracts, leaves, report = report_of(histories.History(SEED))
+    said = report["parts"][0]["items"][0]["objectives"][0]
+    said["tally"]["up_ms"] += 60_000
+
+    (found,) = brute.disagreements(contracts, leaves, report)
+    assert found.startswith("version 1 wifi/availability: up is")
+    assert json.loads(draft.members["report.json"])["format"] == build.FORMAT
+
+
+def test_the_oracle_shares_no_code():
+    tree = ast.parse((HERE / "brute.py").read_text(encoding="utf-8"))
+    found = {
+        name.partition(".")[0]
+        for each in ast.walk(tree)
+        if isinstance(each, ast.Import | ast.ImportFrom)
+        for name in ([each.module] if isinstance(each, ast.ImportFrom) else [alias.name for alias in each.names])
+    }
+    assert found <= sys.stdlib_module_names
