@@ -426,8 +426,11 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "manifest_digest": _digest,
         "leaves": _count,
         "replaces?": _name,
+        "amount?": _exact,
+        "currency?": _name,
     },
-    "report_accepted": {"report": _name, "by": _name, "reason?": _text},
+    # `note` is what the carrier signed; with `due_ms` nobody spoke, and that deadline was missed (by `deadline`)
+    "report_accepted": {"report": _name, "by": _name, "reason?": _text, "note?": _text, "due_ms?": instant},
     "objection": {
         "objection": _name,
         "report": _name,
@@ -436,6 +439,7 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "evidence_digest?": _digest,
         "by": _name,
         "reason": _text,
+        "note?": _text,
     },
     "rebuttal": {
         "objection": _name,
@@ -443,14 +447,16 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "evidence_digest?": _digest,
         "by": _name,
         "reason": _text,
+        "due_ms?": instant,
     },
     "ruling": {
         "objection": _name,
         "outcome": _one_of("upheld", "dismissed", "partly_upheld"),
         "by": _name,
         "reason": _text,
+        "due_ms?": instant,
     },
-    "report_final": {"report": _name, "digest": _digest},
+    "report_final": {"report": _name, "digest": _digest, "by": _name, "amount?": _exact, "currency?": _name},
     "report_settled": {"report": _name, "amount": _exact, "currency": _name, "by": _name},
     # how well we could see, and what we no longer hold
     "clock_state": {

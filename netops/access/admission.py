@@ -13,6 +13,7 @@ from netops import facts
 from netops.access import approvals, disputes
 from netops.access.permissions import may
 from netops.access.standing import Standing, look, unfit
+from netops.dispute.terms import nobody
 from netops.errors import AccessError, UsageError
 from netops.evidence import canonical
 from netops.facts import Fact
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from netops.access.approvals import Approval
+    from netops.dispute.terms import Lookup
     from netops.evidence.canonical import JSON
     from netops.ledger import Ledger
 
@@ -41,9 +43,10 @@ class _UnknownError(AccessError):
 class Admission:
     """Decides for one ledger; used by the core, from the thread of its drain."""
 
-    def __init__(self, ledger: Ledger, staff: str) -> None:
+    def __init__(self, ledger: Ledger, staff: str, *, terms: Lookup = nobody) -> None:
         self._ledger = ledger
         self._staff = staff
+        self._terms = terms
         self._waiting: dict[tuple[str, int], int] = {}
 
     def refuses(self, entries: Sequence[LedgerEntry], *, now_ms: int) -> list[str]:
@@ -65,7 +68,7 @@ class Admission:
                 elif entry.fact.kind in APPROVALS:
                     held = _with(entry.fact, held, claims)
                 else:
-                    dispute = disputes.beside(dispute, entry.fact)
+                    dispute = disputes.beside(dispute, entry.fact, now_ms=self._known_ms(entry.fact, now_ms))
             made.append(known)
         if stated:
             self._ledger.append(stated, now_ms=now_ms)
@@ -82,7 +85,12 @@ class Admission:
 
     def _dispute(self) -> disputes.Known:
         leaves = sorted((e for kind in disputes.RESTS_ON for e in self._ledger.find(kind)), key=lambda leaf: leaf.index)
-        return disputes.known((leaf.fact for leaf in leaves), leaves=self._ledger.size)
+        told = [(leaf.fact, self._known_ms(leaf.fact, leaf.recorded_ms)) for leaf in leaves]
+        return disputes.known(told, leaves=self._ledger.size)
+
+    def _known_ms(self, fact: Fact, recorded_ms: int) -> int:
+        """Return when a fact counts as known: a rehearsal tells its past afterwards."""
+        return fact.at_ms if self._ledger.rehearsal else recorded_ms
 
     def _said(self, entry: LedgerEntry) -> str | None:
         """Return what was said of this entry before: a drain that died asks again, and is answered the same."""
@@ -108,7 +116,7 @@ class Admission:
             if entry.fact.kind in APPROVALS:
                 why = broken(entry.fact, held, claims, now_ms=now_ms)
             else:
-                why = early(entry.fact, now_ms=now_ms) or disputes.broken(entry.fact, dispute)
+                why = early(entry.fact, now_ms=now_ms) or disputes.broken(entry.fact, dispute, self._terms)
         except _UnknownError as error:
             if now_ms - self._waiting.setdefault(mark, now_ms) < WAIT_MS:
                 raise
@@ -117,6 +125,8 @@ class Admission:
         if why or entry.source.startswith(f"{HISTORY}/"):  # the past of a rehearsal had no accounts
             return why
         body: Mapping[str, Any] = entry.fact.body
+        if "note" in body:  # a carrier's word: by its key, which the rules asked for, not by an account
+            return ""
         standing = look(self._staff, str(body["by"]), until_ms=entry.fact.at_ms)
         return unfit(standing, entry.fact.at_ms, role=str(body.get("role", ""))) or _unable(entry.fact, standing)
 

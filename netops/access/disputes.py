@@ -1,70 +1,148 @@
-"""What is said in the dispute over a report, before it is sealed: of what there is, in order, by another person. Pure.
+"""What is said in the dispute over a report, before it is sealed: of what there is, in order, in time, by who may.
 
-A ruling moves money: an upheld objection takes a claim out of a report. So none counts that nobody objected to, that
-who objected gave himself, or that is a second one. The accounts are asked by `admission.py`.
+The order stands in `netops/dispute/states.py`, the deadlines in `terms.py`. Here is who may say what: a carrier with a
+key by that key alone, everybody else by an account (`admission.py` asks for it); who objected neither answers nor
+rules, who answered does not rule. A ruling moves money, a settlement says how much: the final revision's total. Pure.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
+
+from netops.dispute import codes, notes, states
+from netops.dispute.terms import nobody
+from netops.errors import NetopsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from netops.dispute.states import Case, Cases
+    from netops.dispute.terms import Lookup, Terms
     from netops.facts import Fact
 
-KINDS: Final = ("report_accepted", "objection", "rebuttal", "ruling", "report_settled", "correction")
+KINDS: Final = (*(kind for kind in states.KINDS if kind != "report_issued"), "correction")
 ROLES: Final = frozenset({"contract_manager"})  # whose word this is
-RESTS_ON: Final = ("report_issued", "objection", "ruling")
+RESTS_ON: Final = (*states.KINDS, "exclusion_claim")
+DEADLINE: Final = "deadline"  # by whom it is said that nobody spoke: the core, which asks nobody for leave
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the ledger holds: reports, who objected under which name, which objections are ruled on, how many leaves."""
+    """What the ledger holds: the cases, whose claims there are (claim → contract), how many leaves."""
 
-    reports: frozenset[str] = frozenset()
-    objections: Mapping[str, str] = field(default_factory=dict)
-    ruled: frozenset[str] = frozenset()
+    cases: Cases = field(default_factory=states.Cases)
+    claims: Mapping[str, str] = field(default_factory=dict)
     leaves: int = 0
 
 
-def known(facts: Iterable[Fact], *, leaves: int) -> Known:
-    """Return what these facts, in the ledger's order, amount to."""
-    made = Known(leaves=leaves)
-    for fact in facts:
-        made = beside(made, fact)
-    return made
+def known(facts: Iterable[tuple[Fact, int]], *, leaves: int) -> Known:
+    """Return what facts amount to, each with when it counts as known, in the ledger's order."""
+    told = list(facts)
+    claims: dict[str, str] = {}
+    for fact, _ in told:
+        if fact.kind == "exclusion_claim":
+            claims.setdefault(str(fact.body["claim"]), str(fact.body["contract"]))
+    return Known(cases=states.fold(told), claims=claims, leaves=leaves)
 
 
-def beside(before: Known, fact: Fact) -> Known:
+def beside(before: Known, fact: Fact, *, now_ms: int) -> Known:
     """Return what is known with one more fact."""
-    body: Any = fact.body
-    if fact.kind == "report_issued":
-        return replace(before, reports=before.reports | {body["report"]})
-    if fact.kind == "objection":
-        return replace(before, objections={body["objection"]: body["by"], **before.objections})
-    if fact.kind == "ruling":
-        return replace(before, ruled=before.ruled | {body["objection"]})
-    return before
+    return replace(before, cases=states.fold([(fact, now_ms)], onto=before.cases))
 
 
-def broken(fact: Fact, held: Known) -> str:
+def broken(fact: Fact, held: Known, terms: Lookup = nobody) -> str:
     """Return the rule that a fact of the dispute breaks, or the empty string."""
     body: Any = fact.body
     if fact.kind == "correction":
         return "" if body["corrects"] < held.leaves else f"there is no leaf {body['corrects']}"
-    if "report" in body and body["report"] not in held.reports:
-        return f"there is no report '{body['report']}'"
-    if fact.kind == "objection":
-        return f"there is an objection '{body['objection']}' already" if body["objection"] in held.objections else ""
-    if fact.kind not in ("rebuttal", "ruling"):
-        return ""
-    objector = held.objections.get(body["objection"])
-    if objector is None:
-        return f"there is no objection '{body['objection']}'"
-    if objector == body["by"]:
-        return f"'{objector}' made the objection; a second person must answer it"
-    if fact.kind == "ruling" and body["objection"] in held.ruled:
-        return f"the objection '{body['objection']}' is ruled on already"
+    if why := states.refused(held.cases, fact):
+        return why
+    if body["by"] == DEADLINE or "due_ms" in body:
+        return "that a deadline was missed, the core states by itself"
+    case = held.cases.of(fact)
+    assert case is not None  # `refused` says so
+    found = terms(case.contract, case.end_ms - 1)
+    try:
+        match fact.kind:
+            case "objection" | "report_accepted":
+                return _of_the_carrier(fact, held, case, found)
+            case "rebuttal" | "ruling":
+                return _second_person(fact, case)
+            case "report_final":
+                return _final(fact, case, found)
+            case _:
+                return _settled(fact, case)
+    except NetopsError as error:
+        return str(error)
+
+
+def _of_the_carrier(fact: Fact, held: Known, case: Case, terms: Terms | None) -> str:
+    body: Any = fact.body
+    if terms is not None and fact.at_ms >= (over := terms.window(case)):
+        return f"it is late: report '{case.last.name}' could be objected to until {terms.shown(over)}"
+    keys = terms.keys if terms is not None else ()
+    if "note" in body:
+        said = notes.read(body["note"].encode(), keys)
+        if said.told["manifest_digest"] != case.last.manifest_digest:
+            return f"the note was signed over another file than the one that was issued as '{case.last.name}'"
+        if said.fact(at_ms=fact.at_ms) != fact:
+            return "the fact says something else than the note that the carrier signed"
+    elif terms is not None and keys:
+        return f"carrier '{terms.carrier}' has a key: its word is a note that it signed (`netops dispute take`)"
+    return _target(body, held, case) if fact.kind == "objection" else ""
+
+
+def _target(body: Any, held: Known, case: Case) -> str:
+    """Return why nothing of this report can be meant, or it was ruled on before."""
+    about = codes.check(body["code"], body["target"])
+    for each in case.objections.values():
+        if (each.code, each.target) == (body["code"], body["target"]):
+            told = "ruled on" if each.state == states.DECIDED else "made"
+            return f"the same objection was {told} already: '{each.id}'"
+    if about.kind == codes.CLAIM and held.claims.get(about.name) != case.contract:
+        return f"contract '{case.contract}' has no claim '{about.name}'"
+    if about.kind == codes.LEAF and about.leaf >= held.leaves:
+        return f"there is no leaf {about.leaf}"
+    if about.kind == codes.INCIDENT and not case.start_ms <= about.start_ms < case.end_ms:
+        return f"the incident does not begin in the period of report '{case.last.name}'"
+    if about.kind == codes.INTERVAL and not case.start_ms <= about.start_ms < about.end_ms <= case.end_ms:
+        return f"the interval does not lie in the period of report '{case.last.name}'"
+    return ""
+
+
+def _second_person(fact: Fact, case: Case) -> str:
+    body: Any = fact.body
+    objection = case.objections[body["objection"]]
+    if objection.by == body["by"]:
+        return f"'{objection.by}' made the objection; a second person must answer it"
+    if fact.kind == "ruling" and objection.answered_by == body["by"]:
+        return f"'{body['by']}' answered the objection; another person must rule on it"
+    return ""
+
+
+def _final(fact: Fact, case: Case, terms: Terms | None) -> str:
+    body: Any = fact.body
+    last = case.last
+    if body["digest"] != last.digest:
+        return f"the digest is not that of report '{last.name}'"
+    if waiting := case.unserved:
+        return f"objection '{waiting[0].id}' was upheld; `netops report build` makes the revision that follows it first"
+    over = terms.window(case) if terms is not None and case.state != states.ACCEPTED else 0
+    if terms is not None and fact.at_ms < over:
+        return f"report '{last.name}' can still be objected to, until {terms.shown(over)}"
+    if (body.get("amount", ""), body.get("currency", "")) != (last.amount, last.currency):
+        return f"what is owed is not what report '{last.name}' was sealed with: {last.amount} {last.currency}"
+    return ""
+
+
+def _settled(fact: Fact, case: Case) -> str:
+    body: Any = fact.body
+    final = next(each for each in case.revisions if each.name == case.final)
+    if not final.amount:
+        return f"report '{final.name}' was sealed without what it owes; nothing can be settled by it"
+    if body["currency"] != final.currency or Fraction(body["amount"]) != Fraction(final.amount):
+        said = f"{body['amount']} {body['currency']}"
+        return f"{said} is not what the final report '{final.name}' owes: {final.amount} {final.currency}"
     return ""

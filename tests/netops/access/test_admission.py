@@ -34,7 +34,7 @@ TERMS = {
 
 @pytest.fixture(scope="module")
 def accounts(tmp_path_factory):
-    """A file, made once: five accounts that logged in an hour ago, and one that has only its one-time password."""
+    """A file, made once: six accounts that logged in an hour ago, and one that has only its one-time password."""
     url = f"sqlite:///{tmp_path_factory.mktemp('staff') / 'staff.db'}"
     sql.upgrade(tables.MIGRATIONS, url)
     with sql.Database(url) as database:
@@ -43,6 +43,7 @@ def accounts(tmp_path_factory):
             ("li.na", "operator"),
             ("wang.min", "contract_manager"),
             ("zhao", "contract_manager"),
+            ("chen", "contract_manager"),
             ("eve", "viewer"),
             ("root", "admin"),
         ):
@@ -266,24 +267,40 @@ ISSUED = {
     "digest": "0" * 64,
     "manifest_digest": "0" * 64,
     "leaves": 1,
+    "amount": "100.00",
+    "currency": "CNY",
 }
+CLAIM = {"claim": "c-1", **TERMS, "reason": "x", "by": "li.na"}
 
 
 def said(kind, by="wang.min", at=NOW, **body):
     words = {
-        "objection": {"objection": "o-1", "report": ISSUED["report"], "code": "claim", "target": "c-1", "reason": "x"},
+        "objection": {
+            "objection": "o-1",
+            "report": ISSUED["report"],
+            "code": "claim_refused",
+            "target": "c-1",
+            "reason": "x",
+        },
         "rebuttal": {"objection": "o-1", "stance": "rejected", "reason": "x"},
         "ruling": {"objection": "o-1", "outcome": "upheld", "reason": "x"},
         "report_accepted": {"report": ISSUED["report"]},
+        "report_final": {"report": ISSUED["report"], "digest": "0" * 64, "amount": "100.00", "currency": "CNY"},
         "report_settled": {"report": ISSUED["report"], "amount": "100", "currency": "CNY"},
         "correction": {"corrects": 0, "reason": "x"},
     }[kind]
     return Fact(kind=kind, at_ms=at, body={**words, "by": by, **body})
 
 
+ANSWERED = (said("objection"), said("rebuttal", by="zhao"))
+FINAL = (said("report_accepted"), said("report_final"))
+
+
 @pytest.fixture
 def issued(ledger):
-    ledger.append([LedgerEntry("core", 1, Fact(kind="report_issued", at_ms=NOW - 100 * H, body=ISSUED))], now_ms=NOW)
+    told = [("exclusion_claim", CLAIM), ("exclusion_claim", CLAIM | {"claim": "c-2"}), ("report_issued", ISSUED)]
+    facts = [Fact(kind=kind, at_ms=NOW - 100 * H, body=body) for kind, body in told]
+    ledger.append([LedgerEntry("core", number, fact) for number, fact in enumerate(facts)], now_ms=NOW)
 
 
 @pytest.mark.usefixtures("issued")
@@ -291,8 +308,9 @@ def test_a_dispute_between_two_contract_managers_is_sealed_in_its_order(gate, le
     made = [
         said("objection"),
         said("rebuttal", by="zhao"),
-        said("ruling", by="zhao"),
+        said("ruling", by="chen", outcome="dismissed"),
         said("report_accepted"),
+        said("report_final", by="zhao"),
         said("report_settled"),
         said("correction"),
     ]
@@ -307,22 +325,46 @@ def test_a_dispute_between_two_contract_managers_is_sealed_in_its_order(gate, le
     [
         ([said("ruling")], "no objection 'o-1'"),
         ([said("rebuttal")], "no objection 'o-1'"),
-        ([said("objection"), said("ruling")], "a second person"),
+        ([said("objection"), said("ruling", by="zhao")], "not answered yet"),
+        ([*ANSWERED, said("ruling")], "a second person"),
+        ([*ANSWERED, said("ruling", by="zhao")], "another person must rule"),
         ([said("objection"), said("rebuttal")], "a second person"),
-        ([said("objection"), said("ruling", by="zhao"), said("ruling", by="zhao", outcome="dismissed")], "already"),
+        ([*ANSWERED, said("ruling", by="chen"), said("ruling", by="chen", outcome="dismissed")], "already"),
+        ([*ANSWERED, said("rebuttal", by="chen", stance="accepted")], "answered already"),
         ([said("objection"), said("objection", by="zhao", target="c-2")], "already"),
-        ([said("objection"), said("ruling", by="nobody")], "no such account"),
-        ([said("objection"), said("ruling", by="fresh")], "one-time password"),
-        ([said("objection"), said("ruling", by="li.na")], "the role 'operator' may not"),
-        ([said("objection"), said("ruling", by="root")], "the role 'admin' may not"),
+        ([said("objection"), said("objection", objection="o-2")], "the same objection was made already: 'o-1'"),
+        ([said("objection", target="c-3")], "no claim 'c-3'"),
+        ([said("objection", code="late")], "code 'late' is unknown"),
+        ([said("objection", code="fact", target="c-1")], "said of one leaf"),
+        ([said("objection", code="fact", target="leaf:99")], "no leaf 99"),
+        ([said("objection", code="cause", target=f"incident:w@{ISSUED['end_ms']}")], "does not begin in the period"),
+        (
+            [said("objection", code="calculation", target=f"interval:1-{ISSUED['end_ms']}")],
+            "does not lie in the period",
+        ),
+        ([*ANSWERED, said("ruling", by="nobody")], "no such account"),
+        ([*ANSWERED, said("ruling", by="fresh")], "one-time password"),
+        ([*ANSWERED, said("ruling", by="li.na")], "the role 'operator' may not"),
+        ([*ANSWERED, said("ruling", by="root")], "the role 'admin' may not"),
+        ([*ANSWERED, said("ruling", by="deadline")], "the core states by itself"),
+        ([*ANSWERED, said("ruling", by="chen", due_ms=1)], "the core states by itself"),
+        ([*ANSWERED, said("ruling", by="chen"), said("report_final")], "the revision that follows it first"),
+        ([said("report_final")], "its window is open"),
+        ([said("report_accepted"), said("report_final", digest="1" * 64)], "the digest is not"),
+        ([said("report_accepted"), said("report_final", amount="99.00")], "sealed with: 100.00 CNY"),
+        ([said("report_accepted"), said("report_settled")], "it is accepted, and a report_settled has no place"),
+        ([*FINAL, said("report_settled", amount="99.99")], "owes: 100.00 CNY"),
+        ([*FINAL, said("report_settled", currency="USD")], "owes: 100.00 CNY"),
+        ([*FINAL, said("report_settled"), said("report_settled")], "settled already"),
+        ([*FINAL, said("objection")], "it is final"),
         ([said("objection", by="eve")], "the role 'viewer' may not"),
         ([said("objection", report="wifi-a-1999-01")], "no report"),
         ([said("report_accepted", report="wifi-b-2026-08")], "no report"),
         ([said("report_settled", report="wifi-b-2026-08")], "no report"),
-        ([said("report_settled", by="li.na")], "may not"),
+        ([*FINAL, said("report_settled", by="li.na")], "may not"),
         ([said("correction", corrects=10**6)], "no leaf 1000000"),
         ([said("objection", at=NOW + 11 + AHEAD_MS)], "in the future"),
-        ([said("objection"), said("ruling", by="zhao", at=NOW - 20 * H)], "not logged in"),
+        ([*ANSWERED, said("ruling", by="chen", at=NOW - 20 * H)], "not logged in"),
     ],
 )
 def test_what_a_spools_writer_cannot_say_alone_is_refused_and_the_refusal_sealed(gate, ledger, made, why):
@@ -332,7 +374,7 @@ def test_what_a_spools_writer_cannot_say_alone_is_refused_and_the_refusal_sealed
     assert before == [""] * (len(made) - 1)
     assert why in reason
     assert leaf.fact.body["what"] == made[-1].kind
-    assert leaf.fact.body.get("request", "") in ("o-1", *(str(made[-1].body.get("report", "")),))
+    assert leaf.fact.body.get("request", "") in ("o-1", "o-2", *(str(made[-1].body.get("report", "")),))
 
 
 @pytest.mark.usefixtures("issued")
@@ -341,7 +383,7 @@ def test_a_ruling_on_a_refused_objection_is_refused_with_it(gate, ledger):
 
 
 @pytest.mark.parametrize("spool", sorted(SPEAKERS))
-@pytest.mark.parametrize("kind", ["report_final", "availability_hour", "fact_refused"])
+@pytest.mark.parametrize("kind", ["register_applied", "availability_hour", "fact_refused"])
 def test_what_the_core_alone_states_comes_through_no_spool(spool, kind):
     assert not may_state(spool, kind, rehearsal=False)
     assert not may_state(spool, kind, rehearsal=True)

@@ -1,0 +1,100 @@
+"""What may be objected to, and with which word: closed codes, each for one kind of target. Pure.
+
+A target is written as one name: a claim by its own, everything else with its kind before it:
+`incident:<service>@<start_ms>`, `leaf:<index>`, `interval:<start_ms>-<end_ms>`, the last with `/<service>` where it is
+about one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from netops.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CLAIM, INCIDENT, LEAF, INTERVAL = "claim", "incident", "leaf", "interval"
+CODES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "claim_refused": (CLAIM, "the claim should excuse what it covers, and does not"),
+        "claim_granted": (CLAIM, "the claim excuses something, and should not"),
+        "cause": (INCIDENT, "the outage was, and goes on another's account"),
+        "no_outage": (INCIDENT, "the service was there"),
+        "duration": (INCIDENT, "the outage was shorter or longer than told"),
+        "fact": (LEAF, "what the leaf states is not so"),
+        "not_measured": (INTERVAL, "what is judged here was not measured, or not properly"),
+        "not_contracted": (INTERVAL, "the service was not contracted, or not in its service hours"),
+        "calculation": (INTERVAL, "the figure does not follow from the facts and the contract"),
+    }
+)
+"""Code → the kind of its target, and what it says."""
+
+_INCIDENT = re.compile(r"incident:(?P<service>[^@]+)@(?P<start>[0-9]{1,16})")
+_LEAF = re.compile(r"leaf:(?P<index>[0-9]{1,16})")
+_INTERVAL = re.compile(r"interval:(?P<start>[0-9]{1,16})-(?P<end>[0-9]{1,16})(?:/(?P<service>.+))?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What an objection is about: `name` is a claim's or service's, `start_ms` and `end_ms` a span, `leaf` an index."""
+
+    kind: str
+    name: str = ""
+    start_ms: int = 0
+    end_ms: int = 0
+    leaf: int = 0
+
+    def __str__(self) -> str:
+        """Return the target as one name."""
+        match self.kind:
+            case "claim":
+                return self.name
+            case "incident":
+                return f"incident:{self.name}@{self.start_ms}"
+            case "leaf":
+                return f"leaf:{self.leaf}"
+            case _:
+                return f"interval:{self.start_ms}-{self.end_ms}" + (f"/{self.name}" if self.name else "")
+
+
+def target(text: str) -> Target:
+    """Read a target; UsageError says what is off. What has no kind before it is a claim."""
+    kind, colon, _ = text.partition(":")
+    if not colon or kind not in {INCIDENT, LEAF, INTERVAL}:
+        return Target(kind=CLAIM, name=text)
+    if match := _INCIDENT.fullmatch(text):
+        made = Target(kind=INCIDENT, name=match["service"], start_ms=int(match["start"]))
+    elif match := _LEAF.fullmatch(text):
+        made = Target(kind=LEAF, leaf=int(match["index"]))
+    elif match := _INTERVAL.fullmatch(text):
+        start, end = int(match["start"]), int(match["end"])
+        made = Target(kind=INTERVAL, name=match["service"] or "", start_ms=start, end_ms=end)
+    else:
+        raise UsageError(f"target {text[:80]!r}: expected {_FORMS[kind]}")
+    if str(made) != text:
+        raise UsageError(f"target {text[:80]!r}: a number with zeros before it; expected '{made}'")
+    if made.kind == INTERVAL and made.start_ms >= made.end_ms:
+        raise UsageError(f"target {text[:80]!r}: an interval ends after it begins")
+    return made
+
+
+_FORMS: Final = {
+    INCIDENT: "incident:<service>@<start_ms>",
+    LEAF: "leaf:<index>",
+    INTERVAL: "interval:<start_ms>-<end_ms> or interval:<start_ms>-<end_ms>/<service>",
+}
+
+
+def check(code: str, text: str) -> Target:
+    """Return the target of an objection with this code; UsageError when the two do not belong together."""
+    if code not in CODES:
+        raise UsageError(f"code '{code}' is unknown; expected one of {', '.join(CODES)}{nearest(code, CODES)}")
+    made = target(text)
+    wanted = CODES[code][0]
+    if made.kind != wanted:
+        raise UsageError(f"code '{code}' is said of one {wanted}; '{text[:80]}' is one {made.kind}")
+    return made

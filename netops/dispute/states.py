@@ -1,0 +1,281 @@
+"""The dispute over a month's report, as two tables: what a fact makes of the report, and of an objection to it. Pure.
+
+    report:    draft -> issued -> accepted, or disputed -> ruled (the last objection is) -> final -> settled
+    objection: made -> answered (rejected, accepted, partly_accepted) -> ruled
+
+A *case* is one contract and period with all its revisions. A new revision opens the report anew, with a window of its
+own; objections that were made to an older one stay open and are ruled on. What the tables do not allow is a refusal by
+name, never a guess. No clock stands here: what happens when nobody speaks is in `silence.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from netops.facts import Fact
+
+DRAFT, ISSUED, ACCEPTED, DISPUTED = "draft", "issued", "accepted", "disputed"
+RULED, FINAL, SETTLED = "ruled", "final", "settled"
+STATES: Final = (DRAFT, ISSUED, ACCEPTED, DISPUTED, RULED, FINAL, SETTLED)
+LAST_RULING: Final = "last_ruling"  # a ruling that leaves no objection of the case open
+KINDS: Final = (
+    "report_issued",
+    "report_accepted",
+    "objection",
+    "rebuttal",
+    "ruling",
+    "report_final",
+    "report_settled",
+)
+EVENTS: Final = (*KINDS, LAST_RULING)
+
+REPORT: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
+    {
+        (DRAFT, "report_issued"): ISSUED,
+        (ISSUED, "report_issued"): ISSUED,
+        (ISSUED, "report_accepted"): ACCEPTED,
+        (ISSUED, "objection"): DISPUTED,
+        (ACCEPTED, "report_issued"): ISSUED,
+        (ACCEPTED, "report_final"): FINAL,
+        (DISPUTED, "report_issued"): DISPUTED,
+        (DISPUTED, "objection"): DISPUTED,
+        (DISPUTED, "rebuttal"): DISPUTED,
+        (DISPUTED, "ruling"): DISPUTED,
+        (DISPUTED, LAST_RULING): RULED,
+        (RULED, "report_issued"): ISSUED,
+        (RULED, "report_accepted"): ACCEPTED,
+        (RULED, "objection"): DISPUTED,
+        (RULED, "report_final"): FINAL,
+        (FINAL, "report_issued"): FINAL,  # what comes later is told, and moves nothing that was agreed
+        (FINAL, "report_settled"): SETTLED,
+        (SETTLED, "report_issued"): SETTLED,
+    }
+)
+"""What a fact makes of a report; a pair that is not here is refused."""
+
+MADE, ANSWERED, DECIDED = "made", "answered", "ruled"
+OBJECTION: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
+    {(MADE, "rebuttal"): ANSWERED, (ANSWERED, "ruling"): DECIDED}
+)
+"""What a fact makes of an objection; a pair that is not here is refused."""
+
+_WHY: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
+    {
+        (ACCEPTED, "objection"): "it is accepted; an objection is late",
+        (ACCEPTED, "report_accepted"): "it is accepted already",
+        (DISPUTED, "report_accepted"): "an objection to it is open; it is ruled on first",
+        (DISPUTED, "report_final"): "an objection to it is open; it is ruled on first",
+        (ISSUED, "report_final"): "it is neither accepted nor ruled on; its window is open",
+        (FINAL, "report_final"): "it is final already",
+        (SETTLED, "report_settled"): "it is settled already",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One issue of the report; `amount` is empty where its seal does not say what is owed."""
+
+    name: str
+    digest: str
+    manifest_digest: str
+    at_ms: int
+    amount: str = ""
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objection:
+    """One objection, as far as it has come; instants are when each step was recorded, 0 while it was not."""
+
+    id: str
+    report: str
+    code: str
+    target: str
+    by: str
+    reason: str
+    at_ms: int
+    state: str = MADE
+    stance: str = ""
+    answered_by: str = ""
+    answered_ms: int = 0
+    outcome: str = ""
+    ruled_by: str = ""
+    ruled_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A contract's report on one period through all its revisions, and what was said about it."""
+
+    contract: str
+    start_ms: int
+    end_ms: int
+    state: str = DRAFT
+    revisions: tuple[Revision, ...] = ()
+    objections: Mapping[str, Objection] = field(default_factory=dict)
+    accepted_by: str = ""
+    final: str = ""  # the revision that is final
+    settled: str = ""  # the amount
+    settled_currency: str = ""
+
+    @property
+    def last(self) -> Revision:
+        """The newest revision; a case begins with one."""
+        return self.revisions[-1]
+
+    @property
+    def open(self) -> tuple[Objection, ...]:
+        """The objections that nobody ruled on, in their order."""
+        return tuple(each for each in self.objections.values() if each.state != DECIDED)
+
+    @property
+    def unserved(self) -> tuple[Objection, ...]:
+        """The objections that were upheld, wholly or in part, since the newest revision: no figure follows them yet."""
+        return tuple(
+            each
+            for each in self.objections.values()
+            if each.outcome in {"upheld", "partly_upheld"} and each.ruled_ms >= self.last.at_ms
+        )
+
+    @property
+    def stage(self) -> str:
+        """The state in the words of the procedure: an open dispute is at its objection or at its rebuttal."""
+        if self.state != DISPUTED:
+            return self.state
+        return "objection" if any(each.state == MADE for each in self.open) else "rebuttal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cases:
+    """All cases of a ledger or of a bundle, with the way from reports and objections to their case."""
+
+    held: Mapping[tuple[str, int, int], Case] = field(default_factory=dict)
+    reports: Mapping[str, tuple[str, int, int]] = field(default_factory=dict)
+    objections: Mapping[str, tuple[str, int, int]] = field(default_factory=dict)
+
+    def of_report(self, name: str) -> Case | None:
+        """Return the case of a report by name, or None."""
+        key = self.reports.get(name)
+        return self.held[key] if key is not None else None
+
+    def of_objection(self, name: str) -> Case | None:
+        """Return the case of an objection by name, or None."""
+        key = self.objections.get(name)
+        return self.held[key] if key is not None else None
+
+    def of(self, fact: Fact) -> Case | None:
+        """Return the case that a fact is about, or None: the report or objection that it names is not known."""
+        body: Any = fact.body
+        if fact.kind in {"rebuttal", "ruling"}:
+            return self.of_objection(body["objection"])
+        return self.of_report(body["report"])
+
+
+def fold(facts: Iterable[tuple[Fact, int]], onto: Cases | None = None) -> Cases:
+    """Return what facts of the dispute amount to, each with the instant at which it counts as known, in their order.
+
+    A fact that the tables do not allow is passed over: whoever managed to have it sealed, it moves nothing.
+    """
+    cases = onto or Cases()
+    for fact, known_ms in facts:
+        if fact.kind == "report_issued":
+            cases = _issued(cases, fact, known_ms)
+        elif fact.kind in KINDS and not refused(cases, fact):
+            case = cases.of(fact)
+            assert case is not None  # `refused` says so
+            cases = _put(cases, _with(case, fact, known_ms))
+    return cases
+
+
+def refused(cases: Cases, fact: Fact) -> str:
+    """Return why the tables do not allow a fact, or the empty string."""
+    body: Any = fact.body
+    case = cases.of(fact)
+    if case is None:
+        if fact.kind in {"rebuttal", "ruling"}:
+            return f"there is no objection '{body['objection']}'"
+        return f"there is no report '{body['report']}'"
+    if fact.kind == "objection" and body["objection"] in cases.objections:
+        return f"there is an objection '{body['objection']}' already"
+    if fact.kind in {"rebuttal", "ruling"}:
+        return _answerable(case.objections[body["objection"]], fact.kind)
+    if body["report"] != case.last.name and fact.kind != "report_settled":
+        return f"report '{body['report']}' was replaced by '{case.last.name}'"
+    if (case.state, event(case, fact)) not in REPORT:
+        why = _WHY.get((case.state, fact.kind), f"it is {case.stage}, and a {fact.kind} has no place there")
+        return f"report '{body['report']}': {why}"
+    if fact.kind == "report_settled" and body["report"] != case.final:
+        return f"report '{body['report']}' is not the final one; that is '{case.final}'"
+    return ""
+
+
+def event(case: Case, fact: Fact) -> str:
+    """Return the column of the table that a fact stands in: its kind, or that it is the last ruling."""
+    if fact.kind == "ruling" and {each.id for each in case.open} <= {fact.body["objection"]}:
+        return LAST_RULING
+    return fact.kind
+
+
+def _answerable(objection: Objection, kind: str) -> str:
+    if (objection.state, kind) in OBJECTION:
+        return ""
+    if objection.state == DECIDED:
+        return f"the objection '{objection.id}' is ruled on already"
+    if kind == "ruling":
+        return f"the objection '{objection.id}' is not answered yet; it is ruled on after its rebuttal"
+    return f"the objection '{objection.id}' is answered already"
+
+
+def _issued(cases: Cases, fact: Fact, known_ms: int) -> Cases:
+    body: Any = fact.body
+    key = (body["contract"], body["start_ms"], body["end_ms"])
+    if body["report"] in cases.reports:
+        return cases  # its first leaf counts
+    case = cases.held.get(key) or Case(contract=key[0], start_ms=key[1], end_ms=key[2])
+    made = Revision(
+        name=body["report"],
+        digest=body["digest"],
+        manifest_digest=body["manifest_digest"],
+        at_ms=known_ms,
+        amount=body.get("amount", ""),
+        currency=body.get("currency", ""),
+    )
+    state = REPORT[case.state, fact.kind]
+    accepted = "" if state == ISSUED else case.accepted_by
+    case = replace(case, state=state, revisions=(*case.revisions, made), accepted_by=accepted)
+    return replace(_put(cases, case), reports={**cases.reports, made.name: key})
+
+
+def _with(case: Case, fact: Fact, known_ms: int) -> Case:
+    body: Any = fact.body
+    case = replace(case, state=REPORT[case.state, event(case, fact)])
+    match fact.kind:
+        case "report_accepted":
+            return replace(case, accepted_by=body["by"])
+        case "report_final":
+            return replace(case, final=body["report"])
+        case "report_settled":
+            return replace(case, settled=body["amount"], settled_currency=body["currency"])
+        case "objection":
+            told = {name: body[name] for name in ("report", "code", "target", "by", "reason")}
+            objection = Objection(id=body["objection"], at_ms=known_ms, **told)
+        case "rebuttal":
+            step = {"state": ANSWERED, "stance": body["stance"], "answered_by": body["by"], "answered_ms": known_ms}
+            objection = replace(case.objections[body["objection"]], **step)
+        case _:
+            step = {"state": DECIDED, "outcome": body["outcome"], "ruled_by": body["by"], "ruled_ms": known_ms}
+            objection = replace(case.objections[body["objection"]], **step)
+    return replace(case, objections={**case.objections, objection.id: objection})
+
+
+def _put(cases: Cases, case: Case) -> Cases:
+    key = (case.contract, case.start_ms, case.end_ms)
+    named = {name: key for name in case.objections if name not in cases.objections}
+    objections = {**cases.objections, **named} if named else cases.objections
+    return replace(cases, held={**cases.held, key: case}, objections=objections)

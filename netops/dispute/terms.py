@@ -1,0 +1,90 @@
+"""What a contract says of its disputes: whose word counts by which key, and when each step is too late.
+
+The version counts that is in force at the period's end. Until a contract names a calendar of its own, its working days
+are Monday to Friday.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inventory.model import Carrier, Contract, Dispute
+from netops.clock import utc
+from netops.dispute.deadlines import due, weekday
+from netops.evidence.note import VerifierKey
+from netops.sla import calendar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from zoneinfo import ZoneInfo
+
+    from inventory.register import Register
+    from netops.dispute.deadlines import IsWorkday
+    from netops.dispute.states import Case, Objection
+
+    Lookup = Callable[[str, int], "Terms | None"]
+
+FOR_EVER_MS = 2**53 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The terms of one contract's disputes; `keys` are its carrier's."""
+
+    carrier: str
+    keys: tuple[VerifierKey, ...]
+    zone: ZoneInfo
+    days: Dispute
+    is_workday: IsWorkday = weekday
+
+    def window(self, case: Case) -> int:
+        """Return the instant at which the newest revision can no longer be objected to."""
+        return due(case.last.at_ms, self.days.objection_days, self.zone, self.is_workday)
+
+    def answer(self, objection: Objection) -> int:
+        """Return the instant at which an objection counts as conceded by who did not answer it."""
+        return due(objection.at_ms, self.days.rebuttal_days, self.zone, self.is_workday)
+
+    def decision(self, objection: Objection) -> int:
+        """Return the instant at which an answered objection counts as upheld by who did not rule on it."""
+        return due(objection.answered_ms, self.days.ruling_days, self.zone, self.is_workday)
+
+    def shown(self, at_ms: int) -> str:
+        """Return an instant as the people of the contract read it."""
+        return f"{utc(at_ms).astimezone(self.zone):%Y-%m-%d %H:%M} {self.zone.key}"
+
+
+def nobody(_contract: str, _at_ms: int) -> Terms | None:
+    """Know no contract: nobody has a key, and nothing is late."""
+    return None
+
+
+def lookup(versions: Iterable[tuple[Contract, int, int]], carriers: Mapping[str, Carrier]) -> Lookup:
+    """Return (contract, instant) → its terms, from versions with the span in which each holds; None: no such one."""
+    held: dict[str, list[tuple[int, int, Contract]]] = {}
+    for contract, from_ms, to_ms in versions:
+        held.setdefault(contract.id, []).append((from_ms, to_ms, contract))
+
+    def find(name: str, at_ms: int) -> Terms | None:
+        spans = held.get(name, [])
+        found = [contract for from_ms, to_ms, contract in spans if from_ms <= at_ms < to_ms]
+        if not found and not spans:
+            return None
+        contract = found[-1] if found else max(spans, key=lambda span: span[0])[2]
+        carrier = carriers.get(contract.carrier)
+        return Terms(
+            carrier=contract.carrier,
+            keys=tuple(map(VerifierKey.parse, carrier.keys if carrier else ())),
+            zone=calendar.zone(contract.timezone),
+            days=contract.dispute,
+        )
+
+    return find
+
+
+def of_register(register: Register, carriers: Sequence[Carrier]) -> Lookup:
+    """Return the terms of all contracts that the register ever knew, with its carriers' keys of now."""
+    spells = register.spells("contract", start_ms=0, end_ms=FOR_EVER_MS)
+    versions = [(each.record, each.from_ms, each.to_ms) for each in spells if isinstance(each.record, Contract)]
+    return lookup(versions, {each.id: each for each in carriers})
