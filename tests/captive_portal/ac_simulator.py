@@ -241,23 +241,28 @@ class Ac:
         )
         return made[:16] + made[32:] if self.bare else made
 
-    def _expire(self):
-        now = time.monotonic()
-        self.online = {address: user for address, user in self.online.items() if user.until > now}
+    def _expire(self, address):
+        """Put out who is past their time, of the one address: a look at all for each login is quadratic in a storm."""
+        user = self.online.get(address)
+        if user is not None and user.until <= time.monotonic():
+            del self.online[address]
+
+    def _number(self):
+        self.numbers = self.numbers % 0xFFFF + 1  # two octets, and 0 is none
 
     def _challenge(self, said):
-        self._expire()
+        self._expire(said.user)
         if said.user in self.online:
             return self._reply(said, ACK_CHALLENGE, error=2, pairs=self.bas())
         if said.user not in self.stations:
             return self._reply(said, ACK_CHALLENGE, error=1, pairs=self.bas())
-        self.numbers += 1
+        self._number()
         given = secrets.token_bytes(16)
         self.challenges[said.user] = (self.numbers, given, said.serial)
         return self._reply(said, ACK_CHALLENGE, request=self.numbers, pairs=[(3, given), *self.bas()])
 
     def _auth(self, said):
-        self._expire()
+        self._expire(said.user)
         mac = self.stations.get(said.user)
         if mac is None:
             return self._reply(said, ACK_AUTH, error=4, pairs=self.bas())
@@ -265,7 +270,7 @@ class Ac:
             return self._reply(said, ACK_AUTH, error=2, pairs=self.bas())
         name = said.get(1).decode()
         if said.pap:
-            self.numbers += 1
+            self._number()
             request, shown = self.numbers, said.get(2)
         else:
             request, given, serial = self.challenges.pop(said.user, (0, b"", 0))
