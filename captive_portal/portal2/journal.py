@@ -28,6 +28,7 @@ from captive_portal.portal2 import erasure, packets
 from captive_portal.portal2.erasure import DAY_MS, OVERHEAD
 from captive_portal.portal2.packet import NO_SEAL, Type
 from captive_portal.portal2.packets import BEGINNING, EMPTIED, ERASED, FORMS, MISSED, WISH, Kept, Row
+from captive_portal.records import cipher
 from netops import sqlite
 from netops.errors import NetopsError
 
@@ -50,7 +51,11 @@ ROUND_S = 3_600.0  # between two looks for what has become too old; the first is
 SLICE = 50_000  # packets that go in one transaction
 MISSED_S = 10.0  # between two records that count what was not kept
 
-_PUT_PACKET = f"INSERT INTO packet ({packets.COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"  # noqa: S608
+ROWS = 100  # that go into the file by one statement
+
+_ROW = f"({', '.join('?' * len(Row._fields))})"
+_PUT_PACKET = f"INSERT INTO packet ({packets.COLUMNS}) VALUES {_ROW}"  # noqa: S608  (constants)
+_PUT_PACKETS = f"{_PUT_PACKET}{f', {_ROW}' * (ROWS - 1)}"
 _PUT_USER = (
     "INSERT OR REPLACE INTO user (ac, address, mac, name, request, since_ms, until_ms) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
@@ -204,7 +209,8 @@ class Journal:
     def _go(self) -> None:
         while True:
             with self._turn:
-                self._turn.wait(PAUSE_S)
+                if len(self._packets) < BATCH:  # else a storm comes in faster than it is written
+                    self._turn.wait(PAUSE_S)
                 ending = self._ending
                 kept, users, all_ = self._packets[:BATCH], dict(self._users), len(self._packets) <= BATCH
                 trails = tuple(self._trails)
@@ -281,13 +287,20 @@ class Journal:
         return True
 
     def _append(self, number: int, chain: bytes, kept: Sequence[Kept]) -> tuple[int, bytes, int]:
-        """Append to the chain; return where it stands then, and how much was added."""
+        """Append to the chain; return where it stands then, and how much was added.
+
+        Nonces and statements are for many rows at once: each call that gives the interpreter's lock away waits for the
+        threads of a storm to give it back, and a writer that does so twice a packet falls behind them.
+        """
         rows = []
-        for each in kept:
+        for each, nonce in zip(kept, cipher.nonces(len(kept)), strict=True):
             number += 1
-            rows.append(packets.sealed(each, number, chain, self.vault))
+            rows.append(packets.sealed(each, number, chain, self.vault, nonce))
             chain = rows[-1].link
-        self._db.executemany(_PUT_PACKET, rows)
+        whole = len(rows) // ROWS * ROWS
+        for at in range(0, whole, ROWS):
+            self._db.execute(_PUT_PACKETS, [value for row in rows[at : at + ROWS] for value in row])
+        self._db.executemany(_PUT_PACKET, rows[whole:])
         return number, chain, sum(len(each.octets) + OVERHEAD for each in rows)
 
     def _emptied(self, trails: Sequence[Trail]) -> Kept | None:

@@ -140,7 +140,7 @@ def bound(number: int, ac: str, way: str) -> bytes:
     return b"netops.packets.1\0%d\0%b\0%b" % (number, ac.encode(), way.encode())
 
 
-def sealed(kept: Kept, number: int, before: bytes, vault: Vault) -> Row:
+def sealed(kept: Kept, number: int, before: bytes, vault: Vault, nonce: bytes) -> Row:
     """Return a packet as it goes into the file, with its number and its link. RecordsError: no key to seal it with.
 
     A login is five packets: so it is built once, from its parts.
@@ -148,7 +148,7 @@ def sealed(kept: Kept, number: int, before: bytes, vault: Vault) -> Row:
     about = (number, kept.at_ms, kept.ac, kept.way, kept.peer)
     if not kept.octets or kept.way in {MISSED, ERASED, WISH}:
         return Row(*about, kept.octets, kept.judged, _link(before, kept, number, kept.octets))
-    period, octets = vault.seal(kept.octets, bound(number, kept.ac, kept.way), kept.at_ms)
+    period, octets = vault.seal(kept.octets, bound(number, kept.ac, kept.way), kept.at_ms, nonce)
     whom = vault.subject(kept.ac, kept.octets)
     type_, seal = (kept.octets[1], kept.octets[16:HEAD]) if len(kept.octets) >= HEAD else (0, b"")
     digest = _commitment(period, type_, seal, *whom, octets)

@@ -7,6 +7,7 @@ a device can be found and erased: of its MAC (the same as in the session log) an
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 from captive_portal import keys
@@ -33,10 +34,10 @@ class Vault:
         """Return the vault of these settings."""
         return cls(Periods(tables.keys(settings)), keys.identity_key(settings))
 
-    def seal(self, octets: bytes, about: bytes, now_ms: int) -> tuple[str, bytes]:
-        """Return the month and the ciphertext; `about` binds it to its row."""
+    def seal(self, octets: bytes, about: bytes, now_ms: int, nonce: bytes) -> tuple[str, bytes]:
+        """Return the month and the ciphertext; `about` binds it to its row, `nonce` is as `seal_octets` wants it."""
         period = self._periods.current(now_ms)
-        return period, cipher.seal_octets(self._periods.made(period), octets, about)
+        return period, cipher.seal_octets(self._periods.made(period), octets, about, nonce)
 
     def open(self, period: str, sealed: bytes, about: bytes) -> bytes | None:
         """Return the octets; None when the month's key is not there (any more)."""
@@ -52,7 +53,7 @@ class Vault:
 
     def address(self, ac: str, address: str) -> bytes:
         """Return what an address at a controller is known by here."""
-        return keys.derived(self._key, b"packet address", ac.encode(), address.encode())[:SHORT]
+        return _address(self._key, ac, address)
 
     def subject(self, ac: str, octets: bytes) -> tuple[bytes | None, bytes | None]:
         """Return whom a packet is about: device and address, as far as it names them."""
@@ -61,3 +62,8 @@ class Vault:
         except PacketError:
             return None, None
         return self.device(mac) if mac else None, self.address(ac, visitor)
+
+
+@lru_cache(64)  # a login names its address five times; as many as are under way at once, so that a clear one soon goes
+def _address(key: bytes, ac: str, address: str) -> bytes:
+    return keys.derived(key, b"packet address", ac.encode(), address.encode())[:SHORT]

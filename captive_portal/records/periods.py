@@ -75,6 +75,9 @@ class Periods:
 
     def made(self, period: str) -> bytes:
         """Return a month's key; make it durable first if there is none. Two processes at once get the same one."""
+        known = self._known.get(period)
+        if known is not None:
+            return known
         with contextlib.suppress(RecordsError):
             return self.key(period)
         file = self._file(period)

@@ -11,7 +11,9 @@ import pytest
 from captive_portal.model import Bounds
 from captive_portal.portal2 import journal, packets
 from captive_portal.portal2.vault import Vault
+from captive_portal.records import cipher
 from captive_portal.records.periods import Periods
+from netops import sqlite
 
 _spec = importlib.util.spec_from_file_location("portal2_world", Path(__file__).with_name("portal2_world.py"))
 worlds = sys.modules.get("portal2_world") or importlib.util.module_from_spec(_spec)
@@ -139,3 +141,57 @@ def test_a_full_disk_stops_no_login_and_the_chain_goes_on_afterwards(world, monk
     assert packets.check(kept.path).broken is None
     assert kept.missed > 0
     assert [each.mac for each in kept.users("ac-1")] == [MAC]
+
+
+def _journal(folder: Path) -> journal.Journal:
+    from netops.clock import SYSTEM
+
+    vault = Vault(Periods(folder / "keys"), bytes(32))
+    return journal.Journal(folder / "p.db", SYSTEM, vault=vault, cap_bytes=1 << 30, days=9)
+
+
+def _said_at_once(kept: journal.Journal, said: list[bytes]) -> None:
+    with kept._turn:  # the writer sees all of them or none
+        for octets in said:
+            kept.packet("ac-1", "out", "10.0.0.1", octets)
+
+
+def test_more_than_a_batch_is_written_without_a_pause_in_between(tmp_path, monkeypatch) -> None:
+    """With one, the packets of a storm came faster than they were written, and then they were not kept."""
+    monkeypatch.setattr(journal, "PAUSE_S", 60.0)
+    with _journal(tmp_path) as kept:
+        _said_at_once(kept, [bytes(60)] * 3 * journal.BATCH)
+        kept.settle(20.0)
+        waiting = kept.waiting
+
+    assert waiting == 0
+
+
+def test_a_batch_asks_the_random_source_once(tmp_path, monkeypatch) -> None:
+    """Each question gives the interpreter's lock away: with one a packet, the threads of a storm outran the writer."""
+    asked, draw = [], cipher.os.urandom
+    with _journal(tmp_path) as kept:
+        _said_at_once(kept, [bytes(60)])  # the month's key is made
+        kept.settle()
+        monkeypatch.setattr(cipher.os, "urandom", lambda count: asked.append(count) or draw(count))
+        _said_at_once(kept, [bytes(60)] * 250)
+        kept.settle()
+
+    assert [count for count in asked if count] == [250 * cipher.NONCE]
+
+
+@pytest.mark.parametrize("count", [1, journal.ROWS - 1, journal.ROWS, journal.ROWS + 1, 2 * journal.ROWS + 50])
+def test_however_many_come_at_once_each_is_kept_in_order_under_a_nonce_of_its_own(tmp_path, count) -> None:
+    said = [bytes(56) + number.to_bytes(4, "big") for number in range(count)]
+    with _journal(tmp_path) as kept:
+        _said_at_once(kept, said)
+        kept.settle()
+        held = [each.octets for each in packets.read(kept.path, kept.vault)]
+        file = packets._opened(kept.path)
+        nonces = {row.octets[: cipher.NONCE] for row in packets._rows(file, 0, "")}
+        sqlite.close(file)
+        checked = packets.check(kept.path)
+
+    assert held == said
+    assert len(nonces) == count
+    assert (checked.packets, checked.broken) == (count, None)
