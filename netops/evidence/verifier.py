@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
 from netops.evidence import canonical
+from netops.evidence.days_of import verify_days
 from netops.evidence.differences import differ, loads
 from netops.evidence.integrity import Failure
 from netops.evidence.members import REGISTER, REPORT, ZONE
@@ -70,6 +71,7 @@ class _Recomputed:
         yield from differ(report["parts"], parts, f"{REPORT}: parts")
         yield from differ(report["credit"], numbers.credit(parts), f"{REPORT}: credit")
         yield from differ(report["seen"], numbers.health(), f"{REPORT}: seen")
+        yield from verify_days(self.bundle, report, self.leaves)
 
     def _bindings(self) -> Iterator[Failure]:
         """Say what is not bound to what it should be."""

@@ -1,4 +1,4 @@
-"""The members of a bundle that people read, made again from its verified JSON: the page, the method, the verifier.
+"""The members of a bundle that people read, made again from its verified JSON: page, workbook, method, verifier.
 
 Only the code that made them can do that: the report names it by digest. Another release says so, and leaves it at the
 digests, as the bare verifier does.
@@ -6,14 +6,14 @@ digests, as the bare verifier does.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netops.errors import EvidenceError
 from netops.evidence import canonical
 from netops.evidence.integrity import Failure
-from netops.evidence.members import REPORT
-from netops.report import code, html, standalone
+from netops.evidence.members import CONTRACT, DAYS, REPORT, ZONE
+from netops.report import code, shown
+from netops.report.zone import Zone
 
 if TYPE_CHECKING:
     from netops.evidence.members import Bundle
@@ -25,16 +25,17 @@ def pages(bundle: Bundle) -> tuple[list[Failure], str]:
         report = canonical.loads(bundle.member(REPORT))
         if report["digests"]["code"] != code.code():
             return [], (
-                "report.html, method.txt and verify.py are by another release: they are bound by their digests, not "
-                "made again here; what counts is report.json"
+                "the page, the workbook, method.txt and verify.py are by another release: they are bound by their "
+                "digests, not made again here; what counts is report.json"
             )
-        made = {
-            "report.html": html.page(report).encode(),
-            "method.txt": Path(html.__file__).with_name("method.txt").read_bytes(),
-            "verify.py": standalone.source(),
-        }
+        zone = Zone(name=report["timezone"], data=bundle.member(ZONE), release="")
+        made = shown.made(
+            shown.Source(
+                report=bundle.member(REPORT), days=bundle.member(DAYS), contract=bundle.member(CONTRACT), tz=zone.tz()
+            )
+        )
     except (ArithmeticError, AttributeError, EvidenceError, LookupError, TypeError, ValueError) as error:
         return [Failure(place="report.html", what=f"cannot be made again: {type(error).__name__} {error}")], ""
     what = f"is not what this release, which {REPORT} names, makes of {REPORT}"
     wrong = [Failure(place=name, what=what) for name, data in made.items() if bundle.members.get(name) != data]
-    return wrong, "report.html, method.txt and verify.py were made again, byte for byte"
+    return wrong, f"{', '.join(sorted(made))} were made again, byte for byte"

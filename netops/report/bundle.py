@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from netops.errors import EvidenceError
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical, tally
 from netops.evidence.checkpoint import Checkpoint
+from netops.evidence.members import DAYS
 from netops.evidence.note import parse as parse_note
 from netops.facts import Fact
-from netops.report import build, html, standalone, whole
+from netops.report import build, days, shown, whole
 from netops.report import leaves as sealed
 
 if TYPE_CHECKING:
@@ -101,15 +101,16 @@ def _until(leaves: Leaves, issued: Sealed) -> Leaves:
 
 def _draft(ask: Ask, leaves: Leaves, *, register: bytes, vkeys: Sequence[str], origin: str) -> Draft:
     report = build.build(ask, leaves)
+    contract = canonical.dumps([json.loads(build.document(each)) for each in _ordered(ask)])
+    told = days.made(ask, leaves)
     members = {
+        **shown.made(shown.Source(report=report.data, days=told, contract=contract, tz=ask.zone.tz())),
         "report.json": report.data,
-        "report.html": html.page(canonical.loads(report.data)).encode(),  # from the bytes, as an auditor makes it
-        "contract.json": canonical.dumps([json.loads(build.document(each)) for each in _ordered(ask)]),
+        "contract.json": contract,
+        DAYS: told,
         "register.json": register,
         "timezone.tzif": ask.zone.data,
         "leaves.jsonl.gz": bundles.leaf_lines({each.index: each.data for each in leaves.all}),
-        "method.txt": Path(__file__).with_name("method.txt").read_bytes(),
-        "verify.py": standalone.source(),
         "vkeys.txt": "".join(f"{key}\n" for key in vkeys).encode(),
     }
     manifest = bundles.manifest(members, origin=origin, rehearsal=ask.rehearsal)
@@ -132,6 +133,8 @@ def facts(given: Draft, *, now_ms: int) -> list[Fact]:
         "digest": given.report.digest,
         "manifest_digest": canonical.digest(given.manifest),
         "leaves": len(given.leaves.all),
+        "amount": content["credit"]["total"],
+        "currency": content["credit"]["currency"],
     }
     if content["replaces"]:
         issue["replaces"] = content["replaces"]

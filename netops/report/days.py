@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from netops.sla.rules import Typed
 
 FORMAT = "netops-days/1"
-MEMBER = "days.json"
 BUCKETS = tuple(each.name for each in fields(Tally))
 DAYS = ("day", *(f"{name}_ms" for name in BUCKETS))
 EXCUSED = ("claim", "cause", "asked_ms", "up_ms", "down_ms", "unknown_ms")

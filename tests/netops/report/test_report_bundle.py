@@ -72,6 +72,32 @@ def swapped(members):
     return {"report.json": canonical.dumps(report)}
 
 
+def days(change):
+    """Change `days.json`."""
+
+    def act(members):
+        told = json.loads(members["days.json"])
+        change(told)
+        return {"days.json": canonical.dumps(told)}
+
+    return act
+
+
+@days
+def redated(told):
+    told["parts"][0]["items"][0]["objectives"][0]["days"]["rows"][0][2] += 1
+
+
+@days
+def renamed(told):
+    told["decisions"]["m-1"]["by"] = "somebody"
+
+
+@days
+def unexcused(told):
+    told["parts"][0]["items"][1]["objectives"][0]["excused"]["rows"][1][4] -= 1
+
+
 def leaf(change):
     return lambda members: {"leaves.jsonl.gz": relined(members["leaves.jsonl.gz"], change)}
 
@@ -88,6 +114,10 @@ def leaf(change):
         pytest.param(lambda m: {"timezone.tzif": m["timezone.tzif"] + b"\n"}, {"timezone.tzif"}, id="another-zone"),
         pytest.param(lambda _: {"register.json": b"{}"}, {"register.json"}, id="another-register"),
         pytest.param(lambda m: {"report.html": m["report.html"] + b" "}, {"report.html"}, id="another-page"),
+        pytest.param(lambda m: {"report.xlsx": m["report.xlsx"][:-1]}, {"report.xlsx"}, id="another-workbook"),
+        pytest.param(redated, {"days.json: version 1 wifi/availability days"}, id="a-day-changed"),
+        pytest.param(renamed, {"days.json: decision on m-1.by"}, id="another-approver"),
+        pytest.param(unexcused, {"days.json: version 1 fiber/availability excused"}, id="excused-time-moved"),
     ],
 )
 def test_a_change_is_found_and_its_place_named(october, signer, mutation, places):
