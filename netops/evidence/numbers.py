@@ -98,7 +98,7 @@ class Numbers:
         if counting:
             found = self._attended(found, rules, spans, window)
         verdict = outcome_of(found, objective)
-        before = self.leaves.breaches(f"{item['id']}/{objective['id']}", self.period[0])
+        before = self.leaves.breaches(f"{item['id']}/{objective['id']}", self.period[0], self.zone)
         percent = Fraction(0)
         if verdict == "missed":
             percent = owed(found["value"] * 100, objective["credits"], before)

@@ -6,16 +6,19 @@ Part of the second implementation (`verifier.py`). Numbers in brackets are rules
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
 from netops.evidence.approvals import allowed
+from netops.evidence.differences import EPOCH
 from netops.evidence.lines import length, merged
 from netops.evidence.members import LEAVES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import tzinfo
 
     from netops.evidence.lines import Span
     from netops.evidence.members import Bundle
@@ -102,13 +105,26 @@ class Stated:
             for body in self.bodies("ruling")
         )
 
-    def breaches(self, objective: str, start: int) -> int:
-        """Return how many periods in a row before `start` were missed [11]."""
-        last: dict[int, dict[str, Any]] = {}
+    def breaches(self, objective: str, start: int, zone: tzinfo) -> int:
+        """Return how many calendar months in a row before `start` were missed in any part [11].
+
+        Of a month that was reported on again the last report counts: one digest of inputs names its verdicts.
+        """
+        missed: dict[tuple[int, str], set[str]] = {}
+        latest: dict[int, str] = {}
         for body in self.bodies("verdict"):
-            if body["objective"] == objective:
-                last[body["end_ms"]] = body
-        count = 0
-        while start in last and last[start]["outcome"] == "missed":
-            count, start = count + 1, last[start]["start_ms"]
-        return count
+            number = _month(body["start_ms"], zone)
+            if number == _month(body["end_ms"] - 1, zone):
+                latest[number] = body["inputs_digest"]
+                names = missed.setdefault((number, latest[number]), set())
+                names.update([body["objective"]] if body["outcome"] == "missed" else [])
+        before = number = _month(start - 1, zone)
+        while objective in missed.get((number, latest.get(number, "")), ()):
+            number -= 1
+        return before - number
+
+
+def _month(at: int, zone: tzinfo) -> int:
+    """Return the calendar month an instant lies in, counted from the year 0."""
+    wall = (EPOCH + timedelta(milliseconds=at)).astimezone(zone)
+    return wall.year * 12 + wall.month - 1

@@ -294,7 +294,7 @@ class _Part:
             told=self._seen if stream is not None and stream.counted else None,
         )
         name = f"{item.id}/{given.id}"
-        before = sealed.breaches_before(self._leaves, name, self._ask.period.start_ms)
+        before = sealed.breaches_before(self._leaves, name, period.start_ms, self._ask.zone.tz())
         percent = Fraction(0)
         if judged.outcome is judge.Outcome.MISSED and judged.whole.value is not None:
             percent = credit.owed_percent(judged.whole.value * 100, given.credits, breaches_before=before)

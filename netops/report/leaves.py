@@ -12,13 +12,15 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from netops.access import approvals
+from netops.clock import utc
 from netops.evidence import canonical
 from netops.facts import Fact
-from netops.sla import hours
+from netops.sla import calendar, hours
 from netops.sla.exclusions import Claim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from zoneinfo import ZoneInfo
 
     from inventory.model import ExclusionClass
 
@@ -131,18 +133,21 @@ def _ruled(leaves: Leaves, claim: str) -> bool:
     )
 
 
-def breaches_before(leaves: Leaves, objective: str, start_ms: int) -> int:
-    """Return how many periods in a row, up to the one that ends at `start_ms`, missed the objective.
+def breaches_before(leaves: Leaves, objective: str, start_ms: int, tz: ZoneInfo) -> int:
+    """Return how many calendar months in a row before `start_ms` missed the objective.
 
-    Of several verdicts over one period the last sealed counts (a revision replaces).
+    A month is breached when any part of it was missed, and is one breach however many amendments split it. What counts
+    of it is the report sealed last over it (a revision replaces): its verdicts share one digest of inputs.
     """
-    verdicts = [each for each in leaves.of("verdict") if each.body["objective"] == objective]
+    verdicts = [each.body for each in leaves.of("verdict")]
     count, at = 0, start_ms
     while True:
-        ended = [each.body for each in verdicts if each.body["end_ms"] == at]
-        if not ended or ended[-1]["outcome"] != "missed":
+        first, last = calendar.month(f"{utc(at - 1).astimezone(tz):%Y-%m}", tz)
+        inside = [each for each in verdicts if first <= each["start_ms"] and each["end_ms"] <= last]
+        standing = [each for each in inside if each["inputs_digest"] == inside[-1]["inputs_digest"]]
+        if not any(each["objective"] == objective and each["outcome"] == "missed" for each in standing):
             return count
-        count, at = count + 1, ended[-1]["start_ms"]
+        count, at = count + 1, first
 
 
 def health(leaves: Leaves) -> dict[str, dict[str, int]]:

@@ -3,12 +3,14 @@
 import os
 import random
 from dataclasses import replace
+from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from inventory.model import Credits, Hours, Tier
 from netops.evidence.verifier import verify_numbers
-from netops.sla import streams
+from netops.sla import calendar, streams
 
 H = 3_600_000
 ROUNDS = max(24, int(os.environ.get("NETOPS_ROUNDS", "24")))  # a lane's small count takes nothing away from it
@@ -133,13 +135,15 @@ def claims(rng, world):
 
 
 def past(rng, world):
-    end = world.period().start_ms
-    for _ in range(rng.randrange(4)):
-        start = end - 24 * H
-        body = {"contract": "c1", "version": "1", "objective": "wifi/availability", "start_ms": start, "end_ms": end}
-        digest = {"inputs_digest": "0" * 64}
-        world.state("verdict", {**body, **digest, "outcome": rng.choice(["missed", "missed", "met"])})
-        end = start
+    """The months before, some amended in their midst, some reported on twice."""
+    for name in ["2026-09", "2026-08", "2026-07"][: rng.randrange(4)]:
+        start, end = calendar.month(name, ZoneInfo("Asia/Shanghai"))
+        for revision in range(rng.choice([1, 1, 2])):
+            middle = [start + rng.randrange(1, 600) * H] if rng.random() < 0.4 else []
+            for first, last in pairwise([start, *middle, end]):
+                verdict = {"objective": "wifi/availability", "outcome": rng.choice(["missed", "missed", "met"])}
+                body = {"contract": "c1", "version": "1", "start_ms": first, "end_ms": last, **verdict}
+                world.state("verdict", body | {"inputs_digest": f"{revision}" * 64})
 
 
 def made(seed, paper_world, base):
