@@ -21,6 +21,8 @@ from netops.access import approvals, tables
 from netops.access.admission import Admission
 from netops.clock import SYSTEM
 from netops.closing import GRACE_MS, Closing
+from netops.dispute import silence
+from netops.dispute.terms import of_register
 from netops.drain import Drain
 from netops.founding import signer
 from netops.journal import HOUR_MS, HourSum, Journal
@@ -194,6 +196,7 @@ class Core:
             Job(name="fail-open", every_s=5, run=self._locked(self._tell_open)),
             Job(name="hours", every_s=5, run=self._seal_hours),
             Job(name="reports", every_s=60, run=self._report),
+            Job(name="disputes", every_s=60, run=self._locked(self._speak_for_the_silent)),
             Job(name="raw", every_s=30, run=self._locked(self._seal_raw)),
             Job(name="telemetry", every_s=30, run=self._seal_telemetry),
             Job(name="checkpoint", every_s=checkpoint_s, tells=True, run=self._locked(self._checkpoint)),
@@ -219,6 +222,7 @@ class Core:
             if self._seen is not None and seen.digest == self._seen.digest:
                 return
             told = register.spells("contract", start_ms=0, end_ms=now + DAY_MS)
+            self._admission.terms = of_register(register, seen.carriers)
         versions = [(each.record, each.to_ms) for each in told if isinstance(each.record, Contract)]
         late = [held for held, to_ms in versions if to_ms > now - LATE_DAYS * DAY_MS]
         self._seen = seen
@@ -329,6 +333,13 @@ class Core:
 
     def _report(self, _slot_ms: int) -> None:
         self._closing.report(self._contracts)
+
+    def _speak_for_the_silent(self) -> None:
+        now = self._clock.now_ms()
+        heard_ms = min(now, self._caught_up_ms)
+        stated = silence.missed(self._admission.cases(), self._admission.terms, until_ms=heard_ms)
+        if stated:
+            self._ledger.append(stated, now_ms=now)
 
     def _seal_raw(self) -> None:
         while chunks := self._archive.untold():

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from netops.access.approvals import Approval
+    from netops.dispute.states import Cases
     from netops.dispute.terms import Lookup
     from netops.evidence.canonical import JSON
     from netops.ledger import Ledger
@@ -41,12 +42,15 @@ class _UnknownError(AccessError):
 
 
 class Admission:
-    """Decides for one ledger; used by the core, from the thread of its drain."""
+    """Decides for one ledger; used by the core, from the thread of its drain.
+
+    `terms` are those of the contracts' disputes; the core sets them whenever it has read the register.
+    """
 
     def __init__(self, ledger: Ledger, staff: str, *, terms: Lookup = nobody) -> None:
         self._ledger = ledger
         self._staff = staff
-        self._terms = terms
+        self.terms = terms
         self._waiting: dict[tuple[str, int], int] = {}
 
     def refuses(self, entries: Sequence[LedgerEntry], *, now_ms: int) -> list[str]:
@@ -73,6 +77,10 @@ class Admission:
         if stated:
             self._ledger.append(stated, now_ms=now_ms)
         return made
+
+    def cases(self) -> Cases:
+        """Return the disputes as far as the ledger holds them."""
+        return self._dispute().cases
 
     def _known(self) -> tuple[dict[str, Approval], dict[str, Mapping[str, Any]]]:
         """Return what the ledger holds; it is read anew, for what a failed append took back must not count."""
@@ -116,7 +124,7 @@ class Admission:
             if entry.fact.kind in APPROVALS:
                 why = broken(entry.fact, held, claims, now_ms=now_ms)
             else:
-                why = early(entry.fact, now_ms=now_ms) or disputes.broken(entry.fact, dispute, self._terms)
+                why = early(entry.fact, now_ms=now_ms) or disputes.broken(entry.fact, dispute, self.terms)
         except _UnknownError as error:
             if now_ms - self._waiting.setdefault(mark, now_ms) < WAIT_MS:
                 raise

@@ -1,0 +1,51 @@
+"""What happens when nobody speaks: silence counts against whoever was to speak. Pure.
+
+| who was to speak | until | then |
+|---|---|---|
+| the carrier, on a report | the end of its window | the report is accepted |
+| the city, on an objection | the end of its answer's time | the objection is conceded; it still needs a ruling |
+| who is to rule, on an answered objection | the end of the ruling's time | the objection is upheld |
+
+Each is a fact of the core's own, under a name made of the report or objection and the stage, dated at the deadline:
+said again after a kill it is the same fact, and the ledger holds it once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from netops.access.disputes import DEADLINE
+from netops.dispute import states
+from netops.facts import Fact
+from netops.ledger import LedgerEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netops.dispute.states import Case, Cases
+    from netops.dispute.terms import Lookup, Terms
+    from netops.evidence.canonical import JSON
+
+SOURCE: Final = "dispute"
+WINDOW, ANSWER, DECISION = range(3)  # the stages, as sequences of the source
+
+
+def missed(cases: Cases, terms: Lookup, *, until_ms: int) -> list[LedgerEntry]:
+    """Return what is stated of the deadlines that are over by `until_ms`, up to which everybody was heard."""
+    found = [(case, terms(case.contract, case.end_ms - 1)) for case in cases.held.values()]
+    return [each for case, known in found if known is not None for each in _of(case, known, until_ms)]
+
+
+def _of(case: Case, terms: Terms, until_ms: int) -> Iterator[LedgerEntry]:
+    if case.state == states.ISSUED and (over := terms.window(case)) <= until_ms:
+        yield _stated("report_accepted", case.last.name, WINDOW, over, {"report": case.last.name})
+    for each in case.open:
+        if each.state == states.MADE and (over := terms.answer(each)) <= until_ms:
+            yield _stated("rebuttal", each.id, ANSWER, over, {"objection": each.id, "stance": "accepted"})
+        elif each.state == states.ANSWERED and (over := terms.decision(each)) <= until_ms:
+            yield _stated("ruling", each.id, DECISION, over, {"objection": each.id, "outcome": "upheld"})
+
+
+def _stated(kind: str, name: str, stage: int, over_ms: int, told: dict[str, JSON]) -> LedgerEntry:
+    body = {**told, "by": DEADLINE, "due_ms": over_ms, "reason": "nobody spoke until the deadline"}
+    return LedgerEntry(f"{SOURCE}:{name}", stage, Fact(kind=kind, at_ms=over_ms, body=body))

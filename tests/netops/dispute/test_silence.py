@@ -1,0 +1,96 @@
+"""Whoever does not speak in time has spoken all the same, once, whatever is killed in between."""
+
+from dataclasses import replace
+from datetime import date, datetime
+
+import pytest
+
+from netops.access import disputes
+from netops.clock import to_ms
+from netops.dispute import notes, states
+from netops.dispute.deadlines import weekday
+from netops.dispute.silence import missed
+from netops.facts import Fact
+from tests.netops.dispute.conftest import CARRIER, DAY, NOW, OBJECTION, SHANGHAI, TERMS, issued, terms
+
+MADE = notes.read(notes.write("objection", OBJECTION, CARRIER), [CARRIER.vkey]).fact(at_ms=NOW + DAY)
+NAME = MADE.body["objection"]
+REBUTTED = Fact(
+    kind="rebuttal",
+    at_ms=NOW + 2 * DAY,
+    body={"objection": NAME, "stance": "rejected", "by": "zhao", "reason": "x"},
+)
+
+
+def midnight(month, day):
+    return to_ms(datetime(2026, month, day, tzinfo=SHANGHAI))
+
+
+def of(*facts):
+    return states.fold((fact, fact.at_ms) for fact in facts)
+
+
+CASES = [
+    pytest.param((issued(),), "report_accepted", midnight(9, 22), "accepted", id="the-carrier-on-a-report"),
+    pytest.param((issued(), MADE), "rebuttal", midnight(9, 16), "disputed", id="the-city-on-an-objection"),
+    pytest.param((issued(), MADE, REBUTTED), "ruling", midnight(9, 24), "ruled", id="nobody-rules"),
+]
+
+
+@pytest.mark.parametrize(("told", "kind", "over", "then"), CASES)
+def test_each_deadline_is_stated_from_its_instant_on_and_not_a_millisecond_before(told, kind, over, then):
+    cases = of(*told)
+    (entry,) = missed(cases, terms, until_ms=over)
+
+    assert missed(cases, terms, until_ms=over - 1) == []
+    assert (entry.fact.kind, entry.fact.at_ms, entry.fact.body["due_ms"]) == (kind, over, over)
+    assert entry.fact.body["by"] == disputes.DEADLINE
+    (case,) = states.fold([(entry.fact, over)], onto=cases).held.values()
+    assert case.state == then
+
+
+def test_silence_counts_against_who_was_to_speak():
+    cases = of(issued(), MADE)
+    for _ in range(3):
+        cases = states.fold([(each.fact, each.fact.at_ms) for each in missed(cases, terms, until_ms=2**52)], onto=cases)
+    (case,) = cases.held.values()
+
+    assert (case.objections[NAME].stance, case.objections[NAME].outcome) == ("accepted", "upheld")
+    assert case.unserved
+
+
+@pytest.mark.parametrize(("told", "kind", "over", "then"), CASES)
+def test_a_core_that_was_killed_after_it_sealed_states_nothing_again(ledger, told, kind, over, then):
+    cases = of(*told)
+    entries = missed(cases, terms, until_ms=over)
+    ledger.append(entries, now_ms=over)
+    ledger.append(missed(cases, terms, until_ms=over + DAY), now_ms=over + DAY)  # it did not know that it had
+
+    assert len(list(ledger.find(kind))) == 1
+    assert not list(ledger.find("source_conflict"))
+    after = states.fold([(each.fact, over) for each in entries], onto=cases)
+    assert [each for each in missed(after, terms, until_ms=over) if each.fact.kind == kind] == []
+
+
+def test_a_new_revision_has_a_window_of_its_own():
+    cases = of(issued(), replace(issued(1), at_ms=NOW + 7 * DAY))
+    (entry,) = missed(cases, terms, until_ms=2**52)
+
+    assert entry.fact.body["report"] == "wifi-a-2026-08-r1"
+    assert entry.fact.at_ms == midnight(9, 29)
+
+
+def test_holidays_move_the_deadline_to_the_day_that_is_worked_instead():
+    week_off = {date(2026, 9, 21), date(2026, 9, 22)}
+
+    def is_workday(day):
+        return day == date(2026, 9, 20) or (weekday(day) and day not in week_off)
+
+    held = replace(TERMS, is_workday=is_workday)
+    (entry,) = missed(of(issued()), lambda *_: held, until_ms=2**52)
+
+    assert entry.fact.at_ms == midnight(9, 21)  # the tenth working day is Sunday the 20th
+
+
+def test_a_contract_that_the_register_does_not_know_has_no_deadlines():
+    assert missed(of(issued()), lambda *_: None, until_ms=2**52) == []
