@@ -452,6 +452,7 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
     "ruling": {
         "objection": _name,
         "outcome": _one_of("upheld", "dismissed", "partly_upheld"),
+        "minutes?": _count,
         "by": _name,
         "reason": _text,
         "due_ms?": instant,

@@ -119,6 +119,8 @@ def _second_person(fact: Fact, case: Case) -> str:
         return f"'{objection.by}' made the objection; a second person must answer it"
     if fact.kind == "ruling" and objection.answered_by == body["by"]:
         return f"'{body['by']}' answered the objection; another person must rule on it"
+    if fact.kind == "ruling" and (body["outcome"] == "partly_upheld") != (body.get("minutes", 0) > 0):
+        return "a part is upheld in minutes, and nothing but a part: 'partly_upheld' goes with 'minutes' from 1 on"
     return ""
 
 

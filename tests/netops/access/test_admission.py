@@ -348,6 +348,8 @@ def test_a_dispute_between_two_contract_managers_is_sealed_in_its_order(gate, le
         ([*ANSWERED, said("ruling", by="root")], "the role 'admin' may not"),
         ([*ANSWERED, said("ruling", by="deadline")], "the core states by itself"),
         ([*ANSWERED, said("ruling", by="chen", due_ms=1)], "the core states by itself"),
+        ([*ANSWERED, said("ruling", by="chen", outcome="partly_upheld")], "a part is upheld in minutes"),
+        ([*ANSWERED, said("ruling", by="chen", minutes=3)], "a part is upheld in minutes"),
         ([*ANSWERED, said("ruling", by="chen"), said("report_final")], "the revision that follows it first"),
         ([said("report_final")], "its window is open"),
         ([said("report_accepted"), said("report_final", digest="1" * 64)], "the digest is not"),
