@@ -184,7 +184,15 @@ with ledger, Journal(settings.data.dir / "states.db") as journal:
 """
 
 
-@pytest.mark.parametrize(("where", "number"), [("prepare", 2), ("seal", 2), ("finish", 1), ("finish", 3)])
+@pytest.mark.parametrize(
+    ("where", "number"),
+    [
+        ("seal", 2),
+        ("finish", 1),
+        pytest.param("prepare", 2, marks=pytest.mark.slow),
+        pytest.param("finish", 3, marks=pytest.mark.slow),
+    ],
+)
 def test_closing_goes_on_after_kill_9(house, where, number):
     """Before the seal nothing is issued; between seal and file the ledger says so and the bundle is composed anew."""
     ended = subprocess.run(
