@@ -14,7 +14,7 @@ from inventory.change import Belief, Change, Piece, differences
 from inventory.errors import Problem
 from inventory.model import Contract
 from inventory.tables import FOREVER
-from inventory.times import iso
+from inventory.times import iso, month_start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ def plan(
     for name in sorted({*filed, *(at[1] for at in known if at[0] == "contract")}):
         rows, files = known.get(("contract", name), ()), filed.get(name, {})
         new = sorted((c for at, c in files.items() if at not in ever), key=lambda each: each.valid_from_ms)
-        wrong = [*_edited(city, files, ever), *_misplaced(city, files, rows, new)]
+        wrong = [*_edited(city, files, ever), *_misplaced(city, files, rows, new), *_recoined(city, rows, new)]
         problems.extend(wrong)
         kept += len(files) - len(new)
         if not files:
@@ -92,6 +92,28 @@ def _misplaced(
             what = f"contract '{first.id}': versions {first.version} and {second.version} start at the same instant"
             found.append(Problem(city.source(_key(second)).where("valid_from"), what, "give each its own valid_from"))
     return found
+
+
+def _recoined(city: City, rows: Sequence[Belief], new: Sequence[Contract]) -> list[Problem]:
+    told = [row.record for row in rows if isinstance(row.record, Contract)] + [*new]
+    found = [(each, recoined(each, told)) for each in new]
+    return [Problem(city.source(_key(each)).where("currency"), *said) for each, said in found if said is not None]
+
+
+def recoined(contract: Contract, told: Sequence[Contract]) -> tuple[str, str] | None:
+    """Return what is wrong, and the remedy, where a version changes the currency inside a month.
+
+    The credits of the two parts could not be added. `told` are all known versions of the contract.
+    """
+    first = month_start(contract.valid_from_ms, contract.timezone)
+    before = [each for each in told if each.valid_from_ms < contract.valid_from_ms]
+    last = max(before, key=lambda each: each.valid_from_ms, default=contract)
+    ended = last.ends_ms is not None and last.ends_ms <= first
+    if last.currency == contract.currency or contract.valid_from_ms == first or ended:
+        return None
+    what = f"contract '{contract.id}' version {contract.version} turns {last.currency} into {contract.currency}"
+    remedy = "let the version with the new currency start on the first of a month: a month is owed in one"
+    return f"{what} inside a month", remedy
 
 
 def _first(city: City, files: Mapping[Key, Contract]) -> str:

@@ -41,6 +41,13 @@ def instant(written: str, where: ZoneInfo) -> int:
     return (aware.astimezone(UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
+def month_start(at_ms: int, timezone: str) -> int:
+    """Return the instant at which the calendar month of an instant began in the zone."""
+    at = (_EPOCH + timedelta(milliseconds=at_ms)).astimezone(zone(timezone))
+    first = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0, fold=0)
+    return (first.astimezone(UTC) - _EPOCH) // timedelta(milliseconds=1)
+
+
 def iso(at_ms: int) -> str:
     """Return RFC 3339 UTC, `2026-10-01T00:00:00Z`, with milliseconds only where there are any."""
     at = _EPOCH + timedelta(milliseconds=at_ms)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inventory.amendments import recoined
 from inventory.errors import nearest
 from inventory.model import Contract, Device, Door, Service, Site
 
@@ -30,9 +31,18 @@ def check(city: City, ids: Mapping[str, set[str]], notes: Notes) -> None:
             if name and noun in ids and name not in ids[noun]:
                 what = f"{at[0]} '{at[1]}' names the {noun} '{name}', which no file has"
                 notes.add(city.source(at).where(path), what, nearest(name, ids[noun]))
+    _currencies(city, notes)
     _twice(city, notes)
     _ancestors(city, notes)
     _addresses(city, notes)
+
+
+def _currencies(city: City, notes: Notes) -> None:
+    contracts = [each for each in city.records.values() if isinstance(each, Contract)]
+    for each in contracts:
+        said = recoined(each, [other for other in contracts if other.id == each.id])
+        if said is not None:
+            notes.add(city.source(("contract", each.id, each.version)).where("currency"), *said)
 
 
 def _references(record: Record) -> Iterator[Named]:

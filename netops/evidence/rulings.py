@@ -44,6 +44,7 @@ class Rulings:
         """Yield what does not hold of contract, calendar and zone."""
         yield from self._contract()
         yield from self._unread()
+        yield from self._currency()
         yield from self._calendar()
 
     def _contract(self) -> Iterator[Failure]:
@@ -83,6 +84,12 @@ class Rulings:
         last = self.rulings()[-1][0]
         for name, key in (("contract", "id"), ("title", "title"), ("carrier", "carrier"), ("timezone", "timezone")):
             yield from differ(self.report[name], last[key], f"{REPORT}: {name}")
+
+    def _currency(self) -> Iterator[Failure]:
+        """Refuse to add up what is owed in two currencies [12]."""
+        found = sorted({version["currency"] for version, _, _ in self.rulings()})
+        if len(found) > 1:
+            yield Failure(place=CONTRACT, what=f"its versions owe in {' and '.join(found)} within one period")
 
     def _calendar(self) -> Iterator[Failure]:
         """Recompute the period: a month is the calendar month of the contract's zone [1]."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from inventory import codec
@@ -110,6 +111,7 @@ def versions(contracts: Sequence[Contract], period: Period) -> list[tuple[Contra
 def build(ask: Ask, leaves: Leaves) -> Report:
     """Return the report; UsageError or EvidenceError says what cannot be judged and why."""
     ruling = versions(ask.contracts, ask.period)
+    _one_currency([each for each, _, _ in ruling], ask.period)
     _whole(ask, leaves)
     sight = _Sight(ask, leaves)
     seen = sight.of("")
@@ -193,6 +195,15 @@ def _whole(ask: Ask, leaves: Leaves) -> None:
                 f"contract {body['contract']}: the ledger holds version {body['version']}, valid from "
                 f"{iso(body['valid_from_ms'])}, and the register does not; a sealed version is undone "
                 "only by a later one from the same instant: apply one, or the sealed text again"
+            )
+
+
+def _one_currency(ruling: Sequence[Contract], period: Period) -> None:
+    for before, after in pairwise(ruling):
+        if before.currency != after.currency:
+            raise UsageError(
+                f"contract {after.id}: version {after.version} turns {before.currency} into {after.currency} inside "
+                f"{period.name}; expected one currency in a period: amend it to begin with the next month"
             )
 
 

@@ -400,3 +400,14 @@ def test_a_carriers_keys_and_the_days_of_a_dispute_are_read_as_written(city):
     assert [each.dispute for each in made.records.values() if isinstance(each, Contract)] == [
         Dispute(objection_days=15)
     ]
+
+
+def test_files_that_change_the_currency_inside_a_month_are_refused(city):
+    later = (city / CONTRACT).read_text(encoding="utf-8").replace("version: 1", "version: 2")
+    begins = next(line for line in later.splitlines() if line.startswith("valid_from:"))
+    later = later.replace(begins, "valid_from: 2026-12-02").replace("currency: CNY", "currency: USD")
+    (city / "contracts" / "later.yaml").write_text(later, encoding="utf-8")
+
+    (said,) = problems(city)
+
+    assert said.startswith("contracts/later.yaml:8: contract 'wifi-2026' version 2 turns CNY into USD inside a month")

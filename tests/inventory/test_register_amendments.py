@@ -207,3 +207,29 @@ def test_files_alone_show_the_version_that_holds():
         ["1"],
         ["2"],
     ]
+
+
+OCTOBER, NOVEMBER = 1_790_784_000_000, 1_793_462_400_000  # midnight in Shanghai
+
+
+@pytest.mark.parametrize("recorded", [True, False], ids=["first recorded", "both new"])
+def test_a_change_of_currency_inside_a_month_is_refused(register, recorded):
+    """The two parts' credits of that month could not be added."""
+    first = replace(FIRST, valid_from_ms=OCTOBER)
+    second = replace(SECOND, valid_from_ms=NOVEMBER - 1, currency="USD")
+    if recorded:
+        register.apply(filed(first), at_ms=150, now_ms=1000)
+
+    told = refused(register, filed(first, second), OCTOBER)
+
+    assert "contract 'c' version 2 turns CNY into USD inside a month" in told
+    assert "start on the first of a month" in told
+
+
+def test_a_change_of_currency_with_the_month_is_taken(register):
+    first = replace(FIRST, valid_from_ms=OCTOBER)
+    register.apply(filed(first), at_ms=150, now_ms=1000)
+
+    register.apply(filed(first, replace(SECOND, valid_from_ms=NOVEMBER, currency="USD")), at_ms=150, now_ms=1100)
+
+    assert holding(register, NOVEMBER - 1, NOVEMBER) == ["1", "2"]
