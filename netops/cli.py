@@ -36,6 +36,7 @@ COMMANDS = {
     "probe": "look at the targets of active probes; let probes at sites join",
     "sla": "how this month stands; judge any interval",
     "report": "build a contract's report for a month",
+    "dispute": "the dispute over a report: object, accept, answer, rule, settle",
     "audit": "verify a report bundle, offline",
     "portal": "the captive portal: new sites, vouchers, visits, records",
 }

@@ -57,6 +57,7 @@ MEMBERS: Mapping[str, frozenset[str]] = MappingProxyType(
 _OF_CLI = (
     *("staff", "approve", "inventory", "report", "portal", "db", "discover"),
     *("collect halt", "collect resume", "probe enrol", "probe members", "probe dismiss"),
+    *("dispute take", "dispute rebut", "dispute rule", "dispute final", "dispute settle"),
 )
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {**dict.fromkeys(_OF_CLI, CLI), **dict.fromkeys(("probe once", "probe join"), "probe")}

@@ -101,9 +101,10 @@ def open_file(path: Path) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe of others must not hold us up
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); expected a carrier's note") from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise UsageError(f"{path}: expected a plain file, a carrier's note")
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise UsageError(f"{path}: expected a plain file, a carrier's note")
         data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise UsageError(f"{path}: longer than {MOST_BYTES} bytes; expected a carrier's note")
