@@ -19,6 +19,7 @@ from netops.evidence.note import parse as parse_note
 from netops.facts import Fact
 from netops.report import build, days, shown, whole
 from netops.report import leaves as sealed
+from netops.report.pdf import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -104,7 +105,7 @@ def _draft(ask: Ask, leaves: Leaves, *, register: bytes, vkeys: Sequence[str], o
     contract = canonical.dumps([json.loads(build.document(each)) for each in _ordered(ask)])
     told = days.made(ask, leaves)
     members = {
-        **shown.made(shown.Source(report=report.data, days=told, contract=contract, tz=ask.zone.tz())),
+        **shown.made(Source(report=report.data, days=told, contract=contract, tz=ask.zone.tz())),
         "report.json": report.data,
         "contract.json": contract,
         DAYS: told,

@@ -11,7 +11,7 @@ from netops.metrics import METRICS
 
 # The files whose change could change a number, or a member of a bundle.
 ROOMS = ("sla", "report", "evidence")
-KINDS = ("*.py", "*.css", "method.txt")
+KINDS = ("*.py", "*.css", "*.typ", "method.txt")
 RULES = ("access/approvals.py", "access/permissions.py")
 
 

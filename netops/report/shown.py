@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netops.evidence import canonical
-from netops.report import html, standalone, xlsx
+from netops.report import html, pdf, standalone, xlsx
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """What the pages are made of: the canonical bytes of the report, of its days, of the contract; the zone."""
-
-    report: bytes
-    days: bytes
-    contract: bytes
-    tz: ZoneInfo
+    from netops.report.pdf import Source
 
 
 def made(given: Source) -> dict[str, bytes]:
@@ -28,6 +17,7 @@ def made(given: Source) -> dict[str, bytes]:
     report, days = canonical.loads(given.report), canonical.loads(given.days)
     return {
         "report.html": html.page(report).encode(),
+        **pdf.papers(given),
         xlsx.MEMBER: xlsx.book(report, days, given.tz),
         "method.txt": Path(__file__).with_name("method.txt").read_bytes(),
         "verify.py": standalone.source(),

@@ -209,6 +209,21 @@ class World:
 REGISTER = b'{"format":"netops/register@1"}'
 
 
+@pytest.fixture(autouse=True)
+def fonts(request, monkeypatch):
+    """Set no papers where a test does not ask for them: most tests make many bundles, and Typst takes its time."""
+    if "papers" not in request.fixturenames:
+        monkeypatch.setattr("netops.report.fonts.found", lambda: None)
+
+
+@pytest.fixture
+def papers():
+    """Let bundles have their papers; skip where no Chinese font is."""
+    from netops.report import fonts
+
+    return fonts.found() or pytest.skip("no Chinese font is here")
+
+
 @pytest.fixture
 def signer():
     return Signer.new(ORIGIN)

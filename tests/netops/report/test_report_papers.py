@@ -1,0 +1,137 @@
+"""The papers: what the first page says, the same bytes every time, the data attached, no text that can break them."""
+
+import json
+import subprocess
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netops.evidence import bundle as bundles
+from netops.evidence import canonical, told
+from netops.report import again, build, code, days, fonts, paper, pdf, words
+
+HOSTILE = '#include "/etc/passwd" *b* $x$ @y <z> \\u{7} \x07\u202e😀 กต \ue000 ] #panic() 你好'
+
+
+def source(world, ask=None):
+    ask = ask or world.ask()
+    contract = canonical.dumps([json.loads(build.document(each)) for each in ask.contracts])
+    report = build.build(ask, world.leaves()).data
+    return pdf.Source(report=report, days=days.made(ask, world.leaves()), contract=contract, tz=ask.zone.tz())
+
+
+def content(world, language="en"):
+    made = source(world)
+    return paper.content(canonical.loads(made.report), canonical.loads(made.days), made.tz, language)
+
+
+def test_the_first_page_says_what_was_promised_measured_and_owed(october):
+    found = content(october)
+
+    assert found["verdict"]["promises"] == "2 of 3 promises were missed"
+    assert found["verdict"]["owed"] == "200.00 CNY is to be deducted from fees of 266.66 CNY"
+    first = found["promises"]["rows"][0]
+    assert (first[1], first[5], first[6]) == ("≥ 99.9 %", ["missed", "missed"], "200.00")
+
+
+def test_the_bars_meet(october):
+    rows = content(october)["waterfall"]["rows"]
+
+    assert [row["kind"] for row in rows] == ["fees", "deduction", "payable"]
+    assert rows[1]["high"] == rows[0]["high"] == 1_000_000
+    assert rows[1]["low"] == rows[2]["high"]
+
+
+def test_a_day_that_nobody_saw_is_neither_up_nor_down_and_has_no_figure():
+    seen = paper._day(3, {**dict.fromkeys(days.BUCKETS, 0), "unknown": 86_400_000})
+
+    assert seen == {"day": 3, "figure": "", "shares": [["unknown", 1_000_000]]}
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9))
+def test_a_day_s_figure_is_never_above_what_it_was(up, down):
+    figure = paper._day(1, {**dict.fromkeys(days.BUCKETS, 0), "up": up, "down": down})["figure"]
+
+    if up + down:
+        assert Fraction(figure) <= Fraction(100 * up, up + down) < Fraction(figure) + Fraction(1, 100)
+
+
+def test_both_languages_have_every_word_and_the_same_places():
+    for chinese, english in words.WORDS.values():
+        assert chinese
+        assert english
+        assert {each.partition("}")[0] for each in chinese.split("{")[1:]} == {
+            each.partition("}")[0] for each in english.split("{")[1:]
+        }
+
+
+def test_without_a_font_there_is_no_paper_and_the_bundle_says_so(october, signer):
+    _, members = october.issue(signer)
+
+    assert not {*pdf.MEMBERS.values()} & set(members)
+    assert "install fonts-noto-cjk" in json.loads(members["papers.json"])["missing"]
+
+
+def test_a_paper_that_cannot_be_set_keeps_no_report_from_being_made(october, papers, monkeypatch):
+    monkeypatch.setattr(fonts.Face, "text", lambda _, given: given + "\x07")
+    made = pdf.papers(source(october))
+
+    assert set(made) == {"papers.json"}
+    assert "report.zh.pdf cannot be set" in json.loads(made["papers.json"])["missing"]
+
+
+def test_papers_are_the_same_bytes_every_time_and_name_their_font(october, papers):
+    made = source(october)
+    first, second = pdf.papers(made), pdf.papers(made)
+
+    assert first == second
+    assert set(first) == {"report.zh.pdf", "report.en.pdf", "papers.json"}
+    assert json.loads(first["papers.json"])["font"] == papers.digest
+
+
+@pytest.mark.partner("pdftotext")  # of the same package
+def test_report_and_contract_are_attached_byte_for_byte(october, papers, tmp_path):
+    made = source(october)
+    (tmp_path / "r.pdf").write_bytes(pdf.paper_of(made, "zh", papers))
+    subprocess.run(["pdfdetach", "-saveall", "-o", tmp_path, tmp_path / "r.pdf"], check=True)
+
+    assert (tmp_path / "report.json").read_bytes() == made.report
+    assert (tmp_path / "contract.json").read_bytes() == made.contract
+
+
+@pytest.mark.partner("pdftotext")
+def test_markup_and_unsettable_signs_in_a_title_are_printed_or_replaced(october, papers, base_contract, tmp_path):
+    item = replace(base_contract.items[0], title=HOSTILE)
+    hostile = replace(base_contract, title=HOSTILE, items=(item, base_contract.items[1]))
+    october.contracts = (replace(hostile, version="2", valid_from_ms=base_contract.valid_from_ms),)
+    october.versions()
+    (tmp_path / "r.pdf").write_bytes(pdf.paper_of(source(october), "en", papers))
+    said = subprocess.run(["pdftotext", tmp_path / "r.pdf", "-"], check=True, capture_output=True, text=True).stdout
+
+    assert '#include "/etc/passwd" *b* $x$' in " ".join(said.split())
+    assert "\u202e" not in said
+
+
+def test_the_release_that_made_the_papers_makes_them_again(october, signer, papers, tmp_path):
+    october.code = code.code()
+    _, members = october.issue(signer)
+    bundles.write(tmp_path / "b.zip", members)
+    (tmp_path / "key").write_text(f"{signer.vkey}\n")
+    said = []
+    words_ = {"vkey": tmp_path / "key", "rehearsal": False, "pages": again.pages, "say": said.append}
+
+    assert told.run(tmp_path / "b.zip", **words_) == 0
+    assert "report.en.pdf" in said[-1]
+
+
+def test_where_the_font_is_another_one_the_papers_are_left_at_their_digests(october, signer, papers, monkeypatch):
+    october.code = code.code()
+    _, members = october.issue(signer)
+    monkeypatch.setattr(fonts, "found", lambda: None)
+    wrong, note = again.pages(bundles.Bundle(members=members))
+
+    assert wrong == []
+    assert "the PDFs are set in what papers.json names" in note
