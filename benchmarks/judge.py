@@ -1,4 +1,4 @@
-"""Judge a month of 10,000 services, build the bundle of 5,000 and verify it: seconds and peak memory.
+"""Judge a month of 10,000 services, build the bundle of 5,000 with workbook and papers, verify it: seconds and memory.
 
     .venv/bin/python benchmarks/judge.py [--services 10000] [--bundle 5000] [--step 300]
 
@@ -36,6 +36,7 @@ UP = (State.UP, Cause.NONE, "")
 ORIGIN = "netops.invalid/benchmark"
 SHANGHAI = zone.load("Asia/Shanghai")
 START, END = calendar.month("2026-10", SHANGHAI.tz())
+SHOWN = ("days.json", "report.html", "report.xlsx", "report.zh.pdf", "report.en.pdf")
 REGISTER = b'{"format":"netops/register@1"}'
 
 
@@ -152,7 +153,8 @@ def bundled(path: Path, step_s: int) -> dict[str, float | str]:
         ledger.checkpoint(now_ms=END)
         bundles.write(path / "bundle.zip", bundle.compose(ledger, draft, first))
     took = time.perf_counter() - began
-    return {"build_s": took, "bundle_MB": (path / "bundle.zip").stat().st_size / 1e6, "leaves": len(leaves.all)}
+    sizes = {name.replace(".", "_") + "_kB": len(data) / 1e3 for name, data in draft.members.items() if name in SHOWN}
+    return {"build_s": took, "bundle_MB": (path / "bundle.zip").stat().st_size / 1e6, "leaves": len(leaves.all)} | sizes
 
 
 def verified(path: Path) -> dict[str, float | str]:
