@@ -37,6 +37,8 @@ EmptyHistory = Literal["not_determinable", "as_up"]
 Percentile = Literal["nearest_rank", "linear"]
 Period = Literal["day", "week", "month", "quarter", "year"]
 Comparison = Literal["at_least", "at_most"]
+Per = Literal["item", "object"]
+DoubleCredit = Literal["dearest", "by_minute"]
 Cause = Literal["city", "power_or_third_party", "force_majeure", "planned"]
 DoorKind = Literal["ssh", "cwmp"]
 
@@ -165,6 +167,9 @@ class Tier:
 class Credits:
     """What a breach costs. Caps are percent of the fee; empty = no cap. `escalate_after` breached periods in a row
     (0 = never) the credit is multiplied by `escalate_factor`.
+
+    The tiers apply to the objective's value and the item's fee; `per` object: to each service's own value and fee.
+    `object_cap_percent` caps what is owed of one service's fee, `period_cap_percent` of the item's.
     """  # noqa: D205
 
     tiers: tuple[Tier, ...] = ()
@@ -172,6 +177,7 @@ class Credits:
     period_cap_percent: str = ""
     escalate_after: int = 0
     escalate_factor: str = "1"
+    per: Per = "item"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +210,11 @@ class Selector:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceItem:
-    """What a contract version sells, by selector. `fee` is per service and month in the contract's currency."""
+    """What a contract version sells, by selector. `fee` is per service and month in the contract's currency.
+
+    Where several of its objectives owe, the dearest is owed for, or (`by_minute`) each for the minutes that no dearer
+    one was owed for.
+    """
 
     id: str
     kind: Kind
@@ -212,6 +222,7 @@ class ServiceItem:
     title: str = ""
     fee: str = "0"
     objectives: tuple[Objective, ...] = ()
+    double_credit: DoubleCredit = "dearest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,7 +332,12 @@ NOUNS: dict[str, type[Record]] = {
 }
 
 
-LATER: dict[type[object], dict[str, object]] = {Carrier: {"keys": ()}, Contract: {"dispute": Dispute()}}
+LATER: dict[type[object], dict[str, object]] = {
+    Carrier: {"keys": ()},
+    Contract: {"dispute": Dispute()},
+    Credits: {"per": "item"},
+    ServiceItem: {"double_credit": "dearest"},
+}
 """Fields that are not written while they have this value: records from before them keep their bytes and digests."""
 
 

@@ -30,10 +30,10 @@ KEYS = (
     "items",
     "dispute",
 )
-_ITEM = ("id", "kind", "title", "select", "fee", "objectives")
+_ITEM = ("id", "kind", "title", "select", "fee", "objectives", "double_credit")
 _SELECT = ("carriers", "areas", "roles", "tags")
 _OBJECTIVE = ("id", "indicator", "title", "target", "comparison", "threshold", "period", "rules", "credits")
-_CREDITS = ("tiers", "object_cap_percent", "period_cap_percent", "escalate_after", "escalate_factor")
+_CREDITS = ("tiers", "object_cap_percent", "period_cap_percent", "escalate_after", "escalate_factor", "per")
 _DISPUTE = ("objection_days", "rebuttal_days", "ruling_days")
 _TIER = ("at_least", "above", "below", "at_most", "percent")
 _CURRENCIES = ("CNY", "USD", "EUR", "HKD")
@@ -126,6 +126,9 @@ def _item(outer: Form, table: Table, own: Rules) -> ServiceItem:
         title=form.text("title"),
         fee=form.decimal("fee", default="0", low="0"),
         objectives=tuple(objectives),
+        double_credit=cast(
+            "model.DoubleCredit", form.choice("double_credit", get_args(model.DoubleCredit), default="dearest")
+        ),
     )
     outer.good = outer.good and form.good
     return made
@@ -178,6 +181,7 @@ def _credits(outer: Form) -> Credits:
         period_cap_percent=form.decimal("period_cap_percent", low="0", high="100"),
         escalate_after=form.whole("escalate_after", default=0, high=120),
         escalate_factor=form.decimal("escalate_factor", default="1", low="1", high="100"),
+        per=cast("model.Per", form.choice("per", get_args(model.Per), default="item")),
     )
     if form.has("escalate_factor") != (made.escalate_after > 0):
         form.wrong("escalate_factor", "'escalate_after' and 'escalate_factor' go together", "state both or none")

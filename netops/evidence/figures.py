@@ -145,7 +145,7 @@ def _mean(each: Sequence[Mapping[str, Any]], rules: Mapping[str, Any]) -> dict[s
 
 
 def owed(percent: Fraction, credits_: Mapping[str, Any], before: int) -> Fraction:
-    """Return what a missed objective costs, in percent of the fee [11]."""
+    """Return what one missed value costs, in percent of the fee it stands for, capped per object [11]."""
     found = Fraction(0)
     for tier in credits_["tiers"]:
         low, above, below, most = (tier[name] for name in ("at_least", "above", "below", "at_most"))
@@ -159,8 +159,42 @@ def owed(percent: Fraction, credits_: Mapping[str, Any], before: int) -> Fractio
             break
     if credits_["escalate_after"] and before >= credits_["escalate_after"]:
         found *= exact(credits_["escalate_factor"])
-    caps = [exact(credits_[name]) for name in ("object_cap_percent", "period_cap_percent") if credits_[name]]
-    return min([found, *caps])
+    return limited(found, credits_["object_cap_percent"])
+
+
+def limited(percent: Fraction, cap: str) -> Fraction:
+    """Return a percentage, not above a cap; an empty cap does not bind [11]."""
+    return min(percent, exact(cap)) if cap else percent
+
+
+def against(service: Service, rules: Mapping[str, Any]) -> list[Span]:
+    """Return the instants that lower a service's ratio [1, 4, 11]."""
+    names = ["down", "unknown"] if rules["unknown_mode"] == "as_down" else ["down"]
+    if rules["exclusion_mode"] == "not_excluded":
+        names += [f"excluded_{name}" for name in names]
+    return merged(span for name in names for span in service.by_bucket[name])
+
+
+def credited(claims: Sequence[tuple[str, Fraction, Mapping[str, list[Span]]]]) -> list[dict[str, Any]]:
+    """Return what each objective is owed for when no minute of a service is credited twice, the dearest first [11].
+
+    A claim is `(objective, percent, instants by service)`; its percentage is spread evenly over its instants.
+    """
+    made: list[dict[str, Any]] = []
+    before: dict[str, list[Span]] = {}
+    so_far = Fraction(0)
+    for name, percent, spans in sorted(claims, key=lambda claim: claim[1], reverse=True):
+        if percent == 0:
+            break
+        whole = sum(length(each) for each in spans.values())
+        twice = sum(length(cut(each, before.get(who, []), keep=(True, True))) for who, each in spans.items())
+        part = percent * (whole - twice) / whole if whole else percent
+        part = min(part, 100 - so_far)
+        so_far += part
+        made.append({"objective": name, "percent": written(part), "against_ms": whole, "fresh_ms": whole - twice})
+        for who, each in spans.items():
+            before[who] = merged([*before.get(who, []), *each])
+    return made
 
 
 def money(amount: Fraction) -> str:

@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
 from netops.evidence.differences import EPOCH
-from netops.evidence.figures import SUMS, Service, aggregated, exact, money, outcome_of, owed, ratio_of, shown, written
+from netops.evidence.figures import (
+    SUMS,
+    Service,
+    against,
+    aggregated,
+    credited,
+    exact,
+    limited,
+    money,
+    outcome_of,
+    owed,
+    ratio_of,
+    shown,
+    written,
+)
 from netops.evidence.lines import cut, length, merged
 from netops.evidence.members import REPORT
 from netops.evidence.seen import counts, stream_of
@@ -61,15 +75,12 @@ class Numbers:
             if name == item["id"]
         }
         spans = {service: each for service, each in spans.items() if each}
-        objectives = [
+        found = [
             self._objective(item, objective, spans, window, self._good(version, item["id"], objective))
             for objective in item["objectives"]
         ]
         contracted = sum(map(length, spans.values()))
         due = exact(item["fee"]) * contracted / (self.period[1] - self.period[0])
-        percents = [Fraction(each["credit_percent"]) for each in objectives]
-        most = max(percents, default=Fraction(0))
-        chosen = next((o["objective"] for o, p in zip(objectives, percents, strict=True) if p == most and p), "")
         return {
             "item": item["id"],
             "title": item["title"],
@@ -78,8 +89,8 @@ class Numbers:
             "services": len(spans),
             "contracted_ms": contracted,
             "fee_due": written(due),
-            "objectives": objectives,
-            "credit": {"objective": chosen, "percent": written(most), "amount": money(due * most / 100)},
+            "objectives": [each for each, _ in found],
+            "credit": _item_credit(item, found, due),
         }
 
     def _objective(
@@ -89,7 +100,8 @@ class Numbers:
         spans: Mapping[str, list[Span]],
         window: Span,
         good: str,
-    ) -> dict[str, Any]:
+    ) -> tuple[dict[str, Any], dict[str, list[Span]]]:
+        """Return an objective's figures, and, where the item asks for it, the instants each service lowers them by."""
         rules = objective["rules"]
         claims = self.leaves.claims(rules, self.period)
         counting = counts(objective)
@@ -99,23 +111,26 @@ class Numbers:
             found = self._attended(found, rules, spans, window)
         verdict = outcome_of(found, objective)
         before = self.leaves.breaches(f"{item['id']}/{objective['id']}", self.period[0], self.zone)
-        percent = Fraction(0)
-        if verdict == "missed":
-            percent = owed(found["value"] * 100, objective["credits"], before)
-        return {
+        contracted = {name: length(each) for name, each in spans.items()}
+        percent, by_object = _owed(found, services, objective, contracted, before)
+        told = {
             "objective": objective["id"],
             **{key: objective[key] for key in ("title", "indicator", "target", "comparison", "rules", "credits")},
             **({"good": f"{good} {objective['threshold']}"} if good else {}),
             "breaches_before": before,
             "credit_percent": written(percent),
+            **by_object,
             "verdict": verdict,
             "because": _because(found, rules),
             "remark": _remark(found, verdict, objective),
             **_figures(found),
             "tally": {f"{name}_ms": sums[name] for name in SUMS},
-            **_tables(services, objective, {name: length(each) for name, each in spans.items()}),
+            **_tables(services, objective, contracted),
             "exclusions": claims,
         }
+        if item.get("double_credit", "dearest") != "by_minute":
+            services = {}
+        return told, {name: against(each, rules) for name, each in services.items()}
 
     def _good(self, version: str, item: str, objective: Mapping[str, Any]) -> str:
         """Return `<=` or `>=`: on which side of its threshold a slot is good; empty for availability.
@@ -234,6 +249,47 @@ class Numbers:
             states = [body["state"] for body in self.leaves.bodies(kind)]
             made[kind] = {state: states.count(state) for state in sorted(set(states))}
         return made
+
+
+def _owed(
+    found: Mapping[str, Any],
+    services: Mapping[str, Service],
+    objective: Mapping[str, Any],
+    contracted: Mapping[str, int],
+    before: int,
+) -> tuple[Fraction, dict[str, Any]]:
+    """Return what an objective owes in percent of its item's fee due, and who owes where it is by object [11]."""
+    schedule, verdict = objective["credits"], outcome_of(found, objective)
+    if schedule.get("per", "item") == "item":
+        percent = owed(found["value"] * 100, schedule, before) if verdict == "missed" else Fraction(0)
+        return limited(percent, schedule["period_cap_percent"]), {}
+    rows, total = [], Fraction(0)
+    for name, service in services.items():
+        own = ratio_of(service.sums, objective["rules"])
+        if verdict == "not_determinable" or outcome_of(own, objective) != "missed":
+            continue
+        percent = owed(own["value"] * 100, schedule, before)
+        total += percent * contracted[name]
+        if percent:
+            rows.append([name, written(percent)])
+    everybody = sum(contracted.values())
+    percent = limited(total / everybody if everybody else Fraction(0), schedule["period_cap_percent"])
+    return percent, {"objects": {"columns": ["service", "percent"], "rows": rows}}
+
+
+def _item_credit(
+    item: Mapping[str, Any], found: Sequence[tuple[Mapping[str, Any], Mapping[str, list[Span]]]], due: Fraction
+) -> dict[str, Any]:
+    """Return what an item owes: of its objectives the dearest, or each for the minutes no dearer one has [11]."""
+    percents = [Fraction(each["credit_percent"]) for each, _ in found]
+    most = max(percents, default=Fraction(0))
+    chosen = next((o["objective"] for (o, _), p in zip(found, percents, strict=True) if p == most and p), "")
+    shares: dict[str, Any] = {}
+    if item.get("double_credit", "dearest") == "by_minute":
+        claims = [(each["objective"], p, spans) for (each, spans), p in zip(found, percents, strict=True)]
+        shares = {"by_minute": credited(claims)}
+        most = sum((Fraction(each["percent"]) for each in shares["by_minute"]), Fraction(0))
+    return {"objective": chosen, "percent": written(most), "amount": money(due * most / 100), **shares}
 
 
 def _because(found: Mapping[str, Any], rules: Mapping[str, Any]) -> str:

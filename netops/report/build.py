@@ -17,17 +17,18 @@ from netops.errors import UsageError
 from netops.evidence import bundle, canonical
 from netops.report import leaves as sealed
 from netops.report import told
-from netops.sla import credit, exclusions, judge, month, numbers, rules, streams
+from netops.sla import availability, credit, exclusions, judge, month, numbers, rules, streams
 from netops.sla.intervals import intersect, total
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from inventory.model import Contract, ServiceItem
+    from inventory.model import Contract, Objective, ServiceItem
     from netops.report.leaves import Leaves
     from netops.report.zone import Zone
     from netops.sla.judge import Judged
     from netops.sla.month import Member, Month
+    from netops.sla.rules import Typed
 
 FORMAT = "netops-report/1"
 
@@ -222,6 +223,24 @@ class _Sight:
         return self._open[stream]
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One objective over a part: as judged, what it owes by itself, and as the report tells it."""
+
+    objective: str
+    typed: Typed
+    judged: Judged
+    percent: Fraction
+    told: dict[str, Any]
+
+    def claimed(self, item: ServiceItem) -> credit.Claimed:
+        """Return what it owes; with the time it is for, where the item asks for that."""
+        lines = self.judged.lines if item.double_credit == "by_minute" else ()
+        modes = self.typed.modes
+        against = {line.service: availability.against(line.buckets(self.typed), modes) for line in lines}
+        return credit.Claimed(objective=self.objective, percent=self.percent, against=against)
+
+
 class _Part:
     """One contract version over its part of the period."""
 
@@ -259,13 +278,10 @@ class _Part:
     def _item(self, item: ServiceItem) -> dict[str, Any]:
         window = ((self._start, self._end),)
         members = [each for each in self._seen.members if each.item == item.id and intersect(window, each.contracted)]
-        judged = [self._objective(item, number, members) for number in range(len(item.objectives))]
+        found = [self._objective(item, number, members) for number in range(len(item.objectives))]
         contracted_ms = sum(total(intersect(window, each.contracted)) for each in members)
         period_ms = self._ask.period.end_ms - self._ask.period.start_ms
         due = rules.exactly(item.fee, f"fee of item {item.id}") * contracted_ms / period_ms
-        owed = [Fraction(each["credit_percent"]) for each in judged]
-        percent = max(owed, default=Fraction(0))
-        chosen = item.objectives[owed.index(percent)].id if percent else ""
         return {
             "item": item.id,
             "title": item.title,
@@ -274,15 +290,11 @@ class _Part:
             "services": len(members),
             "contracted_ms": contracted_ms,
             "fee_due": numbers.text(due),
-            "objectives": judged,
-            "credit": {
-                "objective": chosen,
-                "percent": numbers.text(percent),
-                "amount": str(credit.money(due * percent / 100)),
-            },
+            "objectives": [each.told for each in found],
+            "credit": told.credit(item, [each.claimed(item) for each in found], due),
         }
 
-    def _objective(self, item: ServiceItem, number: int, members: Sequence[Member]) -> dict[str, Any]:
+    def _objective(self, item: ServiceItem, number: int, members: Sequence[Member]) -> _Found:
         given = item.objectives[number]
         typed = rules.objective(self._contract, item, given)
         period = self._ask.period
@@ -306,11 +318,14 @@ class _Part:
         )
         name = f"{item.id}/{given.id}"
         before = sealed.breaches_before(self._leaves, name, period.start_ms, self._ask.zone.tz())
+        objects = self._objects(judged, given, before)
         percent = Fraction(0)
-        if judged.outcome is judge.Outcome.MISSED and judged.whole.value is not None:
+        if given.credits.per == "object":
+            percent = credit.owed_by_object([each[1:] for each in objects], given.credits)
+        elif judged.outcome is judge.Outcome.MISSED and judged.whole.value is not None:
             percent = credit.owed_percent(judged.whole.value * 100, given.credits, breaches_before=before)
         self.verdicts.append(self._verdict(name, judged))
-        return {
+        content = {
             "objective": given.id,
             "title": given.title,
             "indicator": given.indicator,
@@ -321,9 +336,25 @@ class _Part:
             "credits": codec.plain(given.credits),
             "breaches_before": before,
             "credit_percent": numbers.text(percent),
+            **({"objects": told.objects(objects)} if given.credits.per == "object" else {}),
             **told.judged(judged),
             "exclusions": [told.claim(each) for each in decided],
         }
+        return _Found(given.id, typed, judged, percent, content)
+
+    def _objects(self, judged: Judged, given: Objective, before: int) -> list[tuple[str, int, Fraction]]:
+        """Return (service, contracted ms, percent of its fee) of each service.
+
+        Only one whose own value missed owes, and none where too much is unknown for a verdict on all of them.
+        """
+        decided = judged.outcome is not judge.Outcome.NOT_DETERMINABLE
+        made = []
+        for line in judged.lines:
+            owed, value = Fraction(0), line.value.ratio
+            if decided and line.outcome is judge.Outcome.MISSED and value is not None:
+                owed = credit.object_percent(value * 100, given.credits, breaches_before=before)
+            made.append((line.service, line.contracted_ms, owed))
+        return made
 
     def _verdict(self, name: str, judged: Judged) -> Verdict:
         whole = judged.whole

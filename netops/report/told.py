@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from netops.sla import credit as credits_
 from netops.sla import numbers, repair
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from fractions import Fraction
+    from collections.abc import Iterable, Sequence
 
+    from inventory.model import ServiceItem
     from netops.sla.availability import Tally
+    from netops.sla.credit import Claimed
     from netops.sla.exclusions import Decided
     from netops.sla.judge import Judged, ServiceLine
 
@@ -67,6 +70,38 @@ def judged(given: Judged) -> dict[str, Any]:
             "mtbf_ms": ratio(mtbf.value_ms),
         },
     }
+
+
+def credit(item: ServiceItem, claimed: Iterable[Claimed], due: Fraction) -> dict[str, Any]:
+    """Return what an item owes of its fee due: for its dearest objective, or each for minutes of its own."""
+    given = list(claimed)
+    percent = max((each.percent for each in given), default=Fraction(0))
+    chosen = next((each.objective for each in given if each.percent == percent and percent), "")
+    shares: list[dict[str, Any]] = []
+    if item.double_credit == "by_minute":
+        credited = credits_.by_minute(given)
+        percent = sum((each.percent for each in credited), Fraction(0))
+        shares = [
+            {
+                "objective": each.objective,
+                "percent": numbers.text(each.percent),
+                "against_ms": each.against_ms,
+                "fresh_ms": each.fresh_ms,
+            }
+            for each in credited
+        ]
+    return {
+        "objective": chosen,
+        "percent": numbers.text(percent),
+        "amount": str(credits_.money(due * percent / 100)),
+        **({"by_minute": shares} if item.double_credit == "by_minute" else {}),
+    }
+
+
+def objects(given: Sequence[tuple[str, int, Fraction]]) -> dict[str, Any]:
+    """Return the services that owe, each in percent of its own fee."""
+    rows = [[service, numbers.text(percent)] for service, _, percent in given if percent]
+    return {"columns": ["service", "percent"], "rows": rows}
 
 
 def claim(given: Decided) -> dict[str, Any]:

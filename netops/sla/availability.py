@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from netops.sla.intervals import Cause, Interval, Spans, State, clip, intersect, subtract, total, union
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class ExclusionMode(StrEnum):
@@ -134,6 +134,36 @@ def _state(state: State, bad: tuple[State, ...]) -> State:
     if state in bad:
         return State.DOWN
     return State.UNKNOWN if state is State.UNKNOWN else State.UP
+
+
+def buckets(
+    intervals: Sequence[Interval],
+    *,
+    judged: Spans,
+    excluded: Spans = (),
+    excused: Iterable[Cause] = (),
+    degraded: DegradedMode = DegradedMode.AS_UP,
+) -> dict[str, Spans]:
+    """Return the judged instants by the name of their bucket in `Tally`: what it sums, `total` of these are."""
+    causes = frozenset(excused)
+    bad = (State.DOWN, State.DEGRADED) if degraded is DegradedMode.AS_DOWN else (State.DOWN,)
+    found: dict[str, list[tuple[int, int]]] = {each.name: [] for each in fields(Tally)}
+    for window, covered in ((subtract(judged, excluded), False), (intersect(judged, excluded), True)):
+        for each, start, end in clip(intervals, window):
+            state = _state(each.state, bad)
+            apart = covered or (state is State.DOWN and each.cause in causes)
+            found[f"excluded_{state.value.lower()}" if apart else state.value.lower()].append((start, end))
+    return {name: union(spans) for name, spans in found.items()}
+
+
+def against(found: Mapping[str, Spans], modes: Modes) -> Spans:
+    """Return, of the buckets, the time that lowers the ratio."""
+    names = ["down"]
+    if modes.unknown is UnknownMode.AS_DOWN:
+        names.append("unknown")
+    if modes.exclusion is ExclusionMode.NOT_EXCLUDED:
+        names += [f"excluded_{name}" for name in names]
+    return union(*(found[name] for name in names))
 
 
 def judge(sums: Tally, modes: Modes) -> Value:

@@ -40,7 +40,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceLine:
-    """One service under one objective; `incidents` and `degraded` are those that touch its judged time."""
+    """One service under one objective; `incidents` and `degraded` are those that touch its judged time.
+
+    `cut` is what it was all summed from.
+    """
 
     service: str
     contracted_ms: int
@@ -49,6 +52,18 @@ class ServiceLine:
     outcome: Outcome
     incidents: tuple[repair.Incident, ...]
     degraded: tuple[Interval, ...]
+    cut: aggregate.Object
+
+    def buckets(self, typed: Typed) -> dict[str, Spans]:
+        """Return the judged instants by the bucket they were summed into."""
+        cut = self.cut
+        return availability.buckets(
+            cut.intervals,
+            judged=cut.judged,
+            excluded=cut.excluded,
+            excused=typed.excused,
+            degraded=typed.modes.degraded,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +125,7 @@ def judge(
         lines.append(_line(member, result, period, target, given.comparison))
         weighted.append((result.tally, Fraction(member.weight)))
         if typed.aggregation in UNITS:
-            objects.append(aggregate.Object(intervals=result.intervals, judged=result.judged, excluded=out))
+            objects.append(result.cut)
     whole, tally = _whole(typed, weighted, objects)
     if told is not None:
         whole = _attended(whole, typed, told, members, period=period, hours=hours)
@@ -132,8 +147,7 @@ UNITS = frozenset({Aggregation.ANY_DOWN, Aggregation.ALL_DOWN})
 class _Result:
     """What one history comes to; shared by all services that have it."""
 
-    intervals: list[Interval]
-    judged: Spans
+    cut: aggregate.Object
     tally: Tally
     value: Value
     incidents: tuple[repair.Incident, ...]
@@ -196,7 +210,8 @@ def _result(intervals: list[Interval], judged: Spans, out: Spans, typed: Typed) 
     )
     found = tuple(each for each in repair.incidents(intervals) if _touches(each, judged))
     degraded = tuple(each for each in intervals if each.state is State.DEGRADED and _touches(each, judged))
-    return _Result(intervals, judged, sums, availability.judge(sums, typed.modes), found, degraded)
+    cut = aggregate.Object(intervals=intervals, judged=judged, excluded=out)
+    return _Result(cut, sums, availability.judge(sums, typed.modes), found, degraded)
 
 
 def _touches(each: repair.Incident | Interval, judged: Spans) -> bool:
@@ -213,6 +228,7 @@ def _line(member: Member, result: _Result, period: Spans, target: Fraction, comp
         outcome=against(value.ratio, determinable=value.determinable, target=target, comparison=comparison),
         incidents=result.incidents,
         degraded=result.degraded,
+        cut=result.cut,
     )
 
 

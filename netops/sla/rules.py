@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
 from netops.errors import UsageError, nearest
+from netops.metrics.portal import COUNTED
 from netops.sla import streams
 from netops.sla.aggregate import Aggregation
 from netops.sla.availability import DegradedMode, ExclusionMode, Modes, UnknownMode
@@ -28,6 +29,8 @@ COMPARISONS = ("at_least", "at_most")
 UNDETERMINED_MODES = ("unknown", "as_down")
 PARENT_FAILURES = ("children_down", "independent")
 EMPTY_HISTORIES = ("not_determinable", "as_up")
+PER = ("item", "object")
+DOUBLE_CREDIT = ("dearest", "by_minute")
 DAY_MS = 86_400_000
 
 
@@ -99,6 +102,13 @@ def objective(contract: Contract, item: ServiceItem, given: Objective) -> Typed:
     """Return the rules of one objective, after looking at its indicator, target and credit schedule too."""
     where = f"contract {contract.id} version {contract.version}, {item.id}/{given.id}"
     streams.word(given.indicator, f"{where}: indicator")
+    _word(given.credits.per, PER, f"{where}: credits.per")
+    _word(item.double_credit, DOUBLE_CREDIT, f"{where}: double_credit")
+    if item.double_credit == "by_minute" and given.indicator in COUNTED:
+        raise UsageError(
+            f"{where}: double_credit 'by_minute', and '{given.indicator}' counts things, not minutes; "
+            "expected 'dearest' where an item promises it"
+        )
     streams.sound(given, where)
     _word(given.comparison, COMPARISONS, f"{where}: comparison")
     _between(given.target, 0, 100, f"{where}: target")

@@ -411,3 +411,15 @@ def test_files_that_change_the_currency_inside_a_month_are_refused(city):
     (said,) = problems(city)
 
     assert said.startswith("contracts/later.yaml:8: contract 'wifi-2026' version 2 turns CNY into USD inside a month")
+
+
+def test_what_a_credit_is_per_and_how_minutes_under_two_objectives_are_owed_are_read_as_written(city):
+    swap(city, CONTRACT, "object_cap_percent: 100", "object_cap_percent: 100\n          per: object")
+    plain = read_city(city).records["contract", "wifi-2026", "1"]
+    name = f"id: {plain.items[0].id}"
+    swap(city, CONTRACT, name, f"{name}\n    double_credit: by_minute")
+
+    item = read_city(city).records["contract", "wifi-2026", "1"].items[0]
+
+    assert (plain.items[0].double_credit, item.double_credit) == ("dearest", "by_minute")
+    assert item.objectives[0].credits.per == "object"

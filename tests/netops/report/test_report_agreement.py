@@ -58,6 +58,7 @@ def credits_(rng):
         period_cap_percent=rng.choice(["", "12.5"]),
         escalate_after=rng.choice([0, 1, 2]),
         escalate_factor=rng.choice(["1.5", "2"]),
+        per=rng.choice(["item", "object"]),
     )
 
 
@@ -79,7 +80,9 @@ def contract(rng, base):
         ]
         if rng.random() < 0.5:
             objectives.append(promise(rng, objectives[0]))
-        items.append(replace(item, fee=rng.choice(["0", "99.99", "12345.67"]), objectives=tuple(objectives)))
+        once = rng.choice(["dearest", "by_minute"])
+        fee = rng.choice(["0", "99.99", "12345.67"])
+        items.append(replace(item, fee=fee, objectives=tuple(objectives), double_credit=once))
     return replace(base, items=tuple(items), credit_cap_percent=rng.choice(["", "5"]))
 
 
