@@ -268,7 +268,14 @@ def judge(city, item, objective, start_ms, end_ms):
             for i, cell in enumerate(cells)
         ]
     tallies = {name: tally(buckets) for name, buckets in found.items()}
-    return figures(objective, rules, found, tallies, weights)
+    minutes = {
+        name: sum(name in minute for minute, there in zip(tenure, inside, strict=True) if there) for name in found
+    }
+    made = figures(objective, rules, found, tallies, weights)
+    made["minutes"] = minutes
+    made["against"] = {(name, i) for name, each in found.items() for i, b in enumerate(each) if b in lowers(rules)}
+    made["credit_percent"] = owed(city, objective, f"{item['id']}/{objective['id']}", made)
+    return made
 
 
 def serves(hours, wall):
@@ -353,26 +360,133 @@ def verdict(value, determinable, objective):
     return "met" if kept else "missed"
 
 
+# ---- money
+
+
+def lowers(rules):
+    """Return the buckets whose minutes lower the figure."""
+    names = ["down", "unknown"] if rules["unknown_mode"] == "as_down" else ["down"]
+    return names + [f"excluded_{n}" for n in names if rules["exclusion_mode"] == "not_excluded"]
+
+
+def owed(city, objective, name, made):
+    """Return what an objective owes by itself, in percent of the item's fee."""
+    credits_ = objective["credits"]
+    before = breaches(city, name)
+
+    def of(value):
+        percent = next((Fraction(t["percent"]) for t in credits_["tiers"] if holds(t, value * 100)), Fraction(0))
+        if credits_["escalate_after"] and before >= credits_["escalate_after"]:
+            percent *= Fraction(credits_["escalate_factor"])
+        return capped(percent, credits_["object_cap_percent"])
+
+    percent = Fraction(0)
+    if credits_.get("per", "item") == "object":
+        if made["verdict"] != "not_determinable" and sum(made["minutes"].values()):
+            shares = Fraction(0)
+            for service, sums in made["services"].items():
+                value, _, _, _, determinable = ratio(sums, objective["rules"])
+                if verdict(value, determinable, objective) == "missed":
+                    shares += of(value) * made["minutes"][service]
+            percent = shares / sum(made["minutes"].values())
+    elif made["verdict"] == "missed":
+        percent = of(made["value"])
+    return capped(percent, credits_["period_cap_percent"])
+
+
+def holds(tier, percent):
+    return (
+        (not tier["at_least"] or percent >= Fraction(tier["at_least"]))
+        and (not tier["above"] or percent > Fraction(tier["above"]))
+        and (not tier["below"] or percent < Fraction(tier["below"]))
+        and (not tier["at_most"] or percent <= Fraction(tier["at_most"]))
+    )
+
+
+def capped(percent, cap):
+    return min(percent, Fraction(cap)) if cap else percent
+
+
+def breaches(city, name):
+    """Return how many calendar months in a row before the period had a part that was missed, by their last report."""
+    count, at = 0, city.start
+    while True:
+        local = datetime.fromtimestamp((at - 1) / 1000, city.zone)
+        first = datetime(local.year, local.month, 1, tzinfo=city.zone)
+        after = datetime(local.year + local.month // 12, local.month % 12 + 1, 1, tzinfo=city.zone)
+        low, high = (int(each.timestamp()) * 1000 for each in (first, after))
+        told = [b for b in city.bodies("verdict") if low <= b["start_ms"] and b["end_ms"] <= high]
+        last = [b for b in told if b["inputs_digest"] == told[-1]["inputs_digest"]]
+        if not any(b["objective"] == name and b["outcome"] == "missed" for b in last):
+            return count
+        count, at = count + 1, low
+
+
+def item_percent(item, judged):
+    """Return what an item owes of its fee: by its dearest objective, or each by minutes that no dearer one took."""
+    claims_ = [each for each in judged if each["credit_percent"]]
+    if item.get("double_credit", "dearest") == "dearest":
+        return max((each["credit_percent"] for each in claims_), default=Fraction(0))
+    taken, sum_ = set(), Fraction(0)
+    for each in sorted(claims_, key=lambda one: -one["credit_percent"]):
+        fresh = each["against"] - taken
+        share = Fraction(len(fresh), len(each["against"])) if each["against"] else 1
+        sum_, taken = min(sum_ + each["credit_percent"] * share, Fraction(100)), taken | fresh
+    return sum_
+
+
+def cents(amount):
+    """Round half up to the hundredth."""
+    return Fraction((amount * 200 + 1) // 2, 100)
+
+
 def disagreements(contracts, leaves, report):
     """Return where a report differs from what is found here, in words; none when all agrees."""
     period = report["period"]
     city = City(leaves, period["start_ms"], period["end_ms"], report["timezone"])
     versions = {each["version"]: each for each in contracts}
-    made = []
+    made, fees, total = [], Fraction(0), Fraction(0)
     for part in report["parts"]:
         for told in part["items"]:
             item = next(each for each in versions[part["version"]]["items"] if each["id"] == told["item"])
+            judged = []
             for said, objective in zip(told["objectives"], item["objectives"], strict=True):
                 ours = judge(city, item, objective, part["start_ms"], part["end_ms"])
                 where = f"version {part['version']} {item['id']}/{objective['id']}"
                 made += [f"{where}: {each}" for each in differs(said, ours)]
+                judged.append(ours)
+            minutes = sum(contracted_minutes(city, item, part))
+            due = Fraction(item["fee"]) * minutes / city.count
+            amount = cents(due * item_percent(item, judged) / 100)
+            fees, total = fees + due, total + amount
+            where = f"version {part['version']} {item['id']}"
+            if Fraction(told["fee_due"]) != due or Fraction(told["credit"]["amount"]) != amount:
+                said = f"{told['fee_due']} is due, {told['credit']['amount']} owed"
+                made.append(f"{where}: {said}; by brute force {due} and {amount}")
+    cap = versions[report["parts"][-1]["version"]]["credit_cap_percent"]
+    if cap:
+        total = min(total, cents(fees * Fraction(cap) / 100))
+    if Fraction(report["credit"]["total"]) != total:
+        made.append(f"credit is {report['credit']['total']}, by brute force {total}")
     return made
+
+
+def contracted_minutes(city, item, part):
+    sold = {}
+    tenure = city.contracted()
+    for minute in tenure:
+        sold.update(minute)
+    for i, minute in enumerate(tenure):
+        if part["start_ms"] <= city.start + i * MINUTE < part["end_ms"]:
+            yield sum(sold[service][0] == item["id"] for service in minute)
 
 
 def differs(said, ours):
     for name in ("value", "lower", "upper", "unknown_ratio"):
         if ours[name] != (Fraction(said[name]) if said[name] else None):
             yield f"{name} is {said[name]}, by brute force {ours[name]}"
+    if Fraction(said["credit_percent"]) != ours["credit_percent"]:
+        yield f"credit_percent is {said['credit_percent']}, by brute force {ours['credit_percent']}"
     if said["verdict"] != ours["verdict"]:
         yield f"verdict is {said['verdict']}, by brute force {ours['verdict']}"
     for name in BUCKETS:

@@ -3,14 +3,15 @@
 import random
 from dataclasses import replace
 
-from inventory.model import Contract, ExclusionClass, Hours, Objective, Rules, Selector, ServiceItem
+from inventory.model import Contract, Credits, ExclusionClass, Hours, Objective, Rules, Selector, ServiceItem, Tier
 from netops.access import approvals
+from netops.clock import utc
 from netops.evidence import canonical
 from netops.facts import Fact
 from netops.ledger import LedgerEntry, encode
 from netops.report import build, zone
 from netops.report.leaves import Leaves, Sealed
-from netops.sla import hours, streams
+from netops.sla import calendar, hours, streams
 from netops.sla.hours import Listed
 from netops.sla.intervals import Cause, State
 from netops.sla.timeline import Run
@@ -22,6 +23,7 @@ PLACES = (  # zone, an instant from which a day and a half holds a change of the
     ("Europe/Berlin", 1_792_879_200_000),  # 2026-10-25, clocks go back
     ("Asia/Kathmandu", 1_790_784_000_000),  # UTC+5:45
     ("Pacific/Auckland", 1_775_304_000_000),  # 2026-04-05, clocks go back
+    ("Europe/Berlin", 1_793_487_600_000),  # a month begins: 2026-11-01
 )
 REGISTER = b"{}"
 STEPS = (2, 4, 6, 10, 12, 20)  # minutes; half of each is whole, and each divides an hour
@@ -77,8 +79,22 @@ def rules(rng):
     )
 
 
+def credits_(rng, target):
+    """Tiers below the target, now and then with caps and escalation."""
+    low = rng.choice(["30", "45.5"])
+    tiers = (Tier(percent=rng.choice(["7.5", "12"]), below=target, at_least=low), Tier(percent="33.3", below=low))
+    return Credits(
+        tiers=tiers,
+        object_cap_percent=rng.choice(["", "20"]),
+        period_cap_percent=rng.choice(["", "12.5"]),
+        escalate_after=rng.choice([0, 1, 2]),
+        escalate_factor=rng.choice(["1.5", "2"]),
+    )
+
+
 def objective(rng, name):
-    made = Objective(id=name, indicator="availability", target=rng.choice(["50", "90", "99", "99.9"]), rules=rules(rng))
+    target = rng.choice(["50", "90", "99", "99.9"])
+    made = Objective(id=name, indicator="availability", target=target, rules=rules(rng), credits=credits_(rng, target))
     if name == "availability":
         return made
     metric, threshold = rng.choice([("probe.rtt.p95", "30"), ("probe.reached", "1"), ("probe.delay_back.p99", "12.5")])
@@ -93,13 +109,20 @@ def contract(rng, place, start_ms):
             id=name,
             kind=name,
             select=Selector(),
-            fee="100",
+            fee=rng.choice(["0", "99.99", "12345.67"]),
             objectives=tuple(objective(rng, each) for each in ("availability", "measured")[: rng.randint(1, 2)]),
         )
         for name in ("wifi", "fiber")
     )
     return Contract(
-        id="c1", version="1", carrier="x", title="t", timezone=place, valid_from_ms=start_ms - 90 * 24 * H, items=items
+        id="c1",
+        version="1",
+        carrier="x",
+        title="t",
+        timezone=place,
+        valid_from_ms=start_ms - 150 * 24 * H,
+        items=items,
+        credit_cap_percent=rng.choice(["", "5"]),
     )
 
 
@@ -143,6 +166,29 @@ class History:
             self.state("contract_version", named, at_ms=each.valid_from_ms)
         self.hours()
         self.claims()
+        self.past()
+
+    def past(self):
+        """Verdicts of the months before: some in two parts, some with a revision."""
+        rng, end = self.rng, self.start
+        for _ in range(rng.randrange(4)):
+            start, _ = calendar.month(
+                f"{utc(end - 1).astimezone(calendar.zone(self.place)):%Y-%m}", calendar.zone(self.place)
+            )
+            for revision in range(rng.choice([1, 1, 2])):
+                middle = start + 10 * 24 * H
+                for low, high in [(start, end)] if rng.random() < 0.6 else [(start, middle), (middle, end)]:
+                    body = {
+                        "contract": "c1",
+                        "version": "1",
+                        "objective": "wifi/availability",
+                        "start_ms": low,
+                        "end_ms": high,
+                    }
+                    outcome = rng.choice(["missed", "missed", "met"])
+                    digest = canonical.digest(f"{start} {revision}".encode())
+                    self.state("verdict", body | {"outcome": outcome, "inputs_digest": digest}, at_ms=self.start)
+            end = start
 
     def state(self, kind, body, *, at_ms):
         index = len(self.kept)
@@ -185,7 +231,7 @@ class History:
         for i in range(rng.randrange(5)):
             start = self.start + rng.randrange(-180, self.length * 60) * M
             end = start + rng.choice([0, -60, 30, 60, 90, 200]) * M
-            at = start - rng.choice([48, 48, 3]) * H
+            at = start - rng.choice([48, 48, 24, 3]) * H
             terms = {
                 "contract": "c1",
                 "class": rng.choice(["maintenance", "maintenance", "unheard-of"]),
