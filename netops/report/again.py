@@ -30,11 +30,10 @@ def pages(bundle: Bundle) -> tuple[list[Failure], str]:
                 "digests, not made again here; what counts is report.json"
             )
         zone = Zone(name=report["timezone"], data=bundle.member(ZONE), release="")
-        made = shown.made(
-            Source(
-                report=bundle.member(REPORT), days=bundle.member(DAYS), contract=bundle.member(CONTRACT), tz=zone.tz()
-            )
+        source = Source(
+            report=bundle.member(REPORT), days=bundle.member(DAYS), contract=bundle.member(CONTRACT), tz=zone.tz()
         )
+        made = shown.made(source, said=bundle.member(pdf.PAPERS))
     except (ArithmeticError, AttributeError, EvidenceError, LookupError, TypeError, ValueError) as error:
         return [Failure(place="report.html", what=f"cannot be made again: {type(error).__name__} {error}")], ""
     what = f"is not what this release, which {REPORT} names, makes of {REPORT}"

@@ -1,7 +1,7 @@
 """The report for people: one self-contained page, to be read on screen or printed. No script, nothing fetched.
 
-It says what `report.json` says and nothing else; every value is escaped. Both languages stand side by side, as a court
-needs one document.
+It says what `report.json` and `days.json` say and nothing else; every value is escaped. Both languages stand side by
+side, as a court needs one document.
 """
 
 from __future__ import annotations
@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from netops.clock import iso
 from netops.metrics.portal import COUNTED
+from netops.report import drawn, paper
+from netops.report.named import named
+from netops.report.words import LANGUAGES, both, cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from zoneinfo import ZoneInfo
 
 STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
 REHEARSAL = (
@@ -57,13 +61,15 @@ COLUMNS = {
 AT = frozenset({"start_ms", "end_ms"})
 
 
-def page(report: Mapping[str, Any]) -> str:
-    """Return the page of a report's content."""
+def page(report: Mapping[str, Any], days: Mapping[str, Any], tz: ZoneInfo, *, no_paper: str = "") -> str:
+    """Return the page of a report's content and its days; `no_paper` says why the bundle has no PDF."""
+    zh, en = (paper.content(report, days, tz, language) for language in LANGUAGES)
     banner = f'<p class="rehearsal">{REHEARSAL}</p>' if report["rehearsal"] else ""
     title = f"{report['title']} · {report['period']['name']}"
-    body = [banner, _head(report), _summary(report)]
-    body += [_part(part) for part in report["parts"]]
-    body += [_seen(report), _digests(report), banner]
+    body = [banner, drawn.HATCH, _head(report), _first(zh, en), _summary(report), _waterfall(zh, en), _days(zh, en)]
+    excused = _Excused(days)
+    body += [_part(part, excused) for part in report["parts"]]
+    body += [_seen(report), _digests(report, no_paper), banner]
     return (
         f'<!DOCTYPE html>\n<html lang="zh-CN"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width">'
@@ -83,11 +89,40 @@ def _head(report: Mapping[str, Any]) -> str:
     )
 
 
+def _first(zh: Mapping[str, Any], en: Mapping[str, Any]) -> str:
+    """Return what a reader in a hurry takes away."""
+    said = "".join(f"<p>{escape(each['verdict'][name])}</p>" for name in ("promises", "owed") for each in (zh, en))
+    return f'<div class="first {escape(zh["verdict"]["kind"])}">{said}</div>'
+
+
+def _waterfall(zh: Mapping[str, Any], en: Mapping[str, Any]) -> str:
+    told = zh["waterfall"]
+    rows = [
+        {**one, "label": f"{one['label']} {other['label']}"}
+        for one, other in zip(told["rows"], en["waterfall"]["rows"], strict=True)
+    ]
+    title = f"{told['title']} {en['waterfall']['title']} ({told['currency']})"
+    return f"<h2>{escape(title)}</h2>{drawn.bars({'rows': rows})}"
+
+
+def _days(zh: Mapping[str, Any], en: Mapping[str, Any]) -> str:
+    told, other = zh["calendars"], en["calendars"]
+    legend = [
+        (kind, f"{word} {beside}") for (kind, word), (_, beside) in zip(told["legend"], other["legend"], strict=True)
+    ]
+    weekdays = [f"{one} {two}" for one, two in zip(told["weekdays"], other["weekdays"], strict=True)]
+    head = f"<h2>{escape(told['title'])} {escape(other['title'])}</h2>{drawn.legend({'legend': legend})}"
+    note = f"<p>{escape(told['note'])}<br>{escape(other['note'])}</p>"
+    made = [f"<h4>{escape(each['name'])}</h4>{drawn.calendar(each['months'], weekdays)}" for each in told["all"]]
+    rest = f"<p>{escape(told['rest'])} {escape(other['rest'])}</p>" if told["rest"] else ""
+    return f'{head}{note}<div class="months">{"".join(f"<div>{each}</div>" for each in made)}</div>{rest}'
+
+
 def _summary(report: Mapping[str, Any]) -> str:
     rows = [
         [
             part["version"],
-            f"{item['item']} / {each['objective']}{_good(each)}",
+            f"{named(item, each)}{_good(each)}",
             f"{'≥' if each['comparison'] == 'at_least' else '≤'} {each['target']} %",
             f"{each['shown'] or '—'} %",
             f"{each['lower_shown']} – {each['upper_shown']} %",
@@ -123,15 +158,44 @@ def _good(each: Mapping[str, Any]) -> str:
     return f": {each['indicator']} {each['good']}" if "good" in each else ""
 
 
-def _part(part: Mapping[str, Any]) -> str:
+class _Excused:
+    """Excused time by claim, and who decided on it."""
+
+    def __init__(self, days: Mapping[str, Any]) -> None:
+        self._rows = {
+            (part["version"], item["item"], each["objective"]): each["excused"]["rows"]
+            for part in days["parts"]
+            for item in part["items"]
+            for each in item["objectives"]
+        }
+        self._decisions = days["decisions"]
+
+    def rows(self, version: str, item: str, objective: str) -> dict[tuple[str, str], list[int]]:
+        """Return `(claim, cause) → asked, up, down, unknown` in ms, or in counts."""
+        return {(row[0], row[1]): row[2:] for row in self._rows[version, item, objective]}
+
+    def decided(self, claim: str) -> str:
+        """Return who decided on a claim, with the leaf that says so."""
+        found = self._decisions.get(claim)
+        return f"{found['by']} ({found['role']}), leaf {found['leaf']}" if found else "—"
+
+
+def _part(part: Mapping[str, Any], excused: _Excused) -> str:
     span = f"{iso(part['start_ms'])} – {iso(part['end_ms'])}"
     head = f"<h2>合同版本 Contract version {escape(part['version'])} · {span}</h2>"
     if part["unassigned"]:
         head += f"<p>未归入任何项目 under no item: {escape(', '.join(part['unassigned']))}</p>"
-    return head + "".join(_objective(item, each) for item in part["items"] for each in item["objectives"])
+    return head + "".join(
+        _objective(item, each, excused.rows(part["version"], item["item"], each["objective"]), excused)
+        for item in part["items"]
+        for each in item["objectives"]
+    )
 
 
-def _objective(item: Mapping[str, Any], each: Mapping[str, Any]) -> str:
+def _objective(
+    item: Mapping[str, Any], each: Mapping[str, Any], times: dict[tuple[str, str], list[int]], excused: _Excused
+) -> str:
+    name = escape(named(item, each))
     because = f" — {escape(each['because'])}" if each["because"] else ""
     remark = ""
     if each["remark"]:
@@ -140,19 +204,19 @@ def _objective(item: Mapping[str, Any], each: Mapping[str, Any]) -> str:
     exact = f"精确值 exact <code>{escape(each['value'] or '—')}</code>"
     return "".join(
         [
-            f"<h3>{escape(item['title'] or item['item'])} / {escape(each['title'] or each['objective'])}: ",
+            f"<h3>{name}: ",
             f'<span class="{escape(each["verdict"])}">{VERDICTS[each["verdict"]]}</span>{because}</h3>',
             remark,
             f"<p>{exact}, 下限 lower <code>{escape(each['lower'])}</code>, ",
             f"上限 upper <code>{escape(each['upper'])}</code> · 服务 services {item['services']}</p>",
             _slots(each),
             _rules(each),
-            _exclusions(each["exclusions"]),
-            _section("归因汇总 By cause", each["causes"]),
+            _exclusions(each, times, excused),
+            _section(f"{name}: 归因汇总 By cause", each["causes"]),
             _repair(each["repair"]),
-            _section("中断 Incidents", each["incidents"]),
-            _section("降级 Degraded (hidden_reboot: 隐瞒的重启)", each["degraded"]),
-            _section("各服务 Services", each["services"], without=("value", "lower", "upper")),
+            _section(f"{name}: 中断 Incidents", each["incidents"]),
+            _section(f"{name}: 降级 Degraded (hidden_reboot: 隐瞒的重启)", each["degraded"]),
+            _section(f"{name}: 各服务 Services", each["services"], without=("value", "lower", "upper")),
         ]
     )
 
@@ -184,7 +248,7 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _exclusions(claims: Sequence[Mapping[str, Any]]) -> str:
+def _exclusions(each: Mapping[str, Any], times: dict[tuple[str, str], list[int]], excused: _Excused) -> str:
     head = [
         "申请 claim",
         "类别 class",
@@ -193,22 +257,39 @@ def _exclusions(claims: Sequence[Mapping[str, Any]]) -> str:
         "服务 services",
         "理由 reason",
         "申请人 by",
+        "所请 claimed",
+        "审批人 decided by",
+        "所认 granted",
         "效力 effect",
     ]
-    rows = [
-        [
-            each["claim"],
-            each["class"],
-            f"{iso(each['start_ms'])} – {iso(each['end_ms'])}",
-            iso(each["noticed_ms"]),
-            ", ".join(each["services"]) or "全部 all",
-            each["reason"],
-            each["by"],
-            EFFECTS[each["effect"]],
-        ]
-        for each in claims
-    ]
-    return f"<h4>免责申请 Exclusion claims ({len(rows)})</h4>{_table(head, rows) if rows else '<p>—</p>'}"
+    left = dict(times)
+    rows = []
+    for claim in each["exclusions"]:
+        asked, *given = left.pop((claim["claim"], ""), [0, 0, 0, 0])
+        rows.append(
+            [
+                claim["claim"],
+                claim["class"],
+                f"{iso(claim['start_ms'])} – {iso(claim['end_ms'])}",
+                iso(claim["noticed_ms"]),
+                ", ".join(claim["services"]) or "全部 all",
+                claim["reason"],
+                claim["by"],
+                _length(each, asked),
+                excused.decided(claim["claim"]),
+                _length(each, sum(given)),
+                EFFECTS[claim["effect"]],
+            ]
+        )
+    for (_, why), (_, *given) in left.items():
+        rows.append(["—", cause(why), *("",) * 6, both("no_claim"), _length(each, sum(given)), ""])
+    title = f"<h4>免责时间 Excused time ({len(rows)})</h4>"
+    return title + (_table(head, rows) if rows else "<p>—</p>")
+
+
+def _length(each: Mapping[str, Any], given_ms: int) -> str:
+    """Return service time, or a count where the objective counts."""
+    return str(given_ms) if each["indicator"] in COUNTED else str(timedelta(milliseconds=given_ms))
 
 
 def _repair(repair: Mapping[str, Any]) -> str:
@@ -253,7 +334,7 @@ def _seen(report: Mapping[str, Any]) -> str:
     return f"<h2>监测自身 How well we could see</h2>{_table(['', ''], rows)}"
 
 
-def _digests(report: Mapping[str, Any]) -> str:
+def _digests(report: Mapping[str, Any], no_paper: str) -> str:
     rows = [[name, value] for name, value in sorted(report["digests"].items())]
     for each in report["versions"]:
         late = "，生效后方才登记 recorded after it took effect" if each["recorded_after_valid_from"] else ""
@@ -261,15 +342,21 @@ def _digests(report: Mapping[str, Any]) -> str:
             f"，另有 {each['other_texts']} 份不同文本 other texts under this version" if each["other_texts"] else ""
         )
         rows.append([f"contract version {each['version']}", f"{each['digest']} (leaf {each['leaf']}{late}{others})"])
+    papers = (
+        f"本包无 PDF no PDF in this bundle: {escape(no_paper)}"
+        if no_paper
+        else "打印稿 on paper: <code>report.zh.pdf</code>, <code>report.en.pdf</code>"
+    )
     verify = "python3 verify.py BUNDLE --vkey FILE" + (" --rehearsal" if report["rehearsal"] else "")
     return (
         f"<h2>摘要与验证 Digests and verification</h2>{_table(['SHA-256', ''], rows)}"
         f"<p>脱机验证 to verify offline (Python 3.11+): <code>{verify}</code><br>FILE: 日志公钥，请向其所有者索取 · "
-        "the log's public key, from its owner, not from the bundle. <code>method.txt</code>: 方法 the method.</p>"
+        "the log's public key, from its owner, not from the bundle. <code>method.txt</code>: 方法 the method.<br>"
+        f"全部表格 all tables: <code>report.xlsx</code> · {papers}</p>"
     )
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     top = "".join(f"<th>{escape(name)}</th>" for name in head)
     body = "".join(f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -17,6 +17,7 @@ from netops.evidence import canonical
 from netops.metrics.portal import COUNTED
 from netops.report import waterfall
 from netops.report.days import BUCKETS
+from netops.report.named import named
 from netops.report.words import cause, say
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class _Line:
     @property
     def name(self) -> str:
         """As the contract titles it."""
-        return f"{self.item['title'] or self.item['item']} / {self.objective['title'] or self.objective['objective']}"
+        return named(self.item, self.objective)
 
     @property
     def owes(self) -> bool:

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 
@@ -15,6 +16,8 @@ from netops.evidence.accounts import verify_completeness
 from netops.evidence.members import Bundle
 from netops.evidence.verifier import verify_numbers
 from netops.report import bundle, html
+from netops.report import days as days_
+from netops.report.named import named
 
 ROUNDS = int(os.environ.get("NETOPS_ROUNDS", "20"))
 
@@ -206,17 +209,36 @@ def test_hostile_strings_are_shown_never_run(october, signer):
     page = members["report.html"].decode()
 
     assert "换板 &lt;b&gt;" in page
-    assert "<b>" not in page.replace("<b>c1</b>", "").replace("<b>unicom</b>", "").replace("<b>1</b>", "").replace(
-        "<b>应扣减", ""
-    )
+    assert not re.search(r"<b>(?!c1</b>|unicom</b>|1</b>|应扣减|100</b>|[0-9]{1,2}\.[0-9]{2}</b>)", page)
     assert "<script" not in page
     assert "http" not in page
 
 
+def test_the_page_names_who_excused_what_and_whose_outages_they_are(october, signer):
+    _, members = october.issue(signer)
+    page = members["report.html"].decode()
+    (row,) = [each for each in page.split("<tr>") if "<td>m-1</td>" in each and "<td>1:00:00</td>" in each]
+
+    assert "<td>换板 &lt;b&gt;</td><td>operator</td><td>1:00:00</td><td>manager (contract_manager), leaf " in row
+    assert page.count("公共WiFi / any: 中断 Incidents") == 1
+    assert "本包无 PDF no PDF in this bundle: no Chinese font" in page
+
+
+def test_two_objectives_of_one_title_are_told_apart():
+    item = {"item": "wifi", "title": "WiFi", "objectives": []}
+    one, two = ({"objective": name, "title": "可用率"} for name in ("a", "b"))
+    item["objectives"] = [one, two]
+
+    assert named(item, one) == "WiFi / 可用率 [a]"
+    assert named({**item, "objectives": [two]}, two) == "WiFi / 可用率"
+    assert named({**item, "title": "可用率", "objectives": [two]}, two) == "可用率"
+
+
 def test_a_rehearsals_page_says_so(october):
     content = dict(october.draft_content(), rehearsal=True)
+    told = json.loads(days_.made(october.ask(), october.leaves()))
 
-    assert html.page(content).count("演练 REHEARSAL") == 2
+    assert html.page(content, told, october.ask().zone.tz()).count("演练 REHEARSAL") == 2
 
 
 @pytest.mark.slow
