@@ -1,0 +1,489 @@
+"""`netops dispute` from both desks: a carrier with a directory and a key, a city with its register, ledger and core."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+
+from inventory import commands as inventory
+from inventory import sql
+from inventory.register import Register
+from inventory.snapshot import snapshot
+from netops import config, facts, founding, hourly, sealing, spool
+from netops.access import approvals, record, tables
+from netops.access.admission import Admission
+from netops.access.passwords import Passwords
+from netops.access.staff import Account, Staff
+from netops.commands import audit, dispute, report
+from netops.dispute import papers, silence
+from netops.errors import AccessError, EvidenceError, UsageError
+from netops.facts import Fact
+from netops.ledger import Ledger, LedgerEntry
+from netops.report import issue
+from netops.sign import Signer
+from netops.sla import calendar, timeline
+from netops.sla.intervals import Cause, State
+from netops.sla.sold import sold
+from netops.sla.timeline import Sample
+from tests.netops.dispute.conftest import CARRIER, OTHER
+
+GUIDE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "describe-your-city.md"
+H, M, DAY = 3_600_000, 60_000, 86_400_000
+START, END = calendar.month("2026-10", calendar.zone("Asia/Shanghai"))
+NOW = END + 34 * H  # Monday, 2 November, 10:00
+LATER = END + 16 * DAY  # the day after the carrier's window
+FIRST, SECOND = "wifi-2026-2026-10-r1", "wifi-2026-2026-10-r2"
+PEOPLE = ("wang.min", "zhao", "chen")
+
+
+class Day:
+    """The clock of a test; a command is given its hour."""
+
+    def __init__(self, now_ms):
+        self.at = now_ms
+
+    def now_ms(self):
+        return self.at
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    made = Day(NOW)
+    monkeypatch.setattr(dispute, "SYSTEM", made)
+    monkeypatch.setattr(
+        dispute,
+        "login",
+        lambda _s, name, *_: Account(name=name, title="", role="contract_manager", must_change=False, disabled=False),
+    )
+    return made
+
+
+def words(command, settings, *given, now_ms=NOW):
+    parser = argparse.ArgumentParser()
+    command.arguments(parser)
+    args = parser.parse_args([str(each) for each in given])
+    args.now_ms = now_ms
+    return command.run(args, settings)
+
+
+def settings_of(folder):
+    file = folder / "netops.toml"
+    file.write_text(f'[city]\nname = "test"\n[data]\ndir = "{folder / "data"}"\n')
+    return config.load(file, environ={})
+
+
+def writer(settings):
+    signer = Signer.load(founding.evidence_key(settings))
+    return Ledger(issue.ledger_path(settings), origin=settings.ledger_origin, signer=signer)
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """An instance watched all October, with a late claim and an issued report; its carrier has a key."""
+    folder = tmp_path_factory.mktemp("disputed")
+    text = GUIDE.read_text(encoding="utf-8").replace("    # keys: ", f"    keys: [{CARRIER.vkey}] # ")
+    for name, shown in re.findall(r"^### `([^`]+)`\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        path = folder / "city" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(shown, encoding="utf-8")
+    settings = settings_of(folder)
+    settings.data.dir.mkdir()
+    (settings.data.dir / "spool").mkdir()
+    founding.databases(settings)
+    founding.keys(settings)
+    words(inventory, settings, "apply", folder / "city", "--at", "2026-01-01")
+    with Register(settings.register_url, rehearsal=False, readonly=True) as register:
+        seen = snapshot(register, at_ms=START)
+    contract = seen.contracts[0]
+    roster = sold(contract, seen)
+    entries = sealing.register(seen, revision=1, by="test")
+    entries += [LedgerEntry("cli/00000000", number, fact) for number, fact in enumerate(late_claim())]
+    for hour_ms in range(START, END, H):
+        runs = {
+            each.service: hour(hour_ms, lost=START + 200 * H <= hour_ms < START + 204 * H) for each in roster.listed
+        }
+        entries += hourly.entries(contract.id, roster, runs, hour_ms=hour_ms, step=M, known=hour_ms > START)
+    with writer(settings) as ledger:
+        ledger.append(entries, now_ms=END)
+        ledger.checkpoint(now_ms=END)
+    words(report, settings, "build", *MONTH, "--out", folder / "r1.zip", "--seal-here")
+    with sql.Database(tables.url(settings)) as database:
+        staff = Staff(database, Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)))
+        for name in PEOPLE:
+            first = staff.add(name, role="contract_manager", by="t", now_ms=NOW - 1000 * H)
+            staff.change(name, old=first, new="a long enough pass phrase", address="::1", now_ms=NOW - 999 * H)
+            for at_ms in (NOW, LATER):
+                staff.login(name, "a long enough pass phrase", address="::1", now_ms=at_ms - H)
+    return folder
+
+
+MONTH = ("--contract", "wifi-2026", "--month", "2026-10")
+WINDOW = {
+    "contract": "wifi-2026",
+    "class": "planned-work",
+    "start_ms": START + 200 * H,
+    "end_ms": START + 204 * H,
+    "services": ["*"],
+}
+
+
+def late_claim():
+    """Maintenance that two persons allowed and that was told of too late: the four hours that were down."""
+    asked = {"request": "req-late", "action": "exclusion", "subject": "req-late", "by": "li.na", "role": "operator"}
+    decided = {"request": "req-late", "decision": "approved", "by": "zhao", "role": "contract_manager", "reason": "x"}
+    told = [
+        ("exclusion_claim", {"claim": "req-late", **WINDOW, "reason": "x", "by": "li.na"}),
+        ("approval_request", {**asked, "digest": approvals.digest(WINDOW), "terms": WINDOW, "reason": "x"}),
+        ("approval_decision", decided),
+    ]
+    return [Fact(kind=kind, at_ms=START + 190 * H, body=body) for kind, body in told]
+
+
+def hour(start_ms, *, lost):
+    down = (State.DOWN, Cause.CARRIER, "parent:ac-1")
+    up = (State.UP, Cause.NONE, "")
+    slots = range(start_ms, start_ms + H, M)
+    return timeline.runs([Sample(at, at, *(down if lost else up)) for at in slots], step_ms=M)
+
+
+@pytest.fixture
+def city(watched, tmp_path):
+    """An own copy of that instance."""
+    shutil.copytree(watched / "data", tmp_path / "city" / "data")
+    return settings_of(tmp_path / "city")
+
+
+@pytest.fixture
+def desk(watched, tmp_path, monkeypatch):
+    """The carrier's directory: a bundle and a key. Its settings name a directory that does not exist."""
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    shutil.copy(watched / "r1.zip", folder)
+    (folder / "disputes.key").write_text(CARRIER.private_line() + "\n")
+    (folder / "disputes.key").chmod(0o600)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def at_desk(folder, *given, now_ms=NOW):
+    return words(
+        dispute, config.load(None, environ={}, overrides=[f"data.dir={folder / 'none'}"]), *given, now_ms=now_ms
+    )
+
+
+def objected(folder, *about, code="claim_refused", bundle="r1.zip", out="o.note", now_ms=NOW):
+    about = about or ("--claim", "req-late")
+    given = (
+        "object",
+        bundle,
+        "--key",
+        "disputes.key",
+        "--code",
+        code,
+        *about,
+        "--reason",
+        "见第12号文件",
+        "--out",
+        out,
+    )
+    assert at_desk(folder, *given, now_ms=now_ms) == 0
+    return folder / out
+
+
+def sealed(settings, *, now_ms=NOW):
+    """What the core does with the command line's spool and with who is silent; the refusals by their reason."""
+    path, why = settings.data.dir / "spool" / "cli.db", []
+    with writer(settings) as ledger:
+        gate = Admission(ledger, tables.url(settings), terms=papers.here(settings, now_ms=now_ms)[1])
+        found = spool.read(path, after=0, limit=1000) if path.exists() else []
+        entries = [LedgerEntry(each.source, each.sequence, facts.decode(each.payload)) for each in found]
+        why = gate.refuses(entries, now_ms=now_ms)
+        ledger.append([each for each, reason in zip(entries, why, strict=True) if not reason], now_ms=now_ms)
+        while missed := silence.missed(gate.cases(), gate.terms, until_ms=now_ms):
+            ledger.append(missed, now_ms=now_ms)
+        ledger.checkpoint(now_ms=now_ms)
+    return [reason for reason in why if reason]
+
+
+def state_of(settings, capsys, *bundles, now_ms=NOW):
+    capsys.readouterr()
+    assert words(dispute, settings, "status", *bundles, "--json", now_ms=now_ms) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    return row
+
+
+def name_of(settings, capsys):
+    return state_of(settings, capsys)["objections"][0]["objection"]
+
+
+# ---- the carrier's desk
+
+
+def test_a_carrier_objects_with_a_bundle_and_a_key_and_nothing_else(desk, monkeypatch, capsys):
+    for room, name in ((papers, "Register"), (papers, "LedgerReader"), (record, "state")):
+        monkeypatch.setattr(room, name, None)
+    made = objected(desk)
+
+    assert {each.name for each in desk.iterdir()} == {"r1.zip", "disputes.key", "o.note"}
+    assert made.read_bytes().startswith(b"netops-dispute/1 objection\n")
+    assert f"to {FIRST} by carrier-a/disputes" in capsys.readouterr().out
+    assert at_desk(desk, "accept", "r1.zip", "--key", "disputes.key") == 0
+    assert at_desk(desk, "status", "r1.zip") == 0
+    assert f"{FIRST}: issued, owes 24.00 CNY, to be objected to until 2026-11-17 00:00" in capsys.readouterr().out
+
+
+def test_a_carrier_makes_its_own_key(tmp_path, capsys):
+    assert at_desk(tmp_path, "key", tmp_path / "new.key", "--name", "carrier-a/disputes") == 0
+
+    assert capsys.readouterr().out.strip() == str(Signer.load(tmp_path / "new.key").vkey)
+
+
+@pytest.mark.parametrize(
+    ("code", "about", "why"),
+    [
+        ("claim_refused", ("--claim", "req-other"), "no claim 'req-other'"),
+        ("fact", ("--leaf", 10**6), "no leaf 1000000"),
+        ("fact", ("--claim", "req-late"), "said of one leaf"),
+        ("cause", ("--service", "wifi-1", "--from", "2026-11-01"), "does not begin in the period"),
+        ("calculation", ("--from", "2026-10-01", "--to", "2026-11-02"), "does not lie in the period"),
+        ("calculation", ("--from", "2026-10-02", "--to", "2026-10-01"), "ends after it begins"),
+        ("calculation", ("--from", "yesterday", "--to", "2026-10-01"), "is no instant"),
+        ("calculation", ("--leaf", 1, "--claim", "c"), "say what it is about"),
+        ("late", ("--claim", "req-late"), "is unknown"),
+    ],
+)
+def test_what_the_city_would_refuse_is_never_signed(desk, code, about, why):
+    with pytest.raises(UsageError, match=why):
+        objected(desk, *about, code=code)
+
+    assert not (desk / "o.note").exists()
+
+
+def test_a_window_that_is_over_is_named_with_its_end(desk):
+    with pytest.raises(UsageError, match="until 2026-11-17 00:00 Asia/Shanghai"):
+        objected(desk, now_ms=LATER)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:100], lambda _: b"", lambda _: b"PK\x05\x06" + b"\0" * 18])
+def test_a_file_that_is_no_bundle_is_refused(desk, damage):
+    (desk / "r1.zip").write_bytes(damage((desk / "r1.zip").read_bytes()))
+
+    with pytest.raises(EvidenceError):
+        objected(desk)
+
+
+def test_nothing_is_written_over(desk):
+    objected(desk)
+
+    with pytest.raises(UsageError, match="exists"):
+        objected(desk, "--leaf", 3, code="fact")
+
+
+# ---- both desks
+
+
+@pytest.mark.usefixtures("clock")
+def test_an_objection_goes_its_whole_way_and_the_next_bundle_shows_it_offline(desk, city, tmp_path, clock, capsys):
+    note = objected(desk)
+    assert words(dispute, city, "take", note) == 0
+    assert sealed(city) == []
+    name = name_of(city, capsys)
+    assert words(dispute, city, "rebut", name, "rejected", "--reason", "late it was", "--as", "wang.min") == 0
+    assert sealed(city) == []
+    with pytest.raises(AccessError, match="another person"):
+        words(dispute, city, "rule", name, "dismissed", "--reason", "x", "--as", "wang.min")
+    assert words(dispute, city, "rule", name, "dismissed", "--reason", "x", "--as", "zhao") == 0
+    assert sealed(city) == []
+    with pytest.raises(AccessError, match="can still be objected to, until 2026-11-17"):
+        words(dispute, city, "final", FIRST, "--as", "zhao")
+    clock.at = LATER
+    assert words(dispute, city, "final", FIRST, "--as", "zhao") == 0
+    assert sealed(city, now_ms=clock.at) == []
+    with pytest.raises(AccessError, match=r"owes: 24\.00 CNY"):
+        words(dispute, city, "settle", FIRST, "1.00", "CNY", "--as", "wang.min")
+    assert words(dispute, city, "settle", FIRST, "24", "CNY", "--as", "wang.min") == 0
+    assert sealed(city, now_ms=clock.at) == []
+    row = state_of(city, capsys, now_ms=clock.at)
+    assert (row["state"], row["final"], row["settled"]) == ("settled", FIRST, "24")
+
+    later = tmp_path / "r2.zip"
+    words(report, city, "build", *MONTH, "--out", later, "--seal-here", now_ms=clock.at)
+    assert words(audit, city, "verify", later, now_ms=clock.at) == 0
+    assert state_of(city, capsys, later)["objections"] == row["objections"]
+    assert state_of(city, capsys, "r1.zip", later)["state"] == "settled"
+
+
+@pytest.mark.usefixtures("clock")
+def test_an_upheld_objection_is_final_with_the_revision_that_follows_it(desk, city, tmp_path, clock, capsys):
+    words(dispute, city, "take", objected(desk))
+    sealed(city)
+    name = name_of(city, capsys)
+    words(dispute, city, "rebut", name, "accepted", "--reason", "x", "--as", "wang.min")
+    sealed(city)
+    words(dispute, city, "rule", name, "upheld", "--reason", "x", "--as", "zhao")
+    assert sealed(city) == []
+    clock.at = LATER
+    with pytest.raises(AccessError, match="the revision that follows it first"):
+        words(dispute, city, "final", FIRST, "--as", "zhao")
+    later = desk / "r2.zip"
+    words(report, city, "build", *MONTH, "--out", later, "--seal-here", now_ms=clock.at)
+    assert words(audit, city, "verify", later) == 0
+    row = state_of(city, capsys)
+    assert row["amount"] == "0.00"  # the late claim excuses what was down
+    assert (row["report"], row["state"], row["until"]) == (SECOND, "issued", "2026-12-01T16:00:00.000Z")
+    with pytest.raises(AccessError, match=f"replaced by '{SECOND}'"):
+        words(dispute, city, "final", FIRST, "--as", "zhao")
+    with pytest.raises(UsageError, match=f"ruled on already: '{name}'"):
+        objected(desk, bundle="r2.zip", out="again.note", now_ms=clock.at)
+
+    at_desk(desk, "accept", "r2.zip", "--key", "disputes.key", "--out", "yes.note", now_ms=clock.at)
+    assert words(dispute, city, "take", desk / "yes.note", now_ms=clock.at) == 0
+    assert words(dispute, city, "take", desk / "yes.note", now_ms=clock.at) == 0
+    words(dispute, city, "final", SECOND, "--as", "zhao")
+    assert sealed(city, now_ms=clock.at) == []
+    assert state_of(city, capsys)["final"] == SECOND
+
+
+@pytest.mark.usefixtures("clock")
+def test_silence_runs_its_course_by_the_core_alone(desk, city, capsys):
+    words(dispute, city, "take", objected(desk, "--leaf", 3, code="fact"))
+    for days in (0, 9, 40):
+        assert sealed(city, now_ms=NOW + days * DAY) == []
+    (objection,) = state_of(city, capsys)["objections"]
+
+    assert (objection["stance"], objection["answered_by"]) == ("accepted", "deadline")
+    assert (objection["outcome"], objection["ruled_by"]) == ("upheld", "deadline")
+
+
+# ---- what is not taken
+
+
+def refused_note(city, capsys, path, now_ms=NOW):
+    code = words(dispute, city, "take", path, now_ms=now_ms)
+    return code, capsys.readouterr().err
+
+
+def test_a_forged_note_is_refused_at_the_desk_and_in_the_core(desk, city, capsys):
+    (desk / "disputes.key").write_text(OTHER.private_line() + "\n")
+    note = objected(desk)
+
+    code, why = refused_note(city, capsys, note)
+    assert (code, "no signature by a trusted key; it is signed by carrier-b/disputes" in why) == (1, True)
+    said = dispute.notes.read(note.read_bytes(), [OTHER.vkey])
+    record.state(city, [said.fact(at_ms=NOW)])
+    (reason,) = sealed(city)
+    assert "no signature by a trusted key" in reason
+
+
+def test_the_core_takes_no_fact_that_says_more_than_its_note(desk, city):
+    said = dispute.notes.read(objected(desk).read_bytes(), [CARRIER.vkey])
+    fact = said.fact(at_ms=NOW)
+    bare = {key: value for key, value in fact.body.items() if key != "note"}
+    record.state(
+        city,
+        [
+            Fact(kind=fact.kind, at_ms=NOW, body=dict(fact.body) | {"reason": "we withdraw"}),
+            Fact(kind=fact.kind, at_ms=NOW, body=bare | {"by": "wang.min"}),
+            Fact(kind="report_accepted", at_ms=NOW, body={"report": FIRST, "by": "wang.min"}),
+            Fact(
+                kind="report_accepted", at_ms=NOW, body={"report": FIRST, "by": "wang.min", "note": fact.body["note"]}
+            ),
+        ],
+    )
+    reasons = sealed(city)
+
+    assert ["something else" in each or "has a key" in each for each in reasons] == [True] * 4
+
+
+def test_a_note_over_another_file_of_the_report_is_refused(desk, city, capsys, monkeypatch):
+    real = papers.paper
+    monkeypatch.setattr(papers, "paper", lambda path: papers.replace(real(path), manifest_digest="0" * 64))
+    monkeypatch.setattr(dispute.disputes, "broken", lambda *_: "")
+    note = objected(desk)
+    monkeypatch.undo()
+
+    code, why = refused_note(city, capsys, note)
+    assert (code, "signed over another file" in why) == (1, True)
+
+
+def test_a_late_note_is_refused_by_name(desk, city, capsys):
+    code, why = refused_note(city, capsys, objected(desk), now_ms=LATER)
+
+    assert (code, "it is late" in why, "until 2026-11-17" in why) == (1, True, True)
+
+
+def test_a_note_about_a_report_of_nobody_is_refused(desk, city, capsys):
+    told = {"report": "wifi-9-2026-10-r1", "manifest_digest": "0" * 64, "made_ms": NOW}
+    (desk / "x.note").write_bytes(dispute.notes.write("report_accepted", told, CARRIER))
+
+    code, why = refused_note(city, capsys, desk / "x.note")
+    assert (code, "there is no report 'wifi-9-2026-10-r1'" in why) == (1, True)
+
+
+def test_one_bad_file_keeps_no_good_one_out_and_a_replay_changes_nothing(desk, city, capsys):
+    good, bad = objected(desk), desk / "bad.note"
+    bad.write_bytes(good.read_bytes().replace(b"req-late", b"req-1ate"))
+
+    assert words(dispute, city, "take", bad, good, good) == 1
+    assert sealed(city) == []
+    assert words(dispute, city, "take", good) == 0
+    assert "was taken before" in capsys.readouterr().out
+    assert sealed(city) == []
+    assert len(state_of(city, capsys)["objections"]) == 1
+
+
+KILLED = """
+import os, signal, sys, argparse
+from netops import config
+from netops.access import record
+from netops.commands import dispute
+real = record.state
+def state(settings, made):
+    real(settings, made)
+    os.kill(os.getpid(), signal.SIGKILL)
+record.state = state
+parser = argparse.ArgumentParser()
+dispute.arguments(parser)
+args = parser.parse_args(["take", sys.argv[2]])
+args.now_ms = int(sys.argv[3])
+from pathlib import Path
+dispute.run(args, config.load(Path(sys.argv[1]), environ={}))
+"""
+
+
+def test_who_is_killed_between_handing_over_and_saying_so_takes_it_again(desk, city, tmp_path, capsys):
+    note = objected(desk)
+    given = [sys.executable, "-c", KILLED, str(tmp_path / "city" / "netops.toml"), str(note), str(NOW)]
+    killed = subprocess.run(given, check=False, capture_output=True, timeout=60)
+
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert words(dispute, city, "take", note) == 0
+    assert "was taken before" in capsys.readouterr().out
+    assert sealed(city) == []
+    assert len(state_of(city, capsys)["objections"]) == 1
+
+
+def test_a_core_that_is_killed_between_its_answer_and_the_leaf_answers_the_same(desk, city):
+    words(dispute, city, "take", objected(desk))
+    path = city.data.dir / "spool" / "cli.db"
+    with writer(city) as ledger:
+        gate = Admission(ledger, tables.url(city), terms=papers.here(city, now_ms=NOW)[1])
+        entries = [
+            LedgerEntry(each.source, each.sequence, facts.decode(each.payload))
+            for each in spool.read(path, after=0, limit=9)
+        ]
+        assert gate.refuses(entries, now_ms=NOW) == [""]  # and here it dies, with nothing sealed
+    for _ in range(2):  # after that it dies with all of it sealed, and nothing marked
+        assert sealed(city) == []
+    with writer(city) as ledger:
+        assert len(list(ledger.find("objection"))) == 1
+        assert not list(ledger.find("fact_refused"))
