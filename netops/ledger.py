@@ -20,7 +20,7 @@ from netops.evidence.checkpoint import REHEARSAL, Checkpoint
 from netops.evidence.files import replace
 from netops.facts import Fact
 from netops.ledger_accounts import Accounts
-from netops.ledger_file import SCHEMA, VERSION, Leaf, LedgerReader, Sealed, number
+from netops.ledger_file import SCHEMA, VERSION, Leaf, LedgerReader, Sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -344,7 +344,7 @@ class _Batch:
         self.leaves.append((index, entry.source, entry.sequence, entry.fact.kind, entry.fact.at_ms, leaf))
         digest = merkle.leaf_hash(leaf)
         self.accounts.add(index, entry.fact, digest)
-        self.nodes += ((number(level, at), made) for level, at, made in self._frontier.append(digest))
+        self.nodes += ((merkle.number(level, at), made) for level, at, made in self._frontier.append(digest))
 
 
 def _wrap(fact: bytes, entry: LedgerEntry, recorded_ms: int, *, rehearsal: bool) -> bytes:

@@ -19,6 +19,7 @@ from netops.evidence import canonical, merkle, note, proof, tally, tiles
 from netops.evidence.checkpoint import Checkpoint
 from netops.facts import Fact
 from netops.ledger_accounts import Accounts
+from netops.ledger_audit import Audit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -180,53 +181,11 @@ class LedgerReader:
 
     def audit(self) -> int:
         """Recompute every hash from the leaves; return their number. EvidenceError names the first that is off."""
-        frontier, size = merkle.Frontier(), self.size
-        told = Accounts(known=lambda _: ())  # all names are told in the course of it
-        for start in range(0, size, _PAGE):
-            nodes = self._nodes(start, min(start + _PAGE, size))
-            for index, *columns, data in self._rows(start, start + _PAGE):
-                if index != frontier.size:
-                    raise EvidenceError(f"ledger {self.path}: leaf {frontier.size} is missing")
-                for level, position, made in frontier.append(merkle.leaf_hash(data)):
-                    if nodes.get(number(level, position)) != made:
-                        raise EvidenceError(
-                            f"ledger {self.path}: leaf {index} does not lead to node {level}/{position}"
-                        )
-                leaf = _leaf(index, data)
-                if columns != [leaf.source, leaf.sequence, leaf.fact.kind, leaf.fact.at_ms]:
-                    raise EvidenceError(f"ledger {self.path}: leaf {index} is filed under {columns}; its bytes differ")
-                self._counted(leaf, told)
-            self._filed(start, told)
-        if self._one("SELECT count(*) FROM node")[0] != 2 * size - size.bit_count():
-            raise EvidenceError(f"ledger {self.path}: holds nodes that no leaf accounts for")
+        size = self.size
+        Audit(self.path, self._all).run(size)
         for at, signed in self._all("SELECT size, CAST(note AS BLOB) FROM checkpoint ORDER BY size"):
             self._leads_to(Checkpoint.parse(note.parse(signed).text), at, f"the checkpoint of size {at}")
         return size
-
-    def _filed(self, start: int, told: Accounts) -> None:
-        """Check the rows of accounts and tallies that a page of leaves makes."""
-        span = (start, start + _PAGE)
-        members = "SELECT subject, kind, position, at_ms FROM member WHERE position >= ? AND position < ?"
-        sealed = "SELECT position, CAST(heads AS BLOB) FROM tally WHERE position >= ? AND position < ?"
-        if (
-            sorted(self._all(members, *span)) != sorted(told.members)
-            or sorted(self._all(sealed, *span)) != told.tallies
-        ):
-            raise EvidenceError(
-                f"ledger {self.path}: the accounts of leaves {start} to {span[1] - 1} are not those of their bytes"
-            )
-        told.members.clear()
-        told.tallies.clear()
-
-    def _counted(self, leaf: Leaf, told: Accounts) -> None:
-        """Check that a tally is that of the leaves before it, and stands wherever one is due."""
-        if tally.due(leaf.index) and leaf.fact.kind != tally.KIND:
-            raise EvidenceError(f"ledger {self.path}: leaf {leaf.index} is no tally; one is due there")
-        if leaf.fact.kind == tally.KIND and told.tally(leaf.index, now_ms=0).body != leaf.fact.body:
-            raise EvidenceError(
-                f"ledger {self.path}: the tally at leaf {leaf.index} is not that of the leaves before it"
-            )
-        told.add(leaf.index, leaf.fact, merkle.leaf_hash(leaf.data))
 
     def _rows(self, start: int, end: int) -> list[tuple[Any, ...]]:
         """Return `(position, source, sequence, kind, at_ms, data)` of the leaves `[start, end)`."""
@@ -235,11 +194,6 @@ class LedgerReader:
             " WHERE position >= ? AND position < ? ORDER BY position"
         )
         return self._all(sql, start, end)
-
-    def _nodes(self, start: int, end: int) -> dict[int, bytes]:
-        """Return the nodes that the leaves `[start, end)` completed: their numbers follow one another."""
-        sql = "SELECT number, CAST(hash AS BLOB) FROM node WHERE number >= ? AND number < ?"
-        return dict(self._all(sql, 2 * start - start.bit_count(), 2 * end - end.bit_count()))
 
     def _sized(self, size: int | None) -> int:
         held = self.size
@@ -253,7 +207,7 @@ class LedgerReader:
 
     def node(self, level: int, position: int) -> bytes:
         """Return the hash of a perfect subtree; EvidenceError names the one that the file does not hold."""
-        rows = self._all("SELECT CAST(hash AS BLOB) FROM node WHERE number = ?", number(level, position))
+        rows = self._all("SELECT CAST(hash AS BLOB) FROM node WHERE number = ?", merkle.number(level, position))
         if not rows:
             raise EvidenceError(
                 f"ledger {self.path}: node {level}/{position} is missing; restore the file from the backup"
@@ -301,9 +255,3 @@ def _leaf(index: int, data: bytes) -> Leaf:
         return Leaf(index, value["source"], value["sequence"], value["recorded_ms"], Fact(**value["fact"]), data)
     except (ValueError, KeyError, TypeError) as error:
         raise EvidenceError(f"ledger: leaf {index} was changed ({error}); restore the file from the backup") from None
-
-
-def number(level: int, position: int) -> int:
-    """Return the post-order number of a perfect subtree: nodes are numbered in the order of their completion."""
-    last = ((position + 1) << level) - 1
-    return 2 * last - last.bit_count() + level

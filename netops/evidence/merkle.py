@@ -91,6 +91,21 @@ def peaks(size: int) -> list[tuple[int, int]]:
     return perfect(0, size)
 
 
+def number(level: int, position: int) -> int:
+    """Return the post-order number of a perfect subtree: subtrees are numbered in the order of their completion."""
+    last = ((position + 1) << level) - 1
+    return 2 * last - last.bit_count() + level
+
+
+def levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
+    """Return the hashes of a perfect tree, level by level, from its leaf hashes (2^k of them) to its root."""
+    made = [list(leaves)]
+    while len(made[-1]) > 1:
+        pairs = iter(made[-1])
+        made.append([sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)])
+    return made
+
+
 def root(node: Node, size: int) -> bytes:
     """Return the root of the first `size` leaves."""
     return _range(node, 0, size)
