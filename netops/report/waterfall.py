@@ -7,6 +7,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from netops.sla import numbers
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -43,7 +45,7 @@ def steps(report: Mapping[str, Any]) -> list[Step]:
                         version=part["version"],
                         item=item["title"] or item["item"],
                         objective=_title(item),
-                        percent=_whole(item["credit"]["percent"]),
+                        percent=shown(item["credit"]["percent"]),
                     )
                 )
     back = fees - total - made[-1].left
@@ -53,10 +55,16 @@ def steps(report: Mapping[str, Any]) -> list[Step]:
 
 
 def _title(item: Mapping[str, Any]) -> str:
-    chosen: str = item["credit"]["objective"]
-    return next((str(each["title"]) or chosen for each in item["objectives"] if each["objective"] == chosen), chosen)
+    """Return the objective that is owed for; several where the contract owes each for minutes of its own."""
+    given = item["credit"]
+    shares = [each["objective"] for each in given.get("by_minute", ()) if Fraction(each["percent"])]
+    titles = {each["objective"]: str(each["title"] or each["objective"]) for each in item["objectives"]}
+    return " + ".join(titles[each] for each in shares or [given["objective"]] if each)
 
 
-def _whole(exact: str) -> str:
-    """Return `30/1` as `30`; what is no whole number stays a fraction."""
-    return str(Fraction(exact))
+def shown(exact: str) -> str:
+    """Return `30/1` as `30`; what is no whole number with three places, rounded down; nothing stays nothing."""
+    if not exact:
+        return ""
+    value = Fraction(exact)
+    return str(value) if value.denominator == 1 else numbers.shown(value, 3)

@@ -56,6 +56,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "excluded_up": ("免责·正常（分钟）", "excluded while up, min"),
     "excluded_down": ("免责·中断（分钟）", "excluded while down, min"),
     "excluded_unknown": ("免责·未测得（分钟）", "excluded while not measured, min"),
+    "own_percent": ("自身扣减 %", "owed in % of its own fee"),
     "from": ("开始", "from"),
     "to": ("结束", "to"),
     "minutes": ("时长（分钟）", "minutes"),

@@ -64,7 +64,7 @@ OBJECTIVES = (
     *("target", "value", "lower", "upper", "not_measured", "verdict", "because", "remark", "credit", "exact"),
     *BUCKETS,
 )
-SERVICES = (*WHICH, "service", "contracted", *BUCKETS, "value", "verdict", "incidents")
+SERVICES = (*WHICH, "service", "contracted", *BUCKETS, "value", "verdict", "incidents", "own_percent")
 OUTAGES = (*WHICH, "service", "from", "to", "minutes", "cause", "because", "censored")
 EXCLUSIONS = (
     *WHICH,
@@ -156,12 +156,14 @@ class _Tables:
             fell: dict[str, int] = {}
             for row in each["incidents"]["rows"]:
                 fell[row[0]] = fell.get(row[0], 0) + 1
+            owes = dict(each.get("objects", {"rows": ()})["rows"])
             for row in each["services"]["rows"]:
                 told = dict(zip(columns, row, strict=True))
                 times = (told[f"{name}_ms"] for name in ("contracted", *BUCKETS))
                 yield (
                     *(*which, told["service"], *self._lengths(which, times)),
                     *(told["shown"], both(told["verdict"]), Decimal(fell.get(told["service"], 0))),
+                    waterfall.shown(owes.get(told["service"], "")),
                 )
 
     def outages(self) -> Iterator[Sequence[Cell]]:

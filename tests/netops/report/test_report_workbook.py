@@ -130,3 +130,35 @@ def test_a_table_that_is_too_long_goes_on_in_a_next_sheet(october, monkeypatch):
 
     assert len(sheets) == -(-outages // 2) > 1
     assert sum(book[name].max_row - 1 for name in sheets) == outages
+
+
+def test_minutes_owed_by_several_promises_name_them_all(paper_world, base_contract):
+    wifi, fiber = base_contract.items
+    sold = replace(wifi, double_credit="by_minute")
+    world = paper_world(contracts=(replace(base_contract, items=(sold, fiber)),))
+    world.versions()
+    roster = world.roster()
+    for number in range(world.length):
+        world.hour(number, {"ap-1": "uuuuuuuuuuud", "ap-2": "dduuuuuuuuuu"}, roster)
+    report = build.build(world.ask(), world.leaves()).content
+    found = waterfall.steps(report)
+    named = {each["objective"] for each in report["parts"][0]["items"][0]["credit"]["by_minute"]}
+
+    assert named == {"availability", "any"}
+    assert sum(each.amount for each in found[1:-1]) == -Decimal(report["credit"]["total"])
+    assert set(found[1].objective.split(" + ")) <= named
+
+
+def test_a_service_that_owes_by_itself_has_its_percentage(paper_world, base_contract):
+    wifi, fiber = base_contract.items
+    terms = replace(wifi.objectives[0].credits, per="object")
+    sold = replace(wifi, objectives=(replace(wifi.objectives[0], credits=terms),))
+    world = paper_world(contracts=(replace(base_contract, items=(sold, fiber)),))
+    world.versions()
+    roster = world.roster()
+    for number in range(world.length):
+        world.hour(number, {"ap-1": "uuuuuuuuuuud"}, roster)
+    _, _, book = read(world)
+    found = {row[column("service")]: row[column("own_percent")] for row in rows(book, "services")}
+
+    assert (found["ap-1"], found["ap-2"]) == ("100", None)
