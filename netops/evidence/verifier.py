@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from netops.errors import EvidenceError
 from netops.evidence import canonical
 from netops.evidence.days_of import verify_days
+from netops.evidence.difference_of import verify_difference
 from netops.evidence.differences import differ, loads
 from netops.evidence.integrity import Failure
 from netops.evidence.members import REGISTER, REPORT, ZONE
@@ -69,7 +70,9 @@ class _Recomputed:
         yield from self.rulings.failures()
         parts = [numbers.part(*ruling) for ruling in self.rulings.rulings()]
         yield from differ(report["parts"], parts, f"{REPORT}: parts")
-        yield from differ(report["credit"], numbers.credit(parts), f"{REPORT}: credit")
+        credit = numbers.credit(parts)
+        yield from differ(report["credit"], credit, f"{REPORT}: credit")
+        yield from verify_difference(self.bundle, report, numbers, credit["total"])
         yield from differ(report["seen"], numbers.health(), f"{REPORT}: seen")
         yield from verify_days(self.bundle, report, self.leaves)
 
@@ -91,6 +94,9 @@ class _Recomputed:
             "end_ms": self.rulings.period[1],
             "revision": report["revision"],
         }
+        if "amount" in body or "currency" in body:  # reports of older releases were sealed without
+            said |= {"amount": report["credit"]["total"], "currency": report["credit"]["currency"]}
         for name, value in said.items():
-            if body[name] != value:
-                yield Failure(place="seal.json", what=f"leaf {index} seals {name} {body[name]}, {REPORT} says {value}")
+            if body.get(name) != value:
+                what = f"leaf {index} seals {name} {body.get(name)}, {REPORT} says {value}"
+                yield Failure(place="seal.json", what=what)

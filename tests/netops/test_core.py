@@ -17,7 +17,7 @@ from netops.access.staff import Staff
 from netops.errors import EvidenceError, StoreError
 from netops.evidence import told as audit
 from netops.facts import Fact
-from netops.ledger import LedgerReader
+from netops.ledger import LedgerEntry, LedgerReader
 from netops.model import Poll
 from netops.report import issue
 from netops.sla import calendar
@@ -224,6 +224,24 @@ def test_what_two_persons_did_not_allow_is_isolated_and_its_refusal_sealed(house
         assert len(list(ledger.find("staff_action"))) == 1
     assert "no such account" in told["exclusion_claim"]
     assert [why for _, why in made._drain.quarantined()] == [told["exclusion_claim"], told["approval_request"]]
+
+
+def test_a_window_that_nobody_used_is_over_once_however_often_the_core_looks(house):
+    """A report that nobody objects to would stay open for ever if somebody had to say so."""
+    made, _, _, settings = house
+    issued = {"report": "r", "contract": "wifi-2026", "start_ms": START - 24 * HOUR, "end_ms": START, "revision": 1}
+    issued |= {"digest": "0" * 64, "manifest_digest": "0" * 64, "leaves": 0}
+    with made._acting:
+        fact = Fact(kind="report_issued", at_ms=START, body=issued)
+        made._ledger.append([LedgerEntry("report:r", 0, fact)], now_ms=START)
+    (job,) = [each for each in made._jobs() if each.name == "disputes"]
+    for days, stated in ((13, 0), (16, 1), (17, 1)):
+        made._clock.at_ms = START + days * 24 * HOUR
+        until(lambda: made._caught_up_ms == made._clock.at_ms)
+        job.run(0)
+
+        with LedgerReader(settings.data.dir / "ledger.db") as ledger:
+            assert [leaf.fact.body["by"] for leaf in ledger.find("report_accepted")] == ["deadline"] * stated
 
 
 def test_a_fault_of_the_drain_is_seen_and_does_not_end_it(house, monkeypatch):

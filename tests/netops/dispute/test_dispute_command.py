@@ -364,6 +364,25 @@ def test_silence_runs_its_course_by_the_core_alone(desk, city, capsys):
     assert (objection["outcome"], objection["ruled_by"]) == ("upheld", "deadline")
 
 
+def test_a_report_that_was_sealed_with_another_amount_does_not_verify(desk, city, tmp_path, monkeypatch, capsys):
+    """A settlement is held against the seal, so the seal must owe what the figures do."""
+    stated = report.bundle.facts
+
+    def cheaper(given, *, now_ms):
+        first, *others = stated(given, now_ms=now_ms)
+        return [Fact(kind=first.kind, at_ms=first.at_ms, body=dict(first.body) | {"amount": "1.00"}), *others]
+
+    monkeypatch.setattr(report.bundle, "facts", cheaper)
+    words(dispute, city, "take", objected(desk))
+    sealed(city)
+    path = tmp_path / "cheap.zip"
+    words(report, city, "build", *MONTH, "--out", path, "--seal-here")
+    capsys.readouterr()
+
+    assert words(audit, city, "verify", path) == 4
+    assert "seals amount 1.00, report.json says 24.00" in capsys.readouterr().out
+
+
 # ---- what is not taken
 
 
