@@ -141,7 +141,6 @@ def _line(carrier: str, rules: Rules) -> Iterator[ServiceItem]:
     if carrier != CARRIERS[0][0]:
         return
     own, title = replace(rules, max_unknown_ratio="0.1"), "专线 / Dedicated line"
-    tiers = (Tier(percent="10", below="95", at_least="90"), Tier(percent="25", below="90"))
     promised = (
         ("reached", "probe.reached", "1", "99.5", "reached through the line"),
         ("delay", "probe.rtt.p95", "20", "95", "round trip at most 20 ms"),
@@ -153,7 +152,7 @@ def _line(carrier: str, rules: Rules) -> Iterator[ServiceItem]:
         title=title,
         fee="2400",
         select=Selector(carriers=(carrier,), roles=("gateway",)),
-        objectives=_objectives("line", title, promised, own, Credits(tiers=tiers, period_cap_percent="25")),
+        objectives=_objectives("line", title, promised, own, ("10", "25")),
     )
 
 
@@ -163,7 +162,6 @@ def _logins(carrier: str, rules: Rules) -> Iterator[ServiceItem]:
         return
     title = "访客登录 / Visitors' logins"
     own = replace(rules, check_every_s=900, max_unknown_ratio="0.5")  # nobody runs a rehearsal all month
-    tiers = (Tier(percent="5", below="98", at_least="95"), Tier(percent="15", below="95"))
     promised = (
         ("success", "portal.login.success", "1", "98", "logins that come online"),
         ("online", "portal.login.time", "10000", "95", "online within 10 s"),
@@ -174,7 +172,7 @@ def _logins(carrier: str, rules: Rules) -> Iterator[ServiceItem]:
         title=title,
         fee="300",
         select=Selector(carriers=(carrier,), roles=("portal",)),
-        objectives=_objectives("login", title, promised, own, Credits(tiers=tiers, period_cap_percent="15")),
+        objectives=_objectives("login", title, promised, own, ("5", "15")),
     )
 
 
@@ -249,9 +247,12 @@ def _child(agent: Agent, child: Child) -> Iterator[Record]:
 
 
 def _objectives(
-    prefix: str, title: str, promised: Iterable[tuple[str, str, str, str, str]], rules: Rules, credits_: Credits
+    prefix: str, title: str, promised: Iterable[tuple[str, str, str, str, str]], rules: Rules, owed: tuple[str, str]
 ) -> tuple[Objective, ...]:
-    """Return an objective for each promise (name, indicator, threshold, target, what is said of it) of an item."""
+    """Return an objective for each promise (name, indicator, threshold, target, what is said of it) of an item.
+
+    `owed`: percent of the fee just below the target, and below 90 %.
+    """
     return tuple(
         Objective(
             id=f"{prefix}-{name}",
@@ -260,7 +261,13 @@ def _objectives(
             target=target,
             title=f"{title}: {said}",
             rules=rules,
-            credits=credits_,
+            credits=Credits(
+                tiers=(
+                    Tier(percent=owed[0], below=target, at_least="90"),
+                    Tier(percent=owed[1], below="90"),
+                ),
+                period_cap_percent=owed[1],
+            ),
         )
         for name, indicator, threshold, target, said in promised
     )

@@ -8,7 +8,7 @@ from netops.access.approvals import ACTIONS
 from netops.checks import Problem
 from netops.errors import UsageError, nearest
 from netops.metrics.portal import COUNTED
-from netops.sla import calendar, rules, streams
+from netops.sla import calendar, pitfalls, rules, streams
 from netops.sla.sold import fits, sold
 
 PORTAL = "portal"
@@ -95,6 +95,8 @@ def _objective(contract: Contract, item: ServiceItem, objective: Objective, snap
     except UsageError as error:
         yield Problem(where, str(error))
         return
+    for what, remedy in pitfalls.of(item, objective):
+        yield Problem(where, f"{name}: {what}", remedy)
     if objective.comparison == "at_least" and 0 < rules.exactly(objective.target, name) <= 1:
         yield Problem(where, f"{name}: target {objective.target} is in percent", "write 99.5 for 99.5 %")
     if objective.period != "month":

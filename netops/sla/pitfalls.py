@@ -1,0 +1,146 @@
+"""What a contract may say and hardly anybody means: a missed target that costs nothing, a tier or a field without use.
+
+Each is said with what to write instead. Whoever means it can say so: a tier of `percent: 0` states that nothing is
+owed.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from netops.sla import streams
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inventory.model import Objective, ServiceItem, Tier
+
+Edge = tuple[Fraction, int]
+"""A cut through the numbers: (value, 0) just before the value, (value, 1) just after it."""
+Said = tuple[str, str]
+"""What is wrong, and the remedy."""
+
+LOWEST, HIGHEST = (Fraction(0), 0), (Fraction(100), 1)
+
+
+class Step(NamedTuple):
+    """One tier: its number in the contract, the values it holds, cut to 0…100, and what it costs in percent."""
+
+    number: int
+    low: Edge
+    high: Edge
+    percent: Fraction
+
+
+def of(item: ServiceItem, objective: Objective) -> Iterator[Said]:
+    """Yield what is wrong with one objective whose words and numbers are sound (`rules.objective`)."""
+    yield from _dead(item, objective)
+    if objective.credits.tiers:
+        yield from _tiers(objective)
+
+
+def missed(objective: Objective) -> tuple[Edge, Edge]:
+    """Return the values that miss the target."""
+    target = Fraction(objective.target)
+    return (LOWEST, (target, 0)) if objective.comparison == "at_least" else ((target, 1), HIGHEST)
+
+
+def steps(objective: Objective) -> list[Step]:
+    """Return the tiers in the order of their values, the least bad first."""
+    made = [_step(number, tier) for number, tier in enumerate(objective.credits.tiers, 1)]
+    return sorted(made, key=lambda each: each.low, reverse=objective.comparison == "at_least")
+
+
+def written(low: Edge, high: Edge) -> str:
+    """Return a stretch of values as a tier states it: `at_least: 99, below: 99.5`."""
+    parts = []
+    if low > LOWEST:
+        parts.append(f"{'above' if low[1] else 'at_least'}: {plain(low[0])}")
+    if high < HIGHEST:
+        parts.append(f"{'at_most' if high[1] else 'below'}: {plain(high[0])}")
+    return ", ".join(parts) or "at_least: 0"
+
+
+def plain(value: Fraction) -> str:
+    """Return a number of a contract as a decimal; it is one, so no digit is lost."""
+    digits, scaled = 0, value
+    while scaled.denominator != 1:
+        digits, scaled = digits + 1, scaled * 10
+    text = f"{abs(scaled.numerator):0{digits + 1}d}"
+    return ("-" if value < 0 else "") + (f"{text[:-digits]}.{text[-digits:]}" if digits else text)
+
+
+def _step(number: int, tier: Tier) -> Step:
+    low = (Fraction(tier.at_least), 0) if tier.at_least else (Fraction(tier.above), 1) if tier.above else LOWEST
+    high = (Fraction(tier.below), 0) if tier.below else (Fraction(tier.at_most), 1) if tier.at_most else HIGHEST
+    return Step(number, max(low, LOWEST), min(high, HIGHEST), Fraction(tier.percent))
+
+
+def _tiers(objective: Objective) -> Iterator[Said]:
+    start, end = missed(objective)
+    target = f"target {objective.target}"
+    known = steps(objective)
+    for each in known:
+        low, high = max(each.low, start), min(each.high, end)
+        if each.percent and low >= high:
+            what = f"tier {each.number} ({written(each.low, each.high)}) holds no value that misses the {target}"
+            yield f"{what}: it never pays", "remove it, or correct its bounds or the target"
+        elif each.percent and _beyond(objective, each, start, end):
+            what = f"tier {each.number} reaches beyond the {target}: what meets it owes nothing, whatever the tier says"
+            yield what, f"write `{written(low, high)}`, or correct the target"
+    for low, high in _gaps(known, start, end):
+        what = f"a value of `{written(low, high)}` misses the {target} and owes nothing: no tier holds it"
+        yield what, f"add a tier for it; `{{{written(low, high)}, percent: 0}}` if nothing is to be owed"
+    for better, worse in pairwise(known):
+        if worse.percent < better.percent:
+            what = f"tier {worse.number} ({written(worse.low, worse.high)}) costs {plain(worse.percent)} %"
+            what += f", the better values of tier {better.number} cost {plain(better.percent)} %"
+            yield what, "let worse values cost at least as much"
+
+
+def _beyond(objective: Objective, each: Step, start: Edge, end: Edge) -> bool:
+    """Whether a bound that the tier states lies among the values that meet the target; an open side is no statement."""
+    if objective.comparison == "at_least":
+        return each.high > end and each.high != HIGHEST
+    return each.low < start and each.low != LOWEST
+
+
+def _gaps(known: list[Step], start: Edge, end: Edge) -> Iterator[tuple[Edge, Edge]]:
+    at = start
+    for each in sorted(known, key=lambda step: step.low):
+        if each.low >= end:
+            break
+        if each.low > at:
+            yield at, each.low
+        at = max(at, each.high)
+    if at < end:
+        yield at, end
+
+
+def _dead(item: ServiceItem, objective: Objective) -> Iterator[Said]:
+    """Yield what is written and changes nothing, or contradicts what the figure is."""
+    credits_, state = objective.credits, streams.stream(objective) is None
+    if objective.comparison == "at_most":
+        figure = "availability is the share of time that is up" if state else "the figure is the share that is good"
+        yield f"comparison 'at_most': {figure}, so less of it would be better", "write 'at_least', or leave it out"
+    if state and objective.rules.percentile != "nearest_rank":
+        yield (
+            f"percentile '{objective.rules.percentile}' has no use: availability has no percentile",
+            "leave it out; it is for objectives on a metric",
+        )
+    capped = [name for name in ("object_cap_percent", "period_cap_percent") if getattr(credits_, name)]
+    if not credits_.tiers:
+        for name in (*capped, *(("escalate_after",) if credits_.escalate_after else ())):
+            yield f"credits state '{name}' and no tiers: nothing is ever owed", "add `tiers`, or leave the credits out"
+        return
+    if not any(Fraction(each.percent) for each in credits_.tiers):
+        return
+    for name in capped:
+        if not Fraction(getattr(credits_, name)):
+            yield f"'{name}' is 0: its tiers never pay", "leave the cap out, or the tiers"
+    if credits_.escalate_after and Fraction(credits_.escalate_factor) == 1:
+        yield "'escalate_factor' is 1: a repeated breach costs no more", "write more than 1, or leave both fields out"
+    if not Fraction(item.fee):
+        yield f"its tiers are percent of a fee, and item '{item.id}' states none: nothing is ever owed", "state `fee`"
