@@ -17,7 +17,7 @@ GOOD = ("UP", "DEGRADED")
 UNITS = ("any_down", "all_down")
 
 
-@dataclass
+@dataclass(slots=True)
 class Cell:
     """One minute of one service: `slot` is how many minutes its slot is long."""
 
@@ -40,6 +40,7 @@ class City:
         for body in self.bodies("availability_roster"):
             self.rosters.setdefault(body["roster"], {})[body["part"]] = body["services"]
         self.rosters = {k: [row for part in sorted(v) for row in v[part]] for k, v in self.rosters.items()}
+        self.tenure = self.contracted()
         self.walls = [self.wall(self.start + i * MINUTE) for i in range(self.count)]
 
     def bodies(self, kind):
@@ -244,7 +245,7 @@ def judge(city, item, objective, start_ms, end_ms):
     """Return one objective's figures over a version's part of the period."""
     rules = objective["rules"]
     stream = stream_of(objective)
-    tenure = city.contracted()
+    tenure = city.tenure
     sold = {}
     for minute in tenure:
         sold.update(minute)
@@ -273,7 +274,8 @@ def judge(city, item, objective, start_ms, end_ms):
     }
     made = figures(objective, rules, found, tallies, weights)
     made["minutes"] = minutes
-    made["against"] = {(name, i) for name, each in found.items() for i, b in enumerate(each) if b in lowers(rules)}
+    bad = lowers(rules)
+    made["against"] = {(name, i) for name, each in found.items() for i, b in enumerate(each) if b in bad}
     made["credit_percent"] = owed(city, objective, f"{item['id']}/{objective['id']}", made)
     return made
 
@@ -296,7 +298,7 @@ def bucket(cell, out, causes, degraded):
 
 
 def tally(buckets):
-    return {name: MINUTE * sum(each == name for each in buckets) for name in BUCKETS}
+    return {name: MINUTE * buckets.count(name) for name in BUCKETS}
 
 
 def united(found, aggregation):
@@ -473,7 +475,7 @@ def disagreements(contracts, leaves, report):
 
 def contracted_minutes(city, item, part):
     sold = {}
-    tenure = city.contracted()
+    tenure = city.tenure
     for minute in tenure:
         sold.update(minute)
     for i, minute in enumerate(tenure):

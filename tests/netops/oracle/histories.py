@@ -64,7 +64,7 @@ def rules(rng):
         unknown_mode=rng.choice(["as_up", "removed", "as_down"]),
         degraded_mode=rng.choice(["as_up", "as_down"]),
         undetermined_mode=rng.choice(["unknown", "as_down"]),
-        max_unknown_ratio=rng.choice(["0", "0.05", "0.3", "1"]),
+        max_unknown_ratio=rng.choice(["0", "0.05", "0.3", "1", "1", "1"]),
         outage_edge=rng.choice(["last_good", "first_bad", "midpoint"]),
         min_outage_s=60 * rng.choice([0, 0, 3, 8, 13, 60]),
         check_every_s=120,
@@ -89,13 +89,14 @@ def credits_(rng, target):
         period_cap_percent=rng.choice(["", "12.5"]),
         escalate_after=rng.choice([0, 1, 2]),
         escalate_factor=rng.choice(["1.5", "2"]),
+        per=rng.choice(["item", "object"]),
     )
 
 
 def objective(rng, name):
     target = rng.choice(["50", "90", "99", "99.9"])
     made = Objective(id=name, indicator="availability", target=target, rules=rules(rng), credits=credits_(rng, target))
-    if name == "availability":
+    if name != "measured":
         return made
     metric, threshold = rng.choice([("probe.rtt.p95", "30"), ("probe.reached", "1"), ("probe.delay_back.p99", "12.5")])
     own = replace(made.rules, check_every_s=rng.choice([120, 600]), quorum=rng.choice([1, 2]), vantages=2)
@@ -110,7 +111,10 @@ def contract(rng, place, start_ms):
             kind=name,
             select=Selector(),
             fee=rng.choice(["0", "99.99", "12345.67"]),
-            objectives=tuple(objective(rng, each) for each in ("availability", "measured")[: rng.randint(1, 2)]),
+            double_credit=rng.choice(["dearest", "by_minute"]),
+            objectives=tuple(
+                objective(rng, each) for each in ("availability", "strict", "measured")[: rng.randint(1, 3)]
+            ),
         )
         for name in ("wifi", "fiber")
     )
@@ -151,7 +155,7 @@ class History:
     def __init__(self, seed):
         rng = self.rng = random.Random(seed)
         self.place, self.start = rng.choice(PLACES)
-        self.length = rng.choice([12, 26, 36])
+        self.length = rng.choice([6, 12, 26])
         self.end = self.start + self.length * H
         first = contract(rng, self.place, self.start)
         self.contracts = (first,)
@@ -230,11 +234,11 @@ class History:
         rng = self.rng
         for i in range(rng.randrange(5)):
             start = self.start + rng.randrange(-180, self.length * 60) * M
-            end = start + rng.choice([0, -60, 30, 60, 90, 200]) * M
+            end = start + rng.choice([30, 30, 60, 60, 90, 200, 0, -60]) * M
             at = start - rng.choice([48, 48, 24, 3]) * H
             terms = {
                 "contract": "c1",
-                "class": rng.choice(["maintenance", "maintenance", "unheard-of"]),
+                "class": rng.choice(["maintenance"] * 5 + ["unheard-of"]),
                 "start_ms": start,
                 "end_ms": end,
                 "services": rng.choice([[], ["*"], ["s-0"], ["s-1", "s-2"]]),
@@ -247,9 +251,9 @@ class History:
             self.state("approval_request", {**asked, "terms": terms, "by": by, "role": by, "reason": "r"}, at_ms=at)
             said = {
                 "request": name,
-                "decision": rng.choice(["approved", "approved", "approved", "refused"]),
-                "by": rng.choice(["manager", "manager", "operator"]),
-                "role": rng.choice(["contract_manager", "contract_manager", "admin"]),
+                "decision": rng.choice(["approved"] * 5 + ["refused"]),
+                "by": rng.choice(["manager"] * 5 + ["operator"]),
+                "role": rng.choice(["contract_manager"] * 5 + ["admin"]),
                 "reason": "",
             }
             self.state("approval_decision", said, at_ms=at + M)
