@@ -1,0 +1,163 @@
+"""The verdict on coverage by area: each area of the register by itself, and all of them together.
+
+Each known cell weighs by its surface. The share is the weighted mean of the cells' good hours; its n is
+(sum of w)^2 / sum of (w^2 / hours): the number of independent hours of equal cells that would say as much, so cells
+that were measured often cannot speak for those that were measured seldom. The Wilson interval of this share and n is
+the bound. Cells of which nothing is known are in no share; how much surface they are is always told, and above
+`max_unknown` there is no verdict. This is coverage of *area*: it is never added to or compared with availability (of
+time) or with shares of people or traffic.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from netops.coverage import wilson
+from netops.coverage.cells import Known, look
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from netops.coverage.cells import Cell, Rules, Table
+
+
+class Outcome(StrEnum):
+    """What is said of an area."""
+
+    MET = "met"
+    MISSED = "missed"
+    NOT_DETERMINABLE = "not_determinable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """What coverage was promised: shares of area from 0 to 1; z is a decimal of the contract (1.96 for 95 %)."""
+
+    rules: Rules
+    target: Fraction
+    minimum: Fraction
+    z: Fraction = Fraction("1.96")
+    max_unknown: Fraction = Fraction(1, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an area stands. `share` is None where no cell is known; surfaces in square decimetres."""
+
+    outcome: Outcome
+    because: str
+    target: Fraction
+    share: Fraction | None = None
+    lower: Fraction = Fraction(0)
+    upper: Fraction = Fraction(1)
+    n: Fraction = Fraction(0)
+    surface: int = 0
+    known_surface: int = 0
+    cells: Mapping[str, int] = field(default_factory=dict)
+    newest_ms: int = 0
+    oldest_ms: int = 0
+
+    @property
+    def unknown(self) -> Fraction:
+        """The share of the surface of which nothing is known."""
+        return 1 - Fraction(self.known_surface, self.surface) if self.surface else Fraction(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The verdict: the whole, each area, and how many samples lay in no area."""
+
+    whole: Standing
+    areas: Mapping[str, Standing]
+    outside: int
+
+
+Zones = dict[str, dict[str, int]]
+"""Area → its cells and their surfaces in square decimetres."""
+
+
+def judge(table: Table, zones: Zones, promise: Promise, *, at_ms: int) -> Coverage:
+    """Judge all areas and the whole at an instant. A whole is met only with each of its areas at its minimum."""
+    looked = {
+        area: [
+            (look(table.hours.get(cell, {}), promise.rules, at_ms=at_ms), surface) for cell, surface in cells.items()
+        ]
+        for area, cells in sorted(zones.items())
+    }
+    areas = {area: _stand(cells, promise.minimum, promise) for area, cells in looked.items()}
+    alone = _stand([each for cells in looked.values() for each in cells], promise.target, promise)
+    inside = {cell for cells in zones.values() for cell in cells}
+    outside = sum(hour.samples for cell, hours in table.hours.items() if cell not in inside for hour in hours.values())
+    return Coverage(_with_minima(alone, areas), areas, outside)
+
+
+def _stand(cells: Iterable[tuple[Cell, int]], target: Fraction, promise: Promise) -> Standing:
+    cells = list(cells)
+    surface = sum(weight for _, weight in cells)
+    known = [(cell, weight) for cell, weight in cells if cell.known is Known.KNOWN]
+    count = Counter(str(cell.known) for cell, _ in cells)
+    told = {word.value: count[word] for word in Known}
+    seen = [cell.newest_ms for cell, _ in cells if cell.newest_ms]
+    weight = sum(each for _, each in known)
+    if not known:
+        return Standing(
+            *(Outcome.NOT_DETERMINABLE, "nothing_known", target),
+            surface=surface, cells=told, newest_ms=max(seen, default=0), oldest_ms=min(seen, default=0),
+        )  # fmt: skip
+    share = sum((each * Fraction(cell.good, cell.hours) for cell, each in known), Fraction(0)) / weight
+    n = weight * weight / sum((Fraction(each * each, cell.hours) for cell, each in known), Fraction(0))
+    lower, upper = wilson.interval(share, n, z=promise.z)
+    outcome, because = _verdict(share, n, target, promise, unknown=1 - Fraction(weight, surface))
+    return Standing(outcome, because, target, share, lower, upper, n, surface, weight, told, max(seen), min(seen))
+
+
+def _verdict(
+    share: Fraction, n: Fraction, target: Fraction, promise: Promise, *, unknown: Fraction
+) -> tuple[Outcome, str]:
+    if unknown > promise.max_unknown:
+        return Outcome.NOT_DETERMINABLE, "too_much_unknown"
+    if wilson.is_at_least(share, n, target, z=promise.z):
+        return Outcome.MET, "lower_bound_reaches_target"
+    if wilson.is_below(share, n, target, z=promise.z):
+        return Outcome.MISSED, "upper_bound_below_target"
+    return Outcome.NOT_DETERMINABLE, "bounds_hold_the_target"
+
+
+def _with_minima(whole: Standing, areas: Mapping[str, Standing]) -> Standing:
+    """Return the whole with what its areas' minima make of it."""
+    outcomes = {area: each.outcome for area, each in areas.items()}
+    missed = [area for area, each in outcomes.items() if each is Outcome.MISSED]
+    open_ = [area for area, each in outcomes.items() if each is Outcome.NOT_DETERMINABLE]
+    if whole.outcome is Outcome.MISSED:
+        return whole
+    if missed:
+        return _said(whole, Outcome.MISSED, f"minimum_missed: {', '.join(missed)}")
+    if whole.outcome is Outcome.MET and open_:
+        return _said(whole, Outcome.NOT_DETERMINABLE, f"minimum_not_determinable: {', '.join(open_)}")
+    return whole
+
+
+def _said(whole: Standing, outcome: Outcome, because: str) -> Standing:
+
+    return replace(whole, outcome=outcome, because=because)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """How a prediction fared: of the cells that were claimed covered and are known, so many are good by most hours."""
+
+    claimed: int
+    known: int
+    hits: int
+
+
+def hit_rate(claimed: Mapping[str, int], table: Table, rules: Rules, *, at_ms: int) -> Hit:
+    """Hold a prediction (cell → level in hundredths of dBm) against the measured cells. It is a claim, no evidence."""
+    covered = [cell for cell, level in claimed.items() if level >= rules.level]
+    looked = [look(table.hours.get(cell, {}), rules, at_ms=at_ms) for cell in covered]
+    known = [cell for cell in looked if cell.known is Known.KNOWN]
+    return Hit(len(covered), len(known), sum(2 * cell.good > cell.hours for cell in known))
