@@ -165,10 +165,12 @@ class _Counted:
         """Yield each counted leaf that concerns the report and is not among those that it rests on, and the reverse."""
         facts = {index: fact for index, (_, fact) in self.leaves.items() if fact["kind"] in tally.KINDS}
         claims = {fact["body"]["claim"] for fact in facts.values() if self._touches(fact)}
+        issued = [fact["body"] for fact in facts.values() if fact["kind"] == "report_issued"]
+        reports = {body["report"] for body in issued if self._is_own(body)}
         objections = {
             fact["body"]["objection"]
             for fact in facts.values()
-            if fact["kind"] == "objection" and fact["body"]["target"] in claims
+            if fact["kind"] == "objection" and (fact["body"]["target"] in claims or fact["body"]["report"] in reports)
         }
         for index, fact in sorted(facts.items()):
             concerns = self._concerns(fact, claims, objections)
@@ -181,6 +183,10 @@ class _Counted:
             kind, rests = fact["kind"], index in self.used
             if kind not in tally.KINDS and not (rests and kind == "availability_roster"):
                 yield Failure(place=f"{LEAVES if rests else APART}: leaf {index}", what=f"a {kind} has no place here")
+
+    def _is_own(self, body: Mapping[str, Any]) -> bool:
+        """Whether an issued report is an earlier revision of this one."""
+        return bool(body["contract"] == self.contract and (body["start_ms"], body["end_ms"]) == self.period)
 
     def _touches(self, fact: Mapping[str, Any]) -> bool:
         body = fact["body"]
@@ -198,11 +204,10 @@ class _Counted:
         if kind == "verdict":
             return bool(own and body["end_ms"] <= start)
         if kind == "report_issued":
-            return bool(own and (body["start_ms"], body["end_ms"]) == self.period)
+            return self._is_own(body)
         keys = {"exclusion_claim": "claim", "approval_request": "request", "approval_decision": "request"}
-        keys |= {"objection": "target"}
         if kind in keys:
             return body[keys[kind]] in claims
-        if kind == "ruling":
+        if kind in {"objection", "ruling"}:
             return body["objection"] in objections
         return bool(kind == "contract_version" and own)

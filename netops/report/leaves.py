@@ -173,8 +173,15 @@ def selected(
         for each in candidates.values()
         if each.kind == "exclusion_claim" and _touches(each.body, contract, start_ms, end_ms)
     }
+    reports = {
+        each.body["report"]
+        for each in candidates.values()
+        if each.kind == "report_issued" and _is_on(each.body, contract, start_ms, end_ms)
+    }
     objections = {
-        e.body["objection"] for e in candidates.values() if e.kind == "objection" and e.body["target"] in claimed
+        each.body["objection"]
+        for each in candidates.values()
+        if each.kind == "objection" and (each.body["target"] in claimed or each.body["report"] in reports)
     }
 
     def wanted(each: Sealed) -> bool:
@@ -190,14 +197,12 @@ def selected(
                 return body["claim"] in claimed
             case "approval_request" | "approval_decision":
                 return body["request"] in claimed
-            case "objection":
-                return body["target"] in claimed
-            case "ruling":
+            case "objection" | "ruling":
                 return body["objection"] in objections
             case "verdict":
                 return bool(body["contract"] == contract and body["end_ms"] <= start_ms)
             case "report_issued":
-                return bool(body["contract"] == contract and (body["start_ms"], body["end_ms"]) == (start_ms, end_ms))
+                return _is_on(body, contract, start_ms, end_ms)
             case "clock_state" | "monitor_health":
                 at_ms = int(each.leaf["fact"]["at_ms"])
                 return body["state"] != NOT_WELL[each.kind] and start_ms <= at_ms < end_ms
@@ -205,6 +210,11 @@ def selected(
                 return False
 
     return Leaves(tuple(candidates[index] for index in sorted(candidates) if wanted(candidates[index])))
+
+
+def _is_on(body: Mapping[str, Any], contract: str, start_ms: int, end_ms: int) -> bool:
+    """Whether an issued report is on exactly this contract and period."""
+    return bool(body["contract"] == contract and (body["start_ms"], body["end_ms"]) == (start_ms, end_ms))
 
 
 def _touches(body: Mapping[str, Any], contract: str, start_ms: int, end_ms: int) -> bool:

@@ -354,6 +354,23 @@ def test_an_upheld_objection_is_final_with_the_revision_that_follows_it(desk, ci
 
 
 @pytest.mark.usefixtures("clock")
+def test_a_report_rests_on_every_objection_to_it_whatever_it_is_about(desk, city, capsys):
+    """Else an upheld objection to a cause could have no revision that follows it, and no report were final."""
+    words(dispute, city, "take", objected(desk, "--service", "wifi-1", "--from", "2026-10-09T08:00", code="cause"))
+    sealed(city)
+    name = name_of(city, capsys)
+    words(dispute, city, "rebut", name, "accepted", "--reason", "x", "--as", "wang.min")
+    sealed(city)
+    words(dispute, city, "rule", name, "upheld", "--reason", "x", "--as", "zhao")
+    sealed(city)
+    words(report, city, "build", *MONTH, "--out", desk / "r2.zip", "--seal-here")
+
+    assert words(audit, city, "verify", desk / "r2.zip") == 0
+    assert state_of(city, capsys)["report"] == SECOND
+    assert state_of(city, capsys, "r2.zip")["objections"][0]["outcome"] == "upheld"
+
+
+@pytest.mark.usefixtures("clock")
 def test_silence_runs_its_course_by_the_core_alone(desk, city, capsys):
     words(dispute, city, "take", objected(desk, "--leaf", 3, code="fact"))
     for days in (0, 9, 40):
