@@ -19,6 +19,7 @@ from netops.evidence.accounts import verify_completeness
 from netops.evidence.bundle import Failure, open_bundle, verify_integrity
 from netops.evidence.members import KEYS, REPORT, Bundle
 from netops.evidence.note import VerifierKey
+from netops.evidence.signed_words import verify_words
 from netops.evidence.verifier import verify_numbers
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ def run(
     failures = verify_integrity(found, keys, rehearsal=rehearsal, quorum=quorum)
     failures += verify_numbers(found)
     failures += verify_completeness(found)
+    unsigned, strange = verify_words(found)
+    failures += unsigned
     wrong, note = pages(found) if not failures else ([], "")
     failures += wrong
     for each in failures[:SHOWN]:
@@ -99,6 +102,8 @@ def run(
         return FAILED
     _tell(found, say, "OK     " if vkey is not None or included else "WHOLE  ")
     say(f"NOTE    {note}")
+    for key in strange:
+        say(f"NOTE    {key} signed in the dispute; the register inside does not hold this key: ask the carrier for it")
     if vkey is not None:
         return OK
     say("NOTE    trusted only the keys inside the bundle: it is whole, but anybody may have made it")

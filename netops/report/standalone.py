@@ -36,6 +36,7 @@ MODULES = (
     "netops/evidence/numbers.py",
     "netops/evidence/days_of.py",
     "netops/evidence/accounts.py",
+    "netops/evidence/signed_words.py",
     "netops/evidence/verifier.py",
     "netops/evidence/told.py",
 )

@@ -1,0 +1,92 @@
+"""What a carrier signed in a dispute: each note in a bundle's leaves is held against its fact and the carrier's keys.
+
+Part of the stand-alone verifier; the second reading of `netops/dispute/notes.py`. A note by a key that the bundle's
+register does not hold (a later one, say) is held against its fact alone, and told: whose key it is, its owner says.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from netops.errors import EvidenceError
+from netops.evidence import canonical, note
+from netops.evidence.differences import loads
+from netops.evidence.integrity import Failure
+from netops.evidence.members import APART, LEAVES, REGISTER, REPORT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from netops.evidence.members import Bundle
+
+FORMAT = "netops-dispute/1"
+KINDS = frozenset({"objection", "report_accepted"})
+FIELDS = ("report", "code", "target", "evidence_digest", "reason")  # what both a note and its fact say
+
+
+def verify_words(bundle: Bundle) -> tuple[list[Failure], list[str]]:
+    """Return each leaf that says something else than the note in it or whose note does not hold, and strange keys."""
+    strange: dict[str, None] = {}
+    try:
+        return list(_failures(bundle, strange)), list(strange)
+    except EvidenceError as error:
+        place, _, what = str(error).partition(": ")
+        return [Failure(place=place, what=what or str(error))], []
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        return [Failure(place=LEAVES, what=f"cannot be read: {type(error).__name__} {error}")], []
+
+
+def _failures(bundle: Bundle, strange: dict[str, None]) -> Iterator[Failure]:
+    keys: list[note.VerifierKey] | None = None
+    manifests = _manifests(bundle)
+    for name in (LEAVES, APART):
+        for index, data in bundle.leaves(name):
+            if b'"note":' not in data:
+                continue
+            fact = json.loads(data)["fact"]
+            if fact["kind"] in KINDS and "note" in fact["body"]:
+                keys = _keys(bundle) if keys is None else keys
+                if why := _broken(fact, keys, manifests, strange):
+                    yield Failure(place=f"{name}: leaf {index}", what=why)
+
+
+def _keys(bundle: Bundle) -> list[note.VerifierKey]:
+    carrier = loads(bundle, REPORT)["carrier"]
+    held = [each for each in loads(bundle, REGISTER)["carriers"] if each["id"] == carrier]
+    return [note.VerifierKey.parse(key) for each in held for key in each.get("keys", ())]
+
+
+def _manifests(bundle: Bundle) -> dict[str, str]:
+    """Return report → the digest of its manifest, of every report of the contract that was issued before."""
+    made: dict[str, str] = {}
+    for name in (LEAVES, APART):
+        for _, data in bundle.leaves(name):
+            if b'"report_issued"' in data and (fact := json.loads(data)["fact"])["kind"] == "report_issued":
+                made.setdefault(fact["body"]["report"], fact["body"]["manifest_digest"])
+    return made
+
+
+def _broken(
+    fact: Mapping[str, Any], keys: Sequence[note.VerifierKey], manifests: Mapping[str, str], strange: dict[str, None]
+) -> str:
+    """Return what does not hold of a fact with a note, or the empty string; a key that nobody knows is added."""
+    body = fact["body"]
+    try:
+        signed = note.parse(body["note"].encode())
+        head, _, rest = signed.text.partition("\n")
+        told = canonical.loads_exact(rest.removesuffix("\n").encode())
+        (by,) = signed.signatures
+        if any((key.name, key.id) == (by.name, by.key_id) for key in keys):
+            note.verify(signed, keys)
+        else:
+            strange[f"{by.name}+{by.key_id.hex()}"] = None
+    except (EvidenceError, ValueError) as error:
+        return f"its note does not hold: {error}"
+    if head != f"{FORMAT} {fact['kind']}" or by.name != body["by"]:
+        return "its note is another word than the fact's, or another's"
+    if any(told.get(name) != body.get(name) for name in FIELDS):
+        return "says something else than the note that was signed"
+    if told.get("manifest_digest") != manifests.get(body["report"]):
+        return f"its note was signed over another file than the one that was issued as {body['report']}"
+    return ""

@@ -1,0 +1,99 @@
+"""A bundle's reader sees for himself what a carrier signed: the city cannot put a word in its mouth."""
+
+import base64
+import gzip
+import hashlib
+
+import pytest
+
+from netops.evidence import canonical
+from netops.evidence.members import APART, LEAVES, REGISTER, REPORT, Bundle
+from netops.evidence.signed_words import verify_words
+from netops.sign import Signer
+
+CARRIER = Signer("carrier-a/disputes", hashlib.sha256(b"a test's key").digest())
+FORGER = Signer("carrier-a/disputes", hashlib.sha256(b"another test's key").digest())
+MANIFEST = "ab" * 32
+TOLD = {"report": "r1", "manifest_digest": MANIFEST, "made_ms": 1, "code": "fact", "target": "leaf:1", "reason": "不符"}
+
+
+def signed(key=CARRIER, kind="objection", **changed):
+    return key.sign(f"netops-dispute/1 {kind}\n{canonical.dumps(TOLD | changed).decode()}\n").decode()
+
+
+def shown(key):
+    return f"{key.vkey.name}+{key.vkey.id.hex()}"
+
+
+def as_if(key, note):
+    """Return a note whose signature line claims another key's id."""
+    head, dash, line = note.rpartition("\u2014 ")
+    name, blob = line.strip().split(" ")
+    return f"{head}{dash}{name} {base64.b64encode(key.vkey.id + base64.b64decode(blob)[4:]).decode()}\n"
+
+
+def objection(note, **changed):
+    body = {name: TOLD[name] for name in ("report", "code", "target", "reason")}
+    return "objection", body | {"objection": "o-1", "by": "carrier-a/disputes", "note": note} | changed
+
+
+def bundle(*facts, keys=(CARRIER,), place=LEAVES):
+    issued = ("report_issued", {"report": "r1", "contract": "c", "manifest_digest": MANIFEST})
+    leaves = [{"fact": {"kind": kind, "at_ms": 1, "body": body}} for kind, body in (issued, *facts)]
+    lines = b"".join(canonical.dumps({"index": at, "leaf": leaf}) + b"\n" for at, leaf in enumerate(leaves))
+    members = {LEAVES: gzip.compress(b""), APART: b"", place: gzip.compress(lines) if place == LEAVES else lines}
+    carriers = [{"id": "carrier-a", "keys": [str(key.vkey) for key in keys]}, {"id": "carrier-b"}]
+    members[REPORT] = canonical.dumps({"carrier": "carrier-a"})
+    members[REGISTER] = canonical.dumps({"carriers": carriers})
+    return Bundle(members=members)
+
+
+@pytest.mark.parametrize("place", [LEAVES, APART])
+@pytest.mark.parametrize("keys", [(CARRIER,), (FORGER, CARRIER), ()])
+def test_a_word_that_was_signed_holds(keys, place):
+    strange = [] if CARRIER in keys else [shown(CARRIER)]
+
+    assert verify_words(bundle(objection(signed()), keys=keys, place=place)) == ([], strange)
+
+
+def test_what_is_said_without_a_note_is_not_looked_at():
+    kind, body = objection("")
+
+    assert verify_words(bundle((kind, {name: value for name, value in body.items() if name != "note"}))) == ([], [])
+
+
+def test_a_key_that_the_register_does_not_hold_is_told():
+    """A carrier may have changed its key since; a city may as well have made one up."""
+    failures, strange = verify_words(bundle(objection(signed(FORGER)), objection(signed(FORGER))))
+
+    assert (failures, strange) == ([], [shown(FORGER)])
+
+
+@pytest.mark.parametrize(
+    ("fact", "what"),
+    [
+        pytest.param(objection(as_if(CARRIER, signed(FORGER))), "does not hold", id="another-key-under-its-id"),
+        pytest.param(objection(signed(), reason="we withdraw"), "something else", id="another-reason"),
+        pytest.param(objection(signed(), target="leaf:2"), "something else", id="another-target"),
+        pytest.param(objection(signed(), evidence_digest=MANIFEST), "something else", id="more-than-was-signed"),
+        pytest.param(objection(signed(), by="wang.min"), "another's", id="by-somebody-else"),
+        pytest.param(objection(signed(kind="report_accepted")), "another word", id="another-kind"),
+        pytest.param(objection(signed(manifest_digest="0" * 64)), "another file", id="another-file"),
+        pytest.param(objection(signed().replace("leaf:1", "leaf:3"), target="leaf:3"), "does not hold", id="altered"),
+        pytest.param(objection("nothing"), "does not hold", id="no-note"),
+        pytest.param(objection(signed() + signed(FORGER).rpartition("\n\n")[2]), "does not hold", id="two-signatures"),
+    ],
+)
+def test_what_was_not_signed_so_is_named_with_its_leaf(fact, what):
+    (failure,), _ = verify_words(bundle(fact))
+
+    assert failure.place == "leaves.jsonl.gz: leaf 1"
+    assert what in failure.what
+
+
+@pytest.mark.parametrize("damage", [b"{}", b"[]", b'{"carriers":[{"id":"carrier-a","keys":["x"]}]}', b"\xff"])
+def test_a_register_in_another_form_is_named(damage):
+    made = bundle(objection(signed()))
+    members = dict(made.members) | {REGISTER: damage}
+
+    assert len(verify_words(Bundle(members=members))[0]) == 1
