@@ -43,6 +43,11 @@ def month(text: str, tz: ZoneInfo) -> tuple[int, int]:
     return midnight(year, number, 1, tz), midnight(*following, 1, tz)
 
 
+def whole_hours(year: int, tz: ZoneInfo) -> bool:
+    """Whether all months of the year begin with an hour of UTC, as sealed hours do."""
+    return all(midnight(year, number, 1, tz) % HOUR_MS == 0 for number in range(1, 13))
+
+
 def day(year: int, number: int, day_of_month: int, tz: ZoneInfo) -> tuple[int, int]:
     """Return `[start, end)` of one calendar day."""
     after = datetime(year, number, day_of_month) + timedelta(days=1)  # noqa: DTZ001  (a wall-clock date)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from netops.access.approvals import ACTIONS
 from netops.checks import Problem
+from netops.clock import utc
 from netops.errors import UsageError, nearest
 from netops.metrics.portal import COUNTED
 from netops.sla import calendar, pitfalls, rules, streams
@@ -53,10 +54,7 @@ def _seen(contract: Contract, settings: Settings, snapshot: Snapshot) -> Iterato
 
 
 def _contract(contract: Contract, snapshot: Snapshot) -> Iterator[Problem]:
-    try:
-        calendar.zone(contract.timezone)
-    except UsageError as error:
-        yield Problem(snapshot.where(contract, "timezone"), str(error))
+    yield from _zone(contract, snapshot)
     if contract.credit_cap_percent:
         yield from _said(snapshot.where(contract, "credit_cap_percent"), contract.credit_cap_percent)
     for item in contract.items:
@@ -65,6 +63,18 @@ def _contract(contract: Contract, snapshot: Snapshot) -> Iterator[Problem]:
         sold(contract, snapshot)
     except UsageError as error:
         yield Problem(snapshot.where(contract, "items"), str(error))
+
+
+def _zone(contract: Contract, snapshot: Snapshot) -> Iterator[Problem]:
+    where = snapshot.where(contract, "timezone")
+    try:
+        tz = calendar.zone(contract.timezone)
+    except UsageError as error:
+        yield Problem(where, str(error))
+        return
+    if not calendar.whole_hours(utc(snapshot.at_ms).astimezone(tz).year, tz):
+        what = f"contract {contract.id}: months of {contract.timezone} begin inside a sealed hour of UTC"
+        yield Problem(where, what, "write a zone that is whole hours off UTC: no month of this one can be closed")
 
 
 def _item(contract: Contract, item: ServiceItem, snapshot: Snapshot) -> Iterator[Problem]:

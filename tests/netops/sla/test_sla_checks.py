@@ -62,6 +62,7 @@ def test_the_contract_of_the_guide_can_be_judged(guide):
         ({"item": {"kind": "lte"}}, "sells no service"),
         ({"item": {"fee": "-1"}}, "-1 is negative"),
         ({"contract": {"timezone": "Asia/Peking"}}, "is not in the IANA database"),
+        ({"contract": {"timezone": "Asia/Kathmandu"}}, "begin inside a sealed hour of UTC"),
         ({"rules": {"aggregation": "weighted", "weight": "traffic"}}, "weight is 'traffic'"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
