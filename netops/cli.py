@@ -25,6 +25,7 @@ COMMANDS = {
     "db": "bring the databases to this version",
     "config": "show the settings and where each comes from",
     "check": "resolve every name in register and contracts; print all that fail",
+    "contract": "what a contract will do, in words, and what it would owe",
     "doctor": "look at this machine and this instance, and say what is wrong",
     "staff": "accounts and roles of those who work here",
     "approve": "decisions that need two persons",

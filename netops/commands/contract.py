@@ -1,0 +1,139 @@
+"""`netops contract check FILE`: what a contract will do, in words, and what it would owe at given values.
+
+Reads one file and nothing else: no register, no ledger. Names of carriers, areas and tags are looked up by
+`netops check`, once the file lies in a city's directory.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inventory import codec
+from inventory.errors import FilesError, Problem
+from inventory.reading.single import read_contract
+from inventory.show import visible
+from netops.commands.contract_words import Speaker
+from netops.errors import UsageError
+from netops.sla import foretold, numbers, pitfalls, rules
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Mapping
+
+    from inventory.model import Contract, Objective, ServiceItem
+    from netops.config import Settings
+    from netops.sla.foretold import Foretold
+
+SUMMARY = "What a contract will do, in words, and what it would owe at given values."
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    below = parser.add_subparsers(dest="what", required=True)
+    check = below.add_parser("check", help="explain one contract file; exit 1 when something in it is wrong")
+    check.add_argument("file", type=Path, help="the contract version, a YAML file")
+    check.add_argument(
+        "--at",
+        action="append",
+        default=[],
+        metavar="ITEM/OBJECTIVE=VALUE",
+        help="what would be owed at this value in percent, such as wifi/availability=99.2; may be repeated",
+    )
+    check.add_argument("--services", type=int, default=1, help="how many services each item has (%(default)s)")
+    check.add_argument("--before", type=int, default=0, help="breached months in a row before (%(default)s)")
+    check.add_argument("--json", action="store_true", help="tell as one JSON object")
+    check.add_argument("--language", choices=("zh_CN", "en"), help="of the words (default: the city's)")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Explain the contract; return 1 when something in it is wrong, else 0."""
+    try:
+        held, places = read_contract(args.file)
+    except FilesError as error:
+        _problems(list(error.problems), as_json=args.json)
+        return 1
+    problems = unsound = list(_unsound(held, places, args.file.name))  # without meaning, so nothing to reckon by
+    if not unsound:
+        problems = list(_pitfalls(held, places, args.file.name))
+    at = foretold.values(held, args.at)
+    found = None if unsound else foretold.foretell(held, at, services=args.services, before=args.before)
+    if args.json:
+        told = {"contract": codec.plain(held), "problems": _plain(problems)}
+        print(json.dumps(told | ({"owed": _owed(found)} if args.at and found else {}), ensure_ascii=False))
+        return 1 if problems else 0
+    speaker = Speaker(args.language or settings.city.language)
+    lines = [] if unsound else [*speaker.contract(held)]
+    if args.at and found is not None:
+        lines += ["", *speaker.foretold(held, found, services=args.services, before=args.before)]
+    for line in lines:
+        print(visible(line))
+    _problems(problems, as_json=False)
+    if not problems:
+        print(speaker.say("sound"))
+    return 1 if problems else 0
+
+
+def _unsound(held: Contract, places: Mapping[str, str], file: str) -> Iterator[Problem]:
+    for item in held.items:
+        for each in item.objectives:
+            try:
+                rules.objective(held, item, each)
+            except UsageError as error:
+                yield Problem(_place(places, item, each, file), str(error))
+
+
+def _pitfalls(held: Contract, places: Mapping[str, str], file: str) -> Iterator[Problem]:
+    for item in held.items:
+        for each in item.objectives:
+            where, name = _place(places, item, each, file), f"{item.id}/{each.id}"
+            if each.period != "month":
+                yield Problem(where, f"{name}: period '{each.period}' is not reported on", "write 'month'")
+            for what, remedy in pitfalls.of(item, each):
+                yield Problem(where, f"{name}: {what}", remedy)
+
+
+def _place(places: Mapping[str, str], item: ServiceItem, each: Objective, file: str) -> str:
+    return places.get(f"items.{item.id}.objectives.{each.id}", file)
+
+
+def _problems(found: list[Problem], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"problems": _plain(found)}, ensure_ascii=False))
+        return
+    for each in found:
+        print(visible(str(each)))
+
+
+def _plain(found: list[Problem]) -> list[dict[str, str]]:
+    return [{"where": each.where, "what": each.what, "remedy": each.remedy} for each in found]
+
+
+def _owed(found: Foretold) -> dict[str, Any]:
+    """Return the answers with exact numbers as `n/d` and amounts as decimals."""
+    return {
+        "objectives": [
+            {
+                "objective": f"{each.item}/{each.objective}",
+                "value": numbers.text(each.value),
+                "met": each.met,
+                "tier": each.tier,
+                "escalated": each.escalated,
+                "percent": numbers.text(each.percent),
+            }
+            for each in found.answers
+        ],
+        "items": [
+            {
+                "item": each.item,
+                "fee": numbers.text(each.fee),
+                "percent": [numbers.text(each.least), numbers.text(each.most)],
+                "amount": [str(each.least_amount), str(each.most_amount)],
+            }
+            for each in found.items
+        ],
+        "fees": numbers.text(found.fees),
+        "total": [str(found.least), str(found.most)],
+        "capped": found.capped,
+    }

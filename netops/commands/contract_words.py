@@ -1,0 +1,291 @@
+"""A contract in sentences, in the two languages of the city's pages: what each of its fields will do."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from inventory import times
+from netops.sla import pitfalls, streams
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from inventory.model import Contract, ExclusionClass, Objective, Rules, ServiceItem
+    from netops.sla.foretold import Answer, Foretold, Owed
+
+# (English, Chinese)
+_SAID: Mapping[str, tuple[str, str]] = {
+    "head": (
+        "{contract} version {version}: {title}, carrier {carrier}",
+        "{contract} 版本 {version}：{title}，运营商 {carrier}",
+    ),
+    "from": (
+        "in force from {start}, times in {zone}, money in {currency}",
+        "自 {start} 起生效，时间按 {zone}，金额为 {currency}",
+    ),
+    "until": (", until {end}", "，至 {end} 止"),
+    "cap": ("all credits of a month together: at most {cap} % of its fees", "每月全部扣减合计不超过当月费用的 {cap} %"),
+    "item": (
+        "item {item} ({kind}): {fee} {currency} per service and month",
+        "服务项 {item}（{kind}）：每个服务每月 {fee} {currency}",
+    ),
+    "everything": ("sells every service of its kind", "包含该类全部服务"),
+    "select": ("sells the services with {what}", "包含符合以下条件的服务：{what}"),
+    "promise": (
+        "{objective}: {figure} {sign} {target} % of the time, judged per calendar month of {zone}",
+        "{objective}：{figure}的时间占比 {sign} {target} %，按 {zone} 的自然月判定",
+    ),
+    "counted": (
+        "{objective}: {sign} {target} % of all counted keep {figure}, judged per calendar month of {zone}",
+        "{objective}：逐次计数，符合 {figure} 的占比 {sign} {target} %，按 {zone} 的自然月判定",
+    ),
+    "availability": ("service is up", "服务正常"),
+    "always": ("service hours: always", "服务时间：全天候"),
+    "hours": ("service hours (wall clock of {zone}): {hours}", "服务时间（{zone} 当地时间）：{hours}"),
+    "excluded": ("exclusion {name}: cause {cause}; {how}", "排除类别 {name}：原因 {cause}；{how}"),
+    "claimed": (
+        "claimed at least {notice} h before, approved by {approver}, {cap}; late or over it has no effect until ruled",
+        "须至少提前 {notice} 小时申报，由 {approver} 批准，{cap}；逾期或超出上限的，裁定前无效",
+    ),
+    "no_claim": ("needs no claim: our own measurement of the cause is enough", "无需申报：以我方对原因的测量为准"),
+    "capped_s": ("at most {cap} min a month", "每月不超过 {cap} 分钟"),
+    "uncapped": ("without a cap", "不设上限"),
+    "unknown_limit": (
+        "above {limit} % of unknown time there is no verdict, and nothing is owed",
+        "未知时间超过 {limit} % 时不作判定，也不扣减",
+    ),
+    "samples": (
+        "checked every {every} s; a slice of {slice} s with fewer than {least} samples is unknown",
+        "每 {every} 秒检测一次；{slice} 秒的时段内样本少于 {least} 个即为未知",
+    ),
+    "short": ("outages shorter than {seconds} s do not count", "短于 {seconds} 秒的中断不计"),
+    "tier": ("{tier}: {percent} % of the fee", "{tier}：扣减费用的 {percent} %"),
+    "no_tier": ("a miss owes nothing: no tiers", "未达标不扣减：未列扣减档"),
+    "per_object": (
+        "tiers apply to each service's own value and its own fee",
+        "扣减档按每个服务各自的数值与费用适用",
+    ),
+    "object_cap": ("at most {cap} % of one service's fee", "单个服务不超过其费用的 {cap} %"),
+    "period_cap": ("at most {cap} % of the item's fee a month", "每月不超过该项费用的 {cap} %"),
+    "escalates": (
+        "after {count} breached months in a row the percentage is multiplied by {factor}",
+        "连续 {count} 个月未达标后，比例乘以 {factor}",
+    ),
+    "dearest": (
+        "of several objectives missed in a month the dearest alone is owed for",
+        "同月多项未达标时，只按扣减最高的一项",
+    ),
+    "by_minute": (
+        "several objectives missed owe each for its own minutes; no minute is paid twice",
+        "多项未达标时按各自的分钟扣减，同一分钟不重复",
+    ),
+    "dispute": (
+        "dispute, in working days: objection {objection}, answer {rebuttal}, ruling {ruling}",
+        "争议期限（工作日）：异议 {objection}，答复 {rebuttal}，裁定 {ruling}",
+    ),
+    "foretold": (
+        "What would be owed (services of each item: {services}, all month; breached months before: {before})",
+        "应扣金额（每项服务数：{services}，整月有效；此前连续未达标月数：{before}）",
+    ),
+    "met": ("{name} at {value} %: met, owes nothing", "{name} 为 {value} %：达标，不扣减"),
+    "missed": (
+        "{name} at {value} %: missed, tier {tier}, owes {percent} %",
+        "{name} 为 {value} %：未达标，第 {tier} 档，扣减 {percent} %",
+    ),
+    "untiered": (
+        "{name} at {value} %: missed, in no tier, owes nothing",
+        "{name} 为 {value} %：未达标，不在任何档内，不扣减",
+    ),
+    "escalated": (" (escalated, caps applied)", "（已加重，已计上限）"),
+    "owed": (
+        "{item}: {percent} % of {fee} = {amount} {currency}",
+        "{item}：{fee} 的 {percent} % = {amount} {currency}",
+    ),
+    "total": ("in sum {amount} {currency} of {fees}", "合计 {amount} {currency}，费用 {fees}"),
+    "total_capped": (" (lowered to the contract's cap)", "（已降至合同上限）"),
+    "to": ("{least} to {most}", "{least} 至 {most}"),
+    "sound": ("nothing found wrong", "未发现问题"),
+}
+# What a word of the rules does.
+_DOES: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("exclusion_mode", "count_as_up"): ("excluded time counts as up", "排除的时间计为正常"),
+    ("exclusion_mode", "remove_from_denominator"): (
+        "excluded time leaves the reckoning, above and below the line",
+        "排除的时间从分子和分母中一并扣除",
+    ),
+    ("exclusion_mode", "not_excluded"): ("nothing is excluded", "不作任何排除"),
+    ("unknown_mode", "as_up"): ("unknown time counts as up", "未知时间计为正常"),
+    ("unknown_mode", "removed"): ("unknown time leaves the reckoning", "未知时间不计入"),
+    ("unknown_mode", "as_down"): ("unknown time counts as down", "未知时间计为中断"),
+    ("degraded_mode", "as_up"): ("degraded counts as up", "降级计为正常"),
+    ("degraded_mode", "as_down"): ("degraded counts as down", "降级计为中断"),
+    ("undetermined_mode", "unknown"): (
+        "what an answering device does not show of a service is unknown",
+        "设备应答但未显示的服务计为未知",
+    ),
+    ("undetermined_mode", "as_down"): (
+        "what an answering device does not show of a service is down",
+        "设备应答但未显示的服务计为中断",
+    ),
+    ("outage_edge", "last_good"): ("an outage begins with the last good sample", "中断从最后一次正常样本起算"),
+    ("outage_edge", "first_bad"): ("an outage begins with the first bad sample", "中断从第一次异常样本起算"),
+    ("outage_edge", "midpoint"): ("an outage begins midway between two samples", "中断从两次样本的中点起算"),
+    ("parent_failure", "children_down"): (
+        "when a controller or OLT is down, what hangs on it is down",
+        "控制器或 OLT 中断时，其下服务计为中断",
+    ),
+    ("parent_failure", "independent"): ("each service is judged by itself", "各服务独立判断"),
+    ("aggregation", "object_time_mean"): ("all services' time is added up", "各服务的时间相加"),
+    ("aggregation", "any_down"): ("one service down is all down", "任一服务中断即为中断"),
+    ("aggregation", "all_down"): ("down only while all services are down", "全部服务中断才算中断"),
+    ("aggregation", "weighted"): ("services are weighted by {weight}", "各服务按 {weight} 加权"),
+    ("empty_history", "not_determinable"): ("without any record there is no verdict", "没有记录时不作判定"),
+    ("empty_history", "as_up"): ("without any record a service counts as up", "没有记录时计为正常"),
+}
+_DAYS = (
+    ("Mon", "周一"),
+    ("Tue", "周二"),
+    ("Wed", "周三"),
+    ("Thu", "周四"),
+    ("Fri", "周五"),
+    ("Sat", "周六"),
+    ("Sun", "周日"),
+)
+_BOUND = {"at_least": "≥", "above": ">", "below": "<", "at_most": "≤"}
+
+
+def _minutes(seconds: int) -> str:
+    return f"{seconds // 60}:{seconds % 60:02d}" if seconds % 60 else str(seconds // 60)
+
+
+class Speaker:
+    """Says a contract in one language, `zh_CN` or `en`."""
+
+    def __init__(self, language: str) -> None:
+        self._at = 1 if language == "zh_CN" else 0
+
+    def say(self, name: str, /, **given: object) -> str:
+        """Return one sentence."""
+        return _SAID[name][self._at].format(**given)
+
+    def contract(self, held: Contract) -> Iterator[str]:
+        """Yield the contract line by line, indented by what belongs to what."""
+        tz = times.zone(held.timezone)
+        yield self.say("head", contract=held.id, version=held.version, title=held.title, carrier=held.carrier)
+        start = times.shown(held.valid_from_ms, tz)
+        line = self.say("from", start=start, zone=held.timezone, currency=held.currency)
+        end = "" if held.ends_ms is None else self.say("until", end=times.shown(held.ends_ms, tz))
+        yield f"  {line}{end}"
+        if held.credit_cap_percent:
+            yield "  " + self.say("cap", cap=held.credit_cap_percent)
+        days = held.dispute
+        yield "  " + self.say(
+            "dispute", objection=days.objection_days, rebuttal=days.rebuttal_days, ruling=days.ruling_days
+        )
+        for item in held.items:
+            yield from self._item(held, item)
+
+    def _item(self, held: Contract, item: ServiceItem) -> Iterator[str]:
+        yield self.say("item", item=item.id, kind=item.kind, fee=item.fee, currency=held.currency)
+        chosen = [(name, getattr(item.select, name)) for name in ("carriers", "areas", "roles", "tags")]
+        what = "; ".join(f"{name} {', '.join(names)}" for name, names in chosen if names)
+        yield "  " + (self.say("select", what=what) if what else self.say("everything"))
+        if len(item.objectives) > 1:
+            yield "  " + self.say(item.double_credit)
+        for each in item.objectives:
+            yield "  " + self._promise(held, each)
+            yield from (f"    {line}" for line in (*self._rules(held, each.rules), *self._credits(each)))
+
+    def _promise(self, held: Contract, each: Objective) -> str:
+        stream = streams.stream(each)
+        figure = self.say("availability") if stream is None else f"{each.indicator} {stream.good}"
+        name = "counted" if stream is not None and stream.counted else "promise"
+        sign = "≥" if each.comparison == "at_least" else "≤"
+        return self.say(name, objective=each.id, figure=figure, sign=sign, target=each.target, zone=held.timezone)
+
+    def _rules(self, held: Contract, rules: Rules) -> Iterator[str]:
+        if rules.hours:
+            yield self.say("hours", zone=held.timezone, hours="; ".join(self._hours(rules)))
+        else:
+            yield self.say("always")
+        for name in (
+            "exclusion_mode",
+            "unknown_mode",
+            "degraded_mode",
+            "undetermined_mode",
+            "empty_history",
+            "outage_edge",
+            "parent_failure",
+            "aggregation",
+        ):
+            yield _DOES[name, getattr(rules, name)][self._at].format(weight=rules.weight)
+            if name == "exclusion_mode":
+                yield from (self._excluded(each) for each in rules.exclusions)
+            if name == "unknown_mode":
+                yield self.say("unknown_limit", limit=pitfalls.plain(Fraction(rules.max_unknown_ratio) * 100))
+        if rules.min_outage_s:
+            yield self.say("short", seconds=rules.min_outage_s)
+        yield self.say("samples", every=rules.check_every_s, slice=rules.slice_s, least=rules.min_samples_per_slice)
+
+    def _hours(self, rules: Rules) -> Iterator[str]:
+        for each in rules.hours:
+            days = ",".join(_DAYS[day - 1][self._at] for day in each.days)
+            start, end = (f"{at // 60:02d}:{at % 60:02d}" for at in (each.start_minute, each.end_minute))
+            yield f"{days} {start}-{end}"
+
+    def _excluded(self, each: ExclusionClass) -> str:
+        cap = self.say("capped_s", cap=_minutes(each.cap_s)) if each.cap_s else self.say("uncapped")
+        how = self.say("claimed", notice=each.notice_h, approver=each.approver, cap=cap)
+        return self.say("excluded", name=each.id, cause=each.cause, how=how if each.approver else self.say("no_claim"))
+
+    def _credits(self, given: Objective) -> Iterator[str]:
+        held = given.credits
+        if not held.tiers:
+            yield self.say("no_tier")
+            return
+        for each in held.tiers:
+            bounds = [f"{sign} {getattr(each, name)} %" for name, sign in _BOUND.items() if getattr(each, name)]
+            yield self.say("tier", tier=", ".join(bounds), percent=each.percent)
+        if held.per == "object":
+            yield self.say("per_object")
+        for name in ("object_cap", "period_cap"):
+            if cap := getattr(held, f"{name}_percent"):
+                yield self.say(name, cap=cap)
+        if held.escalate_after:
+            yield self.say("escalates", count=held.escalate_after, factor=held.escalate_factor)
+
+    def foretold(self, held: Contract, found: Foretold, *, services: int, before: int) -> Iterator[str]:
+        """Yield what would be owed."""
+        yield self.say("foretold", services=services, before=before)
+        for each in found.answers:
+            yield "  " + self._answer(each)
+        for item in found.items:
+            yield "  " + self._owed(held, item)
+        amount = self._range(str(found.least), str(found.most))
+        total = self.say("total", amount=amount, currency=held.currency, fees=pitfalls.plain(found.fees))
+        yield "  " + total + (self.say("total_capped") if found.capped else "")
+
+    def _answer(self, each: Answer) -> str:
+        name = "met" if each.met else "missed" if each.tier else "untiered"
+        line = self.say(
+            name,
+            name=f"{each.item}/{each.objective}",
+            value=pitfalls.plain(each.value),
+            tier=each.tier,
+            percent=pitfalls.plain(each.percent),
+        )
+        return line + (self.say("escalated") if each.escalated else "")
+
+    def _owed(self, held: Contract, each: Owed) -> str:
+        return self.say(
+            "owed",
+            item=each.item,
+            percent=self._range(pitfalls.plain(each.least), pitfalls.plain(each.most)),
+            fee=pitfalls.plain(each.fee),
+            amount=self._range(str(each.least_amount), str(each.most_amount)),
+            currency=held.currency,
+        )
+
+    def _range(self, least: str, most: str) -> str:
+        return least if least == most else self.say("to", least=least, most=most)

@@ -1,0 +1,141 @@
+"""What a contract would owe at given values: the same tiers, caps and rounding as a report, without any measurement.
+
+Every service counts as contracted for the whole month, and every value is taken as it is given, unrounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from netops.errors import UsageError, nearest
+from netops.sla import credit, rules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
+
+    from inventory.model import Contract, Objective, ServiceItem
+
+MOST_SERVICES = 10_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One objective at a value (percent): `tier` counts from 1, 0 is none; `percent` is owed of the item's fee."""
+
+    item: str
+    objective: str
+    value: Fraction
+    met: bool
+    tier: int
+    escalated: bool
+    percent: Fraction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """What an item owes of its fee. Objectives owed for by the minute owe `least` to `most`, else both are one."""
+
+    item: str
+    fee: Fraction
+    least: Fraction
+    most: Fraction
+    least_amount: Decimal
+    most_amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foretold:
+    """The answers, what each item owes, and the contract in sum; `capped` where its cap lowers the sum."""
+
+    answers: tuple[Answer, ...]
+    items: tuple[Owed, ...]
+    fees: Fraction
+    least: Decimal
+    most: Decimal
+    capped: bool
+
+
+def names(contract: Contract) -> list[str]:
+    """Return the objectives as values are given for them, `item/objective`."""
+    return [f"{item.id}/{each.id}" for item in contract.items for each in item.objectives]
+
+
+def values(contract: Contract, written: Sequence[str]) -> dict[str, Fraction]:
+    """Read `item/objective=99.2` of each; UsageError names what is off."""
+    found: dict[str, Fraction] = {}
+    known = names(contract)
+    for text in written:
+        name, equals, number = text.partition("=")
+        if not equals or name not in known:
+            raise UsageError(f"--at {text[:100]}: expected item/objective=value{nearest(name, known)}")
+        if name in found:
+            raise UsageError(f"--at {name} is given twice; expected one value")
+        found[name] = rules.exactly(number, f"--at {name}")
+        if not 0 <= found[name] <= 100:
+            raise UsageError(f"--at {name}={number}: expected percent, 0 to 100")
+    return found
+
+
+def foretell(contract: Contract, at: Mapping[str, Fraction], *, services: int = 1, before: int = 0) -> Foretold:
+    """Return what is owed when each item has so many services, after `before` breached months in a row."""
+    if not 1 <= services <= MOST_SERVICES or before < 0:
+        raise UsageError(f"{services} services, {before} months before; expected 1 to {MOST_SERVICES}, and 0 or more")
+    answers: list[Answer] = []
+    owed: list[Owed] = []
+    for item in contract.items:
+        mine = [
+            _answer(item, each, at[f"{item.id}/{each.id}"], before)
+            for each in item.objectives
+            if f"{item.id}/{each.id}" in at
+        ]
+        answers += mine
+        owed.append(_owed(item, [each.percent for each in mine], services))
+    fees = sum((each.fee for each in owed), Fraction(0))
+    sums = [sum((getattr(each, name) for each in owed), credit.money(Fraction(0))) for name in _AMOUNTS]
+    cap = contract.credit_cap_percent
+    most = credit.money(fees * Fraction(cap) / 100) if cap else None
+    least_sum, most_sum = (each if most is None else min(each, most) for each in sums)
+    return Foretold(
+        answers=tuple(answers),
+        items=tuple(owed),
+        fees=fees,
+        least=least_sum,
+        most=most_sum,
+        capped=most_sum != sums[1],
+    )
+
+
+_AMOUNTS = ("least_amount", "most_amount")
+
+
+def _answer(item: ServiceItem, given: Objective, value: Fraction, before: int) -> Answer:
+    target, schedule = Fraction(given.target), given.credits
+    met = value <= target if given.comparison == "at_most" else value >= target
+    tier = next((n for n, each in enumerate(schedule.tiers, 1) if credit.holds(each, value)), 0)
+    escalated = bool(schedule.escalate_after) and before >= schedule.escalate_after
+    return Answer(
+        item=item.id,
+        objective=given.id,
+        value=value,
+        met=met,
+        tier=0 if met else tier,
+        escalated=escalated and not met and bool(tier),
+        percent=Fraction(0) if met else credit.owed_percent(value, schedule, breaches_before=before),
+    )
+
+
+def _owed(item: ServiceItem, percents: Sequence[Fraction], services: int) -> Owed:
+    fee = Fraction(item.fee) * services
+    least = max(percents, default=Fraction(0))
+    most = min(sum(percents, Fraction(0)), Fraction(100)) if item.double_credit == "by_minute" else least
+    return Owed(
+        item=item.id,
+        fee=fee,
+        least=least,
+        most=max(least, most),
+        least_amount=credit.money(fee * least / 100),
+        most_amount=credit.money(fee * max(least, most) / 100),
+    )

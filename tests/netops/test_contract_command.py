@@ -1,0 +1,171 @@
+"""`netops contract check`: a contract in words, what it would owe, what is wrong with it, before it is signed."""
+
+import json
+import re
+from dataclasses import fields
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from inventory import model
+from inventory.reading.single import read_contract
+from netops import cli
+from netops.commands.contract_words import _DOES, _SAID
+from netops.sla import foretold
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "describe-your-city.md"
+NAME = "public-wifi/availability"
+
+
+@pytest.fixture(scope="module")
+def text():
+    found = re.search(r"^### `contracts/[^`]+`\n```\w+\n(.*?)^```$", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+@pytest.fixture
+def check(tmp_path, capsys, text):
+    def run(*words, changed=None):
+        (tmp_path / "c.yaml").write_text(text if changed is None else changed, encoding="utf-8")
+        code = cli.main(["contract", "check", str(tmp_path / "c.yaml"), *words])
+        return code, capsys.readouterr()
+
+    return run
+
+
+def test_it_says_in_words_what_the_contract_does(check):
+    code, said = check("--language", "en")
+
+    assert code == 0
+    for sentence in (
+        "in force from 2026-01-01T00:00:00+08:00, times in Asia/Shanghai, money in CNY, until 2027-01-01",
+        "availability: service is up ≥ 99.5 % of the time, judged per calendar month of Asia/Shanghai",
+        "service hours (wall clock of Asia/Shanghai): Mon,Tue,Wed,Thu,Fri 06:00-24:00; Sat,Sun 08:00-24:00",
+        "excluded time leaves the reckoning",
+        "approved by contract_manager, at most 240 min a month",
+        "unknown time leaves the reckoning",
+        "above 5 % of unknown time there is no verdict",
+        "≥ 99.0 %, < 99.5 %: 10 % of the fee",
+        "all credits of a month together: at most 30 % of its fees",
+    ):
+        assert sentence in said.out
+
+
+def test_the_same_in_chinese(check):
+    code, said = check("--language", "zh_CN", "--at", f"{NAME}=99.2")
+
+    assert code == 0
+    assert "服务正常的时间占比 ≥ 99.5 %" in said.out
+    assert "未达标，第 1 档，扣减 10 %" in said.out
+    assert "合计 12.00 CNY" in said.out
+
+
+@pytest.mark.parametrize(
+    ("value", "tier", "total"),
+    [
+        ("99.5", 0, "0.00"),
+        ("99.499999999999", 1, "12.00"),
+        ("99.0", 1, "12.00"),
+        ("98.999999999999", 2, "36.00"),
+        ("0", 2, "36.00"),
+    ],
+)
+def test_what_would_be_owed_is_exact_at_the_edges_of_tiers(check, value, tier, total):
+    _, said = check("--json", "--at", f"{NAME}={value}")
+    told = json.loads(said.out)["owed"]
+
+    assert (told["objectives"][0]["tier"], told["total"]) == (tier, [total, total])
+    assert Fraction(told["objectives"][0]["value"]) == Fraction(value)
+
+
+def test_escalation_and_the_contracts_cap_are_reckoned(check, text):
+    escalating = text.replace(
+        "          object_cap_percent: 100",
+        "          object_cap_percent: 100\n          escalate_after: 2\n          escalate_factor: 1.5",
+    )
+    _, once = check("--json", "--at", f"{NAME}=98", "--before", "1", "--services", "10", changed=escalating)
+    _, again = check("--json", "--at", f"{NAME}=98", "--before", "2", "--services", "10", changed=escalating)
+    first, second = (json.loads(each.out)["owed"] for each in (once, again))
+
+    assert (first["total"], first["capped"]) == (["360.00"] * 2, False)
+    assert second["items"][0]["amount"] == ["540.00"] * 2  # 45 % of 1200
+    assert (second["total"], second["capped"]) == (["360.00"] * 2, True)  # the contract pays at most 30 %
+
+
+def test_by_minute_owes_between_the_dearest_and_the_sum(tmp_path, text):
+    (tmp_path / "c.yaml").write_text(text, encoding="utf-8")
+    held, _ = read_contract(tmp_path / "c.yaml")
+    (item,) = held.items
+    (one,) = item.objectives
+    both = (one, model.Objective(**{f.name: getattr(one, f.name) for f in fields(one)} | {"id": "again"}))
+    values = {NAME: Fraction(98), "public-wifi/again": Fraction("99.2")}
+
+    def owed(how):
+        changed = model.ServiceItem(
+            **{f.name: getattr(item, f.name) for f in fields(item)} | {"objectives": both, "double_credit": how}
+        )
+        contract = model.Contract(**{f.name: getattr(held, f.name) for f in fields(held)} | {"items": (changed,)})
+        found = foretold.foretell(contract, values).items[0]
+        return str(found.least_amount), str(found.most_amount)
+
+    assert owed("dearest") == ("36.00", "36.00")
+    assert owed("by_minute") == ("36.00", "48.00")
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("--at", "public-wifi/availabilty=99"), "did you mean 'public-wifi/availability'"),
+        (("--at", f"{NAME}=99,2"), "expected a plain decimal number"),
+        (("--at", f"{NAME}=101"), "expected percent, 0 to 100"),
+        (("--at", NAME), "expected item/objective=value"),
+        (("--at", f"{NAME}=99", "--at", f"{NAME}=98"), "given twice"),
+        (("--at", f"{NAME}=99", "--services", "0"), "0 services"),
+    ],
+)
+def test_a_value_that_cannot_be_reckoned_is_refused(check, words, what):
+    code, said = check(*words)
+
+    assert code == 2
+    assert what in said.err
+
+
+def test_what_is_wrong_is_named_with_its_line_and_explained_all_the_same(check, text):
+    code, said = check("--language", "en", changed=text.replace("at_least: 99.0, percent", "at_least: 99.2, percent"))
+
+    assert code == 1
+    assert re.search(r"c\.yaml:\d+: .*`at_least: 99, below: 99\.2` misses the target 99\.5 and owes nothing", said.out)
+    assert "service is up ≥ 99.5 %" in said.out
+
+
+def test_a_file_that_is_no_contract_is_refused_with_all_its_problems(check):
+    code, said = check("--json", changed="contract: x\nrules: {unknown_mode: as_upp}\n")
+    found = json.loads(said.out)["problems"]
+
+    assert code == 1
+    assert any("did you mean 'as_up'" in each["remedy"] for each in found)
+    assert len(found) > 4
+
+
+def test_every_sentence_is_there_in_both_languages_with_the_same_fields():
+    for english, chinese in (*_SAID.values(), *_DOES.values()):
+        assert english
+        assert re.search(r"[\u4e00-\u9fff]", chinese) or not re.search(r"[a-z]{3}", re.sub(r"{\w+}", "", english))
+        assert sorted(re.findall(r"{\w+}", english)) == sorted(re.findall(r"{\w+}", chinese))
+
+
+def test_every_word_that_a_rule_may_have_is_explained():
+    kinds = {
+        "exclusion_mode": model.ExclusionMode,
+        "unknown_mode": model.UnknownMode,
+        "degraded_mode": model.DegradedMode,
+        "undetermined_mode": model.UndeterminedMode,
+        "outage_edge": model.OutageEdge,
+        "parent_failure": model.ParentFailure,
+        "aggregation": model.Aggregation,
+        "empty_history": model.EmptyHistory,
+    }
+
+    assert {(name, word) for name, kind in kinds.items() for word in model.get_args(kind)} == set(_DOES)
