@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise
 from math import lcm
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,11 @@ class Service:
         self.degraded = [
             [a, b, *label[1:]] for a, b, _, label in line.pieces() if label[0] == "DEGRADED" and self._met(a, b)
         ]
+
+    @cached_property
+    def joined(self) -> dict[str, list[Span]]:
+        """The judged instants of each bucket, neighbours joined."""
+        return {name: merged(spans) for name, spans in self.by_bucket.items()}
 
     def _met(self, start: int, end: int) -> bool:
         return any(a < end and start < b for a, b in self.judged)

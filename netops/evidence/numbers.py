@@ -50,6 +50,7 @@ class Numbers:
         self.signs = signs or {}
         self.streams: dict[str, Seen] = {"": seen}
         self.period, self.zone = rulings.period, rulings.zone
+        self.cuts: dict[tuple[str, str], dict[str, dict[str, list[Span]]]] = {}  # item, objective → service → buckets
 
     def part(self, version: Mapping[str, Any], start: int, end: int) -> dict[str, Any]:
         """Return what one version comes to over its part of the period."""
@@ -106,6 +107,7 @@ class Numbers:
         claims = self.leaves.claims(rules, self.period)
         counting = counts(objective)
         services = self._services(self._sight(objective, good), rules, claims, spans, window, covered=counting)
+        self._cut((item["id"], objective["id"]), services)
         found, sums = aggregated([(each, self.seen.sold[name][1]) for name, each in services.items()], rules)
         if counting:
             found = self._attended(found, rules, spans, window)
@@ -131,6 +133,17 @@ class Numbers:
         if item.get("double_credit", "dearest") != "by_minute":
             services = {}
         return told, {name: against(each, rules) for name, each in services.items()}
+
+    def _cut(self, name: tuple[str, str], services: Mapping[str, Service]) -> None:
+        """Keep the judged instants of each service by bucket, over all parts of the period."""
+        held = self.cuts.setdefault(name, {})
+        for service, each in services.items():
+            before = held.get(service)
+            if before is None:
+                held[service] = {bucket: spans for bucket, spans in each.joined.items() if spans}
+                continue
+            both = {*before, *(bucket for bucket, spans in each.joined.items() if spans)}
+            held[service] = {b: merged([*before.get(b, ()), *each.joined[b]]) for b in sorted(both)}
 
     def _good(self, version: str, item: str, objective: Mapping[str, Any]) -> str:
         """Return `<=` or `>=`: on which side of its threshold a slot is good; empty for availability.

@@ -43,7 +43,7 @@ class Rulings:
     def failures(self) -> Iterator[Failure]:
         """Yield what does not hold of contract, calendar and zone."""
         yield from self._contract()
-        yield from self._unread()
+        yield from self.unread()
         yield from self._currency()
         yield from self._calendar()
 
@@ -138,8 +138,8 @@ class Rulings:
             raise EvidenceError(f"{CONTRACT}: no version of it rules the period")
         return made
 
-    def _unread(self) -> Iterator[Failure]:
-        """Yield every sealed version that by its valid_from rules a part of the period and whose text is not here [12].
+    def unread(self) -> list[Failure]:
+        """Return every sealed version that by its valid_from rules in the period and whose text is not here [12].
 
         To leave an amendment out is to judge by the contract before it. A later version from the same instant on is the
         only way to undo one.
@@ -151,11 +151,13 @@ class Rulings:
             if body["contract"] == self.report["contract"] and body["version"] not in held:
                 begins.append((body["valid_from_ms"], body["version"], index))
         begins.sort()
+        found = []
         for i, (start, name, index) in enumerate(begins):
             end = begins[i + 1][0] if i + 1 < len(begins) else self.period[1]
             if index >= 0 and max(start, self.period[0]) < min(end, self.period[1]):
                 what = f"is missing: leaf {index} seals that it is valid from {iso(start)}, inside the period"
-                yield Failure(place=f"{CONTRACT}: version {name}", what=what)
+                found.append(Failure(place=f"{CONTRACT}: version {name}", what=what))
+        return found
 
 
 def _zone(data: bytes, name: str) -> zoneinfo.ZoneInfo:

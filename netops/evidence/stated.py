@@ -6,6 +6,7 @@ Part of the second implementation (`verifier.py`). Numbers in brackets are rules
 from __future__ import annotations
 
 import json
+from copy import copy
 from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from netops.evidence.lines import length, merged
 from netops.evidence.members import LEAVES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
     from datetime import tzinfo
 
     from netops.evidence.lines import Span
@@ -42,6 +43,16 @@ class Stated:
             self.kinds.setdefault(leaf["fact"]["kind"], []).append((index, leaf))
             digests.append(sha256(data).digest())
         self.digest = sha256(b"".join(digests)).hexdigest()
+
+    def only(self, known: Container[int]) -> Stated:
+        """Return the facts of some leaves alone."""
+        made = copy(self)
+        made.kinds = {kind: [each for each in held if each[0] in known] for kind, held in self.kinds.items()}
+        return made
+
+    def indexes(self, kind: str) -> list[int]:
+        """Return the leaves of a kind."""
+        return [index for index, _ in self.kinds.get(kind, ())]
 
     def bodies(self, kind: str) -> list[dict[str, Any]]:
         """Return the fields of all facts of a kind, in the order of the ledger."""

@@ -6,7 +6,7 @@ own. What is added here must be added there, or the build says that the two disa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -15,20 +15,19 @@ from inventory import codec
 from netops.clock import iso
 from netops.errors import UsageError
 from netops.evidence import bundle, canonical
+from netops.report import difference
 from netops.report import leaves as sealed
-from netops.report import told
-from netops.sla import availability, credit, exclusions, judge, month, numbers, rules, streams
-from netops.sla.intervals import intersect, total
+from netops.report.parts import Part, Sight
+from netops.sla import credit, judge, numbers
+from netops.sla.intervals import union
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from inventory.model import Contract, Objective, ServiceItem
+    from inventory.model import Contract
     from netops.report.leaves import Leaves
+    from netops.report.parts import Verdict
     from netops.report.zone import Zone
-    from netops.sla.judge import Judged
-    from netops.sla.month import Member, Month
-    from netops.sla.rules import Typed
 
 FORMAT = "netops-report/1"
 
@@ -55,21 +54,6 @@ class Ask:
     rehearsal: bool = False
     revision: int = 1
     replaces: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """One sealed verdict: an objective (`item/objective`) over a version's part of the period."""
-
-    version: str
-    objective: str
-    start_ms: int
-    end_ms: int
-    outcome: str
-    value: str
-    lower: str
-    upper: str
-    because: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,16 +95,9 @@ def versions(contracts: Sequence[Contract], period: Period) -> list[tuple[Contra
 
 def build(ask: Ask, leaves: Leaves) -> Report:
     """Return the report; UsageError or EvidenceError says what cannot be judged and why."""
-    ruling = versions(ask.contracts, ask.period)
-    _one_currency([each for each, _, _ in ruling], ask.period)
-    _whole(ask, leaves)
-    sight = _Sight(ask, leaves)
-    seen = sight.of("")
-    parts, verdicts = [], []
-    for contract, start, end in ruling:
-        part = _Part(ask, leaves, sight, contract=contract, start_ms=start, end_ms=end)
-        parts.append(part.tell())
-        verdicts += part.verdicts
+    sight = Sight(ask, leaves)
+    whole = _Whole(ask, leaves, sight)
+    ruling, seen = whole.ruling, sight.of("")
     last = ruling[-1][0]
     content = {
         "format": FORMAT,
@@ -139,8 +116,9 @@ def build(ask: Ask, leaves: Leaves) -> Report:
         "revision": ask.revision,
         "replaces": ask.replaces,
         "versions": [_version(each, leaves) for each, _, _ in ruling],
-        "parts": parts,
-        "credit": _credit(parts, last),
+        "parts": whole.parts,
+        "credit": whole.credit,
+        **_difference(ask, leaves, whole, sight),
         "seen": {"hours": len(seen.hours), "hours_missing": seen.missing, **sealed.health(leaves)},
         "digests": {
             "register": ask.register,
@@ -152,7 +130,52 @@ def build(ask: Ask, leaves: Leaves) -> Report:
         "tzdata": ask.zone.release,
         "leaves": bundle.runs(each.index for each in leaves.all),
     }
-    return Report(content=content, data=canonical.dumps(content), verdicts=tuple(verdicts))
+    return Report(content=content, data=canonical.dumps(content), verdicts=tuple(whole.verdicts))
+
+
+class _Whole:
+    """All that some leaves come to, part by part; UsageError when a contract version that ruled is not given."""
+
+    def __init__(self, ask: Ask, leaves: Leaves, sight: Sight) -> None:
+        self.ruling = versions(ask.contracts, ask.period)
+        _one_currency([each for each, _, _ in self.ruling], ask.period)
+        _whole(ask, leaves)
+        self._parts = [
+            Part(ask, leaves, sight, contract=c, start_ms=start, end_ms=end) for c, start, end in self.ruling
+        ]
+        self.parts = [each.tell() for each in self._parts]
+        self.verdicts = [verdict for each in self._parts for verdict in each.verdicts]
+        self.credit = _credit(self.parts, self.ruling[-1][0])
+
+    def comes(self) -> difference.Comes:
+        return difference.Comes(self.credit["total"], self._cut)
+
+    def _cut(self) -> difference.Cut:
+        made: difference.Cut = {}
+        for part in self._parts:
+            for item, found in part.found:
+                services = made.setdefault((item, found.objective), {})
+                for line in found.judged.lines:
+                    held = services.setdefault(line.service, {})
+                    for bucket, spans in line.buckets(found.typed).items():
+                        if spans:
+                            held[bucket] = union(held.get(bucket, ()), spans)
+        return made
+
+
+def _difference(ask: Ask, leaves: Leaves, now: _Whole, sight: Sight) -> dict[str, Any]:
+    """Return what changed from the replaced revision, if there is one; both are judged by the texts of this report."""
+    if not ask.replaces or not leaves.of("report_issued"):
+        return {}
+    texts = tuple(each for each, _, _ in now.ruling)
+
+    def judged(some: Leaves) -> difference.Comes:
+        held = {each.body["digest"] for each in some.of("contract_version")}
+        known = replace(ask, contracts=tuple(each for each in texts if canonical.digest(document(each)) in held))
+        same = difference.hours(some) == difference.hours(leaves)
+        return _Whole(known, some, sight if same else Sight(known, some)).comes()
+
+    return {"difference": difference.tell(leaves, now.comes(), judged)}
 
 
 def document(contract: Contract) -> bytes:
@@ -206,169 +229,6 @@ def _one_currency(ruling: Sequence[Contract], period: Period) -> None:
                 f"contract {after.id}: version {after.version} turns {before.currency} into {after.currency} inside "
                 f"{period.name}; expected one currency in a period: amend it to begin with the next month"
             )
-
-
-class _Sight:
-    """The month as each stream saw it, opened once; who was contracted when, the hours of the services' state say."""
-
-    def __init__(self, ask: Ask, leaves: Leaves) -> None:
-        self._bounds = {"start_ms": ask.period.start_ms, "end_ms": ask.period.end_ms}
-        self._hours, self._rosters = sealed.opened(leaves)
-        self._open: dict[str, Month] = {}
-
-    def of(self, stream: str) -> Month:
-        if stream not in self._open:
-            mine = self._hours.get(stream, [])
-            self._open[stream] = month.open_(mine, self._rosters, state=self._hours[""], **self._bounds)
-        return self._open[stream]
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """One objective over a part: as judged, what it owes by itself, and as the report tells it."""
-
-    objective: str
-    typed: Typed
-    judged: Judged
-    percent: Fraction
-    told: dict[str, Any]
-
-    def claimed(self, item: ServiceItem) -> credit.Claimed:
-        """Return what it owes; with the time it is for, where the item asks for that."""
-        lines = self.judged.lines if item.double_credit == "by_minute" else ()
-        modes = self.typed.modes
-        against = {line.service: availability.against(line.buckets(self.typed), modes) for line in lines}
-        return credit.Claimed(objective=self.objective, percent=self.percent, against=against)
-
-
-class _Part:
-    """One contract version over its part of the period."""
-
-    def __init__(
-        self,
-        ask: Ask,
-        leaves: Leaves,
-        sight: _Sight,
-        *,
-        contract: Contract,
-        start_ms: int,
-        end_ms: int,
-    ) -> None:
-        self._ask, self._leaves, self._sight, self._seen = ask, leaves, sight, sight.of("")
-        self._contract, self._start, self._end = contract, start_ms, end_ms
-        self.verdicts: list[Verdict] = []
-
-    def tell(self) -> dict[str, Any]:
-        return {
-            "version": self._contract.version,
-            "start_ms": self._start,
-            "end_ms": self._end,
-            "unassigned": self._unassigned(),
-            "items": [self._item(item) for item in self._contract.items],
-        }
-
-    def _unassigned(self) -> list[str]:
-        """Return the services that sealed rosters list under items this version has not (a late amendment)."""
-        window = ((self._start, self._end),)
-        known = {item.id for item in self._contract.items}
-        return [
-            each.service for each in self._seen.members if each.item not in known and intersect(window, each.contracted)
-        ]
-
-    def _item(self, item: ServiceItem) -> dict[str, Any]:
-        window = ((self._start, self._end),)
-        members = [each for each in self._seen.members if each.item == item.id and intersect(window, each.contracted)]
-        found = [self._objective(item, number, members) for number in range(len(item.objectives))]
-        contracted_ms = sum(total(intersect(window, each.contracted)) for each in members)
-        period_ms = self._ask.period.end_ms - self._ask.period.start_ms
-        due = rules.exactly(item.fee, f"fee of item {item.id}") * contracted_ms / period_ms
-        return {
-            "item": item.id,
-            "title": item.title,
-            "kind": item.kind,
-            "fee": item.fee,
-            "services": len(members),
-            "contracted_ms": contracted_ms,
-            "fee_due": numbers.text(due),
-            "objectives": [each.told for each in found],
-            "credit": told.credit(item, [each.claimed(item) for each in found], due),
-        }
-
-    def _objective(self, item: ServiceItem, number: int, members: Sequence[Member]) -> _Found:
-        given = item.objectives[number]
-        typed = rules.objective(self._contract, item, given)
-        period = self._ask.period
-        decided = exclusions.decide(
-            sealed.claims(self._leaves, typed.classes), typed.classes, ((period.start_ms, period.end_ms),)
-        )
-        stream = streams.stream(given)
-        sight = self._sight.of(stream.name if stream is not None else "")
-        if stream is not None:
-            asked = {each.service for each in members}
-            members = [each for each in sight.members if each.service in asked]
-        judged = judge.judge(
-            given,
-            typed,
-            sight,
-            members,
-            period=((self._start, self._end),),
-            decided=decided,
-            tz=self._ask.zone.tz(),
-            told=self._seen if stream is not None and stream.counted else None,
-        )
-        name = f"{item.id}/{given.id}"
-        before = sealed.breaches_before(self._leaves, name, period.start_ms, self._ask.zone.tz())
-        objects = self._objects(judged, given, before)
-        percent = Fraction(0)
-        if given.credits.per == "object":
-            percent = credit.owed_by_object([each[1:] for each in objects], given.credits)
-        elif judged.outcome is judge.Outcome.MISSED and judged.whole.value is not None:
-            percent = credit.owed_percent(judged.whole.value * 100, given.credits, breaches_before=before)
-        self.verdicts.append(self._verdict(name, judged))
-        content = {
-            "objective": given.id,
-            "title": given.title,
-            "indicator": given.indicator,
-            "target": given.target,
-            "comparison": given.comparison,
-            **({"good": stream.good} if stream is not None else {}),
-            "rules": codec.plain(given.rules),
-            "credits": codec.plain(given.credits),
-            "breaches_before": before,
-            "credit_percent": numbers.text(percent),
-            **({"objects": told.objects(objects)} if given.credits.per == "object" else {}),
-            **told.judged(judged),
-            "exclusions": [told.claim(each) for each in decided],
-        }
-        return _Found(given.id, typed, judged, percent, content)
-
-    def _objects(self, judged: Judged, given: Objective, before: int) -> list[tuple[str, int, Fraction]]:
-        """Return (service, contracted ms, percent of its fee) of each service.
-
-        Only one whose own value missed owes, and none where too much is unknown for a verdict on all of them.
-        """
-        decided = judged.outcome is not judge.Outcome.NOT_DETERMINABLE
-        made = []
-        for line in judged.lines:
-            owed, value = Fraction(0), line.value.ratio
-            if decided and line.outcome is judge.Outcome.MISSED and value is not None:
-                owed = credit.object_percent(value * 100, given.credits, breaches_before=before)
-            made.append((line.service, line.contracted_ms, owed))
-        return made
-
-    def _verdict(self, name: str, judged: Judged) -> Verdict:
-        whole = judged.whole
-        return Verdict(
-            version=self._contract.version,
-            objective=name,
-            start_ms=self._start,
-            end_ms=self._end,
-            outcome=judged.outcome.value,
-            value="" if whole.value is None else numbers.text(whole.value),
-            lower=numbers.text(whole.lower),
-            upper=numbers.text(whole.upper),
-            because=judged.because,
-        )
 
 
 def _credit(parts: Sequence[Mapping[str, Any]], contract: Contract) -> dict[str, Any]:

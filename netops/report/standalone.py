@@ -34,6 +34,7 @@ MODULES = (
     "netops/evidence/rulings.py",
     "netops/evidence/seen.py",
     "netops/evidence/numbers.py",
+    "netops/evidence/difference_of.py",
     "netops/evidence/days_of.py",
     "netops/evidence/accounts.py",
     "netops/evidence/signed_words.py",

@@ -3,6 +3,7 @@
 import os
 import random
 from dataclasses import replace
+from decimal import Decimal
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ import pytest
 
 from inventory.model import Credits, Hours, Tier
 from netops.evidence.verifier import verify_numbers
+from netops.report.bundle import facts
 from netops.sla import calendar, streams
 
 H = 3_600_000
@@ -121,11 +123,11 @@ def history(rng, world):
                     world.hour(number, told, roster, step=each.every_s * 1000, stream=name)
 
 
-def claims(rng, world):
-    for i in range(rng.randrange(5)):
+def claims(rng, world, most=5, prefix="m"):
+    for i in range(rng.randrange(most)):
         first = rng.randrange(-3, LENGTH)
         world.claim(
-            f"m-{i}",
+            f"{prefix}-{i}",
             first,
             first + rng.randint(0, 4),
             services=rng.choice([[], ["s-0"], ["*"], ["s-1", "n-3"]]),
@@ -172,6 +174,42 @@ def test_both_implementations_agree(block, paper_world, paper_bundle, base_contr
         _, bundle = paper_bundle(made(seed, paper_world, base_contract))
 
         assert verify_numbers(bundle) == [], f"seed {seed}"
+
+
+def revised(seed, paper_world, paper_bundle, base):
+    """Issue what was made, let more be stated, and return the next revision."""
+    world = made(seed, paper_world, base)
+    rng = random.Random(-seed - 1)
+    first, _ = paper_bundle(world)
+    for fact in facts(first, now_ms=world.period().end_ms):
+        world.state(fact.kind, dict(fact.body), at_ms=fact.at_ms)
+    claims(rng, world, most=4, prefix="later")
+    told = {each.body["start_ms"] for each in world.ledger.find("availability_hour")}
+    hour = next((n for n in range(LENGTH) if world.period().start_ms + n * H not in told), None)
+    if hour is not None:
+        world.hour(hour, {"s-0": letters(rng), "s-1": letters(rng)}, world.roster({"s-0": "wifi", "s-1": "fiber"}))
+    if rng.random() < 0.3:
+        start = base.valid_from_ms + 1000 * H + rng.randrange(1, LENGTH) * H
+        last = max(start, *(each.valid_from_ms + H for each in world.contracts))
+        world.contracts = (*world.contracts, replace(contract(rng, base), version="3", valid_from_ms=last))
+        world.versions()
+    return paper_bundle(world)
+
+
+@pytest.mark.parametrize("block", range(2))
+def test_both_implementations_agree_on_what_a_revision_changed(block, paper_world, paper_bundle, base_contract):
+    moved = 0
+    for seed in range(SEED + block * ROUNDS // 8, SEED + (block + 1) * ROUNDS // 8):
+        draft, bundle = revised(seed, paper_world, paper_bundle, base_contract)
+
+        assert verify_numbers(bundle) == [], f"seed {seed}"
+        difference = draft.report.content.get("difference")
+        if difference is None or difference["because"]:
+            continue
+        steps = difference["steps"]["rows"]
+        assert sum(Decimal(row[-1]) for row in steps) == Decimal(difference["change"]), f"seed {seed}"
+        moved += len(difference["intervals"]["rows"])
+    assert moved
 
 
 @pytest.mark.slow

@@ -1,0 +1,120 @@
+"""A revision says which interval changed, by which fact, and how much money; both judges say the same."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from netops.evidence import canonical
+from netops.evidence.verifier import verify_numbers
+from netops.report import bundle as bundles
+
+H, M = 3_600_000, 60_000
+START = 1_790_784_000_000
+
+
+@pytest.fixture
+def issued(paper_world, paper_bundle):
+    """Twelve hours with two outages, reported on once."""
+    world = paper_world()
+    world.versions()
+    roster = world.roster()
+    for number in range(world.length):
+        down = {2: {"ap-1": "d" * 12}, 5: {"ap-2": "d" * 6 + "u" * 6}}.get(number, {})
+        if number != 9:
+            world.hour(number, down, roster)
+    draft, _ = paper_bundle(world)
+    for fact in bundles.facts(draft, now_ms=START + 12 * H):
+        world.state(fact.kind, dict(fact.body), at_ms=fact.at_ms)
+    return world
+
+
+def difference(paper_bundle, world):
+    draft, bundle = paper_bundle(world)
+    assert verify_numbers(bundle) == []
+    return draft.report.content["difference"], bundle
+
+
+def test_a_first_revision_has_no_difference(october, signer):
+    assert "difference" not in october.draft(signer).report.content
+
+
+def test_a_late_approval_is_named_with_its_interval_and_its_money(issued, paper_bundle):
+    first = issued.ledger.size
+    issued.claim("m-1", 2, 3, services=["ap-1"])
+
+    told, _ = difference(paper_bundle, issued)
+
+    assert (told["revision"], told["because"]) == (1, "")
+    assert (told["before"], told["after"], told["change"]) == ("200.00", "60.00", "-140.00")
+    assert told["steps"]["rows"] == [["claim m-1", [[first, 3]], "200.00", "60.00", "-140.00"]]
+    changed = ["wifi", "availability", START + 2 * H, START + 3 * H, "down", "excluded_down", ["ap-1"], [[first, 3]]]
+    assert changed in told["intervals"]["rows"]
+
+
+def test_each_matter_answers_for_the_money_that_moved_when_it_came(issued, paper_bundle):
+    issued.claim("m-1", 2, 3, services=["ap-1"])
+    issued.hour(9, {"onu-1": "d" * 12}, issued.roster())
+    issued.claim("m-2", 5, 6, services=["ap-2"])
+
+    told, _ = difference(paper_bundle, issued)
+
+    assert [row[0] for row in told["steps"]["rows"]] == ["claim m-1", "late hours", "claim m-2"]
+    assert sum(Decimal(row[-1]) for row in told["steps"]["rows"]) == Decimal(told["change"])
+    late = issued.ledger.find("availability_hour")[-1].index
+    rows = [row for row in told["intervals"]["rows"] if row[6] == ["onu-1"] and row[0] == "fiber"]
+    assert [row[2:6] + row[7:] for row in rows] == [[START + 9 * H, START + 10 * H, "unknown", "down", [[late, 1]]]]
+
+
+def amended(world, base, start):
+    wifi, fiber = base.items
+    dearer = replace(base, version="2", valid_from_ms=start, items=(replace(wifi, fee="200"), fiber))
+    world.contracts = (base, dearer)
+    world.versions()
+
+
+def test_a_late_amendment_is_told_in_money_by_part_of_the_month(issued, paper_bundle, base_contract):
+    amended(issued, base_contract, START + 6 * H)
+
+    told, _ = difference(paper_bundle, issued)
+
+    leaf = issued.ledger.find("contract_version")[-1].index
+    assert told["steps"]["rows"] == [
+        ["contract_version", [[leaf - 1, 2]], told["before"], told["after"], told["change"]],
+    ]
+    assert Decimal(told["change"]) == Decimal(told["after"]) - Decimal(told["before"]) != 0
+
+
+def test_a_text_that_is_no_longer_at_hand_is_said_to_be_missing_and_nothing_is_guessed(
+    issued, paper_bundle, base_contract
+):
+    """The amendment rules from the first instant: the text before it rules nothing, and is not in this bundle."""
+    amended(issued, base_contract, START)
+
+    told, _ = difference(paper_bundle, issued)
+
+    assert told["because"] == "a contract version that ruled then is not among the texts of this report"
+    assert "change" not in told
+
+
+@pytest.mark.parametrize("forged", ["steps", "intervals", "change", "gone", "other"])
+def test_a_forged_difference_is_named(issued, paper_bundle, forged):
+    issued.claim("m-1", 2, 3, services=["ap-1"])
+    _, bundle = difference(paper_bundle, issued)
+    report = canonical.loads(bundle.members["report.json"])
+    match forged:
+        case "steps":
+            report["difference"]["steps"]["rows"][0][0] = "claim m-2"
+        case "intervals":
+            report["difference"]["intervals"]["rows"].pop()
+        case "change":
+            report["difference"]["change"] = "0.00"
+        case "gone":
+            del report["difference"]
+        case "other":
+            report["replaces"] = "0" * 64
+
+    found = verify_numbers(replace(bundle, members={**bundle.members, "report.json": canonical.dumps(report)}))
+
+    place = "report.json: replaces" if forged == "other" else "report.json: difference"
+    assert [str(each)[: len(place)] for each in found] == [place] * len(found) != []
