@@ -184,6 +184,10 @@ class Archive:
 
     def fetch(self, poll_id: str) -> bytes:
         """Return the framed replies of a poll, checked against their digest; StoreError says why there are none."""
+        return self.traced(poll_id)[2]
+
+    def traced(self, poll_id: str) -> tuple[str, str, bytes]:
+        """Return the segment's file, the chunk's SHA-256 as the ledger names it, and the framed replies of a poll."""
         slot = poll_id.rpartition("@")[2]
         if not slot.isascii() or not slot.isdigit():
             raise StoreError(f"raw replies of {poll_id!r:.80}: expected an id like 'ac-1@1790812800000'")
@@ -197,7 +201,7 @@ class Archive:
         for segment, offset, length, sha256 in places:
             for found, raw in chunks.polls_of(self._content(segment, offset, length, sha256)):
                 if found == poll_id:
-                    return raw
+                    return segment, sha256, raw
         raise StoreError(f"raw replies of {poll_id}: none are kept; no reply came, or their time is over")
 
     def size(self) -> int:

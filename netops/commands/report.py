@@ -10,17 +10,22 @@ from __future__ import annotations
 import json
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netops import raw
+from netops.clock import to_ms
 from netops.errors import UsageError
+from netops.evidence import bundle as bundles
 from netops.founding import evidence_key, signer
 from netops.ledger import Ledger
 from netops.ledger_file import LedgerReader
 from netops.metrics.portal import COUNTED
-from netops.report import bundle, issue
+from netops.report import bundle, issue, trace
 from netops.report.issue import NobodySealsError
 from netops.spool import Spool
+from netops.store import open_store
 
 if TYPE_CHECKING:
     import argparse
@@ -52,12 +57,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     shown = below.add_parser("status", help="how each objective stands this month, by the hours that are sealed")
     shown.add_argument("--contract", required=True, help="the contract's id")
     shown.add_argument("--json", action="store_true", help="tell as one JSON object")
+    traced = below.add_parser("trace", help="follow one deduction of a bundle down to the bytes that the device sent")
+    traced.add_argument(
+        "bundle", type=Path, help="the bundle's file; what it says is verified by `netops audit verify`"
+    )
+    traced.add_argument("--service", required=True, help="the service whose incident to follow")
+    traced.add_argument("--at", metavar="TIME", help="an instant of it, such as 2026-10-08T03:10Z (default: the first)")
+    traced.add_argument("--raw", type=Path, metavar="DIR", help="also write the replies there, as they came")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do it."""
     if args.what == "status":
         return _status(args, settings)
+    if args.what == "trace":
+        return _trace(args, settings)
     if args.dry_run:
         with LedgerReader(issue.ledger_path(settings)) as ledger:
             draft = issue.prepare(settings, ledger, contract=args.contract, month=args.month, now_ms=args.now_ms)
@@ -152,6 +166,35 @@ def _status(args: argparse.Namespace, settings: Settings) -> int:
     print(f"{content['contract']} {content['period']['name']}, until {content['period']['end']}")
     _objectives(content)
     return OK
+
+
+def _trace(args: argparse.Namespace, settings: Settings) -> int:
+    if not args.bundle.is_file():
+        raise UsageError(f"{args.bundle}: no such file; expected a bundle, the .zip that `netops report build` writes")
+    given = trace.way(bundles.open_bundle(args.bundle), service=args.service, at_ms=_instant(args.at))
+    path = issue.ledger_path(settings)
+    with LedgerReader(path) as ledger, raw.build(settings) as archive, open_store(settings) as store:
+        seen = list(trace.looks(given, store=store, archive=archive, ledger=ledger))
+    for line in trace.told(given, seen):
+        print(line)
+    for each in seen if args.raw else ():
+        args.raw.mkdir(parents=True, exist_ok=True)
+        name = f"{each.poll.replace('/', '_').replace('@', '-')}.bin"
+        (args.raw / name).write_bytes(each.replies)
+    return OK
+
+
+def _instant(text: str | None) -> int | None:
+    """Return an ISO instant in ms UTC; UsageError for one without a zone, which could be anywhere."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = datetime.min  # noqa: DTZ901  (refused below, with the form)
+    if at.tzinfo is None:
+        raise UsageError(f"--at '{text}': expected an instant with its zone, such as 2026-10-08T03:10Z")
+    return to_ms(at)
 
 
 def _print(draft: Draft) -> None:

@@ -14,4 +14,4 @@ def named(item: Mapping[str, Any], objective: Mapping[str, Any]) -> str:
     title = objective["title"] or objective["objective"]
     alike = sum((each["title"] or each["objective"]) == title for each in item["objectives"])
     own = title if alike == 1 else f"{title} [{objective['objective']}]"
-    return own if own == whole else f"{whole} / {own}"
+    return own if own.startswith(whole) else f"{whole} / {own}"

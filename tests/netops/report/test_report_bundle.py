@@ -233,6 +233,8 @@ def test_two_objectives_of_one_title_are_told_apart():
     assert named(item, one) == "WiFi / 可用率 [a]"
     assert named({**item, "objectives": [two]}, two) == "WiFi / 可用率"
     assert named({**item, "title": "可用率", "objectives": [two]}, two) == "可用率"
+    # its own title names the item already
+    assert named({**item, "title": "可用", "objectives": [two]}, two) == "可用率"
 
 
 def test_a_rehearsals_page_says_so(october):
