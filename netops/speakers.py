@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _ANY = frozenset({"service_state", "spool_dropped"})
 _TWO_PERSONS = frozenset({"exclusion_claim", "approval_request", "approval_decision"})
 _PEOPLE = _TWO_PERSONS | {"correction", "staff_action"}
+_COVERAGE = frozenset({"coverage_areas", "survey_import"})
 _DISPUTE = frozenset({"report_accepted", "objection", "rebuttal", "ruling", "report_final", "report_settled"})
 
 SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -24,6 +25,7 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "cli": _ANY
         | _PEOPLE
         | _DISPUTE
+        | _COVERAGE
         | {"key_changed", "person_disclosed", "records_erased", "rehearsal_started", "report_issued", "verdict"},
         "collect": _ANY | {"clock_state", "device_event", "monitor_health"},
         "ssh": _ANY,

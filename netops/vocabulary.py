@@ -150,6 +150,29 @@ def _rows(value: object) -> bool:
     return True
 
 
+def _zoned(value: object) -> bool:
+    """Expect a list of [cell, area, surface in square decimetres]."""
+    return type(value) is list and all(
+        type(row) is list and len(row) == 3 and _name(row[0]) and _name(row[1]) and _count(row[2]) and row[2] > 0
+        for row in value
+    )
+
+
+def _measured(value: object) -> bool:
+    """Expect a list of [cell, hour, samples, silent, sum of levels, rated, sum of qualities]."""
+    return type(value) is list and all(
+        type(row) is list
+        and len(row) == 7
+        and _name(row[0])
+        and all(map(_whole, row[1:]))
+        and row[1] >= 0
+        and 0 <= row[3] <= row[2]
+        and 0 <= row[5] <= row[2] - row[3]
+        and row[2] > 0
+        for row in value
+    )
+
+
 def _one_of(*words: str) -> Callable[[object], bool]:
     allowed = frozenset(words)
 
@@ -214,6 +237,33 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "outcome": _name,
         "digest?": _digest,
         "vantage": _name,
+    },
+    # where the network is heard: areas as cells, and what surveys measured in each cell and hour (netops/coverage)
+    "coverage_areas": {
+        "areas": _digest,
+        "grid": _name,
+        "resolution": _count,
+        "part": _count,
+        "parts": _count,
+        "cells": _zoned,
+        "by": _name,
+    },
+    "survey_import": {
+        "survey": _digest,
+        "carrier": _name,
+        "technology": _one_of("lte", "wifi"),
+        "grid": _name,
+        "resolution": _count,
+        "samples": _count,
+        "first_ms": instant,
+        "last_ms": instant,
+        "datums": _counts,
+        "error_mm": _count,
+        "instruments": _counts,
+        "part": _count,
+        "parts": _count,
+        "cells": _measured,
+        "by": _name,
     },
     # what was promised
     "register_applied": {"revision": _count, "digest": _digest, "changes": _count, "by": _name},

@@ -35,7 +35,7 @@ SILENT = "none"
 MOST_LINE = 4096  # bytes
 MOST_LINES = 2_000_000
 MOST_FAULTS = 100
-MOST_INSTRUMENTS = 1000
+MOST_INSTRUMENTS = 50
 
 _DEGREES = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,15})?")
 _DECIBELS = re.compile(r"(-?)([0-9]{1,3})(?:\.([0-9]{1,2}))?")
