@@ -36,9 +36,10 @@ COMMANDS = {
     "profile": "check, try and begin device families",
     "probe": "look at the targets of active probes; let probes at sites join",
     "sla": "how this month stands; judge any interval",
+    "coverage": "areas as cells, surveys, and coverage judged by area",
     "report": "build a contract's report for a month",
     "dispute": "the dispute over a report: object, accept, answer, rule, settle",
-    "audit": "verify a report bundle, offline",
+    "audit": "verify a report bundle, the ledger, the raw archive",
     "portal": "the captive portal: new sites, vouchers, visits, records",
 }
 

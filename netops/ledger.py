@@ -129,7 +129,7 @@ class Ledger(LedgerReader):
         signed = self._signer.sign_checkpoint(
             Checkpoint(origin=self.origin, size=self._frontier.size, root=self._frontier.root())
         )
-        replace(self._beside, signed)  # first, so that a checkpoint within implies the one beside
+        replace(self.beside, signed)  # first, so that a checkpoint within implies the one beside
         self._record(Sealed(self._frontier.size, now_ms, signed))
         return signed
 
@@ -147,12 +147,8 @@ class Ledger(LedgerReader):
         merged = bytes(note.Note(text=given.text, signatures=tuple(lines.values())))
         latest = self.latest()
         if latest is not None and latest.size == head.size:
-            replace(self._beside, merged)
+            replace(self.beside, merged)
         self._record(Sealed(head.size, held.at_ms, merged))
-
-    @property
-    def _beside(self) -> Path:
-        return self.path.with_name(self.path.name + ".checkpoint")
 
     def _record(self, sealed: Sealed) -> None:
         with self._writing() as db:
@@ -233,13 +229,13 @@ class Ledger(LedgerReader):
         size = self.size
         self._check_tail(size)
         self._frontier = merkle.Frontier(size, [self.node(*each) for each in merkle.peaks(size)])
-        self._check_beside(size)
+        self.check_beside()
         self._accounts = self.accounts()
 
     def _found(self) -> None:
-        if self._beside.exists():
+        if self.beside.exists():
             raise EvidenceError(
-                f"ledger {self.path}: is empty, but {self._beside.name} says otherwise; restore it from the backup"
+                f"ledger {self.path}: is empty, but {self.beside.name} says otherwise; restore it from the backup"
             )
         origin, rehearsal = self._wanted
         about = [("version", str(VERSION)), ("origin", origin), ("rehearsal", str(rehearsal).lower())]
@@ -272,26 +268,6 @@ class Ledger(LedgerReader):
                     f"ledger {self.path}: node {level}/{position} was changed; restore the file from the backup"
                 )
             level, position = level - 1, 2 * position + 1
-
-    def _check_beside(self, size: int) -> None:
-        latest = self.latest()
-        try:
-            head = Checkpoint.parse(note.parse(self._beside.read_bytes()).text)
-        except FileNotFoundError:
-            if latest is None:
-                return
-            raise EvidenceError(
-                f"ledger {self.path}: {self._beside.name} is missing; put the newest checkpoint that anyone holds there"
-                " (a co-signer's, or a bundle's member `checkpoint`): it shows that nothing was rolled back"
-            ) from None
-        if head.size > size:
-            raise EvidenceError(
-                f"ledger {self.path}: rolled back: {size} leaves, but a checkpoint over {head.size} was signed;"
-                f" leaves {size} to {head.size - 1} are missing. Restore the file from the backup"
-            )
-        self._leads_to(head, head.size, self._beside.name)
-        if latest is not None:
-            self._leads_to(Checkpoint.parse(note.parse(latest.note).text), latest.size, "the newest checkpoint")
 
     def _close(self) -> None:
         super()._close()

@@ -187,6 +187,38 @@ class LedgerReader:
             self._leads_to(Checkpoint.parse(note.parse(signed).text), at, f"the checkpoint of size {at}")
         return size
 
+    @property
+    def beside(self) -> Path:
+        """Where the newest signed head lies, beside the file."""
+        return self.path.with_name(self.path.name + ".checkpoint")
+
+    def check_beside(self) -> Checkpoint | None:
+        """Check that the file leads to the checkpoint beside it and to its own newest; return the one beside it."""
+        latest = self.latest()
+        try:
+            head = Checkpoint.parse(note.parse(self.beside.read_bytes()).text)
+        except FileNotFoundError:
+            if latest is None:
+                return None
+            raise EvidenceError(
+                f"ledger {self.path}: {self.beside.name} is missing; put the newest checkpoint that anyone holds there"
+                " (a co-signer's, or a bundle's member `checkpoint`): it shows that nothing was rolled back"
+            ) from None
+        self.check_head(head, self.beside.name)
+        if latest is not None:
+            self._leads_to(Checkpoint.parse(note.parse(latest.note).text), latest.size, "the newest checkpoint")
+        return head
+
+    def check_head(self, head: Checkpoint, name: str) -> None:
+        """Check that the file leads to a checkpoint that someone holds; `name` is what it is called."""
+        size = self.size
+        if head.origin == self.origin and head.size > size:
+            raise EvidenceError(
+                f"ledger {self.path}: rolled back: {size} leaves, but a checkpoint over {head.size} was signed;"
+                f" leaves {size} to {head.size - 1} are missing. Restore the file from the backup"
+            )
+        self._leads_to(head, head.size, name)
+
     def _rows(self, start: int, end: int) -> list[tuple[Any, ...]]:
         """Return `(position, source, sequence, kind, at_ms, data)` of the leaves `[start, end)`."""
         sql = (

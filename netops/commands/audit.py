@@ -1,25 +1,36 @@
-"""`netops audit`: verify a report bundle, offline.
+"""`netops audit`: verify a report bundle offline; go through the ledger's file and the raw archive, byte by byte.
 
-Exit 0 when all of it holds, 4 when something does not, 5 when it does by the keys inside the bundle alone.
+Exit 0 when all of it holds, 4 when something does not, naming each place; 5 when a bundle holds by the keys inside it
+alone. Nothing is written.
 """
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netops.errors import UsageError
-from netops.evidence import told
+import apsw
+
+from netops import raw_audit
+from netops.errors import EvidenceError, UsageError
+from netops.evidence import note, told
+from netops.evidence.checkpoint import Checkpoint, trust
 from netops.founding import evidence_key
+from netops.ledger_file import LedgerReader
 from netops.report import again
 from netops.report.issue import VKEY
+from netops.sqlite_tail import torn
 
 if TYPE_CHECKING:
     import argparse
-    from pathlib import Path
 
     from netops.config import Settings
+    from netops.evidence.note import VerifierKey
+    from netops.raw_audit import Looked
 
-SUMMARY = "Verify a report bundle: signatures, leaves, and every number anew."
+SUMMARY = "Verify a report bundle, the ledger's file, the raw archive: signatures, leaves, and every number anew."
+OK, FAILED = 0, 4
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,10 +38,33 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     below = parser.add_subparsers(dest="what", required=True)
     verify = below.add_parser("verify", help="verify one bundle")
     told.arguments(verify)
+    ledger = below.add_parser("ledger", help="recompute every hash of the ledger's file; name the first wrong place")
+    ledger.add_argument("--file", type=Path, help="the ledger (default: ledger.db in data.dir)")
+    ledger.add_argument("--vkey", type=Path, help="a file of verifier keys that you trust, one a line")
+    ledger.add_argument(
+        "--checkpoint",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a signed checkpoint that you hold: the ledger must lead to it (may be given again)",
+    )
+    raw = below.add_parser("raw", help="look at every chunk of raw replies, and at what the ledger says of them")
+    raw.add_argument("--dir", type=Path, help="the archive (default: raw in data.dir)")
+    for each in (ledger, raw):
+        each.add_argument("--json", action="store_true", help="tell as one JSON object")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Verify; the reader's own instance, if there is one, lends its public key and whether it is a rehearsal."""
+    if args.what == "ledger":
+        return _ledger(args, settings)
+    if args.what == "raw":
+        return _raw(args, settings)
+    return _bundle(args, settings)
+
+
+def _bundle(args: argparse.Namespace, settings: Settings) -> int:
     rehearsal = args.rehearsal or settings.city.rehearsal
     if args.vkey and not args.vkey.is_file():
         raise UsageError(f"--vkey {args.vkey}: no such file; expected verifier keys, one a line")
@@ -42,9 +76,108 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             quorum=args.quorum,
             included=args.trust_included_keys,
             pages=again.pages,
+            as_json=args.json,
         )
     except OSError as error:
         raise UsageError(f"{args.bundle}: cannot be read ({error.strerror}); expected a bundle") from None
+
+
+def _ledger(args: argparse.Namespace, settings: Settings) -> int:
+    path = args.file or settings.data.dir / "ledger.db"
+    if not path.is_file():
+        raise UsageError(f"ledger {path}: no such file; give it by --file")
+    keys = _keys(args.vkey or _own(settings))
+    try:
+        leaves, heads = audited(path, keys, args.checkpoint)
+    except EvidenceError as error:
+        return _say_failed(args, [str(error)], {"ledger": str(path)})
+    if args.json:
+        plain = [{"name": name, "size": head.size, "signers": signers} for name, head, signers in heads]
+        print(json.dumps({"ledger": str(path), "outcome": "ok", "leaves": leaves, "checkpoints": plain}))
+        return OK
+    print(f"OK      {path}: {leaves} leaves, every hash, column, account and checkpoint holds")
+    for name, head, signers in heads:
+        print(f"        {name}: {head.size} leaves, signed by {', '.join(signers) or 'a key that was not given'}")
+    if not keys:
+        print("NOTE    no verifier key was given (--vkey FILE): the signatures of the checkpoints were not looked at")
+    return OK
+
+
+def audited(
+    path: Path, keys: list[VerifierKey], given: list[Path]
+) -> tuple[int, list[tuple[str, Checkpoint, list[str]]]]:
+    """Go through a ledger's file; return its leaves and the checkpoints it leads to, each with its known signers.
+
+    EvidenceError names the first place that is off: a torn tail, a changed or missing leaf, a roll-back.
+    """
+    tail = torn(path)
+    if tail:
+        raise EvidenceError(f"ledger {path}: {tail}. Restore it from the backup")
+    try:
+        with LedgerReader(path) as ledger:
+            beside = ledger.check_beside()
+            heads = [] if beside is None else [_head(ledger, ledger.beside, keys)]
+            heads += [_head(ledger, each, keys) for each in given]
+            return ledger.audit(), heads
+    except apsw.Error as error:
+        raise EvidenceError(f"ledger {path}: cannot be read ({error}); restore it from the backup") from None
+
+
+def _head(ledger: LedgerReader, path: Path, keys: list[VerifierKey]) -> tuple[str, Checkpoint, list[str]]:
+    try:
+        signed = note.parse(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"checkpoint {path}: cannot be read ({error.strerror})") from None
+    except EvidenceError as error:
+        raise EvidenceError(f"checkpoint {path}: {error}") from None
+    head = Checkpoint.parse(signed.text)
+    ledger.check_head(head, str(path))
+    signers = [str(each.key.name) for each in trust(signed, keys).signers] if keys else []
+    return str(path), head, signers
+
+
+def _raw(args: argparse.Namespace, settings: Settings) -> int:
+    directory = args.dir or settings.data.dir / "raw"
+    path = settings.data.dir / "ledger.db"
+    if not path.is_file():
+        raise UsageError(f"ledger {path}: no such file; what the archive should hold is told by the ledger")
+    with LedgerReader(path) as ledger:
+        looked = raw_audit.audit(directory, ledger)
+    counts = {"segments": looked.segments, "chunks": looked.chunks, "polls": looked.polls}
+    if looked.found:
+        return _say_failed(args, [str(each) for each in looked.found], {"raw": str(directory), **counts})
+    if args.json:
+        notes = [str(each) for each in looked.notes]
+        print(json.dumps({"raw": str(directory), "outcome": "ok", **counts, "notes": notes}))
+        return OK
+    return _say_raw(directory, looked)
+
+
+def _say_raw(directory: Path, looked: Looked) -> int:
+    print(f"OK      {directory}: {looked.segments} segments, {looked.chunks} chunks, {looked.polls} polls hold")
+    for each in looked.notes:
+        print(f"NOTE    {each}")
+    return OK
+
+
+def _say_failed(args: argparse.Namespace, failures: list[str], about: dict[str, str | int]) -> int:
+    if args.json:
+        print(json.dumps({**about, "outcome": "failed", "failures": failures}, ensure_ascii=False))
+        return FAILED
+    for each in failures[: told.SHOWN]:
+        print(f"FAILED  {each}")
+    if len(failures) > told.SHOWN:
+        print(f"        {len(failures) - told.SHOWN} more than are shown")
+    return FAILED
+
+
+def _keys(path: Path | None) -> list[VerifierKey]:
+    if path is None:
+        return []
+    try:
+        return told.read_keys(path.read_bytes(), str(path))
+    except OSError as error:
+        raise UsageError(f"--vkey {path}: cannot be read ({error.strerror}); expected verifier keys") from None
 
 
 def _own(settings: Settings) -> Path | None:

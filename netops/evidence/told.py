@@ -41,6 +41,7 @@ def main(argv: Sequence[str]) -> int:
             rehearsal=args.rehearsal,
             quorum=args.quorum,
             included=args.trust_included_keys,
+            as_json=args.json,
         )
     except EvidenceError as error:
         print(f"FAILED  {error}", file=sys.stderr)  # noqa: T201  (this is the edge)
@@ -61,6 +62,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rehearsal", action="store_true", help="the bundle is a rehearsal's: nothing in it is real")
     parser.add_argument("--quorum", type=int, default=0, help="how many co-signers must have signed (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="tell as one JSON object")
 
 
 def bound(_: Bundle) -> tuple[list[Failure], str]:
@@ -76,6 +78,7 @@ def run(
     quorum: int = 0,
     included: bool = False,
     pages: Callable[[Bundle], tuple[list[Failure], str]] = bound,
+    as_json: bool = False,
     say: Callable[[str], None] = print,
 ) -> int:
     """Verify and say what was found; EvidenceError when the file is no bundle, UsageError when there is none."""
@@ -94,6 +97,10 @@ def run(
     failures += unsigned
     wrong, note = pages(found) if not failures else ([], "")
     failures += wrong
+    if as_json:
+        whole = vkey is not None or included
+        say(_plain(found, failures, note, "failed" if failures else "ok" if whole else "whole"))
+        return FAILED if failures else OK if whole else WHOSE
     for each in failures[:SHOWN]:
         say(f"FAILED  {each}")
     if failures:
@@ -122,6 +129,19 @@ def read_keys(data: bytes, where: str) -> list[VerifierKey]:
     if not keys:
         raise EvidenceError(f"{where}: holds no verifier key")
     return keys
+
+
+def _plain(bundle: Bundle, failures: Sequence[Failure], note: str, outcome: str) -> str:
+    """Return what was found as one JSON object; of a bundle that does not hold, nothing but where it does not."""
+    plain: dict[str, canonical.JSON] = {
+        "outcome": outcome,
+        "failures": [{"place": each.place, "what": each.what} for each in failures],
+    }
+    if not failures:
+        report = canonical.loads(bundle.member(REPORT))
+        plain |= {name: report[name] for name in ("contract", "period", "revision", "rehearsal", "credit")}
+        plain["note"] = note
+    return canonical.dumps(plain).decode()
 
 
 def _tell(bundle: Bundle, say: Callable[[str], None], word: str) -> None:

@@ -293,3 +293,21 @@ def test_random_mutations_of_leaves_that_stay_canonical_are_all_found(october, s
         found = failures(members | {"leaves.jsonl.gz": touched}, signer)
 
         assert any(each.place.startswith("leaves.jsonl.gz: leaf") for each in found), f"seed {seed}"
+
+
+def test_the_verifier_tells_as_json(bundle_file, signer, tmp_path, capsys):
+    keys = tmp_path / "vkeys"
+    keys.write_text(f"{signer.vkey}\n")
+
+    assert told.main([str(bundle_file), "--vkey", str(keys), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["outcome"], said["contract"], said["failures"]) == ("ok", "c1", [])
+    assert told.main([str(bundle_file), "--json"]) == 5
+    assert json.loads(capsys.readouterr().out)["outcome"] == "whole"
+
+    members = bundles.open_bundle(bundle_file).members
+    bundles.write(bundle_file, {**members, "method.txt": b"another"})
+    assert told.main([str(bundle_file), "--vkey", str(keys), "--json"]) == 4
+    said = json.loads(capsys.readouterr().out)
+    assert said["outcome"] == "failed"
+    assert "method.txt" in {each["place"] for each in said["failures"]}
