@@ -124,10 +124,13 @@ class _Told:
         credit = self._report["credit"]
         worst = next((word for word in WORST if counts[word]), "met")
         words = "kept" if worst == "met" else worst
+        more = counts["not_determinable"]
+        if worst == "missed" and more:
+            words = "missed_and_more"
         owed = "owed" if Decimal(credit["total"]) else "nothing_owed"
         return {
             "kind": worst,
-            "promises": self.say(f"says_{words}").format(n=counts[worst], all=len(self._lines)),
+            "promises": self.say(f"says_{words}").format(n=counts[worst], all=len(self._lines), more=more),
             "owed": self.say(f"says_{owed}").format(
                 total=_money(credit["total"]), fees=_money(credit["fees_shown"]), currency=credit["currency"]
             ),
@@ -166,7 +169,8 @@ class _Told:
             fixed = step.kind in {"fees", "payable"}
             low, high = (Decimal(0), step.left) if fixed else sorted((step.left, step.left - step.amount))
             share = f"{step.percent} %" if step.percent else ""
-            about = ", ".join(each for each in (step.item, step.objective, share) if each)
+            item = "" if step.objective.startswith(step.item) else step.item
+            about = ", ".join(each for each in (item, step.objective, share) if each)
             rows.append(
                 {
                     "kind": step.kind,

@@ -14,6 +14,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "not_determinable": ("无法判定", "not determinable"),
     "in_force": ("生效", "in force"),
     "in_force_by_ruling": ("经裁定生效", "in force by ruling"),
+    "out_by_ruling": ("经裁定撤销", "taken out by ruling"),
     "late": ("通知过迟，不生效", "late: no effect"),
     "over_cap": ("超出上限，不生效", "over the cap: no effect"),
     "not_approved": ("未获批准", "not approved"),
@@ -97,8 +98,12 @@ WORDS: dict[str, tuple[str, str]] = {
         "REHEARSAL: everything in this report is simulated and has no effect",
     ),
     # the paper
-    "says_missed": ("{all} 项承诺中有 {n} 项未达标", "{n} of {all} promises were missed"),
-    "says_not_determinable": ("{all} 项承诺中有 {n} 项无法判定", "{n} of {all} promises cannot be determined"),
+    "says_missed": ("{all} 项承诺中 {n} 项未达标", "{n} of {all} promises missed"),
+    "says_not_determinable": ("{all} 项承诺中 {n} 项无法判定", "{n} of {all} promises cannot be determined"),
+    "says_missed_and_more": (
+        "{all} 项承诺中 {n} 项未达标，{more} 项无法判定",
+        "{n} of {all} promises missed, {more} cannot be determined",
+    ),
     "says_kept": ("{all} 项承诺全部达标", "All {all} promises were kept"),
     "says_owed": (
         "应付费用 {fees} {currency}，应扣减 {total} {currency}",

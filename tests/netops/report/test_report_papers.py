@@ -31,10 +31,30 @@ def content(world, language="en"):
 def test_the_first_page_says_what_was_promised_measured_and_owed(october):
     found = content(october)
 
-    assert found["verdict"]["promises"] == "2 of 3 promises were missed"
+    assert found["verdict"]["promises"] == "2 of 3 promises missed"
     assert found["verdict"]["owed"] == "200.00 CNY is to be deducted from fees of 266.66 CNY"
     first = found["promises"]["rows"][0]
     assert (first[1], first[5], first[6]) == ("≥ 99.9 %", ["missed", "missed"], "200.00")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (["met", "met", "met"], "All 3 promises were kept"),
+        (["met", "not_determinable", "met"], "1 of 3 promises cannot be determined"),
+        (["missed", "not_determinable", "met"], "1 of 3 promises missed, 1 cannot be determined"),
+    ],
+    ids=lambda each: str(each)[:20],
+)
+def test_what_cannot_be_determined_is_said_beside_what_was_missed(october, verdicts, said):
+    made = source(october)
+    report = json.loads(made.report)
+    promised = [each for item in report["parts"][0]["items"] for each in item["objectives"]]
+    for each, verdict in zip(promised, verdicts, strict=True):
+        each["verdict"] = verdict
+    found = paper.content(report, canonical.loads(made.days), made.tz, "en")["verdict"]["promises"]
+
+    assert found == said
 
 
 def test_the_bars_meet(october):
