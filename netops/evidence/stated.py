@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from netops.evidence.members import Bundle
 
 HOUR = 3_600_000
+_TURNED = {"late": "in_force_by_ruling", "over_cap": "in_force_by_ruling", "in_force": "out_by_ruling"}  # [2]
 
 
 class Stated:
@@ -96,14 +97,14 @@ class Stated:
             effect = "no_such_class"
         elif not approved:
             effect = "not_approved"
-        elif self._ruled(body["claim"]):
-            effect = "in_force_by_ruling"
         elif start - noticed < kind["notice_h"] * HOUR:
             effect = "late"
         elif kind["cap_s"] and length(wanted) > kind["cap_s"] * 1000:
             effect = "over_cap"
         else:
             effect = "in_force"
+        if effect in _TURNED and self._ruled(body["claim"]):
+            effect = _TURNED[effect]
         if effect.startswith("in_force"):
             used[name] = wanted
         kept = {key: body[key] for key in ("claim", "class", "start_ms", "end_ms", "services", "reason", "by")}

@@ -77,7 +77,9 @@ def matters(leaves: Leaves, after: int) -> list[tuple[str, list[Sealed]]]:
 
     A claim, its decision and the dispute over it are one matter; so are all late hours, and all contract versions.
     """
-    targets = {each.body["objection"]: each.body["target"] for each in leaves.of("objection")}
+    claimed = {each.body["claim"] for each in leaves.of("exclusion_claim")}
+    objections = {each.body["objection"]: each.body["target"] for each in leaves.of("objection")}
+    targets = {name: target for name, target in objections.items() if target in claimed}
     found: dict[str, list[Sealed]] = {}
     for each in leaves.all:
         if each.index > after and each.kind not in NO_MATTER:
@@ -94,7 +96,8 @@ def _matter(each: Sealed, targets: Mapping[str, str]) -> str:
         case "approval_request" | "approval_decision":
             return f"claim {each.body['request']}"
         case "objection" | "ruling":
-            return f"claim {targets.get(each.body['objection'], '')}"
+            name = each.body["objection"]
+            return f"claim {targets[name]}" if name in targets else f"objection {name}"
         case "availability_hour" | "availability_roster":
             return "late hours"
         case kind:

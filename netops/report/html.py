@@ -30,6 +30,7 @@ REMARKS = {"missed": "即使按上限亦未达标 missed at either bound", "met"
 EFFECTS = {
     "in_force": "生效 in force",
     "in_force_by_ruling": "经裁定生效 in force by ruling",
+    "out_by_ruling": "经裁定撤销 taken out by ruling",
     "late": "通知过迟，不生效 late, no effect",
     "over_cap": "超出上限，不生效 over the cap, no effect",
     "not_approved": "未获批准 not approved",

@@ -15,6 +15,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "in_force": ("生效", "in force"),
     "in_force_by_ruling": ("经裁定生效", "in force by ruling"),
     "out_by_ruling": ("经裁定撤销", "taken out by ruling"),
+    "out_by_ruling": ("经裁定撤销", "taken out by ruling"),
     "late": ("通知过迟，不生效", "late: no effect"),
     "over_cap": ("超出上限，不生效", "over the cap: no effect"),
     "not_approved": ("未获批准", "not approved"),

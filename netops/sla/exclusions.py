@@ -2,7 +2,8 @@
 
 A claim names a class of the contract. It is in force when its notice was early enough, its class's cap for the period
 is not used up, and the approver of the class has approved it. A late or over-cap claim is kept and flagged; only a
-ruling gives it effect (sla.md 2.2). Nothing is cut to fit: a claim counts whole or not at all.
+ruling gives it effect (sla.md 2.2). An upheld objection turns over what an approved claim does: one in force is taken
+out. Nothing is cut to fit: a claim counts whole or not at all.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Effect(StrEnum):
 
     IN_FORCE = "in_force"
     RULED = "in_force_by_ruling"
+    RULED_OUT = "out_by_ruling"
     LATE = "late"
     OVER_CAP = "over_cap"
     UNAPPROVED = "not_approved"
@@ -97,13 +99,11 @@ def decide(claims: Iterable[Claim], classes: Mapping[str, ExclusionClass], perio
 def _effect(claim: Claim, kind: ExclusionClass, used_ms: int) -> Effect:
     if not claim.approved:
         return Effect.UNAPPROVED
-    if claim.ruled:
-        return Effect.RULED
     if claim.start_ms - claim.noticed_ms < kind.notice_h * HOUR_MS:
-        return Effect.LATE
+        return Effect.RULED if claim.ruled else Effect.LATE
     if kind.cap_s and used_ms > kind.cap_s * 1000:
-        return Effect.OVER_CAP
-    return Effect.IN_FORCE
+        return Effect.RULED if claim.ruled else Effect.OVER_CAP
+    return Effect.RULED_OUT if claim.ruled else Effect.IN_FORCE
 
 
 def spans_by_service(decided: Iterable[Decided], services: Iterable[str]) -> dict[str, Spans]:

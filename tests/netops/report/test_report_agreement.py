@@ -139,6 +139,23 @@ def claims(rng, world, most=5, prefix="m"):
         )
 
 
+def dispute(rng, world):
+    """Objections about claims, and about other things, with what was ruled."""
+    for i in range(rng.randrange(4)):
+        target = rng.choice(["m-0", "m-1", "m-2", "later-0", "wifi"])
+        objection = {
+            "objection": f"o-{i}",
+            "report": "r",
+            "code": "c",
+            "target": target,
+            "by": "carrier",
+            "reason": "x",
+        }
+        world.state("objection", objection)
+        ruling = {"outcome": rng.choice(["upheld", "upheld", "dismissed"]), "by": rng.choice(["officer", "carrier"])}
+        world.state("ruling", {"objection": f"o-{i}", **ruling, "reason": "x"})
+
+
 def past(rng, world):
     """The months before, some amended in their midst, some reported on twice."""
     for name in ["2026-09", "2026-08", "2026-07"][: rng.randrange(4)]:
@@ -165,6 +182,8 @@ def made(seed, paper_world, base):
     history(rng, world)
     claims(rng, world)
     past(rng, world)
+    if rng.random() < 0.5:
+        dispute(rng, world)
     return world
 
 
@@ -184,6 +203,7 @@ def revised(seed, paper_world, paper_bundle, base):
     for fact in facts(first, now_ms=world.period().end_ms):
         world.state(fact.kind, dict(fact.body), at_ms=fact.at_ms)
     claims(rng, world, most=4, prefix="later")
+    dispute(rng, world)
     told = {each.body["start_ms"] for each in world.ledger.find("availability_hour")}
     hour = next((n for n in range(LENGTH) if world.period().start_ms + n * H not in told), None)
     if hour is not None:

@@ -66,6 +66,28 @@ def test_each_matter_answers_for_the_money_that_moved_when_it_came(issued, paper
     assert [row[2:6] + row[7:] for row in rows] == [[START + 9 * H, START + 10 * H, "unknown", "down", [[late, 1]]]]
 
 
+def test_an_upheld_objection_takes_a_claim_out_again_and_the_money_comes_back(paper_world, paper_bundle):
+    world = paper_world(length=2)
+    world.versions()
+    roster = world.roster()
+    for number, letters in enumerate([{"ap-1": "d" * 12}, {}]):
+        world.hour(number, letters, roster)
+    world.claim("m-1", 0, 1, services=["ap-1"])
+    draft, _ = paper_bundle(world)
+    for fact in bundles.facts(draft, now_ms=START + 12 * H):
+        world.state(fact.kind, dict(fact.body), at_ms=fact.at_ms)
+    words = {"report": draft.name, "code": "exclusion", "target": "m-1", "by": "zhao", "reason": "no work was done"}
+    world.state("objection", {"objection": "o-1", **words})
+    world.state("ruling", {"objection": "o-1", "outcome": "upheld", "by": "officer", "reason": "so it was"})
+
+    told, bundle = difference(paper_bundle, world)
+
+    claims = canonical.loads(bundle.members["report.json"])["parts"][0]["items"][0]["objectives"][0]["exclusions"]
+    assert [each["effect"] for each in claims] == ["out_by_ruling"]
+    assert [row[0] for row in told["steps"]["rows"]] == ["claim m-1"]
+    assert Decimal(told["change"]) > 0
+
+
 def amended(world, base, start):
     wifi, fiber = base.items
     dearer = replace(base, version="2", valid_from_ms=start, items=(replace(wifi, fee="200"), fiber))

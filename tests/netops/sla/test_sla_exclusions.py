@@ -31,6 +31,8 @@ def effects(*claims):
         (claim(notice=71), Effect.LATE),
         (claim(notice=-1), Effect.LATE),
         (claim(notice=71, ruled=True), Effect.RULED),
+        (claim(hours=9, ruled=True), Effect.RULED),
+        (claim(ruled=True), Effect.RULED_OUT),
         (claim(approved=False), Effect.UNAPPROVED),
         (claim(approved=False, ruled=True), Effect.UNAPPROVED),
         (claim(class_id="maintenence"), Effect.UNKNOWN_CLASS),
@@ -64,3 +66,10 @@ def test_claims_in_force_excuse_their_services_and_no_others():
     decided = exclusions.decide([claim("a", services=("x", "elsewhere")), claim("b", 1200, notice=0)], CLASSES, PERIOD)
 
     assert exclusions.spans_by_service(decided, ["x", "y"]) == {"x": ((1100 * H, 1104 * H),)}
+
+
+def test_a_claim_that_a_ruling_took_out_excuses_nothing_and_leaves_the_cap_to_the_others():
+    decided = exclusions.decide([claim("a", 1100, 5, ruled=True), claim("b", 1200, 8)], CLASSES, PERIOD)
+
+    assert [each.effect for each in decided] == [Effect.RULED_OUT, Effect.IN_FORCE]
+    assert exclusions.spans_by_service(decided, ["s"]) == {"*": ((1200 * H, 1208 * H),)}
