@@ -17,6 +17,7 @@ from captive_portal.enforcing import Offer
 from captive_portal.errors import GatewayError, GoneError, PortalError, SilentError
 from captive_portal.model import ADDRESSES_PER_CLIENT, FREE, State
 from captive_portal.twins import Twins
+from inventory.errors import InventoryError
 from netops.errors import NetopsError
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ METERS = 500  # of one transaction: logins go between
 SLICE = 8  # repairs handed out at once, by how many a gateway does at once: memory is bounded
 ROUNDS = 10  # in which a gateway that has lost its memory is asked for those whom it refuses
 UNANSWERED = (SilentError, GoneError)
+ON_PURPOSE = (
+    NetopsError,
+    InventoryError,
+)  # what the house says itself: a database that is held, a gateway that is away
 LOG = logging.getLogger("netops.portal")
 
 
@@ -103,7 +108,7 @@ class Upkeep:
                 break
             try:
                 done += work(part)
-            except PortalError as error:
+            except ON_PURPOSE as error:
                 wrong.append(str(error))
         if wrong:
             raise GatewayError("; ".join(wrong))
@@ -175,7 +180,7 @@ class Upkeep:
             if not self._stopping.is_set():
                 self._repair(action)
         except Exception as error:  # whatever it is, the others of its slice are not lost
-            if not isinstance(error, NetopsError):
+            if not isinstance(error, ON_PURPOSE):
                 LOG.exception("repair failed for a reason of ours")
             return Undone(action, error)
         return None

@@ -7,14 +7,15 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from captive_portal import adopting, tables, upkeep
 from captive_portal import session as visit
-from captive_portal import tables, upkeep
 from captive_portal.desk import Attempt
 from captive_portal.enforcing import Onward, Readiness
 from captive_portal.errors import GatewayError, KernelError, PortalError, SilentError
 from captive_portal.gateways.simulated import Simulated
 from captive_portal.gateways.switchboard import Switchboard
 from captive_portal.model import Admitted, Bounds, Client, Consent, End, Session, State
+from inventory.errors import SqlBusyError
 
 CONSENT = Consent(terms="1", language="zh_CN", digest="0" * 64, channel="portal")
 
@@ -352,6 +353,23 @@ def test_a_fault_of_ours_in_one_repair_costs_the_others_nothing(house, monkeypat
 
     desk.upkeep.repair()
     assert len(inside(house)) == desk.live == 3
+
+
+def test_persons_that_are_held_at_one_gateway_cost_the_others_no_repair(house, monkeypatch) -> None:
+    desk = house.open()
+    alone = Simulated(replace(house.settings.portal, visitors={"other": "site-2"}), house.clock)
+    alone.ready = lambda: Readiness(born="alone", unrecorded=1)
+    desk.visits.gateway = Switchboard([alone, house.gateway])
+    house.gateway.allow(client(9), Bounds(seconds=600))
+
+    def held(*_: object) -> None:
+        raise SqlBusyError("persons.db: another process holds it")
+
+    monkeypatch.setattr(adopting, "adopt", held)
+    with pytest.raises(GatewayError, match=r"persons\.db: another process holds it"):
+        desk.upkeep.repair()
+
+    assert inside(house) == set(), "who has no record was put out all the same"
 
 
 def test_a_gateway_that_goes_away_on_the_way_is_not_waited_for_at_each_door(house, monkeypatch) -> None:
