@@ -55,7 +55,7 @@ MEMBERS: Mapping[str, frozenset[str]] = MappingProxyType(
 
 # As whom a command runs, or one of its words; what is not named may run as anybody who can read what it asks for.
 _OF_CLI = (
-    *("staff", "approve", "inventory", "report", "sla", "portal", "db", "discover"),
+    *("staff", "approve", "inventory", "report", "sla", "coverage", "portal", "db", "discover"),
     *("collect halt", "collect resume", "probe enrol", "probe members", "probe dismiss"),
     *("dispute take", "dispute rebut", "dispute rule", "dispute final", "dispute settle"),
 )

@@ -1,0 +1,175 @@
+"""`netops coverage` as a person types it: areas, a survey, the verdict."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import pytest
+
+from inventory import sql
+from inventory.city import city_of
+from inventory.model import Area, Carrier
+from inventory.register import Register
+from inventory.tables import MIGRATIONS
+from netops.access import record
+from netops.commands import coverage
+from netops.config import City, Data, Settings
+from netops.coverage import grid, sealed
+from netops.coverage.survey import SurveyError
+from netops.errors import UsageError
+
+NOW = 1_791_000_000_000  # 2026-10-03
+WEST, EAST = "110108001", "110108002"
+
+
+@pytest.fixture
+def settings(tmp_path):
+    settings = Settings(data=Data(dir=tmp_path), city=City(rehearsal=True))
+    areas = [
+        Area(id=WEST, name="西街道", name_en="West", col=1, row=1),
+        Area(id=EAST, name="东街道", name_en="East", col=2, row=1),
+    ]
+    sql.upgrade(MIGRATIONS, settings.register_url)
+    with Register(settings.register_url, rehearsal=True) as register:
+        register.apply(city_of([*areas, Carrier(id="carrier-a", name="甲")]), at_ms=NOW - 2, now_ms=NOW - 2)
+    (tmp_path / "spool").mkdir(exist_ok=True)
+    return settings
+
+
+def run(settings, *words):
+    parser = argparse.ArgumentParser()
+    coverage.arguments(parser)
+    args = parser.parse_args([str(each) for each in words])
+    args.now_ms = NOW
+    return coverage.run(args, settings)
+
+
+def squares(tmp_path):
+    features = []
+    for index, area in enumerate((WEST, EAST)):
+        west, east = 116.20 + index * 0.03, 116.23 + index * 0.03
+        ring = [[west, 39.90], [east, 39.90], [east, 39.92], [west, 39.92], [west, 39.90]]
+        features.append({"properties": {"area": area}, "geometry": {"type": "Polygon", "coordinates": [ring]}})
+    path = tmp_path / "areas.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    return path
+
+
+def survey(tmp_path, settings, *, weak=(), name="walk.csv", day=1):
+    """Write four hours of samples in each cell that is stated; in the areas of `weak` the network is weak."""
+    held = sealed.read([fact for fact, _ in record.stated(settings, sealed.KINDS)])
+    lines = ["time,latitude,longitude,datum,instrument,rsrp"]
+    for area, cells in held.zones.items():
+        for cell in cells:
+            lat, lon = grid.h3.cell_to_latlng(cell)
+            level = -112 if area in weak else -95
+            lines += [
+                f"2026-09-{day:02d}T0{hour}:00:00Z,{lat:.7f},{lon:.7f},WGS-84,tester 1,{level}" for hour in range(4)
+            ]
+    path = tmp_path / name
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def judged(settings, capsys, *words):
+    code = run(settings, "judge", "--carrier", "carrier-a", "--json", *words)
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_from_boundaries_and_a_walk_to_a_verdict(settings, tmp_path, capsys):
+    assert run(settings, "areas", squares(tmp_path)) == 0
+    assert run(settings, "import", survey(tmp_path, settings), "--carrier", "carrier-a") == 0
+    capsys.readouterr()
+    code, said = judged(settings, capsys)
+
+    assert code == 0
+    assert (said["column"], said["whole"]["outcome"], said["whole"]["share"]) == ("area", "met", "1")
+    assert {area: each["outcome"] for area, each in said["areas"].items()} == {WEST: "met", EAST: "met"}
+    assert said["grid"]["h3"] == grid.version()
+
+
+def test_one_weak_area_is_a_breach_of_its_minimum(settings, tmp_path, capsys):
+    run(settings, "areas", squares(tmp_path))
+    run(settings, "import", survey(tmp_path, settings, weak=(EAST,)), "--carrier", "carrier-a")
+    capsys.readouterr()
+    code, said = judged(settings, capsys, "--target", "40")
+
+    assert code == 3
+    assert said["whole"]["because"] == f"minimum_missed: {EAST}"
+    assert said["areas"][EAST]["share"] == "0"
+
+
+def test_the_same_file_twice_is_stated_once(settings, tmp_path, capsys):
+    run(settings, "areas", squares(tmp_path))
+    path = survey(tmp_path, settings)
+    run(settings, "import", path, "--carrier", "carrier-a")
+    stated = record.stated(settings, sealed.KINDS)
+    run(settings, "import", path, "--carrier", "carrier-a")
+
+    assert "was imported before" in capsys.readouterr().out
+    assert record.stated(settings, sealed.KINDS) == stated
+
+
+def test_a_dry_run_and_a_refused_file_state_nothing(settings, tmp_path):
+    run(settings, "areas", squares(tmp_path), "--dry-run")
+    bad = tmp_path / "bad.csv"
+    bad.write_text("time,latitude,longitude,datum,instrument,rsrp\nx,,,,,\n")
+    with pytest.raises(SurveyError, match=r"bad\.csv:2: time 'x' is none"):
+        run(settings, "import", bad, "--carrier", "carrier-a")
+
+    assert record.stated(settings, sealed.KINDS) == []
+
+
+def test_what_was_never_measured_has_no_verdict_and_the_words_say_so(settings, tmp_path, capsys):
+    run(settings, "areas", squares(tmp_path))
+    capsys.readouterr()
+
+    assert run(settings, "judge", "--carrier", "carrier-a", "--language", "en") == 0
+    said = capsys.readouterr().out
+    assert "all areas: not determinable (nothing is known)" in said
+    assert "西街道: not determinable" in said
+    assert "unknown 100.00 %" in said
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_a_verdict_reads_in_both_languages(settings, tmp_path, capsys, language):
+    run(settings, "areas", squares(tmp_path))
+    run(settings, "import", survey(tmp_path, settings), "--carrier", "carrier-a")
+    capsys.readouterr()
+    run(settings, "judge", "--carrier", "carrier-a", "--language", language)
+
+    assert {"en": "coverage by area", "zh_CN": "按面积的覆盖率"}[language] in capsys.readouterr().out
+
+
+def test_a_prediction_has_a_hit_rate_and_changes_nothing(settings, tmp_path, capsys):
+    run(settings, "areas", squares(tmp_path))
+    run(settings, "import", survey(tmp_path, settings, weak=(EAST,)), "--carrier", "carrier-a")
+    held = sealed.read([fact for fact, _ in record.stated(settings, sealed.KINDS)])
+    claimed = tmp_path / "umi.csv"
+    picked = [next(iter(cells)) for cells in held.zones.values()]
+    claimed.write_text("cell,level\n" + "".join(f"{cell},-90\n" for cell in picked))
+    capsys.readouterr()
+    _, plain = judged(settings, capsys)
+    _, said = judged(settings, capsys, "--claimed", claimed)
+
+    assert said["claimed"] == {"cells": 2, "known": 2, "hits": 1}
+    assert said["whole"] == plain["whole"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(("--carrier", "carrier-b"), "carrier 'carrier-b' is not in the register; did you mean", id="who"),
+        pytest.param(("--carrier", "carrier-a"), "is not stated yet; `netops coverage areas FILE` first", id="areas"),
+        pytest.param(("--carrier", "carrier-a", "--target", "nan"), "--target 'nan': expected a number", id="nan"),
+        pytest.param(("--carrier", "carrier-a", "--target", "101"), "expected a number from 0 to 100", id="target"),
+        pytest.param(("--carrier", "carrier-a", "--level", "9"), "rsrp '9' is none; expected -156 to -31", id="level"),
+        pytest.param(("--carrier", "carrier-a", "--min-hours", "0"), "expected at least 1", id="hours"),
+    ],
+)
+def test_words_that_are_off_are_named(settings, words, said):
+    with pytest.raises(UsageError) as error:
+        run(settings, "judge", *words)
+
+    assert said in str(error.value)
