@@ -19,7 +19,8 @@ from netops.clock import utc
 from netops.evidence import canonical
 from netops.report import build
 from netops.report import leaves as sealed
-from netops.sla import aggregate, availability, calendar, exclusions, judge, month, rules, streams
+from netops.report.parts import Sight
+from netops.sla import aggregate, availability, calendar, exclusions, judge, rules, streams
 from netops.sla.availability import DegradedMode, Tally
 from netops.sla.intervals import State, clip, intersect, subtract, total, union
 
@@ -84,26 +85,14 @@ def midnights(start_ms: int, end_ms: int, tz: ZoneInfo) -> list[int]:
     return edges
 
 
-class _Sight:
-    """The leaves opened once: each stream's month, the claims as each item's classes decide them, the days."""
+class _Sight(Sight):
+    """The months as the judge opens them, with the claims as each item's classes decide them, and the days' edges."""
 
     def __init__(self, ask: Ask, leaves: Leaves) -> None:
+        super().__init__(ask, leaves)
         self.ask, self.leaves = ask, leaves
         self.tz = ask.zone.tz()
         self.edges = midnights(ask.period.start_ms, ask.period.end_ms, self.tz)
-        self._hours, self._rosters = sealed.opened(leaves)
-        self._open: dict[str, Month] = {}
-
-    def of(self, stream: str) -> Month:
-        if stream not in self._open:
-            self._open[stream] = month.open_(
-                self._hours.get(stream, []),
-                self._rosters,
-                state=self._hours[""],
-                start_ms=self.ask.period.start_ms,
-                end_ms=self.ask.period.end_ms,
-            )
-        return self._open[stream]
 
     def decided(self, typed: Typed) -> list[Decided]:
         period = ((self.ask.period.start_ms, self.ask.period.end_ms),)

@@ -30,6 +30,19 @@ def bars(told: Mapping[str, Any]) -> str:
     return f'<div class="wide"><table class="bars"><tbody>{rows}</tbody></table></div>'
 
 
+def changes(zh: Mapping[str, Any], en: Mapping[str, Any]) -> str:
+    """Return what a revision changed, if it replaces one, of `paper.content` in both languages."""
+    if not zh:
+        return ""
+    made = [f"<h2>{escape(zh['title'])} {escape(en['title'])}</h2><p>{escape(zh['said'])}<br>{escape(en['said'])}</p>"]
+    for one, other in zip(zh["tables"], en["tables"], strict=True):
+        head = "".join(f"<th>{escape(a)} {escape(b)}</th>" for a, b in zip(one["head"], other["head"], strict=True))
+        rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in one["rows"])
+        if rows:
+            made.append(f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>')
+    return "".join([*made, f"<p>{escape(zh['rest'])} {escape(en['rest'])}</p>" if zh["rest"] else ""])
+
+
 def legend(told: Mapping[str, Any]) -> str:
     """Return what the colours of the calendar stand for."""
     return (

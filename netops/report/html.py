@@ -68,6 +68,7 @@ def page(report: Mapping[str, Any], days: Mapping[str, Any], tz: ZoneInfo, *, no
     banner = f'<p class="rehearsal">{REHEARSAL}</p>' if report["rehearsal"] else ""
     title = f"{report['title']} · {report['period']['name']}"
     body = [banner, drawn.HATCH, _head(report), _first(zh, en), _summary(report), _waterfall(zh, en), _days(zh, en)]
+    body.append(drawn.changes(zh["changes"], en["changes"]))
     excused = _Excused(days)
     body += [_part(part, excused) for part in report["parts"]]
     body += [_seen(report), _digests(report, no_paper), banner]

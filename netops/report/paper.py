@@ -18,7 +18,7 @@ from netops.metrics.portal import COUNTED
 from netops.report import waterfall
 from netops.report.days import BUCKETS
 from netops.report.named import named
-from netops.report.words import cause, say
+from netops.report.words import WORDS, cause, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -71,6 +71,7 @@ def content(report: Mapping[str, Any], days: Mapping[str, Any], tz: ZoneInfo, la
         "waterfall": told.waterfall(),
         "calendars": told.calendars(),
         "times": told.times(),
+        "changes": told.changes(),
         "claims": told.claims(),
         "causes": told.causes(),
         "end": told.end(),
@@ -217,6 +218,49 @@ class _Told:
             rows.append([self._name(each), *(self._length(each, part) for part in (sum(parts), *parts))])
         return {"title": self.say("times"), "head": [self.say(each) for each in words], "rows": rows}
 
+    def changes(self) -> dict[str, Any]:
+        """Return what this revision changed of the one that it replaces: by which fact how much, then which time."""
+        found = self._report.get("difference")
+        if not found:
+            return {}
+        about = {"n": found["revision"], "leaf": found["leaf"], "currency": self._report["credit"]["currency"]}
+        if found["because"]:
+            said = self.say("changes_unread").format(**about, because=found["because"])
+            return {"title": self.say("changes"), "said": said, "tables": [], "rest": ""}
+        money = {name: _money(found[name]) for name in ("before", "after", "change")}
+        steps = [
+            [matter, _runs(leaves), *(_money(each) for each in amounts)]
+            for matter, leaves, *amounts in found["steps"]["rows"]
+        ]
+        spans = [
+            [
+                f"{item}/{objective}",
+                f"{self._minute(start)} – {self._minute(end)}",
+                self._bucket(was),
+                self._bucket(now),
+                f"{len(services):,}",
+                _runs(leaves),
+            ]
+            for item, objective, start, end, was, now, services, leaves in found["intervals"]["rows"]
+        ]
+        return {
+            "title": self.say("changes"),
+            "said": self.say("changes_said").format(**about, **money),
+            "tables": [
+                {"head": [self.say(each) for each in ("matter", "leaves", "before", "after", "change")], "rows": steps},
+                {
+                    "head": [self.say(each) for each in ("objective", "window", "before", "after", "count", "leaves")],
+                    "rows": spans[:MOST_CLAIMS],
+                },
+            ],
+            "rest": self._rest(found["intervals_more"] + max(len(spans) - MOST_CLAIMS, 0)),
+        }
+
+    def _bucket(self, name: str) -> str:
+        """Return a bucket's word; excused time is one word, whatever it was."""
+        word = f"day_{'excluded' if name.startswith('excluded') else name}"
+        return self.say(word) if word in WORDS else self.say("not_judged")
+
     def claims(self) -> dict[str, Any]:
         """Return what was claimed, by whom and why, beside what was given, by whose decision; once for each item."""
         rows = []
@@ -332,6 +376,11 @@ def _day(number: int, sums: Mapping[str, int]) -> dict[str, Any]:
         "figure": figure,
         "shares": [[kind, max(part * 1_000_000 // whole, LEAST)] for kind, part in parts.items() if part],
     }
+
+
+def _runs(leaves: Sequence[Sequence[int]]) -> str:
+    """Return `[[first, count], …]` as `#7–9, #12`."""
+    return ", ".join(f"#{first}" if count == 1 else f"#{first}–{first + count - 1}" for first, count in leaves)
 
 
 def _money(text: str) -> str:

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical, told
 from netops.report import again, build, code, days, fonts, paper, pdf, words
+from netops.sla.exclusions import Effect
+from netops.sla.intervals import Cause
+from netops.sla.judge import Outcome
 
 HOSTILE = '#include "/etc/passwd" *b* $x$ @y <z> \\u{7} \x07\u202e😀 กต \ue000 ] #panic() 你好'
 
@@ -86,6 +89,30 @@ def test_both_languages_have_every_word_and_the_same_places():
         assert {each.partition("}")[0] for each in chinese.split("{")[1:]} == {
             each.partition("}")[0] for each in english.split("{")[1:]
         }
+
+
+def test_a_revision_says_by_which_fact_how_much_money_moved_and_which_time(october, signer):
+    october.issue(signer)
+    october.claim("m-4", 1, 2, services=["ap-1"], notice=100)
+    draft, members = october.issue(signer)
+    found = paper.content(draft.report.content, canonical.loads(members["days.json"]), october.ask().zone.tz(), "en")
+
+    told_ = draft.report.content["difference"]
+    assert found["changes"]["said"].startswith("Revision 1 (#")
+    steps, spans = (each["rows"] for each in found["changes"]["tables"])
+    assert [row[0] for row in steps] == ["claim m-4"]
+    assert steps[0][4] == told_["change"]
+    assert ["wifi/availability", "10-01 01:15 – 10-01 01:30", "down", "excused", "1"] in [row[:5] for row in spans]
+    assert "本修订改动了什么 What this revision changed" in members["report.html"].decode()
+
+
+def test_a_first_revision_changed_nothing(october):
+    assert content(october)["changes"] == {}
+
+
+@pytest.mark.parametrize("kind", [Effect, Cause, Outcome], ids=lambda kind: kind.__name__)
+def test_whatever_a_report_can_say_has_a_word(kind):
+    assert {each.value for each in kind if each.value} <= set(words.WORDS)
 
 
 def test_without_a_font_there_is_no_paper_and_the_bundle_says_so(october, signer):
