@@ -16,7 +16,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from captive_portal import session as visit
-from captive_portal.errors import PortalError
+from captive_portal.errors import PortalError, SilentError
 from captive_portal.meters import Meters
 from captive_portal.model import ADDRESSES_PER_CLIENT, MOST_OCTETS, Client, End, Session, State
 from captive_portal.outcomes import Outcomes
@@ -60,6 +60,7 @@ class Visits:
         self._tenants = Tenants()
         self._onward: dict[str, Onward] = {}
         self._owed: dict[str, tuple[Session, tuple[int, int]]] = {}  # ends that could not be written yet
+        self._shut: set[tuple[tuple[str, str], str]] = set()  # doors closed with another's, still to be opened again
 
     # ---- who is in
     def __len__(self) -> int:
@@ -204,16 +205,39 @@ class Visits:
         An address goes to the next visitor while the session of the last one still runs. Upwards the kernel tells them
         apart by MAC; downwards there is one entry for the address, and closing takes it from both.
         """
+        others = self._tenants.others(client)
+        self._shut.update(others)  # what fails from here on may have closed it all the same
         self.gateway.revoke(client)
-        for key, address in self._tenants.others(client):
-            other = self._live.get(key)
-            left = other.seconds_left(self.clock.now_ms()) if other is not None and self._is_open(other) else 0
-            if other is not None and left:
-                assert other.grant
-                self.gateway.allow(other.client.at(address), replace(other.grant.bounds, seconds=left))
-                self._count_anew(other.client.at(address))
-                if key not in self._live:  # it ended meanwhile
-                    self.gateway.revoke(other.client.at(address))
+        self._open_again(others)
+
+    def _open_again(self, shut: Iterable[tuple[tuple[str, str], str]]) -> None:
+        """Open what others have under an address that was closed; one that fails stays owed, and others wait.
+
+        A gateway that does not answer is not waited for at each door.
+        """
+        silent: set[str] = set()
+        for key, address in shut:
+            if key[0] in silent:
+                continue
+            self._shut.discard((key, address))
+            try:
+                self._let_on(key, address)
+            except Exception as error:  # noqa: BLE001  (it stays owed)
+                LOG.warning("door not opened again place=%s error=%s", key[0], error)
+                self._shut.add((key, address))
+                if isinstance(error, SilentError):
+                    silent.add(key[0])
+
+    def _let_on(self, key: tuple[str, str], address: str) -> None:
+        """Let a visit on under one of its addresses, for what is left."""
+        other = self._live.get(key)
+        left = other.seconds_left(self.clock.now_ms()) if other is not None and self._is_open(other) else 0
+        if other is not None and left and address in other.client.addresses:
+            assert other.grant
+            self.gateway.allow(other.client.at(address), replace(other.grant.bounds, seconds=left))
+            self._count_anew(other.client.at(address))
+            if key not in self._live:  # it ended meanwhile
+                self.gateway.revoke(other.client.at(address))
 
     def _is_open(self, session: Session) -> bool:
         """Whether a visit's door is open, or is being opened: it is durable, and the kernel may be ahead of us.
@@ -226,12 +250,13 @@ class Visits:
         return session.state is State.RECORDED and not any(each.distant for each in behind)
 
     def settle(self) -> None:
-        """Write the ends that are owed."""
+        """Do what is owed: ends that could not be written, doors that could not be opened again."""
         for each in list(self._owed):
             try:
                 self._write_end(*self._owed.pop(each))
             except Exception as error:  # noqa: BLE001  (it stays owed, and others wait)
                 LOG.warning("end not written session=%s error=%s", each, error)
+        self._open_again(list(self._shut))
 
     # ---- the edge
     def _do(self, session: Session, effect: visit.Effect, consent: Consent | None) -> visit.Event | None:

@@ -591,6 +591,91 @@ def test_the_end_of_who_had_the_address_before_cuts_nobody_off_who_is_just_comin
     assert house.gateway.down == set(heir.addresses)
 
 
+class Stumbling(OneEntryDown):
+    """Fails as often as a test says, before or after it has done what it was asked."""
+
+    def __init__(self, *given) -> None:
+        super().__init__(*given)
+        self.wrong: list[Exception] = []  # of the next doors to open
+        self.late: list[Exception] = []  # of the next doors to close
+        self.opened: list[str] = []
+
+    def allow(self, client, bounds) -> None:
+        if self.wrong:
+            raise self.wrong.pop()
+        super().allow(client, bounds)
+        self.opened.append(client.mac)
+
+    def revoke(self, client) -> None:
+        super().revoke(client)
+        if self.late:
+            raise self.late.pop()
+
+
+def sharing(house, count: int):
+    """Return a desk whose visitors have one address, and these visitors."""
+    house.gateway = Stumbling(house.settings.portal, house.clock)
+    desk = house.open()
+    every = [replace(client(number), addresses=("127.0.0.1",)) for number in range(1, count + 1)]
+    for each in every:
+        desk.login(Attempt(client=each, method="click_through", fields={}, consent=CONSENT))
+    house.gateway.opened.clear()
+    return desk, every
+
+
+@pytest.mark.parametrize("error", [GatewayError("the set is full"), SilentError("no answer in time")])
+def test_an_heir_whose_door_is_not_opened_again_at_once_gets_it_later(house, error) -> None:
+    desk, (former, heir) = sharing(house, 2)
+    house.gateway.wrong = [error]
+    desk.logout(former)
+    assert house.gateway.down == set()
+
+    desk.upkeep.expire()
+    desk.upkeep.expire()
+    assert house.gateway.down == set(heir.addresses)
+    assert house.gateway.opened == [heir.mac], "and once"
+
+
+def test_an_heir_whose_door_is_not_opened_again_costs_the_other_heirs_nothing(house) -> None:
+    desk, (former, *heirs) = sharing(house, 3)
+    house.gateway.wrong = [GatewayError("the set is full")]
+    desk.logout(former)
+    assert len(house.gateway.opened) == 1
+
+    desk.upkeep.expire()
+    assert sorted(house.gateway.opened) == [each.mac for each in heirs]
+
+
+def test_a_closing_that_is_not_answered_cuts_no_heir_off(house) -> None:
+    desk, (former, heir) = sharing(house, 2)
+    house.gateway.late = [SilentError("no answer in time")]
+    desk.logout(former)
+
+    desk.upkeep.expire()
+    assert house.gateway.down == set(heir.addresses)
+
+
+def test_a_gateway_that_does_not_answer_is_not_waited_for_at_each_heir(house) -> None:
+    desk, (former, *heirs) = sharing(house, 5)
+    house.gateway.wrong = [SilentError("no answer in time") for _ in range(2)]
+    desk.logout(former)
+    desk.upkeep.expire()
+    assert (house.gateway.wrong, house.gateway.opened) == ([], [])
+
+    desk.upkeep.expire()
+    assert sorted(house.gateway.opened) == [each.mac for each in heirs]
+
+
+def test_an_heir_who_has_left_is_not_let_in_again(house) -> None:
+    desk, (former, heir) = sharing(house, 2)
+    house.gateway.wrong = [GatewayError("the set is full")]
+    desk.logout(former)
+    desk.logout(heir)
+
+    desk.upkeep.expire()
+    assert house.gateway.opened == []
+
+
 def test_a_controller_is_not_asked_twice_for_one_login(house) -> None:
     """Whoever waits at a controller has a token there: another one would make it void."""
     asked = []
