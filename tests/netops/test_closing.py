@@ -35,7 +35,7 @@ NOW = calendar.month("2026-11", SHANGHAI)[0] + HOUR
 
 @pytest.fixture
 def house(tmp_path):
-    """The how-to's city with one sealed hour in July, August and October: all down."""
+    """The how-to's city with a sealed day in July, August and October: all down."""
     for name, shown in re.findall(
         r"^### `([^`]+)`\n```\w+\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     ):
@@ -69,8 +69,8 @@ def facts_of(contract):
     roster = hours.roster(contract.id, [Listed("wifi-1", contract.items[0].id), Listed("wifi-2", contract.items[0].id)])
     made = [(hours.ROSTER, body) for body in hours.roster_bodies(roster)]
     for month in MONTHS:
-        start, end = calendar.month(month, SHANGHAI)
-        for at in range(start, end, HOUR):
+        start, _ = calendar.month(month, SHANGHAI)
+        for at in range(start, start + 24 * HOUR, HOUR):
             down = Run(at, at + 59 * M, 60, State.DOWN, Cause.CARRIER, "los")
             runs = {"wifi-1": [down], "wifi-2": [down]}
             made += [(hours.KIND, body) for body in hours.bodies(roster, runs, start_ms=at, step_ms=M)]
