@@ -1,7 +1,8 @@
 """`netops coverage`: which cells are an area's, surveys, and the verdict on coverage by area.
 
 `areas` and `import` read a file of the city's, refuse it as a whole when anything in it is off, and hand its facts to
-the core. `judge` reads the facts, those that wait for the core included, and judges; it states nothing.
+the core; `check` reads such a file once more. `judge` reads the facts, those that wait for the core included, and
+judges; it states nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from netops.commands.coverage_words import LINES, WORDS
 from netops.coverage import datum, grid, prediction, sealed, survey, zones
 from netops.coverage.cells import HOUR_MS, Rules, Table
 from netops.coverage.judge import Outcome, Promise, hit_rate, judge
-from netops.errors import UsageError, nearest
+from netops.errors import EvidenceError, UsageError, nearest
 
 if TYPE_CHECKING:
     import argparse
@@ -47,6 +48,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "file", type=Path, help="CSV: time, latitude, longitude, datum, instrument, and rsrp, sinr or rssi, snr"
     )
     taken.add_argument("--carrier", required=True, help="whose network was measured, by its id in the register")
+    checked = below.add_parser("check", help="hold a sealed survey against its file; exit 4 when they differ")
+    checked.add_argument("file", type=Path, help="the file that was imported, byte for byte")
+    checked.add_argument("--carrier", required=True, help="whose network was measured")
     for each in (areas, taken):
         each.add_argument(
             "--resolution",
@@ -86,6 +90,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             return _areas(args, settings, seen)
         case "import":
             return _import(args, settings, seen)
+        case "check":
+            return _check(args, settings, seen)
         case _:
             return _judge(args, settings, seen)
 
@@ -138,6 +144,24 @@ def _import(args: argparse.Namespace, settings: Settings, seen: Snapshot) -> int
         print(f"  {by}: {count} samples, to WGS-84 within {datum.INVERSION_MM[by]} mm of its formula's inverse")
     if outside:
         print(f"  {outside} cells lie in no area: their samples are kept and are in no area's share")
+    return OK
+
+
+def _check(args: argparse.Namespace, settings: Settings, seen: Snapshot) -> int:
+    """Read the file again by the grid: what the bare verifier cannot do, for it has no grid."""
+    carrier = _carrier(args.carrier, seen)
+    facts = [fact for fact, _ in record.stated(settings, sealed.KINDS)]
+    resolution = sealed.read(facts).resolution or grid.RESOLUTION
+    found = survey.read(args.file, now_ms=args.now_ms, resolution=resolution)
+    held = sealed.read(facts, carrier=carrier, technology=found.technology)
+    tables = [table for each, table in held.surveys if each.digest == found.digest]
+    if not tables:
+        raise EvidenceError(
+            f"{args.file}: no survey of {carrier} has its digest {found.digest}; the file is not the one imported"
+        )
+    if why := sealed.differs(tables[0], found):
+        raise EvidenceError(f"{args.file}: {why}")
+    print(f"{args.file}: what is sealed is what the file says: {found.samples} samples, grid h3 {grid.version()}")
     return OK
 
 

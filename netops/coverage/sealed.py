@@ -84,6 +84,16 @@ def of_survey(survey: Survey, *, carrier: str, grid: str, by: str, now_ms: int) 
     return _parts(SURVEY, told, rows, at_ms=now_ms)
 
 
+def differs(sealed: Table, survey: Survey) -> str:
+    """Return where a sealed table is not what the survey's file says, or the empty string."""
+    for cell in sorted({*sealed.hours, *survey.table.hours}):
+        held, made = sealed.hours.get(cell, {}), survey.table.hours.get(cell, {})
+        for hour in sorted({*held, *made}):
+            if held.get(hour) != made.get(hour):
+                return f"cell {cell}, hour {hour}: sealed {held.get(hour)}, by the file {made.get(hour)}"
+    return ""
+
+
 def _parts(kind: str, told: Mapping[str, JSON], rows: Sequence[JSON], *, at_ms: int) -> list[Fact]:
     cut = list(_cut(rows))
     return [

@@ -17,7 +17,7 @@ from netops.commands import coverage
 from netops.config import City, Data, Settings
 from netops.coverage import grid, sealed
 from netops.coverage.survey import SurveyError
-from netops.errors import UsageError
+from netops.errors import EvidenceError, UsageError
 
 NOW = 1_791_000_000_000  # 2026-10-03
 WEST, EAST = "110108001", "110108002"
@@ -109,6 +109,29 @@ def test_the_same_file_twice_is_stated_once(settings, tmp_path, capsys):
 
     assert "was imported before" in capsys.readouterr().out
     assert record.stated(settings, sealed.KINDS) == stated
+
+
+def test_a_sealed_survey_is_held_against_its_file(settings, tmp_path, capsys):
+    run(settings, "areas", squares(tmp_path))
+    path = survey(tmp_path, settings)
+    run(settings, "import", path, "--carrier", "carrier-a")
+
+    assert run(settings, "check", path, "--carrier", "carrier-a") == 0
+    path.write_text(path.read_text().replace("-95", "-94", 1))
+    with pytest.raises(EvidenceError, match="the file is not the one imported"):
+        run(settings, "check", path, "--carrier", "carrier-a")
+
+
+def test_a_survey_that_was_stated_otherwise_than_its_file_says_is_named(settings, tmp_path, capsys):
+    run(settings, "areas", squares(tmp_path))
+    path = survey(tmp_path, settings)
+    read = coverage.survey.read(path, now_ms=NOW)
+    cell, hours = next(iter(read.table.hours.items()))
+    hours[min(hours)].level += 500
+    record.state(settings, sealed.of_survey(read, carrier="carrier-a", grid="4.5.0", by="t", now_ms=NOW))
+
+    with pytest.raises(EvidenceError, match=f"cell {cell}, hour .*level=-9000.* by the file .*level=-9500"):
+        run(settings, "check", path, "--carrier", "carrier-a")
 
 
 def test_a_dry_run_and_a_refused_file_state_nothing(settings, tmp_path):
