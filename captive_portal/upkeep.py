@@ -16,6 +16,7 @@ from captive_portal import session as visit
 from captive_portal.enforcing import Offer
 from captive_portal.errors import GatewayError, GoneError, PortalError, SilentError
 from captive_portal.model import ADDRESSES_PER_CLIENT, FREE, State
+from captive_portal.refusals import Refusals
 from captive_portal.twins import Twins
 from inventory.errors import InventoryError
 from netops.errors import NetopsError
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 METERS = 500  # of one transaction: logins go between
 SLICE = 8  # repairs handed out at once, by how many a gateway does at once: memory is bounded
-ROUNDS = 10  # in which a gateway that has lost its memory is asked for those whom it refuses
+ROUNDS = 10  # in which a gateway is asked for a visit that it refuses, before that is its answer
 UNANSWERED = (SilentError, GoneError)
 ON_PURPOSE = (
     NetopsError,
@@ -51,6 +52,17 @@ class Undone(NamedTuple):
     action: reconcile.Action
     error: Exception
 
+    @property
+    def visit(self) -> str:
+        """Whose it was; empty for somebody whom nobody recorded."""
+        return "" if isinstance(self.action, reconcile.Strike) else self.action.session.id
+
+    @property
+    def refused(self) -> bool:
+        """Whether a gateway has answered that it does not let a visit in again."""
+        asked = isinstance(self.action, reconcile.Restore) and isinstance(self.error, PortalError)
+        return asked and not isinstance(self.error, UNANSWERED)
+
 
 class Upkeep:
     """The chores of the visits. Each takes the client's turn, and looks again once it has it."""
@@ -62,7 +74,7 @@ class Upkeep:
         self._opens: dict[str, str] = {}  # by which rules gateways would act alone
         self._adopting = Lock()
         self._stopping = Event()
-        self._refusing: dict[str, int] = {}  # how many repairs on end left somebody out, by gateway
+        self._refusals = Refusals()
         self._moved: dict[str, dict[tuple[str, str], tuple[str, ...]]] = {}  # addresses that wait, by gateway
 
     def stop(self) -> None:
@@ -133,7 +145,7 @@ class Upkeep:
         undone = self._carry_out(part, actions)
         if self._stopping.is_set():
             return 0  # what is left is taken up after the next start
-        if self._is_restored(part, undone):
+        if self._is_restored(part, ready.born, undone):
             if before != ready.born:
                 store.set_born(part.name, ready.born)
             self._born[part.name] = ready.born
@@ -164,16 +176,18 @@ class Upkeep:
                 undone += failed
         return undone
 
-    def _is_restored(self, part: Gateway, undone: Sequence[Undone]) -> bool:
+    def _is_restored(self, part: Gateway, born: str, undone: Sequence[Undone]) -> bool:
         """Whether a gateway's new memory holds all whom it has to hold; while not, it counts as new.
 
         Else the next plan would take who is still to be let in for run out. Who is refused is asked for some rounds,
         and then is; whom no answer came for, until there is one.
         """
-        errors = [each.error for each in undone if isinstance(each.action, reconcile.Restore)]
-        refused = [each for each in errors if isinstance(each, PortalError) and not isinstance(each, UNANSWERED)]
-        self._refusing[part.name] = self._refusing.get(part.name, 0) + 1 if errors else 0
-        return not errors or (len(refused) == len(errors) and self._refusing[part.name] >= ROUNDS)
+        out = [each for each in undone if isinstance(each.action, reconcile.Restore)]
+        refused = [each.visit for each in out if each.refused]
+        if len(refused) < len(out):
+            return False  # a round that was not answered throughout counts for nobody: who refuses may be half away
+        self._refusals.note(part.name, born, refused)
+        return all(self._refusals.rounds(part.name, born, each) >= ROUNDS for each in refused)
 
     def _try(self, action: reconcile.Action) -> Undone | None:
         try:

@@ -320,6 +320,69 @@ def test_who_is_refused_after_the_gateways_restart_is_not_asked_about_for_ever(h
     assert ends(desk) == [("", End.LOST), (client(1).mac, None)]
 
 
+def half_refused(house):
+    """Return a desk with two visitors, of whom the first has a second address, which its gateway refuses."""
+    house.gateway = Forgetful(house)
+    desk = house.open()
+    for each in (1, 2):
+        desk.login(click(each))
+    desk.upkeep.repair()
+    house.clock.forward(60)
+    live = desk.visits.at(client(1).key)
+    desk.visits.hold(replace(live, client=live.client.at("127.0.0.1", "127.0.0.9")))
+
+    def refusing(who: Client) -> None:
+        if "127.0.0.9" in who.addresses:
+            raise GatewayError("the set is full")
+
+    house.gateway.before = refusing
+    return desk
+
+
+def test_what_a_gateway_refused_before_its_restart_does_not_count_after_it(house) -> None:
+    desk = half_refused(house)
+    for _ in range(upkeep.ROUNDS):
+        with pytest.raises(GatewayError, match="the set is full"):
+            desk.upkeep.repair()
+    house.gateway = desk.visits.gateway = Forgetful(house)
+
+    def refusing(_who: Client) -> None:
+        raise GatewayError("the uplink is not there yet")
+
+    house.gateway.before = refusing
+    with pytest.raises(GatewayError, match="2 of 2 repairs failed"):
+        desk.upkeep.repair()
+
+    house.gateway.before = lambda _client: None
+    house.clock.forward(30)
+    desk.upkeep.repair()
+    assert desk.live == 2
+    assert inside(house) == {"127.0.0.1", "127.0.0.9", "127.0.0.2"}
+
+
+def test_rounds_without_an_answer_do_not_count_as_refused(house) -> None:
+    desk = forgotten(house, 2)
+
+    def silent(_who: Client) -> None:
+        raise SilentError("no answer in time")
+
+    def refusing(_who: Client) -> None:
+        raise GatewayError("the uplink is not there yet")
+
+    def half(who: Client) -> None:
+        silent(who) if who.mac == client(1).mac else refusing(who)
+
+    for before in [silent, half] * upkeep.ROUNDS + [refusing]:
+        house.gateway.before = before
+        with pytest.raises(GatewayError, match="2 of 2 repairs failed"):
+            desk.upkeep.repair()
+
+    house.gateway.before = lambda _client: None
+    desk.upkeep.repair()
+    assert desk.live == 2
+    assert inside(house) == {"127.0.0.1", "127.0.0.2"}
+
+
 def test_a_repair_that_fails_costs_the_others_nothing(house) -> None:
     desk = forgotten(house, 1)
     for each in range(10, 60):
