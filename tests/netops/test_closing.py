@@ -33,6 +33,12 @@ MONTHS = ("2026-07", "2026-08", "2026-10")
 NOW = calendar.month("2026-11", SHANGHAI)[0] + HOUR
 
 
+@pytest.fixture(autouse=True)
+def fonts(monkeypatch):
+    """Set no papers: Typst takes its time."""
+    monkeypatch.setattr("netops.report.fonts.found", lambda: None)
+
+
 @pytest.fixture
 def house(tmp_path):
     """The how-to's city with a sealed day in July, August and October: all down."""
@@ -164,8 +170,9 @@ from netops import config, founding
 from netops.closing import Closing
 from netops.journal import Journal
 from netops.ledger import Ledger
-from netops.report import issue
+from netops.report import fonts, issue
 
+fonts.found = lambda: None
 file, now, where, number = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 settings, real, calls = config.load(file, environ={}), getattr(issue, where), []
 def killed(*args, **given):

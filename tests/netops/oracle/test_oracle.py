@@ -33,6 +33,12 @@ def _module(name):
 brute, histories = _module("brute"), _module("histories")
 
 
+@pytest.fixture(autouse=True)
+def fonts(monkeypatch):
+    """Set no papers: a report's figures are judged here, and Typst takes its time."""
+    monkeypatch.setattr("netops.report.fonts.found", lambda: None)
+
+
 def report_of(history):
     """Return the report as an outsider reads it: contract texts, leaves and report, from their bytes."""
     draft = bundle.draft(
