@@ -6,6 +6,7 @@ A login costs one fsync; at one fsync each a disk allows some hundred logins a s
 from __future__ import annotations
 
 import contextlib
+import copy
 import queue
 import threading
 from collections import deque
@@ -135,14 +136,15 @@ class Batcher(Generic[T, R]):
             return
         if isinstance(error, SqlBusyError) or len(taken) == 1:
             for _, future in taken:
-                future.set_exception(error)
+                future.set_exception(_own(error) if len(taken) > 1 else error)
             return
-        held: Exception | None = None
-        for each in taken:  # one bad item must not take the others with it
-            alone = held or self._tried([each])
+        for at, (item, future) in enumerate(taken, 1):  # one bad item must not take the others with it
+            alone = self._tried([(item, future)])
             if alone is not None:
-                each[1].set_exception(alone)
-            held = alone if isinstance(alone, SqlBusyError) else None
+                future.set_exception(alone)
+            if isinstance(alone, SqlBusyError):  # each by itself would wait as long
+                self._do(taken[at:])
+                return
 
     def _tried(self, taken: Sequence[tuple[T, Future[R]]]) -> Exception | None:
         """Do it in one transaction; return what went wrong with all of it, and then nobody has been answered."""
@@ -158,3 +160,13 @@ class Batcher(Generic[T, R]):
             else:
                 future.set_result(result)
         return None
+
+
+def _own(error: Exception) -> Exception:
+    """Return the error for one of many: what raises one object in all their threads gathers the frames of all."""
+    try:
+        own = copy.copy(error)
+    except Exception:  # noqa: BLE001  (not every error of a library can be copied)
+        return error
+    own.__cause__ = error
+    return own

@@ -43,6 +43,10 @@ class SilentError(GatewayError):
     """The gateway did not answer in time: what was asked of it may have been done or not."""
 
 
+class LateError(SilentError):
+    """What was asked came too late to be done: nobody waits for it any more. It was not done."""
+
+
 class AbsentError(SilentError):
     """Our own helper, server or way to a controller is not there: what fails then is our account, no carrier's."""
 

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("netops.gate")
 WATCH_S = 1.0
+LOOKED_FOR = 2_000  # one by one in one hold of the lock; who is beyond keeps the class until the next list
 GARDEN_ROUNDS = 10  # seconds: far less than the resolver's entries live
 
 
@@ -308,9 +309,11 @@ class Gate(Hatch):
         for name, keys in ruleset.halves(listed):
             listed[name] += self._kernel.find(self.rules.table, name, keys)
         inside = ruleset.admitted(listed)
-        missed = self._classes.others(map(_door, inside))
-        inside += self._found(missed)
-        over = self._classes.leave(self._classes.others(map(_door, inside)) if missed else ())
+        missed = self._classes.others(map(_door, inside))[:LOOKED_FOR]
+        found = self._found(missed)
+        inside += found
+        doors = set(map(_door, found))
+        over = self._classes.leave(who for who in missed if (*who.key, who.addresses[0]) not in doors)
         if over.lines:
             self._kernel.run("\n".join(over.lines))
             self._classes.keep(over)

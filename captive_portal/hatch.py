@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 from captive_portal import socket_line
-from captive_portal.errors import PortalError, SilentError
+from captive_portal.errors import LateError, PortalError
 from captive_portal.socket_line import Group, Line, Listener
 from netops.clock import SYSTEM
 
@@ -33,9 +33,9 @@ def deadline(asked: Answer) -> float:
 
 
 def keep(by: float) -> None:
-    """SilentError when a deadline is over. To be asked under the lock that orders what is done to the doors."""
+    """LateError when a deadline is over. To be asked under the lock that orders what is done to the doors."""
     if SYSTEM.monotonic() > by:
-        raise SilentError("too late: nobody waits for this door any more")
+        raise LateError("too late: nobody waits for this door any more")
 
 
 def together(asked: Answer) -> list[Answer]:

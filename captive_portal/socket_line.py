@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from captive_portal.errors import AbsentError, GatewayError, PortalError, SilentError
+from captive_portal.errors import AbsentError, GatewayError, LateError, PortalError, SilentError
+from netops.clock import SYSTEM
 from netops.errors import ConfigError, NetopsError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("netops.line")
 PEER = struct.Struct("=iII")  # struct ucred: pid, uid, gid
 Answer = dict[str, Any]
+SILENCES: dict[str, type[SilentError]] = {"absent": AbsentError, "late": LateError}  # by their names on the line
 
 
 class Group(Enum):
@@ -137,7 +139,8 @@ def answers(line: bytes, verbs: Mapping[str, Callable[[Answer], Iterable[Answer]
             raise PortalError(f"expected an object with 'verb', one of {', '.join(verbs)}")
         yield from verb(asked)
     except SilentError as error:
-        yield {"error": str(error), "silent": True, "absent": isinstance(error, AbsentError)}
+        kind = next((name for name, kind in SILENCES.items() if isinstance(error, kind)), "")
+        yield {"error": str(error), "silent": True, **({kind: True} if kind else {})}
     except NetopsError as error:
         yield {"error": str(error)}
     except (ValueError, RecursionError):
@@ -209,15 +212,18 @@ class Caller:
 
         A connection that was kept may be one from before the other's restart: then the question is said once more, on
         a new one. Every verb may be said twice.
+
+        What says `by`, in seconds of the monotonic clock, is not to be done later: nor when we wait no longer for the
+        answer, so that goes out with it.
         """
-        line, name = packed({"verb": verb, **asked}), self._line.name
+        name = self._line.name
         with self._turn:
             with contextlib.suppress(OSError, ValueError):
                 kept = self._kept()
                 if kept is not None:
-                    return self._answers(kept, line)
+                    return self._answers(kept, self._line_of(verb, asked))
             try:
-                return self._answers(self._made(), line)
+                return self._answers(self._made(), self._line_of(verb, asked))
             except (OSError, ValueError) as error:
                 what = f"no answer to '{verb}' ({error}); is `{name}` running?"
                 raise AbsentError(f"{name} {self.path}: {what}") from None
@@ -229,6 +235,10 @@ class Caller:
         for each in free:
             with contextlib.suppress(OSError):
                 each.close()
+
+    def _line_of(self, verb: str, asked: Mapping[str, Any]) -> bytes:
+        by = {"by": min(asked["by"], SYSTEM.monotonic() + self._timeout_s)} if "by" in asked else {}
+        return packed({"verb": verb, **asked, **by})
 
     def _kept(self) -> Any:
         with self._lock:
@@ -253,7 +263,7 @@ class Caller:
         with self._lock:
             self._free.append(file)
         if "error" in said[-1]:
-            silent = AbsentError if said[-1].get("absent") else SilentError
+            silent = next((kind for name, kind in SILENCES.items() if said[-1].get(name)), SilentError)
             kind = silent if said[-1].get("silent") else GatewayError
             raise kind(f"{self._line.name} refused: {said[-1]['error']}")
         return said

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from captive_portal import let_in
 from captive_portal.batch import Batcher
 from captive_portal.enforcing import Offer, Onward, Readiness
-from captive_portal.errors import GatewayError, PortalError, SilentError
+from captive_portal.errors import GatewayError, LateError, PortalError, SilentError
 from captive_portal.gateways import Gateway
 from captive_portal.hatch import LINE, PART, socket_path
 from captive_portal.model import Admitted, Client
@@ -124,7 +124,7 @@ class Nftables(Gateway):
     def _open_all(self, every: Sequence[Waiting]) -> list[GatewayError | None]:
         """Open some doors; return what was wrong with each.
 
-        Where one is refused, each of its part is asked for by itself. A silent gate is asked once.
+        Where one is refused, or comes too late, each of its part is asked for by itself. A silent gate is asked once.
         """
         outcomes: list[GatewayError | None] = []
         left = deque(_parts(every))
@@ -142,11 +142,13 @@ class Nftables(Gateway):
 
     def _open_part(self, part: Sequence[Waiting]) -> GatewayError | None:
         """Open all doors of a part; return why not. SilentError when the gate does not answer."""
-        now, by = SYSTEM.monotonic(), min(each.by for each in part)
-        if by < now:
-            return SilentError(LATE)
+        by = min(each.by for each in part)
+        if by < SYSTEM.monotonic():
+            return LateError(LATE)
         try:
-            self._gate.ask("allow", every=[each.admission for each in part], by=min(by, now + self.timeout_s))
+            self._gate.ask("allow", every=[each.admission for each in part], by=by)
+        except LateError:
+            return LateError(LATE)
         except SilentError:
             raise
         except GatewayError as error:

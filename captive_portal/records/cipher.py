@@ -52,6 +52,11 @@ def unseal_octets(key: bytes, sealed: bytes, about: bytes) -> bytes:
         raise RecordsError("a sealed value does not open: it was altered, or its key is another") from None
 
 
+def forget() -> None:
+    """Keep no key here that was used."""
+    _expanded.cache_clear()
+
+
 @lru_cache(2)  # of a short value, expanding the key is most of the work; two months are in use at a time
 def _expanded(key: bytes) -> AESGCM:
     return AESGCM(key)

@@ -14,9 +14,10 @@ import re
 import secrets
 from calendar import monthrange
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from captive_portal.errors import RecordsError
+from captive_portal.records import cipher
 from netops.clock import to_ms, utc
 from netops.sqlite import sync_directory
 
@@ -44,9 +45,15 @@ def ends_ms(period: str) -> int:
 
 
 class Periods:
-    """The key files of a folder; made on first use with mode 0640 (0600 where nobody shares the folder's group)."""
+    """The key files of a folder; made on first use with mode 0640 (0600 where nobody shares the folder's group).
+
+    Keys stay in memory until one is destroyed, by whichever of these in the process: then all of them forget.
+    """
+
+    _destroyed: ClassVar[int] = 0
 
     def __init__(self, folder: Path) -> None:
+        self._seen = Periods._destroyed
         self._folder = folder
         self._known: dict[str, bytes] = {}
         self._current: tuple[int, int, str] = (0, 0, "")  # from when to when on the clock which month is sealed with
@@ -75,8 +82,7 @@ class Periods:
 
     def made(self, period: str) -> bytes:
         """Return a month's key; make it durable first if there is none. Two processes at once get the same one."""
-        known = self._known.get(period)
-        if known is not None:
+        if known := self._remembered(period):
             return known
         with contextlib.suppress(RecordsError):
             return self.key(period)
@@ -97,8 +103,7 @@ class Periods:
 
     def key(self, period: str) -> bytes:
         """Return a month's key; RecordsError when it was destroyed or is not to be read."""
-        known = self._known.get(period)
-        if known is not None:
+        if known := self._remembered(period):
             return known
         file = self._file(period)
         try:
@@ -112,13 +117,18 @@ class Periods:
         self._known[period] = content
         return content
 
+    def _remembered(self, period: str) -> bytes | None:
+        if self._seen != Periods._destroyed:
+            self._seen = Periods._destroyed
+            self.forget()
+        return self._known.get(period)
+
     def digest(self, period: str) -> str:
         """Return the SHA-256 of a key: which one it was can be told when it is gone."""
         return hashlib.sha256(self.key(period)).hexdigest()
 
     def destroy(self, period: str) -> bool:
         """Overwrite and unlink a key, durable on return; False when there is none (any more)."""
-        self.forget()
         file = self._file(period)
         try:
             with file.open("r+b") as content:
@@ -131,12 +141,16 @@ class Periods:
             return False
         except OSError as error:
             raise RecordsError(f"key {file}: cannot be destroyed ({error.strerror})") from None
+        finally:  # afterwards: who reads it until it is gone forgets it again
+            Periods._destroyed += 1
+            self.forget()
         return True
 
     def forget(self) -> None:
         """Read the keys anew from now on: another process may have destroyed one."""
         self._known.clear()
         self._current = (0, 0, "")
+        cipher.forget()
 
     def _file(self, period: str) -> Path:
         if not NAME.fullmatch(period):

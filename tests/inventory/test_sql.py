@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import sqlite3
+import subprocess
 import textwrap
 
 import pytest
@@ -167,11 +168,27 @@ def test_a_state_of_a_held_or_damaged_file_is_an_error_like_any_other(sqlite_url
     finally:
         holder.close()
 
-    full = sqlite3.connect("")
-    full.execute("PRAGMA max_page_count = 2")
-    monkeypatch.setattr("inventory.sql.sqlite3.connect", lambda *_, **__: full)
-    with Database(sqlite_url) as database, pytest.raises(SqlError, match=r"is full.*free some space"):
+    before = set(tmp_path.iterdir())
+
+    def full(words, **_):
+        raise subprocess.CalledProcessError(1, words)
+
+    monkeypatch.setattr("inventory.sql.subprocess.run", full)
+    with Database(sqlite_url) as database, pytest.raises(SqlError, match="free some space"):
         database.still().__enter__()
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_copy_to_read_from_is_overwritten_at_its_end(sqlite_url, monkeypatch):
+    left = []
+    monkeypatch.setattr("inventory.sql.os.fsync", lambda descriptor: left.append(os.pread(descriptor, 1 << 24, 0)))
+
+    with Database(sqlite_url) as database, database.still() as state:
+        assert state.execute(sa.select(META)).all() == []
+
+    assert len(left) == 1
+    assert len(left[0]) >= 4096
+    assert not left[0].strip(b"\0")
 
 
 def test_sqlite_is_opened_for_power_cuts(sqlite_url):

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from captive_portal import gate, hatch, ruleset
-from captive_portal.errors import GatewayError, SilentError
+from captive_portal.errors import GatewayError, LateError, SilentError
 from captive_portal.gateways import nftables
 from captive_portal.gateways.nftables import Nftables, _asked
 from captive_portal.model import Bounds, Client
@@ -30,6 +30,7 @@ class Kernel:
 
     def __init__(self) -> None:
         self.ran: list[str] = []
+        self.gate: gate.Gate | None = None
 
     def __enter__(self):
         return self
@@ -57,6 +58,7 @@ def kernel(settings):
     rules = ruleset.Ruleset(interfaces=("v0",), port=8081)
     made = gate.Gate(rules, hatch.socket_path(settings), peers=OWN)
     made._kernel = Kernel()
+    made._kernel.gate = made
     made.start()
     made._kernel.ran.clear()
     yield made._kernel
@@ -129,6 +131,35 @@ def test_who_waited_too_long_makes_nobody_else_late(settings, kernel) -> None:
     assert [n for n, each in enumerate(told, 1) if each is not None] == [7]
     assert isinstance(told[6], SilentError)
     assert admissions(kernel) == [1] * 9
+
+
+def test_who_becomes_late_at_the_gate_takes_nobody_along(settings, kernel) -> None:
+    """One of 64 is not waited for any more when the gate is free again; it held its lock for a list."""
+    soon, later = SYSTEM.monotonic() + 0.2, SYSTEM.monotonic() + 60
+    waiting = [nftables.Waiting({**_asked(device(n)), "seconds": 60}, soon if n == 7 else later) for n in range(1, 65)]
+    told: list[Exception | None] = []
+    door = Nftables(settings, SYSTEM)
+    with kernel.gate._lock:
+        asking = threading.Thread(target=lambda: told.extend(door._open_all(waiting)))
+        asking.start()
+        asking.join(0.5)
+    asking.join(10)
+
+    assert [n for n, each in enumerate(told, 1) if each is not None] == [7]
+    assert isinstance(told[6], LateError)
+
+
+def test_the_turn_to_ask_is_no_part_of_the_time_in_which_a_gate_answers(settings, kernel, monkeypatch) -> None:
+    """openNDS takes one question at a time, and each takes a while: who waits for the turn is not late."""
+    monkeypatch.setattr(Nftables, "timeout_s", 0.5)
+    door = Nftables(settings, SYSTEM)
+    slow, kernel.run = kernel.run, lambda commands: (time.sleep(0.1), slow(commands))
+    asked = [{**_asked(device(n)), "seconds": 60} for n in range(1, 11)]
+
+    with ThreadPoolExecutor(10) as pool:
+        said = list(pool.map(lambda each: door._gate.ask("allow", **each, by=math.inf), asked))
+
+    assert said == [{"ok": True}] * 10
 
 
 def test_who_was_told_that_it_failed_does_not_get_in_later(settings, kernel, monkeypatch) -> None:

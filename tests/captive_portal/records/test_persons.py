@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from captive_portal import keys
 from captive_portal.errors import RecordsError
 from captive_portal.model import Client
-from captive_portal.records import periods, tables
+from captive_portal.portal2.vault import Vault
+from captive_portal.records import cipher, periods, tables
 from captive_portal.records.persons import Kind, Persons
 from captive_portal.records.tables import PERIOD, PERSON
 from netops.clock import to_ms, utc
@@ -177,3 +178,21 @@ def test_nothing_is_kept_where_the_key_cannot_be_made(settings, clock) -> None:
 
     with Persons(settings, clock) as persons, pytest.raises(RecordsError, match="nothing was sealed"):
         persons.keep(Kind.PHONE, PHONE)
+
+
+def test_a_key_that_is_destroyed_is_in_nobodys_memory(tmp_path, clock) -> None:
+    """The portal has a second reader of the same keys, for its packets; and expanded keys are kept, too."""
+    first, second = periods.Periods(tmp_path / "keys"), periods.Periods(tmp_path / "keys")
+    vault = Vault(second, bytes(32))
+    month, sealed = vault.seal(b"a packet", b"row", clock.now_ms(), cipher.nonces(1)[0])
+    assert vault.open(month, sealed, b"row") == b"a packet"
+    key = first.key(month)
+
+    assert first.destroy(month)
+
+    assert vault.open(month, sealed, b"row") is None
+    assert cipher._expanded.cache_info().currsize == 0
+    for each in (first, second):
+        with pytest.raises(RecordsError, match="is not there"):
+            each.key(month)
+        assert key not in each._known.values()
