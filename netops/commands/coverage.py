@@ -187,7 +187,12 @@ def _judge(args: argparse.Namespace, settings: Settings, seen: Snapshot) -> int:
     if missing:
         raise UsageError(f"area {missing[0]} of the register has no cells; `netops coverage areas FILE` with all areas")
     table = Table()
-    for _, each in held.surveys:
+    for of_survey, each in held.surveys:
+        if of_survey.resolution != held.resolution:
+            raise UsageError(
+                f"survey {of_survey.digest} has cells of resolution {of_survey.resolution},"
+                f" the areas {held.resolution}; state the areas by the same"
+            )
         table.merge(each)
     coverage = judge(table, held.zones, promise, at_ms=args.now_ms)
     hit = None

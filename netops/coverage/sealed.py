@@ -38,6 +38,7 @@ class Surveyed:
     first_ms: int
     last_ms: int
     error_mm: int
+    resolution: int
 
 
 @dataclass(slots=True)
@@ -165,5 +166,5 @@ def _survey(name: str, bodies: Sequence[Mapping[str, Any]]) -> tuple[Surveyed, T
         for cell, hour, *measured in part["cells"]:
             table.add(cell, hour, Hour(*measured))
     first = parts[0]
-    fields = ("survey", "carrier", "technology", "samples", "first_ms", "last_ms", "error_mm")
+    fields = ("survey", "carrier", "technology", "samples", "first_ms", "last_ms", "error_mm", "resolution")
     return Surveyed(*(first[each] for each in fields)), table

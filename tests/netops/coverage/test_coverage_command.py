@@ -111,6 +111,15 @@ def test_the_same_file_twice_is_stated_once(settings, tmp_path, capsys):
     assert record.stated(settings, sealed.KINDS) == stated
 
 
+def test_a_survey_by_another_resolution_than_the_areas_is_no_silent_nothing(settings, tmp_path):
+    run(settings, "areas", squares(tmp_path))
+    run(settings, "import", survey(tmp_path, settings), "--carrier", "carrier-a")
+    run(settings, "areas", squares(tmp_path), "--resolution", 8)
+
+    with pytest.raises(UsageError, match="has cells of resolution 9, the areas 8; state the areas by the same"):
+        run(settings, "judge", "--carrier", "carrier-a")
+
+
 def test_a_sealed_survey_is_held_against_its_file(settings, tmp_path, capsys):
     run(settings, "areas", squares(tmp_path))
     path = survey(tmp_path, settings)
