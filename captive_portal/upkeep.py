@@ -151,13 +151,14 @@ class Upkeep:
             self._born[part.name] = ready.born
         counted = admitted if Offer.COUNTERS in part.offers else []
         ended = self._measure(counted, now_ms, idle=Offer.IDLE not in part.offers)
-        if actions or ended:
-            LOG.info("repaired count=%d bounded=%d live=%d", len(actions) - len(undone), ended, len(self.visits))
-        if undone:
-            first = undone[0].error
-            what = f"{part.name}: {len(undone)} of {len(actions)} repairs failed and are tried again"
+        done = len(actions) - len(undone)
+        if done or ended:
+            LOG.info("repaired count=%d bounded=%d live=%d", done, ended, len(self.visits))
+        if wrong := [each for each in undone if not self._is_answered(part, ready.born, each)]:
+            first = wrong[0].error
+            what = f"{part.name}: {len(wrong)} of {len(actions)} repairs failed and are tried again"
             raise GatewayError(f"{what}; the first: {first}") from first
-        return len(actions) + ended
+        return done + ended
 
     def _carry_out(self, part: Gateway, actions: Sequence[reconcile.Action]) -> list[Undone]:
         """Do the repairs, slice by slice; return what failed. One that fails costs the others nothing.
@@ -187,7 +188,18 @@ class Upkeep:
         if len(refused) < len(out):
             return False  # a round that was not answered throughout counts for nobody: who refuses may be half away
         self._refusals.note(part.name, born, refused)
-        return all(self._refusals.rounds(part.name, born, each) >= ROUNDS for each in refused)
+        rounds = {each: self._refusals.rounds(part.name, born, each) for each in refused}
+        for each, count in rounds.items():
+            if count == ROUNDS:
+                LOG.warning("refused again and again, health says no more gateway=%s session=%s", part.name, each)
+        return all(count >= ROUNDS for count in rounds.values())
+
+    def _is_answered(self, part: Gateway, born: str, undone: Undone) -> bool:
+        """Whether it was refused so often that it is the gateway's answer: said before, and no failure any more.
+
+        A visit that lacks one of its addresses is asked for as long as it lives, but it is no reason to hurry.
+        """
+        return undone.refused and self._refusals.rounds(part.name, born, undone.visit) > ROUNDS
 
     def _try(self, action: reconcile.Action) -> Undone | None:
         try:

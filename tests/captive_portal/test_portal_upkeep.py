@@ -339,6 +339,45 @@ def half_refused(house):
     return desk
 
 
+def test_one_refused_address_does_not_hurry_the_chores_for_as_long_as_its_visit_lives(house, caplog) -> None:
+    desk = half_refused(house)
+    for _ in range(upkeep.ROUNDS):
+        with pytest.raises(GatewayError, match="1 of 1 repairs failed and are tried again; the first: the set is full"):
+            desk.upkeep.repair()
+
+    for _ in range(3):
+        assert desk.upkeep.repair() == 0
+    (said,) = [each.getMessage() for each in caplog.records if "health says no more" in each.getMessage()]
+    assert said.endswith(f"gateway=simulated session={desk.visits.at(client(1).key).id}")
+    asked, house.gateway.admitted = house.gateway.asked, None
+    assert desk.upkeep.look_in() == 0, "no list is read"
+
+    del house.gateway.admitted
+    house.gateway.before = lambda _client: None
+    assert desk.upkeep.repair() == 1
+    assert house.gateway.asked == asked + 1
+    assert inside(house) == {"127.0.0.1", "127.0.0.9", "127.0.0.2"}
+
+
+def test_an_address_that_was_refused_for_long_hides_no_other_failure(house) -> None:
+    desk = half_refused(house)
+    for _ in range(upkeep.ROUNDS):
+        with pytest.raises(GatewayError):
+            desk.upkeep.repair()
+    refusing = house.gateway.before
+    Simulated.allow(house.gateway, client(7), Bounds(seconds=600))
+
+    def lingering(who: Client) -> None:
+        refusing(who)
+        if who.mac == client(7).mac:
+            raise GatewayError("it lingers")
+
+    house.gateway.before = lingering
+    for _ in range(upkeep.ROUNDS + 1):
+        with pytest.raises(GatewayError, match="1 of 2 repairs failed and are tried again; the first: it lingers"):
+            desk.upkeep.repair()
+
+
 def test_what_a_gateway_refused_before_its_restart_does_not_count_after_it(house) -> None:
     desk = half_refused(house)
     for _ in range(upkeep.ROUNDS):
