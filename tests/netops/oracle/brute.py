@@ -186,15 +186,24 @@ def claims(city, rules):
         if kind is None or body["end_ms"] <= body["start_ms"] or not approved(city, body, kind):
             continue
         known = leaf["fact"]["at_ms"] if leaf["rehearsal"] else leaf["recorded_ms"]
-        if body["start_ms"] - known < kind["notice_h"] * HOUR:
-            continue
+        late = body["start_ms"] - known < kind["notice_h"] * HOUR
         low, high = max(body["start_ms"], city.start), min(body["end_ms"], city.end)
         minutes = used[kind["id"]] | set(range(low, high, MINUTE))
-        if kind["cap_s"] and len(minutes) * 60 > kind["cap_s"]:
+        over = kind["cap_s"] and len(minutes) * 60 > kind["cap_s"]
+        if bool(late or over) is not turned_over(city, body["claim"]):
             continue
         used[kind["id"]] = minutes
         made.append((body["start_ms"], body["end_ms"], body["services"]))
     return made
+
+
+def turned_over(city, claim):
+    """An objection to the claim, upheld by another than who objected, turns over what an approved claim does."""
+    objected = {b["objection"]: b["by"] for b in city.bodies("objection") if b["target"] == claim}
+    return any(
+        b["outcome"] == "upheld" and b["objection"] in objected and b["by"] != objected[b["objection"]]
+        for b in city.bodies("ruling")
+    )
 
 
 def order(body):

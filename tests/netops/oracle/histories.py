@@ -257,6 +257,16 @@ class History:
                 "reason": "",
             }
             self.state("approval_decision", said, at_ms=at + M)
+            if rng.random() < 0.3:
+                self.dispute(name)
+
+    def dispute(self, claim):
+        rng, name = self.rng, f"o-{claim}"
+        named = {"objection": name, "report": "c1-p-r1", "code": "claim", "target": claim, "by": "carrier"}
+        self.state("objection", named | {"reason": "r"}, at_ms=self.end)
+        if rng.random() < 0.8:
+            outcome, by = rng.choice(["upheld", "upheld", "dismissed"]), rng.choice(["judge", "judge", "carrier"])
+            self.state("ruling", {"objection": name, "outcome": outcome, "by": by, "reason": "r"}, at_ms=self.end)
 
     def ask(self):
         return build.Ask(
