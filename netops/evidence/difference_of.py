@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from netops.evidence.lines import Span
     from netops.evidence.members import Bundle
+    from netops.evidence.stated import Stated
 
 BEFORE = "netops-report/1"  # told no difference
 MOST_STEPS, MOST_ROWS = 16, 1000
@@ -57,6 +58,7 @@ class _Difference:
             (index, kind, leaf["fact"]["body"]) for kind, held in numbers.leaves.kinds.items() for index, leaf in held
         )
         self.claims = {body["claim"]: body for body in reversed(numbers.leaves.bodies("exclusion_claim"))}
+        self.done = {self._sign(numbers.leaves, numbers.rulings.rulings()): (numbers, total)}
         self.objects = {body["objection"]: body["target"] for body in numbers.leaves.bodies("objection")}
 
     def told(self) -> dict[str, Any]:
@@ -126,11 +128,27 @@ class _Difference:
             raise _UnreadError from None
         if rulings.unread() or len({version["currency"] for version, _, _ in parts}) > 1:
             raise _UnreadError
+        sign = self._sign(leaves, parts)
+        if sign in self.done:
+            return self.done[sign]
         now = self.numbers
         same = all(leaves.indexes(kind) == now.leaves.indexes(kind) for kind in SEEN)
         seen = now.seen if same else Seen(leaves, rulings.period)
         made = Numbers(leaves, rulings, seen, now.signs)
-        return made, made.credit([made.part(*each) for each in parts])["total"]
+        self.done[sign] = made, made.credit([made.part(*each) for each in parts])["total"]
+        return self.done[sign]
+
+    def _sign(self, leaves: Stated, parts: Sequence[tuple[Mapping[str, Any], int, int]]) -> tuple[Any, ...]:
+        """Return all that figures follow from: where it is the same, they need not be made again."""
+        effects = [
+            (claim["claim"], claim["effect"])
+            for version, _, _ in parts
+            for item in version["items"]
+            for objective in item["objectives"]
+            for claim in leaves.claims(objective["rules"], self.numbers.period)
+        ]
+        excusing = tuple(each for each in effects if each[1].startswith("in_force"))
+        return (excusing, *(tuple(leaves.indexes(kind)) for kind in (*SEEN, "contract_version", "verdict")))
 
     def _changed(self, before: Numbers, after: Numbers, since: Sequence[Fact]) -> Iterator[list[Any]]:
         about = [(fact[0], span) for fact in since if (span := self._about(fact)) is not None]

@@ -15,10 +15,10 @@ from inventory import codec
 from netops.clock import iso
 from netops.errors import UsageError
 from netops.evidence import bundle, canonical
-from netops.report import difference
+from netops.report import calendars, difference
 from netops.report import leaves as sealed
 from netops.report.parts import Part, Sight
-from netops.sla import credit, judge, numbers
+from netops.sla import credit, exclusions, judge, numbers
 from netops.sla.intervals import union
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def build(ask: Ask, leaves: Leaves) -> Report:
     whole = _Whole(ask, leaves, sight)
     ruling, seen = whole.ruling, sight.of("")
     last = ruling[-1][0]
+    kinds = calendars.document(whole.ruling, ask.zone.tz())
     content = {
         "format": FORMAT,
         "rehearsal": ask.rehearsal,
@@ -125,6 +126,7 @@ def build(ask: Ask, leaves: Leaves) -> Report:
             "catalogue": ask.catalogue,
             "code": ask.code,
             "timezone": ask.zone.digest,
+            **({"calendar": canonical.digest(kinds)} if kinds else {}),
             "inputs": leaves.digest,
         },
         "tzdata": ask.zone.release,
@@ -168,14 +170,33 @@ def _difference(ask: Ask, leaves: Leaves, now: _Whole, sight: Sight) -> dict[str
     if not ask.replaces or not leaves.of("report_issued"):
         return {}
     texts = tuple(each for each, _, _ in now.ruling)
+    done = {_sign(leaves, texts, ask.period): now.comes()}
 
     def judged(some: Leaves) -> difference.Comes:
+        sign = _sign(some, texts, ask.period)
+        if sign not in done:
+            done[sign] = anew(some)
+        return done[sign]
+
+    def anew(some: Leaves) -> difference.Comes:
         held = {each.body["digest"] for each in some.of("contract_version")}
         known = replace(ask, contracts=tuple(each for each in texts if canonical.digest(document(each)) in held))
         same = difference.hours(some) == difference.hours(leaves)
         return _Whole(known, some, sight if same else Sight(known, some)).comes()
 
     return {"difference": difference.tell(leaves, now.comes(), judged)}
+
+
+def _sign(leaves: Leaves, texts: Sequence[Contract], period: Period) -> tuple[object, ...]:
+    """Return all that figures follow from, besides the texts: where it is the same they need not be made again."""
+    whole = ((period.start_ms, period.end_ms),)
+    excusing = []
+    for objective in (each for text in texts for item in text.items for each in item.objectives):
+        classes = {each.id: each for each in objective.rules.exclusions}
+        decided = exclusions.decide(sealed.claims(leaves, classes), classes, whole)
+        excusing.append(tuple(each.claim.id for each in decided if each.counts))
+    kinds = difference.HOURS | {"contract_version", "verdict"}
+    return tuple(each.index for each in leaves.all if each.kind in kinds), tuple(excusing)
 
 
 def document(contract: Contract) -> bytes:
