@@ -3,11 +3,15 @@
 A gateway counts from the moment a door was opened; a door that is opened anew (another address, a longer time, a
 restart) counts from zero. So a counter that went back is a new one, and what was counted before is kept: here, and for
 visits with a volume bound in the record too, or our own restart would begin the volume anew.
+
+A list of fifty thousand doors takes a while, and doors are opened meanwhile. What it says of these was counted before:
+nothing is taken in of it, or the same octets would count twice.
 """
 
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -15,7 +19,7 @@ from typing import TYPE_CHECKING
 from captive_portal.model import End
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from captive_portal.model import Admitted, Bounds, Client
 
@@ -42,19 +46,46 @@ class Meter:
         return None
 
 
+@dataclass(slots=True, eq=False)
+class Listing:
+    """A list of doors that is being read, and what it knows too little of: what happened since it began."""
+
+    opened: set[tuple[Key, str]] = field(default_factory=set)  # doors that count from zero since, by client and address
+    left: set[Key] = field(default_factory=set)  # visitors whose visit has ended since
+
+    def is_late(self, key: Key, address: str) -> bool:
+        """Whether what the list says of a door may be of before."""
+        return key in self.left or (key, address) in self.opened
+
+
 class Meters:
     """The meters of the visitors that are in; safe from several threads."""
 
     def __init__(self) -> None:
         self._meters: dict[Key, Meter] = {}
+        self._listings: list[Listing] = []
         self._lock = Lock()
 
-    def read(self, admitted: Sequence[Admitted], now_ms: int) -> dict[Key, Meter]:
+    @contextmanager
+    def listing(self) -> Iterator[Listing]:
+        """Have a list of doors begin, which `read` takes in before this ends."""
+        began = Listing()
+        with self._lock:
+            self._listings.append(began)
+        try:
+            yield began
+        finally:
+            with self._lock:
+                self._listings.remove(began)
+
+    def read(self, admitted: Sequence[Admitted], now_ms: int, listing: Listing | None = None) -> dict[Key, Meter]:
         """Take in what the gateway has counted; return the meters of those who are in."""
         with self._lock:
             read: dict[Key, Meter] = {}
             for each in admitted:
                 key, address = each.client.key, each.client.addresses[0]
+                if listing is not None and listing.is_late(key, address):
+                    continue
                 meter = self._meters.get(key)
                 if meter is None:
                     meter = self._meters[key] = Meter(now_ms)
@@ -71,10 +102,12 @@ class Meters:
     def reopened(self, client: Client) -> None:
         """Note that the doors of these addresses count from zero now."""
         with self._lock:
+            for each in self._listings:
+                each.opened.update((client.key, address) for address in client.addresses)
             meter = self._meters.get(client.key)
             if meter is not None:
-                for each in client.addresses:
-                    meter.last.pop(each, None)
+                for address in client.addresses:
+                    meter.last.pop(address, None)
                 meter.kept = 0  # what stands in the record compares with the doors of before
 
     def due(self, key: Key, bound: int) -> str | None:
@@ -102,6 +135,8 @@ class Meters:
     def forget(self, key: Key) -> tuple[int, int]:
         """Return the octets of a visitor who has left, and forget them."""
         with self._lock:
+            for each in self._listings:
+                each.left.add(key)
             meter = self._meters.pop(key, None)
             return (meter.up, meter.down) if meter else (0, 0)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from captive_portal.gateways import Gateway
+    from captive_portal.meters import Listing
     from captive_portal.model import Admitted
     from captive_portal.visits import Visits
 
@@ -134,14 +135,17 @@ class Upkeep:
             with self._adopting:  # two chores may come to it at once
                 adopting.adopt(self.visits, part)
         before, now_ms = store.born(part.name), self.visits.clock.now_ms()
-        sessions = [each for each in self.visits.every() if part.serves(each.client.interface)]
-        admitted, same = part.admitted(), before == ready.born
-        actions = reconcile.plan(sessions, admitted, same_memory=same, now_ms=now_ms)
-        if same and (suspects := reconcile.suspects(actions)):
-            admitted = [*admitted, *part.seek(suspects)]
+        same = before == ready.born
+        with self.visits.meters.listing() as listing:
+            sessions = [each for each in self.visits.every() if part.serves(each.client.interface)]
+            admitted = part.admitted()
             actions = reconcile.plan(sessions, admitted, same_memory=same, now_ms=now_ms)
-            if part.ready().born != ready.born:
-                return 0  # it lost its memory while it was read: who is not in has not run out. The next look restores
+            if same and (suspects := reconcile.suspects(actions)):
+                admitted = [*admitted, *part.seek(suspects)]
+                actions = reconcile.plan(sessions, admitted, same_memory=same, now_ms=now_ms)
+                if part.ready().born != ready.born:
+                    return 0  # lost while it was read: who is not in has not run out. The next look restores
+            ended = self._measure(part, admitted, now_ms, listing)  # first: what is opened again counts from zero
         undone = self._carry_out(part, actions)
         if self._stopping.is_set():
             return 0  # what is left is taken up after the next start
@@ -149,8 +153,6 @@ class Upkeep:
             if before != ready.born:
                 store.set_born(part.name, ready.born)
             self._born[part.name] = ready.born
-        counted = admitted if Offer.COUNTERS in part.offers else []
-        ended = self._measure(counted, now_ms, idle=Offer.IDLE not in part.offers)
         done = len(actions) - len(undone)
         if done or ended:
             LOG.info("repaired count=%d bounded=%d live=%d", done, ended, len(self.visits))
@@ -238,13 +240,15 @@ class Upkeep:
                 _ = visits.feed(live, visit.Lost()) if lost else visits.over(live)
 
     # ---- bounds and time
-    def _measure(self, admitted: Sequence[Admitted], now_ms: int, *, idle: bool) -> int:
-        """End the visits whose octets are used up or, by `idle`, that were idle for too long; return how many.
+    def _measure(self, part: Gateway, admitted: Sequence[Admitted], now_ms: int, listing: Listing) -> int:
+        """End the visits whose octets are used up or that were idle for too long; return how many.
 
         A gateway that ends idle ones itself may count seldom: between two reports nobody seems to move.
         """
-        ended, visits, counted = 0, self.visits, list[tuple[str, str]]()
-        for key, meter in visits.meters.read(admitted, now_ms).items():
+        if Offer.COUNTERS not in part.offers:
+            return 0
+        ended, visits, counted, idle = 0, self.visits, list[tuple[str, str]](), Offer.IDLE not in part.offers
+        for key, meter in visits.meters.read(admitted, now_ms, listing).items():
             session = visits.at(key)
             bounds = session.grant.bounds if session and session.grant else FREE
             if not bounds.octets and not (idle and bounds.idle_s):
