@@ -40,6 +40,7 @@ COMMANDS = {
     "report": "build a contract's report for a month",
     "dispute": "the dispute over a report: object, accept, answer, rule, settle",
     "audit": "verify a report bundle, the ledger, the raw archive",
+    "witness": "co-sign a ledger's checkpoints; bring co-signatures to it",
     "portal": "the captive portal: new sites, vouchers, visits, records",
 }
 

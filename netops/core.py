@@ -32,6 +32,7 @@ from netops.service import go_round
 from netops.sla.sold import sold
 from netops.store import open_store
 from netops.verify import Planned, Verifier, planned_of
+from netops.witness.circle import Circle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -117,6 +118,7 @@ class Core:
             acting=self._acting,
             ripe_until=self._ripe_until,
         )
+        self._circle = Circle(settings.data.dir, self._ledger, self._acting)
         now = self._clock.now_ms()
         self._ledger.append(sealing.started(settings.collect.vantage, version("netops"), now_ms=now), now_ms=now)
         self._read_register()
@@ -200,6 +202,7 @@ class Core:
             Job(name="raw", every_s=30, run=self._locked(self._seal_raw)),
             Job(name="telemetry", every_s=30, run=self._seal_telemetry),
             Job(name="checkpoint", every_s=checkpoint_s, tells=True, run=self._locked(self._checkpoint)),
+            Job(name="witnesses", every_s=60, run=self._ask_witnesses, offset_s=5),
             Job(name="expiry", every_s=3600, run=self._locked(self._expire), offset_s=600),
         ]
 
@@ -359,6 +362,9 @@ class Core:
     def _checkpoint(self) -> None:
         if self._ledger.size:
             self._ledger.checkpoint(now_ms=self._clock.now_ms())
+
+    def _ask_witnesses(self, _slot_ms: int) -> None:
+        self._circle.round()
 
     def _expire(self) -> None:
         now = self._clock.now_ms()
