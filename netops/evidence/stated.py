@@ -103,19 +103,35 @@ class Stated:
             effect = "over_cap"
         else:
             effect = "in_force"
-        if effect in _TURNED and self._ruled(body["claim"]):
+        ruling = self._ruling(body["claim"]) if effect in _TURNED else None
+        part = {}
+        if ruling is not None:
             effect = _TURNED[effect]
+            if 0 < ruling < end - start:
+                low, high = (start, start + ruling) if effect == "in_force_by_ruling" else (start + ruling, end)
+                inside = (max(low, period[0]), min(high, period[1]))
+                wanted = merged([*used.get(name, ()), *([inside] if inside[0] < inside[1] else [])])
+                effect, part = "in_force_by_ruling", {"start_ms": low, "end_ms": high, "ruled_ms": ruling}
         if effect.startswith("in_force"):
             used[name] = wanted
         kept = {key: body[key] for key in ("claim", "class", "start_ms", "end_ms", "services", "reason", "by")}
-        return {**kept, "noticed_ms": noticed, "approved": approved, "effect": effect}
+        return {**kept, "noticed_ms": noticed, "approved": approved, "effect": effect, **part}
 
-    def _ruled(self, claim: str) -> bool:
+    def _ruling(self, claim: str) -> int | None:
+        """Return for how much of a claim's beginning an objection about it was upheld, 0: all; None: for nothing.
+
+        By somebody else than who objected; a whole one goes before a part, and the first part before others.
+        """
         by = {body["objection"]: body["by"] for body in self.bodies("objection") if body["target"] == claim}
-        return any(
-            body["objection"] in by and body["outcome"] == "upheld" and body["by"] != by[body["objection"]]
-            for body in self.bodies("ruling")
-        )
+        found = None
+        for body in self.bodies("ruling"):
+            if body["objection"] not in by or body["by"] == by[body["objection"]]:
+                continue
+            if body["outcome"] == "upheld":
+                return 0
+            if body["outcome"] == "partly_upheld" and body.get("minutes", 0) and found is None:
+                found = body["minutes"] * 60_000
+        return found
 
     def breaches(self, objective: str, start: int, zone: tzinfo) -> int:
         """Return how many calendar months in a row before `start` were missed in any part [11].

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from inventory.model import ExclusionClass
 
 TERMS = approvals.ACTIONS["exclusion"].fields
+MINUTE_MS = 60_000
 NOT_WELL = {"clock_state": "synchronised", "monitor_health": "ok"}  # kind → the state that needs no line
 
 
@@ -101,7 +102,7 @@ def claims(leaves: Leaves, classes: Mapping[str, ExclusionClass]) -> list[Claim]
                 reason=body["reason"],
                 by=body["by"],
                 approved=_approved(leaves, body, classes),
-                ruled=_ruled(leaves, body["claim"]),
+                **_ruled(leaves, body),
             )
     return list(made.values())
 
@@ -123,14 +124,19 @@ def _approved(leaves: Leaves, claim: Mapping[str, Any], classes: Mapping[str, Ex
     return asked and decided and held.state == approvals.APPROVED
 
 
-def _ruled(leaves: Leaves, claim: str) -> bool:
-    """Whether an objection about the claim was upheld by somebody else than who objected."""
-    objectors = {e.body["objection"]: e.body["by"] for e in leaves.of("objection") if e.body["target"] == claim}
-    return any(
-        each.body["outcome"] == "upheld"
-        for each in leaves.of("ruling")
-        if each.body["by"] != objectors.get(each.body["objection"], each.body["by"])
-    )
+def _ruled(leaves: Leaves, claim: Mapping[str, Any]) -> dict[str, Any]:
+    """Return as fields of `Claim` whether an objection about it was upheld by somebody else than who objected.
+
+    One that was upheld wholly decides, else the first that was for some minutes.
+    """
+    told = [each.body for each in leaves.of("objection") if each.body["target"] == claim["claim"]]
+    objectors = {each["objection"]: each["by"] for each in told}
+    rulings = [each.body for each in leaves.of("ruling")]
+    others = [each for each in rulings if each["by"] != objectors.get(each["objection"], each["by"])]
+    parts = [each["minutes"] * MINUTE_MS for each in others if each["outcome"] == "partly_upheld" and "minutes" in each]
+    part_ms = next((part for part in parts if part), 0)
+    is_whole = any(each["outcome"] == "upheld" for each in others) or 0 < claim["end_ms"] - claim["start_ms"] <= part_ms
+    return {"ruled": is_whole or part_ms > 0, "ruled_ms": 0 if is_whole else part_ms}
 
 
 def breaches_before(leaves: Leaves, objective: str, start_ms: int, tz: ZoneInfo) -> int:

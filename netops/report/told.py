@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from netops.sla import credit as credits_
 from netops.sla import numbers, repair
+from netops.sla.exclusions import Effect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -118,6 +119,7 @@ def claim(given: Decided) -> dict[str, Any]:
         "by": each.by,
         "approved": each.approved,
         "effect": given.effect.value,
+        **({"ruled_ms": each.ruled_ms} if given.effect is Effect.RULED and each.ruled_ms else {}),
     }
 
 

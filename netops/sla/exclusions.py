@@ -3,12 +3,13 @@
 A claim names a class of the contract. It is in force when its notice was early enough, its class's cap for the period
 is not used up, and the approver of the class has approved it. A late or over-cap claim is kept and flagged; only a
 ruling gives it effect (sla.md 2.2). An upheld objection turns over what an approved claim does: one in force is taken
-out. Nothing is cut to fit: a claim counts whole or not at all.
+out. Nothing is cut to fit: a claim counts whole or not at all, unless the objection was upheld for some minutes; they
+are those of its beginning.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,8 @@ IN_FORCE = frozenset({Effect.IN_FORCE, Effect.RULED})
 class Claim:
     """Somebody asks that `[start_ms, end_ms)` be excused for `services` (empty or `*`: all of the contract).
 
-    `noticed_ms` is when the claim was recorded by us, never when it says it was written.
+    `noticed_ms` is when the claim was recorded by us, never when it says it was written. `ruled`: an objection about it
+    was upheld, for `ruled_ms` of its beginning, less than it is long (0: for all of it).
     """
 
     id: str
@@ -56,6 +58,7 @@ class Claim:
     by: str = ""
     approved: bool = False
     ruled: bool = False
+    ruled_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,8 @@ def decide(claims: Iterable[Claim], classes: Mapping[str, ExclusionClass], perio
     """
     used: dict[str, Spans] = {}
     made: list[Decided] = []
-    for claim in sorted(claims, key=lambda each: (each.start_ms, each.end_ms, each.id)):
+    for asked in sorted(claims, key=lambda each: (each.start_ms, each.end_ms, each.id)):
+        claim = asked
         if claim.end_ms <= claim.start_ms:
             made.append(Decided(claim, Effect.EMPTY))
             continue
@@ -90,6 +94,11 @@ def decide(claims: Iterable[Claim], classes: Mapping[str, ExclusionClass], perio
         taken = used.get(kind.id, ())
         wanted = intersect(((claim.start_ms, claim.end_ms),), period)
         effect = _effect(claim, kind, total(taken) + total(subtract(wanted, taken)))
+        if claim.ruled_ms and effect in {Effect.RULED, Effect.RULED_OUT}:
+            edge_ms = claim.start_ms + claim.ruled_ms
+            is_given = effect is Effect.RULED
+            claim = replace(claim, end_ms=edge_ms) if is_given else replace(claim, start_ms=edge_ms)
+            wanted, effect = intersect(((claim.start_ms, claim.end_ms),), period), Effect.RULED
         if effect in IN_FORCE:
             used[kind.id] = union(taken, wanted)
         made.append(Decided(claim, effect))

@@ -152,7 +152,10 @@ def dispute(rng, world):
             "reason": "x",
         }
         world.state("objection", objection)
-        ruling = {"outcome": rng.choice(["upheld", "upheld", "dismissed"]), "by": rng.choice(["officer", "carrier"])}
+        outcome = rng.choice(["upheld", "partly_upheld", "dismissed"])
+        ruling = {"outcome": outcome, "by": rng.choice(["officer", "carrier"])}
+        if outcome == "partly_upheld" and rng.random() < 0.9:
+            ruling["minutes"] = rng.choice([0, 1, 7, 30, 90, 10**9])
         world.state("ruling", {"objection": f"o-{i}", **ruling, "reason": "x"})
 
 

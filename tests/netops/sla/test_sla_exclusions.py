@@ -51,6 +51,21 @@ def test_the_cap_is_used_up_in_the_order_of_time_and_the_claim_over_it_counts_no
     assert effects(third, first, second) == [Effect.IN_FORCE, Effect.OVER_CAP, Effect.IN_FORCE]
 
 
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        pytest.param(claim(notice=71, ruled=True, ruled_ms=H), (1100 * H, 1101 * H), id="late-and-given-an-hour"),
+        pytest.param(claim(hours=9, ruled=True, ruled_ms=H), (1100 * H, 1101 * H), id="over-cap-and-given-an-hour"),
+        pytest.param(claim(ruled=True, ruled_ms=H), (1101 * H, 1104 * H), id="in-force-and-an-hour-taken-out"),
+    ],
+)
+def test_what_is_upheld_for_some_minutes_is_the_beginning_of_the_claim(given, left):
+    decided = exclusions.decide([given, claim("b", 1200, 8 - (left[1] - left[0]) // H)], CLASSES, PERIOD)
+
+    assert [each.effect for each in decided] == [Effect.RULED, Effect.IN_FORCE]  # the rest of the cap is the other's
+    assert exclusions.spans_by_service(decided, ["s"]) == {"*": (left, (1200 * H, decided[1].claim.end_ms))}
+
+
 def test_overlapping_claims_of_one_class_use_the_cap_once():
     assert effects(claim("a", 1100, 6, services=("x",)), claim("b", 1102, 6, services=("y",))) == [
         Effect.IN_FORCE,
