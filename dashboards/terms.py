@@ -80,6 +80,7 @@ VALUES = {
     ("percentile", "linear"): mark("线性插值"),
 }
 DAYS = (mark("周一"), mark("周二"), mark("周三"), mark("周四"), mark("周五"), mark("周六"), mark("周日"))
+KINDS = {"workday": mark("工作日"), "holiday": mark("法定节假日"), "weekend": mark("周末")}
 RATIOS = frozenset({"max_unknown_ratio", "max_clock_error_ratio"})
 # what a request for two persons states
 STATED = {
@@ -160,8 +161,10 @@ def hours(held: Rules) -> str:
     """Say the weekly hours that count, in the contract's zone; all of them when the contract names none."""
     said = []
     for each in held.hours:
-        days = (", " if current() == "en" else "、").join(_(DAYS[day - 1]) for day in each.days)
-        from_, to = (f"{minute // 60:02d}:{minute % 60:02d}" for minute in (each.start_minute, each.end_minute))
+        named = [*(DAYS[day - 1] for day in each.days), *(KINDS[kind] for kind in each.kinds)]
+        days = (", " if current() == "en" else "、").join(map(_, named))
+        minutes = (each.start_minute, (each.end_minute - 1) % 1440 + 1)
+        from_, to = (f"{minute // 60:02d}:{minute % 60:02d}" for minute in minutes)
         said.append(f"{days} {from_}–{to}")
     return "; ".join(said) or _("全天")
 

@@ -94,11 +94,16 @@ class Carrier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
-    """A weekly wall-clock window in the contract's time zone: ISO weekdays 1-7, minutes of the day `[start, end)`."""
+    """A wall-clock window in the contract's time zone: ISO weekdays 1-7, minutes of the day `[start, end)`.
+
+    With `kinds` (`workday`, `holiday`, `weekend` by the contract's calendar) it names no weekdays; its end may then lie
+    in the day after, beyond minute 1440, whatever kind that day has.
+    """
 
     days: tuple[int, ...]
     start_minute: int
     end_minute: int
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +246,7 @@ class Dispute:
 class Contract:
     """One version of what a carrier owes, from `valid_from_ms` until the next version, or `ends_ms`.
 
-    A recorded version never changes: an amendment is a new version.
+    A recorded version never changes: an amendment is a new version. `calendar` says which days are holidays (`cn`).
     """
 
     id: str
@@ -256,6 +261,7 @@ class Contract:
     rules: Rules = Rules()
     items: tuple[ServiceItem, ...] = ()
     dispute: Dispute = Dispute()
+    calendar: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,7 +340,8 @@ NOUNS: dict[str, type[Record]] = {
 
 LATER: dict[type[object], dict[str, object]] = {
     Carrier: {"keys": ()},
-    Contract: {"dispute": Dispute()},
+    Contract: {"dispute": Dispute(), "calendar": ""},
+    Hours: {"kinds": ()},
     Credits: {"per": "item"},
     ServiceItem: {"double_credit": "dearest"},
 }

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, cast, get_args
 from zoneinfo import ZoneInfo
 
-from inventory import model
+from inventory import model, workdays
 from inventory.model import KINDS, ROLES, Contract, Credits, Dispute, Objective, Rules, Selector, ServiceItem, Tier
 from inventory.reading.form import Form, number
 from inventory.reading.rules import rules
@@ -29,6 +29,7 @@ KEYS = (
     "rules",
     "items",
     "dispute",
+    "calendar",
 )
 _ITEM = ("id", "kind", "title", "select", "fee", "objectives", "double_credit")
 _SELECT = ("carriers", "areas", "roles", "tags")
@@ -53,6 +54,10 @@ def contract(table: Table, file: str, notes: Notes) -> Contract | None:
     if not items:
         form.wrong("items", f"{form.subject} sells nothing", "add `items` with what was bought")
     _once(form, "items", [each.id for each in items])
+    calendar = form.choice("calendar", workdays.NAMES) if form.has("calendar") else ""
+    stated = [own, *(objective.rules for item in items for objective in item.objectives)]
+    if not calendar and any(each.kinds for rules_ in stated for each in rules_.hours):
+        form.wrong("", f"{form.subject} has hours by kind of day and names no calendar", "add `calendar: cn`")
     made = Contract(
         id=name,
         version=form.slug("version", need=True, most=32),
@@ -66,6 +71,7 @@ def contract(table: Table, file: str, notes: Notes) -> Contract | None:
         rules=own,
         items=tuple(items),
         dispute=_dispute(form),
+        calendar=calendar,
     )
     return made if form.good else None
 

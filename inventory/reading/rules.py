@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, get_args
 
-from inventory import model
+from inventory import model, workdays
 from inventory.model import ExclusionClass, Hours, Rules
 from inventory.reading.form import Form
 from inventory.reading.tree import Many, Scalar
@@ -80,7 +80,7 @@ def _readers(form: Form, base: Rules) -> dict[str, Callable[[], Any]]:
         **{name: word(name) for name in _WORDS},
         **{name: whole(name) for name in _WHOLES},
         **{name: ratio(name) for name in _RATIOS},
-        "hours": lambda: windows(form),
+        "hours": lambda: windows(form, contract=True),
         "exclusions": lambda: _exclusions(form),
     }
 
@@ -102,34 +102,51 @@ def _contradictions(form: Form, made: Rules) -> None:
         form.wrong("min_samples_per_slice", what, "every slice would be unknown; lower it or lengthen 'slice_s'")
 
 
-def windows(form: Form) -> tuple[Hours, ...]:
-    """Return the weekly windows of `hours`, such as `mon-fri 08:00-20:00`; none for `always`."""
+def windows(form: Form, *, contract: bool = False) -> tuple[Hours, ...]:
+    """Return the windows of `hours`, such as `mon-fri 08:00-20:00`; none for `always`.
+
+    A contract's may run over midnight, and may be of kinds of days: `workday 22:00-06:00`.
+    """
     node = form.table.entries["hours"]
     items: tuple[Node, ...] = node.items if isinstance(node, Many) else (node,)
     if len(items) == 1 and isinstance(items[0], Scalar) and items[0].text == "always":
         return ()
-    found = []
+    found: list[Hours] = []
     for item in items:
-        window = _window(item.text) if isinstance(item, Scalar) else None
-        if window is None:
+        made = _window(item.text, contract=contract) if isinstance(item, Scalar) else ()
+        if not made:
             written = item.text if isinstance(item, Scalar) else "a map"
             form.wrong("hours", f"'hours' has '{written}'", "expected `always` or windows like `mon-fri 08:00-20:00`")
-        else:
-            found.append(window)
-    taken = sorted((day, each.start_minute, each.end_minute) for each in found for day in each.days)
+        found += made
+    if any(each.kinds for each in found) and any(each.days for each in found):
+        form.wrong("hours", "'hours' mixes weekdays and kinds of days", "write all windows by one or by the other")
+    taken = sorted((str(day), e.start_minute, e.end_minute) for e in found for day in (*e.days, *e.kinds))
     if any(a[0] == b[0] and b[1] < a[2] for a, b in pairwise(taken)):
         form.wrong("hours", "'hours' has windows that overlap", "each minute of the week belongs to one window")
     return tuple(found)
 
 
-def _window(written: str) -> Hours | None:
+def _window(written: str, *, contract: bool) -> tuple[Hours, ...]:
+    """Return one window; two for one over midnight, `fri 22:00-06:00`: its days' evenings, and the mornings after."""
     match = _WINDOW.fullmatch(written)
-    days = _days(match["days"]) if match else None
+    kinds = tuple(dict.fromkeys(match["days"].split(","))) if match and contract else ()
+    if not set(kinds) <= set(workdays.KINDS):
+        kinds = ()
+    days = _days(match["days"]) if match and not kinds else ()
     if match is None or days is None:
-        return None
+        return ()
     start, end = int(match["h"]) * 60 + int(match["m"]), int(match["H"]) * 60 + int(match["M"])
-    sane = int(match["m"]) < 60 and int(match["M"]) < 60 and start < end <= 1440
-    return Hours(days=days, start_minute=start, end_minute=end) if sane else None
+    if int(match["m"]) > 59 or int(match["M"]) > 59 or start >= 1440 or end > 1440 or start == end:
+        return ()
+    if start < end:
+        return (Hours(days=days, start_minute=start, end_minute=end, kinds=kinds),)
+    if not contract:
+        return ()
+    if kinds:
+        return (Hours(days=(), start_minute=start, end_minute=end + 1440, kinds=kinds),)
+    after = tuple(sorted(day % 7 + 1 for day in days))
+    morning = (Hours(days=after, start_minute=0, end_minute=end),) if end else ()
+    return (Hours(days=days, start_minute=start, end_minute=1440), *morning)
 
 
 def _days(written: str) -> tuple[int, ...] | None:

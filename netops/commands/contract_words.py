@@ -25,6 +25,10 @@ _SAID: Mapping[str, tuple[str, str]] = {
         "自 {start} 起生效，时间按 {zone}，金额为 {currency}",
     ),
     "until": (", until {end}", "，至 {end} 止"),
+    "calendar": (
+        "kinds of days by calendar {calendar}: holidays, and weekend days worked for them, as published each year",
+        "日期类别按日历 {calendar}：法定节假日及调休工作日，以每年公布的安排为准",
+    ),
     "cap": ("all credits of a month together: at most {cap} % of its fees", "每月全部扣减合计不超过当月费用的 {cap} %"),
     "item": (
         "item {item} ({kind}): {fee} {currency} per service and month",
@@ -152,6 +156,11 @@ _DAYS = (
     ("Sat", "周六"),
     ("Sun", "周日"),
 )
+_KINDS = {
+    "workday": ("workday", "工作日"),
+    "holiday": ("public holiday", "法定节假日"),
+    "weekend": ("weekend", "周末"),
+}
 _BOUND = {"at_least": "≥", "above": ">", "below": "<", "at_most": "≤"}
 
 
@@ -177,6 +186,8 @@ class Speaker:
         line = self.say("from", start=start, zone=held.timezone, currency=held.currency)
         end = "" if held.ends_ms is None else self.say("until", end=times.shown(held.ends_ms, tz))
         yield f"  {line}{end}"
+        if held.calendar:
+            yield "  " + self.say("calendar", calendar=held.calendar)
         if held.credit_cap_percent:
             yield "  " + self.say("cap", cap=held.credit_cap_percent)
         days = held.dispute
@@ -230,8 +241,10 @@ class Speaker:
 
     def _hours(self, rules: Rules) -> Iterator[str]:
         for each in rules.hours:
-            days = ",".join(_DAYS[day - 1][self._at] for day in each.days)
-            start, end = (f"{at // 60:02d}:{at % 60:02d}" for at in (each.start_minute, each.end_minute))
+            named = [_DAYS[day - 1][self._at] for day in each.days]
+            days = ",".join(named + [_KINDS[kind][self._at] for kind in each.kinds])
+            times_ = (each.start_minute, (each.end_minute - 1) % 1440 + 1)
+            start, end = (f"{at // 60:02d}:{at % 60:02d}" for at in times_)
             yield f"{days} {start}-{end}"
 
     def _excluded(self, each: ExclusionClass) -> str:

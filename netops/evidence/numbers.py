@@ -5,12 +5,10 @@ Part of the second implementation (`verifier.py`). Numbers in brackets are rules
 
 from __future__ import annotations
 
-from datetime import timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
-from netops.evidence.differences import EPOCH
 from netops.evidence.figures import (
     SUMS,
     Service,
@@ -26,6 +24,7 @@ from netops.evidence.figures import (
     shown,
     written,
 )
+from netops.evidence.hours import service_hours
 from netops.evidence.lines import cut, length, merged
 from netops.evidence.members import REPORT
 from netops.evidence.seen import counts, stream_of
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
     from netops.evidence.seen import Seen
     from netops.evidence.stated import Stated
 
-DAY = 24 * HOUR
-
 
 class Numbers:
     """One bundle's numbers."""
@@ -50,10 +47,12 @@ class Numbers:
         self.signs = signs or {}
         self.streams: dict[str, Seen] = {"": seen}
         self.period, self.zone = rulings.period, rulings.zone
+        self.calendar = ""  # of the version whose part is being told
         self.cuts: dict[tuple[str, str], dict[str, dict[str, list[Span]]]] = {}  # item, objective → service → buckets
 
     def part(self, version: Mapping[str, Any], start: int, end: int) -> dict[str, Any]:
         """Return what one version comes to over its part of the period."""
+        self.calendar = version.get("calendar", "")
         items = [self._item(item, (start, end), version["version"]) for item in version["items"]]
         sold = {item["id"] for item in version["items"]}
         stray = [
@@ -178,7 +177,8 @@ class Numbers:
         covered: bool = False,
     ) -> dict[str, Service]:
         """Return each service's share; `covered`: only where its history tells anything is judged."""
-        open_ = self._service_hours(rules["hours"], window) if rules["hours"] else [window]
+        by = (self.zone, self.rulings.days, self.calendar)
+        open_ = service_hours(rules["hours"], window, *by) if rules["hours"] else [window]
         excused: dict[str, list[Span]] = {}
         for each in claims:
             if each["effect"].startswith("in_force"):
@@ -211,29 +211,6 @@ class Numbers:
         share = max(found["share"], Fraction(unknown, whole) if whole else Fraction(1))
         sure = found["value"] is not None and share <= exact(rules["max_unknown_ratio"])
         return {**found, "share": share, "sure": found["sure"] and sure}
-
-    def _service_hours(self, schedule: Sequence[Mapping[str, Any]], window: Span) -> list[Span]:
-        """Return the instants whose wall clock lies in the schedule, by asking at every quarter of an hour where it is.
-
-        Offsets change on a quarter; a piece between two quarters has one offset (zones before 1972 aside).
-        """
-        quarter = HOUR // 4
-        made: list[Span] = []
-        at = window[0]
-        while at < window[1]:
-            until = min((at // quarter + 1) * quarter, window[1])
-            offset = EPOCH + timedelta(milliseconds=at)
-            delta = offset.astimezone(self.zone).utcoffset() or timedelta(0)
-            wall = at + delta // timedelta(milliseconds=1)
-            weekday, minute = (wall // DAY + 3) % 7 + 1, wall % DAY
-            for each in schedule:
-                if weekday in each["days"]:
-                    low = max(each["start_minute"] * 60_000 - minute, 0)
-                    high = min(each["end_minute"] * 60_000 - minute, until - at)
-                    if low < high:
-                        made.append((at + low, at + high))
-            at = until
-        return merged(made)
 
     def credit(self, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return what is owed in sum [11]."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from netops.errors import EvidenceError
 from netops.evidence import canonical
 from netops.evidence.differences import EPOCH, differ, iso, loads, ms
+from netops.evidence.hours import Days
 from netops.evidence.integrity import Failure
 from netops.evidence.members import CONTRACT, REPORT, ZONE
 from netops.evidence.stated import HOUR
@@ -35,6 +36,7 @@ class Rulings:
     def __init__(self, bundle: Bundle, report: dict[str, Any], leaves: Stated) -> None:
         self.report, self.leaves = report, leaves
         self.versions = sorted(loads(bundle, CONTRACT), key=lambda each: (each["valid_from_ms"], each["version"]))
+        self.days = Days(bundle)
         self.zone = _zone(bundle.member(ZONE), report["timezone"])
         self.period: Span = (report["period"]["start_ms"], report["period"]["end_ms"])
         if not 0 < self.period[1] - self.period[0] <= MOST:

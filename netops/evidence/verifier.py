@@ -19,7 +19,7 @@ from netops.evidence.days_of import verify_days
 from netops.evidence.difference_of import verify_difference
 from netops.evidence.differences import differ, loads
 from netops.evidence.integrity import Failure
-from netops.evidence.members import REGISTER, REPORT, ZONE
+from netops.evidence.members import CALENDAR, REGISTER, REPORT, ZONE
 from netops.evidence.numbers import Numbers
 from netops.evidence.rulings import Rulings
 from netops.evidence.seen import Seen
@@ -82,6 +82,9 @@ class _Recomputed:
         for name, member in (("register", REGISTER), ("timezone", ZONE)):
             if report["digests"][name] != canonical.digest(bundle.member(member)):
                 yield Failure(place=member, what=f"is not the one that {REPORT} names")
+        days = bundle.members.get(CALENDAR)
+        if report["digests"].get("calendar") != (None if days is None else canonical.digest(days)):
+            yield Failure(place=CALENDAR, what=f"is not the one that {REPORT} names")
         if report["digests"]["inputs"] != self.leaves.digest:
             yield Failure(place="leaves.jsonl.gz", what=f"are not the inputs that {REPORT} names")
         if report["rehearsal"] is not bundle.manifest()["rehearsal"]:

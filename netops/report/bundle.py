@@ -14,10 +14,10 @@ from netops.errors import EvidenceError
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical, tally
 from netops.evidence.checkpoint import Checkpoint
-from netops.evidence.members import DAYS
+from netops.evidence.members import CALENDAR, DAYS
 from netops.evidence.note import parse as parse_note
 from netops.facts import Fact
-from netops.report import build, days, shown, whole
+from netops.report import build, calendars, days, shown, whole
 from netops.report import leaves as sealed
 from netops.report.pdf import Source
 
@@ -104,6 +104,7 @@ def _draft(ask: Ask, leaves: Leaves, *, register: bytes, vkeys: Sequence[str], o
     report = build.build(ask, leaves)
     contract = canonical.dumps([json.loads(build.document(each)) for each in _ordered(ask)])
     told = days.made(ask, leaves)
+    kinds = calendars.document(build.versions(ask.contracts, ask.period), ask.zone.tz())
     members = {
         **shown.made(Source(report=report.data, days=told, contract=contract, tz=ask.zone.tz())),
         "report.json": report.data,
@@ -111,6 +112,7 @@ def _draft(ask: Ask, leaves: Leaves, *, register: bytes, vkeys: Sequence[str], o
         DAYS: told,
         "register.json": register,
         "timezone.tzif": ask.zone.data,
+        **({CALENDAR: kinds} if kinds else {}),
         "leaves.jsonl.gz": bundles.leaf_lines({each.index: each.data for each in leaves.all}),
         "vkeys.txt": "".join(f"{key}\n" for key in vkeys).encode(),
     }

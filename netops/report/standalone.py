@@ -31,6 +31,7 @@ MODULES = (
     "netops/evidence/figures.py",
     "netops/evidence/approvals.py",
     "netops/evidence/stated.py",
+    "netops/evidence/hours.py",
     "netops/evidence/rulings.py",
     "netops/evidence/seen.py",
     "netops/evidence/numbers.py",

@@ -151,7 +151,11 @@ def _left(line: Line, *, rest: tuple[int, int], tz: ZoneInfo) -> Fraction | None
     open_ms = 0
     if start_ms < end_ms:
         hours = line.typed.hours
-        open_ms = total(calendar.service_hours(start_ms, end_ms, hours, tz)) if hours else end_ms - start_ms
+        open_ms = (
+            total(calendar.service_hours(start_ms, end_ms, hours, tz, line.typed.calendar))
+            if hours
+            else end_ms - start_ms
+        )
     target, modes = Fraction(line.objective.target), line.typed.modes
     staying = [each for each in line.members if each.contracted and each.contracted[-1][1] >= start_ms]
     if line.typed.aggregation in UNITS:

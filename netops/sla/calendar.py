@@ -7,10 +7,11 @@ window: on the day clocks go back, 02:30 belongs to it twice; on the day they go
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from inventory import workdays
 from netops.clock import to_ms, utc
 from netops.errors import UsageError, nearest
 from netops.sla.intervals import Spans, intersect, union
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
+DAY_MINUTES = 1440
+EPOCH = date(1970, 1, 1)
 
 
 def zone(name: str) -> ZoneInfo:
@@ -94,18 +97,31 @@ def _offset(at_ms: int, tz: ZoneInfo) -> int:
     return (delta.days * 86_400 + delta.seconds) * 1000
 
 
-def service_hours(start_ms: int, end_ms: int, schedule: Sequence[Hours], tz: ZoneInfo) -> Spans:
-    """Return the instants of `[start_ms, end_ms)` whose wall clock lies in the schedule."""
+def service_hours(start_ms: int, end_ms: int, schedule: Sequence[Hours], tz: ZoneInfo, days: str = "") -> Spans:
+    """Return the instants of `[start_ms, end_ms)` whose wall clock lies in the schedule.
+
+    `days` names the calendar of its kinds of days; UsageError (floor 1's) when a year is not there.
+    """
     made: list[tuple[int, int]] = []
+    longest = max((each.end_minute for each in schedule), default=0)
+    by_kind = any(each.kinds for each in schedule)
     for low, high, offset in offsets(start_ms, end_ms, tz):
         windows: list[tuple[int, int]] = []
-        for number in range((low + offset) // DAY_MS, (high - 1 + offset) // DAY_MS + 1):
+        first = (low + offset - max(longest - DAY_MINUTES, 0) * MINUTE_MS) // DAY_MS
+        for number in range(first, (high - 1 + offset) // DAY_MS + 1):
             weekday = (number + 3) % 7 + 1  # 1970-01-01 was a Thursday
+            kind = workdays.kind(days, EPOCH + timedelta(days=number)) if by_kind else ""
             midnight_ms = number * DAY_MS - offset
             windows += [
                 (midnight_ms + each.start_minute * MINUTE_MS, midnight_ms + each.end_minute * MINUTE_MS)
                 for each in schedule
-                if weekday in each.days
+                if weekday in each.days or kind in each.kinds
             ]
         made += intersect(union(windows), ((low, high),))
     return union(made)
+
+
+def years(start_ms: int, end_ms: int, tz: ZoneInfo) -> list[int]:
+    """Return the years of the zone that `[start_ms, end_ms)` touches."""
+    first, last = (utc(at_ms).astimezone(tz).year for at_ms in (start_ms, end_ms - 1))
+    return list(range(first, last + 1))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from inventory import workdays
+from inventory.errors import InventoryError
 from netops.access.approvals import ACTIONS
 from netops.checks import Problem
 from netops.clock import utc
@@ -55,6 +58,7 @@ def _seen(contract: Contract, settings: Settings, snapshot: Snapshot) -> Iterato
 
 def _contract(contract: Contract, snapshot: Snapshot) -> Iterator[Problem]:
     yield from _zone(contract, snapshot)
+    yield from _published(contract, snapshot)
     if contract.credit_cap_percent:
         yield from _said(snapshot.where(contract, "credit_cap_percent"), contract.credit_cap_percent)
     for item in contract.items:
@@ -75,6 +79,20 @@ def _zone(contract: Contract, snapshot: Snapshot) -> Iterator[Problem]:
     if not calendar.whole_hours(utc(snapshot.at_ms).astimezone(tz).year, tz):
         what = f"contract {contract.id}: months of {contract.timezone} begin inside a sealed hour of UTC"
         yield Problem(where, what, "write a zone that is whole hours off UTC: no month of this one can be closed")
+
+
+def _published(contract: Contract, snapshot: Snapshot) -> Iterator[Problem]:
+    """Say when this year of the contract's calendar is not there, so that its months cannot be judged."""
+    hours = [each for item in contract.items for o in item.objectives for each in o.rules.hours]
+    if not any(each.kinds for each in hours):
+        return
+    with suppress(UsageError):
+        tz = calendar.zone(contract.timezone)
+        for number in calendar.years(snapshot.at_ms, snapshot.at_ms + 1, tz):
+            try:
+                workdays.year(contract.calendar, number)
+            except InventoryError as error:
+                yield Problem(snapshot.where(contract, "calendar"), f"contract {contract.id}: {error}")
 
 
 def _item(contract: Contract, item: ServiceItem, snapshot: Snapshot) -> Iterator[Problem]:

@@ -297,4 +297,4 @@ def service_hours(typed: Typed, period: Spans, tz: ZoneInfo) -> Spans | None:
     """Return the instants of the period that are service hours; None where the contract names none: all are."""
     if not typed.hours:
         return None
-    return union(*(calendar.service_hours(start, end, typed.hours, tz) for start, end in period))
+    return union(*(calendar.service_hours(start, end, typed.hours, tz, typed.calendar) for start, end in period))

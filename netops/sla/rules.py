@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
@@ -48,6 +48,7 @@ class Typed:
     undetermined_is_down: bool
     empty_is_up: bool
     hours: tuple[Hours, ...] = ()
+    calendar: str = ""
     classes: Mapping[str, ExclusionClass] = field(default_factory=dict)
 
     @property
@@ -126,7 +127,7 @@ def objective(contract: Contract, item: ServiceItem, given: Objective) -> Typed:
                 f"{at}: its lower bound {bounds[0]} is not below its upper bound {bounds[1]}: it holds nothing"
             )
     exactly(given.credits.escalate_factor, f"{where}: escalate_factor")
-    return typed(given.rules, where=where)
+    return replace(typed(given.rules, where=where), calendar=contract.calendar)
 
 
 def exactly(text: str, where: str) -> Fraction:

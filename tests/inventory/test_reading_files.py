@@ -75,7 +75,7 @@ CASES = [
     # contracts
     (CONTRACT, "currency: CNY", "dispute: {objection_days: 0}", f"{CONTRACT}:8: 'objection_days' is '0'; expected a whole number from 1 to 250"),
     (CONTRACT, "currency: CNY", "dispute: {objections_days: 3}", f"{CONTRACT}:8: the dispute of contract 'wifi-2026' has no 'objections_days'; did you mean 'objection_days'?"),
-    (CONTRACT, "contract: wifi-2026", "contract: wifi-2026\ncolour: red", f"{CONTRACT}:2: the contract has no 'colour'; expected one of: contract, version, title, carrier, valid_from, ends, timezone, currency, … (12 in all)"),
+    (CONTRACT, "contract: wifi-2026", "contract: wifi-2026\ncolour: red", f"{CONTRACT}:2: the contract has no 'colour'; expected one of: contract, version, title, carrier, valid_from, ends, timezone, currency, … (13 in all)"),
     (CONTRACT, "version: 1", "version: 2026-supplementary-agreement-number-7", f"{CONTRACT}:2: 'version' is '2026-supplementary-agreement-number-7', which is no id; use a-z, 0-9, _ . - and start with a letter or digit, at most 32"),
     (CONTRACT, "first_bad", "first-bad", f"{CONTRACT}:14: 'outage_edge' is 'first-bad'; did you mean 'first_bad'?"),
     (CONTRACT, "  unknown_mode: removed", "  #", f"{CONTRACT}:11: the rules of contract 'wifi-2026' lack 'unknown_mode'; it decides money, so it has no default"),
@@ -379,6 +379,44 @@ def test_an_objective_s_rules_lie_over_the_contract_s(city):
     assert [hours.days for hours in objective.rules.hours] == [(1, 2, 3, 4, 5), (6, 7)]
     assert objective.rules.min_outage_s == 60
     assert objective.rules.exclusions == contract.rules.exclusions
+
+
+@pytest.mark.parametrize(
+    ("written", "windows"),
+    [
+        ("fri 22:00-06:00", [((5,), 1320, 1440, ()), ((6,), 0, 360, ())]),
+        ("sun 22:00-00:00", [((7,), 1320, 1440, ())]),
+        ("sat,sun 22:00-06:00", [((6, 7), 1320, 1440, ()), ((1, 7), 0, 360, ())]),
+        ("workday 08:00-20:00", [((), 480, 1200, ("workday",))]),
+        ("'holiday,weekend 22:00-06:00'", [((), 1320, 1800, ("holiday", "weekend"))]),
+    ],
+)
+def test_hours_may_run_over_midnight_and_be_of_kinds_of_days(city, written, windows):
+    swap(city, CONTRACT, '[mon-fri 06:00-24:00, "sat,sun 08:00-24:00"]', written)
+    swap(city, CONTRACT, "currency: CNY", "currency: CNY\ncalendar: cn")
+    contract = read_city(city).records["contract", "wifi-2026", "1"]
+    hours = contract.items[0].objectives[0].rules.hours
+
+    assert [(each.days, each.start_minute, each.end_minute, each.kinds) for each in hours] == windows
+    assert contract.calendar == "cn"
+
+
+@pytest.mark.parametrize(
+    ("written", "what"),
+    [
+        ("workday 08:00-20:00", "has hours by kind of day and names no calendar; add `calendar: cn`"),
+        ('[workday 08:00-20:00, "sat 08:00-12:00"]', "mixes weekdays and kinds of days"),
+        ("[workday 08:00-20:00, workday 19:00-21:00]", "'hours' has windows that overlap"),
+        ("[fri 22:00-06:00, sat 05:00-09:00]", "'hours' has windows that overlap"),
+        ("workdays 08:00-20:00", "expected `always` or windows"),
+        ("fri 22:00-22:00", "expected `always` or windows"),
+        ("fri 24:00-06:00", "expected `always` or windows"),
+    ],
+)
+def test_hours_that_say_nothing_are_refused(city, written, what):
+    swap(city, CONTRACT, '[mon-fri 06:00-24:00, "sat,sun 08:00-24:00"]', written)
+
+    assert any(what in each for each in problems(city))
 
 
 def test_every_part_of_a_contract_has_its_place(city):

@@ -30,6 +30,9 @@ def rules(rng, base):
             end_minute=rng.randint(a + 1, 1440),
         )
     ]
+    if rng.random() < 0.5:  # by kind of day, over midnight or not
+        kinds = tuple(rng.sample(("workday", "holiday", "weekend"), 2))
+        hours = [replace(hours[0], days=(), kinds=kinds, end_minute=rng.randint(a + 1, a + 1440))]
     return replace(
         base,
         exclusion_mode=rng.choice(["count_as_up", "remove_from_denominator", "not_excluded"]),
@@ -85,7 +88,7 @@ def contract(rng, base):
         once = rng.choice(["dearest", "by_minute"])
         fee = rng.choice(["0", "99.99", "12345.67"])
         items.append(replace(item, fee=fee, objectives=tuple(objectives), double_credit=once))
-    return replace(base, items=tuple(items), credit_cap_percent=rng.choice(["", "5"]))
+    return replace(base, items=tuple(items), credit_cap_percent=rng.choice(["", "5"]), calendar="cn")
 
 
 def letters(rng):

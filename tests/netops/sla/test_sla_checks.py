@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inventory.city import City, city_of
-from inventory.model import Carrier, Device, Service, Tier
+from inventory.model import Carrier, Device, Hours, Service, Tier
 from inventory.reading.folder import read_city
 from inventory.snapshot import of_city
 from netops.config import Collect, Settings
@@ -27,7 +27,7 @@ def guide(tmp_path_factory):
     return read_city(folder)
 
 
-def problems(city, settings=None, **changed):
+def problems(city, settings=None, at_ms=AT, **changed):
     """Check the guide's city with its contract's only objective changed."""
     records = {}
     for at, record in city.records.items():
@@ -40,7 +40,7 @@ def problems(city, settings=None, **changed):
             item = replace(item, objectives=(objective,), **changed.get("item", {}))
             made = replace(record, items=(item,), **changed.get("contract", {}))
         records[at] = made
-    snapshot = of_city(City(records=records, sources=city.sources), at_ms=AT, rehearsal=False)
+    snapshot = of_city(City(records=records, sources=city.sources), at_ms=at_ms, rehearsal=False)
     return checks.check(settings or Settings(), snapshot)
 
 
@@ -110,3 +110,13 @@ def test_what_no_portal_tells_of_is_named():
         "service by-room: the portal counts by no 'room:1'",
         "service elsewhere hangs on 'ac-1'; the portal calls itself 'portal'",
     ]
+
+
+def test_a_year_of_the_calendar_that_is_not_there_is_named(guide):
+    """In 2026 the days are known; what 2027 brings nobody knows yet."""
+    hours = (Hours(days=(), kinds=("workday",), start_minute=480, end_minute=1200),)
+    changed = {"rules": {"hours": hours}, "contract": {"calendar": "cn", "ends_ms": None}}
+
+    assert problems(guide, **changed) == []
+    (found,) = problems(guide, at_ms=AT + 366 * 86_400_000, **changed)
+    assert "calendar 'cn' has no year 2027: expected inventory/calendars/cn-2027.yaml" in found.what

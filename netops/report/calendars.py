@@ -1,0 +1,45 @@
+"""The calendars that a report was judged by, as bytes: which days were holidays goes into the bundle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from inventory import workdays
+from netops.evidence import canonical
+from netops.sla import calendar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+    from zoneinfo import ZoneInfo
+
+    from inventory.model import Contract, Hours
+
+
+def document(ruling: Iterable[tuple[Contract, int, int]], tz: ZoneInfo) -> bytes:
+    """Return the years that versions with hours by kind of day look at, as canonical JSON; empty where none does.
+
+    `ruling` holds (version, start, end in ms); UsageError (floor 1's) names a year that is not there.
+    """
+    made: dict[str, Any] = {}
+    for contract, start_ms, end_ms in ruling:
+        hours = [each for each in _hours(contract) if each.kinds]
+        if not hours:
+            continue
+        over = any(each.end_minute > calendar.DAY_MINUTES for each in hours)
+        for number in calendar.years(start_ms - (calendar.DAY_MS if over else 0), end_ms, tz):
+            year = workdays.year(contract.calendar, number)
+            made.setdefault(contract.calendar, {})[str(number)] = {
+                "source": year.source,
+                "holidays": _written(year.holidays),
+                "workdays": _written(year.workdays),
+            }
+    return canonical.dumps(made) if made else b""
+
+
+def _hours(contract: Contract) -> Iterable[Hours]:
+    return (hours for item in contract.items for each in item.objectives for hours in each.rules.hours)
+
+
+def _written(days: Iterable[date]) -> list[str]:
+    return [each.isoformat() for each in sorted(days)]
