@@ -22,7 +22,7 @@ from netops.founding import evidence_key, signer
 from netops.ledger import Ledger
 from netops.ledger_file import LedgerReader
 from netops.metrics.portal import COUNTED
-from netops.report import bundle, issue, trace
+from netops.report import bundle, issue, pdf, trace
 from netops.report.issue import NobodySealsError
 from netops.spool import Spool
 from netops.store import open_store
@@ -151,6 +151,9 @@ def _tell(args: argparse.Namespace, draft: Draft, path: Path | None, digest: str
         _print(draft)
         if path:
             flag = " --rehearsal" if content["rehearsal"] else ""
+            missing = json.loads(draft.members[pdf.PAPERS]).get("missing", "")
+            if missing:
+                print(f"without PDFs: {missing}", file=sys.stderr)
             print(f"wrote {path}\nverify it with: netops audit verify {path} --vkey {vkey}{flag}", file=sys.stderr)
     return BREACH if args.strict and draft.report.breached else OK
 

@@ -158,6 +158,16 @@ def test_sealing_here_twice_gives_the_same_file_and_one_revision(instance, tmp_p
     assert len(digests) == 1
 
 
+def test_a_bundle_without_papers_is_made_and_the_command_says_why(instance, tmp_path, capsys):
+    settings, name = instance
+    words(
+        report, settings, "build", "--contract", name, "--month", "2026-10", "--out", tmp_path / "b.zip", "--seal-here"
+    )
+
+    assert "without PDFs: no Chinese font is on this machine; install fonts-noto-cjk" in capsys.readouterr().err
+    assert (tmp_path / "b.zip").is_file()
+
+
 def test_a_dry_run_states_nothing(instance, capsys):
     settings, name = instance
     before = (issue.ledger_path(settings)).read_bytes()
