@@ -250,17 +250,20 @@ class Upkeep:
         ended, visits, counted, idle = 0, self.visits, list[tuple[str, str]](), Offer.IDLE not in part.offers
         for key, meter in visits.meters.read(admitted, now_ms, listing).items():
             session = visits.at(key)
-            bounds = session.grant.bounds if session and session.grant else FREE
+            if session is None:
+                visits.meters.forget(key)  # a door that outlives its visit: the next one pays nothing of it
+                continue
+            bounds = session.grant.bounds if session.grant else FREE
             if not bounds.octets and not (idle and bounds.idle_s):
                 continue
             reason = meter.exceeds(bounds if idle else replace(bounds, idle_s=0), now_ms)
-            if session is not None and reason is not None:
+            if reason is not None:
                 with visits.turns.own(session.client):
                     live = visits.at(key)
                     if live is not None and live.id == session.id and live.state is State.ONLINE:
                         visits.feed(live, visit.Exhausted(reason))
                         ended += 1
-            elif session is not None and bounds.octets and (kept := visits.meters.due(key, bounds.octets)):
+            elif bounds.octets and (kept := visits.meters.due(key, bounds.octets)):
                 counted.append((session.id, kept))
         for at in range(0, len(counted), METERS):
             visits.store.keep_meters(counted[at : at + METERS])

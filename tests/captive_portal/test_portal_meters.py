@@ -190,6 +190,24 @@ def test_a_visit_that_ends_while_the_list_is_read_leaves_nothing_to_the_next_one
     assert count_on(house, desk) == (0, 20)
 
 
+def test_a_door_that_outlives_its_visit_leaves_nothing_to_the_next_one(house, monkeypatch) -> None:
+    desk = used_600_of_1000(house)
+
+    def failing(_client: Client) -> None:
+        raise GatewayError("it lingers")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.gateway, "revoke", failing)
+        desk.logout(WHO)
+        with pytest.raises(GatewayError, match="it lingers"):
+            desk.upkeep.repair()
+    desk.upkeep.repair()
+    assert house.gateway.admitted() == []
+
+    desk.login(Attempt(client=WHO, method="click_through", fields={}, consent=CONSENT))
+    assert count_on(house, desk) == (0, 20)
+
+
 # ---- many gateways
 class Away(Simulated):
     """A controller that does not answer."""
