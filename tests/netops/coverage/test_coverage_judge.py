@@ -51,6 +51,8 @@ def test_of_1000_cells(good, outcome):
         pytest.param(hours(9, 0, ago=31 * DAY), Known.OLD, id="old"),
         pytest.param(hours(2, 0) | hours(9, 0, ago=31 * DAY), Known.FEW, id="old-hours-do-not-help"),
         pytest.param(hours(3, 0), Known.KNOWN, id="enough"),
+        pytest.param(hours(3, 0, ago=30 * DAY - 2), Known.KNOWN, id="the-oldest-that-counts"),
+        pytest.param(hours(3, 0, ago=30 * DAY - 1), Known.FEW, id="an-hour-older"),
         pytest.param({500_001: Hour(1, 0, GOOD)}, Known.NEVER, id="measured-later"),
     ],
 )
