@@ -7,7 +7,7 @@ import pytest
 from netops import facts
 from netops.coverage import sealed
 from netops.coverage.cells import Hour, Table
-from netops.coverage.survey import Survey
+from netops.coverage.survey import MOST_INSTRUMENTS, Survey
 from netops.errors import EvidenceError
 
 DIGEST = "ab" * 32
@@ -86,3 +86,12 @@ def test_a_row_that_cannot_be_is_no_fact(row):
     (fact,) = told()
     with pytest.raises(EvidenceError, match="cells is"):
         facts.encode(facts.Fact(kind=fact.kind, at_ms=NOW, body={**fact.body, "cells": [row]}))
+
+
+def test_the_longest_names_of_the_most_instruments_fit_beside_the_rows():
+    found = survey(2000)
+    for number in range(MOST_INSTRUMENTS):
+        found.instruments[f"{number:02d}" + "𠀀" * 98] = 2**40
+    made = sealed.of_survey(found, carrier="c" * 200, grid="4.5.0", by="x" * 200, now_ms=NOW)
+
+    assert max(len(facts.encode(fact)) for fact in made) <= facts.MAX_FACT
