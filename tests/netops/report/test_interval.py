@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 
+from inventory.model import Hours
 from netops.errors import EvidenceError, UsageError
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical
@@ -229,3 +230,20 @@ def test_a_packed_facts_file_that_was_cut_or_damaged_is_refused(day, tmp_path):
         path.write_bytes(data)
         with pytest.raises(EvidenceError):
             facts_file.read(path)
+
+
+def test_what_it_takes_to_miss_counts_the_service_hours_that_are_left_by_kind_of_day(paper_world, base_contract):
+    """October 2026 has 18 workdays: the 8th and 9th after the holidays, Saturday the 10th, and three weeks."""
+    wifi, fiber = base_contract.items
+    hours = (Hours(days=(), kinds=("workday",), start_minute=0, end_minute=1440),)
+    objective = replace(wifi.objectives[0], rules=replace(wifi.objectives[0].rules, hours=hours))
+    held = replace(base_contract, calendar="cn", items=(replace(wifi, objectives=(objective,)), fiber))
+    world = paper_world(contracts=(held,), length=9 * 24)
+    world.versions()
+    roster = world.roster({"ap-1": "wifi"})
+    for number in range(9 * 24):
+        world.hour(number, {}, roster)
+
+    stands = standing_of(world, START + 9 * 24 * H + M)["wifi/availability"]
+    assert stands.line.judged.tally.up == 2 * 24 * H
+    assert stands.left_ms == Fraction(18 * 24 * H, 1000)
