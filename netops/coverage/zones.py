@@ -44,6 +44,7 @@ def read(path: Path, areas: Collection[str], *, resolution: int = grid.RESOLUTIO
         owner[cell] = area
         zones[area][cell] = grid.area_dm2(cell)
     faults += [f"{path.name}: area {area} has no cells; add them" for area, cells in zones.items() if not cells]
+    faults = list(dict.fromkeys(faults))  # a boundary of an unknown area has the same fault in each of its cells
     if faults:
         more = len(faults) - MOST_FAULTS
         told = faults[:MOST_FAULTS] + [f"{path.name}: and {more} more faults"] * (more > 0)
@@ -53,7 +54,7 @@ def read(path: Path, areas: Collection[str], *, resolution: int = grid.RESOLUTIO
 
 def _wrong(cell: str, area: str, owner: dict[str, str], areas: Collection[str], resolution: int) -> str:
     if area not in areas:
-        return f"area {area[:40]!r} is not in the register{nearest(area[:40], areas)}"
+        return f"area {area[:40]!r} is not in the register{nearest(area[:40], areas)}; expected a code of its areas"
     found = grid.resolution_of(cell)
     if found is None:
         return f"{cell[:40]!r} is no H3 cell; expected 15 lower-case hex digits"

@@ -178,6 +178,13 @@ CELL = "8931aa51d1bffff"
         pytest.param("cell,area\n8831aa51d1fffff,110108001", "resolution 8; expected 9", id="resolution"),
         pytest.param(f"cell,area\n{CELL},110108001\n{CELL},110108002", "belongs to area 110108001 already", id="two"),
         pytest.param(f"cell,area\n{CELL},110108001", "area 110108002 has no cells; add them", id="empty"),
+        pytest.param(
+            '{"features": [{"properties": {"area": "9"}, "geometry": {"type": "Polygon", "coordinates":'
+            " [[[116.2, 39.9], [116.22, 39.9], [116.22, 39.92], [116.2, 39.9]]]}}]}",
+            "nothing was taken\nmap.csv: feature 1: area '9' is not in the register; expected a code of its areas\n"
+            "map.csv: area 110108001 has no cells",
+            id="one-fault-for-a-boundary",
+        ),
         pytest.param("hello", "is neither JSON nor a CSV", id="text"),
         pytest.param("[" * 100000, "is neither JSON nor a CSV", id="deep"),
         pytest.param('{"type": "FeatureCollection"}', "is no GeoJSON FeatureCollection", id="no-features"),
