@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from inventory.snapshot import Snapshot
     from netops.clock import Clock
     from netops.config import Settings
+    from netops.errors import UsageError
     from netops.ledger import LedgerEntry
     from netops.packed import Polled
 
@@ -134,6 +135,7 @@ class Core:
             return
         self._stopping.set()
         self._scheduler.stop()
+        self._circle.stop()
         self._thread.join(timeout=30)
         self._thread = None
         with self._acting:
@@ -340,9 +342,12 @@ class Core:
     def _speak_for_the_silent(self) -> None:
         now = self._clock.now_ms()
         heard_ms = min(now, self._caught_up_ms)
-        stated = silence.missed(self._admission.cases(), self._admission.terms, until_ms=heard_ms)
+        wrong: list[UsageError] = []
+        stated = silence.missed(self._admission.cases(), self._admission.terms, until_ms=heard_ms, wrong=wrong)
         if stated:
             self._ledger.append(stated, now_ms=now)
+        if wrong:
+            raise wrong[0]
 
     def _seal_raw(self) -> None:
         while chunks := self._archive.untold():
@@ -364,7 +369,7 @@ class Core:
             self._ledger.checkpoint(now_ms=self._clock.now_ms())
 
     def _ask_witnesses(self, _slot_ms: int) -> None:
-        self._circle.round()
+        self._circle.step()
 
     def _expire(self) -> None:
         now = self._clock.now_ms()

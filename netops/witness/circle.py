@@ -7,11 +7,13 @@ address. A witness without an address signs files. What comes back is checked by
 from __future__ import annotations
 
 import http.client
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from netops.errors import ConfigError, EvidenceError
+from netops.errors import ConfigError, EvidenceError, NetopsError
 from netops.evidence import note
 from netops.evidence.checkpoint import Checkpoint
 from netops.evidence.note import VerifierKey
@@ -19,7 +21,7 @@ from netops.witness.protocol import CONFLICT, LARGEST, Ask
 from netops.witness.service import PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -48,6 +50,40 @@ class Circle:
         self._ledger = ledger
         self._acting = acting
         self._known: dict[str, int] = {}
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+        self._wrong = ""
+
+    def step(self) -> None:
+        """Begin a round beside the caller, unless the last one still goes: a witness that hangs delays nobody.
+
+        EvidenceError tells what the last round met.
+        """
+        if self._thread is not None and self._thread.is_alive():
+            return
+        wrong, self._wrong = self._wrong, ""
+        self._thread = threading.Thread(target=self._go, name="witnesses", daemon=True)
+        self._thread.start()
+        if wrong:
+            raise EvidenceError(wrong)
+
+    def stop(self) -> None:
+        """Touch the ledger no more; a request that is under way ends by itself."""
+        with self._acting:
+            self._stopped = True
+
+    def _go(self) -> None:
+        try:
+            self.round()
+        except NetopsError as error:
+            self._wrong = str(error)
+
+    @contextmanager
+    def _turn(self) -> Iterator[Ledger]:
+        with self._acting:
+            if self._stopped:
+                raise EvidenceError("the core is stopping")
+            yield self._ledger
 
     def round(self) -> None:
         """Go round once; EvidenceError tells of all that did not sign or did not hold, after everybody's turn."""
@@ -58,36 +94,48 @@ class Circle:
 
     def _by_http(self, witness: Witness) -> str:
         key = str(witness.key)
-        with self._acting:
-            latest = self._ledger.latest()
-        if latest is None or latest.size == self._known.get(key):
-            return ""
         try:
+            with self._turn() as ledger:
+                latest = ledger.latest()
+            if latest is None or latest.size == self._known.get(key):
+                return ""
             signed, size = ask(witness, self._request, old=self._known.get(key, 0))
-            with self._acting:
-                self._ledger.adopt(signed, [witness.key])
+            with self._turn() as ledger:
+                ledger.adopt(signed, [witness.key])
         except EvidenceError as error:
             return str(error)
         self._known[key] = size
         return ""
 
     def _request(self, old: int) -> Ask:
-        with self._acting:
-            return request(self._ledger, old=old)
+        with self._turn() as ledger:
+            return request(ledger, old=old)
 
     def _by_file(self, witnesses: tuple[Witness, ...]) -> list[str]:
-        wrong = []
+        keys, wrong = [each.key for each in witnesses], []
         for path in sorted((self._directory / INBOX).glob("*.note")):
-            try:
-                with self._acting:
-                    self._ledger.adopt(path.read_bytes(), [each.key for each in witnesses])
-                path.unlink()
-            except EvidenceError as error:
-                wrong.append(f"{path.name}: {error}")
-                path.replace(path.with_suffix(".refused"))  # told once; the file stays for whoever asks
-            except OSError as error:
-                wrong.append(f"{path}: {error.strerror}")
+            with self._turn() as ledger:
+                if why := _take(path, ledger, keys):
+                    wrong.append(f"{path.name}: {why}")
         return wrong
+
+
+def _take(path: Path, ledger: Ledger, keys: list[VerifierKey]) -> str:
+    """Adopt what a file holds; return why not. One without a trusted signature is put aside, any other stays."""
+    try:
+        data = path.read_bytes()
+        try:
+            note.verify(note.parse(data), keys)
+        except EvidenceError as error:
+            path.replace(path.with_suffix(".refused"))
+            return str(error)
+        ledger.adopt(data, keys)
+        path.unlink()
+    except EvidenceError as error:
+        return str(error)
+    except OSError as error:
+        return f"{error.strerror}"
+    return ""
 
 
 def read(path: Path) -> tuple[Witness, ...]:

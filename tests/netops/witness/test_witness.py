@@ -1,6 +1,7 @@
 """A witness signs what only grew, keeps what it saw before it signs, and refuses everything else by its status."""
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -240,8 +241,6 @@ def served(desk):
 
 
 def free_port():
-    import socket
-
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]
@@ -269,6 +268,31 @@ def test_one_witness_that_fails_does_not_keep_the_others_from_signing(ledger, se
         Circle(tmp_path, ledger, threading.RLock()).round()
 
     assert checkpoint.trust(note.parse(ledger.latest().note), [LOG.vkey, CARRIER.vkey], quorum=1)
+
+
+def test_a_witness_that_hangs_holds_nobody_up_and_is_told_of(ledger, tmp_path):
+    acting = threading.RLock()
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        (tmp_path / circle.FILE).write_text(f"{CARRIER.vkey} http://127.0.0.1:{mute.getsockname()[1]}\n")
+        core = Circle(tmp_path, ledger, acting)
+        core.step()
+        link, _ = mute.accept()
+        core.step()  # the first one still goes
+        assert acting.acquire(timeout=1)
+        grow(ledger, 9)
+        acting.release()
+        core.stop()
+        link.close()
+    core._thread.join(timeout=20)
+
+    with pytest.raises(EvidenceError, match="does not answer"):
+        core.step()
+    core._thread.join(timeout=20)
+    with pytest.raises(EvidenceError, match="the core is stopping"):
+        core.step()
+    assert len(note.parse(ledger.latest().note).signatures) == 1
 
 
 def test_a_signature_by_another_key_is_not_adopted(ledger, served, tmp_path):
@@ -304,6 +328,13 @@ def test_a_file_that_was_handed_in_is_adopted_and_a_bad_one_is_put_aside(ledger,
         Circle(tmp_path, ledger, threading.RLock()).round()
 
     assert [each.name for each in inbox.iterdir()] == ["b.refused"]
+    stopping = Circle(tmp_path, ledger, threading.RLock())
+    stopping.stop()
+    (inbox / "b.refused").rename(inbox / "b.note")
+    with pytest.raises(EvidenceError, match="the core is stopping"):
+        stopping.round()
+    assert [each.name for each in inbox.iterdir()] == ["b.note"]
+    (inbox / "b.note").unlink()
     assert checkpoint.trust(note.parse(ledger.latest().note), [LOG.vkey, CARRIER.vkey], quorum=1)
     Circle(tmp_path, ledger, threading.RLock()).round()
 
