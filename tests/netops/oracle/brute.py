@@ -190,20 +190,28 @@ def claims(city, rules):
         low, high = max(body["start_ms"], city.start), min(body["end_ms"], city.end)
         minutes = used[kind["id"]] | set(range(low, high, MINUTE))
         over = kind["cap_s"] and len(minutes) * 60 > kind["cap_s"]
-        if bool(late or over) is not turned_over(city, body["claim"]):
+        whole, part = turned_over(city, body)
+        begin, end = body["start_ms"], body["end_ms"]
+        if part and not whole:
+            begin, end = (begin, begin + part * MINUTE) if late or over else (begin + part * MINUTE, end)
+        elif bool(late or over) is not whole:
             continue
-        used[kind["id"]] = minutes
-        made.append((body["start_ms"], body["end_ms"], body["services"]))
+        used[kind["id"]] |= set(range(max(begin, city.start), min(end, city.end), MINUTE))
+        made.append((begin, end, body["services"]))
     return made
 
 
 def turned_over(city, claim):
-    """An objection to the claim, upheld by another than who objected, turns over what an approved claim does."""
-    objected = {b["objection"]: b["by"] for b in city.bodies("objection") if b["target"] == claim}
-    return any(
-        b["outcome"] == "upheld" and b["objection"] in objected and b["by"] != objected[b["objection"]]
-        for b in city.bodies("ruling")
-    )
+    """An objection to the claim, upheld by another than who objected, turns over what an approved claim does.
+
+    Return whether all of it, and else of how many minutes from its beginning.
+    """
+    objected = {b["objection"]: b["by"] for b in city.bodies("objection") if b["target"] == claim["claim"]}
+    told = [b for b in city.bodies("ruling") if b["objection"] in objected and b["by"] != objected[b["objection"]]]
+    parts = [b["minutes"] for b in told if b["outcome"] == "partly_upheld" and b.get("minutes")]
+    part = parts[0] if parts else 0
+    whole = any(b["outcome"] == "upheld" for b in told)
+    return whole or (part > 0 and part * MINUTE >= claim["end_ms"] - claim["start_ms"]), part
 
 
 def order(body):

@@ -265,8 +265,10 @@ class History:
         named = {"objection": name, "report": "c1-p-r1", "code": "claim", "target": claim, "by": "carrier"}
         self.state("objection", named | {"reason": "r"}, at_ms=self.end)
         if rng.random() < 0.8:
-            outcome, by = rng.choice(["upheld", "upheld", "dismissed"]), rng.choice(["judge", "judge", "carrier"])
-            self.state("ruling", {"objection": name, "outcome": outcome, "by": by, "reason": "r"}, at_ms=self.end)
+            outcome = rng.choice(["upheld", "partly_upheld", "partly_upheld", "dismissed"])
+            ruling = {"objection": name, "outcome": outcome, "by": rng.choice(["judge", "judge", "carrier"])}
+            part = {"minutes": rng.randint(1, 100)} if outcome == "partly_upheld" else {}
+            self.state("ruling", ruling | part | {"reason": "r"}, at_ms=self.end)
 
     def ask(self):
         return build.Ask(
