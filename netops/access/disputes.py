@@ -12,8 +12,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from netops.dispute import codes, notes, states
-from netops.dispute.terms import nobody
-from netops.errors import NetopsError
+from netops.dispute.terms import FOR_EVER_MS, nobody
+from netops.errors import NetopsError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -80,7 +80,7 @@ def broken(fact: Fact, held: Known, terms: Lookup = nobody) -> str:
 
 def _of_the_carrier(fact: Fact, held: Known, case: Case, terms: Terms | None) -> str:
     body: Any = fact.body
-    if terms is not None and fact.at_ms >= (over := terms.window(case)):
+    if terms is not None and (over := _over(case, terms)) <= fact.at_ms:
         return f"it is late: report '{case.last.name}' could be objected to until {terms.shown(over)}"
     keys = terms.keys if terms is not None else ()
     if "note" in body:
@@ -92,6 +92,14 @@ def _of_the_carrier(fact: Fact, held: Known, case: Case, terms: Terms | None) ->
     elif terms is not None and keys:
         return f"carrier '{terms.carrier}' has a key: its word is a note that it signed (`netops dispute take`)"
     return _target(body, held, case) if fact.kind == "objection" else ""
+
+
+def _over(case: Case, terms: Terms) -> int:
+    """Return when the window is over; never, while the calendar does not have the year in which it will be."""
+    try:
+        return terms.window(case)
+    except UsageError:
+        return FOR_EVER_MS
 
 
 def _target(body: Any, held: Known, case: Case) -> str:

@@ -25,7 +25,7 @@ from netops.sign import Signer
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from netops.access.disputes import Known
     from netops.config import Settings
@@ -292,7 +292,8 @@ def _status(known: Known, terms: Lookup, *, as_json: bool) -> int:
 
 
 def _print(case: Case, terms: Terms | None) -> None:
-    until = f", to be objected to until {terms.shown(terms.window(case))}" if terms and _is_open(case) else ""
+    over = _known_ms(lambda: terms.window(case)) if terms and _is_open(case) else 0
+    until = f", to be objected to until {terms.shown(over)}" if terms and over else ""
     owed = f", owes {case.last.amount} {case.last.currency}" if case.last.amount else ""
     print(f"{case.last.name}: {case.stage}{owed}{until}")
     for each in case.objections.values():
@@ -316,10 +317,20 @@ def _due(each: Objection, terms: Terms | None) -> int:
     """Return when the next word on an objection is due at the latest; 0 when none is."""
     if terms is None or each.state == states.DECIDED:
         return 0
-    return terms.answer(each) if each.state == states.MADE else terms.decision(each)
+    return _known_ms(lambda: terms.answer(each) if each.state == states.MADE else terms.decision(each))
+
+
+def _known_ms(ask: Callable[[], int]) -> int:
+    """Return an instant of the calendar, or 0 while it lacks the year; which one is said beside the list."""
+    try:
+        return ask()
+    except UsageError as error:
+        print(f"netops dispute: {error}", file=sys.stderr)
+        return 0
 
 
 def _row(case: Case, terms: Terms | None) -> dict[str, Any]:
+    over = _known_ms(lambda: terms.window(case)) if terms is not None and _is_open(case) else 0
     return {
         "contract": case.contract,
         "start_ms": case.start_ms,
@@ -330,7 +341,7 @@ def _row(case: Case, terms: Terms | None) -> dict[str, Any]:
         "stage": case.stage,
         "amount": case.last.amount or None,
         "currency": case.last.currency or None,
-        "until": iso(terms.window(case)) if terms is not None and _is_open(case) else None,
+        "until": iso(over) if over else None,
         "accepted_by": case.accepted_by or None,
         "final": case.final or None,
         "settled": case.settled or None,

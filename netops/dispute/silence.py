@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from netops.access.disputes import DEADLINE
 from netops.dispute import states
+from netops.errors import UsageError
 from netops.facts import Fact
 from netops.ledger import LedgerEntry
 
@@ -30,10 +31,20 @@ SOURCE: Final = "dispute"
 WINDOW, ANSWER, DECISION = range(3)  # the stages, as sequences of the source
 
 
-def missed(cases: Cases, terms: Lookup, *, until_ms: int) -> list[LedgerEntry]:
-    """Return what is stated of the deadlines that are over by `until_ms`, up to which everybody was heard."""
-    found = [(case, terms(case.contract, case.end_ms - 1)) for case in cases.held.values()]
-    return [each for case, known in found if known is not None for each in _of(case, known, until_ms)]
+def missed(cases: Cases, terms: Lookup, *, until_ms: int, wrong: list[UsageError] | None = None) -> list[LedgerEntry]:
+    """Return what is stated of the deadlines that are over by `until_ms`, up to which everybody was heard.
+
+    A case whose calendar lacks a year holds no other; why is added to `wrong`.
+    """
+    made: list[LedgerEntry] = []
+    for case in cases.held.values():
+        known = terms(case.contract, case.end_ms - 1)
+        try:
+            made += _of(case, known, until_ms) if known is not None else ()
+        except UsageError as error:
+            if wrong is not None:
+                wrong.append(error)
+    return made
 
 
 def _of(case: Case, terms: Terms, until_ms: int) -> Iterator[LedgerEntry]:

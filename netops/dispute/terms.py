@@ -1,7 +1,7 @@
 """What a contract says of its disputes: whose word counts by which key, and when each step is too late.
 
-The version counts that is in force at the period's end. Until a contract names a calendar of its own, its working days
-are Monday to Friday.
+The version counts that is in force at the period's end. Its calendar says which days are worked; without one they are
+Monday to Friday. A year that the calendar does not have yet is no day for anybody to be late on: UsageError names it.
 """
 
 from __future__ import annotations
@@ -9,14 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inventory import workdays
+from inventory.errors import InventoryError
 from inventory.model import Carrier, Contract, Dispute
 from netops.clock import utc
 from netops.dispute.deadlines import due, weekday
+from netops.errors import UsageError
 from netops.evidence.note import VerifierKey
 from netops.sla import calendar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import date
     from zoneinfo import ZoneInfo
 
     from inventory.register import Register
@@ -78,9 +82,23 @@ def lookup(versions: Iterable[tuple[Contract, int, int]], carriers: Mapping[str,
             keys=tuple(map(VerifierKey.parse, carrier.keys if carrier else ())),
             zone=calendar.zone(contract.timezone),
             days=contract.dispute,
+            is_workday=_calendar(contract.calendar),
         )
 
     return find
+
+
+def _calendar(name: str) -> IsWorkday:
+    if not name:
+        return weekday
+
+    def is_workday(day: date) -> bool:
+        try:
+            return workdays.is_workday(name, day)
+        except InventoryError as error:
+            raise UsageError(str(error)) from None
+
+    return is_workday
 
 
 def of_register(register: Register, carriers: Sequence[Carrier]) -> Lookup:

@@ -5,11 +5,13 @@ from datetime import date, datetime
 
 import pytest
 
+from inventory.model import Contract
 from netops.access import disputes
 from netops.clock import to_ms
 from netops.dispute import notes, states
 from netops.dispute.deadlines import weekday
 from netops.dispute.silence import missed
+from netops.dispute.terms import lookup
 from netops.facts import Fact
 from tests.netops.dispute.conftest import CARRIER, DAY, NOW, OBJECTION, SHANGHAI, TERMS, issued, terms
 
@@ -94,3 +96,41 @@ def test_holidays_move_the_deadline_to_the_day_that_is_worked_instead():
 
 def test_a_contract_that_the_register_does_not_know_has_no_deadlines():
     assert missed(of(issued()), lambda *_: None, until_ms=2**52) == []
+
+
+CN = Contract(id="wifi-a", version="1", carrier="carrier-a", title="t", valid_from_ms=0, calendar="cn")
+
+
+def by_calendar(*moment):
+    """Return the cases of a report that was issued then, and the terms by the national calendar."""
+    at_ms = to_ms(datetime(*moment, tzinfo=SHANGHAI))
+    return of(replace(issued(), at_ms=at_ms)), lookup([(CN, 0, 2**53)], {})
+
+
+def test_the_contracts_calendar_counts_the_national_day_out_and_the_worked_weekends_in():
+    cases, known = by_calendar(2026, 9, 17, 10)
+    (entry,) = missed(cases, known, until_ms=midnight(12, 1))
+
+    # 18, worked Sunday 20, 21 to 24, 28 to 30 September, 8 October: ten days, with 25 September and the week off
+    assert entry.fact.at_ms == midnight(10, 9)
+
+
+def test_a_year_that_the_calendar_lacks_makes_nobody_late_and_is_named():
+    cases, known = by_calendar(2026, 12, 28, 10)
+    wrong = []
+    late = replace(MADE, at_ms=2**52)
+
+    assert missed(cases, known, until_ms=2**52, wrong=wrong) == []
+    assert "has no year 2027" in str(wrong[0])
+    assert "late" not in disputes.broken(late, disputes.Known(cases=cases), known)
+
+
+def test_a_calendar_that_lacks_a_year_holds_no_other_case():
+    cases, known = by_calendar(2026, 12, 28, 10)
+    other = replace(issued(), body=dict(issued().body) | {"contract": "wifi-b", "report": "b"})
+    both = states.fold([(other, NOW)], onto=cases)
+
+    def of_both(contract, at_ms):
+        return known(contract, at_ms) if contract == "wifi-a" else TERMS
+
+    assert [each.fact.body["report"] for each in missed(both, of_both, until_ms=2**52)] == ["b"]
