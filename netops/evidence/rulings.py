@@ -162,8 +162,18 @@ class Rulings:
         return found
 
 
+class _Ending(io.BytesIO):
+    """Bytes whose end is told: the standard library reads on for ever where a file's last line has no newline."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        if size is not None and len(data) < size:
+            raise EOFError
+        return data
+
+
 def _zone(data: bytes, name: str) -> zoneinfo.ZoneInfo:
     try:
-        return zoneinfo.ZoneInfo.from_file(io.BytesIO(data), key=name)
+        return zoneinfo.ZoneInfo.from_file(_Ending(data), key=name)
     except (AssertionError, EOFError, IndexError, OverflowError, ValueError, struct.error):
         raise EvidenceError(f"{ZONE}: is no time zone file (RFC 8536)") from None

@@ -12,7 +12,8 @@ import pytest
 
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical, container
-from netops.evidence.members import Bundle
+from netops.evidence.members import ZONE, Bundle
+from netops.evidence.verifier import verify_numbers
 
 ROUNDS = int(os.environ.get("NETOPS_ROUNDS", "8"))
 SEED = os.environ.get("NETOPS_SEED", "")
@@ -142,6 +143,16 @@ def all_found(october, signer, directory, count):
 
 def test_each_kind_of_mutation_is_found_by_a_bare_python(october, signer, tmp_path):
     all_found(october, signer, tmp_path, 15)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("cut", [1, 2, 5])
+def test_a_time_zone_without_its_end_is_refused_at_once(october, signer, cut):
+    """The standard library looks for the last newline of the file, and for ever where there is none."""
+    _, members = october.issue(signer)
+    changed = {**members, ZONE: members[ZONE][:-cut]}
+
+    assert {each.place for each in verify_numbers(Bundle(members=changed))} == {ZONE}
 
 
 @pytest.mark.slow
