@@ -31,13 +31,13 @@ KEYS = (
     "dispute",
     "calendar",
 )
-_ITEM = ("id", "kind", "title", "select", "fee", "objectives", "double_credit")
-_SELECT = ("carriers", "areas", "roles", "tags")
-_OBJECTIVE = ("id", "indicator", "title", "target", "comparison", "threshold", "period", "rules", "credits")
-_CREDITS = ("tiers", "object_cap_percent", "period_cap_percent", "escalate_after", "escalate_factor", "per")
-_DISPUTE = ("objection_days", "rebuttal_days", "ruling_days")
-_TIER = ("at_least", "above", "below", "at_most", "percent")
-_CURRENCIES = ("CNY", "USD", "EUR", "HKD")
+ITEM = ("id", "kind", "title", "select", "fee", "objectives", "double_credit")
+SELECT = ("carriers", "areas", "roles", "tags")
+OBJECTIVE = ("id", "indicator", "title", "target", "comparison", "threshold", "period", "rules", "credits")
+CREDITS = ("tiers", "object_cap_percent", "period_cap_percent", "escalate_after", "escalate_factor", "per")
+DISPUTE = ("objection_days", "rebuttal_days", "ruling_days")
+TIER = ("at_least", "above", "below", "at_most", "percent")
+CURRENCIES = ("CNY", "USD", "EUR", "HKD")
 
 
 def contract(table: Table, file: str, notes: Notes) -> Contract | None:
@@ -66,7 +66,7 @@ def contract(table: Table, file: str, notes: Notes) -> Contract | None:
         valid_from_ms=valid_from or 0,
         ends_ms=ends,
         timezone=where.key,
-        currency=form.choice("currency", _CURRENCIES, default="CNY"),
+        currency=form.choice("currency", CURRENCIES, default="CNY"),
         credit_cap_percent=form.decimal("credit_cap_percent", low="0", high="100"),
         rules=own,
         items=tuple(items),
@@ -118,7 +118,7 @@ def _rules(form: Form, over: Rules | None) -> Rules:
 
 
 def _item(outer: Form, table: Table, own: Rules) -> ServiceItem:
-    form = Form("the item", outer.file, table, _ITEM, outer.notes)
+    form = Form("the item", outer.file, table, ITEM, outer.notes)
     name = form.slug("id", need=True)
     form.subject = f"item '{name}'"
     objectives = [_objective(form, each, own) for each in form.maps("objectives")]
@@ -144,7 +144,7 @@ def _select(outer: Form) -> Selector:
     table = outer.map("select")
     if table is None:
         return Selector()
-    form = Form(f"the selector of {outer.subject}", outer.file, table, _SELECT, outer.notes)
+    form = Form(f"the selector of {outer.subject}", outer.file, table, SELECT, outer.notes)
     made = Selector(
         carriers=form.slugs("carriers"),
         areas=form.slugs("areas"),
@@ -156,7 +156,7 @@ def _select(outer: Form) -> Selector:
 
 
 def _objective(outer: Form, table: Table, own: Rules) -> Objective:
-    form = Form("the objective", outer.file, table, _OBJECTIVE, outer.notes)
+    form = Form("the objective", outer.file, table, OBJECTIVE, outer.notes)
     name = form.slug("id", need=True)
     form.subject = f"objective '{name}'"
     made = Objective(
@@ -178,7 +178,7 @@ def _credits(outer: Form) -> Credits:
     table = outer.map("credits")
     if table is None:
         return Credits()
-    form = Form(f"the credits of {outer.subject}", outer.file, table, _CREDITS, outer.notes)
+    form = Form(f"the credits of {outer.subject}", outer.file, table, CREDITS, outer.notes)
     tiers = [_tier(form, each) for each in form.maps("tiers")]
     _apart(form, tiers)
     made = Credits(
@@ -199,19 +199,19 @@ def _dispute(outer: Form) -> Dispute:
     table = outer.map("dispute")
     if table is None:
         return Dispute()
-    form = Form(f"the dispute of {outer.subject}", outer.file, table, _DISPUTE, outer.notes)
+    form = Form(f"the dispute of {outer.subject}", outer.file, table, DISPUTE, outer.notes)
     usual = Dispute()
-    made = Dispute(**{key: form.whole(key, default=getattr(usual, key), low=1, high=250) for key in _DISPUTE})
+    made = Dispute(**{key: form.whole(key, default=getattr(usual, key), low=1, high=250) for key in DISPUTE})
     outer.good = outer.good and form.good
     return made
 
 
 def _tier(outer: Form, table: Table) -> Tier:
-    form = Form("the tier", outer.file, table, _TIER, outer.notes)
+    form = Form("the tier", outer.file, table, TIER, outer.notes)
     for one, other in (("at_least", "above"), ("below", "at_most")):
         if form.has(one) and form.has(other):
             form.wrong(other, f"the tier states both '{one}' and '{other}'", "keep the one the contract says")
-    if not any(form.has(key) for key in _TIER[:4]):
+    if not any(form.has(key) for key in TIER[:4]):
         form.wrong("percent", "the tier has no bound", "state at_least, above, below or at_most")
     made = Tier(
         percent=form.decimal("percent", need=True, low="0", high="100"),

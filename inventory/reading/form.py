@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_.-]*")
-_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?")
+DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?")
 _WHOLE = re.compile(r"-?[0-9]{1,15}")
 _UNFIT = frozenset({"Cc", "Cs", "Co"})  # control, surrogate, private use: a font, not the text, says what it shows
 _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")  # could show another text
@@ -124,7 +124,7 @@ class Form:
         written = self._written(key, need=need) or default
         if not written:
             return ""
-        if not _DECIMAL.fullmatch(written):
+        if not DECIMAL.fullmatch(written):
             self.wrong(key, f"'{key}' is '{_short(written)}'", "expected a decimal number like 99.95")
             return default
         if (low and Decimal(written) < Decimal(low)) or (high and Decimal(written) > Decimal(high)):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from inventory.reading.tree import Node, Notes, Table
 
 NEEDED = ("exclusion_mode", "unknown_mode", "max_unknown_ratio", "outage_edge")
-_WORDS: dict[str, tuple[str, ...]] = {
+WORDS: dict[str, tuple[str, ...]] = {
     "exclusion_mode": get_args(model.ExclusionMode),
     "unknown_mode": get_args(model.UnknownMode),
     "degraded_mode": get_args(model.DegradedMode),
@@ -33,7 +33,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "empty_history": get_args(model.EmptyHistory),
     "percentile": get_args(model.Percentile),
 }
-_WHOLES = {
+WHOLES = {
     "min_outage_s": (0, 86_400),
     "slice_s": (1, 86_400),
     "min_samples_per_slice": (1, 86_400),
@@ -41,11 +41,11 @@ _WHOLES = {
     "quorum": (1, 99),
     "vantages": (1, 99),
 }
-_RATIOS = ("max_unknown_ratio", "max_clock_error_ratio")
-KEYS = (*_WORDS, *_WHOLES, *_RATIOS, "hours", "exclusions")
-_EXCLUSION = ("id", "title", "cause", "notice_h", "cap_s", "approver")
+RATIOS = ("max_unknown_ratio", "max_clock_error_ratio")
+KEYS = (*WORDS, *WHOLES, *RATIOS, "hours", "exclusions")
+EXCLUSION = ("id", "title", "cause", "notice_h", "cap_s", "approver")
 _DAYS = {"mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6, "sun": 7}
-_WINDOW = re.compile(r"(?P<days>[a-z,-]+) +(?P<h>[0-9]{2}):(?P<m>[0-9]{2})-(?P<H>[0-9]{2}):(?P<M>[0-9]{2})")
+WINDOW = re.compile(r"(?P<days>[a-z,-]+) +(?P<h>[0-9]{2}):(?P<m>[0-9]{2})-(?P<H>[0-9]{2}):(?P<M>[0-9]{2})")
 
 
 def rules(table: Table, over: Rules | None, *, file: str, subject: str, notes: Notes) -> tuple[Rules, bool]:
@@ -67,19 +67,19 @@ def rules(table: Table, over: Rules | None, *, file: str, subject: str, notes: N
 
 def _readers(form: Form, base: Rules) -> dict[str, Callable[[], Any]]:
     def word(name: str) -> Callable[[], Any]:
-        return lambda: form.choice(name, _WORDS[name], default=getattr(base, name))
+        return lambda: form.choice(name, WORDS[name], default=getattr(base, name))
 
     def whole(name: str) -> Callable[[], Any]:
-        low, high = _WHOLES[name]
+        low, high = WHOLES[name]
         return lambda: form.whole(name, default=getattr(base, name), low=low, high=high)
 
     def ratio(name: str) -> Callable[[], Any]:
         return lambda: form.decimal(name, default=getattr(base, name), low="0", high="1")
 
     return {
-        **{name: word(name) for name in _WORDS},
-        **{name: whole(name) for name in _WHOLES},
-        **{name: ratio(name) for name in _RATIOS},
+        **{name: word(name) for name in WORDS},
+        **{name: whole(name) for name in WHOLES},
+        **{name: ratio(name) for name in RATIOS},
         "hours": lambda: windows(form, contract=True),
         "exclusions": lambda: _exclusions(form),
     }
@@ -111,6 +111,8 @@ def windows(form: Form, *, contract: bool = False) -> tuple[Hours, ...]:
     items: tuple[Node, ...] = node.items if isinstance(node, Many) else (node,)
     if len(items) == 1 and isinstance(items[0], Scalar) and items[0].text == "always":
         return ()
+    if not items:
+        form.wrong("hours", "'hours' is an empty list", "write `always`, or at least one window")
     found: list[Hours] = []
     for item in items:
         made = _window(item.text, contract=contract) if isinstance(item, Scalar) else ()
@@ -128,7 +130,7 @@ def windows(form: Form, *, contract: bool = False) -> tuple[Hours, ...]:
 
 def _window(written: str, *, contract: bool) -> tuple[Hours, ...]:
     """Return one window; two for one over midnight, `fri 22:00-06:00`: its days' evenings, and the mornings after."""
-    match = _WINDOW.fullmatch(written)
+    match = WINDOW.fullmatch(written)
     kinds = tuple(dict.fromkeys(match["days"].split(","))) if match and contract else ()
     if not set(kinds) <= set(workdays.KINDS):
         kinds = ()
@@ -163,7 +165,7 @@ def _days(written: str) -> tuple[int, ...] | None:
 def _exclusions(form: Form) -> tuple[ExclusionClass, ...]:
     found: dict[str, ExclusionClass] = {}
     for table in form.maps("exclusions"):
-        each = Form("the exclusion class", form.file, table, _EXCLUSION, form.notes)
+        each = Form("the exclusion class", form.file, table, EXCLUSION, form.notes)
         made = ExclusionClass(
             id=each.slug("id", need=True),
             title=each.text("title", need=True),

@@ -1,6 +1,6 @@
-"""`netops contract check FILE`: what a contract will do, in words, and what it would owe at given values.
+"""`netops contract`: what a contract will do, in words, and what it would owe at given values; a schema for editors.
 
-Reads one file and nothing else: no register, no ledger. Names of carriers, areas and tags are looked up by
+`check` reads one file and nothing else: no register, no ledger. Names of carriers, areas and tags are looked up by
 `netops check`, once the file lies in a city's directory.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from inventory import codec
 from inventory.errors import FilesError, Problem
 from inventory.reading.single import read_contract
+from inventory.schema import schema
 from inventory.show import visible
 from netops.commands.contract_words import Speaker
 from netops.errors import UsageError
@@ -32,6 +33,7 @@ SUMMARY = "What a contract will do, in words, and what it would owe at given val
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     below = parser.add_subparsers(dest="what", required=True)
+    below.add_parser("schema", help="print the JSON Schema of contract files, for editors")
     check = below.add_parser("check", help="explain one contract file; exit 1 when something in it is wrong")
     check.add_argument("file", type=Path, help="the contract version, a YAML file")
     check.add_argument(
@@ -48,7 +50,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Explain the contract; return 1 when something in it is wrong, else 0."""
+    """Do it; `check` returns 1 when something in the contract is wrong, else 0."""
+    if args.what == "schema":
+        print(json.dumps(schema(), ensure_ascii=False, indent=2))
+        return 0
+    return _check(args, settings)
+
+
+def _check(args: argparse.Namespace, settings: Settings) -> int:
     try:
         held, places = read_contract(args.file)
     except FilesError as error:
