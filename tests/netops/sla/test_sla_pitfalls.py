@@ -131,7 +131,9 @@ def test_a_number_of_a_contract_is_written_without_a_digit_lost(value, tail):
 
 def test_the_contracts_of_the_rehearsal_have_no_pitfall():
     """The rehearsal shows a city what to sign: its own contracts owe for every miss."""
-    city = describe.records(simulated.plan(("110108001",)), [], begin_ms=0, minutely_ms=1, live_s=60, port=1161, past_s=1800)
+    city = describe.records(
+        simulated.plan(("110108001",)), [], begin_ms=0, minutely_ms=1, live_s=60, port=1161, past_s=1800
+    )
     contracts = [each for each in city.records.values() if isinstance(each, Contract)]
     pairs = [(item, o) for each in contracts for item in each.items for o in item.objectives]
 
