@@ -155,6 +155,17 @@ def test_a_time_zone_without_its_end_is_refused_at_once(october, signer, cut):
     assert {each.place for each in verify_numbers(Bundle(members=changed))} == {ZONE}
 
 
+def test_an_hour_that_says_to_have_many_parts_costs_no_memory(october, signer):
+    _, members = october.issue(signer)
+    leaves = dict(Bundle(members=members).leaves())
+    index = next(at for at, data in leaves.items() if b'"availability_hour"' in data)
+    leaves[index] = leaves[index].replace(b'"parts":1,', b'"parts":%d,' % 2**40)
+
+    (failure,) = verify_numbers(Bundle(members={**members, LEAVES: bundles.leaf_lines(leaves)}))
+
+    assert "has not each of its parts once" in failure.what
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(36_000)
 def test_every_distinct_mutation_is_found_by_a_bare_python(october, signer, tmp_path):
