@@ -60,7 +60,8 @@ def of_a_byte(members, chance):
 def of_a_member(members, chance):
     """Change a member, and write the container anew with the right sums."""
     name = chance.choice(sorted(members))
-    return container.pack({**members, name: touched(members[name], chance)}), name.partition(".")[0]
+    place = "inclusion" if name == PROOFS else name.partition(".")[0]  # or the leaf whose inclusion proof it is
+    return container.pack({**members, name: touched(members[name], chance)}), place
 
 
 def of_a_manifest(members, chance):
