@@ -60,7 +60,7 @@ def of_a_byte(members, chance):
 def of_a_member(members, chance):
     """Change a member, and write the container anew with the right sums."""
     name = chance.choice(sorted(members))
-    place = "inclusion" if name == PROOFS else name.partition(".")[0]  # or the leaf whose inclusion proof it is
+    place = "FAILED" if name == PROOFS else name.partition(".")[0]  # a proof may be named by the leaf that it proves
     return container.pack({**members, name: touched(members[name], chance)}), place
 
 
