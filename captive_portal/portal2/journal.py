@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from netops.clock import Clock
 
 LOG = logging.getLogger("netops.portal")
-WAITING = 20_000  # packets that wait for the disk
+WAITING = 65_536  # packets that wait for the disk: a storm says them faster than they are written, some 25 MB
 PAUSE_S = 0.1
 AGAIN_S = 1.0  # after a write that failed
 STRANGE = Rate(burst=200, every_ms=1_000)  # packets not believed, by controller: nobody washes evidence out with them
