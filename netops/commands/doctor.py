@@ -26,6 +26,7 @@ from netops.drain import isolated
 from netops.errors import NetopsError
 from netops.founding import PUBLIC_KEY, evidence_key, given_by_systemd
 from netops.ledger import LedgerReader
+from netops.report import fonts
 from netops.sign import Signer
 from netops.verify import ANCHOR
 
@@ -74,6 +75,7 @@ def machine(settings: Settings) -> Iterator[Finding]:
     yield from _engines()
     yield from _doors()
     yield _receive_buffer()
+    yield _font()
     yield _disk(settings)
     yield _clock()
 
@@ -94,6 +96,13 @@ def _doors() -> Iterator[Finding]:
             yield Finding(OK, entry.name, entry.load()())
         except (ImportError, AttributeError) as error:
             yield Finding(WRONG, entry.name, f"cannot be loaded ({error}); reinstall this version")
+
+
+def _font() -> Finding:
+    face = fonts.found()
+    if face is None:
+        return Finding(NOTE, "papers", fonts.MISSING)
+    return Finding(OK, "papers", f"{face.family}; another font makes the next build of a month another revision")
 
 
 def _receive_buffer() -> Finding:
