@@ -149,14 +149,41 @@ def test_report_and_contract_are_attached_byte_for_byte(october, papers, tmp_pat
     assert (tmp_path / "contract.json").read_bytes() == made.contract
 
 
+def printed(path, data):
+    """Return a paper's text, as whoever selects and copies it has it."""
+    path.write_bytes(data)
+    return subprocess.run(["pdftotext", "-raw", path, "-"], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.partner("pdftotext")
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_a_digest_can_be_copied_from_the_paper(october, papers, tmp_path, language):
+    made = source(october)
+    said = printed(tmp_path / "r.pdf", pdf.paper_of(made, language, papers))
+    content_ = json.loads(made.report)
+
+    sought = {canonical.digest(made.report), *content_["digests"].values(), content_["versions"][0]["digest"]}
+    assert {each for each in sought if each not in said} == set()
+
+
+@pytest.mark.partner("pdftotext")
+def test_a_long_name_breaks_in_its_cell_and_nothing_stands_between_its_letters(october, papers, tmp_path):
+    name = "maintenance-of-the-whole-ring-north-of-the-river"
+    october.claim(name, 4, 5, notice=100)
+    said = printed(tmp_path / "r.pdf", pdf.paper_of(source(october), "en", papers))
+
+    assert name not in said  # it stands on several lines
+    assert name in "".join(said.split())
+    assert "\u200b" not in said
+
+
 @pytest.mark.partner("pdftotext")
 def test_markup_and_unsettable_signs_in_a_title_are_printed_or_replaced(october, papers, base_contract, tmp_path):
     item = replace(base_contract.items[0], title=HOSTILE)
     hostile = replace(base_contract, title=HOSTILE, items=(item, base_contract.items[1]))
     october.contracts = (replace(hostile, version="2", valid_from_ms=base_contract.valid_from_ms),)
     october.versions()
-    (tmp_path / "r.pdf").write_bytes(pdf.paper_of(source(october), "en", papers))
-    said = subprocess.run(["pdftotext", tmp_path / "r.pdf", "-"], check=True, capture_output=True, text=True).stdout
+    said = printed(tmp_path / "r.pdf", pdf.paper_of(source(october), "en", papers))
 
     assert '#include "/etc/passwd" *b* $x$' in " ".join(said.split())
     assert "\u202e" not in said
