@@ -64,6 +64,12 @@ class Sealed:
     note: bytes
 
 
+class NoLedgerError(EvidenceError):
+    """There is no ledger yet; nothing is wrong with one."""
+
+    exit_code = 75
+
+
 class LedgerReader:
     """The ledger as anyone may read it. A context manager; not shared between threads."""
 
@@ -78,7 +84,7 @@ class LedgerReader:
             self._db = sqlite.reader(self.path)
             self._identify()
         except apsw.Error as error:
-            raise EvidenceError(f"ledger {self.path}: cannot be opened ({error}); `netops init` makes one") from None
+            raise self._unopened(error) from None
         except BaseException:
             self._close()
             raise
@@ -254,6 +260,19 @@ class LedgerReader:
             )
         if merkle.root(self.node, size) != head.root:
             raise EvidenceError(f"ledger {self.path}: the first {size} leaves do not lead to the root of {what}")
+
+    def _unopened(self, error: apsw.Error) -> EvidenceError:
+        try:
+            self.path.stat()
+        except FileNotFoundError:
+            return NoLedgerError(
+                f"ledger {self.path}: there is no ledger yet: the core makes it when it first runs; start `netops up`"
+            )
+        except OSError:
+            pass  # it may lie behind a directory that is not ours to enter
+        return EvidenceError(
+            f"ledger {self.path}: cannot be opened ({error}); expected the core's ledger, readable to this user"
+        )
 
     def _identify(self) -> None:
         about = dict(self._all("SELECT key, value FROM about"))

@@ -7,6 +7,7 @@ outage the rest of the month still bears. `judge` judges any interval, from the 
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from netops.clock import iso, utc
 from netops.commands.sla_words import COLUMNS, WORDS
 from netops.errors import NetopsError, UsageError, nearest
 from netops.evidence import canonical
-from netops.ledger_file import LedgerReader
+from netops.ledger_file import LedgerReader, NoLedgerError
 from netops.report import bundle, interval, issue, standing
 from netops.report import leaves as sealed
 from netops.report.leaves import Leaves, Sealed
@@ -221,15 +222,15 @@ def _status(args: argparse.Namespace, settings: Settings, words: Mapping[str, st
                 f"contract '{args.contract}' is not in the register{nearest(args.contract, names)}; expected its id"
             )
         names = [args.contract]
-    told = []
-    with LedgerReader(issue.ledger_path(settings)) as ledger:
-        for name in names:
-            versions = [each for each in known if each.id == name]
-            tz = calendar.zone(versions[-1].timezone)
-            low, _ = standing.reads(args.now_ms, tz)
-            leaves = bundle.gather(ledger, contract=name, start_ms=low, end_ms=args.now_ms)
-            told.append((name, tz, standing.stands(versions, leaves, now_ms=args.now_ms, tz=tz)))
-        rehearsal = ledger.rehearsal
+    spoken = {name: [each for each in known if each.id == name] for name in names}
+    try:
+        told, rehearsal = _stand(spoken, settings, now_ms=args.now_ms)
+    except NoLedgerError as error:
+        print(f"{words['no_ledger']}\n  {error}", file=sys.stderr)
+        told, rehearsal = (
+            [(name, calendar.zone(versions[-1].timezone), None) for name, versions in spoken.items()],
+            settings.city.rehearsal,
+        )
     if args.json:
         contracts = [
             {"contract": name, "timezone": tz.key, **(standing.plain(found) if found else {"objectives": []})}
@@ -244,6 +245,20 @@ def _status(args: argparse.Namespace, settings: Settings, words: Mapping[str, st
     for name, tz, found in told:
         _print_standing(name, tz, found, words)
     return OK
+
+
+def _stand(
+    spoken: Mapping[str, list[Contract]], settings: Settings, *, now_ms: int
+) -> tuple[list[tuple[str, ZoneInfo, Standing | None]], bool]:
+    """Return how each contract stands, and whether the ledger is a rehearsal's."""
+    told = []
+    with LedgerReader(issue.ledger_path(settings)) as ledger:
+        for name, versions in spoken.items():
+            tz = calendar.zone(versions[-1].timezone)
+            low, _ = standing.reads(now_ms, tz)
+            leaves = bundle.gather(ledger, contract=name, start_ms=low, end_ms=now_ms)
+            told.append((name, tz, standing.stands(versions, leaves, now_ms=now_ms, tz=tz)))
+        return told, ledger.rehearsal
 
 
 def _print_standing(name: str, tz: ZoneInfo, found: Standing | None, words: Mapping[str, str]) -> None:

@@ -19,7 +19,7 @@ from netops import config, facts, founding, hourly, sealing, spool
 from netops.commands import audit, report, sla, sla_words
 from netops.errors import UsageError
 from netops.ledger import Ledger, LedgerEntry
-from netops.ledger_file import LedgerReader
+from netops.ledger_file import LedgerReader, NoLedgerError
 from netops.report import issue
 from netops.report.issue import NobodySealsError
 from netops.sign import Signer
@@ -129,6 +129,35 @@ def test_without_a_core_nothing_is_sealed_and_the_command_says_try_again(instanc
         words(report, settings, "build", "--contract", name, "--month", "2026-10", "--out", tmp_path / "b.zip")
     assert caught.value.exit_code == 75
     assert not (tmp_path / "b.zip").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "given"),
+    [
+        (report, ("status", "--contract", "wifi-2026")),
+        (report, ("build", "--contract", "wifi-2026", "--month", "2026-10")),
+        (sla, ("judge", "--contract", "wifi-2026", "--from", "2026-10-01", "--to", "2026-10-02")),
+    ],
+    ids=["report status", "report build", "sla judge"],
+)
+def test_a_city_that_has_not_run_yet_is_told_to_start(instance, command, given):
+    issue.ledger_path(instance[0]).unlink()
+
+    with pytest.raises(NoLedgerError, match=r"there is no ledger yet.*start `netops up`") as refused:
+        words(command, instance[0], *given)
+    assert refused.value.exit_code == 75
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "nothing has been measured yet"), ("zh_CN", "尚未测量任何数据")])
+def test_how_it_stands_before_the_first_measurement_is_no_failure(instance, capsys, language, said):
+    issue.ledger_path(instance[0]).unlink()
+
+    assert words(sla, instance[0], "status", "--language", language) == 0
+    told = capsys.readouterr()
+    assert "wifi-2026: " in told.out
+    assert said in told.err
+    assert words(sla, instance[0], "status", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["contracts"][0]["objectives"] == []
 
 
 def test_the_core_seals_what_the_command_built_and_the_bundle_verifies(instance, tmp_path, capsys):
