@@ -16,6 +16,7 @@ from datetime import datetime
 from hashlib import blake2b, sha256
 from typing import TYPE_CHECKING
 
+from netops.access.approvals import names_somebody
 from netops.clock import to_ms
 from netops.coverage import datum, grid
 from netops.coverage.cells import HOUR_MS, Hour, Table
@@ -36,6 +37,7 @@ MOST_LINE = 4096  # bytes
 MOST_LINES = 2_000_000
 MOST_FAULTS = 100
 MOST_INSTRUMENTS = 50
+FORMULA = "=+-@"  # a spreadsheet computes what begins so
 
 _DEGREES = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,15})?")
 _DECIBELS = re.compile(r"(-?)([0-9]{1,3})(?:\.([0-9]{1,2}))?")
@@ -190,16 +192,26 @@ def _take(row: dict[str, str], survey: Survey, *, now_ms: int) -> None:
         )
     latitude, longitude = datum.to_wgs84(position, by)
     who = row["instrument"]
-    if not 0 < len(who) <= 100:
-        raise ValueError(f"instrument has {len(who)} characters; expected its name, 1 to 100 characters")
-    if who not in survey.instruments and len(survey.instruments) >= MOST_INSTRUMENTS:
-        raise ValueError(f"instrument {who!r}: more than {MOST_INSTRUMENTS} in one file; expected the device's name")
+    if who not in survey.instruments:
+        _instrument(who)
+        if len(survey.instruments) >= MOST_INSTRUMENTS:
+            raise ValueError(f"instrument {who!r}: more than {MOST_INSTRUMENTS} in one file; name devices, not runs")
     survey.table.add(grid.cell(latitude, longitude, survey.resolution), at_ms // HOUR_MS, _measured(row, survey))
     survey.instruments[who] += 1
     survey.datums[by] += 1
     survey.samples += 1
     survey.first_ms = min(survey.first_ms or at_ms, at_ms)
     survey.last_ms = max(survey.last_ms, at_ms)
+
+
+def _instrument(who: str) -> None:
+    """Raise ValueError unless the text can name a device: it stands in the ledger, which cannot forget a person."""
+    if not 0 < len(who) <= 100:
+        raise ValueError(f"instrument has {len(who)} characters; expected its name, 1 to 100 characters")
+    if names_somebody(who):
+        raise ValueError("instrument names somebody; write the device's model and number")  # never the text itself
+    if who[0] in FORMULA:
+        raise ValueError(f"instrument begins with {who[0]!r}, as a formula does; write the device's model and number")
 
 
 def _time(text: str, now_ms: int) -> int:

@@ -110,6 +110,34 @@ def test_a_bad_header_is_named(tmp_path, header, said):
     assert any(said in fault for fault in refused(written(tmp_path, header, GOOD)))
 
 
+@pytest.mark.parametrize(
+    "who",
+    [
+        pytest.param("张三 13800138000", id="telephone"),
+        pytest.param("phone of +86 138 0013 8000", id="international"),
+        pytest.param("11010519491231002X", id="identity-card"),
+        pytest.param("0a:0b:0c:00:00:01", id="mac"),
+    ],
+)
+def test_an_instrument_that_names_somebody_is_refused_and_not_repeated(tmp_path, who):
+    (fault,) = refused(written(tmp_path, HEADER, GOOD.replace("tester 1", who)))
+
+    assert fault == "walk.csv:2: instrument names somebody; write the device's model and number"
+
+
+@pytest.mark.parametrize("first", "=+-@")
+def test_an_instrument_that_a_spreadsheet_would_compute_is_refused(tmp_path, first):
+    (fault,) = refused(written(tmp_path, HEADER, GOOD.replace("tester 1", f"{first}cmd|' /C calc'!A0")))
+
+    assert f"instrument begins with '{first}', as a formula does; write the device's model and number" in fault
+
+
+def test_an_instrument_with_a_serial_number_is_taken(tmp_path):
+    found = survey.read(written(tmp_path, HEADER, GOOD.replace("tester 1", "TSME6 SN-102938-4")), now_ms=NOW)
+
+    assert dict(found.instruments) == {"TSME6 SN-102938-4": 1}
+
+
 def test_an_empty_file_and_one_without_samples_are_named(tmp_path):
     assert "walk.csv:1: the file is empty; start it with the header" in refused(written(tmp_path, ""))[0]
     with pytest.raises(SurveyError, match="holds no samples"):
