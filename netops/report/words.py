@@ -123,8 +123,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "calendar": ("逐日可用性", "Day by day"),
     "calendar_note": (
         "数字：当日实测部分的可用率（%），向下舍入。色条仅表示各状态占比，不表示先后。斜纹为未测得：既非正常，亦非中断。",
-        "Figure: % up of what was measured, rounded down. Bar: shares of the day, not its course. "
-        "Hatched: not measured, neither up nor down.",
+        (
+            "Figure: % up of what was measured, rounded down. Bar: shares of the day, not its course. "
+            "Hatched: not measured, neither up nor down."
+        ),
     ),
     "day_up": ("正常", "up"),
     "day_down": ("中断", "down"),
