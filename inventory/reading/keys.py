@@ -20,6 +20,8 @@ MOST_KEYS = 8
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")  # 32 octets without their padding, as OpenSSH writes them
 _VERIFIER = re.compile(r"(?P<name>[^\s+]{1,100})\+(?P<id>[0-9a-f]{8})\+(?P<key>[A-Za-z0-9+/]{44})")
 _LINE = re.compile(r"(?P<kind>[a-z0-9@.-]{1,64}) +(?P<key>[A-Za-z0-9+/]{40,2800}={0,2})( +\S.{0,100})?")
+_PRIVATE = "PRIVATE+KEY+"  # how the line of a private signing key begins (netops/sign.py)
+_NEW = "if others saw it, make a new key"
 _REMEDY = (
     "expected `SHA256:` and 43 characters (ssh-keyscan HOST | ssh-keygen -lf -), or a line like `ssh-ed25519 AAAA…`"
 )
@@ -29,10 +31,12 @@ def verifiers(form: Form, key: str) -> tuple[str, ...]:
     """Return a carrier's verifier keys (C2SP signed-note, Ed25519): a list, or one cell separated by semicolons."""
     found = _written(form, key, f"a carrier signs with at most {MOST_KEYS}; keep those it signs with now")
     for part in found:
-        if not _is_verifier(part):
-            shown = "".join(char if char.isprintable() else "\ufffd" for char in part[:60])
-            remedy = "expected the line `<name>+<id>+<key>` that `netops dispute key` printed at the carrier's"
-            form.wrong(key, f"'{shown}' in '{key}' is no verifier key", remedy)
+        remedy = "expected the line `<name>+<id>+<key>` that `netops dispute key` printed at the carrier's"
+        if _PRIVATE in part:
+            form.wrong(key, f"'{key}' holds a private key, which must not leave its owner", f"{remedy}; {_NEW}")
+        elif not _is_verifier(part):
+            named = "+".join(part.split("+", 2)[:2])  # what follows may be secret
+            form.wrong(key, f"'{_shown(named)}' in '{key}' is no verifier key", remedy)
     return tuple(dict.fromkeys(found))
 
 
@@ -51,10 +55,15 @@ def read(form: Form, key: str) -> tuple[str, ...]:
     written = _written(form, key, f"a device has at most {MOST_KEYS}; keep those it shows now")
     found = [plain(part) for part in written]
     for part, each in zip(written, found, strict=True):
-        if not each:
-            shown = "".join(char if char.isprintable() else "\ufffd" for char in part[:60])
-            form.wrong(key, f"'{shown}' in '{key}' is no host key", _REMEDY)
+        if not each and any(word in part for word in (_PRIVATE, "PRIVATE KEY")):
+            form.wrong(key, f"'{key}' holds a private key, which must not leave its owner", f"{_REMEDY}; {_NEW}")
+        elif not each:
+            form.wrong(key, f"'{_shown(part)}' in '{key}' is no host key", _REMEDY)
     return tuple(dict.fromkeys(each for each in found if each))
+
+
+def _shown(part: str) -> str:
+    return "".join(char if char.isprintable() else "\ufffd" for char in part[:60])
 
 
 def _written(form: Form, key: str, remedy: str) -> list[str]:

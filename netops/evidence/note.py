@@ -24,6 +24,7 @@ MAX_NOTE = 1_000_000
 MAX_SIGNATURES = 100
 _DASH = "\u2014 "
 _HEX = frozenset("0123456789abcdef")
+_PRIVATE = "PRIVATE+KEY+"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +37,13 @@ class VerifierKey:
 
     @classmethod
     def parse(cls, text: str) -> VerifierKey:
-        """Read a vkey; EvidenceError says what is off."""
+        """Read a vkey; EvidenceError says what is off, and never shows what could be secret."""
+        refuse_private(text)
         name, _, rest = text.partition("+")
         shown, _, encoded = rest.partition("+")
         _check_name(name, text)
         if len(shown) != 8 or not _HEX.issuperset(shown):
-            raise EvidenceError(f"verifier key {text!r}: expected <name>+<8 hex digits>+<base64>")
+            raise EvidenceError(f"verifier key {_open(text)!r}: expected <name>+<8 hex digits>+<base64>")
         blob = unbase64(encoded, f"verifier key {name}")
         if not blob or blob[0] not in (ED25519, COSIGNATURE_V1) or len(blob) != 33:
             raise EvidenceError(f"verifier key {name}: expected an Ed25519 key of type 0x01 or 0x04")
@@ -127,6 +129,18 @@ def verify(note: Note, keys: Sequence[VerifierKey]) -> list[Verified]:
     return held
 
 
+def refuse_private(text: str) -> None:
+    """Refuse a private key where a public one belongs (EvidenceError); no part of it is shown.
+
+    Error messages reach terminals, journals and mails to the other side: who mixed up two files would lose the key.
+    """
+    if _PRIVATE in text:
+        raise EvidenceError(
+            "holds a private key, which must not leave its owner; expected the public line that `netops dispute key` "
+            "or `netops witness key` printed (the city's own: keys/evidence.vkey). If others saw it, make a new key"
+        )
+
+
 def cosigned(text: str, time_s: int) -> bytes:
     """Return the message that a `cosignature/v1` of the checkpoint text signs."""
     return f"cosignature/v1\ntime {time_s}\n{text}".encode()
@@ -156,9 +170,10 @@ def _held(text: str, signature: Signature, key: VerifierKey) -> Verified:
 
 
 def _signature(line: str) -> Signature:
+    refuse_private(line)
     name, space, encoded = line.removeprefix(_DASH).partition(" ")
     if not line.startswith(_DASH) or not space:
-        raise EvidenceError(f"note: {line[:80]!r} is no signature line; expected '— <name> <base64>'")
+        raise EvidenceError(f"note: {_open(line)!r} is no signature line; expected '— <name> <base64>'")
     _check_name(name, line)
     blob = unbase64(encoded, f"note: the signature of {name}")
     if len(blob) < 5:
@@ -172,4 +187,11 @@ def _signers(note: Note) -> str:
 
 def _check_name(name: str, where: str) -> None:
     if not name or "+" in name or any(character.isspace() for character in name):
-        raise EvidenceError(f"key name {name!r} in {where[:80]!r}: expected a name without spaces and plus signs")
+        raise EvidenceError(
+            f"key name {_open(name)!r} in {_open(where)!r}: expected a name without spaces and plus signs"
+        )
+
+
+def _open(text: str) -> str:
+    """Return what may be shown of a key's line: its name and its id, which stand before the second plus sign."""
+    return "+".join(text.split("+", 2)[:2])[:80]

@@ -152,6 +152,7 @@ def read(path: Path) -> tuple[Witness, ...]:
         if not words or words[0].startswith("#"):
             continue
         try:
+            note.refuse_private(line)
             found.append(_witness(words))
         except EvidenceError as error:
             raise ConfigError(f"{path}:{at}: {error}") from None
@@ -161,7 +162,9 @@ def read(path: Path) -> tuple[Witness, ...]:
 def _witness(words: list[str]) -> Witness:
     key = VerifierKey.parse(words[0])
     if key.algorithm != note.COSIGNATURE_V1:
-        raise EvidenceError(f"key {key.name} is a log's (type 0x01); a witness has one of type 0x04")
+        raise EvidenceError(
+            f"key {key.name} is no witness's (type 0x01); expected the line that `netops witness key` printed"
+        )
     url = words[1] if len(words) > 1 else ""
     parts = urlsplit(url)
     if len(words) > 2 or (url and (parts.scheme not in {"http", "https"} or not parts.hostname)):

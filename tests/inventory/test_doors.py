@@ -77,6 +77,16 @@ def test_what_cannot_be_a_host_key_is_refused(city, key):
     assert found.startswith(f"doors.csv:2: '{key[:60]}' in 'keys' is no host key; expected `SHA256:`")
 
 
+@pytest.mark.parametrize(
+    "key", ["PRIVATE+KEY+carrier-a/w+1a2b3c4d+AYSecret", "-----BEGIN OPENSSH PRIVATE KEY----- b3BlbnNz"]
+)
+def test_a_private_key_in_a_door_is_told_without_any_part_of_it(city, key):
+    (found,) = problems(city, f"d,ac-1,ssh,,,,x,{key}")
+
+    assert found.startswith("doors.csv:2: 'keys' holds a private key, which must not leave its owner; expected")
+    assert key[-8:] not in found
+
+
 def test_more_keys_than_a_device_has_are_refused(city):
     (found,) = problems(city, "d,ac-1,ssh,,,,x," + ";".join([PRINT] * 9))
 

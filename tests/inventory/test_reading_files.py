@@ -70,7 +70,8 @@ CASES = [
     ("carriers.yaml", "carriers:", "carrier:", "carriers.yaml:1: the file has no 'carrier'; did you mean 'carriers'?"),
     ("carriers.yaml", "name_en:", "nam_en:", "carriers.yaml:4: the carrier has no 'nam_en'; did you mean 'name_en'?"),
     ("carriers.yaml", "name: 甲运营商", "id: 甲", "carriers.yaml:3: key 'id' is already at line 2; keep one of the two"),
-    ("carriers.yaml", "name_en: Carrier A", "keys: [carrier-a/disputes+12427286+AWfTterwwL9rWmAtNZ2uzIanp0BTSQ7DeuCOcTYFh8hw]", "carriers.yaml:4: 'carrier-a/disputes+12427286+AWfTterwwL9rWmAtNZ2uzIanp0BTSQ7D' in 'keys' is no verifier key; expected the line `<name>+<id>+<key>` that `netops dispute key` printed at the carrier's"),
+    ("carriers.yaml", "name_en: Carrier A", "keys: [carrier-a/disputes+12427286+AWfTterwwL9rWmAtNZ2uzIanp0BTSQ7DeuCOcTYFh8hw]", "carriers.yaml:4: 'carrier-a/disputes+12427286' in 'keys' is no verifier key; expected the line `<name>+<id>+<key>` that `netops dispute key` printed at the carrier's"),
+    ("carriers.yaml", "name_en: Carrier A", "keys: [PRIVATE+KEY+carrier-a/disputes+12427285+AWfTterwwL9rWmAtNZ2uzIanp0BTSQ7DeuCOcTYFh8hw]", "carriers.yaml:4: 'keys' holds a private key, which must not leave its owner; expected the line `<name>+<id>+<key>` that `netops dispute key` printed at the carrier's; if others saw it, make a new key"),
     ("carriers.yaml", "name_en: Carrier A", "keys: [carrier-a+12427285]", "carriers.yaml:4: 'carrier-a+12427285' in 'keys' is no verifier key; expected the line `<name>+<id>+<key>` that `netops dispute key` printed at the carrier's"),
     # contracts
     (CONTRACT, "currency: CNY", "dispute: {objection_days: 0}", f"{CONTRACT}:8: 'objection_days' is '0'; expected a whole number from 1 to 250"),

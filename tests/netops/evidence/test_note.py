@@ -140,6 +140,29 @@ def test_what_is_no_note_is_refused(data):
         note.parse(data)
 
 
+@pytest.mark.parametrize("before", ["", "\ufeff", "> ", "carrier-a+"])
+def test_a_private_key_where_a_public_one_belongs_is_told_without_any_part_of_it(before):
+    line = before + CARRIER.private_line()
+
+    with pytest.raises(EvidenceError, match="holds a private key, which must not leave its owner") as caught:
+        note.VerifierKey.parse(line)
+
+    assert not [part for part in line.split("+") if len(part) > 3 and part in str(caught.value)]
+
+
+def test_of_a_line_that_is_no_key_or_signature_only_what_stands_before_the_second_plus_is_shown():
+    secret = "QWxsIHRoYXQgaXMgc2VjcmV0IGluIGEga2V5IG9mIHRoaXJ0eS10d28"
+    for text in (f"carrier-a+no id+{secret}", f"+1a2b3c4d+{secret}", f"a b+1a2b3c4d+{secret}"):
+        with pytest.raises(EvidenceError) as caught:
+            note.VerifierKey.parse(text)
+        assert secret[:8] not in str(caught.value)
+    for line in (f"carrier-a+1a2b3c4d+{secret}", f"\u2014 carrier-a+1a2b3c4d+{secret} AAAA", CARRIER.private_line()):
+        with pytest.raises(EvidenceError) as caught:
+            note.parse(f"a text\n\n{line}\n".encode())
+        assert secret[:8] not in str(caught.value)
+        assert CARRIER.private_line()[-12:] not in str(caught.value)
+
+
 def test_a_checkpoint_reads_back():
     text = str(Checkpoint(origin="a", size=20852163, root=bytes(32), extensions=("more",)))
 

@@ -72,6 +72,20 @@ def test_what_cannot_be_handed_in_is_refused(ledger, key, tmp_path, capsys):
     assert "never overwritten" in capsys.readouterr().err
 
 
+def test_a_private_key_where_a_public_one_belongs_is_never_shown(ledger, key, tmp_path, capsys):
+    private = (tmp_path / "key").read_text()
+    book = ["--key", tmp_path / "key", "--book", tmp_path / "book"]
+    assert witness(tmp_path, "ask", "--out", tmp_path / "request") == 0
+    assert witness(tmp_path, "sign", tmp_path / "request", *book, "--logs", tmp_path / "key", "--out", "no") == 4
+    for line in (private, f"{key} {private}"):
+        (tmp_path / circle.FILE).write_text(line)
+        assert witness(tmp_path, "add", tmp_path / "request") == 2
+
+    said = capsys.readouterr().err
+    assert said.count("holds a private key, which must not leave its owner") == 3
+    assert private.strip()[-12:] not in said
+
+
 def test_it_serves_until_it_is_stopped(ledger, key, tmp_path):
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
