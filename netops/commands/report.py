@@ -20,7 +20,7 @@ from netops.errors import UsageError
 from netops.evidence import bundle as bundles
 from netops.founding import evidence_key, signer
 from netops.ledger import Ledger
-from netops.ledger_file import LedgerReader
+from netops.ledger_file import LedgerReader, NoLedgerError
 from netops.metrics.portal import COUNTED
 from netops.report import bundle, issue, pdf, trace
 from netops.report.issue import NobodySealsError
@@ -57,13 +57,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     shown = below.add_parser("status", help="how each objective stands this month, by the hours that are sealed")
     shown.add_argument("--contract", required=True, help="the contract's id")
     shown.add_argument("--json", action="store_true", help="tell as one JSON object")
-    traced = below.add_parser("trace", help="follow one deduction of a bundle down to the bytes that the device sent")
+    traced = below.add_parser(
+        "trace",
+        help="follow one deduction of a bundle down to the device's bytes, which are on the city's machine",
+    )
     traced.add_argument(
         "bundle", type=Path, help="the bundle's file; what it says is verified by `netops audit verify`"
     )
     traced.add_argument("--service", required=True, help="the service whose incident to follow")
     traced.add_argument("--at", metavar="TIME", help="an instant of it, such as 2026-10-08T03:10Z (default: the first)")
-    traced.add_argument("--raw", type=Path, metavar="DIR", help="also write the replies there, as they came")
+    traced.add_argument(
+        "--raw", type=Path, metavar="DIR", help="on the city's machine: also write the replies there, as they came"
+    )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -176,8 +181,14 @@ def _trace(args: argparse.Namespace, settings: Settings) -> int:
         raise UsageError(f"{args.bundle}: no such file; expected a bundle, the .zip that `netops report build` writes")
     given = trace.way(bundles.open_bundle(args.bundle), service=args.service, at_ms=_instant(args.at))
     path = issue.ledger_path(settings)
-    with LedgerReader(path) as ledger, raw.build(settings) as archive, open_store(settings) as store:
-        seen = list(trace.looks(given, store=store, archive=archive, ledger=ledger))
+    try:
+        with LedgerReader(path) as ledger, raw.build(settings) as archive, open_store(settings) as store:
+            seen = list(trace.looks(given, store=store, archive=archive, ledger=ledger))
+    except NoLedgerError as error:
+        print("\n".join(trace.told(given, ())))
+        raise NoLedgerError(
+            f"{args.bundle}: the bytes are with the city: run this on its machine (here: {error})"
+        ) from None
     for line in trace.told(given, seen):
         print(line)
     for each in seen if args.raw else ():

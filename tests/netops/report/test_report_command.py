@@ -242,6 +242,19 @@ def test_what_cannot_be_reported_on_is_said(instance, contract, month, message):
         words(report, settings, "build", "--contract", contract, "--month", month, "--dry-run")
 
 
+def test_an_auditor_s_desk_is_told_the_incident_and_where_its_bytes_are(instance, tmp_path, capsys):
+    out = tmp_path / "b.zip"
+    words(report, instance[0], "build", "--contract", instance[1], "--month", "2026-10", "--out", out, "--seal-here")
+    desk = config.load(None, environ={}, overrides=[f"data.dir={tmp_path / 'none'}"])
+    capsys.readouterr()
+
+    with pytest.raises(NoLedgerError, match="the bytes are with the city: run this on its machine") as refused:
+        words(report, desk, "trace", out, "--service", "wifi-1")
+    assert refused.value.exit_code == 75
+    assert "incident   wifi-1: 2026-10-09T00:00:00.000Z – 2026-10-09T01:00:00.000Z" in capsys.readouterr().out
+    assert not (tmp_path / "none").exists()
+
+
 def test_a_bundle_that_is_none_fails_with_4(instance, tmp_path):
     settings, _ = instance
     path = tmp_path / "none.zip"
