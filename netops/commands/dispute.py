@@ -16,7 +16,7 @@ from inventory import times
 from netops.access import disputes, record
 from netops.clock import SYSTEM, iso
 from netops.commands.approve import login
-from netops.dispute import codes, notes, papers, states
+from netops.dispute import about, codes, notes, papers, states
 from netops.dispute.codes import Target
 from netops.errors import AccessError, NetopsError, UsageError, nearest
 from netops.evidence import canonical, files
@@ -140,7 +140,7 @@ def _write(args: argparse.Namespace) -> int:
         told |= {"evidence_digest": _digest(args.evidence)} if args.evidence else {}
     data = notes.write(kind, told, key)
     said = notes.read(data, [key.vkey])
-    if why := disputes.broken(said.fact(at_ms=args.now_ms), known, terms):
+    if why := disputes.broken(said.fact(at_ms=args.now_ms), known, terms) or _missing(said, held, case, terms):
         raise UsageError(f"{args.bundle}: {why}")
     path = args.out or Path(f"{said.name if kind == notes.OBJECTION else held.report + '-accepted'}.note")
     if path.exists():
@@ -174,6 +174,14 @@ def _target(args: argparse.Namespace, terms: Terms | None) -> Target:
             )
 
 
+def _missing(said: Said, held: Paper, case: Case, terms: Lookup) -> str:
+    """Return why the report tells of nothing that an objection could be about, or the empty string."""
+    found = terms(case.contract, case.end_ms - 1)
+    if said.kind != notes.OBJECTION or found is None:
+        return ""
+    return about.missing(codes.target(said.told["target"]), held.told, found.zone)
+
+
 def _digest(path: Path) -> str:
     try:
         if not path.is_file() or path.stat().st_size > MOST_EVIDENCE:
@@ -196,7 +204,7 @@ def _take(args: argparse.Namespace, settings: Settings) -> int:
                 print(f"{path}: {_named(said)}: was taken before")
                 continue
             fact = said.fact(at_ms=args.now_ms)
-            if why := disputes.broken(fact, known, terms):
+            if why := disputes.broken(fact, known, terms) or _unlike(said, known, terms, settings):
                 raise AccessError(why)
         except NetopsError as error:
             refused += 1
@@ -214,6 +222,21 @@ def _read(path: Path, known: Known, terms: Lookup) -> Said:
     case = papers.case_of(known, notes.report_of(data))
     found = terms(case.contract, case.end_ms - 1)
     return notes.read(data, found.keys if found is not None else ())
+
+
+def _unlike(said: Said, known: Known, terms: Lookup, settings: Settings) -> str:
+    """Return what `_missing` finds in the bundle that the core keeps; where it keeps none, say that nobody looked."""
+    case = papers.case_of(known, said.told["report"])
+    held = papers.kept(settings, case.last.name)
+    if held is not None:
+        return _missing(said, held, case, terms)
+    if said.kind == notes.OBJECTION:
+        print(
+            f"netops dispute: the core keeps no bundle of {case.last.name}: whether the report tells of "
+            f"'{said.told['target']}' was not looked at",
+            file=sys.stderr,
+        )
+    return ""
 
 
 def _is_taken(said: Said, known: Known) -> bool:

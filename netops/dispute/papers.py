@@ -16,11 +16,11 @@ from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import facts
 from netops.access import disputes, record
-from netops.dispute import states, terms
+from netops.dispute import about, states, terms
 from netops.errors import EvidenceError
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical
-from netops.evidence.members import APART, CONTRACT, LEAVES, MANIFEST
+from netops.evidence.members import APART, CONTRACT, LEAVES, MANIFEST, REPORT
 from netops.facts import Fact
 from netops.ledger_file import LedgerReader
 
@@ -38,13 +38,14 @@ KINDS = frozenset(disputes.RESTS_ON)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paper:
-    """A bundle as its reader needs it: which report, over which manifest, and the facts of the dispute by leaf."""
+    """A bundle as its reader needs it: which report, over which manifest, what it tells of, and the dispute's facts."""
 
     report: str
     manifest_digest: str
     facts: dict[int, tuple[Fact, int]]
     leaves: int
     versions: tuple[tuple[Contract, int, int], ...]
+    told: about.Told
 
 
 def paper(path: Path) -> Paper:
@@ -71,6 +72,7 @@ def _paper(path: Path) -> Paper:
         facts={index: told for index, data in rows if (told := _told(json.loads(data))) is not None},
         leaves=at + 1,
         versions=tuple(_versions(canonical.loads(bundle.member(CONTRACT)))),
+        told=about.read(canonical.loads(bundle.member(REPORT))),
     )
 
 
@@ -126,6 +128,12 @@ def here(settings: Settings, *, now_ms: int) -> tuple[Known, Lookup]:
     with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
         lookup = terms.of_register(register, snapshot(register, at_ms=now_ms).carriers)
     return disputes.known(told, leaves=leaves), lookup
+
+
+def kept(settings: Settings, report: str) -> Paper | None:
+    """Return the bundle of an issued report that the core keeps, or None where it keeps none."""
+    path = settings.data.dir / "reports" / f"{report}.zip"
+    return paper(path) if path.is_file() else None
 
 
 def case_of(known: Known, report: str) -> states.Case:

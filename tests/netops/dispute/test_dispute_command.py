@@ -254,6 +254,13 @@ def test_a_carrier_makes_its_own_key(tmp_path, capsys):
         ("fact", ("--leaf", 10**6), "no leaf 1000000"),
         ("fact", ("--claim", "req-late"), "said of one leaf"),
         ("cause", ("--service", "wifi-1", "--from", "2026-11-01"), "does not begin in the period"),
+        ("cause", ("--service", "wifi-3", "--from", "2026-10-09T08:00"), r"no service 'wifi-3'; did you mean 'wifi-"),
+        ("not_measured", ("--service", "x", "--from", "2026-10-02", "--to", "2026-10-03"), "judges no service 'x'"),
+        (
+            "no_outage",
+            ("--service", "wifi-1", "--from", "2026-10-09T08:01"),
+            r"wifi-1' has no outage that begins at 2026-10-09T08:01:00\+08:00; its outages begin at 2026-10-09T08:00",
+        ),
         ("calculation", ("--from", "2026-10-01", "--to", "2026-11-02"), "does not lie in the period"),
         ("calculation", ("--from", "2026-10-02", "--to", "2026-10-01"), "ends after it begins"),
         ("calculation", ("--from", "yesterday", "--to", "2026-10-01"), "is no instant"),
@@ -401,6 +408,30 @@ def test_a_report_that_was_sealed_with_another_amount_does_not_verify(desk, city
 
 
 # ---- what is not taken
+
+
+def about_nothing(desk, monkeypatch):
+    """A note by a carrier's own tool, which did not ask whether there was such an outage."""
+    with monkeypatch.context() as without:
+        without.setattr(dispute.about, "missing", lambda *_: "")
+        return objected(desk, "--service", "wifi-1", "--from", "2026-10-09T09:00", code="duration")
+
+
+def test_an_objection_about_nothing_is_not_taken(desk, city, capsys, monkeypatch):
+    note = about_nothing(desk, monkeypatch)
+    (city.data.dir / "reports").mkdir()
+    shutil.copy(desk / "r1.zip", city.data.dir / "reports" / f"{FIRST}.zip")
+
+    code, why = refused_note(city, capsys, note)
+    assert (code, "has no outage that begins at 2026-10-09T09:00:00+08:00" in why) == (1, True)
+    assert words(dispute, city, "take", objected(desk, out="good.note")) == 0
+
+
+def test_a_city_that_keeps_no_bundle_says_that_nobody_looked(desk, city, capsys, monkeypatch):
+    note = about_nothing(desk, monkeypatch)
+
+    assert words(dispute, city, "take", note) == 0
+    assert "was not looked at" in capsys.readouterr().err
 
 
 def refused_note(city, capsys, path, now_ms=NOW):

@@ -1,0 +1,66 @@
+"""Whether what an objection is about stands in its report: the services that it judges, the outages it tells of. Pure.
+
+A claim, a leaf and a period are known to the ledger (`netops/access/disputes.py`); services and outages only to the
+report. Who objects to an outage that the report does not tell of would wait for a ruling about nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from inventory import times
+from netops.dispute import codes
+from netops.errors import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from zoneinfo import ZoneInfo
+
+    from netops.dispute.codes import Target
+
+MOST_SHOWN: Final = 5
+_OUTAGES: Final = ("incidents", "degraded")  # both are tables of an objective: service, start_ms, end_ms, …
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a report tells of: each service that it judges, and when (ms UTC) the outages of that service begin."""
+
+    outages: Mapping[str, frozenset[int]]
+
+
+def read(report: Any) -> Told:
+    """Return what a `report.json` tells of; LookupError, TypeError or AttributeError when it is none."""
+    found: dict[str, set[int]] = {}
+    for each in _objectives(report):
+        for row in each.get("services", {}).get("rows", ()):
+            found.setdefault(row[0], set())
+        for table in _OUTAGES:
+            for row in each.get(table, {}).get("rows", ()):
+                found.setdefault(row[0], set()).add(row[1])
+    return Told({service: frozenset(starts) for service, starts in found.items()})
+
+
+def missing(target: Target, told: Told, zone: ZoneInfo) -> str:
+    """Return why the report tells of nothing that the target could be, or the empty string."""
+    if not target.name or target.kind not in {codes.INCIDENT, codes.INTERVAL}:
+        return ""
+    starts = told.outages.get(target.name)
+    if starts is None:
+        return f"the report judges no service '{target.name}'{nearest(target.name, told.outages)}"
+    if target.kind == codes.INTERVAL or target.start_ms in starts:
+        return ""
+    at = times.shown(target.start_ms, zone)
+    if not starts:
+        return f"service '{target.name}' has no outage in the report, none that begins at {at} either"
+    near = sorted(sorted(starts, key=lambda start: abs(start - target.start_ms))[:MOST_SHOWN])
+    more = f" and {len(starts) - len(near)} more" if len(starts) > len(near) else ""
+    shown = ", ".join(times.shown(start, zone) for start in near)
+    return f"service '{target.name}' has no outage that begins at {at}; its outages begin at {shown}{more}"
+
+
+def _objectives(report: Any) -> Iterator[Any]:
+    for part in report["parts"]:
+        for item in part["items"]:
+            yield from item["objectives"]
