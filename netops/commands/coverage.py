@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from netops.coverage.sealed import Held
 
 SUMMARY = "Coverage by area: areas as cells, surveys, the verdict with its bounds."
-OK, BREACH = 0, 3
+OK, BREACH, TRY_AGAIN = 0, 3, 75
 HUNDRED = 100
 
 
@@ -48,7 +48,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "file", type=Path, help="CSV: time, latitude, longitude, datum, instrument, and rsrp, sinr or rssi, snr"
     )
     taken.add_argument("--carrier", required=True, help="whose network was measured, by its id in the register")
-    checked = below.add_parser("check", help="hold a sealed survey against its file; exit 4 when they differ")
+    checked = below.add_parser("check", help="hold a survey against its file; exit 4: differs, 75: not sealed yet")
     checked.add_argument("file", type=Path, help="the file that was imported, byte for byte")
     checked.add_argument("--carrier", required=True, help="whose network was measured")
     for each in (areas, taken):
@@ -125,7 +125,7 @@ def _areas(args: argparse.Namespace, settings: Settings, seen: Snapshot) -> int:
 def _import(args: argparse.Namespace, settings: Settings, seen: Snapshot) -> int:
     carrier = _carrier(args.carrier, seen)
     found = survey.read(args.file, now_ms=args.now_ms, resolution=args.resolution)
-    held = _held(settings, carrier, found.technology)
+    held, _ = _held(settings, carrier, found.technology)
     if held.resolution not in {0, args.resolution}:
         raise UsageError(f"--resolution {args.resolution}: the areas are cells of {held.resolution}; expected the same")
     if any(each.digest == found.digest for each, _ in held.surveys):
@@ -150,7 +150,8 @@ def _import(args: argparse.Namespace, settings: Settings, seen: Snapshot) -> int
 def _check(args: argparse.Namespace, settings: Settings, seen: Snapshot) -> int:
     """Read the file again by the grid: what the bare verifier cannot do, for it has no grid."""
     carrier = _carrier(args.carrier, seen)
-    facts = [fact for fact, _ in record.stated(settings, sealed.KINDS)]
+    stated = record.stated(settings, sealed.KINDS)
+    facts = [fact for fact, _ in stated]
     resolution = sealed.read(facts).resolution or grid.RESOLUTION
     found = survey.read(args.file, now_ms=args.now_ms, resolution=resolution)
     held = sealed.read(facts, carrier=carrier, technology=found.technology)
@@ -161,7 +162,11 @@ def _check(args: argparse.Namespace, settings: Settings, seen: Snapshot) -> int:
         )
     if why := sealed.differs(tables[0], found):
         raise EvidenceError(f"{args.file}: {why}")
-    print(f"{args.file}: what is sealed is what the file says: {found.samples} samples, grid h3 {grid.version()}")
+    said = f"is what the file says: {found.samples} samples, grid h3 {grid.version()}"
+    if found.digest in sealed.waiting(stated, carrier=carrier, technology=found.technology):
+        print(f"{args.file}: what was stated {said}; it is not in the ledger yet: the core seals it when it runs")
+        return TRY_AGAIN
+    print(f"{args.file}: what is sealed {said}")
     return OK
 
 
@@ -169,9 +174,11 @@ def _handed(*, dry: bool) -> str:
     return "would be handed to the core" if dry else "handed to the core"
 
 
-def _held(settings: Settings, carrier: str, technology: str) -> Held:
-    facts = [fact for fact, _ in record.stated(settings, sealed.KINDS)]
-    return sealed.read(facts, carrier=carrier, technology=technology)
+def _held(settings: Settings, carrier: str, technology: str) -> tuple[Held, frozenset[str]]:
+    """Return what was stated, and the digests of what the ledger does not hold yet."""
+    stated = record.stated(settings, sealed.KINDS)
+    held = sealed.read([fact for fact, _ in stated], carrier=carrier, technology=technology)
+    return held, sealed.waiting(stated, carrier=carrier, technology=technology)
 
 
 # ---- judge
@@ -180,7 +187,7 @@ def _held(settings: Settings, carrier: str, technology: str) -> Held:
 def _judge(args: argparse.Namespace, settings: Settings, seen: Snapshot) -> int:
     carrier = _carrier(args.carrier, seen)
     promise = _promise(args)
-    held = _held(settings, carrier, args.technology)
+    held, waiting = _held(settings, carrier, args.technology)
     if not held.zones:
         raise UsageError("which cells make up each area is not stated yet; `netops coverage areas FILE` first")
     missing = sorted(set(seen.area) - set(held.zones))
@@ -200,9 +207,11 @@ def _judge(args: argparse.Namespace, settings: Settings, seen: Snapshot) -> int:
         claimed = prediction.read(args.claimed, technology=args.technology, resolution=held.resolution)
         hit = hit_rate(claimed, table, promise.rules, at_ms=args.now_ms)
     if args.json:
-        print(json.dumps(_plain(coverage, held, promise, hit, args), ensure_ascii=False))
+        print(json.dumps(_plain(coverage, held, promise, hit, args) | _sealed(held, waiting), ensure_ascii=False))
     else:
-        _print(coverage, seen, hit, args, language=args.language or settings.city.language)
+        language = args.language or settings.city.language
+        _print(coverage, seen, hit, args, language=language)
+        _print_waiting(held, waiting, WORDS[language])
     return BREACH if coverage.whole.outcome is Outcome.MISSED else OK
 
 
@@ -258,6 +267,13 @@ def _print(coverage: Coverage, seen: Snapshot, hit: Hit | None, args: argparse.N
         print(f"{words['claimed']}: {hit.hits}/{hit.known} ({hit.claimed})")
 
 
+def _print_waiting(held: Held, waiting: frozenset[str], words: Mapping[str, str]) -> None:
+    if held.areas_digest in waiting:
+        print(words["areas_unsealed"])
+    if surveys := sum(each.digest in waiting for each, _ in held.surveys):
+        print(f"{words['surveys_unsealed']}: {surveys}")
+
+
 def _because(each: Standing, words: Mapping[str, str]) -> str:
     why, colon, names = each.because.partition(":")
     return f"{words[why]}{colon}{names}"
@@ -311,6 +327,12 @@ def _plain(
         "samples_outside": coverage.outside,
         "claimed": None if hit is None else {"cells": hit.claimed, "known": hit.known, "hits": hit.hits},
     }
+
+
+def _sealed(held: Held, waiting: frozenset[str]) -> dict[str, Any]:
+    """Return what of the verdict's ground the ledger does not hold yet."""
+    surveys = [each.digest for each, _ in held.surveys if each.digest in waiting]
+    return {"unsealed": {"areas": held.areas_digest in waiting, "surveys": surveys}}
 
 
 def _standing(each: Standing) -> dict[str, Any]:

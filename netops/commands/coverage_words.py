@@ -34,6 +34,8 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "too_old": "too old",
             "age": "newest samples of its cells, days old",
             "outside": "samples that lie in no area",
+            "areas_unsealed": "the areas are not sealed yet: the core seals them when it runs",
+            "surveys_unsealed": "surveys that are not sealed yet (the core seals them when it runs)",
             "claimed": "prediction (a claim, no evidence): good cells / known cells (claimed covered)",
         },
         "zh_CN": {
@@ -60,6 +62,8 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "too_old": "数据过旧",
             "age": "各网格最新样本距今天数",
             "outside": "不在任何区域内的样本",
+            "areas_unsealed": "区域划分尚未写入账本：核心服务运行时会写入",
+            "surveys_unsealed": "尚未写入账本的测量（核心服务运行时会写入）",
             "claimed": "预测（仅为声明，不是证据）：实测良好网格 / 已知网格（声明覆盖）",
         },
     }

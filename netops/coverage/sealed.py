@@ -85,13 +85,13 @@ def of_survey(survey: Survey, *, carrier: str, grid: str, by: str, now_ms: int) 
     return _parts(SURVEY, told, rows, at_ms=now_ms)
 
 
-def differs(sealed: Table, survey: Survey) -> str:
-    """Return where a sealed table is not what the survey's file says, or the empty string."""
-    for cell in sorted({*sealed.hours, *survey.table.hours}):
-        held, made = sealed.hours.get(cell, {}), survey.table.hours.get(cell, {})
+def differs(stated: Table, survey: Survey) -> str:
+    """Return where a table that was stated is not what the survey's file says, or the empty string."""
+    for cell in sorted({*stated.hours, *survey.table.hours}):
+        held, made = stated.hours.get(cell, {}), survey.table.hours.get(cell, {})
         for hour in sorted({*held, *made}):
             if held.get(hour) != made.get(hour):
-                return f"cell {cell}, hour {hour}: sealed {held.get(hour)}, by the file {made.get(hour)}"
+                return f"cell {cell}, hour {hour}: stated {held.get(hour)}, by the file {made.get(hour)}"
     return ""
 
 
@@ -146,6 +146,23 @@ def read(facts: Iterable[Fact], *, carrier: str = "", technology: str = "") -> H
             raise EvidenceError(f"areas {held.areas_digest}: the cells are not those of this digest")
     held.surveys = [_survey(name, bodies) for name, bodies in surveys.items()]
     return held
+
+
+def waiting(stated: Iterable[tuple[Fact, bool]], *, carrier: str, technology: str) -> frozenset[str]:
+    """Return the digests of areas and of a carrier's surveys of which the ledger does not hold every part yet.
+
+    `stated` pairs each fact with whether it is sealed.
+    """
+    parts: dict[str, int] = {}
+    held: dict[str, set[int]] = {}
+    for fact, is_sealed in stated:
+        body: Mapping[str, Any] = fact.body
+        if fact.kind == SURVEY and (body["carrier"], body["technology"]) != (carrier, technology):
+            continue
+        digest = body["areas" if fact.kind == AREAS else "survey"]
+        parts[digest] = body["parts"]
+        held.setdefault(digest, set()).update({body["part"]} if is_sealed else ())
+    return frozenset(digest for digest, want in parts.items() if len(held[digest]) < want)
 
 
 def _whole(what: str, bodies: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -12,12 +12,14 @@ from inventory.city import city_of
 from inventory.model import Area, Carrier
 from inventory.register import Register
 from inventory.tables import MIGRATIONS
+from netops import facts, spool
 from netops.access import record
 from netops.commands import coverage
 from netops.config import City, Data, Settings
 from netops.coverage import grid, sealed
 from netops.coverage.survey import SurveyError
 from netops.errors import EvidenceError, UsageError
+from netops.ledger import Ledger, LedgerEntry
 
 NOW = 1_791_000_000_000  # 2026-10-03
 WEST, EAST = "110108001", "110108002"
@@ -72,6 +74,16 @@ def survey(tmp_path, settings, *, weak=(), name="walk.csv", day=1):
     return path
 
 
+def seal(settings):
+    """Seal what waits, as the core does when it runs."""
+    path = record.spool_path(settings, "cli")
+    with Ledger(record.ledger_path(settings), origin="x/rehearsal", rehearsal=True) as ledger:
+        sealed_before = {leaf.sequence for kind in sealed.KINDS for leaf in ledger.find(kind)}
+        entries = [each for each in spool.read(path, after=0, limit=100) if each.sequence not in sealed_before]
+        waiting = [LedgerEntry(each.source, each.sequence, facts.decode(each.payload)) for each in entries]
+        ledger.append(waiting, now_ms=NOW)
+
+
 def judged(settings, capsys, *words):
     code = run(settings, "judge", "--carrier", "carrier-a", "--json", *words)
     return code, json.loads(capsys.readouterr().out)
@@ -124,11 +136,44 @@ def test_a_sealed_survey_is_held_against_its_file(settings, tmp_path, capsys):
     run(settings, "areas", squares(tmp_path))
     path = survey(tmp_path, settings)
     run(settings, "import", path, "--carrier", "carrier-a")
+    seal(settings)
+    capsys.readouterr()
 
     assert run(settings, "check", path, "--carrier", "carrier-a") == 0
+    assert f"{path}: what is sealed is what the file says: " in capsys.readouterr().out
     path.write_text(path.read_text().replace("-95", "-94", 1))
     with pytest.raises(EvidenceError, match="the file is not the one imported"):
         run(settings, "check", path, "--carrier", "carrier-a")
+
+
+def test_a_survey_that_only_waits_for_the_core_is_not_called_sealed(settings, tmp_path, capsys):
+    run(settings, "areas", squares(tmp_path))
+    path = survey(tmp_path, settings)
+    run(settings, "import", path, "--carrier", "carrier-a")
+    capsys.readouterr()
+
+    assert run(settings, "check", path, "--carrier", "carrier-a") == 75
+    said = capsys.readouterr().out
+    assert "what was stated is what the file says" in said
+    assert "it is not in the ledger yet: the core seals it when it runs" in said
+
+
+def test_a_verdict_tells_what_of_its_ground_is_not_sealed_yet(settings, tmp_path, capsys):
+    run(settings, "areas", squares(tmp_path))
+    first = survey(tmp_path, settings)
+    run(settings, "import", first, "--carrier", "carrier-a")
+    seal(settings)
+    run(settings, "import", survey(tmp_path, settings, name="second.csv", day=2), "--carrier", "carrier-a")
+    capsys.readouterr()
+    _, said = judged(settings, capsys)
+    run(settings, "judge", "--carrier", "carrier-a", "--language", "en")
+    words = capsys.readouterr().out
+
+    assert said["unsealed"] == {"areas": False, "surveys": [said["surveys"][1]["digest"]]}
+    assert "surveys that are not sealed yet (the core seals them when it runs): 1\n" in words
+    assert "the areas are not sealed yet" not in words
+    seal(settings)
+    assert judged(settings, capsys)[1]["unsealed"] == {"areas": False, "surveys": []}
 
 
 def test_a_survey_that_was_stated_otherwise_than_its_file_says_is_named(settings, tmp_path, capsys):

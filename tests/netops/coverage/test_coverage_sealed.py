@@ -51,6 +51,15 @@ def test_a_part_that_is_missing_is_named():
         read(told(2000)[1:])
 
 
+def test_a_survey_waits_until_the_ledger_holds_each_of_its_parts():
+    made = told(2000)
+    partly = [(fact, index > 0) for index, fact in enumerate(made)]
+
+    assert sealed.waiting(partly, carrier="carrier-a", technology="lte") == {DIGEST}
+    assert sealed.waiting([*partly, (made[0], True)], carrier="carrier-a", technology="lte") == frozenset()
+    assert sealed.waiting(partly, carrier="carrier-b", technology="lte") == frozenset()
+
+
 def test_surveys_of_others_are_left_alone():
     assert read(told(), technology="wifi").surveys == []
 
