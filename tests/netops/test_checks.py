@@ -21,6 +21,8 @@ from netops.commands import check, db
 from netops.config import Credential, Data, Settings
 from netops.errors import NetopsError
 
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "describe-your-city.md"
+FLAGS = re.MULTILINE | re.DOTALL
 NOW = 1_780_000_000_000
 
 
@@ -213,3 +215,19 @@ def test_every_name_in_the_guide_s_example_resolves(root, instance, tmp_path, ca
 
     assert capsys.readouterr().out.startswith("all names resolve")
     assert code == 0
+
+
+def test_the_city_of_the_guide_has_no_name_that_fails(tmp_path, capsys):
+    """Whoever copies the how-to's files, `doors.csv` among them, and has its two credentials begins without a fault."""
+    shown = re.findall(r"^### [^\n]*`([^`]+)`\n(?:[^`#\n]+\n)?```\w+\n(.*?)^```$", GUIDE.read_text("utf-8"), FLAGS)
+    for name, text in shown:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    settings = Settings(
+        credentials={"carrier-a-snmp": Credential(kind="snmp"), "carrier-a-ssh": Credential(kind="ssh", user="u")}
+    )
+
+    code = check.run(Namespace(dir=tmp_path, json=False, now_ms=NOW), settings)
+
+    assert {"doors.csv", "devices.csv", "contracts/wifi-2026.yaml"} <= {name for name, _ in shown}
+    assert (code, capsys.readouterr().out.partition(" (")[0]) == (0, "all names resolve")
