@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import stat
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from netops.evidence.checkpoint import Checkpoint
 
 _PREFIX = "PRIVATE+KEY+"
+_NAME = re.compile(r"[A-Za-z0-9._/-]{1,100}")  # what every system writes in a file and a mail alike
+_MAKERS = "`netops init` makes the city's, `netops dispute key` a carrier's, `netops witness key` a witness's"
 
 
 class Signer:
@@ -69,25 +72,34 @@ class Signer:
         """Read a key file; refused unless it is a plain file of ours that nobody else may read."""
         try:
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise EvidenceError(f"signing key {path}: no such file; {_MAKERS}") from None
         except OSError as error:
             raise EvidenceError(
-                f"signing key {path}: cannot be opened ({error.strerror}); `netops init` makes one"
+                f"signing key {path}: cannot be opened ({error.strerror}); expected the file itself, readable to you"
             ) from None
         try:
             found = os.fstat(handle)
             if not stat.S_ISREG(found.st_mode) or found.st_uid not in (os.geteuid(), 0):
                 raise EvidenceError(f"signing key {path}: expected a plain file that belongs to this user or to root")
+            text = os.read(handle, 4096).decode("ascii", "replace")
+            if _public(text):  # before the mode: of a public file that would be the wrong remedy
+                raise EvidenceError(f"signing key {path}: is a public key; expected the private file. {_MAKERS}")
             if found.st_mode & 0o077:
                 raise EvidenceError(
                     f"signing key {path}: mode {stat.S_IMODE(found.st_mode):04o} lets others in; run `chmod 600 {path}`"
                 )
-            return cls.parse(os.read(handle, 4096).decode("ascii", "replace"))
+            return cls.parse(text)
         finally:
             os.close(handle)
 
     @classmethod
     def generate(cls, path: Path, name: str, *, algorithm: int = note.ED25519) -> Signer:
-        """Make a key and its file (0600, fsynced); an existing file is never overwritten."""
+        """Make a key and its file (0600, fsynced); an existing file is never overwritten, half a file never left."""
+        if not _NAME.fullmatch(name):
+            raise EvidenceError(
+                f"key name '{name}': expected ASCII letters, digits, '.', '_', '-', '/' (such as carrier-a/disputes)"
+            )
         signer = cls.new(name, algorithm=algorithm)
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -97,10 +109,14 @@ class Signer:
             ) from None
         except OSError as error:
             raise EvidenceError(f"signing key {path}: cannot be made ({error.strerror})") from None
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(signer.private_line() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(signer.private_line() + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            path.unlink(missing_ok=True)  # else it would stand in the way of the next try
+            raise EvidenceError(f"signing key {path}: cannot be written ({error.strerror})") from None
         files.settle(path.parent)
         return signer
 
@@ -135,3 +151,11 @@ class Signer:
 
     def _line(self, blob: bytes) -> note.Signature:
         return note.Signature(name=self.vkey.name, key_id=self.vkey.id, blob=blob)
+
+
+def _public(text: str) -> bool:
+    try:
+        note.VerifierKey.parse(text.partition("\n")[0])
+    except EvidenceError:
+        return False
+    return True

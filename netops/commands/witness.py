@@ -6,6 +6,7 @@ and no instance of ours. `ask` and `add` are the log's. `docs/how-to/witness-a-l
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 import threading
@@ -20,14 +21,12 @@ from netops.errors import EvidenceError, UsageError
 from netops.evidence import files, note, told
 from netops.ledger_file import LedgerReader
 from netops.sign import Signer
-from netops.web.server import Server
+from netops.web.server import LAST_PORT, Server
 from netops.witness import circle
 from netops.witness.desk import Desk
 from netops.witness.service import Application
 
 if TYPE_CHECKING:
-    import argparse
-
     from netops.config import Settings
 
 SUMMARY = "Co-sign a ledger's checkpoints; bring co-signatures to it."
@@ -42,7 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     key.add_argument("--out", type=Path, required=True, help="the key's file; never overwritten")
     serve = below.add_parser("serve", help="answer requests over HTTP until stopped")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    serve.add_argument("--port", type=int, default=8390, help="TCP port (%(default)s)")
+    serve.add_argument("--port", type=_port, default=8390, help="TCP port (%(default)s)")
     sign = below.add_parser("sign", help="sign one request that came as a file")
     sign.add_argument("request", type=Path, help="the file that `netops witness ask` wrote")
     sign.add_argument("--out", type=Path, required=True, help="where to write the co-signed checkpoint")
@@ -57,11 +56,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("note", type=Path, help="the file that `netops witness sign` wrote")
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 6 and 0 < int(text) <= LAST_PORT):
+        raise argparse.ArgumentTypeError(f"'{text}' is no TCP port; expected 1 to {LAST_PORT}")
+    return int(text)
+
+
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do what was asked."""
     if args.what == "key":
         print(Signer.generate(args.out, args.name, algorithm=note.COSIGNATURE_V1).vkey)
         return OK
+    if args.what in {"sign", "ask"} and args.out.exists():
+        raise UsageError(f"{args.out}: exists; move it away, or name another with --out")
     if args.what in {"serve", "sign"}:
         signer = Signer.load(args.key)
         with Desk(args.book, signer, told.read_keys(_bytes(args.logs), str(args.logs))) as desk:

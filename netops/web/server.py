@@ -31,6 +31,7 @@ LARGEST_HEADER = 16 * 1024
 LARGEST_BODY = 1024 * 1024
 STOP_S = 5.0
 COUNT_S = 0.2
+LAST_PORT = 65535
 
 
 def loopback(host: str) -> bool:
@@ -86,6 +87,10 @@ class Server:
 
     def start(self) -> None:
         """Bind and serve; returns when connections are accepted."""
+        host, port = self.listener.host, self.listener.port
+        if not 0 <= port <= LAST_PORT:
+            what = f"{port} is no TCP port; expected 1 to {LAST_PORT}, or 0 for one that is free"
+            raise ConfigError(f"cannot listen on {host}:{port}: {what}")
         refuse_plain(self.listener, clear=self.clear)
         app: Callable[..., Any] = self.app
         if self.listener.tls_certificate is not None:

@@ -33,7 +33,9 @@ class Desk:
 
     def __init__(self, directory: Path, signer: Signer, logs: Sequence[VerifierKey]) -> None:
         if signer.vkey.algorithm != note.COSIGNATURE_V1:
-            raise EvidenceError(f"key {signer.vkey.name} is a log's (type 0x01); a witness needs one of type 0x04")
+            raise EvidenceError(
+                f"key {signer.vkey.name} is no witness's key (type 0x01); make one with `netops witness key`"
+            )
         self._directory = directory
         self._signer = signer
         self._logs = tuple(logs)

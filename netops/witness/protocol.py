@@ -104,7 +104,10 @@ def _grown(ask: Ask, head: Checkpoint, seen: Seen | None) -> None:
         raise RefusedError(MALFORMED, what)
     known = 0 if seen is None else seen.size
     if ask.old != known:
-        what = f"log '{head.origin}': {ask.old} was told as the size last seen; this witness saw {known}"
+        what = (
+            f"log '{head.origin}': {ask.old} was told as the size last seen; this witness saw {known}: ask the "
+            f"city for a request by `netops witness ask --old {known}`"
+        )
         raise RefusedError(CONFLICT, what, size=known)
     if seen is None or known == 0:
         if ask.proof:

@@ -51,8 +51,35 @@ def test_a_directory_or_nothing_is_no_key(tmp_path):
 
     with pytest.raises(EvidenceError, match="plain file"):
         Signer.load(tmp_path / "d")
-    with pytest.raises(EvidenceError, match="netops init"):
+    with pytest.raises(EvidenceError, match=r"none: no such file; `netops init` makes .* `netops witness key` a"):
         Signer.load(tmp_path / "none")
+
+
+def test_a_public_key_is_told_as_that_whatever_its_mode(tmp_path):
+    (tmp_path / "city.vkey").write_text(f"{Signer.new('a').vkey}\n")
+    (tmp_path / "city.vkey").chmod(0o644)
+
+    with pytest.raises(EvidenceError, match=r"city\.vkey: is a public key; expected the private file"):
+        Signer.load(tmp_path / "city.vkey")
+
+
+@pytest.mark.parametrize("name", ["甲运营商", "甲/w", "", "a b", "a+b", "a" * 101, "a\n"])
+def test_a_name_that_no_key_can_have_leaves_no_file(tmp_path, name):
+    with pytest.raises(EvidenceError, match="expected ASCII letters, digits"):
+        Signer.generate(tmp_path / "key", name)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_that_could_not_be_written_whole_leaves_no_file(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(EvidenceError, match=r"cannot be written \(No space left on device\)"):
+        Signer.generate(tmp_path / "key", "a")
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_key_is_never_overwritten(tmp_path):

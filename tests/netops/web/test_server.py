@@ -133,6 +133,12 @@ def test_an_occupied_port_is_said_plainly(server):
         Server(made.made(), Listener(port=server.port)).start()
 
 
+@pytest.mark.parametrize("port", [-1, 65536, 99999])
+def test_what_is_no_port_is_said_plainly(port):
+    with pytest.raises(ConfigError, match="is no TCP port; expected 1 to 65535"):
+        Server(made.made(), Listener(port=port)).start()
+
+
 def test_a_browser_is_told_nothing_about_the_server(server):
     with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/") as answer:
         assert "waitress" not in (answer.headers.get("Server") or "")

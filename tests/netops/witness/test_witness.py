@@ -186,7 +186,7 @@ def test_one_book_has_one_writer(desk, tmp_path):
 
 
 def test_a_log_key_is_no_witness(tmp_path):
-    with pytest.raises(EvidenceError, match="type 0x04"):
+    with pytest.raises(EvidenceError, match=r"type 0x01\); make one with `netops witness key`"):
         Desk(tmp_path, LOG, [LOG.vkey])
 
 

@@ -57,7 +57,7 @@ def test_a_checkpoint_goes_to_the_witness_and_back_by_file(ledger, key, tmp_path
 
     assert checkpoint.trust(note.parse(ledger.latest().note), [LOG.vkey, key], quorum=1).cosigners
     assert witness(tmp_path, "sign", tmp_path / "request", *book, "--out", tmp_path / "again") == 4
-    assert "this witness saw 2" in capsys.readouterr().err
+    assert "this witness saw 2: ask the city for a request by `netops witness ask --old 2`" in capsys.readouterr().err
 
 
 def test_what_cannot_be_handed_in_is_refused(ledger, key, tmp_path, capsys):
@@ -70,6 +70,35 @@ def test_what_cannot_be_handed_in_is_refused(ledger, key, tmp_path, capsys):
     assert witness(tmp_path, "ask", "--old", "-1", "--out", tmp_path / "request") == 2
     assert witness(tmp_path, "key", "x", "--out", tmp_path / "key") == 4
     assert "never overwritten" in capsys.readouterr().err
+
+
+def test_no_file_of_anybody_is_written_over(ledger, key, tmp_path, capsys):
+    (tmp_path / "mine").write_text("mine")
+    book = ["--key", tmp_path / "key", "--book", tmp_path / "book", "--logs", tmp_path / "logs"]
+    assert witness(tmp_path, "ask", "--out", tmp_path / "request") == 0
+
+    assert witness(tmp_path, "ask", "--out", tmp_path / "mine") == 2
+    assert witness(tmp_path, "sign", tmp_path / "request", *book, "--out", tmp_path / "mine") == 2
+
+    assert capsys.readouterr().err.count("mine: exists; move it away, or name another with --out") == 2
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert not (tmp_path / "book").exists()
+
+
+def test_a_key_that_is_no_witness_s_is_told_with_what_makes_one(ledger, key, tmp_path, capsys):
+    Signer.generate(tmp_path / "disputes.key", "carrier-a/disputes")
+    book = ["--book", tmp_path / "book", "--logs", tmp_path / "logs", "--out", tmp_path / "signed"]
+
+    assert witness(tmp_path, "sign", tmp_path / "request", "--key", tmp_path / "disputes.key", *book) == 4
+    assert "no witness's key (type 0x01); make one with `netops witness key`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["99999", "0", "-1", "http", "٣", "1" * 5000])
+def test_what_is_no_port_is_told_by_the_parser(port, capsys):
+    with pytest.raises(SystemExit):
+        main(["witness", "serve", "--key", "k", "--book", "b", "--logs", "l", f"--port={port}"])
+
+    assert "is no TCP port; expected 1 to 65535" in capsys.readouterr().err
 
 
 def test_a_private_key_where_a_public_one_belongs_is_never_shown(ledger, key, tmp_path, capsys):
