@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from netops.evidence.members import Bundle
 
 HOUR = 3_600_000
-_TURNED = {"late": "in_force_by_ruling", "over_cap": "in_force_by_ruling", "in_force": "out_by_ruling"}  # [2]
+# [2] Who says that a claim should excuse can only put it in, who says that it should not can only take it out.
+_OBJECTED = {"late": "claim_refused", "over_cap": "claim_refused", "in_force": "claim_granted"}
+_TURNED = {"late": "in_force_by_ruling", "over_cap": "in_force_by_ruling", "in_force": "out_by_ruling"}
 
 
 class Stated:
@@ -103,7 +105,7 @@ class Stated:
             effect = "over_cap"
         else:
             effect = "in_force"
-        ruling = self._ruling(body["claim"]) if effect in _TURNED else None
+        ruling = self._ruling(body["claim"], _OBJECTED[effect]) if effect in _OBJECTED else None
         part = {}
         if ruling is not None:
             effect = _TURNED[effect]
@@ -117,12 +119,13 @@ class Stated:
         kept = {key: body[key] for key in ("claim", "class", "start_ms", "end_ms", "services", "reason", "by")}
         return {**kept, "noticed_ms": noticed, "approved": approved, "effect": effect, **part}
 
-    def _ruling(self, claim: str) -> int | None:
-        """Return for how much of a claim's beginning an objection about it was upheld, 0: all; None: for nothing.
+    def _ruling(self, claim: str, code: str) -> int | None:
+        """Return for how much of a claim's beginning such an objection was upheld, 0: all; None: for nothing.
 
         By somebody else than who objected; a whole one goes before a part, and the first part before others.
         """
-        by = {body["objection"]: body["by"] for body in self.bodies("objection") if body["target"] == claim}
+        told = [body for body in self.bodies("objection") if (body["target"], body["code"]) == (claim, code)]
+        by = {body["objection"]: body["by"] for body in told}
         found = None
         for body in self.bodies("ruling"):
             if body["objection"] not in by or body["by"] == by[body["objection"]]:

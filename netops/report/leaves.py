@@ -102,7 +102,8 @@ def claims(leaves: Leaves, classes: Mapping[str, ExclusionClass]) -> list[Claim]
                 reason=body["reason"],
                 by=body["by"],
                 approved=_approved(leaves, body, classes),
-                **_ruled(leaves, body),
+                given_ms=_upheld(leaves, body, "claim_refused"),
+                taken_ms=_upheld(leaves, body, "claim_granted"),
             )
     return list(made.values())
 
@@ -124,19 +125,20 @@ def _approved(leaves: Leaves, claim: Mapping[str, Any], classes: Mapping[str, Ex
     return asked and decided and held.state == approvals.APPROVED
 
 
-def _ruled(leaves: Leaves, claim: Mapping[str, Any]) -> dict[str, Any]:
-    """Return as fields of `Claim` whether an objection about it was upheld by somebody else than who objected.
+def _upheld(leaves: Leaves, claim: Mapping[str, Any], code: str) -> int | None:
+    """Return for how much of a claim's beginning an objection with this code was upheld, 0: all; None: for nothing.
 
-    One that was upheld wholly decides, else the first that was for some minutes.
+    By somebody else than who objected. One that was upheld wholly decides, else the first that was for some minutes.
     """
     told = [each.body for each in leaves.of("objection") if each.body["target"] == claim["claim"]]
-    objectors = {each["objection"]: each["by"] for each in told}
+    objectors = {each["objection"]: each["by"] for each in told if each["code"] == code}
     rulings = [each.body for each in leaves.of("ruling")]
     others = [each for each in rulings if each["by"] != objectors.get(each["objection"], each["by"])]
     parts = [each["minutes"] * MINUTE_MS for each in others if each["outcome"] == "partly_upheld" and "minutes" in each]
-    part_ms = next((part for part in parts if part), 0)
-    is_whole = any(each["outcome"] == "upheld" for each in others) or 0 < claim["end_ms"] - claim["start_ms"] <= part_ms
-    return {"ruled": is_whole or part_ms > 0, "ruled_ms": 0 if is_whole else part_ms}
+    part_ms = next((part for part in parts if part), None)
+    if any(each["outcome"] == "upheld" for each in others):
+        return 0
+    return 0 if part_ms and 0 < claim["end_ms"] - claim["start_ms"] <= part_ms else part_ms
 
 
 def breaches_before(leaves: Leaves, objective: str, start_ms: int, tz: ZoneInfo) -> int:

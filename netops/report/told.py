@@ -119,7 +119,7 @@ def claim(given: Decided) -> dict[str, Any]:
         "by": each.by,
         "approved": each.approved,
         "effect": given.effect.value,
-        **({"ruled_ms": each.ruled_ms} if given.effect is Effect.RULED and each.ruled_ms else {}),
+        **({"ruled_ms": given.ruled_ms} if given.ruled_ms else {}),
     }
 
 

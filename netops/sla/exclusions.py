@@ -44,8 +44,8 @@ IN_FORCE = frozenset({Effect.IN_FORCE, Effect.RULED})
 class Claim:
     """Somebody asks that `[start_ms, end_ms)` be excused for `services` (empty or `*`: all of the contract).
 
-    `noticed_ms` is when the claim was recorded by us, never when it says it was written. `ruled`: an objection about it
-    was upheld, for `ruled_ms` of its beginning, less than it is long (0: for all of it).
+    `noticed_ms` is when the claim was recorded by us, never when it says it was written. An objection about it was
+    upheld: that it should excuse, for `given_ms` of its beginning; that it should not, for `taken_ms`. 0 is all of it.
     """
 
     id: str
@@ -57,16 +57,17 @@ class Claim:
     reason: str = ""
     by: str = ""
     approved: bool = False
-    ruled: bool = False
-    ruled_ms: int = 0
+    given_ms: int | None = None
+    taken_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A claim with its effect."""
+    """A claim with its effect; `ruled_ms` of its beginning were ruled on alone, the claim is what is left in force."""
 
     claim: Claim
     effect: Effect
+    ruled_ms: int = 0
 
     @property
     def counts(self) -> bool:
@@ -94,14 +95,15 @@ def decide(claims: Iterable[Claim], classes: Mapping[str, ExclusionClass], perio
         taken = used.get(kind.id, ())
         wanted = intersect(((claim.start_ms, claim.end_ms),), period)
         effect = _effect(claim, kind, total(taken) + total(subtract(wanted, taken)))
-        if claim.ruled_ms and effect in {Effect.RULED, Effect.RULED_OUT}:
-            edge_ms = claim.start_ms + claim.ruled_ms
+        ruled_ms = {Effect.RULED: claim.given_ms, Effect.RULED_OUT: claim.taken_ms}.get(effect) or 0
+        if ruled_ms:
+            edge_ms = claim.start_ms + ruled_ms
             is_given = effect is Effect.RULED
             claim = replace(claim, end_ms=edge_ms) if is_given else replace(claim, start_ms=edge_ms)
             wanted, effect = intersect(((claim.start_ms, claim.end_ms),), period), Effect.RULED
         if effect in IN_FORCE:
             used[kind.id] = union(taken, wanted)
-        made.append(Decided(claim, effect))
+        made.append(Decided(claim, effect, ruled_ms))
     return made
 
 
@@ -109,10 +111,10 @@ def _effect(claim: Claim, kind: ExclusionClass, used_ms: int) -> Effect:
     if not claim.approved:
         return Effect.UNAPPROVED
     if claim.start_ms - claim.noticed_ms < kind.notice_h * HOUR_MS:
-        return Effect.RULED if claim.ruled else Effect.LATE
+        return Effect.LATE if claim.given_ms is None else Effect.RULED
     if kind.cap_s and used_ms > kind.cap_s * 1000:
-        return Effect.RULED if claim.ruled else Effect.OVER_CAP
-    return Effect.RULED_OUT if claim.ruled else Effect.IN_FORCE
+        return Effect.OVER_CAP if claim.given_ms is None else Effect.RULED
+    return Effect.IN_FORCE if claim.taken_ms is None else Effect.RULED_OUT
 
 
 def spans_by_service(decided: Iterable[Decided], services: Iterable[str]) -> dict[str, Spans]:

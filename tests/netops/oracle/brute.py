@@ -190,7 +190,7 @@ def claims(city, rules):
         low, high = max(body["start_ms"], city.start), min(body["end_ms"], city.end)
         minutes = used[kind["id"]] | set(range(low, high, MINUTE))
         over = kind["cap_s"] and len(minutes) * 60 > kind["cap_s"]
-        whole, part = turned_over(city, body)
+        whole, part = turned_over(city, body, "claim_refused" if late or over else "claim_granted")
         begin, end = body["start_ms"], body["end_ms"]
         if part and not whole:
             begin, end = (begin, begin + part * MINUTE) if late or over else (begin + part * MINUTE, end)
@@ -201,12 +201,13 @@ def claims(city, rules):
     return made
 
 
-def turned_over(city, claim):
-    """An objection to the claim, upheld by another than who objected, turns over what an approved claim does.
+def turned_over(city, claim, code):
+    """An objection with this code to the claim, upheld by another than who objected, turns over what it does.
 
     Return whether all of it, and else of how many minutes from its beginning.
     """
-    objected = {b["objection"]: b["by"] for b in city.bodies("objection") if b["target"] == claim["claim"]}
+    mine = [b for b in city.bodies("objection") if b["target"] == claim["claim"] and b["code"] == code]
+    objected = {b["objection"]: b["by"] for b in mine}
     told = [b for b in city.bodies("ruling") if b["objection"] in objected and b["by"] != objected[b["objection"]]]
     parts = [b["minutes"] for b in told if b["outcome"] == "partly_upheld" and b.get("minutes")]
     part = parts[0] if parts else 0

@@ -262,7 +262,8 @@ class History:
 
     def dispute(self, claim):
         rng, name = self.rng, f"o-{claim}"
-        named = {"objection": name, "report": "c1-p-r1", "code": "claim", "target": claim, "by": "carrier"}
+        code = rng.choice(["claim_refused", "claim_granted"])
+        named = {"objection": name, "report": "c1-p-r1", "code": code, "target": claim, "by": "carrier"}
         self.state("objection", named | {"reason": "r"}, at_ms=self.end)
         if rng.random() < 0.8:
             outcome = rng.choice(["upheld", "partly_upheld", "partly_upheld", "dismissed"])

@@ -149,7 +149,7 @@ def dispute(rng, world):
         objection = {
             "objection": f"o-{i}",
             "report": "r",
-            "code": "c",
+            "code": rng.choice(["claim_refused", "claim_granted", "calculation"]),
             "target": target,
             "by": "carrier",
             "reason": "x",

@@ -76,7 +76,7 @@ def test_an_upheld_objection_takes_a_claim_out_again_and_the_money_comes_back(pa
     draft, _ = paper_bundle(world)
     for fact in bundles.facts(draft, now_ms=START + 12 * H):
         world.state(fact.kind, dict(fact.body), at_ms=fact.at_ms)
-    words = {"report": draft.name, "code": "exclusion", "target": "m-1", "by": "zhao", "reason": "no work was done"}
+    words = {"report": draft.name, "code": "claim_granted", "target": "m-1", "by": "zhao", "reason": "no work was done"}
     world.state("objection", {"objection": "o-1", **words})
     world.state("ruling", {"objection": "o-1", "outcome": "upheld", "by": "officer", "reason": "so it was"})
 

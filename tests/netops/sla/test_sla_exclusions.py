@@ -30,11 +30,14 @@ def effects(*claims):
         (claim(), Effect.IN_FORCE),
         (claim(notice=71), Effect.LATE),
         (claim(notice=-1), Effect.LATE),
-        (claim(notice=71, ruled=True), Effect.RULED),
-        (claim(hours=9, ruled=True), Effect.RULED),
-        (claim(ruled=True), Effect.RULED_OUT),
+        (claim(notice=71, given_ms=0), Effect.RULED),
+        (claim(hours=9, given_ms=0), Effect.RULED),
+        (claim(taken_ms=0), Effect.RULED_OUT),
+        (claim(given_ms=0), Effect.IN_FORCE),
+        (claim(notice=71, taken_ms=0), Effect.LATE),
+        (claim(hours=9, taken_ms=0), Effect.OVER_CAP),
         (claim(approved=False), Effect.UNAPPROVED),
-        (claim(approved=False, ruled=True), Effect.UNAPPROVED),
+        (claim(approved=False, given_ms=0), Effect.UNAPPROVED),
         (claim(class_id="maintenence"), Effect.UNKNOWN_CLASS),
         (claim(hours=9), Effect.OVER_CAP),
         (claim(hours=0), Effect.EMPTY),
@@ -54,9 +57,9 @@ def test_the_cap_is_used_up_in_the_order_of_time_and_the_claim_over_it_counts_no
 @pytest.mark.parametrize(
     ("given", "left"),
     [
-        pytest.param(claim(notice=71, ruled=True, ruled_ms=H), (1100 * H, 1101 * H), id="late-and-given-an-hour"),
-        pytest.param(claim(hours=9, ruled=True, ruled_ms=H), (1100 * H, 1101 * H), id="over-cap-and-given-an-hour"),
-        pytest.param(claim(ruled=True, ruled_ms=H), (1101 * H, 1104 * H), id="in-force-and-an-hour-taken-out"),
+        pytest.param(claim(notice=71, given_ms=H), (1100 * H, 1101 * H), id="late-and-given-an-hour"),
+        pytest.param(claim(hours=9, given_ms=H), (1100 * H, 1101 * H), id="over-cap-and-given-an-hour"),
+        pytest.param(claim(taken_ms=H), (1101 * H, 1104 * H), id="in-force-and-an-hour-taken-out"),
     ],
 )
 def test_what_is_upheld_for_some_minutes_is_the_beginning_of_the_claim(given, left):
@@ -84,7 +87,7 @@ def test_claims_in_force_excuse_their_services_and_no_others():
 
 
 def test_a_claim_that_a_ruling_took_out_excuses_nothing_and_leaves_the_cap_to_the_others():
-    decided = exclusions.decide([claim("a", 1100, 5, ruled=True), claim("b", 1200, 8)], CLASSES, PERIOD)
+    decided = exclusions.decide([claim("a", 1100, 5, taken_ms=0), claim("b", 1200, 8)], CLASSES, PERIOD)
 
     assert [each.effect for each in decided] == [Effect.RULED_OUT, Effect.IN_FORCE]
     assert exclusions.spans_by_service(decided, ["s"]) == {"*": ((1200 * H, 1208 * H),)}
