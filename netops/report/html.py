@@ -11,9 +11,9 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netops.clock import iso
+from netops.clock import iso, utc
 from netops.metrics.portal import COUNTED
-from netops.report import drawn, paper
+from netops.report import agreed, drawn, paper
 from netops.report.named import named
 from netops.report.words import LANGUAGES, both, cause
 
@@ -60,6 +60,9 @@ COLUMNS = {
     "services": "服务数 services",
 }
 AT = frozenset({"start_ms", "end_ms"})
+FIRST = ("service", "verdict")  # of a table's columns: in view on a small screen
+SHORT = 10  # the name of a month or a day stays on one line
+Cell = str | tuple[str, str]  # a text, or a text and what stands behind it
 
 
 def page(report: Mapping[str, Any], days: Mapping[str, Any], tz: ZoneInfo, *, no_paper: str = "") -> str:
@@ -67,10 +70,10 @@ def page(report: Mapping[str, Any], days: Mapping[str, Any], tz: ZoneInfo, *, no
     zh, en = (paper.content(report, days, tz, language) for language in LANGUAGES)
     banner = f'<p class="rehearsal">{REHEARSAL}</p>' if report["rehearsal"] else ""
     title = f"{report['title']} · {report['period']['name']}"
-    body = [banner, drawn.HATCH, _head(report), _first(zh, en), _summary(report), _waterfall(zh, en), _days(zh, en)]
+    body = [banner, drawn.HATCH, _head(report, tz), _first(zh, en), _summary(report), _waterfall(zh, en), _days(zh, en)]
     body.append(drawn.changes(zh["changes"], en["changes"]))
     excused = _Excused(days)
-    body += [_part(part, excused) for part in report["parts"]]
+    body += [_part(part, excused, tz) for part in report["parts"]]
     body += [_seen(report), _digests(report, no_paper), banner]
     return (
         f'<!DOCTYPE html>\n<html lang="zh-CN"><head><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -79,15 +82,18 @@ def page(report: Mapping[str, Any], days: Mapping[str, Any], tz: ZoneInfo, *, no
     )
 
 
-def _head(report: Mapping[str, Any]) -> str:
+def _head(report: Mapping[str, Any], tz: ZoneInfo) -> str:
     period = report["period"]
+    span, universal = _span(period["start_ms"], period["end_ms"], tz)
+    whole = ' class="whole"' if len(period["name"]) <= SHORT else ""
+    name = f"<span{whole}>{escape(period['name'])}</span>"
     replaces = f" · 取代 replaces <code>{escape(report['replaces'])}</code>" if report["replaces"] else ""
     return (
-        f"<h1>{escape(report['title'])}<br>服务水平报告 Service level report {escape(period['name'])}</h1>"
+        f"<h1>{escape(report['title'])}<br>服务水平报告 Service level report {name}</h1>"
         f"<p>合同 contract <b>{escape(report['contract'])}</b> · 运营商 carrier <b>{escape(report['carrier'])}</b> · "
         f"修订 revision <b>{report['revision']}</b>{replaces}<br>"
-        f"期间 period {escape(period['start'])} – {escape(period['end'])} ({escape(report['timezone'])}, tzdata "
-        f"{escape(report['tzdata'])})</p>"
+        f'期间 period <span title="{universal}">{span}</span> ({escape(report["timezone"])}, tzdata '
+        f"{escape(report['tzdata'])})<br>时间均为该时区；指向时显示 UTC · times are of this zone, UTC on hover</p>"
     )
 
 
@@ -123,28 +129,28 @@ def _days(zh: Mapping[str, Any], en: Mapping[str, Any]) -> str:
 def _summary(report: Mapping[str, Any]) -> str:
     rows = [
         [
-            part["version"],
             f"{named(item, each)}{_good(each)}",
+            VERDICTS[each["verdict"]],
             f"{'≥' if each['comparison'] == 'at_least' else '≤'} {each['target']} %",
             f"{each['shown'] or '—'} %",
             f"{each['lower_shown']} – {each['upper_shown']} %",
             f"{each['unknown_shown']} %",
-            VERDICTS[each["verdict"]],
             item["credit"]["amount"] if item["credit"]["objective"] == each["objective"] else "",
+            part["version"],
         ]
         for part in report["parts"]
         for item in part["items"]
         for each in item["objectives"]
     ]
     head = [
-        "版本",
         "目标 objective",
+        "判定 verdict",
         "约定 target",
         "结果 value ↓",
         "界限 bounds",
         "未测得 unknown",
-        "判定 verdict",
         "扣减 credit",
+        "版本 version",
     ]
     credit = report["credit"]
     capped = f"（合同上限 cap {escape(credit['cap_percent'])} %）" if credit["capped"] else ""
@@ -158,6 +164,15 @@ def _summary(report: Mapping[str, Any]) -> str:
 def _good(each: Mapping[str, Any]) -> str:
     """Return what makes a slot good where the objective rests on a metric."""
     return f": {each['indicator']} {each['good']}" if "good" in each else ""
+
+
+def _when(at_ms: int, tz: ZoneInfo) -> str:
+    return f"{utc(at_ms).astimezone(tz):%Y-%m-%d %H:%M:%S}"
+
+
+def _span(start_ms: int, end_ms: int, tz: ZoneInfo) -> tuple[str, str]:
+    """Return two instants by the contract's clock, and in UTC behind them."""
+    return f"{_when(start_ms, tz)} – {_when(end_ms, tz)}", f"{iso(start_ms)} – {iso(end_ms)}"
 
 
 class _Excused:
@@ -182,20 +197,24 @@ class _Excused:
         return f"{found['by']} ({found['role']}), leaf {found['leaf']}" if found else "—"
 
 
-def _part(part: Mapping[str, Any], excused: _Excused) -> str:
-    span = f"{iso(part['start_ms'])} – {iso(part['end_ms'])}"
-    head = f"<h2>合同版本 Contract version {escape(part['version'])} · {span}</h2>"
+def _part(part: Mapping[str, Any], excused: _Excused, tz: ZoneInfo) -> str:
+    span, universal = _span(part["start_ms"], part["end_ms"], tz)
+    head = f'<h2 title="{universal}">合同版本 Contract version {escape(part["version"])} · {span}</h2>'
     if part["unassigned"]:
         head += f"<p>未归入任何项目 under no item: {escape(', '.join(part['unassigned']))}</p>"
     return head + "".join(
-        _objective(item, each, excused.rows(part["version"], item["item"], each["objective"]), excused)
+        _objective(item, each, excused.rows(part["version"], item["item"], each["objective"]), excused, tz)
         for item in part["items"]
         for each in item["objectives"]
     )
 
 
 def _objective(
-    item: Mapping[str, Any], each: Mapping[str, Any], times: dict[tuple[str, str], list[int]], excused: _Excused
+    item: Mapping[str, Any],
+    each: Mapping[str, Any],
+    times: dict[tuple[str, str], list[int]],
+    excused: _Excused,
+    tz: ZoneInfo,
 ) -> str:
     name = escape(named(item, each))
     because = f" — {escape(each['because'])}" if each["because"] else ""
@@ -213,12 +232,12 @@ def _objective(
             f"上限 upper <code>{escape(each['upper'])}</code> · 服务 services {item['services']}</p>",
             _slots(each),
             _rules(each),
-            _exclusions(each, times, excused),
-            _section(f"{name}: 归因汇总 By cause", each["causes"]),
+            _exclusions(each, times, excused, tz),
+            _section(f"{name}: 归因汇总 By cause", each["causes"], tz),
             _repair(each["repair"]),
-            _section(f"{name}: 中断 Incidents", each["incidents"]),
-            _section(f"{name}: 降级 Degraded (hidden_reboot: 隐瞒的重启)", each["degraded"]),
-            _section(f"{name}: 各服务 Services", each["services"], without=("value", "lower", "upper")),
+            _section(f"{name}: 中断 Incidents", each["incidents"], tz),
+            _section(f"{name}: 降级 Degraded (hidden_reboot: 隐瞒的重启)", each["degraded"], tz),
+            _section(f"{name}: 各服务 Services", each["services"], tz, without=("value", "lower", "upper")),
         ]
     )
 
@@ -235,22 +254,13 @@ def _slots(each: Mapping[str, Any]) -> str:
 
 
 def _rules(each: Mapping[str, Any]) -> str:
-    rows = [[name, _plain(value)] for name, value in sorted(each["rules"].items())]
-    rows += [[f"credits.{name}", _plain(value)] for name, value in sorted(each["credits"].items())]
-    rows.append(["breaches_before", str(each["breaches_before"])])
-    rows.append(["credit_percent", each["credit_percent"]])
-    return f"<h4>合同规则 Rules of the contract</h4>{_table(['规则 rule', '值 value'], rows)}"
+    rows = "".join(f"<li>{escape(said)} <small>{escape(field)}</small></li>" for said, field in agreed.rules(each))
+    return f"<h4>合同规则 Rules of the contract</h4><ul>{rows}</ul>"
 
 
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return "; ".join(map(_plain, value)) or "—"
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_plain(each)}" for name, each in value.items() if each not in ("", []))
-    return str(value)
-
-
-def _exclusions(each: Mapping[str, Any], times: dict[tuple[str, str], list[int]], excused: _Excused) -> str:
+def _exclusions(
+    each: Mapping[str, Any], times: dict[tuple[str, str], list[int]], excused: _Excused, tz: ZoneInfo
+) -> str:
     head = [
         "申请 claim",
         "类别 class",
@@ -265,15 +275,15 @@ def _exclusions(each: Mapping[str, Any], times: dict[tuple[str, str], list[int]]
         "效力 effect",
     ]
     left = dict(times)
-    rows = []
+    rows: list[list[Cell]] = []
     for claim in each["exclusions"]:
         asked, *given = left.pop((claim["claim"], ""), [0, 0, 0, 0])
         rows.append(
             [
                 claim["claim"],
                 claim["class"],
-                f"{iso(claim['start_ms'])} – {iso(claim['end_ms'])}",
-                iso(claim["noticed_ms"]),
+                _span(claim["start_ms"], claim["end_ms"], tz),
+                (_when(claim["noticed_ms"], tz), iso(claim["noticed_ms"])),
                 ", ".join(claim["services"]) or "全部 all",
                 claim["reason"],
                 claim["by"],
@@ -309,30 +319,33 @@ def _duration(exact: str) -> str:
     return str(timedelta(milliseconds=int(top) // int(bottom) // 1000 * 1000))
 
 
-def _section(title: str, table: Mapping[str, Any], *, without: Sequence[str] = ()) -> str:
+def _section(title: str, table: Mapping[str, Any], tz: ZoneInfo, *, without: Sequence[str] = ()) -> str:
     rows = table["rows"]
     if not rows:
         return f"<h4>{title} (0)</h4>"
     kept = [i for i, name in enumerate(table["columns"]) if name not in without]
+    kept.sort(key=lambda i: table["columns"][i] not in FIRST)
     head = [COLUMNS[table["columns"][i]] for i in kept]
-    shown = ([_cell(table["columns"][i], row[i]) for i in kept] for row in rows)
+    shown = ([_cell(table["columns"][i], row[i], tz) for i in kept] for row in rows)
     return f"<h4>{title} ({len(rows)})</h4>{_table(head, shown)}"
 
 
-def _cell(column: str, value: Any) -> str:
+def _cell(column: str, value: Any, tz: ZoneInfo) -> Cell:
     if column in AT:
-        return iso(value)
+        return _when(value, tz), iso(value)
     if column.endswith("_ms"):
         return str(timedelta(milliseconds=value))
     if column == "verdict":
         return VERDICTS[value]
+    if column == "cause":
+        return cause(value)
     if column == "censored":
         return "≥" if value else ""
     return str(value)
 
 
 def _seen(report: Mapping[str, Any]) -> str:
-    rows = [[name, _plain(value) or "—"] for name, value in sorted(report["seen"].items())]
+    rows = [[name, agreed.plain(value) or "—"] for name, value in sorted(report["seen"].items())]
     return f"<h2>监测自身 How well we could see</h2>{_table(['', ''], rows)}"
 
 
@@ -358,7 +371,13 @@ def _digests(report: Mapping[str, Any], no_paper: str) -> str:
     )
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def _table(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     top = "".join(f"<th>{escape(name)}</th>" for name in head)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(map(_td, row))}</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _td(cell: Cell) -> str:
+    text, behind = (cell, "") if isinstance(cell, str) else cell
+    title = f' title="{escape(behind)}"' if behind else ""
+    return f"<td{title}>{escape(text)}</td>"

@@ -27,6 +27,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "planned": ("计划检修", "planned work"),
     "monitor": ("监测自身", "our monitoring"),
     "undetermined": ("未定", "undetermined"),
+    # who decides and asks: the roles of the staff
+    "operator": ("运维员", "operator"),
+    "contract_manager": ("合同经理", "contract manager"),
+    "privacy_officer": ("隐私专员", "privacy officer"),
+    "admin": ("管理员", "administrator"),
     # columns
     "summary": ("结论", "Summary"),
     "objectives": ("目标", "Objectives"),

@@ -225,6 +225,33 @@ def test_the_page_names_who_excused_what_and_whose_outages_they_are(october, sig
     assert "本包无 PDF no PDF in this bundle: no Chinese font" in page
 
 
+def test_the_page_speaks_the_contract_s_clock_with_utc_behind_it(october, signer):
+    _, members = october.issue(signer)
+    page = members["report.html"].decode()
+    shown = re.sub(r"<[^>]*>", " ", page.partition("<body>")[2].partition("</h1>")[2])
+
+    assert "2026-10-01 00:00:00 – 2026-10-01 12:00:00" in shown
+    assert not re.search(r"[0-9]{2}:[0-9]{2}\.[0-9]{3}Z", shown)
+    assert 'title="2026-09-30T16:00:00.000Z – 2026-10-01T04:00:00.000Z"' in page
+
+
+def test_the_verdict_stands_beside_what_it_is_of(october, signer):
+    """On a telephone no one scrolls sideways to it."""
+    _, members = october.issue(signer)
+    page = members["report.html"].decode()
+
+    assert "<th>目标 objective</th><th>判定 verdict</th>" in page
+    assert "<th>服务 service</th><th>判定 verdict</th>" in page
+
+
+def test_the_month_of_the_title_stays_on_one_line(october):
+    content = october.draft_content()
+    told = json.loads(days_.made(october.ask(), october.leaves()))
+    content = dict(content, period={**content["period"], "name": "2026-10"})
+
+    assert '<span class="whole">2026-10</span>' in html.page(content, told, october.ask().zone.tz())
+
+
 def test_two_objectives_of_one_title_are_told_apart():
     item = {"item": "wifi", "title": "WiFi", "objectives": []}
     one, two = ({"objective": name, "title": "可用率"} for name in ("a", "b"))
