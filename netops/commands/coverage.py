@@ -98,7 +98,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 def _carrier(name: str, seen: Snapshot) -> str:
     if name not in seen.carrier:
-        raise UsageError(f"carrier '{name}' is not in the register{nearest(name, seen.carrier)}; expected its id")
+        known = f"it has {zones.few(sorted(seen.carrier), 12)}" if seen.carrier else "it has no carrier yet"
+        raise UsageError(f"carrier '{name}' is not in the register{nearest(name, seen.carrier)}; {known}")
     return name
 
 
@@ -116,7 +117,7 @@ def _areas(args: argparse.Namespace, settings: Settings, seen: Snapshot) -> int:
         record.state(settings, facts)
     surface = sum(sum(cells.values()) for cells in found.values())
     print(
-        f"{args.file}: {len(found)} areas, {sum(map(len, found.values()))} cells, {_km2(surface)} km²"
+        f"{args.file}: {_many(len(found), 'area')}, {_many(sum(map(len, found.values())), 'cell')}, {_km2(surface)} km²"
         f" {_handed(dry=args.dry_run)}"
     )
     return OK
@@ -137,13 +138,15 @@ def _import(args: argparse.Namespace, settings: Settings, seen: Snapshot) -> int
     inside = {cell for cells in held.zones.values() for cell in cells}
     outside = sum(cell not in inside for cell in found.table.hours)
     print(
-        f"{args.file}: {found.samples} samples ({found.technology}) in {len(found.table.hours)} cells,"
+        f"{args.file}: {_many(found.samples, 'sample')} ({found.technology}) in"
+        f" {_many(len(found.table.hours), 'cell')},"
         f" {iso(found.first_ms)} to {iso(found.last_ms)}, {_handed(dry=args.dry_run)}"
     )
     for by, count in sorted(found.datums.items()):
-        print(f"  {by}: {count} samples, to WGS-84 within {datum.INVERSION_MM[by]} mm of its formula's inverse")
+        print(f"  {by}: {_many(count, 'sample')}, {_converted(by)}")
     if outside:
-        print(f"  {outside} cells lie in no area: their samples are kept and are in no area's share")
+        lie = "cell lies" if outside == 1 else "cells lie"
+        print(f"  {outside} {lie} in no area: what was measured there is kept and is in no area's share")
     return OK
 
 
@@ -162,12 +165,23 @@ def _check(args: argparse.Namespace, settings: Settings, seen: Snapshot) -> int:
         )
     if why := sealed.differs(tables[0], found):
         raise EvidenceError(f"{args.file}: {why}")
-    said = f"is what the file says: {found.samples} samples, grid h3 {grid.version()}"
+    said = f"is what the file says: {_many(found.samples, 'sample')}, grid h3 {grid.version()}"
     if found.digest in sealed.waiting(stated, carrier=carrier, technology=found.technology):
         print(f"{args.file}: what was stated {said}; it is not in the ledger yet: the core seals it when it runs")
         return TRY_AGAIN
     print(f"{args.file}: what is sealed {said}")
     return OK
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" + "s" * (count != 1)
+
+
+def _converted(by: str) -> str:
+    """Return what became of positions in a datum; the state has not published GCJ-02, so its formula is named."""
+    if not (error_mm := datum.INVERSION_MM[by]):
+        return "as the file has them"
+    return f"converted to WGS-84, exact to {error_mm} mm by the known formula"
 
 
 def _handed(*, dry: bool) -> str:
@@ -192,7 +206,7 @@ def _judge(args: argparse.Namespace, settings: Settings, seen: Snapshot) -> int:
         raise UsageError("which cells make up each area is not stated yet; `netops coverage areas FILE` first")
     missing = sorted(set(seen.area) - set(held.zones))
     if missing:
-        raise UsageError(f"area {missing[0]} of the register has no cells; `netops coverage areas FILE` with all areas")
+        raise UsageError(f"{zones.without_cells(missing)}; `netops coverage areas FILE` with all areas of the register")
     table = Table()
     for of_survey, each in held.surveys:
         if of_survey.resolution != held.resolution:
@@ -218,11 +232,8 @@ def _judge(args: argparse.Namespace, settings: Settings, seen: Snapshot) -> int:
 def _promise(args: argparse.Namespace) -> Promise:
     level_of, quality_of = survey.RADIO[args.technology]
     usual = {"lte": "-105", "wifi": "-75"}[args.technology]
-    try:
-        level = survey.decibels(level_of, args.level or usual)
-        quality = survey.decibels(quality_of, args.quality) if args.quality else None
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    level = _decibels("--level", "dBm", level_of, args.level or usual)
+    quality = _decibels("--quality", "dB", quality_of, args.quality) if args.quality else None
     if args.min_hours < 1 or args.max_age < 1:
         raise UsageError("--min-hours and --max-age: expected at least 1")
     return Promise(
@@ -232,6 +243,15 @@ def _promise(args: argparse.Namespace) -> Promise:
         z=_number("--z", args.z, 10),
         max_unknown=_number("--max-unknown", args.max_unknown, HUNDRED) / HUNDRED,
     )
+
+
+def _decibels(option: str, unit: str, column: str, text: str) -> int:
+    value = survey.hundredths(column, text)
+    if value is None:
+        low, high = survey.RANGES[column]
+        hint = survey.unsigned(column, text)
+        raise UsageError(f"{option} {text[:20]}: expected {unit} from {low} to {high}{hint}")
+    return value
 
 
 def _number(what: str, text: str, most: int) -> Fraction:
@@ -250,8 +270,10 @@ def _number(what: str, text: str, most: int) -> Fraction:
 def _print(coverage: Coverage, seen: Snapshot, hit: Hit | None, args: argparse.Namespace, *, language: str) -> None:
     words = WORDS[language]
     print(words["head"])
+    never = [area for area, each in coverage.areas.items() if not each.newest_ms]
+    folded = never if len(never) > 1 else []  # where nothing was ever measured all says the same of each
     rows = [(words["whole"], coverage.whole)]
-    rows += [(seen.area[area].name, each) for area, each in coverage.areas.items()]
+    rows += [(seen.area[area].name, each) for area, each in coverage.areas.items() if area not in folded]
     for name, each in rows:
         print(f"  {name}: {words[each.outcome]} ({_because(each, words)})")
         print(f"    {_figures(each, words)}")
@@ -259,6 +281,9 @@ def _print(coverage: Coverage, seen: Snapshot, hit: Hit | None, args: argparse.N
         if each.newest_ms:
             days = [(args.now_ms - at) // (24 * HOUR_MS) for at in (each.newest_ms, each.oldest_ms)]
             print(f"    {words['age']}: {days[0]}-{days[1]}")
+    if folded:
+        names = words["comma"].join(seen.area[area].name for area in folded)
+        print(f"  {words['never'].format(count=len(folded))}: {names}")
     for line in LINES[language]:
         print(line)
     if coverage.outside:

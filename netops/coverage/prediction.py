@@ -16,8 +16,7 @@ MOST_BYTES = 200_000_000
 
 def read(path: Path, *, technology: str, resolution: int) -> dict[str, int]:
     """Return cell → level in hundredths of dBm; SurveyError names each line that is off."""
-    if not path.is_file() or path.stat().st_size > MOST_BYTES:
-        raise SurveyError(f"{path}: expected a plain file of at most {MOST_BYTES} bytes")
+    survey.check_plain(path, f"a CSV with the header {HEADER}", most=MOST_BYTES)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:

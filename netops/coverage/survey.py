@@ -33,6 +33,8 @@ RADIO = {"wifi": ("rssi", "snr"), "lte": ("rsrp", "sinr")}
 RANGES = {"rssi": (-120, 0), "snr": (-20, 100), "rsrp": (-156, -31), "sinr": (-23, 40)}
 """What an instrument can mean; RSRP and SINR as 3GPP TS 36.133 and 38.133 report them."""
 SILENT = "none"
+OTHER_MARKS = {";": "semicolons", "\t": "tabs"}
+"""What spreadsheets write between columns where the comma is the decimal sign."""
 MOST_LINE = 4096  # bytes
 MOST_LINES = 2_000_000
 MOST_FAULTS = 100
@@ -88,14 +90,23 @@ class _Faults:
 def read(path: Path, *, now_ms: int, resolution: int = grid.RESOLUTION) -> Survey:
     """Read a file; SurveyError names each line that is off, what was expected and what to do."""
     faults = _Faults(path.name)
-    if not path.is_file():
-        raise SurveyError(f"{path}: is no plain file; expected a CSV of samples")
+    check_plain(path, "a CSV of samples")
     with path.open("rb") as file:
         survey = _read(file, faults, now_ms=now_ms, resolution=resolution)
     faults.refuse()
     if not survey.samples:
         raise SurveyError(f"{path.name}: holds no samples; expected a line for each below the header")
     return survey
+
+
+def check_plain(path: Path, expected: str, *, most: int | None = None) -> None:
+    """Raise SurveyError unless a plain file is there, of at most `most` bytes."""
+    if not path.exists():
+        raise SurveyError(f"{path}: there is no such file; expected {expected}")
+    if not path.is_file():
+        raise SurveyError(f"{path}: is no plain file; expected {expected}")
+    if most is not None and path.stat().st_size > most:
+        raise SurveyError(f"{path}: is longer than {most} bytes; expected {expected}")
 
 
 def _read(file: IO[bytes], faults: _Faults, *, now_ms: int, resolution: int) -> Survey:
@@ -162,6 +173,9 @@ def _header(line: int, header: list[str], survey: Survey, faults: _Faults) -> li
     if not header:
         faults.add(line, f"the file is empty; start it with the header {','.join(MUST)},rsrp,sinr (or rssi,snr)")
         return []
+    if len(header) == 1 and (other := next((mark for mark in OTHER_MARKS if mark in header[0]), "")):
+        faults.add(line, f"columns are separated by {OTHER_MARKS[other]}; save the file with commas")
+        return []
     before = faults.count
     for index, column in enumerate(header):
         if column not in known:
@@ -183,7 +197,7 @@ def _header(line: int, header: list[str], survey: Survey, faults: _Faults) -> li
 def _take(row: dict[str, str], survey: Survey, *, now_ms: int) -> None:
     """Add one sample; ValueError says what is off."""
     at_ms = _time(row["time"], now_ms)
-    position = _degrees("latitude", row["latitude"], 90), _degrees("longitude", row["longitude"], 180)
+    position = _position(row["latitude"], row["longitude"])
     by = row["datum"].upper()
     if by not in datum.INVERSION_MM:
         close = nearest(by[:20], datum.INVERSION_MM)
@@ -219,7 +233,7 @@ def _time(text: str, now_ms: int) -> int:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"time {text[:40]!r} is none; {expected}") from None
+        raise ValueError(f"time {text[:40]!r} is not valid; {expected}") from None
     if at.tzinfo is None:
         raise ValueError(f"time {text[:40]!r} has no zone; {expected}")
     try:
@@ -231,10 +245,20 @@ def _time(text: str, now_ms: int) -> int:
     return at_ms
 
 
-def _degrees(column: str, text: str, most: int) -> float:
-    if not _DEGREES.fullmatch(text) or not -most <= float(text) <= most:
-        raise ValueError(f"{column} {text[:40]!r} is none; expected decimal degrees from -{most} to {most}")
-    return float(text)
+def _position(latitude: str, longitude: str) -> datum.Position:
+    found = _degrees(latitude, 90), _degrees(longitude, 180)
+    if found[0] is None:
+        exchanged = _degrees(latitude, 180) is not None and _degrees(longitude, 90) is not None
+        hint = "; latitude and longitude look exchanged" if exchanged else ""
+        raise ValueError(f"latitude {latitude[:40]!r} is not valid; expected decimal degrees from -90 to 90{hint}")
+    if found[1] is None:
+        raise ValueError(f"longitude {longitude[:40]!r} is not valid; expected decimal degrees from -180 to 180")
+    return found[0], found[1]
+
+
+def _degrees(text: str, most: int) -> float | None:
+    """Return decimal degrees; None where the text is none, or beyond `most` to either side."""
+    return float(text) if _DEGREES.fullmatch(text) and -most <= float(text) <= most else None
 
 
 def _measured(row: dict[str, str], survey: Survey) -> Hour:
@@ -250,15 +274,27 @@ def _measured(row: dict[str, str], survey: Survey) -> Hour:
 
 def decibels(column: str, text: str) -> int:
     """Return a level or quality in hundredths; ValueError says what was expected of this column."""
-    low, high = RANGES[column]
-    found = _DECIBELS.fullmatch(text)
-    value = 0
-    if found:
-        sign, whole, fraction = found.groups()
-        value = (int(whole) * 100 + int((fraction or "").ljust(2, "0"))) * (-1 if sign else 1)
-    if not found or not low * 100 <= value <= high * 100:
+    value = hundredths(column, text)
+    if value is None:
+        low, high = RANGES[column]
         silent = f", or {SILENT}" if column in {"rssi", "rsrp"} else ", or nothing"
         raise ValueError(
-            f"{column} {text[:40]!r} is none; expected {low} to {high} with at most two decimals and a point{silent}"
+            f"{column} {text[:40]!r} is not valid; expected {low} to {high} with at most two decimals and a point"
+            f"{silent}{unsigned(column, text)}"
         )
     return value
+
+
+def hundredths(column: str, text: str) -> int | None:
+    """Return a level or quality in hundredths; None where the text is no value of this column."""
+    low, high = RANGES[column]
+    if not (found := _DECIBELS.fullmatch(text)):
+        return None
+    sign, whole, fraction = found.groups()
+    value = (int(whole) * 100 + int((fraction or "").ljust(2, "0"))) * (-1 if sign else 1)
+    return value if low * 100 <= value <= high * 100 else None
+
+
+def unsigned(column: str, text: str) -> str:
+    """Return `; did you mean -105?` for a text that only lacks its sign, or the empty string."""
+    return f"; did you mean -{text}?" if hundredths(column, f"-{text}") is not None else ""

@@ -10,11 +10,11 @@ import json
 from typing import TYPE_CHECKING
 
 from netops.coverage import grid
-from netops.coverage.survey import SurveyError
+from netops.coverage.survey import SurveyError, check_plain
 from netops.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -27,8 +27,7 @@ HEADER = "cell,area"
 
 def read(path: Path, areas: Collection[str], *, resolution: int = grid.RESOLUTION) -> Zones:
     """Return area → cell → surface; SurveyError names each line or boundary that is off."""
-    if not path.is_file() or path.stat().st_size > MOST_BYTES:
-        raise SurveyError(f"{path}: expected a plain file of at most {MOST_BYTES} bytes")
+    check_plain(path, f"a CSV with the header {HEADER}, or GeoJSON", most=MOST_BYTES)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -43,13 +42,27 @@ def read(path: Path, areas: Collection[str], *, resolution: int = grid.RESOLUTIO
             continue
         owner[cell] = area
         zones[area][cell] = grid.area_dm2(cell)
-    faults += [f"{path.name}: area {area} has no cells; add them" for area, cells in zones.items() if not cells]
+    if bare := [area for area, cells in zones.items() if not cells]:
+        faults.append(f"{path.name}: {without_cells(bare)}; add them")
     faults = list(dict.fromkeys(faults))  # a boundary of an unknown area has the same fault in each of its cells
     if faults:
         more = len(faults) - MOST_FAULTS
         told = faults[:MOST_FAULTS] + [f"{path.name}: and {more} more faults"] * (more > 0)
         raise SurveyError("\n".join(["refused, nothing was taken", *told]))
     return zones
+
+
+def without_cells(areas: Sequence[str]) -> str:
+    """Return how many areas have no cells, and the first of them by name."""
+    if len(areas) == 1:
+        return f"area {areas[0]} has no cells"
+    return f"{len(areas)} areas have no cells: {few(areas)}"
+
+
+def few(names: Sequence[str], most: int = 5) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _wrong(cell: str, area: str, owner: dict[str, str], areas: Collection[str], resolution: int) -> str:

@@ -192,7 +192,7 @@ def test_a_dry_run_and_a_refused_file_state_nothing(settings, tmp_path):
     run(settings, "areas", squares(tmp_path), "--dry-run")
     bad = tmp_path / "bad.csv"
     bad.write_text("time,latitude,longitude,datum,instrument,rsrp\nx,,,,,\n")
-    with pytest.raises(SurveyError, match=r"bad\.csv:2: time 'x' is none"):
+    with pytest.raises(SurveyError, match=r"bad\.csv:2: time 'x' is not valid"):
         run(settings, "import", bad, "--carrier", "carrier-a")
 
     assert record.stated(settings, sealed.KINDS) == []
@@ -205,8 +205,51 @@ def test_what_was_never_measured_has_no_verdict_and_the_words_say_so(settings, t
     assert run(settings, "judge", "--carrier", "carrier-a", "--language", "en") == 0
     said = capsys.readouterr().out
     assert "all areas: not determinable (nothing is known)" in said
-    assert "西街道: not determinable" in said
+    assert "  2 areas: not determinable (nothing was ever measured there): 西街道, 东街道\n" in said
     assert "unknown 100.00 %" in said
+
+
+def test_one_area_that_was_never_measured_stands_by_itself(settings, tmp_path, capsys):
+    run(settings, "areas", squares(tmp_path))
+    path = survey(tmp_path, settings)
+    west = [
+        line for line in path.read_text().splitlines() if not line.partition("116.")[2].startswith(("23", "24", "25"))
+    ]
+    path.write_text("\n".join(west) + "\n")
+    run(settings, "import", path, "--carrier", "carrier-a")
+    capsys.readouterr()
+    run(settings, "judge", "--carrier", "carrier-a", "--language", "zh_CN")
+    said = capsys.readouterr().out
+
+    assert "  东街道: 无法判定" in said
+    assert "个区域无法判定" not in said
+
+
+def test_one_sample_is_no_samples_and_its_datum_says_what_became_of_it(settings, tmp_path, capsys):
+    path = tmp_path / "one.csv"
+    path.write_text(
+        "time,latitude,longitude,datum,instrument,rsrp\n2026-09-30T09:30:00+08:00,39.96,116.30,GCJ-02,tester 1,-98\n"
+    )
+    run(settings, "import", path, "--carrier", "carrier-a")
+    head, by, outside = capsys.readouterr().out.splitlines()
+
+    assert head.startswith(f"{path}: 1 sample (lte) in 1 cell, ")
+    assert by == "  GCJ-02: 1 sample, converted to WGS-84, exact to 10 mm by the known formula"
+    assert outside.startswith("  1 cell lies in no area")
+
+
+def test_areas_of_the_register_without_cells_are_counted(settings, tmp_path):
+    run(settings, "areas", squares(tmp_path))
+    more = [Area(id=f"11010800{n}", name=f"街道{n}", name_en=f"Area {n}", col=n, row=2) for n in range(3, 10)]
+    with Register(settings.register_url, rehearsal=True) as register:
+        held = [
+            Area(id=WEST, name="西街道", name_en="West", col=1, row=1),
+            Area(id=EAST, name="东街道", name_en="East", col=2, row=1),
+        ]
+        register.apply(city_of([*held, *more, Carrier(id="carrier-a", name="甲")]), at_ms=NOW - 1, now_ms=NOW - 1)
+
+    with pytest.raises(UsageError, match=r"^7 areas have no cells: 110108003, .*, 110108007 and 2 more; "):
+        run(settings, "judge", "--carrier", "carrier-a")
 
 
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
@@ -237,11 +280,22 @@ def test_a_prediction_has_a_hit_rate_and_changes_nothing(settings, tmp_path, cap
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        pytest.param(("--carrier", "carrier-b"), "carrier 'carrier-b' is not in the register; did you mean", id="who"),
+        pytest.param(("--carrier", "carrier-b"), "'carrier-b' is not in the register; did you mean", id="who"),
+        pytest.param(("--carrier", "unicom"), "'unicom' is not in the register; it has carrier-a", id="stranger"),
         pytest.param(("--carrier", "carrier-a"), "is not stated yet; `netops coverage areas FILE` first", id="areas"),
         pytest.param(("--carrier", "carrier-a", "--target", "nan"), "--target 'nan': expected a number", id="nan"),
         pytest.param(("--carrier", "carrier-a", "--target", "101"), "expected a number from 0 to 100", id="target"),
-        pytest.param(("--carrier", "carrier-a", "--level", "9"), "rsrp '9' is none; expected -156 to -31", id="level"),
+        pytest.param(
+            ("--carrier", "carrier-a", "--level", "9"), "--level 9: expected dBm from -156 to -31", id="level"
+        ),
+        pytest.param(
+            ("--carrier", "carrier-a", "--level", "105"),
+            "--level 105: expected dBm from -156 to -31; did you mean -105?",
+            id="sign",
+        ),
+        pytest.param(
+            ("--carrier", "carrier-a", "--quality", "99"), "--quality 99: expected dB from -23 to 40", id="db"
+        ),
         pytest.param(("--carrier", "carrier-a", "--min-hours", "0"), "expected at least 1", id="hours"),
     ],
 )

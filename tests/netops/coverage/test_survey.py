@@ -1,12 +1,14 @@
 """Surveys from CSV: what is taken, and how each bad line is named."""
 
 import random
+import re
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from netops.coverage import survey, zones
+from netops.coverage import prediction, survey, zones
 from netops.coverage.cells import Rules, Table, is_good, weak_share
 from netops.coverage.survey import SurveyError
 
@@ -35,6 +37,16 @@ def test_a_sample_becomes_an_hour_of_its_cell(tmp_path):
     assert (found.technology, found.samples, dict(found.datums)) == ("lte", 1, {"WGS-84": 1})
     assert hour == found.first_ms // 3_600_000
     assert (measured.samples, measured.level, measured.quality) == (1, -9825, 1250)
+
+
+def test_the_guides_survey_is_taken_as_it_stands(tmp_path):
+    guide = Path(__file__).resolve().parents[3] / "docs/how-to/measure-coverage.md"
+    (block,) = re.findall(r"```csv\n(time,.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
+    path = tmp_path / "walk.csv"
+    path.write_text(block, encoding="utf-8")
+    found = survey.read(path, now_ms=NOW)
+
+    assert (found.technology, found.samples) == ("lte", len(block.splitlines()) - 1)
 
 
 def test_nothing_heard_is_a_sample_too(tmp_path):
@@ -67,15 +79,26 @@ def test_the_same_place_in_three_datums_is_one_cell_and_the_error_is_stated(tmp_
         pytest.param(GOOD.replace("WGS-84", ""), "datum '' is unknown", id="no-datum"),
         pytest.param(GOOD.replace("+08:00", ""), "has no zone; expected a time with its zone", id="zone"),
         pytest.param(GOOD.replace("2026-09", "2027-09"), "has not come yet; check the instrument's clock", id="future"),
-        pytest.param(GOOD.replace("2026-09-30T09:30:00+08:00", "yesterday"), "time 'yesterday' is none", id="time"),
+        pytest.param(
+            GOOD.replace("2026-09-30T09:30:00+08:00", "yesterday"), "time 'yesterday' is not valid", id="time"
+        ),
         pytest.param(GOOD.replace("2026", "0001"), "is before 1970", id="year-1"),
-        pytest.param(GOOD.replace("39.96", "96.39"), "latitude '96.39' is none; expected decimal degrees", id="swap"),
-        pytest.param(GOOD.replace("39.96", "nan"), "latitude 'nan' is none", id="nan"),
-        pytest.param(GOOD.replace("39.96", "3_9"), "latitude '3_9' is none", id="underscore"),
-        pytest.param(GOOD.replace("39.96", "٣٩"), "latitude '٣٩' is none", id="other-digits"),
-        pytest.param(GOOD.replace("-98.25", "98.25"), "rsrp '98.25' is none; expected -156 to -31", id="sign"),
-        pytest.param(GOOD.replace("-98.25", ""), "rsrp '' is none; expected -156 to -31", id="no-level"),
-        pytest.param(GOOD.replace("-98.25", "1e1"), "rsrp '1e1' is none", id="exponent"),
+        pytest.param(
+            GOOD.replace("39.96", "96.39"), "latitude '96.39' is not valid; expected decimal degrees", id="swap"
+        ),
+        pytest.param(
+            GOOD.replace("39.96,116.30", "116.30,39.96"),
+            "-90 to 90; latitude and longitude look exchanged",
+            id="turned",
+        ),
+        pytest.param(GOOD.replace("98.25", "98,25"), "has 8 cells, the header has 7", id="decimal-comma"),
+        pytest.param(GOOD.replace("-98.25", "98.25"), "or none; did you mean -98.25?", id="sign-hint"),
+        pytest.param(GOOD.replace("39.96", "nan"), "latitude 'nan' is not valid", id="nan"),
+        pytest.param(GOOD.replace("39.96", "3_9"), "latitude '3_9' is not valid", id="underscore"),
+        pytest.param(GOOD.replace("39.96", "٣٩"), "latitude '٣٩' is not valid", id="other-digits"),
+        pytest.param(GOOD.replace("-98.25", "98.25"), "rsrp '98.25' is not valid; expected -156 to -31", id="sign"),
+        pytest.param(GOOD.replace("-98.25", ""), "rsrp '' is not valid; expected -156 to -31", id="no-level"),
+        pytest.param(GOOD.replace("-98.25", "1e1"), "rsrp '1e1' is not valid", id="exponent"),
         pytest.param(GOOD.replace("-98.25", "none"), "sinr is '12.5' where rsrp is none", id="quality-of-nothing"),
         pytest.param(GOOD.replace("tester 1", ""), "instrument has 0 characters", id="instrument"),
         pytest.param(GOOD + ",1", "has 8 cells, the header has 7; quote cells that hold a comma", id="cells"),
@@ -101,6 +124,10 @@ def test_a_bad_line_refuses_the_file_by_its_name_and_number(tmp_path, line, said
     [
         pytest.param(HEADER.replace("datum,", ""), "column 'datum' is missing", id="no-datum"),
         pytest.param(HEADER.replace("rsrp", "rsrq"), "'rsrq' is no column of a survey; did you mean 'rsrp'", id="typo"),
+        pytest.param(
+            HEADER.replace(",", ";"), "columns are separated by semicolons; save the file with commas", id=";"
+        ),
+        pytest.param(HEADER.replace(",", "\t"), "columns are separated by tabs; save the file with commas", id="tabs"),
         pytest.param(HEADER + ",rssi", "of one of the two; split the file", id="both"),
         pytest.param(HEADER + ",sinr", "column 'sinr' is there twice", id="twice"),
         pytest.param(HEADER.replace(",rsrp", ""), "expected the column rssi (WiFi) or the column rsrp", id="no-level"),
@@ -142,6 +169,38 @@ def test_an_empty_file_and_one_without_samples_are_named(tmp_path):
     assert "walk.csv:1: the file is empty; start it with the header" in refused(written(tmp_path, ""))[0]
     with pytest.raises(SurveyError, match="holds no samples"):
         survey.read(written(tmp_path, HEADER), now_ms=NOW)
+
+
+def test_a_file_that_is_not_there_is_told_from_one_that_is_no_file(tmp_path):
+    missing = tmp_path / "none.csv"
+    for reading in (
+        lambda path: survey.read(path, now_ms=NOW),
+        lambda path: zones.read(path, AREAS),
+        lambda path: prediction.read(path, technology="lte", resolution=9),
+    ):
+        with pytest.raises(SurveyError, match=r"none\.csv: there is no such file; expected a CSV"):
+            reading(missing)
+        with pytest.raises(SurveyError, match="is no plain file; expected a CSV"):
+            reading(tmp_path)
+
+
+def test_a_file_in_another_form_than_csv_has_one_fault(tmp_path):
+    lines = [each.replace(",", ";") for each in (HEADER, GOOD)]
+
+    assert refused(written(tmp_path, *lines)) == [
+        "walk.csv:1: columns are separated by semicolons; save the file with commas"
+    ]
+
+
+def test_many_areas_without_cells_are_one_line(tmp_path):
+    path = tmp_path / "map.csv"
+    path.write_text(f"cell,area\n{CELL},a00\n")
+    with pytest.raises(SurveyError) as error:
+        zones.read(path, [f"a{number:02d}" for number in range(29)])
+
+    assert str(error.value).splitlines()[1:] == [
+        "map.csv: 28 areas have no cells: a01, a02, a03, a04, a05 and 23 more; add them"
+    ]
 
 
 def test_a_file_of_bad_lines_names_the_first_hundred_and_counts_the_rest(tmp_path):
@@ -210,7 +269,7 @@ CELL = "8931aa51d1bffff"
             '{"features": [{"properties": {"area": "9"}, "geometry": {"type": "Polygon", "coordinates":'
             " [[[116.2, 39.9], [116.22, 39.9], [116.22, 39.92], [116.2, 39.9]]]}}]}",
             "nothing was taken\nmap.csv: feature 1: area '9' is not in the register; expected a code of its areas\n"
-            "map.csv: area 110108001 has no cells",
+            "map.csv: 2 areas have no cells: 110108001, 110108002; add them",
             id="one-fault-for-a-boundary",
         ),
         pytest.param("hello", "is neither JSON nor a CSV", id="text"),
