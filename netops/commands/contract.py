@@ -58,6 +58,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _check(args: argparse.Namespace, settings: Settings) -> int:
+    if not args.file.exists():
+        raise UsageError(f"{args.file}: there is no such file; expected a contract version, a YAML file")
     try:
         held, places = read_contract(args.file)
     except FilesError as error:

@@ -72,7 +72,9 @@ def _of_the_carrier(below: argparse._SubParsersAction[argparse.ArgumentParser]) 
     for each in (made, accepted):
         each.add_argument("bundle", type=Path, help="the report's bundle")
         each.add_argument("--key", type=Path, required=True, help="the key's file, as `netops dispute key` made it")
-        each.add_argument("--reason", default="", help="stands in the ledger for ever; names nobody")
+        each.add_argument(
+            "--reason", default="", help="stands in the ledger for ever; names nobody; an objection needs it"
+        )
         each.add_argument("--out", type=Path, help="the note to write (default: here, by its name)")
 
 
@@ -122,6 +124,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _write(args: argparse.Namespace) -> int:
+    if args.subcommand == "object" and not args.reason.strip():
+        raise UsageError("--reason: nothing was said; expected why the report is wrong here, in words that name nobody")
     key = Signer.load(args.key)
     held = papers.paper(args.bundle)
     known, terms = papers.together([held], (key.vkey,))
@@ -296,6 +300,11 @@ def _fact(args: argparse.Namespace, known: Known, person: str, *, now_ms: int) -
 
 def _known(args: argparse.Namespace, settings: Settings) -> tuple[Known, Lookup]:
     if not args.bundle:
+        if not record.ledger_path(settings).parent.is_dir():
+            raise UsageError(
+                f"{settings.data.dir}: no instance is here; a carrier names the report's bundle: "
+                "`netops dispute status BUNDLE`"
+            )
         return papers.here(settings, now_ms=args.now_ms)
     held: Sequence[Paper] = [papers.paper(path) for path in args.bundle]
     return papers.together(held)
@@ -322,7 +331,8 @@ def _print(case: Case, terms: Terms | None) -> None:
     for each in case.objections.values():
         due = _due(each, terms)
         by = f" until {terms.shown(due)}" if terms is not None and due else ""
-        print(f"  {each.id}  {each.code} {each.target!r} by {each.by!r}: {_stage(each)}{by}")
+        what = about.words(each.target, terms.zone if terms is not None else times.zone("UTC"))
+        print(f"  {each.id}  {each.code}: {what}; by {each.by!r}: {_stage(each)}{by}")
         print(f"    {each.reason!r}")  # as literals: no text of others drives the terminal
 
 

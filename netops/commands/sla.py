@@ -97,7 +97,7 @@ def _judge(args: argparse.Namespace, settings: Settings, words: Mapping[str, str
 
 
 def _asked(args: argparse.Namespace, settings: Settings) -> _Asked:
-    known = _texts(args.contracts) if args.contracts else _registered(settings, "")
+    known = _texts(args.contracts) if args.contracts else _at_hand(args, settings)
     name = args.contract
     versions = tuple(each for each in known if each.id == name)
     if not versions:
@@ -140,6 +140,18 @@ def _instant(text: str, tz: ZoneInfo, what: str) -> int:
 def _has_offset(text: str) -> bool:
     clock = text.partition("T")[2] or text.partition(" ")[2]
     return any(sign in clock for sign in "+-Z")
+
+
+def _at_hand(args: argparse.Namespace, settings: Settings) -> list[Contract]:
+    try:
+        return _registered(settings, "")
+    except InventoryError as error:
+        if not args.facts:
+            raise
+        raise UsageError(
+            f"--facts {args.facts}: no register is here ({error}); name the contract's text as well: "
+            "--contracts FILE, the `contract.json` of the same bundle"
+        ) from None
 
 
 def _registered(settings: Settings, name: str) -> list[Contract]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from inventory import times
+from netops.clock import utc
 from netops.dispute import codes
-from netops.errors import nearest
+from netops.errors import UsageError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,6 +59,29 @@ def missing(target: Target, told: Told, zone: ZoneInfo) -> str:
     more = f" and {len(starts) - len(near)} more" if len(starts) > len(near) else ""
     shown = ", ".join(times.shown(start, zone) for start in near)
     return f"service '{target.name}' has no outage that begins at {at}; its outages begin at {shown}{more}"
+
+
+def words(text: str, zone: ZoneInfo) -> str:
+    """Return a target as a sentence of the list shows it; what is none, or drives a terminal, as a literal."""
+    try:
+        target = codes.target(text)
+    except UsageError:
+        return repr(text)
+    name = target.name if target.name.isprintable() else repr(target.name)
+    match target.kind:
+        case codes.CLAIM:
+            return f"claim {name}"
+        case codes.LEAF:
+            return f"leaf {target.leaf}"
+        case codes.INCIDENT:
+            return f"outage of {name} that began {_clock(target.start_ms, zone)}"
+        case _:
+            span = f"{_clock(target.start_ms, zone)} to {_clock(target.end_ms, zone)}"
+            return f"{name}, {span}" if name else span
+
+
+def _clock(at_ms: int, zone: ZoneInfo) -> str:
+    return f"{utc(at_ms).astimezone(zone):{'%Y-%m-%d %H:%M:%S' if at_ms % 60_000 else '%Y-%m-%d %H:%M'}}"
 
 
 def _objectives(report: Any) -> Iterator[Any]:

@@ -82,8 +82,17 @@ def read(data: bytes, keys: Sequence[note.VerifierKey]) -> Said:
     if text.encode() != data or len(text) > MOST_NOTE:
         raise EvidenceError(f"note: expected its one spelling, of at most {MOST_NOTE} characters")
     if not keys:
-        raise EvidenceError("note: the register has no key of this carrier; write it to `keys` in carriers.yaml")
-    held = note.verify(parsed, [key for key in keys if key.algorithm == note.ED25519])
+        raise EvidenceError(
+            "note: the register has no key of this carrier; its line belongs to `keys` in carriers.yaml; apply it"
+        )
+    try:
+        held = note.verify(parsed, [key for key in keys if key.algorithm == note.ED25519])
+    except EvidenceError as error:
+        if {each.name for each in parsed.signatures} <= {key.name for key in keys}:
+            raise
+        raise EvidenceError(
+            f"{error}. If the carrier gave you this key's line, it belongs to `keys` in carriers.yaml; apply it"
+        ) from None
     if len(parsed.signatures) != 1:
         raise EvidenceError(f"note: {len(parsed.signatures)} signatures; expected the carrier's alone")
     head, _, rest = parsed.text.partition("\n")

@@ -14,7 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from netops.clock import iso, utc
+from inventory import times
+from netops.clock import utc
 from netops.errors import UsageError
 from netops.evidence import canonical
 from netops.report import build, told
@@ -90,7 +91,8 @@ def around(start_ms: int, end_ms: int, tz: ZoneInfo) -> tuple[int, int]:
     """
     if end_ms <= start_ms:
         raise UsageError(
-            f"interval [{iso(start_ms)}, {iso(end_ms)}) is empty or negative; expected its end after its start"
+            f"interval [{times.shown(start_ms, tz)}, {times.shown(end_ms, tz)}) is empty or negative;"
+            " expected its end after its start"
         )
     months = list(_months(start_ms, end_ms, tz))
     hours = start_ms // HOUR_MS * HOUR_MS, -(-end_ms // HOUR_MS) * HOUR_MS
@@ -103,7 +105,8 @@ def ask(contracts: Sequence[Contract], leaves: Leaves, *, start_ms: int, end_ms:
     UsageError when no version rules in it, or no hour of it is sealed.
     """
     around(start_ms, end_ms, tz)
-    period = build.Period(name=f"[{iso(start_ms)}, {iso(end_ms)})", start_ms=start_ms, end_ms=end_ms)
+    name = f"[{times.shown(start_ms, tz)}, {times.shown(end_ms, tz)})"
+    period = build.Period(name=name, start_ms=start_ms, end_ms=end_ms)
     ruling = build.versions(contracts, period)
     for each, _, _ in ruling:
         _held(each, leaves)

@@ -140,6 +140,11 @@ def test_what_is_wrong_is_named_with_its_line_and_explained_all_the_same(check, 
     assert "service is up ≥ 99.5 %" in said.out
 
 
+def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path, capsys):
+    assert cli.main(["contract", "check", str(tmp_path / "none.yaml")]) == 2
+    assert "none.yaml: there is no such file" in capsys.readouterr().err
+
+
 def test_a_file_that_is_no_contract_is_refused_with_all_its_problems(check):
     code, said = check("--json", changed="contract: x\nrules: {unknown_mode: as_upp}\n")
     found = json.loads(said.out)["problems"]

@@ -275,6 +275,35 @@ def test_what_the_city_would_refuse_is_never_signed(desk, code, about, why):
     assert not (desk / "o.note").exists()
 
 
+def test_an_objection_without_a_reason_is_asked_for_it(desk):
+    given = ("object", "r1.zip", "--key", "disputes.key", "--code", "claim_refused", "--claim", "req-late")
+
+    with pytest.raises(UsageError, match="--reason: nothing was said"):
+        at_desk(desk, *given)
+
+
+def test_a_carrier_that_names_no_bundle_is_told_to(desk):
+    with pytest.raises(UsageError, match="a carrier names the report's bundle"):
+        at_desk(desk, "status")
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("req-late", "claim req-late"),
+        ("leaf:3", "leaf 3"),
+        (f"incident:wifi-1@{START + 200 * H}", "outage of wifi-1 that began 2026-10-09 08:00"),
+        (f"incident:wifi-1@{START + 30_500}", "outage of wifi-1 that began 2026-10-01 00:00:30"),
+        (f"interval:{START}-{END}/wifi-1", "wifi-1, 2026-10-01 00:00 to 2026-11-01 00:00"),
+        (f"interval:{START}-{END}", "2026-10-01 00:00 to 2026-11-01 00:00"),
+        ("incident:nonsense", "'incident:nonsense'"),
+        ("\x1b[2Jgone", r"claim '\x1b[2Jgone'"),
+    ],
+)
+def test_the_list_says_in_words_what_an_objection_is_about(target, said):
+    assert dispute.about.words(target, calendar.zone("Asia/Shanghai")) == said
+
+
 def test_a_window_that_is_over_is_named_with_its_end(desk):
     with pytest.raises(UsageError, match="until 2026-11-17 00:00 Asia/Shanghai"):
         objected(desk, now_ms=LATER)
@@ -445,6 +474,7 @@ def test_a_forged_note_is_refused_at_the_desk_and_in_the_core(desk, city, capsys
 
     code, why = refused_note(city, capsys, note)
     assert (code, "no signature by a trusted key; it is signed by carrier-b/disputes" in why) == (1, True)
+    assert "it belongs to `keys` in carriers.yaml; apply it" in why
     said = dispute.notes.read(note.read_bytes(), [OTHER.vkey])
     record.state(city, [said.fact(at_ms=NOW)])
     (reason,) = sealed(city)

@@ -335,7 +335,10 @@ def test_a_facts_file_and_the_contracts_text_are_enough_to_judge(instance, tmp_p
         (("--from", "2026-10-02", "--to", "2026-10-02"), "empty or negative"),
         (("--from", "2026-10-02", "--to", "2026-12-01"), "is not over yet"),
         (("--from", "yesterday", "--to", "2026-10-02"), "--from: 'yesterday' is no instant"),
-        (("--from", "2026-09-01", "--to", "2026-09-02"), "no hour of .* is sealed"),
+        (
+            ("--from", "2026-09-01", "--to", "2026-09-02"),
+            r"no hour of \[2026-09-01T00:00:00\+08:00, 2026-09-02T00:00:00\+08:00\) is sealed",
+        ),
         (("--from", "2019-09-01", "--to", "2019-09-02"), "no version of it is in force"),
     ],
 )
@@ -344,6 +347,14 @@ def test_an_interval_that_cannot_be_judged_is_refused(instance, given, said):
     with pytest.raises(UsageError, match=said) as caught:
         judged(settings, *given)
     assert caught.value.exit_code == 2
+
+
+def test_facts_without_a_register_need_the_contract_s_text(tmp_path):
+    desk = config.load(None, environ={}, overrides=[f"data.dir={tmp_path / 'none'}"])
+    given = ("judge", "--contract", "c", "--facts", "f", "--from", "2026-10-01", "--to", "2026-10-02")
+
+    with pytest.raises(UsageError, match="--contracts FILE, the `contract"):
+        words(sla, desk, *given)
 
 
 def test_an_unknown_contract_is_named_with_the_nearest(instance):
