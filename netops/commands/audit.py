@@ -1,12 +1,13 @@
 """`netops audit`: verify a report bundle offline; go through the ledger's file and the raw archive, byte by byte.
 
-Exit 0 when all of it holds, 4 when something does not, naming each place; 5 when a bundle holds by the keys inside it
-alone. Nothing is written.
+Exit 0 when all of it holds, 4 when something does not, naming each place; 5 when a bundle or a ledger holds, but by no
+key that the reader gave. Nothing is written.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,15 +31,48 @@ if TYPE_CHECKING:
     from netops.raw_audit import Looked
 
 SUMMARY = "Verify a report bundle, the ledger's file, the raw archive: signatures, leaves, and every number anew."
-OK, FAILED = 0, 4
+VERIFY = (
+    "Verify one bundle offline: signatures, leaves, every number anew, and that nothing was left out. Exit 0 when all "
+    "holds, 4 when something does not, 5 when it holds by the keys inside alone."
+)
+LEDGER = (
+    "Recompute every hash, column, account and checkpoint of the ledger's file from its leaves; name the first wrong "
+    "place. Exit 0 when all holds by the keys given, 4 when something does not, 5 when it is whole, but no key was "
+    "given that signed it."
+)
+RAW = (
+    "Look at every segment and chunk of the archive of raw replies, and whether each chunk that the ledger sealed is "
+    "there. Exit 0 when all holds, 4 when something does not."
+)
+OK, FAILED, WHOSE = 0, 4, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A checkpoint that the ledger leads to: where it lies, who signed of the keys given, and how many others did."""
+
+    name: str
+    size: int
+    signers: tuple[str, ...]
+    others: int
+
+    def __str__(self) -> str:
+        """Return it as a line of what was found."""
+        strange = "signature by a key that was" if self.others == 1 else "signatures by keys that were"
+        others = f"{self.others} {strange} not given" if self.others else ""
+        if not self.signers:
+            return f"{self.name}: {self.size} leaves, under {others}"
+        return f"{self.name}: {self.size} leaves, signed by {', '.join(self.signers)}{others and f', and {others}'}"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     below = parser.add_subparsers(dest="what", required=True)
-    verify = below.add_parser("verify", help="verify one bundle")
+    verify = below.add_parser("verify", help="verify one bundle", description=VERIFY)
     told.arguments(verify)
-    ledger = below.add_parser("ledger", help="recompute every hash of the ledger's file; name the first wrong place")
+    ledger = below.add_parser(
+        "ledger", help="recompute every hash of the ledger's file; name the first wrong place", description=LEDGER
+    )
     ledger.add_argument("--file", type=Path, help="the ledger (default: ledger.db in data.dir)")
     ledger.add_argument("--vkey", type=Path, help="a file of verifier keys that you trust, one a line")
     ledger.add_argument(
@@ -49,7 +83,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a signed checkpoint that you hold: the ledger must lead to it (may be given again)",
     )
-    raw = below.add_parser("raw", help="look at every chunk of raw replies, and at what the ledger says of them")
+    raw = below.add_parser(
+        "raw", help="look at every chunk of raw replies, and at what the ledger says of them", description=RAW
+    )
     raw.add_argument("--dir", type=Path, help="the archive (default: raw in data.dir)")
     for each in (ledger, raw):
         each.add_argument("--json", action="store_true", help="tell as one JSON object")
@@ -91,21 +127,36 @@ def _ledger(args: argparse.Namespace, settings: Settings) -> int:
         leaves, heads = audited(path, keys, args.checkpoint)
     except EvidenceError as error:
         return _say_failed(args, [str(error)], {"ledger": str(path)})
+    caveat = _caveat(keys, heads)
     if args.json:
-        plain = [{"name": name, "size": head.size, "signers": signers} for name, head, signers in heads]
-        print(json.dumps({"ledger": str(path), "outcome": "ok", "leaves": leaves, "checkpoints": plain}))
-        return OK
-    print(f"OK      {path}: {leaves} leaves, every hash, column, account and checkpoint holds")
-    for name, head, signers in heads:
-        print(f"        {name}: {head.size} leaves, signed by {', '.join(signers) or 'a key that was not given'}")
-    if not keys:
-        print("NOTE    no verifier key was given (--vkey FILE): the signatures of the checkpoints were not looked at")
+        plain = {"ledger": str(path), "outcome": "whole" if caveat else "ok", "leaves": leaves}
+        signed = [{"name": h.name, "size": h.size, "signers": [*h.signers], "unknown": h.others} for h in heads]
+        told_too = {"note": caveat} if caveat else {}
+        print(json.dumps({**plain, "checkpoints": signed, **told_too}, ensure_ascii=False))
+        return WHOSE if caveat else OK
+    word = "WHOLE  " if caveat else "OK     "
+    print(f"{word} {path}: {leaves} leaves, every hash, column, account and checkpoint holds")
+    for head in heads:
+        print(f"        {head}")
+    if caveat:
+        print(f"NOTE    {caveat}")
+        return WHOSE
     return OK
 
 
-def audited(
-    path: Path, keys: list[VerifierKey], given: list[Path]
-) -> tuple[int, list[tuple[str, Checkpoint, list[str]]]]:
+def _caveat(keys: list[VerifierKey], heads: list[Head]) -> str:
+    """Return why nobody vouches for a ledger that holds in itself: whoever may write the file could make it anew."""
+    if not keys:
+        return (
+            "no verifier key was given: the signatures were not looked at, and anybody may have made this file; "
+            "give the log's key, got from its owner, by --vkey FILE"
+        )
+    if not any(head.signers for head in heads):
+        return "no checkpoint was signed yet: the core signs one within a minute"
+    return ""
+
+
+def audited(path: Path, keys: list[VerifierKey], given: list[Path]) -> tuple[int, list[Head]]:
     """Go through a ledger's file; return its leaves and the checkpoints it leads to, each with its known signers.
 
     EvidenceError names the first place that is off: a torn tail, a changed or missing leaf, a roll-back.
@@ -123,7 +174,7 @@ def audited(
         raise EvidenceError(f"ledger {path}: cannot be read ({error}); restore it from the backup") from None
 
 
-def _head(ledger: LedgerReader, path: Path, keys: list[VerifierKey]) -> tuple[str, Checkpoint, list[str]]:
+def _head(ledger: LedgerReader, path: Path, keys: list[VerifierKey]) -> Head:
     try:
         signed = note.parse(path.read_bytes())
     except OSError as error:
@@ -132,8 +183,8 @@ def _head(ledger: LedgerReader, path: Path, keys: list[VerifierKey]) -> tuple[st
         raise EvidenceError(f"checkpoint {path}: {error}") from None
     head = Checkpoint.parse(signed.text)
     ledger.check_head(head, str(path))
-    signers = [str(each.key.name) for each in trust(signed, keys).signers] if keys else []
-    return str(path), head, signers
+    signers = tuple(each.key.name for each in trust(signed, keys).signers) if keys else ()
+    return Head(str(path), head.size, signers, len(signed.signatures) - len(signers))
 
 
 def _raw(args: argparse.Namespace, settings: Settings) -> int:

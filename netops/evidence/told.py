@@ -85,11 +85,18 @@ def run(
     if not path.is_file():
         what = "is no file" if path.exists() else "no such file"
         raise UsageError(f"{path}: {what}; expected a bundle, the .zip that `netops report build` writes")
+    given = _given(vkey) if vkey else None  # whose fault it is must be plain: the reader's file, or the bundle
     try:
         found = open_bundle(path)
+        keys = read_keys(found.member(KEYS), KEYS) if given is None else given
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-    keys = read_keys(vkey.read_bytes(), str(vkey)) if vkey else read_keys(found.member(KEYS), KEYS)
+    except EvidenceError as error:
+        if not as_json:
+            raise
+        failure: dict[str, canonical.JSON] = {"place": str(path), "what": str(error)}
+        say(canonical.dumps({"outcome": "failed", "failures": [failure]}).decode())
+        return FAILED
     failures = verify_integrity(found, keys, rehearsal=rehearsal, quorum=quorum)
     failures += verify_numbers(found)
     failures += verify_completeness(found)
@@ -118,6 +125,14 @@ def run(
         return OK
     say("        exit 5: give the log's key, got from its owner, by --vkey FILE, or say --trust-included-keys")
     return WHOSE
+
+
+def _given(vkey: Path) -> list[VerifierKey]:
+    try:
+        data = vkey.read_bytes()
+    except OSError as error:
+        raise UsageError(f"--vkey {vkey}: cannot be read ({error.strerror}); expected verifier keys") from None
+    return read_keys(data, str(vkey))
 
 
 def read_keys(data: bytes, where: str) -> list[VerifierKey]:

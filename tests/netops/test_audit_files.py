@@ -1,6 +1,7 @@
 """`netops audit ledger|raw`: what was cut, flipped, taken away or rolled back is named; exit code 4."""
 
 import json
+import re
 import shutil
 
 import apsw
@@ -63,7 +64,7 @@ def test_a_sound_ledger_and_archive_hold(town, capsys):
     assert f"signed by {ORIGIN}" in said
     assert "4 segments, 4 chunks, 40 polls hold" in said
 
-    assert audit(town, "ledger", "--json") == 0
+    assert audit(town, "ledger", "--vkey", str(town / "vkeys"), "--json") == 0
     assert json.loads(capsys.readouterr().out)["outcome"] == "ok"
     assert audit(town, "raw", "--json") == 0
     assert json.loads(capsys.readouterr().out)["polls"] == 40
@@ -130,7 +131,7 @@ def test_a_roll_back_of_file_and_checkpoint_is_shown_by_the_checkpoint_that_a_co
     db.close()
     (town / "ledger.db.checkpoint").write_bytes(older)
 
-    assert audit(town, "ledger") == 0
+    assert audit(town, "ledger", "--vkey", str(town / "vkeys")) == 0
     assert audit(town, "ledger", "--checkpoint", str(held), "--json") == 4
     assert "rolled back" in json.loads(capsys.readouterr().out.splitlines()[-1])["failures"][0]
 
@@ -207,6 +208,68 @@ def test_bytes_after_the_last_chunk_are_a_write_that_was_cut(town, capsys):
 
     assert audit(town, "raw") == 0
     assert "4 bytes after the last chunk" in capsys.readouterr().out
+
+
+def test_a_ledger_is_whole_but_nobody_s_until_a_key_is_given(town, capsys):
+    assert audit(town, "ledger") == 5
+    said = capsys.readouterr().out
+    assert said.startswith("WHOLE   ")
+    assert "under 1 signature by a key that was not given" in said
+    assert "NOTE    no verifier key was given" in said
+
+    assert audit(town, "ledger", "--json") == 5
+    told = json.loads(capsys.readouterr().out)
+    assert told["outcome"] == "whole"
+    assert told["note"].startswith("no verifier key was given")
+    assert [(each["signers"], each["unknown"]) for each in told["checkpoints"]] == [([], 1)]
+
+
+def test_a_signature_by_a_key_that_was_not_given_is_counted(town, capsys):
+    held = town / "carrier.checkpoint"
+    held.write_bytes(CARRIER.cosign((town / "ledger.db.checkpoint").read_bytes(), now_s=9))
+    (town / "vkeys").write_text(f"{SIGNER.vkey}\n")
+
+    assert audit(town, "ledger", "--vkey", str(town / "vkeys"), "--checkpoint", str(held)) == 0
+    assert f"signed by {ORIGIN}, and 1 signature by a key that was not given" in capsys.readouterr().out
+
+
+def test_a_ledger_without_a_signed_checkpoint_is_nobody_s_whatever_key_is_given(tmp_path, capsys):
+    (tmp_path / "vkeys").write_text(f"{SIGNER.vkey}\n")
+    with Ledger(tmp_path / "ledger.db", origin=ORIGIN, signer=SIGNER) as ledger:
+        body = {"service": "core", "state": "started", "version": "1"}
+        ledger.append([LedgerEntry("core", 1, Fact(kind="service_state", at_ms=1, body=body))], now_ms=3)
+
+    assert audit(tmp_path, "ledger", "--vkey", str(tmp_path / "vkeys")) == 5
+    assert "NOTE    no checkpoint was signed yet" in capsys.readouterr().out
+
+
+def test_a_bundle_that_cannot_be_opened_fails_in_json_as_well(tmp_path, capsys):
+    path = tmp_path / "report.zip"
+    path.write_bytes(b"PK\x03\x04 and no more")
+
+    assert audit(tmp_path, "verify", str(path), "--json") == 4
+    told = json.loads(capsys.readouterr().out)
+    assert told["outcome"] == "failed"
+    assert [each["place"] for each in told["failures"]] == [str(path)]
+
+
+def test_a_reader_s_key_file_that_holds_no_key_is_not_charged_to_the_bundle(tmp_path, capsys):
+    (tmp_path / "report.zip").write_bytes(b"PK")
+    (tmp_path / "vkeys").write_text(SIGNER.private_line())
+
+    assert audit(tmp_path, "verify", str(tmp_path / "report.zip"), "--vkey", str(tmp_path / "vkeys"), "--json") == 4
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "vkeys: holds a private key, which must not leave its owner" in said.err
+    assert SIGNER.private_line()[-12:] not in said.err
+
+
+@pytest.mark.parametrize("word", ["verify", "ledger", "raw"])
+def test_each_word_says_what_its_exit_codes_mean(word, capsys):
+    with pytest.raises(SystemExit):
+        main(["audit", word, "--help"])
+
+    assert re.search("Exit 0 when all holds.* 4 when something does not", " ".join(capsys.readouterr().out.split()))
 
 
 def test_what_is_not_there_is_a_usage_error(tmp_path, capsys):
