@@ -97,23 +97,40 @@ def _misplaced(
 def _recoined(city: City, rows: Sequence[Belief], new: Sequence[Contract]) -> list[Problem]:
     told = [row.record for row in rows if isinstance(row.record, Contract)] + [*new]
     found = [(each, recoined(each, told)) for each in new]
-    return [Problem(city.source(_key(each)).where("currency"), *said) for each, said in found if said is not None]
+    return [Problem(city.source(_key(each)).where(said[0]), *said[1:]) for each, said in found if said is not None]
 
 
-def recoined(contract: Contract, told: Sequence[Contract]) -> tuple[str, str] | None:
-    """Return what is wrong, and the remedy, where a version changes the currency inside a month.
+MONTHLY = ("currency", "credit_cap_percent")  # what a month has one of: its parts' credits are added, then capped
 
-    The credits of the two parts could not be added. `told` are all known versions of the contract.
+
+def recoined(contract: Contract, told: Sequence[Contract]) -> tuple[str, str, str] | None:
+    """Return the field, what is wrong, and the remedy, where a version changes one of `MONTHLY` inside a month.
+
+    Credits in two currencies could not be added, and a late amendment's cap would rule the weeks before it. `told` are
+    all known versions of the contract.
     """
     first = month_start(contract.valid_from_ms, contract.timezone)
     before = [each for each in told if each.valid_from_ms < contract.valid_from_ms]
     last = max(before, key=lambda each: each.valid_from_ms, default=contract)
     ended = last.ends_ms is not None and last.ends_ms <= first
-    if last.currency == contract.currency or contract.valid_from_ms == first or ended:
+    if contract.valid_from_ms == first or ended or (field := changed(last, contract)) is None:
         return None
-    what = f"contract '{contract.id}' version {contract.version} turns {last.currency} into {contract.currency}"
-    remedy = "let the version with the new currency start on the first of a month: a month is owed in one"
-    return f"{what} inside a month", remedy
+    remedy = f"let the version with another '{field}' start on the first of a month: a month is owed under one"
+    return (
+        field,
+        f"contract '{contract.id}' version {contract.version} {turns(last, contract, field)} inside a month",
+        remedy,
+    )
+
+
+def changed(before: Contract, after: Contract) -> str | None:
+    """Return the first of `MONTHLY` in which two versions differ."""
+    return next((name for name in MONTHLY if getattr(before, name) != getattr(after, name)), None)
+
+
+def turns(before: Contract, after: Contract, field: str) -> str:
+    """Return in words that a version changes a field."""
+    return f"turns '{field}' from {getattr(before, field) or 'none'} into {getattr(after, field) or 'none'}"
 
 
 def _first(city: City, files: Mapping[Key, Contract]) -> str:

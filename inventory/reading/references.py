@@ -42,7 +42,7 @@ def _currencies(city: City, notes: Notes) -> None:
     for each in contracts:
         said = recoined(each, [other for other in contracts if other.id == each.id])
         if said is not None:
-            notes.add(city.source(("contract", each.id, each.version)).where("currency"), *said)
+            notes.add(city.source(("contract", each.id, each.version)).where(said[0]), *said[1:])
 
 
 def _references(record: Record) -> Iterator[Named]:

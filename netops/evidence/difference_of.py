@@ -126,7 +126,7 @@ class _Difference:
             parts = rulings.rulings()
         except EvidenceError:
             raise _UnreadError from None
-        if rulings.unread() or len({version["currency"] for version, _, _ in parts}) > 1:
+        if rulings.unread() or len({(each["currency"], each["credit_cap_percent"]) for each, _, _ in parts}) > 1:
             raise _UnreadError
         sign = self._sign(leaves, parts)
         if sign in self.done:

@@ -88,10 +88,11 @@ class Rulings:
             yield from differ(self.report[name], last[key], f"{REPORT}: {name}")
 
     def _currency(self) -> Iterator[Failure]:
-        """Refuse to add up what is owed in two currencies [12]."""
-        found = sorted({version["currency"] for version, _, _ in self.rulings()})
-        if len(found) > 1:
-            yield Failure(place=CONTRACT, what=f"its versions owe in {' and '.join(found)} within one period")
+        """Refuse to add up what is owed in two currencies, or under two caps [12]."""
+        for name in ("currency", "credit_cap_percent"):
+            found = sorted({version[name] or "none" for version, _, _ in self.rulings()})
+            if len(found) > 1:
+                yield Failure(place=CONTRACT, what=f"its versions have {name} {' and '.join(found)} within one period")
 
     def _calendar(self) -> Iterator[Failure]:
         """Recompute the period: a month is the calendar month of the contract's zone [1]."""

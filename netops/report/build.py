@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from inventory import codec
+from inventory import amendments, codec
 from netops.clock import iso
 from netops.errors import UsageError
 from netops.evidence import bundle, canonical
@@ -140,7 +140,7 @@ class _Whole:
 
     def __init__(self, ask: Ask, leaves: Leaves, sight: Sight) -> None:
         self.ruling = versions(ask.contracts, ask.period)
-        _one_currency([each for each, _, _ in self.ruling], ask.period)
+        _one_of_each([each for each, _, _ in self.ruling], ask.period)
         _whole(ask, leaves)
         self._parts = [
             Part(ask, leaves, sight, contract=c, start_ms=start, end_ms=end) for c, start, end in self.ruling
@@ -243,17 +243,18 @@ def _whole(ask: Ask, leaves: Leaves) -> None:
             )
 
 
-def _one_currency(ruling: Sequence[Contract], period: Period) -> None:
+def _one_of_each(ruling: Sequence[Contract], period: Period) -> None:
     for before, after in pairwise(ruling):
-        if before.currency != after.currency:
+        field = amendments.changed(before, after)
+        if field is not None:
             raise UsageError(
-                f"contract {after.id}: version {after.version} turns {before.currency} into {after.currency} inside "
-                f"{period.name}; expected one currency in a period: amend it to begin with the next month"
+                f"contract {after.id}: version {after.version} {amendments.turns(before, after, field)} inside "
+                f"{period.name}; expected one in a period: amend it to begin with the next month"
             )
 
 
 def _credit(parts: Sequence[Mapping[str, Any]], contract: Contract) -> dict[str, Any]:
-    """Return what is owed in sum; the cap is that of the contract's last version in the period."""
+    """Return what is owed in sum; all versions of a period have one currency and one cap."""
     items = [item for part in parts for item in part["items"]]
     fees = sum((Fraction(item["fee_due"]) for item in items), Fraction(0))
     owed = sum((Fraction(item["credit"]["amount"]) for item in items), Fraction(0))

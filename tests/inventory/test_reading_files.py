@@ -450,7 +450,9 @@ def test_files_that_change_the_currency_inside_a_month_are_refused(city):
 
     (said,) = problems(city)
 
-    assert said.startswith("contracts/later.yaml:8: contract 'wifi-2026' version 2 turns CNY into USD inside a month")
+    assert said.startswith(
+        "contracts/later.yaml:8: contract 'wifi-2026' version 2 turns 'currency' from CNY into USD inside a month"
+    )
 
 
 def test_what_a_credit_is_per_and_how_minutes_under_two_objectives_are_owed_are_read_as_written(city):

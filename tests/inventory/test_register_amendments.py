@@ -212,17 +212,22 @@ def test_files_alone_show_the_version_that_holds():
 OCTOBER, NOVEMBER = 1_790_784_000_000, 1_793_462_400_000  # midnight in Shanghai
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "was"),
+    [("currency", "USD", "CNY"), ("credit_cap_percent", "1", "none")],
+    ids=["currency", "cap"],
+)
 @pytest.mark.parametrize("recorded", [True, False], ids=["first recorded", "both new"])
-def test_a_change_of_currency_inside_a_month_is_refused(register, recorded):
-    """The two parts' credits of that month could not be added."""
+def test_a_change_of_what_a_month_has_one_of_is_refused_inside_it(register, recorded, field, value, was):
+    """Credits of the two parts could not be added; a late cap would rule the weeks before it."""
     first = replace(FIRST, valid_from_ms=OCTOBER)
-    second = replace(SECOND, valid_from_ms=NOVEMBER - 1, currency="USD")
+    second = replace(SECOND, valid_from_ms=NOVEMBER - 1, **{field: value})
     if recorded:
         register.apply(filed(first), at_ms=150, now_ms=1000)
 
     told = refused(register, filed(first, second), OCTOBER)
 
-    assert "contract 'c' version 2 turns CNY into USD inside a month" in told
+    assert f"contract 'c' version 2 turns '{field}' from {was} into {value} inside a month" in told
     assert "start on the first of a month" in told
 
 

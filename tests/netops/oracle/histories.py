@@ -162,7 +162,8 @@ class History:
         if rng.random() < 0.4:
             other = contract(rng, self.place, self.start)
             begins = self.start + rng.randrange(1, self.length * 60) * M
-            self.contracts = (first, replace(other, version="2", valid_from_ms=begins))
+            cap = first.credit_cap_percent  # a month has one
+            self.contracts = (first, replace(other, version="2", valid_from_ms=begins, credit_cap_percent=cap))
         self.kept = []
         for each in self.contracts:
             digest = canonical.digest(build.document(each))

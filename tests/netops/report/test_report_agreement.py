@@ -180,7 +180,8 @@ def made(seed, paper_world, base):
     versions = [first]
     if rng.random() < 0.4:
         start = base.valid_from_ms + 1000 * H + rng.randrange(1, LENGTH * 60) * 60_000
-        versions.append(replace(contract(rng, base), version="2", valid_from_ms=start))
+        cap = first.credit_cap_percent  # a month has one
+        versions.append(replace(contract(rng, base), version="2", valid_from_ms=start, credit_cap_percent=cap))
     elif rng.random() < 0.2:
         versions = [replace(first, ends_ms=base.valid_from_ms + 1000 * H + rng.randrange(1, LENGTH) * H)]
     world = paper_world(contracts=tuple(versions), length=LENGTH)
@@ -217,7 +218,9 @@ def revised(seed, paper_world, paper_bundle, base):
     if rng.random() < 0.3:
         start = base.valid_from_ms + 1000 * H + rng.randrange(1, LENGTH) * H
         last = max(start, *(each.valid_from_ms + H for each in world.contracts))
-        world.contracts = (*world.contracts, replace(contract(rng, base), version="3", valid_from_ms=last))
+        cap = world.contracts[0].credit_cap_percent
+        third = replace(contract(rng, base), version="3", valid_from_ms=last, credit_cap_percent=cap)
+        world.contracts = (*world.contracts, third)
         world.versions()
     return paper_bundle(world)
 

@@ -118,7 +118,7 @@ def test_two_currencies_in_one_period_are_not_added(paper_world, paper_bundle, b
 
     found = verify_numbers(replace(bundle, members={**bundle.members, "contract.json": canonical.dumps(texts)}))
 
-    assert "contract.json: its versions owe in CNY and USD within one period" in [str(each) for each in found]
+    assert "contract.json: its versions have currency CNY and USD within one period" in [str(each) for each in found]
     world.contracts = (base_contract, replace(later, currency="USD"))
-    with pytest.raises(UsageError, match="version 2 turns CNY into USD inside 2026-09-30T16:00"):
+    with pytest.raises(UsageError, match="version 2 turns 'currency' from CNY into USD inside 2026-09-30T16:00"):
         paper_bundle(world)
