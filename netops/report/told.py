@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from netops.sla import credit as credits_
 from netops.sla import numbers, repair
-from netops.sla.exclusions import Effect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
