@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from inventory import times
+from netops.report.words import WORDS
 from netops.sla import pitfalls, streams
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from inventory.model import Contract, ExclusionClass, Objective, Rules, ServiceItem
     from netops.sla.foretold import Answer, Foretold, Owed
@@ -106,7 +108,7 @@ _SAID: Mapping[str, tuple[str, str]] = {
         "{item}: {percent} % of {fee} = {amount} {currency}",
         "{item}：{fee} 的 {percent} % = {amount} {currency}",
     ),
-    "total": ("in sum {amount} {currency} of {fees}", "合计 {amount} {currency}，费用 {fees}"),
+    "total": ("in sum {amount} {currency} of {fees} {currency}", "合计 {amount} {currency}，费用 {fees} {currency}"),
     "total_capped": (" (lowered to the contract's cap)", "（已降至合同上限）"),
     "to": ("{least} to {most}", "{least} 至 {most}"),
     "sound": ("nothing found wrong", "未发现问题"),
@@ -161,11 +163,22 @@ _KINDS = {
     "holiday": ("public holiday", "法定节假日"),
     "weekend": ("weekend", "周末"),
 }
+_CHOSEN = {
+    "carriers": ("carriers", "运营商"),
+    "areas": ("areas", "区域"),
+    "roles": ("roles", "设备角色"),
+    "tags": ("tags", "标签"),
+}
 _BOUND = {"at_least": "≥", "above": ">", "below": "<", "at_most": "≤"}
 
 
 def _minutes(seconds: int) -> str:
     return f"{seconds // 60}:{seconds % 60:02d}" if seconds % 60 else str(seconds // 60)
+
+
+def _money(amount: Decimal) -> str:
+    """Return an amount as people read it: `4,800.00`; no digit is lost."""
+    return f"{amount:,.2f}" if amount == round(amount, 2) else f"{amount:,}"
 
 
 class Speaker:
@@ -200,7 +213,7 @@ class Speaker:
     def _item(self, held: Contract, item: ServiceItem) -> Iterator[str]:
         yield self.say("item", item=item.id, kind=item.kind, fee=item.fee, currency=held.currency)
         chosen = [(name, getattr(item.select, name)) for name in ("carriers", "areas", "roles", "tags")]
-        what = "; ".join(f"{name} {', '.join(names)}" for name, names in chosen if names)
+        what = "; ".join(f"{_CHOSEN[name][self._at]} {', '.join(names)}" for name, names in chosen if names)
         yield "  " + (self.say("select", what=what) if what else self.say("everything"))
         if len(item.objectives) > 1:
             yield "  " + self.say(item.double_credit)
@@ -241,16 +254,35 @@ class Speaker:
 
     def _hours(self, rules: Rules) -> Iterator[str]:
         for each in rules.hours:
-            named = [_DAYS[day - 1][self._at] for day in each.days]
+            named = self._days(each.days)
             days = ",".join(named + [_KINDS[kind][self._at] for kind in each.kinds])
             times_ = (each.start_minute, (each.end_minute - 1) % 1440 + 1)
             start, end = (f"{at // 60:02d}:{at % 60:02d}" for at in times_)
             yield f"{days} {start}-{end}"
 
+    def _days(self, days: Sequence[int]) -> list[str]:
+        """Return days of the week (1: Monday) by name, three and more in a row as a span."""
+        rows: list[list[int]] = []
+        for day in days:
+            if rows and rows[-1][-1] + 1 == day:
+                rows[-1].append(day)
+            else:
+                rows.append([day])
+        made = []
+        for row in rows:
+            names = [_DAYS[day - 1][self._at] for day in row]
+            made += [(f"{names[0]}-{names[-1]}", f"{names[0]}至{names[-1]}")[self._at]] if len(row) > 2 else names
+        return made
+
+    def _named(self, token: str) -> str:
+        """Return a word of the contract file; in Chinese as the reports say it, with the word beside it."""
+        return f"{WORDS[token][0]}（{token}）" if self._at and token in WORDS else token
+
     def _excluded(self, each: ExclusionClass) -> str:
         cap = self.say("capped_s", cap=_minutes(each.cap_s)) if each.cap_s else self.say("uncapped")
-        how = self.say("claimed", notice=each.notice_h, approver=each.approver, cap=cap)
-        return self.say("excluded", name=each.id, cause=each.cause, how=how if each.approver else self.say("no_claim"))
+        how = self.say("claimed", notice=each.notice_h, approver=self._named(each.approver), cap=cap)
+        how = how if each.approver else self.say("no_claim")
+        return self.say("excluded", name=each.id, cause=self._named(each.cause), how=how)
 
     def _credits(self, given: Objective) -> Iterator[str]:
         held = given.credits
@@ -275,8 +307,10 @@ class Speaker:
             yield "  " + self._answer(each)
         for item in found.items:
             yield "  " + self._owed(held, item)
-        amount = self._range(str(found.least), str(found.most))
-        total = self.say("total", amount=amount, currency=held.currency, fees=pitfalls.plain(found.fees))
+        amount = self._range(_money(found.least), _money(found.most))
+        total = self.say(
+            "total", amount=amount, currency=held.currency, fees=_money(Decimal(pitfalls.plain(found.fees)))
+        )
         yield "  " + total + (self.say("total_capped") if found.capped else "")
 
     def _answer(self, each: Answer) -> str:
@@ -295,8 +329,8 @@ class Speaker:
             "owed",
             item=each.item,
             percent=self._range(pitfalls.plain(each.least), pitfalls.plain(each.most)),
-            fee=pitfalls.plain(each.fee),
-            amount=self._range(str(each.least_amount), str(each.most_amount)),
+            fee=_money(Decimal(pitfalls.plain(each.fee))),
+            amount=self._range(_money(each.least_amount), _money(each.most_amount)),
             currency=held.currency,
         )
 

@@ -205,6 +205,8 @@ def _print_answer(answer: Answer, asked: _Asked, words: Mapping[str, str]) -> No
         for note in (told["because"], told.get("remark", "")):
             if note:
                 print(f"    {note}")
+    if any(each.judged is not None for each in answer.lines):
+        print("  " + words["brackets"])
     if answer.missing:
         print("  " + words["missing"].format(count=answer.missing, of=answer.missing + answer.hours))
     for at, low, high in answer.cut:
@@ -288,6 +290,8 @@ def _print_standing(name: str, tz: ZoneInfo, found: Standing | None, words: Mapp
             if burn.warns:
                 long, short = _hours(burn.alert.long_ms), _hours(burn.alert.short_ms)
                 print("    " + words["warns"].format(rate=_rate(burn.long), long=long, short=short))
+    if found.objectives:
+        print("  " + words["brackets"])
     print("  " + words["early"])
 
 

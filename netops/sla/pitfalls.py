@@ -122,6 +122,10 @@ def _gaps(known: list[Step], start: Edge, end: Edge) -> Iterator[tuple[Edge, Edg
 def _dead(item: ServiceItem, objective: Objective) -> Iterator[Said]:
     """Yield what is written and changes nothing, or contradicts what the figure is."""
     credits_, state = objective.credits, streams.stream(objective) is None
+    target = Fraction(objective.target)
+    if objective.comparison == "at_least" and 0 < target <= 1:
+        what = f"target {objective.target} is in percent, so hardly anything could miss it"
+        yield what, f"did you mean {plain(target * 100)}?"
     if objective.comparison == "at_most":
         figure = "availability is the share of time that is up" if state else "the figure is the share that is good"
         yield f"comparison 'at_most': {figure}, so less of it would be better", "write 'at_least', or leave it out"

@@ -42,7 +42,7 @@ def test_it_says_in_words_what_the_contract_does(check):
     for sentence in (
         "in force from 2026-01-01T00:00:00+08:00, times in Asia/Shanghai, money in CNY, until 2027-01-01",
         "availability: service is up ≥ 99.5 % of the time, judged per calendar month of Asia/Shanghai",
-        "service hours (wall clock of Asia/Shanghai): Mon,Tue,Wed,Thu,Fri 06:00-24:00; Sat,Sun 08:00-24:00",
+        "service hours (wall clock of Asia/Shanghai): Mon-Fri 06:00-24:00; Sat,Sun 08:00-24:00",
         "excluded time leaves the reckoning",
         "approved by contract_manager, at most 240 min a month",
         "unknown time leaves the reckoning",
@@ -59,7 +59,24 @@ def test_the_same_in_chinese(check):
     assert code == 0
     assert "服务正常的时间占比 ≥ 99.5 %" in said.out
     assert "未达标，第 1 档，扣减 10 %" in said.out
-    assert "合计 12.00 CNY" in said.out
+    assert "合计 12.00 CNY，费用 120.00 CNY" in said.out
+    assert "周一至周五 06:00-24:00; 周六,周日 08:00-24:00" in said.out
+    assert "原因 计划检修（planned）" in said.out
+    assert "由 合同经理（contract_manager） 批准" in said.out
+    assert "符合以下条件的服务：设备角色 ap" in said.out
+
+
+def test_amounts_are_grouped_as_people_read_them(check):
+    _, said = check("--language", "en", "--at", f"{NAME}=99.2", "--services", "400")
+
+    assert "in sum 4,800.00 CNY of 48,000.00 CNY" in said.out
+
+
+def test_a_target_that_was_written_as_a_ratio_is_asked_about(check, text):
+    code, said = check("--language", "en", changed=text.replace("target: 99.5", "target: 0.995"))
+
+    assert code == 1
+    assert "target 0.995 is in percent, so hardly anything could miss it; did you mean 99.5?" in said.out
 
 
 @pytest.mark.parametrize(

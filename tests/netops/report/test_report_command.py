@@ -349,6 +349,14 @@ def test_an_interval_that_cannot_be_judged_is_refused(instance, given, said):
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize(("language", "said"), [("en", "in brackets: the figure if all"), ("zh_CN", "方括号内：")])
+def test_the_brackets_beside_a_figure_are_explained(instance, capsys, language, said):
+    given = ("judge", "--contract", instance[1], "--from", "2026-10-02", "--to", "2026-10-03", "--language", language)
+    words(sla, instance[0], *given)
+
+    assert said in capsys.readouterr().out
+
+
 def test_facts_without_a_register_need_the_contract_s_text(tmp_path):
     desk = config.load(None, environ={}, overrides=[f"data.dir={tmp_path / 'none'}"])
     given = ("judge", "--contract", "c", "--facts", "f", "--from", "2026-10-01", "--to", "2026-10-02")
