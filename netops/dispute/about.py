@@ -7,7 +7,7 @@ report. Who objects to an outage that the report does not tell of would wait for
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from inventory import times
 from netops.clock import utc
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from netops.dispute.codes import Target
 
+_T = TypeVar("_T")
 MOST_SHOWN: Final = 5
 _OUTAGES: Final = ("incidents", "degraded")  # both are tables of an objective: service, start_ms, end_ms, …
 
@@ -36,10 +37,10 @@ def read(report: Any) -> Told:
     found: dict[str, set[int]] = {}
     for each in _objectives(report):
         for row in each.get("services", {}).get("rows", ()):
-            found.setdefault(row[0], set())
+            found.setdefault(_a(str, row[0]), set())
         for table in _OUTAGES:
             for row in each.get(table, {}).get("rows", ()):
-                found.setdefault(row[0], set()).add(row[1])
+                found.setdefault(_a(str, row[0]), set()).add(_a(int, row[1]))
     return Told({service: frozenset(starts) for service, starts in found.items()})
 
 
@@ -82,6 +83,13 @@ def words(text: str, zone: ZoneInfo) -> str:
 
 def _clock(at_ms: int, zone: ZoneInfo) -> str:
     return f"{utc(at_ms).astimezone(zone):{'%Y-%m-%d %H:%M:%S' if at_ms % 60_000 else '%Y-%m-%d %H:%M'}}"
+
+
+def _a(kind: type[_T], value: Any) -> _T:
+    """Return the value when it is of the kind: a bundle that was not verified yet may hold anything."""
+    if type(value) is not kind:
+        raise TypeError(f"{value!r:.40} is no {kind.__name__}")
+    return value
 
 
 def _objectives(report: Any) -> Iterator[Any]:

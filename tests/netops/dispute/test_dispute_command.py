@@ -317,6 +317,14 @@ def test_a_file_that_is_no_bundle_is_refused(desk, damage):
         objected(desk)
 
 
+@pytest.mark.parametrize("row", [["wifi-1", "1"], [1, 1], [["wifi-1"], 1], [], "x", {}])
+def test_a_report_with_rows_of_another_kind_is_refused_as_no_report(row):
+    objective = {"services": {"rows": []}, "incidents": {"rows": [row]}}
+
+    with pytest.raises((LookupError, TypeError)):
+        dispute.about.read({"parts": [{"items": [{"objectives": [objective]}]}]})
+
+
 def test_nothing_is_written_over(desk):
     objected(desk)
 
