@@ -246,6 +246,11 @@ def free_port():
         return found.getsockname()[1]
 
 
+def over(core):
+    for turn in core._turns.values():
+        turn.join()
+
+
 def test_the_core_asks_over_http_and_learns_the_size_from_the_refusal(ledger, desk, served, tmp_path):
     (tmp_path / circle.FILE).write_text(f"# the carrier\n{CARRIER.vkey} {served}/\n")
     Circle(tmp_path, ledger, threading.RLock()).round()
@@ -285,11 +290,11 @@ def test_a_witness_that_hangs_holds_nobody_up_and_is_told_of(ledger, tmp_path):
         acting.release()
         core.stop()
         link.close()
-    core._thread.join(timeout=20)
+    over(core)
 
     with pytest.raises(EvidenceError, match="does not answer"):
         core.step()
-    core._thread.join(timeout=20)
+    over(core)
     with pytest.raises(EvidenceError, match="the core is stopping"):
         core.step()
     assert len(note.parse(ledger.latest().note).signatures) == 1
