@@ -94,7 +94,7 @@ def run(
     except EvidenceError as error:
         if not as_json:
             raise
-        failure: dict[str, canonical.JSON] = {"place": str(path), "what": str(error)}
+        failure: dict[str, canonical.JSON] = {"place": str(path), "what": str(error).removeprefix(f"{path.name}: ")}
         say(canonical.dumps({"outcome": "failed", "failures": [failure]}).decode())
         return FAILED
     failures = verify_integrity(found, keys, rehearsal=rehearsal, quorum=quorum)

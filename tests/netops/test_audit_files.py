@@ -251,6 +251,7 @@ def test_a_bundle_that_cannot_be_opened_fails_in_json_as_well(tmp_path, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["outcome"] == "failed"
     assert [each["place"] for each in told["failures"]] == [str(path)]
+    assert told["failures"][0]["what"].startswith("is no bundle")
 
 
 def test_a_reader_s_key_file_that_holds_no_key_is_not_charged_to_the_bundle(tmp_path, capsys):
