@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from netops.errors import EvidenceError
 from netops.evidence import canonical
 from netops.evidence.integrity import Failure
-from netops.evidence.members import CONTRACT, DAYS, REPORT, ZONE
+from netops.evidence.members import CONTRACT, DAYS, KEYS, REGISTER, REPORT, ZONE
 from netops.report import code, pdf, shown
 from netops.report.pdf import Source
 from netops.report.zone import Zone
@@ -31,7 +31,12 @@ def pages(bundle: Bundle) -> tuple[list[Failure], str]:
             )
         zone = Zone(name=report["timezone"], data=bundle.member(ZONE), release="")
         source = Source(
-            report=bundle.member(REPORT), days=bundle.member(DAYS), contract=bundle.member(CONTRACT), tz=zone.tz()
+            report=bundle.member(REPORT),
+            days=bundle.member(DAYS),
+            contract=bundle.member(CONTRACT),
+            register=bundle.member(REGISTER),
+            vkeys=bundle.member(KEYS),
+            tz=zone.tz(),
         )
         made = shown.made(source, said=bundle.member(pdf.PAPERS))
     except (ArithmeticError, AttributeError, EvidenceError, LookupError, TypeError, ValueError) as error:

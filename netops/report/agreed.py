@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from netops.report.words import cause
+from netops.report.words import worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -139,14 +139,14 @@ def _window(each: Mapping[str, Any]) -> str:
 
 
 def _excused(each: Mapping[str, Any]) -> str:
-    head = f"{each['title']}：{cause(each['cause'])}"
+    head = f"{each['title']}：{worded(each['cause'])}"
     if not each["approver"]:
         return f"{head}; {_both('no_claim')}"
     minutes = each["cap_s"] // 60
     said = {
         "notice": each["notice_h"],
-        "approver_zh": cause(each["approver"], "zh"),
-        "approver_en": cause(each["approver"], "en"),
+        "approver_zh": worded(each["approver"], "zh"),
+        "approver_en": worded(each["approver"], "en"),
         "cap_zh": f"每期至多 {minutes} 分钟" if minutes else "不设上限",
         "cap_en": f"at most {minutes} min a period" if minutes else "without a cap",
     }

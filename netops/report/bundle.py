@@ -105,8 +105,10 @@ def _draft(ask: Ask, leaves: Leaves, *, register: bytes, vkeys: Sequence[str], o
     contract = canonical.dumps([json.loads(build.document(each)) for each in _ordered(ask)])
     told = days.made(ask, leaves)
     kinds = calendars.document(build.versions(ask.contracts, ask.period), ask.zone.tz())
+    keys = "".join(f"{key}\n" for key in vkeys).encode()
+    source = Source(report=report.data, days=told, contract=contract, register=register, vkeys=keys, tz=ask.zone.tz())
     members = {
-        **shown.made(Source(report=report.data, days=told, contract=contract, tz=ask.zone.tz())),
+        **shown.made(source),
         "report.json": report.data,
         "contract.json": contract,
         DAYS: told,
@@ -114,7 +116,7 @@ def _draft(ask: Ask, leaves: Leaves, *, register: bytes, vkeys: Sequence[str], o
         "timezone.tzif": ask.zone.data,
         **({CALENDAR: kinds} if kinds else {}),
         "leaves.jsonl.gz": bundles.leaf_lines({each.index: each.data for each in leaves.all}),
-        "vkeys.txt": "".join(f"{key}\n" for key in vkeys).encode(),
+        "vkeys.txt": keys,
     }
     manifest = bundles.manifest(members, origin=origin, rehearsal=ask.rehearsal)
     return Draft(report=report, leaves=leaves, members=members, manifest=manifest)

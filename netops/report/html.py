@@ -15,11 +15,13 @@ from netops.clock import iso, utc
 from netops.metrics.portal import COUNTED
 from netops.report import agreed, drawn, paper
 from netops.report.named import named
-from netops.report.words import LANGUAGES, both, cause
+from netops.report.words import LANGUAGES, both, worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
+
+    from netops.report.parties import Parties
 
 STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
 REHEARSAL = (
@@ -27,16 +29,6 @@ REHEARSAL = (
 )
 VERDICTS = {"met": "达标 met ✓", "missed": "未达标 missed ✗", "not_determinable": "无法判定 not determinable ?"}
 REMARKS = {"missed": "即使按上限亦未达标 missed at either bound", "met": "即使按下限亦达标 met at either bound"}
-EFFECTS = {
-    "in_force": "生效 in force",
-    "in_force_by_ruling": "经裁定生效 in force by ruling",
-    "out_by_ruling": "经裁定撤销 taken out by ruling",
-    "late": "通知过迟，不生效 late, no effect",
-    "over_cap": "超出上限，不生效 over the cap, no effect",
-    "not_approved": "未获批准 not approved",
-    "no_such_class": "合同无此类别 no such class",
-    "empty_or_negative_window": "时段为空 empty window",
-}
 COLUMNS = {
     "service": "服务 service",
     "contracted_ms": "合同时长 contracted",
@@ -65,16 +57,26 @@ SHORT = 10  # the name of a month or a day stays on one line
 Cell = str | tuple[str, str]  # a text, or a text and what stands behind it
 
 
-def page(report: Mapping[str, Any], days: Mapping[str, Any], tz: ZoneInfo, *, no_paper: str = "") -> str:
+def page(
+    report: Mapping[str, Any], days: Mapping[str, Any], tz: ZoneInfo, *, parties: Parties, no_paper: str = ""
+) -> str:
     """Return the page of a report's content and its days; `no_paper` says why the bundle has no PDF."""
-    zh, en = (paper.content(report, days, tz, language) for language in LANGUAGES)
+    zh, en = (paper.content(report, days, tz, language, parties=parties) for language in LANGUAGES)
     banner = f'<p class="rehearsal">{REHEARSAL}</p>' if report["rehearsal"] else ""
     title = f"{report['title']} · {report['period']['name']}"
-    body = [banner, drawn.HATCH, _head(report, tz), _first(zh, en), _summary(report), _waterfall(zh, en), _days(zh, en)]
+    body = [
+        banner,
+        drawn.HATCH,
+        _head(report, tz, parties),
+        _first(zh, en),
+        _summary(report),
+        _waterfall(zh, en),
+        _days(zh, en),
+    ]
     body.append(drawn.changes(zh["changes"], en["changes"]))
     excused = _Excused(days)
     body += [_part(part, excused, tz) for part in report["parts"]]
-    body += [_seen(report), _digests(report, no_paper), banner]
+    body += [_seen(report), _digests(report, parties, no_paper), banner]
     return (
         f'<!DOCTYPE html>\n<html lang="zh-CN"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width">'
@@ -82,7 +84,7 @@ def page(report: Mapping[str, Any], days: Mapping[str, Any], tz: ZoneInfo, *, no
     )
 
 
-def _head(report: Mapping[str, Any], tz: ZoneInfo) -> str:
+def _head(report: Mapping[str, Any], tz: ZoneInfo, parties: Parties) -> str:
     period = report["period"]
     span, universal = _span(period["start_ms"], period["end_ms"], tz)
     whole = ' class="whole"' if len(period["name"]) <= SHORT else ""
@@ -90,7 +92,7 @@ def _head(report: Mapping[str, Any], tz: ZoneInfo) -> str:
     replaces = f" · 取代 replaces <code>{escape(report['replaces'])}</code>" if report["replaces"] else ""
     return (
         f"<h1>{escape(report['title'])}<br>服务水平报告 Service level report {name}</h1>"
-        f"<p>合同 contract <b>{escape(report['contract'])}</b> · 运营商 carrier <b>{escape(report['carrier'])}</b> · "
+        f"<p>合同 contract <b>{escape(report['contract'])}</b> · 运营商 carrier <b>{escape(parties.named())}</b> · "
         f"修订 revision <b>{report['revision']}</b>{replaces}<br>"
         f'期间 period <span title="{universal}">{span}</span> ({escape(report["timezone"])}, tzdata '
         f"{escape(report['tzdata'])})<br>时间均为该时区；指向时显示 UTC · times are of this zone, UTC on hover</p>"
@@ -100,7 +102,8 @@ def _head(report: Mapping[str, Any], tz: ZoneInfo) -> str:
 def _first(zh: Mapping[str, Any], en: Mapping[str, Any]) -> str:
     """Return what a reader in a hurry takes away."""
     said = "".join(f"<p>{escape(each['verdict'][name])}</p>" for name in ("promises", "owed") for each in (zh, en))
-    return f'<div class="first {escape(zh["verdict"]["kind"])}">{said}</div>'
+    answer = "<br>".join(escape(each["verdict"]["object"]) for each in (zh, en))
+    return f'<div class="first {escape(zh["verdict"]["kind"])}">{said}</div><p>{answer}</p>'
 
 
 def _waterfall(zh: Mapping[str, Any], en: Mapping[str, Any]) -> str:
@@ -194,7 +197,7 @@ class _Excused:
     def decided(self, claim: str) -> str:
         """Return who decided on a claim, with the leaf that says so."""
         found = self._decisions.get(claim)
-        return f"{found['by']} ({found['role']}), leaf {found['leaf']}" if found else "—"
+        return f"{found['by']} ({worded(found['role'])}), leaf {found['leaf']}" if found else "—"
 
 
 def _part(part: Mapping[str, Any], excused: _Excused, tz: ZoneInfo) -> str:
@@ -269,9 +272,9 @@ def _exclusions(
         "服务 services",
         "理由 reason",
         "申请人 by",
-        "所请 claimed",
+        "申请时长 claimed",
         "审批人 decided by",
-        "所认 granted",
+        "认定时长 granted",
         "效力 effect",
     ]
     left = dict(times)
@@ -290,11 +293,11 @@ def _exclusions(
                 _length(each, asked),
                 excused.decided(claim["claim"]),
                 _length(each, sum(given)),
-                EFFECTS[claim["effect"]],
+                both(claim["effect"]),
             ]
         )
     for (_, why), (_, *given) in left.items():
-        rows.append(["—", cause(why), *("",) * 6, both("no_claim"), _length(each, sum(given)), ""])
+        rows.append(["—", worded(why), *("",) * 6, both("no_claim"), _length(each, sum(given)), ""])
     title = f"<h4>免责时间 Excused time ({len(rows)})</h4>"
     return title + (_table(head, rows) if rows else "<p>—</p>")
 
@@ -338,25 +341,26 @@ def _cell(column: str, value: Any, tz: ZoneInfo) -> Cell:
     if column == "verdict":
         return VERDICTS[value]
     if column == "cause":
-        return cause(value)
+        return worded(value)
     if column == "censored":
         return "≥" if value else ""
     return str(value)
 
 
 def _seen(report: Mapping[str, Any]) -> str:
-    rows = [[name, agreed.plain(value) or "—"] for name, value in sorted(report["seen"].items())]
+    rows = [[worded(name), agreed.plain(value) or "—"] for name, value in sorted(report["seen"].items())]
     return f"<h2>监测自身 How well we could see</h2>{_table(['', ''], rows)}"
 
 
-def _digests(report: Mapping[str, Any], no_paper: str) -> str:
-    rows = [[name, value] for name, value in sorted(report["digests"].items())]
+def _digests(report: Mapping[str, Any], parties: Parties, no_paper: str) -> str:
+    rows = [[worded(f"of_{name}"), value] for name, value in sorted(report["digests"].items())]
+    rows += [[both("key"), each] for each in parties.keys]
     for each in report["versions"]:
         late = "，生效后方才登记 recorded after it took effect" if each["recorded_after_valid_from"] else ""
         others = (
             f"，另有 {each['other_texts']} 份不同文本 other texts under this version" if each["other_texts"] else ""
         )
-        rows.append([f"contract version {each['version']}", f"{each['digest']} (leaf {each['leaf']}{late}{others})"])
+        rows.append([f"{both('version')} {each['version']}", f"{each['digest']} (leaf {each['leaf']}{late}{others})"])
     papers = (
         f"本包无 PDF no PDF in this bundle: {escape(no_paper)}"
         if no_paper

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 from netops.clock import utc
 from netops.evidence import canonical
 from netops.metrics.portal import COUNTED
-from netops.report import waterfall
+from netops.report import figures, waterfall
 from netops.report.days import BUCKETS
 from netops.report.named import named
-from netops.report.words import WORDS, cause, say
+from netops.report.words import WORDS, say, worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
+    from netops.report.parties import Parties
     from netops.report.words import Language
 
 MOST_OBJECTIVES, MOST_CALENDARS, MOST_CLAIMS, MOST_CAUSES = 10, 24, 60, 20
@@ -58,10 +59,12 @@ class _Line:
         return self.objective["indicator"] in COUNTED
 
 
-def content(report: Mapping[str, Any], days: Mapping[str, Any], tz: ZoneInfo, language: Language) -> dict[str, Any]:
+def content(
+    report: Mapping[str, Any], days: Mapping[str, Any], tz: ZoneInfo, language: Language, *, parties: Parties
+) -> dict[str, Any]:
     """Return what the template sets: texts, and shares in millionths where it draws."""
     lines = list(_lines(report, days))
-    told = _Told(report, days, tz, language, lines)
+    told = _Told(report, days, tz, language, lines, parties=parties)
     return {
         "lang": language,
         "rehearsal": told.say("rehearsal") if report["rehearsal"] else "",
@@ -101,8 +104,11 @@ class _Told:
         tz: ZoneInfo,
         language: Language,
         lines: Sequence[_Line],
+        *,
+        parties: Parties,
     ) -> None:
         self._report, self._days, self._tz, self._language, self._lines = report, days, tz, language, lines
+        self._parties = parties
         self._several = len(report["parts"]) > 1
 
     def say(self, word: str) -> str:
@@ -113,14 +119,14 @@ class _Told:
         period = report["period"]
         named = [
             (self.say("contract"), f"{report['title']} ({report['contract']})"),
-            (self.say("carrier_name"), report["carrier"]),
+            (self.say("carrier_name"), self._parties.named(self._language)),
             (self.say("period"), f"{self._day(period['start_ms'])} – {self._day(period['end_ms'] - 1)}"),
             (self.say("revision"), str(report["revision"])),
         ]
         return {"title": f"{self.say('title')} {period['name']}", "named": named}
 
     def verdict(self) -> dict[str, str]:
-        """Return the two sentences that a reader in a hurry takes away."""
+        """Return what a reader in a hurry takes away, and how the carrier may answer."""
         counts = {word: sum(each.objective["verdict"] == word for each in self._lines) for word in WORST}
         credit = self._report["credit"]
         worst = next((word for word in WORST if counts[word]), "met")
@@ -133,8 +139,11 @@ class _Told:
             "kind": worst,
             "promises": self.say(f"says_{words}").format(n=counts[worst], all=len(self._lines), more=more),
             "owed": self.say(f"says_{owed}").format(
-                total=_money(credit["total"]), fees=_money(credit["fees_shown"]), currency=credit["currency"]
+                total=figures.money(credit["total"]),
+                fees=figures.money(credit["fees_shown"]),
+                currency=credit["currency"],
             ),
+            "object": self.say("says_object").format(days=self._parties.objection_days),
         }
 
     def promises(self) -> dict[str, Any]:
@@ -146,10 +155,10 @@ class _Told:
                 self._name(each),
                 f"{'≥' if each.objective['comparison'] == 'at_least' else '≤'} {each.objective['target']} %",
                 f"{each.objective['shown'] or '—'} %",
-                f"{_short(each.objective['lower_shown'])} – {_short(each.objective['upper_shown'])} %",
-                f"{_short(each.objective['unknown_shown'])} %",
+                f"{figures.short(each.objective['lower_shown'])} – {figures.short(each.objective['upper_shown'])} %",
+                f"{figures.short(each.objective['unknown_shown'])} %",
                 [each.objective["verdict"], self.say(each.objective["verdict"])],
-                _money(each.item["credit"]["amount"]) if each.owes else "",
+                figures.money(each.item["credit"]["amount"]) if each.owes else "",
             ]
             for each in shown
         ]
@@ -177,9 +186,9 @@ class _Told:
                     "kind": step.kind,
                     "label": self.say(step.kind),
                     "about": about,
-                    "amount": _money(str(step.amount)),
-                    "low": _millionths(low, most),
-                    "high": _millionths(high, most),
+                    "amount": figures.money(str(step.amount)),
+                    "low": figures.millionths(low, most),
+                    "high": figures.millionths(high, most),
                 }
             )
         return {"title": self.say("waterfall"), "currency": self._report["credit"]["currency"], "rows": rows}
@@ -227,9 +236,9 @@ class _Told:
         if found["because"]:
             said = self.say("changes_unread").format(**about, because=found["because"])
             return {"title": self.say("changes"), "said": said, "tables": [], "rest": ""}
-        money = {name: _money(found[name]) for name in ("before", "after", "change")}
+        money = {name: figures.money(found[name]) for name in ("before", "after", "change")}
         steps = [
-            [matter, _runs(leaves), *(_money(each) for each in amounts)]
+            [matter, figures.runs(leaves), *(figures.money(each) for each in amounts)]
             for matter, leaves, *amounts in found["steps"]["rows"]
         ]
         spans = [
@@ -239,7 +248,7 @@ class _Told:
                 self._bucket(was),
                 self._bucket(now),
                 f"{len(services):,}",
-                _runs(leaves),
+                figures.runs(leaves),
             ]
             for item, objective, start, end, was, now, services, leaves in found["intervals"]["rows"]
         ]
@@ -292,13 +301,13 @@ class _Told:
                 claim["reason"],
                 claim["by"],
                 self._length(line, asked),
-                f"{decided['by']} ({decided['role']}), #{decided['leaf']}" if decided else "—",
+                f"{decided['by']} ({worded(decided['role'], self._language)}), #{decided['leaf']}" if decided else "—",
                 self._length(line, sum(given)),
                 self.say(claim["effect"]),
             ]
         for (_, why), (_, *given) in sums.items():
             name = line.item["title"] or line.item["item"]
-            about = f"{cause(why, self._language)}, {name}"
+            about = f"{worded(why, self._language)}, {name}"
             yield [about, "", self.say("no_claim"), "", "", "", self._length(line, sum(given)), ""]
 
     def causes(self) -> dict[str, Any]:
@@ -310,7 +319,7 @@ class _Told:
         found.sort(key=lambda row: -row[5])
         words = ("objective", "cause", "because", "incidents", "count", "day_down")
         rows = [
-            [name, cause(why, self._language), because, f"{many:,}", f"{services:,}", self._length(line, down)]
+            [name, worded(why, self._language), because, f"{many:,}", f"{services:,}", self._length(line, down)]
             for name, why, because, many, services, down, line in found[:MOST_CAUSES]
         ]
         return {
@@ -326,11 +335,12 @@ class _Told:
         seen = report["seen"]
         listed = [
             (self.say("digest"), canonical.digest(canonical.dumps(report))),
-            *((name, value) for name, value in sorted(report["digests"].items())),
+            *((worded(f"of_{name}", self._language), value) for name, value in sorted(report["digests"].items())),
             *(
                 (f"{self.say('version')} {each['version']}", f"{each['digest']} #{each['leaf']}")
                 for each in report["versions"]
             ),
+            *((self.say("key"), each) for each in self._parties.keys),
         ]
         sight = self.say("sight").format(hours=seen["hours"], missing=seen["hours_missing"])
         return {
@@ -376,21 +386,3 @@ def _day(number: int, sums: Mapping[str, int]) -> dict[str, Any]:
         "figure": figure,
         "shares": [[kind, max(part * 1_000_000 // whole, LEAST)] for kind, part in parts.items() if part],
     }
-
-
-def _runs(leaves: Sequence[Sequence[int]]) -> str:
-    """Return `[[first, count], …]` as `#7–9, #12`."""
-    return ", ".join(f"#{first}" if count == 1 else f"#{first}–{first + count - 1}" for first, count in leaves)
-
-
-def _money(text: str) -> str:
-    return f"{Decimal(text):,.2f}"
-
-
-def _short(shown: str) -> str:
-    """Return a figure of six places with three, cut, as every shown figure is."""
-    return shown[:-3] if "." in shown else shown
-
-
-def _millionths(part: Decimal, whole: Decimal) -> int:
-    return int(part * 1_000_000 // whole)

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from netops.errors import NetopsError
 from netops.evidence import canonical
-from netops.report import fonts, paper
+from netops.report import fonts, paper, parties
 from netops.report.words import LANGUAGES, say
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from netops.report.fonts import Face
+    from netops.report.parties import Parties
     from netops.report.words import Language
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
@@ -33,12 +34,20 @@ class PaperError(NetopsError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What pages and papers are made of: the canonical bytes of the report, of its days, of the contract; the zone."""
+    """What pages and papers are made of: the bytes of these members of the bundle, and its zone."""
 
     report: bytes
     days: bytes
     contract: bytes
+    register: bytes
+    vkeys: bytes
     tz: ZoneInfo
+
+    def parties(self) -> Parties:
+        """Return who the report is between."""
+        return parties.read(
+            canonical.loads(self.report), contract=self.contract, register=self.register, vkeys=self.vkeys
+        )
 
 
 def papers(given: Source) -> dict[str, bytes]:
@@ -58,7 +67,7 @@ def paper_of(given: Source, language: Language, face: Face) -> bytes:
     import typst  # noqa: PLC0415  (30 MB that only papers need)
 
     report = canonical.loads(given.report)
-    it = paper.content(report, canonical.loads(given.days), given.tz, language)
+    it = paper.content(report, canonical.loads(given.days), given.tz, language, parties=given.parties())
     it["end"]["digests"].append([f"{say('font', language)} {face.family}", face.digest])
     it["fonts"] = [face.family, fonts.MONO]
     attached = [

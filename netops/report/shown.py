@@ -22,7 +22,7 @@ def made(given: Source, *, said: bytes = b"") -> dict[str, bytes]:
     missing = canonical.loads(said or papers[pdf.PAPERS]).get("missing", "")
     return {
         **papers,
-        "report.html": html.page(report, days, given.tz, no_paper=missing).encode(),
+        "report.html": html.page(report, days, given.tz, parties=given.parties(), no_paper=missing).encode(),
         xlsx.MEMBER: xlsx.book(report, days, given.tz),
         "method.txt": Path(__file__).with_name("method.txt").read_bytes(),
         "verify.py": standalone.source(),

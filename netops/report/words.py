@@ -32,6 +32,19 @@ WORDS: dict[str, tuple[str, str]] = {
     "contract_manager": ("合同经理", "contract manager"),
     "privacy_officer": ("隐私专员", "privacy officer"),
     "admin": ("管理员", "administrator"),
+    # what a report rests on, by digest
+    "of_calendar": ("节假日历", "calendar of holidays"),
+    "of_catalogue": ("指标目录", "catalogue of metrics"),
+    "of_code": ("程序", "program"),
+    "of_inputs": ("所依据的存证", "leaves that it rests on"),
+    "of_register": ("台账", "register"),
+    "of_timezone": ("时区规则", "rules of the time zone"),
+    "key": ("账本公钥的名称与编号", "name and id of the ledger's key"),
+    # how well we could see
+    "clock_state": ("时钟状态", "state of the clock"),
+    "monitor_health": ("监测自身状态", "state of the monitoring"),
+    "hours": ("存证小时", "hours sealed"),
+    "hours_missing": ("缺失小时", "hours missing"),
     # columns
     "summary": ("结论", "Summary"),
     "objectives": ("目标", "Objectives"),
@@ -118,6 +131,16 @@ WORDS: dict[str, tuple[str, str]] = {
         "应付费用 {fees} {currency}，无扣减",
         "nothing is to be deducted from fees of {fees} {currency}",
     ),
+    "says_object": (
+        (
+            "运营商如有异议，可在本修订存证次日起 {days} 个工作日内提出：netops dispute object；"
+            "截止时间见 netops dispute status。"
+        ),
+        (
+            "The carrier may object within {days} working days, counted from the day after this revision was sealed: "
+            "netops dispute object. netops dispute status says until when."
+        ),
+    ),
     "promises": ("承诺与实测", "What was promised, what was measured"),
     "bounds": ("界限", "bounds"),
     "bounds_note": (
@@ -140,14 +163,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "weekdays": ("一 二 三 四 五 六 日", "Mo Tu We Th Fr Sa Su"),
     "times": ("合同时间的去向", "Where the contracted time went"),
     "judged": ("考核时间", "judged"),
-    "claims": ("免责申请：对方所请与我方所认", "Claims to be excused, beside what was granted"),
+    "claims": ("申请免责与认定结果", "Claims to be excused, beside what was granted"),
     "claims_note": (
         "时间为各服务之和；# 为审批的存证号。未生效的申请保留在案。",
         "Times are summed over services; # is the ledger's leaf of the decision. Claims without effect stay on record.",
     ),
     "window": ("时段", "window"),
-    "asked_short": ("所请", "claimed"),
-    "given_short": ("所认", "granted"),
+    "asked_short": ("申请时长", "claimed"),
+    "given_short": ("认定时长", "granted"),
     "causes": ("中断归因", "Outages by cause"),
     "none": ("无", "none"),
     "rest": ("另有 {n} 行，见 report.xlsx", "{n} more in report.xlsx"),
@@ -168,7 +191,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "not_judged": ("不计入", "not judged"),
     "proof": ("监测自身与验证", "How well we could see, and how to verify"),
     "sight": (
-        "存证小时 {hours} 个，缺失 {missing} 个。缺失的小时记为未测得，不记作对方的责任。",
+        "存证小时 {hours} 个，缺失 {missing} 个。缺失的小时记为未测得，不计为运营商的责任。",
         "Hours sealed: {hours}; missing: {missing}. A missing hour is not measured, and never charged to the carrier.",
     ),
     "proof_note": (
@@ -193,8 +216,8 @@ def both(word: str) -> str:
     return f"{chinese} {english}"
 
 
-def cause(word: str, language: Language | None = None) -> str:
-    """Return a cause in a language or in both; a cause that is not listed stands for itself."""
-    if word not in WORDS:
-        return word
-    return say(word, language) if language else both(word)
+def worded(name: str, language: Language | None = None) -> str:
+    """Return a cause, a role or a digest's name in a language or in both; one that is not listed stands for itself."""
+    if name not in WORDS:
+        return name.removeprefix("of_")
+    return say(name, language) if language else both(name)

@@ -17,7 +17,7 @@ from netops.clock import utc
 from netops.evidence import canonical
 from netops.metrics.portal import COUNTED
 from netops.report import waterfall
-from netops.report.words import both, cause
+from netops.report.words import both, worded
 from netops.sla.availability import Tally
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class _Tables:
     def outages(self) -> Iterator[Sequence[Cell]]:
         for which, _, each in self._all():
             for service, start, end, why, because, censored in each["incidents"]["rows"]:
-                seen = (self._at(start), self._at(end), end - start, cause(why), because, "≥" if censored else "")
+                seen = (self._at(start), self._at(end), end - start, worded(why), because, "≥" if censored else "")
                 yield *which, service, *seen
 
     def exclusions(self) -> Iterator[Sequence[Cell]]:
@@ -189,7 +189,7 @@ class _Tables:
                 )
             for (_, why), (_, *given) in rows.items():
                 blank = ("",) * 5
-                yield *which, "", cause(why), *blank, "", "", both("no_claim"), "", "", None, sum(given), given[1]
+                yield *which, "", worded(why), *blank, "", "", both("no_claim"), "", "", None, sum(given), given[1]
 
     def deductions(self) -> Iterator[Sequence[Cell]]:
         for step in waterfall.steps(self._report):

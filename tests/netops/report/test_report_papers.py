@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical, told
-from netops.report import again, build, code, days, fonts, paper, pdf, words
+from netops.report import again, build, code, days, fonts, paper, parties, pdf, words
 from netops.sla.exclusions import Effect
 from netops.sla.intervals import Cause
 from netops.sla.judge import Outcome
 
+VKEY = "netops.invalid/test+8a7e3c04+AXNvbWV0aGluZyB0aGF0IGlzIG5vIGtleSBhdCBhbGwh"
+REGISTER = canonical.dumps(
+    {"carriers": [{"id": "unicom", "name": "中国联通", "name_en": "China Unicom"}, {"id": "b", "name": "乙"}]}
+)
 HOSTILE = '#include "/etc/passwd" *b* $x$ @y <z> \\u{7} \x07\u202e😀 กต \ue000 ] #panic() 你好'
 
 
@@ -23,12 +27,21 @@ def source(world, ask=None):
     ask = ask or world.ask()
     contract = canonical.dumps([json.loads(build.document(each)) for each in ask.contracts])
     report = build.build(ask, world.leaves()).data
-    return pdf.Source(report=report, days=days.made(ask, world.leaves()), contract=contract, tz=ask.zone.tz())
+    return pdf.Source(
+        report=report,
+        days=days.made(ask, world.leaves()),
+        contract=contract,
+        register=REGISTER,
+        vkeys=f"{VKEY}\n".encode(),
+        tz=ask.zone.tz(),
+    )
 
 
 def content(world, language="en"):
     made = source(world)
-    return paper.content(canonical.loads(made.report), canonical.loads(made.days), made.tz, language)
+    return paper.content(
+        canonical.loads(made.report), canonical.loads(made.days), made.tz, language, parties=made.parties()
+    )
 
 
 def test_the_first_page_says_what_was_promised_measured_and_owed(october):
@@ -55,7 +68,9 @@ def test_what_cannot_be_determined_is_said_beside_what_was_missed(october, verdi
     promised = [each for item in report["parts"][0]["items"] for each in item["objectives"]]
     for each, verdict in zip(promised, verdicts, strict=True):
         each["verdict"] = verdict
-    found = paper.content(report, canonical.loads(made.days), made.tz, "en")["verdict"]["promises"]
+    found = paper.content(report, canonical.loads(made.days), made.tz, "en", parties=made.parties())["verdict"][
+        "promises"
+    ]
 
     assert found == said
 
@@ -66,6 +81,50 @@ def test_the_bars_meet(october):
     assert [row["kind"] for row in rows] == ["fees", "deduction", "payable"]
     assert rows[1]["high"] == rows[0]["high"] == 1_000_000
     assert rows[1]["low"] == rows[2]["high"]
+
+
+@pytest.mark.parametrize(
+    ("language", "carrier", "days_", "role"),
+    [
+        ("zh", "中国联通 (unicom)", "10 个工作日内提出：netops dispute object", "manager (合同经理)"),
+        ("en", "China Unicom (unicom)", "within 10 working days", "manager (contract manager)"),
+    ],
+)
+def test_the_carrier_is_named_and_told_how_to_answer(october, language, carrier, days_, role):
+    found = content(october, language)
+
+    assert carrier in dict(found["head"]["named"]).values()
+    assert days_ in found["verdict"]["object"]
+    assert role in str(found["claims"]["rows"])
+    assert "netops.invalid/test+8a7e3c04" in dict(found["end"]["digests"]).values()
+
+
+@pytest.mark.parametrize(
+    ("register", "said"),
+    [
+        pytest.param(
+            {"carriers": [{"id": "c", "name": "丙", "name_en": "C"}]}, ["丙 (c)", "C (c)", "丙 C (c)"], id="two"
+        ),
+        pytest.param({"carriers": [{"id": "c", "name": "丙"}]}, ["丙 (c)"] * 3, id="no-english-name"),
+        pytest.param({"carriers": [{"id": "b", "name": "乙"}]}, ["c"] * 3, id="another-carrier"),
+        pytest.param({"format": "netops/register@1"}, ["c"] * 3, id="no-carriers"),
+    ],
+)
+def test_a_carrier_goes_by_the_register_s_names_or_by_its_id(register, said):
+    found = parties.read({"carrier": "c"}, contract=b'[{"id":"x"}]', register=canonical.dumps(register), vkeys=b"")
+
+    assert [found.named(each) for each in ("zh", "en", None)] == said
+
+
+def test_the_days_to_object_are_the_last_version_s():
+    versions = [{"dispute": {"objection_days": 5}}, {"dispute": {"objection_days": 7}}]
+    found = parties.read({"carrier": "c"}, contract=canonical.dumps(versions), register=b"{}", vkeys=b"")
+
+    assert found.objection_days == 7
+
+
+def test_each_digest_of_a_report_has_a_name_in_both_languages(october):
+    assert {f"of_{name}" for name in json.loads(source(october).report)["digests"]} <= set(words.WORDS)
 
 
 def test_a_day_that_nobody_saw_is_neither_up_nor_down_and_has_no_figure():
@@ -95,7 +154,9 @@ def test_a_revision_says_by_which_fact_how_much_money_moved_and_which_time(octob
     october.issue(signer)
     october.claim("m-4", 1, 2, services=["ap-1"], notice=100)
     draft, members = october.issue(signer)
-    found = paper.content(draft.report.content, canonical.loads(members["days.json"]), october.ask().zone.tz(), "en")
+    who = source(october).parties()
+    read = canonical.loads(members["days.json"])
+    found = paper.content(draft.report.content, read, october.ask().zone.tz(), "en", parties=who)
 
     told_ = draft.report.content["difference"]
     assert found["changes"]["said"].startswith("Revision 1 (#")
