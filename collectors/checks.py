@@ -58,7 +58,8 @@ def _doors(settings: Settings, snapshot: Snapshot) -> Iterator[Problem]:
         if door.kind != "ssh":
             continue
         if door.dialect not in DIALECTS:
-            remedy = nearest(door.dialect, DIALECTS).removeprefix("; ") or f"known: {', '.join(DIALECTS)}"
+            near = nearest(door.dialect, DIALECTS).removeprefix("; ")
+            remedy = f"{near} known: {', '.join(DIALECTS)}".lstrip()
             what = f"door '{door.id}' names dialect '{door.dialect}', which is none"
             yield Problem(snapshot.where(door, "dialect"), what, remedy)
         if not door.keys:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from collectors.checks import check
+from collectors.ssh.dialects import DIALECTS
 from collectors.ssh.doors import doors
 from inventory.city import city_of
 from inventory.model import Device, Door
@@ -36,7 +37,10 @@ def told(**words):
         ({}, []),
         (
             {"dialect": "huawei_vr"},
-            ["door 'd': door 'd' names dialect 'huawei_vr', which is none; did you mean 'huawei_vrp'?"],
+            [
+                "door 'd': door 'd' names dialect 'huawei_vr', which is none; did you mean 'huawei_vrp'?"
+                f" known: {', '.join(DIALECTS)}"
+            ],
         ),
         (
             {"keys": ()},
