@@ -1,22 +1,29 @@
 """One question over HTTP that is over when its time is, however busily the other side drips.
 
 A timeout of the socket bounds one wait, not their number: an octet a second, or `100 Continue` for ever, keeps every
-wait short. So a timer cuts the connection. Redirects are not followed, proxies not known.
+wait short. So a timer cuts the connection; and no more is read than `MOST`, lest a flood keep the processor busy until
+then. Redirects are not followed, proxies not known.
 """
 
 from __future__ import annotations
 
 import http.client
+import io
 import socket
 import ssl
 import threading
 from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from netops.clock import SYSTEM
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 PORTS = {"https": 443, "http": 80}
 SHORTEST_S = 0.01
+MOST = 256 * 1024  # bytes that a whole answer may have, with its headers and what is said before them
 
 
 def post(url: str, body: bytes, *, timeout_s: float, most: int) -> tuple[int, bytes]:
@@ -45,8 +52,38 @@ def post(url: str, body: bytes, *, timeout_s: float, most: int) -> tuple[int, by
     return status, said
 
 
+class _Bounded(io.RawIOBase):
+    def __init__(self, under: Any) -> None:
+        self._under = under
+        self._left = MOST
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        if self._left <= 0:
+            raise http.client.HTTPException(f"said more than {MOST} bytes")
+        got: int | None = self._under.readinto(memoryview(buffer)[: self._left])
+        self._left -= got or 0
+        return got
+
+    def close(self) -> None:
+        self._under.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer that is read up to `MOST`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fp = io.BufferedReader(_Bounded(self.fp.detach()))
+
+
 class _Link(http.client.HTTPConnection):
     """A connection that `cut` ends from any thread. It keeps the socket that the library gives away to the answer."""
+
+    response_class = _Answer
 
     def __init__(self, host: str, port: int, context: ssl.SSLContext | None, timeout_s: float) -> None:
         super().__init__(host, port, timeout=timeout_s)

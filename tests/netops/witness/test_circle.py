@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 from contextlib import contextmanager
+from http.client import HTTPException
 
 import pytest
 
@@ -108,6 +109,17 @@ def test_a_question_is_over_when_its_time_is(what):
             exchange.post(f"http://{place}/x", b"", timeout_s=0.3, most=1000)
 
         assert SYSTEM.monotonic() - began_s < 3
+
+
+def test_a_flood_is_not_read_on():
+    flood = b"HTTP/1.1 100 Continue\r\n\r\n" * 1000
+    with hostile(flood * 20, flood) as place:
+        began_s = SYSTEM.monotonic()
+
+        with pytest.raises(HTTPException, match="said more than 262144 bytes"):
+            exchange.post(f"http://{place}/x", b"", timeout_s=20, most=1000)
+
+        assert SYSTEM.monotonic() - began_s < 10
 
 
 def test_a_handshake_that_drips_is_cut_too():
