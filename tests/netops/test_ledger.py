@@ -18,6 +18,7 @@ from netops.evidence import canonical, merkle, note, proof
 from netops.evidence.checkpoint import Checkpoint
 from netops.facts import Fact
 from netops.ledger import Appended, Ledger, LedgerEntry, LedgerReader
+from netops.ledger_file import NoLedgerError
 from netops.sign import Signer
 
 ORIGIN = "log.example/city"
@@ -227,7 +228,7 @@ def test_a_reader_cannot_write(tmp_path):
 
 
 def test_what_is_not_there_or_no_ledger_is_refused(tmp_path):
-    with pytest.raises(EvidenceError, match="netops init"), LedgerReader(tmp_path / "none.db"):
+    with pytest.raises(NoLedgerError, match="there is no ledger yet"), LedgerReader(tmp_path / "none.db"):
         pass
     (tmp_path / "text.db").write_text("no database at all, just some words" * 50)
     with pytest.raises(EvidenceError, match="cannot be read"), LedgerReader(tmp_path / "text.db"):
