@@ -135,14 +135,13 @@ class Circle:
         keys = [each.key for each in witnesses]
         acts: dict[Witness | None, Callable[[], str]] = {None: partial(self._by_file, keys)}
         acts |= {each: partial(self._by_http, each) for each in witnesses if each.url}
-        turns = {who: turn for who, turn in self._turns.items() if who in acts or turn.going}
+        turns = self._turns = {who: turn for who, turn in self._turns.items() if who in acts or turn.going}
         for who, act in acts.items():
             last = turns.get(who)
             if last is None or not last.going:
                 name = INBOX if who is None else f"witness {who.key.name}"
                 turns[who] = Turn(name, act, before="" if last is None else last.wrong)
                 turns[who].begin()
-        self._turns = turns
 
     @contextmanager
     def _turn(self) -> Iterator[Ledger]:
@@ -178,9 +177,7 @@ class Circle:
         """Adopt what a file holds; return why not. One without a trusted signature is put aside, any other stays."""
         try:
             try:
-                data = _opened(
-                    path, "a co-signed checkpoint"
-                )  # outside the lock, as the arithmetic: others may write here
+                data = _opened(path, "a co-signed checkpoint")  # outside the lock: others may write here
                 note.verify(note.parse(data), keys)
             except EvidenceError as error:
                 with self._turn():
