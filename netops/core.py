@@ -69,6 +69,7 @@ class Core:
         self._waiting: tuple[str, ...] = ()
         self._wrong: dict[str, str] = {}
         self._caught_up_ms = 0  # when the drain last had every poll that was spooled
+        self._heard_ms = 0  # when it last had every word of people
         self._seen: Snapshot | None = None
         self._contracts: tuple[Contract, ...] = ()  # the last version of each, also of those that have ended
         self._mark = (0, 0)
@@ -158,6 +159,8 @@ class Core:
             done = self._drain.step()
             if not self._drain.behind:
                 self._caught_up_ms = began
+            if not self._drain.unheard:
+                self._heard_ms = began
         for name in self._taken:
             self._taken[name] += getattr(done, name)
         if done.waiting != self._waiting:
@@ -341,7 +344,7 @@ class Core:
 
     def _speak_for_the_silent(self) -> None:
         now = self._clock.now_ms()
-        heard_ms = min(now, self._caught_up_ms)
+        heard_ms = min(now, self._heard_ms)
         wrong: list[UsageError] = []
         stated = silence.missed(self._admission.cases(), self._admission.terms, until_ms=heard_ms, wrong=wrong)
         if stated:

@@ -118,6 +118,7 @@ class Drain:
         self._db: apsw.Connection | None = None
         self._ways: dict[tuple[str, str], Ways] = {}
         self._behind: frozenset[str] = frozenset()
+        self._unheard: frozenset[str] = frozenset()
         self._ahead = Ahead(again=again, bears=bears)
 
     def __enter__(self) -> Self:
@@ -140,10 +141,15 @@ class Drain:
         """The spools of pollers with polls that the last step did not reach: what they tell of is not judged yet."""
         return self._behind
 
+    @property
+    def unheard(self) -> frozenset[str]:
+        """The spools of people with facts that the last step did not take: who speaks there is not silent."""
+        return self._unheard
+
     def step(self) -> Taken:
         """Take one batch of each kind from every spool. What fails stays where it is and is named in `waiting`."""
         done = Taken()
-        behind = set()
+        behind, unheard = set(), set()
         for spool in sorted(self.spools.glob("*.db")):
             for kind in KINDS:
                 try:
@@ -155,7 +161,9 @@ class Drain:
                 done = _sum(done, taken_)
                 if kind == "poll" and not whole and spool.stem in POLLERS:
                     behind.add(spool.stem)
-        self._behind = frozenset(behind)
+                if kind == "fact" and not whole and spool.stem in speakers.DISPUTANTS:
+                    unheard.add(spool.stem)
+        self._behind, self._unheard = frozenset(behind), frozenset(unheard)
         return done
 
     def quarantined(self) -> list[tuple[Entry, str]]:

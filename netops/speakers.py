@@ -57,6 +57,8 @@ SUBJECTS: Mapping[str, frozenset[str]] = MappingProxyType(
     {"portal": frozenset({"site", "login", "controller", "sms"}), "radius": frozenset({"nas"})}
 )
 """What those who face the public may tell of; else a portal that was taken over would tell of access points."""
+DISPUTANTS = frozenset(spool for spool, kinds in SPEAKERS.items() if kinds >= _DISPUTE)
+"""Through which spools people speak in a dispute: nobody counts as silent while something lies there unheard."""
 HISTORY = "history"  # tells the past of a rehearsal, what people decided in it included
 _OF_THE_PAST = _ANY | _TWO_PERSONS
 

@@ -12,7 +12,12 @@ from netops.dispute import notes, states
 from netops.dispute.deadlines import weekday
 from netops.dispute.silence import missed
 from netops.dispute.terms import lookup
-from netops.facts import Fact
+from netops.drain import Drain
+from netops.errors import EvidenceError
+from netops.facts import Fact, submit
+from netops.raw import Archive
+from netops.spool import Spool
+from netops.store.memory import Memory
 from tests.netops.dispute.conftest import CARRIER, DAY, NOW, OBJECTION, SHANGHAI, TERMS, issued, terms
 
 MADE = notes.read(notes.write("objection", OBJECTION, CARRIER), [CARRIER.vkey]).fact(at_ms=NOW + DAY)
@@ -134,3 +139,37 @@ def test_a_calendar_that_lacks_a_year_holds_no_other_case():
         return known(contract, at_ms) if contract == "wifi-a" else TERMS
 
     assert [each.fact.body["report"] for each in missed(both, of_both, until_ms=2**52)] == ["b"]
+
+
+def test_nobody_is_silent_whose_word_waits_behind_another(tmp_path, ledger):
+    """The accounts cannot be read for a while: the fact before the carrier's waits, and the carrier's with it."""
+    (tmp_path / "spool").mkdir()
+    readable = []
+
+    def refuses(entries):
+        if not readable:
+            raise EvidenceError("staff.db: cannot be read")
+        return ["" for _ in entries]
+
+    days = {"evidence": 9, "other": 9}
+    with (
+        Spool(tmp_path / "spool" / "cli.db", source="cli") as spool,
+        Archive(tmp_path / "raw", days=days, budget_bytes=1 << 30, writing=True) as kept,
+    ):
+        submit(spool, MADE)
+        drain = Drain(
+            tmp_path / "drain.db",
+            spools=tmp_path / "spool",
+            store=Memory(),
+            archive=kept,
+            on_facts=lambda entries: ledger.append(entries, now_ms=NOW + DAY),
+            refuses=refuses,
+        )
+        with drain:
+            assert drain.step().waiting
+            assert drain.unheard == {"cli"}
+            readable.append(True)
+            assert not drain.step().waiting
+            assert drain.unheard == frozenset()
+
+    assert [leaf.fact for leaf in ledger.find("objection")] == [MADE]
