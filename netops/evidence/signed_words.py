@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FORMAT = "netops-dispute/1"
 KINDS = frozenset({"objection", "report_accepted"})
+WORDS = (*(f'"{kind}"'.encode() for kind in sorted(KINDS)), b'"deadline"')
+DEADLINE = "deadline"  # by whom silence is stated
 FIELDS = ("report", "code", "target", "evidence_digest", "reason")  # what both a note and its fact say
 
 
@@ -42,13 +44,35 @@ def _failures(bundle: Bundle, strange: dict[str, None]) -> Iterator[Failure]:
     manifests = _manifests(bundle)
     for name in (LEAVES, APART):
         for index, data in bundle.leaves(name):
-            if b'"note":' not in data:
+            if not any(word in data for word in WORDS):
                 continue
-            fact = json.loads(data)["fact"]
-            if fact["kind"] in KINDS and "note" in fact["body"]:
+            leaf = json.loads(data)
+            fact = leaf["fact"]
+            why = _early(leaf)
+            if fact["kind"] in KINDS and fact["body"]["by"] != DEADLINE:
                 keys = _keys(bundle) if keys is None else keys
-                if why := _broken(fact, keys, manifests, strange):
-                    yield Failure(place=f"{name}: leaf {index}", what=why)
+                signed = "note" in fact["body"]
+                why = _broken(fact, keys, manifests, strange) if signed else _unsigned(fact, keys)
+            if why:
+                yield Failure(place=f"{name}: leaf {index}", what=why)
+
+
+def _early(leaf: Mapping[str, Any]) -> str:
+    """Return what is off where silence is stated: not before the deadline that it names is over."""
+    body = leaf["fact"]["body"]
+    if body.get("by") != DEADLINE or leaf["rehearsal"] or leaf["recorded_ms"] >= body["due_ms"]:
+        return ""
+    return "states that nobody spoke until a deadline that was not over when it was recorded"
+
+
+def _unsigned(fact: Mapping[str, Any], keys: Sequence[note.VerifierKey]) -> str:
+    """Return what is off with a word without a note: whose key the register holds speaks by it alone."""
+    by = fact["body"]["by"]
+    if by in {key.name for key in keys}:
+        return f"speaks as {by} without its signature"
+    if fact["kind"] == "report_accepted" and keys:
+        return f"{by} accepts for a carrier whose key the register holds, without its signature"
+    return ""
 
 
 def _keys(bundle: Bundle) -> list[note.VerifierKey]:

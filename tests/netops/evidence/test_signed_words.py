@@ -39,7 +39,8 @@ def objection(note, **changed):
 
 def bundle(*facts, keys=(CARRIER,), place=LEAVES):
     issued = ("report_issued", {"report": "r1", "contract": "c", "manifest_digest": MANIFEST})
-    leaves = [{"fact": {"kind": kind, "at_ms": 1, "body": body}} for kind, body in (issued, *facts)]
+    told = [{"kind": kind, "at_ms": 1, "body": body} for kind, body in (issued, *facts)]
+    leaves = [{"fact": fact, "recorded_ms": 1, "rehearsal": False} for fact in told]
     lines = b"".join(canonical.dumps({"index": at, "leaf": leaf}) + b"\n" for at, leaf in enumerate(leaves))
     members = {LEAVES: gzip.compress(b""), APART: b"", place: gzip.compress(lines) if place == LEAVES else lines}
     carriers = [{"id": "carrier-a", "keys": [str(key.vkey) for key in keys]}, {"id": "carrier-b"}]
@@ -56,10 +57,35 @@ def test_a_word_that_was_signed_holds(keys, place):
     assert verify_words(bundle(objection(signed()), keys=keys, place=place)) == ([], strange)
 
 
-def test_what_is_said_without_a_note_is_not_looked_at():
-    kind, body = objection("")
+def unsigned(by, kind="objection", **more):
+    body = {name: value for name, value in objection("", by=by)[1].items() if name != "note"}
+    return kind, body | more
 
-    assert verify_words(bundle((kind, {name: value for name, value in body.items() if name != "note"}))) == ([], [])
+
+@pytest.mark.parametrize("fact", [unsigned("wang.min"), unsigned("deadline", "report_accepted", due_ms=1)])
+def test_what_the_city_says_and_what_nobody_said_has_no_note(fact):
+    assert verify_words(bundle(fact)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("fact", "what"),
+    [
+        pytest.param(unsigned("carrier-a/disputes"), "without its signature", id="as-the-carrier"),
+        pytest.param(unsigned("carrier-a/disputes", "report_accepted"), "without its signature", id="accepted-as-it"),
+        pytest.param(unsigned("wang.min", "report_accepted"), "wang.min accepts for a carrier", id="accepted-for-it"),
+        pytest.param(unsigned("deadline", "report_accepted", due_ms=2), "was not over", id="silence-too-early"),
+        pytest.param(unsigned("deadline", "ruling", due_ms=2), "was not over", id="ruling-too-early"),
+    ],
+)
+def test_a_word_that_the_city_puts_in_the_carriers_mouth_is_named(fact, what):
+    (failure,), _ = verify_words(bundle(fact))
+
+    assert failure.place == "leaves.jsonl.gz: leaf 1"
+    assert what in failure.what
+
+
+def test_where_the_register_holds_no_key_an_account_speaks():
+    assert verify_words(bundle(unsigned("wang.min", "report_accepted"), keys=())) == ([], [])
 
 
 def test_a_key_that_the_register_does_not_hold_is_told():
