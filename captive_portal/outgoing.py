@@ -53,6 +53,8 @@ class Connection(http.client.HTTPConnection):
         self._private = private
         self._timeout_s = timeout_s
         self._over = False
+        self._held: socket.socket | None = None  # also when the library has given it away to the answer
+        self._reading = False
         self._timer = threading.Timer(timeout_s, self.cut)
         self._timer.daemon = True
 
@@ -60,12 +62,12 @@ class Connection(http.client.HTTPConnection):
         """Connect to an address that may be asked; OSError where there is none, or the time is over."""
         self._timer.start()
         until = SYSTEM.monotonic() + self._timeout_s
-        self.sock = self._reached(until)
+        self.sock = self._held = self._reached(until)
         self.sock.settimeout(max(SHORTEST_S, until - SYSTEM.monotonic()))
         self._in_time()
         if self._context is not None:
             wrapped = self._context.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
-            self.sock = wrapped  # before the handshake: it can be cut too
+            self.sock = self._held = wrapped  # before the handshake: it can be cut too
             self._in_time()
             wrapped.do_handshake()
 
@@ -84,22 +86,26 @@ class Connection(http.client.HTTPConnection):
 
     def answered(self, most: int) -> tuple[int, bytes]:
         """Return status and body of the answer; a body that is longer than `most` has one octet more."""
-        answer = self.getresponse()
-        body = answer.read(most + 1)
+        self._reading = True  # of an answer that ends with its connection the library closes that at its headers
+        try:
+            with self.getresponse() as answer:
+                body = answer.read(most + 1)
+        finally:
+            self._reading = False
         self._in_time()  # the library takes an end within the headers, or before the body's, for the answer's own
         return answer.status, body
 
     def cut(self) -> None:
         """End whatever is under way, and begin nothing more."""
         self._over = True
-        held = self.sock
-        if held is not None:
+        if self._held is not None:
             with suppress(OSError):  # past SSLSocket's own, which would wait to say good-bye
-                socket.socket.shutdown(held, socket.SHUT_RDWR)
+                socket.socket.shutdown(self._held, socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Let go of it."""
-        self._timer.cancel()
+        if not self._reading:
+            self._timer.cancel()
         super().close()
 
     def _in_time(self) -> None:

@@ -214,6 +214,22 @@ def test_who_answers_late_at_the_second_address_has_the_rest_of_the_time(names, 
     assert len(dialled) == 2
 
 
+@pytest.mark.parametrize("head", [b"", b"Connection: close\r\n"], ids=["kept", "to be closed"])
+def test_who_drips_a_body_is_cut_whatever_becomes_of_the_connection(head) -> None:
+    def body(link: socket.socket, over: threading.Event) -> None:
+        link.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n" + head + b"\r\n")
+        while not over.wait(0.1):
+            link.sendall(b"x")
+
+    with Far(body) as far:
+        began = time.monotonic()
+        with pytest.raises((OSError, http.client.HTTPException)):
+            asked("127.0.0.1", far.port, private=True, timeout_s=0.4)
+        took = time.monotonic() - began
+
+    assert took < 3.5, "a hundred octets would take ten seconds"
+
+
 def test_who_drips_is_cut_when_the_time_is_over_and_sooner_by_whoever_waits() -> None:
     with Far(dripping) as far:
         began = time.monotonic()
