@@ -95,7 +95,7 @@ def versions(contracts: Sequence[Contract], period: Period) -> list[tuple[Contra
 
 def build(ask: Ask, leaves: Leaves) -> Report:
     """Return the report; UsageError or EvidenceError says what cannot be judged and why."""
-    sight = Sight(ask, leaves)
+    sight = Sight(leaves, ask.period.start_ms, ask.period.end_ms)
     whole = _Whole(ask, leaves, sight)
     ruling, seen = whole.ruling, sight.of("")
     last = ruling[-1][0]
@@ -182,7 +182,7 @@ def _difference(ask: Ask, leaves: Leaves, now: _Whole, sight: Sight) -> dict[str
         held = {each.body["digest"] for each in some.of("contract_version")}
         known = replace(ask, contracts=tuple(each for each in texts if canonical.digest(document(each)) in held))
         same = difference.hours(some) == difference.hours(leaves)
-        return _Whole(known, some, sight if same else Sight(known, some)).comes()
+        return _Whole(known, some, sight if same else Sight(some, known.period.start_ms, known.period.end_ms)).comes()
 
     return {"difference": difference.tell(leaves, now.comes(), judged)}
 

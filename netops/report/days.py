@@ -89,7 +89,7 @@ class _Sight(Sight):
     """The months as the judge opens them, with the claims as each item's classes decide them, and the days' edges."""
 
     def __init__(self, ask: Ask, leaves: Leaves) -> None:
-        super().__init__(ask, leaves)
+        super().__init__(leaves, ask.period.start_ms, ask.period.end_ms)
         self.ask, self.leaves = ask, leaves
         self.tz = ask.zone.tz()
         self.edges = midnights(ask.period.start_ms, ask.period.end_ms, self.tz)

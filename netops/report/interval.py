@@ -20,20 +20,21 @@ from netops.errors import UsageError
 from netops.evidence import canonical
 from netops.report import build, told
 from netops.report import leaves as sealed
-from netops.sla import calendar, exclusions, judge, month, rules, streams
+from netops.report.parts import Sight
+from netops.sla import calendar, exclusions, judge, rules, streams
 from netops.sla.hours import HOUR_MS
 from netops.sla.intervals import intersect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from zoneinfo import ZoneInfo
 
     from inventory.model import Contract, Objective, ServiceItem
     from netops.report.leaves import Leaves
     from netops.sla.exclusions import Decided
-    from netops.sla.hours import Hour, Roster
+    from netops.sla.hours import Hour
     from netops.sla.judge import Judged
-    from netops.sla.month import Member, Month
+    from netops.sla.month import Member
     from netops.sla.rules import Typed
 
 CUT = "an edge of the interval cuts a slot, and its counts cannot be told apart"
@@ -111,7 +112,7 @@ def ask(contracts: Sequence[Contract], leaves: Leaves, *, start_ms: int, end_ms:
     for each, _, _ in ruling:
         _held(each, leaves)
     low, high = start_ms // HOUR_MS * HOUR_MS, -(-end_ms // HOUR_MS) * HOUR_MS
-    sight = _Sight(_within(leaves, low, high), low, high)
+    sight = Sight(_within(leaves, low, high), low, high)
     state = sight.of("")
     if not state.hours:
         raise UsageError(
@@ -153,27 +154,10 @@ def plain(line: Line) -> dict[str, Any]:
     return {**head, **told.judged(line.judged), "exclusions": [told.claim(each) for each in line.decided]}
 
 
-class _Sight:
-    """The whole hours that the interval touches, each stream opened once."""
-
-    def __init__(self, leaves: Leaves, low_ms: int, high_ms: int) -> None:
-        self._bounds = {"start_ms": low_ms, "end_ms": high_ms}
-        self._hours: Mapping[str, list[Hour]]
-        self._rosters: Mapping[str, Roster]
-        self._hours, self._rosters = sealed.opened(leaves)
-        self._open: dict[str, Month] = {}
-
-    def of(self, stream: str) -> Month:
-        if stream not in self._open:
-            mine = self._hours.get(stream, [])
-            self._open[stream] = month.open_(mine, self._rosters, state=self._hours[""], **self._bounds)
-        return self._open[stream]
-
-
 class _Judge:
     """One objective after the other."""
 
-    def __init__(self, leaves: Leaves, sight: _Sight, tz: ZoneInfo) -> None:
+    def __init__(self, leaves: Leaves, sight: Sight, tz: ZoneInfo) -> None:
         self._leaves, self._sight, self._tz = leaves, sight, tz
 
     def line(self, contract: Contract, item: ServiceItem, given: Objective, start_ms: int, end_ms: int) -> Line:

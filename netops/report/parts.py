@@ -39,15 +39,15 @@ class Verdict:
 
 
 class Sight:
-    """The month as each stream saw it, opened once; who was contracted when, the hours of the services' state say."""
+    """A span of time as each stream saw it, opened once; who was contracted when, the services' state says."""
 
-    def __init__(self, ask: Ask, leaves: Leaves) -> None:
-        self._bounds = {"start_ms": ask.period.start_ms, "end_ms": ask.period.end_ms}
+    def __init__(self, leaves: Leaves, start_ms: int, end_ms: int) -> None:
+        self._bounds = {"start_ms": start_ms, "end_ms": end_ms}
         self._hours, self._rosters = sealed.opened(leaves)
         self._open: dict[str, Month] = {}
 
     def of(self, stream: str) -> Month:
-        """Return the month as a stream saw it; the empty name is the services' state."""
+        """Return the span as a stream saw it; the empty name is the services' state."""
         if stream not in self._open:
             mine = self._hours.get(stream, [])
             self._open[stream] = month.open_(mine, self._rosters, state=self._hours[""], **self._bounds)
