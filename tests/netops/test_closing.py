@@ -1,11 +1,9 @@
 """Closing: every month that has hours and no report is caught up, once, whenever the core died in between."""
 
-import re
 import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +11,7 @@ import pytest
 from inventory.model import Contract
 from inventory.reading.folder import read_city
 from inventory.register import Register
-from netops import config, founding, sealing
+from netops import founding, sealing
 from netops.closing import GRACE_MS, Closing
 from netops.errors import EvidenceError, UsageError
 from netops.evidence import told as audit
@@ -25,8 +23,8 @@ from netops.sla import calendar, hours
 from netops.sla.hours import Listed
 from netops.sla.intervals import Cause, State
 from netops.sla.timeline import Run
+from tests.netops.instances import founded, how_to_city
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "describe-your-city.md"
 HOUR, M = 3_600_000, 60_000
 SHANGHAI = calendar.zone("Asia/Shanghai")
 MONTHS = ("2026-07", "2026-08", "2026-10")
@@ -42,27 +40,16 @@ def fonts(monkeypatch):
 @pytest.fixture
 def house(tmp_path):
     """The how-to's city with a sealed day in July, August and October: all down."""
-    for name, shown in re.findall(
-        r"^### `([^`]+)`\n```\w+\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    ):
-        path = tmp_path / "city" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(shown, encoding="utf-8")
-    file = tmp_path / "netops.toml"
-    file.write_text(f'[city]\nname = "test"\n[data]\ndir = "{tmp_path / "data"}"\n')
-    settings = config.load(file, environ={})
-    settings.data.dir.mkdir()
-    founding.databases(settings)
-    founding.keys(settings)
+    settings = founded(tmp_path)
     began = calendar.month("2026-07", SHANGHAI)[0] - HOUR
     with Register(settings.register_url, rehearsal=False) as register:
-        register.apply(read_city(tmp_path / "city"), at_ms=began, now_ms=began)
+        register.apply(read_city(how_to_city(tmp_path)), at_ms=began, now_ms=began)
         (contract,) = [each.record for each in register.spells("contract", start_ms=began, end_ms=NOW)]
     assert isinstance(contract, Contract)
     with opened(settings) as ledger:
         ledger.append([sealing.contract_version(contract), *facts_of(contract)], now_ms=began)
         ledger.checkpoint(now_ms=began)
-    return SimpleNamespace(settings=settings, contract=contract, file=file)
+    return SimpleNamespace(settings=settings, contract=contract, file=settings.file)
 
 
 def opened(settings):

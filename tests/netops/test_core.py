@@ -1,8 +1,6 @@
 """The core over a real register, spool, store and ledger: what it seals when telemetry comes late."""
 
-import re
 import time
-from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
@@ -10,7 +8,7 @@ from argon2 import PasswordHasher
 from inventory import sql
 from inventory.reading.folder import read_city
 from inventory.register import Register
-from netops import config, core, facts, fail_open, founding, wire
+from netops import core, facts, fail_open, founding, wire
 from netops.access import approvals, tables
 from netops.access.passwords import Passwords
 from netops.access.staff import Staff
@@ -23,8 +21,8 @@ from netops.report import issue
 from netops.sla import calendar
 from netops.spool import Spool
 from netops.store.memory import Memory
+from tests.netops.instances import founded, how_to_city
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "describe-your-city.md"
 HOUR, M = 3_600_000, 60_000
 START = 1_790_784_000_000
 
@@ -64,20 +62,9 @@ class Frail(Memory):
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """A core that runs over the how-to's city, its collector's spool, and a store that can be down."""
-    for name, shown in re.findall(
-        r"^### `([^`]+)`\n```\w+\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    ):
-        path = tmp_path / "city" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(shown, encoding="utf-8")
-    file = tmp_path / "netops.toml"
-    file.write_text(f'[city]\nname = "test"\n[data]\ndir = "{tmp_path / "data"}"\n')
-    settings = config.load(file, environ={})
-    settings.data.dir.mkdir()
-    founding.databases(settings)
-    founding.keys(settings)
+    settings = founded(tmp_path)
     with Register(settings.register_url, rehearsal=False) as register:
-        register.apply(read_city(tmp_path / "city"), at_ms=START - 24 * HOUR, now_ms=START - 24 * HOUR)
+        register.apply(read_city(how_to_city(tmp_path)), at_ms=START - 24 * HOUR, now_ms=START - 24 * HOUR)
     store = Frail()
     monkeypatch.setattr(core, "open_store", lambda *_, **__: store)
     monkeypatch.setattr(core, "Scheduler", Idle)

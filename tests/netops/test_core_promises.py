@@ -11,7 +11,7 @@ import pytest
 from inventory.city import city_of
 from inventory.model import Area, Carrier, Contract, Device, Objective, Rules, Selector, Service, ServiceItem, Site
 from inventory.register import Register
-from netops import config, core, founding, wire
+from netops import core, founding, wire
 from netops.evidence import canonical
 from netops.evidence import told as audit
 from netops.evidence.bundle import open_bundle
@@ -20,6 +20,7 @@ from netops.model import ANSWERED, Poll, Row, Subject
 from netops.report import issue
 from netops.sla import calendar
 from netops.spool import Spool
+from tests.netops.instances import founded
 
 HOUR, M = 3_600_000, 60_000
 START = 1_790_784_000_000  # October begins in Shanghai
@@ -84,12 +85,7 @@ def city():
 
 @pytest.fixture
 def house(tmp_path, monkeypatch):
-    file = tmp_path / "netops.toml"
-    file.write_text(f'[city]\nname = "test"\n[data]\ndir = "{tmp_path / "data"}"\n')
-    settings = config.load(file, environ={})
-    settings.data.dir.mkdir()
-    founding.databases(settings)
-    founding.keys(settings)
+    settings = founded(tmp_path)
     with Register(settings.register_url, rehearsal=False) as register:
         register.apply(city(), at_ms=START - 24 * HOUR, now_ms=START - 24 * HOUR)
     monkeypatch.setattr(core, "Scheduler", Idle)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
@@ -35,8 +33,8 @@ from netops.sla.intervals import Cause, State
 from netops.sla.sold import sold
 from netops.sla.timeline import Sample
 from tests.netops.dispute.conftest import CARRIER, OTHER
+from tests.netops.instances import founded, how_to_city, settings_of
 
-GUIDE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "describe-your-city.md"
 H, M, DAY = 3_600_000, 60_000, 86_400_000
 START, END = calendar.month("2026-10", calendar.zone("Asia/Shanghai"))
 NOW = END + 34 * H  # Monday, 2 November, 10:00
@@ -75,12 +73,6 @@ def words(command, settings, *given, now_ms=NOW):
     return command.run(args, settings)
 
 
-def settings_of(folder):
-    file = folder / "netops.toml"
-    file.write_text(f'[city]\nname = "test"\n[data]\ndir = "{folder / "data"}"\n')
-    return config.load(file, environ={})
-
-
 def writer(settings):
     signer = Signer.load(founding.evidence_key(settings))
     return Ledger(issue.ledger_path(settings), origin=settings.ledger_origin, signer=signer)
@@ -90,16 +82,10 @@ def writer(settings):
 def watched(tmp_path_factory):
     """An instance watched all October, with a late claim and an issued report; its carrier has a key."""
     folder = tmp_path_factory.mktemp("disputed")
-    text = GUIDE.read_text(encoding="utf-8").replace("    # keys: ", f"    keys: [{CARRIER.vkey}] # ")
-    for name, shown in re.findall(r"^### `([^`]+)`\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-        path = folder / "city" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(shown, encoding="utf-8")
-    settings = settings_of(folder)
-    settings.data.dir.mkdir()
+    carriers = how_to_city(folder) / "carriers.yaml"
+    carriers.write_text(carriers.read_text("utf-8").replace("    # keys: ", f"    keys: [{CARRIER.vkey}] # "), "utf-8")
+    settings = founded(folder)
     (settings.data.dir / "spool").mkdir()
-    founding.databases(settings)
-    founding.keys(settings)
     words(inventory, settings, "apply", folder / "city", "--at", "2026-01-01")
     with Register(settings.register_url, rehearsal=False, readonly=True) as register:
         seen = snapshot(register, at_ms=START)

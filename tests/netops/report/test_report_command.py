@@ -6,7 +6,6 @@ import re
 import shutil
 import threading
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -27,8 +26,8 @@ from netops.sla import calendar, timeline
 from netops.sla.intervals import Cause, State
 from netops.sla.sold import sold
 from netops.sla.timeline import Sample
+from tests.netops.instances import founded, how_to_city, settings_of
 
-GUIDE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "describe-your-city.md"
 H, M = 3_600_000, 60_000
 START, END = calendar.month("2026-10", calendar.zone("Asia/Shanghai"))
 NOW = END + 24 * H
@@ -42,25 +41,12 @@ def words(command, settings, *given):
     return command.run(args, settings)
 
 
-def settings_of(folder):
-    file = folder / "netops.toml"
-    file.write_text(f'[city]\nname = "test"\n[data]\ndir = "{folder / "data"}"\n')
-    return config.load(file, environ={})
-
-
 @pytest.fixture(scope="session")
 def watched(tmp_path_factory):
     """Make an instance with the how-to's city, whose contract was watched all October; return its folder."""
     folder = tmp_path_factory.mktemp("watched")
-    text = GUIDE.read_text(encoding="utf-8")
-    for name, shown in re.findall(r"^### `([^`]+)`\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-        path = folder / "city" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(shown, encoding="utf-8")
-    settings = settings_of(folder)
-    settings.data.dir.mkdir()
-    founding.databases(settings)
-    founding.keys(settings)
+    how_to_city(folder)
+    settings = founded(folder)
     assert words(inventory, settings, "apply", folder / "city", "--at", "2026-01-01") == 0
     with Register(settings.register_url, rehearsal=False, readonly=True) as register:
         seen = snapshot(register, at_ms=START)
