@@ -7,6 +7,7 @@ will have is decided by the State Council, late in the year before, and guessed 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -52,6 +53,12 @@ def year(name: str, number: int) -> Year:
             "Council publishes it, or install the release of NetOps that holds it"
         )
     return read(found.read_bytes(), file)
+
+
+def years() -> list[tuple[str, int]]:
+    """Return the calendars and years that there are files of, in order."""
+    named = [re.fullmatch(r"([a-z]+)-([0-9]{4})\.yaml", each.name) for each in files("inventory.calendars").iterdir()]
+    return sorted((each[1], int(each[2])) for each in named if each is not None and each[1] in NAMES)
 
 
 def kind(name: str, day: date) -> str:

@@ -19,7 +19,7 @@ from netops.evidence import note, told
 from netops.evidence.checkpoint import Checkpoint, trust
 from netops.founding import evidence_key
 from netops.ledger_file import LedgerReader
-from netops.report import again
+from netops.report import again, calendars
 from netops.report.issue import VKEY
 from netops.sqlite_tail import torn
 
@@ -112,6 +112,7 @@ def _bundle(args: argparse.Namespace, settings: Settings) -> int:
             quorum=args.quorum,
             included=args.trust_included_keys,
             pages=again.pages,
+            known=calendars.known(),
             as_json=args.json,
         )
     except OSError as error:

@@ -19,18 +19,22 @@ from netops.evidence.accounts import verify_completeness
 from netops.evidence.bundle import Failure, open_bundle, verify_integrity
 from netops.evidence.members import KEYS, REPORT, Bundle
 from netops.evidence.note import VerifierKey
+from netops.evidence.public_days import verify_calendar
 from netops.evidence.signed_words import verify_words
 from netops.evidence.verifier import verify_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from netops.evidence.public_days import Known
+
 OK, USAGE, FAILED, WHOSE = 0, 2, 4, 5
 SHOWN = 50
+NOTHING: Known = {}
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run one verification; return the exit code."""
+def main(argv: Sequence[str], known: Known = NOTHING) -> int:
+    """Run one verification; return the exit code. `known` are the calendars that this verifier carries."""
     parser = argparse.ArgumentParser(prog="verify.py", description="Verify a report bundle, offline.")
     arguments(parser)
     args = parser.parse_args(argv)
@@ -41,6 +45,7 @@ def main(argv: Sequence[str]) -> int:
             rehearsal=args.rehearsal,
             quorum=args.quorum,
             included=args.trust_included_keys,
+            known=known,
             as_json=args.json,
         )
     except EvidenceError as error:
@@ -78,6 +83,7 @@ def run(
     quorum: int = 0,
     included: bool = False,
     pages: Callable[[Bundle], tuple[list[Failure], str]] = bound,
+    known: Known = NOTHING,
     as_json: bool = False,
     say: Callable[[str], None] = print,
 ) -> int:
@@ -102,11 +108,13 @@ def run(
     failures += verify_completeness(found)
     unsigned, strange = verify_words(found)
     failures += unsigned
+    forged, unheld = verify_calendar(found, known)
+    failures += forged
     wrong, note = pages(found) if not failures else ([], "")
     failures += wrong
     if as_json:
         whole = vkey is not None or included
-        say(_plain(found, failures, note, "failed" if failures else "ok" if whole else "whole"))
+        say(_plain(found, failures, "; ".join([note, *unheld]), "failed" if failures else "ok" if whole else "whole"))
         return FAILED if failures else OK if whole else WHOSE
     for each in failures[:SHOWN]:
         say(f"FAILED  {each}")
@@ -115,7 +123,8 @@ def run(
         say(f"{path}: {len(failures)} places do not hold{f'; {more} more than are shown' if more > 0 else ''}")
         return FAILED
     _tell(found, say, "OK     " if vkey is not None or included else "WHOLE  ")
-    say(f"NOTE    {note}")
+    for sentence in (note, *unheld):
+        say(f"NOTE    {sentence}")
     for key in strange:
         say(f"NOTE    {key} signed in the dispute; the register inside does not hold this key: ask the carrier for it")
     if vkey is not None:

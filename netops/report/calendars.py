@@ -37,6 +37,16 @@ def document(ruling: Iterable[tuple[Contract, int, int]], tz: ZoneInfo) -> bytes
     return canonical.dumps(made) if made else b""
 
 
+def known() -> dict[str, dict[str, dict[str, list[str]]]]:
+    """Return the days of every year that this installation holds, by calendar and year, as a verifier wants them."""
+    made: dict[str, dict[str, dict[str, list[str]]]] = {}
+    for name, number in workdays.years():
+        year = workdays.year(name, number)
+        days = {"holidays": _written(year.holidays), "workdays": _written(year.workdays)}
+        made.setdefault(name, {})[str(number)] = days
+    return made
+
+
 def _hours(contract: Contract) -> Iterable[Hours]:
     return (hours for item in contract.items for each in item.objectives for hours in each.rules.hours)
 

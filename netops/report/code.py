@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import inventory
 import netops
 from netops.evidence import canonical
 from netops.metrics import METRICS
@@ -13,6 +14,7 @@ from netops.metrics import METRICS
 ROOMS = ("sla", "report", "evidence")
 KINDS = ("*.py", "*.css", "*.typ", "method.txt")
 RULES = ("access/approvals.py", "access/permissions.py")
+DAYS = ("workdays.py", "calendars/*.yaml")  # of the inventory: which days were holidays decides service hours
 
 
 @cache
@@ -22,6 +24,9 @@ def code() -> str:
     rooms = [path for room in ROOMS for kind in KINDS for path in (root / room).rglob(kind)]
     files = sorted([*rooms, *(root / name for name in RULES)])
     named = {path.relative_to(root).as_posix(): canonical.digest(path.read_bytes()) for path in files}
+    below = Path(inventory.__file__).parent
+    for path in sorted(path for name in DAYS for path in below.glob(name)):
+        named[f"inventory/{path.relative_to(below).as_posix()}"] = canonical.digest(path.read_bytes())
     return canonical.digest(canonical.dumps(named))
 
 

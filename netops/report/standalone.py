@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from pprint import pformat
 
 import netops
+from netops.report import calendars
 
 # In the order of their needs.
 MODULES = (
@@ -32,6 +34,7 @@ MODULES = (
     "netops/evidence/approvals.py",
     "netops/evidence/stated.py",
     "netops/evidence/hours.py",
+    "netops/evidence/public_days.py",
     "netops/evidence/rulings.py",
     "netops/evidence/seen.py",
     "netops/evidence/numbers.py",
@@ -48,7 +51,8 @@ HEAD = '''#!/usr/bin/env python3
 
 This one file needs Python 3.11 or later and its standard library alone. Below stand the modules of the verifier as they
 are in NetOps (Apache-2.0); the last lines make modules of them and run `netops.evidence.told.main`.
-Trust begins with the key in --vkey, which you got from its owner, never from the bundle.
+Trust begins with the key in --vkey, which you got from its owner, never from the bundle. Which days were holidays is
+in CALENDARS, as this release knew them: the calendar of a bundle is held against it.
 """
 
 import sys
@@ -71,7 +75,7 @@ for name, source in SOURCES.items():
     setattr(sys.modules[made.__package__], name.rpartition(".")[2], made)
 
 if __name__ == "__main__":
-    sys.exit(sys.modules["netops.evidence.told"].main(sys.argv[1:]))
+    sys.exit(sys.modules["netops.evidence.told"].main(sys.argv[1:], CALENDARS))
 """
 
 
@@ -79,7 +83,7 @@ if __name__ == "__main__":
 def source() -> bytes:
     """Return the text of `verify.py`."""
     root = Path(netops.__file__).parent.parent
-    parts = [HEAD]
+    parts = [HEAD, f"CALENDARS = {pformat(calendars.known(), width=120, compact=True)}\n\n"]
     for path in MODULES:
         name = path.removesuffix(".py").replace("/", ".")
         parts.append(f"# ---- {path}\nSOURCES[{name!r}] = {_quoted((root / path).read_text(encoding='utf-8'))}\n\n")
