@@ -33,6 +33,7 @@ OBJECTION, ACCEPTANCE = "objection", "report_accepted"
 MOST_BYTES: Final = 16_000
 MOST_NOTE: Final = 4_000  # characters: what a fact's text may hold
 MOST_REASON: Final = 1_500
+MOST_EVIDENCE: Final = 2**30  # bytes
 _NEEDS: Final = {
     OBJECTION: ({"report", "manifest_digest", "made_ms", "code", "target", "reason"}, {"evidence_digest"}),
     ACCEPTANCE: ({"report", "manifest_digest", "made_ms"}, {"reason"}),
@@ -54,6 +55,11 @@ class Said:
     def name(self) -> str:
         """The objection's name: from what is signed, so that the same note is the same objection."""
         return f"o-{canonical.digest(canonical.dumps(dict(self.told) | {'by': self.key}))[:16]}"
+
+    def __str__(self) -> str:
+        """Return what it is, for a line of the command."""
+        what = f"objection {self.name} to" if self.kind == OBJECTION else "acceptance of"
+        return f"{what} {self.told['report']} by {self.key}"
 
     def fact(self, *, at_ms: int) -> Fact:
         """Return the fact of it, with the note inside."""
@@ -118,6 +124,16 @@ def open_file(path: Path) -> bytes:
     if len(data) > MOST_BYTES:
         raise UsageError(f"{path}: longer than {MOST_BYTES} bytes; expected a carrier's note")
     return data
+
+
+def evidence(path: Path) -> str:
+    """Return the SHA-256 of a file of evidence; UsageError when it is no plain file, or too long."""
+    try:
+        if not path.is_file() or path.stat().st_size > MOST_EVIDENCE:
+            raise UsageError(f"{path}: expected a plain file of at most {MOST_EVIDENCE} bytes")
+        return canonical.digest(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def report_of(data: bytes) -> str:

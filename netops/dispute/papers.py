@@ -16,7 +16,7 @@ from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import facts
 from netops.access import disputes, record
-from netops.dispute import about, states, terms
+from netops.dispute import about, codes, notes, states, terms
 from netops.errors import EvidenceError
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from netops.access.disputes import Known
     from netops.config import Settings
+    from netops.dispute.notes import Said
     from netops.dispute.terms import Lookup
     from netops.evidence.note import VerifierKey
 
@@ -142,3 +143,11 @@ def case_of(known: Known, report: str) -> states.Case:
     if case is None:
         raise EvidenceError(f"there is no report '{report}'; it is not of this ledger, or was never issued")
     return case
+
+
+def missing(said: Said, held: Paper, case: states.Case, find: Lookup) -> str:
+    """Return why the report tells of nothing that an objection could be about, or the empty string."""
+    found = find(case.contract, case.end_ms - 1)
+    if said.kind != notes.OBJECTION or found is None:
+        return ""
+    return about.missing(codes.target(said.told["target"]), held.told, found.zone)

@@ -17,12 +17,12 @@ from inventory import sql
 from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import config, facts, founding, hourly, sealing, spool
-from netops.access import approvals, record, tables
+from netops.access import approvals, disputes, record, tables
 from netops.access.admission import Admission
 from netops.access.passwords import Passwords
 from netops.access.staff import Account, Staff
-from netops.commands import audit, dispute, report
-from netops.dispute import papers, silence
+from netops.commands import audit, dispute, dispute_city, report
+from netops.dispute import about, notes, papers, silence
 from netops.errors import AccessError, EvidenceError, UsageError
 from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry
@@ -56,9 +56,9 @@ class Day:
 @pytest.fixture
 def clock(monkeypatch):
     made = Day(NOW)
-    monkeypatch.setattr(dispute, "SYSTEM", made)
+    monkeypatch.setattr(dispute_city, "SYSTEM", made)
     monkeypatch.setattr(
-        dispute,
+        dispute_city,
         "login",
         lambda _s, name, *_: Account(name=name, title="", role="contract_manager", must_change=False, disabled=False),
     )
@@ -287,7 +287,7 @@ def test_a_carrier_that_names_no_bundle_is_told_to(desk):
     ],
 )
 def test_the_list_says_in_words_what_an_objection_is_about(target, said):
-    assert dispute.about.words(target, calendar.zone("Asia/Shanghai")) == said
+    assert about.words(target, calendar.zone("Asia/Shanghai")) == said
 
 
 def test_a_window_that_is_over_is_named_with_its_end(desk):
@@ -308,7 +308,7 @@ def test_a_report_with_rows_of_another_kind_is_refused_as_no_report(row):
     objective = {"services": {"rows": []}, "incidents": {"rows": [row]}}
 
     with pytest.raises((LookupError, TypeError)):
-        dispute.about.read({"parts": [{"items": [{"objectives": [objective]}]}]})
+        about.read({"parts": [{"items": [{"objectives": [objective]}]}]})
 
 
 def test_nothing_is_written_over(desk):
@@ -436,7 +436,7 @@ def test_a_report_that_was_sealed_with_another_amount_does_not_verify(desk, city
 def about_nothing(desk, monkeypatch):
     """A note by a carrier's own tool, which did not ask whether there was such an outage."""
     with monkeypatch.context() as without:
-        without.setattr(dispute.about, "missing", lambda *_: "")
+        without.setattr(about, "missing", lambda *_: "")
         return objected(desk, "--service", "wifi-1", "--from", "2026-10-09T09:00", code="duration")
 
 
@@ -469,14 +469,14 @@ def test_a_forged_note_is_refused_at_the_desk_and_in_the_core(desk, city, capsys
     code, why = refused_note(city, capsys, note)
     assert (code, "no signature by a trusted key; it is signed by carrier-b/disputes" in why) == (1, True)
     assert "it belongs to `keys` in carriers.yaml; apply it" in why
-    said = dispute.notes.read(note.read_bytes(), [OTHER.vkey])
+    said = notes.read(note.read_bytes(), [OTHER.vkey])
     record.state(city, [said.fact(at_ms=NOW)])
     (reason,) = sealed(city)
     assert "no signature by a trusted key" in reason
 
 
 def test_the_core_takes_no_fact_that_says_more_than_its_note(desk, city):
-    said = dispute.notes.read(objected(desk).read_bytes(), [CARRIER.vkey])
+    said = notes.read(objected(desk).read_bytes(), [CARRIER.vkey])
     fact = said.fact(at_ms=NOW)
     bare = {key: value for key, value in fact.body.items() if key != "note"}
     record.state(
@@ -498,7 +498,7 @@ def test_the_core_takes_no_fact_that_says_more_than_its_note(desk, city):
 def test_a_note_over_another_file_of_the_report_is_refused(desk, city, capsys, monkeypatch):
     real = papers.paper
     monkeypatch.setattr(papers, "paper", lambda path: papers.replace(real(path), manifest_digest="0" * 64))
-    monkeypatch.setattr(dispute.disputes, "broken", lambda *_: "")
+    monkeypatch.setattr(disputes, "broken", lambda *_: "")
     note = objected(desk)
     monkeypatch.undo()
 
@@ -514,7 +514,7 @@ def test_a_late_note_is_refused_by_name(desk, city, capsys):
 
 def test_a_note_about_a_report_of_nobody_is_refused(desk, city, capsys):
     told = {"report": "wifi-9-2026-10-r1", "manifest_digest": "0" * 64, "made_ms": NOW}
-    (desk / "x.note").write_bytes(dispute.notes.write("report_accepted", told, CARRIER))
+    (desk / "x.note").write_bytes(notes.write("report_accepted", told, CARRIER))
 
     code, why = refused_note(city, capsys, desk / "x.note")
     assert (code, "there is no report 'wifi-9-2026-10-r1'" in why) == (1, True)

@@ -1,0 +1,132 @@
+"""How each dispute stands, by bundles at a carrier's desk or by the ledger at the city's."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from inventory import times
+from netops.access import record
+from netops.clock import iso
+from netops.dispute import about, papers, states
+from netops.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from netops.access.disputes import Known
+    from netops.config import Settings
+    from netops.dispute.papers import Paper
+    from netops.dispute.states import Case, Objection
+    from netops.dispute.terms import Lookup, Terms
+
+
+def status(args: argparse.Namespace, settings: Settings) -> int:
+    """Tell how each report stands."""
+    known, terms = _known(args, settings)
+    return _status(known, terms, as_json=args.json)
+
+
+def _known(args: argparse.Namespace, settings: Settings) -> tuple[Known, Lookup]:
+    if not args.bundle:
+        if not record.ledger_path(settings).parent.is_dir():
+            raise UsageError(
+                f"{settings.data.dir}: no instance is here; a carrier names the report's bundle: "
+                "`netops dispute status BUNDLE`"
+            )
+        return papers.here(settings, now_ms=args.now_ms)
+    held: Sequence[Paper] = [papers.paper(path) for path in args.bundle]
+    return papers.together(held)
+
+
+def _status(known: Known, terms: Lookup, *, as_json: bool) -> int:
+    cases = sorted(known.cases.held.values(), key=lambda case: (case.contract, case.start_ms))
+    if as_json:
+        rows = [_row(case, terms(case.contract, case.end_ms - 1)) for case in cases]
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        return 0
+    if not cases:
+        print("no report was issued yet")
+    for case in cases:
+        _print(case, terms(case.contract, case.end_ms - 1))
+    return 0
+
+
+def _print(case: Case, terms: Terms | None) -> None:
+    over = _known_ms(lambda: terms.window(case)) if terms and _is_open(case) else 0
+    until = f", to be objected to until {terms.shown(over)}" if terms and over else ""
+    owed = f", owes {case.last.amount} {case.last.currency}" if case.last.amount else ""
+    print(f"{case.last.name}: {case.stage}{owed}{until}")
+    for each in case.objections.values():
+        due = _due(each, terms)
+        by = f" until {terms.shown(due)}" if terms is not None and due else ""
+        what = about.words(each.target, terms.zone if terms is not None else times.zone("UTC"))
+        print(f"  {each.id}  {each.code}: {what}; by {each.by!r}: {_stage(each)}{by}")
+        print(f"    {each.reason!r}")  # as literals: no text of others drives the terminal
+
+
+def _is_open(case: Case) -> bool:
+    return case.state in {states.ISSUED, states.DISPUTED, states.RULED}
+
+
+def _stage(each: Objection) -> str:
+    if each.state == states.DECIDED:
+        return f"{each.outcome} by {each.ruled_by}"
+    return f"{each.stance} by {each.answered_by}, to be ruled on" if each.stance else "to be answered"
+
+
+def _due(each: Objection, terms: Terms | None) -> int:
+    """Return when the next word on an objection is due at the latest; 0 when none is."""
+    if terms is None or each.state == states.DECIDED:
+        return 0
+    return _known_ms(lambda: terms.answer(each) if each.state == states.MADE else terms.decision(each))
+
+
+def _known_ms(ask: Callable[[], int]) -> int:
+    """Return an instant of the calendar, or 0 while it lacks the year; which one is said beside the list."""
+    try:
+        return ask()
+    except UsageError as error:
+        print(f"netops dispute: {error}", file=sys.stderr)
+        return 0
+
+
+def _row(case: Case, terms: Terms | None) -> dict[str, Any]:
+    over = _known_ms(lambda: terms.window(case)) if terms is not None and _is_open(case) else 0
+    return {
+        "contract": case.contract,
+        "start_ms": case.start_ms,
+        "end_ms": case.end_ms,
+        "report": case.last.name,
+        "revisions": [each.name for each in case.revisions],
+        "state": case.state,
+        "stage": case.stage,
+        "amount": case.last.amount or None,
+        "currency": case.last.currency or None,
+        "until": iso(over) if over else None,
+        "accepted_by": case.accepted_by or None,
+        "final": case.final or None,
+        "settled": case.settled or None,
+        "objections": [_objection(each, terms) for each in case.objections.values()],
+    }
+
+
+def _objection(each: Objection, terms: Terms | None) -> dict[str, Any]:
+    due = _due(each, terms)
+    return {
+        "objection": each.id,
+        "report": each.report,
+        "code": each.code,
+        "target": each.target,
+        "by": each.by,
+        "at": iso(each.at_ms),
+        "reason": each.reason,
+        "state": each.state,
+        "stance": each.stance or None,
+        "answered_by": each.answered_by or None,
+        "outcome": each.outcome or None,
+        "ruled_by": each.ruled_by or None,
+        "due": iso(due) if due else None,
+    }
