@@ -49,6 +49,8 @@ RULES = {
     "quorum": mark("判定中断所需监测点"),
     "vantages": mark("监测点数"),
     "max_clock_error_ratio": mark("时钟误差上限"),
+    "window_intervals": mark("滑动窗口（次）"),
+    "consecutive_high_loss": mark("连续高丢失（次）"),
 }
 VALUES = {
     ("exclusion_mode", "count_as_up"): mark("排除的时间计为正常"),

@@ -130,6 +130,8 @@ class Rules:
     `max_unknown_ratio`: above it the verdict is not determinable. `min_outage_s`: shorter outages do not count.
     `min_samples_per_slice` in each `slice_s`, else the slice is unknown. `hours` empty: always.
     `quorum` of `vantages` must agree before something is down. `max_clock_error_ratio`: share of the threshold.
+    `window_intervals`: so many bad checks in a row make the time unavailable, so many good ones end it (n of MEF 10.3;
+    0: every check counts); `consecutive_high_loss` bad ones in a row, in available time, are one CHLI (p of MEF 10.3).
     """
 
     exclusion_mode: ExclusionMode = "remove_from_denominator"
@@ -152,6 +154,8 @@ class Rules:
     quorum: int = 1
     vantages: int = 1
     max_clock_error_ratio: str = "0.1"
+    window_intervals: int = 0
+    consecutive_high_loss: int = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,6 +346,7 @@ LATER: dict[type[object], dict[str, object]] = {
     Carrier: {"keys": ()},
     Contract: {"dispute": Dispute(), "calendar": ""},
     Hours: {"kinds": ()},
+    Rules: {"window_intervals": 0, "consecutive_high_loss": 5},
     Credits: {"per": "item"},
     ServiceItem: {"double_credit": "dearest"},
 }

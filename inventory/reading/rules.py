@@ -40,6 +40,8 @@ WHOLES = {
     "check_every_s": (1, 86_400),
     "quorum": (1, 99),
     "vantages": (1, 99),
+    "window_intervals": (0, 1440),
+    "consecutive_high_loss": (1, 1440),
 }
 RATIOS = ("max_unknown_ratio", "max_clock_error_ratio")
 KEYS = (*WORDS, *WHOLES, *RATIOS, "hours", "exclusions")

@@ -66,6 +66,16 @@ _SAID: Mapping[str, tuple[str, str]] = {
         "每 {every} 秒检测一次；{slice} 秒的时段内样本少于 {least} 个即为未知",
     ),
     "short": ("outages shorter than {seconds} s do not count", "短于 {seconds} 秒的中断不计"),
+    "window": (
+        (
+            "unavailable from {n} bad checks in a row on, until {n} good ones in a row (MEF 10.3); fewer bad ones "
+            "lower nothing and are counted as high loss intervals (HLI), {p} in a row as one CHLI"
+        ),
+        (
+            "连续 {n} 次异常起为不可用，其后连续 {n} 次正常起恢复可用（MEF 10.3）；不足 {n} 次的异常不影响数值，"
+            "计为高丢失时隙（HLI），连续 {p} 次计为一次 CHLI"
+        ),
+    ),
     "tier": ("{tier}: {percent} % of the fee", "{tier}：扣减费用的 {percent} %"),
     "no_tier": ("a miss owes nothing: no tiers", "未达标不扣减：未列扣减档"),
     "per_object": (
@@ -250,6 +260,8 @@ class Speaker:
                 yield self.say("unknown_limit", limit=pitfalls.plain(Fraction(rules.max_unknown_ratio) * 100))
         if rules.min_outage_s:
             yield self.say("short", seconds=rules.min_outage_s)
+        if rules.window_intervals:
+            yield self.say("window", n=rules.window_intervals, p=rules.consecutive_high_loss)
         yield self.say("samples", every=rules.check_every_s, slice=rules.slice_s, least=rules.min_samples_per_slice)
 
     def _hours(self, rules: Rules) -> Iterator[str]:

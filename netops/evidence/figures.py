@@ -13,7 +13,7 @@ from itertools import pairwise
 from math import lcm
 from typing import TYPE_CHECKING, Any
 
-from netops.evidence.lines import cut, inside, length, merged, outages
+from netops.evidence.lines import HIGH_LOSS, cut, inside, length, merged, outages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -53,6 +53,18 @@ class Service:
     def joined(self) -> dict[str, list[Span]]:
         """The judged instants of each bucket, neighbours joined."""
         return {name: merged(spans) for name, spans in self.by_bucket.items()}
+
+    def high_loss(self, every: int, row: int) -> tuple[int, int]:
+        """Return how many checks of available time were bad, and how many rows of at least `row` of them there are [3].
+
+        A check counts where its beginning is judged and not excused.
+        """
+        lossy = merged((a, b) for a, b, _, label in self.line.pieces() if label[2] == HIGH_LOSS)
+        rows = [
+            sum(1 for at in range(a + -a % every, b, every))
+            for a, b in cut(lossy, self.judged, self.excused, keep=(True, True, False))
+        ]
+        return sum(rows), sum(1 for each in rows if each >= row)
 
     def _met(self, start: int, end: int) -> bool:
         return any(a < end and start < b for a, b in self.judged)

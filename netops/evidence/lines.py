@@ -17,6 +17,9 @@ Label = tuple[str, str, str]  # state, cause, because
 Span = tuple[int, int]
 MISSING: Label = ("UNKNOWN", "monitor", "missing slot")
 SPARSE: Label = ("UNKNOWN", "monitor", "too few samples in the slice")
+HIGH_LOSS = "high loss interval in available time"
+HELD = "good checks in unavailable time"
+OPEN: Label = ("UNKNOWN", "undetermined", "a gap leaves the window open")
 
 
 class Line:
@@ -141,6 +144,45 @@ def counted(line: Line, least_ms: int) -> Line:
     made = Line()
     for i, label in enumerate(labels):
         made.add(bounds[i], bounds[i + 1], 0, label)
+    return made
+
+
+def windowed(line: Line, width: int, bad: Sequence[str]) -> Line:
+    """Unavailable from where everything is bad for `width` ms on, until from where everything is good for so long [3].
+
+    Said twice, once as if every gap were good and once as if it were bad: where both agree it is so.
+    """
+    best, worst = _unavailable(line, width, bad), _unavailable(line, width, (*bad, "UNKNOWN"))
+    made = Line()
+    cause = ""
+    for i, (start, end, _, label) in enumerate(line.pieces()):
+        state, of, because = label
+        if state in bad:
+            cause = of
+        if state == "UNKNOWN":
+            made.add(start, end, 0, label)
+        elif best[i] is not worst[i]:
+            made.add(start, end, 0, OPEN)
+        elif best[i]:
+            made.add(start, end, 0, ("DOWN", of, because) if state in bad else ("DOWN", cause, HELD))
+        else:
+            made.add(start, end, 0, ("UP", of, HIGH_LOSS) if state in bad else label)
+    return made
+
+
+def _unavailable(line: Line, width: int, bad: Sequence[str]) -> list[bool]:
+    """Return for each piece whether its time is unavailable: what it begins is alike for a whole window."""
+    is_bad = [label[0] in bad for label in line.labels]
+    bounds = [*line.times, line.end]
+    until = bounds[1:]
+    for i in range(len(until) - 2, -1, -1):
+        if is_bad[i] == is_bad[i + 1]:
+            until[i] = until[i + 1]
+    made, state = [], False
+    for i, start in enumerate(line.times):
+        if is_bad[i] is not state and until[i] - start >= width:
+            state = not state
+        made.append(state)
     return made
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from netops.errors import EvidenceError
 from netops.evidence import canonical
 from netops.evidence.figures import exact
-from netops.evidence.lines import counted, edged, filled, merged, sparse, told
+from netops.evidence.lines import counted, edged, filled, merged, sparse, told, windowed
 from netops.evidence.stated import HOUR
 
 if TYPE_CHECKING:
@@ -142,6 +142,9 @@ class Seen:
         if rules["min_samples_per_slice"]:
             line = sparse(line, rules["min_samples_per_slice"], rules["slice_s"] * 1000)
         line = told(edged(line, rules["outage_edge"]))
+        if rules.get("window_intervals"):
+            bad = ("DOWN", "DEGRADED") if rules["degraded_mode"] == "as_down" else ("DOWN",)
+            return windowed(line, rules["window_intervals"] * rules["check_every_s"] * 1000, bad)
         return counted(line, rules["min_outage_s"] * 1000) if rules["min_outage_s"] else line
 
     def covered(self, history: Sequence[tuple[int, Any]]) -> list[Span]:

@@ -69,6 +69,14 @@ _SAID: Mapping[str, tuple[str, str]] = {
     ),
     "min_outage_s": ("短于 {0} 秒的中断不计", "outages shorter than {0} s do not count"),
     "no_min_outage_s": ("再短的中断也计入", "every outage counts, however short"),
+    "window_intervals": (
+        "连续 {0} 次异常起为不可用，其后连续 {0} 次正常起恢复可用（MEF 10.3 滑动窗口）",
+        "unavailable from {0} bad checks in a row on, until {0} good ones in a row (sliding window of MEF 10.3)",
+    ),
+    "consecutive_high_loss": (
+        "可用时间内连续 {0} 次异常记为一次连续高丢失（CHLI）",
+        "{0} bad checks in a row in available time are one consecutive high loss interval (CHLI)",
+    ),
     "check_every_s": ("每 {0} 秒检测一次", "checked every {0} s"),
     "min_samples_per_slice": (
         "每 {1} 秒内检测少于 {0} 次的视为未测得",

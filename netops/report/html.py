@@ -238,6 +238,7 @@ def _objective(
             _exclusions(each, times, excused, tz),
             _section(f"{name}: 归因汇总 By cause", each["causes"], tz),
             _repair(each["repair"]),
+            _high_loss(each),
             _section(f"{name}: 中断 Incidents", each["incidents"], tz),
             _section(f"{name}: 降级 Degraded (hidden_reboot: 隐瞒的重启)", each["degraded"], tz),
             _section(f"{name}: 各服务 Services", each["services"], tz, without=("value", "lower", "upper")),
@@ -313,6 +314,19 @@ def _repair(repair: Mapping[str, Any]) -> str:
         f"<p>中断 incidents {repair['incidents']}, 未见首尾 censored {repair['censored']} · "
         f"MTTR {mark}{_duration(repair['mttr_ms'])} · MTBF {_duration(repair['mtbf_ms'])}</p>"
     )
+
+
+def _high_loss(each: Mapping[str, Any]) -> str:
+    """Tell the bad checks of available time, where a sliding window says what is an outage."""
+    if "high_loss" not in each:
+        return ""
+    told = each["high_loss"]
+    rows = [[service, str(hli), str(chli)] for service, hli, chli in told["rows"]]
+    head = (
+        f"<p>可用时间内的高丢失时隙 high loss intervals in available time (MEF 10.3) HLI {told['hli']}, "
+        f"连续 consecutive CHLI {told['chli']}</p>"
+    )
+    return head + (_table(["服务 service", "HLI", "CHLI"], rows) if rows else "")
 
 
 def _duration(exact: str) -> str:

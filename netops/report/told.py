@@ -69,6 +69,7 @@ def judged(given: Judged) -> dict[str, Any]:
             "mttr_ms": ratio(mttr.value_ms),
             "mtbf_ms": ratio(mtbf.value_ms),
         },
+        **({"high_loss": _high_loss(given.lines)} if given.windowed else {}),
     }
 
 
@@ -149,6 +150,17 @@ def _service(line: ServiceLine) -> list[str | int]:
         ratio(value.upper),
         line.outcome.value,
     ]
+
+
+def _high_loss(lines: Sequence[ServiceLine]) -> dict[str, Any]:
+    """Return the high loss intervals of available time, and their rows, of each service that had any (MEF 10.3)."""
+    found = [(line.service, line.high_loss) for line in lines if line.high_loss is not None]
+    return {
+        "hli": sum(each.hli for _, each in found),
+        "chli": sum(each.chli for _, each in found),
+        "columns": ["service", "hli", "chli"],
+        "rows": [[service, each.hli, each.chli] for service, each in found if each.hli],
+    }
 
 
 def _incident(service: str, each: repair.Incident) -> list[str | int | bool]:

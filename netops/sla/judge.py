@@ -12,9 +12,10 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from netops.sla import aggregate, availability, calendar, exclusions, numbers, repair, timeline
+from netops.sla import aggregate, availability, calendar, exclusions, mef, numbers, repair, timeline
 from netops.sla.aggregate import Aggregation, Ratio
-from netops.sla.intervals import Cause, Interval, Spans, State, intersect, total, union
+from netops.sla.availability import DegradedMode
+from netops.sla.intervals import Cause, Interval, Spans, State, intersect, subtract, total, union
 from netops.sla.state import PARENT
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class Outcome(StrEnum):
 class ServiceLine:
     """One service under one objective; `incidents` and `degraded` are those that touch its judged time.
 
-    `cut` is what it was all summed from.
+    `high_loss` are the high loss intervals of available time, where the contract has a sliding window. `cut` is what it
+    was all summed from.
     """
 
     service: str
@@ -52,6 +54,7 @@ class ServiceLine:
     outcome: Outcome
     incidents: tuple[repair.Incident, ...]
     degraded: tuple[Interval, ...]
+    high_loss: mef.HighLoss | None
     cut: aggregate.Object
 
     def buckets(self, typed: Typed) -> dict[str, Spans]:
@@ -76,6 +79,7 @@ class Judged:
     remark: str  # what holds of a verdict that is not determinable, whatever the unknown time was
     lines: tuple[ServiceLine, ...]
     tally: Tally
+    windowed: bool = False  # by a sliding window, so that there are high loss intervals to count
 
 
 def against(ratio: Fraction | None, *, determinable: bool, target: Fraction, comparison: str) -> Outcome:
@@ -137,6 +141,7 @@ def judge(
         remark=_remark(whole, outcome, target=given.target, comparison=given.comparison),
         lines=tuple(lines),
         tally=tally,
+        windowed=bool(typed.window_ms),
     )
 
 
@@ -152,6 +157,7 @@ class _Result:
     value: Value
     incidents: tuple[repair.Incident, ...]
     degraded: tuple[Interval, ...]
+    high_loss: mef.HighLoss | None
 
 
 class Seen:
@@ -177,7 +183,7 @@ def _intervals(given: list[timeline.Stretch], month: Month, typed: Typed) -> lis
         given = [_not_shown(each) for each in given]
     if not typed.children_down:
         given = [_independent(each) for each in given]
-    return timeline.intervals(
+    made = timeline.intervals(
         given,
         start_ms=month.start_ms,
         end_ms=month.end_ms,
@@ -186,6 +192,10 @@ def _intervals(given: list[timeline.Stretch], month: Month, typed: Typed) -> lis
         minimum_samples=typed.minimum_samples,
         slice_ms=typed.slice_ms,
     )
+    if not typed.window_ms:
+        return made
+    bad = {State.DOWN, State.DEGRADED} if typed.modes.degraded is DegradedMode.AS_DOWN else {State.DOWN}
+    return mef.windowed(made, width_ms=typed.window_ms, bad=bad)
 
 
 def _not_shown(each: timeline.Stretch) -> timeline.Stretch:
@@ -211,7 +221,11 @@ def _result(intervals: list[Interval], judged: Spans, out: Spans, typed: Typed) 
     found = tuple(each for each in repair.incidents(intervals) if _touches(each, judged))
     degraded = tuple(each for each in intervals if each.state is State.DEGRADED and _touches(each, judged))
     cut = aggregate.Object(intervals=intervals, judged=judged, excluded=out)
-    return _Result(cut, sums, availability.judge(sums, typed.modes), found, degraded)
+    high_loss = None
+    if typed.window_ms:
+        inside = subtract(judged, out)
+        high_loss = mef.high_loss(intervals, inside, interval_ms=typed.interval_ms, p=typed.consecutive)
+    return _Result(cut, sums, availability.judge(sums, typed.modes), found, degraded, high_loss)
 
 
 def _touches(each: repair.Incident | Interval, judged: Spans) -> bool:
@@ -228,6 +242,7 @@ def _line(member: Member, result: _Result, period: Spans, target: Fraction, comp
         outcome=against(value.ratio, determinable=value.determinable, target=target, comparison=comparison),
         incidents=result.incidents,
         degraded=result.degraded,
+        high_loss=result.high_loss,
         cut=result.cut,
     )
 

@@ -47,6 +47,9 @@ class Typed:
     children_down: bool
     undetermined_is_down: bool
     empty_is_up: bool
+    window_ms: int = 0  # of MEF's sliding window, n intervals long; 0: none
+    interval_ms: int = 0
+    consecutive: int = 0
     hours: tuple[Hours, ...] = ()
     calendar: str = ""
     classes: Mapping[str, ExclusionClass] = field(default_factory=dict)
@@ -79,6 +82,7 @@ def typed(rules: Rules, *, where: str) -> Typed:
         )
     if rules.min_outage_s < 0:
         raise UsageError(f"{where}: min_outage_s is {rules.min_outage_s}; expected 0 or more")
+    _window(rules, where)
     return Typed(
         modes=Modes(
             exclusion=_choice(ExclusionMode, rules.exclusion_mode, f"{where}: exclusion_mode"),
@@ -94,9 +98,32 @@ def typed(rules: Rules, *, where: str) -> Typed:
         undetermined_is_down=rules.undetermined_mode == "as_down",
         children_down=rules.parent_failure == "children_down",
         empty_is_up=rules.empty_history == "as_up",
+        window_ms=rules.window_intervals * rules.check_every_s * 1000,
+        interval_ms=rules.check_every_s * 1000,
+        consecutive=rules.consecutive_high_loss,
         hours=rules.hours,
         classes=_classes(rules.exclusions, where),
     )
+
+
+def _window(rules: Rules, where: str) -> None:
+    """Raise UsageError where a sliding window and another rule would both say which outages count."""
+    if not rules.window_intervals:
+        return
+    for name, value, expected in (
+        ("outage_edge", rules.outage_edge, "first_bad"),
+        ("min_outage_s", rules.min_outage_s, 0),
+    ):
+        if value != expected:
+            raise UsageError(
+                f"{where}: {name} is '{value}' beside window_intervals {rules.window_intervals}; a sliding window says "
+                f"itself what is an outage, expected '{expected}'"
+            )
+    if not 1 <= rules.consecutive_high_loss <= rules.window_intervals:
+        raise UsageError(
+            f"{where}: consecutive_high_loss is {rules.consecutive_high_loss}; expected 1 to window_intervals, "
+            f"{rules.window_intervals}"
+        )
 
 
 def objective(contract: Contract, item: ServiceItem, given: Objective) -> Typed:

@@ -39,6 +39,7 @@ COUNTS_ONLY = {  # what is counted has no edges, lasts no time, and is no hundre
     "min_outage_s": 0,
     "empty_history": "not_determinable",
     "parent_failure": "children_down",
+    "window_intervals": 0,
 }
 MOST_DIGITS = 30
 DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")

@@ -148,8 +148,8 @@ def intervals(
     if minimum_samples:
         pieces = _without_sparse(pieces, minimum_samples, slice_ms)
     pieces = _edged(pieces, edge)
-    joined = _joined(Interval(p.start_ms, p.end_ms, p.state, p.cause, p.because) for p in pieces)
-    return _joined(_counted(joined, minimum_ms)) if minimum_ms else joined
+    made = joined(Interval(p.start_ms, p.end_ms, p.state, p.cause, p.because) for p in pieces)
+    return joined(_counted(made, minimum_ms)) if minimum_ms else made
 
 
 def _covered(given: Sequence[Stretch], start_ms: int, end_ms: int) -> list[Stretch]:
@@ -234,7 +234,8 @@ def _edged(pieces: list[Stretch], edge: Edge) -> list[Stretch]:
 GOOD = frozenset({State.UP, State.DEGRADED})
 
 
-def _joined(given: Iterable[Interval]) -> list[Interval]:
+def joined(given: Iterable[Interval]) -> list[Interval]:
+    """Return the intervals, which touch, with equal neighbours as one."""
     made: list[Interval] = []
     for each in given:
         last = made[-1] if made else None

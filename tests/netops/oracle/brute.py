@@ -108,6 +108,8 @@ def ruled(cells, rules, start_ms):
     steps(cells)
     sparse(cells, rules, start_ms)
     edges(cells, rules["outage_edge"])
+    if rules.get("window_intervals"):
+        windowed(cells, rules)
     brief(cells, rules["min_outage_s"] // 60)
     return cells
 
@@ -155,6 +157,39 @@ def edges(cells, edge):
         assert edge == "last_good" or room % 2 == 0, "a midpoint off the minute"
         for j in range(i - (room if edge == "last_good" else room // 2), i):
             cells[j].state, cells[j].cause, cells[j].because = was[i][:3]
+
+
+def windowed(cells, rules):
+    """Available until n checks in a row are bad, from the first of them; then not until n are good, from the first."""
+    long = rules["window_intervals"] * rules["check_every_s"] // 60
+    bad = ("DOWN", "DEGRADED") if rules["degraded_mode"] == "as_down" else ("DOWN",)
+    if_good = slid([c.state in bad for c in cells], long)
+    if_bad = slid([c.state in bad or c.state == "UNKNOWN" for c in cells], long)
+    cause = ""
+    for c, one, other in zip(cells, if_good, if_bad, strict=True):
+        if c.state in bad:
+            cause = c.cause
+        if c.state == "UNKNOWN":
+            continue
+        if one != other:
+            c.state, c.cause, c.because = "UNKNOWN", "undetermined", "open"
+        elif one == "unavailable":
+            c.cause = c.cause if c.state in bad else cause
+            c.state = "DOWN"
+        elif c.state in bad:
+            c.state, c.because = "UP", "high loss"
+
+
+def slid(bad, long):
+    state, made = "available", []
+    for i in range(len(bad)):
+        window = bad[i : i + long]
+        if len(window) == long and state == "available" and all(window):
+            state = "unavailable"
+        elif len(window) == long and state == "unavailable" and not any(window):
+            state = "available"
+        made.append(state)
+    return made
 
 
 def brief(cells, least):
@@ -271,7 +306,7 @@ def judge(city, item, objective, start_ms, end_ms):
     open_ = [each and serves(rules["hours"], wall) for each, wall in zip(inside, city.walls, strict=True)]
     excused = claims(city, rules)
     causes = {each["cause"] for each in rules["exclusions"] if not each["approver"]}
-    found, weights = {}, {}
+    found, weights, lossy = {}, {}, {}
     for service, (of, weight) in sorted(sold.items()):
         mine = [service in minute for minute in tenure]
         if of != item["id"] or not any(a and b for a, b in zip(mine, inside, strict=True)):
@@ -281,6 +316,9 @@ def judge(city, item, objective, start_ms, end_ms):
             any(low <= city.start + i * MINUTE < high and named(service, who) for low, high, who in excused)
             for i in range(city.count)
         ]
+        lossy[service] = high_loss(
+            city, rules, cells, [a and b and not c for a, b, c in zip(mine, open_, out, strict=True)]
+        )
         weights[service] = Fraction(weight)
         found[service] = [
             bucket(cell, out[i], causes, rules["degraded_mode"]) if mine[i] and open_[i] else None
@@ -292,10 +330,22 @@ def judge(city, item, objective, start_ms, end_ms):
     }
     made = figures(objective, rules, found, tallies, weights)
     made["minutes"] = minutes
+    made["high_loss"] = {name: each for name, each in lossy.items() if each[0]}
     bad = lowers(rules)
     made["against"] = {(name, i) for name, each in found.items() for i, b in enumerate(each) if b in bad}
     made["credit_percent"] = owed(city, objective, f"{item['id']}/{objective['id']}", made)
     return made
+
+
+def high_loss(city, rules, cells, counts):
+    """Return how many checks of available time were bad, and how many rows of so many, where their time counts."""
+    every, rows, run = rules["check_every_s"] // 60, [], 0
+    for i, c in enumerate([*cells, Cell()]):
+        if i < len(counts) and counts[i] and c.because == "high loss":
+            run += (city.start // MINUTE + i) % every == 0
+        else:
+            rows, run = [*rows, run], 0
+    return sum(rows), sum(each >= rules.get("consecutive_high_loss", 5) for each in rows)
 
 
 def serves(hours, wall):
@@ -512,6 +562,12 @@ def differs(said, ours):
     for name in BUCKETS:
         if said["tally"][f"{name}_ms"] != ours["tally"][name]:
             yield f"{name} is {said['tally'][f'{name}_ms']} ms, by brute force {ours['tally'][name]}"
+    if "high_loss" in said:
+        told = {row[0]: tuple(row[1:]) for row in said["high_loss"]["rows"]}
+        if told != ours["high_loss"]:
+            yield f"high loss is {told}, by brute force {ours['high_loss']}"
+        if said["high_loss"]["hli"] != sum(each[0] for each in told.values()):
+            yield f"high loss is {said['high_loss']['hli']} in all, by service {told}"
     columns = said["services"]["columns"]
     rows = {row[0]: dict(zip(columns, row, strict=True)) for row in said["services"]["rows"]}
     if rows.keys() != ours["services"].keys():

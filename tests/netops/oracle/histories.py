@@ -104,6 +104,15 @@ def objective(rng, name):
     return replace(made, indicator=metric, threshold=threshold, rules=own)
 
 
+def windowed(rng, given):
+    """Now and then a sliding window, which says itself what is an outage."""
+    if rng.random() < 0.6:
+        return given
+    n = rng.choice([1, 2, 3, 10])
+    own = replace(given.rules, window_intervals=n, consecutive_high_loss=rng.randint(1, n))
+    return replace(given, rules=replace(own, outage_edge="first_bad", min_outage_s=0))
+
+
 def contract(rng, place, start_ms):
     items = tuple(
         ServiceItem(
@@ -113,7 +122,8 @@ def contract(rng, place, start_ms):
             fee=rng.choice(["0", "99.99", "12345.67"]),
             double_credit=rng.choice(["dearest", "by_minute"]),
             objectives=tuple(
-                objective(rng, each) for each in ("availability", "strict", "measured")[: rng.randint(1, 3)]
+                windowed(rng, objective(rng, each))
+                for each in ("availability", "strict", "measured")[: rng.randint(1, 3)]
             ),
         )
         for name in ("wifi", "fiber")

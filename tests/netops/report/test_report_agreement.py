@@ -71,6 +71,9 @@ def promise(rng, like):
     """An objective on a metric: it rests on a stream of its own."""
     metric, threshold = rng.choice([("probe.rtt.p95", "30"), ("probe.reached", "1"), ("probe.delay_back.p99", "12.5")])
     agreed = {"quorum": rng.choice([1, 2]), "vantages": 2, "check_every_s": rng.choice([300, 600])}
+    if rng.random() < 0.4:
+        agreed |= {"window_intervals": (n := rng.choice([1, 2, 4])), "consecutive_high_loss": rng.randint(1, n)}
+        agreed |= {"outage_edge": "first_bad", "min_outage_s": 0}
     least = min(like.rules.min_samples_per_slice, like.rules.slice_s // 600)
     own = replace(like.rules, **agreed, min_samples_per_slice=least)
     return replace(like, id="measured", indicator=metric, threshold=threshold, rules=own)
@@ -274,3 +277,41 @@ def test_an_objective_on_a_metric_is_judged_by_its_own_slots_and_a_changed_side_
     assert [str(each) for each in found] == [
         "report.json: version 1 wifi/delay: its hours were sealed as good where <=, not >="
     ]
+
+
+def test_a_sliding_window_tells_its_high_loss_intervals_and_another_count_is_named(
+    paper_world, paper_bundle, base_contract
+):
+    wifi, fiber = base_contract.items
+    own = replace(
+        wifi.objectives[0].rules,
+        check_every_s=300,
+        window_intervals=4,
+        consecutive_high_loss=2,
+        min_samples_per_slice=0,
+    )
+    loss = replace(
+        wifi.objectives[0], id="mef", indicator="probe.loss", threshold="50", target="90", rules=own, credits=Credits()
+    )
+    world = paper_world(contracts=(replace(base_contract, items=(replace(wifi, objectives=(loss,)), fiber)),), length=2)
+    world.versions()
+    roster = world.roster()
+    (stream,) = streams.of(world.contracts[0])
+    for number, told in enumerate(("uuudduuuuuud", "dddduuuuduuu")):
+        world.hour(number, {}, roster)
+        world.hour(number, {"ap-1": told, "onu-1": "." * 12}, roster, stream=stream.name)
+
+    draft, bundle = paper_bundle(world)
+
+    (told,) = draft.report.content["parts"][0]["items"][0]["objectives"]
+    assert (told["value"], told["verdict"]) == (
+        "43/48",
+        "missed",
+    )  # of two services; five bad checks in a row, and three of no account
+    assert told["high_loss"] == {"hli": 3, "chli": 1, "columns": ["service", "hli", "chli"], "rows": [["ap-1", 3, 1]]}
+    assert b"HLI 3, \xe8\xbf\x9e\xe7\xbb\xad consecutive CHLI 1" in draft.members["report.html"]
+    assert verify_numbers(bundle) == []
+    turned = bundle.members["report.json"].replace(b'"hli":3', b'"hli":2')
+    found = verify_numbers(replace(bundle, members={**bundle.members, "report.json": turned}))
+    assert [str(each).partition(":")[0] for each in found] == ["report.json"]
+    assert "high_loss" in str(found[0])
