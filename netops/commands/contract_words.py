@@ -68,8 +68,8 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "short": ("outages shorter than {seconds} s do not count", "短于 {seconds} 秒的中断不计"),
     "window": (
         (
-            "unavailable from {n} bad checks in a row on, until {n} good ones in a row (MEF 10.3); fewer bad ones "
-            "lower nothing and are counted as high loss intervals (HLI), {p} in a row as one CHLI"
+            "unavailable from {n} bad checks in a row on, until {n} good ones in a row (MEF 10.3); fewer than "
+            "{n} bad ones lower nothing and are counted as high loss intervals (HLI), {p} in a row as one CHLI"
         ),
         (
             "连续 {n} 次异常起为不可用，其后连续 {n} 次正常起恢复可用（MEF 10.3）；不足 {n} 次的异常不影响数值，"
