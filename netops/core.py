@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING
 from inventory.model import Contract
 from inventory.register import Register
 from inventory.snapshot import snapshot
-from netops import fail_open, hotspots, hourly, present, raw, reread, sealing, situation
+from netops import correcting, fail_open, hotspots, hourly, present, raw, reread, sealing, situation
 from netops.access import approvals, tables
 from netops.access.admission import Admission
-from netops.clock import SYSTEM
+from netops.clock import SYSTEM, iso
 from netops.closing import GRACE_MS, Closing
 from netops.dispute import silence
 from netops.dispute.terms import of_register
 from netops.drain import Drain
+from netops.errors import UsageError
 from netops.founding import signer
 from netops.journal import HOUR_MS, HourSum, Journal
 from netops.ledger import Ledger
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from inventory.snapshot import Snapshot
     from netops.clock import Clock
     from netops.config import Settings
-    from netops.errors import UsageError
     from netops.ledger import LedgerEntry
     from netops.packed import Polled
 
@@ -112,6 +112,7 @@ class Core:
         )
         self._rosters = {str(leaf.fact.body["roster"]) for leaf in self._ledger.find("availability_roster")}
         self._verifier: Verifier | None = None
+        self._admission.has_samples = self._has_samples
         self._closing = Closing(
             settings,
             self._clock,
@@ -202,6 +203,7 @@ class Core:
             Job(name="situation", every_s=5, run=self._locked(self._show)),
             Job(name="fail-open", every_s=5, run=self._locked(self._tell_open)),
             Job(name="hours", every_s=5, run=self._seal_hours),
+            Job(name="corrections", every_s=15, run=self._locked(self._correct)),
             Job(name="reports", every_s=60, run=self._report),
             Job(name="disputes", every_s=60, run=self._locked(self._speak_for_the_silent)),
             Job(name="raw", every_s=30, run=self._locked(self._seal_raw)),
@@ -246,6 +248,7 @@ class Core:
         now = self._clock.now_ms()
         collector = {name: str(count) for name, count in self._taken.items()}
         collector |= {"waiting": "; ".join(self._waiting)} if self._waiting else {}
+        self._tell_late()
         made = present.situation(
             self._seen,
             self._journal,
@@ -256,6 +259,17 @@ class Core:
         situation.write(self._settings, made)
         sites = {each.id: each.site for each in self._seen.services}
         hotspots.write(self._settings, hotspots.of(made, sites))
+
+    def _tell_late(self) -> None:
+        """Say in our health which sealed hours got samples afterwards: whether they are stated again is for people."""
+        late = self._journal.late()
+        self._wrong.pop("late samples", None)
+        if late:
+            first = min(late)
+            self._wrong["late samples"] = (
+                f"{len(late)} hours have samples that came after they were sealed, the first {iso(first)}: "
+                f"{', '.join(late[first][:3])}; `netops sla correct` states an hour again"
+            )
 
     def _tell_open(self) -> None:
         fail_open.publish(self._settings, self._ledger, self._signer, now_ms=self._clock.now_ms())
@@ -308,9 +322,32 @@ class Core:
         """Seal an hour that waited for vantage points: they have told of a later one, or are away for long."""
         seen = self._register_at(hour_ms)
         if contract in seen.contract:
-            told, _ = self._hour_of(seen.contract[contract], seen, self._sight(hour_ms))
+            told, sums = self._hour_of(seen.contract[contract], seen, self._sight(hour_ms))
             self._append_hours(told, self._clock.now_ms())
+            self._journal.restated(hour_ms, sums)
         self._journal.waited(hour_ms, contract)
+
+    def _correct(self) -> None:
+        """State the hours again that corrections name, from what is known of them by now."""
+        wrong: list[UsageError] = []
+        for each in correcting.waiting(self._ledger):
+            seen, now = self._register_at(each.hour_ms), self._clock.now_ms()
+            if each.contract not in seen.contract or not self._has_samples(each.hour_ms):
+                why = (
+                    f"correction {each.number}: contract {each.contract} or the samples of {iso(each.hour_ms)} are gone"
+                )
+                wrong.append(UsageError(f"{why}; the hour stands as it was stated"))
+                continue
+            told, sums = self._hour_of(seen.contract[each.contract], seen, self._sight(each.hour_ms))
+            self._append_hours(correcting.again(told, each.number), now)
+            self._journal.restated(each.hour_ms, sums)
+        if wrong:
+            raise wrong[0]
+
+    def _has_samples(self, hour_ms: int) -> bool:
+        """Whether an hour is still here whole; the oldest is given up a day before it is forgotten."""
+        kept_ms = self._clock.now_ms() - (SAMPLES_DAYS - 1) * DAY_MS
+        return hour_ms >= kept_ms and self._journal.has_samples(hour_ms)
 
     def _hour_of(self, held: Contract, seen: Snapshot, sight: hourly.Sight) -> tuple[list[LedgerEntry], list[HourSum]]:
         roster = sold(held, seen)

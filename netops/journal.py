@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS vantage(name TEXT PRIMARY KEY, slot_ms INTEGER NOT NU
 CREATE TABLE IF NOT EXISTS sealed(hour_ms INTEGER NOT NULL, contract TEXT NOT NULL,
     PRIMARY KEY (hour_ms, contract)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pending(hour_ms INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS late(hour_ms INTEGER NOT NULL, no INTEGER NOT NULL, PRIMARY KEY (hour_ms, no)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS later(hour_ms INTEGER NOT NULL, contract TEXT NOT NULL, PRIMARY KEY (hour_ms, contract))
     WITHOUT ROWID;
 """
@@ -106,6 +107,7 @@ class Journal:
         """Keep samples, looks, anchors and what is newest in one durable step; a slot that is known stays as it is."""
         db = self._open()
         with db:
+            self._note_late(samples)
             db.executemany(
                 "INSERT OR IGNORE INTO sample VALUES (?, ?, ?, ?, ?, ?)",
                 (
@@ -143,6 +145,44 @@ class Journal:
             db.executemany(
                 "INSERT OR IGNORE INTO pending SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM sealed WHERE hour_ms = ?1)",
                 ((hour,) for hour in sorted(_hours(each for _, each in samples) | _hours(each for _, each in looks))),
+            )
+
+    def _note_late(self, samples: Sequence[tuple[str, Sample]]) -> None:
+        """Keep which services' samples came only after their hour was sealed: a correction can state it again."""
+        db = self._open()
+        over = {hour for hour in _hours(each for _, each in samples) if self._is_sealed(hour)}
+        late = {(s.slot_ms, self._number(name)) for name, s in samples if s.slot_ms // HOUR_MS * HOUR_MS in over}
+        known = "SELECT 1 FROM sample WHERE slot_ms = ? AND no = ?"
+        fresh = {(slot // HOUR_MS * HOUR_MS, no) for slot, no in late if not db.execute(known, (slot, no)).fetchone()}
+        db.executemany("INSERT OR IGNORE INTO late VALUES (?, ?)", sorted(fresh))
+
+    def _is_sealed(self, hour_ms: int) -> bool:
+        return self._open().execute("SELECT 1 FROM sealed WHERE hour_ms = ?", (hour_ms,)).fetchone() is not None
+
+    def late(self) -> dict[int, list[str]]:
+        """Return hour → services of the sealed hours that got samples afterwards and were not stated again since."""
+        found: dict[int, list[str]] = {}
+        rows = self._open().execute("SELECT hour_ms, id FROM late JOIN service USING (no) ORDER BY hour_ms, id")
+        for hour, service in rows:
+            found.setdefault(int(hour), []).append(str(service))
+        return found
+
+    def has_samples(self, hour_ms: int) -> bool:
+        """Whether anything of an hour is still here."""
+        window = hour_ms, hour_ms + HOUR_MS
+        return any(
+            self._open().execute(f"SELECT 1 FROM {table} WHERE slot_ms >= ? AND slot_ms < ? LIMIT 1", window).fetchone()  # noqa: S608 - two names of our own
+            for table in ("sample", "look")
+        )
+
+    def restated(self, hour_ms: int, sums: Iterable[HourSum]) -> None:
+        """Note that an hour of a contract was stated again, with the sums of its services."""
+        db = self._open()
+        told = list(sums)
+        with db:
+            self._keep(told)
+            db.executemany(
+                "DELETE FROM late WHERE hour_ms = ? AND no = ?", ((hour_ms, self._number(s.service)) for s in told)
             )
 
     def newest(self, stream: str) -> dict[str, Newest]:
@@ -220,17 +260,19 @@ class Journal:
         """
         db = self._open()
         with db:
-            db.executemany(
-                "INSERT OR REPLACE INTO hour VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    (s.hour_ms, self._number(s.service), s.up_ms, s.degraded_ms, s.down_ms, s.unknown_ms, s.worst)
-                    for each in sums.values()
-                    for s in each
-                ),
-            )
+            self._keep(s for each in sums.values() for s in each)
             db.executemany("INSERT OR IGNORE INTO sealed VALUES (?, ?)", ((hour_ms, contract) for contract in sums))
             db.executemany("INSERT OR IGNORE INTO later VALUES (?, ?)", ((hour_ms, each) for each in later))
             db.execute("DELETE FROM pending WHERE hour_ms = ?", (hour_ms,))
+
+    def _keep(self, sums: Iterable[HourSum]) -> None:
+        self._open().executemany(
+            "INSERT OR REPLACE INTO hour VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                (s.hour_ms, self._number(s.service), s.up_ms, s.degraded_ms, s.down_ms, s.unknown_ms, s.worst)
+                for s in sums
+            ),
+        )
 
     def later(self, *, until_ms: int, limit: int, contract: str = "") -> list[tuple[int, str]]:
         """Return (hour, contract) of hours that end by `until_ms` and wait to be sealed, oldest first."""
@@ -284,6 +326,7 @@ class Journal:
                 (before_ms, HOUR_MS),
             )
             db.execute("DELETE FROM anchor WHERE slot_ms < ?", (before_ms,))
+            db.execute("DELETE FROM late WHERE hour_ms < ?", (before_ms,))
         return gone
 
     def _number(self, service: str) -> int:

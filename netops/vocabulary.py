@@ -222,6 +222,7 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "parts": _count,
         "stream?": _name,
         "inputs_digest?": _digest,
+        "correction?": _count,
     },
     "availability_roster": {
         "contract": _name,
@@ -448,7 +449,6 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
     "staff_action": {"action": _name, "subject": _name, "by": _name, "detail?": _text},
     "correction": {
         "corrects": _count,
-        "replacement_digest?": _digest,
         "by": _name,
         "reason": _text,
     },

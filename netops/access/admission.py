@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netops import facts
-from netops.access import approvals, disputes
+from netops.access import approvals, corrections, disputes
 from netops.access.permissions import may
 from netops.access.standing import Standing, look, unfit
 from netops.dispute.terms import nobody
@@ -21,7 +21,7 @@ from netops.ledger import LedgerEntry
 from netops.speakers import HISTORY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from netops.access.approvals import Approval
     from netops.dispute.states import Cases
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from netops.ledger import Ledger
 
 APPROVALS = ("exclusion_claim", "approval_request", "approval_decision")
-KINDS = (*APPROVALS, *disputes.KINDS)
+KINDS = (*APPROVALS, *disputes.KINDS, corrections.KIND)
 SOURCE = "refused"
 AHEAD_MS = 60_000  # how far a fact may lie ahead of the core's clock: both are of one machine
 WAIT_MS = 60_000  # for a request that lies in another spool than its decision
@@ -44,13 +44,15 @@ class _UnknownError(AccessError):
 class Admission:
     """Decides for one ledger; used by the core, from the thread of its drain.
 
-    `terms` are those of the contracts' disputes; the core sets them whenever it has read the register.
+    `terms` are those of the contracts' disputes; the core sets them whenever it has read the register. `has_samples`
+    knows of an hour whether it can be stated again.
     """
 
     def __init__(self, ledger: Ledger, staff: str, *, terms: Lookup = nobody) -> None:
         self._ledger = ledger
         self._staff = staff
         self.terms = terms
+        self.has_samples: Callable[[int], bool] = lambda _hour_ms: False
         self._waiting: dict[tuple[str, int], int] = {}
 
     def refuses(self, entries: Sequence[LedgerEntry], *, now_ms: int) -> list[str]:
@@ -71,7 +73,7 @@ class Admission:
                     stated.append(refusal(entry, known, now_ms=now_ms))
                 elif entry.fact.kind in APPROVALS:
                     held = _with(entry.fact, held, claims)
-                else:
+                elif entry.fact.kind in disputes.KINDS:
                     dispute = disputes.beside(dispute, entry.fact, now_ms=self._known_ms(entry.fact, now_ms))
             made.append(known)
         if stated:
@@ -95,6 +97,11 @@ class Admission:
         leaves = sorted((e for kind in disputes.RESTS_ON for e in self._ledger.find(kind)), key=lambda leaf: leaf.index)
         told = [(leaf.fact, self._known_ms(leaf.fact, leaf.recorded_ms)) for leaf in leaves]
         return disputes.known(told, leaves=self._ledger.size)
+
+    def _uncorrectable(self, fact: Fact) -> str:
+        index = int(str(fact.body["corrects"]))
+        leaves = self._ledger.entries(index, index + 1) if index < self._ledger.size else []
+        return corrections.broken(fact, leaves[0] if leaves else None, self.has_samples)
 
     def _known_ms(self, fact: Fact, recorded_ms: int) -> int:
         """Return when a fact counts as known: a rehearsal tells its past afterwards."""
@@ -123,6 +130,8 @@ class Admission:
         try:
             if entry.fact.kind in APPROVALS:
                 why = broken(entry.fact, held, claims, now_ms=now_ms)
+            elif entry.fact.kind == corrections.KIND:
+                why = early(entry.fact, now_ms=now_ms) or self._uncorrectable(entry.fact)
             else:
                 why = early(entry.fact, now_ms=now_ms) or disputes.broken(entry.fact, dispute, self.terms)
         except _UnknownError as error:
@@ -193,7 +202,7 @@ def _terms(action: str, terms: Mapping[str, JSON]) -> str:
 def _unable(fact: Fact, standing: Standing | None) -> str:
     """Return why the account's own role does not allow this; requests and decisions name the role themselves too."""
     role = standing.role if standing is not None else ""
-    if fact.kind in disputes.KINDS:
+    if fact.kind in disputes.KINDS or fact.kind == corrections.KIND:
         able = role in disputes.ROLES
     elif fact.kind == "exclusion_claim":
         able = role in approvals.ACTIONS["exclusion"].asks

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from netops.dispute.terms import Lookup, Terms
     from netops.facts import Fact
 
-KINDS: Final = (*(kind for kind in states.KINDS if kind != "report_issued"), "correction")
+KINDS: Final = tuple(kind for kind in states.KINDS if kind != "report_issued")
 ROLES: Final = frozenset({"contract_manager"})  # whose word this is
 RESTS_ON: Final = (*states.KINDS, "exclusion_claim")
 DEADLINE: Final = "deadline"  # by whom it is said that nobody spoke: the core, which asks nobody for leave
@@ -55,8 +55,6 @@ def beside(before: Known, fact: Fact, *, now_ms: int) -> Known:
 def broken(fact: Fact, held: Known, terms: Lookup = nobody) -> str:
     """Return the rule that a fact of the dispute breaks, or the empty string."""
     body: Any = fact.body
-    if fact.kind == "correction":
-        return "" if body["corrects"] < held.leaves else f"there is no leaf {body['corrects']}"
     if why := states.refused(held.cases, fact):
         return why
     if body["by"] == DEADLINE or "due_ms" in body:

@@ -1,7 +1,8 @@
-"""`netops sla`: how the running month stands, and how any interval is judged. Reads only; seals and owes nothing.
+"""`netops sla`: how the running month stands, and how any interval is judged. Both read only; they owe nothing.
 
 `status` looks at the sealed hours of this month: each objective so far, how fast its error budget burns, and how much
-outage the rest of the month still bears. `judge` judges any interval, from the ledger or from a facts file.
+outage the rest of the month still bears. `judge` judges any interval, from the ledger or from a
+facts file. `correct` (`sla_correct.py`) has a sealed hour stated again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from inventory.errors import InventoryError, RegisterError
 from inventory.model import Contract
 from inventory.register import Register
 from netops.clock import iso, utc
+from netops.commands import sla_correct
 from netops.commands.sla_words import COLUMNS, WORDS
 from netops.errors import NetopsError, UsageError, nearest
 from netops.evidence import canonical
@@ -60,6 +62,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     judged.add_argument(
         "--contracts", type=Path, metavar="FILE", help="the versions (contract.json of a bundle), not the register"
     )
+    sla_correct.arguments(below.add_parser("correct", help="have a sealed hour stated again, with a reason"))
     for each in (now, judged):
         each.add_argument("--json", action="store_true", help="tell as one JSON object")
         each.add_argument("--language", choices=("zh_CN", "en"), help="of the words (default: the city's)")
@@ -67,6 +70,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do it."""
+    if args.what == "correct":
+        return sla_correct.run(args, settings)
     words = WORDS[args.language or settings.city.language]
     return _status(args, settings, words) if args.what == "status" else _judge(args, settings, words)
 

@@ -172,8 +172,13 @@ class _Counted:
             for fact in facts.values()
             if fact["kind"] == "objection" and (fact["body"]["target"] in claims or fact["body"]["report"] in reports)
         }
+        hours = {index for index, fact in facts.items() if fact["kind"] == HOUR and self._is_inside(fact["body"])}
         for index, fact in sorted(facts.items()):
-            concerns = self._concerns(fact, claims, objections)
+            concerns = (
+                fact["body"]["corrects"] in hours
+                if fact["kind"] == "correction"
+                else self._concerns(fact, claims, objections)
+            )
             if concerns and index not in self.used:
                 what = f"is missing: the {fact['kind']} concerns the report, which does not rest on it"
                 yield Failure(place=f"{LEAVES}: leaf {index}", what=what)
@@ -188,6 +193,10 @@ class _Counted:
         """Whether an issued report is an earlier revision of this one."""
         return bool(body["contract"] == self.contract and (body["start_ms"], body["end_ms"]) == self.period)
 
+    def _is_inside(self, body: Mapping[str, Any]) -> bool:
+        """Whether an hour is one of the contract and the period."""
+        return bool(body["contract"] == self.contract and self.period[0] <= body["start_ms"] < self.period[1])
+
     def _touches(self, fact: Mapping[str, Any]) -> bool:
         body = fact["body"]
         if fact["kind"] != "exclusion_claim" or body["contract"] != self.contract:
@@ -198,7 +207,7 @@ class _Counted:
         kind, body, (start, end) = fact["kind"], fact["body"], self.period
         own = body.get("contract") == self.contract
         if kind == HOUR:
-            return bool(own and start <= body["start_ms"] < end)
+            return self._is_inside(body)
         if kind in {"clock_state", "monitor_health"}:
             return bool(body["state"] != tally.WELL[kind] and start <= fact["at_ms"] < end)
         if kind == "verdict":

@@ -104,6 +104,9 @@ class _Difference:
             return f"objection {body['objection']}"
         if claim is not None:
             return f"claim {claim}"
+        again = fact[0] if kind == "correction" else body.get("correction")
+        if again is not None:
+            return f"correction {again}"
         return "late hours" if kind in SEEN else kind
 
     def _claim(self, kind: str, body: Mapping[str, Any]) -> str | None:

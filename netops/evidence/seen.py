@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
 from netops.evidence import canonical
+from netops.evidence.again import counting
 from netops.evidence.figures import exact
 from netops.evidence.lines import counted, edged, filled, merged, sparse, told, windowed
 from netops.evidence.stated import HOUR
@@ -61,7 +62,7 @@ class Seen:
             if canonical.digest(canonical.dumps(rows)) != digest:
                 raise EvidenceError(f"leaves.jsonl.gz: roster {digest} is not whole, or was changed")
         grouped: dict[int, list[dict[str, Any]]] = {}
-        for body in self.leaves.bodies("availability_hour"):
+        for body in counting(self.leaves):
             if body.get("stream", "") != self.stream:
                 continue
             grouped.setdefault(body["start_ms"], []).append(body)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
-from netops.evidence import canonical
+from netops.evidence import again, canonical
 from netops.evidence.days_of import verify_days
 from netops.evidence.difference_of import verify_difference
 from netops.evidence.differences import differ, loads
@@ -73,6 +73,7 @@ class _Recomputed:
         credit = numbers.credit(parts)
         yield from differ(report["credit"], credit, f"{REPORT}: credit")
         yield from verify_difference(self.bundle, report, numbers, credit["total"])
+        yield from differ(report.get("corrections"), again.corrections(self.leaves), f"{REPORT}: corrections")
         yield from differ(report["seen"], numbers.health(), f"{REPORT}: seen")
         yield from verify_days(self.bundle, report, self.leaves)
 

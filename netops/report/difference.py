@@ -75,7 +75,8 @@ def tell(leaves: Leaves, now: Comes, judged: Callable[[Leaves], Comes]) -> dict[
 def matters(leaves: Leaves, after: int) -> list[tuple[str, list[Sealed]]]:
     """Return the facts since a leaf by what they are about, in the order of their first leaf; the last holds the rest.
 
-    A claim, its decision and the dispute over it are one matter; so are all late hours, and all contract versions.
+    A claim, its decision and the dispute over it are one matter; so are a correction and its hour, all late hours, and
+    all contract versions.
     """
     claimed = {each.body["claim"] for each in leaves.of("exclusion_claim")}
     objections = {each.body["objection"]: each.body["target"] for each in leaves.of("objection")}
@@ -98,6 +99,10 @@ def _matter(each: Sealed, targets: Mapping[str, str]) -> str:
         case "objection" | "ruling":
             name = each.body["objection"]
             return f"claim {targets[name]}" if name in targets else f"objection {name}"
+        case "correction":
+            return f"correction {each.index}"
+        case "availability_hour" if "correction" in each.body:
+            return f"correction {each.body['correction']}"
         case "availability_hour" | "availability_roster":
             return "late hours"
         case kind:

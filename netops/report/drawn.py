@@ -31,7 +31,7 @@ def bars(told: Mapping[str, Any]) -> str:
 
 
 def changes(zh: Mapping[str, Any], en: Mapping[str, Any]) -> str:
-    """Return what a revision changed, if it replaces one, of `paper.content` in both languages."""
+    """Return what a revision changed, or the corrections, of `paper.content` in both languages, if there are any."""
     if not zh:
         return ""
     made = [f"<h2>{escape(zh['title'])} {escape(en['title'])}</h2><p>{escape(zh['said'])}<br>{escape(en['said'])}</p>"]

@@ -73,7 +73,7 @@ def page(
         _waterfall(zh, en),
         _days(zh, en),
     ]
-    body.append(drawn.changes(zh["changes"], en["changes"]))
+    body += [drawn.changes(zh[name], en[name]) for name in ("changes", "corrections")]
     excused = _Excused(days)
     body += [_part(part, excused, tz) for part in report["parts"]]
     body += [_seen(report), _digests(report, parties, no_paper), banner]

@@ -15,6 +15,7 @@ from netops.access import approvals
 from netops.clock import utc
 from netops.evidence import canonical
 from netops.facts import Fact
+from netops.report import corrected
 from netops.sla import calendar, hours
 from netops.sla.exclusions import Claim
 
@@ -82,7 +83,7 @@ class Leaves:
 
 def opened(leaves: Leaves) -> tuple[dict[str, list[hours.Hour]], dict[str, hours.Roster]]:
     """Return the hours of each stream (of the services' state under the empty name) and the rosters."""
-    found = hours.read_streams(each.body for each in leaves.of(hours.KIND))
+    found = hours.read_streams(each.body for each in corrected.standing(leaves))
     return found, hours.read_rosters(each.body for each in leaves.of(hours.ROSTER))
 
 
@@ -191,12 +192,19 @@ def selected(
         for each in candidates.values()
         if each.kind == "objection" and (each.body["target"] in claimed or each.body["report"] in reports)
     }
+    seen = {
+        index
+        for index, each in candidates.items()
+        if each.kind == hours.KIND and _is_within(each.body, contract, start_ms, end_ms)
+    }
 
     def wanted(each: Sealed) -> bool:
         body = each.body
         match each.kind:
             case "availability_hour":
-                return bool(body["contract"] == contract and start_ms <= body["start_ms"] < end_ms)
+                return each.index in seen
+            case "correction":
+                return body["corrects"] in seen
             case "availability_roster":
                 return bool(body["contract"] == contract and body["roster"] in rosters)
             case "contract_version":
@@ -220,6 +228,11 @@ def selected(
     return Leaves(tuple(candidates[index] for index in sorted(candidates) if wanted(candidates[index])))
 
 
+def _is_within(body: Mapping[str, Any], contract: str, start_ms: int, end_ms: int) -> bool:
+    """Whether an hour is one of the contract and the period."""
+    return bool(body["contract"] == contract and start_ms <= body["start_ms"] < end_ms)
+
+
 def _is_on(body: Mapping[str, Any], contract: str, start_ms: int, end_ms: int) -> bool:
     """Whether an issued report is on exactly this contract and period."""
     return bool(body["contract"] == contract and (body["start_ms"], body["end_ms"]) == (start_ms, end_ms))
@@ -234,6 +247,7 @@ def _touches(body: Mapping[str, Any], contract: str, start_ms: int, end_ms: int)
 KINDS = (
     "availability_hour",
     "availability_roster",
+    "correction",
     "contract_version",
     "exclusion_claim",
     "approval_request",

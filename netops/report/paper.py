@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from netops.clock import utc
 from netops.evidence import canonical
 from netops.metrics.portal import COUNTED
-from netops.report import figures, waterfall
+from netops.report import figures, restated, waterfall
 from netops.report.days import BUCKETS
 from netops.report.named import named
 from netops.report.words import WORDS, say, worded
@@ -75,6 +75,7 @@ def content(
         "calendars": told.calendars(),
         "times": told.times(),
         "changes": told.changes(),
+        "corrections": restated.section(report, tz, language),
         "claims": told.claims(),
         "causes": told.causes(),
         "end": told.end(),

@@ -36,6 +36,7 @@ MODULES = (
     "netops/evidence/hours.py",
     "netops/evidence/public_days.py",
     "netops/evidence/rulings.py",
+    "netops/evidence/again.py",
     "netops/evidence/seen.py",
     "netops/evidence/numbers.py",
     "netops/evidence/difference_of.py",

@@ -16,7 +16,7 @@ import xlsxwriter
 from netops.clock import utc
 from netops.evidence import canonical
 from netops.metrics.portal import COUNTED
-from netops.report import waterfall
+from netops.report import figures, waterfall
 from netops.report.words import both, worded
 from netops.sla.availability import Tally
 
@@ -55,6 +55,8 @@ def book(report: Mapping[str, Any], days: Mapping[str, Any], tz: ZoneInfo) -> by
         sheets.add("exclusions", EXCLUSIONS, tables.exclusions())
         sheets.add("deductions", DEDUCTIONS, tables.deductions())
         sheets.add("days", DAYS, tables.days())
+        if "corrections" in report:
+            sheets.add("corrections", CORRECTIONS, tables.corrections())
     return held.getvalue()
 
 
@@ -73,6 +75,7 @@ EXCLUSIONS = (
 )
 DEDUCTIONS = ("kind", "version", "item", "objective", "percent", "amount", "left")
 DAYS = (*WHICH, "day", *BUCKETS)
+CORRECTIONS = ("hour", "reason", "said_by", "recorded", "correction", "stated")
 WIDE = {"remark": 40, "because": 28, "reason": 40, "exact": 28, "from": 20, "to": 20, "noticed": 20, "item": 18}
 
 
@@ -202,6 +205,19 @@ class _Tables:
                     for row in each["days"]["rows"]:
                         which = (part["version"], item["item"], each["objective"])
                         yield *which, row[0], *self._lengths(which, row[1:])
+
+    def corrections(self) -> Iterator[Sequence[Cell]]:
+        """Return the hours that were stated again; `correction` and `stated` are leaves."""
+        for each in self._report["corrections"]:
+            stated = figures.runs(each["stated"])
+            yield [
+                self._at(each["start_ms"]),
+                each["reason"],
+                each["by"],
+                self._at(each["known_ms"]),
+                Decimal(each["leaf"]),
+                stated,
+            ]
 
     def _lengths(self, which: tuple[str, str, str], given: Iterable[int]) -> Iterator[Cell]:
         """Return times as they are, and counts (one stands as a millisecond) as numbers."""

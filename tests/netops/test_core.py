@@ -8,7 +8,7 @@ from argon2 import PasswordHasher
 from inventory import sql
 from inventory.reading.folder import read_city
 from inventory.register import Register
-from netops import core, facts, fail_open, founding, wire
+from netops import cli, core, facts, fail_open, founding, wire
 from netops.access import approvals, tables
 from netops.access.passwords import Passwords
 from netops.access.staff import Staff
@@ -280,3 +280,98 @@ def test_what_two_persons_allowed_is_handed_on_signed_until_it_is_taken_back(hou
         facts.submit(cli, say("withdrawn", "li.na", "operator"))
 
         assert (alone, allowed, told(facts=3)) == ([], [("park",)], [])
+
+
+def stated(settings, kind):
+    with LedgerReader(settings.data.dir / "ledger.db") as ledger:
+        return sorted(ledger.find(kind), key=lambda leaf: leaf.index)
+
+
+@pytest.fixture
+def late(house, monkeypatch):
+    """An hour of which a half came only after it was sealed, and people who may say something about it."""
+    made, spool, _, settings = house
+    with sql.Database(tables.url(settings)) as database:
+        staff = Staff(database, Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)))
+        for name, role in (("li.na", "operator"), ("zhao", "contract_manager")):
+            once = staff.add(name, role=role, by="t", now_ms=START - M)
+            staff.change(name, old=once, new="correct horse battery", address="::1", now_ms=START - M)
+    spool.put("poll", silent(range(30)))
+    made._clock.at_ms = START + HOUR + 10 * M
+    until(lambda: made._taken["polls"] == 30 and made._ripe_until() >= START + HOUR)
+    made._seal_hours(0)
+    spool.put("poll", silent(range(30, 60)))
+    until(lambda: made._taken["polls"] == 60)
+    made._show()
+    monkeypatch.setenv("NETOPS_TEST_WORD", "correct horse battery")
+    monkeypatch.setattr("netops.commands.sla_correct.SYSTEM", made._clock)
+    monkeypatch.setattr("netops.commands.approve.SYSTEM", made._clock)
+    return house
+
+
+def correct(settings, person="zhao", hour="2026-10-01T00:00"):
+    config = settings.data.dir.parent / "netops.toml"
+    words = ["sla", "correct", "--contract", "wifi-2026", "--hour", hour, "--reason", "polls came late"]
+    return cli.main(["--config", str(config), *words, "--as", person, "--password", "env:NETOPS_TEST_WORD"])
+
+
+def test_an_hour_is_stated_again_from_what_came_late_and_the_first_statement_stays(late):
+    made, _, _, settings = late
+    (before,) = hours(settings)
+    assert before["usual"] == [[0, 30, "DOWN", "carrier", "parent:ac-1"]]
+    assert "1 hours have samples that came after they were sealed" in made.health()["late samples"]
+
+    assert correct(settings) == 0
+    until(lambda: stated(settings, "correction"))
+    made._correct()
+    made._correct()
+    made._show()
+
+    (asked,) = stated(settings, "correction")
+    first, again = hours(settings)
+    assert first == before
+    assert again == {**before, "usual": [[0, 60, "DOWN", "carrier", "parent:ac-1"]], "correction": asked.index}
+    assert "late samples" not in made.health()
+
+
+def test_killed_between_a_correction_and_its_hour_the_core_states_it_once(late):
+    made, _, _, settings = late
+    assert correct(settings) == 0
+    until(lambda: stated(settings, "correction"))
+    restated = made._journal.restated
+    made._journal.restated = killed
+    with pytest.raises(OSError, match="killed"):
+        made._correct()
+    made._journal.restated = restated
+    made._correct()
+
+    assert len(hours(settings)) == 2
+
+
+def test_who_may_not_correct_and_what_cannot_be_corrected_moves_nothing(late, capsys):
+    made, _, _, settings = late
+    assert correct(settings, person="li.na") != 0
+    assert correct(settings, hour="2026-10-01T05:00") != 0
+    assert correct(settings, hour="2026-10-01T00:30") != 0
+    told = capsys.readouterr().err
+    for why in ("the role 'operator' may not", "has no sealed hour at", "begins no hour"):
+        assert why in told
+
+    (hour,) = stated(settings, "availability_hour")
+    made._journal.prune(START + HOUR)
+    with Spool(settings.data.dir / "spool" / "cli.db", source="cli") as spool:
+        for leaf, by in ((0, "zhao"), (10**6, "zhao"), (hour.index, "zhao"), (hour.index, "li.na")):
+            body = {"corrects": leaf, "by": by, "reason": "r"}
+            facts.submit(spool, Fact(kind="correction", at_ms=made._clock.at_ms, body=body))
+    until(lambda: made._taken["isolated"] == 4)
+    made._correct()
+
+    assert not stated(settings, "correction")
+    why = [leaf.fact.body["reason"] for leaf in stated(settings, "fact_refused")]
+    assert [each[:30] for each in why] == [
+        "leaf 0 is a service_state; exp",
+        "there is no leaf 1000000",
+        "the samples of that hour are n",
+        "the samples of that hour are n",
+    ]
+    assert len(hours(settings)) == 1

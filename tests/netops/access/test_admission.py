@@ -312,7 +312,6 @@ def test_a_dispute_between_two_contract_managers_is_sealed_in_its_order(gate, le
         said("report_accepted"),
         said("report_final", by="zhao"),
         said("report_settled"),
-        said("correction"),
     ]
 
     assert refused(gate, ledger, made) == [""] * len(made)

@@ -27,11 +27,27 @@ class Cell:
     slot: int = 0
 
 
+def last_said(leaves):
+    """Return the leaves without the hours that a correction had stated again: of each stream the last word counts."""
+    words = {}
+    for leaf in leaves:
+        if leaf["fact"]["kind"] == "availability_hour":
+            body = leaf["fact"]["body"]
+            words.setdefault((body["start_ms"], body.get("stream")), set()).add(body.get("correction", -1))
+    return [
+        leaf
+        for leaf in leaves
+        if leaf["fact"]["kind"] != "availability_hour"
+        or leaf["fact"]["body"].get("correction", -1)
+        == max(words[leaf["fact"]["body"]["start_ms"], leaf["fact"]["body"].get("stream")])
+    ]
+
+
 class City:
     """The leaves of a period, cell by cell."""
 
     def __init__(self, leaves, start_ms, end_ms, timezone):
-        self.leaves = leaves
+        self.leaves = last_said(leaves)
         self.start, self.end = start_ms, end_ms
         self.count = (end_ms - start_ms) // MINUTE
         assert (end_ms - start_ms) % MINUTE == 0

@@ -182,6 +182,8 @@ class History:
         self.hours()
         self.claims()
         self.past()
+        self.rng = random.Random(f"corrections of {seed}")
+        self.corrections()
 
     def past(self):
         """Verdicts of the months before: some in two parts, some with a revision."""
@@ -215,6 +217,7 @@ class History:
         made = hours.roster("c1", [Listed(n, item, str(rng.randrange(1, 500))) for n, item in names.items()])
         for body in hours.roster_bodies(made):
             self.state(hours.ROSTER, body, at_ms=self.start)
+        self.last_roster = made
         return made
 
     def hours(self):
@@ -234,12 +237,29 @@ class History:
                 if rng.random() < 0.85:
                     self.hour(roster, at, each.every_s * 1000, name)
 
-    def hour(self, roster, at, step, stream):
+    def corrections(self):
+        """Hours that are stated again, some more than once, some of their streams alone, some not yet."""
+        rng = self.rng
+        for _ in range(rng.choice([0, 0, 1, 3])):
+            told = [each for each in self.kept if each.kind == hours.KIND]
+            if not told:
+                return
+            wrong = rng.choice(told)
+            number = len(self.kept)
+            said = {"corrects": wrong.index, "by": "manager", "reason": "r"}
+            self.state("correction", said, at_ms=self.end)
+            at = wrong.body["start_ms"]
+            streams_ = sorted({(e.body.get("stream", ""), e.body["step_ms"]) for e in told if e.body["start_ms"] == at})
+            for stream, step in streams_:
+                if rng.random() < 0.8:
+                    self.hour(self.last_roster, at, step, stream, correction={"correction": number})
+
+    def hour(self, roster, at, step, stream, correction=()):
         rng = self.rng
         quiet = [Run(at, at + H - step, H // step, State.UP)]
         found = {e.service: quiet if rng.random() < 0.4 else runs(rng, at, step) for e in roster.listed}
         for body in hours.bodies(roster, found, start_ms=at, step_ms=step, stream=stream):
-            self.state(hours.KIND, body, at_ms=at)
+            self.state(hours.KIND, body | dict(correction), at_ms=at)
 
     def claims(self):
         rng = self.rng

@@ -119,7 +119,16 @@ class World:
             self.state(hours.ROSTER, body)
         return made
 
-    def hour(self, number, letters, roster, *, step=STEP, stream=""):
+    def correction(self, number, letters, roster, **given):
+        """State an hour again: the correction that names its first leaf, and the hour as it is by now."""
+        start = START + number * H
+        first = next(each.index for each in self.leaves().of(hours.KIND) if each.body["start_ms"] == start)
+        self.state("correction", {"corrects": first, "by": "manager", "reason": "late polls"}, at_ms=START)
+        index = self.ledger.size - 1
+        self.hour(number, letters, roster, correction={"correction": index}, **given)
+        return index
+
+    def hour(self, number, letters, roster, *, step=STEP, stream="", correction=()):
         start = START + number * H
         runs = {}
         for service in (each.service for each in roster.listed):
@@ -131,7 +140,7 @@ class World:
             ]
             runs[service] = timeline.runs(samples, step_ms=step)
         for body in hours.bodies(roster, runs, start_ms=start, step_ms=step, stream=stream):
-            self.state(hours.KIND, body, at_ms=start)
+            self.state(hours.KIND, body | dict(correction), at_ms=start)
 
     def claim(
         self,

@@ -218,6 +218,10 @@ def revised(seed, paper_world, paper_bundle, base):
     hour = next((n for n in range(LENGTH) if world.period().start_ms + n * H not in told), None)
     if hour is not None:
         world.hour(hour, {"s-0": letters(rng), "s-1": letters(rng)}, world.roster({"s-0": "wifi", "s-1": "fiber"}))
+    again = random.Random(f"corrections of {seed}")
+    for at in again.sample(sorted(told), again.choice([0, 1, 2]) if len(told) > 2 else 0):
+        roster = world.roster({"s-0": "wifi", "s-1": "fiber"})
+        world.correction((at - world.period().start_ms) // H, {"s-0": letters(again), "s-1": letters(again)}, roster)
     if rng.random() < 0.3:
         start = base.valid_from_ms + 1000 * H + rng.randrange(1, LENGTH) * H
         last = max(start, *(each.valid_from_ms + H for each in world.contracts))

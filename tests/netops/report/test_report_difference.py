@@ -5,7 +5,12 @@ from decimal import Decimal
 
 import pytest
 
+from netops.errors import EvidenceError
 from netops.evidence import canonical
+from netops.evidence.again import counting
+from netops.evidence.bundle import leaf_lines
+from netops.evidence.members import LEAVES, Bundle
+from netops.evidence.stated import Stated
 from netops.evidence.verifier import verify_numbers
 from netops.report import bundle as bundles
 
@@ -64,6 +69,53 @@ def test_each_matter_answers_for_the_money_that_moved_when_it_came(issued, paper
     late = issued.ledger.find("availability_hour")[-1].index
     rows = [row for row in told["intervals"]["rows"] if row[6] == ["onu-1"] and row[0] == "fiber"]
     assert [row[2:6] + row[7:] for row in rows] == [[START + 9 * H, START + 10 * H, "unknown", "down", [[late, 1]]]]
+
+
+def test_a_correction_states_its_hour_again_and_is_named_with_its_money(issued, paper_bundle):
+    index = issued.correction(2, {"ap-1": "u" * 12}, issued.roster())
+
+    told, bundle = difference(paper_bundle, issued)
+
+    last = issued.ledger.find("availability_hour")[-1].index
+    assert [row[0] for row in told["steps"]["rows"]] == ["late hours", f"correction {index}"]  # the roster came first
+    assert Decimal(told["change"]) < 0
+    changed = [row for row in told["intervals"]["rows"] if row[:2] == ["wifi", "availability"]]
+    assert changed == [
+        ["wifi", "availability", START + 2 * H, START + 3 * H, "down", "up", ["ap-1"], [[last, 1]]],
+    ]
+    report = canonical.loads(bundle.members["report.json"])
+    (row,) = report["corrections"]
+    assert (row["leaf"], row["start_ms"], row["by"], row["stated"]) == (index, START + 2 * H, "manager", [[last, 1]])
+    assert report["seen"]["hours"] == 11
+
+
+def test_the_last_correction_counts_and_one_that_nothing_came_of_changes_nothing(issued, paper_bundle):
+    issued.correction(2, {"ap-1": "u" * 12}, issued.roster())
+    issued.correction(2, {"ap-1": "d" * 12}, issued.roster())
+    hour = issued.ledger.find("availability_hour")[0].index
+    issued.state("correction", {"corrects": hour, "by": "manager", "reason": "to be looked at"})
+
+    told, bundle = difference(paper_bundle, issued)
+
+    assert told["change"] == "0.00"
+    rows = canonical.loads(bundle.members["report.json"])["corrections"]
+    assert [bool(each["stated"]) for each in rows] == [True, True, False]
+
+
+@pytest.mark.parametrize("wrong", ["another hour", "no correction", "a later one"])
+def test_an_hour_that_names_no_correction_of_its_own_is_not_judged(issued, paper_bundle, wrong):
+    hours = issued.ledger.find("availability_hour")
+    leaves = {"another hour": hours[3].index, "no correction": hours[2].index, "a later one": hours[2].index}
+    size = issued.ledger.size
+    if wrong != "no correction":
+        issued.state("correction", {"corrects": leaves[wrong], "by": "manager", "reason": "r"})
+    roster = issued.roster()
+    issued.hour(2, {}, roster, correction={"correction": size + (5 if wrong == "a later one" else 0)})
+
+    with pytest.raises(EvidenceError, match=f"leaf {issued.ledger.size - 1} states an hour by correction"):
+        issued.draft_content()
+    with pytest.raises(EvidenceError, match=f"leaf {issued.ledger.size - 1}: states its hour again for leaf"):
+        counting(Stated(Bundle(members={LEAVES: leaf_lines({e.index: e.data for e in issued.ledger.kept})})))
 
 
 def test_an_upheld_objection_takes_a_claim_out_again_and_the_money_comes_back(paper_world, paper_bundle):

@@ -171,6 +171,22 @@ def test_a_first_revision_changed_nothing(october):
     assert content(october)["changes"] == {}
 
 
+@pytest.mark.parametrize(
+    ("language", "title", "open_"),
+    [("zh", "更正", "尚未完成"), ("en", "Corrections", "not yet")],
+)
+def test_an_hour_that_was_stated_again_is_told_with_who_and_why(october, language, title, open_):
+    index = october.correction(1, {}, october.roster())
+    october.state("correction", {"corrects": index + 1, "by": "manager", "reason": "again"})
+
+    told = content(october, language)["corrections"]
+
+    assert told["title"] == title
+    first, second = told["tables"][0]["rows"]
+    assert first[:3] + first[4:] == ["2026-10-01 01:00", "late polls", "manager", f"#{index}", f"#{index + 1}"]
+    assert second[1::4] == ["again", open_]
+
+
 @pytest.mark.parametrize("kind", [Effect, Cause, Outcome], ids=lambda kind: kind.__name__)
 def test_whatever_a_report_can_say_has_a_word(kind):
     assert {each.value for each in kind if each.value} <= set(words.WORDS)

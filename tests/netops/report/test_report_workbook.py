@@ -162,3 +162,15 @@ def test_a_service_that_owes_by_itself_has_its_percentage(paper_world, base_cont
     found = {row[column("service")]: row[column("own_percent")] for row in rows(book, "services")}
 
     assert (found["ap-1"], found["ap-2"]) == ("100", None)
+
+
+def test_hours_that_were_stated_again_have_a_sheet_of_their_own(october):
+    index = october.correction(1, {}, october.roster())
+
+    (row,) = rows(read(october)[2], "corrections")
+
+    assert (row[column("reason")], row[column("correction")], row[column("stated")]) == (
+        "late polls",
+        index,
+        f"#{index + 1}",
+    )

@@ -1,0 +1,79 @@
+"""`netops sla correct`: say that a sealed hour is to be stated again, from the samples that are here by now.
+
+A contract manager's word with a reason; what the hour was, the core derives by itself. It needs a staff account, like
+`netops dispute`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from inventory import times
+from netops.access import disputes, record
+from netops.clock import SYSTEM, iso
+from netops.commands.approve import login
+from netops.dispute import notes
+from netops.errors import AccessError, UsageError, nearest
+from netops.facts import Fact
+from netops.journal import HOUR_MS
+from netops.ledger_file import LedgerReader
+from netops.sla.hours import KIND
+
+if TYPE_CHECKING:
+    import argparse
+
+    from netops.config import Settings
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--contract", required=True, help="the contract's id")
+    parser.add_argument(
+        "--hour", required=True, metavar="TIME", help="its beginning: 2026-10-12T02:00 (the city's time) or with a zone"
+    )
+    parser.add_argument("--reason", required=True, help="stands in the ledger and in the report for ever; names nobody")
+    parser.add_argument("--as", dest="person", required=True, help="your staff account")
+    parser.add_argument(
+        "--password", default="", metavar="REFERENCE", help="env:NAME or file:PATH; else it is asked for"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="check everything, state nothing")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Do it."""
+    notes.check_reason(args.reason)
+    try:
+        at_ms = times.instant(args.hour, times.zone(settings.city.timezone))
+    except ValueError as error:
+        raise UsageError(f"--hour: {error}") from None
+    if at_ms % HOUR_MS:
+        raise UsageError(f"--hour {args.hour}: {iso(at_ms)} begins no hour; expected a full hour of UTC")
+    leaf = _leaf(settings, args.contract, at_ms)
+    person = login(settings, args.person, args.password, "approval.decide")
+    if person.role not in disputes.ROLES:
+        raise AccessError(f"the role '{person.role}' may not state this; it needs {', '.join(sorted(disputes.ROLES))}")
+    body = {"corrects": leaf, "by": person.name, "reason": args.reason.strip()}
+    if not args.dry_run:
+        record.state(settings, [Fact(kind="correction", at_ms=SYSTEM.now_ms(), body=body)])
+    print(
+        f"leaf {leaf}, {args.contract} at {iso(at_ms)}: correction {'would be' if args.dry_run else 'is'} handed over"
+    )
+    print(
+        "the core states the hour again; `netops report build` then makes the revision that follows it", file=sys.stderr
+    )
+    return 0
+
+
+def _leaf(settings: Settings, contract: str, hour_ms: int) -> int:
+    """Return the first leaf of the contract's hour."""
+    with LedgerReader(record.ledger_path(settings)) as ledger:
+        found = list(ledger.find(KIND, start_ms=hour_ms, end_ms=hour_ms + 1))
+    mine = [leaf.index for leaf in found if leaf.fact.body["contract"] == contract]
+    if not mine:
+        others = sorted({str(leaf.fact.body["contract"]) for leaf in found})
+        raise UsageError(
+            f"contract '{contract}' has no sealed hour at {iso(hour_ms)}{nearest(contract, others)}; "
+            "an hour is sealed some minutes after its end, and only a sealed one is corrected"
+        )
+    return min(mine)

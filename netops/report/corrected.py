@@ -1,0 +1,71 @@
+"""Hours that were stated again by a correction: which statement of an hour counts, and what a report tells of it. Pure.
+
+A `correction` names a leaf of an hour, by whom and why. The core then states the whole hour again from the samples that
+it holds by now, and each such leaf names the correction. Nothing is overwritten: of each stream the statement counts
+that the last correction led to, and a report lists every correction of its period.
+
+`netops/evidence/again.py` does the same in the other implementation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from netops.errors import EvidenceError
+from netops.evidence import bundle
+from netops.sla.hours import KIND
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netops.report.leaves import Leaves, Sealed
+
+CORRECTION = "correction"
+_FIRST = -1  # before all leaves: an hour as it was stated at first
+
+
+def standing(leaves: Leaves) -> list[Sealed]:
+    """Return the leaves of the hours that count; EvidenceError for one that names no correction of its hour."""
+    told = leaves.of(KIND)
+    if all(CORRECTION not in each.body for each in told):
+        return told
+    starts = {each.index: each.body["start_ms"] for each in told}
+    corrects = {each.index: each.body["corrects"] for each in leaves.of(CORRECTION)}
+    last: dict[tuple[int, str], int] = {}
+    for each in told:
+        number = each.body.get(CORRECTION, _FIRST)
+        if number != _FIRST and (
+            number >= each.index or starts.get(corrects.get(number, _FIRST)) != each.body["start_ms"]
+        ):
+            raise EvidenceError(f"leaf {each.index} states an hour by correction {number}, which is none of that hour")
+        last[_key(each.body)] = max(last.get(_key(each.body), _FIRST), number)
+    return [each for each in told if each.body.get(CORRECTION, _FIRST) == last[_key(each.body)]]
+
+
+def _key(body: Mapping[str, Any]) -> tuple[int, str]:
+    return body["start_ms"], body.get("stream", "")
+
+
+def tell(leaves: Leaves) -> dict[str, Any]:
+    """Return the report's list of corrections by leaf under `corrections`; nothing where there is none.
+
+    `stated` are the leaves that state the hour again, as runs; none: the core has not done it yet.
+    """
+    found = leaves.of(CORRECTION)
+    if not found:
+        return {}
+    hours = leaves.of(KIND)
+    starts = {each.index: each.body["start_ms"] for each in hours}
+    rows = [
+        {
+            "leaf": each.index,
+            "corrects": each.body["corrects"],
+            "start_ms": starts[each.body["corrects"]],
+            "by": each.body["by"],
+            "reason": each.body["reason"],
+            "known_ms": each.known_ms,
+            "stated": bundle.runs(hour.index for hour in hours if hour.body.get(CORRECTION) == each.index),
+        }
+        for each in found
+    ]
+    return {"corrections": rows}

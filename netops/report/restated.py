@@ -1,0 +1,47 @@
+"""The corrections of a report as a section for people: which hours were stated again, by whom, why and since when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from netops.clock import utc
+from netops.report import figures
+from netops.report.words import say
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from zoneinfo import ZoneInfo
+
+    from netops.report.words import Language
+
+HEAD = ("hour", "reason", "said_by", "recorded", "correction", "stated")
+MOST_ROWS = 60  # on paper; report.json and the workbook have all
+
+
+def section(report: Mapping[str, Any], tz: ZoneInfo, language: Language) -> dict[str, Any]:
+    """Return title, sentence and table; nothing where no hour was corrected."""
+    told = report.get("corrections", ())
+    if not told:
+        return {}
+    rows = [
+        [
+            _minute(each["start_ms"], tz),
+            each["reason"],
+            each["by"],
+            _minute(each["known_ms"], tz),
+            f"#{each['leaf']}",
+            figures.runs(each["stated"]) or say("not_yet", language),
+        ]
+        for each in told
+    ]
+    left = len(rows) - MOST_ROWS
+    return {
+        "title": say("corrections", language),
+        "said": say("corrections_said", language).format(n=len(rows)),
+        "tables": [{"head": [say(each, language) for each in HEAD], "rows": rows[:MOST_ROWS]}],
+        "rest": say("rest", language).format(n=left) if left > 0 else "",
+    }
+
+
+def _minute(at_ms: int, tz: ZoneInfo) -> str:
+    return f"{utc(at_ms).astimezone(tz):%Y-%m-%d %H:%M}"
