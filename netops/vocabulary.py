@@ -479,8 +479,16 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "amount?": _exact,
         "currency?": _name,
     },
-    # `note` is what the carrier signed; with `due_ms` nobody spoke, and that deadline was missed (by `deadline`)
-    "report_accepted": {"report": _name, "by": _name, "reason?": _text, "note?": _text, "due_ms?": instant},
+    # `note` is what the carrier signed; with `due_ms` nobody spoke, and that deadline was missed (by `deadline`);
+    # `digest` is the report's, where no note names the file that was accepted
+    "report_accepted": {
+        "report": _name,
+        "digest?": _digest,
+        "by": _name,
+        "reason?": _text,
+        "note?": _text,
+        "due_ms?": instant,
+    },
     "objection": {
         "objection": _name,
         "report": _name,

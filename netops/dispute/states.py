@@ -6,6 +6,9 @@
 A *case* is one contract and period with all its revisions. A new revision opens the report anew, with a window of its
 own; objections that were made to an older one stay open and are ruled on. What the tables do not allow is a refusal by
 name, never a guess. No clock stands here: what happens when nobody speaks is in `silence.py`.
+
+Whoever judges by a ruling folds these tables over the ledger first (`passed_over`): a ruling that they refuse moves no
+money either, however it came to be sealed. `netops/evidence/procedure.py` has them a second time.
 """
 
 from __future__ import annotations
@@ -33,6 +36,8 @@ KINDS: Final = (
     "report_settled",
 )
 EVENTS: Final = (*KINDS, LAST_RULING)
+TEXT: Final = "contract_version"  # no step: by which text a revision's deadlines run
+MOST_OBJECTIONS: Final = 1000  # in a case; who has more to say objects to the whole interval
 
 REPORT: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
     {
@@ -79,7 +84,10 @@ _WHY: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """One issue of the report; `amount` is empty where its seal does not say what is owed."""
+    """One issue of the report; `amount` is empty where its seal does not say what is owed.
+
+    `text` is the digest of the contract version at the end of its period, as sealed when it was issued; empty: of none.
+    """
 
     name: str
     digest: str
@@ -87,11 +95,15 @@ class Revision:
     at_ms: int
     amount: str = ""
     currency: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objection:
-    """One objection, as far as it has come; instants are when each step was recorded, 0 while it was not."""
+    """One objection, as far as it has come; instants are when each step was recorded, 0 while it was not.
+
+    `text` is the contract version of the revision that it was made to.
+    """
 
     id: str
     report: str
@@ -107,6 +119,7 @@ class Objection:
     outcome: str = ""
     ruled_by: str = ""
     ruled_ms: int = 0
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +132,7 @@ class Case:
     state: str = DRAFT
     revisions: tuple[Revision, ...] = ()
     objections: Mapping[str, Objection] = field(default_factory=dict)
+    waiting: int = 0  # how many of them nobody ruled on
     accepted_by: str = ""
     final: str = ""  # the revision that is final
     settled: str = ""  # the amount
@@ -153,11 +167,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cases:
-    """All cases of a ledger or of a bundle, with the way from reports and objections to their case."""
+    """All cases of a ledger or of a bundle, with the way from reports and objections to their case.
 
-    held: Mapping[tuple[str, int, int], Case] = field(default_factory=dict)
-    reports: Mapping[str, tuple[str, int, int]] = field(default_factory=dict)
-    objections: Mapping[str, tuple[str, int, int]] = field(default_factory=dict)
+    `texts` are the contracts' versions that were sealed so far: contract → (valid from, version) → digest. The dicts
+    belong to the fold that made them and are never changed afterwards.
+    """
+
+    held: dict[tuple[str, int, int], Case] = field(default_factory=dict)
+    reports: dict[str, tuple[str, int, int]] = field(default_factory=dict)
+    objections: dict[str, tuple[str, int, int]] = field(default_factory=dict)
+    texts: dict[str, dict[tuple[int, str], str]] = field(default_factory=dict)
 
     def of_report(self, name: str) -> Case | None:
         """Return the case of a report by name, or None."""
@@ -182,15 +201,44 @@ def fold(facts: Iterable[tuple[Fact, int]], onto: Cases | None = None) -> Cases:
 
     A fact that the tables do not allow is passed over: whoever managed to have it sealed, it moves nothing.
     """
-    cases = onto or Cases()
+    cases = _copied(onto or Cases())
     for fact, known_ms in facts:
-        if fact.kind == "report_issued":
-            cases = _issued(cases, fact, known_ms)
-        elif fact.kind in KINDS and not refused(cases, fact):
-            case = cases.of(fact)
-            assert case is not None  # `refused` says so
-            cases = _put(cases, _with(case, fact, known_ms))
+        _take(cases, fact, known_ms)
     return cases
+
+
+def passed_over(leaves: Iterable[tuple[int, Fact, int]]) -> frozenset[int]:
+    """Return which leaves, each (index, fact, instant known) in the order of the ledger, the tables do not allow."""
+    cases = Cases()
+    return frozenset(index for index, fact, known_ms in leaves if not _take(cases, fact, known_ms))
+
+
+def _copied(cases: Cases) -> Cases:
+    """Return cases whose dicts may be filled; what is in them is frozen."""
+    return Cases(
+        held=dict(cases.held),
+        reports=dict(cases.reports),
+        objections=dict(cases.objections),
+        texts={name: dict(texts) for name, texts in cases.texts.items()},
+    )
+
+
+def _take(cases: Cases, fact: Fact, known_ms: int) -> bool:
+    """Put a fact into the cases; whether the tables allow it."""
+    body: Any = fact.body
+    if fact.kind == TEXT:
+        cases.texts.setdefault(body["contract"], {})[body["valid_from_ms"], body["version"]] = body["digest"]
+    elif fact.kind == "report_issued":
+        _issued(cases, fact, known_ms)
+    elif fact.kind in KINDS:
+        if refused(cases, fact):
+            return False
+        case = cases.of(fact)
+        assert case is not None  # `refused` says so
+        _put(cases, _with(case, fact, known_ms))
+        if fact.kind == "objection":
+            cases.objections[body["objection"]] = cases.reports[body["report"]]
+    return True
 
 
 def refused(cases: Cases, fact: Fact) -> str:
@@ -210,6 +258,13 @@ def refused(cases: Cases, fact: Fact) -> str:
     if (case.state, event(case, fact)) not in REPORT:
         why = _WHY.get((case.state, fact.kind), f"it is {case.stage}, and a {fact.kind} has no place there")
         return f"report '{body['report']}': {why}"
+    if fact.kind == "objection" and len(case.objections) >= MOST_OBJECTIONS:
+        return (
+            f"report '{body['report']}': {MOST_OBJECTIONS} objections were made to it and its revisions, the most that"
+            " a case holds; say the rest in one about the interval"
+        )
+    if fact.kind == "report_accepted" and body.get("digest", case.last.digest) != case.last.digest:
+        return f"the digest is not that of report '{case.last.name}': another file was accepted"
     if fact.kind == "report_settled" and body["report"] != case.final:
         return f"report '{body['report']}' is not the final one; that is '{case.final}'"
     return ""
@@ -217,7 +272,7 @@ def refused(cases: Cases, fact: Fact) -> str:
 
 def event(case: Case, fact: Fact) -> str:
     """Return the column of the table that a fact stands in: its kind, or that it is the last ruling."""
-    if fact.kind == "ruling" and {each.id for each in case.open} <= {fact.body["objection"]}:
+    if fact.kind == "ruling" and case.waiting == 1:  # it is about an open one, or refused before
         return LAST_RULING
     return fact.kind
 
@@ -232,11 +287,11 @@ def _answerable(objection: Objection, kind: str) -> str:
     return f"the objection '{objection.id}' is answered already"
 
 
-def _issued(cases: Cases, fact: Fact, known_ms: int) -> Cases:
+def _issued(cases: Cases, fact: Fact, known_ms: int) -> None:
     body: Any = fact.body
     key = (body["contract"], body["start_ms"], body["end_ms"])
     if body["report"] in cases.reports:
-        return cases  # its first leaf counts
+        return  # its first leaf counts
     case = cases.held.get(key) or Case(contract=key[0], start_ms=key[1], end_ms=key[2])
     made = Revision(
         name=body["report"],
@@ -245,11 +300,18 @@ def _issued(cases: Cases, fact: Fact, known_ms: int) -> Cases:
         at_ms=known_ms,
         amount=body.get("amount", ""),
         currency=body.get("currency", ""),
+        text=_text(cases.texts.get(key[0], {}), key[2]),
     )
     state = REPORT[case.state, fact.kind]
     accepted = "" if state == ISSUED else case.accepted_by
-    case = replace(case, state=state, revisions=(*case.revisions, made), accepted_by=accepted)
-    return replace(_put(cases, case), reports={**cases.reports, made.name: key})
+    _put(cases, replace(case, state=state, revisions=(*case.revisions, made), accepted_by=accepted))
+    cases.reports[made.name] = key
+
+
+def _text(texts: Mapping[tuple[int, str], str], end_ms: int) -> str:
+    """Return the digest of the version in force at a period's end; empty where none is known."""
+    begun = [each for each in texts if each[0] < end_ms]
+    return texts[max(begun)] if begun else ""
 
 
 def _with(case: Case, fact: Fact, known_ms: int) -> Case:
@@ -264,18 +326,18 @@ def _with(case: Case, fact: Fact, known_ms: int) -> Case:
             return replace(case, settled=body["amount"], settled_currency=body["currency"])
         case "objection":
             told = {name: body[name] for name in ("report", "code", "target", "by", "reason")}
-            objection = Objection(id=body["objection"], at_ms=known_ms, **told)
+            objection = Objection(id=body["objection"], at_ms=known_ms, text=case.last.text, **told)
+            case = replace(case, waiting=case.waiting + 1)
         case "rebuttal":
             step = {"state": ANSWERED, "stance": body["stance"], "answered_by": body["by"], "answered_ms": known_ms}
             objection = replace(case.objections[body["objection"]], **step)
         case _:
             step = {"state": DECIDED, "outcome": body["outcome"], "ruled_by": body["by"], "ruled_ms": known_ms}
             objection = replace(case.objections[body["objection"]], **step)
+            case = replace(case, waiting=case.waiting - 1)
     return replace(case, objections={**case.objections, objection.id: objection})
 
 
-def _put(cases: Cases, case: Case) -> Cases:
+def _put(cases: Cases, case: Case) -> None:
     key = (case.contract, case.start_ms, case.end_ms)
-    named = {name: key for name in case.objections if name not in cases.objections}
-    objections = {**cases.objections, **named} if named else cases.objections
-    return replace(cases, held={**cases.held, key: case}, objections=objections)
+    cases.held[key] = case

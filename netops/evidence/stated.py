@@ -16,6 +16,7 @@ from netops.evidence.approvals import allowed
 from netops.evidence.differences import EPOCH
 from netops.evidence.lines import length, merged
 from netops.evidence.members import LEAVES
+from netops.evidence.procedure import steps, walked
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -46,6 +47,7 @@ class Stated:
             self.kinds.setdefault(leaf["fact"]["kind"], []).append((index, leaf))
             digests.append(sha256(data).digest())
         self.digest = sha256(b"".join(digests)).hexdigest()
+        self.procedure = walked(steps(bundle))
 
     def only(self, known: Container[int]) -> Stated:
         """Return the facts of some leaves alone."""
@@ -122,12 +124,13 @@ class Stated:
     def _ruling(self, claim: str, code: str) -> int | None:
         """Return for how much of a claim's beginning such an objection was upheld, 0: all; None: for nothing.
 
-        By somebody else than who objected; a whole one goes before a part, and the first part before others.
+        By somebody else than who objected; a whole one goes before a part, and the first part before others. What the
+        procedure does not allow is as if it had not been said.
         """
-        told = [body for body in self.bodies("objection") if (body["target"], body["code"]) == (claim, code)]
+        told = [body for body in self._allowed("objection") if (body["target"], body["code"]) == (claim, code)]
         by = {body["objection"]: body["by"] for body in told}
         found = None
-        for body in self.bodies("ruling"):
+        for body in self._allowed("ruling"):
             if body["objection"] not in by or body["by"] == by[body["objection"]]:
                 continue
             if body["outcome"] == "upheld":
@@ -135,6 +138,14 @@ class Stated:
             if body["outcome"] == "partly_upheld" and body.get("minutes", 0) and found is None:
                 found = body["minutes"] * 60_000
         return found
+
+    def _allowed(self, kind: str) -> list[dict[str, Any]]:
+        void = self.procedure.void
+        return [leaf["fact"]["body"] for index, leaf in self.kinds.get(kind, ()) if index not in void]
+
+    def passed_over(self) -> list[int]:
+        """Return the objections and rulings that stand here and that the procedure does not allow."""
+        return sorted(self.procedure.void & {*self.indexes("objection"), *self.indexes("ruling")})
 
     def breaches(self, objective: str, start: int, zone: tzinfo) -> int:
         """Return how many calendar months in a row before `start` were missed in any part [11].

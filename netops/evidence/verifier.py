@@ -3,8 +3,8 @@
 Standard library and `netops.evidence` alone; of `netops.sla`, `netops.access` and `netops.report` nothing is shared, so
 that one mistake cannot hide in both. Where the product works with sets of intervals, this one cuts time at every point
 where anything changes and asks of each piece what it is. A bundle carries it as `verify.py`, to be run by a bare Python
-3.11. Its rooms: `stated` (the facts), `approvals` (which claims two persons allowed), `rulings` (by which contract),
-`seen` (what was seen of whom), `numbers` and `figures` (what follows).
+3.11. Its rooms: `stated` (the facts), `approvals` (which claims two persons allowed), `procedure` (which objections and
+rulings count), `rulings` (by which contract), `seen` (what was seen of whom), `numbers` and `figures` (what follows).
 
 `docs/explanation/sla.md` defines the rules; the numbers in brackets are those of its list.
 """
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
 from netops.evidence import again, canonical
+from netops.evidence.bundle import runs
 from netops.evidence.days_of import verify_days
 from netops.evidence.difference_of import verify_difference
 from netops.evidence.differences import differ, loads
@@ -75,6 +76,7 @@ class _Recomputed:
         yield from verify_difference(self.bundle, report, numbers, credit["total"])
         yield from differ(report.get("corrections"), again.corrections(self.leaves), f"{REPORT}: corrections")
         yield from differ(report["seen"], numbers.health(), f"{REPORT}: seen")
+        yield from differ(report.get("passed_over", []), runs(self.leaves.passed_over()), f"{REPORT}: passed_over")
         yield from verify_days(self.bundle, report, self.leaves)
 
     def _bindings(self) -> Iterator[Failure]:

@@ -132,6 +132,7 @@ def build(ask: Ask, leaves: Leaves) -> Report:
         },
         "tzdata": ask.zone.release,
         "leaves": bundle.runs(each.index for each in leaves.all),
+        **_passed_over(leaves),
     }
     return Report(content=content, data=canonical.dumps(content), verdicts=tuple(whole.verdicts))
 
@@ -242,6 +243,12 @@ def _whole(ask: Ask, leaves: Leaves) -> None:
                 f"{iso(body['valid_from_ms'])}, and the register does not; a sealed version is undone "
                 "only by a later one from the same instant: apply one, or the sealed text again"
             )
+
+
+def _passed_over(leaves: Leaves) -> dict[str, Any]:
+    """Return the objections and rulings that the tables of the dispute refuse: they stand here, and move nothing."""
+    found = [each.index for each in leaves.of("objection", "ruling") if each.index in leaves.void]
+    return {"passed_over": bundle.runs(found)} if found else {}
 
 
 def _one_of_each(ruling: Sequence[Contract], period: Period) -> None:

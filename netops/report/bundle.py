@@ -96,8 +96,12 @@ def draft(ask: Ask, leaves: Leaves, *, register: bytes, vkeys: Sequence[str], or
 
 
 def _until(leaves: Leaves, issued: Sealed) -> Leaves:
-    """Return the leaves without what was issued last; whatever else came later stays, and makes a revision."""
-    return sealed.Leaves(tuple(each for each in leaves.all if each.index != issued.index))
+    """Return the leaves without what was issued last; whatever else came later stays, and makes a revision.
+
+    What was said in the dispute since is no part of that issue: silence that is stated now makes no revision.
+    """
+    before = tuple(each for each in leaves.steps if each.index < issued.index)
+    return replace(leaves.only(lambda each: each.index != issued.index), steps=before)
 
 
 def _draft(ask: Ask, leaves: Leaves, *, register: bytes, vkeys: Sequence[str], origin: str) -> Draft:

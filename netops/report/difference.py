@@ -116,7 +116,7 @@ def hours(leaves: Leaves) -> list[int]:
 
 def _until(leaves: Leaves, index: int, added: Iterable[Sealed]) -> Leaves:
     more = {each.index for each in added}
-    return sealed.Leaves(tuple(each for each in leaves.all if each.index < index or each.index in more))
+    return leaves.only(lambda each: each.index < index or each.index in more)
 
 
 def _steps(

@@ -229,7 +229,7 @@ def _within(leaves: Leaves, low_ms: int, high_ms: int) -> Leaves:
     def inside(each: sealed.Sealed) -> bool:
         return each.kind != "availability_hour" or bool(low_ms <= each.body["start_ms"] < high_ms)
 
-    return sealed.Leaves(tuple(each for each in leaves.all if inside(each)))
+    return leaves.only(inside)
 
 
 def _months(start_ms: int, end_ms: int, tz: ZoneInfo) -> Iterator[tuple[int, int]]:

@@ -7,12 +7,13 @@ rehearsal, whose month before is told afterwards, the fact's own time stands for
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from netops.access import approvals
 from netops.clock import utc
+from netops.dispute import states
 from netops.evidence import canonical
 from netops.facts import Fact
 from netops.report import corrected
@@ -20,13 +21,15 @@ from netops.sla import calendar, hours
 from netops.sla.exclusions import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from inventory.model import ExclusionClass
 
 TERMS = approvals.ACTIONS["exclusion"].fields
 MINUTE_MS = 60_000
+STEPS = frozenset({*states.KINDS, states.TEXT})
+ASIDE = ("rebuttal", "report_accepted", "report_final", "report_settled")  # of the dispute: no report rests on them
 NOT_WELL = {"clock_state": "synchronised", "monitor_health": "ok"}  # kind → the state that needs no line
 
 
@@ -67,9 +70,19 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Leaves:
-    """All leaves of a report, in the order of the ledger."""
+    """All leaves of a report, in the order of the ledger.
+
+    `steps` are those of the contract's whole dispute and of its texts: most stand apart, and say what an objection or a
+    ruling is worth. `void` are the indexes of those that the tables of the dispute refuse: they move nothing.
+    """
 
     all: tuple[Sealed, ...]
+    steps: tuple[Sealed, ...] = ()
+    void: frozenset[int] = frozenset()
+
+    def only(self, kept: Callable[[Sealed], bool]) -> Leaves:
+        """Return the leaves of which something holds; what a ruling is worth does not depend on which are asked for."""
+        return replace(self, all=tuple(filter(kept, self.all)))
 
     def of(self, *kinds: str) -> list[Sealed]:
         """Return the leaves of some kinds, in order."""
@@ -129,11 +142,13 @@ def _approved(leaves: Leaves, claim: Mapping[str, Any], classes: Mapping[str, Ex
 def _upheld(leaves: Leaves, claim: Mapping[str, Any], code: str) -> int | None:
     """Return for how much of a claim's beginning an objection with this code was upheld, 0: all; None: for nothing.
 
-    By somebody else than who objected. One that was upheld wholly decides, else the first that was for some minutes.
+    By somebody else than who objected, and as the tables of the dispute allow: nothing that they refuse counts. One
+    that was upheld wholly decides, else the first that was for some minutes.
     """
-    told = [each.body for each in leaves.of("objection") if each.body["target"] == claim["claim"]]
+    allowed = [each for each in leaves.of("objection", "ruling") if each.index not in leaves.void]
+    told = [each.body for each in allowed if each.kind == "objection" and each.body["target"] == claim["claim"]]
     objectors = {each["objection"]: each["by"] for each in told if each["code"] == code}
-    rulings = [each.body for each in leaves.of("ruling")]
+    rulings = [each.body for each in allowed if each.kind == "ruling"]
     others = [each for each in rulings if each["by"] != objectors.get(each["objection"], each["by"])]
     parts = [each["minutes"] * MINUTE_MS for each in others if each["outcome"] == "partly_upheld" and "minutes" in each]
     part_ms = next((part for part in parts if part), None)
@@ -225,7 +240,10 @@ def selected(
             case _:
                 return False
 
-    return Leaves(tuple(candidates[index] for index in sorted(candidates) if wanted(candidates[index])))
+    ordered = [candidates[index] for index in sorted(candidates)]
+    steps = tuple(each for each in ordered if each.kind in STEPS)
+    void = states.passed_over((each.index, each.fact, each.known_ms) for each in steps)
+    return Leaves(tuple(filter(wanted, ordered)), steps, void)
 
 
 def _is_within(body: Mapping[str, Any], contract: str, start_ms: int, end_ms: int) -> bool:
@@ -258,4 +276,5 @@ KINDS = (
     "report_issued",
     "clock_state",
     "monitor_health",
+    *ASIDE,
 )

@@ -32,6 +32,7 @@ MODULES = (
     "netops/evidence/lines.py",
     "netops/evidence/figures.py",
     "netops/evidence/approvals.py",
+    "netops/evidence/procedure.py",
     "netops/evidence/stated.py",
     "netops/evidence/hours.py",
     "netops/evidence/public_days.py",

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from netops.dispute import states
 from netops.dispute.states import fold, refused
+from netops.evidence import procedure
 from netops.facts import Fact, check
 
 PERIOD = {"contract": "wifi-a", "start_ms": 1000, "end_ms": 2000}
@@ -210,3 +211,44 @@ def test_what_was_refused_changes_nothing_and_folding_may_pause_anywhere(facts, 
     ]
 
     assert fold(pairs[at:], onto=fold(pairs[:at])) == fold(pairs) == fold(allowed)
+
+
+def leaf(fact):
+    told = {"kind": fact.kind, "at_ms": fact.at_ms, "body": fact.body}
+    return {"fact": told, "recorded_ms": fact.at_ms, "rehearsal": False}
+
+
+@given(WORDS)
+def test_the_table_of_the_stand_alone_verifier_passes_over_the_same(facts):
+    mine = states.passed_over((at, fact, at) for at, fact in enumerate(facts))
+
+    assert procedure.walked((at, leaf(fact)) for at, fact in enumerate(facts)).void == mine
+
+
+def test_the_table_of_the_stand_alone_verifier_is_the_same():
+    theirs = {(state, kind): then for state, row in procedure.GOES.items() for kind, then in row.items()}
+
+    assert theirs | {("disputed", "last_ruling"): "ruled"} == dict(states.REPORT)
+    assert {(procedure.AWAITS[kind], kind): procedure.BECOMES[kind] for kind in procedure.AWAITS} == states.OBJECTION
+
+
+def test_who_accepts_another_file_than_the_newest_has_accepted_nothing():
+    cases = after(said("issue"))
+
+    assert "another file" in refused(cases, said("accept", digest="f" * 64))
+    assert refused(cases, said("accept", digest="0" * 64)) == ""
+
+
+def test_a_case_holds_so_many_objections_and_no_more_and_thousands_cost_little(monkeypatch):
+    """Also in the verifier: what comes beyond costs one look each."""
+    monkeypatch.setattr(states, "MOST_OBJECTIONS", 50)
+    monkeypatch.setattr(procedure, "MOST_OBJECTIONS", 50)
+    facts = [said("issue"), *(said("object", name=f"o-{n}") for n in range(20_000))]
+    void = states.passed_over(enumerate_known(facts))
+
+    assert void == set(range(51, 20_001)) == procedure.walked((at, leaf(each)) for at, each in enumerate(facts)).void
+    assert "50 objections" in refused(after(*facts[:52]), facts[52])
+
+
+def enumerate_known(facts):
+    return ((at, fact, at) for at, fact in enumerate(facts))

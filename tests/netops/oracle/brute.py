@@ -257,13 +257,58 @@ def turned_over(city, claim, code):
 
     Return whether all of it, and else of how many minutes from its beginning.
     """
-    mine = [b for b in city.bodies("objection") if b["target"] == claim["claim"] and b["code"] == code]
+    said = heard(city.leaves)
+    mine = [b for b in said["objection"] if b["target"] == claim["claim"] and b["code"] == code]
     objected = {b["objection"]: b["by"] for b in mine}
-    told = [b for b in city.bodies("ruling") if b["objection"] in objected and b["by"] != objected[b["objection"]]]
+    told = [b for b in said["ruling"] if b["objection"] in objected and b["by"] != objected[b["objection"]]]
     parts = [b["minutes"] for b in told if b["outcome"] == "partly_upheld" and b.get("minutes")]
     part = parts[0] if parts else 0
     whole = any(b["outcome"] == "upheld" for b in told)
     return whole or (part > 0 and part * MINUTE >= claim["end_ms"] - claim["start_ms"]), part
+
+
+def heard(leaves):
+    """The objections and rulings that count: each said about the newest report, in its turn, before all was agreed."""
+    months, of_report, of_objection = {}, {}, {}
+    said = {"objection": [], "ruling": []}
+    for fact in (leaf["fact"] for leaf in leaves):
+        kind, body = fact["kind"], fact["body"]
+        if kind == "report_issued" and body["report"] not in of_report:
+            month = months.setdefault(
+                (body["contract"], body["start_ms"], body["end_ms"]),
+                {"asked": [], "answered": [], "ruled": [], "agreed": "", "final": ""},
+            )
+            month["newest"], month["digest"] = body["report"], body["digest"]
+            if len(month["ruled"]) == len(month["asked"]):
+                month["agreed"] = ""
+            of_report[body["report"]] = month
+        if kind in ("objection", "report_accepted", "report_final"):
+            month = of_report.get(body["report"])
+            if month is None or month["newest"] != body["report"] or month["final"]:
+                continue
+            waiting = len(month["ruled"]) < len(month["asked"])
+            if kind == "objection":
+                name = body["objection"]
+                if month["agreed"] != "accepted" and name not in of_objection and len(month["asked"]) < 1000:
+                    month["asked"].append(name)
+                    month["agreed"] = ""
+                    of_objection[name] = month
+                    said[kind].append(body)
+            elif kind == "report_accepted":
+                same = body.get("digest") in (None, month["digest"])
+                if same and not waiting and month["agreed"] != "accepted":
+                    month["agreed"] = "accepted"
+            elif month["agreed"] and not waiting:
+                month["final"] = body["report"]
+        if kind in ("rebuttal", "ruling"):
+            name, month = body["objection"], of_objection.get(body["objection"])
+            if kind == "rebuttal" and month and name not in month["answered"]:
+                month["answered"].append(name)
+            if kind == "ruling" and month and name in month["answered"] and name not in month["ruled"]:
+                month["ruled"].append(name)
+                month["agreed"] = "ruled" if len(month["ruled"]) == len(month["asked"]) else ""
+                said[kind].append(body)
+    return said
 
 
 def order(body):

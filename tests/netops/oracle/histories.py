@@ -6,10 +6,12 @@ from dataclasses import replace
 from inventory.model import Contract, Credits, ExclusionClass, Hours, Objective, Rules, Selector, ServiceItem, Tier
 from netops.access import approvals
 from netops.clock import utc
+from netops.dispute import states
 from netops.evidence import canonical
 from netops.facts import Fact
 from netops.ledger import LedgerEntry, encode
 from netops.report import build, zone
+from netops.report import leaves as sealed
 from netops.report.leaves import Leaves, Sealed
 from netops.sla import calendar, hours, streams
 from netops.sla.hours import Listed
@@ -174,7 +176,7 @@ class History:
             begins = self.start + rng.randrange(1, self.length * 60) * M
             cap = first.credit_cap_percent  # a month has one
             self.contracts = (first, replace(other, version="2", valid_from_ms=begins, credit_cap_percent=cap))
-        self.kept = []
+        self.kept, self.reports = [], []
         for each in self.contracts:
             digest = canonical.digest(build.document(each))
             named = {"contract": "c1", "version": each.version, "valid_from_ms": each.valid_from_ms, "digest": digest}
@@ -292,15 +294,42 @@ class History:
                 self.dispute(name)
 
     def dispute(self, claim):
+        """An objection to the month before, which the claim reaches out of or not, and what became of it."""
         rng, name = self.rng, f"o-{claim}"
+        if not self.reports:
+            self.issue()
         code = rng.choice(["claim_refused", "claim_granted"])
-        named = {"objection": name, "report": "c1-p-r1", "code": code, "target": claim, "by": "carrier"}
-        self.state("objection", named | {"reason": "r"}, at_ms=self.end)
-        if rng.random() < 0.8:
+        report = rng.choice([*self.reports[-1:]] * 5 + ["c1-q-r1", self.reports[0]])
+        steps = [("objection", {"report": report, "code": code, "target": claim, "by": "carrier"})]
+        steps += [("rebuttal", {"stance": "rejected", "by": "city"})] * rng.choice([0, 1, 1, 1, 1, 2])
+        for _ in range(rng.choice([0, 1, 1, 1, 2])):
             outcome = rng.choice(["upheld", "partly_upheld", "partly_upheld", "dismissed"])
-            ruling = {"objection": name, "outcome": outcome, "by": rng.choice(["judge", "judge", "carrier"])}
             part = {"minutes": rng.randint(1, 100)} if outcome == "partly_upheld" else {}
-            self.state("ruling", ruling | part | {"reason": "r"}, at_ms=self.end)
+            steps.append(("ruling", {"outcome": outcome, "by": rng.choice(["judge", "judge", "carrier"])} | part))
+        if rng.random() < 0.2:
+            rng.shuffle(steps)
+        for kind, body in steps:
+            self.state(kind, {"objection": name, **body, "reason": "r"}, at_ms=self.end)
+        self.agree()
+
+    def issue(self):
+        name = f"c1-p-r{len(self.reports) + 1}"
+        month = {"contract": "c1", "start_ms": self.start - 30 * 24 * H, "end_ms": self.start}
+        digests = {"digest": f"{len(self.reports)}" * 64, "manifest_digest": "0" * 64}
+        body = {"report": name, **month, "revision": len(self.reports) + 1, "leaves": 1, **digests}
+        self.state("report_issued", body, at_ms=self.start)
+        self.reports.append(name)
+
+    def agree(self):
+        """Now and then the report is accepted or final or issued anew: what is said afterwards may be too late."""
+        rng, name = self.rng, self.reports[-1]
+        if rng.random() < 0.2:
+            digest = rng.choice([{}, {"digest": f"{len(self.reports) - 1}" * 64}, {"digest": "f" * 64}])
+            self.state("report_accepted", {"report": name, "by": "carrier"} | digest, at_ms=self.end)
+        if rng.random() < 0.15:
+            self.state("report_final", {"report": name, "digest": "0" * 64, "by": "city"}, at_ms=self.end)
+        if rng.random() < 0.2:
+            self.issue()
 
     def ask(self):
         return build.Ask(
@@ -315,4 +344,8 @@ class History:
         )
 
     def leaves(self):
-        return Leaves(tuple(self.kept))
+        """Return all as the report's own, but for the procedure of the other month's dispute, which stands apart."""
+        steps = tuple(each for each in self.kept if each.kind in sealed.STEPS)
+        void = states.passed_over((each.index, each.fact, each.known_ms) for each in steps)
+        apart = (*sealed.ASIDE, "report_issued")
+        return Leaves(tuple(each for each in self.kept if each.kind not in apart), steps, void)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from netops.evidence.members import Bundle
+from netops.evidence.members import APART, Bundle
 from netops.evidence.verifier import verify_numbers
 from netops.ledger import LedgerEntry, encode
 from netops.report import build, bundle
@@ -53,7 +53,11 @@ def whole(draft):
     fact = bundle.facts(draft, now_ms=1_800_000_000_000)[0]
     leaf = encode(LedgerEntry("test", 10**6, fact), recorded_ms=1_800_000_000_000, rehearsal=False)
     seal = b'{"index":%d,"leaf":%b}' % (len(draft.leaves.all), leaf)
-    return Bundle(members={**draft.members, "manifest.json": draft.manifest, "seal.json": seal})
+    rests = {each.index for each in draft.leaves.all}
+    apart = [each for each in draft.leaves.steps if each.index not in rests]
+    lines = b"".join(b'{"index":%d,"leaf":%b}\n' % (each.index, each.data) for each in apart)
+    later = {"manifest.json": draft.manifest, "seal.json": seal, APART: lines}
+    return Bundle(members={**draft.members, **later})
 
 
 @pytest.mark.parametrize("block", range(4))
@@ -63,6 +67,14 @@ def test_brute_force_and_both_implementations_agree(block):
 
         assert brute.disagreements(contracts, leaves, report) == [], f"seed {seed}"
         assert verify_numbers(whole(draft)) == [], f"seed {seed}"
+
+
+def test_histories_hold_rulings_that_count_and_words_that_the_procedure_refuses():
+    told = [histories.History(seed) for seed in range(SEED, SEED + ROUNDS)]
+    heard = [brute.heard([json.loads(each.data) for each in history.kept]) for history in told]
+
+    assert sum(len(each["ruling"]) for each in heard) >= 2
+    assert sum(len(history.leaves().void) for history in told) >= 2
 
 
 def test_a_report_that_is_off_by_one_minute_is_found_out():

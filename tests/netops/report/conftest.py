@@ -8,7 +8,7 @@ import pytest
 from inventory.model import Contract, Credits, ExclusionClass, Objective, Rules, Selector, ServiceItem, Tier
 from netops.access import approvals
 from netops.evidence import canonical
-from netops.evidence.members import Bundle
+from netops.evidence.members import APART, Bundle
 from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry, encode
 from netops.report import build, bundle, zone
@@ -174,6 +174,16 @@ class World:
         body = {"request": name, "decision": decision, "by": decider, "role": role, "reason": ""}
         self.state("approval_decision", body, at_ms=at + M)
 
+    def issued_before(self, name="r"):
+        """A report on the month before: what is objected to there may be about a claim that reaches into this one."""
+        month = {"contract": "c1", "start_ms": START - 720 * H, "end_ms": START, "revision": 1, "leaves": 1}
+        digests = {"digest": "0" * 64, "manifest_digest": "0" * 64}
+        self.state("report_issued", {"report": name, **month, **digests})
+
+    def rebut(self, objection, by="wang"):
+        """The city's answer to an objection: without one there is no ruling."""
+        self.state("rebuttal", {"objection": objection, "stance": "rejected", "by": by, "reason": "x"})
+
     def period(self):
         end = START + self.length * H
         return build.Period(name=f"{build.iso(START)}/{build.iso(end)}", start_ms=START, end_ms=end)
@@ -295,7 +305,14 @@ def paper_bundle():
         fact = bundle.facts(draft, now_ms=START)[0]
         leaf = encode(LedgerEntry("test", 10**6, fact), recorded_ms=START, rehearsal=False)
         seal = b'{"index":' + str(world.ledger.size).encode() + b',"leaf":' + leaf + b"}"
-        return draft, Bundle(members={**draft.members, "manifest.json": draft.manifest, "seal.json": seal})
+        rests = {each.index for each in draft.leaves.all}
+        apart = "".join(
+            f'{{"index":{each.index},"leaf":{each.data.decode()}}}\n'
+            for each in draft.leaves.steps
+            if each.index not in rests
+        )
+        later = {"manifest.json": draft.manifest, "seal.json": seal, APART: apart.encode()}
+        return draft, Bundle(members={**draft.members, **later})
 
     return made
 

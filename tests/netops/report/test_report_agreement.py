@@ -145,24 +145,37 @@ def claims(rng, world, most=5, prefix="m"):
         )
 
 
-def dispute(rng, world):
-    """Objections about claims, and about other things, with what was ruled."""
+def dispute(rng, world, report="r"):
+    """Objections about claims, and about other things, with what was ruled; some steps have no place there."""
+    if report == "r" and rng.random() < 0.9:
+        world.issued_before()
+    steps = []
     for i in range(rng.randrange(4)):
         target = rng.choice(["m-0", "m-1", "m-2", "later-0", "wifi"])
         objection = {
-            "objection": f"o-{i}",
-            "report": "r",
+            "objection": f"o-{report}-{i}",
+            "report": report,
             "code": rng.choice(["claim_refused", "claim_granted", "calculation"]),
             "target": target,
             "by": "carrier",
             "reason": "x",
         }
-        world.state("objection", objection)
-        outcome = rng.choice(["upheld", "partly_upheld", "dismissed"])
-        ruling = {"outcome": outcome, "by": rng.choice(["officer", "carrier"])}
-        if outcome == "partly_upheld" and rng.random() < 0.9:
-            ruling["minutes"] = rng.choice([0, 1, 7, 30, 90, 10**9])
-        world.state("ruling", {"objection": f"o-{i}", **ruling, "reason": "x"})
+        mine = [("objection", objection)]
+        mine += [("rebuttal", {"stance": "rejected", "by": "city"})] * rng.choice([0, 1, 1, 1, 1, 2])
+        for _ in range(rng.choice([1, 1, 1, 2])):
+            outcome = rng.choice(["upheld", "upheld", "partly_upheld", "dismissed"])
+            ruling = {"outcome": outcome, "by": rng.choice(["officer", "officer", "carrier"])}
+            if outcome == "partly_upheld" and rng.random() < 0.9:
+                ruling["minutes"] = rng.choice([0, 1, 7, 30, 90, 10**9])
+            mine.append(("ruling", ruling))
+        steps += [(kind, {"objection": f"o-{report}-{i}", "reason": "x", **body}) for kind, body in mine]
+    if rng.random() < 0.3:
+        rng.shuffle(steps)
+    if rng.random() < 0.3:
+        accepted = {"report": report, "by": "carrier"} | rng.choice([{}, {"digest": "0" * 64}, {"digest": "1" * 64}])
+        steps.insert(rng.randrange(len(steps) + 1), ("report_accepted", accepted))
+    for kind, body in steps:
+        world.state(kind, body)
 
 
 def past(rng, world):
@@ -213,7 +226,7 @@ def revised(seed, paper_world, paper_bundle, base):
     for fact in facts(first, now_ms=world.period().end_ms):
         world.state(fact.kind, dict(fact.body), at_ms=fact.at_ms)
     claims(rng, world, most=4, prefix="later")
-    dispute(rng, world)
+    dispute(rng, world, first.name)
     told = {each.body["start_ms"] for each in world.ledger.find("availability_hour")}
     hour = next((n for n in range(LENGTH) if world.period().start_ms + n * H not in told), None)
     if hour is not None:

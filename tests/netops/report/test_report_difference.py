@@ -130,6 +130,7 @@ def test_an_upheld_objection_takes_a_claim_out_again_and_the_money_comes_back(pa
         world.state(fact.kind, dict(fact.body), at_ms=fact.at_ms)
     words = {"report": draft.name, "code": "claim_granted", "target": "m-1", "by": "zhao", "reason": "no work was done"}
     world.state("objection", {"objection": "o-1", **words})
+    world.rebut("o-1")
     world.state("ruling", {"objection": "o-1", "outcome": "upheld", "by": "officer", "reason": "so it was"})
 
     told, bundle = difference(paper_bundle, world)

@@ -41,7 +41,9 @@ def rich(october):
     october.state("monitor_health", blind, at_ms=START + 5 * H)
     october.state("clock_state", {"vantage": "v", "state": "stepped", "step_ms": 9000}, at_ms=START + 6 * H)
     objection = {"objection": "o-1", "report": "r", "code": "late", "target": "m-2", "by": "carrier", "reason": "x"}
+    october.issued_before()
     october.state("objection", objection)
+    october.rebut("o-1")
     october.state("ruling", {"objection": "o-1", "outcome": "dismissed", "by": "officer", "reason": "x"})
     later = {"contract": "c1", "version": "2", "valid_from_ms": START + 900 * H, "digest": "1" * 64}
     october.state("contract_version", later, at_ms=START + 900 * H)

@@ -1,0 +1,170 @@
+"""The procedure of a dispute, a second time: which objections and rulings count, and when each step would be late.
+
+Part of the second implementation (`verifier.py`); `docs/explanation/sla.md` draws the table. All leaves of the contract
+are walked in the order of the ledger, also those that the report does not rest on: what the table does not allow moves
+nothing, whoever had it sealed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from netops.evidence.members import APART, LEAVES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from netops.evidence.members import Bundle
+
+# Where a report goes from each state, by what is said of it. A ruling leads to `ruled` when it leaves nothing open.
+GOES = {
+    "draft": {"report_issued": "issued"},
+    "issued": {"report_issued": "issued", "report_accepted": "accepted", "objection": "disputed"},
+    "accepted": {"report_issued": "issued", "report_final": "final"},
+    "disputed": dict.fromkeys(("report_issued", "objection", "rebuttal", "ruling"), "disputed"),
+    "ruled": {
+        "report_issued": "issued",
+        "report_accepted": "accepted",
+        "objection": "disputed",
+        "report_final": "final",
+    },
+    "final": {"report_issued": "final", "report_settled": "settled"},
+    "settled": {"report_issued": "settled"},
+}
+AWAITS = {"rebuttal": "made", "ruling": "answered"}  # an objection is made, answered, ruled on
+BECOMES = {"rebuttal": "answered", "ruling": "ruled"}
+TEXT = "contract_version"
+KINDS = (TEXT, "report_issued", "report_accepted", "objection", "rebuttal", "ruling", "report_final", "report_settled")
+MARKS = tuple(f'"kind":"{kind}"'.encode() for kind in KINDS)
+MOST_OBJECTIONS = 1000  # of a contract and period
+DEADLINE = "deadline"  # by whom silence is stated
+
+Leaf = tuple[int, "Mapping[str, Any]"]
+
+
+@dataclass(slots=True)
+class _Case:
+    """One contract and period: the newest revision with its digest, contract text and instant, what is open."""
+
+    state: str = "draft"
+    report: str = ""
+    digest: str = ""
+    text: str = ""
+    since: int = 0
+    final: str = ""
+    objections: int = 0
+    waiting: int = 0
+
+
+@dataclass(slots=True)
+class _Objection:
+    """One objection: how far it has come, and since when."""
+
+    case: _Case
+    text: str
+    since: int
+    stage: str = "made"
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A leaf that says that nobody spoke until `due_ms`; the days ran from `since_ms`, by the text of this digest."""
+
+    index: int
+    kind: str
+    due_ms: Any
+    since_ms: int
+    text: str
+
+
+@dataclass(slots=True)
+class Procedure:
+    """What the leaves of a contract's disputes amount to; `void` are those that the table does not allow."""
+
+    void: set[int] = field(default_factory=set)
+    silences: list[Silence] = field(default_factory=list)
+    _cases: dict[tuple[Any, ...], _Case] = field(default_factory=dict)
+    _reports: dict[str, _Case] = field(default_factory=dict)
+    _objections: dict[str, _Objection] = field(default_factory=dict)
+    _texts: dict[str, dict[tuple[int, str], str]] = field(default_factory=dict)
+
+    def take(self, index: int, leaf: Mapping[str, Any]) -> None:
+        """Take the next leaf of the ledger."""
+        fact = leaf["fact"]
+        kind, body = fact["kind"], fact["body"]
+        known = fact["at_ms"] if leaf["rehearsal"] else leaf["recorded_ms"]
+        if kind == TEXT:
+            self._texts.setdefault(body["contract"], {})[body["valid_from_ms"], body["version"]] = body["digest"]
+        elif kind == "report_issued":
+            self._issue(body, known)
+        elif kind in KINDS:
+            since = self._step(kind, body, known)
+            if since is None:
+                self.void.add(index)
+            elif body["by"] == DEADLINE or "due_ms" in body:
+                self.silences.append(Silence(index, kind, body.get("due_ms"), *since))
+
+    def _issue(self, body: Mapping[str, Any], known: int) -> None:
+        if body["report"] in self._reports:
+            return
+        case = self._cases.setdefault((body["contract"], body["start_ms"], body["end_ms"]), _Case())
+        texts = self._texts.get(body["contract"], {})
+        begun = max((each for each in texts if each[0] < body["end_ms"]), default=None)
+        case.state = GOES[case.state]["report_issued"]
+        case.report, case.digest, case.since = body["report"], body["digest"], known
+        case.text = "" if begun is None else texts[begun]
+        self._reports[case.report] = case
+
+    def _step(self, kind: str, body: Mapping[str, Any], known: int) -> tuple[int, str] | None:
+        """Do what is said; return since when it was waited for and by which text, or None where it has no place."""
+        if kind in AWAITS:
+            return self._answer(kind, body, known)
+        case = self._reports.get(body["report"])
+        if case is None or kind not in GOES[case.state]:
+            return None
+        if body["report"] != (case.final if kind == "report_settled" else case.report):
+            return None
+        if kind == "objection":
+            if body["objection"] in self._objections or case.objections >= MOST_OBJECTIONS:
+                return None
+            self._objections[body["objection"]] = _Objection(case, case.text, known)
+            case.objections, case.waiting = case.objections + 1, case.waiting + 1
+        if kind == "report_accepted" and body.get("digest", case.digest) != case.digest:
+            return None
+        if kind == "report_final":
+            case.final = case.report
+        case.state = GOES[case.state][kind]
+        return case.since, case.text
+
+    def _answer(self, kind: str, body: Mapping[str, Any], known: int) -> tuple[int, str] | None:
+        found = self._objections.get(body["objection"])
+        if found is None or found.stage != AWAITS[kind] or kind not in GOES[found.case.state]:
+            return None
+        since, found.since, found.stage = found.since, known, BECOMES[kind]
+        if kind == "ruling":
+            found.case.waiting -= 1
+            if not found.case.waiting:
+                found.case.state = "ruled"
+        return since, found.text
+
+
+def walked(leaves: Iterable[Leaf]) -> Procedure:
+    """Return what leaves amount to, in the order of their indexes."""
+    made = Procedure()
+    for index, leaf in sorted(leaves, key=lambda each: each[0]):
+        made.take(index, leaf)
+    return made
+
+
+def steps(bundle: Bundle) -> list[Leaf]:
+    """Return the leaves of a bundle that are steps of a dispute, or texts of the contract, wherever they stand."""
+    names = [name for name in (LEAVES, APART) if name in bundle.members]
+    found = [
+        (index, json.loads(data))
+        for name in names
+        for index, data in bundle.leaves(name)
+        if any(mark in data for mark in MARKS)
+    ]
+    return [each for each in found if each[1]["fact"]["kind"] in KINDS]
