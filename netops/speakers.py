@@ -26,7 +26,8 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         | _PEOPLE
         | _DISPUTE
         | _COVERAGE
-        | {"key_changed", "person_disclosed", "records_erased", "rehearsal_started", "report_issued", "verdict"},
+        | {"key_changed", "note_refused", "person_disclosed", "records_erased", "rehearsal_started"}
+        | {"report_issued", "verdict"},
         "collect": _ANY | {"clock_state", "device_event", "monitor_health"},
         "ssh": _ANY,
         "acs": _ANY | {"device_event"},

@@ -515,6 +515,8 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "reason": _text,
         "due_ms?": instant,
     },
+    # what a carrier handed in and the city did not take, by the SHA-256 of the note; `by` is the key that signed it
+    "note_refused": {"digest": _digest, "by": _name, "reason": _text, "report?": _name},
     "report_final": {"report": _name, "digest": _digest, "by": _name, "amount?": _exact, "currency?": _name},
     "report_settled": {"report": _name, "amount": _exact, "currency": _name, "by": _name},
     # how well we could see, and what we no longer hold
@@ -565,6 +567,7 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "sequence": _count,
         "what": _name,
         "digest": _digest,
+        "note_digest?": _digest,
         "reason": _text,
         "request?": _name,
         "contract?": _name,

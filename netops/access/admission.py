@@ -236,6 +236,8 @@ def refusal(entry: LedgerEntry, why: str, *, now_ms: int) -> LedgerEntry:
         "reason": why[:1000],
         "by": told["by"],
     }
+    if "note" in told:  # what a carrier holds in its hands: it finds its refusal by it
+        body["note_digest"] = canonical.digest(told["note"].encode())
     named = next((told[key] for key in ("request", "claim", "objection", "report") if key in told), None)
     if named is not None:
         body["request"] = named

@@ -1,8 +1,9 @@
 """`netops dispute`: object to a report, answer, rule, settle.
 
-The carrier's words (`key`, `object`, `accept`, `status BUNDLE`) need a bundle and a key and nothing else: no instance,
-no server, no account. What they write is a signed note, handed over as a file; `take` brings it to the city's core,
-which asks the same questions again before it seals. The city's words need a staff account.
+The carrier's words (`key`, `object`, `accept`, `status BUNDLE`, `check`) need files and a key and nothing else: no
+instance, no server, no account. What they write is a signed note, handed over as a file; `take` brings it to the city's
+core, which asks the same questions again before it seals, and `receipt` gives the carrier what it can hold against the
+city. The city's words need a staff account.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     take = below.add_parser("take", help="city: take a carrier's notes to the core")
     take.add_argument("file", type=Path, nargs="+", help="a note that the carrier signed")
     take.add_argument("--dry-run", action="store_true", help="check everything, state nothing")
+    receipt = below.add_parser("receipt", help="city: write the receipt of a note that a carrier handed in")
+    receipt.add_argument("note", type=Path, help="the note's file, as it was handed in")
+    receipt.add_argument("--out", type=Path, help="the receipt to write (default: beside the note, NOTE.receipt)")
     _of_the_city(below)
 
 
@@ -59,6 +63,17 @@ def _of_the_carrier(below: argparse._SubParsersAction[argparse.ArgumentParser]) 
             "--reason", default="", help="stands in the ledger for ever; names nobody; an objection needs it"
         )
         each.add_argument("--out", type=Path, help="the note to write (default: here, by its name)")
+    check = below.add_parser(
+        "check",
+        help="carrier: what a receipt of the city says of a note, offline",
+        description="Exit 0 when the note was taken, 3 when it was refused, 4 when the receipt does not hold.",
+    )
+    check.add_argument("receipt", type=Path, help="the file that `netops dispute receipt` wrote")
+    check.add_argument("--note", type=Path, required=True, help="the note that was handed in")
+    check.add_argument("--vkey", type=Path, action="append", required=True, help="a file of verifier keys: the city's")
+    check.add_argument("--quorum", type=int, default=0, help="how many co-signers must have signed (%(default)s)")
+    check.add_argument("--rehearsal", action="store_true", help="the receipt is a rehearsal's: nothing in it is real")
+    check.add_argument("--json", action="store_true", help="tell as one JSON object")
 
 
 def _of_the_city(below: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -94,9 +109,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             return 0
         case "object" | "accept":
             return dispute_carrier.write(args)
+        case "check":
+            return dispute_carrier.check(args)
         case "status":
             return dispute_status.status(args, settings)
         case "take":
             return dispute_city.take(args, settings)
+        case "receipt":
+            return dispute_city.receipt(args, settings)
         case _:
             return dispute_city.state(args, settings)

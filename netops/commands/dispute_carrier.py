@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inventory import times
 from netops.access import disputes
+from netops.clock import iso
 from netops.dispute import codes, notes, papers
 from netops.dispute.codes import Target
-from netops.errors import UsageError
-from netops.evidence import files
+from netops.errors import EvidenceError, UsageError
+from netops.evidence import files, note, receipt, told
 from netops.sign import Signer
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
     from netops.dispute.terms import Terms
     from netops.evidence.canonical import JSON
+    from netops.evidence.receipt import Receipt
+
+OK, REFUSED = 0, 3
 
 
 def write(args: argparse.Namespace) -> int:
@@ -29,19 +34,19 @@ def write(args: argparse.Namespace) -> int:
     held = papers.paper(args.bundle)
     known, terms = papers.together([held], (key.vkey,))
     case = papers.case_of(known, held.report)
-    told: dict[str, JSON] = {
+    words: dict[str, JSON] = {
         "report": held.report,
         "manifest_digest": held.manifest_digest,
         "made_ms": args.now_ms,
     }
     if args.reason:
-        told["reason"] = args.reason
+        words["reason"] = args.reason
     kind = notes.ACCEPTANCE
     if args.subcommand == "object":
         kind = notes.OBJECTION
-        told |= {"code": args.code, "target": str(_target(args, terms(case.contract, case.end_ms - 1)))}
-        told |= {"evidence_digest": notes.evidence(args.evidence)} if args.evidence else {}
-    data = notes.write(kind, told, key)
+        words |= {"code": args.code, "target": str(_target(args, terms(case.contract, case.end_ms - 1)))}
+        words |= {"evidence_digest": notes.evidence(args.evidence)} if args.evidence else {}
+    data = notes.write(kind, words, key)
     said = notes.read(data, [key.vkey])
     if why := disputes.broken(said.fact(at_ms=args.now_ms), known, terms) or papers.missing(said, held, case, terms):
         raise UsageError(f"{args.bundle}: {why}")
@@ -75,3 +80,58 @@ def _target(args: argparse.Namespace, terms: Terms | None) -> Target:
             raise UsageError(
                 "say what it is about: --claim, or --leaf, or --service and --from (an incident), or --from and --to"
             )
+
+
+def check(args: argparse.Namespace) -> int:
+    """Tell what a receipt says of a note: 0 taken, 3 refused; EvidenceError names what does not hold."""
+    handed = notes.open_file(args.note)
+    keys = [key for path in args.vkey for key in told.read_keys(_opened(path, "verifier keys"), str(path))]
+    data = _opened(args.receipt, "a receipt")
+    try:
+        found = receipt.verify(data, handed, keys, rehearsal=args.rehearsal, quorum=args.quorum)
+    except EvidenceError as error:
+        if args.json:
+            print(json.dumps({"outcome": "failed", "failures": [str(error)]}, ensure_ascii=False))
+            return error.exit_code
+        raise EvidenceError(f"{args.receipt}: {error}") from None
+    if args.json:
+        print(json.dumps(_plain(found), ensure_ascii=False))
+    else:
+        _tell(args, found)
+    return OK if found.taken else REFUSED
+
+
+def _tell(args: argparse.Namespace, found: Receipt) -> None:
+    plain = _plain(found)
+    if args.rehearsal:
+        print("REHEARSAL  nothing in this receipt is real")
+    if found.taken:
+        word = "objection" if found.kind == notes.OBJECTION else "acceptance of"
+        print(f"TAKEN    {args.note}: as {word} {found.name}")
+    else:
+        print(f"REFUSED  {args.note}: {found.reason!r}")  # as a literal: no text of others drives the terminal
+    print(f"         the city had it at {plain['handed']} and recorded it at {plain['recorded']}, by its own clock")
+    print(f"         leaf {found.index} of {plain['log']}, under a checkpoint of {plain['size']} leaves")
+    for name, signed in plain["cosigned"].items():
+        print(f"         co-signed by {name} at {signed}")
+    print("NOTE     a later bundle of the contract shows this leaf; if it does not, hold this receipt against it")
+
+
+def _plain(found: Receipt) -> dict[str, Any]:
+    head = found.under.checkpoint
+    return {
+        "outcome": "taken" if found.taken else "refused",
+        "kind": found.kind,
+        "name": found.name or None,
+        "reason": found.reason or None,
+        "handed": iso(found.handed_ms),
+        "recorded": iso(found.recorded_ms),
+        "leaf": found.index,
+        "log": head.origin,
+        "size": head.size,
+        "cosigned": {each.key.name: iso((each.time_s or 0) * 1000) for each in found.under.cosigners},
+    }
+
+
+def _opened(path: Path, what: str) -> bytes:
+    return notes.open_file(path, most=note.MAX_NOTE, what=what)

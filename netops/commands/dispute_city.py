@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netops.access import disputes, record
 from netops.clock import SYSTEM
 from netops.commands.approve import login
-from netops.dispute import notes, papers
-from netops.errors import AccessError, NetopsError, UsageError, nearest
+from netops.dispute import notes, papers, receipts, strangers
+from netops.errors import AccessError, EvidenceError, NetopsError, UsageError, nearest
+from netops.evidence import canonical, files
 from netops.facts import Fact
 
 if TYPE_CHECKING:
@@ -19,62 +20,116 @@ if TYPE_CHECKING:
     from netops.access.disputes import Known
     from netops.config import Settings
     from netops.dispute.notes import Said
-    from netops.dispute.terms import Lookup
     from netops.evidence.canonical import JSON
+
+_RECEIPT = "; its receipt, a minute after: netops dispute receipt {}"
 
 
 def take(args: argparse.Namespace, settings: Settings) -> int:
-    """Take carriers' notes to the core; 1 when one of them is refused."""
-    known, terms = papers.here(settings, now_ms=args.now_ms)
-    refused = 0
-    for path in args.file:
+    """Take carriers' notes to the core, and what it refuses of them as refusals; 1 when one of them is refused."""
+    desk = _Desk(args, settings)
+    return 1 if [path for path in args.file if not desk.took(path)] else 0
+
+
+class _Desk:
+    """One run of `take`: what is known, and what this run added to it."""
+
+    def __init__(self, args: argparse.Namespace, settings: Settings) -> None:
+        self._settings = settings
+        self._now_ms: int = args.now_ms
+        self._dry: bool = args.dry_run
+        self._known, self._terms = papers.here(settings, now_ms=args.now_ms)
+        self._handed = receipts.read(settings)
+
+    def took(self, path: Path) -> bool:
+        """Take one note; whether it is a word of the dispute now, or was before."""
+        data = b""
         try:
-            said = _read(path, known, terms)
-            if _is_taken(said, known):
-                print(f"{path}: {said}: was taken before")
-                continue
-            fact = said.fact(at_ms=args.now_ms)
-            if why := disputes.broken(fact, known, terms) or _unlike(said, known, terms, settings):
+            data = notes.open_file(path)
+            before = receipts.fate(self._handed, canonical.digest(data))
+            if before is not None and before.taken:
+                print(f"{path}: {_word(before.fact)}: was taken before{_RECEIPT.format(path)}")
+                return True
+            said = self._read(data)
+            fact = said.fact(at_ms=self._now_ms)
+            if why := disputes.broken(fact, self._known, self._terms) or self._unlike(said):
                 raise AccessError(why)
         except NetopsError as error:
-            refused += 1
             print(f"netops dispute: {path}: refused: {error}", file=sys.stderr)
-            continue
-        if not args.dry_run:
-            record.state(settings, [fact])
-        known = disputes.beside(known, fact, now_ms=args.now_ms)
-        print(f"{path}: {said}: {'would be' if args.dry_run else 'is'} handed to the core")
-    return 1 if refused else 0
+            if data:
+                self._refuse(path, data, str(error))
+            return False
+        self._state(data, fact)
+        self._known = disputes.beside(self._known, fact, now_ms=self._now_ms)
+        print(f"{path}: {said}: {'would be' if self._dry else 'is'} handed to the core")
+        print(f"  SHA-256 {canonical.digest(data)}{_RECEIPT.format(path)}")
+        return True
+
+    def _read(self, data: bytes) -> Said:
+        case = papers.case_of(self._known, notes.report_of(data))
+        found = self._terms(case.contract, case.end_ms - 1)
+        return notes.read(data, found.keys if found is not None else ())
+
+    def _unlike(self, said: Said) -> str:
+        """Return what `papers.missing` finds in the bundle that the core keeps; where none can be read, say so."""
+        case = papers.case_of(self._known, said.told["report"])
+        try:
+            held, why = papers.kept(self._settings, case.last.name), f"the core keeps no bundle of {case.last.name}"
+        except EvidenceError as error:  # no fault of the carrier's
+            held, why = None, str(error)
+        if held is not None:
+            return papers.missing(said, held, case, self._terms)
+        if said.kind == notes.OBJECTION:
+            told = f"whether the report tells of '{said.told['target']}' was not looked at"
+            print(f"netops dispute: {why}: {told}", file=sys.stderr)
+        return ""
+
+    def _refuse(self, path: Path, data: bytes, why: str) -> None:
+        """Have a refusal sealed when a carrier's key signed the note; count the others."""
+        by = notes.signer(data, papers.signers(self._settings, now_ms=self._now_ms))
+        if not by or receipts.many(self._handed, by, now_ms=self._now_ms):
+            whose = f"{by}, of which enough were refused today" if by else "no key of a carrier in the register"
+            counted = None if self._dry else strangers.count(self._settings.data.dir, now_ms=self._now_ms)
+            print(f"{path}: by {whose}: not sealed{f', counted: {counted.count} so far' if counted else ''}")
+        elif receipts.fate(self._handed, canonical.digest(data)) is not None:
+            print(f"{path}: by {by}: was refused before{_RECEIPT.format(path)}")
+        else:
+            self._state(data, notes.refusal(data, by=by, why=why, report=self._report(data), at_ms=self._now_ms))
+            print(f"{path}: by {by}: the refusal {'would be' if self._dry else 'is'} handed to the core")
+            print(f"  SHA-256 {canonical.digest(data)}{_RECEIPT.format(path)}")
+
+    def _report(self, data: bytes) -> str:
+        """Return the report that a refused note names, where the ledger knows it."""
+        try:
+            name = notes.report_of(data)
+        except EvidenceError:
+            return ""
+        return name if self._known.cases.of_report(name) is not None else ""
+
+    def _state(self, data: bytes, fact: Fact) -> None:
+        if not self._dry:
+            record.state(self._settings, [fact])
+        self._handed.append(receipts.Handed(canonical.digest(data), fact))
 
 
-def _read(path: Path, known: Known, terms: Lookup) -> Said:
-    data = notes.open_file(path)
-    case = papers.case_of(known, notes.report_of(data))
-    found = terms(case.contract, case.end_ms - 1)
-    return notes.read(data, found.keys if found is not None else ())
+def _word(fact: Fact) -> str:
+    body: Any = fact.body
+    return f"objection {body['objection']}" if fact.kind == notes.OBJECTION else f"acceptance of {body['report']}"
 
 
-def _unlike(said: Said, known: Known, terms: Lookup, settings: Settings) -> str:
-    """Return what `papers.missing` finds in the bundle that the core keeps; where there is none, say so."""
-    case = papers.case_of(known, said.told["report"])
-    held = papers.kept(settings, case.last.name)
-    if held is not None:
-        return papers.missing(said, held, case, terms)
-    if said.kind == notes.OBJECTION:
-        print(
-            f"netops dispute: the core keeps no bundle of {case.last.name}: whether the report tells of "
-            f"'{said.told['target']}' was not looked at",
-            file=sys.stderr,
-        )
-    return ""
-
-
-def _is_taken(said: Said, known: Known) -> bool:
-    """Whether exactly this word is known already: who was killed after handing it over takes it again, and is told."""
-    if said.kind == notes.OBJECTION:
-        return said.name in known.cases.objections
-    case = known.cases.of_report(said.told["report"])
-    return case is not None and case.last.name == said.told["report"] and case.accepted_by == said.key
+def receipt(args: argparse.Namespace, settings: Settings) -> int:
+    """Write the receipt of a note that was handed in here."""
+    data = notes.open_file(args.note)
+    path = args.out or args.note.with_name(f"{args.note.name}.receipt")
+    made = receipts.made(settings, canonical.digest(data))
+    try:
+        if path.exists() and path.read_bytes() != made:
+            raise UsageError(f"{path}: exists, and holds something else; move it away, or name another with --out")
+        files.replace(path, made)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
+    print(f"wrote {path}: give it to the carrier, who reads it by `netops dispute check`")
+    return 0
 
 
 def state(args: argparse.Namespace, settings: Settings) -> int:

@@ -18,7 +18,7 @@ from netops import facts
 from netops.access.approvals import names_somebody
 from netops.dispute import codes
 from netops.errors import EvidenceError, UsageError
-from netops.evidence import canonical, note
+from netops.evidence import canonical, note, receipt
 from netops.facts import Fact
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ OBJECTION, ACCEPTANCE = "objection", "report_accepted"
 MOST_BYTES: Final = 16_000
 MOST_NOTE: Final = 4_000  # characters: what a fact's text may hold
 MOST_REASON: Final = 1_500
+MOST_REFUSAL: Final = 1_000
 MOST_EVIDENCE: Final = 2**30  # bytes
 _NEEDS: Final = {
     OBJECTION: ({"report", "manifest_digest", "made_ms", "code", "target", "reason"}, {"evidence_digest"}),
@@ -110,19 +111,38 @@ def read(data: bytes, keys: Sequence[note.VerifierKey]) -> Said:
     return Said(kind=kind, told=told, key=held[0].key.name, text=text)
 
 
-def open_file(path: Path) -> bytes:
-    """Return the bytes of a note's file; UsageError when it is no plain file or too long to be one."""
+def signer(data: bytes, keys: Sequence[note.VerifierKey]) -> str:
+    """Return whose of these keys signed the bytes, whatever they say; the empty string when none did."""
+    try:
+        held = note.verify(note.parse(data), [key for key in keys if key.algorithm == note.ED25519])
+    except EvidenceError:
+        return ""
+    return held[0].key.name
+
+
+def refusal(data: bytes, *, by: str, why: str, report: str, at_ms: int) -> Fact:
+    """Return the fact that a note by this key was not taken: its digest, never its text, which may name somebody.
+
+    `report` is a name that the ledger knows, or empty.
+    """
+    reason = why[:MOST_REFUSAL] if not names_somebody(why) else "it is refused for what it says, which names somebody"
+    body: dict[str, JSON] = {"digest": canonical.digest(data), "by": by, "reason": reason}
+    return Fact(kind=receipt.REFUSED, at_ms=at_ms, body=body | ({"report": report} if report else {}))
+
+
+def open_file(path: Path, *, most: int = MOST_BYTES, what: str = "a carrier's note") -> bytes:
+    """Return the bytes of a small file; UsageError when it is no plain file or longer than `most` bytes."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe of others must not hold us up
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}); expected a carrier's note") from None
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); expected {what}") from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise UsageError(f"{path}: expected a plain file, a carrier's note")
+        raise UsageError(f"{path}: expected a plain file, {what}")
     with os.fdopen(handle, "rb") as file:
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise UsageError(f"{path}: longer than {MOST_BYTES} bytes; expected a carrier's note")
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise UsageError(f"{path}: longer than {most} bytes; expected {what}")
     return data
 
 

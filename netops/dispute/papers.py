@@ -21,6 +21,7 @@ from netops.errors import EvidenceError
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical
 from netops.evidence.members import APART, CONTRACT, LEAVES, MANIFEST, REPORT
+from netops.evidence.note import VerifierKey
 from netops.facts import Fact
 from netops.ledger_file import LedgerReader
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from netops.config import Settings
     from netops.dispute.notes import Said
     from netops.dispute.terms import Lookup
-    from netops.evidence.note import VerifierKey
 
 KINDS = frozenset(disputes.RESTS_ON)
 
@@ -129,6 +129,13 @@ def here(settings: Settings, *, now_ms: int) -> tuple[Known, Lookup]:
     with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
         lookup = terms.of_register(register, snapshot(register, at_ms=now_ms).carriers)
     return disputes.known(told, leaves=leaves), lookup
+
+
+def signers(settings: Settings, *, now_ms: int) -> tuple[VerifierKey, ...]:
+    """Return the keys of all carriers of this instance's register."""
+    with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+        carriers = snapshot(register, at_ms=now_ms).carriers
+    return tuple(VerifierKey.parse(key) for each in carriers for key in each.keys)
 
 
 def kept(settings: Settings, report: str) -> Paper | None:

@@ -33,6 +33,7 @@ STANDING = frozenset(
         "rebuttal",
         "ruling",
         "correction",
+        "note_refused",
         "verdict",
         "report_issued",
         "report_accepted",
@@ -107,6 +108,8 @@ def names(kind: str, body: Mapping[str, Any]) -> Names:
             return Names(refers=(f"objection:{body['objection']}",))
         case "report_accepted" | "report_final" | "report_settled":
             return Names(refers=(f"report:{body['report']}",))
+        case "note_refused":
+            return Names(refers=(f"report:{body.get('report', '')}",))
         case "report_issued":
             return Names((body["contract"],), (), (f"report:{body['report']}",))
         case "correction":

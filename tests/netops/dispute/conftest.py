@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from argon2 import PasswordHasher
 
+from inventory import commands as inventory
+from inventory import sql
 from inventory.model import Dispute
+from inventory.register import Register
+from inventory.snapshot import snapshot
+from netops import hourly, sealing
+from netops.access import tables
+from netops.access.passwords import Passwords
+from netops.access.staff import Account, Staff
 from netops.clock import to_ms
+from netops.commands import dispute_city, report
 from netops.dispute.terms import Terms
 from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry
 from netops.sign import Signer
+from netops.sla.sold import sold
+from tests.netops.dispute import desks
+from tests.netops.instances import founded, how_to_city, settings_of
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 DAY = 86_400_000
@@ -60,3 +74,72 @@ def ledger(tmp_path):
     with Ledger(tmp_path / "ledger.db", origin="x/rehearsal", rehearsal=True) as made:
         made.append([LedgerEntry("report:r0", 0, issued())], now_ms=NOW)
         yield made
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    made = desks.Day(desks.NOW)
+    monkeypatch.setattr(dispute_city, "SYSTEM", made)
+    monkeypatch.setattr(
+        dispute_city,
+        "login",
+        lambda _s, name, *_: Account(name=name, title="", role="contract_manager", must_change=False, disabled=False),
+    )
+    return made
+
+
+@pytest.fixture(scope="session")
+def watched(tmp_path_factory):
+    """An instance watched all October, with a late claim and an issued report; its carrier and another have keys."""
+    folder = tmp_path_factory.mktemp("disputed")
+    carriers = how_to_city(folder) / "carriers.yaml"
+    told = carriers.read_text("utf-8").replace("    # keys: ", f"    keys: [{CARRIER.vkey}] # ")
+    carriers.write_text(f"{told}  - id: carrier-b\n    name: 乙运营商\n    keys: [{OTHER.vkey}]\n", "utf-8")
+    settings = founded(folder)
+    (settings.data.dir / "spool").mkdir()
+    desks.words(inventory, settings, "apply", folder / "city", "--at", "2026-01-01")
+    with Register(settings.register_url, rehearsal=False, readonly=True) as register:
+        seen = snapshot(register, at_ms=desks.START)
+    contract = seen.contracts[0]
+    roster = sold(contract, seen)
+    entries = sealing.register(seen, revision=1, by="test")
+    entries += [LedgerEntry("cli/00000000", number, fact) for number, fact in enumerate(desks.late_claim())]
+    for hour_ms in range(desks.START, desks.END, desks.H):
+        runs = {
+            each.service: desks.hour(hour_ms, lost=desks.START + 200 * desks.H <= hour_ms < desks.START + 204 * desks.H)
+            for each in roster.listed
+        }
+        entries += hourly.entries(contract.id, roster, runs, hour_ms=hour_ms, step=desks.M, known=hour_ms > desks.START)
+    with desks.writer(settings) as ledger:
+        ledger.append(entries, now_ms=desks.END)
+        ledger.checkpoint(now_ms=desks.END)
+    desks.words(report, settings, "build", *desks.MONTH, "--out", folder / "r1.zip", "--seal-here")
+    with sql.Database(tables.url(settings)) as database:
+        staff = Staff(database, Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)))
+        for name in desks.PEOPLE:
+            first = staff.add(name, role="contract_manager", by="t", now_ms=desks.NOW - 1000 * desks.H)
+            staff.change(
+                name, old=first, new="a long enough pass phrase", address="::1", now_ms=desks.NOW - 999 * desks.H
+            )
+            for at_ms in (desks.NOW, desks.LATER):
+                staff.login(name, "a long enough pass phrase", address="::1", now_ms=at_ms - desks.H)
+    return folder
+
+
+@pytest.fixture
+def city(watched, tmp_path):
+    """An own copy of that instance."""
+    shutil.copytree(watched / "data", tmp_path / "city" / "data")
+    return settings_of(tmp_path / "city")
+
+
+@pytest.fixture
+def desk(watched, tmp_path, monkeypatch):
+    """The carrier's directory: a bundle and a key. Its settings name a directory that does not exist."""
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    shutil.copy(watched / "r1.zip", folder)
+    (folder / "disputes.key").write_text(CARRIER.private_line() + "\n")
+    (folder / "disputes.key").chmod(0o600)
+    monkeypatch.chdir(folder)
+    return folder

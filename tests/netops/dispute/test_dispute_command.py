@@ -2,214 +2,42 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
-from argon2 import PasswordHasher
 
-from inventory import commands as inventory
-from inventory import sql
-from inventory.register import Register
-from inventory.snapshot import snapshot
-from netops import config, facts, founding, hourly, sealing, spool
-from netops.access import approvals, disputes, record, tables
+from netops import facts, spool
+from netops.access import disputes, record, tables
 from netops.access.admission import Admission
-from netops.access.passwords import Passwords
-from netops.access.staff import Account, Staff
-from netops.commands import audit, dispute, dispute_city, report
-from netops.dispute import about, notes, papers, silence
+from netops.commands import audit, dispute, report
+from netops.dispute import about, notes, papers
 from netops.errors import AccessError, EvidenceError, UsageError
 from netops.facts import Fact
-from netops.ledger import Ledger, LedgerEntry
-from netops.report import issue
+from netops.ledger import LedgerEntry
 from netops.sign import Signer
-from netops.sla import calendar, timeline
-from netops.sla.intervals import Cause, State
-from netops.sla.sold import sold
-from netops.sla.timeline import Sample
+from netops.sla import calendar
 from tests.netops.dispute.conftest import CARRIER, OTHER
-from tests.netops.instances import founded, how_to_city, settings_of
-
-H, M, DAY = 3_600_000, 60_000, 86_400_000
-START, END = calendar.month("2026-10", calendar.zone("Asia/Shanghai"))
-NOW = END + 34 * H  # Monday, 2 November, 10:00
-LATER = END + 16 * DAY  # the day after the carrier's window
-FIRST, SECOND = "wifi-2026-2026-10-r1", "wifi-2026-2026-10-r2"
-PEOPLE = ("wang.min", "zhao", "chen")
-
-
-class Day:
-    """The clock of a test; a command is given its hour."""
-
-    def __init__(self, now_ms):
-        self.at = now_ms
-
-    def now_ms(self):
-        return self.at
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    made = Day(NOW)
-    monkeypatch.setattr(dispute_city, "SYSTEM", made)
-    monkeypatch.setattr(
-        dispute_city,
-        "login",
-        lambda _s, name, *_: Account(name=name, title="", role="contract_manager", must_change=False, disabled=False),
-    )
-    return made
-
-
-def words(command, settings, *given, now_ms=NOW):
-    parser = argparse.ArgumentParser()
-    command.arguments(parser)
-    args = parser.parse_args([str(each) for each in given])
-    args.now_ms = now_ms
-    return command.run(args, settings)
-
-
-def writer(settings):
-    signer = Signer.load(founding.evidence_key(settings))
-    return Ledger(issue.ledger_path(settings), origin=settings.ledger_origin, signer=signer)
-
-
-@pytest.fixture(scope="module")
-def watched(tmp_path_factory):
-    """An instance watched all October, with a late claim and an issued report; its carrier has a key."""
-    folder = tmp_path_factory.mktemp("disputed")
-    carriers = how_to_city(folder) / "carriers.yaml"
-    carriers.write_text(carriers.read_text("utf-8").replace("    # keys: ", f"    keys: [{CARRIER.vkey}] # "), "utf-8")
-    settings = founded(folder)
-    (settings.data.dir / "spool").mkdir()
-    words(inventory, settings, "apply", folder / "city", "--at", "2026-01-01")
-    with Register(settings.register_url, rehearsal=False, readonly=True) as register:
-        seen = snapshot(register, at_ms=START)
-    contract = seen.contracts[0]
-    roster = sold(contract, seen)
-    entries = sealing.register(seen, revision=1, by="test")
-    entries += [LedgerEntry("cli/00000000", number, fact) for number, fact in enumerate(late_claim())]
-    for hour_ms in range(START, END, H):
-        runs = {
-            each.service: hour(hour_ms, lost=START + 200 * H <= hour_ms < START + 204 * H) for each in roster.listed
-        }
-        entries += hourly.entries(contract.id, roster, runs, hour_ms=hour_ms, step=M, known=hour_ms > START)
-    with writer(settings) as ledger:
-        ledger.append(entries, now_ms=END)
-        ledger.checkpoint(now_ms=END)
-    words(report, settings, "build", *MONTH, "--out", folder / "r1.zip", "--seal-here")
-    with sql.Database(tables.url(settings)) as database:
-        staff = Staff(database, Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)))
-        for name in PEOPLE:
-            first = staff.add(name, role="contract_manager", by="t", now_ms=NOW - 1000 * H)
-            staff.change(name, old=first, new="a long enough pass phrase", address="::1", now_ms=NOW - 999 * H)
-            for at_ms in (NOW, LATER):
-                staff.login(name, "a long enough pass phrase", address="::1", now_ms=at_ms - H)
-    return folder
-
-
-MONTH = ("--contract", "wifi-2026", "--month", "2026-10")
-WINDOW = {
-    "contract": "wifi-2026",
-    "class": "planned-work",
-    "start_ms": START + 200 * H,
-    "end_ms": START + 204 * H,
-    "services": ["*"],
-}
-
-
-def late_claim():
-    """Maintenance that two persons allowed and that was told of too late: the four hours that were down."""
-    asked = {"request": "req-late", "action": "exclusion", "subject": "req-late", "by": "li.na", "role": "operator"}
-    decided = {"request": "req-late", "decision": "approved", "by": "zhao", "role": "contract_manager", "reason": "x"}
-    told = [
-        ("exclusion_claim", {"claim": "req-late", **WINDOW, "reason": "x", "by": "li.na"}),
-        ("approval_request", {**asked, "digest": approvals.digest(WINDOW), "terms": WINDOW, "reason": "x"}),
-        ("approval_decision", decided),
-    ]
-    return [Fact(kind=kind, at_ms=START + 190 * H, body=body) for kind, body in told]
-
-
-def hour(start_ms, *, lost):
-    down = (State.DOWN, Cause.CARRIER, "parent:ac-1")
-    up = (State.UP, Cause.NONE, "")
-    slots = range(start_ms, start_ms + H, M)
-    return timeline.runs([Sample(at, at, *(down if lost else up)) for at in slots], step_ms=M)
-
-
-@pytest.fixture
-def city(watched, tmp_path):
-    """An own copy of that instance."""
-    shutil.copytree(watched / "data", tmp_path / "city" / "data")
-    return settings_of(tmp_path / "city")
-
-
-@pytest.fixture
-def desk(watched, tmp_path, monkeypatch):
-    """The carrier's directory: a bundle and a key. Its settings name a directory that does not exist."""
-    folder = tmp_path / "desk"
-    folder.mkdir()
-    shutil.copy(watched / "r1.zip", folder)
-    (folder / "disputes.key").write_text(CARRIER.private_line() + "\n")
-    (folder / "disputes.key").chmod(0o600)
-    monkeypatch.chdir(folder)
-    return folder
-
-
-def at_desk(folder, *given, now_ms=NOW):
-    return words(
-        dispute, config.load(None, environ={}, overrides=[f"data.dir={folder / 'none'}"]), *given, now_ms=now_ms
-    )
-
-
-def objected(folder, *about, code="claim_refused", bundle="r1.zip", out="o.note", now_ms=NOW):
-    about = about or ("--claim", "req-late")
-    given = (
-        "object",
-        bundle,
-        "--key",
-        "disputes.key",
-        "--code",
-        code,
-        *about,
-        "--reason",
-        "见第12号文件",
-        "--out",
-        out,
-    )
-    assert at_desk(folder, *given, now_ms=now_ms) == 0
-    return folder / out
-
-
-def sealed(settings, *, now_ms=NOW):
-    """What the core does with the command line's spool and with who is silent; the refusals by their reason."""
-    path, why = settings.data.dir / "spool" / "cli.db", []
-    with writer(settings) as ledger:
-        gate = Admission(ledger, tables.url(settings), terms=papers.here(settings, now_ms=now_ms)[1])
-        found = spool.read(path, after=0, limit=1000) if path.exists() else []
-        entries = [LedgerEntry(each.source, each.sequence, facts.decode(each.payload)) for each in found]
-        why = gate.refuses(entries, now_ms=now_ms)
-        ledger.append([each for each, reason in zip(entries, why, strict=True) if not reason], now_ms=now_ms)
-        while missed := silence.missed(gate.cases(), gate.terms, until_ms=now_ms):
-            ledger.append(missed, now_ms=now_ms)
-        ledger.checkpoint(now_ms=now_ms)
-    return [reason for reason in why if reason]
-
-
-def state_of(settings, capsys, *bundles, now_ms=NOW):
-    capsys.readouterr()
-    assert words(dispute, settings, "status", *bundles, "--json", now_ms=now_ms) == 0
-    (row,) = json.loads(capsys.readouterr().out)
-    return row
-
-
-def name_of(settings, capsys):
-    return state_of(settings, capsys)["objections"][0]["objection"]
-
+from tests.netops.dispute.desks import (
+    DAY,
+    END,
+    FIRST,
+    LATER,
+    MONTH,
+    NOW,
+    SECOND,
+    START,
+    H,
+    at_desk,
+    name_of,
+    objected,
+    sealed,
+    state_of,
+    words,
+    writer,
+)
 
 # ---- the carrier's desk
 
