@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from captive_portal.errors import KernelError
 from captive_portal.netlink import DUMP, ENDS, attribute, attributes, failure, interrupted, message, messages
+from netops.clock import SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,6 +33,8 @@ NDA_DST, NDA_LLADDR = 1, 2
 # A FAILED or INCOMPLETE entry names nobody; NOARP is loopback and multicast.
 VALID = 0x02 | 0x04 | 0x08 | 0x10 | 0x80  # REACHABLE, STALE, DELAY, PROBE, PERMANENT
 RECEIVE = 65_536
+ANSWER = 4096  # octets: one entry
+AGE_S = 1.0  # how long an interface's number is believed; who made an interface anew is seen after that
 HELD = 4 * 1024 * 1024  # octets of notices between two looks, as far as net.core.rmem_max lets us
 TIMEOUT_S = 2.0
 TRIES = 2
@@ -87,20 +90,47 @@ class Neighbours:
         self._held: dict[tuple[int, str], str] = {}  # index, address → MAC
         self._by_mac: dict[tuple[str, str], dict[str, None]] = {}  # the addresses of a device, oldest first
         self._moved: set[tuple[str, str]] = set()
+        self._free: list[socket.socket] = []  # each for one question at a time
+        self._numbers: tuple[float, dict[int, str]] = 0.0, {}
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Let go of the sockets."""
         with self._lock:
             if self._notices is not None:
                 self._notices.close()
                 self._notices = None
+        while self._free:
+            self._free.pop().close()
 
     def who(self, address: str) -> tuple[str, str] | None:
-        """Return (interface, MAC) of an address, or None."""
-        for name in self.interfaces:
-            if found := mac(name, address):
+        """Return (interface, MAC) of an address in its canonical form, or None."""
+        for index, name in self._indices().items():
+            if found := self._mac(index, address):
                 return name, found
         return None
+
+    def _mac(self, index: int, address: str) -> str:
+        """Ask on a socket that is kept: each call of the system gives other visitors' threads the interpreter."""
+        try:
+            link = self._free.pop()
+        except IndexError:
+            link = _opened()
+        try:
+            link.send(ask(index=index, address=address))
+            found = read(link.recv(ANSWER))[0]
+        except BaseException:
+            link.close()  # what it still says is no answer to the next question
+            raise
+        self._free.append(link)
+        return next((each.mac for each in found if (each.index, each.address) == (index, address)), "")
+
+    def _indices(self) -> dict[int, str]:
+        """Return the interfaces that there are by their numbers, as of a second ago at most."""
+        now, (since, names) = SYSTEM.monotonic(), self._numbers
+        if len(names) < len(self.interfaces) or now - since > AGE_S:
+            names = {index: name for name in self.interfaces if (index := _index(name))}
+            self._numbers = now, names
+        return names
 
     def addresses(self, interface: str, mac: str) -> tuple[str, ...]:
         """Return the addresses of a MAC on an interface."""
@@ -117,7 +147,7 @@ class Neighbours:
 
     def _look(self) -> None:
         """Take in the notices since; read the whole table where some were lost, or there were none before."""
-        names = {index: name for name in self.interfaces if (index := _index(name))}
+        names = self._indices()
         if self._notices is None or names != self._names:
             self._begin(names)
             return
@@ -226,6 +256,14 @@ def _drain(notices: socket.socket) -> None:
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
+
+
+def _opened() -> socket.socket:
+    """Return a socket for one question after the other, each bounded by the kernel: `settimeout` would poll before."""
+    link = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", int(TIMEOUT_S), 0))
+    link.bind((0, 0))
+    return link
 
 
 @contextmanager

@@ -363,6 +363,73 @@ def test_notices_older_than_a_table_do_not_undo_it(kernel) -> None:
     assert of_the_device(kept) == ("10.0.0.7", "10.0.0.8")
 
 
+class Asked:
+    """A netlink socket for questions: each is answered by the next of `answers`, an errno is an error."""
+
+    def __init__(self, answers: list[bytes | int]) -> None:
+        self.answers = answers
+        self.closed = 0
+        self.setsockopt = self.bind = lambda *_: None
+        self.send = lambda _request: None
+
+    def recv(self, _size: int) -> bytes:
+        answer = self.answers.pop(0)
+        if isinstance(answer, int):
+            raise OSError(answer, "the kernel's")
+        return answer
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def asking(monkeypatch, *answers: bytes | int) -> tuple[neighbours.Neighbours, list[Asked]]:
+    opened: list[Asked] = []
+
+    def socket(*_: object) -> Asked:
+        opened.append(Asked(left))
+        return opened[-1]
+
+    left = list(answers)
+    monkeypatch.setattr(neighbours.socket, "socket", socket)
+    monkeypatch.setattr(neighbours.socket, "if_nametoindex", lambda _: 1)
+    return neighbours.Neighbours(("v0",)), opened
+
+
+def test_one_question_after_the_other_is_asked_on_one_socket(monkeypatch) -> None:
+    kept, opened = asking(monkeypatch, FIRST, SECOND)
+
+    assert kept.who("10.0.0.7") == kept.who("10.0.0.8") == ("v0", "00:01:02:03:04:05")
+    assert [each.closed for each in opened] == [0]
+    kept.close()
+    assert [each.closed for each in opened] == [1]
+
+
+def test_a_socket_that_failed_answers_no_other_question(monkeypatch) -> None:
+    kept, opened = asking(monkeypatch, errno.EAGAIN, SECOND)
+    with pytest.raises(OSError, match="the kernel's"):
+        kept.who("10.0.0.7")
+
+    assert kept.who("10.0.0.8") == ("v0", "00:01:02:03:04:05")
+    assert [each.closed for each in opened] == [1, 0]
+
+
+@pytest.mark.parametrize("other", [SECOND, entry(bytes([10, 0, 0, 7]), bytes(range(6)), index=2)])
+def test_an_answer_about_somebody_else_names_nobody(monkeypatch, other: bytes) -> None:
+    kept, _ = asking(monkeypatch, other)
+
+    assert kept.who("10.0.0.7") is None
+
+
+def test_an_interface_that_was_made_anew_is_known_by_its_new_number_within_a_second(monkeypatch) -> None:
+    again = entry(bytes([10, 0, 0, 7]), bytes(range(6)), index=2)
+    kept, _ = asking(monkeypatch, FIRST, again)
+    kept.who("10.0.0.7")
+    monkeypatch.setattr(neighbours.socket, "if_nametoindex", lambda _: 2)
+    monkeypatch.setattr(neighbours, "AGE_S", 0.0)
+
+    assert kept.who("10.0.0.7") == ("v0", "00:01:02:03:04:05")
+
+
 @given(st.binary(max_size=200))
 def test_no_octets_are_too_strange(noise: bytes) -> None:
     try:
