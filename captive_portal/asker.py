@@ -10,11 +10,13 @@ from flask import g, render_template, request, url_for
 from captive_portal import capport, forms
 from captive_portal.agreed import Agreed
 from captive_portal.errors import GatewayError, PortalError
+from captive_portal.model import Consent
 from netops.web.language import gettext, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from captive_portal.agreement import Terms
     from captive_portal.desk import Desk
     from captive_portal.fault_book import FaultBook
     from captive_portal.model import Client
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from captive_portal.probes import Probes
     from captive_portal.uplink import Word
     from netops.config import Settings
+
+CHANNEL = "portal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,11 @@ class Portal:
     hotspot: Callable[[str], Hotspot | None] = lambda _site: None  # site id → where else WiFi works now
     agreed: Agreed = field(default_factory=Agreed)
     own: Office | None = None  # for those who ask what we hold of them
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether the city is simulated, which every answer says."""
+        return self.settings.city.rehearsal
 
     @property
     def api_url(self) -> str:
@@ -77,6 +86,18 @@ def policy(portal: Portal) -> Policy:
 def genuine(portal: Portal, visitor: Client) -> bool:
     """Whether the form is one that this visitor was shown, and not long ago."""
     return forms.genuine(portal.form_key, visitor, request.form.get(forms.FIELD, ""), portal.desk.clock.now_ms())
+
+
+def shown(portal: Portal, token: str) -> Consent | None:
+    """Return what was agreed to by the form of a genuine token; None when the text it showed is not here any more."""
+    version, language = forms.shown(token)
+    found = portal.desk.policies.library.shown(version, language)
+    return None if found is None else consent(found)
+
+
+def consent(terms: Terms) -> Consent:
+    """Return the agreement to a text that stood on a page of ours."""
+    return Consent(terms=terms.version, language=terms.language, digest=terms.digest, channel=CHANNEL)
 
 
 def venue(portal: Portal, visitor: Client) -> str:

@@ -28,7 +28,6 @@ MEDIA_TYPE = "application/captive+json"  # RFC 8908 section 8
 LARGEST = 4096  # octets: Android reads no more
 _QUESTION = f"GET {PATH} HTTP/1.1".encode()
 _HOST = re.compile(rb"(?:^|\r\n)host:[ \t]*([^\r\n]*?)[ \t]*\r\n", re.IGNORECASE)
-HSTS = ("Strict-Transport-Security", f"max-age={headers.YEAR_S}")
 SITE = "{site}"  # in venue_info_url: the id of the visitor's site
 
 
@@ -82,7 +81,7 @@ class Fork:
         self._api = api
         self._own = own
         self._headers = [("Content-Type", MEDIA_TYPE), ("Cache-Control", "private"), *headers.ALWAYS.items()]
-        self._headers += [("X-NetOps-Rehearsal", "true")] if rehearsal else []
+        self._headers += [headers.REHEARSAL] if rehearsal else []
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         """Answer, or let the pages answer; a gateway that is away gets the pages' sentence for it."""
@@ -96,7 +95,7 @@ class Fork:
             body = self._api.tell(environ.get("REMOTE_ADDR", ""))
         except PortalError:
             return self._app(environ, start_response)
-        secure = [HSTS] if environ.get("wsgi.url_scheme") == "https" else []
+        secure = [headers.HSTS] if environ.get("wsgi.url_scheme") == "https" else []
         start_response("200 OK", [*self._headers, *secure, ("Content-Length", str(len(body)))])
         return [body] if environ["REQUEST_METHOD"] == "GET" else [b""]
 
@@ -115,6 +114,6 @@ class Fork:
             body = self._api.tell(address)
         except PortalError:
             return None
-        told = [*self._headers, HSTS, ("Content-Length", str(len(body))), ("Connection", "close")]
+        told = [*self._headers, headers.HSTS, ("Content-Length", str(len(body))), ("Connection", "close")]
         head = "".join(f"{name}: {value}\r\n" for name, value in told)
         return b"HTTP/1.1 200 OK\r\n" + head.encode("ascii") + b"\r\n" + body

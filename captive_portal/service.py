@@ -20,6 +20,7 @@ from captive_portal import (
     methods,
     places,
     policy_yaml,
+    straight,
     tables,
     upkeep,
     uplink,
@@ -50,6 +51,7 @@ from netops.errors import NetopsError
 from netops.facts import Fact, submit
 from netops.spool import Spool
 from netops.web import Server, create_app
+from netops.web.health import COUNTERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -221,7 +223,7 @@ class PortalService:
             reports=self._reports,
             own=self._office(),
         )
-        self._api = views.api(portal)
+        self._api, own = views.api(portal), views.own_hosts(portal)
         pages = create_app(
             "portal",
             self.settings,
@@ -237,7 +239,8 @@ class PortalService:
             gauges=self.gauges,
             clock=self.clock,
         )
-        return capport.Fork(pages, self._api, views.own_hosts(portal), rehearsal=self.settings.city.rehearsal)
+        door = straight.Straight(pages, portal, own, pages.extensions[COUNTERS])
+        return capport.Fork(door, self._api, own, rehearsal=portal.rehearsal)
 
     def _office(self) -> Office | None:
         """Return what shows people their own records; None where nobody comes by an account."""

@@ -20,12 +20,11 @@ from flask import Blueprint, Response, g, redirect, render_template, request, ur
 from flask_babel import format_time
 from markupsafe import Markup
 
-from captive_portal import announce, asker, capport, captured, fault_form, forms, look, own_records, shut
+from captive_portal import announce, asker, capport, captured, fault_form, forms, look, own_records, shut, straight
 from captive_portal.ajar import METHOD
 from captive_portal.desk import HERE, Attempt, Outcome
 from captive_portal.enforcing import Onward
 from captive_portal.errors import BusyError, GatewayError, PortalError, SessionError
-from captive_portal.model import Consent
 from captive_portal.policy import open_at
 from captive_portal.sentences import in_words, sentences
 from captive_portal.verdict import Ask, Leave, Refusal, Why
@@ -42,11 +41,10 @@ if TYPE_CHECKING:
 
     from captive_portal.agreement import Terms
     from captive_portal.asker import Portal
-    from captive_portal.model import Client, Session
+    from captive_portal.model import Client, Consent, Session
 
 STYLE = look.STYLE
 TRANSLATIONS = Path(__file__).parent / "translations"
-CHANNEL = "portal"
 TOO_OFTEN = frozenset({Why.TOO_OFTEN, Why.USED_TODAY})
 LONGEST_FIELD = 200
 LOG = logging.getLogger("netops.portal")
@@ -236,21 +234,10 @@ def _token(portal: Portal, visitor: Client, version: str, language: str) -> str:
     return forms.token(portal.form_key, visitor, portal.desk.clock.now_ms(), terms=f"{version}.{language}")
 
 
-def _consent(terms: Terms) -> Consent:
-    return Consent(terms=terms.version, language=terms.language, digest=terms.digest, channel=CHANNEL)
-
-
 def _agreed_before(portal: Portal, visitor: Client) -> Consent:
     """Return what was agreed to on the first form of a login that is not done yet."""
     held = portal.agreed.of(portal.desk.identity(visitor), portal.desk.clock.now_ms())
-    return held or _consent(_terms(portal, visitor))
-
-
-def _agreed(portal: Portal) -> Consent | None:
-    """Return what the form's own page showed; None when that text is not here any more."""
-    version, language = forms.shown(request.form.get(forms.FIELD, ""))
-    found = portal.desk.policies.library.shown(version, language)
-    return None if found is None else _consent(found)
+    return held or asker.consent(_terms(portal, visitor))
 
 
 def _returned(portal: Portal, method: str) -> Any:
@@ -285,7 +272,7 @@ def _attempt(
     fields = {**{name: value[:longest] for name, value in given.items()}, "lang": TAGS[current()]}
     attempt = Attempt(client=visitor, method=method, fields=fields, consent=consent)
     try:
-        outcome = portal.desk.login(attempt)
+        outcome = straight.said(request.environ) or portal.desk.login(attempt)
     except (SessionError, BusyError):
         raise
     except (PortalError, SqlError):
@@ -314,7 +301,8 @@ def _login(portal: Portal) -> Any:
     visitor = asker.visitor(portal)
     if visitor is None:
         return asker.stranger()
-    consent = _agreed(portal) if asker.genuine(portal, visitor) else None
+    genuine = asker.genuine(portal, visitor)
+    consent = asker.shown(portal, request.form.get(forms.FIELD, "")) if genuine else None
     if consent is None:
         return _form(portal, visitor, failed=gettext("页面已过期，请再按一次。")), 422
     return _attempt(portal, visitor, request.form.get("method", ""), request.form, consent)

@@ -64,11 +64,14 @@ class Method(Protocol):
 
     `leaves` says that its logins end at `/return/<name>`: they come without a form of ours, so the method itself must
     know that this device asked for them. Any other method that is called there is not asked.
+
+    `plain` says that it reads no field of the form: its logins need no page (captive_portal/straight.py).
     """
 
     name: str
     template: str
     leaves: bool = False
+    plain: bool = False
 
     def consult(self, shown: Shown, now_ms: int) -> Verdict | None:  # noqa: ARG002  (the protocol's)
         """Ask somebody far away, before the client's turn: nobody waits for it but this visitor. Most ask nobody."""

@@ -16,6 +16,7 @@ class ClickThrough(Method):
 
     name = "click_through"
     template = "portal/click_through.html"
+    plain = True
 
     def prove(self, shown: Shown, now_ms: int) -> Grant:
         """Say yes for as long as the site allows."""

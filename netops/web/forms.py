@@ -31,15 +31,18 @@ def genuine(session_secret: str, sent: str) -> bool:
 
 
 def foreign(headers: Headers, host: str) -> bool:
-    """Whether a browser says that another site's page sent this request.
+    """Whether a browser says that another site's page sent this request."""
+    return elsewhere(headers.get("Sec-Fetch-Site"), headers.get("Origin"), host)
+
+
+def elsewhere(site: str | None, origin: str | None, host: str) -> bool:
+    """Whether these words of a browser name another site than `host`; None is a word that it has not said.
 
     A browser always says so on a POST (`Sec-Fetch-Site`, or at least `Origin`); a client that says nothing is no
     browser and carries no cookie that it was not given on purpose.
     """
-    site = headers.get("Sec-Fetch-Site")
     if site is not None and site not in {"same-origin", "none"}:
         return True
-    origin = headers.get("Origin")
     return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
 
 

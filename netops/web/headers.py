@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from flask import Flask, Response
 
-YEAR_S = 31_536_000
+HSTS = ("Strict-Transport-Security", "max-age=31536000")  # a year
+REHEARSAL = ("X-NetOps-Rehearsal", "true")
 _BODY = re.compile(rb"<body[^>]*>", re.IGNORECASE)
 
 ALWAYS = {
@@ -52,19 +53,23 @@ def policy(inline_styles: Sequence[str] = ()) -> str:
     )
 
 
+def security(inline_styles: Sequence[str] = ()) -> dict[str, str]:
+    """Return the headers that every answer has, pages or not."""
+    return {**ALWAYS, "Content-Security-Policy": policy(inline_styles)}
+
+
 def install(app: Flask, *, inline_styles: Sequence[str] = (), private: bool) -> None:
     """Put the headers on every answer of the application; `private` keeps pages out of shared caches."""
-    every = {**ALWAYS, "Content-Security-Policy": policy(inline_styles)}
-    security = [(name.lower(), name, value) for name, value in every.items()]
+    every = [(name.lower(), name, value) for name, value in security(inline_styles).items()]
 
     @app.after_request
     def _headers(response: Response) -> Response:
         said = {name.lower() for name in response.headers.keys()}  # noqa: SIM118  (it iterates over pairs)
-        for low, name, value in security:  # `setdefault` goes through all of them twice for each, which every page pays
+        for low, name, value in every:  # `setdefault` goes through all of them twice for each, which every page pays
             if low not in said:
                 response.headers.add(name, value)
         if request.is_secure:
-            response.headers["Strict-Transport-Security"] = f"max-age={YEAR_S}"
+            response.headers[HSTS[0]] = HSTS[1]
         if "Cache-Control" not in response.headers:
             # `no-cache` keeps a copy that is asked about each time: that is what makes a 304 possible
             response.headers["Cache-Control"] = "private, no-cache" if private else "no-store"
@@ -77,7 +82,7 @@ def mark_rehearsal(app: Flask, banner: str) -> None:
 
     @app.after_request
     def _banner(response: Response) -> Response:
-        response.headers["X-NetOps-Rehearsal"] = "true"
+        response.headers[REHEARSAL[0]] = REHEARSAL[1]
         if response.mimetype == "text/html" and not response.direct_passthrough:
             body = response.get_data()
             response.set_data(_BODY.sub(lambda tag: tag.group(0) + mark, body, count=1))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from netops.clock import Clock
 
+COUNTERS = "netops.counters"  # where an application keeps its own, for what answers before it
 BOUNDS_S = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # 0.3 s is the promise for a page
 
 
@@ -74,7 +75,7 @@ def install(
     gauges: Callable[[], Mapping[str, float]],
 ) -> None:
     """Serve the three addresses. `ready` returns what is wrong by subject; `gauges` a number by metric name."""
-    counters = Counters()
+    counters = app.extensions[COUNTERS] = Counters()
     health = Blueprint("health", __name__)
 
     @health.get("/healthz")

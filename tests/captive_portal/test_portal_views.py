@@ -15,10 +15,12 @@ from captive_portal.enforcing import Onward
 from captive_portal.fault_book import FaultBook
 from captive_portal.model import Allowance
 from captive_portal.probes import Probes
+from captive_portal.straight import Straight
 from inventory.errors import SqlError
 from netops import facts, spool
 from netops.config import PortalAt
 from netops.web import create_app
+from netops.web.health import COUNTERS
 
 OWN = "http://portal.test"
 ROWS = list(csv.DictReader(Path(probes.FILE).read_text(encoding="utf-8").splitlines()))
@@ -78,6 +80,7 @@ def application(desk, settings, uplink):
         clock=desk.clock,
     )
     made.portal = portal
+    made.wsgi_app = Straight(made.wsgi_app, portal, views.own_hosts(portal), made.extensions[COUNTERS])
     return made
 
 
