@@ -13,6 +13,7 @@ from inventory.errors import InventoryError
 from netops import present
 from netops.clock import utc
 from netops.errors import NetopsError
+from netops.placing import Shelf
 from netops.report import issue
 from netops.sla import calendar
 
@@ -51,9 +52,15 @@ class Closing:
         self._journal = journal
         self._acting = acting
         self._ripe_until = ripe_until
+        self._shelf = Shelf(settings, clock, ledger=ledger, acting=acting)
         self._unplaced: set[str] = set()
         self._first: dict[str, int] = {}  # the contract's first sealed hour: hours are sealed in their order
         self._closed: set[tuple[str, str]] = set()  # (contract, month) that this process need not look at again
+
+    @property
+    def short(self) -> dict[str, str]:
+        """Which bundles went out with fewer co-signatures than their policy asks for, and by how much."""
+        return {f"bundle {name}": why for name, why in self._shelf.short.copy().items()}
 
     def report(self, contracts: Iterable[Contract]) -> None:
         """Issue what is due on each contract: every month, oldest first, whose hours are sealed and that has no report.
@@ -67,6 +74,7 @@ class Closing:
                 wrong += self._report_on(contract)
             except (NetopsError, InventoryError) as error:  # what ails one contract holds no other's report
                 wrong.append(error)
+        wrong += self._shelf.turn()
         if wrong:
             raise wrong[0]
 
@@ -122,8 +130,7 @@ class Closing:
             self._unplaced.add(told[-1])  # something came since: whether that makes a revision is for people to say
             log.warning("the bundle of an issued report is missing", extra={"report": told[-1]})
             return
-        index = issue.seal(self._ledger, draft, now_ms=now_ms)
-        issue.finish(self._ledger, draft, index, issue.place(self._settings, draft))
+        self._shelf.put(draft, issue.seal(self._ledger, draft, now_ms=now_ms))
         log.info("report issued", extra={"report": draft.name, "digest": draft.report.digest})
 
     def _told(self, contract: str, start_ms: int, end_ms: int) -> list[str]:
@@ -135,7 +142,7 @@ class Closing:
 
     def _is_placed(self, report: str) -> bool:
         """Whether the report's bundle lies where it belongs: we may have died between its seal and its file."""
-        return report in self._unplaced or (self._settings.data.dir / "reports" / f"{report}.zip").exists()
+        return report in self._unplaced or self._shelf.has(report)
 
     def _has_hours(self, contract: str, start_ms: int, end_ms: int) -> bool:
         hours = self._ledger.find("availability_hour", start_ms=start_ms, end_ms=end_ms)

@@ -233,6 +233,7 @@ class Evidence:
     origin: str = ""  # the ledger's name; empty: netops.invalid/<city name>
     key: Secret | None = None  # signing key; only the core reads it
     checkpoint_s: int = 60  # seconds between signed checkpoints
+    cosign_wait_s: int = 3600  # seconds a bundle waits for the co-signatures its policy asks for; a day at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,6 +340,7 @@ def _files(file: Path | None) -> list[Path]:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _USER = re.compile(r"[a-z][a-z0-9_-]{0,22}")  # with `-collect` it is still a user's name
 _LAST_PORT = 65_535
+DAY_S = 86_400
 
 
 _CHOICES = {
@@ -361,6 +363,12 @@ def _sane(settings: Settings) -> None:
             )
     if settings.collect.interval_s < 1:
         raise ConfigError(f"'collect.interval_s' is {settings.collect.interval_s}; expected at least 1 second")
+    if not 0 <= settings.evidence.cosign_wait_s <= DAY_S:
+        where = settings.origin.get("evidence.cosign_wait_s", "settings")
+        raise ConfigError(
+            f"{where}: 'evidence.cosign_wait_s' is {settings.evidence.cosign_wait_s}; expected 0 to {DAY_S}: the days "
+            "to object run from the seal, not from when the bundle goes out"
+        )
     for dotted, port in (("web.port", settings.web.port), ("portal.listen.port", settings.portal.listen.port)):
         if not 0 <= port <= _LAST_PORT:
             where = settings.origin.get(dotted, "settings")

@@ -24,7 +24,7 @@ from netops.closing import GRACE_MS, Closing
 from netops.dispute import silence
 from netops.dispute.terms import of_register
 from netops.drain import Drain
-from netops.errors import UsageError
+from netops.errors import ConfigError, UsageError
 from netops.founding import signer
 from netops.journal import HOUR_MS, HourSum, Journal
 from netops.ledger import Ledger
@@ -121,10 +121,12 @@ class Core:
             acting=self._acting,
             ripe_until=self._ripe_until,
         )
-        self._circle = Circle(settings.data.dir, self._ledger, self._acting)
+        self._circle = Circle(settings.data.dir, self._ledger, self._acting, clock=self._clock)
         now = self._clock.now_ms()
         self._ledger.append(sealing.started(settings.collect.vantage, version("netops"), now_ms=now), now_ms=now)
         self._read_register()
+        with suppress(ConfigError):  # the job `witnesses` tells of it; no month is closed before the policy is sealed
+            self._circle.state()
         self._scheduler = Scheduler(self._jobs(), slots=self._slots, clock=self._clock, on_missed=self._missed)
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
@@ -147,7 +149,7 @@ class Core:
     def health(self) -> dict[str, str]:
         """Return what is wrong, by subject."""
         wrong = {f"job {name}": why for name, why in self._scheduler.failures.items()}
-        return wrong | self._wrong | {f"spool {n}": why for n, why in enumerate(self._waiting)}
+        return wrong | self._wrong | self._closing.short | {f"spool {n}": why for n, why in enumerate(self._waiting)}
 
     # ---- the drain
 

@@ -82,6 +82,7 @@ class Ledger(LedgerReader):
         self._frontier = merkle.Frontier()
         self._accounts = Accounts(known=self._known)
         self._tops: dict[str, int] = {}
+        self.adopted: set[int] = set()  # sizes of checkpoints that were co-signed since their reader cleared this
 
     def __enter__(self) -> Self:
         try:
@@ -138,7 +139,7 @@ class Ledger(LedgerReader):
         given = note.parse(signed)
         known = {(each.key.name, each.key.id) for each in note.verify(given, keys)}
         head = Checkpoint.parse(given.text)
-        held = self._sealed("SELECT size, at_ms, CAST(note AS BLOB) FROM checkpoint WHERE size = ?", head.size)
+        held = self.checkpoint_of(head.size)
         ours = note.parse(held.note) if held else None
         if held is None or ours is None or ours.text != given.text:
             raise EvidenceError(f"ledger {self.path}: never signed a checkpoint of size {head.size} with this root")
@@ -149,6 +150,7 @@ class Ledger(LedgerReader):
         if latest is not None and latest.size == head.size:
             replace(self.beside, merged)
         self._record(Sealed(head.size, held.at_ms, merged))
+        self.adopted.add(head.size)
 
     def _record(self, sealed: Sealed) -> None:
         with self._writing() as db:

@@ -22,7 +22,7 @@ from netops.ledger_accounts import Accounts
 from netops.ledger_audit import Audit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from netops.evidence.tally import Heads
@@ -120,6 +120,22 @@ class LedgerReader:
         return self._sealed(
             "SELECT size, at_ms, CAST(note AS BLOB) FROM checkpoint WHERE size > ? ORDER BY size LIMIT 1", index
         )
+
+    def checkpoint_of(self, size: int) -> Sealed | None:
+        """Return the checkpoint over exactly so many leaves, or None when none was signed."""
+        return self._sealed("SELECT size, at_ms, CAST(note AS BLOB) FROM checkpoint WHERE size = ?", size)
+
+    def cosigned(self, index: int, names: Sequence[str], *, least: int) -> Iterator[Sealed]:
+        """Yield the checkpoints that seal the leaf and hold lines of at least so many of these signers, in their order.
+
+        Lines are found by name alone: whose key it was is for the reader of the note to say.
+        """
+        lines = " + ".join("(instr(note, ?) > 0)" for _ in names) or "0"
+        of = f"size > ? AND {lines} >= ? ORDER BY size LIMIT ?"
+        sql = f"SELECT size, at_ms, CAST(note AS BLOB) FROM checkpoint WHERE {of}"  # noqa: S608  (placeholders alone)
+        while rows := self._all(sql, index, *(f"\n\u2014 {name} ".encode() for name in names), least, _PAGE):
+            yield from (Sealed(*row) for row in rows)
+            index = rows[-1][0]
 
     def proof(self, index: int) -> bytes:
         """Return a `tlog-proof@v1` of the leaf against the newest checkpoint."""
@@ -283,7 +299,7 @@ class LedgerReader:
             )
         self.origin, self.rehearsal = about["origin"], about["rehearsal"] == "true"
 
-    def _all(self, sql: str, *bindings: str | int) -> list[tuple[Any, ...]]:
+    def _all(self, sql: str, *bindings: str | bytes | int) -> list[tuple[Any, ...]]:
         if self._db is None:
             raise EvidenceError(f"ledger {self.path}: is not open; use it as a context manager")
         try:

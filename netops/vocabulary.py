@@ -562,6 +562,7 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
     "key_changed": {"vkey": _name, "previous?": _name, "by": _name, "reason": _text},
     "rehearsal_started": {"city": _name, "seed": _whole, "start_ms": instant},
     "ledger_tally": {"accounts": _count, "root": _digest},
+    "witness_policy": {"quorum": _count, "witnesses": _names},
     "fact_refused": {
         "source": _name,
         "sequence": _count,

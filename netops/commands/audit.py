@@ -1,7 +1,7 @@
 """`netops audit`: verify a report bundle offline; go through the ledger's file and the raw archive, byte by byte.
 
 Exit 0 when all of it holds, 4 when something does not, naming each place; 5 when a bundle or a ledger holds, but by no
-key that the reader gave. Nothing is written.
+key that the reader gave, or under fewer co-signatures than the city's own policy asks for. Nothing is written.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from netops import raw_audit
-from netops.errors import EvidenceError, UsageError
+from netops.errors import ConfigError, EvidenceError, UsageError
 from netops.evidence import note, told
 from netops.evidence.checkpoint import Checkpoint, trust
 from netops.founding import evidence_key
@@ -22,6 +22,7 @@ from netops.ledger_file import LedgerReader
 from netops.report import again, calendars
 from netops.report.issue import VKEY
 from netops.sqlite_tail import torn
+from netops.witness import listed
 
 if TYPE_CHECKING:
     import argparse
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 SUMMARY = "Verify a report bundle, the ledger's file, the raw archive: signatures, leaves, and every number anew."
 VERIFY = (
     "Verify one bundle offline: signatures, leaves, every number anew, and that nothing was left out. Exit 0 when all "
-    "holds, 4 when something does not, 5 when it holds by the keys inside alone."
+    "holds, 4 when something does not, 5 when it holds by the keys inside alone, or when fewer witnesses signed than "
+    "the city's sealed policy asks for."
 )
 LEDGER = (
     "Recompute every hash, column, account and checkpoint of the ledger's file from its leaves; name the first wrong "
@@ -110,6 +112,7 @@ def _bundle(args: argparse.Namespace, settings: Settings) -> int:
             vkey=args.vkey or (None if args.trust_included_keys else _own(settings)),
             rehearsal=rehearsal,
             quorum=args.quorum,
+            besides=() if args.vkey or args.trust_included_keys else _witnesses(settings),
             included=args.trust_included_keys,
             pages=again.pages,
             known=calendars.known(),
@@ -230,6 +233,14 @@ def _keys(path: Path | None) -> list[VerifierKey]:
         return told.read_keys(path.read_bytes(), str(path))
     except OSError as error:
         raise UsageError(f"--vkey {path}: cannot be read ({error.strerror}); expected verifier keys") from None
+
+
+def _witnesses(settings: Settings) -> list[VerifierKey]:
+    """Return the keys of those who co-sign for the reader's own instance."""
+    try:
+        return [each.key for each in listed.read(settings.data.dir / listed.FILE).witnesses]
+    except ConfigError:
+        return []
 
 
 def _own(settings: Settings) -> Path | None:

@@ -9,23 +9,27 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netops import raw
 from netops.clock import to_ms
-from netops.errors import UsageError
+from netops.errors import EvidenceError, UsageError
 from netops.evidence import bundle as bundles
 from netops.founding import evidence_key, signer
 from netops.ledger import Ledger
 from netops.ledger_file import LedgerReader, NoLedgerError
 from netops.metrics.portal import COUNTED
-from netops.report import bundle, issue, pdf, trace
+from netops.report import bundle, issue, pdf, trace, witnessed
 from netops.report.issue import NobodySealsError
 from netops.spool import Spool
 from netops.store import open_store
+from netops.witness import policy
+from netops.witness.circle import Circle
 
 if TYPE_CHECKING:
     import argparse
@@ -38,6 +42,17 @@ if TYPE_CHECKING:
 SUMMARY = "Build a contract's report for a month, sealed and recomputable."
 OK, BREACH = 0, 3
 PAUSE_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A written bundle: its file and digest, how many witnesses signed its checkpoint, how many its policy asks for."""
+
+    draft: Draft
+    path: Path
+    digest: str
+    cosigned: int
+    quorum: int
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,30 +95,37 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.dry_run:
         with LedgerReader(issue.ledger_path(settings)) as ledger:
             draft = issue.prepare(settings, ledger, contract=args.contract, month=args.month, now_ms=args.now_ms)
-        return _tell(args, draft, None, "", None)
+        return _tell(args, draft, None, None)
     made = _sealed_here if args.seal_here else _sealed_by_core
-    draft, path, digest = made(args, settings)
-    return _tell(args, draft, path, digest, evidence_key(settings).with_name(issue.VKEY))
+    sealed = made(args, settings)
+    return _tell(args, sealed.draft, sealed, evidence_key(settings).with_name(issue.VKEY))
 
 
 def _out(args: argparse.Namespace, settings: Settings, draft: Draft) -> Path:
     return args.out or Path(issue.place(settings, draft).name)
 
 
-def _sealed_here(args: argparse.Namespace, settings: Settings) -> tuple[Draft, Path, str]:
+def _sealed_here(args: argparse.Namespace, settings: Settings) -> Sealed:
     with Ledger(
         issue.ledger_path(settings),
         origin=settings.ledger_origin,
         rehearsal=settings.city.rehearsal,
         signer=signer(settings),
     ) as ledger:
+        circle = Circle(settings.data.dir, ledger, threading.RLock())
+        circle.state()
         draft = issue.prepare(settings, ledger, contract=args.contract, month=args.month, now_ms=args.now_ms)
         index = issue.seal(ledger, draft, now_ms=args.now_ms)
-        path = _out(args, settings, draft)
-        return draft, path, issue.finish(ledger, draft, index, path)
+        asked = policy.before(ledger, index)
+        if witnessed.chosen(ledger, index, asked).count < asked.quorum:
+            try:
+                circle.round()
+            except EvidenceError as error:  # who does not sign now is told of; the report is sealed
+                print(error, file=sys.stderr)
+        return _written(args, settings, ledger, draft, index)
 
 
-def _sealed_by_core(args: argparse.Namespace, settings: Settings) -> tuple[Draft, Path, str]:
+def _sealed_by_core(args: argparse.Namespace, settings: Settings) -> Sealed:
     with LedgerReader(issue.ledger_path(settings)) as ledger:
         draft = issue.prepare(settings, ledger, contract=args.contract, month=args.month, now_ms=args.now_ms)
         if bundle.issued(ledger, draft) is None:
@@ -115,19 +137,36 @@ def _sealed_by_core(args: argparse.Namespace, settings: Settings) -> tuple[Draft
             with Spool(settings.data.dir / "spool" / "cli.db", source="cli") as spool:
                 issue.state(spool, draft, now_ms=args.now_ms)
         index = _awaited(ledger, draft, args.wait)
-        path = _out(args, settings, draft)
-        return draft, path, issue.finish(ledger, draft, index, path)
+        return _written(args, settings, ledger, draft, index)
+
+
+def _written(args: argparse.Namespace, settings: Settings, ledger: LedgerReader, draft: Draft, index: int) -> Sealed:
+    """Write the bundle under the checkpoint that fits its policy best."""
+    asked = policy.before(ledger, index)
+    under = witnessed.chosen(ledger, index, asked)
+    path = _out(args, settings, draft)
+    return Sealed(draft, path, issue.finish(ledger, draft, index, path, under), under.count, asked.quorum)
 
 
 def _awaited(ledger: LedgerReader, draft: Draft, wait_s: float) -> int:
-    """Return the index of the sealed report once a checkpoint covers it."""
+    """Return the index of the sealed report once a checkpoint covers it, co-signed as its policy asks.
+
+    When the time is over, a checkpoint without the co-signatures will do: the bundle says what it lacks.
+    """
     deadline = time.monotonic() + wait_s
     index: int | None = None
+    told = False
     while True:
+        over = time.monotonic() >= deadline
         index = bundle.issued(ledger, draft) if index is None else index
         if index is not None and ledger.covering(index) is not None:
-            return index
-        if time.monotonic() >= deadline:
+            asked = policy.before(ledger, index)
+            if over or witnessed.chosen(ledger, index, asked).count >= asked.quorum:
+                return index
+            if not told:
+                print(f"sealed; waiting up to {wait_s:.0f} s for {asked.quorum} co-signatures", file=sys.stderr)
+            told = True
+        elif over:
             what = "is not sealed yet" if index is None else "is under no checkpoint yet"
             raise NobodySealsError(
                 f"report {draft.name} {what} after {wait_s:.0f} s; its facts wait in the spool, repeat it later"
@@ -135,14 +174,16 @@ def _awaited(ledger: LedgerReader, draft: Draft, wait_s: float) -> int:
         time.sleep(PAUSE_S)
 
 
-def _tell(args: argparse.Namespace, draft: Draft, path: Path | None, digest: str, vkey: Path | None) -> int:
+def _tell(args: argparse.Namespace, draft: Draft, sealed: Sealed | None, vkey: Path | None) -> int:
     content = draft.report.content
     if args.json:
         told = {
             "report": draft.name,
             "digest": draft.report.digest,
-            "bundle": str(path or ""),
-            "bundle_digest": digest,
+            "bundle": str(sealed.path) if sealed else "",
+            "bundle_digest": sealed.digest if sealed else "",
+            "cosigned": sealed.cosigned if sealed else 0,
+            "quorum": sealed.quorum if sealed else draft.report.content.get("witnessing", {}).get("quorum", 0),
             "rehearsal": content["rehearsal"],
             "verdicts": [
                 {"objective": v.objective, "version": v.version, "outcome": v.outcome, "value": v.value}
@@ -154,12 +195,19 @@ def _tell(args: argparse.Namespace, draft: Draft, path: Path | None, digest: str
         print(json.dumps(told, ensure_ascii=False))
     else:
         _print(draft)
-        if path:
+        if sealed:
+            path, keys = sealed.path, "" if sealed.quorum else f" --vkey {vkey}"  # the instance knows its witnesses
             flag = " --rehearsal" if content["rehearsal"] else ""
             missing = json.loads(draft.members[pdf.PAPERS]).get("missing", "")
             if missing:
                 print(f"without PDFs: {missing}", file=sys.stderr)
-            print(f"wrote {path}\nverify it with: netops audit verify {path} --vkey {vkey}{flag}", file=sys.stderr)
+            print(f"wrote {path}\nverify it with: netops audit verify {path}{keys}{flag}", file=sys.stderr)
+            if sealed.cosigned < sealed.quorum:
+                print(
+                    f"{sealed.cosigned} of the {sealed.quorum} co-signatures that the policy asks for are there: "
+                    "repeat this command when more have come; it writes the same report under them",
+                    file=sys.stderr,
+                )
     return BREACH if args.strict and draft.report.breached else OK
 
 

@@ -19,10 +19,11 @@ from netops.clock import SYSTEM
 from netops.config import Listener
 from netops.errors import EvidenceError, UsageError
 from netops.evidence import files, note, told
+from netops.evidence.checkpoint import Checkpoint
 from netops.ledger_file import LedgerReader
 from netops.sign import Signer
 from netops.web.server import LAST_PORT, Server
-from netops.witness import circle
+from netops.witness import circle, listed
 from netops.witness.desk import Desk
 from netops.witness.service import Application
 
@@ -51,6 +52,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         each.add_argument("--logs", type=Path, required=True, help="the verifier keys of the logs to watch, one a line")
     ask = below.add_parser("ask", help="write a request over the newest checkpoint, for a witness without HTTP")
     ask.add_argument("--old", type=int, default=0, metavar="SIZE", help="what the witness saw last (%(default)s)")
+    ask.add_argument("--size", type=int, metavar="SIZE", help="the checkpoint of so many leaves (default: the newest)")
     ask.add_argument("--out", type=Path, required=True, help="where to write the request")
     add = below.add_parser("add", help="hand a co-signed checkpoint to the core")
     add.add_argument("note", type=Path, help="the file that `netops witness sign` wrote")
@@ -103,17 +105,19 @@ def _ask(args: argparse.Namespace, settings: Settings) -> int:
     if args.old < 0:
         raise UsageError(f"--old {args.old}: expected the size that the witness saw last, or 0")
     with LedgerReader(settings.data.dir / "ledger.db") as ledger:
-        made = circle.request(ledger, old=args.old)
+        made = circle.request(ledger, old=args.old, size=args.size)
     _write(args.out, bytes(made))
+    size = Checkpoint.parse(note.parse(made.checkpoint).text).size
     print(f"{args.out}: hand it to the witness, for `netops witness sign`")
+    print(f"{size} leaves; for another witness of the same checkpoint: --size {size}")
     return OK
 
 
 def _add(args: argparse.Namespace, settings: Settings) -> int:
     data = _bytes(args.note)
-    witnesses = circle.read(settings.data.dir / circle.FILE)
+    witnesses = listed.read(settings.data.dir / listed.FILE).witnesses
     if not witnesses:
-        raise UsageError(f"{settings.data.dir / circle.FILE}: names no witness; expected a verifier key a line")
+        raise UsageError(f"{settings.data.dir / listed.FILE}: names no witness; expected a verifier key a line")
     try:
         signers = note.verify(note.parse(data), [each.key for each in witnesses])
     except EvidenceError as error:

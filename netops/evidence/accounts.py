@@ -15,7 +15,7 @@ from netops.evidence import heads, merkle, tally
 from netops.evidence.differences import loads
 from netops.evidence.integrity import MAX_FAILURES, Failure
 from netops.evidence.members import APART, HEADS, LEAVES, REPORT, TALLIES
-from netops.evidence.tally import EVERYBODY, HOUR, SIGHT, STANDING, Head
+from netops.evidence.tally import EVERYBODY, HOUR, SHARED, SIGHT, STANDING, Head
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -60,7 +60,7 @@ class _Counted:
         for index in sorted(self.leaves):
             data, fact = self.leaves[index]
             if fact["kind"] in tally.KINDS:
-                whose = EVERYBODY if fact["kind"] in SIGHT else self.contract
+                whose = EVERYBODY if fact["kind"] in SIGHT | SHARED else self.contract
                 row = (index, merkle.leaf_hash(data), tally.when(fact))
                 self.groups.setdefault((whose, fact["kind"]), []).append(row)
 
@@ -68,6 +68,8 @@ class _Counted:
         yield from self._places()
         for kind in sorted(STANDING):
             yield from self._replayed(self.contract, kind, [])
+        for kind in sorted(SHARED):
+            yield from self._replayed(EVERYBODY, kind, [])
         for whose, kind in [(self.contract, HOUR), *((EVERYBODY, kind) for kind in sorted(SIGHT))]:
             yield from self._around(whose, kind)
         yield from self._relevant()
@@ -206,6 +208,8 @@ class _Counted:
     def _concerns(self, fact: Mapping[str, Any], claims: set[str], objections: set[str]) -> bool:
         kind, body, (start, end) = fact["kind"], fact["body"], self.period
         own = body.get("contract") == self.contract
+        if kind in SHARED:
+            return True
         if kind == HOUR:
             return self._is_inside(body)
         if kind in {"clock_state", "monitor_health"}:

@@ -49,7 +49,9 @@ __all__ = [
     "leaf_lines",
     "manifest",
     "open_bundle",
+    "proofs",
     "runs",
+    "signed",
     "verify_integrity",
     "write",
 ]
@@ -87,17 +89,27 @@ def compose(
 ) -> dict[str, bytes]:
     """Return all members: those before the seal, the manifest, the seal, the audit paths, the checkpoint."""
     index, leaf = seal
-    lines = [{"index": at, "path": [base64.b64encode(each).decode() for each in paths[at]]} for at in sorted(paths)]
     return {
         **members,
         MANIFEST: manifest,
         SEAL: _leaf_line(index, leaf),
-        PROOFS: b"".join(canonical.dumps(line) + b"\n" for line in lines),
-        CHECKPOINT: bytes(ordered(note.parse(checkpoint))),
+        PROOFS: proofs(paths),
+        CHECKPOINT: signed(checkpoint),
         TALLIES: _lines(whole.tallies),
         HEADS: b"".join(canonical.dumps(line) + b"\n" for line in whole.heads),
         APART: _lines(whole.apart),
     }
+
+
+def proofs(paths: Mapping[int, Sequence[bytes]]) -> bytes:
+    """Return `proofs/inclusion.jsonl` of audit paths by index."""
+    lines = [{"index": at, "path": [base64.b64encode(each).decode() for each in paths[at]]} for at in sorted(paths)]
+    return b"".join(canonical.dumps(line) + b"\n" for line in lines)
+
+
+def signed(checkpoint: bytes) -> bytes:
+    """Return the member `checkpoint` of a signed checkpoint: its lines in their one order."""
+    return bytes(ordered(note.parse(checkpoint)))
 
 
 def leaf_lines(leaves: Mapping[int, bytes]) -> bytes:

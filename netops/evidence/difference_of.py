@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 BEFORE = "netops-report/1"  # told no difference
 MOST_STEPS, MOST_ROWS = 16, 1000
-STILL = ("report_issued", "clock_state", "monitor_health")
+STILL = ("report_issued", "clock_state", "monitor_health", "witness_policy")
 SEEN = ("availability_hour", "availability_roster")
 Fact = tuple[int, str, dict[str, Any]]  # leaf, kind, fields
 

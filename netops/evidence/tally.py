@@ -41,10 +41,11 @@ STANDING = frozenset(
         "report_settled",
     }
 )  # few: a bundle holds all of its contract since the ledger began
+SHARED = frozenset({"witness_policy"})  # few, on everybody's account: a bundle holds all since the ledger began
 HOUR = "availability_hour"
 SIGHT = frozenset({"clock_state", "monitor_health", "slots_missed", "spool_dropped", "source_conflict"})  # how we saw
 RANGED = SIGHT | {HOUR}  # many: a bundle holds those around its period
-KINDS = STANDING | RANGED
+KINDS = STANDING | SHARED | RANGED
 WELL = {"clock_state": "synchronised", "monitor_health": "ok"}  # the states that need no line
 
 
@@ -88,7 +89,7 @@ def names(kind: str, body: Mapping[str, Any]) -> Names:
     match kind:
         case "clock_state" | "monitor_health":
             return Names(() if body["state"] == WELL[kind] else (EVERYBODY,))
-        case "slots_missed" | "spool_dropped" | "source_conflict":
+        case "slots_missed" | "spool_dropped" | "source_conflict" | "witness_policy":
             return Names((EVERYBODY,))
         case "exclusion_claim":
             asked = (f"ask:{body['claim']}",)

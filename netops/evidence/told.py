@@ -1,7 +1,7 @@
 """Verify a bundle from the command line: integrity first, then every number, then that nothing was left out.
 
-Exit 0 when all holds, 4 when something does not, naming each place; 5 when all holds by the keys inside alone: then the
-bundle is whole, and anybody may have made it.
+Exit 0 when all holds, 4 when something does not, naming each place; 5 when nothing was altered and yet nobody vouches
+for it: it holds by the keys inside alone, or fewer witnesses signed than the city's own sealed policy asks for.
 
 `netops audit verify` and a bundle's own `verify.py` both end here.
 """
@@ -17,6 +17,7 @@ from netops.errors import EvidenceError, NetopsError, UsageError
 from netops.evidence import canonical
 from netops.evidence.accounts import verify_completeness
 from netops.evidence.bundle import Failure, open_bundle, verify_integrity
+from netops.evidence.cosigners import Cosigned, cosigned
 from netops.evidence.members import KEYS, REPORT, Bundle
 from netops.evidence.note import VerifierKey
 from netops.evidence.public_days import verify_calendar
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 OK, USAGE, FAILED, WHOSE = 0, 2, 4, 5
 SHOWN = 50
 NOTHING: Known = {}
+SHORT = (
+    "give the witnesses' keys too, each got from its owner, by --vkey FILE; if they have not signed yet, ask for the "
+    "bundle again later; --quorum 0 does without them"
+)
 
 
 def main(argv: Sequence[str], known: Known = NOTHING) -> int:
@@ -66,7 +71,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="trust the keys inside: shows only that it is whole",
     )
     parser.add_argument("--rehearsal", action="store_true", help="the bundle is a rehearsal's: nothing in it is real")
-    parser.add_argument("--quorum", type=int, default=0, help="how many co-signers must have signed (%(default)s)")
+    parser.add_argument(
+        "--quorum",
+        type=int,
+        metavar="K",
+        help="how many co-signers must have signed (default: as the policy sealed by the city asks)",
+    )
     parser.add_argument("--json", action="store_true", help="tell as one JSON object")
 
 
@@ -80,21 +90,26 @@ def run(
     *,
     vkey: Path | None,
     rehearsal: bool,
-    quorum: int = 0,
+    quorum: int | None = None,
+    besides: Sequence[VerifierKey] = (),
     included: bool = False,
     pages: Callable[[Bundle], tuple[list[Failure], str]] = bound,
     known: Known = NOTHING,
     as_json: bool = False,
     say: Callable[[str], None] = print,
 ) -> int:
-    """Verify and say what was found; EvidenceError when the file is no bundle, UsageError when there is none."""
+    """Verify and say what was found; EvidenceError when the file is no bundle, UsageError when there is none.
+
+    `quorum` stands in for the policy that the bundle was sealed under: 0 waives it. `besides` are keys that the reader
+    trusts beside those in the file `vkey`.
+    """
     if not path.is_file():
         what = "is no file" if path.exists() else "no such file"
         raise UsageError(f"{path}: {what}; expected a bundle, the .zip that `netops report build` writes")
     given = _given(vkey) if vkey else None  # whose fault it is must be plain: the reader's file, or the bundle
     try:
         found = open_bundle(path)
-        keys = read_keys(found.member(KEYS), KEYS) if given is None else given
+        keys = read_keys(found.member(KEYS), KEYS) if given is None else list(dict.fromkeys([*given, *besides]))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
     except EvidenceError as error:
@@ -103,7 +118,7 @@ def run(
         failure: dict[str, canonical.JSON] = {"place": str(path), "what": str(error).removeprefix(f"{path.name}: ")}
         say(canonical.dumps({"outcome": "failed", "failures": [failure]}).decode())
         return FAILED
-    failures = verify_integrity(found, keys, rehearsal=rehearsal, quorum=quorum)
+    failures = verify_integrity(found, keys, rehearsal=rehearsal, quorum=quorum or 0)
     failures += verify_numbers(found)
     failures += verify_completeness(found)
     unsigned, strange = verify_words(found)
@@ -112,9 +127,12 @@ def run(
     failures += forged
     wrong, note = pages(found) if not failures else ([], "")
     failures += wrong
+    witnesses = cosigned(found, keys) if not failures else None
+    lacking = witnesses is not None and witnesses.short
+    whole = (vkey is not None or included) and not (lacking and quorum is None)
     if as_json:
-        whole = vkey is not None or included
-        say(_plain(found, failures, "; ".join([note, *unheld]), "failed" if failures else "ok" if whole else "whole"))
+        note = "; ".join([note, *unheld])
+        say(_plain(found, failures, note, "failed" if failures else "ok" if whole else "whole", witnesses))
         return FAILED if failures else OK if whole else WHOSE
     for each in failures[:SHOWN]:
         say(f"FAILED  {each}")
@@ -122,17 +140,21 @@ def run(
         more = len(failures) - SHOWN
         say(f"{path}: {len(failures)} places do not hold{f'; {more} more than are shown' if more > 0 else ''}")
         return FAILED
-    _tell(found, say, "OK     " if vkey is not None or included else "WHOLE  ")
+    _tell(found, say, "OK     " if whole else "WHOLE  ")
+    if witnesses is not None:
+        say(f"{'NOTE   ' if lacking else '       '} {witnesses}")
     for sentence in (note, *unheld):
         say(f"NOTE    {sentence}")
     for key in strange:
         say(f"NOTE    {key} signed in the dispute; the register inside does not hold this key: ask the carrier for it")
-    if vkey is not None:
+    if vkey is None:
+        say("NOTE    trusted only the keys inside the bundle: it is whole, but anybody may have made it")
+    if whole:
         return OK
-    say("NOTE    trusted only the keys inside the bundle: it is whole, but anybody may have made it")
-    if included:
-        return OK
-    say("        exit 5: give the log's key, got from its owner, by --vkey FILE, or say --trust-included-keys")
+    if vkey is None and not included:
+        say("        exit 5: give the log's key, got from its owner, by --vkey FILE, or say --trust-included-keys")
+    if lacking and quorum is None:
+        say(f"        exit 5: {SHORT}")
     return WHOSE
 
 
@@ -155,7 +177,7 @@ def read_keys(data: bytes, where: str) -> list[VerifierKey]:
     return keys
 
 
-def _plain(bundle: Bundle, failures: Sequence[Failure], note: str, outcome: str) -> str:
+def _plain(bundle: Bundle, failures: Sequence[Failure], note: str, outcome: str, witnesses: Cosigned | None) -> str:
     """Return what was found as one JSON object; of a bundle that does not hold, nothing but where it does not."""
     plain: dict[str, canonical.JSON] = {
         "outcome": outcome,
@@ -165,6 +187,8 @@ def _plain(bundle: Bundle, failures: Sequence[Failure], note: str, outcome: str)
         report = canonical.loads(bundle.member(REPORT))
         plain |= {name: report[name] for name in ("contract", "period", "revision", "rehearsal", "credit")}
         plain["note"] = note
+        if witnesses is not None:
+            plain["witnesses"] = witnesses.plain()
     return canonical.dumps(plain).decode()
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from netops.errors import EvidenceError
 from netops.evidence import again, canonical
 from netops.evidence.bundle import runs
+from netops.evidence.cosigners import verify_policy
 from netops.evidence.days_of import verify_days
 from netops.evidence.difference_of import verify_difference
 from netops.evidence.differences import differ, loads
@@ -78,6 +79,7 @@ class _Recomputed:
         yield from differ(report["seen"], numbers.health(), f"{REPORT}: seen")
         yield from differ(report.get("passed_over", []), runs(self.leaves.passed_over()), f"{REPORT}: passed_over")
         yield from verify_days(self.bundle, report, self.leaves)
+        yield from verify_policy(report, self.leaves)
 
     def _bindings(self) -> Iterator[Failure]:
         """Say what is not bound to what it should be."""

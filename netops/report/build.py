@@ -15,7 +15,7 @@ from inventory import amendments, codec
 from netops.clock import iso
 from netops.errors import UsageError
 from netops.evidence import bundle, canonical
-from netops.report import calendars, corrected, difference
+from netops.report import calendars, corrected, difference, witnessed
 from netops.report import leaves as sealed
 from netops.report.parts import Part, Sight
 from netops.sla import credit, exclusions, judge, numbers
@@ -121,6 +121,7 @@ def build(ask: Ask, leaves: Leaves) -> Report:
         "credit": whole.credit,
         **_difference(ask, leaves, whole, sight),
         **corrected.tell(leaves),
+        **witnessed.tell(leaves),
         "seen": {"hours": len(seen.hours), "hours_missing": seen.missing, **sealed.health(leaves)},
         "digests": {
             "register": ask.register,

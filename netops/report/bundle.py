@@ -10,16 +10,14 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from netops.errors import EvidenceError
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical, tally
-from netops.evidence.checkpoint import Checkpoint
-from netops.evidence.members import CALENDAR, DAYS
-from netops.evidence.note import parse as parse_note
+from netops.evidence.members import CALENDAR, DAYS, KEYS
 from netops.facts import Fact
-from netops.report import build, calendars, days, shown, whole
+from netops.report import build, calendars, days, shown, whole, witnessed
 from netops.report import leaves as sealed
 from netops.report.pdf import Source
+from netops.witness import policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from netops.ledger import LedgerReader
     from netops.report.build import Ask, Report
     from netops.report.leaves import Leaves, Sealed
+    from netops.report.witnessed import Under
 
 HOURLY = ("availability_hour", "clock_state", "monitor_health")  # found by their time; the others are few
 
@@ -98,10 +97,12 @@ def draft(ask: Ask, leaves: Leaves, *, register: bytes, vkeys: Sequence[str], or
 def _until(leaves: Leaves, issued: Sealed) -> Leaves:
     """Return the leaves without what was issued last; whatever else came later stays, and makes a revision.
 
-    What was said in the dispute since is no part of that issue: silence that is stated now makes no revision.
+    What was said in the dispute since is no part of that issue: silence that is stated now makes no revision. Nor does
+    a policy of co-signing that came later: a report stands under the one before it.
     """
     before = tuple(each for each in leaves.steps if each.index < issued.index)
-    return replace(leaves.only(lambda each: each.index != issued.index), steps=before)
+    later = {each.index for each in leaves.of(policy.KIND) if each.index > issued.index}
+    return replace(leaves.only(lambda each: each.index not in later | {issued.index}), steps=before)
 
 
 def _draft(ask: Ask, leaves: Leaves, *, register: bytes, vkeys: Sequence[str], origin: str) -> Draft:
@@ -109,7 +110,7 @@ def _draft(ask: Ask, leaves: Leaves, *, register: bytes, vkeys: Sequence[str], o
     contract = canonical.dumps([json.loads(build.document(each)) for each in _ordered(ask)])
     told = days.made(ask, leaves)
     kinds = calendars.document(build.versions(ask.contracts, ask.period), ask.zone.tz())
-    keys = "".join(f"{key}\n" for key in vkeys).encode()
+    keys = "".join(f"{key}\n" for key in (*vkeys, *witnessed.keys(leaves))).encode()
     source = Source(report=report.data, days=told, contract=contract, register=register, vkeys=keys, tz=ask.zone.tz())
     members = {
         **shown.made(source),
@@ -120,7 +121,7 @@ def _draft(ask: Ask, leaves: Leaves, *, register: bytes, vkeys: Sequence[str], o
         "timezone.tzif": ask.zone.data,
         **({CALENDAR: kinds} if kinds else {}),
         "leaves.jsonl.gz": bundles.leaf_lines({each.index: each.data for each in leaves.all}),
-        "vkeys.txt": keys,
+        KEYS: keys,
     }
     manifest = bundles.manifest(members, origin=origin, rehearsal=ask.rehearsal)
     return Draft(report=report, leaves=leaves, members=members, manifest=manifest)
@@ -178,12 +179,9 @@ def issued(ledger: LedgerReader, given: Draft) -> int | None:
     return None
 
 
-def compose(ledger: LedgerReader, given: Draft, seal: int) -> dict[str, bytes]:
-    """Return all members of the bundle, proven against the first checkpoint that covers the seal."""
-    covering = ledger.covering(seal)
-    if covering is None:
-        raise EvidenceError(f"ledger {ledger.path}: leaf {seal} is under no checkpoint yet; ask again later")
-    size = Checkpoint.parse(parse_note(covering.note).text).size
+def compose(ledger: LedgerReader, given: Draft, seal: int, under: Under | None = None) -> dict[str, bytes]:
+    """Return all members of the bundle, proven against a checkpoint: by default the one that fits its policy best."""
+    under = under or witnessed.chosen(ledger, seal, policy.before(ledger, seal))
     (leaf,) = ledger.entries(seal, seal + 1)
     content = given.report.content
     period = (content["period"]["start_ms"], content["period"]["end_ms"])
@@ -195,8 +193,8 @@ def compose(ledger: LedgerReader, given: Draft, seal: int) -> dict[str, bytes]:
         given.members,
         manifest=given.manifest,
         seal=(seal, leaf.data),
-        paths={index: ledger.inclusion(index, size) for index in indexes},
-        checkpoint=covering.note,
+        paths={index: ledger.inclusion(index, under.size) for index in indexes},
+        checkpoint=witnessed.shown(under.note, given.members[KEYS]),
         whole=proof,
     )
 

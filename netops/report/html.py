@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from netops.clock import iso, utc
 from netops.metrics.portal import COUNTED
-from netops.report import agreed, drawn, paper
+from netops.report import agreed, drawn, paper, witnessing
 from netops.report.named import named
 from netops.report.words import LANGUAGES, both, worded
 
@@ -76,7 +76,7 @@ def page(
     body += [drawn.changes(zh[name], en[name]) for name in ("changes", "corrections")]
     excused = _Excused(days)
     body += [_part(part, excused, tz) for part in report["parts"]]
-    body += [_seen(report), _digests(report, parties, no_paper), banner]
+    body += [_seen(report), _witnessing(report, tz), _digests(report, parties, no_paper), banner]
     return (
         f'<!DOCTYPE html>\n<html lang="zh-CN"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width">'
@@ -366,6 +366,11 @@ def _seen(report: Mapping[str, Any]) -> str:
     return f"<h2>监测自身 How well we could see</h2>{_table(['', ''], rows)}"
 
 
+def _witnessing(report: Mapping[str, Any], tz: ZoneInfo) -> str:
+    said = "<br>".join(escape(each) for name in LANGUAGES for each in witnessing.sentences(report, tz, name))
+    return f"<h2>{both('witnessing')}</h2><p>{said}</p>"
+
+
 def _digests(report: Mapping[str, Any], parties: Parties, no_paper: str) -> str:
     rows = [[worded(f"of_{name}"), value] for name, value in sorted(report["digests"].items())]
     rows += [[both("key"), each] for each in parties.keys]
@@ -380,11 +385,12 @@ def _digests(report: Mapping[str, Any], parties: Parties, no_paper: str) -> str:
         if no_paper
         else "打印稿 on paper: <code>report.zh.pdf</code>, <code>report.en.pdf</code>"
     )
+    keys = both("keys_of_all" if report.get("witnessing", {}).get("quorum") else "key_of_the_log")
     verify = "python3 verify.py BUNDLE --vkey FILE" + (" --rehearsal" if report["rehearsal"] else "")
     return (
         f"<h2>摘要与验证 Digests and verification</h2>{_table(['SHA-256', ''], rows)}"
-        f"<p>脱机验证 to verify offline (Python 3.11+): <code>{verify}</code><br>FILE: 日志公钥，请向其所有者索取 · "
-        "the log's public key, from its owner, not from the bundle. <code>method.txt</code>: 方法 the method.<br>"
+        f"<p>脱机验证 to verify offline (Python 3.11+): <code>{verify}</code><br>FILE: {keys}. "
+        f"<code>method.txt</code>: 方法 the method.<br>"
         f"全部表格 all tables: <code>report.xlsx</code> · {papers}</p>"
     )
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from netops.config import Settings
     from netops.ledger import Ledger, LedgerReader
     from netops.report.bundle import Draft
+    from netops.report.witnessed import Under
     from netops.spool import Spool
 
 VKEY = "evidence.vkey"
@@ -157,7 +158,7 @@ def written(settings: Settings) -> bool:
     return False
 
 
-def finish(ledger: LedgerReader, draft: Draft, index: int, path: Path) -> str:
-    """Write the bundle; return the SHA-256 of the file."""
+def finish(ledger: LedgerReader, draft: Draft, index: int, path: Path, under: Under | None = None) -> str:
+    """Write the bundle under a checkpoint, by default the one that fits its policy best; return the file's SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return bundles.write(path, bundle.compose(ledger, draft, index))
+    return bundles.write(path, bundle.compose(ledger, draft, index, under))

@@ -237,6 +237,8 @@ def selected(
             case "clock_state" | "monitor_health":
                 at_ms = int(each.leaf["fact"]["at_ms"])
                 return body["state"] != NOT_WELL[each.kind] and start_ms <= at_ms < end_ms
+            case "witness_policy":
+                return True
             case _:
                 return False
 
@@ -276,5 +278,6 @@ KINDS = (
     "report_issued",
     "clock_state",
     "monitor_health",
+    "witness_policy",
     *ASIDE,
 )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from netops.clock import utc
 from netops.evidence import canonical
 from netops.metrics.portal import COUNTED
-from netops.report import figures, restated, waterfall
+from netops.report import figures, restated, waterfall, witnessing
 from netops.report.days import BUCKETS
 from netops.report.named import named
 from netops.report.words import WORDS, say, worded
@@ -347,6 +347,7 @@ class _Told:
         return {
             "title": self.say("proof"),
             "sight": sight,
+            "witnessing": " ".join(witnessing.sentences(report, self._tz, self._language)),
             "note": f"{self.say('proof_note')} {VERIFY}",
             "digests": listed,
         }

@@ -42,10 +42,12 @@ def read(report: Mapping[str, Any], *, contract: bytes, register: bytes, vkeys: 
     carrier = report["carrier"]
     held = [each for each in canonical.loads(register).get("carriers", []) if each["id"] == carrier]
     names = (held[0]["name"], held[0].get("name_en") or held[0]["name"]) if held else ()
+    witnesses = report.get("witnessing", {}).get("witnesses", ())
+    lines = [line for line in vkeys.decode().splitlines() if line and line not in witnesses]
     days = canonical.loads(contract)[-1].get("dispute", {})  # not written where it is the default
     return Parties(
         carrier=carrier,
         names=names,
         objection_days=days.get("objection_days", Dispute().objection_days),
-        keys=tuple("+".join(line.split("+", 2)[:2]) for line in vkeys.decode().splitlines() if line),
+        keys=tuple("+".join(line.split("+", 2)[:2]) for line in lines),
     )

@@ -34,6 +34,7 @@ MODULES = (
     "netops/evidence/approvals.py",
     "netops/evidence/procedure.py",
     "netops/evidence/stated.py",
+    "netops/evidence/cosigners.py",
     "netops/evidence/hours.py",
     "netops/evidence/public_days.py",
     "netops/evidence/rulings.py",
@@ -49,12 +50,12 @@ MODULES = (
 )
 
 HEAD = '''#!/usr/bin/env python3
-"""Verify a report bundle, offline: python3 verify.py BUNDLE [--vkey FILE] [--rehearsal]
+"""Verify a report bundle, offline: python3 verify.py BUNDLE [--vkey FILE] [--quorum K] [--rehearsal]
 
 This one file needs Python 3.11 or later and its standard library alone. Below stand the modules of the verifier as they
 are in NetOps (Apache-2.0); the last lines make modules of them and run `netops.evidence.told.main`.
-Trust begins with the key in --vkey, which you got from its owner, never from the bundle. Which days were holidays is
-in CALENDARS, as this release knew them: the calendar of a bundle is held against it.
+Trust begins with the keys in --vkey, the log's and its witnesses', each got from its owner, never from the bundle.
+Which days were holidays is in CALENDARS, as this release knew them: the calendar of a bundle is held against it.
 """
 
 import sys

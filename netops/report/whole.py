@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from netops.errors import EvidenceError, NetopsError
 from netops.evidence import tally
 from netops.evidence.bundle import Whole
-from netops.evidence.tally import EVERYBODY, HOUR, SIGHT, STANDING, Head
+from netops.evidence.tally import EVERYBODY, HOUR, SHARED, SIGHT, STANDING, Head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,6 +39,7 @@ def proven(
     shown = _shown(ledger.tallies(0, seal), contract, start_ms=period[0], seal=seal)
     held = {contract: ledger.members(contract), EVERYBODY: ledger.members(EVERYBODY)}
     wanted = {index for index, (kind, _) in held[contract].items() if kind in STANDING and index < seal}
+    wanted |= {index for index, (kind, _) in held[EVERYBODY].items() if kind in SHARED and index < seal}
     for whose, kind in [(contract, HOUR), *((EVERYBODY, kind) for kind in sorted(SIGHT))]:
         low, high = _around(shown, whose, kind, period)
         wanted |= {index for index, (its, _) in held[whose].items() if its == kind and low < index < high}

@@ -209,6 +209,33 @@ WORDS: dict[str, tuple[str, str]] = {
         "本文件附有 report.json 与 contract.json；全部明细见同包的 report.xlsx。以 report.json 为准。脱机验证：",
         "report.json, which counts, and contract.json are attached; all details are in report.xlsx. To verify offline:",
     ),
+    "witnessing": ("联署", "Co-signatures"),
+    "witnessing_asks": (
+        "本报告所在的账本检查点，须由下列 {all} 个见证方中的至少 {n} 个联署；规则自 {since} 起（#{leaf}）：{names}。",
+        "Of these {all} witnesses at least {n} co-sign this report's checkpoint, since {since} (#{leaf}): {names}.",
+    ),
+    "witnessing_asks_none": (
+        "不要求联署：账本只由市方签署；规则自 {since} 起（#{leaf}）；所列见证方 {all} 个：{names}。",
+        "No co-signature is asked for since {since} (#{leaf}): the city alone signs. Witnesses named: {all} ({names}).",
+    ),
+    "witnessing_never": (
+        "未指定见证方：账本只由市方签署。",
+        "No witness was ever named: the city alone signs the ledger.",
+    ),
+    "witnessing_earlier": ("此前：{rows}。", "Before: {rows}."),
+    "witnessing_row": ("自 {since} 起 {all} 取 {n}（#{leaf}）", "{n} of {all} since {since} (#{leaf})"),
+    "witnessing_signed": (
+        "实际联署者见包内 checkpoint，由脱机验证列出。",
+        "Who signed stands in the bundle's checkpoint; verifying offline names them.",
+    ),
+    "key_of_the_log": (
+        "日志公钥，请向其所有者索取 ·",
+        "the log's public key, from its owner, not from the bundle",
+    ),
+    "keys_of_all": (
+        "日志与见证方的公钥，请分别向其所有者索取 ·",
+        "the public keys of the log and of its witnesses, each from its owner, not from the bundle",
+    ),
     "font": ("字体（SHA-256）", "font (SHA-256)"),
     "attached": ("报告的机器可读正文", "the report as data"),
     "attached_contract": ("合同版本", "the contract's versions"),

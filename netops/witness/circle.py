@@ -1,30 +1,23 @@
 """The log's side: the witnesses it asks, and how it asks them.
 
-`witnesses.txt` in the data directory names one a line: its verifier key (type 0x04) and, if it answers over HTTP, its
-address. A witness without an address signs files. What comes back is checked by `Ledger.adopt` before it is kept.
+`listed.py` reads who they are. What comes back is checked by `Ledger.adopt` before it is kept. All that answer in one
+round are asked about one checkpoint, so that their signatures meet under it.
 """
 
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import logging
-import os
-import re
-import stat
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from netops.clock import SYSTEM
-from netops.errors import ConfigError, EvidenceError
+from netops.errors import EvidenceError
 from netops.evidence import note
 from netops.evidence.checkpoint import Checkpoint
-from netops.evidence.note import VerifierKey
-from netops.witness import exchange
+from netops.witness import exchange, listed, policy
 from netops.witness.protocol import CONFLICT, LARGEST, Ask
 from netops.witness.service import PATH
 
@@ -33,26 +26,17 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from netops.clock import Clock
+    from netops.evidence.note import VerifierKey
     from netops.ledger import Ledger
-    from netops.ledger_file import LedgerReader
+    from netops.ledger_file import LedgerReader, Sealed
+    from netops.witness.listed import Witness
 
-FILE = "witnesses.txt"
 INBOX = "cosigned"  # in the data directory: co-signed checkpoints that came by file, for the core
 WAIT_S = 30.0  # for one question, from the name to the last byte; a turn has two at most
 LATE_S = 120.0  # a turn that lasts longer is told of: a name that is looked up for ever, a disk that does not answer
 
 log = logging.getLogger(__name__)
-# RFC 1035 section 2.3.4: labels of at most 63, a name of at most 253; or IPv6 in brackets (RFC 3986 section 3.2.2)
-_HOST = re.compile(r"(\[[^][]+\]|(?=[^:]{1,253}(:|\Z))[\w-]{1,63}(\.[\w-]{1,63})*\.?)(:\d*)?", re.ASCII)
-_ADDRESS = re.compile(r"[!-~]*")  # what the line of a request can carry
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """One who co-signs."""
-
-    key: VerifierKey
-    url: str = ""
 
 
 class Turn:
@@ -99,11 +83,14 @@ class Turn:
 class Circle:
     """The core's round: take what came by file, ask who answers over HTTP, keep what holds."""
 
-    def __init__(self, directory: Path, ledger: Ledger, acting: AbstractContextManager[object]) -> None:
+    def __init__(
+        self, directory: Path, ledger: Ledger, acting: AbstractContextManager[object], *, clock: Clock = SYSTEM
+    ) -> None:
         """`directory` is that of the data; `acting` is held while the ledger is touched, never while waiting."""
         self._directory = directory
         self._ledger = ledger
         self._acting = acting
+        self._clock = clock
         self._known: dict[str, int] = {}
         self._turns: dict[Witness | None, Turn] = {}  # None: what came by file
         self._stopped = False
@@ -125,16 +112,28 @@ class Circle:
             turn.join()
         _tell([turn.wrong for turn in self._turns.values()])
 
+    def state(self) -> tuple[tuple[Witness, ...], Sealed | None]:
+        """Seal the policy if the list says another one; return the witnesses, and the checkpoint to ask about.
+
+        ConfigError says what is off in the list: then the policy that was sealed last stays in force.
+        """
+        found = listed.read(self._directory / listed.FILE)
+        with self._acting:
+            if self._stopped:
+                return found.witnesses, None
+            policy.keep(self._ledger, found, now_ms=self._clock.now_ms())
+            return found.witnesses, self._ledger.latest()
+
     def stop(self) -> None:
         """Touch the ledger no more; a request that is under way ends by itself."""
         with self._acting:
             self._stopped = True
 
     def _begin(self) -> None:
-        witnesses = read(self._directory / FILE)
+        witnesses, head = self.state()
         keys = [each.key for each in witnesses]
         acts: dict[Witness | None, Callable[[], str]] = {None: partial(self._by_file, keys)}
-        acts |= {each: partial(self._by_http, each) for each in witnesses if each.url}
+        acts |= {each: partial(self._by_http, each, head) for each in witnesses if each.url}
         turns = self._turns = {who: turn for who, turn in self._turns.items() if who in acts or turn.going}
         for who, act in acts.items():
             last = turns.get(who)
@@ -150,14 +149,13 @@ class Circle:
                 raise EvidenceError("the core is stopping")
             yield self._ledger
 
-    def _by_http(self, witness: Witness) -> str:
+    def _by_http(self, witness: Witness, head: Sealed | None) -> str:
         key = str(witness.key)
         try:
-            with self._turn() as ledger:
-                latest = ledger.latest()
-            if latest is None or latest.size == self._known.get(key):
-                return ""
-            signed, size = ask(witness, self._request, old=self._known.get(key, 0))
+            with self._turn():
+                if head is None or head.size == self._known.get(key):
+                    return ""
+            signed, size = ask(witness, partial(self._request, head.size), old=self._known.get(key, 0))
             with self._turn() as ledger:
                 ledger.adopt(signed, [witness.key])
         except EvidenceError as error:
@@ -165,9 +163,9 @@ class Circle:
         self._known[key] = size
         return ""
 
-    def _request(self, old: int) -> Ask:
+    def _request(self, size: int, old: int) -> Ask:
         with self._turn() as ledger:
-            return request(ledger, old=old)
+            return request(ledger, old=old, size=size if old <= size else None)
 
     def _by_file(self, keys: list[VerifierKey]) -> str:
         found = sorted((self._directory / INBOX).glob("*.note"))
@@ -177,7 +175,7 @@ class Circle:
         """Adopt what a file holds; return why not. One without a trusted signature is put aside, any other stays."""
         try:
             try:
-                data = _opened(path, "a co-signed checkpoint")  # outside the lock: others may write here
+                data = listed.plain(path, "a co-signed checkpoint")  # outside the lock: others may write here
                 note.verify(note.parse(data), keys)
             except EvidenceError as error:
                 with self._turn():
@@ -198,75 +196,20 @@ def _tell(wrong: list[str]) -> None:
         raise EvidenceError(told)
 
 
-def _opened(path: Path, what: str) -> bytes:
-    """Return the bytes of a file; EvidenceError when it is no plain one, or too long to be `what`."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe of others must not hold us up
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise EvidenceError(f"no plain file; expected {what}")
-    with os.fdopen(handle, "rb") as file:
-        data = file.read(note.MAX_NOTE + 1)
-    if len(data) > note.MAX_NOTE:
-        raise EvidenceError(f"longer than {note.MAX_NOTE} bytes; expected {what}")
-    return data
+def request(ledger: LedgerReader, *, old: int, size: int | None = None) -> Ask:
+    """Return the request over the newest checkpoint, or the one of a size.
 
-
-def read(path: Path) -> tuple[Witness, ...]:
-    """Read the witnesses; none when there is no file. ConfigError names the line that is off."""
-    try:
-        lines = _opened(path, "a list of witnesses").decode().splitlines()
-    except FileNotFoundError:
-        return ()
-    except (OSError, UnicodeDecodeError, EvidenceError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}); expected a verifier key and an address a line") from None
-    found = []
-    for at, line in enumerate(lines, 1):
-        words = line.split()
-        if not words or words[0].startswith("#"):
-            continue
-        try:
-            note.refuse_private(line)
-            found.append(_witness(words))
-        except EvidenceError as error:
-            raise ConfigError(f"{path}:{at}: {error}") from None
-    return tuple(found)
-
-
-def _witness(words: list[str]) -> Witness:
-    key = VerifierKey.parse(words[0])
-    if key.algorithm != note.COSIGNATURE_V1:
-        raise EvidenceError(
-            f"key {key.name} is no witness's (type 0x01); expected the line that `netops witness key` printed"
-        )
-    url = words[1] if len(words) > 1 else ""
-    if len(words) > 2 or (url and not _can_be_asked(url)):
-        raise EvidenceError(
-            f"'{' '.join(words[1:])[:80]}' is no address; expected http(s)://host[:port][/path] in ASCII, "
-            "a name in other letters as xn--…, a path in %-escapes"
-        )
-    return Witness(key, url.rstrip("/"))
-
-
-def _can_be_asked(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        known = parts.scheme in exchange.PORTS and parts.port != 0
-        if "[" in parts.netloc:
-            ipaddress.IPv6Address(parts.hostname or "")
-    except ValueError:  # a port that is no number below 65,536; brackets that hold no IPv6 address
-        return False
-    whole = _HOST.fullmatch(parts.netloc) and _ADDRESS.fullmatch(parts.path) and not {"?", "#"} & set(url)
-    return known and bool(whole)
-
-
-def request(ledger: LedgerReader, *, old: int) -> Ask:
-    """Return the request over the newest checkpoint; EvidenceError when there is none, or it is older than `old`."""
-    sealed = ledger.latest()
+    EvidenceError when there is none, or it is older than `old`.
+    """
+    sealed = ledger.latest() if size is None else ledger.checkpoint_of(size)
+    if sealed is None and size is not None:
+        raise EvidenceError(f"ledger {ledger.path}: signed no checkpoint of {size} leaves; expected one that it signed")
     if sealed is None:
         raise EvidenceError(f"ledger {ledger.path}: has no checkpoint yet; ask again in a minute")
     if old > sealed.size:
         raise EvidenceError(
-            f"ledger {ledger.path}: its newest checkpoint has {sealed.size} leaves, a witness saw {old}: rolled back?"
+            f"ledger {ledger.path}: {'its newest' if size is None else 'that'} checkpoint has {sealed.size} leaves, "
+            f"a witness saw {old}{': rolled back?' if size is None else ''}"
         )
     proof = ledger.consistency(old, sealed.size) if 0 < old < sealed.size else []
     ours = note.parse(sealed.note)

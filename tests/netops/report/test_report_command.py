@@ -4,6 +4,7 @@ import argparse
 import json
 import re
 import shutil
+import socket
 import threading
 from contextlib import contextmanager
 
@@ -15,8 +16,11 @@ from inventory.errors import RegisterError
 from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import config, facts, founding, hourly, sealing, spool
+from netops.clock import SYSTEM
 from netops.commands import audit, report, sla, sla_words
+from netops.config import Listener
 from netops.errors import UsageError
+from netops.evidence import note
 from netops.ledger import Ledger, LedgerEntry
 from netops.ledger_file import LedgerReader, NoLedgerError
 from netops.report import issue
@@ -26,6 +30,11 @@ from netops.sla import calendar, timeline
 from netops.sla.intervals import Cause, State
 from netops.sla.sold import sold
 from netops.sla.timeline import Sample
+from netops.web.server import Server
+from netops.witness import circle, listed
+from netops.witness.circle import Circle
+from netops.witness.desk import Desk
+from netops.witness.service import Application
 from tests.netops.instances import founded, how_to_city, settings_of
 
 H, M = 3_600_000, 60_000
@@ -171,6 +180,58 @@ def test_sealing_here_twice_gives_the_same_file_and_one_revision(instance, tmp_p
         assert json.loads(capsys.readouterr().out)["report"].endswith("-2026-10-r1")
 
     assert len(digests) == 1
+
+
+def test_who_seals_here_asks_the_witnesses_and_the_bundle_carries_what_they_sign(instance, tmp_path, capsys):
+    settings, name = instance
+    witness, away = (Signer(each, bytes([n]) * 32, algorithm=note.COSIGNATURE_V1) for n, each in enumerate("wa", 1))
+    with Desk(tmp_path / "book", witness, [founding.signer(settings).vkey]) as desk, socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+        found.close()
+        server = Server(Application(desk, name="w", clock=SYSTEM), Listener(port=port), clear=True)
+        server.start()
+        lines = f"{witness.vkey} http://127.0.0.1:{port}\n{away.vkey} http://127.0.0.1:1\n"
+        made = {}
+        for quorum, again in ((1, False), (2, False), (1, True)):
+            (settings.data.dir / listed.FILE).write_text(f"quorum {quorum}\n{lines}")
+            path = tmp_path / f"{quorum}{again}.zip"
+            words(report, settings, "build", "--contract", name, "--month", "2026-10", "--out", path, "--seal-here")
+            made[quorum, again] = path.read_bytes(), capsys.readouterr().err
+        server.stop()
+
+    assert "witness a: does not answer" in made[1, False][1]
+    assert "of the 1 co-signatures" not in made[1, False][1]
+    assert made[1, False][0] == made[2, False][0] == made[1, True][0]  # a later policy is not this report's
+    assert words(audit, settings, "verify", tmp_path / "1False.zip") == 0
+    assert "co-signed by w+" in capsys.readouterr().out
+    log = founding.evidence_key(settings).with_name(issue.VKEY)
+    assert words(audit, settings, "verify", tmp_path / "1False.zip", "--vkey", log) == 5
+    assert words(audit, settings, "verify", tmp_path / "1False.zip", "--vkey", log, "--quorum", "0") == 0
+
+
+def test_the_command_waits_for_co_signatures_and_then_goes_without_and_says_so(instance, tmp_path, capsys):
+    settings, name = instance
+    witness = Signer("w", bytes(32), algorithm=note.COSIGNATURE_V1)
+    (settings.data.dir / listed.FILE).write_text(f"quorum 1\n{witness.vkey}\n")
+    with writer(settings) as ledger:
+        Circle(settings.data.dir, ledger, threading.RLock()).state()
+    path = tmp_path / "b.zip"
+    asked = ("build", "--contract", name, "--month", "2026-10", "--out", path, "--wait", "2")
+    with core(settings):
+        words(report, settings, *asked)
+    said = capsys.readouterr().err
+
+    assert "sealed; waiting up to 2 s for 1 co-signatures" in said
+    assert "0 of the 1 co-signatures that the policy asks for are there: repeat this command" in said
+    assert words(audit, settings, "verify", path) == 5
+    with writer(settings) as ledger, Desk(tmp_path / "book", witness, [founding.signer(settings).vkey]) as desk:
+        ledger.adopt(desk.add(bytes(circle.request(ledger, old=0)), now_s=1), [witness.vkey])
+    capsys.readouterr()
+    assert words(report, settings, *asked, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["cosigned"], told["quorum"]) == (1, 1)
+    assert words(audit, settings, "verify", path) == 0
 
 
 def test_a_bundle_without_papers_is_made_and_the_command_says_why(instance, tmp_path, capsys):

@@ -9,7 +9,7 @@ import pytest
 
 from netops.errors import EvidenceError, UsageError
 from netops.evidence import bundle as bundles
-from netops.evidence import canonical, tally
+from netops.evidence import canonical, note, tally
 from netops.evidence.accounts import verify_completeness
 from netops.evidence.members import APART, HEADS, PROOFS, TALLIES, Bundle
 from netops.evidence.tally import Head
@@ -17,10 +17,15 @@ from netops.evidence.verifier import verify_numbers
 from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry
 from netops.report import bundle, leaves, whole
+from netops.sign import Signer
 
 ROUNDS = int(os.environ.get("NETOPS_ROUNDS", "10"))
 H, M = 3_600_000, 60_000
 START = 1_790_784_000_000
+WITNESSES = [
+    Signer(f"{name}.example/w", bytes([at]) * 32, algorithm=note.COSIGNATURE_V1).vkey
+    for at, name in enumerate(("carrier", "auditor"), 1)
+]
 
 
 def failures(members, signer):
@@ -53,6 +58,8 @@ def rich(october):
     october.state("fact_refused", refused | {"request": "m-2"})
     other = {"contract": "c2", "version": "1", "valid_from_ms": START, "digest": "3" * 64}
     october.state("contract_version", other)
+    october.state("witness_policy", {"quorum": 2, "witnesses": sorted(map(str, WITNESSES))})
+    october.state("witness_policy", {"quorum": 0, "witnesses": []})
     return october
 
 
@@ -80,6 +87,8 @@ LEFT_OUT = {
     "a-step-of-the-clock": of("clock_state"),
     "an-objection": of("objection"),
     "a-ruling": of("ruling"),
+    "a-policy-that-was-lowered": of("witness_policy", quorum=2),
+    "the-policy-in-force": of("witness_policy", quorum=0),
 }
 
 
@@ -370,3 +379,34 @@ def test_an_account_survives_a_restart_and_a_lie_in_its_tables_is_found(often, t
 
         with pytest.raises(EvidenceError, match="accounts"):
             ledger.audit()
+
+
+def test_the_report_says_the_policy_that_is_sealed_and_all_before_it(rich, signer):
+    _, members = rich.issue(signer)
+    told = json.loads(members["report.json"])["witnessing"]
+
+    assert (told["quorum"], told["witnesses"]) == (0, [])
+    assert [row[2:] for row in told["earlier"]["rows"]] == [[2, 2]]
+    for field, value in (("quorum", 1), ("leaf", 0), ("witnesses", ["x"]), ("earlier", {}), ("since_ms", 1)):
+        report = json.loads(members["report.json"])
+        report["witnessing"][field] = value
+        found = failures(members | {"report.json": canonical.dumps(report)}, signer)
+        assert any(each.startswith(f"report.json: witnessing.{field}") for each in found), field
+    del report["witnessing"]
+    found = failures(members | {"report.json": canonical.dumps(report)}, signer)
+    assert any(each.startswith("report.json: witnessing: says null") for each in found)
+
+
+def test_a_policy_that_comes_after_the_report_makes_no_revision(rich, signer):
+    draft, members = rich.issue(signer)
+    rich.state("witness_policy", {"quorum": 1, "witnesses": [str(WITNESSES[0])]}, at_ms=START + 3000 * H)
+
+    again, same = rich.issue(signer)
+    assert (again.name, same) == (draft.name, members)
+    rich.claim("new", 6, 7)
+    later, members = rich.issue(signer)
+    assert later.report.content["revision"] == draft.report.content["revision"] + 1
+    assert later.report.content["witnessing"]["quorum"] == 1
+    assert failures(members, signer) == []
+    steps = later.report.content["difference"]["steps"]["rows"]
+    assert "witness_policy" not in [row[0] for row in steps]

@@ -17,11 +17,12 @@ from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry
 from netops.sign import Signer
 from netops.web.server import Server
-from netops.witness import circle, exchange
+from netops.witness import circle, exchange, listed, policy
 from netops.witness.circle import Circle
 from netops.witness.desk import Desk
 from netops.witness.service import Application
 
+FACT = Fact(kind="service_state", at_ms=3, body={"service": "core", "state": "started", "version": "1"})
 LOG = Signer("netops.invalid/town", bytes(32))
 CARRIER = Signer("carrier.example/w", bytes(range(32)), algorithm=note.COSIGNATURE_V1)
 AUDITOR = Signer("auditor.example/w", bytes(range(1, 33)), algorithm=note.COSIGNATURE_V1)
@@ -135,7 +136,7 @@ def test_a_handshake_that_drips_is_cut_too():
 
 def test_a_hostile_witness_holds_no_other_up_and_is_told_of(ledger, served, tmp_path, monkeypatch):
     with hostile(*HOSTILE["continue for ever"]) as place:
-        (tmp_path / circle.FILE).write_text(f"{AUDITOR.vkey} http://{place}\n{CARRIER.vkey} {served}\n")
+        (tmp_path / listed.FILE).write_text(f"{AUDITOR.vkey} http://{place}\n{CARRIER.vkey} {served}\n")
         core = Circle(tmp_path, ledger, threading.RLock())
         core.step()
         until_over(core, CARRIER)
@@ -163,7 +164,7 @@ def test_what_went_wrong_is_told_while_the_next_turn_goes(ledger, tmp_path, monk
             return 200, b""
         raise OSError("the first")
 
-    (tmp_path / circle.FILE).write_text(f"{AUDITOR.vkey} http://127.0.0.1:1\n")
+    (tmp_path / listed.FILE).write_text(f"{AUDITOR.vkey} http://127.0.0.1:1\n")
     monkeypatch.setattr(exchange, "post", post)
     core = Circle(tmp_path, ledger, threading.RLock())
     core.step()
@@ -176,7 +177,7 @@ def test_what_went_wrong_is_told_while_the_next_turn_goes(ledger, tmp_path, monk
     until_over(core, AUDITOR)
     with pytest.raises(EvidenceError, match=r"no signature|signature by a trusted key"):
         core.step()
-    (tmp_path / circle.FILE).write_text("")
+    (tmp_path / listed.FILE).write_text("")
     until_over(core, AUDITOR)
     with pytest.raises(EvidenceError, match="trusted key"):
         core.step()
@@ -184,7 +185,7 @@ def test_what_went_wrong_is_told_while_the_next_turn_goes(ledger, tmp_path, monk
 
 
 def test_a_fault_that_nobody_thought_of_is_told(ledger, tmp_path, monkeypatch):
-    (tmp_path / circle.FILE).write_text(f"{AUDITOR.vkey} http://127.0.0.1:1\n")
+    (tmp_path / listed.FILE).write_text(f"{AUDITOR.vkey} http://127.0.0.1:1\n")
     monkeypatch.setattr(exchange, "post", lambda *_, **__: {}["of ours"])
 
     with pytest.raises(EvidenceError, match=r"witness auditor\.example/w: 'of ours'"):
@@ -195,7 +196,7 @@ def test_a_fault_that_nobody_thought_of_is_told(ledger, tmp_path, monkeypatch):
 
 
 def test_a_pipe_among_the_files_holds_nobody_up(ledger, desk, tmp_path):
-    (tmp_path / circle.FILE).write_text(f"{CARRIER.vkey}\n")
+    (tmp_path / listed.FILE).write_text(f"{CARRIER.vkey}\n")
     inbox = tmp_path / circle.INBOX
     inbox.mkdir()
     os.mkfifo(inbox / "a.note")
@@ -252,10 +253,10 @@ def test_a_file_that_cannot_be_opened_stays_and_is_told(ledger, tmp_path):
     ],
 )
 def test_an_address_that_cannot_be_asked_is_refused_with_its_line(tmp_path, address):
-    (tmp_path / circle.FILE).write_text(f"# first\n{CARRIER.vkey} {address}\n")
+    (tmp_path / listed.FILE).write_text(f"# first\n{CARRIER.vkey} {address}\n")
 
     with pytest.raises(ConfigError, match=r"witnesses\.txt:2: .*is no address; expected http"):
-        circle.read(tmp_path / circle.FILE)
+        listed.read(tmp_path / listed.FILE)
 
 
 @pytest.mark.parametrize(
@@ -263,13 +264,91 @@ def test_an_address_that_cannot_be_asked_is_refused_with_its_line(tmp_path, addr
     ["http://h", "https://H.example.:8390/a/%C3%A9", "http://[::1]:80", "http://[fe80::1%25a]", "http://10.0.0.1"],
 )
 def test_an_address_that_can_be_asked_is_taken(tmp_path, address):
-    (tmp_path / circle.FILE).write_text(f"{CARRIER.vkey} {address}/\n")
+    (tmp_path / listed.FILE).write_text(f"{CARRIER.vkey} {address}/\n")
 
-    assert circle.read(tmp_path / circle.FILE)[0].url == address
+    assert listed.read(tmp_path / listed.FILE).witnesses[0].url == address
 
 
 def test_a_list_that_is_a_pipe_is_told(ledger, tmp_path):
-    os.mkfifo(tmp_path / circle.FILE)
+    os.mkfifo(tmp_path / listed.FILE)
 
     with pytest.raises(ConfigError, match="no plain file; expected a list of witnesses"):
         Circle(tmp_path, ledger, threading.RLock()).step()
+
+
+# ---- how many must sign
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["quorum", "K"], r"witnesses\.txt:1: 'quorum ': expected how many"),
+        (["K", "quorum two"], r"witnesses\.txt:2: 'quorum two': expected how many"),
+        (["quorum -1", "K"], "expected how many of the witnesses must co-sign, such as 2"),
+        (["quorum 1 2", "K"], "expected how many"),
+        (["quorum 1", "quorum 0", "K"], r"witnesses\.txt:2: a second 'quorum'; the first stands in line 1"),
+        (["K", "# all", "quorum 2"], r"witnesses\.txt:3: asks for 2 co-signatures and names 1 witnesses"),
+        (["K", "K http://h"], r"witnesses\.txt:2: key carrier\.example/w is named twice"),
+    ],
+)
+def test_a_list_that_asks_for_what_cannot_be_is_refused_by_its_line(tmp_path, lines, said):
+    (tmp_path / listed.FILE).write_text("\n".join(lines).replace("K", str(CARRIER.vkey)))
+
+    with pytest.raises(ConfigError, match=said):
+        listed.read(tmp_path / listed.FILE)
+
+
+def test_the_policy_is_sealed_when_it_changes_and_stays_while_the_list_is_off(ledger, tmp_path):
+    core = Circle(tmp_path, ledger, threading.RLock())
+    lists = [
+        "",
+        f"{AUDITOR.vkey}\n{CARRIER.vkey}\nquorum 1\n",
+        f"# another order, and an address\nquorum 1\n{CARRIER.vkey} http://h\n{AUDITOR.vkey}\n",
+        "quorum 3\n",
+        f"quorum 2\n{CARRIER.vkey}\n{AUDITOR.vkey}\n",
+    ]
+    for text in lists:
+        (tmp_path / listed.FILE).write_text(text)
+        try:
+            core.state()
+        except ConfigError:
+            continue
+    (tmp_path / listed.FILE).unlink()
+    core.state()
+
+    keys = sorted(map(str, (AUDITOR.vkey, CARRIER.vkey)))
+    told = [leaf.fact.body for leaf in ledger.find(policy.KIND)]
+    assert sorted((each["quorum"], each["witnesses"]) for each in told) == [(0, []), (1, keys), (2, keys)]
+    assert [each.quorum for _, each in policy.told(ledger)] == [1, 2, 0]
+    assert policy.before(ledger, 1) == policy.Policy()
+
+
+def test_all_that_answer_in_one_round_sign_one_checkpoint(ledger, served, tmp_path, monkeypatch):
+    """The ledger grows while the first is asked; the second is still asked about the same checkpoint."""
+    with Desk(tmp_path / "other", AUDITOR, [LOG.vkey]) as desk, socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+        found.close()
+        server = Server(Application(desk, name=AUDITOR.vkey.name, clock=SYSTEM), Listener(port=port), clear=True)
+        server.start()
+        (tmp_path / listed.FILE).write_text(f"{AUDITOR.vkey} http://127.0.0.1:{port}\n{CARRIER.vkey} {served}\n")
+        acting, ask, begun = threading.RLock(), circle.ask, threading.Event()
+
+        def after_the_first(witness, made, *, old):
+            if witness.key == AUDITOR.vkey:
+                assert begun.wait(10)
+                return ask(witness, made, old=old)
+            answer = ask(witness, made, old=old)
+            with acting:
+                ledger.append([LedgerEntry("core/1", ledger.size + 9, FACT)], now_ms=3)
+                ledger.checkpoint(now_ms=3)
+            begun.set()
+            return answer
+
+        monkeypatch.setattr(circle, "ask", after_the_first)
+        Circle(tmp_path, ledger, acting).round()
+        server.stop()
+
+    (one,) = ledger.cosigned(0, [AUDITOR.vkey.name, CARRIER.vkey.name], least=1)
+    assert one.size < ledger.latest().size
+    assert len(note.parse(one.note).signatures) == 3

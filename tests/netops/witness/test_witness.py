@@ -17,8 +17,8 @@ from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry
 from netops.sign import Signer
 from netops.web.server import Server
-from netops.witness import circle
-from netops.witness.circle import Circle, Witness
+from netops.witness import circle, listed
+from netops.witness.circle import Circle
 from netops.witness.desk import Desk
 from netops.witness.protocol import LARGEST, Ask, RefusedError, Seen
 from netops.witness.service import Application
@@ -252,7 +252,7 @@ def over(core):
 
 
 def test_the_core_asks_over_http_and_learns_the_size_from_the_refusal(ledger, desk, served, tmp_path):
-    (tmp_path / circle.FILE).write_text(f"# the carrier\n{CARRIER.vkey} {served}/\n")
+    (tmp_path / listed.FILE).write_text(f"# the carrier\n{CARRIER.vkey} {served}/\n")
     Circle(tmp_path, ledger, threading.RLock()).round()
     grow(ledger, 40)
 
@@ -267,7 +267,7 @@ def test_the_core_asks_over_http_and_learns_the_size_from_the_refusal(ledger, de
 
 
 def test_one_witness_that_fails_does_not_keep_the_others_from_signing(ledger, served, tmp_path):
-    (tmp_path / circle.FILE).write_text(f"{AUDITOR.vkey} http://127.0.0.1:1\n{CARRIER.vkey} {served}\n")
+    (tmp_path / listed.FILE).write_text(f"{AUDITOR.vkey} http://127.0.0.1:1\n{CARRIER.vkey} {served}\n")
 
     with pytest.raises(EvidenceError, match="does not answer"):
         Circle(tmp_path, ledger, threading.RLock()).round()
@@ -280,7 +280,7 @@ def test_a_witness_that_hangs_holds_nobody_up_and_is_told_of(ledger, tmp_path):
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
-        (tmp_path / circle.FILE).write_text(f"{CARRIER.vkey} http://127.0.0.1:{mute.getsockname()[1]}\n")
+        (tmp_path / listed.FILE).write_text(f"{CARRIER.vkey} http://127.0.0.1:{mute.getsockname()[1]}\n")
         core = Circle(tmp_path, ledger, acting)
         core.step()
         link, _ = mute.accept()
@@ -301,7 +301,7 @@ def test_a_witness_that_hangs_holds_nobody_up_and_is_told_of(ledger, tmp_path):
 
 
 def test_a_signature_by_another_key_is_not_adopted(ledger, served, tmp_path):
-    (tmp_path / circle.FILE).write_text(f"{AUDITOR.vkey} {served}\n")
+    (tmp_path / listed.FILE).write_text(f"{AUDITOR.vkey} {served}\n")
     before = ledger.latest().note
 
     with pytest.raises(EvidenceError, match="no signature by a trusted key"):
@@ -311,19 +311,19 @@ def test_a_signature_by_another_key_is_not_adopted(ledger, served, tmp_path):
 
 
 def test_http_refusals_have_their_status(ledger, desk, served):
-    witness = Witness(CARRIER.vkey, served)
+    witness = listed.Witness(CARRIER.vkey, served)
     desk.add(bytes(circle.request(ledger, old=0)), now_s=1)
 
     assert circle._post(witness, circle.request(ledger, old=0))[:2] == (409, b"5\n")
     assert circle._post(witness, Ask(5, (), b"junk"))[0] == 400
-    assert circle._post(Witness(CARRIER.vkey, f"{served}/else"), Ask(5, (), b""))[0] == 404
+    assert circle._post(listed.Witness(CARRIER.vkey, f"{served}/else"), Ask(5, (), b""))[0] == 404
 
 
 # ---- by file
 
 
 def test_a_file_that_was_handed_in_is_adopted_and_a_bad_one_is_put_aside(ledger, desk, tmp_path):
-    (tmp_path / circle.FILE).write_text(f"{CARRIER.vkey}\n")
+    (tmp_path / listed.FILE).write_text(f"{CARRIER.vkey}\n")
     inbox = tmp_path / circle.INBOX
     inbox.mkdir()
     (inbox / "a.note").write_bytes(desk.add(bytes(circle.request(ledger, old=0)), now_s=1))
@@ -354,13 +354,13 @@ def test_a_file_that_was_handed_in_is_adopted_and_a_bad_one_is_put_aside(ledger,
     ],
 )
 def test_a_list_of_witnesses_that_is_off_is_refused_with_its_line(tmp_path, line, says):
-    (tmp_path / circle.FILE).write_text(f"# first\n{line}\n")
+    (tmp_path / listed.FILE).write_text(f"# first\n{line}\n")
 
     with pytest.raises(ConfigError, match=rf"witnesses\.txt:2: .*{says}"):
-        circle.read(tmp_path / circle.FILE)
+        listed.read(tmp_path / listed.FILE)
 
 
 def test_without_a_list_nobody_is_asked(ledger, tmp_path):
     Circle(tmp_path, ledger, threading.RLock()).round()
 
-    assert circle.read(tmp_path / circle.FILE) == ()
+    assert listed.read(tmp_path / listed.FILE) == listed.Listed()

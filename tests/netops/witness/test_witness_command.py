@@ -15,8 +15,8 @@ from netops.evidence import checkpoint, note
 from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry
 from netops.sign import Signer
-from netops.witness import circle
-from netops.witness.circle import Circle, Witness
+from netops.witness import circle, listed
+from netops.witness.circle import Circle
 
 ORIGIN = "netops.invalid/town"
 LOG = Signer(ORIGIN, bytes(32))
@@ -50,7 +50,7 @@ def test_a_checkpoint_goes_to_the_witness_and_back_by_file(ledger, key, tmp_path
     assert witness(tmp_path, "sign", tmp_path / "request", *book, "--out", tmp_path / "signed") == 0
     assert witness(tmp_path, "add", tmp_path / "signed") == 2  # nobody is trusted yet
     assert "names no witness" in capsys.readouterr().err
-    (tmp_path / circle.FILE).write_text(f"{key}\n")
+    (tmp_path / listed.FILE).write_text(f"{key}\n")
     assert witness(tmp_path, "add", tmp_path / "signed") == 0
 
     Circle(tmp_path, ledger, threading.RLock()).round()
@@ -61,7 +61,7 @@ def test_a_checkpoint_goes_to_the_witness_and_back_by_file(ledger, key, tmp_path
 
 
 def test_what_cannot_be_handed_in_is_refused(ledger, key, tmp_path, capsys):
-    (tmp_path / circle.FILE).write_text(f"{key}\n")
+    (tmp_path / listed.FILE).write_text(f"{key}\n")
     (tmp_path / "other").write_bytes(ledger.latest().note)
 
     assert witness(tmp_path, "add", tmp_path / "other") == 4
@@ -107,7 +107,7 @@ def test_a_private_key_where_a_public_one_belongs_is_never_shown(ledger, key, tm
     assert witness(tmp_path, "ask", "--out", tmp_path / "request") == 0
     assert witness(tmp_path, "sign", tmp_path / "request", *book, "--logs", tmp_path / "key", "--out", "no") == 4
     for line in (private, f"{key} {private}"):
-        (tmp_path / circle.FILE).write_text(line)
+        (tmp_path / listed.FILE).write_text(line)
         assert witness(tmp_path, "add", tmp_path / "request") == 2
 
     said = capsys.readouterr().err
@@ -127,7 +127,7 @@ def test_it_serves_until_it_is_stopped(ledger, key, tmp_path):
             assert "signs at" in process.stderr.readline()
             deadline = time.monotonic() + 10
             signed, size = circle.ask(
-                Witness(key, f"http://127.0.0.1:{port}"), lambda old: circle.request(ledger, old=old), old=0
+                listed.Witness(key, f"http://127.0.0.1:{port}"), lambda old: circle.request(ledger, old=old), old=0
             )
             assert time.monotonic() < deadline
         finally:

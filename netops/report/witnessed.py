@@ -1,0 +1,88 @@
+"""The policy of co-signing that a report stands under, and the checkpoint that fulfils it.
+
+The policy is the last one sealed before the report; all since the ledger began are told, so that who lowered it is
+seen. `chosen` finds the checkpoint, `completed` puts an issued bundle under it: the same report, the same seal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from netops.errors import EvidenceError
+from netops.evidence import bundle as bundles
+from netops.evidence import canonical, note
+from netops.evidence.members import CHECKPOINT, KEYS, PROOFS
+from netops.evidence.note import VerifierKey
+from netops.witness import policy
+
+if TYPE_CHECKING:
+    from netops.evidence.members import Bundle
+    from netops.ledger_file import LedgerReader
+    from netops.report.leaves import Leaves
+    from netops.witness.policy import Policy
+
+EARLIER = ("leaf", "since_ms", "quorum", "witnesses")
+
+
+@dataclass(frozen=True, slots=True)
+class Under:
+    """The checkpoint that a bundle stands under: its size, the signed note, how many of the witnesses signed it."""
+
+    size: int
+    note: bytes
+    count: int
+
+
+def tell(leaves: Leaves) -> dict[str, Any]:
+    """Return what report.json says of the policy; nothing while none was ever sealed."""
+    found = leaves.of(policy.KIND)
+    if not found:
+        return {}
+    last = found[-1]
+    rows = [[each.index, each.known_ms, each.body["quorum"], len(each.body["witnesses"])] for each in found[:-1]]
+    told = {"leaf": last.index, "since_ms": last.known_ms, "quorum": last.body["quorum"]}
+    earlier = {"columns": list(EARLIER), "rows": rows}
+    return {"witnessing": {**told, "witnesses": list(last.body["witnesses"]), "earlier": earlier}}
+
+
+def keys(leaves: Leaves) -> list[str]:
+    """Return the verifier keys of the witnesses whom the policy names."""
+    found = leaves.of(policy.KIND)
+    return list(found[-1].body["witnesses"]) if found else []
+
+
+def chosen(ledger: LedgerReader, seal: int, asked: Policy) -> Under:
+    """Return the first checkpoint over the seal that as many witnesses signed as the policy asks for.
+
+    While there is none, the first that most of them signed. EvidenceError while no checkpoint seals the leaf.
+    """
+    names = [key.name for key in asked.keys]
+    for least in range(asked.quorum, 0, -1):
+        for sealed in ledger.cosigned(seal, names, least=least):
+            count = len(asked.signers(sealed.note))
+            if count >= least:
+                return Under(sealed.size, sealed.note, count)
+    first = ledger.covering(seal)
+    if first is None:
+        raise EvidenceError(f"ledger {ledger.path}: leaf {seal} is under no checkpoint yet; ask again later")
+    return Under(first.size, first.note, len(asked.signers(first.note)))
+
+
+def shown(signed: bytes, vkeys: bytes) -> bytes:
+    """Return a checkpoint with the lines of those alone whom `vkeys.txt` names: no line is outside the check."""
+    held = note.parse(signed)
+    named = [VerifierKey.parse(line) for line in vkeys.decode().splitlines() if line]
+    known = {(key.name, key.id) for key in named}
+    lines = tuple(each for each in held.signatures if (each.name, each.key_id) in known)
+    return bytes(note.Note(text=held.text, signatures=lines))
+
+
+def completed(ledger: LedgerReader, bundle: Bundle, under: Under) -> dict[str, bytes]:
+    """Return the members of an issued bundle under another checkpoint: its proofs and its checkpoint are new."""
+    indexes = [canonical.loads(line)["index"] for line in bundle.lines(PROOFS)]
+    return {
+        **bundle.members,
+        PROOFS: bundles.proofs({index: ledger.inclusion(index, under.size) for index in indexes}),
+        CHECKPOINT: bundles.signed(shown(under.note, bundle.member(KEYS))),
+    }
