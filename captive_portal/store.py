@@ -67,7 +67,18 @@ _METER = (
     .where(SESSION.c.id == sa.bindparam("which"), SESSION.c.ended_ms.is_(None))
     .values(meter=sa.bindparam("counted"))
 )
-_MARK = sa.update(SESSION).where(SESSION.c.id == sa.bindparam("which")).values(online_ms=sa.bindparam("at_ms"))
+# Made ready once: a login waits for them.
+_MARK = sql.Many(
+    sa.update(SESSION).where(SESSION.c.id == sa.bindparam("which")).values(online_ms=sa.bindparam("at_ms")),
+    *("at_ms", "which"),
+)
+_ROW = sql.Many(
+    sa.insert(SESSION),
+    *("id", "identity", "interface", "mac", "site", "method", "voucher", "since_ms", "until_ms", "bounds", "person"),
+    "policy",
+)
+_AT = sql.Many(sa.insert(ADDRESS), "session", "address", "since_ms")
+_AGREED = sql.Many(sa.insert(CONSENT), "session", "at_ms", "terms", "language", "digest", "channel")
 
 
 class Store:
@@ -135,7 +146,7 @@ class Store:
             if admissions and held is None:
                 _admit(connection, admissions)
             if marks:
-                connection.execute(_MARK, [{"which": mark.session, "at_ms": mark.at_ms} for mark in marks])
+                _MARK.run(connection, ((mark.at_ms, mark.session) for mark in marks))
             done = {Admission: held, Online: None}
             return [done[type(work)] if isinstance(work, Admission | Online) else work(connection) for work in works]
 
@@ -235,46 +246,27 @@ class Store:
 
 
 def _admit(connection: sa.Connection, admissions: Sequence[Admission]) -> None:
-    connection.execute(sa.insert(SESSION), [_row(each) for each in admissions])
-    addresses = [
-        {"session": each.session.id, "address": address, "since_ms": each.session.since_ms}
-        for each in admissions
-        for address in each.session.client.addresses
-    ]
-    if addresses:  # a controller may let in a device whose address nobody has told yet
-        connection.execute(sa.insert(ADDRESS), addresses)
-    consents = [
-        {
-            "session": each.session.id,
-            "at_ms": each.session.since_ms,
-            "terms": each.consent.terms,
-            "language": each.consent.language,
-            "digest": each.consent.digest,
-            "channel": each.consent.channel,
-        }
-        for each in admissions
-    ]
-    connection.execute(sa.insert(CONSENT), consents)
+    _ROW.run(connection, map(_row, admissions))
+    sessions = [each.session for each in admissions]  # one that a controller let in may have no address yet
+    _AT.run(connection, ((each.id, address, each.since_ms) for each in sessions for address in each.client.addresses))
+    _AGREED.run(connection, map(_agreed, admissions))
     chain.append(connection, [_opened(each) for each in admissions])
 
 
-def _row(admission: Admission) -> dict[str, Any]:
+def _row(admission: Admission) -> tuple[Any, ...]:
     session, grant = admission.session, admission.session.grant
     assert grant
-    return {
-        "id": session.id,
-        "identity": admission.identity,
-        "interface": session.client.interface,
-        "mac": session.client.mac,
-        "site": admission.site,
-        "method": grant.method,
-        "voucher": grant.voucher or None,
-        "since_ms": session.since_ms,
-        "until_ms": grant.until_ms,
-        "bounds": _bounds_text(grant.bounds),
-        "person": grant.person or None,
-        "policy": grant.policy,
-    }
+    return (
+        *(session.id, admission.identity, session.client.interface, session.client.mac, admission.site, grant.method),
+        *(grant.voucher or None, session.since_ms, grant.until_ms, _bounds_text(grant.bounds), grant.person or None),
+        grant.policy,
+    )
+
+
+def _agreed(admission: Admission) -> tuple[Any, ...]:
+    consent = admission.consent
+    which = admission.session.id, admission.session.since_ms
+    return (*which, consent.terms, consent.language, consent.digest, consent.channel)
 
 
 def _opened(admission: Admission) -> chain.Entry:

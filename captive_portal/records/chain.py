@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from captive_portal.tables import RECORD
+from inventory.sql import Many
 from netops.evidence import canonical
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ ENDED = "ended"  # how, when, and how many octets
 ERASED = "erased"  # a certificate: which entries hold their digest alone from here on, and why
 DESTROYED = "key_destroyed"  # a certificate: the key of a month is gone, and what it sealed with it
 _LAST = sa.select(RECORD.c.n, RECORD.c.head).order_by(RECORD.c.n.desc()).limit(1)  # made once: a login waits for it
-_INSERT = sa.insert(RECORD)
+_INSERT = Many(sa.insert(RECORD), "n", "at_ms", "kind", "body", "digest", "head")
 CERTIFICATES = (ERASED, DESTROYED)  # nothing personal: never erased themselves
 
 
@@ -72,14 +73,5 @@ def append(connection: sa.Connection, entries: Sequence[Entry]) -> None:
         body = canonical.dumps(dict(entry.body))
         own = digest(number, entry.at_ms, entry.kind, body)
         before = head(before, own)
-        rows.append(
-            {
-                "n": number,
-                "at_ms": entry.at_ms,
-                "kind": entry.kind,
-                "body": body.decode(),
-                "digest": own,
-                "head": before,
-            }
-        )
-    connection.execute(_INSERT, rows)
+        rows.append((number, entry.at_ms, entry.kind, body.decode(), own, before))
+    _INSERT.run(connection, rows)

@@ -40,6 +40,7 @@ WAIT_S = 10.0
 HELD_S = 1.0  # a visitor's way in waits no longer for another process; staff's orders wait as long as any (sql.BUSY_S)
 TOGETHER = 256  # sealed before the first of them is waited for
 REMEMBERED = 100_000  # persons of this month known to be durable; more are written again, which changes nothing
+_KEEP = sql.Many(insert(PERSON).on_conflict_do_nothing(), "hash", "period", "kind", "sealed")
 
 
 class Kind(StrEnum):
@@ -229,8 +230,7 @@ class Persons:
             for period in {row.period for row in rows} - self._told:
                 known = {"period": period, "key": self.periods.digest(period)}
                 connection.execute(insert(PERIOD).on_conflict_do_nothing(), known)
-            values = [{"hash": r.hash, "period": r.period, "kind": r.kind, "sealed": r.sealed} for r in rows]
-            connection.execute(insert(PERSON).on_conflict_do_nothing(), values)
+            _KEEP.run(connection, ((r.hash, r.period, r.kind, r.sealed) for r in rows))
         self._told |= {row.period for row in rows}
         return [None] * len(rows)
 

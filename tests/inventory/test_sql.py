@@ -9,9 +9,10 @@ import textwrap
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import psycopg
 
 from inventory.errors import SqlBusyError, SqlConflictError, SqlError
-from inventory.sql import BUSY_S, Database, Migrations, current, upgrade
+from inventory.sql import BUSY_S, Database, Many, Migrations, current, upgrade
 from inventory.tables import META, MIGRATIONS, RECORD
 from netops.clock import SYSTEM
 
@@ -281,3 +282,37 @@ def test_a_missing_file_is_not_created_by_a_reader(tmp_path):
         pass
 
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- many rows by one statement
+THINGS = sa.Table(
+    "many_things", sa.MetaData(), sa.Column("key", sa.String, primary_key=True), sa.Column("end", sa.LargeBinary)
+)
+PUT = Many(sa.insert(THINGS), "end", "key")
+
+
+def test_many_rows_go_in_by_one_statement_in_the_order_of_its_names(tmp_path):
+    with Database(f"sqlite:///{tmp_path / 'a.db'}") as database, database.write() as connection:
+        THINGS.create(connection)
+        PUT.run(connection, [(b"\x00\xff", "a"), (None, "'; DROP TABLE many_things")])
+        PUT.run(connection, [])
+        rows = connection.execute(sa.select(THINGS.c.key, THINGS.c.end).order_by(THINGS.c.key.desc())).all()
+
+    assert [tuple(each) for each in rows] == [("a", b"\x00\xff"), ("'; DROP TABLE many_things", None)]
+
+
+def test_a_row_of_many_that_another_has_says_so_and_none_of_them_stays(tmp_path):
+    with Database(f"sqlite:///{tmp_path / 'a.db'}") as database:
+        with database.write() as connection:
+            THINGS.create(connection)
+        with pytest.raises(SqlConflictError, match="another row already says so"), database.write() as connection:
+            PUT.run(connection, [(None, "a"), (None, "a")])
+        with database.read() as connection:
+            assert connection.execute(sa.select(THINGS)).all() == []
+
+
+def test_many_rows_are_named_where_the_driver_wants_names():
+    text, fitted = PUT.compiled(psycopg.dialect())
+
+    assert text == 'INSERT INTO many_things (key, "end") VALUES (%(key)s::VARCHAR, %(end)s)'
+    assert fitted((b"x", "a")) == {"end": b"x", "key": "a"}
