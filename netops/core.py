@@ -24,6 +24,7 @@ from netops.closing import GRACE_MS, Closing
 from netops.dispute import silence
 from netops.dispute.terms import of_register
 from netops.drain import Drain
+from netops.ear import Ear
 from netops.errors import ConfigError, UsageError
 from netops.founding import signer
 from netops.journal import HOUR_MS, HourSum, Journal
@@ -113,6 +114,8 @@ class Core:
         self._rosters = {str(leaf.fact.body["roster"]) for leaf in self._ledger.find("availability_roster")}
         self._verifier: Verifier | None = None
         self._admission.has_samples = self._has_samples
+        self._ear = Ear(settings)
+        self._admission.breaks = self._ear.breaks
         self._closing = Closing(
             settings,
             self._clock,
@@ -383,9 +386,12 @@ class Core:
 
     def _speak_for_the_silent(self) -> None:
         now = self._clock.now_ms()
-        heard_ms = min(now, self._heard_ms)
-        wrong: list[UsageError] = []
-        stated = silence.missed(self._admission.cases(), self._admission.terms, until_ms=heard_ms, wrong=wrong)
+        deaf = self._ear.hear(heard_ms=self._heard_ms, now_ms=now)
+        cases, terms, wrong = self._admission.cases(), self._admission.terms, list[UsageError]()
+        breaks = () if deaf else self._ear.breaks(now)
+        stated = silence.missed(cases, terms, until_ms=min(now, self._heard_ms), breaks=breaks, wrong=wrong)
+        if deaf and stated:
+            raise UsageError(f"{len(stated)} deadlines of disputes are over, and nobody's silence is stated: {deaf}")
         if stated:
             self._ledger.append(stated, now_ms=now)
         if wrong:

@@ -6,10 +6,10 @@ states the same again, once.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inventory import codec
+from netops import steered
 from netops.evidence import canonical
 from netops.facts import Fact
 from netops.ledger import LedgerEntry
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from netops.evidence.canonical import JSON
     from netops.raw import Chunk
     from netops.store import Expired, SealedFile
-
-
-SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
 
 
 def number(digest: str) -> int:
@@ -122,7 +119,7 @@ def contract_version(contract: Contract) -> LedgerEntry:
 
 def started(vantage: str, release: str, *, now_ms: int) -> list[LedgerEntry]:
     """State that the core began, by which release, and what the machine says of its clock."""
-    state = "synchronised" if SYNCHRONISED.exists() else "unknown"
+    state = "synchronised" if steered.is_synchronised() else "unknown"
     return [
         LedgerEntry(
             "core",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from netops.access.approvals import Approval
+    from netops.dispute.listening import Breaks
     from netops.dispute.states import Cases
     from netops.dispute.terms import Lookup
     from netops.evidence.canonical import JSON
@@ -45,7 +46,7 @@ class Admission:
     """Decides for one ledger; used by the core, from the thread of its drain.
 
     `terms` are those of the contracts' disputes; the core sets them whenever it has read the register. `has_samples`
-    knows of an hour whether it can be stated again.
+    knows of an hour whether it can be stated again, `breaks` when the core was not there to hear anybody, as of now.
     """
 
     def __init__(self, ledger: Ledger, staff: str, *, terms: Lookup = nobody) -> None:
@@ -53,6 +54,7 @@ class Admission:
         self._staff = staff
         self.terms = terms
         self.has_samples: Callable[[int], bool] = lambda _hour_ms: False
+        self.breaks: Callable[[int], Breaks] = lambda _now_ms: ()
         self._waiting: dict[tuple[str, int], int] = {}
 
     def refuses(self, entries: Sequence[LedgerEntry], *, now_ms: int) -> list[str]:
@@ -63,7 +65,7 @@ class Admission:
         if not any(entry.fact.kind in KINDS for entry in entries):
             return [""] * len(entries)
         held, claims = self._known()
-        dispute = self._dispute()
+        dispute = self._dispute(now_ms)
         made, stated = [], []
         for entry in entries:
             known = self._said(entry)
@@ -82,7 +84,7 @@ class Admission:
 
     def cases(self) -> Cases:
         """Return the disputes as far as the ledger holds them."""
-        return self._dispute().cases
+        return self._dispute(0).cases
 
     def _known(self) -> tuple[dict[str, Approval], dict[str, Mapping[str, Any]]]:
         """Return what the ledger holds; it is read anew, for what a failed append took back must not count."""
@@ -93,10 +95,10 @@ class Admission:
                 claims.setdefault(str(leaf.fact.body["claim"]), leaf.fact.body)
         return approvals.fold((leaf.fact, True) for leaf in leaves), claims
 
-    def _dispute(self) -> disputes.Known:
+    def _dispute(self, now_ms: int) -> disputes.Known:
         leaves = sorted((e for kind in disputes.RESTS_ON for e in self._ledger.find(kind)), key=lambda leaf: leaf.index)
         told = [(leaf.fact, self._known_ms(leaf.fact, leaf.recorded_ms)) for leaf in leaves]
-        return disputes.known(told, leaves=self._ledger.size)
+        return disputes.known(told, leaves=self._ledger.size, breaks=self.breaks(now_ms))
 
     def _uncorrectable(self, fact: Fact) -> str:
         index = int(str(fact.body["corrects"]))
@@ -133,7 +135,10 @@ class Admission:
             elif entry.fact.kind == corrections.KIND:
                 why = early(entry.fact, now_ms=now_ms) or self._uncorrectable(entry.fact)
             else:
-                why = early(entry.fact, now_ms=now_ms) or disputes.broken(entry.fact, dispute, self.terms)
+                known_ms = self._known_ms(entry.fact, now_ms)
+                why = early(entry.fact, now_ms=now_ms) or disputes.broken(
+                    entry.fact, dispute, self.terms, known_ms=known_ms
+                )
         except _UnknownError as error:
             if now_ms - self._waiting.setdefault(mark, now_ms) < WAIT_MS:
                 raise

@@ -2,7 +2,8 @@
 
 The order stands in `netops/dispute/states.py`, the deadlines in `terms.py`. Here is who may say what: a carrier with a
 key by that key alone, everybody else by an account (`admission.py` asks for it); who objected neither answers nor
-rules, who answered does not rule. A ruling moves money, a settlement says how much: the final revision's total. Pure.
+rules, who answered does not rule. A ruling moves money, a settlement says how much: the final revision's total. Late is
+who was recorded late, whatever his fact says of its own time, and nobody because of a break of ours. Pure.
 """
 
 from __future__ import annotations
@@ -18,33 +19,36 @@ from netops.errors import NetopsError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from netops.dispute.listening import Breaks
     from netops.dispute.states import Case, Cases
     from netops.dispute.terms import Lookup, Terms
     from netops.facts import Fact
 
 KINDS: Final = tuple(kind for kind in states.KINDS if kind != "report_issued")
 ROLES: Final = frozenset({"contract_manager"})  # whose word this is
-RESTS_ON: Final = (*states.KINDS, "exclusion_claim")
+RESTS_ON: Final = (*states.KINDS, states.TEXT, "exclusion_claim")
+SLACK_MS: Final = 60_000  # how far a clock may have been set back between a report and a word about it
 DEADLINE: Final = "deadline"  # by whom it is said that nobody spoke: the core, which asks nobody for leave
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the ledger holds: the cases, whose claims there are (claim → contract), how many leaves."""
+    """What the ledger holds: the cases, whose claims there are (claim → contract), how many leaves; our breaks."""
 
     cases: Cases = field(default_factory=states.Cases)
     claims: Mapping[str, str] = field(default_factory=dict)
     leaves: int = 0
+    breaks: Breaks = ()
 
 
-def known(facts: Iterable[tuple[Fact, int]], *, leaves: int) -> Known:
+def known(facts: Iterable[tuple[Fact, int]], *, leaves: int, breaks: Breaks = ()) -> Known:
     """Return what facts amount to, each with when it counts as known, in the ledger's order."""
     told = list(facts)
     claims: dict[str, str] = {}
     for fact, _ in told:
         if fact.kind == "exclusion_claim":
             claims.setdefault(str(fact.body["claim"]), str(fact.body["contract"]))
-    return Known(cases=states.fold(told), claims=claims, leaves=leaves)
+    return Known(cases=states.fold(told), claims=claims, leaves=leaves, breaks=breaks)
 
 
 def beside(before: Known, fact: Fact, *, now_ms: int) -> Known:
@@ -52,34 +56,55 @@ def beside(before: Known, fact: Fact, *, now_ms: int) -> Known:
     return replace(before, cases=states.fold([(fact, now_ms)], onto=before.cases))
 
 
-def broken(fact: Fact, held: Known, terms: Lookup = nobody) -> str:
-    """Return the rule that a fact of the dispute breaks, or the empty string."""
+def broken(fact: Fact, held: Known, terms: Lookup = nobody, *, known_ms: int | None = None) -> str:
+    """Return the rule that a fact of the dispute breaks, or the empty string.
+
+    `known_ms` is when it is recorded; without one it is now, which the fact's own time is.
+    """
     body: Any = fact.body
+    at_ms = fact.at_ms if known_ms is None else known_ms
     if why := states.refused(held.cases, fact):
         return why
     if body["by"] == DEADLINE or "due_ms" in body:
         return "that a deadline was missed, the core states by itself"
     case = held.cases.of(fact)
     assert case is not None  # `refused` says so
+    if why := _too_early(fact, case):
+        return why
     found = terms(case.contract, case.end_ms - 1)
     try:
         match fact.kind:
             case "objection" | "report_accepted":
-                return _of_the_carrier(fact, held, case, found)
+                return _of_the_carrier(fact, held, case, found, at_ms=at_ms)
             case "rebuttal" | "ruling":
                 return _second_person(fact, case)
             case "report_final":
-                return _final(fact, case, found)
+                return _final(fact, case, found, held.breaks, at_ms=at_ms)
             case _:
                 return _settled(fact, case)
     except NetopsError as error:
         return str(error)
 
 
-def _of_the_carrier(fact: Fact, held: Known, case: Case, terms: Terms | None) -> str:
+def _too_early(fact: Fact, case: Case) -> str:
+    """Return that a fact says to be older than what it is about, or the empty string."""
     body: Any = fact.body
-    if terms is not None and (over := _over(case, terms)) <= fact.at_ms:
-        return f"it is late: report '{case.last.name}' could be objected to until {terms.shown(over)}"
+    match fact.kind:
+        case "rebuttal":
+            what, since_ms = "the objection that it answers", case.objections[body["objection"]].at_ms
+        case "ruling":
+            what, since_ms = "the answer that it rules on", case.objections[body["objection"]].answered_ms
+        case _:
+            issued = {each.name: each.at_ms for each in case.revisions}
+            what, since_ms = f"report '{body['report']}'", issued[body["report"]]
+    return f"it says that it was made before {what}" if fact.at_ms < since_ms - SLACK_MS else ""
+
+
+def _of_the_carrier(fact: Fact, held: Known, case: Case, terms: Terms | None, *, at_ms: int) -> str:
+    body: Any = fact.body
+    if terms is not None and _over(case, terms, held.breaks) <= at_ms:
+        over = terms.shown(terms.window(case))
+        return f"it is late: report '{case.last.name}' could be objected to until {over}"
     keys = terms.keys if terms is not None else ()
     if "note" in body:
         said = notes.read(body["note"].encode(), keys)
@@ -87,15 +112,31 @@ def _of_the_carrier(fact: Fact, held: Known, case: Case, terms: Terms | None) ->
             return f"the note was signed over another file than the one that was issued as '{case.last.name}'"
         if said.fact(at_ms=fact.at_ms) != fact:
             return "the fact says something else than the note that the carrier signed"
+        if fact.kind == "report_accepted" and (why := _kept(said.told["made_ms"], case)):
+            return why
     elif terms is not None and keys:
         return f"carrier '{terms.carrier}' has a key: its word is a note that it signed (`netops dispute take`)"
+    elif fact.kind == "report_accepted" and "digest" not in body:
+        return f"it does not say which file was accepted: expected the digest of report '{case.last.name}'"
     return _target(body, held, case) if fact.kind == "objection" else ""
 
 
-def _over(case: Case, terms: Terms) -> int:
+def _kept(made_ms: int, case: Case) -> str:
+    """Return why an acceptance that was signed then does not count: the dispute has gone on since.
+
+    Who accepts a report and then objects to it after all no longer accepts it; what was ruled is to be accepted anew.
+    """
+    for each in case.objections.values():
+        if made_ms <= max(each.at_ms, each.ruled_ms):
+            step = "ruled on" if each.ruled_ms else "made"
+            return f"it was signed before objection '{each.id}' was {step}; expected one that is signed afterwards"
+    return ""
+
+
+def _over(case: Case, terms: Terms, breaks: Breaks) -> int:
     """Return when the window is over; never, while the calendar does not have the year in which it will be."""
     try:
-        return terms.window(case)
+        return terms.closes(terms.window(case), breaks)
     except UsageError:
         return FOR_EVER_MS
 
@@ -130,15 +171,15 @@ def _second_person(fact: Fact, case: Case) -> str:
     return ""
 
 
-def _final(fact: Fact, case: Case, terms: Terms | None) -> str:
+def _final(fact: Fact, case: Case, terms: Terms | None, breaks: Breaks, *, at_ms: int) -> str:
     body: Any = fact.body
     last = case.last
     if body["digest"] != last.digest:
         return f"the digest is not that of report '{last.name}'"
     if waiting := case.unserved:
         return f"objection '{waiting[0].id}' was upheld; `netops report build` makes the revision that follows it first"
-    over = terms.window(case) if terms is not None and case.state != states.ACCEPTED else 0
-    if terms is not None and fact.at_ms < over:
+    over = terms.closes(terms.window(case), breaks) if terms is not None and case.state != states.ACCEPTED else 0
+    if terms is not None and at_ms < over:
         return f"report '{last.name}' can still be objected to, until {terms.shown(over)}"
     if (body.get("amount", ""), body.get("currency", "")) != (last.amount, last.currency):
         return f"what is owed is not what report '{last.name}' was sealed with: {last.amount} {last.currency}"

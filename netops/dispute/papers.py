@@ -16,7 +16,7 @@ from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import facts
 from netops.access import disputes, record
-from netops.dispute import about, codes, notes, states, terms
+from netops.dispute import about, codes, listening, notes, states, terms
 from netops.errors import EvidenceError
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical
@@ -128,7 +128,8 @@ def here(settings: Settings, *, now_ms: int) -> tuple[Known, Lookup]:
     told += [(fact, now_ms) for fact, sealed in record.stated(settings, KINDS) if not sealed]
     with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
         lookup = terms.of_register(register, snapshot(register, at_ms=now_ms).carriers)
-    return disputes.known(told, leaves=leaves), lookup
+    breaks = () if settings.city.rehearsal else listening.read(listening.path(settings)).at(now_ms)
+    return disputes.known(told, leaves=leaves, breaks=breaks), lookup
 
 
 def signers(settings: Settings, *, now_ms: int) -> tuple[VerifierKey, ...]:

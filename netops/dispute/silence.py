@@ -7,7 +7,8 @@
 | who is to rule, on an answered objection | the end of the ruling's time | the objection is upheld |
 
 Each is a fact of the core's own, under a name made of the report or objection and the stage, dated at the deadline:
-said again after a kill it is the same fact, and the ledger holds it once.
+said again after a kill it is the same fact, and the ledger holds it once. Nobody counts as silent while the core was
+not there to hear him (`listening.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from netops.ledger import LedgerEntry
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from netops.dispute.listening import Breaks
     from netops.dispute.states import Case, Cases
     from netops.dispute.terms import Lookup, Terms
     from netops.evidence.canonical import JSON
@@ -31,29 +33,36 @@ SOURCE: Final = "dispute"
 WINDOW, ANSWER, DECISION = range(3)  # the stages, as sequences of the source
 
 
-def missed(cases: Cases, terms: Lookup, *, until_ms: int, wrong: list[UsageError] | None = None) -> list[LedgerEntry]:
+def missed(
+    cases: Cases, terms: Lookup, *, until_ms: int, breaks: Breaks = (), wrong: list[UsageError] | None = None
+) -> list[LedgerEntry]:
     """Return what is stated of the deadlines that are over by `until_ms`, up to which everybody was heard.
 
-    A case whose calendar lacks a year holds no other; why is added to `wrong`.
+    One that fell into a break of ours is kept open. A case whose calendar lacks a year holds no other; why is added to
+    `wrong`.
     """
     made: list[LedgerEntry] = []
     for case in cases.held.values():
         known = terms(case.contract, case.end_ms - 1)
         try:
-            made += _of(case, known, until_ms) if known is not None else ()
+            made += _of(case, known, until_ms, breaks) if known is not None else ()
         except UsageError as error:
             if wrong is not None:
                 wrong.append(error)
     return made
 
 
-def _of(case: Case, terms: Terms, until_ms: int) -> Iterator[LedgerEntry]:
-    if case.state == states.ISSUED and (over := terms.window(case)) <= until_ms:
-        yield _stated("report_accepted", case.last.name, WINDOW, over, {"report": case.last.name})
+def _of(case: Case, terms: Terms, until_ms: int, breaks: Breaks) -> Iterator[LedgerEntry]:
+    def is_over(over_ms: int) -> bool:
+        return over_ms <= until_ms and terms.closes(over_ms, breaks) <= until_ms
+
+    if case.state == states.ISSUED and is_over(over := terms.window(case)):
+        told: dict[str, JSON] = {"report": case.last.name, "digest": case.last.digest}
+        yield _stated("report_accepted", case.last.name, WINDOW, over, told)
     for each in case.open:
-        if each.state == states.MADE and (over := terms.answer(each)) <= until_ms:
+        if each.state == states.MADE and is_over(over := terms.answer(each)):
             yield _stated("rebuttal", each.id, ANSWER, over, {"objection": each.id, "stance": "accepted"})
-        elif each.state == states.ANSWERED and (over := terms.decision(each)) <= until_ms:
+        elif each.state == states.ANSWERED and is_over(over := terms.decision(each)):
             yield _stated("ruling", each.id, DECISION, over, {"objection": each.id, "outcome": "upheld"})
 
 

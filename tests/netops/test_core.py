@@ -12,7 +12,8 @@ from netops import cli, core, facts, fail_open, founding, wire
 from netops.access import approvals, tables
 from netops.access.passwords import Passwords
 from netops.access.staff import Staff
-from netops.errors import EvidenceError, StoreError
+from netops.dispute import listening
+from netops.errors import EvidenceError, StoreError, UsageError
 from netops.evidence import told as audit
 from netops.facts import Fact
 from netops.ledger import LedgerEntry, LedgerReader
@@ -213,8 +214,9 @@ def test_what_two_persons_did_not_allow_is_isolated_and_its_refusal_sealed(house
     assert [why for _, why in made._drain.quarantined()] == [told["exclusion_claim"], told["approval_request"]]
 
 
-def test_a_window_that_nobody_used_is_over_once_however_often_the_core_looks(house):
-    """A report that nobody objects to would stay open for ever if somebody had to say so."""
+@pytest.fixture
+def window(house, monkeypatch):
+    """The window of a report that nobody objects to, and a core that looks after some days: what it stated by then."""
     made, _, _, settings = house
     issued = {"report": "r", "contract": "wifi-2026", "start_ms": START - 24 * HOUR, "end_ms": START, "revision": 1}
     issued |= {"digest": "0" * 64, "manifest_digest": "0" * 64, "leaves": 0}
@@ -222,13 +224,38 @@ def test_a_window_that_nobody_used_is_over_once_however_often_the_core_looks(hou
         fact = Fact(kind="report_issued", at_ms=START, body=issued)
         made._ledger.append([LedgerEntry("report:r", 0, fact)], now_ms=START)
     (job,) = [each for each in made._jobs() if each.name == "disputes"]
-    for days, stated in ((13, 0), (16, 1), (17, 1)):
-        made._clock.at_ms = START + days * 24 * HOUR
-        until(lambda: made._caught_up_ms == made._clock.at_ms)
-        job.run(0)
+    monkeypatch.setattr(made._ear, "_synchronised", lambda: True)
 
+    def after(days):
+        made._clock.at_ms = START + days * 24 * HOUR
+        until(lambda: made._caught_up_ms == made._heard_ms == made._clock.at_ms)
+        job.run(0)
         with LedgerReader(settings.data.dir / "ledger.db") as ledger:
-            assert [leaf.fact.body["by"] for leaf in ledger.find("report_accepted")] == ["deadline"] * stated
+            return [leaf.fact.body["by"] for leaf in ledger.find("report_accepted")]
+
+    return after
+
+
+def test_a_window_that_nobody_used_is_over_once_however_often_the_core_looks(window, monkeypatch):
+    """A report that nobody objects to would stay open for ever if somebody had to say so."""
+    monkeypatch.setattr(listening, "SHORT_MS", 14 * 24 * HOUR)  # the core was there all the time between its looks
+
+    assert [window(days) for days in (0, 13, 16, 17)] == [[], [], ["deadline"], ["deadline"]]
+
+
+def test_a_core_that_was_not_there_when_a_window_ended_hears_first_who_speaks_on_the_next_working_day(window):
+    assert [window(days) for days in (0, 13, 16)] == [[], [], []]
+
+
+def test_a_core_whose_clock_nobody_keeps_states_no_silence_and_says_so(window, house, monkeypatch):
+    monkeypatch.setattr(listening, "SHORT_MS", 14 * 24 * HOUR)
+    assert window(0) == []
+    monkeypatch.setattr(house[0]._ear, "_synchronised", lambda: False)
+
+    with pytest.raises(UsageError, match=r"1 deadlines of disputes are over.*clock is synchronised"):
+        window(16)
+    monkeypatch.setattr(house[0]._ear, "_synchronised", lambda: True)
+    assert window(17) == []
 
 
 def test_a_fault_of_the_drain_is_seen_and_does_not_end_it(house, monkeypatch):

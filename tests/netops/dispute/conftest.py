@@ -21,6 +21,8 @@ from netops.access.passwords import Passwords
 from netops.access.staff import Account, Staff
 from netops.clock import to_ms
 from netops.commands import dispute_city, report
+from netops.dispute import listening
+from netops.dispute.listening import Listening
 from netops.dispute.terms import Terms
 from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry
@@ -127,10 +129,13 @@ def watched(tmp_path_factory):
 
 
 @pytest.fixture
-def city(watched, tmp_path):
-    """An own copy of that instance."""
+def city(watched, tmp_path, monkeypatch):
+    """An own copy of that instance, whose core has been listening all the time."""
     shutil.copytree(watched / "data", tmp_path / "city" / "data")
-    return settings_of(tmp_path / "city")
+    made = settings_of(tmp_path / "city")
+    listening.write(listening.path(made), Listening(last_ms=1))
+    monkeypatch.setattr(listening, "SHORT_MS", 2**52)
+    return made
 
 
 @pytest.fixture

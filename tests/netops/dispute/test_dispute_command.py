@@ -13,7 +13,8 @@ from netops import facts, spool
 from netops.access import disputes, record, tables
 from netops.access.admission import Admission
 from netops.commands import audit, dispute, report
-from netops.dispute import about, notes, papers
+from netops.dispute import about, listening, notes, papers
+from netops.dispute.listening import Listening
 from netops.errors import AccessError, EvidenceError, UsageError
 from netops.facts import Fact
 from netops.ledger import LedgerEntry
@@ -338,6 +339,14 @@ def test_a_late_note_is_refused_by_name(desk, city, capsys):
     code, why = refused_note(city, capsys, objected(desk), now_ms=LATER)
 
     assert (code, "it is late" in why, "until 2026-11-17" in why) == (1, True, True)
+
+
+def test_a_note_that_comes_late_because_the_core_was_down_is_taken(desk, city, capsys, monkeypatch):
+    monkeypatch.setattr(listening, "SHORT_MS", H)
+    listening.write(listening.path(city), Listening(last_ms=LATER - 3 * DAY))
+
+    assert words(dispute, city, "take", objected(desk), now_ms=LATER) == 0
+    assert len(state_of(city, capsys)["objections"]) == 1
 
 
 def test_a_note_about_a_report_of_nobody_is_refused(desk, city, capsys):

@@ -12,7 +12,8 @@ import pytest
 
 from netops.access import record
 from netops.commands import audit, dispute, report
-from netops.dispute import notes, receipts, strangers
+from netops.dispute import listening, notes, receipts, strangers
+from netops.dispute.listening import Listening
 from netops.errors import EvidenceError, UsageError
 from netops.evidence import canonical
 from netops.evidence.bundle import open_bundle
@@ -305,6 +306,7 @@ dispute.run(args, config.load(Path(sys.argv[1]), environ={}))
 @pytest.mark.parametrize("outcome", ["taken", "refused"])
 def test_killed_between_taking_and_the_receipt_nothing_is_lost_or_said_twice(desk, city, tmp_path, capsys, outcome):
     note, now_ms = objected(desk), NOW if outcome == "taken" else LATER
+    listening.write(listening.path(city), Listening(last_ms=now_ms))
     command = [sys.executable, "-c", KILLED, str(tmp_path / "city" / "netops.toml"), str(note), str(now_ms)]
     killed = subprocess.run(command, check=False, capture_output=True, timeout=60)
     assert killed.returncode == -signal.SIGKILL, killed.stderr

@@ -5,7 +5,8 @@ from datetime import date, datetime
 
 import pytest
 
-from inventory.model import Contract
+from inventory import codec
+from inventory.model import Contract, Dispute
 from netops.access import disputes
 from netops.clock import to_ms
 from netops.dispute import notes, states
@@ -14,11 +15,12 @@ from netops.dispute.silence import missed
 from netops.dispute.terms import lookup
 from netops.drain import Drain
 from netops.errors import EvidenceError
+from netops.evidence import canonical
 from netops.facts import Fact, submit
 from netops.raw import Archive
 from netops.spool import Spool
 from netops.store.memory import Memory
-from tests.netops.dispute.conftest import CARRIER, DAY, NOW, OBJECTION, SHANGHAI, TERMS, issued, terms
+from tests.netops.dispute.conftest import CARRIER, DAY, NOW, OBJECTION, SHANGHAI, START, TERMS, issued, terms
 
 MADE = notes.read(notes.write("objection", OBJECTION, CARRIER), [CARRIER.vkey]).fact(at_ms=NOW + DAY)
 NAME = MADE.body["objection"]
@@ -97,6 +99,45 @@ def test_holidays_move_the_deadline_to_the_day_that_is_worked_instead():
     (entry,) = missed(of(issued()), lambda *_: held, until_ms=2**52)
 
     assert entry.fact.at_ms == midnight(9, 21)  # the tenth working day is Sunday the 20th
+
+
+def version(name, valid_from_ms, digest):
+    body = {"contract": "wifi-a", "version": name, "valid_from_ms": valid_from_ms, "digest": digest}
+    return Fact(kind="contract_version", at_ms=valid_from_ms, body=body)
+
+
+def text(name, days):
+    made = Contract(id="wifi-a", version=name, carrier="carrier-a", title="t", valid_from_ms=0)
+    return replace(made, dispute=Dispute(objection_days=days))
+
+
+def digest(contract):
+    return canonical.digest(codec.encode(contract).encode())
+
+
+def test_an_amendment_that_is_sealed_after_the_report_shortens_nobodys_window():
+    """It begins within the month: by the register of now it rules at the period's end."""
+    before, after = text("1", 10), text("2", 1)
+    known = lookup([(before, 0, START + DAY), (after, START + DAY, 2**53)], {})
+    first = version("1", 0, digest(before))
+    late = version("2", START + DAY, digest(after))
+
+    (told,) = missed(of(first, issued(), late), known, until_ms=2**52)
+    (early,) = missed(of(first, late, issued()), known, until_ms=2**52)
+    (anew,) = missed(of(first, issued(), late, replace(issued(1), at_ms=NOW + DAY)), known, until_ms=2**52)
+
+    assert told.fact.at_ms == midnight(9, 22)  # ten working days, as it was when the report was issued
+    assert early.fact.at_ms == midnight(9, 9)
+    assert anew.fact.at_ms == midnight(9, 10)
+
+
+def test_a_text_that_holds_no_longer_still_rules_the_deadlines_of_its_time():
+    gone, now = text("1", 3), text("1b", 10)
+    known = lookup([(now, 0, 2**53)], {}, [gone])
+
+    (told,) = missed(of(version("1", 0, digest(gone)), issued()), known, until_ms=2**52)
+
+    assert told.fact.at_ms == midnight(9, 11)
 
 
 def test_a_contract_that_the_register_does_not_know_has_no_deadlines():
