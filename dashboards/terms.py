@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dashboards import words
 from netops.clock import to_ms, utc
 from netops.metrics import METRICS
-from netops.sla import streams
+from netops.sla import derived, streams
 from netops.web.language import current, mark
 from netops.web.language import gettext as _
 
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
     from inventory.model import Contract, Objective, Rules
 
-INDICATORS = {"availability": mark("可用率")}
+INDICATORS = {
+    "availability": mark("可用率"),
+    "fault.repair": mark("按时修复的障碍"),
+    "fault.repeat": mark("非重复障碍"),
+    "asset.active": mark("在网资产"),
+}
 PERIODS = {
     "day": mark("按日"),
     "week": mark("按周"),
@@ -120,11 +125,18 @@ def objective(contract: Contract | None, name: str) -> str:
 def indicator(each: Objective) -> str:
     """Say what an objective measures; of a metric, what makes a slot good."""
     stream = streams.stream(each)
+    if each.indicator in derived.OF_STATE:
+        sign = {"<=": "≤", ">=": "≥"}.get(derived.OF_STATE[each.indicator], ">")
+        name, unit = _(INDICATORS[each.indicator]), derived.UNITS[each.indicator]
+        return f"{name} ({sign} {each.threshold} {unit})"
     if stream is None:
         return _(INDICATORS[each.indicator]) if each.indicator in INDICATORS else each.indicator
     metric = METRICS[stream.metric]
     unit = "" if metric.unit == "1" else f" {metric.unit}"
     name = words.named(metric)
+    if stream.rated:
+        limit = f"{stream.threshold}{unit}"
+        return _("%(metric)s，签约 %(limit)s", metric=name, limit=limit)
     if stream.counted and metric.bounds == words.YES_OR_NO:
         return name
     if stream.counted:

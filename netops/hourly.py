@@ -16,7 +16,7 @@ from netops.journal import HOUR_MS, HourSum
 from netops.ledger import LedgerEntry
 from netops.sla import counted, hours, streams
 from netops.sla.intervals import State
-from netops.sla.measured import samples
+from netops.sla.measured import rates, samples
 from netops.sla.timeline import intervals, runs, stretches
 
 if TYPE_CHECKING:
@@ -96,6 +96,13 @@ def sealed(contract: Contract, roster: Roster, sight: Sight, *, known: bool) -> 
     for stream in streams.of(contract):
         if stream.counted:
             made += counts(contract.id, roster, sight, stream=stream)
+            continue
+        if stream.rated:
+            slots = {
+                name: rates(stream, each, steps=sight.steps, planned=partial(sight.planned, name))
+                for name, each in sight.looks.items()
+            }
+            made += measured(contract.id, roster, slots, stream=stream, hour_ms=hour_ms)
             continue
         slots = {
             name: samples(

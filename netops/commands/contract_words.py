@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from inventory import times
 from netops.report.words import WORDS
-from netops.sla import pitfalls, streams
+from netops.sla import derived, pitfalls, streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -45,6 +45,28 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "counted": (
         "{objective}: {sign} {target} % of all counted keep {figure}, judged per calendar month of {zone}",
         "{objective}：逐次计数，符合 {figure} 的占比 {sign} {target} %，按 {zone} 的自然月判定",
+    ),
+    "fault.repair": (
+        "{objective}: {sign} {target} % of faults are over within {threshold} h, judged per calendar month of {zone}",
+        "{objective}：障碍修复时限 {threshold} 小时，按时修复的障碍占比 {sign} {target} %，按 {zone} 的自然月判定",
+    ),
+    "fault.repeat": (
+        "{objective}: {sign} {target} % of faults have none of their service {threshold} d before, by month of {zone}",
+        "{objective}：此前 {threshold} 天内同一服务无障碍的障碍占比 {sign} {target} %，按 {zone} 的自然月判定",
+    ),
+    "asset.active": (
+        "{objective}: {sign} {target} % of services are up for {threshold} h or all of a month, by month of {zone}",
+        "{objective}：在网资产占比 {sign} {target} %（当月正常满 {threshold} 小时或全程正常），按 {zone} 的自然月判定",
+    ),
+    "probe.throughput.mean": (
+        (
+            "{objective}: mean rate, none above the contracted {threshold} bit/s, {sign} {target} % of it, "
+            "judged per calendar month of {zone}"
+        ),
+        (
+            "{objective}：平均接入速率 {sign} 签约速率 {threshold} bit/s 的 {target} %，"
+            "单次实测不高于签约速率，按 {zone} 的自然月判定"
+        ),
     ),
     "availability": ("service is up", "服务正常"),
     "always": ("service hours: always", "服务时间：全天候"),
@@ -235,8 +257,11 @@ class Speaker:
         stream = streams.stream(each)
         figure = self.say("availability") if stream is None else f"{each.indicator} {stream.good}"
         name = "counted" if stream is not None and stream.counted else "promise"
+        if each.indicator in derived.ALL:
+            name, figure = each.indicator, ""
         sign = "≥" if each.comparison == "at_least" else "≤"
-        return self.say(name, objective=each.id, figure=figure, sign=sign, target=each.target, zone=held.timezone)
+        named = {"objective": each.id, "figure": figure, "threshold": each.threshold}
+        return self.say(name, **named, sign=sign, target=each.target, zone=held.timezone)
 
     def _rules(self, held: Contract, rules: Rules) -> Iterator[str]:
         if rules.hours:

@@ -23,8 +23,7 @@ from netops.evidence import bundle as bundles
 from netops.founding import evidence_key, signer
 from netops.ledger import Ledger
 from netops.ledger_file import LedgerReader, NoLedgerError
-from netops.metrics.portal import COUNTED
-from netops.report import bundle, issue, pdf, trace, witnessed
+from netops.report import bundle, counts, issue, pdf, trace, witnessed
 from netops.report.issue import NobodySealsError
 from netops.spool import Spool
 from netops.store import open_store
@@ -276,7 +275,7 @@ def _objectives(content: Mapping[str, Any]) -> None:
             each["shown"] or "?",
             each["target"],
             each["unknown_shown"],
-            f"  n {sum(each['tally'].values())}" if each["indicator"] in COUNTED else "",
+            f"  n {sum(each['tally'].values())}" if each["indicator"] in counts.INDICATORS else "",
         )
         for part in content["parts"]
         for item in part["items"]

@@ -13,6 +13,7 @@ from itertools import pairwise
 from math import lcm
 from typing import TYPE_CHECKING, Any
 
+from netops.evidence.derived import pieces
 from netops.evidence.lines import HIGH_LOSS, cut, inside, length, merged, outages
 
 if TYPE_CHECKING:
@@ -26,19 +27,25 @@ SUMS = ("up", "down", "unknown", "excluded_up", "excluded_down", "excluded_unkno
 class Service:
     """One service's share: its line, the time it is judged in, its exclusions."""
 
-    def __init__(self, line: Line, judged: list[Span], excused: list[Span], rules: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        line: Line,
+        judged: list[Span],
+        excused: list[Span],
+        rules: Mapping[str, Any],
+        figure: tuple[str, Fraction] | None = None,
+    ) -> None:
         self.line = line
         self.judged = judged
         self.excused = excused
         free = {each["cause"] for each in rules["exclusions"] if not each["approver"]}
         down = ("DOWN", "DEGRADED") if rules["degraded_mode"] == "as_down" else ("DOWN",)
         self.by_bucket: dict[str, list[Span]] = {name: [] for name in SUMS}
-        points = {*line.times, line.end} | {p for spans in (judged, excused) for span in spans for p in span}
         starts, apart = [span[0] for span in judged], [span[0] for span in excused]
-        for a, b in pairwise(sorted(points)):
-            if not inside(judged, starts, a):
+        found = self._plain() if figure is None else pieces(figure, line, judged, excused, free)
+        for a, b, state, cause in found:
+            if not inside(judged, starts, a) or a == b:
                 continue
-            state, cause, _ = line.labels[bisect_right(line.times, a) - 1]
             name = "down" if state in down else "unknown" if state == "UNKNOWN" else "up"
             if inside(excused, apart, a) or (name == "down" and cause in free):
                 name = f"excluded_{name}"
@@ -48,6 +55,14 @@ class Service:
         self.degraded = [
             [a, b, *label[1:]] for a, b, _, label in line.pieces() if label[0] == "DEGRADED" and self._met(a, b)
         ]
+
+    def _plain(self) -> Iterator[tuple[int, int, str, str]]:
+        """Yield the line cut at every point where anything changes."""
+        line = self.line
+        points = {*line.times, line.end} | {p for spans in (self.judged, self.excused) for span in spans for p in span}
+        for a, b in pairwise(sorted(points)):
+            state, cause, _ = line.labels[bisect_right(line.times, a) - 1]
+            yield a, b, state, cause
 
     @cached_property
     def joined(self) -> dict[str, list[Span]]:

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
+from netops.evidence.derived import GOOD, REPAIR, REPEAT, figure_of
 from netops.evidence.figures import (
     SUMS,
     Service,
@@ -105,10 +106,13 @@ class Numbers:
         rules = objective["rules"]
         claims = self.leaves.claims(rules, self.period)
         counting = counts(objective)
-        services = self._services(self._sight(objective, good), rules, claims, spans, window, covered=counting)
+        figure = figure_of(objective)
+        services = self._services(
+            self._sight(objective, good), rules, claims, spans, window, covered=counting, figure=figure
+        )
         self._cut((item["id"], objective["id"]), services)
         found, sums = aggregated([(each, self.seen.sold[name][1]) for name, each in services.items()], rules)
-        if counting:
+        if counting or (figure is not None and figure[0] in {REPAIR, REPEAT}):
             found = self._attended(found, rules, spans, window)
         verdict = outcome_of(found, objective)
         before = self.leaves.breaches(f"{item['id']}/{objective['id']}", self.period[0], self.zone)
@@ -150,8 +154,8 @@ class Numbers:
 
         A contract states the number, the catalogue the side; so the report must say it, and the hours were sealed so.
         """
-        if objective["indicator"] == "availability":
-            return ""
+        if objective["indicator"] in {"availability", *GOOD}:
+            return GOOD.get(objective["indicator"], "")
         name = f"version {version} {item}/{objective['id']}"
         sign, other = self.signs.get(name, ""), {"<=": ">=", ">=": "<="}
         if sign not in other:
@@ -162,7 +166,7 @@ class Numbers:
         return sign
 
     def _sight(self, objective: Mapping[str, Any], good: str) -> Seen:
-        name = stream_of(objective, good) if good else ""
+        name = stream_of(objective, good) if good and objective["indicator"] not in GOOD else ""
         if name not in self.streams:
             self.streams[name] = self.seen.of(name)
         return self.streams[name]
@@ -176,6 +180,7 @@ class Numbers:
         window: Span,
         *,
         covered: bool = False,
+        figure: tuple[str, Fraction] | None = None,
     ) -> dict[str, Service]:
         """Return each service's share; `covered`: only where its history tells anything is judged."""
         by = (self.zone, self.rulings.days, self.calendar)
@@ -198,7 +203,7 @@ class Numbers:
                 judged = cut(mine, open_, keep=(True, True))
                 if covered:
                     judged = cut(judged, seen.covered(history), keep=(True, True))
-                done[key] = Service(lines[history], judged, list(own), rules)
+                done[key] = Service(lines[history], judged, list(own), rules, figure)
             made[service] = done[key]
         return made
 

@@ -159,6 +159,15 @@ ENTRIES: tuple[Metric, ...] = (
         better=_HIGHER,
         bounds=_FROM_0,
     ),
+    gauge(
+        "probe.throughput.mean",
+        "bit/s",
+        "平均接入速率",
+        "mean of the rates measured, none above the contracted one",
+        "YD/T 3563-2019 接入速率",
+        better=_HIGHER,
+        bounds=_FROM_0,
+    ),
     gauge("probe.throughput.octets", "By", "下载字节数", "octets fetched for the rate", "RFC 6349", bounds=_FROM_0),
     gauge(
         "probe.air.points",

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netops.clock import iso, utc
-from netops.metrics.portal import COUNTED
-from netops.report import agreed, drawn, paper, witnessing
+from netops.report import agreed, counts, drawn, paper, witnessing
 from netops.report.named import named
 from netops.report.words import LANGUAGES, both, worded
+from netops.sla import derived
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -250,10 +250,13 @@ def _slots(each: Mapping[str, Any]) -> str:
     if "good" not in each:
         return ""
     said = f"<code>{escape(each['indicator'])} {escape(each['good'])}</code>"
-    if each["indicator"] in COUNTED:
-        counts = "；下列各栏为次数，一次记作一毫秒 in the columns below each one stands as one millisecond"
+    if each["indicator"] in counts.INDICATORS:
+        stands = "；下列各栏为次数，一次记作一毫秒 in the columns below each one stands as one millisecond"
         sums = ", ".join(f"{COLUMNS[name]} {count}" for name, count in each["tally"].items() if count)
-        return f"<p>逐次计算 one by one, good while {said}{counts}<br>{escape(sums) or '—'}</p>"
+        return f"<p>逐次计算 one by one, good while {said}{stands}<br>{escape(sums) or '—'}</p>"
+    if each["indicator"] == derived.RATE:
+        rate = f"<code>{escape(each['good'].partition(' ')[2])}</code> bit/s"
+        return f"<p>实测速率（不高于签约速率）与签约速率之比 rates, each at most the contracted one, of {rate}</p>"
     return f"<p>合格时隙 a slot is good while {said}; 结果为合格时间之比 the value is the share of good time</p>"
 
 
@@ -305,7 +308,7 @@ def _exclusions(
 
 def _length(each: Mapping[str, Any], given_ms: int) -> str:
     """Return service time, or a count where the objective counts."""
-    return str(given_ms) if each["indicator"] in COUNTED else str(timedelta(milliseconds=given_ms))
+    return str(given_ms) if each["indicator"] in counts.INDICATORS else str(timedelta(milliseconds=given_ms))
 
 
 def _repair(repair: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ from netops.evidence import canonical
 from netops.report import build, told
 from netops.report import leaves as sealed
 from netops.report.parts import Sight
-from netops.sla import calendar, exclusions, judge, rules, streams
+from netops.sla import calendar, derived, exclusions, judge, rules, streams
 from netops.sla.hours import HOUR_MS
 from netops.sla.intervals import intersect
 
@@ -167,7 +167,7 @@ class _Judge:
         window = ((start_ms, end_ms),)
         members = [each for each in state.members if each.item == item.id and intersect(window, each.contracted)]
         because = ""
-        if stream is None and given.indicator != streams.AVAILABILITY:
+        if stream is None and given.indicator not in {streams.AVAILABILITY, *derived.OF_STATE}:
             because = MONTHLY
         elif stream is not None and stream.counted and any(at % (stream.every_s * 1000) for at in window[0]):
             because = CUT

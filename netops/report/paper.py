@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from netops.clock import utc
 from netops.evidence import canonical
-from netops.metrics.portal import COUNTED
-from netops.report import figures, restated, waterfall, witnessing
+from netops.report import counts, figures, restated, waterfall, witnessing
 from netops.report.days import BUCKETS
 from netops.report.named import named
 from netops.report.words import WORDS, say, worded
@@ -56,7 +55,7 @@ class _Line:
     @property
     def counted(self) -> bool:
         """Whether its figures are counts, not times."""
-        return self.objective["indicator"] in COUNTED
+        return self.objective["indicator"] in counts.INDICATORS
 
 
 def content(

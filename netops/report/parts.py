@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from inventory import codec
 from netops.report import leaves as sealed
 from netops.report import told
-from netops.sla import availability, credit, exclusions, judge, month, numbers, rules, streams
+from netops.sla import availability, credit, derived, exclusions, judge, month, numbers, rules, streams
 from netops.sla.intervals import intersect, total
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from netops.sla.judge import Judged
     from netops.sla.month import Member, Month
     from netops.sla.rules import Typed
+    from netops.sla.streams import Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +166,7 @@ class Part:
             "indicator": given.indicator,
             "target": given.target,
             "comparison": given.comparison,
-            **({"good": stream.good} if stream is not None else {}),
+            **_good(given, stream),
             "rules": codec.plain(given.rules),
             "credits": codec.plain(given.credits),
             "breaches_before": before,
@@ -203,3 +204,10 @@ class Part:
             upper=numbers.text(whole.upper),
             because=judged.because,
         )
+
+
+def _good(given: Objective, stream: Stream | None) -> dict[str, str]:
+    """Return what makes one good, of whatever the figure is a share of; nothing where that is a service's state."""
+    if given.indicator in derived.OF_STATE:
+        return {"good": f"{derived.OF_STATE[given.indicator]} {given.threshold}"}
+    return {"good": stream.good} if stream is not None else {}

@@ -30,6 +30,7 @@ MODULES = (
     "netops/evidence/bundle.py",
     "netops/evidence/differences.py",
     "netops/evidence/lines.py",
+    "netops/evidence/derived.py",
     "netops/evidence/figures.py",
     "netops/evidence/approvals.py",
     "netops/evidence/procedure.py",

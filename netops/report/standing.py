@@ -143,7 +143,7 @@ def _left(line: Line, *, rest: tuple[int, int], tz: ZoneInfo) -> Fraction | None
     All else is taken to be up, and the services to stay as they are.
     """
     stream = streams.stream(line.objective)
-    if line.judged is None or not _is_share(line) or (stream is not None and stream.counted):
+    if line.judged is None or not _is_share(line) or (stream is not None and stream.counted) or line.typed.figure:
         return None
     if line.typed.aggregation is Aggregation.OBJECT_MEAN:
         return None

@@ -15,8 +15,7 @@ import xlsxwriter
 
 from netops.clock import utc
 from netops.evidence import canonical
-from netops.metrics.portal import COUNTED
-from netops.report import figures, waterfall
+from netops.report import counts, figures, waterfall
 from netops.report.words import both, worded
 from netops.sla.availability import Tally
 
@@ -128,7 +127,7 @@ class _Tables:
 
     def __init__(self, report: Mapping[str, Any], days: Mapping[str, Any], tz: ZoneInfo) -> None:
         self._report, self._days, self._tz = report, days, tz
-        self._counted = {which for which, _, each in self._all() if each["indicator"] in COUNTED}
+        self._counted = {which for which, _, each in self._all() if each["indicator"] in counts.INDICATORS}
 
     def summary(self) -> Iterator[Sequence[Cell]]:
         report = self._report

@@ -133,7 +133,7 @@ def _objective(contract: Contract, item: ServiceItem, objective: Objective, snap
         what = f"{name}: check_every_s is {objective.rules.check_every_s}; hours are sealed"
         yield Problem(where, what, "choose seconds that divide an hour")
     stream = streams.stream(objective)
-    if stream is None:
+    if objective.indicator == streams.AVAILABILITY:
         yield from _of_state(objective, where, name)
     if stream is None and objective.rules.check_every_s != contract.rules.check_every_s:
         what = (

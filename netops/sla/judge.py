@@ -12,7 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from netops.sla import aggregate, availability, calendar, exclusions, mef, numbers, repair, timeline
+from netops.sla import aggregate, availability, calendar, derived, exclusions, mef, numbers, repair, timeline
 from netops.sla.aggregate import Aggregation, Ratio
 from netops.sla.availability import DegradedMode
 from netops.sla.intervals import Cause, Interval, Spans, State, intersect, subtract, total, union
@@ -131,8 +131,8 @@ def judge(
         if typed.aggregation in UNITS:
             objects.append(result.cut)
     whole, tally = _whole(typed, weighted, objects)
-    if told is not None:
-        whole = _attended(whole, typed, told, members, period=period, hours=hours)
+    if told is not None or (typed.figure is not None and typed.figure.indicator in derived.FAULTS):
+        whole = _attended(whole, typed, told or month, members, period=period, hours=hours)
     outcome = against(whole.value, determinable=whole.determinable, target=target, comparison=given.comparison)
     return Judged(
         whole=whole,
@@ -214,13 +214,21 @@ def _independent(each: timeline.Stretch) -> timeline.Stretch:
     return each
 
 
+def counted(intervals: Sequence[Interval], judged: Spans, out: Spans, typed: Typed) -> aggregate.Object:
+    """Return what is summed of one history: what was seen, or what the objective's figure makes of it."""
+    if typed.figure is None:
+        return aggregate.Object(intervals=intervals, judged=judged, excluded=out)
+    made = typed.figure.of(intervals, judged=judged, out=out)
+    return aggregate.Object(intervals=made.parts, judged=made.judged, excluded=out)
+
+
 def _result(intervals: list[Interval], judged: Spans, out: Spans, typed: Typed) -> _Result:
+    cut = counted(intervals, judged, out, typed)
     sums = availability.tally(
-        intervals, judged=judged, excluded=out, excused=typed.excused, degraded=typed.modes.degraded
+        cut.intervals, judged=cut.judged, excluded=out, excused=typed.excused, degraded=typed.modes.degraded
     )
     found = tuple(each for each in repair.incidents(intervals) if _touches(each, judged))
     degraded = tuple(each for each in intervals if each.state is State.DEGRADED and _touches(each, judged))
-    cut = aggregate.Object(intervals=intervals, judged=judged, excluded=out)
     high_loss = None
     if typed.window_ms:
         inside = subtract(judged, out)
@@ -271,7 +279,8 @@ def _attended(
 ) -> Ratio:
     """Return a figure of counts with the larger of two unknown shares: of the things counted, and of the time.
 
-    In unknown time nobody was there to count: how many would have come then nobody knows, so it moves no bound.
+    In unknown time nobody was there to count: how many logins or faults there were then nobody knows, so it moves no
+    bound.
     """
     seen, own = Seen(told, typed), {each.service: each for each in told.members}
     unknown = judged_ms = 0

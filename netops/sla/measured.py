@@ -16,13 +16,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from netops.model import OURS, Quality, Reason
 from netops.sla.intervals import Cause, State
 from netops.sla.state import quorum
-from netops.sla.streams import CLOCK_ERROR, REACHED
+from netops.sla.streams import CLOCK_ERROR, RATED, REACHED
 from netops.sla.timeline import CLOCK, Sample
 
 if TYPE_CHECKING:
@@ -86,6 +88,38 @@ def samples(
             if sample.state is State.DOWN and planned(slot_ms):
                 sample = replace(sample, cause=Cause.PLANNED)
             made.append(sample)
+    return made
+
+
+def rates(
+    stream: Stream,
+    looks: Iterable[Look],
+    *,
+    steps: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    planned: Callable[[int], bool] = lambda _slot_ms: False,
+) -> list[Sample]:
+    """Return a service's slots with the rate that each reached: UP, `because` so many bit/s, rounded up.
+
+    By the rules above: reached is what one target of one vantage point saw, once the quorum has measured all its
+    targets; else the slot is not measured. Where nothing came at all it is DOWN.
+    """
+    slots: dict[int, list[Look]] = defaultdict(list)
+    for each in looks:
+        slots[each.slot_ms // (stream.every_s * 1000)].append(each)
+    made = []
+    for number in sorted(slots):
+        found = (each.value for each in slots[number] if each.metric == RATED and not each.code)
+        told = [Fraction(each) for each in found if each is not None]
+
+        def reached(limit: Fraction, mine: Sequence[Look] = tuple(slots[number])) -> list[Sample]:
+            at = replace(stream, metric=RATED, threshold=str(limit))
+            return samples(at, mine, steps=steps, planned=planned)
+
+        for sample in reached(max(told, default=Fraction(0)) + 1):
+            best = (each for each in sorted(told, reverse=True) if reached(each)[0].state is State.UP)
+            top = None if sample.state is State.UNKNOWN else next(best, None)
+            rate = sample if top is None else replace(sample, state=State.UP, cause=Cause.NONE, because=str(ceil(top)))
+            made.append(rate)
     return made
 
 

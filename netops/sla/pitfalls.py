@@ -121,7 +121,7 @@ def _gaps(known: list[Step], start: Edge, end: Edge) -> Iterator[tuple[Edge, Edg
 
 def _dead(item: ServiceItem, objective: Objective) -> Iterator[Said]:
     """Yield what is written and changes nothing, or contradicts what the figure is."""
-    credits_, state = objective.credits, streams.stream(objective) is None
+    credits_, state = objective.credits, objective.indicator == streams.AVAILABILITY
     target = Fraction(objective.target)
     if objective.comparison == "at_least" and 0 < target <= 1:
         what = f"target {objective.target} is in percent, so hardly anything could miss it"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from netops.errors import UsageError, nearest
 from netops.metrics.portal import COUNTED
-from netops.sla import streams
+from netops.sla import derived, streams
 from netops.sla.aggregate import Aggregation
 from netops.sla.availability import DegradedMode, ExclusionMode, Modes, UnknownMode
 from netops.sla.intervals import Cause
@@ -49,6 +49,7 @@ class Typed:
     empty_is_up: bool
     window_ms: int = 0  # of MEF's sliding window, n intervals long; 0: none
     interval_ms: int = 0
+    figure: derived.Figure | None = None  # None: each instant counts by its state
     consecutive: int = 0
     hours: tuple[Hours, ...] = ()
     calendar: str = ""
@@ -132,7 +133,7 @@ def objective(contract: Contract, item: ServiceItem, given: Objective) -> Typed:
     streams.word(given.indicator, f"{where}: indicator")
     _word(given.credits.per, PER, f"{where}: credits.per")
     _word(item.double_credit, DOUBLE_CREDIT, f"{where}: double_credit")
-    if item.double_credit == "by_minute" and given.indicator in COUNTED:
+    if item.double_credit == "by_minute" and given.indicator in COUNTED | derived.ALL:
         raise UsageError(
             f"{where}: double_credit 'by_minute', and '{given.indicator}' counts things, not minutes; "
             "expected 'dearest' where an item promises it"
@@ -154,7 +155,11 @@ def objective(contract: Contract, item: ServiceItem, given: Objective) -> Typed:
                 f"{at}: its lower bound {bounds[0]} is not below its upper bound {bounds[1]}: it holds nothing"
             )
     exactly(given.credits.escalate_factor, f"{where}: escalate_factor")
-    return replace(typed(given.rules, where=where), calendar=contract.calendar)
+    made = replace(typed(given.rules, where=where), calendar=contract.calendar)
+    if given.indicator not in derived.ALL:
+        return made
+    limit = Fraction(given.threshold)
+    return replace(made, figure=derived.Figure(indicator=given.indicator, threshold=limit, excused=made.excused))
 
 
 def exactly(text: str, where: str) -> Fraction:

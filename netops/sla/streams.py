@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from netops.errors import UsageError, nearest
 from netops.metrics import METRICS, Kind, portal
 from netops.metrics.metric import Better
-from netops.sla import counted
+from netops.sla import counted, derived
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,7 @@ PROBED = "probe."
 CLOCK_ERROR = "probe.clock.error"
 ONE_WAY = ("probe.delay_there.", "probe.delay_back.")
 REACHED = "probe.reached"
+RATED = "probe.throughput"
 ANSWERED_IN = frozenset({"probe.dns.time", "probe.first_byte", "probe.total"})  # an error may well come in no time
 COUNTS_ONLY = {  # what is counted has no edges, lasts no time, and is no hundred percent where nobody came
     "aggregation": "object_time_mean",
@@ -41,6 +42,8 @@ COUNTS_ONLY = {  # what is counted has no edges, lasts no time, and is no hundre
     "parent_failure": "children_down",
     "window_intervals": 0,
 }
+DERIVED_ONLY = {"aggregation": "object_time_mean", "empty_history": "not_determinable"}
+RATE_ONLY = {"outage_edge": "first_bad", "min_outage_s": 0, "window_intervals": 0}  # a slot stands for itself
 MOST_DIGITS = 30
 DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 SIGN = {Better.LOWER: "<=", Better.HIGHER: ">="}
@@ -82,10 +85,17 @@ class Stream:
         return self.metric in portal.COUNTED
 
     @property
+    def rated(self) -> bool:
+        """Whether its slots hold a rate, to be measured against the contracted one (`netops/sla/derived.py`)."""
+        return self.metric == derived.RATE
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics that are looked at."""
         if self.counted:
             return counted.columns(self.metric, self.threshold)
+        if self.rated:
+            return (RATED,)
         if self.metric in ANSWERED_IN:
             return (self.metric, REACHED)
         return (self.metric, CLOCK_ERROR) if self.clock else (self.metric,)
@@ -108,9 +118,9 @@ def promised(indicator: str) -> Metric | None:
 
 def word(indicator: str, where: str) -> None:
     """Raise UsageError unless the indicator can be judged; it names the nearest that can."""
-    if indicator == AVAILABILITY or promised(indicator) is not None:
+    if indicator == AVAILABILITY or indicator in derived.OF_STATE or promised(indicator) is not None:
         return
-    known = (AVAILABILITY, *(name for name in METRICS if promised(name) is not None))
+    known = (AVAILABILITY, *derived.OF_STATE, *(name for name in METRICS if promised(name) is not None))
     raise UsageError(
         f"{where} is '{indicator}'; expected availability, or a metric of the catalogue that is better higher or lower"
         f"{nearest(indicator, known)}"
@@ -137,6 +147,8 @@ def stream(objective: Objective) -> Stream | None:
 def sound(objective: Objective, where: str) -> None:
     """Raise UsageError for an objective on a metric that says too little, or what its slots cannot give."""
     found, rules = promised(objective.indicator), objective.rules
+    if objective.indicator in derived.ALL:
+        _derivable(objective, where)
     if found is None:
         return
     if not objective.threshold:
@@ -162,6 +174,22 @@ def sound(objective: Objective, where: str) -> None:
         raise UsageError(f"{where}: check_every_s is {rules.check_every_s}; expected seconds that divide an hour")
     if found.name in portal.COUNTED:
         _countable(objective, found.name, where)
+
+
+def _derivable(objective: Objective, where: str) -> None:
+    """Raise UsageError for a promise about faults, assets or a rate that says too little, or what these have not."""
+    name, rules = objective.indicator, objective.rules
+    unit = derived.UNITS.get(name, "bit/s, the contracted rate")
+    if len(objective.threshold) > MOST_DIGITS or DECIMAL.fullmatch(objective.threshold) is None:
+        raise UsageError(
+            f"{where}: threshold is '{objective.threshold[:60]}'; '{name}' needs a plain decimal number of {unit}"
+        )
+    if Fraction(objective.threshold) <= 0:
+        raise UsageError(f"{where}: threshold is {objective.threshold}; '{name}' needs more than 0 {unit}")
+    for field, expected in (DERIVED_ONLY | (RATE_ONLY if name == derived.RATE else {})).items():
+        if getattr(rules, field) != expected:
+            what = f"{where}: {field} is '{getattr(rules, field)}'; '{name}' is a ratio of sums over what was seen"
+            raise UsageError(f"{what}, expected '{expected}'")
 
 
 def _countable(objective: Objective, metric: str, where: str) -> None:

@@ -129,6 +129,32 @@ def test_a_promise_on_a_metric_says_what_makes_its_time_good(speaking):
         assert terms.promise(reached) == "time reached: ≥ 99.5%, by month"
 
 
+@pytest.mark.parametrize(
+    ("indicator", "threshold", "zh", "en"),
+    [
+        (
+            "fault.repair",
+            "4",
+            "按时修复的障碍 (≤ 4 h) ≥ 95%，按月",
+            "faults repaired in time (≤ 4 h) ≥ 95%, by month",
+        ),
+        ("fault.repeat", "30", "非重复障碍 (> 30 d) ≥ 95%，按月", "faults that are no repeat (> 30 d) ≥ 95%, by month"),
+        ("asset.active", "24", "在网资产 (≥ 24 h) ≥ 95%，按月", "active assets (≥ 24 h) ≥ 95%, by month"),
+        (
+            "probe.throughput.mean",
+            "100000000",
+            "平均接入速率，签约 100000000 bit/s: ≥ 95%，按月",
+            "mean of the rates measured, none above the contracted one, contracted 100000000 bit/s: ≥ 95%, by month",
+        ),
+    ],
+)
+def test_a_promise_about_faults_assets_or_a_rate_says_by_what_it_is_measured(speaking, indicator, threshold, zh, en):
+    each = Objective(id="o", indicator=indicator, threshold=threshold, target="95")
+    for language, said in (("zh-CN", zh), ("en", en)):
+        with speaking(language):
+            assert terms.promise(each) == said
+
+
 def test_what_is_promised_one_by_one_is_no_share_of_time(speaking):
     rules = Rules(check_every_s=3600)
     success = Objective(id="s", indicator="portal.login.success", threshold="1", target="98", rules=rules)

@@ -11,7 +11,7 @@ import pytest
 from inventory import model
 from inventory.reading.single import read_contract
 from netops import cli
-from netops.commands.contract_words import _DOES, _SAID
+from netops.commands.contract_words import _DOES, _SAID, Speaker
 from netops.sla import foretold
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "describe-your-city.md"
@@ -169,6 +169,39 @@ def test_a_file_that_is_no_contract_is_refused_with_all_its_problems(check):
     assert code == 1
     assert any("did you mean 'as_up'" in each["remedy"] for each in found)
     assert len(found) > 4
+
+
+@pytest.mark.parametrize(
+    ("indicator", "threshold", "english", "chinese"),
+    [
+        ("fault.repair", "4", "≥ 95 % of faults are over within 4 h", "障碍修复时限 4 小时，按时修复的障碍占比 ≥ 95 %"),
+        (
+            "fault.repeat",
+            "30",
+            "have none of their service 30 d before",
+            "此前 30 天内同一服务无障碍的障碍占比 ≥ 95 %",
+        ),
+        (
+            "asset.active",
+            "24",
+            "services are up for 24 h or all of a month",
+            "在网资产占比 ≥ 95 %（当月正常满 24 小时或全程正常）",
+        ),
+        (
+            "probe.throughput.mean",
+            "100000000",
+            "mean rate, none above the contracted 100000000 bit/s, ≥ 95 % of it",
+            "平均接入速率 ≥ 签约速率 100000000 bit/s 的 95 %",
+        ),
+    ],
+)
+def test_faults_assets_and_rates_are_explained_by_what_they_count(indicator, threshold, english, chinese):
+    each = model.Objective(id="o", indicator=indicator, threshold=threshold, target="95")
+    item = model.ServiceItem(id="i", kind="fiber", select=model.Selector(), objectives=(each,))
+    held = model.Contract(id="c", version="1", carrier="x", title="t", valid_from_ms=0, items=(item,))
+
+    for language, said in (("en", english), ("zh_CN", chinese)):
+        assert said in "\n".join(Speaker(language).contract(held))
 
 
 def test_every_sentence_is_there_in_both_languages_with_the_same_fields():

@@ -2,10 +2,12 @@
 
 import random
 
+from inventory.model import Contract, Objective, Rules, Selector, ServiceItem
 from netops import hourly
 from netops.sla import hours
 from netops.sla.hours import Listed, Roster
 from netops.sla.intervals import Cause, State
+from netops.sla.measured import Look
 from netops.sla.timeline import Sample, runs
 
 HOUR, M = 3_600_000, 60_000
@@ -31,3 +33,49 @@ def test_services_that_all_flap_in_their_own_way_do_not_run_into_the_next_hour(m
 
     assert len(first) > 64
     assert not {each.sequence for each in first} & {each.sequence for each in second}
+
+
+def test_an_hour_of_a_promised_rate_holds_the_rates_of_its_slots():
+    each = Objective(
+        id="rate",
+        indicator="probe.throughput.mean",
+        threshold="100000000",
+        target="90",
+        rules=Rules(check_every_s=900, max_unknown_ratio="1"),
+    )
+    item = ServiceItem(id="fiber", kind="fiber", select=Selector(), objectives=(each,))
+    contract = Contract(id="c1", version="1", carrier="x", title="t", valid_from_ms=0, items=(item,))
+    roster = Roster(contract="c1", listed=(Listed("fiber-1", "fiber", "1"),))
+    seen = {0: (81_500_000.25, ""), 1: (None, "no_answer"), 3: (None, "deadline")}
+    looks = [
+        Look(
+            slot_ms=START + slot * 15 * M,
+            at_ms=START + slot * 15 * M,
+            source="vp-1/near",
+            metric="probe.throughput",
+            value=value,
+            code=code,
+        )
+        for slot, (value, code) in seen.items()
+    ]
+    sight = hourly.Sight(
+        hour_ms=START,
+        samples={},
+        looks={"fiber-1": looks},
+        blind=frozenset(),
+        blind_ms=M,
+        ours="collector",
+        steps={},
+        planned=lambda _service, _slot_ms: False,
+    )
+
+    made, _ = hourly.sealed(contract, roster, sight, known=True)
+
+    (body,) = (entry.fact.body for entry in made if entry.fact.body.get("stream"))
+    assert body["stream"] == "probe.throughput.mean >= 100000000 every 900 s, 1 of 1"
+    assert hourly.waits(contract)
+    assert body["usual"] == [
+        [0, 1, "UP", "", "81500001"],
+        [1, 1, "DOWN", "undetermined", "no_answer"],
+        [3, 1, "UNKNOWN", "monitor", "deadline"],
+    ]

@@ -190,7 +190,8 @@ def windowed(cells, rules):
         if one != other:
             c.state, c.cause, c.because = "UNKNOWN", "undetermined", "open"
         elif one == "unavailable":
-            c.cause = c.cause if c.state in bad else cause
+            if c.state not in bad:
+                c.cause, c.because = cause, "held"
             c.state = "DOWN"
         elif c.state in bad:
             c.state, c.because = "UP", "high loss"
@@ -344,10 +345,10 @@ BUCKETS = ("up", "down", "unknown", "excluded_up", "excluded_down", "excluded_un
 
 def stream_of(objective):
     """Return the name of the hours that an objective rests on, as the contract's words make it."""
-    if objective["indicator"] == "availability":
+    if objective["indicator"] in {"availability", "fault.repair", "fault.repeat", "asset.active"}:
         return ""
     rules = objective["rules"]
-    sign = ">=" if objective["indicator"] == "probe.reached" else "<="
+    sign = ">=" if objective["indicator"] in {"probe.reached", "probe.throughput.mean"} else "<="
     clock = f", clock error up to {rules['max_clock_error_ratio']} of it" if "delay_" in objective["indicator"] else ""
     return (
         f"{objective['indicator']} {sign} {objective['threshold']} every {rules['check_every_s']} s, "
@@ -367,7 +368,7 @@ def judge(city, item, objective, start_ms, end_ms):
     open_ = [each and serves(rules["hours"], wall) for each, wall in zip(inside, city.walls, strict=True)]
     excused = claims(city, rules)
     causes = {each["cause"] for each in rules["exclusions"] if not each["approver"]}
-    found, weights, lossy = {}, {}, {}
+    found, weights, lossy, things, dark = {}, {}, {}, {}, [0, 0]
     for service, (of, weight) in sorted(sold.items()):
         mine = [service in minute for minute in tenure]
         if of != item["id"] or not any(a and b for a, b in zip(mine, inside, strict=True)):
@@ -385,17 +386,91 @@ def judge(city, item, objective, start_ms, end_ms):
             bucket(cell, out[i], causes, rules["degraded_mode"]) if mine[i] and open_[i] else None
             for i, cell in enumerate(cells)
         ]
+        there = [a and b for a, b in zip(mine, open_, strict=True)]
+        things[service] = summed(objective, cells, there, out, causes)
+        dark[0] += sum(a and c.state == "UNKNOWN" for a, c in zip(there, cells, strict=True))
+        dark[1] += sum(there)
     tallies = {name: tally(buckets) for name, buckets in found.items()}
+    if objective["indicator"] in MADE:
+        tallies = things
     minutes = {
         name: sum(name in minute for minute, there in zip(tenure, inside, strict=True) if there) for name in found
     }
     made = figures(objective, rules, found, tallies, weights)
+    if objective["indicator"].startswith("fault."):
+        share = Fraction(dark[0], dark[1]) if dark[1] else Fraction(1)
+        made["unknown_ratio"] = max(share, made["unknown_ratio"])
+        sure = made["unknown_ratio"] <= Fraction(rules["max_unknown_ratio"])
+        made["verdict"] = verdict(made["value"], sure, objective)
     made["minutes"] = minutes
     made["high_loss"] = {name: each for name, each in lossy.items() if each[0]}
     bad = lowers(rules)
     made["against"] = {(name, i) for name, each in found.items() for i, b in enumerate(each) if b in bad}
     made["credit_percent"] = owed(city, objective, f"{item['id']}/{objective['id']}", made)
     return made
+
+
+MADE = ("fault.repair", "fault.repeat", "asset.active", "probe.throughput.mean")
+
+
+def summed(objective, cells, there, out, causes):
+    """Return the six sums of a figure that is made of what was seen: one thing is 1, a rate its share of the time."""
+    sums, rules = dict.fromkeys(BUCKETS, 0), objective["rules"]
+    kind, limit = objective["indicator"], Fraction(objective["threshold"] or 0)
+
+    def add(i, state, cause="", amount=1):
+        if there[i]:
+            sums[bucket(Cell(state, cause), out[i], causes, rules["degraded_mode"])] += amount
+
+    if kind == "probe.throughput.mean":
+        for i, c in enumerate(cells):
+            if c.state != "UP" or not c.because.isdigit():
+                add(i, c.state, c.cause, MINUTE)
+                continue
+            share = min(-(-int(c.because) * 10_000 // limit), 10_000)
+            add(i, "UP", "", MINUTE // 10_000 * share)
+            add(i, "DOWN", "carrier", MINUTE // 10_000 * (10_000 - share))
+    if kind == "asset.active" and any(there):
+        mine = [(c, excused) for c, is_there, excused in zip(cells, there, out, strict=True) if is_there]
+        need = min(limit * 60, len(mine))
+        up = sum(c.state in GOOD for c, _ in mine)
+        hidden = sum(c.state == "UNKNOWN" or (c.state == "DOWN" and (o or c.cause in causes)) for c, o in mine)
+        state = "UP" if up >= need else "UNKNOWN" if up + hidden >= need else "DOWN"
+        at = next((i for i in range(len(cells)) if there[i] and not out[i]), there.index(True))
+        add(at, state, "carrier")
+    if kind.startswith("fault."):
+        before = None
+        for first, last, cause in faults(cells):
+            if kind == "fault.repair":
+                sides = [cells[i].state if 0 <= i < len(cells) else "UNKNOWN" for i in (first - 1, last + 1)]
+                lasted = sum(not out[i] for i in range(first, last + 1))
+                state = "DOWN" if lasted > limit * 60 else "UNKNOWN" if "UNKNOWN" in sides else "UP"
+            else:
+                again = before is not None and first - before - 1 <= limit * 24 * 60
+                between = [c.state for c in cells[before + 1 : first]] if again else []
+                state = "UP" if not again else "DOWN" if any(s != "UNKNOWN" for s in between) else "UNKNOWN"
+            add(first, state, cause)
+            before = last
+    return sums
+
+
+def faults(cells):
+    """Yield first and last minute of each row of DOWN, with the cause of its longest part, the earliest of equals."""
+    i = 0
+    while i < len(cells):
+        if cells[i].state != "DOWN":
+            i += 1
+            continue
+        first, parts = i, []
+        while i < len(cells) and cells[i].state == "DOWN":
+            label = (cells[i].cause, cells[i].because)
+            if parts and parts[-1][0] == label:
+                parts[-1][1] += 1
+            else:
+                parts.append([label, 1])
+            i += 1
+        longest = max(count for _, count in parts)
+        yield first, i - 1, next(label[0] for label, count in parts if count == longest)
 
 
 def high_loss(city, rules, cells, counts):

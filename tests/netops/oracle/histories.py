@@ -106,9 +106,28 @@ def objective(rng, name):
     return replace(made, indicator=metric, threshold=threshold, rules=own)
 
 
+def derived(rng, name):
+    """A promise about faults, assets or a rate."""
+    made = objective(rng, "availability")
+    metric, thresholds = rng.choice(
+        [
+            ("fault.repair", ["0.1", "0.5", "2"]),
+            ("fault.repeat", ["0.01", "0.1", "3"]),
+            ("asset.active", ["0.5", "4", "12", "40"]),
+            ("probe.throughput.mean", ["100", "33.3"]),
+        ]
+    )
+    own = replace(
+        made.rules, aggregation="object_time_mean", weight="none", empty_history="not_determinable", check_every_s=120
+    )
+    if metric == "probe.throughput.mean":
+        own = replace(own, outage_edge="first_bad", min_outage_s=0, check_every_s=600, min_samples_per_slice=0)
+    return replace(made, id=name, indicator=metric, threshold=rng.choice(thresholds), rules=own)
+
+
 def windowed(rng, given):
     """Now and then a sliding window, which says itself what is an outage."""
-    if rng.random() < 0.6:
+    if rng.random() < 0.6 or given.indicator == "probe.throughput.mean":
         return given
     n = rng.choice([1, 2, 3, 10])
     own = replace(given.rules, window_intervals=n, consecutive_high_loss=rng.randint(1, n))
@@ -116,17 +135,19 @@ def windowed(rng, given):
 
 
 def contract(rng, place, start_ms):
+    made = {name: derived(rng, "made") for name in ("wifi", "fiber") if rng.random() < 0.6}
     items = tuple(
         ServiceItem(
             id=name,
             kind=name,
             select=Selector(),
             fee=rng.choice(["0", "99.99", "12345.67"]),
-            double_credit=rng.choice(["dearest", "by_minute"]),
+            double_credit="dearest" if name in made else rng.choice(["dearest", "by_minute"]),
             objectives=tuple(
                 windowed(rng, objective(rng, each))
                 for each in ("availability", "strict", "measured")[: rng.randint(1, 3)]
-            ),
+            )
+            + ((windowed(rng, made[name]),) if name in made else ()),
         )
         for name in ("wifi", "fiber")
     )
@@ -159,6 +180,12 @@ def runs(rng, hour_ms, step_ms):
                 made.append(Run(begin, hour_ms + (i - 1) * step_ms, i - first, *kinds[first]))
             first = i
     return made
+
+
+def rates(rng, told):
+    """Return the runs with a rate for the good ones, now and then none."""
+    known = ("0", "30", "33", "99", "100", "250", "")
+    return [replace(each, because=rng.choice(known)) if each.state is State.UP else each for each in told]
 
 
 class History:
@@ -260,6 +287,8 @@ class History:
         rng = self.rng
         quiet = [Run(at, at + H - step, H // step, State.UP)]
         found = {e.service: quiet if rng.random() < 0.4 else runs(rng, at, step) for e in roster.listed}
+        if stream.startswith("probe.throughput.mean"):
+            found = {service: rates(rng, told) for service, told in found.items()}
         for body in hours.bodies(roster, found, start_ms=at, step_ms=step, stream=stream):
             self.state(hours.KIND, body | dict(correction), at_ms=at)
 

@@ -12,7 +12,8 @@ import pytest
 from inventory.model import Credits, Hours, Tier
 from netops.evidence.verifier import verify_numbers
 from netops.report.bundle import facts
-from netops.sla import calendar, streams
+from netops.sla import calendar, hours, streams, timeline
+from netops.sla.intervals import Cause, State
 
 H = 3_600_000
 ROUNDS = max(24, int(os.environ.get("NETOPS_ROUNDS", "24")))  # a lane's small count takes nothing away from it
@@ -79,6 +80,15 @@ def promise(rng, like):
     return replace(like, id="measured", indicator=metric, threshold=threshold, rules=own)
 
 
+def things(rng, like):
+    """An objective on faults or assets, which rest on the services' state."""
+    metric, threshold = rng.choice(
+        [("fault.repair", "0.5"), ("fault.repair", "3"), ("fault.repeat", "0.3"), ("asset.active", "7.5")]
+    )
+    own = replace(like.rules, aggregation="object_time_mean", weight="none", empty_history="not_determinable")
+    return replace(like, id="things", indicator=metric, threshold=threshold, rules=own)
+
+
 def contract(rng, base):
     items = []
     for item in base.items:
@@ -89,6 +99,8 @@ def contract(rng, base):
         if rng.random() < 0.5:
             objectives.append(promise(rng, objectives[0]))
         once = rng.choice(["dearest", "by_minute"])
+        if once == "dearest" and rng.random() < 0.6:
+            objectives.append(things(rng, objectives[0]))
         fee = rng.choice(["0", "99.99", "12345.67"])
         items.append(replace(item, fee=fee, objectives=tuple(objectives), double_credit=once))
     return replace(base, items=tuple(items), credit_cap_percent=rng.choice(["", "5"]), calendar="cn")
@@ -332,3 +344,70 @@ def test_a_sliding_window_tells_its_high_loss_intervals_and_another_count_is_nam
     found = verify_numbers(replace(bundle, members={**bundle.members, "report.json": turned}))
     assert [str(each).partition(":")[0] for each in found] == ["report.json"]
     assert "high_loss" in str(found[0])
+
+
+@pytest.mark.parametrize(
+    ("indicator", "threshold", "expected"),
+    [
+        ("fault.repair", "0.5", ("<= 0.5", "1/2", 1, 1, 1)),
+        ("fault.repeat", "1", ("> 1", "2/3", 2, 1, 0)),
+        ("asset.active", "1.75", (">= 1.75", "0/1", 0, 1, 1)),
+    ],
+)
+def test_faults_and_assets_are_counted_and_another_count_is_named(  # noqa: PLR0917  (fixtures and a table)
+    paper_world, paper_bundle, base_contract, indicator, threshold, expected
+):
+    wifi, fiber = base_contract.items
+    rules = replace(wifi.objectives[0].rules, max_unknown_ratio="1", min_samples_per_slice=0, check_every_s=300)
+    each = replace(wifi.objectives[0], id="o", indicator=indicator, threshold=threshold, target="90", rules=rules)
+    own = replace(each, credits=Credits())
+    world = paper_world(contracts=(replace(base_contract, items=(replace(wifi, objectives=(own,)), fiber)),), length=2)
+    world.versions()
+    roster = world.roster()
+    names = [listed.service for listed in roster.listed if listed.item == "wifi"]
+    for number, told in enumerate((("uuddduuuuuuu", "uuuuuuuuuu??"), ("udddddddduuu", "d???????uuuu"))):
+        world.hour(number, dict(zip(names, told, strict=True)), roster)
+
+    draft, bundle = paper_bundle(world)
+
+    (told,) = draft.report.content["parts"][0]["items"][0]["objectives"]
+    counts = (told["tally"][name] for name in ("up_ms", "down_ms", "unknown_ms"))
+    assert expected == (told["good"], told["value"], *counts)
+    assert verify_numbers(bundle) == []
+    turned = bundle.members["report.json"].replace(b'"down_ms":1,', b'"down_ms":2,')
+    found = verify_numbers(replace(bundle, members={**bundle.members, "report.json": turned}))
+    assert any("tally" in str(failure) for failure in found)
+
+
+def test_the_mean_rate_is_of_the_contracted_one(paper_world, paper_bundle, base_contract):
+    wifi, fiber = base_contract.items
+    rules = replace(wifi.objectives[0].rules, max_unknown_ratio="1", min_samples_per_slice=0, check_every_s=900)
+    each = replace(
+        wifi.objectives[0], id="rate", indicator="probe.throughput.mean", threshold="1000", target="90", rules=rules
+    )
+    world = paper_world(
+        contracts=(
+            replace(base_contract, items=(replace(wifi, objectives=(replace(each, credits=Credits()),)), fiber)),
+        ),
+        length=2,
+    )
+    world.versions()
+    roster = world.roster()
+    world.hour(0, {}, roster)
+    (stream,) = streams.of(world.contracts[0])
+    start = world.period().start_ms
+    told = [("250", State.UP), ("2000", State.UP), ("no_answer", State.DOWN), ("deadline", State.UNKNOWN)]
+    slots = [
+        timeline.Run(start + i * 900_000, start + i * 900_000, 1, state, Cause.CARRIER, because)
+        for i, (because, state) in enumerate(told)
+    ]
+    first = next(listed.service for listed in roster.listed if listed.item == "wifi")
+    for body in hours.bodies(roster, {first: slots}, start_ms=start, step_ms=900_000, stream=stream.name):
+        world.state(hours.KIND, body, at_ms=start)
+
+    draft, bundle = paper_bundle(world)
+
+    (found,) = draft.report.content["parts"][0]["items"][0]["objectives"]
+    assert (found["value"], found["shown"]) == ("5/12", "41.666666")  # 0.25, 1 and 0 of three measured slots
+    assert (found["lower"], found["upper"]) == ("5/64", "57/64")  # of four service hours
+    assert verify_numbers(bundle) == []

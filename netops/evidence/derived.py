@@ -1,0 +1,107 @@
+"""What is counted of a line of time: faults, assets, rates. Each yields pieces `(start, end, state, cause)`.
+
+Part of the second implementation (`verifier.py`). `docs/explanation/sla.md` says what one is and when it is good.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from netops.evidence.lines import cut, inside, length, outages
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from netops.evidence.lines import Line, Span
+
+REPAIR, REPEAT, ACTIVE, RATE = "fault.repair", "fault.repeat", "asset.active", "probe.throughput.mean"
+GOOD = {REPAIR: "<=", REPEAT: ">", ACTIVE: ">="}  # what rests on the services' state
+Piece = tuple[int, int, str, str]
+HOUR = 3_600_000
+
+
+def figure_of(objective: Mapping[str, Any]) -> tuple[str, Fraction] | None:
+    """Return by what an objective's figure is made, and the number in it; None where each instant is its state's."""
+    kind = objective["indicator"]
+    if kind not in {*GOOD, RATE}:
+        return None
+    text = objective["threshold"]
+    if re.fullmatch(r"[0-9]{1,30}(\.[0-9]{1,30})?", text) is None:
+        raise ValueError(f"{kind}: the threshold {text[:40]!r} is no plain decimal number")
+    return kind, Fraction(text)
+
+
+def pieces(
+    figure: tuple[str, Fraction],
+    line: Line,
+    judged: Sequence[Span],
+    excused: Sequence[Span],
+    free: Collection[str],
+) -> Iterator[Piece]:
+    """Yield what is summed; a thing is a piece of 1 ms."""
+    kind, limit = figure
+    if kind == RATE:
+        yield from _rates(line, limit, judged, excused)
+    elif kind == ACTIVE:
+        yield from _asset(line, limit * HOUR, judged, excused, free)
+    else:
+        yield from _faults(kind, limit, line, excused)
+
+
+def _faults(kind: str, limit: Fraction, line: Line, excused: Sequence[Span]) -> Iterator[Piece]:
+    bounds, labels = [*line.times, line.end], line.labels
+    before: int | None = None  # the number of the piece after the last fault
+    for first, after in outages(line):
+        start, end = bounds[first], bounds[after]
+        cause = labels[max(range(first, after), key=lambda i: (bounds[i + 1] - bounds[i], -i))][1]
+        if kind == REPAIR:
+            seen_to_the_end = first > 0 and after < len(labels)
+            seen_to_the_end = seen_to_the_end and "UNKNOWN" not in {labels[first - 1][0], labels[after][0]}
+            lasted = length(cut([(start, end)], excused, keep=(True, False)))
+            state = "DOWN" if lasted > limit * HOUR else "UP" if seen_to_the_end else "UNKNOWN"
+        elif before is None or start - bounds[before] > limit * 24 * HOUR:
+            state = "UP"
+        else:
+            state = "UNKNOWN" if {label[0] for label in labels[before:first]} == {"UNKNOWN"} else "DOWN"
+        before = after
+        yield start, start + 1, state, cause
+
+
+def _asset(
+    line: Line, need: Fraction, judged: Sequence[Span], excused: Sequence[Span], free: Collection[str]
+) -> Iterator[Piece]:
+    if not judged:
+        return
+    up = perhaps = 0
+    for start, end, _, (state, cause, _) in line.pieces():
+        here = cut([(start, end)], judged, keep=(True, True))
+        if state in {"UP", "DEGRADED"}:
+            up += length(here)
+        elif state == "UNKNOWN" or cause in free:
+            perhaps += length(here)
+        else:
+            perhaps += length(cut(here, excused, keep=(True, True)))
+    need = min(need, Fraction(length(judged)))
+    state = "UP" if up >= need else "UNKNOWN" if up + perhaps >= need else "DOWN"
+    at = (cut(judged, excused, keep=(True, False)) or judged)[0][0]
+    yield at, at + 1, state, "carrier"
+
+
+def _rates(line: Line, contracted: Fraction, judged: Sequence[Span], excused: Sequence[Span]) -> Iterator[Piece]:
+    """Yield of each piece its good share first; a rate counts in ten-thousandths of the contracted one, rounded up."""
+    starts = [span[0] for span in judged]
+    edges = sorted({p for spans in (judged, excused) for span in spans for p in span})
+    for start, end, _, (state, cause, because) in line.pieces():
+        for a, b in pairwise(sorted({start, end, *(p for p in edges if start < p < end)})):
+            if not inside(judged, starts, a):
+                continue
+            if state != "UP" or re.fullmatch("[0-9]{1,18}", because) is None:
+                yield a, b, state, cause
+                continue
+            share = min(-(-int(because) * 10_000 // contracted), 10_000)
+            middle = a - (a - b) * share // 10_000
+            yield a, middle, "UP", ""
+            yield middle, b, "DOWN", "carrier"
