@@ -50,8 +50,10 @@ PARTNERS = {
     "glewlwyd": ("glewlwyd",),
     "scapy": (str(Path(sys.executable).parent / "scapy"),),
 }
-# Rooms whose tests share what is costly to make, a city or a server: on one worker it is made once.
+# Rooms whose tests share what is costly to make, a city or a server: on one worker it is made once. Groups begin before
+# all that stands alone, and so what takes half a minute by itself (the types of the house) is not waited for at the end.
 TOGETHER = {
+    "tests/test_house": "house",
     "tests/dashboards/": "city",
     "tests/inventory/": "register",
     "tests/netops/store/": "store",

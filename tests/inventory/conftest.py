@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import socket
@@ -19,27 +18,15 @@ import sqlalchemy as sa
 
 from inventory.sql import Database, upgrade
 from inventory.tables import METADATA, MIGRATIONS, RECORD
+from tests.netops.instances import how_to_city
 
-ROOT = Path(__file__).resolve().parents[2]
-GUIDE = ROOT / "docs" / "how-to" / "describe-your-city.md"
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
-
-
-def guide_files() -> dict[str, str]:
-    """The files that the how-to shows, by name."""
-    text = GUIDE.read_text(encoding="utf-8")
-    shown = re.findall(r"^### `([^`]+)`\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return dict(shown)
 
 
 @pytest.fixture
 def city(tmp_path):
     """The directory of the how-to's example."""
-    folder = tmp_path / "city"
-    for name, text in guide_files().items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    return folder
+    return how_to_city(tmp_path)
 
 
 @pytest.fixture(scope="session")

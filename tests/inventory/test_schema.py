@@ -2,7 +2,6 @@
 
 import copy
 import re
-from pathlib import Path
 
 import pytest
 import yaml
@@ -14,8 +13,8 @@ from inventory.reading import contract
 from inventory.reading import yaml as reading
 from inventory.reading.tree import Notes
 from inventory.schema import schema
+from tests.netops.instances import guide_files
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "describe-your-city.md"
 SCHEMA = schema()
 JUDGE = Draft202012Validator(SCHEMA)
 # what two values say together, or a name that the machine knows: no shape, so no schema says it
@@ -31,8 +30,7 @@ calendar: cn
 
 
 def sound():
-    found = re.search(r"^### `contracts/[^`]+`\n```\w+\n(.*?)^```$", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    made = yaml.load(found[1] + FULL, Loader=yaml.BaseLoader)
+    made = yaml.load(guide_files()["contracts/wifi-2026.yaml"] + FULL, Loader=yaml.BaseLoader)
     credits_ = made["items"][0]["objectives"][0]["credits"]
     credits_ |= {"period_cap_percent": "50", "escalate_after": "2", "escalate_factor": "1.5", "per": "object"}
     made["items"][0]["double_credit"] = "by_minute"

@@ -9,10 +9,15 @@ GUIDE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "describe-your
 SHOWN = re.compile(r"^### `([^`]+)`\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+def guide_files():
+    """Return the files that the how-to shows, by name."""
+    return dict(SHOWN.findall(GUIDE.read_text(encoding="utf-8")))
+
+
 def how_to_city(folder):
     """Write the files that the how-to shows below a folder; return their directory."""
     city = folder / "city"
-    for name, shown in SHOWN.findall(GUIDE.read_text(encoding="utf-8")):
+    for name, shown in guide_files().items():
         path = city / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(shown, encoding="utf-8")

@@ -20,8 +20,8 @@ from netops.checks import Problem
 from netops.commands import check, db
 from netops.config import Credential, Data, Settings
 from netops.errors import NetopsError
+from tests.netops.instances import GUIDE, how_to_city
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "describe-your-city.md"
 FLAGS = re.MULTILINE | re.DOTALL
 NOW = 1_780_000_000_000
 
@@ -203,15 +203,12 @@ def test_a_name_that_will_hold_only_later_is_checked_today(instance, monkeypatch
     assert capsys.readouterr().out == "c.yaml:1: what; how\nz.yaml:1: what; how\n2 problems\n"
 
 
-def test_every_name_in_the_guide_s_example_resolves(root, instance, tmp_path, capsys):
+def test_every_name_in_the_guide_s_example_resolves(instance, tmp_path, capsys):
     """The whole house looks at what the how-to shows, with the credential that it names."""
-    guide = (root / "docs" / "how-to" / "describe-your-city.md").read_text(encoding="utf-8")
-    for name, text in re.findall(r"^### `([^`]+)`\n```\w+\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL):
-        (tmp_path / "city" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "city" / name).write_text(text, encoding="utf-8")
+    files = how_to_city(tmp_path)
     settings = Settings(data=instance.data, credentials={"carrier-a-snmp": Credential()})
 
-    code = check.run(Namespace(dir=tmp_path / "city", json=False, now_ms=NOW), settings)
+    code = check.run(Namespace(dir=files, json=False, now_ms=NOW), settings)
 
     assert capsys.readouterr().out.startswith("all names resolve")
     assert code == 0

@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import fields
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 
@@ -13,16 +12,14 @@ from inventory.reading.single import read_contract
 from netops import cli
 from netops.commands.contract_words import _DOES, _SAID, Speaker
 from netops.sla import foretold
+from tests.netops.instances import guide_files
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "describe-your-city.md"
 NAME = "public-wifi/availability"
 
 
 @pytest.fixture(scope="module")
 def text():
-    found = re.search(r"^### `contracts/[^`]+`\n```\w+\n(.*?)^```$", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    assert found is not None
-    return found[1]
+    return guide_files()["contracts/wifi-2026.yaml"]
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """`netops check` says what in a contract cannot be judged, where it stands, and what to write instead."""
 
-import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,19 +10,14 @@ from inventory.reading.folder import read_city
 from inventory.snapshot import of_city
 from netops.config import Collect, Settings
 from netops.sla import checks
+from tests.netops.instances import how_to_city
 
-GUIDE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "describe-your-city.md"
 AT = 1_790_784_000_000
 
 
 @pytest.fixture(scope="session")
 def guide(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("city")
-    text = GUIDE.read_text(encoding="utf-8")
-    for name, shown in re.findall(r"^### `([^`]+)`\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(shown, encoding="utf-8")
-    return read_city(folder)
+    return read_city(how_to_city(tmp_path_factory.mktemp("guide")))
 
 
 def problems(city, settings=None, at_ms=AT, **changed):

@@ -11,6 +11,7 @@ from inventory.reading.folder import read_city
 from inventory.snapshot import of_city
 from netops.config import Settings
 from netops.sla import checks, streams
+from tests.netops.instances import how_to_city
 
 HOW_TO = Path(__file__).resolve().parents[3] / "docs" / "how-to"
 AT = 1_790_784_000_000
@@ -19,22 +20,19 @@ AT = 1_790_784_000_000
 @pytest.fixture
 def city(tmp_path):
     """The guide's city, with the lines and the item of the how-to added to it."""
-    guide = (HOW_TO / "describe-your-city.md").read_text(encoding="utf-8")
-    for name, shown in re.findall(r"^### `([^`]+)`\n```\w+\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(shown, encoding="utf-8")
+    files = how_to_city(tmp_path)
     text = (HOW_TO / "promise-logins.md").read_text(encoding="utf-8")
     (lines,) = re.findall(r"^```csv\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     (item,) = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    held = read_city(tmp_path)
+    held = read_city(files)
     carrier = next(each.id for each in held.records.values() if type(each).__name__ == "Carrier")
     site = next(each.id for each in held.records.values() if type(each).__name__ == "Site")
-    (contract,) = (tmp_path / "contracts").iterdir()
+    (contract,) = (files / "contracts").iterdir()
     contract.write_text(contract.read_text(encoding="utf-8") + _indented(item), encoding="utf-8")
-    _add(tmp_path / "devices.csv", {"id": "portal", "site": site, "carrier": carrier, "role": "portal"})
+    _add(files / "devices.csv", {"id": "portal", "site": site, "carrier": carrier, "role": "portal"})
     head, row = (line.split(",") for line in lines.strip().splitlines())
-    _add(tmp_path / "services.csv", {**dict(zip(head, row, strict=True)), "site": site, "carrier": carrier})
-    return read_city(tmp_path)
+    _add(files / "services.csv", {**dict(zip(head, row, strict=True)), "site": site, "carrier": carrier})
+    return read_city(files)
 
 
 def _add(file, values):
