@@ -51,7 +51,7 @@ PARTNERS = {
     "scapy": (str(Path(sys.executable).parent / "scapy"),),
 }
 # Rooms whose tests share what is costly to make, a city or a server: on one worker it is made once. Groups begin before
-# all that stands alone, and so what takes half a minute by itself (the types of the house) is not waited for at the end.
+# all that stands alone: so nobody waits at the end for what takes half a minute by itself, the types of the house.
 TOGETHER = {
     "tests/test_house": "house",
     "tests/dashboards/": "city",
