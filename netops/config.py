@@ -234,6 +234,8 @@ class Evidence:
     key: Secret | None = None  # signing key; only the core reads it
     checkpoint_s: int = 60  # seconds between signed checkpoints
     cosign_wait_s: int = 3600  # seconds a bundle waits for the co-signatures its policy asks for; a day at most
+    paper_key: Secret | None = None  # PEM: key and certificate that sign reports' PDFs; empty: derived from `key`
+    stamps: str = ""  # URL of a time-stamp authority (RFC 3161), asked once a day; empty: none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from inventory.model import Contract
 from inventory.register import Register
 from inventory.snapshot import snapshot
-from netops import correcting, fail_open, hotspots, hourly, present, raw, reread, sealing, situation
+from netops import correcting, fail_open, hotspots, hourly, papers, present, raw, reread, sealing, situation, stamps
 from netops.access import approvals, tables
 from netops.access.admission import Admission
 from netops.clock import SYSTEM, iso
@@ -125,8 +125,13 @@ class Core:
             ripe_until=self._ripe_until,
         )
         self._circle = Circle(settings.data.dir, self._ledger, self._acting, clock=self._clock)
+        self._stamps = stamps.Stamps(settings.data.dir / "stamps", settings.evidence.stamps)
         now = self._clock.now_ms()
-        self._ledger.append(sealing.started(settings.collect.vantage, version("netops"), now_ms=now), now_ms=now)
+        who = papers.identity(settings, self._signer, now_ms=now)
+        url = settings.evidence.stamps
+        self._papers = papers.Papers(settings, who, stamp=partial(stamps.post, url) if url else None)
+        told = [*sealing.started(settings.collect.vantage, version("netops"), now_ms=now), papers.stated(who)]
+        self._ledger.append(told, now_ms=now)
         self._read_register()
         with suppress(ConfigError):  # the job `witnesses` tells of it; no month is closed before the policy is sealed
             self._circle.state()
@@ -214,6 +219,8 @@ class Core:
             Job(name="raw", every_s=30, run=self._locked(self._seal_raw)),
             Job(name="telemetry", every_s=30, run=self._seal_telemetry),
             Job(name="checkpoint", every_s=checkpoint_s, tells=True, run=self._locked(self._checkpoint)),
+            Job(name="papers", every_s=60, run=self._sign_papers, offset_s=20),
+            Job(name="stamps", every_s=600, run=self._stamp, offset_s=40),
             Job(name="witnesses", every_s=60, run=self._ask_witnesses, offset_s=5),
             Job(name="expiry", every_s=3600, run=self._locked(self._expire), offset_s=600),
         ]
@@ -418,6 +425,19 @@ class Core:
 
     def _ask_witnesses(self, _slot_ms: int) -> None:
         self._circle.step()
+
+    def _sign_papers(self, _slot_ms: int) -> None:
+        self._papers.step()
+
+    def _stamp(self, _slot_ms: int) -> None:
+        """Have the day's checkpoint stamped, without holding up anybody while the authority thinks."""
+        now = self._clock.now_ms()
+        if not self._stamps.due(now):
+            return
+        with self._acting:
+            newest = self._ledger.latest()
+        if newest is not None:
+            self._stamps.step(newest.note, newest.size, now_ms=now)
 
     def _expire(self) -> None:
         now = self._clock.now_ms()

@@ -152,7 +152,7 @@ HOLDINGS = (
     _own("situation.json"),
     _own("decisions/fail-open.note", 0o644),
     _own("hotspots.json", 0o644),  # for the portal's page of a dead line
-    *(_own(name, 0o750) for name in ("telemetry", "raw", "reports")),
+    *(_own(name, 0o750) for name in ("telemetry", "raw", "reports", "stamps")),
 )
 BESIDE = ("-wal", "-shm", "-journal")
 

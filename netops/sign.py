@@ -12,7 +12,10 @@ import re
 import stat
 from typing import TYPE_CHECKING
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from netops.errors import EvidenceError
 from netops.evidence import files, note
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from netops.evidence.checkpoint import Checkpoint
 
 _PREFIX = "PRIVATE+KEY+"
+_ORDER_OF_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # FIPS 186-5, SP 800-186
 _NAME = re.compile(r"[A-Za-z0-9._/-]{1,100}")  # what every system writes in a file and a mail alike
 _MAKERS = "`netops init` makes the city's, `netops dispute key` a carrier's, `netops witness key` a witness's"
 
@@ -119,6 +123,11 @@ class Signer:
             raise EvidenceError(f"signing key {path}: cannot be written ({error.strerror})") from None
         files.settle(path.parent)
         return signer
+
+    def paper_key(self) -> ec.EllipticCurvePrivateKey:
+        """Return the P-256 key that signs papers, derived (HKDF, RFC 5869): readers of PDF know no Ed25519."""
+        made = HKDF(algorithm=hashes.SHA256(), length=48, salt=None, info=b"netops paper key 1").derive(self._seed)
+        return ec.derive_private_key(int.from_bytes(made, "big") % (_ORDER_OF_P256 - 1) + 1, ec.SECP256R1())
 
     def private_line(self) -> str:
         """Return the private key's line, for its file and for nothing else."""

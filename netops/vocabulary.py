@@ -560,6 +560,7 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
     },
     # the ledger's own affairs
     "key_changed": {"vkey": _name, "previous?": _name, "by": _name, "reason": _text},
+    "paper_signer": {"certificate": _digest, "subject": _name, "by": _name},
     "rehearsal_started": {"city": _name, "seed": _whole, "start_ms": instant},
     "ledger_tally": {"accounts": _count, "root": _digest},
     "witness_policy": {"quorum": _count, "witnesses": _names},

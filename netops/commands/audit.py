@@ -1,4 +1,4 @@
-"""`netops audit`: verify a report bundle offline; go through the ledger's file and the raw archive, byte by byte.
+"""`netops audit`: verify a bundle offline, its signed papers, time-stamps; the ledger's file and the raw archive.
 
 Exit 0 when all of it holds, 4 when something does not, naming each place; 5 when a bundle or a ledger holds, but by no
 key that the reader gave, or under fewer co-signatures than the city's own policy asks for. Nothing is written.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from netops import raw_audit
+from netops.commands import audit_papers
 from netops.errors import ConfigError, EvidenceError, UsageError
 from netops.evidence import note, told
 from netops.evidence.checkpoint import Checkpoint, trust
@@ -89,12 +90,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "raw", help="look at every chunk of raw replies, and at what the ledger says of them", description=RAW
     )
     raw.add_argument("--dir", type=Path, help="the archive (default: raw in data.dir)")
+    audit_papers.arguments(below)
     for each in (ledger, raw):
         each.add_argument("--json", action="store_true", help="tell as one JSON object")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Verify; the reader's own instance, if there is one, lends its public key and whether it is a rehearsal."""
+    if args.what in {"paper", "stamp"}:
+        return audit_papers.run(args)
     if args.what == "ledger":
         return _ledger(args, settings)
     if args.what == "raw":

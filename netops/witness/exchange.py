@@ -26,7 +26,7 @@ SHORTEST_S = 0.01
 MOST = 256 * 1024  # bytes that a whole answer may have, with its headers and what is said before them
 
 
-def post(url: str, body: bytes, *, timeout_s: float, most: int) -> tuple[int, bytes]:
+def post(url: str, body: bytes, *, timeout_s: float, most: int, kind: str = "text/plain") -> tuple[int, bytes]:
     """Return status and body (its first `most` bytes) of the answer; OSError or HTTPException when there is none.
 
     `timeout_s` is the time for all of it, from the name to the last byte. Only the look-up of a name may take longer,
@@ -39,7 +39,8 @@ def post(url: str, body: bytes, *, timeout_s: float, most: int) -> tuple[int, by
     timer.daemon = True
     timer.start()
     try:
-        link.request("POST", parts.path, body=body, headers={"Content-Type": "text/plain"})
+        path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+        link.request("POST", path, body=body, headers={"Content-Type": kind})
         with link.getresponse() as answer:
             status, said = answer.status, answer.read(most)
         link.in_time()  # to the library a connection that was cut may look like the answer's own end

@@ -1,0 +1,102 @@
+"""The papers of issued reports, signed once and kept: `reports/<name>.<language>.pdf` beside each bundle.
+
+The core signs, for it alone holds a key. The paper inside the bundle stays unsigned: a bundle is a function of its
+inputs, a signature is made once. `reports/paper.crt` is the certificate; the ledger holds its digest (`paper_signer`).
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from netops.errors import EvidenceError
+from netops.evidence import bundle, files
+from netops.facts import Fact
+from netops.ledger import LedgerEntry
+from netops.report import pades, pdf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from netops.config import Settings
+    from netops.report.pades import Identity, Stamp
+    from netops.report.words import Language
+    from netops.sign import Signer
+
+log = logging.getLogger(__name__)
+CERTIFICATE = "paper.crt"
+REASONS: dict[Language, str] = {"zh": "服务水平报告签发", "en": "Issue of the service level report"}
+
+
+def directory(settings: Settings) -> Path:
+    """Return where issued reports lie."""
+    return settings.data.dir / "reports"
+
+
+def identity(settings: Settings, signer: Signer, *, now_ms: int) -> Identity:
+    """Return who signs papers, with the certificate published beside the reports; ConfigError says what is off.
+
+    The city's own key goes first. Else the key is derived from the ledger's, under a certificate of its own, made once.
+    """
+    path = directory(settings) / CERTIFICATE
+    if settings.evidence.paper_key is not None:
+        who = pades.given(settings.evidence.paper_key.read())
+    else:
+        key = signer.paper_key()
+        found = pades.certificates(path.read_bytes())[:1] if path.is_file() else ()
+        mine = [each for each in found if each.public_key() == key.public_key()]
+        made = mine[0] if mine else pades.own(key, str(signer.vkey.name), now_ms=now_ms)
+        who = pades.Identity(key=key, certificate=made)
+    told = b"".join(each.public_bytes(Encoding.PEM) for each in (who.certificate, *who.above))
+    if not path.is_file() or path.read_bytes() != told:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.replace(path, told)
+    return who
+
+
+def stated(who: Identity) -> LedgerEntry:
+    """Return the fact that this certificate signs papers; stated again at every start, it is the same fact."""
+    at_ms = int(who.certificate.not_valid_before_utc.timestamp()) * 1000
+    body = {"certificate": who.digest, "subject": who.certificate.subject.rfc4514_string()[:200], "by": "core"}
+    return LedgerEntry(f"paper:{who.digest}", 0, Fact(kind="paper_signer", at_ms=at_ms, body=body))
+
+
+class Papers:
+    """Signs the papers of every bundle that has none yet."""
+
+    def __init__(self, settings: Settings, who: Identity, *, stamp: Stamp | None = None) -> None:
+        self._reports = directory(settings)
+        self._who = who
+        self._stamp = stamp
+        self._bare: set[Path] = set()  # bundles that have no paper
+
+    def step(self) -> list[Path]:
+        """Sign what is to be signed; return what was written. What fails holds up no other, and is tried again."""
+        made = []
+        for path, language in self._unsigned():
+            try:
+                paper = bundle.open_bundle(path).members.get(pdf.MEMBERS[language])
+                if paper is None:
+                    self._bare.add(path)
+                    continue
+                signed = pades.sign(paper, self._who, reason=REASONS[language], stamp=self._stamp)
+            except (EvidenceError, OSError) as error:
+                log.warning("paper not signed", extra={"bundle": path.name, "why": str(error)})
+                continue
+            files.replace(signed_at(path, language), signed)
+            made.append(signed_at(path, language))
+        return made
+
+    def _unsigned(self) -> Iterator[tuple[Path, Language]]:
+        for path in sorted(self._reports.glob("*.zip")):
+            for language in pdf.MEMBERS:
+                if path not in self._bare and not signed_at(path, language).exists():
+                    yield path, language
+
+
+def signed_at(path: Path, language: Language) -> Path:
+    """Return where the signed paper of a bundle lies."""
+    return path.with_name(f"{path.name.removesuffix('.zip')}.{language}.pdf")

@@ -1,0 +1,267 @@
+"""Signatures on the papers of a report: PAdES baseline B-B, or B-T with a time-stamp. The only door of pyHanko.
+
+A signed paper is the paper of the bundle, octet by octet, with the signature appended (an incremental update, ISO
+32000-1 section 7.5.6; ETSI EN 319 142-1). So the bundle stays a function of its inputs, and who holds both compares
+them. The certificate comes from its owner, as the ledger's key does; its digest is a fact of the ledger.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+from netops.clock import utc
+from netops.errors import ConfigError, EvidenceError
+from netops.evidence import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Stamp = Callable[[bytes], bytes]  # what is to be stamped -> a time-stamp token (RFC 3161), in DER
+
+FIELD = "NetOps"
+VALID = timedelta(days=3652)
+Private = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who signs papers: a private key, its certificate, and the certificates above it."""
+
+    key: Private
+    certificate: x509.Certificate
+    above: tuple[x509.Certificate, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the certificate, as the ledger names it."""
+        return digest(self.certificate)
+
+
+def digest(certificate: x509.Certificate) -> str:
+    """Return the SHA-256 of a certificate's DER."""
+    return canonical.digest(certificate.public_bytes(serialization.Encoding.DER))
+
+
+def own(key: ec.EllipticCurvePrivateKey, name: str, *, now_ms: int) -> x509.Certificate:
+    """Return a certificate that the key signs for itself, for ten years: it says by which key, not by whom."""
+    named = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[-64:])])  # its end says that it is a rehearsal's
+    usage = dict.fromkeys(_USAGES, False) | {"digital_signature": True, "content_commitment": True}
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(named)
+        .issuer_name(named)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(utc(now_ms))
+        .not_valid_after(utc(now_ms) + VALID)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.KeyUsage(**usage), critical=True)
+    )
+    return made.sign(key, hashes.SHA256())
+
+
+_USAGES = (
+    *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
+    *("key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+)
+
+
+def certificates(pem: bytes) -> tuple[x509.Certificate, ...]:
+    """Read certificates; EvidenceError when there is none."""
+    try:
+        return tuple(x509.load_pem_x509_certificates(pem))
+    except ValueError:
+        raise EvidenceError("expected a certificate in PEM (-----BEGIN CERTIFICATE-----)") from None
+
+
+def given(pem: str) -> Identity:
+    """Read the city's own key, its certificate and those above it, from one PEM text; ConfigError says what is off."""
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), password=None)
+        first, *above = x509.load_pem_x509_certificates(pem.encode())
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        raise ConfigError(
+            "evidence.paper_key: expected a private key without a password, then its certificate, in PEM, in one text"
+        ) from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise ConfigError("evidence.paper_key: expected an EC or RSA key, which readers of PDF know")
+    if first.public_key() != key.public_key():
+        raise ConfigError("evidence.paper_key: the first certificate is not that of the key")
+    return Identity(key=key, certificate=first, above=tuple(above))
+
+
+def sign(paper: bytes, who: Identity, *, reason: str, stamp: Stamp | None = None) -> bytes:
+    """Return the paper with the signature appended; not the same bytes twice: sign once, and keep it.
+
+    EvidenceError when the paper is no PDF, or the authority gives no stamp.
+    """
+    from asn1crypto import keys  # noqa: PLC0415  (a second of imports that only signing needs)
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter  # noqa: PLC0415
+    from pyhanko.pdf_utils.misc import PdfError  # noqa: PLC0415
+    from pyhanko.sign import fields, signers  # noqa: PLC0415
+    from pyhanko.sign.general import SigningError  # noqa: PLC0415
+    from pyhanko.sign.timestamps import TimestampRequestError  # noqa: PLC0415
+    from pyhanko_certvalidator.registry import SimpleCertificateStore  # noqa: PLC0415
+
+    store = SimpleCertificateStore()
+    store.register_multiple([_other(each) for each in who.above])
+    private = who.key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    signer = signers.SimpleSigner(
+        signing_cert=_other(who.certificate), signing_key=keys.PrivateKeyInfo.load(private), cert_registry=store
+    )
+    about = signers.PdfSignatureMetadata(
+        field_name=FIELD, subfilter=fields.SigSeedSubFilter.PADES, md_algorithm="sha256", reason=reason
+    )
+    out = io.BytesIO()
+    stamper = _stamper(stamp) if stamp is not None else None
+    try:
+        writer = IncrementalPdfFileWriter(io.BytesIO(paper))
+        signers.sign_pdf(writer, about, signer=signer, timestamper=stamper, output=out)
+    except (PdfError, SigningError, TimestampRequestError, ValueError) as error:
+        raise EvidenceError(f"the paper cannot be signed: {error or type(error).__name__}") from None
+    return out.getvalue()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What a signed paper shows: by which certificate, in whose name, and what does not hold of it (empty: all does).
+
+    `stamped` is the instant of its time-stamp in ISO 8601, by whoever stamped it; empty: it has none that holds.
+    """
+
+    digest: str
+    subject: str
+    wrong: str
+    stamped: str
+
+
+def look(signed: bytes, paper: bytes) -> Looked:
+    """Hold a signed paper against the paper of a bundle; EvidenceError when it has no signature that can be read.
+
+    Whose the certificate is, is not judged here: its digest is compared with what the reader holds, or the ledger.
+    """
+    from pyhanko.pdf_utils.misc import PdfError  # noqa: PLC0415
+    from pyhanko.pdf_utils.reader import PdfFileReader  # noqa: PLC0415
+    from pyhanko.sign.general import SigningError  # noqa: PLC0415
+    from pyhanko.sign.validation import validate_pdf_signature  # noqa: PLC0415
+    from pyhanko.sign.validation.errors import SignatureValidationError  # noqa: PLC0415
+
+    try:
+        reader = PdfFileReader(io.BytesIO(signed))
+        mine, *others = reader.embedded_signatures
+        certificate = x509.load_der_x509_certificate(mine.signer_cert.dump())
+        status = validate_pdf_signature(mine, _context(mine.signer_cert))
+        wrong = _wrong(reader, status, signed, paper)
+        if others:
+            wrong = "it has more than one signature"
+        elif not _is_filled(signed, mine.byte_range):
+            wrong = "something was written behind the signature, into the room that was kept for it"
+    except (PdfError, SigningError, SignatureValidationError, ArithmeticError, AttributeError) as error:
+        raise EvidenceError(f"no paper with a signature that can be read: {type(error).__name__}") from None
+    except (AssertionError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
+        raise EvidenceError(f"no paper with a signature that can be read: {type(error).__name__}") from None
+    stamp = status.timestamp_validity
+    return Looked(
+        digest=digest(certificate),
+        subject=certificate.subject.rfc4514_string(),
+        wrong=wrong,
+        stamped=stamp.timestamp.isoformat() if stamp is not None and stamp.intact and stamp.valid else "",
+    )
+
+
+def _is_filled(signed: bytes, ranges: Sequence[int]) -> bool:
+    """Whether the room for the signature, which no signature covers, holds it and noughts, spelled in one way."""
+    from asn1crypto import parser  # noqa: PLC0415
+
+    room = signed[ranges[1] : ranges[2]].strip(b"<>")
+    data = bytes.fromhex(room.decode("ascii"))
+    return room == data.hex().upper().encode() and not any(data[parser.peek(data) :])
+
+
+def _wrong(reader: Any, status: Any, signed: bytes, paper: bytes) -> str:
+    from pyhanko.sign.validation import SignatureCoverageLevel  # noqa: PLC0415
+
+    if not (status.intact and status.valid):
+        return "its signature does not hold: it was changed after it was signed"
+    if status.coverage is not SignatureCoverageLevel.ENTIRE_FILE:
+        return "something was added after it was signed"
+    if not signed.startswith(paper):
+        return "what was signed is not the bundle's paper"
+    if reader.xrefs.total_revisions != _REVISIONS or not all(map(_is_of_a_signature, *_turned(reader))):
+        return "more than a signature was added to the bundle's paper"  # such as another page laid over it
+    return ""
+
+
+_REVISIONS = 2  # the paper, and the signature
+_MAY_CHANGE = (
+    ("/Page", {"/Annots"}),
+    ("/Catalog", {"/AcroForm", "/Extensions", "/Version"}),
+    ("/Metadata", {"/Length"}),
+    (None, {"/ModDate", "/Producer"}),  # the document information
+)
+_MAY_COME = (
+    {"/FT", "/T", "/Type", "/Subtype", "/F", "/Rect", "/P", "/V"},  # a field, which is looked at below
+    {"/Fields", "/SigFlags"},  # the form
+)
+
+
+def _turned(reader: Any) -> tuple[list[Any], list[Any]]:
+    """Return the objects of the second revision, and what each was in the first: None for a new one."""
+    before, after = reader.get_historical_resolver(0), reader.get_historical_resolver(1)
+    known = reader.xrefs.explicit_refs_in_revision(0)
+    refs = sorted(reader.xrefs.explicit_refs_in_revision(1), key=lambda ref: ref.idnum)
+    olds = [before.get_object(ref) if ref in known else None for ref in refs]
+    return [after.get_object(ref) for ref in refs], olds
+
+
+def _is_of_a_signature(new: Any, old: Any) -> bool:
+    """Whether an object comes or changes as a signature that nobody sees makes it."""
+    kind = new.get("/Type")
+    if old is not None:
+        differs = {key for key in {*new, *old} if key not in old or key not in new or _raw(new, key) != _raw(old, key)}
+        return any(kind == name and differs <= keys for name, keys in _MAY_CHANGE)
+    if kind == "/Sig":
+        return True
+    seen = kind == "/Annot" and (new.get("/FT") != "/Sig" or any(float(each) for each in new["/Rect"]))
+    return not seen and any(set(new) <= keys for keys in _MAY_COME)
+
+
+def _raw(held: Any, key: str) -> Any:
+    return held.raw_get(key)
+
+
+def _context(certificate: Any) -> Any:
+    """Return what signatures are validated in: nothing is fetched, nobody is trusted but the certificate itself."""
+    from pyhanko_certvalidator import ValidationContext  # noqa: PLC0415
+
+    return ValidationContext(trust_roots=[certificate], allow_fetching=False)
+
+
+def _other(certificate: x509.Certificate) -> Any:
+    from asn1crypto import x509 as other  # noqa: PLC0415
+
+    return other.Certificate.load(certificate.public_bytes(serialization.Encoding.DER))
+
+
+def _stamper(stamp: Stamp) -> Any:
+    from asn1crypto import tsp  # noqa: PLC0415
+    from pyhanko.sign.timestamps import TimeStamper  # noqa: PLC0415
+
+    class Ours(TimeStamper):  # type: ignore[misc]  # the library has no types
+        """Asks through the house's own door, which knows when to give up."""
+
+        async def async_request_tsa_response(self, req: Any) -> Any:
+            return tsp.TimeStampResp.load(stamp(req.dump()))
+
+    return Ours()
