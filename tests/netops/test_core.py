@@ -178,10 +178,10 @@ def test_a_core_that_died_between_seal_and_file_writes_the_bundle_when_it_is_bac
         patch.setattr(issue, "finish", killed)
         with pytest.raises(OSError, match="killed"):
             made._report(0)
-    assert not list(settings.data.dir.glob("reports/*"))
+    assert not list(settings.data.dir.glob("reports/*.zip"))
 
     made._report(0)
-    (bundle,) = settings.data.dir.glob("reports/*")
+    (bundle,) = settings.data.dir.glob("reports/*.zip")
     held = bundle.read_bytes()
     made._report(0)
     assert bundle.read_bytes() == held

@@ -142,7 +142,7 @@ def test_three_doors_make_verdicts_that_a_bundle_recomputes_and_their_replies_ar
     made._seal_hours(0)
     made._report(0)
 
-    (bundle,) = settings.data.dir.glob("reports/*")
+    (bundle,) = settings.data.dir.glob("reports/*.zip")
     content = canonical.loads(open_bundle(bundle).members["report.json"])
     (item,) = content["parts"][0]["items"]
     told = {each["objective"]: (each["good"], each["value"], each["verdict"]) for each in item["objectives"]}
