@@ -43,6 +43,7 @@ WHOLES = {
     "window_intervals": (0, 1440),
     "consecutive_high_loss": (1, 1440),
 }
+MOST_WINDOWS = 400  # of an objective's hours, as the verifier has it
 RATIOS = ("max_unknown_ratio", "max_clock_error_ratio")
 KEYS = (*WORDS, *WHOLES, *RATIOS, "hours", "exclusions")
 EXCLUSION = ("id", "title", "cause", "notice_h", "cap_s", "approver")
@@ -122,6 +123,8 @@ def windows(form: Form, *, contract: bool = False) -> tuple[Hours, ...]:
             written = item.text if isinstance(item, Scalar) else "a map"
             form.wrong("hours", f"'hours' has '{written}'", "expected `always` or windows like `mon-fri 08:00-20:00`")
         found += made
+    if len(found) > MOST_WINDOWS:
+        form.wrong("hours", f"'hours' has {len(found)} windows", f"expected at most {MOST_WINDOWS}")
     if any(each.kinds for each in found) and any(each.days for each in found):
         form.wrong("hours", "'hours' mixes weekdays and kinds of days", "write all windows by one or by the other")
     taken = sorted((str(day), e.start_minute, e.end_minute) for e in found for day in (*e.days, *e.kinds))

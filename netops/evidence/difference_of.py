@@ -6,7 +6,7 @@ replaced revision rested on are the leaves before the one that sealed it; the fa
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +82,7 @@ class _Difference:
                 owed = after
         except _UnreadError:
             return {**head, "because": "a contract version that ruled then is not among the texts of this report"}
-        changed = list(self._changed(start[0], self.numbers, since))
+        changed = list(self._changed(start[0], self.numbers))
         return {
             **head,
             "because": "",
@@ -92,7 +92,7 @@ class _Difference:
             "steps": {"columns": ["matter", "leaves", "before", "after", "change"], "rows": rows},
             "intervals": {
                 "columns": ["item", "objective", "start_ms", "end_ms", "before", "after", "services", "leaves"],
-                "rows": changed[:MOST_ROWS],
+                "rows": list(self._caused(changed[:MOST_ROWS], since)),
             },
             "intervals_more": max(len(changed) - MOST_ROWS, 0),
         }
@@ -153,8 +153,7 @@ class _Difference:
         excusing = tuple(each for each in effects if each[1].startswith("in_force"))
         return (excusing, *(tuple(leaves.indexes(kind)) for kind in (*SEEN, "contract_version", "verdict")))
 
-    def _changed(self, before: Numbers, after: Numbers, since: Sequence[Fact]) -> Iterator[list[Any]]:
-        about = [(fact[0], span) for fact in since if (span := self._about(fact)) is not None]
+    def _changed(self, before: Numbers, after: Numbers) -> Iterator[list[Any]]:
         for item, objective in sorted({*before.cuts, *after.cuts}):
             old, new = (each.cuts.get((item, objective), {}) for each in (before, after))
             rows: dict[tuple[int, int, str, str], list[str]] = {}
@@ -162,12 +161,22 @@ class _Difference:
                 for row in _moved(old.get(service, {}), new.get(service, {})):
                     rows.setdefault(row, []).append(service)
             for (start, end, was, now), services in sorted(rows.items()):
-                by = [
-                    index
-                    for index, (first, last, named) in about
-                    if first < end and start < last and (not named or set(named) & set(services))
-                ]
-                yield [item, objective, start, end, was, now, services, runs(by or [index for index, _ in about])]
+                yield [item, objective, start, end, was, now, services]
+
+    def _caused(self, rows: Sequence[list[Any]], since: Sequence[Fact]) -> Iterator[list[Any]]:
+        """Add to each row the facts that can have moved it, else all that can move anything."""
+        about = sorted(
+            (span[0], span[1], fact[0], frozenset(span[2])) for fact in since if (span := self._about(fact)) is not None
+        )
+        begins = [each[0] for each in about]
+        for row in rows:
+            start, end, services = row[2], row[3], row[6]
+            by = [
+                index
+                for _, last, index, named in about[: bisect_left(begins, end)]
+                if start < last and (not named or not named.isdisjoint(services))
+            ]
+            yield [*row, runs(by or [each[2] for each in about])]
 
     def _about(self, fact: Fact) -> tuple[int, int, Sequence[str]] | None:
         """Return the time and the services that a fact can move (no service named: all)."""

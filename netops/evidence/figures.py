@@ -6,21 +6,24 @@ Part of the second implementation (`verifier.py`). Numbers in brackets are rules
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 from math import lcm
 from typing import TYPE_CHECKING, Any
 
+from netops.errors import EvidenceError
 from netops.evidence.derived import pieces
 from netops.evidence.lines import HIGH_LOSS, cut, inside, length, merged, outages
+from netops.evidence.members import CONTRACT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from netops.evidence.lines import Line, Span
 
+MOST_BITS = 13_280  # of a common denominator: what a month in slots of five minutes needs at the most
 SUMS = ("up", "down", "unknown", "excluded_up", "excluded_down", "excluded_unknown")
 
 
@@ -82,7 +85,8 @@ class Service:
         return sum(rows), sum(1 for each in rows if each >= row)
 
     def _met(self, start: int, end: int) -> bool:
-        return any(a < end and start < b for a, b in self.judged)
+        last = bisect_left(self.judged, (end,)) - 1  # of those that begin before the end, it ends last
+        return last >= 0 and start < self.judged[last][1]
 
     def _incidents(self) -> Iterator[list[Any]]:
         bounds = [*self.line.times, self.line.end]
@@ -167,14 +171,30 @@ def _unit(services: Sequence[tuple[Service, Fraction]], order: Sequence[str]) ->
 
 def _mean(each: Sequence[Mapping[str, Any]], rules: Mapping[str, Any]) -> dict[str, Any]:
     values = [one["value"] for one in each if one["value"] is not None]
-    share = sum((one["share"] for one in each), Fraction(0)) / len(each) if each else Fraction(1)
+    share = _average([one["share"] for one in each]) if each else Fraction(1)
     return {
-        "value": sum(values, Fraction(0)) / len(values) if values else None,
-        "lower": sum((one["lower"] for one in each), Fraction(0)) / len(each) if each else Fraction(0),
-        "upper": sum((one["upper"] for one in each), Fraction(0)) / len(each) if each else Fraction(1),
+        "value": _average(values) if values else None,
+        "lower": _average([one["lower"] for one in each]) if each else Fraction(0),
+        "upper": _average([one["upper"] for one in each]) if each else Fraction(1),
         "share": share,
         "sure": bool(values) and len(values) == len(each) and share <= exact(rules["max_unknown_ratio"]),
     }
+
+
+def _average(values: Sequence[Fraction]) -> Fraction:
+    """Return the mean; EvidenceError where it has no fraction of a size that anybody writes down."""
+    sums: dict[int, int] = {}
+    for value in values:
+        sums[value.denominator] = sums.get(value.denominator, 0) + value.numerator
+    common = 1
+    for each in sums:
+        common = lcm(common, each)
+        if common.bit_length() > MOST_BITS:
+            raise EvidenceError(
+                f"{CONTRACT}: the mean of the own values of {len(values)} services is no fraction of 4,000 digits "
+                "(per_object_mean); refused"
+            )
+    return Fraction(sum(top * (common // bottom) for bottom, top in sums.items()), common * len(values))
 
 
 def owed(percent: Fraction, credits_: Mapping[str, Any], before: int) -> Fraction:

@@ -5,13 +5,14 @@ Part of the second implementation (`verifier.py`). Numbers in brackets are rules
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
 from netops.evidence.differences import EPOCH, loads
 from netops.evidence.lines import merged
-from netops.evidence.members import CALENDAR
+from netops.evidence.members import CALENDAR, CONTRACT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 QUARTER = 900_000
 MINUTE = 60_000
+DAY = 1440
+MOST = 400  # windows of an objective; a contract's file has as many at the most
 
 
 class Days:
@@ -48,29 +51,54 @@ def service_hours(
     """Return the instants whose wall clock lies in the schedule, by asking at every quarter of an hour where it is.
 
     Offsets change on a quarter; a piece between two quarters has one offset (zones before 1972 aside) [1].
+    EvidenceError when the schedule is longer or wider than any contract's.
     """
+    _bounded(schedule)
+    over = [each for each in schedule if each["end_minute"] > DAY]
+    begun: dict[tuple[date, int], list[Span]] = {}
     made: list[Span] = []
     at = window[0]
     while at < window[1]:
         until = min((at // QUARTER + 1) * QUARTER, window[1])
         wall = (EPOCH + timedelta(milliseconds=at)).astimezone(zone).replace(tzinfo=None)
-        made += [(at + low, at + high) for low, high in _open(schedule, wall, until - at, days, calendar)]
+        for back, windows in ((0, schedule), (1, over)):  # yesterday's window may run into today
+            if windows:
+                day = wall.date() - timedelta(days=back)
+                if (day, back) not in begun:
+                    begun[day, back] = _begun(windows, day, days, calendar)
+                made += _open(begun[day, back], wall, until - at, day, at)
         at = until
     return merged(made)
 
 
-def _open(schedule: Sequence[Mapping[str, Any]], wall: datetime, length: int, days: Days, calendar: str) -> list[Span]:
-    """Return what is open of the next `length` ms after a wall-clock time, counted from it."""
+def _bounded(schedule: Sequence[Mapping[str, Any]]) -> None:
+    if len(schedule) > MOST:
+        raise EvidenceError(f"{CONTRACT}: an objective has {len(schedule)} service windows; expected at most {MOST}")
+    for each in schedule:
+        start, end = each["start_minute"], each["end_minute"]
+        if not 0 <= start < DAY or not start < end <= start + DAY:
+            raise EvidenceError(f"{CONTRACT}: a service window from minute {start} to {end}; expected at most a day")
+
+
+def _begun(schedule: Sequence[Mapping[str, Any]], day: date, days: Days, calendar: str) -> list[Span]:
+    """Return what is open of the windows that begin on a day, in ms from its midnight."""
     found = []
     for each in schedule:
-        for back in (0, 1) if each["end_minute"] > 1440 else (0,):  # yesterday's window may run into today
-            begun = wall.date() - timedelta(days=back)
-            kinds = each.get("kinds", [])
-            if begun.isoweekday() not in each["days"] and (not kinds or days.kind(calendar, begun) not in kinds):
-                continue
-            since = (wall - datetime(begun.year, begun.month, begun.day)) // timedelta(milliseconds=1)  # noqa: DTZ001
-            low = max(each["start_minute"] * MINUTE - since, 0)
-            high = min(each["end_minute"] * MINUTE - since, length)
-            if low < high:
-                found.append((low, high))
+        kinds = each.get("kinds", [])
+        if day.isoweekday() in each["days"] or (kinds and days.kind(calendar, day) in kinds):
+            found.append((each["start_minute"] * MINUTE, each["end_minute"] * MINUTE))
+    return merged(found)
+
+
+def _open(begun: Sequence[Span], wall: datetime, length: int, day: date, at: int) -> list[Span]:
+    """Return the instants of the next `length` ms after `at`, on a wall clock, that are open."""
+    since = (wall - datetime(day.year, day.month, day.day)) // timedelta(milliseconds=1)  # noqa: DTZ001
+    first = bisect_right(begun, (since, since)) - 1  # the last that began before, or one that begins later
+    found = []
+    for start, end in begun[max(first, 0) :]:
+        if start >= since + length:
+            break
+        low, high = max(start - since, 0), min(end - since, length)
+        if low < high:
+            found.append((at + low, at + high))
     return found

@@ -6,7 +6,7 @@ comes `end`. Numbers in brackets are rules of `docs/explanation/sla.md`.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -187,6 +187,30 @@ def _unavailable(line: Line, width: int, bad: Sequence[str]) -> list[bool]:
 
 
 # ---- sets of instants as sorted boundaries
+
+
+class Gathered:
+    """Instants gathered stretch by stretch, as sorted edges: an even number of them lies before what is outside."""
+
+    def __init__(self) -> None:
+        self.edges: list[int] = []
+        self.length = 0
+
+    def lacking(self, start: int, end: int) -> int:
+        """Return how much of a stretch is not gathered yet."""
+        if start >= end:
+            return 0
+        low, high = bisect_left(self.edges, start), bisect_right(self.edges, end)
+        held = [*([start] if low % 2 else []), *self.edges[low:high], *([end] if high % 2 else [])]
+        return end - start - sum(held[1::2]) + sum(held[::2])
+
+    def add(self, start: int, end: int) -> None:
+        """Gather a stretch; an empty one is nothing."""
+        if start >= end:
+            return
+        self.length += self.lacking(start, end)
+        low, high = bisect_left(self.edges, start), bisect_right(self.edges, end)
+        self.edges[low:high] = [*([] if low % 2 else [start]), *([] if high % 2 else [end])]
 
 
 def inside(spans: Sequence[Span], starts: Sequence[int], at: int) -> bool:

@@ -193,17 +193,17 @@ class Numbers:
         lines: dict[Any, Line] = {}
         done: dict[Any, Service] = {}
         made = {}
+        for_all = excused.pop("*", [])
         for service, mine in spans.items():
-            history = seen.histories[service]
-            own = tuple(merged([*excused.get("*", ()), *excused.get(service, ())]))
-            key = (history, tuple(mine), own)
+            history, own = seen.histories[service], excused.get(service, ())
+            key = (history, tuple(mine), tuple(own))  # what excuses all of them tells none apart
             if key not in done:
                 if history not in lines:
                     lines[history] = seen.line(history, rules)
                 judged = cut(mine, open_, keep=(True, True))
                 if covered:
                     judged = cut(judged, seen.covered(history), keep=(True, True))
-                done[key] = Service(lines[history], judged, list(own), rules, figure)
+                done[key] = Service(lines[history], judged, merged([*for_all, *own]), rules, figure)
             made[service] = done[key]
         return made
 

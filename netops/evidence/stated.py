@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from netops.errors import EvidenceError
 from netops.evidence.approvals import allowed
 from netops.evidence.differences import EPOCH
-from netops.evidence.lines import length, merged
+from netops.evidence.lines import Gathered
 from netops.evidence.members import LEAVES
 from netops.evidence.procedure import steps, walked
 
@@ -48,12 +48,22 @@ class Stated:
             digests.append(sha256(data).digest())
         self.digest = sha256(b"".join(digests)).hexdigest()
         self.procedure = walked(steps(bundle))
+        self.by_name: dict[tuple[str, str], dict[str, list[tuple[int, dict[str, Any]]]]] = {}
 
     def only(self, known: Container[int]) -> Stated:
         """Return the facts of some leaves alone."""
         made = copy(self)
         made.kinds = {kind: [each for each in held if each[0] in known] for kind, held in self.kinds.items()}
+        made.by_name = {}
         return made
+
+    def named(self, kind: str, field: str, name: str) -> list[tuple[int, dict[str, Any]]]:
+        """Return the leaves of a kind whose field holds a name, in the order of the ledger; sorted out once."""
+        if (kind, field) not in self.by_name:
+            sorted_out = self.by_name[kind, field] = {}
+            for index, leaf in self.kinds.get(kind, ()):
+                sorted_out.setdefault(leaf["fact"]["body"][field], []).append((index, leaf))
+        return self.by_name[kind, field].get(name, [])
 
     def indexes(self, kind: str) -> list[int]:
         """Return the leaves of a kind."""
@@ -75,7 +85,7 @@ class Stated:
         for _, leaf in self.kinds.get("exclusion_claim", ()):
             first.setdefault(leaf["fact"]["body"]["claim"], (leaf["fact"]["body"], self.known(leaf)))
         ordered = sorted(first.values(), key=lambda c: (c[0]["start_ms"], c[0]["end_ms"], c[0]["claim"]))
-        used: dict[str, list[Span]] = {}
+        used: dict[str, Gathered] = {}
         return [self._claim(body, noticed, classes, used, period) for body, noticed in ordered]
 
     def _claim(
@@ -83,7 +93,7 @@ class Stated:
         body: dict[str, Any],
         noticed: int,
         classes: Mapping[str, Any],
-        used: dict[str, list[Span]],
+        used: dict[str, Gathered],
         period: Span,
     ) -> dict[str, Any]:
         start, end, name = body["start_ms"], body["end_ms"], body["class"]
@@ -91,10 +101,11 @@ class Stated:
         approved = kind is not None and allowed(
             body,
             kind["approver"],
-            asked=self.kinds.get("approval_request", ()),
-            decided=self.kinds.get("approval_decision", ()),
+            asked=self.named("approval_request", "request", body["claim"]),
+            decided=self.named("approval_decision", "request", body["claim"]),
         )
-        wanted = merged([*used.get(name, ()), (max(start, period[0]), min(end, period[1]))])
+        taken = used.setdefault(name, Gathered())
+        wanted = (max(start, period[0]), min(end, period[1]))
         if end <= start:
             effect = "empty_or_negative_window"
         elif kind is None:
@@ -103,7 +114,7 @@ class Stated:
             effect = "not_approved"
         elif start - noticed < kind["notice_h"] * HOUR:
             effect = "late"
-        elif kind["cap_s"] and length(wanted) > kind["cap_s"] * 1000:
+        elif kind["cap_s"] and taken.length + taken.lacking(*wanted) > kind["cap_s"] * 1000:
             effect = "over_cap"
         else:
             effect = "in_force"
@@ -113,11 +124,10 @@ class Stated:
             effect = _TURNED[effect]
             if 0 < ruling < end - start:
                 low, high = (start, start + ruling) if effect == "in_force_by_ruling" else (start + ruling, end)
-                inside = (max(low, period[0]), min(high, period[1]))
-                wanted = merged([*used.get(name, ()), *([inside] if inside[0] < inside[1] else [])])
+                wanted = (max(low, period[0]), min(high, period[1]))
                 effect, part = "in_force_by_ruling", {"start_ms": low, "end_ms": high, "ruled_ms": ruling}
         if effect.startswith("in_force"):
-            used[name] = wanted
+            taken.add(*wanted)
         kept = {key: body[key] for key in ("claim", "class", "start_ms", "end_ms", "services", "reason", "by")}
         return {**kept, "noticed_ms": noticed, "approved": approved, "effect": effect, **part}
 
@@ -127,11 +137,13 @@ class Stated:
         By somebody else than who objected; a whole one goes before a part, and the first part before others. What the
         procedure does not allow is as if it had not been said.
         """
-        told = [body for body in self._allowed("objection") if (body["target"], body["code"]) == (claim, code)]
-        by = {body["objection"]: body["by"] for body in told}
+        told = [leaf["fact"]["body"] for _, leaf in self._allowed("objection", "target", claim)]
+        by = {body["objection"]: body["by"] for body in told if body["code"] == code}
+        rulings = [each for name in by for each in self._allowed("ruling", "objection", name)]
         found = None
-        for body in self._allowed("ruling"):
-            if body["objection"] not in by or body["by"] == by[body["objection"]]:
+        for _, leaf in sorted(rulings, key=lambda each: each[0]):
+            body = leaf["fact"]["body"]
+            if body["by"] == by[body["objection"]]:
                 continue
             if body["outcome"] == "upheld":
                 return 0
@@ -139,9 +151,8 @@ class Stated:
                 found = body["minutes"] * 60_000
         return found
 
-    def _allowed(self, kind: str) -> list[dict[str, Any]]:
-        void = self.procedure.void
-        return [leaf["fact"]["body"] for index, leaf in self.kinds.get(kind, ()) if index not in void]
+    def _allowed(self, kind: str, field: str, name: str) -> list[tuple[int, dict[str, Any]]]:
+        return [each for each in self.named(kind, field, name) if each[0] not in self.procedure.void]
 
     def passed_over(self) -> list[int]:
         """Return the objections and rulings that stand here and that the procedure does not allow."""

@@ -204,7 +204,8 @@ def _not_overtaken(
 ) -> None:
     """Refuse a report that something was sealed before which it does not know: its bundle would not verify."""
     now = gather(ledger, contract=contract, start_ms=period[0], end_ms=period[1])
-    late = [each for each in now.all if each.index < seal and each.index not in set(used)]
+    known = set(used)
+    late = [each for each in now.all if each.index < seal and each.index not in known]
     if late:
         raise whole.OvertakenError(
             f"contract {contract}: leaf {late[0].index}, a {late[0].kind}, was sealed while the report was built;"

@@ -7,7 +7,7 @@ Pure; the bytes become the bundle's member `days.json`. Nothing is owed by a fig
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, fields
 from datetime import timedelta
@@ -22,7 +22,7 @@ from netops.report import leaves as sealed
 from netops.report.parts import Sight
 from netops.sla import aggregate, availability, calendar, exclusions, judge, rules, streams
 from netops.sla.availability import DegradedMode, Tally
-from netops.sla.intervals import State, clip, intersect, subtract, total, union
+from netops.sla.intervals import State, Taken, clip, intersect, subtract, total, union, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,14 +57,12 @@ def made(ask: Ask, leaves: Leaves) -> bytes:
 
 def decisions(leaves: Leaves) -> dict[str, dict[str, Any]]:
     """Return who decided on each claim, with the leaf that says so; only those that `approvals.fold` lets count."""
-    told = leaves.of("approval_request", "approval_decision")
     claims = {each.body["claim"] for each in leaves.of("exclusion_claim")}
-    held = approvals.fold((each.fact, True) for each in told if each.body["request"] in claims)
     found: dict[str, dict[str, Any]] = {}
-    for name, state in held.items():
-        if state.decision is None:
+    for name, state in leaves.requests.items():
+        if state.decision is None or name not in claims:
             continue
-        of_it = (each for each in told if each.kind == "approval_decision" and each.body["request"] == name)
+        of_it = (each for each in leaves.about(name) if each.kind == "approval_decision")
         leaf = next(each for each in of_it if approvals.decision(each.fact) == state.decision)
         found[name] = {
             "state": state.state,
@@ -115,7 +113,8 @@ def _objective(
     told = sight.of("") if stream is not None and stream.counted else None
     asked = {each.service for each in sight.of("").members if each.item == item.id}
     members = [each for each in seen.members if each.service in asked and intersect((span,), each.contracted)]
-    histories = list(_histories(sight, typed, seen, members, span=span, told=told))
+    decided = sight.decided(typed)
+    histories = list(_histories(sight, typed, seen, members, decided, span=span, told=told))
     cut = [at for at in sight.edges if span[0] < at < span[1]]
     edges = [span[0], *cut, span[1]]
     if typed.aggregation in judge.UNITS:
@@ -131,7 +130,7 @@ def _objective(
                 for at, sums in zip(edges, days, strict=False)
             ],
         },
-        "excused": {"columns": list(EXCUSED), "rows": _excused(histories, typed, sight.decided(typed))},
+        "excused": {"columns": list(EXCUSED), "rows": _excused(histories, typed, decided)},
     }
 
 
@@ -150,20 +149,21 @@ def _histories(
     typed: Typed,
     seen: Month,
     members: Sequence[Member],
+    decided: Sequence[Decided],
     *,
     span: tuple[int, int],
     told: Month | None,
 ) -> Iterator[_History]:
     hours = judge.service_hours(typed, (span,), sight.tz)
-    excused = exclusions.spans_by_service(sight.decided(typed), (each.service for each in members))
+    excused = exclusions.spans_by_service(decided, (each.service for each in members))
     for_all = excused.get(exclusions.ALL, ())
     opened = judge.Seen(seen, typed)
     done: dict[object, _History] = {}
     for each in members:
         own = excused.get(each.service)
-        out = union(for_all, own) if own else for_all
-        key = (each.history, each.contracted, out)
+        key = (each.history, each.contracted, own)  # without what all share: it would be hashed for each of them
         if key not in done:
+            out = union(for_all, own) if own else for_all
             judged = availability.contracted((span,), valid=each.contracted, service_hours=hours)
             if told is not None:
                 judged = intersect(judged, seen.covered(each.history))
@@ -235,11 +235,13 @@ def _excused(histories: Sequence[_History], typed: Typed, decided: Sequence[Deci
     for number, each in enumerate(decided):
         for service in each.claim.services or (exclusions.ALL,):
             named[service].append(number)
+    for_all = tuple(named.pop(exclusions.ALL, ()))
     for history in histories:
         groups: dict[tuple[int, ...], int] = defaultdict(int)
         for service in history.services:
-            groups[tuple(sorted({*named.get(service, ()), *named.get(exclusions.ALL, ())}))] += 1
-        for numbers, count in groups.items():
+            groups[tuple(named.get(service, ()))] += 1
+        for own, count in groups.items():
+            numbers = sorted({*own, *for_all})
             _by_claim(history, typed, [decided[number] for number in numbers], claims, count)
         for interval, start, end in clip(history.intervals, subtract(history.judged, history.excluded)):
             if _bucket(interval.state, typed) == "down" and interval.cause in typed.excused:
@@ -256,12 +258,14 @@ def _by_claim(
     claims: Mapping[str, dict[str, int]],
     count: int,
 ) -> None:
-    taken: Spans = ()
+    taken = Taken()
+    begins = [interval.start_ms for interval in history.intervals]
     for each in decided:
-        window = intersect(history.judged, ((each.claim.start_ms, each.claim.end_ms),))
+        window = within(history.judged, each.claim.start_ms, each.claim.end_ms)
         sums = claims[each.claim.id]
         sums["asked_ms"] += total(window) * count
-        if each.counts:
-            for interval, start, end in clip(history.intervals, subtract(window, taken)):
+        if each.counts and window:
+            low, high = bisect_right(begins, window[0][0]) - 1, bisect_left(begins, window[-1][1])
+            for interval, start, end in clip(history.intervals[max(low, 0) : high], taken.free(window)):
                 sums[f"{_bucket(interval.state, typed)}_ms"] += (end - start) * count
-            taken = union(taken, window)
+            taken.add(window)

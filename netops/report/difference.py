@@ -61,13 +61,14 @@ def tell(leaves: Leaves, now: Comes, judged: Callable[[Leaves], Comes]) -> dict[
         )
     except UsageError:
         return told | {"because": UNREAD}
-    changed = list(_intervals(before.cut(), now.cut(), [each for _, found in since for each in found], leaves))
+    changed = list(_intervals(before.cut(), now.cut()))
+    moved = _by_what(changed[:MOST_ROWS], [each for _, found in since for each in found], leaves)
     return told | {
         "before": before.total,
         "after": now.total,
         "change": _less(now.total, before.total),
         "steps": {"columns": list(STEPS), "rows": rows},
-        "intervals": {"columns": list(INTERVALS), "rows": changed[:MOST_ROWS]},
+        "intervals": {"columns": list(INTERVALS), "rows": list(moved)},
         "intervals_more": max(len(changed) - MOST_ROWS, 0),
     }
 
@@ -134,11 +135,11 @@ def _less(after: str, before: str) -> str:
     return str(Decimal(after) - Decimal(before))
 
 
-def _intervals(before: Cut, after: Cut, since: Sequence[Sealed], leaves: Leaves) -> Iterator[list[Any]]:
+Changed = tuple[str, str, int, int, str, str, list[str]]  # item, objective, from, to, before, after, services
+
+
+def _intervals(before: Cut, after: Cut) -> Iterator[Changed]:
     """Yield the instants that are in another bucket now, services with the same ones together."""
-    claims = {each.body["claim"]: each.body for each in leaves.of("exclusion_claim")}
-    targets = {each.body["objection"]: each.body["target"] for each in leaves.of("objection")}
-    told = [(each.index, _about(each, claims, targets)) for each in since]
     for item, objective in sorted({*before, *after}):
         one, other = before.get((item, objective), {}), after.get((item, objective), {})
         found: dict[tuple[int, int, str, str], list[str]] = {}
@@ -146,9 +147,22 @@ def _intervals(before: Cut, after: Cut, since: Sequence[Sealed], leaves: Leaves)
             for row in _moved(one.get(service, {}), other.get(service, {})):
                 found.setdefault(row, []).append(service)
         for (start, end, was, now), services in sorted(found.items()):
-            by = [index for index, about in told if about is not None and _touches(about, start, end, services)]
-            by = by or [index for index, about in told if about is not None]
-            yield [item, objective, start, end, was, now, services, bundle.runs(by)]
+            yield item, objective, start, end, was, now, services
+
+
+def _by_what(changed: Iterable[Changed], since: Sequence[Sealed], leaves: Leaves) -> Iterator[list[Any]]:
+    """Yield each interval with the leaves that can have moved it; all of them where none names it."""
+    claims = {each.body["claim"]: each.body for each in leaves.of("exclusion_claim")}
+    targets = {each.body["objection"]: each.body["target"] for each in leaves.of("objection")}
+    told: dict[About, list[int]] = {}  # a claim, its request and its decision are about the same
+    for each in since:
+        about = _about(each, claims, targets)
+        if about is not None:
+            told.setdefault(about, []).append(each.index)
+    for row in changed:
+        _, _, start, end, _, _, services = row
+        by = [index for about, held in told.items() if _touches(about, start, end, services) for index in held]
+        yield [*row, bundle.runs(by or [index for held in told.values() for index in held])]
 
 
 def _moved(one: Buckets, other: Buckets) -> Iterator[tuple[int, int, str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from inventory.model import ExclusionClass
+    from netops.access.approvals import Approval
 
 TERMS = approvals.ACTIONS["exclusion"].fields
 MINUTE_MS = 60_000
@@ -68,9 +70,9 @@ class Sealed:
         return int(self.leaf["fact"]["at_ms"] if self.leaf["rehearsal"] else self.leaf["recorded_ms"])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Leaves:
-    """All leaves of a report, in the order of the ledger.
+    """All leaves of a report, in the order of the ledger. Who asks for a kind or a name finds it without a search.
 
     `steps` are those of the contract's whole dispute and of its texts: most stand apart, and say what an objection or a
     ruling is worth. `void` are the indexes of those that the tables of the dispute refuse: they move nothing.
@@ -86,12 +88,55 @@ class Leaves:
 
     def of(self, *kinds: str) -> list[Sealed]:
         """Return the leaves of some kinds, in order."""
-        return [each for each in self.all if each.kind in kinds]
+        found = [each for kind in kinds for each in self._kinds.get(kind, ())]
+        return found if len(kinds) == 1 else sorted(found, key=lambda each: each.index)
+
+    def about(self, name: str) -> list[Sealed]:
+        """Return the requests and decisions under a name, in order."""
+        return self._asked.get(name, [])
+
+    @cached_property
+    def requests(self) -> Mapping[str, Approval]:
+        """What became of each request, by `approvals.fold`."""
+        return approvals.fold((each.fact, True) for each in self.of("approval_request", "approval_decision"))
+
+    def objections(self, target: str) -> list[Sealed]:
+        """Return the objections to a claim or a report that the tables of the dispute allow, in order."""
+        return self._objections.get(target, [])
+
+    def rulings(self, objections: Iterable[str]) -> list[Sealed]:
+        """Return the rulings on some objections that the tables of the dispute allow, in order."""
+        return sorted((r for name in objections for r in self._rulings.get(name, ())), key=lambda each: each.index)
+
+    @cached_property
+    def _kinds(self) -> Mapping[str, list[Sealed]]:
+        return _by(self.all, lambda each: each.kind)
+
+    @cached_property
+    def _asked(self) -> Mapping[str, list[Sealed]]:
+        return _by(self.of("approval_request", "approval_decision"), lambda each: str(each.body["request"]))
+
+    @cached_property
+    def _objections(self) -> Mapping[str, list[Sealed]]:
+        allowed = (each for each in self.of("objection") if each.index not in self.void)
+        return _by(allowed, lambda each: str(each.body["target"]))
+
+    @cached_property
+    def _rulings(self) -> Mapping[str, list[Sealed]]:
+        allowed = (each for each in self.of("ruling") if each.index not in self.void)
+        return _by(allowed, lambda each: str(each.body["objection"]))
 
     @property
     def digest(self) -> str:
         """SHA-256 over the SHA-256 of each leaf's bytes: names exactly these inputs in this order."""
         return canonical.digest(b"".join(sha256(each.data).digest() for each in self.all))
+
+
+def _by(given: Iterable[Sealed], name: Callable[[Sealed], str]) -> dict[str, list[Sealed]]:
+    made: dict[str, list[Sealed]] = {}
+    for each in given:
+        made.setdefault(name(each), []).append(each)
+    return made
 
 
 def opened(leaves: Leaves) -> tuple[dict[str, list[hours.Hour]], dict[str, hours.Roster]]:
@@ -129,9 +174,7 @@ def _approved(leaves: Leaves, claim: Mapping[str, Any], classes: Mapping[str, Ex
     not decide on it either, whoever asked in his place.
     """
     kind = classes.get(claim["class"])
-    told = leaves.of("approval_request", "approval_decision")
-    mine = [each.fact for each in told if each.body["request"] == claim["claim"]]
-    held = approvals.fold((fact, True) for fact in mine).get(claim["claim"])
+    held = leaves.requests.get(claim["claim"])
     if kind is None or held is None or held.decision is None:
         return False
     asked = held.request.action == "exclusion" and held.request.terms == {key: claim[key] for key in TERMS}
@@ -145,10 +188,9 @@ def _upheld(leaves: Leaves, claim: Mapping[str, Any], code: str) -> int | None:
     By somebody else than who objected, and as the tables of the dispute allow: nothing that they refuse counts. One
     that was upheld wholly decides, else the first that was for some minutes.
     """
-    allowed = [each for each in leaves.of("objection", "ruling") if each.index not in leaves.void]
-    told = [each.body for each in allowed if each.kind == "objection" and each.body["target"] == claim["claim"]]
+    told = [each.body for each in leaves.objections(claim["claim"])]
     objectors = {each["objection"]: each["by"] for each in told if each["code"] == code}
-    rulings = [each.body for each in allowed if each.kind == "ruling"]
+    rulings = [each.body for each in leaves.rulings(objectors)]
     others = [each for each in rulings if each["by"] != objectors.get(each["objection"], each["by"])]
     parts = [each["minutes"] * MINUTE_MS for each in others if each["outcome"] == "partly_upheld" and "minutes" in each]
     part_ms = next((part for part in parts if part), None)

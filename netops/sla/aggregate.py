@@ -12,11 +12,14 @@ from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING
 
+from netops.errors import UsageError
 from netops.sla.availability import DegradedMode, Modes, Tally, Value, judge
 from netops.sla.intervals import Cause, Interval, Spans, State, clip, intersect, subtract
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+MOST_BITS = 13_280  # of a common denominator: what a month in slots of five minutes needs at the most
 
 
 class Aggregation(StrEnum):
@@ -52,20 +55,35 @@ def by_weight(weighted: Iterable[tuple[Tally, Fraction]], modes: Modes) -> Ratio
     return _ratio(judge(sum((_times(each, int(weight * scale)) for each, weight in pairs), Tally()), modes))
 
 
-def by_object(tallies: Iterable[Tally], modes: Modes) -> Ratio:
-    """Return the mean of the objects' own ratios; objects with nothing to judge make it undeterminable."""
+def by_object(tallies: Iterable[Tally], modes: Modes, name: str) -> Ratio:
+    """Return the mean of the objects' own ratios; objects with nothing to judge make it undeterminable.
+
+    UsageError names the objective where the exact mean is too long a fraction to be written down.
+    """
     values = [judge(each, modes) for each in tallies]
     ratios = [each.ratio for each in values if each.ratio is not None]
     count = len(values)
-    share = Fraction(sum((v.unknown_ratio for v in values), Fraction(0)), count) if count else Fraction(1)
+    share = _mean([v.unknown_ratio for v in values], name) if count else Fraction(1)
     whole = bool(ratios) and len(ratios) == count
     return Ratio(
-        value=sum(ratios, Fraction(0)) / len(ratios) if ratios else None,
-        lower=sum((v.lower for v in values), Fraction(0)) / count if count else Fraction(0),
-        upper=sum((v.upper for v in values), Fraction(0)) / count if count else Fraction(1),
+        value=_mean(ratios, name) if ratios else None,
+        lower=_mean([v.lower for v in values], name) if count else Fraction(0),
+        upper=_mean([v.upper for v in values], name) if count else Fraction(1),
         unknown_ratio=share,
         determinable=whole and share <= modes.max_unknown_ratio,
     )
+
+
+def _mean(ratios: Sequence[Fraction], name: str) -> Fraction:
+    scale = 1
+    for bottom in {each.denominator for each in ratios}:
+        scale = lcm(scale, bottom)
+        if scale.bit_length() > MOST_BITS:
+            raise UsageError(
+                f"objective {name}: the mean of the own values of {len(ratios)} services, which were judged over times "
+                "of many lengths, is no fraction of 4,000 digits; expected `aggregation: object_time_mean`"
+            )
+    return Fraction(sum(each.numerator * (scale // each.denominator) for each in ratios), scale * len(ratios))
 
 
 def _times(each: Tally, factor: int) -> Tally:

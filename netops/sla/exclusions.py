@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from netops.sla.intervals import Spans, intersect, subtract, total, union
+from netops.sla.intervals import Spans, Taken, intersect, total, union
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -81,7 +81,7 @@ def decide(claims: Iterable[Claim], classes: Mapping[str, ExclusionClass], perio
     The cap counts wall-clock time inside the period that is excused under the class, once however many services it
     touches. A claim in force by ruling uses the cap too.
     """
-    used: dict[str, Spans] = {}
+    used: dict[str, Taken] = {}
     made: list[Decided] = []
     for asked in sorted(claims, key=lambda each: (each.start_ms, each.end_ms, each.id)):
         claim = asked
@@ -92,9 +92,9 @@ def decide(claims: Iterable[Claim], classes: Mapping[str, ExclusionClass], perio
         if kind is None:
             made.append(Decided(claim, Effect.UNKNOWN_CLASS))
             continue
-        taken = used.get(kind.id, ())
+        taken = used.setdefault(kind.id, Taken())
         wanted = intersect(((claim.start_ms, claim.end_ms),), period)
-        effect = _effect(claim, kind, total(taken) + total(subtract(wanted, taken)))
+        effect = _effect(claim, kind, taken.total_ms + total(taken.free(wanted)))
         ruled_ms = {Effect.RULED: claim.given_ms, Effect.RULED_OUT: claim.taken_ms}.get(effect) or 0
         if ruled_ms:
             edge_ms = claim.start_ms + ruled_ms
@@ -102,7 +102,7 @@ def decide(claims: Iterable[Claim], classes: Mapping[str, ExclusionClass], perio
             claim = replace(claim, end_ms=edge_ms) if is_given else replace(claim, start_ms=edge_ms)
             wanted, effect = intersect(((claim.start_ms, claim.end_ms),), period), Effect.RULED
         if effect in IN_FORCE:
-            used[kind.id] = union(taken, wanted)
+            taken.add(wanted)
         made.append(Decided(claim, effect, ruled_ms))
     return made
 

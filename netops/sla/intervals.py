@@ -6,6 +6,7 @@ what was true in it: a state and, orthogonally, on whose account it goes.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
@@ -113,6 +114,47 @@ def subtract(left: Spans, right: Spans) -> Spans:
         if at < end:
             made.append((at, end))
     return tuple(made)
+
+
+def within(spans: Spans, start_ms: int, end_ms: int) -> Spans:
+    """Return the instants of a set that lie in one interval; costs what it returns, not what the set holds."""
+    if end_ms <= start_ms:
+        return ()
+    low = bisect_left(spans, (start_ms,))
+    if low and spans[low - 1][1] > start_ms:
+        low -= 1
+    near = spans[low : bisect_left(spans, (end_ms,))]
+    return tuple((max(a, start_ms), min(b, end_ms)) for a, b in near)
+
+
+class Taken:
+    """A set of instants that grows by one interval at a time; costs what it touches, not what it holds."""
+
+    def __init__(self) -> None:
+        self._spans: list[tuple[int, int]] = []
+        self.total_ms = 0
+
+    def free(self, window: Spans) -> Spans:
+        """Return the instants of `window` that are not in the set yet."""
+        made: list[tuple[int, int]] = []
+        for start, end in window:
+            made += subtract(((start, end),), tuple(self._spans[self._near(start, end)]))
+        return tuple(made)
+
+    def add(self, window: Spans) -> None:
+        """Take all instants of `window`."""
+        for start, end in window:
+            near = self._near(start, end)
+            touched = self._spans[near]
+            made = union([(start, end)], touched)
+            self._spans[near] = made
+            self.total_ms += total(made) - total(tuple(touched))
+
+    def _near(self, start: int, end: int) -> slice:
+        low = bisect_left(self._spans, (start,))
+        if low and self._spans[low - 1][1] >= start:
+            low -= 1
+        return slice(low, max(low, bisect_left(self._spans, (end + 1,))))
 
 
 def total(spans: Spans) -> int:

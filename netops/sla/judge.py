@@ -112,16 +112,16 @@ def judge(
     for_all = excused.get(exclusions.ALL, ())
     target = Fraction(given.target)
     seen = Seen(month, typed)
-    done: dict[tuple[Key, Spans, Spans], _Result] = {}
+    done: dict[tuple[Key, Spans, Spans | None], _Result] = {}
     lines: list[ServiceLine] = []
     objects: list[aggregate.Object] = []
     weighted: list[tuple[Tally, Fraction]] = []
     for member in members:
         own = excused.get(member.service)
-        out = union(for_all, own) if own else for_all
-        key = (member.history, member.contracted, out)
+        key = (member.history, member.contracted, own)  # without what all share: it would be hashed for each of them
         result = done.get(key)
         if result is None:
+            out = union(for_all, own) if own else for_all
             judged = availability.contracted(period, valid=member.contracted, service_hours=hours)
             if told is not None:
                 judged = intersect(judged, month.covered(member.history))
@@ -130,7 +130,7 @@ def judge(
         weighted.append((result.tally, Fraction(member.weight)))
         if typed.aggregation in UNITS:
             objects.append(result.cut)
-    whole, tally = _whole(typed, weighted, objects)
+    whole, tally = _whole(typed, weighted, objects, given.id)
     if told is not None or (typed.figure is not None and typed.figure.indicator in derived.FAULTS):
         whole = _attended(whole, typed, told or month, members, period=period, hours=hours)
     outcome = against(whole.value, determinable=whole.determinable, target=target, comparison=given.comparison)
@@ -256,7 +256,7 @@ def _line(member: Member, result: _Result, period: Spans, target: Fraction, comp
 
 
 def _whole(
-    typed: Typed, weighted: Sequence[tuple[Tally, Fraction]], objects: Sequence[aggregate.Object]
+    typed: Typed, weighted: Sequence[tuple[Tally, Fraction]], objects: Sequence[aggregate.Object], name: str
 ) -> tuple[Ratio, Tally]:
     tallies = [each for each, _ in weighted]
     summed = sum(tallies, availability.Tally())
@@ -264,7 +264,7 @@ def _whole(
         case Aggregation.OBJECT_TIME:
             return aggregate.by_time(tallies, typed.modes), summed
         case Aggregation.OBJECT_MEAN:
-            return aggregate.by_object(tallies, typed.modes), summed
+            return aggregate.by_object(tallies, typed.modes, name), summed
         case Aggregation.WEIGHTED:
             return aggregate.by_weight(weighted, typed.modes), summed
         case Aggregation.ANY_DOWN | Aggregation.ALL_DOWN:

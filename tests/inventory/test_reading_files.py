@@ -410,6 +410,10 @@ def test_hours_may_run_over_midnight_and_be_of_kinds_of_days(city, written, wind
         ("[workday 08:00-20:00, workday 19:00-21:00]", "'hours' has windows that overlap"),
         ("[fri 22:00-06:00, sat 05:00-09:00]", "'hours' has windows that overlap"),
         ("[]", "'hours' is an empty list"),
+        (
+            f"[{', '.join(f'mon {n // 60:02d}:{n % 60:02d}-{n // 60:02d}:{n % 60 + 1:02d}' for n in range(0, 1202, 3))}]",
+            "'hours' has 401 windows; expected at most 400",
+        ),
         ("workdays 08:00-20:00", "expected `always` or windows"),
         ("fri 22:00-22:00", "expected `always` or windows"),
         ("fri 24:00-06:00", "expected `always` or windows"),

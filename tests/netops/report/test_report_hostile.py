@@ -4,11 +4,19 @@ import gzip
 import json
 import os
 import random
+import time
+from fractions import Fraction
+from types import SimpleNamespace
 
 import pytest
 
+from netops.errors import EvidenceError, UsageError
+from netops.evidence import figures
 from netops.evidence.members import Bundle
 from netops.evidence.verifier import verify_numbers
+from netops.report import build, days
+from netops.sla import aggregate
+from netops.sla.availability import Modes, Tally
 
 ROUNDS = int(os.environ.get("NETOPS_ROUNDS", "20"))
 LEAVES = "leaves.jsonl.gz"
@@ -114,3 +122,73 @@ def test_a_few_random_values_anywhere(members):
 @pytest.mark.slow
 def test_many_random_values_anywhere(members):
     fuzz(members, range(1000, 1000 + 30 * ROUNDS))
+
+
+def scheduled(members, windows):
+    versions = json.loads(members["contract.json"])
+    for item in versions[0]["items"]:
+        for each in item["objectives"]:
+            each["rules"]["hours"] = windows
+    return Bundle(members={**members, "contract.json": written(versions)})
+
+
+@pytest.mark.parametrize(
+    ("windows", "what"),
+    [
+        pytest.param([(i, i + 1) for i in range(500)], "500 service windows; expected at most 400", id="500-windows"),
+        pytest.param([(0, 10**9)], "a service window from minute 0 to 1000000000", id="years"),
+        pytest.param([(-5, 10)], "a service window from minute -5 to 10", id="before-midnight"),
+    ],
+)
+def test_service_windows_beyond_any_contract_are_refused(members, windows, what):
+    hours = [{"days": [1, 2, 3, 4, 5, 6, 7], "start_minute": a, "end_minute": b} for a, b in windows]
+    found = verify_numbers(scheduled(members, hours))
+
+    assert found[-1].place == "contract.json"
+    assert what in found[-1].what
+
+
+def test_a_mean_that_nobody_can_write_down_is_refused_by_name_in_both():
+    """1,200 services, each judged over a time of its own: as exact fractions their mean has some 9,000 digits."""
+    rules = {"exclusion_mode": "removed", "unknown_mode": "removed", "max_unknown_ratio": "1"}
+    sums = [dict.fromkeys(figures.SUMS, 0) | {"up": 2_000_000 + i, "down": i % 7} for i in range(1200)]
+    services = [(SimpleNamespace(sums=each), Fraction(1)) for each in sums]
+
+    with pytest.raises(EvidenceError, match=r"contract\.json: the mean .* 1200 services"):
+        figures.aggregated(services, rules | {"aggregation": "per_object_mean"})
+    with pytest.raises(UsageError, match=r"objective o: the mean .* 1200 services"):
+        aggregate.by_object([Tally(**each) for each in sums], Modes(), "o")
+
+
+@pytest.mark.parametrize("count", [1, 300])
+def test_a_mean_that_can_be_written_down_is_exact_in_both(count):
+    rules = {"exclusion_mode": "removed", "unknown_mode": "removed", "max_unknown_ratio": "1"}
+    sums = [dict.fromkeys(figures.SUMS, 0) | {"up": 8000 + i, "down": i % 7} for i in range(count)]
+    exact = sum(Fraction(each["up"], each["up"] + each["down"]) for each in sums) / count
+    services = [(SimpleNamespace(sums=each), Fraction(1)) for each in sums]
+
+    assert figures.aggregated(services, rules | {"aggregation": "per_object_mean"})[0]["value"] == exact
+    assert aggregate.by_object([Tally(**each) for each in sums], Modes(), "o").value == exact
+
+
+def seconds(world, paper_bundle, count):
+    """Return the processor time that judging and verifying take with so many claims, all asked for and decided on."""
+    world.versions()
+    world.hour(0, {"ap-1": "uuuduuuuuuuu"}, world.roster())
+    for number in range(count):
+        world.claim(f"m-{number}", number % 11, number % 11 + 1, services=["ap-1"] if number % 2 else [])
+    begun = time.process_time()
+    ask, leaves = world.ask(), world.leaves()
+    build.build(ask, leaves)
+    days.made(ask, leaves)
+    judged = time.process_time()
+    _, made = paper_bundle(world)
+    built = time.process_time()
+    assert verify_numbers(made) == []
+    return judged - begun, time.process_time() - built
+
+
+def test_four_times_the_claims_cost_not_sixteen_times_the_time(paper_world, paper_bundle):
+    few, many = (seconds(paper_world(), paper_bundle, count) for count in (300, 1200))
+
+    assert all(after < 9 * before for before, after in zip(few, many, strict=True))

@@ -117,7 +117,7 @@ def test_two_hundred_access_points_lose_a_controller_for_an_hour(aggregation, ob
         case Aggregation.OBJECT_TIME:
             ratio = aggregate.by_time(tallies, modes)
         case Aggregation.OBJECT_MEAN:
-            ratio = aggregate.by_object(tallies, modes)
+            ratio = aggregate.by_object(tallies, modes, "o")
         case Aggregation.WEIGHTED:
             weights = [Fraction(3, 4)] * 50 + [Fraction(1, 4)] * 150
             ratio = aggregate.by_weight(list(zip(tallies, weights, strict=True)), modes)
