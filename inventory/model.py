@@ -39,6 +39,8 @@ Period = Literal["day", "week", "month", "quarter", "year"]
 Comparison = Literal["at_least", "at_most"]
 Per = Literal["item", "object"]
 DoubleCredit = Literal["dearest", "by_minute"]
+RadioLevel = Literal["rsrp", "rssi"]
+UnknownCells = Literal["removed", "as_uncovered", "as_covered"]
 Cause = Literal["city", "power_or_third_party", "force_majeure", "planned"]
 DoorKind = Literal["ssh", "cwmp"]
 
@@ -208,6 +210,41 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Minimum:
+    """What one area must reach where the contract names it, in percent of its surface."""
+
+    area: str
+    percent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """A promise of coverage: at least `target` percent of the surface of the item's areas hear `metric` >= `level`.
+
+    `minimum` is what each single area must reach, where `minima` say nothing else. `level` is in dBm, `quality` (the
+    least SINR or SNR, in dB) asks nothing while it is empty. `z` standard errors make the bounds that decide. A cell is
+    known by `min_hours` hours that are at most `max_age_days` old; `area_percent` of the fee is owed for each area
+    below its minimum, the tiers of `credits` for the whole below its target.
+    """
+
+    id: str
+    metric: RadioLevel
+    level: str
+    target: str
+    minimum: str = "0"
+    minima: tuple[Minimum, ...] = ()
+    quality: str = ""
+    z: str = "1.96"
+    min_hours: int = 3
+    max_age_days: int = 180
+    unknown_cells: UnknownCells = "removed"
+    max_unknown_ratio: str = "0.1"
+    title: str = ""
+    area_percent: str = "0"
+    credits: Credits = Credits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Selector:
     """Which services an item covers: each list is any-of, an empty one is "all"; the lists must all agree."""
 
@@ -232,6 +269,7 @@ class ServiceItem:
     fee: str = "0"
     objectives: tuple[Objective, ...] = ()
     double_credit: DoubleCredit = "dearest"
+    coverage: tuple[Coverage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,7 +386,7 @@ LATER: dict[type[object], dict[str, object]] = {
     Hours: {"kinds": ()},
     Rules: {"window_intervals": 0, "consecutive_high_loss": 5},
     Credits: {"per": "item"},
-    ServiceItem: {"double_credit": "dearest"},
+    ServiceItem: {"double_credit": "dearest", "coverage": ()},
 }
 """Fields that are not written while they have this value: records from before them keep their bytes and digests."""
 

@@ -11,7 +11,7 @@ import re
 from typing import Any, get_args
 
 from inventory import model, workdays
-from inventory.reading import contract, form, rules
+from inventory.reading import contract, coverage, form, rules
 
 Schema = dict[str, Any]
 
@@ -121,6 +121,28 @@ _OBJECTIVE = _table(
     },
     ("id", "indicator", "target"),
 )
+_MINIMUM = _table(coverage.MINIMUM, {"area": _slug(), "percent": _PERCENT}, coverage.MINIMUM)
+_COVERAGE = _table(
+    coverage.KEYS,
+    {
+        "id": _slug(),
+        "title": _TEXT,
+        "metric": _words(get_args(model.RadioLevel)),
+        "level": _decimal(),
+        "quality": _decimal(),
+        "target": _PERCENT,
+        "minimum": _PERCENT,
+        "minima": _many(_MINIMUM),
+        "z": _decimal(*map(int, coverage.SURE)),
+        "min_hours": _whole(*coverage.HOURS),
+        "max_age_days": _whole(*coverage.DAYS),
+        "unknown_cells": _words(get_args(model.UnknownCells)),
+        "max_unknown_ratio": _RATIO,
+        "area_percent": _PERCENT,
+        "credits": _CREDITS,
+    },
+    ("id", "metric", "level", "target"),
+)
 _ITEM = _table(
     contract.ITEM,
     {
@@ -131,11 +153,17 @@ _ITEM = _table(
             contract.SELECT, {key: {"anyOf": [_SLUGS, _many({"anyOf": [_slug(), _UNSAID]})]} for key in contract.SELECT}
         ),
         "fee": _decimal(0),
-        "objectives": _many(_OBJECTIVE, 1),
+        "objectives": _many(_OBJECTIVE),
         "double_credit": _words(get_args(model.DoubleCredit)),
+        "coverage": _many(_COVERAGE),
     },
-    ("id", "kind", "objectives"),
+    ("id", "kind"),
 )
+_PROMISES: Schema = {
+    "anyOf": [
+        {"required": [name], "properties": {name: {"type": "array", "minItems": 1}}} for name in contract.PROMISES
+    ]
+}
 _CONTRACT: Schema = {
     "contract": _slug(),
     "version": _slug(32),
@@ -147,7 +175,7 @@ _CONTRACT: Schema = {
     "currency": _words(contract.CURRENCIES),
     "credit_cap_percent": _PERCENT,
     "rules": {"type": "object"},
-    "items": _many(_ITEM, 1),
+    "items": _many({**_ITEM, **_PROMISES}, 1),
     "dispute": _table(contract.DISPUTE, dict.fromkeys(contract.DISPUTE, _whole(1, 250))),
     "calendar": _words(workdays.NAMES),
 }

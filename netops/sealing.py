@@ -110,6 +110,8 @@ def contract_version(contract: Contract) -> LedgerEntry:
         "valid_from_ms": contract.valid_from_ms,
         "digest": digest,
     }
+    if any(item.coverage for item in contract.items):
+        body["carrier"] = contract.carrier  # so that the account of its surveys stands, even while there are none
     return LedgerEntry(
         f"contract:{contract.id}",
         number(digest),

@@ -268,7 +268,13 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
     },
     # what was promised
     "register_applied": {"revision": _count, "digest": _digest, "changes": _count, "by": _name},
-    "contract_version": {"contract": _name, "version": _name, "valid_from_ms": instant, "digest": _digest},
+    "contract_version": {
+        "contract": _name,
+        "version": _name,
+        "valid_from_ms": instant,
+        "digest": _digest,
+        "carrier?": _name,  # where coverage is promised: whose surveys are counted from then on
+    },
     # how visitors fared: counts of a minute, never a person
     "portal_logins": {
         "site": _name,

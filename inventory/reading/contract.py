@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from inventory import model, workdays
 from inventory.model import KINDS, ROLES, Contract, Credits, Dispute, Objective, Rules, Selector, ServiceItem, Tier
+from inventory.reading import coverage
 from inventory.reading.form import Form, number
 from inventory.reading.rules import rules
 from inventory.reading.tree import Many, Scalar, Table
@@ -31,7 +32,9 @@ KEYS = (
     "dispute",
     "calendar",
 )
-ITEM = ("id", "kind", "title", "select", "fee", "objectives", "double_credit")
+ITEM = ("id", "kind", "title", "select", "fee", "objectives", "double_credit", "coverage")
+PROMISES = ("objectives", "coverage")
+"""An item needs an entry in one of them."""
 SELECT = ("carriers", "areas", "roles", "tags")
 OBJECTIVE = ("id", "indicator", "title", "target", "comparison", "threshold", "period", "rules", "credits")
 CREDITS = ("tiers", "object_cap_percent", "period_cap_percent", "escalate_after", "escalate_factor", "per")
@@ -122,9 +125,10 @@ def _item(outer: Form, table: Table, own: Rules) -> ServiceItem:
     name = form.slug("id", need=True)
     form.subject = f"item '{name}'"
     objectives = [_objective(form, each, own) for each in form.maps("objectives")]
-    if not objectives:
-        form.wrong("objectives", f"{form.subject} promises nothing", "add `objectives`")
-    _once(form, "objectives", [each.id for each in objectives])
+    covered = [coverage.read(form, each, _credits) for each in form.maps("coverage")]
+    if not objectives and not covered:
+        form.wrong("objectives", f"{form.subject} promises nothing", "add `objectives`, or `coverage`")
+    _once(form, "objectives", [each.id for each in objectives] + [each.id for each in covered])
     made = ServiceItem(
         id=name,
         kind=cast("model.Kind", form.choice("kind", KINDS)),
@@ -135,6 +139,7 @@ def _item(outer: Form, table: Table, own: Rules) -> ServiceItem:
         double_credit=cast(
             "model.DoubleCredit", form.choice("double_credit", get_args(model.DoubleCredit), default="dearest")
         ),
+        coverage=tuple(covered),
     )
     outer.good = outer.good and form.good
     return made

@@ -281,7 +281,16 @@ def _objectives(content: Mapping[str, Any]) -> None:
         for item in part["items"]
         for each in item["objectives"]
     ]
-    if not rows:
+    surfaces = [
+        (f"{item['item']}/{each['objective']}", each["verdict"], each["whole"])
+        for part in content["parts"]
+        for item in part["items"]
+        for each in item.get("coverage", ())
+    ]
+    if not rows and not surfaces:
         raise UsageError(f"contract {content['contract']} has no objective to report on")
     for name, verdict, shown, target, unknown, count in rows:
         print(f"  {name:<32} {verdict:<17} {shown:>11} %  target {target} %  unknown {unknown} %{count}")
+    for name, verdict, row in surfaces:
+        share = f"{row['area_shown'] or '?':>11} % of surface  target {row['area_target']} %"
+        print(f"  {name:<32} {verdict:<17} {share}  unknown {row['unknown_shown']} %")

@@ -20,6 +20,7 @@ from inventory.register import Register
 from netops.clock import iso, utc
 from netops.commands import sla_correct
 from netops.commands.sla_words import COLUMNS, WORDS
+from netops.coverage import promised
 from netops.errors import NetopsError, UsageError, nearest
 from netops.evidence import canonical
 from netops.ledger_file import LedgerReader, NoLedgerError
@@ -118,10 +119,12 @@ def _asked(args: argparse.Namespace, settings: Settings) -> _Asked:
         told = facts_file.read(args.facts)
         found = [Sealed.read(index, data) for index, data in told.leaves.items()]
         named = {each.body["roster"] for each in found if each.kind == "availability_hour"}
-        leaves = sealed.selected(found, contract=name, start_ms=low, end_ms=high, rosters=sorted(named))
+        leaves = sealed.selected(
+            found, contract=name, start_ms=low, end_ms=high, rosters=sorted(named), surveyed=promised.asked(versions)
+        )
         return _Asked(versions, tz, leaves, start_ms, end_ms, told.rehearsal)
     with LedgerReader(issue.ledger_path(settings)) as ledger:
-        leaves = bundle.gather(ledger, contract=name, start_ms=low, end_ms=high)
+        leaves = bundle.gather(ledger, contract=name, start_ms=low, end_ms=high, surveyed=promised.asked(versions))
         return _Asked(versions, tz, leaves, start_ms, end_ms, ledger.rehearsal)
 
 
@@ -275,7 +278,9 @@ def _stand(
         for name, versions in spoken.items():
             tz = calendar.zone(versions[-1].timezone)
             low, _ = standing.reads(now_ms, tz)
-            leaves = bundle.gather(ledger, contract=name, start_ms=low, end_ms=now_ms)
+            leaves = bundle.gather(
+                ledger, contract=name, start_ms=low, end_ms=now_ms, surveyed=promised.asked(versions)
+            )
             told.append((name, tz, standing.stands(versions, leaves, now_ms=now_ms, tz=tz)))
         return told, ledger.rehearsal
 

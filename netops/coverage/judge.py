@@ -3,9 +3,9 @@
 Each known cell weighs by its surface. The share is the weighted mean of the cells' good hours; its n is
 (sum of w)^2 / sum of (w^2 / hours): the number of independent hours of equal cells that would say as much, so cells
 that were measured often cannot speak for those that were measured seldom. The Wilson interval of this share and n is
-the bound. Cells of which nothing is known are in no share; how much surface they are is always told, and above
-`max_unknown` there is no verdict. This is coverage of *area*: it is never added to or compared with availability (of
-time) or with shares of people or traffic.
+the bound. Cells of which nothing is known are in no share, unless a contract says that they count as covered or as
+not; how much surface they are is always told, and above `max_unknown` there is no verdict. This is coverage of *area*:
+it is never added to or compared with availability (of time) or with shares of people or traffic.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from netops.coverage.cells import Known, look
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from inventory.model import UnknownCells
     from netops.coverage.cells import Cell, Rules, Table
+
+DIGITS = 6  # of a printed bound: four of its percentage
 
 
 class Outcome(StrEnum):
@@ -35,18 +38,30 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """What coverage was promised: shares of area from 0 to 1; z is a decimal of the contract (1.96 for 95 %)."""
+    """What coverage was promised: shares of area from 0 to 1; z is a decimal of the contract (1.96 for 95 %).
+
+    `minima` are of the areas that the contract names, `minimum` is of the others.
+    """
 
     rules: Rules
     target: Fraction
     minimum: Fraction
     z: Fraction = Fraction("1.96")
     max_unknown: Fraction = Fraction(1, 10)
+    minima: Mapping[str, Fraction] = field(default_factory=dict)
+    unknown_cells: UnknownCells = "removed"
+
+    def least(self, area: str) -> Fraction:
+        """Return what one area must reach."""
+        return self.minima.get(area, self.minimum)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How an area stands. `share` is None where no cell is known; surfaces in square decimetres."""
+    """How an area stands. `share` is None where no cell is known; surfaces in square decimetres.
+
+    `share` and its bounds are those of the promise's rule for unknown cells; `n` is of the known ones.
+    """
 
     outcome: Outcome
     because: str
@@ -69,11 +84,12 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The verdict: the whole, each area, and how many samples lay in no area."""
+    """The verdict: the whole, each area, how many samples lay in no area; and the whole `alone`, without the minima."""
 
     whole: Standing
     areas: Mapping[str, Standing]
     outside: int
+    alone: Standing
 
 
 Zones = dict[str, dict[str, int]]
@@ -88,11 +104,11 @@ def judge(table: Table, zones: Zones, promise: Promise, *, at_ms: int) -> Covera
         ]
         for area, cells in sorted(zones.items())
     }
-    areas = {area: _stand(cells, promise.minimum, promise) for area, cells in looked.items()}
+    areas = {area: _stand(cells, promise.least(area), promise) for area, cells in looked.items()}
     alone = _stand([each for cells in looked.values() for each in cells], promise.target, promise)
     inside = {cell for cells in zones.values() for cell in cells}
     outside = sum(hour.samples for cell, hours in table.hours.items() if cell not in inside for hour in hours.values())
-    return Coverage(_with_minima(alone, areas), areas, outside)
+    return Coverage(_with_minima(alone, areas), areas, outside, alone)
 
 
 def _stand(cells: Iterable[tuple[Cell, int]], target: Fraction, promise: Promise) -> Standing:
@@ -108,11 +124,39 @@ def _stand(cells: Iterable[tuple[Cell, int]], target: Fraction, promise: Promise
             *(Outcome.NOT_DETERMINABLE, "nothing_known", target),
             surface=surface, cells=told, newest_ms=max(seen, default=0), oldest_ms=min(seen, default=0),
         )  # fmt: skip
-    share = sum((each * Fraction(cell.good, cell.hours) for cell, each in known), Fraction(0)) / weight
-    n = weight * weight / sum((Fraction(each * each, cell.hours) for cell, each in known), Fraction(0))
-    lower, upper = wilson.interval(share, n, z=promise.z)
-    outcome, because = _verdict(share, n, target, promise, unknown=1 - Fraction(weight, surface))
-    return Standing(outcome, because, target, share, lower, upper, n, surface, weight, told, max(seen), min(seen))
+    by_hours: dict[
+        int, list[int]
+    ] = {}  # hours → the sums of weight × good hours, and of weight², of cells with so many
+    for cell, each in known:
+        sums = by_hours.setdefault(cell.hours, [0, 0])
+        sums[0] += each * cell.good
+        sums[1] += each * each
+    share = sum((Fraction(good, hours) for hours, (good, _) in by_hours.items()), Fraction(0)) / weight
+    n = weight * weight / sum((Fraction(square, hours) for hours, (_, square) in by_hours.items()), Fraction(0))
+    part = _Part.of(promise.unknown_cells, Fraction(weight, surface))
+    outcome, because = _verdict(share, n, part.of_known(target), promise, unknown=1 - Fraction(weight, surface))
+    bounds = wilson.interval(share, n, z=promise.z, digits=DIGITS, scale=part.scale, added=part.added)
+    whole = part.scale * share + part.added
+    return Standing(outcome, because, target, whole, *bounds, n, surface, weight, told, max(seen), min(seen))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What the known cells are of the whole: the share counted is `scale` × theirs + `added`."""
+
+    scale: Fraction
+    added: Fraction
+
+    @classmethod
+    def of(cls, rule: UnknownCells, known: Fraction) -> _Part:
+        """Return it by the promise's rule for unknown cells, which are all but `known` of the surface."""
+        if rule == "removed":
+            return cls(Fraction(1), Fraction(0))
+        return cls(known, 1 - known if rule == "as_covered" else Fraction(0))
+
+    def of_known(self, target: Fraction) -> Fraction:
+        """Return what the known cells must reach for the whole to reach the target; it may lie beyond 0 and 1."""
+        return (target - self.added) / self.scale
 
 
 def _verdict(
@@ -142,7 +186,6 @@ def _with_minima(whole: Standing, areas: Mapping[str, Standing]) -> Standing:
 
 
 def _said(whole: Standing, outcome: Outcome, because: str) -> Standing:
-
     return replace(whole, outcome=outcome, because=because)
 
 

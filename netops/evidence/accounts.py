@@ -43,6 +43,9 @@ class _Counted:
     def __init__(self, bundle: Bundle) -> None:
         report = loads(bundle, REPORT)
         self.contract: str = report["contract"]
+        items = [item for part in report["parts"] for item in part["items"]]
+        self.surveyed = {(each["carrier"], each["technology"]) for item in items for each in item.get("coverage", ())}
+        surveys = {tally.surveys(carrier) for carrier, _ in self.surveyed}
         self.period: Span = (report["period"]["start_ms"], report["period"]["end_ms"])
         self.seal = bundle.seal()[0]
         self.tallies = dict(bundle.leaves(TALLIES))
@@ -54,15 +57,23 @@ class _Counted:
                 if name == LEAVES:
                     self.used.add(index)
         self.heads = dict(heads.opened(bundle))
-        if any(set(each) != {self.contract, EVERYBODY} for each in self.heads.values()):
+        wanted = {self.contract, EVERYBODY}
+        if any(set(each) - surveys != wanted for each in self.heads.values()):
             raise EvidenceError(f"{HEADS}: expected the accounts of {self.contract} and of everybody")
+        if not surveys <= set(self.heads[max(self.heads)]):  # earlier tallies may be from before that account
+            raise EvidenceError(f"{HEADS}: expected the account of the carrier's surveys in the last tally")
         self.groups: dict[tuple[str, str], list[tuple[int, bytes, int]]] = {}
         for index in sorted(self.leaves):
             data, fact = self.leaves[index]
             if fact["kind"] in tally.KINDS:
-                whose = EVERYBODY if fact["kind"] in SIGHT | SHARED else self.contract
+                whose = self._whose(fact)
                 row = (index, merkle.leaf_hash(data), tally.when(fact))
                 self.groups.setdefault((whose, fact["kind"]), []).append(row)
+
+    def _whose(self, fact: Mapping[str, Any]) -> str:
+        if fact["kind"] == tally.SURVEY:
+            return tally.surveys(fact["body"]["carrier"])
+        return EVERYBODY if fact["kind"] in SIGHT | SHARED | {tally.AREAS} else self.contract
 
     def failures(self) -> Iterator[Failure]:
         yield from self._places()
@@ -72,6 +83,10 @@ class _Counted:
             yield from self._replayed(EVERYBODY, kind, [])
         for whose, kind in [(self.contract, HOUR), *((EVERYBODY, kind) for kind in sorted(SIGHT))]:
             yield from self._around(whose, kind)
+        if self.surveyed:
+            yield from self._replayed(EVERYBODY, tally.AREAS, [])
+        for carrier in sorted({carrier for carrier, _ in self.surveyed}):
+            yield from self._replayed(tally.surveys(carrier), tally.SURVEY, [])
         yield from self._relevant()
 
     # -- the tallies
@@ -105,7 +120,7 @@ class _Counted:
                 yield Failure(place=f"{TALLIES}: leaf {index}", what=f"is no {tally.KIND}")
 
     def _head(self, index: int, whose: str, kind: str) -> Head:
-        return self.heads[index][whose].get(kind, ZERO) if index in self.heads else ZERO
+        return self.heads[index].get(whose, {}).get(kind, ZERO) if index in self.heads else ZERO
 
     # -- the counts
 
@@ -214,6 +229,10 @@ class _Counted:
             return self._is_inside(body)
         if kind in {"clock_state", "monitor_health"}:
             return bool(body["state"] != tally.WELL[kind] and start <= fact["at_ms"] < end)
+        if kind == tally.AREAS:
+            return bool(self.surveyed)
+        if kind == tally.SURVEY:
+            return bool((body["carrier"], body["technology"]) in self.surveyed and body["first_ms"] < end)
         if kind == "verdict":
             return bool(own and body["end_ms"] <= start)
         if kind == "report_issued":

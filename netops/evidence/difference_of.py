@@ -32,6 +32,7 @@ BEFORE = "netops-report/1"  # told no difference
 MOST_STEPS, MOST_ROWS = 16, 1000
 STILL = ("report_issued", "clock_state", "monitor_health", "witness_policy")
 SEEN = ("availability_hour", "availability_roster")
+SURVEYED = ("coverage_areas", "survey_import")
 Fact = tuple[int, str, dict[str, Any]]  # leaf, kind, fields
 
 
@@ -107,7 +108,7 @@ class _Difference:
         again = fact[0] if kind == "correction" else body.get("correction")
         if again is not None:
             return f"correction {again}"
-        return "late hours" if kind in SEEN else kind
+        return "late hours" if kind in SEEN else "surveys" if kind in SURVEYED else kind
 
     def _claim(self, kind: str, body: Mapping[str, Any]) -> str | None:
         if kind == "exclusion_claim":
@@ -151,7 +152,7 @@ class _Difference:
             for claim in leaves.claims(objective["rules"], self.numbers.period)
         ]
         excusing = tuple(each for each in effects if each[1].startswith("in_force"))
-        return (excusing, *(tuple(leaves.indexes(kind)) for kind in (*SEEN, "contract_version", "verdict")))
+        return (excusing, *(tuple(leaves.indexes(kind)) for kind in (*SEEN, *SURVEYED, "contract_version", "verdict")))
 
     def _changed(self, before: Numbers, after: Numbers) -> Iterator[list[Any]]:
         for item, objective in sorted({*before.cuts, *after.cuts}):

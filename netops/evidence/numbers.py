@@ -30,6 +30,7 @@ from netops.evidence.lines import cut, length, merged
 from netops.evidence.members import REPORT
 from netops.evidence.seen import counts, stream_of
 from netops.evidence.stated import HOUR
+from netops.evidence.surface import covered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,12 +49,12 @@ class Numbers:
         self.signs = signs or {}
         self.streams: dict[str, Seen] = {"": seen}
         self.period, self.zone = rulings.period, rulings.zone
-        self.calendar = ""  # of the version whose part is being told
+        self.calendar, self.carrier = "", ""  # of the version whose part is being told
         self.cuts: dict[tuple[str, str], dict[str, dict[str, list[Span]]]] = {}  # item, objective → service → buckets
 
     def part(self, version: Mapping[str, Any], start: int, end: int) -> dict[str, Any]:
         """Return what one version comes to over its part of the period."""
-        self.calendar = version.get("calendar", "")
+        self.calendar, self.carrier = version.get("calendar", ""), version["carrier"]
         items = [self._item(item, (start, end), version["version"]) for item in version["items"]]
         sold = {item["id"] for item in version["items"]}
         stray = [
@@ -80,6 +81,7 @@ class Numbers:
             self._objective(item, objective, spans, window, self._good(version, item["id"], objective))
             for objective in item["objectives"]
         ]
+        surfaces = [self._covered(item, each, window[1]) for each in item.get("coverage", ())]
         contracted = sum(map(length, spans.values()))
         due = exact(item["fee"]) * contracted / (self.period[1] - self.period[0])
         return {
@@ -91,8 +93,14 @@ class Numbers:
             "contracted_ms": contracted,
             "fee_due": written(due),
             "objectives": [each for each, _ in found],
-            "credit": _item_credit(item, found, due),
+            **({"coverage": surfaces} if surfaces else {}),
+            "credit": _item_credit(item, [*found, *((each, {}) for each in surfaces)], due),
         }
+
+    def _covered(self, item: Mapping[str, Any], given: Mapping[str, Any], at: int) -> dict[str, Any]:
+        before = self.leaves.breaches(f"{item['id']}/{given['id']}", self.period[0], self.zone)
+        areas = item["select"]["areas"]
+        return covered(self.leaves, given, carrier=self.carrier, areas=areas, at=at, before=before)
 
     def _objective(
         self,

@@ -45,7 +45,9 @@ SHARED = frozenset({"witness_policy"})  # few, on everybody's account: a bundle 
 HOUR = "availability_hour"
 SIGHT = frozenset({"clock_state", "monitor_health", "slots_missed", "spool_dropped", "source_conflict"})  # how we saw
 RANGED = SIGHT | {HOUR}  # many: a bundle holds those around its period
-KINDS = STANDING | SHARED | RANGED
+AREAS, SURVEY = "coverage_areas", "survey_import"
+SURVEYED = frozenset({AREAS, SURVEY})  # a bundle holds all since the ledger began, where its contract promises coverage
+KINDS = STANDING | SHARED | RANGED | SURVEYED
 WELL = {"clock_state": "synchronised", "monitor_health": "ok"}  # the states that need no line
 
 
@@ -89,8 +91,12 @@ def names(kind: str, body: Mapping[str, Any]) -> Names:
     match kind:
         case "clock_state" | "monitor_health":
             return Names(() if body["state"] == WELL[kind] else (EVERYBODY,))
-        case "slots_missed" | "spool_dropped" | "source_conflict" | "witness_policy":
+        case "slots_missed" | "spool_dropped" | "source_conflict" | "witness_policy" | "coverage_areas":
             return Names((EVERYBODY,))
+        case "survey_import":
+            return Names((surveys(body["carrier"]),))
+        case "contract_version":
+            return Names((body["contract"], *([surveys(body["carrier"])] if "carrier" in body else [])))
         case "exclusion_claim":
             asked = (f"ask:{body['claim']}",)
             return Names((body["contract"],), asked, asked)
@@ -117,6 +123,11 @@ def names(kind: str, body: Mapping[str, Any]) -> Names:
             return Names(refers=(f"leaf:{body['corrects']}",))
         case _:
             return Names((body["contract"],))
+
+
+def surveys(carrier: str) -> str:
+    """Return the account of a carrier's surveys; no contract is called so."""
+    return f"surveys:{carrier}"
 
 
 def when(fact: Mapping[str, Any]) -> int:

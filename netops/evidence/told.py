@@ -208,6 +208,13 @@ def _tell(bundle: Bundle, say: Callable[[str], None], word: str) -> None:
                 )
                 if each["remark"]:
                     say(f"        {name}: {each['remark']}")
+            for each in item.get("coverage", ()):
+                name, row = f"version {part['version']} {item['item']}/{each['objective']}", each["whole"]
+                bounds = f"{row['area_lower']} to {row['area_upper']}"
+                say(
+                    f"        {name}: {each['verdict']}, {row['area_shown'] or '?'} % of the surface ({bounds}),"
+                    f" target {row['area_target']} %"
+                )
     say(f"        credit {report['credit']['total']} {report['credit']['currency']}")
 
 

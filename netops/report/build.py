@@ -198,7 +198,7 @@ def _sign(leaves: Leaves, texts: Sequence[Contract], period: Period) -> tuple[ob
         classes = {each.id: each for each in objective.rules.exclusions}
         decided = exclusions.decide(sealed.claims(leaves, classes), classes, whole)
         excusing.append(tuple(each.claim.id for each in decided if each.counts))
-    kinds = difference.HOURS | {"contract_version", "verdict"}
+    kinds = difference.HOURS | difference.SURVEYS | {"contract_version", "verdict"}
     return tuple(each.index for each in leaves.all if each.kind in kinds), tuple(excusing)
 
 

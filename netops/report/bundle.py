@@ -14,13 +14,13 @@ from netops.evidence import bundle as bundles
 from netops.evidence import canonical, tally
 from netops.evidence.members import CALENDAR, DAYS, KEYS
 from netops.facts import Fact
-from netops.report import build, calendars, days, shown, whole, witnessed
+from netops.report import build, calendars, covered, days, shown, whole, witnessed
 from netops.report import leaves as sealed
 from netops.report.pdf import Source
 from netops.witness import policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from inventory.model import Contract
     from netops.evidence.canonical import JSON
@@ -56,17 +56,29 @@ class Seal(Protocol):
         ...
 
 
-def gather(ledger: LedgerReader, *, contract: str, start_ms: int, end_ms: int) -> Leaves:
-    """Return the leaves that a report on the contract and period rests on."""
-    found = list(_candidates(ledger, contract, start_ms, end_ms))
+def gather(
+    ledger: LedgerReader, *, contract: str, start_ms: int, end_ms: int, surveyed: Collection[tuple[str, str]] = ()
+) -> Leaves:
+    """Return the leaves that a report on the contract and period rests on.
+
+    `surveyed` are the carriers and technologies whose coverage its versions promise (`netops.coverage.promised`).
+    """
+    found = list(_candidates(ledger, contract, start_ms, end_ms, surveyed))
     named = {each.body["roster"] for each in found if each.kind == "availability_hour"}
-    return sealed.selected(found, contract=contract, start_ms=start_ms, end_ms=end_ms, rosters=sorted(named))
+    return sealed.selected(
+        found, contract=contract, start_ms=start_ms, end_ms=end_ms, rosters=sorted(named), surveyed=surveyed
+    )
 
 
-def _candidates(ledger: LedgerReader, contract: str, start_ms: int, end_ms: int) -> Iterator[Sealed]:
+def _candidates(
+    ledger: LedgerReader, contract: str, start_ms: int, end_ms: int, surveyed: Collection[tuple[str, str]]
+) -> Iterator[Sealed]:
     mark = canonical.dumps(contract)
-    members = {*ledger.members(contract), *ledger.members(tally.EVERYBODY)}
+    whose = (contract, tally.EVERYBODY, *sorted({tally.surveys(carrier) for carrier, _ in surveyed}))
+    members = {index for each in whose for index in ledger.members(each)}
     for kind in sealed.KINDS:
+        if kind in tally.SURVEYED and not surveyed:
+            continue
         bounds = {"start_ms": start_ms, "end_ms": end_ms} if kind in HOURLY else {}
         for leaf in ledger.find(kind, **bounds):
             if kind in tally.KINDS and leaf.index not in members:
@@ -186,8 +198,11 @@ def compose(ledger: LedgerReader, given: Draft, seal: int, under: Under | None =
     content = given.report.content
     period = (content["period"]["start_ms"], content["period"]["end_ms"])
     used = [each.index for each in given.leaves.all]
-    _not_overtaken(ledger, content["contract"], period, seal, used)
-    proof, others = whole.proven(ledger, contract=content["contract"], period=period, seal=seal, used=used)
+    surveyed = covered.surveyed(content)
+    _not_overtaken(ledger, content["contract"], period, seal, used=used, surveyed=surveyed)
+    proof, others = whole.proven(
+        ledger, contract=content["contract"], period=period, seal=seal, used=used, surveyed=surveyed
+    )
     indexes = [*used, *others, seal]
     return bundles.compose(
         given.members,
@@ -200,10 +215,16 @@ def compose(ledger: LedgerReader, given: Draft, seal: int, under: Under | None =
 
 
 def _not_overtaken(
-    ledger: LedgerReader, contract: str, period: tuple[int, int], seal: int, used: Sequence[int]
+    ledger: LedgerReader,
+    contract: str,
+    period: tuple[int, int],
+    seal: int,
+    *,
+    used: Sequence[int],
+    surveyed: Collection[tuple[str, str]],
 ) -> None:
     """Refuse a report that something was sealed before which it does not know: its bundle would not verify."""
-    now = gather(ledger, contract=contract, start_ms=period[0], end_ms=period[1])
+    now = gather(ledger, contract=contract, start_ms=period[0], end_ms=period[1], surveyed=surveyed)
     known = set(used)
     late = [each for each in now.all if each.index < seal and each.index not in known]
     if late:

@@ -33,6 +33,7 @@ MOST_MATTERS, MOST_ROWS = 16, 1000
 UNREAD = "a contract version that ruled then is not among the texts of this report"
 NO_MATTER = frozenset({"report_issued", "clock_state", "monitor_health", "witness_policy"})  # they move no figure
 HOURS = frozenset({"availability_hour", "availability_roster"})
+SURVEYS = frozenset({"coverage_areas", "survey_import"})
 NOBODY = "not judged"
 
 
@@ -106,6 +107,8 @@ def _matter(each: Sealed, targets: Mapping[str, str]) -> str:
             return f"correction {each.body['correction']}"
         case "availability_hour" | "availability_roster":
             return "late hours"
+        case "coverage_areas" | "survey_import":
+            return "surveys"
         case kind:
             return kind
 

@@ -30,8 +30,8 @@ def bars(told: Mapping[str, Any]) -> str:
     return f'<div class="wide"><table class="bars"><tbody>{rows}</tbody></table></div>'
 
 
-def changes(zh: Mapping[str, Any], en: Mapping[str, Any]) -> str:
-    """Return what a revision changed, or the corrections, of `paper.content` in both languages, if there are any."""
+def section(zh: Mapping[str, Any], en: Mapping[str, Any]) -> str:
+    """Return a section of sentences and tables of `paper.content` in both languages; nothing of an empty one."""
     if not zh:
         return ""
     made = [f"<h2>{escape(zh['title'])} {escape(en['title'])}</h2><p>{escape(zh['said'])}<br>{escape(en['said'])}</p>"]

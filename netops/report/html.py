@@ -70,10 +70,11 @@ def page(
         _head(report, tz, parties),
         _first(zh, en),
         _summary(report),
+        drawn.section(zh["coverage"], en["coverage"]),
         _waterfall(zh, en),
         _days(zh, en),
     ]
-    body += [drawn.changes(zh[name], en[name]) for name in ("changes", "corrections")]
+    body += [drawn.section(zh[name], en[name]) for name in ("changes", "corrections")]
     excused = _Excused(days)
     body += [_part(part, excused, tz) for part in report["parts"]]
     body += [_seen(report), _witnessing(report, tz), _digests(report, parties, no_paper), banner]

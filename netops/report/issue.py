@@ -14,6 +14,7 @@ from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import facts, sqlite
 from netops.clock import utc
+from netops.coverage import promised
 from netops.errors import EvidenceError, NetopsError, UsageError, nearest
 from netops.evidence import bundle as bundles
 from netops.evidence import files
@@ -75,7 +76,7 @@ def prepare(settings: Settings, ledger: LedgerReader, *, contract: str, month: s
             raise UsageError(f"month {month} is not over in {found.name}; expected one that is")
         period = build.Period(name=month, start_ms=start_ms, end_ms=end_ms)
         ask, seen = _ask(register, found, period, contract=contract, rehearsal=ledger.rehearsal)
-    leaves = bundle.gather(ledger, contract=contract, start_ms=start_ms, end_ms=end_ms)
+    leaves = bundle.gather(ledger, contract=contract, start_ms=start_ms, end_ms=end_ms, surveyed=_surveyed(ask))
     return bundle.draft(ask, leaves, register=seen.canonical, vkeys=[vkey(settings)], origin=ledger.origin)
 
 
@@ -95,7 +96,12 @@ def so_far(settings: Settings, ledger: LedgerReader, *, contract: str, now_ms: i
             raise UsageError(f"contract {contract}: no hour of {month} is sealed yet; the core seals them as they pass")
         period = build.Period(name=f"{month}, so far", start_ms=start_ms, end_ms=end_ms)
         ask, _ = _ask(register, found, period, contract=contract, rehearsal=ledger.rehearsal)
-    return build.build(ask, bundle.gather(ledger, contract=contract, start_ms=start_ms, end_ms=end_ms))
+    leaves = bundle.gather(ledger, contract=contract, start_ms=start_ms, end_ms=end_ms, surveyed=_surveyed(ask))
+    return build.build(ask, leaves)
+
+
+def _surveyed(ask: build.Ask) -> frozenset[tuple[str, str]]:
+    return promised.asked(each for each, _, _ in build.versions(ask.contracts, ask.period))
 
 
 def _ask(

@@ -22,7 +22,7 @@ from netops.sla import calendar, hours
 from netops.sla.exclusions import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from inventory.model import ExclusionClass
@@ -227,11 +227,17 @@ def recorded(leaves: Leaves, version: str) -> list[Sealed]:
 
 
 def selected(
-    found: Iterable[Sealed], *, contract: str, start_ms: int, end_ms: int, rosters: Sequence[str] = ()
+    found: Iterable[Sealed],
+    *,
+    contract: str,
+    start_ms: int,
+    end_ms: int,
+    rosters: Sequence[str] = (),
+    surveyed: Collection[tuple[str, str]] = (),
 ) -> Leaves:
     """Return the leaves, out of the candidates, that a report on the contract and period rests on, by index.
 
-    `rosters` are the digests that its hours name.
+    `rosters` are the digests that its hours name, `surveyed` the carriers and technologies whose coverage it judges.
     """
     candidates = {each.index: each for each in found}
     claimed = {
@@ -276,6 +282,10 @@ def selected(
                 return bool(body["contract"] == contract and body["end_ms"] <= start_ms)
             case "report_issued":
                 return _is_on(body, contract, start_ms, end_ms)
+            case "coverage_areas":
+                return bool(surveyed)
+            case "survey_import":
+                return (body["carrier"], body["technology"]) in surveyed and bool(body["first_ms"] < end_ms)
             case "clock_state" | "monitor_health":
                 at_ms = int(each.leaf["fact"]["at_ms"])
                 return body["state"] != NOT_WELL[each.kind] and start_ms <= at_ms < end_ms
@@ -322,4 +332,6 @@ KINDS = (
     "monitor_health",
     "witness_policy",
     *ASIDE,
+    "coverage_areas",
+    "survey_import",
 )

@@ -12,6 +12,7 @@ def named(item: Mapping[str, Any], objective: Mapping[str, Any]) -> str:
     """Return `item / objective` by their titles; the id stands behind a title that two objectives of the item share."""
     whole = item["title"] or item["item"]
     title = objective["title"] or objective["objective"]
-    alike = sum((each["title"] or each["objective"]) == title for each in item["objectives"])
+    promises = (*item["objectives"], *item.get("coverage", ()))
+    alike = sum((each["title"] or each["objective"]) == title for each in promises)
     own = title if alike == 1 else f"{title} [{objective['objective']}]"
     return own if own.startswith(whole) else f"{whole} / {own}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from netops.clock import utc
 from netops.evidence import canonical
-from netops.report import counts, figures, restated, waterfall, witnessing
+from netops.report import counts, figures, restated, surfaces, waterfall, witnessing
 from netops.report.days import BUCKETS
 from netops.report.named import named
 from netops.report.words import WORDS, say, worded
@@ -70,6 +70,7 @@ def content(
         "head": told.head(),
         "verdict": told.verdict(),
         "promises": told.promises(),
+        "coverage": surfaces.content(report, language, parties),
         "waterfall": told.waterfall(),
         "calendars": told.calendars(),
         "times": told.times(),
@@ -127,7 +128,9 @@ class _Told:
 
     def verdict(self) -> dict[str, str]:
         """Return what a reader in a hurry takes away, and how the carrier may answer."""
-        counts = {word: sum(each.objective["verdict"] == word for each in self._lines) for word in WORST}
+        verdicts = [each.objective["verdict"] for each in self._lines]
+        verdicts += [each["verdict"] for _, _, each in surfaces.found(self._report)]
+        counts = {word: verdicts.count(word) for word in WORST}
         credit = self._report["credit"]
         worst = next((word for word in WORST if counts[word]), "met")
         words = "kept" if worst == "met" else worst
@@ -137,7 +140,7 @@ class _Told:
         owed = "owed" if Decimal(credit["total"]) else "nothing_owed"
         return {
             "kind": worst,
-            "promises": self.say(f"says_{words}").format(n=counts[worst], all=len(self._lines), more=more),
+            "promises": self.say(f"says_{words}").format(n=counts[worst], all=len(verdicts), more=more),
             "owed": self.say(f"says_{owed}").format(
                 total=figures.money(credit["total"]),
                 fees=figures.money(credit["fees_shown"]),

@@ -7,15 +7,15 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from inventory import codec
+from netops.report import covered, told
 from netops.report import leaves as sealed
-from netops.report import told
 from netops.sla import availability, credit, derived, exclusions, judge, month, numbers, rules, streams
 from netops.sla.intervals import intersect, total
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inventory.model import Contract, Objective, ServiceItem
+    from inventory.model import Contract, Coverage, Objective, ServiceItem
     from netops.report.build import Ask
     from netops.report.leaves import Leaves
     from netops.sla.judge import Judged
@@ -90,6 +90,7 @@ class Part:
         self._contract, self._start, self._end = contract, start_ms, end_ms
         self.verdicts: list[Verdict] = []
         self.found: list[tuple[str, Found]] = []
+        self._surveyed = covered.Surveyed(leaves)
 
     def tell(self) -> dict[str, Any]:
         """Return the part as the report tells it."""
@@ -114,6 +115,7 @@ class Part:
         members = [each for each in self._seen.members if each.item == item.id and intersect(window, each.contracted)]
         found = [self._objective(item, number, members) for number in range(len(item.objectives))]
         self.found += [(item.id, each) for each in found]
+        surfaces = [self._covered(item, given) for given in item.coverage]
         contracted_ms = sum(total(intersect(window, each.contracted)) for each in members)
         period_ms = self._ask.period.end_ms - self._ask.period.start_ms
         due = rules.exactly(item.fee, f"fee of item {item.id}") * contracted_ms / period_ms
@@ -126,8 +128,29 @@ class Part:
             "contracted_ms": contracted_ms,
             "fee_due": numbers.text(due),
             "objectives": [each.told for each in found],
-            "credit": told.credit(item, [each.claimed(item) for each in found], due),
+            **({"coverage": [each.told for each in surfaces]} if surfaces else {}),
+            "credit": told.credit(item, [e.claimed(item) for e in found] + [e.claimed() for e in surfaces], due),
         }
+
+    def _covered(self, item: ServiceItem, given: Coverage) -> covered.Found:
+        name = f"{item.id}/{given.id}"
+        before = sealed.breaches_before(self._leaves, name, self._ask.period.start_ms, self._ask.zone.tz())
+        found = covered.find(self._contract, item, given, self._surveyed, at_ms=self._end, breaches_before=before)
+        whole = found.coverage.whole
+        self.verdicts.append(
+            Verdict(
+                version=self._contract.version,
+                objective=name,
+                start_ms=self._start,
+                end_ms=self._end,
+                outcome=whole.outcome.value,
+                value="" if whole.share is None else numbers.text(whole.share),
+                lower=numbers.text(whole.lower),
+                upper=numbers.text(whole.upper),
+                because=whole.because,
+            )
+        )
+        return found
 
     def _objective(self, item: ServiceItem, number: int, members: Sequence[Member]) -> Found:
         given = item.objectives[number]

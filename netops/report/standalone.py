@@ -41,6 +41,7 @@ MODULES = (
     "netops/evidence/rulings.py",
     "netops/evidence/again.py",
     "netops/evidence/seen.py",
+    "netops/evidence/surface.py",
     "netops/evidence/numbers.py",
     "netops/evidence/difference_of.py",
     "netops/evidence/days_of.py",

@@ -58,7 +58,8 @@ def _title(item: Mapping[str, Any]) -> str:
     """Return the objective that is owed for; several where the contract owes each for minutes of its own."""
     given = item["credit"]
     shares = [each["objective"] for each in given.get("by_minute", ()) if Fraction(each["percent"])]
-    titles = {each["objective"]: str(each["title"] or each["objective"]) for each in item["objectives"]}
+    promises = (*item["objectives"], *item.get("coverage", ()))
+    titles = {each["objective"]: str(each["title"] or each["objective"]) for each in promises}
     return " + ".join(titles[each] for each in shares or [given["objective"]] if each)
 
 

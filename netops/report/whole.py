@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from netops.errors import EvidenceError, NetopsError
 from netops.evidence import tally
 from netops.evidence.bundle import Whole
-from netops.evidence.tally import EVERYBODY, HOUR, SHARED, SIGHT, STANDING, Head
+from netops.evidence.tally import EVERYBODY, HOUR, SHARED, SIGHT, STANDING, SURVEYED, Head
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from netops.evidence.canonical import JSON
     from netops.evidence.tally import Heads
@@ -32,20 +32,33 @@ class OvertakenError(NetopsError):
 
 
 def proven(
-    ledger: LedgerReader, *, contract: str, period: tuple[int, int], seal: int, used: Iterable[int]
+    ledger: LedgerReader,
+    *,
+    contract: str,
+    period: tuple[int, int],
+    seal: int,
+    used: Iterable[int],
+    surveyed: Collection[tuple[str, str]] = (),
 ) -> tuple[Whole, list[int]]:
-    """Return the proof for a report sealed at `seal`, and the indexes of its leaves."""
+    """Return the proof for a report sealed at `seal`, and the indexes of its leaves.
+
+    `surveyed` are the carriers and technologies whose surveys it was judged by: all of these carriers are shown.
+    """
     rests = set(used)
     shown = _shown(ledger.tallies(0, seal), contract, start_ms=period[0], seal=seal)
-    held = {contract: ledger.members(contract), EVERYBODY: ledger.members(EVERYBODY)}
+    extra = sorted({tally.surveys(carrier) for carrier, _ in surveyed})
+    held = {each: ledger.members(each) for each in (contract, EVERYBODY, *extra)}
     wanted = {index for index, (kind, _) in held[contract].items() if kind in STANDING and index < seal}
     wanted |= {index for index, (kind, _) in held[EVERYBODY].items() if kind in SHARED and index < seal}
     for whose, kind in [(contract, HOUR), *((EVERYBODY, kind) for kind in sorted(SIGHT))]:
         low, high = _around(shown, whose, kind, period)
         wanted |= {index for index, (its, _) in held[whose].items() if its == kind and low < index < high}
+    if extra:
+        told = (index for each in (EVERYBODY, *extra) for index, (kind, _) in held[each].items() if kind in SURVEYED)
+        wanted |= {index for index in told if index < seal}
     apart = {index: _data(ledger, index) for index in sorted(wanted - rests)}
     tallies = {index: _data(ledger, index) for index in sorted(shown)}
-    heads: list[JSON] = [_opened(index, shown[index], contract) for index in sorted(shown)]
+    heads: list[JSON] = [_opened(index, shown[index], (contract, EVERYBODY, *extra)) for index in sorted(shown)]
     return Whole(tallies=tallies, heads=heads, apart=apart), [*tallies, *apart]
 
 
@@ -78,12 +91,15 @@ def _around(shown: Tallies, whose: str, kind: str, period: tuple[int, int]) -> t
     return low, min(over, default=last)
 
 
-def _opened(index: int, heads: Mapping[str, Heads], contract: str) -> JSON:
-    """Return the contract's and everybody's heads with their way to the root of the tally."""
+def _opened(index: int, heads: Mapping[str, Heads], accounts: Iterable[str]) -> JSON:
+    """Return the heads of some accounts with their way to the root of the tally; surveys may have none in an early one.
+
+    The contract's version opened that account (`tally.names`), so the last tally has it.
+    """
     ordered = sorted(heads)
     hashes = [tally.account(subject, heads[subject]) for subject in ordered]
     told: dict[str, JSON] = {}
-    for whose in (contract, EVERYBODY):
+    for whose in (each for each in accounts if each in heads):
         place = ordered.index(whose)
         path: list[JSON] = [base64.b64encode(each).decode() for each in tally.path(hashes, place)]
         mine: dict[str, JSON] = {kind: each.plain() for kind, each in heads[whose].items()}

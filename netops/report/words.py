@@ -236,6 +236,49 @@ WORDS: dict[str, tuple[str, str]] = {
         "日志与见证方的公钥，请分别向其所有者索取 ·",
         "the public keys of the log and of its witnesses, each from its owner, not from the bundle",
     ),
+    # coverage: of surface, never of time
+    "coverage_title": (
+        "面积覆盖（按面积计，不是时间、人口或业务量）",
+        "Coverage (of surface; not of time, people or traffic)",
+    ),
+    "coverage_note": (
+        "判定按统计上下限，不按点估计；同一网格同一小时的样本只计一次；金额按上限取档。",
+        "The bounds decide, never the point; all samples of a cell and hour count once; money is by the upper bound.",
+    ),
+    "coverage_ground": (
+        (
+            "截至 {at} UTC：完整测量文件 {count} 份（不完整 {incomplete}），样本 {samples}（区域外 {outside}），"
+            "网格小时 {cell_hours}；H3 {grid}，区域 {areas}。"
+        ),
+        (
+            "At {at} UTC: {count} whole surveys ({incomplete} torn), {samples} samples ({outside} in no area), "
+            "{cell_hours} hours of cells; H3 {grid}, areas {areas}."
+        ),
+    ),
+    "coverage": ("面积覆盖", "coverage of surface"),
+    "level": ("合格电平", "level"),
+    "area": ("区域", "area"),
+    "minimum": ("面积最低要求", "least share of surface"),
+    "area_share": ("面积占比 %", "share of surface %"),
+    "area_bounds": ("面积占比上下限", "bounds of the share of surface"),
+    "area_lower": ("面积占比下限 %", "lower bound, surface %"),
+    "area_upper": ("面积占比上限 %", "upper bound, surface %"),
+    "area_unknown": ("未知面积 %", "surface unknown %"),
+    "effective_n": ("有效样本数", "effective n"),
+    "surface": ("面积 km²", "surface km²"),
+    "known_surface": ("已知面积 km²", "known surface km²"),
+    "known": ("已知网格", "cells known"),
+    "never_measured": ("从未测量的网格", "cells never measured"),
+    "too_few_hours": ("小时数不足的网格", "cells of too few hours"),
+    "too_old": ("数据过旧的网格", "cells too old"),
+    "newest": ("最新样本", "newest samples"),
+    "because_lower_bound_reaches_target": ("下限达到目标", "the lower bound reaches the target"),
+    "because_upper_bound_below_target": ("上限低于目标", "the upper bound lies below the target"),
+    "because_bounds_hold_the_target": ("目标在上下限之间", "the target lies between the bounds"),
+    "because_too_much_unknown": ("未知面积过大", "too much of the surface is unknown"),
+    "because_nothing_known": ("没有任何已知网格", "no cell is known"),
+    "because_minimum_missed": ("低于最低要求的区域", "areas below their minimum"),
+    "because_minimum_not_determinable": ("最低要求无法判定的区域", "areas whose minimum cannot be determined"),
     "font": ("字体（SHA-256）", "font (SHA-256)"),
     "attached": ("报告的机器可读正文", "the report as data"),
     "attached_contract": ("合同版本", "the contract's versions"),

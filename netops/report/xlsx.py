@@ -15,7 +15,7 @@ import xlsxwriter
 
 from netops.clock import utc
 from netops.evidence import canonical
-from netops.report import counts, figures, waterfall
+from netops.report import counts, figures, surfaces, waterfall
 from netops.report.words import both, worded
 from netops.sla.availability import Tally
 
@@ -56,6 +56,8 @@ def book(report: Mapping[str, Any], days: Mapping[str, Any], tz: ZoneInfo) -> by
         sheets.add("days", DAYS, tables.days())
         if "corrections" in report:
             sheets.add("corrections", CORRECTIONS, tables.corrections())
+        if surfaces.found(report):
+            sheets.add("coverage", surfaces.SHEET, surfaces.sheet(report, tz))
     return held.getvalue()
 
 
@@ -143,6 +145,9 @@ class _Tables:
         yield both("payable"), Decimal(credit["fees_shown"]) - Decimal(credit["total"])
         for which, _, each in self._all():
             yield " / ".join(which), f"{both(each['verdict'])}: {each['shown'] or '—'} % ({_promise(each)})"
+        for part, item, each in surfaces.found(report):
+            which = (part["version"], item["title"] or item["item"], each["title"] or each["objective"])
+            yield " / ".join(which), f"{both('coverage')}: {both(each['verdict'])}"
         yield both("digest"), canonical.digest(canonical.dumps(report))
 
     def objectives(self) -> Iterator[Sequence[Cell]]:

@@ -41,16 +41,23 @@ def object_percent(value: Fraction, schedule: Credits, *, breaches_before: int =
 
     `breaches_before` counts the breached periods in a row just before this one.
     """
-    owed = percent(value, schedule.tiers)
+    return _escalated(percent(value, schedule.tiers), schedule, breaches_before)
+
+
+def _escalated(owed: Fraction, schedule: Credits, breaches_before: int) -> Fraction:
     if schedule.escalate_after and breaches_before >= schedule.escalate_after:
         owed *= Fraction(schedule.escalate_factor)
     return _capped(owed, schedule.object_cap_percent)
 
 
+def limited(owed: Fraction, schedule: Credits, *, breaches_before: int = 0) -> Fraction:
+    """Return a percentage of the whole item's fee after escalation and both caps."""
+    return _capped(_escalated(owed, schedule, breaches_before), schedule.period_cap_percent)
+
+
 def owed_percent(value: Fraction, schedule: Credits, *, breaches_before: int = 0) -> Fraction:
     """Return what one value owes of the whole item's fee: every object's share of it owes the same percentage."""
-    owed = object_percent(value, schedule, breaches_before=breaches_before)
-    return _capped(owed, schedule.period_cap_percent)
+    return limited(percent(value, schedule.tiers), schedule, breaches_before=breaches_before)
 
 
 def owed_by_object(shares: Iterable[tuple[int, Fraction]], schedule: Credits) -> Fraction:

@@ -51,6 +51,18 @@ def test_a_target_at_the_lower_end_itself_is_reached():
     assert wilson.is_at_least(Fraction(1), Fraction(12), Fraction(3, 4), z=Fraction(2))
 
 
+def test_an_end_with_few_decimals_is_shown_as_it_is():
+    # One of one at one standard error: n / (n + z^2) is a half, and no root is left to round.
+    assert wilson.interval(Fraction(1), Fraction(1), z=Fraction(1)) == (Fraction(1, 2), Fraction(1))
+    assert wilson.interval(Fraction(0), Fraction(1), z=Fraction(1)) == (Fraction(0), Fraction(1, 2))
+
+
+def test_a_part_that_counts_for_nothing_or_all_shifts_the_ends():
+    low, high = wilson.interval(Fraction(1), Fraction(1), z=Fraction(1), scale=Fraction(3, 4), added=Fraction(1, 4))
+
+    assert (low, high) == (Fraction(5, 8), Fraction(1))
+
+
 SAMPLES = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 SHARES = st.fractions(0, 1, max_denominator=1000)
 

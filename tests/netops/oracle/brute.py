@@ -646,8 +646,11 @@ def cents(amount):
     return Fraction((amount * 200 + 1) // 2, 100)
 
 
-def disagreements(contracts, leaves, report):
-    """Return where a report differs from what is found here, in words; none when all agrees."""
+def disagreements(contracts, leaves, report, areas):
+    """Return where a report differs from what is found here, in words; none when all agrees.
+
+    `areas` judges coverage: the module beside this one.
+    """
     period = report["period"]
     city = City(leaves, period["start_ms"], period["end_ms"], report["timezone"])
     versions = {each["version"]: each for each in contracts}
@@ -660,6 +663,12 @@ def disagreements(contracts, leaves, report):
                 ours = judge(city, item, objective, part["start_ms"], part["end_ms"])
                 where = f"version {part['version']} {item['id']}/{objective['id']}"
                 made += [f"{where}: {each}" for each in differs(said, ours)]
+                judged.append(ours)
+            for said, promise in zip(told.get("coverage", ()), item.get("coverage", ()), strict=True):
+                name = f"{item['id']}/{promise['id']}"
+                version = versions[part["version"]]
+                ours = areas.judge(leaves, version, item, promise, at_ms=part["end_ms"], before=breaches(city, name))
+                made += [f"version {part['version']} {name}: {each}" for each in areas.differs(said, ours)]
                 judged.append(ours)
             minutes = sum(contracted_minutes(city, item, part))
             due = Fraction(item["fee"]) * minutes / city.count

@@ -17,6 +17,7 @@ from netops.sla import calendar, hours, streams
 from netops.sla.hours import Listed
 from netops.sla.intervals import Cause, State
 from netops.sla.timeline import Run
+from tests.netops.oracle import surveys
 
 H, M = 3_600_000, 60_000
 PLACES = (  # zone, an instant from which a day and a half holds a change of the clock, or none
@@ -148,6 +149,7 @@ def contract(rng, place, start_ms):
                 for each in ("availability", "strict", "measured")[: rng.randint(1, 3)]
             )
             + ((windowed(rng, made[name]),) if name in made else ()),
+            coverage=surveys.promises(rng, name),
         )
         for name in ("wifi", "fiber")
     )
@@ -213,6 +215,9 @@ class History:
         self.past()
         self.rng = random.Random(f"corrections of {seed}")
         self.corrections()
+        self.rng = random.Random(f"surveys of {seed}")
+        for kind, body, at_ms in surveys.facts(self.rng, start_ms=self.start, end_ms=self.end, carrier="x"):
+            self.state(kind, body, at_ms=at_ms)
 
     def past(self):
         """Verdicts of the months before: some in two parts, some with a revision."""
@@ -227,7 +232,7 @@ class History:
                     body = {
                         "contract": "c1",
                         "version": "1",
-                        "objective": "wifi/availability",
+                        "objective": rng.choice(["wifi/availability", "wifi/availability", "wifi/outdoor-0"]),
                         "start_ms": low,
                         "end_ms": high,
                     }

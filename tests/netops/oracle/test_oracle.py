@@ -30,7 +30,8 @@ def _module(name):
     return made
 
 
-brute, histories = _module("brute"), _module("histories")
+brute, areas = _module("brute"), _module("areas")
+histories = _module("histories")
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +66,7 @@ def test_brute_force_and_both_implementations_agree(block):
     for seed in range(SEED + block * ROUNDS // 4, SEED + (block + 1) * ROUNDS // 4):
         draft, contracts, leaves, report = report_of(histories.History(seed))
 
-        assert brute.disagreements(contracts, leaves, report) == [], f"seed {seed}"
+        assert brute.disagreements(contracts, leaves, report, areas) == [], f"seed {seed}"
         assert verify_numbers(whole(draft)) == [], f"seed {seed}"
 
 
@@ -83,13 +84,14 @@ def test_a_report_that_is_off_by_one_minute_is_found_out():
     said = report["parts"][0]["items"][0]["objectives"][0]
     said["tally"]["up_ms"] += 60_000
 
-    (found,) = brute.disagreements(contracts, leaves, report)
+    (found,) = brute.disagreements(contracts, leaves, report, areas)
     assert found.startswith("version 1 wifi/availability: up is")
     assert json.loads(draft.members["report.json"])["format"] == build.FORMAT
 
 
-def test_the_oracle_shares_no_code():
-    tree = ast.parse((HERE / "brute.py").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("name", ["brute", "areas"])
+def test_the_oracle_shares_no_code(name):
+    tree = ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))
     found = {
         name.partition(".")[0]
         for each in ast.walk(tree)

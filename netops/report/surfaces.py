@@ -1,0 +1,138 @@
+"""Coverage as papers, page and workbook show it: tables of their own, of surface alone. Pure; of `report.json`.
+
+Rule 15 of `docs/explanation/sla.md`: a share of surface stands in no column with a share of time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from netops.clock import utc
+from netops.report import figures
+from netops.report.named import named
+from netops.report.words import both, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from zoneinfo import ZoneInfo
+
+    from netops.report.parties import Parties
+    from netops.report.words import Language
+
+KM2 = 10**8  # square decimetres
+WHOLE = ("coverage", "level", "target", "area_share", "area_bounds", "area_unknown", "verdict", "because", "credit")
+AREAS = ("coverage", "area", "minimum", "area_share", "area_bounds", "area_unknown", "verdict", "because", "surface")
+SHEET = (
+    *("version", "item", "coverage", "area", "minimum", "area_share", "area_lower", "area_upper", "effective_n"),
+    *("verdict", "because", "surface", "known_surface", "area_unknown"),
+    *("known", "never_measured", "too_few_hours", "too_old", "newest"),
+)
+Found = tuple["Mapping[str, Any]", "Mapping[str, Any]", "Mapping[str, Any]"]
+
+
+def found(report: Mapping[str, Any]) -> list[Found]:
+    """Return each promise of coverage with its part and item."""
+    return [
+        (part, item, each)
+        for part in report["parts"]
+        for item in part["items"]
+        for each in item.get("coverage", ())
+    ]  # fmt: skip
+
+
+def content(report: Mapping[str, Any], language: Language, parties: Parties) -> dict[str, Any]:
+    """Return the section as `paper.content` has sections; empty where nothing of coverage is promised."""
+    held = found(report)
+    if not held:
+        return {}
+    rows = [_whole(*each, language) for each in held]
+    areas = [row for part, item, each in held for row in _areas(part, item, each, language, parties)]
+    said = " ".join(dict.fromkeys(_ground(each, language) for _, _, each in held))
+    return {
+        "title": say("coverage_title", language),
+        "said": f"{say('coverage_note', language)} {said}",
+        "tables": [
+            {"head": [say(each, language) for each in WHOLE], "rows": rows},
+            {"head": [say(each, language) for each in AREAS], "rows": areas},
+        ],
+        "rest": "",
+    }
+
+
+def _name(part: Mapping[str, Any], item: Mapping[str, Any], each: Mapping[str, Any]) -> str:
+    return f"{named(item, each)} ({part['version']})"
+
+
+def _level(each: Mapping[str, Any]) -> str:
+    promise = each["promise"]
+    quality = f", {'SINR' if promise['metric'] == 'rsrp' else 'SNR'} ≥ {promise['quality']} dB"
+    return f"{promise['metric'].upper()} ≥ {promise['level']} dBm{quality if promise['quality'] else ''}"
+
+
+def _whole(part: Mapping[str, Any], item: Mapping[str, Any], each: Mapping[str, Any], language: Language) -> list[str]:
+    row = each["whole"]
+    owes = item["credit"]["objective"] == each["objective"]
+    return [
+        _name(part, item, each),
+        _level(each),
+        f"≥ {row['area_target']} %",
+        *_figures(row),
+        say(each["verdict"], language),
+        _because(each["because"], language),
+        figures.money(item["credit"]["amount"]) if owes else "",
+    ]
+
+
+def _areas(
+    part: Mapping[str, Any], item: Mapping[str, Any], each: Mapping[str, Any], language: Language, parties: Parties
+) -> Iterator[list[str]]:
+    for row in rows_of(each):
+        yield [
+            _name(part, item, each),
+            parties.area(row["area"]),
+            f"≥ {row['area_target']} %",
+            *_figures(row),
+            say(row["verdict"], language),
+            _because(row["because"], language),
+            f"{row['surface_dm2'] / KM2:.2f}",
+        ]
+
+
+def rows_of(each: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the areas' rows by their columns."""
+    return [dict(zip(each["areas"]["columns"], row, strict=True)) for row in each["areas"]["rows"]]
+
+
+def _figures(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    share = f"{figures.short(row['area_shown'])} %" if row["area_shown"] else "—"
+    return share, f"{row['area_lower']} – {row['area_upper']} %", f"{figures.short(row['unknown_shown'])} %"
+
+
+def _because(text: str, language: Language) -> str:
+    word, colon, names = text.partition(":")
+    return f"{say(f'because_{word}', language)}{colon}{names}"
+
+
+def _ground(each: Mapping[str, Any], language: Language) -> str:
+    told = each["surveys"]
+    return say("coverage_ground", language).format(
+        at=f"{utc(each['at_ms']):%Y-%m-%d %H:%M}",
+        grid=each["grid"] or "—",
+        areas=each["areas_digest"][:12] or "—",
+        **told,
+    )
+
+
+def sheet(report: Mapping[str, Any], tz: ZoneInfo) -> Iterator[Sequence[str]]:
+    """Yield the workbook's rows, all of them: each whole, then its areas."""
+    for part, item, each in found(report):
+        for row in (each["whole"], *rows_of(each)):
+            area = row["area"] or both("all")
+            yield (
+                *(part["version"], item["title"] or item["item"], each["title"] or each["objective"], area),
+                *(f"≥ {row['area_target']} %", row["area_shown"], row["area_lower"], row["area_upper"], row["n"]),
+                *(both(row["verdict"]), _because(row["because"], "en")),
+                *(f"{row['surface_dm2'] / KM2:.4f}", f"{row['known_dm2'] / KM2:.4f}", row["unknown_shown"]),
+                *(str(row[name]) for name in ("known", "never_measured", "too_few_hours", "too_old")),
+                f"{utc(row['newest_ms']).astimezone(tz):%Y-%m-%d %H:%M}" if row["newest_ms"] else "",
+            )
