@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import argparse
 
     from netops.config import Settings
+    from netops.evidence.integrity import Failure
+    from netops.evidence.members import Bundle
     from netops.evidence.note import VerifierKey
     from netops.raw_audit import Looked
 
@@ -118,12 +120,19 @@ def _bundle(args: argparse.Namespace, settings: Settings) -> int:
             quorum=args.quorum,
             besides=() if args.vkey or args.trust_included_keys else _witnesses(settings),
             included=args.trust_included_keys,
-            pages=again.pages,
+            pages=_pages,
             known=calendars.known(),
             as_json=args.json,
         )
     except OSError as error:
         raise UsageError(f"{args.bundle}: cannot be read ({error.strerror}); expected a bundle") from None
+
+
+def _pages(bundle: Bundle) -> tuple[list[Failure], str]:
+    """Look at what a bare verifier cannot: at what people read, and at how large the cells of areas are."""
+    wrong, note = again.pages(bundle)
+    unlike, weighed = surface.cells(bundle)
+    return wrong + unlike, note + weighed
 
 
 def _ledger(args: argparse.Namespace, settings: Settings) -> int:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from inventory import codec
 from inventory.errors import FilesError, Problem
+from inventory.model import Objective
 from inventory.reading.single import read_contract
 from inventory.schema import schema
 from inventory.show import visible
 from netops.commands.contract_words import Speaker
+from netops.coverage import promised
 from netops.errors import UsageError
 from netops.sla import foretold, numbers, pitfalls, rules
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Mapping
 
-    from inventory.model import Contract, Objective, ServiceItem
+    from inventory.model import Contract, Coverage, ServiceItem
     from netops.config import Settings
     from netops.sla.foretold import Foretold
 
@@ -41,7 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="ITEM/OBJECTIVE=VALUE",
-        help="what would be owed at this value in percent, such as wifi/availability=99.2; may be repeated",
+        help="what would be owed at this value in percent, such as wifi/availability=99.2 (of coverage, its bound)",
     )
     check.add_argument("--services", type=int, default=1, help="how many services each item has (%(default)s)")
     check.add_argument("--before", type=int, default=0, help="breached months in a row before (%(default)s)")
@@ -93,6 +95,12 @@ def _unsound(held: Contract, places: Mapping[str, str], file: str) -> Iterator[P
                 rules.objective(held, item, each)
             except UsageError as error:
                 yield Problem(_place(places, item, each, file), str(error))
+        for given in item.coverage:
+            try:
+                promised.promise(held, item, given)
+                rules.schedule(given.credits, f"{item.id}/{given.id}")
+            except UsageError as error:
+                yield Problem(_place(places, item, given, file), str(error))
 
 
 def _pitfalls(held: Contract, places: Mapping[str, str], file: str) -> Iterator[Problem]:
@@ -103,10 +111,14 @@ def _pitfalls(held: Contract, places: Mapping[str, str], file: str) -> Iterator[
                 yield Problem(where, f"{name}: period '{each.period}' is not reported on", "write 'month'")
             for what, remedy in pitfalls.of(item, each):
                 yield Problem(where, f"{name}: {what}", remedy)
+        for given in item.coverage:
+            for what, remedy in pitfalls.of_coverage(item, given):
+                yield Problem(_place(places, item, given, file), f"{item.id}/{given.id}: {what}", remedy)
 
 
-def _place(places: Mapping[str, str], item: ServiceItem, each: Objective, file: str) -> str:
-    return places.get(f"items.{item.id}.objectives.{each.id}", file)
+def _place(places: Mapping[str, str], item: ServiceItem, each: Objective | Coverage, file: str) -> str:
+    kind = "objectives" if isinstance(each, Objective) else "coverage"
+    return places.get(f"items.{item.id}.{kind}.{each.id}", file)
 
 
 def _problems(found: list[Problem], *, as_json: bool) -> None:

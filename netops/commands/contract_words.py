@@ -7,13 +7,14 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from inventory import times
+from netops.commands import contract_coverage
 from netops.report.words import WORDS
 from netops.sla import derived, pitfalls, streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from inventory.model import Contract, ExclusionClass, Objective, Rules, ServiceItem
+    from inventory.model import Contract, Credits, ExclusionClass, Objective, Rules, ServiceItem
     from netops.sla.foretold import Answer, Foretold, Owed
 
 # (English, Chinese)
@@ -247,11 +248,16 @@ class Speaker:
         chosen = [(name, getattr(item.select, name)) for name in ("carriers", "areas", "roles", "tags")]
         what = "; ".join(f"{_CHOSEN[name][self._at]} {', '.join(names)}" for name, names in chosen if names)
         yield "  " + (self.say("select", what=what) if what else self.say("everything"))
-        if len(item.objectives) > 1:
+        if len(item.objectives) + len(item.coverage) > 1:
             yield "  " + self.say(item.double_credit)
         for each in item.objectives:
             yield "  " + self._promise(held, each)
-            yield from (f"    {line}" for line in (*self._rules(held, each.rules), *self._credits(each)))
+            yield from (f"    {line}" for line in (*self._rules(held, each.rules), *self._credits(each.credits)))
+        for given in item.coverage:
+            head, *rest = contract_coverage.lines(given, chinese=bool(self._at))
+            owed = () if Fraction(given.area_percent) and not given.credits.tiers else self._credits(given.credits)
+            yield f"  {head}"
+            yield from (f"    {line}" for line in (*rest, *owed))
 
     def _promise(self, held: Contract, each: Objective) -> str:
         stream = streams.stream(each)
@@ -321,8 +327,7 @@ class Speaker:
         how = how if each.approver else self.say("no_claim")
         return self.say("excluded", name=each.id, cause=self._named(each.cause), how=how)
 
-    def _credits(self, given: Objective) -> Iterator[str]:
-        held = given.credits
+    def _credits(self, held: Credits) -> Iterator[str]:
         if not held.tiers:
             yield self.say("no_tier")
             return

@@ -10,6 +10,7 @@ from inventory.errors import InventoryError
 from netops.access.approvals import ACTIONS
 from netops.checks import Problem
 from netops.clock import utc
+from netops.coverage import promised
 from netops.errors import UsageError, nearest
 from netops.metrics.portal import COUNTED
 from netops.sla import calendar, pitfalls, rules, streams
@@ -21,7 +22,7 @@ COUNTED_BY = ("site", "login", "controller", "sms", "nas")
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inventory.model import Contract, Objective, ServiceItem
+    from inventory.model import Contract, Coverage, Objective, ServiceItem
     from inventory.snapshot import Snapshot
     from netops.config import Settings
 
@@ -109,10 +110,29 @@ def _item(contract: Contract, item: ServiceItem, snapshot: Snapshot) -> Iterator
             "select services of one kind of subject, by tags: a login at a site and by its way in would count twice"
         )
         yield Problem(where, what, remedy)
-    if not item.objectives:
+    if not item.objectives and not item.coverage:
         yield Problem(where, f"contract {contract.id}: item '{item.id}' promises nothing", "give it an objective")
     for objective in item.objectives:
         yield from _objective(contract, item, objective, snapshot)
+    for given in item.coverage:
+        yield from _coverage(contract, item, given, snapshot)
+
+
+def _coverage(contract: Contract, item: ServiceItem, given: Coverage, snapshot: Snapshot) -> Iterator[Problem]:
+    where = snapshot.where(contract, f"items.{item.id}.coverage.{given.id}")
+    name = f"contract {contract.id}, {item.id}/{given.id}"
+    try:
+        promised.promise(contract, item, given)
+        rules.schedule(given.credits, name)
+    except UsageError as error:
+        yield Problem(where, str(error))
+        return
+    for area in (each.area for each in given.minima):
+        if area not in snapshot.area:
+            what = f"{name}: minima name area '{area}', which is not in the register{nearest(area, snapshot.area)}"
+            yield Problem(where, what, "write the area's code")
+    for what, remedy in pitfalls.of_coverage(item, given):
+        yield Problem(where, f"{name}: {what}", remedy)
 
 
 def _objective(contract: Contract, item: ServiceItem, objective: Objective, snapshot: Snapshot) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from inventory.model import Objective
 from netops.errors import UsageError, nearest
 from netops.sla import credit, rules
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
-    from inventory.model import Contract, Objective, ServiceItem
+    from inventory.model import Contract, Coverage, ServiceItem
 
 MOST_SERVICES = 10_000_000
 
@@ -60,7 +61,11 @@ class Foretold:
 
 def names(contract: Contract) -> list[str]:
     """Return the objectives as values are given for them, `item/objective`."""
-    return [f"{item.id}/{each.id}" for item in contract.items for each in item.objectives]
+    return [f"{item.id}/{each.id}" for item in contract.items for each in _promises(item)]
+
+
+def _promises(item: ServiceItem) -> list[Objective | Coverage]:
+    return [*item.objectives, *item.coverage]
 
 
 def values(contract: Contract, written: Sequence[str]) -> dict[str, Fraction]:
@@ -88,7 +93,7 @@ def foretell(contract: Contract, at: Mapping[str, Fraction], *, services: int = 
     for item in contract.items:
         mine = [
             _answer(item, each, at[f"{item.id}/{each.id}"], before)
-            for each in item.objectives
+            for each in _promises(item)
             if f"{item.id}/{each.id}" in at
         ]
         answers += mine
@@ -111,9 +116,11 @@ def foretell(contract: Contract, at: Mapping[str, Fraction], *, services: int = 
 _AMOUNTS = ("least_amount", "most_amount")
 
 
-def _answer(item: ServiceItem, given: Objective, value: Fraction, before: int) -> Answer:
+def _answer(item: ServiceItem, given: Objective | Coverage, value: Fraction, before: int) -> Answer:
+    """Of coverage the value is the upper bound, by which its tiers go; what single areas owe is not foretold."""
     target, schedule = Fraction(given.target), given.credits
-    met = value <= target if given.comparison == "at_most" else value >= target
+    at_most = isinstance(given, Objective) and given.comparison == "at_most"
+    met = value <= target if at_most else value >= target
     tier = next((n for n, each in enumerate(schedule.tiers, 1) if credit.holds(each, value)), 0)
     escalated = bool(schedule.escalate_after) and before >= schedule.escalate_after
     return Answer(

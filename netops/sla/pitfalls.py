@@ -10,12 +10,13 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from inventory.model import Objective
 from netops.sla import streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inventory.model import Objective, ServiceItem, Tier
+    from inventory.model import Coverage, ServiceItem, Tier
 
 Edge = tuple[Fraction, int]
 """A cut through the numbers: (value, 0) just before the value, (value, 1) just after it."""
@@ -39,6 +40,23 @@ def of(item: ServiceItem, objective: Objective) -> Iterator[Said]:
     yield from _dead(item, objective)
     if objective.credits.tiers:
         yield from _tiers(objective)
+
+
+def of_coverage(item: ServiceItem, given: Coverage) -> Iterator[Said]:
+    """Yield what is wrong with one promise of coverage whose words and numbers are sound."""
+    if given.credits.tiers or not Fraction(given.area_percent):
+        yield from of(item, Objective(id=given.id, indicator="", target=given.target, credits=given.credits))
+    elif not Fraction(item.fee):
+        yield f"'area_percent' is of a fee, and item '{item.id}' states none: nothing is ever owed", "state `fee`"
+    least = [Fraction(each) for each in (given.minimum, *(one.percent for one in given.minima))]
+    if Fraction(given.area_percent) and not any(least):
+        yield "'area_percent' is owed for areas below their minimum, and none has one", "state `minimum` or `minima`"
+    for each in least:
+        if 0 < each <= 1:
+            yield (
+                f"minimum {plain(each)} is in percent, so hardly any area could miss it",
+                f"did you mean {plain(each * 100)}?",
+            )
 
 
 def missed(objective: Objective) -> tuple[Edge, Edge]:

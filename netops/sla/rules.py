@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from enum import StrEnum
 
-    from inventory.model import Contract, ExclusionClass, Hours, Objective, Rules, ServiceItem
+    from inventory.model import Contract, Credits, ExclusionClass, Hours, Objective, Rules, ServiceItem
 
 E = TypeVar("E", bound="StrEnum")
 
@@ -141,7 +141,17 @@ def objective(contract: Contract, item: ServiceItem, given: Objective) -> Typed:
     streams.sound(given, where)
     _word(given.comparison, COMPARISONS, f"{where}: comparison")
     _between(given.target, 0, 100, f"{where}: target")
-    for number, tier in enumerate(given.credits.tiers, 1):
+    schedule(given.credits, where)
+    made = replace(typed(given.rules, where=where), calendar=contract.calendar)
+    if given.indicator not in derived.ALL:
+        return made
+    limit = Fraction(given.threshold)
+    return replace(made, figure=derived.Figure(indicator=given.indicator, threshold=limit, excused=made.excused))
+
+
+def schedule(given: Credits, where: str) -> None:
+    """Raise UsageError for a credit schedule that cannot be reckoned by."""
+    for number, tier in enumerate(given.tiers, 1):
         at = f"{where}: credit tier {number}"
         _between(tier.percent, 0, 100, f"{at}, percent")
         bounds = [b for b in (tier.at_least, tier.above, tier.below, tier.at_most) if b]
@@ -154,12 +164,7 @@ def objective(contract: Contract, item: ServiceItem, given: Objective) -> Typed:
             raise UsageError(
                 f"{at}: its lower bound {bounds[0]} is not below its upper bound {bounds[1]}: it holds nothing"
             )
-    exactly(given.credits.escalate_factor, f"{where}: escalate_factor")
-    made = replace(typed(given.rules, where=where), calendar=contract.calendar)
-    if given.indicator not in derived.ALL:
-        return made
-    limit = Fraction(given.threshold)
-    return replace(made, figure=derived.Figure(indicator=given.indicator, threshold=limit, excused=made.excused))
+    exactly(given.escalate_factor, f"{where}: escalate_factor")
 
 
 def exactly(text: str, where: str) -> Fraction:

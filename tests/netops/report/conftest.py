@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from inventory.model import Contract, Credits, ExclusionClass, Objective, Rules, Selector, ServiceItem, Tier
+from netops import sealing
 from netops.access import approvals
+from netops.coverage import promised
 from netops.evidence import canonical
 from netops.evidence.members import APART, Bundle
 from netops.facts import Fact
@@ -101,13 +103,8 @@ class World:
 
     def versions(self):
         for each in self.contracts:
-            body = {
-                "contract": each.id,
-                "version": each.version,
-                "valid_from_ms": each.valid_from_ms,
-                "digest": canonical.digest(build.document(each)),
-            }
-            self.state("contract_version", body, at_ms=each.valid_from_ms)
+            fact = sealing.contract_version(each).fact
+            self.state(fact.kind, dict(fact.body), at_ms=fact.at_ms)
 
     def roster(self, members=None, *, weights=None):
         listed = [
@@ -202,7 +199,13 @@ class World:
 
     def leaves(self):
         period = self.period()
-        return bundle.gather(self.ledger, contract="c1", start_ms=period.start_ms, end_ms=period.end_ms)
+        return bundle.gather(
+            self.ledger,
+            contract="c1",
+            start_ms=period.start_ms,
+            end_ms=period.end_ms,
+            surveyed=promised.asked(self.contracts),
+        )
 
     def draft(self, signer):
         return bundle.draft(

@@ -1,0 +1,287 @@
+"""Coverage in a month's report: by the bounds, with money, in tables of its own; no survey can be hidden or changed."""
+
+import io
+import json
+from dataclasses import replace
+
+import openpyxl
+import pytest
+
+from inventory.model import Coverage, Credits, Minimum, Tier
+from netops.coverage import grid
+from netops.evidence import bundle as bundles
+from netops.evidence import canonical
+from netops.evidence.accounts import verify_completeness
+from netops.evidence.members import Bundle
+from netops.evidence.verifier import verify_numbers
+from netops.report import surface, words
+
+H = 3_600_000
+START = 1_790_784_000_000
+GOOD, BAD = -6500, -9000
+PROMISE = Coverage(
+    id="outdoor",
+    title="室外覆盖",
+    metric="rssi",
+    level="-75",
+    target="90",
+    minimum="50",
+    min_hours=1,
+    area_percent="2",
+    credits=Credits(tiers=(Tier(percent="7", below="90", at_least="60"), Tier(percent="20", below="60"))),
+)
+
+
+def stated(world, kind, body, rows, *, at_ms=START - H):
+    world.state(kind, {**body, "part": 0, "parts": 1, "cells": rows}, at_ms=at_ms)
+
+
+def areas(world, zones, *, at_ms=START - H):
+    rows = [
+        [cell, area, 1000] for area, count in sorted(zones.items()) for cell in (f"{area}-{i}" for i in range(count))
+    ]
+    digest = canonical.digest(canonical.dumps(rows))
+    stated(world, "coverage_areas", {"areas": digest, "grid": "4.3.0", "resolution": 9, "by": "t"}, rows, at_ms=at_ms)
+
+
+def survey(world, cells, *, name="walk", carrier="unicom", hour=2, technology="wifi"):
+    """State one sample in each cell; `cells` are (area, number, level)."""
+    at = START // H + hour
+    rows = [[f"{area}-{number}", at, 1, 0, level, 0, 0] for area, number, level in cells]
+    body = {"survey": canonical.digest(name.encode()), "carrier": carrier, "technology": technology, "grid": "4.3.0"}
+    body |= {"resolution": 9, "samples": len(rows), "first_ms": at * H, "last_ms": at * H, "error_mm": 0, "by": "t"}
+    body |= {"datums": {"WGS-84": len(rows)}, "instruments": {"TSME6": len(rows)}}
+    stated(world, "survey_import", body, rows, at_ms=START + 5 * H)
+
+
+def city(world, base, promise=PROMISE, **item):
+    wifi, fiber = base.items
+    held = replace(base, items=(replace(wifi, coverage=(promise,), **item), fiber))
+    world.contracts = (held,)
+    world.versions()
+    roster = world.roster()
+    for number in range(world.length):
+        world.hour(number, {}, roster)
+    return world
+
+
+def walked(good, bad, area="a"):
+    return [(area, i, GOOD) for i in range(good)] + [(area, good + i, BAD) for i in range(bad)]
+
+
+def told(world):
+    return world.draft_content()["parts"][0]["items"][0]["coverage"][0]
+
+
+def failures(members):
+    opened = Bundle(members=members)
+    return [str(each) for each in verify_numbers(opened) + verify_completeness(opened)]
+
+
+@pytest.mark.parametrize(
+    ("good", "said"),
+    [
+        (100, ("met", "0/1")),
+        (95, ("not_determinable", "0/1")),  # above the target by the point, and the bounds hold it
+        (88, ("not_determinable", "0/1")),  # below it by the point alone
+        (75, ("missed", "7/1")),
+        (56, ("missed", "7/1")),  # 56 % would be the dear tier by the point; the upper bound, 65.4 %, is not below 60
+        (30, ("missed", "22/1")),  # the dear tier, and the one area below its minimum
+    ],
+)
+def test_the_bounds_decide_and_pay_never_the_point(world, base_contract, good, said):
+    areas(city(world, base_contract), {"a": 100})
+    survey(world, walked(good, 100 - good))
+    found = told(world)
+
+    assert (found["verdict"], found["credit_percent"]) == said
+
+
+def test_one_area_below_its_minimum_fails_the_whole_and_pays_for_itself(world, base_contract):
+    promise = replace(PROMISE, minima=(Minimum(area="b", percent="80"),))
+    areas(city(world, base_contract, promise), {"a": 2000, "b": 20})
+    survey(world, walked(2000, 0) + walked(10, 10, "b"))
+    found = told(world)
+
+    assert (found["verdict"], found["because"]) == ("missed", "minimum_missed: b")
+    assert found["whole"]["verdict"] == "met"
+    assert found["credit_percent"] == "2/1"
+    assert [(row[0], row[1], row[2]) for row in found["areas"]["rows"]] == [("a", "50", "met"), ("b", "80", "missed")]
+
+
+def test_an_item_is_judged_by_the_areas_that_it_selects(world, base_contract):
+    select = replace(base_contract.items[0].select, areas=("a", "nowhere"))
+    areas(city(world, base_contract, select=select), {"a": 100, "b": 100})
+    survey(world, walked(100, 0) + walked(0, 100, "b"))
+    found = told(world)
+
+    assert [row[0] for row in found["areas"]["rows"]] == ["a", "nowhere"]
+    assert (found["verdict"], found["because"]) == ("not_determinable", "minimum_not_determinable: nowhere")
+    assert found["surveys"]["outside"] == 100
+
+
+def test_areas_drawn_when_the_period_is_over_do_not_count_for_it(world, base_contract):
+    areas(city(world, base_contract), {"a": 100})
+    survey(world, walked(50, 50))
+    before = told(world)
+    areas(world, {"a": 50}, at_ms=START + world.length * H)  # only the good ones
+
+    assert told(world) == before
+
+
+def test_the_same_walk_in_the_same_hour_narrows_no_bound(world, base_contract):
+    areas(city(world, base_contract), {"a": 100})
+    survey(world, walked(75, 25))
+    once = told(world)
+    survey(world, walked(75, 25), name="again")
+    twice = told(world)
+
+    assert [once["whole"][name] for name in ("n", "area_lower", "area_upper")] == [
+        twice["whole"][name] for name in ("n", "area_lower", "area_upper")
+    ]
+    assert twice["surveys"]["samples"] == 200
+
+
+def test_what_another_carrier_or_network_heard_says_nothing(world, base_contract):
+    areas(city(world, base_contract), {"a": 100})
+    survey(world, walked(0, 100), carrier="other")
+    survey(world, walked(0, 100), technology="lte", name="lte")
+
+    assert told(world)["because"] == "nothing_known"
+
+
+@pytest.mark.parametrize(
+    ("rule", "share", "verdict"),
+    [("removed", "1/1", "met"), ("as_covered", "1/1", "met"), ("as_uncovered", "1/2", "missed")],
+)
+def test_unknown_cells_by_each_rule(world, base_contract, rule, share, verdict):
+    promise = replace(PROMISE, unknown_cells=rule, max_unknown_ratio="1")
+    areas(city(world, base_contract, promise), {"a": 200})
+    survey(world, walked(100, 0))
+    found = told(world)
+
+    assert (found["whole"]["area_share"], found["verdict"], found["whole"]["unknown_shown"]) == (
+        *(share, verdict),
+        "50.000000",
+    )
+
+
+def test_area_and_time_share_no_table(world, base_contract):
+    """Rule 15: among the objectives, their columns and their sums nothing is of surface."""
+    areas(city(world, base_contract), {"a": 100})
+    survey(world, walked(75, 25))
+    content = world.draft_content()
+    item = content["parts"][0]["items"][0]
+
+    assert [each["objective"] for each in item["objectives"]] == ["availability", "any"]
+    assert not {"value", "shown", "lower", "upper", "tally"} & {*item["coverage"][0], *item["coverage"][0]["whole"]}
+    assert item["credit"]["objective"] == "outdoor"
+
+
+def test_pages_and_workbook_tell_each_area(world, base_contract, signer):
+    areas(city(world, base_contract), {"110108001": 100})
+    survey(world, walked(75, 25, "110108001"))
+    draft = world.draft(signer)
+    page = draft.members["report.html"].decode()
+
+    assert page.count("110108001") >= 1
+    assert "面积占比" in page
+    assert "75.000 %" in page
+    book = openpyxl.load_workbook(io.BytesIO(draft.members["report.xlsx"]))
+    rows = list(book[words.both("coverage")].iter_rows(values_only=True))
+    assert [row[3] for row in rows[1:]] == [words.both("all"), "110108001"]
+
+
+# ---- what is sealed
+
+
+@pytest.fixture
+def sealed(world, base_contract, signer):
+    """Return a world with a survey that helps the carrier and one that does not, and the bundle of its report."""
+    areas(city(world, base_contract), {"a": 100})
+    survey(world, walked(100, 0), name="good")
+    survey(world, walked(0, 100), name="bad", hour=3)
+    survey(world, walked(0, 100), name="of another", carrier="other")
+    return world, world.issue(signer)[1]
+
+
+def test_a_bundle_holds_by_all_that_it_carries(sealed):
+    _, members = sealed
+
+    assert failures(members) == []
+
+
+def test_a_survey_that_is_left_out_is_missed(sealed):
+    _, members = sealed
+    index = next(i for i, data in Bundle(members=members).leaves() if b'"survey_import"' in data)
+    kept = {i: data for i, data in Bundle(members=members).leaves() if i != index}
+    found = failures(members | {"leaves.jsonl.gz": bundles.leaf_lines(kept)})
+
+    assert any("1 of 2 survey_import of surveys:unicom" in each and "missing" in each for each in found)
+
+
+def test_the_account_of_the_surveys_cannot_be_left_out(sealed):
+    _, members = sealed
+    lines = [json.loads(line) for line in members["proofs/heads.jsonl"].splitlines()]
+    for line in lines:
+        del line["accounts"]["surveys:unicom"]
+    data = b"".join(canonical.dumps(line) + b"\n" for line in lines)
+    found = failures(members | {"proofs/heads.jsonl": data})
+
+    assert any("the carrier's surveys" in each for each in found)
+
+
+def test_the_account_stands_before_the_first_survey(world, base_contract, signer):
+    """So that "there is none" is shown, and not said."""
+    areas(city(world, base_contract), {"a": 100})
+    _, members = world.issue(signer)
+
+    assert failures(members) == []
+    assert b'"surveys:unicom"' in members["proofs/heads.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        (b'"area_upper":"', b'"area_upper":"9', "coverage[0].whole.area_upper"),
+        (b'"known":100', b'"known":101', "coverage[0].whole.known"),
+        (b'"outside":0', b'"outside":1', "coverage[0].surveys.outside"),
+    ],
+)
+def test_a_number_that_was_changed_is_named(sealed, old, new, place):
+    _, members = sealed
+    changed = members["report.json"].replace(old, new)
+    found = failures(members | {"report.json": changed})
+
+    assert changed != members["report.json"]
+    assert any(place in each for each in found), found
+
+
+def test_a_later_survey_makes_a_revision_and_answers_for_the_money(world, base_contract, signer):
+    areas(city(world, base_contract), {"a": 100})
+    survey(world, walked(100, 0))
+    world.issue(signer)
+    survey(world, walked(0, 100), name="late", hour=3)
+    draft, members = world.issue(signer)
+    (step,) = draft.report.content["difference"]["steps"]["rows"]
+
+    assert step[0] == "surveys"
+    assert (step[2], step[4]) == ("0.00", draft.report.content["credit"]["total"])
+    assert failures(members) == []
+
+
+@pytest.mark.parametrize(
+    ("off", "said"),
+    [(0, ""), (1, ""), (-1, ""), (2, "is stated with"), (None, "is no H3 cell")],
+)
+def test_cells_are_weighed_again_where_the_grid_is_at_hand(world, base_contract, signer, off, said):
+    cell = grid.cell(39.96, 116.3)
+    rows = [["8931aa51d1b", "a", 1] if off is None else [cell, "a", grid.area_dm2(cell) + off]]
+    digest = canonical.digest(canonical.dumps(rows))
+    body = {"areas": digest, "grid": "4", "resolution": 9, "by": "t"}
+    stated(city(world, base_contract), "coverage_areas", body, rows)
+    _, members = world.issue(signer)
+    wrong, note = surface.cells(Bundle(members=members))
+
+    assert [said in each.what for each in wrong] == [True] * bool(said)
+    assert "1 cells of areas were weighed again by h3" in note
