@@ -20,7 +20,7 @@ from netops.evidence import note, told
 from netops.evidence.checkpoint import Checkpoint, trust
 from netops.founding import evidence_key
 from netops.ledger_file import LedgerReader
-from netops.report import again, calendars
+from netops.report import again, calendars, surface
 from netops.report.issue import VKEY
 from netops.sqlite_tail import torn
 from netops.witness import listed
