@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from netops.errors import NetopsError, nearest
-from netops.metrics import lte, poll, pon, portal, probe, radio, system, wlan
+from netops.metrics import lte, optics, poll, pon, portal, probe, radio, system, wlan
 from netops.metrics.metric import Better, Kind, Metric, Standing, State
 
 if TYPE_CHECKING:
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["METRICS", "Better", "Kind", "Metric", "Standing", "State", "metric"]
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
-    {entry.name: entry for part in (system, wlan, radio, pon, lte, poll, probe, portal) for entry in part.ENTRIES}
+    {
+        entry.name: entry
+        for part in (system, wlan, radio, pon, optics, lte, poll, probe, portal)
+        for entry in part.ENTRIES
+    }
 )
 
 

@@ -129,9 +129,9 @@ def _slot(
     vantages: dict[str, list[Sample]] = defaultdict(list)
     for source in sorted({each.source for each in looks}):
         mine = [each for each in looks if each.source == source]
-        first = min(mine, key=lambda each: (each.metric != stream.metric, _untold(stream, each), *_order(each)))
-        if first.metric == stream.metric:
-            beside = [each for each in mine if each.slot_ms == first.slot_ms and each.metric != stream.metric]
+        first = min(mine, key=lambda each: (each.metric != stream.source, _untold(stream, each), *_order(each)))
+        if first.metric == stream.source:
+            beside = [each for each in mine if each.slot_ms == first.slot_ms and each.metric != stream.source]
             when = (first.slot_ms, first.at_ms)
             dark = Reason.ANCHORS_LOST.value if any(b <= at < b + blind_ms for b in blind for at in when) else ""
             dark = CLOCK if stream.probed and first.vantage in stepped else dark

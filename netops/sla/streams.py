@@ -17,7 +17,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from netops.errors import UsageError, nearest
-from netops.metrics import METRICS, Kind, portal
+from netops.metrics import METRICS, Kind, optics, portal
 from netops.metrics.metric import Better
 from netops.sla import counted, derived
 
@@ -90,20 +90,28 @@ class Stream:
         return self.metric == derived.RATE
 
     @property
+    def source(self) -> str:
+        """The metric that is measured: of a mean the single rates, of a margin the received power."""
+        if self.rated:
+            return RATED
+        return optics.RECEIVED if self.metric in optics.LIMITS else self.metric
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics that are looked at."""
         if self.counted:
             return counted.columns(self.metric, self.threshold)
-        if self.rated:
-            return (RATED,)
         if self.metric in ANSWERED_IN:
             return (self.metric, REACHED)
-        return (self.metric, CLOCK_ERROR) if self.clock else (self.metric,)
+        return (self.source, CLOCK_ERROR) if self.clock else (self.source,)
 
     def keeps(self, value: float) -> bool:
         """Whether a value is good: the stored number and the contract's decimal are compared exactly."""
-        limit = Fraction(self.threshold)
-        return Fraction(value) <= limit if self.sign == "<=" else Fraction(value) >= limit
+        limit, found = Fraction(self.threshold), Fraction(value)
+        if self.metric in optics.LIMITS:
+            low, high = map(Fraction, optics.LIMITS[self.metric])
+            found = min(found - low, high - found)
+        return found <= limit if self.sign == "<=" else found >= limit
 
     def clocks_good(self, error_ms: float) -> bool:
         """Whether both clocks together are near enough for this threshold."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from netops.errors import NetopsError
-from netops.metrics import METRICS, Kind, Standing, lte, metric, poll, pon, portal, probe, radio, system, wlan
+from netops.metrics import METRICS, Kind, Standing, lte, metric, optics, poll, pon, portal, probe, radio, system, wlan
 from netops.metrics.reference import page
 
 
@@ -28,7 +28,8 @@ def test_an_entry_is_whole(entry):
 
 
 def test_no_name_stands_twice():
-    assert sum(len(part.ENTRIES) for part in (system, wlan, radio, pon, lte, poll, probe, portal)) == len(METRICS)
+    parts = (system, wlan, radio, pon, optics, lte, poll, probe, portal)
+    assert sum(len(part.ENTRIES) for part in parts) == len(METRICS)
 
 
 @pytest.mark.parametrize(

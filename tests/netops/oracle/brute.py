@@ -348,7 +348,8 @@ def stream_of(objective):
     if objective["indicator"] in {"availability", "fault.repair", "fault.repeat", "asset.active"}:
         return ""
     rules = objective["rules"]
-    sign = ">=" if objective["indicator"] in {"probe.reached", "probe.throughput.mean"} else "<="
+    more = ("probe.reached", "probe.throughput.mean", "pon.onu.margin.gpon_b_plus")
+    sign = ">=" if objective["indicator"] in more else "<="
     clock = f", clock error up to {rules['max_clock_error_ratio']} of it" if "delay_" in objective["indicator"] else ""
     return (
         f"{objective['indicator']} {sign} {objective['threshold']} every {rules['check_every_s']} s, "

@@ -101,8 +101,17 @@ def objective(rng, name):
     made = Objective(id=name, indicator="availability", target=target, rules=rules(rng), credits=credits_(rng, target))
     if name != "measured":
         return made
-    metric, threshold = rng.choice([("probe.rtt.p95", "30"), ("probe.reached", "1"), ("probe.delay_back.p99", "12.5")])
+    metric, threshold = rng.choice(
+        [
+            ("probe.rtt.p95", "30"),
+            ("probe.reached", "1"),
+            ("probe.delay_back.p99", "12.5"),
+            ("pon.onu.margin.gpon_b_plus", "1.5"),
+        ]
+    )
     own = replace(made.rules, check_every_s=rng.choice([120, 600]), quorum=rng.choice([1, 2]), vantages=2)
+    if metric.startswith("pon."):
+        own = replace(own, quorum=1, vantages=1)  # one device tells
     own = replace(own, min_samples_per_slice=min(own.min_samples_per_slice, own.slice_s // own.check_every_s))
     return replace(made, indicator=metric, threshold=threshold, rules=own)
 

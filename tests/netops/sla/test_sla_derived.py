@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from inventory.model import Contract, Objective, Rules, Selector, ServiceItem
 from netops.errors import UsageError
+from netops.metrics import optics
 from netops.sla import derived, rules, streams
 from netops.sla.derived import Figure
 from netops.sla.intervals import Cause, Interval, State
-from netops.sla.measured import Look, rates
+from netops.sla.measured import Look, rates, samples
 from netops.sla.timeline import joined
 
 H = 3_600_000
@@ -221,3 +222,42 @@ def test_things_are_not_credited_by_the_minute():
 
     with pytest.raises(UsageError, match=r"'fault\.repair' counts things, not minutes"):
         rules.objective(CONTRACT, replace(ITEM, double_credit="by_minute"), each)
+
+
+MARGIN = streams.Stream(metric="pon.onu.margin.gpon_b_plus", sign=">=", threshold="0", every_s=3600)
+
+
+@pytest.mark.parametrize(
+    ("received", "threshold", "good"),
+    [
+        (-27.0, "0", True),
+        (-27.01, "0", False),
+        (-8.0, "0", True),
+        (-7.9, "0", False),  # too much light blinds as well
+        (-25.0, "2", True),
+        (-25.5, "2", False),
+        (-10.0, "2", True),
+        (-9.5, "2", False),
+        (-27.5, "-0.5", True),
+    ],
+)
+def test_received_power_keeps_a_margin_to_both_limits_of_the_class(received, threshold, good):
+    seen = Look(slot_ms=0, at_ms=0, source="olt-1", metric="pon.onu.rx_power", value=received)
+
+    (found,) = samples(replace(MARGIN, threshold=threshold), [seen])
+
+    assert (found.state is State.UP) is good
+    if not good:
+        assert (found.cause, found.because) == (Cause.CARRIER, f"not pon.onu.margin.gpon_b_plus >= {threshold}")
+
+
+def test_a_margin_is_looked_for_in_the_received_power_and_what_it_says_of_itself_is_another_metric():
+    assert MARGIN.metrics == ("pon.onu.rx_power",)
+    seen = Look(slot_ms=0, at_ms=0, source="olt-1", metric=MARGIN.metric, value=20.0)
+    assert samples(MARGIN, [seen]) == []
+
+
+def test_each_class_has_room_between_its_limits_and_an_entry_in_the_catalogue():
+    for name, (low, high) in optics.LIMITS.items():
+        assert Fraction(low) < Fraction(high)
+        assert streams.promised(name) is not None
