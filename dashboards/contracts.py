@@ -16,8 +16,11 @@ from dashboards.frame import bound, frame, paged
 from netops.errors import EvidenceError
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical
+from netops.report import witnessed
 from netops.situation import State
 from netops.web.language import gettext as _
+from netops.witness import policy
+from netops.witness.policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,11 +126,23 @@ def _issued(desk: Desk, contract: str) -> list[tuple[Path, Leaf]]:
 
 def _reports(desk: Desk, contract: str) -> list[dict[str, Any]]:
     out = []
+    policies = [(leaf.index, Policy.of(leaf.fact.body)) for leaf in desk.queries.leaves(policy.KIND)]
     for path, leaf in _issued(desk, contract)[:SHOWN]:
         body: Mapping[str, Any] = leaf.fact.body
         about = {name: body[name] for name in ("revision", "digest", "start_ms", "end_ms")}
+        asked = policy.among(policies, before=leaf.index)
+        about["cosigned"] = f"{_carried(path, asked, path.stat().st_mtime_ns)} / {asked.quorum}" if asked.quorum else ""
         out.append({"name": path.name, "size": path.stat().st_size, "leaf": leaf.index, **about})
     return out
+
+
+@lru_cache(maxsize=256)
+def _carried(path: Path, asked: Policy, _changed: int) -> str:
+    """Return how many of the witnesses whom its policy names signed the checkpoint of a bundle."""
+    try:
+        return str(witnessed.carried(path, asked))
+    except (EvidenceError, OSError):
+        return "?"
 
 
 def _last_report(desk: Desk, contract: str) -> dict[str, Any]:

@@ -9,12 +9,10 @@ while. Each step may be repeated after a kill at any instant: what was done is r
 from __future__ import annotations
 
 import logging
-import zipfile
 from typing import TYPE_CHECKING
 
 from netops.errors import EvidenceError
 from netops.evidence import bundle as bundles
-from netops.evidence.members import CHECKPOINT
 from netops.report import issue, witnessed
 from netops.witness import policy
 
@@ -84,6 +82,9 @@ class Shelf:
                 wrong.append(error)
             except OSError as error:
                 wrong.append(EvidenceError(f"bundle {_name(leaf)}: cannot be put in place ({error})"))
+            else:
+                continue
+            self._best.pop(_name(leaf), None)  # what was fresh now is not told again
         return wrong
 
     def _look(self, leaf: Leaf, asked: Policy, fresh: set[int]) -> None:
@@ -113,13 +114,7 @@ class Shelf:
         if not place.exists():
             return None
         if name not in self._carried:
-            try:
-                with zipfile.ZipFile(place) as file:
-                    self._carried[name] = len(asked.signers(file.read(CHECKPOINT)))
-            except (zipfile.BadZipFile, KeyError) as error:
-                raise EvidenceError(
-                    f"bundle {place}: cannot be read ({error}); move it away, and the core composes it anew"
-                ) from None
+            self._carried[name] = witnessed.carried(place, asked)
         return self._carried[name]
 
     def _set(self, leaf: Leaf, asked: Policy) -> int:

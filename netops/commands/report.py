@@ -63,7 +63,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     made.add_argument("--out", type=Path, help="the bundle to write (default: CONTRACT-MONTH-rREVISION.zip here)")
     made.add_argument("--seal-here", action="store_true", help="no core runs: be the evidence writer oneself")
     made.add_argument(
-        "--wait", type=float, default=180.0, metavar="S", help="how long to wait for the core (%(default)s)"
+        "--wait",
+        type=float,
+        default=180.0,
+        metavar="S",
+        help="how long to wait for core and witnesses (%(default)s)",
     )
     made.add_argument("--dry-run", action="store_true", help="build and tell, state and write nothing")
     made.add_argument("--json", action="store_true", help="tell as one JSON object")

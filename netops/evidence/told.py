@@ -73,11 +73,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rehearsal", action="store_true", help="the bundle is a rehearsal's: nothing in it is real")
     parser.add_argument(
         "--quorum",
-        type=int,
+        type=_quorum,
         metavar="K",
         help="how many co-signers must have signed (default: as the policy sealed by the city asks)",
     )
     parser.add_argument("--json", action="store_true", help="tell as one JSON object")
+
+
+def _quorum(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 4):
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of co-signers; expected 0 or more")
+    return int(text)
 
 
 def bound(_: Bundle) -> tuple[list[Failure], str]:

@@ -6,6 +6,7 @@ seen. `chosen` finds the checkpoint, `completed` puts an issued bundle under it:
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from netops.evidence.note import VerifierKey
 from netops.witness import policy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from netops.evidence.members import Bundle
     from netops.ledger_file import LedgerReader
     from netops.report.leaves import Leaves
@@ -86,3 +89,14 @@ def completed(ledger: LedgerReader, bundle: Bundle, under: Under) -> dict[str, b
         PROOFS: bundles.proofs({index: ledger.inclusion(index, under.size) for index in indexes}),
         CHECKPOINT: bundles.signed(shown(under.note, bundle.member(KEYS))),
     }
+
+
+def carried(path: Path, asked: Policy) -> int:
+    """Return how many of the witnesses signed the checkpoint of a bundle of ours, without opening the rest of it."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return len(asked.signers(file.read(CHECKPOINT)))
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise EvidenceError(
+            f"bundle {path}: cannot be read ({error}); move it away, and the core composes it anew"
+        ) from None

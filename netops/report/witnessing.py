@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
     from netops.report.words import Language
 
+SHOWN = 12  # of the policies before; all are in report.json
+
 
 def sentences(report: Mapping[str, Any], tz: ZoneInfo, language: Language) -> list[str]:
-    """Return the policy that the report stands under, and those before it."""
+    """Return the policy that the report stands under, and the last ones before it."""
     told = report.get("witnessing")
     if told is None:
         return [say("witnessing_never", language)]
@@ -31,9 +33,10 @@ def sentences(report: Mapping[str, Any], tz: ZoneInfo, language: Language) -> li
         leaf=told["leaf"],
         names=", ".join("+".join(each.split("+", 2)[:2]) for each in named) or "—",
     )
-    rows = [
+    earlier = told["earlier"]["rows"]
+    rows = ["…"] * (len(earlier) > SHOWN) + [
         say("witnessing_row", language).format(leaf=leaf, since=since(at_ms), n=quorum, all=many)
-        for leaf, at_ms, quorum, many in told["earlier"]["rows"]
+        for leaf, at_ms, quorum, many in earlier[-SHOWN:]
     ]
     mark = "；" if language == "zh" else "; "
     before = [say("witnessing_earlier", language).format(rows=mark.join(rows))] if rows else []

@@ -23,10 +23,12 @@ from netops.access import permissions, record, tables
 from netops.access.passwords import Passwords
 from netops.access.staff import Staff
 from netops.config import City, Data, Settings
-from netops.evidence import bundle, canonical
+from netops.evidence import bundle, canonical, note
+from netops.evidence.checkpoint import Checkpoint
 from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry
 from netops.model import ANSWERED, Poll, Reason, Row, Subject
+from netops.sign import Signer
 from netops.situation import ServiceNow, Situation, State
 from netops.store import open_store
 
@@ -305,6 +307,10 @@ def _ledger(made: Settings, evil: Iterator[str] | None) -> None:
         entries.append(LedgerEntry("core/1", number, Fact(kind="verdict", at_ms=NOW - DAY, body=body)))
     reports = made.data.dir / "reports"
     reports.mkdir(exist_ok=True)
+    witness = Signer("auditor.example/w", bytes(32), algorithm=note.COSIGNATURE_V1)
+    asked = {"quorum": 1, "witnesses": [str(witness.vkey)]}
+    entries.append(LedgerEntry("witnesses", 0, Fact(kind="witness_policy", at_ms=NOW - DAY, body=asked)))
+    head = Signer("log", bytes(32)).sign_checkpoint(Checkpoint(origin="log", size=9, root=bytes(32)))
     for number, contract in enumerate("ab", 4):
         name = f"contract-{contract}-2026-08-r0"
         body = {
@@ -324,7 +330,9 @@ def _ledger(made: Settings, evil: Iterator[str] | None) -> None:
         columns = ["service", "start_ms", "end_ms", "cause", "because", "censored"]
         told = {"objective": "availability", "incidents": {"columns": columns, "rows": rows}}
         report = {"parts": [{"items": [{"objectives": [told]}]}]}
-        bundle.write(reports / f"{name}.zip", {**html, "report.json": canonical.dumps(report)})
+        signed = witness.cosign(head, now_s=1) if contract == "a" else head
+        members = {**html, "report.json": canonical.dumps(report), "checkpoint": signed}
+        bundle.write(reports / f"{name}.zip", members)
     origin = made.ledger_origin
     with Ledger(record.ledger_path(made), origin=origin, rehearsal=True) as ledger:
         ledger.append(entries, now_ms=NOW - DAY)

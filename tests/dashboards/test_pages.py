@@ -262,6 +262,13 @@ def test_a_bundle_is_given_to_those_who_may_and_only_what_the_ledger_says_was_is
         assert auditor.get(f"/contract/contract-b/bundle/{name}").status_code == 404
 
 
+def test_how_many_witnesses_signed_a_bundle_stands_beside_how_many_were_asked_for(site):
+    viewer = site.browser("viewer")
+
+    assert "</span>1 / 1</td>" in viewer.get("/contract/contract-a").get_data(as_text=True)
+    assert "</span>0 / 1</td>" in viewer.get("/contract/contract-b").get_data(as_text=True)
+
+
 def test_the_outages_that_the_report_counts_are_listed_the_longest_first(site):
     text = site.browser("viewer").get("/contract/contract-b").get_data(as_text=True)
     counted = text.split('id="counted"')[1].split("</section>")[0]

@@ -262,6 +262,7 @@ def test_who_lowers_the_policy_afterwards_changes_no_report_and_is_seen_in_the_n
     content = json.loads(august["report.json"])["witnessing"]
     assert (content["quorum"], len(content["witnesses"])) == (0, 1)
     assert [row[2:] for row in content["earlier"]["rows"]] == [[2, 2]]
+    assert core.ledger.audit() == core.ledger.size
     page = august["report.html"].decode()
     assert "不要求联署" in page
     assert "Before: 2 of 2 since" in page
