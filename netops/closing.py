@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 GRACE_MS = 120_000  # an hour is ripe this long after its end: late polls of a slow device are in by then
 AGAIN = 75  # the exit code of what is to be tried again
+ASKED_MS = 3_600_000  # so long somebody may wait for an answer
 
 
 class Closing:
@@ -56,6 +57,7 @@ class Closing:
         self._unplaced: set[str] = set()
         self._first: dict[str, int] = {}  # the contract's first sealed hour: hours are sealed in their order
         self._closed: set[tuple[str, str]] = set()  # (contract, month) that this process need not look at again
+        self._answered: set[int] = set()  # leaves that asked for a report, and were looked at
 
     @property
     def short(self) -> dict[str, str]:
@@ -77,6 +79,34 @@ class Closing:
         wrong += self._shelf.turn()
         if wrong:
             raise wrong[0]
+
+    def asked(self) -> None:
+        """Issue what people asked for by `report_asked`: built here, from what is sealed, and never taken as stated.
+
+        With no new fact nothing is issued. Who asked waits for the leaf of the issue, and repeats the command.
+        """
+        wrong: list[NetopsError | InventoryError] = []
+        for leaf in self._ledger.find("report_asked", start_ms=self._clock.now_ms() - ASKED_MS):
+            if leaf.index in self._answered:
+                continue
+            try:
+                with self._acting:
+                    self._answer(str(leaf.fact.body["contract"]), str(leaf.fact.body["month"]))
+            except (NetopsError, InventoryError) as error:
+                wrong.append(error)
+                if error.exit_code == AGAIN:
+                    continue
+            self._answered.add(leaf.index)
+        if wrong:
+            raise wrong[0]
+
+    def _answer(self, contract: str, month: str) -> None:
+        now = self._clock.now_ms()
+        draft = issue.prepare(self._settings, self._ledger, contract=contract, month=month, now_ms=now)
+        index = issue.seal(self._ledger, draft, now_ms=now)
+        if not self._shelf.has(draft.name):
+            self._shelf.put(draft, index)
+            log.info("report issued", extra={"report": draft.name, "digest": draft.report.digest})
 
     def _report_on(self, contract: Contract) -> list[NetopsError | InventoryError]:
         """Close the months of one contract, each under a hold of its own; return what could not be closed, and why.

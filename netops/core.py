@@ -215,6 +215,7 @@ class Core:
             Job(name="hours", every_s=5, run=self._seal_hours),
             Job(name="corrections", every_s=15, run=self._locked(self._correct)),
             Job(name="reports", every_s=60, run=self._report),
+            Job(name="asked", every_s=2, run=self._answer),
             Job(name="disputes", every_s=60, run=self._locked(self._speak_for_the_silent)),
             Job(name="raw", every_s=30, run=self._locked(self._seal_raw)),
             Job(name="telemetry", every_s=30, run=self._seal_telemetry),
@@ -390,6 +391,9 @@ class Core:
 
     def _report(self, _slot_ms: int) -> None:
         self._closing.report(self._contracts)
+
+    def _answer(self, _slot_ms: int) -> None:
+        self._closing.asked()
 
     def _speak_for_the_silent(self) -> None:
         now = self._clock.now_ms()

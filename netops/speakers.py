@@ -27,7 +27,7 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         | _DISPUTE
         | _COVERAGE
         | {"key_changed", "note_refused", "person_disclosed", "records_erased", "rehearsal_started"}
-        | {"report_issued", "verdict"},
+        | {"report_asked"},
         "collect": _ANY | {"clock_state", "device_event", "monitor_health"},
         "ssh": _ANY,
         "acs": _ANY | {"device_event"},

@@ -472,6 +472,7 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "inputs_digest": _digest,
         "because?": _text,
     },
+    "report_asked": {"contract": _name, "month": _name},
     "report_issued": {
         "report": _name,
         "contract": _name,

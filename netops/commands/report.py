@@ -1,8 +1,8 @@
 """`netops report`: build a contract's report for a month, have it sealed, and write its bundle.
 
-The command reads register and ledger and builds; it holds no key. The report's facts go into the spool `cli`, the core
-seals them, and the bundle is written with the proof of its own leaf. Without a running core nothing is lost: the facts
-wait, and the command says so (exit 75).
+The command reads register and ledger and builds; it holds no key, and nobody takes its figures. It asks the core for
+the report (`report_asked`), which builds and seals it; what both built is the same, or the command says so.
+Then the bundle is written with the proof of its own leaf. Without a running core it ends with 75.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def _sealed_by_core(args: argparse.Namespace, settings: Settings) -> Sealed:
                 )
             (settings.data.dir / "spool").mkdir(exist_ok=True)
             with Spool(settings.data.dir / "spool" / "cli.db", source="cli") as spool:
-                issue.state(spool, draft, now_ms=args.now_ms)
+                issue.ask(spool, draft, now_ms=args.now_ms)
         index = _awaited(ledger, draft, args.wait)
         return _written(args, settings, ledger, draft, index)
 
@@ -169,10 +169,15 @@ def _awaited(ledger: LedgerReader, draft: Draft, wait_s: float) -> int:
             if not told:
                 print(f"sealed; waiting up to {wait_s:.0f} s for {asked.quorum} co-signatures", file=sys.stderr)
             told = True
+        elif index is None and (name := issue.unlike(ledger, draft)):
+            raise UsageError(
+                f"report {name}: the core issued another one than this command built: it runs another release, or has "
+                "other fonts; its bundle lies in `reports` of the data directory"
+            )
         elif over:
             what = "is not sealed yet" if index is None else "is under no checkpoint yet"
             raise NobodySealsError(
-                f"report {draft.name} {what} after {wait_s:.0f} s; its facts wait in the spool, repeat it later"
+                f"report {draft.name} {what} after {wait_s:.0f} s; what asks for it waits in the spool, repeat it later"
             )
         time.sleep(PAUSE_S)
 

@@ -1,6 +1,6 @@
 """Issue a month's report: register and ledger in, a sealed bundle out. Used by the command and by the core alike.
 
-`prepare` reads and builds; `state` puts the facts where a writer takes them; `seal` is for the writer itself; `finish`
+`prepare` reads and builds; `ask` has the core do the same; `seal` is for the writer itself; `finish`
 composes the bundle once a checkpoint covers the seal. Each step may be repeated: what is issued already stays so.
 """
 
@@ -18,6 +18,7 @@ from netops.coverage import promised
 from netops.errors import EvidenceError, NetopsError, UsageError, nearest
 from netops.evidence import bundle as bundles
 from netops.evidence import files
+from netops.facts import Fact
 from netops.founding import evidence_key
 from netops.ledger import LedgerEntry
 from netops.report import build, bundle, code, zone
@@ -133,10 +134,18 @@ def _timezone(register: Register, contract: str) -> str:
     return versions[-1].timezone
 
 
-def state(spool: Spool, draft: Draft, *, now_ms: int) -> int:
-    """Put the facts of a report into a spool, durable on return; return the sequence of its `report_issued`."""
-    stated = bundle.facts(draft, now_ms=now_ms)
-    return facts.submit(spool, *stated) - len(stated) + 1
+def ask(spool: Spool, draft: Draft, *, now_ms: int) -> None:
+    """Ask the core for a report, durable on return: it builds it itself, and takes nobody's word for a figure."""
+    body = {"contract": draft.report.content["contract"], "month": draft.report.content["period"]["name"]}
+    facts.submit(spool, Fact(kind="report_asked", at_ms=now_ms, body=body))
+
+
+def unlike(ledger: LedgerReader, draft: Draft) -> str:
+    """Return the name of a report that was issued as this revision of this month, and is another; or nothing."""
+    for leaf in ledger.find("report_issued"):
+        if leaf.fact.body["report"] == draft.name and bundle.issued(ledger, draft) is None:
+            return draft.name
+    return ""
 
 
 def seal(ledger: Ledger, draft: Draft, *, now_ms: int) -> int:

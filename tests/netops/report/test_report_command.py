@@ -7,6 +7,7 @@ import shutil
 import socket
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import config, facts, founding, hourly, sealing, spool
 from netops.clock import SYSTEM
+from netops.closing import Closing
 from netops.commands import audit, report, sla, sla_words
 from netops.config import Listener
 from netops.errors import UsageError
@@ -90,21 +92,32 @@ def writer(settings):
     return Ledger(issue.ledger_path(settings), origin=settings.ledger_origin, signer=signer)
 
 
+class Then:
+    """A clock that stands."""
+
+    @staticmethod
+    def now_ms():
+        return NOW
+
+
 @contextmanager
 def core(settings):
-    """What the core does for the command: hold the ledger, drain the spool, sign."""
+    """What the core does for the command: hold the ledger, drain the spool, build what is asked for, sign."""
     ready, stop = threading.Event(), threading.Event()
 
     def run():
         path, after = settings.data.dir / "spool" / "cli.db", 0
         with writer(settings) as ledger:
+            nothing = {"journal": None, "acting": threading.RLock(), "ripe_until": lambda: 0}
+            closing = Closing(settings, Then, ledger=ledger, **nothing)
             ready.set()
             while not stop.wait(0.05):
                 found = spool.read(path, after=after, limit=100) if path.exists() else []
                 if found:
                     entries = [LedgerEntry(each.source, each.sequence, facts.decode(each.payload)) for each in found]
+                    assert [each.fact.kind for each in entries] == ["report_asked"]
                     ledger.append(entries, now_ms=NOW)
-                    ledger.checkpoint(now_ms=NOW)
+                    closing.asked()
                     after = found[-1].sequence
 
     thread = threading.Thread(target=run)
@@ -153,6 +166,23 @@ def test_how_it_stands_before_the_first_measurement_is_no_failure(instance, caps
     assert said in told.err
     assert words(sla, instance[0], "status", "--json") == 0
     assert json.loads(capsys.readouterr().out)["contracts"][0]["objectives"] == []
+
+
+def test_what_the_core_built_otherwise_is_not_taken_for_ours(instance, tmp_path, monkeypatch):
+    """The core of another release: it seals what it builds itself, and the command says that it is another report."""
+    settings, name = instance
+    mine = issue.prepare
+
+    def otherwise(*given, **more):
+        other = threading.current_thread() is not threading.main_thread()
+        made = mine(*given, **more)
+        return replace(made, manifest=made.manifest.replace(b"0", b"1")) if other else made
+
+    monkeypatch.setattr(issue, "prepare", otherwise)
+    out = tmp_path / "b.zip"
+    with core(settings), pytest.raises(UsageError, match="the core issued another one than this command built"):
+        words(report, settings, "build", "--contract", name, "--month", "2026-10", "--out", out)
+    assert not out.exists()
 
 
 def test_the_core_seals_what_the_command_built_and_the_bundle_verifies(instance, tmp_path, capsys):
