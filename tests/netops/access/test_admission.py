@@ -384,13 +384,7 @@ def test_a_ruling_on_a_refused_objection_is_refused_with_it(gate, ledger):
 
 
 @pytest.mark.parametrize("spool", sorted(SPEAKERS))
-@pytest.mark.parametrize("kind", ["register_applied", "availability_hour", "fact_refused"])
+@pytest.mark.parametrize("kind", ["register_applied", "availability_hour", "fact_refused", "verdict", "report_issued"])
 def test_what_the_core_alone_states_comes_through_no_spool(spool, kind):
     assert not may_state(spool, kind, rehearsal=False)
     assert not may_state(spool, kind, rehearsal=True)
-
-
-@pytest.mark.parametrize("kind", ["verdict", "report_issued"])
-def test_verdicts_come_from_the_command_line_at_most(kind):
-    """`netops report` states them while a core runs; no service does that faces devices or the public."""
-    assert [spool for spool in sorted(SPEAKERS) if may_state(spool, kind, rehearsal=False)] == ["cli"]
