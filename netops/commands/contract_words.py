@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from inventory import times
 from netops.commands import contract_coverage
+from netops.report import agreed, because
 from netops.report.words import WORDS
 from netops.sla import derived, pitfalls, streams
 
@@ -72,7 +73,7 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "availability": ("service is up", "服务正常"),
     "always": ("service hours: always", "服务时间：全天候"),
     "hours": ("service hours (wall clock of {zone}): {hours}", "服务时间（{zone} 当地时间）：{hours}"),
-    "excluded": ("exclusion {name}: cause {cause}; {how}", "排除类别 {name}：原因 {cause}；{how}"),
+    "excluded": ("exclusion {name}: cause {cause}; {how}", "免责类别 {name}：原因 {cause}；{how}"),
     "claimed": (
         "claimed at least {notice} h before, approved by {approver}, {cap}; late or over it has no effect until ruled",
         "须至少提前 {notice} 小时申报，由 {approver} 批准，{cap}；逾期或超出上限的，裁定前无效",
@@ -81,12 +82,12 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "capped_s": ("at most {cap} min a month", "每月不超过 {cap} 分钟"),
     "uncapped": ("without a cap", "不设上限"),
     "unknown_limit": (
-        "above {limit} % of unknown time there is no verdict, and nothing is owed",
-        "未知时间超过 {limit} % 时不作判定，也不扣减",
+        "above {limit} % of time not measured there is no verdict, and nothing is owed",
+        "未测得的时间超过 {limit} % 时不作判定，也不扣减",
     ),
     "samples": (
-        "checked every {every} s; a slice of {slice} s with fewer than {least} samples is unknown",
-        "每 {every} 秒检测一次；{slice} 秒的时段内样本少于 {least} 个即为未知",
+        "checked every {every} s; a slice of {slice} s with fewer than {least} samples is not measured",
+        "每 {every} 秒检测一次；{slice} 秒的时段内样本少于 {least} 个的视为未测得",
     ),
     "short": ("outages shorter than {seconds} s do not count", "短于 {seconds} 秒的中断不计"),
     "window": (
@@ -146,55 +147,23 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "to": ("{least} to {most}", "{least} 至 {most}"),
     "sound": ("nothing found wrong", "未发现问题"),
 }
-# What a word of the rules does.
-_DOES: Mapping[tuple[str, str], tuple[str, str]] = {
-    ("exclusion_mode", "count_as_up"): ("excluded time counts as up", "排除的时间计为正常"),
-    ("exclusion_mode", "remove_from_denominator"): (
-        "excluded time leaves the reckoning, above and below the line",
-        "排除的时间从分子和分母中一并扣除",
-    ),
-    ("exclusion_mode", "not_excluded"): ("nothing is excluded", "不作任何排除"),
-    ("unknown_mode", "as_up"): ("unknown time counts as up", "未知时间计为正常"),
-    ("unknown_mode", "removed"): ("unknown time leaves the reckoning", "未知时间不计入"),
-    ("unknown_mode", "as_down"): ("unknown time counts as down", "未知时间计为中断"),
-    ("degraded_mode", "as_up"): ("degraded counts as up", "降级计为正常"),
-    ("degraded_mode", "as_down"): ("degraded counts as down", "降级计为中断"),
-    ("undetermined_mode", "unknown"): (
-        "what an answering device does not show of a service is unknown",
-        "设备应答但未显示的服务计为未知",
-    ),
-    ("undetermined_mode", "as_down"): (
-        "what an answering device does not show of a service is down",
-        "设备应答但未显示的服务计为中断",
-    ),
-    ("outage_edge", "last_good"): ("an outage begins with the last good sample", "中断从最后一次正常样本起算"),
-    ("outage_edge", "first_bad"): ("an outage begins with the first bad sample", "中断从第一次异常样本起算"),
-    ("outage_edge", "midpoint"): ("an outage begins midway between two samples", "中断从两次样本的中点起算"),
-    ("parent_failure", "children_down"): (
-        "when a controller or OLT is down, what hangs on it is down",
-        "控制器或 OLT 中断时，其下服务计为中断",
-    ),
-    ("parent_failure", "independent"): ("each service is judged by itself", "各服务独立判断"),
-    ("aggregation", "object_time_mean"): ("all services' time is added up", "各服务的时间相加"),
-    ("aggregation", "any_down"): ("one service down is all down", "任一服务中断即为中断"),
-    ("aggregation", "all_down"): ("down only while all services are down", "全部服务中断才算中断"),
-    ("aggregation", "weighted"): ("services are weighted by {weight}", "各服务按 {weight} 加权"),
-    ("empty_history", "not_determinable"): ("without any record there is no verdict", "没有记录时不作判定"),
-    ("empty_history", "as_up"): ("without any record a service counts as up", "没有记录时计为正常"),
-}
-_DAYS = (
-    ("Mon", "周一"),
-    ("Tue", "周二"),
-    ("Wed", "周三"),
-    ("Thu", "周四"),
-    ("Fri", "周五"),
-    ("Sat", "周六"),
-    ("Sun", "周日"),
-)
-_KINDS = {
-    "workday": ("workday", "工作日"),
-    "holiday": ("public holiday", "法定节假日"),
-    "weekend": ("weekend", "周末"),
+# Words of the register, for a Chinese reader.
+_NAMED: Mapping[str, str] = {
+    "wifi": "公共 WiFi",
+    "lte": "TD-LTE 小基站",
+    "fiber": "光纤到户",
+    "wlan_controller": "无线控制器",
+    "ap": "无线接入点",
+    "olt": "光线路终端",
+    "ont": "光网络终端",
+    "small_cell": "小基站",
+    "lte_gateway": "LTE 网关",
+    "gateway": "网关",
+    "switch": "交换机",
+    "router": "路由器",
+    "probe": "探针",
+    "anchor": "参照点",
+    "portal": "认证门户",
 }
 _CHOSEN = {
     "carriers": ("carriers", "运营商"),
@@ -244,9 +213,13 @@ class Speaker:
             yield from self._item(held, item)
 
     def _item(self, held: Contract, item: ServiceItem) -> Iterator[str]:
-        yield self.say("item", item=item.id, kind=item.kind, fee=item.fee, currency=held.currency)
+        yield self.say("item", item=item.id, kind=self._named(item.kind), fee=item.fee, currency=held.currency)
         chosen = [(name, getattr(item.select, name)) for name in ("carriers", "areas", "roles", "tags")]
-        what = "; ".join(f"{_CHOSEN[name][self._at]} {', '.join(names)}" for name, names in chosen if names)
+        what = "; ".join(
+            f"{_CHOSEN[name][self._at]} {', '.join(map(self._named, names) if name == 'roles' else names)}"
+            for name, names in chosen
+            if names
+        )
         yield "  " + (self.say("select", what=what) if what else self.say("everything"))
         if len(item.objectives) + len(item.coverage) > 1:
             yield "  " + self.say(item.double_credit)
@@ -261,7 +234,8 @@ class Speaker:
 
     def _promise(self, held: Contract, each: Objective) -> str:
         stream = streams.stream(each)
-        figure = self.say("availability") if stream is None else f"{each.indicator} {stream.good}"
+        metric = because.indicator(each.indicator) if self._at else each.indicator
+        figure = self.say("availability") if stream is None else f"{metric} {stream.good}"
         name = "counted" if stream is not None and stream.counted else "promise"
         if each.indicator in derived.ALL:
             name, figure = each.indicator, ""
@@ -284,7 +258,9 @@ class Speaker:
             "parent_failure",
             "aggregation",
         ):
-            yield _DOES[name, getattr(rules, name)][self._at].format(weight=rules.weight)
+            yield self._does(name, rules)
+            if name == "aggregation" and rules.aggregation == "weighted":
+                yield self._does("weight", rules)
             if name == "exclusion_mode":
                 yield from (self._excluded(each) for each in rules.exclusions)
             if name == "unknown_mode":
@@ -295,10 +271,14 @@ class Speaker:
             yield self.say("window", n=rules.window_intervals, p=rules.consecutive_high_loss)
         yield self.say("samples", every=rules.check_every_s, slice=rules.slice_s, least=rules.min_samples_per_slice)
 
+    def _does(self, name: str, rules: Rules) -> str:
+        """Return what a word of the rules does, as the reports say it."""
+        return agreed.DOES[name, getattr(rules, name)][1 - self._at]
+
     def _hours(self, rules: Rules) -> Iterator[str]:
         for each in rules.hours:
             named = self._days(each.days)
-            days = ",".join(named + [_KINDS[kind][self._at] for kind in each.kinds])
+            days = ",".join(named + [agreed.KINDS[kind][1 - self._at] for kind in each.kinds])
             times_ = (each.start_minute, (each.end_minute - 1) % 1440 + 1)
             start, end = (f"{at // 60:02d}:{at % 60:02d}" for at in times_)
             yield f"{days} {start}-{end}"
@@ -313,19 +293,21 @@ class Speaker:
                 rows.append([day])
         made = []
         for row in rows:
-            names = [_DAYS[day - 1][self._at] for day in row]
+            names = [agreed.DAYS[day - 1][1 - self._at] for day in row]
             made += [(f"{names[0]}-{names[-1]}", f"{names[0]}至{names[-1]}")[self._at]] if len(row) > 2 else names
         return made
 
     def _named(self, token: str) -> str:
         """Return a word of the contract file; in Chinese as the reports say it, with the word beside it."""
-        return f"{WORDS[token][0]}（{token}）" if self._at and token in WORDS else token
+        word = _NAMED.get(token) or WORDS.get(token, ("",))[0]
+        return f"{word}（{token}）" if self._at and word else token
 
     def _excluded(self, each: ExclusionClass) -> str:
         cap = self.say("capped_s", cap=_minutes(each.cap_s)) if each.cap_s else self.say("uncapped")
         how = self.say("claimed", notice=each.notice_h, approver=self._named(each.approver), cap=cap)
         how = how if each.approver else self.say("no_claim")
-        return self.say("excluded", name=each.id, cause=self._named(each.cause), how=how)
+        name = f"{each.title}（{each.id}）" if self._at and each.title != each.id else each.id
+        return self.say("excluded", name=name, cause=self._named(each.cause), how=how)
 
     def _credits(self, held: Credits) -> Iterator[str]:
         if not held.tiers:

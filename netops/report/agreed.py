@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 from netops.report.words import worded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 BETWEEN = " · "
-# What a word of the rules does: (Chinese, English).
-_DOES: Mapping[tuple[str, str], tuple[str, str]] = {
+DOES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("exclusion_mode", "count_as_up"): ("免责时间计为正常", "excused time counts as up"),
-    ("exclusion_mode", "remove_from_denominator"): ("免责时间不计入考核", "excused time is not judged"),
+    ("exclusion_mode", "remove_from_denominator"): (
+        "免责时间不计入考核，从分子和分母中一并扣除",
+        "excused time is not judged: it leaves the reckoning, above and below the line",
+    ),
     ("exclusion_mode", "not_excluded"): ("不作任何免责", "nothing is excused"),
     ("unknown_mode", "as_up"): ("未测得的时间计为正常", "time not measured counts as up"),
     ("unknown_mode", "removed"): ("未测得的时间不计入", "time not measured is left out"),
@@ -54,6 +56,17 @@ _DOES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("per", "object"): ("扣减档按每个服务各自的数值与费用适用", "tiers apply to each service's own figure and fee"),
     ("empty_history", "as_up"): ("没有任何记录时计为正常", "without any record a service counts as up"),
 }
+"""What a word of the rules does: (Chinese, English). `netops contract check` says the same (`contract_words.py`)."""
+DAYS = (
+    ("周一", "Mon"),
+    ("周二", "Tue"),
+    ("周三", "Wed"),
+    ("周四", "Thu"),
+    ("周五", "Fri"),
+    ("周六", "Sat"),
+    ("周日", "Sun"),
+)
+KINDS = {"workday": ("工作日", "workday"), "holiday": ("法定节假日", "public holiday"), "weekend": ("周末", "weekend")}
 _SAID: Mapping[str, tuple[str, str]] = {
     "always": ("全天候考核", "judged around the clock"),
     "hours": ("考核时间：{0}", "judged on: {0}"),
@@ -126,7 +139,7 @@ def _credits(held: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _rule(name: str, value: Any, held: Mapping[str, Any]) -> str:
     if name == "hours":
-        return _both("hours", "; ".join(map(_window, value))) if value else _both("always")
+        return _hours(value) if value else _both("always")
     if name == "min_outage_s" and not value:
         return _both("no_min_outage_s")
     if name in _SAID:
@@ -135,15 +148,20 @@ def _rule(name: str, value: Any, held: Mapping[str, Any]) -> str:
 
 
 def _word(name: str, value: Any) -> str:
-    said = _DOES.get((name, value)) if isinstance(value, str) else None
+    said = DOES.get((name, value)) if isinstance(value, str) else None
     return BETWEEN.join(said) if said else plain(value)
 
 
-def _window(each: Mapping[str, Any]) -> str:
-    """Return a window of the wall clock by its weekdays' numbers, as ISO 8601 counts them, or its kinds of days."""
-    days = ", ".join([*map(str, each["days"]), *each.get("kinds", ())])
-    start, end = (f"{at // 60 % 24:02}:{at % 60:02}" for at in (each["start_minute"], each["end_minute"]))
-    return f"{days} {start}–{end}"
+def _hours(windows: Sequence[Mapping[str, Any]]) -> str:
+    said = ["; ".join(_window(each, at) for each in windows) for at in (0, 1)]
+    return BETWEEN.join(each.format(told) for each, told in zip(_SAID["hours"], said, strict=True))
+
+
+def _window(each: Mapping[str, Any], at: int) -> str:
+    """Return a window of the wall clock by its weekdays (ISO 8601 counts them from Monday, 1) or its kinds of days."""
+    days = [DAYS[day - 1][at] for day in each["days"]] + [KINDS[kind][at] for kind in each.get("kinds", ())]
+    start, end = (f"{minute // 60 % 24:02}:{minute % 60:02}" for minute in (each["start_minute"], each["end_minute"]))
+    return f"{', '.join(days)} {start}–{end}"
 
 
 def _excused(each: Mapping[str, Any]) -> str:

@@ -9,8 +9,9 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+Cell = str | tuple[str, str]  # a text, or a text and what stands behind it
 WIDE = 1_000_000
 HATCH = (
     '<svg class="hidden" aria-hidden="true"><defs><pattern id="h" width="6" height="6" patternUnits="userSpaceOnUse" '
@@ -37,7 +38,10 @@ def section(zh: Mapping[str, Any], en: Mapping[str, Any]) -> str:
     made = [f"<h2>{escape(zh['title'])} {escape(en['title'])}</h2><p>{escape(zh['said'])}<br>{escape(en['said'])}</p>"]
     for one, other in zip(zh["tables"], en["tables"], strict=True):
         head = "".join(f"<th>{escape(a)} {escape(b)}</th>" for a, b in zip(one["head"], other["head"], strict=True))
-        rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in one["rows"])
+        rows = "".join(
+            f"<tr>{''.join(f'<td>{escape(_beside(*cells))}</td>' for cells in zip(*row, strict=True))}</tr>"
+            for row in zip(one["rows"], other["rows"], strict=True)
+        )
         if rows:
             made.append(f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>')
     return "".join([*made, f"<p>{escape(zh['rest'])} {escape(en['rest'])}</p>" if zh["rest"] else ""])
@@ -87,3 +91,21 @@ def _bar(parts: list[tuple[str, int, int]]) -> str:
         for kind, low, high in parts
     )
     return f'<svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">{rects}</svg>'
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """Return a table; one that is too wide for its screen scrolls by itself."""
+    top = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join(f"<tr>{''.join(map(_td, row))}</tr>" for row in rows)
+    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _td(cell: Cell) -> str:
+    text, behind = (cell, "") if isinstance(cell, str) else cell
+    title = f' title="{escape(behind)}"' if behind else ""
+    return f"<td{title}>{escape(text)}</td>"
+
+
+def _beside(one: str, other: str) -> str:
+    """Return a cell in both languages, once where they are alike."""
+    return one if one == other else f"{one} {other}"

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netops.clock import iso, utc
-from netops.report import agreed, counts, drawn, paper, witnessing
+from netops.report import agreed, because, counts, drawn, foot, paper
 from netops.report.named import named
 from netops.report.words import LANGUAGES, both, worded
 from netops.sla import derived
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
+    from netops.report.drawn import Cell
     from netops.report.parties import Parties
 
 STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
@@ -54,7 +55,6 @@ COLUMNS = {
 AT = frozenset({"start_ms", "end_ms"})
 FIRST = ("service", "verdict")  # of a table's columns: in view on a small screen
 SHORT = 10  # the name of a month or a day stays on one line
-Cell = str | tuple[str, str]  # a text, or a text and what stands behind it
 
 
 def page(
@@ -77,7 +77,7 @@ def page(
     body += [drawn.section(zh[name], en[name]) for name in ("changes", "corrections")]
     excused = _Excused(days)
     body += [_part(part, excused, tz) for part in report["parts"]]
-    body += [_seen(report), _witnessing(report, tz), _digests(report, parties, no_paper), banner]
+    body += [foot.seen(report), foot.witnessed(report, tz), foot.digests(report, parties, no_paper), banner]
     return (
         f'<!DOCTYPE html>\n<html lang="zh-CN"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width">'
@@ -159,7 +159,7 @@ def _summary(report: Mapping[str, Any]) -> str:
     credit = report["credit"]
     capped = f"（合同上限 cap {escape(credit['cap_percent'])} %）" if credit["capped"] else ""
     return (
-        f"<h2>结论 Summary</h2>{_table(head, rows)}"
+        f"<h2>结论 Summary</h2>{drawn.table(head, rows)}"
         f"<p>应付 fees {escape(credit['fees_shown'])} {escape(credit['currency'])} · "
         f"<b>应扣减 credit due {escape(credit['total'])} {escape(credit['currency'])}</b> {capped}</p>"
     )
@@ -167,7 +167,7 @@ def _summary(report: Mapping[str, Any]) -> str:
 
 def _good(each: Mapping[str, Any]) -> str:
     """Return what makes a slot good where the objective rests on a metric."""
-    return f": {each['indicator']} {each['good']}" if "good" in each else ""
+    return f": {because.indicator(each['indicator'])} {each['good']}" if "good" in each else ""
 
 
 def _when(at_ms: int, tz: ZoneInfo) -> str:
@@ -221,16 +221,16 @@ def _objective(
     tz: ZoneInfo,
 ) -> str:
     name = escape(named(item, each))
-    because = f" — {escape(each['because'])}" if each["because"] else ""
+    why = f" — {escape(because.both(each['because']))}" if each["because"] else ""
     remark = ""
     if each["remark"]:
         word = REMARKS["missed" if " is missed " in each["remark"] else "met"]
-        remark = f"<p><b>{word}</b>: {escape(each['remark'])}</p>"
+        remark = f"<p><b>{word}</b>: {escape(because.both(each['remark']))}</p>"
     exact = f"精确值 exact <code>{escape(each['value'] or '—')}</code>"
     return "".join(
         [
             f"<h3>{name}: ",
-            f'<span class="{escape(each["verdict"])}">{VERDICTS[each["verdict"]]}</span>{because}</h3>',
+            f'<span class="{escape(each["verdict"])}">{VERDICTS[each["verdict"]]}</span>{why}</h3>',
             remark,
             f"<p>{exact}, 下限 lower <code>{escape(each['lower'])}</code>, ",
             f"上限 upper <code>{escape(each['upper'])}</code> · 服务 services {item['services']}</p>",
@@ -250,7 +250,7 @@ def _objective(
 def _slots(each: Mapping[str, Any]) -> str:
     if "good" not in each:
         return ""
-    said = f"<code>{escape(each['indicator'])} {escape(each['good'])}</code>"
+    said = f"{escape(because.indicator(each['indicator']))} <code>{escape(each['good'])}</code>"
     if each["indicator"] in counts.INDICATORS:
         stands = "；下列各栏为次数，一次记作一毫秒 in the columns below each one stands as one millisecond"
         sums = ", ".join(f"{COLUMNS[name]} {count}" for name, count in each["tally"].items() if count)
@@ -289,7 +289,7 @@ def _exclusions(
         rows.append(
             [
                 claim["claim"],
-                claim["class"],
+                because.class_title(each, claim["class"]),
                 _span(claim["start_ms"], claim["end_ms"], tz),
                 (_when(claim["noticed_ms"], tz), iso(claim["noticed_ms"])),
                 ", ".join(claim["services"]) or "全部 all",
@@ -304,7 +304,7 @@ def _exclusions(
     for (_, why), (_, *given) in left.items():
         rows.append(["—", worded(why), *("",) * 6, both("no_claim"), _length(each, sum(given)), ""])
     title = f"<h4>免责时间 Excused time ({len(rows)})</h4>"
-    return title + (_table(head, rows) if rows else "<p>—</p>")
+    return title + (drawn.table(head, rows) if rows else "<p>—</p>")
 
 
 def _length(each: Mapping[str, Any], given_ms: int) -> str:
@@ -330,7 +330,7 @@ def _high_loss(each: Mapping[str, Any]) -> str:
         f"<p>可用时间内的高丢失时隙 high loss intervals in available time (MEF 10.3) HLI {told['hli']}, "
         f"连续 consecutive CHLI {told['chli']}</p>"
     )
-    return head + (_table(["服务 service", "HLI", "CHLI"], rows) if rows else "")
+    return head + (drawn.table(["服务 service", "HLI", "CHLI"], rows) if rows else "")
 
 
 def _duration(exact: str) -> str:
@@ -348,7 +348,7 @@ def _section(title: str, table: Mapping[str, Any], tz: ZoneInfo, *, without: Seq
     kept.sort(key=lambda i: table["columns"][i] not in FIRST)
     head = [COLUMNS[table["columns"][i]] for i in kept]
     shown = ([_cell(table["columns"][i], row[i], tz) for i in kept] for row in rows)
-    return f"<h4>{title} ({len(rows)})</h4>{_table(head, shown)}"
+    return f"<h4>{title} ({len(rows)})</h4>{drawn.table(head, shown)}"
 
 
 def _cell(column: str, value: Any, tz: ZoneInfo) -> Cell:
@@ -360,52 +360,8 @@ def _cell(column: str, value: Any, tz: ZoneInfo) -> Cell:
         return VERDICTS[value]
     if column == "cause":
         return worded(value)
+    if column == "because":
+        return because.both(str(value))
     if column == "censored":
         return "≥" if value else ""
     return str(value)
-
-
-def _seen(report: Mapping[str, Any]) -> str:
-    rows = [[worded(name), agreed.plain(value) or "—"] for name, value in sorted(report["seen"].items())]
-    return f"<h2>监测自身 How well we could see</h2>{_table(['', ''], rows)}"
-
-
-def _witnessing(report: Mapping[str, Any], tz: ZoneInfo) -> str:
-    said = "<br>".join(escape(each) for name in LANGUAGES for each in witnessing.sentences(report, tz, name))
-    return f"<h2>{both('witnessing')}</h2><p>{said}</p>"
-
-
-def _digests(report: Mapping[str, Any], parties: Parties, no_paper: str) -> str:
-    rows = [[worded(f"of_{name}"), value] for name, value in sorted(report["digests"].items())]
-    rows += [[both("key"), each] for each in parties.keys]
-    for each in report["versions"]:
-        late = "，生效后方才登记 recorded after it took effect" if each["recorded_after_valid_from"] else ""
-        others = (
-            f"，另有 {each['other_texts']} 份不同文本 other texts under this version" if each["other_texts"] else ""
-        )
-        rows.append([f"{both('version')} {each['version']}", f"{each['digest']} (leaf {each['leaf']}{late}{others})"])
-    papers = (
-        f"本包无 PDF no PDF in this bundle: {escape(no_paper)}"
-        if no_paper
-        else "打印稿 on paper: <code>report.zh.pdf</code>, <code>report.en.pdf</code>"
-    )
-    keys = both("keys_of_all" if report.get("witnessing", {}).get("quorum") else "key_of_the_log")
-    verify = "python3 verify.py BUNDLE --vkey FILE" + (" --rehearsal" if report["rehearsal"] else "")
-    return (
-        f"<h2>摘要与验证 Digests and verification</h2>{_table(['SHA-256', ''], rows)}"
-        f"<p>脱机验证 to verify offline (Python 3.11+): <code>{verify}</code><br>FILE: {keys}. "
-        f"<code>method.txt</code>: 方法 the method.<br>"
-        f"全部表格 all tables: <code>report.xlsx</code> · {papers}</p>"
-    )
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    top = "".join(f"<th>{escape(name)}</th>" for name in head)
-    body = "".join(f"<tr>{''.join(map(_td, row))}</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _td(cell: Cell) -> str:
-    text, behind = (cell, "") if isinstance(cell, str) else cell
-    title = f' title="{escape(behind)}"' if behind else ""
-    return f"<td{title}>{escape(text)}</td>"

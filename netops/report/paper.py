@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from netops.clock import utc
 from netops.evidence import canonical
-from netops.report import counts, figures, restated, surfaces, waterfall, witnessing
+from netops.report import because, counts, figures, restated, surfaces, waterfall, witnessing
 from netops.report.days import BUCKETS
 from netops.report.named import named
 from netops.report.words import WORDS, say, worded
@@ -237,11 +237,11 @@ class _Told:
             return {}
         about = {"n": found["revision"], "leaf": found["leaf"], "currency": self._report["credit"]["currency"]}
         if found["because"]:
-            said = self.say("changes_unread").format(**about, because=found["because"])
+            said = self.say("changes_unread").format(**about, because=because.said(found["because"], self._language))
             return {"title": self.say("changes"), "said": said, "tables": [], "rest": ""}
         money = {name: figures.money(found[name]) for name in ("before", "after", "change")}
         steps = [
-            [matter, figures.runs(leaves), *(figures.money(each) for each in amounts)]
+            [because.said(matter, self._language), figures.runs(leaves), *(figures.money(each) for each in amounts)]
             for matter, leaves, *amounts in found["steps"]["rows"]
         ]
         spans = [
@@ -298,8 +298,9 @@ class _Told:
             if claim["services"] and not asked:
                 continue  # it names services of other items
             decided = self._days["decisions"].get(claim["claim"])
+            title = because.class_title(line.objective, claim["class"])
             yield [
-                f"{claim['claim']} ({claim['class']}), {line.item['title'] or line.item['item']}",
+                f"{claim['claim']} ({title}), {line.item['title'] or line.item['item']}",
                 f"{self._minute(claim['start_ms'])} – {self._minute(claim['end_ms'])}",
                 claim["reason"],
                 claim["by"],
@@ -322,8 +323,15 @@ class _Told:
         found.sort(key=lambda row: -row[5])
         words = ("objective", "cause", "because", "incidents", "count", "day_down")
         rows = [
-            [name, worded(why, self._language), because, f"{many:,}", f"{services:,}", self._length(line, down)]
-            for name, why, because, many, services, down, line in found[:MOST_CAUSES]
+            [
+                name,
+                worded(cause, self._language),
+                because.said(why, self._language),
+                f"{many:,}",
+                f"{services:,}",
+                self._length(line, down),
+            ]
+            for name, cause, why, many, services, down, line in found[:MOST_CAUSES]
         ]
         return {
             "title": self.say("causes"),

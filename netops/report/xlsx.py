@@ -15,7 +15,7 @@ import xlsxwriter
 
 from netops.clock import utc
 from netops.evidence import canonical
-from netops.report import counts, figures, surfaces, waterfall
+from netops.report import because, counts, figures, surfaces, waterfall
 from netops.report.words import both, worded
 from netops.sla.availability import Tally
 
@@ -154,7 +154,8 @@ class _Tables:
         for which, item, each in self._all():
             owed = Decimal(item["credit"]["amount"]) if item["credit"]["objective"] == each["objective"] else None
             shown = (_promise(each), *(each[name] for name in ("shown", "lower_shown", "upper_shown", "unknown_shown")))
-            said = (both(each["verdict"]), each["because"], each["remark"], owed, each["value"])
+            why = (because.both(each["because"]), because.both(each["remark"]))
+            said = (both(each["verdict"]), *why, owed, each["value"])
             yield *which, *shown, *said, *self._lengths(which, (each["tally"][f"{name}_ms"] for name in BUCKETS))
 
     def services(self) -> Iterator[Sequence[Cell]]:
@@ -175,8 +176,9 @@ class _Tables:
 
     def outages(self) -> Iterator[Sequence[Cell]]:
         for which, _, each in self._all():
-            for service, start, end, why, because, censored in each["incidents"]["rows"]:
-                seen = (self._at(start), self._at(end), end - start, worded(why), because, "≥" if censored else "")
+            for service, start, end, cause, why, censored in each["incidents"]["rows"]:
+                said = (worded(cause), because.both(why), "≥" if censored else "")
+                seen = (self._at(start), self._at(end), end - start, *said)
                 yield *which, service, *seen
 
     def exclusions(self) -> Iterator[Sequence[Cell]]:
@@ -187,11 +189,11 @@ class _Tables:
                 asked, *given = rows.pop((claim["claim"], ""), (0, 0, 0, 0))
                 decided = self._days["decisions"].get(claim["claim"])
                 window = (self._at(claim["start_ms"]), self._at(claim["end_ms"]), self._at(claim["noticed_ms"]))
-                who = (f"{decided['by']} ({decided['role']})", str(decided["leaf"])) if decided else ("", "")
+                who = (f"{decided['by']} ({worded(decided['role'])})", str(decided["leaf"])) if decided else ("", "")
                 named = ", ".join(claim["services"]) or both("all")
                 said = (claim["reason"], claim["by"], both(claim["effect"]), *who)
                 yield (
-                    *(*which, claim["claim"], claim["class"], *window, named, *said),
+                    *(*which, claim["claim"], because.class_title(each, claim["class"]), *window, named, *said),
                     *(asked, sum(given), given[1]),
                 )
             for (_, why), (_, *given) in rows.items():

@@ -10,7 +10,8 @@ import pytest
 from inventory import model
 from inventory.reading.single import read_contract
 from netops import cli
-from netops.commands.contract_words import _DOES, _SAID, Speaker
+from netops.commands.contract_words import _SAID, Speaker
+from netops.report.agreed import DOES
 from netops.sla import foretold
 from tests.netops.instances import guide_files
 
@@ -40,10 +41,10 @@ def test_it_says_in_words_what_the_contract_does(check):
         "in force from 2026-01-01T00:00:00+08:00, times in Asia/Shanghai, money in CNY, until 2027-01-01",
         "availability: service is up ≥ 99.5 % of the time, judged per calendar month of Asia/Shanghai",
         "service hours (wall clock of Asia/Shanghai): Mon-Fri 06:00-24:00; Sat,Sun 08:00-24:00",
-        "excluded time leaves the reckoning",
+        "excused time is not judged: it leaves the reckoning",
         "approved by contract_manager, at most 240 min a month",
-        "unknown time leaves the reckoning",
-        "above 5 % of unknown time there is no verdict",
+        "time not measured is left out",
+        "above 5 % of time not measured there is no verdict",
         "≥ 99.0 %, < 99.5 %: 10 % of the fee",
         "all credits of a month together: at most 30 % of its fees",
     ):
@@ -60,7 +61,7 @@ def test_the_same_in_chinese(check):
     assert "周一至周五 06:00-24:00; 周六,周日 08:00-24:00" in said.out
     assert "原因 计划检修（planned）" in said.out
     assert "由 合同经理（contract_manager） 批准" in said.out
-    assert "符合以下条件的服务：设备角色 ap" in said.out
+    assert "符合以下条件的服务：设备角色 无线接入点（ap）" in said.out
 
 
 def test_amounts_are_grouped_as_people_read_them(check):
@@ -202,7 +203,7 @@ def test_faults_assets_and_rates_are_explained_by_what_they_count(indicator, thr
 
 
 def test_every_sentence_is_there_in_both_languages_with_the_same_fields():
-    for english, chinese in (*_SAID.values(), *_DOES.values()):
+    for english, chinese in _SAID.values():
         assert english
         assert re.search(r"[\u4e00-\u9fff]", chinese) or not re.search(r"[a-z]{3}", re.sub(r"{\w+}", "", english))
         assert sorted(re.findall(r"{\w+}", english)) == sorted(re.findall(r"{\w+}", chinese))
@@ -220,4 +221,4 @@ def test_every_word_that_a_rule_may_have_is_explained():
         "empty_history": model.EmptyHistory,
     }
 
-    assert {(name, word) for name, kind in kinds.items() for word in model.get_args(kind)} == set(_DOES)
+    assert {(name, word) for name, kind in kinds.items() for word in model.get_args(kind)} <= set(DOES)

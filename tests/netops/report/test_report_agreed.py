@@ -30,7 +30,7 @@ def told(rules=None, credits_=None):
 
 @pytest.mark.parametrize(("kind", "field", "word"), WORDS, ids=lambda each: getattr(each, "__name__", each))
 def test_whatever_a_rule_can_say_is_a_sentence_in_both_languages(kind, field, word):
-    chinese, english = agreed._DOES[field, word]
+    chinese, english = agreed.DOES[field, word]
 
     assert any("\u4e00" <= letter <= "\u9fff" for letter in chinese)
     assert english.isascii()
@@ -43,13 +43,13 @@ def test_whatever_a_rule_can_say_is_a_sentence_in_both_languages(kind, field, wo
         pytest.param(
             Rules(hours=(Hours(days=(1, 5), start_minute=480, end_minute=1080),)),
             "hours",
-            "考核时间：1, 5 08:00–18:00 · judged on: 1, 5 08:00–18:00",
+            "考核时间：周一, 周五 08:00–18:00 · judged on: Mon, Fri 08:00–18:00",
             id="weekdays",
         ),
         pytest.param(
             Rules(hours=(Hours(days=(), kinds=("workday",), start_minute=1320, end_minute=1800),)),
             "hours",
-            "考核时间：workday 22:00–06:00 · judged on: workday 22:00–06:00",
+            "考核时间：工作日 22:00–06:00 · judged on: workday 22:00–06:00",
             id="a-night",
         ),
         pytest.param(

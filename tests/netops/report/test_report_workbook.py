@@ -87,7 +87,10 @@ def test_claims_stand_with_reason_approver_and_minutes(october):
     found = {row[column("claim")]: row for row in rows(book, "exclusions") if row[column("item")] == "fiber"}
 
     excused = found["m-1"]
-    assert (excused[column("reason")], excused[column("approver")]) == ("换板 <b>", "manager (contract_manager)")
+    assert (excused[column("reason")], excused[column("approver")]) == (
+        "换板 <b>",
+        "manager (合同经理 contract manager)",
+    )
     assert (excused[column("asked")], excused[column("given")], excused[column("given_down")]) == (60, 60, 20)
     assert found["m-2"][column("effect")] == words.both("late")
     assert found["m-2"][column("given")] == 0
