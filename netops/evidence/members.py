@@ -16,6 +16,7 @@ FORMAT = "netops-bundle/2"
 REPORT, LEAVES, KEYS = "report.json", "leaves.jsonl.gz", "vkeys.txt"
 CONTRACT, REGISTER, ZONE = "contract.json", "register.json", "timezone.tzif"
 CALENDAR = "calendar.json"  # where a contract's hours are by kind of day
+TERMS = "terms.json"  # where a deadline ran by a version of the contract that does not rule in the period
 DAYS = "days.json"  # what the pages show beside the report; bundles from before it have none
 MANIFEST, SEAL, PROOFS, CHECKPOINT = "manifest.json", "seal.json", "proofs/inclusion.jsonl", "checkpoint"
 TALLIES, HEADS, APART = "proofs/tallies.jsonl", "proofs/heads.jsonl", "proofs/apart.jsonl"  # what proves completeness

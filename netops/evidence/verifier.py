@@ -18,6 +18,7 @@ from netops.evidence import again, canonical
 from netops.evidence.bundle import runs
 from netops.evidence.cosigners import verify_policy
 from netops.evidence.days_of import verify_days
+from netops.evidence.deadlines import verify_deadlines
 from netops.evidence.difference_of import verify_difference
 from netops.evidence.differences import differ, loads
 from netops.evidence.integrity import Failure
@@ -79,6 +80,7 @@ class _Recomputed:
         yield from differ(report["seen"], numbers.health(), f"{REPORT}: seen")
         yield from differ(report.get("passed_over", []), runs(self.leaves.passed_over()), f"{REPORT}: passed_over")
         yield from verify_days(self.bundle, report, self.leaves)
+        yield from verify_deadlines(self.bundle, self.rulings, self.leaves.procedure.silences)
         yield from verify_policy(report, self.leaves)
 
     def _bindings(self) -> Iterator[Failure]:

@@ -15,7 +15,7 @@ from inventory import amendments, codec
 from netops.clock import iso
 from netops.errors import UsageError
 from netops.evidence import bundle, canonical
-from netops.report import calendars, corrected, difference, witnessed
+from netops.report import calendars, corrected, deadlines, difference, witnessed
 from netops.report import leaves as sealed
 from netops.report.parts import Part, Sight
 from netops.sla import credit, exclusions, judge, numbers
@@ -43,7 +43,10 @@ class Period:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """Everything a report is made of besides the leaves. Digests name what it was judged by."""
+    """Everything a report is made of besides the leaves. Digests name what it was judged by.
+
+    `ever` are all texts of the contract that the register was ever told: a deadline may have run by any of them.
+    """
 
     contracts: tuple[Contract, ...]
     period: Period
@@ -54,6 +57,7 @@ class Ask:
     rehearsal: bool = False
     revision: int = 1
     replaces: str = ""
+    ever: tuple[Contract, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +97,19 @@ def versions(contracts: Sequence[Contract], period: Period) -> list[tuple[Contra
     return made
 
 
+def days_of(ask: Ask, leaves: Leaves) -> bytes:
+    """Return the bytes of the calendars that a report looks at, and those of its contract's deadlines; or none."""
+    ran = deadlines.looked_at(leaves, (*ask.ever, *ask.contracts))
+    return calendars.document(versions(ask.contracts, ask.period), ask.zone.tz(), deadlines=ran)
+
+
 def build(ask: Ask, leaves: Leaves) -> Report:
     """Return the report; UsageError or EvidenceError says what cannot be judged and why."""
     sight = Sight(leaves, ask.period.start_ms, ask.period.end_ms)
     whole = _Whole(ask, leaves, sight)
     ruling, seen = whole.ruling, sight.of("")
     last = ruling[-1][0]
-    kinds = calendars.document(whole.ruling, ask.zone.tz())
+    kinds = days_of(ask, leaves)
     content = {
         "format": FORMAT,
         "rehearsal": ask.rehearsal,

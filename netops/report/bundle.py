@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical, tally
-from netops.evidence.members import CALENDAR, DAYS, KEYS
+from netops.evidence.members import CALENDAR, DAYS, KEYS, TERMS
 from netops.facts import Fact
-from netops.report import build, calendars, covered, days, shown, whole, witnessed
+from netops.report import build, covered, days, deadlines, shown, whole, witnessed
 from netops.report import leaves as sealed
 from netops.report.pdf import Source
 from netops.witness import policy
@@ -121,7 +121,9 @@ def _draft(ask: Ask, leaves: Leaves, *, register: bytes, vkeys: Sequence[str], o
     report = build.build(ask, leaves)
     contract = canonical.dumps([json.loads(build.document(each)) for each in _ordered(ask)])
     told = days.made(ask, leaves)
-    kinds = calendars.document(build.versions(ask.contracts, ask.period), ask.zone.tz())
+    kinds = build.days_of(ask, leaves)
+    texts = deadlines.texts(leaves, _ordered(ask), (*ask.ever, *ask.contracts))
+    terms = canonical.dumps([json.loads(build.document(each)) for each in texts])
     keys = "".join(f"{key}\n" for key in (*vkeys, *witnessed.keys(leaves))).encode()
     source = Source(report=report.data, days=told, contract=contract, register=register, vkeys=keys, tz=ask.zone.tz())
     members = {
@@ -132,6 +134,7 @@ def _draft(ask: Ask, leaves: Leaves, *, register: bytes, vkeys: Sequence[str], o
         "register.json": register,
         "timezone.tzif": ask.zone.data,
         **({CALENDAR: kinds} if kinds else {}),
+        **({TERMS: terms} if texts else {}),
         "leaves.jsonl.gz": bundles.leaf_lines({each.index: each.data for each in leaves.all}),
         KEYS: keys,
     }
@@ -199,7 +202,7 @@ def compose(ledger: LedgerReader, given: Draft, seal: int, under: Under | None =
     period = (content["period"]["start_ms"], content["period"]["end_ms"])
     used = [each.index for each in given.leaves.all]
     surveyed = covered.surveyed(content)
-    _not_overtaken(ledger, content["contract"], period, seal, used=used, surveyed=surveyed)
+    _not_overtaken(ledger, content["contract"], period, seal, leaves=given.leaves, surveyed=surveyed)
     proof, others = whole.proven(
         ledger, contract=content["contract"], period=period, seal=seal, used=used, surveyed=surveyed
     )
@@ -220,13 +223,14 @@ def _not_overtaken(
     period: tuple[int, int],
     seal: int,
     *,
-    used: Sequence[int],
+    leaves: Leaves,
     surveyed: Collection[tuple[str, str]],
 ) -> None:
     """Refuse a report that something was sealed before which it does not know: its bundle would not verify."""
     now = gather(ledger, contract=contract, start_ms=period[0], end_ms=period[1], surveyed=surveyed)
-    known = set(used)
-    late = [each for each in now.all if each.index < seal and each.index not in known]
+    used, known = {each.index for each in leaves.all}, {each.index for each in leaves.steps}
+    late = [each for each in now.all if each.index < seal and each.index not in used]
+    late += [each for each in now.steps if deadlines.is_one(each) and each.index < seal and each.index not in known]
     if late:
         raise whole.OvertakenError(
             f"contract {contract}: leaf {late[0].index}, a {late[0].kind}, was sealed while the report was built;"

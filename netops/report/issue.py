@@ -111,8 +111,10 @@ def _ask(
     spells = register.spells("contract", start_ms=period.start_ms, end_ms=period.end_ms, name=contract)
     seen = snapshot(register, at_ms=period.end_ms - 1)
     versions = {each.record.version: each.record for each in spells if isinstance(each.record, Contract)}
+    ever = [each.record for each in register.history("contract", contract)]
     ask = build.Ask(
         contracts=tuple(versions.values()),
+        ever=tuple(each for each in ever if isinstance(each, Contract)),
         period=period,
         zone=found,
         register=seen.digest,

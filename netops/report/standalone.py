@@ -39,6 +39,7 @@ MODULES = (
     "netops/evidence/hours.py",
     "netops/evidence/public_days.py",
     "netops/evidence/rulings.py",
+    "netops/evidence/deadlines.py",
     "netops/evidence/again.py",
     "netops/evidence/seen.py",
     "netops/evidence/surface.py",
