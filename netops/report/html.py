@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from netops.clock import iso, utc
 from netops.report import agreed, because, counts, drawn, foot, paper
-from netops.report.named import named
+from netops.report.named import named, norm
 from netops.report.words import LANGUAGES, both, worded
 from netops.sla import derived
 
@@ -232,6 +232,7 @@ def _objective(
             f"<h3>{name}: ",
             f'<span class="{escape(each["verdict"])}">{VERDICTS[each["verdict"]]}</span>{why}</h3>',
             remark,
+            f"<p>标准名称 name in the standard: {escape(known)}</p>" if (known := norm(each["indicator"])) else "",
             f"<p>{exact}, 下限 lower <code>{escape(each['lower'])}</code>, ",
             f"上限 upper <code>{escape(each['upper'])}</code> · 服务 services {item['services']}</p>",
             _slots(each),

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from netops.metrics import METRICS
+from netops.sla import derived
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+def norm(indicator: str) -> str:
+    """Return the standard of the trade and the name it gives an indicator: `YD/T 3563-2019 接入速率`; empty without."""
+    source = METRICS[indicator].source if indicator in METRICS else derived.NORMS.get(indicator, "")
+    return next((each for each in source.split(", ") if each.startswith("YD/T")), "")
 
 
 def named(item: Mapping[str, Any], objective: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ import xlsxwriter
 from netops.clock import utc
 from netops.evidence import canonical
 from netops.report import because, counts, figures, surfaces, waterfall
+from netops.report.named import norm
 from netops.report.words import both, worded
 from netops.sla.availability import Tally
 
@@ -66,6 +67,7 @@ OBJECTIVES = (
     *WHICH,
     *("target", "value", "lower", "upper", "not_measured", "verdict", "because", "remark", "credit", "exact"),
     *BUCKETS,
+    *("hli", "chli", "norm"),
 )
 SERVICES = (*WHICH, "service", "contracted", *BUCKETS, "value", "verdict", "incidents", "own_percent")
 OUTAGES = (*WHICH, "service", "from", "to", "minutes", "cause", "because", "censored")
@@ -156,7 +158,9 @@ class _Tables:
             shown = (_promise(each), *(each[name] for name in ("shown", "lower_shown", "upper_shown", "unknown_shown")))
             why = (because.both(each["because"]), because.both(each["remark"]))
             said = (both(each["verdict"]), *why, owed, each["value"])
-            yield *which, *shown, *said, *self._lengths(which, (each["tally"][f"{name}_ms"] for name in BUCKETS))
+            sums = self._lengths(which, (each["tally"][f"{name}_ms"] for name in BUCKETS))
+            lossy = (Decimal(each["high_loss"][name]) if "high_loss" in each else None for name in ("hli", "chli"))
+            yield *which, *shown, *said, *sums, *lossy, norm(each["indicator"])
 
     def services(self) -> Iterator[Sequence[Cell]]:
         for which, _, each in self._all():

@@ -31,6 +31,7 @@ RATE = "probe.throughput.mean"
 OF_STATE = {REPAIR: "<=", REPEAT: ">", ACTIVE: ">="}
 """Those that rest on the state of a service, with what stands before the threshold where one is good."""
 UNITS = {REPAIR: "h", REPEAT: "d", ACTIVE: "h"}
+NORMS = {REPAIR: "YD/T 3563-2019 障碍修复时限"}
 FAULTS = frozenset({REPAIR, REPEAT})
 COUNTED = frozenset(OF_STATE)
 ALL = frozenset({*OF_STATE, RATE})

@@ -373,6 +373,7 @@ def test_faults_and_assets_are_counted_and_another_count_is_named(  # noqa: PLR0
     (told,) = draft.report.content["parts"][0]["items"][0]["objectives"]
     counts = (told["tally"][name] for name in ("up_ms", "down_ms", "unknown_ms"))
     assert expected == (told["good"], told["value"], *counts)
+    assert ("YD/T 3563-2019 障碍修复时限".encode() in draft.members["report.html"]) is (indicator == "fault.repair")
     assert verify_numbers(bundle) == []
     turned = bundle.members["report.json"].replace(b'"down_ms":1,', b'"down_ms":2,')
     found = verify_numbers(replace(bundle, members={**bundle.members, "report.json": turned}))

@@ -67,6 +67,27 @@ def test_the_deductions_end_at_what_is_payable(october):
     assert amounts[-1] == sum(amounts[:-1]) == Decimal(str(found[-1][column("left")]))
 
 
+def test_high_loss_intervals_and_the_standards_name_have_columns_of_their_own(paper_world, base_contract):
+    wifi, fiber = base_contract.items
+    own = replace(wifi.objectives[0].rules, check_every_s=300, min_samples_per_slice=0)
+    window = replace(own, window_intervals=4, consecutive_high_loss=2)
+    lossy = replace(wifi.objectives[0], id="mef", rules=window)
+    repair = replace(wifi.objectives[0], id="repair", indicator="fault.repair", threshold="4", rules=own)
+    item = replace(wifi, objectives=(lossy, repair))
+    world = paper_world(contracts=(replace(base_contract, items=(item, fiber)),), length=1)
+    world.versions()
+    world.hour(0, {"ap-1": "uudduuuudddu"}, world.roster())
+
+    _, _, book = read(world)
+
+    found = {
+        row[column("objective")]: tuple(row[column(name)] for name in ("hli", "chli", "norm"))
+        for row in rows(book, "objectives")
+    }
+    assert found["mef"] == (5, 2, None)
+    assert found["repair"] == (None, None, "YD/T 3563-2019 障碍修复时限")
+
+
 def test_a_capped_contract_gives_the_rest_back(paper_world, base_contract):
     world = paper_world(contracts=(replace(base_contract, credit_cap_percent="5"),))
     world.versions()
