@@ -6,6 +6,7 @@ and how many tests it cost. With NETOPS_ALL_PARTNERS=1 (set by `make test` as ro
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -57,10 +58,14 @@ TOGETHER = {
     "tests/dashboards/": "city",
     "tests/inventory/": "register",
     "tests/netops/store/": "store",
+    "tests/netops/test_privilege": "users",
+    "tests/netops/dispute/": "dispute",
+    "tests/netops/report/": "report",
     "tests/captive_portal/oidc/": "provider",
     "tests/captive_portal/pages/": "browser",
     "tests/captive_portal/sms/test_sms_pages": "texts",
     "tests/captive_portal/radius/test_radius_partners": "freeradius",
+    "tests/captive_portal/test_odd_requests": "odd",
     "tests/captive_portal/test_gateway_": "kernel",
     "tests/captive_portal/test_probe": "kernel",
     "tests/captive_portal/test_three_namespaces": "kernel",
@@ -81,6 +86,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=f"needs {need}"))
     if getattr(config.option, "loadgroup", False):
         _keep_groups_together(items)
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: without ten thousand tests in it, each round of the collector is short."""
+    gc.collect()
+    gc.freeze()
 
 
 def _keep_groups_together(items: list[pytest.Item]) -> None:

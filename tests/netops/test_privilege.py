@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -53,9 +54,8 @@ DIRECTORIES = (
 root = pytest.mark.root
 
 
-@pytest.fixture
-def known(monkeypatch):
-    """The users and groups as the playbook makes them, known to this process alone."""
+def introduce(monkeypatch):
+    """Make the users and groups as the playbook does, known to this process alone; return them."""
     settings = config.Settings(data=config.Data(users=USERS))
     gids = {privilege.group(settings, name): FIRST + 100 + at for at, name in enumerate(MEMBERS)}
     uids = {privilege.user(settings, role): FIRST + at for at, role in enumerate(ROLES)}
@@ -91,15 +91,21 @@ def known(monkeypatch):
     return SimpleNamespace(users=users, groups=groups)
 
 
+@pytest.fixture
+def known(monkeypatch):
+    """The users and groups as the playbook makes them, known to this process alone."""
+    return introduce(monkeypatch)
+
+
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory):
     """All that a founding imports, before others do it: the interpreter may lie where only its owner comes."""
     founding.databases(config.Settings(data=config.Data(dir=tmp_path_factory.mktemp("first"))))
 
 
-@pytest.fixture
-def settings(loaded):
-    """Settings as the playbook writes them, for an instance in a place that others can reach."""
+@contextmanager
+def somewhere():
+    """Give settings as the playbook writes them, for an instance in a place that others can reach."""
     if any(not each.stat().st_mode & 0o001 for each in ROOT.parents):
         pytest.skip("others cannot read this checkout, so none of its users could bring up a database")
     place = Path(tempfile.mkdtemp(prefix="netops-"))
@@ -112,11 +118,26 @@ def settings(loaded):
 
 
 @pytest.fixture
-def instance(settings, known):
+def settings(loaded):
+    with somewhere() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def first(loaded):
+    """Where an instance was founded, which is copied for each test that begins with one."""
+    with somewhere() as made, pytest.MonkeyPatch.context() as monkeypatch:
+        introduce(monkeypatch)
+        old = os.umask(0o077)
+        apart.found(made)
+        os.umask(old)
+        yield made.data.dir
+
+
+@pytest.fixture
+def instance(first, settings, known):
     """The instance, founded."""
-    old = os.umask(0o077)
-    apart.found(settings)
-    os.umask(old)
+    subprocess.run(["cp", "-a", first, settings.data.dir], check=True)
     return settings
 
 
@@ -145,25 +166,44 @@ def can(role, act, settings) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(become(role, act, settings), 0)[1]) == 0
 
 
-def able(role, acts, settings) -> set[str]:
-    """Return the names of the acts that the role's user can do. One process tries them all: to start one costs most."""
+def done(roles, acts, settings) -> set[tuple[str, str]]:
+    """Return who of the roles' users can do which act. One process is each of them in turn: to start one costs most.
+
+    Its real and effective ids are theirs, and by those the kernel judges; the saved ones stay root's, as the way back.
+    """
     heard, told = os.pipe()
-
-    def act():
-        for name, each in acts.items():
-            try:
-                each()
-            except Exception as error:  # noqa: BLE001
-                os.write(2, f"{role}: {name}: {error!r}\n".encode())
-            else:
-                os.write(told, f"{name}\n".encode())
-
-    ended = can(role, act, settings)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.umask(0o027)
+            for role in roles:
+                found = pwd.getpwnam(privilege.user(settings, role))
+                os.initgroups(found.pw_name, found.pw_gid)
+                os.setresgid(found.pw_gid, found.pw_gid, 0)
+                os.setresuid(found.pw_uid, found.pw_uid, 0)
+                for name, act in acts.items():
+                    try:
+                        act()
+                    except Exception as error:  # noqa: BLE001
+                        os.write(2, f"{role}: {name}: {error!r}\n".encode())
+                    else:
+                        os.write(told, f"{role}\t{name}\n".encode())
+                os.setresuid(0, 0, 0)
+                os.setresgid(0, 0, 0)
+            code = 0
+        finally:
+            os._exit(code)
     os.close(told)
     with os.fdopen(heard, encoding="utf-8") as said:
-        done = set(said.read().splitlines())
-    assert ended
-    return done
+        pairs = {tuple(line.split("\t")) for line in said.read().splitlines()}
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return pairs
+
+
+def those_who_can(act, settings, roles=(CLI, *SERVICES)) -> set[str]:
+    """Return whose users can do it."""
+    return {role for role, _ in done(roles, {"it": act}, settings)}
 
 
 def put(settings, service, count=1, *, then=lambda: None):
@@ -202,18 +242,16 @@ def test_a_spool_is_written_by_its_own_service_alone_and_read_by_those_who_must(
     assert can(own, put(instance, service, 3), instance)
     assert can(own, read(instance, service, 3), instance)
     acts = {"read": read(instance, service, 3), "write": put(instance, service)}
-    assert {(each, done) for each in others for done in able(each, acts, instance)} == {
-        (each, "read") for each in readers - {own}
-    }
+    assert done(others, acts, instance) == {(each, "read") for each in readers - {own}}
 
     living = become(own, put(instance, service, 4, then=lambda: time.sleep(60)), instance)
     until = time.monotonic() + 10
     while not can("core", read(instance, service, 7), instance):
         assert time.monotonic() < until
-    assert {each for each in (CLI, *SERVICES) if can(each, read(instance, service, 7), instance)} == readers
+    assert those_who_can(read(instance, service, 7), instance) == readers
     os.kill(living, signal.SIGKILL)
     os.waitpid(living, 0)
-    assert {each for each in (CLI, *SERVICES) if can(each, read(instance, service, 7), instance)} == readers
+    assert those_who_can(read(instance, service, 7), instance) == readers
     assert can(own, put(instance, service, 1), instance)
     assert can("core", read(instance, service, 8), instance)
 
@@ -236,11 +274,10 @@ def test_nobody_replaces_removes_locks_or_undermines_the_spool_of_another(instan
         "move all of them": lambda: spools.rename(instance.data.dir / "spools"),
         "open it wider": lambda: path.chmod(0o666),
     }
-    done = {(role, what) for role in {CLI, *SERVICES} - {own} for what in able(role, attempts, instance)}
 
-    assert done == set()
+    assert done({CLI, *SERVICES} - {own}, attempts, instance) == set()
     mine = ("remove", "replace", "add another", "plant a journal")
-    assert able(own, {what: attempts[what] for what in mine}, instance) == set()
+    assert done({own}, {what: attempts[what] for what in mine}, instance) == set()
 
 
 @root
@@ -261,9 +298,8 @@ def test_keys_and_databases_are_for_those_who_need_them(instance) -> None:
     roles = (CLI, *SERVICES)
 
     def those(act):
-        acts = {name: lambda name=name: act(data / name) for name in files}
-        done = {each: able(each, acts, instance) for each in roles}
-        return {name: {each for each in roles if name in done[each]} for name in files}
+        pairs = done(roles, {name: lambda name=name: act(data / name) for name in files}, instance)
+        return {name: {each for each in roles if (each, name) in pairs} for name in files}
 
     everybody = set(roles)
     assert those(lambda path: path.open("rb").close()) == {
@@ -287,7 +323,7 @@ def test_keys_and_databases_are_for_those_who_need_them(instance) -> None:
         {CLI, "core", "web"},  # of the core's the unit makes it read-only; a group cannot
     )
     moves = {name: lambda name=name: (data / name).rename(data / "gone") for name in DIRECTORIES}
-    assert {(each, name) for each in SERVICES for name in able(each, moves, instance)} == set()
+    assert done(SERVICES, moves, instance) == set()
 
 
 @root
@@ -312,10 +348,10 @@ def test_a_token_of_the_command_line_is_used_up_by_the_intake_alone(instance, kn
     assert can(CLI, invite, instance)
     (directory / "told").chmod(0o640)
     others = set(SERVICES) - {"intake"}
-    assert {each for each in others if can(each, invite, instance) or can(each, join, instance)} == set()
+    assert done(others, {"invite": invite, "join": join}, instance) == set()
     assert can("intake", join, instance)
     assert not can("intake", join, instance), "a token is good once"
-    assert {each for each in (CLI, *SERVICES) if can(each, joined, instance)} == {CLI, "intake"}
+    assert those_who_can(joined, instance) == {CLI, "intake"}
     assert can(CLI, lambda: Enrolled(directory).put_out("site-7") or 1 / 0, instance)
 
 
@@ -325,7 +361,7 @@ def test_each_service_has_its_place_and_halts_are_seen_by_those_who_ask_devices(
     places = {"trap": "trap/clocks.json", "acs": "acs/another", "probe": "probe/probe-octets.json"}
     for name, place in places.items():
         path = instance.data.dir / place
-        assert {each for each in (CLI, *SERVICES) if can(each, lambda path=path: path.touch(), instance)} == {name}
+        assert those_who_can(path.touch, instance) == {name}
     assert carry.key_path(instance) == instance.data.dir / "probe" / "probe.key"
     assert can("probe", lambda: keys.generate(carry.key_path(instance)), instance)
 
@@ -338,7 +374,7 @@ def test_each_service_has_its_place_and_halts_are_seen_by_those_who_ask_devices(
         assert [each.serial for each in proposed(instance)] == ["S1"]
 
     assert can("acs", met, instance)
-    assert {each for each in (CLI, *SERVICES) if can(each, told, instance)} >= {CLI, "acs"}
+    assert those_who_can(told, instance) >= {CLI, "acs"}
 
     stop = Halt(by="wang.min@cli", reason="works", at_ms=0)
 
@@ -346,9 +382,8 @@ def test_each_service_has_its_place_and_halts_are_seen_by_those_who_ask_devices(
         assert Halts(instance).now().device("olt-7", "")
 
     assert can(CLI, lambda: halts.write(halts.place(instance), [stop]), instance)
-    assert {each for each in SERVICES if can(each, halted, instance)} == set(SERVICES)
-    writers = {each for each in SERVICES if can(each, lambda: halts.write(halts.place(instance), []), instance)}
-    assert writers == set()
+    assert those_who_can(halted, instance, SERVICES) == set(SERVICES)
+    assert those_who_can(lambda: halts.write(halts.place(instance), []), instance, SERVICES) == set()
 
 
 def test_nothing_that_is_given_as_a_whole_holds_something_of_a_mode_of_its_own() -> None:
@@ -490,11 +525,11 @@ def test_a_change_of_the_register_that_was_cut_off_is_ended_by_its_owner(instanc
     assert can("core", read_it, instance)
     assert not can(CLI, cut_off, instance)
     assert Path(f"{path}-journal").stat().st_mode & 0o777 == 0o640
-    assert {role for role in SERVICES if can(role, told, instance)} == set(SERVICES)
+    assert those_who_can(told, instance, SERVICES) == set(SERVICES)
     assert can(
         CLI, lambda: sql.current(next(b for b in installed() if b.name == "inventory"), instance.register_url), instance
     )
-    assert {role for role in SERVICES if can(role, read_it, instance)} == set(SERVICES)
+    assert those_who_can(read_it, instance, SERVICES) == set(SERVICES)
 
 
 @root
