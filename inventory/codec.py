@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from inventory import canonical
 from inventory.errors import RegisterError
-from inventory.model import LATER, NOUNS
+from inventory.model import LATER, MOST_DAYS, NOUNS, Contract
+from inventory.times import EARLIEST_MS, LATEST_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -31,13 +32,31 @@ def encode(record: Record) -> str:
 
 
 def decode(noun: str, body: str) -> Record:
-    """Return the record of a body; RegisterError when a newer version of NetOps wrote it."""
+    """Return the record of a body; RegisterError when a newer version of NetOps wrote it, or nobody's version can."""
     try:
-        return _build(NOUNS[noun], json.loads(body))
+        made = _build(NOUNS[noun], json.loads(body))
     except (TypeError, KeyError) as error:
         raise RegisterError(
             f"a recorded {noun} cannot be read ({error}); install the newer NetOps that wrote it"
         ) from None
+    if isinstance(made, Contract):
+        _bounded(made)
+    return made
+
+
+def _bounded(contract: Contract) -> None:
+    """Raise RegisterError where a number is none that a contract's file may say: no calendar could follow it."""
+    for name in fields(contract.dispute):
+        days = getattr(contract.dispute, name.name)
+        if type(days) is not int or not 1 <= days <= MOST_DAYS:
+            _refuse(contract, f"{name.name} is {str(days)[:40]}; expected a whole number from 1 to {MOST_DAYS}")
+    for key, at in (("valid_from_ms", contract.valid_from_ms), ("ends_ms", contract.ends_ms or 0)):
+        if type(at) is not int or not EARLIEST_MS <= at < LATEST_MS:
+            _refuse(contract, f"{key} is {str(at)[:40]}; expected milliseconds UTC within the years 1 to 9998")
+
+
+def _refuse(contract: Contract, what: str) -> NoReturn:
+    raise RegisterError(f"contract {contract.id}, version {contract.version}: {what}; no file of ours says that")
 
 
 def plain(value: Any) -> Any:

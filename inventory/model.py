@@ -272,6 +272,9 @@ class ServiceItem:
     coverage: tuple[Coverage, ...] = ()
 
 
+MOST_DAYS = 250  # working days of one step of a dispute: a year of them
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispute:
     """How long each step of a dispute over a report may take, in working days; then silence has its consequence.

@@ -176,6 +176,6 @@ _CONTRACT: Schema = {
     "credit_cap_percent": _PERCENT,
     "rules": {"type": "object"},
     "items": _many({**_ITEM, **_PROMISES}, 1),
-    "dispute": _table(contract.DISPUTE, dict.fromkeys(contract.DISPUTE, _whole(1, 250))),
+    "dispute": _table(contract.DISPUTE, dict.fromkeys(contract.DISPUTE, _whole(1, model.MOST_DAYS))),
     "calendar": _words(workdays.NAMES),
 }

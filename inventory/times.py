@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+EARLIEST_MS, LATEST_MS = -62_135_510_400_000, 253_370_764_800_000  # what a calendar holds in every zone
 
 
 def zone(name: str) -> ZoneInfo:

@@ -58,11 +58,17 @@ class Closing:
         self._first: dict[str, int] = {}  # the contract's first sealed hour: hours are sealed in their order
         self._closed: set[tuple[str, str]] = set()  # (contract, month) that this process need not look at again
         self._answered: set[int] = set()  # leaves that asked for a report, and were looked at
+        self._failed: dict[str, str] = {}
 
     @property
     def short(self) -> dict[str, str]:
         """Which bundles went out with fewer co-signatures than their policy asks for, and by how much."""
         return {f"bundle {name}": why for name, why in self._shelf.short.copy().items()}
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Which contracts' months the last run could not close, and why."""
+        return self._failed.copy()
 
     def report(self, contracts: Iterable[Contract]) -> None:
         """Issue what is due on each contract: every month, oldest first, whose hours are sealed and that has no report.
@@ -71,11 +77,18 @@ class Closing:
         month is closed after their end.
         """
         wrong: list[NetopsError | InventoryError] = []
+        failed: dict[str, str] = {}
         for contract in contracts:
             try:
-                wrong += self._report_on(contract)
+                found = self._report_on(contract)
             except (NetopsError, InventoryError) as error:  # what ails one contract holds no other's report
-                wrong.append(error)
+                found = [error]
+            except Exception as error:  # noqa: BLE001  (told in the log and in health; the other contracts go on)
+                found = [_fault(contract, "its months", error)]
+            if found:
+                failed[f"report on {contract.id}"] = "; ".join(map(str, found))
+            wrong += found
+        self._failed = failed
         wrong += self._shelf.turn()
         if wrong:
             raise wrong[0]
@@ -123,6 +136,8 @@ class Closing:
                 wrong.append(error)
                 if error.exit_code == AGAIN:
                     break
+            except Exception as error:  # noqa: BLE001  (likewise, for the other months)
+                wrong.append(_fault(contract, month, error))
         return wrong
 
     def _months(self, contract: Contract) -> list[str]:
@@ -177,6 +192,15 @@ class Closing:
     def _has_hours(self, contract: str, start_ms: int, end_ms: int) -> bool:
         hours = self._ledger.find("availability_hour", start_ms=start_ms, end_ms=end_ms)
         return any(leaf.fact.body["contract"] == contract for leaf in hours)
+
+
+def _fault(contract: Contract, what: str, error: Exception) -> NetopsError:
+    """Log what broke in us, with its traceback; return it as an error that names contract and month."""
+    log.error("a month could not be closed", exc_info=error, extra={"contract": contract.id, "month": what})
+    return NetopsError(
+        f"contract {contract.id}: {what} cannot be closed: {type(error).__name__} {error}; the log holds the "
+        "traceback: report it, the other contracts go on"
+    )
 
 
 def _name(at_ms: int, tz: ZoneInfo) -> str:

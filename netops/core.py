@@ -157,7 +157,8 @@ class Core:
     def health(self) -> dict[str, str]:
         """Return what is wrong, by subject."""
         wrong = {f"job {name}": why for name, why in self._scheduler.failures.items()}
-        return wrong | self._wrong | self._closing.short | {f"spool {n}": why for n, why in enumerate(self._waiting)}
+        wrong |= self._wrong | self._closing.short | self._closing.failed
+        return wrong | {f"spool {n}": why for n, why in enumerate(self._waiting)}
 
     # ---- the drain
 

@@ -62,7 +62,7 @@ def check(fact: Fact) -> None:
     if known is None:
         raise EvidenceError(f"fact kind {fact.kind!r} is unknown{nearest(str(fact.kind), KINDS)}")
     if not instant(fact.at_ms):
-        raise EvidenceError(f"fact '{fact.kind}': at_ms is {fact.at_ms!r}; expected integer milliseconds UTC")
+        raise EvidenceError(f"fact '{fact.kind}': at_ms is {fact.at_ms!r}; expected {expected(instant)}")
     if type(fact.body) is not dict:
         raise EvidenceError(f"fact '{fact.kind}': the body is {type(fact.body).__name__}; expected an object (dict)")
     body: Mapping[str, Any] = fact.body

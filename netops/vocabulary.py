@@ -18,8 +18,8 @@ _HEX = frozenset("0123456789abcdef")
 
 
 def instant(value: object) -> bool:
-    """Expect integer milliseconds UTC."""
-    return type(value) is int and 0 <= value <= canonical.MAX_INTEGER
+    """Expect integer milliseconds UTC, from 1970 and before the year 9999."""
+    return type(value) is int and 0 <= value < canonical.LATEST_MS
 
 
 def _count(value: object) -> bool:

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, cast, get_args
 from zoneinfo import ZoneInfo
 
 from inventory import model, workdays
-from inventory.model import KINDS, ROLES, Contract, Credits, Dispute, Objective, Rules, Selector, ServiceItem, Tier
+from inventory.model import (
+    KINDS,
+    MOST_DAYS,
+    ROLES,
+    Contract,
+    Credits,
+    Dispute,
+    Objective,
+    Rules,
+    Selector,
+    ServiceItem,
+    Tier,
+)
 from inventory.reading import coverage
 from inventory.reading.form import Form, number
 from inventory.reading.rules import rules
@@ -206,7 +218,7 @@ def _dispute(outer: Form) -> Dispute:
         return Dispute()
     form = Form(f"the dispute of {outer.subject}", outer.file, table, DISPUTE, outer.notes)
     usual = Dispute()
-    made = Dispute(**{key: form.whole(key, default=getattr(usual, key), low=1, high=250) for key in DISPUTE})
+    made = Dispute(**{key: form.whole(key, default=getattr(usual, key), low=1, high=MOST_DAYS) for key in DISPUTE})
     outer.good = outer.good and form.good
     return made
 

@@ -20,6 +20,7 @@ from netops.dispute import codes
 from netops.errors import EvidenceError, UsageError
 from netops.evidence import canonical, note, receipt
 from netops.facts import Fact
+from netops.vocabulary import expected, instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -171,8 +172,8 @@ def _check(kind: str, told: Any) -> None:
     needed, optional = _NEEDS[kind]
     if type(told) is not dict or not needed <= set(told) <= needed | optional:
         raise UsageError(f"{kind}: expected {', '.join(sorted(needed))}, and nothing beyond them but {optional}")
-    if type(told["made_ms"]) is not int or not 0 <= told["made_ms"] <= canonical.MAX_INTEGER:
-        raise UsageError(f"{kind}: 'made_ms' is no instant; expected integer milliseconds UTC")
+    if not instant(told["made_ms"]):
+        raise UsageError(f"{kind}: 'made_ms' is no instant; expected {expected(instant)}")
     if not (isinstance(told["manifest_digest"], str) and _DIGEST.fullmatch(told["manifest_digest"])):
         raise UsageError(f"{kind}: 'manifest_digest' is no SHA-256 in 64 lower-case hex digits")
     body = {name: value for name, value in told.items() if name not in _OF_THE_NOTE}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from inventory import codec
+from inventory.errors import RegisterError
 from inventory.model import Contract
 from inventory.register import Register
 from inventory.snapshot import snapshot
@@ -24,6 +25,7 @@ from netops.evidence.members import APART, CONTRACT, LEAVES, MANIFEST, REPORT
 from netops.evidence.note import VerifierKey
 from netops.facts import Fact
 from netops.ledger_file import LedgerReader
+from netops.vocabulary import expected, instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,6 +55,8 @@ def paper(path: Path) -> Paper:
     """Read a bundle; EvidenceError when it is none, or holds something that no bundle holds."""
     try:
         return _paper(path)
+    except RegisterError as error:
+        raise EvidenceError(f"{path}: {CONTRACT}: {error}") from None
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise EvidenceError(f"{path}: is no report's bundle ({type(error).__name__} {error})") from None
     except OSError as error:
@@ -82,7 +86,10 @@ def _told(leaf: Any) -> tuple[Fact, int] | None:
     if fact.kind not in KINDS:
         return None
     facts.check(fact)
-    return fact, fact.at_ms if leaf["rehearsal"] else int(leaf["recorded_ms"])
+    known_ms = fact.at_ms if leaf["rehearsal"] else leaf["recorded_ms"]
+    if not instant(known_ms):
+        raise EvidenceError(f"{fact.kind}: recorded_ms is {known_ms}; expected {expected(instant)}")
+    return fact, known_ms
 
 
 def _versions(told: Any) -> Iterable[tuple[Contract, int, int]]:

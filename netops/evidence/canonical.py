@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
 MAX_DEPTH = 64
+LATEST_MS = 253_370_764_800_000  # 9999-01-01T00:00Z: calendars end with that year, and a zone may add a day
 MAX_INTEGER = 2**53 - 1  # I-JSON (RFC 7493 section 2.2): beyond this a double is not exact
 
 

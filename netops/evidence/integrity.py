@@ -30,7 +30,7 @@ from netops.evidence.members import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 MAX_FAILURES = 1000  # a bundle that is wrong everywhere costs neither memory nor patience
@@ -269,6 +269,14 @@ class _Check:
         if not isinstance(value, dict) or set(value) != {"fact", "recorded_ms", "rehearsal", "sequence", "source"}:
             self._fail(where, "is no leaf; expected fact, recorded_ms, rehearsal, sequence and source")
             return False
+        fact = value["fact"]
+        if not isinstance(fact, dict) or set(fact) != {"at_ms", "body", "kind"} or type(fact["body"]) is not dict:
+            self._fail(where, "holds no fact; expected at_ms, kind and body")
+            return False
+        for name, at in _instants(value):
+            if type(at) is not int or abs(at) >= canonical.LATEST_MS:
+                self._fail(where, f"{name} is {str(at)[:40]}; expected milliseconds before the year 9999")
+                return False
         if head is not None and value["rehearsal"] is not head.rehearsal:
             self._fail(where, "its rehearsal flag differs from the log's")
         return True
@@ -287,6 +295,13 @@ class _Check:
             self._fail(where, str(error).removeprefix(f"leaf {index}: "))
             return False
         return True
+
+
+def _instants(leaf: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the instants and spans of time of a leaf, by name."""
+    yield "recorded_ms", leaf["recorded_ms"]
+    yield "at_ms", leaf["fact"]["at_ms"]
+    yield from ((name, at) for name, at in leaf["fact"]["body"].items() if name.endswith("_ms") and type(at) is int)
 
 
 def _path(where: str, line: bytes, before: int) -> tuple[int, list[bytes]]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from netops.evidence.stated import Stated
 
 MOST = 367 * 24 * HOUR
+MOST_DAYS = 250  # working days of one step of a dispute
 
 
 class Rulings:
@@ -45,6 +46,7 @@ class Rulings:
     def failures(self) -> Iterator[Failure]:
         """Yield what does not hold of contract, calendar and zone."""
         yield from self._contract()
+        yield from self._bounded()
         yield from self.unread()
         yield from self._currency()
         yield from self._calendar()
@@ -86,6 +88,14 @@ class Rulings:
         last = self.rulings()[-1][0]
         for name, key in (("contract", "id"), ("title", "title"), ("carrier", "carrier"), ("timezone", "timezone")):
             yield from differ(self.report[name], last[key], f"{REPORT}: {name}")
+
+    def _bounded(self) -> Iterator[Failure]:
+        """Refuse days of a dispute that no contract's file can say."""
+        for version in self.versions:
+            for name, days in version.get("dispute", {}).items():
+                if type(days) is not int or not 1 <= days <= MOST_DAYS:
+                    what = f"{name} is {str(days)[:40]}; expected a whole number from 1 to {MOST_DAYS}"
+                    yield Failure(place=f"{CONTRACT}: version {version['version']}", what=what)
 
     def _currency(self) -> Iterator[Failure]:
         """Refuse to add up what is owed in two currencies, or under two caps [12]."""

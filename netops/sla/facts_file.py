@@ -16,6 +16,7 @@ from netops import facts
 from netops.errors import EvidenceError, NetopsError
 from netops.evidence import canonical
 from netops.facts import Fact
+from netops.vocabulary import expected, instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -98,5 +99,7 @@ def _leaf(line: bytes) -> tuple[int, dict[str, Any]]:
     for key, kind in kinds:
         if type(leaf[key]) is not kind:
             raise EvidenceError(f"leaf {index}: {key} is {str(leaf[key])[:40]}; expected {kind.__name__}")
+    if not instant(leaf["recorded_ms"]):
+        raise EvidenceError(f"leaf {index}: recorded_ms is {leaf['recorded_ms']}; expected {expected(instant)}")
     facts.check(Fact(kind=fact["kind"], at_ms=fact["at_ms"], body=fact["body"]))
     return index, leaf

@@ -154,3 +154,21 @@ def test_a_shown_instant_spells_its_offset_and_reads_back_to_itself(at_ms, name)
 def test_a_shown_instant_is_the_citys_wall_clock_or_utc():
     assert shown(1_791_741_600_000, zone("Asia/Shanghai")) == "2026-10-12T02:00:00+08:00"
     assert shown(1_791_741_600_000, UTC) == "2026-10-11T18:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"dispute": {"objection_days": -1}}, "objection_days is -1; expected a whole number from 1 to 250"),
+        ({"dispute": {"ruling_days": 10**9}}, "ruling_days is 1000000000; expected a whole number"),
+        ({"dispute": {"rebuttal_days": True}}, "rebuttal_days is True; expected a whole number"),
+        ({"dispute": {"rebuttal_days": "5"}}, "rebuttal_days is 5; expected a whole number"),
+        ({"valid_from_ms": 2**53 - 1}, "valid_from_ms is 9007199254740991; expected milliseconds UTC within the years"),
+        ({"ends_ms": -(2**53)}, "ends_ms is -9007199254740992; expected milliseconds UTC within the years"),
+    ],
+)
+def test_a_recorded_contract_with_numbers_that_no_file_can_say_is_refused_by_name(changed, says):
+    body = json.dumps(json.loads(codec.encode(CONTRACT)) | changed)
+
+    with pytest.raises(RegisterError, match=f"contract c, version 1: {says}"):
+        codec.decode("contract", body)

@@ -3,15 +3,18 @@
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from netops import founding
-from netops.errors import EvidenceError, UsageError
+from netops.closing import Closing
+from netops.errors import EvidenceError, NetopsError, UsageError
 from netops.evidence import told as audit
+from netops.journal import Journal
 from netops.report import issue
 from netops.sla import calendar
-from tests.netops.months import MONTHS, NOW, SHANGHAI, bundles, close, house_of, told
+from tests.netops.months import MONTHS, NOW, SHANGHAI, bundles, close, closing, house_of, opened, told
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +67,30 @@ def test_a_month_that_cannot_be_closed_holds_no_later_one_and_is_named(house, mo
 
     close(house)
     assert told(house)[-1] == "wifi-2026-2026-08-r1"
+
+
+def test_a_crash_over_one_contract_stops_no_other_and_is_told_with_its_traceback(house, monkeypatch, caplog):
+    prepare = issue.prepare
+    other = replace(house.contract, id="another")
+
+    def frail(*args, contract, **given):
+        if contract == "another":
+            raise OverflowError("date value out of range")
+        return prepare(*args, contract=contract, **given)
+
+    monkeypatch.setattr(issue, "prepare", frail)
+    known = Closing._has_hours
+    monkeypatch.setattr(Closing, "_has_hours", lambda self, who, *span: who == "another" or known(self, who, *span))
+    with opened(house.settings) as ledger, Journal(house.settings.data.dir / "states.db") as journal:
+        made = closing(house.settings, ledger, journal)
+        with pytest.raises(NetopsError, match="contract another: 2026-10 cannot be closed: OverflowError"):
+            made.report([other, house.contract])
+        failed = made.failed
+
+    assert told(house) == [f"wifi-2026-{month}-r1" for month in MONTHS]
+    assert "report on another" in failed
+    assert "date value out of range" in failed["report on another"]
+    assert any(record.exc_info for record in caplog.records if record.message == "a month could not be closed")
 
 
 def test_what_is_to_be_tried_again_holds_the_months_after_it(house, monkeypatch):

@@ -61,6 +61,10 @@ def test_submitted_facts_lie_in_the_spool_in_order(tmp_path):
             "4,000",
         ),
         (
+            Fact(kind="staff_action", at_ms=2**53 - 1, body={}),
+            "milliseconds UTC, from 1970 and before the year",
+        ),
+        (
             Fact(
                 kind="exclusion_claim",
                 at_ms=1,

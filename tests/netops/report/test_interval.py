@@ -210,6 +210,8 @@ def changed(line, **fields):
             "line 4: fact 1 of 'test' is leaf 0 and 77",
         ),
         (lambda lines: [lines[0], changed(lines[1], rehearsal=True)], "of a rehearsal and of none"),
+        (lambda lines: [changed(lines[0], recorded_ms=2**53 - 1)], "line 1: leaf 0: recorded_ms is 9007199254740991"),
+        (lambda lines: [changed(lines[0], recorded_ms=-1)], "line 1: leaf 0: recorded_ms is -1; expected"),
         (lambda lines: [changed(lines[0], sequence="1")], "line 1: leaf 0: sequence is 1; expected int"),
         (lambda lines: [changed(lines[0], fact={"kind": "gossip", "at_ms": 1, "body": {}})], "line 1: .*gossip"),
         (lambda _: [b" " * (facts_file.LINE + 2)], "a line over"),

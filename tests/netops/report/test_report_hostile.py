@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from netops.errors import EvidenceError, UsageError
-from netops.evidence import figures
+from netops.evidence import bundle as bundles
+from netops.evidence import figures, told
 from netops.evidence.members import Bundle
 from netops.evidence.verifier import verify_numbers
 from netops.report import build, days
@@ -192,3 +193,40 @@ def test_four_times_the_claims_cost_not_sixteen_times_the_time(paper_world, pape
     few, many = (seconds(paper_world(), paper_bundle, count) for count in (300, 1200))
 
     assert all(after < 9 * before for before, after in zip(few, many, strict=True))
+
+
+def with_leaf(members, name, change):
+    """Return the members with the first leaf of a member changed."""
+    packed = name.endswith(".gz")
+    lines = (gzip.decompress(members[name]) if packed else members[name]).splitlines()
+    value = json.loads(lines[0])
+    change(value["leaf"])
+    data = b"".join(line + b"\n" for line in [written(value), *lines[1:]])
+    return {**members, name: gzip.compress(data, mtime=0) if packed else data}
+
+
+@pytest.mark.parametrize("name", [LEAVES, "proofs/tallies.jsonl"])
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        pytest.param(lambda leaf: leaf.update(recorded_ms=2**53 - 1), "recorded_ms is 9007199254740991", id="recorded"),
+        pytest.param(lambda leaf: leaf["fact"].update(at_ms="now"), "at_ms is now", id="a-text"),
+        pytest.param(lambda leaf: leaf["fact"]["body"].update(due_ms=10**15), "due_ms is 1000000000000000", id="due"),
+        pytest.param(lambda leaf: leaf.update(fact=[]), "holds no fact", id="a-list"),
+    ],
+)
+def test_an_instant_beyond_every_calendar_is_named_by_its_leaf(bundle_file, tmp_path, name, change, what):
+    path, said = tmp_path / "changed.zip", []
+    bundles.write(path, with_leaf(bundles.open_bundle(bundle_file).members, name, change))
+
+    assert told.run(path, vkey=None, rehearsal=False, say=said.append) == 4
+    assert any(line.startswith(f"FAILED  {name}: leaf ") and what in line for line in said)
+
+
+@pytest.mark.parametrize("days", [-1, 0, 251, 10**9, True, "10"])
+def test_days_of_a_dispute_that_no_file_can_say_are_named(members, days):
+    versions = json.loads(members["contract.json"])
+    versions[0]["dispute"] = {"objection_days": days, "rebuttal_days": 5, "ruling_days": 10}
+    found = verify_numbers(Bundle(members={**members, "contract.json": written(versions)}))
+
+    assert f"contract.json: version 1: objection_days is {days}; expected" in "\n".join(map(str, found))
