@@ -84,7 +84,7 @@ class Closing:
             except (NetopsError, InventoryError) as error:  # what ails one contract holds no other's report
                 found = [error]
             except Exception as error:  # noqa: BLE001  (told in the log and in health; the other contracts go on)
-                found = [_fault(contract, "its months", error)]
+                found = [_fault(contract.id, "its months", error)]
             if found:
                 failed[f"report on {contract.id}"] = "; ".join(map(str, found))
             wrong += found
@@ -109,6 +109,8 @@ class Closing:
                 wrong.append(error)
                 if error.exit_code == AGAIN:
                     continue
+            except Exception as error:  # noqa: BLE001  (nor does what was asked for of one contract hold another's)
+                wrong.append(_fault(str(leaf.fact.body["contract"]), str(leaf.fact.body["month"]), error))
             self._answered.add(leaf.index)
         if wrong:
             raise wrong[0]
@@ -137,7 +139,7 @@ class Closing:
                 if error.exit_code == AGAIN:
                     break
             except Exception as error:  # noqa: BLE001  (likewise, for the other months)
-                wrong.append(_fault(contract, month, error))
+                wrong.append(_fault(contract.id, month, error))
         return wrong
 
     def _months(self, contract: Contract) -> list[str]:
@@ -194,11 +196,11 @@ class Closing:
         return any(leaf.fact.body["contract"] == contract for leaf in hours)
 
 
-def _fault(contract: Contract, what: str, error: Exception) -> NetopsError:
+def _fault(contract: str, what: str, error: Exception) -> NetopsError:
     """Log what broke in us, with its traceback; return it as an error that names contract and month."""
-    log.error("a month could not be closed", exc_info=error, extra={"contract": contract.id, "month": what})
+    log.error("a month could not be closed", exc_info=error, extra={"contract": contract, "month": what})
     return NetopsError(
-        f"contract {contract.id}: {what} cannot be closed: {type(error).__name__} {error}; the log holds the "
+        f"contract {contract}: {what} cannot be closed: {type(error).__name__} {error}; the log holds the "
         "traceback: report it, the other contracts go on"
     )
 
