@@ -9,24 +9,19 @@ other side drips; an answer is read up to a bound. TLS is 1.2 at least, and the 
 
 from __future__ import annotations
 
-import http.client
 import ipaddress
-import socket
 import ssl
-import threading
-from contextlib import suppress
+from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from netops.clock import SYSTEM
 from netops.errors import ConfigError
+from netops.question import Question, addresses
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SHORTEST_S = 0.01
 MOST = 4  # addresses of a name that are tried
-PORTS = {"https": 443, "http": 80}
 SHARED = ipaddress.ip_network(
     "100.64.0.0/10"
 )  # RFC 6598: carriers' inner networks, to Python neither global nor private
@@ -38,79 +33,17 @@ class InnerAddressError(OSError):
     """Every address behind a name is one of this machine or its network, and the settings do not say so."""
 
 
-class Connection(http.client.HTTPConnection):
-    """A connection for one question. `timeout_s` is the time for all of it; `cut` ends it sooner, from any thread.
+class Connection(Question):
+    """A connection for one question (netops/question.py) to an address that may be asked.
 
-    Looking a name up cannot be cut, it only uses the time up: whoever must not wait for it asks in a thread of its own.
+    InnerAddressError where the name has none; `private` says that it stands in this network.
     """
 
     def __init__(
         self, host: str, port: int, *, context: ssl.SSLContext | None, timeout_s: float, private: bool
     ) -> None:
-        super().__init__(host, port, timeout=timeout_s)
-        self.default_port = PORTS["http" if context is None else "https"]  # the header Host names any other
-        self._context = context
-        self._private = private
-        self._timeout_s = timeout_s
-        self._over = False
-        self._held: socket.socket | None = None  # also when the library has given it away to the answer
-        self._reading = False
-        self._timer = threading.Timer(timeout_s, self.cut)
-        self._timer.daemon = True
-
-    def connect(self) -> None:
-        """Connect to an address that may be asked; OSError where there is none, or the time is over."""
-        self._timer.start()
-        until = SYSTEM.monotonic() + self._timeout_s
-        self.sock = self._held = self._reached(until)
-        self.sock.settimeout(max(SHORTEST_S, until - SYSTEM.monotonic()))
-        self._in_time()
-        if self._context is not None:
-            wrapped = self._context.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
-            self.sock = self._held = wrapped  # before the handshake: it can be cut too
-            self._in_time()
-            wrapped.do_handshake()
-
-    def _reached(self, until: float) -> socket.socket:
-        """Return a connection to the first address that answers; each has its share of the time that is left."""
-        addresses = _addresses(self.host, self.port, private=self._private)
-        for left, at in zip(range(len(addresses), 0, -1), addresses, strict=True):
-            self._in_time()
-            share_s = max(SHORTEST_S, (until - SYSTEM.monotonic()) / left)
-            try:
-                return socket.create_connection((at, self.port), share_s)
-            except OSError:
-                if left == 1:
-                    raise
-        raise AssertionError("a name without addresses")  # pragma: no cover  (InnerAddressError was raised)
-
-    def answered(self, most: int) -> tuple[int, bytes]:
-        """Return status and body of the answer; a body that is longer than `most` has one octet more."""
-        self._reading = True  # of an answer that ends with its connection the library closes that at its headers
-        try:
-            with self.getresponse() as answer:
-                body = answer.read(most + 1)
-        finally:
-            self._reading = False
-        self._in_time()  # the library takes an end within the headers, or before the body's, for the answer's own
-        return answer.status, body
-
-    def cut(self) -> None:
-        """End whatever is under way, and begin nothing more."""
-        self._over = True
-        if self._held is not None:
-            with suppress(OSError):  # past SSLSocket's own, which would wait to say good-bye
-                socket.socket.shutdown(self._held, socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        """Let go of it."""
-        if not self._reading:
-            self._timer.cancel()
-        super().close()
-
-    def _in_time(self) -> None:
-        if self._over:
-            raise TimeoutError("the time is over")
+        reach = partial(_addresses, private=private)
+        super().__init__(host, port, context=context, timeout_s=timeout_s, reach=reach)
 
 
 def allowed(address: str, *, private: bool) -> bool:
@@ -142,8 +75,7 @@ def why(error: Exception) -> str:
 
 def _addresses(host: str, port: int, *, private: bool) -> list[str]:
     """Return the addresses to try, the families in turn (RFC 8305 section 4); InnerAddressError where there is none."""
-    every = dict.fromkeys(str(at[0]) for *_, at in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-    found = [each for each in every if allowed(each, private=private)]
+    found = [each for each in addresses(host, port) if allowed(each, private=private)]
     if not found:
         raise InnerAddressError(
             f"{host} has no address that may be asked; set `private = true` if it stands in this network"

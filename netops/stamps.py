@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from netops.clock import utc
 from netops.errors import ConfigError, EvidenceError
 from netops.evidence import files
+from netops.question import PORTS
 from netops.report import tokens
 from netops.witness import exchange
 
@@ -30,7 +31,7 @@ MOST = 1 << 16  # bytes of an answer
 def check(url: str) -> None:
     """Raise ConfigError for an address that is none of an authority."""
     parts = urlsplit(url)
-    if url and (parts.scheme not in exchange.PORTS or not parts.hostname or "@" in parts.netloc):
+    if url and (parts.scheme not in PORTS or not parts.hostname or "@" in parts.netloc):
         raise ConfigError(f"evidence.stamps '{url}': expected http://HOST/PATH or https://HOST/PATH of an authority")
 
 

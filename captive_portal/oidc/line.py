@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 from captive_portal import outgoing
 from captive_portal.errors import PortalError
+from netops.question import PORTS
 from netops.web.health import near
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def host_of(url: str) -> str:
     """Return `host:port` of a URL that may be asked; StrangeError for any other. Plain HTTP: this machine only."""
     try:
         parts = urlsplit(url)
-        port = parts.port or outgoing.PORTS.get(parts.scheme, 0)
+        port = parts.port or PORTS.get(parts.scheme, 0)
     except ValueError:
         raise StrangeError(f"{url[:100]!r} is no address") from None
     name = (parts.hostname or "").lower()

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from netops.errors import ConfigError, EvidenceError
 from netops.evidence import note
 from netops.evidence.note import VerifierKey
-from netops.witness import exchange
+from netops.question import PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -126,7 +126,7 @@ def _witness(words: list[str], *, known: Container[bytes]) -> Witness:
 def _can_be_asked(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        known = parts.scheme in exchange.PORTS and parts.port != 0
+        known = parts.scheme in PORTS and parts.port != 0
         if "[" in parts.netloc:
             ipaddress.IPv6Address(parts.hostname or "")
     except ValueError:  # a port that is no number below 65,536; brackets that hold no IPv6 address

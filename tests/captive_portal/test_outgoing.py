@@ -273,6 +273,17 @@ def test_an_answer_is_read_up_to_a_bound() -> None:
     assert (status, len(body)) == (200, 101)
 
 
+def test_who_pours_out_heads_for_ever_is_not_read_on() -> None:
+    """Each `100 Continue` is read and thrown away by the library: that kept a core busy until the time was over."""
+
+    def pour(link: socket.socket, over: threading.Event) -> None:
+        while not over.is_set():
+            link.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
+
+    with Far(pour) as far, pytest.raises(http.client.HTTPException, match="said more than"):
+        asked("127.0.0.1", far.port, private=True)
+
+
 def test_tls_is_of_this_decade_and_a_file_without_certificates_is_named(tmp_path) -> None:
     (tmp_path / "no.pem").write_text("no certificate", encoding="utf-8")
 
