@@ -6,6 +6,7 @@ takes what the kernel says as it stands (benchmarks/setlist.py compares both).
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import struct
@@ -22,6 +23,7 @@ from captive_portal.netlink import (
     attribute,
     attributes,
     failure,
+    interrupted,
     message,
     messages,
 )
@@ -29,6 +31,7 @@ from captive_portal.netlink import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+LOG = logging.getLogger("netops.gate")
 NFNETLINK = 12
 NFTABLES = 10 << 8  # NFNL_SUBSYS_NFTABLES
 NEW, GET = NFTABLES | 12, NFTABLES | 13  # NFT_MSG_NEWSETELEM, NFT_MSG_GETSETELEM
@@ -36,6 +39,7 @@ FAMILY = struct.pack("=BBH", 1, 0, 0)  # nfgenmsg: NFPROTO_INET
 TABLE, SET, ELEMENTS = 1, 2, 3  # NFTA_SET_ELEM_LIST_…
 RECEIVE = 1 << 18
 TIMEOUT_S = 5.0
+TRIES = 3
 ALONE = 16  # questions on their way at once: the kernel keeps a whole page for each answer, in a bounded buffer
 
 # Where a value stands in an element: NFTA_SET_ELEM_… and what is in it.
@@ -72,15 +76,20 @@ class SetList:
     def read(self, table: str, name: str) -> list[Element]:
         """Return the elements of a set of an `inet` table; KernelError when it is not there or the kernel is silent.
 
+        A dump in which another program changed the rules is read once more, as often as `TRIES`: then the last one is
+        taken, for what is listed was there, and the log says so.
+
         A dump goes on where it was by number. So it misses a living element for each that the kernel's own collector
         takes out meanwhile, because its timeout ran out, and nothing says so: who must not be missed asks `find`.
         """
-        reader = Reader()
         with self._asking(name) as link:
-            link.send(message(GET, DUMP, FAMILY + _names(table, name)))
-            while not reader.take(link.recv(RECEIVE)):
-                pass
-        return reader.found
+            for _ in range(TRIES):
+                link.send(message(GET, DUMP, FAMILY + _names(table, name)))
+                found, whole = dumped(iter(lambda: link.recv(RECEIVE), None))
+                if whole:
+                    return found
+        LOG.warning("rules changed each time that a set was listed set=%s times=%d", name, TRIES)
+        return found
 
     def find(self, table: str, name: str, keys: Sequence[bytes]) -> list[Element]:
         """Return those of these keys that the set holds, each looked up by itself; KernelError as for `read`.
@@ -126,6 +135,16 @@ def _opened() -> socket.socket:
     link.settimeout(TIMEOUT_S)
     link.bind((0, 0))
     return link
+
+
+def dumped(datagrams: Iterable[bytes]) -> tuple[list[Element], bool]:
+    """Return the elements of one dump to its end, and whether nothing changed meanwhile. OSError as the kernel says."""
+    reader, whole = Reader(), True
+    for datagram in datagrams:
+        whole = whole and not interrupted(datagram)
+        if reader.take(datagram):
+            break
+    return reader.found, whole
 
 
 class Reader:

@@ -99,6 +99,45 @@ def test_the_end_and_an_error_are_told() -> None:
         Reader().take(datagram(said())[:-1])
 
 
+class Asked:
+    """The kernel's side: each dump is the next list of datagrams."""
+
+    def __init__(self, *dumps: list[bytes]) -> None:
+        self.dumps = list(dumps)
+        self.said: list[bytes] = []
+
+    def send(self, _request: bytes) -> None:
+        self.said = self.dumps.pop(0)
+
+    def recv(self, _size: int) -> bytes:
+        return self.said.pop(0)
+
+    def close(self) -> None:
+        pass
+
+
+LAST, CHANGED = (HEADER.pack(20, DONE, flags, 1, 0) + b"\0" * 4 for flags in (2, 2 | 0x10))
+MORE = HEADER.pack(len(datagram(said())), NEW, 2 | 0x10, 1, 0) + datagram(said())[HEADER.size :]
+
+
+@pytest.mark.parametrize("torn", [[MORE, LAST], [datagram(said()), CHANGED]], ids=["on its way", "at its end"])
+def test_a_list_in_which_the_rules_changed_is_read_again(monkeypatch, torn: list[bytes]) -> None:
+    kernel = Asked(torn, [datagram(said(octets=1)), datagram(said(octets=2)), LAST])
+    monkeypatch.setattr(setlist, "_opened", lambda: kernel)
+
+    assert [each.octets for each in setlist.SetList().read("t", "s")] == [1, 2]
+    assert kernel.dumps == []
+
+
+def test_where_the_rules_change_each_time_the_last_list_counts_and_the_log_says_so(monkeypatch, caplog) -> None:
+    kernel = Asked(*([datagram(said(octets=n)), CHANGED] for n in range(setlist.TRIES)), [LAST])
+    monkeypatch.setattr(setlist, "_opened", lambda: kernel)
+
+    assert [each.octets for each in setlist.SetList().read("t", "s")] == [setlist.TRIES - 1]
+    assert kernel.dumps == [[LAST]]
+    assert "rules changed each time" in caplog.text
+
+
 @given(st.data())
 def test_whatever_comes_it_ends_and_nothing_is_read_beyond_it(data) -> None:
     whole = bytearray(datagram(said(octets=1, left_ms=2), said(octets=3, left_ms=4)))
