@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import queue
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import astuple, dataclass, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast
@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from netops.evidence.canonical import JSON
 
 T = TypeVar("T")
-WAIT_S = 10.0
+WAIT_S = 10.0  # until work is begun, with all that waits before it
+HELD_S = 4.0  # who finds the database held by another process waits no longer for it, and is told so
+WRITTEN_S = 10.0  # for what is begun: it is waited for, because nobody can take it back
+LATE = "the record was not written in time, nobody was let in; is the disk slow?"
 _BOUNDS = tuple(each.name for each in fields(Bounds))
 
 
@@ -90,7 +93,7 @@ class Store:
     def __init__(self, url: str, persons: Persons | None = None) -> None:
         self.url = url
         self._persons = persons
-        self._database = sql.Database(url)
+        self._database = sql.Database(url, busy_s=HELD_S)
         self._writer: Batcher[Work, Any] = Batcher("portal-record", self._together)
         self._stack = ExitStack()
 
@@ -122,10 +125,19 @@ class Store:
             return work(connection)
 
     def _wait(self, work: Work) -> Any:
+        """Return what the work came to. What is not begun in time is left out: nothing comes after its asker left."""
         try:
-            return self._writer.put(work).result(WAIT_S)
-        except (queue.Full, TimeoutError):
-            raise PortalError("the record was not written in time, nobody was let in; is the disk slow?") from None
+            future = self._writer.put(work)
+        except queue.Full:
+            raise PortalError(LATE) from None
+        with suppress(TimeoutError):
+            return future.result(WAIT_S)
+        if future.cancel():
+            raise PortalError(LATE)
+        try:
+            return future.result(WRITTEN_S)
+        except TimeoutError:
+            raise PortalError(LATE) from None
 
     def _together(self, works: Sequence[Work]) -> list[Any]:
         """Do a batch: admissions, then what became of them, then the rest, each kind in the order handed in.
