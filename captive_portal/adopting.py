@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from captive_portal import session as visit
 from captive_portal.ajar import METHOD
+from captive_portal.errors import GatewayError, SilentError
 from captive_portal.let_in import UNASKED, What
 from captive_portal.model import ADDRESSES_PER_CLIENT, Client, Consent, End, Grant, Session, State
 from captive_portal.tables import SESSION
@@ -26,6 +27,7 @@ from netops.facts import Fact, submit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from threading import Event
 
     from captive_portal.gateways import Gateway
     from captive_portal.let_in import Entry
@@ -35,6 +37,7 @@ LOG = logging.getLogger("netops.portal")
 NOTHING = Consent(terms="", language="", digest="", channel=UNASKED)
 CAUSE = "portal_silent"
 TOGETHER = 32
+SLICE = 2 * TOGETHER  # handed out at once: a silent gateway costs its time-out twice, not for each device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,14 +94,24 @@ def periods(entries: Iterable[Entry], sites: Mapping[str, str]) -> list[Fact]:
     ]
 
 
-def adopt(visits: Visits, part: Gateway) -> int:
-    """Record what a gateway did by itself, and let it forget that; return how many devices' times are new to us."""
+def adopt(visits: Visits, part: Gateway, stopping: Event) -> int:
+    """Record what a gateway did by itself, and let it forget that; return how many devices' times are new to us.
+
+    A gateway that goes away on the way is not waited for at each door: then GatewayError, and it tells them again. So
+    it does where `stopping` is set meanwhile.
+    """
     mark, entries = part.unrecorded()
     if not entries:
         return 0
-    times = sittings(entries)
+    times, taken, wrong = sittings(entries), 0, list[Exception]()
     with ThreadPoolExecutor(TOGETHER, thread_name_prefix="portal-adopts") as pool:  # they share the record's fsync
-        taken = sum(pool.map(lambda each: _taken(visits, mark, each), times))
+        for at in range(0, len(times), SLICE):
+            taken += sum(pool.map(lambda each: _taken(visits, mark, each, wrong), times[at : at + SLICE]))
+            if stopping.is_set():
+                return taken
+            if any(isinstance(each, SilentError) for each in wrong) and (away := part.ready().wrong):
+                raise GatewayError("; ".join(away.values()))
+            wrong.clear()
     _state(visits, part.name, mark, entries)
     part.recorded(entries[-1].n)
     LOG.warning("let in without the portal gateway=%s devices=%d recorded=%d", part.name, len(times), taken)
@@ -114,12 +127,12 @@ def _state(visits: Visits, gateway: str, mark: str, entries: Iterable[Entry]) ->
         visits.store.set_stated(gateway, mark, fresh[-1].n)
 
 
-def _taken(visits: Visits, mark: str, sitting: Sitting) -> bool:
+def _taken(visits: Visits, mark: str, sitting: Sitting, wrong: list[Exception]) -> bool:
     with visits.turns.own(sitting.client):
-        return _recorded(visits, mark, sitting)
+        return _recorded(visits, mark, sitting, wrong)
 
 
-def _recorded(visits: Visits, mark: str, sitting: Sitting) -> bool:
+def _recorded(visits: Visits, mark: str, sitting: Sitting, wrong: list[Exception]) -> bool:
     session = _session(visits, mark, sitting)
     known = sa.select(SESSION.c.id).where(SESSION.c.id == session.id)
     if visits.store.read(lambda connection: connection.execute(known).first()) is not None:
@@ -132,12 +145,12 @@ def _recorded(visits: Visits, mark: str, sitting: Sitting) -> bool:
     elif (held := visits.at(session.client.key)) is not None:  # of its own, from before
         again = not held.seconds_left(now_ms)
         if again:  # its time ran out while we were dead; its end closes the door of both
-            visits.feed(held, visit.Expired())
+            visits.feed(held, visit.Expired(), wrong=wrong)
         else:
             ended = End.LOST, now_ms
     visits.adopt(session, NOTHING, ended=ended)
     if again:
-        visits.feed(visits.live[session.client.key], visit.Restored())
+        visits.feed(visits.live[session.client.key], visit.Restored(), wrong=wrong)
     return True
 
 

@@ -133,7 +133,9 @@ class Upkeep:
             raise GatewayError("; ".join(ready.wrong.values()))
         if ready.unrecorded:
             with self._adopting:  # two chores may come to it at once
-                adopting.adopt(self.visits, part)
+                adopting.adopt(self.visits, part, self._stopping)
+            if self._stopping.is_set():
+                return 0
         before, now_ms = store.born(part.name), self.visits.clock.now_ms()
         same = before == ready.born
         with self.visits.meters.listing() as listing:

@@ -15,7 +15,9 @@ from captive_portal import adopting, asker, keys, policy_yaml, upkeep, views
 from captive_portal import session as visiting
 from captive_portal.broken import checks as broken_sites
 from captive_portal.broken import commands as broken_commands
-from captive_portal.errors import GatewayError
+from captive_portal.desk import Attempt
+from captive_portal.enforcing import Readiness
+from captive_portal.errors import GatewayError, SilentError
 from captive_portal.fault_book import FaultBook
 from captive_portal.let_in import Entry, What
 from captive_portal.model import Bounds, Client
@@ -35,6 +37,7 @@ from netops.sign import Signer
 from netops.web import create_app
 
 START_MS = 1_790_000_000_000
+GOING = threading.Event()  # nobody stops it
 ORIGIN = "netops.invalid/city/rehearsal"
 SIGNER = Signer.new(ORIGIN)
 POLICY = "policy: p\ntitle: P\ndefault: yes\nmethods: [click_through]\nsession_minutes: 60\nwhen_broken: {}\n"
@@ -252,7 +255,7 @@ def test_whom_staff_have_put_out_a_tap_does_not_let_in(house, settings) -> None:
 
     adopted = came(1, 1, 600, mac=mine.client.mac, addresses=mine.client.addresses)
     desk.clock.forward(2)
-    adopting.adopt(desk.visits, Told(adopted))
+    adopting.adopt(desk.visits, Told(adopted), GOING)
     assert [each.end for each in sessions(desk)] == ["disconnected", None]
     assert house.restart().was_put_out(mine.client), "what a gate has let in alone is no login"
 
@@ -375,7 +378,7 @@ def test_whom_a_gate_has_let_in_is_recorded_once_and_stays_in_for_what_is_left(d
     )
     every = list(log.entries)
 
-    assert adopting.adopt(desk.visits, log) == 3
+    assert adopting.adopt(desk.visits, log, GOING) == 3
 
     over, inside, out = sorted(sessions(desk), key=lambda each: each.since_ms)
     assert [(each.method, each.end, each.ended_ms) for each in (over, inside, out)] == [
@@ -386,7 +389,7 @@ def test_whom_a_gate_has_let_in_is_recorded_once_and_stays_in_for_what_is_left(d
     assert desk.current(PHONE).client.addresses == ("127.0.0.9", "fd00::9")
     assert log.upto == 7
     assert [each["state"] for each in told(settings)] == ["begun", "ended"]
-    assert adopting.adopt(desk.visits, Told(*every)) == 0, "told twice, recorded once"
+    assert adopting.adopt(desk.visits, Told(*every), GOING) == 0, "told twice, recorded once"
     assert len(sessions(desk)) == 3
     clock.forward(541)
     desk.upkeep.expire()
@@ -405,8 +408,8 @@ def test_periods_are_stated_once_however_often_the_receipt_fails(desk, settings)
     later = entry(3, What.BEGUN, -200, why="silent"), entry(4, What.ENDED, -100, count=2)
     for entries in ((begun,), (begun, ended), (begun, ended), (begun, ended, *later)):
         with pytest.raises(GatewayError):
-            adopting.adopt(desk.visits, Deaf(*entries))
-    adopting.adopt(desk.visits, Told(*later))
+            adopting.adopt(desk.visits, Deaf(*entries), GOING)
+    adopting.adopt(desk.visits, Told(*later), GOING)
 
     assert [(each["state"], each.get("let_in")) for each in told(settings)] == [
         ("begun", None),
@@ -416,7 +419,7 @@ def test_periods_are_stated_once_however_often_the_receipt_fails(desk, settings)
     ]
     another = Told(entry(1, What.BEGUN, -50, why="silent"))
     another.unrecorded = lambda: ("a log of another name", another.entries)
-    adopting.adopt(desk.visits, another)
+    adopting.adopt(desk.visits, another, GOING)
     assert len(told(settings)) == 5
 
 
@@ -428,7 +431,7 @@ def test_two_chores_that_come_to_it_at_once_record_it_once(desk, settings) -> No
 
     def twice() -> None:
         with desk.upkeep._adopting:
-            adopting.adopt(desk.visits, log)
+            adopting.adopt(desk.visits, log, GOING)
 
     threads = [threading.Thread(target=twice) for _ in range(2)]
     for each in threads:
@@ -443,7 +446,7 @@ def test_two_chores_that_come_to_it_at_once_record_it_once(desk, settings) -> No
 def test_who_had_a_session_of_their_own_keeps_it(desk, settings) -> None:
     tap(visit(desk, settings, "127.0.0.9"), "click_through")
     mine = desk.visits.every()[0]
-    adopting.adopt(desk.visits, Told(came(1, -60, 540, mac=mine.client.mac, addresses=("127.0.0.77",))))
+    adopting.adopt(desk.visits, Told(came(1, -60, 540, mac=mine.client.mac, addresses=("127.0.0.77",))), GOING)
 
     assert desk.current(mine.client).id == mine.id
     assert [each.end for each in sessions(desk) if each.method == "fail_open"] == ["lost"]
@@ -454,7 +457,7 @@ def test_whose_own_time_ran_out_meanwhile_stays_in_by_the_short_one(desk, settin
     mine = desk.visits.every()[0].client
     clock.forward(3600)
     desk.gateway.allow(mine, Bounds(seconds=500))  # what the gate has done
-    adopting.adopt(desk.visits, Told(came(1, 3500, 4100, mac=mine.mac, addresses=mine.addresses)))
+    adopting.adopt(desk.visits, Told(came(1, 3500, 4100, mac=mine.mac, addresses=mine.addresses)), GOING)
     desk.upkeep.repair()
 
     assert desk.current(mine).grant.method == "fail_open"
@@ -479,7 +482,7 @@ def test_a_heartbeat_goes_to_those_who_act_without_us_alone(desk) -> None:
 
 
 def test_the_records_of_those_let_in_verify_like_all_others(desk, settings, clock) -> None:
-    adopting.adopt(desk.visits, Told(came(1, -900, -300), came(2, -60, 540)))
+    adopting.adopt(desk.visits, Told(came(1, -900, -300), came(2, -60, 540)), GOING)
     found = desk.store.read(lambda connection: verify.verify(connection, {}, now_ms=clock.now_ms()))
 
     assert found.sessions == 2
@@ -573,3 +576,46 @@ def test_a_decision_that_opens_nothing_is_a_problem(settings, broken_, end_ms, w
 
     assert len(problems) == found
     assert all("site 'site-1', whose policy 'p' says 'when_broken: closed': nobody acts" in str(p) for p in problems)
+
+
+def crowd(desk, house, count: int) -> Told:
+    """Return the log of a gate that has let in again whose visits ran out while we were dead."""
+    phones = [
+        Client(mac=f"02:00:00:00:02:{n:02x}", interface="simulated", addresses=(f"127.0.2.{n}",)) for n in range(count)
+    ]
+    for each in phones:
+        desk.login(Attempt(client=each, method="click_through", fields={}, consent=adopting.NOTHING))
+    house.clock.forward(3601)
+    return Told(*(came(n, 3540, 4140, mac=each.mac, addresses=each.addresses) for n, each in enumerate(phones, 1)))
+
+
+def test_a_gateway_that_goes_away_while_it_tells_is_not_waited_for_at_each_door(desk, house, monkeypatch) -> None:
+    log, asked = crowd(desk, house, 100), []
+    log.ready = lambda: Readiness(born="", wrong={"gate": "away"})
+
+    def silent(client: Client) -> None:
+        asked.append(client)
+        raise SilentError("no answer in time")
+
+    monkeypatch.setattr(desk.visits.gateway, "revoke", silent)
+    with pytest.raises(GatewayError, match=r"^away$"):
+        adopting.adopt(desk.visits, log, GOING)
+
+    assert 0 < len(asked) <= adopting.SLICE < 100
+    assert log.upto == 0, "what is left is told again"
+
+
+def test_a_stop_ends_what_is_taken_over_and_the_gateway_tells_it_again(desk, house, monkeypatch) -> None:
+    log, leaving, real = crowd(desk, house, 100), threading.Event(), desk.visits.adopt
+
+    def taken(*words, **named) -> None:
+        leaving.set()
+        real(*words, **named)
+
+    monkeypatch.setattr(desk.visits, "adopt", taken)
+    first = adopting.adopt(desk.visits, log, leaving)
+
+    assert 0 < first <= adopting.SLICE < 100
+    assert log.upto == 0
+    assert first + adopting.adopt(desk.visits, log, GOING) == 100
+    assert log.upto == 100
