@@ -104,6 +104,7 @@ class PortalService:
         self._board: Board | None = None
         self._stack = ExitStack()
         self._stopping = threading.Event()
+        self._leaving = threading.Event()
         self._reports = FaultBook()
         self._told: dict[str, Mapping[str, object]] = {}  # kind of fact → what was stated last
 
@@ -151,7 +152,8 @@ class PortalService:
             self.desk.visits.take_up()
             self._try("retention", self._state_records)  # what was recorded since the last life's last words
             gateway.tell(Arrivals(self.desk))
-            self._try("gateway", self.desk.upkeep.repair)
+            if not self._leaving.is_set():
+                self._try("gateway", self.desk.upkeep.repair)
             self._venues.look()
             QUEUE_LOG.setLevel(logging.ERROR)
             _raise_descriptors()
@@ -174,9 +176,16 @@ class PortalService:
             stack.callback(self._stopping.set)
             self._stack = stack.pop_all()
 
+    def leave(self) -> None:
+        """Take up nothing more of what a start has to repair: the next one does."""
+        self._leaving.set()
+        if self.desk is not None:
+            self.desk.upkeep.stop()
+
     def stop(self) -> None:
         """Stop listening and let go; nobody is thrown out. Safe to call twice."""
         self._stack.close()
+        self._leaving.clear()
 
     def health(self) -> dict[str, str]:
         """Return what is wrong, by subject."""
@@ -306,7 +315,7 @@ class PortalService:
         try:
             work()
             self._wrong.pop(name, None)
-        except NetopsError as error:
+        except upkeep.ON_PURPOSE as error:
             self._wrong[name] = str(error)
             LOG.warning("chore failed chore=%s error=%s", name, error)
         except Exception:

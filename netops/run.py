@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from netops import config
 from netops.clock import SYSTEM, iso
 from netops.errors import NetopsError
+from netops.service import Leaving
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,9 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     _die_with_parent()
     log_json(logging.INFO)
     stopping = threading.Event()
+    begun: list[Service] = []
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         stopping.set()
+        for each in begun:
+            _leave(each)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor's terminal is not ours
@@ -60,6 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         service = build(name, settings)
         spare_collector()
         keep_to_one_core(name)
+        begun.append(service)
+        if stopping.is_set():
+            _leave(service)
         service.start()
     except Exception as error:
         expected = hasattr(error, "exit_code")  # said on purpose: its sentence is enough
@@ -71,6 +78,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     stopping.wait()
     service.stop()
     return 0
+
+
+def _leave(service: Service) -> None:
+    if isinstance(service, Leaving):
+        service.leave()
 
 
 def build(name: str, settings: config.Settings) -> Service:

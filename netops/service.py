@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import threading
@@ -33,6 +33,15 @@ class Service(Protocol):
 
     def health(self) -> dict[str, str]:
         """Return what is wrong, by subject; empty when all is well."""
+        ...
+
+
+@runtime_checkable
+class Leaving(Protocol):
+    """A service whose start may take long."""
+
+    def leave(self) -> None:
+        """Hear, from any thread and in the midst of the start, that nobody wants it any more: take up nothing long."""
         ...
 
 

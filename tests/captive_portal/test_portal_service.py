@@ -17,9 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from captive_portal import gate, service
+from captive_portal import gate, service, upkeep
+from captive_portal.adopting import NOTHING
 from captive_portal.captured import host as host_of
+from captive_portal.desk import Attempt
+from captive_portal.gateways.simulated import Simulated
 from captive_portal.model import Bounds, Client, Grant, Session, State
+from inventory.errors import SqlBusyError
 from netops.config import Listener
 from netops.errors import ConfigError
 from netops.service import running
@@ -198,3 +202,40 @@ def test_a_policy_that_is_written_anew_is_in_force_soon_and_a_broken_one_is_told
         assert b"77" in ask(portal.port, "/?lang=en")[1]
         (folder / "p.yaml").write_text(text.format(minutes=77), encoding="utf-8")
         until(lambda: "policies" not in portal.health())
+
+
+def test_a_start_that_nobody_wants_any_more_repairs_nothing_further_and_the_next_one_does(
+    settings, monkeypatch
+) -> None:
+    """A gateway came back empty, and the portal too: a stop waited for a door for each of those who were in."""
+    portal = service.build(settings)
+    with running([portal]):
+        desk = portal.desk
+        for number in range(200):
+            own = Client(mac=f"02:00:00:00:00:{number:02x}", interface="simulated", addresses=(f"127.0.1.{number}",))
+            desk.login(Attempt(client=own, method="click_through", fields={}, consent=NOTHING))
+    opened, real = [], Simulated.allow
+
+    def allow(gateway: Simulated, client: Client, bounds: Bounds) -> None:
+        opened.append(client)
+        portal.leave()
+        return real(gateway, client, bounds)
+
+    monkeypatch.setattr(Simulated, "allow", allow)
+    with running([portal]):
+        assert 0 < len(opened) <= upkeep.SLICE * Simulated.at_once
+    monkeypatch.undo()
+    with running([portal]):
+        assert len(portal.desk.gateway.admitted()) == 200
+
+
+def test_a_database_that_is_held_is_one_line_of_the_log_and_no_fault_of_ours(settings, caplog) -> None:
+    portal = service.build(settings)
+
+    def held() -> int:
+        raise SqlBusyError("portal.db: cannot be used now; try again")
+
+    portal._try("sessions", held)
+
+    assert portal.health()["sessions"] == "portal.db: cannot be used now; try again"
+    assert [(each.levelname, each.exc_info) for each in caplog.records] == [("WARNING", None)]

@@ -74,3 +74,33 @@ def test_a_process_and_its_threads_are_where_they_were_put() -> None:
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
 
     assert said.split() == [str(max(os.sched_getaffinity(0)))]
+
+
+SLOW = """
+import threading
+from netops import run
+
+class Slow:
+    name = "portal"
+    left = threading.Event()
+    def start(self):
+        print("begun", flush=True)
+        assert self.left.wait(60)
+    def leave(self): self.left.set()
+    def stop(self): print("stopped", flush=True)
+    def health(self): return {}
+
+run.build = lambda _name, _settings: Slow()
+raise SystemExit(run.main(["portal", "--set", f"data.dir={__import__('sys').argv[1]}"]))
+"""
+
+
+def test_a_service_that_is_still_starting_hears_that_it_is_to_stop(tmp_path) -> None:
+    words = [sys.executable, "-c", SLOW, str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "begun\n"
+        process.terminate()
+
+        assert process.stdout.read() == "ready\nstopped\n"
+    assert process.returncode == 0
