@@ -471,6 +471,7 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "upper?": _exact,
         "inputs_digest": _digest,
         "because?": _text,
+        "services_missed?": _names,
     },
     "report_asked": {"contract": _name, "month": _name},
     "report_issued": {

@@ -123,9 +123,15 @@ class Numbers:
         if counting or (figure is not None and figure[0] in {REPAIR, REPEAT}):
             found = self._attended(found, rules, spans, window)
         verdict = outcome_of(found, objective)
-        before = self.leaves.breaches(f"{item['id']}/{objective['id']}", self.period[0], self.zone)
+        asked = f"{item['id']}/{objective['id']}", self.period[0], self.zone
+        before = self.leaves.breaches(*asked)
         contracted = {name: length(each) for name, each in spans.items()}
-        percent, by_object = _owed(found, services, objective, contracted, before)
+        by_object: dict[str, Any] = {}
+        if objective["credits"].get("per", "item") == "item":
+            percent = _owed(found, objective, before)
+        else:
+            alone = self.leaves.breaches_of(*asked) if objective["credits"]["escalate_after"] else {}
+            percent, by_object = _owed_by_object(found, services, objective, contracted, alone)
         told = {
             "objective": objective["id"],
             **{key: objective[key] for key in ("title", "indicator", "target", "comparison", "rules", "credits")},
@@ -255,30 +261,38 @@ class Numbers:
         return made
 
 
-def _owed(
+def _owed(found: Mapping[str, Any], objective: Mapping[str, Any], before: int) -> Fraction:
+    """Return what an objective owes in percent of its item's fee due [11]."""
+    schedule, missed = objective["credits"], outcome_of(found, objective) == "missed"
+    percent = owed(found["value"] * 100, schedule, before) if missed else Fraction(0)
+    return limited(percent, schedule["period_cap_percent"])
+
+
+def _owed_by_object(
     found: Mapping[str, Any],
     services: Mapping[str, Service],
     objective: Mapping[str, Any],
     contracted: Mapping[str, int],
-    before: int,
+    before: Mapping[str, int],
 ) -> tuple[Fraction, dict[str, Any]]:
-    """Return what an objective owes in percent of its item's fee due, and who owes where it is by object [11]."""
+    """Return the same where each service owes by itself, and who owes; `before` are its own missed months [11]."""
     schedule, verdict = objective["credits"], outcome_of(found, objective)
-    if schedule.get("per", "item") == "item":
-        percent = owed(found["value"] * 100, schedule, before) if verdict == "missed" else Fraction(0)
-        return limited(percent, schedule["period_cap_percent"]), {}
     rows, total = [], Fraction(0)
     for name, service in services.items():
         own = ratio_of(service.sums, objective["rules"])
         if verdict == "not_determinable" or outcome_of(own, objective) != "missed":
             continue
-        percent = owed(own["value"] * 100, schedule, before)
+        percent = owed(own["value"] * 100, schedule, before.get(name, 0))
         total += percent * contracted[name]
         if percent:
             rows.append([name, written(percent)])
     everybody = sum(contracted.values())
     percent = limited(total / everybody if everybody else Fraction(0), schedule["period_cap_percent"])
-    return percent, {"objects": {"columns": ["service", "percent"], "rows": rows}}
+    told: dict[str, Any] = {"objects": {"columns": ["service", "percent"], "rows": rows}}
+    if before:
+        again = [[name, before[name]] for name, _ in rows if name in before]
+        told["objects_before"] = {"columns": ["service", "breaches_before"], "rows": again}
+    return percent, told
 
 
 def _item_credit(

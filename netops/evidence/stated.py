@@ -159,22 +159,44 @@ class Stated:
         return sorted(self.procedure.void & {*self.indexes("objection"), *self.indexes("ruling")})
 
     def breaches(self, objective: str, start: int, zone: tzinfo) -> int:
-        """Return how many calendar months in a row before `start` were missed in any part [11].
+        """Return how many calendar months in a row before `start` were missed in any part [11]."""
+        months = {
+            number: {body["objective"] for body in told if body["outcome"] == "missed"}
+            for number, told in self._standing(zone).items()
+        }
+        return _in_a_row(months, objective, start, zone)
 
-        Of a month that was reported on again the last report counts: one digest of inputs names its verdicts.
-        """
-        missed: dict[tuple[int, str], set[str]] = {}
-        latest: dict[int, str] = {}
+    def breaches_of(self, objective: str, start: int, zone: tzinfo) -> dict[str, int]:
+        """Return the same of each service that missed by itself, where the verdicts name those [11]."""
+        months = self._services_missed(objective, zone)
+        names = set().union(*months.values()) if months else set()
+        found = {name: _in_a_row(months, name, start, zone) for name in names}
+        return {name: count for name, count in found.items() if count}
+
+    def _services_missed(self, objective: str, zone: tzinfo) -> dict[int, set[str]]:
+        return {
+            month: {n for body in told if body["objective"] == objective for n in body.get("services_missed", ())}
+            for month, told in self._standing(zone).items()
+        }
+
+    def _standing(self, zone: tzinfo) -> dict[int, list[dict[str, Any]]]:
+        """Return the verdicts of each month; of one that was reported on again the last report's, by its inputs."""
+        told: dict[int, list[dict[str, Any]]] = {}
         for body in self.bodies("verdict"):
             number = _month(body["start_ms"], zone)
             if number == _month(body["end_ms"] - 1, zone):
-                latest[number] = body["inputs_digest"]
-                names = missed.setdefault((number, latest[number]), set())
-                names.update([body["objective"]] if body["outcome"] == "missed" else [])
-        before = number = _month(start - 1, zone)
-        while objective in missed.get((number, latest.get(number, "")), ()):
-            number -= 1
-        return before - number
+                told.setdefault(number, []).append(body)
+        return {
+            number: [body for body in each if body["inputs_digest"] == each[-1]["inputs_digest"]]
+            for number, each in told.items()
+        }
+
+
+def _in_a_row(months: Mapping[int, set[str]], name: str, start: int, zone: tzinfo) -> int:
+    before = number = _month(start - 1, zone)
+    while name in months.get(number, ()):
+        number -= 1
+    return before - number
 
 
 def _month(at: int, zone: tzinfo) -> int:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from netops.report.leaves import Leaves, Sealed
     from netops.report.witnessed import Under
 
+MOST_NAMES = 250  # in one verdict: names have at most 200 characters, and a fact has 65,000 bytes
 HOURLY = ("availability_hour", "clock_state", "monitor_health")  # found by their time; the others are few
 
 
@@ -176,7 +177,12 @@ def facts(given: Draft, *, now_ms: int) -> list[Fact]:
             "upper": each.upper,
             "inputs_digest": given.leaves.digest,
         }
-        stated.append(Fact(kind="verdict", at_ms=now_ms, body=body | _stated(value=each.value, because=each.because)))
+        body |= _stated(value=each.value, because=each.because)
+        missed: list[JSON] = [*each.missed]
+        for first in range(0, max(len(missed), 1), MOST_NAMES):  # a verdict is said as often as its list has parts
+            some = missed[first : first + MOST_NAMES]
+            part: dict[str, JSON] = {"services_missed": some} if some else {}
+            stated.append(Fact(kind="verdict", at_ms=now_ms, body=body | part))
     return stated
 
 

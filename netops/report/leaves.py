@@ -22,7 +22,7 @@ from netops.sla import calendar, hours
 from netops.sla.exclusions import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from inventory.model import ExclusionClass
@@ -205,15 +205,39 @@ def breaches_before(leaves: Leaves, objective: str, start_ms: int, tz: ZoneInfo)
     A month is breached when any part of it was missed, and is one breach however many amendments split it. What counts
     of it is the report sealed last over it (a revision replaces): its verdicts share one digest of inputs.
     """
+    count = 0
+    for standing in _months_before(leaves, start_ms, tz):
+        if not any(each["objective"] == objective and each["outcome"] == "missed" for each in standing):
+            break
+        count += 1
+    return count
+
+
+def objects_before(leaves: Leaves, objective: str, start_ms: int, tz: ZoneInfo) -> Counter[str]:
+    """Return how many calendar months in a row before `start_ms` each service missed the objective by itself."""
+    made: Counter[str] = Counter()
+    still: set[str] | None = None
+    for standing in _months_before(leaves, start_ms, tz):
+        told = [each.get("services_missed", ()) for each in standing if each["objective"] == objective]
+        missed = {service for services in told for service in services}
+        still = missed if still is None else still & missed
+        if not still:
+            break
+        made.update(still)
+    return made
+
+
+def _months_before(leaves: Leaves, start_ms: int, tz: ZoneInfo) -> Iterator[list[Mapping[str, Any]]]:
+    """Yield the verdicts that stand on each month before, the nearest first, for as long as there are any."""
     verdicts = [each.body for each in leaves.of("verdict")]
-    count, at = 0, start_ms
+    at = start_ms
     while True:
         first, last = calendar.month(f"{utc(at - 1).astimezone(tz):%Y-%m}", tz)
         inside = [each for each in verdicts if first <= each["start_ms"] and each["end_ms"] <= last]
-        standing = [each for each in inside if each["inputs_digest"] == inside[-1]["inputs_digest"]]
-        if not any(each["objective"] == objective and each["outcome"] == "missed" for each in standing):
-            return count
-        count, at = count + 1, first
+        if not inside:
+            return
+        yield [each for each in inside if each["inputs_digest"] == inside[-1]["inputs_digest"]]
+        at = first
 
 
 def health(leaves: Leaves) -> dict[str, dict[str, int]]:

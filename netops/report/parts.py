@@ -13,7 +13,7 @@ from netops.sla import availability, credit, derived, exclusions, judge, month, 
 from netops.sla.intervals import intersect, total
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from inventory.model import Contract, Coverage, Objective, ServiceItem
     from netops.report.build import Ask
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """One sealed verdict: an objective (`item/objective`) over a version's part of the period."""
+    """One sealed verdict: an objective (`item/objective`) over a version's part of the period.
+
+    `missed` are the services that missed it by themselves, where later months ask for them: escalation by object.
+    """
 
     version: str
     objective: str
@@ -37,6 +40,7 @@ class Verdict:
     lower: str
     upper: str
     because: str
+    missed: tuple[str, ...] = ()
 
 
 class Sight:
@@ -176,13 +180,15 @@ class Part:
         )
         name = f"{item.id}/{given.id}"
         before = sealed.breaches_before(self._leaves, name, period.start_ms, self._ask.zone.tz())
-        objects = self._objects(judged, given, before)
+        by_object = given.credits.per == "object"
+        each_before = self._objects_before(name, given)
+        objects = self._objects(judged, given, each_before)
         percent = Fraction(0)
-        if given.credits.per == "object":
+        if by_object:
             percent = credit.owed_by_object([each[1:] for each in objects], given.credits)
         elif judged.outcome is judge.Outcome.MISSED and judged.whole.value is not None:
             percent = credit.owed_percent(judged.whole.value * 100, given.credits, breaches_before=before)
-        self.verdicts.append(self._verdict(name, judged))
+        self.verdicts.append(self._verdict(name, judged, given))
         content = {
             "objective": given.id,
             "title": given.title,
@@ -194,27 +200,34 @@ class Part:
             "credits": codec.plain(given.credits),
             "breaches_before": before,
             "credit_percent": numbers.text(percent),
-            **({"objects": told.objects(objects)} if given.credits.per == "object" else {}),
+            **({"objects": told.objects(objects)} if by_object else {}),
+            **({"objects_before": told.objects_before(objects, each_before)} if each_before else {}),
             **told.judged(judged),
             "exclusions": [told.claim(each) for each in decided],
         }
         return Found(given.id, typed, judged, percent, content)
 
-    def _objects(self, judged: Judged, given: Objective, before: int) -> list[tuple[str, int, Fraction]]:
+    def _objects_before(self, name: str, given: Objective) -> Mapping[str, int]:
+        """Return in how many months in a row before each service missed by itself; empty where nothing asks for it."""
+        if not _escalates_by_object(given):
+            return {}
+        return sealed.objects_before(self._leaves, name, self._ask.period.start_ms, self._ask.zone.tz())
+
+    def _objects(self, judged: Judged, given: Objective, before: Mapping[str, int]) -> list[tuple[str, int, Fraction]]:
         """Return (service, contracted ms, percent of its fee) of each service.
 
         Only one whose own value missed owes, and none where too much is unknown for a verdict on all of them.
         """
-        decided = judged.outcome is not judge.Outcome.NOT_DETERMINABLE
         made = []
+        missed = set(_missed(judged))
         for line in judged.lines:
             owed, value = Fraction(0), line.value.ratio
-            if decided and line.outcome is judge.Outcome.MISSED and value is not None:
-                owed = credit.object_percent(value * 100, given.credits, breaches_before=before)
+            if line.service in missed and value is not None:
+                owed = credit.object_percent(value * 100, given.credits, breaches_before=before.get(line.service, 0))
             made.append((line.service, line.contracted_ms, owed))
         return made
 
-    def _verdict(self, name: str, judged: Judged) -> Verdict:
+    def _verdict(self, name: str, judged: Judged, given: Objective) -> Verdict:
         whole = judged.whole
         return Verdict(
             version=self._contract.version,
@@ -226,7 +239,21 @@ class Part:
             lower=numbers.text(whole.lower),
             upper=numbers.text(whole.upper),
             because=judged.because,
+            missed=_missed(judged) if _escalates_by_object(given) else (),
         )
+
+
+def _escalates_by_object(given: Objective) -> bool:
+    return given.credits.per == "object" and given.credits.escalate_after > 0
+
+
+def _missed(judged: Judged) -> tuple[str, ...]:
+    """Return the services that missed by themselves; none where too much is unknown for a verdict on all of them."""
+    if judged.outcome is judge.Outcome.NOT_DETERMINABLE:
+        return ()
+    return tuple(
+        line.service for line in judged.lines if line.outcome is judge.Outcome.MISSED and line.value.ratio is not None
+    )
 
 
 def _good(given: Objective, stream: Stream | None) -> dict[str, str]:

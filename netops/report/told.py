@@ -9,7 +9,7 @@ from netops.sla import credit as credits_
 from netops.sla import numbers, repair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from inventory.model import ServiceItem
     from netops.sla.availability import Tally
@@ -103,6 +103,12 @@ def objects(given: Sequence[tuple[str, int, Fraction]]) -> dict[str, Any]:
     """Return the services that owe, each in percent of its own fee."""
     rows = [[service, numbers.text(percent)] for service, _, percent in given if percent]
     return {"columns": ["service", "percent"], "rows": rows}
+
+
+def objects_before(given: Sequence[tuple[str, int, Fraction]], before: Mapping[str, int]) -> dict[str, Any]:
+    """Return in how many months in a row before each service that owes had missed by itself already."""
+    rows = [[service, before[service]] for service, _, percent in given if percent and before.get(service)]
+    return {"columns": ["service", "breaches_before"], "rows": rows}
 
 
 def claim(given: Decided) -> dict[str, Any]:

@@ -579,9 +579,8 @@ def lowers(rules):
 def owed(city, objective, name, made):
     """Return what an objective owes by itself, in percent of the item's fee."""
     credits_ = objective["credits"]
-    before = breaches(city, name)
 
-    def of(value):
+    def of(value, before):
         percent = next((Fraction(t["percent"]) for t in credits_["tiers"] if holds(t, value * 100)), Fraction(0))
         if credits_["escalate_after"] and before >= credits_["escalate_after"]:
             percent *= Fraction(credits_["escalate_factor"])
@@ -594,10 +593,10 @@ def owed(city, objective, name, made):
             for service, sums in made["services"].items():
                 value, _, _, _, determinable = ratio(sums, objective["rules"])
                 if verdict(value, determinable, objective) == "missed":
-                    shares += of(value) * made["minutes"][service]
+                    shares += of(value, breaches(city, name, service)) * made["minutes"][service]
             percent = shares / sum(made["minutes"].values())
     elif made["verdict"] == "missed":
-        percent = of(made["value"])
+        percent = of(made["value"], breaches(city, name))
     return capped(percent, credits_["period_cap_percent"])
 
 
@@ -614,8 +613,11 @@ def capped(percent, cap):
     return min(percent, Fraction(cap)) if cap else percent
 
 
-def breaches(city, name):
-    """Return how many calendar months in a row before the period had a part that was missed, by their last report."""
+def breaches(city, name, service=""):
+    """Return how many calendar months in a row before the period had a part that was missed, by their last report.
+
+    With a service: that it missed by itself.
+    """
     count, at = 0, city.start
     while True:
         local = datetime.fromtimestamp((at - 1) / 1000, city.zone)
@@ -624,7 +626,12 @@ def breaches(city, name):
         low, high = (int(each.timestamp()) * 1000 for each in (first, after))
         told = [b for b in city.bodies("verdict") if low <= b["start_ms"] and b["end_ms"] <= high]
         last = [b for b in told if b["inputs_digest"] == told[-1]["inputs_digest"]]
-        if not any(b["objective"] == name and b["outcome"] == "missed" for b in last):
+        mine = [b for b in last if b["objective"] == name]
+        if service:
+            breached = any(service in b.get("services_missed", []) for b in mine)
+        else:
+            breached = any(b["outcome"] == "missed" for b in mine)
+        if not breached:
             return count
         count, at = count + 1, low
 

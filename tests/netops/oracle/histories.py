@@ -247,7 +247,10 @@ class History:
                     }
                     outcome = rng.choice(["missed", "missed", "met"])
                     digest = canonical.digest(f"{start} {revision}".encode())
-                    self.state("verdict", body | {"outcome": outcome, "inputs_digest": digest}, at_ms=self.start)
+                    body |= {"outcome": outcome, "inputs_digest": digest}
+                    if rng.random() < 0.7:
+                        body |= {"services_missed": [n for n in ("s-0", "s-1", "s-2") if rng.random() < 0.6]}
+                    self.state("verdict", body, at_ms=self.start)
             end = start
 
     def state(self, kind, body, *, at_ms):

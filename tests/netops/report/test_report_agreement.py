@@ -199,6 +199,8 @@ def past(rng, world):
             for first, last in pairwise([start, *middle, end]):
                 verdict = {"objective": "wifi/availability", "outcome": rng.choice(["missed", "missed", "met"])}
                 body = {"contract": "c1", "version": "1", "start_ms": first, "end_ms": last, **verdict}
+                if rng.random() < 0.7:
+                    body |= {"services_missed": [n for n in ("s-0", "s-1", "s-2") if rng.random() < 0.6]}
                 world.state("verdict", body | {"inputs_digest": f"{revision}" * 64})
 
 

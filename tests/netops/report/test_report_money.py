@@ -1,6 +1,8 @@
 """What is owed: by item or by object, the dearest objective or minute by minute, in one currency."""
 
 from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
@@ -122,3 +124,30 @@ def test_two_currencies_in_one_period_are_not_added(paper_world, paper_bundle, b
     world.contracts = (base_contract, replace(later, currency="USD"))
     with pytest.raises(UsageError, match="version 2 turns 'currency' from CNY into USD inside 2026-09-30T16:00"):
         paper_bundle(world)
+
+
+def test_the_amounts_of_all_items_and_parts_add_up_to_the_total_to_the_cent(paper_world, paper_bundle, base_contract):
+    """Each is rounded by itself, an item once in each part of the month; the sum is of what is printed."""
+    wifi, fiber = base_contract.items
+    halves = [
+        replace(base_contract, version=version, valid_from_ms=start, items=(replace(wifi, fee=fee), fiber))
+        for version, start, fee in (("1", base_contract.valid_from_ms, "33.35"), ("2", START + 5 * H, "10.01"))
+    ]
+    world = paper_world(contracts=tuple(halves), length=7)
+    world.versions()
+    roster = world.roster()
+    for number in range(7):
+        world.hour(number, {"ap-1": "d" * 12, "onu-1": "u" * 7 + "d" * 5}, roster)
+
+    draft, bundle = paper_bundle(world)
+    amounts = [Decimal(item["credit"]["amount"]) for part in draft.report.content["parts"] for item in part["items"]]
+    exact = sum(
+        Fraction(item["fee_due"]) * Fraction(item["credit"]["percent"]) / 100
+        for part in draft.report.content["parts"]
+        for item in part["items"]
+    )
+
+    assert sum(amounts) == Decimal(draft.report.content["credit"]["total"])
+    assert len(amounts) == 4
+    assert 0 < abs(Fraction(sum(amounts)) - exact) < Fraction(4, 200)  # never more than half a cent for each
+    assert verify_numbers(bundle) == []
