@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 REPAIR, REPEAT, ACTIVE, RATE = "fault.repair", "fault.repeat", "asset.active", "probe.throughput.mean"
 GOOD = {REPAIR: "<=", REPEAT: ">", ACTIVE: ">="}  # what rests on the services' state
 Piece = tuple[int, int, str, str]
+Figure = tuple[str, Fraction, Fraction]  # indicator, threshold, for what share of the period a service was contracted
 HOUR = 3_600_000
 
 
@@ -35,18 +36,18 @@ def figure_of(objective: Mapping[str, Any]) -> tuple[str, Fraction] | None:
 
 
 def pieces(
-    figure: tuple[str, Fraction],
+    figure: Figure,
     line: Line,
     judged: Sequence[Span],
     excused: Sequence[Span],
     free: Collection[str],
 ) -> Iterator[Piece]:
     """Yield what is summed; a thing is a piece of 1 ms."""
-    kind, limit = figure
+    kind, limit, share = figure
     if kind == RATE:
         yield from _rates(line, limit, judged, excused)
     elif kind == ACTIVE:
-        yield from _asset(line, limit * HOUR, judged, excused, free)
+        yield from _asset(line, limit * HOUR * share, judged, excused, free)
     else:
         yield from _faults(kind, limit, line, excused)
 

@@ -21,6 +21,7 @@ from netops.evidence.members import CONTRACT
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from netops.evidence.derived import Figure
     from netops.evidence.lines import Line, Span
 
 MOST_BITS = 13_280  # of a common denominator: what a month in slots of five minutes needs at the most
@@ -36,7 +37,7 @@ class Service:
         judged: list[Span],
         excused: list[Span],
         rules: Mapping[str, Any],
-        figure: tuple[str, Fraction] | None = None,
+        figure: Figure | None = None,
     ) -> None:
         self.line = line
         self.judged = judged
@@ -100,6 +101,22 @@ class Service:
             behind = labels[after][0] if after < len(labels) else "UNKNOWN"
             censored = before == "UNKNOWN" or behind == "UNKNOWN"
             yield [start, end, labels[longest][1], labels[longest][2], censored]
+
+
+def high_loss(services: Mapping[str, Service], rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the bad checks of available time by service, where there is a sliding window [3]."""
+    if not rules.get("window_intervals"):
+        return {}
+    row = rules.get("consecutive_high_loss", 5)
+    found = {name: each.high_loss(rules["check_every_s"] * 1000, row) for name, each in services.items()}
+    return {
+        "high_loss": {
+            "hli": sum(hli for hli, _ in found.values()),
+            "chli": sum(chli for _, chli in found.values()),
+            "columns": ["service", "hli", "chli"],
+            "rows": [[name, *each] for name, each in found.items() if each[0]],
+        }
+    }
 
 
 def exact(text: str) -> Fraction:

@@ -17,6 +17,7 @@ from netops.evidence.figures import (
     aggregated,
     credited,
     exact,
+    high_loss,
     limited,
     money,
     outcome_of,
@@ -145,7 +146,7 @@ class Numbers:
             **_figures(found),
             "tally": {f"{name}_ms": sums[name] for name in SUMS},
             **_tables(services, objective, contracted),
-            **_high_loss(services, rules),
+            **high_loss(services, rules),
             "exclusions": claims,
         }
         if item.get("double_credit", "dearest") != "by_minute":
@@ -217,7 +218,9 @@ class Numbers:
                 judged = cut(mine, open_, keep=(True, True))
                 if covered:
                     judged = cut(judged, seen.covered(history), keep=(True, True))
-                done[key] = Service(lines[history], judged, merged([*for_all, *own]), rules, figure)
+                share = Fraction(length(mine), self.period[1] - self.period[0])
+                own_figure = None if figure is None else (*figure, share)
+                done[key] = Service(lines[history], judged, merged([*for_all, *own]), rules, own_figure)
             made[service] = done[key]
         return made
 
@@ -344,22 +347,6 @@ def _figures(found: Mapping[str, Any]) -> dict[str, str]:
         "upper_shown": shown(found["upper"]),
         "unknown_ratio": written(found["share"]),
         "unknown_shown": shown(found["share"]),
-    }
-
-
-def _high_loss(services: Mapping[str, Service], rules: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the bad checks of available time by service, where there is a sliding window [3]."""
-    if not rules.get("window_intervals"):
-        return {}
-    row = rules.get("consecutive_high_loss", 5)
-    found = {name: each.high_loss(rules["check_every_s"] * 1000, row) for name, each in services.items()}
-    return {
-        "high_loss": {
-            "hli": sum(hli for hli, _ in found.values()),
-            "chli": sum(chli for _, chli in found.values()),
-            "columns": ["service", "hli", "chli"],
-            "rows": [[name, *each] for name, each in found.items() if each[0]],
-        }
     }
 
 

@@ -167,7 +167,8 @@ def _histories(
             judged = availability.contracted((span,), valid=each.contracted, service_hours=hours)
             if told is not None:
                 judged = intersect(judged, seen.covered(each.history))
-            cut = judge.counted(opened.intervals(each.history), judged, out, typed)
+            share = judge.contracted_share(seen, (span,), each.contracted)
+            cut = judge.counted(opened.intervals(each.history), judged, out, typed, share)
             done[key] = _History(cut.intervals, cut.judged, out, [])
         done[key].services.append(each.service)
     yield from done.values()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from netops.clock import iso, utc
 from netops.errors import UsageError
 from netops.report import build, interval
-from netops.sla import burn, calendar, streams
+from netops.sla import burn, calendar, derived, streams
 from netops.sla.aggregate import Aggregation
 from netops.sla.availability import Tally
 from netops.sla.intervals import total
@@ -114,7 +114,11 @@ def _month(now_ms: int, tz: ZoneInfo) -> tuple[int, int]:
 
 def _is_share(line: Line) -> bool:
     """Whether what the target leaves is a budget of bad time."""
-    return line.judged is not None and line.objective.comparison == "at_least"
+    return (
+        line.judged is not None
+        and line.objective.comparison == "at_least"
+        and line.objective.indicator != derived.ACTIVE  # within five minutes nothing is up for a day
+    )
 
 
 def _recent(

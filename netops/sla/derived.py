@@ -59,12 +59,15 @@ class Figure:
     threshold: Fraction
     excused: frozenset[Cause] = frozenset()
 
-    def of(self, seen: Sequence[Interval], *, judged: Spans, out: Spans) -> Made:
-        """Return the parts of what was seen of one service; `out` are the instants that a claim in force excuses."""
+    def of(self, seen: Sequence[Interval], *, judged: Spans, out: Spans, share: Fraction = Fraction(1)) -> Made:
+        """Return the parts of what was seen of one service; `out` are the instants that a claim in force excuses.
+
+        `share`: of the period, what the service was contracted for under this version; an asset needs as much less.
+        """
         if self.indicator == RATE:
             return Made(parts=list(_rates(seen, judged, out, self.threshold)), judged=judged)
         if self.indicator == ACTIVE:
-            places = list(_active(seen, judged, out, self))
+            places = list(_active(seen, judged, out, self, share))
         else:
             found = repair.incidents(seen)
             limit = self.threshold
@@ -100,10 +103,10 @@ def _repeated(found: Iterable[repair.Incident], seen: Sequence[Interval], days: 
         before = each
 
 
-def _active(seen: Sequence[Interval], judged: Spans, out: Spans, figure: Figure) -> Iterator[Interval]:
+def _active(seen: Sequence[Interval], judged: Spans, out: Spans, figure: Figure, share: Fraction) -> Iterator[Interval]:
     if not judged:
         return
-    need_ms = min(figure.threshold * HOUR_MS, Fraction(total(judged)))
+    need_ms = min(figure.threshold * HOUR_MS * share, Fraction(total(judged)))
     up_ms = open_ms = 0
     for each, start, end in clip(seen, judged):
         if each.state in {State.UP, State.DEGRADED}:

@@ -125,7 +125,8 @@ def judge(
             judged = availability.contracted(period, valid=member.contracted, service_hours=hours)
             if told is not None:
                 judged = intersect(judged, month.covered(member.history))
-            result = done[key] = _result(seen.intervals(member.history), judged, out, typed)
+            share = contracted_share(month, period, member.contracted)
+            result = done[key] = _result(seen.intervals(member.history), judged, out, typed, share)
         lines.append(_line(member, result, period, target, given.comparison))
         weighted.append((result.tally, Fraction(member.weight)))
         if typed.aggregation in UNITS:
@@ -214,16 +215,23 @@ def _independent(each: timeline.Stretch) -> timeline.Stretch:
     return each
 
 
-def counted(intervals: Sequence[Interval], judged: Spans, out: Spans, typed: Typed) -> aggregate.Object:
+def contracted_share(month: Month, period: Spans, contracted: Spans) -> Fraction:
+    """Return for what share of the whole month a service was contracted inside `period`."""
+    return availability.pro_rata(intersect(period, contracted), ((month.start_ms, month.end_ms),))
+
+
+def counted(
+    intervals: Sequence[Interval], judged: Spans, out: Spans, typed: Typed, share: Fraction
+) -> aggregate.Object:
     """Return what is summed of one history: what was seen, or what the objective's figure makes of it."""
     if typed.figure is None:
         return aggregate.Object(intervals=intervals, judged=judged, excluded=out)
-    made = typed.figure.of(intervals, judged=judged, out=out)
+    made = typed.figure.of(intervals, judged=judged, out=out, share=share)
     return aggregate.Object(intervals=made.parts, judged=made.judged, excluded=out)
 
 
-def _result(intervals: list[Interval], judged: Spans, out: Spans, typed: Typed) -> _Result:
-    cut = counted(intervals, judged, out, typed)
+def _result(intervals: list[Interval], judged: Spans, out: Spans, typed: Typed, share: Fraction) -> _Result:
+    cut = counted(intervals, judged, out, typed, share)
     sums = availability.tally(
         cut.intervals, judged=cut.judged, excluded=out, excused=typed.excused, degraded=typed.modes.degraded
     )

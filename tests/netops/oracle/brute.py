@@ -388,7 +388,8 @@ def judge(city, item, objective, start_ms, end_ms):
             for i, cell in enumerate(cells)
         ]
         there = [a and b for a, b in zip(mine, open_, strict=True)]
-        things[service] = summed(objective, cells, there, out, causes)
+        part = Fraction(sum(a and b for a, b in zip(mine, inside, strict=True)), city.count)
+        things[service] = summed(objective, cells, (there, out), causes, part)
         dark[0] += sum(a and c.state == "UNKNOWN" for a, c in zip(there, cells, strict=True))
         dark[1] += sum(there)
     tallies = {name: tally(buckets) for name, buckets in found.items()}
@@ -414,9 +415,9 @@ def judge(city, item, objective, start_ms, end_ms):
 MADE = ("fault.repair", "fault.repeat", "asset.active", "probe.throughput.mean")
 
 
-def summed(objective, cells, there, out, causes):
+def summed(objective, cells, when, causes, part):
     """Return the six sums of a figure that is made of what was seen: one thing is 1, a rate its share of the time."""
-    sums, rules = dict.fromkeys(BUCKETS, 0), objective["rules"]
+    sums, rules, (there, out) = dict.fromkeys(BUCKETS, 0), objective["rules"], when
     kind, limit = objective["indicator"], Fraction(objective["threshold"] or 0)
 
     def add(i, state, cause="", amount=1):
@@ -433,7 +434,7 @@ def summed(objective, cells, there, out, causes):
             add(i, "DOWN", "carrier", MINUTE // 10_000 * (10_000 - share))
     if kind == "asset.active" and any(there):
         mine = [(c, excused) for c, is_there, excused in zip(cells, there, out, strict=True) if is_there]
-        need = min(limit * 60, len(mine))
+        need = min(limit * 60 * part, len(mine))
         up = sum(c.state in GOOD for c, _ in mine)
         hidden = sum(c.state == "UNKNOWN" or (c.state == "DOWN" and (o or c.cause in causes)) for c, o in mine)
         state = "UP" if up >= need else "UNKNOWN" if up + hidden >= need else "DOWN"

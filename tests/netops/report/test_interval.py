@@ -249,3 +249,28 @@ def test_what_it_takes_to_miss_counts_the_service_hours_that_are_left_by_kind_of
     stands = standing_of(world, START + 9 * 24 * H + M)["wifi/availability"]
     assert stands.line.judged.tally.up == 2 * 24 * H
     assert stands.left_ms == Fraction(18 * 24 * H, 1000)
+
+
+@pytest.mark.parametrize(
+    ("indicator", "threshold", "value"),
+    [("fault.repair", "1", Fraction(1, 2)), ("fault.repeat", "1", Fraction(1)), ("asset.active", "23", Fraction(1, 2))],
+)
+def test_faults_and_assets_are_judged_over_an_interval_and_have_no_budget_of_time(
+    paper_world, base_contract, indicator, threshold, value
+):
+    wifi, fiber = base_contract.items
+    each = replace(wifi.objectives[0], indicator=indicator, threshold=threshold)
+    contract = replace(base_contract, items=(replace(wifi, objectives=(each,)), fiber))
+    world = paper_world(contracts=(contract,), length=24)
+    world.versions()
+    roster = world.roster({"ap-1": "wifi", "ap-2": "wifi"})
+    for number in range(24):
+        letters = {3: {"ap-1": "uudddu" + "u" * 6}, 10: {"ap-2": "d" * 12}, 11: {"ap-2": "d" * 12}}.get(number, {})
+        world.hour(number, letters, roster)
+
+    (found,) = [one for one in ask(world, START, START + 24 * H).lines if one.item.id == "wifi"]
+
+    assert found.judged.whole.value == value
+    leaves = Leaves(tuple(world.ledger.kept))
+    stood = standing.stands(world.contracts, leaves, now_ms=START + 24 * H + 1, tz=SHANGHAI)
+    assert [one.left_ms for one in stood.objectives if one.line.item.id == "wifi"] == [None]

@@ -97,6 +97,15 @@ def test_an_asset_is_active_when_it_was_up_for_so_long(letters, out, expected):
     assert counted(derived.ACTIVE, "2", letters, out=out, excused={Cause.POWER}) == expected
 
 
+@pytest.mark.parametrize(("share", "expected"), [("1", State.DOWN), ("1/2", State.UP), ("3/4", State.DOWN)], ids=str)
+def test_an_asset_needs_less_where_it_was_contracted_for_a_part_of_the_month(share, expected):
+    figure = Figure(indicator=derived.ACTIVE, threshold=Fraction(2))
+
+    made = figure.of(hours("dudd"), judged=((0, 4 * H),), out=(), share=Fraction(share))
+
+    assert [each.state for each in made.parts] == [expected]
+
+
 def test_a_service_without_judged_time_is_no_asset():
     assert counted(derived.ACTIVE, "2", "uu", judged=()) == []
 
