@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,9 +24,17 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data=Data(dir=tmp_path), city=City(rehearsal=True))
 
 
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A staff database in which nobody is yet, to be copied."""
+    file = tmp_path_factory.mktemp("staff") / "staff.db"
+    sql.upgrade(tables.MIGRATIONS, f"sqlite:///{file}")
+    return file
+
+
 @pytest.fixture
-def database(settings: Settings) -> Iterator[sql.Database]:
-    sql.upgrade(tables.MIGRATIONS, tables.url(settings))
+def database(settings: Settings, empty: Path) -> Iterator[sql.Database]:
+    shutil.copy(empty, settings.room("staff"))
     with sql.Database(tables.url(settings)) as database:
         yield database
 
