@@ -13,11 +13,13 @@ from werkzeug.utils import secure_filename
 from dashboards import terms, words
 from dashboards.city import RANK, sums
 from dashboards.frame import bound, frame, paged
+from netops.coverage import said
 from netops.errors import EvidenceError
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical
 from netops.report import witnessed
 from netops.situation import State
+from netops.web.language import current
 from netops.web.language import gettext as _
 from netops.witness import policy
 from netops.witness.policy import Policy
@@ -84,6 +86,11 @@ def contract(desk: Desk, contract: str) -> str:
             )
             for item in known.items
             for objective in item.objectives
+        ],
+        coverage=[
+            (item, given, list(said.lines(given, chinese=current() != "en")))
+            for item in known.items
+            for given in item.coverage
         ],
         reports=_reports(desk, contract),
         **_last_report(desk, contract),

@@ -119,6 +119,9 @@ def objective(contract: Contract | None, name: str) -> str:
         for each in sold.objectives:
             if each.id == own and item in {"", sold.id}:
                 return f"{title(sold.title or sold.id)} · {indicator(each)}"
+        for given in sold.coverage:
+            if given.id == own and item in {"", sold.id}:
+                return f"{title(sold.title or sold.id)} · {title(given.title or given.id)}"
     return name
 
 

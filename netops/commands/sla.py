@@ -24,18 +24,19 @@ from netops.coverage import promised
 from netops.errors import NetopsError, UsageError, nearest
 from netops.evidence import canonical
 from netops.ledger_file import LedgerReader, NoLedgerError
-from netops.report import bundle, interval, issue, standing
+from netops.report import bundle, covered, interval, issue, standing
 from netops.report import leaves as sealed
 from netops.report.leaves import Leaves, Sealed
 from netops.sla import calendar, facts_file
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from fractions import Fraction
     from zoneinfo import ZoneInfo
 
     from netops.config import Settings
+    from netops.report.covered import Found
     from netops.report.interval import Answer
     from netops.report.standing import Standing
 
@@ -199,6 +200,7 @@ def _plain(answer: Answer, asked: _Asked) -> dict[str, Any]:
         "cut_slots": [{"at_ms": at, "start_ms": low, "end_ms": high} for at, low, high in answer.cut],
         "breached": answer.breached,
         "objectives": [interval.plain(line) for line in answer.lines],
+        "coverage": [interval.plain_coverage(*each) for each in answer.coverage],
     }
 
 
@@ -215,6 +217,7 @@ def _print_answer(answer: Answer, asked: _Asked, words: Mapping[str, str]) -> No
                 print(f"    {note}")
     if any(each.judged is not None for each in answer.lines):
         print("  " + words["brackets"])
+    _print_coverage(answer.coverage, words)
     if answer.missing:
         print("  " + words["missing"].format(count=answer.missing, of=answer.missing + answer.hours))
     for at, low, high in answer.cut:
@@ -230,6 +233,25 @@ def _figures(name: str, told: Mapping[str, Any], words: Mapping[str, str]) -> st
     value = f"{told['shown'] or '?'} % [{told['lower_shown']}, {told['upper_shown']}]"
     target = f"{words['target']} {told['target']} %"
     return f"{name:<32} {verdict:<{COLUMNS}} {value}  {target}  {words['unknown']} {told['unknown_shown']} %"
+
+
+def _print_coverage(found: Sequence[tuple[str, Found]], words: Mapping[str, str]) -> None:
+    """Say how much of the surface is covered; never in a line with a share of time."""
+    for _, each in found:
+        row = each.told["whole"]
+        value = f"{row['area_shown'] or '?'} % [{row['area_lower']}, {row['area_upper']}]"
+        target = f"{words['target']} {row['area_target']} %"
+        verdict = f"{words[each.told['verdict']]:<{COLUMNS}}"
+        unknown = f"{words['unknown']} {row['unknown_shown']} %"
+        print(f"  {each.name:<32} {verdict} {value} {words['surface']}  {target}  {unknown}")
+        for area in (dict(zip(covered.COLUMNS, one, strict=True)) for one in each.told["areas"]["rows"]):
+            if area["verdict"] != "met":
+                bounds = f"[{area['area_lower']}, {area['area_upper']}]  {words['minimum']} {area['area_target']} %"
+                print(
+                    f"    {area['area']:<30} {words[area['verdict']]:<{COLUMNS}} {area['area_shown'] or '?'} % {bounds}"
+                )
+    if found:
+        print("  " + words["surface_brackets"])
 
 
 # ---- status
@@ -255,7 +277,11 @@ def _status(args: argparse.Namespace, settings: Settings, words: Mapping[str, st
         )
     if args.json:
         contracts = [
-            {"contract": name, "timezone": tz.key, **(standing.plain(found) if found else {"objectives": []})}
+            {
+                "contract": name,
+                "timezone": tz.key,
+                **(standing.plain(found) if found else {"objectives": [], "coverage": []}),
+            }
             for name, tz, found in told
         ]
         print(json.dumps({"rehearsal": rehearsal, "contracts": contracts}, ensure_ascii=False))
@@ -302,6 +328,7 @@ def _print_standing(name: str, tz: ZoneInfo, found: Standing | None, words: Mapp
                 print("    " + words["warns"].format(rate=_rate(burn.long), long=long, short=short))
     if found.objectives:
         print("  " + words["brackets"])
+    _print_coverage(found.coverage, {**words, "missed": words["below"], "met": words["keeps"]})
     print("  " + words["early"])
 
 

@@ -18,7 +18,7 @@ from inventory import times
 from netops.clock import utc
 from netops.errors import UsageError
 from netops.evidence import canonical
-from netops.report import build, told
+from netops.report import build, covered, told
 from netops.report import leaves as sealed
 from netops.report.parts import Sight
 from netops.sla import calendar, derived, exclusions, judge, rules, streams
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from inventory.model import Contract, Objective, ServiceItem
+    from netops.report.covered import Found
     from netops.report.leaves import Leaves
     from netops.sla.exclusions import Decided
     from netops.sla.hours import Hour
@@ -78,11 +79,13 @@ class Answer:
     hours: int
     missing: int
     cut: tuple[tuple[int, int, int], ...]
+    coverage: tuple[tuple[str, Found], ...] = ()
 
     @property
     def breached(self) -> bool:
         """Whether any objective was missed."""
-        return any(each.outcome is judge.Outcome.MISSED for each in self.lines)
+        outcomes = [each.outcome for each in self.lines] + [found.coverage.whole.outcome for _, found in self.coverage]
+        return any(each == judge.Outcome.MISSED for each in outcomes)
 
 
 def around(start_ms: int, end_ms: int, tz: ZoneInfo) -> tuple[int, int]:
@@ -134,7 +137,23 @@ def ask(contracts: Sequence[Contract], leaves: Leaves, *, start_ms: int, end_ms:
         hours=len(state.hours),
         missing=state.missing,
         cut=tuple(_cut(state.hours, start_ms, end_ms)),
+        coverage=tuple(_coverage(ruling, leaves)),
     )
+
+
+def _coverage(ruling: Sequence[tuple[Contract, int, int]], leaves: Leaves) -> Iterator[tuple[str, Found]]:
+    """Yield each version's promises of coverage, as they stand at the end of its part."""
+    surveyed = covered.Surveyed(leaves)
+    for contract, _, end_ms in ruling:
+        for item in contract.items:
+            for given in item.coverage:
+                yield contract.version, covered.find(contract, item, given, surveyed, at_ms=end_ms)
+
+
+def plain_coverage(version: str, found: Found) -> dict[str, Any]:
+    """Return a promise of coverage as JSON tells it, in the words of a report, without money."""
+    told = {name: each for name, each in found.told.items() if name not in {"credit_percent", "breaches_before"}}
+    return {"item": found.name.partition("/")[0], "version": version, **told}
 
 
 def plain(line: Line) -> dict[str, Any]:

@@ -21,10 +21,11 @@ from netops.sla.intervals import total
 from netops.sla.judge import UNITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from inventory.model import Contract
+    from netops.report.covered import Found
     from netops.report.interval import Line
     from netops.report.leaves import Leaves
     from netops.sla.burn import Burn
@@ -46,6 +47,7 @@ class Standing:
     start_ms: int
     end_ms: int
     objectives: tuple[Stands, ...]
+    coverage: tuple[tuple[str, Found], ...] = ()
 
 
 def reads(now_ms: int, tz: ZoneInfo) -> tuple[int, int]:
@@ -73,7 +75,11 @@ def stands(contracts: Sequence[Contract], leaves: Leaves, *, now_ms: int, tz: Zo
         )
         for line in answer.lines
     ]
-    return Standing(start_ms=start_ms, end_ms=end_ms, objectives=tuple(made))
+    return Standing(start_ms=start_ms, end_ms=end_ms, objectives=tuple(made), coverage=answer.coverage)
+
+
+NOTHING: Mapping[str, list[Any]] = {"objectives": [], "coverage": []}
+"""What JSON tells of a contract before the first hour of the month is sealed."""
 
 
 def plain(given: Standing) -> dict[str, Any]:
@@ -101,6 +107,7 @@ def plain(given: Standing) -> dict[str, Any]:
             }
             for each in given.objectives
         ],
+        "coverage": [interval.plain_coverage(*each) for each in given.coverage],
     }
 
 

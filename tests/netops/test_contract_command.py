@@ -222,3 +222,70 @@ def test_every_word_that_a_rule_may_have_is_explained():
     }
 
     assert {(name, word) for name, kind in kinds.items() for word in model.get_args(kind)} <= set(DOES)
+
+
+COVERAGE = """    coverage:
+      - id: outdoor
+        metric: rssi
+        level: -75
+        target: 95
+        minimum: 90
+        minima: [{area: 110108002, percent: 85}]
+        unknown_cells: as_uncovered
+        area_percent: 1
+        credits:
+          tiers:
+            - {below: 95, at_least: 85, percent: 5}
+            - {below: 85, percent: 15}
+          period_cap_percent: 20
+"""
+
+
+def test_a_promise_of_coverage_is_said_and_reckoned(check, text):
+    code, said = check("--language", "en", "--at", "public-wifi/outdoor=91", changed=text.rstrip() + "\n" + COVERAGE)
+
+    assert code == 0
+    for sentence in (
+        "outdoor: at least 95 % of the surface of all areas has RSSI ≥ -75 dBm (of surface, not of time)",
+        "but area 110108002: at least 85 %",
+        "met when the lower bound reaches it, missed when the upper bound is below, at 1.96 standard errors",
+        "an unknown cell counts as not covered",
+        "each area below its minimum: 1 % of the fee, and the whole is missed",
+        "≥ 85 %, < 95 %: 5 % of the fee",
+        "public-wifi/outdoor at 91 %: missed, tier 1, owes 5 %",
+    ):
+        assert sentence in said.out
+
+
+def test_coverage_in_chinese(check, text):
+    code, said = check("--language", "zh_CN", changed=text.rstrip() + "\n" + COVERAGE)
+
+    assert code == 0
+    assert "全部区域面积的至少 95 % 满足 RSSI ≥ -75 dBm（按面积计，不按时间）" in said.out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("metric: rssi", "metric: rsrp", "metric 'rsrp' is of lte, and the item sells wifi"),
+        (
+            "level: -75",
+            "level: 75",
+            "expected a rssi from -120 to 0 with at most two decimals; did you mean -75?",
+        ),
+        ("level: -75", "quality: 900\n        level: -75", "quality is '900'"),
+        ("minimum: 90", "z: 0.5", "'z' is 0.5"),
+        ("minimum: 90", "minimum: 0.9", "minimum 0.9 is in percent"),
+        ("period_cap_percent: 20", "per: object", "leave `per` out: areas are no services"),
+        ("minima: [{area: 110108002, percent: 85}]", "minima: [{area: x, percent: 1}, {area: x, percent: 2}]", "twice"),
+        ("area_percent: 1", "min_hour: 3", "no 'min_hour'"),
+        ("id: outdoor", "id: availability", "'availability' is there twice"),
+    ],
+)
+def test_what_is_wrong_with_a_promise_of_coverage_is_named(check, text, old, new, told):
+    changed = COVERAGE.replace(old, new)
+    code, said = check("--language", "en", changed=text.rstrip() + "\n" + changed)
+
+    assert changed != COVERAGE
+    assert code == 1
+    assert told in said.out

@@ -8,13 +8,15 @@ import openpyxl
 import pytest
 
 from inventory.model import Coverage, Credits, Minimum, Tier
+from netops import cli
 from netops.coverage import grid
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical
 from netops.evidence.accounts import verify_completeness
 from netops.evidence.members import Bundle
 from netops.evidence.verifier import verify_numbers
-from netops.report import surface, words
+from netops.report import interval, standing, surface, words
+from netops.sla import calendar
 
 H = 3_600_000
 START = 1_790_784_000_000
@@ -190,6 +192,55 @@ def test_pages_and_workbook_tell_each_area(world, base_contract, signer):
     book = openpyxl.load_workbook(io.BytesIO(draft.members["report.xlsx"]))
     rows = list(book[words.both("coverage")].iter_rows(values_only=True))
     assert [row[3] for row in rows[1:]] == [words.both("all"), "110108001"]
+
+
+# ---- before the month is over
+
+
+def test_an_interval_asks_how_it_stands_at_its_end(world, base_contract):
+    areas(city(world, base_contract), {"a": 100})
+    survey(world, walked(100, 0), hour=2)
+    survey(world, walked(0, 100), hour=6, name="later")
+    tz = calendar.zone("Asia/Shanghai")
+
+    def at(hour):
+        answer = interval.ask(world.contracts, world.leaves(), start_ms=START, end_ms=START + hour * H, tz=tz)
+        return [(version, each.name, each.told["verdict"]) for version, each in answer.coverage], answer.breached
+
+    assert at(2) == ([("1", "wifi/outdoor", "not_determinable")], False)
+    assert at(3) == ([("1", "wifi/outdoor", "met")], False)
+    assert at(12) == ([("1", "wifi/outdoor", "missed")], True)
+
+
+def test_the_status_tells_it_apart_from_the_objectives(world, base_contract):
+    areas(city(world, base_contract), {"a": 100})
+    survey(world, walked(100, 0))
+    tz = calendar.zone("Asia/Shanghai")
+    found = standing.plain(standing.stands(world.contracts, world.leaves(), now_ms=START + 12 * H, tz=tz))
+
+    assert [each["objective"] for each in found["objectives"]] == ["availability", "any", "availability"]
+    (told,) = found["coverage"]
+    assert (told["item"], told["objective"], told["verdict"], told["at_ms"]) == (
+        *("wifi", "outdoor", "met"),
+        START + 12 * H,
+    )
+    assert "credit_percent" not in told
+
+
+def test_the_judge_of_an_interval_says_it_and_exits_with_3(world, base_contract, signer, tmp_path, capsys):
+    areas(city(world, base_contract), {"a": 100})
+    survey(world, walked(30, 70))
+    draft = world.draft(signer)
+    for name in ("leaves.jsonl.gz", "contract.json"):
+        (tmp_path / name).write_bytes(draft.members[name])
+    files = ["--facts", str(tmp_path / "leaves.jsonl.gz"), "--contracts", str(tmp_path / "contract.json")]
+    code = cli.main(["sla", "judge", "--contract", "c1", "--from", "2026-10-01", "--to", "2026-10-01T12:00", *files])
+    said = capsys.readouterr().out
+
+    assert code == 3
+    assert "wifi/outdoor" in said
+    assert "30.000000 % [21.8947, 39.5851]" in said
+    assert [line.split()[0] for line in said.splitlines() if line.startswith("    a ")] == ["a"]
 
 
 # ---- what is sealed
