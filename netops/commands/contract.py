@@ -19,7 +19,7 @@ from inventory.show import visible
 from netops.commands.contract_words import Speaker
 from netops.coverage import promised
 from netops.errors import UsageError
-from netops.sla import foretold, numbers, pitfalls, rules
+from netops.sla import foretold, numbers, pitfall_words, pitfalls, rules
 
 if TYPE_CHECKING:
     import argparse
@@ -69,7 +69,8 @@ def _check(args: argparse.Namespace, settings: Settings) -> int:
         return 1
     problems = unsound = list(_unsound(held, places, args.file.name))  # without meaning, so nothing to reckon by
     if not unsound:
-        problems = list(_pitfalls(held, places, args.file.name))
+        language = args.language or ("en" if args.json else settings.city.language)  # what machines read stays
+        problems = list(_pitfalls(held, places, args.file.name, language))
     at = foretold.values(held, args.at)
     found = None if unsound else foretold.foretell(held, at, services=args.services, before=args.before)
     if args.json:
@@ -103,16 +104,17 @@ def _unsound(held: Contract, places: Mapping[str, str], file: str) -> Iterator[P
                 yield Problem(_place(places, item, given, file), str(error))
 
 
-def _pitfalls(held: Contract, places: Mapping[str, str], file: str) -> Iterator[Problem]:
+def _pitfalls(held: Contract, places: Mapping[str, str], file: str, language: str) -> Iterator[Problem]:
     for item in held.items:
         for each in item.objectives:
             where, name = _place(places, item, each, file), f"{item.id}/{each.id}"
             if each.period != "month":
-                yield Problem(where, f"{name}: period '{each.period}' is not reported on", "write 'month'")
-            for what, remedy in pitfalls.of(item, each):
+                what, remedy = pitfall_words.said("no_period", language, period=each.period)
+                yield Problem(where, f"{name}: {what}", remedy)
+            for what, remedy in pitfalls.of(item, each, language=language):
                 yield Problem(where, f"{name}: {what}", remedy)
         for given in item.coverage:
-            for what, remedy in pitfalls.of_coverage(item, given):
+            for what, remedy in pitfalls.of_coverage(item, given, language=language):
                 yield Problem(_place(places, item, given, file), f"{item.id}/{given.id}: {what}", remedy)
 
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from inventory.model import Objective
-from netops.sla import streams
+from netops.sla import pitfall_words, streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 Edge = tuple[Fraction, int]
 """A cut through the numbers: (value, 0) just before the value, (value, 1) just after it."""
 Said = tuple[str, str]
-"""What is wrong, and the remedy."""
+"""What is wrong, and the remedy, in words."""
+_Found = tuple[str, dict[str, object]]  # the name of a sentence of pitfall_words.py, and its fields
 
 LOWEST, HIGHEST = (Fraction(0), 0), (Fraction(100), 1)
 
@@ -35,28 +36,30 @@ class Step(NamedTuple):
     percent: Fraction
 
 
-def of(item: ServiceItem, objective: Objective) -> Iterator[Said]:
+def of(item: ServiceItem, objective: Objective, *, language: str = "en") -> Iterator[Said]:
     """Yield what is wrong with one objective whose words and numbers are sound (`rules.objective`)."""
-    yield from _dead(item, objective)
-    if objective.credits.tiers:
-        yield from _tiers(objective)
+    for name, given in (*_dead(item, objective), *(_tiers(objective) if objective.credits.tiers else ())):
+        yield pitfall_words.said(name, language, **given)
 
 
-def of_coverage(item: ServiceItem, given: Coverage) -> Iterator[Said]:
+def of_coverage(item: ServiceItem, given: Coverage, *, language: str = "en") -> Iterator[Said]:
     """Yield what is wrong with one promise of coverage whose words and numbers are sound."""
     if given.credits.tiers or not Fraction(given.area_percent):
-        yield from of(item, Objective(id=given.id, indicator="", target=given.target, credits=given.credits))
-    elif not Fraction(item.fee):
-        yield f"'area_percent' is of a fee, and item '{item.id}' states none: nothing is ever owed", "state `fee`"
+        judged = Objective(id=given.id, indicator="", target=given.target, credits=given.credits)
+        yield from of(item, judged, language=language)
+    for name, told in _of_areas(item, given):
+        yield pitfall_words.said(name, language, **told)
+
+
+def _of_areas(item: ServiceItem, given: Coverage) -> Iterator[_Found]:
+    if not given.credits.tiers and Fraction(given.area_percent) and not Fraction(item.fee):
+        yield "no_fee_of_area", {"item": item.id}
     least = [Fraction(each) for each in (given.minimum, *(one.percent for one in given.minima))]
     if Fraction(given.area_percent) and not any(least):
-        yield "'area_percent' is owed for areas below their minimum, and none has one", "state `minimum` or `minima`"
+        yield "no_minimum", {}
     for each in least:
         if 0 < each <= 1:
-            yield (
-                f"minimum {plain(each)} is in percent, so hardly any area could miss it",
-                f"did you mean {plain(each * 100)}?",
-            )
+            yield "ratio_of_area", {"minimum": plain(each), "meant": plain(each * 100)}
 
 
 def missed(objective: Objective) -> tuple[Edge, Edge]:
@@ -96,26 +99,22 @@ def _step(number: int, tier: Tier) -> Step:
     return Step(number, max(low, LOWEST), min(high, HIGHEST), Fraction(tier.percent))
 
 
-def _tiers(objective: Objective) -> Iterator[Said]:
+def _tiers(objective: Objective) -> Iterator[_Found]:
     start, end = missed(objective)
-    target = f"target {objective.target}"
+    target = objective.target
     known = steps(objective)
     for each in known:
         low, high = max(each.low, start), min(each.high, end)
         if each.percent and low >= high:
-            what = f"tier {each.number} ({written(each.low, each.high)}) holds no value that misses the {target}"
-            yield f"{what}: it never pays", "remove it, or correct its bounds or the target"
+            yield "never_pays", {"tier": each.number, "bounds": written(each.low, each.high), "target": target}
         elif each.percent and _beyond(objective, each, start, end):
-            what = f"tier {each.number} reaches beyond the {target}: what meets it owes nothing, whatever the tier says"
-            yield what, f"write `{written(low, high)}`, or correct the target"
+            yield "beyond", {"tier": each.number, "bounds": written(low, high), "target": target}
     for low, high in _gaps(known, start, end):
-        what = f"a value of `{written(low, high)}` misses the {target} and owes nothing: no tier holds it"
-        yield what, f"add a tier for it; `{{{written(low, high)}, percent: 0}}` if nothing is to be owed"
+        yield "gap", {"bounds": written(low, high), "target": target}
     for better, worse in pairwise(known):
         if worse.percent < better.percent:
-            what = f"tier {worse.number} ({written(worse.low, worse.high)}) costs {plain(worse.percent)} %"
-            what += f", the better values of tier {better.number} cost {plain(better.percent)} %"
-            yield what, "let worse values cost at least as much"
+            told = {"tier": worse.number, "bounds": written(worse.low, worse.high), "percent": plain(worse.percent)}
+            yield "cheaper", told | {"better": better.number, "more": plain(better.percent)}
 
 
 def _beyond(objective: Objective, each: Step, start: Edge, end: Edge) -> bool:
@@ -137,32 +136,27 @@ def _gaps(known: list[Step], start: Edge, end: Edge) -> Iterator[tuple[Edge, Edg
         yield at, end
 
 
-def _dead(item: ServiceItem, objective: Objective) -> Iterator[Said]:
+def _dead(item: ServiceItem, objective: Objective) -> Iterator[_Found]:
     """Yield what is written and changes nothing, or contradicts what the figure is."""
     credits_, state = objective.credits, objective.indicator == streams.AVAILABILITY
     target = Fraction(objective.target)
     if objective.comparison == "at_least" and 0 < target <= 1:
-        what = f"target {objective.target} is in percent, so hardly anything could miss it"
-        yield what, f"did you mean {plain(target * 100)}?"
+        yield "ratio", {"target": objective.target, "meant": plain(target * 100)}
     if objective.comparison == "at_most":
-        figure = "availability is the share of time that is up" if state else "the figure is the share that is good"
-        yield f"comparison 'at_most': {figure}, so less of it would be better", "write 'at_least', or leave it out"
+        yield ("at_most_state" if state else "at_most_share"), {}
     if state and objective.rules.percentile != "nearest_rank":
-        yield (
-            f"percentile '{objective.rules.percentile}' has no use: availability has no percentile",
-            "leave it out; it is for objectives on a metric",
-        )
+        yield "percentile", {"percentile": objective.rules.percentile}
     capped = [name for name in ("object_cap_percent", "period_cap_percent") if getattr(credits_, name)]
     if not credits_.tiers:
         for name in (*capped, *(("escalate_after",) if credits_.escalate_after else ())):
-            yield f"credits state '{name}' and no tiers: nothing is ever owed", "add `tiers`, or leave the credits out"
+            yield "no_tiers", {"name": name}
         return
     if not any(Fraction(each.percent) for each in credits_.tiers):
         return
     for name in capped:
         if not Fraction(getattr(credits_, name)):
-            yield f"'{name}' is 0: its tiers never pay", "leave the cap out, or the tiers"
+            yield "cap_of_0", {"name": name}
     if credits_.escalate_after and Fraction(credits_.escalate_factor) == 1:
-        yield "'escalate_factor' is 1: a repeated breach costs no more", "write more than 1, or leave both fields out"
+        yield "factor_of_1", {}
     if not Fraction(item.fee):
-        yield f"its tiers are percent of a fee, and item '{item.id}' states none: nothing is ever owed", "state `fee`"
+        yield "no_fee", {"item": item.id}

@@ -64,6 +64,13 @@ def test_the_same_in_chinese(check):
     assert "符合以下条件的服务：设备角色 无线接入点（ap）" in said.out
 
 
+def test_what_is_wrong_is_said_in_chinese_to_who_reads_chinese(check, text):
+    code, said = check("--language", "zh_CN", changed=text.replace("target: 99.5", "target: 0.995"))
+
+    assert code == 1
+    assert "目标 0.995 以百分数计，几乎不可能不达标; 是否想写 99.5？" in said.out
+
+
 def test_amounts_are_grouped_as_people_read_them(check):
     _, said = check("--language", "en", "--at", f"{NAME}=99.2", "--services", "400")
 

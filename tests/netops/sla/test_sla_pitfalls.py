@@ -1,5 +1,6 @@
 """What a contract says and hardly anybody means: each is named with what to write instead, and nothing else is."""
 
+import re
 from fractions import Fraction
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from collectors.simulator import city as simulated
 from collectors.simulator import describe
 from inventory.model import Contract, Credits, Objective, Rules, Selector, ServiceItem, Tier
-from netops.sla import credit, pitfalls
+from netops.sla import credit, pitfall_words, pitfalls
 
 SOUND = (Tier(percent="10", below="99.5", at_least="99"), Tier(percent="30", below="99"))
 
@@ -139,3 +140,12 @@ def test_the_contracts_of_the_rehearsal_have_no_pitfall():
 
     assert len(pairs) > 20
     assert [said for item, o in pairs for said in pitfalls.of(item, o)] == []
+
+
+@pytest.mark.parametrize("name", pitfall_words.SAID)
+def test_every_pitfall_is_said_in_both_languages_with_the_same_fields(name):
+    english, chinese = ("\n".join(pitfall_words.SAID[name][language]) for language in ("en", "zh_CN"))
+
+    assert all(re.search(r"[\u4e00-\u9fff]", part) for part in pitfall_words.SAID[name]["zh_CN"])
+    assert english.isascii()
+    assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", chinese))
