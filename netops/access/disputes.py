@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from netops.dispute import codes, notes, states
 from netops.dispute.terms import FOR_EVER_MS, nobody
 from netops.errors import NetopsError, UsageError
+from netops.evidence.receipt import REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,6 +39,7 @@ class Known:
     cases: Cases = field(default_factory=states.Cases)
     claims: Mapping[str, str] = field(default_factory=dict)
     leaves: int = 0
+    refused: tuple[tuple[Fact, int], ...] = ()  # carriers' notes that the city did not take, and when that was known
     breaks: Breaks = ()
 
 
@@ -48,7 +50,8 @@ def known(facts: Iterable[tuple[Fact, int]], *, leaves: int, breaks: Breaks = ()
     for fact, _ in told:
         if fact.kind == "exclusion_claim":
             claims.setdefault(str(fact.body["claim"]), str(fact.body["contract"]))
-    return Known(cases=states.fold(told), claims=claims, leaves=leaves, breaks=breaks)
+    refused = tuple((fact, known_ms) for fact, known_ms in told if fact.kind == REFUSED)
+    return Known(cases=states.fold(told), claims=claims, leaves=leaves, refused=refused, breaks=breaks)
 
 
 def beside(before: Known, fact: Fact, *, now_ms: int) -> Known:

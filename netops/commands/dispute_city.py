@@ -11,6 +11,7 @@ from netops.commands.approve import login
 from netops.dispute import notes, papers, receipts, strangers
 from netops.errors import AccessError, EvidenceError, NetopsError, UsageError, nearest
 from netops.evidence import canonical, files
+from netops.evidence.receipt import alike
 from netops.facts import Fact
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def receipt(args: argparse.Namespace, settings: Settings) -> int:
     path = args.out or args.note.with_name(f"{args.note.name}.receipt")
     made = receipts.made(settings, canonical.digest(data))
     try:
-        if path.exists() and path.read_bytes() != made:
+        if path.exists() and not alike(path.read_bytes(), made):
             raise UsageError(f"{path}: exists, and holds something else; move it away, or name another with --out")
         files.replace(path, made)
     except OSError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from inventory import times
 from netops.access import record
 from netops.clock import iso
-from netops.dispute import about, papers, states
+from netops.dispute import about, papers, states, strangers
 from netops.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 def status(args: argparse.Namespace, settings: Settings) -> int:
     """Tell how each report stands."""
     known, terms = _known(args, settings)
-    return _status(known, terms, as_json=args.json)
+    _status(known, terms, as_json=args.json)
+    counted = None if args.bundle else strangers.read(settings.data.dir)
+    if counted is not None:
+        last = iso(counted.last_ms)
+        print(f"netops dispute: {counted.count} notes were handed in and not sealed, the last {last}", file=sys.stderr)
+    return 0
 
 
 def _known(args: argparse.Namespace, settings: Settings) -> tuple[Known, Lookup]:
@@ -41,17 +46,27 @@ def _known(args: argparse.Namespace, settings: Settings) -> tuple[Known, Lookup]
     return papers.together(held)
 
 
-def _status(known: Known, terms: Lookup, *, as_json: bool) -> int:
+def _status(known: Known, terms: Lookup, *, as_json: bool) -> None:
     cases = sorted(known.cases.held.values(), key=lambda case: (case.contract, case.start_ms))
     if as_json:
-        rows = [_row(case, terms(case.contract, case.end_ms - 1)) for case in cases]
+        rows = [
+            _row(case, terms(case.contract, case.end_ms - 1)) | {"refused": _refused(known, case)} for case in cases
+        ]
         print(json.dumps(rows, ensure_ascii=False, indent=1))
-        return 0
+        return
     if not cases:
         print("no report was issued yet")
     for case in cases:
         _print(case, terms(case.contract, case.end_ms - 1))
-    return 0
+        for each in _refused(known, case):
+            print(f"  note {each['digest'][:16]}…  by {each['by']!r}: refused {each['at']}: {each['reason']!r}")
+
+
+def _refused(known: Known, case: Case) -> list[dict[str, str]]:
+    """Return the notes about any revision of a report that the city did not take."""
+    named = {each.name for each in case.revisions}
+    found = [(fact.body, iso(at_ms)) for fact, at_ms in known.refused if fact.body.get("report") in named]
+    return [{**{name: str(body[name]) for name in ("digest", "by", "reason")}, "at": at} for body, at in found]
 
 
 def _print(case: Case, terms: Terms | None) -> None:

@@ -1,8 +1,8 @@
 """What became of the notes that carriers handed in here: taken, refused, or still on its way; and the receipt for it.
 
 Nothing is kept for a receipt: it is read from the ledger whenever somebody asks, so that no kill can lose one. It
-stands under the first checkpoint that covers the leaf: asked for again it is the same one, with what witnesses signed
-since.
+stands under the first checkpoint over the leaf that as many witnesses signed as the policy of then asks for: from then
+on it is the same one whenever it is asked for. Until they have, it stands under the first that most of them signed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from netops.errors import NetopsError, UsageError
 from netops.evidence import receipt
 from netops.evidence.signed_words import KINDS
 from netops.ledger_file import LedgerReader
+from netops.report import witnessed
+from netops.witness import policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,11 +85,11 @@ def made(settings: Settings, digest: str) -> bytes:
     if found.leaf is None:
         raise PendingError(f"the note with SHA-256 {digest} waits for the core to seal it; ask again in a minute")
     with LedgerReader(record.ledger_path(settings)) as ledger:
-        sealed = ledger.covering(found.leaf.index)
-        if sealed is None:
+        if ledger.covering(found.leaf.index) is None:
             raise PendingError(f"leaf {found.leaf.index} waits for its checkpoint; ask again in a minute")
-        path = ledger.inclusion(found.leaf.index, sealed.size)
-    return receipt.write(found.leaf.data, index=found.leaf.index, path=path, checkpoint=sealed.note)
+        under = witnessed.chosen(ledger, found.leaf.index, policy.before(ledger, found.leaf.index))
+        path = ledger.inclusion(found.leaf.index, under.size)
+    return receipt.write(found.leaf.data, index=found.leaf.index, path=path, checkpoint=under.note)
 
 
 def _digest(fact: Fact) -> str:

@@ -43,6 +43,15 @@ def write(leaf: bytes, *, index: int, path: Sequence[bytes], checkpoint: bytes) 
     return bytes(Proof(index=index, path=tuple(path), checkpoint=note.parse(checkpoint), extra=leaf))
 
 
+def alike(one: bytes, other: bytes) -> bool:
+    """Whether two files are receipts of the same leaf, under whatever checkpoint and with whatever signatures."""
+    try:
+        first, second = Proof.parse(one), Proof.parse(other)
+    except EvidenceError:
+        return False
+    return first.extra is not None and (first.index, first.extra) == (second.index, second.extra)
+
+
 def noted(fact: Mapping[str, Any]) -> str:
     """Return the SHA-256 of the note that a fact is about, or the empty string."""
     body = fact["body"]

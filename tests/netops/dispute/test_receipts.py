@@ -18,12 +18,15 @@ from netops.errors import EvidenceError, UsageError
 from netops.evidence import canonical
 from netops.evidence.bundle import open_bundle
 from netops.evidence.members import APART
+from netops.evidence.note import COSIGNATURE_V1
 from netops.evidence.proof import HEADER
 from netops.founding import evidence_key
 from netops.ledger_file import LedgerReader
 from netops.sign import Signer
+from netops.witness import policy
+from netops.witness.listed import Listed, Witness
 from tests.netops.dispute.conftest import CARRIER, OTHER
-from tests.netops.dispute.desks import FIRST, LATER, MONTH, NOW, H, at_desk, objected, sealed, words
+from tests.netops.dispute.desks import FIRST, LATER, MONTH, NOW, H, at_desk, objected, sealed, state_of, words, writer
 
 DAY = 86_400_000
 
@@ -270,7 +273,42 @@ def test_the_next_bundle_shows_what_was_refused_and_cannot_leave_it_out(desk, ci
     leaves = [json.loads(data)["fact"] for _, data in open_bundle(desk / "r2.zip").leaves(APART)]
 
     assert [each["body"] for each in leaves if each["kind"] == "note_refused"] == refusals(city)
+    assert [each["digest"] for each in state_of(city, capsys, desk / "r2.zip")["refused"]] == [digest(desk / "x.note")]
     assert words(audit, city, "verify", desk / "r2.zip") == 0
+
+
+def test_how_it_stands_tells_of_refused_notes_and_of_those_that_were_only_counted(desk, city, capsys):
+    (desk / "bad.note").write_bytes(b"x")
+    take(city, signed(desk, said()), desk / "bad.note")
+    sealed(city)
+    assert words(dispute, city, "status") == 0
+    told = capsys.readouterr()
+    (row,) = state_of(city, capsys)["refused"]
+
+    assert f"note {digest(desk / 'x.note')[:16]}…  by 'carrier-a/disputes': refused 2026-11-02T02:00" in told.out
+    assert "1 notes were handed in and not sealed, the last 2026-11-02T02:00:00.000Z" in told.err
+    assert (row["digest"], row["by"]) == (digest(desk / "x.note"), "carrier-a/disputes")
+
+
+def test_a_receipt_comes_under_the_checkpoint_that_the_policys_witnesses_signed(desk, city, capsys):
+    """Killed or asked for too early, it is completed in place: the leaf is the same."""
+    witness = Signer("auditor/w", b"w" * 32, algorithm=COSIGNATURE_V1)
+    with writer(city) as ledger:
+        policy.keep(ledger, Listed((Witness(witness.vkey),), quorum=1), now_ms=NOW)
+    note = objected(desk)
+    take(city, note)
+    sealed(city)
+    receipt = given(city, desk, note)
+    (desk / "city.vkey").write_text(f"{(desk / 'city.vkey').read_text()}{witness.vkey}\n")
+    code, told = checked(desk, receipt, note, capsys, "--quorum", 1)
+    assert (code, "0 of the 1 co-signatures" in told["failures"][0]) == (4, True)
+    with writer(city) as ledger:
+        ledger.adopt(witness.cosign(ledger.latest().note, now_s=NOW // 1000), [witness.vkey])
+    sealed(city, now_ms=NOW + H)
+    assert words(dispute, city, "receipt", note, "--out", receipt) == 0
+    code, told = checked(desk, receipt, note, capsys, "--quorum", 1)
+
+    assert (code, told["cosigned"]) == (0, {"auditor/w": "2026-11-02T02:00:00.000Z"})
 
 
 def test_a_bundle_that_the_core_cannot_read_is_no_reason_to_refuse_a_carrier(desk, city, capsys):
