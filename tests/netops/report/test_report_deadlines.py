@@ -14,9 +14,11 @@ from netops.clock import utc
 from netops.dispute import deadlines, silence, states, terms
 from netops.errors import EvidenceError, UsageError
 from netops.evidence.deadlines import reckoned
-from netops.evidence.members import APART, CALENDAR, CONTRACT, TERMS
+from netops.evidence.members import APART, CALENDAR, CONTRACT, TERMS, Bundle
 from netops.evidence.verifier import verify_numbers
 from netops.report import bundle as bundles
+from netops.report.whole import OvertakenError
+from tests.netops.report.conftest import World
 
 H = 3_600_000
 START = 1_790_784_000_000  # 1 October in Shanghai: a week off, and Saturday the 10th is worked
@@ -64,6 +66,16 @@ def issued(world, paper_bundle):
     said(world)
     world.claim("m-1", 0, 1, services=["ap-1"])
     return world
+
+
+@pytest.fixture
+def held(ledger):
+    """A ledger with its tree, and in it a report on September about which nobody spoke for ten working days."""
+    made = World(ledger, length=1)
+    made.versions()
+    made.hour(0, {}, made.roster())
+    made.issued_before()
+    return made
 
 
 def changed(bundle, **members):
@@ -157,3 +169,42 @@ def test_silence_of_a_kind_without_a_deadline_is_named(issued, paper_bundle):
     _, bundle = paper_bundle(issued)
 
     assert "nobody has a deadline for one" in str(verify_numbers(bundle))
+
+
+def test_the_first_silence_brings_its_calendar_into_the_next_report_and_not_into_the_one_before(
+    paper_world, paper_bundle, base_contract
+):
+    world = paper_world(contracts=(replace(base_contract, calendar="cn"),), length=1)
+    world.versions()
+    world.hour(0, {}, world.roster())
+    first, bundle = paper_bundle(world)
+    for fact in bundles.facts(first, now_ms=START + 60 * H):
+        world.state(fact.kind, dict(fact.body), at_ms=fact.at_ms)
+    said(world)
+
+    again, _ = paper_bundle(world)
+    assert CALENDAR not in bundle.members
+    assert (again.name, again.manifest) == (first.name, first.manifest)
+
+    world.claim("m-1", 0, 1)
+    second, bundle = paper_bundle(world)
+    assert second.name.endswith("-r2")
+    assert CALENDAR in bundle.members
+    assert verify_numbers(bundle) == []
+
+
+def test_silence_that_is_sealed_while_a_report_is_built_is_in_the_next_one(held, signer):
+    """The bundle could not show by which days it was reckoned."""
+    world, due = held, START + 15 * 24 * H  # Monday to Friday: ten days after Thursday, 1 October
+    draft = world.draft(signer)
+    leaf = {"report": "r", "by": "deadline", "due_ms": due, "reason": "x"}
+    world.state("report_accepted", leaf, at_ms=due, recorded_ms=due)
+    first = world.known + 1
+    for fact in bundles.facts(draft, now_ms=due + H):
+        world.state(fact.kind, dict(fact.body), at_ms=fact.at_ms)
+    world.ledger.checkpoint(now_ms=due + H)
+
+    with pytest.raises(OvertakenError, match="a report_accepted, was sealed while the report was built"):
+        bundles.compose(world.ledger, draft, world.ledger.holds("test", first))
+    _, members = world.issue(signer)
+    assert verify_numbers(Bundle(members=members)) == []
