@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     Query = Callable[..., list[tuple[Any, ...]]]
     Row = tuple[int, str, int, str, int, bytes]  # position, source, sequence, kind, at_ms, data
 
-LEVELS = 12
-BLOCK = 1 << LEVELS
+BLOCK = tally.EVERY
+LEVELS = BLOCK.bit_length() - 1
+_DUE = BLOCK - 1  # where in a block its tally stands
 
 _COUNTED = tally.KINDS | {tally.KIND}
+_RECORDED, _SEQUENCE = b',"recorded_ms":', b',"sequence":'
 
 
 class Audit:
@@ -43,14 +45,14 @@ class Audit:
         """Go through the first `size` leaves; EvidenceError names the first place that is off."""
         for start in range(0, size, BLOCK):
             end = min(start + BLOCK, size)
-            rows, nodes = self._rows(start, end), self._nodes(start, end)
-            if not self._sound(start, rows, nodes):
-                self._one_by_one(end, rows, nodes)
+            rows = self._rows(start, end)
+            if not self._sound(start, rows, self._hashes(start, end)):
+                self._one_by_one(end, rows, self._nodes(start, end))
             self._filed(start, end)
         if self._query("SELECT count(*) FROM node")[0][0] != 2 * size - size.bit_count():
             raise EvidenceError(f"ledger {self._path}: holds nodes that no leaf accounts for")
 
-    def _sound(self, start: int, rows: Sequence[Row], nodes: Sequence[tuple[int, bytes]]) -> bool:
+    def _sound(self, start: int, rows: Sequence[Row], hashes: list[bytes]) -> bool:
         """Whether a whole block holds; then it is counted. Nothing is counted of one that does not."""
         if len(rows) != BLOCK or not _are_filed(rows):  # as many as there are places: so none is missing
             return False
@@ -58,11 +60,10 @@ class Audit:
         made = _post_order()([each for level in levels for each in level])
         frontier = merkle.Frontier(start >> LEVELS, self._frontier.peaks)
         above = tuple(node for _, _, node in frontier.append(levels[-1][0]))[1:]
-        if tuple([node for _, node in nodes]) != made + above:
+        if hashes != [*made, *above]:  # as many as there are numbers: so each stands under its own
             return False
-        for row, digest in zip(rows, levels[0], strict=True):
-            if row[3] in _COUNTED or tally.due(row[0]):
-                self._counted(row[0], _fact(row), digest)
+        for at in [at for at, row in enumerate(rows) if row[3] in _COUNTED or at == _DUE]:
+            self._counted(start + at, _fact(rows[at]), levels[0][at])
         self._frontier = merkle.Frontier(start + BLOCK, frontier.peaks)
         return True
 
@@ -126,6 +127,12 @@ class Audit:
         )
         return self._query(sql, start, end)
 
+    def _hashes(self, start: int, end: int) -> list[bytes]:
+        """Return the hashes of those nodes in the order of their numbers; one that is no blob is none of ours."""
+        sql = "SELECT hash FROM node WHERE number >= ? AND number < ? ORDER BY number"
+        found = self._query(sql, merkle.number(0, start), merkle.number(0, end))
+        return [each for (each,) in found]
+
     def _nodes(self, start: int, end: int) -> list[tuple[int, bytes]]:
         """Return `(number, hash)` of the nodes that the leaves `[start, end)` complete."""
         sql = "SELECT number, CAST(hash AS BLOB) FROM node WHERE number >= ? AND number < ? ORDER BY number"
@@ -135,18 +142,22 @@ class Audit:
 def _are_filed(rows: Sequence[Row]) -> bool:
     """Whether all columns are those of the leaves' bytes; False may also mean that this quick look cannot tell.
 
-    Within a JSON text a quote is escaped, so no text can imitate what stands between the parts of a leaf.
+    Within a JSON text a quote is escaped, so no text can imitate what stands between the parts of a leaf. When a leaf
+    was recorded, and whether in a rehearsal, no column says: it is taken from the last leaf that said it otherwise.
     """
     kinds = {kind: b'},"kind":"%b"}' % kind.encode() for kind in {row[3] for row in rows}}
-    sources = {source: canonical.dumps(source) for source in {row[1] for row in rows}}
+    sources = {source: b',"source":%b}' % canonical.dumps(source) for source in {row[1] for row in rows}}
+    recorded = b""
     for _, source, sequence, kind, at_ms, data in rows:
-        fact, _, filed = data.rpartition(b',"recorded_ms":')
-        if not (
-            fact.startswith(b'{"fact":{"at_ms":%d,"body":{' % at_ms)
-            and fact.endswith(kinds[kind])
-            and filed.endswith(b',"sequence":%d,"source":%b}' % (sequence, sources[source]))
-        ):
+        if not data.startswith(b'{"fact":{"at_ms":%d,"body":{' % at_ms):
             return False
+        end = b"%b%b%d%b" % (kinds[kind], recorded, sequence, sources[source])
+        if not data.endswith(end) or not recorded:
+            fact, mark, filed = data.rpartition(_RECORDED)
+            when, _, own = filed.partition(_SEQUENCE)
+            recorded = mark + when + _SEQUENCE
+            if not fact.endswith(kinds[kind]) or own != b"%d%b" % (sequence, sources[source]):
+                return False
     return True
 
 
