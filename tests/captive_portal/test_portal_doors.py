@@ -12,7 +12,7 @@ DOORS = {
     "apsw": set(),  # netops/sqlite.py
     "sqlite3": set(),
     "ssl": {"outgoing.py"},
-    "http": {"outgoing.py", "oidc/line.py", "sms/http.py"},  # these two for its errors and statuses
+    "http": {"oidc/line.py", "sms/http.py"},  # for its errors and statuses; the door is netops/question.py
     "cryptography": {"records/cipher.py", "certificate.py", "fas.py"},  # at rest; X.509; openNDS's own CBC
     "authlib": {"oidc/token.py"},
     "joserfc": {"oidc/token.py"},
