@@ -13,6 +13,7 @@ from werkzeug.utils import secure_filename
 from dashboards import terms, words
 from dashboards.city import RANK, sums
 from dashboards.frame import bound, frame, paged
+from inventory import codec
 from netops.coverage import said
 from netops.errors import EvidenceError
 from netops.evidence import bundle as bundles
@@ -88,7 +89,7 @@ def contract(desk: Desk, contract: str) -> str:
             for objective in item.objectives
         ],
         coverage=[
-            (item, given, list(said.lines(given, chinese=current() != "en")))
+            (item, given, list(said.lines(codec.plain(given), chinese=current() != "en")))
             for item in known.items
             for given in item.coverage
         ],

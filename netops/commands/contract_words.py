@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from inventory import times
+from inventory import codec, times
 from netops.coverage import said
 from netops.report import agreed, because
 from netops.report.words import WORDS
@@ -227,7 +227,7 @@ class Speaker:
             yield "  " + self._promise(held, each)
             yield from (f"    {line}" for line in (*self._rules(held, each.rules), *self._credits(each.credits)))
         for given in item.coverage:
-            head, *rest = said.lines(given, chinese=bool(self._at))
+            head, *rest = said.lines(codec.plain(given), chinese=bool(self._at))
             owed = () if Fraction(given.area_percent) and not given.credits.tiers else self._credits(given.credits)
             yield f"  {head}"
             yield from (f"    {line}" for line in (*rest, *owed))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netops.sla import pitfalls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from inventory.model import Coverage
 
 # (English, Chinese)
 _SAID: Mapping[str, tuple[str, str]] = {
@@ -48,23 +46,23 @@ _SAID: Mapping[str, tuple[str, str]] = {
 }
 
 
-def lines(each: Coverage, *, chinese: bool) -> Iterator[str]:
-    """Yield what a promise of coverage will do, its headline first."""
+def lines(each: Mapping[str, Any], *, chinese: bool) -> Iterator[str]:
+    """Yield what a promise of coverage will do, its headline first; it is given as its plain fields (`codec.plain`)."""
 
     def say(name: str, **given: object) -> str:
         return _SAID[name][chinese].format(**given)
 
-    figure = f"{each.metric.upper()} ≥ {each.level} dBm"
-    if each.quality:
-        figure += f", {'SINR' if each.metric == 'rsrp' else 'SNR'} ≥ {each.quality} dB"
-    yield say("promise", id=each.id, target=each.target, figure=figure)
-    yield say("minimum", percent=each.minimum) if Fraction(each.minimum) else say("no_minimum")
-    for one in each.minima:
-        yield say("minima", area=one.area, percent=one.percent)
-    yield say("bound", z=each.z)
-    yield say("hours", hours=each.min_hours, days=each.max_age_days)
-    yield say(each.unknown_cells)
-    yield say("unknown", limit=pitfalls.plain(Fraction(each.max_unknown_ratio) * 100))
-    yield say("area", percent=each.area_percent) if Fraction(each.area_percent) else say("area_free")
-    if each.credits.tiers:
+    figure = f"{each['metric'].upper()} ≥ {each['level']} dBm"
+    if each["quality"]:
+        figure += f", {'SINR' if each['metric'] == 'rsrp' else 'SNR'} ≥ {each['quality']} dB"
+    yield say("promise", id=each["id"], target=each["target"], figure=figure)
+    yield say("minimum", percent=each["minimum"]) if Fraction(each["minimum"]) else say("no_minimum")
+    for one in each["minima"]:
+        yield say("minima", area=one["area"], percent=one["percent"])
+    yield say("bound", z=each["z"])
+    yield say("hours", hours=each["min_hours"], days=each["max_age_days"])
+    yield say(each["unknown_cells"])
+    yield say("unknown", limit=pitfalls.plain(Fraction(each["max_unknown_ratio"]) * 100))
+    yield say("area", percent=each["area_percent"]) if Fraction(each["area_percent"]) else say("area_free")
+    if each["credits"]["tiers"]:
         yield say("by_upper")

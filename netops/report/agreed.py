@@ -120,10 +120,15 @@ def rules(objective: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield _rule(name, value, held), name
     for each in held["exclusions"]:
         yield _excused(each), f"exclusions.{each['id']}"
-    for each in objective["credits"]["tiers"]:
+    yield from owed(objective["credits"], objective)
+
+
+def owed(held: Mapping[str, Any], objective: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the same of a schedule of credits, and of what an objective or a promise of coverage owes by it."""
+    for each in held["tiers"]:
         bounds = ", ".join(f"{sign} {each[name]} %" for name, sign in _BOUNDS if each[name])
         yield _both("tier", bounds, each["percent"]), "credits.tiers"
-    yield from _credits(objective["credits"])
+    yield from _credits(held)
     yield _both("breaches_before", objective["breaches_before"]), "breaches_before"
     percent = objective["credit_percent"]
     yield _both("credit_percent", percent.removesuffix("/1")), "credit_percent"

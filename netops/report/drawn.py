@@ -47,6 +47,14 @@ def section(zh: Mapping[str, Any], en: Mapping[str, Any]) -> str:
     return "".join([*made, f"<p>{escape(zh['rest'])} {escape(en['rest'])}</p>" if zh["rest"] else ""])
 
 
+def listed(told: Iterable[tuple[str, list[str]]]) -> str:
+    """Return lists of sentences, each under its name."""
+    return "".join(
+        f"<h4>{escape(name)}</h4><ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
+        for name, lines in told
+    )
+
+
 def legend(told: Mapping[str, Any]) -> str:
     """Return what the colours of the calendar stand for."""
     return (

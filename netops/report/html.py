@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netops.clock import iso, utc
-from netops.report import agreed, because, counts, drawn, foot, paper
+from netops.report import agreed, because, counts, drawn, foot, paper, surfaces
 from netops.report.named import named, norm
 from netops.report.words import LANGUAGES, both, worded
 from netops.sla import derived
@@ -71,6 +71,7 @@ def page(
         _first(zh, en),
         _summary(report),
         drawn.section(zh["coverage"], en["coverage"]),
+        drawn.listed(surfaces.rules(report)),
         _waterfall(zh, en),
         _days(zh, en),
     ]

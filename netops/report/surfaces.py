@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netops.clock import utc
-from netops.report import figures
+from netops.coverage import said
+from netops.report import agreed, figures
 from netops.report.named import named
 from netops.report.words import both, say
 
@@ -47,16 +48,24 @@ def content(report: Mapping[str, Any], language: Language, parties: Parties) -> 
         return {}
     rows = [_whole(*each, language) for each in held]
     areas = [row for part, item, each in held for row in _areas(part, item, each, language, parties)]
-    said = " ".join(dict.fromkeys(_ground(each, language) for _, _, each in held))
+    ground = " ".join(dict.fromkeys(_ground(each, language) for _, _, each in held))
     return {
         "title": say("coverage_title", language),
-        "said": f"{say('coverage_note', language)} {said}",
+        "said": f"{say('coverage_note', language)} {ground}",
         "tables": [
             {"head": [say(each, language) for each in WHOLE], "rows": rows},
             {"head": [say(each, language) for each in AREAS], "rows": areas},
         ],
         "rest": "",
     }
+
+
+def rules(report: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """Yield each promise by its name with all its rules, in both languages."""
+    for part, item, each in found(report):
+        ways = (said.lines(each["promise"], chinese=chinese) for chinese in (True, False))
+        told = [f"{zh} · {en}" for zh, en in zip(*ways, strict=True)]
+        yield _name(part, item, each), told + [text for text, _ in agreed.owed(each["promise"]["credits"], each)]
 
 
 def _name(part: Mapping[str, Any], item: Mapping[str, Any], each: Mapping[str, Any]) -> str:

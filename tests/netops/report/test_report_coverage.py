@@ -189,6 +189,12 @@ def test_pages_and_workbook_tell_each_area(world, base_contract, signer):
     assert page.count("110108001") >= 1
     assert "面积占比" in page
     assert "75.000 %" in page
+    for rule in (
+        "at 1.96 standard errors",
+        "an unknown cell is in no share",
+        "每有一个区域低于最低要求，扣减费用的 2 %",
+    ):
+        assert rule in page
     book = openpyxl.load_workbook(io.BytesIO(draft.members["report.xlsx"]))
     rows = list(book[words.both("coverage")].iter_rows(values_only=True))
     assert [row[3] for row in rows[1:]] == [words.both("all"), "110108001"]
