@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from netops.access.disputes import Known
     from netops.config import Settings
+    from netops.dispute.listening import Breaks
     from netops.dispute.papers import Paper
     from netops.dispute.states import Case, Objection
     from netops.dispute.terms import Lookup, Terms
@@ -50,14 +51,15 @@ def _status(known: Known, terms: Lookup, *, as_json: bool) -> None:
     cases = sorted(known.cases.held.values(), key=lambda case: (case.contract, case.start_ms))
     if as_json:
         rows = [
-            _row(case, terms(case.contract, case.end_ms - 1)) | {"refused": _refused(known, case)} for case in cases
+            _row(case, terms(case.contract, case.end_ms - 1), known.breaks) | {"refused": _refused(known, case)}
+            for case in cases
         ]
         print(json.dumps(rows, ensure_ascii=False, indent=1))
         return
     if not cases:
         print("no report was issued yet")
     for case in cases:
-        _print(case, terms(case.contract, case.end_ms - 1))
+        _print(case, terms(case.contract, case.end_ms - 1), known.breaks)
         for each in _refused(known, case):
             print(f"  note {each['digest'][:16]}…  by {each['by']!r}: refused {each['at']}: {each['reason']!r}")
 
@@ -69,17 +71,23 @@ def _refused(known: Known, case: Case) -> list[dict[str, str]]:
     return [{**{name: str(body[name]) for name in ("digest", "by", "reason")}, "at": at} for body, at in found]
 
 
-def _print(case: Case, terms: Terms | None) -> None:
+def _print(case: Case, terms: Terms | None, breaks: Breaks) -> None:
     over = _known_ms(lambda: terms.window(case)) if terms and _is_open(case) else 0
-    until = f", to be objected to until {terms.shown(over)}" if terms and over else ""
+    until = f", to be objected to until {terms.shown(over)}{_longer(over, terms, breaks)}" if terms and over else ""
     owed = f", owes {case.last.amount} {case.last.currency}" if case.last.amount else ""
     print(f"{case.last.name}: {case.stage}{owed}{until}")
     for each in case.objections.values():
         due = _due(each, terms)
-        by = f" until {terms.shown(due)}" if terms is not None and due else ""
+        by = f" until {terms.shown(due)}{_longer(due, terms, breaks)}" if terms is not None and due else ""
         what = about.words(each.target, terms.zone if terms is not None else times.zone("UTC"))
         print(f"  {each.id}  {each.code}: {what}; by {each.by!r}: {_stage(each)}{by}")
         print(f"    {each.reason!r}")  # as literals: no text of others drives the terminal
+
+
+def _longer(over_ms: int, terms: Terms, breaks: Breaks) -> str:
+    """Return in words until when a deadline is kept open because the core was not there, or nothing."""
+    kept = _known_ms(lambda: terms.closes(over_ms, breaks))
+    return f" (kept open until {terms.shown(kept)}: the core was not there to hear)" if kept > over_ms else ""
 
 
 def _is_open(case: Case) -> bool:
@@ -108,8 +116,9 @@ def _known_ms(ask: Callable[[], int]) -> int:
         return 0
 
 
-def _row(case: Case, terms: Terms | None) -> dict[str, Any]:
+def _row(case: Case, terms: Terms | None, breaks: Breaks) -> dict[str, Any]:
     over = _known_ms(lambda: terms.window(case)) if terms is not None and _is_open(case) else 0
+    kept = _known_ms(lambda: terms.closes(over, breaks)) if terms is not None and over else 0
     return {
         "contract": case.contract,
         "start_ms": case.start_ms,
@@ -121,6 +130,7 @@ def _row(case: Case, terms: Terms | None) -> dict[str, Any]:
         "amount": case.last.amount or None,
         "currency": case.last.currency or None,
         "until": iso(over) if over else None,
+        "kept_open_until": iso(kept) if kept > over else None,
         "accepted_by": case.accepted_by or None,
         "final": case.final or None,
         "settled": case.settled or None,

@@ -10,7 +10,6 @@ import sqlite3
 import sys
 from dataclasses import asdict, dataclass
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import apsw
@@ -19,7 +18,7 @@ from inventory import sql
 from inventory.errors import InventoryError
 from inventory.register import Register
 from inventory.snapshot import snapshot
-from netops import astray, reserve, situation
+from netops import astray, reserve, situation, steered
 from netops.clock import SYSTEM
 from netops.commands.db import installed
 from netops.drain import isolated
@@ -129,10 +128,14 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _clock() -> Finding:
-    synchronised = Path("/run/systemd/timesync/synchronized")
-    if synchronised.exists():
-        return Finding(OK, "clock", "synchronised (systemd-timesyncd)")
-    return Finding(NOTE, "clock", "nobody says that it is synchronised; run timesyncd or chrony, its state is a fact")
+    if steered.is_synchronised():
+        return Finding(OK, "clock", "synchronised")
+    return Finding(
+        NOTE,
+        "clock",
+        "nobody says that it is synchronised; run timesyncd or chrony: its state is a fact, and until then no silence "
+        "in a dispute is stated",
+    )
 
 
 def instance(settings: Settings) -> Iterator[Finding]:

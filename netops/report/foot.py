@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 def seen(report: Mapping[str, Any]) -> str:
     """Return what the ledger says of our own clocks and vantage points in the period."""
     rows = [[worded(name), _counts(value)] for name, value in sorted(report["seen"].items())]
+    if "passed_over" in report:
+        named = (f"{at}–{at + count - 1}" if count > 1 else f"{at}" for at, count in report["passed_over"])
+        rows.append([worded("passed_over"), ", ".join(named)])
     return f"<h2>监测自身 How well we could see</h2>{drawn.table(['', ''], rows)}"
 
 

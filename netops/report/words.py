@@ -37,6 +37,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "of_catalogue": ("指标目录", "catalogue of metrics"),
     "of_code": ("程序", "program"),
     "of_inputs": ("所依据的存证", "leaves that it rests on"),
+    "passed_over": ("争议程序不允许、故不计的异议与裁决（叶序号）", "objections and rulings of no effect (leaves)"),
     "of_register": ("台账", "register"),
     "of_timezone": ("时区规则", "rules of the time zone"),
     "key": ("账本公钥的名称与编号", "name and id of the ledger's key"),

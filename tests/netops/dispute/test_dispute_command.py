@@ -346,7 +346,13 @@ def test_a_note_that_comes_late_because_the_core_was_down_is_taken(desk, city, c
     listening.write(listening.path(city), Listening(last_ms=LATER - 3 * DAY))
 
     assert words(dispute, city, "take", objected(desk), now_ms=LATER) == 0
-    assert len(state_of(city, capsys)["objections"]) == 1
+    row = state_of(city, capsys, now_ms=LATER)
+    assert len(row["objections"]) == 1
+    assert (row["until"], row["kept_open_until"]) == ("2026-11-16T16:00:00.000Z", "2026-11-18T16:00:00.000Z")
+    assert words(dispute, city, "status", now_ms=LATER) == 0
+    assert "until 2026-11-17 00:00 Asia/Shanghai (kept open until 2026-11-19 00:00 Asia/Shanghai" in (
+        capsys.readouterr().out
+    )
 
 
 def test_a_note_about_a_report_of_nobody_is_refused(desk, city, capsys):

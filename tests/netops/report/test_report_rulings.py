@@ -72,6 +72,7 @@ def test_both_judges_follow_what_the_tables_allow_and_nothing_else(disputed, pap
     assert [each["effect"] for each in claims] == [effect]
     assert verify_numbers(bundle) == []
     told = draft.report.content.get("passed_over", [])
+    assert ("objections and rulings of no effect" in bundle.members["report.html"].decode()) == bool(told)
     named = {at + n for at, count in told for n in range(count)}
     assert named == {each.index for each in draft.leaves.of("objection", "ruling")} & draft.leaves.void
 
