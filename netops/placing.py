@@ -11,8 +11,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from netops.errors import EvidenceError
+from netops.errors import EvidenceError, NetopsError
 from netops.evidence import bundle as bundles
+from netops.ledger_file import LedgerReader
 from netops.report import issue, witnessed
 from netops.witness import policy
 
@@ -66,46 +67,48 @@ class Shelf:
         """Whether a bundle is there, in its place or waiting."""
         return self._place(report).exists() or self._waiting(report).exists()
 
-    def turn(self) -> list[EvidenceError]:
-        """Look at every bundle that awaits signatures, each under a hold of its own; return what went wrong."""
+    def turn(self) -> list[NetopsError]:
+        """Look at every bundle that awaits signatures; return what went wrong.
+
+        The ledger is read beside the core, which is not held up: only what was newly co-signed is fetched from it.
+        """
         with self._acting:
-            told = [leaf for leaf in self._ledger.find("report_issued") if _name(leaf) not in self._done]
-            policies = policy.told(self._ledger)
             fresh, self._ledger.adopted = self._ledger.adopted, set()
-        wrong = []
-        for leaf in told:
-            asked = policy.among(policies, before=leaf.index)
-            try:
-                with self._acting:
-                    self._look(leaf, asked, fresh)
-            except EvidenceError as error:
-                wrong.append(error)
-            except OSError as error:
-                wrong.append(EvidenceError(f"bundle {_name(leaf)}: cannot be put in place ({error})"))
-            else:
-                continue
-            self._best.pop(_name(leaf), None)  # what was fresh now is not told again
+        wrong: list[NetopsError] = []
+        with LedgerReader(self._ledger.path) as ledger:
+            policies = policy.told(ledger)
+            for leaf in [leaf for leaf in ledger.find("report_issued") if _name(leaf) not in self._done]:
+                try:
+                    self._look(ledger, leaf, policy.among(policies, before=leaf.index), fresh)
+                except EvidenceError as error:
+                    wrong.append(error)
+                except Exception as error:  # told in the log and in health; the other bundles go on
+                    log.exception("a bundle could not be put in place", extra={"report": _name(leaf)})
+                    wrong.append(NetopsError(f"bundle {_name(leaf)}: cannot be put in place ({error})"))
+                else:
+                    continue
+                self._best.pop(_name(leaf), None)  # what was fresh now is not told again
         return wrong
 
-    def _look(self, leaf: Leaf, asked: Policy, fresh: set[int]) -> None:
+    def _look(self, ledger: LedgerReader, leaf: Leaf, asked: Policy, fresh: set[int]) -> None:
         name, now = _name(leaf), self._clock.now_ms()
         if not asked.quorum:
             self._done.add(name)
         elif self.has(name):
-            best = self._counted(leaf, asked, fresh)
+            best = self._counted(ledger, leaf, asked, fresh)
             carried = self._under(name, asked)
             overdue = now - leaf.recorded_ms >= self._wait_ms
             if due(best, carried=carried, quorum=asked.quorum, overdue=overdue):
-                carried = self._set(leaf, asked)
+                carried = self._set(ledger, leaf, asked)
             self._tell(leaf, asked, carried, now)
 
-    def _counted(self, leaf: Leaf, asked: Policy, fresh: set[int]) -> int:
+    def _counted(self, ledger: LedgerReader, leaf: Leaf, asked: Policy, fresh: set[int]) -> int:
         """Return how many signed the best checkpoint; the ledger is looked through once, then what comes new."""
         name = _name(leaf)
-        later = [self._ledger.checkpoint_of(size) for size in sorted(fresh) if size > leaf.index]
+        later = [ledger.checkpoint_of(size) for size in sorted(fresh) if size > leaf.index]
         best = max((len(asked.signers(each.note)) for each in later if each is not None), default=0)
         if name not in self._best or best > self._best[name]:
-            self._best[name] = witnessed.chosen(self._ledger, leaf.index, asked).count
+            self._best[name] = witnessed.chosen(ledger, leaf.index, asked).count
         return self._best[name]
 
     def _under(self, name: str, asked: Policy) -> int | None:
@@ -117,13 +120,13 @@ class Shelf:
             self._carried[name] = witnessed.carried(place, asked)
         return self._carried[name]
 
-    def _set(self, leaf: Leaf, asked: Policy) -> int:
+    def _set(self, ledger: LedgerReader, leaf: Leaf, asked: Policy) -> int:
         """Put a bundle in its place under the best checkpoint; return how many signed that."""
         name = _name(leaf)
         place, waiting = self._place(name), self._waiting(name)
         found = bundles.open_bundle(place if place.exists() else waiting)
-        under = witnessed.chosen(self._ledger, leaf.index, asked)
-        bundles.write(place, witnessed.completed(self._ledger, found, under))
+        under = witnessed.chosen(ledger, leaf.index, asked)
+        bundles.write(place, witnessed.completed(ledger, found, under))
         self._carried[name] = under.count
         log.info("bundle in place", extra={"report": name, "cosigned": under.count, "asked": asked.quorum})
         return under.count

@@ -12,10 +12,10 @@ from io import BytesIO
 
 import pytest
 
-from netops import founding
+from netops import founding, placing
 from netops.clock import SYSTEM
 from netops.config import Listener
-from netops.errors import EvidenceError
+from netops.errors import EvidenceError, NetopsError
 from netops.evidence import note
 from netops.evidence import told as audit
 from netops.journal import Journal
@@ -297,6 +297,53 @@ def test_a_bundle_that_was_damaged_holds_up_no_other_and_is_named(house, hand):
     place.unlink()
     core.close()
     assert verified(house, quorum=0)[0] == 0
+
+
+def test_the_core_is_not_held_up_while_a_bundle_is_looked_at_and_put_in_place(house, hand, tmp_path, monkeypatch):
+    free = []
+
+    def looked(given):
+        def act(*args):
+            acting = core.core._acting
+            other = threading.Thread(target=lambda: free.append(acting.acquire(timeout=2) and not acting.release()))
+            other.start()
+            other.join()
+            return given(*args)
+
+        return act
+
+    with serving(house, tmp_path, CARRIER) as lines:
+        name(house, "quorum 1", *lines)
+        core = hand()
+        core.close()
+        core.circle.round()
+        for each in ("chosen", "completed"):
+            monkeypatch.setattr(placing.witnessed, each, looked(getattr(placing.witnessed, each)))
+        made = core.close()
+
+    assert (sorted(made), free) == ([JULY], [True] * 3)
+
+
+def test_a_fault_of_ours_over_one_bundle_holds_no_other(house, hand, tmp_path, monkeypatch):
+    name(house, "quorum 1", CARRIER.vkey)
+    core = hand()
+    core.begun(ripe=NOW)
+    core.close()
+    completed = placing.witnessed.completed
+    first = []
+
+    def frail(*args):
+        if not first:
+            first.append(1)
+            raise ZeroDivisionError("of ours")
+        return completed(*args)
+
+    monkeypatch.setattr(placing.witnessed, "completed", frail)
+    core.begun(now=NOW + HOUR, ripe=NOW)
+    with pytest.raises(NetopsError, match=r"bundle wifi-2026-2026-07-r1: cannot be put in place \(of ours\)"):
+        core.close()
+    assert len(bundles(house)) == 2
+    assert len(core.close()) == 3
 
 
 CHILD = """
