@@ -351,8 +351,8 @@ def test_a_sliding_window_tells_its_high_loss_intervals_and_another_count_is_nam
 @pytest.mark.parametrize(
     ("indicator", "threshold", "expected"),
     [
-        ("fault.repair", "0.5", ("<= 0.5", "1/2", 1, 1, 1)),
-        ("fault.repeat", "1", ("> 1", "2/3", 2, 1, 0)),
+        ("fault.repair", "0.5", ("<= 0.5", "1/2", 1, 1, 2)),
+        ("fault.repeat", "1", ("> 1", "2/3", 2, 1, 1)),
         ("asset.active", "1.75", (">= 1.75", "0/1", 0, 1, 1)),
     ],
 )
@@ -367,7 +367,7 @@ def test_faults_and_assets_are_counted_and_another_count_is_named(  # noqa: PLR0
     world.versions()
     roster = world.roster()
     names = [listed.service for listed in roster.listed if listed.item == "wifi"]
-    for number, told in enumerate((("uuddduuuuuuu", "uuuuuuuuuu??"), ("udddddddduuu", "d???????uuuu"))):
+    for number, told in enumerate((("uuddduuuuuuu", "uuuuuuuuuu??"), ("udddddddduuu", "d???????duuu"))):
         world.hour(number, dict(zip(names, told, strict=True)), roster)
 
     draft, bundle = paper_bundle(world)
