@@ -3,6 +3,7 @@
 import pytest
 
 from collectors.snmp import compiled
+from collectors.snmp.engine import Engine
 
 
 @pytest.fixture(params=["in Python", "compiled"])
@@ -15,3 +16,10 @@ def way(request, monkeypatch):
         pytest.importorskip("collectors.snmp._fast", reason="the compiled hot path was not built (gcc, python3-dev)")
     monkeypatch.setattr("collectors.snmp.ber._FAST", compiled.fast())
     return compiled.fast()
+
+
+@pytest.fixture
+def engine(way):
+    """A running engine of this way."""
+    with Engine(window=200) as running:
+        yield running

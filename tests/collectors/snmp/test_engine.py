@@ -1,107 +1,23 @@
 """The engine over real UDP on loopback: honest agents, sloppy ones, hostile ones, silence, and our own faults."""
 
 import itertools
-import os
-import random
-import select
 import socket
-import subprocess
 import threading
 import time
-from contextlib import contextmanager
 
 import pytest
 
 from collectors.errors import CollectorError
-from collectors.snmp.agent import Listing
-from collectors.snmp.ask import Ask, Community, Limits, Target
+from collectors.snmp.ask import Ask, Community, Target
 from collectors.snmp.engine import Engine
 from collectors.snmp.flight import Job
 from collectors.snmp.pdu import ErrorStatus, Kind, Message, Pdu, decode, encode, response
 from collectors.snmp.sockets import window_of
-from collectors.snmp.varbind import COUNTER32, OCTET_STRING, SYS_UP_TIME, TIME_TICKS, Varbind, Varbinds
-from netops.model import OURS, Reason
+from collectors.snmp.varbind import Varbinds
+from netops.model import Reason
+from tests.collectors.snmp.devices import ASK, COLUMNS, ENTRY, GOOD, LIE, NAME, device, honest
 
-NAME = (1, 3, 6, 1, 2, 1, 1, 5, 0)
-ENTRY = (1, 3, 6, 1, 2, 1, 2, 2, 1)
-COLUMNS = ((*ENTRY, 1), (*ENTRY, 10))
-GOOD = Varbind(NAME, OCTET_STRING, b"the truth")
-LIE = Varbind(NAME, OCTET_STRING, b"a lie")
-ASK = Ask(gets=(NAME,))
 pytestmark = pytest.mark.usefixtures("way")
-
-
-def objects(rows=40):
-    yield Varbind(SYS_UP_TIME, TIME_TICKS, 5000)
-    yield GOOD
-    for column in (1, 10):
-        for row in range(1, rows + 1):
-            yield Varbind((*ENTRY, column, row), COUNTER32, 0xF000_0000 + row)
-
-
-class Device:
-    """A UDP agent. `reply(device, message, source)` yields datagrams, or (socket, datagram) to send from elsewhere."""
-
-    def __init__(self, reply, address="127.0.0.1"):
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self.socket = socket.socket(family, socket.SOCK_DGRAM)
-        self.socket.bind((address, 0))
-        self.stranger = socket.socket(family, socket.SOCK_DGRAM)
-        self.stranger.bind((address, 0))
-        self.address, self.port = self.socket.getsockname()[:2]
-        self.listing = Listing(objects())
-        self.reply = reply
-        self.asked = 0
-        self.failed = None
-        self.quit_read, self.quit_write = os.pipe()
-        self.thread = threading.Thread(target=self.serve)
-
-    def serve(self):
-        try:
-            while True:
-                ready, _, _ = select.select([self.socket, self.quit_read], [], [])
-                if self.quit_read in ready:
-                    return
-                octets, source = self.socket.recvfrom(65_535)
-                self.asked += 1
-                for said in self.reply(self, decode(octets), source):
-                    sender, datagram = said if isinstance(said, tuple) else (self.socket, said)
-                    sender.sendto(datagram, source)
-        except Exception as error:  # noqa: BLE001  (shown by the test that owns the device)
-            self.failed = error
-
-    def honest(self, message):
-        return encode(Message(message.community, self.listing.respond(message.pdu)))
-
-    def target(self, **words):
-        words = {"timeout_s": 2.0, "retries": 1, "deadline_s": 20.0, **words}
-        return Target(address=self.address, port=self.port, credential=Community(b"public"), **words)
-
-
-@contextmanager
-def device(reply, **words):
-    made = Device(reply, **words)
-    made.thread.start()
-    try:
-        yield made
-    finally:
-        os.write(made.quit_write, b"x")
-        made.thread.join()
-        for each in (made.socket, made.stranger):
-            each.close()
-        os.close(made.quit_read)
-        os.close(made.quit_write)
-    assert made.failed is None, made.failed
-
-
-@pytest.fixture
-def engine(way):
-    with Engine(window=200) as running:
-        yield running
-
-
-def honest(agent, message, source):
-    yield agent.honest(message)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
@@ -320,90 +236,6 @@ def test_an_agent_with_small_buffers_gives_everything_all_the_same(engine):
     assert [len(column) for column in answer.walks[0].columns] == [40, 40]
 
 
-def test_a_looping_walk_is_a_protocol_fault_and_other_answers_stay(engine):
-    def reply(agent, message, source):
-        if message.pdu.kind == Kind.GET_BULK:
-            rows = [Varbind((*ENTRY, 1, 1), COUNTER32, 1)]
-            yield encode(Message(message.community, response(message.pdu, rows)))
-        else:
-            yield agent.honest(message)
-
-    with device(reply) as agent:
-        answer = engine.ask(agent.target(), Ask(gets=(NAME,), walks=(((*ENTRY, 1),),)))
-
-    assert answer.gets == (GOOD,)
-    assert answer.walks[0].failed.reason is Reason.PROTOCOL_FAULT
-    assert agent.asked == 3
-
-
-def endless(agent, message, source):
-    cursor = message.pdu.varbinds.oids[0]
-    row = cursor[-1] if len(cursor) > len(ENTRY) + 1 else 0
-    rows = [Varbind((*ENTRY, 1, row + n), COUNTER32, n) for n in range(1, message.pdu.error_index + 1)]
-    yield encode(Message(message.community, response(message.pdu, rows)))
-
-
-def test_an_endless_walk_is_stopped_by_its_varbinds(engine):
-    """R11."""
-    with device(endless) as agent:
-        answer = engine.ask(agent.target(), Ask(walks=(((*ENTRY, 1),),), limits=Limits(walk_varbinds=6_000)))
-
-    assert answer.walks[0].failed.reason is Reason.PROTOCOL_FAULT
-    assert 6_000 <= len(answer.walks[0].columns[0]) <= 6_060
-
-
-def test_an_endless_walk_is_stopped_by_its_seconds(engine):
-    with device(endless) as agent:
-        began = time.monotonic()
-        answer = engine.ask(agent.target(), Ask(walks=(((*ENTRY, 1),),), limits=Limits(walk_s=0.2, bulk_varbinds=2)))
-
-    assert answer.walks[0].failed.reason is Reason.PROTOCOL_FAULT
-    assert time.monotonic() - began < 5
-
-
-def test_at_the_deadline_of_a_device_that_was_answering_what_came_is_kept(engine):
-    with device(endless) as agent:
-        answer = engine.ask(agent.target(deadline_s=0.2), Ask(walks=(((*ENTRY, 1),),), limits=Limits(bulk_varbinds=2)))
-
-    assert answer.failed.reason in {Reason.DEADLINE, Reason.TOO_SLOW}  # under load the agent of this test is slow
-    assert answer.outcome == "answered"
-    assert len(answer.walks[0].columns[0]) > 1
-
-
-def test_the_deadline_of_a_device_that_drips_its_rows_is_its_slowness(engine):
-    """R11: a row a reply, each just before we ask again. It must not look like a lack of time of ours."""
-
-    def drip(agent, message, source):
-        time.sleep(0.05)
-        message = message._replace(pdu=message.pdu._replace(error_index=1))
-        yield from endless(agent, message, source)
-
-    with device(drip) as agent:
-        answer = engine.ask(agent.target(deadline_s=0.5), Ask(walks=(((*ENTRY, 1),),)))
-
-    assert answer.walks[0].failed.reason is Reason.TOO_SLOW
-    assert answer.walks[0].failed.reason not in OURS
-    assert len(answer.walks[0].columns[0]) > 3
-    assert "waited" in answer.failed.detail
-
-
-def test_time_that_our_own_budget_takes_is_no_slowness_of_the_device(engine):
-    with device(honest) as agent:
-        target = agent.target(varbinds_per_s=40, deadline_s=0.5)
-        answer = engine.ask(target, Ask(walks=(COLUMNS,), limits=Limits(bulk_varbinds=6, walk_s=0.3)))
-
-    assert answer.walks[0].failed.reason is Reason.DEADLINE
-
-
-def test_the_deadline_of_a_silent_device_is_its_silence(engine):
-    with device(lambda *_: ()) as agent:
-        began = time.monotonic()
-        answer = engine.ask(agent.target(timeout_s=5.0, deadline_s=0.2), ASK)
-
-    assert answer.outcome == Reason.NO_ANSWER
-    assert time.monotonic() - began < 4
-
-
 def test_a_closed_port_is_refused(engine):
     free = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     free.bind(("127.0.0.1", 0))
@@ -451,28 +283,6 @@ def test_a_device_is_never_asked_two_things_at_once(engine):
 
     assert sorted(answer.token for answer in answers) == list(range(50))
     assert {answer.gets for answer in answers} == {(GOOD,)}
-
-
-def test_a_device_is_asked_no_more_varbinds_a_second_than_its_budget(engine):
-    with device(honest) as agent:
-        began = time.monotonic()
-        answer = engine.ask(agent.target(varbinds_per_s=400), Ask(walks=(COLUMNS,), limits=Limits(bulk_varbinds=20)))
-        took = time.monotonic() - began
-
-    assert [len(column) for column in answer.walks[0].columns] == [40, 40]
-    assert 80 / 400 <= took < 3.0
-
-
-def test_a_double_that_comes_while_the_budget_waits_is_late(engine):
-    def twice(agent, message, source):
-        yield agent.honest(message)
-        yield agent.honest(message)
-
-    with device(twice) as agent:
-        answer = engine.ask(agent.target(varbinds_per_s=400), Ask(walks=(COLUMNS,), limits=Limits(bulk_varbinds=20)))
-
-    assert [len(column) for column in answer.walks[0].columns] == [40, 40]
-    assert engine.counters.late >= 4
 
 
 def test_stopping_answers_everything_that_is_left():
@@ -551,108 +361,3 @@ def test_the_slot_counts_the_lag(engine):
 
     assert 1_500 <= answer.lag_ms < 3_000
     assert answer.at_ms - due_ms == answer.lag_ms
-
-
-@pytest.mark.slow
-def test_ten_per_cent_loss_and_disorder_never_make_a_device_down():
-    """R9: seeded loss, doubles and reordering over many device-slots; with three tries no healthy device is silent."""
-    chance = random.Random(20_261_009)
-    rounds = 100 * int(os.environ.get("NETOPS_ROUNDS", "3"))
-    held = []
-
-    def reply(agent, message, source):
-        said = agent.honest(message)
-        dice = chance.random()
-        if dice < 0.05:
-            return
-        if dice < 0.15:
-            held.append(said)
-            return
-        yield said
-        if dice < 0.3:
-            yield said
-        if held and dice > 0.8:
-            yield held.pop(0)
-
-    with device(reply) as agent, Engine() as engine:
-        answers = [
-            engine.ask(agent.target(timeout_s=0.03, retries=5), Ask(gets=(NAME,), walks=(COLUMNS,)))
-            for _ in range(rounds)
-        ]
-
-    assert {answer.outcome for answer in answers} == {"answered"}
-    assert all(answer.failed is None for answer in answers)
-    assert all([len(c) for c in answer.walks[0].columns] == [40, 40] for answer in answers)
-
-
-@pytest.mark.slow
-def test_dead_devices_cost_the_living_nothing():
-    """R10: beside a black-holed device that is waited for ten seconds, the others are answered at once."""
-    with device(lambda *_: ()) as dead, device(honest) as living, Engine(window=200) as engine:
-        silent = []
-        engine.submit([Job(dead.target(timeout_s=10.0, retries=2), ASK)] * 50, silent.extend)
-        began = time.monotonic()
-        answers = list(engine.run([Job(living.target(), ASK, n) for n in range(100)]))
-        took = time.monotonic() - began
-
-    assert {answer.outcome for answer in answers} == {"answered"}
-    assert took < 5
-
-
-@pytest.mark.slow
-def test_ten_thousand_hostile_replies_over_udp():
-    """S1, S3: whatever an agent sends back, the engine lives, nothing false is taken, and the true reply is found."""
-    chance = random.Random(20_261_002)
-
-    def reply(agent, message, source):
-        said = bytearray(agent.honest(message))
-        for _ in range(20):
-            noise = bytearray(said)
-            noise[chance.randrange(len(noise) - 9)] ^= 1 << chance.randrange(8)  # never only in the value itself
-            yield bytes(noise)
-            yield chance.randbytes(chance.randint(0, 80))
-        yield bytes(said)
-
-    rounds = 3_334 * int(os.environ.get("NETOPS_ROUNDS", "3")) // 40 + 1
-    with device(reply) as agent, Engine() as engine:
-        answers = [engine.ask(agent.target(timeout_s=2.0), ASK) for _ in range(rounds)]
-
-    assert all(answer.answered for answer in answers)
-    assert all(b"a lie" not in b"".join(answer.raw) for answer in answers)
-
-
-@pytest.fixture(scope="module")
-def thousand(tmp_path_factory, root):
-    """A thousand agents of the benchmark's responder on loopback."""
-    program = tmp_path_factory.mktemp("responder") / "responder"
-    subprocess.run(["gcc", "-O2", "-w", "-o", program, root / "benchmarks/snmp/responder.c"], check=True)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("0.0.0.0", 0))
-        port = probe.getsockname()[1]
-    child = subprocess.Popen([program, str(port)], stderr=subprocess.DEVNULL)
-    yield lambda n: Target(
-        address=f"127.1.{n // 250}.{n % 250 + 1}", port=port, credential=Community(b"public"), timeout_s=3.0
-    )
-    child.terminate()
-    child.wait()
-
-
-@pytest.mark.slow
-@pytest.mark.root
-@pytest.mark.partner("gcc")
-def test_a_thousand_in_flight_have_no_false_time_out(thousand):
-    """The level of collection.md section 4; every third address has no agent (R10) and costs the others nothing."""
-    targets = [thousand(n) for n in range(1_000)]
-    nobody = [Target(address=t.address, port=9, credential=t.credential, timeout_s=0.5) for t in targets[::3]]
-    ask = Ask(gets=(SYS_UP_TIME,), walks=(COLUMNS,))
-    with Engine(window=1_500) as engine:
-        while not engine.ask(targets[0], ask).answered:
-            pass
-        dead = []
-        engine.submit([Job(target, ask) for target in nobody], dead.extend)
-        answers = list(engine.run(Job(target, ask, n) for n, target in enumerate(targets * 4)))
-
-    assert {answer.outcome for answer in answers} == {"answered"}
-    assert all(len(answer.walks[0].columns[1]) == 32 for answer in answers)
-    assert max(answer.attempts for answer in answers) == 1
-    assert engine.counters.socket_drops == 0
