@@ -46,7 +46,9 @@ def digests(report: Mapping[str, Any], parties: Parties, no_paper: str) -> str:
         others = (
             f"，另有 {each['other_texts']} 份不同文本 other texts under this version" if each["other_texts"] else ""
         )
-        rows.append([f"{both('version')} {each['version']}", f"{each['digest']} (leaf {each['leaf']}{late}{others})"])
+        rows.append(
+            [f"{both('version')} {each['version']}", f"{each['digest']} (存证 leaf {each['leaf']}{late}{others})"]
+        )
     papers = (
         f"本包无 PDF no PDF in this bundle: {escape(no_paper)}"
         if no_paper

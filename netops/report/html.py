@@ -54,6 +54,7 @@ COLUMNS = {
 }
 AT = frozenset({"start_ms", "end_ms"})
 FIRST = ("service", "verdict")  # of a table's columns: in view on a small screen
+DAY_MS = 86_400_000
 SHORT = 10  # the name of a month or a day stays on one line
 
 
@@ -199,7 +200,7 @@ class _Excused:
     def decided(self, claim: str) -> str:
         """Return who decided on a claim, with the leaf that says so."""
         found = self._decisions.get(claim)
-        return f"{found['by']} ({worded(found['role'])}), leaf {found['leaf']}" if found else "—"
+        return f"{found['by']} ({worded(found['role'])}), 存证 leaf {found['leaf']}" if found else "—"
 
 
 def _part(part: Mapping[str, Any], excused: _Excused, tz: ZoneInfo) -> str:
@@ -311,7 +312,13 @@ def _exclusions(
 
 def _length(each: Mapping[str, Any], given_ms: int) -> str:
     """Return service time, or a count where the objective counts."""
-    return str(given_ms) if each["indicator"] in counts.INDICATORS else str(timedelta(milliseconds=given_ms))
+    return str(given_ms) if each["indicator"] in counts.INDICATORS else lasted(given_ms)
+
+
+def lasted(length_ms: int) -> str:
+    """Return a length of time in days and hours, as readers of both languages write it: `22 d 8:00:00`."""
+    days, left_ms = divmod(length_ms, DAY_MS)
+    return (f"{days} d " if days else "") + str(timedelta(milliseconds=left_ms))
 
 
 def _repair(repair: Mapping[str, Any]) -> str:
@@ -339,7 +346,7 @@ def _duration(exact: str) -> str:
     if not exact:
         return "—"
     top, _, bottom = exact.partition("/")
-    return str(timedelta(milliseconds=int(top) // int(bottom) // 1000 * 1000))
+    return lasted(int(top) // int(bottom) // 1000 * 1000)
 
 
 def _section(title: str, table: Mapping[str, Any], tz: ZoneInfo, *, without: Sequence[str] = ()) -> str:
@@ -357,7 +364,7 @@ def _cell(column: str, value: Any, tz: ZoneInfo) -> Cell:
     if column in AT:
         return _when(value, tz), iso(value)
     if column.endswith("_ms"):
-        return str(timedelta(milliseconds=value))
+        return lasted(value)
     if column == "verdict":
         return VERDICTS[value]
     if column == "cause":

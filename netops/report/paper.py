@@ -323,14 +323,7 @@ class _Told:
         found.sort(key=lambda row: -row[5])
         words = ("objective", "cause", "because", "incidents", "count", "day_down")
         rows = [
-            [
-                name,
-                worded(cause, self._language),
-                because.said(why, self._language),
-                f"{many:,}",
-                f"{services:,}",
-                self._length(line, down),
-            ]
+            [name, *self._why(cause, why), f"{many:,}", f"{services:,}", self._length(line, down)]
             for name, cause, why, many, services, down, line in found[:MOST_CAUSES]
         ]
         return {
@@ -361,6 +354,9 @@ class _Told:
             "note": f"{self.say('proof_note')} {VERIFY}",
             "digests": listed,
         }
+
+    def _why(self, cause: str, why: str) -> tuple[str, str]:
+        return worded(cause, self._language), because.said(why, self._language)
 
     def _name(self, line: _Line) -> str:
         return f"{line.name} ({line.version})" if self._several else line.name

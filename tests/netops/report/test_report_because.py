@@ -127,3 +127,11 @@ def test_a_class_is_called_as_the_contract_calls_it():
         "odd",
         "gone",
     ]
+
+
+@pytest.mark.parametrize(
+    ("length_ms", "shown"),
+    [(0, "0:00:00"), (86_399_000, "23:59:59"), (86_400_000, "1 d 0:00:00"), (1_929_600_000, "22 d 8:00:00")],
+)
+def test_a_length_of_time_has_no_word_of_one_language(length_ms, shown):
+    assert html.lasted(length_ms) == shown

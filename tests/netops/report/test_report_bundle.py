@@ -223,7 +223,8 @@ def test_the_page_names_who_excused_what_and_whose_outages_they_are(october, sig
     (row,) = [each for each in page.split("<tr>") if "<td>m-1</td>" in each and "<td>1:00:00</td>" in each]
 
     assert (
-        "<td>换板 &lt;b&gt;</td><td>operator</td><td>1:00:00</td><td>manager (合同经理 contract manager), leaf " in row
+        "<td>换板 &lt;b&gt;</td><td>operator</td><td>1:00:00</td><td>manager (合同经理 contract manager), 存证 leaf "
+        in row
     )
     assert page.count("公共WiFi / any: 中断 Incidents") == 1
     assert "本包无 PDF no PDF in this bundle: no Chinese font" in page
