@@ -192,6 +192,31 @@ def test_the_keys_that_count_are_the_readers_never_those_inside(house, hand, tmp
     assert [plain["witnesses"]["quorum"], len(plain["witnesses"]["signed"])] == [2, 1]
 
 
+def test_a_bare_python_counts_the_co_signatures_too(house, hand, tmp_path):
+    with serving(house, tmp_path, CARRIER) as lines:
+        name(house, "quorum 1", *lines)
+        core = hand()
+        core.close()
+        core.circle.round()
+        made = core.close()
+    (tmp_path / "verify.py").write_bytes(opened_zip(made[JULY])["verify.py"])
+    path, keys = house.settings.data.dir / "reports" / JULY, tmp_path / "keys"
+
+    def ask(*given):
+        command = [sys.executable, "-I", tmp_path / "verify.py", path, "--vkey", keys, *given]
+        ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+        return ended.returncode, ended.stdout
+
+    keys.write_text(f"{issue.vkey(house.settings)}\n")
+    code, said = ask()
+    assert code == 5
+    assert "co-signed by nobody of the 1 witnesses that the city named; its sealed policy asks for 1" in said
+    assert ask("--quorum", "0")[0] == 0
+    assert ask("--quorum", "-1")[0] == 2
+    keys.write_text(f"{issue.vkey(house.settings)}\n{CARRIER.vkey}\n")
+    assert ask()[0] == 0
+
+
 def test_a_bundle_goes_out_without_when_nobody_comes_and_is_completed_later(house, hand, tmp_path):
     name(house, "quorum 2", CARRIER.vkey, AUDITOR.vkey)
     core = hand()

@@ -9,6 +9,7 @@ from http.client import HTTPException
 
 import pytest
 
+from netops import checks, config
 from netops.clock import SYSTEM
 from netops.config import Listener
 from netops.errors import ConfigError, EvidenceError
@@ -296,6 +297,17 @@ def test_a_list_that_asks_for_what_cannot_be_is_refused_by_its_line(tmp_path, li
 
     with pytest.raises(ConfigError, match=said):
         listed.read(tmp_path / listed.FILE)
+
+
+def test_the_check_of_the_city_names_the_line_of_the_list_that_is_off(tmp_path):
+    settings = config.load(None, environ={}, overrides=[f"data.dir={tmp_path}"])
+    (tmp_path / listed.FILE).write_text(f"{CARRIER.vkey}\nquorum 2\n")
+    load = checks.installed()["witnesses"]
+
+    (problem,) = checks.run(settings, None, {"witnesses": load})
+    assert "witnesses.txt:2: asks for 2 co-signatures and names 1 witnesses" in str(problem)
+    (tmp_path / listed.FILE).unlink()
+    assert checks.run(settings, None, {"witnesses": load}) == []
 
 
 def test_the_policy_is_sealed_when_it_changes_and_stays_while_the_list_is_off(ledger, tmp_path):
