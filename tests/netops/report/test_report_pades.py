@@ -170,10 +170,10 @@ def test_a_key_that_cannot_sign_papers_is_refused_by_name():
 
 
 @pytest.fixture
-def desk(tmp_path, october):
+def desk(tmp_path, october, signer):
     """An instance with one issued bundle."""
     settings = founded(tmp_path)
-    _, members = october.issue(Signer.new("netops.invalid/test"))
+    _, members = october.issue(signer)
     place = settings.data.dir / "reports" / "c1-x-r1.zip"
     place.parent.mkdir()
     bundles.write(place, members)
