@@ -1,4 +1,4 @@
-"""What the tests of the probes share: a good clock, settings with targets, a small web server."""
+"""What the tests of the probes share: a good clock, settings with targets, a small web server, a core and a site."""
 
 from __future__ import annotations
 
@@ -21,9 +21,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from collectors.probes import keys
+from collectors.probes.carry import Carrier
 from collectors.probes.clocks import ClockState
-from netops.config import City, Data, Settings
+from collectors.probes.intake.enrolled import Enrolled
+from collectors.probes.intake.service import Intake, place
+from collectors.probes.intake.volume import Schedule
+from netops.config import City, Data, Listener, Settings
+from netops.config import Intake as IntakeSettings
 from netops.probing import Probe, Target
+from netops.spool import Spool
+from tests.collectors.probes.handed import NOW, Standing, join
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +98,30 @@ def serving(table, *, tls=None, host="127.0.0.1") -> Iterator[http.server.Thread
 @pytest.fixture
 def web_server():
     return serving
+
+
+@pytest.fixture
+def core(tmp_path):
+    """The core's side, listening on loopback."""
+    settings = Settings(
+        city=City(rehearsal=True),
+        data=Data(dir=tmp_path / "core"),
+        intake=IntakeSettings(enabled=True, listen=Listener(port=0)),
+    )
+    intake = Intake(settings, clock=Standing())
+    intake.start()
+    yield intake
+    intake.stop()
+
+
+@pytest.fixture
+def site(tmp_path, core):
+    """A probe's side that has joined as site-7: (spool, carrier)."""
+    key = keys.generate(tmp_path / "site" / "keys" / "probe.key")
+    enrolled = Enrolled(place(core._settings))
+    join(enrolled, key, token=enrolled.invite("site-7", now_ms=NOW, hours=1, schedule=Schedule(every_s=1)))
+    with Spool(tmp_path / "site" / "spool" / "probe.db", source="probe", cap_bytes=1 << 20) as spool:
+        yield spool, Carrier(spool, vantage="site-7", key=key, url=f"http://127.0.0.1:{core.port}", idle_s=0.05)
 
 
 @pytest.fixture(scope="session")

@@ -1,127 +1,25 @@
-"""A probe at a site and the core's intake: who is let in, what is taken, and that nothing is lost or doubled."""
+"""The core's intake: who is let in, and what is taken of what probes hand in."""
 
 from __future__ import annotations
 
-import argparse
 import base64
 import http.client
-import io
 import json
 import os
 import random
-import signal
-import socket
-import subprocess
-import sys
-import threading
-import time
 from dataclasses import replace
 
 import pytest
 
 from collectors.errors import DecodeError
-from collectors.probes import calling, carry, commands, handing, keys
-from collectors.probes.carry import Carrier
+from collectors.probes import calling, handing, keys
 from collectors.probes.intake import admit
-from collectors.probes.intake.enrolled import Enrolled, digest
-from collectors.probes.intake.service import Intake, place
-from collectors.probes.intake.volume import Schedule
-from inventory import sql
-from inventory.city import city_of
-from inventory.model import Area, Device, Service, Site
-from inventory.model import Carrier as Operator
-from inventory.register import Register
-from inventory.tables import MIGRATIONS
+from collectors.probes.intake.enrolled import Enrolled
+from collectors.probes.intake.service import Intake
 from netops import facts, wire
-from netops.config import City, Data, Listener, Settings
-from netops.config import Intake as IntakeSettings
-from netops.errors import AccessError, ConfigError, NetopsError, UsageError
 from netops.facts import Fact
-from netops.model import ANSWERED, Poll, Row, Subject
-from netops.probing import Probe
-from netops.spool import Spool, read
-
-NOW = 1_795_719_388_000
-AREA = Area(id="110108001", name="万寿路街道", name_en="Wanshoulu", col=0, row=0)
-BOUGHT = [
-    AREA,
-    Site(id="s", name="s", area=AREA.id),
-    Operator(id="a", name="甲"),
-    Device(id="olt-7", site="s", carrier="a", role="olt"),
-    Service(id="fiber-7", kind="fiber", carrier="a", site="s", role="ont", device="olt-7"),
-]
-
-
-class Standing:
-    """A clock that stands at NOW: what a core takes depends on how far from its own time it is."""
-
-    def now_ms(self):
-        return NOW
-
-    def monotonic(self):
-        return 0.0
-
-
-def poll(after_ms, *, vantage="site-7", subject=None, metric="probe.rtt.p50"):
-    row = Row(subject=subject or Subject("path", f"{vantage}/a"), values={metric: 1.5})
-    slot_ms = NOW + after_ms
-    return Poll(device=f"{vantage}/probe", slot_ms=slot_ms, at_ms=slot_ms, outcome=ANSWERED, rows=(row,))
-
-
-def health(vantage="site-7", *, at_ms=NOW):
-    body = {"vantage": vantage, "state": "ok", "anchors": 2, "reachable": 2}
-    return facts.encode(Fact(kind="monitor_health", at_ms=at_ms, body=body))
-
-
-@pytest.fixture
-def core(tmp_path):
-    """The core's side, listening on loopback."""
-    settings = Settings(
-        city=City(rehearsal=True),
-        data=Data(dir=tmp_path / "core"),
-        intake=IntakeSettings(enabled=True, listen=Listener(port=0)),
-    )
-    intake = Intake(settings, clock=Standing())
-    intake.start()
-    yield intake
-    intake.stop()
-
-
-@pytest.fixture
-def site(tmp_path, core):
-    """A probe's side that has joined as site-7: (spool, carrier)."""
-    key = keys.generate(tmp_path / "site" / "keys" / "probe.key")
-    enrolled = Enrolled(place(core._settings))
-    join(enrolled, key, token=enrolled.invite("site-7", now_ms=NOW, hours=1, schedule=Schedule(every_s=1)))
-    with Spool(tmp_path / "site" / "spool" / "probe.db", source="probe", cap_bytes=1 << 20) as spool:
-        yield spool, Carrier(spool, vantage="site-7", key=key, url=f"http://127.0.0.1:{core.port}", idle_s=0.05)
-
-
-def join(enrolled, key, vantage="site-7", *, now_ms=NOW, token=None, hours=1):
-    token = token or enrolled.invite(vantage, now_ms=NOW, hours=hours)
-    said = handing.joining(vantage=vantage, public=key.public, token_sha256=digest(token))
-    return enrolled.join(vantage, token=token, public=key.public, signature=key.sign(said), now_ms=now_ms)
-
-
-def taken(core):
-    """What the intake has put into its spool, without its own facts."""
-    entries = read(core._settings.data.dir / "spool" / "intake.db", after=0, limit=100_000)
-    own = b'"service":"intake"'
-    return [each for each in entries if own not in each.payload]
-
-
-def post(core, batch, signature, **headers):
-    told = handing.headers(batch, signature) | headers
-    return calling.post(f"http://127.0.0.1:{core.port}", handing.PATH, batch.body(), headers=told)
-
-
-def batch(*records, kind="poll", vantage="site-7", source="probe/0a0b0c0d"):
-    return handing.Batch(vantage=vantage, source=source, kind=kind, records=records)
-
-
-def signed(key, made):
-    said = handing.statement(vantage=made.vantage, source=made.source, kind=made.kind, body=made.body())
-    return key.sign(said)
+from netops.model import Row, Subject
+from tests.collectors.probes.handed import NOW, Standing, batch, health, join, poll, post, signed, taken
 
 
 def test_what_is_handed_in_is_in_the_cores_spool_and_leaves_the_sites(core, site):
@@ -345,178 +243,6 @@ def test_a_record_larger_than_the_core_takes_is_told_as_lost_and_holds_up_none(c
     assert facts.decode(told[1].payload).body["reason"] == "one record is larger than the core takes"
 
 
-def test_a_token_is_good_once_in_time_for_its_own_vantage_and_with_the_key_in_hand(tmp_path):
-    enrolled, key, other = Enrolled(tmp_path), keys.Key(bytes(32)), keys.Key(bytes(range(32)))
-    token = enrolled.invite("site-7", now_ms=NOW, hours=1)
-    said = handing.joining(vantage="site-7", public=key.public, token_sha256=digest(token))
-
-    for vantage, shown, public, signature, at in [
-        ("site-8", token, key.public, key.sign(said), NOW),
-        ("site-7", token + "x", key.public, key.sign(said), NOW),
-        ("site-7", token, other.public, key.sign(said), NOW),
-        ("site-7", token, key.public, other.sign(said), NOW),
-        ("site-7", token, "no key", key.sign(said), NOW),
-        ("site-7", token, key.public, key.sign(said), NOW + 3_600_000),
-        ("../site-7", token, key.public, key.sign(said), NOW),
-    ]:
-        with pytest.raises(AccessError):
-            enrolled.join(vantage, token=shown, public=public, signature=signature, now_ms=at)
-    member = join(enrolled, key, token=token)
-    with pytest.raises(AccessError):
-        join(enrolled, key, token=token)
-
-    assert enrolled.members() == [member]
-    assert enrolled.put_out("site-7")
-    assert enrolled.member("site-7") is None
-    assert not enrolled.put_out("site-7")
-
-
-def test_two_who_show_the_same_token_do_not_both_join(tmp_path):
-    enrolled = Enrolled(tmp_path)
-    token = enrolled.invite("site-7", now_ms=NOW)
-    joined = []
-
-    def try_it(seed):
-        try:
-            joined.append(join(enrolled, keys.Key(bytes([seed] * 32)), token=token))
-        except AccessError:
-            return
-
-    threads = [threading.Thread(target=try_it, args=(n,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert len(joined) == 1
-    assert enrolled.members() == joined
-
-
-def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path):
-    path = tmp_path / "keys" / "probe.key"
-    made = keys.generate(path)
-
-    assert keys.generate(path).public == made.public
-    assert path.stat().st_mode & 0o777 == 0o600
-    path.chmod(0o644)
-    with pytest.raises(NetopsError, match="chmod 600"):
-        keys.load(path)
-    assert base64.b64encode(path.read_bytes()) not in repr(made).encode()
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://core.example",
-        "ftp://127.0.0.1",
-        "https://",
-        "core.example",
-        "http://10.0.0.1",
-        "https://core.example:84430",
-        "https://core.example:0",
-        "https://[core.example",
-        "https://core.example/netops",
-        "https://name@core.example",
-    ],
-)
-def test_an_answer_that_could_be_forged_is_not_waited_for(url):
-    with pytest.raises(ConfigError, match="https"):
-        calling.check_url(url)
-
-
-def test_over_tls_the_core_shows_a_certificate_that_the_probe_trusts_or_gets_nothing(tmp_path, site, certificate):
-    spool, carrier = site
-    listen = Listener(port=0, tls_certificate=certificate / "cert.pem", tls_key=certificate / "key.pem")
-    settings = Settings(data=Data(dir=tmp_path / "core"), intake=IntakeSettings(enabled=True, listen=listen))
-    spool.put("poll", [wire.encode(poll(0))])
-    sealed = Intake(replace(settings, data=Data(dir=tmp_path / "sealed")), clock=Standing())
-    join(Enrolled(place(sealed._settings)), carrier._key)
-    sealed.start()
-    try:
-        carrier._url = f"https://127.0.0.1:{sealed.port}"
-        with pytest.raises(calling.AwayError, match="CERTIFICATE_VERIFY_FAILED"):
-            carrier.step()
-        carrier._ca = certificate / "cert.pem"
-        assert carrier.step()
-    finally:
-        sealed.stop()
-
-    assert [wire.decode(each.payload).slot_ms - NOW for each in taken(sealed) if each.kind == "poll"] == [0]
-
-
-def test_while_the_core_is_away_everything_stays_and_is_handed_in_when_it_is_back(core, site, tmp_path):
-    spool, carrier = site
-    port = core.port
-    core.stop()
-    spool.put("poll", [wire.encode(poll(0))])
-    with pytest.raises(calling.AwayError):
-        carrier.step()
-    assert spool.backlog() == 1
-    settings = replace(core._settings, intake=replace(core._settings.intake, listen=Listener(port=port)))
-    back = Intake(settings, clock=Standing())
-    back.start()
-    carrier.start()
-    try:
-        until = time.monotonic() + 20
-        while spool.backlog() and time.monotonic() < until:
-            time.sleep(0.05)
-    finally:
-        carrier.stop()
-        back.stop()
-
-    assert [wire.decode(each.payload).slot_ms - NOW for each in taken(core) if each.kind == "poll"] == [0]
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [
-        b"",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
-        b"HTTP/1.1 500 no\r\nContent-Length: 2\r\n\r\n{}",
-        b"noise",
-    ],
-    ids=["closed", "no upto", "500", "noise"],
-)
-def test_an_answer_that_is_none_lets_go_of_nothing(site, reply):
-    spool, carrier = site
-    spool.put("poll", [wire.encode(poll(0))])
-    listening = socket.create_server(("127.0.0.1", 0))
-    carrier._url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-
-    def answer():
-        connection, _ = listening.accept()
-        with connection:
-            connection.recv(65_536)
-            connection.sendall(reply)
-
-    thread = threading.Thread(target=answer)
-    thread.start()
-    with pytest.raises(calling.AwayError):
-        carrier.step()
-    thread.join()
-    listening.close()
-
-    assert spool.backlog() == 1
-
-
-def test_beyond_its_cap_the_oldest_is_dropped_and_that_is_a_fact(site):
-    spool, carrier = site
-    payload = wire.encode(replace(poll(0), raw=os.urandom(8000)))
-    slots = 0
-    while spool.held_bytes < spool.cap_bytes * 0.95:
-        spool.put("poll", [payload])
-        slots += 1
-
-    carrier.make_room()
-
-    held = read(spool.path, after=0, limit=1000)
-    (lost,) = [facts.decode(each.payload).body for each in held if each.kind == "fact"]
-    kept = [each.sequence for each in held if each.kind == "poll"]
-    assert spool.held_bytes <= spool.cap_bytes * 0.81
-    assert (lost["first_sequence"], lost["last_sequence"], lost["count"]) == (1, kept[0] - 1, kept[0] - 1)
-    assert kept == list(range(kept[0], slots + 1))
-
-
 def test_sequences_that_do_not_ascend_are_refused():
     with pytest.raises(DecodeError, match="ascend"):
         handing.read(
@@ -528,69 +254,6 @@ def test_sequences_that_do_not_ascend_are_refused():
             },
             batch((2, b"a"), (2, b"b")).body(),
         )
-
-
-def run(settings, *words):
-    parser = argparse.ArgumentParser()
-    commands.arguments(parser)
-    args = parser.parse_args(words)
-    args.now_ms = NOW
-    return commands.run(args, settings)
-
-
-def test_an_operator_enrols_a_probe_and_a_technician_joins_it(core, tmp_path, capsys, monkeypatch):
-    assert run(core._settings, "enrol", "site-9", "--service", "fiber-7") == 0
-    token = capsys.readouterr().out.strip()
-    there = Settings(
-        data=Data(dir=tmp_path / "there"), probe=Probe(vantage="site-9", core_url=f"http://127.0.0.1:{core.port}")
-    )
-
-    monkeypatch.setattr(sys, "stdin", io.StringIO(token + "\n"))
-    assert run(there, "join") == 0
-    monkeypatch.setattr(sys, "stdin", io.StringIO(token + "\n"))
-    with pytest.raises(UsageError, match="ask for a new one"):
-        run(there, "join")
-    with Spool(tmp_path / "there" / "spool" / "probe.db", source="probe") as spool:
-        spool.put("poll", [wire.encode(poll(0, vantage="site-9"))])
-        assert carry.build(there, spool).step()
-    capsys.readouterr()
-    assert run(core._settings, "members", "--json") == 0
-    (member,) = json.loads(capsys.readouterr().out)
-    assert (member["vantage"], member["services"]) == ("site-9", ["fiber-7"])
-    assert run(core._settings, "dismiss", "site-9") == 0
-    with Spool(tmp_path / "there" / "spool" / "probe.db", source="probe") as spool:
-        spool.put("poll", [wire.encode(poll(60_000, vantage="site-9"))])
-        with pytest.raises(calling.AwayError, match="not enrolled"):
-            carry.build(there, spool).step()
-    with pytest.raises(UsageError, match="no probe has joined"):
-        run(core._settings, "dismiss", "site-9")
-
-
-@pytest.mark.parametrize("name", ["core", "own-probe"])
-def test_no_probe_is_enrolled_under_the_name_of_the_cores_own_machine(core, name):
-    settings = replace(core._settings, probe=replace(core._settings.probe, vantage="own-probe"))
-
-    with pytest.raises(UsageError, match=f"vantage '{name}' is this machine itself"):
-        run(settings, "enrol", name)
-
-
-def test_a_probe_is_enrolled_for_services_of_the_register_alone(core, capsys):
-    settings = core._settings
-    sql.upgrade(MIGRATIONS, settings.register_url)
-    with Register(settings.register_url, rehearsal=True) as register:
-        register.apply(city_of(BOUGHT), at_ms=0, now_ms=NOW)
-
-    with pytest.raises(UsageError, match="fiber-7"):
-        run(settings, "enrol", "site-9", "--service", "fiber-8")
-    assert run(settings, "enrol", "site-9", "--service", "fiber-7") == 0
-    assert "compared" not in capsys.readouterr().err
-
-
-def test_a_probe_that_has_not_joined_says_so(tmp_path):
-    settings = Settings(data=Data(dir=tmp_path), probe=Probe(vantage="site-9", core_url="https://core.example"))
-
-    with Spool(tmp_path / "spool" / "probe.db", source="probe") as spool, pytest.raises(NetopsError, match="join"):
-        carry.build(settings, spool)
 
 
 @pytest.mark.slow
@@ -607,53 +270,3 @@ def test_changed_records_are_refused_and_nothing_else_is_raised():
         admit.refusal(kind, bytes(made), vantage="site-7", now_ms=NOW)
     for deep in (b"[" * 50_000, b'{"a":' * 20_000, b'{"at_ms":1e999}'):
         assert admit.refusal("fact", deep, vantage="site-7", now_ms=NOW)
-
-
-_SITE = """
-import sys
-from pathlib import Path
-from collectors.probes import keys
-from collectors.probes.carry import Carrier
-from netops import wire
-from netops.model import ANSWERED, Poll
-from netops.spool import Spool
-folder, url, first = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-with Spool(folder / "spool" / "probe.db", source="probe") as spool:
-    carrier = Carrier(spool, vantage="site-7", key=keys.load(folder / "keys" / "probe.key"), url=url, idle_s=0.001)
-    carrier.start()
-    for slot in range(first, first + 5_000_000, 1000):
-        spool.put("poll", [wire.encode(Poll(device="site-7/probe", slot_ms=slot, at_ms=slot, outcome=ANSWERED))])
-        print(slot, flush=True)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(7200)
-def test_a_site_killed_at_any_moment_loses_nothing_acknowledged_and_hands_nothing_in_twice(core, site, tmp_path):
-    spool, _ = site
-    spool.__exit__()
-    random_ = random.Random(4)
-    acknowledged: list[int] = []
-    for number in range(int(os.environ.get("NETOPS_ROUNDS", "10"))):
-        first = (NOW - 5_000_000_000) // 1000 * 1000 + number * 5_000_000
-        words = [sys.executable, "-c", _SITE, tmp_path / "site", f"http://127.0.0.1:{core.port}", str(first)]
-        child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-        acknowledged.append(int(child.stdout.readline()))
-        time.sleep(random_.uniform(0.05, 0.6))
-        child.send_signal(signal.SIGKILL)
-        acknowledged += [int(line) for line in child.stdout.read().split("\n") if line]
-        child.wait()
-        child.stdout.close()
-    with Spool(spool.path, source="probe") as again:
-        carrier = Carrier(
-            again,
-            vantage="site-7",
-            key=keys.load(tmp_path / "site" / "keys" / "probe.key"),
-            url=f"http://127.0.0.1:{core.port}",
-        )
-        while carrier.step():
-            pass
-
-    slots = [wire.decode(each.payload).slot_ms for each in taken(core)]
-    assert len(set(slots)) == len(slots)
-    assert set(acknowledged) <= set(slots)
