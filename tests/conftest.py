@@ -58,7 +58,7 @@ TOGETHER = {
     "tests/dashboards/": "city",
     "tests/inventory/": "register",
     "tests/netops/store/": "store",
-    "tests/netops/test_privilege": "users",
+    "tests/netops/test_privilege.py": "users",
     "tests/netops/dispute/": "dispute",
     "tests/netops/report/": "report",
     "tests/captive_portal/oidc/": "provider",

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import configparser
-import grp
 import os
 import pwd
 import re
-import shutil
 import signal
 import socket
 import sqlite3
 import stat
 import subprocess
-import sys
-import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-import yaml
 
 from collectors import halts
 from collectors.cwmp.message import DeviceId
@@ -35,60 +27,18 @@ from inventory import sql
 from inventory.errors import SqlError
 from inventory.register import Register
 from netops import apart, astray, cli, config, fail_open, founding, privilege, spool, sqlite
-from netops.commands import doctor, up
+from netops.commands import doctor
 from netops.commands.db import installed
 from netops.errors import NetopsError, UsageError
 from netops.evidence import files
-from netops.facts import Fact, submit
-from netops.privilege import CLI, MEMBERS, SERVICES, Kind
+from netops.privilege import CLI, SERVICES
+from tests.netops.users import become, can, done, introduce, put, somewhere, those_who_can
 
-ROOT = Path(__file__).resolve().parents[2]
-USERS = "netops"
-FIRST = 61_000  # ids that no machine gives by itself
-ROLES = (CLI, *SERVICES, "gate")
-PRIMARY = {CLI: "all", "core": "staff", "gate": "all"}
 DIRECTORIES = (
     "staff", "portal", "persons", "register", "keys", "spool", "vantages", "names", "trap", "acs", "probe",
     "radius",
 )  # fmt: skip
 root = pytest.mark.root
-
-
-def introduce(monkeypatch):
-    """Make the users and groups as the playbook does, known to this process alone; return them."""
-    settings = config.Settings(data=config.Data(users=USERS))
-    gids = {privilege.group(settings, name): FIRST + 100 + at for at, name in enumerate(MEMBERS)}
-    uids = {privilege.user(settings, role): FIRST + at for at, role in enumerate(ROLES)}
-    users = {
-        privilege.user(settings, role): pwd.struct_passwd(
-            (
-                privilege.user(settings, role), "x", uids[privilege.user(settings, role)],
-                gids[privilege.group(settings, PRIMARY.get(role, role))], "", "/", "/",
-            )
-        )
-        for role in ROLES
-    }  # fmt: skip
-    groups = {
-        privilege.group(settings, name): grp.struct_group(
-            (
-                privilege.group(settings, name), "x", gids[privilege.group(settings, name)],
-                [privilege.user(settings, role) for role in roles],
-            )
-        )
-        for name, roles in MEMBERS.items()
-    }  # fmt: skip
-    users["root"], groups["root"] = pwd.getpwnam("root"), grp.getgrnam("root")
-    monkeypatch.setattr(pwd, "getpwnam", users.__getitem__)
-    monkeypatch.setattr(pwd, "getpwuid", {each.pw_uid: each for each in users.values()}.__getitem__)
-    monkeypatch.setattr(pwd, "getpwall", lambda: list(users.values()))
-    monkeypatch.setattr(grp, "getgrnam", groups.__getitem__)
-    monkeypatch.setattr(grp, "getgrgid", {each.gr_gid: each for each in groups.values()}.__getitem__)
-
-    def initgroups(name, gid):
-        os.setgroups([gid, *(each.gr_gid for each in groups.values() if name in each.gr_mem)])
-
-    monkeypatch.setattr(os, "initgroups", initgroups)
-    return SimpleNamespace(users=users, groups=groups)
 
 
 @pytest.fixture
@@ -101,20 +51,6 @@ def known(monkeypatch):
 def loaded(tmp_path_factory):
     """All that a founding imports, before others do it: the interpreter may lie where only its owner comes."""
     founding.databases(config.Settings(data=config.Data(dir=tmp_path_factory.mktemp("first"))))
-
-
-@contextmanager
-def somewhere():
-    """Give settings as the playbook writes them, for an instance in a place that others can reach."""
-    if any(not each.stat().st_mode & 0o001 for each in ROOT.parents):
-        pytest.skip("others cannot read this checkout, so none of its users could bring up a database")
-    place = Path(tempfile.mkdtemp(prefix="netops-"))
-    place.chmod(0o711)
-    words = (f"data.dir={place / 'data'}", f"data.users={USERS}", "evidence.key=credential:evidence.key")
-    empty = place / "netops.toml"
-    empty.touch()
-    yield config.load(empty, environ={}, overrides=words)
-    shutil.rmtree(place)
 
 
 @pytest.fixture
@@ -139,81 +75,6 @@ def instance(first, settings, known):
     """The instance, founded."""
     subprocess.run(["cp", "-a", first, settings.data.dir], check=True)
     return settings
-
-
-def become(role, act, settings):
-    """Start a process of the role's user that does it and ends with 0, or with 1 and what went wrong."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            found = pwd.getpwnam(privilege.user(settings, role))
-            os.initgroups(found.pw_name, found.pw_gid)
-            os.setgid(found.pw_gid)
-            os.setuid(found.pw_uid)
-            os.umask(0o027)
-            act()
-            code = 0
-        except Exception as error:  # noqa: BLE001
-            os.write(2, f"{role}: {error!r}\n".encode())
-        finally:
-            os._exit(code)
-    return child
-
-
-def can(role, act, settings) -> bool:
-    """Whether the role's user can do it."""
-    return os.waitstatus_to_exitcode(os.waitpid(become(role, act, settings), 0)[1]) == 0
-
-
-def done(roles, acts, settings) -> set[tuple[str, str]]:
-    """Return who of the roles' users can do which act. One process is each of them in turn: to start one costs most.
-
-    Its real and effective ids are theirs, and by those the kernel judges; the saved ones stay root's, as the way back.
-    """
-    heard, told = os.pipe()
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            os.umask(0o027)
-            for role in roles:
-                found = pwd.getpwnam(privilege.user(settings, role))
-                os.initgroups(found.pw_name, found.pw_gid)
-                os.setresgid(found.pw_gid, found.pw_gid, 0)
-                os.setresuid(found.pw_uid, found.pw_uid, 0)
-                for name, act in acts.items():
-                    try:
-                        act()
-                    except Exception as error:  # noqa: BLE001
-                        os.write(2, f"{role}: {name}: {error!r}\n".encode())
-                    else:
-                        os.write(told, f"{role}\t{name}\n".encode())
-                os.setresuid(0, 0, 0)
-                os.setresgid(0, 0, 0)
-            code = 0
-        finally:
-            os._exit(code)
-    os.close(told)
-    with os.fdopen(heard, encoding="utf-8") as said:
-        pairs = {tuple(line.split("\t")) for line in said.read().splitlines()}
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    return pairs
-
-
-def those_who_can(act, settings, roles=(CLI, *SERVICES)) -> set[str]:
-    """Return whose users can do it."""
-    return {role for role, _ in done(roles, {"it": act}, settings)}
-
-
-def put(settings, service, count=1, *, then=lambda: None):
-    def act():
-        with spool.Spool(settings.data.dir / "spool" / f"{service}.db", source=service, wait_s=0.5) as mine:
-            body = {"service": service, "state": "started", "version": "1"}
-            submit(mine, *[Fact(kind="service_state", at_ms=n, body=body) for n in range(count)])
-            then()
-
-    return act
 
 
 def read(settings, service, expected):
@@ -386,12 +247,6 @@ def test_each_service_has_its_place_and_halts_are_seen_by_those_who_ask_devices(
     assert those_who_can(lambda: halts.write(halts.place(instance), []), instance, SERVICES) == set()
 
 
-def test_nothing_that_is_given_as_a_whole_holds_something_of_a_mode_of_its_own() -> None:
-    """Else each founding would change it twice, there and back."""
-    whole = [each.path for each in privilege.HOLDINGS if each.kind is Kind.OWN]
-    assert [each.path for each in privilege.HOLDINGS if each.path.startswith(tuple(f"{path}/" for path in whole))] == []
-
-
 @root
 def test_founding_again_changes_nothing_and_mends_what_went_astray(instance, settings) -> None:
     assert can(CLI, lambda: halts.write(halts.place(settings), []), settings)
@@ -550,85 +405,3 @@ def test_the_wrong_user_is_told_which_is_the_right_one(instance, capsys) -> None
         privilege.expect_service(instance, ("web",))
     with pytest.raises(UsageError, match=r"systemctl start netops\.target"):
         privilege.expect_service(instance, ("core", "web"))
-
-
-def test_every_service_that_can_be_run_has_its_user_and_its_unit() -> None:
-    """The gate has both by itself. A service that is left out here could be run as nobody's user only."""
-    setup = configparser.ConfigParser()
-    setup.read(ROOT / "setup.cfg", encoding="utf-8")
-    lines = setup["options.entry_points"]["netops.services"].split("\n")
-    offered = {line.partition("=")[0].strip() for line in lines if line} - {"gate"}
-    role = ROOT / "ansible" / "roles" / "netops"
-    made = yaml.safe_load((role / "vars" / "main.yml").read_text(encoding="utf-8"))
-    options = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
-    choices = options["argument_specs"]["main"]["options"]["netops_services"]["choices"]
-
-    assert offered == set(SERVICES) == set(choices) == set(made["netops_reach"])
-    assert {each["name"].removeprefix("{{ netops_user }}-") for each in made["netops_users"]} >= offered
-    assert {*up.SERVICES, *up.ON_DEMAND} - {"gate"} == offered
-    assert {each.path for each in privilege.HOLDINGS} >= {f"spool/{name}.db" for name in offered - {"core"}}
-
-
-def test_without_users_of_their_own_everything_may_be_one_persons(tmp_path) -> None:
-    settings = config.Settings(data=config.Data(dir=tmp_path))
-    privilege.expect(settings, "staff")
-    privilege.expect_service(settings, ("core", "web"))
-
-    assert (settings.register_url, settings.room("staff")) == (f"sqlite:///{tmp_path}/register.db", tmp_path)
-
-
-def test_an_instance_of_one_user_that_is_open_to_others_is_wrong(tmp_path) -> None:
-    settings = config.Settings(data=config.Data(dir=tmp_path))
-    founding.keys(settings)
-    (tmp_path / "spool").mkdir()
-    put(settings, "web")()
-    (tmp_path / "spool" / "web.db").chmod(0o644)
-    tmp_path.chmod(0o755)
-    spooled = astray.look(settings)
-    tmp_path.chmod(0o700)
-
-    assert [line for line in spooled if line.startswith(f"{tmp_path / 'spool' / 'web.db'} is open to others")]
-    assert astray.look(settings) == []
-
-
-def test_what_only_the_core_is_given_is_asked_for_in_vain_elsewhere(tmp_path, monkeypatch) -> None:
-    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
-    settings = config.Settings(
-        data=config.Data(dir=tmp_path, users=USERS),
-        evidence=config.Evidence(key=config.Secret("credential:evidence.key")),
-    )
-    with pytest.raises(NetopsError, match=r"systemd gives the signing key to netops-core\.service alone"):
-        founding.signer(settings)
-
-    founding.keys(settings)
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "keys"))
-    assert str(founding.signer(settings).vkey) == (tmp_path / "keys" / "evidence.vkey").read_text().strip()
-
-
-def test_a_key_that_was_encrypted_and_put_away_is_not_made_anew(tmp_path) -> None:
-    settings = config.Settings(
-        data=config.Data(dir=tmp_path), evidence=config.Evidence(key=config.Secret("credential:evidence.key"))
-    )
-    founding.keys(settings)
-    (tmp_path / "keys" / "evidence.key").unlink()
-
-    assert founding.keys(settings) == []
-    assert not (tmp_path / "keys" / "evidence.key").exists()
-    assert {each.what: each.level for each in doctor.instance(settings)}["signing key"] == "ok"
-
-
-def test_the_portals_keys_are_those_that_founding_makes(tmp_path) -> None:
-    """Made under other names they lay there unused, and the portal's own came into being unannounced."""
-    script = f"""
-from pathlib import Path
-from captive_portal import keys
-from netops import config, founding
-settings = config.Settings(data=config.Data(dir=Path({str(tmp_path)!r})))
-founding.keys(settings)
-before = sorted(path.name for path in Path({str(tmp_path)!r}).rglob("*"))
-keys.voucher_key(settings), keys.identity_key(settings), keys.person_key(settings)
-assert sorted(path.name for path in Path({str(tmp_path)!r}).rglob("*")) == before
-"""
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
-
-    assert (done.returncode, done.stderr) == (0, "")
