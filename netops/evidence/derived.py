@@ -6,6 +6,7 @@ Part of the second implementation (`verifier.py`). `docs/explanation/sla.md` say
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from netops.evidence.lines import cut, inside, length, outages
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from netops.evidence.lines import Line, Span
+    from netops.evidence.lines import Label, Line, Span
 
 REPAIR, REPEAT, ACTIVE, RATE = "fault.repair", "fault.repeat", "asset.active", "probe.throughput.mean"
 GOOD = {REPAIR: "<=", REPEAT: ">", ACTIVE: ">="}  # what rests on the services' state
@@ -77,14 +78,11 @@ def _asset(
     if not judged:
         return
     up = perhaps = 0
-    for start, end, _, (state, cause, _) in line.pieces():
-        here = cut([(start, end)], judged, keep=(True, True))
+    for a, b, (state, cause, _), out in _cells(line, judged, excused):
         if state in {"UP", "DEGRADED"}:
-            up += length(here)
-        elif state == "UNKNOWN" or cause in free:
-            perhaps += length(here)
-        else:
-            perhaps += length(cut(here, excused, keep=(True, True)))
+            up += b - a
+        elif state == "UNKNOWN" or cause in free or out:
+            perhaps += b - a
     need = min(need, Fraction(length(judged)))
     state = "UP" if up >= need else "UNKNOWN" if up + perhaps >= need else "DOWN"
     at = (cut(judged, excused, keep=(True, False)) or judged)[0][0]
@@ -93,16 +91,20 @@ def _asset(
 
 def _rates(line: Line, contracted: Fraction, judged: Sequence[Span], excused: Sequence[Span]) -> Iterator[Piece]:
     """Yield of each piece its good share first; a rate counts in ten-thousandths of the contracted one, rounded up."""
-    starts = [span[0] for span in judged]
-    edges = sorted({p for spans in (judged, excused) for span in spans for p in span})
-    for start, end, _, (state, cause, because) in line.pieces():
-        for a, b in pairwise(sorted({start, end, *(p for p in edges if start < p < end)})):
-            if not inside(judged, starts, a):
-                continue
-            if state != "UP" or re.fullmatch("[0-9]{1,18}", because) is None:
-                yield a, b, state, cause
-                continue
-            share = min(-(-int(because) * 10_000 // contracted), 10_000)
-            middle = a - (a - b) * share // 10_000
-            yield a, middle, "UP", ""
-            yield middle, b, "DOWN", "carrier"
+    for a, b, (state, cause, because), _ in _cells(line, judged, excused):
+        if state != "UP" or re.fullmatch("[0-9]{1,18}", because) is None:
+            yield a, b, state, cause
+            continue
+        share = min(-(-int(because) * 10_000 // contracted), 10_000)
+        middle = a - (a - b) * share // 10_000
+        yield a, middle, "UP", ""
+        yield middle, b, "DOWN", "carrier"
+
+
+def _cells(line: Line, judged: Sequence[Span], excused: Sequence[Span]) -> Iterator[tuple[int, int, Label, bool]]:
+    """Yield the judged time cut at every point where anything changes: what it was, and whether it is excused."""
+    points = {*line.times, line.end} | {p for spans in (judged, excused) for span in spans for p in span}
+    starts, apart = [span[0] for span in judged], [span[0] for span in excused]
+    for a, b in pairwise(sorted(points)):
+        if inside(judged, starts, a):
+            yield a, b, line.labels[bisect_right(line.times, a) - 1], inside(excused, apart, a)

@@ -13,6 +13,7 @@ service. What lies before the period is not looked at: a fault that it cuts off 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -91,12 +92,12 @@ def _repaired(found: Iterable[repair.Incident], out: Spans, hours: Fraction) -> 
 
 
 def _repeated(found: Iterable[repair.Incident], seen: Sequence[Interval], days: Fraction) -> Iterator[Interval]:
-    up = where(seen, State.UP, State.DEGRADED)
+    good = [start for start, _ in where(seen, State.UP, State.DEGRADED)]
     before: repair.Incident | None = None
     for each in found:
         if before is None or each.start_ms - before.end_ms > days * DAY_MS:
             yield _place(each.start_ms, State.UP)
-        elif intersect(up, ((before.end_ms, each.start_ms),)):
+        elif bisect_left(good, each.start_ms) > bisect_left(good, before.end_ms):  # it was up in between
             yield _place(each.start_ms, State.DOWN, each.cause, REPEATED)
         else:  # perhaps the same one still
             yield _place(each.start_ms, State.UNKNOWN, Cause.UNDETERMINED, UNSEEN)
