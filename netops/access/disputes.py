@@ -1,8 +1,8 @@
 """What is said in the dispute over a report, before it is sealed: of what there is, in order, in time, by who may.
 
-The order stands in `netops/dispute/states.py`, the deadlines in `terms.py`. Here is who may say what: a carrier with a
-key by that key alone, everybody else by an account (`admission.py` asks for it); who objected neither answers nor
-rules, who answered does not rule. A ruling moves money, a settlement says how much: the final revision's total. Late is
+The order stands in `netops/dispute/states.py`, also that a second person answers and another one rules; the deadlines
+stand in `terms.py`. Here is who may say what: a carrier with a key by that key alone, everybody else by an account
+(`admission.py` asks for it). A ruling moves money, a settlement says how much: the final revision's total. Late is
 who was recorded late, whatever his fact says of its own time, and nobody because of a break of ours. Pure.
 """
 
@@ -29,7 +29,7 @@ KINDS: Final = tuple(kind for kind in states.KINDS if kind != "report_issued")
 ROLES: Final = frozenset({"contract_manager"})  # whose word this is
 RESTS_ON: Final = (*states.KINDS, states.TEXT, "exclusion_claim")
 SLACK_MS: Final = 60_000  # how far a clock may have been set back between a report and a word about it
-DEADLINE: Final = "deadline"  # by whom it is said that nobody spoke: the core, which asks nobody for leave
+DEADLINE: Final = states.DEADLINE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +79,10 @@ def broken(fact: Fact, held: Known, terms: Lookup = nobody, *, known_ms: int | N
         match fact.kind:
             case "objection" | "report_accepted":
                 return _of_the_carrier(fact, held, case, found, at_ms=at_ms)
-            case "rebuttal" | "ruling":
-                return _second_person(fact, case)
+            case "rebuttal":
+                return ""
+            case "ruling":
+                return _ruled_part(body)
             case "report_final":
                 return _final(fact, case, found, held.breaks, at_ms=at_ms)
             case _:
@@ -162,14 +164,8 @@ def _target(body: Any, held: Known, case: Case) -> str:
     return ""
 
 
-def _second_person(fact: Fact, case: Case) -> str:
-    body: Any = fact.body
-    objection = case.objections[body["objection"]]
-    if objection.by == body["by"]:
-        return f"'{objection.by}' made the objection; a second person must answer it"
-    if fact.kind == "ruling" and objection.answered_by == body["by"]:
-        return f"'{body['by']}' answered the objection; another person must rule on it"
-    if fact.kind == "ruling" and (body["outcome"] == "partly_upheld") != (body.get("minutes", 0) > 0):
+def _ruled_part(body: Any) -> str:
+    if (body["outcome"] == "partly_upheld") != (body.get("minutes", 0) > 0):
         return "a part is upheld in minutes, and nothing but a part: 'partly_upheld' goes with 'minutes' from 1 on"
     return ""
 

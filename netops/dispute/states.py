@@ -4,8 +4,9 @@
     objection: made -> answered (rejected, accepted, partly_accepted) -> ruled
 
 A *case* is one contract and period with all its revisions. A new revision opens the report anew, with a window of its
-own; objections that were made to an older one stay open and are ruled on. What the tables do not allow is a refusal by
-name, never a guess. No clock stands here: what happens when nobody speaks is in `silence.py`.
+own; objections that were made to an older one stay open and are ruled on. Who objected neither answers nor rules, who
+answered does not rule. What is not allowed is a refusal by name, never a guess. No clock stands here: what happens when
+nobody speaks is in `silence.py`.
 
 Whoever judges by a ruling folds these tables over the ledger first (`passed_over`): a ruling that they refuse moves no
 money either, however it came to be sealed. `netops/evidence/procedure.py` has them a second time.
@@ -37,6 +38,7 @@ KINDS: Final = (
 )
 EVENTS: Final = (*KINDS, LAST_RULING)
 TEXT: Final = "contract_version"  # no step: by which text a revision's deadlines run
+DEADLINE: Final = "deadline"  # by whom it is said that nobody spoke: the core, which is no person
 MOST_OBJECTIONS: Final = 1000  # in a case; who has more to say objects to the whole interval
 
 REPORT: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
@@ -252,7 +254,8 @@ def refused(cases: Cases, fact: Fact) -> str:
     if fact.kind == "objection" and body["objection"] in cases.objections:
         return f"there is an objection '{body['objection']}' already"
     if fact.kind in {"rebuttal", "ruling"}:
-        return _answerable(case.objections[body["objection"]], fact.kind)
+        objection = case.objections[body["objection"]]
+        return _answerable(objection, fact.kind) or _second_person(objection, fact.kind, body["by"])
     if body["report"] != case.last.name and fact.kind != "report_settled":
         return f"report '{body['report']}' was replaced by '{case.last.name}'"
     if (case.state, event(case, fact)) not in REPORT:
@@ -285,6 +288,14 @@ def _answerable(objection: Objection, kind: str) -> str:
     if kind == "ruling":
         return f"the objection '{objection.id}' is not answered yet; it is ruled on after its rebuttal"
     return f"the objection '{objection.id}' is answered already"
+
+
+def _second_person(objection: Objection, kind: str, by: str) -> str:
+    if objection.by == by:
+        return f"'{by}' made the objection; a second person must answer it"
+    if kind == "ruling" and by == objection.answered_by != DEADLINE:
+        return f"'{by}' answered the objection; another person must rule on it"
+    return ""
 
 
 def _issued(cases: Cases, fact: Fact, known_ms: int) -> None:

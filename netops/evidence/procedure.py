@@ -60,11 +60,12 @@ class _Case:
 
 @dataclass(slots=True)
 class _Objection:
-    """One objection: how far it has come, and since when."""
+    """One objection: by whom, how far it has come, since when, and who spoke of it so far."""
 
     case: _Case
     text: str
     since: int
+    spoke: tuple[str, ...]
     stage: str = "made"
 
 
@@ -129,7 +130,7 @@ class Procedure:
         if kind == "objection":
             if body["objection"] in self._objections or case.objections >= MOST_OBJECTIONS:
                 return None
-            self._objections[body["objection"]] = _Objection(case, case.text, known)
+            self._objections[body["objection"]] = _Objection(case, case.text, known, (body["by"],))
             case.objections, case.waiting = case.objections + 1, case.waiting + 1
         if kind == "report_accepted" and body.get("digest", case.digest) != case.digest:
             return None
@@ -142,6 +143,9 @@ class Procedure:
         found = self._objections.get(body["objection"])
         if found is None or found.stage != AWAITS[kind] or kind not in GOES[found.case.state]:
             return None
+        if body["by"] in found.spoke and (body["by"] != DEADLINE or found.spoke[0] == DEADLINE):
+            return None  # who objected neither answers nor rules, and who answered does not rule
+        found.spoke = (*found.spoke, body["by"])
         since, found.since, found.stage = found.since, known, BECOMES[kind]
         if kind == "ruling":
             found.case.waiting -= 1

@@ -139,6 +139,25 @@ def test_a_refusal_says_why(steps, word, why):
     assert why in refused(after(*map(said, steps)), said(word))
 
 
+@pytest.mark.parametrize(
+    ("told", "fact", "why"),
+    [
+        ((said("issue"), said("object")), said("rebut", by="carrier"), "a second person must answer"),
+        ((said("issue"), said("object"), said("rebut")), said("rule", by="wang"), "another person must rule"),
+        ((said("issue"), said("object"), said("rebut")), said("rule", by="carrier"), "made the objection"),
+    ],
+)
+def test_each_step_is_another_persons(told, fact, why):
+    assert why in refused(after(*told), fact)
+    assert after(*told, fact) == after(*told)
+
+
+def test_the_core_may_state_both_silences_it_is_no_person():
+    told = (said("issue"), said("object"), said("rebut", by="deadline"), said("rule", by="deadline"))
+
+    assert case(after(*told)).state == "ruled"
+
+
 @pytest.mark.parametrize("word", ["accept", "object", "final"])
 def test_who_speaks_of_a_replaced_revision_is_told_which_one_counts(word):
     cases = after(said("issue"), said("revise"))
@@ -184,6 +203,12 @@ WORDS = st.lists(
         name=st.sampled_from(["o-1", "o-2"]),
         report=st.sampled_from(["r0", "r1", "r2"]),
         revision=st.sampled_from([1, 2]),
+    )
+    | st.builds(
+        said,
+        st.sampled_from(["rebut", "rule"]),
+        name=st.sampled_from(["o-1", "o-2"]),
+        by=st.sampled_from(["carrier", "wang", "zhao", "deadline"]),
     ),
     max_size=14,
 )

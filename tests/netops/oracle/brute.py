@@ -270,7 +270,7 @@ def turned_over(city, claim, code):
 
 def heard(leaves):
     """The objections and rulings that count: each said about the newest report, in its turn, before all was agreed."""
-    months, of_report, of_objection = {}, {}, {}
+    months, of_report, of_objection, speakers = {}, {}, {}, {}
     said = {"objection": [], "ruling": []}
     for fact in (leaf["fact"] for leaf in leaves):
         kind, body = fact["kind"], fact["body"]
@@ -294,6 +294,7 @@ def heard(leaves):
                     month["asked"].append(name)
                     month["agreed"] = ""
                     of_objection[name] = month
+                    speakers[name] = [body["by"]]
                     said[kind].append(body)
             elif kind == "report_accepted":
                 same = body.get("digest") in (None, month["digest"])
@@ -303,8 +304,11 @@ def heard(leaves):
                 month["final"] = body["report"]
         if kind in ("rebuttal", "ruling"):
             name, month = body["objection"], of_objection.get(body["objection"])
+            if body["by"] != "deadline" and body["by"] in speakers.get(name, []):
+                continue  # each step is another person's; the core, which says that nobody spoke, is none
             if kind == "rebuttal" and month and name not in month["answered"]:
                 month["answered"].append(name)
+                speakers[name].append(body["by"])
             if kind == "ruling" and month and name in month["answered"] and name not in month["ruled"]:
                 month["ruled"].append(name)
                 month["agreed"] = "ruled" if len(month["ruled"]) == len(month["asked"]) else ""

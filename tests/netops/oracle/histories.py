@@ -347,7 +347,9 @@ class History:
         code = rng.choice(["claim_refused", "claim_granted"])
         report = rng.choice([*self.reports[-1:]] * 5 + ["c1-q-r1", self.reports[0]])
         steps = [("objection", {"report": report, "code": code, "target": claim, "by": "carrier"})]
-        steps += [("rebuttal", {"stance": "rejected", "by": "city"})] * rng.choice([0, 1, 1, 1, 1, 2])
+        steps += [
+            ("rebuttal", {"stance": "rejected", "by": rng.choice(["city"] * 4 + ["judge", "carrier"])})
+        ] * rng.choice([0, 1, 1, 1, 1, 2])
         for _ in range(rng.choice([0, 1, 1, 1, 2])):
             outcome = rng.choice(["upheld", "partly_upheld", "partly_upheld", "dismissed"])
             part = {"minutes": rng.randint(1, 100)} if outcome == "partly_upheld" else {}

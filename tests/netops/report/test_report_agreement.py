@@ -173,7 +173,9 @@ def dispute(rng, world, report="r"):
             "reason": "x",
         }
         mine = [("objection", objection)]
-        mine += [("rebuttal", {"stance": "rejected", "by": "city"})] * rng.choice([0, 1, 1, 1, 1, 2])
+        mine += [
+            ("rebuttal", {"stance": "rejected", "by": rng.choice(["city"] * 4 + ["officer", "carrier"])})
+        ] * rng.choice([0, 1, 1, 1, 1, 2])
         for _ in range(rng.choice([1, 1, 1, 2])):
             outcome = rng.choice(["upheld", "upheld", "partly_upheld", "dismissed"])
             ruling = {"outcome": outcome, "by": rng.choice(["officer", "officer", "carrier"])}

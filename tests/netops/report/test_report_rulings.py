@@ -37,6 +37,9 @@ STEPS = {
     "object-to-another": ("objection", OBJECTION | {"report": "nowhere-r1"}),
     "rebut": ("rebuttal", {"stance": "rejected", "by": "wang", "reason": "x"}),
     "uphold": ("ruling", {"outcome": "upheld", "by": "officer", "reason": "x"}),
+    "rebut-by-officer": ("rebuttal", {"stance": "accepted", "by": "officer", "reason": "x"}),
+    "rebut-by-unicom": ("rebuttal", {"stance": "accepted", "by": "unicom", "reason": "x"}),
+    "uphold-by-unicom": ("ruling", {"outcome": "upheld", "by": "unicom", "reason": "x"}),
     "dismiss": ("ruling", {"outcome": "dismissed", "by": "officer", "reason": "x"}),
     "accept": ("report_accepted", {"report": REPORT, "by": "unicom"}),
     "accept-another-file": ("report_accepted", {"report": REPORT, "by": "unicom", "digest": "f" * 64}),
@@ -57,6 +60,10 @@ IN_FORCE, OUT = "in_force", "out_by_ruling"
         ("accept-another-file object rebut uphold", OUT),
         ("accept final object rebut uphold", IN_FORCE),
         ("object-to-another rebut uphold", IN_FORCE),
+        ("object rebut-by-officer uphold", IN_FORCE),  # who answered does not rule
+        ("object rebut-by-unicom uphold", IN_FORCE),  # who objected does not answer
+        ("object rebut uphold-by-unicom", IN_FORCE),  # nor rule
+        ("object rebut uphold-by-unicom uphold", OUT),  # what was refused took nobody's place
         ("object accept rebut uphold", OUT),  # no acceptance while an objection stands
     ],
 )
