@@ -1,5 +1,6 @@
 """The core over a real register, spool, store and ledger: what it seals when telemetry comes late."""
 
+import socket
 import time
 from types import SimpleNamespace
 
@@ -13,16 +14,23 @@ from netops import cli, core, facts, fail_open, founding, wire
 from netops.access import approvals, tables
 from netops.access.passwords import Passwords
 from netops.access.staff import Staff
+from netops.clock import SYSTEM
+from netops.config import Listener
 from netops.dispute import listening
 from netops.errors import EvidenceError, StoreError, UsageError
+from netops.evidence import note
 from netops.evidence import told as audit
 from netops.facts import Fact
 from netops.ledger import LedgerEntry, LedgerReader
 from netops.model import Poll
 from netops.report import issue
+from netops.sign import Signer
 from netops.sla import calendar
 from netops.spool import Spool
 from netops.store.memory import Memory
+from netops.web.server import Server
+from netops.witness.desk import Desk
+from netops.witness.service import Application
 from tests.netops.instances import founded, how_to_city
 
 HOUR, M = 3_600_000, 60_000
@@ -191,6 +199,60 @@ def test_a_core_that_died_between_seal_and_file_writes_the_bundle_when_it_is_bac
     assert audit.run(bundle, vkey=key, rehearsal=False) == 0
     with LedgerReader(settings.data.dir / "ledger.db") as ledger:
         assert len(list(ledger.find("report_issued"))) == 1
+
+
+def test_a_core_asks_its_witnesses_and_the_bundle_goes_out_under_their_signatures(house, tmp_path):
+    made, spool, _, settings = house
+    end = calendar.month("2026-10", calendar.zone("Asia/Shanghai"))[1]
+    spool.put("poll", silent(range(60)))
+    made._clock.at_ms = end + HOUR
+    until(lambda: made._taken["polls"] == 60 and made._ripe_until() >= end)
+    made._seal_hours(0)
+    witness = Signer("auditor.example/w", bytes(range(32)), algorithm=note.COSIGNATURE_V1)
+    log_key = founding.evidence_key(settings).with_name(issue.VKEY)
+    key = note.VerifierKey.parse(log_key.read_text().strip())
+    with Desk(tmp_path / "book", witness, [key]) as desk, socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+        found.close()
+        server = Server(Application(desk, name=witness.vkey.name, clock=SYSTEM), Listener(port=port), clear=True)
+        server.start()
+        (settings.data.dir / "witnesses.txt").write_text(f"quorum 1\n{witness.vkey} http://127.0.0.1:{port}\n")
+        made._ask_witnesses(0)
+        made._report(0)
+        assert not list(settings.data.dir.glob("reports/*.zip"))
+        for turn in made._circle._turns.values():
+            turn.join()
+        made._ask_witnesses(0)
+        for turn in made._circle._turns.values():
+            turn.join()
+        server.stop()
+
+    made._report(0)
+    (bundle,) = settings.data.dir.glob("reports/*.zip")
+    (tmp_path / "keys").write_text(f"{key}\n{witness.vkey}\n")
+    assert audit.run(bundle, vkey=tmp_path / "keys", rehearsal=False) == 0
+    assert made.health() == {}
+
+
+def test_a_core_says_what_went_out_without_co_signatures(house):
+    made, spool, _, settings = house
+    end = calendar.month("2026-10", calendar.zone("Asia/Shanghai"))[1]
+    spool.put("poll", silent(range(60)))
+    made._clock.at_ms = end + HOUR
+    until(lambda: made._taken["polls"] == 60 and made._ripe_until() >= end)
+    made._seal_hours(0)
+    witness = Signer("auditor.example/w", bytes(range(32)), algorithm=note.COSIGNATURE_V1)
+    (settings.data.dir / "witnesses.txt").write_text(f"quorum 1\n{witness.vkey}\n")
+    made._ask_witnesses(0)
+    made._report(0)
+    made._clock.at_ms += settings.evidence.cosign_wait_s * 1000
+    made._report(0)
+
+    (bundle,) = settings.data.dir.glob("reports/*.zip")
+    assert audit.run(bundle, vkey=founding.evidence_key(settings).with_name(issue.VKEY), rehearsal=False) == 5
+    said = made.health()[f"bundle {bundle.stem}"]
+    assert said.startswith("went out with 0 of the 1 co-signatures")
 
 
 class KilledError(BaseException):

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical, told
-from netops.report import again, build, code, days, fonts, paper, parties, pdf, words
+from netops.report import again, build, code, days, fonts, paper, parties, pdf, witnessing, words, zone
 from netops.sla.exclusions import Effect
 from netops.sla.intervals import Cause
 from netops.sla.judge import Outcome
 
+START, M = 1_790_784_000_000, 60_000  # October begins in Shanghai
 VKEY = "netops.invalid/test+8a7e3c04+AXNvbWV0aGluZyB0aGF0IGlzIG5vIGtleSBhdCBhbGwh"
 REGISTER = canonical.dumps(
     {"carriers": [{"id": "unicom", "name": "中国联通", "name_en": "China Unicom"}, {"id": "b", "name": "乙"}]}
@@ -286,3 +287,64 @@ def test_where_the_font_is_another_one_the_papers_are_left_at_their_digests(octo
 
     assert wrong == []
     assert "the PDFs are set in what papers.json names" in note
+
+
+FIRST = "2026-10-01 00:00"
+SINCE = f"since {FIRST} (#40)"
+TWO = "auditor.example/w+00000000, carrier.example/w+00000001"
+
+
+def policy(quorum, many, earlier=()):
+    rows = [[leaf, START - leaf * M, k, n] for leaf, k, n in earlier]
+    names = [f"{name}.example/w+0000000{at}+AAAA" for at, name in enumerate(("auditor", "carrier", "manager")[:many])]
+    told = {"leaf": 40, "since_ms": START, "quorum": quorum, "witnesses": names}
+    return {"witnessing": {**told, "earlier": {"columns": [], "rows": rows}}}
+
+
+@pytest.mark.parametrize(
+    ("report", "zh", "en"),
+    [
+        ({}, ["未指定见证方：账本只由市方签署。"], ["No witness was ever named: the city alone signs the ledger."]),
+        (
+            policy(2, 2),
+            [
+                f"本报告所在的账本检查点，须由下列 2 个见证方中的至少 2 个联署；规则自 {FIRST} 起（#40）：{TWO}。",
+                "实际联署者见包内 checkpoint，由脱机验证列出。",
+            ],
+            [
+                f"Of these 2 witnesses at least 2 co-sign this report's checkpoint, {SINCE}: {TWO}.",
+                "Who signed stands in the bundle's checkpoint; verifying offline names them.",
+            ],
+        ),
+        (
+            policy(0, 0, [(1, 2, 3), (2, 1, 3)]),
+            [
+                "不要求联署：账本只由市方签署；规则自 2026-10-01 00:00 起（#40）；所列见证方 0 个：—。",
+                "此前：自 2026-09-30 23:59 起 3 取 2（#1）；自 2026-09-30 23:58 起 3 取 1（#2）。",
+            ],
+            [
+                f"No co-signature is asked for {SINCE}: the city alone signs. Witnesses named: 0 (—).",
+                "Before: 2 of 3 since 2026-09-30 23:59 (#1); 1 of 3 since 2026-09-30 23:58 (#2).",
+            ],
+        ),
+    ],
+    ids=["never", "asked", "lowered"],
+)
+def test_the_policy_of_co_signing_is_printed_in_both_languages(report, zh, en):
+    tz = zone.load("Asia/Shanghai").tz()
+
+    assert (witnessing.sentences(report, tz, "zh"), witnessing.sentences(report, tz, "en")) == (zh, en)
+
+
+def test_of_many_policies_the_last_are_printed(october):
+    (said,) = [
+        each
+        for each in witnessing.sentences(
+            policy(0, 0, [(leaf, 1, 3) for leaf in range(20)]), zone.load("Asia/Shanghai").tz(), "en"
+        )
+        if each.startswith("Before")
+    ]
+
+    assert said.startswith("Before: …; 1 of 3")
+    assert said.count("1 of 3") == 12
+    assert content(october)["end"]["witnessing"] == "No witness was ever named: the city alone signs the ledger."
