@@ -16,7 +16,7 @@ from netops.access.passwords import Passwords
 from netops.access.staff import Staff
 from netops.clock import SYSTEM
 from netops.config import Listener
-from netops.dispute import listening
+from netops.dispute import listening, receipts
 from netops.errors import EvidenceError, StoreError, UsageError
 from netops.evidence import note
 from netops.evidence import told as audit
@@ -280,6 +280,25 @@ def test_what_two_persons_did_not_allow_is_isolated_and_its_refusal_sealed(house
         assert len(list(ledger.find("staff_action"))) == 1
     assert "no such account" in told["exclusion_claim"]
     assert [why for _, why in made._drain.quarantined()] == [told["exclusion_claim"], told["approval_request"]]
+
+
+def test_a_carriers_refused_note_is_sealed_and_nobody_but_the_citys_desk_says_that_there_was_one(house):
+    """The receipt is then a proof of that leaf under the checkpoint of the next minute."""
+    made, _, _, settings = house
+    told = {"digest": "ab" * 32, "by": "carrier-a/disputes", "reason": "it is late"}
+    for name in ("cli", "web"):
+        with Spool(settings.data.dir / "spool" / f"{name}.db", source=name) as spool:
+            facts.submit(spool, Fact(kind="note_refused", at_ms=made._clock.at_ms, body=told))
+    until(lambda: made._taken["isolated"] == 1 and made._taken["facts"] >= 1)
+    with pytest.raises(receipts.PendingError, match="waits for its checkpoint"):
+        receipts.made(settings, told["digest"])
+    with made._acting:
+        made._ledger.checkpoint(now_ms=made._clock.at_ms)
+    with LedgerReader(settings.data.dir / "ledger.db") as ledger:
+        (leaf,) = ledger.find("note_refused")
+
+    assert (leaf.fact.body, leaf.source.partition("/")[0]) == (told, "cli")
+    assert receipts.made(settings, told["digest"]).startswith(b"c2sp.org/tlog-proof@v1\nextra ")
 
 
 @pytest.fixture
