@@ -38,6 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     take.add_argument("--dry-run", action="store_true", help="check everything, state nothing")
     receipt = below.add_parser("receipt", help="city: write the receipt of a note that a carrier handed in")
     receipt.add_argument("note", type=Path, help="the note's file, as it was handed in")
+    receipt.add_argument("--wait", type=int, default=0, metavar="SECONDS", help="for the core to seal it (%(default)s)")
     receipt.add_argument("--out", type=Path, help="the receipt to write (default: beside the note, NOTE.receipt)")
     _of_the_city(below)
 

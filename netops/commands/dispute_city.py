@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from netops.access import disputes, record
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from netops.dispute.notes import Said
     from netops.evidence.canonical import JSON
 
-_RECEIPT = "; its receipt, a minute after: netops dispute receipt {}"
+PAUSE_S = 1.0
+_RECEIPT = "; its receipt, within two minutes: netops dispute receipt --wait 120 {}"
 
 
 def take(args: argparse.Namespace, settings: Settings) -> int:
@@ -122,7 +124,7 @@ def receipt(args: argparse.Namespace, settings: Settings) -> int:
     """Write the receipt of a note that was handed in here."""
     data = notes.open_file(args.note)
     path = args.out or args.note.with_name(f"{args.note.name}.receipt")
-    made = receipts.made(settings, canonical.digest(data))
+    made = _awaited(settings, canonical.digest(data), args.wait)
     try:
         if path.exists() and not alike(path.read_bytes(), made):
             raise UsageError(f"{path}: exists, and holds something else; move it away, or name another with --out")
@@ -131,6 +133,17 @@ def receipt(args: argparse.Namespace, settings: Settings) -> int:
         raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
     print(f"wrote {path}: give it to the carrier, who reads it by `netops dispute check`")
     return 0
+
+
+def _awaited(settings: Settings, digest: str, wait_s: float) -> bytes:
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            return receipts.made(settings, digest)
+        except receipts.PendingError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(PAUSE_S)
 
 
 def state(args: argparse.Namespace, settings: Settings) -> int:

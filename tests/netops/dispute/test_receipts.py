@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from netops.access import record
-from netops.commands import audit, dispute, report
+from netops.commands import audit, dispute, dispute_city, report
 from netops.dispute import listening, notes, receipts, strangers
 from netops.dispute.listening import Listening
 from netops.errors import EvidenceError, UsageError
@@ -110,6 +110,17 @@ def test_a_receipt_comes_with_the_checkpoint_and_is_the_same_one_ever_after(desk
 
     assert given(city, desk, note).read_bytes() == first
     assert checked(desk, desk / "o.note.receipt", note, capsys)[0] == 0
+
+
+def test_who_waits_for_the_core_has_the_receipt_as_soon_as_there_is_one(desk, city, monkeypatch):
+    note = objected(desk)
+    take(city, note)
+    turns = iter([lambda: None, lambda: sealed(city)])
+    monkeypatch.setattr(dispute_city.time, "sleep", lambda _: next(turns)())
+
+    assert words(dispute, city, "receipt", note, "--wait", 60) == 0
+    assert (desk / "o.note.receipt").exists()
+    assert list(turns) == []
 
 
 def test_a_receipt_is_not_written_over_another_file(desk, city):
