@@ -8,7 +8,7 @@ import pytest
 
 from netops import facts
 from netops.errors import EvidenceError
-from netops.evidence import bundle, canonical, container, note
+from netops.evidence import bundle, canonical, container, merkle, note, receipt
 from netops.evidence.bundle import Bundle
 from netops.evidence.checkpoint import Checkpoint
 from netops.evidence.proof import Proof
@@ -18,7 +18,25 @@ ROUNDS = int(os.environ.get("NETOPS_ROUNDS", "8"))
 SIGNER = Signer("log.example/city", bytes(32))
 SIGNED = SIGNER.sign_checkpoint(Checkpoint(origin="log.example/city", size=1, root=bytes(32)))
 FACT = facts.encode(facts.Fact(kind="staff_action", at_ms=1, body={"action": "a", "subject": "s", "by": "b"}))
+REFUSED = {"digest": canonical.digest(b"note"), "by": "carrier-a/disputes", "reason": "it is late", "report": "r"}
+LEAF = canonical.dumps(
+    {"fact": {"at_ms": 1, "body": REFUSED, "kind": "note_refused"}, "recorded_ms": 2, "rehearsal": False}
+)
+
+
+def receipted(leaf):
+    """The receipt of a leaf that the city signed, whatever it is."""
+    head = Checkpoint(origin="log.example/city", size=1, root=merkle.leaf_hash(leaf))
+    return receipt.write(leaf, index=0, path=(), checkpoint=SIGNER.sign_checkpoint(head))
+
+
+def received(data):
+    return receipt.verify(data, b"note", [SIGNER.vkey])
+
+
 SEEDS = {
+    "receipt": (received, receipted(LEAF)),
+    "leaf of a receipt": (lambda data: received(receipted(data)), LEAF),
     "json": (canonical.loads_exact, canonical.dumps({"a": [1, 2.5, None, "\u00e9\u4e2d", {"b": []}], "c": 1e21})),
     "fact": (facts.decode, FACT),
     "note": (lambda data: note.verify(note.parse(data), [SIGNER.vkey]), SIGNED),
