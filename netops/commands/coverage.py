@@ -18,6 +18,7 @@ from inventory import snapshot
 from inventory.register import Register
 from netops.access import record
 from netops.clock import iso
+from netops.commands import coverage_served
 from netops.commands.coverage_words import LINES, WORDS
 from netops.coverage import datum, grid, prediction, sealed, survey, zones
 from netops.coverage.cells import HOUR_MS, Rules, Table
@@ -60,6 +61,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
             help="of the H3 grid; one for all of a city's files (%(default)s)",
         )
         each.add_argument("--dry-run", action="store_true", help="check and tell, state nothing")
+    coverage_served.arguments(
+        below.add_parser("served", help="how much of the surface was served for how long, by a declared footprint")
+    )
     _judge_arguments(below.add_parser("judge", help="judge a carrier's coverage; exit 3 when it is missed"))
 
 
@@ -92,6 +96,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             return _import(args, settings, seen)
         case "check":
             return _check(args, settings, seen)
+        case "served":
+            return coverage_served.run(args, settings, seen)
         case _:
             return _judge(args, settings, seen)
 

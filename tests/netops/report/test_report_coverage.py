@@ -15,7 +15,7 @@ from netops.evidence import canonical
 from netops.evidence.accounts import verify_completeness
 from netops.evidence.members import Bundle
 from netops.evidence.verifier import verify_numbers
-from netops.report import interval, standing, surface, words
+from netops.report import interval, served, standing, surface, words
 from netops.sla import calendar
 
 H = 3_600_000
@@ -342,3 +342,21 @@ def test_cells_are_weighed_again_where_the_grid_is_at_hand(world, base_contract,
 
     assert [said in each.what for each in wrong] == [True] * bool(said)
     assert "1 cells of areas were weighed again by h3" in note
+
+
+def test_served_surface_is_that_of_the_sealed_hours(paper_world, base_contract):
+    """One of two access points is down for a quarter of an hour, nobody looks at the other for an hour."""
+    world = paper_world(contracts=(base_contract,), length=4)
+    world.versions()
+    roster = world.roster({"ap-1": "wifi", "ap-2": "wifi"})
+    for number in range(4):
+        letters = {1: {"ap-1": "u" * 3 + "d" * 3 + "g" * 6}, 2: {"ap-2": "?" * 12}}.get(number, {})
+        world.hour(number, letters, roster)
+    footprint = {"c1": frozenset({"ap-1"}), "c2": frozenset({"ap-2"}), "c3": frozenset({"ap-1", "ap-2"})}
+    zones = {"w": {"c1": 100, "c2": 10, "c3": 1}}
+    found = served.by_area(world.leaves(), zones, footprint, contract="c1", start_ms=START, end_ms=START + 4 * H)["w"]
+
+    quarter = H // 4
+    assert found.down == 100 * quarter
+    assert found.unknown == 10 * H
+    assert found.up == 100 * 15 * quarter + 10 * 3 * H + 4 * H
