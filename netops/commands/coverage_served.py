@@ -56,7 +56,8 @@ def run(args: argparse.Namespace, settings: Settings, seen: Snapshot) -> int:
     """Do it."""
     contract = seen.contract.get(args.contract)
     if contract is None:
-        raise UsageError(f"contract '{args.contract}' is not in the register{nearest(args.contract, seen.contract)}")
+        close = nearest(args.contract, seen.contract) or "; `netops inventory show contracts`"
+        raise UsageError(f"contract '{args.contract}' is not in the register{close}")
     start_ms, end_ms = calendar.month(args.month, calendar.zone(contract.timezone))
     end_ms = min(end_ms, args.now_ms // HOUR_MS * HOUR_MS)
     if end_ms <= start_ms:
