@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
+from netops.evidence import surface
 from netops.evidence.derived import GOOD, REPAIR, REPEAT, figure_of
 from netops.evidence.figures import (
     SUMS,
@@ -31,7 +32,6 @@ from netops.evidence.lines import cut, length, merged
 from netops.evidence.members import REPORT
 from netops.evidence.seen import counts, stream_of
 from netops.evidence.stated import HOUR
-from netops.evidence.surface import covered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,7 +82,9 @@ class Numbers:
             self._objective(item, objective, spans, window, self._good(version, item["id"], objective))
             for objective in item["objectives"]
         ]
-        surfaces = [self._covered(item, each, window[1]) for each in item.get("coverage", ())]
+        surfaces = surface.promised(
+            self.leaves, item, carrier=self.carrier, at=window[1], month=(self.period[0], self.zone)
+        )
         contracted = sum(map(length, spans.values()))
         due = exact(item["fee"]) * contracted / (self.period[1] - self.period[0])
         return {
@@ -97,11 +99,6 @@ class Numbers:
             **({"coverage": surfaces} if surfaces else {}),
             "credit": _item_credit(item, [*found, *((each, {}) for each in surfaces)], due),
         }
-
-    def _covered(self, item: Mapping[str, Any], given: Mapping[str, Any], at: int) -> dict[str, Any]:
-        before = self.leaves.breaches(f"{item['id']}/{given['id']}", self.period[0], self.zone)
-        areas = item["select"]["areas"]
-        return covered(self.leaves, given, carrier=self.carrier, areas=areas, at=at, before=before)
 
     def _objective(
         self,

@@ -17,6 +17,7 @@ from netops.evidence.stated import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import tzinfo
 
     from netops.evidence.stated import Stated
 
@@ -32,6 +33,18 @@ Row = dict[str, Any]
 Looked = tuple[str, int, int, int]  # whether a cell is known, its fresh hours, the good ones, when the newest began
 Limits = tuple[Fraction, Fraction | None]  # level and quality, in hundredths
 Rows = dict[str, dict[int, list[int]]]  # cell → hour → samples, silent, levels, rated, qualities
+
+
+def promised(
+    leaves: Stated, item: Mapping[str, Any], *, carrier: str, at: int, month: tuple[int, tzinfo]
+) -> list[dict[str, Any]]:
+    """Return what the report must say of each of an item's promises of coverage; `month` is its begin and its zone."""
+    made = []
+    for given in item.get("coverage", ()):
+        before = leaves.breaches(f"{item['id']}/{given['id']}", *month)
+        areas = item["select"]["areas"]
+        made.append(covered(leaves, given, carrier=carrier, areas=areas, at=at, before=before))
+    return made
 
 
 def covered(

@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import openpyxl
@@ -266,6 +268,18 @@ def test_a_bundle_holds_by_all_that_it_carries(sealed):
     _, members = sealed
 
     assert failures(members) == []
+
+
+def test_a_bare_python_says_that_it_holds(sealed, signer, tmp_path):
+    _, members = sealed
+    bundles.write(tmp_path / "bundle.zip", members)
+    (tmp_path / "verify.py").write_bytes(members["verify.py"])
+    (tmp_path / "vkey").write_text(f"{signer.vkey}\n")
+    command = [sys.executable, "-I", "-S", "verify.py", "bundle.zip", "--vkey", "vkey"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "version 1 wifi/outdoor: missed, 50.000000 % of the surface" in done.stdout
 
 
 def test_a_survey_that_is_left_out_is_missed(sealed):
