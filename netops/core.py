@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from inventory.model import Contract
 from inventory.register import Register
 from inventory.snapshot import snapshot
-from netops import correcting, fail_open, hotspots, hourly, papers, present, raw, reread, sealing, situation, stamps
+from netops import fail_open, hotspots, papers, present, raw, reread, sealing, situation, stamps
 from netops.access import approvals, tables
 from netops.access.admission import Admission
-from netops.clock import SYSTEM, iso
+from netops.clock import SYSTEM
 from netops.closing import GRACE_MS, Closing
 from netops.dispute import silence
 from netops.dispute.terms import of_register
@@ -27,11 +27,11 @@ from netops.drain import Drain
 from netops.ear import Ear
 from netops.errors import ConfigError, UsageError
 from netops.founding import signer
-from netops.journal import HOUR_MS, HourSum, Journal
+from netops.hours import DAY_MS, SAMPLES_DAYS, Hours
+from netops.journal import Journal
 from netops.ledger import Ledger
 from netops.schedule import Job, Scheduler, Slots
 from netops.service import go_round
-from netops.sla.sold import sold
 from netops.store import open_store
 from netops.verify import Planned, Verifier, planned_of
 from netops.witness.circle import Circle
@@ -47,11 +47,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 IDLE_S = 0.25
-HOURS_AT_ONCE = 200
-HOURS_S = 4.0  # then the other jobs have their turn
 SEALS_AT_ONCE = 20
-DAY_MS = 86_400_000
-SAMPLES_DAYS = 40
 LATE_DAYS = 62  # of slots that far back a vantage point may still tell: contracts of that time are still looked after
 
 
@@ -74,7 +70,6 @@ class Core:
         self._seen: Snapshot | None = None
         self._contracts: tuple[Contract, ...] = ()  # the last version of each, also of those that have ended
         self._mark = (0, 0)
-        self._was: tuple[tuple[int, int], Snapshot] | None = None  # the register of the hour that was sealed last
         self._taken = {"polls": 0, "facts": 0, "isolated": 0, "repeated": 0}
 
     def start(self) -> None:
@@ -111,9 +106,18 @@ class Core:
                 rehearsal=settings.city.rehearsal,
             )
         )
-        self._rosters = {str(leaf.fact.body["roster"]) for leaf in self._ledger.find("availability_roster")}
         self._verifier: Verifier | None = None
-        self._admission.has_samples = self._has_samples
+        self._hours = Hours(
+            settings,
+            self._clock,
+            ledger=self._ledger,
+            journal=self._journal,
+            acting=self._acting,
+            stopping=self._stopping,
+            ripe_until=self._ripe_until,
+            planned=self._is_planned,
+        )
+        self._admission.has_samples = self._hours.has_samples
         self._ear = Ear(settings)
         self._admission.breaks = self._ear.breaks
         self._closing = Closing(
@@ -274,40 +278,23 @@ class Core:
         sites = {each.id: each.site for each in self._seen.services}
         hotspots.write(self._settings, hotspots.of(made, sites))
 
-    def _tell_late(self) -> None:
-        """Say in our health which sealed hours got samples afterwards: whether they are stated again is for people."""
-        late = self._journal.late()
-        self._wrong.pop("late samples", None)
-        if late:
-            first = min(late)
-            self._wrong["late samples"] = (
-                f"{len(late)} hours have samples that came after they were sealed, the first {iso(first)}: "
-                f"{', '.join(late[first][:3])}; `netops sla correct` states an hour again"
-            )
-
     def _tell_open(self) -> None:
         fail_open.publish(self._settings, self._ledger, self._signer, now_ms=self._clock.now_ms())
 
     def _seal_hours(self, _slot_ms: int) -> None:
-        """Seal what is ripe, hour by hour, letting the drain in between."""
-        contracts = [each.id for each in self._seen.contracts] if self._seen else []
-        with self._acting:
-            found = self._journal.unsealed(until_ms=self._ripe_until(), limit=HOURS_AT_ONCE)
-        self._for_a_while([partial(self._seal_hour, contracts, hour_ms) for hour_ms in found])
-        with self._acting:
-            now = self._clock.now_ms()
-            until = min([self._ripe_until(), *self._journal.told(now - hourly.WAIT_MS).values()])
-            waiting = self._journal.later(until_ms=until, limit=HOURS_AT_ONCE)
-        self._for_a_while([partial(self._seal_later, contract, hour_ms) for hour_ms, contract in waiting])
+        self._hours.seal([each.id for each in self._seen.contracts] if self._seen else [])
 
-    def _for_a_while(self, acts: Sequence[Callable[[], None]]) -> None:
-        """Act one after the other, letting the drain in between, and the other jobs after a while."""
-        until = self._clock.monotonic() + HOURS_S
-        for act in acts:
-            if self._stopping.is_set() or self._clock.monotonic() > until:
-                return
-            with self._acting:
-                act()
+    def _correct(self) -> None:
+        self._hours.correct()
+
+    def _tell_late(self) -> None:
+        """Say in our health which sealed hours got samples afterwards: whether they are stated again is for people."""
+        self._wrong.pop("late samples", None)
+        if late := self._hours.late():
+            self._wrong["late samples"] = late
+
+    def _is_planned(self, service: str, slot_ms: int) -> bool:
+        return self._verifier is not None and self._verifier.is_planned(service, slot_ms)
 
     def _ripe_until(self) -> int:
         """Return the instant before which nothing more is expected: now, held back by whoever still brings the past.
@@ -320,75 +307,6 @@ class Core:
             with suppress(OSError, ValueError):  # it is being replaced, or has just gone
                 until = min(until, int(mark.read_text(encoding="ascii")))
         return until
-
-    def _seal_hour(self, contracts: Sequence[str], hour_ms: int) -> None:
-        now, seen, sight = self._clock.now_ms(), self._register_at(hour_ms), self._sight(hour_ms)
-        entries = self._blind_slots(hour_ms)
-        sums: dict[str, list[HourSum]] = {contract: [] for contract in contracts}
-        later = [held.id for held in seen.contracts if hourly.waits(held)]
-        for held in seen.contracts:
-            told, sums[held.id] = self._hour_of(held, seen, sight)
-            entries += told if held.id not in later else []
-        self._append_hours(entries, now)
-        self._journal.seal(hour_ms, sums, later=later)
-
-    def _seal_later(self, contract: str, hour_ms: int) -> None:
-        """Seal an hour that waited for vantage points: they have told of a later one, or are away for long."""
-        seen = self._register_at(hour_ms)
-        if contract in seen.contract:
-            told, sums = self._hour_of(seen.contract[contract], seen, self._sight(hour_ms))
-            self._append_hours(told, self._clock.now_ms())
-            self._journal.restated(hour_ms, sums)
-        self._journal.waited(hour_ms, contract)
-
-    def _correct(self) -> None:
-        """State the hours again that corrections name, from what is known of them by now."""
-        wrong: list[UsageError] = []
-        for each in correcting.waiting(self._ledger):
-            seen, now = self._register_at(each.hour_ms), self._clock.now_ms()
-            if each.contract not in seen.contract or not self._has_samples(each.hour_ms):
-                why = (
-                    f"correction {each.number}: contract {each.contract} or the samples of {iso(each.hour_ms)} are gone"
-                )
-                wrong.append(UsageError(f"{why}; the hour stands as it was stated"))
-                continue
-            told, sums = self._hour_of(seen.contract[each.contract], seen, self._sight(each.hour_ms))
-            self._append_hours(correcting.again(told, each.number), now)
-            self._journal.restated(each.hour_ms, sums)
-        if wrong:
-            raise wrong[0]
-
-    def _has_samples(self, hour_ms: int) -> bool:
-        """Whether an hour is still here whole; the oldest is given up a day before it is forgotten."""
-        kept_ms = self._clock.now_ms() - (SAMPLES_DAYS - 1) * DAY_MS
-        return hour_ms >= kept_ms and self._journal.has_samples(hour_ms)
-
-    def _hour_of(self, held: Contract, seen: Snapshot, sight: hourly.Sight) -> tuple[list[LedgerEntry], list[HourSum]]:
-        roster = sold(held, seen)
-        return hourly.sealed(held, roster, sight, known=roster.digest in self._rosters)
-
-    def _append_hours(self, entries: Sequence[LedgerEntry], now_ms: int) -> None:
-        self._ledger.append(entries, now_ms=now_ms)
-        self._rosters |= {str(each.fact.body["roster"]) for each in entries if "roster" in each.fact.body}
-
-    def _sight(self, hour_ms: int) -> hourly.Sight:
-        planned = self._verifier.is_planned if self._verifier is not None else _never
-        ours, every_ms = self._settings.collect.vantage, self._settings.collect.interval_s * 1000
-        return hourly.sight(self._journal, self._ledger, hour_ms, ours=ours, blind_ms=every_ms, planned=planned)
-
-    def _register_at(self, hour_ms: int) -> Snapshot:
-        settings = self._settings
-        with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
-            mark = register.mark(at_ms=hour_ms)
-            if self._was is None or self._was[0] != mark:
-                self._was = mark, snapshot(register, at_ms=hour_ms)
-        return self._was[1]
-
-    def _blind_slots(self, hour_ms: int) -> list[LedgerEntry]:
-        vantage = self._settings.collect.vantage
-        blind = self._journal.blind(hour_ms, hour_ms + HOUR_MS)
-        asked = {slot: self._journal.anchors(slot) for slot in sorted(blind)}
-        return [sealing.blindness(vantage, slot, asked=n, answered=got) for slot, (n, got) in asked.items()]
 
     def _report(self, _slot_ms: int) -> None:
         self._closing.report(self._contracts)
@@ -460,10 +378,6 @@ class Core:
             with self._acting:
                 entry = sealing.missed(job.name, first, last, count)
                 self._ledger.append([entry], now_ms=self._clock.now_ms())
-
-
-def _never(_service: str, _slot_ms: int) -> bool:
-    return False
 
 
 def build(settings: Settings) -> Core:
