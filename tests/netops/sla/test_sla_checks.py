@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from inventory.city import City, city_of
-from inventory.model import Carrier, Device, Hours, Service, Tier
+from inventory.model import Carrier, Coverage, Credits, Device, Hours, Minimum, Service, Tier
 from inventory.reading.folder import read_city
 from inventory.snapshot import of_city
 from netops.config import Collect, Settings
@@ -113,3 +113,33 @@ def test_a_year_of_the_calendar_that_is_not_there_is_named(guide):
     assert problems(guide, **changed) == []
     (found,) = problems(guide, at_ms=AT + 366 * 86_400_000, **changed)
     assert "calendar 'cn' has no year 2027: expected inventory/calendars/cn-2027.yaml" in found.what
+
+
+OUTDOOR = Coverage(
+    id="outdoor",
+    metric="rssi",
+    level="-75",
+    target="95",
+    minimum="90",
+    credits=Credits(tiers=(Tier(percent="5", below="95"),)),
+)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({}, ""),
+        ({"metric": "rsrp"}, "metric 'rsrp' is of lte, and the item sells wifi"),
+        ({"level": "-75.123"}, "level is '-75.123'; expected a rssi from -120 to 0 with at most two decimals"),
+        ({"minima": (Minimum(area="110108999", percent="80"),)}, "area '110108999', which is not in the register"),
+        ({"credits": Credits(tiers=(Tier(percent="5", below="90"),))}, "a value of `at_least: 90, below: 95` misses"),
+        ({"credits": Credits(), "area_percent": "1"}, ""),
+        ({"credits": Credits(), "area_percent": "1", "minimum": "0"}, "none has one"),
+        ({"minimum": "0.9"}, "minimum 0.9 is in percent"),
+    ],
+    ids=str,
+)
+def test_what_a_promise_of_coverage_lacks_is_named_with_its_place(guide, changed, message):
+    found = problems(guide, item={"coverage": (replace(OUTDOOR, **changed),)})
+
+    assert [message in each.what for each in found] == [True] * bool(message), found
