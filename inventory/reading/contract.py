@@ -52,6 +52,7 @@ OBJECTIVE = ("id", "indicator", "title", "target", "comparison", "threshold", "p
 CREDITS = ("tiers", "object_cap_percent", "period_cap_percent", "escalate_after", "escalate_factor", "per")
 DISPUTE = ("objection_days", "rebuttal_days", "ruling_days")
 TIER = ("at_least", "above", "below", "at_most", "percent")
+MOST_OBJECTIVES = 200  # of one version; a bundle's verifier reads ten such versions
 CURRENCIES = ("CNY", "USD", "EUR", "HKD")
 
 
@@ -69,6 +70,9 @@ def contract(table: Table, file: str, notes: Notes) -> Contract | None:
     if not items:
         form.wrong("items", f"{form.subject} sells nothing", "add `items` with what was bought")
     _once(form, "items", [each.id for each in items])
+    promised = sum(len(each.objectives) for each in items)
+    if promised > MOST_OBJECTIVES:
+        form.wrong("items", f"{form.subject} makes {promised} promises", f"expected at most {MOST_OBJECTIVES}")
     calendar = form.choice("calendar", workdays.NAMES) if form.has("calendar") else ""
     stated = [own, *(objective.rules for item in items for objective in item.objectives)]
     if not calendar and any(each.kinds for rules_ in stated for each in rules_.hours):

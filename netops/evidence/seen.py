@@ -34,6 +34,7 @@ COUNTED = (
 )
 CLOCK = ", clock error up to {share} of it"
 ONE_WAY = ("probe.delay_there.", "probe.delay_back.")
+SECOND = 1000  # no contract asks more often
 Slot = tuple[int, int, int, "Label"]  # start, end, step, what it was
 
 
@@ -85,6 +86,8 @@ class Seen:
             raise EvidenceError(f"leaves.jsonl.gz: hour {start} lies outside the period")
         names = [row[0] for row in self.rosters[parts[0]["roster"]]]
         step = parts[0]["step_ms"]
+        if type(step) is not int or not SECOND <= step <= HOUR:
+            raise EvidenceError(f"leaves.jsonl.gz: hour {start} has slots of {str(step)[:40]} ms; expected 1 s to 1 h")
         others: dict[str, Any] = {}
         for part in parts:
             for runs, ranges in part["others"]:

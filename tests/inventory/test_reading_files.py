@@ -425,6 +425,12 @@ def test_hours_that_say_nothing_are_refused(city, written, what):
     assert any(what in each for each in problems(city))
 
 
+def test_a_contract_makes_no_more_promises_than_its_verifier_reads(city, monkeypatch):
+    monkeypatch.setattr("inventory.reading.contract.MOST_OBJECTIVES", 0)
+
+    assert any("contract 'wifi-2026' makes 1 promises; expected at most 0" in each for each in problems(city))
+
+
 def test_every_part_of_a_contract_has_its_place(city):
     source = read_city(city).source(("contract", "wifi-2026", "1"))
     path = "items.public-wifi.objectives.availability.indicator"

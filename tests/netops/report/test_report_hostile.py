@@ -230,3 +230,23 @@ def test_days_of_a_dispute_that_no_file_can_say_are_named(members, days):
     found = verify_numbers(Bundle(members={**members, "contract.json": written(versions)}))
 
     assert f"contract.json: version 1: objection_days is {days}; expected" in "\n".join(map(str, found))
+
+
+def test_more_promises_than_any_contract_makes_are_refused_before_they_are_judged(members):
+    versions = json.loads(members["contract.json"])
+    versions[0]["items"][0]["objectives"] *= 2000
+    found = verify_numbers(Bundle(members={**members, "contract.json": written(versions)}))
+
+    assert [str(each) for each in found] == ["contract.json: holds 4001 promises; expected at most 2000"]
+
+
+@pytest.mark.parametrize("step", [1, 999, 0, -1, 3_600_001, 1.5, "300000"])
+def test_slots_of_less_than_a_second_are_refused(members, step):
+    def finer(fact):
+        if fact["kind"] == "availability_hour":
+            fact["body"]["step_ms"] = step
+        return fact["kind"] == "availability_hour"
+
+    found = verify_numbers(Bundle(members={**members, **touched(members, finer)}))
+    assert found[-1].place == "leaves.jsonl.gz"
+    assert "expected 1 s to 1 h" in found[-1].what
