@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from netops.evidence.stated import Stated
 
 MOST = 367 * 24 * HOUR
+MOST_BYTES = 1 << 23  # of all texts of a contract
 MOST_PROMISES = 2000  # of all versions in a bundle
 MOST_DAYS = 250  # working days of one step of a dispute
 
@@ -37,6 +38,8 @@ class Rulings:
 
     def __init__(self, bundle: Bundle, report: dict[str, Any], leaves: Stated) -> None:
         self.report, self.leaves = report, leaves
+        if len(bundle.member(CONTRACT)) > MOST_BYTES:
+            raise EvidenceError(f"{CONTRACT}: {len(bundle.member(CONTRACT))} bytes; expected at most {MOST_BYTES}")
         self.versions = sorted(loads(bundle, CONTRACT), key=lambda each: (each["valid_from_ms"], each["version"]))
         promised = sum(len(item["objectives"]) for version in self.versions for item in version["items"])
         if promised > MOST_PROMISES:

@@ -249,4 +249,11 @@ def test_slots_of_less_than_a_second_are_refused(members, step):
 
     found = verify_numbers(Bundle(members={**members, **touched(members, finer)}))
     assert found[-1].place == "leaves.jsonl.gz"
-    assert "expected 1 s to 1 h" in found[-1].what
+    assert f"has slots of {step} ms; expected 1000 to 3600000" in found[-1].what
+
+
+def test_a_contract_of_a_size_that_nobody_writes_is_refused_unread(members):
+    found = verify_numbers(Bundle(members={**members, "contract.json": members["contract.json"] + b" " * (1 << 23)}))
+
+    assert [each.place for each in found] == ["contract.json"]
+    assert "expected at most 8388608" in found[0].what
