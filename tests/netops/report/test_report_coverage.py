@@ -374,3 +374,17 @@ def test_served_surface_is_that_of_the_sealed_hours(paper_world, base_contract):
     assert found.down == 100 * quarter
     assert found.unknown == 10 * H
     assert found.up == 100 * 15 * quarter + 10 * 3 * H + 4 * H
+
+
+def test_an_item_may_promise_coverage_alone(world, base_contract, signer, papers):
+    areas(city(world, base_contract, objectives=()), {"a": 100})
+    held = world.contracts[0]
+    world.contracts = (replace(held, items=held.items[:1], version="2", valid_from_ms=START - 1),)
+    world.versions()
+    survey(world, walked(75, 25))
+    draft, members = world.issue(signer)
+
+    assert failures(members) == []
+    assert draft.report.content["credit"]["total"] == "14.00"
+    assert members["report.zh.pdf"].startswith(b"%PDF")
+    assert "1 of 1 promises missed" in members["report.html"].decode()
