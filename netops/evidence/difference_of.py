@@ -18,7 +18,6 @@ from netops.evidence.integrity import Failure
 from netops.evidence.lines import merged
 from netops.evidence.members import REPORT
 from netops.evidence.numbers import Numbers
-from netops.evidence.rulings import Rulings
 from netops.evidence.seen import Seen
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ class _Difference:
     def _judged(self, known: set[int]) -> tuple[Numbers, str]:
         """Return the numbers that some leaves come to, by the texts of this report that they state."""
         leaves = self.numbers.leaves.only(known)
-        rulings = Rulings(self.bundle, self.report, leaves)
+        rulings = self.numbers.rulings.under(leaves)
         sealed = {body["digest"] for body in leaves.bodies("contract_version")}
         ruling = [version for version, _, _ in self.numbers.rulings.rulings()]
         rulings.versions = [each for each in ruling if canonical.digest(canonical.dumps(each)) in sealed]

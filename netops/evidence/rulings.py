@@ -9,15 +9,16 @@ import io
 import re
 import struct
 import zoneinfo
+from copy import copy
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
 from netops.evidence import canonical
-from netops.evidence.differences import EPOCH, differ, iso, loads, ms
+from netops.evidence.differences import EPOCH, differ, iso, ms
 from netops.evidence.hours import Days
 from netops.evidence.integrity import Failure
-from netops.evidence.members import CONTRACT, REPORT, ZONE
+from netops.evidence.members import CONTRACT, REPORT, ZONE, exact
 from netops.evidence.stated import HOUR
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Rulings:
         self.report, self.leaves = report, leaves
         if len(bundle.member(CONTRACT)) > MOST_BYTES:
             raise EvidenceError(f"{CONTRACT}: {len(bundle.member(CONTRACT))} bytes; expected at most {MOST_BYTES}")
-        self.versions = sorted(loads(bundle, CONTRACT), key=lambda each: (each["valid_from_ms"], each["version"]))
+        texts = exact(CONTRACT, bundle.member(CONTRACT))  # of a key that stands twice every reader may see another
+        self.versions = sorted(texts, key=lambda each: (each["valid_from_ms"], each["version"]))
         promised = sum(len(item["objectives"]) for version in self.versions for item in version["items"])
         if promised > MOST_PROMISES:
             raise EvidenceError(f"{CONTRACT}: holds {promised} promises; expected at most {MOST_PROMISES}")
@@ -49,6 +51,12 @@ class Rulings:
         self.period: Span = (report["period"]["start_ms"], report["period"]["end_ms"])
         if not 0 < self.period[1] - self.period[0] <= MOST:
             raise EvidenceError(f"{REPORT}: period is empty, or longer than a year")
+
+    def under(self, leaves: Stated) -> Rulings:
+        """Return the same texts over other leaves, without reading them again."""
+        made = copy(self)
+        made.leaves = leaves
+        return made
 
     def failures(self) -> Iterator[Failure]:
         """Yield what does not hold of contract, calendar and zone."""

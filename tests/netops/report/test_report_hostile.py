@@ -38,7 +38,7 @@ def put(value, at, new):
 
 
 def written(value):
-    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
 
 
 def touched(members, change):
@@ -257,3 +257,11 @@ def test_a_contract_of_a_size_that_nobody_writes_is_refused_unread(members):
 
     assert [each.place for each in found] == ["contract.json"]
     assert "expected at most 8388608" in found[0].what
+
+
+def test_a_contract_in_which_a_key_stands_twice_is_refused(members):
+    """Both readings fit the sealed text: one parser takes the first, another the last."""
+    twice = members["contract.json"].replace(b'"title":', b'"title":"another","title":', 1)
+    found = verify_numbers(Bundle(members={**members, "contract.json": twice}))
+
+    assert [str(each) for each in found] == ["contract.json: the key 'title' stands twice in one object; expected once"]
