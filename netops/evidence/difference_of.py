@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from netops.evidence.lines import Span
-    from netops.evidence.members import Bundle
     from netops.evidence.stated import Stated
 
 BEFORE = "netops-report/1"  # told no difference
@@ -35,7 +34,7 @@ SURVEYED = ("coverage_areas", "survey_import")
 Fact = tuple[int, str, dict[str, Any]]  # leaf, kind, fields
 
 
-def verify_difference(bundle: Bundle, report: Mapping[str, Any], numbers: Numbers, total: str) -> Iterator[Failure]:
+def verify_difference(report: Mapping[str, Any], numbers: Numbers, total: str) -> Iterator[Failure]:
     """Yield what does not hold of the difference; `numbers` and `total` are those of the report itself."""
     issued = numbers.leaves.kinds.get("report_issued", ())
     said = issued[-1][1]["fact"]["body"]["digest"] if issued else ""
@@ -43,15 +42,15 @@ def verify_difference(bundle: Bundle, report: Mapping[str, Any], numbers: Number
     if report["format"] == BEFORE and "difference" not in report:
         return
     if issued:
-        found = _Difference(bundle, report, numbers, total).told()
+        found = _Difference(numbers, total).told()
         yield from differ(report.get("difference"), found, f"{REPORT}: difference")
     elif "difference" in report:
         yield Failure(place=f"{REPORT}: difference", what="is there, and no leaf seals a revision before this one")
 
 
 class _Difference:
-    def __init__(self, bundle: Bundle, report: Mapping[str, Any], numbers: Numbers, total: str) -> None:
-        self.bundle, self.report, self.numbers, self.total = bundle, dict(report), numbers, total
+    def __init__(self, numbers: Numbers, total: str) -> None:
+        self.numbers, self.total = numbers, total
         self.issue, leaf = numbers.leaves.kinds["report_issued"][-1]
         self.body = leaf["fact"]["body"]
         self.facts: list[Fact] = sorted(
