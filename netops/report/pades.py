@@ -190,6 +190,7 @@ def _is_filled(signed: bytes, ranges: Sequence[int]) -> bool:
 
 
 def _wrong(reader: Any, status: Any, signed: bytes, paper: bytes) -> str:
+    from pyhanko.pdf_utils.reader import PdfFileReader  # noqa: PLC0415
     from pyhanko.sign.validation import SignatureCoverageLevel  # noqa: PLC0415
 
     if not (status.intact and status.valid):
@@ -198,43 +199,74 @@ def _wrong(reader: Any, status: Any, signed: bytes, paper: bytes) -> str:
         return "something was added after it was signed"
     if not signed.startswith(paper):
         return "what was signed is not the bundle's paper"
-    if reader.xrefs.total_revisions != _REVISIONS or not all(map(_is_of_a_signature, *_turned(reader))):
-        return "more than a signature was added to the bundle's paper"  # such as another page laid over it
-    return ""
+    try:
+        alone = _goes_on(reader, PdfFileReader(io.BytesIO(paper))) and _is_a_signature_alone(reader)
+    except (AttributeError, LookupError, TypeError, ValueError):  # a value of another shape than a signature's
+        alone = False
+    return "" if alone else "more than a signature was added to the bundle's paper"  # such as another page over it
 
 
-_REVISIONS = 2  # the paper, and the signature
-_MAY_CHANGE = (
-    ("/Page", {"/Annots"}),
-    ("/Catalog", {"/AcroForm", "/Extensions", "/Version"}),
-    ("/Metadata", {"/Length"}),
-    (None, {"/ModDate", "/Producer"}),  # the document information
-)
-_MAY_COME = (
-    {"/FT", "/T", "/Type", "/Subtype", "/F", "/Rect", "/P", "/V"},  # a field, which is looked at below
-    {"/Fields", "/SigFlags"},  # the form
-)
+# What the three new objects may hold, and what may differ in those of the paper.
+_FORM = {"/Fields", "/SigFlags"}
+_FIELD = {"/FT", "/T", "/Type", "/Subtype", "/F", "/Rect", "/P", "/V"}
+_SIGNATURE = {"/Type", "/Filter", "/SubFilter", "/Contents", "/ByteRange", "/M", "/Reason"}
+_OF_THE_CATALOG = {"/AcroForm", "/Extensions", "/Version"}
+_OF_THE_INFORMATION = {"/ModDate", "/Producer"}
+_OF_THE_METADATA = {"/Length"}
 
 
-def _turned(reader: Any) -> tuple[list[Any], list[Any]]:
-    """Return the objects of the second revision, and what each was in the first: None for a new one."""
+def _goes_on(reader: Any, own: Any) -> bool:
+    """Whether a file has two revisions, and the first is the paper's own: by its table and catalog, without holes."""
+    tables = own.xrefs, reader.xrefs
+    if [each.total_revisions for each in tables] != [1, 2] or reader.xrefs.hybrid_xrefs_present:
+        return False
+    start, same = (each.get_xref_container_info(0).start_location for each in tables)  # not a table of its own behind
+    heads = [[str(each.trailer.raw_get(key)) for key in ("/Root", "/Info")] for each in (own, reader)]
+    freed = set(reader.xrefs.get_xref_data(1).freed) - {0}  # a page whose content is gone says nothing
+    return start == same and heads[0] == heads[1] and not freed and "/Encrypt" not in reader.trailer
+
+
+def _is_a_signature_alone(reader: Any) -> bool:
+    """Whether the second revision brings a form, its one field, which nobody sees, and the signature in it: no more.
+
+    Each must be an object of its own: what stands inside of another one is not looked at by itself.
+    """
+    from pyhanko.pdf_utils.generic import DictionaryObject  # noqa: PLC0415
+
     before, after = reader.get_historical_resolver(0), reader.get_historical_resolver(1)
-    known = reader.xrefs.explicit_refs_in_revision(0)
-    refs = sorted(reader.xrefs.explicit_refs_in_revision(1), key=lambda ref: ref.idnum)
-    olds = [before.get_object(ref) if ref in known else None for ref in refs]
-    return [after.get_object(ref) for ref in refs], olds
+    known, turned = (reader.xrefs.explicit_refs_in_revision(each) for each in (0, 1))
+    held = {ref: after.get_object(ref) for ref in turned}
+    form = reader.root.raw_get("/AcroForm").reference
+    (field,) = (each.reference for each in held[form].raw_get("/Fields"))
+    shapes = {form: _FORM, field: _FIELD, held[field].raw_get("/V").reference: _SIGNATURE}
+    if turned - known != set(shapes) or len(shapes) != _NEW:
+        return False
+    if any(type(held[ref]) is not DictionaryObject or not set(held[ref]) <= keys for ref, keys in shapes.items()):
+        return False
+    if held[field]["/FT"] != "/Sig" or any(float(each) for each in held[field]["/Rect"]):
+        return False
+    return all(_may_turn(reader, ref, before.get_object(ref), held[ref], field) for ref in turned & known)
 
 
-def _is_of_a_signature(new: Any, old: Any) -> bool:
-    """Whether an object comes or changes as a signature that nobody sees makes it."""
-    kind = new.get("/Type")
-    if old is not None:
-        differs = {key for key in {*new, *old} if key not in old or key not in new or _raw(new, key) != _raw(old, key)}
-        return any(kind == name and differs <= keys for name, keys in _MAY_CHANGE)
-    if kind == "/Sig":
-        return True
-    seen = kind == "/Annot" and (new.get("/FT") != "/Sig" or any(float(each) for each in new["/Rect"]))
-    return not seen and any(set(new) <= keys for keys in _MAY_COME)
+_NEW = 3  # objects
+
+
+def _may_turn(reader: Any, ref: Any, old: Any, new: Any, field: Any) -> bool:
+    """Whether an object of the paper changed as a signature changes it; what is drawn never does."""
+    from pyhanko.pdf_utils.generic import StreamObject  # noqa: PLC0415
+
+    differs = {key for key in {*new, *old} if key not in old or key not in new or _raw(new, key) != _raw(old, key)}
+    kind = old.get("/Type")
+    if isinstance(old, StreamObject) or isinstance(new, StreamObject):
+        return type(old) is type(new) and kind == "/Metadata" and differs <= _OF_THE_METADATA
+    if ref == reader.trailer.raw_get("/Root").reference:
+        return differs <= _OF_THE_CATALOG
+    if ref == reader.trailer.raw_get("/Info").reference:
+        return differs <= _OF_THE_INFORMATION
+    notes = [*old.raw_get("/Annots")] if "/Annots" in old else []
+    added = [*new.raw_get("/Annots")][len(notes) :]
+    kept = [*new.raw_get("/Annots")][: len(notes)] == notes
+    return kind == "/Page" and differs == {"/Annots"} and kept and [each.reference for each in added] == [field]
 
 
 def _raw(held: Any, key: str) -> Any:

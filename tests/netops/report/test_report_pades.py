@@ -1,8 +1,10 @@
 """Signed papers: PAdES that poppler's pdfsig accepts, held against the bundle's paper; any change is found."""
 
+import io
 import json
 import shutil
 import subprocess
+import zlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
+from pyhanko.pdf_utils import generic, incremental_writer
 
 from netops import cli
 from netops import papers as signing
@@ -93,18 +96,85 @@ def test_what_is_no_signed_paper_is_said_to_be_none(paper, data):
         pades.look(paper, paper)
 
 
-def test_another_page_under_a_good_signature_is_not_the_bundles_paper(paper, who):
+def box(*numbers):
+    return generic.ArrayObject(map(generic.NumberObject, numbers))
+
+
+def first_page(writer):
+    return writer.root["/Pages"]["/Kids"][0]
+
+
+def noted(writer, note):
+    """Put an annotation on the first page."""
+    first_page(writer)["/Annots"] = generic.ArrayObject([note])
+    writer.update_container(first_page(writer))
+
+
+def other_content(writer):
+    """Write the page's text anew, as many octets long as it was."""
+    ref = first_page(writer).raw_get("/Contents")
+    was = ref.get_object()
+    data = zlib.compress(b"q 0 0 100 100 re f Q").ljust(len(was.encoded_data), b"\0")
+    writer.objects[0, ref.idnum] = generic.StreamObject({key: was.raw_get(key) for key in was}, encoded_data=data)
+
+
+def note_within_the_page(writer):
+    made = {generic.pdf_name("/Subtype"): generic.pdf_name("/FreeText"), generic.pdf_name("/Rect"): box(0, 0, 600, 800)}
+    made[generic.pdf_name("/Contents")] = generic.TextStringObject("what is owed: 0.00")
+    noted(writer, generic.DictionaryObject(made))
+
+
+def frame_without_a_type(writer):
+    made = {generic.pdf_name("/Subtype"): generic.pdf_name("/Square"), generic.pdf_name("/Rect"): box(0, 0, 600, 800)}
+    noted(writer, writer.add_object(generic.DictionaryObject(made)))
+
+
+def stamp_that_says_it_is_a_signature(writer):
+    sort, rest = generic.pdf_name("/Type"), box(0, 0, 600, 800)
+    drawn = {sort: generic.pdf_name("/Sig"), generic.pdf_name("/BBox"): rest}
+    ref = writer.add_object(generic.StreamObject(drawn, stream_data=b"0 0 100 100 re f"))
+    made = {sort: generic.pdf_name("/Sig"), generic.pdf_name("/Rect"): rest}
+    made[generic.pdf_name("/AP")] = generic.DictionaryObject({generic.pdf_name("/N"): ref})
+    noted(writer, writer.add_object(generic.DictionaryObject(made)))
+
+
+def form_within_the_catalog(writer):
+    made = {generic.pdf_name("/Fields"): generic.ArrayObject()}
+    made[generic.pdf_name("/NeedAppearances")] = generic.BooleanObject(True)
+    writer.root["/AcroForm"] = generic.DictionaryObject(made)
+    writer.update_root()
+
+
+def page_without_content(writer):
+    writer.objects[0, first_page(writer).raw_get("/Contents").idnum] = generic.NullObject()
+
+
+CHANGES = (
+    *(other_content, note_within_the_page, frame_without_a_type, stamp_that_says_it_is_a_signature),
+    *(form_within_the_catalog, page_without_content),
+)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_nothing_comes_with_the_signature_that_is_drawn(paper, who, monkeypatch, change):
     """The city holds the key: what it signs must be the paper that the bundle holds, and nothing laid over it."""
-    import io
 
-    from pyhanko.pdf_utils import generic
-    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+    class Changed(incremental_writer.IncrementalPdfFileWriter):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            change(self)
 
-    writer = IncrementalPdfFileWriter(io.BytesIO(paper))
-    page = writer.root["/Pages"]["/Kids"][0]
-    content = generic.StreamObject(stream_data=b"BT ET")
-    page["/Contents"] = writer.add_object(content)
-    writer.update_container(page)
+    monkeypatch.setattr(incremental_writer, "IncrementalPdfFileWriter", Changed)
+
+    looked = pades.look(pades.sign(paper, who, reason="Issue"), paper)
+
+    assert looked.wrong == "more than a signature was added to the bundle's paper"
+
+
+def test_another_page_under_a_good_signature_is_not_the_bundles_paper(paper, who):
+    writer = incremental_writer.IncrementalPdfFileWriter(io.BytesIO(paper))
+    first_page(writer)["/Contents"] = writer.add_object(generic.StreamObject(stream_data=b"BT ET"))
+    writer.update_container(first_page(writer))
     over = io.BytesIO()
     writer.write(over)
 
@@ -113,6 +183,22 @@ def test_another_page_under_a_good_signature_is_not_the_bundles_paper(paper, who
 
     assert looked.wrong == "more than a signature was added to the bundle's paper"
     assert other.wrong == "what was signed is not the bundle's paper"
+
+
+def test_a_table_of_its_own_behind_the_paper_is_not_the_papers(paper, who):
+    """The octets of the paper stand in front, and a reader of PDF never looks at them."""
+    reader = incremental_writer.IncrementalPdfFileWriter(io.BytesIO(paper)).prev
+    number = reader.root["/Pages"]["/Kids"][0].raw_get("/Contents").idnum
+    start = int(paper.rsplit(b"startxref", 1)[1].split()[0])
+    table = bytearray(paper[start : paper.rindex(b"startxref")])
+    at = table.index(b"65535 f") - 11 + 20 * number
+    table[at : at + 10] = b"%010d" % len(paper)
+    behind = b"%d 0 obj\n<</Length 5>>stream\nBT ET\nendstream\nendobj\n" % number
+    over = paper + behind + table + b"startxref\n%d\n%%%%EOF\n" % (len(paper) + len(behind))
+
+    looked = pades.look(pades.sign(over, who, reason="Issue"), paper)
+
+    assert looked.wrong == "more than a signature was added to the bundle's paper"
 
 
 def test_the_key_is_the_ledgers_own_and_always_the_same(signer):
