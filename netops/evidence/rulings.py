@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from netops.evidence.stated import Stated
 
 MOST = 367 * 24 * HOUR
+COUNTS = re.compile(r".*_(s|ms|h|minute|days|intervals|slice|after)")  # names of whole numbers in a contract
 MOST_BYTES = 1 << 23  # of all texts of a contract
 MOST_PROMISES = 2000  # of all versions in a bundle
 MOST_DAYS = 250  # working days of one step of a dispute
@@ -42,6 +43,7 @@ class Rulings:
         if len(bundle.member(CONTRACT)) > MOST_BYTES:
             raise EvidenceError(f"{CONTRACT}: {len(bundle.member(CONTRACT))} bytes; expected at most {MOST_BYTES}")
         texts = exact(CONTRACT, bundle.member(CONTRACT))  # of a key that stands twice every reader may see another
+        _whole_numbers(texts)
         self.versions = sorted(texts, key=lambda each: (each["valid_from_ms"], each["version"]))
         promised = sum(len(item["objectives"]) for version in self.versions for item in version["items"])
         if promised > MOST_PROMISES:
@@ -186,6 +188,18 @@ class Rulings:
                 what = f"is missing: leaf {index} seals that it is valid from {iso(start)}, inside the period"
                 found.append(Failure(place=f"{CONTRACT}: version {name}", what=what))
         return found
+
+
+def _whole_numbers(texts: Any) -> None:
+    """Raise EvidenceError where a field that counts holds anything else: a text times a number is a longer text."""
+    left = [texts]
+    while left:
+        each = left.pop()
+        for name, value in each.items() if type(each) is dict else enumerate(each):
+            if type(value) in {dict, list}:
+                left.append(value)
+            elif type(name) is str and COUNTS.fullmatch(name) and type(value) is not int and value is not None:
+                raise EvidenceError(f"{CONTRACT}: {name} is {str(value)[:40]}; expected a whole number")
 
 
 class _Ending(io.BytesIO):

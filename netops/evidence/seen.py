@@ -106,6 +106,10 @@ class Seen:
         made = []
         at = start
         for first, count, state, cause, because in runs:
+            if type(first) is not int or type(count) is not int:  # a text times a number is a longer text
+                raise EvidenceError(
+                    f"leaves.jsonl.gz: hour {start} has a slot {str(first)[:20]}; expected whole numbers"
+                )
             low, high = start + first * step, start + (first + count) * step
             if not at <= low < high <= start + HOUR:
                 raise EvidenceError(f"leaves.jsonl.gz: hour {start} has slots out of order, or beyond its end")

@@ -147,8 +147,11 @@ class Stated:
                 continue
             if body["outcome"] == "upheld":
                 return 0
-            if body["outcome"] == "partly_upheld" and body.get("minutes", 0) and found is None:
-                found = body["minutes"] * 60_000
+            minutes = body.get("minutes", 0)
+            if type(minutes) is not int:
+                raise EvidenceError(f"{LEAVES}: a ruling is for {str(minutes)[:20]} minutes; expected a whole number")
+            if body["outcome"] == "partly_upheld" and minutes and found is None:
+                found = minutes * 60_000
         return found
 
     def _allowed(self, kind: str, field: str, name: str) -> list[tuple[int, dict[str, Any]]]:

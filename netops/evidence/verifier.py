@@ -41,7 +41,7 @@ def verify_numbers(bundle: Bundle) -> list[Failure]:
     except EvidenceError as error:
         place, _, what = str(error).partition(": ")
         return [Failure(place=place, what=what or str(error))]
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
         return [Failure(place=REPORT, what=f"cannot be recomputed: {type(error).__name__} {error}")]
 
 

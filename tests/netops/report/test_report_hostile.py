@@ -229,7 +229,7 @@ def test_days_of_a_dispute_that_no_file_can_say_are_named(members, days):
     versions[0]["dispute"] = {"objection_days": days, "rebuttal_days": 5, "ruling_days": 10}
     found = verify_numbers(Bundle(members={**members, "contract.json": written(versions)}))
 
-    assert f"contract.json: version 1: objection_days is {days}; expected" in "\n".join(map(str, found))
+    assert f"objection_days is {days}; expected a whole number" in "\n".join(map(str, found))
 
 
 def test_more_promises_than_any_contract_makes_are_refused_before_they_are_judged(members):
@@ -265,3 +265,22 @@ def test_a_contract_in_which_a_key_stands_twice_is_refused(members):
     found = verify_numbers(Bundle(members={**members, "contract.json": twice}))
 
     assert [str(each) for each in found] == ["contract.json: the key 'title' stands twice in one object; expected once"]
+
+
+def test_a_text_where_a_number_belongs_does_not_grow(members):
+    """A text of 1 KB times 3,600,000 would be 3.6 GB of text."""
+
+    def run(fact):
+        if fact["kind"] == "availability_hour":
+            fact["body"]["usual"][0][0] = "7" * 1000
+        return fact["kind"] == "availability_hour"
+
+    def contract(name, put_):
+        versions = json.loads(members["contract.json"])
+        put_(versions[0]["items"][0]["objectives"][0]["rules"])
+        found = verify_numbers(Bundle(members={**members, "contract.json": written(versions)}))
+        assert [str(each)[: len(name)] for each in found] == [name]
+
+    assert "expected whole numbers" in verify_numbers(Bundle(members={**members, **touched(members, run)}))[-1].what
+    contract("contract.json: slice_s is", lambda rules: rules.update(slice_s="9" * 1000))
+    contract("contract.json: cap_s is", lambda rules: rules["exclusions"][0].update(cap_s="9" * 1000))
