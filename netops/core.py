@@ -133,7 +133,7 @@ class Core:
         now = self._clock.now_ms()
         who = papers.identity(settings, self._signer, now_ms=now)
         url = settings.evidence.stamps
-        self._papers = papers.Papers(settings, who, stamp=partial(stamps.post, url) if url else None)
+        self._papers = papers.Papers(settings, who, stamp=partial(stamps.post, url) if url else None, clock=self._clock)
         told = [*sealing.started(settings.collect.vantage, version("netops"), now_ms=now), papers.stated(who)]
         self._ledger.append(told, now_ms=now)
         self._read_register()

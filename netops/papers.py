@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from netops.clock import SYSTEM
 from netops.errors import EvidenceError
 from netops.evidence import bundle, files
 from netops.facts import Fact
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from netops.clock import Clock
     from netops.config import Settings
     from netops.report.pades import Identity, Stamp
     from netops.report.words import Language
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 CERTIFICATE = "paper.crt"
+TURN_S = 10.0  # then the core's other jobs have theirs: an authority may think for long over each paper
 REASONS: dict[Language, str] = {"zh": "服务水平报告签发", "en": "Issue of the service level report"}
 
 
@@ -67,28 +70,44 @@ def stated(who: Identity) -> LedgerEntry:
 class Papers:
     """Signs the papers of every bundle that has none yet."""
 
-    def __init__(self, settings: Settings, who: Identity, *, stamp: Stamp | None = None) -> None:
+    def __init__(self, settings: Settings, who: Identity, *, stamp: Stamp | None = None, clock: Clock = SYSTEM) -> None:
         self._reports = directory(settings)
         self._who = who
         self._stamp = stamp
+        self._clock = clock
+        self._away = False  # the authority gave nothing when it was asked last
         self._bare: set[Path] = set()  # bundles that have no paper
 
     def step(self) -> list[Path]:
-        """Sign what is to be signed; return what was written. What fails holds up no other, and is tried again."""
+        """Sign what is to be signed; return what was written. What fails holds up no other, and is tried again.
+
+        It ends early when the authority gives nothing, for it gives the next paper nothing either, and after a while.
+        """
         made = []
+        until, self._away = self._clock.monotonic() + TURN_S, False
         for path, language in self._unsigned():
+            if self._away or self._clock.monotonic() > until:
+                break
             try:
                 paper = bundle.open_bundle(path).members.get(pdf.MEMBERS[language])
                 if paper is None:
                     self._bare.add(path)
                     continue
-                signed = pades.sign(paper, self._who, reason=REASONS[language], stamp=self._stamp)
+                stamp = self._stamped if self._stamp is not None else None
+                signed = pades.sign(paper, self._who, reason=REASONS[language], stamp=stamp)
             except (EvidenceError, OSError) as error:
                 log.warning("paper not signed", extra={"bundle": path.name, "why": str(error)})
                 continue
             files.replace(signed_at(path, language), signed)
             made.append(signed_at(path, language))
         return made
+
+    def _stamped(self, query: bytes) -> bytes:
+        assert self._stamp is not None
+        self._away = True
+        answer = self._stamp(query)
+        self._away = False
+        return answer
 
     def _unsigned(self) -> Iterator[tuple[Path, Language]]:
         for path in sorted(self._reports.glob("*.zip")):

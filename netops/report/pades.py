@@ -128,9 +128,14 @@ def sign(paper: bytes, who: Identity, *, reason: str, stamp: Stamp | None = None
     try:
         writer = IncrementalPdfFileWriter(io.BytesIO(paper))
         signers.sign_pdf(writer, about, signer=signer, timestamper=stamper, output=out)
-    except (PdfError, SigningError, TimestampRequestError, ValueError) as error:
+    except (PdfError, SigningError, TimestampRequestError, *_SAID) as error:
         raise EvidenceError(f"the paper cannot be signed: {error or type(error).__name__}") from None
+    if stamper is not None and not look(out.getvalue(), paper).stamped:
+        raise EvidenceError("the paper cannot be signed: the authority's time-stamp on it does not hold")
     return out.getvalue()
+
+
+_SAID = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # by what an authority sends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import typst
+from asn1crypto import tsp
 from cryptography import x509
 
 from netops import cli, stamps
@@ -180,3 +181,25 @@ def test_a_paper_can_bear_a_stamp(served, tmp_path):
     with pytest.raises(EvidenceError, match="answered 500"):
         pades.sign(paper, who, reason="Issue", stamp=lambda query: stamps.post(served.url, query))
     assert not list(Path(tmp_path).iterdir())
+
+
+def test_a_stamp_on_another_paper_or_of_no_sense_is_not_put_on_a_paper(served):
+    """pyHanko looks at the nonce of an answer, and not at what was stamped; signed once, a paper would keep it."""
+    paper = typst.compile(b"= x", pdf_standards="a-3b", timestamp=1)
+    key = Signer.new("x").paper_key()
+    who = pades.Identity(key=key, certificate=pades.own(key, "x", now_ms=NOW))
+
+    def other(query):
+        asked = tsp.TimeStampReq.load(query)
+        return stamps.post(served.url, tokens.query(b"another paper", asked["nonce"].native))
+
+    no_sense = [
+        b"",
+        b"0\x00",
+        bytes.fromhex("3009300302010030020600"),
+        bytes.fromhex("30113003020100300a06012aa0050403616263"),
+    ]
+    unasked = stamps.ask(served.url, b"another paper")
+    for stamp in (other, *((lambda _query, said=said: said) for said in (*no_sense, unasked))):
+        with pytest.raises(EvidenceError, match="cannot be signed"):
+            pades.sign(paper, who, reason="Issue", stamp=stamp)

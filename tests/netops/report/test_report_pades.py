@@ -294,6 +294,45 @@ def test_a_bundle_that_cannot_be_opened_holds_up_no_other(desk, signer):
 
 
 @pytest.mark.usefixtures("papers")
+def test_an_authority_that_is_away_is_asked_once_in_a_step(desk, signer):
+    """One thread does all jobs of the core: twenty seconds for each paper would leave nobody to hear objections."""
+    settings, place = desk
+    asked = []
+
+    def away(query):
+        asked.append(query)
+        raise EvidenceError("no answer in 20 s")
+
+    mine = signing.Papers(settings, signing.identity(settings, signer, now_ms=NOW), stamp=away)
+
+    assert (mine.step(), len(asked)) == ([], 1)
+    assert (mine.step(), len(asked)) == ([], 2)
+    assert not signing.signed_at(place, "zh").exists()
+
+
+class SlowClock:
+    """Each look at it finds six seconds gone."""
+
+    def __init__(self):
+        self.at = 0.0
+
+    def now_ms(self):
+        return NOW
+
+    def monotonic(self):
+        self.at += 6
+        return self.at
+
+
+@pytest.mark.usefixtures("papers")
+def test_signing_leaves_the_other_jobs_their_time(desk, signer):
+    settings, _ = desk
+    mine = signing.Papers(settings, signing.identity(settings, signer, now_ms=NOW), clock=SlowClock())
+
+    assert [len(mine.step()) for _ in range(3)] == [1, 1, 0]
+
+
+@pytest.mark.usefixtures("papers")
 def test_an_outsider_holds_a_paper_against_the_bundle_and_the_certificate(desk, signer, capsys, tmp_path):
     settings, place = desk
     signing.Papers(settings, signing.identity(settings, signer, now_ms=NOW)).step()
