@@ -34,6 +34,12 @@ AGAIN = 75  # the exit code of what is to be tried again
 ASKED_MS = 3_600_000  # so long somebody may wait for an answer
 
 
+class EarlyError(NetopsError):
+    """A report was asked for whose hours are not all sealed."""
+
+    exit_code = AGAIN
+
+
 class Closing:
     """Issues reports when they are due; `ripe_until` tells before which instant nothing more is expected."""
 
@@ -96,32 +102,45 @@ class Closing:
     def asked(self) -> None:
         """Issue what people asked for by `report_asked`: built here, from what is sealed, and never taken as stated.
 
-        With no new fact nothing is issued. Who asked waits for the leaf of the issue, and repeats the command.
+        With no new fact nothing is issued. Who asked waits for the leaf of the issue, and repeats the command. However
+        many asked for a report, it is built once; one that is asked for too early waits for its hours.
         """
         wrong: list[NetopsError | InventoryError] = []
+        asked: dict[tuple[str, str], set[int]] = {}
         for leaf in self._ledger.find("report_asked", start_ms=self._clock.now_ms() - ASKED_MS):
-            if leaf.index in self._answered:
-                continue
+            if leaf.index not in self._answered:
+                named = str(leaf.fact.body["contract"]), str(leaf.fact.body["month"])
+                asked.setdefault(named, set()).add(leaf.index)
+        for (contract, month), leaves in asked.items():
             try:
                 with self._acting:
-                    self._answer(str(leaf.fact.body["contract"]), str(leaf.fact.body["month"]))
+                    self._answer(contract, month)
             except (NetopsError, InventoryError) as error:
                 wrong.append(error)
                 if error.exit_code == AGAIN:
                     continue
             except Exception as error:  # noqa: BLE001  (nor does what was asked for of one contract hold another's)
-                wrong.append(_fault(str(leaf.fact.body["contract"]), str(leaf.fact.body["month"]), error))
-            self._answered.add(leaf.index)
+                wrong.append(_fault(contract, month, error))
+            self._answered |= leaves
         if wrong:
             raise wrong[0]
 
     def _answer(self, contract: str, month: str) -> None:
         now = self._clock.now_ms()
+        _, end = issue.span(self._settings, contract=contract, month=month)
+        if self._is_awaited(contract, end):
+            raise EarlyError(f"contract {contract}: hours of {month} are still to be sealed; its report is issued then")
         draft = issue.prepare(self._settings, self._ledger, contract=contract, month=month, now_ms=now)
         index = issue.seal(self._ledger, draft, now_ms=now)
         if not self._shelf.has(draft.name):
             self._shelf.put(draft, index)
             log.info("report issued", extra={"report": draft.name, "digest": draft.report.digest})
+
+    def _is_awaited(self, contract: str, end_ms: int) -> bool:
+        """Whether something of a contract's hours before an instant still comes: what is unsealed would be unknown."""
+        if self._ripe_until() < end_ms + GRACE_MS or self._journal.unsealed(until_ms=end_ms, limit=1):
+            return True
+        return bool(self._journal.later(until_ms=end_ms, limit=1, contract=contract))
 
     def _report_on(self, contract: Contract) -> list[NetopsError | InventoryError]:
         """Close the months of one contract, each under a hold of its own; return what could not be closed, and why.
@@ -162,9 +181,7 @@ class Closing:
     def _close(self, contract: Contract, month: str) -> None:
         now = self._clock.now_ms()
         start, end = calendar.month(month, calendar.zone(contract.timezone))
-        open_ = self._journal.unsealed(until_ms=end, limit=1)
-        waiting = self._journal.later(until_ms=end, limit=1, contract=contract.id)
-        if self._ripe_until() < end + GRACE_MS or open_ or waiting:
+        if self._is_awaited(contract.id, end):
             return
         told = self._told(contract.id, start, end)
         if not (told and self._is_placed(told[-1])) and (told or self._has_hours(contract.id, start, end)):

@@ -122,8 +122,8 @@ class Hours:
                 wrong.append(UsageError(f"{why}; the hour stands as it was stated"))
                 continue
             told, sums = self._hour_of(seen.contract[each.contract], seen, self._sight(each.hour_ms))
+            self._journal.restated(each.hour_ms, sums)  # first: what the ledger holds is not looked at again
             self._append_hours(correcting.again(told, each.number), now)
-            self._journal.restated(each.hour_ms, sums)
         if wrong:
             raise wrong[0]
 

@@ -81,6 +81,12 @@ def prepare(settings: Settings, ledger: LedgerReader, *, contract: str, month: s
     return bundle.draft(ask, leaves, register=seen.canonical, vkeys=[vkey(settings)], origin=ledger.origin)
 
 
+def span(settings: Settings, *, contract: str, month: str) -> tuple[int, int]:
+    """Return `[start, end)` of a month by the contract's time zone."""
+    with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+        return calendar.month(month, zone.load(_timezone(register, contract)).tz())
+
+
 def so_far(settings: Settings, ledger: LedgerReader, *, contract: str, now_ms: int) -> build.Report:
     """Judge the hours of this month that are sealed: what the report would say if the month ended with the last one.
 

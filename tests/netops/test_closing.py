@@ -11,10 +11,14 @@ from netops import founding
 from netops.closing import Closing
 from netops.errors import EvidenceError, NetopsError, UsageError
 from netops.evidence import told as audit
+from netops.facts import Fact
 from netops.journal import Journal
+from netops.ledger import LedgerEntry
 from netops.report import issue
 from netops.sla import calendar
-from tests.netops.months import MONTHS, NOW, SHANGHAI, bundles, close, closing, house_of, opened, told
+from netops.sla.intervals import Cause, State
+from netops.sla.timeline import Sample
+from tests.netops.months import HOUR, MONTHS, NOW, SHANGHAI, bundles, close, closing, house_of, opened, told
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +109,49 @@ def test_what_is_to_be_tried_again_holds_the_months_after_it(house, monkeypatch)
         with pytest.raises(LaterError):
             close(house)
     assert told(house) == []
+
+
+def asked_for(house, *, ripe=NOW, seen=(), many=1):
+    """Ask for October's report, and have the core look once; return why it was not issued."""
+    with opened(house.settings) as ledger, Journal(house.settings.data.dir / "states.db") as journal:
+        body = {"contract": house.contract.id, "month": "2026-10"}
+        entries = [LedgerEntry("cli", i, Fact(kind="report_asked", at_ms=NOW - i, body=body)) for i in range(many)]
+        ledger.append(entries, now_ms=NOW)
+        journal.put([("wifi-1", Sample(at, at, State.UP, Cause.NONE, "")) for at in seen], newest={})
+        try:
+            closing(house.settings, ledger, journal, ripe=ripe).asked()
+        except NetopsError as error:
+            return f"{error.exit_code}: {error}"
+    return ""
+
+
+def test_a_report_that_is_asked_for_before_its_hours_are_sealed_waits_for_them(house):
+    """Who is quick on the first of a month would else have the last hours unknown, for ever: the month was issued."""
+    _, end = calendar.month("2026-10", SHANGHAI)
+
+    assert "75: contract wifi-2026: hours of 2026-10 are still to be sealed" in asked_for(house, ripe=end - 1)
+    assert told(house) == []
+    assert asked_for(house) == ""
+    assert told(house) == ["wifi-2026-2026-10-r1"]
+
+
+def test_nor_is_it_issued_while_an_hour_of_the_month_was_seen_and_is_not_sealed(house):
+    _, end = calendar.month("2026-10", SHANGHAI)
+
+    assert "75: contract wifi-2026: hours of 2026-10 are still to be sealed" in asked_for(house, seen=[end - HOUR])
+    assert told(house) == []
+
+
+def test_a_report_that_many_ask_for_is_built_once(house, monkeypatch):
+    prepare, built = issue.prepare, []
+
+    def counted(*args, **given):
+        built.append(given["month"])
+        return prepare(*args, **given)
+
+    monkeypatch.setattr(issue, "prepare", counted)
+
+    assert (asked_for(house, many=20), built) == ("", ["2026-10"])
 
 
 CHILD = """

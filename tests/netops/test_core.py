@@ -259,7 +259,7 @@ class KilledError(BaseException):
     """The process is gone: nothing in it may catch this."""
 
 
-def killed(*_):
+def killed(*_, **__):
     raise KilledError
 
 
@@ -448,18 +448,21 @@ def test_an_hour_is_stated_again_from_what_came_late_and_the_first_statement_sta
     assert "late samples" not in made.health()
 
 
-def test_killed_between_a_correction_and_its_hour_the_core_states_it_once(late):
+@pytest.mark.parametrize(("room", "step"), [("_journal", "restated"), ("_ledger", "append")])
+def test_killed_between_a_correction_and_its_hour_the_core_states_it_once(late, monkeypatch, room, step):
+    """Neither the hour is lost then, nor its sums for the pages, nor is it said for ever that it has late samples."""
     made, _, _, settings = late
     assert correct(settings) == 0
     until(lambda: stated(settings, "correction"))
-    restated = made._journal.restated
-    made._journal.restated = killed
-    with pytest.raises(KilledError):
-        made._correct()
-    made._journal.restated = restated
+    with made._acting, monkeypatch.context() as patch:
+        patch.setattr(getattr(made, room), step, killed)
+        with pytest.raises(KilledError):
+            made._correct()
     made._correct()
+    made._show()
 
     assert len(hours(settings)) == 2
+    assert "late samples" not in made.health()
 
 
 def test_who_may_not_correct_and_what_cannot_be_corrected_moves_nothing(late, capsys):

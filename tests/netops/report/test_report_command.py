@@ -8,6 +8,7 @@ import socket
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -108,8 +109,9 @@ def core(settings):
     def run():
         path, after = settings.data.dir / "spool" / "cli.db", 0
         with writer(settings) as ledger:
-            nothing = {"journal": None, "acting": threading.RLock(), "ripe_until": lambda: 0}
-            closing = Closing(settings, Then, ledger=ledger, **nothing)
+            sealed = SimpleNamespace(unsealed=lambda **_: [], later=lambda **_: [])
+            rest = {"journal": sealed, "acting": threading.RLock(), "ripe_until": lambda: 2 * NOW}
+            closing = Closing(settings, Then, ledger=ledger, **rest)
             ready.set()
             while not stop.wait(0.05):
                 found = spool.read(path, after=after, limit=100) if path.exists() else []
