@@ -13,7 +13,7 @@ from netops.clock import iso
 from netops.dispute import codes, notes, papers
 from netops.dispute.codes import Target
 from netops.errors import EvidenceError, UsageError
-from netops.evidence import files, note, receipt, told
+from netops.evidence import canonical, files, note, receipt, told
 from netops.sign import Signer
 
 if TYPE_CHECKING:
@@ -129,8 +129,13 @@ def _plain(found: Receipt) -> dict[str, Any]:
         "leaf": found.index,
         "log": head.origin,
         "size": head.size,
-        "cosigned": {each.key.name: iso((each.time_s or 0) * 1000) for each in found.under.cosigners},
+        "cosigned": {each.key.name: _when(each.time_s or 0) for each in found.under.cosigners},
     }
+
+
+def _when(time_s: int) -> str:
+    """Return when a witness says that it signed; one that says nonsense, under its own signature, stops no reading."""
+    return iso(time_s * 1000) if time_s * 1000 < canonical.LATEST_MS else f"second {time_s} after 1970"
 
 
 def _opened(path: Path, what: str) -> bytes:

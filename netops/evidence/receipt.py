@@ -101,11 +101,17 @@ def _said(leaf: Any, handed: bytes, index: int, under: Trusted) -> Receipt:
         kind=kind,
         name=str(body.get("objection") or body.get("report") or body.get("request") or ""),
         reason="" if kind in KINDS else str(body["reason"]),
-        handed_ms=int(fact["at_ms"]),
-        recorded_ms=int(leaf["recorded_ms"]),
+        handed_ms=_instant(fact["at_ms"]),
+        recorded_ms=_instant(leaf["recorded_ms"]),
         index=index,
         under=under,
     )
+
+
+def _instant(value: object) -> int:
+    if type(value) is not int or not 0 <= value < canonical.LATEST_MS:
+        raise ValueError
+    return value
 
 
 def _altered(body: Mapping[str, Any], handed: bytes) -> bool:
