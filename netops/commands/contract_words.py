@@ -71,6 +71,7 @@ _SAID: Mapping[str, tuple[str, str]] = {
         ),
     ),
     "availability": ("service is up", "服务正常"),
+    "kept": (",", " "),
     "always": ("service hours: always", "服务时间：全天候"),
     "hours": ("service hours (wall clock of {zone}): {hours}", "服务时间（{zone} 当地时间）：{hours}"),
     "excluded": ("exclusion {name}: cause {cause}; {how}", "免责类别 {name}：原因 {cause}；{how}"),
@@ -235,8 +236,11 @@ class Speaker:
     def _promise(self, held: Contract, each: Objective) -> str:
         stream = streams.stream(each)
         metric = because.indicator(each.indicator) if self._at else each.indicator
-        figure = self.say("availability") if stream is None else f"{metric} {stream.good}"
+        figure = (
+            self.say("availability") if stream is None else f"{metric} {because.limit(each.indicator, stream.good)}"
+        )
         name = "counted" if stream is not None and stream.counted else "promise"
+        figure += self.say("kept") if stream is not None and name == "promise" else ""
         if each.indicator in derived.ALL:
             name, figure = each.indicator, ""
         sign = "≥" if each.comparison == "at_least" else "≤"

@@ -364,9 +364,9 @@ def _tables(
         row[0] += 1
         row[1].add(name)
         row[2] += end - start
-    down = sum(each[2] - each[1] for each in incidents)
-    whole = sum(sum(service.sums.values()) for service in services.values())
     count = len(incidents)
+    timed = count and not (counts(objective) or objective["indicator"] in GOOD)  # between things counted is no time
+    up = sum(sum(n for name, n in each.sums.items() if "down" not in name) for each in services.values())
     return {
         "services": {"columns": _SERVICES, "rows": rows},
         "incidents": {"columns": _INCIDENTS, "rows": incidents},
@@ -381,8 +381,8 @@ def _tables(
         "repair": {
             "incidents": count,
             "censored": sum(each[5] for each in incidents),
-            "mttr_ms": written(Fraction(down, count)) if count else "",
-            "mtbf_ms": written(Fraction(whole - down, count)) if count else "",
+            "mttr_ms": written(Fraction(sum(row[2] for row in causes.values()), count)) if count else "",
+            "mtbf_ms": written(Fraction(up, count)) if timed else "",
         },
     }
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netops.metrics import METRICS
 from netops.report.words import LANGUAGES
-from netops.sla import numbers
+from netops.sla import derived, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,6 +150,13 @@ def indicator(name: str) -> str:
     """Return an indicator for a Chinese reader: its word in the catalogue, with its name there."""
     word = METRICS[name].zh if name in METRICS else _DERIVED.get(name, "")
     return f"{word}（{name}）" if word else name
+
+
+def limit(name: str, good: str) -> str:
+    """Return what makes an indicator good as people read it, with its unit: `<= 30` of a round trip is `≤ 30 ms`."""
+    unit = METRICS[name].unit if name in METRICS else derived.UNITS.get(name, "")
+    said = good.replace("<=", "≤").replace(">=", "≥")
+    return f"{said} {unit}" if unit not in {"", "1"} else said
 
 
 def _english(token: str) -> str:

@@ -6,3 +6,5 @@ from netops.metrics.portal import COUNTED
 from netops.sla import derived
 
 INDICATORS = COUNTED | derived.COUNTED
+OUTAGES = COUNTED
+"""Of these a row of failures is counted too; a fault that is one of many still lasted its time."""

@@ -52,6 +52,9 @@ COLUMNS = {
     "incidents": "次数 incidents",
     "services": "服务数 services",
 }
+TALLY = tuple(name for name in COLUMNS if name.endswith(("up_ms", "down_ms", "unknown_ms")))
+OUTAGES = ("down_ms",)
+EXACT = ("value", "lower", "upper")
 AT = frozenset({"start_ms", "end_ms"})
 FIRST = ("service", "verdict")  # of a table's columns: in view on a small screen
 DAY_MS = 86_400_000
@@ -121,6 +124,8 @@ def _waterfall(zh: Mapping[str, Any], en: Mapping[str, Any]) -> str:
 
 def _days(zh: Mapping[str, Any], en: Mapping[str, Any]) -> str:
     told, other = zh["calendars"], en["calendars"]
+    if not told["all"]:
+        return ""
     legend = [
         (kind, f"{word} {beside}") for (kind, word), (_, beside) in zip(told["legend"], other["legend"], strict=True)
     ]
@@ -161,7 +166,7 @@ def _summary(report: Mapping[str, Any]) -> str:
     credit = report["credit"]
     capped = f"（合同上限 cap {escape(credit['cap_percent'])} %）" if credit["capped"] else ""
     return (
-        f"<h2>结论 Summary</h2>{drawn.table(head, rows)}"
+        f"<h2>结论 Summary</h2>{drawn.table(head, rows) if rows else ''}"
         f"<p>应付 fees {escape(credit['fees_shown'])} {escape(credit['currency'])} · "
         f"<b>应扣减 credit due {escape(credit['total'])} {escape(credit['currency'])}</b> {capped}</p>"
     )
@@ -169,7 +174,11 @@ def _summary(report: Mapping[str, Any]) -> str:
 
 def _good(each: Mapping[str, Any]) -> str:
     """Return what makes a slot good where the objective rests on a metric."""
-    return f": {because.indicator(each['indicator'])} {each['good']}" if "good" in each else ""
+    return (
+        f": {because.indicator(each['indicator'])} {because.limit(each['indicator'], each['good'])}"
+        if "good" in each
+        else ""
+    )
 
 
 def _when(at_ms: int, tz: ZoneInfo) -> str:
@@ -228,6 +237,7 @@ def _objective(
     if each["remark"]:
         word = REMARKS["missed" if " is missed " in each["remark"] else "met"]
         remark = f"<p><b>{word}</b>: {escape(because.both(each['remark']))}</p>"
+    counted = each["indicator"] in counts.INDICATORS
     exact = f"精确值 exact <code>{escape(each['value'] or '—')}</code>"
     return "".join(
         [
@@ -240,12 +250,17 @@ def _objective(
             _slots(each),
             _rules(each),
             _exclusions(each, times, excused, tz),
-            _section(f"{name}: 归因汇总 By cause", each["causes"], tz),
-            _repair(each["repair"]),
+            _section(
+                f"{name}: 归因汇总 By cause",
+                each["causes"],
+                tz,
+                numbers=OUTAGES if each["indicator"] in counts.OUTAGES else (),
+            ),
+            "" if each["indicator"] in counts.OUTAGES else _repair(each["repair"]),
             _high_loss(each),
             _section(f"{name}: 中断 Incidents", each["incidents"], tz),
             _section(f"{name}: 降级 Degraded (hidden_reboot: 隐瞒的重启)", each["degraded"], tz),
-            _section(f"{name}: 各服务 Services", each["services"], tz, without=("value", "lower", "upper")),
+            _section(f"{name}: 各服务 Services", each["services"], tz, numbers=TALLY if counted else (), without=EXACT),
         ]
     )
 
@@ -253,11 +268,11 @@ def _objective(
 def _slots(each: Mapping[str, Any]) -> str:
     if "good" not in each:
         return ""
-    said = f"{escape(because.indicator(each['indicator']))} <code>{escape(each['good'])}</code>"
+    limit = because.limit(each["indicator"], each["good"])
+    said = f"{escape(because.indicator(each['indicator']))} <code>{escape(limit)}</code>"
     if each["indicator"] in counts.INDICATORS:
-        stands = "；下列各栏为次数，一次记作一毫秒 in the columns below each one stands as one millisecond"
         sums = ", ".join(f"{COLUMNS[name]} {count}" for name, count in each["tally"].items() if count)
-        return f"<p>逐次计算 one by one, good while {said}{stands}<br>{escape(sums) or '—'}</p>"
+        return f"<p>逐次计算 one by one, good while {said}<br>{escape(sums) or '—'}</p>"
     if each["indicator"] == derived.RATE:
         rate = f"<code>{escape(each['good'].partition(' ')[2])}</code> bit/s"
         return f"<p>实测速率（不高于签约速率）与签约速率之比 rates, each at most the contracted one, of {rate}</p>"
@@ -349,14 +364,20 @@ def _duration(exact: str) -> str:
     return lasted(int(top) // int(bottom) // 1000 * 1000)
 
 
-def _section(title: str, table: Mapping[str, Any], tz: ZoneInfo, *, without: Sequence[str] = ()) -> str:
+def _section(
+    title: str, table: Mapping[str, Any], tz: ZoneInfo, *, numbers: Sequence[str] = (), without: Sequence[str] = ()
+) -> str:
+    """Return a table of an objective; the columns `numbers` hold counts where their names say milliseconds."""
     rows = table["rows"]
     if not rows:
         return f"<h4>{title} (0)</h4>"
     kept = [i for i, name in enumerate(table["columns"]) if name not in without]
     kept.sort(key=lambda i: table["columns"][i] not in FIRST)
     head = [COLUMNS[table["columns"][i]] for i in kept]
-    shown = ([_cell(table["columns"][i], row[i], tz) for i in kept] for row in rows)
+    shown = (
+        [str(row[i]) if table["columns"][i] in numbers else _cell(table["columns"][i], row[i], tz) for i in kept]
+        for row in rows
+    )
     return f"<h4>{title} ({len(rows)})</h4>{drawn.table(head, shown)}"
 
 

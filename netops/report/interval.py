@@ -18,7 +18,7 @@ from inventory import times
 from netops.clock import utc
 from netops.errors import UsageError
 from netops.evidence import canonical
-from netops.report import build, covered, told
+from netops.report import build, counts, covered, told
 from netops.report import leaves as sealed
 from netops.report.parts import Sight
 from netops.sla import calendar, derived, exclusions, judge, rules, streams
@@ -170,7 +170,11 @@ def plain(line: Line) -> dict[str, Any]:
     }
     if line.judged is None:
         return {**head, "verdict": line.outcome.value, "because": line.because}
-    return {**head, **told.judged(line.judged), "exclusions": [told.claim(each) for each in line.decided]}
+    return {
+        **head,
+        **told.judged(line.judged, counted=line.objective.indicator in counts.INDICATORS),
+        "exclusions": [told.claim(each) for each in line.decided],
+    }
 
 
 class _Judge:

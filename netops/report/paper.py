@@ -52,10 +52,9 @@ class _Line:
         """Whether this is the objective that its item's deduction is for."""
         return bool(self.item["credit"]["objective"] == self.objective["objective"])
 
-    @property
-    def counted(self) -> bool:
-        """Whether its figures are counts, not times."""
-        return self.objective["indicator"] in counts.INDICATORS
+    def counts(self, *, outages: bool = False) -> bool:
+        """Whether its figures, or the lengths of its outages, are counts and not times."""
+        return self.objective["indicator"] in (counts.OUTAGES if outages else counts.INDICATORS)
 
 
 def content(
@@ -70,7 +69,7 @@ def content(
         "head": told.head(),
         "verdict": told.verdict(),
         "promises": told.promises(),
-        "coverage": surfaces.content(report, language, parties),
+        "coverage": surfaces.content(report, tz, language, parties),
         "waterfall": told.waterfall(),
         "calendars": told.calendars(),
         "times": told.times(),
@@ -228,7 +227,8 @@ class _Told:
             out = sum(tally[f"excluded_{name}_ms"] for name in ("up", "down", "unknown"))
             parts = [tally["up_ms"], tally["down_ms"], tally["unknown_ms"], out]
             rows.append([self._name(each), *(self._length(each, part) for part in (sum(parts), *parts))])
-        return {"title": self.say("times"), "head": [self.say(each) for each in words], "rows": rows}
+        note = self.say("times_note") if any(each.counts() for each in self._lines[:MOST_CALENDARS]) else ""
+        return {"title": self.say("times"), "head": [self.say(each) for each in words], "rows": rows, "note": note}
 
     def changes(self) -> dict[str, Any]:
         """Return what this revision changed of the one that it replaces: by which fact how much, then which time."""
@@ -323,7 +323,7 @@ class _Told:
         found.sort(key=lambda row: -row[5])
         words = ("objective", "cause", "because", "incidents", "count", "day_down")
         rows = [
-            [name, *self._why(cause, why), f"{many:,}", f"{services:,}", self._length(line, down)]
+            [name, *self._why(cause, why), f"{many:,}", f"{services:,}", self._length(line, down, outages=True)]
             for name, cause, why, many, services, down, line in found[:MOST_CAUSES]
         ]
         return {
@@ -364,8 +364,8 @@ class _Told:
     def _rest(self, left: int) -> str:
         return self.say("rest").format(n=left) if left > 0 else ""
 
-    def _length(self, line: _Line, given_ms: int) -> str:
-        if line.counted:
+    def _length(self, line: _Line, given_ms: int, *, outages: bool = False) -> str:
+        if line.counts(outages=outages):
             return f"{given_ms:,}"
         tenths = given_ms * 10 // HOUR_MS
         if given_ms and not tenths:

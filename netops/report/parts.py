@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from inventory import codec
-from netops.report import covered, told
+from netops.report import counts, covered, told
 from netops.report import leaves as sealed
 from netops.sla import availability, credit, derived, exclusions, judge, month, numbers, rules, streams
 from netops.sla.intervals import intersect, total
@@ -202,7 +202,7 @@ class Part:
             "credit_percent": numbers.text(percent),
             **({"objects": told.objects(objects)} if by_object else {}),
             **({"objects_before": told.objects_before(objects, each_before)} if each_before else {}),
-            **told.judged(judged),
+            **told.judged(judged, counted=given.indicator in counts.INDICATORS),
             "exclusions": [told.claim(each) for each in decided],
         }
         return Found(given.id, typed, judged, percent, content)

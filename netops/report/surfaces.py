@@ -41,14 +41,14 @@ def found(report: Mapping[str, Any]) -> list[Found]:
     ]  # fmt: skip
 
 
-def content(report: Mapping[str, Any], language: Language, parties: Parties) -> dict[str, Any]:
+def content(report: Mapping[str, Any], tz: ZoneInfo, language: Language, parties: Parties) -> dict[str, Any]:
     """Return the section as `paper.content` has sections; empty where nothing of coverage is promised."""
     held = found(report)
     if not held:
         return {}
     rows = [_whole(*each, language) for each in held]
     areas = [row for part, item, each in held for row in _areas(part, item, each, language, parties)]
-    ground = " ".join(dict.fromkeys(_ground(each, language) for _, _, each in held))
+    ground = " ".join(dict.fromkeys(_ground(each, tz, language) for _, _, each in held))
     return {
         "title": say("coverage_title", language),
         "said": f"{say('coverage_note', language)} {ground}",
@@ -122,10 +122,15 @@ def _because(text: str, language: Language) -> str:
     return f"{say(f'because_{word}', language)}{colon}{names}"
 
 
-def _ground(each: Mapping[str, Any], language: Language) -> str:
+def _because_both(text: str) -> str:
+    word, colon, names = text.partition(":")
+    return f"{both(f'because_{word}')}{colon}{names}"
+
+
+def _ground(each: Mapping[str, Any], tz: ZoneInfo, language: Language) -> str:
     told = each["surveys"]
     return say("coverage_ground", language).format(
-        at=f"{utc(each['at_ms']):%Y-%m-%d %H:%M}",
+        at=f"{utc(each['at_ms']).astimezone(tz):%Y-%m-%d %H:%M}",
         grid=each["grid"] or "—",
         areas=each["areas_digest"][:12] or "—",
         **told,
@@ -140,7 +145,7 @@ def sheet(report: Mapping[str, Any], tz: ZoneInfo) -> Iterator[Sequence[str]]:
             yield (
                 *(part["version"], item["title"] or item["item"], each["title"] or each["objective"], area),
                 *(f"≥ {row['area_target']} %", row["area_shown"], row["area_lower"], row["area_upper"], row["n"]),
-                *(both(row["verdict"]), _because(row["because"], "en")),
+                *(both(row["verdict"]), _because_both(row["because"])),
                 *(f"{row['surface_dm2'] / KM2:.4f}", f"{row['known_dm2'] / KM2:.4f}", row["unknown_shown"]),
                 *(str(row[name]) for name in ("known", "never_measured", "too_few_hours", "too_old")),
                 f"{utc(row['newest_ms']).astimezone(tz):%Y-%m-%d %H:%M}" if row["newest_ms"] else "",

@@ -33,12 +33,12 @@ DEGRADED = ("service", "start_ms", "end_ms", "cause", "because")
 CAUSES = ("cause", "because", "incidents", "services", "down_ms")
 
 
-def judged(given: Judged) -> dict[str, Any]:
-    """Return the fields of an objective's verdict."""
+def judged(given: Judged, *, counted: bool) -> dict[str, Any]:
+    """Return the fields of an objective's verdict; `counted`: its sums count things, between which there is no time."""
     whole = given.whole
     found = [(line.service, each) for line in given.lines for each in line.incidents]
     mttr = repair.mttr([each for _, each in found])
-    mtbf = repair.mtbf([each for _, each in found], sum(line.tally.whole for line in given.lines))
+    mtbf = repair.mtbf([each for _, each in found], sum(_operating(line.tally) for line in given.lines))
     return {
         "verdict": given.outcome.value,
         "because": given.because,
@@ -67,7 +67,7 @@ def judged(given: Judged) -> dict[str, Any]:
             "incidents": mttr.count,
             "censored": mttr.censored,
             "mttr_ms": ratio(mttr.value_ms),
-            "mtbf_ms": ratio(mtbf.value_ms),
+            "mtbf_ms": "" if counted else ratio(mtbf.value_ms),
         },
         **({"high_loss": _high_loss(given.lines)} if given.windowed else {}),
     }
@@ -132,6 +132,10 @@ def claim(given: Decided) -> dict[str, Any]:
 def tally(given: Tally) -> dict[str, int]:
     """Return the six sums by name."""
     return {f"{name}_ms": getattr(given, name) for name in TALLY}
+
+
+def _operating(given: Tally) -> int:
+    return given.whole - given.down - given.excluded_down
 
 
 def ratio(value: Fraction | None) -> str:

@@ -73,12 +73,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "count": ("服务数", "services"),
     "incidents": ("中断次数", "outages"),
     "contracted": ("合同时长（分钟）", "contracted, min"),
-    "up": ("正常（分钟）", "up, min"),
-    "down": ("中断（分钟）", "down, min"),
-    "unknown": ("未测得（分钟）", "not measured, min"),
-    "excluded_up": ("免责·正常（分钟）", "excluded while up, min"),
-    "excluded_down": ("免责·中断（分钟）", "excluded while down, min"),
-    "excluded_unknown": ("免责·未测得（分钟）", "excluded while not measured, min"),
+    "up": ("正常（分钟或次数）", "up, min or number"),
+    "down": ("中断（分钟或次数）", "down, min or number"),
+    "unknown": ("未测得（分钟或次数）", "not measured, min or number"),
+    "excluded_up": ("免责·正常（分钟或次数）", "excluded while up, min or number"),
+    "excluded_down": ("免责·中断（分钟或次数）", "excluded while down, min or number"),
+    "excluded_unknown": ("免责·未测得（分钟或次数）", "excluded while not measured, min or number"),
     "own_percent": ("自身扣减 %", "owed in % of its own fee"),
     "from": ("开始", "from"),
     "to": ("结束", "to"),
@@ -166,6 +166,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "day_excluded": ("免责", "excused"),
     "weekdays": ("一 二 三 四 五 六 日", "Mo Tu We Th Fr Sa Su"),
     "times": ("合同时间的去向", "Where the contracted time went"),
+    "times_note": (
+        "无单位的为次数：障碍、服务或登录等，逐一计数。",
+        "Without a unit: a number of faults, services or logins, counted one by one.",
+    ),
     "judged": ("考核时间", "judged"),
     "claims": ("申请免责与认定结果", "Claims to be excused, beside what was granted"),
     "claims_note": (
@@ -251,11 +255,11 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "coverage_ground": (
         (
-            "截至 {at} UTC：完整测量文件 {count} 份（不完整 {incomplete}），样本 {samples}（区域外 {outside}），"
+            "截至 {at}：完整测量文件 {count} 份（不完整 {incomplete}），样本 {samples}（区域外 {outside}），"
             "网格小时 {cell_hours}；H3 {grid}，区域 {areas}。"
         ),
         (
-            "At {at} UTC: {count} whole surveys ({incomplete} torn), {samples} samples ({outside} in no area), "
+            "At {at}: {count} whole surveys ({incomplete} torn), {samples} samples ({outside} in no area), "
             "{cell_hours} hours of cells; H3 {grid}, areas {areas}."
         ),
     ),

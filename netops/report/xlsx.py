@@ -171,9 +171,9 @@ class _Tables:
             owes = dict(each.get("objects", {"rows": ()})["rows"])
             for row in each["services"]["rows"]:
                 told = dict(zip(columns, row, strict=True))
-                times = (told[f"{name}_ms"] for name in ("contracted", *BUCKETS))
+                sums = self._lengths(which, (told[f"{name}_ms"] for name in BUCKETS))
                 yield (
-                    *(*which, told["service"], *self._lengths(which, times)),
+                    *(*which, told["service"], told["contracted_ms"], *sums),
                     *(told["shown"], both(told["verdict"]), Decimal(fell.get(told["service"], 0))),
                     waterfall.shown(owes.get(told["service"], "")),
                 )

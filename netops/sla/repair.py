@@ -78,10 +78,9 @@ def mttr(found: Sequence[Incident]) -> Mean:
 
 
 def mtbf(found: Sequence[Incident], operating_ms: int) -> Mean:
-    """Return the mean operating time between failures: time not down over the number of failures."""
-    down = sum(each.length_ms for each in found)
+    """Return the mean operating time between failures: judged time that was not down, over their number."""
     count = len(found)
-    value = Fraction(operating_ms - down, count) if count else None
+    value = Fraction(operating_ms, count) if count else None
     return Mean(value_ms=value, count=count, censored=sum(each.censored for each in found))
 
 
