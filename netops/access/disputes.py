@@ -3,7 +3,8 @@
 The order stands in `netops/dispute/states.py`, also that a second person answers and another one rules; the deadlines
 stand in `terms.py`. Here is who may say what: a carrier with a key by that key alone, everybody else by an account
 (`admission.py` asks for it). A ruling moves money, a settlement says how much: the final revision's total. Late is
-who was recorded late, whatever his fact says of its own time, and nobody because of a break of ours. Pure.
+who was recorded late, whatever his fact says of its own time, and nobody because of a break of ours, nor of a stop of
+ours that was too short to be one. Pure.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from netops.dispute import codes, notes, states
+from netops.dispute.listening import SHORT_MS
 from netops.dispute.terms import FOR_EVER_MS, nobody
 from netops.errors import NetopsError, UsageError
 from netops.evidence.receipt import REFUSED
@@ -78,7 +80,7 @@ def broken(fact: Fact, held: Known, terms: Lookup = nobody, *, known_ms: int | N
     try:
         match fact.kind:
             case "objection" | "report_accepted":
-                return _of_the_carrier(fact, held, case, found, at_ms=at_ms)
+                return _of_the_carrier(fact, held, case, found, at_ms=_heard(fact.at_ms, at_ms))
             case "rebuttal":
                 return ""
             case "ruling":
@@ -103,6 +105,15 @@ def _too_early(fact: Fact, case: Case) -> str:
             issued = {each.name: each.at_ms for each in case.revisions}
             what, since_ms = f"report '{body['report']}'", issued[body["report"]]
     return f"it says that it was made before {what}" if fact.at_ms < since_ms - SLACK_MS else ""
+
+
+def _heard(handed_ms: int, recorded_ms: int) -> int:
+    """Return by what time a carrier's word is late or not: when it was recorded.
+
+    It is when the city's desk had it where that was shortly before: a restart over midnight is no break, and what lay
+    in a spool meanwhile was handed in.
+    """
+    return handed_ms if 0 <= recorded_ms - handed_ms <= SHORT_MS else recorded_ms
 
 
 def _of_the_carrier(fact: Fact, held: Known, case: Case, terms: Terms | None, *, at_ms: int) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from netops.access.disputes import SLACK_MS, Known, broken
 from netops.dispute import notes, states
+from netops.dispute.listening import SHORT_MS
 from netops.facts import Fact, check
 from tests.netops.dispute.conftest import CARRIER, DAY, MANIFEST, NOW, OBJECTION, REPORT, TERMS, issued, terms
 
@@ -42,6 +43,16 @@ def test_an_objection_that_is_recorded_late_is_late_whatever_time_it_gives_itsel
 
     assert broken(fact, known(issued()), terms, known_ms=over - 1) == ""
     assert "it is late" in broken(fact, known(issued()), terms, known_ms=over)
+
+
+@pytest.mark.parametrize("make", [MADE.fact, lambda at_ms: replace(accepted(NOW), at_ms=at_ms)], ids=["no", "yes"])
+def test_what_was_handed_in_before_midnight_is_not_late_because_the_core_was_started_anew(make):
+    """A stop that is too short to be a break would else take a right away: whoever runs the core could choose it."""
+    over = TERMS.window(known(issued()).cases.of_report(REPORT))
+
+    assert broken(make(at_ms=over - 1), known(issued()), terms, known_ms=over + SHORT_MS - 1) == ""
+    assert "it is late" in broken(make(at_ms=over - 1), known(issued()), terms, known_ms=over + SHORT_MS)
+    assert "it is late" in broken(make(at_ms=over), known(issued()), terms, known_ms=over)
 
 
 @pytest.mark.parametrize(
