@@ -38,7 +38,7 @@ def query(data: bytes, nonce: int) -> bytes:
 
 
 def check(answer: bytes, data: bytes, nonce: int) -> None:
-    """Raise EvidenceError unless the answer grants a token on exactly what was asked; by whom, is not looked at."""
+    """Raise EvidenceError unless the answer grants a signed token on exactly what was asked; by whom, is not judged."""
     granted, info = _read(answer)
     if not granted:
         raise EvidenceError("the authority refused")
@@ -47,6 +47,7 @@ def check(answer: bytes, data: bytes, nonce: int) -> None:
         or info["nonce"].native != nonce
     ):
         raise EvidenceError("the token is on something else than what was asked")
+    _held(answer, info, data, ())  # a day that has its token is not asked about again: it must be one
 
 
 def look(answer: bytes, data: bytes, roots: Sequence[Certificate]) -> datetime:
@@ -54,15 +55,23 @@ def look(answer: bytes, data: bytes, roots: Sequence[Certificate]) -> datetime:
 
     Certificates are judged by the token's own instant: what ran out since proves no less.
     """
+    granted, info = _read(answer)
+    if not granted:
+        raise EvidenceError("the token does not hold: the authority refused")
+    at, path = _held(answer, info, data, roots)
+    if path is None:
+        raise EvidenceError("the token does not hold: its authority is under none of the roots given")
+    return at
+
+
+def _held(answer: bytes, info: Any, data: bytes, roots: Sequence[Certificate]) -> tuple[datetime, Any]:
+    """Return a token's instant and its authority's way to a root, None without one; EvidenceError when it is broken."""
     from asn1crypto import x509  # noqa: PLC0415
     from pyhanko.pdf_utils.misc import PdfError  # noqa: PLC0415
     from pyhanko.sign.validation.errors import SignatureValidationError  # noqa: PLC0415
     from pyhanko.sign.validation.generic_cms import validate_tst_signed_data  # noqa: PLC0415
     from pyhanko_certvalidator import ValidationContext  # noqa: PLC0415
 
-    granted, info = _read(answer)
-    if not granted:
-        raise EvidenceError("the token does not hold: the authority refused")
     trusted = [x509.Certificate.load(each.public_bytes(Encoding.DER)) for each in roots]
     try:
         at: datetime = info["gen_time"].native
@@ -73,9 +82,7 @@ def look(answer: bytes, data: bytes, roots: Sequence[Certificate]) -> datetime:
         raise EvidenceError(f"the token does not hold: {type(error).__name__}") from None
     if not found["intact"] or not found["valid"]:
         raise EvidenceError("the token does not hold: it is on something else, or was changed")
-    if found.get("validation_path") is None:
-        raise EvidenceError("the token does not hold: its authority is under none of the roots given")
-    return at
+    return at, found.get("validation_path")
 
 
 def _token(answer: bytes) -> Any:

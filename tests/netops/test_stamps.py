@@ -124,6 +124,7 @@ def test_what_is_no_token_on_what_was_asked_is_refused_and_leaves_no_file(served
         (lambda _: (200, b"junk"), "no RFC 3161 answer"),
         (lambda _: (200, b""), "no RFC 3161 answer"),
         (lambda said: (200, said[:100]), "no RFC 3161 answer"),
+        (lambda said: (200, said[:-1] + bytes([said[-1] ^ 1])), "does not hold"),  # the end of the signature
         (lambda said: (503, said), "answered 503"),
     ):
         served.twist = twist
