@@ -71,11 +71,15 @@ def test_brute_force_and_both_implementations_agree(block):
 
 
 def test_histories_hold_rulings_that_count_and_words_that_the_procedure_refuses():
-    told = [histories.History(seed) for seed in range(SEED, SEED + ROUNDS)]
-    heard = [brute.heard([json.loads(each.data) for each in history.kept]) for history in told]
-
-    assert sum(len(each["ruling"]) for each in heard) >= 2
-    assert sum(len(history.leaves().void) for history in told) >= 2
+    """Of a few hundred histories at least; in how many the first lies is the seed's."""
+    ruled = void = 0
+    for seed in range(SEED, SEED + 400):
+        history = histories.History(seed)
+        ruled += len(brute.heard([json.loads(each.data) for each in history.kept])["ruling"])
+        void += len(history.leaves().void)
+        if ruled >= 2 and void >= 2:
+            return
+    pytest.fail(f"{ruled} rulings that count, {void} words that do not, in 400 histories")
 
 
 def test_a_report_that_is_off_by_one_minute_is_found_out():
