@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from netops.evidence import canonical, note
 from netops.evidence.differences import differ
-from netops.evidence.members import CHECKPOINT, REPORT
+from netops.evidence.integrity import Failure
+from netops.evidence.members import CHECKPOINT, LEAVES, REPORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from netops.evidence.integrity import Failure
     from netops.evidence.members import Bundle
     from netops.evidence.stated import Stated
 
@@ -51,7 +51,13 @@ class Cosigned:
 
 
 def verify_policy(report: Mapping[str, Any], leaves: Stated) -> Iterator[Failure]:
-    """Yield what the report says of the policy and the leaves do not."""
+    """Yield what the report says of the policy and the leaves do not, and a policy that nobody could follow."""
+    for index, leaf in leaves.kinds.get(POLICY, []):
+        body = leaf["fact"]["body"]
+        if type(body["quorum"]) is not int or not 0 <= body["quorum"] <= len(set(body["witnesses"])):
+            yield Failure(
+                place=f"{LEAVES}: leaf {index}", what="asks for more witnesses than it names, or for no number"
+            )
     yield from differ(report.get("witnessing"), _policy(leaves), f"{REPORT}: witnessing")
 
 
@@ -61,11 +67,13 @@ def cosigned(bundle: Bundle, trusted: Sequence[note.VerifierKey]) -> Cosigned | 
     if told is None:
         return None
     held = note.verify(note.parse(bundle.member(CHECKPOINT)), trusted)
-    signed = {each.key.public: str(each.key) for each in held}  # one key under two names is one witness
+    witnesses = [each.key for each in held if each.key.algorithm == note.COSIGNATURE_V1]  # the log's own key is none
+    signed = {each.public: str(each) for each in witnesses}  # one key under two names is one witness
+    named = list(dict.fromkeys(told["witnesses"]))  # nor is one that is named twice two
     return Cosigned(
         quorum=told["quorum"],
-        named=tuple(_shown(each) for each in told["witnesses"]),
-        signed=tuple(_shown(each) for each in told["witnesses"] if each in signed.values()),
+        named=tuple(map(_shown, named)),
+        signed=tuple(_shown(each) for each in named if each in signed.values()),
     )
 
 

@@ -1,12 +1,15 @@
 """Who counts as a co-signer: a witness that the policy names, by a key that the reader trusts, once."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from netops.errors import EvidenceError
 from netops.evidence import canonical, note
 from netops.evidence.checkpoint import Checkpoint
-from netops.evidence.cosigners import cosigned
+from netops.evidence.cosigners import cosigned, verify_policy
 from netops.evidence.members import Bundle
+from netops.report.witnessed import EARLIER
 from netops.sign import Signer
 
 LOG = Signer("log.example/city", bytes(32))
@@ -39,13 +42,39 @@ def counted(made, *trusted):
         (bundle(A), (A, B), (["a"], True)),
         (bundle(A, STRANGER), (A, B, STRANGER), (["a"], True)),
         (bundle(A, TWIN, named=(A, TWIN)), (A, TWIN), (["twin"], True)),
+        (bundle(A, named=(A, A)), (A,), (["a"], True)),
+        (bundle(named=(LOG,), quorum=1), (), ([], True)),
         (bundle(A, quorum=1), (A,), (["a"], False)),
         (bundle(quorum=0), (), ([], False)),
     ],
-    ids=["both", "one key given", "no key given", "one signed", "a stranger", "a twin", "one asked for", "none"],
+    ids=[
+        "both",
+        "one key given",
+        "no key given",
+        "one signed",
+        "a stranger",
+        "a twin",
+        "twice the same",
+        "the log itself",
+        "one asked for",
+        "none",
+    ],
 )
 def test_a_co_signer_is_named_trusted_and_counts_once(made, trusted, expected):
     assert counted(made, *trusted) == expected
+
+
+@pytest.mark.parametrize("quorum", [3, -1, "1", True, None], ids=str)
+def test_a_policy_that_nobody_could_follow_is_named(quorum):
+    """The city's own list refuses one; its ledger may hold it all the same."""
+    body = {"quorum": quorum, "witnesses": [str(A.vkey), str(B.vkey), str(A.vkey)]}
+    leaf = {"fact": {"body": body}, "recorded_ms": 5}
+    told = {"leaf": 7, "since_ms": 5, **body, "earlier": {"columns": [*EARLIER], "rows": []}}
+    leaves = SimpleNamespace(kinds={"witness_policy": [(7, leaf)]}, known=lambda each: each["recorded_ms"])
+
+    (failure,) = verify_policy({"witnessing": told}, leaves)
+
+    assert (failure.place, "asks for more witnesses" in failure.what) == ("leaves.jsonl.gz: leaf 7", True)
 
 
 def test_a_report_under_no_policy_asks_for_nobody():
