@@ -32,6 +32,10 @@ log = logging.getLogger(__name__)
 GRACE_MS = 120_000  # an hour is ripe this long after its end: late polls of a slow device are in by then
 AGAIN = 75  # the exit code of what is to be tried again
 ASKED_MS = 3_600_000  # so long somebody may wait for an answer
+LOST = (
+    "its file is missing, and the ledger knows more by now than when it was issued: take it from a backup; "
+    "`netops report build` makes a revision instead, and the days of the dispute over this one run"
+)
 
 
 class EarlyError(NetopsError):
@@ -68,8 +72,9 @@ class Closing:
 
     @property
     def short(self) -> dict[str, str]:
-        """Which bundles went out with fewer co-signatures than their policy asks for, and by how much."""
-        return {f"bundle {name}": why for name, why in self._shelf.short.copy().items()}
+        """Which bundles are gone, or went out with fewer co-signatures than their policy asks for, and by how much."""
+        lost = dict.fromkeys((name for name in self._unplaced.copy() if not self._shelf.has(name)), LOST)
+        return {f"bundle {name}": why for name, why in (self._shelf.short.copy() | lost).items()}
 
     @property
     def failed(self) -> dict[str, str]:

@@ -154,6 +154,26 @@ def test_a_report_that_many_ask_for_is_built_once(house, monkeypatch):
     assert (asked_for(house, many=20), built) == ("", ["2026-10"])
 
 
+def test_a_bundle_that_is_gone_and_cannot_be_made_again_is_told_of_until_it_is_back(house):
+    """Its carrier's days run: whoever took it away must not be the only one who knows."""
+    close(house)
+    path = house.settings.data.dir / "reports" / "wifi-2026-2026-10-r1.zip"
+    kept = path.read_bytes()
+    path.unlink()
+    with opened(house.settings) as ledger, Journal(house.settings.data.dir / "states.db") as journal:
+        hour = min(leaf.index for leaf in ledger.find("availability_hour", start_ms=NOW - 32 * 24 * HOUR))
+        body = {"corrects": hour, "by": "zhao", "reason": "polls came late"}
+        ledger.append([LedgerEntry("cli", 0, Fact(kind="correction", at_ms=NOW, body=body))], now_ms=NOW)
+        made = closing(house.settings, ledger, journal)
+        made.report([house.contract])
+        lost = made.short
+        path.write_bytes(kept)
+        back = made.short
+
+    assert "its file is missing" in lost["bundle wifi-2026-2026-10-r1"]
+    assert (back, told(house)) == ({}, [f"wifi-2026-{month}-r1" for month in MONTHS])
+
+
 CHILD = """
 import os, sys, threading
 from types import SimpleNamespace
