@@ -122,6 +122,10 @@ class Hours:
                 wrong.append(UsageError(f"{why}; the hour stands as it was stated"))
                 continue
             told, sums = self._hour_of(seen.contract[each.contract], seen, self._sight(each.hour_ms))
+            if correcting.loses(self._ledger, told, each, services=len(sums)):
+                why = f"correction {each.number}: fewer samples of {iso(each.hour_ms)} are here than it was sealed from"
+                wrong.append(UsageError(f"{why}; the hour stands as it was stated"))
+                continue
             self._journal.restated(each.hour_ms, sums)  # first: what the ledger holds is not looked at again
             self._append_hours(correcting.again(told, each.number), now)
         if wrong:

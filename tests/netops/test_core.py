@@ -465,6 +465,19 @@ def test_killed_between_a_correction_and_its_hour_the_core_states_it_once(late, 
     assert "late samples" not in made.health()
 
 
+def test_an_hour_whose_samples_were_lost_stands_as_it_was_stated(late):
+    """A journal from a backup knows less than was sealed: what was seen to be down would become unknown."""
+    made, _, _, settings = late
+    made._journal._open().execute("DELETE FROM sample WHERE slot_ms >= ?", (START + 29 * M,))
+    assert correct(settings) == 0
+    until(lambda: stated(settings, "correction"))
+
+    for _ in range(2):
+        with pytest.raises(UsageError, match=r"fewer samples of 2026-09-30T16:00.* stands as it was stated"):
+            made._correct()
+    assert len(hours(settings)) == 1
+
+
 def test_who_may_not_correct_and_what_cannot_be_corrected_moves_nothing(late, capsys):
     made, _, _, settings = late
     assert correct(settings, person="li.na") != 0
