@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from netops.evidence.receipt import Receipt
 
 OK, REFUSED = 0, 3
+WORDS = {
+    codes.CLAIM: "--claim",
+    codes.LEAF: "--leaf",
+    codes.INCIDENT: "--service and --from (the beginning of an outage)",
+    codes.INTERVAL: "--from and --to, with --service where it is about one",
+}
 
 
 def write(args: argparse.Namespace) -> int:
@@ -77,9 +83,8 @@ def _target(args: argparse.Namespace, terms: Terms | None) -> Target:
         case (False, False, _, True, True):
             return Target(kind=codes.INTERVAL, name=args.service, start_ms=start, end_ms=end)
         case _:
-            raise UsageError(
-                "say what it is about: --claim, or --leaf, or --service and --from (an incident), or --from and --to"
-            )
+            kind = codes.said_of(args.code)
+            raise UsageError(f"say what it is about: code '{args.code}' is said of one {kind}, by {WORDS[kind]}")
 
 
 def check(args: argparse.Namespace) -> int:

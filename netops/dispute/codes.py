@@ -89,12 +89,17 @@ _FORMS: Final = {
 }
 
 
-def check(code: str, text: str) -> Target:
-    """Return the target of an objection with this code; UsageError when the two do not belong together."""
+def said_of(code: str) -> str:
+    """Return the kind of target that a code is said of; UsageError names the codes that there are."""
     if code not in CODES:
         raise UsageError(f"code '{code}' is unknown; expected one of {', '.join(CODES)}{nearest(code, CODES)}")
+    return CODES[code][0]
+
+
+def check(code: str, text: str) -> Target:
+    """Return the target of an objection with this code; UsageError when the two do not belong together."""
+    wanted = said_of(code)
     made = target(text)
-    wanted = CODES[code][0]
     if made.kind != wanted:
         raise UsageError(f"code '{code}' is said of one {wanted}; '{text[:80]}' is one {made.kind}")
     return made

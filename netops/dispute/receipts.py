@@ -81,7 +81,10 @@ def made(settings: Settings, digest: str) -> bytes:
     """Return the receipt of a note; UsageError when nobody handed it in, PendingError while nothing covers it."""
     found = fate(read(settings), digest)
     if found is None:
-        raise UsageError(f"the note with SHA-256 {digest} was never handed in here; `netops dispute take` does it")
+        raise UsageError(
+            f"the note with SHA-256 {digest} was never handed in here, or no registered carrier's key signed it (such "
+            "notes are counted and have no receipt); `netops dispute take` hands it in and says why one is refused"
+        )
     if found.leaf is None:
         raise PendingError(f"the note with SHA-256 {digest} waits for the core to seal it; ask again in a minute")
     with LedgerReader(record.ledger_path(settings)) as ledger:

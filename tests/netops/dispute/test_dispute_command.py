@@ -81,6 +81,8 @@ def test_a_carrier_makes_its_own_key(tmp_path, capsys):
         ("calculation", ("--from", "yesterday", "--to", "2026-10-01"), "is no instant"),
         ("calculation", ("--leaf", 1, "--claim", "c"), "say what it is about"),
         ("late", ("--claim", "req-late"), "is unknown"),
+        ("coverage", ("--service", "wifi-1"), "is unknown; expected one of claim_refused"),
+        ("fact", ("--service", "wifi-1"), "said of one leaf, by --leaf"),
     ],
 )
 def test_what_the_city_would_refuse_is_never_signed(desk, code, about, why):

@@ -95,7 +95,7 @@ def test_a_carrier_reads_its_receipt_in_an_empty_directory_with_the_citys_public
 
 def test_a_receipt_comes_with_the_checkpoint_and_is_the_same_one_ever_after(desk, city, capsys):
     note = objected(desk)
-    with pytest.raises(UsageError, match=r"never handed in here; `netops dispute take`"):
+    with pytest.raises(UsageError, match=r"never handed in here, or no registered.* `netops dispute take`"):
         words(dispute, city, "receipt", note)
     take(city, note)
     assert f"SHA-256 {digest(note)}" in capsys.readouterr().out
