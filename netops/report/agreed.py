@@ -105,7 +105,10 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "period_cap_percent": ("每期至多扣减该项费用的 {0} %", "at most {0} % of the item's fee a period"),
     "escalate_after": ("连续 {0} 个周期未达标后，比例乘以 {1}", "after {0} missed periods in a row, times {1}"),
     "breaches_before": ("此前连续未达标 {0} 个周期", "missed in {0} periods in a row before"),
-    "credit_percent": ("本期应扣减费用的 {0} %", "to be deducted this time: {0} % of the fee"),
+    "credit_percent": (  # an item owes for its dearest promise, or by the minute: the deductions tell what is owed
+        "仅就此项承诺，本期为费用的 {0} %；同一服务项有多项未达标时，以“从应付费用到扣减后应付”所列为准",
+        "by this promise alone, {0} % of the fee this time; where an item missed several, see what is payable",
+    ),
 }
 _BOUNDS = (("at_least", "≥"), ("above", ">"), ("below", "<"), ("at_most", "≤"))
 _TOLD = frozenset({"exclusions", "slice_s"})  # told in more than one line, or in the line of another
