@@ -112,6 +112,8 @@ def _certificates(path: Path) -> tuple[Certificate, ...]:
 
 def _read(path: Path) -> bytes:
     try:
+        if not path.exists():
+            raise UsageError(f"{path}: there is no such file")
         if not path.is_file() or path.stat().st_size > MOST:
             raise UsageError(f"{path}: expected a plain file of at most {MOST} bytes")
         return path.read_bytes()

@@ -150,6 +150,8 @@ def open_file(path: Path, *, most: int = MOST_BYTES, what: str = "a carrier's no
 def evidence(path: Path) -> str:
     """Return the SHA-256 of a file of evidence; UsageError when it is no plain file, or too long."""
     try:
+        if not path.exists():
+            raise UsageError(f"{path}: there is no such file")
         if not path.is_file() or path.stat().st_size > MOST_EVIDENCE:
             raise UsageError(f"{path}: expected a plain file of at most {MOST_EVIDENCE} bytes")
         return canonical.digest(path.read_bytes())

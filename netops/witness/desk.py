@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from netops.sign import Signer
 
 
+class HeldError(EvidenceError):
+    """Another process signs with this book: nothing was signed, and nothing is wrong with it."""
+
+    exit_code = 75
+
+
 class Desk:
     """One witness with its key, its book of logs (`directory`) and the keys of the logs it watches.
 
@@ -46,8 +52,13 @@ class Desk:
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._claim = sqlite.Claim(self._directory / "book", wait_s=1.0)
+        except BlockingIOError:
+            raise HeldError(
+                f"witness {self._directory}: another process signs with this book (`netops witness serve`?); "
+                "let it answer the city, or stop it and try again"
+            ) from None
         except OSError as error:
-            raise EvidenceError(f"witness {self._directory}: another process signs here ({error})") from None
+            raise EvidenceError(f"witness {self._directory}: the book cannot be kept here ({error.strerror})") from None
         return self
 
     def __exit__(self, *_: object) -> None:

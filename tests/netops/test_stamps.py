@@ -204,3 +204,10 @@ def test_a_stamp_on_another_paper_or_of_no_sense_is_not_put_on_a_paper(served):
     for stamp in (other, *((lambda _query, said=said: said) for said in (*no_sense, unasked))):
         with pytest.raises(EvidenceError, match="cannot be signed"):
             pades.sign(paper, who, reason="Issue", stamp=stamp)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path, capsys):
+    gone = tmp_path / "x.tsr"
+
+    assert cli.main(["audit", "stamp", str(gone), "--of", str(gone), "--roots", str(gone)]) == 2
+    assert f"{gone}: there is no such file" in capsys.readouterr().err

@@ -19,7 +19,7 @@ from netops.sign import Signer
 from netops.web.server import Server
 from netops.witness import circle, listed
 from netops.witness.circle import Circle
-from netops.witness.desk import Desk
+from netops.witness.desk import Desk, HeldError
 from netops.witness.protocol import LARGEST, Ask, RefusedError, Seen
 from netops.witness.service import Application
 
@@ -181,8 +181,10 @@ def test_a_book_that_cannot_be_read_or_written_signs_nothing(ledger, desk, tmp_p
 
 
 def test_one_book_has_one_writer(desk, tmp_path):
-    with pytest.raises(EvidenceError, match="another process"), Desk(tmp_path / "book", CARRIER, [LOG.vkey]):
+    with pytest.raises(HeldError, match="another process") as held, Desk(tmp_path / "book", CARRIER, [LOG.vkey]):
         pass
+
+    assert held.value.exit_code == 75  # try again: it is no evidence against anybody
 
 
 def test_a_log_key_is_no_witness(tmp_path):
