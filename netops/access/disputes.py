@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from netops.dispute.listening import Breaks
-    from netops.dispute.states import Case, Cases
+    from netops.dispute.states import Case, Cases, Objection
     from netops.dispute.terms import Lookup, Terms
     from netops.facts import Fact
 
@@ -82,9 +82,10 @@ def broken(fact: Fact, held: Known, terms: Lookup = nobody, *, known_ms: int | N
             case "objection" | "report_accepted":
                 return _of_the_carrier(fact, held, case, found, at_ms=_heard(fact.at_ms, at_ms))
             case "rebuttal":
-                return ""
+                return _of_the_city(case.objections[body["objection"]], found, at_ms=_heard(fact.at_ms, at_ms))
             case "ruling":
-                return _ruled_part(body)
+                late = _of_the_city(case.objections[body["objection"]], found, at_ms=_heard(fact.at_ms, at_ms))
+                return late or _ruled_part(body)
             case "report_final":
                 return _final(fact, case, found, held.breaks, at_ms=at_ms)
             case _:
@@ -107,8 +108,21 @@ def _too_early(fact: Fact, case: Case) -> str:
     return f"it says that it was made before {what}" if fact.at_ms < since_ms - SLACK_MS else ""
 
 
+def _of_the_city(objection: Objection, terms: Terms | None, *, at_ms: int) -> str:
+    """Return that an answer or a ruling is late. No break excuses it: the core that did not listen is the city's."""
+    if terms is None:
+        return ""
+    is_answer = objection.state == states.MADE
+    try:
+        over = terms.answer(objection) if is_answer else terms.decision(objection)
+    except UsageError:  # the calendar lacks the year: no day for anybody to be late on
+        return ""
+    what = "answered" if is_answer else "ruled on"
+    return f"it is late: objection '{objection.id}' could be {what} until {terms.shown(over)}" if over <= at_ms else ""
+
+
 def _heard(handed_ms: int, recorded_ms: int) -> int:
-    """Return by what time a carrier's word is late or not: when it was recorded.
+    """Return by what time a word is late or not: when it was recorded.
 
     It is when the city's desk had it where that was shortly before: a restart over midnight is no break, and what lay
     in a spool meanwhile was handed in.

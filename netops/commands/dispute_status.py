@@ -78,7 +78,7 @@ def _print(case: Case, terms: Terms | None, breaks: Breaks) -> None:
     print(f"{case.last.name}: {case.stage}{owed}{until}")
     for each in case.objections.values():
         due = _due(each, terms)
-        by = f" until {terms.shown(due)}{_longer(due, terms, breaks)}" if terms is not None and due else ""
+        by = f" until {terms.shown(due)}" if terms is not None and due else ""
         what = about.words(each.target, terms.zone if terms is not None else times.zone("UTC"))
         print(f"  {each.id}  {each.code}: {what}; by {each.by!r}: {_stage(each)}{by}")
         print(f"    {each.reason!r}")  # as literals: no text of others drives the terminal

@@ -7,8 +7,8 @@
 | who is to rule, on an answered objection | the end of the ruling's time | the objection is upheld |
 
 Each is a fact of the core's own, under a name made of the report or objection and the stage, dated at the deadline:
-said again after a kill it is the same fact, and the ledger holds it once. Nobody counts as silent while the core was
-not there to hear him (`listening.py`).
+said again after a kill it is the same fact, and the ledger holds it once. The carrier does not count as silent while
+the core was not there to hear it (`listening.py`); the city does: who runs the core could choose when it rests.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def missed(
 ) -> list[LedgerEntry]:
     """Return what is stated of the deadlines that are over by `until_ms`, up to which everybody was heard.
 
-    One that fell into a break of ours is kept open. A case whose calendar lacks a year holds no other; why is added to
-    `wrong`.
+    The carrier's that fell into a break of ours is kept open. A case whose calendar lacks a year holds no other; why is
+    added to `wrong`.
     """
     made: list[LedgerEntry] = []
     for case in cases.held.values():
@@ -53,16 +53,14 @@ def missed(
 
 
 def _of(case: Case, terms: Terms, until_ms: int, breaks: Breaks) -> Iterator[LedgerEntry]:
-    def is_over(over_ms: int) -> bool:
-        return over_ms <= until_ms and terms.closes(over_ms, breaks) <= until_ms
-
-    if case.state == states.ISSUED and is_over(over := terms.window(case)):
+    over = terms.window(case) if case.state == states.ISSUED else until_ms + 1
+    if over <= until_ms and terms.closes(over, breaks) <= until_ms:
         told: dict[str, JSON] = {"report": case.last.name, "digest": case.last.digest}
         yield _stated("report_accepted", case.last.name, WINDOW, over, told)
     for each in case.open:
-        if each.state == states.MADE and is_over(over := terms.answer(each)):
+        if each.state == states.MADE and (over := terms.answer(each)) <= until_ms:
             yield _stated("rebuttal", each.id, ANSWER, over, {"objection": each.id, "stance": "accepted"})
-        elif each.state == states.ANSWERED and is_over(over := terms.decision(each)):
+        elif each.state == states.ANSWERED and (over := terms.decision(each)) <= until_ms:
             yield _stated("ruling", each.id, DECISION, over, {"objection": each.id, "outcome": "upheld"})
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from netops.access.disputes import SLACK_MS, Known, broken
-from netops.dispute import notes, states
+from netops.dispute import notes, silence, states
 from netops.dispute.listening import SHORT_MS
 from netops.facts import Fact, check
 from tests.netops.dispute.conftest import CARRIER, DAY, MANIFEST, NOW, OBJECTION, REPORT, TERMS, issued, terms
@@ -53,6 +53,28 @@ def test_what_was_handed_in_before_midnight_is_not_late_because_the_core_was_sta
     assert broken(make(at_ms=over - 1), known(issued()), terms, known_ms=over + SHORT_MS - 1) == ""
     assert "it is late" in broken(make(at_ms=over - 1), known(issued()), terms, known_ms=over + SHORT_MS)
     assert "it is late" in broken(make(at_ms=over), known(issued()), terms, known_ms=over)
+
+
+@pytest.mark.parametrize(
+    ("held", "fact", "name"),
+    [
+        ((issued(), MADE.fact(at_ms=NOW + DAY)), REBUTTAL, "answer"),
+        ((issued(), MADE.fact(at_ms=NOW + DAY), REBUTTAL), RULING, "decision"),
+    ],
+    ids=["an-answer", "a-ruling"],
+)
+def test_the_citys_own_word_is_late_by_its_record_and_no_rest_of_its_core_excuses_it(held, fact, name):
+    """The core is the city's: whoever stops it over the deadline gains no day."""
+    so_far = known(*held)
+    (objection,) = so_far.cases.of_report(REPORT).objections.values()
+    over = getattr(TERMS, name)(objection)
+    rest = replace(so_far, breaks=((over - DAY, over + 30 * DAY),))
+
+    assert broken(replace(fact, at_ms=over - DAY), rest, terms, known_ms=over - 1) == ""
+    for late in (over, over + DAY, over + 400 * DAY):
+        assert "it is late: objection" in broken(replace(fact, at_ms=over - DAY), rest, terms, known_ms=late + SHORT_MS)
+    stated = silence.missed(so_far.cases, terms, until_ms=over + 1, breaks=rest.breaks)
+    assert [each.fact.body["due_ms"] for each in stated] == [over]
 
 
 @pytest.mark.parametrize(
