@@ -246,6 +246,8 @@ def _keys(path: Path | None) -> list[VerifierKey]:
         return told.read_keys(path.read_bytes(), str(path))
     except OSError as error:
         raise UsageError(f"--vkey {path}: cannot be read ({error.strerror}); expected verifier keys") from None
+    except EvidenceError as error:
+        raise UsageError(f"--vkey {error}") from None
 
 
 def _witnesses(settings: Settings) -> list[VerifierKey]:

@@ -169,7 +169,10 @@ def _given(vkey: Path) -> list[VerifierKey]:
         data = vkey.read_bytes()
     except OSError as error:
         raise UsageError(f"--vkey {vkey}: cannot be read ({error.strerror}); expected verifier keys") from None
-    return read_keys(data, str(vkey))
+    try:
+        return read_keys(data, str(vkey))
+    except EvidenceError as error:  # the reader's own file: it says nothing of the bundle
+        raise UsageError(f"--vkey {error}") from None
 
 
 def read_keys(data: bytes, where: str) -> list[VerifierKey]:
