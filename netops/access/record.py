@@ -37,12 +37,26 @@ def ledger_path(settings: Settings) -> Path:
     return settings.data.dir / "ledger.db"
 
 
-def state(settings: Settings, made: Sequence[Fact]) -> None:
-    """State facts from the command line: durable on return; what the core has taken of earlier ones is let go."""
+def state(settings: Settings, made: Sequence[Fact]) -> tuple[str, int]:
+    """State facts from the command line: durable on return; what the core has taken of earlier ones is let go.
+
+    Return source and sequence of the last one.
+    """
     with spool.Spool(spool_path(settings, "cli"), source="cli") as mine:
-        facts.submit(mine, *made)
+        last = facts.submit(mine, *made)
+        source = mine.source
         with contextlib.suppress(NetopsError):  # the facts are safe; the spool only stays longer
             mine.trim(drain.drained(settings, "cli"))
+    return source, last
+
+
+def became(ledger: LedgerReader, source: str, sequence: int) -> int | str | None:
+    """Return the leaf of a stated fact, or why the core refused it; None while it waits."""
+    leaf = ledger.holds(source, sequence)
+    if leaf is not None:
+        return leaf
+    refused = (each.fact.body for each in ledger.find("fact_refused"))
+    return next((str(b["reason"]) for b in refused if (b["source"], b["sequence"]) == (source, sequence)), None)
 
 
 def read(settings: Settings) -> dict[str, Approval]:

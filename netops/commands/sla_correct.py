@@ -7,6 +7,7 @@ A contract manager's word with a reason; what the hour was, the core derives by 
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from inventory import times
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
     from netops.config import Settings
 
+AGAIN = 75
+PAUSE_S = 0.2
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -37,12 +41,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--password", default="", metavar="REFERENCE", help="env:NAME or file:PATH; else it is asked for"
     )
+    parser.add_argument(
+        "--wait", type=float, default=15.0, metavar="S", help="how long to wait for the core (%(default)s)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="check everything, state nothing")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do it."""
     notes.check_reason(args.reason)
+    reason = args.reason.strip()
     try:
         at_ms = times.instant(args.hour, times.zone(settings.city.timezone))
     except ValueError as error:
@@ -53,16 +61,30 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     person = login(settings, args.person, args.password, "approval.decide")
     if person.role not in disputes.ROLES:
         raise AccessError(f"the role '{person.role}' may not state this; it needs {', '.join(sorted(disputes.ROLES))}")
-    body = {"corrects": leaf, "by": person.name, "reason": args.reason.strip()}
-    if not args.dry_run:
-        record.state(settings, [Fact(kind="correction", at_ms=SYSTEM.now_ms(), body=body)])
-    print(
-        f"leaf {leaf}, {args.contract} at {iso(at_ms)}: correction {'would be' if args.dry_run else 'is'} handed over"
-    )
+    fact = Fact(kind="correction", at_ms=SYSTEM.now_ms(), body={"corrects": leaf, "by": person.name, "reason": reason})
+    about = f"leaf {leaf}, {args.contract} at {iso(at_ms)}"
+    if args.dry_run:
+        print(f"{about}: correction would be handed over")
+        return 0
+    found = _awaited(settings, record.state(settings, [fact]), args.wait)
+    if isinstance(found, str):
+        raise AccessError(f"{about}: the core refused the correction: {found}")
+    if found is None:
+        print(f"{about}: correction handed over; the core has not taken it yet")
+        return AGAIN
+    print(f"{about}: correction sealed as leaf {found}")
     print(
         "the core states the hour again; `netops report build` then makes the revision that follows it", file=sys.stderr
     )
     return 0
+
+
+def _awaited(settings: Settings, stated: tuple[str, int], wait_s: float) -> int | str | None:
+    until = time.monotonic() + wait_s
+    with LedgerReader(record.ledger_path(settings)) as ledger:
+        while (found := record.became(ledger, *stated)) is None and time.monotonic() < until:
+            time.sleep(PAUSE_S)
+    return found
 
 
 def _leaf(settings: Settings, contract: str, hour_ms: int) -> int:
