@@ -292,7 +292,8 @@ class _Check:
         try:
             merkle.verify_inclusion(merkle.leaf_hash(data), index, head.size, paths[index], head.root)
         except EvidenceError as error:
-            self._fail(where, str(error).removeprefix(f"leaf {index}: "))
+            why = str(error).removeprefix(f"leaf {index}: ")
+            self._fail(where, f"{why}: it was changed, or its path in {PROOFS}")
             return False
         return True
 
