@@ -287,7 +287,7 @@ class _Check:
         if head is None:
             return True  # said already
         if index not in paths:
-            self._fail(f"{PROOFS}: leaf {index}", "is missing")
+            self._fail(f"{PROOFS}: leaf {index}", f"is missing: {where} has no path")
             return True
         try:
             merkle.verify_inclusion(merkle.leaf_hash(data), index, head.size, paths[index], head.root)
