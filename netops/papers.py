@@ -16,7 +16,7 @@ from netops.errors import EvidenceError
 from netops.evidence import bundle, files
 from netops.facts import Fact
 from netops.ledger import LedgerEntry
-from netops.report import pades, pdf
+from netops.report import issue, pades, pdf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,17 +34,12 @@ TURN_S = 10.0  # then the core's other jobs have theirs: an authority may think 
 REASONS: dict[Language, str] = {"zh": "服务水平报告签发", "en": "Issue of the service level report"}
 
 
-def directory(settings: Settings) -> Path:
-    """Return where issued reports lie."""
-    return settings.data.dir / "reports"
-
-
 def identity(settings: Settings, signer: Signer, *, now_ms: int) -> Identity:
     """Return who signs papers, with the certificate published beside the reports; ConfigError says what is off.
 
     The city's own key goes first. Else the key is derived from the ledger's, under a certificate of its own, made once.
     """
-    path = directory(settings) / CERTIFICATE
+    path = issue.shelf(settings) / CERTIFICATE
     if settings.evidence.paper_key is not None:
         who = pades.given(settings.evidence.paper_key.read())
     else:
@@ -71,7 +66,7 @@ class Papers:
     """Signs the papers of every bundle that has none yet."""
 
     def __init__(self, settings: Settings, who: Identity, *, stamp: Stamp | None = None, clock: Clock = SYSTEM) -> None:
-        self._reports = directory(settings)
+        self._reports = issue.shelf(settings)
         self._who = who
         self._stamp = stamp
         self._clock = clock

@@ -46,7 +46,7 @@ class Shelf:
     """The bundles that the core keeps. What one of them lacks holds up no other."""
 
     def __init__(self, settings: Settings, clock: Clock, *, ledger: Ledger, acting: RLock) -> None:
-        self._directory = settings.data.dir / "reports"
+        self._directory = issue.shelf(settings)
         self._wait_ms = settings.evidence.cosign_wait_s * 1000
         self._clock = clock
         self._ledger = ledger

@@ -16,7 +16,7 @@ from inventory.register import Register
 from inventory.snapshot import snapshot
 from inventory.sql import Database
 from netops import fail_open
-from netops.access import approvals, offered, record, tables
+from netops.access import approvals, disputes, offered, record, tables
 from netops.access.passwords import Passwords
 from netops.access.permissions import may
 from netops.access.staff import COMMAND_LINE, Account, Staff
@@ -61,11 +61,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     decide.add_argument("decision", choices=(approvals.APPROVED, approvals.REFUSED, approvals.WITHDRAWN))
     for each in (request, decide):
         each.add_argument("--reason", default="", help="stands in the report")
-        each.add_argument("--as", dest="person", required=True, help="your staff account")
-        each.add_argument(
-            "--password", default="", metavar="REFERENCE", help="env:NAME or file:PATH; else it is asked for"
-        )
-        each.add_argument("--dry-run", action="store_true", help="check everything, state nothing")
+        identity(each)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -120,6 +116,23 @@ def _known(sites: Sequence[str], settings: Settings) -> None:
 def _login(args: argparse.Namespace, settings: Settings) -> Account:
     asks = args.what == "request" or args.decision == approvals.WITHDRAWN
     return login(settings, args.person, args.password, "approval.request" if asks else "approval.decide")
+
+
+def identity(parser: argparse.ArgumentParser) -> None:
+    """Declare who speaks, and that a command may be tried without stating anything."""
+    parser.add_argument("--as", dest="person", required=True, help="your staff account")
+    parser.add_argument(
+        "--password", default="", metavar="REFERENCE", help="env:NAME or file:PATH; else it is asked for"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="check everything, state nothing")
+
+
+def manager(settings: Settings, person: str, reference: str) -> Account:
+    """Return the account of one whose word disputes and corrections are; AccessError for any other."""
+    account = login(settings, person, reference, "approval.decide")
+    if account.role not in disputes.ROLES:
+        raise AccessError(f"the role '{account.role}' may not state this; it needs {', '.join(sorted(disputes.ROLES))}")
+    return account
 
 
 def login(settings: Settings, person: str, reference: str, needed: str) -> Account:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netops.commands import dispute_carrier, dispute_city, dispute_status
+from netops.commands.approve import identity
 from netops.dispute import codes
 from netops.sign import Signer
 
@@ -95,11 +96,7 @@ def _of_the_city(below: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     for each in (rebut, rule):
         each.add_argument("--reason", required=True, help="stands in the ledger for ever; names nobody")
     for each in (rebut, rule, final, settle):
-        each.add_argument("--as", dest="person", required=True, help="your staff account")
-        each.add_argument(
-            "--password", default="", metavar="REFERENCE", help="env:NAME or file:PATH; else it is asked for"
-        )
-        each.add_argument("--dry-run", action="store_true", help="check everything, state nothing")
+        identity(each)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:

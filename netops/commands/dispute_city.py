@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from netops.access import disputes, record
 from netops.clock import SYSTEM
-from netops.commands.approve import login
+from netops.commands.approve import manager
 from netops.dispute import notes, papers, receipts, strangers
 from netops.errors import AccessError, EvidenceError, NetopsError, UsageError, nearest
 from netops.evidence import canonical, files
@@ -148,9 +148,7 @@ def _awaited(settings: Settings, digest: str, wait_s: float) -> bytes:
 
 def state(args: argparse.Namespace, settings: Settings) -> int:
     """State what a person of the city says: an answer, a ruling, that a report is final or settled."""
-    person = login(settings, args.person, args.password, "approval.decide")
-    if person.role not in disputes.ROLES:
-        raise AccessError(f"the role '{person.role}' may not state this; it needs {', '.join(sorted(disputes.ROLES))}")
+    person = manager(settings, args.person, args.password)
     now_ms = SYSTEM.now_ms()
     known, terms = papers.here(settings, now_ms=now_ms)
     fact = _fact(args, known, person.name, now_ms=now_ms)

@@ -105,7 +105,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _out(args: argparse.Namespace, settings: Settings, draft: Draft) -> Path:
-    return args.out or Path(issue.place(settings, draft).name)
+    return args.out or Path(issue.place(settings, draft.name).name)
 
 
 def _sealed_here(args: argparse.Namespace, settings: Settings) -> Sealed:

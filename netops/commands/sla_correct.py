@@ -11,9 +11,9 @@ import time
 from typing import TYPE_CHECKING
 
 from inventory import times
-from netops.access import disputes, record
+from netops.access import record
 from netops.clock import SYSTEM, iso
-from netops.commands.approve import login
+from netops.commands.approve import identity, manager
 from netops.dispute import notes
 from netops.errors import AccessError, UsageError, nearest
 from netops.facts import Fact
@@ -37,14 +37,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--hour", required=True, metavar="TIME", help="its beginning: 2026-10-12T02:00 (the city's time) or with a zone"
     )
     parser.add_argument("--reason", required=True, help="stands in the ledger and in the report for ever; names nobody")
-    parser.add_argument("--as", dest="person", required=True, help="your staff account")
-    parser.add_argument(
-        "--password", default="", metavar="REFERENCE", help="env:NAME or file:PATH; else it is asked for"
-    )
+    identity(parser)
     parser.add_argument(
         "--wait", type=float, default=15.0, metavar="S", help="how long to wait for the core (%(default)s)"
     )
-    parser.add_argument("--dry-run", action="store_true", help="check everything, state nothing")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -58,9 +54,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if at_ms % HOUR_MS:
         raise UsageError(f"--hour {args.hour}: {iso(at_ms)} begins no hour; expected a full hour of UTC")
     leaf = _leaf(settings, args.contract, at_ms)
-    person = login(settings, args.person, args.password, "approval.decide")
-    if person.role not in disputes.ROLES:
-        raise AccessError(f"the role '{person.role}' may not state this; it needs {', '.join(sorted(disputes.ROLES))}")
+    person = manager(settings, args.person, args.password)
     fact = Fact(kind="correction", at_ms=SYSTEM.now_ms(), body={"corrects": leaf, "by": person.name, "reason": reason})
     about = f"leaf {leaf}, {args.contract} at {iso(at_ms)}"
     if args.dry_run:

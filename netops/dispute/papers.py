@@ -25,6 +25,7 @@ from netops.evidence.members import APART, CONTRACT, LEAVES, MANIFEST, REPORT
 from netops.evidence.note import VerifierKey
 from netops.facts import Fact
 from netops.ledger_file import LedgerReader
+from netops.report import issue
 from netops.vocabulary import expected, instant
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def signers(settings: Settings, *, now_ms: int) -> tuple[VerifierKey, ...]:
 
 def kept(settings: Settings, report: str) -> Paper | None:
     """Return the bundle of an issued report that the core keeps, or None where it keeps none."""
-    path = settings.data.dir / "reports" / f"{report}.zip"
+    path = issue.place(settings, report)
     return paper(path) if path.is_file() else None
 
 

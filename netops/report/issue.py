@@ -49,9 +49,14 @@ def ledger_path(settings: Settings) -> Path:
     return settings.data.dir / "ledger.db"
 
 
-def place(settings: Settings, draft: Draft) -> Path:
+def shelf(settings: Settings) -> Path:
+    """Return the directory in which the core keeps issued bundles."""
+    return settings.data.dir / "reports"
+
+
+def place(settings: Settings, report: str) -> Path:
     """Return where the core keeps an issued bundle."""
-    return settings.data.dir / "reports" / f"{draft.name}.zip"
+    return shelf(settings) / f"{report}.zip"
 
 
 def vkey(settings: Settings) -> str:

@@ -20,7 +20,7 @@ from netops.access import tables
 from netops.access.passwords import Passwords
 from netops.access.staff import Account, Staff
 from netops.clock import to_ms
-from netops.commands import dispute_city, report
+from netops.commands import approve, dispute_city, report
 from netops.dispute import listening
 from netops.dispute.listening import Listening
 from netops.dispute.terms import Terms
@@ -83,7 +83,7 @@ def clock(monkeypatch):
     made = desks.Day(desks.NOW)
     monkeypatch.setattr(dispute_city, "SYSTEM", made)
     monkeypatch.setattr(
-        dispute_city,
+        approve,
         "login",
         lambda _s, name, *_: Account(name=name, title="", role="contract_manager", must_change=False, disabled=False),
     )
@@ -148,3 +148,23 @@ def desk(watched, tmp_path, monkeypatch):
     (folder / "disputes.key").chmod(0o600)
     monkeypatch.chdir(folder)
     return folder
+
+
+# A take that is killed as soon as its facts are durable: instance, note, now.
+KILLED = """
+import os, signal, sys, argparse
+from pathlib import Path
+from netops import config
+from netops.access import record
+from netops.commands import dispute
+real = record.state
+def state(settings, made):
+    real(settings, made)
+    os.kill(os.getpid(), signal.SIGKILL)
+record.state = state
+parser = argparse.ArgumentParser()
+dispute.arguments(parser)
+args = parser.parse_args(["take", sys.argv[2]])
+args.now_ms = int(sys.argv[3])
+dispute.run(args, config.load(Path(sys.argv[1]), environ={}))
+"""

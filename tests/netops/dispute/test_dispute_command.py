@@ -20,7 +20,7 @@ from netops.facts import Fact
 from netops.ledger import LedgerEntry
 from netops.sign import Signer
 from netops.sla import calendar
-from tests.netops.dispute.conftest import CARRIER, OTHER
+from tests.netops.dispute.conftest import CARRIER, KILLED, OTHER
 from tests.netops.dispute.desks import (
     DAY,
     END,
@@ -375,25 +375,6 @@ def test_one_bad_file_keeps_no_good_one_out_and_a_replay_changes_nothing(desk, c
     assert "was taken before" in capsys.readouterr().out
     assert sealed(city) == []
     assert len(state_of(city, capsys)["objections"]) == 1
-
-
-KILLED = """
-import os, signal, sys, argparse
-from netops import config
-from netops.access import record
-from netops.commands import dispute
-real = record.state
-def state(settings, made):
-    real(settings, made)
-    os.kill(os.getpid(), signal.SIGKILL)
-record.state = state
-parser = argparse.ArgumentParser()
-dispute.arguments(parser)
-args = parser.parse_args(["take", sys.argv[2]])
-args.now_ms = int(sys.argv[3])
-from pathlib import Path
-dispute.run(args, config.load(Path(sys.argv[1]), environ={}))
-"""
 
 
 def test_who_is_killed_between_handing_over_and_saying_so_takes_it_again(desk, city, tmp_path, capsys):

@@ -25,7 +25,7 @@ from netops.ledger_file import LedgerReader
 from netops.sign import Signer
 from netops.witness import policy
 from netops.witness.listed import Listed, Witness
-from tests.netops.dispute.conftest import CARRIER, OTHER
+from tests.netops.dispute.conftest import CARRIER, KILLED, OTHER
 from tests.netops.dispute.desks import FIRST, LATER, MONTH, NOW, H, at_desk, objected, sealed, state_of, words, writer
 
 DAY = 86_400_000
@@ -336,25 +336,6 @@ def test_a_bundle_that_the_core_cannot_read_is_no_reason_to_refuse_a_carrier(des
 
 
 # ---- kills
-
-
-KILLED = """
-import os, signal, sys, argparse
-from pathlib import Path
-from netops import config
-from netops.access import record
-from netops.commands import dispute
-real = record.state
-def state(settings, made):
-    real(settings, made)
-    os.kill(os.getpid(), signal.SIGKILL)
-record.state = state
-parser = argparse.ArgumentParser()
-dispute.arguments(parser)
-args = parser.parse_args(["take", sys.argv[2]])
-args.now_ms = int(sys.argv[3])
-dispute.run(args, config.load(Path(sys.argv[1]), environ={}))
-"""
 
 
 @pytest.mark.parametrize("outcome", ["taken", "refused"])
