@@ -247,7 +247,8 @@ def test_odd_requests_have_an_answer_of_their_own(octets, status):
 @pytest.mark.slow
 def test_fuzz_connections_that_are_cut_off_cost_the_others_nothing(house):
     """Over real sockets: requests damaged, cut anywhere, closed or reset; CPEs in between are served as ever."""
-    home = house({"cell-1": "SN1"})
+    serials = [f"SN{n}" for n in range(1, 41)]  # a CPE may begin 60 sessions a minute
+    home = house({f"cell-{serial}": serial for serial in serials})
     dice = random.Random(f"{fuzzing.SEED} cut off")
     before = threading.active_count()
     plain = [re.sub(rb"@[A-Z]@", b"x", each) for each in seeds()]
@@ -259,7 +260,8 @@ def test_fuzz_connections_that_are_cut_off_cost_the_others_nothing(house):
             if dice.random() < 0.3:  # a reset instead of an end
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         if number % 60 == 0:
-            assert Cpe(home.port, "SN1", small_cell("SN1")).session(["2 PERIODIC"])
+            serial = serials[number // 60 % len(serials)]
+            assert Cpe(home.port, serial, small_cell(serial)).session(["2 PERIODIC"])
 
     assert threading.active_count() <= before
     assert home.service.health().keys() <= {"spool"}

@@ -325,7 +325,7 @@ def test_fuzz_under_sanitizers(tmp_path):
         "PYTHONMALLOC": "malloc",
         "PYTHONPATH": str(SOURCE.parents[2]),
     }
-    rounds = 10_000 * int(os.environ.get("NETOPS_ROUNDS", "1"))
+    rounds = EVENTS if "NETOPS_SOAK" in os.environ else 10_000 * int(os.environ.get("NETOPS_ROUNDS", "1"))
 
     done = subprocess.run(
         [sys.executable, HERE / "twins.py", made, str(rounds), SEED],

@@ -234,7 +234,8 @@ class Wound:
         self.kind = dice.choice(("flip", "flip", "flip", "set", "cut", "take", "put", "longer", "id"))
         self.place, self.bits, self.octets = dice.random(), dice.randrange(1, 256), dice.randbytes(dice.randint(1, FEW))
 
-    def done(self, octets: bytes) -> bytes:
+    def done(self, octets: bytes, other: bytes) -> bytes:
+        """Return the octets wounded. `other` is what the other world has in their place: equal but for the id."""
         if COMMUNITY not in octets[:40] or len(octets) < id_at(octets) + 4:
             return octets
         at = int(self.place * len(octets))
@@ -243,8 +244,8 @@ class Wound:
         if self.kind in ("flip", "id"):
             return octets[:at] + bytes((octets[at] ^ (1 << self.bits % 8),)) + octets[at + 1 :]
         if self.kind == "set":  # an octet of the id that is set to the same in both worlds would differ in effect
-            there = id_at(octets)
-            at = at if not there <= at < there + 4 else there - 1
+            while octets[at] != other[at]:  # by octets, not by place: a wound before may have moved the id
+                at -= 1
             return octets[:at] + bytes((self.bits,)) + octets[at + 1 :]
         if self.kind == "cut":
             return octets[:at]
@@ -333,14 +334,11 @@ class Twins:
         source = (address(n), 161) if kind != "stranger" else ("198.51.100.9", 161)
         odd = dice.choice(("tooBig", "community", "order", "less", "noise")) if kind == "odd" else ""
         noise = dice.randbytes(dice.randint(0, 60))
-        for world in self.worlds:
-            asked = world.asked[n]
-            if len(asked) < back:
-                continue
-            octets, channel = asked[-back]
-            said = noise if odd == "noise" else self.said(octets, n, odd)
-            for wound in wounds:
-                said = wound.done(said)
+        questions = [(world, *world.asked[n][-back]) for world in self.worlds if len(world.asked[n]) >= back]
+        replies = [noise if odd == "noise" else self.said(octets, n, odd) for _, octets, _ in questions]
+        for wound in wounds:
+            replies = [wound.done(*pair) for pair in zip(replies, replies[::-1], strict=True)]
+        for (world, octets, channel), said in zip(questions, replies, strict=True):
             channel.inbox.extend([(said, source)] * times)
             if channel is not world.channel and channel.inbox:
                 world.out.append((octets, (address(n), 161), channel))
