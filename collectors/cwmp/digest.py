@@ -93,6 +93,12 @@ def response(answer: Answer, *, method: str, password: str) -> str:
     return digest(f"{secret}:{answer.nonce}:{about}")  # RFC 2069, whose clients count nothing
 
 
+def agrees(answer: Answer, *, method: str, password: str) -> bool:
+    """Whether the answer is what a client with this password would say; octets, for a client may write any letter."""
+    told = answer.response.encode("utf-8", "surrogateescape")
+    return hmac.compare_digest(response(answer, method=method, password=password).encode(), told)
+
+
 class Challenges:
     """Makes challenges and judges answers. `now_ms` is an argument; used under its owner's lock."""
 
@@ -140,7 +146,7 @@ class Challenges:
             return Judgement.WRONG
         right = False
         for password in passwords or ("",):  # an unknown user takes as long as a known one
-            known = hmac.compare_digest(response(answer, method=method, password=password), answer.response)
+            known = agrees(answer, method=method, password=password)
             right = right or (known and bool(passwords))
         if not right:
             return Judgement.WRONG

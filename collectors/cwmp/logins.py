@@ -69,8 +69,8 @@ class Logins:
             return self._refusal(now_ms, stale=judged is Judgement.STALE), lambda _: False
 
         def holds(known: Known) -> bool:
-            own = digest.response(answer, method="POST", password=known.login.password)
-            return _may(known, answer.user) and hmac.compare_digest(own, answer.response)
+            own = digest.agrees(answer, method="POST", password=known.login.password)
+            return own and _may(known, answer.user)
 
         return None, holds
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -168,3 +169,11 @@ def test_a_challenge_that_we_do_not_know_is_not_answered(challenge):
     call = Call(door="d", host="h", port=1, path="/call", user="acs", password="secret")
 
     assert authorization(challenge, call, chance="x") is None
+
+
+@pytest.mark.parametrize("written", ["\u202e0123", "\xff" * 32, "\udcff", ""])
+def test_a_response_in_any_letters_is_a_wrong_one(written):
+    made = challenges()
+    answer = answered(made.nonce(NOW))
+
+    assert judge(made, replace(answer, response=written)) is Judgement.WRONG
