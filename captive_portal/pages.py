@@ -39,9 +39,15 @@ PERMISSIONS = {
     f"{NAME}.sheet_style": "voucher.issue",
 }
 MENU = (
-    Link(endpoint=f"{NAME}.index", label=mark("上网券"), order=60),
-    Link(endpoint=f"{NAME}.visits", label=mark("在线用户"), order=61),
-    Link(endpoint=f"{NAME}.faults", label=mark("故障报告"), order=62),
+    Link(endpoint=f"{NAME}.index", label=mark("上网券"), group="visitors", order=60),
+    Link(
+        endpoint=f"{NAME}.visits",
+        label=mark("在线用户"),
+        group="visitors",
+        order=61,
+        under=frozenset({f"{NAME}.visit"}),
+    ),
+    Link(endpoint=f"{NAME}.faults", label=mark("故障报告"), group="visitors", order=62),
 )
 FAULT_DAYS = (1, 14, 90)  # today; two weeks; a quarter
 NUMBERS = {"count": vouchers.MOST, "minutes": vouchers.LONGEST_MINUTES, "devices": vouchers.MOST_DEVICES, "days": 366}

@@ -22,14 +22,39 @@ if TYPE_CHECKING:
     from netops.web import Context
 
 TRANSLATIONS = Path(__file__).parent / "translations"
+BELOW_HOME = ("area", "site", "device", "element", "service", "reading", "nearest", "find")
 MENU = (
-    Link(endpoint="dashboards.home", label=mark("总览"), order=10),
-    Link(endpoint="dashboards.worst", label=mark("故障"), order=20),
-    Link(endpoint="dashboards.probes", label=mark("探测"), order=25),
-    Link(endpoint="dashboards.logins", label=mark("上网"), order=27),
-    Link(endpoint="dashboards.contracts", label=mark("合同"), order=30),
-    Link(endpoint="dashboards.approvals", label=mark("审批"), order=40),
-    Link(endpoint="dashboards.accounts", label=mark("账号"), order=90),
+    Link(
+        endpoint="dashboards.home",
+        label=mark("总览"),
+        group="network",
+        order=10,
+        under=frozenset(f"dashboards.{name}" for name in BELOW_HOME),
+    ),
+    Link(endpoint="dashboards.worst", label=mark("故障"), group="network", order=20),
+    Link(endpoint="dashboards.probes", label=mark("探测"), group="network", order=25),
+    Link(
+        endpoint="dashboards.logins",
+        label=mark("登录质量"),
+        group="visitors",
+        order=27,
+        under=frozenset({"dashboards.logins_at"}),
+    ),
+    Link(
+        endpoint="dashboards.contracts",
+        label=mark("合同"),
+        group="contracts",
+        order=30,
+        under=frozenset({"dashboards.contract"}),
+    ),
+    Link(
+        endpoint="dashboards.approvals",
+        label=mark("审批"),
+        group="office",
+        order=40,
+        under=frozenset({"dashboards.ask", "dashboards.request_"}),
+    ),
+    Link(endpoint="dashboards.accounts", label=mark("账号"), group="office", order=90),
 )
 
 

@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flask import request
+
 from dashboards.pages import TRANSLATIONS
 from dashboards.queries import Queries
 from inventory import sql
@@ -21,9 +23,10 @@ from netops.clock import SYSTEM
 from netops.errors import NetopsError
 from netops.spool import Spool
 from netops.web import Context, Server, create_app, pages
+from netops.web.navigation import navigation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from flask import Flask
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from netops.config import Settings
     from netops.facts import Fact
     from netops.web import Pages
+    from netops.web.navigation import Navigation
 
 LOG = logging.getLogger("netops.web")
 
@@ -98,14 +102,18 @@ def application(settings: Settings, clock: Clock, stack: ExitStack, *, live: boo
         gauges=lambda: _gauges(settings, clock, spool),
         clock=clock,
     )
-    menu = sorted((link for each in mounted for link in each.menu), key=lambda link: (link.order, link.endpoint))
+    menu = [link for each in mounted for link in each.menu]
     closing = [each.closed for each in mounted if each.closed is not None]
 
     def closed(sites: Iterable[str]) -> tuple[str, ...]:
         """Return of these sites those that stay closed, whatever two persons decide."""
         return tuple(dict.fromkeys(site for each in closing for site in each(sites)))
 
-    app.context_processor(lambda: {"menu": menu, "stays_closed": closed})
+    def here(allowed: Callable[[str], bool]) -> Navigation:
+        """Return the menu of whoever sends this request."""
+        return navigation(menu, request.endpoint or "", allowed)
+
+    app.context_processor(lambda: {"navigation": here, "stays_closed": closed})
     return app
 
 

@@ -34,7 +34,7 @@ PERMISSIONS = {
     f"{NAME}.ask": "approval.request",
     f"{NAME}.look": "person.disclose",
 }
-MENU = (Link(endpoint=f"{NAME}.index", label=mark("查询身份"), order=62),)
+MENU = (Link(endpoint=f"{NAME}.index", label=mark("查询身份"), group="visitors", order=63),)
 DAYS = 7
 SHOWN = 30
 NAMED = 20  # sessions in the fact of a look-up

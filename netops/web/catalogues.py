@@ -27,7 +27,7 @@ SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("netops/web", "dashboards", "captive_portal")
 VISITORS = {"netops/web": ("ja", "ko"), "captive_portal": ("ja", "ko")}
-FOR_STAFF = re.compile(r"(?:.*/)?(?:\w+_)?pages\.py|(?:.*/)?templates/(?!portal/|web/).*")
+FOR_STAFF = re.compile(r"(?:.*/)?(?:(?:\w+_)?pages|navigation)\.py|(?:.*/)?templates/(?!portal/|web/).*")
 NAMES = {"en": "English", "ja": "Japanese", "ko": "Korean"}
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2"), ("templates/**.html", "jinja2")]
 KEYWORDS = {"_": None, "gettext": None, "mark": None}

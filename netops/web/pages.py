@@ -49,11 +49,16 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """One entry of the menu; `label` is the Chinese source text and is translated when shown."""
+    """One entry of the menu; `label` is the Chinese source text and is translated when shown.
+
+    `group` is one of `netops.web.navigation.GROUPS`; `under` are pages without an entry of their own that belong here.
+    """
 
     endpoint: str
     label: str
+    group: str
     order: int = 50
+    under: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -184,7 +184,8 @@ def test_a_broken_host_name_is_a_bad_request_and_no_failure(client, host):
 
 def test_the_page_of_an_error_is_dressed_by_what_it_links(rehearsal):
     page = rehearsal.get("/nowhere").get_data(as_text=True)
-    style = rehearsal.get("/static/web.css", buffered=True).get_data(as_text=True)
+    linked = re.findall(r'stylesheet" href="([^"]+)"', page)
+    style = "".join(rehearsal.get(each, buffered=True).get_data(as_text=True) for each in linked)
 
-    assert re.findall(r'stylesheet" href="([^"]+)"', page) == ["/static/web.css"]
+    assert linked == ["/static/tokens.css", "/static/web.css"]
     assert all(f".{name}" in style for name in re.findall(r'class="([a-z]+)"', page))
