@@ -17,6 +17,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
@@ -35,10 +36,12 @@ enum {
     MOST_CELLS = 512,    /* varbinds in a reply of known shape */
     MOST_KNOWN = 65536,  /* targets */
     MOST_PLANS = 4096,
-    TEXT = 48,
+    TEXT = 48,           /* octets of an OBJECT IDENTIFIER that is kept as it came last */
+    OCTETS_KEPT = 255,   /* of an OCTET STRING likewise: RFC 1213's DisplayString */
     MOULD = 4096, /* octets of a reply that is kept as a mould */
     OTHERS = 8,   /* replies unlike a mould, for each of which it is not made anew */
     IDS = 1024,
+    AHEAD = 2, /* datagrams: what the next but one will need is fetched meanwhile */
 };
 static const uint32_t LOWEST_ID = 0x00800000u; /* from here a positive INTEGER takes exactly four octets */
 
@@ -97,8 +100,12 @@ static PyObject *plain_tuple(PyObject *tuple)
 /* ---- a table from 64-bit keys to pointers: filled, looked up, emptied as a whole */
 
 typedef struct {
-    uint64_t *keys;
-    void **at;
+    uint64_t key;
+    void *value; /* NULL: nothing here */
+} Slot;
+
+typedef struct {
+    Slot *at;
     size_t room, count; /* room: a power of two */
 } Table;
 
@@ -106,45 +113,40 @@ static size_t table_slot(const Table *table, uint64_t key)
 {
     uint64_t mixed = (key ^ key >> 32) * 0x9E3779B97F4A7C15u;
     size_t slot = (size_t)(mixed >> 32) & (table->room - 1);
-    while (table->at[slot] && table->keys[slot] != key)
+    while (table->at[slot].value && table->at[slot].key != key)
         slot = (slot + 1) & (table->room - 1);
     return slot;
 }
 
 static void *table_get(const Table *table, uint64_t key)
 {
-    return table->count ? table->at[table_slot(table, key)] : NULL;
+    return table->count ? table->at[table_slot(table, key)].value : NULL;
 }
 
 static int table_put(Table *table, uint64_t key, void *value)
 {
     if (2 * (table->count + 1) > table->room) {
-        Table grown = {NULL, NULL, table->room ? 2 * table->room : 256, table->count};
-        grown.keys = PyMem_Calloc(grown.room, sizeof *grown.keys);
-        grown.at = PyMem_Calloc(grown.room, sizeof *grown.at);
-        if (!grown.keys || !grown.at) {
-            PyMem_Free(grown.keys), PyMem_Free(grown.at);
+        Table grown = {NULL, table->room ? 2 * table->room : 256, table->count};
+        if (!(grown.at = PyMem_Calloc(grown.room, sizeof *grown.at))) {
             PyErr_NoMemory();
             return -1;
         }
         for (size_t i = 0; i < table->room; i++)
-            if (table->at[i]) {
-                size_t slot = table_slot(&grown, table->keys[i]);
-                grown.keys[slot] = table->keys[i], grown.at[slot] = table->at[i];
-            }
-        PyMem_Free(table->keys), PyMem_Free(table->at);
+            if (table->at[i].value)
+                grown.at[table_slot(&grown, table->at[i].key)] = table->at[i];
+        PyMem_Free(table->at);
         *table = grown;
     }
     size_t slot = table_slot(table, key);
-    table->count += table->at[slot] == NULL;
-    table->keys[slot] = key, table->at[slot] = value;
+    table->count += table->at[slot].value == NULL;
+    table->at[slot] = (Slot){key, value};
     return 0;
 }
 
 static void table_empty(Table *table)
 {
-    PyMem_Free(table->keys), PyMem_Free(table->at);
-    *table = (Table){NULL, NULL, 0, 0};
+    PyMem_Free(table->at);
+    *table = (Table){NULL, 0, 0};
 }
 
 /* ---- what is known of a question's replies */
@@ -159,6 +161,7 @@ typedef struct {
     uint32_t at;
     uint16_t size;
     uint8_t tag;
+    PyObject *last; /* the octets that came here last, or NULL: what a device is called and made of seldom changes */
 } Cell;
 
 typedef struct {
@@ -174,6 +177,8 @@ typedef struct {
     size_t id_at;
     int others; /* replies since it was made that were not like it */
 } Mould;
+
+typedef uint64_t Wide __attribute__((vector_size(32))); /* octets compared at once: the compiler's, for any processor */
 
 typedef struct {
     PyObject *names, *tags; /* the very tuples that the Python way shares: its memo of steps is keyed by them */
@@ -213,6 +218,8 @@ static void shape_free(Shape *shape)
         Py_XDECREF(shape->takes[i].oids);
         Py_XDECREF(shape->takes[i].tags);
     }
+    for (Py_ssize_t i = 0; shape->cells && i < shape->count; i++)
+        Py_XDECREF(shape->cells[i].last);
     PyMem_Free(shape->takes), PyMem_Free(shape->cells), PyMem_Free(shape->octets);
     PyMem_Free(shape->mould.octets), PyMem_Free(shape->mould.spans);
     Py_XDECREF(shape->names), Py_XDECREF(shape->tags), Py_XDECREF(shape->places);
@@ -378,7 +385,7 @@ static Shape *shape_of(Question *self, PyObject *names, PyObject *tags)
             shape->octets = grown;
         }
         memcpy(shape->octets + total, one, size);
-        shape->cells[i] = (Cell){(uint32_t)total, (uint16_t)size, (uint8_t)tag};
+        shape->cells[i] = (Cell){(uint32_t)total, (uint16_t)size, (uint8_t)tag, NULL};
         total += size;
     }
     if (self->walk < 0) {
@@ -598,7 +605,7 @@ static size_t opened(const Question *question, const uint8_t *octets, size_t siz
 static void mould_make(Shape *shape, const uint8_t *octets, size_t size, size_t id_at, const Span *spans)
 {
     Mould *mould = &shape->mould;
-    if (size > MOULD || (mould->size && ++mould->others % OTHERS))
+    if (size > MOULD || size < sizeof(Wide) || (mould->size && ++mould->others % OTHERS))
         return;
     if (size != mould->size) {
         uint8_t *grown = PyMem_Realloc(mould->octets, 2 * size);
@@ -626,22 +633,19 @@ static void mould_make(Shape *shape, const uint8_t *octets, size_t size, size_t 
 static int moulded(const Shape *shape, const uint8_t *octets, size_t size, uint32_t number)
 {
     const Mould *mould = &shape->mould;
-    uint64_t other = 0;
+    Wide is, was, mask, other = {0};
     if (size != mould->size || size < sizeof other)
         return 0;
-    for (size_t at = 0;; at += sizeof other) {
-        uint64_t is, was, mask;
+    for (size_t at = 0; at < size; at += sizeof other) {
         if (at > size - sizeof other) /* the last octets, some of them a second time */
             at = size - sizeof other;
         memcpy(&is, octets + at, sizeof is);
         memcpy(&was, mould->octets + at, sizeof was);
         memcpy(&mask, mould->mask + at, sizeof mask);
         other |= (is ^ was) & mask;
-        if (at == size - sizeof other)
-            break;
     }
     const uint8_t *id = octets + mould->id_at;
-    if (other || ((uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3]) != number)
+    if ((other[0] | other[1] | other[2] | other[3]) || ((uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3]) != number)
         return 0;
     for (Py_ssize_t i = 0; i < shape->count; i++)
         if (shape->cells[i].tag == 0x06 && !sound_oid(octets + mould->spans[i].at, mould->spans[i].size))
@@ -987,27 +991,41 @@ static inline PyObject *plain_value(uint8_t tag, const uint8_t *content, size_t 
     case 0x46:
         for (size_t i = 0; i < size; i++)
             number = number << 8 | content[i];
-        return PyLong_FromUnsignedLongLong(number);
+        /* the other way round where it fits: CPython makes a small number of a long in a third of the steps */
+        return number <= LONG_MAX ? PyLong_FromLong((long)number) : PyLong_FromUnsignedLongLong(number);
     default:
         Py_RETURN_NONE;
     }
 }
 
+/* As bytes; those of the last reply where they are the same. */
+static inline PyObject *octets_value(Cell *cell, const uint8_t *content, size_t size)
+{
+    PyObject *last = cell->last;
+    if (last && (size_t)PyBytes_GET_SIZE(last) == size && !memcmp(PyBytes_AS_STRING(last), content, size))
+        return Py_NewRef(last);
+    PyObject *made = PyBytes_FromStringAndSize((const char *)content, (Py_ssize_t)size);
+    if (made && size <= OCTETS_KEPT)
+        Py_XSETREF(cell->last, Py_NewRef(made));
+    return made;
+}
+
 static inline PyObject *value_of(Pilot *self, Shape *shape, Py_ssize_t at, const uint8_t *content, size_t size)
 {
-    uint8_t tag = shape->cells[at].tag;
-    return tag == 0x06 ? oid_value(self, shape, at, content, size) : plain_value(tag, content, size);
+    Cell *cell = &shape->cells[at];
+    if (cell->tag == 0x04)
+        return octets_value(cell, content, size);
+    return cell->tag == 0x06 ? oid_value(self, shape, at, content, size) : plain_value(cell->tag, content, size);
 }
 
 static PyObject *varbinds_of(Pilot *self, PyObject *oids, PyObject *tags, PyObject *values)
 {
-    PyObject *made = self->varbinds->tp_alloc(self->varbinds, 0);
+    PyObject *made = PyObject_GC_New(PyObject, self->varbinds); /* never tracked: as plain_tuple */
     if (!made)
         return NULL;
     PyObject *parts[3] = {oids, tags, values};
     for (int i = 0; i < 3; i++)
         *(PyObject **)((char *)made + self->slots[i]) = Py_NewRef(parts[i]);
-    PyObject_GC_UnTrack(made); /* as plain_tuple */
     return made;
 }
 
@@ -1218,9 +1236,6 @@ static PyObject *same_number(Last *last, long long number)
 
 static PyObject *answer_of(Pilot *self, Flight *flight)
 {
-    PyObject *answer = self->answer->tp_alloc(self->answer, 14);
-    if (!answer)
-        return NULL;
     PyObject *job = PyTuple_GET_ITEM(flight->entry, 0);
     PyObject *parts[14] = {
         Py_NewRef(PyTuple_GET_ITEM(job, 2)),
@@ -1238,16 +1253,19 @@ static PyObject *answer_of(Pilot *self, Flight *flight)
         or_none(flight->last),
         many_tuple(&flight->raws),
     };
-    if (parts[13])
-        plain_tuple(parts[13]);
     int bad = 0;
-    for (int i = 0; i < 14; i++) {
-        PyTuple_SET_ITEM(answer, i, parts[i]);
+    for (int i = 0; i < 14; i++)
         bad |= !parts[i];
+    PyTupleObject *answer = bad ? NULL : PyObject_GC_NewVar(PyTupleObject, self->answer, 14);
+    if (!answer) {
+        for (int i = 0; i < 14; i++)
+            Py_XDECREF(parts[i]);
+        return NULL;
     }
-    if (bad)
-        Py_CLEAR(answer);
-    return answer;
+    plain_tuple(parts[3]), plain_tuple(parts[13]);
+    memcpy(answer->ob_item, parts, sizeof parts);
+    PyObject_GC_Track(answer);
+    return (PyObject *)answer;
 }
 
 static int flight_land(Pilot *self, Flight *flight, PyObject *loop, PyObject *tray, PyObject *behind)
@@ -1360,21 +1378,21 @@ static int flight_take(Pilot *self, Flight *flight, const uint8_t *octets, size_
 static void pilot_forget_all(Pilot *self)
 {
     for (size_t i = 0; i < self->peers.room; i++) {
-        Peer *peer = self->peers.at[i];
+        Peer *peer = self->peers.at[i].value;
         if (peer) {
             Py_DECREF(peer->target), Py_DECREF(peer->wire);
             PyMem_Free(peer);
         }
     }
     for (size_t i = 0; i < self->hosts.room; i++) {
-        Host *host = self->hosts.at[i];
+        Host *host = self->hosts.at[i].value;
         if (host) {
             Py_DECREF(host->address);
             PyMem_Free(host);
         }
     }
     for (size_t i = 0; i < self->plans.room; i++) {
-        Plan *plan = self->plans.at[i];
+        Plan *plan = self->plans.at[i].value;
         if (plan) {
             Py_DECREF(plan->ask), Py_DECREF(plan->wire), Py_DECREF(plan->walks), Py_DECREF(plan->questions);
             PyMem_Free(plan->bases), PyMem_Free(plan);
@@ -1387,7 +1405,7 @@ static void pilot_dealloc(Pilot *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     for (size_t i = 0; i < self->hosts.room; i++) {
-        Host *host = self->hosts.at[i];
+        Host *host = self->hosts.at[i].value;
         if (host && host->flight)
             flight_end(self, host->flight);
     }
@@ -1436,6 +1454,11 @@ static PyObject *pilot_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     if (!PyType_IsSubtype((PyTypeObject *)answer, &PyTuple_Type)) {
         PyErr_SetString(PyExc_TypeError, "the answer's type must be a NamedTuple");
+        return NULL;
+    }
+    Py_ssize_t plain = (Py_ssize_t)(sizeof(PyObject) + 3 * sizeof(PyObject *));
+    if (((PyTypeObject *)varbinds)->tp_basicsize != plain) {
+        PyErr_SetString(PyExc_TypeError, "Varbinds must have three slots and nothing else");
         return NULL;
     }
     if (slot_at(varbinds, "oids", &slots[0]) || slot_at(varbinds, "tags", &slots[1]) ||
@@ -1849,6 +1872,15 @@ static int receive_one(Pilot *self, PyObject *loop, PyObject *channel, PyObject 
     return came;
 }
 
+/* Has the processor fetch what the datagram from there will need; nothing of it is kept. */
+static void foreseen(const Pilot *self, const struct sockaddr_in *name)
+{
+    const Host *host = table_get(&self->hosts, host_key(name));
+    const Flight *flight = host ? host->flight : NULL;
+    for (size_t at = 0; flight && at < sizeof *flight; at += 64)
+        __builtin_prefetch((const char *)flight + at, 1);
+}
+
 /* receive(loop, channel, fd, empty_at, flights, tray, behind) -> how many came; ~that where the socket told an error */
 static PyObject *pilot_receive(Pilot *self, PyObject *args)
 {
@@ -1882,10 +1914,13 @@ static PyObject *pilot_receive(Pilot *self, PyObject *args)
             self->sums[RECEIVED] += came;
             if (pilot_now(self, &now))
                 return told_with(self, NULL);
-            for (int i = 0; i < came; i++)
+            for (int i = 0; i < came; i++) {
+                if (i + AHEAD < came)
+                    foreseen(self, &self->in_names[i + AHEAD]);
                 if (arrived(self, loop, flights, tray, behind, &self->in_names[i], self->in_parts[i].iov_base,
                             self->in_heads[i].msg_len, now, empty_at))
                     return told_with(self, NULL);
+            }
             if (came < BATCH)
                 break;
         }
@@ -1957,7 +1992,7 @@ static PyObject *pilot_all(Pilot *self, PyObject *Py_UNUSED(none))
 {
     PyObject *all = PyList_New(0);
     for (size_t i = 0; all && i < self->hosts.room; i++) {
-        Host *host = self->hosts.at[i];
+        Host *host = self->hosts.at[i].value;
         if (!host || !host->flight)
             continue;
         PyObject *state = flight_promote(self, host->flight);

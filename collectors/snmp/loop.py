@@ -8,6 +8,7 @@ ignored while the wait goes on. The hot path is one method per direction: calls 
 from __future__ import annotations
 
 from collections import deque
+from errno import EMSGSIZE
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -199,6 +200,9 @@ class Loop:
         except BlockingIOError:
             self.counters.unsendable += 1  # the send buffer is full: as good as lost, the retry comes
         except OSError as error:
+            if error.errno == EMSGSIZE and channel.fragment():
+                self._send_again(flight, octets)
+                return
             self.counters.unsendable += 1
             flight.exchange.suspect = Failure(Reason.ANCHORS_LOST, f"this machine would not send: {error}")
 

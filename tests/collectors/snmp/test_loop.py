@@ -12,6 +12,7 @@ from collectors.snmp.counters import Counters
 from collectors.snmp.flight import Job
 from collectors.snmp.loop import Loop
 from collectors.snmp.pdu import Message, decode, encode
+from collectors.snmp.sockets import Channel as SocketChannel
 from collectors.snmp.starved import Starved
 from collectors.snmp.swift import Swift
 from collectors.snmp.varbind import COUNTER32, OCTET_STRING, Varbind
@@ -45,6 +46,7 @@ class Channel:
         self.drops = 0
         self.empty_at = 0.0
         self.admitted = []
+        self.whole = True
         self.family = socket.AF_INET
 
     def send(self, octets, address):
@@ -67,6 +69,10 @@ class Channel:
     def admit(self, numbers, reach):
         self.admitted.append(numbers)
         return True
+
+    def fragment(self):
+        was, self.whole = self.whole, False
+        return was
 
     def deafen(self):
         self.deaf = True
@@ -144,6 +150,36 @@ def test_the_error_of_another_datagram_does_not_cost_ours(bench):
     bench.ask()
 
     assert len(bench.channel.sent) == 1
+
+
+def test_a_question_too_large_for_the_way_goes_in_fragments(bench):
+    bench.channel.errors = [OSError(errno.EMSGSIZE, "Message too long")] * 2
+
+    bench.ask()
+
+    assert (len(bench.channel.sent), bench.channel.whole, bench.loop.counters.unsendable) == (1, False, 0)
+
+
+def test_a_question_too_large_even_for_fragments_is_our_fault_and_ends(bench):
+    bench.channel.errors = [OSError(errno.EMSGSIZE, "Message too long")] * 9
+
+    bench.ask()
+    for _ in range(3):
+        bench.pass_time(1.0)
+
+    assert [answer.outcome for answer in bench.answers] == [Reason.ANCHORS_LOST]
+
+
+def test_the_shared_socket_cuts_nothing_until_told_to():
+    channel = SocketChannel(socket.AF_INET)
+    try:
+        options = [channel.socket.getsockopt(socket.IPPROTO_IP, 10)]  # IP_MTU_DISCOVER
+        told = [channel.fragment(), channel.fragment()]
+        options.append(channel.socket.getsockopt(socket.IPPROTO_IP, 10))
+    finally:
+        channel.close()
+
+    assert (options, told) == ([2, 1], [True, False])
 
 
 @pytest.mark.parametrize(("name", "reason"), [("ECONNREFUSED", Reason.REFUSED), ("EHOSTUNREACH", Reason.NO_ANSWER)])

@@ -113,6 +113,9 @@ class Channel:
     def admit(self, numbers: tuple[int, ...], reach: int) -> bool:
         return True
 
+    def fragment(self) -> bool:
+        return False
+
     def deafen(self) -> None:
         self.inbox.clear()
 
