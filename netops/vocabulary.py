@@ -188,6 +188,8 @@ def expected(is_so: Callable[[object], bool]) -> str:
     return (is_so.__doc__ or is_so.__name__).removeprefix("Expect ").removesuffix(".")
 
 
+# what a ruling decides of an interval: on whose account it goes, that it was up, that nobody measured it
+_decision = _one_of("carrier", "city", "planned", "power_or_third_party", "force_majeure", "up", "not_measured")
 _STATE, _CAUSE = _one_of(*sorted(STATES)), _one_of(*sorted(CAUSES))
 
 # `name?` may be absent; nothing beyond these names may be present.
@@ -502,6 +504,10 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "report": _name,
         "code": _name,
         "target": _name,
+        # what the ruling is asked to decide, and of which part of what the objection is about
+        "asks?": _decision,
+        "start_ms?": instant,
+        "end_ms?": instant,
         "evidence_digest?": _digest,
         "by": _name,
         "reason": _text,
@@ -519,6 +525,11 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "objection": _name,
         "outcome": _one_of("upheld", "dismissed", "partly_upheld"),
         "minutes?": _count,
+        # what it decides of an interval, of which service (empty or none: of all)
+        "decides?": _decision,
+        "service?": _name,
+        "start_ms?": instant,
+        "end_ms?": instant,
         "by": _name,
         "reason": _text,
         "due_ms?": instant,

@@ -85,7 +85,7 @@ def broken(fact: Fact, held: Known, terms: Lookup = nobody, *, known_ms: int | N
                 return _of_the_city(case.objections[body["objection"]], found, at_ms=_heard(fact.at_ms, at_ms))
             case "ruling":
                 late = _of_the_city(case.objections[body["objection"]], found, at_ms=_heard(fact.at_ms, at_ms))
-                return late or _ruled_part(body)
+                return late or _ruled(body, case.objections[body["objection"]], case)
             case "report_final":
                 return _final(fact, case, found, held.breaks, at_ms=at_ms)
             case _:
@@ -173,7 +173,7 @@ def _over(case: Case, terms: Terms, breaks: Breaks) -> int:
 
 def _target(body: Any, held: Known, case: Case) -> str:
     """Return why nothing of this report can be meant, or it was ruled on before."""
-    about = codes.check(body["code"], body["target"])
+    about = codes.asked(body)
     for each in case.objections.values():
         if (each.code, each.target) == (body["code"], body["target"]):
             told = "ruled on" if each.state == states.DECIDED else "made"
@@ -182,10 +182,36 @@ def _target(body: Any, held: Known, case: Case) -> str:
         return f"contract '{case.contract}' has no claim '{about.name}'"
     if about.kind == codes.LEAF and about.leaf >= held.leaves:
         return f"there is no leaf {about.leaf}"
+    if body.get("end_ms", 0) > case.end_ms:
+        return f"what is asked for does not lie in the period of report '{case.last.name}'"
     if about.kind == codes.INCIDENT and not case.start_ms <= about.start_ms < case.end_ms:
         return f"the incident does not begin in the period of report '{case.last.name}'"
     if about.kind == codes.INTERVAL and not case.start_ms <= about.start_ms < about.end_ms <= case.end_ms:
         return f"the interval does not lie in the period of report '{case.last.name}'"
+    return ""
+
+
+def _ruled(body: Any, objection: Objection, case: Case) -> str:
+    """Return why a ruling moves nothing, or more than its objection is about."""
+    upheld = body["outcome"] != "dismissed"
+    if "decides" not in body:
+        if upheld and objection.code in codes.DECIDES:
+            allowed = ", ".join(codes.DECIDES[objection.code])
+            return f"it upholds '{objection.id}' and does not say what follows: expected 'decides', one of {allowed}"
+        return _ruled_part(body)
+    if not upheld or body.get("minutes"):
+        return "what is decided of an interval stands in a ruling that upholds, by its instants and not in minutes"
+    codes.decides(objection.code, body["decides"])
+    about = codes.check(objection.code, objection.target)
+    if body.get("service", "") != about.name:
+        return f"it decides on '{body.get('service', '')}'; the objection '{objection.id}' is about '{about.name}'"
+    start_ms, end_ms = body.get("start_ms", 0), body.get("end_ms", 0)
+    codes.inside(about, start_ms, end_ms)
+    first, last = (objection.start_ms, objection.end_ms) if objection.end_ms else (case.start_ms, case.end_ms)
+    if not first <= start_ms < end_ms <= last:
+        return f"it decides on more than the objection '{objection.id}' asks for; expected a part of that"
+    if objection.end_ms and (body["outcome"] == "upheld") != ((start_ms, end_ms) == (first, last)):
+        return f"'upheld' is all that '{objection.id}' asks for, 'partly_upheld' a part of it"
     return ""
 
 

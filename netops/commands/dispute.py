@@ -56,6 +56,9 @@ def _of_the_carrier(below: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     made.add_argument("--from", dest="start", default="", help="2026-10-12T02:00 (the contract's time) or with a zone")
     made.add_argument("--to", dest="end", default="", help="the end of an interval")
+    made.add_argument("--asks", default="", help=f"code cause: whose account it goes on ({', '.join(codes.CAUSES)})")
+    made.add_argument("--part-from", default="", help="an outage: from when on it is meant (default: all of it)")
+    made.add_argument("--part-to", default="", help="an outage: until when it is meant (default: all of it)")
     made.add_argument("--evidence", type=Path, help="a file whose SHA-256 goes into the objection")
     accepted = below.add_parser("accept", help="carrier: write a signed acceptance of a report")
     for each in (made, accepted):
@@ -86,7 +89,12 @@ def _of_the_city(below: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     rule = below.add_parser("rule", help="city: rule on an answered objection, as another person than who answered")
     rule.add_argument("objection")
     rule.add_argument("outcome", choices=("upheld", "dismissed", "partly_upheld"))
-    rule.add_argument("--minutes", type=int, help="partly_upheld: how much of it")
+    rule.add_argument("--minutes", type=int, help="partly_upheld, of a claim: how much of it")
+    rule.add_argument(
+        "--decides", default="", help="what follows, where the objection does not ask for it or for another"
+    )
+    rule.add_argument("--from", dest="start", default="", help="an outage, an interval: from when (default: as asked)")
+    rule.add_argument("--to", dest="end", default="", help="an outage, an interval: until when (default: as asked)")
     final = below.add_parser("final", help="city: state that a report is final, with what it owes")
     final.add_argument("report")
     settle = below.add_parser("settle", help="city: state that what the final report owes was settled")

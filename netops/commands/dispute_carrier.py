@@ -19,6 +19,7 @@ from netops.sign import Signer
 if TYPE_CHECKING:
     import argparse
 
+    from netops.dispute.about import Told
     from netops.dispute.terms import Terms
     from netops.evidence.canonical import JSON
     from netops.evidence.receipt import Receipt
@@ -50,7 +51,9 @@ def write(args: argparse.Namespace) -> int:
     kind = notes.ACCEPTANCE
     if args.subcommand == "object":
         kind = notes.OBJECTION
-        words |= {"code": args.code, "target": str(_target(args, terms(case.contract, case.end_ms - 1)))}
+        known_terms = terms(case.contract, case.end_ms - 1)
+        target = _target(args, known_terms)
+        words |= {"code": args.code, "target": str(target)} | _asked(args, target, held.told, known_terms)
         words |= {"evidence_digest": notes.evidence(args.evidence)} if args.evidence else {}
     data = notes.write(kind, words, key)
     said = notes.read(data, [key.vkey])
@@ -67,11 +70,7 @@ def write(args: argparse.Namespace) -> int:
 
 def _target(args: argparse.Namespace, terms: Terms | None) -> Target:
     """Return what is objected to, from the words that go together."""
-    zone = times.zone(terms.zone.key if terms is not None else "UTC")
-    try:
-        start, end = (times.instant(text, zone) if text else 0 for text in (args.start, args.end))
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    start, end = (_instant(text, terms) for text in (args.start, args.end))
     given = (bool(args.claim), args.leaf is not None, bool(args.service), bool(args.start), bool(args.end))
     match given:
         case (True, False, False, False, False):
@@ -85,6 +84,33 @@ def _target(args: argparse.Namespace, terms: Terms | None) -> Target:
         case _:
             kind = codes.said_of(args.code)
             raise UsageError(f"say what it is about: code '{args.code}' is said of one {kind}, by {WORDS[kind]}")
+
+
+def _asked(args: argparse.Namespace, about: Target, told: Told, terms: Terms | None) -> dict[str, JSON]:
+    """Return what the ruling is asked to decide, and of which part; nothing where the code asks for no decision."""
+    allowed = codes.DECIDES.get(args.code, ())
+    if not allowed:
+        if args.asks or args.part_from or args.part_to:
+            raise UsageError(f"--asks: a ruling on code '{args.code}' decides no interval; leave it out")
+        return {}
+    asks = args.asks or (allowed[0] if len(allowed) == 1 else "")
+    if not asks:
+        print(
+            f"--asks was not said, one of {', '.join(allowed)}: if nobody rules in time, nothing follows from it",
+            file=sys.stderr,
+        )
+        return {}
+    codes.decides(args.code, asks)
+    start_ms = _instant(args.part_from, terms) or about.start_ms
+    end_ms = _instant(args.part_to, terms) or about.end_ms or told.outages.get(about.name, {}).get(about.start_ms, 0)
+    return {"asks": asks, "start_ms": start_ms, "end_ms": end_ms} if end_ms else {}
+
+
+def _instant(text: str, terms: Terms | None) -> int:
+    try:
+        return times.instant(text, times.zone(terms.zone.key if terms is not None else "UTC")) if text else 0
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def check(args: argparse.Namespace) -> int:

@@ -6,10 +6,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from inventory import times
 from netops.access import disputes, record
 from netops.clock import SYSTEM
 from netops.commands.approve import manager
-from netops.dispute import notes, papers, receipts, strangers
+from netops.dispute import codes, notes, papers, receipts, strangers
 from netops.errors import AccessError, EvidenceError, NetopsError, UsageError, nearest
 from netops.evidence import canonical, files
 from netops.evidence.receipt import alike
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from netops.access.disputes import Known
     from netops.config import Settings
     from netops.dispute.notes import Said
+    from netops.dispute.terms import Lookup
     from netops.evidence.canonical import JSON
 
 PAUSE_S = 1.0
@@ -151,7 +153,7 @@ def state(args: argparse.Namespace, settings: Settings) -> int:
     person = manager(settings, args.person, args.password)
     now_ms = SYSTEM.now_ms()
     known, terms = papers.here(settings, now_ms=now_ms)
-    fact = _fact(args, known, person.name, now_ms=now_ms)
+    fact = _fact(args, known, terms, person.name, now_ms=now_ms)
     if why := disputes.broken(fact, known, terms):
         raise AccessError(why)
     if not args.dry_run:
@@ -161,7 +163,7 @@ def state(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _fact(args: argparse.Namespace, known: Known, person: str, *, now_ms: int) -> Fact:
+def _fact(args: argparse.Namespace, known: Known, terms: Lookup, person: str, *, now_ms: int) -> Fact:
     told: dict[str, JSON] = {"by": person}
     if args.subcommand in {"rebut", "rule"}:
         if args.objection not in known.cases.objections:
@@ -175,6 +177,7 @@ def _fact(args: argparse.Namespace, known: Known, person: str, *, now_ms: int) -
         case "rule":
             kind, more = "ruling", {"outcome": args.outcome}
             more |= {"minutes": args.minutes} if args.minutes is not None else {}
+            more |= _decision(args, known, terms)
         case "final":
             last = papers.case_of(known, args.report).last
             kind, more = "report_final", {"report": args.report, "digest": last.digest}
@@ -182,3 +185,34 @@ def _fact(args: argparse.Namespace, known: Known, person: str, *, now_ms: int) -
         case _:
             kind, more = "report_settled", {"report": args.report, "amount": args.amount, "currency": args.currency}
     return Fact(kind=kind, at_ms=now_ms, body=told | more)
+
+
+def _decision(args: argparse.Namespace, known: Known, terms: Lookup) -> dict[str, JSON]:
+    """Return what an upholding ruling decides of an interval: as the objection asks, where nothing else is said."""
+    case = known.cases.of_objection(args.objection)
+    assert case is not None  # its name was looked at
+    objection = case.objections[args.objection]
+    allowed = codes.DECIDES.get(objection.code, ())
+    if args.outcome == "dismissed" or not allowed:
+        if args.decides or args.start or args.end:
+            raise UsageError(
+                f"--decides: '{args.outcome}' on code '{objection.code}' decides no interval; leave it out"
+            )
+        return {}
+    word = args.decides or objection.asks or (allowed[0] if len(allowed) == 1 else "")
+    if not word:
+        raise UsageError(f"--decides: the objection does not say what follows; expected one of {', '.join(allowed)}")
+    codes.decides(objection.code, word)
+    found = terms(case.contract, case.end_ms - 1)
+    zone = times.zone(found.zone.key if found is not None else "UTC")
+    try:
+        start_ms, end_ms = (times.instant(text, zone) if text else 0 for text in (args.start, args.end))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    about = codes.target(objection.target)
+    start_ms = start_ms or objection.start_ms or about.start_ms
+    end_ms = end_ms or objection.end_ms or about.end_ms
+    if not end_ms:
+        raise UsageError("--to: the objection does not say until when; expected the end of the outage, or of a part")
+    service: dict[str, JSON] = {"service": about.name} if about.name else {}
+    return {"decides": word, **service, "start_ms": start_ms, "end_ms": end_ms}

@@ -27,32 +27,43 @@ _OUTAGES: Final = ("incidents", "degraded")  # both are tables of an objective: 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a report tells of: each service that it judges, and when (ms UTC) the outages of that service begin."""
+    """What a report tells of: each service that it judges, and its outages, from when to when (ms UTC).
 
-    outages: Mapping[str, frozenset[int]]
+    Of outages that begin together, under several objectives, the longest counts.
+    """
+
+    outages: Mapping[str, Mapping[int, int]]
 
 
 def read(report: Any) -> Told:
     """Return what a `report.json` tells of; LookupError, TypeError or AttributeError when it is none."""
-    found: dict[str, set[int]] = {}
+    found: dict[str, dict[int, int]] = {}
     for each in _objectives(report):
         for row in each.get("services", {}).get("rows", ()):
-            found.setdefault(_a(str, row[0]), set())
+            found.setdefault(_a(str, row[0]), {})
         for table in _OUTAGES:
             for row in each.get(table, {}).get("rows", ()):
-                found.setdefault(_a(str, row[0]), set()).add(_a(int, row[1]))
-    return Told({service: frozenset(starts) for service, starts in found.items()})
+                mine, end_ms = found.setdefault(_a(str, row[0]), {}), _a(int, row[2])
+                mine[_a(int, row[1])] = max(mine.get(row[1], end_ms), end_ms)
+    return Told(found)
 
 
-def missing(target: Target, told: Told, zone: ZoneInfo) -> str:
-    """Return why the report tells of nothing that the target could be, or the empty string."""
+def missing(target: Target, told: Told, zone: ZoneInfo, *, until_ms: int = 0) -> str:
+    """Return why the report tells of nothing that the target could be, or the empty string.
+
+    `until_ms` is the end of the part that is asked for.
+    """
     if not target.name or target.kind not in {codes.INCIDENT, codes.INTERVAL}:
         return ""
     starts = told.outages.get(target.name)
     if starts is None:
         return f"the report judges no service '{target.name}'{nearest(target.name, told.outages)}"
-    if target.kind == codes.INTERVAL or target.start_ms in starts:
+    if target.kind == codes.INTERVAL:
         return ""
+    if target.start_ms in starts:
+        end_ms = starts[target.start_ms]
+        over = f"the outage of '{target.name}' was over at {times.shown(end_ms, zone)}"
+        return f"{over}; what is asked for ends later" if until_ms > end_ms else ""
     at = times.shown(target.start_ms, zone)
     if not starts:
         return f"service '{target.name}' has no outage in the report, none that begins at {at} either"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from netops.errors import UsageError, nearest
 
@@ -32,6 +32,13 @@ CODES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     }
 )
 """Code → the kind of its target, and what it says."""
+
+CAUSES: Final = ("carrier", "city", "planned", "power_or_third_party", "force_majeure")
+UP, NOT_MEASURED = "up", "not_measured"
+DECIDES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {"cause": CAUSES, "no_outage": (UP,), "duration": (UP,), "not_measured": (NOT_MEASURED,)}
+)
+"""Code → what a ruling that upholds it may decide: whose account, that it was up, that nobody measured it."""
 
 _INCIDENT = re.compile(r"incident:(?P<service>[^@]+)@(?P<start>[0-9]{1,16})")
 _LEAF = re.compile(r"leaf:(?P<index>[0-9]{1,16})")
@@ -94,6 +101,38 @@ def said_of(code: str) -> str:
     if code not in CODES:
         raise UsageError(f"code '{code}' is unknown; expected one of {', '.join(CODES)}{nearest(code, CODES)}")
     return CODES[code][0]
+
+
+def asked(told: Mapping[str, Any]) -> Target:
+    """Return the target of an objection, after looking at what it asks to be decided of which part of it.
+
+    UsageError where the words do not belong together: what is asked, its beginning and its end are said together.
+    """
+    about = check(told["code"], told["target"])
+    given = [name for name in ("asks", "start_ms", "end_ms") if name in told]
+    if not given:
+        return about
+    if len(given) < 3:
+        raise UsageError(f"an objection that says {given[0]} says asks, start_ms and end_ms, or none of them")
+    decides(told["code"], told["asks"])
+    inside(about, told["start_ms"], told["end_ms"])
+    return about
+
+
+def decides(code: str, word: str) -> None:
+    """Raise UsageError where a ruling on an objection with this code does not decide such a thing."""
+    allowed = DECIDES.get(code, ())
+    if word not in allowed:
+        what = f"one of {', '.join(allowed)}{nearest(word, allowed)}" if allowed else "nothing"
+        raise UsageError(f"'{word[:40]}' is nothing that a ruling decides for code '{code}'; expected {what}")
+
+
+def inside(about: Target, start_ms: int, end_ms: int) -> None:
+    """Raise UsageError where a part is empty or reaches out of what an objection is about."""
+    if start_ms >= end_ms:
+        raise UsageError("the part that is asked for ends before it begins; expected its end after its beginning")
+    if start_ms < about.start_ms or (about.end_ms and end_ms > about.end_ms):
+        raise UsageError(f"the part reaches out of what the objection is about, '{about}'; expected one inside it")
 
 
 def check(code: str, text: str) -> Target:

@@ -37,7 +37,10 @@ MOST_REASON: Final = 1_500
 MOST_REFUSAL: Final = 1_000
 MOST_EVIDENCE: Final = 2**30  # bytes
 _NEEDS: Final = {
-    OBJECTION: ({"report", "manifest_digest", "made_ms", "code", "target", "reason"}, {"evidence_digest"}),
+    OBJECTION: (
+        {"report", "manifest_digest", "made_ms", "code", "target", "reason"},
+        {"evidence_digest", "asks", "start_ms", "end_ms"},
+    ),
     ACCEPTANCE: ({"report", "manifest_digest", "made_ms"}, {"reason"}),
 }
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -186,7 +189,7 @@ def _check(kind: str, told: Any) -> None:
         raise UsageError(f"{kind}: {error}") from None
     check_reason(told.get("reason", ""), needed=kind == OBJECTION)
     if kind == OBJECTION:
-        codes.check(told["code"], told["target"])
+        codes.asked(told)
 
 
 def check_reason(reason: str, *, needed: bool = True) -> None:

@@ -166,4 +166,5 @@ def missing(said: Said, held: Paper, case: states.Case, find: Lookup) -> str:
     found = find(case.contract, case.end_ms - 1)
     if said.kind != notes.OBJECTION or found is None:
         return ""
-    return about.missing(codes.target(said.told["target"]), held.told, found.zone)
+    target, until_ms = codes.target(said.told["target"]), said.told.get("end_ms", 0)
+    return about.missing(target, held.told, found.zone, until_ms=until_ms)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from netops.access.disputes import DEADLINE
-from netops.dispute import states
+from netops.dispute import codes, states
 from netops.errors import UsageError
 from netops.facts import Fact
 from netops.ledger import LedgerEntry
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netops.dispute.listening import Breaks
-    from netops.dispute.states import Case, Cases
+    from netops.dispute.states import Case, Cases, Objection
     from netops.dispute.terms import Lookup, Terms
     from netops.evidence.canonical import JSON
 
@@ -61,7 +61,17 @@ def _of(case: Case, terms: Terms, until_ms: int, breaks: Breaks) -> Iterator[Led
         if each.state == states.MADE and (over := terms.answer(each)) <= until_ms:
             yield _stated("rebuttal", each.id, ANSWER, over, {"objection": each.id, "stance": "accepted"})
         elif each.state == states.ANSWERED and (over := terms.decision(each)) <= until_ms:
-            yield _stated("ruling", each.id, DECISION, over, {"objection": each.id, "outcome": "upheld"})
+            yield _stated("ruling", each.id, DECISION, over, _upheld(each))
+
+
+def _upheld(each: Objection) -> dict[str, JSON]:
+    """Return what silence rules: what was asked for, of all that it was asked for."""
+    told: dict[str, JSON] = {"objection": each.id, "outcome": "upheld"}
+    if not each.asks or not each.end_ms:
+        return told
+    about = codes.target(each.target)
+    told |= {"decides": each.asks, "start_ms": each.start_ms, "end_ms": each.end_ms}
+    return told | ({"service": about.name} if about.name else {})
 
 
 def _stated(kind: str, name: str, stage: int, over_ms: int, told: dict[str, JSON]) -> LedgerEntry:

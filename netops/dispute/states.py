@@ -104,7 +104,8 @@ class Revision:
 class Objection:
     """One objection, as far as it has come; instants are when each step was recorded, 0 while it was not.
 
-    `text` is the contract version of the revision that it was made to.
+    `text` is the contract version of the revision that it was made to. `asks` is what a ruling is asked to decide of
+    `[start_ms, end_ms)`; empty where nothing was asked, `end_ms` 0 where no part was named.
     """
 
     id: str
@@ -122,6 +123,9 @@ class Objection:
     ruled_by: str = ""
     ruled_ms: int = 0
     text: str = ""
+    asks: str = ""
+    start_ms: int = 0
+    end_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,6 +341,7 @@ def _with(case: Case, fact: Fact, known_ms: int) -> Case:
             return replace(case, settled=body["amount"], settled_currency=body["currency"])
         case "objection":
             told = {name: body[name] for name in ("report", "code", "target", "by", "reason")}
+            told |= {name: body[name] for name in ("asks", "start_ms", "end_ms") if name in body}
             objection = Objection(id=body["objection"], at_ms=known_ms, text=case.last.text, **told)
             case = replace(case, waiting=case.waiting + 1)
         case "rebuttal":

@@ -150,6 +150,7 @@ class _Difference:
             for claim in leaves.claims(objective["rules"], self.numbers.period)
         ]
         excusing = tuple(each for each in effects if each[1].startswith("in_force"))
+        excusing += tuple((str(each.index), "ruling") for each in leaves.rulings)
         return (excusing, *(tuple(leaves.indexes(kind)) for kind in (*SEEN, *SURVEYED, "contract_version", "verdict")))
 
     def _changed(self, before: Numbers, after: Numbers) -> Iterator[list[Any]]:
@@ -184,6 +185,9 @@ class _Difference:
             return body["start_ms"], body["end_ms"], ()
         if kind == "contract_version":
             return body["valid_from_ms"], 2**53, ()
+        for each in self.numbers.leaves.rulings:
+            if each.index == fact[0]:
+                return each.start, each.end, [each.service] if each.service else ()
         claim = self.claims.get(self._claim(kind, body) or "")
         if claim is None:
             return None

@@ -284,3 +284,28 @@ def shown(value: Fraction | None) -> str:
         return ""
     millionths = value * 100_000_000 // 1
     return f"{millionths // 1_000_000}.{millionths % 1_000_000:06d}"
+
+
+def because_of(found: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
+    """Return why there is no verdict, or the empty string."""
+    if found["value"] is None:
+        return "nothing was left to judge"
+    if not found["sure"]:
+        return f"unknown time exceeds the contract's limit of {written(exact(rules['max_unknown_ratio']))}"
+    return ""
+
+
+def remark_of(found: Mapping[str, Any], verdict: str, objective: Mapping[str, Any]) -> str:
+    """Return what holds of a verdict that was not determinable, whatever the unknown time was."""
+    if verdict != "not_determinable" or found["value"] is None:
+        return ""
+    target, said = exact(objective["target"]), objective["target"]
+    low, high = found["lower"] * 100, found["upper"] * 100
+    at_most = objective["comparison"] == "at_most"
+    if (low > target) if at_most else (high < target):
+        bound = "lower" if at_most else "upper"
+        return f"the target of {said} % is missed even at the {bound} bound, {shown(found[bound])} %"
+    if (high <= target) if at_most else (low >= target):
+        bound = "upper" if at_most else "lower"
+        return f"the target of {said} % is met even at the {bound} bound, {shown(found[bound])} %"
+    return ""

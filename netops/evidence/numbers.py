@@ -16,6 +16,7 @@ from netops.evidence.figures import (
     Service,
     against,
     aggregated,
+    because_of,
     credited,
     exact,
     high_loss,
@@ -24,13 +25,14 @@ from netops.evidence.figures import (
     outcome_of,
     owed,
     ratio_of,
+    remark_of,
     shown,
     written,
 )
 from netops.evidence.hours import service_hours
 from netops.evidence.lines import cut, length, merged
 from netops.evidence.members import REPORT
-from netops.evidence.seen import counts, stream_of
+from netops.evidence.seen import after, counts, stream_of
 from netops.evidence.stated import HOUR
 
 if TYPE_CHECKING:
@@ -138,8 +140,8 @@ class Numbers:
             "credit_percent": written(percent),
             **by_object,
             "verdict": verdict,
-            "because": _because(found, rules),
-            "remark": _remark(found, verdict, objective),
+            "because": because_of(found, rules),
+            "remark": remark_of(found, verdict, objective),
             **_figures(found),
             "tally": {f"{name}_ms": sums[name] for name in SUMS},
             **_tables(services, objective, contracted),
@@ -193,6 +195,7 @@ class Numbers:
         *,
         covered: bool = False,
         figure: tuple[str, Fraction] | None = None,
+        by_ruling: bool = True,
     ) -> dict[str, Service]:
         """Return each service's share; `covered`: only where its history tells anything is judged."""
         by = (self.zone, self.rulings.days, self.calendar)
@@ -208,7 +211,13 @@ class Numbers:
         for_all = excused.pop("*", [])
         for service, mine in spans.items():
             history, own = seen.histories[service], excused.get(service, ())
-            key = (history, tuple(mine), tuple(own))  # what excuses all of them tells none apart
+            said = [each for each in self.leaves.rulings if each.service in {"", service}] if by_ruling else []
+            key = (
+                history,
+                tuple(mine),
+                tuple(own),
+                tuple(each.index for each in said),
+            )  # what excuses all tells none apart
             if key not in done:
                 if history not in lines:
                     lines[history] = seen.line(history, rules)
@@ -217,7 +226,8 @@ class Numbers:
                     judged = cut(judged, seen.covered(history), keep=(True, True))
                 share = Fraction(length(mine), self.period[1] - self.period[0])
                 own_figure = None if figure is None else (*figure, share)
-                done[key] = Service(lines[history], judged, merged([*for_all, *own]), rules, own_figure)
+                line = after(lines[history], said, rules) if said else lines[history]
+                done[key] = Service(line, judged, merged([*for_all, *own]), rules, own_figure)
             made[service] = done[key]
         return made
 
@@ -225,7 +235,7 @@ class Numbers:
         self, found: dict[str, Any], rules: Mapping[str, Any], spans: Mapping[str, list[Span]], window: Span
     ) -> dict[str, Any]:
         """Hold the time in which nobody was there to count against the limit as well; it moves no bound [3]."""
-        sums = [each.sums for each in self._services(self.seen, rules, (), spans, window).values()]
+        sums = [each.sums for each in self._services(self.seen, rules, (), spans, window, by_ruling=False).values()]
         unknown = sum(each["unknown"] + each["excluded_unknown"] for each in sums)
         whole = sum(sum(each.values()) for each in sums)
         share = max(found["share"], Fraction(unknown, whole) if whole else Fraction(1))
@@ -308,30 +318,6 @@ def _item_credit(
         shares = {"by_minute": credited(claims)}
         most = sum((Fraction(each["percent"]) for each in shares["by_minute"]), Fraction(0))
     return {"objective": chosen, "percent": written(most), "amount": money(due * most / 100), **shares}
-
-
-def _because(found: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
-    if found["value"] is None:
-        return "nothing was left to judge"
-    if not found["sure"]:
-        return f"unknown time exceeds the contract's limit of {written(exact(rules['max_unknown_ratio']))}"
-    return ""
-
-
-def _remark(found: Mapping[str, Any], verdict: str, objective: Mapping[str, Any]) -> str:
-    """Return what holds of a verdict that was not determinable, whatever the unknown time was."""
-    if verdict != "not_determinable" or found["value"] is None:
-        return ""
-    target, said = exact(objective["target"]), objective["target"]
-    low, high = found["lower"] * 100, found["upper"] * 100
-    at_most = objective["comparison"] == "at_most"
-    if (low > target) if at_most else (high < target):
-        bound = "lower" if at_most else "upper"
-        return f"the target of {said} % is missed even at the {bound} bound, {shown(found[bound])} %"
-    if (high <= target) if at_most else (low >= target):
-        bound = "upper" if at_most else "lower"
-        return f"the target of {said} % is met even at the {bound} bound, {shown(found[bound])} %"
-    return ""
 
 
 def _figures(found: Mapping[str, Any]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from netops.errors import EvidenceError
 from netops.evidence import canonical
 from netops.evidence.again import counting
+from netops.evidence.decided import ruled
 from netops.evidence.figures import exact
 from netops.evidence.lines import counted, edged, filled, merged, sparse, told, windowed
 from netops.evidence.stated import HOUR
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from fractions import Fraction
 
+    from netops.evidence.decided import Decided
     from netops.evidence.lines import Label, Line, Span
     from netops.evidence.stated import Stated
 
@@ -178,6 +180,12 @@ class Seen:
         first, last = bisect_right(self.begins, start), bisect_left(self.begins, end)
         found = self.usual[max(first - 1, 0) : last]
         return [(max(a, start), min(b, end), step, label) for a, b, step, label in found if max(a, start) < min(b, end)]
+
+
+def after(line: Line, mine: Sequence[Decided], rules: Mapping[str, Any]) -> Line:
+    """Return a line as rulings on its service leave it; what remains of an outage may be too short to count [3]."""
+    made = ruled(line, mine)
+    return counted(made, rules["min_outage_s"] * 1000) if rules["min_outage_s"] else made
 
 
 def stream_of(objective: Mapping[str, Any], sign: str) -> str:

@@ -24,7 +24,16 @@ FORMAT = "netops-dispute/1"
 KINDS = frozenset({"objection", "report_accepted"})
 WORDS = (*(f'"{kind}"'.encode() for kind in sorted(KINDS)), b'"deadline"')
 DEADLINE = "deadline"  # by whom silence is stated
-FIELDS = ("report", "code", "target", "evidence_digest", "reason")  # what both a note and its fact say
+FIELDS = (
+    "report",
+    "code",
+    "target",
+    "asks",
+    "start_ms",
+    "end_ms",
+    "evidence_digest",
+    "reason",
+)  # of note and fact alike
 
 
 def verify_words(bundle: Bundle) -> tuple[list[Failure], list[str]]:

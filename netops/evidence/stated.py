@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
 from netops.evidence.approvals import allowed
+from netops.evidence.decided import Decided, claimed, decided
 from netops.evidence.differences import EPOCH
 from netops.evidence.lines import Gathered
 from netops.evidence.members import LEAVES
@@ -48,6 +49,7 @@ class Stated:
             digests.append(sha256(data).digest())
         self.digest = sha256(b"".join(digests)).hexdigest()
         self.procedure = walked(steps(bundle))
+        self._rulings: list[Decided] | None = None
         self.by_name: dict[tuple[str, str], dict[str, list[tuple[int, dict[str, Any]]]]] = {}
 
     def only(self, known: Container[int]) -> Stated:
@@ -55,7 +57,15 @@ class Stated:
         made = copy(self)
         made.kinds = {kind: [each for each in held if each[0] in known] for kind, held in self.kinds.items()}
         made.by_name = {}
+        made._rulings = None  # noqa: SLF001  (its own copy)
         return made
+
+    @property
+    def rulings(self) -> list[Decided]:
+        """What rulings decide of intervals, in the order of the ledger; read once."""
+        if self._rulings is None:
+            self._rulings = decided(self)
+        return self._rulings
 
     def named(self, kind: str, field: str, name: str) -> list[tuple[int, dict[str, Any]]]:
         """Return the leaves of a kind whose field holds a name, in the order of the ledger; sorted out once."""
@@ -84,9 +94,15 @@ class Stated:
         first: dict[str, tuple[dict[str, Any], int]] = {}
         for _, leaf in self.kinds.get("exclusion_claim", ()):
             first.setdefault(leaf["fact"]["body"]["claim"], (leaf["fact"]["body"], self.known(leaf)))
-        ordered = sorted(first.values(), key=lambda c: (c[0]["start_ms"], c[0]["end_ms"], c[0]["claim"]))
+        stand_ins = [(each, 0) for each in claimed(self.rulings, rules["exclusions"], self)]
+        ordered = sorted([*first.values(), *stand_ins], key=lambda c: (c[0]["start_ms"], c[0]["end_ms"], c[0]["claim"]))
         used: dict[str, Gathered] = {}
-        return [self._claim(body, noticed, classes, used, period) for body, noticed in ordered]
+        return [
+            _stand_in(body, classes[body["class"]], used, period)
+            if "ruling" in body
+            else self._claim(body, noticed, classes, used, period)
+            for body, noticed in ordered
+        ]
 
     def _claim(
         self,
@@ -193,6 +209,16 @@ class Stated:
             number: [body for body in each if body["inputs_digest"] == each[-1]["inputs_digest"]]
             for number, each in told.items()
         }
+
+
+def _stand_in(body: dict[str, Any], kind: Mapping[str, Any], used: dict[str, Gathered], period: Span) -> dict[str, Any]:
+    """Return a ruling on a cause as the claim that it stands for: never late, and under the cap of its class [2]."""
+    taken = used.setdefault(body["class"], Gathered())
+    wanted = (max(body["start_ms"], period[0]), min(body["end_ms"], period[1]))
+    if kind["cap_s"] and taken.length + taken.lacking(*wanted) > kind["cap_s"] * 1000:
+        return {**body, "effect": "over_cap"}
+    taken.add(*wanted)
+    return {**body, "effect": "in_force_by_ruling"}
 
 
 def _in_a_row(months: Mapping[int, set[str]], name: str, start: int, zone: tzinfo) -> int:

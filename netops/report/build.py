@@ -209,7 +209,8 @@ def _sign(leaves: Leaves, texts: Sequence[Contract], period: Period) -> tuple[ob
         decided = exclusions.decide(sealed.claims(leaves, classes), classes, whole)
         excusing.append(tuple(each.claim.id for each in decided if each.counts))
     kinds = difference.HOURS | difference.SURVEYS | {"contract_version", "verdict"}
-    return tuple(each.index for each in leaves.all if each.kind in kinds), tuple(excusing)
+    rulings = tuple(each.leaf for each in leaves.decisions)
+    return tuple(each.index for each in leaves.all if each.kind in kinds), tuple(excusing), rulings
 
 
 def document(contract: Contract) -> bytes:

@@ -20,7 +20,7 @@ from netops.evidence import canonical
 from netops.report import build
 from netops.report import leaves as sealed
 from netops.report.parts import Sight
-from netops.sla import aggregate, availability, calendar, exclusions, judge, rules, streams
+from netops.sla import aggregate, availability, calendar, exclusions, judge, ruled, rules, streams
 from netops.sla.availability import DegradedMode, Tally
 from netops.sla.intervals import State, Taken, clip, intersect, subtract, total, union, within
 
@@ -161,14 +161,15 @@ def _histories(
     done: dict[object, _History] = {}
     for each in members:
         own = excused.get(each.service)
-        key = (each.history, each.contracted, own)  # without what all share: it would be hashed for each of them
+        mine = ruled.of(sight.leaves.decisions, each.service)
+        key = (each.history, each.contracted, own, mine)  # without what all share: it would be hashed for each of them
         if key not in done:
             out = union(for_all, own) if own else for_all
             judged = availability.contracted((span,), valid=each.contracted, service_hours=hours)
             if told is not None:
                 judged = intersect(judged, seen.covered(each.history))
             share = judge.contracted_share(seen, (span,), each.contracted)
-            cut = judge.counted(opened.intervals(each.history), judged, out, typed, share)
+            cut = judge.counted(opened.intervals(each.history, mine), judged, out, typed, share)
             done[key] = _History(cut.intervals, cut.judged, out, [])
         done[key].services.append(each.service)
     yield from done.values()

@@ -162,6 +162,11 @@ def _by_what(changed: Iterable[Changed], since: Sequence[Sealed], leaves: Leaves
         about = _about(each, claims, targets)
         if about is not None:
             told.setdefault(about, []).append(each.index)
+    new = {each.index for each in since}
+    for said in leaves.decisions:
+        if said.leaf in new:
+            named = frozenset({said.service} if said.service else ())
+            told.setdefault((said.start_ms, said.end_ms, named), []).append(said.leaf)
     for row in changed:
         _, _, start, end, _, _, services = row
         by = [index for about, held in told.items() if _touches(about, start, end, services) for index in held]

@@ -211,6 +211,7 @@ class _Judge:
                 decided=decided,
                 tz=self._tz,
                 told=state if counted else None,
+                rulings=self._leaves.decisions,
             )
         return Line(
             version=contract.version,

@@ -17,8 +17,8 @@ from netops.clock import utc
 from netops.dispute import states
 from netops.evidence import canonical
 from netops.facts import Fact
-from netops.report import corrected
-from netops.sla import calendar, hours
+from netops.report import corrected, decided
+from netops.sla import calendar, hours, ruled
 from netops.sla.exclusions import Claim
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from inventory.model import ExclusionClass
     from netops.access.approvals import Approval
+    from netops.sla.ruled import Decision
 
 TERMS = approvals.ACTIONS["exclusion"].fields
 MINUTE_MS = 60_000
@@ -109,6 +110,11 @@ class Leaves:
         return sorted((r for name in objections for r in self._rulings.get(name, ())), key=lambda each: each.index)
 
     @cached_property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What rulings decide of intervals, in the order of the ledger."""
+        return decided.decisions(self)
+
+    @cached_property
     def _kinds(self) -> Mapping[str, list[Sealed]]:
         return _by(self.all, lambda each: each.kind)
 
@@ -146,7 +152,10 @@ def opened(leaves: Leaves) -> tuple[dict[str, list[hours.Hour]], dict[str, hours
 
 
 def claims(leaves: Leaves, classes: Mapping[str, ExclusionClass]) -> list[Claim]:
-    """Return the exclusion claims, each by its first leaf: a later one under the same name changes nothing."""
+    """Return the exclusion claims, each by its first leaf: a later one under the same name changes nothing.
+
+    Behind them stand the rulings on a cause that stand for claims.
+    """
     made: dict[str, Claim] = {}
     for each in leaves.of("exclusion_claim"):
         body = each.body
@@ -164,7 +173,7 @@ def claims(leaves: Leaves, classes: Mapping[str, ExclusionClass]) -> list[Claim]
                 given_ms=_upheld(leaves, body, "claim_refused"),
                 taken_ms=_upheld(leaves, body, "claim_granted"),
             )
-    return list(made.values())
+    return [*made.values(), *ruled.claims(leaves.decisions, classes)]
 
 
 def _approved(leaves: Leaves, claim: Mapping[str, Any], classes: Mapping[str, ExclusionClass]) -> bool:

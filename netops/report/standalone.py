@@ -34,6 +34,7 @@ MODULES = (
     "netops/evidence/figures.py",
     "netops/evidence/approvals.py",
     "netops/evidence/procedure.py",
+    "netops/evidence/decided.py",
     "netops/evidence/stated.py",
     "netops/evidence/cosigners.py",
     "netops/evidence/hours.py",

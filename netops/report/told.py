@@ -126,6 +126,7 @@ def claim(given: Decided) -> dict[str, Any]:
         "approved": each.approved,
         "effect": given.effect.value,
         **({"ruled_ms": given.ruled_ms} if given.ruled_ms else {}),
+        **({} if each.ruling is None else {"ruling": each.ruling}),
     }
 
 

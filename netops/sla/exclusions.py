@@ -46,6 +46,7 @@ class Claim:
 
     `noticed_ms` is when the claim was recorded by us, never when it says it was written. An objection about it was
     upheld: that it should excuse, for `given_ms` of its beginning; that it should not, for `taken_ms`. 0 is all of it.
+    `ruling` is the leaf of a ruling that stands for a claim (`netops/sla/ruled.py`).
     """
 
     id: str
@@ -59,6 +60,7 @@ class Claim:
     approved: bool = False
     given_ms: int | None = None
     taken_ms: int | None = None
+    ruling: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ def decide(claims: Iterable[Claim], classes: Mapping[str, ExclusionClass], perio
 
 
 def _effect(claim: Claim, kind: ExclusionClass, used_ms: int) -> Effect:
+    if claim.ruling is not None:  # it was never late, and the cap of its class holds for it as for any other
+        return Effect.OVER_CAP if kind.cap_s and used_ms > kind.cap_s * 1000 else Effect.RULED
     if not claim.approved:
         return Effect.UNAPPROVED
     if claim.start_ms - claim.noticed_ms < kind.notice_h * HOUR_MS:

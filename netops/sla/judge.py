@@ -12,7 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from netops.sla import aggregate, availability, calendar, derived, exclusions, mef, numbers, repair, timeline
+from netops.sla import aggregate, availability, calendar, derived, exclusions, mef, numbers, repair, ruled, timeline
 from netops.sla.aggregate import Aggregation, Ratio
 from netops.sla.availability import DegradedMode
 from netops.sla.intervals import Cause, Interval, Spans, State, intersect, subtract, total, union
@@ -101,24 +101,31 @@ def judge(
     decided: Sequence[Decided],
     tz: ZoneInfo,
     told: Month | None = None,
+    rulings: Sequence[ruled.Decision] = (),
 ) -> Judged:
     """Judge one objective over `period` (one span inside the month) for the item's members.
 
     `told`: the services' state, when `month` holds counts: it says when somebody was there to count. Where nothing was
-    counted nothing is judged.
+    counted nothing is judged. `rulings` are what rulings decide of intervals, in the order of the ledger.
     """
     hours = service_hours(typed, period, tz)
     excused = exclusions.spans_by_service(decided, (each.service for each in members))
     for_all = excused.get(exclusions.ALL, ())
     target = Fraction(given.target)
     seen = Seen(month, typed)
-    done: dict[tuple[Key, Spans, Spans | None], _Result] = {}
+    done: dict[tuple[Key, Spans, Spans | None, tuple[ruled.Decision, ...]], _Result] = {}
     lines: list[ServiceLine] = []
     objects: list[aggregate.Object] = []
     weighted: list[tuple[Tally, Fraction]] = []
     for member in members:
         own = excused.get(member.service)
-        key = (member.history, member.contracted, own)  # without what all share: it would be hashed for each of them
+        mine = ruled.of(rulings, member.service)
+        key = (
+            member.history,
+            member.contracted,
+            own,
+            mine,
+        )  # without what all share: it would be hashed for each of them
         result = done.get(key)
         if result is None:
             out = union(for_all, own) if own else for_all
@@ -126,7 +133,7 @@ def judge(
             if told is not None:
                 judged = intersect(judged, month.covered(member.history))
             share = contracted_share(month, period, member.contracted)
-            result = done[key] = _result(seen.intervals(member.history), judged, out, typed, share)
+            result = done[key] = _result(seen.intervals(member.history, mine), judged, out, typed, share)
         lines.append(_line(member, result, period, target, given.comparison))
         weighted.append((result.tally, Fraction(member.weight)))
         if typed.aggregation in UNITS:
@@ -169,12 +176,12 @@ class Seen:
         self._typed = typed
         self._made: dict[Key, list[Interval]] = {}
 
-    def intervals(self, history: Key) -> list[Interval]:
-        """Return the intervals of one history, sorted and disjoint."""
+    def intervals(self, history: Key, rulings: Sequence[ruled.Decision] = ()) -> list[Interval]:
+        """Return the intervals of one history, sorted and disjoint, as rulings on its services leave them."""
         made = self._made.get(history)
         if made is None:
             made = self._made[history] = _intervals(self._month.stretches(history), self._month, self._typed)
-        return made
+        return ruled.ruled(made, rulings, minimum_ms=self._typed.minimum_ms) if rulings else made
 
 
 def _intervals(given: list[timeline.Stretch], month: Month, typed: Typed) -> list[Interval]:

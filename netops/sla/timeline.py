@@ -149,7 +149,7 @@ def intervals(
         pieces = _without_sparse(pieces, minimum_samples, slice_ms)
     pieces = _edged(pieces, edge)
     made = joined(Interval(p.start_ms, p.end_ms, p.state, p.cause, p.because) for p in pieces)
-    return joined(_counted(made, minimum_ms)) if minimum_ms else made
+    return joined(counted(made, minimum_ms)) if minimum_ms else made
 
 
 def _covered(given: Sequence[Stretch], start_ms: int, end_ms: int) -> list[Stretch]:
@@ -246,7 +246,7 @@ def joined(given: Iterable[Interval]) -> list[Interval]:
     return made
 
 
-def _counted(given: list[Interval], minimum_ms: int) -> Iterator[Interval]:
+def counted(given: Sequence[Interval], minimum_ms: int) -> Iterator[Interval]:
     """Turn each stretch of DOWN that is shorter than the minimum into UP, and say so."""
     i = 0
     while i < len(given):

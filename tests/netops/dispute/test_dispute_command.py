@@ -18,6 +18,7 @@ from netops.dispute.listening import Listening
 from netops.errors import AccessError, EvidenceError, UsageError
 from netops.facts import Fact
 from netops.ledger import LedgerEntry
+from netops.ledger_file import LedgerReader
 from netops.sign import Signer
 from netops.sla import calendar
 from tests.netops.dispute.conftest import CARRIER, KILLED, OTHER
@@ -39,6 +40,8 @@ from tests.netops.dispute.desks import (
     words,
     writer,
 )
+
+OUTAGE = ("--service", "wifi-1", "--from", "2026-10-09T08:00")
 
 # ---- the carrier's desk
 
@@ -77,6 +80,10 @@ def test_a_carrier_makes_its_own_key(tmp_path, capsys):
             r"wifi-1' has no outage that begins at 2026-10-09T08:01:00\+08:00; its outages begin at 2026-10-09T08:00",
         ),
         ("calculation", ("--from", "2026-10-01", "--to", "2026-11-02"), "does not lie in the period"),
+        ("cause", (*OUTAGE, "--asks", "weather"), "'weather' is nothing that a ruling decides for code 'cause'"),
+        ("duration", (*OUTAGE, "--part-to", "2026-10-09T13:00"), "was over at 2026-10-09T12:00"),
+        ("duration", (*OUTAGE, "--part-from", "2026-10-09T07:00"), "reaches out of what the objection is about"),
+        ("calculation", ("--from", "2026-10-02", "--to", "2026-10-03", "--asks", "up"), "decides no interval"),
         ("calculation", ("--from", "2026-10-02", "--to", "2026-10-01"), "ends after it begins"),
         ("calculation", ("--from", "yesterday", "--to", "2026-10-01"), "is no instant"),
         ("calculation", ("--leaf", 1, "--claim", "c"), "say what it is about"),
@@ -217,18 +224,52 @@ def test_an_upheld_objection_is_final_with_the_revision_that_follows_it(desk, ci
 @pytest.mark.usefixtures("clock")
 def test_a_report_rests_on_every_objection_to_it_whatever_it_is_about(desk, city, capsys):
     """Else an upheld objection to a cause could have no revision that follows it, and no report were final."""
-    words(dispute, city, "take", objected(desk, "--service", "wifi-1", "--from", "2026-10-09T08:00", code="cause"))
+    words(dispute, city, "take", objected(desk, *OUTAGE, code="cause"))
     sealed(city)
     name = name_of(city, capsys)
     words(dispute, city, "rebut", name, "accepted", "--reason", "x", "--as", "wang.min")
     sealed(city)
-    words(dispute, city, "rule", name, "upheld", "--reason", "x", "--as", "zhao")
-    sealed(city)
+    with pytest.raises(UsageError, match="does not say what follows; expected one of carrier, city"):
+        words(dispute, city, "rule", name, "upheld", "--reason", "x", "--as", "zhao")
+    span = ("--from", "2026-10-09T08:00", "--to", "2026-10-09T09:30")
+    words(dispute, city, "rule", name, "upheld", "--decides", "planned", *span, "--reason", "x", "--as", "zhao")
+    assert sealed(city) == []
     words(report, city, "build", *MONTH, "--out", desk / "r2.zip", "--seal-here")
 
     assert words(audit, city, "verify", desk / "r2.zip") == 0
     assert state_of(city, capsys)["report"] == SECOND
     assert state_of(city, capsys, "r2.zip")["objections"][0]["outcome"] == "upheld"
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(
+    ("ruled", "amount"), [(("upheld",), "0.00"), (("partly_upheld", "--to", "2026-10-09T09:00"), "24.00")]
+)
+def test_a_ruling_on_the_cause_of_an_outage_makes_the_revision_that_follows_it(desk, city, capsys, ruled, amount):
+    words(dispute, city, "take", objected(desk, *OUTAGE, "--asks", "planned", code="cause"))
+    sealed(city)
+    name = name_of(city, capsys)
+    words(dispute, city, "rebut", name, "rejected", "--reason", "x", "--as", "wang.min")
+    sealed(city)
+    words(dispute, city, "rule", name, *ruled, "--reason", "x", "--as", "zhao")
+    assert sealed(city) == []
+    words(report, city, "build", *MONTH, "--out", desk / "r2.zip", "--seal-here")
+
+    assert words(audit, city, "verify", desk / "r2.zip") == 0
+    assert state_of(city, capsys)["amount"] == amount
+
+
+@pytest.mark.usefixtures("clock")
+def test_silence_rules_what_the_objection_asked_for(desk, city, capsys):
+    words(dispute, city, "take", objected(desk, *OUTAGE, "--part-to", "2026-10-09T09:00", code="no_outage"))
+    for days in (0, 9, 40):
+        assert sealed(city, now_ms=NOW + days * DAY) == []
+
+    with LedgerReader(record.ledger_path(city)) as ledger:
+        (ruling,) = ledger.find("ruling")
+    start = START + 200 * H
+    told = {"decides": "up", "service": "wifi-1", "start_ms": start, "end_ms": start + H}
+    assert {name: ruling.fact.body[name] for name in told} == told
 
 
 @pytest.mark.usefixtures("clock")
@@ -267,7 +308,7 @@ def test_a_report_that_was_sealed_with_another_amount_does_not_verify(desk, city
 def about_nothing(desk, monkeypatch):
     """A note by a carrier's own tool, which did not ask whether there was such an outage."""
     with monkeypatch.context() as without:
-        without.setattr(about, "missing", lambda *_: "")
+        without.setattr(about, "missing", lambda *_, **__: "")
         return objected(desk, "--service", "wifi-1", "--from", "2026-10-09T09:00", code="duration")
 
 

@@ -221,6 +221,63 @@ def brief(cells, least):
         i = max(j, i + 1)
 
 
+# ---- rulings on outages
+
+MAY = {
+    "cause": ("carrier", "city", "planned", "power_or_third_party", "force_majeure"),
+    "no_outage": ("up",),
+    "duration": ("up",),
+    "not_measured": ("not_measured",),
+}
+
+
+def decided(city):
+    """Return what rulings decide: (begin, end, service or nothing, word, objection, when known), in their order."""
+    said, made = heard(city.leaves), []
+    asked = {body["objection"]: body for body in said["objection"]}
+    months = {}
+    for body in city.bodies("report_issued"):
+        months.setdefault(body["report"], (body["start_ms"], body["end_ms"]))
+    known = {id(leaf["fact"]["body"]): leaf for leaf in city.leaves}
+    for body in said["ruling"]:
+        about = asked[body["objection"]]
+        word = body.get("decides")
+        if body["outcome"] == "dismissed" or body["by"] == about["by"] or word not in MAY.get(about["code"], ()):
+            continue
+        kind, _, rest = about["target"].partition(":")
+        first, last = months[about["report"]]
+        if kind == "incident" and about["code"] != "not_measured":
+            service, _, begin = rest.partition("@")
+            first = max(first, int(begin))
+        elif kind == "interval" and about["code"] == "not_measured":
+            span, _, service = rest.partition("/")
+            first, last = max(first, int(span.split("-")[0])), min(last, int(span.split("-")[1]))
+        else:
+            continue
+        if "end_ms" in about:
+            first, last = max(first, about.get("start_ms", first)), min(last, about["end_ms"])
+        first, last = max(first, body.get("start_ms", 0)), min(last, body.get("end_ms", 0))
+        leaf = known[id(body)]
+        at = leaf["fact"]["at_ms"] if leaf["rehearsal"] else leaf["recorded_ms"]
+        if body.get("service", "") == service and first < last:
+            made.append((first, last, service, word, body["objection"], at))
+    return made
+
+
+def overruled(cells, rules, mine, start_ms):
+    """Put into the cells of a service what rulings decide of them; a rest that is too short is no outage."""
+    for first, last, _, word, _, _ in mine:
+        for i, c in enumerate(cells):
+            if first <= start_ms + i * MINUTE < last:
+                if word == "not_measured":
+                    c.state, c.cause, c.because = "UNKNOWN", "monitor", "ruled"
+                elif c.state in ("DOWN", "DEGRADED"):
+                    c.because = "ruled"
+                    c.state, c.cause = ("UP", "") if word == "up" else (c.state, word)
+    if mine:
+        brief(cells, rules["min_outage_s"] // 60)
+
+
 # ---- exclusions
 
 
@@ -232,8 +289,21 @@ def claims(city, rules):
         if leaf["fact"]["kind"] == "exclusion_claim":
             first.setdefault(leaf["fact"]["body"]["claim"], leaf)
     used, made = {name: set() for name in classes}, []
+    for begin, end, service, word, objection, _ in decided(city):
+        mine = [name for name in classes if classes[name]["cause"] == word][:1]
+        if mine and classes[mine[0]]["approver"]:
+            body = {"claim": objection, "class": mine[0], "start_ms": begin, "end_ms": end}
+            body["services"] = [service] if service else []
+            first["ruling", len(first)] = {"fact": {"body": body}}
     for leaf in sorted(first.values(), key=lambda each: order(each["fact"]["body"])):
         body = leaf["fact"]["body"]
+        if "contract" not in body:  # a ruling that stands for a claim: the cap holds, and nothing else is asked
+            mine = set(range(max(body["start_ms"], city.start), min(body["end_ms"], city.end), MINUTE))
+            cap = classes[body["class"]]["cap_s"]
+            if not cap or len(used[body["class"]] | mine) * 60 <= cap:
+                used[body["class"]] |= mine
+                made.append((body["start_ms"], body["end_ms"], body["services"]))
+            continue
         kind = classes.get(body["class"])
         if kind is None or body["end_ms"] <= body["start_ms"] or not approved(city, body, kind):
             continue
@@ -371,7 +441,7 @@ def judge(city, item, objective, start_ms, end_ms):
         sold.update(minute)
     inside = [start_ms <= city.start + i * MINUTE < end_ms for i in range(city.count)]
     open_ = [each and serves(rules["hours"], wall) for each, wall in zip(inside, city.walls, strict=True)]
-    excused = claims(city, rules)
+    excused, rulings = claims(city, rules), decided(city)
     causes = {each["cause"] for each in rules["exclusions"] if not each["approver"]}
     found, weights, lossy, things, dark = {}, {}, {}, {}, [0, 0]
     for service, (of, weight) in sorted(sold.items()):
@@ -379,6 +449,10 @@ def judge(city, item, objective, start_ms, end_ms):
         if of != item["id"] or not any(a and b for a, b in zip(mine, inside, strict=True)):
             continue
         cells = ruled(city.cells(service, stream), rules, city.start)
+        dark[0] += sum(
+            a and b and c.state == "UNKNOWN" for a, b, c in zip(mine, open_, cells, strict=True)
+        )  # whether anybody was there to see faults no ruling changes
+        overruled(cells, rules, [each for each in rulings if each[2] in ("", service)], city.start)
         out = [
             any(low <= city.start + i * MINUTE < high and named(service, who) for low, high, who in excused)
             for i in range(city.count)
@@ -394,7 +468,6 @@ def judge(city, item, objective, start_ms, end_ms):
         there = [a and b for a, b in zip(mine, open_, strict=True)]
         part = Fraction(sum(a and b for a, b in zip(mine, inside, strict=True)), city.count)
         things[service] = summed(objective, cells, (there, out), causes, part)
-        dark[0] += sum(a and c.state == "UNKNOWN" for a, c in zip(there, cells, strict=True))
         dark[1] += sum(there)
     tallies = {name: tally(buckets) for name, buckets in found.items()}
     if objective["indicator"] in MADE:

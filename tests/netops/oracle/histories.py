@@ -227,6 +227,8 @@ class History:
         self.rng = random.Random(f"surveys of {seed}")
         for kind, body, at_ms in surveys.facts(self.rng, start_ms=self.start, end_ms=self.end, carrier="x"):
             self.state(kind, body, at_ms=at_ms)
+        self.rng = random.Random(f"rulings of {seed}")
+        self.rulings()
 
     def past(self):
         """Verdicts of the months before: some in two parts, some with a revision."""
@@ -359,6 +361,44 @@ class History:
         for kind, body in steps:
             self.state(kind, {"objection": name, **body, "reason": "r"}, at_ms=self.end)
         self.agree()
+
+    def rulings(self):
+        """Objections to this period's report about outages and what was not measured, and what rulings make of them."""
+        rng = self.rng
+        if rng.random() < 0.3:
+            return
+        body = {"report": "c1-now-r1", "contract": "c1", "start_ms": self.start, "end_ms": self.end, "revision": 1}
+        digests = {"digest": "a" * 64, "manifest_digest": "0" * 64}
+        self.state("report_issued", body | {"leaves": 1} | digests, at_ms=self.end)
+        for number in range(rng.choice([1, 1, 2, 5])):
+            code = rng.choice(["cause", "cause", "cause", "no_outage", "duration", "not_measured", "calculation"])
+            service, start = rng.choice(["s-0", "s-0", "s-1", "s-2", "n-1"]), self._minute(-90)
+            named = {"service": service}
+            target = f"incident:{service}@{start}"
+            if code in {"not_measured", "calculation"}:
+                named = rng.choice([named, {}])
+                target = f"interval:{start}-{start + rng.choice([30, 400]) * M}" + "".join(
+                    f"/{each}" for each in named.values()
+                )
+            asked = {"asks": "up", "start_ms": start + rng.choice([0, 20]) * M, "end_ms": start + 90 * M}
+            named = {**named} if rng.random() < 0.9 else {"service": "s-1"}
+            objection = {"report": rng.choice(["c1-now-r1"] * 9 + ["c1-p-r1"]), "code": code, "target": target}
+            objection |= {"by": "carrier", "reason": "r"} | rng.choice([{}, {}, asked])
+            self.state("objection", {"objection": f"o-now-{number}", **objection}, at_ms=self.end)
+            if rng.random() < 0.95:
+                told = {"objection": f"o-now-{number}", "stance": "rejected", "by": "city", "reason": "r"}
+                self.state("rebuttal", told, at_ms=self.end)
+            words = ["planned", "planned", "power_or_third_party", "city", "force_majeure", "carrier"]
+            fits = {"cause": words, "no_outage": ["up"], "duration": ["up"]}.get(code, ["not_measured"])
+            begins = start + rng.choice([0, 0, 10, -30]) * M
+            ruling = {"decides": rng.choice([rng.choice(fits)] * 9 + ["up"]), "start_ms": begins, **named}
+            ruling |= {"end_ms": begins + rng.choice([7, 30, 60, 240, 3000]) * M}
+            ruling |= {"outcome": rng.choice(["upheld", "upheld", "upheld", "partly_upheld", "dismissed"])}
+            ruling |= {"by": rng.choice(["judge"] * 9 + ["carrier"]), "reason": "r"}
+            self.state("ruling", {"objection": f"o-now-{number}", **ruling}, at_ms=self.end)
+
+    def _minute(self, before):
+        return self.start + self.rng.randrange(before, self.length * 60) * M
 
     def issue(self):
         name = f"c1-p-r{len(self.reports) + 1}"

@@ -82,6 +82,15 @@ def test_histories_hold_rulings_that_count_and_words_that_the_procedure_refuses(
     pytest.fail(f"{ruled} rulings that count, {void} words that do not, in 400 histories")
 
 
+def test_histories_hold_decisions_that_move_time():
+    """Of every word that a ruling may decide at least one: what is not there, nobody judged."""
+    words = set()
+    for seed in range(SEED, SEED + 200):
+        words |= {each.decides for each in histories.History(seed).leaves().decisions}
+
+    assert words == {each for allowed in brute.MAY.values() for each in allowed}
+
+
 def test_a_report_that_is_off_by_one_minute_is_found_out():
     """The oracle looks: with one figure of the report changed it says which."""
     draft, contracts, leaves, report = report_of(histories.History(SEED))

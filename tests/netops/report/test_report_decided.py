@@ -1,0 +1,157 @@
+"""A ruling on an outage decides what it was: the revision judges that interval by it, in both judges, and says so."""
+
+import pytest
+
+from netops.evidence.verifier import verify_numbers
+from netops.report import bundle as bundles
+
+H, M = 3_600_000, 60_000
+START = 1_790_784_000_000
+REPORT = "c1-2026-09-30T16:00:00.000Z/2026-10-01T04:00:00.000Z-r1"
+FROM, TO = START + H, START + 2 * H
+HELD = {"decides": "power_or_third_party", "service": "ap-1", "start_ms": FROM, "end_ms": TO}
+"""What is ruled where a test says nothing else: the hour that ap-1 was down goes on the power's account."""
+
+
+@pytest.fixture
+def disputed(paper_world, paper_bundle):
+    """Twelve hours; ap-1 is down in the second one, and the report that says so is issued."""
+    world = paper_world(length=12)
+    world.versions()
+    roster = world.roster()
+    for number in range(12):
+        world.hour(number, {1: {"ap-1": "d" * 12}, 4: {"ap-1": "ddu" + "u" * 9}}.get(number, {}), roster)
+    issue(world, paper_bundle)
+    return world
+
+
+def issue(world, paper_bundle):
+    draft, _ = paper_bundle(world)
+    for fact in bundles.facts(draft, now_ms=START + 13 * H):
+        world.state(fact.kind, dict(fact.body), at_ms=fact.at_ms)
+    return draft
+
+
+def rule(world, *, code="cause", target=f"incident:ap-1@{FROM}", asks=(), outcome="upheld", name="o-1", **ruling):
+    said = {"objection": name, "report": REPORT, "code": code, "target": target, "by": "unicom", "reason": "停电"}
+    world.state("objection", said | dict(asks), at_ms=START + 14 * H)
+    world.rebut(name)
+    body = {"objection": name, "outcome": outcome, "by": "officer", "reason": "查明为市电中断"}
+    world.state("ruling", body | (ruling or HELD), at_ms=START + 15 * H)
+    return world.ledger.size - 1
+
+
+def judged(world, paper_bundle):
+    draft, bundle = paper_bundle(world)
+
+    assert verify_numbers(bundle) == []
+    return draft.report.content
+
+
+def minutes(content, number=0):
+    """Minutes of the item's services by bucket under one objective of wifi, the empty ones left out."""
+    tally = content["parts"][0]["items"][0]["objectives"][number]["tally"]
+    return {name.removesuffix("_ms"): ms // M for name, ms in tally.items() if ms}
+
+
+BEFORE = {"up": 1370, "down": 70}
+UNTIL = {"end_ms": FROM + 30 * M}
+
+
+@pytest.mark.parametrize(
+    ("ruling", "expected"),
+    [
+        ({}, {"up": 1370, "down": 10, "excluded_down": 60}),  # a class without an approver excuses what it was
+        ({"decides": "planned"}, {"up": 1370, "down": 10, "excluded_down": 60}),  # the ruling stands for the claim
+        ({"decides": "city"}, BEFORE),  # the contract has no class for it: nothing excuses it
+        ({"decides": "force_majeure"}, BEFORE),
+        ({"code": "no_outage", "decides": "up"}, {"up": 1430, "down": 10}),
+        ({"code": "duration", "decides": "up", **UNTIL}, {"up": 1400, "down": 40}),
+        ({"outcome": "partly_upheld", **UNTIL}, {"up": 1370, "down": 40, "excluded_down": 30}),
+        ({"outcome": "dismissed"}, BEFORE),
+        ({"end_ms": TO + H}, {"up": 1370, "down": 10, "excluded_down": 60}),
+        # what it was not about
+        ({"service": "ap-2"}, BEFORE),
+        ({"decides": "up"}, BEFORE),  # no answer to whose account it goes on
+        ({"start_ms": START, "end_ms": FROM}, BEFORE),
+        ({"target": f"incident:ap-1@{START + 4 * H}"}, BEFORE),
+        (
+            {"asks": {"asks": "city", "start_ms": FROM, "end_ms": FROM + 15 * M}},
+            {"up": 1370, "down": 55, "excluded_down": 15},
+        ),
+        (
+            {
+                "code": "not_measured",
+                "target": f"interval:{START}-{START + 3 * H}/ap-1",
+                "decides": "not_measured",
+                "start_ms": START,
+                "end_ms": START + 12 * H,
+            },
+            {"up": 1250, "down": 10, "unknown": 180},
+        ),
+    ],
+)
+def test_the_interval_is_judged_by_what_the_ruling_decides_and_nothing_beyond_it(
+    disputed, paper_bundle, ruling, expected
+):
+    told = {name: ruling.pop(name) for name in ("code", "target", "asks", "outcome") if name in ruling}
+    assert minutes(judged(disputed, paper_bundle)) == BEFORE
+
+    rule(disputed, **told, **(HELD | ruling))
+
+    assert minutes(judged(disputed, paper_bundle)) == expected
+
+
+def test_the_cap_of_the_class_holds_for_a_ruling_as_for_a_claim(disputed, paper_bundle):
+    """Planned work has four hours: one is a claim's, one the ruling's, and three more are too many."""
+    disputed.claim("m-0", 0, 1)
+    disputed.claim("m-1", 5, 8)
+    rule(disputed, **HELD | {"decides": "planned"})
+
+    content = judged(disputed, paper_bundle)
+
+    exclusions = content["parts"][0]["items"][0]["objectives"][0]["exclusions"]
+    assert [(each["claim"], each["effect"]) for each in exclusions] == [
+        ("m-0", "in_force"),
+        ("o-1", "in_force_by_ruling"),
+        ("m-1", "over_cap"),
+    ]
+
+
+def test_the_difference_names_the_ruling_and_the_money(disputed, paper_bundle):
+    """The unit of both (any down) was up 650 of 720 minutes, 90.27 %: 100 % of the fee of 200. Now it is 650 of 660
+    that are left, 98.48 %: 30 %.
+    """
+    leaf = rule(disputed)
+    draft, bundle = paper_bundle(disputed)
+
+    assert verify_numbers(bundle) == []
+    told = draft.report.content["difference"]
+    objection = leaf - 2
+    assert [row[0] for row in told["steps"]["rows"]] == ["objection o-1"]
+    assert (told["before"], told["after"], told["change"]) == ("200.00", "60.00", "-140.00")
+    rows = [dict(zip(told["intervals"]["columns"], row, strict=True)) for row in told["intervals"]["rows"]]
+    assert [
+        (each["start_ms"], each["before"], each["after"], each["leaves"])
+        for each in rows
+        if each["objective"] == "availability"
+    ] == [(FROM, "down", "excluded_down", [[leaf, 1]])]
+    assert objection not in {index for each in rows for index, _ in each["leaves"]}
+
+
+def test_what_remains_of_an_outage_may_be_too_short_to_count(paper_world, paper_bundle, base_contract):
+    from dataclasses import replace
+
+    item = base_contract.items[0]
+    own = replace(item.objectives[0], rules=replace(item.objectives[0].rules, min_outage_s=1200))
+    world = paper_world(length=12, contracts=(replace(base_contract, items=(replace(item, objectives=(own,)),)),))
+    world.members = {"ap-1": "wifi"}
+    world.versions()
+    roster = world.roster()
+    for number in range(12):
+        world.hour(number, {1: {"ap-1": "d" * 12}}.get(number, {}), roster)
+    issue(world, paper_bundle)
+
+    rule(world, code="duration", **HELD | {"decides": "up", "end_ms": FROM + 45 * M})
+
+    assert minutes(judged(world, paper_bundle)) == {"up": 720}
