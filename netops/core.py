@@ -133,7 +133,8 @@ class Core:
         now = self._clock.now_ms()
         who = papers.identity(settings, self._signer, now_ms=now)
         url = settings.evidence.stamps
-        self._papers = papers.Papers(settings, who, stamp=partial(stamps.post, url) if url else None, clock=self._clock)
+        stamp = partial(stamps.post, url) if url else None
+        self._papers = papers.Papers(settings, who, sealed=self._sealed_manifest, stamp=stamp, clock=self._clock)
         told = [*sealing.started(settings.collect.vantage, version("netops"), now_ms=now), papers.stated(who)]
         self._ledger.append(told, now_ms=now)
         self._read_register()
@@ -161,7 +162,7 @@ class Core:
     def health(self) -> dict[str, str]:
         """Return what is wrong, by subject."""
         wrong = {f"job {name}": why for name, why in self._scheduler.failures.items()}
-        wrong |= self._wrong | self._closing.short | self._closing.failed
+        wrong |= self._wrong | self._closing.short | self._closing.failed | self._papers.refused
         return wrong | {f"spool {n}": why for n, why in enumerate(self._waiting)}
 
     # ---- the drain
@@ -351,6 +352,10 @@ class Core:
 
     def _sign_papers(self, _slot_ms: int) -> None:
         self._papers.step()
+
+    def _sealed_manifest(self, report: str) -> str:
+        with self._acting:
+            return papers.manifest_of(self._ledger, report)
 
     def _stamp(self, _slot_ms: int) -> None:
         """Have the day's checkpoint stamped, without holding up anybody while the authority thinks."""

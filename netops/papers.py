@@ -2,6 +2,7 @@
 
 The core signs, for it alone holds a key. The paper inside the bundle stays unsigned: a bundle is a function of its
 inputs, a signature is made once. `reports/paper.crt` is the certificate; the ledger holds its digest (`paper_signer`).
+What lies in `reports/` may be anybody's: only a paper that the sealed manifest of its report names is signed (ADR 34).
 """
 
 from __future__ import annotations
@@ -13,17 +14,20 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from netops.clock import SYSTEM
 from netops.errors import EvidenceError
-from netops.evidence import bundle, files
+from netops.evidence import bundle, canonical, files
+from netops.evidence.members import MANIFEST
 from netops.facts import Fact
 from netops.ledger import LedgerEntry
+from netops.ledger_file import LedgerReader
 from netops.report import issue, pades, pdf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from netops.clock import Clock
     from netops.config import Settings
+    from netops.ledger_file import LedgerReader
     from netops.report.pades import Identity, Stamp
     from netops.report.words import Language
     from netops.sign import Signer
@@ -62,10 +66,31 @@ def stated(who: Identity) -> LedgerEntry:
     return LedgerEntry(f"paper:{who.digest}", 0, Fact(kind="paper_signer", at_ms=at_ms, body=body))
 
 
-class Papers:
-    """Signs the papers of every bundle that has none yet."""
+def manifest_of(ledger: LedgerReader, report: str) -> str:
+    """Return the digest of the manifest that a report was sealed with, by its first leaf; empty: it was never."""
+    found = [leaf for leaf in ledger.find("report_issued") if leaf.fact.body["report"] == report]
+    first = min(found, key=lambda leaf: leaf.index, default=None)
+    return "" if first is None else str(first.fact.body["manifest_digest"])
 
-    def __init__(self, settings: Settings, who: Identity, *, stamp: Stamp | None = None, clock: Clock = SYSTEM) -> None:
+
+class Papers:
+    """Signs the papers of every sealed bundle that has none yet.
+
+    `sealed` is the digest of the manifest that a report was sealed with, by its name; empty: of no such report.
+    `refused` says of each file in the directory that is no sealed bundle why its papers are not signed.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        who: Identity,
+        *,
+        sealed: Callable[[str], str],
+        stamp: Stamp | None = None,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self.refused: dict[str, str] = {}
+        self._sealed = sealed
         self._reports = issue.shelf(settings)
         self._who = who
         self._stamp = stamp
@@ -79,23 +104,48 @@ class Papers:
         It ends early when the authority gives nothing, for it gives the next paper nothing either, and after a while.
         """
         made = []
+        self.refused = {}
         until, self._away = self._clock.monotonic() + TURN_S, False
         for path, language in self._unsigned():
             if self._away or self._clock.monotonic() > until:
                 break
             try:
-                paper = bundle.open_bundle(path).members.get(pdf.MEMBERS[language])
+                paper = self._paper(path, pdf.MEMBERS[language])
                 if paper is None:
                     self._bare.add(path)
                     continue
                 stamp = self._stamped if self._stamp is not None else None
                 signed = pades.sign(paper, self._who, reason=REASONS[language], stamp=stamp)
             except (EvidenceError, OSError) as error:
+                self.refused = {**self.refused, f"paper {path.name}": str(error)}  # another thread reads it
                 log.warning("paper not signed", extra={"bundle": path.name, "why": str(error)})
                 continue
             files.replace(signed_at(path, language), signed)
             made.append(signed_at(path, language))
         return made
+
+    def _paper(self, path: Path, member: str) -> bytes | None:
+        """Return a paper as its report was sealed, or None where it has none; EvidenceError: it is not the sealed one.
+
+        A name that another report was sealed under, or an old revision under a new one's, is no sealed bundle either.
+        """
+        report = path.name.removesuffix(".zip")
+        sealed = self._sealed(report)
+        if not sealed:
+            raise EvidenceError(f"{path.name}: the ledger sealed no report '{report}'; take the file out of reports/")
+        held = bundle.open_bundle(path)
+        if (digest := canonical.digest(held.member(MANIFEST))) != sealed:
+            raise EvidenceError(
+                f"{path.name}: its manifest is {digest}; the ledger sealed '{report}' with {sealed}: take the file out"
+                " of reports/, and the core puts the sealed bundle there again"
+            )
+        paper, named = held.members.get(member), held.manifest()["members"].get(member)
+        if (None if paper is None else canonical.digest(paper)) != named:
+            raise EvidenceError(
+                f"{path.name}: {member} is not the paper that the sealed manifest names; take the file out of reports/,"
+                " and the core puts the sealed bundle there again"
+            )
+        return paper
 
     def _stamped(self, query: bytes) -> bytes:
         assert self._stamp is not None

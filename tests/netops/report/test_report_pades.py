@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import zlib
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from cryptography import x509
@@ -18,6 +19,7 @@ from netops import cli
 from netops import papers as signing
 from netops.errors import ConfigError, EvidenceError
 from netops.evidence import bundle as bundles
+from netops.evidence import canonical
 from netops.report import pades
 from netops.sign import Signer
 from tests.netops.instances import founded
@@ -257,53 +259,112 @@ def test_a_key_that_cannot_sign_papers_is_refused_by_name():
 
 @pytest.fixture
 def desk(tmp_path, october, signer):
-    """An instance with one issued bundle."""
+    """An instance with one issued bundle, and what its ledger sealed."""
     settings = founded(tmp_path)
-    _, members = october.issue(signer)
-    place = settings.data.dir / "reports" / "c1-x-r1.zip"
+    draft, members = october.issue(signer)
+    place = settings.data.dir / "reports" / f"{draft.name.replace('/', '_')}.zip"
     place.parent.mkdir()
     bundles.write(place, members)
+    body = {"report": place.name.removesuffix(".zip"), "manifest_digest": canonical.digest(draft.manifest)}
+    (leaf,) = october.ledger.find("report_issued")
+    october.state("report_issued", {**leaf.fact.body, **body})
     return settings, place
 
 
+@pytest.fixture
+def signs(desk, signer, october):
+    """Make the one who signs papers by the ledger of the issued bundle."""
+
+    def made(now_ms=NOW, **given):
+        who = signing.identity(desk[0], signer, now_ms=now_ms)
+        return signing.Papers(desk[0], who, sealed=partial(signing.manifest_of, october.ledger), **given)
+
+    return made
+
+
 @pytest.mark.usefixtures("papers")
-def test_each_bundle_gets_its_papers_signed_once(desk, signer):
+def test_each_bundle_gets_its_papers_signed_once(desk, signer, signs):
     settings, place = desk
     who = signing.identity(settings, signer, now_ms=NOW)
-    made = signing.Papers(settings, who).step()
+    made = signs().step()
 
-    assert [each.name for each in made] == ["c1-x-r1.zh.pdf", "c1-x-r1.en.pdf"]
+    assert made == [signing.signed_at(place, "zh"), signing.signed_at(place, "en")]
     kept = [each.read_bytes() for each in made]
-    assert signing.Papers(settings, signing.identity(settings, signer, now_ms=NOW + 10**9)).step() == []
+    assert signs(NOW + 10**9).step() == []
     assert [each.read_bytes() for each in made] == kept
     assert signing.identity(settings, signer, now_ms=NOW + 10**9).digest == who.digest
     assert signing.stated(who) == signing.stated(signing.identity(settings, signer, now_ms=NOW + 5))
     made[0].unlink()
-    assert signing.Papers(settings, who).step() == [made[0]]
+    assert signs().step() == [made[0]]
     assert place.exists()
 
 
 @pytest.mark.usefixtures("papers")
-def test_a_bundle_that_cannot_be_opened_holds_up_no_other(desk, signer):
-    settings, place = desk
+def test_a_bundle_that_cannot_be_opened_holds_up_no_other(desk, signs):
+    _, place = desk
     place.with_name("a.zip").write_bytes(b"PK no bundle")
 
-    made = signing.Papers(settings, signing.identity(settings, signer, now_ms=NOW)).step()
+    made = signs().step()
 
     assert len(made) == 2
 
 
+def with_manifest(members, **changed):
+    """Return the members with other ones in their place, and a manifest that names those."""
+    made = {**members, **changed}
+    manifest = canonical.loads(members["manifest.json"])
+    manifest["members"] |= {name: canonical.digest(data) for name, data in changed.items()}
+    return {**made, "manifest.json": canonical.dumps(manifest)}
+
+
+FORGED = [
+    pytest.param(lambda held, paper: {**held, "report.zh.pdf": paper}, "is not the paper", id="paper"),
+    pytest.param(lambda held, paper: with_manifest(held, **{"report.zh.pdf": paper}), "its manifest is", id="both"),
+    pytest.param(
+        lambda held, _: {name: data for name, data in held.items() if name != "report.zh.pdf"},
+        "is not the paper",
+        id="dropped",
+    ),
+    pytest.param(lambda held, _: {**held, "report.zh.pdf": held["report.en.pdf"]}, "is not the paper", id="swapped"),
+]
+
+
 @pytest.mark.usefixtures("papers")
-def test_an_authority_that_is_away_is_asked_once_in_a_step(desk, signer):
+@pytest.mark.parametrize(("forge", "why"), FORGED)
+def test_a_bundle_that_is_not_the_sealed_one_gets_no_signature_and_is_named(desk, signs, paper, forge, why):
+    """Who can write into reports/ would else have the city's own signature under any sum."""
+    _, place = desk
+    bundles.write(place, forge(dict(bundles.open_bundle(place).members), paper))
+    mine = signs()
+
+    assert signing.signed_at(place, "zh") not in mine.step()
+    assert why in mine.refused[f"paper {place.name}"]
+    assert not signing.signed_at(place, "zh").exists()
+
+
+@pytest.mark.usefixtures("papers")
+def test_a_sealed_bundle_under_a_name_that_was_never_sealed_is_not_signed(desk, signs):
+    _, place = desk
+    place.rename(place.with_name("c1-2026-10-r9.zip"))
+    mine = signs()
+
+    assert mine.step() == []
+    assert "sealed no report 'c1-2026-10-r9'" in mine.refused["paper c1-2026-10-r9.zip"]
+    place.with_name("c1-2026-10-r9.zip").unlink()
+    assert (mine.step(), mine.refused) == ([], {})
+
+
+@pytest.mark.usefixtures("papers")
+def test_an_authority_that_is_away_is_asked_once_in_a_step(desk, signs):
     """One thread does all jobs of the core: twenty seconds for each paper would leave nobody to hear objections."""
-    settings, place = desk
+    _, place = desk
     asked = []
 
     def away(query):
         asked.append(query)
         raise EvidenceError("no answer in 20 s")
 
-    mine = signing.Papers(settings, signing.identity(settings, signer, now_ms=NOW), stamp=away)
+    mine = signs(stamp=away)
 
     assert (mine.step(), len(asked)) == ([], 1)
     assert (mine.step(), len(asked)) == ([], 2)
@@ -325,17 +386,16 @@ class SlowClock:
 
 
 @pytest.mark.usefixtures("papers")
-def test_signing_leaves_the_other_jobs_their_time(desk, signer):
-    settings, _ = desk
-    mine = signing.Papers(settings, signing.identity(settings, signer, now_ms=NOW), clock=SlowClock())
+def test_signing_leaves_the_other_jobs_their_time(signs):
+    mine = signs(clock=SlowClock())
 
     assert [len(mine.step()) for _ in range(3)] == [1, 1, 0]
 
 
 @pytest.mark.usefixtures("papers")
-def test_an_outsider_holds_a_paper_against_the_bundle_and_the_certificate(desk, signer, capsys, tmp_path):
-    settings, place = desk
-    signing.Papers(settings, signing.identity(settings, signer, now_ms=NOW)).step()
+def test_an_outsider_holds_a_paper_against_the_bundle_and_the_certificate(desk, signs, capsys, tmp_path):
+    _, place = desk
+    signs().step()
     paper = signing.signed_at(place, "zh")
     mine = ["--certificate", str(place.with_name(signing.CERTIFICATE))]
     stranger = tmp_path / "other.crt"
