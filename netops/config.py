@@ -185,6 +185,32 @@ class Intake:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who is told of trouble."""
+
+    urls: Secret | None = None  # where messages reach them: URLs of Apprise, a space between two
+    name: str = ""  # as colleagues call them; empty: the id
+    language: str = ""  # of what they are told, zh_CN or en; empty: the city's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """Who is told when something is wrong. The service runs when `enabled`."""
+
+    enabled: bool = False  # whether anybody is told
+    policy: Path | None = None  # YAML of rules, routes and duties; empty: the program's own, which tells everybody
+    people: dict[str, Person] = field(default_factory=dict)  # id → whom
+    carriers: dict[str, Person] = field(default_factory=dict)  # id of a carrier → its desk, for tickets
+    url: str = ""  # where the dashboards are found by who gets a message; empty: no links
+    hosts: str = ""  # further hosts that messengers stand at, comma between them
+    private: bool = False  # messengers may stand in this network, on inner addresses
+    heartbeat: Secret | None = None  # URL that is asked every minute while all is well: a dead-man's switch elsewhere
+    tick_s: float = 2.0  # seconds between two looks
+    keep_days: int = 400  # days for which what is over can be looked up
+    spool_cap_mb: int = 64  # disk that the spool may take while the core is away
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Discover:
     """Where `netops discover` may look for devices."""
 
@@ -266,6 +292,7 @@ class Settings:
     radius: Radius = field(default_factory=Radius)
     portal2: Portal2 = field(default_factory=Portal2)
     collect: Collect = field(default_factory=Collect)
+    alert: Alert = field(default_factory=Alert)
     discover: Discover = field(default_factory=Discover)
     ssh: Ssh = field(default_factory=Ssh)
     probe: Probe = field(default_factory=Probe)

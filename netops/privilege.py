@@ -27,14 +27,16 @@ if TYPE_CHECKING:
     from netops.config import Settings
 
 ROOT, CLI = "root", "cli"
-SERVICES = ("core", "collect", "ssh", "trap", "acs", "probe", "intake", "portal", "radius", "web")
+SERVICES = ("core", "collect", "ssh", "trap", "acs", "probe", "intake", "portal", "radius", "web", "alert")
 ALL = "all"  # the group of everybody here: it reads the settings, the register and how far the core has drained
 
 # Group → whose user belongs to it. The group `all` has the command line's own name, the others are `<users>-<group>`.
 MEMBERS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         ALL: frozenset({CLI, *SERVICES, "gate"}),
-        "staff": frozenset({CLI, "core", "web"}),  # what people see and decide: ledger, telemetry, reports, accounts
+        "staff": frozenset(
+            {CLI, "core", "web", "alert"}
+        ),  # what people see and decide: ledger, telemetry, reports, accounts
         "vouchers": frozenset({CLI, "portal", "web"}),  # who makes vouchers and who takes them
         "vantages": frozenset({CLI, "intake"}),  # who makes tokens for probes and who takes them
         "core": frozenset({"core"}),
@@ -50,6 +52,7 @@ MEMBERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "radius": frozenset({CLI, "portal", "radius"}),  # who asks the RADIUS server, and reads what came of its calls
         "persons": frozenset({CLI, "portal"}),  # who keeps visitors' numbers, and who opens one for two persons
         "web": frozenset({"web"}),
+        "alert": frozenset({CLI, "alert", "web"}),  # who tells people of trouble, and who shows it
     }
 )
 
@@ -122,6 +125,7 @@ HOLDINGS = (
     _directory("trap", "trap", "trap", 0o750),  # our SNMP engine, and what senders' clocks last said
     _directory("acs", "acs", "acs", 0o2750),  # CPEs that stand in no register
     _directory("probe", "probe", "probe", 0o750),  # what of its budget is used up
+    _directory("alert", "alert", "alert", 0o2750),  # incidents, and who was told of them
     _directory("decisions", "core", "staff", 0o755),  # which sites two persons have opened: signed, for whoever acts
     _key("keys/evidence.key", ROOT, 0o600),
     _key("keys/evidence.vkey", ROOT, 0o644),
@@ -131,7 +135,7 @@ HOLDINGS = (
     _key("keys/portal-person.key", "persons", 0o640),
     _queue("spool/collect.db", "collect", "core"),
     _queue("spool/ssh.db", "ssh", "core"),
-    *(_queue(f"spool/{name}.db", name, "core") for name in ("trap", "acs", "probe", "intake", "radius")),
+    *(_queue(f"spool/{name}.db", name, "core") for name in ("trap", "acs", "probe", "intake", "radius", "alert")),
     _queue("spool/portal.db", "portal", "core"),
     _queue("spool/web.db", "web", "staff"),
     _queue("spool/cli.db", CLI, "staff"),

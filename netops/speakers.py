@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _ANY = frozenset({"service_state", "spool_dropped"})
 _TWO_PERSONS = frozenset({"exclusion_claim", "approval_request", "approval_decision"})
 _PEOPLE = _TWO_PERSONS | {"correction", "staff_action"}
+_TAKING = frozenset({"incident_taken", "alerts_muted"})
 _COVERAGE = frozenset({"coverage_areas", "survey_import"})
 _DISPUTE = frozenset({"report_accepted", "objection", "rebuttal", "ruling", "report_final", "report_settled"})
 
@@ -26,6 +27,7 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         | _PEOPLE
         | _DISPUTE
         | _COVERAGE
+        | _TAKING
         | {"key_changed", "note_refused", "person_disclosed", "records_erased", "rehearsal_started"}
         | {"report_asked"},
         "collect": _ANY | {"clock_state", "device_event", "monitor_health"},
@@ -38,7 +40,8 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         | {"portal_logins", "sms_delivery", "portal_probes", "fault_report", "portal_records", "records_erased"}
         | {"cloned_device", "controller_packets", "fail_open", "visit_directed"},
         "radius": _ANY | {"radius_answers"},
-        "web": _ANY | _PEOPLE | _DISPUTE | {"person_disclosed"},
+        "alert": _ANY | {"incident_begun", "incident_over"},
+        "web": _ANY | _PEOPLE | _DISPUTE | _TAKING | {"person_disclosed"},
     }
 )
 DOORS: Mapping[str, str] = MappingProxyType(

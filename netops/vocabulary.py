@@ -577,6 +577,18 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "count": _count,
         "reason": _text,
     },
+    # what was told at once, of which root cause; no verdict rests on it
+    "incident_begun": {
+        "incident": _name,
+        "rule": _name,
+        "root": _name,
+        "severity": _one_of("critical", "major", "minor"),
+        "since_ms": instant,
+        "subjects": _count,
+    },
+    "incident_over": {"incident": _name, "root": _name, "since_ms": instant, "subjects": _count, "into?": _name},
+    "incident_taken": {"incident": _name, "by": _name, "way": _one_of("link", "page", "command"), "remark?": _text},
+    "alerts_muted": {"root": _name, "until_ms": instant, "by": _name, "reason": _text},
     # the ledger's own affairs
     "key_changed": {"vkey": _name, "previous?": _name, "by": _name, "reason": _text},
     "paper_signer": {"certificate": _digest, "subject": _name, "by": _name},

@@ -30,6 +30,7 @@ ON_DEMAND: Mapping[str, Callable[[Settings], bool]] = MappingProxyType(
         "acs": lambda settings: settings.acs.enabled,
         "intake": lambda settings: settings.intake.enabled,
         "radius": lambda settings: settings.radius.enabled,
+        "alert": lambda settings: settings.alert.enabled,
     }
 )
 

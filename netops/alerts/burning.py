@@ -1,0 +1,85 @@
+"""How fast budgets burn, for the rules: every contract's standing, reckoned in a thread of its own.
+
+A month of thousands of services takes seconds to reckon; who looks every two seconds must not wait for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Final
+
+from inventory.model import Contract
+from inventory.register import Register
+from netops.errors import NetopsError
+from netops.ledger_file import LedgerReader, NoLedgerError
+from netops.report import bundle, issue, standing
+from netops.sla import calendar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netops.clock import Clock
+    from netops.config import Settings
+    from netops.sla.burn import Burn
+
+log = logging.getLogger(__name__)
+EVERY_S: Final = 300.0
+Burns = dict[str, tuple[int, list["Burn"]]]
+
+
+class Burning:
+    """Inert until started; `now` is what was reckoned last."""
+
+    def __init__(self, settings: Settings, *, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.now: Mapping[str, tuple[int, list[Burn]]] = {}
+        self.wrong = ""
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=self._run, name="burning", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what is being reckoned is left."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5.0)
+        self._thread = None
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.now, self.wrong = burns(self._settings, now_ms=self._clock.now_ms()), ""
+            except NoLedgerError:
+                self.now = {}
+            except Exception as error:  # noqa: BLE001  (whatever is wrong with a month, outages are told all the same)
+                self.wrong = f"burn rates are not reckoned: {error}"
+                log.log(logging.WARNING if isinstance(error, NetopsError) else logging.ERROR, "%s", self.wrong)
+            if self._stopping.wait(EVERY_S):
+                return
+
+
+def burns(settings: Settings, *, now_ms: int) -> Burns:
+    """Return by `contract/item/objective` when its hours end, and its burns. Reads ledger and register."""
+    with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+        spells = register.spells("contract", start_ms=0, end_ms=now_ms + 1)
+    versions: dict[str, list[Contract]] = {}
+    for each in spells:
+        if isinstance(each.record, Contract):
+            versions.setdefault(each.record.id, []).append(each.record)
+    made: Burns = {}
+    with LedgerReader(issue.ledger_path(settings)) as ledger:
+        for name, known in versions.items():
+            in_order = sorted({each.version: each for each in known}.values(), key=lambda one: one.valid_from_ms)
+            zone = calendar.zone(in_order[-1].timezone)
+            low, _ = standing.reads(now_ms, zone)
+            leaves = bundle.gather(ledger, contract=name, start_ms=low, end_ms=now_ms)
+            found = standing.stands(in_order, leaves, now_ms=now_ms, tz=zone)
+            for stands in found.objectives if found else ():
+                if stands.burns and found is not None:
+                    made[f"{name}/{stands.line.name}"] = (found.end_ms, list(stands.burns))
+    return made
