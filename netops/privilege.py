@@ -34,9 +34,8 @@ ALL = "all"  # the group of everybody here: it reads the settings, the register 
 MEMBERS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         ALL: frozenset({CLI, *SERVICES, "gate"}),
-        "staff": frozenset(
-            {CLI, "core", "web", "alert"}
-        ),  # what people see and decide: ledger, telemetry, reports, accounts
+        "staff": frozenset({CLI, "core", "web", "alert"}),  # what was seen and sealed: ledger, telemetry, reports
+        "accounts": frozenset({CLI, "core", "web"}),  # who people are here, and what they say
         "vouchers": frozenset({CLI, "portal", "web"}),  # who makes vouchers and who takes them
         "vantages": frozenset({CLI, "intake"}),  # who makes tokens for probes and who takes them
         "core": frozenset({"core"}),
@@ -114,7 +113,7 @@ HOLDINGS = (
     _directory("keys", ROOT, ROOT, 0o751),
     _directory("spool", ROOT, "core", 0o751),
     _directory("register", CLI, ALL, 0o2750),
-    _directory("staff", "web", "staff", 0o2770),
+    _directory("staff", "web", "accounts", 0o2770),
     _directory("portal", "portal", "vouchers", 0o2770),
     _directory("persons", "portal", "persons", 0o2770),  # numbers, accounts and MAC addresses of visitors, sealed
     _directory("persons/keys", "portal", "persons", 0o2770),  # by the keys of the months
@@ -137,8 +136,8 @@ HOLDINGS = (
     _queue("spool/ssh.db", "ssh", "core"),
     *(_queue(f"spool/{name}.db", name, "core") for name in ("trap", "acs", "probe", "intake", "radius", "alert")),
     _queue("spool/portal.db", "portal", "core"),
-    _queue("spool/web.db", "web", "staff"),
-    _queue("spool/cli.db", CLI, "staff"),
+    _queue("spool/web.db", "web", "accounts"),
+    _queue("spool/cli.db", CLI, "accounts"),
     _queue("drain.db", "core", ALL),
     _rollback("register/register.db", CLI, ALL, 0o640),
     _own("register/halts.json", owner=CLI, group=ALL),  # whom an operator has stopped us from asking
@@ -148,7 +147,7 @@ HOLDINGS = (
     _own("radius/let-in.jsonl", 0o600, owner="radius", group="radius"),  # whom it let in while the portal was dead
     _own("portal2/packets.db", owner="portal", group="packets"),
     _own("radius/radius.sock", 0o660, owner="radius", group="radius"),
-    _rollback("staff/staff.db", "web", "staff", 0o660),
+    _rollback("staff/staff.db", "web", "accounts", 0o660),
     _rollback("portal/portal.db", "portal", "vouchers", 0o660),
     _rollback("persons/persons.db", "portal", "persons", 0o660),
     *(_own(f"{name}.db") for name in ("ledger", "states", "slots")),

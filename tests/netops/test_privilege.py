@@ -35,7 +35,7 @@ from netops.privilege import CLI, SERVICES
 from tests.netops.users import become, can, done, introduce, put, somewhere, those_who_can
 
 DIRECTORIES = (
-    "staff", "portal", "persons", "register", "keys", "spool", "vantages", "names", "trap", "acs", "probe",
+    "staff", "portal", "persons", "register", "keys", "spool", "vantages", "names", "trap", "acs", "probe", "alert",
     "radius",
 )  # fmt: skip
 root = pytest.mark.root
@@ -86,7 +86,7 @@ def read(settings, service, expected):
 
 
 READERS = {
-    **{each: {"core"} for each in ("collect", "ssh", "trap", "acs", "probe", "intake", "portal", "radius")},
+    **{each: {"core"} for each in ("collect", "ssh", "trap", "acs", "probe", "intake", "portal", "radius", "alert")},
     "web": {"core", CLI},
     "cli": {"core", "web"},
 }
@@ -174,7 +174,7 @@ def test_keys_and_databases_are_for_those_who_need_them(instance) -> None:
         "staff/staff.db": {CLI, "core", "web"},
         "portal/portal.db": {CLI, "portal", "web"},
         "drain.db": everybody,
-        "ledger.db": {CLI, "core", "web"},
+        "ledger.db": {CLI, "core", "web", "alert"},
     }
     written = those(lambda path: path.open("ab").close())
     assert written["keys/evidence.key"] == written["keys/evidence.vkey"] == written["keys/portal-voucher.key"] == set()
