@@ -37,6 +37,7 @@ PAGES = [
     "/device/ont-0004",
     "/device/small-cell-2",
     "/service/wifi-0009",
+    "/service/wifi-0009?day=2026-09-20",
     "/reading/wlan-controller-0/1789999980000",
     "/contracts",
     "/contract/contract-a",

@@ -179,11 +179,34 @@ def tile_map(tiles: Sequence[Tile], *, label: str, alone: bool = False) -> Marku
             _text(tile.note, wide / 2, 74, size=14),
         ]
         parts.append(
-            f'<a href="{escape(tile.href)}" transform="translate({x} {y})" aria-label="{escape(tile.title)}">'
+            f'<a href="{escape(tile.href)}" transform="translate({x} {y})">'
             f"<title>{escape(tile.title)}</title>{''.join(body)}</a>"
         )
     size = (cols * (wide + gap) - gap + 2, rows * (high + gap) - gap + 2)
     return _svg(*size, parts, label=label, alone=alone, role="group", extra=' class="tiles"')
+
+
+def calendar(rows: Sequence[tuple[str, str, str, str]], *, label: str, alone: bool = False) -> Markup:
+    """Return days below one another, each a strip of its hours: `(name, letters, href, title)`, the first on top."""
+    named, wide, cell, high = 64, 672, 28, 16
+    parts = []
+    for number, (name, letters, href, title) in enumerate(rows):
+        y, x, body = number * (high + 3), named, []
+        for letter, run in groupby(letters):
+            long = sum(1 for _ in run) * cell
+            body.append(_bar(x, long, high, letter))
+            x += long
+        wide = max(wide, x - named)
+        body.append(_text(name, named - 8, 12.5, size=13, anchor="end"))
+        parts.append(
+            f'<a href="{escape(href)}" transform="translate(0 {y})">'
+            f'<title>{escape(title)}</title><rect width="{x}" height="{high}" fill="{PAPER}"/>{"".join(body)}</a>'
+        )
+    below = len(rows) * (high + 3)
+    for hour in range(0, 25, 6):
+        at = named + hour * cell
+        parts.append(_text(f"{hour:02d}", at, below + 13, size=12, anchor="end" if hour == 24 else "start"))
+    return _svg(named + wide, below + 18, parts, label=label, alone=alone, role="group", extra=' class="calendar"')
 
 
 def _named(name: tuple[str, ...], wide: int) -> list[str]:
@@ -262,5 +285,6 @@ def _svg(
     named = ' xmlns="http://www.w3.org/2000/svg"' if alone else ""
     defs = f"<defs>{HATCH}</defs>" if alone else ""
     size = f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}"'
-    head = f'<svg{named} {size} role="{role}" aria-label="{escape(label)}"{extra}>'
+    told = f'role="{role}" aria-label="{escape(label)}"' if label else 'aria-hidden="true"'
+    head = f"<svg{named} {size} {told}{extra}>"
     return Markup(f"{head}{defs}{''.join(parts)}</svg>")  # noqa: S704  (every text above went through escape)

@@ -15,6 +15,7 @@ from netops.access import approvals, record
 from netops.errors import NetopsError
 from netops.metrics import METRICS, Kind
 from netops.model import Quality
+from netops.sla.state import WATCHED, Place
 from netops.verify import planned_of
 from netops.web.language import current
 from netops.web.language import gettext as _
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
     from dashboards.city import City
     from dashboards.desk import Desk
-    from inventory.model import Device, Door
+    from dashboards.months import Span
+    from inventory.model import Device, Door, Service
     from netops.ledger import Leaf
     from netops.model import Subject
     from netops.store import Outcome, Reading
@@ -71,19 +73,30 @@ class Day:
     readings: Mapping[Subject, Sequence[Reading]]
     texts: Mapping[str, str]
     error: str = ""
+    name: str = ""  # `2026-11-05`; empty: the last 24 hours
+
+    @property
+    def title(self) -> str:
+        """Say which day it is."""
+        return self.name or _("过去24小时")
 
 
-def read(desk: Desk, told: Sequence[Subject], step: Callable[[int], int]) -> Day:
-    """Read a day of the subjects, one question each; from a slot earlier: it speaks for the beginning of the day."""
-    end_ms = desk.clock.now_ms() + 1
-    start_ms = end_ms - DAY_MS
+def read(desk: Desk, told: Sequence[Subject], step: Callable[[int], int], day: Span | None = None) -> Day:
+    """Read a day of the subjects, one question each; from a slot earlier: it speaks for the beginning of the day.
+
+    Without a `day` it is the last 24 hours; one that is not over ends now.
+    """
+    now_ms = desk.clock.now_ms() + 1
+    end_ms = min(day.end_ms, now_ms) if day is not None else now_ms
+    start_ms = day.start_ms if day is not None else end_ms - DAY_MS
+    name = day.name if day is not None else ""
     window = {"start_ms": start_ms - step(start_ms), "end_ms": end_ms}
     try:
         readings = {each: desk.queries.readings(each, _metrics(each), **window) for each in told}
         texts = {name: text for each in told for name, text in desk.queries.texts(each).items()}
     except NetopsError as error:
-        return Day(start_ms=start_ms, end_ms=end_ms, readings={}, texts={}, error=str(error))
-    return Day(start_ms=start_ms, end_ms=end_ms, readings=readings, texts=texts)
+        return Day(start_ms=start_ms, end_ms=end_ms, readings={}, texts={}, error=str(error), name=name)
+    return Day(start_ms=start_ms, end_ms=end_ms, readings=readings, texts=texts, name=name)
 
 
 def lines(desk: Desk, city: City, device: Device, seen: Day, *, steps: Callable[[int], int]) -> dict[str, Any]:
@@ -110,13 +123,40 @@ def lines(desk: Desk, city: City, device: Device, seen: Day, *, steps: Callable[
         drawn.append(("state", timeline.told(place, outcomes, told, planned(desk, city, device.id))))
     if device.address:
         drawn.append(("answers", timeline.polled(outcomes)))
-    window = seen.start_ms, seen.end_ms
+    polled = place.device if place else device.id
     return {
         "store_error": "",
-        "timelines": [_line(desk, city, what, slots, window=window, steps=steps) for what, slots in drawn],
+        "timelines": [_line(desk, city, what, slots, seen=seen, steps=steps, device=polled) for what, slots in drawn],
         "polls": outcomes[-10:][::-1] if device.address else [],
         "doors": [_door(each, device, made) for each, made in zip(doors, visits, strict=True)],
     }
+
+
+def of_service(
+    desk: Desk, city: City, service: Service, seen: Day, *, steps: Callable[[int], int]
+) -> list[dict[str, Any]]:
+    """Return a service's day as its contract sees it; none where its state is not told by polls, or none are there."""
+    slots = slots_of(desk, city, service, seen, steps=steps)
+    if not slots:
+        return []
+    return [_line(desk, city, "state", slots, seen=seen, steps=steps, device=service.device)]
+
+
+def slots_of(
+    desk: Desk, city: City, service: Service, seen: Day, *, steps: Callable[[int], int]
+) -> list[timeline.Slot]:
+    """Return what each poll of a day says of a service."""
+    if service.role not in WATCHED or seen.error:
+        return []
+    place = Place(role=service.role, device=service.device, itself=not service.subject, parent=service.parent)
+    metrics = subjects.watched(service.role)
+    told = [each for held in seen.readings.values() for each in held if each.metric in metrics]
+    early = seen.start_ms - steps(seen.start_ms)
+    try:
+        outcomes = desk.queries.outcomes(service.device, start_ms=early, end_ms=seen.end_ms)
+    except NetopsError:
+        return []  # the readings below say that the store cannot be read
+    return timeline.told(place, outcomes, told, planned(desk, city, service.device))
 
 
 def _door(door: Door, device: Device, visits: Sequence[Outcome]) -> dict[str, Any]:
@@ -177,24 +217,31 @@ def _line(
     what: str,
     slots: Sequence[timeline.Slot],
     *,
-    window: tuple[int, int],
+    seen: Day,
     steps: Callable[[int], int],
+    device: str,
 ) -> dict[str, Any]:
-    start_ms, end_ms = window
+    start_ms, end_ms = seen.start_ms, seen.end_ms
     spans = timeline.spans(slots, start_ms=start_ms, end_ms=end_ms, step=steps)
     names = _names(what)
     sums = {state: sum(each.end_ms - each.start_ms for each in spans if each.state == state) for state in names}
     told = ", ".join(f"{names[state]} {words.span(ms)}" for state, ms in sums.items() if ms)
-    label = _("过去24小时：%(told)s", told=told)
+    label = _("%(day)s：%(told)s", day=seen.title, told=told)
     ticks = words.hours(start_ms, end_ms, desk.zone, step_h=3)
     rows = [
-        {"span": each, "state": names[each.state], "because": words.why(each, city.snapshot)}
+        {
+            "span": each,
+            "state": names[each.state],
+            "because": words.why(each, city.snapshot),
+            "slot_ms": timeline.begun_by(slots, each),
+        }
         for each in reversed(spans)
         if each.state != charts.UP
     ]
     return {
         "what": what,
         "names": names,
+        "device": device,
         "sums": told,
         "picture": charts.timeline(spans, start_ms=start_ms, end_ms=end_ms, label=label, ticks=ticks),
         "rows": rows[:SPANS],
@@ -243,7 +290,7 @@ def _row(held: Sequence[Reading], seen: Day, steps: Callable[[int], int], fine: 
         [(each.slot_ms, each.value if each.code == OK else None) for each in held],
         start_ms=seen.start_ms,
         end_ms=seen.end_ms,
-        label=_("%(name)s，过去24小时", name=named(metric.name)),
+        label=_("%(name)s，%(day)s", name=named(metric.name), day=seen.title),
         buckets=fine,
         gap=lambda slot_ms: RHYTHM * max(rhythm.get(slot_ms, 0), steps(slot_ms)),
     )

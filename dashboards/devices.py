@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, abort, render_template, request
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.utils import secure_filename
 
-from dashboards import charts, courses, probes, subjects, words
+from dashboards import charts, courses, months, probes, subjects, timeline, words
 from dashboards.city import RANK
 from dashboards.frame import PAGE, bound, frame, paged, strip_label
 from dashboards.queries import decoder
+from netops.clock import utc
+from netops.errors import NetopsError
 from netops.metrics import METRICS
 from netops.model import ANSWERED, Observation
 from netops.raw import unframe
+from netops.sla.state import WATCHED
+from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
+    from werkzeug.wrappers import Response as AnyResponse
+
     from dashboards.desk import Desk
     from netops.model import Gap
     from netops.store import Outcome
 
 REPLIES, DUMPED = 8, 512  # what a page shows of the raw bytes; the rest is a download
+HOURS = 40  # of a month's that were not up; the newest
+LATEST_MS = 1 << 53  # beyond it lies no instant of ours
 READ = 40  # of the other values read from a poll: a controller sends thousands
 
 
@@ -29,6 +37,7 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
     add = blueprint.add_url_rule
     add("/device/<device>", "device", bound(device, desk))
     add("/service/<service>", "service", bound(service, desk))
+    add("/service/<service>/sample", "sample", bound(sample, desk))
     slot = "<int(max=9007199254740991):slot_ms>"  # beyond 2^53 - 1 no instant of ours lies, nor would SQLite take it
     add(f"/reading/<path:device>/{slot}", "reading", bound(reading, desk))
     add(f"/reading/<path:device>/{slot}/raw", "raw", bound(raw, desk))
@@ -40,7 +49,7 @@ def device(desk: Desk, device: str) -> str:
     known = city.snapshot.device.get(device) or abort(404)
     site = city.snapshot.site.get(known.site)
     steps = courses.step(desk, city, device)
-    seen = courses.read(desk, subjects.told(known), steps)
+    seen = courses.read(desk, subjects.told(known), steps, _day(desk))
     services = [city.now[each] for each in city.index.by_device.get(device, ()) if each in city.now]
     services.sort(key=lambda each: (RANK[each.state], each.since_ms, each.service))
     return render_template(
@@ -54,6 +63,7 @@ def device(desk: Desk, device: str) -> str:
         children=[city.snapshot.device[each] for each in city.index.children.get(device, ())[:PAGE]],
         children_count=len(city.index.children.get(device, ())),
         is_child=subjects.is_child(known),
+        **shown(seen, desk),
         **courses.lines(desk, city, known, seen, steps=steps),
         **courses.events(desk, device, now_ms=desk.clock.now_ms()),
         **courses.readings(seen, steps),
@@ -70,6 +80,7 @@ def service(desk: Desk, service: str) -> str:
     own = city.snapshot.device.get(now.device) if now else None  # the child itself, where the register has it
     steps = courses.step(desk, city, known.device)
     told = subjects.of_service(known) or (subjects.told(device) if device else ())
+    seen = courses.read(desk, told, steps, _day(desk))
     return render_template(
         "dashboards/service.html",
         **frame(desk, city),
@@ -85,8 +96,92 @@ def service(desk: Desk, service: str) -> str:
         contract=city.snapshot.contract.get(now.contract) if now else None,
         parent=city.snapshot.device.get(known.parent),
         probed=probes.of_service(desk, service),
-        **courses.readings(courses.read(desk, told, steps), steps),
+        timelines=courses.of_service(desk, city, known, seen, steps=steps),
+        **shown(seen, desk),
+        **_month(desk, service),
+        **courses.readings(seen, steps),
     )
+
+
+def _day(desk: Desk) -> months.Span | None:
+    """Return the day that the address asks for; None: the last 24 hours. A day that is none is not found."""
+    asked = request.args.get("day", "")
+    if not asked:
+        return None
+    found: months.Span = months.day(asked, desk.zone) or abort(404)
+    return found
+
+
+def shown(seen: courses.Day, desk: Desk) -> dict[str, Any]:
+    """Return which day a page shows, and the days beside it."""
+    later = utc(seen.end_ms).astimezone(desk.zone).date() if seen.name else None
+    if later is not None and seen.end_ms > desk.clock.now_ms():
+        later = None  # it is today
+    earlier = utc(seen.start_ms - 1).astimezone(desk.zone).date()
+    return {
+        "day": seen.name,
+        "day_title": seen.title,
+        "day_before": f"{earlier:%Y-%m-%d}",
+        "day_after": f"{later:%Y-%m-%d}" if later else "",
+    }
+
+
+def _month(desk: Desk, service: str) -> dict[str, Any]:
+    """Return the hours of a month of a service: the picture, its days as a table, and its sums."""
+    now_ms, asked = desk.clock.now_ms(), request.args.get("month", "")
+    span: months.Span = months.month(asked, desk.zone) or abort(404) if asked else months.month_of(now_ms, desk.zone)
+    try:
+        sealed = desk.queries.hours(service, months.hours(span))
+    except NetopsError as error:
+        return {"month": span, "month_error": str(error), "month_rows": []}
+    rows = months.lines(span, sealed, desk.zone, now_ms=now_ms)
+    told = [
+        (
+            each.day.name[5:],
+            each.letters,
+            url_for("dashboards.service", service=service, day=each.day.name, _anchor="day"),
+            f"{each.day.name}: {words.percent(each.share)}",
+        )
+        for each in rows
+    ]
+    up, degraded, down, unknown = (
+        sum(getattr(each, name) for each in rows) for name in ("up_ms", "degraded_ms", "down_ms", "unknown_ms")
+    )
+    return {
+        "month": span,
+        "month_error": "",
+        "month_before": months.before(span, desk.zone).name,
+        "month_after": months.month_of(span.end_ms, desk.zone).name if span.end_ms <= now_ms else "",
+        "month_sums": (up, degraded, down, unknown),
+        "month_share": words.percent(months.available(up + degraded, down)),
+        "month_picture": charts.calendar(told, label=_("%(month)s：每天一行，每小时一格", month=span.name)),
+        "month_rows": rows,
+        "month_hours": [each for each in reversed(sealed) if each.worst != "U"][:HOURS],
+        "month_more": max(sum(each.worst != "U" for each in sealed) - HOURS, 0),
+    }
+
+
+def sample(desk: Desk, service: str) -> AnyResponse:
+    """Lead to the poll that shows best what a service was in a window: from any figure to its raw reading.
+
+    `from` and `until` are instants in ms, at most a day apart.
+    """
+    city = desk.queries.city()
+    known = city.snapshot.service.get(service) or abort(404)
+    start_ms = request.args.get("from", 0, type=int)
+    end_ms = min(request.args.get("until", 0, type=int), start_ms + courses.DAY_MS)
+    if not 0 < start_ms < end_ms < LATEST_MS:
+        abort(404)
+    device = city.snapshot.device.get(known.device)
+    told = subjects.of_service(known) or (subjects.told(device) if device else ())
+    steps = courses.step(desk, city, known.device)
+    window = months.Span(name="", start_ms=start_ms, end_ms=end_ms)
+    slots = courses.slots_of(desk, city, known, courses.read(desk, told, steps, window), steps=steps)
+    slot_ms = timeline.telling(slots, start_ms=start_ms, end_ms=end_ms) or abort(404)
+    about: dict[str, Any] = {}
+    if told and known.role in WATCHED:
+        about = {"metric": subjects.watched(known.role)[0], "subject": str(told[0])}
+    return redirect(url_for("dashboards.reading", device=known.device, slot_ms=slot_ms, **about), code=303)
 
 
 def reading(desk: Desk, device: str, slot_ms: int) -> str:

@@ -231,6 +231,8 @@ def _told(city: City, each: Trouble) -> dict[str, Any]:
         "count": len(each.services),
         "since_ms": each.since_ms,
         "because": words.because(first.because, snapshot),
+        "first": first.service,
+        "first_ms": first.since_ms,
         "areas": areas,
         "areas_more": max(len(each.areas) - 3, 0),
     }

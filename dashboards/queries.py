@@ -20,6 +20,7 @@ from netops import situation as situations
 from netops.access.record import ledger_path
 from netops.errors import NetopsError, StoreError
 from netops.evidence import canonical
+from netops.journal import hours_of
 from netops.ledger import LedgerReader
 from netops.model import ANSWERED, OURS, Subject
 from netops.situation import Situation
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from netops.clock import Clock
     from netops.config import Settings
+    from netops.journal import HourSum
     from netops.ledger import Leaf
     from netops.model import Gap, Observation
     from netops.store import Grouped, Outcome, Reading, Store
@@ -153,6 +155,10 @@ class Queries:
         """Return names, models and versions of a subject."""
         with self._open() as store:
             return store.texts(subject)
+
+    def hours(self, service: str, hours: Sequence[int]) -> list[HourSum]:
+        """Return what the core has summed of these hours of a service; an hour that is not sealed is not among them."""
+        return hours_of(self.settings.data.dir / "states.db", service, hours)
 
     def leaves(self, kind: str) -> list[Leaf]:
         """Return the sealed facts of a kind in the ledger's order, the newest last; none before there is a ledger."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from dashboards.charts import UNKNOWN, Span
+from dashboards.charts import DEGRADED, DOWN, UNKNOWN, Span
 from dashboards.queries import letter
 from netops.hourly import LETTER
 from netops.model import ANSWERED
@@ -103,6 +103,27 @@ def spans(slots: Sequence[Slot], *, start_ms: int, end_ms: int, step: Callable[[
     if at < end_ms:
         _add(out, Span(at, end_ms, UNKNOWN))
     return out
+
+
+def begun_by(slots: Sequence[Slot], span: Span) -> int | None:
+    """Return the slot of the poll with which a span begins; None where nobody polled."""
+    first = next((each for each in reversed(slots) if each.slot_ms <= span.start_ms), None)
+    if first is None or (first.state, first.because) != (span.state, span.because):
+        return None
+    return first.slot_ms
+
+
+def telling(slots: Sequence[Slot], *, start_ms: int, end_ms: int) -> int | None:
+    """Return the slot that shows best what was wrong in `[start, end)`: down, degraded, not measured, then the last.
+
+    None where nobody polled.
+    """
+    held = [each for each in slots if start_ms <= each.slot_ms < end_ms]
+    for letter_ in (DOWN, DEGRADED, UNKNOWN):
+        for each in held:
+            if each.state == letter_:
+                return each.slot_ms
+    return held[-1].slot_ms if held else None
 
 
 def _add(out: list[Span], span: Span) -> None:

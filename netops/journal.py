@@ -1,6 +1,7 @@
 """The journal of service states: every slot of every service as it was classified, until its hour is sealed.
 
-One SQLite file (`states.db`), written by the core alone, read by nobody else. A slot is written once: the same slot
+One SQLite file (`states.db`), written by the core alone; the pages read the sums of
+sealed hours beside it. A slot is written once: the same slot
 again changes nothing, so a repeated drain is harmless. What was sealed stays as sums per hour, for the pages; the
 samples themselves live on in the ledger.
 """
@@ -10,6 +11,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
+
+import apsw
 
 from netops import sqlite
 from netops.errors import NetopsError
@@ -21,8 +24,6 @@ from netops.sla.timeline import Sample
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
-
-    import apsw
 
 HOUR_MS = 3_600_000
 
@@ -342,6 +343,41 @@ class Journal:
         if self._db is None:
             raise NetopsError(f"{self._path}: the journal is not open; enter it first")
         return self._db
+
+
+def hours_of(path: Path, service: str, hours: Iterable[int]) -> list[HourSum]:
+    """Return the sealed ones of a service's hours in their order, read beside the core; none before there is a file.
+
+    Raises NetopsError when the file cannot be read.
+    """
+    if not path.exists():
+        return []
+    try:
+        db = sqlite.reader(path)
+        try:
+            rows = db.execute(
+                "SELECT hour_ms, up_ms, degraded_ms, down_ms, unknown_ms, worst FROM json_each(?1) AS asked"
+                " JOIN hour ON hour_ms = asked.value AND no = (SELECT no FROM service WHERE id = ?2) ORDER BY hour_ms",
+                (json.dumps(list(hours)), service),
+            )
+            return [
+                HourSum(
+                    service=service,
+                    hour_ms=int(hour),
+                    up_ms=int(up),
+                    degraded_ms=int(degraded),
+                    down_ms=int(down),
+                    unknown_ms=int(unknown),
+                    worst=str(worst),
+                )
+                for hour, up, degraded, down, unknown, worst in rows
+            ]
+        finally:
+            sqlite.close(db)
+    except apsw.Error as error:
+        raise NetopsError(
+            f"{path}: the sums of sealed hours cannot be read ({error}); the core's log says why"
+        ) from None
 
 
 def _hours(given: Iterable[Sample] | Iterable[Look]) -> set[int]:

@@ -55,6 +55,7 @@ ROUTES: dict[str, str] = {
     "dashboards.logins_at": "network.see",
     "dashboards.device": "network.see",
     "dashboards.service": "network.see",
+    "dashboards.sample": "raw.see",
     "dashboards.situation": "network.see",
     "dashboards.services_csv": "network.see",
     "dashboards.reading": "raw.see",

@@ -26,6 +26,7 @@ from netops.config import City, Data, Settings
 from netops.evidence import bundle, canonical, note
 from netops.evidence.checkpoint import Checkpoint
 from netops.facts import Fact
+from netops.journal import HourSum, Journal
 from netops.ledger import Ledger, LedgerEntry
 from netops.model import ANSWERED, Poll, Reason, Row, Subject
 from netops.sign import Signer
@@ -45,6 +46,8 @@ CARRIERS = (
     ("carrier-c", "丙通信", "Carrier C"),
 )
 COLLECTOR = {"polls": "102374", "facts": "6", "isolated": "0", "repeated": "0"}
+TIMED = "wifi-0009"  # the service whose hours are sealed
+SUMS = {"up_ms": "U", "degraded_ms": "D", "down_ms": "X", "unknown_ms": "N"}
 CHILDREN = 60  # of the services, how many have their access point or ONT in the register
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -97,6 +100,7 @@ def build(
     if telemetry:
         _telemetry(made, records, dice, evil)
     _ledger(made, evil)
+    _hours(made)
     _staff(made)
     return made
 
@@ -336,6 +340,17 @@ def _ledger(made: Settings, evil: Iterator[str] | None) -> None:
     origin = made.ledger_origin
     with Ledger(record.ledger_path(made), origin=origin, rehearsal=True) as ledger:
         ledger.append(entries, now_ms=NOW - DAY)
+
+
+def _hours(made: Settings) -> None:
+    """Seal the hours of September of one access point: two of an outage, one that we did not see."""
+    told = {NOW - NOW % HOUR - 3 * HOUR: "X", NOW - NOW % HOUR - 2 * HOUR: "X", NOW - NOW % HOUR - 30 * HOUR: "N"}
+    with Journal(made.data.dir / "states.db") as journal:
+        for back in range(20 * 24, 0, -1):
+            hour_ms = NOW - NOW % HOUR - back * HOUR
+            worst = told.get(hour_ms, "U")
+            sums = {name: HOUR if worst == letter else 0 for name, letter in SUMS.items()}
+            journal.seal(hour_ms, {"contract-a": [HourSum(service=TIMED, hour_ms=hour_ms, worst=worst, **sums)]})
 
 
 def _staff(made: Settings) -> None:

@@ -15,6 +15,8 @@ PAGES = [
     "/find?q=controller",
     "/device/wlan-controller-9",
     "/service/wifi-0009",
+    "/service/wifi-0009?day=2026-09-20&month=2026-08",
+    "/device/small-cell-2?day=2026-09-20",
     "/reading/wlan-controller-0/1789999980000",
     "/probes",
     "/logins",

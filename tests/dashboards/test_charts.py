@@ -47,6 +47,14 @@ PICTURES = {
         gap=lambda _: 2 * HOUR,
         alone=True,
     ),
+    "calendar": lambda: charts.calendar(
+        [
+            ("10-01", DAY_LETTERS, "/service/s?day=2026-10-01", "October 1st: 91%"),
+            ("10-25", "U" * 25, "/service/s?day=2026-10-25", "25 hours"),
+        ],
+        label="two days, one of 25 hours",
+        alone=True,
+    ),
     "tile_map": lambda: charts.tile_map(TILES, label="map", alone=True),
 }
 
@@ -68,13 +76,14 @@ def test_a_picture_is_well_formed_named_and_needs_nothing_from_elsewhere(name):
 
     assert root.get("aria-label")
     assert "style" not in drawn
-    assert not re.findall(r'(?:href|src)="(?!/area/)', drawn)
+    assert not re.findall(r'(?:href|src)="(?!/[a-z]+/)', drawn)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_hostile_name_is_text_within_a_picture(text):
     tile = Tile(col=0, row=0, name=(text,), value=text, note=text, state="U", href=text, title=text)
-    for drawn in (charts.tile_map([tile], label=text, alone=True), charts.strip("U", label=text, alone=True)):
+    days = charts.calendar([(text, "UX", text, text)], label=text, alone=True)
+    for drawn in (charts.tile_map([tile], label=text, alone=True), charts.strip("U", label=text, alone=True), days):
         root = ET.fromstring(re.sub("[\x00-\x08]", "", str(drawn)))
         tags = {each.tag.rpartition("}")[2] for each in root.iter()}
 

@@ -27,6 +27,8 @@ PAGES = [
     "/device/ap-0009",
     "/device/ont-0004",
     "/service/wifi-0009",
+    "/service/wifi-0009?day=2026-09-20",
+    "/device/wlan-controller-0?day=2026-09-20",
     "/service/lte-0014",
     "/reading/wlan-controller-0/1789999980000?metric=system.cpu",
     "/probes",

@@ -45,6 +45,7 @@ PATHS = [
     "/find",
     "/device/{}",
     "/service/{}",
+    "/service/{}/sample",
     "/reading/{}/{}",
     "/contract/{}",
     "/contract/{}/bundle/{}",
@@ -57,7 +58,24 @@ PATHS = [
     "/static/{}",
     "/{}",
 ]
-FIELDS = ["q", "by", "key", "page", "lang", "auto", "metric", "subject", "next", "name", "password", "csrf", "action"]
+FIELDS = [
+    "q",
+    "day",
+    "month",
+    "until",
+    "by",
+    "key",
+    "page",
+    "lang",
+    "auto",
+    "metric",
+    "subject",
+    "next",
+    "name",
+    "password",
+    "csrf",
+    "action",
+]
 FIELDS += ["contract", "services", "from", "to", "reason", "decision", "gateway", "class", "old", "new", "again"]
 HEADERS = [
     "Accept",
