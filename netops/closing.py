@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from inventory.errors import InventoryError
-from netops import present
+from netops import correcting, present
 from netops.clock import utc
 from netops.errors import NetopsError
 from netops.placing import Shelf
@@ -142,10 +142,16 @@ class Closing:
             log.info("report issued", extra={"report": draft.name, "digest": draft.report.digest})
 
     def _is_awaited(self, contract: str, end_ms: int) -> bool:
-        """Whether something of a contract's hours before an instant still comes: what is unsealed would be unknown."""
+        """Whether something of a contract's hours before an instant still comes.
+
+        What is unsealed would be unknown, and what a correction is to state again would stand as it was.
+        """
         if self._ripe_until() < end_ms + GRACE_MS or self._journal.unsealed(until_ms=end_ms, limit=1):
             return True
-        return bool(self._journal.later(until_ms=end_ms, limit=1, contract=contract))
+        if self._journal.later(until_ms=end_ms, limit=1, contract=contract):
+            return True
+        asked = correcting.waiting(self._ledger)
+        return any(each.contract == contract and each.hour_ms < end_ms for each in asked)
 
     def _report_on(self, contract: Contract) -> list[NetopsError | InventoryError]:
         """Close the months of one contract, each under a hold of its own; return what could not be closed, and why.

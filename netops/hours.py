@@ -6,6 +6,7 @@ time under the core's lock, so that the drain comes in between.
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import correcting, hourly, sealing
 from netops.clock import iso
-from netops.errors import UsageError
 from netops.journal import HOUR_MS, HourSum, Journal
 from netops.sla.sold import sold
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netops.config import Settings
     from netops.ledger import Ledger, LedgerEntry
 
+log = logging.getLogger(__name__)
 DAY_MS = 86_400_000
 SAMPLES_DAYS = 40  # so long the journal keeps what was seen
 AT_ONCE = 200
@@ -111,25 +112,27 @@ class Hours:
         self._journal.waited(hour_ms, contract)
 
     def correct(self) -> None:
-        """State the hours again that corrections name, from what is known of them by now."""
-        wrong: list[UsageError] = []
+        """State the hours again that corrections name, from what is known of them by now; or that they cannot be."""
         for each in correcting.waiting(self._ledger):
-            seen, now = self._register_at(each.hour_ms), self._clock.now_ms()
-            if each.contract not in seen.contract or not self.has_samples(each.hour_ms):
-                why = (
-                    f"correction {each.number}: contract {each.contract} or the samples of {iso(each.hour_ms)} are gone"
-                )
-                wrong.append(UsageError(f"{why}; the hour stands as it was stated"))
-                continue
-            told, sums = self._hour_of(seen.contract[each.contract], seen, self._sight(each.hour_ms))
-            if correcting.loses(self._ledger, told, each, services=len(sums)):
-                why = f"correction {each.number}: fewer samples of {iso(each.hour_ms)} are here than it was sealed from"
-                wrong.append(UsageError(f"{why}; the hour stands as it was stated"))
-                continue
-            self._journal.restated(each.hour_ms, sums)  # first: what the ledger holds is not looked at again
-            self._append_hours(correcting.again(told, each.number), now)
-        if wrong:
-            raise wrong[0]
+            if why := self._restate(each):
+                now = self._clock.now_ms()
+                self._ledger.append([correcting.refusal(each, why, now_ms=now)], now_ms=now)
+                log.warning("correction refused", extra={"correction": each.number, "why": why})
+
+    def _restate(self, asked: correcting.Waiting) -> str:
+        """State one hour again; else return why it never can be."""
+        hour = iso(asked.hour_ms)
+        seen = self._register_at(asked.hour_ms)
+        if asked.contract not in seen.contract:
+            return f"contract {asked.contract} is not in the register of {hour} any more"
+        if not self.has_samples(asked.hour_ms):
+            return f"the samples of {hour} are not here any more"
+        told, sums = self._hour_of(seen.contract[asked.contract], seen, self._sight(asked.hour_ms))
+        if correcting.loses(self._ledger, told, asked):
+            return f"fewer samples of {hour} are here than it was sealed from"
+        self._journal.restated(asked.hour_ms, sums)  # first: what the ledger holds is not looked at again
+        self._append_hours(correcting.again(told, asked.number), self._clock.now_ms())
+        return ""
 
     def has_samples(self, hour_ms: int) -> bool:
         """Whether an hour is still here whole; the oldest is given up a day before it is forgotten."""

@@ -460,6 +460,7 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "by": _name,
         "reason": _text,
     },
+    "correction_refused": {"contract": _name, "correction": _count, "start_ms": instant, "reason": _text},
     # what was judged, and the dispute over it
     "verdict": {
         "contract": _name,

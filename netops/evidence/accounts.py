@@ -191,11 +191,12 @@ class _Counted:
         }
         hours = {index for index, fact in facts.items() if fact["kind"] == HOUR and self._is_inside(fact["body"])}
         for index, fact in sorted(facts.items()):
-            concerns = (
-                fact["body"]["corrects"] in hours
-                if fact["kind"] == "correction"
-                else self._concerns(fact, claims, objections)
-            )
+            if fact["kind"] == "correction":
+                concerns = fact["body"]["corrects"] in hours
+            elif fact["kind"] == "correction_refused":
+                concerns = facts.get(fact["body"]["correction"], {"body": {}})["body"].get("corrects") in hours
+            else:
+                concerns = self._concerns(fact, claims, objections)
             if concerns and index not in self.used:
                 what = f"is missing: the {fact['kind']} concerns the report, which does not rest on it"
                 yield Failure(place=f"{LEAVES}: leaf {index}", what=what)

@@ -48,6 +48,9 @@ def corrections(leaves: Stated) -> list[dict[str, Any]] | None:
         body = leaf["fact"]["body"]
         row = {key: body[key] for key in ("corrects", "by", "reason")}
         row |= {"leaf": index, "start_ms": about[index], "known_ms": leaves.known(leaf)}
+        refused = leaves.named("correction_refused", "correction", index)
+        if refused:
+            row |= {"refused": refused[0][0], "because": refused[0][1]["fact"]["body"]["reason"]}
         made.append({**row, "stated": runs(again.get(index, ()))})
     return made or None
 

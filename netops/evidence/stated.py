@@ -50,7 +50,7 @@ class Stated:
         self.digest = sha256(b"".join(digests)).hexdigest()
         self.procedure = walked(steps(bundle))
         self._rulings: list[Decided] | None = None
-        self.by_name: dict[tuple[str, str], dict[str, list[tuple[int, dict[str, Any]]]]] = {}
+        self.by_name: dict[tuple[str, str], dict[str | int, list[tuple[int, dict[str, Any]]]]] = {}
 
     def only(self, known: Container[int]) -> Stated:
         """Return the facts of some leaves alone."""
@@ -67,7 +67,7 @@ class Stated:
             self._rulings = decided(self)
         return self._rulings
 
-    def named(self, kind: str, field: str, name: str) -> list[tuple[int, dict[str, Any]]]:
+    def named(self, kind: str, field: str, name: str | int) -> list[tuple[int, dict[str, Any]]]:
         """Return the leaves of a kind whose field holds a name, in the order of the ledger; sorted out once."""
         if (kind, field) not in self.by_name:
             sorted_out = self.by_name[kind, field] = {}

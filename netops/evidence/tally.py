@@ -33,6 +33,7 @@ STANDING = frozenset(
         "rebuttal",
         "ruling",
         "correction",
+        "correction_refused",
         "note_refused",
         "verdict",
         "report_issued",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from netops.report.leaves import Leaves, Sealed
 
-CORRECTION = "correction"
+CORRECTION, REFUSED = "correction", "correction_refused"
 _FIRST = -1  # before all leaves: an hour as it was stated at first
 
 
@@ -49,13 +49,15 @@ def _key(body: Mapping[str, Any]) -> tuple[int, str]:
 def tell(leaves: Leaves) -> dict[str, Any]:
     """Return the report's list of corrections by leaf under `corrections`; nothing where there is none.
 
-    `stated` are the leaves that state the hour again, as runs; none: the core has not done it yet.
+    `stated` are the leaves that state the hour again, as runs; none: the core has not done it yet, or it said that it
+    cannot, in the leaf `refused`, because of `because`.
     """
     found = leaves.of(CORRECTION)
     if not found:
         return {}
     hours = leaves.of(KIND)
     starts = {each.index: each.body["start_ms"] for each in hours}
+    refused = {each.body["correction"]: each for each in reversed(leaves.of(REFUSED))}  # the first counts
     rows = [
         {
             "leaf": each.index,
@@ -65,7 +67,12 @@ def tell(leaves: Leaves) -> dict[str, Any]:
             "reason": each.body["reason"],
             "known_ms": each.known_ms,
             "stated": bundle.runs(hour.index for hour in hours if hour.body.get(CORRECTION) == each.index),
+            **_refusal(refused.get(each.index)),
         }
         for each in found
     ]
     return {"corrections": rows}
+
+
+def _refusal(found: Sealed | None) -> dict[str, Any]:
+    return {"refused": found.index, "because": found.body["reason"]} if found else {}

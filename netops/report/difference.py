@@ -103,7 +103,7 @@ def _matter(each: Sealed, targets: Mapping[str, str]) -> str:
             return f"claim {targets[name]}" if name in targets else f"objection {name}"
         case "correction":
             return f"correction {each.index}"
-        case "availability_hour" if "correction" in each.body:
+        case "availability_hour" | "correction_refused" if "correction" in each.body:
             return f"correction {each.body['correction']}"
         case "availability_hour" | "availability_roster":
             return "late hours"

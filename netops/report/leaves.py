@@ -294,6 +294,10 @@ def selected(
         if each.kind == hours.KIND and _is_within(each.body, contract, start_ms, end_ms)
     }
 
+    corrections = {
+        index for index, each in candidates.items() if each.kind == "correction" and each.body["corrects"] in seen
+    }
+
     def wanted(each: Sealed) -> bool:
         body = each.body
         match each.kind:
@@ -301,6 +305,8 @@ def selected(
                 return each.index in seen
             case "correction":
                 return body["corrects"] in seen
+            case "correction_refused":
+                return body["correction"] in corrections
             case "availability_roster":
                 return bool(body["contract"] == contract and body["roster"] in rosters)
             case "contract_version":
@@ -353,6 +359,7 @@ KINDS = (
     "availability_hour",
     "availability_roster",
     "correction",
+    "correction_refused",
     "contract_version",
     "exclusion_claim",
     "approval_request",

@@ -30,7 +30,7 @@ def section(report: Mapping[str, Any], tz: ZoneInfo, language: Language) -> dict
             each["by"],
             _minute(each["known_ms"], tz),
             f"#{each['leaf']}",
-            figures.runs(each["stated"]) or say("not_yet", language),
+            figures.runs(each["stated"]) or _unstated(each, language),
         ]
         for each in told
     ]
@@ -45,3 +45,10 @@ def section(report: Mapping[str, Any], tz: ZoneInfo, language: Language) -> dict
 
 def _minute(at_ms: int, tz: ZoneInfo) -> str:
     return f"{utc(at_ms).astimezone(tz):%Y-%m-%d %H:%M}"
+
+
+def _unstated(each: Mapping[str, Any], language: Language) -> str:
+    """Say why a correction led to nothing: not yet, or that the core refused it and why."""
+    if "refused" not in each:
+        return say("not_yet", language)
+    return f"{say('refused', language)} #{each['refused']}: {each['because']}"

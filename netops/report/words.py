@@ -200,6 +200,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "said_by": ("提出人", "said by"),
     "recorded": ("记录时间", "recorded"),
     "correction": ("更正存证号", "correction"),
+    "refused": ("未能执行", "refused"),
     "stated": ("重新认定存证号", "stated again in"),
     "not_yet": ("尚未完成", "not yet"),
     "matter": ("依据", "by"),

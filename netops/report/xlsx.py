@@ -220,6 +220,8 @@ class _Tables:
         """Return the hours that were stated again; `correction` and `stated` are leaves."""
         for each in self._report["corrections"]:
             stated = figures.runs(each["stated"])
+            if "refused" in each:
+                stated = f"{both('refused')} #{each['refused']}: {each['because']}"
             yield [
                 self._at(each["start_ms"]),
                 each["reason"],

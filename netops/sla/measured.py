@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from netops.model import OURS, Quality, Reason
 from netops.sla.intervals import Cause, State
-from netops.sla.state import quorum
+from netops.sla.state import NO_QUORUM, quorum
 from netops.sla.streams import CLOCK_ERROR, RATED, REACHED
 from netops.sla.timeline import CLOCK, Sample
 
@@ -39,7 +39,6 @@ UNTOLD = _OURS | {  # a door's: of its metric nothing was said
     Reason.ROW_MISSING.value,
     Reason.BUSY.value,
 }
-NO_QUORUM = "no quorum"
 LOST = frozenset({Reason.NO_ANSWER.value, Reason.REFUSED.value, Reason.ERROR_STATUS.value})
 
 

@@ -31,6 +31,7 @@ UPTIME_SLACK_MS = 30_000  # uptimes are truncated, cached by controllers and rea
 TICKS_WRAP_MS = 2**32 * 10  # TimeTicks count hundredths in 32 bits: 497 days
 HIDDEN_REBOOT = "hidden_reboot"
 PARENT = "parent:"
+NO_QUORUM = "no quorum"
 SILENT = frozenset({Reason.NO_ANSWER.value, Reason.REFUSED.value})
 _OURS = frozenset(reason.value for reason in OURS)
 
@@ -133,7 +134,7 @@ def quorum(samples: Sequence[Sample], need: int) -> Sample:
     if good:
         return good[0]
     if down:
-        return replace(down[0], state=State.UNKNOWN, cause=Cause.MONITOR, because="no quorum")
+        return replace(down[0], state=State.UNKNOWN, cause=Cause.MONITOR, because=NO_QUORUM)
     return samples[0]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from netops import founding
+from netops import correcting, founding
 from netops.closing import Closing
 from netops.errors import EvidenceError, NetopsError, UsageError
 from netops.evidence import told as audit
@@ -142,6 +142,30 @@ def test_nor_is_it_issued_while_an_hour_of_the_month_was_seen_and_is_not_sealed(
     assert told(house) == []
 
 
+def corrected(ledger):
+    """Have a manager ask that October's first hour be stated again; return the correction's leaf."""
+    hour = min(leaf.index for leaf in ledger.find("availability_hour", start_ms=NOW - 32 * 24 * HOUR))
+    body = {"corrects": hour, "by": "zhao", "reason": "polls came late"}
+    ledger.append([LedgerEntry("web", 0, Fact(kind="correction", at_ms=NOW, body=body))], now_ms=NOW)
+    return ledger.size - 1
+
+
+def test_a_month_with_a_correction_that_still_waits_is_not_closed(house):
+    """One that was sealed right before the closing would have moved the month after its report."""
+    with opened(house.settings) as ledger:
+        number = corrected(ledger)
+    close(house)
+    assert told(house) == ["wifi-2026-2026-07-r1", "wifi-2026-2026-08-r1"]
+    assert "75: contract wifi-2026: hours of 2026-10 are still to be sealed" in asked_for(house)
+
+    with opened(house.settings) as ledger:
+        (asked,) = correcting.waiting(ledger)
+        ledger.append([correcting.refusal(asked, "gone", now_ms=NOW)], now_ms=NOW)
+        assert asked.number == number
+    close(house)
+    assert told(house)[-1] == "wifi-2026-2026-10-r1"
+
+
 def test_a_report_that_many_ask_for_is_built_once(house, monkeypatch):
     prepare, built = issue.prepare, []
 
@@ -161,9 +185,9 @@ def test_a_bundle_that_is_gone_and_cannot_be_made_again_is_told_of_until_it_is_b
     kept = path.read_bytes()
     path.unlink()
     with opened(house.settings) as ledger, Journal(house.settings.data.dir / "states.db") as journal:
-        hour = min(leaf.index for leaf in ledger.find("availability_hour", start_ms=NOW - 32 * 24 * HOUR))
-        body = {"corrects": hour, "by": "zhao", "reason": "polls came late"}
-        ledger.append([LedgerEntry("cli", 0, Fact(kind="correction", at_ms=NOW, body=body))], now_ms=NOW)
+        corrected(ledger)
+        (asked,) = correcting.waiting(ledger)
+        ledger.append([correcting.refusal(asked, "gone", now_ms=NOW)], now_ms=NOW)
         made = closing(house.settings, ledger, journal)
         made.report([house.contract])
         lost = made.short

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -465,16 +466,37 @@ def test_killed_between_a_correction_and_its_hour_the_core_states_it_once(late, 
     assert "late samples" not in made.health()
 
 
-def test_an_hour_whose_samples_were_lost_stands_as_it_was_stated(late):
+def lose_samples(made):
     """A journal from a backup knows less than was sealed: what was seen to be down would become unknown."""
-    made, _, _, settings = late
     made._journal._open().execute("DELETE FROM sample WHERE slot_ms >= ?", (START + 29 * M,))
+    return "fewer samples of 2026-09-30T16:00"
+
+
+def lose_contract(made):
+    seen = made._hours._register_at(START)
+    made._hours._was = made._hours._was[0], replace(seen, contracts=())
+    return "contract wifi-2026 is not in the register of 2026-09-30T16:00"
+
+
+def lose_hour(made):
+    made._clock.at_ms = START + 40 * 24 * HOUR
+    return "the samples of 2026-09-30T16:00"
+
+
+@pytest.mark.parametrize("lose", [lose_samples, lose_contract, lose_hour])
+def test_a_correction_that_can_never_be_stated_is_refused_once_and_the_hour_stands(late, lose):
+    """Its job had failed for ever, and every later correction with it."""
+    made, _, _, settings = late
     assert correct(settings) == 0
     until(lambda: stated(settings, "correction"))
+    why = lose(made)
 
     for _ in range(2):
-        with pytest.raises(UsageError, match=r"fewer samples of 2026-09-30T16:00.* stands as it was stated"):
-            made._correct()
+        made._correct()
+    (asked,), (refused,) = stated(settings, "correction"), stated(settings, "correction_refused")
+    assert refused.fact.body["correction"] == asked.index
+    assert refused.fact.body["reason"].startswith(why)
+    assert refused.fact.body["reason"].endswith("stands as it was stated")
     assert len(hours(settings)) == 1
 
 

@@ -767,9 +767,40 @@ def disagreements(contracts, leaves, report, areas):
     cap = versions[report["parts"][-1]["version"]]["credit_cap_percent"]
     if cap:
         total = min(total, cents(fees * Fraction(cap) / 100))
+    if listed(report) != corrected(leaves):
+        made.append(f"corrections are {listed(report)}, by brute force {corrected(leaves)}")
     if Fraction(report["credit"]["total"]) != total:
         made.append(f"credit is {report['credit']['total']}, by brute force {total}")
     return made
+
+
+def corrected(leaves):
+    """Return what is to be listed of corrections: leaf → (hour, leaves that state it again, why it was refused)."""
+    made, hours = {}, {}
+    for index, leaf in enumerate(leaves):
+        body = leaf["fact"]["body"]
+        match leaf["fact"]["kind"]:
+            case "availability_hour":
+                hours[index] = body["start_ms"]
+                if "correction" in body:
+                    made[body["correction"]][1].append(index)
+            case "correction":
+                made[index] = [hours[body["corrects"]], [], ""]
+            case "correction_refused":
+                made[body["correction"]][2] = made[body["correction"]][2] or body["reason"]
+    return {index: tuple(each) for index, each in made.items()}
+
+
+def listed(report):
+    """Return the same as a report lists it."""
+    return {
+        each["leaf"]: (
+            each["start_ms"],
+            [index for first, count in each["stated"] for index in range(first, first + count)],
+            each.get("because", ""),
+        )
+        for each in report.get("corrections", ())
+    }
 
 
 def contracted_minutes(city, item, part):

@@ -297,6 +297,10 @@ class History:
             said = {"corrects": wrong.index, "by": "manager", "reason": "r"}
             self.state("correction", said, at_ms=self.end)
             at = wrong.body["start_ms"]
+            if rng.random() < 0.2:
+                no = {"contract": "c1", "correction": number, "start_ms": at, "reason": f"gone {rng.random()}"}
+                self.state("correction_refused", no, at_ms=self.end)
+                continue
             streams_ = sorted({(e.body.get("stream", ""), e.body["step_ms"]) for e in told if e.body["start_ms"] == at})
             for stream, step in streams_:
                 if rng.random() < 0.8:

@@ -102,6 +102,21 @@ def test_the_last_correction_counts_and_one_that_nothing_came_of_changes_nothing
     assert [bool(each["stated"]) for each in rows] == [True, True, False]
 
 
+def test_a_correction_that_was_refused_says_why_and_changes_nothing(issued, paper_bundle):
+    hour = next(each.index for each in issued.leaves().of("availability_hour"))
+    issued.state("correction", {"corrects": hour, "by": "manager", "reason": "to be looked at"})
+    number = issued.ledger.size - 1
+    for why in ("the samples are gone", "said again"):
+        body = {"contract": "c1", "correction": number, "start_ms": START, "reason": why}
+        issued.state("correction_refused", body)
+    _, bundle = paper_bundle(issued)
+
+    assert verify_numbers(bundle) == []
+    (row,) = canonical.loads(bundle.members["report.json"])["corrections"]
+    assert (row["stated"], row["refused"], row["because"]) == ([], number + 1, "the samples are gone")
+    assert "the samples are gone" in bundle.members["report.html"].decode()
+
+
 @pytest.mark.parametrize("wrong", ["another hour", "no correction", "a later one"])
 def test_an_hour_that_names_no_correction_of_its_own_is_not_judged(issued, paper_bundle, wrong):
     hours = issued.ledger.find("availability_hour")
