@@ -189,7 +189,9 @@ def expected(is_so: Callable[[object], bool]) -> str:
 
 
 # what a ruling decides of an interval: on whose account it goes, that it was up, that nobody measured it
-_decision = _one_of("carrier", "city", "planned", "power_or_third_party", "force_majeure", "up", "not_measured")
+_decision = _one_of(
+    "carrier", "city", "planned", "power_or_third_party", "force_majeure", "up", "not_measured", "taken_out"
+)
 _STATE, _CAUSE = _one_of(*sorted(STATES)), _one_of(*sorted(CAUSES))
 
 # `name?` may be absent; nothing beyond these names may be present.

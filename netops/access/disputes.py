@@ -203,11 +203,13 @@ def _ruled(body: Any, objection: Objection, case: Case) -> str:
         return "what is decided of an interval stands in a ruling that upholds, by its instants and not in minutes"
     codes.decides(objection.code, body["decides"])
     about = codes.check(objection.code, objection.target)
-    if body.get("service", "") != about.name:
-        return f"it decides on '{body.get('service', '')}'; the objection '{objection.id}' is about '{about.name}'"
+    service = "" if about.kind == codes.SURVEY else about.name
+    if body.get("service", "") != service:
+        return f"it decides on '{body.get('service', '')}'; the objection '{objection.id}' is about '{service}'"
     start_ms, end_ms = body.get("start_ms", 0), body.get("end_ms", 0)
     codes.inside(about, start_ms, end_ms)
-    first, last = (objection.start_ms, objection.end_ms) if objection.end_ms else (case.start_ms, case.end_ms)
+    begins_ms = 0 if about.kind == codes.SURVEY else case.start_ms  # a survey may be of months before
+    first, last = (objection.start_ms, objection.end_ms) if objection.end_ms else (begins_ms, case.end_ms)
     if not first <= start_ms < end_ms <= last:
         return f"it decides on more than the objection '{objection.id}' asks for; expected a part of that"
     if objection.end_ms and (body["outcome"] == "upheld") != ((start_ms, end_ms) == (first, last)):

@@ -50,6 +50,8 @@ def _of_the_carrier(below: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--code", required=True, help="; ".join(f"{code} ({kind})" for code, (kind, _) in codes.CODES.items())
     )
     made.add_argument("--claim", default="", help="the claim that it is about, by its name")
+    made.add_argument("--survey", default="", help="the survey that it is about, by the SHA-256 of its file")
+    made.add_argument("--area", default="", help="of a survey: its cells in this area alone")
     made.add_argument("--leaf", type=int, help="the leaf of the ledger that it is about")
     made.add_argument(
         "--service", default="", help="the service: with --from an incident, with --to as well an interval"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import argparse
 
     from netops.dispute.about import Told
+    from netops.dispute.states import Case
     from netops.dispute.terms import Terms
     from netops.evidence.canonical import JSON
     from netops.evidence.receipt import Receipt
@@ -29,6 +30,7 @@ WORDS = {
     codes.CLAIM: "--claim",
     codes.LEAF: "--leaf",
     codes.INCIDENT: "--service and --from (the beginning of an outage)",
+    codes.SURVEY: "--survey, with --area, or --from and --to, where it is about a part",
     codes.INTERVAL: "--from and --to, with --service where it is about one",
 }
 
@@ -53,7 +55,9 @@ def write(args: argparse.Namespace) -> int:
         kind = notes.OBJECTION
         known_terms = terms(case.contract, case.end_ms - 1)
         target = _target(args, known_terms)
-        words |= {"code": args.code, "target": str(target)} | _asked(args, target, held.told, known_terms)
+        words |= {"code": args.code, "target": str(target)} | _asked(
+            args, target, _end(target, held.told, case), known_terms
+        )
         words |= {"evidence_digest": notes.evidence(args.evidence)} if args.evidence else {}
     data = notes.write(kind, words, key)
     said = notes.read(data, [key.vkey])
@@ -71,9 +75,17 @@ def write(args: argparse.Namespace) -> int:
 def _target(args: argparse.Namespace, terms: Terms | None) -> Target:
     """Return what is objected to, from the words that go together."""
     start, end = (_instant(text, terms) for text in (args.start, args.end))
-    given = (bool(args.claim), args.leaf is not None, bool(args.service), bool(args.start), bool(args.end))
+    if args.survey and bool(args.start) == bool(args.end) and not args.claim and args.leaf is None and not args.service:
+        return Target(kind=codes.SURVEY, name=args.survey, area=args.area, start_ms=start, end_ms=end)
+    given = (
+        bool(args.claim or args.survey or args.area),
+        args.leaf is not None,
+        bool(args.service),
+        bool(args.start),
+        bool(args.end),
+    )
     match given:
-        case (True, False, False, False, False):
+        case (True, False, False, False, False) if args.claim and not args.survey:
             return Target(kind=codes.CLAIM, name=args.claim)
         case (False, True, False, False, False):
             return Target(kind=codes.LEAF, leaf=args.leaf)
@@ -86,7 +98,7 @@ def _target(args: argparse.Namespace, terms: Terms | None) -> Target:
             raise UsageError(f"say what it is about: code '{args.code}' is said of one {kind}, by {WORDS[kind]}")
 
 
-def _asked(args: argparse.Namespace, about: Target, told: Told, terms: Terms | None) -> dict[str, JSON]:
+def _asked(args: argparse.Namespace, about: Target, until_ms: int, terms: Terms | None) -> dict[str, JSON]:
     """Return what the ruling is asked to decide, and of which part; nothing where the code asks for no decision."""
     allowed = codes.DECIDES.get(args.code, ())
     if not allowed:
@@ -102,8 +114,15 @@ def _asked(args: argparse.Namespace, about: Target, told: Told, terms: Terms | N
         return {}
     codes.decides(args.code, asks)
     start_ms = _instant(args.part_from, terms) or about.start_ms
-    end_ms = _instant(args.part_to, terms) or about.end_ms or told.outages.get(about.name, {}).get(about.start_ms, 0)
+    end_ms = _instant(args.part_to, terms) or until_ms
     return {"asks": asks, "start_ms": start_ms, "end_ms": end_ms} if end_ms else {}
+
+
+def _end(about: Target, told: Told, case: Case) -> int:
+    """Return the end of all that an objection is about, 0 where nobody tells of it."""
+    if about.kind == codes.SURVEY:
+        return about.end_ms or case.end_ms
+    return about.end_ms or told.outages.get(about.name, {}).get(about.start_ms, 0)
 
 
 def _instant(text: str, terms: Terms | None) -> int:

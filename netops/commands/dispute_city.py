@@ -211,8 +211,8 @@ def _decision(args: argparse.Namespace, known: Known, terms: Lookup) -> dict[str
         raise UsageError(str(error)) from None
     about = codes.target(objection.target)
     start_ms = start_ms or objection.start_ms or about.start_ms
-    end_ms = end_ms or objection.end_ms or about.end_ms
+    end_ms = end_ms or objection.end_ms or about.end_ms or (case.end_ms if about.kind == codes.SURVEY else 0)
     if not end_ms:
         raise UsageError("--to: the objection does not say until when; expected the end of the outage, or of a part")
-    service: dict[str, JSON] = {"service": about.name} if about.name else {}
+    service: dict[str, JSON] = {"service": about.name} if about.name and about.kind != codes.SURVEY else {}
     return {"decides": word, **service, "start_ms": start_ms, "end_ms": end_ms}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from netops.coverage.cells import Hour, Table
+from netops.coverage.cells import HOUR_MS, Hour, Table
 from netops.coverage.sealed import AREAS, SURVEY
 from netops.evidence import canonical
 
@@ -25,6 +25,20 @@ Stated = tuple["Fact", int]
 
 
 @dataclass(frozen=True, slots=True)
+class Out:
+    """What the ruling in a leaf takes out of a survey: its hours that `[start_ms, end_ms)` touches.
+
+    `area`: of the cells of that area alone; empty: of all.
+    """
+
+    leaf: int
+    survey: str
+    area: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ground:
     """Areas with the digest and grid of their statement, and what so many whole `surveys` measured."""
 
@@ -35,10 +49,11 @@ class Ground:
     surveys: int = 0
     samples: int = 0
     incomplete: int = 0
+    taken_out: int = 0
 
 
-def ground(stated: Iterable[Stated], *, carrier: str, technology: str, at_ms: int) -> Ground:
-    """Return what can be said at an instant, from facts in the order of the ledger."""
+def ground(stated: Iterable[Stated], *, carrier: str, technology: str, at_ms: int, outs: Sequence[Out] = ()) -> Ground:
+    """Return what can be said at an instant, from facts in the order of the ledger, less what rulings take out."""
     areas: dict[str, list[Mapping[str, Any]]] = {}  # in the order in which each was stated last
     surveys: dict[str, list[Mapping[str, Any]]] = {}
     for fact, known_ms in stated:
@@ -47,15 +62,25 @@ def ground(stated: Iterable[Stated], *, carrier: str, technology: str, at_ms: in
             areas[body["areas"]] = [*areas.pop(body["areas"], ()), body]
         elif fact.kind == SURVEY and (body["carrier"], body["technology"]) == (carrier, technology):
             surveys.setdefault(body["survey"], []).append(body)
-    table, whole, samples = Table(), 0, 0
-    for bodies in surveys.values():
+    zones, digest, grid = _zones(areas)
+    table, whole, samples, gone = Table(), 0, 0, 0
+    for name, bodies in surveys.items():
+        mine = [each for each in outs if each.survey == name]
         parts = _whole(bodies)
         whole += bool(parts)
         samples += parts[0]["samples"] if parts else 0
         for part in parts:
             for cell, hour, *measured in part["cells"]:
+                if mine and any(_touches(each, cell, hour, zones) for each in mine):
+                    gone += 1
+                    continue
                 table.add(cell, hour, Hour(*measured))
-    return Ground(*_zones(areas), table, whole, samples, len(surveys) - whole)
+    return Ground(zones, digest, grid, table, whole, samples, len(surveys) - whole, gone)
+
+
+def _touches(out: Out, cell: str, hour: int, zones: Zones) -> bool:
+    inside = out.start_ms < (hour + 1) * HOUR_MS and hour * HOUR_MS < out.end_ms
+    return inside and (not out.area or cell in zones.get(out.area, {}))
 
 
 def _zones(areas: dict[str, list[Mapping[str, Any]]]) -> tuple[Zones, str, str]:

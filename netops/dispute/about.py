@@ -15,7 +15,7 @@ from netops.dispute import codes
 from netops.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from zoneinfo import ZoneInfo
 
     from netops.dispute.codes import Target
@@ -29,13 +29,15 @@ _OUTAGES: Final = ("incidents", "degraded")  # both are tables of an objective: 
 class Told:
     """What a report tells of: each service that it judges, and its outages, from when to when (ms UTC).
 
-    Of outages that begin together, under several objectives, the longest counts.
+    Of outages that begin together, under several objectives, the longest counts. `surveys` are those that it rests on,
+    by the SHA-256 of their files.
     """
 
     outages: Mapping[str, Mapping[int, int]]
+    surveys: frozenset[str] = frozenset()
 
 
-def read(report: Any) -> Told:
+def read(report: Any, surveys: Iterable[str] = ()) -> Told:
     """Return what a `report.json` tells of; LookupError, TypeError or AttributeError when it is none."""
     found: dict[str, dict[int, int]] = {}
     for each in _objectives(report):
@@ -45,7 +47,7 @@ def read(report: Any) -> Told:
             for row in each.get(table, {}).get("rows", ()):
                 mine, end_ms = found.setdefault(_a(str, row[0]), {}), _a(int, row[2])
                 mine[_a(int, row[1])] = max(mine.get(row[1], end_ms), end_ms)
-    return Told(found)
+    return Told(found, frozenset(surveys))
 
 
 def missing(target: Target, told: Told, zone: ZoneInfo, *, until_ms: int = 0) -> str:
@@ -53,6 +55,9 @@ def missing(target: Target, told: Told, zone: ZoneInfo, *, until_ms: int = 0) ->
 
     `until_ms` is the end of the part that is asked for.
     """
+    if target.kind == codes.SURVEY:
+        known = ", ".join(sorted(told.surveys)[:MOST_SHOWN]) or "none"
+        return "" if target.name in told.surveys else f"the report rests on no survey {target.name}; on {known}"
     if not target.name or target.kind not in {codes.INCIDENT, codes.INTERVAL}:
         return ""
     starts = told.outages.get(target.name)
@@ -85,6 +90,10 @@ def words(text: str, zone: ZoneInfo) -> str:
             return f"claim {name}"
         case codes.LEAF:
             return f"leaf {target.leaf}"
+        case codes.SURVEY:
+            hours = f", {_clock(target.start_ms, zone)} to {_clock(target.end_ms, zone)}" if target.end_ms else ""
+            area = f" in area {target.area if target.area.isprintable() else repr(target.area)}" if target.area else ""
+            return f"survey {name[:16]}…{area}{hours}"
         case codes.INCIDENT:
             return f"outage of {name} that began {_clock(target.start_ms, zone)}"
         case _:

@@ -2,7 +2,8 @@
 
 A target is written as one name: a claim by its own, everything else with its kind before it:
 `incident:<service>@<start_ms>`, `leaf:<index>`, `interval:<start_ms>-<end_ms>`, the last with `/<service>` where it is
-about one.
+about one, and `survey:<SHA-256 of its file>`, with `/<area>` for its cells there, with `@<start_ms>-<end_ms>` for the
+hours that it touches.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from netops.errors import UsageError, nearest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CLAIM, INCIDENT, LEAF, INTERVAL = "claim", "incident", "leaf", "interval"
+CLAIM, INCIDENT, LEAF, INTERVAL, SURVEY = "claim", "incident", "leaf", "interval", "survey"
 CODES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "claim_refused": (CLAIM, "the claim should excuse what it covers, and does not"),
@@ -29,31 +30,43 @@ CODES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "not_measured": (INTERVAL, "what is judged here was not measured, or not properly"),
         "not_contracted": (INTERVAL, "the service was not contracted, or not in its service hours"),
         "calculation": (INTERVAL, "the figure does not follow from the facts and the contract"),
+        "survey_datum": (SURVEY, "its positions are of another datum than stated"),
+        "survey_instrument": (SURVEY, "its instrument was the wrong one, or not calibrated"),
+        "survey_place": (SURVEY, "its samples lie outside the area, or where nobody is to be served"),
     }
 )
 """Code → the kind of its target, and what it says."""
 
 CAUSES: Final = ("carrier", "city", "planned", "power_or_third_party", "force_majeure")
-UP, NOT_MEASURED = "up", "not_measured"
+UP, NOT_MEASURED, TAKEN_OUT = "up", "not_measured", "taken_out"
+SURVEYED: Final = tuple(code for code, (kind, _) in CODES.items() if kind == SURVEY)
 DECIDES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {"cause": CAUSES, "no_outage": (UP,), "duration": (UP,), "not_measured": (NOT_MEASURED,)}
+    | dict.fromkeys(SURVEYED, (TAKEN_OUT,))
 )
-"""Code → what a ruling that upholds it may decide: whose account, that it was up, that nobody measured it."""
+"""Code → what a ruling that upholds it may decide: whose account, up, not measured, taken out."""
 
 _INCIDENT = re.compile(r"incident:(?P<service>[^@]+)@(?P<start>[0-9]{1,16})")
 _LEAF = re.compile(r"leaf:(?P<index>[0-9]{1,16})")
+_SURVEY = re.compile(
+    r"survey:(?P<survey>[0-9a-f]{64})(?:/(?P<area>[^@]+))?(?:@(?P<start>[0-9]{1,16})-(?P<end>[0-9]{1,16}))?"
+)
 _INTERVAL = re.compile(r"interval:(?P<start>[0-9]{1,16})-(?P<end>[0-9]{1,16})(?:/(?P<service>.+))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What an objection is about: `name` is a claim's or service's, `start_ms` and `end_ms` a span, `leaf` an index."""
+    """What an objection is about: `name` is a claim's, a service's or a survey's, `leaf` an index, the others a span.
+
+    `end_ms` 0: no end is stated. `area`, of a survey: its cells in one area alone.
+    """
 
     kind: str
     name: str = ""
     start_ms: int = 0
     end_ms: int = 0
     leaf: int = 0
+    area: str = ""
 
     def __str__(self) -> str:
         """Return the target as one name."""
@@ -64,6 +77,9 @@ class Target:
                 return f"incident:{self.name}@{self.start_ms}"
             case "leaf":
                 return f"leaf:{self.leaf}"
+            case "survey":
+                hours = f"@{self.start_ms}-{self.end_ms}" if self.end_ms else ""
+                return f"survey:{self.name}" + (f"/{self.area}" if self.area else "") + hours
             case _:
                 return f"interval:{self.start_ms}-{self.end_ms}" + (f"/{self.name}" if self.name else "")
 
@@ -71,7 +87,7 @@ class Target:
 def target(text: str) -> Target:
     """Read a target; UsageError says what is off. What has no kind before it is a claim."""
     kind, colon, _ = text.partition(":")
-    if not colon or kind not in {INCIDENT, LEAF, INTERVAL}:
+    if not colon or kind not in {INCIDENT, LEAF, INTERVAL, SURVEY}:
         return Target(kind=CLAIM, name=text)
     if match := _INCIDENT.fullmatch(text):
         made = Target(kind=INCIDENT, name=match["service"], start_ms=int(match["start"]))
@@ -80,11 +96,14 @@ def target(text: str) -> Target:
     elif match := _INTERVAL.fullmatch(text):
         start, end = int(match["start"]), int(match["end"])
         made = Target(kind=INTERVAL, name=match["service"] or "", start_ms=start, end_ms=end)
+    elif match := _SURVEY.fullmatch(text):
+        span = {"start_ms": int(match["start"]), "end_ms": int(match["end"])} if match["end"] else {}
+        made = Target(kind=SURVEY, name=match["survey"], area=match["area"] or "", **span)
     else:
         raise UsageError(f"target {text[:80]!r}: expected {_FORMS[kind]}")
     if str(made) != text:
         raise UsageError(f"target {text[:80]!r}: a number with zeros before it; expected '{made}'")
-    if made.kind == INTERVAL and made.start_ms >= made.end_ms:
+    if (made.kind == INTERVAL or made.end_ms) and made.start_ms >= made.end_ms:
         raise UsageError(f"target {text[:80]!r}: an interval ends after it begins")
     return made
 
@@ -92,6 +111,7 @@ def target(text: str) -> Target:
 _FORMS: Final = {
     INCIDENT: "incident:<service>@<start_ms>",
     LEAF: "leaf:<index>",
+    SURVEY: "survey:<SHA-256>, /<area> and @<start_ms>-<end_ms> behind it where it is about a part",
     INTERVAL: "interval:<start_ms>-<end_ms> or interval:<start_ms>-<end_ms>/<service>",
 }
 

@@ -78,8 +78,16 @@ def _paper(path: Path) -> Paper:
         facts={index: told for index, data in rows if (told := _told(json.loads(data))) is not None},
         leaves=at + 1,
         versions=tuple(_versions(canonical.loads(bundle.member(CONTRACT)))),
-        told=about.read(canonical.loads(bundle.member(REPORT))),
+        told=about.read(canonical.loads(bundle.member(REPORT)), map(str, filter(None, map(_survey, rows)))),
     )
+
+
+def _survey(row: tuple[int, bytes]) -> str:
+    """Return the survey that a leaf states, by the SHA-256 of its file; the empty string where it states none."""
+    if b'"survey_import"' not in row[1]:
+        return ""
+    fact = json.loads(row[1])["fact"]
+    return str(fact["body"]["survey"]) if fact["kind"] == "survey_import" else ""
 
 
 def _told(leaf: Any) -> tuple[Fact, int] | None:

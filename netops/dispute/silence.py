@@ -71,7 +71,7 @@ def _upheld(each: Objection) -> dict[str, JSON]:
         return told
     about = codes.target(each.target)
     told |= {"decides": each.asks, "start_ms": each.start_ms, "end_ms": each.end_ms}
-    return told | ({"service": about.name} if about.name else {})
+    return told | ({"service": about.name} if about.name and about.kind != codes.SURVEY else {})
 
 
 def _stated(kind: str, name: str, stage: int, over_ms: int, told: dict[str, JSON]) -> LedgerEntry:

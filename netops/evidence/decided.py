@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from netops.evidence.stated import Stated
 
 ACCOUNTS = ("carrier", "city", "planned", "power_or_third_party", "force_majeure")
+SURVEYED = ("survey_datum", "survey_instrument", "survey_place")
 MAY = {"cause": ACCOUNTS, "no_outage": ("up",), "duration": ("up",), "not_measured": ("not_measured",)}
+MAY |= dict.fromkeys(SURVEYED, ("taken_out",))
 OUTAGE = re.compile("incident:([^@]+)@(0|[1-9][0-9]{0,15})")
+SURVEY = re.compile("survey:([0-9a-f]{64})(?:/([^@]+))?(?:@(0|[1-9][0-9]{0,15})-(0|[1-9][0-9]{0,15}))?")
 STRETCH = re.compile("interval:(0|[1-9][0-9]{0,15})-(0|[1-9][0-9]{0,15})(?:/(.+))?")
 
 
@@ -37,11 +40,38 @@ class Decided:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What the ruling in a leaf takes out of a survey, of one area's cells or of all, by the hours that it touches."""
+
+    index: int
+    survey: str
+    area: str
+    start: int
+    end: int
+    month: tuple[int, int, str]
+
+    def takes(self, cell: str, hour: int, zones: Mapping[str, Mapping[str, int]]) -> bool:
+        """Whether an hour (of the epoch) of a cell is gone."""
+        if (hour + 1) * 3_600_000 <= self.start or hour * 3_600_000 >= self.end:
+            return False
+        return self.area == "" or cell in zones.get(self.area, ())
+
+
 def decided(leaves: Stated) -> list[Decided]:
-    """Return the decisions that count, in the order of the ledger."""
+    """Return the decisions on intervals that count, in the order of the ledger."""
+    return [each for each in _all(leaves) if isinstance(each, Decided)]
+
+
+def removed(leaves: Stated) -> list[Removed]:
+    """Return what is taken out of surveys, in the order of the ledger."""
+    return [each for each in _all(leaves) if isinstance(each, Removed)]
+
+
+def _all(leaves: Stated) -> list[Decided | Removed]:
     void = leaves.procedure.void
     held = {leaf["fact"]["body"]["objection"]: leaf for at, leaf in leaves.kinds.get("objection", ()) if at not in void}
-    found = []
+    found: list[Decided | Removed] = []
     for index, leaf in leaves.kinds.get("ruling", ()):
         body = leaf["fact"]["body"]
         if index in void or "decides" not in body or body["objection"] not in held:
@@ -52,12 +82,14 @@ def decided(leaves: Stated) -> list[Decided]:
     return sorted(found, key=lambda each: each.index)
 
 
-def _one(index: int, said: Mapping[str, Any], asked: Mapping[str, Any], leaves: Stated) -> Decided | None:
+def _one(index: int, said: Mapping[str, Any], asked: Mapping[str, Any], leaves: Stated) -> Decided | Removed | None:
     month = leaves.procedure.periods.get(asked["report"])
     if month is None or said["outcome"] == "dismissed" or said["by"] == asked["by"]:
         return None
     if said["decides"] not in MAY.get(asked["code"], ()):
         return None
+    if asked["code"] in SURVEYED:
+        return _survey(index, said, asked, month)
     about = _target(asked["code"], asked["target"])
     if about is None or said.get("service", "") != about[0]:
         return None
@@ -66,6 +98,22 @@ def _one(index: int, said: Mapping[str, Any], asked: Mapping[str, Any], leaves: 
     if "end_ms" in asked:
         low, high = max(low, asked.get("start_ms", low)), min(high, asked["end_ms"])
     return Decided(index, said["objection"], said["decides"], service, low, high) if low < high else None
+
+
+def _survey(
+    index: int, said: Mapping[str, Any], asked: Mapping[str, Any], month: tuple[int, int, str]
+) -> Removed | None:
+    match = SURVEY.fullmatch(asked["target"])
+    if match is None:
+        return None
+    low, high = said.get("start_ms", 0), said.get("end_ms", 0)
+    if match[3]:
+        if int(match[3]) >= int(match[4]):
+            return None
+        low, high = max(low, int(match[3])), min(high, int(match[4]))
+    if "end_ms" in asked:
+        low, high = max(low, asked.get("start_ms", low)), min(high, asked["end_ms"])
+    return Removed(index, match[1], match[2] or "", low, high, month) if low < high else None
 
 
 def _target(code: str, text: str) -> tuple[str, int, int] | None:

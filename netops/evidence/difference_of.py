@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from netops.errors import EvidenceError
 from netops.evidence import canonical
 from netops.evidence.bundle import runs
+from netops.evidence.decided import removed
 from netops.evidence.differences import differ
 from netops.evidence.integrity import Failure
 from netops.evidence.lines import merged
@@ -151,6 +152,7 @@ class _Difference:
         ]
         excusing = tuple(each for each in effects if each[1].startswith("in_force"))
         excusing += tuple((str(each.index), "ruling") for each in leaves.rulings)
+        excusing += tuple((str(each.index), "taken out") for each in removed(leaves))
         return (excusing, *(tuple(leaves.indexes(kind)) for kind in (*SEEN, *SURVEYED, "contract_version", "verdict")))
 
     def _changed(self, before: Numbers, after: Numbers) -> Iterator[list[Any]]:

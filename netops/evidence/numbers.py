@@ -85,7 +85,12 @@ class Numbers:
             for objective in item["objectives"]
         ]
         surfaces = surface.promised(
-            self.leaves, item, carrier=self.carrier, at=window[1], month=(self.period[0], self.zone)
+            self.leaves,
+            item,
+            carrier=self.carrier,
+            at=window[1],
+            month=(self.period[0], self.zone),
+            whole=(*self.period, self.rulings.report["contract"]),
         )
         contracted = sum(map(length, spans.values()))
         due = exact(item["fee"]) * contracted / (self.period[1] - self.period[0])

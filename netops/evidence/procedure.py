@@ -86,7 +86,7 @@ class Procedure:
 
     void: set[int] = field(default_factory=set)
     silences: list[Silence] = field(default_factory=list)
-    periods: dict[str, tuple[int, int]] = field(default_factory=dict)  # of each report
+    periods: dict[str, tuple[int, int, str]] = field(default_factory=dict)  # of each report, and its contract
     _cases: dict[tuple[Any, ...], _Case] = field(default_factory=dict)
     _reports: dict[str, _Case] = field(default_factory=dict)
     _objections: dict[str, _Objection] = field(default_factory=dict)
@@ -118,7 +118,7 @@ class Procedure:
         case.report, case.digest, case.since = body["report"], body["digest"], known
         case.text = "" if begun is None else texts[begun]
         self._reports[case.report] = case
-        self.periods[case.report] = body["start_ms"], body["end_ms"]
+        self.periods[case.report] = body["start_ms"], body["end_ms"], body["contract"]
 
     def _step(self, kind: str, body: Mapping[str, Any], known: int) -> tuple[int, str] | None:
         """Do what is said; return since when it was waited for and by which text, or None where it has no place."""

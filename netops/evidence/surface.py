@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from netops.evidence import canonical
+from netops.evidence.decided import removed
 from netops.evidence.figures import exact, limited, owed, written
 from netops.evidence.stated import HOUR
 
@@ -36,24 +37,40 @@ Rows = dict[str, dict[int, list[int]]]  # cell → hour → samples, silent, lev
 
 
 def promised(
-    leaves: Stated, item: Mapping[str, Any], *, carrier: str, at: int, month: tuple[int, tzinfo]
+    leaves: Stated,
+    item: Mapping[str, Any],
+    *,
+    carrier: str,
+    at: int,
+    month: tuple[int, tzinfo],
+    whole: tuple[int, int, str],
 ) -> list[dict[str, Any]]:
-    """Return what the report must say of each of an item's promises of coverage; `month` is its begin and its zone."""
+    """Return what the report must say of each of an item's promises of coverage; `month` is its begin and its zone.
+
+    `whole` is the period of the report and its contract: a ruling takes nothing out for another report's.
+    """
     made = []
     for given in item.get("coverage", ()):
         before = leaves.breaches(f"{item['id']}/{given['id']}", *month)
         areas = item["select"]["areas"]
-        made.append(covered(leaves, given, carrier=carrier, areas=areas, at=at, before=before))
+        made.append(covered(leaves, given, carrier=carrier, areas=areas, at=at, before=before, month=whole))
     return made
 
 
 def covered(
-    leaves: Stated, given: Mapping[str, Any], *, carrier: str, areas: Sequence[str], at: int, before: int
+    leaves: Stated,
+    given: Mapping[str, Any],
+    *,
+    carrier: str,
+    areas: Sequence[str],
+    at: int,
+    before: int,
+    month: tuple[int, int, str],
 ) -> dict[str, Any]:
     """Return what the report must say of one promise of coverage at an instant; no area named means all."""
     technology = TECHNOLOGY[given["metric"]]
     digest, grid, zones = _zones(leaves, at)
-    told, rows = _surveys(leaves, carrier, technology)
+    told, rows = _surveys(leaves, carrier, technology, zones, month)
     minima = {each["area"]: each["percent"] for each in given["minima"]}
     areas = sorted(areas or zones)
     limits = exact(given["level"]) * 100, exact(given["quality"]) * 100 if given["quality"] else None
@@ -109,23 +126,35 @@ def _zones(leaves: Stated, at: int) -> tuple[str, str, dict[str, dict[str, int]]
     return "", "", {}
 
 
-def _surveys(leaves: Stated, carrier: str, technology: str) -> tuple[dict[str, int], Rows]:
-    """Return how much was surveyed of one network, and what was measured."""
+def _surveys(
+    leaves: Stated,
+    carrier: str,
+    technology: str,
+    zones: Mapping[str, Mapping[str, int]],
+    month: tuple[int, int, str],
+) -> tuple[dict[str, int], Rows]:
+    """Return how much was surveyed of one network, and what was measured, less what rulings take out."""
+    gone, out = 0, [each for each in removed(leaves) if each.month == month]
     files: dict[str, list[dict[str, Any]]] = {}
     for body in leaves.bodies("survey_import"):
         if body["carrier"] == carrier and body["technology"] == technology:
             files.setdefault(body["survey"], []).append(body)
     rows: Rows = {}
     told = {"count": 0, "incomplete": 0, "samples": 0}
-    for bodies in files.values():
+    for name, bodies in files.items():
+        mine = [each for each in out if each.survey == name]
         parts = _parts(bodies)
         told["count" if parts else "incomplete"] += 1
         for number, part in enumerate(parts):
             told["samples"] += 0 if number else part["samples"]
             for cell, hour, *sums in part["cells"]:
+                if any(each.takes(cell, hour, zones) for each in mine):
+                    gone += 1
+                    continue
                 hours = rows.setdefault(cell, {})
                 hours[hour] = [a + b for a, b in zip(hours.get(hour, [0] * 5), sums, strict=True)]
-    return told | {"cell_hours": sum(len(hours) for hours in rows.values())}, rows
+    told |= {"cell_hours": sum(len(hours) for hours in rows.values())} | ({"taken_out": gone} if gone else {})
+    return told, rows
 
 
 def _parts(bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -209,7 +209,7 @@ def _sign(leaves: Leaves, texts: Sequence[Contract], period: Period) -> tuple[ob
         decided = exclusions.decide(sealed.claims(leaves, classes), classes, whole)
         excusing.append(tuple(each.claim.id for each in decided if each.counts))
     kinds = difference.HOURS | difference.SURVEYS | {"contract_version", "verdict"}
-    rulings = tuple(each.leaf for each in leaves.decisions)
+    rulings = tuple(each.leaf for each in leaves.decisions) + tuple(each.leaf for _, each in leaves.outs)
     return tuple(each.index for each in leaves.all if each.kind in kinds), tuple(excusing), rulings
 
 

@@ -53,7 +53,9 @@ class Found:
 class Surveyed:
     """The surveys of a report's leaves; what was known at an instant is opened once."""
 
-    def __init__(self, leaves: Leaves) -> None:
+    def __init__(self, leaves: Leaves, case: tuple[str, int, int]) -> None:
+        """Open the leaves; of the rulings count those on the reports of this case: contract, from, to."""
+        self._outs = [out for said_in, out in leaves.outs if said_in == case]
         self._stated = [(each.fact, each.known_ms) for each in leaves.of(AREAS, SURVEY)]
         self._open: dict[tuple[str, str, int], Ground] = {}
 
@@ -61,7 +63,7 @@ class Surveyed:
         """Return what a verdict on one network rests on at an instant."""
         key = carrier, technology, at_ms
         if key not in self._open:
-            self._open[key] = ground(self._stated, carrier=carrier, technology=technology, at_ms=at_ms)
+            self._open[key] = ground(self._stated, carrier=carrier, technology=technology, at_ms=at_ms, outs=self._outs)
         return self._open[key]
 
 
@@ -117,6 +119,7 @@ def _told(given: Given, seen: Ground, found: Coverage, *, at_ms: int) -> dict[st
             "samples": seen.samples,
             "outside": found.outside,
             "cell_hours": sum(map(len, seen.table.hours.values())),
+            **({"taken_out": seen.taken_out} if seen.taken_out else {}),
         },
         "verdict": whole.outcome.value,
         "because": whole.because,

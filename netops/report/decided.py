@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from netops.coverage.ground import Out
 from netops.dispute import codes
 from netops.errors import UsageError
 from netops.sla.ruled import Decision
@@ -19,44 +20,76 @@ from netops.sla.ruled import Decision
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from netops.dispute.codes import Target
     from netops.report.leaves import Leaves, Sealed
 
+FOR_EVER_MS: Final = 2**53
 UPHELD: Final = frozenset({"upheld", "partly_upheld"})
+
+
+Case = tuple[str, int, int]  # contract, from, to
 
 
 def decisions(leaves: Leaves) -> tuple[Decision, ...]:
     """Return what rulings decide of intervals, in the order of the ledger."""
+    found = (_decision(ruling, objection, about, case) for ruling, objection, about, case in _counting(leaves))
+    return tuple(each for each in found if each is not None)
+
+
+def taken_out(leaves: Leaves) -> tuple[tuple[Case, Out], ...]:
+    """Return what rulings take out of surveys, each with the case that it was said in, in the order of the ledger."""
+    found = ((case, _out(ruling, objection, about)) for ruling, objection, about, case in _counting(leaves))
+    return tuple((case, each) for case, each in found if each is not None)
+
+
+def _counting(leaves: Leaves) -> Iterator[tuple[Sealed, Mapping[str, Any], Target, Case]]:
+    """Yield each ruling that decides something of what its objection is about, with that and its report's case."""
     rulings = [each for each in leaves.of("ruling") if "decides" in each.body and each.index not in leaves.void]
     if not rulings:
-        return ()
+        return
     objections = {e.body["objection"]: e.body for e in leaves.of("objection") if e.index not in leaves.void}
-    periods: dict[str, tuple[int, int]] = {}
+    cases: dict[str, Case] = {}
     for each in leaves.steps:
         if each.kind == "report_issued":
-            periods.setdefault(each.body["report"], (each.body["start_ms"], each.body["end_ms"]))
-    return tuple(made for each in rulings for made in _decided(each, objections, periods))
+            told = each.body
+            cases.setdefault(told["report"], (told["contract"], told["start_ms"], told["end_ms"]))
+    for each in rulings:
+        objection = objections.get(each.body["objection"])
+        if objection is None or objection["report"] not in cases or each.body["outcome"] not in UPHELD:
+            continue
+        if each.body["by"] == objection["by"]:
+            continue
+        if each.body["decides"] not in codes.DECIDES.get(objection["code"], ()):
+            continue
+        try:
+            about = codes.check(objection["code"], objection["target"])
+        except UsageError:  # sealed before anybody looked at targets
+            continue
+        yield each, objection, about, cases[objection["report"]]
 
 
-def _decided(
-    ruling: Sealed, objections: Mapping[str, Mapping[str, Any]], periods: Mapping[str, tuple[int, int]]
-) -> Iterator[Decision]:
-    body = ruling.body
-    objection = objections.get(body["objection"])
-    if objection is None or objection["report"] not in periods or body["outcome"] not in UPHELD:
-        return
-    if body["by"] == objection["by"] or body["decides"] not in codes.DECIDES.get(objection["code"], ()):
-        return
-    try:
-        about = codes.check(objection["code"], objection["target"])
-    except UsageError:  # sealed before anybody looked at targets
-        return
-    bounds = [periods[objection["report"]], (body.get("start_ms", 0), body.get("end_ms", 0))]
-    bounds.append((about.start_ms, about.end_ms or bounds[0][1]))
+def _span(ruling: Sealed, objection: Mapping[str, Any], bounds: tuple[int, int]) -> tuple[int, int]:
+    told = [bounds, (ruling.body.get("start_ms", 0), ruling.body.get("end_ms", 0))]
     if "end_ms" in objection:
-        bounds.append((objection.get("start_ms", about.start_ms), objection["end_ms"]))
-    start_ms, end_ms = max(each[0] for each in bounds), min(each[1] for each in bounds)
+        told.append((objection.get("start_ms", 0), objection["end_ms"]))
+    return max(each[0] for each in told), min(each[1] for each in told)
+
+
+def _out(ruling: Sealed, objection: Mapping[str, Any], about: Target) -> Out | None:
+    if about.kind != codes.SURVEY:
+        return None
+    start_ms, end_ms = _span(ruling, objection, (about.start_ms, about.end_ms or FOR_EVER_MS))
+    return Out(ruling.index, about.name, about.area, start_ms, end_ms) if start_ms < end_ms else None
+
+
+def _decision(ruling: Sealed, objection: Mapping[str, Any], about: Target, case: Case) -> Decision | None:
+    if about.kind == codes.SURVEY:
+        return None
+    body = ruling.body
+    bounds = max(case[1], about.start_ms), min(case[2], about.end_ms or case[2])
+    start_ms, end_ms = _span(ruling, objection, bounds)
     if start_ms < end_ms and body.get("service", "") == about.name:
-        yield Decision(
+        return Decision(
             objection=body["objection"],
             leaf=ruling.index,
             decides=body["decides"],
@@ -67,3 +100,4 @@ def _decided(
             by=body["by"],
             reason=body["reason"],
         )
+    return None

@@ -137,13 +137,15 @@ def ask(contracts: Sequence[Contract], leaves: Leaves, *, start_ms: int, end_ms:
         hours=len(state.hours),
         missing=state.missing,
         cut=tuple(_cut(state.hours, start_ms, end_ms)),
-        coverage=tuple(_coverage(ruling, leaves)),
+        coverage=tuple(_coverage(ruling, leaves, (start_ms, end_ms))),
     )
 
 
-def _coverage(ruling: Sequence[tuple[Contract, int, int]], leaves: Leaves) -> Iterator[tuple[str, Found]]:
+def _coverage(
+    ruling: Sequence[tuple[Contract, int, int]], leaves: Leaves, span: tuple[int, int]
+) -> Iterator[tuple[str, Found]]:
     """Yield each version's promises of coverage, as they stand at the end of its part."""
-    surveyed = covered.Surveyed(leaves)
+    surveyed = covered.Surveyed(leaves, (ruling[-1][0].id, *span))
     for contract, _, end_ms in ruling:
         for item in contract.items:
             for given in item.coverage:

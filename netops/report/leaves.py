@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from inventory.model import ExclusionClass
     from netops.access.approvals import Approval
+    from netops.coverage.ground import Out
     from netops.sla.ruled import Decision
 
 TERMS = approvals.ACTIONS["exclusion"].fields
@@ -113,6 +114,11 @@ class Leaves:
     def decisions(self) -> tuple[Decision, ...]:
         """What rulings decide of intervals, in the order of the ledger."""
         return decided.decisions(self)
+
+    @cached_property
+    def outs(self) -> tuple[tuple[decided.Case, Out], ...]:
+        """What rulings take out of surveys, each with the case that it was said in."""
+        return decided.taken_out(self)
 
     @cached_property
     def _kinds(self) -> Mapping[str, list[Sealed]]:

@@ -94,7 +94,7 @@ class Part:
         self._contract, self._start, self._end = contract, start_ms, end_ms
         self.verdicts: list[Verdict] = []
         self.found: list[tuple[str, Found]] = []
-        self._surveyed = covered.Surveyed(leaves)
+        self._surveyed = covered.Surveyed(leaves, (contract.id, ask.period.start_ms, ask.period.end_ms))
 
     def tell(self) -> dict[str, Any]:
         """Return the part as the report tells it."""

@@ -149,4 +149,4 @@ def test_a_target_reads_back_as_it_is_written(target):
 
 
 def test_every_code_is_said_of_one_kind_of_target():
-    assert {kind for kind, _ in codes.CODES.values()} == {"claim", "incident", "leaf", "interval"}
+    assert {kind for kind, _ in codes.CODES.values()} == {"claim", "incident", "leaf", "interval", "survey"}

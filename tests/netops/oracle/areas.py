@@ -13,11 +13,12 @@ HOUR = 3_600_000
 HALVINGS = 80
 
 
-def judge(leaves, version, item, promise, *, at_ms, before):
+def judge(leaves, version, item, promise, *, at_ms, before, gone=()):
     """Return what an instant's samples say of one promise."""
     zones = areas_at(leaves, at_ms)
     names = sorted(item["select"]["areas"] or zones)
-    hours = measured(leaves, version["carrier"], {"rsrp": "lte", "rssi": "wifi"}[promise["metric"]])
+    technology = {"rsrp": "lte", "rssi": "wifi"}[promise["metric"]]
+    hours = measured(leaves, version["carrier"], technology, gone=gone, zones=zones)
     looked = {name: [(look(hours.get(c, []), promise, at_ms), s) for c, s in zones.get(name, [])] for name in names}
     least = {each["area"]: each["percent"] for each in promise["minima"]}
     areas = {name: stand(cells, promise, least.get(name, promise["minimum"])) for name, cells in looked.items()}
@@ -68,14 +69,25 @@ def whole_of(bodies):
     return parts if None not in parts and all(b["part"] < first["parts"] for b in same) else []
 
 
-def measured(leaves, carrier, technology):
-    """Return cell → its hours, each with the sums of all surveys."""
+def measured(leaves, carrier, technology, *, gone=(), zones=()):
+    """Return cell → its hours, each with the sums of all surveys, less what rulings took out of one.
+
+    `gone`: (survey, area or nothing, begin, end) of each; an hour is out as soon as one minute of it is.
+    """
     bodies = [leaf["fact"]["body"] for leaf in leaves if leaf["fact"]["kind"] == "survey_import"]
     mine = [b for b in bodies if b["carrier"] == carrier and b["technology"] == technology]
     sums = {}
     for survey in {b["survey"]: None for b in mine}:
         for part in whole_of([b for b in mine if b["survey"] == survey]):
             for cell, hour, *values in part["cells"]:
+                minutes = range(hour * HOUR, hour * HOUR + HOUR, 60_000)
+                if any(
+                    name == survey
+                    and (not area or cell in [each for each, _ in dict(zones).get(area, [])])
+                    and any(low <= at < high for at in minutes)
+                    for name, area, low, high in gone
+                ):
+                    continue
                 held = sums.setdefault(cell, {}).setdefault(hour, [0, 0, 0, 0, 0])
                 sums[cell][hour] = [a + b for a, b in zip(held, values, strict=True)]
     return {cell: sorted(hours.items()) for cell, hours in sums.items()}

@@ -264,6 +264,31 @@ def decided(city):
     return made
 
 
+def gone(city):
+    """Return what rulings on this period's reports take out of surveys: (survey, area or nothing, begin, end)."""
+    said, made = heard(city.leaves), []
+    asked = {body["objection"]: body for body in said["objection"]}
+    months = {}
+    for body in city.bodies("report_issued"):
+        months.setdefault(body["report"], (body["start_ms"], body["end_ms"]))
+    for body in said["ruling"]:
+        about = asked[body["objection"]]
+        kind, _, rest = about["target"].partition(":")
+        if kind != "survey" or not about["code"].startswith("survey_") or body.get("decides") != "taken_out":
+            continue
+        if body["outcome"] == "dismissed" or months[about["report"]] != (city.start, city.end):
+            continue
+        name, _, span = rest.partition("@")
+        survey, _, area = name.partition("/")
+        first, last = body.get("start_ms", 0), body.get("end_ms", 0)
+        if span:
+            first, last = max(first, int(span.split("-")[0])), min(last, int(span.split("-")[1]))
+        if "end_ms" in about:
+            first, last = max(first, about.get("start_ms", 0)), min(last, about["end_ms"])
+        made.append((survey, area, first, last))
+    return made
+
+
 def overruled(cells, rules, mine, start_ms):
     """Put into the cells of a service what rulings decide of them; a rest that is too short is no outage."""
     for first, last, _, word, _, _ in mine:
@@ -753,7 +778,9 @@ def disagreements(contracts, leaves, report, areas):
             for said, promise in zip(told.get("coverage", ()), item.get("coverage", ()), strict=True):
                 name = f"{item['id']}/{promise['id']}"
                 version = versions[part["version"]]
-                ours = areas.judge(leaves, version, item, promise, at_ms=part["end_ms"], before=breaches(city, name))
+                ours = areas.judge(
+                    leaves, version, item, promise, at_ms=part["end_ms"], before=breaches(city, name), gone=gone(city)
+                )
                 made += [f"version {part['version']} {name}: {each}" for each in areas.differs(said, ours)]
                 judged.append(ours)
             minutes = sum(contracted_minutes(city, item, part))

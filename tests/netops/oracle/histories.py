@@ -229,6 +229,8 @@ class History:
             self.state(kind, body, at_ms=at_ms)
         self.rng = random.Random(f"rulings of {seed}")
         self.rulings()
+        self.rng = random.Random(f"taken out of {seed}")
+        self.surveyed()
 
     def past(self):
         """Verdicts of the months before: some in two parts, some with a revision."""
@@ -400,6 +402,29 @@ class History:
             ruling |= {"outcome": rng.choice(["upheld", "upheld", "upheld", "partly_upheld", "dismissed"])}
             ruling |= {"by": rng.choice(["judge"] * 9 + ["carrier"]), "reason": "r"}
             self.state("ruling", {"objection": f"o-now-{number}", **ruling}, at_ms=self.end)
+
+    def surveyed(self):
+        """Objections to surveys, whole or in part, and what rulings take out of them."""
+        rng = self.rng
+        known = sorted({each.body["survey"] for each in self.kept if each.kind == "survey_import"})
+        if not known or rng.random() < 0.4 or all(each.kind != "report_issued" for each in self.kept):
+            return
+        for number in range(rng.choice([1, 1, 3])):
+            code = rng.choice(["survey_datum", "survey_instrument", "survey_place", "fact"])
+            target = f"survey:{rng.choice(known)}" + rng.choice(["", "", *(f"/{each}" for each in surveys.AREAS)])
+            begin = self.end - rng.choice([1, 2, 4, 30, 49]) * H - rng.choice([0, 1, 59]) * M
+            if rng.random() < 0.4:
+                target += f"@{begin}-{begin + rng.choice([1, 60, 61, 3000]) * M}"
+            asked = {"asks": "taken_out", "start_ms": begin, "end_ms": self.end - H}
+            report = rng.choice(["c1-now-r1"] * 6 + ["c1-p-r1"])
+            said = {"objection": f"o-map-{number}", "report": report, "code": code, "target": target}
+            said |= {"by": "carrier", "reason": "r"} | rng.choice([{}, {}, asked])
+            self.state("objection", said, at_ms=self.end)
+            told = {"objection": f"o-map-{number}", "by": "city", "reason": "r"}
+            self.state("rebuttal", told | {"stance": "rejected"}, at_ms=self.end)
+            span = rng.choice([{"start_ms": 0}, {"start_ms": 0}, {"start_ms": begin}]) | {"end_ms": self.end}
+            ruling = {"outcome": rng.choice(["upheld"] * 5 + ["partly_upheld", "dismissed"]), "decides": "taken_out"}
+            self.state("ruling", told | ruling | span | {"by": "judge"}, at_ms=self.end)
 
     def _minute(self, before):
         return self.start + self.rng.randrange(before, self.length * 60) * M

@@ -91,6 +91,16 @@ def test_histories_hold_decisions_that_move_time():
     assert words == {each for allowed in brute.MAY.values() for each in allowed}
 
 
+def test_histories_hold_surveys_of_which_something_is_taken_out():
+    gone = 0
+    for seed in range(SEED, SEED + 100):
+        _, _, _, report = report_of(histories.History(seed))
+        items = [item for part in report["parts"] for item in part["items"]]
+        gone += sum("taken_out" in each["surveys"] for item in items for each in item.get("coverage", ()))
+
+    assert gone >= 3
+
+
 def test_a_report_that_is_off_by_one_minute_is_found_out():
     """The oracle looks: with one figure of the report changed it says which."""
     draft, contracts, leaves, report = report_of(histories.History(SEED))

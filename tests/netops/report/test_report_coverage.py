@@ -17,7 +17,7 @@ from netops.evidence import canonical
 from netops.evidence.accounts import verify_completeness
 from netops.evidence.members import Bundle
 from netops.evidence.verifier import verify_numbers
-from netops.report import interval, served, standing, surface, words
+from netops.report import bundle, interval, served, standing, surface, words
 from netops.sla import calendar
 
 H = 3_600_000
@@ -388,3 +388,60 @@ def test_an_item_may_promise_coverage_alone(world, base_contract, signer, papers
     assert draft.report.content["credit"]["total"] == "14.00"
     assert members["report.zh.pdf"].startswith(b"%PDF")
     assert "1 of 1 promises missed" in members["report.html"].decode()
+
+
+# ---- what a ruling takes out
+
+REPORT = "c1-2026-09-30T16:00:00.000Z/2026-10-01T04:00:00.000Z-r1"
+
+
+def ruled(world, target, *, code="survey_datum", asks=(), report=REPORT, **ruling):
+    said = {"objection": "o-1", "report": report, "code": code, "target": target, "by": "unicom", "reason": "基准错误"}
+    world.state("objection", said | dict(asks), at_ms=START + 14 * H)
+    world.rebut("o-1")
+    told = {"decides": "taken_out", "start_ms": 0, "end_ms": START + 12 * H, "outcome": "upheld"} | ruling
+    world.state("ruling", {"objection": "o-1", "by": "officer", "reason": "x"} | told, at_ms=START + 15 * H)
+
+
+def walks(name):
+    return canonical.digest(name.encode())
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ((f"survey:{walks('bad')}", {}), ("99/100", "met", 100)),
+        ((f"survey:{walks('bad')}", {"outcome": "dismissed"}), ("99/200", "missed", None)),
+        ((f"survey:{walks('bad')}/a", {}), ("99/100", "met", 100)),
+        ((f"survey:{walks('bad')}/b", {}), ("99/200", "missed", None)),  # it has no cell there
+        # the last millisecond touches the hour
+        ((f"survey:{walks('bad')}@{START + 4 * H - 1}-{START + 4 * H}", {}), ("99/100", "met", 100)),
+        ((f"survey:{walks('bad')}@{START + 4 * H}-{START + 9 * H}", {}), ("99/200", "missed", None)),
+        ((f"survey:{walks('bad')}", {"start_ms": START + 4 * H}), ("99/200", "missed", None)),
+        ((f"survey:{walks('bad')}", {"code": "fact"}), ("99/200", "missed", None)),
+        ((f"survey:{walks('bad')}", {"report": "r"}), ("99/200", "missed", None)),  # said of another month
+        ((f"survey:{walks('good')}", {}), ("0/1", "missed", 100)),  # nothing that is out counts as good
+    ],
+)
+def test_what_a_ruling_takes_out_of_a_survey_is_neither_good_nor_bad(
+    paper_world, paper_bundle, base_contract, said, expected
+):
+    """A hundred cells, 99 of them good by the first walk and none by the second, an hour later."""
+    target, ruling = said
+    world = city(paper_world(length=12), base_contract)
+    areas(world, {"a": 100})
+    survey(world, walked(99, 1), name="good")
+    survey(world, walked(0, 100), name="bad", hour=3)
+    world.issued_before()
+    draft, _ = paper_bundle(world)
+    for fact in bundle.facts(draft, now_ms=START + 13 * H):
+        world.state(fact.kind, dict(fact.body), at_ms=fact.at_ms)
+
+    ruled(world, target, **ruling)
+    draft, made = paper_bundle(world)
+
+    assert verify_numbers(made) == []
+    found = draft.report.content["parts"][0]["items"][0]["coverage"][0]
+    assert (found["whole"]["area_share"], found["verdict"], found["surveys"].get("taken_out")) == expected
+    steps = draft.report.content["difference"]["steps"]["rows"] if ruling.get("report") != "r" else []
+    assert [row[0] for row in steps] == ["objection o-1"] * (ruling.get("report") != "r")
