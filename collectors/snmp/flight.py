@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from collectors.snmp.ask import Answer, Failure
 from collectors.snmp.exchange import Exchange
+from collectors.snmp.post import name_of
 from netops.model import Reason
 
 if TYPE_CHECKING:
@@ -31,11 +32,12 @@ class Job(NamedTuple):
 class Route:
     """How a target is reached: worked out once. No NamedTuple: its attributes are read several times per datagram."""
 
-    __slots__ = ("address", "channel", "wire")
+    __slots__ = ("address", "channel", "name", "wire")
 
     def __init__(self, channel: Channel, address: Address, wire: Wire) -> None:
         self.channel = channel
         self.address = address
+        self.name = name_of(address)  # as `Post` takes it
         self.wire = wire
 
 

@@ -75,7 +75,12 @@ class Known:
                 return None
             if len(self._routes) >= _ROUTES:
                 self._routes.clear()
-            route = self._routes[target] = Route(self._channels[found[0]], found[1], self._wire(target.credential))
+            channel = self._channels[found[0]]
+            route = self._routes[target] = Route(channel, found[1], self._wire(target.credential))
+            if channel.post is not None:
+                if len(channel.post.known) >= _ROUTES:
+                    channel.post.known.clear()
+                channel.post.known[route.name] = route.address
         if len(self.routes_by) >= _ROUTES:
             self.routes_by.clear()
         self.routes_by[id(target)] = route, target

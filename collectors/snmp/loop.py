@@ -19,6 +19,7 @@ from collectors.snmp.exchange import Exchange
 from collectors.snmp.flight import NO_IDS, Flight, Waiting, unasked
 from collectors.snmp.handover import Tray
 from collectors.snmp.known import Known
+from collectors.snmp.post import SENDS, TAKES
 from collectors.snmp.recent import Recent
 from collectors.snmp.siege import Siege, room
 from collectors.snmp.sockets import DATAGRAM
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collectors.snmp.flight import Job
     from collectors.snmp.gather import Request
     from collectors.snmp.handover import HandOver
+    from collectors.snmp.post import Post
     from collectors.snmp.sockets import Address, Channel
     from netops.clock import Clock
 
@@ -72,7 +74,7 @@ class Loop:
         self._turns = 0
         self._idle_at = 0.0  # monotonic seconds when all sockets surely held nothing
         self._starved = Starved()
-        self._appetite = 1  # datagrams to take at once
+        self._appetite = 1  # datagrams to take at once where each takes a call
         self._filled = 0  # batches in a row that were as large as that
         self._behind: dict[Address, deque[tuple[Job, HandOver, int]]] = {}
         self._recent = Recent(counters)
@@ -171,25 +173,55 @@ class Loop:
         if not outgoing:
             return
         self._outgoing = []
-        monotonic, waiting = self._monotonic, self._waiting
-        for flight, serial, octets in outgoing:
+        together: dict[Post, list[tuple[Flight, int, bytes]]] = {}
+        for each in outgoing:
+            flight, serial, octets = each
             if flight.serial != serial:  # answered meanwhile by a reply to an earlier datagram
                 continue
-            channel, address = flight.channel, flight.route.address
+            post = flight.channel.post
+            if post is not None:
+                mates = together.get(post)
+                if mates is None:
+                    together[post] = [each]
+                else:
+                    mates.append(each)
+                continue
             if flight.sealed:
                 flight.seal()
-            flight.sent_at = now = monotonic()
+            now = self._monotonic()
             try:
-                channel.send(octets, address)
+                flight.channel.send(octets, flight.route.address)
             except OSError:
                 self._send_again(flight, octets)
+            self._await([each], now)
+        for post, mates in together.items():
+            self._post(post, mates)
+        self.counters.sent += len(outgoing)
+
+    def _post(self, post: Post, mates: list[tuple[Flight, int, bytes]]) -> None:
+        """Send in whole batches what goes over a socket that can."""
+        at = 0
+        while at < len(mates):
+            some, now = mates[at : at + SENDS], self._monotonic()
+            went = post.send([octets for _, _, octets in some], [flight.route.name for flight, _, _ in some])
+            if not went:
+                flight, _, octets = some[0]
+                self._send_again(flight, octets)
+                went = 1
+            self._await(some[:went], now)
+            at += went
+
+    def _await(self, sent: list[tuple[Flight, int, bytes]], now: float) -> None:
+        """Wait for the replies to what was sent just now."""
+        waiting = self._waiting
+        for flight, serial, _ in sent:
+            flight.sent_at = now
             timeout_s = flight.target.timeout_s
             until, queue = now + timeout_s, waiting.queues.get(timeout_s)
             if queue is None or flight.deadline < until:  # else `Waiting.add` in line: no call for each datagram
                 waiting.add(flight, now, timeout_s)
             else:
-                queue.append((until, flight.serial, flight))
-        self.counters.sent += len(outgoing)
+                queue.append((until, serial, flight))
 
     def _send_again(self, flight: Flight, octets: bytes) -> None:
         """Try once more: the error may be the ICMP answer to somebody else's datagram, told here by the kernel."""
@@ -211,22 +243,29 @@ class Loop:
     def receive(self, channel: Channel) -> int:
         """Take a batch of datagrams and act on each; return how many came.
 
-        Where they come one by one, only one is taken: to ask for another costs as much as a turn.
+        Where they come one by one over a lane, only one is taken: to ask for another costs as much as a turn.
         """
-        flights, monotonic, receive = self.flights, self._monotonic, channel.receive
-        took, most = 0, self._appetite
+        flights, monotonic, post = self.flights, self._monotonic, channel.post
+        took, most = 0, self._appetite if post is None else _BATCH
         try:
             while took < most:
-                octets, source = receive(DATAGRAM)
-                took += 1
-                flight = flights.get(source)
-                if flight is None:
-                    self._recent.stray(source)
-                else:
-                    self._read(flight, octets, monotonic())
-            self._filled += 1
-            if self._filled > _FILLED:
-                self._filled, self._appetite = 0, min(2 * most, _BATCH)
+                begun_at = monotonic()
+                some = [channel.receive(DATAGRAM)] if post is None else post.receive()
+                now = monotonic()
+                took += len(some)
+                for octets, source in some:
+                    flight = flights.get(source)
+                    if flight is None:
+                        self._recent.stray(source)
+                    else:
+                        self._read(flight, octets, now)
+                if post is not None and len(some) < TAKES:  # there were no more
+                    channel.empty_at = begun_at
+                    break
+            if post is None:
+                self._filled += 1
+                if self._filled > _FILLED:
+                    self._filled, self._appetite = 0, min(2 * most, _BATCH)
         except BlockingIOError:
             self._filled, self._appetite = 0, took or 1
             channel.empty_at = monotonic()

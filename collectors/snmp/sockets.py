@@ -15,6 +15,8 @@ import socket
 import struct
 from typing import TYPE_CHECKING, TypeAlias
 
+from collectors.snmp.post import Post
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -62,7 +64,18 @@ def _only(numbers: tuple[int, ...], reach: int) -> bytes:
 class Channel:
     """One non-blocking UDP socket; with a `peer` it is a lane."""
 
-    __slots__ = ("_whole", "drops", "empty_at", "family", "fileno", "receive", "receive_buffer", "send", "socket")
+    __slots__ = (
+        "_whole",
+        "drops",
+        "empty_at",
+        "family",
+        "fileno",
+        "post",
+        "receive",
+        "receive_buffer",
+        "send",
+        "socket",
+    )
 
     def __init__(
         self, family: socket.AddressFamily, *, receive_buffer: int = RECEIVE_BUFFER, peer: Address | None = None
@@ -94,6 +107,7 @@ class Channel:
                 self.socket.close()
                 raise
         self.fileno = self.socket.fileno()
+        self.post = Post(self.fileno, family) if peer is None else None  # many at a time
         self.send = self.socket.sendto
         self.receive = self.socket.recvfrom
 

@@ -3,7 +3,8 @@
 A request on the wire is `prefix + 4-octet id + suffix`; only the id changes. A reply's skeleton is everything in it
 but the id and the contents of the values: tags, lengths, OIDs, community. Its decoding depends on nothing else, so a
 reply whose skeleton is octet for octet that of an earlier reply, which the general decoder read, is read by one
-`struct.unpack` and one comparison. What is not recognised goes through the general decoder: same result, slower.
+comparison (all octets as one number, under a mask) and one `struct.unpack`. What is not recognised goes through the
+general decoder: same result, slower.
 """
 
 from __future__ import annotations
@@ -40,35 +41,36 @@ _SIGNED = {1: "b", 2: "h", 4: "i", 8: "q"}
 _UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _new = tuple.__new__
 _made = object.__new__
+_number = int.from_bytes
 _SHAPES_PER_LENGTH = 4
 _PATIENCE = 64  # misses without as many hits: this question's replies never look alike, stop learning
 
 
 class Shape:
-    """The skeleton of a reply, and how to take the values out of one that has it. `trailing` octets lie behind it."""
+    """The skeleton of a reply, and how to take the values out of one that has it. `trailing` octets lie behind it.
 
-    __slots__ = ("fixes", "names", "skeleton", "tags", "trailing", "unpack")
+    `mask` has ones where the skeleton stands. Both are numbers of all octets, the first octet lowest: so CPython makes
+    a number of octets soonest.
+    """
+
+    __slots__ = ("fixes", "mask", "names", "skeleton", "tags", "trailing", "unpack")
 
     def __init__(
         self,
         unpack: Callable[[bytes], tuple[Any, ...]],
-        skeleton: tuple[bytes, ...],
+        mask: int,
+        skeleton: int,
         names: tuple[tuple[Oid, ...], tuple[int, ...]],
         fixes: tuple[tuple[int, Callable[[bytes], Value]], ...],
+        *,
         trailing: int,
     ) -> None:
         self.unpack = unpack
+        self.mask = mask
         self.skeleton = skeleton
         self.names, self.tags = names
         self.fixes = fixes
         self.trailing = trailing
-
-    def mended(self, parts: tuple[Any, ...]) -> tuple[Value, ...]:
-        """Return the values of an unpacked reply, converted where `struct` cannot; DecodeError if one is off."""
-        values = list(parts[3::2])
-        for at, convert in self.fixes:
-            values[at] = convert(values[at])
-        return tuple(values)
 
 
 def _converter(tag: int, size: int) -> Callable[[bytes], Value] | None:
@@ -94,20 +96,25 @@ def shape_of(octets: bytes, framed: Framed, *, names: tuple[Oid, ...] | None = N
     start, stop = framed.id_span
     if stop - start != 4:
         return None
-    layout = [">", f"{start}s", "i"]
+    layout = [f">{start}xi"]
+    mask = bytearray(b"\xff" * len(octets))
+    mask[start:stop] = bytes(4)
     fixes: list[tuple[int, Callable[[bytes], Value]]] = []
     at = stop
     varbinds = framed.pdu.varbinds
     for place, ((value_at, value_end), tag) in enumerate(zip(framed.spans, varbinds.tags, strict=True)):
         size = value_end - value_at
-        layout += (f"{value_at - at}s", _field(tag, size))
+        layout += (f"{value_at - at}x", _field(tag, size))
+        mask[value_at:value_end] = bytes(size)
         if layout[-1][-1] == "s" and (convert := _converter(tag, size)) is not None:
             fixes.append((place, convert))
         at = value_end
-    layout.append(f"{len(octets) - at}s")
+    layout.append(f"{len(octets) - at}x")
     unpack = Struct("".join(layout)).unpack
     shared = varbinds.oids if names is None or names != varbinds.oids else names
-    return Shape(unpack, unpack(octets)[::2], (shared, varbinds.tags), tuple(fixes), trailing)
+    ones = _number(mask, "little")
+    skeleton = _number(octets, "little") & ones
+    return Shape(unpack, ones, skeleton, (shared, varbinds.tags), tuple(fixes), trailing=trailing)
 
 
 def _field(tag: int, size: int) -> str:
@@ -160,16 +167,17 @@ class Template:
     def recognise(self, octets: bytes) -> Reply | None:
         """Return the reply if its skeleton is known."""
         for shape in self.shapes.get(len(octets), ()):
-            parts = shape.unpack(octets)
-            if parts[::2] == shape.skeleton:
+            if _number(octets, "little") & shape.mask == shape.skeleton:
+                number, *values = shape.unpack(octets)
                 try:
-                    values = parts[3::2] if not shape.fixes else shape.mended(parts)
+                    for at, convert in shape.fixes:
+                        values[at] = convert(values[at])
                 except DecodeError:  # this time a value does not fit its type: the general decoder says so
                     return None
                 self.hits += 1
                 varbinds = _made(Varbinds)  # its `__init__` would be a call from C back into Python
-                varbinds.oids, varbinds.tags, varbinds.values = shape.names, shape.tags, values
-                return _new(Reply, (parts[1], varbinds, octets, True, 0, 0, shape.trailing))
+                varbinds.oids, varbinds.tags, varbinds.values = shape.names, shape.tags, tuple(values)
+                return _new(Reply, (number, varbinds, octets, True, 0, 0, shape.trailing))
         return None
 
     def study(self, octets: bytes, framed: Framed, request: Request, book: Book, trailing: int = 0) -> Varbinds | None:

@@ -41,6 +41,8 @@ class Clock:
 class Channel:
     """Datagrams in lists; `errors` are raised by the next sends, `icmp` told by the error queue."""
 
+    post = None
+
     def __init__(self):
         self.sent, self.inbox, self.errors, self.icmp = [], [], [], []
         self.drops = 0

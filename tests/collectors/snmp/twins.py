@@ -81,6 +81,7 @@ class Clock:
 class Channel:
     """Datagrams in memory."""
 
+    post = None
     family = socket.AF_INET
 
     def __init__(self, world: World) -> None:
