@@ -29,6 +29,7 @@ PAGES = [
     "/worst",
     "/worst?by=device&key=device:wlan-controller-9",
     "/area/110108015",
+    "/site/site-9",
     "/find?q=0a:0b:0c",
     "/find?q=zhongguancun",
     "/device/wlan-controller-9",

@@ -101,6 +101,7 @@ class Index:
     snapshot: Snapshot
     haystack: tuple[tuple[str, str, str], ...] = field(repr=False)  # (kind, id, words)
     by_device: Mapping[str, tuple[str, ...]] = field(repr=False)  # device → its services; a child's are its own
+    by_site: Mapping[str, tuple[str, ...]] = field(repr=False)  # site → its services
     children: Mapping[str, tuple[str, ...]] = field(repr=False)  # device → devices below it
     agreed: Mapping[str, tuple[tuple[int, int, int], ...]] = field(repr=False)  # contract → (from, to, step in ms)
 
@@ -144,7 +145,9 @@ def index(snapshot: Snapshot, contracts: Iterable[Spell] = ()) -> Index:
         for subject in subjects.told(device)[:1]
     }
     by_device: dict[str, list[str]] = {}
+    by_site: dict[str, list[str]] = {}
     for service in snapshot.services:
+        by_site.setdefault(service.site, []).append(service.id)
         by_device.setdefault(service.device, []).append(service.id)
         for subject in subjects.of_service(service):
             if (owner := owners.get((service.device, subject))) is not None:
@@ -162,6 +165,7 @@ def index(snapshot: Snapshot, contracts: Iterable[Spell] = ()) -> Index:
         snapshot=snapshot,
         haystack=tuple(_haystack(snapshot)),
         by_device={device: tuple(services) for device, services in by_device.items()},
+        by_site={site: tuple(services) for site, services in by_site.items()},
         children={device: tuple(below) for device, below in children.items()},
         agreed={contract: tuple(held) for contract, held in agreed.items()},
     )
@@ -202,6 +206,11 @@ def sums(services: Iterable[ServiceNow]) -> Sums:
         month_down_ms=down,
         month_unknown_ms=unknown,
     )
+
+
+def worst_first(each: ServiceNow) -> tuple[int, int, str]:
+    """Return the order of a list of services: by state, what has been wrong for longest, then by name."""
+    return RANK[each.state], each.since_ms if each.state is not State.UP else 0, each.service
 
 
 def _by_cause(each: ServiceNow, _: City) -> str:

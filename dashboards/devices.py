@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.utils import secure_filename
 
-from dashboards import charts, courses, months, probes, subjects, timeline, words
+from dashboards import charts, courses, months, probes, sites, subjects, timeline, words
 from dashboards.city import RANK
 from dashboards.frame import PAGE, bound, frame, paged, strip_label
 from dashboards.queries import decoder
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from netops.store import Outcome
 
 REPLIES, DUMPED = 8, 512  # what a page shows of the raw bytes; the rest is a download
+SOON_MS = 900_000
+FEWER = 25  # services on the page of a device, beside its readings
 HOURS = 40  # of a month's that were not up; the newest
 LATEST_MS = 1 << 53  # beyond it lies no instant of ours
 READ = 40  # of the other values read from a poll: a controller sends thousands
@@ -60,14 +62,13 @@ def device(desk: Desk, device: str) -> str:
         area=city.area_of(known.site),
         carrier=city.snapshot.carrier.get(known.carrier),
         parent=city.snapshot.device.get(known.parent),
-        children=[city.snapshot.device[each] for each in city.index.children.get(device, ())[:PAGE]],
-        children_count=len(city.index.children.get(device, ())),
+        **sites.below(city, device, most=PAGE),
         is_child=subjects.is_child(known),
         **shown(seen, desk),
         **courses.lines(desk, city, known, seen, steps=steps),
         **courses.events(desk, device, now_ms=desk.clock.now_ms()),
         **courses.readings(seen, steps),
-        **paged(city, services),
+        **paged(city, services, size=FEWER),
     )
 
 
@@ -164,12 +165,12 @@ def _month(desk: Desk, service: str) -> dict[str, Any]:
 def sample(desk: Desk, service: str) -> AnyResponse:
     """Lead to the poll that shows best what a service was in a window: from any figure to its raw reading.
 
-    `from` and `until` are instants in ms, at most a day apart.
+    `from` and `until` are instants in ms, at most a day apart; without `until` the next quarter of an hour.
     """
     city = desk.queries.city()
     known = city.snapshot.service.get(service) or abort(404)
     start_ms = request.args.get("from", 0, type=int)
-    end_ms = min(request.args.get("until", 0, type=int), start_ms + courses.DAY_MS)
+    end_ms = min(request.args.get("until", start_ms + SOON_MS, type=int), start_ms + courses.DAY_MS)
     if not 0 < start_ms < end_ms < LATEST_MS:
         abort(404)
     device = city.snapshot.device.get(known.device)

@@ -60,11 +60,11 @@ def frame(desk: Desk, city: City) -> dict[str, Any]:
     }
 
 
-def paged(city: City, rows: list[ServiceNow]) -> dict[str, Any]:
+def paged(city: City, rows: list[ServiceNow], *, size: int = PAGE) -> dict[str, Any]:
     """Return one page of services and where it stands among the others."""
-    pages = max(1, -(-len(rows) // PAGE))
+    pages = max(1, -(-len(rows) // size))
     page = min(max(request.args.get("page", 1, type=int), 1), pages)
-    shown = rows[(page - 1) * PAGE : page * PAGE]
+    shown = rows[(page - 1) * size : page * size]
     return {
         "rows": [_row(city, each) for each in shown],
         "rows_count": len(rows),
@@ -82,6 +82,7 @@ def _row(city: City, each: ServiceNow) -> dict[str, Any]:
     return {
         "now": each,
         "because": words.because(each.because, city.snapshot),
+        "site_id": known.site,
         "site": (site.name or site.address or site.id) if site else "",
         "carrier": words.carrier(carrier) if carrier else each.carrier,
         "month": words.percent(ratio(each.month_up_ms, measured)),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, jsonify, render_template, request, url_for
 
 from dashboards import charts, words
-from dashboards.city import GROUPS, RANK, Sums, find, troubles
+from dashboards.city import GROUPS, Sums, find, troubles, worst_first
 from dashboards.frame import PAGE, bound, frame, fresh, paged
 from netops.situation import State
 from netops.web import safe
@@ -94,7 +94,7 @@ def area(desk: Desk, area: str) -> Response:
     city = desk.queries.city()
     known = city.snapshot.area.get(area) or abort(404)
     rows = [each for each in city.now.values() if each.area == area]
-    rows.sort(key=lambda each: (RANK[each.state], each.since_ms if each.state is not State.UP else 0, each.service))
+    rows.sort(key=worst_first)
 
     def render() -> str:
         return render_template(

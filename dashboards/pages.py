@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, g
 
-from dashboards import approvals, contracts, devices, logins, opened, operators, probes, staff
+from dashboards import approvals, contracts, devices, logins, opened, operators, probes, sites, staff
 from dashboards.desk import Desk
 from dashboards.queries import Queries
 from inventory.sql import Database
@@ -82,6 +82,6 @@ def blueprint(desk: Desk) -> Blueprint:
         "dashboards", __name__, template_folder="templates", static_folder="static", static_url_path="/assets"
     )
     made.app_context_processor(lambda: {"opened": opened.above(desk) if getattr(g, "person", None) else []})
-    for room in (operators, devices, probes, logins, contracts, approvals, staff):
+    for room in (operators, sites, devices, probes, logins, contracts, approvals, staff):
         room.install(made, desk)
     return made

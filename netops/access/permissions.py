@@ -48,6 +48,7 @@ ROUTES: dict[str, str] = {
     "dashboards.accounts": "staff.see",
     "dashboards.home": "network.see",
     "dashboards.area": "network.see",
+    "dashboards.site": "network.see",
     "dashboards.worst": "network.see",
     "dashboards.find": "network.see",
     "dashboards.probes": "network.see",

@@ -12,6 +12,7 @@ PAGES = [
     "/",
     "/worst?by=device&key=device:wlan-controller-9",
     "/area/110108015",
+    "/site/site-9",
     "/find?q=controller",
     "/device/wlan-controller-9",
     "/service/wifi-0009",

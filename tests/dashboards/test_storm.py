@@ -42,6 +42,7 @@ PATHS = [
     "/",
     "/worst",
     "/area/{}",
+    "/site/{}",
     "/find",
     "/device/{}",
     "/service/{}",
