@@ -21,7 +21,7 @@ from netops.access import approvals, tables
 from netops.access.admission import Admission
 from netops.clock import SYSTEM
 from netops.closing import GRACE_MS, Closing
-from netops.dispute import silence
+from netops.dispute import keys, silence
 from netops.dispute.terms import of_register
 from netops.drain import Drain
 from netops.ear import Ear
@@ -246,20 +246,22 @@ class Core:
             mark = register.mark(at_ms=now)
             if self._seen is not None and mark == self._mark:
                 return
-            self._mark = mark
             seen = snapshot(register, at_ms=now)
             if self._seen is not None and seen.digest == self._seen.digest:
+                self._mark = mark
                 return
             told = register.spells("contract", start_ms=0, end_ms=now + DAY_MS)
-            self._admission.terms = of_register(register, seen.carriers)
+            terms = of_register(register, seen.carriers)
         versions = [(each.record, each.to_ms) for each in told if isinstance(each.record, Contract)]
         late = [held for held, to_ms in versions if to_ms > now - LATE_DAYS * DAY_MS]
-        self._seen = seen
-        self._contracts = tuple({held.id: held for held, _ in versions}.values())
-        self._verifier = Verifier(seen, self._journal, self._planned(), contracts=late)
         entries = sealing.register(seen, revision=seen.recorded_ms, by="register")
         entries += [sealing.contract_version(held) for held, _ in versions]
-        self._ledger.append(entries, now_ms=now)
+        named = [*(held for held, _ in versions), *seen.contracts]
+        entries += keys.changes(self._ledger, named, seen.carriers, register=seen.digest, now_ms=now)
+        self._ledger.append(entries, now_ms=now)  # first of all: what is not sealed yet is read again
+        self._mark, self._seen, self._admission.terms = mark, seen, terms
+        self._contracts = tuple({held.id: held for held, _ in versions}.values())
+        self._verifier = Verifier(seen, self._journal, self._planned(), contracts=late)
 
     def _show(self) -> None:
         if self._seen is None:

@@ -594,6 +594,14 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
     "alerts_muted": {"root": _name, "until_ms": instant, "by": _name, "reason": _text},
     # the ledger's own affairs
     "key_changed": {"vkey": _name, "previous?": _name, "by": _name, "reason": _text},
+    "party_key": {
+        "contract": _name,
+        "carrier": _name,
+        "key": _name,
+        "state": _one_of("registered", "removed"),
+        "register": _digest,
+        "by": _name,
+    },
     "paper_signer": {"certificate": _digest, "subject": _name, "by": _name},
     "rehearsal_started": {"city": _name, "seed": _whole, "start_ms": instant},
     "ledger_tally": {"accounts": _count, "root": _digest},

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 KINDS: Final = tuple(kind for kind in states.KINDS if kind != "report_issued")
 ROLES: Final = frozenset({"contract_manager"})  # whose word this is
-RESTS_ON: Final = (*states.KINDS, states.TEXT, "exclusion_claim")
+RESTS_ON: Final = (*states.KINDS, *states.AROUND, "exclusion_claim")
 SLACK_MS: Final = 60_000  # how far a clock may have been set back between a report and a word about it
 DEADLINE: Final = states.DEADLINE
 

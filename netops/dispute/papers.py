@@ -129,7 +129,8 @@ def together(papers: Iterable[Paper], keys: tuple[VerifierKey, ...] = ()) -> tup
         found = find(contract, at_ms)
         return replace(found, keys=keys) if found is not None else None
 
-    return disputes.known([told[index] for index in sorted(told)], leaves=leaves), own
+    held = disputes.known([told[index] for index in sorted(told)], leaves=leaves)
+    return replace(held, cases=replace(held.cases, keys={})), own  # which keys speak by now, no bundle can know
 
 
 def here(settings: Settings, *, now_ms: int) -> tuple[Known, Lookup]:

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from netops.dispute import keys
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -38,6 +40,7 @@ KINDS: Final = (
 )
 EVENTS: Final = (*KINDS, LAST_RULING)
 TEXT: Final = "contract_version"  # no step: by which text a revision's deadlines run
+AROUND: Final = (TEXT, keys.KIND)  # what steps are judged by, and are none themselves
 DEADLINE: Final = "deadline"  # by whom it is said that nobody spoke: the core, which is no person
 MOST_OBJECTIONS: Final = 1000  # in a case; who has more to say objects to the whole interval
 
@@ -175,14 +178,16 @@ class Case:
 class Cases:
     """All cases of a ledger or of a bundle, with the way from reports and objections to their case.
 
-    `texts` are the contracts' versions that were sealed so far: contract → (valid from, version) → digest. The dicts
-    belong to the fold that made them and are never changed afterwards.
+    `texts` are the contracts' versions that were sealed so far: contract → (valid from, version) → digest; `keys`
+    are those that speak for its carrier now: contract → verifier keys, where any was ever stated. The dicts belong
+    to the fold that made them and are never changed afterwards.
     """
 
     held: dict[tuple[str, int, int], Case] = field(default_factory=dict)
     reports: dict[str, tuple[str, int, int]] = field(default_factory=dict)
     objections: dict[str, tuple[str, int, int]] = field(default_factory=dict)
     texts: dict[str, dict[tuple[int, str], str]] = field(default_factory=dict)
+    keys: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def of_report(self, name: str) -> Case | None:
         """Return the case of a report by name, or None."""
@@ -226,6 +231,7 @@ def _copied(cases: Cases) -> Cases:
         reports=dict(cases.reports),
         objections=dict(cases.objections),
         texts={name: dict(texts) for name, texts in cases.texts.items()},
+        keys=dict(cases.keys),
     )
 
 
@@ -234,6 +240,8 @@ def _take(cases: Cases, fact: Fact, known_ms: int) -> bool:
     body: Any = fact.body
     if fact.kind == TEXT:
         cases.texts.setdefault(body["contract"], {})[body["valid_from_ms"], body["version"]] = body["digest"]
+    elif fact.kind == keys.KIND:
+        cases.keys[body["contract"]] = keys.then(cases.keys.get(body["contract"], frozenset()), body)
     elif fact.kind == "report_issued":
         _issued(cases, fact, known_ms)
     elif fact.kind in KINDS:
@@ -274,7 +282,7 @@ def refused(cases: Cases, fact: Fact) -> str:
         return f"the digest is not that of report '{case.last.name}': another file was accepted"
     if fact.kind == "report_settled" and body["report"] != case.final:
         return f"report '{body['report']}' is not the final one; that is '{case.final}'"
-    return ""
+    return keys.unspoken(fact, cases.keys.get(case.contract))
 
 
 def event(case: Case, fact: Fact) -> str:

@@ -11,6 +11,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from netops.errors import EvidenceError
+from netops.evidence import note
 from netops.evidence.members import APART, LEAVES
 
 if TYPE_CHECKING:
@@ -36,8 +38,20 @@ GOES = {
 AWAITS = {"rebuttal": "made", "ruling": "answered"}  # an objection is made, answered, ruled on
 BECOMES = {"rebuttal": "answered", "ruling": "ruled"}
 TEXT = "contract_version"
-KINDS = (TEXT, "report_issued", "report_accepted", "objection", "rebuttal", "ruling", "report_final", "report_settled")
+KEY = "party_key"  # which key spoke for the contract's carrier from then on, or no longer
+KINDS = (
+    TEXT,
+    KEY,
+    "report_issued",
+    "report_accepted",
+    "objection",
+    "rebuttal",
+    "ruling",
+    "report_final",
+    "report_settled",
+)
 MARKS = tuple(f'"kind":"{kind}"'.encode() for kind in KINDS)
+SIGNED = frozenset({"objection", "report_accepted"})  # what a carrier with a key says by a signed note
 MOST_OBJECTIONS = 1000  # of a contract and period
 DEADLINE = "deadline"  # by whom silence is stated
 
@@ -48,6 +62,7 @@ Leaf = tuple[int, "Mapping[str, Any]"]
 class _Case:
     """One contract and period: the newest revision with its digest, contract text and instant, what is open."""
 
+    contract: str = ""
     state: str = "draft"
     report: str = ""
     digest: str = ""
@@ -91,6 +106,7 @@ class Procedure:
     _reports: dict[str, _Case] = field(default_factory=dict)
     _objections: dict[str, _Objection] = field(default_factory=dict)
     _texts: dict[str, dict[tuple[int, str], str]] = field(default_factory=dict)
+    _keys: dict[str, set[str]] = field(default_factory=dict)  # contract → those that speak for its carrier
 
     def take(self, index: int, leaf: Mapping[str, Any]) -> None:
         """Take the next leaf of the ledger."""
@@ -99,6 +115,9 @@ class Procedure:
         known = fact["at_ms"] if leaf["rehearsal"] else leaf["recorded_ms"]
         if kind == TEXT:
             self._texts.setdefault(body["contract"], {})[body["valid_from_ms"], body["version"]] = body["digest"]
+        elif kind == KEY:
+            mine = self._keys.setdefault(body["contract"], set())
+            (mine.add if body["state"] == "registered" else mine.discard)(body["key"])
         elif kind == "report_issued":
             self._issue(body, known)
         elif kind in KINDS:
@@ -111,7 +130,7 @@ class Procedure:
     def _issue(self, body: Mapping[str, Any], known: int) -> None:
         if body["report"] in self._reports:
             return
-        case = self._cases.setdefault((body["contract"], body["start_ms"], body["end_ms"]), _Case())
+        case = self._cases.setdefault((body["contract"], body["start_ms"], body["end_ms"]), _Case(body["contract"]))
         texts = self._texts.get(body["contract"], {})
         begun = max((each for each in texts if each[0] < body["end_ms"]), default=None)
         case.state = GOES[case.state]["report_issued"]
@@ -129,6 +148,8 @@ class Procedure:
             return None
         if body["report"] != (case.final if kind == "report_settled" else case.report):
             return None
+        if kind in SIGNED and not self._is_carriers(kind, body, case.contract):
+            return None
         if kind == "objection":
             if body["objection"] in self._objections or case.objections >= MOST_OBJECTIONS:
                 return None
@@ -140,6 +161,13 @@ class Procedure:
             case.final = case.report
         case.state = GOES[case.state][kind]
         return case.since, case.text
+
+    def _is_carriers(self, kind: str, body: Mapping[str, Any], contract: str) -> bool:
+        """Whether a word is the carrier's by the keys of its time; of a time without any stated key all are."""
+        if contract not in self._keys or (kind == "report_accepted" and "due_ms" in body):
+            return True
+        mine = {"+".join(key.split("+", 2)[:2]) for key in self._keys[contract]}
+        return signer(body["note"]) in mine if "note" in body else not mine
 
     def _answer(self, kind: str, body: Mapping[str, Any], known: int) -> tuple[int, str] | None:
         found = self._objections.get(body["objection"])
@@ -154,6 +182,15 @@ class Procedure:
             if not found.case.waiting:
                 found.case.state = "ruled"
         return since, found.text
+
+
+def signer(text: str) -> str:
+    """Return name and id of the one key that a note says to be signed by; empty where it is no note by one key."""
+    try:
+        (by,) = note.parse(text.encode()).signatures
+    except (EvidenceError, ValueError):
+        return ""
+    return f"{by.name}+{by.key_id.hex()}"
 
 
 def walked(leaves: Iterable[Leaf]) -> Procedure:

@@ -1,7 +1,9 @@
 """What a carrier signed in a dispute: each note in a bundle's leaves is held against its fact and the carrier's keys.
 
-Part of the stand-alone verifier; the second reading of `netops/dispute/notes.py`. A note by a key that the bundle's
-register does not hold (a later one, say) is held against its fact alone, and told: whose key it is, its owner says.
+Part of the stand-alone verifier; the second reading of `netops/dispute/notes.py`. A word is held against the keys that
+were sealed as the carrier's before it (`party_key`); in a ledger that had stated none by then, against those of the
+bundle's register. A note by any other key is held against its fact alone, and told: whose key it is, its owner says.
+That a word by a key that did not speak then moves nothing is for `procedure.py`.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 FORMAT = "netops-dispute/1"
 KINDS = frozenset({"objection", "report_accepted"})
+KEY = "party_key"
 WORDS = (*(f'"{kind}"'.encode() for kind in sorted(KINDS)), b'"deadline"')
 DEADLINE = "deadline"  # by whom silence is stated
 FIELDS = (
@@ -37,7 +40,7 @@ FIELDS = (
 
 
 def verify_words(bundle: Bundle) -> tuple[list[Failure], list[str]]:
-    """Return each leaf that says something else than the note in it or whose note does not hold, and strange keys."""
+    """Return each leaf that says something else than the note in it or whose note does not hold, and what to tell."""
     strange: dict[str, None] = {}
     try:
         return list(_failures(bundle, strange)), list(strange)
@@ -49,7 +52,7 @@ def verify_words(bundle: Bundle) -> tuple[list[Failure], list[str]]:
 
 
 def _failures(bundle: Bundle, strange: dict[str, None]) -> Iterator[Failure]:
-    keys: list[note.VerifierKey] | None = None
+    stated = _stated(bundle)
     manifests = _manifests(bundle)
     for name in (LEAVES, APART):
         for index, data in bundle.leaves(name):
@@ -59,7 +62,7 @@ def _failures(bundle: Bundle, strange: dict[str, None]) -> Iterator[Failure]:
             fact = leaf["fact"]
             why = _early(leaf)
             if fact["kind"] in KINDS and fact["body"]["by"] != DEADLINE:
-                keys = _keys(bundle) if keys is None else keys
+                keys = _keys_at(index, stated, bundle)
                 signed = "note" in fact["body"]
                 why = _broken(fact, keys, manifests, strange) if signed else _unsigned(fact, keys)
             if why:
@@ -82,6 +85,37 @@ def _unsigned(fact: Mapping[str, Any], keys: Sequence[note.VerifierKey]) -> str:
     if fact["kind"] == "report_accepted" and keys:
         return f"{by} accepts for a carrier whose key the register holds, without its signature"
     return ""
+
+
+def _stated(bundle: Bundle) -> list[tuple[int, Mapping[str, Any]]]:
+    """Return every leaf that states a key of the contract's carrier, in the order of the ledger.
+
+    They are numbered from 0 within their contract, so that one that is missing or was moved is named.
+    """
+    found = {
+        index: leaf
+        for name in (LEAVES, APART)
+        for index, data in bundle.leaves(name)
+        if b'"party_key"' in data and (leaf := json.loads(data))["fact"]["kind"] == KEY
+    }
+    count: dict[str, int] = {}
+    for index, leaf in sorted(found.items()):
+        body = leaf["fact"]["body"]
+        number = count.get(body["contract"], 0)
+        if (leaf["source"], leaf["sequence"]) != (f"keys:{body['contract']}", number):
+            said = f"{leaf['source']} {leaf['sequence']}"
+            raise EvidenceError(f"{APART}: leaf {index}: is key fact {said}; expected number {number} of its contract")
+        count[body["contract"]] = number + 1
+    return [(index, leaf["fact"]["body"]) for index, leaf in sorted(found.items())]
+
+
+def _keys_at(index: int, stated: Sequence[tuple[int, Mapping[str, Any]]], bundle: Bundle) -> list[note.VerifierKey]:
+    """Return the keys that spoke for the carrier when a leaf was sealed."""
+    before = [body for at, body in stated if at < index]
+    if not before:
+        return _keys(bundle)
+    last = {body["key"]: body["state"] for body in before}
+    return [note.VerifierKey.parse(key) for key, state in last.items() if state == "registered"]
 
 
 def _keys(bundle: Bundle) -> list[note.VerifierKey]:

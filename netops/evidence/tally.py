@@ -35,6 +35,7 @@ STANDING = frozenset(
         "correction",
         "correction_refused",
         "note_refused",
+        "party_key",
         "verdict",
         "report_issued",
         "report_accepted",

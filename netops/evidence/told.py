@@ -152,7 +152,7 @@ def run(
     for sentence in (note, *unheld):
         say(f"NOTE    {sentence}")
     for key in strange:
-        say(f"NOTE    {key} signed in the dispute; the register inside does not hold this key: ask the carrier for it")
+        say(f"NOTE    {key} signed in the dispute; it did not speak for the carrier by what is sealed: ask whose it is")
     if vkey is None:
         say("NOTE    trusted only the keys inside the bundle: it is whole, but anybody may have made it")
     if whole:

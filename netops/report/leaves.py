@@ -32,8 +32,14 @@ if TYPE_CHECKING:
 
 TERMS = approvals.ACTIONS["exclusion"].fields
 MINUTE_MS = 60_000
-STEPS = frozenset({*states.KINDS, states.TEXT})
-ASIDE = ("rebuttal", "report_accepted", "report_final", "report_settled")  # of the dispute: no report rests on them
+STEPS = frozenset({*states.KINDS, *states.AROUND})
+ASIDE = (
+    "party_key",
+    "rebuttal",
+    "report_accepted",
+    "report_final",
+    "report_settled",
+)  # of the dispute: no report rests on them
 NOT_WELL = {"clock_state": "synchronised", "monitor_health": "ok"}  # kind → the state that needs no line
 
 

@@ -175,6 +175,45 @@ def test_the_last_month_of_a_contract_is_closed_after_its_end(house, monkeypatch
     assert asked == ["wifi-2026"]
 
 
+def carrier_keys(settings, tmp_path, now_ms, *lines):
+    """Apply a register in which the carrier has these keys."""
+    city = how_to_city(tmp_path)
+    if lines:
+        told = (city / "carriers.yaml").read_text("utf-8")
+        (city / "carriers.yaml").write_text(told.replace("    # keys: ", f"    keys: [{', '.join(lines)}] # "), "utf-8")
+    with Register(settings.register_url, rehearsal=False) as register:
+        register.apply(read_city(city), at_ms=now_ms, now_ms=now_ms)
+
+
+def test_a_key_that_the_register_takes_in_or_out_is_sealed_before_anything_is_judged_by_it(house, tmp_path):
+    made, *_, settings = house
+    vkey = str(Signer.new("carrier-a/disputes").vkey)
+    assert stated(settings, "party_key") == []
+
+    for lines in ([vkey], [vkey], []):
+        made._clock.at_ms += M
+        carrier_keys(settings, tmp_path, made._clock.at_ms, *lines)
+        made._read_register()
+
+    told = [(leaf.sequence, leaf.fact.body["key"], leaf.fact.body["state"]) for leaf in stated(settings, "party_key")]
+    assert told == [(0, vkey, "registered"), (1, vkey, "removed")]
+
+
+def test_a_register_that_could_not_be_sealed_is_sealed_when_the_disk_has_room(house, tmp_path, monkeypatch):
+    made, *_, settings = house
+    vkey = str(Signer.new("carrier-a/disputes").vkey)
+    carrier_keys(settings, tmp_path, made._clock.at_ms, vkey)
+    terms = made._admission.terms
+    with monkeypatch.context() as full:
+        full.setattr(made._ledger, "append", lambda *_, **__: (_ for _ in ()).throw(EvidenceError("disk full")))
+        with pytest.raises(EvidenceError):
+            made._read_register()
+    assert made._admission.terms is terms
+
+    made._read_register()
+    assert [leaf.fact.body["key"] for leaf in stated(settings, "party_key")] == [vkey]
+
+
 def test_a_core_that_died_between_seal_and_file_writes_the_bundle_when_it_is_back(house, monkeypatch):
     """The ledger says that the report is issued; without its bundle nobody could ever read or check it."""
     made, spool, _, settings = house

@@ -3,6 +3,8 @@
 import base64
 import gzip
 import hashlib
+import json
+from itertools import count
 
 import pytest
 
@@ -40,7 +42,12 @@ def objection(note, **changed):
 def bundle(*facts, keys=(CARRIER,), place=LEAVES):
     issued = ("report_issued", {"report": "r1", "contract": "c", "manifest_digest": MANIFEST})
     told = [{"kind": kind, "at_ms": 1, "body": body} for kind, body in (issued, *facts)]
-    leaves = [{"fact": fact, "recorded_ms": 1, "rehearsal": False} for fact in told]
+    number = count()
+    leaves = [
+        {"fact": fact, "recorded_ms": 1, "rehearsal": False}
+        | ({"source": "keys:c", "sequence": next(number)} if fact["kind"] == "party_key" else {})
+        for fact in told
+    ]
     lines = b"".join(canonical.dumps({"index": at, "leaf": leaf}) + b"\n" for at, leaf in enumerate(leaves))
     members = {LEAVES: gzip.compress(b""), APART: b"", place: gzip.compress(lines) if place == LEAVES else lines}
     carriers = [{"id": "carrier-a", "keys": [str(key.vkey) for key in keys]}, {"id": "carrier-b"}]
@@ -55,6 +62,56 @@ def test_a_word_that_was_signed_holds(keys, place):
     strange = [] if CARRIER in keys else [shown(CARRIER)]
 
     assert verify_words(bundle(objection(signed()), keys=keys, place=place)) == ([], strange)
+
+
+def key(signer, state="registered"):
+    told = {"contract": "c", "carrier": "carrier-a", "key": str(signer.vkey), "state": state}
+    return "party_key", {**told, "register": "0" * 64, "by": "register"}
+
+
+@pytest.mark.parametrize("place", [LEAVES, APART])
+def test_a_word_is_held_against_the_keys_of_its_time_not_against_those_of_the_register(place):
+    """The register inside is that of the report; a key that was changed since spoke all the same."""
+    told = [key(CARRIER), objection(signed()), key(CARRIER, "removed"), key(FORGER), objection(signed())]
+
+    assert verify_words(bundle(*told[:2], keys=(FORGER,), place=place)) == ([], [])
+    assert verify_words(bundle(*told, keys=(CARRIER,), place=place)) == ([], [shown(CARRIER)])
+    (failure,), _ = verify_words(bundle(key(CARRIER), objection(as_if(CARRIER, signed(FORGER))), keys=(), place=place))
+    assert "does not hold" in failure.what
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        pytest.param(lambda lines: lines[:1] + lines[2:], "key fact keys:c 1; expected number 0", id="dropped"),
+        pytest.param(
+            lambda lines: [*lines[:2], *lines[3:]], "key fact keys:c 2; expected number 1", id="dropped-later"
+        ),
+        pytest.param(lambda lines: swapped(lines, 1, 2), "key fact keys:c 1; expected number 0", id="swapped"),
+        pytest.param(lambda lines: numbered(lines, 2, 5), "key fact keys:c 5; expected number 1", id="renumbered"),
+        pytest.param(lambda lines: numbered(lines, 2, 0), "key fact keys:c 0; expected number 1", id="doubled"),
+    ],
+)
+def test_a_key_fact_that_is_missing_or_was_moved_is_named(change, what):
+    made = bundle(key(CARRIER), key(CARRIER, "removed"), key(FORGER), objection(signed(FORGER)), place=APART)
+    lines = change(made.members[APART].splitlines())
+
+    ((failure,), _) = verify_words(Bundle(members={**made.members, APART: b"\n".join(lines) + b"\n"}))
+
+    assert what in failure.what
+
+
+def swapped(lines, one, two):
+    """Let two leaves change places."""
+    made = [json.loads(line) for line in lines]
+    made[one]["leaf"], made[two]["leaf"] = made[two]["leaf"], made[one]["leaf"]
+    return [canonical.dumps(each) for each in made]
+
+
+def numbered(lines, at, number):
+    made = [json.loads(line) for line in lines]
+    made[at]["leaf"]["sequence"] = number
+    return [canonical.dumps(each) for each in made]
 
 
 def unsigned(by, kind="objection", **more):

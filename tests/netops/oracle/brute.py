@@ -6,6 +6,7 @@ docs/explanation/sla.md. It judges histories whose every instant lies on a whole
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -365,14 +366,16 @@ def turned_over(city, claim, code):
 
 def heard(leaves):
     """The objections and rulings that count: each said about the newest report, in its turn, before all was agreed."""
-    months, of_report, of_objection, speakers = {}, {}, {}, {}
+    months, of_report, of_objection, speakers, keys = {}, {}, {}, {}, {}
     said = {"objection": [], "ruling": []}
     for fact in (leaf["fact"] for leaf in leaves):
         kind, body = fact["kind"], fact["body"]
+        if kind == "party_key":
+            keys.setdefault(body["contract"], {})[body["key"]] = body["state"]
         if kind == "report_issued" and body["report"] not in of_report:
             month = months.setdefault(
                 (body["contract"], body["start_ms"], body["end_ms"]),
-                {"asked": [], "answered": [], "ruled": [], "agreed": "", "final": ""},
+                {"asked": [], "answered": [], "ruled": [], "agreed": "", "final": "", "of": body["contract"]},
             )
             month["newest"], month["digest"] = body["report"], body["digest"]
             if len(month["ruled"]) == len(month["asked"]):
@@ -381,6 +384,8 @@ def heard(leaves):
         if kind in ("objection", "report_accepted", "report_final"):
             month = of_report.get(body["report"])
             if month is None or month["newest"] != body["report"] or month["final"]:
+                continue
+            if kind != "report_final" and not spoken(body, keys.get(month["of"])):
                 continue
             waiting = len(month["ruled"]) < len(month["asked"])
             if kind == "objection":
@@ -409,6 +414,18 @@ def heard(leaves):
                 month["agreed"] = "ruled" if len(month["ruled"]) == len(month["asked"]) else ""
                 said[kind].append(body)
     return said
+
+
+def spoken(body, keys):
+    """Whether it is the carrier's word, by what was last stated of each key; nothing was stated: anybody's."""
+    if keys is None or ("due_ms" in body and "objection" not in body):
+        return True
+    mine = [key.split("+")[:2] for key, state in keys.items() if state == "registered"]
+    if "note" not in body:
+        return not mine
+    lines = body["note"].split("\n\n")[-1].splitlines()
+    _, name, blob = lines[0].split(" ")
+    return len(lines) == 1 and [name, base64.b64decode(blob)[:4].hex()] in mine
 
 
 def order(body):

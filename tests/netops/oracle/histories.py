@@ -1,5 +1,6 @@
 """Generated contracts × histories on whole minutes, in zones that change their clocks; by the house's own types."""
 
+import hashlib
 import random
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from netops.ledger import LedgerEntry, encode
 from netops.report import build, zone
 from netops.report import leaves as sealed
 from netops.report.leaves import Leaves, Sealed
+from netops.sign import Signer
 from netops.sla import calendar, hours, streams
 from netops.sla.hours import Listed
 from netops.sla.intervals import Cause, State
@@ -29,6 +31,7 @@ PLACES = (  # zone, an instant from which a day and a half holds a change of the
     ("Europe/Berlin", 1_793_487_600_000),  # a month begins: 2026-11-01
 )
 REGISTER = b"{}"
+KEYS = [Signer(f"carrier/{name}", hashlib.sha256(name.encode()).digest()) for name in ("old", "new")]
 STEPS = (2, 4, 6, 10, 12, 20)  # minutes; half of each is whole, and each divides an hour
 KINDS = (
     (State.UP, Cause.NONE, ""),
@@ -215,6 +218,8 @@ class History:
             cap = first.credit_cap_percent  # a month has one
             self.contracts = (first, replace(other, version="2", valid_from_ms=begins, credit_cap_percent=cap))
         self.kept, self.reports = [], []
+        self.spoken = random.Random(f"keys of {seed}")
+        self.signed = self.spoken.random() < 0.5
         for each in self.contracts:
             digest = canonical.digest(build.document(each))
             named = {"contract": "c1", "version": each.version, "valid_from_ms": each.valid_from_ms, "digest": digest}
@@ -258,9 +263,22 @@ class History:
             end = start
 
     def state(self, kind, body, *, at_ms):
+        if self.signed and kind in {"objection", "report_accepted"}:
+            body = self.sign(body, at_ms=at_ms)
         index = len(self.kept)
         entry = LedgerEntry("test", index, Fact(kind=kind, at_ms=at_ms, body=body))
         self.kept.append(Sealed.read(index, encode(entry, recorded_ms=at_ms, rehearsal=False)))
+
+    def sign(self, body, *, at_ms):
+        """Return a word with a note, or none, after what becomes known of the carrier's keys just then."""
+        rng = self.spoken
+        while rng.random() < 0.4:
+            told = {"contract": rng.choice(["c1", "c1", "c1", "c2"]), "carrier": "a", "key": str(rng.choice(KEYS).vkey)}
+            state = rng.choice(["registered", "registered", "removed"])
+            self.state("party_key", told | {"state": state, "register": "0" * 64, "by": "register"}, at_ms=at_ms)
+        if rng.random() < 0.2:
+            return body
+        return body | {"note": rng.choice(KEYS).sign("a word\n").decode()}
 
     def roster(self, names):
         rng = self.rng

@@ -120,6 +120,51 @@ def test_a_leaf_that_the_report_leaves_out_is_named(rich, signer, monkeypatch, i
     assert any(f"{gone.fact.kind} of" in each and "missing: the ledger counts" in each for each in hidden), hidden
 
 
+def key_fact(state="registered", contract="c1"):
+    told = {"contract": contract, "carrier": "a", "key": str(WITNESSES[0]), "state": state}
+    return {**told, "register": "0" * 64, "by": "register"}
+
+
+def stands_in(kind, change):
+    """Return what puts another fact in the place of the last leaf of a kind that stands apart."""
+
+    def changed(members):
+        lines = members[APART].splitlines()
+        rows = [json.loads(line) for line in lines]
+        at = max(n for n, row in enumerate(rows) if row["leaf"]["fact"]["kind"] == kind)
+        change(rows[at]["leaf"])
+        lines[at] = canonical.dumps(rows[at])
+        return members | {APART: b"".join(line + b"\n" for line in lines)}
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda leaf: leaf["fact"]["body"].update(state="registered"),
+        lambda leaf: leaf["fact"]["body"].update(key=str(WITNESSES[1])),
+        lambda leaf: leaf["fact"]["body"].update(contract="c2"),
+        lambda leaf: leaf.update(sequence=7),
+        lambda leaf: leaf.update(recorded_ms=1),
+    ],
+    ids=["state", "key", "contract", "number", "time"],
+)
+def test_a_key_fact_is_shown_and_none_can_be_dropped_or_changed(october, signer, change):
+    for state in ("registered", "removed"):
+        october.state("party_key", key_fact(state))
+    october.state("party_key", key_fact(contract="c2"))
+    _, members = october.issue(signer)
+    shown = [json.loads(line) for line in members[APART].splitlines()]
+    (first, last) = [row["index"] for row in shown if row["leaf"]["fact"]["kind"] == "party_key"]
+
+    assert failures(members, signer) == []
+    for gone in (first, last):
+        assert any("party_key of c1" in each and "missing" in each for each in failures(without(members, gone), signer))
+    changed = failures(stands_in("party_key", change)(members), signer)
+    assert any(f"leaf {last}" in each for each in changed), changed
+
+
 def test_the_whole_bundle_verifies_and_shows_what_it_does_not_rest_on_apart(rich, signer):
     _, members = rich.issue(signer)
     apart = [json.loads(line)["leaf"]["fact"] for line in members[APART].splitlines()]
