@@ -36,6 +36,14 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "{name}: {share} % [{lower}, {upper}], served {up} km²·h of {claimed}; in no footprint {unclaimed} km²·h",
         "{name}：{share} % [{lower}, {upper}]，服务 {up} / {claimed} km²·h；不在任何申报范围内 {unclaimed} km²·h",
     ),
+    "not_claimed": (
+        "{name}: no share: the footprint names no cell of it, so nobody claims to serve it ({unclaimed} km²·h)",
+        "{name}：无占比：申报范围不含其任何网格，即无人申报服务（{unclaimed} km²·h）",
+    ),
+    "not_known": (
+        "{name}: no share: no sealed hour tells how its services were ({claimed} km²·h); in no footprint {unclaimed} km²·h",
+        "{name}：无占比：已申报 {claimed} km²·h，但已封存的小时未显示其服务状态；不在任何申报范围内 {unclaimed} km²·h",
+    ),
     "brackets": (
         "in brackets: if all that is unknown had been down, and if all of it had been up",
         "方括号内：未知部分全按中断、全按正常计算时的数值",
@@ -93,11 +101,19 @@ def _told(found: dict[str, Served], args: argparse.Namespace, settings: Settings
     chinese = (args.language or settings.city.language) == "zh_CN"
     yield WORDS["head"][chinese].format(month=args.month)
     for name, each in [(WORDS["whole"][chinese], whole), *((seen.area[a].name, e) for a, e in found.items())]:
-        lower, upper = (numbers.shown(bound * 100, 3) for bound in each.bounds)
-        share = "?" if each.share is None else numbers.shown(each.share * 100, 3)
-        surface = {key: f"{getattr(each, key) / KM2_H:.1f}" for key in ("up", "claimed", "unclaimed")}
-        yield "  " + WORDS["line"][chinese].format(name=name, share=share, lower=lower, upper=upper, **surface)
-    yield WORDS["brackets"][chinese]
+        yield f"  {_line(name, each, chinese=chinese)}"
+    if whole.share is not None:
+        yield WORDS["brackets"][chinese]
+
+
+def _line(name: str, each: Served, *, chinese: bool) -> str:
+    """Return what is said of one area; where there is no share, why there is none."""
+    surface = {key: f"{getattr(each, key) / KM2_H:.1f}" for key in ("up", "claimed", "unclaimed")}
+    if each.share is None:
+        return WORDS["not_known" if each.claimed else "not_claimed"][chinese].format(name=name, **surface)
+    lower, upper = (numbers.shown(bound * 100, 3) for bound in each.bounds)
+    share = numbers.shown(each.share * 100, 3)
+    return WORDS["line"][chinese].format(name=name, share=share, lower=lower, upper=upper, **surface)
 
 
 def _plain(each: Served) -> dict[str, str | int | None]:

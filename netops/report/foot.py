@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from netops.report import because, drawn, witnessing
+from netops.report import because, drawn, figures, witnessing
 from netops.report.words import LANGUAGES, both, worded
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ def seen(report: Mapping[str, Any]) -> str:
     """Return what the ledger says of our own clocks and vantage points in the period."""
     rows = [[worded(name), _counts(value)] for name, value in sorted(report["seen"].items())]
     if "passed_over" in report:
-        named = (f"{at}–{at + count - 1}" if count > 1 else f"{at}" for at, count in report["passed_over"])
-        rows.append([worded("passed_over"), ", ".join(named)])
+        rows.append([worded("passed_over"), figures.runs(report["passed_over"])])
     return f"<h2>监测自身 How well we could see</h2>{drawn.table(['', ''], rows)}"
 
 

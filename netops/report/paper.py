@@ -336,7 +336,7 @@ class _Told:
 
     def end(self) -> dict[str, Any]:
         report = self._report
-        seen = report["seen"]
+        seen, void = report["seen"], report.get("passed_over", ())
         listed = [
             (self.say("digest"), canonical.digest(canonical.dumps(report))),
             *((worded(f"of_{name}", self._language), value) for name, value in sorted(report["digests"].items())),
@@ -351,6 +351,7 @@ class _Told:
             "title": self.say("proof"),
             "sight": sight,
             "witnessing": " ".join(witnessing.sentences(report, self._tz, self._language)),
+            "passed_over": f"{worded('passed_over', self._language)}: {figures.runs(void)}" if void else "",
             "note": f"{self.say('proof_note')} {VERIFY}",
             "digests": listed,
         }

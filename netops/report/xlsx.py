@@ -15,9 +15,9 @@ import xlsxwriter
 
 from netops.clock import utc
 from netops.evidence import canonical
-from netops.report import because, counts, figures, surfaces, waterfall
+from netops.report import because, counts, figures, surfaces, waterfall, witnessing
 from netops.report.named import norm
-from netops.report.words import both, worded
+from netops.report.words import LANGUAGES, both, worded
 from netops.sla.availability import Tally
 
 if TYPE_CHECKING:
@@ -150,6 +150,10 @@ class _Tables:
         for part, item, each in surfaces.found(report):
             which = (part["version"], item["title"] or item["item"], each["title"] or each["objective"])
             yield " / ".join(which), f"{both('coverage')}: {both(each['verdict'])}"
+        for language in LANGUAGES:
+            yield both("witnessing"), " ".join(witnessing.sentences(report, self._tz, language))
+        if "passed_over" in report:
+            yield worded("passed_over"), figures.runs(report["passed_over"])
         yield both("digest"), canonical.digest(canonical.dumps(report))
 
     def objectives(self) -> Iterator[Sequence[Cell]]:

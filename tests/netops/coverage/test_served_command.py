@@ -11,9 +11,9 @@ from inventory.model import Area, Carrier, Contract, Device, Objective, Selector
 from inventory.register import Register
 from inventory.tables import MIGRATIONS
 from netops import sealing
-from netops.commands import coverage
+from netops.commands import coverage, coverage_served
 from netops.config import City, Data, Settings
-from netops.coverage import grid, sealed
+from netops.coverage import grid, sealed, served
 from netops.errors import UsageError
 from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry
@@ -109,6 +109,26 @@ def test_the_same_as_json_and_a_running_month_ends_with_its_last_whole_hour(sett
     assert told["column"] == "area_time"
     assert told["whole"]["share"] == "2/3"
     assert told["areas"][WEST]["served_dm2_ms"] == 2 * H * KM2
+
+
+@pytest.mark.parametrize(
+    ("language", "sums", "said"),
+    [
+        ("en", {"unclaimed": 9 * KM2 * H}, "no share: the footprint names no cell of it"),
+        ("en", {"unknown": 9 * KM2 * H}, "no share: no sealed hour tells how its services were"),
+        ("zh_CN", {"unclaimed": 9 * KM2 * H}, "无占比：申报范围不含其任何网格"),
+        ("zh_CN", {"unknown": 9 * KM2 * H}, "但已封存的小时未显示其服务状态"),
+    ],
+)
+def test_where_there_is_no_share_it_says_why(settings, capsys, monkeypatch, *, language, sums, said):
+    monkeypatch.setattr(coverage_served, "by_area", lambda *_, **__: {WEST: served.Served(**sums)})
+    run(settings, "--language", language)
+    _, whole, area = capsys.readouterr().out.splitlines()
+
+    assert said in whole
+    assert said in area
+    assert "9.0 km²·h" in area
+    assert "?" not in whole + area
 
 
 def test_in_chinese_it_says_that_it_is_a_claim(settings, capsys):

@@ -251,7 +251,7 @@ def test_the_command_waits_for_co_signatures_and_then_goes_without_and_says_so(i
     path = tmp_path / "b.zip"
     asked = ("build", "--contract", name, "--month", "2026-10", "--out", path, "--wait", "2")
     with core(settings):
-        words(report, settings, *asked)
+        assert words(report, settings, *asked) == 5  # as `netops audit verify` says of the file
     said = capsys.readouterr().err
 
     assert "sealed; waiting up to 2 s for 1 co-signatures" in said

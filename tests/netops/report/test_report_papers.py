@@ -168,6 +168,24 @@ def test_a_revision_says_by_which_fact_how_much_money_moved_and_which_time(octob
     assert "本修订改动了什么 What this revision changed" in members["report.html"].decode()
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("zh", "争议程序不允许、故不计的异议与裁决（叶序号）: #7–9, #12"),
+        ("en", "objections and rulings of no effect (leaves): #7–9, #12"),
+    ],
+)
+def test_words_of_a_dispute_without_effect_stand_on_the_paper(october, language, said):
+    made = source(october)
+    report, days_ = json.loads(made.report), json.loads(made.days)
+    told = [
+        paper.content(report | more, days_, made.tz, language, parties=made.parties())["end"]["passed_over"]
+        for more in ({}, {"passed_over": [[7, 3], [12, 1]]})
+    ]
+
+    assert told == ["", said]
+
+
 def test_a_first_revision_changed_nothing(october):
     assert content(october)["changes"] == {}
 

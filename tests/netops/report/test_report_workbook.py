@@ -58,6 +58,16 @@ def test_every_sheet_is_there(october):
     assert book.sheetnames == [words.both(each) for each in wanted]
 
 
+def test_the_summary_says_who_must_co_sign_and_which_words_have_no_effect(october):
+    report = canonical.loads(build.build(october.ask(), october.leaves()).data) | {"passed_over": [[7, 3], [12, 1]]}
+    made = xlsx.book(report, json.loads(days.made(october.ask(), october.leaves())), october.ask().zone.tz())
+    cells = list(openpyxl.load_workbook(io.BytesIO(made))[words.both("summary")].iter_rows(values_only=True))
+
+    policy = [value for name, value in cells if name == words.both("witnessing")]
+    assert policy == ["未指定见证方：账本只由市方签署。", "No witness was ever named: the city alone signs the ledger."]
+    assert (words.worded("passed_over"), "#7–9, #12") in cells
+
+
 def test_the_deductions_end_at_what_is_payable(october):
     report, _, book = read(october)
     found = rows(book, "deductions")
