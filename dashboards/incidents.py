@@ -1,0 +1,197 @@
+"""Incidents: what is wrong, since when, who was told, who has taken it on. And the link of a message, without a login."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, abort, g, redirect, render_template, request, url_for
+
+from dashboards import words
+from dashboards.frame import bound, frame
+from netops.alerts import book, people, telling, wording
+from netops.alerts.eyes import names
+from netops.alerts.policy import SEVERITIES
+from netops.alerts.service import LINK_MS, digest
+from netops.errors import NetopsError, UsageError
+from netops.web.language import current, mark
+from netops.web.language import gettext as _
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from werkzeug.wrappers import Response
+
+    from dashboards.city import City
+    from dashboards.desk import Desk
+    from netops.alerts.incident import Incident
+    from netops.report.words import Language
+
+CLOSED_MS = 7 * 86_400_000
+SHOWN, MEMBERS = 100, 200
+SEVERITY = {"critical": mark("紧急"), "major": mark("重要"), "minor": mark("一般")}
+MUTES = ((1, mark("1 小时")), (4, mark("4 小时")), (24, mark("24 小时")), (168, mark("7 天")))
+HOUR_MS = 3_600_000
+
+
+def install(blueprint: Blueprint, desk: Desk) -> None:
+    """Add the pages."""
+    add = blueprint.add_url_rule
+    add("/incidents", "incidents", bound(index, desk))
+    add("/incidents/<name>", "incident", bound(incident, desk))
+    add("/incidents/<name>/take", "take_on", bound(take_on, desk), methods=["POST"])
+    add("/incidents/<name>/mute", "mute", bound(mute, desk), methods=["POST"])
+    add("/take/<token>", "take", bound(take, desk))
+    add("/take/<token>", "taken", bound(taken, desk), methods=["POST"])
+
+
+def index(desk: Desk) -> str:
+    """Show what is open, the worst and oldest first; below it what is over."""
+    city, now = desk.queries.city(), desk.clock.now_ms()
+    error, living, closed = "", list["Incident"](), list["Incident"]()
+    try:
+        with book.Reader(book.path(desk.settings)) as held:
+            living = [each for each in held.living() if each.opened_ms is not None]
+            closed = held.closed(since_ms=now - CLOSED_MS, most=SHOWN)
+    except NetopsError as wrong:
+        error = str(wrong)
+    living.sort(key=lambda each: (SEVERITIES.index(each.severity), each.since_ms, each.id))
+    return render_template(
+        "dashboards/incidents.html",
+        **frame(desk, city),
+        open=_rows(city, living[:SHOWN]),
+        more=max(0, len(living) - SHOWN),
+        over=_rows(city, closed),
+        error=error,
+    )
+
+
+def incident(desk: Desk, name: str, error: str = "") -> str:
+    """Show one: what belongs to it, and who was told when."""
+    city = desk.queries.city()
+    with book.Reader(book.path(desk.settings)) as held:
+        one = held.get(name) or abort(404)
+        notices = held.notices(name)
+    bad_first = sorted(one.members.items(), key=lambda each: (each[1].well_ms is not None, each[1].area, each[0]))
+    members = [
+        {
+            "subject": subject,
+            "service": subject.removeprefix("service:") if subject.startswith("service:") else "",
+            "area": _area(city, each.area),
+            "since_ms": each.since_ms,
+            "well_ms": each.well_ms,
+            "because": words.because(each.because, city.snapshot),
+        }
+        for subject, each in bad_first[:MEMBERS]
+    ]
+    (row,) = _rows(city, [one])
+    device = one.root.removeprefix("device:") if one.root.startswith("device:") else ""
+    return render_template(
+        "dashboards/incident.html",
+        **frame(desk, city),
+        one=one,
+        row=row,
+        members=members,
+        more=max(0, len(bad_first) - MEMBERS),
+        notices=[_told(each) for each in notices],
+        device=device if device in city.snapshot.device else "",
+        mutes=[(hours, _(label)) for hours, label in MUTES],
+        error=error,
+    )
+
+
+def take_on(desk: Desk, name: str) -> Response:
+    """Take it on in one's own name."""
+    _living(desk, name)
+    said = people.taken(
+        name,
+        by=g.person.account,
+        way=people.PAGE,
+        now_ms=desk.clock.now_ms(),
+        remark=request.form.get("remark", "").strip(),
+    )
+    desk.submit([said])
+    return redirect(url_for("dashboards.incident", name=name), code=303)
+
+
+def mute(desk: Desk, name: str) -> Response | tuple[str, int]:
+    """Have nobody told of its root for a while."""
+    one, now = _living(desk, name), desk.clock.now_ms()
+    try:
+        hours = next((n for n, _label in MUTES if str(n) == request.form.get("hours", "")), 0)
+        said = people.muted(
+            one.root,
+            until_ms=now + hours * HOUR_MS,
+            by=g.person.account,
+            reason=request.form.get("reason", ""),
+            now_ms=now,
+        )
+    except UsageError:
+        return incident(desk, name, error=_("静默需要写明原因。")), 400
+    desk.submit([said])
+    return redirect(url_for("dashboards.incident", name=name), code=303)
+
+
+def take(desk: Desk, token: str) -> str:
+    """Show what a message's link is about. Whoever fetches it takes nothing on: messengers look at links themselves."""
+    one, person = _of_link(desk, token)
+    return render_template("dashboards/take.html", **_about(desk, one), person_told=person, token=token, done=False)
+
+
+def taken(desk: Desk, token: str) -> str:
+    """Take it on in the name of whom the message was for."""
+    one, person = _of_link(desk, token)
+    if not one.taken_by and one.living:
+        desk.submit([people.taken(one.id, by=person, way=people.LINK, now_ms=desk.clock.now_ms())])
+    return render_template("dashboards/take.html", **_about(desk, one), person_told=person, token=token, done=True)
+
+
+def _of_link(desk: Desk, token: str) -> tuple[Incident, str]:
+    try:
+        with book.Reader(book.path(desk.settings)) as held:
+            found = held.by_token(digest(token), since_ms=desk.clock.now_ms() - LINK_MS)
+            one = held.get(found[0]) if found else None
+    except NetopsError:
+        abort(404)
+    if one is None or found is None:
+        abort(404)
+    return one, found[1]
+
+
+def _living(desk: Desk, name: str) -> Incident:
+    with book.Reader(book.path(desk.settings)) as held:
+        one = held.get(name) or abort(404)
+    return one if one.living else abort(409)
+
+
+def _about(desk: Desk, one: Incident) -> dict[str, Any]:
+    city = desk.queries.city()
+    (row,) = _rows(city, [one])
+    return {**frame(desk, city), "one": one, "row": row}
+
+
+def _rows(city: City, ones: Sequence[Incident]) -> list[dict[str, Any]]:
+    called, language = names(city.snapshot), _language()
+    return [
+        {
+            "one": each,
+            "what": wording.what(each, called, language),
+            "severity": _(SEVERITY[each.severity]),
+            "bad": len(each.bad),
+            "areas": sorted({_area(city, member.area) for member in each.members.values() if member.area}),
+        }
+        for each in ones
+    ]
+
+
+def _told(notice: dict[str, Any]) -> dict[str, Any]:
+    _incident, what, step, _person = notice["key"].split("/", 3)
+    return {**notice, "what": what, "step": int(step) + 1, "over": what == telling.OVER}
+
+
+def _area(city: City, name: str) -> str:
+    found = city.snapshot.area.get(name)
+    return words.area(found) if found else name
+
+
+def _language() -> Language:
+    return "en" if current() == "en" else "zh"

@@ -1,0 +1,30 @@
+"""What people say of alerts, as facts: who takes an incident on, what nobody shall be told of for a while. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from netops.errors import UsageError
+from netops.facts import Fact
+
+LINK, PAGE, COMMAND = "link", "page", "command"
+LONGEST_MS: Final = 7 * 86_400_000  # what must be quiet for longer is a matter for the policy
+MOST_REASON: Final = 500
+
+
+def taken(incident: str, *, by: str, way: str, now_ms: int, remark: str = "") -> Fact:
+    """Return the fact that somebody takes an incident on."""
+    body = {"incident": incident, "by": by, "way": way} | ({"remark": remark[:MOST_REASON]} if remark else {})
+    return Fact(kind="incident_taken", at_ms=now_ms, body=body)
+
+
+def muted(root: str, *, until_ms: int, by: str, reason: str, now_ms: int) -> Fact:
+    """Return the fact that nobody is told of a root until then; an instant of the past ends it. UsageError."""
+    if not reason.strip():
+        raise UsageError("a mute has no reason; say why nobody shall be told: it stands in the ledger")
+    if until_ms - now_ms > LONGEST_MS:
+        raise UsageError("a mute lasts a week at most; what must be quiet for longer is a matter for the policy")
+    if not root or len(root) > 200 or not root.isprintable():
+        raise UsageError("a mute names no root; expected one of `netops alert list`, or `*` for all")
+    body = {"root": root, "until_ms": max(0, until_ms), "by": by, "reason": reason.strip()[:MOST_REASON]}
+    return Fact(kind="alerts_muted", at_ms=now_ms, body=body)
