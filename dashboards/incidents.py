@@ -1,4 +1,4 @@
-"""Incidents: what is wrong, since when, who was told, who has taken it on. And the link of a message, without a login."""
+"""Incidents: what is wrong, since when, who was told, who has taken it on. And a message's link, without a login."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CLOSED_MS = 7 * 86_400_000
 SHOWN, MEMBERS = 100, 200
 SEVERITY = {"critical": mark("紧急"), "major": mark("重要"), "minor": mark("一般")}
+TINT = {"critical": "down", "major": "degraded", "minor": "unknown"}
 MUTES = ((1, mark("1 小时")), (4, mark("4 小时")), (24, mark("24 小时")), (168, mark("7 天")))
 HOUR_MS = 3_600_000
 
@@ -176,6 +177,7 @@ def _rows(city: City, ones: Sequence[Incident]) -> list[dict[str, Any]]:
             "one": each,
             "what": wording.what(each, called, language),
             "severity": _(SEVERITY[each.severity]),
+            "tint": TINT[each.severity],
             "bad": len(each.bad),
             "areas": sorted({_area(city, member.area) for member in each.members.values() if member.area}),
         }

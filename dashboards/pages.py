@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, g
 
-from dashboards import approvals, contracts, devices, logins, opened, operators, probes, sites, staff
+from dashboards import approvals, contracts, devices, incidents, logins, opened, operators, probes, sites, staff
 from dashboards.desk import Desk
 from dashboards.queries import Queries
 from inventory.sql import Database
@@ -32,6 +32,13 @@ MENU = (
         under=frozenset(f"dashboards.{name}" for name in BELOW_HOME),
     ),
     Link(endpoint="dashboards.worst", label=mark("故障"), group="network", order=20),
+    Link(
+        endpoint="dashboards.incidents",
+        label=mark("告警"),
+        group="network",
+        order=22,
+        under=frozenset({"dashboards.incident"}),
+    ),
     Link(endpoint="dashboards.probes", label=mark("探测"), group="network", order=25),
     Link(
         endpoint="dashboards.logins",
@@ -82,6 +89,6 @@ def blueprint(desk: Desk) -> Blueprint:
         "dashboards", __name__, template_folder="templates", static_folder="static", static_url_path="/assets"
     )
     made.app_context_processor(lambda: {"opened": opened.above(desk) if getattr(g, "person", None) else []})
-    for room in (operators, sites, devices, probes, logins, contracts, approvals, staff):
+    for room in (operators, sites, devices, probes, logins, contracts, approvals, staff, incidents):
         room.install(made, desk)
     return made

@@ -23,9 +23,10 @@ _SEE = frozenset({"network.see", "contract.see"})
 ROLES: dict[str, frozenset[str]] = {
     "viewer": _SEE,
     "operator": _SEE
-    | {"raw.see", "approval.see", "approval.request", "voucher.see", "voucher.issue", "session.see", "session.end"},
+    | {"raw.see", "approval.see", "approval.request", "voucher.see", "voucher.issue", "session.see", "session.end"}
+    | {"incident.take"},
     "contract_manager": _SEE
-    | {"raw.see", "report.take", "approval.see", "approval.request", "approval.decide", "voucher.see"},
+    | {"incident.take", "raw.see", "report.take", "approval.see", "approval.request", "approval.decide", "voucher.see"},
     # reads all evidence, writes nothing, sees no personal data
     "auditor": _SEE | {"raw.see", "report.take", "approval.see", "staff.see"},
     "privacy_officer": frozenset(
@@ -70,6 +71,13 @@ ROUTES: dict[str, str] = {
     "dashboards.request_": "approval.request",
     "dashboards.decide": "approval.decide",
     "dashboards.withdraw": "approval.request",
+    "dashboards.incidents": "network.see",
+    "dashboards.incident": "network.see",
+    "dashboards.take_on": "incident.take",
+    "dashboards.mute": "incident.take",
+    # the link of a message: who has it may take on the one incident that it is about, and nothing else
+    "dashboards.take": PUBLIC,
+    "dashboards.taken": PUBLIC,
 }
 
 ALL = frozenset().union(*ROLES.values()) | {PUBLIC, SELF}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from netops.errors import UsageError
 from netops.facts import Fact
+
+if TYPE_CHECKING:
+    from netops.evidence.canonical import JSON
 
 LINK, PAGE, COMMAND = "link", "page", "command"
 LONGEST_MS: Final = 7 * 86_400_000  # what must be quiet for longer is a matter for the policy
@@ -14,7 +17,9 @@ MOST_REASON: Final = 500
 
 def taken(incident: str, *, by: str, way: str, now_ms: int, remark: str = "") -> Fact:
     """Return the fact that somebody takes an incident on."""
-    body = {"incident": incident, "by": by, "way": way} | ({"remark": remark[:MOST_REASON]} if remark else {})
+    body: dict[str, JSON] = {"incident": incident, "by": by, "way": way}
+    if remark:
+        body["remark"] = remark[:MOST_REASON]
     return Fact(kind="incident_taken", at_ms=now_ms, body=body)
 
 
