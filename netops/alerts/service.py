@@ -174,6 +174,8 @@ class Alerts:
     # ---- who is told
 
     def _tell(self, now_ms: int) -> None:
+        if not self._settings.alert.people:
+            return  # a city that tells nobody yet still sees its incidents
         since = now_ms - LINK_MS
         ones = {each.id: each for each in (*self._book.living(), *self._book.closed(since_ms=since))}
         told = self._book.told(ones)

@@ -22,6 +22,7 @@ VALUES = {
     "contract": "contract-a",
     "slot_ms": 1_789_999_980_000,
     "name": "nothing",
+    "token": "nothing",
     "filename": "dashboards.css",
 }
 CASES = [(endpoint, role) for endpoint in ROUTES for role in [None, *ROLES]]
@@ -69,7 +70,7 @@ def test_the_roles_are_those_of_the_design():
 
 
 def test_an_auditor_writes_nothing_and_sees_no_personal_data():
-    writes = {"approval.request", "approval.decide", "voucher.issue", "session.end"}
+    writes = {"approval.request", "approval.decide", "voucher.issue", "session.end", "incident.take"}
     personal = {"session.see", "person.disclose"}
 
     assert not ROLES["auditor"] & (writes | personal)
