@@ -31,5 +31,10 @@ def muted(root: str, *, until_ms: int, by: str, reason: str, now_ms: int) -> Fac
         raise UsageError("a mute lasts a week at most; what must be quiet for longer is a matter for the policy")
     if not root or len(root) > 200 or not root.isprintable():
         raise UsageError("a mute names no root; expected one of `netops alert list`, or `*` for all")
-    body: dict[str, JSON] = {"root": root, "until_ms": max(0, until_ms), "by": by, "reason": reason.strip()[:MOST_REASON]}
+    body: dict[str, JSON] = {
+        "root": root,
+        "until_ms": max(0, until_ms),
+        "by": by,
+        "reason": reason.strip()[:MOST_REASON],
+    }
     return Fact(kind="alerts_muted", at_ms=now_ms, body=body)
