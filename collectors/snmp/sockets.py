@@ -39,6 +39,7 @@ _ORIGIN_ICMP = (2, 3)  # SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")
 _MEMORY = struct.Struct("=9I")  # SK_MEMINFO_VARS; the last is the drop counter
 _DROPS = 8
+_ERRORS = 8_192  # of the error queue taken at once: more than our receive buffer has room for
 _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 
 
@@ -153,7 +154,7 @@ class Channel:
 
     def refusals(self) -> Iterator[tuple[Address, str]]:
         """Yield the destinations that ICMP errors came back for, with the error's name."""
-        for _ in range(256):
+        for _ in range(_ERRORS):
             try:
                 _, ancillary, _, destination = self.socket.recvmsg(0, 512, socket.MSG_ERRQUEUE)
             except (BlockingIOError, OSError):

@@ -8,6 +8,7 @@ import pytest
 
 from collectors.snmp.flight import Job
 from collectors.snmp.post import SENDS, TAKES, Post, address_of, name_of
+from collectors.snmp.sockets import Channel
 from tests.collectors.snmp.devices import ASK, GOOD, device, honest
 
 HOSTS = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
@@ -128,3 +129,23 @@ def test_devices_of_both_families_and_of_more_than_one_batch_are_heard_at_once(e
     assert sorted(answer.token for answer in answers) == list(range(len(devices)))
     assert {answer.gets for answer in answers} == {(GOOD,)}
     assert engine.counters.retried == engine.counters.wrong_source == 0
+
+
+def test_a_thousand_refusals_at_once_keep_nothing_from_being_sent():
+    """Sent in batches, they pile up before anyone looks: what is left of them would fail the next send."""
+    channel, theirs = Channel(socket.AF_INET), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with theirs:
+        theirs.bind(("127.0.0.1", 0))
+        theirs.settimeout(5)
+        dead = [name_of((f"127.0.9.{n + 1}", 9)) for n in range(SENDS)]
+        sent = 0
+        while sent < 1_000:
+            sent += channel.post.send([b"x"] * SENDS, dead) or 1  # 0: an error was told in place of sending
+
+        refused = list(channel.refusals())
+        channel.send(b"a question", theirs.getsockname())
+
+        assert theirs.recv(100) == b"a question"
+    channel.close()
+    assert len(refused) > 500
+    assert {name for _, name in refused} == {"ECONNREFUSED"}
