@@ -75,7 +75,7 @@ class _Recomputed:
         yield from differ(report["parts"], parts, f"{REPORT}: parts")
         credit = numbers.credit(parts)
         yield from differ(report["credit"], credit, f"{REPORT}: credit")
-        yield from verify_difference(report, numbers, credit["total"])
+        yield from verify_difference(report, numbers, parts, credit["total"])
         yield from differ(report.get("corrections"), again.corrections(self.leaves), f"{REPORT}: corrections")
         yield from differ(report["seen"], numbers.health(), f"{REPORT}: seen")
         yield from differ(report.get("passed_over", []), runs(self.leaves.passed_over()), f"{REPORT}: passed_over")

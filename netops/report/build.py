@@ -15,21 +15,21 @@ from inventory import amendments, codec
 from netops.clock import iso
 from netops.errors import UsageError
 from netops.evidence import bundle, canonical
-from netops.report import calendars, corrected, deadlines, difference, witnessed
+from netops.report import calendars, corrected, deadlines, difference, objected, witnessed
 from netops.report import leaves as sealed
 from netops.report.parts import Part, Sight
 from netops.sla import credit, exclusions, judge, numbers
 from netops.sla.intervals import union
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from inventory.model import Contract
     from netops.report.leaves import Leaves
     from netops.report.parts import Verdict
     from netops.report.zone import Zone
 
-FORMAT = "netops-report/2"
+FORMAT = "netops-report/3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +110,7 @@ def build(ask: Ask, leaves: Leaves) -> Report:
     ruling, seen = whole.ruling, sight.of("")
     last = ruling[-1][0]
     kinds = days_of(ask, leaves)
+    anew = _anew(ask, leaves, whole, sight)
     content = {
         "format": FORMAT,
         "rehearsal": ask.rehearsal,
@@ -129,7 +130,8 @@ def build(ask: Ask, leaves: Leaves) -> Report:
         "versions": [_version(each, leaves) for each, _, _ in ruling],
         "parts": whole.parts,
         "credit": whole.credit,
-        **_difference(ask, leaves, whole, sight),
+        **_difference(ask, leaves, whole, anew),
+        **objected.tell(leaves, whole.found(), lambda some: anew(some).found()),
         **corrected.tell(leaves),
         **witnessed.tell(leaves),
         "seen": {"hours": len(seen.hours), "hours_missing": seen.missing, **sealed.health(leaves)},
@@ -162,6 +164,9 @@ class _Whole:
         self.verdicts = [verdict for each in self._parts for verdict in each.verdicts]
         self.credit = _credit(self.parts, self.ruling[-1][0])
 
+    def found(self) -> objected.Found:
+        return objected.Found(self.comes(), self.parts)
+
     def comes(self) -> difference.Comes:
         return difference.Comes(self.credit["total"], self._cut)
 
@@ -178,26 +183,31 @@ class _Whole:
         return made
 
 
-def _difference(ask: Ask, leaves: Leaves, now: _Whole, sight: Sight) -> dict[str, Any]:
+def _difference(ask: Ask, leaves: Leaves, now: _Whole, anew: Callable[[Leaves], _Whole]) -> dict[str, Any]:
     """Return what changed from the replaced revision, if there is one; both are judged by the texts of this report."""
     if not ask.replaces or not leaves.of("report_issued"):
         return {}
-    texts = tuple(each for each, _, _ in now.ruling)
-    done = {_sign(leaves, texts, ask.period): now.comes()}
+    return {"difference": difference.tell(leaves, now.comes(), lambda some: anew(some).comes())}
 
-    def judged(some: Leaves) -> difference.Comes:
+
+def _anew(ask: Ask, leaves: Leaves, now: _Whole, sight: Sight) -> Callable[[Leaves], _Whole]:
+    """Return what judges some of the leaves by the texts of this report; what comes to the same is judged once."""
+    texts = tuple(each for each, _, _ in now.ruling)
+    done = {_sign(leaves, texts, ask.period): now}
+
+    def judged(some: Leaves) -> _Whole:
         sign = _sign(some, texts, ask.period)
         if sign not in done:
             done[sign] = anew(some)
         return done[sign]
 
-    def anew(some: Leaves) -> difference.Comes:
+    def anew(some: Leaves) -> _Whole:
         held = {each.body["digest"] for each in some.of("contract_version")}
         known = replace(ask, contracts=tuple(each for each in texts if canonical.digest(document(each)) in held))
         same = difference.hours(some) == difference.hours(leaves)
-        return _Whole(known, some, sight if same else Sight(some, known.period.start_ms, known.period.end_ms)).comes()
+        return _Whole(known, some, sight if same else Sight(some, known.period.start_ms, known.period.end_ms))
 
-    return {"difference": difference.tell(leaves, now.comes(), judged)}
+    return judged
 
 
 def _sign(leaves: Leaves, texts: Sequence[Contract], period: Period) -> tuple[object, ...]:

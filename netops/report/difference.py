@@ -62,14 +62,14 @@ def tell(leaves: Leaves, now: Comes, judged: Callable[[Leaves], Comes]) -> dict[
         )
     except UsageError:
         return told | {"because": UNREAD}
-    changed = list(_intervals(before.cut(), now.cut()))
-    moved = _by_what(changed[:MOST_ROWS], [each for _, found in since for each in found], leaves)
+    changed = list(moved(before.cut(), now.cut()))
+    by_what = _by_what(changed[:MOST_ROWS], [each for _, found in since for each in found], leaves)
     return told | {
         "before": before.total,
         "after": now.total,
         "change": _less(now.total, before.total),
         "steps": {"columns": list(STEPS), "rows": rows},
-        "intervals": {"columns": list(INTERVALS), "rows": list(moved)},
+        "intervals": {"columns": list(INTERVALS), "rows": list(by_what)},
         "intervals_more": max(len(changed) - MOST_ROWS, 0),
     }
 
@@ -141,7 +141,7 @@ def _less(after: str, before: str) -> str:
 Changed = tuple[str, str, int, int, str, str, list[str]]  # item, objective, from, to, before, after, services
 
 
-def _intervals(before: Cut, after: Cut) -> Iterator[Changed]:
+def moved(before: Cut, after: Cut) -> Iterator[Changed]:
     """Yield the instants that are in another bucket now, services with the same ones together."""
     for item, objective in sorted({*before, *after}):
         one, other = before.get((item, objective), {}), after.get((item, objective), {})

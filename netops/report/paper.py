@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from netops.clock import utc
 from netops.evidence import canonical
-from netops.report import because, counts, figures, restated, surfaces, waterfall, witnessing
+from netops.report import because, counts, disputed, figures, restated, surfaces, waterfall, witnessing
 from netops.report.days import BUCKETS
 from netops.report.named import named
 from netops.report.words import WORDS, say, worded
@@ -75,6 +75,7 @@ def content(
         "times": told.times(),
         "changes": told.changes(),
         "corrections": restated.section(report, tz, language),
+        "objections": disputed.section(report, tz, language),
         "claims": told.claims(),
         "causes": told.causes(),
         "end": told.end(),

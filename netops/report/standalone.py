@@ -45,6 +45,8 @@ MODULES = (
     "netops/evidence/seen.py",
     "netops/evidence/surface.py",
     "netops/evidence/numbers.py",
+    "netops/evidence/come_to.py",
+    "netops/evidence/objected.py",
     "netops/evidence/difference_of.py",
     "netops/evidence/days_of.py",
     "netops/evidence/accounts.py",

@@ -15,7 +15,7 @@ import xlsxwriter
 
 from netops.clock import utc
 from netops.evidence import canonical
-from netops.report import because, counts, figures, surfaces, waterfall, witnessing
+from netops.report import because, counts, disputed, figures, surfaces, waterfall, witnessing
 from netops.report.named import norm
 from netops.report.words import LANGUAGES, both, worded
 from netops.sla.availability import Tally
@@ -57,6 +57,8 @@ def book(report: Mapping[str, Any], days: Mapping[str, Any], tz: ZoneInfo) -> by
         sheets.add("days", DAYS, tables.days())
         if "corrections" in report:
             sheets.add("corrections", CORRECTIONS, tables.corrections())
+        if "objections" in report:
+            sheets.add("objections", disputed.SHEET, disputed.sheet(report, tz))
         if surfaces.found(report):
             sheets.add("coverage", surfaces.SHEET, surfaces.sheet(report, tz))
     return held.getvalue()

@@ -1,9 +1,20 @@
 """A ruling on an outage decides what it was: the revision judges that interval by it, in both judges, and says so."""
 
+import io
+import json
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+import openpyxl
 import pytest
 
+from netops.dispute import codes
+from netops.evidence import canonical
+from netops.evidence.members import Bundle
 from netops.evidence.verifier import verify_numbers
 from netops.report import bundle as bundles
+from netops.report import disputed as shown
+from netops.report import words
 
 H, M = 3_600_000, 60_000
 START = 1_790_784_000_000
@@ -119,8 +130,8 @@ def test_the_cap_of_the_class_holds_for_a_ruling_as_for_a_claim(disputed, paper_
 
 
 def test_the_difference_names_the_ruling_and_the_money(disputed, paper_bundle):
-    """The unit of both (any down) was up 650 of 720 minutes, 90.27 %: 100 % of the fee of 200. Now it is 650 of 660
-    that are left, 98.48 %: 30 %.
+    """The unit of both (any down) was up 650 of 720 minutes, 90.27 %: 100 % of the fee of 200. In 57.5 of
+    them (its edges are midpoints) ap-1 takes no part now, and ap-2 was up: 707.5 of 720, 98.26 %, 30 %.
     """
     leaf = rule(disputed)
     draft, bundle = paper_bundle(disputed)
@@ -140,8 +151,6 @@ def test_the_difference_names_the_ruling_and_the_money(disputed, paper_bundle):
 
 
 def test_what_remains_of_an_outage_may_be_too_short_to_count(paper_world, paper_bundle, base_contract):
-    from dataclasses import replace
-
     item = base_contract.items[0]
     own = replace(item.objectives[0], rules=replace(item.objectives[0].rules, min_outage_s=1200))
     world = paper_world(length=12, contracts=(replace(base_contract, items=(replace(item, objectives=(own,)),)),))
@@ -155,3 +164,55 @@ def test_what_remains_of_an_outage_may_be_too_short_to_count(paper_world, paper_
     rule(world, code="duration", **HELD | {"decides": "up", "end_ms": FROM + 45 * M})
 
     assert minutes(judged(world, paper_bundle)) == {"up": 720}
+
+
+# ---- what people read
+
+
+def test_every_objection_is_listed_with_its_ruling_and_what_it_moved(disputed, paper_bundle):
+    """Under `any`, whose edges are midpoints, the outage was over 2.5 minutes before the hour: those are left."""
+    leaf = rule(disputed)
+    rule(disputed, name="o-2", code="calculation", target=f"interval:{START}-{TO}", outcome="dismissed")
+    body = {"objection": "o-3", "report": REPORT, "code": "fact", "target": "leaf:3", "by": "unicom", "reason": "x"}
+    disputed.state("objection", body, at_ms=START + 16 * H)
+
+    first, second, third = judged(disputed, paper_bundle)["objections"]
+
+    assert (first["state"], first["ruling"]["decides"], first["ruling"]["leaf"]) == ("ruled", HELD["decides"], leaf)
+    effect = first["effect"]
+    assert (effect["before"], effect["after"], effect["change"]) == ("200.00", "60.00", "-140.00")
+    assert effect["time"]["rows"] == [["wifi", "any", 57 * M + M // 2], ["wifi", "availability", 60 * M]]
+    assert ["1", "wifi", "any", "90.277777", "98.263888"] in effect["values"]["rows"]
+    assert (second["state"], "effect" in second, third["state"]) == ("ruled", False, "open")
+
+
+def test_page_workbook_and_paper_tell_ruling_reason_and_effect(disputed, paper_bundle):
+    rule(disputed)
+    draft, bundle = paper_bundle(disputed)
+    page = bundle.members["report.html"].decode()
+
+    for said in ("异议与裁定 Objections and rulings", "查明为市电中断", "200.00 → 60.00 CNY", "90.277 → 98.263 %"):
+        assert said in page
+    book = openpyxl.load_workbook(io.BytesIO(bundle.members["report.xlsx"]))
+    head, row = book[words.both("objections")].iter_rows(values_only=True)
+    told = dict(zip(head, row, strict=True))
+    expected = {"ruled_because": "查明为市电中断", "moved_minutes": 117.5, "money_before": 200, "money_after": 60}
+    assert {name: told[words.both(name)] for name in expected} == expected
+    (told_zh,) = shown.section(draft.report.content, ZoneInfo("Asia/Shanghai"), "zh")["tables"][0]["rows"]
+    assert told_zh[3].startswith("支持 (停电或第三方, 2026-10-01 01:00 – 2026-10-01 02:00), officer: 查明为市电中断")
+
+
+def test_a_list_that_hides_what_a_ruling_moved_does_not_verify(disputed, paper_bundle):
+    rule(disputed)
+    _, bundle = paper_bundle(disputed)
+    report = json.loads(bundle.members["report.json"])
+    report["objections"][0]["effect"]["before"] = "60.00"
+    forged = Bundle(members={**bundle.members, "report.json": canonical.dumps(report)})
+
+    assert [each.place for each in verify_numbers(forged)] == ["report.json: objections[0].effect.before"]
+
+
+def test_every_code_outcome_and_decision_has_a_word():
+    assert {f"code_{each}" for each in codes.CODES} <= set(words.WORDS)
+    decided = {each for allowed in codes.DECIDES.values() for each in allowed}
+    assert {each if each in codes.CAUSES else f"decides_{each}" for each in decided} <= set(words.WORDS)
