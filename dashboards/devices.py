@@ -97,6 +97,7 @@ def service(desk: Desk, service: str) -> str:
         contract=city.snapshot.contract.get(now.contract) if now else None,
         parent=city.snapshot.device.get(known.parent),
         probed=probes.of_service(desk, service),
+        is_polled=known.role in WATCHED,
         timelines=courses.of_service(desk, city, known, seen, steps=steps),
         **shown(seen, desk),
         **_month(desk, service),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, g, request
 
 from dashboards import charts, opened, terms, words
+from netops.sla.state import WATCHED
 from netops.web import forms, polling
 from netops.web.language import current
 from netops.web.language import gettext as _
@@ -83,6 +84,7 @@ def _row(city: City, each: ServiceNow) -> dict[str, Any]:
         "now": each,
         "because": words.because(each.because, city.snapshot),
         "site_id": known.site,
+        "is_polled": known.role in WATCHED,
         "site": (site.name or site.address or site.id) if site else "",
         "carrier": words.carrier(carrier) if carrier else each.carrier,
         "month": words.percent(ratio(each.month_up_ms, measured)),

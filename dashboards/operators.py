@@ -11,6 +11,7 @@ from dashboards import charts, words
 from dashboards.city import GROUPS, Sums, find, troubles, worst_first
 from dashboards.frame import PAGE, bound, frame, fresh, paged
 from netops.situation import State
+from netops.sla.state import WATCHED
 from netops.web import safe
 from netops.web.language import gettext as _
 
@@ -231,8 +232,7 @@ def _told(city: City, each: Trouble) -> dict[str, Any]:
         "count": len(each.services),
         "since_ms": each.since_ms,
         "because": words.because(first.because, snapshot),
-        "first": first.service,
-        "first_ms": first.since_ms,
+        "shown_by": next((now for now in each.services if snapshot.service[now.service].role in WATCHED), None),
         "areas": areas,
         "areas_more": max(len(each.areas) - 3, 0),
     }

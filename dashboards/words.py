@@ -78,6 +78,8 @@ OUTCOMES = {
     "out_of_range": mark("超出物理范围"),
     "stale": mark("数据过旧"),
     "ok": mark("可信"),
+    "never asked": mark("从未查询过"),
+    "not asked lately": mark("最近没有查询"),
 }
 ROLES = {
     "wlan_controller": mark("无线控制器"),

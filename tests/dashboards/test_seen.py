@@ -1,0 +1,187 @@
+"""What staff see: each page in a real browser, both languages and schemes, judged by axe; journeys by their clicks."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from netops.config import Listener
+from netops.web import Server
+
+pytestmark = [pytest.mark.slow, pytest.mark.partner("chromium"), pytest.mark.timeout(180)]
+
+SIZES = {"small": (320, 568), "phone": (390, 844), "desk": (1280, 800)}
+PICTURES = os.environ.get("NETOPS_PICTURES", "")
+PAGES = {  # path → whose page it is
+    "/login": "",
+    "/": "operator",
+    "/worst": "operator",
+    "/worst?by=device&key=device:wlan-controller-9": "operator",
+    "/area/110108015": "operator",
+    "/site/site-9": "operator",
+    "/find?q=controller": "operator",
+    "/device/wlan-controller-9": "operator",
+    "/device/small-cell-2?day=2026-09-20": "operator",
+    "/service/wifi-0009": "operator",
+    "/reading/wlan-controller-0/1789999980000": "auditor",
+    "/probes": "operator",
+    "/logins": "operator",
+    "/contracts": "auditor",
+    "/contract/contract-b": "auditor",
+    "/approvals": "contract_manager",
+    "/approvals/new": "contract_manager",
+    "/accounts": "admin",
+    "/password": "viewer",
+    "/nowhere": "viewer",
+}
+STEP_S = 2.0  # from a click to the page, on a machine that does other things beside it
+HELD = "document.activeElement"
+# within a field for a time lies a button of the browser's own, which it outlines itself
+OUTLINED = f"getComputedStyle({HELD}).outlineStyle !== 'none' || {HELD}.closest('svg') || !{HELD}.matches(':focus')"
+
+
+def _chromium():
+    where = Path(__file__).parents[1] / "captive_portal" / "pages" / "chromium.py"
+    spec = importlib.util.spec_from_file_location("chromium_of_the_portal", where)
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with _chromium().Chromium(tmp_path_factory.mktemp("browser")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def url(site):
+    server = Server(site.app, Listener(port=0))
+    server.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.stop()
+
+
+@pytest.fixture
+def look(site, url, browser):
+    """Open a page as the role whose it is."""
+
+    def opened(path: str, role: str, language: str = "zh-CN") -> None:
+        browser.ask("Network.clearBrowserCookies")
+        for each in site.browser(role)._cookies.values() if role else ():
+            browser.ask("Network.setCookie", url=url, name=each.key, value=each.value)
+        browser.open(f"{url}{path}{'&' if '?' in path else '?'}lang={language}")
+
+    browser.size(*SIZES["desk"])
+    yield opened
+    browser.ask("Emulation.setEmulatedMedia", features=[], media="")
+    browser.ask("Emulation.clearDeviceMetricsOverride")
+
+
+def click(browser, selector: str) -> float:
+    """Click what a selector finds first; return the seconds until the next page is there."""
+    browser._events.clear()
+    began = time.monotonic()
+    browser.evaluate(f"document.querySelector({selector!r}).click()")
+    browser.wait("Page.loadEventFired")
+    return time.monotonic() - began
+
+
+def press(browser, key: str) -> None:
+    """Press a key and let it go."""
+    for kind in ("keyDown", "keyUp"):
+        browser.ask(
+            "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=9 if key == "Tab" else 13
+        )
+
+
+@pytest.mark.partner("axe")
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing_in_either_scheme_and_no_screen_is_too_small(look, browser, path, language):
+    look(path, PAGES[path], language)
+    logged = [each["entry"]["text"] for each in browser.told("Log.entryAdded")]
+
+    assert browser.evaluate("document.documentElement.lang") == language
+    assert [each for each in logged if "404" not in each] == []
+    for size, (width, height) in SIZES.items():
+        browser.size(width, height)
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width, size
+        for scheme in ("light", "dark"):
+            found = browser.axe(scheme)
+            if PICTURES:
+                name = path.strip("/").replace("/", "-").replace("?", "-") or "home"
+                browser.picture(Path(PICTURES) / f"{name}.{language}.{size}.{scheme}.png")
+
+            assert found["rules"] > 10
+            assert found["wrong"] == [], (size, scheme)
+
+
+@pytest.mark.parametrize("path", ["/", "/service/wifi-0009", "/approvals/new"])
+def test_everything_that_can_be_used_is_reached_by_tab_in_order_and_seen(look, browser, path):
+    look(path, "contract_manager")
+    reached = "[...document.querySelectorAll('a[href],button,input:not([type=hidden]),select,textarea,summary')]"
+    count = browser.evaluate(f"{reached}.filter(e=>e.checkVisibility()).length")
+    seen, dim = [], []
+    for _ in range(count + 20):
+        press(browser, "Tab")
+        at = browser.evaluate(f"{reached}.filter(e=>e.checkVisibility()).indexOf({HELD})")
+        if seen and at <= 0 and max(seen) > count - 3:
+            break
+        if at >= 0:
+            seen.append(at)
+            if not browser.evaluate(f"Boolean({OUTLINED})"):
+                dim.append(at)
+
+    assert dim == [], "the focus is seen wherever it is"
+    assert seen == sorted(seen), "in the order of reading"
+    assert len(set(seen)) >= count - 1, "the last of all may be the browser's own"
+
+
+def test_the_first_stop_of_the_keyboard_leads_past_the_menu(look, browser):
+    look("/", "operator")
+    press(browser, "Tab")
+
+    assert browser.evaluate(f"{HELD}.getAttribute('href')") == "#content"
+
+
+def test_an_operator_comes_from_a_trouble_to_the_poll_behind_it_in_one_click_and_from_a_count_in_two(look, browser):
+    look("/", "operator")
+    waits = [click(browser, "#troubles ~ ul a[href*='/sample']")]
+    assert browser.evaluate("location.pathname").startswith("/reading/")
+    asked = browser.evaluate("document.querySelector('#poll').parentElement.innerText")
+
+    look("/", "operator")
+    waits += [click(browser, ".figures .down a"), click(browser, "a[href*='/sample']")]
+    assert browser.evaluate("location.pathname").startswith("/reading/")
+
+    assert "olt-4@" in asked, "the poll behind the first of the troubles"
+    assert max(waits) < STEP_S, waits
+
+
+def test_from_a_months_figure_to_the_poll_of_an_hour_in_two_clicks(look, browser):
+    look("/site/site-9", "auditor")
+    waits = [
+        click(browser, "a[href='/service/wifi-0009#month']"),
+        click(browser, "#month ~ details a[href*='/sample']"),
+    ]
+
+    assert browser.evaluate("location.pathname").startswith("/reading/wlan-controller-9/")
+    assert max(waits) < STEP_S, waits
+
+
+def test_what_is_printed_is_light_whatever_the_screen_is_and_has_no_menu(look, browser):
+    look("/site/site-9", "auditor")
+    dark = {"name": "prefers-color-scheme", "value": "dark"}
+    browser.ask("Emulation.setEmulatedMedia", features=[dark])
+    ground = browser.evaluate("getComputedStyle(document.body).backgroundColor")
+    browser.ask("Emulation.setEmulatedMedia", features=[dark], media="print")
+
+    assert ground == "rgb(16, 22, 28)"
+    assert browser.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert browser.evaluate("document.querySelector('header.top').checkVisibility()") is False
+    assert browser.evaluate("document.querySelector('h1').checkVisibility()") is True
