@@ -41,7 +41,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "{name}：无占比：申报范围不含其任何网格，即无人申报服务（{unclaimed} km²·h）",
     ),
     "not_known": (
-        "{name}: no share: no sealed hour tells how its services were ({claimed} km²·h); in no footprint {unclaimed} km²·h",
+        "{name}: no share: no sealed hour tells of its services ({claimed} km²·h); in no footprint {unclaimed} km²·h",
         "{name}：无占比：已申报 {claimed} km²·h，但已封存的小时未显示其服务状态；不在任何申报范围内 {unclaimed} km²·h",
     ),
     "brackets": (

@@ -38,8 +38,15 @@ def dumps(value: object) -> bytes:
 
 def loads(data: bytes) -> Any:
     """Parse strict JSON: UTF-8, no duplicate keys, no NaN, bounded depth and integers."""
+    value = _parsed(data)
+    dumps(value)  # depth and surrogates: whatever was parsed has a canonical form
+    return value
+
+
+def _parsed(data: bytes) -> Any:
+    """Parse JSON whose depth and surrogates `dumps` has still to look at."""
     try:
-        value = json.loads(
+        return json.loads(
             data.decode("utf-8"),
             object_pairs_hook=_object,
             parse_int=_integer,
@@ -52,13 +59,11 @@ def loads(data: bytes) -> Any:
         raise EvidenceError(f"not JSON at character {error.pos}: {error.msg}") from None
     except RecursionError:
         raise EvidenceError(f"JSON nested deeper than {MAX_DEPTH} levels; refused") from None
-    dumps(value)  # depth and surrogates: whatever was parsed has a canonical form
-    return value
 
 
 def loads_exact(data: bytes) -> Any:
     """Parse bytes that must be canonical already: what is signed may have one spelling only."""
-    value = loads(data)
+    value = _parsed(data)
     again = dumps(value)
     if again != data:
         at = next((i for i, (a, b) in enumerate(zip(again, data, strict=False)) if a != b), min(len(again), len(data)))

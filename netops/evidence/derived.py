@@ -6,7 +6,7 @@ Part of the second implementation (`verifier.py`). `docs/explanation/sla.md` say
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -56,13 +56,15 @@ def pieces(
 def _faults(kind: str, limit: Fraction, line: Line, excused: Sequence[Span]) -> Iterator[Piece]:
     bounds, labels = [*line.times, line.end], line.labels
     before: int | None = None  # the number of the piece after the last fault
+    starts = [span[0] for span in excused]
     for first, after in outages(line):
         start, end = bounds[first], bounds[after]
         cause = labels[max(range(first, after), key=lambda i: (bounds[i + 1] - bounds[i], -i))][1]
         if kind == REPAIR:
             seen_to_the_end = first > 0 and after < len(labels)
             seen_to_the_end = seen_to_the_end and "UNKNOWN" not in {labels[first - 1][0], labels[after][0]}
-            lasted = length(cut([(start, end)], excused, keep=(True, False)))
+            near = excused[max(bisect_right(starts, start) - 1, 0) : bisect_left(starts, end)]
+            lasted = length(cut([(start, end)], near, keep=(True, False)))
             state = "DOWN" if lasted > limit * HOUR else "UP" if seen_to_the_end else "UNKNOWN"
         elif before is None or start - bounds[before] > limit * 24 * HOUR:
             state = "UP"

@@ -115,7 +115,7 @@ def test_the_same_as_json_and_a_running_month_ends_with_its_last_whole_hour(sett
     ("language", "sums", "said"),
     [
         ("en", {"unclaimed": 9 * KM2 * H}, "no share: the footprint names no cell of it"),
-        ("en", {"unknown": 9 * KM2 * H}, "no share: no sealed hour tells how its services were"),
+        ("en", {"unknown": 9 * KM2 * H}, "no share: no sealed hour tells of its services"),
         ("zh_CN", {"unclaimed": 9 * KM2 * H}, "无占比：申报范围不含其任何网格"),
         ("zh_CN", {"unknown": 9 * KM2 * H}, "但已封存的小时未显示其服务状态"),
     ],
