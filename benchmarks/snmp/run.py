@@ -63,7 +63,7 @@ def client(who: str, mode: str, port: int, concurrency: int, seconds: float, **e
 
 
 def _line(words: list[str], environment: dict | None = None) -> dict | None:
-    done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=600, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if not lines:
         print(f"no result from {' '.join(words)}: {done.stderr[-500:]}", file=sys.stderr)
