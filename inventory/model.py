@@ -39,6 +39,7 @@ Period = Literal["day", "week", "month", "quarter", "year"]
 Comparison = Literal["at_least", "at_most"]
 Per = Literal["item", "object"]
 DoubleCredit = Literal["dearest", "by_minute"]
+LateSamples = Literal["list", "correct"]
 RadioLevel = Literal["rsrp", "rssi"]
 UnknownCells = Literal["removed", "as_uncovered", "as_covered"]
 Cause = Literal["city", "power_or_third_party", "force_majeure", "planned"]
@@ -292,6 +293,7 @@ class Contract:
     """One version of what a carrier owes, from `valid_from_ms` until the next version, or `ends_ms`.
 
     A recorded version never changes: an amendment is a new version. `calendar` says which days are holidays (`cn`).
+    `late_samples`: whether a report lists the hours with such, or has all of them stated again first.
     """
 
     id: str
@@ -307,6 +309,7 @@ class Contract:
     items: tuple[ServiceItem, ...] = ()
     dispute: Dispute = Dispute()
     calendar: str = ""
+    late_samples: LateSamples = "list"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -385,7 +388,7 @@ NOUNS: dict[str, type[Record]] = {
 
 LATER: dict[type[object], dict[str, object]] = {
     Carrier: {"keys": ()},
-    Contract: {"dispute": Dispute(), "calendar": ""},
+    Contract: {"dispute": Dispute(), "calendar": "", "late_samples": "list"},
     Hours: {"kinds": ()},
     Rules: {"window_intervals": 0, "consecutive_high_loss": 5},
     Credits: {"per": "item"},

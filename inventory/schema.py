@@ -178,4 +178,5 @@ _CONTRACT: Schema = {
     "items": _many({**_ITEM, **_PROMISES}, 1),
     "dispute": _table(contract.DISPUTE, dict.fromkeys(contract.DISPUTE, _whole(1, model.MOST_DAYS))),
     "calendar": _words(workdays.NAMES),
+    "late_samples": _words(get_args(model.LateSamples)),
 }

@@ -312,6 +312,8 @@ class Core:
         return until
 
     def _report(self, _slot_ms: int) -> None:
+        with self._acting:
+            self._hours.tell_late()
         self._closing.report(self._contracts)
 
     def _answer(self, _slot_ms: int) -> None:

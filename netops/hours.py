@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from inventory.register import Register
 from inventory.snapshot import snapshot
-from netops import correcting, hourly, sealing
+from netops import correcting, hourly, latecomers, sealing
 from netops.clock import iso
 from netops.journal import HOUR_MS, HourSum, Journal
 from netops.sla.sold import sold
@@ -108,12 +108,21 @@ class Hours:
         if contract in seen.contract:
             told, sums = self._hour_of(seen.contract[contract], seen, self._sight(hour_ms))
             self._append_hours(told, self._clock.now_ms())
-            self._journal.restated(hour_ms, sums)
+            self._journal.restated(hour_ms, sums, first=True)
         self._journal.waited(hour_ms, contract)
+
+    def tell_late(self) -> None:
+        """State which sealed hours got samples afterwards: whoever picks those that are corrected says it not alone."""
+        ours, now = self._settings.collect.vantage, self._clock.now_ms()
+        for hour_ms, found in self._journal.untold().items():
+            told = list(latecomers.facts(self._ledger, hour_ms, found, ours=ours, now_ms=now))
+            self._ledger.append(told, now_ms=now)
+            self._journal.told_late(hour_ms, sorted({each.service for each in found}) if told else ())
 
     def correct(self) -> None:
         """State the hours again that corrections name, from what is known of them by now; or that they cannot be."""
-        for each in correcting.waiting(self._ledger):
+        self.tell_late()  # first: what is stated again has these samples in it
+        for each in list(correcting.waiting(self._ledger)):
             if why := self._restate(each):
                 now = self._clock.now_ms()
                 self._ledger.append([correcting.refusal(each, why, now_ms=now)], now_ms=now)

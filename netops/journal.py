@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 import apsw
 
-from netops import sqlite
+from netops import latecomers, sqlite
 from netops.errors import NetopsError
 from netops.sla.intervals import Cause, State
 from netops.sla.measured import Look
@@ -24,6 +24,8 @@ from netops.sla.timeline import Sample
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from netops.latecomers import Latecomer
 
 HOUR_MS = 3_600_000
 
@@ -86,7 +88,7 @@ class Journal:
     def __enter__(self) -> Self:
         self._claim = sqlite.Claim(self._path)
         self._db = sqlite.writer(self._path)
-        self._db.execute(_SCHEMA)
+        self._db.execute(_SCHEMA + latecomers.SCHEMA)
         self._numbers = dict(self._db.execute("SELECT id, no FROM service"))
         return self
 
@@ -108,7 +110,8 @@ class Journal:
         """Keep samples, looks, anchors and what is newest in one durable step; a slot that is known stays as it is."""
         db = self._open()
         with db:
-            self._note_late(samples)
+            latecomers.note(db, ((s.slot_ms, self._number(name), "", latecomers.STATE) for name, s in samples))
+            latecomers.note(db, ((k.slot_ms, self._number(name), k.source, k.metric) for name, k in looks))
             db.executemany(
                 "INSERT OR IGNORE INTO sample VALUES (?, ?, ?, ?, ?, ?)",
                 (
@@ -148,18 +151,6 @@ class Journal:
                 ((hour,) for hour in sorted(_hours(each for _, each in samples) | _hours(each for _, each in looks))),
             )
 
-    def _note_late(self, samples: Sequence[tuple[str, Sample]]) -> None:
-        """Keep which services' samples came only after their hour was sealed: a correction can state it again."""
-        db = self._open()
-        over = {hour for hour in _hours(each for _, each in samples) if self._is_sealed(hour)}
-        late = {(s.slot_ms, self._number(name)) for name, s in samples if s.slot_ms // HOUR_MS * HOUR_MS in over}
-        known = "SELECT 1 FROM sample WHERE slot_ms = ? AND no = ?"
-        fresh = {(slot // HOUR_MS * HOUR_MS, no) for slot, no in late if not db.execute(known, (slot, no)).fetchone()}
-        db.executemany("INSERT OR IGNORE INTO late VALUES (?, ?)", sorted(fresh))
-
-    def _is_sealed(self, hour_ms: int) -> bool:
-        return self._open().execute("SELECT 1 FROM sealed WHERE hour_ms = ?", (hour_ms,)).fetchone() is not None
-
     def late(self) -> dict[int, list[str]]:
         """Return hour → services of the sealed hours that got samples afterwards and were not stated again since."""
         found: dict[int, list[str]] = {}
@@ -176,8 +167,25 @@ class Journal:
             for table in ("sample", "look")
         )
 
-    def restated(self, hour_ms: int, sums: Iterable[HourSum]) -> None:
-        """Note that an hour of a contract was stated again, with the sums of its services."""
+    def untold(self) -> dict[int, list[Latecomer]]:
+        """Return hour → all that came late of it, of the hours of which the ledger has not been told all yet."""
+        hours = [int(hour) for (hour,) in self._open().execute("SELECT hour_ms FROM untold ORDER BY hour_ms")]
+        return {hour: latecomers.read(self._open(), hour) for hour in hours}
+
+    def told_late(self, hour_ms: int, services: Iterable[str]) -> None:
+        """Note that the ledger has been told what came late of an hour, and of which services it said so."""
+        db = self._open()
+        with db:
+            db.executemany(
+                "INSERT OR IGNORE INTO late VALUES (?, ?)", ((hour_ms, self._number(each)) for each in services)
+            )
+            db.execute("DELETE FROM untold WHERE hour_ms = ?", (hour_ms,))
+
+    def restated(self, hour_ms: int, sums: Iterable[HourSum], *, first: bool = False) -> None:
+        """Note that an hour of a contract was stated again, with the sums of its services.
+
+        `first`: it waited, and is stated for the first time: nothing that came by now was late.
+        """
         db = self._open()
         told = list(sums)
         with db:
@@ -185,6 +193,11 @@ class Journal:
             db.executemany(
                 "DELETE FROM late WHERE hour_ms = ? AND no = ?", ((hour_ms, self._number(s.service)) for s in told)
             )
+            if first:
+                db.executemany(
+                    "DELETE FROM latecomer WHERE slot_ms >= ?1 AND slot_ms < ?1 + 3600000 AND no = ?2",
+                    ((hour_ms, self._number(s.service)) for s in told),
+                )
 
     def newest(self, stream: str) -> dict[str, Newest]:
         """Return the last slot of every service in one stream."""
@@ -328,6 +341,7 @@ class Journal:
             )
             db.execute("DELETE FROM anchor WHERE slot_ms < ?", (before_ms,))
             db.execute("DELETE FROM late WHERE hour_ms < ?", (before_ms,))
+            latecomers.forget(db, before_ms)
         return gone
 
     def _number(self, service: str) -> int:

@@ -462,6 +462,15 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "by": _name,
         "reason": _text,
     },
+    # what came of an hour after it was stated, all by then: how much, from where, and by digest what
+    "late_samples": {
+        "contract": _name,
+        "start_ms": instant,
+        "services": _count,
+        "samples": _count,
+        "vantages": _counts,
+        "digest": _digest,
+    },
     "correction_refused": {"contract": _name, "correction": _count, "start_ms": instant, "reason": _text},
     # what was judged, and the dispute over it
     "verdict": {

@@ -43,6 +43,7 @@ KEYS = (
     "items",
     "dispute",
     "calendar",
+    "late_samples",
 )
 ITEM = ("id", "kind", "title", "select", "fee", "objectives", "double_credit", "coverage")
 PROMISES = ("objectives", "coverage")
@@ -91,6 +92,9 @@ def contract(table: Table, file: str, notes: Notes) -> Contract | None:
         items=tuple(items),
         dispute=_dispute(form),
         calendar=calendar,
+        late_samples=cast(
+            "model.LateSamples", form.choice("late_samples", get_args(model.LateSamples), default="list")
+        ),
     )
     return made if form.good else None
 

@@ -121,6 +121,10 @@ _SAID: Mapping[str, tuple[str, str]] = {
         "several objectives missed owe each for its own minutes; no minute is paid twice",
         "多项未达标时按各自的分钟扣减，同一分钟不重复",
     ),
+    "correct_late": (
+        "an hour whose samples came late is stated again before a report",
+        "样本迟到的小时，须重新认定后方可出具报告",
+    ),
     "dispute": (
         "dispute, in working days: objection {objection}, answer {rebuttal}, ruling {ruling}",
         "争议期限（工作日）：异议 {objection}，答复 {rebuttal}，裁定 {ruling}",
@@ -206,6 +210,8 @@ class Speaker:
             yield "  " + self.say("calendar", calendar=held.calendar)
         if held.credit_cap_percent:
             yield "  " + self.say("cap", cap=held.credit_cap_percent)
+        if held.late_samples == "correct":
+            yield "  " + self.say("correct_late")
         days = held.dispute
         yield "  " + self.say(
             "dispute", objection=days.objection_days, rebuttal=days.rebuttal_days, ruling=days.ruling_days

@@ -226,7 +226,7 @@ class _Counted:
         own = body.get("contract") == self.contract
         if kind in SHARED:
             return True
-        if kind == HOUR:
+        if kind in {HOUR, "late_samples"}:
             return self._is_inside(body)
         if kind in {"clock_state", "monitor_health"}:
             return bool(body["state"] != tally.WELL[kind] and start <= fact["at_ms"] < end)

@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
 from netops.evidence.bundle import runs
-from netops.evidence.members import LEAVES
+from netops.evidence.differences import differ
+from netops.evidence.integrity import Failure
+from netops.evidence.members import LEAVES, REPORT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from netops.evidence.stated import Stated
 
 HOURS = "availability_hour"
@@ -53,6 +57,28 @@ def corrections(leaves: Stated) -> list[dict[str, Any]] | None:
             row |= {"refused": refused[0][0], "because": refused[0][1]["fact"]["body"]["reason"]}
         made.append({**row, "stated": runs(again.get(index, ()))})
     return made or None
+
+
+def verify_late(report: Mapping[str, Any], leaves: Stated, asked: str) -> Iterator[Failure]:
+    """Yield where the list of hours with late samples is another one, or lacks what the contract asks for."""
+    rows = []
+    for start in sorted({body["start_ms"] for body in leaves.bodies("late_samples")}):
+        index, leaf = leaves.named("late_samples", "start_ms", start)[-1]
+        hour = leaves.named(HOURS, "start_ms", start)
+        if any(at > index and "correction" in each["fact"]["body"] for at, each in hour):
+            continue
+        row = {key: value for key, value in leaf["fact"]["body"].items() if key != "contract"}
+        row |= {"leaf": index, "known_ms": leaves.known(leaf)}
+        refusals = [at for at, _ in leaves.named("correction_refused", "start_ms", start) if at > index]
+        if refusals:
+            row["refused"] = refusals[-1]
+        elif asked == "correct":
+            what = f"leaf {index} tells of samples that came late; the contract asks that their hour is stated again"
+            yield Failure(place=f"{REPORT}: late_samples", what=what)
+        rows.append(row)
+    yield from differ(
+        report.get("late_samples"), {"asked": asked, "rows": rows} if rows else None, f"{REPORT}: late_samples"
+    )
 
 
 def _about(leaves: Stated) -> dict[int, int | None]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BEFORE = "netops-report/1"  # told no difference
 UNLISTED = (BEFORE, "netops-report/2")  # listed no objections
 MOST_STEPS, MOST_ROWS = 16, 1000
-STILL = ("report_issued", "clock_state", "monitor_health", "witness_policy")
+STILL = ("report_issued", "clock_state", "monitor_health", "witness_policy", "late_samples")
 Fact = tuple[int, str, dict[str, Any]]  # leaf, kind, fields
 
 

@@ -34,6 +34,7 @@ STANDING = frozenset(
         "ruling",
         "correction",
         "correction_refused",
+        "late_samples",
         "note_refused",
         "party_key",
         "verdict",

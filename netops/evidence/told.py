@@ -18,6 +18,7 @@ from netops.evidence import canonical
 from netops.evidence.accounts import verify_completeness
 from netops.evidence.bundle import Failure, open_bundle, verify_integrity
 from netops.evidence.cosigners import Cosigned, cosigned
+from netops.evidence.differences import iso
 from netops.evidence.members import KEYS, REPORT, Bundle
 from netops.evidence.note import VerifierKey
 from netops.evidence.public_days import verify_calendar
@@ -195,6 +196,7 @@ def _plain(bundle: Bundle, failures: Sequence[Failure], note: str, outcome: str,
     if not failures:
         report = canonical.loads(bundle.member(REPORT))
         plain |= {name: report[name] for name in ("contract", "period", "revision", "rehearsal", "credit")}
+        plain["late_samples"] = len(report.get("late_samples", {}).get("rows", ()))
         plain["note"] = note
         if witnesses is not None:
             plain["witnesses"] = witnesses.plain()
@@ -225,6 +227,10 @@ def _tell(bundle: Bundle, say: Callable[[str], None], word: str) -> None:
                     f" target {row['area_target']} %"
                 )
     say(f"        credit {report['credit']['total']} {report['credit']['currency']}")
+    if late := report.get("late_samples", {}).get("rows"):
+        begins = ", ".join(iso(each["start_ms"]) for each in late[:3])
+        more = f" and {len(late) - 3} more" if len(late) > 3 else ""
+        say(f"        samples of {len(late)} hours came late and are in no statement: {begins}{more}")
 
 
 __all__ = ["Failure", "arguments", "main", "read_keys", "run"]

@@ -77,6 +77,8 @@ class _Recomputed:
         yield from differ(report["credit"], credit, f"{REPORT}: credit")
         yield from verify_difference(report, numbers, parts, credit["total"])
         yield from differ(report.get("corrections"), again.corrections(self.leaves), f"{REPORT}: corrections")
+        asked = self.rulings.rulings()[-1][0].get("late_samples", "list")
+        yield from again.verify_late(report, self.leaves, asked)
         yield from differ(report["seen"], numbers.health(), f"{REPORT}: seen")
         yield from differ(report.get("passed_over", []), runs(self.leaves.passed_over()), f"{REPORT}: passed_over")
         yield from verify_days(self.bundle, report, self.leaves)

@@ -99,6 +99,7 @@ TOKENS: Final[Mapping[str, tuple[str, str]]] = {
     "rebuttal": ("答复", "answer to an objection"),
     "ruling": ("裁定", "ruling"),
     "correction": ("更正", "correction"),
+    "late_samples": ("迟到样本", "samples that came late"),
     "correction_refused": ("未能执行的更正", "correction that was refused"),
     "verdict": ("以往各月的判定", "verdicts of months before"),
     "report_issued": ("报告签发", "report issued"),

@@ -133,6 +133,7 @@ def build(ask: Ask, leaves: Leaves) -> Report:
         **_difference(ask, leaves, whole, anew),
         **objected.tell(leaves, whole.found(), lambda some: anew(some).found()),
         **corrected.tell(leaves),
+        **corrected.late(leaves, last.late_samples),
         **witnessed.tell(leaves),
         "seen": {"hours": len(seen.hours), "hours_missing": seen.missing, **sealed.health(leaves)},
         "digests": {

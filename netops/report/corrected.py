@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from netops.report.leaves import Leaves, Sealed
 
-CORRECTION, REFUSED = "correction", "correction_refused"
+CORRECTION, REFUSED, LATE = "correction", "correction_refused", "late_samples"
 _FIRST = -1  # before all leaves: an hour as it was stated at first
 
 
@@ -76,3 +76,26 @@ def tell(leaves: Leaves) -> dict[str, Any]:
 
 def _refusal(found: Sealed | None) -> dict[str, Any]:
     return {"refused": found.index, "because": found.body["reason"]} if found else {}
+
+
+def late(leaves: Leaves, asked: str) -> dict[str, Any]:
+    """Return the hours of which samples came late and no correction has taken in, under `late_samples`; or nothing.
+
+    `asked` is what the contract says of them. What came by the last leaf of an hour counts; `refused` is the leaf that
+    says why a correction since was refused.
+    """
+    newest = {each.body["start_ms"]: each for each in leaves.of(LATE)}
+    stated = {each.body["start_ms"]: each.index for each in leaves.of(KIND) if CORRECTION in each.body}
+    refused = {each.body["start_ms"]: each.index for each in leaves.of(REFUSED)}
+    rows = [
+        {
+            "start_ms": start_ms,
+            **{key: each.body[key] for key in ("services", "samples", "vantages", "digest")},
+            "leaf": each.index,
+            "known_ms": each.known_ms,
+            **({"refused": refused[start_ms]} if refused.get(start_ms, _FIRST) > each.index else {}),
+        }
+        for start_ms, each in sorted(newest.items())
+        if stated.get(start_ms, _FIRST) < each.index
+    ]
+    return {LATE: {"asked": asked, "rows": rows}} if rows else {}

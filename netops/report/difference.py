@@ -31,7 +31,9 @@ STEPS = ("matter", "leaves", "before", "after", "change")
 INTERVALS = ("item", "objective", "start_ms", "end_ms", "before", "after", "services", "leaves")
 MOST_MATTERS, MOST_ROWS = 16, 1000
 UNREAD = "a contract version that ruled then is not among the texts of this report"
-NO_MATTER = frozenset({"report_issued", "clock_state", "monitor_health", "witness_policy"})  # they move no figure
+NO_MATTER = frozenset(
+    {"report_issued", "clock_state", "monitor_health", "witness_policy", "late_samples"}
+)  # they move no figure
 HOURS = frozenset({"availability_hour", "availability_roster"})
 SURVEYS = frozenset({"coverage_areas", "survey_import"})
 NOBODY = "not judged"

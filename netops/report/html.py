@@ -79,7 +79,7 @@ def page(
         _waterfall(zh, en),
         _days(zh, en),
     ]
-    body += [drawn.section(zh[name], en[name]) for name in ("changes", "objections", "corrections")]
+    body += [drawn.section(zh[name], en[name]) for name in ("changes", "objections", "corrections", "late_samples")]
     excused = _Excused(days)
     body += [_part(part, excused, tz) for part in report["parts"]]
     body += [foot.seen(report), foot.witnessed(report, tz), foot.digests(report, parties, no_paper), banner]

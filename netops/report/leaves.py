@@ -317,6 +317,8 @@ def selected(
                 return each.index in seen
             case "correction":
                 return body["corrects"] in seen
+            case "late_samples":
+                return _is_within(body, contract, start_ms, end_ms)
             case "correction_refused":
                 return body["correction"] in corrections
             case "availability_roster":
@@ -372,6 +374,7 @@ KINDS = (
     "availability_roster",
     "correction",
     "correction_refused",
+    "late_samples",
     "contract_version",
     "exclusion_claim",
     "approval_request",

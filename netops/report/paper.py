@@ -76,6 +76,7 @@ def content(
         "changes": told.changes(),
         "corrections": restated.section(report, tz, language),
         "objections": disputed.section(report, tz, language),
+        "late_samples": restated.late(report, tz, language),
         "claims": told.claims(),
         "causes": told.causes(),
         "end": told.end(),

@@ -1,4 +1,4 @@
-"""The corrections of a report as a section for people: which hours were stated again, by whom, why and since when."""
+"""The corrections of a report as a section for people: who had which hours stated again, and what is not corrected."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from netops.report.words import Language
 
 HEAD = ("hour", "reason", "said_by", "recorded", "correction", "stated")
+LATE = ("hour", "samples", "services_late", "seen_from", "late_leaf", "correction_of")
 MOST_ROWS = 60  # on paper; report.json and the workbook have all
 
 
@@ -45,6 +46,37 @@ def section(report: Mapping[str, Any], tz: ZoneInfo, language: Language) -> dict
 
 def _minute(at_ms: int, tz: ZoneInfo) -> str:
     return f"{utc(at_ms).astimezone(tz):%Y-%m-%d %H:%M}"
+
+
+def late(report: Mapping[str, Any], tz: ZoneInfo, language: Language) -> dict[str, Any]:
+    """Return the hours whose late samples are in no statement: how many, and each; nothing where there is none."""
+    told = report.get("late_samples", {"rows": ()})
+    rows = [
+        [
+            _minute(each["start_ms"], tz),
+            str(each["samples"]),
+            str(each["services"]),
+            vantages(each),
+            f"#{each['leaf']}",
+            f"{say('refused', language)} #{each['refused']}" if "refused" in each else say("not_corrected", language),
+        ]
+        for each in told["rows"]
+    ]
+    if not rows:
+        return {}
+    left = len(rows) - MOST_ROWS
+    return {
+        "title": say("late_samples", language),
+        "said": say("late_said", language).format(n=len(rows))
+        + (say("late_correct", language) if told["asked"] == "correct" else ""),
+        "tables": [{"head": [say(each, language) for each in LATE], "rows": rows[:MOST_ROWS]}],
+        "rest": say("rest", language).format(n=left) if left > 0 else "",
+    }
+
+
+def vantages(each: Mapping[str, Any]) -> str:
+    """Return from where late samples came: vantage point and how many."""
+    return ", ".join(f"{name}: {count}" for name, count in sorted(each["vantages"].items()))
 
 
 def _unstated(each: Mapping[str, Any], language: Language) -> str:

@@ -15,7 +15,7 @@ import xlsxwriter
 
 from netops.clock import utc
 from netops.evidence import canonical
-from netops.report import because, counts, disputed, figures, surfaces, waterfall, witnessing
+from netops.report import because, counts, disputed, figures, restated, surfaces, waterfall, witnessing
 from netops.report.named import norm
 from netops.report.words import LANGUAGES, both, worded
 from netops.sla.availability import Tally
@@ -59,6 +59,8 @@ def book(report: Mapping[str, Any], days: Mapping[str, Any], tz: ZoneInfo) -> by
             sheets.add("corrections", CORRECTIONS, tables.corrections())
         if "objections" in report:
             sheets.add("objections", disputed.SHEET, disputed.sheet(report, tz))
+        if "late_samples" in report:
+            sheets.add("late_samples", LATE, tables.late())
         if surfaces.found(report):
             sheets.add("coverage", surfaces.SHEET, surfaces.sheet(report, tz))
     return held.getvalue()
@@ -81,6 +83,7 @@ EXCLUSIONS = (
 DEDUCTIONS = ("kind", "version", "item", "objective", "percent", "amount", "left")
 DAYS = (*WHICH, "day", *BUCKETS)
 CORRECTIONS = ("hour", "reason", "said_by", "recorded", "correction", "stated")
+LATE = ("hour", "samples", "services_late", "seen_from", "recorded", "late_leaf", "refused")
 WIDE = {"remark": 40, "because": 28, "reason": 40, "exact": 28, "from": 20, "to": 20, "noticed": 20, "item": 18}
 
 
@@ -235,6 +238,19 @@ class _Tables:
                 self._at(each["known_ms"]),
                 Decimal(each["leaf"]),
                 stated,
+            ]
+
+    def late(self) -> Iterator[Sequence[Cell]]:
+        """Return the hours whose late samples are in no statement; `leaf` and `refused` are leaves."""
+        for each in self._report["late_samples"]["rows"]:
+            yield [
+                self._at(each["start_ms"]),
+                Decimal(each["samples"]),
+                Decimal(each["services"]),
+                restated.vantages(each),
+                self._at(each["known_ms"]),
+                Decimal(each["leaf"]),
+                Decimal(each["refused"]) if "refused" in each else None,
             ]
 
     def _lengths(self, which: tuple[str, str, str], given: Iterable[int]) -> Iterator[Cell]:

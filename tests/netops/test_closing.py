@@ -166,6 +166,32 @@ def test_a_month_with_a_correction_that_still_waits_is_not_closed(house):
     assert told(house)[-1] == "wifi-2026-2026-10-r1"
 
 
+def came_late(ledger, contract="wifi-2026"):
+    """Tell the ledger that samples of October's first hour came late; return the leaf."""
+    start, _ = calendar.month("2026-10", SHANGHAI)
+    told = {"services": 1, "samples": 7, "vantages": {"bureau": 7}, "digest": "0" * 64}
+    fact = Fact(kind="late_samples", at_ms=NOW, body={"contract": contract, "start_ms": start, **told})
+    ledger.append([LedgerEntry(f"late:{contract}", 0, fact)], now_ms=NOW)
+    return ledger.size - 1
+
+
+def verified(house, month):
+    key = founding.evidence_key(house.settings).with_name(issue.VKEY)
+    said = []
+    path = house.settings.data.dir / "reports" / f"wifi-2026-{month}-r1.zip"
+    assert audit.run(path, vkey=key, rehearsal=False, say=said.append) == 0
+    return "\n".join(said)
+
+
+def test_a_report_lists_hours_with_late_samples_and_the_auditor_is_told_how_many(house):
+    with opened(house.settings) as ledger:
+        came_late(ledger)
+    close(house)
+
+    assert "samples of 1 hours came late and are in no statement: 2026-09-30T16:00" in verified(house, "2026-10")
+    assert "came late" not in verified(house, "2026-08")
+
+
 def test_a_report_that_many_ask_for_is_built_once(house, monkeypatch):
     prepare, built = issue.prepare, []
 

@@ -505,6 +505,55 @@ def test_killed_between_a_correction_and_its_hour_the_core_states_it_once(late, 
     assert "late samples" not in made.health()
 
 
+def test_the_ledger_is_told_what_came_late_whether_or_not_anybody_corrects_it(late):
+    """Who picks the hours that are corrected could else pass over those that do not suit the city."""
+    made, _, _, settings = late
+    made._report(0)
+    made._report(0)
+    (told,) = stated(settings, "late_samples")
+    body = told.fact.body
+    vantage = made._settings.collect.vantage
+
+    assert (body["contract"], body["start_ms"], body["services"]) == ("wifi-2026", START, len(hours_services(settings)))
+    assert body["vantages"] == {vantage: body["samples"]}
+    assert body["samples"] == 30 * body["services"]
+
+    assert correct(settings) == 0
+    until(lambda: stated(settings, "correction"))
+    made._correct()
+    made._report(0)
+    assert len(stated(settings, "late_samples")) == 1
+    assert stated(settings, "availability_hour")[-1].index > told.index
+
+
+def test_killed_before_the_journal_notes_it_the_ledger_is_told_once_what_came_late(late, monkeypatch):
+    made, _, _, settings = late
+    with made._acting, monkeypatch.context() as patch:
+        patch.setattr(made._journal, "told_late", killed)
+        with pytest.raises(KilledError):
+            made._hours.tell_late()
+    made._clock.at_ms += M
+    made._report(0)
+
+    assert len(stated(settings, "late_samples")) == 1
+    assert not stated(settings, "source_conflict")
+
+
+def test_a_correction_takes_in_what_came_late_before_anybody_was_told(late):
+    made, _, _, settings = late
+    assert correct(settings) == 0
+    until(lambda: stated(settings, "correction"))
+    made._correct()
+
+    (told,) = stated(settings, "late_samples")
+    assert told.index < stated(settings, "availability_hour")[-1].index
+
+
+def hours_services(settings):
+    (body,) = [leaf.fact.body for leaf in stated(settings, "availability_roster")]
+    return body["services"]
+
+
 def lose_samples(made):
     """A journal from a backup knows less than was sealed: what was seen to be down would become unknown."""
     made._journal._open().execute("DELETE FROM sample WHERE slot_ms >= ?", (START + 29 * M,))

@@ -813,6 +813,12 @@ def disagreements(contracts, leaves, report, areas):
         total = min(total, cents(fees * Fraction(cap) / 100))
     if listed(report) != corrected(leaves):
         made.append(f"corrections are {listed(report)}, by brute force {corrected(leaves)}")
+    said = {
+        each["start_ms"]: (each["leaf"], each["samples"], "refused" in each)
+        for each in report.get("late_samples", {"rows": ()})["rows"]
+    }
+    if said != late(leaves):
+        made.append(f"late samples are {said}, by brute force {late(leaves)}")
     if Fraction(report["credit"]["total"]) != total:
         made.append(f"credit is {report['credit']['total']}, by brute force {total}")
     return made
@@ -833,6 +839,21 @@ def corrected(leaves):
             case "correction_refused":
                 made[body["correction"]][2] = made[body["correction"]][2] or body["reason"]
     return {index: tuple(each) for index, each in made.items()}
+
+
+def late(leaves):
+    """Return hour → (leaf, samples, whether a correction since was refused) of what came late and nobody took in."""
+    made = {}
+    for index, leaf in enumerate(leaves):
+        body = leaf["fact"]["body"]
+        match leaf["fact"]["kind"]:
+            case "late_samples":
+                made[body["start_ms"]] = (index, body["samples"], False)
+            case "correction_refused" if body["start_ms"] in made:
+                made[body["start_ms"]] = (*made[body["start_ms"]][:2], True)
+            case "availability_hour" if "correction" in body:
+                made.pop(body["start_ms"], None)
+    return made
 
 
 def listed(report):

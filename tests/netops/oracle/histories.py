@@ -315,8 +315,11 @@ class History:
             wrong = rng.choice(told)
             number = len(self.kept)
             said = {"corrects": wrong.index, "by": "manager", "reason": "r"}
-            self.state("correction", said, at_ms=self.end)
             at = wrong.body["start_ms"]
+            if rng.random() < 0.4:
+                self.late(at)
+                number = len(self.kept)
+            self.state("correction", said, at_ms=self.end)
             if rng.random() < 0.2:
                 no = {"contract": "c1", "correction": number, "start_ms": at, "reason": f"gone {rng.random()}"}
                 self.state("correction_refused", no, at_ms=self.end)
@@ -325,6 +328,11 @@ class History:
             for stream, step in streams_:
                 if rng.random() < 0.8:
                     self.hour(self.last_roster, at, step, stream, correction={"correction": number})
+
+    def late(self, at):
+        count = self.rng.randint(1, 300)
+        told = {"services": 1, "samples": count, "vantages": {"v": count}, "digest": f"{count:064x}"}
+        self.state("late_samples", {"contract": "c1", "start_ms": at, **told}, at_ms=self.end)
 
     def hour(self, roster, at, step, stream, correction=()):
         rng = self.rng

@@ -117,6 +117,60 @@ def test_a_correction_that_was_refused_says_why_and_changes_nothing(issued, pape
     assert "the samples are gone" in bundle.members["report.html"].decode()
 
 
+def came_late(world, number, samples=7):
+    told = {"services": 1, "samples": samples, "vantages": {"bureau": samples}, "digest": "0" * 64}
+    world.state("late_samples", {"contract": "c1", "start_ms": START + number * H, **told})
+    return world.ledger.size - 1
+
+
+def test_an_hour_with_late_samples_is_listed_until_a_correction_takes_them_in(issued, paper_bundle):
+    came_late(issued, 2)
+    last = came_late(issued, 2, samples=9)
+    came_late(issued, 3)
+    issued.correction(3, {"ap-1": "u" * 12}, issued.roster())
+    _, bundle = paper_bundle(issued)
+
+    assert verify_numbers(bundle) == []
+    report = canonical.loads(bundle.members["report.json"])
+    assert report["late_samples"]["asked"] == "list"
+    (row,) = report["late_samples"]["rows"]
+    assert (row["leaf"], row["samples"], row["start_ms"]) == (last, 9, START + 2 * H)
+    page = bundle.members["report.html"].decode()
+    assert "Samples of 1 hours came after the hour was sealed" in page
+    assert "bureau: 9" in page
+    assert [step[0] for step in report["difference"]["steps"]["rows"]][-1].startswith("correction ")
+
+
+def test_a_list_of_late_samples_that_lacks_an_hour_is_found_out(issued, paper_bundle):
+    came_late(issued, 2)
+    draft, bundle = paper_bundle(issued)
+    report = {name: value for name, value in draft.report.content.items() if name != "late_samples"}
+    forged = replace(bundle, members={**bundle.members, "report.json": canonical.dumps(report)})
+
+    assert [each.place for each in verify_numbers(forged)] == ["report.json: late_samples"]
+
+
+def test_where_the_contract_asks_for_it_an_hour_that_is_only_listed_does_not_verify(issued, paper_bundle):
+    issued.contracts = tuple(replace(each, late_samples="correct") for each in issued.contracts)
+    issued.versions()
+    last = came_late(issued, 2)
+    _, bundle = paper_bundle(issued)
+    assert [each.what for each in verify_numbers(bundle)] == [
+        f"leaf {last} tells of samples that came late; the contract asks that their hour is stated again"
+    ]
+
+    hour = next(
+        each.index for each in issued.leaves().of("availability_hour") if each.body["start_ms"] == START + 2 * H
+    )
+    issued.state("correction", {"corrects": hour, "by": "contract", "reason": "r"})
+    no = {"contract": "c1", "correction": issued.ledger.size - 1, "start_ms": START + 2 * H, "reason": "gone"}
+    issued.state("correction_refused", no)
+    _, bundle = paper_bundle(issued)
+    assert verify_numbers(bundle) == []
+    (row,) = canonical.loads(bundle.members["report.json"])["late_samples"]["rows"]
+    assert row["refused"] == issued.ledger.size - 1
+
+
 @pytest.mark.parametrize("wrong", ["another hour", "no correction", "a later one"])
 def test_an_hour_that_names_no_correction_of_its_own_is_not_judged(issued, paper_bundle, wrong):
     hours = issued.ledger.find("availability_hour")
