@@ -8,7 +8,6 @@ ignored while the wait goes on. The hot path is one method per direction: calls 
 from __future__ import annotations
 
 from collections import deque
-from errno import EMSGSIZE
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,8 @@ from collectors.snmp.exchange import Exchange
 from collectors.snmp.flight import NO_IDS, Flight, Waiting, unasked
 from collectors.snmp.handover import Tray
 from collectors.snmp.known import Known
-from collectors.snmp.post import SENDS, TAKES
+from collectors.snmp.outgoing import Outgoing
+from collectors.snmp.post import TAKES
 from collectors.snmp.recent import Recent
 from collectors.snmp.siege import Siege, room
 from collectors.snmp.sockets import DATAGRAM
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from collectors.snmp.flight import Job
     from collectors.snmp.gather import Request
     from collectors.snmp.handover import HandOver
-    from collectors.snmp.post import Post
     from collectors.snmp.sockets import Address, Channel
     from netops.clock import Clock
 
@@ -79,7 +78,7 @@ class Loop:
         self._behind: dict[Address, deque[tuple[Job, HandOver, int]]] = {}
         self._recent = Recent(counters)
         self._waiting = Waiting()
-        self._outgoing: list[tuple[Flight, int, bytes]] = []
+        self._outgoing = Outgoing(counters, clock.monotonic, self._refused)
         self._done = Tray(counters)
 
     # ---- out
@@ -165,78 +164,12 @@ class Loop:
             flight.exchange.stop(Failure(Reason.NO_PROFILE, f"the question cannot be written: {error}"))
             self._land(flight)
             return
-        self._outgoing.append((flight, flight.serial, octets))
+        self._outgoing.ready.append((flight, flight.serial, octets))
 
     def flush(self) -> None:
-        """Send everything that is ready. One by one between replies, each would wake its receiver up: costly."""
-        outgoing = self._outgoing
-        if not outgoing:
-            return
-        self._outgoing = []
-        together: dict[Post, list[tuple[Flight, int, bytes]]] = {}
-        for each in outgoing:
-            flight, serial, octets = each
-            if flight.serial != serial:  # answered meanwhile by a reply to an earlier datagram
-                continue
-            post = flight.channel.post
-            if post is not None:
-                mates = together.get(post)
-                if mates is None:
-                    together[post] = [each]
-                else:
-                    mates.append(each)
-                continue
-            if flight.sealed:
-                flight.seal()
-            now = self._monotonic()
-            try:
-                flight.channel.send(octets, flight.route.address)
-            except OSError:
-                self._send_again(flight, octets)
-            self._await([each], now)
-        for post, mates in together.items():
-            self._post(post, mates)
-        self.counters.sent += len(outgoing)
-
-    def _post(self, post: Post, mates: list[tuple[Flight, int, bytes]]) -> None:
-        """Send in whole batches what goes over a socket that can."""
-        at = 0
-        while at < len(mates):
-            some, now = mates[at : at + SENDS], self._monotonic()
-            went = post.send([octets for _, _, octets in some], [flight.route.name for flight, _, _ in some])
-            if not went:
-                flight, _, octets = some[0]
-                self._send_again(flight, octets)
-                went = 1
-            self._await(some[:went], now)
-            at += went
-
-    def _await(self, sent: list[tuple[Flight, int, bytes]], now: float) -> None:
-        """Wait for the replies to what was sent just now."""
-        waiting = self._waiting
-        for flight, serial, _ in sent:
-            flight.sent_at = now
-            timeout_s = flight.target.timeout_s
-            until, queue = now + timeout_s, waiting.queues.get(timeout_s)
-            if queue is None or flight.deadline < until:  # else `Waiting.add` in line: no call for each datagram
-                waiting.add(flight, now, timeout_s)
-            else:
-                queue.append((until, serial, flight))
-
-    def _send_again(self, flight: Flight, octets: bytes) -> None:
-        """Try once more: the error may be the ICMP answer to somebody else's datagram, told here by the kernel."""
-        channel, address = flight.channel, flight.route.address
-        self._refused(channel)
-        try:
-            channel.send(octets, address)
-        except BlockingIOError:
-            self.counters.unsendable += 1  # the send buffer is full: as good as lost, the retry comes
-        except OSError as error:
-            if error.errno == EMSGSIZE and channel.fragment():
-                self._send_again(flight, octets)
-                return
-            self.counters.unsendable += 1
-            flight.exchange.suspect = Failure(Reason.ANCHORS_LOST, f"this machine would not send: {error}")
+        """Send everything that is ready."""
+        if self._outgoing.ready:
+            self._outgoing.flush(self._waiting)
 
     # ---- in
 
@@ -445,7 +378,7 @@ class Loop:
         self.flights.clear()
         self.siege.over()
         self._starved.close()
-        self._outgoing.clear()
+        self._outgoing.ready.clear()
         self._waiting = Waiting()
         left = [*self.queue, *(entry for behind in self._behind.values() for entry in behind)]
         self._behind.clear()

@@ -156,7 +156,7 @@ class Swift(Loop):
 
     def unsent(self, state: State, octets: bytes) -> None:
         """Try once more to send what the kernel would not take."""
-        self._send_again(self._adopt(state), octets)
+        self._outgoing.again(self._adopt(state), octets)
 
     # ---- in
 
