@@ -7,6 +7,7 @@ key that the reader gave, or under fewer co-signatures than the city's own polic
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ import apsw
 from netops import raw_audit
 from netops.commands import audit_papers
 from netops.errors import ConfigError, EvidenceError, UsageError
-from netops.evidence import note, told
+from netops.evidence import note, spoken, told
 from netops.evidence.checkpoint import Checkpoint, trust
 from netops.founding import evidence_key
 from netops.ledger_file import LedgerReader
@@ -123,6 +124,7 @@ def _bundle(args: argparse.Namespace, settings: Settings) -> int:
             pages=_pages,
             known=calendars.known(),
             as_json=args.json,
+            language=spoken.chosen(args.language, os.environ),
         )
     except OSError as error:
         raise UsageError(f"{args.bundle}: cannot be read ({error.strerror}); expected a bundle") from None

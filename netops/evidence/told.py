@@ -9,6 +9,7 @@ for it: it holds by the keys inside alone, or fewer witnesses signed than the ci
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from netops.evidence.members import KEYS, REPORT, Bundle
 from netops.evidence.note import VerifierKey
 from netops.evidence.public_days import verify_calendar
 from netops.evidence.signed_words import verify_words
+from netops.evidence.spoken import ASKED, Speaker, chosen
 from netops.evidence.verifier import verify_numbers
 
 if TYPE_CHECKING:
@@ -32,11 +34,8 @@ if TYPE_CHECKING:
 
 OK, USAGE, FAILED, WHOSE = 0, 2, 4, 5
 SHOWN = 50
+SPEAKER = Speaker()
 NOTHING: Known = {}
-SHORT = (
-    "give the witnesses' keys too, each got from its owner, by --vkey FILE; if they have not signed yet, ask for the "
-    "bundle again later; --quorum 0 does without them"
-)
 
 
 def main(argv: Sequence[str], known: Known = NOTHING) -> int:
@@ -53,6 +52,7 @@ def main(argv: Sequence[str], known: Known = NOTHING) -> int:
             included=args.trust_included_keys,
             known=known,
             as_json=args.json,
+            language=chosen(args.language, os.environ),
         )
     except EvidenceError as error:
         print(f"FAILED  {error}", file=sys.stderr)  # noqa: T201  (this is the edge)
@@ -78,18 +78,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="how many co-signers must have signed (default: as the policy sealed by the city asks)",
     )
-    parser.add_argument("--json", action="store_true", help="tell as one JSON object")
+    parser.add_argument("--json", action="store_true", help="tell as one JSON object, in English")
+    parser.add_argument(
+        "--language", "--lang", choices=tuple(ASKED), help="of the words (default: by LC_ALL, LC_MESSAGES or LANG)"
+    )
 
 
 def _quorum(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 4):
         raise argparse.ArgumentTypeError(f"'{text}' is no number of co-signers; expected 0 or more")
     return int(text)
-
-
-def bound(_: Bundle) -> tuple[list[Failure], str]:
-    """Say how far a bare verifier looks at what people read."""
-    return [], "report.html and method.txt are bound by their digests, not made again; what counts is report.json"
 
 
 def run(
@@ -100,16 +98,18 @@ def run(
     quorum: int | None = None,
     besides: Sequence[VerifierKey] = (),
     included: bool = False,
-    pages: Callable[[Bundle], tuple[list[Failure], str]] = bound,
+    pages: Callable[[Bundle], tuple[list[Failure], str]] | None = None,
     known: Known = NOTHING,
     as_json: bool = False,
+    language: str = "en",
     say: Callable[[str], None] = print,
 ) -> int:
     """Verify and say what was found; EvidenceError when the file is no bundle, UsageError when there is none.
 
     `quorum` stands in for the policy that the bundle was sealed under: 0 waives it. `besides` are keys that the reader
-    trusts beside those in the file `vkey`.
+    trusts beside those in the file `vkey`. `pages` looks at what people read.
     """
+    speaker = SPEAKER if as_json else Speaker(language)
     if not path.is_file():
         what = "is no file" if path.exists() else "no such file"
         raise UsageError(f"{path}: {what}; expected a bundle, the .zip that `netops report build` writes")
@@ -132,7 +132,8 @@ def run(
     failures += unsigned
     forged, unheld = verify_calendar(found, known)
     failures += forged
-    wrong, note = pages(found) if not failures else ([], "")
+    looked = pages or (lambda _: ([], speaker.say("bound")))  # a bare verifier makes no page again, and says so
+    wrong, note = looked(found) if not failures else ([], "")
     failures += wrong
     witnesses = cosigned(found, keys) if not failures else None
     lacking = witnesses is not None and witnesses.short
@@ -141,27 +142,23 @@ def run(
         note = "; ".join([note, *unheld])
         say(_plain(found, failures, note, "failed" if failures else "ok" if whole else "whole", witnesses))
         return FAILED if failures else OK if whole else WHOSE
-    for each in failures[:SHOWN]:
-        say(f"FAILED  {each}")
     if failures:
-        more = len(failures) - SHOWN
-        say(f"{path}: {len(failures)} places do not hold{f'; {more} more than are shown' if more > 0 else ''}")
+        _tell_failures(path, failures, speaker, say)
         return FAILED
-    _tell(found, say, "OK     " if whole else "WHOLE  ")
+    _tell(found, speaker, say, "ok" if whole else "whole")
+    note_ = speaker.say("note")
     if witnesses is not None:
-        say(f"{'NOTE   ' if lacking else '       '} {witnesses}")
-    for sentence in (note, *unheld):
-        say(f"NOTE    {sentence}")
-    for key in strange:
-        say(f"NOTE    {key} signed in the dispute; it did not speak for the carrier by what is sealed: ask whose it is")
+        say(f"{note_ if lacking else '       '} {_cosigned(witnesses, speaker)}")
+    for sentence in (note, *unheld, *(speaker.say("strange", key=key) for key in strange)):
+        say(f"{note_} {sentence}")
     if vkey is None:
-        say("NOTE    trusted only the keys inside the bundle: it is whole, but anybody may have made it")
+        say(f"{note_} {speaker.say('inside')}")
     if whole:
         return OK
     if vkey is None and not included:
-        say("        exit 5: give the log's key, got from its owner, by --vkey FILE, or say --trust-included-keys")
+        say(f"        {speaker.say('give_key')}")
     if lacking and quorum is None:
-        say(f"        exit 5: {SHORT}")
+        say(f"        {speaker.say('short')}")
     return WHOSE
 
 
@@ -203,34 +200,54 @@ def _plain(bundle: Bundle, failures: Sequence[Failure], note: str, outcome: str,
     return canonical.dumps(plain).decode()
 
 
-def _tell(bundle: Bundle, say: Callable[[str], None], word: str) -> None:
+def _tell_failures(path: Path, failures: Sequence[Failure], speaker: Speaker, say: Callable[[str], None]) -> None:
+    for each in failures[:SHOWN]:
+        say(f"{speaker.say('failed')} {each}")
+    more = len(failures) - SHOWN
+    rest = speaker.say("more", count=more) if more > 0 else ""
+    say(speaker.say("places", path=path, count=len(failures)) + rest)
+    if technical := speaker.say("technical"):
+        say(technical)
+
+
+def _cosigned(given: Cosigned, speaker: Speaker) -> str:
+    signed = ", ".join(given.signed) or speaker.say("nobody")
+    missing = ", ".join(each for each in given.named if each not in given.signed)
+    said = speaker.say("cosigned", signed=signed, all=len(given.named), quorum=given.quorum)
+    return said + (speaker.say("not_seen", names=missing) if missing else "")
+
+
+def _tell(bundle: Bundle, speaker: Speaker, say: Callable[[str], None], word: str) -> None:
     report = canonical.loads(bundle.member(REPORT))
     if report["rehearsal"]:
-        say("REHEARSAL  everything in this bundle is simulated")
-    head = f"{report['contract']}, {report['period']['name']}, revision {report['revision']}"
-    say(f"{word} {head}: every signature, leaf and number holds, and nothing was left out")
+        say(speaker.say("rehearsal"))
+    named = {"contract": report["contract"], "period": report["period"]["name"], "revision": report["revision"]}
+    say(f"{speaker.say(word)} {speaker.say('head', **named)}")
     for part in report["parts"]:
         for item in part["items"]:
             for each in item["objectives"]:
-                name = f"version {part['version']} {item['item']}/{each['objective']}"
-                bounds = f"{each['lower_shown'] or '?'} to {each['upper_shown'] or '?'}"
-                say(
-                    f"        {name}: {each['verdict']}, {each['shown'] or '?'} % ({bounds}), target {each['target']} %"
-                )
+                which = {"version": part["version"], "name": f"{item['item']}/{each['objective']}"}
+                figures = {name: each[f"{key}shown"] or "?" for name, key in _FIGURES.items()}
+                verdict = speaker.say(each["verdict"])
+                line = speaker.say("objective", **which, **figures, verdict=verdict, target=each["target"])
+                say(f"        {line}")
                 if each["remark"]:
-                    say(f"        {name}: {each['remark']}")
+                    say(f"        {speaker.say('remark', **which, remark=each['remark'])}")
             for each in item.get("coverage", ()):
-                name, row = f"version {part['version']} {item['item']}/{each['objective']}", each["whole"]
-                bounds = f"{row['area_lower']} to {row['area_upper']}"
-                say(
-                    f"        {name}: {each['verdict']}, {row['area_shown'] or '?'} % of the surface ({bounds}),"
-                    f" target {row['area_target']} %"
-                )
-    say(f"        credit {report['credit']['total']} {report['credit']['currency']}")
+                which = {"version": part["version"], "name": f"{item['item']}/{each['objective']}"}
+                row = each["whole"]
+                figures = {"shown": row["area_shown"] or "?", "lower": row["area_lower"], "upper": row["area_upper"]}
+                verdict = speaker.say(each["verdict"])
+                line = speaker.say("surface", **which, **figures, verdict=verdict, target=row["area_target"])
+                say(f"        {line}")
+    say(f"        {speaker.say('credit', total=report['credit']['total'], currency=report['credit']['currency'])}")
     if late := report.get("late_samples", {}).get("rows"):
         begins = ", ".join(iso(each["start_ms"]) for each in late[:3])
-        more = f" and {len(late) - 3} more" if len(late) > 3 else ""
-        say(f"        samples of {len(late)} hours came late and are in no statement: {begins}{more}")
+        more = speaker.say("late_more", count=len(late) - 3) if len(late) > 3 else ""
+        say(f"        {speaker.say('late', count=len(late), begins=begins)}{more}")
+
+
+_FIGURES = {"shown": "", "lower": "lower_", "upper": "upper_"}
 
 
 __all__ = ["Failure", "arguments", "main", "read_keys", "run"]

@@ -52,6 +52,7 @@ MODULES = (
     "netops/evidence/accounts.py",
     "netops/evidence/signed_words.py",
     "netops/evidence/verifier.py",
+    "netops/evidence/spoken.py",
     "netops/evidence/told.py",
 )
 

@@ -1,11 +1,14 @@
 """Whose a bundle is comes from outside it; and what people read in it is what its numbers say."""
 
+import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
 from netops.evidence import bundle as bundles
-from netops.evidence import told
+from netops.evidence import spoken, told
 from netops.report import again, bundle, code, standalone
 from netops.sign import Signer
 
@@ -119,3 +122,52 @@ def test_every_module_of_the_verifier_stands_before_those_that_need_it():
                     if node.module == "netops.evidence":
                         assert f"netops.evidence.{each.name}" in seen, (path, each.name)
         seen.add(path.removesuffix(".py").replace("/", "."))
+
+
+def test_in_chinese_the_verifier_says_the_same(bundle_file, signer):
+    _, whole = verified(bundle_file, language="zh_CN")
+    _, holds = verified(bundle_file, signer, language="zh_CN")
+    exit_code, fails = verified(bundle_file, Signer.new(ORIGIN), language="zh_CN")
+
+    assert whole.startswith("完整 ")
+    assert "只信任了包内的公钥" in whole
+    assert "退出码 5" in whole
+    assert "每个签名、每条存证、每个数字均成立" in holds
+    assert "未达标" in holds
+    assert "missed" not in holds
+    assert (exit_code, "处不成立" in fails) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "environ", "language"),
+    [
+        (None, {}, "en"),
+        (None, {"LANG": "C.UTF-8"}, "en"),
+        (None, {"LANG": "zh_CN.UTF-8"}, "zh_CN"),
+        (None, {"LANG": "zh_CN.UTF-8", "LC_ALL": "en_GB.UTF-8"}, "en"),
+        (None, {"LANG": "en_GB.UTF-8", "LC_ALL": ""}, "en"),
+        ("zh", {"LANG": "en_GB.UTF-8"}, "zh_CN"),
+        ("en", {"LC_ALL": "zh_CN.UTF-8"}, "en"),
+    ],
+)
+def test_the_language_is_the_reader_s(asked, environ, language):
+    assert spoken.chosen(asked, environ) == language
+
+
+def test_every_sentence_of_the_verifier_has_the_same_places_in_both_languages():
+    places = {name: [sorted(re.findall(r"{\w+}", text)) for text in texts] for name, texts in spoken.SAID.items()}
+
+    assert {name: each for name, each in places.items() if each[0] != each[1]} == {}
+
+
+def test_the_verifier_in_the_bundle_speaks_chinese_to_whoever_asks(bundle_file, tmp_path):
+    script = tmp_path / "verify.py"
+    script.write_bytes(standalone.source())
+    run = [sys.executable, "-I", "-X", "utf8", str(script), str(bundle_file)]
+    said = [
+        subprocess.run([*run, *more], env=env, capture_output=True, text=True, check=False).stdout
+        for more, env in ((["--lang", "zh"], {}), ([], {"LANG": "zh_CN.UTF-8"}), ([], {}))
+    ]
+
+    assert said[0] == said[1]
+    assert [each.partition(" ")[0] for each in said] == ["完整", "完整", "WHOLE"]
