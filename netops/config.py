@@ -258,6 +258,7 @@ class Evidence:
 
     origin: str = ""  # the ledger's name; empty: netops.invalid/<city name>
     key: Secret | None = None  # signing key; only the core reads it
+    sm2: bool = False  # the core also signs checkpoints by SM2, over an SM3 root (commercial cryptography)
     checkpoint_s: int = 60  # seconds between signed checkpoints
     cosign_wait_s: int = 3600  # seconds a bundle waits for the co-signatures its policy asks for; a day at most
     paper_key: Secret | None = None  # PEM: key and certificate that sign reports' PDFs; empty: derived from `key`

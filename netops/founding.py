@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 EVIDENCE_KEY = "evidence.key"
 PUBLIC_KEY = "evidence.vkey"
+SM2_PUBLIC_KEY = "evidence-sm2.vkey"
 SECRETS = (
     "portal-voucher.key",
     "portal-identity.key",
@@ -36,6 +37,8 @@ def keys(settings: Settings) -> list[str]:
         signer = Signer.generate(signing, settings.ledger_origin)
         files.replace(public, f"{signer.vkey}\n".encode())
         lines.append(f"made the ledger's signing key {signing}; its public half is {signer.vkey}")
+    if settings.evidence.sm2 and signing.exists() and not sm2_public(settings).exists():
+        lines.append(f"made {sm2_public(settings)}; the ledger's SM2 key is {sm2_vkey(settings)}")
     for name in SECRETS:
         path = directory / name
         if not path.exists():
@@ -59,6 +62,29 @@ def given_by_systemd(settings: Settings) -> bool:
 
 def signer(settings: Settings) -> Signer:
     """Return the ledger's signer, for the evidence writer; EvidenceError or ConfigError when the key is not ours."""
+    found = _signer(settings)
+    return found.with_sm2() if settings.evidence.sm2 else found
+
+
+def sm2_public(settings: Settings) -> Path:
+    """Return where the public half of the ledger's SM2 key lies, beside the Ed25519 one."""
+    return evidence_key(settings).with_name(SM2_PUBLIC_KEY)
+
+
+def sm2_vkey(settings: Settings) -> str:
+    """Return the ledger's public SM2 key, or nothing without the profile; made from the private key where it is not."""
+    if not settings.evidence.sm2:
+        return ""
+    path = sm2_public(settings)
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        made = str(_signer(settings).with_sm2().sm2_vkey)
+        files.replace(path, made.encode() + b"\n")
+        return made
+
+
+def _signer(settings: Settings) -> Signer:
     given = settings.evidence.key
     if given is None or given.reference.startswith("file:"):
         return Signer.load(evidence_key(settings))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, cast
 
 import apsw
 
-from netops import facts, sqlite
+from netops import facts, ledger_sm3, sqlite
 from netops.errors import EvidenceError
 from netops.evidence import canonical, merkle, note, tally
 from netops.evidence.checkpoint import REHEARSAL, Checkpoint
@@ -80,6 +80,7 @@ class Ledger(LedgerReader):
         self._wait_s = wait_s
         self._claim: sqlite.Claim | None = None
         self._frontier = merkle.Frontier()
+        self._sm3: merkle.Frontier | None = None  # the same leaves under SM3, since the profile signed first
         self._accounts = Accounts(known=self._known)
         self._tops: dict[str, int] = {}
         self.adopted: set[int] = set()  # sizes of checkpoints that were co-signed since their reader cleared this
@@ -127,12 +128,21 @@ class Ledger(LedgerReader):
             return latest.note
         if self._signer is None:
             raise EvidenceError(f"ledger {self.path}: opened without a signing key; expected one from `evidence.key`")
+        size = self._frontier.size
+        extensions = self._under_sm3(self._signer.sm2_vkey, size) if self._signer.sm2_vkey else ()
         signed = self._signer.sign_checkpoint(
-            Checkpoint(origin=self.origin, size=self._frontier.size, root=self._frontier.root())
+            Checkpoint(origin=self.origin, size=size, root=self._frontier.root(), extensions=extensions)
         )
         replace(self.beside, signed)  # first, so that a checkpoint within implies the one beside
-        self._record(Sealed(self._frontier.size, now_ms, signed))
+        self._record(Sealed(size, now_ms, signed))
         return signed
+
+    def _under_sm3(self, key: note.VerifierKey, size: int) -> tuple[str, ...]:
+        """Take the new leaves into the tree over SM3; return the checkpoint's lines that name its root."""
+        if self._sm3 is None:
+            self._sm3 = ledger_sm3.begin(self._all, key)
+        ledger_sm3.grow(self._sm3, self._all, size, self.path)
+        return ledger_sm3.extensions(self._sm3)
 
     def adopt(self, signed: bytes, keys: Sequence[note.VerifierKey]) -> None:
         """Add the co-signatures that `keys` made on a checkpoint of this ledger (`signed`) to the one that it keeps."""
@@ -155,6 +165,9 @@ class Ledger(LedgerReader):
     def _record(self, sealed: Sealed) -> None:
         with self._writing() as db:
             db.execute("INSERT OR REPLACE INTO checkpoint VALUES(?, ?, ?)", (sealed.size, sealed.at_ms, sealed.note))
+            if self._sm3 is not None and self._sm3.size == sealed.size:
+                edge = (ledger_sm3.KEY, ledger_sm3.stored(self._sm3))
+                db.execute("INSERT OR REPLACE INTO about VALUES(?, ?)", edge)
 
     def _admit(self, batch: _Batch, entry: LedgerEntry) -> None:
         data = facts.encode(entry.fact)
@@ -208,6 +221,7 @@ class Ledger(LedgerReader):
 
     def _open(self) -> None:
         self._tops.clear()
+        self._sm3 = None  # a failed step may have left it half way
         try:
             self._db = sqlite.writer(self.path)
             sqlite.settle(self._db)  # what follows stands on pages whose fsync was seen to succeed

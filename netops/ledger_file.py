@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import apsw
 
-from netops import ledger_accounts, sqlite
+from netops import ledger_accounts, ledger_sm3, sqlite
 from netops.errors import EvidenceError
 from netops.evidence import canonical, merkle, note, proof, tally, tiles
 from netops.evidence.checkpoint import Checkpoint
@@ -207,6 +207,7 @@ class LedgerReader:
         Audit(self.path, self._all).run(size)
         for at, signed in self._all("SELECT size, CAST(note AS BLOB) FROM checkpoint ORDER BY size"):
             self._leads_to(Checkpoint.parse(note.parse(signed).text), at, f"the checkpoint of size {at}")
+        ledger_sm3.audit(self._all, self.path)
         return size
 
     @property

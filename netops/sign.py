@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from netops.errors import EvidenceError
 from netops.evidence import files, note
+from netops.evidence.checkpoint import SM2_NAME
+from netops.sign_sm2 import Sm2Key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,13 +36,15 @@ _MAKERS = "`netops init` makes the city's, `netops dispute key` a carrier's, `ne
 class Signer:
     """A named Ed25519 key. Its text never shows the seed."""
 
-    __slots__ = ("_private", "_seed", "vkey")
+    __slots__ = ("_private", "_seed", "_sm2", "vkey")
 
     def __init__(self, name: str, seed: bytes, *, algorithm: int = note.ED25519) -> None:
         self._seed = seed
         self._private = Ed25519PrivateKey.from_private_bytes(seed)
         public = self._private.public_key().public_bytes_raw()
         self.vkey = note.VerifierKey.parse(str(note.VerifierKey(name=name, algorithm=algorithm, public=public)))
+
+        self._sm2: Sm2Key | None = None
 
     def __repr__(self) -> str:
         return f"Signer({self.vkey})"
@@ -129,6 +133,19 @@ class Signer:
         made = HKDF(algorithm=hashes.SHA256(), length=48, salt=None, info=b"netops paper key 1").derive(self._seed)
         return ec.derive_private_key(int.from_bytes(made, "big") % (_ORDER_OF_P256 - 1) + 1, ec.SECP256R1())
 
+    def with_sm2(self) -> Signer:
+        """Return this key joined by an SM2 key that is derived from it: both sign every checkpoint."""
+        joined = Signer(self.vkey.name, self._seed, algorithm=self.vkey.algorithm)
+        joined._sm2 = Sm2Key.derived(self._seed)
+        return joined
+
+    @property
+    def sm2_vkey(self) -> note.VerifierKey | None:
+        """The public half of the SM2 key, named `<name>/sm2`; None without the profile."""
+        if self._sm2 is None:
+            return None
+        return note.VerifierKey(name=self.vkey.name + SM2_NAME, algorithm=note.SM2, public=self._sm2.public)
+
     def private_line(self) -> str:
         """Return the private key's line, for its file and for nothing else."""
         blob = bytes([self.vkey.algorithm]) + self._seed
@@ -148,7 +165,15 @@ class Signer:
             raise EvidenceError(
                 f"key '{self.vkey.name}' does not sign for the log '{head.origin}'; expected a key of that name"
             )
-        return self.sign(str(head))
+        signed = self.sign(str(head))
+        if self._sm2 is None or self.sm2_vkey is None:
+            return signed
+        if head.sm3_root is None:
+            raise EvidenceError(f"key '{self.sm2_vkey.name}': expected a checkpoint with an SM3 root")
+        given = note.parse(signed)
+        blob = self._sm2.sign(given.text.encode())
+        line = note.Signature(name=self.sm2_vkey.name, key_id=self.sm2_vkey.id, blob=blob)
+        return bytes(note.Note(text=given.text, signatures=(*given.signatures, line)))
 
     def cosign(self, signed: bytes, *, now_s: int) -> bytes:
         """Return the note with this co-signer's `cosignature/v1` added. Whoever calls has checked consistency first."""

@@ -19,7 +19,7 @@ from netops.commands import audit_papers
 from netops.errors import ConfigError, EvidenceError, UsageError
 from netops.evidence import note, spoken, told
 from netops.evidence.checkpoint import Checkpoint, trust
-from netops.founding import evidence_key
+from netops.founding import evidence_key, sm2_public
 from netops.ledger_file import LedgerReader
 from netops.report import again, calendars, surface
 from netops.report.issue import VKEY
@@ -142,6 +142,8 @@ def _ledger(args: argparse.Namespace, settings: Settings) -> int:
     if not path.is_file():
         raise UsageError(f"ledger {path}: no such file; give it by --file")
     keys = _keys(args.vkey or _own(settings))
+    if keys and not args.vkey and not args.file and settings.evidence.sm2:
+        keys += _keys(sm2_public(settings) if sm2_public(settings).is_file() else None)
     try:
         leaves, heads = audited(path, keys, args.checkpoint)
     except EvidenceError as error:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 REHEARSAL = "/rehearsal"
+SM2_NAME = "/sm2"  # behind the log's name: the name of its SM2 key
+_SM3 = "sm3 "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,17 @@ class Checkpoint:
         """Whether the log is a rehearsal's, by its signed name."""
         return self.origin.endswith(REHEARSAL)
 
+    @property
+    def sm3_root(self) -> bytes | None:
+        """The root of the same leaves under SM3, of the extension line `sm3 <base64>`; None without the profile."""
+        found = [each.removeprefix(_SM3) for each in self.extensions if each.startswith(_SM3)]
+        if not found:
+            return None
+        root = note.unbase64(found[0], "checkpoint: SM3 root")
+        if len(found) > 1 or len(root) != merkle.HASH_SIZE:
+            raise EvidenceError(f"checkpoint: expected one SM3 root of {merkle.HASH_SIZE} bytes")
+        return root
+
     def __str__(self) -> str:
         """Return the text, as it is signed."""
         return "\n".join([self.origin, str(self.size), base64.b64encode(self.root).decode(), *self.extensions]) + "\n"
@@ -64,7 +77,8 @@ class Trusted:
 def trust(signed: note.Note, keys: Sequence[note.VerifierKey], *, quorum: int = 0) -> Trusted:
     """Return the checkpoint once the log's own key and `quorum` co-signers (k of k-of-n) signed; else EvidenceError.
 
-    The log's own key is a trusted one of type 0x01 whose name is the checkpoint's origin.
+    The log's own key is a trusted one of type 0x01 whose name is the checkpoint's origin. A trusted SM2 key of the log
+    must have signed as well: else whoever strips its line would strip the profile.
     """
     signers = note.verify(signed, keys)
     made = Trusted(checkpoint=Checkpoint.parse(signed.text), signers=tuple(signers))
@@ -73,10 +87,26 @@ def trust(signed: note.Note, keys: Sequence[note.VerifierKey], *, quorum: int = 
         raise EvidenceError(
             f"checkpoint: not signed by the log itself; expected a signature by a trusted key named '{origin}'"
         )
+    demand_sm2(made.checkpoint, keys, signers)
     count = len({each.key.public for each in made.cosigners})
     if count < quorum:
         raise EvidenceError(f"checkpoint: {count} of the {quorum} co-signatures that the policy asks for")
     return made
+
+
+def demand_sm2(head: Checkpoint, keys: Sequence[note.VerifierKey], signers: Sequence[note.Verified]) -> None:
+    """Check that each SM2 key of this log among `keys` signed, and an SM3 root with the text; else EvidenceError."""
+    held = [each.key for each in signers]
+    for key in keys:
+        if key.algorithm != note.SM2 or key.name != head.origin + SM2_NAME:
+            continue
+        if key not in held:
+            raise EvidenceError(
+                f"checkpoint: not signed by the log's SM2 key {key.name}+{key.id.hex()}; expected its line,"
+                " or, of a checkpoint from before the profile, the Ed25519 key alone"
+            )
+        if head.sm3_root is None:
+            raise EvidenceError(f"checkpoint: signed by {key.name}, but without an SM3 root; expected a line 'sm3 …'")
 
 
 def ordered(signed: note.Note) -> note.Note:

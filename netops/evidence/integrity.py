@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
 from netops.evidence import canonical, heads, merkle, note
-from netops.evidence.checkpoint import Checkpoint, ordered, trust
+from netops.evidence.checkpoint import Checkpoint, demand_sm2, ordered, trust
 from netops.evidence.members import (
     AFTER_THE_SEAL,
     APART,
@@ -111,6 +111,7 @@ class _Check:
         try:
             trust(signed, self._trusted, quorum=self._quorum)
             held = note.verify(signed, [*self._trusted, *(key for key in keys if key not in self._trusted)])
+            demand_sm2(head, keys, held)
         except EvidenceError as error:
             self._caught(CHECKPOINT, error)
         else:

@@ -1,4 +1,6 @@
-"""The Merkle tree of RFC 9162 section 2 (that of RFC 6962) over SHA-256: hashes, roots, proofs and their verification.
+"""The Merkle tree of RFC 9162 section 2 (that of RFC 6962) over SHA-256: hashes, roots, proofs, their verification.
+
+Under the profile of commercial cryptography the same leaves have a second root, over SM3.
 
 A *perfect* subtree is named `(level, position)`: it covers the leaves `[position << level, (position + 1) << level)`.
 Whoever keeps those hashes (the ledger does) gets every root and proof from `O(log n)` of them. Nothing here stores
@@ -11,11 +13,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, TypeAlias
 
 from netops.errors import EvidenceError
+from netops.evidence import sm3
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     Node: TypeAlias = Callable[[int, int], bytes]  # (level, position) → hash of that perfect subtree
+    Join: TypeAlias = Callable[[bytes, bytes], bytes]  # left, right → hash of the node over them
 
 EMPTY_ROOT = sha256(b"").digest()
 HASH_SIZE = 32
@@ -34,15 +38,16 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 class Frontier:
     """The right edge of a growing tree: the hashes of its perfect subtrees, largest first."""
 
-    __slots__ = ("_peaks", "size")
+    __slots__ = ("_join", "_peaks", "size")
 
     @property
     def peaks(self) -> tuple[bytes, ...]:
         """The hashes of the perfect subtrees, largest first."""
         return tuple(self._peaks)
 
-    def __init__(self, size: int = 0, peaks: Iterable[bytes] = ()) -> None:
+    def __init__(self, size: int = 0, peaks: Iterable[bytes] = (), join: Join = node_hash) -> None:
         self.size = size
+        self._join = join
         self._peaks = list(peaks)
         if len(self._peaks) != size.bit_count():
             raise EvidenceError(
@@ -54,7 +59,7 @@ class Frontier:
         position, level, node = self.size, 0, leaf
         yield level, position, node
         while position & 1:
-            node = node_hash(self._peaks.pop(), node)
+            node = self._join(self._peaks.pop(), node)
             position >>= 1
             level += 1
             yield level, position, node
@@ -63,17 +68,27 @@ class Frontier:
 
     def root(self) -> bytes:
         """Return the root over all leaves so far."""
-        return fold(self._peaks)
+        return fold(self._peaks, self._join)
 
 
-def fold(peaks: Sequence[bytes]) -> bytes:
+def fold(peaks: Sequence[bytes], join: Join = node_hash) -> bytes:
     """Combine perfect subtrees, largest first, to the hash of the range they cover."""
     if not peaks:
         return EMPTY_ROOT
     node = peaks[-1]
     for left in reversed(peaks[:-1]):
-        node = node_hash(left, node)
+        node = join(left, node)
     return node
+
+
+def sm3_leaf_hash(data: bytes) -> bytes:
+    """Return the hash of a leaf in the tree over SM3."""
+    return sm3.digest(b"\x00" + data)
+
+
+def sm3_node_hash(left: bytes, right: bytes) -> bytes:
+    """Return the hash of an inner node in the tree over SM3."""
+    return sm3.digest(b"\x01" + left + right)
 
 
 def perfect(start: int, end: int) -> list[tuple[int, int]]:

@@ -1,5 +1,7 @@
 """C2SP signed-note: a text, an empty line, signature lines; with Ed25519 (type 0x01) and `cosignature/v1` (type 0x04).
 
+Under the optional profile of commercial cryptography also with SM2 (type 0xff and a longer name, as the format asks).
+
 Reading is strict, so that a note has one spelling. Signatures by unknown keys are ignored, as the format demands;
 a bad signature by a known key refuses the whole note.
 """
@@ -13,13 +15,16 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from netops.errors import EvidenceError
-from netops.evidence import ed25519
+from netops.evidence import ed25519, sm2
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ED25519 = 0x01
 COSIGNATURE_V1 = 0x04
+SM2 = 0xFF
+SIZES = {ED25519: 32, COSIGNATURE_V1: 32, SM2: sm2.SIZE}  # bytes of a public key
+_LONG_NAME = {SM2: b"netops/sm2-with-sm3/v1\n"}  # what follows a type byte that the format gives to nobody
 MAX_NOTE = 1_000_000
 MAX_SIGNATURES = 100
 _DASH = "\u2014 "
@@ -29,7 +34,7 @@ _PRIVATE = "PRIVATE+KEY+"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifierKey:
-    """A public key with its name: `<name>+<key id, hex>+<base64(type || key)>`."""
+    """A public key with its name: `<name>+<key id, hex>+<base64(type || key)>`; an SM2 key is x || y."""
 
     name: str
     algorithm: int
@@ -45,9 +50,13 @@ class VerifierKey:
         if len(shown) != 8 or not _HEX.issuperset(shown):
             raise EvidenceError(f"verifier key {_open(text)!r}: expected <name>+<8 hex digits>+<base64>")
         blob = unbase64(encoded, f"verifier key {name}")
-        if not blob or blob[0] not in (ED25519, COSIGNATURE_V1) or len(blob) != 33:
-            raise EvidenceError(f"verifier key {name}: expected an Ed25519 key of type 0x01 or 0x04")
-        key = cls(name=name, algorithm=blob[0], public=blob[1:])
+        key = cls(name=name, algorithm=blob[0] if blob else 0, public=blob[1:].removeprefix(_long_name(blob[:1])))
+        if len(key.public) != SIZES.get(key.algorithm) or key.blob != blob:
+            raise EvidenceError(
+                f"verifier key {name}: expected an Ed25519 key of type 0x01 or 0x04, or an SM2 key of type 0xff"
+            )
+        if key.algorithm == SM2 and not sm2.is_key(key.public):
+            raise EvidenceError(f"verifier key {name}: is no point of the SM2 curve; copy the key again")
         if key.id.hex() != shown:
             raise EvidenceError(f"verifier key {name}: its id is {key.id.hex()}, not {shown}; copy the key again")
         return key
@@ -55,11 +64,17 @@ class VerifierKey:
     @property
     def id(self) -> bytes:
         """The first four bytes of SHA-256(name, newline, type, key)."""
-        return sha256(self.name.encode() + b"\n" + bytes([self.algorithm]) + self.public).digest()[:4]
+        return sha256(self.name.encode() + b"\n" + self.blob).digest()[:4]
+
+    @property
+    def blob(self) -> bytes:
+        """The type and the key, as they stand in the line."""
+        kind = bytes([self.algorithm])
+        return kind + _long_name(kind) + self.public
 
     def __str__(self) -> str:
         """Return the vkey."""
-        return f"{self.name}+{self.id.hex()}+{base64.b64encode(bytes([self.algorithm]) + self.public).decode()}"
+        return f"{self.name}+{self.id.hex()}+{base64.b64encode(self.blob).decode()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,11 +177,16 @@ def _held(text: str, signature: Signature, key: VerifierKey) -> Verified:
     if key.algorithm == COSIGNATURE_V1:
         time_s, blob = int.from_bytes(blob[:8], "big"), blob[8:]
         message = cosigned(text, time_s)
-    if not ed25519.verify(key.public, message, blob):
+    holds = sm2.verify if key.algorithm == SM2 else ed25519.verify
+    if not holds(key.public, message, blob):
         raise EvidenceError(
             f"note: the signature of {key.name}+{key.id.hex()} does not hold; the text or the signature was changed"
         )
     return Verified(key=key, time_s=time_s)
+
+
+def _long_name(kind: bytes) -> bytes:
+    return _LONG_NAME.get(kind[0], b"") if kind else b""
 
 
 def _signature(line: str) -> Signature:

@@ -19,7 +19,7 @@ from netops.errors import EvidenceError, NetopsError, UsageError, nearest
 from netops.evidence import bundle as bundles
 from netops.evidence import files
 from netops.facts import Fact
-from netops.founding import evidence_key
+from netops.founding import evidence_key, sm2_vkey
 from netops.ledger import LedgerEntry
 from netops.report import build, bundle, code, zone
 from netops.sign import Signer
@@ -83,7 +83,13 @@ def prepare(settings: Settings, ledger: LedgerReader, *, contract: str, month: s
         period = build.Period(name=month, start_ms=start_ms, end_ms=end_ms)
         ask, seen = _ask(register, found, period, contract=contract, rehearsal=ledger.rehearsal)
     leaves = bundle.gather(ledger, contract=contract, start_ms=start_ms, end_ms=end_ms, surveyed=_surveyed(ask))
-    return bundle.draft(ask, leaves, register=seen.canonical, vkeys=[vkey(settings)], origin=ledger.origin)
+    return bundle.draft(
+        ask,
+        leaves,
+        register=seen.canonical,
+        vkeys=[each for each in (vkey(settings), sm2_vkey(settings)) if each],
+        origin=ledger.origin,
+    )
 
 
 def span(settings: Settings, *, contract: str, month: str) -> tuple[int, int]:

@@ -18,6 +18,8 @@ MODULES = (
     "netops/errors.py",
     "netops/evidence/canonical.py",
     "netops/evidence/ed25519.py",
+    "netops/evidence/sm3.py",
+    "netops/evidence/sm2.py",
     "netops/evidence/merkle.py",
     "netops/evidence/tally.py",
     "netops/evidence/note.py",

@@ -139,3 +139,18 @@ def test_a_rehearsal_that_cannot_be_leaves_no_file(tmp_path, monkeypatch):
         started(monkeypatch, tmp_path / "rehearsal", "--interval", "0")
 
     assert not (tmp_path / "rehearsal").exists()
+
+
+def test_the_public_sm2_key_is_made_once_the_settings_ask_for_it(tmp_path, file):
+    found("--config", file, "--data", tmp_path / "data", "--name", "haidian")
+    plain = config.load(file, environ={})
+    assert not founding.sm2_public(plain).exists()
+    assert founding.sm2_vkey(plain) == ""
+    asked = config.load(file, environ={"NETOPS_EVIDENCE__SM2": "true"})
+    lines = founding.keys(asked)
+    public = founding.sm2_public(asked).read_text().strip()
+
+    assert any(public in line for line in lines)
+    assert public == founding.sm2_vkey(asked) == str(founding.signer(asked).sm2_vkey)
+    assert founding.keys(asked) == []
+    assert founding.signer(plain).sm2_vkey is None

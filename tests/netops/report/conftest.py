@@ -208,9 +208,8 @@ class World:
         )
 
     def draft(self, signer):
-        return bundle.draft(
-            self.ask(), self.leaves(), register=REGISTER, vkeys=[str(signer.vkey)], origin=self.ledger.origin
-        )
+        vkeys = [str(each) for each in (signer.vkey, signer.sm2_vkey) if each]
+        return bundle.draft(self.ask(), self.leaves(), register=REGISTER, vkeys=vkeys, origin=self.ledger.origin)
 
     def draft_content(self):
         return build.build(self.ask(), self.leaves()).content
