@@ -118,7 +118,7 @@ class Core:
             planned=self._is_planned,
         )
         self._admission.has_samples = self._hours.has_samples
-        self._ear = Ear(settings)
+        self._ear = Ear(settings, self._ledger)
         self._admission.breaks = self._ear.breaks
         self._closing = Closing(
             settings,
@@ -186,7 +186,10 @@ class Core:
         self._stopping.wait(IDLE_S if done.idle else 0.001)
 
     def _seal_facts(self, entries: Sequence[LedgerEntry]) -> None:
-        self._ledger.append(entries, now_ms=self._clock.now_ms())
+        now = self._clock.now_ms()
+        if any(entry.fact.kind in keys.SPOKEN for entry in entries):
+            self._ear.so_far(now)
+        self._ledger.append(entries, now_ms=now)
         if self._verifier is not None and any(entry.fact.kind == "approval_decision" for entry in entries):
             self._verifier.planned = self._planned()
 

@@ -1,10 +1,13 @@
-"""The core's ear: it notes when the core hears people by a good clock. What follows from it is `dispute/listening.py`.
+"""The core's ear: it notes when the core hears people by a good clock, and seals each break.
+
+What follows from breaks is `dispute/listening.py`.
 
 In a rehearsal nothing is noted: its past is told afterwards, and nobody loses anything in it.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netops import steered
@@ -15,18 +18,22 @@ if TYPE_CHECKING:
 
     from netops.config import Settings
     from netops.dispute.listening import Breaks
+    from netops.ledger import Ledger
 
 UNHEARD_MS = 120_000  # how long ago the drain may last have had every word of people
 
 
 class Ear:
-    """Belongs to one core; `synchronised` says whether its clock is."""
+    """Belongs to one core and its ledger; `synchronised` says whether its clock is."""
 
-    def __init__(self, settings: Settings, *, synchronised: Callable[[], bool] = steered.is_synchronised) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, *, synchronised: Callable[[], bool] = steered.is_synchronised
+    ) -> None:
         self._path = listening.path(settings)
+        self._ledger = ledger
         self._rehearsal = settings.city.rehearsal
         self._synchronised = synchronised
-        self._listening = listening.read(self._path)
+        self._listening = listening.known(self._path, ledger)  # before the core states that it began
 
     def breaks(self, now_ms: int) -> Breaks:
         """Return when we were not there to hear anybody, as of now."""
@@ -40,6 +47,20 @@ class Ear:
             return "nobody says that the clock is synchronised; run timesyncd or chrony"
         if now_ms - heard_ms > UNHEARD_MS:
             return "words that were handed in wait unheard in a spool"
-        self._listening = self._listening.heard(now_ms)
-        listening.write(self._path, self._listening)
+        self._seal(now_ms)
+        listening.write(self._path, now_ms)
         return ""
+
+    def so_far(self, now_ms: int) -> None:
+        """Seal the break that lasts, if one does, up to now: a word that is sealed next is judged by what is before it.
+
+        The rest of the break is one of its own.
+        """
+        if not self._rehearsal and len(self._listening.at(now_ms)) > len(self._listening.breaks):
+            self._seal(now_ms)
+
+    def _seal(self, now_ms: int) -> None:
+        after = self._listening.at(now_ms)
+        if made := listening.entries(self._listening.breaks, after):
+            self._ledger.append(made, now_ms=now_ms)
+        self._listening = replace(self._listening, last_ms=now_ms, breaks=after)

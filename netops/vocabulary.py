@@ -603,6 +603,7 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
     "alerts_muted": {"root": _name, "until_ms": instant, "by": _name, "reason": _text},
     # the ledger's own affairs
     "key_changed": {"vkey": _name, "previous?": _name, "by": _name, "reason": _text},
+    "listening_break": {"number": _count, "lost_ms": instant, "since_ms": instant},
     "party_key": {
         "contract": _name,
         "carrier": _name,

@@ -166,7 +166,7 @@ def _kept(made_ms: int, case: Case) -> str:
 def _over(case: Case, terms: Terms, breaks: Breaks) -> int:
     """Return when the window is over; never, while the calendar does not have the year in which it will be."""
     try:
-        return terms.closes(terms.window(case), breaks)
+        return terms.closes(terms.window(case), breaks, case.last.text)
     except UsageError:
         return FOR_EVER_MS
 
@@ -230,7 +230,8 @@ def _final(fact: Fact, case: Case, terms: Terms | None, breaks: Breaks, *, at_ms
         return f"the digest is not that of report '{last.name}'"
     if waiting := case.unserved:
         return f"objection '{waiting[0].id}' was upheld; `netops report build` makes the revision that follows it first"
-    over = terms.closes(terms.window(case), breaks) if terms is not None and case.state != states.ACCEPTED else 0
+    is_open = terms is not None and case.state != states.ACCEPTED
+    over = terms.closes(terms.window(case), breaks, last.text) if terms is not None and is_open else 0
     if terms is not None and at_ms < over:
         return f"report '{last.name}' can still be objected to, until {terms.shown(over)}"
     if (body.get("amount", ""), body.get("currency", "")) != (last.amount, last.currency):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 KIND: Final = "party_key"
 SOURCE: Final = "keys"
+SPOKEN: Final = frozenset({"objection", "report_accepted"})  # what a carrier says, in time and by its key
 REGISTERED, REMOVED = "registered", "removed"
 
 
@@ -38,7 +39,7 @@ def unspoken(fact: Fact, held: frozenset[str] | None) -> str:
     Whether the signature holds is asked of the note itself (`notes.py`); here is whose it says to be.
     """
     body: Any = fact.body
-    if held is None or fact.kind not in {"objection", "report_accepted"}:
+    if held is None or fact.kind not in SPOKEN:
         return ""
     if fact.kind == "report_accepted" and "due_ms" in body:  # that nobody spoke, the core states
         return ""

@@ -136,16 +136,17 @@ def together(papers: Iterable[Paper], keys: tuple[VerifierKey, ...] = ()) -> tup
 def here(settings: Settings, *, now_ms: int) -> tuple[Known, Lookup]:
     """Return what this instance's ledger and spools know, and the terms by its register."""
     told: list[tuple[Fact, int]] = []
-    leaves = 0
+    leaves, breaks = 0, listening.NEVER
     if record.ledger_path(settings).exists():
         with LedgerReader(record.ledger_path(settings)) as ledger:
             found = sorted((leaf for kind in KINDS for leaf in ledger.find(kind)), key=lambda leaf: leaf.index)
             told = [(leaf.fact, leaf.fact.at_ms if ledger.rehearsal else leaf.recorded_ms) for leaf in found]
             leaves = ledger.size
+            if not settings.city.rehearsal:
+                breaks = listening.known(listening.path(settings), ledger).at(now_ms)
     told += [(fact, now_ms) for fact, sealed in record.stated(settings, KINDS) if not sealed]
     with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
         lookup = terms.of_register(register, snapshot(register, at_ms=now_ms).carriers)
-    breaks = () if settings.city.rehearsal else listening.read(listening.path(settings)).at(now_ms)
     return disputes.known(told, leaves=leaves, breaks=breaks), lookup
 
 

@@ -54,7 +54,7 @@ def missed(
 
 def _of(case: Case, terms: Terms, until_ms: int, breaks: Breaks) -> Iterator[LedgerEntry]:
     over = terms.window(case) if case.state == states.ISSUED else until_ms + 1
-    if over <= until_ms and terms.closes(over, breaks) <= until_ms:
+    if over <= until_ms and terms.closes(over, breaks, case.last.text) <= until_ms:
         told: dict[str, JSON] = {"report": case.last.name, "digest": case.last.digest}
         yield _stated("report_accepted", case.last.name, WINDOW, over, told)
     for each in case.open:

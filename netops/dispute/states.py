@@ -39,8 +39,9 @@ KINDS: Final = (
     "report_settled",
 )
 EVENTS: Final = (*KINDS, LAST_RULING)
+BREAK: Final = "listening_break"  # nor this: when nobody could be heard (`listening.py`)
 TEXT: Final = "contract_version"  # no step: by which text a revision's deadlines run
-AROUND: Final = (TEXT, keys.KIND)  # what steps are judged by, and are none themselves
+AROUND: Final = (TEXT, keys.KIND, BREAK)  # what steps are judged by, and are none themselves
 DEADLINE: Final = "deadline"  # by whom it is said that nobody spoke: the core, which is no person
 MOST_OBJECTIONS: Final = 1000  # in a case; who has more to say objects to the whole interval
 

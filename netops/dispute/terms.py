@@ -62,12 +62,16 @@ class Terms:
         by = self.texts.get(objection.text, self)
         return due(objection.answered_ms, by.days.ruling_days, by.zone, by.is_workday)
 
-    def closes(self, over_ms: int, breaks: Breaks) -> int:
-        """Return until when a deadline is kept open: to the end of the next working day after a break before it."""
+    def closes(self, over_ms: int, breaks: Breaks, text: str = "") -> int:
+        """Return until when a deadline is kept open: to the end of the next working day after a break before it.
+
+        `text` is the digest of the contract's text by which it ran.
+        """
+        by = self.texts.get(text, self)
         at = over_ms
         for lost_ms, since_ms in breaks:
             if since_ms > over_ms - LONGEST * DAY_MS and lost_ms < at:
-                at = max(at, due(since_ms, 1, self.zone, self.is_workday))
+                at = max(at, due(since_ms, 1, by.zone, by.is_workday))
         return at
 
     def shown(self, at_ms: int) -> str:

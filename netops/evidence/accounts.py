@@ -225,7 +225,7 @@ class _Counted:
         kind, body, (start, end) = fact["kind"], fact["body"], self.period
         own = body.get("contract") == self.contract
         if kind in SHARED:
-            return True
+            return bool(kind == tally.POLICY)  # breaks of our listening are of the dispute, and stand apart
         if kind in {HOUR, "late_samples"}:
             return self._is_inside(body)
         if kind in {"clock_state", "monitor_health"}:

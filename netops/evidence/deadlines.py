@@ -1,7 +1,8 @@
 """Every deadline that the core states to have been missed, reckoned anew: in working days, by the contract of its time.
 
 Part of the second implementation (`verifier.py`). The day on which something happened does not count; the last one
-lasts until midnight of the contract's time zone. By which text and since when, `procedure.py` knows.
+lasts until midnight of the contract's time zone. By which text and since when, `procedure.py` knows. A carrier's window
+is kept open by the breaks of the core's listening that were sealed before: nobody was silent, or late, within.
 """
 
 from __future__ import annotations
@@ -21,17 +22,26 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from netops.evidence.members import Bundle
-    from netops.evidence.procedure import Silence
+    from netops.evidence.procedure import Break, Procedure, Silence, Word
     from netops.evidence.rulings import Rulings
 
 # Which field of `dispute` counts the days of a step, and how many they are where the contract says nothing.
 DAYS = {"report_accepted": ("objection_days", 10), "rebuttal": ("rebuttal_days", 5), "ruling": ("ruling_days", 10)}
+WINDOW = "report_accepted"  # the stage at which the carrier is to speak: a break of ours excuses it, and nobody else
+YEAR = 366 * 86_400_000  # no break from longer before a deadline matters
 MOST_DAYS = 3660  # working or not; no contract gives ten years
 
 
-def verify_deadlines(bundle: Bundle, rulings: Rulings, silences: list[Silence]) -> Iterator[Failure]:
-    """Yield each silence whose deadline is another one by the contract, or cannot be reckoned from what is here."""
-    if not silences:
+def verify_deadlines(bundle: Bundle, rulings: Rulings, told: Procedure) -> Iterator[Failure]:
+    """Yield each silence whose deadline is another one by the contract, or cannot be reckoned from what is here.
+
+    And what is off with the breaks, each silence that was stated while the carrier's window was kept open by them, and
+    each word on a report of this period that came when it no longer was. Where no break was stated yet, in a ledger of
+    an earlier release, lateness is not judged.
+    """
+    yield from _numbered(told.breaks)
+    silences, words = told.silences, [each for each in told.words if told.breaks[:1] and _is_own(each, rulings, told)]
+    if not silences and not words:
         return
     known = [*loads(bundle, CONTRACT), *(loads(bundle, TERMS) if TERMS in bundle.members else ())]
     texts = {canonical.digest(canonical.dumps(each)): each for each in known}
@@ -53,17 +63,83 @@ def verify_deadlines(bundle: Bundle, rulings: Rulings, silences: list[Silence]) 
             said = iso(each.due_ms) if type(each.due_ms) is int else "nothing"
             what = f"says that the deadline was over at {said}; by version {text['version']} it was at {iso(over)}"
             yield Failure(place=place, what=what)
+        elif each.kind == WINDOW and (why := _early(each, over, told.breaks, text, rulings)):
+            yield Failure(place=place, what=why)
+    for word in words:
+        if (text := texts.get(word.text)) is not None and (why := _late(word, told.breaks, text, rulings)):
+            yield Failure(place=f"leaf {word.index}", what=why)
+
+
+def _numbered(breaks: list[Break]) -> Iterator[Failure]:
+    """Yield each break that is not the next one, or that ends before it begins or before the one before it ended."""
+    until = 0
+    for number, each in enumerate(breaks):
+        if (each.number, each.sequence) != (number, number):
+            what = (
+                f"is break {str(each.number)[:20]} of our listening; expected number {number}: one is missing or moved"
+            )
+            yield Failure(place=f"leaf {each.index}", what=what)
+            return
+        if not (number > 0 or each.lost_ms == 0) or each.lost_ms > each.since_ms:
+            what = f"is a break from {iso(each.lost_ms)} to {iso(each.since_ms)}; expected one that ends after it began"
+            yield Failure(place=f"leaf {each.index}", what=what)
+        until = max(until, each.since_ms)
+
+
+def _is_own(word: Word, rulings: Rulings, told: Procedure) -> bool:
+    """Whether a word is on a report of this period, and came after the first break was stated."""
+    return word.index > told.breaks[0].index and told.periods.get(word.report, ())[:2] == rulings.period
+
+
+def _early(silence: Silence, over: int, breaks: list[Break], text: Mapping[str, Any], rulings: Rulings) -> str:
+    """Return that a silence was stated while the window was kept open, or the empty string."""
+    try:
+        until = _kept(over, [each for each in breaks if each.index < silence.index], text, rulings)
+    except EvidenceError as error:
+        return f"states a silence beside a break that cannot be reckoned: {error}"
+    if silence.recorded_ms >= until:
+        return ""
+    return f"states that nobody spoke while the window was kept open, until {iso(until)}, by a break of our listening"
+
+
+def _late(word: Word, breaks: list[Break], text: Mapping[str, Any], rulings: Rulings) -> str:
+    """Return that a word came after its window, or the empty string: also where the calendar lacks the year."""
+    try:
+        over = _due(word.since_ms, WINDOW, text, rulings)
+        until = _kept(over, [each for each in breaks if each.index < word.index], text, rulings)
+    except EvidenceError:
+        return ""
+    if word.heard_ms < until:
+        return ""
+    came = f"is a {word.kind} that came at {iso(word.heard_ms)}"
+    return f"{came}; its window was over at {iso(until)}, and no break of our listening excuses it"
+
+
+def _kept(over: int, breaks: list[Break], text: Mapping[str, Any], rulings: Rulings) -> int:
+    """Return until when a window is kept open: to the end of the working day after each break before its end."""
+    until = over
+    for each in breaks:
+        if each.lost_ms < until and each.since_ms > over - YEAR:
+            until = max(until, _counted(each.since_ms, 1, text, rulings))
+    return until
 
 
 def _over(silence: Silence, text: Mapping[str, Any], rulings: Rulings) -> int:
-    field, usual = DAYS[silence.kind]
+    return _due(silence.since_ms, silence.kind, text, rulings)
+
+
+def _due(since_ms: int, kind: str, text: Mapping[str, Any], rulings: Rulings) -> int:
+    field, usual = DAYS[kind]
+    return _counted(since_ms, text.get("dispute", {}).get(field, usual), text, rulings)
+
+
+def _counted(since_ms: int, count: int, text: Mapping[str, Any], rulings: Rulings) -> int:
     name = text.get("calendar", "")
 
     def is_worked(day: date) -> bool:
         return rulings.days.kind(name, day) == "workday" if name else day.weekday() < 5
 
-    count = text.get("dispute", {}).get(field, usual)
-    return reckoned(silence.since_ms, count, _zone(text["timezone"], rulings), is_worked)
+    return reckoned(since_ms, count, _zone(text["timezone"], rulings), is_worked)
 
 
 def reckoned(since_ms: int, count: int, zone: tzinfo, is_worked: Callable[[date], bool]) -> int:

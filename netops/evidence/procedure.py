@@ -38,10 +38,12 @@ GOES = {
 AWAITS = {"rebuttal": "made", "ruling": "answered"}  # an objection is made, answered, ruled on
 BECOMES = {"rebuttal": "answered", "ruling": "ruled"}
 TEXT = "contract_version"
+BREAK = "listening_break"  # a time in which nobody could be heard
 KEY = "party_key"  # which key spoke for the contract's carrier from then on, or no longer
 KINDS = (
     TEXT,
     KEY,
+    BREAK,
     "report_issued",
     "report_accepted",
     "objection",
@@ -52,6 +54,7 @@ KINDS = (
 )
 MARKS = tuple(f'"kind":"{kind}"'.encode() for kind in KINDS)
 SIGNED = frozenset({"objection", "report_accepted"})  # what a carrier with a key says by a signed note
+SHORT = 600_000  # a word that the desk had at most so long before it was recorded was heard then
 MOST_OBJECTIONS = 1000  # of a contract and period
 DEADLINE = "deadline"  # by whom silence is stated
 
@@ -93,6 +96,30 @@ class Silence:
     due_ms: Any
     since_ms: int
     text: str
+    recorded_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A leaf that says that nobody could be heard from `lost_ms` to `since_ms`; its source counts them in `number`."""
+
+    index: int
+    number: Any
+    sequence: Any
+    lost_ms: int
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A carrier's word on a report, by when it is late or not: handed in shortly before, or else recorded."""
+
+    index: int
+    kind: str
+    report: str
+    heard_ms: int
+    since_ms: int
+    text: str
 
 
 @dataclass(slots=True)
@@ -101,6 +128,8 @@ class Procedure:
 
     void: set[int] = field(default_factory=set)
     silences: list[Silence] = field(default_factory=list)
+    breaks: list[Break] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)
     periods: dict[str, tuple[int, int, str]] = field(default_factory=dict)  # of each report, and its contract
     _cases: dict[tuple[Any, ...], _Case] = field(default_factory=dict)
     _reports: dict[str, _Case] = field(default_factory=dict)
@@ -115,6 +144,9 @@ class Procedure:
         known = fact["at_ms"] if leaf["rehearsal"] else leaf["recorded_ms"]
         if kind == TEXT:
             self._texts.setdefault(body["contract"], {})[body["valid_from_ms"], body["version"]] = body["digest"]
+        elif kind == BREAK:
+            told = (body["number"], leaf["sequence"], body["lost_ms"], body["since_ms"])
+            self.breaks.append(Break(index, *told))
         elif kind == KEY:
             mine = self._keys.setdefault(body["contract"], set())
             (mine.add if body["state"] == "registered" else mine.discard)(body["key"])
@@ -125,7 +157,11 @@ class Procedure:
             if since is None:
                 self.void.add(index)
             elif body["by"] == DEADLINE or "due_ms" in body:
-                self.silences.append(Silence(index, kind, body.get("due_ms"), *since))
+                self.silences.append(Silence(index, kind, body.get("due_ms"), *since, known))
+            elif kind in SIGNED and not leaf["rehearsal"]:
+                after = known - fact["at_ms"]
+                heard = fact["at_ms"] if 0 <= after <= SHORT else known
+                self.words.append(Word(index, kind, body["report"], heard, *since))
 
     def _issue(self, body: Mapping[str, Any], known: int) -> None:
         if body["report"] in self._reports:

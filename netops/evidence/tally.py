@@ -44,7 +44,8 @@ STANDING = frozenset(
         "report_settled",
     }
 )  # few: a bundle holds all of its contract since the ledger began
-SHARED = frozenset({"witness_policy"})  # few, on everybody's account: a bundle holds all since the ledger began
+POLICY, BREAK = "witness_policy", "listening_break"
+SHARED = frozenset({POLICY, BREAK})  # few, on everybody's account: a bundle holds all since the ledger began
 HOUR = "availability_hour"
 SIGHT = frozenset({"clock_state", "monitor_health", "slots_missed", "spool_dropped", "source_conflict"})  # how we saw
 RANGED = SIGHT | {HOUR}  # many: a bundle holds those around its period
@@ -94,7 +95,14 @@ def names(kind: str, body: Mapping[str, Any]) -> Names:
     match kind:
         case "clock_state" | "monitor_health":
             return Names(() if body["state"] == WELL[kind] else (EVERYBODY,))
-        case "slots_missed" | "spool_dropped" | "source_conflict" | "witness_policy" | "coverage_areas":
+        case (
+            "slots_missed"
+            | "spool_dropped"
+            | "source_conflict"
+            | "witness_policy"
+            | "listening_break"
+            | "coverage_areas"
+        ):
             return Names((EVERYBODY,))
         case "survey_import":
             return Names((surveys(body["carrier"]),))

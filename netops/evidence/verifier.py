@@ -82,7 +82,7 @@ class _Recomputed:
         yield from differ(report["seen"], numbers.health(), f"{REPORT}: seen")
         yield from differ(report.get("passed_over", []), runs(self.leaves.passed_over()), f"{REPORT}: passed_over")
         yield from verify_days(self.bundle, report, self.leaves)
-        yield from verify_deadlines(self.bundle, self.rulings, self.leaves.procedure.silences)
+        yield from verify_deadlines(self.bundle, self.rulings, self.leaves.procedure)
         yield from verify_policy(report, self.leaves)
 
     def _bindings(self) -> Iterator[Failure]:

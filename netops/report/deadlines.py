@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inventory import codec
+from inventory import codec, workdays
+from inventory.errors import InventoryError
 from netops.access.disputes import DEADLINE
-from netops.dispute import states
+from netops.dispute import keys, listening, states
 from netops.errors import UsageError
 from netops.evidence import canonical
 from netops.sla import calendar
@@ -34,6 +35,7 @@ class Stated:
     since_ms: int
     due_ms: int
     leaf: int
+    until_ms: int  # when it was recorded: so far the days of its calendar are to be shown
 
 
 def is_one(leaf: Sealed) -> bool:
@@ -57,7 +59,21 @@ def stated(leaves: Leaves) -> Iterator[Stated]:
             objection = case.objections[body["objection"]]
             text = objection.text
             since_ms = objection.at_ms if each.kind == "rebuttal" else objection.answered_ms
-        yield Stated(text, since_ms, body["due_ms"], each.index)
+        yield Stated(text, since_ms, body["due_ms"], each.index, max(body["due_ms"], each.known_ms))
+
+
+def words(leaves: Leaves) -> Iterator[Stated]:
+    """Yield the window of each of the carrier's words, for those that came when breaks of our listening were stated."""
+    begun = next((each.index for each in leaves.steps if each.kind == listening.KIND), None)
+    cases = states.fold((each.fact, each.known_ms) for each in leaves.steps)
+    for each in leaves.steps:
+        if begun is None or each.index < begun or each.kind not in keys.SPOKEN or each.index in leaves.void:
+            continue
+        case = cases.of(each.fact)
+        assert case is not None  # it is not void
+        last = next(held for held in case.revisions if held.name == each.body["report"])
+        if not is_one(each):
+            yield Stated(last.text, last.at_ms, each.known_ms, each.index, each.known_ms)
 
 
 def texts(leaves: Leaves, ruling: Sequence[Contract], ever: Iterable[Contract]) -> list[Contract]:
@@ -76,14 +92,33 @@ def texts(leaves: Leaves, ruling: Sequence[Contract], ever: Iterable[Contract]) 
             )
         if each.text not in inside:
             wanted[each.text] = known[each.text]
+    for each in words(leaves):
+        if each.text in known and each.text not in inside:
+            wanted[each.text] = known[each.text]
     return sorted(wanted.values(), key=lambda contract: (contract.valid_from_ms, contract.version))
 
 
 def looked_at(leaves: Leaves, known: Iterable[Contract]) -> list[tuple[Contract, int, int]]:
     """Return (contract, from, to in ms) of each stated deadline that ran by a calendar: whose days are to be shown."""
     held = {_digest(each): each for each in known}
-    found = [(held[each.text], each.since_ms, each.due_ms) for each in stated(leaves) if each.text in held]
+    found = []
+    for each in (each for each in stated(leaves) if each.text in held):
+        text = held[each.text]
+        found.append((text, each.since_ms, each.until_ms if _is_shown(text, each) else each.due_ms))
+    for each in (each for each in words(leaves) if each.text in held):
+        text = held[each.text]
+        found += [(text, each.since_ms, each.until_ms)] if _is_shown(text, each) else []
     return [(contract, start, end) for contract, start, end in found if contract.calendar]
+
+
+def _is_shown(text: Contract, each: Stated) -> bool:
+    """Whether the days of a window are there to be shown: in a year that its calendar lacks nobody is late."""
+    try:
+        for number in years(text, each.since_ms, each.until_ms) if text.calendar else ():
+            workdays.year(text.calendar, number)
+    except InventoryError:
+        return False
+    return True
 
 
 def years(contract: Contract, start_ms: int, end_ms: int) -> list[int]:

@@ -34,6 +34,7 @@ TERMS = approvals.ACTIONS["exclusion"].fields
 MINUTE_MS = 60_000
 STEPS = frozenset({*states.KINDS, *states.AROUND})
 ASIDE = (
+    "listening_break",
     "party_key",
     "rebuttal",
     "report_accepted",

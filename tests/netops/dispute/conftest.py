@@ -22,7 +22,6 @@ from netops.access.staff import Account, Staff
 from netops.clock import to_ms
 from netops.commands import approve, dispute_city, report
 from netops.dispute import listening
-from netops.dispute.listening import Listening
 from netops.dispute.terms import Terms
 from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry
@@ -133,7 +132,7 @@ def city(watched, tmp_path, monkeypatch):
     """An own copy of that instance, whose core has been listening all the time."""
     shutil.copytree(watched / "data", tmp_path / "city" / "data")
     made = settings_of(tmp_path / "city")
-    listening.write(listening.path(made), Listening(last_ms=1))
+    listening.write(listening.path(made), 1)
     monkeypatch.setattr(listening, "SHORT_MS", 2**52)
     return made
 

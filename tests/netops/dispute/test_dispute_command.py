@@ -14,7 +14,6 @@ from netops.access import disputes, record, tables
 from netops.access.admission import Admission
 from netops.commands import audit, dispute, report
 from netops.dispute import about, listening, notes, papers
-from netops.dispute.listening import Listening
 from netops.errors import AccessError, EvidenceError, UsageError
 from netops.facts import Fact
 from netops.ledger import LedgerEntry
@@ -389,7 +388,9 @@ def test_a_late_note_is_refused_by_name(desk, city, capsys):
 
 def test_a_note_that_comes_late_because_the_core_was_down_is_taken(desk, city, capsys, monkeypatch):
     monkeypatch.setattr(listening, "SHORT_MS", H)
-    listening.write(listening.path(city), Listening(last_ms=LATER - 3 * DAY))
+    with writer(city) as ledger:  # number 0: nobody listened before this ledger
+        ledger.append(listening.entries((), ((0, 1),)), now_ms=LATER - 3 * DAY)
+    listening.write(listening.path(city), LATER - 3 * DAY)
 
     assert words(dispute, city, "take", objected(desk), now_ms=LATER) == 0
     row = state_of(city, capsys, now_ms=LATER)

@@ -13,7 +13,6 @@ import pytest
 from netops.access import record
 from netops.commands import audit, dispute, dispute_city, report
 from netops.dispute import listening, notes, receipts, strangers
-from netops.dispute.listening import Listening
 from netops.errors import EvidenceError, UsageError
 from netops.evidence import canonical
 from netops.evidence.bundle import open_bundle
@@ -341,7 +340,7 @@ def test_a_bundle_that_the_core_cannot_read_is_no_reason_to_refuse_a_carrier(des
 @pytest.mark.parametrize("outcome", ["taken", "refused"])
 def test_killed_between_taking_and_the_receipt_nothing_is_lost_or_said_twice(desk, city, tmp_path, capsys, outcome):
     note, now_ms = objected(desk), NOW if outcome == "taken" else LATER
-    listening.write(listening.path(city), Listening(last_ms=now_ms))
+    listening.write(listening.path(city), now_ms)
     command = [sys.executable, "-c", KILLED, str(tmp_path / "city" / "netops.toml"), str(note), str(now_ms)]
     killed = subprocess.run(command, check=False, capture_output=True, timeout=60)
     assert killed.returncode == -signal.SIGKILL, killed.stderr

@@ -165,6 +165,24 @@ def test_a_key_fact_is_shown_and_none_can_be_dropped_or_changed(october, signer,
     assert any(f"leaf {last}" in each for each in changed), changed
 
 
+def test_a_break_of_our_listening_is_shown_and_none_can_be_dropped_or_changed(october, signer):
+    for number, (lost, since) in enumerate(((0, START - H), (START + H, START + 2 * H))):
+        body = {"number": number, "lost_ms": lost, "since_ms": since}
+        fact = Fact(kind="listening_break", at_ms=since, body=body)
+        october.ledger.append([LedgerEntry("listening", number, fact)], now_ms=since)
+    _, members = october.issue(signer)
+    shown = [json.loads(line) for line in members[APART].splitlines()]
+    (first, last) = [row["index"] for row in shown if row["leaf"]["fact"]["kind"] == "listening_break"]
+
+    assert failures(members, signer) == []
+    for gone in (first, last):
+        found = failures(without(members, gone), signer)
+        assert any("listening_break of everybody" in each and "missing" in each for each in found), found
+    for fields in ({"number": 2}, {"lost_ms": START + H + 1}, {"since_ms": START + 3 * H}):
+        change = stands_in("listening_break", lambda leaf, told=fields: leaf["fact"]["body"].update(told))
+        assert any(f"leaf {last}" in each for each in failures(change(members), signer)), fields
+
+
 def test_the_whole_bundle_verifies_and_shows_what_it_does_not_rest_on_apart(rich, signer):
     _, members = rich.issue(signer)
     apart = [json.loads(line)["leaf"]["fact"] for line in members[APART].splitlines()]

@@ -1,0 +1,54 @@
+"""Who is late, a third time: from leaves alone, by walking day after day. The standard library, nothing of the house.
+
+A window has so many days from Monday to Friday, not counting the first, and is over at midnight. What the core did not
+hear from `lost_ms` to `since_ms` opens it until the next such midnight after `since_ms`, if it began before the end.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+YEAR = 366 * 86_400_000
+SHORT = 600_000
+
+
+def wrong(leaves, days, zone):
+    """Return the indexes of the leaves that say too early that nobody spoke, that come too late, or that are no break.
+
+    `leaves` are (index, leaf) of one report: its issue, breaks, and what was said of it; the first to speak counts.
+    """
+    found, breaks, over = [], [], None
+    for index, leaf in leaves:
+        kind, body, recorded = leaf["fact"]["kind"], leaf["fact"]["body"], leaf["recorded_ms"]
+        if kind == "report_issued":
+            over = midnight(recorded, days, zone)
+        if kind == "listening_break":
+            if not body["number"] == leaf["sequence"] == len(breaks):
+                return [index]  # what is missing or was moved is said first, and of the others nothing is known
+            if body["lost_ms"] > body["since_ms"] or (not breaks and body["lost_ms"]):
+                found.append(index)
+            breaks.append(body)
+        if kind == "report_accepted" and "due_ms" in body and (recorded < kept(over, breaks, zone)):
+            found.append(index)
+        if kind == "objection" and breaks:
+            at = leaf["fact"]["at_ms"] if 0 <= recorded - leaf["fact"]["at_ms"] <= SHORT else recorded
+            if at >= kept(over, breaks, zone):
+                found.append(index)
+    return found
+
+
+def kept(over, breaks, zone):
+    until = over
+    for each in breaks:
+        if each["lost_ms"] < until and each["since_ms"] > over - YEAR:
+            until = max(until, midnight(each["since_ms"], 1, zone))
+    return until
+
+
+def midnight(since_ms, days, zone):
+    day = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=since_ms)
+    day = day.astimezone(zone).date()
+    while days:
+        day += timedelta(days=1)
+        days -= day.strftime("%a") not in {"Sat", "Sun"}
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() + 86_400) * 1000  # a zone without jumps
