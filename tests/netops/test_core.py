@@ -374,6 +374,16 @@ def test_a_core_that_was_not_there_when_a_window_ended_hears_first_who_speaks_on
     assert [window(days) for days in (0, 13, 16)] == [[], [], []]
 
 
+def test_the_core_seals_when_it_was_not_there_before_it_states_anything_by_it(window, house, monkeypatch):
+    assert [window(days) for days in (0, 13, 16)] == [[], [], []]
+    monkeypatch.setattr(listening, "SHORT_MS", 14 * 24 * HOUR)
+    assert window(20) == ["deadline"]
+
+    leaves = [*stated(house[-1], "listening_break"), *stated(house[-1], "report_accepted")]
+    assert [leaf.fact.body.get("number") for leaf in leaves] == [0, 1, 2, None]
+    assert [leaf.index for leaf in leaves] == sorted(leaf.index for leaf in leaves)
+
+
 def test_a_core_whose_clock_nobody_keeps_states_no_silence_and_says_so(window, house, monkeypatch):
     monkeypatch.setattr(listening, "SHORT_MS", 14 * 24 * HOUR)
     assert window(0) == []

@@ -340,6 +340,8 @@ def test_a_bundle_that_the_core_cannot_read_is_no_reason_to_refuse_a_carrier(des
 @pytest.mark.parametrize("outcome", ["taken", "refused"])
 def test_killed_between_taking_and_the_receipt_nothing_is_lost_or_said_twice(desk, city, tmp_path, capsys, outcome):
     note, now_ms = objected(desk), NOW if outcome == "taken" else LATER
+    with writer(city) as ledger:  # number 0: nobody listened before this ledger
+        ledger.append(listening.entries((), ((0, 1),)), now_ms=now_ms)
     listening.write(listening.path(city), now_ms)
     command = [sys.executable, "-c", KILLED, str(tmp_path / "city" / "netops.toml"), str(note), str(now_ms)]
     killed = subprocess.run(command, check=False, capture_output=True, timeout=60)
