@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 WORST = (State.DOWN, State.UNKNOWN, State.DEGRADED, State.UP)
 RANK = {state: at for at, state in enumerate(WORST)}
+FIRST = ("area", "site", "device", "service")  # the order of what a search finds
 FOUND = 50  # hits that one search shows
 
 
@@ -87,11 +88,12 @@ class Trouble:
 class Hit:
     """One thing that a search found."""
 
-    kind: str  # device | service
+    kind: str  # device | service | site | area
     id: str
     name: str
     detail: str
     area: str
+    state: str = ""  # of a service, or the worst of those that it provides or holds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,7 +263,7 @@ def find(city: City, query: str) -> tuple[list[Hit], int]:
         if all(any(form in hay for form in forms) for forms in variants)
     ]
     exact = query.strip().casefold()
-    found.sort(key=lambda hit: (hit[1].casefold() != exact, hit[0] != "device"))
+    found.sort(key=lambda hit: (hit[1].casefold() != exact, FIRST.index(hit[0])))
     return [_hit(city, kind, id_) for kind, id_ in found[:FOUND]], len(found)
 
 
@@ -286,6 +288,12 @@ def _haystack(snapshot: Snapshot) -> Iterable[tuple[str, str, str]]:
     for service in snapshot.services:
         words = (service.id, service.subject, service.role, *_where(snapshot, service))
         yield "service", service.id, "\n".join(words).casefold()
+    for site in snapshot.sites:
+        area = snapshot.area.get(site.area)
+        known = (area.name, area.name_en) if area else ()
+        yield "site", site.id, "\n".join((site.id, site.name, site.address, *known)).casefold()
+    for area in snapshot.areas:
+        yield "area", area.id, f"{area.id}\n{area.name}\n{area.name_en}".casefold()
 
 
 def _where(snapshot: Snapshot, record: Device | Service) -> tuple[str, ...]:
@@ -301,6 +309,12 @@ def _where(snapshot: Snapshot, record: Device | Service) -> tuple[str, ...]:
 
 def _hit(city: City, kind: str, id_: str) -> Hit:
     snapshot = city.snapshot
+    if kind == "area":
+        return Hit(kind=kind, id=id_, name=id_, detail=id_, area=id_, state=city.areas[id_].state)
+    if kind == "site":
+        place = snapshot.site[id_]
+        state = _state(city, city.index.by_site.get(id_, ()))
+        return Hit(kind=kind, id=id_, name=place.name or id_, detail=place.address, area=place.area, state=state)
     record = snapshot.device[id_] if kind == "device" else snapshot.service[id_]
     site = snapshot.site.get(record.site)
     if kind == "device":
@@ -311,5 +325,15 @@ def _hit(city: City, kind: str, id_: str) -> Hit:
         detail, name = snapshot.service[id_].subject, id_
     where = " ".join(filter(None, (site.name, site.address))) if site else ""
     return Hit(
-        kind=kind, id=id_, name=name, detail=" · ".join(filter(None, (detail, where))), area=site.area if site else ""
+        kind=kind,
+        id=id_,
+        name=name,
+        detail=" · ".join(filter(None, (detail, where))),
+        area=site.area if site else "",
+        state=_state(city, city.index.by_device.get(id_, ()) if kind == "device" else (id_,)),
     )
+
+
+def _state(city: City, services: Iterable[str]) -> str:
+    """Return the worst state of some services; empty where none has one."""
+    return sums(city.now[each] for each in services if each in city.now).state

@@ -110,7 +110,9 @@ def find_(desk: Desk) -> str:
     city = desk.queries.city()
     query = request.args.get("q", "")[:200]
     hits, count = find(city, query)
-    return render_template("dashboards/find.html", **frame(desk, city), query=query, hits=hits, count=count)
+    return render_template(
+        "dashboards/find.html", **frame(desk, city), query=query, hits=hits, count=count, snapshot=city.snapshot
+    )
 
 
 def situation(desk: Desk) -> Response:

@@ -53,6 +53,7 @@ def create_app(
     in one; `ready` returns what is wrong by subject.
     """
     app = Flask(name, template_folder=None, static_folder=None)
+    app.url_map.merge_slashes = False  # else `//` leads to an address made of whatever Host the request names
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_FORM,
         MAX_FORM_MEMORY_SIZE=LARGEST_FORM,

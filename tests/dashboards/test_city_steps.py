@@ -12,7 +12,7 @@ from inventory.snapshot import Snapshot
 
 def index(**agreed):
     none = Snapshot.__new__(Snapshot)
-    return Index(snapshot=none, haystack=(), by_device={}, children={}, agreed=agreed)
+    return Index(snapshot=none, haystack=(), by_device={}, by_site={}, children={}, agreed=agreed)
 
 
 @pytest.mark.parametrize(

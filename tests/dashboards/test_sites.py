@@ -62,3 +62,17 @@ def test_of_many_below_only_the_worst_are_shown_and_all_are_counted(site):
     assert [each.device.id for each, _sign in told["children"]] == ["ap-0009"]
     assert told["children_count"] == 2
     assert told["children_states"] == [("down", "✕", 2)]
+
+
+def test_a_search_finds_areas_and_sites_before_devices_and_services_each_with_its_state(site):
+    text = site.browser("viewer").get("/find?q=中关村").get_data(as_text=True)
+    found = re.findall(r'<th scope="row" class="wrap"><a href="/(\w+)/([^"]+)">', text)
+    kinds = [kind for kind, _id in found]
+
+    assert found[:2] == [("area", seen_area(site)), ("site", "site-9")]
+    assert kinds == sorted(kinds, key=["area", "site", "device", "service"].index)
+    assert text.split('href="/site/site-9"')[1].split("</tr>")[0].count("✕ 中断") == 1
+
+
+def seen_area(site):
+    return next(each.area for each in situation.read(site.settings).services if each.service == "wifi-0009")

@@ -189,3 +189,10 @@ def test_the_page_of_an_error_is_dressed_by_what_it_links(rehearsal):
 
     assert linked == ["/static/tokens.css", "/static/web.css"]
     assert all(f".{name}" in style for name in re.findall(r'class="([a-z]+)"', page))
+
+
+def test_an_address_with_two_slashes_leads_nowhere_that_a_request_can_name(rehearsal):
+    answer = rehearsal.get("/static//web.css", headers={"Host": "evil.example"})
+
+    assert answer.status_code == 404
+    assert "Location" not in answer.headers
