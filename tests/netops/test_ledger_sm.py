@@ -1,15 +1,21 @@
 """The ledger under the profile of commercial cryptography: an SM2 signature and an SM3 root at each checkpoint."""
 
+import argparse
+from dataclasses import replace
+
 import apsw
 import pytest
 
-from netops import ledger_sm3
+from netops import founding, ledger_sm3
+from netops.commands import audit
 from netops.errors import EvidenceError
 from netops.evidence import merkle, note
 from netops.evidence.checkpoint import Checkpoint, trust
 from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry, LedgerReader
 from netops.sign import Signer
+from tests.netops.instances import founded
+from tests.netops.months import opened
 
 PLAIN = Signer("city.example", b"s" * 32)
 BOTH = PLAIN.with_sm2()
@@ -138,3 +144,23 @@ def test_a_checkpoint_without_an_sm3_root_is_not_signed_by_sm2():
 
     with pytest.raises(EvidenceError, match="expected a checkpoint with an SM3 root"):
         BOTH.sign_checkpoint(head)
+
+
+def test_the_audit_of_an_instance_under_the_profile_asks_for_both_signatures(tmp_path, capsys):
+    plain = founded(tmp_path)
+    asked = replace(plain, evidence=replace(plain.evidence, sm2=True))
+    parser = argparse.ArgumentParser()
+    audit.arguments(parser)
+    founding.keys(asked)
+    fact = Fact(kind="slots_missed", at_ms=1, body={"job": "poll", "first_ms": 0, "last_ms": 60_000, "count": 1})
+    codes = []
+    for sequence, settings in ((1, asked), (2, plain)):
+        with opened(settings) as ledger:
+            ledger.append([LedgerEntry("test", sequence, fact)], now_ms=1)
+            ledger.checkpoint(now_ms=2)
+        codes.append(audit.run(parser.parse_args(["ledger"]), asked))
+    said = capsys.readouterr().out
+
+    assert codes == [audit.OK, audit.FAILED]
+    assert f"signed by {asked.ledger_origin}, {asked.ledger_origin}/sm2" in said
+    assert f"not signed by the log's SM2 key {asked.ledger_origin}/sm2" in said
