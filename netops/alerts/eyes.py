@@ -14,7 +14,7 @@ from netops.model import Reason
 from netops.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from inventory.snapshot import Snapshot
     from netops.alerts.policy import Policy, Rule
@@ -63,8 +63,13 @@ class Eyes:
             self._stored_ms = now_ms
             self._read_store(now_ms)
 
-    def seen(self, rule: Rule, burns: Mapping[str, tuple[int, list[Burn]]], now_ms: int) -> Seen:
-        """Return what a rule sees. A situation that is too old shows nothing: everything that it names is held."""
+    def seen(
+        self, rule: Rule, burns: Mapping[str, tuple[int, list[Burn]]], *, told: Container[str], now_ms: int
+    ) -> Seen:
+        """Return what a rule sees; `told` are the subjects of open incidents.
+
+        A situation that is too old shows nothing: everything that it names is held.
+        """
         sight = self.sight
         if rule.on == "burn":
             return signs.burning(rule, burns)
@@ -78,7 +83,9 @@ class Eyes:
         if now_ms - sight.situation.at_ms > STALE_MS:
             names = {f"service:{each.service}" for each in sight.situation.services}
             return signs.Seen(held=frozenset(names | {signs.MONITOR}))
-        return (signs.outages if rule.on == "state" else signs.blindness)(rule, sight.situation)
+        if rule.on == "state":
+            return signs.outages(rule, sight.situation)
+        return signs.blindness(rule, sight.situation, told)
 
     def _read_register(self, now_ms: int) -> None:
         settings = self._settings

@@ -148,10 +148,11 @@ class Alerts:
         else:
             self._wrong.pop("sight", None)
         living = self._book.living()
+        told = frozenset(name for each in living if each.phase is Phase.OPEN for name in each.bad)
         changed: list[Incident] = []
         sight = self._eyes.sight
         for rule in self._policy.rules.values():
-            seen = self._eyes.seen(rule, self._burning.now, now_ms)
+            seen = self._eyes.seen(rule, self._burning.now, told=told, now_ms=now_ms)
             rooted = roots.of(rule, seen, parents=sight.parents, silent=sight.silent)
             before = self._book.openings(since_ms=now_ms - rule.flap_s * 1000)
             changed += incident.advance(

@@ -14,7 +14,7 @@ from netops.situation import State
 from netops.sla.intervals import Cause
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from netops.alerts.policy import Rule
     from netops.situation import ServiceNow, Situation
@@ -75,9 +75,14 @@ def outages(rule: Rule, now: Situation) -> Seen:
     return Seen(bad, frozenset(held), whole)
 
 
-def blindness(rule: Rule, now: Situation) -> Seen:
-    """Return one sign where so large a share of the services is not seen, and that by our own fault."""
-    about = [each for each in _of(rule, now.services) if each.cause != Cause.PLANNED.value]
+def blindness(rule: Rule, now: Situation, told: Container[str] = ()) -> Seen:
+    """Return one sign where so large a share of the services is not seen, and that by our own fault.
+
+    What belongs to an open incident (`told`) is left out: of a dead controller one answer that we read too late says
+    nothing new.
+    """
+    named = ((each, f"service:{each.service}") for each in _of(rule, now.services))
+    about = [each for each, subject in named if each.cause != Cause.PLANNED.value and subject not in told]
     unseen = [each for each in about if each.state is State.UNKNOWN and each.cause == Cause.MONITOR.value]
     if not unseen or Fraction(len(unseen), len(about)) < rule.share:
         return Seen()

@@ -57,6 +57,9 @@ interval_s = {interval}
 [discover]
 networks = "127.20.0.0/14,127.24.0.0/14"
 
+[alert]
+enabled = true
+
 [store]
 hot_hours = 1680
 

@@ -42,7 +42,7 @@ def test_a_redirect_to_another_host_is_not_followed():
         ("json://169.254.169.254/latest", "no address that may be spoken to"),
         ("syslog://", "no kind of address"),
         ("windows://", "no kind of address"),
-        ("mailto://user:password@example.invalid?smtp=169.254.169.254", "Connection error"),
+        ("mailto://user:password@example.invalid?smtp=169.254.169.254", ""),
         ("wecombot://", ""),
         ("", "no kind of address"),
         ("json://[", ""),

@@ -193,6 +193,24 @@ def said(settings, kind, body, *, at_ms):
         ledger.append([LedgerEntry(source="web/00000000", sequence=at_ms, fact=fact)], now_ms=at_ms)
 
 
+def test_a_late_look_at_what_is_known_to_be_down_is_no_blindness_of_ours(house):
+    hands = Hands()
+    with messenger() as phone:
+        settings = house(phone.url)
+        with alerts(settings, hands) as made:
+            for state, cause in (("down", "device:ac-1"), ("unknown", "monitor"), ("unknown", "monitor")):
+                unseen = [service(f"ap-{n}", state, cause=cause, since_ms=hands.now - MINUTE) for n in range(30)]
+                show(settings, *unseen, *(service(f"w{n}") for n in range(70)), at_ms=hands.now)
+                made.once()
+                hands.now += 2 * MINUTE
+            others = [service(f"w{n}", "unknown", cause="monitor", since_ms=hands.now - 2 * MINUTE) for n in range(8)]
+            show(settings, *unseen, *others, *(service(f"x{n}") for n in range(62)), at_ms=hands.now)
+            made.once()
+
+    assert [each["title"][:8] for each in phone.heard] == ["【演练】[紧急]", "【演练】[重要]"]
+    assert "8∕70" in phone.heard[1]["title"]
+
+
 def test_a_silent_core_is_told_and_no_outage_is_made_up_of_old_sights(house):
     hands = Hands()
     with messenger() as phone:
