@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from inventory.errors import InventoryError
 from netops import correcting, present
-from netops.clock import utc
+from netops.clock import iso, utc
 from netops.errors import NetopsError
 from netops.placing import Shelf
-from netops.report import issue
+from netops.report import bundle, issue
 from netops.sla import calendar
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from netops.config import Settings
     from netops.journal import Journal
     from netops.ledger import Ledger
+    from netops.ledger_file import LedgerReader
+    from netops.report.bundle import Draft
 
 log = logging.getLogger(__name__)
 GRACE_MS = 120_000  # an hour is ripe this long after its end: late polls of a slow device are in by then
@@ -136,6 +138,10 @@ class Closing:
         if self._is_awaited(contract, end):
             raise EarlyError(f"contract {contract}: hours of {month} are still to be sealed; its report is issued then")
         draft = issue.prepare(self._settings, self._ledger, contract=contract, month=month, now_ms=now)
+        if bundle.issued(self._ledger, draft) is None and self._is_unsettled(draft, now):
+            raise EarlyError(
+                f"contract {contract}: {month} has late samples; its report is issued once they are taken in"
+            )
         index = issue.seal(self._ledger, draft, now_ms=now)
         if not self._shelf.has(draft.name):
             self._shelf.put(draft, index)
@@ -146,12 +152,17 @@ class Closing:
 
         What is unsealed would be unknown, and what a correction is to state again would stand as it was.
         """
-        if self._ripe_until() < end_ms + GRACE_MS or self._journal.unsealed(until_ms=end_ms, limit=1):
-            return True
-        if self._journal.later(until_ms=end_ms, limit=1, contract=contract):
-            return True
-        asked = correcting.waiting(self._ledger)
-        return any(each.contract == contract and each.hour_ms < end_ms for each in asked)
+        return self._ripe_until() < end_ms + GRACE_MS or bool(awaited(self._ledger, self._journal, contract, end_ms))
+
+    def _is_unsettled(self, draft: Draft, now_ms: int) -> bool:
+        """Whether hours are stated again first, because the contract asks for it; say so in the ledger, once."""
+        late = correcting.unsettled(draft.report.content)
+        contract = str(draft.report.content["contract"])
+        asked = correcting.by_contract(self._ledger, contract, late, now_ms=now_ms)
+        self._ledger.append(
+            [each for each in asked if self._ledger.holds(each.source, each.sequence) is None], now_ms=now_ms
+        )
+        return bool(late)
 
     def _report_on(self, contract: Contract) -> list[NetopsError | InventoryError]:
         """Close the months of one contract, each under a hold of its own; return what could not be closed, and why.
@@ -195,18 +206,23 @@ class Closing:
         if self._is_awaited(contract.id, end):
             return
         told = self._told(contract.id, start, end)
-        if not (told and self._is_placed(told[-1])) and (told or self._has_hours(contract.id, start, end)):
-            self._issue(contract, month, told, now)
+        open_ = not (told and self._is_placed(told[-1])) and (told or self._has_hours(contract.id, start, end))
+        if open_ and not self._issue(contract, month, told, now):
+            return
         self._closed.add((contract.id, month))
 
-    def _issue(self, contract: Contract, month: str, told: Sequence[str], now_ms: int) -> None:
+    def _issue(self, contract: Contract, month: str, told: Sequence[str], now_ms: int) -> bool:
+        """Issue it, unless hours are to be stated again first; return whether the month needs no other look."""
         draft = issue.prepare(self._settings, self._ledger, contract=contract.id, month=month, now_ms=now_ms)
         if told and draft.name != told[-1]:
             self._unplaced.add(told[-1])  # something came since: whether that makes a revision is for people to say
             log.warning("the bundle of an issued report is missing", extra={"report": told[-1]})
-            return
+            return True
+        if not told and self._is_unsettled(draft, now_ms):
+            return False
         self._shelf.put(draft, issue.seal(self._ledger, draft, now_ms=now_ms))
         log.info("report issued", extra={"report": draft.name, "digest": draft.report.digest})
+        return True
 
     def _told(self, contract: str, start_ms: int, end_ms: int) -> list[str]:
         """Return the names of the reports that were issued on the month, first to last."""
@@ -222,6 +238,19 @@ class Closing:
     def _has_hours(self, contract: str, start_ms: int, end_ms: int) -> bool:
         hours = self._ledger.find("availability_hour", start_ms=start_ms, end_ms=end_ms)
         return any(leaf.fact.body["contract"] == contract for leaf in hours)
+
+
+def awaited(ledger: LedgerReader, journal: Journal | None, contract: str, end_ms: int) -> str:
+    """Return what of a contract's hours before an instant was seen or asked for and is not stated yet, or nothing.
+
+    Without a journal nothing was seen here.
+    """
+    if journal and (hours := journal.unsealed(until_ms=end_ms, limit=1)):
+        return f"the hour of {iso(hours[0])} is not sealed yet"
+    if journal and (later := journal.later(until_ms=end_ms, limit=1, contract=contract)):
+        return f"the hour of {iso(later[0][0])} waits for vantage points"
+    asked = (each for each in correcting.waiting(ledger) if each.contract == contract and each.hour_ms < end_ms)
+    return next((f"the hour of {iso(each.hour_ms)} is to be stated again (leaf {each.number})" for each in asked), "")
 
 
 def _fault(contract: str, what: str, error: Exception) -> NetopsError:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SOURCE = "again"
 REFUSED = "correction_refused"
+BY_CONTRACT = "contract"  # who asks for it where `late_samples: correct` does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,27 @@ def again(entries: Sequence[LedgerEntry], number: int) -> list[LedgerEntry]:
         if fact.kind == KIND:
             fact = Fact(kind=KIND, at_ms=fact.at_ms, body={**fact.body, "correction": number})
         made.append(LedgerEntry(_source(each.source), number * PARTS + each.sequence % PARTS, fact))
+    return made
+
+
+def unsettled(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return a report's hours with late samples that the contract wants stated again before it, refused ones aside."""
+    late = report.get("late_samples", {"asked": "list", "rows": ()})
+    return [each for each in late["rows"] if late["asked"] == "correct" and "refused" not in each]
+
+
+def by_contract(
+    ledger: LedgerReader, contract: str, late: Iterable[Mapping[str, Any]], *, now_ms: int
+) -> list[LedgerEntry]:
+    """Return the corrections that a contract asks for by itself, one for each hour with late samples."""
+    made = []
+    for each in late:
+        start = each["start_ms"]
+        told = ledger.find(KIND, start_ms=start, end_ms=start + 1)
+        leaf = min(leaf.index for leaf in told if leaf.fact.body["contract"] == contract)
+        body: dict[str, JSON] = {"corrects": leaf, "by": BY_CONTRACT, "reason": "its samples came late: late_samples"}
+        fact = Fact(kind="correction", at_ms=now_ms, body=body)
+        made.append(LedgerEntry(_source(f"late:{contract}"), each["leaf"], fact))
     return made
 
 

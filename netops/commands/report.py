@@ -11,17 +11,20 @@ import json
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netops import raw
-from netops.clock import to_ms
+from netops import correcting, raw
+from netops.clock import iso, to_ms
+from netops.closing import GRACE_MS, EarlyError, awaited
 from netops.errors import EvidenceError, UsageError
 from netops.evidence import bundle as bundles
 from netops.evidence.told import WHOSE
 from netops.founding import evidence_key, signer
+from netops.journal import Journal
 from netops.ledger import Ledger
 from netops.ledger_file import LedgerReader, NoLedgerError
 from netops.report import bundle, counts, issue, pdf, trace, witnessed
@@ -43,6 +46,10 @@ SUMMARY = "Build a contract's report for a month, sealed and recomputable."
 OK, BREACH = 0, 3
 SHORT = WHOSE  # written and whole, and fewer co-signed than the policy asks for: as `netops audit verify` says of it
 PAUSE_S = 0.2
+
+
+class OtherError(UsageError):
+    """The core issued another report than was built here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +124,15 @@ def _sealed_here(args: argparse.Namespace, settings: Settings) -> Sealed:
         rehearsal=settings.city.rehearsal,
         signer=signer(settings),
     ) as ledger:
+        _refuse_early(args, settings, ledger)
         circle = Circle(settings.data.dir, ledger, threading.RLock())
         circle.state()
         draft = issue.prepare(settings, ledger, contract=args.contract, month=args.month, now_ms=args.now_ms)
+        if bundle.issued(ledger, draft) is None and (late := correcting.unsettled(draft.report.content)):
+            raise EarlyError(
+                f"contract {args.contract}: samples of {len(late)} hours of {args.month} came late, and the contract "
+                "asks that they are stated again first: start `netops up`, which does it and issues the report"
+            )
         index = issue.seal(ledger, draft, now_ms=args.now_ms)
         asked = policy.before(ledger, index)
         if witnessed.chosen(ledger, index, asked).count < asked.quorum:
@@ -128,6 +141,21 @@ def _sealed_here(args: argparse.Namespace, settings: Settings) -> Sealed:
             except EvidenceError as error:  # who does not sign now is told of; the report is sealed
                 print(error, file=sys.stderr)
         return _written(args, settings, ledger, draft, index)
+
+
+def _refuse_early(args: argparse.Namespace, settings: Settings, ledger: Ledger) -> None:
+    """Refuse to issue a month of which something is still to be stated: it would be unknown, for ever."""
+    _, end_ms = issue.span(settings, contract=args.contract, month=args.month)
+    why = f"it ends at {iso(end_ms)}" if args.now_ms < end_ms + GRACE_MS else ""
+    states = settings.data.dir / "states.db"
+    if not why:
+        with Journal(states) if states.exists() else nullcontext() as journal:
+            why = awaited(ledger, journal, args.contract, end_ms)
+    if why:
+        raise EarlyError(
+            f"contract {args.contract}: hours of {args.month} are still to be sealed: {why}; "
+            "start `netops up`, which states them and issues the report"
+        )
 
 
 def _sealed_by_core(args: argparse.Namespace, settings: Settings) -> Sealed:
@@ -141,7 +169,13 @@ def _sealed_by_core(args: argparse.Namespace, settings: Settings) -> Sealed:
             (settings.data.dir / "spool").mkdir(exist_ok=True)
             with Spool(settings.data.dir / "spool" / "cli.db", source="cli") as spool:
                 issue.ask(spool, draft, now_ms=args.now_ms)
-        index = _awaited(ledger, draft, args.wait)
+        try:
+            index = _awaited(ledger, draft, args.wait)
+        except OtherError:  # facts may have come between this command's building and the core's
+            again = issue.prepare(settings, ledger, contract=args.contract, month=args.month, now_ms=args.now_ms)
+            if again.name != draft.name:
+                raise
+            draft, index = again, _awaited(ledger, again, args.wait)
         return _written(args, settings, ledger, draft, index)
 
 
@@ -172,7 +206,7 @@ def _awaited(ledger: LedgerReader, draft: Draft, wait_s: float) -> int:
                 print(f"sealed; waiting up to {wait_s:.0f} s for {asked.quorum} co-signatures", file=sys.stderr)
             told = True
         elif index is None and (name := issue.unlike(ledger, draft)):
-            raise UsageError(
+            raise OtherError(
                 f"report {name}: the core issued another one than this command built: it runs another release, or has "
                 "other fonts; its bundle lies in `reports` of the data directory"
             )

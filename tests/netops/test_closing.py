@@ -18,6 +18,8 @@ from netops.report import issue
 from netops.sla import calendar
 from netops.sla.intervals import Cause, State
 from netops.sla.timeline import Sample
+from tests.netops import months
+from tests.netops.instances import how_to_city
 from tests.netops.months import HOUR, MONTHS, NOW, SHANGHAI, bundles, close, closing, house_of, opened, told
 
 
@@ -190,6 +192,47 @@ def test_a_report_lists_hours_with_late_samples_and_the_auditor_is_told_how_many
 
     assert "samples of 1 hours came late and are in no statement: 2026-09-30T16:00" in verified(house, "2026-10")
     assert "came late" not in verified(house, "2026-08")
+
+
+@pytest.fixture
+def strict(tmp_path, monkeypatch):
+    """The same house where the contract asks that late samples are taken in before a report."""
+
+    def city(folder):
+        made = how_to_city(folder)
+        (path,) = (each for each in made.rglob("*.yaml") if each.read_text().startswith("contract:"))
+        path.write_text(f"{path.read_text()}late_samples: correct\n")
+        return made
+
+    monkeypatch.setattr(months, "how_to_city", city)
+    return house_of(tmp_path)
+
+
+def test_where_the_contract_asks_for_it_late_hours_are_stated_again_before_the_month_is_closed(strict):
+    """Otherwise who corrects would choose what the month's report rests on."""
+    with opened(strict.settings) as ledger:
+        last = came_late(ledger)
+    for _ in range(2):
+        close(strict)
+        assert told(strict) == ["wifi-2026-2026-07-r1", "wifi-2026-2026-08-r1"]
+    assert "75: contract wifi-2026: hours of 2026-10 are still to be sealed" in asked_for(strict)
+    with opened(strict.settings) as ledger:
+        (asked,) = correcting.waiting(ledger)
+        (leaf,) = ledger.entries(asked.number, asked.number + 1)
+        assert (leaf.fact.body["by"], asked.number > last) == ("contract", True)
+        ledger.append([correcting.refusal(asked, "gone", now_ms=NOW)], now_ms=NOW)
+
+    close(strict)
+    assert told(strict)[-1] == "wifi-2026-2026-10-r1"
+    assert "samples of 1 hours came late" in verified(strict, "2026-10")
+
+
+def test_where_the_contract_lists_them_late_hours_hold_no_month(house):
+    with opened(house.settings) as ledger:
+        came_late(ledger)
+    close(house)
+
+    assert told(house)[-1] == "wifi-2026-2026-10-r1"
 
 
 def test_a_report_that_many_ask_for_is_built_once(house, monkeypatch):

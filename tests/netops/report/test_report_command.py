@@ -19,11 +19,13 @@ from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import config, facts, founding, hourly, sealing, spool
 from netops.clock import SYSTEM
-from netops.closing import Closing
+from netops.closing import Closing, EarlyError
 from netops.commands import audit, report, sla, sla_words
 from netops.config import Listener
 from netops.errors import UsageError
 from netops.evidence import note
+from netops.facts import Fact
+from netops.journal import Journal
 from netops.ledger import Ledger, LedgerEntry
 from netops.ledger_file import LedgerReader, NoLedgerError
 from netops.report import issue
@@ -212,6 +214,31 @@ def test_sealing_here_twice_gives_the_same_file_and_one_revision(instance, tmp_p
         assert json.loads(capsys.readouterr().out)["report"].endswith("-2026-10-r1")
 
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("why", ["not over", "not sealed", "not corrected"])
+def test_who_seals_here_is_refused_while_hours_of_the_month_are_still_to_be_stated(
+    instance, tmp_path, capsys, monkeypatch, why
+):
+    """Its last hours would be unknown for ever: the month was issued."""
+    settings, name = instance
+    asked = ("build", "--contract", name, "--month", "2026-10", "--out", tmp_path / "b.zip", "--seal-here")
+    if why == "not over":
+        monkeypatch.setitem(words.__globals__, "NOW", END + M)
+    if why == "not sealed":
+        with Journal(settings.data.dir / "states.db") as journal:
+            journal.put([("ap", Sample(END - H, END - H, State.UP, Cause.NONE, ""))], newest={})
+    if why == "not corrected":
+        with writer(settings) as ledger:
+            leaf = next(iter(ledger.find("availability_hour", start_ms=START))).index
+            said = Fact(kind="correction", at_ms=END, body={"corrects": leaf, "by": "zhao", "reason": "late"})
+            ledger.append([LedgerEntry("cli", 0, said)], now_ms=END)
+
+    with pytest.raises(EarlyError, match=f"contract {name}: hours of 2026-10 are still to be sealed: .*netops up"):
+        words(report, settings, *asked)
+    assert not (tmp_path / "b.zip").exists()
+    with LedgerReader(issue.ledger_path(settings)) as ledger:
+        assert not list(ledger.find("report_issued"))
 
 
 def test_who_seals_here_asks_the_witnesses_and_the_bundle_carries_what_they_sign(instance, tmp_path, capsys):
