@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from netops.commands import dispute_carrier, dispute_city, dispute_status
 from netops.commands.approve import identity
 from netops.dispute import codes
+from netops.evidence import spoken
 from netops.sign import Signer
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     status = below.add_parser("status", help="how each report stands, by bundles or by this instance's ledger")
     status.add_argument("bundle", type=Path, nargs="*", help="bundles to read instead of the ledger")
     status.add_argument("--json", action="store_true", help="one JSON array")
+    status.add_argument(
+        "--language",
+        "--lang",
+        choices=tuple(spoken.ASKED),
+        help="of the words (default: by LC_ALL, LC_MESSAGES or LANG)",
+    )
     take = below.add_parser("take", help="city: take a carrier's notes to the core")
     take.add_argument("file", type=Path, nargs="+", help="a note that the carrier signed")
     take.add_argument("--dry-run", action="store_true", help="check everything, state nothing")

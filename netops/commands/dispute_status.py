@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 from inventory import times
 from netops.access import record
 from netops.clock import iso
+from netops.commands.dispute_words import Speaker
 from netops.dispute import about, papers, states, strangers
 from netops.errors import UsageError
+from netops.evidence import spoken
 
 if TYPE_CHECKING:
     import argparse
@@ -27,11 +30,12 @@ if TYPE_CHECKING:
 def status(args: argparse.Namespace, settings: Settings) -> int:
     """Tell how each report stands."""
     known, terms = _known(args, settings)
-    _status(known, terms, as_json=args.json)
+    speaker = Speaker(spoken.chosen(args.language, os.environ))
+    _status(known, terms, speaker, as_json=args.json)
     counted = None if args.bundle else strangers.read(settings.data.dir)
     if counted is not None:
         last = iso(counted.last_ms)
-        print(f"netops dispute: {counted.count} notes were handed in and not sealed, the last {last}", file=sys.stderr)
+        print(speaker.say("strangers", count=counted.count, last=last), file=sys.stderr)
     return 0
 
 
@@ -47,7 +51,7 @@ def _known(args: argparse.Namespace, settings: Settings) -> tuple[Known, Lookup]
     return papers.together(held)
 
 
-def _status(known: Known, terms: Lookup, *, as_json: bool) -> None:
+def _status(known: Known, terms: Lookup, speaker: Speaker, *, as_json: bool) -> None:
     cases = sorted(known.cases.held.values(), key=lambda case: (case.contract, case.start_ms))
     if as_json:
         rows = [
@@ -57,11 +61,11 @@ def _status(known: Known, terms: Lookup, *, as_json: bool) -> None:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
         return
     if not cases:
-        print("no report was issued yet")
+        print(speaker.say("none"))
     for case in cases:
-        _print(case, terms(case.contract, case.end_ms - 1), known.breaks)
+        _print(case, terms(case.contract, case.end_ms - 1), known.breaks, speaker)
         for each in _refused(known, case):
-            print(f"  note {each['digest'][:16]}…  by {each['by']!r}: refused {each['at']}: {each['reason']!r}")
+            print("  " + speaker.say("refused", **each | {"digest": each["digest"][:16]}))
 
 
 def _refused(known: Known, case: Case) -> list[dict[str, str]]:
@@ -71,33 +75,38 @@ def _refused(known: Known, case: Case) -> list[dict[str, str]]:
     return [{**{name: str(body[name]) for name in ("digest", "by", "reason")}, "at": at} for body, at in found]
 
 
-def _print(case: Case, terms: Terms | None, breaks: Breaks) -> None:
+def _print(case: Case, terms: Terms | None, breaks: Breaks, speaker: Speaker) -> None:
     over = _known_ms(lambda: terms.window(case)) if terms and _is_open(case) else 0
-    until = f", to be objected to until {terms.shown(over)}{_longer(over, terms, breaks)}" if terms and over else ""
-    owed = f", owes {case.last.amount} {case.last.currency}" if case.last.amount else ""
-    print(f"{case.last.name}: {case.stage}{owed}{until}")
+    until = speaker.say("until", at=terms.shown(over)) + _longer(over, terms, breaks, speaker) if terms and over else ""
+    owed = speaker.say("owes", amount=case.last.amount, currency=case.last.currency) if case.last.amount else ""
+    print(f"{case.last.name}: {speaker.say(case.stage)}{owed}{until}")
     for each in case.objections.values():
         due = _due(each, terms)
-        by = f" until {terms.shown(due)}" if terms is not None and due else ""
-        what = about.words(each.target, terms.zone if terms is not None else times.zone("UTC"))
-        print(f"  {each.id}  {each.code}: {what}; by {each.by!r}: {_stage(each)}{by}")
+        by = speaker.say("due", at=terms.shown(due)) if terms is not None and due else ""
+        zone = terms.zone if terms is not None else times.zone("UTC")
+        what = about.words(each.target, zone, chinese=speaker.chinese)
+        said = {"id": each.id, "code": speaker.code(each.code), "what": what, "by": each.by}
+        print("  " + speaker.say("objection_to", **said, stage=_stage(each, speaker)) + by)
         print(f"    {each.reason!r}")  # as literals: no text of others drives the terminal
 
 
-def _longer(over_ms: int, terms: Terms, breaks: Breaks) -> str:
+def _longer(over_ms: int, terms: Terms, breaks: Breaks, speaker: Speaker) -> str:
     """Return in words until when a deadline is kept open because the core was not there, or nothing."""
     kept = _known_ms(lambda: terms.closes(over_ms, breaks))
-    return f" (kept open until {terms.shown(kept)}: the core was not there to hear)" if kept > over_ms else ""
+    return speaker.say("kept", at=terms.shown(kept)) if kept > over_ms else ""
 
 
 def _is_open(case: Case) -> bool:
     return case.state in {states.ISSUED, states.DISPUTED, states.RULED}
 
 
-def _stage(each: Objection) -> str:
+def _stage(each: Objection, speaker: Speaker) -> str:
     if each.state == states.DECIDED:
-        return f"{each.outcome} by {each.ruled_by}"
-    return f"{each.stance} by {each.answered_by}, to be ruled on" if each.stance else "to be answered"
+        return speaker.decided(each.outcome, each.ruled_by)
+    if not each.stance:
+        return speaker.say("to_answer")
+    stance = "stance_accepted" if each.stance == "accepted" else each.stance  # a report's state is called so too
+    return speaker.decided(stance, each.answered_by) + speaker.say("to_rule")
 
 
 def _due(each: Objection, terms: Terms | None) -> int:

@@ -78,7 +78,7 @@ def missing(target: Target, told: Told, zone: ZoneInfo, *, until_ms: int = 0) ->
     return f"service '{target.name}' has no outage that begins at {at}; its outages begin at {shown}{more}"
 
 
-def words(text: str, zone: ZoneInfo) -> str:
+def words(text: str, zone: ZoneInfo, *, chinese: bool = False) -> str:
     """Return a target as a sentence of the list shows it; what is none, or drives a terminal, as a literal."""
     try:
         target = codes.target(text)
@@ -87,17 +87,19 @@ def words(text: str, zone: ZoneInfo) -> str:
     name = target.name if target.name.isprintable() else repr(target.name)
     match target.kind:
         case codes.CLAIM:
-            return f"claim {name}"
+            return f"免责申报 {name}" if chinese else f"claim {name}"
         case codes.LEAF:
-            return f"leaf {target.leaf}"
+            return f"存证 {target.leaf}" if chinese else f"leaf {target.leaf}"
         case codes.SURVEY:
-            hours = f", {_clock(target.start_ms, zone)} to {_clock(target.end_ms, zone)}" if target.end_ms else ""
-            area = f" in area {target.area if target.area.isprintable() else repr(target.area)}" if target.area else ""
-            return f"survey {name[:16]}…{area}{hours}"
+            to, in_area, survey = ("至", "，区域", "测量文件") if chinese else ("to", " in area", "survey")
+            hours = f", {_clock(target.start_ms, zone)} {to} {_clock(target.end_ms, zone)}" if target.end_ms else ""
+            area = f"{in_area} {target.area if target.area.isprintable() else repr(target.area)}" if target.area else ""
+            return f"{survey} {name[:16]}…{area}{hours}"
         case codes.INCIDENT:
-            return f"outage of {name} that began {_clock(target.start_ms, zone)}"
+            began = _clock(target.start_ms, zone)
+            return f"{name} 始于 {began} 的中断" if chinese else f"outage of {name} that began {began}"
         case _:
-            span = f"{_clock(target.start_ms, zone)} to {_clock(target.end_ms, zone)}"
+            span = f"{_clock(target.start_ms, zone)} {'至' if chinese else 'to'} {_clock(target.end_ms, zone)}"
             return f"{name}, {span}" if name else span
 
 

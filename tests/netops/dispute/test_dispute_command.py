@@ -58,6 +58,20 @@ def test_a_carrier_objects_with_a_bundle_and_a_key_and_nothing_else(desk, monkey
     assert f"{FIRST}: issued, owes 24.00 CNY, to be objected to until 2026-11-17 00:00" in capsys.readouterr().out
 
 
+def test_how_it_stands_is_said_in_chinese_to_whoever_reads_it(desk, city, capsys, monkeypatch):
+    assert at_desk(desk, "status", "r1.zip", "--lang", "zh") == 0
+    assert f"{FIRST}: 已出具，应扣减 24.00 CNY，异议截止 2026-11-17 00:00" in capsys.readouterr().out
+    assert words(dispute, city, "take", objected(desk), now_ms=NOW) == 0
+    capsys.readouterr()
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+
+    assert words(dispute, city, "status", now_ms=NOW) == 0
+    said = capsys.readouterr().out
+    assert f"{FIRST}: 异议待答复" in said
+    assert "：待答复，截止 " in said
+    assert "to be answered" not in said
+
+
 def test_a_carrier_makes_its_own_key(tmp_path, capsys):
     assert at_desk(tmp_path, "key", tmp_path / "new.key", "--name", "carrier-a/disputes") == 0
 
