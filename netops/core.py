@@ -327,7 +327,8 @@ class Core:
         deaf = self._ear.hear(heard_ms=self._heard_ms, now_ms=now)
         cases, terms, wrong = self._admission.cases(), self._admission.terms, list[UsageError]()
         breaks = () if deaf else self._ear.breaks(now)
-        stated = silence.missed(cases, terms, until_ms=min(now, self._heard_ms), breaks=breaks, wrong=wrong)
+        until_ms, awaited = min(now, self._heard_ms), self._admission.awaited()
+        stated = silence.missed(cases, terms, until_ms=until_ms, breaks=breaks, wrong=wrong, awaited=awaited)
         if deaf and stated:
             raise UsageError(f"{len(stated)} deadlines of disputes are over, and nobody's silence is stated: {deaf}")
         if stated:

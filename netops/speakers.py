@@ -28,7 +28,7 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         | _DISPUTE
         | _COVERAGE
         | _TAKING
-        | {"key_changed", "note_refused", "person_disclosed", "records_erased", "rehearsal_started"}
+        | {"key_changed", "note_received", "note_refused", "person_disclosed", "records_erased", "rehearsal_started"}
         | {"report_asked"},
         "collect": _ANY | {"clock_state", "device_event", "monitor_health"},
         "ssh": _ANY,

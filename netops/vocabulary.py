@@ -547,6 +547,8 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "due_ms?": instant,
     },
     # what a carrier handed in and the city did not take, by the SHA-256 of the note; `by` is the key that signed it
+    # that the desk has a note that a carrier's key signed, before anybody looks at what it says
+    "note_received": {"digest": _digest, "by": _name, "report?": _name},
     "note_refused": {"digest": _digest, "by": _name, "reason": _text, "report?": _name},
     "report_final": {"report": _name, "digest": _digest, "by": _name, "amount?": _exact, "currency?": _name},
     "report_settled": {"report": _name, "amount": _exact, "currency": _name, "by": _name},

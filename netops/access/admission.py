@@ -16,6 +16,8 @@ from netops.access.standing import Standing, look, unfit
 from netops.dispute.terms import nobody
 from netops.errors import AccessError, UsageError
 from netops.evidence import canonical
+from netops.evidence.receipt import RECEIVED
+from netops.evidence.receipt import REFUSED as NOTE_REFUSED
 from netops.facts import Fact
 from netops.ledger import LedgerEntry
 from netops.speakers import HISTORY
@@ -75,7 +77,7 @@ class Admission:
                     stated.append(refusal(entry, known, now_ms=now_ms))
                 elif entry.fact.kind in APPROVALS:
                     held = _with(entry.fact, held, claims)
-                elif entry.fact.kind in disputes.KINDS:
+                elif entry.fact.kind in {*disputes.KINDS, RECEIVED, NOTE_REFUSED}:
                     dispute = disputes.beside(dispute, entry.fact, now_ms=self._known_ms(entry.fact, now_ms))
             made.append(known)
         if stated:
@@ -85,6 +87,10 @@ class Admission:
     def cases(self) -> Cases:
         """Return the disputes as far as the ledger holds them."""
         return self._dispute(0).cases
+
+    def awaited(self) -> frozenset[str]:
+        """Return the reports about which a carrier's note came in that was neither taken nor refused."""
+        return self._dispute(0).awaited
 
     def _known(self) -> tuple[dict[str, Approval], dict[str, Mapping[str, Any]]]:
         """Return what the ledger holds; it is read anew, for what a failed append took back must not count."""

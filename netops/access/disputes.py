@@ -17,7 +17,7 @@ from netops.dispute import codes, notes, states
 from netops.dispute.listening import SHORT_MS
 from netops.dispute.terms import FOR_EVER_MS, nobody
 from netops.errors import NetopsError, UsageError
-from netops.evidence.receipt import REFUSED
+from netops.evidence.receipt import RECEIVED, REFUSED, REFUSED_LATER, noted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,9 +29,17 @@ if TYPE_CHECKING:
 
 KINDS: Final = tuple(kind for kind in states.KINDS if kind != "report_issued")
 ROLES: Final = frozenset({"contract_manager"})  # whose word this is
-RESTS_ON: Final = (*states.KINDS, *states.AROUND, "exclusion_claim")
+RESTS_ON: Final = (*states.KINDS, *states.AROUND, "exclusion_claim", RECEIVED, REFUSED, REFUSED_LATER)
 SLACK_MS: Final = 60_000  # how far a clock may have been set back between a report and a word about it
 DEADLINE: Final = states.DEADLINE
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """When a note counts as handed in: as the desk recorded its arrival, whenever it was looked at; about a report."""
+
+    at_ms: int
+    report: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +51,13 @@ class Known:
     leaves: int = 0
     refused: tuple[tuple[Fact, int], ...] = ()  # carriers' notes that the city did not take, and when that was known
     breaks: Breaks = ()
+    arrived: Mapping[str, Arrived] = field(default_factory=dict)  # by a note's SHA-256
+    decided: frozenset[str] = frozenset()  # the notes that were taken or refused, by SHA-256
+
+    @property
+    def awaited(self) -> frozenset[str]:
+        """The reports about which a note came in that was neither taken nor refused: nobody is silent on them."""
+        return frozenset(each.report for digest, each in self.arrived.items() if digest not in self.decided)
 
 
 def known(facts: Iterable[tuple[Fact, int]], *, leaves: int, breaks: Breaks = ()) -> Known:
@@ -53,12 +68,25 @@ def known(facts: Iterable[tuple[Fact, int]], *, leaves: int, breaks: Breaks = ()
         if fact.kind == "exclusion_claim":
             claims.setdefault(str(fact.body["claim"]), str(fact.body["contract"]))
     refused = tuple((fact, known_ms) for fact, known_ms in told if fact.kind == REFUSED)
-    return Known(cases=states.fold(told), claims=claims, leaves=leaves, refused=refused, breaks=breaks)
+    made = Known(cases=states.fold(told), claims=claims, leaves=leaves, refused=refused, breaks=breaks)
+    for fact, known_ms in told:
+        made = _noted(made, fact, known_ms)
+    return made
+
+
+def _noted(before: Known, fact: Fact, known_ms: int) -> Known:
+    """Return what is known of notes with one more fact: the first arrival of a note counts."""
+    if fact.kind == RECEIVED:
+        digest = str(fact.body["digest"])
+        arrived = Arrived(_heard(fact.at_ms, known_ms), str(fact.body.get("report", "")))
+        return replace(before, arrived={digest: arrived} | dict(before.arrived))
+    digest = noted({"kind": fact.kind, "body": fact.body})
+    return replace(before, decided=before.decided | {digest}) if digest else before
 
 
 def beside(before: Known, fact: Fact, *, now_ms: int) -> Known:
     """Return what is known with one more fact."""
-    return replace(before, cases=states.fold([(fact, now_ms)], onto=before.cases))
+    return _noted(replace(before, cases=states.fold([(fact, now_ms)], onto=before.cases)), fact, now_ms)
 
 
 def broken(fact: Fact, held: Known, terms: Lookup = nobody, *, known_ms: int | None = None) -> str:
@@ -80,7 +108,7 @@ def broken(fact: Fact, held: Known, terms: Lookup = nobody, *, known_ms: int | N
     try:
         match fact.kind:
             case "objection" | "report_accepted":
-                return _of_the_carrier(fact, held, case, found, at_ms=_heard(fact.at_ms, at_ms))
+                return _of_the_carrier(fact, held, case, found, at_ms=_came(fact, held, at_ms))
             case "rebuttal":
                 return _of_the_city(case.objections[body["objection"]], found, at_ms=_heard(fact.at_ms, at_ms))
             case "ruling":
@@ -128,6 +156,13 @@ def _heard(handed_ms: int, recorded_ms: int) -> int:
     in a spool meanwhile was handed in.
     """
     return handed_ms if 0 <= recorded_ms - handed_ms <= SHORT_MS else recorded_ms
+
+
+def _came(fact: Fact, held: Known, recorded_ms: int) -> int:
+    """Return by what time a carrier's word is late or not: when the arrival of its note was recorded, if it was."""
+    at_ms = _heard(fact.at_ms, recorded_ms)
+    arrived = held.arrived.get(noted({"kind": fact.kind, "body": fact.body}))
+    return at_ms if arrived is None else min(at_ms, arrived.at_ms)
 
 
 def _of_the_carrier(fact: Fact, held: Known, case: Case, terms: Terms | None, *, at_ms: int) -> str:

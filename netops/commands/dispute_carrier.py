@@ -161,6 +161,7 @@ def _tell(args: argparse.Namespace, found: Receipt) -> None:
     else:
         print(f"REFUSED  {args.note}: {found.reason!r}")  # as a literal: no text of others drives the terminal
     print(f"         the city had it at {plain['handed']} and recorded it at {plain['recorded']}, by its own clock")
+    print(f"COUNTS   {plain['counts']}: by that instant it is in time or late")
     print(f"         leaf {found.index} of {plain['log']}, under a checkpoint of {plain['size']} leaves")
     for name, signed in plain["cosigned"].items():
         print(f"         co-signed by {name} at {signed}")
@@ -176,6 +177,7 @@ def _plain(found: Receipt) -> dict[str, Any]:
         "reason": found.reason or None,
         "handed": iso(found.handed_ms),
         "recorded": iso(found.recorded_ms),
+        "counts": iso(found.counts_ms),
         "leaf": found.index,
         "log": head.origin,
         "size": head.size,

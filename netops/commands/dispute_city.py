@@ -13,11 +13,12 @@ from netops.commands.approve import manager
 from netops.dispute import codes, notes, papers, receipts, strangers
 from netops.errors import AccessError, EvidenceError, NetopsError, UsageError, nearest
 from netops.evidence import canonical, files
-from netops.evidence.receipt import alike
+from netops.evidence.receipt import RECEIVED, alike
 from netops.facts import Fact
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from pathlib import Path
 
     from netops.access.disputes import Known
@@ -31,8 +32,13 @@ _RECEIPT = "; its receipt, within two minutes: netops dispute receipt --wait 120
 
 
 def take(args: argparse.Namespace, settings: Settings) -> int:
-    """Take carriers' notes to the core, and what it refuses of them as refusals; 1 when one of them is refused."""
+    """Take carriers' notes to the core, and what it refuses of them as refusals; 1 when one of them is refused.
+
+    That they came in is stated first, of all of them at once: however long the rest takes, and whoever is killed in it,
+    they came in when this began.
+    """
     desk = _Desk(args, settings)
+    desk.receive(args.file)
     return 1 if [path for path in args.file if not desk.took(path)] else 0
 
 
@@ -46,6 +52,33 @@ class _Desk:
         self._known, self._terms = papers.here(settings, now_ms=args.now_ms)
         self._handed = receipts.read(settings)
 
+    def receive(self, files: Sequence[Path]) -> None:
+        """Have it recorded that notes came in, each once: those that the key of a registered carrier signed."""
+        keys = papers.signers(self._settings, now_ms=self._now_ms)
+        stated: dict[str, Fact] = {}
+        for path in files:
+            try:
+                data = notes.open_file(path)
+            except NetopsError:
+                continue  # why, `took` says
+            digest, by = canonical.digest(data), notes.signer(data, keys)
+            if not by or receipts.fate(self._handed, digest) or receipts.arrival(self._handed, digest):
+                continue
+            if receipts.many(self._handed, by, now_ms=self._now_ms, kind=RECEIVED):
+                continue
+            fact = notes.arrival(data, by=by, report=self._report(data), at_ms=self._now_ms)
+            stated[digest] = fact
+            self._handed.append(receipts.Handed(digest, fact))
+        if stated and not self._dry:
+            record.state(self._settings, list(stated.values()))
+        for fact in stated.values():
+            self._known = disputes.beside(self._known, fact, now_ms=self._now_ms)
+
+    def _came_ms(self, data: bytes) -> int:
+        """Return when a note came in, as it was recorded first; now, where nobody said so before."""
+        found = receipts.arrival(self._handed, canonical.digest(data))
+        return self._now_ms if found is None else min(found.fact.at_ms, self._now_ms)
+
     def took(self, path: Path) -> bool:
         """Take one note; whether it is a word of the dispute now, or was before."""
         data = b""
@@ -56,8 +89,9 @@ class _Desk:
                 print(f"{path}: {_word(before.fact)}: was taken before{_RECEIPT.format(path)}")
                 return True
             said = self._read(data)
-            fact = said.fact(at_ms=self._now_ms)
-            if why := disputes.broken(fact, self._known, self._terms) or self._unlike(said):
+            fact = said.fact(at_ms=self._came_ms(data))
+            late = {"known_ms": self._now_ms}
+            if why := disputes.broken(fact, self._known, self._terms, **late) or self._unlike(said):
                 raise AccessError(why)
         except NetopsError as error:
             print(f"netops dispute: {path}: refused: {error}", file=sys.stderr)
@@ -92,14 +126,16 @@ class _Desk:
     def _refuse(self, path: Path, data: bytes, why: str) -> None:
         """Have a refusal sealed when a carrier's key signed the note; count the others."""
         by = notes.signer(data, papers.signers(self._settings, now_ms=self._now_ms))
-        if not by or receipts.many(self._handed, by, now_ms=self._now_ms):
+        came = receipts.arrival(self._handed, canonical.digest(data))
+        by = by if came is None else str(came.fact.body["by"])  # of what came in it is told what became of it
+        if not by or (came is None and receipts.many(self._handed, by, now_ms=self._now_ms)):
             whose = f"{by}, of which enough were refused today" if by else "no key of a carrier in the register"
             counted = None if self._dry else strangers.count(self._settings.data.dir, now_ms=self._now_ms)
             print(f"{path}: by {whose}: not sealed{f', counted: {counted.count} so far' if counted else ''}")
         elif receipts.fate(self._handed, canonical.digest(data)) is not None:
             print(f"{path}: by {by}: was refused before{_RECEIPT.format(path)}")
         else:
-            self._state(data, notes.refusal(data, by=by, why=why, report=self._report(data), at_ms=self._now_ms))
+            self._state(data, notes.refusal(data, by=by, why=why, report=self._report(data), at_ms=self._came_ms(data)))
             print(f"{path}: by {by}: the refusal {'would be' if self._dry else 'is'} handed to the core")
             print(f"  SHA-256 {canonical.digest(data)}{_RECEIPT.format(path)}")
 

@@ -124,6 +124,12 @@ def signer(data: bytes, keys: Sequence[note.VerifierKey]) -> str:
     return held[0].key.name
 
 
+def arrival(data: bytes, *, by: str, report: str, at_ms: int) -> Fact:
+    """Return the fact that the desk has a note by this key, whatever it says; `report` is a known one, or empty."""
+    body: dict[str, JSON] = {"digest": canonical.digest(data), "by": by}
+    return Fact(kind=receipt.RECEIVED, at_ms=at_ms, body=body | ({"report": report} if report else {}))
+
+
 def refusal(data: bytes, *, by: str, why: str, report: str, at_ms: int) -> Fact:
     """Return the fact that a note by this key was not taken: its digest, never its text, which may name somebody.
 

@@ -20,7 +20,7 @@ from netops.access import disputes, record
 from netops.dispute import about, codes, listening, notes, states, terms
 from netops.errors import EvidenceError
 from netops.evidence import bundle as bundles
-from netops.evidence import canonical, receipt
+from netops.evidence import canonical
 from netops.evidence.members import APART, CONTRACT, LEAVES, MANIFEST, REPORT
 from netops.evidence.note import VerifierKey
 from netops.facts import Fact
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from netops.dispute.notes import Said
     from netops.dispute.terms import Lookup
 
-KINDS = frozenset({*disputes.RESTS_ON, receipt.REFUSED})
+KINDS = frozenset(disputes.RESTS_ON)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 DAY_MS: Final = 86_400_000
 MOST_A_DAY: Final = 100  # refusals of one key that become leaves: who signs may not fill the ledger either
-_KINDS: Final = frozenset({*KINDS, receipt.REFUSED, receipt.REFUSED_LATER})
+_KINDS: Final = frozenset({*KINDS, receipt.RECEIVED, receipt.REFUSED, receipt.REFUSED_LATER})
 
 
 class PendingError(NetopsError):
@@ -62,24 +62,34 @@ def read(settings: Settings) -> list[Handed]:
     return [each for each in found if each.digest]
 
 
+def arrival(found: Iterable[Handed], digest: str) -> Handed | None:
+    """Return that a note came in, as it was said first; None when nobody said so."""
+    return next((each for each in found if each.digest == digest and each.fact.kind == receipt.RECEIVED), None)
+
+
 def fate(found: Iterable[Handed], digest: str) -> Handed | None:
     """Return what became of a note: that it was taken, else its first refusal; None when it was never handed in.
 
     The first one says when the city had the note; that it is refused again, for another reason now, adds nothing.
     """
-    mine = [each for each in found if each.digest == digest]
+    mine = [each for each in found if each.digest == digest and each.fact.kind != receipt.RECEIVED]
     return next((each for each in mine if each.taken), mine[0] if mine else None)
 
 
-def many(found: Iterable[Handed], key: str, *, now_ms: int) -> bool:
-    """Whether so many notes by a key were refused within a day that one more becomes no leaf."""
-    lately = (each for each in found if each.fact.kind == receipt.REFUSED and each.fact.at_ms > now_ms - DAY_MS)
+def many(found: Iterable[Handed], key: str, *, now_ms: int, kind: str = receipt.REFUSED) -> bool:
+    """Whether so many notes by a key were refused (or came in: `kind`) within a day that one more becomes no leaf."""
+    lately = (each for each in found if each.fact.kind == kind and each.fact.at_ms > now_ms - DAY_MS)
     return sum(each.fact.body["by"] == key for each in lately) >= MOST_A_DAY
 
 
 def made(settings: Settings, digest: str) -> bytes:
     """Return the receipt of a note; UsageError when nobody handed it in, PendingError while nothing covers it."""
-    found = fate(read(settings), digest)
+    handed = read(settings)
+    found = fate(handed, digest)
+    if found is None and arrival(handed, digest) is not None:
+        raise PendingError(
+            f"the note with SHA-256 {digest} came in, and nobody looked at it yet: `netops dispute take` does"
+        )
     if found is None:
         raise UsageError(
             f"the note with SHA-256 {digest} was never handed in here, or no registered carrier's key signed it (such "
@@ -96,4 +106,6 @@ def made(settings: Settings, digest: str) -> bytes:
 
 
 def _digest(fact: Fact) -> str:
+    if fact.kind == receipt.RECEIVED:
+        return str(fact.body["digest"])
     return receipt.noted({"kind": fact.kind, "body": fact.body})

@@ -22,7 +22,7 @@ from netops.facts import Fact
 from netops.ledger import LedgerEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from netops.dispute.listening import Breaks
     from netops.dispute.states import Case, Cases, Objection
@@ -34,26 +34,34 @@ WINDOW, ANSWER, DECISION = range(3)  # the stages, as sequences of the source
 
 
 def missed(
-    cases: Cases, terms: Lookup, *, until_ms: int, breaks: Breaks = (), wrong: list[UsageError] | None = None
+    cases: Cases,
+    terms: Lookup,
+    *,
+    until_ms: int,
+    breaks: Breaks = (),
+    wrong: list[UsageError] | None = None,
+    awaited: Collection[str] = (),
 ) -> list[LedgerEntry]:
     """Return what is stated of the deadlines that are over by `until_ms`, up to which everybody was heard.
 
-    The carrier's that fell into a break of ours is kept open. A case whose calendar lacks a year holds no other; why is
+    The carrier's that fell into a break of ours is kept open. So is that of a report about which a note came in that
+    nobody looked at yet (`awaited`, by name). A case whose calendar lacks a year holds no other; why is
     added to `wrong`.
     """
     made: list[LedgerEntry] = []
     for case in cases.held.values():
         known = terms(case.contract, case.end_ms - 1)
         try:
-            made += _of(case, known, until_ms, breaks) if known is not None else ()
+            made += _of(case, known, until_ms, breaks, awaited) if known is not None else ()
         except UsageError as error:
             if wrong is not None:
                 wrong.append(error)
     return made
 
 
-def _of(case: Case, terms: Terms, until_ms: int, breaks: Breaks) -> Iterator[LedgerEntry]:
-    over = terms.window(case) if case.state == states.ISSUED else until_ms + 1
+def _of(case: Case, terms: Terms, until_ms: int, breaks: Breaks, awaited: Collection[str]) -> Iterator[LedgerEntry]:
+    is_open = case.state == states.ISSUED and case.last.name not in awaited
+    over = terms.window(case) if is_open else until_ms + 1
     if over <= until_ms and terms.closes(over, breaks, case.last.text) <= until_ms:
         told: dict[str, JSON] = {"report": case.last.name, "digest": case.last.digest}
         yield _stated("report_accepted", case.last.name, WINDOW, over, told)

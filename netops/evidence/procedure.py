@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
@@ -39,11 +40,13 @@ AWAITS = {"rebuttal": "made", "ruling": "answered"}  # an objection is made, ans
 BECOMES = {"rebuttal": "answered", "ruling": "ruled"}
 TEXT = "contract_version"
 BREAK = "listening_break"  # a time in which nobody could be heard
+CAME = "note_received"  # that a carrier's note came in, before anybody looked at it
 KEY = "party_key"  # which key spoke for the contract's carrier from then on, or no longer
 KINDS = (
     TEXT,
     KEY,
     BREAK,
+    CAME,
     "report_issued",
     "report_accepted",
     "objection",
@@ -135,6 +138,7 @@ class Procedure:
     _reports: dict[str, _Case] = field(default_factory=dict)
     _objections: dict[str, _Objection] = field(default_factory=dict)
     _texts: dict[str, dict[tuple[int, str], str]] = field(default_factory=dict)
+    _came: dict[str, int] = field(default_factory=dict)  # SHA-256 of a note → when it came in
     _keys: dict[str, set[str]] = field(default_factory=dict)  # contract → those that speak for its carrier
 
     def take(self, index: int, leaf: Mapping[str, Any]) -> None:
@@ -147,6 +151,8 @@ class Procedure:
         elif kind == BREAK:
             told = (body["number"], leaf["sequence"], body["lost_ms"], body["since_ms"])
             self.breaks.append(Break(index, *told))
+        elif kind == CAME:
+            self._came.setdefault(body["digest"], _heard(fact["at_ms"], known))
         elif kind == KEY:
             mine = self._keys.setdefault(body["contract"], set())
             (mine.add if body["state"] == "registered" else mine.discard)(body["key"])
@@ -159,8 +165,9 @@ class Procedure:
             elif body["by"] == DEADLINE or "due_ms" in body:
                 self.silences.append(Silence(index, kind, body.get("due_ms"), *since, known))
             elif kind in SIGNED and not leaf["rehearsal"]:
-                after = known - fact["at_ms"]
-                heard = fact["at_ms"] if 0 <= after <= SHORT else known
+                heard = _heard(fact["at_ms"], known)
+                if "note" in body:
+                    heard = min(heard, self._came.get(sha256(body["note"].encode()).hexdigest(), heard))
                 self.words.append(Word(index, kind, body["report"], heard, *since))
 
     def _issue(self, body: Mapping[str, Any], known: int) -> None:
@@ -227,6 +234,10 @@ def signer(text: str) -> str:
     except (EvidenceError, ValueError):
         return ""
     return f"{by.name}+{by.key_id.hex()}"
+
+
+def _heard(handed: int, recorded: int) -> int:
+    return handed if 0 <= recorded - handed <= SHORT else recorded
 
 
 def walked(leaves: Iterable[Leaf]) -> Procedure:

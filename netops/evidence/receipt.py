@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from netops.evidence.checkpoint import Trusted
 
+RECEIVED = "note_received"  # at the city's desk, before anybody looked at what it says
 REFUSED = "note_refused"  # at the city's desk
+SHORT_MS = 600_000  # as `netops/dispute/listening.py`, which is no part of a bare verifier
 REFUSED_LATER = "fact_refused"  # by the core, which asks again before it seals
 
 
@@ -36,6 +38,16 @@ class Receipt:
     recorded_ms: int
     index: int
     under: Trusted
+
+    @property
+    def counts_ms(self) -> int:
+        """By which instant the note was in time or late (ADR 32).
+
+        When the desk had it, where the ledger recorded that at most ten minutes later, or took the note: then that it
+        came in was recorded. Else when the ledger recorded it.
+        """
+        soon = 0 <= self.recorded_ms - self.handed_ms <= SHORT_MS
+        return self.handed_ms if self.taken or soon else self.recorded_ms
 
 
 def write(leaf: bytes, *, index: int, path: Sequence[bytes], checkpoint: bytes) -> bytes:

@@ -35,6 +35,7 @@ STANDING = frozenset(
         "correction",
         "correction_refused",
         "late_samples",
+        "note_received",
         "note_refused",
         "party_key",
         "verdict",
@@ -126,7 +127,7 @@ def names(kind: str, body: Mapping[str, Any]) -> Names:
             return Names(refers=(f"objection:{body['objection']}",))
         case "report_accepted" | "report_final" | "report_settled":
             return Names(refers=(f"report:{body['report']}",))
-        case "note_refused":
+        case "note_received" | "note_refused":
             return Names(refers=(f"report:{body.get('report', '')}",))
         case "report_issued":
             return Names((body["contract"],), (), (f"report:{body['report']}",))

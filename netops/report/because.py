@@ -93,6 +93,7 @@ TOKENS: Final[Mapping[str, tuple[str, str]]] = {
     "approval_request": ("审批申请", "request for approval"),
     "approval_decision": ("审批决定", "decision"),
     "fact_refused": ("被拒绝的陈述", "refused statement"),
+    "note_received": ("收到的运营商函件", "carrier's note that came in"),
     "note_refused": ("未受理的运营商函件", "carrier's note that was not taken"),
     "listening_break": ("未能受理的时段", "break of our listening"),
     "party_key": ("运营商密钥", "carrier's key"),

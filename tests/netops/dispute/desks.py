@@ -110,7 +110,7 @@ def sealed(settings, *, now_ms=NOW):
         entries = [LedgerEntry(each.source, each.sequence, facts.decode(each.payload)) for each in found]
         why = gate.refuses(entries, now_ms=now_ms)
         ledger.append([each for each, reason in zip(entries, why, strict=True) if not reason], now_ms=now_ms)
-        while missed := silence.missed(gate.cases(), gate.terms, until_ms=now_ms):
+        while missed := silence.missed(gate.cases(), gate.terms, until_ms=now_ms, awaited=gate.awaited()):
             ledger.append(missed, now_ms=now_ms)
         ledger.checkpoint(now_ms=now_ms)
     return [reason for reason in why if reason]

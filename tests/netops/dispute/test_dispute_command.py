@@ -457,7 +457,7 @@ def test_a_core_that_is_killed_between_its_answer_and_the_leaf_answers_the_same(
             LedgerEntry(each.source, each.sequence, facts.decode(each.payload))
             for each in spool.read(path, after=0, limit=9)
         ]
-        assert gate.refuses(entries, now_ms=NOW) == [""]  # and here it dies, with nothing sealed
+        assert gate.refuses(entries, now_ms=NOW) == ["", ""]  # and here it dies, with nothing sealed
     for _ in range(2):  # after that it dies with all of it sealed, and nothing marked
         assert sealed(city) == []
     with writer(city) as ledger:

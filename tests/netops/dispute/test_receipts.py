@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from netops.access import record
+from netops.clock import iso
 from netops.commands import audit, dispute, dispute_city, report
 from netops.dispute import listening, notes, receipts, strangers
 from netops.errors import EvidenceError, UsageError
@@ -25,7 +26,20 @@ from netops.sign import Signer
 from netops.witness import policy
 from netops.witness.listed import Listed, Witness
 from tests.netops.dispute.conftest import CARRIER, KILLED, OTHER
-from tests.netops.dispute.desks import FIRST, LATER, MONTH, NOW, H, at_desk, objected, sealed, state_of, words, writer
+from tests.netops.dispute.desks import (
+    END,
+    FIRST,
+    LATER,
+    MONTH,
+    NOW,
+    H,
+    at_desk,
+    objected,
+    sealed,
+    state_of,
+    words,
+    writer,
+)
 
 DAY = 86_400_000
 
@@ -356,6 +370,80 @@ def test_killed_between_taking_and_the_receipt_nothing_is_lost_or_said_twice(des
 
     assert len(held) == 1
     assert checked(desk, given(city, desk, note), note, capsys)[1]["outcome"] == outcome
+
+
+# ---- taken in after the deadline
+
+LAST = END + 16 * DAY - H  # the last hour of the carrier's window
+OVER = LAST + 2 * H
+
+
+@pytest.mark.parametrize("core", ["recorded", "recorded later"])
+def test_a_note_that_came_in_before_the_deadline_is_in_time_whenever_it_is_looked_at(
+    desk, city, tmp_path, capsys, core
+):
+    """The take is killed once the arrival is durable; till it is taken again the deadline is over."""
+    note = objected(desk, now_ms=LAST)
+    with writer(city) as ledger:  # number 0: nobody listened before this ledger
+        ledger.append(listening.entries((), ((0, 1),)), now_ms=LAST)
+    listening.write(listening.path(city), OVER)
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "city" / "netops.toml"), str(note), str(LAST), "1"]
+    killed = subprocess.run(command, check=False, capture_output=True, timeout=60)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    if core == "recorded":
+        sealed(city, now_ms=LAST)
+        sealed(city, now_ms=OVER)  # the deadline is over, and nobody was silent: a note lies there
+
+    assert take(city, note, now_ms=OVER) == (0 if core == "recorded" else 1)
+    sealed(city, now_ms=OVER)
+
+    code, told = checked(desk, given(city, desk, note), note, capsys)
+    outcome, counts = ("taken", LAST) if core == "recorded" else ("refused", OVER)
+    assert (code, told["outcome"], told["counts"]) == (0 if core == "recorded" else 3, outcome, iso(counts))
+    assert told["handed"] == iso(LAST)
+
+
+def test_a_file_that_lay_in_a_directory_counts_when_it_was_taken_in(desk, city, capsys):
+    """Nobody recorded that it lay there: late is who was recorded late."""
+    note = objected(desk, now_ms=LAST)
+    with writer(city) as ledger:  # number 0: nobody listened before this ledger
+        ledger.append(listening.entries((), ((0, 1),)), now_ms=LAST)
+    listening.write(listening.path(city), OVER)
+    sealed(city, now_ms=LAST)
+
+    assert take(city, note, now_ms=OVER) == 1
+    sealed(city, now_ms=OVER)
+
+    _, told = checked(desk, given(city, desk, note), note, capsys)
+    assert (told["outcome"], told["counts"], "it is late" in told["reason"]) == ("refused", iso(OVER), True)
+
+
+def test_a_long_take_hands_all_its_notes_in_when_it_begins(desk, city, monkeypatch, capsys):
+    """That all of them came in is durable before any of them is looked at."""
+    notes_ = [objected(desk, now_ms=LAST), objected(desk, "--leaf", 3, code="fact", out="p.note", now_ms=LAST)]
+    with writer(city) as ledger:  # number 0: nobody listened before this ledger
+        ledger.append(listening.entries((), ((0, 1),)), now_ms=LAST)
+    listening.write(listening.path(city), OVER)
+    real, seen = record.state, []
+
+    def state(settings, made):
+        seen.append([each.kind for each in made])
+        return real(settings, made)
+
+    monkeypatch.setattr(record, "state", state)
+    assert take(city, *notes_, now_ms=LAST) == 0
+
+    assert seen == [["note_received", "note_received"], ["objection"], ["objection"]]
+
+
+def test_no_note_is_recorded_twice_as_having_come_in(desk, city):
+    note = objected(desk)
+    for _ in range(2):
+        take(city, note, note)
+        sealed(city)
+
+    with LedgerReader(record.ledger_path(city)) as ledger:
+        assert len(list(ledger.find("note_received"))) == 1
 
 
 # ---- files that are none
