@@ -279,7 +279,7 @@ def _trace(args: argparse.Namespace, settings: Settings) -> int:
         with LedgerReader(path) as ledger, raw.build(settings) as archive, open_store(settings) as store:
             seen = list(trace.looks(given, store=store, archive=archive, ledger=ledger))
     except NoLedgerError as error:
-        print("\n".join(trace.told(given, ())))
+        print("\n".join([*trace.told(given, ()), *trace.owed(given)]))
         raise NoLedgerError(
             f"{args.bundle}: the bytes are with the city: run this on its machine (here: {error})"
         ) from None

@@ -146,6 +146,13 @@ def told(given: Way, seen: Iterable[Look]) -> Iterator[str]:
             yield f"  read     {line}"
 
 
+def owed(given: Way) -> Iterator[str]:
+    """Yield what the city must produce, beside the bundle, so that anybody can follow the way to its end."""
+    for slot in given.slots:
+        yield f"ask for    poll {given.device}@{slot}: the chunk with its replies, byte for byte, and the leaf"
+        yield "           `raw_chunk` that names the chunk's SHA-256, with its inclusion proof and checkpoint"
+
+
 def _incidents(
     report: Mapping[str, Any],
 ) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any], list[Any]]]:

@@ -357,7 +357,10 @@ def test_an_auditor_s_desk_is_told_the_incident_and_where_its_bytes_are(instance
     with pytest.raises(NoLedgerError, match="the bytes are with the city: run this on its machine") as refused:
         words(report, desk, "trace", out, "--service", "wifi-1")
     assert refused.value.exit_code == 75
-    assert "incident   wifi-1: 2026-10-09T00:00:00.000Z – 2026-10-09T01:00:00.000Z" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "incident   wifi-1: 2026-10-09T00:00:00.000Z – 2026-10-09T01:00:00.000Z" in said
+    assert said.count("ask for    poll ") == 2  # of its first and its last slot
+    assert "`raw_chunk` that names the chunk's SHA-256" in said
     assert not (tmp_path / "none").exists()
 
 
