@@ -6,7 +6,7 @@ a crash changes nothing. The core decides which hours are ripe.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from netops.facts import Fact
 from netops.journal import HOUR_MS, HourSum
 from netops.ledger import LedgerEntry
-from netops.sla import counted, hours, streams
+from netops.metrics import lte
+from netops.sla import counted, counters, hours, streams
 from netops.sla.intervals import State
 from netops.sla.measured import rates, samples
 from netops.sla.timeline import intervals, runs, stretches
@@ -53,6 +54,7 @@ class Sight:
     ours: str
     steps: Mapping[str, Sequence[int]]
     planned: Callable[[str, int], bool]
+    before: Mapping[str, Sequence[Look]] = field(default_factory=dict)  # counters as they were last read before
 
 
 def sight(
@@ -79,6 +81,7 @@ def sight(
         ours=ours,
         steps=steps,
         planned=planned,
+        before=journal.looks(hour_ms - counters.BEFORE_MS, hour_ms, of=counters.READ),
     )
 
 
@@ -171,13 +174,19 @@ def measured(
 def counts(contract: str, roster: Roster, sight: Sight, *, stream: Stream) -> list[LedgerEntry]:
     """Return the ledger entries of one hour of a stream that counts."""
     listed = {each.service for each in roster.listed}
-    found = {
-        name: counted.runs(stream, each, planned=partial(sight.planned, name))
-        for name, each in sight.looks.items()
-        if name in listed
-    }
+    found = {name: _places(stream, name, each, sight) for name, each in sight.looks.items() if name in listed}
     bodies = hours.bodies(roster, found, start_ms=sight.hour_ms, step_ms=counted.PLACE_MS, stream=stream.name)
     return _entries(hours.KIND, _source(contract, stream), sight.hour_ms // HOUR_MS * PARTS, sight.hour_ms, bodies)
+
+
+def _places(stream: Stream, service: str, looks: Sequence[Look], sight: Sight) -> list[Run]:
+    planned = partial(sight.planned, service)
+    if stream.metric in lte.ATTEMPTS:
+        told = (*sight.before.get(service, ()), *looks)
+        return counters.attempts(stream, told, hour_ms=sight.hour_ms, planned=planned)
+    if stream.metric in lte.FREE:
+        return counters.free(stream, looks, hour_ms=sight.hour_ms, planned=planned)
+    return counted.runs(stream, looks, planned=planned)
 
 
 def _source(contract: str, stream: Stream) -> str:

@@ -22,7 +22,7 @@ from netops.sla.streams import PROBED
 from netops.sla.timeline import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from netops.latecomers import Latecomer
@@ -229,13 +229,17 @@ class Journal:
             found.setdefault(service, []).append(unseen(sample) if slot in blind else sample)
         return found
 
-    def looks(self, start_ms: int, end_ms: int) -> dict[str, list[Look]]:
-        """Return what was measured in `[start, end)` for objectives on a metric, by service, in order."""
+    def looks(self, start_ms: int, end_ms: int, *, of: Collection[str] = ()) -> dict[str, list[Look]]:
+        """Return what was measured in `[start, end)` for objectives on a metric, by service, in order.
+
+        `of`: only these metrics; empty: all.
+        """
         found: dict[str, list[Look]] = {}
         rows = self._open().execute(
             "SELECT id, slot_ms, at_ms, source, metric, value, code FROM look JOIN service USING (no)"
-            " WHERE slot_ms >= ? AND slot_ms < ? ORDER BY slot_ms, source, metric",
-            (start_ms, end_ms),
+            " WHERE slot_ms >= ?1 AND slot_ms < ?2 AND (?3 = '[]' OR metric IN (SELECT value FROM json_each(?3)))"
+            " ORDER BY slot_ms, source, metric",
+            (start_ms, end_ms, json.dumps(sorted(of))),
         )
         for service, slot, at, source, metric, value, code in rows:
             look = Look(slot_ms=slot, at_ms=at, source=source, metric=metric, value=value, code=code)

@@ -14,10 +14,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netops.metrics import METRICS
-from netops.metrics.metric import Better
+from netops.metrics.metric import Better, Kind
 from netops.model import ANSWERED, Reason
 from netops.packed import about
 from netops.sla import streams
+from netops.sla.counters import OF
 from netops.sla.measured import Look
 from netops.sla.sold import fits
 
@@ -72,6 +73,9 @@ class Promises:
             kind, _, name = service.subject.partition(":")
             mine = [rows[kind, name]] if (kind, name) in rows else [] if service.subject else own
             for metric in self._told[service.id]:
+                if METRICS[metric].kind is Kind.COUNTER:
+                    yield from ((service.id, look) for look in _counters(poll, metric, mine))
+                    continue
                 told = _worst(metric, mine)
                 if told is not None:
                     yield service.id, _look(poll, poll.device, metric, told)
@@ -110,6 +114,13 @@ def _sorted(wanted: Mapping[str, set[str]], *, probed: bool) -> Mapping[str, tup
         name: sorted(one for one in each if one.startswith(streams.PROBED) == probed) for name, each in wanted.items()
     }
     return {name: tuple(each) for name, each in found.items() if each}
+
+
+def _counters(poll: Polled, metric: str, rows: Sequence[Row]) -> Iterator[Look]:
+    """Yield what each row counts: cells of a device are summed. A silent door says nothing; the next reply does."""
+    for row in rows:
+        if metric in row.values and metric not in row.codes:
+            yield _look(poll, f"{poll.device}{OF}{row.subject.id}", metric, row)
 
 
 def _worst(metric: str, rows: Sequence[Row]) -> Row | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from inventory import codec, times
 from netops.coverage import said
+from netops.metrics import lte
 from netops.report import agreed, because
 from netops.report.words import WORDS
 from netops.sla import derived, pitfalls, streams
@@ -69,6 +70,22 @@ _SAID: Mapping[str, tuple[str, str]] = {
             "{objective}：平均接入速率 {sign} 签约速率 {threshold} bit/s 的 {target} %，"
             "单次实测不高于签约速率，按 {zone} 的自然月判定"
         ),
+    ),
+    "lte.cell.rrc.success": (
+        "{objective}: {sign} {target} % of RRC connection attempts succeed, sum over sum, by month of {zone}",
+        "{objective}：RRC 连接建立成功率 {sign} {target} %（成功数之和除以请求数之和），按 {zone} 的自然月判定",
+    ),
+    "lte.cell.erab.success": (
+        "{objective}: {sign} {target} % of E-RAB set-ups succeed, sum over sum, by month of {zone}",
+        "{objective}：E-RAB 建立成功率 {sign} {target} %（成功数之和除以请求数之和），按 {zone} 的自然月判定",
+    ),
+    "lte.cell.prb_dl.free": (
+        "{objective}: {sign} {target} % of downlink resource blocks stay free, sum over sum, by month of {zone}",
+        "{objective}：下行 PRB 空闲率 {sign} {target} %（利用率为其余部分，总和之比），按 {zone} 的自然月判定",
+    ),
+    "lte.cell.prb_ul.free": (
+        "{objective}: {sign} {target} % of uplink resource blocks stay free, sum over sum, by month of {zone}",
+        "{objective}：上行 PRB 空闲率 {sign} {target} %（利用率为其余部分，总和之比），按 {zone} 的自然月判定",
     ),
     "availability": ("service is up", "服务正常"),
     "kept": (",", " "),
@@ -247,7 +264,7 @@ class Speaker:
         )
         name = "counted" if stream is not None and stream.counted else "promise"
         figure += self.say("kept") if stream is not None and name == "promise" else ""
-        if each.indicator in derived.ALL:
+        if each.indicator in derived.ALL | lte.COUNTED:
             name, figure = each.indicator, ""
         sign = "≥" if each.comparison == "at_least" else "≤"
         named = {"objective": each.id, "figure": figure, "threshold": each.threshold}

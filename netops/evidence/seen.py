@@ -34,6 +34,10 @@ COUNTED = (
     "portal.controller.time",
     "portal.radius.time",
     "portal.sms.time",
+    "lte.cell.rrc.success",
+    "lte.cell.erab.success",
+    "lte.cell.prb_dl.free",
+    "lte.cell.prb_ul.free",
 )
 CLOCK = ", clock error up to {share} of it"
 ONE_WAY = ("probe.delay_there.", "probe.delay_back.")

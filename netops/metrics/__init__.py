@@ -12,7 +12,7 @@ from netops.metrics.metric import Better, Kind, Metric, Standing, State
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["METRICS", "Better", "Kind", "Metric", "Standing", "State", "metric"]
+__all__ = ["METRICS", "ONE_BY_ONE", "Better", "Kind", "Metric", "Standing", "State", "metric"]
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
@@ -21,6 +21,9 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         for entry in part.ENTRIES
     }
 )
+
+ONE_BY_ONE = portal.COUNTED | lte.COUNTED
+"""What a contract promises one by one, so that the hours hold counts and no time."""
 
 
 def metric(name: str) -> Metric:

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
 from netops.metrics.metric import Better, Metric, Standing, State, counter, gauge, state, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _UP, _DOWN = Standing.UP, Standing.DOWN
 _HIGHER, _LOWER = Better.HIGHER, Better.LOWER
 _LTE = "TR-196 FAPService.{i}.CellConfig.LTE.RAN"
 _REM = "TR-196 FAPService.{i}.REM.LTE.Cell.{i}.RF"
+
+RRC, ERAB = "lte.cell.rrc.success", "lte.cell.erab.success"
+ATTEMPTS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        RRC: ("lte.cell.rrc_attempts", "lte.cell.rrc_successes"),
+        ERAB: ("lte.cell.erab_attempts", "lte.cell.erab_successes"),
+    }
+)
+"""What a contract promises one by one → the counter of all, and the counter of those that succeeded."""
+FREE: Mapping[str, str] = MappingProxyType(
+    {"lte.cell.prb_dl.free": "lte.cell.prb_dl", "lte.cell.prb_ul.free": "lte.cell.prb_ul"}
+)
+"""The share of resource blocks that stayed free → the share in use, of which it is made."""
+COUNTED = frozenset({*ATTEMPTS, *FREE})
+_ONE_BY_ONE = "ratio of sums over the period"
 
 ENTRIES: tuple[Metric, ...] = (
     gauge(
@@ -213,6 +234,42 @@ ENTRIES: tuple[Metric, ...] = (
         "E-RAB set-ups that succeeded",
         f"{_LTE}.ERAB.Stats.EstabSuccNbr; 3GPP TS 32.425 4.2.1.2",
         better=_HIGHER,
+    ),
+    gauge(
+        RRC,
+        "1",
+        "RRC连接建立成功率（总和之比）",
+        f"share of RRC connection establishments that succeeded, {_ONE_BY_ONE}",
+        "3GPP TS 32.450 6.1.1, 32.425 4.1.1",
+        better=_HIGHER,
+        bounds=(0, 1),
+    ),
+    gauge(
+        ERAB,
+        "1",
+        "E-RAB建立成功率（总和之比）",
+        f"share of E-RAB set-ups that succeeded, {_ONE_BY_ONE}",
+        "3GPP TS 32.450 6.1.1, 32.425 4.2.1",
+        better=_HIGHER,
+        bounds=(0, 1),
+    ),
+    gauge(
+        "lte.cell.prb_dl.free",
+        "1",
+        "下行PRB空闲率（总和之比）",
+        f"share of downlink physical resource blocks that stayed free, {_ONE_BY_ONE}",
+        "3GPP TS 32.425 4.5.3",
+        better=_HIGHER,
+        bounds=(0, 1),
+    ),
+    gauge(
+        "lte.cell.prb_ul.free",
+        "1",
+        "上行PRB空闲率（总和之比）",
+        f"share of uplink physical resource blocks that stayed free, {_ONE_BY_ONE}",
+        "3GPP TS 32.425 4.5.4",
+        better=_HIGHER,
+        bounds=(0, 1),
     ),
     gauge(
         "lte.cell.prb_dl",

@@ -29,6 +29,7 @@ _CLASSES = (
     ("xgs_n1", "N1", "-28", "-9", _XGS),
     ("xgs_n2", "N2", "-28", "-9", _XGS),
     ("xgs_e1", "E1", "-28", "-9", _XGS),
+    ("xgs_e2", "E2", "-28", "-9", _XGS),
 )
 
 LIMITS: Mapping[str, tuple[str, str]] = MappingProxyType(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from netops.metrics.portal import COUNTED
+from netops.metrics import ONE_BY_ONE
 from netops.sla import derived
 
-INDICATORS = COUNTED | derived.COUNTED
-OUTAGES = COUNTED
+INDICATORS = ONE_BY_ONE | derived.COUNTED
+OUTAGES = ONE_BY_ONE
 """Of these a row of failures is counted too; a fault that is one of many still lasted its time."""

@@ -19,7 +19,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netops.metrics import portal
+from netops.metrics import lte, portal
 from netops.sla.intervals import Cause, State
 from netops.sla.timeline import Run
 
@@ -70,6 +70,10 @@ BESIDE: Mapping[str, Mapping[str, Part]] = {
 
 def columns(metric: str, threshold: str) -> tuple[str, ...]:
     """Return the metrics whose counts a stream is made of: the good ones, all that were timed, what stands beside."""
+    if metric in lte.ATTEMPTS:
+        return lte.ATTEMPTS[metric]
+    if metric in lte.FREE:
+        return (lte.FREE[metric],)
     if metric == portal.SUCCESS:
         return ("portal.login.online", *BESIDE[metric])
     return (portal.within(metric, int(threshold)), f"{metric}.timed", *BESIDE[metric])
@@ -94,12 +98,13 @@ def _slot(stream: Stream, slot_ms: int, sums: Mapping[str, int], *, planned: Cal
         timed = sums.get(rest.pop(0), 0)
         parts.append((max(0, timed - parts[0][0]), Part(State.DOWN, Cause.CARRIER, LATE)))
     parts += [(sums.get(name, 0), BESIDE[stream.metric][name]) for name in rest]
+    return laid(stream, slot_ms, parts, planned=planned(slot_ms))
+
+
+def laid(stream: Stream, slot_ms: int, parts: Sequence[tuple[int, Part]], *, planned: bool) -> list[Run]:
+    """Return a slot's places in their order; more than it has are not known, and no smaller number."""
     if sum(count + 1 for count, _ in parts) > stream.every_s * 1000:
         parts = [(stream.every_s * 1000, Part(State.UNKNOWN, Cause.MONITOR, TOO_MANY))]
-    return _laid(slot_ms, parts, planned=planned(slot_ms))
-
-
-def _laid(slot_ms: int, parts: Sequence[tuple[int, Part]], *, planned: bool) -> list[Run]:
     made, at = [], slot_ms
     for count, part in parts:
         if count:

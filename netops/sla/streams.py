@@ -17,7 +17,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from netops.errors import UsageError, nearest
-from netops.metrics import METRICS, Kind, optics, portal
+from netops.metrics import METRICS, ONE_BY_ONE, Kind, optics, portal
 from netops.metrics.metric import Better
 from netops.sla import counted, derived
 
@@ -82,7 +82,7 @@ class Stream:
     @property
     def counted(self) -> bool:
         """Whether things are promised one by one, so that the hours hold counts and no time."""
-        return self.metric in portal.COUNTED
+        return self.metric in ONE_BY_ONE
 
     @property
     def rated(self) -> bool:
@@ -180,7 +180,7 @@ def sound(objective: Objective, where: str) -> None:
         )
     if 3600 % rules.check_every_s:
         raise UsageError(f"{where}: check_every_s is {rules.check_every_s}; expected seconds that divide an hour")
-    if found.name in portal.COUNTED:
+    if found.name in ONE_BY_ONE:
         _countable(objective, found.name, where)
 
 
@@ -202,7 +202,7 @@ def _derivable(objective: Objective, where: str) -> None:
 
 def _countable(objective: Objective, metric: str, where: str) -> None:
     """Raise UsageError for a promise about counts that asks for what only time has, or that nobody counts."""
-    known = ("1",) if metric == portal.SUCCESS else tuple(map(str, portal.BOUNDS[metric]))
+    known = ("1",) if metric not in portal.BOUNDS else tuple(map(str, portal.BOUNDS[metric]))
     if objective.threshold not in known:
         raise UsageError(f"{where}: threshold is '{objective.threshold}'; '{metric}' is counted at {', '.join(known)}")
     rules = objective.rules

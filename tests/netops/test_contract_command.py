@@ -198,6 +198,25 @@ def test_a_file_that_is_no_contract_is_refused_with_all_its_problems(check):
             "mean rate, none above the contracted 100000000 bit/s, ≥ 95 % of it",
             "平均接入速率 ≥ 签约速率 100000000 bit/s 的 95 %",
         ),
+        (
+            "lte.cell.rrc.success",
+            "1",
+            "≥ 95 % of RRC connection attempts succeed, sum over sum",
+            "RRC 连接建立成功率 ≥ 95 %（成功数之和除以请求数之和）",
+        ),
+        (
+            "lte.cell.erab.success",
+            "1",
+            "≥ 95 % of E-RAB set-ups succeed",
+            "E-RAB 建立成功率 ≥ 95 %",
+        ),
+        (
+            "lte.cell.prb_dl.free",
+            "1",
+            "≥ 95 % of downlink resource blocks stay free",
+            "下行 PRB 空闲率 ≥ 95 %（利用率为其余部分",
+        ),
+        ("lte.cell.prb_ul.free", "1", "≥ 95 % of uplink resource blocks stay free", "上行 PRB 空闲率 ≥ 95 %"),
     ],
 )
 def test_faults_assets_and_rates_are_explained_by_what_they_count(indicator, threshold, english, chinese):

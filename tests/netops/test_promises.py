@@ -247,3 +247,39 @@ def test_each_minute_that_the_portal_told_of_is_seen_and_every_other_is_ours(tmp
 
         (first, second) = journal.window(T0, T0 + HOUR_MS)["logins-1"]
     assert (first.state, second.state, second.cause) == (State.UP, State.UNKNOWN, Cause.UNDETERMINED)
+
+
+def test_each_cell_of_a_device_tells_its_counters_and_a_silent_door_none():
+    rrc = Objective(id="rrc", indicator="lte.cell.rrc.success", target="99", threshold="1")
+    lte = {"kind": "lte", "carrier": "a", "site": "s1", "role": "small_cell"}
+    snapshot = of_city(
+        city_of(
+            [
+                Area(id="110108001", name="万寿路", name_en="Wanshoulu", col=1, row=1),
+                Site(id="s1", name="S1", area="110108001"),
+                Carrier(id="a", name="A"),
+                contract(rrc, kind="lte", role="small_cell"),
+                Device(id="enb-1", site="s1", carrier="a", role="small_cell"),
+                Service(id="cell-1", device="enb-1", **lte),
+            ]
+        ),
+        at_ms=T0,
+        rehearsal=False,
+    )
+    rows = [
+        Row(subject=Subject("cell", name), values={"lte.cell.rrc_attempts": all_, "lte.cell.rrc_successes": good})
+        for name, all_, good in (("1", 10.0, 9.0), ("2", 7.0, 7.0))
+    ]
+    promises = Promises(snapshot, snapshot.contracts)
+
+    def told(**more):
+        poll = Poll(device="enb-1", slot_ms=T0, at_ms=T0, **more)
+        return [(look.source, look.metric, look.value) for _, look in promises.looks(poll)]
+
+    assert sorted(told(outcome="answered", rows=tuple(rows))) == [
+        ("enb-1 of 1", "lte.cell.rrc_attempts", 10.0),
+        ("enb-1 of 1", "lte.cell.rrc_successes", 9.0),
+        ("enb-1 of 2", "lte.cell.rrc_attempts", 7.0),
+        ("enb-1 of 2", "lte.cell.rrc_successes", 7.0),
+    ]
+    assert told(outcome="no_answer", rows=()) == []

@@ -7,6 +7,7 @@ docs/explanation/sla.md. It judges histories whose every instant lies on a whole
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -91,25 +92,43 @@ class City:
             self.lay(made, body, names.index(service))
         return made
 
+    def places(self, service, stream):
+        """Return what was counted of a service: minute, how many, state, cause."""
+        made = []
+        for body in self.bodies("availability_hour"):
+            names = [row[0] for row in self.rosters[body["roster"]]]
+            if body.get("stream", "") != stream or service not in names:
+                continue
+            for first, count, state, cause, _ in self.runs_of(body, names.index(service)):
+                for at in range(first, first + count):
+                    i = (body["start_ms"] + at * body["step_ms"] - self.start) // MINUTE
+                    if 0 <= i < self.count:
+                        made.append((i, state, cause))
+        return [(*place, n) for place, n in Counter(made).items()]
+
     def lay(self, made, body, position):
+        slot = body["step_ms"] // MINUTE
+        for first, count, state, cause, because in self.runs_of(body, position):
+            begin = (body["start_ms"] - self.start) // MINUTE + first * slot
+            for i in range(begin, begin + count * slot):
+                if 0 <= i < self.count:
+                    made[i] = Cell(state, cause, because, slot)
+
+    def runs_of(self, body, position):
+        """Return what a leaf says of the service at a position of its roster; nothing when another leaf says it."""
         runs = None
         for other, ranges in body["others"]:
             if any(first <= position < first + count for first, count in ranges):
                 runs = other
         if runs is None:
             if body["part"]:
-                return  # the usual stands in every part, the others in one: the first part speaks for the usual
+                return ()  # the usual stands in every part, the others in one: the first part speaks for the usual
             for later in self.bodies("availability_hour"):
                 same = later["start_ms"] == body["start_ms"] and later.get("stream") == body.get("stream")
                 if same and any(f <= position < f + n for _, rs in later["others"] for f, n in rs):
-                    return
+                    return ()
             runs = body["usual"]
-        slot = body["step_ms"] // MINUTE
-        for first, count, state, cause, because in runs:
-            begin = (body["start_ms"] - self.start) // MINUTE + first * slot
-            for i in range(begin, begin + count * slot):
-                if 0 <= i < self.count:
-                    made[i] = Cell(state, cause, because, slot)
+        return runs
 
 
 def ruled(cells, rules, start_ms):
@@ -464,6 +483,9 @@ def stream_of(objective):
     if objective["indicator"] in {"availability", "fault.repair", "fault.repeat", "asset.active"}:
         return ""
     rules = objective["rules"]
+    if objective["indicator"] in COUNTED:
+        bound = f"{SIGN.get(objective['indicator'], '>=')} {objective['threshold']}"
+        return f"{objective['indicator']} {bound} one by one, in slots of {rules['check_every_s']} s"
     more = ("probe.reached", "probe.throughput.mean", "pon.onu.margin.gpon_b_plus")
     sign = ">=" if objective["indicator"] in more else "<="
     clock = f", clock error up to {rules['max_clock_error_ratio']} of it" if "delay_" in objective["indicator"] else ""
@@ -490,7 +512,8 @@ def judge(city, item, objective, start_ms, end_ms):
         mine = [service in minute for minute in tenure]
         if of != item["id"] or not any(a and b for a, b in zip(mine, inside, strict=True)):
             continue
-        cells = ruled(city.cells(service, stream), rules, city.start)
+        counting = objective["indicator"] in COUNTED
+        cells = ruled(city.cells(service, "" if counting else stream), rules, city.start)
         dark[0] += sum(
             a and b and c.state == "UNKNOWN" for a, b, c in zip(mine, open_, cells, strict=True)
         )  # whether anybody was there to see faults no ruling changes
@@ -510,15 +533,18 @@ def judge(city, item, objective, start_ms, end_ms):
         there = [a and b for a, b in zip(mine, open_, strict=True)]
         part = Fraction(sum(a and b for a, b in zip(mine, inside, strict=True)), city.count)
         things[service] = summed(objective, cells, (there, out), causes, part)
+        if counting:
+            bad = [each for each in rulings if each[2] in ("", service)]
+            things[service] = counted(rules, city.places(service, stream), (there, out), causes, (bad, city.start))
         dark[1] += sum(there)
     tallies = {name: tally(buckets) for name, buckets in found.items()}
-    if objective["indicator"] in MADE:
+    if objective["indicator"] in (*MADE, *COUNTED):
         tallies = things
     minutes = {
         name: sum(name in minute for minute, there in zip(tenure, inside, strict=True) if there) for name in found
     }
     made = figures(objective, rules, found, tallies, weights)
-    if objective["indicator"].startswith("fault."):
+    if objective["indicator"].startswith("fault.") or objective["indicator"] in COUNTED:
         share = Fraction(dark[0], dark[1]) if dark[1] else Fraction(1)
         made["unknown_ratio"] = max(share, made["unknown_ratio"])
         sure = made["unknown_ratio"] <= Fraction(rules["max_unknown_ratio"])
@@ -532,6 +558,33 @@ def judge(city, item, objective, start_ms, end_ms):
 
 
 MADE = ("fault.repair", "fault.repeat", "asset.active", "probe.throughput.mean")
+
+
+SIGN = {"portal.login.time": "<="}
+COUNTED = (
+    "portal.login.success",
+    "portal.login.time",
+    "lte.cell.rrc.success",
+    "lte.cell.erab.success",
+    "lte.cell.prb_dl.free",
+)
+
+
+def counted(rules, places, when, causes, said):
+    """Return the six sums of what is promised one by one: each place is one, in the minute that it stands in."""
+    sums, (there, out), (rulings, start_ms) = dict.fromkeys(BUCKETS, 0), when, said
+    for i, state, cause, n in places:
+        shown = rules["undetermined_mode"] != "as_down" or (state, cause) != ("UNKNOWN", "undetermined")
+        cell = Cell(state if shown else "DOWN", cause)
+        for first, last, _, word, _, _ in rulings:
+            if first <= start_ms + i * MINUTE < last:
+                if word == "not_measured":
+                    cell = Cell("UNKNOWN", "monitor")
+                elif cell.state in ("DOWN", "DEGRADED"):
+                    cell = Cell("UP", "") if word == "up" else Cell(cell.state, word)
+        if there[i]:
+            sums[bucket(cell, out[i], causes, rules["degraded_mode"])] += n
+    return sums
 
 
 def summed(objective, cells, when, causes, part):

@@ -11,6 +11,7 @@ from netops.dispute import states
 from netops.evidence import canonical
 from netops.facts import Fact
 from netops.ledger import LedgerEntry, encode
+from netops.metrics import ONE_BY_ONE
 from netops.report import build, zone
 from netops.report import leaves as sealed
 from netops.report.leaves import Leaves, Sealed
@@ -128,6 +129,11 @@ def derived(rng, name):
             ("fault.repeat", ["0.01", "0.1", "3"]),
             ("asset.active", ["0.5", "4", "12", "40"]),
             ("probe.throughput.mean", ["100", "33.3"]),
+            ("portal.login.success", ["1"]),
+            ("portal.login.time", ["5000"]),
+            ("lte.cell.rrc.success", ["1"]),
+            ("lte.cell.erab.success", ["1"]),
+            ("lte.cell.prb_dl.free", ["1"]),
         ]
     )
     own = replace(
@@ -135,12 +141,15 @@ def derived(rng, name):
     )
     if metric == "probe.throughput.mean":
         own = replace(own, outage_edge="first_bad", min_outage_s=0, check_every_s=600, min_samples_per_slice=0)
+    if metric in ONE_BY_ONE:
+        own = replace(own, outage_edge="first_bad", min_outage_s=0, check_every_s=600, min_samples_per_slice=0)
+        own = replace(own, parent_failure="children_down")
     return replace(made, id=name, indicator=metric, threshold=rng.choice(thresholds), rules=own)
 
 
 def windowed(rng, given):
     """Now and then a sliding window, which says itself what is an outage."""
-    if rng.random() < 0.6 or given.indicator == "probe.throughput.mean":
+    if rng.random() < 0.6 or given.indicator in {"probe.throughput.mean", *ONE_BY_ONE}:
         return given
     n = rng.choice([1, 2, 3, 10])
     own = replace(given.rules, window_intervals=n, consecutive_high_loss=rng.randint(1, n))
@@ -200,6 +209,18 @@ def rates(rng, told):
     """Return the runs with a rate for the good ones, now and then none."""
     known = ("0", "30", "33", "99", "100", "250", "")
     return [replace(each, because=rng.choice(known)) if each.state is State.UP else each for each in told]
+
+
+def places(rng, hour_ms):
+    """Return an hour of things that were counted, in slots of ten minutes; in some there were none."""
+    made = []
+    for slot_ms in range(hour_ms, hour_ms + H, 10 * M):
+        at = slot_ms
+        for kind in rng.sample(KINDS, rng.randrange(4)):
+            count = rng.choice([1, 2, rng.randint(1, 300)])
+            made.append(Run(at, at + count - 1, count, *kind))
+            at += count + 1
+    return made
 
 
 class History:
@@ -303,7 +324,7 @@ class History:
             self.hour(roster, at, step, "")
             for name, each in measured:
                 if rng.random() < 0.85:
-                    self.hour(roster, at, each.every_s * 1000, name)
+                    self.hour(roster, at, 1 if each.counted else each.every_s * 1000, name)
 
     def corrections(self):
         """Hours that are stated again, some more than once, some of their streams alone, some not yet."""
@@ -340,6 +361,8 @@ class History:
         found = {e.service: quiet if rng.random() < 0.4 else runs(rng, at, step) for e in roster.listed}
         if stream.startswith("probe.throughput.mean"):
             found = {service: rates(rng, told) for service, told in found.items()}
+        if step == 1:
+            found = {service: places(rng, at) for service in found}
         for body in hours.bodies(roster, found, start_ms=at, step_ms=step, stream=stream):
             self.state(hours.KIND, body | dict(correction), at_ms=at)
 

@@ -7,7 +7,7 @@ import pytest
 from inventory.model import Objective, Rules
 from netops.errors import UsageError
 from netops.evidence import seen
-from netops.metrics import METRICS, portal
+from netops.metrics import METRICS, ONE_BY_ONE, portal
 from netops.sla import counted, streams
 from netops.sla.intervals import Cause, State
 from netops.sla.measured import Look
@@ -94,7 +94,7 @@ def test_a_promise_about_counts_that_asks_for_what_only_time_has_is_refused(chan
 
 
 def test_every_bound_and_every_count_is_a_metric_and_the_verifier_counts_the_same():
-    assert set(seen.COUNTED) == portal.COUNTED
-    for name in portal.COUNTED:
+    assert set(seen.COUNTED) == ONE_BY_ONE
+    for name in ONE_BY_ONE:
         for bound in portal.BOUNDS.get(name, (1,)):
             assert set(counted.columns(name, str(bound))) <= METRICS.keys()
