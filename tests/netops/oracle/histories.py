@@ -3,6 +3,7 @@
 import hashlib
 import random
 from dataclasses import replace
+from functools import partial
 
 from inventory.model import Contract, Credits, ExclusionClass, Hours, Objective, Rules, Selector, ServiceItem, Tier
 from netops.access import approvals
@@ -357,12 +358,11 @@ class History:
 
     def hour(self, roster, at, step, stream, correction=()):
         rng = self.rng
-        quiet = [Run(at, at + H - step, H // step, State.UP)]
-        found = {e.service: quiet if rng.random() < 0.4 else runs(rng, at, step) for e in roster.listed}
+        quiet = [] if step == 1 else [Run(at, at + H - step, H // step, State.UP)]
+        told = places if step == 1 else partial(runs, step_ms=step)
+        found = {e.service: quiet if rng.random() < 0.4 else told(rng, at) for e in roster.listed}
         if stream.startswith("probe.throughput.mean"):
             found = {service: rates(rng, told) for service, told in found.items()}
-        if step == 1:
-            found = {service: places(rng, at) for service in found}
         for body in hours.bodies(roster, found, start_ms=at, step_ms=step, stream=stream):
             self.state(hours.KIND, body | dict(correction), at_ms=at)
 
