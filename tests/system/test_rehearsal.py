@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import time
 
 import pytest
 
@@ -11,6 +13,7 @@ from netops.clock import SYSTEM
 from netops.ledger import LedgerReader
 from netops.model import ANSWERED
 from netops.store import open_store
+from tests.netops.alerts.messenger import messenger
 from tests.system.conftest import NETOPS
 
 pytestmark = [pytest.mark.xdist_group("rehearsal"), pytest.mark.timeout(300)]
@@ -91,3 +94,41 @@ def test_every_door_has_a_partner_that_speaks(rehearsal):
     city.wait("a word through every door", seconds=150, ask=heard)
     assert city.stop() == 0
     assert "Traceback" not in "".join(each.read_text() for each in (city.home / "log").glob("*.log"))
+
+
+@pytest.mark.slow
+@pytest.mark.root
+@pytest.mark.partner("nft")
+def test_a_dead_controller_is_one_message_within_ninety_seconds_and_one_when_it_is_back(rehearsal, monkeypatch):
+    """The kernel drops what is sent to one simulated controller: 29 access points go down with it, at polls of 30 s."""
+    table = f"netops_drill_{os.getpid()}"
+    with messenger() as phone:
+        monkeypatch.setenv("NETOPS_ALERT__PEOPLE__FIRST__URLS", f"plain:{phone.url}")
+        monkeypatch.setenv("NETOPS_ALERT__PRIVATE", "true")
+        city = rehearsal("--no-history", "--interval", "30")
+        city.start()
+        city.wait_for_data()
+        city.wait("the planted outages are told", seconds=150, ask=lambda: len(phone.heard) >= 3)
+
+        def about():
+            return [each["title"] for each in phone.heard if "carrier-a-ac-1" in each["title"]]
+
+        rules = (
+            f"table ip {table} {{ chain in {{ type filter hook input priority 0; policy accept;\n"
+            f"ip daddr 127.20.0.1 udp dport {city.snmp} drop\n}}\n}}\n"
+        )
+        try:
+            subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
+            began = time.monotonic()
+            city.wait("the controller's death is told", seconds=120, ask=about)
+            took = time.monotonic() - began
+            time.sleep(20)
+        finally:
+            subprocess.run(["nft", "delete", "table", "ip", table], check=False)
+        print(f"a dead controller: told after {took:.1f} s")
+        assert took < 90
+        assert len(about()) == 1
+        assert "29" in about()[0]
+        city.wait("its return is told", seconds=240, ask=lambda: len(about()) == 2)
+        assert "已恢复" in about()[1]
+    assert city.stop() == 0
