@@ -65,7 +65,7 @@ class Again:
     def _sign(self, leaves: Stated, parts: Sequence[tuple[Mapping[str, Any], int, int]]) -> tuple[Any, ...]:
         """Return all that figures follow from: where it is the same, they need not be made again."""
         effects = [
-            (claim["claim"], claim["effect"])
+            (claim["claim"], claim["effect"], claim["start_ms"], claim["end_ms"])
             for version, _, _ in parts
             for item in version["items"]
             for objective in item["objectives"]

@@ -218,7 +218,8 @@ def _sign(leaves: Leaves, texts: Sequence[Contract], period: Period) -> tuple[ob
     for objective in (each for text in texts for item in text.items for each in item.objectives):
         classes = {each.id: each for each in objective.rules.exclusions}
         decided = exclusions.decide(sealed.claims(leaves, classes), classes, whole)
-        excusing.append(tuple(each.claim.id for each in decided if each.counts))
+        claims = (each.claim for each in decided if each.counts)
+        excusing.append(tuple((each.id, each.start_ms, each.end_ms) for each in claims))  # a part of one is another
     kinds = difference.HOURS | difference.SURVEYS | {"contract_version", "verdict"}
     rulings = tuple(each.leaf for each in leaves.decisions) + tuple(each.leaf for _, each in leaves.outs)
     return tuple(each.index for each in leaves.all if each.kind in kinds), tuple(excusing), rulings

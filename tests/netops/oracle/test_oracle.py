@@ -61,6 +61,14 @@ def whole(draft):
     return Bundle(members={**draft.members, **later})
 
 
+def test_a_ruling_on_a_part_of_a_claim_moves_what_it_moved():
+    """The same claim counts with the ruling and without it, for another time: that is another report."""
+    draft, *_, report = report_of(histories.History(36))
+
+    assert report["objections"][0]["effect"]["time"]["rows"]
+    assert verify_numbers(whole(draft)) == []
+
+
 @pytest.mark.parametrize("block", range(4))
 def test_brute_force_and_both_implementations_agree(block):
     for seed in range(SEED + block * ROUNDS // 4, SEED + (block + 1) * ROUNDS // 4):
