@@ -2,11 +2,13 @@
 
 A window has so many days from Monday to Friday, not counting the first, and is over at midnight. What the core did not
 hear from `lost_ms` to `since_ms` opens it until the next such midnight after `since_ms`, if it began before the end.
+A word counts from when its note came in, where that was recorded first.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 YEAR = 366 * 86_400_000
 SHORT = 600_000
@@ -17,7 +19,7 @@ def wrong(leaves, days, zone):
 
     `leaves` are (index, leaf) of one report: its issue, breaks, and what was said of it; the first to speak counts.
     """
-    found, breaks, over = [], [], None
+    found, breaks, over, came = [], [], None, {}
     for index, leaf in leaves:
         kind, body, recorded = leaf["fact"]["kind"], leaf["fact"]["body"], leaf["recorded_ms"]
         if kind == "report_issued":
@@ -30,8 +32,12 @@ def wrong(leaves, days, zone):
             breaks.append(body)
         if kind == "report_accepted" and "due_ms" in body and (recorded < kept(over, breaks, zone)):
             found.append(index)
+        heard = leaf["fact"]["at_ms"] if 0 <= recorded - leaf["fact"]["at_ms"] <= SHORT else recorded
+        if kind == "note_received":
+            came.setdefault(body["digest"], heard)
         if kind == "objection" and breaks:
-            at = leaf["fact"]["at_ms"] if 0 <= recorded - leaf["fact"]["at_ms"] <= SHORT else recorded
+            digest = sha256(body.get("note", "").encode()).hexdigest()
+            at = min(heard, came.get(digest, heard))
             if at >= kept(over, breaks, zone):
                 found.append(index)
     return found

@@ -4,6 +4,7 @@ import ast
 import random
 import sys
 from copy import deepcopy
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
@@ -58,6 +59,11 @@ def objection(recorded_ms, at_ms=None):
     return leaf("objection", body | {"reason": "x"}, recorded_ms=recorded_ms, at_ms=at_ms)
 
 
+def received(note, recorded_ms, at_ms):
+    body = {"digest": sha256(note.encode()).hexdigest(), "by": "x", "report": "r"}
+    return leaf("note_received", body, recorded_ms=recorded_ms, at_ms=at_ms)
+
+
 def silent(recorded_ms):
     due = lateness.midnight(START + 10 * H, 10, SHANGHAI)
     body = {"report": "r", "digest": "1" * 64, "by": "deadline", "due_ms": due, "reason": "x"}
@@ -82,7 +88,13 @@ def history(seed):
     if rng.random() < 0.5:
         made.append(silent(said))
     else:
-        made.append(objection(said, said - rng.choice([0, SHORT_MS, SHORT_MS + 1])))
+        said_by = objection(said, said - rng.choice([0, SHORT_MS, SHORT_MS + 1]))
+        if rng.random() < 0.6:
+            said_by["fact"]["body"]["note"] = f"a note {seed}"
+            came = max(last, min(said, over + rng.randrange(-3 * 24, 6 * 24) * H))
+            of = rng.choice([f"a note {seed}", f"a note {seed}", "another"])
+            made.append(received(of, came, came - rng.choice([0, SHORT_MS, SHORT_MS + 1])))
+        made.append(said_by)
     return list(enumerate(made))
 
 
@@ -94,8 +106,8 @@ def allowed(leaves):
     cases = states.fold(facts[:-1])
     if fact.kind == "report_accepted":
         return bool(silence.missed(cases, KNOWN, until_ms=known_ms, breaks=breaks))
-    held = disputes.Known(cases=cases, breaks=breaks)
-    return not breaks or disputes.broken(fact, held, KNOWN, known_ms=known_ms) == ""
+    held = disputes.known(facts[:-1], leaves=len(facts), breaks=breaks)
+    return not breaks or "it is late" not in disputes.broken(fact, held, KNOWN, known_ms=known_ms)
 
 
 @pytest.mark.parametrize("block", range(4))
