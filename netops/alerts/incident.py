@@ -129,6 +129,11 @@ def advance(
     return [replace(each, into=names.get(each.into, "")) if each.into else each for each in made]
 
 
+def drop(one: Incident, *, now_ms: int) -> Incident:
+    """Return the incident ended without a word: nobody looks at it any more."""
+    return replace(one, phase=Phase.GONE, closed_ms=now_ms)
+
+
 def take(one: Incident, *, by: str, now_ms: int) -> Incident:
     """Return the incident taken on by somebody; the first who did stays."""
     return one if one.taken_by or not one.living else replace(one, taken_by=by, taken_ms=now_ms)

@@ -149,7 +149,8 @@ class Alerts:
             self._wrong.pop("sight", None)
         living = self._book.living()
         told = frozenset(name for each in living if each.phase is Phase.OPEN for name in each.bad)
-        changed: list[Incident] = []
+        # a rule that the policy has no more sees nothing: what it began would stay open for ever
+        changed = [incident.drop(each, now_ms=now_ms) for each in living if each.rule not in self._policy.rules]
         sight = self._eyes.sight
         for rule in self._policy.rules.values():
             seen = self._eyes.seen(rule, self._burning.now, told=told, now_ms=now_ms)

@@ -224,6 +224,22 @@ def test_a_silent_core_is_told_and_no_outage_is_made_up_of_old_sights(house):
     assert [each["title"] for each in phone.heard] == ["【演练】[重要] 监测系统的 core 无响应"]
 
 
+def test_what_a_rule_began_that_the_policy_has_no_more_does_not_stay_open(house, tmp_path):
+    hands = Hands()
+    with messenger() as phone:
+        settings = house(phone.url)
+        with alerts(settings, hands) as made:
+            show(settings, service("a", "down", since_ms=NOW - MINUTE), at_ms=NOW)
+            made.once()
+        policy = tmp_path / "policy.yaml"
+        policy.write_text(POLICY.replace("id: outage", "id: outages"), encoding="utf-8")
+        with alerts(settings, hands) as made:
+            show(settings, service("a"), at_ms=NOW)
+            made.once()
+            with book.Reader(book.path(settings)) as held:
+                assert held.living() == []
+
+
 def test_a_messenger_that_is_away_is_tried_again_and_the_health_says_so(house):
     hands = Hands()
     with messenger() as phone:
