@@ -181,7 +181,7 @@ def test_the_keys_that_count_are_the_readers_never_those_inside(house, hand, tmp
     assert code == 5
     assert said.startswith("WHOLE")
     assert "its sealed policy asks for 2; not seen: auditor.example/w+" in said
-    assert "give the witnesses' keys too, each got from its owner" in said
+    assert "give the witnesses' keys too, each from its owner" in said
     code, said = verified(house, CARRIER, quorum=0)
     assert code == 0
     assert "NOTE    co-signed by carrier.example/w+" in said
