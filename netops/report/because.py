@@ -127,6 +127,7 @@ TOKENS: Final[Mapping[str, tuple[str, str]]] = {
 }
 _DERIVED: Final = {"fault.repair": "障碍修复", "fault.repeat": "重复障碍", "asset.active": "在网资产"}  # no metrics
 _PARENT = re.compile(r"parent:(.+)")
+_RULING = re.compile(r"ruling:(.+)")
 _STATE = re.compile(r"([a-z0-9_.]+)=(.+)")
 _NOT = re.compile(r"not ([a-z0-9_.]+) ([<>]= .+)")
 _LIMIT = re.compile(r"unknown time exceeds the contract's limit of ([0-9]{1,30}(?:/[1-9][0-9]{0,30})?)")
@@ -170,6 +171,8 @@ def limit(name: str, good: str) -> str:
 def _english(token: str) -> str:
     if match := _PARENT.fullmatch(token):
         return f"{match[1]}, which it hangs on, was down"
+    if match := _RULING.fullmatch(token):
+        return f"ruling on objection {match[1]}"
     if match := _LIMIT.fullmatch(token):
         return f"more was not measured than the contract's limit of {_percent(match[1])}"
     return token
@@ -180,6 +183,8 @@ def _chinese(token: str) -> str:
         return _STATES[token]
     if match := _PARENT.fullmatch(token):
         return f"上级设备 {match[1]} 中断"
+    if match := _RULING.fullmatch(token):
+        return f"对异议 {match[1]} 的裁定"
     if match := _NOT.fullmatch(token):
         return f"{indicator(match[1])}不满足 {match[2]}"
     if match := _LIMIT.fullmatch(token):

@@ -104,7 +104,7 @@ def _row(each: Mapping[str, Any], tz: ZoneInfo, language: Language, currency: st
         owed = f"{figures.money(effect['before'])} → {figures.money(effect['after'])} {currency}"
     return [
         f"{each['objection']} #{each['leaf']}",
-        f"{_code(each, language)}: {about.words(each['target'], tz)}",
+        f"{_code(each, language)}: {about.words(each['target'], tz, chinese=language == 'zh')}",
         f"{each['by']}: {each['reason']}",
         *(said, moved, owed),
     ]

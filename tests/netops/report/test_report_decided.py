@@ -12,9 +12,9 @@ from netops.dispute import codes
 from netops.evidence import canonical
 from netops.evidence.members import Bundle
 from netops.evidence.verifier import verify_numbers
+from netops.report import because, words
 from netops.report import bundle as bundles
 from netops.report import disputed as shown
-from netops.report import words
 
 H, M = 3_600_000, 60_000
 START = 1_790_784_000_000
@@ -199,6 +199,8 @@ def test_page_workbook_and_paper_tell_ruling_reason_and_effect(disputed, paper_b
     expected = {"ruled_because": "查明为市电中断", "moved_minutes": 117.5, "money_before": 200, "money_after": 60}
     assert {name: told[words.both(name)] for name in expected} == expected
     (told_zh,) = shown.section(draft.report.content, ZoneInfo("Asia/Shanghai"), "zh")["tables"][0]["rows"]
+    assert told_zh[1] == "归因: ap-1 始于 2026-10-01 01:00 的中断"
+    assert because.said("ruling:o-1", "zh") == "对异议 o-1 的裁定"
     assert told_zh[3].startswith("支持 (停电或第三方, 2026-10-01 01:00 – 2026-10-01 02:00), officer: 查明为市电中断")
 
 
