@@ -10,7 +10,9 @@ from inventory.snapshot import snapshot
 from netops import situation
 from netops.alerts import signs
 from netops.alerts.wording import Names
+from netops.ledger_file import LedgerReader, NoLedgerError
 from netops.model import Reason
+from netops.report import issue
 from netops.store import open_store
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from netops.alerts.policy import Policy, Rule
     from netops.alerts.signs import Seen
     from netops.config import Settings
+    from netops.ledger_file import Leaf
     from netops.situation import Situation
     from netops.sla.burn import Burn
     from netops.store import Reading
@@ -39,6 +42,7 @@ class Sight:
     parents: Mapping[str, str] = field(default_factory=dict)
     names: Names = field(default_factory=Names)
     readings: Mapping[str, list[Reading]] = field(default_factory=dict)  # by rule
+    verdicts: list[Leaf] = field(default_factory=list)  # in the order of the ledger
     started_ms: int = 0
 
 
@@ -62,6 +66,7 @@ class Eyes:
         if now_ms - self._stored_ms >= STORE_MS:
             self._stored_ms = now_ms
             self._read_store(now_ms)
+            self._read_ledger(now_ms)
 
     def seen(
         self, rule: Rule, burns: Mapping[str, tuple[int, list[Burn]]], *, told: Container[str], now_ms: int
@@ -73,6 +78,8 @@ class Eyes:
         sight = self.sight
         if rule.on == "burn":
             return signs.burning(rule, burns)
+        if rule.on == "verdict":
+            return signs.missed(rule, sight.verdicts, now_ms)
         if rule.on == "quiet":
             heard = sight.situation.at_ms if sight.situation is not None else sight.started_ms
             return signs.quiet(rule, {signs.CORE: max(heard, sight.started_ms)}, now_ms)
@@ -97,6 +104,17 @@ class Eyes:
             self._mark = mark
         self.sight.parents = {each.id: each.parent for each in seen.devices if each.parent}
         self.sight.names = names(seen)
+
+    def _read_ledger(self, now_ms: int) -> None:
+        reach_s = max((each.for_s for each in self._policy.rules.values() if each.on == "verdict"), default=0)
+        if not reach_s:
+            return
+        try:
+            with LedgerReader(issue.ledger_path(self._settings)) as ledger:
+                found = list(ledger.find("verdict", start_ms=now_ms - reach_s * 1000))
+        except NoLedgerError:
+            return
+        self.sight.verdicts = sorted(found, key=lambda each: each.index)
 
     def _read_store(self, now_ms: int) -> None:
         interval_ms = self._settings.collect.interval_s * 1000

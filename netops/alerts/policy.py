@@ -2,7 +2,7 @@
 
     rules:
       - id: outage
-        on: state                  # state | blind | burn | reading | quiet
+        on: state                  # state | blind | burn | reading | quiet | verdict
         route: network
         grace_s: 20
     routes:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from inventory.reading.tree import Table
 
-On = Literal["state", "blind", "burn", "reading", "quiet"]
+On = Literal["state", "blind", "burn", "reading", "quiet", "verdict"]
 Severity = Literal["critical", "major", "minor"]
 SEVERITIES: tuple[str, ...] = get_args(Severity)
 OWN = Path(__file__).with_name("policy.yaml")
@@ -58,6 +58,7 @@ class Rule:
     `on` state: a service is down (of `kinds`). blind: at least `share` of the services are not seen by us. burn: an
     objective's error budget burns as fast as the alert of `hours` warns (netops/sla/burn.py). reading: `metric` of
     a `subject` (its kind: `onu`, `radio`) is `above` or `below` a bound. quiet: a part of ours says nothing (`for_s`).
+    verdict: a report said within the last `for_s` that a promise was missed.
     `mass`: from so many services of one carrier, kind and area on they are one cause, if that is `mass_share` of all.
     """  # noqa: D205
 
@@ -210,7 +211,7 @@ def _rule(form: Form) -> Rule | None:
         subject=form.slug("subject", need=on == "reading"),
         above=_bound(form, "above"),
         below=_bound(form, "below"),
-        for_s=form.whole("for_s", default=120, low=1, high=DAY_S),
+        for_s=form.whole("for_s", default=7 * DAY_S if on == "verdict" else 120, low=1, high=31 * DAY_S),
         mass=form.whole("mass", default=5, low=2, high=100_000),
         mass_share=Fraction(form.decimal("mass_share", default="0.5", low="0", high="1") or 0),
         flaps=form.whole("flaps", default=3, low=2, high=100),

@@ -1,6 +1,7 @@
 """One root for many signs: the device that takes others down, a carrier's network in an area, or the thing itself.
 
     device:<id>                     a parent that is silent: all below it are one cause, up to the highest silent one
+    contract:<id>/<instant>         what one report says of it
     carrier:<id>/<kind>             half of what a carrier sold of a kind is down in three areas and more
     carrier:<id>/<kind>/<area>      in one area
     <subject>                       nothing of it
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from netops.alerts.signs import DEVICE
+from netops.alerts.signs import CONTRACT, DEVICE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,7 @@ def of(rule: Rule, seen: Seen, *, parents: Mapping[str, str], silent: AbstractSe
         for subject, sign in seen.bad.items()
         if sign.cause.startswith(DEVICE)
     }
+    rooted |= {subject: sign.cause for subject, sign in seen.bad.items() if sign.cause.startswith(CONTRACT)}
     rest = [sign for subject, sign in seen.bad.items() if subject not in rooted]
     count = Counter((each.carrier, each.kind, each.area) for each in rest if each.carrier)
     wide = {group for group, n in count.items() if n >= rule.mass and n >= rule.mass_share * seen.whole.get(group, n)}

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
     from netops.alerts.policy import Rule
+    from netops.ledger_file import Leaf
     from netops.situation import ServiceNow, Situation
     from netops.sla.burn import Burn
     from netops.store import Reading
 
 MONITOR = "monitor"
 DEVICE = "device:"
+CONTRACT = "contract:"
 CORE = "core"
 
 
@@ -114,6 +116,25 @@ def burning(rule: Rule, burns: Mapping[str, tuple[int, list[Burn]]]) -> Seen:
         elif any(each.long is None or each.short is None for each in about):
             held.add(subject)
     return Seen(bad, frozenset(held))
+
+
+def missed(rule: Rule, verdicts: Iterable[Leaf], now_ms: int) -> Seen:
+    """Return the promises that the newest report on a time says were missed, for `for_s` after it was sealed.
+
+    A revision that says otherwise ends it: of one promise and time what was sealed last counts.
+    """
+    newest: dict[str, Leaf] = {}
+    for leaf in verdicts:
+        body = leaf.fact.body
+        newest[f"verdict:{body['contract']}/{body['objective']}/{body['start_ms']}"] = leaf
+    bad = {}
+    for subject, leaf in newest.items():
+        body = leaf.fact.body
+        if body["outcome"] == "missed" and now_ms - leaf.recorded_ms < rule.for_s * 1000:
+            contract = str(body["contract"])
+            cause = f"{CONTRACT}{contract}/{leaf.fact.at_ms}"
+            bad[subject] = Sign(subject=subject, since_ms=leaf.recorded_ms, cause=cause, because=str(body["objective"]))
+    return Seen(bad)
 
 
 def readings(rule: Rule, found: Iterable[Reading]) -> Seen:

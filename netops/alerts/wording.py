@@ -42,6 +42,7 @@ WORDS: Final = {
         "part": "监测系统的 {id} 无响应",
         "objective": "{id} 的容许中断时间消耗过快（{because}）",
         "reading": "{id}：{because}",
+        "contract": "合同 {id} 的报告：{n} 项承诺未达到（{names}）",
         "since": "开始 {at}",
         "lasted": "持续 {length}",
         "still": "仍中断 {bad}/{n}",
@@ -65,6 +66,7 @@ WORDS: Final = {
         "part": "{id} of the monitoring says nothing",
         "objective": "the error budget of {id} burns too fast ({because})",
         "reading": "{id}: {because}",
+        "contract": "the report on contract {id}: {n} promises missed ({names})",
         "since": "since {at}",
         "lasted": "lasted {length}",
         "still": "still down {bad}/{n}",
@@ -116,6 +118,10 @@ def what(one: Incident, names: Names, language: Language) -> str:
         return words[key].format(
             carrier=named, kind=KIND[language].get(kind, safe(kind)), area=called, n=n, areas=areas
         )
+    if noun == "contract":
+        found = [safe(each.because) for each in one.members.values()]
+        shown = ", ".join(found[:MOST_LISTED]) + ("…" if len(found) > MOST_LISTED else "")
+        return words["contract"].format(id=safe(rest.partition("/")[0]), n=n, names=shown)
     if noun == "service":
         return words["service"].format(name=safe(names.services.get(rest, "") or rest))
     key = noun if noun in {"monitor", "part", "objective"} else "reading"

@@ -71,7 +71,7 @@ class Again:
             for objective in item["objectives"]
             for claim in leaves.claims(objective["rules"], self.numbers.period)
         ]
-        excusing = tuple(each for each in effects if each[1].startswith("in_force"))
+        excusing: tuple[Any, ...] = tuple(each for each in effects if each[1].startswith("in_force"))
         excusing += tuple((str(each.index), "ruling") for each in leaves.rulings)
         excusing += tuple((str(each.index), "taken out") for each in removed(leaves))
         return (excusing, *(tuple(leaves.indexes(kind)) for kind in (*SEEN, *SURVEYED, "contract_version", "verdict")))

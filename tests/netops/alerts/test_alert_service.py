@@ -173,7 +173,8 @@ def test_who_takes_it_on_by_the_link_stops_the_calls(house):
                 incident, person = held.by_token(digest(token), since_ms=NOW - HOUR)
                 assert held.by_token(digest("x"), since_ms=0) is None
             assert person == "first"
-            said(settings, "incident_taken", {"incident": incident, "by": "first", "way": "link"}, at_ms=NOW + SECOND)
+            body = {"incident": incident, "by": "first", "way": "link"}
+            said(settings, ("incident_taken", body), at_ms=NOW + SECOND)
             for _ in range(15):
                 hands.now += MINUTE
                 show(settings, service("a", "down", since_ms=NOW - MINUTE), at_ms=hands.now)
@@ -185,12 +186,17 @@ def test_who_takes_it_on_by_the_link_stops_the_calls(house):
     assert len(phone.heard) == 1
 
 
-def said(settings, kind, body, *, at_ms):
-    """Have the ledger hold a fact as the core would seal it."""
+SIGNERS = {}
+
+
+def said(settings, *told, at_ms):
+    """Have the ledger hold facts as the core would seal them."""
     origin = settings.ledger_origin
-    with Ledger(issue.ledger_path(settings), origin=origin, rehearsal=True, signer=Signer.new(origin)) as ledger:
-        fact = Fact(kind=kind, at_ms=at_ms, body=body)
-        ledger.append([LedgerEntry(source="web/00000000", sequence=at_ms, fact=fact)], now_ms=at_ms)
+    signer = SIGNERS.setdefault(settings.data.dir, Signer.new(origin))
+    with Ledger(issue.ledger_path(settings), origin=origin, rehearsal=True, signer=signer) as ledger:
+        facts = [Fact(kind=kind, at_ms=at_ms, body=body) for kind, body in told]
+        entries = [LedgerEntry(source="web/00000000", sequence=at_ms + n, fact=fact) for n, fact in enumerate(facts)]
+        ledger.append(entries, now_ms=at_ms)
 
 
 def test_a_late_look_at_what_is_known_to_be_down_is_no_blindness_of_ours(house):
@@ -209,6 +215,40 @@ def test_a_late_look_at_what_is_known_to_be_down_is_no_blindness_of_ours(house):
 
     assert [each["title"][:8] for each in phone.heard] == ["【演练】[紧急]", "【演练】[重要]"]
     assert "8∕70" in phone.heard[1]["title"]
+
+
+def verdict(objective, outcome):
+    return {
+        "contract": "c1", "version": "1", "objective": objective, "start_ms": 0, "end_ms": NOW - MINUTE,
+        "outcome": outcome, "inputs_digest": "0" * 64,
+    }  # fmt: skip
+
+
+def test_a_report_that_says_missed_is_one_message_and_a_revision_that_says_otherwise_ends_it(house, tmp_path):
+    hands = Hands()
+    rule = "rules:\n  - {id: missed, on: verdict, route: network, grace_s: 0, clear_s: 0}\n"
+    with messenger() as phone:
+        settings = house(phone.url)
+        policy = tmp_path / "policy.yaml"
+        policy.write_text(POLICY.replace("rules:\n", rule), encoding="utf-8")
+        said(
+            settings, *(("verdict", verdict(name, "missed")) for name in ("wifi/availability", "wifi/delay")), at_ms=NOW
+        )
+        with alerts(settings, hands) as made:
+            show(settings, service("a"), at_ms=NOW)
+            made.once()
+            made.once()
+            hands.now += MINUTE
+            both = (("verdict", verdict(name, "met")) for name in ("wifi/availability", "wifi/delay"))
+            said(settings, *both, at_ms=hands.now)
+            show(settings, service("a"), at_ms=hands.now)
+            made.once()
+            made.once()
+
+    assert [each["title"] for each in phone.heard] == [
+        "【演练】[重要] 合同 c1 的报告：2 项承诺未达到（wifi∕availability, wifi∕delay）",
+        "【演练】[已恢复] 合同 c1 的报告：2 项承诺未达到（wifi∕availability, wifi∕delay）",
+    ]
 
 
 def test_a_silent_core_is_told_and_no_outage_is_made_up_of_old_sights(house):
