@@ -74,8 +74,8 @@ def test_what_is_secret_is_for_those_alone_who_need_it(deployed) -> None:
         "640 root netops-collect /etc/netops/secrets/wlan",
         "1771 root netops-core /var/lib/netops",
         f"600 root root {KEY}",
-        "640 netops-web netops-staff /var/lib/netops/spool/web.db",
-        "640 netops-web netops-staff /var/lib/netops/spool/web.db-shm",
+        "640 netops-web netops-accounts /var/lib/netops/spool/web.db",
+        "640 netops-web netops-accounts /var/lib/netops/spool/web.db-shm",
         "755 root root /opt/netops/current/bin/netops",
     ]
     readers = {
