@@ -8,12 +8,10 @@ The register may be away or broken: a service then goes on with whom it knew, an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from inventory.register import Register
 from inventory.snapshot import snapshot
-from netops.facts import Fact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,9 +88,3 @@ class StepWatch:
         drift = now_ms - self._wall - int((monotonic - self._mono) * 1000)
         self._wall, self._mono = now_ms, monotonic
         return drift if abs(drift) >= STEP_MS else 0
-
-
-def service_state(service: str, state: str, *, now_ms: int) -> Fact:
-    """Return the fact that a service `started` or `stopped`, by which release."""
-    body = {"service": service, "state": state, "version": version("netops")}
-    return Fact(kind="service_state", at_ms=now_ms, body=body)

@@ -19,7 +19,7 @@ from collectors.alarm import Alarm
 from collectors.columns import Known
 from collectors.devices import Asked, Roll, bearing, roll
 from collectors.halts import Halts
-from collectors.housekeeping import Chore, Chores, RegisterWatch, StepWatch, service_state
+from collectors.housekeeping import Chore, Chores, RegisterWatch, StepWatch
 from collectors.known_as import Names, started
 from collectors.outbox import Outbox
 from collectors.profile_yaml import shipped
@@ -32,7 +32,7 @@ from netops.clock import SYSTEM
 from netops.drain import drained
 from netops.facts import Fact
 from netops.model import ANSWERED, Reason
-from netops.service import go_round
+from netops.service import go_round, service_state
 from netops.spool import Spool
 
 if TYPE_CHECKING:

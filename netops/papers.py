@@ -18,7 +18,6 @@ from netops.evidence import bundle, canonical, files
 from netops.evidence.members import MANIFEST
 from netops.facts import Fact
 from netops.ledger import LedgerEntry
-from netops.ledger_file import LedgerReader
 from netops.report import issue, pades, pdf
 
 if TYPE_CHECKING:

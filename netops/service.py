@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+
+from netops.facts import Fact
 
 if TYPE_CHECKING:
     import threading
@@ -68,3 +71,9 @@ def go_round(
             stopping.wait(REST_S)
         else:
             health.pop("round", None)
+
+
+def service_state(service: str, state: str, *, now_ms: int) -> Fact:
+    """Return the fact that a service `started` or `stopped`, by which release."""
+    body = {"service": service, "state": state, "version": version("netops")}
+    return Fact(kind="service_state", at_ms=now_ms, body=body)

@@ -29,7 +29,7 @@ from collectors.cwmp.slots import Slots
 from collectors.cwmp.strangers import Strangers
 from collectors.device_event import beyond, fact
 from collectors.halts import Halts
-from collectors.housekeeping import Chore, Chores, RegisterWatch, service_state
+from collectors.housekeeping import Chore, Chores, RegisterWatch
 from collectors.known_as import reader
 from collectors.outbox import Outbox
 from collectors.poll import due_costs, unpolled
@@ -39,7 +39,7 @@ from netops.errors import SpoolError
 from netops.facts import submit
 from netops.model import ANSWERED, Poll, Reason
 from netops.series import rows
-from netops.service import go_round
+from netops.service import go_round, service_state
 from netops.spool import Spool
 from netops.web.server import Server
 

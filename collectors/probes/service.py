@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from collectors.housekeeping import Chore, Chores, StepWatch, service_state
+from collectors.housekeeping import Chore, Chores, StepWatch
 from collectors.outbox import Outbox
 from collectors.probes import carry, clocks, handing, looks, reflector, slots
 from collectors.probes.slots import Slots
@@ -24,7 +24,7 @@ from netops.drain import drained
 from netops.errors import ConfigError
 from netops.facts import Fact
 from netops.model import Poll, Reason
-from netops.service import go_round
+from netops.service import go_round, service_state
 from netops.spool import Spool
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
 from collectors.halts import Halts
-from collectors.housekeeping import Chore, Chores, RegisterWatch, StepWatch, service_state
+from collectors.housekeeping import Chore, Chores, RegisterWatch, StepWatch
 from collectors.known_as import reader
 from collectors.outbox import Outbox
 from collectors.poll import unpolled
@@ -29,7 +29,7 @@ from collectors.ssh.transport import Errand
 from netops.clock import SYSTEM
 from netops.drain import drained
 from netops.model import ANSWERED, OURS, Reason
-from netops.service import go_round
+from netops.service import go_round, service_state
 from netops.spool import Spool
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from collectors.alarm import Alarm
 from collectors.device_event import beyond, fact
-from collectors.housekeeping import Chore, Chores, RegisterWatch, service_state
+from collectors.housekeeping import Chore, Chores, RegisterWatch
 from collectors.known_as import reader
 from collectors.outbox import Outbox
 from collectors.profile_yaml import shipped
@@ -27,7 +27,7 @@ from collectors.traps.repeats import Repeats
 from netops.clock import SYSTEM
 from netops.drain import drained
 from netops.errors import EvidenceError
-from netops.service import go_round
+from netops.service import go_round, service_state
 from netops.spool import Spool
 
 if TYPE_CHECKING:

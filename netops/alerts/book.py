@@ -93,12 +93,13 @@ class Reader:
         found = sqlite.rows(self._db, "SELECT body FROM incident WHERE id = ?", (name,))
         return _read(found[0][0]) if found else None
 
-    def openings(self, *, since_ms: int) -> dict[str, tuple[int, ...]]:
-        """Return by `rule root` when incidents opened since, in order."""
-        made: dict[str, tuple[int, ...]] = {}
+    def openings(self, *, since_ms: int) -> dict[str, dict[str, tuple[int, ...]]]:
+        """Return by rule and root when incidents opened since, in order."""
+        made: dict[str, dict[str, tuple[int, ...]]] = {}
         asked = "SELECT rule, root, opened_ms FROM incident WHERE opened_ms >= ? ORDER BY opened_ms"
         for rule, root, at in sqlite.rows(self._db, asked, (since_ms,)):
-            made[f"{rule} {root}"] = (*made.get(f"{rule} {root}", ()), at)
+            roots = made.setdefault(rule, {})
+            roots[root] = (*roots.get(root, ()), at)
         return made
 
     def told(self, incidents: Iterable[str]) -> set[str]:

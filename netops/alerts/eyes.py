@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SILENT = frozenset({Reason.NO_ANSWER.value, Reason.REFUSED.value})
 STALE_MS = 60_000  # a situation that is older says nothing of now
 CHECKS = 3  # polls back that a device's silence is read from
-STORE_MS = 30_000  # between two looks into the store: it is asked about every device
+STORE_MS = 30_000  # between two looks into register, store and ledger: the store is asked about every device
 
 
 @dataclass(slots=True)
@@ -62,8 +62,8 @@ class Eyes:
         if stamp != self._stamp:
             self.sight.situation = situation.read(self._settings)
             self._stamp = stamp
-        self._read_register(now_ms)
         if now_ms - self._stored_ms >= STORE_MS:
+            self._read_register(now_ms)
             self._stored_ms = now_ms
             self._read_store(now_ms)
             self._read_ledger(now_ms)

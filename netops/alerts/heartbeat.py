@@ -16,7 +16,6 @@ from netops.errors import ConfigError
 from netops.question import PORTS, Question
 
 if TYPE_CHECKING:
-    from netops.clock import Clock
     from netops.secret import Secret
 
 log = logging.getLogger(__name__)
@@ -28,22 +27,18 @@ WELL: Final = range(200, 300)
 class Heartbeat:
     """One address that is asked. The address is a secret: who knows it could beat in our place."""
 
-    def __init__(self, url: Secret | None, *, clock: Clock) -> None:
-        self._url, self._clock = url, clock
-        self.beaten_ms: int | None = None
+    def __init__(self, url: Secret | None) -> None:
+        self._url = url
 
-    def beat(self, *, well: bool, wrong: dict[str, str]) -> None:
-        """Say that all is well, if it is; `wrong` gets `heartbeat` where nobody heard it."""
-        others = {name for name in wrong if name != "heartbeat"}
-        if self._url is None or (not well and others):
+    def beat(self, wrong: dict[str, str]) -> None:
+        """Say that all is well, if nothing else is wrong; `wrong` gets `heartbeat` where nobody heard it."""
+        if self._url is None or wrong.keys() - {"heartbeat"}:
             return
         why = _ask(self._url.read())
         wrong.pop("heartbeat", None)
         if why:
             wrong["heartbeat"] = why
             log.warning("the heartbeat was not heard", extra={"why": why})
-        else:
-            self.beaten_ms = self._clock.now_ms()
 
 
 def _ask(url: str) -> str:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+
+    from netops.config import Alert
 
 PATIENCE_S: Final = 25.0
 
@@ -24,19 +26,17 @@ class Message:
     body: str
 
 
-def send(
-    messages: Sequence[Message], *, hosts: Iterable[str] = (), private: bool = False, patience_s: float = PATIENCE_S
-) -> list[str]:
-    """Send the messages side by side; return for each why it did not go out, or nothing.
+def send(messages: Sequence[Message], settings: Alert, *, patience_s: float = PATIENCE_S) -> list[str]:
+    """Send the messages side by side, to whom the settings allow; return for each why it did not go out, or nothing.
 
     A messenger that does not answer in time is said to be so; whether the message arrived nobody knows then.
     """
     if not messages:
         return []
-    allowed = sorted(set(hosts))
+    allowed = sorted({each.strip() for each in settings.hosts.split(",") if each.strip()})
     told = json.dumps(
         [
-            {"url": each.url, "title": each.title, "body": each.body, "hosts": allowed, "private": private}
+            {"url": each.url, "title": each.title, "body": each.body, "hosts": allowed, "private": settings.private}
             for each in messages
         ]
     )

@@ -12,7 +12,6 @@ import logging
 import secrets
 import threading
 from contextlib import ExitStack
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from netops.alerts import incident, notify, policy, roots, telling, wording
@@ -28,7 +27,7 @@ from netops.errors import ConfigError, NetopsError
 from netops.facts import Fact, submit
 from netops.ledger_file import LedgerReader, NoLedgerError
 from netops.report import issue
-from netops.service import go_round
+from netops.service import go_round, service_state
 from netops.spool import Spool
 
 if TYPE_CHECKING:
@@ -77,8 +76,8 @@ class Alerts:
         self._book = self._stack.enter_context(Book(path(settings)))
         self._eyes = Eyes(settings, self._policy, now_ms=now)
         self._burning = Burning(settings, clock=self._clock)
-        self._heartbeat = Heartbeat(settings.alert.heartbeat, clock=self._clock)
-        submit(self._spool, _state("started", now))
+        self._heartbeat = Heartbeat(settings.alert.heartbeat)
+        submit(self._spool, service_state(SOURCE, "started", now_ms=now))
         if any(rule.on == "burn" for rule in self._policy.rules.values()):
             self._burning.start()
             self._stack.callback(self._burning.stop)
@@ -90,7 +89,7 @@ class Alerts:
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(timeout=notify.PATIENCE_S + 5)
-            submit(self._spool, _state("stopped", self._clock.now_ms()))
+            submit(self._spool, service_state(SOURCE, "stopped", now_ms=self._clock.now_ms()))
         self._thread = None
         self._stack.close()
 
@@ -113,7 +112,7 @@ class Alerts:
         self._tell(now)
         if now - self._kept_ms >= UPKEEP_MS:
             self._kept_ms = now
-            self._heartbeat.beat(well=not self._wrong, wrong=self._wrong)
+            self._heartbeat.beat(self._wrong)
             self._spool.trim(drained(self._settings, SOURCE))
             self._book.expire(before_ms=now - self._settings.alert.keep_days * 86_400_000)
 
@@ -152,10 +151,11 @@ class Alerts:
         # a rule that the policy has no more sees nothing: what it began would stay open for ever
         changed = [incident.drop(each, now_ms=now_ms) for each in living if each.rule not in self._policy.rules]
         sight = self._eyes.sight
+        longest_s = max((each.flap_s for each in self._policy.rules.values()), default=0)
+        openings = self._book.openings(since_ms=now_ms - longest_s * 1000)
         for rule in self._policy.rules.values():
             seen = self._eyes.seen(rule, self._burning.now, told=told, now_ms=now_ms)
             rooted = roots.of(rule, seen, parents=sight.parents, silent=sight.silent)
-            before = self._book.openings(since_ms=now_ms - rule.flap_s * 1000)
             changed += incident.advance(
                 rule,
                 [each for each in living if each.rule == rule.id],
@@ -163,7 +163,7 @@ class Alerts:
                 rooted,
                 now_ms=now_ms,
                 name=lambda: f"{utc(now_ms):%Y%m%d}-{self._book.number():05d}",
-                before={root.partition(" ")[2]: at for root, at in before.items() if root.partition(" ")[0] == rule.id},
+                before=openings.get(rule.id, {}),
             )
         self._book.keep(changed)
 
@@ -209,14 +209,13 @@ class Alerts:
             about = [ones[each.incident] for each in theirs]
             try:
                 for who in reached(settings, person):
-                    language = _language(settings, who)
-                    title, body = self.worded(about, language, tokens[number], now_ms=now_ms)
+                    spoken = language(settings, who)
+                    title, body = self.worded(about, spoken, tokens[number], now_ms=now_ms)
                     urls = who.urls.read().split() if who.urls else []
                     messages += [(number, notify.Message(url, title, body)) for url in urls]
             except ConfigError as said:
                 unknown[number] = str(said)
-        hosts = [each.strip() for each in settings.alert.hosts.split(",") if each.strip()]
-        why = notify.send([each for _, each in messages], hosts=hosts, private=settings.alert.private)
+        why = notify.send([each for _, each in messages], settings.alert)
         after = self._clock.now_ms()
         for number, (person, theirs) in enumerate(groups):
             results = [text for (at, _), text in zip(messages, why, strict=True) if at == number]
@@ -272,14 +271,10 @@ def _reachable(settings: Settings, held: Policy) -> None:
         reached(settings, person)
 
 
-def _language(settings: Settings, who: Person) -> Language:
+def language(settings: Settings, who: Person) -> Language:
+    """Return in which words somebody is told."""
     asked = who.language or settings.city.language
     return "en" if asked == "en" else "zh"
-
-
-def _state(state: str, now_ms: int) -> Fact:
-    body = {"service": SOURCE, "state": state, "version": version("netops")}
-    return Fact(kind="service_state", at_ms=now_ms, body=body)
 
 
 def _fact(one: Incident, now_ms: int) -> Fact:

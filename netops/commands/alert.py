@@ -159,15 +159,14 @@ def _test(args: argparse.Namespace, settings: Settings) -> int:
     messages, whose = [], []
     for person in asked:
         (who,) = service.reached(settings, person)
-        language: Language = "en" if (who.language or settings.city.language) == "en" else "zh"
+        words = wording.WORDS[service.language(settings, who)]
         for url in who.urls.read().split() if who.urls else []:
-            messages.append(notify.Message(url, f"NetOps · {settings.city.name}", wording.WORDS[language]["test"]))
+            messages.append(notify.Message(url, f"NetOps · {settings.city.name}", words["test"]))
             whose.append(person)
         if person not in whose:
             whose.append(person)
             messages.append(notify.Message("", "", ""))
-    hosts = [each.strip() for each in settings.alert.hosts.split(",") if each.strip()]
-    why = notify.send(messages, hosts=hosts, private=settings.alert.private)
+    why = notify.send(messages, settings.alert)
     for person, each in zip(whose, why, strict=True):
         print(f"{person}: {each or 'ok'}")
     return AGAIN if any(why) else OK

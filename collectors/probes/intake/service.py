@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from collectors.background import Background
 from collectors.errors import DecodeError
-from collectors.housekeeping import service_state
 from collectors.probes import handing, keys
 from collectors.probes.intake import admit
 from collectors.probes.intake.enrolled import Enrolled
@@ -27,6 +26,7 @@ from netops.clock import SYSTEM
 from netops.drain import drained
 from netops.errors import AccessError, NetopsError, SpoolError
 from netops.facts import submit
+from netops.service import service_state
 from netops.spool import Spool
 from netops.web.server import Server
 

@@ -8,12 +8,13 @@ import pytest
 
 from netops.alerts import notify, sender
 from netops.alerts.notify import Message
+from netops.config import Alert
 from tests.netops.alerts.messenger import messenger
 
 
 def test_a_messenger_hears_title_and_body_as_they_are():
     with messenger() as one:
-        why = notify.send([Message(one.url, "【紧急】海淀", "一行\n两行 <b>")], private=True)
+        why = notify.send([Message(one.url, "【紧急】海淀", "一行\n两行 <b>")], Alert(private=True))
 
     assert why == [""]
     assert [(each["title"], each["message"]) for each in one.heard] == [("【紧急】海淀", "一行\n两行 <b>")]
@@ -21,7 +22,7 @@ def test_a_messenger_hears_title_and_body_as_they_are():
 
 def test_an_inner_address_is_spoken_to_only_where_the_settings_say_so():
     with messenger() as one:
-        (why,) = notify.send([Message(one.url, "t", "b")])
+        (why,) = notify.send([Message(one.url, "t", "b")], Alert())
 
     assert "private = true" in why
     assert one.heard == []
@@ -30,7 +31,7 @@ def test_an_inner_address_is_spoken_to_only_where_the_settings_say_so():
 def test_a_redirect_to_another_host_is_not_followed():
     with messenger() as one, messenger() as other:
         one.status, one.location = 307, f"http://localhost:{other.server_address[1]}/x"
-        (why,) = notify.send([Message(one.url, "t", "b")], private=True)
+        (why,) = notify.send([Message(one.url, "t", "b")], Alert(private=True))
 
     assert why
     assert other.heard == []
@@ -49,7 +50,7 @@ def test_a_redirect_to_another_host_is_not_followed():
     ],
 )
 def test_what_no_message_may_reach(url, expected):
-    (why,) = notify.send([Message(url, "t", "b")], private=True)
+    (why,) = notify.send([Message(url, "t", "b")], Alert(private=True))
 
     assert why
     assert expected in why
@@ -58,7 +59,7 @@ def test_what_no_message_may_reach(url, expected):
 def test_a_refusal_says_why_and_nothing_of_the_address():
     with messenger() as one:
         one.status = 403
-        (why,) = notify.send([Message(one.url, "t", "b")], private=True)
+        (why,) = notify.send([Message(one.url, "t", "b")], Alert(private=True))
 
     assert "403" in why
     assert "a-secret-of-its-own" not in why
@@ -68,7 +69,7 @@ def test_one_that_hangs_holds_up_no_other():
     with messenger() as slow, messenger() as quick:
         slow.sleep_s = 20.0
         began = time.monotonic()
-        why = notify.send([Message(slow.url, "t", "b"), Message(quick.url, "t", "b")], private=True)
+        why = notify.send([Message(slow.url, "t", "b"), Message(quick.url, "t", "b")], Alert(private=True))
         slow.sleep_s = 0.0
 
     assert [bool(each) for each in why] == [True, False]
@@ -77,7 +78,7 @@ def test_one_that_hangs_holds_up_no_other():
 
 def test_who_is_not_done_in_time_is_said_to_be_so():
     with messenger() as one:
-        assert notify.send([Message(one.url, "t", "b")], private=True, patience_s=0.01) == [
+        assert notify.send([Message(one.url, "t", "b")], Alert(private=True), patience_s=0.01) == [
             "it did not answer within 0.01 s"
         ]
 
