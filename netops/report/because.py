@@ -134,7 +134,12 @@ _NOT = re.compile(r"not ([a-z0-9_.]+) ([<>]= .+)")
 _LIMIT = re.compile(r"unknown time exceeds the contract's limit of ([0-9]{1,30}(?:/[1-9][0-9]{0,30})?)")
 _REMARK = re.compile(r"the target of (.+) % is (missed|met) even at the (upper|lower) bound, (.+) %")
 _MATTER = re.compile(r"(claim|objection|correction) (.+)")
-_MATTERS: Final = {"claim": "exclusion_claim", "ticket": "ticket_step", "objection": "objection", "correction": "correction"}
+_MATTERS: Final = {
+    "claim": "exclusion_claim",
+    "ticket": "ticket_step",
+    "objection": "objection",
+    "correction": "correction",
+}
 _STATES: Final = {each.name: each.zh for each in METRICS["pon.onu.down_cause"].states}  # said without the metric
 
 
