@@ -1,8 +1,9 @@
 """Which device is asked when: a rolling schedule, one slot a device and period, at instants nobody outside can predict.
 
 Pure but for the generator of random numbers it is given. The slots are the multiples of the period since the epoch;
-within its slot a device is asked at a random instant of the first four fifths, drawn anew each time by a CSPRNG, so
-that neither a carrier nor a device can tell when it is looked at, and the load is even.
+within its slot a device is asked at a random instant of the first four fifths (of less where doubting a silence takes
+longer than the fifth), drawn anew each time by a CSPRNG, so that neither a carrier nor a device can tell when it is
+looked at, and the load is even.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-SPREAD = 0.8
+SPREAD, LEAST_SPREAD = 0.8, 0.5
 MISSED_MOST = 60  # slots told one by one after a pause; a longer one shows by their absence
 
 
@@ -29,10 +30,14 @@ class Turn:
 
 
 class Rounds:
-    """The turns to come, soonest first. `chance` returns a number in [0, 1)."""
+    """The turns to come, soonest first. `chance` returns a number in [0, 1).
 
-    def __init__(self, *, interval_s: int, chance: Callable[[], float]) -> None:
+    `doubt_s`: for how long a silence may be doubted before its slot is over, so that nobody is asked too late for that.
+    """
+
+    def __init__(self, *, interval_s: int, chance: Callable[[], float], doubt_s: float = 0.0) -> None:
         self._every_ms = interval_s * 1000
+        self._spread = max(LEAST_SPREAD, min(SPREAD, 1 - doubt_s / interval_s))
         self._chance = chance
         self._turns: list[Turn] = []
         self._known: set[str] = set()
@@ -45,7 +50,7 @@ class Rounds:
         slot = now_ms // self._every_ms * self._every_ms
         left = slot + self._every_ms - now_ms
         for device in sorted(wanted - self._known):
-            due = now_ms + int(self._chance() * min(left * SPREAD, self._every_ms / 4))
+            due = now_ms + int(self._chance() * min(left * self._spread, self._every_ms / 4))
             heapq.heappush(self._turns, Turn(due, device, slot))
         self._known = wanted
 
@@ -84,11 +89,11 @@ class Rounds:
             heapq.heappush(self._turns, Turn(at, device, at, extra=True))
 
     def _turn(self, device: str, slot_ms: int) -> Turn:
-        return Turn(slot_ms + int(self._chance() * SPREAD * self._every_ms), device, slot_ms)
+        return Turn(slot_ms + int(self._chance() * self._spread * self._every_ms), device, slot_ms)
 
     def _within(self, device: str, slot_ms: int, now_ms: int) -> Turn:
         """Return a turn in what is left of the present slot for a device that missed its own, else in the next."""
-        end = slot_ms + int(SPREAD * self._every_ms)
+        end = slot_ms + int(self._spread * self._every_ms)
         if now_ms >= end:
             return self._turn(device, slot_ms + self._every_ms)
         return Turn(now_ms + 1 + int(self._chance() * (end - now_ms)), device, slot_ms)

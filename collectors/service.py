@@ -100,7 +100,9 @@ class Collector:
         self._profiles = shipped() if profiles is None else profiles
         self._plans = poll.Plans(most_varbinds=settings.collect.poll_varbinds)
         self._chance = chance or secrets.SystemRandom().random
-        self._rounds = Rounds(interval_s=settings.collect.interval_s, chance=self._chance)
+        # a silence is doubted by AGAIN further asks, the last of which begins within the slot; a fourth more for us
+        doubt_s = 1.25 * AGAIN * (settings.collect.retries + 1) * settings.collect.timeout_s
+        self._rounds = Rounds(interval_s=settings.collect.interval_s, chance=self._chance, doubt_s=doubt_s)
         self._engine = Engine(window=settings.collect.window, clock=clock)
         self._alarm = Alarm(settings.collect.vantage, "the SNMP sockets")
         self._breaker = Breaker(after=settings.collect.breaker_after)

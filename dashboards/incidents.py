@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, g, redirect, render_template, request, url_for
 
-from dashboards import words
+from dashboards import tickets, words
 from dashboards.frame import bound, frame
 from netops.alerts import book, people, telling, wording
 from netops.alerts.eyes import names
@@ -96,6 +96,8 @@ def incident(desk: Desk, name: str, error: str = "") -> str:
         notices=[_told(each) for each in notices],
         device=device if device in city.snapshot.device else "",
         mutes=[(hours, _(label)) for hours, label in MUTES],
+        tickets=tickets.of_incident(desk, city, name),
+        reportable=sum(map(len, tickets.reportable(desk, city, one).values())) if one.living else 0,
         error=error,
     )
 

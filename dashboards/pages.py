@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, g
 
-from dashboards import approvals, contracts, devices, incidents, logins, opened, operators, probes, sites, staff
+from dashboards import (
+    approvals,
+    contracts,
+    devices,
+    incidents,
+    logins,
+    opened,
+    operators,
+    probes,
+    sites,
+    staff,
+    tickets,
+)
 from dashboards.desk import Desk
 from dashboards.queries import Queries
 from inventory.sql import Database
@@ -38,6 +50,13 @@ MENU = (
         group="network",
         order=22,
         under=frozenset({"dashboards.incident"}),
+    ),
+    Link(
+        endpoint="dashboards.tickets",
+        label=mark("工单"),
+        group="network",
+        order=23,
+        under=frozenset({"dashboards.ticket"}),
     ),
     Link(endpoint="dashboards.probes", label=mark("探测"), group="network", order=25),
     Link(
@@ -89,6 +108,6 @@ def blueprint(desk: Desk) -> Blueprint:
         "dashboards", __name__, template_folder="templates", static_folder="static", static_url_path="/assets"
     )
     made.app_context_processor(lambda: {"opened": opened.above(desk) if getattr(g, "person", None) else []})
-    for room in (operators, sites, devices, probes, logins, contracts, approvals, staff, incidents):
+    for room in (operators, sites, devices, probes, logins, contracts, approvals, staff, incidents, tickets):
         room.install(made, desk)
     return made

@@ -56,6 +56,7 @@ RULES = {
     "max_clock_error_ratio": mark("时钟误差上限"),
     "window_intervals": mark("滑动窗口（次）"),
     "consecutive_high_loss": mark("连续高丢失（次）"),
+    "repair_from": mark("修复时限起算"),
 }
 VALUES = {
     ("exclusion_mode", "count_as_up"): mark("排除的时间计为正常"),
@@ -83,6 +84,8 @@ VALUES = {
     ("weight", "traffic"): mark("按流量"),
     ("empty_history", "not_determinable"): mark("无法判定"),
     ("empty_history", "as_up"): mark("计为正常"),
+    ("repair_from", "outage"): mark("自中断起"),
+    ("repair_from", "report"): mark("自报障起"),
     ("percentile", "nearest_rank"): mark("最近秩"),
     ("percentile", "linear"): mark("线性插值"),
 }

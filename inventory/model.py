@@ -34,6 +34,7 @@ ParentFailure = Literal["children_down", "independent"]
 Aggregation = Literal["object_time_mean", "any_down", "all_down", "weighted"]
 Weight = Literal["none", "population", "area", "traffic"]
 EmptyHistory = Literal["not_determinable", "as_up"]
+RepairFrom = Literal["outage", "report"]
 Percentile = Literal["nearest_rank", "linear"]
 Period = Literal["day", "week", "month", "quarter", "year"]
 Comparison = Literal["at_least", "at_most"]
@@ -135,6 +136,7 @@ class Rules:
     `quorum` of `vantages` must agree before something is down. `max_clock_error_ratio`: share of the threshold.
     `window_intervals`: so many bad checks in a row make the time unavailable, so many good ones end it (n of MEF 10.3;
     0: every check counts); `consecutive_high_loss` bad ones in a row, in available time, are one CHLI (p of MEF 10.3).
+    `repair_from`: whether the time to repair (`fault.repair`) counts from the outage or from its report by a ticket.
     """
 
     exclusion_mode: ExclusionMode = "remove_from_denominator"
@@ -159,6 +161,7 @@ class Rules:
     max_clock_error_ratio: str = "0.1"
     window_intervals: int = 0
     consecutive_high_loss: int = 5
+    repair_from: RepairFrom = "outage"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,7 +393,7 @@ LATER: dict[type[object], dict[str, object]] = {
     Carrier: {"keys": ()},
     Contract: {"dispute": Dispute(), "calendar": "", "late_samples": "list"},
     Hours: {"kinds": ()},
-    Rules: {"window_intervals": 0, "consecutive_high_loss": 5},
+    Rules: {"window_intervals": 0, "consecutive_high_loss": 5, "repair_from": "outage"},
     Credits: {"per": "item"},
     ServiceItem: {"double_credit": "dearest", "coverage": ()},
 }

@@ -29,6 +29,7 @@ COMMANDS = {
     "doctor": "look at this machine and this instance, and say what is wrong",
     "staff": "accounts and roles of those who work here",
     "alert": "incidents: list, take on, mute; try the way to people",
+    "ticket": "tickets of faults: report, answer, pause, resume, close",
     "approve": "decisions that need two persons",
     "inventory": "what was bought: plan, apply, show",
     "collect": "poll devices now, replay a recording, stop polling, see its load",

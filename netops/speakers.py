@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ANY = frozenset({"service_state", "spool_dropped"})
 _TWO_PERSONS = frozenset({"exclusion_claim", "approval_request", "approval_decision"})
 _PEOPLE = _TWO_PERSONS | {"correction", "staff_action"}
-_TAKING = frozenset({"incident_taken", "alerts_muted"})
+_TAKING = frozenset({"incident_taken", "alerts_muted", "ticket_step"})
 _COVERAGE = frozenset({"coverage_areas", "survey_import"})
 _DISPUTE = frozenset({"report_accepted", "objection", "rebuttal", "ruling", "report_final", "report_settled"})
 

@@ -603,6 +603,18 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
     "incident_over": {"incident": _name, "root": _name, "since_ms": instant, "subjects": _count, "into?": _name},
     "incident_taken": {"incident": _name, "by": _name, "way": _one_of("link", "page", "command"), "remark?": _text},
     "alerts_muted": {"root": _name, "until_ms": instant, "by": _name, "reason": _text},
+    # a fault reported to the carrier: its clock runs from when this is recorded
+    "ticket_step": {
+        "ticket": _name,
+        "contract": _name,
+        "step": _one_of("reported", "answered", "paused", "resumed", "closed"),
+        "by": _name,
+        "services?": _names,
+        "incident?": _name,
+        "number?": _name,
+        "outcome?": _one_of("repaired", "withdrawn"),
+        "remark?": _text,
+    },
     # the ledger's own affairs
     "key_changed": {"vkey": _name, "previous?": _name, "by": _name, "reason": _text},
     "listening_break": {"number": _count, "lost_ms": instant, "since_ms": instant},

@@ -32,6 +32,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "weight": get_args(model.Weight),
     "empty_history": get_args(model.EmptyHistory),
     "percentile": get_args(model.Percentile),
+    "repair_from": get_args(model.RepairFrom),
 }
 WHOLES = {
     "min_outage_s": (0, 86_400),

@@ -75,6 +75,10 @@ ROUTES: dict[str, str] = {
     "dashboards.incident": "network.see",
     "dashboards.take_on": "incident.take",
     "dashboards.mute": "incident.take",
+    "dashboards.tickets": "network.see",
+    "dashboards.ticket": "network.see",
+    "dashboards.ticket_step": "incident.take",
+    "dashboards.report_fault": "incident.take",
     # the link of a message: who has it may take on the one incident that it is about, and nothing else
     "dashboards.take": PUBLIC,
     "dashboards.taken": PUBLIC,

@@ -292,6 +292,8 @@ class Speaker:
                 yield from (self._excluded(each) for each in rules.exclusions)
             if name == "unknown_mode":
                 yield self.say("unknown_limit", limit=pitfalls.plain(Fraction(rules.max_unknown_ratio) * 100))
+        if rules.repair_from == derived.REPORT:
+            yield self._does("repair_from", rules)
         if rules.min_outage_s:
             yield self.say("short", seconds=rules.min_outage_s)
         if rules.window_intervals:

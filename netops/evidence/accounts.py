@@ -243,4 +243,6 @@ class _Counted:
             return body[keys[kind]] in claims
         if kind in {"objection", "ruling"}:
             return body["objection"] in objections
+        if kind == "ticket_step":
+            return bool(own and fact["at_ms"] < end)
         return bool(kind == "contract_version" and own)

@@ -15,6 +15,7 @@ from netops.evidence.decided import removed
 from netops.evidence.lines import merged
 from netops.evidence.numbers import Numbers
 from netops.evidence.seen import Seen
+from netops.evidence.tickets import TICKET
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -74,7 +75,8 @@ class Again:
         excusing: tuple[Any, ...] = tuple(each for each in effects if each[1].startswith("in_force"))
         excusing += tuple((str(each.index), "ruling") for each in leaves.rulings)
         excusing += tuple((str(each.index), "taken out") for each in removed(leaves))
-        return (excusing, *(tuple(leaves.indexes(kind)) for kind in (*SEEN, *SURVEYED, "contract_version", "verdict")))
+        others = ("contract_version", "verdict", TICKET)
+        return (excusing, *(tuple(leaves.indexes(kind)) for kind in (*SEEN, *SURVEYED, *others)))
 
 
 def changed_between(before: Numbers, after: Numbers) -> Iterator[list[Any]]:

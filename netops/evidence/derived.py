@@ -11,12 +11,13 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from netops.evidence.lines import cut, inside, length, outages
+from netops.evidence.lines import cut, inside, length, merged, outages
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from netops.evidence.lines import Label, Line, Span
+    from netops.evidence.tickets import Reported
 
 REPAIR, REPEAT, ACTIVE, RATE = "fault.repair", "fault.repeat", "asset.active", "probe.throughput.mean"
 GOOD = {REPAIR: "<=", REPEAT: ">", ACTIVE: ">="}  # what rests on the services' state
@@ -42,18 +43,22 @@ def pieces(
     judged: Sequence[Span],
     excused: Sequence[Span],
     free: Collection[str],
+    *,
+    tickets: Sequence[Reported] | None = None,
 ) -> Iterator[Piece]:
-    """Yield what is summed; a thing is a piece of 1 ms."""
+    """Yield what is summed; a thing is a piece of 1 ms. `tickets`: where faults count from their report."""
     kind, limit, share = figure
     if kind == RATE:
         yield from _rates(line, limit, judged, excused)
     elif kind == ACTIVE:
         yield from _asset(line, limit * HOUR * share, judged, excused, free)
     else:
-        yield from _faults(kind, limit, line, excused)
+        yield from _faults(kind, limit, line, excused, tickets)
 
 
-def _faults(kind: str, limit: Fraction, line: Line, excused: Sequence[Span]) -> Iterator[Piece]:
+def _faults(
+    kind: str, limit: Fraction, line: Line, excused: Sequence[Span], tickets: Sequence[Reported] | None
+) -> Iterator[Piece]:
     bounds, labels = [*line.times, line.end], line.labels
     before: int | None = None  # the number of the piece after the last fault
     starts = [span[0] for span in excused]
@@ -61,10 +66,13 @@ def _faults(kind: str, limit: Fraction, line: Line, excused: Sequence[Span]) -> 
         start, end = bounds[first], bounds[after]
         cause = labels[max(range(first, after), key=lambda i: (bounds[i + 1] - bounds[i], -i))][1]
         if kind == REPAIR:
+            clock, waits = _clock(start, end, tickets)
+            if clock is None:
+                continue
             seen_to_the_end = first > 0 and after < len(labels)
             seen_to_the_end = seen_to_the_end and "UNKNOWN" not in {labels[first - 1][0], labels[after][0]}
             near = excused[max(bisect_right(starts, start) - 1, 0) : bisect_left(starts, end)]
-            lasted = length(cut([(start, end)], near, keep=(True, False)))
+            lasted = length(cut([(clock, end)], merged([*near, *waits]), keep=(True, False)))
             state = "DOWN" if lasted > limit * HOUR else "UP" if seen_to_the_end else "UNKNOWN"
         elif before is None or start - bounds[before] > limit * 24 * HOUR:
             state = "UP"
@@ -72,6 +80,16 @@ def _faults(kind: str, limit: Fraction, line: Line, excused: Sequence[Span]) -> 
             state = "UNKNOWN" if {label[0] for label in labels[before:first]} == {"UNKNOWN"} else "DOWN"
         before = after
         yield start, start + 1, state, cause
+
+
+def _clock(start: int, end: int, tickets: Sequence[Reported] | None) -> tuple[int | None, list[Span]]:
+    """Return from when on the repair of a fault counts, None for never, and while its clock stood still."""
+    if tickets is None:
+        return start, []
+    mine = [each for each in tickets if not (each[0] >= end or each[1] <= start)]
+    if not mine:
+        return None, []
+    return max(start, min(each[0] for each in mine)), [span for each in mine for span in each[2]]
 
 
 def _asset(

@@ -15,6 +15,7 @@ from netops.evidence.differences import differ
 from netops.evidence.integrity import Failure
 from netops.evidence.members import REPORT
 from netops.evidence.objected import objections
+from netops.evidence.tickets import TICKET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -107,6 +108,8 @@ class _Difference:
             return f"objection {body['objection']}"
         if claim is not None:
             return f"claim {claim}"
+        if kind == TICKET:
+            return f"ticket {body['ticket']}"
         again = fact[0] if kind == "correction" else body.get("correction")
         if again is not None:
             return f"correction {again}"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from netops.evidence.derived import Figure
     from netops.evidence.lines import Line, Span
+    from netops.evidence.tickets import Reported
 
 MOST_BITS = 13_280  # of a common denominator: what a month in slots of five minutes needs at the most
 SUMS = ("up", "down", "unknown", "excluded_up", "excluded_down", "excluded_unknown")
@@ -38,6 +39,8 @@ class Service:
         excused: list[Span],
         rules: Mapping[str, Any],
         figure: Figure | None = None,
+        *,
+        tickets: Sequence[Reported] | None = None,
     ) -> None:
         self.line = line
         self.judged = judged
@@ -46,7 +49,7 @@ class Service:
         down = ("DOWN", "DEGRADED") if rules["degraded_mode"] == "as_down" else ("DOWN",)
         self.by_bucket: dict[str, list[Span]] = {name: [] for name in SUMS}
         starts, apart = [span[0] for span in judged], [span[0] for span in excused]
-        found = self._plain() if figure is None else pieces(figure, line, judged, excused, free)
+        found = self._plain() if figure is None else pieces(figure, line, judged, excused, free, tickets=tickets)
         for a, b, state, cause in found:
             if not inside(judged, starts, a) or a == b:
                 continue

@@ -34,6 +34,7 @@ from netops.evidence.lines import cut, length, merged
 from netops.evidence.members import REPORT
 from netops.evidence.seen import after, counts, stream_of
 from netops.evidence.stated import HOUR
+from netops.evidence.tickets import reported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -214,14 +215,18 @@ class Numbers:
         done: dict[Any, Service] = {}
         made = {}
         for_all = excused.pop("*", [])
+        by_ticket = figure is not None and rules.get("repair_from", "outage") == "report"
+        by_report = reported(self.leaves) if by_ticket else None
         for service, mine in spans.items():
             history, own = seen.histories[service], excused.get(service, ())
             said = [each for each in self.leaves.rulings if each.service in {"", service}] if by_ruling else []
+            reports = None if by_report is None else by_report.get(service, [])
             key = (
                 history,
                 tuple(mine),
                 tuple(own),
                 tuple(each.index for each in said),
+                tuple(reports or ()),
             )  # what excuses all tells none apart
             if key not in done:
                 if history not in lines:
@@ -232,7 +237,7 @@ class Numbers:
                 share = Fraction(length(mine), self.period[1] - self.period[0])
                 own_figure = None if figure is None else (*figure, share)
                 line = after(lines[history], said, rules) if said else lines[history]
-                done[key] = Service(line, judged, merged([*for_all, *own]), rules, own_figure)
+                done[key] = Service(line, judged, merged([*for_all, *own]), rules, own_figure, tickets=reports)
             made[service] = done[key]
         return made
 

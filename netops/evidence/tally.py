@@ -43,6 +43,7 @@ STANDING = frozenset(
         "report_accepted",
         "report_final",
         "report_settled",
+        "ticket_step",
     }
 )  # few: a bundle holds all of its contract since the ledger began
 POLICY, BREAK = "witness_policy", "listening_break"

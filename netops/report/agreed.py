@@ -46,6 +46,11 @@ DOES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("aggregation", "all_down"): ("全部服务中断才算中断", "down only while all services are down"),
     ("aggregation", "weighted"): ("各服务加权相加", "services are added up by weight"),
     ("empty_history", "not_determinable"): ("没有任何记录时不作判定", "without any record there is no verdict"),
+    ("repair_from", "outage"): ("修复时限自中断起算", "the time to repair counts from the outage"),
+    ("repair_from", "report"): (
+        "修复时限自工单登记报障起算，等待我方的时间不计；未报障的中断不计入",
+        "the time to repair counts from a fault's ticket, without what waited for us; without a ticket it is none",
+    ),
     ("percentile", "nearest_rank"): ("百分位数取最近秩", "percentiles are by nearest rank"),
     ("percentile", "linear"): ("百分位数按线性插值", "percentiles are interpolated"),
     ("weight", "none"): ("不加权", "without weights"),

@@ -105,6 +105,7 @@ TOKENS: Final[Mapping[str, tuple[str, str]]] = {
     "ruling": ("裁定", "ruling"),
     "correction": ("更正", "correction"),
     "late_samples": ("迟到样本", "samples that came late"),
+    "ticket_step": ("工单", "ticket"),
     "correction_refused": ("未能执行的更正", "correction that was refused"),
     "verdict": ("以往各月的判定", "verdicts of months before"),
     "report_issued": ("报告签发", "report issued"),
@@ -133,7 +134,12 @@ _NOT = re.compile(r"not ([a-z0-9_.]+) ([<>]= .+)")
 _LIMIT = re.compile(r"unknown time exceeds the contract's limit of ([0-9]{1,30}(?:/[1-9][0-9]{0,30})?)")
 _REMARK = re.compile(r"the target of (.+) % is (missed|met) even at the (upper|lower) bound, (.+) %")
 _MATTER = re.compile(r"(claim|objection|correction) (.+)")
-_MATTERS: Final = {"claim": "exclusion_claim", "objection": "objection", "correction": "correction"}
+_MATTERS: Final = {
+    "claim": "exclusion_claim",
+    "ticket": "ticket_step",
+    "objection": "objection",
+    "correction": "correction",
+}
 _STATES: Final = {each.name: each.zh for each in METRICS["pon.onu.down_cause"].states}  # said without the metric
 
 

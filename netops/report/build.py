@@ -18,7 +18,7 @@ from netops.evidence import bundle, canonical
 from netops.report import calendars, corrected, deadlines, difference, objected, witnessed
 from netops.report import leaves as sealed
 from netops.report.parts import Part, Sight
-from netops.sla import credit, exclusions, judge, numbers
+from netops.sla import credit, exclusions, judge, numbers, tickets
 from netops.sla.intervals import union
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def _sign(leaves: Leaves, texts: Sequence[Contract], period: Period) -> tuple[ob
         decided = exclusions.decide(sealed.claims(leaves, classes), classes, whole)
         claims = (each.claim for each in decided if each.counts)
         excusing.append(tuple((each.id, each.start_ms, each.end_ms) for each in claims))  # a part of one is another
-    kinds = difference.HOURS | difference.SURVEYS | {"contract_version", "verdict"}
+    kinds = difference.HOURS | difference.SURVEYS | {"contract_version", "verdict", tickets.KIND}
     rulings = tuple(each.leaf for each in leaves.decisions) + tuple(each.leaf for _, each in leaves.outs)
     return tuple(each.index for each in leaves.all if each.kind in kinds), tuple(excusing), rulings
 

@@ -162,14 +162,16 @@ def _histories(
     for each in members:
         own = excused.get(each.service)
         mine = ruled.of(sight.leaves.decisions, each.service)
-        key = (each.history, each.contracted, own, mine)  # without what all share: it would be hashed for each of them
+        reports = judge.clocks(sight.leaves.tickets, each.service, typed)
+        # without what all share: it would be hashed for each of them
+        key = (each.history, each.contracted, own, mine, reports)
         if key not in done:
             out = union(for_all, own) if own else for_all
             judged = availability.contracted((span,), valid=each.contracted, service_hours=hours)
             if told is not None:
                 judged = intersect(judged, seen.covered(each.history))
             share = judge.contracted_share(seen, (span,), each.contracted)
-            cut = judge.counted(opened.intervals(each.history, mine), judged, out, typed, share)
+            cut = judge.counted(opened.intervals(each.history, mine), judged, out, typed, share, tickets=reports)
             done[key] = _History(cut.intervals, cut.judged, out, [])
         done[key].services.append(each.service)
     yield from done.values()

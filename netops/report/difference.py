@@ -111,6 +111,8 @@ def _matter(each: Sealed, targets: Mapping[str, str]) -> str:
             return "late hours"
         case "coverage_areas" | "survey_import":
             return "surveys"
+        case "ticket_step":
+            return f"ticket {each.body['ticket']}"
         case kind:
             return kind
 

@@ -214,6 +214,7 @@ class _Judge:
                 tz=self._tz,
                 told=state if counted else None,
                 rulings=self._leaves.decisions,
+                tickets=self._leaves.tickets,
             )
         return Line(
             version=contract.version,

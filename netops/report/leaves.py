@@ -18,7 +18,7 @@ from netops.dispute import states
 from netops.evidence import canonical
 from netops.facts import Fact
 from netops.report import corrected, decided
-from netops.sla import calendar, hours, ruled
+from netops.sla import calendar, hours, ruled, tickets
 from netops.sla.exclusions import Claim
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from netops.access.approvals import Approval
     from netops.coverage.ground import Out
     from netops.sla.ruled import Decision
+    from netops.sla.tickets import Ticket
 
 TERMS = approvals.ACTIONS["exclusion"].fields
 MINUTE_MS = 60_000
@@ -121,6 +122,12 @@ class Leaves:
     def decisions(self) -> tuple[Decision, ...]:
         """What rulings decide of intervals, in the order of the ledger."""
         return decided.decisions(self)
+
+    @cached_property
+    def tickets(self) -> Mapping[str, tuple[Ticket, ...]]:
+        """The tickets that count, by service."""
+        steps = ((each.known_ms, each.body) for each in self.of(tickets.KIND))
+        return tickets.by_service(tickets.read(steps).values())
 
     @cached_property
     def outs(self) -> tuple[tuple[decided.Case, Out], ...]:
@@ -326,6 +333,8 @@ def selected(
                 return bool(body["contract"] == contract and body["roster"] in rosters)
             case "contract_version":
                 return bool(body["contract"] == contract)
+            case "ticket_step":
+                return bool(body["contract"] == contract and each.leaf["fact"]["at_ms"] < end_ms)
             case "exclusion_claim":
                 return body["claim"] in claimed
             case "approval_request" | "approval_decision":
@@ -390,4 +399,5 @@ KINDS = (
     *ASIDE,
     "coverage_areas",
     "survey_import",
+    tickets.KIND,
 )

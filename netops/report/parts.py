@@ -178,6 +178,7 @@ class Part:
             tz=self._ask.zone.tz(),
             told=self._seen if stream is not None and stream.counted else None,
             rulings=self._leaves.decisions,
+            tickets=self._leaves.tickets,
         )
         name = f"{item.id}/{given.id}"
         before = sealed.breaches_before(self._leaves, name, period.start_ms, self._ask.zone.tz())

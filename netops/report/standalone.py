@@ -33,6 +33,7 @@ MODULES = (
     "netops/evidence/differences.py",
     "netops/evidence/lines.py",
     "netops/evidence/derived.py",
+    "netops/evidence/tickets.py",
     "netops/evidence/figures.py",
     "netops/evidence/approvals.py",
     "netops/evidence/procedure.py",

@@ -7,7 +7,9 @@ where nothing was there to count there is no place, and nothing is judged. A rat
 is good as the rate is of the contracted one. `docs/explanation/sla.md` says when each is good.
 
 A fault is an outage by the contract's rules on time (`repair.incidents`); one that hangs on a parent is a fault of each
-service. What lies before the period is not looked at: a fault that it cuts off begins with it, and repeats none.
+service. Where the contract counts from the report of a fault, its clock is the ticket's (`tickets.py`), and one that
+nobody reported is none. What lies before the period is not looked at: a fault that it cuts off begins with it, and
+repeats none.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from netops.sla.intervals import Cause, Interval, Spans, State, clip, intersect,
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from netops.sla.tickets import Ticket
+
 REPAIR = "fault.repair"
 REPEAT = "fault.repeat"
 ACTIVE = "asset.active"
@@ -41,6 +45,8 @@ SHARES = 10_000  # a rate is rounded up to a ten-thousandth of the contracted on
 
 LATE, REPEATED, INACTIVE, SLOW = "repaired late", "again", "not active", "below the contracted rate"
 UNSEEN = "not seen to its end"
+OUTAGE, REPORT = "outage", "report"
+"""From when on the time to repair counts: from the outage, or from when it was reported to the carrier."""
 _RATE = re.compile(r"[0-9]{1,18}")  # bit/s, as `because` of a slot that was measured
 
 
@@ -54,16 +60,29 @@ class Made:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """What an objective's figure is made by: its indicator and threshold, and the causes that need no claim."""
+    """What an objective's figure is made by: its indicator and threshold, and the causes that need no claim.
+
+    `reported`: the time to repair counts from the report of a fault.
+    """
 
     indicator: str
     threshold: Fraction
     excused: frozenset[Cause] = frozenset()
+    reported: bool = False
 
-    def of(self, seen: Sequence[Interval], *, judged: Spans, out: Spans, share: Fraction = Fraction(1)) -> Made:
+    def of(
+        self,
+        seen: Sequence[Interval],
+        *,
+        judged: Spans,
+        out: Spans,
+        share: Fraction = Fraction(1),
+        tickets: Sequence[Ticket] = (),
+    ) -> Made:
         """Return the parts of what was seen of one service; `out` are the instants that a claim in force excuses.
 
         `share`: of the period, what the service was contracted for under this version; an asset needs as much less.
+        `tickets`: those of the service that count, where faults count from their report.
         """
         if self.indicator == RATE:
             return Made(parts=list(_rates(seen, judged, out, self.threshold)), judged=judged)
@@ -71,8 +90,12 @@ class Figure:
             places = list(_active(seen, judged, out, self, share))
         else:
             found = repair.incidents(seen)
-            limit = self.threshold
-            places = list(_repaired(found, out, limit) if self.indicator == REPAIR else _repeated(found, seen, limit))
+            if self.reported:
+                places = list(_repaired(list(clocked(found, tickets)), out, self.threshold))
+            elif self.indicator == REPAIR:
+                places = list(_repaired([(each, each.start_ms, ()) for each in found], out, self.threshold))
+            else:
+                places = list(_repeated(found, seen, self.threshold))
         return Made(parts=places, judged=intersect(judged, union((each.start_ms, each.end_ms) for each in places)))
 
 
@@ -80,9 +103,20 @@ def _place(at_ms: int, state: State, cause: Cause = Cause.NONE, because: str = "
     return Interval(at_ms, at_ms + 1, state, cause, because)
 
 
-def _repaired(found: Iterable[repair.Incident], out: Spans, hours: Fraction) -> Iterator[Interval]:
+def clocked(
+    found: Iterable[repair.Incident], tickets: Sequence[Ticket]
+) -> Iterator[tuple[repair.Incident, int, Spans]]:
+    """Yield each fault that was reported, from when on its clock ran, and while it stood still."""
     for each in found:
-        lasted_ms = total(subtract(((each.start_ms, each.end_ms),), out))
+        mine = [one for one in tickets if one.reported_ms < each.end_ms and one.closed_ms > each.start_ms]
+        if mine:
+            begun_ms = max(each.start_ms, min(one.reported_ms for one in mine))
+            yield each, begun_ms, union(*(one.waits for one in mine))
+
+
+def _repaired(found: Iterable[tuple[repair.Incident, int, Spans]], out: Spans, hours: Fraction) -> Iterator[Interval]:
+    for each, begun_ms, waits in found:
+        lasted_ms = total(subtract(subtract(((begun_ms, each.end_ms),), out), waits))
         if lasted_ms > hours * HOUR_MS:
             yield _place(each.start_ms, State.DOWN, each.cause, LATE)
         elif each.censored:

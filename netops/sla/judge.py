@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from netops.sla import aggregate, availability, calendar, derived, exclusions, mef, numbers, repair, ruled, timeline
@@ -19,7 +20,7 @@ from netops.sla.intervals import Cause, Interval, Spans, State, intersect, subtr
 from netops.sla.state import PARENT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from inventory.model import Objective
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from netops.sla.exclusions import Decided
     from netops.sla.month import Key, Member, Month
     from netops.sla.rules import Typed
+    from netops.sla.tickets import Ticket
 
 EMPTY_AS_UP = "an empty history counts as up"
 
@@ -102,30 +104,29 @@ def judge(
     tz: ZoneInfo,
     told: Month | None = None,
     rulings: Sequence[ruled.Decision] = (),
+    tickets: Mapping[str, tuple[Ticket, ...]] = MappingProxyType({}),
 ) -> Judged:
     """Judge one objective over `period` (one span inside the month) for the item's members.
 
     `told`: the services' state, when `month` holds counts: it says when somebody was there to count. Where nothing was
-    counted nothing is judged. `rulings` are what rulings decide of intervals, in the order of the ledger.
+    counted nothing is judged. `rulings` are what rulings decide of intervals, in the order of the ledger; `tickets`
+    those that count, by service.
     """
     hours = service_hours(typed, period, tz)
     excused = exclusions.spans_by_service(decided, (each.service for each in members))
     for_all = excused.get(exclusions.ALL, ())
     target = Fraction(given.target)
     seen = Seen(month, typed)
-    done: dict[tuple[Key, Spans, Spans | None, tuple[ruled.Decision, ...]], _Result] = {}
+    done: dict[tuple[Key, Spans, Spans | None, tuple[ruled.Decision, ...], tuple[Ticket, ...]], _Result] = {}
     lines: list[ServiceLine] = []
     objects: list[aggregate.Object] = []
     weighted: list[tuple[Tally, Fraction]] = []
     for member in members:
         own = excused.get(member.service)
         mine = ruled.of(rulings, member.service)
-        key = (
-            member.history,
-            member.contracted,
-            own,
-            mine,
-        )  # without what all share: it would be hashed for each of them
+        reports = clocks(tickets, member.service, typed)
+        # without what all share: it would be hashed for each of them
+        key = (member.history, member.contracted, own, mine, reports)
         result = done.get(key)
         if result is None:
             out = union(for_all, own) if own else for_all
@@ -133,7 +134,9 @@ def judge(
             if told is not None:
                 judged = intersect(judged, month.covered(member.history))
             share = contracted_share(month, period, member.contracted)
-            result = done[key] = _result(seen.intervals(member.history, mine), judged, out, typed, share)
+            result = done[key] = _result(
+                seen.intervals(member.history, mine), judged, out, typed, share, tickets=reports
+            )
         lines.append(_line(member, result, period, target, given.comparison))
         weighted.append((result.tally, Fraction(member.weight)))
         if typed.aggregation in UNITS:
@@ -227,18 +230,37 @@ def contracted_share(month: Month, period: Spans, contracted: Spans) -> Fraction
     return availability.pro_rata(intersect(period, contracted), ((month.start_ms, month.end_ms),))
 
 
+def clocks(tickets: Mapping[str, tuple[Ticket, ...]], service: str, typed: Typed) -> tuple[Ticket, ...]:
+    """Return the tickets of a service where an objective asks for them; none where it does not."""
+    return tickets.get(service, ()) if typed.figure is not None and typed.figure.reported else ()
+
+
 def counted(
-    intervals: Sequence[Interval], judged: Spans, out: Spans, typed: Typed, share: Fraction
+    intervals: Sequence[Interval],
+    judged: Spans,
+    out: Spans,
+    typed: Typed,
+    share: Fraction,
+    *,
+    tickets: tuple[Ticket, ...] = (),
 ) -> aggregate.Object:
     """Return what is summed of one history: what was seen, or what the objective's figure makes of it."""
     if typed.figure is None:
         return aggregate.Object(intervals=intervals, judged=judged, excluded=out)
-    made = typed.figure.of(intervals, judged=judged, out=out, share=share)
+    made = typed.figure.of(intervals, judged=judged, out=out, share=share, tickets=tickets)
     return aggregate.Object(intervals=made.parts, judged=made.judged, excluded=out)
 
 
-def _result(intervals: list[Interval], judged: Spans, out: Spans, typed: Typed, share: Fraction) -> _Result:
-    cut = counted(intervals, judged, out, typed, share)
+def _result(
+    intervals: list[Interval],
+    judged: Spans,
+    out: Spans,
+    typed: Typed,
+    share: Fraction,
+    *,
+    tickets: tuple[Ticket, ...] = (),
+) -> _Result:
+    cut = counted(intervals, judged, out, typed, share, tickets=tickets)
     sums = availability.tally(
         cut.intervals, judged=cut.judged, excluded=out, excused=typed.excused, degraded=typed.modes.degraded
     )

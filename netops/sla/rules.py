@@ -29,6 +29,7 @@ COMPARISONS = ("at_least", "at_most")
 UNDETERMINED_MODES = ("unknown", "as_down")
 PARENT_FAILURES = ("children_down", "independent")
 EMPTY_HISTORIES = ("not_determinable", "as_up")
+REPAIR_FROM = (derived.OUTAGE, derived.REPORT)
 PER = ("item", "object")
 DOUBLE_CREDIT = ("dearest", "by_minute")
 DAY_MS = 86_400_000
@@ -139,6 +140,12 @@ def objective(contract: Contract, item: ServiceItem, given: Objective) -> Typed:
             "expected 'dearest' where an item promises it"
         )
     streams.sound(given, where)
+    _word(given.rules.repair_from, REPAIR_FROM, f"{where}: repair_from")
+    if given.rules.repair_from != derived.OUTAGE and given.indicator != derived.REPAIR:
+        raise UsageError(
+            f"{where}: repair_from is '{given.rules.repair_from}', and '{given.indicator}' has no time to repair; "
+            f"expected it in the rules of an objective on '{derived.REPAIR}' alone"
+        )
     _word(given.comparison, COMPARISONS, f"{where}: comparison")
     _between(given.target, 0, 100, f"{where}: target")
     schedule(given.credits, where)
@@ -146,7 +153,9 @@ def objective(contract: Contract, item: ServiceItem, given: Objective) -> Typed:
     if given.indicator not in derived.ALL:
         return made
     limit = Fraction(given.threshold)
-    return replace(made, figure=derived.Figure(indicator=given.indicator, threshold=limit, excused=made.excused))
+    reported = given.rules.repair_from == derived.REPORT
+    figure = derived.Figure(indicator=given.indicator, threshold=limit, excused=made.excused, reported=reported)
+    return replace(made, figure=figure)
 
 
 def schedule(given: Credits, where: str) -> None:

@@ -47,6 +47,18 @@ def test_the_instants_differ_from_slot_to_slot():
     assert len(offsets) > 30
 
 
+def test_nobody_is_asked_too_late_in_a_slot_to_be_doubted():
+    def latest(interval_s, doubt_s):
+        made = Rounds(interval_s=interval_s, chance=random.Random(1).random, doubt_s=doubt_s)
+        made.set_devices([f"d{n}" for n in range(200)], now_ms=0)
+        turns = [turn for now in range(0, interval_s * 10_000, 50) for turn in made.due(now)[0] if turn.slot_ms]
+        return max(turn.due_ms - turn.slot_ms for turn in turns) / (interval_s * 1000)
+
+    assert 0.78 < latest(60, 11.25) <= 0.8  # a fifth of a minute is enough for the usual time-outs
+    assert 0.6 < latest(3, 1.125) <= 0.625
+    assert 0.48 < latest(10, 30.0) <= 0.5  # never less than half: nobody shall know when he is looked at
+
+
 def test_devices_come_and_go_without_disturbing_the_others():
     made = rounds(["a", "b"])
     made.set_devices(["b", "c"], now_ms=10_000)

@@ -66,6 +66,7 @@ def test_every_word_that_a_rule_may_be_set_to_is_translated():
         "weight": model.Weight,
         "empty_history": model.EmptyHistory,
         "percentile": model.Percentile,
+        "repair_from": model.RepairFrom,
     }
 
     assert set(terms.VALUES) == {(name, word) for name, kind in kinds.items() for word in get_args(kind)}

@@ -532,7 +532,7 @@ def judge(city, item, objective, start_ms, end_ms):
         ]
         there = [a and b for a, b in zip(mine, open_, strict=True)]
         part = Fraction(sum(a and b for a, b in zip(mine, inside, strict=True)), city.count)
-        things[service] = summed(objective, cells, (there, out), causes, part)
+        things[service] = summed(objective, cells, (there, out), causes, part, reports=clocks(city, rules, service))
         if counting:
             bad = [each for each in rulings if each[2] in ("", service)]
             things[service] = counted(rules, city.places(service, stream), (there, out), causes, (bad, city.start))
@@ -587,7 +587,41 @@ def counted(rules, places, when, causes, said):
     return sums
 
 
-def summed(objective, cells, when, causes, part):
+def clocks(city, rules, service):
+    """Return the tickets of a service: first and last minute of its life, and in which its clock stands still."""
+    if rules.get("repair_from", "outage") == "outage":
+        return None
+    told = {}
+    for leaf in city.leaves:
+        body = leaf["fact"]["body"]
+        if leaf["fact"]["kind"] != "ticket_step":
+            continue
+        minute = (leaf["recorded_ms"] - city.start) // MINUTE
+        ticket = told.get(body["ticket"])
+        if ticket is None:
+            if body["step"] == "reported":
+                names = body.get("services", [])
+                told[body["ticket"]] = {"of": names, "born": minute, "dies": None, "since": None, "still": set()}
+        elif ticket["dies"] is None:
+            if body["step"] == "paused" and ticket["since"] is None:
+                ticket["since"] = minute
+            elif body["step"] in ("resumed", "closed") and ticket["since"] is not None:
+                ticket["still"] |= set(range(ticket["since"], minute))
+                ticket["since"] = None
+            if body["step"] == "closed":
+                ticket["dies"] = minute
+                ticket["void"] = body.get("outcome") == "withdrawn"
+    made = []
+    for ticket in told.values():
+        dies = city.count if ticket["dies"] is None else ticket["dies"]
+        if ticket["since"] is not None:
+            ticket["still"] |= set(range(ticket["since"], city.count))
+        if service in ticket["of"] and not ticket.get("void"):
+            made.append((ticket["born"], dies, ticket["still"]))
+    return made
+
+
+def summed(objective, cells, when, causes, part, *, reports=None):
     """Return the six sums of a figure that is made of what was seen: one thing is 1, a rate its share of the time."""
     sums, rules, (there, out) = dict.fromkeys(BUCKETS, 0), objective["rules"], when
     kind, limit = objective["indicator"], Fraction(objective["threshold"] or 0)
@@ -616,8 +650,15 @@ def summed(objective, cells, when, causes, part):
         before = None
         for first, last, cause in faults(cells):
             if kind == "fault.repair":
+                clock, still = first, set()
+                if reports is not None:
+                    mine = [each for each in reports if each[0] <= last and each[1] > first]
+                    if not mine:
+                        continue
+                    clock = max(first, min(born for born, _, _ in mine))
+                    still = set().union(*(each for _, _, each in mine))
                 sides = [cells[i].state if 0 <= i < len(cells) else "UNKNOWN" for i in (first - 1, last + 1)]
-                lasted = sum(not out[i] for i in range(first, last + 1))
+                lasted = sum(not out[i] and i not in still for i in range(clock, last + 1))
                 state = "DOWN" if lasted > limit * 60 else "UNKNOWN" if "UNKNOWN" in sides else "UP"
             else:
                 again = before is not None and first - before - 1 <= limit * 24 * 60

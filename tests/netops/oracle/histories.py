@@ -145,7 +145,10 @@ def derived(rng, name):
     if metric in ONE_BY_ONE:
         own = replace(own, outage_edge="first_bad", min_outage_s=0, check_every_s=600, min_samples_per_slice=0)
         own = replace(own, parent_failure="children_down")
-    return replace(made, id=name, indicator=metric, threshold=rng.choice(thresholds), rules=own)
+    threshold = rng.choice(thresholds)
+    if metric == "fault.repair":
+        own = replace(own, repair_from=random.Random(f"{threshold} {own}").choice(["outage", "report"]))
+    return replace(made, id=name, indicator=metric, threshold=threshold, rules=own)
 
 
 def windowed(rng, given):
@@ -251,6 +254,8 @@ class History:
         self.past()
         self.rng = random.Random(f"corrections of {seed}")
         self.corrections()
+        self.rng = random.Random(f"tickets of {seed}")
+        self.tickets()
         self.rng = random.Random(f"surveys of {seed}")
         for kind, body, at_ms in surveys.facts(self.rng, start_ms=self.start, end_ms=self.end, carrier="x"):
             self.state(kind, body, at_ms=at_ms)
@@ -350,6 +355,26 @@ class History:
             for stream, step in streams_:
                 if rng.random() < 0.8:
                     self.hour(self.last_roster, at, step, stream, correction={"correction": number})
+
+    def tickets(self):
+        """Faults reported now and then, some before the period, some never closed; with steps that do not fit."""
+        rng, told = self.rng, []
+        for number in range(rng.choice([0, 3, 12])):
+            at, words = self._minute(-200), ["reported"] * rng.choice([1, 1, 1, 2])
+            words += rng.choices(["answered", "paused", "resumed", "reported", "paused"], k=rng.randrange(5))
+            words += rng.choice([[], ["closed"], ["closed"], ["closed", "paused", "resumed"]])
+            if rng.random() < 0.1:
+                words = words[::-1]
+            for word in words:
+                body = {"ticket": f"T{number}", "contract": "c1", "step": word, "by": "operator"}
+                if word == "reported":
+                    body["services"] = rng.sample(["s-0", "s-1", "s-2", "s-3", "n-1"], rng.randint(1, 4))
+                if word == "closed":
+                    body["outcome"] = rng.choice(["repaired"] * 4 + ["withdrawn"])
+                told.append((at, body))
+                at += rng.choice([0, 1, 7, 30, 90, 400]) * M
+        for at, body in sorted(told, key=lambda each: each[0]):
+            self.state("ticket_step", body, at_ms=at)
 
     def late(self, at):
         count = self.rng.randint(1, 300)

@@ -58,6 +58,9 @@ def rich(october):
     october.state("fact_refused", refused | {"request": "m-2"})
     other = {"contract": "c2", "version": "1", "valid_from_ms": START, "digest": "3" * 64}
     october.state("contract_version", other)
+    ticket = {"ticket": "T1", "contract": "c1", "by": "operator"}
+    october.state("ticket_step", ticket | {"step": "reported", "services": ["ap-1"]}, at_ms=START - 24 * H)
+    october.state("ticket_step", ticket | {"step": "paused", "remark": "key"}, at_ms=START + 2 * H)
     october.state("witness_policy", {"quorum": 2, "witnesses": sorted(map(str, WITNESSES))})
     october.state("witness_policy", {"quorum": 0, "witnesses": []})
     return october
@@ -87,6 +90,8 @@ LEFT_OUT = {
     "a-step-of-the-clock": of("clock_state"),
     "an-objection": of("objection"),
     "a-ruling": of("ruling"),
+    "a-report-of-a-fault": of("ticket_step", step="reported"),
+    "a-pause-of-a-repair": of("ticket_step", step="paused"),
     "a-policy-that-was-lowered": of("witness_policy", quorum=2),
     "the-policy-in-force": of("witness_policy", quorum=0),
 }
