@@ -5,10 +5,15 @@ from __future__ import annotations
 import importlib.util
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from netops import tickets
+from netops.access import record
+from netops.alerts import book
+from netops.alerts.incident import Incident, Member, Phase
 from netops.config import Listener
 from netops.web import Server
 
@@ -28,6 +33,10 @@ PAGES = {  # path → whose page it is
     "/device/small-cell-2?day=2026-09-20": "operator",
     "/service/wifi-0009": "operator",
     "/reading/wlan-controller-0/1789999980000": "auditor",
+    "/incidents": "operator",
+    "/incidents/20260915-00001": "operator",
+    "/tickets": "operator",
+    "/tickets/T20260920-seen": "operator",
     "/probes": "operator",
     "/logins": "operator",
     "/contracts": "auditor",
@@ -60,10 +69,36 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def url(site):
+    _something_wrong(site)
     server = Server(site.app, Listener(port=0))
     server.start()
     yield f"http://127.0.0.1:{server.port}"
     server.stop()
+
+
+def _something_wrong(site):
+    """An incident, and a ticket of it that waits for us."""
+    now = site.clock.now_ms()
+    down = ("wifi-0000", "wifi-0003")
+    one = Incident(
+        id="20260915-00001",
+        rule="outage",
+        root="device:wlan-controller-0",
+        severity="critical",
+        phase=Phase.OPEN,
+        since_ms=now - 540_000,
+        opened_ms=now - 480_000,
+        members={f"service:{name}": Member(since_ms=now - 540_000, kind="wifi") for name in down},
+    )
+    with book.Book(book.path(site.settings)) as held:
+        held.keep([one])
+    said = tickets.reported(
+        down[:1], contract="contract-a", by="operator", now_ms=now - 300_000, token="seen", incident=one.id
+    )
+    said = replace(said, body={**said.body, "ticket": "T20260920-seen"})
+    (known,) = tickets.fold([(said, True)]).values()
+    paused = tickets.step(known, "paused", by="operator", now_ms=now - 60_000, remark="机房钥匙")
+    record.state(site.settings, [said, paused])
 
 
 @pytest.fixture
