@@ -24,7 +24,7 @@ from collectors.known_as import Names, started
 from collectors.outbox import Outbox
 from collectors.profile_yaml import shipped
 from collectors.restraint import CHEAP_ONLY, HURRY_MS, Restraint, gentle
-from collectors.rounds import Rounds, Turn
+from collectors.rounds import LEAST_SPREAD, Rounds, Turn
 from collectors.snmp.breaker import CHEAP, Breaker, event_of
 from collectors.snmp.engine import Engine
 from collectors.snmp.flight import Job
@@ -102,6 +102,7 @@ class Collector:
         self._chance = chance or secrets.SystemRandom().random
         # a silence is doubted by AGAIN further asks, the last of which begins within the slot; a fourth more for us
         doubt_s = 1.25 * AGAIN * (settings.collect.retries + 1) * settings.collect.timeout_s
+        self._doubts_in_time = doubt_s <= settings.collect.interval_s * (1 - LEAST_SPREAD)
         self._rounds = Rounds(interval_s=settings.collect.interval_s, chance=self._chance, doubt_s=doubt_s)
         self._engine = Engine(window=settings.collect.window, clock=clock)
         self._alarm = Alarm(settings.collect.vantage, "the SNMP sockets")
@@ -267,7 +268,12 @@ class Collector:
         if token.device not in self._roll.asked:
             return None
         known = self._known.setdefault(token.device, _Known())
-        if self._is_doubtful(token, answer, known):
+        doubtful = self._is_doubtful(token, answer, known)
+        if doubtful and self._clock.now_ms() >= token.slot_ms + self._every_ms:
+            if self._doubts_in_time:  # it was asked in time for all doubts, so what was too late is we
+                self._polled += 1
+                return poll.unpolled(token.device, token.slot_ms, max(0, answer.at_ms), Reason.POLLER_LATE)
+        elif doubtful:
             job = Job(self._roll.asked[token.device].target, CHEAP, token._replace(plan=None, layout=False), 0)
             self._engine.submit([job._replace(token=job.token._replace(again=token.again + 1))], self._answers.put)
             return None
@@ -299,14 +305,13 @@ class Collector:
         A refusal is no more than a silence: ICMP can be forged.
 
         Who answered last is asked up to three times more in the slot before it counts as silent. Who was silent before
-        is not: the dead cost nothing more.
+        is not: the dead cost nothing more. When the slot is over before that, the silence is not known to be one.
         """
         return (
             poll.outcome(answer) in SILENT
             and token.again < AGAIN
             and known.restraint.answered is not False
             and token.slot_ms % self._every_ms == 0
-            and self._clock.now_ms() < token.slot_ms + self._every_ms
         )
 
     def _skipped(self, token: Token, known: _Known, outcome: str) -> dict[str, Reason]:

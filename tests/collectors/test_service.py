@@ -259,6 +259,30 @@ def test_a_silence_is_doubted_whatever_icmp_says(city, reason):
     assert [each.token.again for each in sent] == [1]
 
 
+@pytest.mark.parametrize(("room", "outcome"), [(True, "poller_late"), (False, "no_answer")])
+def test_a_silence_that_we_were_too_late_to_doubt_is_ours(city, room, outcome):
+    """Where the slots have room for all doubts a doubt that does not fit says that we were late, not the device."""
+    settings, plan, _ = city
+    service = Collector(settings)
+    service._read_register(clock.SYSTEM.now_ms())
+    service._doubts_in_time = room
+    slot = clock.SYSTEM.now_ms() // 60_000 * 60_000 - 60_000
+    job = service._job(Turn(slot, plan.agents[0].id, slot), service._roll.asked[plan.agents[0].id])
+
+    made = service._poll_of(Answer(token=job.token, failed=Failure(Reason.NO_ANSWER), sent=3, at_ms=slot + 61_000))
+
+    assert (made.outcome, made.slot_ms) == (outcome, slot)
+
+
+def test_only_slots_with_room_for_all_doubts_put_lateness_on_us(tmp_path):
+    def doubts(interval_s, timeout_s):
+        words = [f"data.dir={tmp_path}", f"collect.interval_s={interval_s}", f"collect.timeout_s={timeout_s}"]
+        return Collector(config.load(None, environ={}, overrides=words))._doubts_in_time
+
+    assert doubts(60, 1)
+    assert not doubts(10, 1)
+
+
 def service_profile(settings, device):
     with Register(settings.register_url, rehearsal=True, readonly=True) as register:
         return snapshot(register, at_ms=clock.SYSTEM.now_ms()).device[device].profile
