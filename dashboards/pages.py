@@ -19,6 +19,7 @@ from dashboards import (
     sites,
     staff,
     tickets,
+    why,
 )
 from dashboards.desk import Desk
 from dashboards.queries import Queries
@@ -64,7 +65,7 @@ MENU = (
         label=mark("登录质量"),
         group="visitors",
         order=27,
-        under=frozenset({"dashboards.logins_at"}),
+        under=frozenset({"dashboards.logins_at", "dashboards.why"}),
     ),
     Link(
         endpoint="dashboards.contracts",
@@ -108,6 +109,6 @@ def blueprint(desk: Desk) -> Blueprint:
         "dashboards", __name__, template_folder="templates", static_folder="static", static_url_path="/assets"
     )
     made.app_context_processor(lambda: {"opened": opened.above(desk) if getattr(g, "person", None) else []})
-    for room in (operators, sites, devices, probes, logins, contracts, approvals, staff, incidents, tickets):
+    for room in (operators, sites, devices, probes, logins, contracts, approvals, staff, incidents, tickets, why):
         room.install(made, desk)
     return made

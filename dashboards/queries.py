@@ -160,12 +160,12 @@ class Queries:
         """Return what the core has summed of these hours of a service; an hour that is not sealed is not among them."""
         return hours_of(self.settings.data.dir / "states.db", service, hours)
 
-    def leaves(self, kind: str) -> list[Leaf]:
-        """Return the sealed facts of a kind in the ledger's order, the newest last; none before there is a ledger."""
+    def leaves(self, kind: str, *, start_ms: int = 0, end_ms: int = canonical.MAX_INTEGER) -> list[Leaf]:
+        """Return the sealed facts of a kind and window in the ledger's order; none before there is a ledger."""
         if not ledger_path(self.settings).exists():
             return []
         with LedgerReader(ledger_path(self.settings)) as ledger:
-            return sorted(ledger.find(kind), key=lambda leaf: leaf.index)
+            return sorted(ledger.find(kind, start_ms=start_ms, end_ms=end_ms), key=lambda leaf: leaf.index)
 
     def events(self, device: str, *, start_ms: int, end_ms: int) -> list[Leaf]:
         """Return what a device said by itself in a window (traps, informs), the newest first."""

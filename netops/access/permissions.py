@@ -55,6 +55,7 @@ ROUTES: dict[str, str] = {
     "dashboards.probes": "network.see",
     "dashboards.logins": "network.see",
     "dashboards.logins_at": "network.see",
+    "dashboards.why": "network.see",
     "dashboards.device": "network.see",
     "dashboards.service": "network.see",
     "dashboards.sample": "raw.see",

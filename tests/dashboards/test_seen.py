@@ -35,6 +35,7 @@ PAGES = {  # path → whose page it is
     "/reading/wlan-controller-0/1789999980000": "auditor",
     "/incidents": "operator",
     "/incidents/20260915-00001": "operator",
+    "/why/site-9": "operator",
     "/tickets": "operator",
     "/tickets/T20260920-seen": "operator",
     "/probes": "operator",
