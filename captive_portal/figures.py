@@ -40,6 +40,7 @@ class Times:
     metric: str
     samples: list[int] = field(default_factory=list)
     _apart: list[int] = field(init=False)  # how many between each bound and the one before, and beyond the last
+    _sum_ms: int = 0  # of all, each at most `portal.CAP_MS`
 
     def __post_init__(self) -> None:
         self._apart = [0] * (len(portal.BOUNDS[self.metric]) + 1)
@@ -48,12 +49,14 @@ class Times:
         """Count one; a clock that stepped back makes it 0, never less."""
         took_ms = max(0, took_ms)
         self._apart[bisect_left(portal.BOUNDS[self.metric], took_ms)] += 1
+        self._sum_ms += min(took_ms, portal.CAP_MS)
         if len(self.samples) < SAMPLES:
             self.samples.append(took_ms)
 
     def join(self, other: Times) -> None:
         """Add what another has counted."""
         self._apart = [mine + its for mine, its in zip(self._apart, other._apart, strict=True)]
+        self._sum_ms += other._sum_ms
         self.samples += other.samples[: SAMPLES - len(self.samples)]
 
     @property
@@ -66,6 +69,10 @@ class Times:
         """How many took at most so long, for each bound."""
         return dict(zip(portal.BOUNDS[self.metric], accumulate(self._apart), strict=False))
 
+    @property
+    def _averaged(self) -> bool:
+        return self.metric in portal.MEANS.values()
+
     def ranked(self) -> dict[int, int]:
         """Return the 50th and 95th percentile; nothing where nothing was timed."""
         return ranked(self.samples)
@@ -76,6 +83,8 @@ class Times:
             return {}
         made = {f"{self.metric}.p{rank}": float(value) for rank, value in self.ranked().items()}
         made[f"{self.metric}.timed"] = float(self.timed)
+        if self._averaged:
+            made[portal.summed(self.metric)] = float(self._sum_ms)
         made.update({portal.within(self.metric, bound): float(count) for bound, count in self.within.items()})
         return made
 
@@ -85,7 +94,8 @@ class Times:
             return {}
         counts: dict[str, JSON] = {str(bound): count for bound, count in self.within.items()}
         ranked: dict[str, JSON] = {f"{name}_ms_p{rank}": value for rank, value in self.ranked().items()}
-        return {**ranked, f"{name}_timed": self.timed, f"{name}_within": counts}
+        summed: dict[str, JSON] = {f"{name}_ms_sum": self._sum_ms} if self._averaged else {}
+        return {**ranked, **summed, f"{name}_timed": self.timed, f"{name}_within": counts}
 
 
 def row(kind: str, name: str, values: Mapping[str, float]) -> Row:

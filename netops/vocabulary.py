@@ -297,8 +297,10 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "enforced_ms_max?": _count,
         "enforced_ms_p50?": _count,
         "enforced_ms_p95?": _count,
+        "enforced_ms_sum?": _count,  # each at most 100 s (netops/metrics/portal.py)
         "enforced_timed?": _count,
         "enforced_within?": _counts,
+        "time_to_online_ms_sum?": _count,
         "time_to_online_timed?": _count,
         "time_to_online_within?": _counts,
         "gateway_timed?": _count,

@@ -63,12 +63,13 @@ class Known(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What the rules make of a cell: of its `hours` so many `good`, by samples up to `newest_ms`."""
+    """What the rules make of a cell: of its `hours` so many `good`, so many `weak`, by samples up to `newest_ms`."""
 
     known: Known
     hours: int = 0
     good: int = 0
     newest_ms: int = 0
+    weak: int = 0
 
 
 @dataclass(slots=True)
@@ -92,9 +93,14 @@ class Table:
                 self.add(cell, hour, measured)
 
 
+def is_weak(hour: Hour, rules: Rules) -> bool:
+    """Whether an hour's level alone is beneath the promised one; what did not hear the network is."""
+    return hour.heard <= hour.silent or hour.level < rules.level * hour.heard
+
+
 def is_good(hour: Hour, rules: Rules) -> bool:
     """Whether an hour's samples show the network as promised; a promised quality that nobody measured is not shown."""
-    if hour.heard <= hour.silent or hour.level < rules.level * hour.heard:
+    if is_weak(hour, rules):
         return False
     return rules.quality is None or (hour.rated > 0 and hour.quality >= rules.quality * hour.rated)
 
@@ -110,7 +116,8 @@ def look(hours: dict[int, Hour], rules: Rules, *, at_ms: int) -> Cell:
     if not fresh:
         return Cell(Known.OLD, newest_ms=newest_ms)
     good = sum(is_good(hours[hour], rules) for hour in fresh)
-    return Cell(Known.KNOWN if len(fresh) >= rules.min_hours else Known.FEW, len(fresh), good, newest_ms)
+    weak = sum(is_weak(hours[hour], rules) for hour in fresh)
+    return Cell(Known.KNOWN if len(fresh) >= rules.min_hours else Known.FEW, len(fresh), good, newest_ms, weak)
 
 
 def weak_share(levels: Iterable[int], below: int) -> tuple[int, int]:

@@ -57,6 +57,26 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
+class Weak:
+    """Weak coverage, 弱覆盖: of the known cells' hours, and of these cells, how many are beneath the promised level.
+
+    A weak cell is beneath it in more than half of its hours. No surface weighs here, and no quality counts.
+    """
+
+    hours: int = 0
+    weak_hours: int = 0
+    cells: int = 0
+    weak_cells: int = 0
+
+    @classmethod
+    def of(cls, cells: Iterable[Cell]) -> Weak:
+        """Count them."""
+        known = [each for each in cells if each.known is Known.KNOWN]
+        hours, weak = sum(each.hours for each in known), sum(each.weak for each in known)
+        return cls(hours, weak, len(known), sum(2 * each.weak > each.hours for each in known))
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How an area stands. `share` is None where no cell is known; surfaces in square decimetres.
 
@@ -75,6 +95,7 @@ class Standing:
     cells: Mapping[str, int] = field(default_factory=dict)
     newest_ms: int = 0
     oldest_ms: int = 0
+    weak: Weak = Weak()
 
     @property
     def unknown(self) -> Fraction:
@@ -137,7 +158,8 @@ def _stand(cells: Iterable[tuple[Cell, int]], target: Fraction, promise: Promise
     outcome, because = _verdict(share, n, part.of_known(target), promise, unknown=1 - Fraction(weight, surface))
     bounds = wilson.interval(share, n, z=promise.z, digits=DIGITS, scale=part.scale, added=part.added)
     whole = part.scale * share + part.added
-    return Standing(outcome, because, target, whole, *bounds, n, surface, weight, told, max(seen), min(seen))
+    weak = Weak.of(cell for cell, _ in cells)
+    return Standing(outcome, because, target, whole, *bounds, n, surface, weight, told, max(seen), min(seen), weak)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ class Numbers:
             at=window[1],
             month=(self.period[0], self.zone),
             whole=(*self.period, self.rulings.report["contract"]),
+            told_in=self.rulings.report["format"],
         )
         contracted = sum(map(length, spans.values()))
         due = exact(item["fee"]) * contracted / (self.period[1] - self.period[0])

@@ -30,7 +30,9 @@ COUNTS = "{indicator} {sign} {threshold}" + ONE_BY_ONE + "{every} s"
 COUNTED = (
     "portal.login.success",
     "portal.login.time",
+    "portal.login.mean",
     "portal.authentication.time",
+    "portal.authentication.mean",
     "portal.controller.time",
     "portal.radius.time",
     "portal.sms.time",

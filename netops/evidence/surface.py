@@ -28,6 +28,11 @@ COLUMNS = [
     *("area", "area_target", "verdict", "because", "area_share", "area_shown", "area_lower", "area_upper", "n"),
     *("surface_dm2", "known_dm2", "unknown_shown", *KNOWN, "newest_ms", "oldest_ms"),
 ]
+WEAK = [
+    *("area", "cell_hours", "weak_hours", "weak_share", "weak_shown"),
+    *("cells", "weak_cells", "weak_cells_share", "weak_cells_shown"),
+]
+UNTOLD = ("netops-report/1", "netops-report/2", "netops-report/3")  # told nothing of weak coverage
 FINE = 1_000_000  # a bound is a share of so many parts
 DAY = 24 * HOUR
 Row = dict[str, Any]
@@ -44,16 +49,20 @@ def promised(
     at: int,
     month: tuple[int, tzinfo],
     whole: tuple[int, int, str],
+    told_in: str,
 ) -> list[dict[str, Any]]:
     """Return what the report must say of each of an item's promises of coverage; `month` is its begin and its zone.
 
-    `whole` is the period of the report and its contract: a ruling takes nothing out for another report's.
+    `whole` is the period of the report and its contract: a ruling takes nothing out for another report's. `told_in` is
+    the report's format.
     """
     made = []
     for given in item.get("coverage", ()):
         before = leaves.breaches(f"{item['id']}/{given['id']}", *month)
         areas = item["select"]["areas"]
         made.append(covered(leaves, given, carrier=carrier, areas=areas, at=at, before=before, month=whole))
+        if told_in in UNTOLD:
+            del made[-1]["weak"]
     return made
 
 
@@ -84,6 +93,8 @@ def covered(
     told["outside"] = sum(each[0] for cell, hours in rows.items() if cell not in inside for each in hours.values())
     verdict, because = _with_minima(whole, singly)
     percent = _owed(whole, singly, given, before)
+    hours = {area: [rows.get(cell, {}) for cell in zones.get(area, {})] for area in areas}
+    every = {"": [each for some in hours.values() for each in some], **hours}
     return {
         "objective": given["id"],
         "title": given["title"],
@@ -98,6 +109,7 @@ def covered(
         "because": because,
         "whole": whole,
         "areas": {"columns": COLUMNS, "rows": [[each[name] for name in COLUMNS] for each in singly]},
+        "weak": {"columns": WEAK, "rows": [_weak(area, some, given, limits[0], at) for area, some in every.items()]},
         "breaches_before": before,
         "credit_percent": written(percent),
     }
@@ -176,13 +188,37 @@ def _look(hours: Mapping[int, Sequence[int]], given: Mapping[str, Any], limits: 
     """Return what is known of a cell at an instant."""
     begun = [hour for hour in hours if hour * HOUR < at]
     newest = max(begun, default=0) * HOUR
-    fresh = [hour for hour in begun if hour * HOUR + given["max_age_days"] * DAY >= at]
+    fresh = _fresh(hours, given, at)
     good = len([hour for hour in fresh if _good(hours[hour], *limits)])
     if not begun:
         return "never_measured", 0, 0, 0
     if not fresh:
         return "too_old", 0, 0, newest
     return ("too_few_hours" if len(fresh) < given["min_hours"] else "known"), len(fresh), good, newest
+
+
+def _fresh(hours: Mapping[int, Sequence[int]], given: Mapping[str, Any], at: int) -> list[int]:
+    """Return the hours that began before the instant and are young enough."""
+    return [hour for hour in hours if hour * HOUR < at <= hour * HOUR + given["max_age_days"] * DAY]
+
+
+def _weak(
+    area: str, cells: Sequence[Mapping[int, Sequence[int]]], given: Mapping[str, Any], level: Fraction, at: int
+) -> list[Any]:
+    """Return how many hours of known cells, and how many of these cells, are beneath the level [弱覆盖]."""
+    counted = [0, 0, 0, 0]
+    for hours in cells:
+        fresh = _fresh(hours, given, at)
+        if not fresh or len(fresh) < given["min_hours"]:
+            continue
+        weak = len([hour for hour in fresh if not _good(hours[hour], level, None)])
+        for place, more in enumerate((len(fresh), weak, 1, int(weak > len(fresh) - weak))):
+            counted[place] += more
+    row: list[Any] = [area]
+    for whole, part in (counted[:2], counted[2:]):
+        share = Fraction(part, whole) if whole else None
+        row += [whole, part, written(share), "" if share is None else _shown(share * 100, 6)]
+    return row
 
 
 def _good(sums: Sequence[int], level: Fraction, quality: Fraction | None) -> bool:

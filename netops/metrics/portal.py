@@ -32,12 +32,23 @@ BOUNDS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     }
 )
 """Up to how many milliseconds are counted apart: a contract promises one of these."""
-COUNTED = frozenset({SUCCESS, *BOUNDS})
+MEANS: Mapping[str, str] = MappingProxyType(
+    {"portal.login.mean": TIME_TO_ONLINE, "portal.authentication.mean": AUTHENTICATION}
+)
+"""What a contract promises as a mean over all logins → the time of which it is the mean."""
+CAP_MS = 100_000
+"""What one login counts at most in a mean, and one that never came online: so a hundredth is a second."""
+COUNTED = frozenset({SUCCESS, *BOUNDS, *MEANS})
 
 
 def within(name: str, bound_ms: int) -> str:
     """Return the metric that counts what took at most `bound_ms`."""
     return f"{name}.within_{bound_ms}"
+
+
+def summed(name: str) -> str:
+    """Return the metric that adds up what took at most `CAP_MS` each."""
+    return f"{name}.sum"
 
 
 _LOWER, _HIGHER = Better.LOWER, Better.HIGHER
@@ -47,6 +58,16 @@ _OURS = "measured by the portal"
 
 def _count(name: str, zh: str, en: str, *, better: Better = Better.NEUTRAL) -> Metric:
     return gauge(name, "1", zh, en, _OURS, better=better, bounds=_FROM_0)
+
+
+def _sum(name: str, zh: str, en: str) -> tuple[Metric]:
+    what = f"times of a minute added up, each at most {CAP_MS} ms: {en}"
+    return (gauge(summed(name), "ms", f"{zh}之和", what, _OURS, bounds=_FROM_0),)
+
+
+def _mean(name: str, zh: str, en: str, source: str) -> Metric:
+    what = f"mean over all logins, each at most {CAP_MS} ms, one that never came online as much: {en}; for contracts"
+    return gauge(name, "ms", zh, what, source, better=_LOWER, bounds=_FROM_0)
 
 
 def _time(name: str, zh: str, en: str, source: str) -> tuple[Metric, ...]:
@@ -66,6 +87,7 @@ def _time(name: str, zh: str, en: str, source: str) -> tuple[Metric, ...]:
             for rank in (50, 95)
         ),
         _count(f"{name}.timed", f"{zh}的次数", f"how often it was timed in a minute: {en}"),
+        *(_sum(name, zh, en) if name in MEANS.values() else ()),
         *(
             _count(within(name, bound), f"{zh}不超过 {bound} ms 的次数", f"how often at most {bound} ms: {en}")
             for bound in BOUNDS[name]
@@ -129,6 +151,18 @@ ENTRIES: tuple[Metric, ...] = (
     *_time(
         AUTHENTICATION,
         "认证响应时间",
+        "time from a login's form until the device was let in",
+        "YD/T 3563-2019 认证平均响应时间",
+    ),
+    _mean(
+        "portal.login.mean",
+        "平均上网等待时长",
+        "time from when a device first came by until it was online",
+        "YD/T 3563-2019 接入连接建立时间",
+    ),
+    _mean(
+        "portal.authentication.mean",
+        "平均认证响应时间",
         "time from a login's form until the device was let in",
         "YD/T 3563-2019 认证平均响应时间",
     ),

@@ -74,6 +74,8 @@ TOKENS: Final[Mapping[str, tuple[str, str]]] = {
     "unproved": ("未经证实", "unproved"),
     "unheard": ("无回音", "unheard of"),
     "busy": ("被占用", "in use"),
+    "waited": ("等待的秒数", "seconds waited"),
+    "not summed": ("门户未累计时长", "the portal did not add up times"),
     "began anew": ("计数器重新开始", "the counter began anew"),
     "not read before": ("此前未读到计数", "no count before it"),
     "more than places in the slot": ("超出时隙容量", "more than places in the slot"),

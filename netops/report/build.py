@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from netops.report.parts import Verdict
     from netops.report.zone import Zone
 
-FORMAT = "netops-report/3"
+FORMAT = "netops-report/4"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

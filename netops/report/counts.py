@@ -2,9 +2,38 @@
 
 from __future__ import annotations
 
-from netops.metrics import ONE_BY_ONE
-from netops.sla import derived
+from fractions import Fraction
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from netops.metrics import ONE_BY_ONE, portal
+from netops.sla import counted, derived, numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 INDICATORS = ONE_BY_ONE | derived.COUNTED
 OUTAGES = ONE_BY_ONE
 """Of these a row of failures is counted too; a fault that is one of many still lasted its time."""
+
+CAPPED = f"每次至多计 each counts at most {counted.SECONDS} s"
+
+
+def figure(objective: Mapping[str, Any]) -> str:
+    """Return what an objective comes to as people read it: `92.3 %`, of a mean with its seconds, `92.3 % (7.700 s)`."""
+    share, seconds = objective["shown"] or "—", mean(objective)
+    return f"{share} %" + (f" ({seconds})" if seconds else "")
+
+
+def mean(objective: Mapping[str, Any]) -> str:
+    """Return the mean that an objective of `report.json` comes to: `7.700 s`, rounded up; empty where it is of none."""
+    if objective["indicator"] not in portal.MEANS or not objective["value"]:
+        return ""
+    waited = 1 - Fraction(objective["value"])
+    return f"{numbers.shown(Fraction(ceil(waited * portal.CAP_MS), 1000), 3)} s"
+
+
+def number(objective: Mapping[str, Any]) -> int:
+    """Return how many things were judged; a login of a mean has a place for each second that it may count."""
+    places: int = sum(objective["tally"].values())
+    return places // counted.SECONDS if objective["indicator"] in portal.MEANS else places

@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from inventory.model import Contract, ServiceItem
     from inventory.model import Coverage as Given
     from netops.coverage.ground import Ground
-    from netops.coverage.judge import Coverage, Standing
+    from netops.coverage.judge import Coverage, Standing, Weak
     from netops.report.leaves import Leaves
 
 COLUMNS = (
     *("area", "area_target", "verdict", "because", "area_share", "area_shown", "area_lower", "area_upper", "n"),
     *("surface_dm2", "known_dm2", "unknown_shown", *(each.value for each in Known), "newest_ms", "oldest_ms"),
+)
+WEAK = (
+    *("area", "cell_hours", "weak_hours", "weak_share", "weak_shown"),
+    *("cells", "weak_cells", "weak_cells_share", "weak_cells_shown"),
 )
 LOWER_PLACES = 4
 """Decimals of a bound in percent; it is rounded outward, so that the exact one lies within."""
@@ -128,7 +132,23 @@ def _told(given: Given, seen: Ground, found: Coverage, *, at_ms: int) -> dict[st
             "columns": list(COLUMNS),
             "rows": [_row(area, minima.get(area, given.minimum), each) for area, each in found.areas.items()],
         },
+        "weak": {
+            "columns": list(WEAK),
+            "rows": [_weak(area, each.weak) for area, each in {"": found.alone, **found.areas}.items()],
+        },
     }
+
+
+def _weak(area: str, each: Weak) -> list[Any]:
+    return [
+        *(area, each.hours, each.weak_hours, *_share(each.weak_hours, each.hours)),
+        *(each.cells, each.weak_cells, *_share(each.weak_cells, each.cells)),
+    ]
+
+
+def _share(part: int, whole: int) -> tuple[str, str]:
+    """Return a share, exactly and in percent; nothing of nothing."""
+    return (numbers.text(Fraction(part, whole)), numbers.shown(Fraction(part, whole) * 100)) if whole else ("", "")
 
 
 def _row(area: str, target: str, each: Standing) -> list[Any]:

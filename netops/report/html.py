@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netops.clock import iso, utc
+from netops.metrics import portal
 from netops.report import agreed, because, counts, drawn, foot, paper, surfaces
 from netops.report.named import named, norm
 from netops.report.words import LANGUAGES, both, worded
@@ -270,6 +271,9 @@ def _slots(each: Mapping[str, Any]) -> str:
         return ""
     limit = because.limit(each["indicator"], each["good"])
     said = f"{escape(because.indicator(each['indicator']))} <code>{escape(limit)}</code>"
+    if each["indicator"] in portal.MEANS:
+        mean = f"<b>{counts.mean(each) or '—'}</b>, n {counts.number(each)}, {counts.CAPPED}"
+        return f"<p>{escape(because.indicator(each['indicator']))}：{mean}</p>"
     if each["indicator"] in counts.INDICATORS:
         sums = ", ".join(f"{COLUMNS[name]} {count}" for name, count in each["tally"].items() if count)
         return f"<p>逐次计算 one by one, good while {said}<br>{escape(sums) or '—'}</p>"

@@ -158,7 +158,7 @@ class _Told:
             [
                 self._name(each),
                 f"{'≥' if each.objective['comparison'] == 'at_least' else '≤'} {each.objective['target']} %",
-                f"{each.objective['shown'] or '—'} %",
+                counts.figure(each.objective),
                 f"{figures.short(each.objective['lower_shown'])} – {figures.short(each.objective['upper_shown'])} %",
                 f"{figures.short(each.objective['unknown_shown'])} %",
                 [each.objective["verdict"], self.say(each.objective["verdict"])],

@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 KM2 = 10**8  # square decimetres
 WHOLE = ("coverage", "level", "target", "area_share", "area_bounds", "area_unknown", "verdict", "because", "credit")
 AREAS = ("coverage", "area", "minimum", "area_share", "area_bounds", "area_unknown", "verdict", "because", "surface")
+BENEATH = ("cell_hours", "weak_hours", "weak_shown", "cells", "weak_cells", "weak_cells_shown")
+WEAK = ("coverage", "area", "weak_below", *BENEATH)
 SHEET = (
     *("version", "item", "coverage", "area", "minimum", "area_share", "area_lower", "area_upper", "effective_n"),
     *("verdict", "because", "surface", "known_surface", "area_unknown"),
     *("known", "never_measured", "too_few_hours", "too_old", "newest"),
+    *BENEATH,
 )
 Found = tuple["Mapping[str, Any]", "Mapping[str, Any]", "Mapping[str, Any]"]
 
@@ -48,6 +51,7 @@ def content(report: Mapping[str, Any], tz: ZoneInfo, language: Language, parties
         return {}
     rows = [_whole(*each, language) for each in held]
     areas = [row for part, item, each in held for row in _areas(part, item, each, language, parties)]
+    weak = [row for part, item, each in held for row in _weak(part, item, each, language, parties)]
     ground = " ".join(dict.fromkeys(_ground(each, tz, language) for _, _, each in held))
     return {
         "title": say("coverage_title", language),
@@ -55,6 +59,7 @@ def content(report: Mapping[str, Any], tz: ZoneInfo, language: Language, parties
         "tables": [
             {"head": [say(each, language) for each in WHOLE], "rows": rows},
             {"head": [say(each, language) for each in AREAS], "rows": areas},
+            {"head": [say(each, language) for each in WEAK], "rows": weak},
         ],
         "rest": "",
     }
@@ -107,6 +112,22 @@ def _areas(
         ]
 
 
+def _weak(
+    part: Mapping[str, Any], item: Mapping[str, Any], each: Mapping[str, Any], language: Language, parties: Parties
+) -> Iterator[list[str]]:
+    """Yield how much lies beneath the level alone, whatever quality is promised: 弱覆盖, whole first."""
+    level = f"{each['promise']['metric'].upper()} < {each['promise']['level']} dBm"
+    for area, row in _beneath(each).items():
+        shown = [figures.short(row[name]) if name.endswith("shown") else str(row[name]) for name in BENEATH]
+        name = parties.area(area) if area else say("all", language)
+        yield [_name(part, item, each), name, level, *(text or "—" for text in shown)]
+
+
+def _beneath(each: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the rows of weak coverage by area; the whole has no name."""
+    return {row[0]: dict(zip(each["weak"]["columns"], row, strict=True)) for row in each["weak"]["rows"]}
+
+
 def rows_of(each: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the areas' rows by their columns."""
     return [dict(zip(each["areas"]["columns"], row, strict=True)) for row in each["areas"]["rows"]]
@@ -140,6 +161,7 @@ def _ground(each: Mapping[str, Any], tz: ZoneInfo, language: Language) -> str:
 def sheet(report: Mapping[str, Any], tz: ZoneInfo) -> Iterator[Sequence[str]]:
     """Yield the workbook's rows, all of them: each whole, then its areas."""
     for part, item, each in found(report):
+        weak = _beneath(each)
         for row in (each["whole"], *rows_of(each)):
             area = row["area"] or both("all")
             yield (
@@ -149,4 +171,5 @@ def sheet(report: Mapping[str, Any], tz: ZoneInfo) -> Iterator[Sequence[str]]:
                 *(f"{row['surface_dm2'] / KM2:.4f}", f"{row['known_dm2'] / KM2:.4f}", row["unknown_shown"]),
                 *(str(row[name]) for name in ("known", "never_measured", "too_few_hours", "too_old")),
                 f"{utc(row['newest_ms']).astimezone(tz):%Y-%m-%d %H:%M}" if row["newest_ms"] else "",
+                *(str(weak[row["area"]][name]) for name in BENEATH),
             )

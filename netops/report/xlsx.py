@@ -151,7 +151,7 @@ class _Tables:
         yield both("credit"), Decimal(credit["total"])
         yield both("payable"), Decimal(credit["fees_shown"]) - Decimal(credit["total"])
         for which, _, each in self._all():
-            yield " / ".join(which), f"{both(each['verdict'])}: {each['shown'] or '—'} % ({_promise(each)})"
+            yield " / ".join(which), f"{both(each['verdict'])}: {counts.figure(each)} ({_promise(each)})"
         for part, item, each in surfaces.found(report):
             which = (part["version"], item["title"] or item["item"], each["title"] or each["objective"])
             yield " / ".join(which), f"{both('coverage')}: {both(each['verdict'])}"

@@ -9,6 +9,9 @@ and the month's figure is a ratio of sums. Where nothing was counted there is no
 Whether the portal was there to count at all is the state of the service (role `portal`), told each minute: time in
 which it was not is unknown, and more of it than the contract allows leaves the objective undetermined.
 
+A mean (`portal.login.mean`) is counted in seconds: a login has 100 places, and each second that it waited is a bad one.
+So the figure is 100 % less the mean wait in seconds, a ratio of sums as the others are: 92 % is a mean of 8 s.
+
 On whose account: what a controller did not serve or let in is the carrier's; what a controller alone claims is
 undetermined; what we could not record or enforce ourselves is ours.
 """
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 PLACE_MS = 1  # the grid: one thing, one place
 TOO_MANY = "more than places in the slot"
 LATE = "late"
+SECONDS = portal.CAP_MS // 1000  # the places of a login in a mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Part:
 
 _FAILED = Part(State.DOWN, Cause.CARRIER, "failed")
 _UNSERVED = Part(State.DOWN, Cause.CARRIER, "unserved")
+_WAITED = Part(State.DOWN, Cause.CARRIER, "waited")
 _UNSURE = Part(State.UNKNOWN, Cause.UNDETERMINED, "unconfirmed")
 _OURS = Part(State.UNKNOWN, Cause.MONITOR, "ours")
 _LOGIN: Mapping[str, Part] = {
@@ -53,7 +58,7 @@ _LOGIN: Mapping[str, Part] = {
     "portal.login.unconfirmed": _UNSURE,
     "portal.login.ours": _OURS,
 }
-BESIDE: Mapping[str, Mapping[str, Part]] = {
+_OF_TIME: Mapping[str, Mapping[str, Part]] = {
     portal.SUCCESS: _LOGIN,
     portal.TIME_TO_ONLINE: _LOGIN,  # who never came online waits for ever
     portal.AUTHENTICATION: {name: part for name, part in _LOGIN.items() if part is not _UNSERVED},
@@ -64,6 +69,10 @@ BESIDE: Mapping[str, Mapping[str, Part]] = {
         "portal.sms.unproved": Part(State.UNKNOWN, Cause.UNDETERMINED, "unproved"),  # the word of whoever is judged
         "portal.sms.unheard": Part(State.UNKNOWN, Cause.UNDETERMINED, "unheard"),
     },
+}
+BESIDE: Mapping[str, Mapping[str, Part]] = {
+    **_OF_TIME,
+    **{mean: _OF_TIME[time] for mean, time in portal.MEANS.items()},
 }
 """What stands beside the good ones: an answer that never came is worse than any threshold."""
 
@@ -76,6 +85,9 @@ def columns(metric: str, threshold: str) -> tuple[str, ...]:
         return (lte.FREE[metric],)
     if metric == portal.SUCCESS:
         return ("portal.login.online", *BESIDE[metric])
+    if metric in portal.MEANS:
+        time = portal.MEANS[metric]
+        return (portal.summed(time), f"{time}.timed", *BESIDE[metric])
     return (portal.within(metric, int(threshold)), f"{metric}.timed", *BESIDE[metric])
 
 
@@ -88,6 +100,8 @@ def runs(
     for each in {(look.slot_ms, look.source, look.metric): look for look in looks}.values():
         if each.metric in stream.metrics and each.value is not None and not each.code:
             slots[each.slot_ms // step * step][each.metric] += int(each.value)
+    if stream.metric in portal.MEANS:
+        return _waited(stream, slots, planned=planned)
     return [run for slot_ms in sorted(slots) for run in _slot(stream, slot_ms, slots[slot_ms], planned=planned)]
 
 
@@ -99,6 +113,28 @@ def _slot(stream: Stream, slot_ms: int, sums: Mapping[str, int], *, planned: Cal
         parts.append((max(0, timed - parts[0][0]), Part(State.DOWN, Cause.CARRIER, LATE)))
     parts += [(sums.get(name, 0), BESIDE[stream.metric][name]) for name in rest]
     return laid(stream, slot_ms, parts, planned=planned(slot_ms))
+
+
+def _waited(stream: Stream, slots: Mapping[int, Mapping[str, int]], *, planned: Callable[[int], bool]) -> list[Run]:
+    """Return the hour of a mean: `SECONDS` places a login, one for each second that it did not wait, or did.
+
+    What is less than a second is carried on into the next slot, and dropped at the end of the hour: less than a second
+    for all its logins, in favour of who is judged.
+    """
+    summed, timed, *beside = columns(stream.metric, stream.threshold)
+    made: list[Run] = []
+    rest_ms = 0
+    for slot_ms in sorted(slots):
+        sums = slots[slot_ms]
+        whole = sums.get(timed, 0) * SECONDS
+        parts = [(whole, Part(State.UNKNOWN, Cause.MONITOR, "not summed"))]  # told by a portal that did not add up
+        if summed in sums:
+            waited, rest_ms = divmod(sums[summed] + rest_ms, 1000)
+            waited = min(waited, whole)
+            parts = [(whole - waited, Part(State.UP, Cause.NONE, "")), (waited, _WAITED)]
+        parts += [(sums.get(name, 0) * SECONDS, BESIDE[stream.metric][name]) for name in beside]
+        made += laid(stream, slot_ms, parts, planned=planned(slot_ms))
+    return made
 
 
 def laid(stream: Stream, slot_ms: int, parts: Sequence[tuple[int, Part]], *, planned: bool) -> list[Run]:

@@ -202,7 +202,7 @@ def _derivable(objective: Objective, where: str) -> None:
 
 def _countable(objective: Objective, metric: str, where: str) -> None:
     """Raise UsageError for a promise about counts that asks for what only time has, or that nobody counts."""
-    known = ("1",) if metric not in portal.BOUNDS else tuple(map(str, portal.BOUNDS[metric]))
+    known = tuple(map(str, portal.BOUNDS.get(metric, (portal.CAP_MS if metric in portal.MEANS else 1,))))
     if objective.threshold not in known:
         raise UsageError(f"{where}: threshold is '{objective.threshold}'; '{metric}' is counted at {', '.join(known)}")
     rules = objective.rules

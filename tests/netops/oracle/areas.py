@@ -35,8 +35,28 @@ def judge(leaves, version, item, promise, *, at_ms, before, gone=()):
         "whole": whole,
         "areas": areas,
         "credit_percent": owed(promise, whole, len(missed), before),
+        "weak": {
+            name: weak(
+                [hours.get(c, []) for area in names if name in ("", area) for c, _ in zones.get(area, [])],
+                promise,
+                at_ms,
+            )
+            for name in ("", *names)
+        },
         "against": set(),
     }
+
+
+def weak(cells, promise, at_ms):
+    """Return hours of known cells, those beneath the level, known cells, those mostly beneath it."""
+    told = [0, 0, 0, 0]
+    for hours in cells:
+        state, count, _ = look(hours, promise, at_ms)
+        if state == "known":
+            level_alone = promise | {"quality": ""}
+            _, _, good = look(hours, level_alone, at_ms)
+            told = [told[0] + count, told[1] + count - good, told[2] + 1, told[3] + (good < count - good)]
+    return told
 
 
 # ---- what was stated
@@ -214,6 +234,16 @@ def differs(said, ours):
     if sorted(told) != sorted(ours["areas"]):
         yield f"areas are {sorted(told)}, by brute force {sorted(ours['areas'])}"
         return
+    for row in (dict(zip(said["weak"]["columns"], each, strict=True)) for each in said["weak"]["rows"]):
+        found = [row[each] for each in ("cell_hours", "weak_hours", "cells", "weak_cells")]
+        if found != ours["weak"][row["area"]]:
+            yield f"weak of {row['area'] or 'all'} is {found}, by brute force {ours['weak'][row['area']]}"
+        for part, whole in (("weak", "cell_hours"), ("weak_cells", "cells")):
+            share = Fraction(row["weak_hours" if part == "weak" else part], row[whole]) if row[whole] else None
+            if row[f"{part}_share"] != ("" if share is None else f"{share.numerator}/{share.denominator}"):
+                yield f"{part}_share of {row['area'] or 'all'} is {row[f'{part}_share']}, by brute force {share}"
+    if sorted(row[0] for row in said["weak"]["rows"]) != sorted(ours["weak"]):
+        yield "weak is not told of each area and of all"
     for name, mine in {**ours["areas"], "": ours["whole"]}.items():
         row = told.get(name, said["whole"])
         found = {

@@ -560,10 +560,11 @@ def judge(city, item, objective, start_ms, end_ms):
 MADE = ("fault.repair", "fault.repeat", "asset.active", "probe.throughput.mean")
 
 
-SIGN = {"portal.login.time": "<="}
+SIGN = {"portal.login.time": "<=", "portal.login.mean": "<="}
 COUNTED = (
     "portal.login.success",
     "portal.login.time",
+    "portal.login.mean",
     "lte.cell.rrc.success",
     "lte.cell.erab.success",
     "lte.cell.prb_dl.free",

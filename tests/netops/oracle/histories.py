@@ -132,6 +132,7 @@ def derived(rng, name):
             ("probe.throughput.mean", ["100", "33.3"]),
             ("portal.login.success", ["1"]),
             ("portal.login.time", ["5000"]),
+            ("portal.login.mean", ["100000"]),
             ("lte.cell.rrc.success", ["1"]),
             ("lte.cell.erab.success", ["1"]),
             ("lte.cell.prb_dl.free", ["1"]),

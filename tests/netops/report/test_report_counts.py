@@ -3,10 +3,12 @@
 import os
 import random
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
 from netops.evidence.verifier import verify_numbers
+from netops.report import counts
 from netops.sla import counted, hours, streams
 from netops.sla.measured import Look
 
@@ -27,7 +29,8 @@ def city(base_contract, paper_world):
             wifi.objectives[0], id="logins", indicator="portal.login.success", threshold="1", target="90", rules=own
         )
         quick = replace(success, id="online", indicator="portal.login.time", threshold="10000", target="95")
-        held = replace(base_contract, items=(replace(wifi, objectives=(success, quick)), fiber))
+        mean = replace(success, id="mean", indicator="portal.login.mean", threshold="100000", target="92")
+        held = replace(base_contract, items=(replace(wifi, objectives=(success, quick, mean)), fiber))
         world = paper_world(contracts=(held,), length=length)
         world.versions()
         for name, first, last in claims:
@@ -38,13 +41,17 @@ def city(base_contract, paper_world):
 
 
 def count(world, roster, number, told):
-    """Seal an hour of logins: `told` is (online, failed, unconfirmed, within ten seconds) by service."""
+    """Seal an hour of logins: `told` is (online, failed, unconfirmed, within ten seconds) by service.
+
+    Who was within ten seconds took four, all others twelve.
+    """
     start = START + number * H
     for stream in streams.of(world.contracts[0]):
         found = {}
         for service, (online, failed, unsure, quick) in told.items():
-            names = ("online", "failed", "unconfirmed", "time.timed", "time.within_10000")
-            sums = dict(zip(names, (online, failed, unsure, online, quick), strict=True))
+            names = ("online", "failed", "unconfirmed", "time.timed", "time.within_10000", "time.sum")
+            summed = 4_000 * quick + 12_000 * max(0, online - quick)
+            sums = dict(zip(names, (online, failed, unsure, online, quick, summed), strict=True))
             looks = [
                 Look(slot_ms=start, at_ms=start, source="p", metric=f"portal.login.{name}", value=n)
                 for name, n in sums.items()
@@ -71,6 +78,23 @@ def test_a_busy_evening_weighs_what_it_is_and_a_quiet_night_weighs_little(city, 
     assert (found["logins"]["value"], found["logins"]["verdict"]) == ("991/1004", "met")
     assert (found["online"]["value"], found["online"]["verdict"]) == ("901/1004", "missed")
     assert [row[2:5] for row in found["logins"]["services"]["rows"]] == [[990, 10, 0], [1, 3, 0]]
+    assert verify_numbers(bundle) == []
+
+
+def test_a_mean_is_of_all_logins_of_the_month_and_told_in_seconds(city, paper_bundle):
+    world = city()
+    roster = world.roster()
+    for number, told in enumerate([{"ap-1": (90, 0, 0, 60), "ap-2": (8, 2, 0, 8)}, {}, {}]):
+        world.hour(number, {}, roster)
+        count(world, roster, number, told)
+
+    draft, bundle = paper_bundle(world)
+
+    found = objectives(draft)["mean"]
+    waited = 60 * 4 + 30 * 12 + 8 * 4 + 2 * 100  # of a hundred logins; two never came online
+    assert (Fraction(found["value"]), found["verdict"]) == (1 - Fraction(waited, 10_000), "missed")
+    assert (counts.mean(found), counts.figure(found), counts.number(found)) == ("8.320 s", "91.680000 % (8.320 s)", 100)
+    assert "8.320 s" in bundle.members["report.html"].decode()
     assert verify_numbers(bundle) == []
 
 

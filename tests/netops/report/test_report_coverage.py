@@ -170,6 +170,40 @@ def test_unknown_cells_by_each_rule(world, base_contract, rule, share, verdict):
     )
 
 
+def weak(found):
+    return {row[0]: dict(zip(found["weak"]["columns"], row, strict=True)) for row in found["weak"]["rows"]}
+
+
+def test_weak_coverage_is_told_by_samples_and_by_cells(world, base_contract):
+    """10 of 100 cells are weak; of area b one cell is weak in one hour of two: no weak cell, a weak sample."""
+    areas(city(world, base_contract, replace(PROMISE, quality="10")), {"a": 90, "b": 10})
+    survey(world, walked(80, 10) + walked(9, 1, "b"))
+    survey(world, walked(10, 0, "b"), name="again", hour=3)
+    found = weak(told(world))
+
+    assert [found[name]["weak_hours"] for name in ("", "a", "b")] == [11, 10, 1]
+    assert (found[""]["cell_hours"], found[""]["weak_share"], found[""]["weak_shown"]) == (110, "1/10", "10.000000")
+    assert [found[name]["weak_cells"] for name in ("", "a", "b")] == [10, 10, 0]
+    assert (found[""]["cells"], found[""]["weak_cells_share"]) == (100, "1/10")
+    assert told(world)["whole"]["area_share"] == "0/1"  # nobody measured the quality that is promised
+
+
+def test_where_no_cell_is_known_nothing_is_weak(world, base_contract):
+    areas(city(world, base_contract), {"a": 3})
+
+    assert weak(told(world))[""] == {
+        "area": "",
+        "cell_hours": 0,
+        "weak_hours": 0,
+        "weak_share": "",
+        "weak_shown": "",
+        "cells": 0,
+        "weak_cells": 0,
+        "weak_cells_share": "",
+        "weak_cells_shown": "",
+    }
+
+
 def test_area_and_time_share_no_table(world, base_contract):
     """Rule 15: among the objectives, their columns and their sums nothing is of surface."""
     areas(city(world, base_contract), {"a": 100})
@@ -191,6 +225,8 @@ def test_pages_and_workbook_tell_each_area(world, base_contract, signer):
     assert page.count("110108001") >= 1
     assert "面积占比" in page
     assert "75.000 %" in page
+    assert "弱覆盖比例 %" in page
+    assert "25.000" in page
     for rule in (
         "at 1.96 standard errors",
         "an unknown cell is in no share",

@@ -59,6 +59,33 @@ def test_who_never_came_online_waited_longer_than_any_threshold():
     ]
 
 
+MEAN = replace(SUCCESS, id="mean", indicator="portal.login.mean", threshold="100000", target="92")
+
+
+def test_a_mean_is_the_seconds_that_logins_waited_of_a_hundred_each():
+    given = looks(0, **{"time.timed": 3, "time.sum": 12_400}, failed=1, unconfirmed=2, ours=1)
+
+    assert told(MEAN, given) == [
+        (0, 288, "UP", "", ""),
+        (289, 12, "DOWN", "carrier", "waited"),
+        (302, 100, "DOWN", "carrier", "failed"),
+        (403, 200, "UNKNOWN", "undetermined", "unconfirmed"),
+        (604, 100, "UNKNOWN", "monitor", "ours"),
+    ]
+
+
+def test_parts_of_seconds_are_carried_from_slot_to_slot_and_less_than_one_an_hour_is_lost():
+    given = [each for at in range(0, 60, 15) for each in looks(at, **{"time.timed": 1, "time.sum": 7_900})]
+    made = told(MEAN, given)
+
+    assert [count for _, count, state, _, _ in made if state == "DOWN"] == [7, 8, 8, 8]  # 31.6 s in all
+    assert sum(count for _, count, _, _, _ in made) == 400
+
+
+def test_a_portal_that_did_not_add_up_its_times_leaves_them_unknown():
+    assert told(MEAN, looks(0, **{"time.timed": 2})) == [(0, 200, "UNKNOWN", "monitor", "not summed")]
+
+
 def test_a_slot_that_is_told_twice_counts_once_and_maintenance_is_planned():
     given = looks(0, online=3, failed=2)
 
@@ -79,6 +106,7 @@ def test_more_than_a_slot_has_places_for_is_not_known_and_no_smaller_number():
     [
         ({"threshold": "98"}, {}, "counted at 1"),
         ({"indicator": "portal.login.time", "threshold": "9000"}, {}, "counted at 5000, 10000"),
+        ({"indicator": "portal.login.mean", "threshold": "8000"}, {}, "counted at 100000"),
         ({}, {"aggregation": "any_down"}, "aggregation is 'any_down'"),
         ({}, {"empty_history": "as_up"}, "empty_history is 'as_up'"),
         ({}, {"outage_edge": "midpoint"}, "outage_edge is 'midpoint'"),
