@@ -16,6 +16,7 @@ from inventory.model import Objective
 from inventory.reading.single import read_contract
 from inventory.schema import schema
 from inventory.show import visible
+from netops.commands import contract_faults
 from netops.commands.contract_words import Speaker
 from netops.coverage import promised
 from netops.errors import UsageError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from inventory.model import Contract, Coverage, ServiceItem
     from netops.config import Settings
-    from netops.sla.foretold import Foretold
+    from netops.sla.foretold import Area, Foretold
 
 SUMMARY = "What a contract will do, in words, and what it would owe at given values."
 
@@ -43,7 +44,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="ITEM/OBJECTIVE=VALUE",
-        help="what would be owed at this value in percent, such as wifi/availability=99.2 (of coverage, its bound)",
+        help="what would be owed at this value in percent, such as wifi/availability=99.2; of coverage its upper "
+        "bound, and of single areas theirs, cells/outdoor=96 with cells/outdoor/110108001=84",
     )
     check.add_argument("--services", type=int, default=1, help="how many services each item has (%(default)s)")
     check.add_argument("--before", type=int, default=0, help="breached months in a row before (%(default)s)")
@@ -56,20 +58,24 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.what == "schema":
         print(json.dumps(schema(), ensure_ascii=False, indent=2))
         return 0
-    return _check(args, settings)
+    language = args.language or ("en" if args.json else settings.city.language)  # what machines read stays
+    try:
+        return _check(args, settings, language)
+    except UsageError as error:
+        raise UsageError(contract_faults.said(str(error), language)) from None
 
 
-def _check(args: argparse.Namespace, settings: Settings) -> int:
+def _check(args: argparse.Namespace, settings: Settings, language: str) -> int:
     if not args.file.exists():
         raise UsageError(f"{args.file}: there is no such file; expected a contract version, a YAML file")
     try:
         held, places = read_contract(args.file)
     except FilesError as error:
-        _problems(list(error.problems), as_json=args.json)
+        _problems([contract_faults.told(each, language) for each in error.problems], as_json=args.json)
         return 1
-    problems = unsound = list(_unsound(held, places, args.file.name))  # without meaning, so nothing to reckon by
+    unsound = list(_unsound(held, places, args.file.name))  # without meaning, so nothing to reckon by
+    problems = [contract_faults.told(each, language) for each in unsound]
     if not unsound:
-        language = args.language or ("en" if args.json else settings.city.language)  # what machines read stays
         problems = list(_pitfalls(held, places, args.file.name, language))
     at = foretold.values(held, args.at)
     found = None if unsound else foretold.foretell(held, at, services=args.services, before=args.before)
@@ -135,6 +141,11 @@ def _plain(found: list[Problem]) -> list[dict[str, str]]:
     return [{"where": each.where, "what": each.what, "remedy": each.remedy} for each in found]
 
 
+def _of_area(each: Area) -> dict[str, Any]:
+    told = {"value": numbers.text(each.value), "minimum": numbers.text(each.minimum)}
+    return {"area": each.area, **told, "missed": each.missed}
+
+
 def _owed(found: Foretold) -> dict[str, Any]:
     """Return the answers with exact numbers as `n/d` and amounts as decimals."""
     return {
@@ -146,6 +157,7 @@ def _owed(found: Foretold) -> dict[str, Any]:
                 "tier": each.tier,
                 "escalated": each.escalated,
                 "percent": numbers.text(each.percent),
+                **({"areas": [_of_area(area) for area in each.areas]} if each.areas else {}),
             }
             for each in found.answers
         ],

@@ -8,6 +8,7 @@ Then the bundle is written with the proof of its own leaf. Without a running cor
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -20,8 +21,10 @@ from typing import TYPE_CHECKING
 from netops import correcting, raw
 from netops.clock import iso, to_ms
 from netops.closing import GRACE_MS, EarlyError, awaited
-from netops.errors import EvidenceError, UsageError
+from netops.commands.report_words import Speaker
+from netops.errors import EvidenceError, NetopsError, UsageError
 from netops.evidence import bundle as bundles
+from netops.evidence import spoken
 from netops.evidence.told import WHOSE
 from netops.founding import evidence_key, signer
 from netops.journal import Journal
@@ -84,6 +87,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     shown = below.add_parser("status", help="how each objective stands this month, by the hours that are sealed")
     shown.add_argument("--contract", required=True, help="the contract's id")
     shown.add_argument("--json", action="store_true", help="tell as one JSON object")
+    for each in (made, shown):
+        each.add_argument(
+            "--language",
+            "--lang",
+            choices=tuple(spoken.ASKED),
+            help="of the words (default: by LC_ALL, LC_MESSAGES or LANG)",
+        )
     traced = below.add_parser(
         "trace",
         help="follow one deduction of a bundle down to the device's bytes, which are on the city's machine",
@@ -100,17 +110,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do it."""
-    if args.what == "status":
-        return _status(args, settings)
     if args.what == "trace":
         return _trace(args, settings)
+    speaker = Speaker(spoken.chosen(args.language, os.environ))
+    try:
+        return _status(args, settings, speaker) if args.what == "status" else _build(args, settings, speaker)
+    except NetopsError as error:
+        error.args = (speaker.refusal(str(error)),)
+        raise
+
+
+def _build(args: argparse.Namespace, settings: Settings, speaker: Speaker) -> int:
     if args.dry_run:
         with LedgerReader(issue.ledger_path(settings)) as ledger:
             draft = issue.prepare(settings, ledger, contract=args.contract, month=args.month, now_ms=args.now_ms)
-        return _tell(args, draft, None, None)
-    made = _sealed_here if args.seal_here else _sealed_by_core
-    sealed = made(args, settings)
-    return _tell(args, sealed.draft, sealed, evidence_key(settings).with_name(issue.VKEY))
+        return _tell(args, draft, None, None, speaker)
+    sealed = _sealed_here(args, settings) if args.seal_here else _sealed_by_core(args, settings, speaker)
+    return _tell(args, sealed.draft, sealed, evidence_key(settings).with_name(issue.VKEY), speaker)
 
 
 def _out(args: argparse.Namespace, settings: Settings, draft: Draft) -> Path:
@@ -158,7 +174,7 @@ def _refuse_early(args: argparse.Namespace, settings: Settings, ledger: Ledger) 
         )
 
 
-def _sealed_by_core(args: argparse.Namespace, settings: Settings) -> Sealed:
+def _sealed_by_core(args: argparse.Namespace, settings: Settings, speaker: Speaker) -> Sealed:
     with LedgerReader(issue.ledger_path(settings)) as ledger:
         draft = issue.prepare(settings, ledger, contract=args.contract, month=args.month, now_ms=args.now_ms)
         if bundle.issued(ledger, draft) is None:
@@ -170,12 +186,12 @@ def _sealed_by_core(args: argparse.Namespace, settings: Settings) -> Sealed:
             with Spool(settings.data.dir / "spool" / "cli.db", source="cli") as spool:
                 issue.ask(spool, draft, now_ms=args.now_ms)
         try:
-            index = _awaited(ledger, draft, args.wait)
+            index = _awaited(ledger, draft, args.wait, speaker)
         except OtherError:  # facts may have come between this command's building and the core's
             again = issue.prepare(settings, ledger, contract=args.contract, month=args.month, now_ms=args.now_ms)
             if again.name != draft.name:
                 raise
-            draft, index = again, _awaited(ledger, again, args.wait)
+            draft, index = again, _awaited(ledger, again, args.wait, speaker)
         return _written(args, settings, ledger, draft, index)
 
 
@@ -187,7 +203,7 @@ def _written(args: argparse.Namespace, settings: Settings, ledger: LedgerReader,
     return Sealed(draft, path, issue.finish(ledger, draft, index, path, under), under.count, asked.quorum)
 
 
-def _awaited(ledger: LedgerReader, draft: Draft, wait_s: float) -> int:
+def _awaited(ledger: LedgerReader, draft: Draft, wait_s: float, speaker: Speaker) -> int:
     """Return the index of the sealed report once a checkpoint covers it, co-signed as its policy asks.
 
     When the time is over, a checkpoint without the co-signatures will do: the bundle says what it lacks.
@@ -203,7 +219,7 @@ def _awaited(ledger: LedgerReader, draft: Draft, wait_s: float) -> int:
             if over or witnessed.chosen(ledger, index, asked).count >= asked.quorum:
                 return index
             if not told:
-                print(f"sealed; waiting up to {wait_s:.0f} s for {asked.quorum} co-signatures", file=sys.stderr)
+                print(speaker.say("waiting", wait=f"{wait_s:.0f}", quorum=asked.quorum), file=sys.stderr)
             told = True
         elif index is None and (name := issue.unlike(ledger, draft)):
             raise OtherError(
@@ -218,7 +234,7 @@ def _awaited(ledger: LedgerReader, draft: Draft, wait_s: float) -> int:
         time.sleep(PAUSE_S)
 
 
-def _tell(args: argparse.Namespace, draft: Draft, sealed: Sealed | None, vkey: Path | None) -> int:
+def _tell(args: argparse.Namespace, draft: Draft, sealed: Sealed | None, vkey: Path | None, speaker: Speaker) -> int:
     content = draft.report.content
     if args.json:
         told = {
@@ -238,35 +254,33 @@ def _tell(args: argparse.Namespace, draft: Draft, sealed: Sealed | None, vkey: P
         }
         print(json.dumps(told, ensure_ascii=False))
     else:
-        _print(draft)
+        _print(draft, speaker)
         if sealed:
             path, keys = sealed.path, "" if sealed.quorum else f" --vkey {vkey}"  # the instance knows its witnesses
             flag = " --rehearsal" if content["rehearsal"] else ""
             missing = json.loads(draft.members[pdf.PAPERS]).get("missing", "")
             if missing:
-                print(f"without PDFs: {missing}", file=sys.stderr)
-            print(f"wrote {path}\nverify it with: netops audit verify {path}{keys}{flag}", file=sys.stderr)
+                print(speaker.say("no_papers", missing=missing), file=sys.stderr)
+            print(speaker.say("wrote", path=path, keys=keys, flag=flag), file=sys.stderr)
             if sealed.cosigned < sealed.quorum:
-                print(
-                    f"{sealed.cosigned} of the {sealed.quorum} co-signatures that the policy asks for are there: "
-                    "repeat this command when more have come; it writes the same report under them",
-                    file=sys.stderr,
-                )
+                short = speaker.say("short", cosigned=sealed.cosigned, quorum=sealed.quorum)
+                print(short, file=sys.stderr)
     if args.strict and draft.report.breached:
         return BREACH
     return SHORT if sealed and sealed.cosigned < sealed.quorum else OK
 
 
-def _status(args: argparse.Namespace, settings: Settings) -> int:
+def _status(args: argparse.Namespace, settings: Settings, speaker: Speaker) -> int:
     with LedgerReader(issue.ledger_path(settings)) as ledger:
         content = issue.so_far(settings, ledger, contract=args.contract, now_ms=args.now_ms).content
     if args.json:
         print(json.dumps(content["parts"], ensure_ascii=False))
         return OK
     if content["rehearsal"]:
-        print("REHEARSAL: everything in this report is simulated")
-    print(f"{content['contract']} {content['period']['name']}, until {content['period']['end']}")
-    _objectives(content)
+        print(speaker.say("rehearsal"))
+    period = content["period"]
+    print(speaker.say("so_far", contract=content["contract"], period=period["name"], end=period["end"]))
+    _objectives(content, speaker)
     return OK
 
 
@@ -305,39 +319,35 @@ def _instant(text: str | None) -> int | None:
     return to_ms(at)
 
 
-def _print(draft: Draft) -> None:
+def _print(draft: Draft, speaker: Speaker) -> None:
     content = draft.report.content
     if content["rehearsal"]:
-        print("REHEARSAL: everything in this report is simulated")
-    print(f"{content['contract']} {content['period']['name']} revision {content['revision']}")
-    _objectives(content)
-    print(f"  credit {content['credit']['total']} {content['credit']['currency']}")
+        print(speaker.say("rehearsal"))
+    named = {"contract": content["contract"], "period": content["period"]["name"], "revision": content["revision"]}
+    print(speaker.say("head", **named))
+    _objectives(content, speaker)
+    print(speaker.say("credit", total=content["credit"]["total"], currency=content["credit"]["currency"]))
 
 
-def _objectives(content: Mapping[str, Any]) -> None:
-    rows = [
-        (
-            f"{item['item']}/{each['objective']}",
-            each["verdict"],
-            each["shown"] or "?",
-            each["target"],
-            each["unknown_shown"],
-            f"  n {sum(each['tally'].values())}" if each["indicator"] in counts.INDICATORS else "",
-        )
-        for part in content["parts"]
-        for item in part["items"]
-        for each in item["objectives"]
-    ]
-    surfaces = [
-        (f"{item['item']}/{each['objective']}", each["verdict"], each["whole"])
-        for part in content["parts"]
-        for item in part["items"]
-        for each in item.get("coverage", ())
-    ]
+def _beside(each: Mapping[str, Any], speaker: Speaker) -> str:
+    """Return how many things were judged, and the mean that they come to, where an objective is of these."""
+    told = speaker.say("n", count=counts.number(each)) if each["indicator"] in counts.INDICATORS else ""
+    mean = counts.mean(each)
+    return told + (speaker.say("mean", mean=mean) if mean else "")
+
+
+def _objectives(content: Mapping[str, Any], speaker: Speaker) -> None:
+    items = [item for part in content["parts"] for item in part["items"]]
+    rows = [(f"{item['item']}/{each['objective']}", each) for item in items for each in item["objectives"]]
+    surfaces = [(f"{item['item']}/{each['objective']}", each) for item in items for each in item.get("coverage", ())]
     if not rows and not surfaces:
         raise UsageError(f"contract {content['contract']} has no objective to report on")
-    for name, verdict, shown, target, unknown, count in rows:
-        print(f"  {name:<32} {verdict:<17} {shown:>11} %  target {target} %  unknown {unknown} %{count}")
-    for name, verdict, row in surfaces:
-        share = f"{row['area_shown'] or '?':>11} % of surface  target {row['area_target']} %"
-        print(f"  {name:<32} {verdict:<17} {share}  unknown {row['unknown_shown']} %")
+    for name, each in rows:
+        told = {"shown": each["shown"] or "?", "target": each["target"], "unknown": each["unknown_shown"]}
+        print(
+            speaker.say("objective", name=name, verdict=speaker.say(each["verdict"]), **told) + _beside(each, speaker)
+        )
+    for name, each in surfaces:
+        row = each["whole"]
+        told = {"shown": row["area_shown"] or "?", "target": row["area_target"], "unknown": row["unknown_shown"]}
+        print(speaker.say("surface", name=name, verdict=speaker.say(each["verdict"]), **told))

@@ -20,7 +20,8 @@ SAID: Mapping[str, tuple[str, str]] = {
     "note": ("NOTE   ", "注意   "),
     "places": ("{path}: {count} places do not hold", "{path}：{count} 处不成立"),
     "more": ("; {count} more than are shown", "；另有 {count} 处未列出"),
-    "technical": ("", "        每处所在与原因按 report.json 的字段用英文列出"),
+    "at": ("{place}: {cause}", "{place}：{cause}"),
+    "technical": ("", "        每处所在按包内成员、叶序号与字段名列出"),
     "rehearsal": ("REHEARSAL  everything in this bundle is simulated", "演练    本包内容全部为模拟"),
     "head": (
         "{contract}, {period}, revision {revision}: every signature, leaf and number holds, and nothing was left out",
@@ -91,6 +92,7 @@ class Speaker:
     """Says the verifier's sentences in one language."""
 
     def __init__(self, language: str = "en") -> None:
+        self.language = language
         self._at = LANGUAGES[::-1].index(language)
 
     def say(self, word: str, /, **given: object) -> str:

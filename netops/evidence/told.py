@@ -18,6 +18,7 @@ from netops.errors import EvidenceError, NetopsError, UsageError
 from netops.evidence import canonical
 from netops.evidence.accounts import verify_completeness
 from netops.evidence.bundle import Failure, open_bundle, verify_integrity
+from netops.evidence.causes import cause
 from netops.evidence.cosigners import Cosigned, cosigned
 from netops.evidence.differences import iso
 from netops.evidence.members import KEYS, REPORT, Bundle
@@ -43,6 +44,7 @@ def main(argv: Sequence[str], known: Known = NOTHING) -> int:
     parser = argparse.ArgumentParser(prog="verify.py", description="Verify a report bundle, offline.")
     arguments(parser)
     args = parser.parse_args(argv)
+    language = chosen(args.language, os.environ)
     try:
         return run(
             args.bundle,
@@ -52,10 +54,10 @@ def main(argv: Sequence[str], known: Known = NOTHING) -> int:
             included=args.trust_included_keys,
             known=known,
             as_json=args.json,
-            language=chosen(args.language, os.environ),
+            language=language,
         )
     except EvidenceError as error:
-        print(f"FAILED  {error}", file=sys.stderr)  # noqa: T201  (this is the edge)
+        print(f"{Speaker(language).say('failed')} {cause(str(error), language)}", file=sys.stderr)  # noqa: T201  (edge)
         return FAILED
     except NetopsError as error:
         print(f"verify.py: {error}", file=sys.stderr)  # noqa: T201
@@ -143,13 +145,14 @@ def run(
         say(_plain(found, failures, note, "failed" if failures else "ok" if whole else "whole", witnesses))
         return FAILED if failures else OK if whole else WHOSE
     if failures:
-        _tell_failures(path, failures, speaker, say)
+        _tell_failures(path, failures, language, say)
         return FAILED
     _tell(found, speaker, say, "ok" if whole else "whole")
     note_ = speaker.say("note")
     if witnesses is not None:
         say(f"{note_ if lacking else '       '} {_cosigned(witnesses, speaker)}")
-    for sentence in (note, *unheld, *(speaker.say("strange", key=key) for key in strange)):
+    told = [cause(each, language) for each in (note, *unheld)]
+    for sentence in (*told, *(speaker.say("strange", key=key) for key in strange)):
         say(f"{note_} {sentence}")
     if vkey is None:
         say(f"{note_} {speaker.say('inside')}")
@@ -200,9 +203,10 @@ def _plain(bundle: Bundle, failures: Sequence[Failure], note: str, outcome: str,
     return canonical.dumps(plain).decode()
 
 
-def _tell_failures(path: Path, failures: Sequence[Failure], speaker: Speaker, say: Callable[[str], None]) -> None:
+def _tell_failures(path: Path, failures: Sequence[Failure], language: str, say: Callable[[str], None]) -> None:
+    speaker = Speaker(language)
     for each in failures[:SHOWN]:
-        say(f"{speaker.say('failed')} {each}")
+        say(f"{speaker.say('failed')} {speaker.say('at', place=each.place, cause=cause(each.what, language))}")
     more = len(failures) - SHOWN
     rest = speaker.say("more", count=more) if more > 0 else ""
     say(speaker.say("places", path=path, count=len(failures)) + rest)
@@ -232,7 +236,8 @@ def _tell(bundle: Bundle, speaker: Speaker, say: Callable[[str], None], word: st
                 line = speaker.say("objective", **which, **figures, verdict=verdict, target=each["target"])
                 say(f"        {line}")
                 if each["remark"]:
-                    say(f"        {speaker.say('remark', **which, remark=each['remark'])}")
+                    remark = cause(each["remark"], speaker.language)
+                    say(f"        {speaker.say('remark', **which, remark=remark)}")
             for each in item.get("coverage", ()):
                 which = {"version": part["version"], "name": f"{item['item']}/{each['objective']}"}
                 row = each["whole"]

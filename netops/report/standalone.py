@@ -56,6 +56,7 @@ MODULES = (
     "netops/evidence/signed_words.py",
     "netops/evidence/verifier.py",
     "netops/evidence/spoken.py",
+    "netops/evidence/causes.py",
     "netops/evidence/told.py",
 )
 

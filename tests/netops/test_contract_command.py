@@ -10,7 +10,8 @@ import pytest
 from inventory import model
 from inventory.reading.single import read_contract
 from netops import cli
-from netops.commands.contract_words import _SAID, Speaker
+from netops.commands.contract_said import SAID
+from netops.commands.contract_words import Speaker
 from netops.report.agreed import DOES
 from netops.sla import foretold
 from tests.netops.instances import guide_files
@@ -148,7 +149,7 @@ def test_by_minute_owes_between_the_dearest_and_the_sum(tmp_path, text):
     ],
 )
 def test_a_value_that_cannot_be_reckoned_is_refused(check, words, what):
-    code, said = check(*words)
+    code, said = check("--language", "en", *words)
 
     assert code == 2
     assert what in said.err
@@ -163,7 +164,7 @@ def test_what_is_wrong_is_named_with_its_line_and_explained_all_the_same(check, 
 
 
 def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path, capsys):
-    assert cli.main(["contract", "check", str(tmp_path / "none.yaml")]) == 2
+    assert cli.main(["contract", "check", str(tmp_path / "none.yaml"), "--language", "en"]) == 2
     assert "none.yaml: there is no such file" in capsys.readouterr().err
 
 
@@ -216,6 +217,18 @@ def test_a_file_that_is_no_contract_is_refused_with_all_its_problems(check):
             "≥ 95 % of downlink resource blocks stay free",
             "下行 PRB 空闲率 ≥ 95 %（利用率为其余部分",
         ),
+        (
+            "portal.login.mean",
+            "100000",
+            "mean wait until online of at most 5 s, sum over sum",
+            "平均上网等待时长至多 5 秒（总时长除以次数）",
+        ),
+        (
+            "portal.authentication.mean",
+            "100000",
+            "mean response of the login of at most 5 s",
+            "平均认证响应时间至多 5 秒",
+        ),
         ("lte.cell.prb_ul.free", "1", "≥ 95 % of uplink resource blocks stay free", "上行 PRB 空闲率 ≥ 95 %"),
     ],
 )
@@ -229,7 +242,7 @@ def test_faults_assets_and_rates_are_explained_by_what_they_count(indicator, thr
 
 
 def test_every_sentence_is_there_in_both_languages_with_the_same_fields():
-    for english, chinese in _SAID.values():
+    for english, chinese in SAID.values():
         assert english
         assert re.search(r"[\u4e00-\u9fff]", chinese) or not re.search(r"[a-z]{3}", re.sub(r"{\w+}", "", english))
         assert sorted(re.findall(r"{\w+}", english)) == sorted(re.findall(r"{\w+}", chinese))
@@ -281,6 +294,72 @@ def test_a_promise_of_coverage_is_said_and_reckoned(check, text):
         "public-wifi/outdoor at 91 %: missed, tier 1, owes 5 %",
     ):
         assert sentence in said.out
+
+
+OUTDOOR = "public-wifi/outdoor"
+
+
+def test_each_area_below_its_minimum_owes_beside_the_tier_of_the_whole(check, text):
+    at = ("--at", f"{OUTDOOR}=91", "--at", f"{OUTDOOR}/110108002=84.9", "--at", f"{OUTDOOR}/110108001=90")
+    code, said = check("--language", "en", *at, changed=text.rstrip() + "\n" + COVERAGE)
+
+    assert code == 0
+    for sentence in (
+        "public-wifi/outdoor at 91 %: missed, tier 1, owes 6 %",
+        "area 110108002 at 84.9 %: below its minimum of 85 %, 1 % of the fee",
+        "area 110108001 at 90 %: its minimum of 90 % is kept, owes nothing by itself",
+    ):
+        assert sentence in said.out
+
+
+@pytest.mark.parametrize(
+    ("values", "percent", "met"),
+    [
+        ({"": "95"}, "0/1", True),
+        ({"": "95", "110108002": "80"}, "1/1", False),  # the whole reaches its target, and one area fails it
+        ({"": "95", "110108002": "80", "110108001": "89.9"}, "2/1", False),
+        ({"": "0", **{str(each): "0" for each in range(110108001, 110108012)}}, "20/1", False),  # the item's cap
+    ],
+)
+def test_what_areas_owe_is_reckoned_as_a_report_does(check, text, values, percent, met):
+    at = [word for area, value in values.items() for word in ("--at", f"{OUTDOOR}{area and '/' + area}={value}")]
+    _, said = check("--json", *at, changed=text.rstrip() + "\n" + COVERAGE)
+    (told,) = json.loads(said.out)["owed"]["objectives"]
+
+    assert (told["percent"], told["met"]) == (percent, met)
+    assert [each["missed"] for each in told.get("areas", [])] == [True] * (len(values) - 1)
+
+
+@pytest.mark.parametrize(
+    ("at", "what", "chinese"),
+    [
+        (f"{OUTDOOR}/110108002=84", "expected the whole beside it, --at public-wifi/outdoor=VALUE", "只给了区域"),
+        (f"{OUTDOOR}/110108002=101", "expected percent, 0 to 100", "应为 0 至 100 的百分数"),
+        ("public-wifi/availability/110108002=9", "expected item/objective=value", "应为 服务项/目标=数值"),
+    ],
+)
+def test_an_area_that_cannot_be_reckoned_is_refused_in_the_readers_language(check, text, at, what, chinese):
+    changed = text.rstrip() + "\n" + COVERAGE
+
+    for language, words in (("en", what), ("zh_CN", chinese)):
+        code, said = check("--language", language, "--at", at, changed=changed)
+        assert code == 2
+        assert words in said.err
+
+
+def test_a_fault_of_the_file_is_said_in_chinese_too(check, text):
+    code, said = check("--language", "zh_CN", changed=text.replace("unknown_mode: removed", "unknown_mode: remved"))
+
+    assert code == 1
+    assert "'unknown_mode' 为 'remved'; 是否想写 'removed'？" in said.out
+
+
+def test_what_no_rule_can_judge_is_said_in_chinese_too(check, text):
+    code, said = check("--language", "zh_CN", changed=text.replace("indicator: availability", "indicator: availabilty"))
+
+    assert code == 1
+    assert "应为 availability，或指标目录中有好坏方向的指标" in said.out
+    assert "是否想写 'availability'？" in said.out
 
 
 def test_coverage_in_chinese(check, text):

@@ -8,7 +8,7 @@ import pytest
 
 import netops
 from inventory import model
-from netops.commands import contract_words
+from netops.commands import contract_said
 from netops.evidence import tally
 from netops.metrics import METRICS
 from netops.model import Quality, Reason
@@ -111,7 +111,7 @@ def test_what_a_contract_may_promise_has_a_chinese_word(name):
 
 @pytest.mark.parametrize("word", [*model.KINDS, *model.ROLES])
 def test_what_the_register_calls_things_has_a_chinese_word_for_the_contract(word):
-    assert HAN.search(contract_words._NAMED[word])
+    assert HAN.search(contract_said.NAMED[word])
 
 
 @pytest.mark.parametrize("words", [html.COLUMNS, html.VERDICTS, html.REMARKS])
