@@ -22,7 +22,7 @@ from netops.ledger_accounts import Accounts
 from netops.ledger_audit import Audit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from netops.evidence.tally import Heads
@@ -106,6 +106,10 @@ class LedgerReader:
     def inclusion(self, index: int, size: int | None = None) -> list[bytes]:
         """Return the audit path of a leaf in the tree of `size` leaves."""
         return merkle.inclusion(self.node, index, self._sized(size))
+
+    def sm3_inclusions(self, indexes: Iterable[int], head: Checkpoint) -> dict[int, list[bytes]]:
+        """Return the audit paths of leaves under a checkpoint's SM3 root; all leaves are hashed once for it."""
+        return ledger_sm3.inclusions(self._all, indexes, head, self.path)
 
     def consistency(self, size1: int, size2: int | None = None) -> list[bytes]:
         """Return the proof that the first tree is a prefix of the second."""

@@ -15,11 +15,12 @@ from netops.evidence import merkle, note
 from netops.evidence.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
     from typing import Any
 
     Query = Callable[..., list[tuple[Any, ...]]]
+    Keep = Callable[[int, int, bytes], None]
 
 KEY = "sm3"  # its row in the ledger's table `about`
 _BLOCK = 4096
@@ -56,8 +57,11 @@ def begin(query: Query, key: note.VerifierKey) -> merkle.Frontier:
     return tree if (head.size, head.sm3_root) == (tree.size, tree.root()) else empty()
 
 
-def grow(tree: merkle.Frontier, query: Query, size: int, path: Path) -> None:
-    """Add the leaves up to `size`; EvidenceError names one that is missing or is not what SHA-256 sealed."""
+def grow(tree: merkle.Frontier, query: Query, size: int, path: Path, keep: Keep = lambda *_: None) -> None:
+    """Add the leaves up to `size`; EvidenceError names one that is missing or is not what SHA-256 sealed.
+
+    `keep` is told of each subtree as it is completed: level, position, hash.
+    """
     sql = "SELECT position, CAST(data AS BLOB) FROM leaf WHERE position >= ? AND position < ? ORDER BY position"
     for start in range(tree.size, size, _BLOCK):
         end = min(start + _BLOCK, size)
@@ -68,10 +72,36 @@ def grow(tree: merkle.Frontier, query: Query, size: int, path: Path) -> None:
                 raise EvidenceError(
                     f"ledger {path}: leaf {tree.size} is missing or was changed; restore the file from the backup"
                 )
-            for _ in tree.append(merkle.sm3_leaf_hash(data)):
-                pass
+            for subtree in tree.append(merkle.sm3_leaf_hash(data)):
+                keep(*subtree)
         if tree.size != end:
             raise EvidenceError(f"ledger {path}: leaf {tree.size} is missing; restore the file from the backup")
+
+
+def inclusions(query: Query, indexes: Iterable[int], head: Checkpoint, path: Path) -> dict[int, list[bytes]]:
+    """Return the audit paths of leaves under the SM3 root of a checkpoint that names one.
+
+    No node of the second tree is stored: all leaves are hashed once, and of the tree only what the paths hold is kept.
+    EvidenceError when the leaves do not lead to that root.
+    """
+    wanted: dict[tuple[int, int], bytes] = {}
+    asked = sorted(set(indexes))
+    for index in asked:
+        merkle.inclusion(lambda *place: wanted.setdefault(place, b""), index, head.size, lambda *_: b"")
+
+    def keep(level: int, position: int, node: bytes) -> None:
+        if (level, position) in wanted:
+            wanted[level, position] = node
+
+    tree = empty()
+    grow(tree, query, head.size, path, keep)
+    if tree.root() != head.sm3_root:
+        raise EvidenceError(
+            f"ledger {path}: the first {head.size} leaves do not lead to the SM3 root of its checkpoint"
+        )
+    return {
+        index: merkle.inclusion(lambda *place: wanted[place], index, head.size, merkle.sm3_node_hash) for index in asked
+    }
 
 
 def audit(query: Query, path: Path) -> int:

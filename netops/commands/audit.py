@@ -16,9 +16,12 @@ import apsw
 
 from netops import raw_audit
 from netops.commands import audit_papers
-from netops.errors import ConfigError, EvidenceError, UsageError
+from netops.errors import ConfigError, EvidenceError, NetopsError, UsageError
 from netops.evidence import note, spoken, told
+from netops.evidence.bundle import open_bundle
+from netops.evidence.causes import cause
 from netops.evidence.checkpoint import Checkpoint, trust
+from netops.evidence.members import CHECKPOINT
 from netops.founding import evidence_key, sm2_public
 from netops.ledger_file import LedgerReader
 from netops.report import again, calendars, surface
@@ -111,21 +114,26 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 def _bundle(args: argparse.Namespace, settings: Settings) -> int:
     rehearsal = args.rehearsal or settings.city.rehearsal
+    language = spoken.chosen(args.language, os.environ)
     if args.vkey and not args.vkey.is_file():
         raise UsageError(f"--vkey {args.vkey}: no such file; expected verifier keys, one a line")
+    own = not args.vkey and not args.trust_included_keys
     try:
         return told.run(
             args.bundle,
             vkey=args.vkey or (None if args.trust_included_keys else _own(settings)),
             rehearsal=rehearsal,
             quorum=args.quorum,
-            besides=() if args.vkey or args.trust_included_keys else _witnesses(settings),
+            besides=(*_own_sm2(settings, args.bundle), *_witnesses(settings)) if own else (),
             included=args.trust_included_keys,
             pages=_pages,
             known=calendars.known(),
             as_json=args.json,
-            language=spoken.chosen(args.language, os.environ),
+            language=language,
         )
+    except EvidenceError as error:
+        error.args = (cause(str(error), language),)
+        raise
     except OSError as error:
         raise UsageError(f"{args.bundle}: cannot be read ({error.strerror}); expected a bundle") from None
 
@@ -252,6 +260,24 @@ def _keys(path: Path | None) -> list[VerifierKey]:
         raise UsageError(f"--vkey {path}: cannot be read ({error.strerror}); expected verifier keys") from None
     except EvidenceError as error:
         raise UsageError(f"--vkey {error}") from None
+
+
+def _own_sm2(settings: Settings, path: Path) -> list[VerifierKey]:
+    """Return the reader's own SM2 key, which then must have signed a bundle's checkpoint.
+
+    Not for a bundle under a checkpoint that the own ledger holds without the profile: it was signed before it.
+    """
+    if not settings.evidence.sm2 or not sm2_public(settings).is_file() or not path.is_file():
+        return []
+    keys = _keys(sm2_public(settings))
+    try:
+        size = Checkpoint.parse(note.parse(open_bundle(path).member(CHECKPOINT)).text).size
+        with LedgerReader(settings.data.dir / "ledger.db") as ledger:
+            held = ledger.checkpoint_of(size)
+    except NetopsError:  # no bundle, or no ledger to ask: the first is told by the verifier, the second excuses nothing
+        return keys
+    before = held is not None and Checkpoint.parse(note.parse(held.note).text).sm3_root is None
+    return [] if before else keys
 
 
 def _witnesses(settings: Settings) -> list[VerifierKey]:

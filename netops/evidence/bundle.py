@@ -27,6 +27,7 @@ from netops.evidence.members import (
     PROOFS,
     REQUIRED,
     SEAL,
+    SM3_PROOFS,
     TALLIES,
     Bundle,
 )
@@ -86,14 +87,19 @@ def compose(
     paths: Mapping[int, Sequence[bytes]],
     checkpoint: bytes,
     whole: Whole,
+    sm3_paths: Mapping[int, Sequence[bytes]] | None = None,
 ) -> dict[str, bytes]:
-    """Return all members: those before the seal, the manifest, the seal, the audit paths, the checkpoint."""
+    """Return all members: those before the seal, the manifest, the seal, the audit paths, the checkpoint.
+
+    `sm3_paths` are those under SM3, where the checkpoint names an SM3 root.
+    """
     index, leaf = seal
     return {
         **members,
         MANIFEST: manifest,
         SEAL: _leaf_line(index, leaf),
         PROOFS: proofs(paths),
+        **({} if sm3_paths is None else {SM3_PROOFS: proofs(sm3_paths)}),
         CHECKPOINT: signed(checkpoint),
         TALLIES: _lines(whole.tallies),
         HEADS: b"".join(canonical.dumps(line) + b"\n" for line in whole.heads),

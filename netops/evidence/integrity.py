@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
 from netops.evidence import canonical, heads, merkle, note
-from netops.evidence.checkpoint import Checkpoint, demand_sm2, ordered, trust
+from netops.evidence.checkpoint import SM2_NAME, Checkpoint, demand_sm2, ordered, trust
 from netops.evidence.members import (
     AFTER_THE_SEAL,
     APART,
@@ -24,6 +24,7 @@ from netops.evidence.members import (
     REPORT,
     REQUIRED,
     SEAL,
+    SM3_PROOFS,
     TALLIES,
     Bundle,
     exact,
@@ -80,10 +81,14 @@ class _Check:
         self._rehearsal = rehearsal
         self._quorum = quorum
         self._manifest_sealed = self._leaves_sealed = False
+        self._is_commercial = False  # whether an SM2 key of the log is among the keys that the reader or the bundle has
+        self._sm3: dict[int, list[bytes]] | None = None
+        self._sm3_root: bytes | None = None
 
     def run(self) -> None:
         head = self._head()
-        paths = self._paths()
+        paths = self._paths(PROOFS)
+        self._sm3 = self._sm3_paths(head, paths)
         body = self._seal(head, paths)
         self._manifest(head, body)
         found = self._leaves(head, paths, body)
@@ -110,7 +115,9 @@ class _Check:
             return None
         try:
             trust(signed, self._trusted, quorum=self._quorum)
-            held = note.verify(signed, [*self._trusted, *(key for key in keys if key not in self._trusted)])
+            known = [*self._trusted, *(key for key in keys if key not in self._trusted)]
+            self._is_commercial = any(key.name == head.origin + SM2_NAME and key.algorithm == note.SM2 for key in known)
+            held = note.verify(signed, known)
             demand_sm2(head, keys, held)
         except EvidenceError as error:
             self._caught(CHECKPOINT, error)
@@ -136,18 +143,39 @@ class _Check:
             self._caught(KEYS, error)
             return []
 
-    def _paths(self) -> dict[int, list[bytes]]:
+    def _sm3_paths(
+        self, head: Checkpoint | None, paths: Mapping[int, Sequence[bytes]]
+    ) -> dict[int, list[bytes]] | None:
+        """Return the paths under SM3, which a log that signs by SM2 must have; None where there are none to check."""
+        if SM3_PROOFS not in self._bundle.members:
+            if self._is_commercial:
+                self._fail(SM3_PROOFS, "is missing from the bundle")
+            return None
+        try:
+            self._sm3_root = head.sm3_root if head else None
+        except EvidenceError as error:
+            self._caught(CHECKPOINT, error)
+            return None
+        if self._sm3_root is None:
+            self._fail(SM3_PROOFS, f"is there, and {CHECKPOINT} names no SM3 root")
+            return None
+        found = self._paths(SM3_PROOFS)
+        for index in sorted(set(found) - set(paths)):
+            self._fail(f"{SM3_PROOFS}: leaf {index}", f"has no path in {PROOFS}")
+        return found
+
+    def _paths(self, name: str) -> dict[int, list[bytes]]:
         paths: dict[int, list[bytes]] = {}
         before = -1
         try:
-            for at, line in enumerate(self._bundle.lines(PROOFS), 1):
-                where = f"{PROOFS}: line {at}"
+            for at, line in enumerate(self._bundle.lines(name), 1):
+                where = f"{name}: line {at}"
                 try:
                     before, paths[before] = _path(where, line, before)
                 except EvidenceError as error:
                     self._caught(where, error)
         except EvidenceError as error:
-            self._caught(PROOFS, error)
+            self._caught(name, error)
         return paths
 
     def _seal(self, head: Checkpoint | None, paths: Mapping[int, Sequence[bytes]]) -> dict[str, Any]:
@@ -296,7 +324,22 @@ class _Check:
             why = str(error).removeprefix(f"leaf {index}: ")
             self._fail(where, f"{why}: it was changed, or its path in {PROOFS}")
             return False
+        self._included_by_sm3(where, index, data, head)
         return True
+
+    def _included_by_sm3(self, where: str, index: int, data: bytes, head: Checkpoint) -> None:
+        """Check that a leaf, which SHA-256 leads to the root, leads to the SM3 root as well."""
+        if self._sm3 is None or self._sm3_root is None:
+            return
+        place = f"{SM3_PROOFS}: leaf {index}"
+        if index not in self._sm3:
+            self._fail(place, f"is missing: {where} has no path")
+            return
+        leaf, join = merkle.sm3_leaf_hash(data), merkle.sm3_node_hash
+        try:
+            merkle.verify_inclusion(leaf, index, head.size, self._sm3[index], self._sm3_root, join=join)
+        except EvidenceError as error:
+            self._fail(place, str(error).removeprefix(f"leaf {index}: "))
 
 
 def _instants(leaf: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -20,7 +20,8 @@ TERMS = "terms.json"  # where a deadline ran by a version of the contract that d
 DAYS = "days.json"  # what the pages show beside the report; bundles from before it have none
 MANIFEST, SEAL, PROOFS, CHECKPOINT = "manifest.json", "seal.json", "proofs/inclusion.jsonl", "checkpoint"
 TALLIES, HEADS, APART = "proofs/tallies.jsonl", "proofs/heads.jsonl", "proofs/apart.jsonl"  # what proves completeness
-AFTER_THE_SEAL = frozenset({MANIFEST, SEAL, PROOFS, CHECKPOINT, TALLIES, HEADS, APART})
+SM3_PROOFS = "proofs/inclusion-sm3.jsonl"  # the same paths under SM3, where the checkpoint names an SM3 root
+AFTER_THE_SEAL = frozenset({MANIFEST, SEAL, PROOFS, SM3_PROOFS, CHECKPOINT, TALLIES, HEADS, APART})
 REQUIRED = frozenset({REPORT, LEAVES, KEYS, CONTRACT, REGISTER, "method.txt", "verify.py"})
 
 

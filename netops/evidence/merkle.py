@@ -126,7 +126,7 @@ def root(node: Node, size: int) -> bytes:
     return _range(node, 0, size)
 
 
-def inclusion(node: Node, index: int, size: int) -> list[bytes]:
+def inclusion(node: Node, index: int, size: int, join: Join = node_hash) -> list[bytes]:
     """Return the audit path of leaf `index` in the tree of `size` leaves (RFC 9162 section 2.1.3.1)."""
     if not 0 <= index < size:
         raise EvidenceError(f"leaf {index} is not in a tree of {size} leaves")
@@ -135,10 +135,10 @@ def inclusion(node: Node, index: int, size: int) -> list[bytes]:
     while end - start > 1:
         middle = start + _split(end - start)
         if index < middle:
-            path.append(_range(node, middle, end))
+            path.append(_range(node, middle, end, join))
             end = middle
         else:
-            path.append(_range(node, start, middle))
+            path.append(_range(node, start, middle, join))
             start = middle
     return path[::-1]
 
@@ -162,7 +162,9 @@ def consistency(node: Node, size1: int, size2: int) -> list[bytes]:
     return path[::-1]
 
 
-def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], expected: bytes) -> None:
+def verify_inclusion(
+    leaf: bytes, index: int, size: int, path: Sequence[bytes], expected: bytes, *, join: Join = node_hash
+) -> None:
     """Check that the leaf hash is at `index` under that root (RFC 9162 section 2.1.3.2); EvidenceError says why not."""
     if not 0 <= index < size:
         raise EvidenceError(f"leaf {index} is not in a tree of {size} leaves")
@@ -172,11 +174,11 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
         if last == 0:
             raise EvidenceError(f"leaf {index}: the inclusion proof is too long")
         if at & 1 or at == last:
-            node = node_hash(sibling, node)
+            node = join(sibling, node)
             while not at & 1 and at:
                 at, last = at >> 1, last >> 1
         else:
-            node = node_hash(node, sibling)
+            node = join(node, sibling)
         at, last = at >> 1, last >> 1
     if last:
         raise EvidenceError(f"leaf {index}: the inclusion proof is too short")
@@ -220,8 +222,8 @@ def verify_consistency(size1: int, size2: int, root1: bytes, root2: bytes, path:
         raise EvidenceError(f"{what}: the proof does not lead to the {'first' if first != root1 else 'second'} root")
 
 
-def _range(node: Node, start: int, end: int) -> bytes:
-    return fold([node(level, position) for level, position in perfect(start, end)])
+def _range(node: Node, start: int, end: int, join: Join = node_hash) -> bytes:
+    return fold([node(level, position) for level, position in perfect(start, end)], join)
 
 
 def _split(width: int) -> int:

@@ -220,6 +220,7 @@ def compose(ledger: LedgerReader, given: Draft, seal: int, under: Under | None =
         paths={index: ledger.inclusion(index, under.size) for index in indexes},
         checkpoint=witnessed.shown(under.note, given.members[KEYS]),
         whole=proof,
+        sm3_paths=witnessed.sm3_paths(ledger, indexes, under),
     )
 
 

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from netops.errors import EvidenceError
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical, note
-from netops.evidence.members import CHECKPOINT, KEYS, PROOFS
+from netops.evidence.checkpoint import Checkpoint
+from netops.evidence.members import CHECKPOINT, KEYS, PROOFS, SM3_PROOFS
 from netops.evidence.note import VerifierKey
 from netops.witness import policy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from netops.evidence.members import Bundle
@@ -81,12 +83,20 @@ def shown(signed: bytes, vkeys: bytes) -> bytes:
     return bytes(note.Note(text=held.text, signatures=lines))
 
 
+def sm3_paths(ledger: LedgerReader, indexes: Iterable[int], under: Under) -> dict[int, list[bytes]] | None:
+    """Return the audit paths under the SM3 root of the checkpoint; None where it names none."""
+    head = Checkpoint.parse(note.parse(under.note).text)
+    return None if head.sm3_root is None else ledger.sm3_inclusions(indexes, head)
+
+
 def completed(ledger: LedgerReader, bundle: Bundle, under: Under) -> dict[str, bytes]:
     """Return the members of an issued bundle under another checkpoint: its proofs and its checkpoint are new."""
     indexes = [canonical.loads(line)["index"] for line in bundle.lines(PROOFS)]
+    commercial = sm3_paths(ledger, indexes, under)
     return {
-        **bundle.members,
+        **{name: data for name, data in bundle.members.items() if name != SM3_PROOFS},
         PROOFS: bundles.proofs({index: ledger.inclusion(index, under.size) for index in indexes}),
+        **({} if commercial is None else {SM3_PROOFS: bundles.proofs(commercial)}),
         CHECKPOINT: bundles.signed(shown(under.note, bundle.member(KEYS))),
     }
 
