@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from dashboards.queries import Queries
+    from netops.access.factors import Factors
     from netops.access.sessions import Sessions
     from netops.access.staff import Staff
+    from netops.access.steps import Rule
     from netops.clock import Clock
     from netops.config import Settings
     from netops.web.pages import Submit
@@ -26,6 +28,8 @@ class Desk:
     queries: Queries
     staff: Staff
     sessions: Sessions
+    factors: Factors
+    rule: Rule
     submit: Submit
 
     @property

@@ -11,6 +11,7 @@ from dashboards import (
     approvals,
     contracts,
     devices,
+    factors,
     incidents,
     logins,
     opened,
@@ -24,8 +25,10 @@ from dashboards import (
 from dashboards.desk import Desk
 from dashboards.queries import Queries
 from inventory.sql import Database
-from netops.access import tables
+from netops.access import steps, tables
+from netops.access.factors import Factors
 from netops.access.passwords import Passwords
+from netops.access.sealed import Seal, staff_key
 from netops.access.sessions import Sessions
 from netops.access.staff import Staff
 from netops.web import Link, Pages
@@ -92,12 +95,15 @@ def pages(context: Context) -> Pages:
     context.stack.callback(queries.close)
     if context.live:
         queries.keep_fresh()
+    accounts = Staff(database, Passwords())
     desk = Desk(
         settings=context.settings,
         clock=context.clock,
         queries=queries,
-        staff=Staff(database, Passwords()),
+        staff=accounts,
         sessions=Sessions(database),
+        factors=Factors(accounts, Seal(staff_key(context.settings))),
+        rule=steps.rule(context.settings),
         submit=context.submit,
     )
     return Pages(blueprint=blueprint(desk), permissions={}, menu=MENU)
@@ -108,7 +114,9 @@ def blueprint(desk: Desk) -> Blueprint:
     made = Blueprint(
         "dashboards", __name__, template_folder="templates", static_folder="static", static_url_path="/assets"
     )
-    made.app_context_processor(lambda: {"opened": opened.above(desk) if getattr(g, "person", None) else []})
-    for room in (operators, sites, devices, probes, logins, contracts, approvals, staff, incidents, tickets, why):
+    # who is only half logged in is told nothing of the city
+    made.app_context_processor(lambda: {"opened": opened.above(desk) if (p := g.get("person")) and p.is_in else []})
+    rooms = (operators, sites, devices, probes, logins, contracts, approvals, staff, factors, incidents, tickets, why)
+    for room in rooms:
         room.install(made, desk)
     return made

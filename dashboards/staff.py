@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
 from dashboards.frame import bound, frame
-from netops.access import guard
+from netops.access import guard, steps
 from netops.access.staff import ThrottledError
+from netops.access.steps import Step
 from netops.errors import AccessError, UsageError
 from netops.facts import Fact
 from netops.web.language import gettext as _
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
     from dashboards.desk import Desk
+    from netops.access.staff import Account
 
 
 def install(blueprint: Blueprint, desk: Desk) -> None:
@@ -37,7 +39,7 @@ def login(_desk: Desk, error: str = "", code: int = 200) -> AnyResponse:
         return redirect(target, code=303)
     name = request.form.get("name", "")[:64]
     page = render_template("dashboards/login.html", error=error, next=target, name=name)
-    return _unkept(page, code)
+    return unkept(page, code)
 
 
 def enter(desk: Desk) -> AnyResponse:
@@ -49,6 +51,7 @@ def enter(desk: Desk) -> AnyResponse:
             request.form.get("password", "")[:1024],
             address=request.remote_addr or "",
             now_ms=now_ms,
+            whole=lambda known: next_step(desk, known) is Step.NOTHING,
         )
     except ThrottledError as error:
         answer = login(desk, _("登录失败次数过多，请 %(wait)s 秒后再试。", wait=error.wait_s), 429)
@@ -58,11 +61,27 @@ def enter(desk: Desk) -> AnyResponse:
         expired = "one-time" in str(error)
         said = _("一次性密码已过期，请联系管理员重置。") if expired else _("账号或密码不正确，或账号已停用。")
         return login(desk, said, 401)
+    target = guard.inside(request.form.get("next", "/"))
+    return begin(desk, account, next_step(desk, account), target=target, now_ms=now_ms)
+
+
+def next_step(desk: Desk, account: Account) -> Step:
+    """Return what an account needs once its password fits."""
+    return steps.after_password(account.role, desk.factors.held(account.name), desk.rule)
+
+
+def begin(desk: Desk, account: Account, step: Step, *, target: str, now_ms: int) -> AnyResponse:
+    """Begin a session in place of the browser's present one, and lead to `target` or to what the login still needs."""
     if old := request.cookies.get(guard.cookie(), ""):
         desk.sessions.end(old)
-    target = url_for("dashboards.password") if account.must_change else guard.inside(request.form.get("next", "/"))
+    if step is Step.PROVE:
+        target = url_for(guard.FACTOR, next=target)
+    elif account.must_change:
+        target = url_for(guard.PASSWORD)
+    elif step is Step.SET_UP:
+        target = url_for(guard.FACTORS)
     answer = redirect(target, code=303)
-    guard.remember(answer, desk.sessions.begin(account.name, now_ms=now_ms))
+    guard.remember(answer, desk.sessions.begin(account.name, now_ms=now_ms, step=step))
     return answer
 
 
@@ -76,7 +95,7 @@ def logout(desk: Desk) -> AnyResponse:
 
 def password(_desk: Desk, error: str = "", code: int = 200) -> Response:
     """Show the form for one's own password."""
-    return _unkept(render_template("dashboards/password.html", error=error), code)
+    return unkept(render_template("dashboards/password.html", error=error), code)
 
 
 def change(desk: Desk) -> AnyResponse:
@@ -103,8 +122,9 @@ def change(desk: Desk) -> AnyResponse:
     name = g.person.account
     body = {"action": "password changed", "subject": name, "by": name}
     desk.submit([Fact(kind="staff_action", at_ms=now_ms, body=body)])
-    answer = redirect("/", code=303)
-    guard.remember(answer, desk.sessions.begin(name, now_ms=now_ms))
+    step = steps.after_proof(g.person.role, desk.factors.held(name), desk.rule)
+    answer = redirect(url_for(guard.FACTORS) if step is Step.SET_UP else "/", code=303)
+    guard.remember(answer, desk.sessions.begin(name, now_ms=now_ms, step=step))
     return answer
 
 
@@ -128,6 +148,14 @@ def done(what: str) -> str:
         "password changed": _("密码已修改"),
         "password reset": _("重置密码"),
         "disabled": _("停用"),
+        "password accepted": _("密码正确，等待第二重验证"),
+        "code accepted": _("验证码正确"),
+        "code refused": _("验证码被拒"),
+        "recovery code used": _("使用了一个恢复码"),
+        "recovery codes renewed": _("恢复码已更换"),
+        "one-time codes set up": _("已设置验证码"),
+        "one-time codes removed": _("已删除验证码"),
+        "second factors reset": _("第二重验证已重置"),
     }
     _added, mark, role = what.partition("added as ")
     return _("建立，角色：%(role)s", role=roles().get(role, role)) if mark else known.get(what, what)
@@ -145,7 +173,7 @@ def roles() -> dict[str, str]:
     }
 
 
-def _unkept(page: str, code: int) -> Response:
+def unkept(page: str, code: int) -> Response:
     """Return a page that neither browser nor proxy keeps."""
     answer = make_response(page, code)
     answer.headers["Cache-Control"] = "no-store"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from inventory.times import zone
 from netops import settings_tree
 from netops.controllers import GATEWAYS_OF_CONTROLLERS, Controller, Portal2, Radius
+from netops.entering import Access
 from netops.errors import ConfigError, nearest
 from netops.probing import Probe
 from netops.provider import Provider  # noqa: TC001  (a word of the settings; read at run time)
@@ -288,6 +289,7 @@ class Settings:
     register: RegisterAt = field(default_factory=RegisterAt)
     store: StoreAt = field(default_factory=StoreAt)
     web: Listener = field(default_factory=Listener)
+    access: Access = field(default_factory=Access)
     portal: PortalAt = field(default_factory=PortalAt)
     sms: Sms = field(default_factory=Sms)
     radius: Radius = field(default_factory=Radius)

@@ -23,7 +23,8 @@ SECRETS = (
     "portal-identity.key",
     "portal-person.key",
     "portal-token.key",
-)  # as `captive_portal/keys.py` names them
+    "staff.key",
+)  # as `captive_portal/keys.py` and `netops/access/sealed.py` name them
 
 
 def keys(settings: Settings) -> list[str]:

@@ -132,6 +132,7 @@ HOLDINGS = (
     _key("keys/portal-identity.key", "persons", 0o640),  # a number's budget and packets are found by it, too
     _key("keys/portal-token.key", "tokens", 0o640),
     _key("keys/portal-person.key", "persons", 0o640),
+    _key("keys/staff.key", "accounts", 0o640),  # who checks one-time codes and tokens: pages and command line
     _queue("spool/collect.db", "collect", "core"),
     _queue("spool/ssh.db", "ssh", "core"),
     *(_queue(f"spool/{name}.db", name, "core") for name in ("trap", "acs", "probe", "intake", "radius", "alert")),

@@ -1,7 +1,8 @@
 """The door of the staff pages: who sends this request, and may they do it.
 
 Deny by default: an endpoint without a declared permission is closed to everybody. A first login reaches nothing but the
-page for one's own password. Whatever changes something carries the form token of the session.
+page for one's own password, one whose second factor is missing nothing but the page for that. Whatever changes
+something carries the form token of the session.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import abort, g, redirect, request, url_for
 
 from netops.access.permissions import PUBLIC, may
+from netops.access.steps import Step
 from netops.web import forms
 from netops.web.health import near
 
@@ -25,7 +27,13 @@ if TYPE_CHECKING:
     from netops.clock import Clock
 
 LOGIN, PASSWORD = "dashboards.login", "dashboards.password"
-WITH_ONE_TIME = frozenset({PASSWORD, "dashboards.change", "dashboards.logout"})
+FACTOR, FACTORS, LOGOUT = "dashboards.factor", "dashboards.factors", "dashboards.logout"
+WITH_ONE_TIME = frozenset({PASSWORD, "dashboards.change", LOGOUT})
+# what a login that still needs something reaches, and where it is led
+STEPS = {
+    Step.PROVE: (FACTOR, frozenset({FACTOR, "dashboards.prove", LOGOUT})),
+    Step.SET_UP: (FACTORS, frozenset({FACTORS, "dashboards.arrange", LOGOUT})),
+}
 COOKIE, SECURE_COOKIE = "netops_staff", "__Host-netops_staff"
 
 
@@ -69,8 +77,8 @@ class Guard:
             return redirect(f"{url_for(LOGIN)}?{urlencode({'next': request.full_path.rstrip('?')})}", code=303)
         if permission is None or not may(person.role, permission):
             abort(403)
-        if person.must_change and endpoint not in WITH_ONE_TIME:
-            return redirect(url_for(PASSWORD), code=303)
+        if (elsewhere := first(person, endpoint)) is not None:
+            return redirect(url_for(elsewhere), code=303)
         if request.method not in forms.SAFE and not forms.genuine(person.secret, request.form.get(forms.FIELD, "")):
             abort(403)
         return None
@@ -91,6 +99,14 @@ class Guard:
             "allowed": lambda endpoint: self.allowed(endpoint, person),
             "can": lambda permission: person is not None and may(person.role, permission),
         }
+
+
+def first(person: Person, endpoint: str) -> str | None:
+    """Return where somebody is led who may not be at this endpoint yet: a proof, then a password, then a set-up."""
+    if person.step is Step.PROVE or (person.step is Step.SET_UP and not person.must_change):
+        page, reached = STEPS[person.step]
+        return page if endpoint not in reached else None
+    return PASSWORD if person.must_change and endpoint not in WITH_ONE_TIME else None
 
 
 def remember(response: AnyResponse, secret: str) -> None:

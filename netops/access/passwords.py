@@ -17,7 +17,7 @@ from netops.errors import StoreError, UsageError
 SHORTEST, LONGEST = 12, 256
 AT_ONCE = 2
 WAIT_S = 5.0
-_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # 31 signs that nobody confuses: 20 of them are 99 bits
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # 31 signs that nobody confuses: 20 of them are 99 bits
 
 
 class Passwords:
@@ -60,7 +60,7 @@ class _place:  # noqa: N801  (a context manager used like a function)
 
 def one_time() -> str:
     """Return a random one-time password, in groups that can be read out: `k7mq3-…`."""
-    signs = [secrets.choice(_ALPHABET) for _ in range(20)]
+    signs = [secrets.choice(ALPHABET) for _ in range(20)]
     return "-".join("".join(signs[at : at + 5]) for at in range(0, 20, 5))
 
 

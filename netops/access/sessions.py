@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from netops.access.steps import Step
 from netops.access.tables import ACCOUNT, SESSION
 
 if TYPE_CHECKING:
@@ -26,13 +27,23 @@ PER_ACCOUNT = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Who sends this request, by a session that holds. `secret` is the session's id: for the form token alone."""
+    """Who sends this request, by a session that holds. `secret` is the session's id: for the form token alone.
+
+    `step` is what the login still needs, `since_ms` when the session began.
+    """
 
     account: str
     title: str
     role: str
     must_change: bool
     secret: str
+    step: Step = Step.NOTHING
+    since_ms: int = 0
+
+    @property
+    def is_in(self) -> bool:
+        """Whether the login is complete: the pages are open."""
+        return not self.must_change and self.step is Step.NOTHING
 
     def __repr__(self) -> str:
         return f"Person({self.account}, {self.role})"
@@ -44,8 +55,8 @@ class Sessions:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def begin(self, account: str, *, now_ms: int) -> str:
-        """Return the id of a new session; the oldest of more than eight ends."""
+    def begin(self, account: str, *, now_ms: int, step: Step = Step.NOTHING) -> str:
+        """Return the id of a new session, which may still need a step; the oldest of more than eight ends."""
         secret = secrets.token_urlsafe(32)
         mine = SESSION.c.account == account
         with self.database.write() as db:
@@ -54,16 +65,15 @@ class Sessions:
                 db.execute(sa.select(SESSION.c.digest).where(mine).order_by(SESSION.c.seen_ms.desc())).scalars().all()
             )
             db.execute(sa.delete(SESSION).where(SESSION.c.digest.in_(rows[PER_ACCOUNT - 1 :])))
-            db.execute(
-                sa.insert(SESSION).values(digest=_digest(secret), account=account, created_ms=now_ms, seen_ms=now_ms)
-            )
+            row = {"digest": _digest(secret), "account": account, "created_ms": now_ms, "seen_ms": now_ms}
+            db.execute(sa.insert(SESSION).values(**row, step=step.value))
         return secret
 
     def person(self, secret: str, *, now_ms: int, idle: bool = False) -> Person | None:
         """Return whose session this is, or None. `idle` requests (a page refreshing itself) do not prolong it."""
         digest = _digest(secret)
         query = (
-            sa.select(SESSION.c.seen_ms, ACCOUNT.c.name, ACCOUNT.c.title, ACCOUNT.c.role, ACCOUNT.c.one_time_until_ms)
+            sa.select(SESSION, ACCOUNT.c.name, ACCOUNT.c.title, ACCOUNT.c.role, ACCOUNT.c.one_time_until_ms)
             .join(ACCOUNT, ACCOUNT.c.name == SESSION.c.account)
             .where(SESSION.c.digest == digest, ~_over(now_ms), ACCOUNT.c.disabled_ms.is_(None))
         )
@@ -80,6 +90,8 @@ class Sessions:
             role=row.role,
             must_change=row.one_time_until_ms is not None,
             secret=secret,
+            step=Step(row.step),
+            since_ms=row.created_ms,
         )
 
     def end(self, secret: str) -> None:

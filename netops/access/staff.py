@@ -18,7 +18,7 @@ from netops.access.tables import ACCOUNT, EVENT, FAILURE, NETWORK, SESSION
 from netops.errors import AccessError, UsageError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from inventory.sql import Database
     from netops.access.passwords import Passwords
@@ -91,7 +91,7 @@ class Staff:
                     f"account '{name}' exists; `netops staff reset {name}` gives it a new one-time password"
                 )
             db.execute(sa.insert(ACCOUNT).values(**row))
-            _note(db, now_ms, name, f"added as {role}", by=by, origin=origin)
+            note(db, now_ms, name, f"added as {role}", by=by, origin=origin)
         return password
 
     def reset(self, name: str, *, by: str, now_ms: int, origin: str = COMMAND_LINE) -> str:
@@ -111,10 +111,16 @@ class Staff:
         with self.database.write() as db:
             db.execute(sa.delete(NETWORK).where(NETWORK.c.account == name))
 
+    def account(self, name: str) -> Account | None:
+        """Return an account by its name."""
+        with self.database.read() as db:
+            row = _find(db, name)
+        return account_of(row) if row is not None else None
+
     def accounts(self) -> list[Account]:
         """Return every account by name."""
         with self.database.read() as db:
-            return [_account(row) for row in db.execute(sa.select(ACCOUNT).order_by(ACCOUNT.c.name))]
+            return [account_of(row) for row in db.execute(sa.select(ACCOUNT).order_by(ACCOUNT.c.name))]
 
     def events(self, *, limit: int = 100) -> list[Event]:
         """Return what was done to and with accounts, the latest first."""
@@ -125,35 +131,48 @@ class Staff:
                 for row in db.execute(query)
             ]
 
-    def login(self, name: str, password: str, *, address: str, now_ms: int) -> Account:
-        """Return the account whose password this is; AccessError tells nothing about which part was wrong."""
+    def login(
+        self,
+        name: str,
+        password: str,
+        *,
+        address: str,
+        now_ms: int,
+        whole: Callable[[Account], bool] = lambda _account: True,
+    ) -> Account:
+        """Return the account whose password this is; AccessError tells nothing about which part was wrong.
+
+        `whole`: whether the password is all that this account needs. Otherwise it is noted as accepted, and the login
+        only once the rest is proven too (`Factors.entered`).
+        """
         name = name.strip().lower()
         spots = throttle.buckets(name, address)
         with self.database.read() as db:
             row = _find(db, name) if NAME.fullmatch(name) else None
             home = address == COMMAND_LINE or _known(db, name, address, now_ms)
-        self._reserve(spots, now_ms, throttle.AT_HOME if home else frozenset(spots))
+        self.reserve(spots, now_ms, throttle.AT_HOME if home else frozenset(spots))
         fits = self.passwords.fits(row.password if row is not None else None, password[: passwords.LONGEST])
         if row is None or not fits or row.disabled_ms is not None:
             if row is not None:
                 with self.database.write() as db:
-                    _note(db, now_ms, name, "login refused", by=name, origin=address)
+                    note(db, now_ms, name, "login refused", by=name, origin=address)
             raise AccessError("account or password is wrong, or the account is disabled")
         if row.one_time_until_ms is not None and now_ms > row.one_time_until_ms:
             raise AccessError("the one-time password has expired; ask an administrator for `netops staff reset`")
+        what = "login" if whole(account_of(row)) else "password accepted"
         with self.database.write() as db:
-            _forgive(db, spots)
+            forgive(db, spots)
             _remember(db, name, address, now_ms)
             if self.passwords.outdated(row.password):
                 renewed = self.passwords.hash(password)
                 db.execute(sa.update(ACCOUNT).where(ACCOUNT.c.name == name).values(password=renewed))
-            _note(db, now_ms, name, "login", by=name, origin=address)
-        return _account(row)
+            note(db, now_ms, name, what, by=name, origin=address)
+        return account_of(row)
 
     def change(self, name: str, *, old: str, new: str, address: str, now_ms: int) -> None:
         """Replace one's own password; every session of the account ends."""
         passwords.check(new, account=name)
-        self._reserve(throttle.buckets(name, address), now_ms, throttle.AT_HOME)
+        self.reserve(throttle.buckets(name, address), now_ms, throttle.AT_HOME)
         with self.database.read() as db:
             row = _find(db, name)
         if row is None or not self.passwords.fits(row.password, old[: passwords.LONGEST]):
@@ -163,7 +182,7 @@ class Staff:
         values = {"password": self.passwords.hash(new), "one_time_until_ms": None}
         self._alter(name, values, "password changed", by=name, now_ms=now_ms, origin=address)
         with self.database.write() as db:
-            _forgive(db, throttle.buckets(name, address))
+            forgive(db, throttle.buckets(name, address))
 
     def _alter(self, name: str, values: Mapping[str, object], what: str, *, by: str, now_ms: int, origin: str) -> None:
         with self.database.write() as db:
@@ -173,9 +192,9 @@ class Staff:
                 raise UsageError(f"no account '{name}'{remedy}")
             db.execute(sa.update(ACCOUNT).where(ACCOUNT.c.name == name).values(**values))
             db.execute(sa.delete(SESSION).where(SESSION.c.account == name))
-            _note(db, now_ms, name, what, by=by, origin=origin)
+            note(db, now_ms, name, what, by=by, origin=origin)
 
-    def _reserve(self, spots: dict[str, str], now_ms: int, holding: frozenset[str]) -> None:
+    def reserve(self, spots: Mapping[str, str], now_ms: int, holding: frozenset[str]) -> None:
         """Count the attempt as failed before it is looked at, so that parallel ones cannot all slip through.
 
         It counts in every bucket; those of the limits `holding` can make it wait.
@@ -219,14 +238,17 @@ def _remember(db: sa.Connection, name: str, address: str, now_ms: int) -> None:
     db.execute(sa.delete(NETWORK).where(mine, NETWORK.c.network.not_in(kept)))
 
 
-def _forgive(db: sa.Connection, spots: dict[str, str]) -> None:
+def forgive(db: sa.Connection, spots: Mapping[str, str]) -> None:
     """Take back the attempt that was counted as failed and has succeeded; others from the same client stay counted."""
-    db.execute(sa.delete(FAILURE).where(FAILURE.c.bucket.in_([spots["both"], spots["name"]])))
-    mine = sa.and_(FAILURE.c.bucket.in_([spots["client"], spots["all"]]), FAILURE.c.failures > 0)
+    own = [spot for limit, spot in spots.items() if limit in {"both", "name", "factor"}]
+    db.execute(sa.delete(FAILURE).where(FAILURE.c.bucket.in_(own)))
+    shared = [spot for limit, spot in spots.items() if limit in {"client", "all"}]
+    mine = sa.and_(FAILURE.c.bucket.in_(shared), FAILURE.c.failures > 0)
     db.execute(sa.update(FAILURE).where(mine).values(failures=FAILURE.c.failures - 1))
 
 
-def _account(row: sa.Row[tuple[object, ...]]) -> Account:
+def account_of(row: sa.Row[tuple[object, ...]]) -> Account:
+    """Return the account of its row."""
     return Account(
         name=row.name,
         title=row.title,
@@ -236,6 +258,7 @@ def _account(row: sa.Row[tuple[object, ...]]) -> Account:
     )
 
 
-def _note(db: sa.Connection, at_ms: int, account: str, what: str, *, by: str, origin: str) -> None:
+def note(db: sa.Connection, at_ms: int, account: str, what: str, *, by: str, origin: str) -> None:
+    """Keep what was done to or with an account, in at most 40 characters, for 400 days."""
     db.execute(sa.insert(EVENT).values(at_ms=at_ms, account=account, what=what, by=by[:64], origin=origin[:64]))
     db.execute(sa.delete(EVENT).where(EVENT.c.at_ms < at_ms - EVENTS_KEPT_MS))

@@ -19,7 +19,8 @@ from netops.errors import AccessError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EVENTS = 200  # the newest before the instant; refused logins, which anybody can make, are not among them
+EVENTS = 200  # the newest before the instant; what is refused, which others can bring about, is not among them
+REFUSED = ("login refused", "password accepted", "code refused", "passkey refused")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ def unfit(standing: Standing | None, at_ms: int, *, role: str = "") -> str:
 
 def look(url: str, name: str, *, until_ms: int) -> Standing | None:
     """Read an account; AccessError when the accounts cannot be read now, which is no answer."""
-    happened = sa.and_(EVENT.c.account == name, EVENT.c.at_ms <= until_ms, EVENT.c.what != "login refused")
+    happened = sa.and_(EVENT.c.account == name, EVENT.c.at_ms <= until_ms, EVENT.c.what.not_in(REFUSED))
     query = sa.select(EVENT.c.at_ms, EVENT.c.what).where(happened).order_by(EVENT.c.id.desc()).limit(EVENTS)
     try:
         with Database(url, readonly=True) as database, database.read() as db:

@@ -1,4 +1,4 @@
-"""The tables of `<data dir>/staff.db`: accounts, sessions, failed logins, and what was done to accounts.
+"""The tables of `<data dir>/staff.db`: accounts, what proves them, sessions, failed logins, what was done to accounts.
 
 Written by the web process and by `netops staff`; SQLite's lock puts them one after the other.
 """
@@ -35,6 +35,64 @@ SESSION = sa.Table(
     sa.Column("account", sa.String(64), sa.ForeignKey("account.name"), nullable=False, index=True),
     sa.Column("created_ms", sa.BigInteger, nullable=False),
     sa.Column("seen_ms", sa.BigInteger, nullable=False),
+    sa.Column("step", sa.String(8), nullable=False, default=""),  # what it still needs (steps.py); empty: nothing
+)
+
+CODES = sa.Table(
+    "codes",
+    METADATA,
+    sa.Column("account", sa.String(64), sa.ForeignKey("account.name"), primary_key=True),
+    sa.Column("secret", sa.String(200), nullable=False),  # of RFC 6238, sealed (sealed.py)
+    sa.Column("since_ms", sa.BigInteger, nullable=False),
+    sa.Column("last_step", sa.BigInteger, nullable=False),  # of the code that was taken last: none is taken twice
+)
+
+RECOVERY = sa.Table(
+    "recovery",
+    METADATA,
+    sa.Column("digest", sa.String(64), primary_key=True),  # keyed; a code that was used is no more here
+    sa.Column("account", sa.String(64), sa.ForeignKey("account.name"), nullable=False, index=True),
+)
+
+PASSKEY = sa.Table(
+    "passkey",
+    METADATA,
+    sa.Column("id", sa.String(1400), primary_key=True),  # the credential's, base64url
+    sa.Column("account", sa.String(64), sa.ForeignKey("account.name"), nullable=False, index=True),
+    sa.Column("public_key", sa.LargeBinary, nullable=False),  # COSE
+    sa.Column("sign_count", sa.BigInteger, nullable=False),
+    sa.Column("title", sa.String(60), nullable=False),
+    sa.Column("since_ms", sa.BigInteger, nullable=False),
+    sa.Column("used_ms", sa.BigInteger, nullable=True),
+)
+
+SPENT = sa.Table(
+    "spent",
+    METADATA,
+    sa.Column("digest", sa.String(64), primary_key=True),  # of a ticket (sealed.py) that was used
+    sa.Column("until_ms", sa.BigInteger, nullable=False),
+)
+
+IDENTITY = sa.Table(
+    "identity",
+    METADATA,
+    sa.Column("issuer", sa.String(500), primary_key=True),
+    sa.Column("subject", sa.String(255), primary_key=True),
+    sa.Column("account", sa.String(64), sa.ForeignKey("account.name"), nullable=False, index=True),
+)
+
+TOKEN = sa.Table(
+    "token",
+    METADATA,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False, unique=True),  # keyed
+    sa.Column("account", sa.String(64), sa.ForeignKey("account.name"), nullable=False, index=True),
+    sa.Column("title", sa.String(60), nullable=False),
+    sa.Column("role", sa.String(32), nullable=False),
+    sa.Column("only", sa.String(1000), nullable=False),  # permissions, a space between two; empty: all of the role
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+    sa.Column("until_ms", sa.BigInteger, nullable=True),
+    sa.Column("used_ms", sa.BigInteger, nullable=True),
 )
 
 FAILURE = sa.Table(

@@ -36,6 +36,8 @@ LIMITS = {
     "client": Limit(20),
     "name": Limit(50, longest_ms=60_000),
     "all": Limit(300, longest_ms=2_000),
+    # of a second factor: whoever guesses at it has the password already, and each guess is one of 333,333
+    "factor": Limit(10),
 }
 AT_HOME = frozenset({"both"})
 
@@ -66,6 +68,17 @@ def buckets(name: str, address: str) -> dict[str, str]:
     """Return limit → bucket of an attempt."""
     who = {"both": f"{name}\x00{client(address)}", "client": client(address), "name": name, "all": ""}
     return {limit: f"{limit}:{_number(f'{limit}:{text}')}" for limit, text in who.items()}
+
+
+def factor_buckets(name: str, address: str) -> dict[str, str]:
+    """Return limit → bucket of an attempt at a second factor: a right password before it forgives none of them."""
+    who = {"both": f"{name}\x00factor\x00{client(address)}", "factor": name}
+    return {limit: f"{limit}:{_number(f'{limit}:{text}')}" for limit, text in who.items()}
+
+
+def token_buckets(address: str) -> dict[str, str]:
+    """Return limit → bucket of a token that there is not, by the client that sends it."""
+    return {"client": f"client:{_number(f'token:{client(address)}')}"}
 
 
 def wait_ms(limit: str, *, count: int, last_ms: int, now_ms: int) -> int:

@@ -1,7 +1,8 @@
 """`netops approve`: ask for what needs two persons, and decide what another has asked for.
 
 The identity is a staff login: `--as NAME`, the password asked on the terminal or read by reference (`--password
-env:NAME` or `file:PATH`); it never stands on the command line itself.
+env:NAME` or `file:PATH`); it never stands on the command line itself. Where the account has a second factor a one-time
+or recovery code is asked for as well; by reference it is the second line.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from inventory.register import Register
 from inventory.snapshot import snapshot
 from inventory.sql import Database
 from netops import fail_open
-from netops.access import approvals, disputes, offered, record, tables
+from netops.access import approvals, disputes, offered, record, steps, tables
+from netops.access.factors import Factors
 from netops.access.passwords import Passwords
 from netops.access.permissions import may
+from netops.access.sealed import Seal, staff_key
 from netops.access.staff import COMMAND_LINE, Account, Staff
+from netops.access.steps import Step
 from netops.clock import SYSTEM, iso
 from netops.config import Secret
 from netops.errors import AccessError, UsageError, nearest
@@ -139,9 +143,9 @@ def login(settings: Settings, person: str, reference: str, needed: str) -> Accou
     """Return the staff account whose password is given by reference, or asked for; it must have the permission."""
     if reference and not reference.startswith(REFERENCES):
         raise UsageError("--password takes a reference, env:NAME or file:PATH, never the password itself")
-    password = Secret(reference).read() if reference else _asked(person)
+    password, _, code = (Secret(reference).read() if reference else _asked(f"password of {person}")).partition("\n")
     with Database(tables.url(settings)) as database:
-        account = Staff(database, Passwords()).login(person, password, address=COMMAND_LINE, now_ms=SYSTEM.now_ms())
+        account = _proven(settings, database, person, password, code)
     if account.must_change:
         raise AccessError(f"'{account.name}' still has its one-time password; change it on the staff page first")
     if not may(account.role, needed):
@@ -149,10 +153,37 @@ def login(settings: Settings, person: str, reference: str, needed: str) -> Accou
     return account
 
 
-def _asked(person: str) -> str:
+def _proven(settings: Settings, database: Database, person: str, password: str, code: str) -> Account:
+    """Return the account that password and, where it has a second factor, code prove; AccessError for any other."""
+    staff = Staff(database, Passwords())
+    factors, rule = Factors(staff, Seal(staff_key(settings))), steps.rule(settings)
+
+    def whole(known: Account) -> bool:
+        return steps.after_password(known.role, factors.held(known.name), rule) is Step.NOTHING
+
+    account = staff.login(person, password, address=COMMAND_LINE, now_ms=SYSTEM.now_ms(), whole=whole)
+    if whole(account) or account.must_change:
+        return account
+    held = factors.held(account.name)
+    if rule.lacks(account.role, held):
+        raise AccessError(
+            f"'{account.name}' must set up a second factor first; log in on the staff page, it asks for it"
+        )
+    by_code = steps.by_code(account.role, held, rule)
+    if not by_code and not held.recovery:
+        raise AccessError(f"'{account.name}' has a passkey alone, which needs a browser; do it on the staff page")
+    given = code or _asked(f"{'one-time or recovery code' if by_code else 'recovery code'} of {account.name}")
+    factors.prove(account.name, given, address=COMMAND_LINE, now_ms=SYSTEM.now_ms(), codes=by_code)
+    factors.entered(account.name, address=COMMAND_LINE, now_ms=SYSTEM.now_ms())
+    return account
+
+
+def _asked(what: str) -> str:
     if not sys.stdin.isatty():  # getpass would echo what is typed, or end in a traceback
-        raise UsageError("no terminal to ask for the password on; give --password env:NAME or file:PATH")
-    return getpass.getpass(f"password of {person}: ")
+        raise UsageError(
+            "no terminal to ask for the password on; give --password env:NAME or file:PATH, with a code as second line"
+        )
+    return getpass.getpass(f"{what}: ")
 
 
 def _terms(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:

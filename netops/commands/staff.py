@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from inventory import times
 from inventory.sql import Database
 from netops.access import record, tables
+from netops.access.factors import Factors
 from netops.access.passwords import Passwords
 from netops.access.permissions import ROLES
+from netops.access.sealed import Seal, staff_key
 from netops.access.staff import Staff
 from netops.clock import SYSTEM, iso
 from netops.facts import Fact
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from netops.config import Settings
 
-SUMMARY = "Accounts of those who work here: add, list, disable, reset, events."
+SUMMARY = "Accounts of those who work here: add, list, disable, reset, second factors, events."
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +40,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     times.utc_option(events)
     for word, told in (("disable", "close an account at once"), ("reset", "give a new one-time password and enable")):
         below.add_parser(word, help=told).add_argument("name")
+    forget = "forget the second factors of an account; its owner sets new ones up at the next login"
+    below.add_parser("reset-factors", help=forget).add_argument("name")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -60,11 +64,15 @@ def _alter(staff: Staff, args: argparse.Namespace, settings: Settings) -> None:
         password, detail = staff.add(args.name, role=args.role, title=args.title, by=by, now_ms=now_ms), args.role
     elif args.what == "reset":
         password = staff.reset(args.name, by=by, now_ms=now_ms)
+    elif args.what == "reset-factors":
+        Factors(staff, Seal(staff_key(settings))).forget(args.name, by=by, now_ms=now_ms)
     else:
         staff.disable(args.name, by=by, now_ms=now_ms)
     if password:
         print(f"one-time password of {args.name}: {password}")
         print("It is shown this once, holds for 72 hours and must be changed at the first login.")
+    elif args.what == "reset-factors":
+        print(f"{args.name} has no second factor any more; all its sessions have ended")
     else:
         print(f"{args.name} is disabled; all its sessions have ended")
     body = {"action": f"staff {args.what}", "subject": args.name, "by": by, "detail": detail}

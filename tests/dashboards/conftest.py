@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -52,8 +53,9 @@ def sites(tmp_path_factory):
 
     with ExitStack() as stack:
 
-        def make(directory, *, telemetry=True, hostile=False):
+        def make(directory, *, telemetry=True, hostile=False, access=None):
             settings = small_city.settings(directory)
+            settings = settings if access is None else replace(settings, access=access)
             shutil.copytree(built(telemetry=telemetry, hostile=hostile), directory, dirs_exist_ok=True)
             clock = small_city.Fixed()
             with pytest.MonkeyPatch.context() as patch:

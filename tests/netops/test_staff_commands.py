@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import io
 import json
+from dataclasses import replace
 
+import pyotp
 import pytest
 from argon2 import PasswordHasher
 
@@ -16,11 +18,14 @@ from inventory.register import Register
 from inventory.tables import MIGRATIONS
 from netops import facts, spool
 from netops.access import record, tables
+from netops.access.factors import Factors
 from netops.access.passwords import Passwords
+from netops.access.sealed import Seal, staff_key
 from netops.access.staff import Staff
 from netops.clock import SYSTEM
 from netops.commands import approve, staff
 from netops.config import City, Data, Settings
+from netops.entering import Access
 from netops.errors import AccessError, UsageError
 
 GOOD = "correct horse battery staple"
@@ -247,3 +252,56 @@ def test_a_fail_open_is_asked_for_by_one_allowed_by_another_and_taken_back_by_on
 
     assert (allowed.state, allowed.request.terms["sites"]) == ("approved", ["site-1", "site-2"])
     assert (row["state"], row["decision"]["by"], row["recall"]["by"]) == ("withdrawn", "zhao", "li.na")
+
+
+# ---- second factors at the command line
+@pytest.fixture
+def with_codes(settings):
+    """Settings in which wang.min has one-time codes; the secret and a recovery code."""
+    with sql.Database(tables.url(settings)) as database:
+        kept = Factors(Staff(database, staff.Passwords()), Seal(staff_key(settings)))
+        offer, now_ms = kept.offer("wang.min", issuer="city", now_ms=SYSTEM.now_ms()), SYSTEM.now_ms()
+        # a step ago, so that the code of now is another one
+        past_ms = now_ms - 30_000
+        code = pyotp.TOTP(offer.secret).at(past_ms // 1000)
+        return offer.secret, kept.take_up("wang.min", offer.sealed, code, address="::1", now_ms=past_ms)[0]
+
+
+@pytest.mark.parametrize("kind", ["code", "recovery code"])
+def test_a_decision_at_the_command_line_takes_a_code_of_who_has_one(settings, with_codes, monkeypatch, kind):
+    run(approve, [*ASK, *as_("li.na")], settings)
+    decide = ["decide", next(iter(record.read(settings))), "approved", "--as", "wang.min", "--password", "env:BOTH"]
+    monkeypatch.setenv("BOTH", f"{GOOD}\n000000")
+    with pytest.raises(AccessError, match="wrong, or was used"):
+        run(approve, decide, settings)
+    given = pyotp.TOTP(with_codes[0]).now() if kind == "code" else with_codes[1]
+    monkeypatch.setenv("BOTH", f"{GOOD}\n{given}")
+
+    assert run(approve, decide, settings) == 0
+    with pytest.raises(AccessError, match="wrong, or was used"):
+        run(approve, decide, settings)
+
+
+def test_without_the_code_nobody_decides_by_a_password_alone(settings, with_codes, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    run(approve, [*ASK, *as_("li.na")], settings)
+
+    with pytest.raises(UsageError, match="code as second line"):
+        run(approve, ["decide", next(iter(record.read(settings))), "approved", *as_("wang.min")], settings)
+
+
+def test_whose_role_must_have_one_sets_it_up_on_the_page_first(settings, monkeypatch):
+    asked = replace(settings, access=Access(second_factor="operator"))
+
+    with pytest.raises(AccessError, match=r"'li\.na' must set up a second factor first"):
+        run(approve, [*ASK, *as_("li.na")], asked)
+
+
+def test_reset_factors_forgets_them_and_states_it(settings, with_codes, capsys):
+    assert run(staff, ["reset-factors", "wang.min"], settings) == 0
+    said = stated(settings)[-1]
+
+    assert "no second factor any more" in capsys.readouterr().out
+    assert (said.body["action"], said.body["subject"]) == ("staff reset-factors", "wang.min")
+    with pytest.raises(UsageError, match=r"no account 'wang\.mim'"):
+        run(staff, ["reset-factors", "wang.mim"], settings)
