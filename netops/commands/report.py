@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inventory.errors import InventoryError
 from netops import correcting, raw
 from netops.clock import iso, to_ms
 from netops.closing import GRACE_MS, EarlyError, awaited
@@ -115,7 +116,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     speaker = Speaker(spoken.chosen(args.language, os.environ))
     try:
         return _status(args, settings, speaker) if args.what == "status" else _build(args, settings, speaker)
-    except NetopsError as error:
+    except (NetopsError, InventoryError) as error:
         error.args = (speaker.refusal(str(error)),)
         raise
 
@@ -260,7 +261,7 @@ def _tell(args: argparse.Namespace, draft: Draft, sealed: Sealed | None, vkey: P
             flag = " --rehearsal" if content["rehearsal"] else ""
             missing = json.loads(draft.members[pdf.PAPERS]).get("missing", "")
             if missing:
-                print(speaker.say("no_papers", missing=missing), file=sys.stderr)
+                print(speaker.say("no_papers", missing=speaker.refusal(missing)), file=sys.stderr)
             print(speaker.say("wrote", path=path, keys=keys, flag=flag), file=sys.stderr)
             if sealed.cosigned < sealed.quorum:
                 short = speaker.say("short", cosigned=sealed.cosigned, quorum=sealed.quorum)

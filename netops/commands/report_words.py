@@ -95,6 +95,8 @@ REFUSALS: Mapping[str, str] = {
     (
         "leaf {}, a {}, was sealed while the report was built; repeat the command: the next revision rests on it"
     ): "生成报告期间封存了第 {0} 叶（{1}）；请再次运行：下一版将以其为据",
+    "{} is a rehearsal's; this instance is not, and refuses it": "{0} 属于演练；本实例不是，因而拒绝",
+    "{} is a production instance's; this instance is not, and refuses it": "{0} 属于正式实例；本实例不是，因而拒绝",
     "month {} is not over in {}; expected one that is": "{0} 按 {1} 尚未结束；应为已结束的月份",
     "no hour of {} is sealed yet; the core seals them as they pass": "{0} 尚无封存的小时；核心随时间推移封存",
     "contract '{}' is not in the register; `netops inventory show contracts`": (
@@ -109,6 +111,10 @@ REFUSALS: Mapping[str, str] = {
     "cannot be opened ({}); expected the core's ledger, readable to this user": (
         "无法打开（{0}）；应为核心的账本，且本用户可读"
     ),
+    "no Chinese font is on this machine; install fonts-noto-cjk and build the report again for the PDFs": (
+        "本机没有中文字体；请安装 fonts-noto-cjk，并再次生成报告以得到 PDF"
+    ),
+    "the paper {} cannot be set: {}": "文书 {0} 无法排版：{1}",
     "month '{}': expected YYYY-MM, such as 2026-10": "月份 '{0}'：应为 YYYY-MM，如 2026-10",
     "time zone '{}': its bytes are not on this machine; install tzdata": "时区 '{0}'：本机没有其数据；请安装 tzdata",
     "{}: systemd gives the signing key to {} alone; start that, it seals": (

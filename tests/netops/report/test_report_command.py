@@ -520,3 +520,66 @@ def test_the_status_shows_what_it_takes_to_miss_and_warns_in_both_languages(inst
     assert f"up to {found['left_ms'] // H}:" in said["en"]
     assert told["contract"] == name
     assert "verdict is of a calendar month" in said["en"]
+
+
+def built(settings, name, out):
+    assert words(report, settings, "build", "--contract", name, "--month", "2026-10", "--seal-here", "--out", out) == 0
+    return out
+
+
+def test_under_the_profile_a_citys_own_sm2_key_is_asked_for_without_being_given(instance, tmp_path, capsys):
+    """Of two bundles of one ledger's size, the one that SM2 did not sign is none of this city's."""
+    plain, name = instance
+    shutil.copytree(plain.data.dir.parent / "data", tmp_path / "other" / "data")
+    other = settings_of(tmp_path / "other")
+    asked = replace(plain, evidence=replace(plain.evidence, sm2=True))
+    founding.keys(asked)
+    signed, bare = built(asked, name, tmp_path / "signed.zip"), built(other, name, tmp_path / "bare.zip")
+    capsys.readouterr()
+
+    assert words(audit, asked, "verify", signed, "--lang", "zh") == 0
+    assert "每个签名、每条存证、每个数字均成立" in capsys.readouterr().out
+    assert words(audit, asked, "verify", bare, "--lang", "zh") == 4
+    said = capsys.readouterr().out
+    assert f"checkpoint：未经账本的 SM2 公钥 {asked.ledger_origin}/sm2" in said
+    assert words(audit, asked, "verify", bare, "--vkey", founding.evidence_key(asked).with_name(issue.VKEY)) == 0
+
+
+def test_a_bundle_that_was_signed_before_the_profile_still_holds_where_it_was_made(instance, tmp_path):
+    plain, name = instance
+    before = built(plain, name, tmp_path / "before.zip")
+    asked = replace(plain, evidence=replace(plain.evidence, sm2=True))
+    founding.keys(asked)
+
+    assert words(audit, asked, "verify", before) == 0
+
+
+def test_the_report_is_said_in_chinese_to_who_asks_for_it(instance, capsys):
+    settings, name = instance
+    given = ("build", "--contract", name, "--month", "2026-10", "--dry-run")
+
+    assert words(report, settings, *given, "--lang", "zh") == 0
+    said = capsys.readouterr().out
+    assert "wifi-2026 2026-10 第 1 版" in said
+    assert re.search(r"public-wifi/availability +(达标|未达标|无法判定) +[0-9.]+ %  目标 99.5 %  未测得", said)
+    assert re.search(r"扣减 [0-9.]+ CNY", said)
+
+
+def test_a_refusal_is_said_in_the_readers_language_as_well(instance, monkeypatch):
+    settings, name = instance
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+
+    with pytest.raises(NobodySealsError, match="核心服务未运行，无人可封存报告"):
+        words(report, settings, "build", "--contract", name, "--month", "2026-10")
+    with pytest.raises(RegisterError, match="台账中没有合同 'wifi-2062'；是否想写 'wifi-2026'？"):
+        words(report, settings, "status", "--contract", "wifi-2062")
+    with pytest.raises(NobodySealsError, match="no core runs"):
+        words(report, settings, "build", "--contract", name, "--month", "2026-10", "--language", "en")
+
+
+def test_what_is_no_bundle_is_refused_in_chinese_too(instance, tmp_path):
+    path = tmp_path / "none.zip"
+    path.write_bytes(b"not a zip")
+
+    with pytest.raises(Exception, match=r"none\.zip：不是报告包"):
+        words(audit, instance[0], "verify", path, "--lang", "zh")
