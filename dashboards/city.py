@@ -106,6 +106,7 @@ class Index:
     by_site: Mapping[str, tuple[str, ...]] = field(repr=False)  # site → its services
     children: Mapping[str, tuple[str, ...]] = field(repr=False)  # device → devices below it
     agreed: Mapping[str, tuple[tuple[int, int, int], ...]] = field(repr=False)  # contract → (from, to, step in ms)
+    contracts: Mapping[str, Contract] = field(default_factory=dict, repr=False)  # its last version; of ended ones, too
 
     def step(self, contracts: Iterable[str], least_ms: int) -> Callable[[int], int]:
         """Return for how long a poll of a slot speaks: the step that the contract had agreed then, or `least_ms`."""
@@ -155,8 +156,11 @@ def index(snapshot: Snapshot, contracts: Iterable[Spell] = ()) -> Index:
             if (owner := owners.get((service.device, subject))) is not None:
                 by_device.setdefault(owner, []).append(service.id)
     agreed: dict[str, list[tuple[int, int, int]]] = {}
+    last: dict[str, Contract] = {}
     for spell in contracts:
         if isinstance(spell.record, Contract):
+            if spell.record.id not in last or spell.record.valid_from_ms >= last[spell.record.id].valid_from_ms:
+                last[spell.record.id] = spell.record
             held = (spell.from_ms, spell.to_ms, step_ms(spell.record))
             agreed.setdefault(spell.record.id, []).append(held)
     children: dict[str, list[str]] = {}
@@ -170,6 +174,7 @@ def index(snapshot: Snapshot, contracts: Iterable[Spell] = ()) -> Index:
         by_site={site: tuple(services) for site, services in by_site.items()},
         children={device: tuple(below) for device, below in children.items()},
         agreed={contract: tuple(held) for contract, held in agreed.items()},
+        contracts=last,
     )
 
 

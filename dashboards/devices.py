@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
     from dashboards.desk import Desk
+    from netops.config import Settings
     from netops.model import Gap
     from netops.store import Outcome
 
 REPLIES, DUMPED = 8, 512  # what a page shows of the raw bytes; the rest is a download
 SOON_MS = 900_000
+DAY_MS = 86_400_000
 FEWER = 25  # services on the page of a device, beside its readings
 HOURS = 40  # of a month's that were not up; the newest
 LATEST_MS = 1 << 53  # beyond it lies no instant of ours
@@ -215,7 +217,19 @@ def reading(desk: Desk, device: str, slot_ms: int) -> str:
         asked=[_line(each) for each in asked],
         read=[_line(each) for each in others[:READ]],
         read_count=len(read),
+        kept=kept(desk.settings, slot_ms),
+        sealed=desk.queries.sealed_in(outcome_id(outcome), slot_ms) if bytes_ else None,
     )
+
+
+def kept(settings: Settings, at_ms: int) -> dict[str, int]:
+    """Return until when is kept what was polled at an instant, in ms UTC.
+
+    Readings; raw replies that bear on a contract (`evidence`), and the others. A file is a day's of UTC and goes whole.
+    """
+    day_ms, keep = at_ms // DAY_MS * DAY_MS, settings.retention
+    days = {"readings": keep.telemetry_days, "evidence": keep.raw_evidence_days, "other": keep.raw_days}
+    return {name: day_ms + (count + 1) * DAY_MS for name, count in days.items()}
 
 
 def raw(desk: Desk, device: str, slot_ms: int) -> Response:

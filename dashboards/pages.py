@@ -9,10 +9,12 @@ from flask import Blueprint, g
 
 from dashboards import (
     approvals,
+    auditors,
     contracts,
     devices,
     factors,
     incidents,
+    ledgers,
     logins,
     opened,
     operators,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 BELOW_HOME = ("area", "site", "device", "element", "service", "reading", "nearest", "find")
+BELOW_MONTHS = ("month", "contract_month", "figure", "interval", "revisions")
 MENU = (
     Link(
         endpoint="dashboards.home",
@@ -70,6 +73,21 @@ MENU = (
         order=27,
         under=frozenset({"dashboards.logins_at", "dashboards.why"}),
     ),
+    Link(
+        endpoint="dashboards.months",
+        label=mark("月度"),
+        group="contracts",
+        order=28,
+        under=frozenset(f"dashboards.{name}" for name in BELOW_MONTHS),
+    ),
+    Link(
+        endpoint="dashboards.ledger",
+        label=mark("账本"),
+        group="contracts",
+        order=34,
+        under=frozenset({"dashboards.leaf", "dashboards.leaf_find"}),
+    ),
+    Link(endpoint="dashboards.blind", label=mark("自身盲区"), group="contracts", order=36),
     Link(
         endpoint="dashboards.contracts",
         label=mark("合同"),
@@ -117,6 +135,6 @@ def blueprint(desk: Desk) -> Blueprint:
     # who is only half logged in is told nothing of the city
     made.app_context_processor(lambda: {"opened": opened.above(desk) if (p := g.get("person")) and p.is_in else []})
     rooms = (operators, sites, devices, probes, logins, contracts, approvals, staff, factors, incidents, tickets, why)
-    for room in rooms:
+    for room in (*rooms, auditors, ledgers):
         room.install(made, desk)
     return made

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("netops.web")
 REGISTER_MS = 60_000
 FRESH_S = 1.0
+CHUNK_MS = 3_600_000  # so long before a poll the chunk of raw replies is looked for that it is in
 OURS_NAMES = frozenset(reason.value for reason in OURS)
 DECODERS = (
     "netops.decoders"  # entry points: decode(outcome, raw) -> observations and gaps, with OID, rule and raw value
@@ -150,6 +151,20 @@ class Queries:
                 return archive.fetch(poll_id)
             except StoreError:
                 return None
+
+    def sealed_in(self, poll_id: str, slot_ms: int) -> int | None:
+        """Return the leaf that names the chunk in which a poll's replies lie; None: no reply is kept, or none yet."""
+        with self._lock, raw.build(self.settings) as archive:
+            try:
+                _file, digest, _replies = archive.traced(poll_id)
+            except StoreError:
+                return None
+        window = {"start_ms": slot_ms - CHUNK_MS, "end_ms": slot_ms + 1}
+        if not ledger_path(self.settings).exists():
+            return None
+        with LedgerReader(ledger_path(self.settings)) as ledger:
+            found = ledger.find("raw_chunk", **window)
+            return next((leaf.index for leaf in found if leaf.fact.body["digest"] == digest), None)
 
     def texts(self, subject: Subject) -> dict[str, str]:
         """Return names, models and versions of a subject."""

@@ -8,7 +8,9 @@ comes from `O(log n)` short reads. `netops/ledger.py` writes it; readers in othe
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import apsw
@@ -141,6 +143,27 @@ class LedgerReader:
             yield from (Sealed(*row) for row in rows)
             index = rows[-1][0]
 
+    def checkpoints(self, *, below: int = canonical.MAX_INTEGER, most: int) -> list[Sealed]:
+        """Return the newest checkpoints over fewer than `below` leaves, the newest first."""
+        sql = "SELECT size, at_ms, CAST(note AS BLOB) FROM checkpoint WHERE size < ? ORDER BY size DESC LIMIT ?"
+        return [Sealed(*row) for row in self._all(sql, below, most)]
+
+    def last_signed(self, name: str, *, among: int) -> Sealed | None:
+        """Return the newest of the last `among` checkpoints that holds a line of a signer, by name alone."""
+        last = "SELECT size, at_ms, note FROM checkpoint ORDER BY size DESC LIMIT ?"
+        sql = f"SELECT size, at_ms, CAST(note AS BLOB) FROM ({last}) WHERE instr(note, ?) > 0 LIMIT 1"  # noqa: S608  (a constant)
+        rows = self._all(sql, among, f"\n\u2014 {name} ".encode())
+        return Sealed(*rows[0]) if rows else None
+
+    def place_of(self, digest: bytes) -> int | None:
+        """Return the index of the leaf with a hash (RFC 6962); None: there is none. It looks at every node."""
+        size = self.size
+        for (number,) in self._all("SELECT number FROM node WHERE hash = ?", digest):
+            at = bisect_left(range(size), number, key=partial(merkle.number, 0))
+            if at < size and merkle.number(0, at) == number:
+                return at
+        return None
+
     def proof(self, index: int) -> bytes:
         """Return a `tlog-proof@v1` of the leaf against the newest checkpoint."""
         sealed = self.latest()
@@ -174,6 +197,18 @@ class LedgerReader:
         """Return index → (kind, when) of the leaves on an account, in their order."""
         sql = "SELECT position, kind, at_ms FROM member WHERE subject = ? ORDER BY position"
         return {index: (kind, when) for index, kind, when in self._all(sql, subject)}
+
+    def span_on(self, subject: str, kind: str, *, until_ms: int = canonical.MAX_INTEGER) -> tuple[int, int] | None:
+        """Return the first and last instant, up to `until_ms`, of an account's leaves of a kind; None without any."""
+        sql = "SELECT min(at_ms), max(at_ms) FROM member WHERE subject = ? AND kind = ? AND at_ms <= ?"
+        first, last = self._all(sql, subject, kind, until_ms)[0]
+        return None if first is None else (first, last)
+
+    def newest_on(self, subject: str) -> int:
+        """Return the index of the newest leaf on an account; -1 while there is none."""
+        sql = "SELECT max(position) FROM member WHERE subject = ? AND kind = ?"
+        found = [self._all(sql, subject, kind)[0][0] for kind in tally.KINDS]  # each is one step in its key
+        return max((each for each in found if each is not None), default=-1)
 
     def tallies(self, start: int, end: int) -> list[tuple[int, dict[str, Heads]]]:
         """Return `(index, heads by account)` of the tallies in `[start, end)`."""

@@ -17,6 +17,11 @@ small_city = importlib.util.module_from_spec(_spec)
 sys.modules["small_city"] = small_city
 _spec.loader.exec_module(small_city)
 
+_spec = importlib.util.spec_from_file_location("audited_city", Path(__file__).with_name("audited_city.py"))
+audited_city = importlib.util.module_from_spec(_spec)
+sys.modules["audited_city"] = audited_city
+_spec.loader.exec_module(audited_city)
+
 
 class Site:
     """One instance with its application; `client(role)` is a browser in which that role is logged in."""
@@ -64,6 +69,25 @@ def sites(tmp_path_factory):
                 return Site(settings, application(settings, clock, stack), clock)
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def audited(tmp_path_factory):
+    """Give the city with a closed, disputed and revised month."""
+    from dashboards import pages as dashboard_pages
+    from dashboards.service import application
+
+    directory = tmp_path_factory.mktemp("audited")
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patience:
+        patience.setattr("dashboards.running.WAIT_S", 60)  # a page waits for the judge: on a slow machine, too
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("netops.report.fonts.found", lambda: None)
+            settings = audited_city.build(directory)
+            patch.setattr("netops.web.pages.load", lambda context: [dashboard_pages.pages(context)])
+            patch.setattr("dashboards.pages.Passwords", small_city.cheap)
+            clock = small_city.Fixed()
+            made = Site(settings, application(settings, clock, stack), clock)
+        yield made
 
 
 @pytest.fixture(scope="session")

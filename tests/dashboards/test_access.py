@@ -23,6 +23,12 @@ VALUES = {
     "slot_ms": 1_789_999_980_000,
     "name": "nothing",
     "token": "nothing",
+    "month": "2026-08",
+    "item": "wifi",
+    "objective": "availability",
+    "revision": 1,
+    "index": 0,
+    "size": 1,
     "filename": "dashboards.css",
 }
 CASES = [(endpoint, role) for endpoint in ROUTES for role in [None, *ROLES]]

@@ -30,6 +30,14 @@ PAGES = [
     "/contract/contract-a",
     "/contract/contract-b",
     "/approvals/new",
+    "/months",
+    "/month/2026-07",
+    "/contract/contract-a/2026-07",
+    "/contract/contract-b/2026-07/revisions",
+    "/ledger",
+    "/ledger/leaf/0",
+    "/ledger/leaf/1",
+    "/blind",
 ]
 ALLOWED = {
     "html",
