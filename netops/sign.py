@@ -134,7 +134,7 @@ class Signer:
         return ec.derive_private_key(int.from_bytes(made, "big") % (_ORDER_OF_P256 - 1) + 1, ec.SECP256R1())
 
     def with_sm2(self) -> Signer:
-        """Return this key joined by an SM2 key that is derived from it: both sign every checkpoint."""
+        """Return this key joined by an SM2 key that is derived from it: both sign, or co-sign, every checkpoint."""
         joined = Signer(self.vkey.name, self._seed, algorithm=self.vkey.algorithm)
         joined._sm2 = Sm2Key.derived(self._seed)
         return joined
@@ -144,7 +144,8 @@ class Signer:
         """The public half of the SM2 key, named `<name>/sm2`; None without the profile."""
         if self._sm2 is None:
             return None
-        return note.VerifierKey(name=self.vkey.name + SM2_NAME, algorithm=note.SM2, public=self._sm2.public)
+        kind = note.SM2 if self.vkey.algorithm == note.ED25519 else note.SM2_COSIGNATURE
+        return note.VerifierKey(name=self.vkey.name + SM2_NAME, algorithm=kind, public=self._sm2.public)
 
     def private_line(self) -> str:
         """Return the private key's line, for its file and for nothing else."""
@@ -176,12 +177,19 @@ class Signer:
         return bytes(note.Note(text=given.text, signatures=(*given.signatures, line)))
 
     def cosign(self, signed: bytes, *, now_s: int) -> bytes:
-        """Return the note with this co-signer's `cosignature/v1` added. Whoever calls has checked consistency first."""
+        """Return the note with this co-signer's `cosignature/v1` added, and with SM2 the same by that key.
+
+        Whoever calls has checked consistency first.
+        """
         if self.vkey.algorithm != note.COSIGNATURE_V1:
             raise EvidenceError(f"key {self.vkey.name} is a log's (type 0x01); a co-signer needs one of type 0x04")
         given = note.parse(signed)
-        blob = now_s.to_bytes(8, "big") + self._private.sign(note.cosigned(given.text, now_s))
-        return bytes(note.Note(text=given.text, signatures=(*given.signatures, self._line(blob))))
+        told, message = now_s.to_bytes(8, "big"), note.cosigned(given.text, now_s)
+        lines = [self._line(told + self._private.sign(message))]
+        if self._sm2 is not None and self.sm2_vkey is not None:
+            key = self.sm2_vkey
+            lines.append(note.Signature(name=key.name, key_id=key.id, blob=told + self._sm2.sign(message)))
+        return bytes(note.Note(text=given.text, signatures=(*given.signatures, *lines)))
 
     def _line(self, blob: bytes) -> note.Signature:
         return note.Signature(name=self.vkey.name, key_id=self.vkey.id, blob=blob)

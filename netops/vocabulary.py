@@ -631,7 +631,7 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
     "paper_signer": {"certificate": _digest, "subject": _name, "by": _name},
     "rehearsal_started": {"city": _name, "seed": _whole, "start_ms": instant},
     "ledger_tally": {"accounts": _count, "root": _digest},
-    "witness_policy": {"quorum": _count, "witnesses": _names},
+    "witness_policy": {"quorum": _count, "witnesses": _names, "sm2?": _names},  # the SM2 keys of those who have one
     "fact_refused": {
         "source": _name,
         "sequence": _count,

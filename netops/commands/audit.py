@@ -283,9 +283,10 @@ def _own_sm2(settings: Settings, path: Path) -> list[VerifierKey]:
 def _witnesses(settings: Settings) -> list[VerifierKey]:
     """Return the keys of those who co-sign for the reader's own instance."""
     try:
-        return [each.key for each in listed.read(settings.data.dir / listed.FILE).witnesses]
+        found = listed.read(settings.data.dir / listed.FILE).witnesses
     except ConfigError:
         return []
+    return [key for each in found for key in each.keys]
 
 
 def _own(settings: Settings) -> Path | None:

@@ -29,6 +29,7 @@ from netops.witness.service import Application
 
 if TYPE_CHECKING:
     from netops.config import Settings
+    from netops.evidence.note import VerifierKey
 
 SUMMARY = "Co-sign a ledger's checkpoints; bring co-signatures to it."
 OK = 0
@@ -40,6 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     key = below.add_parser("key", help="make a witness's key and tell its verifier key")
     key.add_argument("name", help="the witness's name, such as carrier.example/witness")
     key.add_argument("--out", type=Path, required=True, help="the key's file; never overwritten")
+    key.add_argument("--sm2", action="store_true", help="also tell the SM2 key that is derived from it")
     serve = below.add_parser("serve", help="answer requests over HTTP until stopped")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     serve.add_argument("--port", type=_port, default=8390, help="TCP port (%(default)s)")
@@ -47,6 +49,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     sign.add_argument("request", type=Path, help="the file that `netops witness ask` wrote")
     sign.add_argument("--out", type=Path, required=True, help="where to write the co-signed checkpoint")
     for each in (serve, sign):
+        each.add_argument("--sm2", action="store_true", help="co-sign by the derived SM2 key as well, and tell it")
         each.add_argument("--key", type=Path, required=True, help="the witness's key, made by `netops witness key`")
         each.add_argument("--book", type=Path, required=True, help="the directory of what was seen; never roll it back")
         each.add_argument("--logs", type=Path, required=True, help="the verifier keys of the logs to watch, one a line")
@@ -67,14 +70,16 @@ def _port(text: str) -> int:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do what was asked."""
     if args.what == "key":
-        print(Signer.generate(args.out, args.name, algorithm=note.COSIGNATURE_V1).vkey)
+        made = Signer.generate(args.out, args.name, algorithm=note.COSIGNATURE_V1)
+        print("\n".join(map(str, _keys(made.with_sm2() if args.sm2 else made))))
         return OK
     if args.what in {"sign", "ask"} and args.out.exists():
         raise UsageError(f"{args.out}: exists; move it away, or name another with --out")
     if args.what in {"serve", "sign"}:
-        signer = Signer.load(args.key)
+        loaded = Signer.load(args.key)
+        signer = loaded.with_sm2() if args.sm2 else loaded
         with Desk(args.book, signer, told.read_keys(_bytes(args.logs), str(args.logs))) as desk:
-            return _serve(args, desk, signer) if args.what == "serve" else _sign(args, desk)
+            return _serve(args, desk, signer) if args.what == "serve" else _sign(args, desk, signer)
     return _ask(args, settings) if args.what == "ask" else _add(args, settings)
 
 
@@ -86,7 +91,7 @@ def _serve(args: argparse.Namespace, desk: Desk, signer: Signer) -> int:
     # plain HTTP over a network is right here: what travels is public, and signed by both sides
     server = Server(app, Listener(host=args.host, port=args.port), clear=True)
     server.start()
-    print(f"{signer.vkey} signs at http://{args.host}:{args.port}", file=sys.stderr, flush=True)
+    print(f"{' '.join(map(str, _keys(signer)))} signs at http://{args.host}:{args.port}", file=sys.stderr, flush=True)
     try:
         stop.wait()
     finally:
@@ -94,10 +99,16 @@ def _serve(args: argparse.Namespace, desk: Desk, signer: Signer) -> int:
     return OK
 
 
-def _sign(args: argparse.Namespace, desk: Desk) -> int:
+def _keys(signer: Signer) -> list[VerifierKey]:
+    """Return the verifier keys of a witness, as the city writes them into `witnesses.txt`: one behind the other."""
+    return [signer.vkey, *([signer.sm2_vkey] if signer.sm2_vkey else [])]
+
+
+def _sign(args: argparse.Namespace, desk: Desk, signer: Signer) -> int:
     signed = desk.add(_bytes(args.request), now_s=SYSTEM.now_ms() // 1000)
     _write(args.out, signed)
-    print(f"{args.out}: co-signed; hand it back, for `netops witness add`")
+    by = " ".join(str(key) for key in _keys(signer))
+    print(f"{args.out}: co-signed by {by}; hand it back, for `netops witness add`")
     return OK
 
 
@@ -119,7 +130,7 @@ def _add(args: argparse.Namespace, settings: Settings) -> int:
     if not witnesses:
         raise UsageError(f"{settings.data.dir / listed.FILE}: names no witness; expected a verifier key a line")
     try:
-        signers = note.verify(note.parse(data), [each.key for each in witnesses])
+        signers = note.verify(note.parse(data), [key for each in witnesses for key in each.keys])
     except EvidenceError as error:
         raise EvidenceError(f"{args.note}: {error}") from None
     inbox = settings.data.dir / circle.INBOX

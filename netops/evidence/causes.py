@@ -78,6 +78,10 @@ CAUSES: Mapping[str, str] = {
         "not signed by the log's SM2 key {}+{}; expected its line, or, of a checkpoint from before the profile, the "
         "Ed25519 key alone"
     ): "未经账本的 SM2 公钥 {0}+{1} 签名；应有其签名行，若检查点早于启用国密，请只给出 Ed25519 公钥",
+    (
+        "co-signed by {} without its SM2 key {}+{}; expected its line, or, of a checkpoint from before it signed by "
+        "SM2, its Ed25519 key alone"
+    ): "{0} 联署而没有其 SM2 公钥 {1}+{2} 的签名；应有其签名行，若检查点早于其启用国密，请只给出其 Ed25519 公钥",
     "signed by {}, but without an SM3 root; expected a line 'sm3 …'": "由 {0} 签名，但没有 SM3 根；应有 'sm3 …' 一行",
     "a signature by a key that neither the reader nor {} knows": "有一个签名，其公钥读者与 {0} 均不知",
     "its signatures stand out of order": "签名的次序不对",

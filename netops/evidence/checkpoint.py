@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 REHEARSAL = "/rehearsal"
-SM2_NAME = "/sm2"  # behind the log's name: the name of its SM2 key
+SM2_NAME = "/sm2"  # behind the name of a log or a witness: the name of its SM2 key
 _SM3 = "sm3 "
 
 
@@ -95,9 +95,19 @@ def trust(signed: note.Note, keys: Sequence[note.VerifierKey], *, quorum: int = 
 
 
 def demand_sm2(head: Checkpoint, keys: Sequence[note.VerifierKey], signers: Sequence[note.Verified]) -> None:
-    """Check that each SM2 key of this log among `keys` signed, and an SM3 root with the text; else EvidenceError."""
+    """Check that each SM2 key of this log among `keys` signed, and an SM3 root with the text; else EvidenceError.
+
+    A witness that co-signed signed by its SM2 key too, where that is among `keys`.
+    """
     held = [each.key for each in signers]
+    cosigned = {key.name for key in held if key.algorithm == note.COSIGNATURE_V1}
     for key in keys:
+        if key.algorithm == note.SM2_COSIGNATURE and key.name.removesuffix(SM2_NAME) in cosigned and key not in held:
+            raise EvidenceError(
+                f"checkpoint: co-signed by {key.name.removesuffix(SM2_NAME)} without its SM2 key"
+                f" {key.name}+{key.id.hex()}; expected its line, or, of a checkpoint from before it signed by SM2, its"
+                " Ed25519 key alone"
+            )
         if key.algorithm != note.SM2 or key.name != head.origin + SM2_NAME:
             continue
         if key not in held:

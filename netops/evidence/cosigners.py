@@ -91,6 +91,7 @@ def _policy(leaves: Stated) -> dict[str, Any] | None:
         "since_ms": rows[-1][1],
         "quorum": body["quorum"],
         "witnesses": body["witnesses"],
+        **({"sm2": body["sm2"]} if "sm2" in body else {}),
         "earlier": {"columns": ["leaf", "since_ms", "quorum", "witnesses"], "rows": rows[:-1]},
     }
 

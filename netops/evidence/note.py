@@ -1,6 +1,7 @@
 """C2SP signed-note: a text, an empty line, signature lines; with Ed25519 (type 0x01) and `cosignature/v1` (type 0x04).
 
-Under the optional profile of commercial cryptography also with SM2 (type 0xff and a longer name, as the format asks).
+Under the optional profile of commercial cryptography also with SM2 (type 0xff and a longer name, as the format asks):
+a log's own signature, and a co-signature, which is over the same message as `cosignature/v1`.
 
 Reading is strict, so that a note has one spelling. Signatures by unknown keys are ignored, as the format demands;
 a bad signature by a known key refuses the whole note.
@@ -23,8 +24,15 @@ if TYPE_CHECKING:
 ED25519 = 0x01
 COSIGNATURE_V1 = 0x04
 SM2 = 0xFF
-SIZES = {ED25519: 32, COSIGNATURE_V1: 32, SM2: sm2.SIZE}  # bytes of a public key
-_LONG_NAME = {SM2: b"netops/sm2-with-sm3/v1\n"}  # what follows a type byte that the format gives to nobody
+SM2_COSIGNATURE = 0x1FF  # no type byte: 0xff as well, told apart by the longer name
+SIZES = {ED25519: 32, COSIGNATURE_V1: 32, SM2: sm2.SIZE, SM2_COSIGNATURE: sm2.SIZE}  # bytes of a public key
+COSIGNATURES = frozenset({COSIGNATURE_V1, SM2_COSIGNATURE})
+_KINDS = {
+    ED25519: b"\x01",
+    COSIGNATURE_V1: b"\x04",
+    SM2: b"\xffnetops/sm2-with-sm3/v1\n",  # the longer name follows a type byte that the format gives to nobody
+    SM2_COSIGNATURE: b"\xffnetops/sm2-cosignature/v1\n",
+}
 MAX_NOTE = 1_000_000
 MAX_SIGNATURES = 100
 _DASH = "\u2014 "
@@ -50,12 +58,13 @@ class VerifierKey:
         if len(shown) != 8 or not _HEX.issuperset(shown):
             raise EvidenceError(f"verifier key {_open(text)!r}: expected <name>+<8 hex digits>+<base64>")
         blob = unbase64(encoded, f"verifier key {name}")
-        key = cls(name=name, algorithm=blob[0] if blob else 0, public=blob[1:].removeprefix(_long_name(blob[:1])))
-        if len(key.public) != SIZES.get(key.algorithm) or key.blob != blob:
+        kind = next((each for each, head in _KINDS.items() if blob.startswith(head)), None)
+        if kind is None or len(blob) != len(_KINDS[kind]) + SIZES[kind]:
             raise EvidenceError(
                 f"verifier key {name}: expected an Ed25519 key of type 0x01 or 0x04, or an SM2 key of type 0xff"
             )
-        if key.algorithm == SM2 and not sm2.is_key(key.public):
+        key = cls(name=name, algorithm=kind, public=blob.removeprefix(_KINDS[kind]))
+        if SIZES[kind] == sm2.SIZE and not sm2.is_key(key.public):
             raise EvidenceError(f"verifier key {name}: is no point of the SM2 curve; copy the key again")
         if key.id.hex() != shown:
             raise EvidenceError(f"verifier key {name}: its id is {key.id.hex()}, not {shown}; copy the key again")
@@ -69,8 +78,7 @@ class VerifierKey:
     @property
     def blob(self) -> bytes:
         """The type and the key, as they stand in the line."""
-        kind = bytes([self.algorithm])
-        return kind + _long_name(kind) + self.public
+        return _KINDS[self.algorithm] + self.public
 
     def __str__(self) -> str:
         """Return the vkey."""
@@ -174,19 +182,15 @@ def unbase64(text: str, what: str) -> bytes:
 
 def _held(text: str, signature: Signature, key: VerifierKey) -> Verified:
     time_s, blob, message = None, signature.blob, text.encode()
-    if key.algorithm == COSIGNATURE_V1:
+    if key.algorithm in COSIGNATURES:
         time_s, blob = int.from_bytes(blob[:8], "big"), blob[8:]
         message = cosigned(text, time_s)
-    holds = sm2.verify if key.algorithm == SM2 else ed25519.verify
+    holds = sm2.verify if SIZES[key.algorithm] == sm2.SIZE else ed25519.verify
     if not holds(key.public, message, blob):
         raise EvidenceError(
             f"note: the signature of {key.name}+{key.id.hex()} does not hold; the text or the signature was changed"
         )
     return Verified(key=key, time_s=time_s)
-
-
-def _long_name(kind: bytes) -> bytes:
-    return _LONG_NAME.get(kind[0], b"") if kind else b""
 
 
 def _signature(line: str) -> Signature:

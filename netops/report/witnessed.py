@@ -48,13 +48,14 @@ def tell(leaves: Leaves) -> dict[str, Any]:
     rows = [[each.index, each.known_ms, each.body["quorum"], len(each.body["witnesses"])] for each in found[:-1]]
     told = {"leaf": last.index, "since_ms": last.known_ms, "quorum": last.body["quorum"]}
     earlier = {"columns": list(EARLIER), "rows": rows}
-    return {"witnessing": {**told, "witnesses": list(last.body["witnesses"]), "earlier": earlier}}
+    named = {name: list(last.body[name]) for name in ("witnesses", "sm2") if name in last.body}
+    return {"witnessing": {**told, **named, "earlier": earlier}}
 
 
 def keys(leaves: Leaves) -> list[str]:
-    """Return the verifier keys of the witnesses whom the policy names."""
+    """Return the verifier keys of the witnesses whom the policy names, those by SM2 too."""
     found = leaves.of(policy.KIND)
-    return list(found[-1].body["witnesses"]) if found else []
+    return [*found[-1].body["witnesses"], *found[-1].body.get("sm2", ())] if found else []
 
 
 def chosen(ledger: LedgerReader, seal: int, asked: Policy) -> Under:

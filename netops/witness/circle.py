@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 from netops.clock import SYSTEM
 from netops.errors import EvidenceError
 from netops.evidence import note
-from netops.evidence.checkpoint import Checkpoint
+from netops.evidence.checkpoint import Checkpoint, demand_sm2
 from netops.witness import exchange, listed, policy
 from netops.witness.protocol import CONFLICT, LARGEST, Ask
 from netops.witness.service import PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -131,7 +131,7 @@ class Circle:
 
     def _begin(self) -> None:
         witnesses, head = self.state()
-        keys = [each.key for each in witnesses]
+        keys = [key for each in witnesses for key in each.keys]
         acts: dict[Witness | None, Callable[[], str]] = {None: partial(self._by_file, keys)}
         acts |= {each: partial(self._by_http, each, head) for each in witnesses if each.url}
         turns = self._turns = {who: turn for who, turn in self._turns.items() if who in acts or turn.going}
@@ -156,8 +156,9 @@ class Circle:
                 if head is None or head.size == self._known.get(key):
                     return ""
             signed, size = ask(witness, partial(self._request, head.size), old=self._known.get(key, 0))
+            _complete(signed, witness.keys)
             with self._turn() as ledger:
-                ledger.adopt(signed, [witness.key])
+                ledger.adopt(signed, witness.keys)
         except EvidenceError as error:
             return str(error)
         self._known[key] = size
@@ -176,7 +177,7 @@ class Circle:
         try:
             try:
                 data = listed.plain(path, "a co-signed checkpoint")  # outside the lock: others may write here
-                note.verify(note.parse(data), keys)
+                _complete(data, keys)
             except EvidenceError as error:
                 with self._turn():
                     path.replace(path.with_suffix(".refused"))
@@ -189,6 +190,12 @@ class Circle:
         except OSError as error:
             return f"{error.strerror}"
         return ""
+
+
+def _complete(signed: bytes, keys: Sequence[VerifierKey]) -> None:
+    """Check that who of `keys` signed did so by SM2 too, where its SM2 key is among them; EvidenceError names it."""
+    given = note.parse(signed)
+    demand_sm2(Checkpoint.parse(given.text), keys, note.verify(given, keys))
 
 
 def _tell(wrong: list[str]) -> None:

@@ -66,6 +66,11 @@ class Desk:
             self._claim.release()
             self._claim = None
 
+    @property
+    def sm2(self) -> VerifierKey | None:
+        """The witness's SM2 key, by which it signs as well; None without the profile."""
+        return self._signer.sm2_vkey
+
     def add(self, request: bytes, *, now_s: int) -> bytes:
         """Return the checkpoint with this witness's co-signature added; RefusedError says why it does not sign."""
         ask = Ask.parse(request)

@@ -4,8 +4,9 @@
     carrier.example/witness+1a2b3c4d+BAxx… http://witness.carrier.example:8390
     auditor.example/witness+5e6f7081+BAyy…
 
-A line names a witness: its verifier key (type 0x04) and, if it answers over HTTP, its address; one without an address
-signs files. Without a `quorum` line no co-signature is asked for. What counts is what `policy.py` sealed of it.
+A line names a witness: its verifier key (type 0x04), its SM2 key where it signs by SM2 too, and, if it answers over
+HTTP, its address; one without an address signs files. Without a `quorum` line no co-signature is asked for. What counts
+is what `policy.py` sealed of it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 
 from netops.errors import ConfigError, EvidenceError
 from netops.evidence import note
+from netops.evidence.checkpoint import SM2_NAME
 from netops.evidence.note import VerifierKey
 from netops.question import PORTS
 
@@ -41,6 +43,12 @@ class Witness:
 
     key: VerifierKey
     url: str = ""
+    sm2: VerifierKey | None = None
+
+    @property
+    def keys(self) -> tuple[VerifierKey, ...]:
+        """All keys that it signs by."""
+        return (self.key, self.sm2) if self.sm2 else (self.key,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +82,9 @@ def read(path: Path) -> Listed:
                 found[one.key.public] = one
         except EvidenceError as error:
             raise ConfigError(f"{path}:{at}: {error}") from None
-    if len(found) > MOST:
-        raise ConfigError(f"{path}: names {len(found)} witnesses; a checkpoint has room for {MOST}")
+    lines_ = sum(len(each.keys) for each in found.values())
+    if lines_ > MOST:
+        raise ConfigError(f"{path}: names {len(found)} witnesses with {lines_} keys; a checkpoint has room for {MOST}")
     if quorum is not None and quorum[1] > len(found):
         raise ConfigError(
             f"{path}:{quorum[0]}: asks for {quorum[1]} co-signatures and names {len(found)} witnesses; "
@@ -114,13 +123,26 @@ def _witness(words: list[str], *, known: Container[bytes]) -> Witness:
         )
     if key.public in known:
         raise EvidenceError(f"key {key.name} is named twice; expected one line for each witness")
-    url = words[1] if len(words) > 1 else ""
-    if len(words) > 2 or (url and not _can_be_asked(url)):
+    sm2 = _sm2(words[1], key) if len(words) > 1 and "+" in words[1] and "://" not in words[1] else None
+    rest = words[2:] if sm2 else words[1:]
+    url = rest[0] if rest else ""
+    if len(rest) > 1 or (url and not _can_be_asked(url)):
         raise EvidenceError(
-            f"'{' '.join(words[1:])[:80]}' is no address; expected http(s)://host[:port][/path] in ASCII, "
+            f"'{' '.join(rest)[:80]}' is no address; expected http(s)://host[:port][/path] in ASCII, "
             "a name in other letters as xn--…, a path in %-escapes"
         )
-    return Witness(key, url.rstrip("/"))
+    return Witness(key, url.rstrip("/"), sm2)
+
+
+def _sm2(text: str, key: VerifierKey) -> VerifierKey:
+    """Read the SM2 key that stands behind a witness's own; it bears the witness's name."""
+    found = VerifierKey.parse(text)
+    if found.algorithm != note.SM2_COSIGNATURE or found.name != key.name + SM2_NAME:
+        raise EvidenceError(
+            f"key {found.name} is not the SM2 key of {key.name}; expected the second line that `netops witness key "
+            "--sm2` printed"
+        )
+    return found
 
 
 def _can_be_asked(url: str) -> bool:

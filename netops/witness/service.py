@@ -26,7 +26,7 @@ class Application:
 
     def __init__(self, desk: Desk, *, name: str, clock: Clock) -> None:
         self._desk = desk
-        self._name = name
+        self._names = (name, *([desk.sm2.name] if desk.sm2 else []))
         self._clock = clock
 
     def __call__(self, environ: Mapping[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
@@ -53,9 +53,10 @@ class Application:
         except EvidenceError as error:
             log.error("cannot sign", extra={"why": str(error)})  # noqa: TRY400  (said on purpose, not a crash)
             return _said(HTTPStatus.INTERNAL_SERVER_ERROR, "this witness cannot sign now; its owner sees why")
-        mine = [line for line in note.parse(signed).signatures if line.name == self._name]
+        last = {line.name: line for line in note.parse(signed).signatures}  # those of others stand before our own
+        mine = [last[name] for name in self._names if name in last]
         log.info("signed", extra={"time_s": now_s})
-        return HTTPStatus.OK, "text/plain; charset=utf-8", f"{mine[-1]}\n".encode()
+        return HTTPStatus.OK, "text/plain; charset=utf-8", "".join(f"{line}\n" for line in mine).encode()
 
 
 def _said(status: int, what: str) -> tuple[int, str, bytes]:

@@ -23,6 +23,7 @@ from netops.closing import Closing, EarlyError
 from netops.commands import audit, report, sla, sla_words
 from netops.config import Listener
 from netops.errors import UsageError
+from netops.evidence import bundle as bundles
 from netops.evidence import note
 from netops.facts import Fact
 from netops.journal import Journal
@@ -583,3 +584,29 @@ def test_what_is_no_bundle_is_refused_in_chinese_too(instance, tmp_path):
 
     with pytest.raises(Exception, match=r"none\.zip：不是报告包"):
         words(audit, instance[0], "verify", path, "--lang", "zh")
+
+
+def test_a_witness_by_sm2_signs_a_bundle_twice_and_a_stripped_line_is_named(instance, tmp_path, capsys):
+    settings, name = instance
+    witness = Signer("w", bytes(32), algorithm=note.COSIGNATURE_V1).with_sm2()
+    (settings.data.dir / listed.FILE).write_text(f"quorum 1\n{witness.vkey} {witness.sm2_vkey}\n")
+    asked = ("build", "--contract", name, "--month", "2026-10", "--seal-here", "--out", tmp_path / "b.zip")
+    with writer(settings) as ledger:
+        Circle(settings.data.dir, ledger, threading.RLock()).state()
+    assert words(report, settings, *asked) == 5
+    with writer(settings) as ledger, Desk(tmp_path / "book", witness, [founding.signer(settings).vkey]) as desk:
+        signed = desk.add(bytes(circle.request(ledger, old=0)), now_s=1)
+        ledger.adopt(signed, [witness.vkey, witness.sm2_vkey])
+    assert words(report, settings, *asked) == 0
+    members = bundles.open_bundle(tmp_path / "b.zip").members
+
+    assert str(witness.sm2_vkey) in members["vkeys.txt"].decode()
+    assert json.loads(members["report.json"])["witnessing"]["sm2"] == [str(witness.sm2_vkey)]
+    assert words(audit, settings, "verify", tmp_path / "b.zip") == 0
+    whole = note.parse(members["checkpoint"])
+    lines = tuple(each for each in whole.signatures if each.name != "w/sm2")
+    stripped = bytes(note.Note(text=whole.text, signatures=lines))
+    bundles.write(tmp_path / "stripped.zip", {**members, "checkpoint": stripped})
+    capsys.readouterr()
+    assert words(audit, settings, "verify", tmp_path / "stripped.zip", "--lang", "en") == 4
+    assert "checkpoint: co-signed by w without its SM2 key w/sm2" in capsys.readouterr().out
