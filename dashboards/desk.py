@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from netops.access.sessions import Sessions
     from netops.access.staff import Staff
     from netops.access.steps import Rule
+    from netops.access.tokens import Tokens
     from netops.clock import Clock
     from netops.config import Settings
     from netops.web.pages import Submit
@@ -30,6 +31,7 @@ class Desk:
     sessions: Sessions
     factors: Factors
     rule: Rule
+    tokens: Tokens
     submit: Submit
 
     @property

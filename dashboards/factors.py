@@ -95,7 +95,7 @@ def arrange(desk: Desk) -> AnyResponse:
     act = request.form.get("act", "")
     if act not in _ACTS:
         return factors(desk, _("请求的内容不完整或有误，请返回上一页检查后重试。"), 400)
-    if not _is_fresh(desk):
+    if not is_fresh(desk):
         return factors(desk, _("为了安全，请先退出并重新登录，然后在 15 分钟内修改。"), 403)
     try:
         return _ACTS[act](desk)
@@ -168,7 +168,7 @@ def _page(
         held=desk.factors.held(g.person.account),
         lacks=desk.rule.lacks(g.person.role, desk.factors.held(g.person.account)),
         is_required=g.person.role in desk.rule.required | desk.rule.passkey,
-        is_fresh=_is_fresh(desk),
+        is_fresh=is_fresh(desk),
         offer=offer,
         picture=_picture(offer) if offer is not None else "",
         codes=codes or [],
@@ -182,7 +182,8 @@ def _picture(offer: Offer) -> Markup:
     return Markup(made)  # noqa: S704  (rectangles alone; nothing of anybody's text stands in it)
 
 
-def _is_fresh(desk: Desk) -> bool:
+def is_fresh(desk: Desk) -> bool:
+    """Whether the login is so fresh that what proves its owner may be changed."""
     return bool(desk.clock.now_ms() - g.person.since_ms <= FRESH_MS)
 
 

@@ -22,6 +22,7 @@ from dashboards import (
     sites,
     staff,
     tickets,
+    tokens,
     why,
 )
 from dashboards.desk import Desk
@@ -33,6 +34,7 @@ from netops.access.passwords import Passwords
 from netops.access.sealed import Seal, staff_key
 from netops.access.sessions import Sessions
 from netops.access.staff import Staff
+from netops.access.tokens import Tokens
 from netops.web import Link, Pages
 from netops.web.language import mark
 
@@ -113,14 +115,15 @@ def pages(context: Context) -> Pages:
     context.stack.callback(queries.close)
     if context.live:
         queries.keep_fresh()
-    accounts = Staff(database, Passwords())
+    accounts, seal = Staff(database, Passwords()), Seal(staff_key(context.settings))
     desk = Desk(
         settings=context.settings,
         clock=context.clock,
         queries=queries,
         staff=accounts,
         sessions=Sessions(database),
-        factors=Factors(accounts, Seal(staff_key(context.settings))),
+        factors=Factors(accounts, seal),
+        tokens=Tokens(database, seal),
         rule=steps.rule(context.settings),
         submit=context.submit,
     )
@@ -137,4 +140,5 @@ def blueprint(desk: Desk) -> Blueprint:
     rooms = (operators, sites, devices, probes, logins, contracts, approvals, staff, factors, incidents, tickets, why)
     for room in (*rooms, auditors, ledgers):
         room.install(made, desk)
+    tokens.install(made, desk)
     return made

@@ -18,7 +18,9 @@ from inventory import sql
 from netops import drain, facts, situation
 from netops.access import permissions, record, tables
 from netops.access.guard import Guard
+from netops.access.sealed import Seal, staff_key
 from netops.access.sessions import Sessions
+from netops.access.tokens import Tokens
 from netops.clock import SYSTEM
 from netops.errors import NetopsError
 from netops.spool import Spool
@@ -90,7 +92,9 @@ def application(settings: Settings, clock: Clock, stack: ExitStack, *, live: boo
     database = stack.enter_context(sql.Database(tables.url(settings)))
     queries = Queries(settings, clock)
     stack.callback(queries.close)
-    guard = Guard(Sessions(database), permissions.table(mounted), clock, rehearsal=settings.city.rehearsal)
+    tokens = Tokens(database, Seal(staff_key(settings)))
+    declared, rehearsal = permissions.table(mounted), settings.city.rehearsal
+    guard = Guard(Sessions(database), declared, clock, rehearsal=rehearsal, tokens=tokens)
     app = create_app(
         "staff",
         settings,

@@ -155,6 +155,8 @@ def done(what: str) -> str:
         "recovery codes renewed": _("恢复码已更换"),
         "one-time codes set up": _("已设置验证码"),
         "one-time codes removed": _("已删除验证码"),
+        "token added": _("已建立访问令牌"),
+        "token revoked": _("已撤销访问令牌"),
         "second factors reset": _("第二重验证已重置"),
     }
     _added, mark, role = what.partition("added as ")

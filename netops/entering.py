@@ -12,4 +12,4 @@ class Access:
     """How staff come in besides a password."""
 
     second_factor: str = "auto"  # roles, comma between them; auto: those that decide, none in a rehearsal; none
-    key: Secret | None = None  # key of one-time and recovery codes; empty: <data dir>/keys/staff.key
+    key: Secret | None = None  # key of one-time codes, recovery codes and tokens; empty: <data dir>/keys/staff.key

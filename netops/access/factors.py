@@ -16,9 +16,9 @@ import pyotp
 import sqlalchemy as sa
 
 from netops.access import passwords, throttle
+from netops.access.attempts import forgive, reserve
 from netops.access.sealed import spend
 from netops.access.staff import COMMAND_LINE, note
-from netops.access.staff import forgive as forgive_attempt
 from netops.access.steps import Held
 from netops.access.tables import CODES, PASSKEY, RECOVERY, SESSION
 from netops.errors import AccessError, UsageError
@@ -85,7 +85,7 @@ class Factors:
         ticket = bytes.fromhex(mark)
         if not self.seal.genuine("one-time codes", name, ticket, now_ms=now_ms):
             raise AccessError("the offer is too old; begin again")
-        self.staff.reserve(throttle.factor_buckets(name, address), now_ms, frozenset({"both", "factor"}))
+        reserve(self.database, throttle.factor_buckets(name, address), now_ms, frozenset({"both", "factor"}))
         step = fitting(secret, _plain(code), now_ms=now_ms)
         if step is None:
             raise UsageError("the code is not the one that the phone shows now; look at the clock of the phone")
@@ -94,7 +94,7 @@ class Factors:
         row = {"secret": self.seal.close("secret", name, secret), "since_ms": now_ms, "last_step": step}
         fresh = recovery_codes()
         with self.database.write() as db:
-            forgive_attempt(db, throttle.factor_buckets(name, address))
+            forgive(db, throttle.factor_buckets(name, address))
             db.execute(sa.delete(CODES).where(CODES.c.account == name))
             db.execute(sa.insert(CODES).values(account=name, **row))
             self._replace_recovery(db, name, fresh)
@@ -115,7 +115,7 @@ class Factors:
         `codes` is false where only a recovery code may stand in: for a passkey that a role must have.
         """
         spots = throttle.factor_buckets(name, address)
-        self.staff.reserve(spots, now_ms, frozenset(spots))
+        reserve(self.database, spots, now_ms, frozenset(spots))
         code = _plain(given)
         with self.database.write() as db:
             how = ""
@@ -124,7 +124,7 @@ class Factors:
             elif code and self._takes_recovery(db, name, code):
                 how = "recovery code"
             if how:
-                forgive_attempt(db, spots)
+                forgive(db, spots)
             note(
                 db,
                 now_ms,

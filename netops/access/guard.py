@@ -3,6 +3,9 @@
 Deny by default: an endpoint without a declared permission is closed to everybody. A first login reaches nothing but the
 page for one's own password, one whose second factor is missing nothing but the page for that. Whatever changes
 something carries the form token of the session.
+
+A program sends a token in place of a cookie (`Authorization: Bearer`). It reads, within its token's bounds; it sends no
+form, and no cookie beside it counts.
 """
 
 from __future__ import annotations
@@ -11,9 +14,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from flask import abort, g, redirect, request, url_for
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import TooManyRequests, Unauthorized
 
-from netops.access.permissions import PUBLIC, may
+from netops.access.attempts import ThrottledError
+from netops.access.permissions import PUBLIC
 from netops.access.steps import Step
+from netops.errors import AccessError
 from netops.web import forms
 from netops.web.health import near
 
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
     from netops.access.sessions import Person, Sessions
+    from netops.access.tokens import Tokens
     from netops.clock import Clock
 
 LOGIN, PASSWORD = "dashboards.login", "dashboards.password"
@@ -40,8 +48,18 @@ COOKIE, SECURE_COOKIE = "netops_staff", "__Host-netops_staff"
 class Guard:
     """Installs the checks on an application; call it with the application."""
 
-    def __init__(self, sessions: Sessions, permissions: Mapping[str, str], clock: Clock, *, rehearsal: bool) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        permissions: Mapping[str, str],
+        clock: Clock,
+        *,
+        rehearsal: bool,
+        tokens: Tokens | None = None,
+    ) -> None:
+        """Without `tokens` programs are let in as nobody."""
         self.sessions = sessions
+        self.tokens = tokens
         self.permissions = permissions
         self.clock = clock
         self.rehearsal = rehearsal
@@ -56,7 +74,7 @@ class Guard:
         permission = self.permissions.get(endpoint)
         if permission is None:
             return False
-        return permission == PUBLIC or (person is not None and may(person.role, permission))
+        return permission == PUBLIC or (person is not None and person.may(permission))
 
     def _admit(self) -> AnyResponse | None:
         g.person = None
@@ -75,7 +93,7 @@ class Guard:
             if request.method != "GET":
                 abort(401)
             return redirect(f"{url_for(LOGIN)}?{urlencode({'next': request.full_path.rstrip('?')})}", code=303)
-        if permission is None or not may(person.role, permission):
+        if permission is None or not person.may(permission):
             abort(403)
         if (elsewhere := first(person, endpoint)) is not None:
             return redirect(url_for(elsewhere), code=303)
@@ -84,11 +102,24 @@ class Guard:
         return None
 
     def _person(self) -> Person | None:
+        given = request.headers.get("Authorization", "")
+        if self.tokens is not None and given[:7].lower() == "bearer ":
+            return self._by_token(self.tokens, given[7:].strip())
         secret = request.cookies.get(cookie(), "")
         idle = (
             request.headers.get("X-Poll") == "1" or request.args.get("auto") == "1"
         )  # poll.js, or the refresh without it
         return self.sessions.person(secret, now_ms=self.clock.now_ms(), idle=idle) if secret else None
+
+    def _by_token(self, tokens: Tokens, secret: str) -> Person:
+        if request.method not in {"GET", "HEAD"}:
+            abort(403)
+        try:
+            return tokens.person(secret, address=request.remote_addr or "", now_ms=self.clock.now_ms())
+        except ThrottledError as error:
+            raise TooManyRequests(retry_after=error.wait_s) from None
+        except AccessError:
+            raise Unauthorized(www_authenticate=WWWAuthenticate("bearer", {"error": "invalid_token"})) from None
 
     def _names(self) -> dict[str, object]:
         person: Person | None = g.get("person")
@@ -97,7 +128,7 @@ class Guard:
             "person": person,
             "form_token": token,
             "allowed": lambda endpoint: self.allowed(endpoint, person),
-            "can": lambda permission: person is not None and may(person.role, permission),
+            "can": lambda permission: person is not None and person.may(permission),
         }
 
 

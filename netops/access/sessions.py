@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from netops.access.permissions import PUBLIC, SELF, may
 from netops.access.steps import Step
 from netops.access.tables import ACCOUNT, SESSION
 
@@ -29,7 +30,8 @@ PER_ACCOUNT = 8
 class Person:
     """Who sends this request, by a session that holds. `secret` is the session's id: for the form token alone.
 
-    `step` is what the login still needs, `since_ms` when the session began.
+    `step` is what the login still needs, `since_ms` when the session began. A program that comes by a token has its id
+    in `token`, and in `only` the permissions that it was bounded to.
     """
 
     account: str
@@ -39,6 +41,14 @@ class Person:
     secret: str
     step: Step = Step.NOTHING
     since_ms: int = 0
+    only: frozenset[str] | None = None
+    token: str = ""
+
+    def may(self, permission: str) -> bool:
+        """Whether the role, and the token, allow this; what is a person's own is no program's."""
+        if self.token and (permission == SELF or (self.only is not None and permission not in {PUBLIC, *self.only})):
+            return False
+        return may(self.role, permission)
 
     @property
     def is_in(self) -> bool:

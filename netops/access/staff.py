@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from netops.access import passwords, throttle
+from netops.access.attempts import ThrottledError as ThrottledError  # noqa: PLC0414  (what a login may raise)
+from netops.access.attempts import forgive, reserve
 from netops.access.permissions import ROLES
-from netops.access.tables import ACCOUNT, EVENT, FAILURE, NETWORK, SESSION
+from netops.access.tables import ACCOUNT, EVENT, NETWORK, SESSION
 from netops.errors import AccessError, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -27,14 +29,6 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 ONE_TIME_MS = 72 * 3_600_000
 EVENTS_KEPT_MS = 400 * 86_400_000
 COMMAND_LINE = "command line"
-
-
-class ThrottledError(AccessError):
-    """Too many failed logins; `wait_s` says when the next attempt is looked at."""
-
-    def __init__(self, wait_s: int) -> None:
-        self.wait_s = wait_s
-        super().__init__(f"too many failed logins; try again in {wait_s} s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +144,7 @@ class Staff:
         with self.database.read() as db:
             row = _find(db, name) if NAME.fullmatch(name) else None
             home = address == COMMAND_LINE or _known(db, name, address, now_ms)
-        self.reserve(spots, now_ms, throttle.AT_HOME if home else frozenset(spots))
+        reserve(self.database, spots, now_ms, throttle.AT_HOME if home else frozenset(spots))
         fits = self.passwords.fits(row.password if row is not None else None, password[: passwords.LONGEST])
         if row is None or not fits or row.disabled_ms is not None:
             if row is not None:
@@ -172,7 +166,7 @@ class Staff:
     def change(self, name: str, *, old: str, new: str, address: str, now_ms: int) -> None:
         """Replace one's own password; every session of the account ends."""
         passwords.check(new, account=name)
-        self.reserve(throttle.buckets(name, address), now_ms, throttle.AT_HOME)
+        reserve(self.database, throttle.buckets(name, address), now_ms, throttle.AT_HOME)
         with self.database.read() as db:
             row = _find(db, name)
         if row is None or not self.passwords.fits(row.password, old[: passwords.LONGEST]):
@@ -194,28 +188,6 @@ class Staff:
             db.execute(sa.delete(SESSION).where(SESSION.c.account == name))
             note(db, now_ms, name, what, by=by, origin=origin)
 
-    def reserve(self, spots: Mapping[str, str], now_ms: int, holding: frozenset[str]) -> None:
-        """Count the attempt as failed before it is looked at, so that parallel ones cannot all slip through.
-
-        It counts in every bucket; those of the limits `holding` can make it wait.
-        """
-        with self.database.write() as db:
-            rows = {
-                row.bucket: row for row in db.execute(sa.select(FAILURE).where(FAILURE.c.bucket.in_(spots.values())))
-            }
-            waits = [
-                throttle.wait_ms(limit, count=rows[spot].failures, last_ms=rows[spot].last_ms, now_ms=now_ms)
-                for limit, spot in spots.items()
-                if spot in rows and limit in holding
-            ]
-            if wait := max(waits, default=0):
-                raise ThrottledError(-(-wait // 1000))
-            for spot in spots.values():
-                fresh = spot not in rows or now_ms - rows[spot].last_ms >= throttle.FORGET_MS
-                count = 1 if fresh else rows[spot].failures + 1
-                db.execute(sa.delete(FAILURE).where(FAILURE.c.bucket == spot))
-                db.execute(sa.insert(FAILURE).values(bucket=spot, failures=count, last_ms=now_ms))
-
 
 def _find(db: sa.Connection, name: str) -> sa.Row[tuple[object, ...]] | None:
     return db.execute(sa.select(ACCOUNT).where(ACCOUNT.c.name == name)).first()
@@ -236,15 +208,6 @@ def _remember(db: sa.Connection, name: str, address: str, now_ms: int) -> None:
     latest = sa.select(NETWORK.c.network).where(mine).order_by(NETWORK.c.last_ms.desc(), NETWORK.c.network)
     kept = db.execute(latest.limit(throttle.KNOWN_MOST)).scalars().all()
     db.execute(sa.delete(NETWORK).where(mine, NETWORK.c.network.not_in(kept)))
-
-
-def forgive(db: sa.Connection, spots: Mapping[str, str]) -> None:
-    """Take back the attempt that was counted as failed and has succeeded; others from the same client stay counted."""
-    own = [spot for limit, spot in spots.items() if limit in {"both", "name", "factor"}]
-    db.execute(sa.delete(FAILURE).where(FAILURE.c.bucket.in_(own)))
-    shared = [spot for limit, spot in spots.items() if limit in {"client", "all"}]
-    mine = sa.and_(FAILURE.c.bucket.in_(shared), FAILURE.c.failures > 0)
-    db.execute(sa.update(FAILURE).where(mine).values(failures=FAILURE.c.failures - 1))
 
 
 def account_of(row: sa.Row[tuple[object, ...]]) -> Account:

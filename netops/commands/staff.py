@@ -15,6 +15,7 @@ from netops.access.permissions import ROLES
 from netops.access.sealed import Seal, staff_key
 from netops.access.staff import Staff
 from netops.clock import SYSTEM, iso
+from netops.commands import staff_token
 from netops.facts import Fact
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from netops.config import Settings
 
-SUMMARY = "Accounts of those who work here: add, list, disable, reset, second factors, events."
+SUMMARY = "Accounts of those who work here: add, list, disable, reset, second factors, tokens, events."
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         below.add_parser(word, help=told).add_argument("name")
     forget = "forget the second factors of an account; its owner sets new ones up at the next login"
     below.add_parser("reset-factors", help=forget).add_argument("name")
+    staff_token.arguments(below)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -50,6 +52,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         staff = Staff(database, Passwords())
         if args.what == "list":
             _list(staff, as_json=args.json)
+        elif args.what == "token":
+            staff_token.run(args, settings, database)
         elif args.what == "events":
             _events(staff, None if args.json else times.chosen(args, settings.city.timezone))
         else:

@@ -107,7 +107,7 @@ def _errors(app: Flask, template: str) -> None:
             return error
         answer = _answer(app, code, _plain(code))
         for key, value in error.get_headers():
-            if key in {"Allow", "Retry-After"}:
+            if key in {"Allow", "Retry-After", "WWW-Authenticate"}:
                 answer.headers[key] = value
         return answer
 

@@ -305,3 +305,38 @@ def test_reset_factors_forgets_them_and_states_it(settings, with_codes, capsys):
     assert (said.body["action"], said.body["subject"]) == ("staff reset-factors", "wang.min")
     with pytest.raises(UsageError, match=r"no account 'wang\.mim'"):
         run(staff, ["reset-factors", "wang.mim"], settings)
+
+
+def test_a_token_is_printed_once_and_its_making_and_end_are_stated(settings, capsys):
+    assert run(staff, ["token", "add", "li.na", "--title", "billing", "--only", "contract.see"], settings) == 0
+    secret, told = capsys.readouterr().out.splitlines()
+    added = stated(settings)[-1]
+    run(staff, ["token", "list", "--json"], settings)
+    (listed,) = json.loads(capsys.readouterr().out)
+    run(staff, ["token", "list", "li.na"], settings)
+    line = capsys.readouterr().out
+    run(staff, ["token", "revoke", listed["id"]], settings)
+    capsys.readouterr()
+    run(staff, ["token", "list"], settings)
+
+    assert listed["id"] in told
+    assert (listed["account"], listed["only"], listed["until"]) == ("li.na", ["contract.see"], None)
+    assert "never used" in line
+    assert secret not in json.dumps([dict(each.body) for each in stated(settings)]) + line
+    assert added.body["action"] == "staff token add"
+    assert stated(settings)[-1].body["action"] == "staff token revoke"
+    assert capsys.readouterr().out == "no tokens\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["add", "nobody", "--title", "x"], "no account 'nobody'"),
+        (["add", "li.na", "--title", "x", "--role", "admin"], "may less than 'admin'"),
+        (["add", "li.na", "--title", "x", "--until", "soon"], "--until"),
+        (["revoke", "0000"], "no token '0000'"),
+    ],
+)
+def test_a_token_that_cannot_be_is_refused(settings, words, why):
+    with pytest.raises(UsageError, match=why):
+        run(staff, ["token", *words], settings)
