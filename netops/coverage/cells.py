@@ -63,13 +63,17 @@ class Known(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What the rules make of a cell: of its `hours` so many `good`, so many `weak`, by samples up to `newest_ms`."""
+    """What the rules make of a cell: of its `hours` so many `good`, so many `weak`, by samples up to `newest_ms`.
+
+    `ruled_out`: it would be known, had rulings not taken out hours of it.
+    """
 
     known: Known
     hours: int = 0
     good: int = 0
     newest_ms: int = 0
     weak: int = 0
+    ruled_out: bool = False
 
 
 @dataclass(slots=True)

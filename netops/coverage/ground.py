@@ -40,7 +40,10 @@ class Out:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Areas with the digest and grid of their statement, and what so many whole `surveys` measured."""
+    """Areas with the digest and grid of their statement, and what so many whole `surveys` measured.
+
+    `measured` has the cells that rulings took hours of, as they were before.
+    """
 
     zones: Zones = field(default_factory=dict)
     areas: str = ""
@@ -50,6 +53,7 @@ class Ground:
     samples: int = 0
     incomplete: int = 0
     taken_out: int = 0
+    measured: Table = field(default_factory=Table)
 
 
 def ground(stated: Iterable[Stated], *, carrier: str, technology: str, at_ms: int, outs: Sequence[Out] = ()) -> Ground:
@@ -63,7 +67,7 @@ def ground(stated: Iterable[Stated], *, carrier: str, technology: str, at_ms: in
         elif fact.kind == SURVEY and (body["carrier"], body["technology"]) == (carrier, technology):
             surveys.setdefault(body["survey"], []).append(body)
     zones, digest, grid = _zones(areas)
-    table, whole, samples, gone = Table(), 0, 0, 0
+    table, out, whole, samples, gone = Table(), Table(), 0, 0, 0
     for name, bodies in surveys.items():
         mine = [each for each in outs if each.survey == name]
         parts = _whole(bodies)
@@ -73,9 +77,13 @@ def ground(stated: Iterable[Stated], *, carrier: str, technology: str, at_ms: in
             for cell, hour, *measured in part["cells"]:
                 if mine and any(_touches(each, cell, hour, zones) for each in mine):
                     gone += 1
+                    out.add(cell, hour, Hour(*measured))
                     continue
                 table.add(cell, hour, Hour(*measured))
-    return Ground(zones, digest, grid, table, whole, samples, len(surveys) - whole, gone)
+    for cell in out.hours:
+        for hour, held in table.hours.get(cell, {}).items():
+            out.add(cell, hour, held)
+    return Ground(zones, digest, grid, table, whole, samples, len(surveys) - whole, gone, out)
 
 
 def _touches(out: Out, cell: str, hour: int, zones: Zones) -> bool:

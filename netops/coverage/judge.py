@@ -4,7 +4,9 @@ Each known cell weighs by its surface. The share is the weighted mean of the cel
 (sum of w)^2 / sum of (w^2 / hours): the number of independent hours of equal cells that would say as much, so cells
 that were measured often cannot speak for those that were measured seldom. The Wilson interval of this share and n is
 the bound. Cells of which nothing is known are in no share, unless a contract says that they count as covered or as
-not; how much surface they are is always told, and above `max_unknown` there is no verdict. This is coverage of *area*:
+not; how much surface they are is always told, and above `max_unknown` there is no verdict. A cell that is unknown only
+because rulings took its hours out is in no share under any of these rules: who objects to samples must not win, nor
+lose, by what the contract assumes of places where nobody measured. This is coverage of *area*:
 it is never added to or compared with availability (of time) or with shares of people or traffic.
 """
 
@@ -80,7 +82,8 @@ class Weak:
 class Standing:
     """How an area stands. `share` is None where no cell is known; surfaces in square decimetres.
 
-    `share` and its bounds are those of the promise's rule for unknown cells; `n` is of the known ones.
+    `share` and its bounds are those of the promise's rule for unknown cells; `n` is of the known ones. `ruled_out` is
+    the surface of the cells that rulings made unknown: it is in no share.
     """
 
     outcome: Outcome
@@ -96,6 +99,7 @@ class Standing:
     newest_ms: int = 0
     oldest_ms: int = 0
     weak: Weak = Weak()
+    ruled_out: int = 0
 
     @property
     def unknown(self) -> Fraction:
@@ -117,14 +121,20 @@ Zones = dict[str, dict[str, int]]
 """Area → its cells and their surfaces in square decimetres."""
 
 
-def judge(table: Table, zones: Zones, promise: Promise, *, at_ms: int) -> Coverage:
-    """Judge all areas and the whole at an instant. A whole is met only with each of its areas at its minimum."""
-    looked = {
-        area: [
-            (look(table.hours.get(cell, {}), promise.rules, at_ms=at_ms), surface) for cell, surface in cells.items()
-        ]
-        for area, cells in sorted(zones.items())
-    }
+def judge(table: Table, zones: Zones, promise: Promise, *, at_ms: int, measured: Table | None = None) -> Coverage:
+    """Judge all areas and the whole at an instant. A whole is met only with each of its areas at its minimum.
+
+    `measured` has the cells that rulings took hours of, as they were before.
+    """
+    before = measured.hours if measured is not None else {}
+
+    def seen(cell: str) -> Cell:
+        found = look(table.hours.get(cell, {}), promise.rules, at_ms=at_ms)
+        if found.known is Known.KNOWN or cell not in before:
+            return found
+        return replace(found, ruled_out=look(before[cell], promise.rules, at_ms=at_ms).known is Known.KNOWN)
+
+    looked = {area: [(seen(cell), surface) for cell, surface in cells.items()] for area, cells in sorted(zones.items())}
     areas = {area: _stand(cells, promise.least(area), promise) for area, cells in looked.items()}
     alone = _stand([each for cells in looked.values() for each in cells], promise.target, promise)
     inside = {cell for cells in zones.values() for cell in cells}
@@ -140,10 +150,12 @@ def _stand(cells: Iterable[tuple[Cell, int]], target: Fraction, promise: Promise
     told = {word.value: count[word] for word in Known}
     seen = [cell.newest_ms for cell, _ in cells if cell.newest_ms]
     weight = sum(each for _, each in known)
+    out = sum(each for cell, each in cells if cell.ruled_out)
     if not known:
         return Standing(
             *(Outcome.NOT_DETERMINABLE, "nothing_known", target),
             surface=surface, cells=told, newest_ms=max(seen, default=0), oldest_ms=min(seen, default=0),
+            ruled_out=out,
         )  # fmt: skip
     by_hours: dict[
         int, list[int]
@@ -154,12 +166,12 @@ def _stand(cells: Iterable[tuple[Cell, int]], target: Fraction, promise: Promise
         sums[1] += each * each
     share = sum((Fraction(good, hours) for hours, (good, _) in by_hours.items()), Fraction(0)) / weight
     n = weight * weight / sum((Fraction(square, hours) for hours, (_, square) in by_hours.items()), Fraction(0))
-    part = _Part.of(promise.unknown_cells, Fraction(weight, surface))
+    part = _Part.of(promise.unknown_cells, Fraction(weight, surface - out))
     outcome, because = _verdict(share, n, part.of_known(target), promise, unknown=1 - Fraction(weight, surface))
     bounds = wilson.interval(share, n, z=promise.z, digits=DIGITS, scale=part.scale, added=part.added)
     whole = part.scale * share + part.added
     weak = Weak.of(cell for cell, _ in cells)
-    return Standing(outcome, because, target, whole, *bounds, n, surface, weight, told, max(seen), min(seen), weak)
+    return Standing(outcome, because, target, whole, *bounds, n, surface, weight, told, max(seen), min(seen), weak, out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +183,7 @@ class _Part:
 
     @classmethod
     def of(cls, rule: UnknownCells, known: Fraction) -> _Part:
-        """Return it by the promise's rule for unknown cells, which are all but `known` of the surface."""
+        """Return it by the promise's rule for unknown cells: all but `known` of the surface that no ruling took out."""
         if rule == "removed":
             return cls(Fraction(1), Fraction(0))
         return cls(known, 1 - known if rule == "as_covered" else Fraction(0))

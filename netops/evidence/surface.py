@@ -37,6 +37,7 @@ FINE = 1_000_000  # a bound is a share of so many parts
 DAY = 24 * HOUR
 Row = dict[str, Any]
 Looked = tuple[str, int, int, int]  # whether a cell is known, its fresh hours, the good ones, when the newest began
+Cells = list[tuple[Looked, int]]  # with the surface of each
 Limits = tuple[Fraction, Fraction | None]  # level and quality, in hundredths
 Rows = dict[str, dict[int, list[int]]]  # cell → hour → samples, silent, levels, rated, qualities
 
@@ -79,16 +80,26 @@ def covered(
     """Return what the report must say of one promise of coverage at an instant; no area named means all."""
     technology = TECHNOLOGY[given["metric"]]
     digest, grid, zones = _zones(leaves, at)
-    told, rows = _surveys(leaves, carrier, technology, zones, month)
+    told, rows, gone = _surveys(leaves, carrier, technology, zones, month)
     minima = {each["area"]: each["percent"] for each in given["minima"]}
     areas = sorted(areas or zones)
     limits = exact(given["level"]) * 100, exact(given["quality"]) * 100 if given["quality"] else None
-    looked = {}
+    looked: dict[str, Cells] = {}
+    lost = dict.fromkeys(areas, 0)
     for area in areas:
-        cells = zones.get(area, {}).items()
-        looked[area] = [(_look(rows.get(cell, {}), given, limits, at), size) for cell, size in cells]
-    singly = [_stand(area, cells, minima.get(area, given["minimum"]), given) for area, cells in looked.items()]
-    whole = _stand("", [each for cells in looked.values() for each in cells], given["target"], given)
+        looked[area] = []
+        for cell, size in zones.get(area, {}).items():
+            now = _look(rows.get(cell, {}), given, limits, at)
+            looked[area].append((now, size))
+            if cell in gone and now[0] != "known":
+                lost[area] += size * (_look(_both(rows.get(cell, {}), gone[cell]), given, limits, at)[0] == "known")
+    singly = [
+        _stand(area, cells, minima.get(area, given["minimum"]), given, lost=lost[area])
+        for area, cells in looked.items()
+    ]
+    whole_cells, all_lost = [each for cells in looked.values() for each in cells], sum(lost.values())
+    whole = _stand("", whole_cells, given["target"], given, lost=all_lost)
+    told |= {"ruled_out_dm2": all_lost} if all_lost else {}
     inside = {cell for area in areas for cell in zones.get(area, {})}
     told["outside"] = sum(each[0] for cell, hours in rows.items() if cell not in inside for each in hours.values())
     verdict, because = _with_minima(whole, singly)
@@ -144,9 +155,10 @@ def _surveys(
     technology: str,
     zones: Mapping[str, Mapping[str, int]],
     month: tuple[int, int, str],
-) -> tuple[dict[str, int], Rows]:
-    """Return how much was surveyed of one network, and what was measured, less what rulings take out."""
+) -> tuple[dict[str, int], Rows, Rows]:
+    """Return how much was surveyed of one network, what was measured less what rulings take out, and that."""
     gone, out = 0, [each for each in removed(leaves) if each.month == month]
+    taken: Rows = {}
     files: dict[str, list[dict[str, Any]]] = {}
     for body in leaves.bodies("survey_import"):
         if body["carrier"] == carrier and body["technology"] == technology:
@@ -160,13 +172,21 @@ def _surveys(
         for number, part in enumerate(parts):
             told["samples"] += 0 if number else part["samples"]
             for cell, hour, *sums in part["cells"]:
-                if any(each.takes(cell, hour, zones) for each in mine):
-                    gone += 1
-                    continue
-                hours = rows.setdefault(cell, {})
+                is_out = any(each.takes(cell, hour, zones) for each in mine)
+                gone += is_out
+                hours = (taken if is_out else rows).setdefault(cell, {})
                 hours[hour] = [a + b for a, b in zip(hours.get(hour, [0] * 5), sums, strict=True)]
     told |= {"cell_hours": sum(len(hours) for hours in rows.values())} | ({"taken_out": gone} if gone else {})
-    return told, rows
+    return told, rows, taken
+
+
+def _both(one: Mapping[int, list[int]], other: Mapping[int, list[int]]) -> dict[int, list[int]]:
+    """Return the hours of two tables of a cell, added where both have one."""
+    nothing = [0] * 5
+    return {
+        hour: [a + b for a, b in zip(one.get(hour, nothing), other.get(hour, nothing), strict=True)]
+        for hour in {*one, *other}
+    }
 
 
 def _parts(bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -230,7 +250,8 @@ def _good(sums: Sequence[int], level: Fraction, quality: Fraction | None) -> boo
     return quality is None or (rated > 0 and qualities * quality.denominator >= quality.numerator * rated)
 
 
-def _stand(area: str, cells: Sequence[tuple[Looked, int]], target: str, given: Mapping[str, Any]) -> Row:
+def _stand(area: str, cells: Cells, target: str, given: Mapping[str, Any], *, lost: int) -> Row:
+    """Return a row; `lost` is the surface of the cells that rulings alone made unknown: in no share by any rule."""
     known = [(hours, good, size) for (state, hours, good, _), size in cells if state == "known"]
     surface, mine = sum(size for _, size in cells), sum(size for _, _, size in known)
     told: Row = dict.fromkeys(KNOWN, 0)
@@ -243,7 +264,7 @@ def _stand(area: str, cells: Sequence[tuple[Looked, int]], target: str, given: M
     if known:
         cover = _summed([(size * good, hours) for hours, good, size in known]) / mine
         n = Fraction(mine * mine) / _summed([(size * size, hours) for hours, _, size in known])
-        counted = _counted(given["unknown_cells"], 1 - unknown)
+        counted = _counted(given["unknown_cells"], Fraction(mine, surface - lost))
         z, base = exact(given["z"]), counted(Fraction(0))
         share, low, high = counted(cover), *_bounds(cover, n, z, counted)
         verdict, because = _verdict(cover, n, z, (exact(target) / 100 - base) / (counted(Fraction(1)) - base))

@@ -78,7 +78,8 @@ def find(
     promise = promised.promise(contract, item, given)
     seen = surveyed.at(contract.carrier, promised.technology(given), at_ms)
     areas = item.select.areas or tuple(sorted(seen.zones))
-    found = judge(seen.table, {area: seen.zones.get(area, {}) for area in areas}, promise, at_ms=at_ms)
+    zones = {area: seen.zones.get(area, {}) for area in areas}
+    found = judge(seen.table, zones, promise, at_ms=at_ms, measured=seen.measured)
     percent = owed(found, given, breaches_before=breaches_before)
     told = _told(given, seen, found, at_ms=at_ms) | {
         "carrier": contract.carrier,
@@ -124,6 +125,7 @@ def _told(given: Given, seen: Ground, found: Coverage, *, at_ms: int) -> dict[st
             "outside": found.outside,
             "cell_hours": sum(map(len, seen.table.hours.values())),
             **({"taken_out": seen.taken_out} if seen.taken_out else {}),
+            **({"ruled_out_dm2": found.alone.ruled_out} if found.alone.ruled_out else {}),
         },
         "verdict": whole.outcome.value,
         "because": whole.because,

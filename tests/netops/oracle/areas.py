@@ -19,7 +19,13 @@ def judge(leaves, version, item, promise, *, at_ms, before, gone=()):
     names = sorted(item["select"]["areas"] or zones)
     technology = {"rsrp": "lte", "rssi": "wifi"}[promise["metric"]]
     hours = measured(leaves, version["carrier"], technology, gone=gone, zones=zones)
-    looked = {name: [(look(hours.get(c, []), promise, at_ms), s) for c, s in zones.get(name, [])] for name in names}
+    ever = measured(leaves, version["carrier"], technology) if gone else hours
+    looked = {name: [] for name in names}
+    for area, cell, size in ((name, *each) for name in names for each in zones.get(name, [])):
+        now, was = (look(each.get(cell, []), promise, at_ms) for each in (hours, ever))
+        if was[0] == "known" != now[0]:  # what rulings alone made unknown
+            now = (now[0], "out", now[2])
+        looked[area].append((now, size))
     least = {each["area"]: each["percent"] for each in promise["minima"]}
     areas = {name: stand(cells, promise, least.get(name, promise["minimum"])) for name, cells in looked.items()}
     whole = stand([each for cells in looked.values() for each in cells], promise, promise["target"])
@@ -147,10 +153,11 @@ def stand(cells, promise, target):
     weight = sum(size for _, _, size in mine)
     p = sum(Fraction(size * good, hours) for good, hours, size in mine) / weight
     n = Fraction(weight**2) / sum(Fraction(size**2, hours) for _, hours, size in mine)
+    left = Fraction(weight, sum(size for (_, hours, _), size in cells if hours != "out"))
     slope, base = {
         "removed": (Fraction(1), Fraction(0)),
-        "as_uncovered": (part, Fraction(0)),
-        "as_covered": (part, 1 - part),
+        "as_uncovered": (left, Fraction(0)),
+        "as_covered": (left, 1 - left),
     }[promise["unknown_cells"]]
     z = Fraction(promise["z"])
 

@@ -481,3 +481,56 @@ def test_what_a_ruling_takes_out_of_a_survey_is_neither_good_nor_bad(
     assert (found["whole"]["area_share"], found["verdict"], found["surveys"].get("taken_out")) == expected
     steps = draft.report.content["difference"]["steps"]["rows"] if ruling.get("report") != "r" else []
     assert [row[0] for row in steps] == ["objection o-1"] * (ruling.get("report") != "r")
+
+
+@pytest.mark.parametrize("rule", ["removed", "as_uncovered", "as_covered"])
+@pytest.mark.parametrize("said", [("bad", "1/1", "40"), ("good", "0/1", "60")])
+def test_a_cell_that_a_ruling_makes_unknown_is_in_no_share_by_any_rule(
+    paper_world, paper_bundle, base_contract, rule, said
+):
+    """Sixty cells are good and forty bad, each by a walk of its own; one walk is taken out.
+
+    To count its cells as covered would make good ground of bad by an objection to the instrument, as uncovered the
+    reverse.
+    """
+    name, share, percent = said
+    promise = replace(PROMISE, unknown_cells=rule, max_unknown_ratio="1")
+    world = city(paper_world(length=12), base_contract, promise)
+    areas(world, {"a": 100})
+    survey(world, walked(60, 0), name="good")
+    survey(world, [("a", 60 + number, BAD) for number in range(40)], name="bad")
+    draft, _ = paper_bundle(world)
+    for fact in bundle.facts(draft, now_ms=START + 13 * H):
+        world.state(fact.kind, dict(fact.body), at_ms=fact.at_ms)
+
+    ruled(world, f"survey:{walks(name)}")
+    draft, made = paper_bundle(world)
+
+    assert verify_numbers(made) == []
+    found = draft.report.content["parts"][0]["items"][0]["coverage"][0]
+    assert (found["whole"]["area_share"], found["whole"]["too_few_hours"]) == (share, 0)
+    assert found["surveys"]["ruled_out_dm2"] == int(percent) * 1000
+    assert found["whole"]["unknown_shown"] == f"{percent}.000000"
+
+
+def test_a_cell_that_was_unknown_before_the_ruling_stays_what_the_contract_makes_of_it(
+    paper_world, paper_bundle, base_contract
+):
+    """Each cell wants two hours; of two hundred fifty keep them, fifty lose one, a hundred never had them."""
+    promise = replace(PROMISE, unknown_cells="as_covered", min_hours=2, max_unknown_ratio="1")
+    world = city(paper_world(length=12), base_contract, promise)
+    areas(world, {"a": 200})
+    survey(world, walked(100, 0), name="good")
+    survey(world, walked(0, 150), name="bad", hour=3)
+    survey(world, walked(0, 50), name="more", hour=4)
+    draft, _ = paper_bundle(world)
+    for fact in bundle.facts(draft, now_ms=START + 13 * H):
+        world.state(fact.kind, dict(fact.body), at_ms=fact.at_ms)
+
+    ruled(world, f"survey:{walks('bad')}")
+    draft, made = paper_bundle(world)
+
+    assert verify_numbers(made) == []
+    found = draft.report.content["parts"][0]["items"][0]["coverage"][0]
+    assert found["surveys"]["ruled_out_dm2"] == 50_000
+    assert found["whole"]["area_share"] == "5/6"  # of 150 cells fifty are half good, a hundred count as covered
