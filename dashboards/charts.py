@@ -1,8 +1,4 @@
-"""Pictures: pure functions from values to SVG, the same in a page, a PDF and an e-mail.
-
-Colours are presentation attributes (no style sheet is needed, none is allowed inline). A state is never told by colour
-alone: up stands high, degraded half high, down is filled with a cross or a notch, "not measured" is hatched.
-"""
+"""The pictures of states: strip, timeline, course of a value, tile map, calendar. Pure; drawn with netops/pictures."""
 
 from __future__ import annotations
 
@@ -10,22 +6,55 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup, escape
+from markupsafe import escape
+
+from netops.pictures import ink
+from netops.pictures.ink import (
+    DEGRADED,
+    DOWN,
+    EDGE,
+    FILL,
+    INK,
+    NONE,
+    PAPER,
+    SOFT,
+    SYMBOL,
+    TEXT,
+    TINT,
+    UNKNOWN,
+    UP,
+    hatch,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-UP, DEGRADED, DOWN, UNKNOWN, NONE = "U", "D", "X", "N", "-"
-INK, SOFT, LINE, PAPER = "#1b2733", "#52606d", "#cbd2d9", "#ffffff"
-FILL = {UP: "#2f855a", DEGRADED: "#b7791f", DOWN: "#c53030", UNKNOWN: "url(#hatch)", NONE: "#f1f4f7"}
-TINT = {UP: "#e8f4ee", DEGRADED: "#fdf3dc", DOWN: "#fdebea", UNKNOWN: "#eef1f4", NONE: "#f7f9fa"}
-TEXT = {UP: "#1c5a3c", DEGRADED: "#7a4b05", DOWN: "#9b1c1c", UNKNOWN: "#46525e", NONE: "#5b6772"}
-EDGE = {UP: "#8fbfa7", DEGRADED: "#d9b25f", DOWN: "#dd8f8a", UNKNOWN: "#a9b4be", NONE: LINE}
-SYMBOL = {UP: "●", DEGRADED: "▲", DOWN: "✕", UNKNOWN: "?", NONE: "–"}
-HATCH = (
-    '<pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
-    '<rect width="6" height="6" fill="#e4e8ec"/><rect width="2" height="6" fill="#8a96a3"/></pattern>'
-)
+    from markupsafe import Markup
+
+__all__ = [
+    "DEGRADED",
+    "DOWN",
+    "EDGE",
+    "FILL",
+    "INK",
+    "NONE",
+    "SOFT",
+    "SYMBOL",
+    "TEXT",
+    "TINT",
+    "UNKNOWN",
+    "UP",
+    "Span",
+    "Tile",
+    "calendar",
+    "hatch",
+    "sparkline",
+    "strip",
+    "thin",
+    "tile_map",
+    "timeline",
+    "unbroken",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +85,15 @@ class Tile:
     title: str
 
 
-def hatch() -> Markup:
-    """Return the pattern that the pictures of a page share; it draws nothing itself."""
-    return Markup(f'<svg class="defs" width="0" height="0" aria-hidden="true"><defs>{HATCH}</defs></svg>')  # noqa: S704
-
-
 def strip(letters: str, *, label: str, alone: bool = False, cell: int = 10, height: int = 22) -> Markup:
     """Return an availability strip: one cell a letter, oldest first, equal neighbours drawn as one."""
     width = max(len(letters), 1) * cell
     parts, x = [], 0
     for letter, run in groupby(letters):
         wide = sum(1 for _ in run) * cell
-        parts.append(_bar(x, wide, height, letter))
+        parts.append(ink.bar(x, wide, height, letter))
         x += wide
-    return _svg(width, height, parts, label=label, alone=alone, extra=' preserveAspectRatio="none" class="strip"')
+    return ink.svg(width, height, parts, label=label, alone=alone, extra=' preserveAspectRatio="none" class="strip"')
 
 
 def timeline(
@@ -88,18 +112,18 @@ def timeline(
     def at(when: int) -> float:
         return round((min(max(when, start_ms), end_ms) - start_ms) * scale, 1)
 
-    parts = [_bar(0, width, height, UNKNOWN)]
+    parts = [ink.bar(0, width, height, UNKNOWN)]
     for span in spans:
         x, x2 = at(span.start_ms), at(span.end_ms)
         if x2 > x:
             parts.append(f'<rect x="{x:g}" width="{x2 - x:g}" height="{height}" fill="{PAPER}"/>')
-            parts.append(_bar(x, max(x2 - x, 1), height, span.state))
+            parts.append(ink.bar(x, max(x2 - x, 1), height, span.state))
     for when, text in ticks:
         x = at(when)
         anchor = "start" if x < 30 else "end" if x > width - 30 else "middle"
         parts.append(f'<path d="M{x:g} {height}v4" stroke="{SOFT}"/>')
-        parts.append(_text(text, x, height + 17, size=12, anchor=anchor))
-    return _svg(width, height + axis, parts, label=label, alone=alone, extra=' class="timeline"')
+        parts.append(ink.text(text, x, height + 17, size=12, anchor=anchor))
+    return ink.svg(width, height + axis, parts, label=label, alone=alone, extra=' class="timeline"')
 
 
 def sparkline(
@@ -120,7 +144,9 @@ def sparkline(
     width, height, edge = 240, 44, 4
     runs = unbroken(points, gap=gap)
     if not runs:
-        return _svg(width, height, [_bar(0, width, height, UNKNOWN)], label=label, alone=alone, extra=' class="spark"')
+        return ink.svg(
+            width, height, [ink.bar(0, width, height, UNKNOWN)], label=label, alone=alone, extra=' class="spark"'
+        )
     values = [value for run in runs for _, value in run]
     low, high = min(values), max(values)
     scale = width / (end_ms - start_ms)
@@ -137,7 +163,7 @@ def sparkline(
         last = run[-1][0]
     if end_ms - last > gap(last):
         parts.append(_blank((last - start_ms) * scale, width, height))
-    return _svg(width, height, parts, label=label, alone=alone, extra=' class="spark"')
+    return ink.svg(width, height, parts, label=label, alone=alone, extra=' class="spark"')
 
 
 def thin(run: Sequence[tuple[int, float]], *, step_ms: float) -> list[tuple[int, float]]:
@@ -171,19 +197,19 @@ def tile_map(tiles: Sequence[Tile], *, label: str, alone: bool = False) -> Marku
     parts = []
     for tile in sorted(tiles, key=lambda each: (each.row, each.col)):
         x, y = 1 + tile.col * (wide + gap), 1 + tile.row * (high + gap)
-        ink = TEXT[tile.state]
+        colour = TEXT[tile.state]
         body = [
             f'<rect width="{wide}" height="{high}" rx="8" fill="{TINT[tile.state]}" stroke="{EDGE[tile.state]}"/>',
             *_named(tile.name, wide),
-            _text(f"{SYMBOL[tile.state]} {tile.value}", wide / 2, 54, size=18, fill=ink, weight=600),
-            _text(tile.note, wide / 2, 74, size=14),
+            ink.text(f"{SYMBOL[tile.state]} {tile.value}", wide / 2, 54, size=18, fill=colour, weight=600),
+            ink.text(tile.note, wide / 2, 74, size=14),
         ]
         parts.append(
             f'<a href="{escape(tile.href)}" transform="translate({x} {y})">'
             f"<title>{escape(tile.title)}</title>{''.join(body)}</a>"
         )
     size = (cols * (wide + gap) - gap + 2, rows * (high + gap) - gap + 2)
-    return _svg(*size, parts, label=label, alone=alone, role="group", extra=' class="tiles"')
+    return ink.svg(*size, parts, label=label, alone=alone, role="group", extra=' class="tiles"')
 
 
 def calendar(rows: Sequence[tuple[str, str, str, str]], *, label: str, alone: bool = False) -> Markup:
@@ -194,10 +220,10 @@ def calendar(rows: Sequence[tuple[str, str, str, str]], *, label: str, alone: bo
         y, x, body = number * (high + 3), named, []
         for letter, run in groupby(letters):
             long = sum(1 for _ in run) * cell
-            body.append(_bar(x, long, high, letter))
+            body.append(ink.bar(x, long, high, letter))
             x += long
         wide = max(wide, x - named)
-        body.append(_text(name, named - 8, 12.5, size=13, anchor="end"))
+        body.append(ink.text(name, named - 8, 12.5, size=13, anchor="end"))
         parts.append(
             f'<a href="{escape(href)}" transform="translate(0 {y})">'
             f'<title>{escape(title)}</title><rect width="{x}" height="{high}" fill="{PAPER}"/>{"".join(body)}</a>'
@@ -205,71 +231,18 @@ def calendar(rows: Sequence[tuple[str, str, str, str]], *, label: str, alone: bo
     below = len(rows) * (high + 3)
     for hour in range(0, 25, 6):
         at = named + hour * cell
-        parts.append(_text(f"{hour:02d}", at, below + 13, size=12, anchor="end" if hour == 24 else "start"))
-    return _svg(named + wide, below + 18, parts, label=label, alone=alone, role="group", extra=' class="calendar"')
+        parts.append(ink.text(f"{hour:02d}", at, below + 13, size=12, anchor="end" if hour == 24 else "start"))
+    return ink.svg(named + wide, below + 18, parts, label=label, alone=alone, role="group", extra=' class="calendar"')
 
 
 def _named(name: tuple[str, ...], wide: int) -> list[str]:
     size = 18 if len(name) == 1 and len(name[0]) <= 4 else 14
     first = 27 if len(name) == 1 else 17
-    return [_text(part, wide / 2, first + 15 * line, size=size, fill=INK) for line, part in enumerate(name)]
-
-
-def _text(
-    text: str, x: float, y: float, *, size: int, fill: str = SOFT, anchor: str = "middle", weight: int = 400
-) -> str:
-    bold = f' font-weight="{weight}"' if weight != 400 else ""
-    where = f'x="{x:g}" y="{y:g}" text-anchor="{anchor}" font-size="{size}"'
-    return f'<text {where}{bold} fill="{fill}">{escape(text)}</text>'
-
-
-def _bar(x: float, wide: float, height: int, letter: str) -> str:
-    draw = _SHAPES.get(letter, _SHAPES[NONE])
-    return draw(x, wide, height)
-
-
-def _up(x: float, wide: float, height: int) -> str:
-    return f'<rect x="{x:g}" width="{wide:g}" height="{height}" fill="{FILL[UP]}"/>'
-
-
-def _degraded(x: float, wide: float, height: int) -> str:
-    half = height / 2
-    back = f'<rect x="{x:g}" width="{wide:g}" height="{height}" fill="{TINT[DEGRADED]}"/>'
-    return f'{back}<rect x="{x:g}" y="{half:g}" width="{wide:g}" height="{half:g}" fill="{FILL[DEGRADED]}"/>'
-
-
-def _down(x: float, wide: float, height: int) -> str:
-    """Draw a third high on a pale ground, a cross above it: readable in grey as well."""
-    third = round(height / 3, 1)
-    back = f'<rect x="{x:g}" width="{wide:g}" height="{height}" fill="{TINT[DOWN]}"/>'
-    low = f'<rect x="{x:g}" y="{height - third:g}" width="{wide:g}" height="{third:g}" fill="{FILL[DOWN]}"/>'
-    size = min(height / 3 - 1, wide / 2 - 1)
-    if size < 1.5:
-        return back + low
-    middle, top = x + wide / 2, height / 3
-    cross = f"M{middle - size:g} {top - size:g}l{2 * size:g} {2 * size:g}m{-2 * size:g} 0l{2 * size:g} {-2 * size:g}"
-    return f'{back}{low}<path d="{cross}" stroke="{FILL[DOWN]}" stroke-width="2" fill="none"/>'
-
-
-def _unknown(x: float, wide: float, height: int) -> str:
-    return f'<rect x="{x:g}" width="{wide:g}" height="{height}" fill="{FILL[UNKNOWN]}"/>'
-
-
-def _none(x: float, wide: float, height: int) -> str:
-    return f'<rect x="{x:g}" y="{height - 2}" width="{wide:g}" height="2" fill="{LINE}"/>'
-
-
-_SHAPES: dict[str, Callable[[float, float, int], str]] = {
-    UP: _up,
-    DEGRADED: _degraded,
-    DOWN: _down,
-    UNKNOWN: _unknown,
-    NONE: _none,
-}
+    return [ink.text(part, wide / 2, first + 15 * line, size=size, fill=INK) for line, part in enumerate(name)]
 
 
 def _blank(x: float, x2: float, height: int) -> str:
-    return _unknown(round(x, 1), round(x2 - x, 1), height)
+    return ink.bar(round(x, 1), round(x2 - x, 1), height, UNKNOWN)
 
 
 def _polyline(run: Sequence[str]) -> list[str]:
@@ -277,14 +250,3 @@ def _polyline(run: Sequence[str]) -> list[str]:
         x, _, y = run[0].partition(",")
         return [f'<circle cx="{x}" cy="{y}" r="1.5" fill="{INK}"/>']
     return [f'<polyline points="{" ".join(run)}" fill="none" stroke="{INK}" stroke-width="1.5"/>'] if run else []
-
-
-def _svg(
-    width: float, height: float, parts: Sequence[str], *, label: str, alone: bool, role: str = "img", extra: str = ""
-) -> Markup:
-    named = ' xmlns="http://www.w3.org/2000/svg"' if alone else ""
-    defs = f"<defs>{HATCH}</defs>" if alone else ""
-    size = f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}"'
-    told = f'role="{role}" aria-label="{escape(label)}"' if label else 'aria-hidden="true"'
-    head = f"<svg{named} {size} {told}{extra}>"
-    return Markup(f"{head}{defs}{''.join(parts)}</svg>")  # noqa: S704  (every text above went through escape)

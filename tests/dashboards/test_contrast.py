@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dashboards import charts
+from netops.pictures import ink
 from netops.web import app
 
 CSS = Path(charts.__file__).with_name("static") / "dashboards.css"
@@ -73,7 +74,7 @@ def test_text_on_a_tile_where_it_stands_alone(state):
 
 
 def test_every_colour_of_a_picture_means_a_token_that_is_the_same_in_light():
-    own = Path(charts.__file__).read_text(encoding="utf-8")
+    own = Path(ink.__file__).read_text(encoding="utf-8")
     used = set(re.findall(COLOUR, own))
 
     assert used == {colour for kind, colour in MEANT if kind == "fill"}
@@ -84,10 +85,9 @@ def test_every_colour_of_a_picture_means_a_token_that_is_the_same_in_light():
 
 
 def test_every_line_of_a_golden_picture_is_drawn_in_a_colour_that_the_page_knows():
-    golden = Path(__file__).with_name("golden")
-    drawn = {
-        found for file in golden.glob("*.svg") for found in re.findall(rf'(fill|stroke)="({COLOUR})"', file.read_text())
-    }
+    golden = [Path(__file__).with_name("golden"), Path(__file__).parents[1] / "netops" / "pictures" / "golden"]
+    files = [file for folder in golden for file in folder.glob("*.svg")]
+    drawn = {found for file in files for found in re.findall(rf'(fill|stroke)="({COLOUR})"', file.read_text())}
 
     assert drawn
     assert drawn - set(MEANT) == set()
