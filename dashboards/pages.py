@@ -21,6 +21,7 @@ from dashboards import (
     probes,
     sites,
     staff,
+    summary,
     tickets,
     tokens,
     why,
@@ -75,6 +76,7 @@ MENU = (
         order=27,
         under=frozenset({"dashboards.logins_at", "dashboards.why"}),
     ),
+    Link(endpoint="dashboards.summary", label=mark("一页纸"), group="contracts", order=26),
     Link(
         endpoint="dashboards.months",
         label=mark("月度"),
@@ -138,7 +140,7 @@ def blueprint(desk: Desk) -> Blueprint:
     # who is only half logged in is told nothing of the city
     made.app_context_processor(lambda: {"opened": opened.above(desk) if (p := g.get("person")) and p.is_in else []})
     rooms = (operators, sites, devices, probes, logins, contracts, approvals, staff, factors, incidents, tickets, why)
-    for room in (*rooms, auditors, ledgers):
+    for room in (*rooms, auditors, ledgers, summary):
         room.install(made, desk)
     tokens.install(made, desk)
     return made

@@ -1,6 +1,7 @@
 """The `web` process: the staff listener with the dashboards' pages and those of every other package.
 
-It writes `staff.db` and its own spool, nothing else; everything that it shows it reads.
+It writes `staff.db`, its own spool and, where the settings name a directory, the public status page; everything that it
+shows it reads.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from netops.access.tokens import Tokens
 from netops.clock import SYSTEM
 from netops.errors import NetopsError
 from netops.spool import Spool
+from netops.status.writing import Keeper
 from netops.web import Context, Server, create_app, pages
 from netops.web.navigation import navigation
 
@@ -51,6 +53,7 @@ class Web:
         self.clock = clock
         self._stack = ExitStack()
         self._server: Server | None = None
+        self._keeper: Keeper | None = None
         self._queries = Queries(settings, clock)
 
     @property
@@ -66,6 +69,11 @@ class Web:
             app = application(self.settings, self.clock, stack, live=True)
             for name in app.jinja_env.list_templates(extensions=["html"]):
                 app.jinja_env.get_template(name)  # compiled now: the first visitor of a page does not wait for it
+            if self.settings.status.directory is not None:
+                keeper = Keeper(self.settings, self.settings.status.directory, self.clock)
+                stack.callback(keeper.stop)
+                keeper.start()
+                self._keeper = keeper
             server = Server(app, self.settings.web, rehearsal=self.settings.city.rehearsal)
             stack.callback(server.stop)
             server.start()
@@ -80,7 +88,8 @@ class Web:
 
     def health(self) -> dict[str, str]:
         """Return what is wrong: what `/readyz` says."""
-        return self._queries.wrong()
+        wrong = self._keeper.wrong if self._keeper is not None else {}
+        return self._queries.wrong() | {f"status {name}": why for name, why in wrong.items()}
 
 
 def application(settings: Settings, clock: Clock, stack: ExitStack, *, live: bool = False) -> Flask:

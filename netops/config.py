@@ -37,6 +37,7 @@ class City:
     name: str = "city"  # short name; it names the ledger
     title: str = "NetOps"  # what pages and reports are headed with
     timezone: str = "Asia/Shanghai"  # IANA zone of pages; each contract has its own
+    map: Path | None = None  # GeoJSON of the subdistricts, `properties.id` being the code; empty: the schematic tiles
     language: str = "zh_CN"  # of pages until a visitor chooses: zh_CN or en
     rehearsal: bool = False  # everything is simulated and says so in signed bytes
 
@@ -254,6 +255,13 @@ class PortalAt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The public status page, plain files that any server serves. Written each minute when `directory` is set."""
+
+    directory: Path | None = None  # where the web service writes index.html, index.en.html, status.json; empty: nowhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """The ledger's name and signing key. An empty key means `<data dir>/keys/evidence.key`, made by `netops init`."""
 
@@ -302,6 +310,7 @@ class Settings:
     trap: Trap = field(default_factory=Trap)
     acs: Acs = field(default_factory=Acs)
     intake: Intake = field(default_factory=Intake)
+    status: Status = field(default_factory=Status)
     evidence: Evidence = field(default_factory=Evidence)
     retention: Retention = field(default_factory=Retention)
     credentials: dict[str, Credential] = field(default_factory=dict)

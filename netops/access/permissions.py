@@ -89,6 +89,8 @@ ROUTES: dict[str, str] = {
     "dashboards.checkpoint": "contract.see",
     "dashboards.stamp": "contract.see",
     "dashboards.blind": "contract.see",
+    "dashboards.summary": "contract.see",
+    "dashboards.summary_paper": "contract.see",
     "dashboards.approvals": "approval.see",
     "dashboards.ask": "approval.request",
     "dashboards.request_": "approval.request",

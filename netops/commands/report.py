@@ -22,6 +22,7 @@ from inventory.errors import InventoryError
 from netops import correcting, raw
 from netops.clock import iso, to_ms
 from netops.closing import GRACE_MS, EarlyError, awaited
+from netops.commands import report_summary
 from netops.commands.report_words import Speaker
 from netops.errors import EvidenceError, NetopsError, UsageError
 from netops.evidence import bundle as bundles
@@ -95,6 +96,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
             choices=tuple(spoken.ASKED),
             help="of the words (default: by LC_ALL, LC_MESSAGES or LANG)",
         )
+    report_summary.arguments(
+        below.add_parser("summary", help="the month on one page, of the closed reports: PDF, or its figures as JSON")
+    )
     traced = below.add_parser(
         "trace",
         help="follow one deduction of a bundle down to the device's bytes, which are on the city's machine",
@@ -111,6 +115,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do it."""
+    if args.what == "summary":
+        return report_summary.run(args, settings)
     if args.what == "trace":
         return _trace(args, settings)
     speaker = Speaker(spoken.chosen(args.language, os.environ))

@@ -64,8 +64,6 @@ def papers(given: Source) -> dict[str, bytes]:
 
 def paper_of(given: Source, language: Language, face: Face) -> bytes:
     """Return one paper; PaperError when Typst refuses it."""
-    import typst  # noqa: PLC0415  (30 MB that only papers need)
-
     report = canonical.loads(given.report)
     it = paper.content(report, canonical.loads(given.days), given.tz, language, parties=given.parties())
     it["end"]["digests"].append([f"{say('font', language)} {face.family}", face.digest])
@@ -74,28 +72,36 @@ def paper_of(given: Source, language: Language, face: Face) -> bytes:
         {"name": "report.json", "about": say("attached", language), "data": given.report.decode()},
         {"name": "contract.json", "about": say("attached_contract", language), "data": given.contract.decode()},
     ]
+    inputs = {"it": json.dumps(settable(it, face)), "attached": json.dumps(attached)}
+    return compiled(TEMPLATE, inputs, face, at_s=report["period"]["end_ms"] // 1000, name=MEMBERS[language])
+
+
+def compiled(template: Path, inputs: dict[str, str], face: Face, *, at_s: int, name: str) -> bytes:
+    """Return the PDF/A-3b of a template and its inputs, dated `at_s`; PaperError names the paper that Typst refuses."""
+    import typst  # noqa: PLC0415  (30 MB that only papers need)
+
     try:
         made = typst.compile(
-            TEMPLATE.read_bytes(),
+            template.read_bytes(),
             font_paths=fonts.collection(face),
-            sys_inputs={"it": json.dumps(_settable(it, face)), "attached": json.dumps(attached)},
+            sys_inputs=inputs,
             pdf_standards="a-3b",
-            timestamp=report["period"]["end_ms"] // 1000,
+            timestamp=at_s,
         )
     except RuntimeError as error:  # typst.TypstError
-        raise PaperError(f"the paper {MEMBERS[language]} cannot be set: {error}") from None
+        raise PaperError(f"the paper {name} cannot be set: {error}") from None
     assert isinstance(made, bytes)
     return made
 
 
-def _settable(value: Any, face: Face) -> Any:
+def settable(value: Any, face: Face) -> Any:
     """Return the content with every text as the font can set it."""
     if isinstance(value, str):
         return face.text(value)
     if isinstance(value, (list, tuple)):
-        return [_settable(each, face) for each in value]
+        return [settable(each, face) for each in value]
     if isinstance(value, dict):
-        return {name: _settable(each, face) for name, each in value.items()}
+        return {name: settable(each, face) for name, each in value.items()}
     return value
 
 

@@ -22,6 +22,7 @@ from netops import raw, situation
 from netops.access import permissions, record, tables
 from netops.access.passwords import Passwords
 from netops.access.staff import Staff
+from netops.clock import utc
 from netops.config import City, Data, Settings
 from netops.evidence import bundle, canonical, note
 from netops.evidence.checkpoint import Checkpoint
@@ -324,7 +325,6 @@ def _ledger(made: Settings, evil: Iterator[str] | None) -> None:
             "end_ms": NOW - 30 * DAY,
         }
         body |= {"revision": 0, "digest": "cd" * 32, "manifest_digest": "ef" * 32, "leaves": 3}
-        entries.append(LedgerEntry("core/1", number, Fact(kind="report_issued", at_ms=NOW - DAY, body=body)))
         html = {"report.html": f"<!doctype html><style>b{{color:red}}</style><b>{contract}</b>".encode()}
         why = next(evil) if evil else "parent:olt-1"
         rows = [
@@ -332,14 +332,58 @@ def _ledger(made: Settings, evil: Iterator[str] | None) -> None:
             for n in range(1, 50)
         ]
         columns = ["service", "start_ms", "end_ms", "cause", "because", "censored"]
-        told = {"objective": "availability", "incidents": {"columns": columns, "rows": rows}}
-        report = {"parts": [{"items": [{"objectives": [told]}]}]}
+        report = _report(f"contract-{contract}", next(evil) if evil else f"Contract {contract}")
+        report["parts"][0]["items"][0]["objectives"][0]["incidents"] = {"columns": columns, "rows": rows}
+        body["digest"] = canonical.digest(canonical.dumps(report))
         signed = witness.cosign(head, now_s=1) if contract == "a" else head
-        members = {**html, "report.json": canonical.dumps(report), "checkpoint": signed}
+        entries.append(LedgerEntry("core/1", number, Fact(kind="report_issued", at_ms=NOW - DAY, body=body)))
+        members = {**html, "report.json": canonical.dumps(report), "register.json": b"{}", "days.json": _days()}
+        members["checkpoint"] = signed
         bundle.write(reports / f"{name}.zip", members)
     origin = made.ledger_origin
     with Ledger(record.ledger_path(made), origin=origin, rehearsal=True) as ledger:
         ledger.append(entries, now_ms=NOW - DAY)
+
+
+def _report(contract: str, title: str) -> dict:
+    """Return what pages read of a report: one promise, missed, and what it takes off."""
+    objective = {
+        "objective": "availability",
+        "title": title,
+        "indicator": "availability",
+        "target": "99.5",
+        "comparison": "at_least",
+        "verdict": "missed",
+        "shown": "99.123450",
+        "services": {"columns": ["service", "down_ms"], "rows": [["fiber-0001", 7 * HOUR]]},
+    }
+    credit = {"objective": "availability", "percent": "20/1", "amount": "2000.00"}
+    item = {"item": "wifi", "title": title, "kind": "wifi", "services": 40, "objectives": [objective], "credit": credit}
+    start_ms, end_ms = NOW - 60 * DAY, NOW - 30 * DAY
+    asked = {"start_ms": start_ms + 2 * DAY, "end_ms": start_ms + 2 * DAY + HOUR, "asks": "up", "code": "no_outage"}
+    return {
+        "contract": contract,
+        "title": title,
+        "timezone": "Asia/Shanghai",
+        "period": {"name": "2026-08", "start_ms": start_ms, "end_ms": end_ms},
+        "revision": 0,
+        "rehearsal": True,
+        "parts": [{"version": "1", "items": [item]}],
+        "credit": {"currency": "CNY", "fees_shown": "10000.00", "cap_percent": "", "total": "2000.00"},
+        "objections": [{**asked, "objection": "o-1", "state": "open", "by": title, "reason": title}],
+        "digests": {"register": canonical.digest(b"{}")},
+    }
+
+
+def _days() -> bytes:
+    """Return `days.json` of that report: one day with an outage, one that we hardly saw."""
+    day = NOW - 60 * DAY
+    names = ("up_ms", "down_ms", "unknown_ms", "excluded_up_ms", "excluded_down_ms", "excluded_unknown_ms")
+    rows = [[utc(day + at * DAY).date().isoformat(), DAY, 0, 0, 0, 0, 0] for at in range(30)]
+    rows[2][1:3] = [23 * HOUR, HOUR]
+    rows[9][1:4] = [6 * HOUR, 0, 18 * HOUR]
+    objective = {"objective": "availability", "days": {"columns": ["day", *names], "rows": rows}}
+    return canonical.dumps({"parts": [{"version": "1", "items": [{"item": "wifi", "objectives": [objective]}]}]})
 
 
 def _hours(made: Settings) -> None:

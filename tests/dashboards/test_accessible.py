@@ -23,6 +23,7 @@ PAGES = [
     "/logins",
     "/logins/site-0",
     "/contracts",
+    "/summary",
     "/contract/contract-b",
     "/approvals",
     "/approvals/new",

@@ -27,6 +27,7 @@ PAGES = [
     "/service/fiber-0004",
     "/reading/wlan-controller-0/1789999980000",
     "/contracts",
+    "/summary",
     "/contract/contract-a",
     "/contract/contract-b",
     "/approvals/new",

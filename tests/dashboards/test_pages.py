@@ -36,6 +36,7 @@ PAGES = [
     "/logins",
     "/logins/site-0",
     "/contracts",
+    "/summary",
     "/contract/contract-b",
     "/approvals",
     "/approvals/new",

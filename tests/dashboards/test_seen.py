@@ -41,6 +41,7 @@ PAGES = {  # path → whose page it is
     "/probes": "operator",
     "/logins": "operator",
     "/contracts": "auditor",
+    "/summary": "auditor",
     "/contract/contract-b": "auditor",
     "/approvals": "contract_manager",
     "/approvals/new": "contract_manager",

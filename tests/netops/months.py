@@ -24,8 +24,8 @@ MONTHS = ("2026-07", "2026-08", "2026-10")
 NOW = calendar.month("2026-11", SHANGHAI)[0] + HOUR
 
 
-def house_of(tmp_path):
-    """The how-to's city with a sealed day in July, August and October: all down."""
+def house_of(tmp_path, *, hours=24):
+    """The how-to's city with a sealed day (or so many hours) in July, August and October: all down."""
     settings = founded(tmp_path)
     began = calendar.month("2026-07", SHANGHAI)[0] - HOUR
     with Register(settings.register_url, rehearsal=False) as register:
@@ -33,7 +33,7 @@ def house_of(tmp_path):
         (contract,) = [each.record for each in register.spells("contract", start_ms=began, end_ms=NOW)]
     assert isinstance(contract, Contract)
     with opened(settings) as ledger:
-        ledger.append([sealing.contract_version(contract), *facts_of(contract)], now_ms=began)
+        ledger.append([sealing.contract_version(contract), *facts_of(contract, hours)], now_ms=began)
         ledger.checkpoint(now_ms=began)
     return SimpleNamespace(settings=settings, contract=contract, file=settings.file)
 
@@ -44,12 +44,12 @@ def opened(settings):
     )
 
 
-def facts_of(contract):
+def facts_of(contract, long=24):
     roster = hours.roster(contract.id, [Listed("wifi-1", contract.items[0].id), Listed("wifi-2", contract.items[0].id)])
     made = [(hours.ROSTER, body) for body in hours.roster_bodies(roster)]
     for month in MONTHS:
         start, _ = calendar.month(month, SHANGHAI)
-        for at in range(start, start + 24 * HOUR, HOUR):
+        for at in range(start, start + long * HOUR, HOUR):
             down = Run(at, at + 59 * M, 60, State.DOWN, Cause.CARRIER, "los")
             runs = {"wifi-1": [down], "wifi-2": [down]}
             made += [(hours.KIND, body) for body in hours.bodies(roster, runs, start_ms=at, step_ms=M)]
