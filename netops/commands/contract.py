@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from netops.commands import contract_faults
 from netops.commands.contract_words import Speaker
 from netops.coverage import promised
 from netops.errors import UsageError
+from netops.evidence import spoken
 from netops.sla import foretold, numbers, pitfall_words, pitfalls, rules
 
 if TYPE_CHECKING:
@@ -50,22 +52,28 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--services", type=int, default=1, help="how many services each item has (%(default)s)")
     check.add_argument("--before", type=int, default=0, help="breached months in a row before (%(default)s)")
     check.add_argument("--json", action="store_true", help="tell as one JSON object")
-    check.add_argument("--language", choices=("zh_CN", "en"), help="of the words (default: the city's)")
+    check.add_argument(
+        "--language",
+        "--lang",
+        choices=tuple(spoken.ASKED),
+        help="of the words (default: by LC_ALL, LC_MESSAGES or LANG)",
+    )
 
 
-def run(args: argparse.Namespace, settings: Settings) -> int:
+def run(args: argparse.Namespace, _: Settings) -> int:
     """Do it; `check` returns 1 when something in the contract is wrong, else 0."""
     if args.what == "schema":
         print(json.dumps(schema(), ensure_ascii=False, indent=2))
         return 0
-    language = args.language or ("en" if args.json else settings.city.language)  # what machines read stays
+    asked = args.language or ("en" if args.json else None)  # what machines read stays
+    language = spoken.chosen(asked, os.environ)
     try:
-        return _check(args, settings, language)
+        return _check(args, language)
     except UsageError as error:
         raise UsageError(contract_faults.said(str(error), language)) from None
 
 
-def _check(args: argparse.Namespace, settings: Settings, language: str) -> int:
+def _check(args: argparse.Namespace, language: str) -> int:
     if not args.file.exists():
         raise UsageError(f"{args.file}: there is no such file; expected a contract version, a YAML file")
     try:
@@ -83,7 +91,7 @@ def _check(args: argparse.Namespace, settings: Settings, language: str) -> int:
         told = {"contract": codec.plain(held), "problems": _plain(problems)}
         print(json.dumps(told | ({"owed": _owed(found)} if args.at and found else {}), ensure_ascii=False))
         return 1 if problems else 0
-    speaker = Speaker(args.language or settings.city.language)
+    speaker = Speaker(language)
     lines = [] if unsound else [*speaker.contract(held)]
     if args.at and found is not None:
         lines += ["", *speaker.foretold(held, found, services=args.services, before=args.before)]

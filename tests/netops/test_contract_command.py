@@ -65,6 +65,16 @@ def test_the_same_in_chinese(check):
     assert "符合以下条件的服务：设备角色 无线接入点（ap）" in said.out
 
 
+@pytest.mark.parametrize(
+    ("lang", "said_"), [("zh_CN.UTF-8", "服务正常"), ("en_GB.UTF-8", "service is up"), ("C", "service is up")]
+)
+def test_without_a_word_the_environment_chooses_the_language(check, monkeypatch, lang, said_):
+    monkeypatch.setenv("LC_ALL", lang)
+
+    assert said_ in check()[1].out
+    assert "服务正常" in check("--lang", "zh")[1].out
+
+
 def test_what_is_wrong_is_said_in_chinese_to_who_reads_chinese(check, text):
     code, said = check("--language", "zh_CN", changed=text.replace("target: 99.5", "target: 0.995"))
 

@@ -7,6 +7,7 @@ import random
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -343,3 +344,13 @@ def test_the_verifier_tells_as_json(bundle_file, signer, tmp_path, capsys):
     said = json.loads(capsys.readouterr().out)
     assert said["outcome"] == "failed"
     assert "method.txt" in {each["place"] for each in said["failures"]}
+
+
+def test_a_carrier_finds_a_leaf_by_the_line_of_the_how_to(bundle_file, tmp_path):
+    """What a stranger types is taken from the page as it stands, but for the bundle's name and the kind."""
+    page = (Path(__file__).resolve().parents[3] / "docs/how-to/dispute-a-report.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"`(python3 -m zipfile -e BUNDLE [^`]+ \| grep survey_import)`", page)
+    typed = line.replace("BUNDLE", str(bundle_file)).replace("survey_import", "availability_hour")
+    done = subprocess.run(["sh", "-c", typed], cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    assert {json.loads(each)["leaf"]["fact"]["kind"] for each in done.stdout.splitlines()} == {"availability_hour"}
