@@ -16,13 +16,17 @@ Action = Literal["add", "change", "end"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Belief:
-    """One currently believed row: the record holds from `valid_from` to `valid_to`."""
+    """One currently believed row: the record holds from `valid_from` to `valid_to`.
+
+    `request` is the decision of two persons that wrote it; empty: the files did.
+    """
 
     row: int
     at: Key
     valid_from: int
     valid_to: int
     record: Record
+    request: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

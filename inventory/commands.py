@@ -1,4 +1,4 @@
-"""`netops inventory plan|apply|show|history`: what was bought, from files into the register and out again."""
+"""`netops inventory plan|apply|show|history|export|import`: what was bought, into the register and out again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from inventory import show
 from inventory.codec import plain
 from inventory.errors import FilesError, RegisterError, UsageError, nearest
+from inventory.exchange import commands as exchange
 from inventory.model import NOUNS
 from inventory.reading.folder import read_city
 from inventory.register import Register
@@ -55,8 +56,8 @@ class InstanceSettings(Protocol):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare plan, apply, show and history."""
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="plan|apply|show|history")
+    """Declare plan, apply, show, history, export and import."""
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="plan|apply|show|history|export|import")
     for name, said in (("plan", "show what apply would change"), ("apply", "make the register say what the files say")):
         verb = verbs.add_parser(name, help=said, description=said)
         verb.add_argument("dir", type=Path, help="directory with sites.csv, carriers.yaml, devices.csv, contracts/ …")
@@ -64,6 +65,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         verb.add_argument("--json", action="store_true", help="print the plan as JSON")
         verb.add_argument("--dry-run", action="store_true", help="write nothing")
         utc_option(verb)
+        if name == "apply":
+            verb.add_argument("--reason", default="", help="why; stands in the history of each record that changes")
     verb = verbs.add_parser("show", help="print what the register holds at an instant")
     nouns = [f"{name}s" for name in NOUNS]
     verb.add_argument("nouns", nargs="?", default="", metavar="|".join(nouns), help="which; without: an overview")
@@ -76,12 +79,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     verb.add_argument("id")
     verb.add_argument("--json", action="store_true", help="print JSON")
     utc_option(verb)
+    exchange.export_arguments(verbs.add_parser("export", help="write the register for other programs"))
+    exchange.import_arguments(verbs.add_parser("import", help="make an amendment of what another program knows"))
 
 
 def run(args: argparse.Namespace, settings: InstanceSettings) -> int:
     """Do what the verb says; return 0, or 2 after printing everything that is wrong with the files."""
     try:
-        return {"plan": _plan, "apply": _plan, "show": _show, "history": _history}[args.verb](args, settings)
+        verbs = {
+            "plan": _plan,
+            "apply": _plan,
+            "show": _show,
+            "history": _history,
+            "export": _export,
+            "import": _import,
+        }
+        return verbs[args.verb](args, settings)
     except FilesError as error:
         for problem in error.problems:
             print(show.visible(str(problem)), file=sys.stderr)
@@ -94,7 +107,10 @@ def _plan(args: argparse.Namespace, settings: InstanceSettings) -> int:
     at_ms = _instant(args.at, args.now_ms, settings)
     writes = args.verb == "apply" and not args.dry_run
     with _register(settings, readonly=not writes) as register:
-        made = register.apply(city, at_ms=at_ms, now_ms=args.now_ms) if writes else register.plan(city, at_ms=at_ms)
+        if writes:
+            made = register.apply(city, at_ms=at_ms, now_ms=args.now_ms, by="files", reason=args.reason)
+        else:
+            made = register.plan(city, at_ms=at_ms)
     if args.json:
         print(json.dumps(show.as_json(made), ensure_ascii=False, sort_keys=True))
     else:
@@ -143,6 +159,9 @@ def _history(args: argparse.Namespace, settings: InstanceSettings) -> int:
                 "valid_to_ms": None if each.valid_to == FOREVER else each.valid_to,
                 "recorded_from_ms": each.recorded_from,
                 "recorded_to_ms": None if each.recorded_to == FOREVER else each.recorded_to,
+                "by": each.by,
+                "reason": each.reason,
+                "request": each.request,
             }
             for each in told
         ]
@@ -153,8 +172,21 @@ def _history(args: argparse.Namespace, settings: InstanceSettings) -> int:
         believed = "" if each.recorded_to == FOREVER else f", until {shown(each.recorded_to, where)}"
         until = "" if each.valid_to == FOREVER else f" to {shown(each.valid_to, where)}"
         print(f"holds {shown(each.valid_from, where)}{until}; recorded {shown(each.recorded_from, where)}{believed}")
+        whose = ", ".join(filter(None, (each.by, each.request, each.reason)))
+        if whose:
+            print("    " + show.visible(f"by {whose}"))
         print("    " + show.visible(json.dumps(plain(each.record), ensure_ascii=False)))
     return 0
+
+
+def _export(args: argparse.Namespace, settings: InstanceSettings) -> int:
+    with _register(settings, readonly=True) as register:
+        return exchange.export(args, register, at_ms=_instant(args.at, args.now_ms, settings))
+
+
+def _import(args: argparse.Namespace, settings: InstanceSettings) -> int:
+    with _register(settings, readonly=True) as register:
+        return exchange.take(args, register, now_ms=args.now_ms, timezone=settings.city.timezone)
 
 
 def _register(settings: InstanceSettings, *, readonly: bool) -> Register:

@@ -36,13 +36,17 @@ def plan(city: City, beliefs: Iterable[Belief], ever: Mapping[Key, Contract], *,
         if at[0] == "contract":
             continue
         wanted.add(at[:2])
-        change = _set(at, record, known.get(at[:2], ()), at_ms, city.source(at).place)
+        change = stated(at, record, known.get(at[:2], ()), at_ms, city.source(at).place)
         if change is None:
             unchanged += 1
         else:
             changes.append(change)
     for name, rows in known.items():
-        if name not in wanted and name[0] != "contract" and (end := _end(rows, at_ms)) is not None:
+        if (
+            name not in wanted
+            and name[0] != "contract"
+            and (end := ended(rows, at_ms, note="in no file any more")) is not None
+        ):
             changes.append(end)
     contracts, problems, kept = amendments.plan(city, known, ever, at_ms=at_ms)
     if problems:
@@ -52,7 +56,8 @@ def plan(city: City, beliefs: Iterable[Belief], ever: Mapping[Key, Contract], *,
     return Plan(at_ms=at_ms, changes=tuple(changes), unchanged=unchanged + kept, sources=city.sources)
 
 
-def _set(at: Key, record: Record, rows: Sequence[Belief], at_ms: int, place: str) -> Change | None:
+def stated(at: Key, record: Record, rows: Sequence[Belief], at_ms: int, place: str) -> Change | None:
+    """Return what lets a record hold from an instant on; None when it does. `rows` are the beliefs about it."""
     holding = covering(rows, at_ms)
     if holding is not None and holding.record == record:
         return None
@@ -67,13 +72,14 @@ def _set(at: Key, record: Record, rows: Sequence[Belief], at_ms: int, place: str
         to_ms=until,
         place=place,
         fields=differences(holding.record, record) if holding else (),
-        note="" if until == FOREVER else "until the change that is already recorded",
+        note=_noted(holding, "" if until == FOREVER else "until the change that is already recorded"),
         supersedes=(holding.row,) if holding else (),
         pieces=tuple(pieces),
     )
 
 
-def _end(rows: Sequence[Belief], at_ms: int) -> Change | None:
+def ended(rows: Sequence[Belief], at_ms: int, *, note: str) -> Change | None:
+    """Return what ends the record that holds at an instant; None when none does."""
     holding = covering(rows, at_ms)
     if holding is None:
         return None
@@ -84,7 +90,13 @@ def _end(rows: Sequence[Belief], at_ms: int) -> Change | None:
         from_ms=at_ms,
         to_ms=holding.valid_to,
         place="",
-        note="in no file any more",
+        note=_noted(holding, note),
         supersedes=(holding.row,),
         pieces=(left,) if holding.valid_from < at_ms else (),
     )
+
+
+def _noted(holding: Belief | None, note: str) -> str:
+    """Return a note, with the decision of two persons that the change takes back: files that lack it would undo it."""
+    back = f"takes back what {holding.request} changed" if holding is not None and holding.request else ""
+    return "; ".join(filter(None, (note, back)))

@@ -1,18 +1,19 @@
 """The register: what was bought and where it stands, by the time it holds and the time it was recorded.
 
-One process writes (`apply`), all others read. A register is a rehearsal's or a production instance's from its first
-application on, and the other kind refuses to open it.
+Files are applied (`apply`), what two persons decided is carried out (`edit`); one after the other, all others read.
+A register is a rehearsal's or a production instance's from its first application on, and the other kind refuses to
+open it.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Self
 
 import sqlalchemy as sa
 
-from inventory import codec
+from inventory import codec, edits
 from inventory.change import Belief, Plan
 from inventory.city import Source
 from inventory.errors import RegisterError
@@ -23,7 +24,10 @@ from inventory.tables import APPLICATION, FOREVER, META, RECORD, SOURCE
 from inventory.times import iso
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inventory.city import City, Key
+    from inventory.edits import Edit
     from inventory.model import Record
 
 STEP_BACK_MS = 2_000  # a clock this far behind the last record is corrected by it; further back it is refused
@@ -48,6 +52,26 @@ class Told:
     valid_to: int
     recorded_from: int
     recorded_to: int
+    by: str = ""
+    reason: str = ""
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """One change of the register: when it was recorded, from when it holds, by whom, why; how many records it touched.
+
+    `request` is the decision of two persons that it carries out; empty: files were applied.
+    """
+
+    recorded_ms: int
+    valid_ms: int
+    added: int
+    changed: int
+    ended: int
+    by: str
+    reason: str
+    request: str
 
 
 class Register:
@@ -75,7 +99,7 @@ class Register:
         with self.database.read() as connection:
             return plan(city, _beliefs(connection), _contracts(connection), at_ms=at_ms)
 
-    def apply(self, city: City, *, at_ms: int, now_ms: int) -> Plan:
+    def apply(self, city: City, *, at_ms: int, now_ms: int, by: str = "", reason: str = "") -> Plan:
         """Make the register say what the city's files say, from `at_ms` on; durable on return.
 
         Nothing to change writes no row, but the places of the records in their files.
@@ -83,12 +107,44 @@ class Register:
         with self.database.write(lock="register") as connection:
             self._refuse_other(connection)
             made = plan(city, _beliefs(connection), _contracts(connection), at_ms=at_ms)
-            if connection.execute(sa.select(META.c.value).where(META.c.key == "rehearsal")).scalar() is None:
-                connection.execute(META.insert().values(key="rehearsal", value=_word(rehearsal=self.rehearsal)))
-            if made.changes:
-                _write(connection, made, _recorded(connection, now_ms, self.database.shown))
-            _place(connection, made)
+            self._keep(connection, made, now_ms=now_ms, why=("", by, reason))
         return made
+
+    def plan_edits(self, wanted: Sequence[Edit], *, at_ms: int) -> Plan:
+        """Return what `edit` would do; nothing is written. FilesError with every edit that does not fit."""
+        with self.database.read() as connection:
+            return edits.plan(wanted, _beliefs(connection), at_ms=at_ms, place="")
+
+    def edit(self, wanted: Sequence[Edit], *, at_ms: int, now_ms: int, request: str, by: str, reason: str) -> Plan:
+        """Carry out what two persons decided, all of it or nothing; durable on return.
+
+        FilesError when an edit does not fit what the register holds; SqlConflictError when it was carried out before.
+        """
+        with self.database.write(lock="register") as connection:
+            self._refuse_other(connection)
+            made = edits.plan(wanted, _beliefs(connection), at_ms=at_ms, place=f"request {request}")
+            self._keep(connection, made, now_ms=now_ms, why=(request, by, reason))
+        return made
+
+    def applied(self, request: str) -> int | None:
+        """Return when what a request asked for was recorded; None while it was not."""
+        with self.database.read() as connection:
+            chosen = sa.select(APPLICATION.c.recorded_ms).where(APPLICATION.c.request == request)
+            return connection.execute(chosen).scalar()
+
+    def applications(self, *, most: int) -> list[Application]:
+        """Return the last changes of the register, the newest first."""
+        names = [field.name for field in fields(Application)]
+        chosen = sa.select(*(APPLICATION.c[name] for name in names)).order_by(APPLICATION.c.id.desc()).limit(most)
+        with self.database.read() as connection:
+            return [Application(**dict(zip(names, row, strict=True))) for row in connection.execute(chosen)]
+
+    def _keep(self, connection: sa.Connection, made: Plan, *, now_ms: int, why: tuple[str, str, str]) -> None:
+        if connection.execute(sa.select(META.c.value).where(META.c.key == "rehearsal")).scalar() is None:
+            connection.execute(META.insert().values(key="rehearsal", value=_word(rehearsal=self.rehearsal)))
+        if made.changes:
+            _write(connection, made, _recorded(connection, now_ms, self.database.shown), why)
+        _place(connection, made)
 
     def holding(
         self, *, at_ms: int, recorded_ms: int | None = None
@@ -140,9 +196,9 @@ class Register:
 
     def history(self, noun: str, name: str) -> list[Told]:
         """Return everything ever said about one record, in the order in which it was recorded."""
-        chosen = sa.select(_R.body, _R.valid_from, _R.valid_to, _R.recorded_from, _R.recorded_to).where(
-            _R.noun == noun, _R.name == name
-        )
+        why = (APPLICATION.c.by, APPLICATION.c.reason, APPLICATION.c.request)
+        times = (_R.valid_from, _R.valid_to, _R.recorded_from, _R.recorded_to)
+        chosen = sa.select(_R.body, *times, *why).join_from(RECORD, APPLICATION).where(_R.noun == noun, _R.name == name)
         with self.database.read() as connection:
             rows = list(connection.execute(chosen.order_by(_R.recorded_from, _R.valid_from)))
         return [
@@ -152,8 +208,11 @@ class Register:
                 valid_to=valid_to,
                 recorded_from=recorded_from,
                 recorded_to=recorded_to,
+                by=by,
+                reason=reason,
+                request=request,
             )
-            for body, valid_from, valid_to, recorded_from, recorded_to in rows
+            for body, valid_from, valid_to, recorded_from, recorded_to, by, reason, request in rows
         ]
 
     def _refuse_other(self, connection: sa.Connection) -> None:
@@ -177,12 +236,18 @@ def _believed(recorded_ms: int | None) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _beliefs(connection: sa.Connection) -> list[Belief]:
-    columns = (_R.id, _R.noun, _R.name, _R.version, _R.valid_from, _R.valid_to, _R.body)
+    columns = (_R.id, _R.noun, _R.name, _R.version, _R.valid_from, _R.valid_to, _R.body, APPLICATION.c.request)
+    chosen = sa.select(*columns).join_from(RECORD, APPLICATION).where(_R.recorded_to == FOREVER)
     return [
-        Belief(row=row, at=(noun, name, version), valid_from=start, valid_to=end, record=codec.decode(noun, body))
-        for row, noun, name, version, start, end, body in connection.execute(
-            sa.select(*columns).where(_R.recorded_to == FOREVER)
+        Belief(
+            row=row,
+            at=(noun, name, version),
+            valid_from=start,
+            valid_to=end,
+            record=codec.decode(noun, body),
+            request=request,
         )
+        for row, noun, name, version, start, end, body, request in connection.execute(chosen)
     ]
 
 
@@ -211,9 +276,10 @@ def _recorded(connection: sa.Connection, now_ms: int, shown: str) -> int:
     return max(now_ms, last + 1)
 
 
-def _write(connection: sa.Connection, made: Plan, recorded: int) -> None:
+def _write(connection: sa.Connection, made: Plan, recorded: int, why: tuple[str, str, str]) -> None:
     counts = {"added": made.count("add"), "changed": made.count("change"), "ended": made.count("end")}
-    entry = APPLICATION.insert().values(recorded_ms=recorded, valid_ms=made.at_ms, **counts)
+    told = dict(zip(("request", "by", "reason"), why, strict=True))
+    entry = APPLICATION.insert().values(recorded_ms=recorded, valid_ms=made.at_ms, **counts, **told)
     application = connection.execute(entry.returning(APPLICATION.c.id)).scalar_one()
     old = [{"row": row} for change in made.changes for row in change.supersedes]
     if old:

@@ -33,6 +33,19 @@ APPLICATION = sa.Table(
     sa.Column("added", sa.Integer, nullable=False),
     sa.Column("changed", sa.Integer, nullable=False),
     sa.Column("ended", sa.Integer, nullable=False),
+    sa.Column("request", sa.String(64), nullable=False, server_default=""),  # of two persons; empty: files
+    sa.Column("by", sa.String(200), nullable=False, server_default=""),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+)
+
+# What two persons decided is carried out once, whoever dies in between.
+_DECIDED = APPLICATION.c.request != ""
+sa.Index(
+    "register_application_request",
+    APPLICATION.c.request,
+    unique=True,
+    sqlite_where=_DECIDED,
+    postgresql_where=_DECIDED,
 )
 
 RECORD = sa.Table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING
 
 from inventory.errors import nearest
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 MOST_ROWS = 200_000
+_FORMULA = re.compile(r"'*[=+\-@]")
+_NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?")
 
 
 def rows(
@@ -37,10 +40,20 @@ def rows(
             what = f"has {len(cells)} cells, the header has {len(header)}"
             notes.add(f"{name}:{line}", what, "quote cells that hold a comma")
             continue
-        filled = [(column, cell.strip()) for column, cell in zip(header, cells, strict=True)]
+        filled = [(column, plain(cell.strip())) for column, cell in zip(header, cells, strict=True)]
         entries: dict[str, Node] = {column: Scalar(cell, line) for column, cell in filled if cell}
         found.append(Table(entries, dict.fromkeys(entries, line), line))
     return found, notes.count == before
+
+
+def guarded(cell: str) -> str:
+    """Return a cell as a spreadsheet shows it and never runs it: an apostrophe before what would begin a formula."""
+    return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
+
+
+def plain(cell: str) -> str:
+    """Return what a guarded cell says; any other as it is."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def _lines(text: str, name: str, notes: Notes) -> Iterator[tuple[int, list[str]]]:

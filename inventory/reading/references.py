@@ -107,13 +107,13 @@ def _ancestors(city: City, notes: Notes) -> None:
         while name and name not in sound and name not in line:
             line.append(name)
             name = parents.get(name, "")
-        if name and name == record.id:
+        if not name or name in sound:
+            sound.update(line)
+        elif name == record.id:
             chain = " → ".join([*line, name])
             notes.add(
                 city.source(at).where("parent"), f"device '{name}' is its own ancestor ({chain})", "cut the circle"
             )
-        elif not name or name in sound:
-            sound.update(line)
 
 
 def _addresses(city: City, notes: Notes) -> None:

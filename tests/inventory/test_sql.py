@@ -28,8 +28,8 @@ def test_an_upgrade_creates_what_the_tables_say_and_a_second_does_nothing(empty_
     first = upgrade(MIGRATIONS, empty_url)
     second = upgrade(MIGRATIONS, empty_url)
 
-    assert (first, second) == (("", "0001"), ("0001", "0001"))
-    assert current(MIGRATIONS, empty_url) == ("0001", "0001")
+    assert (first, second) == (("", "0002"), ("0002", "0002"))
+    assert current(MIGRATIONS, empty_url) == ("0002", "0002")
     with Database(empty_url, readonly=True) as database, database.read() as connection:
         for table in (META, RECORD):
             expected = {
@@ -45,7 +45,7 @@ def test_two_branches_share_a_database_and_keep_their_own_versions(empty_url, br
     upgrade(branch, empty_url)
 
     assert current(branch, empty_url) == ("b1", "b1")
-    assert current(MIGRATIONS, empty_url) == ("0001", "0001")
+    assert current(MIGRATIONS, empty_url) == ("0002", "0002")
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_schema_of_a_newer_netops_is_refused(url):
             upgrade(MIGRATIONS, url)
     finally:
         with Database(url) as database, database.write() as connection:
-            connection.exec_driver_sql("UPDATE inventory_version SET version_num = '0001'")
+            connection.exec_driver_sql("UPDATE inventory_version SET version_num = '0002'")
 
 
 def test_a_database_without_tables_says_which_command_makes_them(empty_url):
