@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from inventory.model import Contract
 from inventory.register import Register
 from inventory.snapshot import snapshot
-from netops import fail_open, hotspots, papers, present, raw, reread, sealing, situation, stamps
+from netops import amending, fail_open, hotspots, papers, present, raw, reread, sealing, situation, stamps
 from netops.access import approvals, tables
 from netops.access.admission import Admission
 from netops.clock import SYSTEM
@@ -219,6 +219,7 @@ class Core:
         checkpoint_s = self._settings.evidence.checkpoint_s
         return [
             Job(name="register", every_s=15, run=self._locked(self._read_register)),
+            Job(name="amendments", every_s=5, run=self._locked(self._amend)),
             Job(name="situation", every_s=5, run=self._locked(self._show)),
             Job(name="fail-open", every_s=5, run=self._locked(self._tell_open)),
             Job(name="hours", every_s=5, run=self._seal_hours),
@@ -265,6 +266,10 @@ class Core:
         self._mark, self._seen, self._admission.terms = mark, seen, terms
         self._contracts = tuple({held.id: held for held, _ in versions}.values())
         self._verifier = Verifier(seen, self._journal, self._planned(), contracts=late)
+
+    def _amend(self) -> None:
+        if amending.step(self._settings, self._ledger, self._wrong, now_ms=self._clock.now_ms()):
+            self._read_register()
 
     def _show(self) -> None:
         if self._seen is None:

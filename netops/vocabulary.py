@@ -83,12 +83,17 @@ def _counts(value: object) -> bool:
     return type(value) is dict and all(map(_name, value)) and all(map(_count, value.values()))
 
 
+def _texts(value: object) -> bool:
+    """Expect a list of texts of at most 4,000 characters."""
+    return type(value) is list and all(map(_text, value))
+
+
 def _terms(value: object) -> bool:
-    """Expect an object of names to texts, instants or lists of names."""
+    """Expect an object of names to texts, instants or lists of texts."""
     return (
         type(value) is dict
         and all(map(_name, value))
-        and all(_text(each) or instant(each) or _names(each) for each in value.values())
+        and all(_text(each) or instant(each) or _texts(each) for each in value.values())
     )
 
 
@@ -456,6 +461,15 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "decision": _one_of("approved", "refused", "withdrawn"),
         "by": _name,
         "role?": _name,
+        "reason": _text,
+    },
+    # what became of a change of the register that two persons decided: `digest` is that of the request's terms
+    "register_change": {
+        "request": _name,
+        "outcome": _one_of("applied", "refused"),
+        "digest": _digest,
+        "revision": _count,
+        "by": _name,
         "reason": _text,
     },
     "staff_action": {"action": _name, "subject": _name, "by": _name, "detail?": _text},

@@ -10,7 +10,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from collectors.discovery.proposals import NAME, Proposal, drop, keep
+from collectors.discovery.proposals import drop, keep
 from collectors.errors import CollectorError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from collectors.cwmp.message import DeviceId
     from netops.config import Settings
+from netops.proposals import NAME, Proposal
 
 log = logging.getLogger(__name__)
 MOST = 256

@@ -24,16 +24,17 @@ from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops.errors import ConfigError, UsageError, nearest
 from netops.evidence import files
+from netops.proposals import NAME, place, read
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Sequence
 
-    from collectors.discovery.proposals import Proposal
     from collectors.snmp.ask import Community
     from collectors.snmp.usm import User
     from inventory.model import Device
     from netops.config import Settings
+    from netops.proposals import Proposal
 
 SUMMARY = "search networks for devices and propose them to the register"
 FASTEST = 2_000  # addresses a second
@@ -62,7 +63,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Search, list or accept."""
-    path = proposals.place(settings)
+    path = place(settings)
     if args.accept:
         return _accept(args, path, proposed(settings))
     if args.list or not args.network:
@@ -161,8 +162,8 @@ def _print(found: Sequence[Proposal], args: argparse.Namespace) -> None:
 
 def proposed(settings: Settings) -> list[Proposal]:
     """Return what waits: what searches found, and the CPEs of no register that the acs met and keeps by itself."""
-    places = (settings.room("acs") / proposals.NAME, proposals.place(settings))
-    found = {each.called: each for path in places for each in proposals.read(path)}
+    places = (settings.room("acs") / NAME, place(settings))
+    found = {each.called: each for path in places for each in read(path)}
     return sorted(found.values(), key=lambda each: _by_number(each.address))
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from collectors.errors import CollectorError
 from netops.evidence import files
+from netops.proposals import Proposal, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,41 +23,8 @@ if TYPE_CHECKING:
     from collectors.discovery.finding import Found
     from collectors.profile import Profile
     from inventory.model import Device
-    from netops.config import Settings
 
-NAME: Final = "proposals.json"
-LARGEST: Final = 64 << 20
 GENERIC: Final = "standard"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
-    """One finding beside the register: `standing` is new, known, changed or moved; `device` whom it touches.
-
-    `port` is 0 of a CPE that informed by TR-069: nobody searched for it, and of its family nothing is known.
-    """
-
-    address: str
-    port: int
-    credential: str
-    profile: str
-    because: str
-    name: str
-    description: str
-    serial: str
-    standing: str
-    device: str
-    seen_ms: int
-
-    @property
-    def informs(self) -> bool:
-        """Whether it is a CPE that came by itself."""
-        return not self.port
-
-    @property
-    def called(self) -> str:
-        """What it is accepted by: its address; of a CPE its name, for many may stand behind one address."""
-        return self.name if self.informs else self.address
 
 
 def weigh(found: Iterable[Found], devices: Sequence[Device], *, now_ms: int) -> list[Proposal]:
@@ -91,23 +59,6 @@ def _weighed(each: Found, by_address: Mapping[str, Device], by_serial: Mapping[s
         device=device,
         seen_ms=now_ms,
     )
-
-
-def place(settings: Settings) -> Path:
-    """Return where proposals are kept: with the register, whose directory the command line may write."""
-    return settings.room("register") / NAME
-
-
-def read(path: Path) -> list[Proposal]:
-    """Return the proposals that wait; none when there is no file."""
-    try:
-        if path.stat().st_size > LARGEST:
-            raise ValueError(f"over {LARGEST} bytes")  # noqa: TRY301
-        return [Proposal(**each) for each in json.loads(path.read_bytes())["proposals"]]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise CollectorError(f"{path}: no list of proposals ({error}); remove it and search again") from None
 
 
 def keep(path: Path, proposals: Iterable[Proposal]) -> None:

@@ -12,6 +12,8 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from inventory import edits
+from inventory.errors import FilesError
 from netops.access.permissions import ROLES
 from netops.errors import AccessError, UsageError, nearest
 from netops.evidence import canonical
@@ -28,6 +30,8 @@ DAY_MS = 24 * HOUR_MS
 FAIL_OPEN_MS = 3 * DAY_MS
 LISTS = frozenset({"services", "sites"})
 MOST_NAMES = 1_000
+MOST_CHANGES = 55_000  # octets: a fact ends at 65,000, and quotes in a text of a text are escaped
+MOST_CHANGE = 4_000
 _NAMES_SOMEBODY = re.compile(
     r"(?<!\d)1[3-9]\d{9}(?!\d)|\+\d[\d ]{6,}|(?<!\d)\d{17}[\dXx](?!\d)|(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}"
 )  # a mobile number, an international one, an identity card's, a MAC address
@@ -41,6 +45,7 @@ class Action:
     `page` is who has a page of its own to ask for it; empty: the page of approvals. `private` are terms that, like
     every reason, must name nobody: the ledger cannot forget. `recalled`: what was allowed can be taken back, by the
     person who asked or by anybody who may decide; what only ever ends something sooner needs no second person.
+    `windowed`: its terms have a beginning and an end.
     """
 
     fields: tuple[str, ...]
@@ -51,6 +56,7 @@ class Action:
     page: str = ""
     private: tuple[str, ...] = ()
     recalled: bool = False
+    windowed: bool = True
 
 
 ACTIONS: dict[str, Action] = {
@@ -87,6 +93,14 @@ ACTIONS: dict[str, Action] = {
         longest_ms=366 * DAY_MS,
         page="persons",
         private=("authority", "basis"),
+    ),
+    # change records of the register: each change as `inventory.edits.text` says it; from when, 0: when it is applied
+    "register_change": Action(
+        fields=("changes", "from_ms"),
+        asks=frozenset({"operator", "contract_manager", "admin"}),
+        decides=frozenset({"contract_manager", "admin"}),
+        page="register",
+        windowed=False,
     ),
 }
 
@@ -269,6 +283,9 @@ def check(action: str, terms: Mapping[str, JSON]) -> None:
         raise UsageError(
             f"'{action}' is asked for with {', '.join(known.fields)}; got {', '.join(sorted(terms)) or 'none'}"
         )
+    if not known.windowed:
+        _changes(terms)
+        return
     start, end = terms["start_ms"], terms["end_ms"]
     if type(start) is not int or type(end) is not int or not 0 <= start < end:
         raise UsageError("the window must end after it begins")
@@ -288,6 +305,26 @@ def check(action: str, terms: Mapping[str, JSON]) -> None:
             raise UsageError(f"'{name}' is missing or holds something that is no name")
         for text in texts if name in known.private else ():
             _nameless(name, str(text))
+
+
+def _changes(terms: Mapping[str, JSON]) -> None:
+    """Raise UsageError unless these are changes of the register that can be read, and few enough for one fact."""
+    changes, from_ms = terms["changes"], terms["from_ms"]
+    if type(from_ms) is not int or from_ms < 0:
+        raise UsageError("'from_ms' is an instant in milliseconds, or 0: when it is applied")
+    if type(changes) is not list or not changes or not all(isinstance(each, str) for each in changes):
+        raise UsageError("'changes' is a list of changes of the register, as texts")
+    size = sum(len(canonical.dumps(each)) for each in changes)
+    if size > MOST_CHANGES or any(len(str(each)) > MOST_CHANGE for each in changes):
+        raise UsageError(
+            f"'changes' holds {len(changes)} changes of {size} octets; expected at most {MOST_CHANGES} in all and"
+            f" {MOST_CHANGE} in one: ask for fewer at a time, or write them into the city's files"
+        )
+    try:
+        for each in changes:
+            edits.read(str(each))
+    except FilesError as error:
+        raise UsageError(str(error)) from None
 
 
 def names_somebody(text: str) -> bool:

@@ -10,13 +10,15 @@ from __future__ import annotations
 import getpass
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inventory import times
+from inventory import show, times
+from inventory.exchange import amendment
 from inventory.register import Register
 from inventory.snapshot import snapshot
 from inventory.sql import Database
-from netops import fail_open
+from netops import amending, fail_open
 from netops.access import approvals, disputes, offered, record, steps, tables
 from netops.access.factors import Factors
 from netops.access.passwords import Passwords
@@ -27,6 +29,7 @@ from netops.access.steps import Step
 from netops.clock import SYSTEM, iso
 from netops.config import Secret
 from netops.errors import AccessError, UsageError, nearest
+from netops.ledger import LedgerReader
 
 if TYPE_CHECKING:
     import argparse
@@ -57,12 +60,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     request.add_argument("--basis", default="", help="disclosure, inspection: number of the document or case")
     request.add_argument("--site", action="append", default=[], help="fail_open: a site; may be repeated")
     request.add_argument(
-        "--from", dest="start", required=True, help="2026-10-12T02:00 (the city's time) or with a zone"
+        "--amendment", type=Path, metavar="FILE", help="register_change: what `netops inventory import --out` wrote"
     )
-    request.add_argument("--to", dest="end", required=True)
+    request.add_argument(
+        "--from",
+        dest="start",
+        default="",
+        help="2026-10-12T02:00 (the city's time) or with a zone; register_change: when it is applied, if not given",
+    )
+    request.add_argument("--to", dest="end", default="")
     decide = below.add_parser("decide", help="approve or refuse what another person asked for, or take it back")
     decide.add_argument("request")
     decide.add_argument("decision", choices=(approvals.APPROVED, approvals.REFUSED, approvals.WITHDRAWN))
+    below.add_parser("apply", help="carry out approved changes of the register, where the core may not write it")
     for each in (request, decide):
         each.add_argument("--reason", default="", help="stands in the report")
         identity(each)
@@ -74,6 +84,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         where = None if args.json else times.chosen(args, settings.city.timezone)
         _list(record.read(settings), where, everything=args.all)
         return 0
+    if args.what == "apply":
+        return _apply(settings)
     if args.what == "request":
         offered.check(args.action)
         _known(args.site if args.action == fail_open.ACTION else (), settings)
@@ -103,6 +115,23 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     print(f"{name}: {'waits for a second person' if args.what == 'request' else args.decision}")
     if args.what == "request" and args.action == fail_open.ACTION:
         print("`netops check` names those of the sites that their policy keeps closed all the same", file=sys.stderr)
+    return 0
+
+
+def _apply(settings: Settings) -> int:
+    """Carry out what was approved; the core finds it in the register and states it."""
+    if not record.ledger_path(settings).exists():
+        raise UsageError(f"{record.ledger_path(settings)}: there is no ledger yet, so nothing was approved")
+    with LedgerReader(record.ledger_path(settings)) as ledger:
+        waiting = amending.due(ledger)
+    with Register(settings.register_url, rehearsal=settings.city.rehearsal) as register:
+        for each in waiting:
+            became = amending.carry_out(register, each, now_ms=SYSTEM.now_ms())
+            assert became is not None
+            body: Mapping[str, Any] = became.fact.body
+            print(f"{each.request.id}: {body['outcome']}{': ' if body['reason'] else ''}{show.visible(body['reason'])}")
+    if not waiting:
+        print("nothing waits")
     return 0
 
 
@@ -187,6 +216,11 @@ def _asked(what: str) -> str:
 
 
 def _terms(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    if args.action == amending.ACTION:
+        return _changes(args, settings)
+    missing = [name for name, given in (("--from", args.start), ("--to", args.end)) if not given]
+    if missing:
+        raise UsageError(f"'{args.action}' is asked for with a window; add {' and '.join(missing)}")
     window = {"start_ms": _instant(args.start, settings), "end_ms": _instant(args.end, settings)}
     every = {
         "contract": args.contract,
@@ -198,6 +232,23 @@ def _terms(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
         "basis": args.basis,
     }
     return {name: every[name] for name in approvals.ACTIONS[args.action].fields if name in every} | window
+
+
+def _changes(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """Return the terms of a change of the register, held against the register as it is now."""
+    if args.amendment is None:
+        raise UsageError(
+            "'register_change' is asked for with --amendment FILE; `netops inventory import --out` writes it"
+        )
+    wanted = amendment.read(args.amendment)
+    now_ms = SYSTEM.now_ms()
+    from_ms = _instant(args.start, settings) if args.start else 0
+    if from_ms and from_ms <= now_ms:
+        raise UsageError(f"--from is {args.start}, which has passed: what was so before is corrected by files and --at")
+    with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+        made = register.plan_edits(wanted, at_ms=from_ms or now_ms)
+    print("\n".join(show.diff(made, times.zone(settings.city.timezone))), file=sys.stderr)
+    return amending.terms_of(wanted, from_ms=from_ms)
 
 
 def _instant(text: str, settings: Settings) -> int:
@@ -230,10 +281,22 @@ def _list(known: dict[str, Approval], where: tzinfo | None, *, everything: bool)
         print(f"{request.id}  {request.action:<10} {each.state}{decided:<20} {asked}")
         print(f"    {_window(request.terms, where)}")
         rest = {name: value for name, value in request.terms.items() if name not in {"start_ms", "end_ms"}}
+        rest |= _shortly(request.terms)
         print(f"    {rest}  {request.reason!r}")  # as literals: no text of others drives the terminal
 
 
+def _shortly(terms: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a change of the register changes, without the records' bodies; nothing of another request."""
+    if "changes" not in terms:
+        return {}
+    told = amending.wanted_of(terms)
+    said = ["retire" if each.after is None else "change" if each.before else "add" for each in told]
+    return {"changes": [f"{what} {each.noun} {each.id}" for what, each in zip(said, told, strict=True)]}
+
+
 def _window(terms: Mapping[str, Any], where: tzinfo) -> str:
+    if "from_ms" in terms:
+        return f"from {times.shown(terms['from_ms'], where)} on" if terms["from_ms"] else "from when it is applied"
     start, end = terms.get("start_ms"), terms.get("end_ms")
     if not isinstance(start, int) or not isinstance(end, int):
         return "no window"

@@ -44,7 +44,7 @@ from collectors.ssh.talk import Line, State, Talk
 from collectors.traps.door import Door, Sender
 from collectors.traps.own import OwnEngine
 from netops import config, facts, wire
-from netops.errors import ConfigError, StoreError, UsageError
+from netops.errors import ConfigError, NetopsError, StoreError, UsageError
 from netops.facts import Fact
 from netops.model import Poll, Reason, Row, Subject
 from netops.raw import frame
@@ -346,7 +346,7 @@ def parsers(tmp_path):
         Parser("soap", [inform()], soap.read, (DecodeError,)),
         Parser("digest", [header], lambda octets: cwmp_digest.read(octets.decode("latin-1"))),
         Parser("halts", [halted], in_file(tmp_path, "halts.json", halts.read), (CollectorError,)),
-        Parser("proposals", [waiting], in_file(tmp_path, "proposals.json", proposals.read), (CollectorError,)),
+        Parser("proposals", [waiting], in_file(tmp_path, "proposals.json", proposals.read), (NetopsError,)),
         Parser("discovered", [b"H3C WX3010, \r\nVersion 5", "=cmd|' /C calc'!A0,中文".encode()], found),
         Parser(
             "portal page",

@@ -27,6 +27,7 @@ from inventory import sql
 from inventory.errors import SqlError
 from inventory.register import Register
 from netops import apart, astray, cli, config, fail_open, founding, privilege, spool, sqlite
+from netops import proposals as waiting
 from netops.commands import doctor
 from netops.commands.db import installed
 from netops.errors import NetopsError, UsageError
@@ -250,7 +251,7 @@ def test_each_service_has_its_place_and_halts_are_seen_by_those_who_ask_devices(
 @root
 def test_founding_again_changes_nothing_and_mends_what_went_astray(instance, settings) -> None:
     assert can(CLI, lambda: halts.write(halts.place(settings), []), settings)
-    assert can(CLI, lambda: proposals.keep(proposals.place(settings), []), settings)
+    assert can(CLI, lambda: proposals.keep(waiting.place(settings), []), settings)
     assert can("acs", (settings.data.dir / "acs" / "proposals.json").touch, settings)
 
     def archive():

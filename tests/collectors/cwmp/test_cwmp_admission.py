@@ -17,6 +17,7 @@ from collectors.cwmp.strangers import Strangers
 from collectors.discovery import proposals
 from collectors.simulator.cpe import Cpe, small_cell
 from netops import config
+from netops import proposals as waiting
 
 
 def cell(house, serial="SN1", **words):
@@ -99,7 +100,7 @@ def test_a_stranger_with_a_fleets_password_is_proposed_not_stored(house):
     assert known.session()
     assert not stranger.session(["1 BOOT"])
     until = time.monotonic() + 10
-    path = proposals.place(home.settings)
+    path = waiting.place(home.settings)
     while not path.exists() and time.monotonic() < until:
         time.sleep(0.05)
     (found,) = proposals.read(path)
@@ -109,7 +110,7 @@ def test_a_stranger_with_a_fleets_password_is_proposed_not_stored(house):
 
 
 def test_strangers_behind_one_address_are_each_proposed_until_they_are_in_the_register(tmp_path):
-    place = tmp_path / proposals.NAME
+    place = tmp_path / waiting.NAME
     strangers = Strangers(config.load(None, environ={}, overrides=[f"data.dir={tmp_path}"]))
     for serial in ("SN1", "SN2", "SN3"):
         who = DeviceId(manufacturer="M", oui="00AA01", product_class="Cell", serial=serial)
@@ -126,7 +127,7 @@ def test_a_stranger_without_a_password_leaves_no_trace(house):
     cell(home, "SN9").session(["1 BOOT"])
 
     assert home.service.figures()["refused"] > 0
-    assert not proposals.place(home.settings).exists()
+    assert not waiting.place(home.settings).exists()
 
 
 def test_a_replayed_request_is_challenged_anew(house):

@@ -11,11 +11,11 @@ from collections import Counter
 import pytest
 
 from collectors.cwmp.explain import explain
-from collectors.discovery import proposals
 from collectors.halts import Halt, place, write
 from collectors.known_as import Names
 from collectors.simulator.cpe import Cpe, envelope, ont, small_cell
 from netops import clock
+from netops import proposals as waiting
 from netops.errors import SpoolError
 from netops.model import ANSWERED, Observation
 from netops.store import Outcome
@@ -307,7 +307,7 @@ def test_a_device_of_the_register_that_is_kept_out_is_no_stranger(house):
     assert not cpe.session(["1 BOOT"])
     assert cpe.statuses == [401, 401, 401] or cpe.statuses[-1] == 403
     time.sleep(0.5)
-    assert not proposals.place(home.settings).exists()
+    assert not waiting.place(home.settings).exists()
 
 
 def test_a_pause_of_ours_is_no_silence_of_theirs(house):

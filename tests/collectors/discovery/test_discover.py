@@ -31,6 +31,7 @@ from inventory.reading.folder import built_in_areas, read_city
 from inventory.register import Register
 from inventory.tables import MIGRATIONS
 from netops import cli, clock, config
+from netops import proposals as waiting
 from netops.errors import ConfigError, UsageError
 
 AREAS = built_in_areas()[:2]
@@ -208,7 +209,7 @@ def test_a_search_finds_the_families_and_proposes_what_the_register_does_not_hav
     ]
     assert netops(place, *words, "--dry-run", "--json") == 0
     seen = {each["address"]: each for each in json.loads(capsys.readouterr().out)}
-    assert not (place / "data" / proposals.NAME).exists()
+    assert not (place / "data" / waiting.NAME).exists()
 
     assert set(seen) == {address, known.address}
     assert (seen[address]["profile"], seen[address]["credential"]) == ("huawei_wlan_ac", "right")
@@ -223,7 +224,7 @@ def test_a_search_finds_the_families_and_proposes_what_the_register_does_not_hav
     assert netops(place, *accept, "--id", "ac-1") == 0
     (taken,) = [each for each in read_city(place / "city").records.values() if isinstance(each, Device)]
     assert (taken.id, taken.profile, taken.role) == ("ac-1", "huawei_wlan_ac", "wlan_controller")
-    assert [each.address for each in proposals.read(place / "data" / proposals.NAME)] == [known.address]
+    assert [each.address for each in proposals.read(place / "data" / waiting.NAME)] == [known.address]
 
 
 def test_what_the_files_do_not_bear_leaves_them_as_they_were(city, capsys):
@@ -259,7 +260,7 @@ def informed(serial):
 
 def test_cpes_behind_one_address_are_proposed_and_accepted_each_by_its_name(city, capsys):
     place, _, _, _ = city
-    path = place / "data" / proposals.NAME
+    path = place / "data" / waiting.NAME
     for serial in ("SN1", "SN2"):
         proposals.keep(path, [informed(serial)])
     words = ["discover", "--dir", str(place / "city"), "--site", "s", "--carrier", "c", "--id", "cell-2", "--accept"]
@@ -327,7 +328,7 @@ def test_a_secret_that_is_written_out_is_not_repeated(tmp_path, capsys):
 def test_hostile_names_drive_no_terminal(tmp_path, capsys):
     settings = config.load(None, environ={}, overrides=[f"data.dir={tmp_path}"])
     (one,) = proposals.weigh([found(name="\x1b[2Jolt\u202e", serial="A")], [], now_ms=5)
-    proposals.write(proposals.place(settings), [asdict(one)])
+    proposals.write(waiting.place(settings), [asdict(one)])
     (tmp_path / "netops.toml").write_text(f'[data]\ndir = "{tmp_path}"\n')
 
     assert netops(tmp_path, "discover", "--list") == 0
