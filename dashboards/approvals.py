@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, g, redirect, render_template, request, url_for
 
-from dashboards import opened
+from dashboards import opened, register
 from dashboards.frame import bound, frame
 from inventory import times
-from netops import fail_open
+from netops import amending, fail_open
 from netops.access import approvals, offered, record
 from netops.errors import AccessError, UsageError
 from netops.web.language import gettext as _
@@ -55,6 +55,7 @@ def index(desk: Desk, error: str = "") -> str:
         said=said(),
         named=lambda site: opened.named(city, site),
         periods=opened.periods(desk, city),
+        shortly=register.shortly,
         error=error,
     )
 
@@ -72,6 +73,7 @@ def said() -> dict[str, str]:
         "methods_away": _("登录方式都不可用"),
         "disclosure": _("查询上网人身份"),
         "inspection": _("日志检查导出"),
+        "register_change": _("登记更改"),
     }
 
 
@@ -86,7 +88,7 @@ def ask(desk: Desk, error: str = "") -> str:
         contracts=city.snapshot.contracts,
         classes=_classes(city),
         actions=actions,
-        form=request.form,
+        form=request.values,
         said=said(),
         error=error,
     )
@@ -148,6 +150,8 @@ def _decide(desk: Desk, name: str, decision: str) -> Response | tuple[str, int]:
     except UsageError as error:
         return index(desk, error=str(error)), 400
     desk.submit([fact])
+    if approval.request.action == amending.ACTION:
+        return redirect(url_for("dashboards.record_request", name=name), code=303)
     return redirect(url_for("dashboards.approvals"), code=303)
 
 

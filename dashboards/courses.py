@@ -53,6 +53,7 @@ FAMILIES = {
     "controller": ("portal.controller.",),
     "nas": ("portal.",),
     "modem": ("lte.r", "lte.s", "lte.modem.", "lte.connection"),
+    "interface": ("interface.",),
     "device": ("system.", "wlan.controller.", "host."),
 }
 
@@ -126,7 +127,7 @@ def lines(desk: Desk, city: City, device: Device, seen: Day, *, steps: Callable[
     polled = place.device if place else device.id
     return {
         "store_error": "",
-        "timelines": [_line(desk, city, what, slots, seen=seen, steps=steps, device=polled) for what, slots in drawn],
+        "timelines": [line(desk, city, what, slots, seen=seen, steps=steps, device=polled) for what, slots in drawn],
         "polls": outcomes[-10:][::-1] if device.address else [],
         "doors": [_door(each, device, made) for each, made in zip(doors, visits, strict=True)],
     }
@@ -139,7 +140,7 @@ def of_service(
     slots = slots_of(desk, city, service, seen, steps=steps)
     if not slots:
         return []
-    return [_line(desk, city, "state", slots, seen=seen, steps=steps, device=service.device)]
+    return [line(desk, city, "state", slots, seen=seen, steps=steps, device=service.device)]
 
 
 def slots_of(
@@ -211,7 +212,7 @@ def planned(desk: Desk, city: City, device: str) -> Callable[[int], bool]:
     return covers
 
 
-def _line(
+def line(
     desk: Desk,
     city: City,
     what: str,
@@ -221,6 +222,7 @@ def _line(
     steps: Callable[[int], int],
     device: str,
 ) -> dict[str, Any]:
+    """Return one timeline of a day with its table: `what` it is of, `state`, `answers` or `told`."""
     start_ms, end_ms = seen.start_ms, seen.end_ms
     spans = timeline.spans(slots, start_ms=start_ms, end_ms=end_ms, step=steps)
     names = _names(what)
@@ -252,6 +254,8 @@ def _line(
 def _names(what: str) -> dict[str, str]:
     if what == "answers":
         return {"U": _("已应答"), "X": _("无应答"), "N": _("未测（我们的原因，不计为中断）")}
+    if what == "told":
+        return {"U": _("有读数"), "N": _("没有读数（未测）")}
     return {letter: words.state(name) for name, letter in words.LETTER.items()}
 
 

@@ -53,7 +53,7 @@ def device(desk: Desk, device: str) -> str:
     known = city.snapshot.device.get(device) or abort(404)
     site = city.snapshot.site.get(known.site)
     steps = courses.step(desk, city, device)
-    seen = courses.read(desk, subjects.told(known), steps, _day(desk))
+    seen = courses.read(desk, subjects.told(known), steps, asked_day(desk))
     services = [city.now[each] for each in city.index.by_device.get(device, ()) if each in city.now]
     services.sort(key=lambda each: (RANK[each.state], each.since_ms, each.service))
     return render_template(
@@ -83,7 +83,7 @@ def service(desk: Desk, service: str) -> str:
     own = city.snapshot.device.get(now.device) if now else None  # the child itself, where the register has it
     steps = courses.step(desk, city, known.device)
     told = subjects.of_service(known) or (subjects.told(device) if device else ())
-    seen = courses.read(desk, told, steps, _day(desk))
+    seen = courses.read(desk, told, steps, asked_day(desk))
     return render_template(
         "dashboards/service.html",
         **frame(desk, city),
@@ -107,7 +107,7 @@ def service(desk: Desk, service: str) -> str:
     )
 
 
-def _day(desk: Desk) -> months.Span | None:
+def asked_day(desk: Desk) -> months.Span | None:
     """Return the day that the address asks for; None: the last 24 hours. A day that is none is not found."""
     asked = request.args.get("day", "")
     if not asked:

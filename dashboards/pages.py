@@ -12,13 +12,18 @@ from dashboards import (
     auditors,
     contracts,
     devices,
+    elements,
     factors,
+    histories,
     incidents,
     ledgers,
     logins,
+    maintenance,
     opened,
     operators,
     probes,
+    proposals,
+    register,
     sites,
     staff,
     summary,
@@ -45,6 +50,10 @@ if TYPE_CHECKING:
 TRANSLATIONS = Path(__file__).parent / "translations"
 BELOW_HOME = ("area", "site", "device", "element", "service", "reading", "nearest", "find")
 BELOW_MONTHS = ("month", "contract_month", "figure", "interval", "revisions")
+BELOW_REGISTER = (
+    *("record", "record_new", "record_add", "record_edit", "record_change", "record_ask"),
+    *("record_request", "record_again", "proposals", "dismiss"),
+)
 MENU = (
     Link(
         endpoint="dashboards.home",
@@ -100,11 +109,18 @@ MENU = (
         under=frozenset({"dashboards.contract"}),
     ),
     Link(
+        endpoint="dashboards.register",
+        label=mark("登记册"),
+        group="office",
+        order=35,
+        under=frozenset(f"dashboards.{name}" for name in BELOW_REGISTER),
+    ),
+    Link(
         endpoint="dashboards.approvals",
         label=mark("审批"),
         group="office",
         order=40,
-        under=frozenset({"dashboards.ask", "dashboards.request_"}),
+        under=frozenset({"dashboards.ask", "dashboards.request_", "dashboards.maintenance", "dashboards.maintain"}),
     ),
     Link(endpoint="dashboards.accounts", label=mark("账号"), group="office", order=90),
 )
@@ -140,7 +156,8 @@ def blueprint(desk: Desk) -> Blueprint:
     # who is only half logged in is told nothing of the city
     made.app_context_processor(lambda: {"opened": opened.above(desk) if (p := g.get("person")) and p.is_in else []})
     rooms = (operators, sites, devices, probes, logins, contracts, approvals, staff, factors, incidents, tickets, why)
-    for room in (*rooms, auditors, ledgers, summary):
+    rooms = (*rooms, auditors, ledgers, summary)
+    for room in (*rooms, register, histories, proposals, elements, maintenance):
         room.install(made, desk)
     tokens.install(made, desk)
     return made

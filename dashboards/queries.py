@@ -192,6 +192,13 @@ class Queries:
             mine = [leaf for leaf in found if mark in leaf.data and leaf.fact.body["device"] == device]
         return sorted(mine, key=lambda leaf: (-leaf.fact.at_ms, -leaf.index))
 
+    @contextmanager
+    def register(self) -> Iterator[Register]:
+        """Yield the register itself, to be read only: its history, and what a change of it would be."""
+        settings = self.settings
+        with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+            yield register
+
     def past_ms(self) -> int | None:
         """Return up to when the past has been told; None when nobody is telling of it.
 

@@ -104,6 +104,8 @@ STATED = {
     "session": mark("会话"),
     "authority": mark("机关"),
     "basis": mark("依据"),
+    "changes": mark("登记更改"),
+    "from_ms": mark("自何时起"),
 }
 
 

@@ -30,6 +30,8 @@ VALUES = {
     "index": 0,
     "size": 1,
     "filename": "dashboards.css",
+    "noun": "device",
+    "kind": "ap",
 }
 CASES = [(endpoint, role) for endpoint in ROUTES for role in [None, *ROLES]]
 
