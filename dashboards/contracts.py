@@ -119,12 +119,12 @@ def bundle(desk: Desk, contract: str, name: str) -> Response:
 
 def _bundle(desk: Desk, contract: str, name: str) -> Path:
     """Return the file of a bundle that the ledger says was issued for this contract; anything else is not found."""
-    found = {path.name: path for path, _ in _issued(desk, contract)}
+    found = {path.name: path for path, _ in issued(desk, contract)}
     path: Path = found.get(name) or abort(404)
     return path
 
 
-def _issued(desk: Desk, contract: str) -> list[tuple[Path, Leaf]]:
+def issued(desk: Desk, contract: str) -> list[tuple[Path, Leaf]]:
     """Return the bundles that are there, the newest first: what the ledger says was issued, by its own name."""
     directory = desk.settings.data.dir / "reports"
     mine = [leaf for leaf in desk.queries.leaves("report_issued") if leaf.fact.body["contract"] == contract]
@@ -135,17 +135,17 @@ def _issued(desk: Desk, contract: str) -> list[tuple[Path, Leaf]]:
 def _reports(desk: Desk, contract: str) -> list[dict[str, Any]]:
     out = []
     policies = [(leaf.index, Policy.of(leaf.fact.body)) for leaf in desk.queries.leaves(policy.KIND)]
-    for path, leaf in _issued(desk, contract)[:SHOWN]:
+    for path, leaf in issued(desk, contract)[:SHOWN]:
         body: Mapping[str, Any] = leaf.fact.body
         about = {name: body[name] for name in ("revision", "digest", "start_ms", "end_ms")}
         asked = policy.among(policies, before=leaf.index)
-        about["cosigned"] = f"{_carried(path, asked, path.stat().st_mtime_ns)} / {asked.quorum}" if asked.quorum else ""
+        about["cosigned"] = f"{carried(path, asked, path.stat().st_mtime_ns)} / {asked.quorum}" if asked.quorum else ""
         out.append({"name": path.name, "size": path.stat().st_size, "leaf": leaf.index, **about})
     return out
 
 
 @lru_cache(maxsize=256)
-def _carried(path: Path, asked: Policy, _changed: int) -> str:
+def carried(path: Path, asked: Policy, _changed: int) -> str:
     """Return how many of the witnesses whom its policy names signed the checkpoint of a bundle."""
     try:
         return str(witnessed.carried(path, asked))
@@ -155,7 +155,7 @@ def _carried(path: Path, asked: Policy, _changed: int) -> str:
 
 def _last_report(desk: Desk, contract: str) -> dict[str, Any]:
     """Return the outages that the newest report counts, the longest first; nothing before there is one."""
-    for path, leaf in _issued(desk, contract)[:1]:
+    for path, leaf in issued(desk, contract)[:1]:
         rows, count = _incidents(path, path.stat().st_mtime_ns)
         return {"incidents": rows, "incidents_count": count, "incidents_of": leaf.fact.body["report"]}
     return {"incidents": (), "incidents_count": 0, "incidents_of": ""}

@@ -197,7 +197,7 @@ def reading(desk: Desk, device: str, slot_ms: int) -> str:
         abort(404)
     outcome = desk.queries.outcome(device, slot_ms) or abort(404)
     bytes_ = desk.queries.raw(outcome_id(outcome))
-    read = _explained(device, outcome, bytes_)
+    read = explained(device, outcome, bytes_)
     wanted, subject = request.args.get("metric", ""), request.args.get("subject", "")
 
     asked = [each for each in read if (str(each.subject), each.metric) == (subject, wanted)]
@@ -242,7 +242,8 @@ def raw(desk: Desk, device: str, slot_ms: int) -> Response:
     return Response(bytes_, mimetype="application/octet-stream", headers=head)
 
 
-def _explained(device: str, outcome: Outcome, bytes_: bytes | None) -> list[Any]:
+def explained(device: str, outcome: Outcome, bytes_: bytes | None) -> list[Any]:
+    """Return what the rules read from the bytes of a poll, or why they did not; nothing where no bytes are."""
     explain = decoder(outcome.device.partition("/")[2])
     if explain is None or not bytes_ or outcome.outcome != ANSWERED:
         return []

@@ -75,7 +75,7 @@ def city(desk: Desk) -> str:
     by_method: Mapping[str, Counts] = {}
     try:
         names = _subjects(desk)
-        by_site = counted(desk, {each: each.id for each in names if each.kind == SITE})
+        by_site = of_sites(desk, names)
         by_method = counted(desk, {each: each.id.rpartition("/")[2] for each in names if each.kind == METHOD})
     except NetopsError as wrong:
         error = str(wrong)
@@ -114,6 +114,12 @@ def at_site(desk: Desk, site: str) -> str:
         hours=hours[::-1],
         error=error,
     )
+
+
+def of_sites(desk: Desk, among: Iterable[Subject] | None = None) -> dict[str, Counts]:
+    """Return the last day's counts by site."""
+    names = _subjects(desk) if among is None else among
+    return counted(desk, {each: each.id for each in names if each.kind == SITE})
 
 
 def summed(given: Iterable[Counts]) -> Counts:

@@ -31,6 +31,7 @@ from dashboards import (
     tokens,
     why,
 )
+from dashboards.api import serve as api
 from dashboards.desk import Desk
 from dashboards.queries import Queries
 from inventory.sql import Database
@@ -145,7 +146,7 @@ def pages(context: Context) -> Pages:
         rule=steps.rule(context.settings),
         submit=context.submit,
     )
-    return Pages(blueprint=blueprint(desk), permissions={}, menu=MENU)
+    return Pages(blueprint=blueprint(desk), permissions=api.permissions("dashboards"), menu=MENU)
 
 
 def blueprint(desk: Desk) -> Blueprint:
@@ -160,4 +161,5 @@ def blueprint(desk: Desk) -> Blueprint:
     for room in (*rooms, register, histories, proposals, elements, maintenance):
         room.install(made, desk)
     tokens.install(made, desk)
+    api.install(made, desk)
     return made

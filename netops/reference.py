@@ -80,7 +80,7 @@ def _hints(kind: Any) -> Mapping[str, Any]:
 
 
 def _rows(shape: Any) -> Iterator[str]:
-    said = _comments(shape)
+    said = comments(shape)
     instance = shape()
     for field in fields(shape):
         hint = _hints(shape)[field.name]
@@ -96,8 +96,8 @@ def _rows(shape: Any) -> Iterator[str]:
         yield f"| `{field.name}` | {kind} | {shown} | {said.get(field.name, '').replace('|', 'or')} |"
 
 
-def _comments(shape: Any) -> dict[str, str]:
-    """Return the comment beside each field: it is the one place where a setting is explained."""
+def comments(shape: Any) -> dict[str, str]:
+    """Return the comment beside each field of a dataclass: it is the one place where a field is explained."""
     found = re.findall(r"^    (\w+): .*?#\s*(.+)$", inspect.getsource(shape), re.MULTILINE)
     return dict(found)
 

@@ -21,7 +21,7 @@ from netops.access.attempts import ThrottledError
 from netops.access.permissions import PUBLIC
 from netops.access.steps import Step
 from netops.errors import AccessError
-from netops.web import forms
+from netops.web import forms, problem
 from netops.web.health import near
 
 if TYPE_CHECKING:
@@ -90,12 +90,14 @@ class Guard:
             return None
         person: Person | None = g.person
         if person is None:
-            if request.method != "GET":
+            if request.method != "GET" or problem.concerns(request.path):
                 abort(401)
             return redirect(f"{url_for(LOGIN)}?{urlencode({'next': request.full_path.rstrip('?')})}", code=303)
         if permission is None or not person.may(permission):
             abort(403)
         if (elsewhere := first(person, endpoint)) is not None:
+            if problem.concerns(request.path):
+                abort(403)
             return redirect(url_for(elsewhere), code=303)
         if request.method not in forms.SAFE and not forms.genuine(person.secret, request.form.get(forms.FIELD, "")):
             abort(403)

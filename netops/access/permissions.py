@@ -41,6 +41,7 @@ ROUTES: dict[str, str] = {
     "health.metrics": PUBLIC,
     "web.static": PUBLIC,
     "dashboards.static": PUBLIC,
+    "dashboards.api.openapi": PUBLIC,  # how to ask, not what is told; the operations declare their own
     "dashboards.login": PUBLIC,
     "dashboards.enter": PUBLIC,
     "dashboards.logout": SELF,

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from netops.clock import SYSTEM
 from netops.errors import AccessError, NetopsError, StoreError, UsageError
-from netops.web import forms, headers, health, language, polling, safe
+from netops.web import forms, headers, health, language, polling, problem, safe
 from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
@@ -87,12 +87,11 @@ def _shared() -> Blueprint:
 
 def _refuse_foreign(app: Flask) -> None:
     @app.before_request
-    def _foreign() -> tuple[str, int] | None:
-        return (
-            (_page(app, 403, _("这个请求来自别的网站，已拒绝。请回到本系统的页面重新操作。")), 403)
-            if forms.crossed()
-            else None
-        )
+    def _foreign() -> Response | tuple[str, int] | None:
+        if not forms.crossed():
+            return None
+        said = _("这个请求来自别的网站，已拒绝。请回到本系统的页面重新操作。")
+        return problem.answer(403, said) if problem.concerns(request.path) else (_page(app, 403, said), 403)
 
 
 def _errors(app: Flask, template: str) -> None:
@@ -125,7 +124,7 @@ def _errors(app: Flask, template: str) -> None:
         return _answer(app, 500, _plain(500))
 
 
-_CODES: dict[type[NetopsError], int] = {UsageError: 400, AccessError: 403, StoreError: 503}
+_CODES: dict[type[NetopsError], int] = {problem.UnfitError: 422, UsageError: 400, AccessError: 403, StoreError: 503}
 
 
 def _plain(code: int) -> str:
@@ -143,7 +142,9 @@ def _plain(code: int) -> str:
 
 
 def _answer(app: Flask, code: int, message: str) -> Response:
-    if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
+    if problem.concerns(request.path):
+        answer = problem.answer(code, message)
+    elif request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
         answer = jsonify(error=message)
     else:
         answer = Response(_page(app, code, message))

@@ -8,6 +8,7 @@ import pytest
 from flask import Blueprint
 from small_city import token
 
+from dashboards.api import serve
 from netops.access import permissions
 from netops.access.permissions import PUBLIC, ROLES, ROUTES, SELF
 from netops.errors import ConfigError
@@ -29,11 +30,15 @@ VALUES = {
     "revision": 1,
     "index": 0,
     "size": 1,
+    "subject": "device:olt-1",
+    "incident": "nothing",
+    "ticket": "nothing",
     "filename": "dashboards.css",
     "noun": "device",
     "kind": "ap",
 }
-CASES = [(endpoint, role) for endpoint in ROUTES for role in [None, *ROLES]]
+DECLARED = {**ROUTES, **serve.permissions("dashboards")}
+CASES = [(endpoint, role) for endpoint in DECLARED for role in [None, *ROLES]]
 
 
 def expected(permission: str, role: str | None) -> bool:
@@ -48,7 +53,7 @@ def expected(permission: str, role: str | None) -> bool:
 def test_every_route_of_the_application_is_declared(site):
     routes = {rule.endpoint for rule in site.app.url_map.iter_rules()}
 
-    assert routes == set(ROUTES)
+    assert routes == set(DECLARED)
 
 
 @pytest.mark.parametrize(("endpoint", "role"), CASES, ids=[f"{e}-{r}" for e, r in CASES])
@@ -70,7 +75,7 @@ def test_every_route_is_open_to_exactly_the_declared_roles(site, endpoint, role)
     elif endpoint == "dashboards.change":
         assert answer.status_code == (400 if role else 401), "no new password: refused by the view itself"
     else:
-        assert stopped is not expected(ROUTES[endpoint], role)
+        assert stopped is not expected(DECLARED[endpoint], role)
 
 
 def test_the_roles_are_those_of_the_design():

@@ -7,10 +7,13 @@ import re
 import pytest
 from small_city import NOW, cheap, token
 
+from dashboards.api import serve
 from inventory import sql
 from netops.access import tables
 from netops.access.permissions import PUBLIC, ROLES, ROUTES, SELF
 from netops.access.staff import Staff
+
+DECLARED = {**ROUTES, **serve.permissions("dashboards")}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,7 @@ def test_a_program_reads_a_page_and_sends_no_cookie(site):
 def test_a_token_opens_every_page_of_its_role_and_no_other(site, role):
     secret, adapter = make(site, role), site.app.url_map.bind("localhost")
     for rule in site.app.url_map.iter_rules():
-        permission = ROUTES[rule.endpoint]
+        permission = DECLARED[rule.endpoint]
         if "GET" not in rule.methods or rule.arguments or permission == PUBLIC:
             continue
         opened = ask(site, secret, adapter.build(rule.endpoint)).status_code != 403
@@ -56,7 +59,7 @@ def test_a_token_sends_no_form(site):
     form = token(client)
     adapter = site.app.url_map.bind("localhost")
     for rule in site.app.url_map.iter_rules():
-        if "POST" not in rule.methods or ROUTES[rule.endpoint] == PUBLIC:
+        if "POST" not in rule.methods or DECLARED[rule.endpoint] == PUBLIC:
             continue
         path = adapter.build(rule.endpoint, dict.fromkeys(rule.arguments, "1"), method="POST")
 
