@@ -157,8 +157,8 @@ def blueprint(desk: Desk) -> Blueprint:
     # who is only half logged in is told nothing of the city
     made.app_context_processor(lambda: {"opened": opened.above(desk) if (p := g.get("person")) and p.is_in else []})
     rooms = (operators, sites, devices, probes, logins, contracts, approvals, staff, factors, incidents, tickets, why)
-    rooms = (*rooms, auditors, ledgers, summary)
-    for room in (*rooms, register, histories, proposals, elements, maintenance):
+    bought = (register, histories, proposals, elements, maintenance)
+    for room in (*rooms, auditors, ledgers, summary, *bought):
         room.install(made, desk)
     tokens.install(made, desk)
     api.install(made, desk)
