@@ -33,6 +33,11 @@ def mean(objective: Mapping[str, Any]) -> str:
     return f"{numbers.shown(Fraction(ceil(waited * portal.CAP_MS), 1000), 3)} s"
 
 
+def unit(objective: Mapping[str, Any]) -> str:
+    """Return what stands behind a count: of a mean the seconds of its logins, ` s`; of all else nothing."""
+    return " s" if objective["indicator"] in portal.MEANS else ""
+
+
 def number(objective: Mapping[str, Any]) -> int:
     """Return how many things were judged; a login of a mean has a place for each second that it may count."""
     places: int = sum(objective["tally"].values())

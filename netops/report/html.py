@@ -144,7 +144,7 @@ def _summary(report: Mapping[str, Any]) -> str:
             f"{named(item, each)}{_good(each)}",
             VERDICTS[each["verdict"]],
             f"{'≥' if each['comparison'] == 'at_least' else '≤'} {each['target']} %",
-            f"{each['shown'] or '—'} %",
+            counts.figure(each),
             f"{each['lower_shown']} – {each['upper_shown']} %",
             f"{each['unknown_shown']} %",
             item["credit"]["amount"] if item["credit"]["objective"] == each["objective"] else "",
@@ -175,6 +175,8 @@ def _summary(report: Mapping[str, Any]) -> str:
 
 def _good(each: Mapping[str, Any]) -> str:
     """Return what makes a slot good where the objective rests on a metric."""
+    if each["indicator"] in portal.MEANS:
+        return f": {because.indicator(each['indicator'])} {counts.CAPPED}"
     return (
         f": {because.indicator(each['indicator'])} {because.limit(each['indicator'], each['good'])}"
         if "good" in each
@@ -331,7 +333,7 @@ def _exclusions(
 
 def _length(each: Mapping[str, Any], given_ms: int) -> str:
     """Return service time, or a count where the objective counts."""
-    return str(given_ms) if each["indicator"] in counts.INDICATORS else lasted(given_ms)
+    return f"{given_ms}{counts.unit(each)}" if each["indicator"] in counts.INDICATORS else lasted(given_ms)
 
 
 def lasted(length_ms: int) -> str:

@@ -369,7 +369,7 @@ class _Told:
 
     def _length(self, line: _Line, given_ms: int, *, outages: bool = False) -> str:
         if line.counts(outages=outages):
-            return f"{given_ms:,}"
+            return f"{given_ms:,}{counts.unit(line.objective)}"
         tenths = given_ms * 10 // HOUR_MS
         if given_ms and not tenths:
             return f"{given_ms / 60_000:.1f} min"
