@@ -8,9 +8,10 @@ from flask import Blueprint, abort, g, redirect, render_template, request, url_f
 
 from dashboards import opened, register
 from dashboards.frame import bound, frame
+from dashboards.narrow import within
 from inventory import times
 from netops import amending, fail_open
-from netops.access import approvals, offered, record
+from netops.access import approvals, guard, offered, record
 from netops.errors import AccessError, UsageError
 from netops.web.language import gettext as _
 
@@ -36,13 +37,14 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
 
 def index(desk: Desk, error: str = "") -> str:
     """Show what waits, then what was decided."""
-    known = list(record.read(desk.settings).values())
+    city, scope = desk.queries.city(), guard.scope()
+    held = record.read(desk.settings).values()
+    known = [each for each in held if within(each.request.terms, city.snapshot, scope)]
     waiting = sorted((each for each in known if each.state == approvals.PENDING), key=lambda each: each.request.at_ms)
     decided = sorted(
         (each for each in known if each.decision is not None),
         key=lambda each: each.decision.at_ms if each.decision else 0,
     )[::-1]
-    city = desk.queries.city()
     return render_template(
         "dashboards/approvals.html",
         **frame(desk, city),
@@ -136,6 +138,8 @@ def withdraw(desk: Desk, name: str) -> Response | tuple[str, int]:
 
 def _decide(desk: Desk, name: str, decision: str) -> Response | tuple[str, int]:
     approval: Approval = record.read(desk.settings).get(name) or abort(404)
+    if not within(approval.request.terms, desk.queries.city().snapshot, guard.scope()):
+        abort(404)
     try:
         fact = approvals.decide(
             approval,
@@ -167,7 +171,10 @@ def _terms(desk: Desk) -> dict[str, Any]:
         raise UsageError(_("没有这个合同：%(name)s", name=contract))
     if unknown := [each for each in services if each not in city.snapshot.service]:
         raise UsageError(_("没有这些服务：%(names)s", names=", ".join(unknown[:5])))
-    return {"contract": contract, "class": form.get("class", "").strip(), "services": services, **window}
+    terms = {"contract": contract, "class": form.get("class", "").strip(), "services": services, **window}
+    if not within(terms, city.snapshot, guard.scope()):
+        raise UsageError(_("您只看得到部分区域：请逐一写明服务。"))
+    return terms
 
 
 def _sites(desk: Desk) -> list[str]:

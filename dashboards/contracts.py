@@ -14,6 +14,7 @@ from dashboards import terms, words
 from dashboards.city import RANK, sums
 from dashboards.frame import bound, frame, paged
 from inventory import codec
+from netops.access import guard
 from netops.coverage import said
 from netops.errors import EvidenceError
 from netops.evidence import bundle as bundles
@@ -119,6 +120,8 @@ def bundle(desk: Desk, contract: str, name: str) -> Response:
 
 def _bundle(desk: Desk, contract: str, name: str) -> Path:
     """Return the file of a bundle that the ledger says was issued for this contract; anything else is not found."""
+    if not guard.scope().whole and contract not in desk.queries.city().index.contracts:
+        abort(404)
     found = {path.name: path for path, _ in issued(desk, contract)}
     path: Path = found.get(name) or abort(404)
     return path

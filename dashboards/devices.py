@@ -11,6 +11,7 @@ from dashboards import charts, courses, months, probes, sites, subjects, timelin
 from dashboards.city import RANK
 from dashboards.frame import PAGE, bound, frame, paged, strip_label
 from dashboards.queries import decoder
+from netops.access import guard
 from netops.clock import utc
 from netops.errors import NetopsError
 from netops.metrics import METRICS
@@ -22,7 +23,9 @@ from netops.web.language import gettext as _
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
+    from dashboards.city import City
     from dashboards.desk import Desk
+    from inventory.model import Device
     from netops.config import Settings
     from netops.model import Gap
     from netops.store import Outcome
@@ -191,10 +194,7 @@ def sample(desk: Desk, service: str) -> AnyResponse:
 def reading(desk: Desk, device: str, slot_ms: int) -> str:
     """Show one poll: what was asked when, how it went, what was read from it and the bytes that came back."""
     city = desk.queries.city()
-    name, _slash, door = device.partition("/")  # `olt-7/ssh`: by another door than SNMP
-    known = city.snapshot.device.get(name)
-    if known is None and door != probes.DOOR:  # a vantage point is no device of the register
-        abort(404)
+    known = _known(city, device)
     outcome = desk.queries.outcome(device, slot_ms) or abort(404)
     bytes_ = desk.queries.raw(outcome_id(outcome))
     read = explained(device, outcome, bytes_)
@@ -232,8 +232,18 @@ def kept(settings: Settings, at_ms: int) -> dict[str, int]:
     return {name: day_ms + (count + 1) * DAY_MS for name, count in days.items()}
 
 
+def _known(city: City, poll: str) -> Device | None:
+    """Return the device that a poll is of; a vantage point is none of the register. Out of sight is not found."""
+    name, _slash, door = poll.partition("/")  # `olt-7/ssh`: by another door than SNMP
+    known = city.snapshot.device.get(name)
+    if known is None and (door != probes.DOOR or not guard.scope().whole):
+        abort(404)
+    return known
+
+
 def raw(desk: Desk, device: str, slot_ms: int) -> Response:
     """Give the reply of a poll as it came, byte by byte."""
+    _known(desk.queries.city(), device)
     outcome = desk.queries.outcome(device, slot_ms) or abort(404)
     bytes_ = desk.queries.raw(outcome_id(outcome))
     if bytes_ is None:

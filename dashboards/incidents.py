@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, g, redirect, render_template, request, url_for
 
 from dashboards import tickets, words
 from dashboards.frame import bound, frame
+from netops.access import guard
 from netops.alerts import book, people, telling, wording
 from netops.alerts.eyes import names
 from netops.alerts.policy import SEVERITIES
@@ -17,7 +19,7 @@ from netops.web.language import current, mark
 from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from werkzeug.wrappers import Response
 
@@ -51,8 +53,8 @@ def index(desk: Desk) -> str:
     error, living, closed = "", list["Incident"](), list["Incident"]()
     try:
         with book.Reader(book.path(desk.settings)) as held:
-            living = [each for each in held.living() if each.opened_ms is not None]
-            closed = held.closed(since_ms=now - CLOSED_MS, most=SHOWN)
+            living = in_sight(city, (each for each in held.living() if each.opened_ms is not None))
+            closed = in_sight(city, held.closed(since_ms=now - CLOSED_MS, most=SHOWN))
     except NetopsError as wrong:
         error = str(wrong)
     living.sort(key=lambda each: (SEVERITIES.index(each.severity), each.since_ms, each.id))
@@ -70,8 +72,8 @@ def incident(desk: Desk, name: str, error: str = "") -> str:
     """Show one: what belongs to it, and who was told when."""
     city = desk.queries.city()
     with book.Reader(book.path(desk.settings)) as held:
-        one = held.get(name) or abort(404)
-        notices = held.notices(name)
+        (one,) = in_sight(city, filter(None, [held.get(name)])) or abort(404)
+        notices = held.notices(name) if guard.scope().whole else []
     bad_first = sorted(one.members.items(), key=lambda each: (each[1].well_ms is not None, each[1].area, each[0]))
     members = [
         {
@@ -119,6 +121,8 @@ def take_on(desk: Desk, name: str) -> Response:
 def mute(desk: Desk, name: str) -> Response | tuple[str, int]:
     """Have nobody told of its root for a while."""
     one, now = _living(desk, name), desk.clock.now_ms()
+    if one.members != _whole(desk, name).members:
+        abort(403)  # the mute would be of what lies beyond the scope as well
     try:
         hours = next((n for n, _label in MUTES if str(n) == request.form.get("hours", "")), 0)
         said = people.muted(
@@ -160,10 +164,27 @@ def _of_link(desk: Desk, token: str) -> tuple[Incident, str]:
     return one, found[1]
 
 
+def in_sight(city: City, ones: Iterable[Incident]) -> list[Incident]:
+    """Return incidents as somebody with a scope sees them: those of services that lie in it, and of these alone."""
+    if guard.scope().whole:
+        return list(ones)
+    known = city.snapshot.service
+    made = []
+    for each in ones:
+        mine = {name: member for name, member in each.members.items() if name.removeprefix("service:") in known}
+        if mine:
+            made.append(replace(each, members=mine))
+    return made
+
+
 def _living(desk: Desk, name: str) -> Incident:
-    with book.Reader(book.path(desk.settings)) as held:
-        one = held.get(name) or abort(404)
+    (one,) = in_sight(desk.queries.city(), [_whole(desk, name)]) or abort(404)
     return one if one.living else abort(409)
+
+
+def _whole(desk: Desk, name: str) -> Incident:
+    with book.Reader(book.path(desk.settings)) as held:
+        return held.get(name) or abort(404)
 
 
 def _about(desk: Desk, one: Incident) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dashboards import words
 from inventory.errors import InventoryError
 from netops import fail_open
-from netops.access import record
+from netops.access import guard, record
 from netops.errors import EvidenceError, NetopsError
 
 if TYPE_CHECKING:
@@ -66,7 +66,10 @@ def above(desk: Desk) -> list[Opened]:
         city = desk.queries.city()
     except (NetopsError, InventoryError):
         city = None
-    return [_opened(desk, city, each, known.get(each.request)) for each in orders]
+    if not guard.scope().whole and city is not None:  # what is open elsewhere does not exist for who sees a part
+        there = city.snapshot.site
+        orders = tuple(replace(each, sites=tuple(site for site in each.sites if site in there)) for each in orders)
+    return [_opened(desk, city, each, known.get(each.request)) for each in orders if each.sites]
 
 
 def _opened(desk: Desk, city: City | None, order: Order, approval: Approval | None) -> Opened:

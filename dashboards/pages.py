@@ -19,6 +19,7 @@ from dashboards import (
     ledgers,
     logins,
     maintenance,
+    narrow,
     opened,
     operators,
     probes,
@@ -35,7 +36,7 @@ from dashboards.api import serve as api
 from dashboards.desk import Desk
 from dashboards.queries import Queries
 from inventory.sql import Database
-from netops.access import steps, tables
+from netops.access import guard, steps, tables
 from netops.access.factors import Factors
 from netops.access.passwords import Passwords
 from netops.access.sealed import Seal, staff_key
@@ -130,7 +131,7 @@ MENU = (
 def pages(context: Context) -> Pages:
     """Return the dashboards' pages; their permissions stand in `netops.access.permissions`."""
     database = context.stack.enter_context(Database(tables.url(context.settings)))
-    queries = Queries(context.settings, context.clock)
+    queries = Queries(context.settings, context.clock, guard.scope)
     context.stack.callback(queries.close)
     if context.live:
         queries.keep_fresh()
@@ -149,13 +150,20 @@ def pages(context: Context) -> Pages:
     return Pages(blueprint=blueprint(desk), permissions=api.permissions("dashboards"), menu=MENU)
 
 
+def _above(desk: Desk) -> dict[str, object]:
+    """Return what stands above every page of whoever is logged in: open sites, and what part of the city it shows."""
+    scope = guard.scope()
+    parts = [] if scope.whole else narrow.said(scope, desk.queries.city().snapshot)
+    return {"opened": opened.above(desk), "part_of_city": parts}
+
+
 def blueprint(desk: Desk) -> Blueprint:
     """Return the blueprint over a desk."""
     made = Blueprint(
         "dashboards", __name__, template_folder="templates", static_folder="static", static_url_path="/assets"
     )
     # who is only half logged in is told nothing of the city
-    made.app_context_processor(lambda: {"opened": opened.above(desk) if (p := g.get("person")) and p.is_in else []})
+    made.app_context_processor(lambda: _above(desk) if (p := g.get("person")) and p.is_in else {"opened": []})
     rooms = (operators, sites, devices, probes, logins, contracts, approvals, staff, factors, incidents, tickets, why)
     bought = (register, histories, proposals, elements, maintenance)
     for room in (*rooms, auditors, ledgers, summary, *bought):

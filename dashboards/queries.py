@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import OrderedDict
 from contextlib import contextmanager, suppress
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol
 
 from dashboards.city import City, Index, index, join
+from dashboards.narrow import narrowed
 from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import raw
 from netops import situation as situations
 from netops.access.record import ledger_path
+from netops.access.scope import EVERYTHING
 from netops.errors import NetopsError, StoreError
 from netops.evidence import canonical
 from netops.journal import hours_of
@@ -27,8 +30,9 @@ from netops.situation import Situation
 from netops.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from netops.access.scope import Scope
     from netops.clock import Clock
     from netops.config import Settings
     from netops.journal import HourSum
@@ -40,6 +44,7 @@ LOG = logging.getLogger("netops.web")
 REGISTER_MS = 60_000
 FRESH_S = 1.0
 CHUNK_MS = 3_600_000  # so long before a poll the chunk of raw replies is looked for that it is in
+SCOPES = 32  # parts of the city that are kept joined
 OURS_NAMES = frozenset(reason.value for reason in OURS)
 DECODERS = (
     "netops.decoders"  # entry points: decode(outcome, raw) -> observations and gaps, with OID, rule and raw value
@@ -57,9 +62,11 @@ class Decoder(Protocol):
 class Queries:
     """One per process; safe to use from several threads. Close it at the end."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, scope: Callable[[], Scope] = lambda: EVERYTHING) -> None:
         self.settings = settings
         self.clock = clock
+        self._scope = scope  # of whoever asks just now
+        self._narrowed: OrderedDict[Scope, tuple[City, City]] = OrderedDict()
         self._lock = threading.RLock()  # of the store and the archive
         self._joining = threading.RLock()  # of register and situation
         self._ending = threading.Event()
@@ -89,7 +96,22 @@ class Queries:
                 self._store = None
 
     def city(self) -> City:
-        """Return register and situation joined, from memory while neither has changed."""
+        """Return register and situation joined, as far as whoever asks may look; from memory while neither changed."""
+        whole, scope = self._whole(), self._scope()
+        if scope.whole:
+            return whole
+        with self._joining:
+            held = self._narrowed.get(scope)
+            if held is None or held[0] is not whole:
+                known = held[1].index if held is not None and held[0].index is whole.index else None
+                made = join(known or narrowed(whole.index, scope), whole.situation)
+                held = self._narrowed[scope] = (whole, made)
+                self._narrowed.move_to_end(scope)
+                while len(self._narrowed) > SCOPES:
+                    self._narrowed.popitem(last=False)
+            return held[1]
+
+    def _whole(self) -> City:
         held = self._city
         if self._keeper is not None and held is not None:
             return held[1]

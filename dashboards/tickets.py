@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, g, redirect, render_template, request, url_for
@@ -10,6 +11,7 @@ from flask import Blueprint, abort, g, redirect, render_template, request, url_f
 from dashboards import words
 from dashboards.frame import bound, frame
 from netops import tickets
+from netops.access import guard
 from netops.alerts import book
 from netops.errors import NetopsError, UsageError
 from netops.sla.tickets import ANSWERED, CLOSED, PAUSED, REPAIRED, REPORTED, RESUMED, WITHDRAWN
@@ -17,6 +19,8 @@ from netops.web.language import gettext as _
 from netops.web.language import mark
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from werkzeug.wrappers import Response
 
     from dashboards.city import City
@@ -49,7 +53,7 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
 def index(desk: Desk) -> str:
     """Show the tickets that are not closed, the oldest first; below them those that are, the newest first."""
     city, now = desk.queries.city(), desk.clock.now_ms()
-    held = list(tickets.standing(desk.settings).values())
+    held = in_sight(city, tickets.standing(desk.settings).values())
     open_ = [each for each in held if each.state != "over"]
     over = sorted((each for each in held if each.state == "over"), key=lambda each: -each.clock.closed_ms)
     return render_template(
@@ -102,12 +106,13 @@ def step(desk: Desk, name: str) -> Response | tuple[str, int]:
 
 def report(desk: Desk, name: str) -> Response:
     """Report what is down of an incident: one ticket for each contract that sells it, and none where one is open."""
+    city = desk.queries.city()
     try:
         with book.Reader(book.path(desk.settings)) as held:
             one = held.get(name) or abort(404)
     except NetopsError:
         abort(404)
-    sold = reportable(desk, desk.queries.city(), one)
+    sold = reportable(desk, city, one)
     if not sold:
         abort(409)
     said = [
@@ -141,8 +146,20 @@ def reportable(desk: Desk, city: City, one: Incident) -> dict[str, list[str]]:
 
 def of_incident(desk: Desk, city: City, incident: str) -> list[dict[str, Any]]:
     """Return the tickets that an incident was reported by, for its page."""
-    held = tickets.standing(desk.settings).values()
+    held = in_sight(city, tickets.standing(desk.settings).values())
     return [row(city, each, desk.clock.now_ms()) for each in held if each.incident == incident]
+
+
+def in_sight(city: City, ones: Iterable[Standing]) -> list[Standing]:
+    """Return tickets as somebody with a scope sees them: on contracts and services that lie in it."""
+    if guard.scope().whole:
+        return list(ones)
+    made = []
+    for each in ones:
+        mine = tuple(name for name in each.clock.services if name in city.snapshot.service)
+        if mine and each.contract in city.snapshot.contract:
+            made.append(replace(each, clock=replace(each.clock, services=mine)))
+    return made
 
 
 def row(city: City, held: Standing, now_ms: int) -> dict[str, Any]:
@@ -166,4 +183,6 @@ def row(city: City, held: Standing, now_ms: int) -> dict[str, Any]:
 
 
 def _known(desk: Desk, name: str) -> Standing:
-    return tickets.standing(desk.settings).get(name) or abort(404)
+    held = tickets.standing(desk.settings).get(name)
+    (one,) = in_sight(desk.queries.city(), [held] if held else []) or abort(404)
+    return one

@@ -13,12 +13,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-from flask import abort, g, redirect, request, url_for
+from flask import abort, g, has_request_context, redirect, request, url_for
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
 from netops.access.attempts import ThrottledError
-from netops.access.permissions import PUBLIC
+from netops.access.permissions import NARROWED, OF_CONTRACTS, PUBLIC, SELF
+from netops.access.scope import EVERYTHING
 from netops.access.steps import Step
 from netops.errors import AccessError
 from netops.web import forms, problem
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from werkzeug.wrappers import Response as AnyResponse
 
+    from netops.access.scope import Scope
     from netops.access.sessions import Person, Sessions
     from netops.access.tokens import Tokens
     from netops.clock import Clock
@@ -74,7 +76,9 @@ class Guard:
         permission = self.permissions.get(endpoint)
         if permission is None:
             return False
-        return permission == PUBLIC or (person is not None and person.may(permission))
+        if permission == PUBLIC or person is None:
+            return permission == PUBLIC
+        return person.may(permission) and narrows(person, endpoint, permission)
 
     def _admit(self) -> AnyResponse | None:
         g.person = None
@@ -93,7 +97,7 @@ class Guard:
             if request.method != "GET" or problem.concerns(request.path):
                 abort(401)
             return redirect(f"{url_for(LOGIN)}?{urlencode({'next': request.full_path.rstrip('?')})}", code=303)
-        if permission is None or not person.may(permission):
+        if permission is None or not person.may(permission) or not narrows(person, endpoint, permission):
             abort(403)
         if (elsewhere := first(person, endpoint)) is not None:
             if problem.concerns(request.path):
@@ -134,12 +138,25 @@ class Guard:
         }
 
 
+def narrows(person: Person, endpoint: str, permission: str) -> bool:
+    """Whether the page shows this person no more than the scope: to whoever has one, all other pages are closed."""
+    if person.scope.whole or permission == SELF or endpoint in NARROWED:
+        return True
+    return endpoint in OF_CONTRACTS and not person.scope.of_places
+
+
 def first(person: Person, endpoint: str) -> str | None:
     """Return where somebody is led who may not be at this endpoint yet: a proof, then a password, then a set-up."""
     if person.step is Step.PROVE or (person.step is Step.SET_UP and not person.must_change):
         page, reached = STEPS[person.step]
         return page if endpoint not in reached else None
     return PASSWORD if person.must_change and endpoint not in WITH_ONE_TIME else None
+
+
+def scope() -> Scope:
+    """Return the part of the city that the person of this request may look at; outside of a request all of it."""
+    person: Person | None = g.get("person") if has_request_context() else None
+    return person.scope if person is not None else EVERYTHING
 
 
 def remember(response: AnyResponse, secret: str) -> None:

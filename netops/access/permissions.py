@@ -32,6 +32,8 @@ ROLES: dict[str, frozenset[str]] = {
     "privacy_officer": frozenset(
         {"network.see", "approval.see", "approval.request", "approval.decide", "session.see", "person.disclose"}
     ),
+    # whom the city buys from: its own part alone (an account of it needs a scope)
+    "carrier": _SEE | {"report.take"},
     "admin": frozenset({"network.see", "approval.see", "approval.request", "approval.decide", "staff.see"}),
 }
 
@@ -123,6 +125,28 @@ ROUTES: dict[str, str] = {
     "dashboards.take": PUBLIC,
     "dashboards.taken": PUBLIC,
 }
+
+# What an account with a scope may open: pages that show what lies in the scope and nothing else. Any other page with a
+# permission of a role is closed to it, however harmless; whoever adds one here says that it narrows.
+NARROWED = frozenset(
+    f"dashboards.{name}"
+    for name in (
+        *("home", "area", "site", "worst", "find", "device", "service", "sample", "situation", "services_csv"),
+        *("reading", "raw", "logins_at", "why"),
+        "contracts",
+        *("incidents", "incident", "take_on", "mute", "tickets", "ticket", "ticket_step", "report_fault"),
+        *("approvals", "ask", "request_", "decide", "withdraw"),
+    )
+)
+
+# Pages of a contract as a whole: who sees a part of the places only would read of services elsewhere in them.
+OF_CONTRACTS = frozenset(
+    f"dashboards.{name}"
+    for name in (
+        *("contract", "report", "bundle", "months", "month", "contract_month"),
+        *("figure", "interval", "revisions", "report_file"),
+    )
+)
 
 ALL = frozenset().union(*ROLES.values()) | {PUBLIC, SELF}
 

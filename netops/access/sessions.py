@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from netops.access import scope
 from netops.access.permissions import PUBLIC, SELF, may
+from netops.access.scope import EVERYTHING, Scope
 from netops.access.steps import Step
 from netops.access.tables import ACCOUNT, SESSION
 
@@ -30,8 +32,8 @@ PER_ACCOUNT = 8
 class Person:
     """Who sends this request, by a session that holds. `secret` is the session's id: for the form token alone.
 
-    `step` is what the login still needs, `since_ms` when the session began. A program that comes by a token has its id
-    in `token`, and in `only` the permissions that it was bounded to.
+    `step` is what the login still needs, `since_ms` when the session began, `scope` the part of the city to look at. A
+    program that comes by a token has its id in `token`, and in `only` the permissions that it was bounded to.
     """
 
     account: str
@@ -41,6 +43,7 @@ class Person:
     secret: str
     step: Step = Step.NOTHING
     since_ms: int = 0
+    scope: Scope = EVERYTHING
     only: frozenset[str] | None = None
     token: str = ""
 
@@ -83,7 +86,14 @@ class Sessions:
         """Return whose session this is, or None. `idle` requests (a page refreshing itself) do not prolong it."""
         digest = _digest(secret)
         query = (
-            sa.select(SESSION, ACCOUNT.c.name, ACCOUNT.c.title, ACCOUNT.c.role, ACCOUNT.c.one_time_until_ms)
+            sa.select(
+                SESSION,
+                ACCOUNT.c.name,
+                ACCOUNT.c.title,
+                ACCOUNT.c.role,
+                ACCOUNT.c.scope,
+                ACCOUNT.c.one_time_until_ms,
+            )
             .join(ACCOUNT, ACCOUNT.c.name == SESSION.c.account)
             .where(SESSION.c.digest == digest, ~_over(now_ms), ACCOUNT.c.disabled_ms.is_(None))
         )
@@ -102,6 +112,7 @@ class Sessions:
             secret=secret,
             step=Step(row.step),
             since_ms=row.created_ms,
+            scope=scope.read(row.scope),
         )
 
     def end(self, secret: str) -> None:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from netops.access import passwords, throttle
+from netops.access import scope as scopes
 from netops.access.attempts import ThrottledError as ThrottledError  # noqa: PLC0414  (what a login may raise)
 from netops.access.attempts import forgive, reserve
 from netops.access.permissions import ROLES
+from netops.access.scope import EVERYTHING, Scope
 from netops.access.tables import ACCOUNT, EVENT, NETWORK, SESSION
 from netops.errors import AccessError, UsageError, nearest
 
@@ -40,6 +42,7 @@ class Account:
     role: str
     must_change: bool
     disabled: bool
+    scope: Scope = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +63,17 @@ class Staff:
         self.database = database
         self.passwords = secrets
 
-    def add(self, name: str, *, role: str, by: str, now_ms: int, title: str = "", origin: str = COMMAND_LINE) -> str:
+    def add(
+        self,
+        name: str,
+        *,
+        role: str,
+        by: str,
+        now_ms: int,
+        title: str = "",
+        origin: str = COMMAND_LINE,
+        scope: Scope = EVERYTHING,
+    ) -> str:
         """Make an account and return its one-time password, which is shown once and kept nowhere in clear."""
         if not NAME.fullmatch(name):
             raise UsageError(
@@ -68,6 +81,7 @@ class Staff:
             )
         if role not in ROLES:
             raise UsageError(f"role '{role}' is unknown; expected one of {', '.join(ROLES)}{nearest(role, ROLES)}")
+        scopes.fits(role, scope)
         if len(title) > 120 or not title.isprintable():
             raise UsageError("the person's name has at most 120 printable characters")
         password = passwords.one_time()
@@ -78,6 +92,7 @@ class Staff:
             "password": self.passwords.hash(password),
             "one_time_until_ms": now_ms + ONE_TIME_MS,
             "created_ms": now_ms,
+            "scope": scopes.stored(scope),
         }
         with self.database.write() as db:
             if _find(db, name) is not None:
@@ -104,6 +119,13 @@ class Staff:
         self._alter(name, {"disabled_ms": now_ms}, "disabled", by=by, now_ms=now_ms, origin=origin)
         with self.database.write() as db:
             db.execute(sa.delete(NETWORK).where(NETWORK.c.account == name))
+
+    def narrow(self, name: str, scope: Scope, *, by: str, now_ms: int, origin: str = COMMAND_LINE) -> None:
+        """Give the account another scope; its sessions end."""
+        known = self.account(name)
+        if known is not None:
+            scopes.fits(known.role, scope)
+        self._alter(name, {"scope": scopes.stored(scope)}, "scope changed", by=by, now_ms=now_ms, origin=origin)
 
     def account(self, name: str) -> Account | None:
         """Return an account by its name."""
@@ -218,6 +240,7 @@ def account_of(row: sa.Row[tuple[object, ...]]) -> Account:
         role=row.role,
         must_change=row.one_time_until_ms is not None,
         disabled=row.disabled_ms is not None,
+        scope=scopes.read(row.scope),
     )
 
 

@@ -26,6 +26,7 @@ ACCOUNT = sa.Table(
     sa.Column("one_time_until_ms", sa.BigInteger, nullable=True),  # set: to be changed at the next login, and by then
     sa.Column("created_ms", sa.BigInteger, nullable=False),
     sa.Column("disabled_ms", sa.BigInteger, nullable=True),
+    sa.Column("scope", sa.Text, nullable=False, default=""),  # what it may look at (scope.py); empty: the whole city
 )
 
 SESSION = sa.Table(

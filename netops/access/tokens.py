@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from netops.access import throttle
+from netops.access import scope, throttle
 from netops.access.attempts import reserve
 from netops.access.permissions import ROLES
 from netops.access.sessions import Person
@@ -114,7 +114,7 @@ class Tokens:
         Whoever sends what is no token is slowed down (ThrottledError), by client.
         """
         query = (
-            sa.select(TOKEN, ACCOUNT.c.title.label("person"), ACCOUNT.c.role.label("own_role"))
+            sa.select(TOKEN, ACCOUNT.c.title.label("person"), ACCOUNT.c.role.label("own_role"), ACCOUNT.c.scope)
             .join(ACCOUNT, ACCOUNT.c.name == TOKEN.c.account)
             .where(TOKEN.c.digest == self._digest(secret), ACCOUNT.c.disabled_ms.is_(None))
             .where(sa.or_(TOKEN.c.until_ms.is_(None), TOKEN.c.until_ms > now_ms))
@@ -141,6 +141,7 @@ class Tokens:
             since_ms=row.created_ms,
             only=frozenset(row.only.split()) or None,
             token=row.id,
+            scope=scope.read(row.scope),
         )
 
     def _digest(self, secret: str) -> str:

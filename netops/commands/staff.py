@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from inventory import times
 from inventory.sql import Database
-from netops.access import record, tables
+from netops.access import record, scope, tables
 from netops.access.factors import Factors
 from netops.access.passwords import Passwords
 from netops.access.permissions import ROLES
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from netops.config import Settings
 
+SCOPE = "what it may look at: area:<code>, carrier:<id>, contract:<id>, tag:<department> (default: the whole city)"
 SUMMARY = "Accounts of those who work here: add, list, disable, reset, second factors, tokens, events."
 
 
@@ -33,6 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add = below.add_parser("add", help="make an account; prints its one-time password")
     add.add_argument("name", help="lower-case letters, digits, '_', '.', '-'")
     add.add_argument("--role", required=True, help="one of " + ", ".join(ROLES))
+    add.add_argument("--scope", nargs="+", default=[], metavar="KIND:ID", help=SCOPE)
     add.add_argument("--title", default="", help="the person's name, as the pages show it")
     listed = below.add_parser("list", help="show every account")
     events = below.add_parser("events", help="show what was done to and with accounts, the latest first")
@@ -41,6 +43,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     times.utc_option(events)
     for word, told in (("disable", "close an account at once"), ("reset", "give a new one-time password and enable")):
         below.add_parser(word, help=told).add_argument("name")
+    narrow = below.add_parser("scope", help="say what an account may look at; its sessions end")
+    narrow.add_argument("name")
+    to = narrow.add_mutually_exclusive_group(required=True)
+    to.add_argument("--to", nargs="+", default=[], metavar="KIND:ID", help=SCOPE)
+    to.add_argument("--everything", action="store_true", help="the whole city")
     forget = "forget the second factors of an account; its owner sets new ones up at the next login"
     below.add_parser("reset-factors", help=forget).add_argument("name")
     staff_token.arguments(below)
@@ -65,7 +72,13 @@ def _alter(staff: Staff, args: argparse.Namespace, settings: Settings) -> None:
     by, now_ms = f"{getpass.getuser()}@cli", SYSTEM.now_ms()
     password, detail = "", ""
     if args.what == "add":
-        password, detail = staff.add(args.name, role=args.role, title=args.title, by=by, now_ms=now_ms), args.role
+        seen = scope.parse(args.scope)
+        password = staff.add(args.name, role=args.role, title=args.title, by=by, now_ms=now_ms, scope=seen)
+        detail = f"{args.role} {seen}".strip()
+    elif args.what == "scope":
+        seen = scope.parse(args.to)
+        staff.narrow(args.name, seen, by=by, now_ms=now_ms)
+        detail = str(seen) or "the whole city"
     elif args.what == "reset":
         password = staff.reset(args.name, by=by, now_ms=now_ms)
     elif args.what == "reset-factors":
@@ -77,6 +90,8 @@ def _alter(staff: Staff, args: argparse.Namespace, settings: Settings) -> None:
         print("It is shown this once, holds for 72 hours and must be changed at the first login.")
     elif args.what == "reset-factors":
         print(f"{args.name} has no second factor any more; all its sessions have ended")
+    elif args.what == "scope":
+        print(f"{args.name} sees {detail}; all its sessions have ended")
     else:
         print(f"{args.name} is disabled; all its sessions have ended")
     body = {"action": f"staff {args.what}", "subject": args.name, "by": by, "detail": detail}
@@ -91,6 +106,7 @@ def _list(staff: Staff, *, as_json: bool) -> None:
                 "name": each.name,
                 "title": each.title,
                 "role": each.role,
+                "scope": each.scope.words(),
                 "disabled": each.disabled,
                 "must_change": each.must_change,
             }
@@ -100,7 +116,7 @@ def _list(staff: Staff, *, as_json: bool) -> None:
         return
     for each in accounts:
         state = "disabled" if each.disabled else "one-time password" if each.must_change else "active"
-        print(f"{each.name:<20} {each.role:<18} {state:<18} {each.title}")
+        print(f"{each.name:<20} {each.role:<18} {state:<18} {each.title}  {each.scope}".rstrip())
 
 
 def _events(staff: Staff, where: tzinfo | None) -> None:

@@ -21,6 +21,7 @@ from inventory.register import Register
 from netops import raw, situation
 from netops.access import permissions, record, tables
 from netops.access.passwords import Passwords
+from netops.access.scope import EVERYTHING, Scope
 from netops.access.staff import Staff
 from netops.clock import utc
 from netops.config import City, Data, Settings
@@ -403,7 +404,8 @@ def _staff(made: Settings) -> None:
     with sql.Database(tables.url(made)) as database:
         staff = Staff(database, cheap())
         for role in permissions.ROLES:
-            once = staff.add(role, role=role, title=role, by="test", now_ms=NOW - DAY)
+            scope = Scope(carrier=frozenset({"carrier-a"})) if role == "carrier" else EVERYTHING
+            once = staff.add(role, role=role, title=role, by="test", now_ms=NOW - DAY, scope=scope)
             staff.change(role, old=once, new=PASSWORD, address="127.0.0.1", now_ms=NOW - DAY)
         (made.data.dir / "once").write_text(staff.add("new", role="admin", by="test", now_ms=NOW - DAY))
 

@@ -1,0 +1,147 @@
+"""A part of the city, as somebody sees who may look at no more: the one place that narrows. Pure.
+
+Pages ask for the city and get this. What is not in it does not exist for them: not on the map, not in a search, not
+under its own address, and not in a sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dashboards import words
+from dashboards.city import Index, index
+from netops.sla.sold import fits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inventory.model import Contract, Device, Service, Site
+    from inventory.snapshot import Snapshot
+    from netops.access.scope import Scope
+
+
+def narrowed(whole: Index, scope: Scope) -> Index:
+    """Return what of the register lies in a scope, with what it hangs on: sites, subdistricts, carriers, parents."""
+    if scope.whole:
+        return whole
+    seen = _snapshot(whole.snapshot, scope)
+    made = index(seen)
+    known = {name: each for name, each in whole.contracts.items() if name in seen.contract or _was_seen(each, scope)}
+    return replace(
+        made, contracts=known, agreed={name: held for name, held in whole.agreed.items() if name in seen.contract}
+    )
+
+
+def within(terms: Mapping[str, object], seen: Snapshot, scope: Scope) -> bool:
+    """Whether a request is about what lies in a scope, and about nothing else: its contract, services and sites.
+
+    One about all services of a contract reaches beyond whoever sees a part of the places.
+    """
+    if scope.whole:
+        return True
+    services, sites, contract = terms.get("services"), terms.get("sites"), terms.get("contract")
+    if not contract and not sites:
+        return False
+    named = [each for each in services if each != "*"] if isinstance(services, list) else []
+    if contract and (contract not in seen.contract or (scope.of_places and not named)):
+        return False
+    inside = not isinstance(sites, list) or all(each in seen.site for each in sites)
+    return inside and all(each in seen.service for each in named)
+
+
+def said(scope: Scope, seen: Snapshot) -> list[str]:
+    """Return the names of what a scope names; the id where the register has none of it."""
+    areas = [words.area(seen.area[name]) if name in seen.area else name for name in sorted(scope.area)]
+    carriers = [words.carrier(seen.carrier[name]) if name in seen.carrier else name for name in sorted(scope.carrier)]
+    contracts = [(seen.contract[c].title or c) if c in seen.contract else c for c in sorted(scope.contract)]
+    return [*areas, *carriers, *contracts, *sorted(scope.tag)]
+
+
+def _snapshot(whole: Snapshot, scope: Scope) -> Snapshot:
+    sellers = _sellers(whole)
+    services = tuple(each for each in whole.services if _is_in(each, whole, scope, sellers))
+    sold = {name for each in services for name in sellers.get(each.id, ())}
+    contracts = tuple(each for each in whole.contracts if _is_seen(each, scope, sold))
+    devices = _devices(whole, scope, services)
+    places = {each.site for each in services} | {each.site for each in devices}
+    if not (scope.carrier or scope.contract):
+        places |= {each.id for each in whole.sites if _is_place(each, scope)}
+    sites = tuple(each for each in whole.sites if each.id in places)
+    areas = {each.area for each in sites} | scope.area
+    names = scope.carrier | {each.carrier for each in services} | {each.carrier for each in devices}
+    names |= {each.carrier for each in contracts}
+    held = {each.id for each in devices}
+    return replace(
+        whole,
+        areas=tuple(each for each in whole.areas if each.id in areas),
+        sites=sites,
+        carriers=tuple(each for each in whole.carriers if each.id in names),
+        contracts=contracts,
+        devices=devices,
+        services=services,
+        doors=tuple(each for each in whole.doors if each.device in held),
+    )
+
+
+def _sellers(whole: Snapshot) -> Mapping[str, set[str]]:
+    """Return by service which contracts sell it."""
+    made: dict[str, set[str]] = {}
+    for contract in whole.contracts:
+        for item in contract.items:
+            for service in whole.services:
+                if fits(contract, item, service, whole):
+                    made.setdefault(service.id, set()).add(contract.id)
+    return made
+
+
+def _is_in(service: Service, whole: Snapshot, scope: Scope, sellers: Mapping[str, set[str]]) -> bool:
+    """Whether a service lies in the scope: of each kind that it names, one."""
+    return (
+        (not scope.carrier or service.carrier in scope.carrier)
+        and (not scope.contract or bool(scope.contract & sellers.get(service.id, set())))
+        and (not scope.area or whole.site[service.site].area in scope.area)
+        and (not scope.tag or bool(scope.tag & {*service.tags, *whole.site[service.site].tags}))
+    )
+
+
+def _is_seen(contract: Contract, scope: Scope, sold: set[str]) -> bool:
+    """Whether a contract lies in the scope: one that is named, or sells what lies in it, by a carrier that does."""
+    if scope.contract and contract.id not in scope.contract:
+        return False
+    if scope.carrier and contract.carrier not in scope.carrier:
+        return False
+    return contract.id in sold or not scope.of_places
+
+
+def _was_seen(contract: Contract, scope: Scope) -> bool:
+    """Whether a contract that is not in force now lies in the scope."""
+    named = (not scope.contract or contract.id in scope.contract) and (
+        not scope.carrier or contract.carrier in scope.carrier
+    )
+    return named and not scope.of_places
+
+
+def _is_place(site: Site, scope: Scope) -> bool:
+    return (not scope.area or site.area in scope.area) and (not scope.tag or bool(scope.tag & set(site.tags)))
+
+
+def _devices(whole: Snapshot, scope: Scope, services: tuple[Service, ...]) -> tuple[Device, ...]:
+    """Return the devices that provide the services, those they hang on, and in scopes of places those that stand there.
+
+    What hangs on a shared parent and lies outside is not among them; of the parent itself its state is seen.
+    """
+    held = {each.device for each in services} | {each.parent for each in services}
+    if not scope.contract:
+        held |= {
+            each.id
+            for each in whole.devices
+            if _is_place(whole.site[each.site], scope) and (not scope.carrier or each.carrier in scope.carrier)
+        }
+    waiting = list(held)
+    while waiting:
+        known = whole.device.get(waiting.pop())
+        if known is not None and known.parent and known.parent not in held:
+            held.add(known.parent)
+            waiting.append(known.parent)
+    return tuple(each for each in whole.devices if each.id in held)
