@@ -4,6 +4,9 @@ A small city is built from a seed in a temporary directory: register, situation,
 page is asked through the whole application (guard, session, templates, headers), `--rounds` times; p50, p95 and
 CPU time are printed with the bytes, plain and gzipped, the time to join a new situation (a thread aside does it in a
 running process), and the cost of a 304. A page has 300 ms and 60 KB; exit code 1 when its median or its bytes miss.
+
+`--audited` asks for the auditor's pages instead, of a city with a closed, revised month and one that runs: as many
+services under one contract, an outage for every tenth of them; `cold` is the first look, which reads the report.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from pathlib import Path
 from dashboards import pages as dashboard_pages
 from dashboards.service import application
 from netops import situation
+from netops.report import fonts
 from netops.web import pages
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,6 +48,24 @@ PAGES = [
     "/contract/contract-a",
     "/approvals",
 ]
+MONTH = "/contract/contract-a/2026-08"
+AUDITED = [
+    "/months",
+    "/month/2026-08",
+    "/month/2026-09",
+    MONTH,
+    "/contract/contract-a/2026-09",
+    f"{MONTH}/wifi/availability",
+    f"{MONTH}/wifi/any?outages=3&services=7",
+    "/contract/contract-a/2026-09/wifi/availability",
+    f"{MONTH}/interval?service=wifi-0000&from=1787221800000&until=1787225400000&item=wifi&objective=availability",
+    f"{MONTH}/revisions",
+    "/ledger",
+    "/ledger/leaf/1300",
+    "/ledger/find?q=356ad08d94d95c129be4c09e8aea8710f7848a1b9025f65029a5879ef2316c93",
+    "/blind?month=2026-08",
+    "/blind",
+]
 LIMIT_MS, LIMIT_BYTES = 300, 60_000
 
 
@@ -53,8 +75,11 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--audited", action="store_true", help="the auditor's pages")
     args = parser.parse_args()
-    small_city = _small_city()
+    small_city = _city("small_city")
+    if args.audited:
+        return _audited(args, small_city)
     with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
         settings = small_city.build(Path(directory), services=args.services, seed=args.seed)
         dashboard_pages.Passwords = small_city.cheap
@@ -81,6 +106,38 @@ def main() -> int:
     return 0 if met else 1
 
 
+def _audited(args, small_city) -> int:
+    """Measure the auditor's pages; the judge of the month that runs is waited for first."""
+    audited_city = _city("audited_city")
+    fonts.found = lambda: None  # no papers: they take long to set, and no page reads them
+    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
+        began = time.perf_counter()
+        settings = audited_city.build(Path(directory), services=args.services, outages=args.services // 10)
+        built_s = time.perf_counter() - began
+        dashboard_pages.Passwords = small_city.cheap
+        pages.load = lambda context: [dashboard_pages.pages(context)]
+        client = application(settings, small_city.Fixed(), stack).test_client()
+        client.post("/login", data={"name": "auditor", "password": small_city.PASSWORD})
+        cold = {path: _once(client, path) for path in AUDITED}
+        began = time.perf_counter()
+        while "Newer figures" in (text := client.get("/month/2026-09?lang=en").get_data(as_text=True)) or (
+            "are being judged" in text
+        ):
+            time.sleep(0.2)
+        judged_s = time.perf_counter() - began
+        rows = [{**_measure(client, path, args.rounds), "cold_ms": round(cold[path], 1)} for path in AUDITED]
+    _print(args, rows, built_s=built_s, judged_s=judged_s)
+    for row in rows:
+        print(f"cold {row['page'][:45]:<45} {row['cold_ms']:>8}")
+    return 0 if all(row["p50_ms"] <= LIMIT_MS and row["bytes"] <= LIMIT_BYTES for row in rows) else 1
+
+
+def _once(client, path: str) -> float:
+    began = time.perf_counter()
+    client.get(path)
+    return (time.perf_counter() - began) * 1000
+
+
 def _measure(client, path: str, rounds: int) -> dict:
     took, worked = [], 0.0
     for _ in range(rounds):
@@ -88,7 +145,7 @@ def _measure(client, path: str, rounds: int) -> dict:
         answer = client.get(path)
         took.append((time.perf_counter() - began) * 1000)
         worked += (time.process_time() - cpu) * 1000
-        assert answer.status_code == 200, (path, answer.status_code)
+        assert answer.status_code == 200 or path.startswith("/ledger/find"), (path, answer.status_code)
     took.sort()
     return {
         "page": path,
@@ -113,10 +170,10 @@ def _print(args, rows: list[dict], **figures: float) -> None:
         print(f"{name:<50} {value:>8.1f}")
 
 
-def _small_city():
-    spec = importlib.util.spec_from_file_location("small_city", ROOT / "tests" / "dashboards" / "small_city.py")
+def _city(name: str):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / "dashboards" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules["small_city"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 

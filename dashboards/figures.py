@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dashboards import terms
-from netops.report import counts, interval
+from netops.report import counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -73,10 +73,10 @@ def of_report(found: Closed) -> list[Figure]:
     return _ordered(made)
 
 
-def of_answer(answer: Answer) -> list[Figure]:
-    """Return the figures of the month that runs, those below their target first."""
-    told = [(line, interval.plain(line)) for line in answer.lines]
-    return _ordered(_figure(each, line.item.id, (line.item, line.objective), each, {}) for line, each in told)
+def of_answer(answer: Answer, told: Sequence[Mapping[str, Any]]) -> list[Figure]:
+    """Return the figures of the month that runs, those below their target first; `told` are its lines as JSON."""
+    both = zip(answer.lines, told, strict=True)
+    return _ordered(_figure(each, line.item.id, (line.item, line.objective), each, {}) for line, each in both)
 
 
 def _figure(

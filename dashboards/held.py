@@ -61,7 +61,7 @@ def of(
     if answer is None or answer.start_ms != period.start_ms:
         return Held(reckoning=standing.reckoning), [], standing.error
     held = Held(until_ms=answer.end_ms, reckoning=standing.reckoning, hours=answer.hours, missing=answer.missing)
-    return held, figures.of_answer(answer), ""
+    return held, figures.of_answer(answer, standing.told), ""
 
 
 def find(desk: Desk, contract: str, month: str) -> tuple[Contract, Period]:

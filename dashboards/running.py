@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from inventory.errors import InventoryError
 from inventory.model import Contract
@@ -23,6 +23,8 @@ from netops.report import bundle, interval, issue
 from netops.sla import calendar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from netops.config import Settings
     from netops.report.interval import Answer
 
@@ -34,9 +36,10 @@ HOUR = "availability_hour"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What is known: the last answer, whether a newer one is being reckoned, or why there is none."""
+    """What is known: the last answer, as JSON tells its lines; whether a newer one comes, or why there is none."""
 
     answer: Answer | None = None
+    told: tuple[Mapping[str, Any], ...] = ()
     reckoning: bool = False
     error: str = ""
 
@@ -63,7 +66,7 @@ class Running:
         held = self._held.get(contract)
         if held is None:
             return Standing(reckoning=True)
-        return held[1] if held[0] == key else Standing(answer=held[1].answer, reckoning=True)
+        return held[1] if held[0] == key else replace(held[1], reckoning=True)
 
     def _begun(self, contract: str, key: tuple[int, int]) -> threading.Thread:
         with self._lock:
@@ -76,7 +79,9 @@ class Running:
 
     def _reckon(self, contract: str, key: tuple[int, int]) -> None:
         try:
-            made = Standing(answer=judged(self._settings, contract, end_ms=key[0]))
+            answer = judged(self._settings, contract, end_ms=key[0])
+            told = tuple(interval.plain(line) for line in answer.lines) if answer is not None else ()
+            made = Standing(answer=answer, told=told)
         except (NetopsError, InventoryError) as error:
             made = Standing(error=str(error))
         except Exception as error:  # told on the page; the other contracts are shown

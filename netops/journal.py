@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 import apsw
 
-from netops import latecomers, sqlite
+from netops import latecomers, sqlite, unmeasured
 from netops.errors import NetopsError
 from netops.sla.intervals import Cause, State
 from netops.sla.measured import Look
@@ -88,7 +88,8 @@ class Journal:
     def __enter__(self) -> Self:
         self._claim = sqlite.Claim(self._path)
         self._db = sqlite.writer(self._path)
-        self._db.execute(_SCHEMA + latecomers.SCHEMA)
+        self._db.execute(_SCHEMA + latecomers.SCHEMA + unmeasured.SCHEMA)
+        unmeasured.begin(self._db)
         self._numbers = dict(self._db.execute("SELECT id, no FROM service"))
         return self
 
@@ -284,13 +285,15 @@ class Journal:
             db.execute("DELETE FROM pending WHERE hour_ms = ?", (hour_ms,))
 
     def _keep(self, sums: Iterable[HourSum]) -> None:
+        told = list(sums)
         self._open().executemany(
             "INSERT OR REPLACE INTO hour VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 (s.hour_ms, self._number(s.service), s.up_ms, s.degraded_ms, s.down_ms, s.unknown_ms, s.worst)
-                for s in sums
+                for s in told
             ),
         )
+        unmeasured.note(self._open(), (s.hour_ms for s in told))
 
     def later(self, *, until_ms: int, limit: int, contract: str = "") -> list[tuple[int, str]]:
         """Return (hour, contract) of hours that end by `until_ms` and wait to be sealed, oldest first."""

@@ -1,4 +1,8 @@
-"""How much of the sealed hours nobody measured, all services together; read beside the core, for the pages."""
+"""How much of each sealed hour nobody measured, all services together: kept by the core, read by the pages beside it.
+
+A month of thousands of services is millions of sums; a page that adds them up is late. So the journal
+(`netops/journal.py`) adds up an hour when it keeps its sums, and again when the hour is stated again.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +14,44 @@ from netops import sqlite
 from netops.errors import NetopsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS unmeasured(hour_ms INTEGER PRIMARY KEY, unknown_ms INTEGER NOT NULL,
+    whole_ms INTEGER NOT NULL);
+"""
+_ADDED = (
+    "INSERT OR REPLACE INTO unmeasured SELECT hour_ms, sum(unknown_ms), sum(up_ms + degraded_ms + down_ms + unknown_ms)"
+    " FROM hour"
+)
+
+
+def begin(db: apsw.Connection) -> None:
+    """Add up all hours of a journal that is from before this table; nothing where it has any."""
+    if db.execute("SELECT 1 FROM unmeasured LIMIT 1").get is None:
+        db.execute(f"{_ADDED} GROUP BY hour_ms")
+
+
+def note(db: apsw.Connection, hours: Iterable[int]) -> None:
+    """Add up hours whose sums were kept."""
+    db.executemany(f"{_ADDED} WHERE hour_ms = ? GROUP BY hour_ms", ((hour,) for hour in sorted(set(hours))))
 
 
 def by_hour(path: Path, *, start_ms: int, end_ms: int) -> dict[int, tuple[int, int]]:
     """Return hour → (not measured, whole) service time in ms over the sealed hours of `[start, end)`.
 
-    `path` is the journal's file (`netops/journal.py`); empty before there is one. NetopsError when it cannot be read.
+    `path` is the journal's file; empty before the core has made one. NetopsError when it cannot be read.
     """
     if not path.exists():
         return {}
     try:
         db = sqlite.reader(path)
         try:
+            if db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'unmeasured'").get is None:
+                return {}  # the core of before wrote it, and has not been started since
             rows = db.execute(
-                "SELECT hour_ms, sum(unknown_ms), sum(up_ms + degraded_ms + down_ms + unknown_ms) FROM hour"
-                " WHERE hour_ms >= ? AND hour_ms < ? GROUP BY hour_ms",
+                "SELECT hour_ms, unknown_ms, whole_ms FROM unmeasured WHERE hour_ms >= ? AND hour_ms < ?",
                 (start_ms, end_ms),
             )
             return {int(hour): (int(unknown), int(whole)) for hour, unknown, whole in rows}

@@ -326,8 +326,7 @@ def _summed(made: Settings, runs: _Seen) -> None:
     """Keep the sums of the hours for the pages, as the core does beside the ledger."""
     with Journal(made.data.dir / "states.db") as journal, journal._db:
         for hour in range(START, NOW // H * H, H):
-            if hour in runs._spans or hour % DAY == 0:
-                journal._keep(_sum(name, hour, found) for name, found in runs.hour(hour).items())
+            journal._keep(_sum(name, hour, found) for name, found in runs.hour(hour).items())
 
 
 def _sum(name, hour, found) -> HourSum:

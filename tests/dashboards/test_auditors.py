@@ -266,3 +266,10 @@ def test_a_bundle_that_waits_for_its_co_signatures_is_shown_and_not_given(audite
 
     assert closed.place(settings, REPORT) == (path.parent / WAITING / path.name, True)
     assert closed.place(settings, "nothing") is None
+
+
+def test_no_page_says_of_an_excused_outage_that_it_counts(audited):
+    text = audited.browser("auditor").get(f"/contract/{CONTRACT}?lang=en").get_data(as_text=True)
+
+    assert "Outages, the longest first (4)" in text, "two under each of the two objectives"
+    assert "Outages that count" not in text
