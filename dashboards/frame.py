@@ -102,3 +102,10 @@ def strip_label(letters: str) -> str:
     names = {"U": "up", "D": "degraded", "X": "down", "N": "unknown"}
     counts = [f"{words.state(name)} {letters.count(sign)}" for sign, name in names.items() if sign in letters]
     return _("过去24小时（小时数）：%(counts)s", counts=", ".join(counts) or "—")
+
+
+def found_words() -> dict[str, str]:
+    """Return the words in which hits are offered while somebody types: states with their signs, kinds, and how many."""
+    states = {name: f"{charts.SYMBOL[letter]} {words.state(name)}" for name, letter in words.LETTER.items()}
+    kinds = {"device": _("设备"), "service": _("服务"), "site": _("站点"), "area": _("街道")}
+    return {**states, **kinds, "found": _("找到 %(count)d 项", count=0)}

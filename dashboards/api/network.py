@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import abort, url_for
 
-from dashboards import subjects
+from dashboards import subjects, words
 from dashboards.api import parameters, shapes
 from dashboards.api.operation import Many, One, Operation
 from dashboards.city import GROUPS, find, sums, troubles
@@ -208,12 +208,13 @@ def _is(city: City, service: str, state: str, contract: str) -> bool:
 
 def search(desk: Desk, asked: Asked) -> shapes.Hits:
     """Return what a search finds, as the page does, with the page of each."""
-    found, count = find(desk.queries.city(), asked["q"])
+    city = desk.queries.city()
+    found, count = find(city, asked["q"])
     shown = tuple(
         shapes.Hit(
             kind=cast("Any", each.kind),  # one of FIRST
             id=each.id,
-            name=each.name,
+            name=words.area(city.snapshot.area[each.id]) if each.kind == "area" else each.name,
             detail=each.detail,
             area=each.area,
             state=STATES.get(each.state),
