@@ -118,7 +118,7 @@ class TestInABrowser:
         page()
         typed(browser, "wlan-controller-9")
         at = browser.evaluate(
-            "(() => { const b = document.getElementById('hit-0').getBoundingClientRect(); return [b.x + 9, b.y + 9] })()"
+            "(b => [b.x + 9, b.y + 9])(document.getElementById('hit-0').getBoundingClientRect())"
         )
         for kind in ("mousePressed", "mouseReleased"):
             browser.ask("Input.dispatchMouseEvent", type=kind, x=at[0], y=at[1], button="left", clickCount=1)
