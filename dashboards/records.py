@@ -30,7 +30,7 @@ FIELDS = {
     "latitude": mark("纬度"),
     "gateway": mark("登录网关"),
     "tags": mark("标签"),
-    "site": mark("站点编号"),
+    "site": mark("所在站点的编号"),
     "carrier": mark("运营商"),
     "role": mark("类别"),
     "profile": mark("设备模板"),

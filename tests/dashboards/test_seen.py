@@ -43,6 +43,13 @@ PAGES = {  # path → whose page it is
     "/contracts": "auditor",
     "/summary": "auditor",
     "/contract/contract-b": "auditor",
+    "/register": "operator",
+    "/register/device/ap-0009": "operator",
+    "/register/device/ap-0009/edit": "operator",
+    "/register/add/site": "operator",
+    "/proposals": "operator",
+    "/element/ap/mac:0a0b0c000000": "operator",
+    "/maintenance?device=wlan-controller-9": "operator",
     "/approvals": "contract_manager",
     "/approvals/new": "contract_manager",
     "/accounts": "admin",
@@ -222,3 +229,23 @@ def test_what_is_printed_is_light_whatever_the_screen_is_and_has_no_menu(look, b
     assert browser.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert browser.evaluate("document.querySelector('header.top').checkVisibility()") is False
     assert browser.evaluate("document.querySelector('h1').checkVisibility()") is True
+
+
+@pytest.mark.partner("axe")
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_a_plan_is_seen_before_it_is_asked_for(look, browser, language):
+    look("/register/service/wifi-0009/edit", "operator", language)
+    browser.evaluate("document.querySelector('#f-tags').value = 'night'")
+    browser.evaluate("document.querySelector('#f-carrier').value = 'carrier-b'")
+    click(browser, "button[value=review]")
+
+    for size, (width, height) in SIZES.items():
+        browser.size(width, height)
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width, size
+        for scheme in ("light", "dark"):
+            found = browser.axe(scheme)
+            if PICTURES:
+                browser.picture(Path(PICTURES) / f"register-plan.{language}.{size}.{scheme}.png")
+
+            assert found["wrong"] == [], (size, scheme)
+    assert "night" in browser.evaluate("document.querySelector('#content').innerText")

@@ -9,9 +9,10 @@ import pytest
 from argon2 import PasswordHasher
 
 from inventory import sql
+from inventory.edits import Edit, digest
 from inventory.reading.folder import read_city
 from inventory.register import Register
-from netops import cli, core, facts, fail_open, founding, wire
+from netops import amending, cli, core, facts, fail_open, founding, wire
 from netops.access import approvals, tables
 from netops.access.passwords import Passwords
 from netops.access.staff import Staff
@@ -444,6 +445,37 @@ def test_what_two_persons_allowed_is_handed_on_signed_until_it_is_taken_back(hou
         facts.submit(cli, say("withdrawn", "li.na", "operator"))
 
         assert (alone, allowed, told(facts=3)) == ([], [("park",)], [])
+
+
+def test_what_two_persons_decide_about_the_register_is_carried_out_and_judged_by(house):
+    made, _, _, settings = house
+    now = made._clock.at_ms
+    with sql.Database(tables.url(settings)) as database:
+        staff = Staff(database, Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)))
+        for name, role in (("li.na", "operator"), ("zhao", "contract_manager")):
+            once = staff.add(name, role=role, by="t", now_ms=now - M)
+            staff.change(name, old=once, new="correct horse battery", address="::1", now_ms=now - M)
+    known = made._seen.site["library"]
+    wanted = [Edit(noun="site", id="library", before=digest(known), after=replace(known, name="新馆"))]
+    terms = amending.terms_of(wanted)
+    asked = approvals.ask("register_change", terms=terms, by="li.na", role="operator", reason="搬迁", now_ms=now)
+    said = {"request": asked[0].body["request"], "decision": "approved", "reason": ""}
+    with Spool(settings.data.dir / "spool" / "cli.db", source="cli") as cli:
+        facts.submit(
+            cli,
+            *asked,
+            Fact(kind="approval_decision", at_ms=now, body={**said, "by": "li.na", "role": "operator"}),
+            Fact(kind="approval_decision", at_ms=now, body={**said, "by": "zhao", "role": "contract_manager"}),
+        )
+    until(lambda: made._taken["facts"] == 2 and made._taken["isolated"] == 1)
+    (job,) = [each for each in made._jobs() if each.name == "amendments"]
+    job.run(0)
+    job.run(0)
+
+    assert made._seen.site["library"].name == "新馆", "the verifier is built anew from it at once"
+    (leaf,) = stated(settings, "register_change")
+    assert (leaf.fact.body["outcome"], leaf.fact.body["request"]) == ("applied", asked[0].body["request"])
+    assert stated(settings, "register_applied")[-1].fact.body["revision"] == leaf.fact.body["revision"]
 
 
 def stated(settings, kind):

@@ -11,8 +11,9 @@ import pyotp
 import pytest
 from argon2 import PasswordHasher
 
-from inventory import sql
+from inventory import edits, sql
 from inventory.city import city_of
+from inventory.exchange import amendment
 from inventory.model import Area, Site
 from inventory.register import Register
 from inventory.tables import MIGRATIONS
@@ -340,3 +341,47 @@ def test_a_token_is_printed_once_and_its_making_and_end_are_stated(settings, cap
 def test_a_token_that_cannot_be_is_refused(settings, words, why):
     with pytest.raises(UsageError, match=why):
         run(staff, ["token", *words], settings)
+
+
+def test_a_change_of_the_register_is_asked_for_by_a_file_and_shown_first(settings, tmp_path, capsys):
+    sql.upgrade(MIGRATIONS, settings.register_url)
+    area = Area(id="110108001", name="万寿路街道", name_en="Wanshoulu", col=0, row=0)
+    park = Site(id="park", name="公园", area=area.id)
+    with Register(settings.register_url, rehearsal=True) as register:
+        register.apply(city_of([area, park]), at_ms=1, now_ms=1)
+    file = tmp_path / "amendment.json"
+    hall = Site(id="hall", name="新馆", area=area.id)
+    file.write_text(amendment.written(edits.differing([hall], {})), encoding="utf-8")
+    words = ["request", "register_change", "--amendment", str(file), "--reason", "盘点", *as_("li.na")]
+
+    assert run(approve, words, settings) == 0
+    told = capsys.readouterr()
+    (fact,) = [each for each in stated(settings) if each.kind == "approval_request"]
+    run(approve, ["list"], settings)
+    listed = capsys.readouterr().out
+
+    assert "+ site hall" in told.err
+    assert fact.body["terms"] == {"changes": [edits.text(edits.differing([hall], {})[0])], "from_ms": 0}
+    assert "from when it is applied" in listed
+    assert "add site hall" in listed
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ([], "--amendment FILE"),
+        (["--amendment", "{file}", "--from", "2020-01-01"], "has passed"),
+    ],
+)
+def test_a_change_of_the_register_without_a_file_or_for_the_past_is_refused(settings, tmp_path, words, why):
+    file = tmp_path / "amendment.json"
+    file.write_text(amendment.written([]), encoding="utf-8")
+    given = [each.format(file=file) for each in words]
+
+    with pytest.raises(UsageError, match=why):
+        run(approve, ["request", "register_change", *given, "--reason", "x", *as_("li.na")], settings)
+
+
+def test_a_window_is_asked_for_where_there_must_be_one(settings):
+    with pytest.raises(UsageError, match="add --to"):
+        run(approve, [*ASK[:8], "--from", "2026-10-12T02:00", "--reason", "x", *as_("li.na")], settings)
