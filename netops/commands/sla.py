@@ -24,7 +24,7 @@ from netops.coverage import promised
 from netops.errors import NetopsError, UsageError, nearest
 from netops.evidence import canonical
 from netops.ledger_file import LedgerReader, NoLedgerError
-from netops.report import bundle, covered, interval, issue, standing
+from netops.report import bundle, counts, covered, interval, issue, standing
 from netops.report import leaves as sealed
 from netops.report.leaves import Leaves, Sealed
 from netops.sla import calendar, facts_file
@@ -230,7 +230,8 @@ def _figures(name: str, told: Mapping[str, Any], words: Mapping[str, str]) -> st
     verdict = words[told["verdict"]]
     if "shown" not in told:
         return f"{name:<32} {verdict}"
-    value = f"{told['shown'] or '?'} % [{told['lower_shown']}, {told['upper_shown']}]"
+    mean = counts.mean(told)
+    value = f"{told['shown'] or '?'} % [{told['lower_shown']}, {told['upper_shown']}]{f' ({mean})' if mean else ''}"
     target = f"{words['target']} {told['target']} %"
     return f"{name:<32} {verdict:<{COLUMNS}} {value}  {target}  {words['unknown']} {told['unknown_shown']} %"
 

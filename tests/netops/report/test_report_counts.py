@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import pytest
 
+from netops.commands import sla, sla_words
 from netops.evidence.verifier import verify_numbers
 from netops.report import counts
 from netops.sla import counted, hours, streams
@@ -98,6 +99,7 @@ def test_a_mean_is_of_all_logins_of_the_month_and_told_in_seconds(city, paper_bu
     assert "<td>91.680000 % (8.320 s)</td>" in page
     assert "≤ 100000 ms" not in page  # what one counts at most is no limit of the mean
     assert counts.unit(found) == " s"
+    assert "91.680000 % [91.680000, 91.680000] (8.320 s)" in sla._figures("mean", found, sla_words.WORDS["en"])
     assert verify_numbers(bundle) == []
 
 

@@ -204,6 +204,20 @@ def test_where_no_cell_is_known_nothing_is_weak(world, base_contract):
     }
 
 
+@pytest.mark.parametrize(
+    ("told_in", "holds"), [("netops-report/3", True), ("netops-report/4", False)], ids=["before", "since"]
+)
+def test_a_report_that_is_silent_on_it_holds_only_from_before_it_was_told(world, base_contract, signer, told_in, holds):
+    areas(city(world, base_contract), {"a": 100})
+    survey(world, walked(75, 25))
+    _, members = world.issue(signer)
+    report = json.loads(members["report.json"])
+    del report["parts"][0]["items"][0]["coverage"][0]["weak"]
+    changed = members | {"report.json": canonical.dumps(report | {"format": told_in})}
+
+    assert (verify_numbers(Bundle(members=changed)) == []) is holds
+
+
 def test_area_and_time_share_no_table(world, base_contract):
     """Rule 15: among the objectives, their columns and their sums nothing is of surface."""
     areas(city(world, base_contract), {"a": 100})
