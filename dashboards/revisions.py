@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, render_template
 from werkzeug.utils import secure_filename
 
-from dashboards import closed, disputes, figures, held
+from dashboards import closed, contracts, disputes, figures, held
 from dashboards.frame import bound, frame
 from netops.errors import EvidenceError
 from netops.evidence.members import REPORT
 from netops.papers import CERTIFICATE, signed_at
-from netops.report import because, pdf, witnessed, xlsx
+from netops.report import because, pdf, xlsx
 from netops.report import figures as amounts
 from netops.report import issue as issuing
 from netops.report.words import WORDS, say
@@ -85,24 +85,13 @@ def _revision(desk: Desk, issue: Issue, policies: list[tuple[int, Policy]]) -> d
     place = closed.place(desk.settings, issue.report)
     told: dict[str, Any] = {"issue": issue, "found": None, "error": "", "files": [], "cosigned": "", "waiting": False}
     if place is not None:
-        told |= {"waiting": place[1], "cosigned": _cosigned(place[0], asked) if asked.quorum else ""}
+        signed = contracts.carried(place[0], asked, place[0].stat().st_mtime_ns)
+        told |= {"waiting": place[1], "cosigned": f"{signed} / {asked.quorum}" if asked.quorum else ""}
     try:
         found = closed.opened(desk.settings, issue)
     except EvidenceError as error:
         return told | {"error": str(error)}
     return told | {"found": found, "files": _files(desk, found), "changed": changed(found.report)}
-
-
-def _cosigned(path: Path, asked: Policy) -> str:
-    try:
-        return f"{_carried(path, path.stat().st_mtime_ns, asked)} / {asked.quorum}"
-    except (EvidenceError, OSError):
-        return f"? / {asked.quorum}"
-
-
-@lru_cache(maxsize=256)
-def _carried(path: Path, _changed: int, asked: Policy) -> int:
-    return witnessed.carried(path, asked)
 
 
 def _sides(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
