@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from dashboards.queries import Queries
     from netops.access.factors import Factors
+    from netops.access.passkeys import Passkeys
     from netops.access.sessions import Sessions
     from netops.access.staff import Staff
     from netops.access.steps import Rule
@@ -32,6 +33,7 @@ class Desk:
     factors: Factors
     rule: Rule
     tokens: Tokens
+    passkeys: Passkeys | None
     submit: Submit
 
     @property

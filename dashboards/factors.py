@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import segno
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from markupsafe import Markup
 
+from dashboards import words
 from dashboards.frame import bound
-from dashboards.staff import begin, unkept
+from dashboards.staff import begin, login, unkept
 from netops.access import guard, steps
 from netops.access.staff import ThrottledError
 from netops.access.steps import Held, Step
@@ -31,6 +33,7 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
     add = blueprint.add_url_rule
     add("/factor", "factor", bound(factor, desk))
     add("/factor", "prove", bound(prove, desk), methods=["POST"])
+    add("/login/passkey", "enter_passkey", bound(enter_passkey, desk), methods=["POST"])
     add("/factors", "factors", bound(factors, desk))
     add("/factors", "arrange", bound(arrange, desk), methods=["POST"])
 
@@ -42,33 +45,36 @@ def factor(desk: Desk, error: str = "", code: int = 200) -> AnyResponse:
     if g.person.step is not Step.PROVE:
         return redirect(target, code=303)
     held = desk.factors.held(g.person.account)
+    keys = desk.passkeys if held.passkeys else None
     page = render_template(
         "dashboards/factor.html",
         error=error,
         next=target,
-        held=held,
         codes=steps.by_code(g.person.role, held, desk.rule),
+        asked=keys.asking(g.person.account, now_ms=desk.clock.now_ms()) if keys else "",
     )
     return unkept(page, code)
 
 
 def prove(desk: Desk) -> AnyResponse:
-    """Take a code; a new session begins, for what is open now is more than before."""
+    """Take a code or a passkey's answer; a new session begins, for what is open now is more than before."""
     if g.person.step is not Step.PROVE:
         return redirect("/", code=303)
     name, now_ms, address = g.person.account, desk.clock.now_ms(), request.remote_addr or ""
     held = desk.factors.held(name)
     try:
-        given = request.form.get("code", "")
-        desk.factors.prove(
-            name, given, address=address, now_ms=now_ms, codes=steps.by_code(g.person.role, held, desk.rule)
-        )
+        if (answer := request.form.get("credential", "")) and desk.passkeys:
+            desk.passkeys.prove(name, answer, address=address, now_ms=now_ms)
+        else:
+            by_code, given = steps.by_code(g.person.role, held, desk.rule), request.form.get("code", "")
+            desk.factors.prove(name, given, address=address, now_ms=now_ms, codes=by_code)
     except ThrottledError as error:
-        answer = factor(desk, _("尝试次数过多，请 %(wait)s 秒后再试。", wait=error.wait_s), 429)
-        answer.headers["Retry-After"] = str(error.wait_s)
-        return answer
+        slow = factor(desk, _("尝试次数过多，请 %(wait)s 秒后再试。", wait=error.wait_s), 429)
+        slow.headers["Retry-After"] = str(error.wait_s)
+        return slow
     except AccessError:
-        return factor(desk, _("验证码不正确或已用过。"), 401)
+        said = _("这个通行密钥不被接受。") if request.form.get("credential") else _("验证码不正确或已用过。")
+        return factor(desk, said, 401)
     return proven(desk, now_ms=now_ms)
 
 
@@ -81,6 +87,27 @@ def proven(desk: Desk, *, now_ms: int) -> AnyResponse:
     step = steps.after_proof(account.role, desk.factors.held(name), desk.rule)
     if step is Step.NOTHING:
         desk.factors.entered(name, address=request.remote_addr or "", now_ms=now_ms)
+    return begin(desk, account, step, target=guard.inside(request.form.get("next", "/")), now_ms=now_ms)
+
+
+def enter_passkey(desk: Desk) -> AnyResponse:
+    """Log in by a passkey alone: its authenticator has verified who holds it."""
+    now_ms, address = desk.clock.now_ms(), request.remote_addr or ""
+    if desk.passkeys is None:
+        return login(desk, _("这里不能使用通行密钥。"), 401)
+    try:
+        name = desk.passkeys.enter(request.form.get("credential", ""), address=address, now_ms=now_ms)
+    except ThrottledError as error:
+        slow = login(desk, _("尝试次数过多，请 %(wait)s 秒后再试。", wait=error.wait_s), 429)
+        slow.headers["Retry-After"] = str(error.wait_s)
+        return slow
+    except AccessError:
+        return login(desk, _("这个通行密钥不被接受。"), 401)
+    account = desk.staff.account(name)
+    if account is None:
+        raise AccessError(f"there is no account '{name}' any more")
+    step = steps.after_proof(account.role, desk.factors.held(name), desk.rule)
+    desk.factors.entered(name, address=address, now_ms=now_ms)
     return begin(desk, account, step, target=guard.inside(request.form.get("next", "/")), now_ms=now_ms)
 
 
@@ -142,7 +169,46 @@ def _drop_codes(desk: Desk) -> AnyResponse:
     return redirect(url_for(guard.FACTORS), code=303)
 
 
-_ACTS = {"offer": _offer, "take_up": _take_up, "renew": _renew, "drop_codes": _drop_codes}
+def _add_passkey(desk: Desk) -> AnyResponse:
+    name, now_ms, address = g.person.account, desk.clock.now_ms(), request.remote_addr or ""
+    account = desk.staff.account(name)
+    if desk.passkeys is None or account is None:
+        return factors(desk, _("这里不能使用通行密钥。"), 400)
+    form = request.form
+    try:
+        answer, title = form.get("credential", ""), form.get("title", "")
+        desk.passkeys.add(account, answer, title=title, address=address, now_ms=now_ms)
+    except (AccessError, UsageError):
+        return factors(desk, _("没有加入：名称须为 1 至 60 个字，每个设备只能加入一次，最多 10 个。"), 400)
+    held = desk.factors.held(name)
+    codes = [] if held.recovery else desk.factors.renew_recovery(name, address=address, now_ms=now_ms)
+    _state(desk, "passkey added", now_ms)
+    return after_change(desk, codes=codes, now_ms=now_ms)
+
+
+def _drop_passkey(desk: Desk) -> AnyResponse:
+    name, held, now_ms = g.person.account, desk.factors.held(g.person.account), desk.clock.now_ms()
+    if desk.passkeys is None:
+        return factors(desk, _("这里不能使用通行密钥。"), 400)
+    if desk.rule.lacks(g.person.role, replace(held, passkeys=held.passkeys - 1)):
+        return factors(desk, _("您的角色必须有第二重验证，不能删除最后一个。"), 400)
+    try:
+        which = request.form.get("passkey", "")[:1400]
+        desk.passkeys.remove(name, which, address=request.remote_addr or "", now_ms=now_ms)
+    except UsageError:
+        return factors(desk, _("没有这个通行密钥，或已删除。"), 404)
+    _state(desk, "passkey removed", now_ms)
+    return redirect(url_for(guard.FACTORS), code=303)
+
+
+_ACTS = {
+    "offer": _offer,
+    "take_up": _take_up,
+    "renew": _renew,
+    "drop_codes": _drop_codes,
+    "add_passkey": _add_passkey,
+    "drop_passkey": _drop_passkey,
+}
 
 
 def after_change(desk: Desk, *, codes: list[str], now_ms: int) -> AnyResponse:
@@ -162,12 +228,18 @@ def after_change(desk: Desk, *, codes: list[str], now_ms: int) -> AnyResponse:
 def _page(
     desk: Desk, code: int, *, error: str = "", offer: Offer | None = None, codes: list[str] | None = None
 ) -> AnyResponse:
+    name, role, now_ms = g.person.account, g.person.role, desk.clock.now_ms()
+    held, passkeys, account = desk.factors.held(name), desk.passkeys, desk.staff.account(name)
     page = render_template(
         "dashboards/factors.html",
         error=error,
-        held=desk.factors.held(g.person.account),
-        lacks=desk.rule.lacks(g.person.role, desk.factors.held(g.person.account)),
-        is_required=g.person.role in desk.rule.required | desk.rule.passkey,
+        held=held,
+        lacks=desk.rule.lacks(role, held),
+        needs_passkey=role in desk.rule.passkey,
+        passkeys=passkeys.all(name) if passkeys else [],
+        creating=passkeys.creating(account, now_ms=now_ms) if passkeys and account else "",
+        words=words,
+        zone=desk.zone,
         is_fresh=is_fresh(desk),
         offer=offer,
         picture=_picture(offer) if offer is not None else "",

@@ -39,7 +39,9 @@ from dashboards.queries import Queries
 from inventory.sql import Database
 from netops.access import guard, steps, tables
 from netops.access.factors import Factors
+from netops.access.passkeys import Passkeys
 from netops.access.passwords import Passwords
+from netops.access.places import place
 from netops.access.sealed import Seal, staff_key
 from netops.access.sessions import Sessions
 from netops.access.staff import Staff
@@ -48,6 +50,7 @@ from netops.web import Link, Pages
 from netops.web.language import mark
 
 if TYPE_CHECKING:
+    from netops.config import Settings
     from netops.web import Context
 
 TRANSLATIONS = Path(__file__).parent / "translations"
@@ -145,6 +148,7 @@ def pages(context: Context) -> Pages:
         sessions=Sessions(database),
         factors=Factors(accounts, seal),
         tokens=Tokens(database, seal),
+        passkeys=_passkeys(context.settings, database, seal),
         rule=steps.rule(context.settings),
         submit=context.submit,
     )
@@ -156,6 +160,12 @@ def _above(desk: Desk) -> dict[str, object]:
     scope = guard.scope()
     parts = [] if scope.whole else narrow.said(scope, desk.queries.city().snapshot)
     return {"opened": opened.above(desk), "part_of_city": parts}
+
+
+def _passkeys(settings: Settings, database: Database, seal: Seal) -> Passkeys | None:
+    """Return the passkeys of where the pages are found; None where the settings do not say, or have an address."""
+    found = place(settings)
+    return Passkeys(database, seal, found, title=settings.city.title) if found is not None and found.rp_id else None
 
 
 def blueprint(desk: Desk) -> Blueprint:

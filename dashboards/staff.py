@@ -32,13 +32,14 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
     add("/accounts", "accounts", bound(accounts, desk))
 
 
-def login(_desk: Desk, error: str = "", code: int = 200) -> AnyResponse:
+def login(desk: Desk, error: str = "", code: int = 200) -> AnyResponse:
     """Show the login, or go on when somebody is logged in already."""
     target = guard.inside(request.values.get("next", "/"))
     if g.person is not None and not error:
         return redirect(target, code=303)
     name = request.form.get("name", "")[:64]
-    page = render_template("dashboards/login.html", error=error, next=target, name=name)
+    asked = desk.passkeys.asking(now_ms=desk.clock.now_ms()) if desk.passkeys else ""
+    page = render_template("dashboards/login.html", error=error, next=target, name=name, asked=asked)
     return unkept(page, code)
 
 
@@ -157,6 +158,10 @@ def done(what: str) -> str:
         "one-time codes removed": _("已删除验证码"),
         "token added": _("已建立访问令牌"),
         "token revoked": _("已撤销访问令牌"),
+        "passkey added": _("已加入通行密钥"),
+        "passkey removed": _("已删除通行密钥"),
+        "passkey accepted": _("通行密钥正确"),
+        "passkey refused": _("通行密钥被拒"),
         "second factors reset": _("第二重验证已重置"),
     }
     _added, mark, role = what.partition("added as ")

@@ -143,10 +143,11 @@ class Factors:
             note(db, now_ms, name, "login", by=name, origin=address)
 
     def drop_codes(self, name: str, *, address: str, now_ms: int) -> None:
-        """Forget an account's one-time codes and its recovery codes."""
+        """Forget an account's one-time codes, and its recovery codes unless they stand in for a passkey."""
         with self.database.write() as db:
             db.execute(sa.delete(CODES).where(CODES.c.account == name))
-            db.execute(sa.delete(RECOVERY).where(RECOVERY.c.account == name))
+            if db.execute(sa.select(PASSKEY.c.id).where(PASSKEY.c.account == name)).first() is None:
+                db.execute(sa.delete(RECOVERY).where(RECOVERY.c.account == name))
             note(db, now_ms, name, "one-time codes removed", by=name, origin=address)
 
     def forget(self, name: str, *, by: str, now_ms: int, origin: str = COMMAND_LINE) -> None:

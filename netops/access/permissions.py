@@ -46,6 +46,7 @@ ROUTES: dict[str, str] = {
     "dashboards.api.openapi": PUBLIC,  # how to ask, not what is told; the operations declare their own
     "dashboards.login": PUBLIC,
     "dashboards.enter": PUBLIC,
+    "dashboards.enter_passkey": PUBLIC,
     "dashboards.logout": SELF,
     "dashboards.password": SELF,
     "dashboards.change": SELF,

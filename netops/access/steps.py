@@ -58,7 +58,7 @@ def rule(settings: Settings) -> Rule:
         required = frozenset() if settings.city.rehearsal else DECIDING
     else:
         required = frozenset() if said == NOBODY else _roles(said, "access.second_factor", settings)
-    return Rule(required=required)
+    return Rule(required=required, passkey=_roles(settings.access.passkey, "access.passkey", settings))
 
 
 def after_password(role: str, held: Held, rule: Rule) -> Step:

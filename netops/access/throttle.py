@@ -76,9 +76,9 @@ def factor_buckets(name: str, address: str) -> dict[str, str]:
     return {limit: f"{limit}:{_number(f'{limit}:{text}')}" for limit, text in who.items()}
 
 
-def token_buckets(address: str) -> dict[str, str]:
-    """Return limit → bucket of a token that there is not, by the client that sends it."""
-    return {"client": f"client:{_number(f'token:{client(address)}')}"}
+def client_buckets(what: str, address: str) -> dict[str, str]:
+    """Return limit → bucket of what names no account and proves nothing, a token or a passkey, by who sends it."""
+    return {"client": f"client:{_number(f'{what}:{client(address)}')}"}
 
 
 def wait_ms(limit: str, *, count: int, last_ms: int, now_ms: int) -> int:

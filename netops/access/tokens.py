@@ -125,7 +125,7 @@ class Tokens:
             with self.database.read() as db:
                 row = db.execute(query).first()
         if row is None or not within(row.role, row.own_role):
-            spots = throttle.token_buckets(address)
+            spots = throttle.client_buckets("token", address)
             reserve(self.database, spots, now_ms, frozenset(spots))
             raise AccessError("the token is not valid: unknown, expired, revoked, or its owner may less than it")
         if row.used_ms is None or now_ms - row.used_ms >= TOUCH_MS:

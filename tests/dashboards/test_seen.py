@@ -54,6 +54,8 @@ PAGES = {  # path → whose page it is
     "/approvals/new": "contract_manager",
     "/accounts": "admin",
     "/password": "viewer",
+    "/factors": "viewer",
+    "/tokens": "viewer",
     "/nowhere": "viewer",
 }
 STEP_S = 2.0  # from a click to the page, on a machine that does other things beside it

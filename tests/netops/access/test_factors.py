@@ -269,7 +269,7 @@ def test_those_who_decide_need_a_second_factor_in_production_and_nobody_in_a_reh
     assert steps.rule(Settings(access=Access(second_factor=" viewer , admin"))).required == {"viewer", "admin"}
 
 
-@pytest.mark.parametrize("name", ["second_factor"])
+@pytest.mark.parametrize("name", ["second_factor", "passkey"])
 def test_a_role_that_there_is_not_is_named(name):
     settings = dataclasses.replace(Settings(), access=Access(**{name: "admn"}))
 
