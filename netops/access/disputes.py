@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from netops.dispute import codes, notes, states
-from netops.dispute.listening import SHORT_MS
+from netops.dispute.lateness import heard
 from netops.dispute.terms import FOR_EVER_MS, nobody
 from netops.errors import NetopsError, UsageError
 from netops.evidence.receipt import RECEIVED, REFUSED, REFUSED_LATER, noted
@@ -78,7 +78,7 @@ def _noted(before: Known, fact: Fact, known_ms: int) -> Known:
     """Return what is known of notes with one more fact: the first arrival of a note counts."""
     if fact.kind == RECEIVED:
         digest = str(fact.body["digest"])
-        arrived = Arrived(_heard(fact.at_ms, known_ms), str(fact.body.get("report", "")))
+        arrived = Arrived(heard(fact.at_ms, known_ms), str(fact.body.get("report", "")))
         return replace(before, arrived={digest: arrived} | dict(before.arrived))
     digest = noted({"kind": fact.kind, "body": fact.body})
     return replace(before, decided=before.decided | {digest}) if digest else before
@@ -110,9 +110,9 @@ def broken(fact: Fact, held: Known, terms: Lookup = nobody, *, known_ms: int | N
             case "objection" | "report_accepted":
                 return _of_the_carrier(fact, held, case, found, at_ms=_came(fact, held, at_ms))
             case "rebuttal":
-                return _of_the_city(case.objections[body["objection"]], found, at_ms=_heard(fact.at_ms, at_ms))
+                return _of_the_city(case.objections[body["objection"]], found, at_ms=heard(fact.at_ms, at_ms))
             case "ruling":
-                late = _of_the_city(case.objections[body["objection"]], found, at_ms=_heard(fact.at_ms, at_ms))
+                late = _of_the_city(case.objections[body["objection"]], found, at_ms=heard(fact.at_ms, at_ms))
                 return late or _ruled(body, case.objections[body["objection"]], case)
             case "report_final":
                 return _final(fact, case, found, held.breaks, at_ms=at_ms)
@@ -149,18 +149,9 @@ def _of_the_city(objection: Objection, terms: Terms | None, *, at_ms: int) -> st
     return f"it is late: objection '{objection.id}' could be {what} until {terms.shown(over)}" if over <= at_ms else ""
 
 
-def _heard(handed_ms: int, recorded_ms: int) -> int:
-    """Return by what time a word is late or not: when it was recorded.
-
-    It is when the city's desk had it where that was shortly before: a restart over midnight is no break, and what lay
-    in a spool meanwhile was handed in.
-    """
-    return handed_ms if 0 <= recorded_ms - handed_ms <= SHORT_MS else recorded_ms
-
-
 def _came(fact: Fact, held: Known, recorded_ms: int) -> int:
     """Return by what time a carrier's word is late or not: when the arrival of its note was recorded, if it was."""
-    at_ms = _heard(fact.at_ms, recorded_ms)
+    at_ms = heard(fact.at_ms, recorded_ms)
     arrived = held.arrived.get(noted({"kind": fact.kind, "body": fact.body}))
     return at_ms if arrived is None else min(at_ms, arrived.at_ms)
 

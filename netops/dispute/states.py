@@ -23,6 +23,7 @@ from netops.dispute import keys
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from netops.dispute.lateness import Lateness
     from netops.facts import Fact
 
 DRAFT, ISSUED, ACCEPTED, DISPUTED = "draft", "issued", "accepted", "disputed"
@@ -43,6 +44,7 @@ BREAK: Final = "listening_break"  # nor this: when nobody could be heard (`liste
 TEXT: Final = "contract_version"  # no step: by which text a revision's deadlines run
 AROUND: Final = (TEXT, keys.KIND, BREAK)  # what steps are judged by, and are none themselves
 DEADLINE: Final = "deadline"  # by whom it is said that nobody spoke: the core, which is no person
+LATE: Final = "late"  # why a carrier's word counts for nothing, where it came after its window
 MOST_OBJECTIONS: Final = 1000  # in a case; who has more to say objects to the whole interval
 
 REPORT: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
@@ -208,21 +210,28 @@ class Cases:
         return self.of_report(body["report"])
 
 
-def fold(facts: Iterable[tuple[Fact, int]], onto: Cases | None = None) -> Cases:
+def fold(facts: Iterable[tuple[Fact, int]], onto: Cases | None = None, *, lateness: Lateness | None = None) -> Cases:
     """Return what facts of the dispute amount to, each with the instant at which it counts as known, in their order.
 
-    A fact that the tables do not allow is passed over: whoever managed to have it sealed, it moves nothing.
+    A fact that the tables do not allow is passed over: whoever managed to have it sealed, it moves nothing. So is a
+    carrier's word after its window, where `lateness` can tell.
     """
     cases = _copied(onto or Cases())
     for fact, known_ms in facts:
-        _take(cases, fact, known_ms)
+        _take(cases, fact, known_ms, lateness)
     return cases
 
 
 def passed_over(leaves: Iterable[tuple[int, Fact, int]]) -> frozenset[int]:
     """Return which leaves, each (index, fact, instant known) in the order of the ledger, the tables do not allow."""
+    return frozenset(without_effect(leaves))
+
+
+def without_effect(leaves: Iterable[tuple[int, Fact, int]], lateness: Lateness | None = None) -> dict[int, str]:
+    """Return which of such leaves count for nothing, and why: `LATE`, or what the tables say."""
     cases = Cases()
-    return frozenset(index for index, fact, known_ms in leaves if not _take(cases, fact, known_ms))
+    found = ((index, _take(cases, fact, known_ms, lateness)) for index, fact, known_ms in leaves)
+    return {index: why for index, why in found if why}
 
 
 def _copied(cases: Cases) -> Cases:
@@ -236,9 +245,11 @@ def _copied(cases: Cases) -> Cases:
     )
 
 
-def _take(cases: Cases, fact: Fact, known_ms: int) -> bool:
-    """Put a fact into the cases; whether the tables allow it."""
+def _take(cases: Cases, fact: Fact, known_ms: int, lateness: Lateness | None = None) -> str:
+    """Put a fact into the cases; return why it counts for nothing, `LATE` or as the tables say, or the empty string."""
     body: Any = fact.body
+    if lateness is not None:
+        lateness.take(fact, known_ms)
     if fact.kind == TEXT:
         cases.texts.setdefault(body["contract"], {})[body["valid_from_ms"], body["version"]] = body["digest"]
     elif fact.kind == keys.KIND:
@@ -246,14 +257,16 @@ def _take(cases: Cases, fact: Fact, known_ms: int) -> bool:
     elif fact.kind == "report_issued":
         _issued(cases, fact, known_ms)
     elif fact.kind in KINDS:
-        if refused(cases, fact):
-            return False
+        if why := refused(cases, fact):
+            return why
         case = cases.of(fact)
         assert case is not None  # `refused` says so
+        if lateness is not None and lateness.is_late(fact, known_ms, case):
+            return LATE
         _put(cases, _with(case, fact, known_ms))
         if fact.kind == "objection":
             cases.objections[body["objection"]] = cases.reports[body["report"]]
-    return True
+    return ""
 
 
 def refused(cases: Cases, fact: Fact) -> str:

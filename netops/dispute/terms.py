@@ -84,6 +84,21 @@ def nobody(_contract: str, _at_ms: int) -> Terms | None:
     return None
 
 
+def of_texts(contracts: Iterable[Contract]) -> dict[str, Terms]:
+    """Return the terms of contract versions by the digest of their text; nobody's keys are among them."""
+    return {canonical.digest(codec.encode(each).encode()): _terms(each, None) for each in contracts}
+
+
+def _terms(contract: Contract, carrier: Carrier | None) -> Terms:
+    return Terms(
+        carrier=contract.carrier,
+        keys=tuple(map(VerifierKey.parse, carrier.keys if carrier else ())),
+        zone=calendar.zone(contract.timezone),
+        days=contract.dispute,
+        is_workday=_calendar(contract.calendar),
+    )
+
+
 def lookup(
     versions: Iterable[tuple[Contract, int, int]], carriers: Mapping[str, Carrier], other: Sequence[Contract] = ()
 ) -> Lookup:
@@ -96,14 +111,7 @@ def lookup(
         held.setdefault(contract.id, []).append((from_ms, to_ms, contract))
 
     def made(contract: Contract) -> Terms:
-        carrier = carriers.get(contract.carrier)
-        return Terms(
-            carrier=contract.carrier,
-            keys=tuple(map(VerifierKey.parse, carrier.keys if carrier else ())),
-            zone=calendar.zone(contract.timezone),
-            days=contract.dispute,
-            is_workday=_calendar(contract.calendar),
-        )
+        return _terms(contract, carriers.get(contract.carrier))
 
     texts: dict[str, dict[str, Terms]] = {}
     for contract in (*(each for spans in held.values() for _, _, each in spans), *other):

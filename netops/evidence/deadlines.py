@@ -35,17 +35,13 @@ MOST_DAYS = 3660  # working or not; no contract gives ten years
 def verify_deadlines(bundle: Bundle, rulings: Rulings, told: Procedure) -> Iterator[Failure]:
     """Yield each silence whose deadline is another one by the contract, or cannot be reckoned from what is here.
 
-    And what is off with the breaks, each silence that was stated while the carrier's window was kept open by them, and
-    each word on a report of this period that came when it no longer was. Where no break was stated yet, in a ledger of
-    an earlier release, lateness is not judged.
+    And what is off with the breaks, and each silence that was stated while the carrier's window was kept open by them.
     """
     yield from _numbered(told.breaks)
-    silences, words = told.silences, [each for each in told.words if told.breaks[:1] and _is_own(each, rulings, told)]
-    if not silences and not words:
+    if not told.silences:
         return
-    known = [*loads(bundle, CONTRACT), *(loads(bundle, TERMS) if TERMS in bundle.members else ())]
-    texts = {canonical.digest(canonical.dumps(each)): each for each in known}
-    for each in silences:
+    texts = _texts(bundle)
+    for each in told.silences:
         place = f"leaf {each.index}"
         if each.kind not in DAYS:
             yield Failure(place=place, what=f"states that a {each.kind} was missed; nobody has a deadline for one")
@@ -65,9 +61,30 @@ def verify_deadlines(bundle: Bundle, rulings: Rulings, told: Procedure) -> Itera
             yield Failure(place=place, what=what)
         elif each.kind == WINDOW and (why := _early(each, over, told.breaks, text, rulings)):
             yield Failure(place=place, what=why)
-    for word in words:
-        if (text := texts.get(word.text)) is not None and (why := _late(word, told.breaks, text, rulings)):
-            yield Failure(place=f"leaf {word.index}", what=why)
+
+
+def late_by(bundle: Bundle, rulings: Rulings) -> Callable[[Word, list[Break]], bool]:
+    """Return what says of a carrier's word whether it came after its window, kept open by the breaks before it.
+
+    Not by a text that is not in the bundle, nor where the calendar lacks the year.
+    """
+    texts = _texts(bundle)
+
+    def is_late(word: Word, breaks: list[Break]) -> bool:
+        if (text := texts.get(word.text)) is None:
+            return False
+        try:
+            over = _due(word.since_ms, WINDOW, text, rulings)
+            return word.heard_ms >= _kept(over, breaks, text, rulings)
+        except EvidenceError:
+            return False
+
+    return is_late
+
+
+def _texts(bundle: Bundle) -> dict[str, Mapping[str, Any]]:
+    known = [*loads(bundle, CONTRACT), *(loads(bundle, TERMS) if TERMS in bundle.members else ())]
+    return {canonical.digest(canonical.dumps(each)): each for each in known}
 
 
 def _numbered(breaks: list[Break]) -> Iterator[Failure]:
@@ -86,11 +103,6 @@ def _numbered(breaks: list[Break]) -> Iterator[Failure]:
         until = max(until, each.since_ms)
 
 
-def _is_own(word: Word, rulings: Rulings, told: Procedure) -> bool:
-    """Whether a word is on a report of this period, and came after the first break was stated."""
-    return word.index > told.breaks[0].index and told.periods.get(word.report, ())[:2] == rulings.period
-
-
 def _early(silence: Silence, over: int, breaks: list[Break], text: Mapping[str, Any], rulings: Rulings) -> str:
     """Return that a silence was stated while the window was kept open, or the empty string."""
     try:
@@ -100,19 +112,6 @@ def _early(silence: Silence, over: int, breaks: list[Break], text: Mapping[str, 
     if silence.recorded_ms >= until:
         return ""
     return f"states that nobody spoke while the window was kept open, until {iso(until)}, by a break of our listening"
-
-
-def _late(word: Word, breaks: list[Break], text: Mapping[str, Any], rulings: Rulings) -> str:
-    """Return that a word came after its window, or the empty string: also where the calendar lacks the year."""
-    try:
-        over = _due(word.since_ms, WINDOW, text, rulings)
-        until = _kept(over, [each for each in breaks if each.index < word.index], text, rulings)
-    except EvidenceError:
-        return ""
-    if word.heard_ms < until:
-        return ""
-    came = f"is a {word.kind} that came at {iso(word.heard_ms)}"
-    return f"{came}; its window was over at {iso(until)}, and no break of our listening excuses it"
 
 
 def _kept(over: int, breaks: list[Break], text: Mapping[str, Any], rulings: Rulings) -> int:

@@ -35,6 +35,8 @@ def objections(numbers: Numbers, again: Again) -> list[dict[str, Any]] | None:
         body = leaf["fact"]["body"]
         row = {name: body[name] for name in ALWAYS} | {name: body[name] for name in PERHAPS if name in body}
         row |= {"leaf": index, "known_ms": leaves.known(leaf), "state": "passed_over" if index in void else "open"}
+        if index in leaves.procedure.late:
+            row["because"] = "late"
         if index not in void and body["objection"] in ruled:
             at, ruling = ruled[body["objection"]]
             said = ruling["fact"]["body"]

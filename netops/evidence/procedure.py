@@ -17,7 +17,7 @@ from netops.evidence import note
 from netops.evidence.members import APART, LEAVES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from netops.evidence.members import Bundle
 
@@ -60,6 +60,7 @@ SIGNED = frozenset({"objection", "report_accepted"})  # what a carrier with a ke
 SHORT = 600_000  # a word that the desk had at most so long before it was recorded was heard then
 MOST_OBJECTIONS = 1000  # of a contract and period
 DEADLINE = "deadline"  # by whom silence is stated
+NOTHING = (0, "")  # what a late word does
 
 Leaf = tuple[int, "Mapping[str, Any]"]
 
@@ -127,12 +128,16 @@ class Word:
 
 @dataclass(slots=True)
 class Procedure:
-    """What the leaves of a contract's disputes amount to; `void` are those that the table does not allow."""
+    """What the leaves of a contract's disputes amount to; `void` are those that count for nothing.
 
+    The table does not allow them, or they came `late`, as `is_late` says of a word and the breaks before it.
+    """
+
+    is_late: Callable[[Word, list[Break]], bool] | None = None
     void: set[int] = field(default_factory=set)
+    late: set[int] = field(default_factory=set)
     silences: list[Silence] = field(default_factory=list)
     breaks: list[Break] = field(default_factory=list)
-    words: list[Word] = field(default_factory=list)
     periods: dict[str, tuple[int, int, str]] = field(default_factory=dict)  # of each report, and its contract
     _cases: dict[tuple[Any, ...], _Case] = field(default_factory=dict)
     _reports: dict[str, _Case] = field(default_factory=dict)
@@ -159,16 +164,24 @@ class Procedure:
         elif kind == "report_issued":
             self._issue(body, known)
         elif kind in KINDS:
-            since = self._step(kind, body, known)
-            if since is None:
+            is_late = kind in SIGNED and not leaf["rehearsal"] and self._came_late(index, fact, known)
+            since = self._step(kind, body, known, late=is_late)
+            if since is None or since == NOTHING:
                 self.void.add(index)
+                self.late |= {index} if since else set()
             elif body["by"] == DEADLINE or "due_ms" in body:
                 self.silences.append(Silence(index, kind, body.get("due_ms"), *since, known))
-            elif kind in SIGNED and not leaf["rehearsal"]:
-                heard = _heard(fact["at_ms"], known)
-                if "note" in body:
-                    heard = min(heard, self._came.get(sha256(body["note"].encode()).hexdigest(), heard))
-                self.words.append(Word(index, kind, body["report"], heard, *since))
+
+    def _came_late(self, index: int, fact: Mapping[str, Any], known: int) -> bool:
+        """Whether a carrier's word came after its window: what it is about was issued, and breaks were stated."""
+        body = fact["body"]
+        case = self._reports.get(body["report"])
+        if self.is_late is None or case is None or not self.breaks or "due_ms" in body:
+            return False
+        heard = _heard(fact["at_ms"], known)
+        if "note" in body:
+            heard = min(heard, self._came.get(sha256(body["note"].encode()).hexdigest(), heard))
+        return self.is_late(Word(index, fact["kind"], body["report"], heard, case.since, case.text), self.breaks)
 
     def _issue(self, body: Mapping[str, Any], known: int) -> None:
         if body["report"] in self._reports:
@@ -182,8 +195,11 @@ class Procedure:
         self._reports[case.report] = case
         self.periods[case.report] = body["start_ms"], body["end_ms"], body["contract"]
 
-    def _step(self, kind: str, body: Mapping[str, Any], known: int) -> tuple[int, str] | None:
-        """Do what is said; return since when it was waited for and by which text, or None where it has no place."""
+    def _step(self, kind: str, body: Mapping[str, Any], known: int, *, late: bool) -> tuple[int, str] | None:
+        """Do what is said; return since when it was waited for and by which text, or None where it has no place.
+
+        `NOTHING` where it would have one and came too late: then nothing is done.
+        """
         if kind in AWAITS:
             return self._answer(kind, body, known)
         case = self._reports.get(body["report"])
@@ -193,13 +209,15 @@ class Procedure:
             return None
         if kind in SIGNED and not self._is_carriers(kind, body, case.contract):
             return None
-        if kind == "objection":
-            if body["objection"] in self._objections or case.objections >= MOST_OBJECTIONS:
-                return None
-            self._objections[body["objection"]] = _Objection(case, case.text, known, (body["by"],))
-            case.objections, case.waiting = case.objections + 1, case.waiting + 1
+        if kind == "objection" and (body["objection"] in self._objections or case.objections >= MOST_OBJECTIONS):
+            return None
         if kind == "report_accepted" and body.get("digest", case.digest) != case.digest:
             return None
+        if late:
+            return NOTHING
+        if kind == "objection":
+            self._objections[body["objection"]] = _Objection(case, case.text, known, (body["by"],))
+            case.objections, case.waiting = case.objections + 1, case.waiting + 1
         if kind == "report_final":
             case.final = case.report
         case.state = GOES[case.state][kind]
@@ -240,9 +258,9 @@ def _heard(handed: int, recorded: int) -> int:
     return handed if 0 <= recorded - handed <= SHORT else recorded
 
 
-def walked(leaves: Iterable[Leaf]) -> Procedure:
-    """Return what leaves amount to, in the order of their indexes."""
-    made = Procedure()
+def walked(leaves: Iterable[Leaf], late: Callable[[Word, list[Break]], bool] | None = None) -> Procedure:
+    """Return what leaves amount to, in the order of their indexes; without `late` nobody's word is too late."""
+    made = Procedure(late)
     for index, leaf in sorted(leaves, key=lambda each: each[0]):
         made.take(index, leaf)
     return made

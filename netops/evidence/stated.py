@@ -20,11 +20,12 @@ from netops.evidence.members import LEAVES
 from netops.evidence.procedure import steps, walked
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Callable, Container, Mapping
     from datetime import tzinfo
 
     from netops.evidence.lines import Span
     from netops.evidence.members import Bundle
+    from netops.evidence.procedure import Break, Word
 
 HOUR = 3_600_000
 # [2] Who says that a claim should excuse can only put it in, who says that it should not can only take it out.
@@ -48,9 +49,14 @@ class Stated:
             self.kinds.setdefault(leaf["fact"]["kind"], []).append((index, leaf))
             digests.append(sha256(data).digest())
         self.digest = sha256(b"".join(digests)).hexdigest()
-        self.procedure = walked(steps(bundle))
+        self._steps = steps(bundle)
+        self.procedure = walked(self._steps)
         self._rulings: list[Decided] | None = None
         self.by_name: dict[tuple[str, str], dict[str | int, list[tuple[int, dict[str, Any]]]]] = {}
+
+    def timely(self, late: Callable[[Word, list[Break]], bool]) -> None:
+        """Walk the dispute once more, and pass over what came late; before anything is asked of it."""
+        self.procedure = walked(self._steps, late)
 
     def only(self, known: Container[int]) -> Stated:
         """Return the facts of some leaves alone."""

@@ -18,7 +18,7 @@ from netops.evidence import again, canonical
 from netops.evidence.bundle import runs
 from netops.evidence.cosigners import verify_policy
 from netops.evidence.days_of import verify_days
-from netops.evidence.deadlines import verify_deadlines
+from netops.evidence.deadlines import late_by, verify_deadlines
 from netops.evidence.difference_of import verify_difference
 from netops.evidence.differences import differ, loads
 from netops.evidence.integrity import Failure
@@ -64,6 +64,7 @@ class _Recomputed:
         self.report = loads(bundle, REPORT)
         self.leaves = Stated(bundle)
         self.rulings = Rulings(bundle, self.report, self.leaves)
+        self.leaves.timely(late_by(bundle, self.rulings))
         seen = Seen(self.leaves, self.rulings.period)
         self.numbers = Numbers(self.leaves, self.rulings, seen, _signs(self.report))
 

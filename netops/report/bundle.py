@@ -93,6 +93,7 @@ def draft(ask: Ask, leaves: Leaves, *, register: bytes, vkeys: Sequence[str], or
 
     The earlier revisions are themselves leaves: a new one rests on them, and names the digest that it replaces.
     """
+    leaves = leaves.timely((*ask.ever, *ask.contracts))
     issued = leaves.of("report_issued")
     if issued:
         last = issued[-1]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from inventory import codec, workdays
 from inventory.errors import InventoryError
 from netops.access.disputes import DEADLINE
-from netops.dispute import keys, listening, states
+from netops.dispute import keys, listening
 from netops.errors import UsageError
 from netops.evidence import canonical
 from netops.sla import calendar
@@ -45,7 +45,7 @@ def is_one(leaf: Sealed) -> bool:
 
 def stated(leaves: Leaves) -> Iterator[Stated]:
     """Yield the deadlines that are stated among a contract's disputes; what the tables refuse states nothing."""
-    cases = states.fold((each.fact, each.known_ms) for each in leaves.steps)
+    cases = leaves.cases
     for each in leaves.steps:
         if not is_one(each) or each.index in leaves.void:
             continue
@@ -63,16 +63,18 @@ def stated(leaves: Leaves) -> Iterator[Stated]:
 
 
 def words(leaves: Leaves) -> Iterator[Stated]:
-    """Yield the window of each of the carrier's words, for those that came when breaks of our listening were stated."""
+    """Yield the window of each of the carrier's words, for those that came when breaks of our listening were stated.
+
+    Also of a late one, and of all that count for nothing: that they do is reckoned anew.
+    """
     begun = next((each.index for each in leaves.steps if each.kind == listening.KIND), None)
-    cases = states.fold((each.fact, each.known_ms) for each in leaves.steps)
+    cases = leaves.cases
     for each in leaves.steps:
-        if begun is None or each.index < begun or each.kind not in keys.SPOKEN or each.index in leaves.void:
+        if begun is None or each.index < begun or each.kind not in keys.SPOKEN or is_one(each):
             continue
         case = cases.of(each.fact)
-        assert case is not None  # it is not void
-        last = next(held for held in case.revisions if held.name == each.body["report"])
-        if not is_one(each):
+        if case is not None:  # there is such a report
+            last = next(held for held in case.revisions if held.name == each.body["report"])
             yield Stated(last.text, last.at_ms, each.known_ms, each.index, each.known_ms)
 
 

@@ -116,7 +116,7 @@ def _code(each: Mapping[str, Any], language: Language | None) -> str:
 
 
 def _state(each: Mapping[str, Any]) -> str:
-    return f"state_{each['ruling']['outcome'] if 'ruling' in each else each['state']}"
+    return f"state_{each['ruling']['outcome'] if 'ruling' in each else each.get('because', each['state'])}"
 
 
 def _what(ruling: Mapping[str, Any], tz: ZoneInfo, language: Language | None) -> str:

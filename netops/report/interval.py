@@ -109,6 +109,7 @@ def ask(contracts: Sequence[Contract], leaves: Leaves, *, start_ms: int, end_ms:
     UsageError when no version rules in it, or no hour of it is sealed.
     """
     around(start_ms, end_ms, tz)
+    leaves = leaves.timely(contracts)
     name = f"[{times.shown(start_ms, tz)}, {times.shown(end_ms, tz)})"
     period = build.Period(name=name, start_ms=start_ms, end_ms=end_ms)
     ruling = build.versions(contracts, period)

@@ -115,7 +115,7 @@ def so_far(settings: Settings, ledger: LedgerReader, *, contract: str, now_ms: i
         period = build.Period(name=f"{month}, so far", start_ms=start_ms, end_ms=end_ms)
         ask, _ = _ask(register, found, period, contract=contract, rehearsal=ledger.rehearsal)
     leaves = bundle.gather(ledger, contract=contract, start_ms=start_ms, end_ms=end_ms, surveyed=_surveyed(ask))
-    return build.build(ask, leaves)
+    return build.build(ask, leaves.timely((*ask.ever, *ask.contracts)))
 
 
 def _surveyed(ask: build.Ask) -> frozenset[tuple[str, str]]:

@@ -7,7 +7,7 @@ rehearsal, whose month before is told afterwards, the fact's own time stands for
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from netops.access import approvals
 from netops.clock import utc
 from netops.dispute import states
-from netops.evidence import canonical
+from netops.dispute.lateness import Lateness
+from netops.dispute.terms import of_texts
+from netops.evidence import canonical, receipt
 from netops.facts import Fact
 from netops.report import corrected, decided
 from netops.sla import calendar, hours, ruled, tickets
@@ -25,17 +27,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from inventory.model import ExclusionClass
+    from inventory.model import Contract, ExclusionClass
     from netops.access.approvals import Approval
     from netops.coverage.ground import Out
+    from netops.dispute.terms import Terms
     from netops.sla.ruled import Decision
     from netops.sla.tickets import Ticket
 
 TERMS = approvals.ACTIONS["exclusion"].fields
 MINUTE_MS = 60_000
-STEPS = frozenset({*states.KINDS, *states.AROUND})
+STEPS = frozenset({*states.KINDS, *states.AROUND, receipt.RECEIVED})
 ASIDE = (
     "listening_break",
+    receipt.RECEIVED,
     "party_key",
     "rebuttal",
     "report_accepted",
@@ -85,12 +89,31 @@ class Leaves:
     """All leaves of a report, in the order of the ledger. Who asks for a kind or a name finds it without a search.
 
     `steps` are those of the contract's whole dispute and of its texts: most stand apart, and say what an objection or a
-    ruling is worth. `void` are the indexes of those that the tables of the dispute refuse: they move nothing.
+    ruling is worth. `void` are the indexes of those that count for nothing: the tables of the dispute refuse them, or
+    they came `late`, by the terms of the contract's `texts` (by digest).
     """
 
     all: tuple[Sealed, ...]
     steps: tuple[Sealed, ...] = ()
     void: frozenset[int] = frozenset()
+    late: frozenset[int] = frozenset()
+    texts: Mapping[str, Terms] = field(default_factory=dict)
+
+    def timely(self, contracts: Iterable[Contract]) -> Leaves:
+        """Return the leaves with the carrier's late words among what counts for nothing, by all texts there ever were.
+
+        In a rehearsal, whose past is told afterwards, nobody is late.
+        """
+        known = {} if any(each.leaf["rehearsal"] for each in self.steps[:1]) else of_texts(contracts)
+        steps = ((each.index, each.fact, each.known_ms) for each in self.steps)
+        void = states.without_effect(steps, Lateness(known))
+        late = frozenset(index for index, why in void.items() if why == states.LATE)
+        return replace(self, void=frozenset(void), late=late, texts=known)
+
+    @property
+    def cases(self) -> states.Cases:
+        """What the steps of the dispute amount to."""
+        return states.fold(((each.fact, each.known_ms) for each in self.steps), lateness=Lateness(self.texts))
 
     def only(self, kept: Callable[[Sealed], bool]) -> Leaves:
         """Return the leaves of which something holds; what a ruling is worth does not depend on which are asked for."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from netops.dispute import states
 from netops.report.decided import UPHELD
 from netops.report.difference import Comes, moved
 
@@ -49,7 +50,7 @@ def tell(leaves: Leaves, now: Found, judged: Callable[[Leaves], Found]) -> dict[
     for each in objections:
         void = each.index in leaves.void
         ruling = None if void else rulings.get(each.body["objection"])
-        row = _row(each, ruling, void=void)
+        row = _row(each, ruling, void=void) | ({"because": states.LATE} if each.index in leaves.late else {})
         if ruling is not None and ruling.body["outcome"] in UPHELD and left:
             left -= 1
             without = judged(leaves.only(lambda one, index=ruling.index: one.index != index))  # type: ignore[misc]

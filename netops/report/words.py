@@ -224,6 +224,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "money_after": ("现应扣减", "credit with it"),
     "state_open": ("待裁定", "open"),
     "state_passed_over": ("程序不允许，不计", "of no effect"),
+    "state_late": ("逾期提出，不计", "late: of no effect"),
     "state_upheld": ("支持", "upheld"),
     "state_partly_upheld": ("部分支持", "upheld in part"),
     "state_dismissed": ("驳回", "dismissed"),

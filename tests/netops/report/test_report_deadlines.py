@@ -16,6 +16,8 @@ from netops.errors import EvidenceError, UsageError
 from netops.evidence.deadlines import reckoned
 from netops.evidence.members import APART, CALENDAR, CONTRACT, TERMS, Bundle
 from netops.evidence.verifier import verify_numbers
+from netops.facts import Fact
+from netops.ledger import LedgerEntry
 from netops.report import bundle as bundles
 from netops.report.whole import OvertakenError
 from tests.netops.report.conftest import World
@@ -208,3 +210,39 @@ def test_silence_that_is_sealed_while_a_report_is_built_is_in_the_next_one(held,
         bundles.compose(world.ledger, draft, world.ledger.holds("test", first))
     _, members = world.issue(signer)
     assert verify_numbers(Bundle(members=members)) == []
+
+
+@pytest.mark.parametrize("recorded_h", [0, -1], ids=["when it is over", "an hour before"])
+def test_a_word_that_came_after_its_window_is_passed_over_and_listed_and_the_bundle_holds(
+    paper_world, paper_bundle, base_contract, recorded_h
+):
+    """It should have been refused before it was sealed; who could have it sealed gains nothing, and spoils no file."""
+    world = paper_world(contracts=(replace(base_contract, dispute=Dispute(objection_days=1)),), length=12)
+    world.versions()
+    roster = world.roster()
+    for number in range(12):
+        world.hour(number, {"ap-1": "d" * 12} if number == 3 else {}, roster)
+    heard = Fact(kind="listening_break", at_ms=START, body={"number": 0, "lost_ms": 0, "since_ms": START})
+    world.ledger.append([LedgerEntry("listening", 0, heard)], now_ms=START)
+    draft, _ = paper_bundle(world)
+    for fact in bundles.facts(draft, now_ms=START + 13 * H):
+        world.state(fact.kind, dict(fact.body), at_ms=fact.at_ms)
+    over = START + 2 * 24 * H  # a Friday: the day of the issue does not count
+    about = {"objection": "o-1", "report": draft.name, "code": "no_outage", "target": f"incident:ap-1@{START + 3 * H}"}
+    about |= {"asks": "up", "start_ms": START + 3 * H, "end_ms": START + 4 * H, "by": "unicom", "reason": "x"}
+    came = over + recorded_h * H
+    world.state("objection", about, at_ms=came)
+    world.state("rebuttal", {"objection": "o-1", "stance": "accepted", "by": "city", "reason": "x"}, at_ms=came + H)
+    said = {"objection": "o-1", "outcome": "upheld", "decides": "up", "service": "ap-1", "by": "officer", "reason": "x"}
+    said |= {"start_ms": START + 3 * H, "end_ms": START + 4 * H}
+    world.state("ruling", said, at_ms=came + 2 * H)
+
+    again, bundle = paper_bundle(world)
+
+    assert verify_numbers(bundle) == []
+    (row,) = again.report.content["objections"]
+    is_late = recorded_h == 0
+    assert (row["state"], row.get("because")) == (("passed_over", "late") if is_late else ("ruled", None))
+    assert (again.report.content.get("passed_over", []) != []) is is_late
+    before, after = (each.report.content["credit"]["total"] for each in (draft, again))
+    assert (before == after) is is_late

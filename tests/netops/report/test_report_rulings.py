@@ -87,7 +87,7 @@ def test_both_judges_follow_what_the_tables_allow_and_nothing_else(disputed, pap
 def test_a_report_that_follows_a_ruling_of_no_place_does_not_verify(disputed, paper_bundle, monkeypatch):
     for kind, body in (STEPS["object"], STEPS["uphold"]):
         disputed.state(kind, {"objection": "o-1"} | body)
-    monkeypatch.setattr("netops.dispute.states.passed_over", lambda _: frozenset())
+    monkeypatch.setattr("netops.dispute.states.without_effect", lambda *_: {})
 
     _, bundle = paper_bundle(disputed)
 
