@@ -176,7 +176,6 @@ def blueprint(desk: Desk) -> Blueprint:
     # who is only half logged in is told nothing of the city
     made.app_context_processor(lambda: _above(desk) if (p := g.get("person")) and p.is_in else {"opened": []})
     made.app_context_processor(lambda: {"found_words": found_words})
-    made.app_context_processor(lambda: {"opened": opened.above(desk) if (p := g.get("person")) and p.is_in else []})
     rooms = (operators, sites, devices, probes, logins, contracts, approvals, staff, factors, incidents, tickets, why)
     bought = (register, histories, proposals, elements, maintenance)
     for room in (*rooms, auditors, ledgers, summary, *bought):

@@ -12,8 +12,9 @@ from dashboards.api import parameters, shapes
 from dashboards.api.network import by_id, counts
 from dashboards.api.operation import Bytes, Many, One, Operation
 from dashboards.city import sums
+from dashboards.narrow import within
 from inventory import codec, model
-from netops.access import record
+from netops.access import guard, record
 from netops.clock import iso
 from netops.ledger import LedgerReader
 from netops.witness import policy
@@ -133,6 +134,12 @@ def month(desk: Desk, each: tuple[str, list[Leaf], list[Issued]]) -> shapes.Mont
         verdicts=tuple(verdict(desk, leaf) for leaf in judged),
         reports=tuple(report(desk, found) for found in told),
     )
+
+
+def approvals_of(desk: Desk, _asked: Asked) -> list[approvals.Approval]:
+    """Return the requests, to whoever sees a part of the city those that are about it alone."""
+    seen, scope = desk.queries.city().snapshot, guard.scope()
+    return [each for each in record.read(desk.settings).values() if within(each.request.terms, seen, scope)]
 
 
 def approval(_desk: Desk, each: approvals.Approval) -> shapes.Approval:
@@ -263,15 +270,23 @@ OPERATIONS: tuple[Operation, ...] = (
         said="What was asked for and decided by two persons",
         permission="approval.see",
         answer=shapes.Approval,
-        rows=lambda desk, _asked: record.read(desk.settings).values(),
+        rows=approvals_of,
         key=lambda each: (each.request.id,),
         show=approval,
     ),
-    One(name="ledger", path="/ledger", said="The ledger's size and newest head", answer=shapes.Ledger, give=ledger),
+    One(
+        name="ledger",
+        path="/ledger",
+        said="The ledger's size and newest head",
+        permission="contract.see",
+        answer=shapes.Ledger,
+        give=ledger,
+    ),
     Many(
         name="checkpoints",
         path="/ledger/checkpoints",
         said="The ledger's signed heads, the smallest first",
+        permission="contract.see",
         parameters=(parameters.whole("size", "From this size on.", least=0, most=parameters.LATEST_MS, missing=0),),
         answer=shapes.Checkpoint,
         rows=checkpoints,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import abort
 
+from dashboards import incidents as pages
+from dashboards import tickets as ticket_pages
 from dashboards.api import parameters, shapes
 from dashboards.api.network import by_id
 from dashboards.api.operation import Many, One, Operation
@@ -38,7 +40,8 @@ def incidents(desk: Desk, asked: Asked) -> list[Incident]:
     since_ms = desk.clock.now_ms() - WEEK_MS if asked["since"] is None else asked["since"]
     with book.Reader(at) as held:
         living = [each for each in held.living() if each.opened_ms is not None]
-        return [*living, *held.closed(since_ms=since_ms, most=MOST)]
+        found = [*living, *held.closed(since_ms=since_ms, most=MOST)]
+    return pages.in_sight(desk.queries.city(), found)
 
 
 def incident(_desk: Desk, each: Incident) -> shapes.Incident:
@@ -65,7 +68,8 @@ def whole(desk: Desk, asked: Asked) -> shapes.IncidentWhole:
     if not at.exists():
         abort(404)
     with book.Reader(at) as held:
-        one: Incident = held.get(asked["incident"]) or abort(404)
+        found = held.get(asked["incident"])
+    (one,) = pages.in_sight(desk.queries.city(), [found] if found else []) or abort(404)
     members = tuple(
         shapes.Member(
             subject=subject,
@@ -100,8 +104,14 @@ def ticket(desk: Desk, each: Standing) -> shapes.Ticket:
     )
 
 
+def tickets_of(desk: Desk, _asked: Asked) -> list[Standing]:
+    """Return the tickets, of whoever sees a part of the city those that lie in it."""
+    return ticket_pages.in_sight(desk.queries.city(), tickets.standing(desk.settings).values())
+
+
 def _one_ticket(desk: Desk, asked: Asked) -> shapes.Ticket:
-    return ticket(desk, tickets.standing(desk.settings).get(asked["ticket"]) or abort(404))
+    found = next((each for each in tickets_of(desk, asked) if each.id == asked["ticket"]), None)
+    return ticket(desk, found or abort(404))
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -127,7 +137,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/tickets",
         said="The faults that were reported to the carriers",
         answer=shapes.Ticket,
-        rows=lambda desk, _asked: tickets.standing(desk.settings).values(),
+        rows=tickets_of,
         key=by_id,
         show=ticket,
     ),

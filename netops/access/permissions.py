@@ -137,6 +137,9 @@ NARROWED = frozenset(
         "contracts",
         *("incidents", "incident", "take_on", "mute", "tickets", "ticket", "ticket_step", "report_fault"),
         *("approvals", "ask", "request_", "decide", "withdraw"),
+        *(f"api.{name}" for name in ("situation", "troubles", "areas", "area", "sites", "site", "find", "contracts")),
+        *(f"api.{name}" for name in ("devices", "device", "polls", "poll", "raw", "events", "services", "service")),
+        *(f"api.{name}" for name in ("hours", "incidents", "incident", "tickets", "ticket", "approvals")),
     )
 )
 
@@ -146,6 +149,7 @@ OF_CONTRACTS = frozenset(
     for name in (
         *("contract", "report", "bundle", "months", "month", "contract_month"),
         *("figure", "interval", "revisions", "report_file"),
+        *(f"api.{name}" for name in ("contract", "months", "verdicts", "reports", "report", "bundle")),
     )
 )
 

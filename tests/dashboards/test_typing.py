@@ -117,9 +117,7 @@ class TestInABrowser:
     def test_a_pointer_goes_there_too(self, browser, page):
         page()
         typed(browser, "wlan-controller-9")
-        at = browser.evaluate(
-            "(b => [b.x + 9, b.y + 9])(document.getElementById('hit-0').getBoundingClientRect())"
-        )
+        at = browser.evaluate("(b => [b.x + 9, b.y + 9])(document.getElementById('hit-0').getBoundingClientRect())")
         for kind in ("mousePressed", "mouseReleased"):
             browser.ask("Input.dispatchMouseEvent", type=kind, x=at[0], y=at[1], button="left", clickCount=1)
         until(browser, "location.pathname === '/device/wlan-controller-9'")
