@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, render_template, send_file
 from werkzeug.utils import secure_filename
 
-from dashboards import terms, words
+from dashboards import drawn, terms, words
 from dashboards.city import RANK, sums
 from dashboards.frame import bound, frame, paged
 from inventory import codec
@@ -44,7 +44,8 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
     """Add the pages."""
     add = blueprint.add_url_rule
     add("/contracts", "contracts", bound(contracts, desk))
-    add("/contract/<contract>", "contract", bound(contract, desk))
+    rates = drawn.Burning(desk.settings)
+    add("/contract/<contract>", "contract", lambda **names: contract(desk, rates, **names))
     add("/contract/<contract>/report/<name>", "report", bound(report, desk))
     add("/contract/<contract>/bundle/<name>", "bundle", bound(bundle, desk))
 
@@ -62,7 +63,7 @@ def contracts(desk: Desk) -> str:
     return render_template("dashboards/contracts.html", **frame(desk, city), rows=rows)
 
 
-def contract(desk: Desk, contract: str) -> str:
+def contract(desk: Desk, rates: drawn.Burning, contract: str) -> str:
     """Show one contract: verdicts, present outages, objectives with their rules, reports."""
     city = desk.queries.city()
     known = city.snapshot.contract.get(contract) or abort(404)
@@ -95,6 +96,7 @@ def contract(desk: Desk, contract: str) -> str:
             for given in item.coverage
         ],
         reports=_reports(desk, contract),
+        drawn=drawn.of(desk, rates, contract),
         **_last_report(desk, contract),
         **paged(city, bad),
     )

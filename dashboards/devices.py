@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.utils import secure_filename
 
-from dashboards import charts, courses, months, probes, sites, subjects, timeline, words
+from dashboards import charts, courses, measured, months, probes, sites, subjects, timeline, words
 from dashboards.city import RANK
 from dashboards.frame import PAGE, bound, frame, paged, strip_label
 from dashboards.queries import decoder
@@ -69,6 +69,7 @@ def device(desk: Desk, device: str) -> str:
         parent=city.snapshot.device.get(known.parent),
         **sites.below(city, device, most=PAGE),
         is_child=subjects.is_child(known),
+        drawn=measured.of_device(desk, city, known, seen),
         **shown(seen, desk),
         **courses.lines(desk, city, known, seen, steps=steps),
         **courses.events(desk, device, now_ms=desk.clock.now_ms()),

@@ -79,7 +79,7 @@ class Running:
 
     def _reckon(self, contract: str, key: tuple[int, int]) -> None:
         try:
-            answer = judged(self._settings, contract, end_ms=key[0])
+            answer = self._judged(contract, key[0])
             told = tuple(interval.plain(line) for line in answer.lines) if answer is not None else ()
             made = Standing(answer=answer, told=told)
         except (NetopsError, InventoryError) as error:
@@ -88,6 +88,9 @@ class Running:
             log.exception("a running month could not be judged", extra={"contract": contract})
             made = Standing(error=f"{type(error).__name__}: {error}")
         self._held[contract] = key, made
+
+    def _judged(self, contract: str, end_ms: int) -> Answer | None:
+        return judged(self._settings, contract, end_ms=end_ms)
 
     def _key(self, contract: str, now_ms: int) -> tuple[int, int] | None:
         """Return up to when hours are sealed and the last leaf on the contract's account; None before there is one."""

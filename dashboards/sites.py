@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import abort, render_template
 
-from dashboards import charts, words
+from dashboards import charts, measured, words
 from dashboards.city import RANK, sums, worst_first
 from dashboards.frame import bound, frame, fresh, paged
 
@@ -56,6 +56,7 @@ def site(desk: Desk, site: str) -> Response:
             sums=sums(services),
             devices=rows[:SHOWN],
             devices_more=max(len(rows) - SHOWN, 0),
+            drawn=measured.of_site(desk, city, site),
             has_portal=any(each.role == "portal" for each in city.snapshot.services if each.site == site),
             **paged(city, services),
         )

@@ -65,8 +65,13 @@ class Burning:
 
 def burns(settings: Settings, *, now_ms: int) -> Burns:
     """Return by `contract/item/objective` when its hours end, and its burns. Reads ledger and register."""
+    return of(settings, now_ms=now_ms)
+
+
+def of(settings: Settings, contract: str = "", *, now_ms: int) -> Burns:
+    """Return the same of one contract, or of all."""
     with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
-        spells = register.spells("contract", start_ms=0, end_ms=now_ms + 1)
+        spells = register.spells("contract", start_ms=0, end_ms=now_ms + 1, name=contract)
     versions: dict[str, list[Contract]] = {}
     for each in spells:
         if isinstance(each.record, Contract):
