@@ -291,7 +291,10 @@ def _below(at: int, minute: int, model: str) -> Iterator[Row]:
         yield Row(subject=Subject("onu", "sn:HWTC00000004"), values={**values, "pon.onu.rx_power": -18.5})
     else:
         values = {"lte.cell.oper": 1.0, "lte.cell.rf": 0.0 if minute in range(100, 160) else 1.0, "lte.cell.s1": 1.0}
-        yield Row(subject=Subject("cell", "sn:SN00000002"), values={**values, "lte.cell.ues": 12.0})
+        yield Row(
+            subject=Subject("cell", "sn:SN00000002"),
+            values={**values, "lte.cell.ues": 12.0, "lte.cell.prb_dl": 20.0 + minute % 60},
+        )
 
 
 def _ledger(made: Settings, evil: Iterator[str] | None) -> None:
