@@ -32,7 +32,7 @@ from netops.evidence.figures import (
 from netops.evidence.hours import service_hours
 from netops.evidence.lines import cut, length, merged
 from netops.evidence.members import REPORT
-from netops.evidence.seen import after, counts, stream_of
+from netops.evidence.seen import after, counts, spent, stream_of
 from netops.evidence.stated import HOUR
 from netops.evidence.tickets import reported
 
@@ -53,6 +53,7 @@ class Numbers:
         self.signs = signs or {}
         self.streams: dict[str, Seen] = {"": seen}
         self.period, self.zone = rulings.period, rulings.zone
+        self.cost = 0
         self.calendar, self.carrier = "", ""  # of the version whose part is being told
         self.cuts: dict[tuple[str, str], dict[str, dict[str, list[Span]]]] = {}  # item, objective → service → buckets
 
@@ -122,9 +123,9 @@ class Numbers:
         claims = self.leaves.claims(rules, self.period)
         counting = counts(objective)
         figure = figure_of(objective)
-        services = self._services(
-            self._sight(objective, good), rules, claims, spans, window, covered=counting, figure=figure
-        )
+        sight = self._sight(objective, good)
+        self.cost = spent(self.cost, sight, f"{item['id']}/{objective['id']}")
+        services = self._services(sight, rules, claims, spans, window, covered=counting, figure=figure)
         self._cut((item["id"], objective["id"]), services)
         found, sums = aggregated([(each, self.seen.sold[name][1]) for name, each in services.items()], rules)
         if counting or (figure is not None and figure[0] in {REPAIR, REPEAT}):

@@ -44,6 +44,7 @@ COUNTED = (
 CLOCK = ", clock error up to {share} of it"
 ONE_WAY = ("probe.delay_there.", "probe.delay_back.")
 SECOND = 1000  # no contract asks more often
+MOST = 4_000_000  # pieces of time of all services, over all promises of a report: minutes and some 2.7 GB
 Slot = tuple[int, int, int, "Label"]  # start, end, step, what it was
 
 
@@ -101,6 +102,10 @@ class Seen:
                 f"leaves.jsonl.gz: hour {start} has slots of {str(step)[:40]} ms; expected {least} to {HOUR}"
             )
         others: dict[str, Any] = {}
+        counts_ = [count for part in parts for _, ranges in part["others"] for _, count in ranges]
+        stated = sum(max(count, 1) for count in counts_)  # none is less than one, so that nothing makes up for another
+        if stated > len(names):
+            raise EvidenceError(f"leaves.jsonl.gz: hour {start} states {stated} services; its roster has {len(names)}")
         for part in parts:
             for runs, ranges in part["others"]:
                 told_ = self._slots(start, step, runs)
@@ -149,6 +154,12 @@ class Seen:
         self.histories = {service: tuple(each) for service, each in differs.items()}
         self.contracted = {service: merged(spans) for service, spans in self.contracted.items()}
 
+    @property
+    def cost(self) -> int:
+        """Return how many pieces all services come to: one with an hour of its own repeats what is usual."""
+        own = [self.histories[service] for service in self.sold if self.histories[service]]
+        return len(self.usual) * (len(own) + 1) + sum(len(slots) for history in own for _, slots in history)
+
     def line(self, history: Sequence[tuple[int, Any]], rules: Mapping[str, Any]) -> Line:
         """Return one history under one objective's rules; the order of the rules is that of `sla.md`."""
         slots = self._told(history)
@@ -186,6 +197,15 @@ class Seen:
         first, last = bisect_right(self.begins, start), bisect_left(self.begins, end)
         found = self.usual[max(first - 1, 0) : last]
         return [(max(a, start), min(b, end), step, label) for a, b, step, label in found if max(a, start) < min(b, end)]
+
+
+def spent(before: int, sight: Seen, name: str) -> int:
+    """Return the pieces of a report with one more promise; EvidenceError where nobody could have gone over them all."""
+    made = before + sight.cost
+    if made > MOST:
+        what = f"up to {name} the services changed their state {made} times; expected at most {MOST} in one report"
+        raise EvidenceError(f"leaves.jsonl.gz: {what}")
+    return made
 
 
 def after(line: Line, mine: Sequence[Decided], rules: Mapping[str, Any]) -> Line:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from inventory import amendments, codec
 from netops.clock import iso
-from netops.errors import UsageError
+from netops.errors import EvidenceError, UsageError
 from netops.evidence import bundle, canonical
 from netops.report import calendars, corrected, deadlines, difference, objected, witnessed
 from netops.report import leaves as sealed
 from netops.report.parts import Part, Sight
-from netops.sla import credit, exclusions, judge, numbers, tickets
+from netops.sla import credit, exclusions, judge, month, numbers, streams, tickets
 from netops.sla.intervals import union
 
 if TYPE_CHECKING:
@@ -158,6 +158,7 @@ class _Whole:
         self.ruling = versions(ask.contracts, ask.period)
         _one_of_each([each for each, _, _ in self.ruling], ask.period)
         _whole(ask, leaves)
+        bounded([each for each, _, _ in self.ruling], sight)
         self._parts = [
             Part(ask, leaves, sight, contract=c, start_ms=start, end_ms=end) for c, start, end in self.ruling
         ]
@@ -267,6 +268,22 @@ def _whole(ask: Ask, leaves: Leaves) -> None:
                 f"{iso(body['valid_from_ms'])}, and the register does not; a sealed version is undone "
                 "only by a later one from the same instant: apply one, or the sealed text again"
             )
+
+
+def bounded(ruling: Sequence[Contract], sight: Sight) -> None:
+    """Refuse a month that changes more often than anybody could judge: each promise goes over all that was seen."""
+    made = 0
+    for contract in ruling:
+        for item in contract.items:
+            for each in item.objectives:
+                stream = streams.stream(each)
+                made += sight.of(stream.name if stream is not None else "").cost
+                if made > month.MOST_STRETCHES:
+                    raise EvidenceError(
+                        f"contract {contract.id} version {contract.version}: up to {item.id}/{each.id} its services "
+                        f"changed their state {made} times; expected at most {month.MOST_STRETCHES} in one report: "
+                        "promise longer slots (check_every_s), or sell the services by several contracts"
+                    )
 
 
 def _passed_over(leaves: Leaves) -> dict[str, Any]:

@@ -123,6 +123,7 @@ def ask(contracts: Sequence[Contract], leaves: Leaves, *, start_ms: int, end_ms:
             f"contract {ruling[-1][0].id}: no hour of {period.name} is sealed; expected an interval that was watched "
             "(the core seals hours as they pass)"
         )
+    build.bounded([each for each, _, _ in ruling], sight)
     made = _Judge(leaves, sight, tz)
     lines = [
         made.line(contract, item, objective, start, end)

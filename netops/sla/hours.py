@@ -25,6 +25,7 @@ HOUR_MS = 3_600_000
 KIND = "availability_hour"
 ROSTER = "availability_roster"
 PART_BYTES = 48_000  # a leaf ends at 65,535 bytes
+MOST_LISTED = 1_000_000  # services in a roster
 
 Packed = tuple[tuple[int, int, str, str, str], ...]
 
@@ -225,6 +226,10 @@ def _hour(start_ms: int, parts: list[Mapping[str, Any]]) -> Hour:
         for runs, ranges in body["others"]:
             packed = tuple((run[0], run[1], run[2], run[3], run[4]) for run in runs)
             for begin, count in ranges:
+                if not (begin >= 0 and begin + count <= MOST_LISTED):
+                    raise EvidenceError(
+                        f"{KIND} at {start_ms}: positions {begin} to {begin + count}; expected at most {MOST_LISTED}"
+                    )
                 for position in range(begin, begin + count):
                     if position in others:
                         raise EvidenceError(f"{KIND} at {start_ms}: position {position} is stated twice")

@@ -14,13 +14,17 @@ from netops.errors import EvidenceError, UsageError
 from netops.evidence import bundle as bundles
 from netops.evidence import figures, told
 from netops.evidence.members import Bundle
+from netops.evidence.seen import Seen
+from netops.evidence.stated import Stated
 from netops.evidence.verifier import verify_numbers
-from netops.report import build, days
-from netops.sla import aggregate
+from netops.report import build, days, parts
+from netops.sla import aggregate, hours, month
 from netops.sla.availability import Modes, Tally
 
 ROUNDS = int(os.environ.get("NETOPS_ROUNDS", "20"))
 LEAVES = "leaves.jsonl.gz"
+H = 3_600_000
+START = 1_790_784_000_000
 VALUES = [None, 0, -1, 10**15, "", "x", [], {}, 1.5, True, "1e999999999", [[]], {"a": 1}]
 
 
@@ -284,3 +288,72 @@ def test_a_text_where_a_number_belongs_does_not_grow(members):
     assert "expected whole numbers" in verify_numbers(Bundle(members={**members, **touched(members, run)}))[-1].what
     contract("contract.json: slice_s is", lambda rules: rules.update(slice_s="9" * 1000))
     contract("contract.json: cap_s is", lambda rules: rules["exclusions"][0].update(cap_s="9" * 1000))
+
+
+def restless(world, services):
+    """Twelve hours of slots of one second of which each differs from the last, and one hour of its own each service."""
+    roster = world.roster({f"ap-{number:03d}": "wifi" for number in range(services)})
+    usual = [[at, 1, *(("UP", "", "") if at % 2 else ("DOWN", "carrier", "x"))] for at in range(2000)]
+    usual.append([2000, 1600, "UP", "", ""])
+    for number in range(world.length):
+        start = START + number * H
+        body = {"contract": "c1", "start_ms": start, "end_ms": start + H, "step_ms": 1000, "roster": roster.digest}
+        others = [] if number else [[[[0, 3600, "UP", "", ""]], [[0, services]]]]
+        body |= {"usual": usual, "others": others, "part": 0, "parts": 1}
+        world.state("availability_hour", body, at_ms=start)
+
+
+def test_seconds_of_many_services_are_refused_by_name_before_they_are_opened(paper_world):
+    """A leaf of 45 kB an hour: 24,000 pieces of time, and for each of 250 services they would be opened anew."""
+    world = paper_world(length=12)
+    world.versions()
+    restless(world, 250)
+    began = time.process_time()
+
+    with pytest.raises(EvidenceError, match=r"up to wifi/.* its services changed their state [56]\d{6} times"):
+        world.draft_content()
+
+    assert time.process_time() - began < 30  # it were minutes
+
+
+def test_both_judges_count_alike_and_refuse_beyond_one_bound(october, paper_bundle, monkeypatch):
+    draft, made = paper_bundle(october)
+    held = parts.Sight(draft.leaves, START, START + 12 * H).of("")
+    mine = Seen(Stated(made), (START, START + 12 * H))
+    promises = [each for item in october.contracts[0].items for each in item.objectives]
+    cost = mine.cost * len(promises)
+
+    assert held.cost == mine.cost > 20
+    monkeypatch.setattr("netops.evidence.seen.MOST", cost)
+    monkeypatch.setattr(month, "MOST_STRETCHES", cost)
+    assert verify_numbers(made) == []
+    assert paper_bundle(october)[0].report.data == draft.report.data
+
+    monkeypatch.setattr("netops.evidence.seen.MOST", cost - 1)
+    monkeypatch.setattr(month, "MOST_STRETCHES", cost - 1)
+    (failure,) = verify_numbers(made)
+    assert f"changed their state {cost} times; expected at most {cost - 1}" in str(failure)
+    with pytest.raises(EvidenceError, match=f"changed their state {cost} times; expected at most {cost - 1} in one"):
+        paper_bundle(october)
+
+
+@pytest.mark.parametrize("ranges", [[[0, 5]], [[0, 4], [0, 4]], [[0, 10**15]], [[0, 4], [0, -1]]], ids=str)
+def test_an_hour_that_states_more_services_than_there_are_is_not_followed(members, ranges):
+    changed = touched(members, lambda fact: fact["kind"] == "availability_hour" and more(fact["body"], ranges))
+
+    (failure,) = verify_numbers(Bundle(members=members | changed))
+
+    assert "its roster has 4" in failure.what
+
+
+@pytest.mark.parametrize("ranges", [[[0, 4], [3, 1]], [[0, 10**15]], [[-1, 1]]], ids=str)
+def test_nor_does_the_product_follow_it(ranges):
+    body = {"start_ms": START, "step_ms": 300_000, "roster": "x", "usual": [], "part": 0, "parts": 1}
+
+    with pytest.raises(EvidenceError, match="position"):
+        hours.read([body | {"others": [[[[0, 12, "UP", "", ""]], ranges]]}])
+
+
+def more(body, ranges):
+    body["others"] = [[[[0, 12, "UP", "", ""]], ranges]]
+    return True
