@@ -78,7 +78,7 @@ class VerifierKey:
     @property
     def blob(self) -> bytes:
         """The type and the key, as they stand in the line."""
-        return _KINDS[self.algorithm] + self.public
+        return (_KINDS.get(self.algorithm) or bytes([self.algorithm])) + self.public  # `parse` refuses any other
 
     def __str__(self) -> str:
         """Return the vkey."""

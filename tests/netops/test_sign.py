@@ -1,5 +1,6 @@
 """The signing door: keys are kept close, and what is signed verifies without the door."""
 
+import base64
 import os
 
 import pytest
@@ -122,3 +123,10 @@ def test_a_key_signs_for_its_own_log_and_in_its_own_role():
         witness.sign("a\n")
     with pytest.raises(EvidenceError, match="type 0x04"):
         log.cosign(log.sign_checkpoint(HEAD), now_s=1)
+
+
+def test_a_private_key_of_a_type_that_nobody_knows_is_refused_like_any_other_wrong_line():
+    blob = base64.b64encode(bytes([223]) + bytes(32)).decode()
+
+    with pytest.raises(EvidenceError, match="expected an Ed25519 key of type 0x01 or 0x04"):
+        Signer.parse(f"PRIVATE+KEY+city.example+00000000+{blob}")
