@@ -308,3 +308,14 @@ def test_proposals_that_cannot_be_read_say_so(own):
     assert page.status_code == 200
     assert "no list of proposals" in page.get_data(as_text=True)
     assert own.client("operator").get("/register").status_code == 200
+
+
+def test_who_has_a_scope_meets_no_link_to_what_is_closed_to_it(site):
+    """The register's pages show the whole city; to an account of a part they are closed, and are not offered."""
+    client = site.browser("carrier")
+    page = client.get("/service/wifi-0009").get_data(as_text=True)
+
+    assert "wifi-0009" in page
+    assert not re.search(r'href="/(register|element|maintenance|proposals)', page)
+    for path in ("/register", "/register/device/ap-0009", "/proposals", "/element/ap/mac:0a0b0c000000"):
+        assert client.get(path).status_code == 403
