@@ -113,14 +113,19 @@ def _opened(path: Path, _changed: int, issue: Issue) -> Closed:
     digests: dict[str, str] = json.loads(manifest)["members"]
     if digests.get(REPORT) != issue.digest:
         raise EvidenceError(f"{path.name}: its manifest names another {REPORT} than the seal of '{issue.report}'")
-    told = {name: json.loads(member(path, name, digests[name])) for name in (REPORT, CONTRACT)}
+    report = json.loads(member(path, REPORT, digests[REPORT]))
     days = json.loads(member(path, DAYS, digests[DAYS])) if DAYS in digests else {}
+    texts = json.loads(member(path, CONTRACT, digests[CONTRACT]))
+    return Closed(issue=issue, report=report, days=days, versions=_versions(texts), members=digests)
+
+
+def _versions(texts: Iterable[Any]) -> dict[str, Contract]:
+    """Return the contract's versions; none of which this release cannot read: the figures are shown without rules."""
     try:
-        texts = [codec.decode("contract", json.dumps(each)) for each in told[CONTRACT]]
-    except (InventoryError, LookupError, TypeError, ValueError) as error:
-        raise EvidenceError(f"{path.name}: {CONTRACT} cannot be read by this release ({error})") from None
-    versions = {each.version: each for each in texts if isinstance(each, Contract)}
-    return Closed(issue=issue, report=told[REPORT], days=days, versions=versions, members=digests)
+        found = [codec.decode("contract", json.dumps(each)) for each in texts]
+    except (InventoryError, LookupError, TypeError, ValueError):
+        return {}
+    return {each.version: each for each in found if isinstance(each, Contract)}
 
 
 def member(path: Path, name: str, digest: str) -> bytes:

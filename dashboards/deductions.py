@@ -10,6 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from netops.report import counts
 from netops.report import figures as amounts
 from netops.sla import credit, numbers
 from netops.web.language import gettext as _
@@ -92,9 +93,9 @@ def _value(told: Mapping[str, Any]) -> str:
     if not told["value"]:
         return verdict
     return _(
-        "精确值 %(exact)s = %(shown)s %%；约定 %(sign)s %(target)s %%：%(verdict)s",
+        "精确值 %(exact)s = %(shown)s；约定 %(sign)s %(target)s %%：%(verdict)s",
         exact=told["value"],
-        shown=told["shown"],
+        shown=counts.figure(told),
         sign=sign,
         target=told["target"],
         verdict=verdict,

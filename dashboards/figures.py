@@ -48,6 +48,11 @@ class Figure:
         return self.told["indicator"] in counts.INDICATORS
 
     @property
+    def shown(self) -> str:
+        """What it comes to as people read it, of a mean with its seconds; a dash where nothing was judged."""
+        return counts.figure(self.told) if self.told.get("shown") else "—"
+
+    @property
     def owes(self) -> bool:
         """Whether this objective is owed for: the item's dearest, or one of those that are owed by the minute."""
         given = self.item.get("credit", {})

@@ -199,6 +199,13 @@ def _stamps(settings: Settings) -> list[dict[str, Any]]:
     return made
 
 
+def stamped(settings: Settings, index: int) -> str:
+    """Return the name of the first time-stamp over a leaf: of a checkpoint with more leaves; empty without one."""
+    found = [(path.stem.rpartition("-")[2], path.name) for path in (settings.data.dir / "stamps").glob("*.tsr")]
+    over = sorted((int(size), name) for size, name in found if size.isdecimal() and int(size) > index)
+    return over[0][1] if over else ""
+
+
 # ---- one leaf
 
 

@@ -12,7 +12,7 @@ from flask import Blueprint, abort, render_template, request
 from dashboards import deductions, disputes, figures, held, terms, words
 from dashboards.frame import frame
 from netops.access import record
-from netops.report import because
+from netops.report import because, counts
 from netops.report.html import lasted as exactly
 from netops.report.words import say
 from netops.web.language import gettext as _
@@ -103,7 +103,7 @@ def _tally(one: Figure) -> list[tuple[str, str]]:
 
 def lasted(one: Figure, value: int) -> str:
     """Say service time, or a count where the objective counts."""
-    return f"{value:,}" if one.counted else exactly(value)
+    return f"{value:,}{counts.unit(one.told)}" if one.counted else exactly(value)
 
 
 def _outages(desk: Desk, one: Figure, period: Period, service: str) -> dict[str, Any]:
@@ -118,12 +118,17 @@ def _outages(desk: Desk, one: Figure, period: Period, service: str) -> dict[str,
         of=count,
         made=lambda each: {
             **each,
-            "lasted": exactly(each["end_ms"] - each["start_ms"]),
+            "lasted": _length(one, each["end_ms"] - each["start_ms"]),
             "because": reason(desk, each["because"]),
             "excused": _excusing(one, each),
             "claims": disputes.beside(period.case, each["service"], each["start_ms"], each["end_ms"]),
         },
     )
+
+
+def _length(one: Figure, value: int) -> str:
+    """Say how long an outage lasted, or how many things failed where those are counted one by one."""
+    return lasted(one, value) if one.told["indicator"] in counts.OUTAGES else exactly(value)
 
 
 def reason(desk: Desk, because_: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, render_template
 from werkzeug.utils import secure_filename
 
-from dashboards import closed, contracts, disputes, figures, held
+from dashboards import closed, contracts, disputes, figures, held, ledgers
 from dashboards.frame import bound, frame
 from netops.errors import EvidenceError
 from netops.evidence.members import REPORT
@@ -84,6 +84,7 @@ def _revision(desk: Desk, issue: Issue, policies: list[tuple[int, Policy]]) -> d
     asked = policy.among(policies, before=issue.leaf)
     place = closed.place(desk.settings, issue.report)
     told: dict[str, Any] = {"issue": issue, "found": None, "error": "", "files": [], "cosigned": "", "waiting": False}
+    told["stamp"] = ledgers.stamped(desk.settings, issue.leaf)
     if place is not None:
         signed = contracts.carried(place[0], asked, place[0].stat().st_mtime_ns)
         told |= {"waiting": place[1], "cosigned": f"{signed} / {asked.quorum}" if asked.quorum else ""}

@@ -17,7 +17,7 @@ from audited_city import CONTRACT, OUTAGE, REPORT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards import closed, deductions, devices
+from dashboards import closed, deductions, devices, figures, held
 from inventory.model import Credits, Tier
 from netops.commands import sla
 from netops.errors import EvidenceError
@@ -273,3 +273,50 @@ def test_no_page_says_of_an_excused_outage_that_it_counts(audited):
 
     assert "Outages, the longest first (4)" in text, "two under each of the two objectives"
     assert "Outages that count" not in text
+
+
+def test_an_objective_that_is_judged_by_the_month_alone_stands_without_a_figure_while_it_runs(audited, monkeypatch):
+    told = {
+        "item": "wifi",
+        "objective": "repair",
+        "indicator": "fault.repair",
+        "target": "95",
+        "comparison": "at_least",
+        "version": "1",
+        "verdict": "not_determinable",
+        "because": "nothing was left to judge",
+    }
+    one = figures._figure({"version": "1", "start_ms": 1, "end_ms": 2}, "wifi", (None, None), told, {})
+    monkeypatch.setattr(held, "of", lambda *_given: (held.Held(until_ms=2, hours=1), [one], ""))
+    client = audited.browser("auditor")
+
+    assert one.shown == "—"
+    for path in (f"/contract/{CONTRACT}/2026-09", f"/contract/{CONTRACT}/2026-09/wifi/repair", "/month/2026-09"):
+        text = client.get(f"{path}?lang=en").get_data(as_text=True)
+        assert "Not determinable" in text, path
+    assert client.get("/blind").status_code == 200
+
+
+def test_a_bundle_whose_contract_this_release_cannot_read_still_shows_its_figures(audited, monkeypatch):
+    monkeypatch.setattr(closed, "_versions", lambda _texts: {})
+    closed._opened.cache_clear()
+    client = audited.browser("auditor")
+    try:
+        text = client.get(f"{MONTH}/wifi/any?lang=en").get_data(as_text=True)
+        assert "99.865470 %" in text
+        assert "The text of this contract version is not in the bundle" in text
+    finally:
+        closed._opened.cache_clear()
+
+
+def test_a_revision_names_the_first_time_stamp_over_its_seal(audited):
+    stamps = audited.settings.data.dir / "stamps"
+    stamps.mkdir()
+    try:
+        for name in ("2026-09-01-1300.tsr", "2026-09-02-1301.tsr", "2026-09-06-1310.tsr"):
+            (stamps / name).write_bytes(b"token")
+        text = audited.browser("auditor").get(f"{MONTH}/revisions?lang=en").get_data(as_text=True)
+
+        assert ["Time-stamps (RFC 3161)", "2026-09-06-1310.tsr", "2026-09-02-1301.tsr"] in rows(text)
+    finally:
+        shutil.rmtree(stamps)
