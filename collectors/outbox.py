@@ -15,17 +15,19 @@ Each step is a fact (`spool_dropped`), told at once and then every ten minutes w
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_left
+from collections import Counter, deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from netops import facts, wire
 from netops.errors import SpoolError
 from netops.facts import Fact
+from netops.measures import LAGS_S, Told, histogram
 from netops.model import ANSWERED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from netops.evidence.canonical import JSON
     from netops.model import Poll
@@ -83,6 +85,9 @@ class Outbox:
         self._bytes = 0
         self._lost = {what: _Lost() for what in _REASONS}
         self.refused = ""
+        self.outcomes: Counter[str] = Counter()
+        self.lags = [0] * (len(LAGS_S) + 1)  # polls by how late they were sent: by the bounds of LAGS_S, and beyond
+        self.lag_s = 0.0
 
     def __len__(self) -> int:
         """Return how many records wait."""
@@ -92,6 +97,7 @@ class Outbox:
         """Take polls; one that cannot be put on the wire is dropped and counted."""
         full = self._spool.held_bytes / self._spool.cap_bytes
         for poll in polls:
+            self._count(poll)
             if full >= SPARE and not self._bears(poll.device.partition("/")[0]):
                 self._lost["spared"].count += 1
                 continue
@@ -101,6 +107,18 @@ class Outbox:
             except SpoolError as error:
                 self._lost["polls"].count += 1
                 self.refused = str(error)
+
+    def _count(self, poll: Poll) -> None:
+        self.outcomes[poll.outcome] += 1
+        lag_s = poll.lag_ms / 1000
+        self.lags[bisect_left(LAGS_S, lag_s)] += 1
+        self.lag_s += max(lag_s, 0.0)
+
+    def measures(self) -> Iterator[Told]:
+        """Yield how polls went since the start, and how late they were sent."""
+        for name, count in sorted(self.outcomes.copy().items()):
+            yield Told("netops_polls_total", count, (name,))
+        yield from histogram("netops_poll_lag_seconds", tuple(self.lags), self.lag_s)
 
     def state(self, *given: Fact) -> None:
         """Take facts."""

@@ -36,7 +36,7 @@ from netops.service import go_round, service_state
 from netops.spool import Spool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from collectors.plan import Plan
     from collectors.poll import Fitted
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from netops.clock import Clock
     from netops.config import Settings
     from netops.evidence.canonical import JSON
+    from netops.measures import Told
     from netops.model import Poll
 
 log = logging.getLogger(__name__)
@@ -157,6 +158,10 @@ class Collector:
         if self._names.refused:
             wrong["names"] = self._names.refused
         return wrong
+
+    def measures(self) -> Iterable[Told]:
+        """Return what Prometheus is told: how polls went, and how late they were."""
+        return self._outbox.measures() if self._outbox is not None else ()
 
     def figures(self) -> dict[str, int]:
         """Return the counters, as the log tells them: what was asked, what came, what waits for the core."""

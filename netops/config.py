@@ -262,6 +262,13 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """What each service tells of itself for Prometheus, on a loopback port of its own (docs/reference/measures.md)."""
+
+    port: int = 0  # the first of the loopback ports, one a service; 0: none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """The ledger's name and signing key. An empty key means `<data dir>/keys/evidence.key`, made by `netops init`."""
 
@@ -311,6 +318,7 @@ class Settings:
     acs: Acs = field(default_factory=Acs)
     intake: Intake = field(default_factory=Intake)
     status: Status = field(default_factory=Status)
+    measures: Measures = field(default_factory=Measures)
     evidence: Evidence = field(default_factory=Evidence)
     retention: Retention = field(default_factory=Retention)
     credentials: dict[str, Credential] = field(default_factory=dict)

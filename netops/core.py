@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from inventory.model import Contract
 from inventory.register import Register
 from inventory.snapshot import snapshot
-from netops import amending, fail_open, hotspots, papers, present, raw, reread, sealing, situation, stamps
+from netops import amending, fail_open, hotspots, measures, papers, present, raw, reread, sealing, situation, stamps
 from netops.access import approvals, tables
 from netops.access.admission import Admission
 from netops.clock import SYSTEM
@@ -37,7 +37,7 @@ from netops.verify import Planned, Verifier, planned_of
 from netops.witness.circle import Circle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from inventory.snapshot import Snapshot
     from netops.clock import Clock
@@ -164,6 +164,10 @@ class Core:
         wrong = {f"job {name}": why for name, why in self._scheduler.failures.items()}
         wrong |= self._wrong | self._closing.short | self._closing.failed | self._papers.refused
         return wrong | {f"spool {n}": why for n, why in enumerate(self._waiting)}
+
+    def measures(self) -> Iterable[measures.Told]:
+        """Return what Prometheus is told."""
+        return measures.of_core(self._settings, self._taken, now_ms=self._clock.now_ms())
 
     # ---- the drain
 

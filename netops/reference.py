@@ -15,7 +15,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
-from netops import config
+from netops import config, measures
 from netops.cli import COMMANDS
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def comments(shape: Any) -> dict[str, str]:
     return dict(found)
 
 
-PAGES = {"commands.md": commands, "settings.md": settings}
+PAGES = {"commands.md": commands, "settings.md": settings, "measures.md": measures.reference}
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ import os
 import signal
 import sys
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from importlib.metadata import entry_points
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netops import config
+from netops import config, measures
 from netops.clock import SYSTEM, iso
 from netops.errors import NetopsError
 from netops.service import Leaving
@@ -68,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if stopping.is_set():
             _leave(service)
         service.start()
+        stack = telling(settings, service)
     except Exception as error:
         expected = hasattr(error, "exit_code")  # said on purpose: its sentence is enough
         trace = None if expected else error
@@ -76,8 +77,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(getattr(error, "exit_code", 1))
     print("ready", flush=True)  # noqa: T201
     stopping.wait()
+    stack.close()
     service.stop()
     return 0
+
+
+def telling(settings: config.Settings, service: Service) -> ExitStack:
+    """Let the service tell of itself where the settings give it a port; a port that is taken stops nothing."""
+    stack, at = ExitStack(), measures.port(settings, service.name)
+    if at:
+        try:
+            stack.enter_context(measures.Teller(at, lambda: measures.of(settings, service)))
+        except NetopsError as error:
+            logging.getLogger("netops").warning("not measured", extra={"service": service.name, "why": str(error)})
+    return stack
 
 
 def _leave(service: Service) -> None:

@@ -11,11 +11,12 @@ import hashlib
 import logging
 import secrets
 import threading
+from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from netops.alerts import incident, notify, policy, roots, telling, wording
-from netops.alerts.book import Book, path
+from netops.alerts.book import Book, Reader, path
 from netops.alerts.burning import Burning
 from netops.alerts.eyes import Eyes
 from netops.alerts.heartbeat import Heartbeat
@@ -26,12 +27,13 @@ from netops.drain import drained
 from netops.errors import ConfigError, NetopsError
 from netops.facts import Fact, submit
 from netops.ledger_file import LedgerReader, NoLedgerError
+from netops.measures import Told
 from netops.report import issue
 from netops.service import go_round, service_state
 from netops.spool import Spool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from netops.alerts.incident import Incident
     from netops.alerts.notify import Message
@@ -99,6 +101,13 @@ class Alerts:
         if self._thread is not None and self._burning.wrong:
             wrong["burn"] = self._burning.wrong
         return wrong
+
+    def measures(self) -> Iterator[Told]:
+        """Yield what Prometheus is told: how many incidents are open."""
+        with Reader(path(self._settings)) as held:
+            counts = Counter(each.severity for each in held.living() if each.opened_ms is not None)
+        for severity in policy.SEVERITIES:
+            yield Told("netops_incidents_open", counts[severity], (severity,))
 
     def _run(self) -> None:
         go_round(self.once, stopping=self._stopping, health=self._wrong, every_s=self._settings.alert.tick_s)

@@ -10,6 +10,7 @@ from dashboards.api import openapi
 from dashboards.api.catalogue import OPERATIONS
 from dashboards.api.cursor import write
 from netops import situation
+from netops.measures import BY_NAME
 from netops.situation import State
 
 MEDIA = "application/problem+json"
@@ -250,3 +251,11 @@ def test_a_hostile_name_is_data(hostile):
 
     assert json.loads(answer.data)["items"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_what_the_web_process_tells_prometheus_is_on_the_list(site):
+    text = site.client().get("/metrics").get_data(as_text=True)
+    told = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
+
+    assert told <= set(BY_NAME)
+    assert "netops_web_spool_records" in told
