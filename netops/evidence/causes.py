@@ -225,6 +225,10 @@ CAUSES: Mapping[str, str] = {
     "roster {} is not whole, or was changed": "名册 {0} 不完整，或被改动",
     "hour {} has not each of its parts once": "小时 {0} 的各部分并非各有一次",
     "hour {} lies outside the period": "小时 {0} 在期间之外",
+    "up to {} the services changed their state {} times; expected at most {} in one report": (
+        "至 {0} 各服务的状态已变化 {1} 次；一份报告内至多应为 {2} 次"
+    ),
+    "hour {} states {} services; its roster has {}": "小时 {0} 陈述了 {1} 个服务；其名册有 {2} 个",
     "hour {} has slots of {} ms; expected {} to {}": "小时 {0} 的时隙为 {1} 毫秒；应为 {2} 至 {3}",
     "hour {} has a slot {}; expected whole numbers": "小时 {0} 有时隙 {1}；应为整数",
     "hour {} has slots out of order, or beyond its end": "小时 {0} 的时隙次序不对，或越过其末尾",
