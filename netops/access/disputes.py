@@ -224,6 +224,8 @@ def _ruled(body: Any, objection: Objection, case: Case) -> str:
         if upheld and objection.code in codes.DECIDES:
             allowed = ", ".join(codes.DECIDES[objection.code])
             return f"it upholds '{objection.id}' and does not say what follows: expected 'decides', one of {allowed}"
+        if objection.code in codes.ELSEWHERE and "minutes" in body:
+            return f"minutes are a part of a claim; code '{objection.code}' is upheld or dismissed as a whole"
         return _ruled_part(body)
     if not upheld or body.get("minutes"):
         return "what is decided of an interval stands in a ruling that upholds, by its instants and not in minutes"

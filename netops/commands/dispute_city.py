@@ -15,6 +15,7 @@ from netops.errors import AccessError, EvidenceError, NetopsError, UsageError, n
 from netops.evidence import canonical, files
 from netops.evidence.receipt import RECEIVED, alike
 from netops.facts import Fact
+from netops.report.words import worded
 
 if TYPE_CHECKING:
     import argparse
@@ -196,6 +197,12 @@ def state(args: argparse.Namespace, settings: Settings) -> int:
         record.state(settings, [fact])
     name = str(fact.body.get("objection", fact.body.get("report")))
     print(f"{name}: {fact.kind} {'would be' if args.dry_run else 'is'} handed to the core")
+    if fact.kind == "ruling" and fact.body["outcome"] != "dismissed":
+        case = known.cases.of_objection(name)
+        assert case is not None  # its name was looked at
+        code = case.objections[name].code
+        if word := codes.follows(code, decided="decides" in fact.body):
+            print(f"  an upheld '{code}' moves {worded(word, 'en')}")
     return 0
 
 

@@ -11,9 +11,10 @@ from inventory import times
 from netops.access import record
 from netops.clock import iso
 from netops.commands.dispute_words import Speaker
-from netops.dispute import about, papers, states, strangers
+from netops.dispute import about, codes, papers, states, strangers
 from netops.errors import UsageError
 from netops.evidence import spoken
+from netops.report.words import worded
 
 if TYPE_CHECKING:
     import argparse
@@ -88,6 +89,8 @@ def _print(case: Case, terms: Terms | None, breaks: Breaks, speaker: Speaker) ->
         said = {"id": each.id, "code": speaker.code(each.code), "what": what, "by": each.by}
         print("  " + speaker.say("objection_to", **said, stage=_stage(each, speaker)) + by)
         print(f"    {each.reason!r}")  # as literals: no text of others drives the terminal
+        if word := _follows(each):
+            print(f"    {worded(word, 'zh' if speaker.chinese else 'en')}")
 
 
 def _longer(over_ms: int, terms: Terms, breaks: Breaks, speaker: Speaker) -> str:
@@ -107,6 +110,16 @@ def _stage(each: Objection, speaker: Speaker) -> str:
         return speaker.say("to_answer")
     stance = "stance_accepted" if each.stance == "accepted" else each.stance  # a report's state is called so too
     return speaker.decided(stance, each.answered_by) + speaker.say("to_rule")
+
+
+def _follows(each: Objection) -> str:
+    """Return the word for what must be stated so that an upheld objection moves something, or the empty string.
+
+    Who rules says what follows, or is refused; silence rules what was asked for.
+    """
+    if each.outcome not in {"upheld", "partly_upheld"}:
+        return ""
+    return codes.follows(each.code, decided=each.ruled_by != states.DEADLINE or bool(each.asks))
 
 
 def _due(each: Objection, terms: Terms | None) -> int:
@@ -163,4 +176,5 @@ def _objection(each: Objection, terms: Terms | None) -> dict[str, Any]:
         "outcome": each.outcome or None,
         "ruled_by": each.ruled_by or None,
         "due": iso(due) if due else None,
+        "follows": worded(_follows(each), "en") if _follows(each) else None,
     }

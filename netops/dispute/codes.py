@@ -46,6 +46,9 @@ DECIDES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 """Code → what a ruling that upholds it may decide: whose account, up, not measured, taken out."""
 
+ELSEWHERE: Final = frozenset({"fact", "not_contracted", "calculation"})
+"""Codes of which no ruling moves anything by itself: what is so must be stated, by whoever may state it."""
+
 _INCIDENT = re.compile(r"incident:(?P<service>[^@]+)@(?P<start>[0-9]{1,16})")
 _LEAF = re.compile(r"leaf:(?P<index>[0-9]{1,16})")
 _SURVEY = re.compile(
@@ -145,6 +148,16 @@ def decides(code: str, word: str) -> None:
     if word not in allowed:
         what = f"one of {', '.join(allowed)}{nearest(word, allowed)}" if allowed else "nothing"
         raise UsageError(f"'{word[:40]}' is nothing that a ruling decides for code '{code}'; expected {what}")
+
+
+def follows(code: str, *, decided: bool) -> str:
+    """Return the word for what the city must do, so that an upheld objection moves something; empty where it does.
+
+    `decided`: whether the ruling says what follows. The words stand in `netops/report/words.py`.
+    """
+    if code in ELSEWHERE:
+        return f"follows_{code}"
+    return "follows_undecided" if code in DECIDES and not decided else ""
 
 
 def inside(about: Target, start_ms: int, end_ms: int) -> None:

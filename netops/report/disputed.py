@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from netops.clock import utc
-from netops.dispute import about
+from netops.dispute import about, codes
 from netops.report import figures
 from netops.report.words import WORDS, both, say, worded
 
@@ -100,7 +100,8 @@ def _row(each: Mapping[str, Any], tz: ZoneInfo, language: Language, currency: st
     moved = owed = "—"
     if effect is not None:
         rows = [f"{item}/{name}: {ms / MINUTE_MS:,.1f} min" for item, name, ms in effect["time"]["rows"]]
-        moved = "; ".join(filter(None, [*rows, _values(effect)])) or say("moved_nothing", language)
+        word = codes.follows(each["code"], decided="decides" in each["ruling"]) or "moved_nothing"
+        moved = "; ".join(filter(None, [*rows, _values(effect)])) or say(word, language)
         owed = f"{figures.money(effect['before'])} → {figures.money(effect['after'])} {currency}"
     return [
         f"{each['objection']} #{each['leaf']}",

@@ -208,6 +208,22 @@ WORDS: dict[str, tuple[str, str]] = {
     "moved": ("变动", "moved"),
     "owed_by_it": ("应扣减", "credit due"),
     "moved_nothing": ("无变动", "nothing"),
+    "follows_not_contracted": (
+        "裁定本身不改动数值：须以合同变更或服务台账写明约定期间，再出具新版报告",
+        "nothing by itself: an amendment, or the register, must say what was contracted when; then a new revision",
+    ),
+    "follows_calculation": (
+        "裁定本身不改动数值：须以合同变更更正文本，或改用计算正确的软件版本，再出具新版报告",
+        "nothing by itself: an amendment must correct the text, or a release the reckoning; then a new revision",
+    ),
+    "follows_fact": (
+        "裁定本身不改动数值：须重新陈述该小时（netops sla correct）或该事实，再出具新版报告",
+        "nothing by itself: the hour (netops sla correct), or the fact, must be stated again; then a new revision",
+    ),
+    "follows_undecided": (
+        "异议与裁定均未写明后果，不改动数值：须以更正、免责申请或合同变更落实，再出具新版报告",
+        "nothing: neither objection nor ruling says what follows; a correction, a claim or an amendment must",
+    ),
     "by_silence": ("逾期未答复，视为支持", "by silence until the deadline"),
     "state": ("状态", "state"),
     "objection_leaf": ("异议存证号", "leaf of the objection"),

@@ -276,6 +276,27 @@ def test_a_ruling_on_the_cause_of_an_outage_makes_the_revision_that_follows_it(d
 
 
 @pytest.mark.usefixtures("clock")
+def test_who_upholds_what_no_ruling_moves_is_told_at_once_what_must_follow(desk, city, capsys):
+    span = ("--from", "2026-10-02", "--to", "2026-10-03")
+    words(dispute, city, "take", objected(desk, *span, code="not_contracted"))
+    sealed(city)
+    name = name_of(city, capsys)
+    words(dispute, city, "rebut", name, "accepted", "--reason", "x", "--as", "wang.min")
+    sealed(city)
+    with pytest.raises(AccessError, match="code 'not_contracted' is upheld or dismissed as a whole"):
+        words(dispute, city, "rule", name, "partly_upheld", "--minutes", 5, "--reason", "x", "--as", "zhao")
+    capsys.readouterr()
+
+    words(dispute, city, "rule", name, "upheld", "--reason", "x", "--as", "zhao")
+
+    told = "an upheld 'not_contracted' moves nothing by itself: an amendment, or the register, must say"
+    assert told in capsys.readouterr().out
+    assert sealed(city) == []
+    assert words(dispute, city, "status", "--language", "zh_CN") == 0
+    assert "须以合同变更或服务台账写明约定期间" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("clock")
 def test_silence_rules_what_the_objection_asked_for(desk, city, capsys):
     words(dispute, city, "take", objected(desk, *OUTAGE, "--part-to", "2026-10-09T09:00", code="no_outage"))
     for days in (0, 9, 40):
@@ -297,6 +318,7 @@ def test_silence_runs_its_course_by_the_core_alone(desk, city, capsys):
 
     assert (objection["stance"], objection["answered_by"]) == ("accepted", "deadline")
     assert (objection["outcome"], objection["ruled_by"]) == ("upheld", "deadline")
+    assert objection["follows"].startswith("nothing by itself: the hour (netops sla correct)")
 
 
 def test_a_report_that_was_sealed_with_another_amount_does_not_verify(desk, city, tmp_path, monkeypatch, capsys):

@@ -218,3 +218,23 @@ def test_every_code_outcome_and_decision_has_a_word():
     assert {f"code_{each}" for each in codes.CODES} <= set(words.WORDS)
     decided = {each for allowed in codes.DECIDES.values() for each in allowed}
     assert {each if each in codes.CAUSES else f"decides_{each}" for each in decided} <= set(words.WORDS)
+
+
+@pytest.mark.parametrize(
+    ("about", "decides", "said"),
+    [
+        (("calculation", f"interval:{START}-{TO}"), {}, "an amendment must correct the text"),
+        (("not_contracted", f"interval:{START}-{TO}"), {}, "an amendment, or the register"),
+        (("fact", "leaf:3"), {}, "the hour (netops sla correct)"),
+        (("no_outage", f"incident:ap-1@{FROM}"), {}, "neither objection nor ruling says what follows"),
+        (("no_outage", f"incident:ap-1@{FROM}"), {"decides": "up"}, "min"),
+    ],
+)
+def test_a_ruling_that_moves_nothing_by_itself_says_what_must_follow(disputed, paper_bundle, about, decides, said):
+    told = decides | {"service": "ap-1", "start_ms": FROM, "end_ms": TO} if decides else {"minutes": 1}
+    rule(disputed, code=about[0], target=about[1], **told)
+
+    content = judged(disputed, paper_bundle)
+
+    ((*_, moved, _),) = shown.section(content, ZoneInfo("UTC"), "en")["tables"][0]["rows"]
+    assert said in moved
