@@ -107,6 +107,7 @@ class Index:
     children: Mapping[str, tuple[str, ...]] = field(repr=False)  # device → devices below it
     agreed: Mapping[str, tuple[tuple[int, int, int], ...]] = field(repr=False)  # contract → (from, to, step in ms)
     contracts: Mapping[str, Contract] = field(default_factory=dict, repr=False)  # its last version; of ended ones, too
+    shared: frozenset[str] = field(default=frozenset(), repr=False)  # devices that also tell of what is not here
 
     def step(self, contracts: Iterable[str], least_ms: int) -> Callable[[int], int]:
         """Return for how long a poll of a slot speaks: the step that the contract had agreed then, or `least_ms`."""

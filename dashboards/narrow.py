@@ -28,9 +28,22 @@ def narrowed(whole: Index, scope: Scope) -> Index:
     seen = _snapshot(whole.snapshot, scope)
     made = index(seen)
     known = {name: each for name, each in whole.contracts.items() if name in seen.contract or _was_seen(each, scope)}
-    return replace(
-        made, contracts=known, agreed={name: held for name, held in whole.agreed.items() if name in seen.contract}
-    )
+    agreed = {name: held for name, held in whole.agreed.items() if name in seen.contract}
+    return replace(made, contracts=known, agreed=agreed, shared=_shared(whole, seen))
+
+
+def _shared(whole: Index, seen: Snapshot) -> frozenset[str]:
+    """Return the devices in sight that others hang on as well: the bytes that they send tell of both."""
+    out = {device for device, held in whole.by_device.items() if any(each not in seen.service for each in held)}
+    out |= {each.parent for each in whole.snapshot.services if each.id not in seen.service}
+    out |= {device for device, below in whole.children.items() if any(each not in seen.device for each in below)}
+    waiting = list(out)
+    while waiting:
+        known = whole.snapshot.device.get(waiting.pop())
+        if known is not None and known.parent and known.parent not in out:
+            out.add(known.parent)
+            waiting.append(known.parent)
+    return frozenset(out & set(seen.device))
 
 
 def within(terms: Mapping[str, object], seen: Snapshot, scope: Scope) -> bool:

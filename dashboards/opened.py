@@ -84,7 +84,10 @@ def _opened(desk: Desk, city: City | None, order: Order, approval: Approval | No
 
 def periods(desk: Desk, city: City) -> list[dict[str, Any]]:
     """Return when sites began and ceased to be open, the newest first."""
-    leaves = desk.queries.leaves(fail_open.ACTION)[-SHOWN:][::-1]
+    told = desk.queries.leaves(fail_open.ACTION)
+    if not guard.scope().whole:
+        told = [leaf for leaf in told if leaf.fact.body["site"] in city.snapshot.site]
+    leaves = told[-SHOWN:][::-1]
     return [
         {"at_ms": leaf.fact.at_ms, **leaf.fact.body, "site": named(city, str(leaf.fact.body["site"]))}
         for leaf in leaves

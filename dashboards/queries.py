@@ -145,7 +145,9 @@ class Queries:
             return store.outcomes(start_ms=start_ms, end_ms=end_ms, device=device)
 
     def outcome(self, device: str, slot_ms: int) -> Outcome | None:
-        """Return how one poll went."""
+        """Return how one poll went; None of a device whose replies tell of more than whoever asks may look at."""
+        if self._is_shared(device):
+            return None
         found = self.outcomes(device, start_ms=slot_ms, end_ms=slot_ms + 1)
         return found[0] if found else None
 
@@ -167,7 +169,9 @@ class Queries:
             return store.last(kind, metrics, now_ms=self.clock.now_ms(), max_age_ms=max_age_ms)
 
     def raw(self, poll_id: str) -> bytes | None:
-        """Return the framed replies of a poll; None when none came or their time is over."""
+        """Return the framed replies of a poll; None when none came, their time is over or they tell of others too."""
+        if self._is_shared(poll_id.rpartition("@")[0]):
+            return None
         with self._lock, raw.build(self.settings) as archive:
             try:
                 return archive.fetch(poll_id)
@@ -188,6 +192,10 @@ class Queries:
             found = ledger.find("raw_chunk", **window)
             return next((leaf.index for leaf in found if leaf.fact.body["digest"] == digest), None)
 
+    def _is_shared(self, poll: str) -> bool:
+        """Whether a device, named as its polls are (`olt-7/ssh`), tells of more than whoever asks may look at."""
+        return not self._scope().whole and poll.partition("/")[0] in self.city().index.shared
+
     def texts(self, subject: Subject) -> dict[str, str]:
         """Return names, models and versions of a subject."""
         with self._open() as store:
@@ -205,8 +213,11 @@ class Queries:
             return sorted(ledger.find(kind, start_ms=start_ms, end_ms=end_ms), key=lambda leaf: leaf.index)
 
     def events(self, device: str, *, start_ms: int, end_ms: int) -> list[Leaf]:
-        """Return what a device said by itself in a window (traps, informs), the newest first."""
-        if not ledger_path(self.settings).exists():
+        """Return what a device said by itself in a window (traps, informs), the newest first.
+
+        Nothing of a device that speaks of more than whoever asks may look at.
+        """
+        if self._is_shared(device) or not ledger_path(self.settings).exists():
             return []
         mark = b'"device":' + canonical.dumps(device)
         with LedgerReader(ledger_path(self.settings)) as ledger:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
+from dashboards import narrow
 from dashboards.frame import bound, frame
 from netops.access import guard, steps
+from netops.access.scope import NOTHING
 from netops.access.staff import ThrottledError
 from netops.access.steps import Step
 from netops.errors import AccessError, UsageError
@@ -131,9 +133,12 @@ def change(desk: Desk) -> AnyResponse:
 
 def accounts(desk: Desk) -> str:
     """Show the accounts and what was done with them."""
+    city = desk.queries.city()
     return render_template(
         "dashboards/accounts.html",
-        **frame(desk, desk.queries.city()),
+        **frame(desk, city),
+        nothing=NOTHING,
+        narrowed=lambda scope: ", ".join(narrow.said(scope, city.snapshot)),
         accounts=desk.staff.accounts(),
         events=desk.staff.events(limit=50),
         roles=roles(),
@@ -156,6 +161,7 @@ def done(what: str) -> str:
         "recovery codes renewed": _("恢复码已更换"),
         "one-time codes set up": _("已设置验证码"),
         "one-time codes removed": _("已删除验证码"),
+        "scope changed": _("查看范围已更改"),
         "token added": _("已建立访问令牌"),
         "token revoked": _("已撤销访问令牌"),
         "passkey added": _("已加入通行密钥"),
@@ -177,6 +183,7 @@ def roles() -> dict[str, str]:
         "auditor": _("审计"),
         "privacy_officer": _("隐私专员"),
         "admin": _("管理员"),
+        "carrier": _("运营商"),
     }
 
 

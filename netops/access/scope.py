@@ -49,6 +49,7 @@ class Scope:
 
 
 EVERYTHING: Final = Scope()
+NOTHING: Final = Scope(area=frozenset({""}), carrier=frozenset({""}))  # what has no name
 KINDS: Final = tuple(each.name for each in fields(Scope))
 
 
@@ -82,5 +83,8 @@ def stored(scope: Scope) -> str:
 
 
 def read(text: str) -> Scope:
-    """Return the scope of `stored`'s text."""
-    return parse(json.loads(text)) if text else EVERYTHING
+    """Return the scope of `stored`'s text; of any other one in which nothing lies: a fault opens nothing."""
+    try:
+        return parse(json.loads(text)) if text else EVERYTHING
+    except (ValueError, TypeError, AttributeError, UsageError):
+        return NOTHING

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from html import unescape
 
 import pytest
 
 from dashboards.api import serve
+from dashboards.city import index
+from dashboards.narrow import narrowed
+from dashboards.queries import Queries
 from inventory import sql
 from netops.access import tables
 from netops.access.permissions import NARROWED, OF_CONTRACTS, PUBLIC, ROLES, ROUTES, SELF
@@ -209,7 +213,43 @@ def test_a_token_sees_no_more_than_its_owner(narrow):
     assert client.get("/probes", headers=head).status_code == 403
 
 
+def test_the_bytes_of_a_device_that_others_hang_on_too_are_not_shown(narrow):
+    queries = Queries(narrow.settings, narrow.clock)
+    whole = queries.city().index
+    queries.close()
+    device = whole.snapshot.service["wifi-0000"].device
+    moved = next(each for each in whole.by_device[device] if each != "wifi-0000")
+    away = next(each.id for each in whole.snapshot.sites if each.area != "110108001")
+    services = [replace(each, site=away) if each.id == moved else each for each in whole.snapshot.services]
+    apart = index(replace(whole.snapshot, services=tuple(services)))
+
+    assert device not in narrowed(whole, NARROW["area"]).shared
+    assert device in narrowed(apart, NARROW["area"]).shared
+    assert device in narrowed(apart, NARROW["area"]).snapshot.device, "its state is seen"
+
+
+def test_a_poll_of_a_shared_device_is_not_found_by_any_way(narrow, monkeypatch):
+    reading = f"/reading/wlan-controller-0/{OWN['slot_ms']}"
+    ways = [reading, f"{reading}/raw", f"/api/v1/devices/wlan-controller-0/polls/{OWN['slot_ms']}/raw"]
+    client, everybody = narrow.browser("operator.area"), narrow.browser("operator")
+    before = [client.get(way).status_code for way in ways]
+    monkeypatch.setattr(Queries, "_is_shared", lambda self, poll: not self._scope().whole)
+
+    assert before == [200] * 3
+    assert [client.get(way).status_code for way in ways] == [404] * 3
+    assert [everybody.get(way).status_code for way in ways] == [200] * 3
+
+
 # ---- the words
+
+
+@pytest.mark.parametrize("kept", ["{", "7", "null", '"area:1"', '{"area": 1}', '["area"]', '["shop:1"]', "[[1]]"])
+def test_a_scope_that_cannot_be_read_shows_nothing(narrow, kept):
+    queries = Queries(narrow.settings, narrow.clock)
+    seen = narrowed(queries.city().index, read(kept)).snapshot
+    queries.close()
+
+    assert (seen.services, seen.devices, seen.sites, seen.contracts, seen.areas) == ((), (), (), (), ())
 
 
 @pytest.mark.parametrize("words", [[], ["area:1"], ["tag:教育", "area:2", "area:1", "carrier:a", "contract:c"]])
