@@ -34,6 +34,7 @@ from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import founding, hourly, raw, sealing, situation
 from netops.access import approvals
+from netops.dispute import listening
 from netops.evidence import note
 from netops.facts import Fact
 from netops.journal import HourSum, Journal
@@ -250,7 +251,8 @@ class _World:
             self.state("monitor_health", body, at_ms=at)
         missed = {"job": "collect", "first_ms": BLIND, "last_ms": BLIND + 39 * M, "count": 40}
         self.state("slots_missed", missed, at_ms=BLIND + 39 * M)
-        self.state("listening_break", {"number": 0, "lost_ms": 0, "since_ms": START}, at_ms=START)
+        (first,) = listening.entries((), ((0, START),))
+        self.ledger.append([first], now_ms=START)
         with raw.build(self.settings, writing=True) as archive:
             self.ledger.append(sealing.chunks(archive.untold()), now_ms=OUTAGE + 2 * H)
 

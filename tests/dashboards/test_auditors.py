@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from dashboards import closed, deductions, devices, figures, held
 from inventory.model import Credits, Tier
-from netops.commands import sla
+from netops import founding
+from netops.commands import audit, sla
 from netops.errors import EvidenceError
 from netops.evidence import canonical, container
 from netops.ledger_file import LedgerReader
@@ -320,3 +321,14 @@ def test_a_revision_names_the_first_time_stamp_over_its_seal(audited):
         assert ["Time-stamps (RFC 3161)", "2026-09-06-1310.tsr", "2026-09-02-1301.tsr"] in rows(text)
     finally:
         shutil.rmtree(stamps)
+
+
+@pytest.mark.parametrize("name", [REPORT, f"{CONTRACT}-2026-08-r2"])
+def test_the_bundles_that_the_pages_show_are_those_that_an_outsider_reproduces(audited, tmp_path, name):
+    (tmp_path / "vkey").write_text(f"{founding.signer(audited.settings).vkey}\n{audited_city.WITNESS.vkey}\n")
+    parser = argparse.ArgumentParser()
+    audit.arguments(parser)
+    path = issue.place(audited.settings, name)
+    args = parser.parse_args(["verify", str(path), "--vkey", str(tmp_path / "vkey"), "--rehearsal"])
+
+    assert audit.run(args, audited.settings) == 0
