@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from inventory import canonical, codec
@@ -84,6 +84,15 @@ def cells(record: Record) -> dict[str, str]:
     if isinstance(record, Device) and not record.address:
         out["port"] = ""
     return out
+
+
+def taken(of: str, known: Record | None, cells_: Mapping[str, str], notes: Notes, *, place: str) -> Record | None:
+    """Return the record that cells say, or `known` where they say the same: what holds already is not judged again."""
+    if known is not None and {name: cell for name, cell in cells(known).items() if cell} == {
+        name: cell for name, cell in cells_.items() if cell
+    }:
+        return known
+    return made(of, cells_, notes, place=place)
 
 
 def _cell(value: object) -> str:
@@ -174,7 +183,8 @@ def plan(edits: Sequence[Edit], beliefs: Iterable[Belief], *, at_ms: int, place:
     `place` says where the new records stand, as `file:line` does for those of files. What was planned ahead stays, and
     is held against the edits as well.
     """
-    held = sorted(beliefs, key=lambda each: each.valid_from)
+    # a later edit takes nothing back unseen, as files may that lack an earlier one: of whom a row is does not matter
+    held = sorted((replace(each, request="") for each in beliefs), key=lambda each: each.valid_from)
     known: dict[tuple[str, str], list[Belief]] = {}
     for belief in held:
         known.setdefault(belief.at[:2], []).append(belief)

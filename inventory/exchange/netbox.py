@@ -150,7 +150,8 @@ def _device(
 def _made(of: str, name: str, said: Mapping[str, str], place: str, desk: _Desk) -> Record | None:
     known = desk.held.get((of, name))
     kept = edits.cells(known) if known is not None else {}
-    return edits.made(of, kept | {key: cell for key, cell in said.items() if cell}, desk.notes, place=place)
+    told = kept | {key: cell for key, cell in said.items() if cell}
+    return edits.taken(of, known, told, desk.notes, place=place)
 
 
 def _macs(interfaces: Iterable[Mapping[str, Any]], addresses: Iterable[Mapping[str, Any]]) -> dict[str, str]:

@@ -92,7 +92,7 @@ def _records(name: str, written: str, held: Mapping[tuple[str, str], Record], no
         said = {column: node.text for column, node in row.entries.items() if isinstance(node, Scalar)}
         known = held.get((of, said.get("id", "")))
         kept = {column: cell for column, cell in edits.cells(known).items() if column not in header} if known else {}
-        made.append(edits.made(of, kept | said, notes, place=f"{name}:{row.line}"))
+        made.append(edits.taken(of, known, kept | said, notes, place=f"{name}:{row.line}"))
     return [each for each in made if each is not None]
 
 

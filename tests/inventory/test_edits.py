@@ -155,6 +155,14 @@ def test_files_that_lack_a_decision_say_that_they_take_it_back(register):
     assert change.note == "takes back what req-1 changed"
 
 
+def test_a_later_edit_of_the_same_record_takes_nothing_back(register):
+    carried(register, [changed(SITE, name="花园")])
+
+    (change,) = register.plan_edits([changed(replace(SITE, name="花园"), name="果园")], at_ms=60).changes
+
+    assert change.note == ""
+
+
 RECORDS = [SITE, AC, AP, SOLD, Door(id="d", device="ac", kind="cwmp", port=7547)]
 
 

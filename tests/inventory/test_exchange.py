@@ -301,6 +301,20 @@ def test_five_thousand_devices_go_out_and_come_back_without_a_difference(netops,
     assert len(json.loads((tmp_path / "nb" / "devices.json").read_text())["results"]) == 5_000 + 2 * len(EVIL)
 
 
+@pytest.mark.parametrize("kind", ["netbox", "csv"])
+def test_what_a_program_made_and_no_file_could_say_comes_back_unchanged(netops, url, tmp_path, kind):
+    """A rehearsal's anchors have no carrier: an import must not stumble over what it does not change."""
+    anchor = Device(id="anchor", site="s", carrier="", role="anchor", address="192.0.2.7", profile="p")
+    place = Site(id="s", name="n", area=AREA.id)
+    with Register(url, rehearsal=False) as register:
+        register.apply(city_of([AREA, place, anchor]), at_ms=NOW - 1000, now_ms=NOW - 1000)
+    netops("export", "--format", kind, "--out", tmp_path / "out")
+
+    code, out, _ = netops("import", "--format", kind, tmp_path / "out", "--dry-run")
+
+    assert (code, out.splitlines()[-1]) == (0, "2 as the register says")
+
+
 def test_an_import_makes_an_amendment_and_writes_no_register(netops, filled, tmp_path, rows):
     table = tmp_path / "devices.csv"
     table.write_text("id,site,carrier,role,parent\nap-0001,s.1,c0,ap,d0\nap-new,s.1,c0,ap,d0\n")
