@@ -7,15 +7,17 @@ was missed. Each step may be repeated after a kill at any instant; the ledger te
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from inventory.errors import InventoryError
-from netops import correcting, present
+from netops import correcting, drain, present, speakers
 from netops.clock import iso, utc
 from netops.errors import NetopsError
 from netops.placing import Shelf
 from netops.report import bundle, issue
 from netops.sla import calendar
+from netops.spool import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -251,6 +253,26 @@ def awaited(ledger: LedgerReader, journal: Journal | None, contract: str, end_ms
         return f"the hour of {iso(later[0][0])} waits for vantage points"
     asked = (each for each in correcting.waiting(ledger) if each.contract == contract and each.hour_ms < end_ms)
     return next((f"the hour of {iso(each.hour_ms)} is to be stated again (leaf {each.number})" for each in asked), "")
+
+
+def untaken(settings: Settings, end_ms: int) -> str:
+    """Return what may still tell of the time before an instant and was not taken yet, or nothing: so the core waits.
+
+    That is a poller's spool with records that no core has taken, whatever they are about, and who tells of the past and
+    has come no further (`late.<source>`).
+    """
+    folder = settings.data.dir
+    for path in sorted((folder / "spool").glob("*.db")):
+        if path.stem in speakers.POLLERS:
+            with Reader(path) as spool:
+                waiting = spool.newest() - drain.drained(settings, path.stem)
+            if waiting > 0:
+                return f"{waiting} records of `{path.stem}` wait in its spool"
+    for mark in sorted(folder.glob("late.*")):
+        with suppress(OSError, ValueError):  # it is being replaced, or has just gone
+            if (until_ms := int(mark.read_text(encoding="ascii"))) < end_ms:
+                return f"`{mark.name.removeprefix('late.')}` has told of the past until {iso(until_ms)}"
+    return ""
 
 
 def _fault(contract: str, what: str, error: Exception) -> NetopsError:

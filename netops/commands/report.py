@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from inventory.errors import InventoryError
 from netops import correcting, raw
 from netops.clock import iso, to_ms
-from netops.closing import GRACE_MS, EarlyError, awaited
+from netops.closing import GRACE_MS, EarlyError, awaited, untaken
 from netops.commands import report_summary
 from netops.commands.report_words import Speaker
 from netops.errors import EvidenceError, NetopsError, UsageError
@@ -173,7 +173,7 @@ def _refuse_early(args: argparse.Namespace, settings: Settings, ledger: Ledger) 
     states = settings.data.dir / "states.db"
     if not why:
         with Journal(states) if states.exists() else nullcontext() as journal:
-            why = awaited(ledger, journal, args.contract, end_ms)
+            why = awaited(ledger, journal, args.contract, end_ms) or untaken(settings, end_ms)
     if why:
         raise EarlyError(
             f"contract {args.contract}: hours of {args.month} are still to be sealed: {why}; "

@@ -63,6 +63,8 @@ REFUSALS: Mapping[str, str] = {
     ),
     "it ends at {}": "该月于 {0} 结束",
     "the hour of {} is not sealed yet": "{0} 的小时尚未封存",
+    "{} records of `{}` wait in its spool": "`{1}` 的暂存中尚有 {0} 条记录待取",
+    "`{}` has told of the past until {}": "`{0}` 补述过去，只到 {1}",
     "the hour of {} waits for vantage points": "{0} 的小时正在等待各监测点",
     "no core runs, so nobody can seal the report; start `netops up`, or use --seal-here on this machine": (
         "核心服务未运行，无人可封存报告；请启动 `netops up`，或在本机使用 --seal-here"

@@ -36,6 +36,7 @@ from netops.sla import calendar, timeline
 from netops.sla.intervals import Cause, State
 from netops.sla.sold import sold
 from netops.sla.timeline import Sample
+from netops.spool import Spool
 from netops.web.server import Server
 from netops.witness import circle, listed
 from netops.witness.circle import Circle
@@ -217,7 +218,7 @@ def test_sealing_here_twice_gives_the_same_file_and_one_revision(instance, tmp_p
     assert len(digests) == 1
 
 
-@pytest.mark.parametrize("why", ["not over", "not sealed", "not corrected"])
+@pytest.mark.parametrize("why", ["not over", "not sealed", "not corrected", "in a spool", "of the past"])
 def test_who_seals_here_is_refused_while_hours_of_the_month_are_still_to_be_stated(
     instance, tmp_path, capsys, monkeypatch, why
 ):
@@ -229,6 +230,12 @@ def test_who_seals_here_is_refused_while_hours_of_the_month_are_still_to_be_stat
     if why == "not sealed":
         with Journal(settings.data.dir / "states.db") as journal:
             journal.put([("ap", Sample(END - H, END - H, State.UP, Cause.NONE, ""))], newest={})
+    if why == "in a spool":
+        (settings.data.dir / "spool").mkdir(exist_ok=True)
+        with Spool(settings.data.dir / "spool" / "collect.db", source="collect") as spool:
+            spool.put("poll", [b"x"])
+    if why == "of the past":
+        (settings.data.dir / "late.history").write_text(str(END - H), encoding="ascii")
     if why == "not corrected":
         with writer(settings) as ledger:
             leaf = next(iter(ledger.find("availability_hour", start_ms=START))).index
