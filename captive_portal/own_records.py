@@ -21,13 +21,14 @@ from flask import Response, render_template, request
 from captive_portal import asker, forms, keys
 from captive_portal.errors import BusyError, PortalError
 from captive_portal.limits import Limit, Rate, Rates
-from captive_portal.oidc import token, under_way
-from captive_portal.oidc.line import AwayError, SaidNoError, StrangeError
+from captive_portal.oidc import under_way
 from captive_portal.policy import Account
 from captive_portal.portal2 import packets
 from captive_portal.records import subject
 from inventory.errors import SqlError
 from netops.clock import utc
+from netops.oidc import token
+from netops.oidc.line import AwayError, SaidNoError, StrangeError
 from netops.web.language import TAGS, current, gettext
 
 if TYPE_CHECKING:
@@ -35,11 +36,12 @@ if TYPE_CHECKING:
 
     from captive_portal.asker import Portal
     from captive_portal.model import Client
-    from captive_portal.oidc.provider import Known
     from captive_portal.records.persons import Persons
     from captive_portal.records.subject import Erased
     from captive_portal.store import Store
     from netops.config import Settings
+    from netops.oidc.provider import Known
+    from netops.oidc.under_way import UnderWay
 
 LOG = logging.getLogger("netops.portal")
 ASKS = Rates(
@@ -166,7 +168,7 @@ def _erased(portal: Portal, visitor: Client, office: Office, hash_: bytes) -> An
 
 
 # ---- who it is
-def _proved(office: Office, going: under_way.UnderWay, now_ms: int) -> bytes:
+def _proved(office: Office, going: UnderWay, now_ms: int) -> bytes:
     """Return what somebody is known by, once the provider has said that they logged in since they left here."""
     provider = office.providers.get(going.provider)
     if provider is None or request.args.get("error") or not request.args.get("code"):

@@ -142,8 +142,8 @@ def _voucher(tools: Tools) -> Method:
 
 def _oidc(tools: Tools) -> Method:
     from captive_portal.methods.oidc import Oidc  # noqa: PLC0415
-    from captive_portal.oidc.provider import ALL_AT_ONCE, AT_ONCE, Known  # noqa: PLC0415
     from captive_portal.places import base_url  # noqa: PLC0415
+    from netops.oidc.provider import ALL_AT_ONCE, AT_ONCE, Known  # noqa: PLC0415
 
     room = BoundedSemaphore(ALL_AT_ONCE)
     named = tools.settings.portal.oidc

@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING
 
 from captive_portal.methods import Method
 from captive_portal.model import Grant
-from captive_portal.oidc import token, under_way
-from captive_portal.oidc.line import AwayError, SaidNoError, StrangeError
+from captive_portal.oidc import under_way
 from captive_portal.verdict import Leave, Refusal, Why
+from netops.oidc import token
+from netops.oidc.line import AwayError, SaidNoError, StrangeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from captive_portal.methods import Shown
-    from captive_portal.oidc.provider import Known
-    from captive_portal.oidc.under_way import UnderWay
     from captive_portal.person import Persons
     from captive_portal.policy import Account, Policy
     from captive_portal.store import Store
     from captive_portal.verdict import Verdict
     from netops.facts import Fact
+    from netops.oidc.provider import Known
+    from netops.oidc.under_way import UnderWay
 
 LOG = logging.getLogger("netops.portal")
 LATER = frozenset({"temporarily_unavailable", "server_error"})  # RFC 6749 section 4.1.2.1

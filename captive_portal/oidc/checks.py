@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from captive_portal import outgoing, served
+from captive_portal import served
 from captive_portal.enforcing import Offer
-from captive_portal.oidc.line import StrangeError, host_of
 from inventory.errors import Problem
+from netops import outgoing
 from netops.errors import ConfigError
+from netops.oidc.line import StrangeError, host_of
 from netops.web.health import near
 
 if TYPE_CHECKING:

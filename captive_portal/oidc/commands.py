@@ -6,9 +6,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from captive_portal.errors import PortalError
 from captive_portal.places import base_url
-from netops.errors import ConfigError
+from netops.errors import NetopsError
 
 if TYPE_CHECKING:
     import argparse
@@ -39,7 +38,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _one(name: str, settings: Settings, now_ms: int) -> dict[str, Any]:
-    from captive_portal.oidc.provider import Known  # noqa: PLC0415  (a third of a second that no other verb needs)
+    from netops.oidc.provider import Known  # noqa: PLC0415  (a third of a second that no other verb needs)
 
     told: dict[str, Any] = {"name": name, "issuer": settings.portal.oidc[name].issuer, "keys": [], "wrong": ""}
     try:
@@ -48,7 +47,7 @@ def _one(name: str, settings: Settings, now_ms: int) -> dict[str, Any]:
         told |= {"login": at.authorize, "keys": known.signing(now_ms)}
         if not told["keys"]:
             told["wrong"] = "it publishes no key that we take a signature of (RSA, EC, Ed25519)"
-    except (PortalError, ConfigError) as error:
+    except NetopsError as error:
         told["wrong"] = str(error)
     return told
 

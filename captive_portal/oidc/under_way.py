@@ -6,54 +6,19 @@ nonce and the PKCE verifier (RFC 7636); it is taken exactly once.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from captive_portal import keys
 from captive_portal.tables import UNDER_WAY
+from netops.oidc.under_way import UnderWay
 
 if TYPE_CHECKING:
     from captive_portal.store import Store
 
 LIFE_MS = 10 * 60_000  # as long as somebody may need for a password and a second factor
-
-
-@dataclass(frozen=True, slots=True)
-class UnderWay:
-    """One login under way at a provider."""
-
-    provider: str
-    seed: bytes
-    at_ms: int = 0  # when the device left
-
-    @property
-    def state(self) -> str:
-        """Return what comes back in the address."""
-        return self._part(b"state")
-
-    @property
-    def nonce(self) -> str:
-        """Return what comes back in the ID token."""
-        return self._part(b"nonce")
-
-    @property
-    def verifier(self) -> str:
-        """Return what proves to the provider that who asks for the token is who left with the question."""
-        return self._part(b"verifier")
-
-    @property
-    def challenge(self) -> str:
-        """Return what the provider is shown of the verifier (RFC 7636 section 4.2, S256)."""
-        return _written(hashlib.sha256(self.verifier.encode()).digest())
-
-    def _part(self, purpose: bytes) -> str:
-        return _written(keys.derived(self.seed, purpose))
 
 
 def begin(store: Store, identity: bytes, provider: str, now_ms: int) -> UnderWay:
@@ -84,7 +49,3 @@ def take(store: Store, identity: bytes, state: str, now_ms: int) -> UnderWay | N
     strike = sa.delete(UNDER_WAY).where(mine, UNDER_WAY.c.seed == found.seed)
     taken = store.write(lambda connection: connection.execute(strike).rowcount)
     return under_way if taken and now_ms < found.until_ms else None
-
-
-def _written(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()

@@ -1,4 +1,4 @@
-"""A provider behind HTTP: what a template makes goes to one host (captive_portal/outgoing.py), its answer is judged."""
+"""A provider behind HTTP: what a template makes goes to one host (netops/outgoing.py), its answer is judged."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import re
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from captive_portal import outgoing
 from captive_portal.sms import pointer, template
 from captive_portal.sms.providers import Answer, Came, Provider
+from netops import outgoing
 from netops.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from contextlib import closing
 
 import pytest
 
-from captive_portal import outgoing
-from captive_portal.oidc.line import AwayError, Line
-from captive_portal.outgoing import Connection, InnerAddressError
+from netops import outgoing
 from netops.errors import ConfigError
+from netops.oidc.line import AwayError, Line
+from netops.outgoing import Connection, InnerAddressError
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from captive_portal.oidc import token
 from captive_portal.policy import Account
+from netops.oidc import token
 
 # ---- whose accounts
 LIN = {"email": "lin@staff.example", "email_verified": True, "groups": ["teachers", "wifi"]}

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from captive_portal.oidc import provider as providing
-from captive_portal.oidc.aside import Aside, Crowded, Late
+from netops.oidc import provider as providing
+from netops.oidc.aside import Aside, Crowded, Late
 
 
 def test_two_slow_providers_leave_the_portals_threads_to_those_without_an_account() -> None:

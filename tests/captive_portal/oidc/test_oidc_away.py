@@ -10,10 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from captive_portal import tables
-from captive_portal.oidc import provider as providing
-from captive_portal.oidc import under_way
-from captive_portal.oidc.line import Line
 from netops.clock import SYSTEM
+from netops.oidc import provider as providing
+from netops.oidc.line import Line
+from netops.oidc.under_way import UnderWay
 
 
 # ---- a provider that is away, slow or odd
@@ -289,7 +289,7 @@ def test_logins_under_way_are_forgotten_when_they_are_over(make_campus, clock) -
 
 
 def test_the_verifier_is_as_rfc_7636_wants_it() -> None:
-    going = under_way.UnderWay("city", bytes(range(32)))
+    going = UnderWay("city", bytes(range(32)))
 
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", going.verifier)
     assert len({going.state, going.nonce, going.verifier, going.challenge}) == 4

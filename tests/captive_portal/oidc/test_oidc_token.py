@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
-from captive_portal.oidc import token
-from captive_portal.oidc.line import StrangeError, _object, host_of
-from captive_portal.oidc.token import UntrustedError
+from netops.oidc import token
+from netops.oidc.line import StrangeError, _object, host_of
+from netops.oidc.token import UntrustedError
 
 NOW_MS = 1_790_000_000_000
 NOW_S = NOW_MS // 1000

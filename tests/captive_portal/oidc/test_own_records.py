@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from captive_portal import own_records
-from captive_portal.oidc import token
 from captive_portal.records.tables import WISH
 from captive_portal.tables import SESSION
+from netops.oidc import token
 
 OWN = "http://portal.test"
 

@@ -1,4 +1,4 @@
-"""A provider of accounts as the portal knows it: where it is asked, with which keys it signs, whether it answers.
+"""A provider of accounts as we know it: where it is asked, with which keys it signs, whether it answers.
 
 What it publishes is read anew each hour and kept for a day when it is away. After a question that was not answered it
 is asked nothing for some seconds, then by one visitor at a time: who comes meanwhile is told at once.
@@ -16,20 +16,20 @@ from threading import BoundedSemaphore, Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from captive_portal import outgoing
-from captive_portal.oidc import token
-from captive_portal.oidc.aside import Aside, Crowded, Late
-from captive_portal.oidc.line import AwayError, BusyError, Line, SaidNoError, StrangeError, host_of
+from netops import outgoing
 from netops.errors import ConfigError
+from netops.oidc import token
+from netops.oidc.aside import Aside, Crowded, Late
+from netops.oidc.line import AwayError, BusyError, Line, SaidNoError, StrangeError, host_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from joserfc.jwk import KeySet
 
-    from captive_portal.errors import PortalError
-    from captive_portal.oidc.under_way import UnderWay
-    from captive_portal.policy import Account
+    from netops.errors import NetopsError
+    from netops.oidc.token import Rule
+    from netops.oidc.under_way import UnderWay
     from netops.provider import Provider
 
 LOG = logging.getLogger("netops.portal")
@@ -175,7 +175,7 @@ class Known:
         at = self._endpoints[0].authorize
         return f"{at}{'&' if '?' in at else '?'}{urlencode(words, quote_via=quote)}"
 
-    def claims(self, under_way: UnderWay, code: str, account: Account, *, back: str, now_ms: int) -> dict[str, Any]:
+    def claims(self, under_way: UnderWay, code: str, account: Rule, *, back: str, now_ms: int) -> dict[str, Any]:
         """Return what the provider says of who brought this code, verified; UntrustedError when it proves nothing."""
 
         def course(line: Line) -> dict[str, Any]:
@@ -243,7 +243,7 @@ class Known:
         self.counted["away"] += 1
         return error
 
-    def _gone(self, error: PortalError) -> None:
+    def _gone(self, error: NetopsError) -> None:
         if not self.wrong:  # one line when it goes, none for each visitor and each look meanwhile
             LOG.warning("provider of accounts is away provider=%s error=%s", self.name, error)
         self.wrong = str(error)

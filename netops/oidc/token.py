@@ -12,7 +12,7 @@ import base64
 import hmac
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from authlib.oidc.core.claims import CodeIDToken
 from joserfc import jwt
@@ -20,12 +20,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
-from captive_portal.errors import PortalError
+from netops.errors import NetopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from captive_portal.policy import Account
+    from collections.abc import Collection, Mapping
 
 ALGORITHMS = ("RS256", "ES256", "PS256", "RS384", "ES384", "PS384", "RS512", "ES512", "PS512", "EdDSA", "Ed25519")
 KINDS = frozenset({"RSA", "EC", "OKP"})
@@ -37,8 +35,22 @@ MOST_KEYS = 64
 MAIL = frozenset({"email", "email_verified"})
 
 
-class UntrustedError(PortalError):
+class UntrustedError(NetopsError):
     """The token proves nothing; the message names the claim, never a value."""
+
+
+class Rule(Protocol):
+    """Whose accounts are let in: those of a mail domain, those in a group; empty: all of them."""
+
+    @property
+    def domains(self) -> Collection[str]:
+        """Domains of verified mail addresses."""
+        ...
+
+    @property
+    def groups(self) -> Collection[str]:
+        """Groups, one of which an account must be in."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +146,7 @@ def just_now(claims: Mapping[str, Any], since_ms: int, now_ms: int) -> bool:
     return since_ms - SLACK_S * 1000 <= at * 1000 <= now_ms + SLACK_S * 1000
 
 
-def lets_in(account: Account, claims: Mapping[str, Any], groups_claim: str) -> bool:
+def lets_in(account: Rule, claims: Mapping[str, Any], groups_claim: str) -> bool:
     """Whether a policy lets this account in: by the domain of its verified mail address, and by a group it is in."""
     if account.domains and _domain(claims) not in account.domains:
         return False
@@ -143,7 +155,7 @@ def lets_in(account: Account, claims: Mapping[str, Any], groups_claim: str) -> b
     return not account.groups or not named.isdisjoint(account.groups)
 
 
-def missing(account: Account, claims: Mapping[str, Any], groups_claim: str) -> bool:
+def missing(account: Rule, claims: Mapping[str, Any], groups_claim: str) -> bool:
     """Whether the rule asks for something that the ID token does not say and the provider may say when asked."""
     return bool((account.domains and MAIL - claims.keys()) or (account.groups and groups_claim not in claims))
 

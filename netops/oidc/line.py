@@ -1,4 +1,4 @@
-"""Questions to a provider of accounts over HTTP (captive_portal/outgoing.py): hosts from a list, answers in JSON.
+"""Questions to a provider of accounts over HTTP (netops/outgoing.py): hosts from a list, answers in JSON.
 
 Nothing here trusts an answer further than that it is a JSON object; `token.py` says what is believed of it.
 """
@@ -11,8 +11,8 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from captive_portal import outgoing
-from captive_portal.errors import PortalError
+from netops import outgoing
+from netops.errors import NetopsError
 from netops.question import PORTS
 from netops.web.health import near
 
@@ -24,7 +24,7 @@ LARGEST = 256 * 1024
 STEP_S = 4.0  # for one question; who waits for the whole course waits for `provider.COURSE_S`
 
 
-class AwayError(PortalError):
+class AwayError(NetopsError):
     """The provider cannot be reached, is too slow, or says that it cannot now."""
 
 
@@ -32,11 +32,11 @@ class BusyError(AwayError):
     """It answers, and asks for patience (RFC 6585 section 4): nothing to be had from it now, but it is there."""
 
 
-class SaidNoError(PortalError):
+class SaidNoError(NetopsError):
     """The provider answered with an error of its own (RFC 6749 section 5.2); nobody is let in by it."""
 
 
-class StrangeError(PortalError):
+class StrangeError(NetopsError):
     """The provider's answer is none that can be used, or leads to a host that is not in the settings."""
 
 
