@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import tzinfo
 
     from dashboards.queries import Queries
     from netops.access.factors import Factors
+    from netops.access.identities import Identities
     from netops.access.passkeys import Passkeys
     from netops.access.sessions import Sessions
     from netops.access.staff import Staff
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from netops.access.tokens import Tokens
     from netops.clock import Clock
     from netops.config import Settings
+    from netops.oidc.provider import Known
     from netops.web.pages import Submit
 
 
@@ -34,6 +37,9 @@ class Desk:
     rule: Rule
     tokens: Tokens
     passkeys: Passkeys | None
+    identities: Identities
+    providers: Mapping[str, Known]
+    origin: str
     submit: Submit
 
     @property

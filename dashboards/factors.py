@@ -104,8 +104,8 @@ def enter_passkey(desk: Desk) -> AnyResponse:
     except AccessError:
         return login(desk, _("这个通行密钥不被接受。"), 401)
     account = desk.staff.account(name)
-    if account is None:
-        raise AccessError(f"there is no account '{name}' any more")
+    if account is None or desk.staff.barred(name):
+        return login(desk, _("这个通行密钥不被接受。"), 401)
     step = steps.after_proof(account.role, desk.factors.held(name), desk.rule)
     desk.factors.entered(name, address=address, now_ms=now_ms)
     return begin(desk, account, step, target=guard.inside(request.form.get("next", "/")), now_ms=now_ms)

@@ -10,6 +10,7 @@ from flask import Blueprint, g
 from dashboards import (
     approvals,
     auditors,
+    away,
     contracts,
     devices,
     elements,
@@ -37,8 +38,9 @@ from dashboards.desk import Desk
 from dashboards.frame import found_words
 from dashboards.queries import Queries
 from inventory.sql import Database
-from netops.access import guard, steps, tables
+from netops.access import guard, identities, steps, tables
 from netops.access.factors import Factors
+from netops.access.identities import Identities
 from netops.access.passkeys import Passkeys
 from netops.access.passwords import Passwords
 from netops.access.places import place
@@ -46,11 +48,13 @@ from netops.access.sealed import Seal, staff_key
 from netops.access.sessions import Sessions
 from netops.access.staff import Staff
 from netops.access.tokens import Tokens
+from netops.entering import as_provider
 from netops.web import Link, Pages
 from netops.web.language import mark
 
 if TYPE_CHECKING:
     from netops.config import Settings
+    from netops.oidc.provider import Known
     from netops.web import Context
 
 TRANSLATIONS = Path(__file__).parent / "translations"
@@ -139,7 +143,10 @@ def pages(context: Context) -> Pages:
     context.stack.callback(queries.close)
     if context.live:
         queries.keep_fresh()
-    accounts, seal = Staff(database, Passwords()), Seal(staff_key(context.settings))
+    accounts, seal = (
+        Staff(database, Passwords(), barred=steps.barred(context.settings)),
+        Seal(staff_key(context.settings)),
+    )
     desk = Desk(
         settings=context.settings,
         clock=context.clock,
@@ -149,6 +156,9 @@ def pages(context: Context) -> Pages:
         factors=Factors(accounts, seal),
         tokens=Tokens(database, seal),
         passkeys=_passkeys(context.settings, database, seal),
+        identities=Identities(accounts),
+        providers=_providers(context.settings),
+        origin=at.origin if (at := place(context.settings)) is not None else "",
         rule=steps.rule(context.settings),
         submit=context.submit,
     )
@@ -160,6 +170,16 @@ def _above(desk: Desk) -> dict[str, object]:
     scope = guard.scope()
     parts = [] if scope.whole else narrow.said(scope, desk.queries.city().snapshot)
     return {"opened": opened.above(desk), "part_of_city": parts}
+
+
+def _providers(settings: Settings) -> dict[str, Known]:
+    """Return the providers of staff's accounts; ConfigError when one cannot be."""
+    identities.check(settings)
+    if not settings.access.oidc:
+        return {}
+    from netops.oidc.provider import Known  # noqa: PLC0415  (a third of a second that most instances do not need)
+
+    return {name: Known(name, as_provider(each)) for name, each in settings.access.oidc.items()}
 
 
 def _passkeys(settings: Settings, database: Database, seal: Seal) -> Passkeys | None:
@@ -181,5 +201,6 @@ def blueprint(desk: Desk) -> Blueprint:
     for room in (*rooms, auditors, ledgers, summary, *bought):
         room.install(made, desk)
     tokens.install(made, desk)
+    away.install(made, desk)
     api.install(made, desk)
     return made

@@ -14,6 +14,7 @@ from netops.access.staff import ThrottledError
 from netops.access.steps import Step
 from netops.errors import AccessError, UsageError
 from netops.facts import Fact
+from netops.web.language import current
 from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
@@ -41,8 +42,15 @@ def login(desk: Desk, error: str = "", code: int = 200) -> AnyResponse:
         return redirect(target, code=303)
     name = request.form.get("name", "")[:64]
     asked = desk.passkeys.asking(now_ms=desk.clock.now_ms()) if desk.passkeys else ""
-    page = render_template("dashboards/login.html", error=error, next=target, name=name, asked=asked)
+    page = render_template("dashboards/login.html", error=error, next=target, name=name, asked=asked, ways=_ways(desk))
     return unkept(page, code)
+
+
+def _ways(desk: Desk) -> list[tuple[str, str]]:
+    """Return the providers of accounts that one may come by: name and what it is called."""
+    chinese = current().startswith("zh")
+    said = desk.settings.access.oidc
+    return [(name, (each.title if chinese else each.title_en or each.title) or name) for name, each in said.items()]
 
 
 def enter(desk: Desk) -> AnyResponse:
@@ -168,6 +176,7 @@ def done(what: str) -> str:
         "passkey removed": _("已删除通行密钥"),
         "passkey accepted": _("通行密钥正确"),
         "passkey refused": _("通行密钥被拒"),
+        "account of a provider linked": _("已关联外部账号"),
         "second factors reset": _("第二重验证已重置"),
     }
     _added, mark, role = what.partition("added as ")

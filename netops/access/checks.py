@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inventory.errors import Problem
-from netops.access import steps
+from netops.access import identities, steps
 from netops.access.places import place
 from netops.errors import ConfigError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def check(settings: Settings, _snapshot: Snapshot) -> list[Problem]:
     """Return everything that is wrong; the pages refuse to start with any of it."""
     found = []
-    for look in (steps.rule, place):
+    for look in (steps.rule, place, identities.check):
         try:
             look(settings)
         except ConfigError as error:

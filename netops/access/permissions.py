@@ -47,6 +47,8 @@ ROUTES: dict[str, str] = {
     "dashboards.login": PUBLIC,
     "dashboards.enter": PUBLIC,
     "dashboards.enter_passkey": PUBLIC,
+    "dashboards.leave": PUBLIC,
+    "dashboards.back": PUBLIC,
     "dashboards.logout": SELF,
     "dashboards.password": SELF,
     "dashboards.change": SELF,

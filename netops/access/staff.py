@@ -59,9 +59,13 @@ class Event:
 class Staff:
     """The accounts of one instance."""
 
-    def __init__(self, database: Database, secrets: Passwords) -> None:
+    def __init__(
+        self, database: Database, secrets: Passwords, *, barred: Callable[[str], bool] = lambda _name: False
+    ) -> None:
+        """`barred` names accounts whose password lets nobody in: they come by another way."""
         self.database = database
         self.passwords = secrets
+        self.barred = barred
 
     def add(
         self,
@@ -168,7 +172,7 @@ class Staff:
             home = address == COMMAND_LINE or _known(db, name, address, now_ms)
         reserve(self.database, spots, now_ms, throttle.AT_HOME if home else frozenset(spots))
         fits = self.passwords.fits(row.password if row is not None else None, password[: passwords.LONGEST])
-        if row is None or not fits or row.disabled_ms is not None:
+        if row is None or not fits or row.disabled_ms is not None or self.barred(name):
             if row is not None:
                 with self.database.write() as db:
                     note(db, now_ms, name, "login refused", by=name, origin=address)

@@ -14,6 +14,8 @@ from netops.access.permissions import ROLES
 from netops.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from netops.config import Settings
 
 DECIDING = frozenset({"contract_manager", "admin", "privacy_officer"})
@@ -59,6 +61,12 @@ def rule(settings: Settings) -> Rule:
     else:
         required = frozenset() if said == NOBODY else _roles(said, "access.second_factor", settings)
     return Rule(required=required, passkey=_roles(settings.access.passkey, "access.passkey", settings))
+
+
+def barred(settings: Settings) -> Callable[[str], bool]:
+    """Return which accounts no password or passkey of this instance lets in: the provider alone does."""
+    access = settings.access
+    return lambda name: not access.local and name != access.break_glass
 
 
 def after_password(role: str, held: Held, rule: Rule) -> Step:

@@ -184,7 +184,7 @@ def login(settings: Settings, person: str, reference: str, needed: str) -> Accou
 
 def _proven(settings: Settings, database: Database, person: str, password: str, code: str) -> Account:
     """Return the account that password and, where it has a second factor, code prove; AccessError for any other."""
-    staff = Staff(database, Passwords())
+    staff = Staff(database, Passwords(), barred=steps.barred(settings))
     factors, rule = Factors(staff, Seal(staff_key(settings))), steps.rule(settings)
 
     def whole(known: Account) -> bool:

@@ -75,6 +75,8 @@ def test_every_route_is_open_to_exactly_the_declared_roles(site, endpoint, role)
 
     if endpoint in {"dashboards.enter", "dashboards.enter_passkey"}:
         assert answer.status_code in {401, 429}, "no credentials: refused by the view itself"
+    elif endpoint == "dashboards.back":
+        assert answer.status_code == 403, "nobody has left for a provider: refused by the view itself"
     elif endpoint == "dashboards.change":
         assert answer.status_code == (400 if role else 401), "no new password: refused by the view itself"
     else:
