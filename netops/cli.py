@@ -26,6 +26,7 @@ COMMANDS = {
     "config": "show the settings and where each comes from",
     "check": "resolve every name in register and contracts; print all that fail",
     "contract": "what a contract will do, in words, and what it would owe",
+    "grafana": "boards for Grafana over the store",
     "doctor": "look at this machine and this instance, and say what is wrong",
     "staff": "accounts and roles of those who work here",
     "alert": "incidents: list, take on, mute; try the way to people",
