@@ -41,6 +41,7 @@ COMMANDS = {
     "sla": "how this month stands; judge any interval",
     "coverage": "areas as cells, surveys, and coverage judged by area",
     "report": "build a contract's report for a month",
+    "netbox": "fetch what a NetBox lists, to import it",
     "status": "write the public status page: which hotspots work, planned works",
     "dispute": "the dispute over a report: object, accept, answer, rule, settle",
     "audit": "verify a report bundle, the ledger, the raw archive",
