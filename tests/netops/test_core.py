@@ -1,5 +1,6 @@
 """The core over a real register, spool, store and ledger: what it seals when telemetry comes late."""
 
+import contextlib
 import socket
 import time
 from dataclasses import replace
@@ -19,7 +20,7 @@ from netops.access.staff import Staff
 from netops.clock import SYSTEM
 from netops.config import Listener
 from netops.dispute import listening, receipts
-from netops.errors import EvidenceError, StoreError, UsageError
+from netops.errors import EvidenceError, NetopsError, StoreError, UsageError
 from netops.evidence import note
 from netops.evidence import told as audit
 from netops.facts import Fact
@@ -658,3 +659,50 @@ def test_who_may_not_correct_and_what_cannot_be_corrected_moves_nothing(late, ca
         *["the samples of that hour are n"] * 3,
     ]
     assert len(hours(settings)) == 1
+
+
+@pytest.fixture
+def strict(monkeypatch):
+    """The how-to's city, where the contract asks that late samples are taken in."""
+
+    _city = how_to_city
+
+    def city(folder):
+        made = _city(folder)
+        (path,) = (each for each in made.rglob("*.yaml") if each.read_text().startswith("contract:"))
+        path.write_text(f"{path.read_text()}late_samples: correct\n")
+        return made
+
+    monkeypatch.setitem(globals(), "how_to_city", city)
+
+
+@pytest.mark.usefixtures("strict")
+def test_what_comes_late_after_its_month_is_closed_is_stated_again_and_a_revision_rests_on_it(house):
+    """From the spool to the sealed revision, by a core that runs: nobody chooses which late samples count."""
+    made, spool, _, settings = house
+    over, first = START + 31 * 24 * HOUR, 31 * 24 * 60 - 60  # the end of the month, the slots of its last hour
+    spool.put("poll", silent(range(first, first + 30)))
+    made._clock.at_ms = over + 10 * M
+    until(lambda: made._taken["polls"] == 30 and made._ripe_until() >= over)
+    made._seal_hours(0)
+    made._report(0)
+    assert [leaf.fact.body["revision"] for leaf in stated(settings, "report_issued")] == [1]
+
+    spool.put("poll", silent(range(first + 30, first + 60)))
+    until(lambda: made._taken["polls"] == 60)
+    made._report(0)  # it tells the ledger what came late
+    made._clock.at_ms += M
+    with Spool(settings.data.dir / "spool" / "cli.db", source="cli") as cli:
+        asked = {"contract": "wifi-2026", "month": "2026-10"}
+        facts.submit(cli, Fact(kind="report_asked", at_ms=made._clock.at_ms, body=asked))
+    until(lambda: stated(settings, "report_asked"))
+    with contextlib.suppress(NetopsError):  # it waits for the hour
+        made._answer(0)
+    assert [leaf.fact.body["revision"] for leaf in stated(settings, "report_issued")] == [1]
+    made._correct()
+    made._answer(0)
+
+    (told,), (correction,) = stated(settings, "late_samples"), stated(settings, "correction")
+    assert (correction.fact.body["by"], correction.index > told.index) == ("contract", True)
+    assert [len(body["usual"]) and body["usual"][0][1] for body in hours(settings)] == [30, 60]
+    assert [leaf.fact.body["revision"] for leaf in stated(settings, "report_issued")] == [1, 2]
