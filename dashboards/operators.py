@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, abort, jsonify, render_template, request, url_for
@@ -10,6 +11,8 @@ from flask import Blueprint, Response, abort, jsonify, render_template, request,
 from dashboards import charts, words
 from dashboards.city import GROUPS, Sums, find, troubles, worst_first
 from dashboards.frame import PAGE, bound, frame, fresh, paged
+from netops.errors import ConfigError
+from netops.pictures import outline
 from netops.situation import State
 from netops.sla.state import WATCHED
 from netops.web import safe
@@ -17,6 +20,7 @@ from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from dashboards.city import City, Trouble
     from dashboards.desk import Desk
@@ -50,12 +54,33 @@ def _home(desk: Desk, city: City) -> str:
         "dashboards/home.html",
         **frame(desk, city),
         whole=city.whole,
-        map=charts.tile_map([_tile(each, city.areas[each.id]) for each in areas], label=_("各街道服务状态图")),
+        **_map(desk, [_tile(each, city.areas[each.id]) for each in areas], [each.id for each in areas]),
         areas=[(each, city.areas[each.id]) for each in sorted(areas, key=lambda each: _worse(city.areas[each.id]))],
         troubles=[_told(city, each) for each in found[:TROUBLES]],
         more=len(found) - TROUBLES,
         collector=words.collector(city.situation.collector),
     )
+
+
+def _map(desk: Desk, tiles: list[charts.Tile], areas: list[str]) -> dict[str, Any]:
+    """Return the city's own map where the settings name one that can be read, else the schematic one, and why."""
+    label, path = _("各街道服务状态图"), desk.settings.city.map
+    if path is None:
+        return {"map": charts.tile_map(tiles, label=label), "map_error": ""}
+    try:
+        shapes = _shapes(path, path.stat().st_mtime_ns, tuple(areas))
+    except (OSError, ConfigError) as error:
+        return {"map": charts.tile_map(tiles, label=label), "map_error": str(error)}
+    places = {
+        area: outline.Place(value=each.value, state=each.state, href=each.href, title=each.title)
+        for area, each in zip(areas, tiles, strict=True)
+    }
+    return {"map": outline.draw(shapes, places, label=label), "map_error": ""}
+
+
+@lru_cache(maxsize=2)
+def _shapes(path: Path, _changed: int, areas: tuple[str, ...]) -> dict[str, tuple[outline.Ring, ...]]:
+    return outline.read(path.read_bytes(), name=str(path), known=areas)
 
 
 def worst(desk: Desk) -> Response:

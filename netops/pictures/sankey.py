@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 WIDE, HIGH, GAP, THICK, LINE = 360, 250, 9, 8, 13
+TOP = 6.0  # above the first bar: its name may be taller than it
+NAMED = (15, 10, 9)  # columns of text that the names of the three may take
 COLUMNS = (0, 150, WIDE - 92 - THICK)  # where the bars of the three columns stand; the last leaves room for names
 
 
@@ -51,7 +53,7 @@ def gathered(streams: Sequence[Stream], *, most: int, rest: str) -> list[Stream]
         held[1] += each.bad
     made = [Stream(kind=k, carrier=c, street=s, count=n, bad=bad) for (k, c, s), (n, bad) in merged.items()]
     place = {street: at for at, street in enumerate(order) if street in named}
-    return sorted(made, key=lambda each: (each.kind, each.carrier, place.get(each.street, most)))
+    return sorted(made, key=lambda each: (place.get(each.street, most), each.kind, each.carrier))
 
 
 def draw(streams: Sequence[Stream], *, label: str, alone: bool = False) -> Markup:
@@ -67,8 +69,8 @@ def draw(streams: Sequence[Stream], *, label: str, alone: bool = False) -> Marku
     high = max([high, *(node.y + node.tall for placed in nodes for node in placed.values())])
     parts = [*_bands(streams, keys[:2], nodes[:2], at=(COLUMNS[0] + THICK, COLUMNS[1]), scale=scale)]
     parts += _bands(streams, keys[1:], nodes[1:], at=(COLUMNS[1] + THICK, COLUMNS[2]), scale=scale)
-    for column, held, placed in zip(COLUMNS, sums, nodes, strict=True):
-        parts += _column(column, held, placed, scale)
+    for column, most, held, placed in zip(COLUMNS, NAMED, sums, nodes, strict=True):
+        parts += _column(column, held, placed, scale=scale, most=most)
     return ink.svg(WIDE, high + 8, parts, label=label, alone=alone, extra=' class="figure"')
 
 
@@ -97,7 +99,7 @@ def _nodes(held: Mapping[str, tuple[int, int]], scale: float, high: float) -> di
     """Place the bars of a column one below the other, apart enough for a line of text each."""
     talls = [max(count * scale, 1.0) for count, _ in held.values()]
     steps = [max(tall + GAP, float(LINE)) for tall in talls]
-    y = max((high - sum(steps) + GAP) / 2, 0.0)
+    y = max((high - sum(steps) + GAP) / 2, TOP)
     made = {}
     for name, tall, step in zip(held, talls, steps, strict=True):
         made[name] = _Node(y, tall)
@@ -131,13 +133,15 @@ def _bands(
     return parts
 
 
-def _column(x: int, held: Mapping[str, tuple[int, int]], placed: Mapping[str, _Node], scale: float) -> list[str]:
+def _column(
+    x: int, held: Mapping[str, tuple[int, int]], placed: Mapping[str, _Node], *, scale: float, most: int
+) -> list[str]:
     parts = []
     for name, (count, bad) in held.items():
         node = placed[name]
         parts.append(ink.rect(x, node.y, THICK, node.tall, ink.BLUE))
         if bad:
             parts.append(ink.crossed(x, node.y, THICK, min(max(bad * scale, 2.0), node.tall)))
-        said = f"{ink.cut(name, 11)} {count}" + (f" ✕{bad}" if bad else "")
+        said = f"{ink.cut(name, most)} {count}" + (f" ✕{bad}" if bad else "")
         parts.append(ink.text(said, x + THICK + 4, node.y + node.tall / 2 + 4, size=11, fill=ink.INK, anchor="start"))
     return parts

@@ -37,7 +37,8 @@ def draw(bars: Sequence[Bar], *, label: str, alone: bool = False) -> Markup:
         wide = max(high - low, 1.0)
         low = min(low, WIDE - wide)
         if number:
-            parts.append(f'<path d="M{round(before, 1):g} {y - ROW + 36:g}V{y + 22}" stroke="{ink.SOFT}"/>')
+            # short of the amount above the next bar, which it would strike through
+            parts.append(f'<path d="M{round(before, 1):g} {y - ROW + 34:g}v5" stroke="{ink.SOFT}"/>')
         parts.append(ink.text(ink.cut(each.label, NAMED), 0, y + 14, size=12, anchor="start"))
         amount = ink.cut(each.amount, FIGURE)
         parts.append(ink.text(amount, WIDE, y + 14, size=12, anchor="end", fill=ink.INK, weight=600))

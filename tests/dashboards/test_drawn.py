@@ -14,7 +14,7 @@ import pytest
 from audited_city import CONTRACT, REPORT
 from small_city import HOSTILE
 
-from dashboards import closed, drawn, measured
+from dashboards import charts, closed, drawn, measured
 from netops import ledger_file
 from netops.alerts import burning
 from netops.report import issue, waterfall
@@ -219,3 +219,39 @@ def page_of(settings, leaves):
     from netops.summary import closed as summed
 
     return summed.of(issue.shelf(settings), leaves, ["2026-08"])
+
+
+def home_with(settings, clock, file):
+    """Return the home page of an operator where the settings name a map."""
+    from dashboards import operators
+
+    desk = SimpleNamespace(settings=replace(settings, city=replace(settings.city, map=file)), clock=clock)
+    tile = charts.Tile(col=0, row=0, name=("a",), value="3", note="", state="X", href="/area/1", title="a <b>")
+    return operators._map(desk, [tile], ["110108001"])
+
+
+def test_the_map_is_the_citys_own_where_the_settings_name_one(site, tmp_path):
+    file = tmp_path / "city.geojson"
+    ring = [[116.0, 39.9], [116.1, 39.9], [116.1, 40.0], [116.0, 39.9]]
+    feature = {"properties": {"id": "110108001"}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    with site.app.test_request_context():
+        own = home_with(site.settings, site.clock, file)
+        none = home_with(site.settings, site.clock, None)
+
+    assert 'class="outline"' in own["map"]
+    assert "<title>a &lt;b&gt;</title>" in own["map"]
+    assert 'class="tiles"' in none["map"]
+    assert own["map_error"] == none["map_error"] == ""
+
+
+@pytest.mark.parametrize("text", [None, "{"], ids=["gone", "cut"])
+def test_a_map_that_cannot_be_read_is_said_and_the_schematic_one_is_shown(site, tmp_path, text):
+    file = tmp_path / "city.geojson"
+    if text is not None:
+        file.write_text(text)
+    with site.app.test_request_context():
+        made = home_with(site.settings, site.clock, file)
+
+    assert 'class="tiles"' in made["map"]
+    assert str(file) in made["map_error"]
