@@ -44,7 +44,7 @@ COUNTED = (
 CLOCK = ", clock error up to {share} of it"
 ONE_WAY = ("probe.delay_there.", "probe.delay_back.")
 SECOND = 1000  # no contract asks more often
-MOST = 4_000_000  # pieces of time of all services, over all promises of a report: minutes and some 2.7 GB
+MOST = 4_000_000  # pieces of time of all services, over all promises of a report: a minute or two
 Slot = tuple[int, int, int, "Label"]  # start, end, step, what it was
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Key = tuple[tuple[int, Packed], ...]
 MOST_STRETCHES = 4_000_000
-"""Of all services in one judgement of a report, objective by objective: some 2.7 GB and three minutes.
+"""Of all services in one judgement of a report, objective by objective: some 2 GB and three minutes.
 
 A month of 10,000 objects under three promises may change 130 times each, one slot of 10 s in twenty may be bad for 150
 services; slots of 1 s in which something always changes are 1.5 services. The verifier holds the same bound.
