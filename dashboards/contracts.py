@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, render_template, send_file
 from werkzeug.utils import secure_filename
 
-from dashboards import drawn, terms, words
+from dashboards import audit, drawn, terms, words
 from dashboards.city import RANK, sums
 from dashboards.frame import bound, frame, paged
 from inventory import codec
@@ -117,6 +117,7 @@ def report(desk: Desk, contract: str, name: str) -> Response:
 def bundle(desk: Desk, contract: str, name: str) -> Response:
     """Give the bundle: everything that an auditor needs to recompute the report offline."""
     path = _bundle(desk, contract, name)
+    audit.told(desk, audit.BUNDLE, contract, name)
     return send_file(path, as_attachment=True, download_name=secure_filename(name), mimetype="application/zip")
 
 

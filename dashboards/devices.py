@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.utils import secure_filename
 
-from dashboards import charts, courses, measured, months, probes, sites, subjects, timeline, words
+from dashboards import audit, charts, courses, measured, months, probes, sites, subjects, timeline, words
 from dashboards.city import RANK
 from dashboards.frame import PAGE, bound, frame, paged, strip_label
 from dashboards.queries import decoder
@@ -249,6 +249,7 @@ def raw(desk: Desk, device: str, slot_ms: int) -> Response:
     bytes_ = desk.queries.raw(outcome_id(outcome))
     if bytes_ is None:
         abort(404)
+    audit.told(desk, audit.RAW, outcome_id(outcome))
     head = {"Content-Disposition": f'attachment; filename="{secure_filename(device)}-{slot_ms}.bin"'}
     return Response(bytes_, mimetype="application/octet-stream", headers=head)
 

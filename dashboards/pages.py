@@ -9,6 +9,7 @@ from flask import Blueprint, g
 
 from dashboards import (
     approvals,
+    audit,
     auditors,
     away,
     contracts,
@@ -132,6 +133,7 @@ MENU = (
         order=40,
         under=frozenset({"dashboards.ask", "dashboards.request_", "dashboards.maintenance", "dashboards.maintain"}),
     ),
+    Link(endpoint="dashboards.audit", label=mark("审计记录"), group="office", order=92),
     Link(endpoint="dashboards.accounts", label=mark("账号"), group="office", order=90),
 )
 
@@ -202,5 +204,6 @@ def blueprint(desk: Desk) -> Blueprint:
         room.install(made, desk)
     tokens.install(made, desk)
     away.install(made, desk)
+    audit.install(made, desk)
     api.install(made, desk)
     return made

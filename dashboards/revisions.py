@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, render_template
 from werkzeug.utils import secure_filename
 
-from dashboards import closed, contracts, disputes, figures, held, ledgers
+from dashboards import audit, closed, contracts, disputes, figures, held, ledgers
 from dashboards.frame import bound, frame
 from netops.errors import EvidenceError
 from netops.evidence.members import REPORT
@@ -211,6 +211,7 @@ def report_file(desk: Desk, contract: str, month: str, revision: int, name: str)
     _known, period = held.find(desk, contract, month)
     issue: Issue = next((each for each in period.issues if each.revision == revision), None) or abort(404)
     data, called = _taken(desk, issue, name)
+    audit.told(desk, audit.BUNDLE, contract, called)
     kind = KINDS.get(f".{called.rpartition('.')[2]}", "application/octet-stream")
     head = {"Content-Disposition": f'attachment; filename="{secure_filename(called)}"'}
     return Response(data, mimetype=kind, headers=head)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
-from dashboards import narrow
+from dashboards import audit, narrow
 from dashboards.frame import bound, frame
 from netops.access import guard, steps
 from netops.access.scope import NOTHING
@@ -91,6 +91,8 @@ def begin(desk: Desk, account: Account, step: Step, *, target: str, now_ms: int)
         target = url_for(guard.PASSWORD)
     elif step is Step.SET_UP:
         target = url_for(guard.FACTORS)
+    if step is not Step.PROVE:
+        audit.told(desk, audit.LOGIN, account.name, by=account.name)
     answer = redirect(target, code=303)
     guard.remember(answer, desk.sessions.begin(account.name, now_ms=now_ms, step=step))
     return answer

@@ -60,6 +60,7 @@ ROUTES: dict[str, str] = {
     "dashboards.token_add": SELF,
     "dashboards.token_revoke": SELF,
     "dashboards.accounts": "staff.see",
+    "dashboards.audit": "staff.see",
     "dashboards.home": "network.see",
     "dashboards.area": "network.see",
     "dashboards.site": "network.see",

@@ -9,7 +9,7 @@ from flask import Blueprint
 from small_city import token
 
 from dashboards.api import serve
-from netops.access import permissions
+from netops.access import permissions, record
 from netops.access.permissions import NARROWED, OF_CONTRACTS, PUBLIC, ROLES, ROUTES, SELF
 from netops.errors import ConfigError
 from netops.web import Pages
@@ -250,3 +250,22 @@ def test_what_was_done_to_accounts_is_said_in_the_language_of_the_page(site):
     assert "密码已修改" in chinese
     assert not re.search(r"added as|password changed|login refused", chinese)
     assert "added, role: operator" in english.lower()
+
+
+def test_logins_and_what_was_taken_stand_in_the_audit_record(sites, tmp_path):
+    site = sites(tmp_path)
+    auditor = site.client("auditor")
+    auditor.get("/reading/wlan-controller-0/1789999980000/raw")
+    taken = auditor.get("/contract/contract-a/bundle/contract-a-2026-08-r0.zip", buffered=True).status_code
+    site.client().post("/login", data={"name": "viewer", "password": "a guess"})
+    stated = [fact.body for fact, _ in record.stated(site.settings, frozenset({"staff_action"}))]
+
+    assert {"action": "login", "subject": "auditor", "by": "auditor"} in stated
+    assert {"action": "raw bytes read", "subject": "wlan-controller-0@1789999980000", "by": "auditor"} in stated
+    assert taken == 200
+    assert {"bundle taken"} == {each["action"] for each in stated if each["subject"] == "contract-a"}
+    assert not any(each["by"] == "viewer" for each in stated), "who is refused has done nothing"
+    page = auditor.get("/audit", headers={"Accept-Language": "en"}).get_data(as_text=True)
+    assert "wlan-controller-0@1789999980000" in page
+    assert "raw bytes read" in page
+    assert site.client("viewer").get("/audit").status_code == 403

@@ -53,6 +53,7 @@ PAGES = {  # path → whose page it is
     "/approvals": "contract_manager",
     "/approvals/new": "contract_manager",
     "/accounts": "admin",
+    "/audit": "auditor",
     "/password": "viewer",
     "/factors": "viewer",
     "/tokens": "viewer",

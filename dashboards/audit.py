@@ -1,0 +1,59 @@
+"""What was done with accounts and by whom, as the ledger has it: for auditor and administrator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, g, render_template, request
+
+from dashboards import figures, held
+from dashboards.frame import bound, frame
+from netops.access import record
+from netops.facts import Fact
+from netops.web.language import gettext as _
+from netops.web.language import mark
+
+if TYPE_CHECKING:
+    from dashboards.desk import Desk
+
+KIND = "staff_action"
+ROWS = 50
+LOGIN, RAW, BUNDLE = "login", "raw bytes read", "bundle taken"
+ACTIONS = {
+    LOGIN: mark("登录"),
+    RAW: mark("读取原始字节"),
+    BUNDLE: mark("下载证据包"),
+    "password changed": mark("密码已修改"),
+    "token added": mark("已建立访问令牌"),
+    "token revoked": mark("已撤销访问令牌"),
+    "staff add": mark("建立账号"),
+    "staff disable": mark("停用账号"),
+    "staff reset": mark("重置密码"),
+    "staff reset-factors": mark("第二重验证已重置"),
+    "staff scope": mark("查看范围已更改"),
+}
+
+
+def install(blueprint: Blueprint, desk: Desk) -> None:
+    """Add the page."""
+    blueprint.add_url_rule("/audit", "audit", bound(audit, desk))
+
+
+def told(desk: Desk, action: str, subject: str, detail: str = "", *, by: str = "") -> None:
+    """State what somebody did, by the person of the request where `by` is empty; it is on its way to the ledger."""
+    body = {"action": action, "subject": subject, "by": by or g.person.account}
+    body |= {"detail": detail} if detail else {}
+    desk.submit([Fact(kind=KIND, at_ms=desk.clock.now_ms(), body=body)])
+
+
+def audit(desk: Desk) -> str:
+    """Show what was done, the latest first."""
+    found = sorted(record.stated(desk.settings, frozenset({KIND})), key=lambda each: -each[0].at_ms)
+    rows, page, pages = figures.page(found, request.args.get("page", 1, type=int), size=ROWS)
+    return render_template(
+        "dashboards/audit.html",
+        **frame(desk, desk.queries.city()),
+        rows=[{"at_ms": fact.at_ms, **fact.body, "sealed": sealed} for fact, sealed in rows],
+        named=lambda action: _(ACTIONS[action]) if action in ACTIONS else action,
+        turn=held.turn("page", page, pages, len(found)),
+    )
