@@ -55,6 +55,9 @@ PARTNERS = {
 # all that stands alone: so nobody waits at the end for what takes half a minute by itself, the types of the house.
 TOGETHER = {
     "tests/test_house": "house",
+    "tests/dashboards/api/": "api",
+    "tests/dashboards/test_access": "roles",
+    "tests/dashboards/test_scopes": "scopes",
     "tests/dashboards/": "city",
     "tests/inventory/": "register",
     "tests/netops/store/": "store",

@@ -11,11 +11,11 @@ ROOT = Path(captive_portal.__file__).parent
 DOORS = {
     "apsw": set(),  # netops/sqlite.py
     "sqlite3": set(),
-    "ssl": {"outgoing.py"},
-    "http": {"oidc/line.py", "sms/http.py"},  # for its errors and statuses; the door is netops/question.py
+    "ssl": set(),  # netops/outgoing.py
+    "http": {"sms/http.py"},  # for its errors and statuses; the door is netops/question.py
     "cryptography": {"records/cipher.py", "certificate.py", "fas.py"},  # at rest; X.509; openNDS's own CBC
-    "authlib": {"oidc/token.py"},
-    "joserfc": {"oidc/token.py"},
+    "authlib": set(),  # netops/oidc/token.py
+    "joserfc": set(),
 }
 IMPORT = re.compile(r"^(?:import|from) (\w+)", re.MULTILINE)  # at the margin: what is of types only stands further in
 

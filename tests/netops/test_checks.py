@@ -154,11 +154,11 @@ def test_upgrade_says_what_it_did_and_current_says_what_is_behind(tmp_path, monk
     said = [(db.run(Namespace(verb=verb, **rest), settings), capsys.readouterr().out) for verb, rest in verbs]
 
     assert said == [
-        (0, "inventory: empty, newest is 0001; run `netops db upgrade`\n"),
-        (1, '[{"branch": "inventory", "version": "", "newest": "0001"}]\n'),
-        (0, "inventory: empty → 0001\n"),
+        (0, "inventory: empty, newest is 0002; run `netops db upgrade`\n"),
+        (1, '[{"branch": "inventory", "version": "", "newest": "0002"}]\n'),
+        (0, "inventory: empty → 0002\n"),
         (0, "inventory: nothing to do\n"),
-        (0, "inventory: 0001\n"),
+        (0, "inventory: 0002\n"),
     ]
 
 
