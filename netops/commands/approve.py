@@ -179,6 +179,8 @@ def login(settings: Settings, person: str, reference: str, needed: str) -> Accou
         raise AccessError(f"'{account.name}' still has its one-time password; change it on the staff page first")
     if not may(account.role, needed):
         raise AccessError(f"the role '{account.role}' may not do this; it needs the permission '{needed}'")
+    if not account.scope.whole:
+        raise AccessError(f"'{account.name}' sees a part of the city; the command line does not narrow, the pages do")
     return account
 
 

@@ -23,7 +23,8 @@ from netops.access.staff import Staff
 from netops.access.tokens import Tokens
 from netops.alerts import book
 from netops.alerts.incident import Incident, Member, Phase
-from netops.errors import UsageError
+from netops.commands import approve
+from netops.errors import AccessError, UsageError
 
 small_city = sys.modules["small_city"]
 NARROW = {  # what a scope names → an account of each role has it
@@ -240,6 +241,14 @@ def test_a_poll_of_a_shared_device_is_not_found_by_any_way(narrow, monkeypatch):
     assert before == [200] * 3
     assert [client.get(way).status_code for way in ways] == [404] * 3
     assert [everybody.get(way).status_code for way in ways] == [200] * 3
+
+
+def test_the_command_line_does_not_narrow_and_lets_no_scope_in(narrow, monkeypatch):
+    monkeypatch.setenv("OF_A_TEST", small_city.PASSWORD)
+
+    assert approve.login(narrow.settings, "operator", "env:OF_A_TEST", "approval.request").name == "operator"
+    with pytest.raises(AccessError, match=r"'operator\.area' sees a part of the city"):
+        approve.login(narrow.settings, "operator.area", "env:OF_A_TEST", "approval.request")
 
 
 # ---- the words
