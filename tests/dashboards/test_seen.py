@@ -146,6 +146,30 @@ def press(browser, key: str) -> None:
         )
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_reading_is_drawn_as_a_line_that_goes_on_and_closes_by_keyboard(look, browser, scheme):
+    look("/device/wlan-controller-0", "operator")
+    browser.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    click_here = "document.querySelector('td[data-live] button').click()"
+    browser.evaluate(click_here)
+    for _ in range(100):
+        if browser.evaluate("!!document.querySelector('#live canvas')"):
+            break
+        time.sleep(0.1)
+
+    said = browser.evaluate("document.querySelector('#live [role=status]').textContent")
+    assert said.startswith("最新")
+    assert any(sign.isdigit() for sign in said)
+    assert browser.evaluate("document.querySelector('#live canvas').width > 200")
+    assert browser.evaluate("document.querySelector('#live [role=img]').getAttribute('aria-label').includes('最新')")
+    if PICTURES:
+        browser.picture(Path(PICTURES) / f"live.{scheme}.png")
+    assert browser.evaluate("document.activeElement.closest('#live') !== null"), "the keyboard is where it closes"
+    browser.evaluate("document.activeElement.click()")
+    assert browser.evaluate("document.getElementById('live').hidden")
+    assert browser.evaluate("document.activeElement.matches('td[data-live] button')")
+
+
 @pytest.mark.partner("axe")
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
 @pytest.mark.parametrize("path", PAGES)
