@@ -332,7 +332,7 @@ def test_a_poll_becomes_a_leaf_and_the_page_shows_it(living) -> None:
         living.inside("sh", "-euc", f"mkdir -p /tmp/city/contracts; cat >/tmp/city/{name}", input=text)
     living.inside("systemctl", "start", "snmpd.service")
     living.as_user("netops", "netops", "inventory", "apply", "/tmp/city", cwd="/")
-    said = living.as_user("netops", "netops", "staff", "add", "wang.min", "--role", "contract_manager").stdout
+    said = living.as_user("netops", "netops", "staff", "add", "wang.min", "--role", "operator").stdout
     word = said.splitlines()[0].rpartition(" ")[2]
 
     told_of(living, "agent")

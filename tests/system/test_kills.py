@@ -82,9 +82,8 @@ def test_a_full_disk_stops_nothing_for_good_and_loses_nothing_acknowledged(rehea
         city = rehearsal("--no-history")
         city.start()
         city.wait_for_data()
-        city.wait(
-            "every service", seconds=60, ask=lambda: "trap ready" in city.terminal() and "acs ready" in city.terminal()
-        )
+        last = ("trap ready", "acs ready", "alert ready")
+        city.wait("every service", seconds=60, ask=lambda: all(each in city.terminal() for each in last))
         free = os.statvfs(home)
         ballast = home / "ballast"
         with ballast.open("wb") as file:
