@@ -25,7 +25,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,6 +75,7 @@ def session(port: int, name: str, password: str) -> str:
         answer = urllib.request.build_opener(Stay).open(asked, timeout=10)
     except urllib.error.HTTPError as error:
         answer = error
+    answer.close()
     cookies = [each.split(";")[0] for each in answer.headers.get_all("Set-Cookie", [])]
     if answer.code != 303 or not cookies:
         sys.exit(f"the login answered {answer.code}")
@@ -116,6 +117,8 @@ class Viewers:
             answer = await reader.read(-1)
         finally:
             writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
         code = int(answer[9:12])
         found = re.search(rb"(?i)\r\netag: ([^\r]*)", answer)
         return code, found[1].decode() if found else ""
