@@ -37,13 +37,7 @@ def _shared(whole: Index, seen: Snapshot) -> frozenset[str]:
     out = {device for device, held in whole.by_device.items() if any(each not in seen.service for each in held)}
     out |= {each.parent for each in whole.snapshot.services if each.id not in seen.service}
     out |= {device for device, below in whole.children.items() if any(each not in seen.device for each in below)}
-    waiting = list(out)
-    while waiting:
-        known = whole.snapshot.device.get(waiting.pop())
-        if known is not None and known.parent and known.parent not in out:
-            out.add(known.parent)
-            waiting.append(known.parent)
-    return frozenset(out & set(seen.device))
+    return frozenset(_with_parents(out, whole.snapshot) & set(seen.device))
 
 
 def within(terms: Mapping[str, object], seen: Snapshot, scope: Scope) -> bool:
@@ -151,10 +145,16 @@ def _devices(whole: Snapshot, scope: Scope, services: tuple[Service, ...]) -> tu
             for each in whole.devices
             if _is_place(whole.site[each.site], scope) and (not scope.carrier or each.carrier in scope.carrier)
         }
-    waiting = list(held)
+    held = _with_parents(held, whole)
+    return tuple(each for each in whole.devices if each.id in held)
+
+
+def _with_parents(devices: set[str], whole: Snapshot) -> set[str]:
+    """Return devices with all that they hang on, up to the top."""
+    made, waiting = set(devices), list(devices)
     while waiting:
         known = whole.device.get(waiting.pop())
-        if known is not None and known.parent and known.parent not in held:
-            held.add(known.parent)
+        if known is not None and known.parent and known.parent not in made:
+            made.add(known.parent)
             waiting.append(known.parent)
-    return tuple(each for each in whole.devices if each.id in held)
+    return made

@@ -164,7 +164,7 @@ def in_sight(city: City, ones: Iterable[Standing]) -> list[Standing]:
 
 def row(city: City, held: Standing, now_ms: int) -> dict[str, Any]:
     """Return one ticket as a table shows it."""
-    contract = next((each for each in city.snapshot.contracts if each.id == held.contract), None)
+    contract = city.snapshot.contract.get(held.contract)
     carrier = city.snapshot.carrier.get(contract.carrier) if contract else None
     state = held.state
     return {

@@ -16,7 +16,7 @@ from flask import abort, render_template, request
 from dashboards import courses, subjects
 from dashboards.charts import DEGRADED, DOWN, UNKNOWN, UP
 from dashboards.frame import bound, frame
-from dashboards.logins import METHOD, METRICS, SITE, Counts
+from dashboards.logins import METRICS, SITE, Counts
 from dashboards.months import Span
 from netops.clock import utc
 from netops.errors import NetopsError
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 MINUTE_MS: Final = 60_000
 AROUND_MS: Final = 15 * MINUTE_MS
 MOST: Final = 60  # access points of a site that are looked at one by one
+SMS: Final = ("portal.sms.asked", "portal.sms.lost", "portal.sms.unheard")
 GOOD, BAD, PARTLY, UNSEEN, NOBODY = "up", "down", "degraded", "unknown", ""
 LINKS: Final = {  # in the order in which a visitor meets them
     "air": mark("接入点与控制器"),
@@ -236,8 +237,7 @@ def _states(desk: Desk, city: City, services: Sequence[Service], window: Span) -
 
 def _sums(desk: Desk, kind: str, of: Any, window: Span) -> dict[str, Counter[str]]:
     """Return by subject the sums of its counts over the window; a subject that told nothing is not among them."""
-    named = {"sms": ("portal.sms.asked", "portal.sms.lost", "portal.sms.unheard"), METHOD: METRICS}
-    metrics = named.get(kind, ("portal.state", *METRICS))
+    metrics = SMS if kind == "sms" else ("portal.state", *METRICS)
     age_ms = desk.clock.now_ms() - window.start_ms + MINUTE_MS
     known = {each.subject.id for each in desk.queries.last(kind, metrics[:2], max_age_ms=age_ms) if of(each.subject.id)}
     made: dict[str, Counter[str]] = {name: Counter() for name in known}
