@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from netops.alerts.eyes import names
 from netops.alerts.policy import SEVERITIES
 from netops.alerts.service import LINK_MS, digest
 from netops.errors import NetopsError, UsageError
+from netops.tickets import MOST_NUMBER, portions, reported, standing
 from netops.web.language import current, mark
 from netops.web.language import gettext as _
 
@@ -43,6 +45,7 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
     add("/incidents/<name>", "incident", bound(incident, desk))
     add("/incidents/<name>/take", "take_on", bound(take_on, desk), methods=["POST"])
     add("/incidents/<name>/mute", "mute", bound(mute, desk), methods=["POST"])
+    add("/incidents/<name>/report", "report_fault", bound(report, desk), methods=["POST"])
     add("/take/<token>", "take", bound(take, desk))
     add("/take/<token>", "taken", bound(taken, desk), methods=["POST"])
 
@@ -87,6 +90,7 @@ def incident(desk: Desk, name: str, error: str = "") -> str:
         for subject, each in bad_first[:MEMBERS]
     ]
     (row,) = _rows(city, [one])
+    told = standing(desk.settings).values()
     device = one.root.removeprefix("device:") if one.root.startswith("device:") else ""
     return render_template(
         "dashboards/incident.html",
@@ -98,8 +102,8 @@ def incident(desk: Desk, name: str, error: str = "") -> str:
         notices=[_told(each) for each in notices],
         device=device if device in city.snapshot.device else "",
         mutes=[(hours, _(label)) for hours, label in MUTES],
-        tickets=tickets.of_incident(desk, city, name),
-        reportable=sum(map(len, tickets.reportable(desk, city, one).values())) if one.living else 0,
+        tickets=tickets.of_incident(city, name, told, desk.clock.now_ms()),
+        reportable=sum(map(len, tickets.reportable(city, one, told).values())) if one.living else 0,
         error=error,
     )
 
@@ -136,6 +140,31 @@ def mute(desk: Desk, name: str) -> Response | tuple[str, int]:
         return incident(desk, name, error=_("静默需要写明原因。")), 400
     desk.submit([said])
     return redirect(url_for("dashboards.incident", name=name), code=303)
+
+
+def report(desk: Desk, name: str) -> Response:
+    """Report what is down of an incident: one ticket for each contract that sells it, and none where one is open."""
+    one, city = _living(desk, name), desk.queries.city()
+    sold = tickets.reportable(city, one, standing(desk.settings).values()) or abort(409)
+    said = [
+        reported(
+            portion,
+            contract=contract,
+            by=g.person.account,
+            now_ms=desk.clock.now_ms(),
+            token=secrets.token_hex(3),
+            incident=one.id,
+            number=request.form.get("number", "")[:MOST_NUMBER],
+            remark=request.form.get("remark", ""),
+        )
+        for contract, services in sold.items()
+        for portion in portions(services)
+    ]
+    desk.submit(said)
+    where = (
+        url_for("dashboards.ticket", name=said[0].body["ticket"]) if len(said) == 1 else url_for("dashboards.tickets")
+    )
+    return redirect(where, code=303)
 
 
 def take(desk: Desk, token: str) -> str:
@@ -183,6 +212,8 @@ def _living(desk: Desk, name: str) -> Incident:
 
 
 def _whole(desk: Desk, name: str) -> Incident:
+    if not book.path(desk.settings).exists():
+        abort(404)
     with book.Reader(book.path(desk.settings)) as held:
         return held.get(name) or abort(404)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +11,13 @@ from dashboards import words
 from dashboards.frame import bound, frame
 from netops import tickets
 from netops.access import guard
-from netops.alerts import book
-from netops.errors import NetopsError, UsageError
+from netops.errors import UsageError
 from netops.sla.tickets import ANSWERED, CLOSED, PAUSED, REPAIRED, REPORTED, RESUMED, WITHDRAWN
 from netops.web.language import gettext as _
 from netops.web.language import mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from werkzeug.wrappers import Response
 
@@ -47,7 +45,6 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
     add("/tickets", "tickets", bound(index, desk))
     add("/tickets/<name>", "ticket", bound(ticket, desk))
     add("/tickets/<name>", "ticket_step", bound(step, desk), methods=["POST"])
-    add("/incidents/<name>/report", "report_fault", bound(report, desk), methods=["POST"])
 
 
 def index(desk: Desk) -> str:
@@ -104,50 +101,16 @@ def step(desk: Desk, name: str) -> Response | tuple[str, int]:
     return redirect(url_for("dashboards.ticket", name=name), code=303)
 
 
-def report(desk: Desk, name: str) -> Response:
-    """Report what is down of an incident: one ticket for each contract that sells it, and none where one is open."""
-    city = desk.queries.city()
-    try:
-        with book.Reader(book.path(desk.settings)) as held:
-            one = held.get(name) or abort(404)
-    except NetopsError:
-        abort(404)
-    sold = reportable(desk, city, one)
-    if not sold:
-        abort(409)
-    said = [
-        tickets.reported(
-            portion,
-            contract=contract,
-            by=g.person.account,
-            now_ms=desk.clock.now_ms(),
-            token=secrets.token_hex(3),
-            incident=one.id,
-            number=request.form.get("number", "")[: tickets.MOST_NUMBER],
-            remark=request.form.get("remark", ""),
-        )
-        for contract, services in sold.items()
-        for portion in tickets.portions(services)
-    ]
-    desk.submit(said)
-    where = (
-        url_for("dashboards.ticket", name=said[0].body["ticket"]) if len(said) == 1 else url_for("dashboards.tickets")
-    )
-    return redirect(where, code=303)
-
-
-def reportable(desk: Desk, city: City, one: Incident) -> dict[str, list[str]]:
-    """Return by contract what is down of an incident and in no open ticket."""
+def reportable(city: City, one: Incident, told: Collection[Standing]) -> dict[str, list[str]]:
+    """Return by contract what is down of an incident and in none of these tickets that is open."""
     down = [each.removeprefix("service:") for each in one.bad if each.startswith("service:")]
-    known = tickets.standing(desk.settings).values()
-    already = {each for held in tickets.open_of(known, down) for each in held.clock.services}
+    already = {each for held in tickets.open_of(told, down) for each in held.clock.services}
     return tickets.contracts((each for each in down if each not in already), city.snapshot)
 
 
-def of_incident(desk: Desk, city: City, incident: str) -> list[dict[str, Any]]:
-    """Return the tickets that an incident was reported by, for its page."""
-    held = in_sight(city, tickets.standing(desk.settings).values())
-    return [row(city, each, desk.clock.now_ms()) for each in held if each.incident == incident]
+def of_incident(city: City, incident: str, told: Collection[Standing], now_ms: int) -> list[dict[str, Any]]:
+    """Return of these tickets those that an incident was reported by, for its page."""
+    return [row(city, each, now_ms) for each in in_sight(city, told) if each.incident == incident]
 
 
 def in_sight(city: City, ones: Iterable[Standing]) -> list[Standing]:

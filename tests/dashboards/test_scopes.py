@@ -169,6 +169,7 @@ def test_incidents_are_shown_as_far_as_they_lie_in_the_scope(narrow):
     sent = {"csrf": small_city.token(area), "hours": "1", "reason": "x"}
     assert area.post("/incidents/both/mute", data=sent).status_code == 403, "the mute would reach beyond the scope"
     assert area.post("/incidents/theirs/take", data=sent).status_code == 404
+    assert area.post("/incidents/theirs/report", data=sent).status_code == 404
 
 
 def test_an_exclusion_is_asked_for_within_the_scope_alone(narrow):

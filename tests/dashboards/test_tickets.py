@@ -77,6 +77,15 @@ def test_a_fault_is_reported_from_its_incident_once(told):
     assert report_again(client).status_code == 409
 
 
+def test_the_page_of_an_incident_reads_the_tickets_once(told, monkeypatch):
+    asked = []
+    stated = tickets.record.stated
+    monkeypatch.setattr(tickets.record, "stated", lambda *given: asked.append(given) or stated(*given))
+
+    assert told.browser("operator").get(f"/incidents/{INCIDENT}").status_code == 200
+    assert len(asked) == 1
+
+
 def report_again(client):
     return client.post(f"/incidents/{INCIDENT}/report", data={"csrf": token(client, "/incidents/" + INCIDENT)})
 
