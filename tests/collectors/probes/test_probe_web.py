@@ -221,7 +221,7 @@ def test_a_slow_line_has_a_rate_and_what_came_over_it_is_spent(act, tmp_path, go
     """A file that does not come whole in time is a slow line, not a silent one; its octets were paid for."""
     with stalling(act) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/file"
-        target = Target(kind="throughput", url=url, timeout_s=1.2, bytes_per_run=100_000, bytes_per_day=900_000)
+        target = Target(kind="throughput", url=url, timeout_s=2.5, bytes_per_run=100_000, bytes_per_day=900_000)
         record = look(target, tmp_path, good_clock)
     values, _ = told(record)
 
