@@ -180,6 +180,7 @@ def done(what: str) -> str:
         "passkey refused": _("通行密钥被拒"),
         "account of a provider linked": _("已关联外部账号"),
         "second factors reset": _("第二重验证已重置"),
+        "second factors reset in an emergency": _("第二重验证已应急重置，未经第二人批准"),
     }
     _added, mark, role = what.partition("added as ")
     return _("建立，角色：%(role)s", role=roles().get(role, role)) if mark else known.get(what, what)

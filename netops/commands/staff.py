@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from inventory import times
 from inventory.sql import Database
-from netops.access import record, scope, tables
+from netops.access import approvals, record, scope, tables
 from netops.access.factors import Factors
 from netops.access.passwords import Passwords
 from netops.access.permissions import ROLES
@@ -16,6 +16,7 @@ from netops.access.sealed import Seal, staff_key
 from netops.access.staff import Staff
 from netops.clock import SYSTEM, iso
 from netops.commands import staff_token
+from netops.errors import UsageError
 from netops.facts import Fact
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from netops.config import Settings
 
+REASON = 500
 SCOPE = "what it may look at: area:<code>, carrier:<id>, contract:<id>, tag:<department> (default: the whole city)"
 SUMMARY = "Accounts of those who work here: add, list, disable, reset, second factors, tokens, events."
 
@@ -48,8 +50,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     to = narrow.add_mutually_exclusive_group(required=True)
     to.add_argument("--to", nargs="+", default=[], metavar="KIND:ID", help=SCOPE)
     to.add_argument("--everything", action="store_true", help="the whole city")
-    forget = "forget the second factors of an account; its owner sets new ones up at the next login"
-    below.add_parser("reset-factors", help=forget).add_argument("name")
+    forget = below.add_parser("reset-factors", help="forget second factors alone, in an emergency; else two persons do")
+    forget.add_argument("name")
+    forget.add_argument("--emergency", default="", metavar="REASON", help="why nobody else can be asked; it is stated")
     staff_token.arguments(below)
 
 
@@ -82,7 +85,8 @@ def _alter(staff: Staff, args: argparse.Namespace, settings: Settings) -> None:
     elif args.what == "reset":
         password = staff.reset(args.name, by=by, now_ms=now_ms)
     elif args.what == "reset-factors":
-        Factors(staff, Seal(staff_key(settings))).forget(args.name, by=by, now_ms=now_ms)
+        detail = _emergency(args)
+        Factors(staff, Seal(staff_key(settings))).forget(args.name, by=by, now_ms=now_ms, emergency=True)
     else:
         staff.disable(args.name, by=by, now_ms=now_ms)
     if password:
@@ -94,8 +98,22 @@ def _alter(staff: Staff, args: argparse.Namespace, settings: Settings) -> None:
         print(f"{args.name} sees {detail}; all its sessions have ended")
     else:
         print(f"{args.name} is disabled; all its sessions have ended")
-    body = {"action": f"staff {args.what}", "subject": args.name, "by": by, "detail": detail}
+    what = f"{args.what} in an emergency" if args.what == "reset-factors" else args.what
+    body = {"action": f"staff {what}", "subject": args.name, "by": by, "detail": detail}
     record.state(settings, [Fact(kind="staff_action", at_ms=now_ms, body=body)])
+
+
+def _emergency(args: argparse.Namespace) -> str:
+    """Return why one person resets alone; UsageError without a reason that the ledger may keep."""
+    reason = str(args.emergency).strip()
+    if not reason:
+        raise UsageError(
+            "second factors are reset by two persons: `netops approve request factor_reset --account "
+            f"{args.name} --as …`, or the page of approvals; where nobody can be asked: --emergency REASON"
+        )
+    if len(reason) > REASON or not reason.isprintable() or approvals.names_somebody(reason):
+        raise UsageError(f"--emergency is a reason of at most {REASON} printable characters that names no number")
+    return reason
 
 
 def _list(staff: Staff, *, as_json: bool) -> None:
