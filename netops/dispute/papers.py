@@ -29,7 +29,7 @@ from netops.report import issue
 from netops.vocabulary import expected, instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     from netops.access.disputes import Known
@@ -150,11 +150,12 @@ def here(settings: Settings, *, now_ms: int) -> tuple[Known, Lookup]:
     return disputes.known(told, leaves=leaves, breaks=breaks), lookup
 
 
-def signers(settings: Settings, *, now_ms: int) -> tuple[VerifierKey, ...]:
-    """Return the keys of all carriers of this instance's register."""
+def signers(settings: Settings, *, now_ms: int, among: Collection[str] | None = None) -> tuple[VerifierKey, ...]:
+    """Return the keys of the carriers of this instance's register, or of some `among` them."""
     with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
         carriers = snapshot(register, at_ms=now_ms).carriers
-    return tuple(VerifierKey.parse(key) for each in carriers for key in each.keys)
+    asked = [each for each in carriers if among is None or each.id in among]
+    return tuple(VerifierKey.parse(key) for each in asked for key in each.keys)
 
 
 def kept(settings: Settings, report: str) -> Paper | None:
@@ -167,8 +168,13 @@ def case_of(known: Known, report: str) -> states.Case:
     """Return the case of a report; EvidenceError when nobody issued it."""
     case = known.cases.of_report(report)
     if case is None:
-        raise EvidenceError(f"there is no report '{report}'; it is not of this ledger, or was never issued")
+        raise unissued(report)
     return case
+
+
+def unissued(report: str) -> EvidenceError:
+    """Return what is said of a report that nobody issued, or that does not exist for whoever asks."""
+    return EvidenceError(f"there is no report '{report}'; it is not of this ledger, or was never issued")
 
 
 def missing(said: Said, held: Paper, case: states.Case, find: Lookup) -> str:
