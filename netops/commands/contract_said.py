@@ -95,6 +95,16 @@ SAID: Mapping[str, tuple[str, str]] = {
         "{objective}: {sign} {target} % of uplink resource blocks stay free, sum over sum, by month of {zone}",
         "{objective}：上行 PRB 空闲率 {sign} {target} %（利用率为其余部分，总和之比），按 {zone} 的自然月判定",
     ),
+    "probe.packets.answered": (
+        (
+            "{objective}: {sign} {target} % of the packets that probes send are answered, sum over sum, by month of "
+            "{zone}; a slot of {slot} s has {threshold} packets, and what it lacks is not measured"
+        ),
+        (
+            "{objective}：探测包应答率 {sign} {target} %（应答包数之和除以发包数之和），按 {zone} 的自然月判定；"
+            "每 {slot} 秒的时隙应有 {threshold} 包，不足部分计为未测得"
+        ),
+    ),
     "availability": ("service is up", "服务正常"),
     "kept": (",", " "),
     "always": ("service hours: always", "服务时间：全天候"),

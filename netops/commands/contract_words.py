@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from inventory import codec, times
 from netops.commands.contract_said import BOUND, CHOSEN, NAMED, SAID
 from netops.coverage import said
-from netops.metrics import lte, portal
+from netops.metrics import lte, portal, probe
 from netops.report import agreed, because
 from netops.report.words import WORDS
 from netops.sla import derived, pitfalls, streams
@@ -89,10 +89,10 @@ class Speaker:
         )
         name = "counted" if stream is not None and stream.counted else "promise"
         figure += self.say("kept") if stream is not None and name == "promise" else ""
-        if each.indicator in derived.ALL | lte.COUNTED | portal.MEANS.keys():
+        if each.indicator in derived.ALL | lte.COUNTED | probe.COUNTED | portal.MEANS.keys():
             name, figure = each.indicator, ""
         sign = "≥" if each.comparison == "at_least" else "≤"
-        named = {"objective": each.id, "figure": figure, "threshold": each.threshold}
+        named = {"objective": each.id, "figure": figure, "threshold": each.threshold, "slot": each.rules.check_every_s}
         named["mean"] = pitfalls.plain(100 - Fraction(each.target))  # one percent is a second
         return self.say(name, **named, sign=sign, target=each.target, zone=held.timezone)
 
