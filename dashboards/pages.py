@@ -169,7 +169,12 @@ def pages(context: Context) -> Pages:
     )
     if context.live:
         _carry_on(desk)
-    return Pages(blueprint=blueprint(desk), permissions=api.permissions("dashboards"), menu=MENU)
+    return Pages(
+        blueprint=blueprint(desk),
+        permissions=api.permissions("dashboards"),
+        menu=MENU,
+        visited=lambda: queries.city().index.visited,
+    )
 
 
 def _carry_on(desk: Desk) -> None:
