@@ -8,7 +8,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 
 from dashboards import audit, narrow
 from dashboards.frame import bound, frame
-from netops.access import guard, steps
+from netops.access import guard, named, steps
 from netops.access.scope import NOTHING
 from netops.access.staff import ThrottledError
 from netops.access.steps import Step
@@ -144,10 +144,13 @@ def change(desk: Desk) -> AnyResponse:
 def accounts(desk: Desk) -> str:
     """Show the accounts and what was done with them."""
     city = desk.queries.city()
+    seen, contracts = city.snapshot, {**city.index.contracts, **city.snapshot.contract}
+    known = named.names(seen.areas, seen.carriers, contracts.values(), [*seen.sites, *seen.services])
     return render_template(
         "dashboards/accounts.html",
         **frame(desk, city),
         nothing=NOTHING,
+        missing=lambda scope: [f"{kind}:{name}" for kind, name in named.unknown(scope, known)],
         narrowed=lambda scope: ", ".join(narrow.said(scope, city.snapshot)),
         accounts=desk.staff.accounts(),
         events=desk.staff.events(limit=50),

@@ -205,7 +205,10 @@ def login(settings: Settings, person: str, reference: str, needed: str) -> Accou
     if not may(account.role, needed):
         raise AccessError(f"the role '{account.role}' may not do this; it needs the permission '{needed}'")
     if not account.scope.whole:
-        raise AccessError(f"'{account.name}' sees a part of the city; the command line does not narrow, the pages do")
+        raise AccessError(
+            f"'{account.name}' sees a part of the city ({account.scope}), and the command line does not narrow; "
+            "do it on the staff pages, or have somebody do it who sees the whole city"
+        )
     return account
 
 

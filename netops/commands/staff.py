@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import getpass
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inventory import times
+from inventory.errors import InventoryError
+from inventory.register import Register
 from inventory.sql import Database
-from netops.access import approvals, record, scope, tables
+from inventory.tables import FOREVER
+from netops.access import approvals, named, record, scope, tables
 from netops.access.factors import Factors
 from netops.access.passwords import Passwords
 from netops.access.permissions import ROLES
@@ -21,6 +24,7 @@ from netops.facts import Fact
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from datetime import tzinfo
 
     from netops.config import Settings
@@ -75,11 +79,11 @@ def _alter(staff: Staff, args: argparse.Namespace, settings: Settings) -> None:
     by, now_ms = f"{getpass.getuser()}@cli", SYSTEM.now_ms()
     password, detail = "", ""
     if args.what == "add":
-        seen = scope.parse(args.scope)
+        seen = _named(settings, args.scope, now_ms)
         password = staff.add(args.name, role=args.role, title=args.title, by=by, now_ms=now_ms, scope=seen)
         detail = f"{args.role} {seen}".strip()
     elif args.what == "scope":
-        seen = scope.parse(args.to)
+        seen = _named(settings, args.to, now_ms)
         staff.narrow(args.name, seen, by=by, now_ms=now_ms)
         detail = str(seen) or "the whole city"
     elif args.what == "reset":
@@ -114,6 +118,29 @@ def _emergency(args: argparse.Namespace) -> str:
     if len(reason) > REASON or not reason.isprintable() or approvals.names_somebody(reason):
         raise UsageError(f"--emergency is a reason of at most {REASON} printable characters that names no number")
     return reason
+
+
+def _named(settings: Settings, words: Sequence[str], now_ms: int) -> scope.Scope:
+    """Return the scope of these words; UsageError where it names what the register has at no time from now on.
+
+    A contract that is over can be named as well: its months are looked at for years.
+    """
+    seen = scope.parse(words)
+    if seen.whole:
+        return seen
+    since = {"area": now_ms, "carrier": 0, "contract": 0, "site": now_ms, "service": now_ms}
+    try:
+        with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+            known: dict[str, Any] = {  # a noun's records are of its type
+                noun: [each.record for each in register.spells(noun, start_ms=start_ms, end_ms=FOREVER)]
+                for noun, start_ms in since.items()
+            }
+    except InventoryError as error:
+        raise UsageError(f"a scope names what the register has, and it cannot be read: {error}") from None
+    named.check(
+        seen, named.names(known["area"], known["carrier"], known["contract"], [*known["site"], *known["service"]])
+    )
+    return seen
 
 
 def _list(staff: Staff, *, as_json: bool) -> None:

@@ -233,3 +233,11 @@ def test_a_closed_page_says_why(part):
 
     assert "sees a part of the city" in said("street")
     assert "sees a part of the city" not in said("viewer")
+
+
+def test_the_page_of_accounts_says_which_scope_names_what_there_is_not(part):
+    small_city.seeing(part.settings, "lost", "area:110108001", "contract:contract-x", role="viewer")
+    text = part.browser("auditor").get("/accounts?lang=en").get_data(as_text=True)
+
+    assert "contract:contract-x" in text
+    assert text.count("Not in the register") == 1

@@ -410,3 +410,37 @@ def test_a_change_of_the_register_without_a_file_or_for_the_past_is_refused(sett
 def test_a_window_is_asked_for_where_there_must_be_one(settings):
     with pytest.raises(UsageError, match="add --to"):
         run(approve, [*ASK[:8], "--from", "2026-10-12T02:00", "--reason", "x", *as_("li.na")], settings)
+
+
+# ---- scopes
+def staffed(settings, *words):
+    parser = argparse.ArgumentParser()
+    staff.arguments(parser)
+    return staff.run(parser.parse_args(words), settings)
+
+
+def test_a_scope_is_compared_with_the_register_before_anything_is_done(settings):
+    sql.upgrade(MIGRATIONS, settings.register_url)
+    with Register(settings.register_url, rehearsal=True) as register:
+        area = Area(id="110108011", name="中关村街道", name_en="Zhongguancun", col=1, row=1)
+        site = Site(id="s", name="s", area=area.id, address="", tags=("education",))
+        register.apply(city_of([area, site]), at_ms=1, now_ms=1)
+
+    with pytest.raises(UsageError, match="did you mean '110108011'"):
+        staffed(settings, "add", "zhao", "--role", "operator", "--scope", "area:110108111")
+    with pytest.raises(UsageError, match="did you mean 'education'"):
+        staffed(settings, "scope", "li.na", "--to", "tag:eduction")
+    with sql.Database(tables.url(settings)) as database:
+        keeper = Staff(database, staff.Passwords())
+        assert keeper.account("zhao") is None, "no account of a misspelt scope"
+        assert keeper.account("li.na").scope.whole
+
+    assert staffed(settings, "scope", "li.na", "--to", "tag:education", "area:110108011") == 0
+    with sql.Database(tables.url(settings)) as database:
+        assert Staff(database, staff.Passwords()).account("li.na").scope.words() == ["area:110108011", "tag:education"]
+
+
+def test_a_scope_needs_a_register_and_the_whole_city_none(settings):
+    with pytest.raises(UsageError, match="a scope names what the register has, and it cannot be read"):
+        staffed(settings, "scope", "li.na", "--to", "tag:education")
+    assert staffed(settings, "scope", "li.na", "--everything") == 0
