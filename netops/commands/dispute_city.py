@@ -20,10 +20,12 @@ from netops.report.words import worded
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from netops.access.disputes import Known
     from netops.config import Settings
+    from netops.dispute.states import Objection
     from netops.dispute.taking import Outcome
     from netops.dispute.terms import Lookup
     from netops.evidence.canonical import JSON
@@ -128,10 +130,16 @@ def state(args: argparse.Namespace, settings: Settings) -> int:
     if fact.kind == "ruling" and fact.body["outcome"] != "dismissed":
         case = known.cases.of_objection(name)
         assert case is not None  # its name was looked at
-        code = case.objections[name].code
-        if word := codes.follows(code, decided="decides" in fact.body):
-            print(f"  an upheld '{code}' moves {worded(word, 'en')}")
+        _tell(case.objections[name], papers.claims(settings, case), decided="decides" in fact.body)
     return 0
+
+
+def _tell(objection: Objection, claims: Mapping[str, Collection[str]], *, decided: bool) -> None:
+    """Tell who upholds what no ruling moves what must follow, in both languages."""
+    word = codes.follows(objection.code, decided=decided, effects=claims.get(objection.target, ()))
+    if word:
+        print(f"  an upheld '{objection.code}' moves {worded(word, 'en')}")
+        print(f"  {worded(word, 'zh')}")
 
 
 def _fact(args: argparse.Namespace, known: Known, terms: Lookup, person: str, *, now_ms: int) -> Fact:

@@ -29,7 +29,7 @@ from netops.report import issue
 from netops.vocabulary import expected, instant
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
     from netops.access.disputes import Known
@@ -162,6 +162,28 @@ def kept(settings: Settings, report: str) -> Paper | None:
     """Return the bundle of an issued report that the core keeps, or None where it keeps none."""
     path = issue.place(settings, report)
     return paper(path) if path.is_file() else None
+
+
+def claims(settings: Settings, case: states.Case) -> Mapping[str, frozenset[str]]:
+    """Return what the newest report of a case says of each claim; nothing where the core keeps no bundle of it."""
+    try:
+        held = kept(settings, case.last.name)
+    except EvidenceError:
+        return {}
+    return held.told.claims if held is not None else {}
+
+
+def follows(each: states.Objection, claims: Callable[[], Mapping[str, Collection[str]]]) -> str:
+    """Return the word for what must be stated so that an upheld objection moves something, or the empty string.
+
+    Who rules says what follows, or is refused; silence rules what was asked for. `claims` reads what the report says of
+    each claim, and is asked only where one is objected to.
+    """
+    if each.outcome not in {"upheld", "partly_upheld"}:
+        return ""
+    effects = claims().get(each.target, ()) if each.code == codes.REFUSED_CLAIM else ()
+    decided = each.ruled_by != states.DEADLINE or bool(each.asks)
+    return codes.follows(each.code, decided=decided, effects=effects)
 
 
 def case_of(known: Known, report: str) -> states.Case:
