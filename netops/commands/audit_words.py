@@ -69,9 +69,10 @@ FAILURES: Mapping[str, str] = {
         "{} is missing; put the newest checkpoint that anyone holds there (a co-signer's, or a bundle's member "
         "`checkpoint`): it shows that nothing was rolled back"
     ): ("缺少 {0}；请把任何一方所持的最新检查点放在那里（见证方的，或报告包的成员 `checkpoint`）：它表明账本未被回退"),
-    "rolled back: {} leaves, but a checkpoint over {} was signed; leaves {} to {} are missing. Restore the file from the backup": (
-        "被回退：有 {0} 叶，而签过名的检查点覆盖 {1} 叶；缺少第 {2} 至 {3} 叶。请从备份恢复该文件"
-    ),
+    (
+        "rolled back: {} leaves, but a checkpoint over {} was signed; leaves {} to {} are missing. Restore the file "
+        "from the backup"
+    ): ("被回退：有 {0} 叶，而签过名的检查点覆盖 {1} 叶；缺少第 {2} 至 {3} 叶。请从备份恢复该文件"),
     "node {} is missing": "缺少节点 {0}",
     "{} is of log '{}', size {}; expected '{}', {}": "{0} 属于账本 '{1}'，叶数 {2}；应为 '{3}'，{4}",
     "the first {} leaves do not lead to the root of {}": "前 {0} 叶推不出 {1} 的根",
