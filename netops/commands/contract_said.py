@@ -23,6 +23,13 @@ SAID: Mapping[str, tuple[str, str]] = {
         "日期类别按日历 {calendar}：法定节假日及调休工作日，以每年公布的安排为准",
     ),
     "cap": ("all credits of a month together: at most {cap} % of its fees", "每月全部扣减合计不超过当月费用的 {cap} %"),
+    "changes": (
+        (
+            "a month's report takes {bound} changes of state: of {services} services an item, {room} of each under "
+            "each promise on average"
+        ),
+        "一份月报至多容纳 {bound} 次状态变化：每个服务项 {services} 个服务时，平均每个服务在每个目标下 {room} 次",
+    ),
     "item": (
         "item {item} ({kind}): {fee} {currency} per service and month",
         "服务项 {item}（{kind}）：每个服务每月 {fee} {currency}",

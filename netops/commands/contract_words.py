@@ -12,7 +12,8 @@ from netops.coverage import said
 from netops.metrics import lte, portal, probe
 from netops.report import agreed, because
 from netops.report.words import WORDS
-from netops.sla import derived, pitfalls, streams
+from netops.sla import derived, pieces, pitfalls, streams
+from netops.sla.month import MOST_STRETCHES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -178,6 +179,12 @@ class Speaker:
                 yield self.say(name, cap=cap)
         if held.escalate_after:
             yield self.say("escalates", count=held.escalate_after, factor=held.escalate_factor)
+
+    def changes(self, held: Contract, services: int) -> Iterator[str]:
+        """Yield how much change of state a month's report has room for, where so many services could pass it."""
+        given = pieces.of(held, dict.fromkeys((each.id for each in held.items), services))
+        if given.most > MOST_STRETCHES >= given.sure:
+            yield "  " + self.say("changes", services=services, bound=f"{MOST_STRETCHES:,}", room=f"{given.room:,}")
 
     def foretold(self, held: Contract, found: Foretold, *, services: int, before: int) -> Iterator[str]:
         """Yield what would be owed."""
