@@ -93,7 +93,7 @@ def blind(desk: Desk, running: Running) -> str:
         )
     except NetopsError as wrong:
         error = str(wrong)
-    found = gaps(_leaves(desk, span), in_words=scope.whole)
+    found = gaps(leaves(desk, span), in_words=scope.whole)
     lines = days(span, sums, found, desk, now_ms=now_ms)
     return render_template(
         "dashboards/blind.html",
@@ -117,14 +117,14 @@ def blind(desk: Desk, running: Running) -> str:
     )
 
 
-def _leaves(desk: Desk, span: Span) -> list[Leaf]:
-    """Return the facts of our own faults of a month; an hour more behind it, for what is told when it is over."""
+def leaves(desk: Desk, span: Span, kinds: Iterable[str] = tuple(CAUSES)) -> list[Leaf]:
+    """Return the facts of our own faults of a span; an hour more behind it, for what is told when it is over."""
     path = ledger_path(desk.settings)
     if not path.exists():
         return []
     with LedgerReader(path) as ledger:
         found = [
-            leaf for kind in CAUSES for leaf in ledger.find(kind, start_ms=span.start_ms, end_ms=span.end_ms + HOUR_MS)
+            leaf for kind in kinds for leaf in ledger.find(kind, start_ms=span.start_ms, end_ms=span.end_ms + HOUR_MS)
         ]
     return [leaf for leaf in found if (leaf.fact.kind, leaf.fact.body.get("state", "")) not in WELL]
 

@@ -33,6 +33,8 @@ PAGES = {  # path → whose page it is
     "/find?q=controller": "operator",
     "/device/wlan-controller-9": "operator",
     "/device/small-cell-2?day=2026-09-20": "operator",
+    "/device/wlan-controller-9?week=2026-09-21": "operator",
+    "/site/site-9?month=2026-09": "operator",
     "/service/wifi-0009": "operator",
     "/reading/wlan-controller-0/1789999980000": "auditor",
     "/incidents": "operator",
