@@ -14,7 +14,7 @@ from netops.ledger import LedgerReader
 from netops.web.language import gettext
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from zoneinfo import ZoneInfo
 
     from netops.config import Settings
@@ -87,12 +87,19 @@ def _number(value: object) -> int:
     return value if isinstance(value, int) else 1
 
 
-def since(settings: Settings, days: int, now_ms: int, zone: ZoneInfo) -> tuple[list[Day], bool]:
-    """Return the counts of today and the days before, and whether there were more than are counted."""
+def since(
+    settings: Settings, days: int, now_ms: int, zone: ZoneInfo, sites: Collection[str] | None = None
+) -> tuple[list[Day], bool]:
+    """Return the counts of today and the days before, and whether there were more than are counted.
+
+    With `sites` those of these alone.
+    """
     if not ledger_path(settings).exists():
         return [], False
     today = utc(now_ms).astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     start_ms = int((today - timedelta(days=days - 1)).timestamp() * 1000)
     with LedgerReader(ledger_path(settings)) as ledger:
-        found = [leaf.fact for leaf in islice(ledger.find(FACT, start_ms=start_ms), MOST + 1)]
+        told = (leaf.fact for leaf in ledger.find(FACT, start_ms=start_ms))
+        mine = (fact for fact in told if sites is None or fact.body["site"] in sites)
+        found = list(islice(mine, MOST + 1))
     return counted(found[:MOST], zone), len(found) > MOST

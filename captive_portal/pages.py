@@ -18,6 +18,7 @@ from captive_portal.model import Allowance
 from captive_portal.staff import pages as staff
 from inventory.errors import SqlError
 from inventory.times import zone
+from netops.access import guard
 from netops.clock import utc
 from netops.errors import NetopsError, UsageError
 from netops.facts import Fact
@@ -38,6 +39,9 @@ PERMISSIONS = {
     f"{NAME}.faults": "network.see",
     f"{NAME}.sheet_style": "voucher.issue",
 }
+NARROWED = frozenset({f"{NAME}.visits", f"{NAME}.faults"})  # to the sites whose visitors lie in a scope
+OF_THE_CITY = "a voucher lets somebody in at every site of the city"
+UNNARROWED = {f"{NAME}.{name}": OF_THE_CITY for name in ("index", "create", "withdraw", "sheet_style")}
 MENU = (
     Link(endpoint=f"{NAME}.index", label=mark("上网券"), group="visitors", order=60),
     Link(
@@ -69,6 +73,8 @@ def pages(context: Context) -> Pages:
         blueprint=blueprint,
         permissions={**PERMISSIONS, **staff.rules(blueprint, context)},
         menu=MENU,
+        narrowed=NARROWED | staff.NARROWED,
+        unnarrowed=UNNARROWED,
         closed=lambda sites: broken.closed(context.settings, sites),
     )
 
@@ -124,7 +130,7 @@ def _withdraw(context: Context, batch: str) -> Any:
 
 def _visits(context: Context) -> str:
     url = tables.url(context.settings)
-    total, visits = vouchers.visits(url) if vouchers.exists(url) else (0, [])
+    total, visits = vouchers.visits(url, sites=guard.visited()) if vouchers.exists(url) else (0, [])
     now_ms = context.clock.now_ms()
     named = venues.names(context.settings, now_ms) if visits else {}
     return render_template("vouchers/visits.html", total=total, visits=visits, venues=named, now_ms=now_ms)
@@ -133,7 +139,9 @@ def _visits(context: Context) -> str:
 def _faults(context: Context) -> str:
     now_ms, wanted = context.clock.now_ms(), request.args.get("days", "")
     days = next((each for each in FAULT_DAYS if str(each) == wanted), FAULT_DAYS[1])
-    rows, more = fault_reports.since(context.settings, days, now_ms, zone(context.settings.city.timezone))
+    rows, more = fault_reports.since(
+        context.settings, days, now_ms, zone(context.settings.city.timezone), guard.visited()
+    )
     return render_template(
         "vouchers/faults.html",
         rows=rows,

@@ -18,6 +18,8 @@ from captive_portal.tables import BATCH, MIGRATIONS, SESSION, VOUCHER
 from inventory import sql
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from captive_portal.model import Allowance
 
 MOST = 10_000
@@ -137,9 +139,11 @@ def batches(url: str) -> list[Batch]:
     return [Batch(**row) for row in rows]
 
 
-def visits(url: str, *, limit: int = 500) -> tuple[int, list[Visit]]:
-    """Return how many sessions live, and the newest of them."""
-    alive = SESSION.c.ended_ms.is_(None)
+def visits(url: str, *, limit: int = 500, sites: Collection[str] | None = None) -> tuple[int, list[Visit]]:
+    """Return how many sessions live, and the newest of them; with `sites` those there alone."""
+    alive: sa.ColumnElement[bool] = SESSION.c.ended_ms.is_(None)
+    if sites is not None:
+        alive = sa.and_(alive, SESSION.c.site.in_(sorted(sites)))
     with sql.Database(url, readonly=True) as database, database.read() as connection:
         total = connection.execute(sa.select(sa.func.count()).where(alive).select_from(SESSION)).scalar_one()
         rows = connection.execute(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, abort, g, redirect, render_template, request, url_for
+from flask import Blueprint, abort, g, has_request_context, redirect, render_template, request, url_for
 
 from dashboards import opened, register
 from dashboards.frame import bound, frame
 from dashboards.narrow import within
 from inventory import times
 from netops import amending, fail_open
-from netops.access import approvals, guard, offered, record
+from netops.access import approvals, guard, offered, record, resets
+from netops.access.staff import COMMAND_LINE
 from netops.errors import AccessError, UsageError
 from netops.web.language import gettext as _
 
@@ -76,6 +77,7 @@ def said() -> dict[str, str]:
         "disclosure": _("查询上网人身份"),
         "inspection": _("日志检查导出"),
         "register_change": _("登记更改"),
+        "factor_reset": _("重置第二重验证"),
     }
 
 
@@ -120,6 +122,8 @@ def request_(desk: Desk) -> Response | tuple[str, int]:
             reason=request.form.get("reason", ""),
             now_ms=desk.clock.now_ms(),
         )
+    except AccessError as error:
+        return ask(desk, error=str(error)), 403
     except UsageError as error:
         return ask(desk, error=str(error)), 400
     desk.submit(made)
@@ -154,12 +158,25 @@ def _decide(desk: Desk, name: str, decision: str) -> Response | tuple[str, int]:
     except UsageError as error:
         return index(desk, error=str(error)), 400
     desk.submit([fact])
+    carry_out_resets(desk)
     if approval.request.action == amending.ACTION:
         return redirect(url_for("dashboards.record_request", name=name), code=303)
     return redirect(url_for("dashboards.approvals"), code=303)
 
 
+def carry_out_resets(desk: Desk) -> None:
+    """Forget the second factors that two persons decided to, and state it."""
+    known, now_ms = record.read(desk.settings).values(), desk.clock.now_ms()
+    origin = (request.remote_addr or "") if has_request_context() else COMMAND_LINE
+    if made := resets.step(known, desk.factors, now_ms=now_ms, origin=origin):
+        desk.submit(made)
+
+
 def _terms(desk: Desk) -> dict[str, Any]:
+    if request.form.get("action") == resets.ACTION:
+        account = request.form.get("account", "").strip().lower()[:64]
+        resets.check(desk.factors, account)
+        return {"account": account}
     window = {"start_ms": _instant(desk, "from"), "end_ms": _instant(desk, "to")}
     form = request.form
     if form.get("action") == fail_open.ACTION:
@@ -203,4 +220,6 @@ def _may_recall(approval: Approval) -> bool:
 def _may_decide(approval: Approval) -> bool:
     known = approvals.ACTIONS.get(approval.request.action)
     person = g.person
-    return known is not None and person.role in known.decides and person.account != approval.request.by
+    if known is None or approvals.own(approval.request.action, approval.request.terms, person.account):
+        return False
+    return person.role in known.decides and person.account != approval.request.by

@@ -29,7 +29,9 @@ ACTIONS = {
     "staff add": mark("建立账号"),
     "staff disable": mark("停用账号"),
     "staff reset": mark("重置密码"),
+    "second factors reset": mark("第二重验证已重置"),
     "staff reset-factors": mark("第二重验证已重置"),
+    "staff reset-factors in an emergency": mark("第二重验证已应急重置，未经第二人批准"),
     "staff scope": mark("查看范围已更改"),
 }
 

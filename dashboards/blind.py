@@ -15,6 +15,7 @@ from flask import Blueprint, abort, render_template, request
 
 from dashboards import charts, figures, held, months, periods, terms, words
 from dashboards.frame import frame
+from netops.access import guard
 from netops.access.record import ledger_path
 from netops.errors import NetopsError
 from netops.journal import HOUR_MS
@@ -81,16 +82,22 @@ def blind(desk: Desk, running: Running) -> str:
     now_ms, asked = desk.clock.now_ms(), request.args.get("month", "")
     span: Span = months.month(asked, desk.zone) or abort(404) if asked else months.month_of(now_ms, desk.zone)
     error, sums = "", dict[int, tuple[int, int]]()
+    city, scope = desk.queries.city(), guard.scope()
     try:
         hours = months.hours(span)
-        sums = by_hour(desk.settings.data.dir / "states.db", start_ms=hours[0], end_ms=hours[-1] + HOUR_MS)
+        sums = by_hour(
+            desk.settings.data.dir / "states.db",
+            start_ms=hours[0],
+            end_ms=hours[-1] + HOUR_MS,
+            services=None if scope.whole else city.snapshot.service,
+        )
     except NetopsError as wrong:
         error = str(wrong)
-    found = gaps(_leaves(desk, span))
+    found = gaps(leaves(desk, span), in_words=scope.whole)
     lines = days(span, sums, found, desk, now_ms=now_ms)
     return render_template(
         "dashboards/blind.html",
-        **frame(desk, desk.queries.city()),
+        **frame(desk, city),
         span=span,
         before=months.before(span, desk.zone).name,
         after=months.month_of(span.end_ms, desk.zone).name if span.end_ms <= now_ms else "",
@@ -105,28 +112,31 @@ def blind(desk: Desk, running: Running) -> str:
         gaps=[_row(each) for each in found[:SHOWN]],
         gaps_more=max(len(found) - SHOWN, 0),
         by_cause=_by_cause(found),
-        effects=_effects(desk, running, span.name),
+        effects=[] if scope.of_places else _effects(desk, running, span.name),  # a figure is of a whole contract
         ratio=lambda unknown, whole: words.percent(Fraction(unknown, whole)) if whole else "—",
     )
 
 
-def _leaves(desk: Desk, span: Span) -> list[Leaf]:
-    """Return the facts of our own faults of a month; an hour more behind it, for what is told when it is over."""
+def leaves(desk: Desk, span: Span, kinds: Iterable[str] = tuple(CAUSES)) -> list[Leaf]:
+    """Return the facts of our own faults of a span; an hour more behind it, for what is told when it is over."""
     path = ledger_path(desk.settings)
     if not path.exists():
         return []
     with LedgerReader(path) as ledger:
         found = [
-            leaf for kind in CAUSES for leaf in ledger.find(kind, start_ms=span.start_ms, end_ms=span.end_ms + HOUR_MS)
+            leaf for kind in kinds for leaf in ledger.find(kind, start_ms=span.start_ms, end_ms=span.end_ms + HOUR_MS)
         ]
     return [leaf for leaf in found if (leaf.fact.kind, leaf.fact.body.get("state", "")) not in WELL]
 
 
-def gaps(leaves: Iterable[Leaf]) -> list[Gap]:
-    """Return our faults in the order of time, what a vantage point told slot by slot as one."""
+def gaps(leaves: Iterable[Leaf], *, in_words: bool = True) -> list[Gap]:
+    """Return our faults in the order of time, what a vantage point told slot by slot as one.
+
+    They concern everybody; but what one says in words may name any device, and `in_words` false leaves that out.
+    """
     made: list[Gap] = []
     last: dict[tuple[str, str, str], int] = {}
-    for each in sorted(map(_gap, leaves), key=lambda gap: (gap.start_ms, gap.leaf)):
+    for each in sorted((_gap(leaf, in_words=in_words) for leaf in leaves), key=lambda gap: (gap.start_ms, gap.leaf)):
         at = last.get((each.kind, each.who, each.state))
         if at is not None and each.kind == "monitor_health" and each.start_ms - made[at].end_ms <= TOGETHER_MS:
             made[at] = replace(made[at], end_ms=max(made[at].end_ms, each.end_ms), leaves=made[at].leaves + 1)
@@ -136,7 +146,7 @@ def gaps(leaves: Iterable[Leaf]) -> list[Gap]:
     return made
 
 
-def _gap(leaf: Leaf) -> Gap:
+def _gap(leaf: Leaf, *, in_words: bool) -> Gap:
     body: Mapping[str, Any] = leaf.fact.body
     start_ms = end_ms = leaf.fact.at_ms
     who, detail = str(body.get("vantage") or body.get("service") or body.get("source") or ""), ""
@@ -160,7 +170,7 @@ def _gap(leaf: Leaf) -> Gap:
         end_ms=end_ms,
         who=who,
         state=str(body.get("state", "")),
-        detail=f"{detail} {body.get('detail', '')}".strip(),
+        detail=f"{detail} {body.get('detail', '') if in_words else ''}".strip(),
         leaf=leaf.index,
     )
 

@@ -10,6 +10,7 @@ from markupsafe import escape
 
 from netops.pictures import ink
 from netops.pictures.ink import (
+    BLIND,
     DEGRADED,
     DOWN,
     EDGE,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 __all__ = [
+    "BLIND",
     "DEGRADED",
     "DOWN",
     "EDGE",
@@ -48,6 +50,7 @@ __all__ = [
     "Tile",
     "calendar",
     "hatch",
+    "hours",
     "sparkline",
     "strip",
     "thin",
@@ -94,6 +97,19 @@ def strip(letters: str, *, label: str, alone: bool = False, cell: int = 10, heig
         parts.append(ink.bar(x, wide, height, letter))
         x += wide
     return ink.svg(width, height, parts, label=label, alone=alone, extra=' preserveAspectRatio="none" class="strip"')
+
+
+def hours(letters: str, *, label: str, alone: bool = False, cell: int = 20, height: int = 22) -> Markup:
+    """Return the hours of a day, one cell a letter, midnight first; an hour to come (a space) is left empty."""
+    parts, x = [], 0
+    for letter, run in groupby(letters):
+        wide = sum(1 for _ in run) * cell
+        if letter != " ":
+            parts.append(ink.bar(x, wide, height, letter))
+        x += wide
+    return ink.svg(
+        x or cell, height, parts, label=label, alone=alone, extra=' preserveAspectRatio="none" class="hours"'
+    )
 
 
 def timeline(

@@ -108,6 +108,8 @@ class Index:
     agreed: Mapping[str, tuple[tuple[int, int, int], ...]] = field(repr=False)  # contract → (from, to, step in ms)
     contracts: Mapping[str, Contract] = field(default_factory=dict, repr=False)  # its last version; of ended ones, too
     shared: frozenset[str] = field(default=frozenset(), repr=False)  # devices that also tell of what is not here
+    entire: frozenset[str] = field(default=frozenset(), repr=False)  # sites at which nothing stands that is not here
+    visited: frozenset[str] = field(default=frozenset(), repr=False)  # sites whose visitors belong here
 
     def step(self, contracts: Iterable[str], least_ms: int) -> Callable[[int], int]:
         """Return for how long a poll of a slot speaks: the step that the contract had agreed then, or `least_ms`."""
@@ -176,6 +178,8 @@ def index(snapshot: Snapshot, contracts: Iterable[Spell] = ()) -> Index:
         children={device: tuple(below) for device, below in children.items()},
         agreed={contract: tuple(held) for contract, held in agreed.items()},
         contracts=last,
+        entire=frozenset(snapshot.site),
+        visited=frozenset(snapshot.site),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.utils import secure_filename
 
-from dashboards import audit, charts, courses, measured, months, probes, sites, subjects, timeline, words
+from dashboards import audit, charts, courses, measured, months, probes, sites, subjects, timeline, weeks, words
 from dashboards.city import RANK
 from dashboards.frame import PAGE, bound, frame, paged, strip_label
 from dashboards.queries import decoder
@@ -55,8 +55,7 @@ def device(desk: Desk, device: str) -> str:
     city = desk.queries.city()
     known = city.snapshot.device.get(device) or abort(404)
     site = city.snapshot.site.get(known.site)
-    steps = courses.step(desk, city, device)
-    seen = courses.read(desk, subjects.told(known), steps, asked_day(desk))
+    wish, day = weeks.asked(desk), asked_day(desk)
     services = [city.now[each] for each in city.index.by_device.get(device, ()) if each in city.now]
     services.sort(key=lambda each: (RANK[each.state], each.since_ms, each.service))
     return render_template(
@@ -69,13 +68,23 @@ def device(desk: Desk, device: str) -> str:
         parent=city.snapshot.device.get(known.parent),
         **sites.below(city, device, most=PAGE),
         is_child=subjects.is_child(known),
-        drawn=measured.of_device(desk, city, known, seen),
-        **shown(seen, desk),
-        **courses.lines(desk, city, known, seen, steps=steps),
-        **courses.events(desk, device, now_ms=desk.clock.now_ms()),
-        **courses.readings(seen, steps),
+        **(_day(desk, city, known, day) if wish is None else {}),
+        **weeks.chosen(desk, wish, [each.service for each in services], day=day.name if day else ""),
         **paged(city, services, size=FEWER),
     )
+
+
+def _day(desk: Desk, city: City, known: Device, day: months.Span | None) -> dict[str, Any]:
+    """Return a device's day: timelines, polls, what it said by itself, readings, pictures."""
+    steps = courses.step(desk, city, known.id)
+    seen = courses.read(desk, subjects.told(known), steps, day)
+    return {
+        "drawn": measured.of_device(desk, city, known, seen),
+        **shown(seen, desk),
+        **courses.lines(desk, city, known, seen, steps=steps),
+        **courses.events(desk, known.id, now_ms=desk.clock.now_ms()),
+        **courses.readings(seen, steps),
+    }
 
 
 def service(desk: Desk, service: str) -> str:
@@ -106,6 +115,7 @@ def service(desk: Desk, service: str) -> str:
         is_polled=known.role in WATCHED,
         timelines=courses.of_service(desk, city, known, seen, steps=steps),
         **shown(seen, desk),
+        **weeks.chosen(desk, weeks.asked(desk, with_month=False), [service], day=seen.name),
         **_month(desk, service),
         **courses.readings(seen, steps),
     )

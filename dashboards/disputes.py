@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from inventory.register import Register
 from netops.commands.dispute_words import Speaker
-from netops.dispute import about, codes, states
+from netops.dispute import about, codes, papers, states
 from netops.dispute.terms import of_register
 from netops.errors import UsageError
+from netops.report.words import worded
 from netops.sla import calendar
 from netops.web.language import current
 
@@ -44,6 +45,7 @@ def told(desk: Desk, contract: Contract, period: Period) -> dict[str, Any]:
             "about": about.words(each.target, tz, chinese=speaker.chinese),
             "state": _answered(each, speaker),
             "due_ms": _due(each, terms),
+            "follows": _follows(each, desk, case, speaker),
         }
         for each in case.objections.values()
     ]
@@ -53,6 +55,12 @@ def told(desk: Desk, contract: Contract, period: Period) -> dict[str, Any]:
         "objections_more": max(len(rows) - SHOWN, 0),
         "until_ms": _known(terms, case) if is_open and terms is not None else 0,
     }
+
+
+def _follows(each: Objection, desk: Desk, case: Case, speaker: Speaker) -> str:
+    """Say what must be stated so that an upheld objection moves something; nothing where the ruling does."""
+    word = papers.follows(each, lambda: papers.claims(desk.settings, case))
+    return worded(word, "zh" if speaker.chinese else "en") if word else ""
 
 
 def beside(case: Case | None, service: str, start_ms: int, end_ms: int) -> list[Objection]:

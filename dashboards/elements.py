@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, render_template
 
-from dashboards import courses, devices, subjects, timeline, words
+from dashboards import courses, devices, narrow, subjects, timeline, words
 from dashboards.charts import UNKNOWN, UP
 from dashboards.frame import bound, frame
+from netops.access import guard
 from netops.errors import NetopsError
 from netops.model import ANSWERED, Subject
 from netops.sla.state import WATCHED, Place
@@ -42,6 +43,8 @@ def element(desk: Desk, kind: str, name: str) -> str:
     if kind not in courses.FAMILIES:
         abort(404)
     city = desk.queries.city()
+    if not (guard.scope().whole or narrow.tells(city.index, subject)):
+        abort(404)
     owner = _owner(city, subject)
     steps = courses.step(desk, city, owner or "")
     seen = courses.read(desk, (subject,), steps, devices.asked_day(desk))
@@ -74,21 +77,15 @@ def _owner(city: City, subject: Subject) -> str | None:
     child = _itself(city, subject)
     if child is not None:
         return child.parent or child.id
-    for end in _starts(subject.id):
+    for end in subjects.starts(subject.id):
         if end in city.snapshot.device:
             return end
     return None
 
 
-def _starts(name: str) -> list[str]:
-    """Return what a subject's id may begin with: `<device>/<local name>`, and what hangs on `mac:…/<number>`."""
-    parts = name.split("/")
-    return ["/".join(parts[:count]) for count in range(len(parts), 0, -1)]
-
-
 def _itself(city: City, subject: Subject) -> Device | None:
     """Return the device of the register that a subject is or hangs on: a radio's access point."""
-    names = set(_starts(subject.id))
+    names = set(subjects.starts(subject.id))
     for device in city.snapshot.devices:
         if subjects.is_child(device) and subjects.identity(device) in names:
             return device

@@ -17,6 +17,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from werkzeug.utils import secure_filename
 
 from dashboards.frame import bound, frame
+from netops.access import guard
 from netops.access.record import ledger_path
 from netops.errors import EvidenceError
 from netops.evidence import canonical, merkle, note
@@ -97,7 +98,8 @@ def _about(desk: Desk, held: LedgerReader) -> dict[str, Any]:
     asked = _policy(held)
     shown = held.checkpoints(below=max(min(below, canonical.MAX_INTEGER), 0), most=CHECKPOINTS + 1)
     sealed = latest.size if latest is not None else 0
-    unsealed = held.entries(max(sealed, size - LEAVES), size)
+    shows = guard.scope().whole  # leaves name things all over the city; heads and signatures name none
+    unsealed = held.entries(max(sealed, size - LEAVES), size) if shows else ()
     return {
         "there": True,
         "origin": held.origin,
@@ -106,6 +108,7 @@ def _about(desk: Desk, held: LedgerReader) -> dict[str, Any]:
         "latest": latest,
         "sealed": sealed,
         "unsealed": unsealed[::-1],
+        "shows_leaves": shows,
         "unsealed_count": size - sealed,
         "alarms": alarms(desk.settings, held),
         "policy": asked,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, abort, render_template
 
 from dashboards.frame import bound, frame
+from netops.access import guard
 from netops.errors import NetopsError
 from netops.metrics import portal
 from netops.model import Subject
@@ -69,7 +70,7 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
 
 
 def city(desk: Desk) -> str:
-    """Show the whole city, each way in, and each site, the worst first."""
+    """Show the city, each way in, and each site, the worst first; of whoever has a scope the sites in it."""
     joined, error = desk.queries.city(), ""
     by_site: Mapping[str, Counts] = {}
     by_method: Mapping[str, Counts] = {}
@@ -95,7 +96,9 @@ def city(desk: Desk) -> str:
 def at_site(desk: Desk, site: str) -> str:
     """Show one site: each way in, and each hour of the day."""
     joined, error = desk.queries.city(), ""
-    known = joined.snapshot.site.get(site) or abort(404)
+    known = joined.snapshot.site.get(site) if site in joined.index.visited else None
+    if known is None:
+        abort(404)
     methods: Mapping[str, Counts] = {}
     hours: Sequence[tuple[int, Counts]] = ()
     try:
@@ -154,7 +157,10 @@ def hourly(desk: Desk, subject: Subject) -> list[tuple[int, Counts]]:
 
 
 def _subjects(desk: Desk) -> list[Subject]:
-    """Return the sites and ways in of which the portal has told within a day."""
+    """Return the sites and ways in of which the portal has told within a day, as far as whoever asks may look."""
     sites = desk.queries.last(SITE, ("portal.state", "portal.login.online"), max_age_ms=DAY_MS)
     methods = desk.queries.last(METHOD, ("portal.login.online",), max_age_ms=DAY_MS)
-    return sorted({each.subject for each in (*sites, *methods)})
+    every = {each.subject for each in (*sites, *methods)}
+    if (mine := guard.visited()) is not None:
+        every = {each for each in every if each.id.partition("/")[0] in mine}
+    return sorted(every)

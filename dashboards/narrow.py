@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dashboards import words
+from dashboards import subjects, words
 from dashboards.city import Index, index
 from netops.sla.sold import fits
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from inventory.model import Contract, Device, Service, Site
     from inventory.snapshot import Snapshot
     from netops.access.scope import Scope
+    from netops.model import Subject
+
+WIFI = "wifi"  # by what kind of service visitors come
+OF_VISITORS = frozenset({"site", "login"})  # kinds of rows in which the portal tells of a site
 
 
 def narrowed(whole: Index, scope: Scope) -> Index:
@@ -29,7 +33,40 @@ def narrowed(whole: Index, scope: Scope) -> Index:
     made = index(seen)
     known = {name: each for name, each in whole.contracts.items() if name in seen.contract or _was_seen(each, scope)}
     agreed = {name: held for name, held in whole.agreed.items() if name in seen.contract}
-    return replace(made, contracts=known, agreed=agreed, shared=_shared(whole, seen))
+    return replace(
+        made,
+        contracts=known,
+        agreed=agreed,
+        shared=_shared(whole, seen),
+        entire=_entire(whole, seen, scope),
+        visited=_visited(whole, seen, scope),
+    )
+
+
+def _entire(whole: Index, seen: Snapshot, scope: Scope) -> frozenset[str]:
+    """Return the sites that lie in a scope with all that stands there: a change of one touches nothing of others."""
+    others = {each.site for each in whole.snapshot.devices if each.id not in seen.device}
+    others |= {each.site for each in whole.snapshot.services if each.id not in seen.service}
+    mine = {each.site for each in seen.services} | _places(whole.snapshot, scope)
+    return frozenset((mine & set(seen.site)) - others)
+
+
+def _visited(whole: Index, seen: Snapshot, scope: Scope) -> frozenset[str]:
+    """Return the sites whose visitors lie in a scope: those that it names by place, those whose WiFi all lies in it.
+
+    A visitor is known by the site, not by whose access point it was: where two sell WiFi neither sees the visits.
+    """
+    wifi = [each for each in whole.snapshot.services if each.kind == WIFI]
+    others = {each.site for each in wifi if each.id not in seen.service}
+    mine = {each.site for each in wifi if each.id in seen.service} | _places(whole.snapshot, scope)
+    return frozenset((mine & set(seen.site)) - others)
+
+
+def _places(whole: Snapshot, scope: Scope) -> set[str]:
+    """Return the sites that a scope of places alone names; a scope that names a carrier or contract names none."""
+    if scope.carrier or scope.contract:
+        return set()
+    return {each.id for each in whole.sites if _is_place(each, scope)}
 
 
 def _shared(whole: Index, seen: Snapshot) -> frozenset[str]:
@@ -57,6 +94,27 @@ def within(terms: Mapping[str, object], seen: Snapshot, scope: Scope) -> bool:
     return inside and all(each in seen.service for each in named)
 
 
+def tells(seen: Index, subject: Subject) -> bool:
+    """Whether what the store has of a subject lies in a scope: of its services, its devices, its sites' visitors.
+
+    What a device tells that others hang on as well lies in it where a service of the scope is read from it, or where it
+    is of the device itself.
+    """
+    names = set(subjects.starts(subject.id))
+    if subject.kind in OF_VISITORS:
+        return bool(names & seen.visited)
+    if any(names & {each.id for each in subjects.of_service(service)} for service in seen.snapshot.services):
+        return True
+    known = seen.snapshot.device
+    if any(name in known and name not in seen.shared for name in names):
+        return True
+    for each in seen.snapshot.devices:
+        is_own = subjects.is_child(each) and each.id not in seen.shared and subjects.identity(each) in names
+        if is_own or subject in subjects.told(each):
+            return True
+    return False
+
+
 def said(scope: Scope, seen: Snapshot) -> list[str]:
     """Return the names of what a scope names; the id where the register has none of it."""
     areas = [words.area(seen.area[name]) if name in seen.area else name for name in sorted(scope.area)]
@@ -72,8 +130,7 @@ def _snapshot(whole: Snapshot, scope: Scope) -> Snapshot:
     contracts = tuple(each for each in whole.contracts if _is_seen(each, scope, sold))
     devices = _devices(whole, scope, services)
     places = {each.site for each in services} | {each.site for each in devices}
-    if not (scope.carrier or scope.contract):
-        places |= {each.id for each in whole.sites if _is_place(each, scope)}
+    places |= _places(whole, scope)
     sites = tuple(each for each in whole.sites if each.id in places)
     areas = {each.area for each in sites} | scope.area
     names = scope.carrier | {each.carrier for each in services} | {each.carrier for each in devices}

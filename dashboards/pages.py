@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,7 @@ from netops.access.sessions import Sessions
 from netops.access.staff import Staff
 from netops.access.tokens import Tokens
 from netops.entering import as_provider
+from netops.errors import NetopsError
 from netops.web import Link, Pages
 from netops.web.language import mark
 
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from netops.oidc.provider import Known
     from netops.web import Context
 
+LOG = logging.getLogger("netops.web")
 TRANSLATIONS = Path(__file__).parent / "translations"
 BELOW_HOME = ("area", "site", "device", "element", "service", "reading", "nearest", "find")
 BELOW_MONTHS = ("month", "contract_month", "figure", "interval", "revisions")
@@ -164,7 +167,22 @@ def pages(context: Context) -> Pages:
         rule=steps.rule(context.settings),
         submit=context.submit,
     )
-    return Pages(blueprint=blueprint(desk), permissions=api.permissions("dashboards"), menu=MENU)
+    if context.live:
+        _carry_on(desk)
+    return Pages(
+        blueprint=blueprint(desk),
+        permissions=api.permissions("dashboards"),
+        menu=MENU,
+        visited=lambda: queries.city().index.visited,
+    )
+
+
+def _carry_on(desk: Desk) -> None:
+    """Carry out what two persons decided about accounts when this process was not there to do it."""
+    try:
+        approvals.carry_out_resets(desk)
+    except NetopsError as error:  # the pages open all the same: the next decision, or start, tries again
+        LOG.warning("decided resets not carried out error=%s", error)
 
 
 def _above(desk: Desk) -> dict[str, object]:

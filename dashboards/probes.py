@@ -11,6 +11,7 @@ from flask import Blueprint, render_template
 
 from dashboards import courses, words
 from dashboards.frame import bound, frame
+from netops.access import guard
 from netops.errors import NetopsError
 from netops.web.language import gettext as _
 from netops.web.language import mark
@@ -18,11 +19,12 @@ from netops.web.language import mark
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from dashboards.city import City
     from dashboards.desk import Desk
     from netops.model import Subject
     from netops.store import Reading
 
-DOOR = "probe"
+DOOR, SERVES = "probe", "probe.service"
 RECENT_MS = 2 * 3_600_000
 LATE_MS = 10 * 60_000  # no vantage point looks less often than every few minutes
 MOST = 200
@@ -100,7 +102,7 @@ def probes(desk: Desk) -> str:
 def of_service(desk: Desk, service: str) -> list[dict[str, Any]]:
     """Return the paths on which vantage points probe a service; none where the store cannot be read."""
     try:
-        found = [each for each in paths(desk) if each.texts.get("probe.service") == service]
+        found = [each for each in paths(desk) if each.texts.get(SERVES) == service]
     except NetopsError:
         return []
     return [_row(each, desk.clock.now_ms()) | {"vantage": each.vantage} for each in found]
@@ -114,7 +116,23 @@ def paths(desk: Desk) -> list[Path]:
         if each.metric not in known or known[each.metric].slot_ms < each.slot_ms:
             known[each.metric] = each
     found = [Path(subject, _newest(readings), desk.queries.texts(subject)) for subject, readings in held.items()]
-    return sorted(found, key=lambda each: (each.vantage, not each.anchor, each.target))
+    found = sorted(found, key=lambda each: (each.vantage, not each.anchor, each.target))
+    return found if guard.scope().whole else in_sight(found, desk.queries.city())
+
+
+def in_sight(found: Sequence[Path], city: City) -> list[Path]:
+    """Return paths as somebody with a scope sees them: those that serve what lies in it, beside their anchors.
+
+    Of a vantage point that looks at nothing there nothing is shown. The anchors say whether it was blind.
+    """
+    served = {each.subject: each.texts.get(SERVES, "") for each in found}
+    known = city.snapshot.service
+    mine = {each.vantage for each in found if served[each.subject] in known}
+    return [
+        each
+        for each in found
+        if served[each.subject] in known or (each.vantage in mine and each.anchor and not served[each.subject])
+    ]
 
 
 def _newest(readings: Mapping[str, Reading]) -> dict[str, Reading]:
@@ -167,7 +185,7 @@ def _row(path: Path, now_ms: int) -> dict[str, Any]:
     return {
         "target": path.target,
         "kind": path.texts.get("probe.kind", ""),
-        "service": path.texts.get("probe.service", ""),
+        "service": path.texts.get(SERVES, ""),
         "anchor": path.anchor,
         "state": state,
         "because": words.outcome(readings[REACHED].code) if state == "unknown" and REACHED in readings else "",

@@ -23,14 +23,14 @@ from netops.access.record import ledger_path
 from netops.access.scope import EVERYTHING
 from netops.errors import NetopsError, StoreError
 from netops.evidence import canonical
-from netops.journal import hours_of
 from netops.ledger import LedgerReader
 from netops.model import ANSWERED, OURS, Subject
 from netops.situation import Situation
 from netops.store import open_store
+from netops.sums import hours_of, together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from netops.access.scope import Scope
     from netops.clock import Clock
@@ -204,6 +204,10 @@ class Queries:
     def hours(self, service: str, hours: Sequence[int]) -> list[HourSum]:
         """Return what the core has summed of these hours of a service; an hour that is not sealed is not among them."""
         return hours_of(self.settings.data.dir / "states.db", service, hours)
+
+    def together(self, services: Collection[str], hours: Sequence[int]) -> list[HourSum]:
+        """Return what the core has summed of these hours of several services, as if they were one."""
+        return together(self.settings.data.dir / "states.db", services, hours)
 
     def leaves(self, kind: str, *, start_ms: int = 0, end_ms: int = canonical.MAX_INTEGER) -> list[Leaf]:
         """Return the sealed facts of a kind and window in the ledger's order; none before there is a ledger."""

@@ -103,7 +103,15 @@ def application(settings: Settings, clock: Clock, stack: ExitStack, *, live: boo
     stack.callback(queries.close)
     tokens = Tokens(database, Seal(staff_key(settings)))
     declared, rehearsal = permissions.table(mounted), settings.city.rehearsal
-    guard = Guard(Sessions(database), declared, clock, rehearsal=rehearsal, tokens=tokens)
+    guard = Guard(
+        Sessions(database),
+        declared,
+        clock,
+        rehearsal=rehearsal,
+        tokens=tokens,
+        narrowed=frozenset().union(*(each.narrowed for each in mounted)),
+        visited=next((each.visited for each in mounted if each.visited is not None), frozenset),
+    )
     app = create_app(
         "staff",
         settings,

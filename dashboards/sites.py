@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import abort, render_template
 
-from dashboards import charts, measured, words
+from dashboards import charts, measured, weeks, words
 from dashboards.city import RANK, sums, worst_first
 from dashboards.frame import bound, frame, fresh, paged
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from inventory.model import Device
 
 SHOWN = 60  # devices of a site on the page
+FEWER = 25  # services on it, beside its week
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ def site(desk: Desk, site: str) -> Response:
     known = city.snapshot.site.get(site) or abort(404)
     services = [city.now[each] for each in city.index.by_site.get(site, ()) if each in city.now]
     services.sort(key=worst_first)
+    wish = weeks.asked(desk)
     rows = devices(city, [each for each in city.snapshot.devices if each.site == site])
 
     def render() -> str:
@@ -56,9 +58,10 @@ def site(desk: Desk, site: str) -> Response:
             sums=sums(services),
             devices=rows[:SHOWN],
             devices_more=max(len(rows) - SHOWN, 0),
-            drawn=measured.of_site(desk, city, site),
+            drawn=measured.of_site(desk, city, site) if wish is None else {"clients": None},
+            **weeks.chosen(desk, wish or weeks.newest(desk), [each.service for each in services]),
             has_portal=any(each.role == "portal" for each in city.snapshot.services if each.site == site),
-            **paged(city, services),
+            **paged(city, services, size=FEWER),
         )
 
     return fresh(desk, city, render)

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 
 from dashboards import audit, narrow
 from dashboards.frame import bound, frame
-from netops.access import guard, steps
+from netops.access import guard, named, steps
 from netops.access.scope import NOTHING
 from netops.access.staff import ThrottledError
 from netops.access.steps import Step
@@ -144,10 +144,13 @@ def change(desk: Desk) -> AnyResponse:
 def accounts(desk: Desk) -> str:
     """Show the accounts and what was done with them."""
     city = desk.queries.city()
+    seen, contracts = city.snapshot, {**city.index.contracts, **city.snapshot.contract}
+    known = named.names(seen.areas, seen.carriers, contracts.values(), [*seen.sites, *seen.services])
     return render_template(
         "dashboards/accounts.html",
         **frame(desk, city),
         nothing=NOTHING,
+        missing=lambda scope: [f"{kind}:{name}" for kind, name in named.unknown(scope, known)],
         narrowed=lambda scope: ", ".join(narrow.said(scope, city.snapshot)),
         accounts=desk.staff.accounts(),
         events=desk.staff.events(limit=50),
@@ -180,6 +183,7 @@ def done(what: str) -> str:
         "passkey refused": _("通行密钥被拒"),
         "account of a provider linked": _("已关联外部账号"),
         "second factors reset": _("第二重验证已重置"),
+        "second factors reset in an emergency": _("第二重验证已应急重置，未经第二人批准"),
     }
     _added, mark, role = what.partition("added as ")
     return _("建立，角色：%(role)s", role=roles().get(role, role)) if mark else known.get(what, what)

@@ -62,3 +62,9 @@ def watched(role: str) -> tuple[str, ...]:
     """Return the metrics from which the state of a role is told."""
     watch = WATCHED[role]
     return (*watch.states, *watch.uptimes, *((watch.down_cause,) if watch.down_cause else ()))
+
+
+def starts(name: str) -> list[str]:
+    """Return what a subject's id may begin with: `<device>/<local name>`, and what hangs on `mac:…/<number>`."""
+    parts = name.split("/")
+    return ["/".join(parts[:count]) for count in range(len(parts), 0, -1)]

@@ -106,6 +106,7 @@ STATED = {
     "basis": mark("依据"),
     "changes": mark("登记更改"),
     "from_ms": mark("自何时起"),
+    "account": mark("账号名"),
 }
 
 

@@ -58,6 +58,10 @@ class AccessError(NetopsError):
     """The person may not do this, or two persons are needed."""
 
 
+class PartError(AccessError):
+    """Who may look at a part of the city asks for what cannot be shown in part."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the closest known word, or the empty string."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from netops.facts import Fact
 from netops.journal import HOUR_MS, HourSum
 from netops.ledger import LedgerEntry
-from netops.metrics import lte
-from netops.sla import counted, counters, hours, streams
+from netops.metrics import lte, probe
+from netops.sla import counted, counters, hours, packets, streams
 from netops.sla.intervals import State
 from netops.sla.measured import rates, samples
 from netops.sla.timeline import intervals, runs, stretches
@@ -174,7 +174,9 @@ def measured(
 def counts(contract: str, roster: Roster, sight: Sight, *, stream: Stream) -> list[LedgerEntry]:
     """Return the ledger entries of one hour of a stream that counts."""
     listed = {each.service for each in roster.listed}
-    found = {name: _places(stream, name, each, sight) for name, each in sight.looks.items() if name in listed}
+    if stream.metric not in probe.COUNTED:  # of packets also who told nothing is told: so many are unknown
+        listed &= sight.looks.keys()
+    found = {name: _places(stream, name, sight.looks.get(name, ()), sight) for name in sorted(listed)}
     bodies = hours.bodies(roster, found, start_ms=sight.hour_ms, step_ms=counted.PLACE_MS, stream=stream.name)
     return _entries(hours.KIND, _source(contract, stream), sight.hour_ms // HOUR_MS * PARTS, sight.hour_ms, bodies)
 
@@ -186,6 +188,8 @@ def _places(stream: Stream, service: str, looks: Sequence[Look], sight: Sight) -
         return counters.attempts(stream, told, hour_ms=sight.hour_ms, planned=planned)
     if stream.metric in lte.FREE:
         return counters.free(stream, looks, hour_ms=sight.hour_ms, planned=planned)
+    if stream.metric in probe.COUNTED:
+        return packets.runs(stream, looks, hour_ms=sight.hour_ms, steps=sight.steps, planned=planned)
     return counted.runs(stream, looks, planned=planned)
 
 

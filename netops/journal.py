@@ -12,8 +12,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-import apsw
-
 from netops import latecomers, sqlite, unmeasured
 from netops.errors import NetopsError
 from netops.sla.intervals import Cause, State
@@ -24,6 +22,8 @@ from netops.sla.timeline import Sample
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
+
+    import apsw
 
     from netops.latecomers import Latecomer
 
@@ -364,41 +364,6 @@ class Journal:
         if self._db is None:
             raise NetopsError(f"{self._path}: the journal is not open; enter it first")
         return self._db
-
-
-def hours_of(path: Path, service: str, hours: Iterable[int]) -> list[HourSum]:
-    """Return the sealed ones of a service's hours in their order, read beside the core; none before there is a file.
-
-    Raises NetopsError when the file cannot be read.
-    """
-    if not path.exists():
-        return []
-    try:
-        db = sqlite.reader(path)
-        try:
-            rows = db.execute(
-                "SELECT hour_ms, up_ms, degraded_ms, down_ms, unknown_ms, worst FROM json_each(?1) AS asked"
-                " JOIN hour ON hour_ms = asked.value AND no = (SELECT no FROM service WHERE id = ?2) ORDER BY hour_ms",
-                (json.dumps(list(hours)), service),
-            )
-            return [
-                HourSum(
-                    service=service,
-                    hour_ms=int(hour),
-                    up_ms=int(up),
-                    degraded_ms=int(degraded),
-                    down_ms=int(down),
-                    unknown_ms=int(unknown),
-                    worst=str(worst),
-                )
-                for hour, up, degraded, down, unknown, worst in rows
-            ]
-        finally:
-            sqlite.close(db)
-    except apsw.Error as error:
-        raise NetopsError(
-            f"{path}: the sums of sealed hours cannot be read ({error}); the core's log says why"
-        ) from None
 
 
 def _hours(given: Iterable[Sample] | Iterable[Look]) -> set[int]:

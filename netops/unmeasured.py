@@ -1,4 +1,4 @@
-"""How much of each sealed hour nobody measured, all services together: kept by the core, read by the pages beside it.
+"""How much of each sealed hour nobody measured, of all services or of some: kept by the core, read by the pages.
 
 A month of thousands of services is millions of sums; a page that adds them up is late. So the journal
 (`netops/journal.py`) adds up an hour when it keeps its sums, and again when the hour is stated again.
@@ -14,7 +14,7 @@ from netops import sqlite
 from netops.errors import NetopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
 SCHEMA = """
@@ -38,10 +38,13 @@ def note(db: apsw.Connection, hours: Iterable[int]) -> None:
     db.executemany(f"{_ADDED} WHERE hour_ms = ? GROUP BY hour_ms", ((hour,) for hour in sorted(set(hours))))
 
 
-def by_hour(path: Path, *, start_ms: int, end_ms: int) -> dict[int, tuple[int, int]]:
+def by_hour(
+    path: Path, *, start_ms: int, end_ms: int, services: Collection[str] | None = None
+) -> dict[int, tuple[int, int]]:
     """Return hour → (not measured, whole) service time in ms over the sealed hours of `[start, end)`.
 
-    `path` is the journal's file; empty before the core has made one. NetopsError when it cannot be read.
+    With `services` it is theirs alone, added up here. `path` is the journal's file; empty before the core has made one.
+    NetopsError when it cannot be read.
     """
     if not path.exists():
         return {}
@@ -50,10 +53,10 @@ def by_hour(path: Path, *, start_ms: int, end_ms: int) -> dict[int, tuple[int, i
         try:
             if db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'unmeasured'").get is None:
                 return {}  # the core of before wrote it, and has not been started since
-            rows = db.execute(
-                "SELECT hour_ms, unknown_ms, whole_ms FROM unmeasured WHERE hour_ms >= ? AND hour_ms < ?",
-                (start_ms, end_ms),
-            )
+            asked = "SELECT hour_ms, unknown_ms, whole_ms FROM unmeasured WHERE hour_ms >= ? AND hour_ms < ?"
+            rows = list(db.execute(asked, (start_ms, end_ms)))
+            if services is not None:
+                rows = list(_of(db, services, [hour for hour, _unknown, _whole in rows]))
             return {int(hour): (int(unknown), int(whole)) for hour, unknown, whole in rows}
         finally:
             sqlite.close(db)
@@ -61,3 +64,21 @@ def by_hour(path: Path, *, start_ms: int, end_ms: int) -> dict[int, tuple[int, i
         raise NetopsError(
             f"{path}: the sums of sealed hours cannot be read ({error}); the core's log says why"
         ) from None
+
+
+def _of(db: apsw.Connection, services: Collection[str], hours: Iterable[int]) -> Iterator[tuple[int, int, int]]:
+    """Yield the sums of some services by hour; an hour in which none of them was sealed is not among them."""
+    wanted = set(services)
+    mine = [(no,) for no, name in db.execute("SELECT no, id FROM service") if name in wanted]
+    one = (
+        "SELECT sum(unknown_ms), sum(up_ms + degraded_ms + down_ms + unknown_ms)"
+        " FROM mine CROSS JOIN hour USING (no) WHERE hour_ms = ?"
+    )
+    db.pragma("temp_store", 2)  # in memory: the file may be another user's, and its directory, too
+    with db:
+        db.execute("CREATE TEMP TABLE mine(no INTEGER PRIMARY KEY)")
+        db.executemany("INSERT INTO mine VALUES (?)", mine)
+    for hour in hours:
+        unknown, whole = db.execute(one, (hour,)).get
+        if whole is not None:
+            yield hour, unknown, whole

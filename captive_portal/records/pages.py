@@ -34,6 +34,9 @@ PERMISSIONS = {
     f"{NAME}.ask": "approval.request",
     f"{NAME}.look": "person.disclose",
 }
+UNNARROWED = dict.fromkeys(
+    PERMISSIONS, "whose number it is decides who answers for the whole city; a request names a session, and no site"
+)
 MENU = (Link(endpoint=f"{NAME}.index", label=mark("查询身份"), group="visitors", order=63),)
 DAYS = 7
 SHOWN = 30
@@ -47,7 +50,7 @@ def pages(context: Context) -> Pages:
     blueprint.add_url_rule("/persons", "index", lambda: _index(context))
     blueprint.add_url_rule("/persons", "ask", lambda: _ask(context), methods=["POST"])
     blueprint.add_url_rule("/persons/<name>/look", "look", lambda name: _look(context, name), methods=["POST"])
-    return Pages(blueprint=blueprint, permissions=PERMISSIONS, menu=MENU)
+    return Pages(blueprint=blueprint, permissions=PERMISSIONS, menu=MENU, unnarrowed=UNNARROWED)
 
 
 def _index(context: Context, failed: str = "", shown: disclosure.Disclosed | None = None) -> str:

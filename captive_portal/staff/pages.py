@@ -17,7 +17,7 @@ from captive_portal.model import End
 from captive_portal.staff import directives
 from captive_portal.staff.directives import DONE, MOST_MINUTES, MOST_WORDS, PERMISSION, REASONS, Act, Because, Outcome
 from inventory.errors import SqlError
-from netops.access import approvals
+from netops.access import approvals, guard
 from netops.errors import NetopsError
 from netops.web.language import gettext
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 LATE_MS = 8_000  # a portal that runs has taken it by then
 SEE = "session.see"
+NARROWED = frozenset(f"vouchers.{name}" for name in ("visit", *Act))  # a visit elsewhere is not found
 
 
 def rules(blueprint: Blueprint, context: Context) -> Mapping[str, str]:
@@ -49,7 +50,8 @@ def _asking(context: Context, act: Act) -> Any:
 
 def _found(context: Context, session: str) -> Visit:
     visit = directives.seen(context.settings, session) if directives.SESSION_ID.fullmatch(session) else None
-    if visit is None:
+    sites = guard.visited()
+    if visit is None or (sites is not None and visit.site not in sites):
         abort(404)
     return visit
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from flask import abort
 
-from dashboards import courses, devices, logins, months, probes, subjects
+from dashboards import courses, devices, logins, months, narrow, probes, subjects
 from dashboards.api import parameters, shapes
 from dashboards.api.network import rounded
 from dashboards.api.operation import Bytes, Many, One, Operation
+from netops.access import guard
 from netops.clock import iso
 from netops.metrics import METRICS
 from netops.model import Observation, Quality, Subject
@@ -60,7 +61,7 @@ def elements(desk: Desk, asked: Asked) -> list[shapes.Element]:
 
 
 def _element(city: City, told: str) -> shapes.Element:
-    """Return the element of a subject, 404 where nothing of the register is known by it: pure but for that."""
+    """Return the element of a subject; 404 where nothing of the register in sight is known by it."""
     kind, colon, name = told.partition(":")
     if not colon or not kind or not name:
         abort(404)
@@ -72,7 +73,7 @@ def _element(city: City, told: str) -> shapes.Element:
     )
     if not device:
         device = next((each.device for each in city.snapshot.services if each.subject.partition(":")[2] == head), "")
-    if not device:
+    if not device or not (guard.scope().whole or narrow.tells(city.index, Subject(kind, name))):
         abort(404)
     return shapes.Element(subject=told, kind=kind, device=device, services=tuple(each.id for each in named))
 

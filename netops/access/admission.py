@@ -191,7 +191,7 @@ def _request(body: Any, held: Mapping[str, Approval], claims: Mapping[str, Mappi
         return f"the role '{body.get('role', '')}' may not ask for '{body['action']}'"
     if body.get("digest", "") != approvals.digest(terms):
         return "the digest is not that of its terms"
-    if why := _terms(body["action"], terms):
+    if why := _terms(body["action"], terms) or approvals.own(body["action"], terms, body["by"]):
         return why
     if body["action"] != "exclusion":
         expected = terms[action.subject] if action.subject else body["request"]

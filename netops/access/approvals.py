@@ -45,7 +45,8 @@ class Action:
     `page` is who has a page of its own to ask for it; empty: the page of approvals. `private` are terms that, like
     every reason, must name nobody: the ledger cannot forget. `recalled`: what was allowed can be taken back, by the
     person who asked or by anybody who may decide; what only ever ends something sooner needs no second person.
-    `windowed`: its terms have a beginning and an end.
+    `windowed`: its terms have a beginning and an end. `about`: the term that names an account, whose owner neither
+    asks nor decides.
     """
 
     fields: tuple[str, ...]
@@ -57,6 +58,7 @@ class Action:
     private: tuple[str, ...] = ()
     recalled: bool = False
     windowed: bool = True
+    about: str = ""
 
 
 ACTIONS: dict[str, Action] = {
@@ -101,6 +103,15 @@ ACTIONS: dict[str, Action] = {
         decides=frozenset({"contract_manager", "admin"}),
         page="register",
         windowed=False,
+    ),
+    # forget what proves somebody besides the password, whose phone is gone (netops/access/resets.py)
+    "factor_reset": Action(
+        fields=("account",),
+        asks=frozenset({"operator", "admin"}),
+        decides=frozenset({"admin", "privacy_officer"}),
+        subject="account",
+        windowed=False,
+        about="account",
     ),
 }
 
@@ -171,6 +182,8 @@ def ask(action: str, *, terms: Mapping[str, JSON], by: str, role: str, reason: s
             f"the role '{role}' may not ask for '{action}'; it needs one of {', '.join(sorted(known.asks))}"
         )
     check(action, terms)
+    if why := own(action, terms, by):
+        raise AccessError(why)
     if not reason.strip() or len(reason) > 2000:
         raise UsageError("a request needs a reason of 1 to 2,000 characters: it will stand in the report")
     name = f"req-{secrets.token_hex(8)}"
@@ -254,6 +267,8 @@ def broken(approval: Approval, decision: Decision) -> str:
         return "" if decision.by == request.by else "only the person who asked may withdraw it"
     if decision.by == request.by:
         return "the person who asked may not decide; a second person must"
+    if why := own(request.action, request.terms, decision.by) or own(request.action, request.terms, request.by):
+        return why
     known = ACTIONS.get(request.action)
     if known is None or request.role not in known.asks:
         return f"'{request.action}' was asked for by a role that may not ask for it"
@@ -264,6 +279,14 @@ def broken(approval: Approval, decision: Decision) -> str:
     if decision.at_ms < request.at_ms:
         return "it was decided before it was asked for"
     return ""
+
+
+def own(action: str, terms: Mapping[str, JSON], person: str) -> str:
+    """Return why a person has no say in what is about the own account, or the empty string."""
+    known = ACTIONS.get(action)
+    if known is None or not known.about or terms.get(known.about) != person:
+        return ""
+    return f"'{action}' is about the account of {person}: two others must ask and decide"
 
 
 def _recall(approval: Approval, held: Decision, decision: Decision) -> str:
@@ -283,28 +306,33 @@ def check(action: str, terms: Mapping[str, JSON]) -> None:
         raise UsageError(
             f"'{action}' is asked for with {', '.join(known.fields)}; got {', '.join(sorted(terms)) or 'none'}"
         )
-    if not known.windowed:
+    if "changes" in known.fields:
         _changes(terms)
         return
+    if known.windowed:
+        _window(terms, known.longest_ms, action)
+    for name in set(known.fields) - {"start_ms", "end_ms"}:
+        _texts(name, terms[name], private=name in known.private)
+
+
+def _window(terms: Mapping[str, JSON], longest_ms: int, action: str) -> None:
     start, end = terms["start_ms"], terms["end_ms"]
     if type(start) is not int or type(end) is not int or not 0 <= start < end:
         raise UsageError("the window must end after it begins")
-    if known.longest_ms and end - start > known.longest_ms:
-        hours = known.longest_ms // HOUR_MS
-        raise UsageError(f"'{action}' is limited to {hours} hours; ask again when they are over")
-    for name in set(known.fields) - {"start_ms", "end_ms"}:
-        value = terms[name]
-        texts = list(value) if isinstance(value, (list, tuple)) else [value]
-        if name in LISTS and type(value) is not list:
-            raise UsageError(f"'{name}' is a list of names of {name}")
-        if len(texts) > MOST_NAMES and name == "sites":
-            raise UsageError(f"'sites' has {len(texts)} names; expected at most {MOST_NAMES}")
-        if not texts or not all(
-            isinstance(text, str) and 0 < len(text) <= 200 and text.isprintable() for text in texts
-        ):
-            raise UsageError(f"'{name}' is missing or holds something that is no name")
-        for text in texts if name in known.private else ():
-            _nameless(name, str(text))
+    if longest_ms and end - start > longest_ms:
+        raise UsageError(f"'{action}' is limited to {longest_ms // HOUR_MS} hours; ask again when they are over")
+
+
+def _texts(name: str, value: JSON, *, private: bool) -> None:
+    texts = list(value) if isinstance(value, (list, tuple)) else [value]
+    if name in LISTS and type(value) is not list:
+        raise UsageError(f"'{name}' is a list of names of {name}")
+    if len(texts) > MOST_NAMES and name == "sites":
+        raise UsageError(f"'sites' has {len(texts)} names; expected at most {MOST_NAMES}")
+    if not texts or not all(isinstance(text, str) and 0 < len(text) <= 200 and text.isprintable() for text in texts):
+        raise UsageError(f"'{name}' is missing or holds something that is no name")
+    for text in texts if private else ():
+        _nameless(name, str(text))
 
 
 def _changes(terms: Mapping[str, JSON]) -> None:

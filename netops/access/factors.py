@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import pyotp
 import sqlalchemy as sa
 
+from inventory.errors import SqlConflictError
 from netops.access import passwords, throttle
 from netops.access.attempts import forgive, reserve
 from netops.access.sealed import spend
 from netops.access.staff import COMMAND_LINE, note
 from netops.access.steps import Held
-from netops.access.tables import CODES, PASSKEY, RECOVERY, SESSION
+from netops.access.tables import CODES, PASSKEY, RECOVERY, RESET, SESSION
 from netops.errors import AccessError, UsageError
 
 if TYPE_CHECKING:
@@ -150,14 +151,26 @@ class Factors:
                 db.execute(sa.delete(RECOVERY).where(RECOVERY.c.account == name))
             note(db, now_ms, name, "one-time codes removed", by=name, origin=address)
 
-    def forget(self, name: str, *, by: str, now_ms: int, origin: str = COMMAND_LINE) -> None:
-        """Forget every second factor of an account and end its sessions: its owner sets new ones up."""
+    def forget(
+        self, name: str, *, by: str, now_ms: int, origin: str = COMMAND_LINE, request: str = "", emergency: bool = False
+    ) -> bool:
+        """Forget every second factor of an account and end its sessions: its owner sets new ones up.
+
+        False when the `request` of two persons was carried out before. `emergency`: nobody else was asked.
+        """
         if self.staff.account(name) is None:
             raise UsageError(f"no account '{name}'; `netops staff list` shows them all")
-        with self.database.write() as db:
-            for table in (CODES, RECOVERY, PASSKEY, SESSION):
-                db.execute(sa.delete(table).where(table.c.account == name))
-            note(db, now_ms, name, "second factors reset", by=by, origin=origin)
+        what = "second factors reset in an emergency" if emergency else "second factors reset"
+        try:
+            with self.database.write() as db:
+                if request:
+                    db.execute(sa.insert(RESET).values(request=request, account=name, at_ms=now_ms))
+                for table in (CODES, RECOVERY, PASSKEY, SESSION):
+                    db.execute(sa.delete(table).where(table.c.account == name))
+                note(db, now_ms, name, what, by=by, origin=origin)
+        except SqlConflictError:
+            return False
+        return True
 
     def _takes_code(self, db: sa.Connection, name: str, code: str, now_ms: int) -> bool:
         row = db.execute(sa.select(CODES).where(CODES.c.account == name)).first()

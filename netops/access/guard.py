@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-from flask import abort, g, has_request_context, redirect, request, url_for
+from flask import abort, current_app, g, has_request_context, redirect, request, url_for
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
@@ -21,12 +21,12 @@ from netops.access.attempts import ThrottledError
 from netops.access.permissions import NARROWED, OF_CONTRACTS, PUBLIC, SELF
 from netops.access.scope import EVERYTHING
 from netops.access.steps import Step
-from netops.errors import AccessError
+from netops.errors import AccessError, PartError
 from netops.web import forms, problem
 from netops.web.health import near
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from flask import Flask
     from werkzeug.wrappers import Response as AnyResponse
@@ -44,6 +44,7 @@ STEPS = {
     Step.PROVE: (FACTOR, frozenset({FACTOR, "dashboards.prove", LOGOUT})),
     Step.SET_UP: (FACTORS, frozenset({FACTORS, "dashboards.arrange", LOGOUT})),
 }
+VISITED = "netops.visited"  # of the application: how it knows whose visitors a scope holds
 COOKIE, SECURE_COOKIE = "netops_staff", "__Host-netops_staff"
 
 
@@ -58,18 +59,27 @@ class Guard:
         *,
         rehearsal: bool,
         tokens: Tokens | None = None,
+        narrowed: frozenset[str] = frozenset(),
+        visited: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
-        """Without `tokens` programs are let in as nobody."""
+        """Without `tokens` programs are let in as nobody.
+
+        `narrowed` are the packages' own pages that show whoever has a scope no more than it; `visited` gives the sites
+        whose visitors lie in the scope of whoever asks.
+        """
         self.sessions = sessions
         self.tokens = tokens
         self.permissions = permissions
         self.clock = clock
         self.rehearsal = rehearsal
+        self.narrowed = narrowed
+        self.visited = visited
 
     def __call__(self, app: Flask) -> None:
         """Check every request of the application before its view."""
         app.before_request(self._admit)
         app.context_processor(self._names)
+        app.extensions[VISITED] = self.visited
 
     def allowed(self, endpoint: str, person: Person | None) -> bool:
         """Whether the person may open the page; an undeclared page is closed to everybody."""
@@ -78,7 +88,13 @@ class Guard:
             return False
         if permission == PUBLIC or person is None:
             return permission == PUBLIC
-        return person.may(permission) and narrows(person, endpoint, permission)
+        return person.may(permission) and self._narrows(person, endpoint, permission)
+
+    def _narrows(self, person: Person, endpoint: str, permission: str) -> bool:
+        """Whether the page shows this person no more than the scope: to whoever has one, all others are closed."""
+        if person.scope.whole or permission == SELF or endpoint in NARROWED or endpoint in self.narrowed:
+            return True
+        return endpoint in OF_CONTRACTS and not person.scope.of_places
 
     def _admit(self) -> AnyResponse | None:
         g.person = None
@@ -97,8 +113,10 @@ class Guard:
             if request.method != "GET" or problem.concerns(request.path):
                 abort(401)
             return redirect(f"{url_for(LOGIN)}?{urlencode({'next': request.full_path.rstrip('?')})}", code=303)
-        if permission is None or not person.may(permission) or not narrows(person, endpoint, permission):
+        if permission is None or not person.may(permission):
             abort(403)
+        if not self._narrows(person, endpoint, permission):
+            raise PartError(f"'{person.account}' sees a part of the city, and this page cannot show a part")
         if (elsewhere := first(person, endpoint)) is not None:
             if problem.concerns(request.path):
                 abort(403)
@@ -138,13 +156,6 @@ class Guard:
         }
 
 
-def narrows(person: Person, endpoint: str, permission: str) -> bool:
-    """Whether the page shows this person no more than the scope: to whoever has one, all other pages are closed."""
-    if person.scope.whole or permission == SELF or endpoint in NARROWED:
-        return True
-    return endpoint in OF_CONTRACTS and not person.scope.of_places
-
-
 def first(person: Person, endpoint: str) -> str | None:
     """Return where somebody is led who may not be at this endpoint yet: a proof, then a password, then a set-up."""
     if person.step is Step.PROVE or (person.step is Step.SET_UP and not person.must_change):
@@ -157,6 +168,14 @@ def scope() -> Scope:
     """Return the part of the city that the person of this request may look at; outside of a request all of it."""
     person: Person | None = g.get("person") if has_request_context() else None
     return person.scope if person is not None else EVERYTHING
+
+
+def visited() -> frozenset[str] | None:
+    """Return the sites whose visitors the person of this request may look at; None: those of all."""
+    if scope().whole:
+        return None
+    sites: frozenset[str] = current_app.extensions[VISITED]()
+    return sites
 
 
 def remember(response: AnyResponse, secret: str) -> None:

@@ -37,6 +37,12 @@ SESSION = sa.Table(
     sa.Column("created_ms", sa.BigInteger, nullable=False),
     sa.Column("seen_ms", sa.BigInteger, nullable=False),
     sa.Column("step", sa.String(8), nullable=False, default=""),  # what it still needs (steps.py); empty: nothing
+    sa.Column("address", sa.String(45), nullable=False, default=""),  # from which it began
+    sa.Column("seen_address", sa.String(45), nullable=False, default=""),  # from which it was seen last
+    sa.Column("browser", sa.String(24), nullable=False, default=""),  # its name and system (browsers.py)
+    sa.Column("system", sa.String(24), nullable=False, default=""),
+    sa.Column("provider", sa.String(64), nullable=False, default=""),  # by which it began (`access.oidc.NAME`)
+    sa.Column("id_token", sa.Text, nullable=False, default=""),  # of that login, sealed: what a logout there names
 )
 
 CODES = sa.Table(
@@ -65,6 +71,14 @@ PASSKEY = sa.Table(
     sa.Column("title", sa.String(60), nullable=False),
     sa.Column("since_ms", sa.BigInteger, nullable=False),
     sa.Column("used_ms", sa.BigInteger, nullable=True),
+)
+
+RESET = sa.Table(
+    "reset",
+    METADATA,
+    sa.Column("request", sa.String(64), primary_key=True),  # by which second factors were forgotten, once
+    sa.Column("account", sa.String(64), sa.ForeignKey("account.name"), nullable=False),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
 )
 
 SPENT = sa.Table(

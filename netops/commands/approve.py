@@ -11,7 +11,7 @@ import getpass
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from inventory import show, times
 from inventory.exchange import amendment
@@ -19,7 +19,7 @@ from inventory.register import Register
 from inventory.snapshot import snapshot
 from inventory.sql import Database
 from netops import amending, fail_open
-from netops.access import approvals, disputes, offered, record, steps, tables
+from netops.access import approvals, disputes, offered, record, resets, steps, tables
 from netops.access.factors import Factors
 from netops.access.passwords import Passwords
 from netops.access.permissions import may
@@ -33,12 +33,13 @@ from netops.ledger import LedgerReader
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import tzinfo
 
     from netops.access.approvals import Approval
     from netops.config import Settings
 
+T = TypeVar("T")
 SUMMARY = "Decisions that need two persons: list, request, decide."
 REFERENCES = ("env:", "file:", "credential:")
 
@@ -58,6 +59,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     request.add_argument("--session", default="", help="disclosure: the session's id")
     request.add_argument("--authority", default="", help="inspection: who inspects")
     request.add_argument("--basis", default="", help="disclosure, inspection: number of the document or case")
+    request.add_argument("--account", default="", help="factor_reset: whose second factors are to be forgotten")
     request.add_argument("--site", action="append", default=[], help="fail_open: a site; may be repeated")
     request.add_argument(
         "--amendment", type=Path, metavar="FILE", help="register_change: what `netops inventory import --out` wrote"
@@ -72,7 +74,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     decide = below.add_parser("decide", help="approve or refuse what another person asked for, or take it back")
     decide.add_argument("request")
     decide.add_argument("decision", choices=(approvals.APPROVED, approvals.REFUSED, approvals.WITHDRAWN))
-    below.add_parser("apply", help="carry out approved changes of the register, where the core may not write it")
+    below.add_parser("apply", help="carry out what was approved and nobody has: changes of the register, resets")
     for each in (request, decide):
         each.add_argument("--reason", default="", help="stands in the report")
         identity(each)
@@ -89,6 +91,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.what == "request":
         offered.check(args.action)
         _known(args.site if args.action == fail_open.ACTION else (), settings)
+        if args.action == resets.ACTION:
+            _resets(settings, lambda factors: resets.check(factors, args.account))
     person = _login(args, settings)
     now_ms = SYSTEM.now_ms()
     if args.what == "request":
@@ -112,14 +116,35 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         print(f"{name}: would be stated; --dry-run states nothing")
         return 0
     record.state(settings, made)
+    if args.what == "decide":
+        _carry_out_resets(settings, now_ms=now_ms)
     print(f"{name}: {'waits for a second person' if args.what == 'request' else args.decision}")
     if args.what == "request" and args.action == fail_open.ACTION:
         print("`netops check` names those of the sites that their policy keeps closed all the same", file=sys.stderr)
     return 0
 
 
+def _resets(settings: Settings, do: Callable[[Factors], T]) -> T:
+    """Do something with the second factors of the accounts."""
+    with Database(tables.url(settings)) as database:
+        return do(Factors(Staff(database, Passwords()), Seal(staff_key(settings))))
+
+
+def _carry_out_resets(settings: Settings, *, now_ms: int) -> None:
+    """Forget the second factors that two persons decided to, and state it."""
+    known = record.read(settings).values()
+    if not resets.due(known, now_ms=now_ms):
+        return
+    made = _resets(settings, lambda factors: resets.step(known, factors, now_ms=now_ms))
+    for each in made:
+        print(f"{each.body['subject']} has no second factor any more; all its sessions have ended")
+    if made:
+        record.state(settings, made)
+
+
 def _apply(settings: Settings) -> int:
     """Carry out what was approved; the core finds it in the register and states it."""
+    _carry_out_resets(settings, now_ms=SYSTEM.now_ms())
     if not record.ledger_path(settings).exists():
         raise UsageError(f"{record.ledger_path(settings)}: there is no ledger yet, so nothing was approved")
     with LedgerReader(record.ledger_path(settings)) as ledger:
@@ -180,7 +205,10 @@ def login(settings: Settings, person: str, reference: str, needed: str) -> Accou
     if not may(account.role, needed):
         raise AccessError(f"the role '{account.role}' may not do this; it needs the permission '{needed}'")
     if not account.scope.whole:
-        raise AccessError(f"'{account.name}' sees a part of the city; the command line does not narrow, the pages do")
+        raise AccessError(
+            f"'{account.name}' sees a part of the city ({account.scope}), and the command line does not narrow; "
+            "do it on the staff pages, or have somebody do it who sees the whole city"
+        )
     return account
 
 
@@ -220,6 +248,8 @@ def _asked(what: str) -> str:
 def _terms(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     if args.action == amending.ACTION:
         return _changes(args, settings)
+    if args.action == resets.ACTION:
+        return {"account": args.account}
     missing = [name for name, given in (("--from", args.start), ("--to", args.end)) if not given]
     if missing:
         raise UsageError(f"'{args.action}' is asked for with a window; add {' and '.join(missing)}")
@@ -299,6 +329,8 @@ def _shortly(terms: Mapping[str, Any]) -> dict[str, Any]:
 def _window(terms: Mapping[str, Any], where: tzinfo) -> str:
     if "from_ms" in terms:
         return f"from {times.shown(terms['from_ms'], where)} on" if terms["from_ms"] else "from when it is applied"
+    if "account" in terms:
+        return f"of the account {terms['account']!r}"
     start, end = terms.get("start_ms"), terms.get("end_ms")
     if not isinstance(start, int) or not isinstance(end, int):
         return "no window"

@@ -16,6 +16,7 @@ import apsw
 
 from netops import raw_audit
 from netops.commands import audit_papers
+from netops.commands.audit_words import Speaker
 from netops.errors import ConfigError, EvidenceError, NetopsError, UsageError
 from netops.evidence import note, spoken, told
 from netops.evidence.bundle import open_bundle
@@ -65,13 +66,14 @@ class Head:
     signers: tuple[str, ...]
     others: int
 
-    def __str__(self) -> str:
+    def said(self, speaker: Speaker) -> str:
         """Return it as a line of what was found."""
-        strange = "signature by a key that was" if self.others == 1 else "signatures by keys that were"
-        others = f"{self.others} {strange} not given" if self.others else ""
+        told = speaker.say("head", name=self.name, size=self.size)
+        others = speaker.say("strange_one" if self.others == 1 else "strange", count=self.others)
         if not self.signers:
-            return f"{self.name}: {self.size} leaves, under {others}"
-        return f"{self.name}: {self.size} leaves, signed by {', '.join(self.signers)}{others and f', and {others}'}"
+            return told + speaker.say("under", others=others)
+        more = speaker.say("and", others=others) if self.others else ""
+        return told + speaker.say("signed", names=", ".join(self.signers)) + more
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,6 +93,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FILE",
         help="a signed checkpoint that you hold: the ledger must lead to it (may be given again)",
+    )
+    ledger.add_argument(
+        "--language",
+        "--lang",
+        choices=tuple(spoken.ASKED),
+        help="of the words (default: by LC_ALL, LC_MESSAGES or LANG)",
     )
     raw = below.add_parser(
         "raw", help="look at every chunk of raw replies, and at what the ledger says of them", description=RAW
@@ -147,6 +155,7 @@ def _pages(bundle: Bundle) -> tuple[list[Failure], str]:
 
 def _ledger(args: argparse.Namespace, settings: Settings) -> int:
     path = args.file or settings.data.dir / "ledger.db"
+    speaker = Speaker("en" if args.json else spoken.chosen(args.language, os.environ))
     if not path.is_file():
         raise UsageError(f"ledger {path}: no such file; give it by --file")
     keys = _keys(args.vkey or _own(settings))
@@ -155,34 +164,33 @@ def _ledger(args: argparse.Namespace, settings: Settings) -> int:
     try:
         leaves, heads = audited(path, keys, args.checkpoint)
     except EvidenceError as error:
-        return _say_failed(args, [str(error)], {"ledger": str(path)})
-    caveat = _caveat(keys, heads)
+        return _say_failed(args, [speaker.failure(str(error))], {"ledger": str(path)}, speaker)
+    word = _caveat(keys, heads)
+    caveat = speaker.say(word) if word else ""
     if args.json:
         plain = {"ledger": str(path), "outcome": "whole" if caveat else "ok", "leaves": leaves}
         signed = [{"name": h.name, "size": h.size, "signers": [*h.signers], "unknown": h.others} for h in heads]
         told_too = {"note": caveat} if caveat else {}
         print(json.dumps({**plain, "checkpoints": signed, **told_too}, ensure_ascii=False))
         return WHOSE if caveat else OK
-    word = "WHOLE  " if caveat else "OK     "
-    print(f"{word} {path}: {leaves} leaves, every hash, column, account and checkpoint holds")
+    outcome = speaker.say("whole" if caveat else "ok")
+    print(f"{outcome} {speaker.say('ledger', path=path, leaves=leaves)}")
     for head in heads:
-        print(f"        {head}")
+        print(f"        {head.said(speaker)}")
     if caveat:
-        print(f"NOTE    {caveat}")
+        print(f"{speaker.say('note')} {caveat}")
         return WHOSE
     return OK
 
 
 def _caveat(keys: list[VerifierKey], heads: list[Head]) -> str:
-    """Return why nobody vouches for a ledger that holds in itself: whoever may write the file could make it anew."""
+    """Return the word for why nobody vouches for a ledger that holds in itself, or the empty string.
+
+    Whoever may write the file could make it anew.
+    """
     if not keys:
-        return (
-            "no verifier key was given: the signatures were not looked at, and anybody may have made this file; "
-            "give the log's key, got from its owner, by --vkey FILE"
-        )
-    if not any(head.signers for head in heads):
-        return "no checkpoint was signed yet: the core signs one within a minute"
-    return ""
+        return "no_key"
+    return "" if any(head.signers for head in heads) else "unsigned"
 
 
 def audited(path: Path, keys: list[VerifierKey], given: list[Path]) -> tuple[int, list[Head]]:
@@ -225,7 +233,7 @@ def _raw(args: argparse.Namespace, settings: Settings) -> int:
         looked = raw_audit.audit(directory, ledger)
     counts = {"segments": looked.segments, "chunks": looked.chunks, "polls": looked.polls}
     if looked.found:
-        return _say_failed(args, [str(each) for each in looked.found], {"raw": str(directory), **counts})
+        return _say_failed(args, [str(each) for each in looked.found], {"raw": str(directory), **counts}, Speaker("en"))
     if args.json:
         notes = [str(each) for each in looked.notes]
         print(json.dumps({"raw": str(directory), "outcome": "ok", **counts, "notes": notes}))
@@ -240,14 +248,14 @@ def _say_raw(directory: Path, looked: Looked) -> int:
     return OK
 
 
-def _say_failed(args: argparse.Namespace, failures: list[str], about: dict[str, str | int]) -> int:
+def _say_failed(args: argparse.Namespace, failures: list[str], about: dict[str, str | int], speaker: Speaker) -> int:
     if args.json:
         print(json.dumps({**about, "outcome": "failed", "failures": failures}, ensure_ascii=False))
         return FAILED
     for each in failures[: told.SHOWN]:
-        print(f"FAILED  {each}")
+        print(f"{speaker.say('failed')} {each}")
     if len(failures) > told.SHOWN:
-        print(f"        {len(failures) - told.SHOWN} more than are shown")
+        print(speaker.say("more", count=len(failures) - told.SHOWN))
     return FAILED
 
 

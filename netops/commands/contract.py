@@ -22,7 +22,7 @@ from netops.commands.contract_words import Speaker
 from netops.coverage import promised
 from netops.errors import UsageError
 from netops.evidence import spoken
-from netops.sla import foretold, numbers, pitfall_words, pitfalls, rules
+from netops.sla import foretold, numbers, pieces, pitfall_words, pitfalls, rules
 
 if TYPE_CHECKING:
     import argparse
@@ -85,6 +85,7 @@ def _check(args: argparse.Namespace, language: str) -> int:
     problems = [contract_faults.told(each, language) for each in unsound]
     if not unsound:
         problems = list(_pitfalls(held, places, args.file.name, language))
+        problems += _pieces(held, args.services, args.file.name, language)
     at = foretold.values(held, args.at)
     found = None if unsound else foretold.foretell(held, at, services=args.services, before=args.before)
     if args.json:
@@ -92,7 +93,7 @@ def _check(args: argparse.Namespace, language: str) -> int:
         print(json.dumps(told | ({"owed": _owed(found)} if args.at and found else {}), ensure_ascii=False))
         return 1 if problems else 0
     speaker = Speaker(language)
-    lines = [] if unsound else [*speaker.contract(held)]
+    lines = [] if unsound else [*speaker.contract(held), *speaker.changes(held, args.services)]
     if args.at and found is not None:
         lines += ["", *speaker.foretold(held, found, services=args.services, before=args.before)]
     for line in lines:
@@ -130,6 +131,13 @@ def _pitfalls(held: Contract, places: Mapping[str, str], file: str, language: st
         for given in item.coverage:
             for what, remedy in pitfalls.of_coverage(item, given, language=language):
                 yield Problem(_place(places, item, given, file), f"{item.id}/{given.id}: {what}", remedy)
+
+
+def _pieces(held: Contract, services: int, file: str, language: str) -> Iterator[Problem]:
+    """Warn of a contract whose slots and services make a report that both judges would refuse."""
+    if warned := pieces.found(pieces.of(held, dict.fromkeys((each.id for each in held.items), services))):
+        what, remedy = pitfall_words.said(warned[0], language, **warned[1])
+        yield Problem(file, what, remedy)
 
 
 def _place(places: Mapping[str, str], item: ServiceItem, each: Objective | Coverage, file: str) -> str:

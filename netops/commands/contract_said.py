@@ -23,6 +23,13 @@ SAID: Mapping[str, tuple[str, str]] = {
         "日期类别按日历 {calendar}：法定节假日及调休工作日，以每年公布的安排为准",
     ),
     "cap": ("all credits of a month together: at most {cap} % of its fees", "每月全部扣减合计不超过当月费用的 {cap} %"),
+    "changes": (
+        (
+            "a month's report takes {bound} changes of state: of {services} services an item, {room} of each under "
+            "each promise on average"
+        ),
+        "一份月报至多容纳 {bound} 次状态变化：每个服务项 {services} 个服务时，平均每个服务在每个目标下 {room} 次",
+    ),
     "item": (
         "item {item} ({kind}): {fee} {currency} per service and month",
         "服务项 {item}（{kind}）：每个服务每月 {fee} {currency}",
@@ -94,6 +101,16 @@ SAID: Mapping[str, tuple[str, str]] = {
     "lte.cell.prb_ul.free": (
         "{objective}: {sign} {target} % of uplink resource blocks stay free, sum over sum, by month of {zone}",
         "{objective}：上行 PRB 空闲率 {sign} {target} %（利用率为其余部分，总和之比），按 {zone} 的自然月判定",
+    ),
+    "probe.packets.answered": (
+        (
+            "{objective}: {sign} {target} % of the packets that probes send are answered, sum over sum, by month of "
+            "{zone}; a slot of {slot} s has {threshold} packets, and what it lacks is not measured"
+        ),
+        (
+            "{objective}：探测包应答率 {sign} {target} %（应答包数之和除以发包数之和），按 {zone} 的自然月判定；"
+            "每 {slot} 秒的时隙应有 {threshold} 包，不足部分计为未测得"
+        ),
     ),
     "availability": ("service is up", "服务正常"),
     "kept": (",", " "),

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from inventory import codec, times
 from netops.commands.contract_said import BOUND, CHOSEN, NAMED, SAID
 from netops.coverage import said
-from netops.metrics import lte, portal
+from netops.metrics import lte, portal, probe
 from netops.report import agreed, because
 from netops.report.words import WORDS
-from netops.sla import derived, pitfalls, streams
+from netops.sla import derived, pieces, pitfalls, streams
+from netops.sla.month import MOST_STRETCHES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,10 +90,10 @@ class Speaker:
         )
         name = "counted" if stream is not None and stream.counted else "promise"
         figure += self.say("kept") if stream is not None and name == "promise" else ""
-        if each.indicator in derived.ALL | lte.COUNTED | portal.MEANS.keys():
+        if each.indicator in derived.ALL | lte.COUNTED | probe.COUNTED | portal.MEANS.keys():
             name, figure = each.indicator, ""
         sign = "≥" if each.comparison == "at_least" else "≤"
-        named = {"objective": each.id, "figure": figure, "threshold": each.threshold}
+        named = {"objective": each.id, "figure": figure, "threshold": each.threshold, "slot": each.rules.check_every_s}
         named["mean"] = pitfalls.plain(100 - Fraction(each.target))  # one percent is a second
         return self.say(name, **named, sign=sign, target=each.target, zone=held.timezone)
 
@@ -178,6 +179,12 @@ class Speaker:
                 yield self.say(name, cap=cap)
         if held.escalate_after:
             yield self.say("escalates", count=held.escalate_after, factor=held.escalate_factor)
+
+    def changes(self, held: Contract, services: int) -> Iterator[str]:
+        """Yield how much change of state a month's report has room for, where so many services could pass it."""
+        given = pieces.of(held, dict.fromkeys((each.id for each in held.items), services))
+        if given.most > MOST_STRETCHES >= given.sure:
+            yield "  " + self.say("changes", services=services, bound=f"{MOST_STRETCHES:,}", room=f"{given.room:,}")
 
     def foretold(self, held: Contract, found: Foretold, *, services: int, before: int) -> Iterator[str]:
         """Yield what would be owed."""

@@ -10,21 +10,23 @@ from inventory import times
 from netops.access import disputes, record
 from netops.clock import SYSTEM
 from netops.commands.approve import manager
-from netops.dispute import codes, notes, papers, receipts, strangers
-from netops.errors import AccessError, EvidenceError, NetopsError, UsageError, nearest
+from netops.dispute import codes, notes, papers, receipts
+from netops.dispute.taking import Desk
+from netops.errors import AccessError, NetopsError, UsageError, nearest
 from netops.evidence import canonical, files
-from netops.evidence.receipt import RECEIVED, alike
+from netops.evidence.receipt import alike
 from netops.facts import Fact
 from netops.report.words import worded
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from netops.access.disputes import Known
     from netops.config import Settings
-    from netops.dispute.notes import Said
+    from netops.dispute.states import Objection
+    from netops.dispute.taking import Outcome
     from netops.dispute.terms import Lookup
     from netops.evidence.canonical import JSON
 
@@ -35,123 +37,51 @@ _RECEIPT = "; its receipt, within two minutes: netops dispute receipt --wait 120
 def take(args: argparse.Namespace, settings: Settings) -> int:
     """Take carriers' notes to the core, and what it refuses of them as refusals; 1 when one of them is refused.
 
-    That they came in is stated first, of all of them at once: however long the rest takes, and whoever is killed in it,
-    they came in when this began.
+    That they came in is stated first, of all of them at once (`netops/dispute/taking.py`).
     """
-    desk = _Desk(args, settings)
-    desk.receive(args.file)
-    return 1 if [path for path in args.file if not desk.took(path)] else 0
+    desk = Desk(settings, lambda made: record.state(settings, made), now_ms=args.now_ms, dry=args.dry_run)
+    opened = [(path, _opened(path)) for path in args.file]
+    desk.receive(data for _, data in opened if isinstance(data, bytes))
+    return 1 if [path for path, data in opened if not _took(desk, path, data, dry=args.dry_run)] else 0
 
 
-class _Desk:
-    """One run of `take`: what is known, and what this run added to it."""
+def _opened(path: Path) -> bytes | NetopsError:
+    try:
+        return notes.open_file(path)
+    except NetopsError as error:
+        return error
 
-    def __init__(self, args: argparse.Namespace, settings: Settings) -> None:
-        self._settings = settings
-        self._now_ms: int = args.now_ms
-        self._dry: bool = args.dry_run
-        self._known, self._terms = papers.here(settings, now_ms=args.now_ms)
-        self._handed = receipts.read(settings)
 
-    def receive(self, files: Sequence[Path]) -> None:
-        """Have it recorded that notes came in, each once: those that the key of a registered carrier signed."""
-        keys = papers.signers(self._settings, now_ms=self._now_ms)
-        stated: dict[str, Fact] = {}
-        for path in files:
-            try:
-                data = notes.open_file(path)
-            except NetopsError:
-                continue  # why, `took` says
-            digest, by = canonical.digest(data), notes.signer(data, keys)
-            if not by or receipts.fate(self._handed, digest) or receipts.arrival(self._handed, digest):
-                continue
-            if receipts.many(self._handed, by, now_ms=self._now_ms, kind=RECEIVED):
-                continue
-            fact = notes.arrival(data, by=by, report=self._report(data), at_ms=self._now_ms)
-            stated[digest] = fact
-            self._handed.append(receipts.Handed(digest, fact))
-        if stated and not self._dry:
-            record.state(self._settings, list(stated.values()))
-        for fact in stated.values():
-            self._known = disputes.beside(self._known, fact, now_ms=self._now_ms)
+def _took(desk: Desk, path: Path, data: bytes | NetopsError, *, dry: bool) -> bool:
+    """Take one note and tell what became of it; whether it is a word of the dispute now, or was before."""
+    if isinstance(data, NetopsError):
+        print(f"netops dispute: {path}: refused: {data}", file=sys.stderr)
+        return False
+    made = desk.take(data)
+    if made.unlooked and made.said is not None:
+        told = f"whether the report tells of '{made.said.told['target']}' was not looked at"
+        print(f"netops dispute: {made.unlooked}: {told}", file=sys.stderr)
+    handed = "would be" if dry else "is"
+    if made.fact is not None and made.before:
+        print(f"{path}: {_word(made.fact)}: was taken before{_RECEIPT.format(path)}")
+    elif made.taken:
+        print(f"{path}: {made.said}: {handed} handed to the core")
+        print(f"  SHA-256 {made.digest}{_RECEIPT.format(path)}")
+    else:
+        _refused(path, made, handed)
+    return made.taken
 
-    def _came_ms(self, data: bytes) -> int:
-        """Return when a note came in, as it was recorded first; now, where nobody said so before."""
-        found = receipts.arrival(self._handed, canonical.digest(data))
-        return self._now_ms if found is None else min(found.fact.at_ms, self._now_ms)
 
-    def took(self, path: Path) -> bool:
-        """Take one note; whether it is a word of the dispute now, or was before."""
-        data = b""
-        try:
-            data = notes.open_file(path)
-            before = receipts.fate(self._handed, canonical.digest(data))
-            if before is not None and before.taken:
-                print(f"{path}: {_word(before.fact)}: was taken before{_RECEIPT.format(path)}")
-                return True
-            said = self._read(data)
-            fact = said.fact(at_ms=self._came_ms(data))
-            late = {"known_ms": self._now_ms}
-            if why := disputes.broken(fact, self._known, self._terms, **late) or self._unlike(said):
-                raise AccessError(why)
-        except NetopsError as error:
-            print(f"netops dispute: {path}: refused: {error}", file=sys.stderr)
-            if data:
-                self._refuse(path, data, str(error))
-            return False
-        self._state(data, fact)
-        self._known = disputes.beside(self._known, fact, now_ms=self._now_ms)
-        print(f"{path}: {said}: {'would be' if self._dry else 'is'} handed to the core")
-        print(f"  SHA-256 {canonical.digest(data)}{_RECEIPT.format(path)}")
-        return True
-
-    def _read(self, data: bytes) -> Said:
-        case = papers.case_of(self._known, notes.report_of(data))
-        found = self._terms(case.contract, case.end_ms - 1)
-        return notes.read(data, found.keys if found is not None else ())
-
-    def _unlike(self, said: Said) -> str:
-        """Return what `papers.missing` finds in the bundle that the core keeps; where none can be read, say so."""
-        case = papers.case_of(self._known, said.told["report"])
-        try:
-            held, why = papers.kept(self._settings, case.last.name), f"the core keeps no bundle of {case.last.name}"
-        except EvidenceError as error:  # no fault of the carrier's
-            held, why = None, str(error)
-        if held is not None:
-            return papers.missing(said, held, case, self._terms)
-        if said.kind == notes.OBJECTION:
-            told = f"whether the report tells of '{said.told['target']}' was not looked at"
-            print(f"netops dispute: {why}: {told}", file=sys.stderr)
-        return ""
-
-    def _refuse(self, path: Path, data: bytes, why: str) -> None:
-        """Have a refusal sealed when a carrier's key signed the note; count the others."""
-        by = notes.signer(data, papers.signers(self._settings, now_ms=self._now_ms))
-        came = receipts.arrival(self._handed, canonical.digest(data))
-        by = by if came is None else str(came.fact.body["by"])  # of what came in it is told what became of it
-        if not by or (came is None and receipts.many(self._handed, by, now_ms=self._now_ms)):
-            whose = f"{by}, of which enough were refused today" if by else "no key of a carrier in the register"
-            counted = None if self._dry else strangers.count(self._settings.data.dir, now_ms=self._now_ms)
-            print(f"{path}: by {whose}: not sealed{f', counted: {counted.count} so far' if counted else ''}")
-        elif receipts.fate(self._handed, canonical.digest(data)) is not None:
-            print(f"{path}: by {by}: was refused before{_RECEIPT.format(path)}")
-        else:
-            self._state(data, notes.refusal(data, by=by, why=why, report=self._report(data), at_ms=self._came_ms(data)))
-            print(f"{path}: by {by}: the refusal {'would be' if self._dry else 'is'} handed to the core")
-            print(f"  SHA-256 {canonical.digest(data)}{_RECEIPT.format(path)}")
-
-    def _report(self, data: bytes) -> str:
-        """Return the report that a refused note names, where the ledger knows it."""
-        try:
-            name = notes.report_of(data)
-        except EvidenceError:
-            return ""
-        return name if self._known.cases.of_report(name) is not None else ""
-
-    def _state(self, data: bytes, fact: Fact) -> None:
-        if not self._dry:
-            record.state(self._settings, [fact])
-        self._handed.append(receipts.Handed(canonical.digest(data), fact))
+def _refused(path: Path, made: Outcome, handed: str) -> None:
+    print(f"netops dispute: {path}: refused: {made.why}", file=sys.stderr)
+    if not made.recorded:
+        whose = f"{made.by}, of which enough were refused today" if made.by else "no key of a carrier in the register"
+        print(f"{path}: by {whose}: not sealed{f', counted: {made.counted} so far' if made.counted else ''}")
+    elif made.before:
+        print(f"{path}: by {made.by}: was refused before{_RECEIPT.format(path)}")
+    else:
+        print(f"{path}: by {made.by}: the refusal {handed} handed to the core")
+        print(f"  SHA-256 {made.digest}{_RECEIPT.format(path)}")
 
 
 def _word(fact: Fact) -> str:
@@ -200,10 +130,16 @@ def state(args: argparse.Namespace, settings: Settings) -> int:
     if fact.kind == "ruling" and fact.body["outcome"] != "dismissed":
         case = known.cases.of_objection(name)
         assert case is not None  # its name was looked at
-        code = case.objections[name].code
-        if word := codes.follows(code, decided="decides" in fact.body):
-            print(f"  an upheld '{code}' moves {worded(word, 'en')}")
+        _tell(case.objections[name], papers.claims(settings, case), decided="decides" in fact.body)
     return 0
+
+
+def _tell(objection: Objection, claims: Mapping[str, Collection[str]], *, decided: bool) -> None:
+    """Tell who upholds what no ruling moves what must follow, in both languages."""
+    word = codes.follows(objection.code, decided=decided, effects=claims.get(objection.target, ()))
+    if word:
+        print(f"  an upheld '{objection.code}' moves {worded(word, 'en')}")
+        print(f"  {worded(word, 'zh')}")
 
 
 def _fact(args: argparse.Namespace, known: Known, terms: Lookup, person: str, *, now_ms: int) -> Fact:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from inventory import times
 from netops.access import record
 from netops.clock import iso
 from netops.commands.dispute_words import Speaker
-from netops.dispute import about, codes, papers, states, strangers
+from netops.dispute import about, papers, states, strangers
 from netops.errors import UsageError
 from netops.evidence import spoken
 from netops.report.words import worded
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from netops.access.disputes import Known
     from netops.config import Settings
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
     from netops.dispute.states import Case, Objection
     from netops.dispute.terms import Lookup, Terms
 
+    Claims = Callable[[Case], Mapping[str, Collection[str]]]  # what a case's newest report says of each claim
+
 
 def status(args: argparse.Namespace, settings: Settings) -> int:
     """Tell how each report stands."""
-    known, terms = _known(args, settings)
+    known, terms, claims = _known(args, settings)
     speaker = Speaker(spoken.chosen(args.language, os.environ))
-    _status(known, terms, speaker, as_json=args.json)
+    _status(known, terms, claims, speaker, as_json=args.json)
     counted = None if args.bundle else strangers.read(settings.data.dir)
     if counted is not None:
         last = iso(counted.last_ms)
@@ -40,23 +43,24 @@ def status(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _known(args: argparse.Namespace, settings: Settings) -> tuple[Known, Lookup]:
+def _known(args: argparse.Namespace, settings: Settings) -> tuple[Known, Lookup, Claims]:
     if not args.bundle:
         if not record.ledger_path(settings).parent.is_dir():
             raise UsageError(
                 f"{settings.data.dir}: no instance is here; a carrier names the report's bundle: "
                 "`netops dispute status BUNDLE`"
             )
-        return papers.here(settings, now_ms=args.now_ms)
+        return *papers.here(settings, now_ms=args.now_ms), partial(papers.claims, settings)
     held: Sequence[Paper] = [papers.paper(path) for path in args.bundle]
-    return papers.together(held)
+    told = {each.report: each.told.claims for each in held}
+    return *papers.together(held), lambda case: told.get(case.last.name, {})
 
 
-def _status(known: Known, terms: Lookup, speaker: Speaker, *, as_json: bool) -> None:
+def _status(known: Known, terms: Lookup, claims: Claims, speaker: Speaker, *, as_json: bool) -> None:
     cases = sorted(known.cases.held.values(), key=lambda case: (case.contract, case.start_ms))
     if as_json:
         rows = [
-            _row(case, terms(case.contract, case.end_ms - 1), known.breaks) | {"refused": _refused(known, case)}
+            _row(case, terms(case.contract, case.end_ms - 1), known.breaks, claims) | {"refused": _refused(known, case)}
             for case in cases
         ]
         print(json.dumps(rows, ensure_ascii=False, indent=1))
@@ -64,7 +68,7 @@ def _status(known: Known, terms: Lookup, speaker: Speaker, *, as_json: bool) -> 
     if not cases:
         print(speaker.say("none"))
     for case in cases:
-        _print(case, terms(case.contract, case.end_ms - 1), known.breaks, speaker)
+        _print(case, terms(case.contract, case.end_ms - 1), known.breaks, claims, speaker)
         for each in _refused(known, case):
             print("  " + speaker.say("refused", **each | {"digest": each["digest"][:16]}))
 
@@ -76,7 +80,7 @@ def _refused(known: Known, case: Case) -> list[dict[str, str]]:
     return [{**{name: str(body[name]) for name in ("digest", "by", "reason")}, "at": at} for body, at in found]
 
 
-def _print(case: Case, terms: Terms | None, breaks: Breaks, speaker: Speaker) -> None:
+def _print(case: Case, terms: Terms | None, breaks: Breaks, claims: Claims, speaker: Speaker) -> None:
     over = _known_ms(lambda: terms.window(case)) if terms and _is_open(case) else 0
     until = speaker.say("until", at=terms.shown(over)) + _longer(over, terms, breaks, speaker) if terms and over else ""
     owed = speaker.say("owes", amount=case.last.amount, currency=case.last.currency) if case.last.amount else ""
@@ -89,7 +93,7 @@ def _print(case: Case, terms: Terms | None, breaks: Breaks, speaker: Speaker) ->
         said = {"id": each.id, "code": speaker.code(each.code), "what": what, "by": each.by}
         print("  " + speaker.say("objection_to", **said, stage=_stage(each, speaker)) + by)
         print(f"    {each.reason!r}")  # as literals: no text of others drives the terminal
-        if word := _follows(each):
+        if word := papers.follows(each, lambda: claims(case)):
             print(f"    {worded(word, 'zh' if speaker.chinese else 'en')}")
 
 
@@ -112,16 +116,6 @@ def _stage(each: Objection, speaker: Speaker) -> str:
     return speaker.decided(stance, each.answered_by) + speaker.say("to_rule")
 
 
-def _follows(each: Objection) -> str:
-    """Return the word for what must be stated so that an upheld objection moves something, or the empty string.
-
-    Who rules says what follows, or is refused; silence rules what was asked for.
-    """
-    if each.outcome not in {"upheld", "partly_upheld"}:
-        return ""
-    return codes.follows(each.code, decided=each.ruled_by != states.DEADLINE or bool(each.asks))
-
-
 def _due(each: Objection, terms: Terms | None) -> int:
     """Return when the next word on an objection is due at the latest; 0 when none is."""
     if terms is None or each.state == states.DECIDED:
@@ -138,7 +132,7 @@ def _known_ms(ask: Callable[[], int]) -> int:
         return 0
 
 
-def _row(case: Case, terms: Terms | None, breaks: Breaks) -> dict[str, Any]:
+def _row(case: Case, terms: Terms | None, breaks: Breaks, claims: Claims) -> dict[str, Any]:
     over = _known_ms(lambda: terms.window(case)) if terms is not None and _is_open(case) else 0
     kept = _known_ms(lambda: terms.closes(over, breaks)) if terms is not None and over else 0
     return {
@@ -156,11 +150,13 @@ def _row(case: Case, terms: Terms | None, breaks: Breaks) -> dict[str, Any]:
         "accepted_by": case.accepted_by or None,
         "final": case.final or None,
         "settled": case.settled or None,
-        "objections": [_objection(each, terms) for each in case.objections.values()],
+        "objections": [
+            _objection(each, terms, papers.follows(each, lambda: claims(case))) for each in case.objections.values()
+        ],
     }
 
 
-def _objection(each: Objection, terms: Terms | None) -> dict[str, Any]:
+def _objection(each: Objection, terms: Terms | None, word: str) -> dict[str, Any]:
     due = _due(each, terms)
     return {
         "objection": each.id,
@@ -176,5 +172,5 @@ def _objection(each: Objection, terms: Terms | None) -> dict[str, Any]:
         "outcome": each.outcome or None,
         "ruled_by": each.ruled_by or None,
         "due": iso(due) if due else None,
-        "follows": worded(_follows(each), "en") if _follows(each) else None,
+        "follows": worded(word, "en") if word else None,
     }

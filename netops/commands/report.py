@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from netops.config import Settings
     from netops.report.bundle import Draft
+    from netops.report.words import Language
 
 SUMMARY = "Build a contract's report for a month, sealed and recomputable."
 OK, BREACH = 0, 3
@@ -89,13 +90,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     shown = below.add_parser("status", help="how each objective stands this month, by the hours that are sealed")
     shown.add_argument("--contract", required=True, help="the contract's id")
     shown.add_argument("--json", action="store_true", help="tell as one JSON object")
-    for each in (made, shown):
-        each.add_argument(
-            "--language",
-            "--lang",
-            choices=tuple(spoken.ASKED),
-            help="of the words (default: by LC_ALL, LC_MESSAGES or LANG)",
-        )
     report_summary.arguments(
         below.add_parser("summary", help="the month on one page, of the closed reports: PDF, or its figures as JSON")
     )
@@ -111,16 +105,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     traced.add_argument(
         "--raw", type=Path, metavar="DIR", help="on the city's machine: also write the replies there, as they came"
     )
+    for each in (made, shown, traced):
+        each.add_argument(
+            "--language",
+            "--lang",
+            choices=tuple(spoken.ASKED),
+            help="of the words (default: by LC_ALL, LC_MESSAGES or LANG)",
+        )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do it."""
     if args.what == "summary":
         return report_summary.run(args, settings)
-    if args.what == "trace":
-        return _trace(args, settings)
     speaker = Speaker(spoken.chosen(args.language, os.environ))
     try:
+        if args.what == "trace":
+            return _trace(args, settings, "zh" if speaker.language == "zh_CN" else "en")
         return _status(args, settings, speaker) if args.what == "status" else _build(args, settings, speaker)
     except (NetopsError, InventoryError) as error:
         error.args = (speaker.refusal(str(error)),)
@@ -291,7 +292,7 @@ def _status(args: argparse.Namespace, settings: Settings, speaker: Speaker) -> i
     return OK
 
 
-def _trace(args: argparse.Namespace, settings: Settings) -> int:
+def _trace(args: argparse.Namespace, settings: Settings, language: Language) -> int:
     if not args.bundle.is_file():
         raise UsageError(f"{args.bundle}: no such file; expected a bundle, the .zip that `netops report build` writes")
     given = trace.way(bundles.open_bundle(args.bundle), service=args.service, at_ms=_instant(args.at))
@@ -300,11 +301,11 @@ def _trace(args: argparse.Namespace, settings: Settings) -> int:
         with LedgerReader(path) as ledger, raw.build(settings) as archive, open_store(settings) as store:
             seen = list(trace.looks(given, store=store, archive=archive, ledger=ledger))
     except NoLedgerError as error:
-        print("\n".join([*trace.told(given, ()), *trace.owed(given)]))
+        print("\n".join([*trace.told(given, (), language), *trace.owed(given, language)]))
         raise NoLedgerError(
             f"{args.bundle}: the bytes are with the city: run this on its machine (here: {error})"
         ) from None
-    for line in trace.told(given, seen):
+    for line in trace.told(given, seen, language):
         print(line)
     for each in seen if args.raw else ():
         args.raw.mkdir(parents=True, exist_ok=True)

@@ -119,6 +119,24 @@ REFUSALS: Mapping[str, str] = {
     "the paper {} cannot be set: {}": "文书 {0} 无法排版：{1}",
     "month '{}': expected YYYY-MM, such as 2026-10": "月份 '{0}'：应为 YYYY-MM，如 2026-10",
     "time zone '{}': its bytes are not on this machine; install tzdata": "时区 '{0}'：本机没有其数据；请安装 tzdata",
+    "no such file; expected a bundle, the .zip that `netops report build` writes": (
+        "没有此文件；应为报告包，即 `netops report build` 写出的 .zip"
+    ),
+    "the bytes are with the city: run this on its machine (here: {})": (
+        "原始字节在市方：请在市方的机器上运行本命令（此处：{0}）"
+    ),
+    "--at '{}': expected an instant with its zone, such as 2026-10-08T03:10Z": (
+        "--at '{0}'：应为带时区的时刻，如 2026-10-08T03:10Z"
+    ),
+    "service '{}' has no incident in this bundle": "本报告包中服务 '{0}' 没有中断",
+    "service '{}' has no incident in this bundle; did you mean '{}'?": (
+        "本报告包中服务 '{0}' 没有中断；是否想写 '{1}'？"
+    ),
+    "service '{}' had no incident at {}; its incidents: {}": "服务 '{0}' 在 {1} 没有中断；其中断为：{2}",
+    (
+        "objective {}/{} rests on {}, which no device replied; its slots are on the page of the service, and in the "
+        "sealed hours"
+    ): "目标 {0}/{1} 依据 {2}，并非设备的应答；其时隙见服务页面与已封存的小时",
     "{}: systemd gives the signing key to {} alone; start that, it seals": (
         "{0}：systemd 只把签名密钥交给 {1}；请启动它，由其封存"
     ),

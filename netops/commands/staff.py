@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import getpass
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inventory import times
+from inventory.errors import InventoryError
+from inventory.register import Register
 from inventory.sql import Database
-from netops.access import record, scope, tables
+from inventory.tables import FOREVER
+from netops.access import approvals, named, record, scope, tables
 from netops.access.factors import Factors
 from netops.access.passwords import Passwords
 from netops.access.permissions import ROLES
@@ -16,14 +19,17 @@ from netops.access.sealed import Seal, staff_key
 from netops.access.staff import Staff
 from netops.clock import SYSTEM, iso
 from netops.commands import staff_token
+from netops.errors import UsageError
 from netops.facts import Fact
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from datetime import tzinfo
 
     from netops.config import Settings
 
+REASON = 500
 SCOPE = "what it may look at: area:<code>, carrier:<id>, contract:<id>, tag:<department> (default: the whole city)"
 SUMMARY = "Accounts of those who work here: add, list, disable, reset, second factors, tokens, events."
 
@@ -48,8 +54,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     to = narrow.add_mutually_exclusive_group(required=True)
     to.add_argument("--to", nargs="+", default=[], metavar="KIND:ID", help=SCOPE)
     to.add_argument("--everything", action="store_true", help="the whole city")
-    forget = "forget the second factors of an account; its owner sets new ones up at the next login"
-    below.add_parser("reset-factors", help=forget).add_argument("name")
+    forget = below.add_parser("reset-factors", help="forget second factors alone, in an emergency; else two persons do")
+    forget.add_argument("name")
+    forget.add_argument("--emergency", default="", metavar="REASON", help="why nobody else can be asked; it is stated")
     staff_token.arguments(below)
 
 
@@ -72,17 +79,18 @@ def _alter(staff: Staff, args: argparse.Namespace, settings: Settings) -> None:
     by, now_ms = f"{getpass.getuser()}@cli", SYSTEM.now_ms()
     password, detail = "", ""
     if args.what == "add":
-        seen = scope.parse(args.scope)
+        seen = _named(settings, args.scope, now_ms)
         password = staff.add(args.name, role=args.role, title=args.title, by=by, now_ms=now_ms, scope=seen)
         detail = f"{args.role} {seen}".strip()
     elif args.what == "scope":
-        seen = scope.parse(args.to)
+        seen = _named(settings, args.to, now_ms)
         staff.narrow(args.name, seen, by=by, now_ms=now_ms)
         detail = str(seen) or "the whole city"
     elif args.what == "reset":
         password = staff.reset(args.name, by=by, now_ms=now_ms)
     elif args.what == "reset-factors":
-        Factors(staff, Seal(staff_key(settings))).forget(args.name, by=by, now_ms=now_ms)
+        detail = _emergency(args)
+        Factors(staff, Seal(staff_key(settings))).forget(args.name, by=by, now_ms=now_ms, emergency=True)
     else:
         staff.disable(args.name, by=by, now_ms=now_ms)
     if password:
@@ -94,8 +102,45 @@ def _alter(staff: Staff, args: argparse.Namespace, settings: Settings) -> None:
         print(f"{args.name} sees {detail}; all its sessions have ended")
     else:
         print(f"{args.name} is disabled; all its sessions have ended")
-    body = {"action": f"staff {args.what}", "subject": args.name, "by": by, "detail": detail}
+    what = f"{args.what} in an emergency" if args.what == "reset-factors" else args.what
+    body = {"action": f"staff {what}", "subject": args.name, "by": by, "detail": detail}
     record.state(settings, [Fact(kind="staff_action", at_ms=now_ms, body=body)])
+
+
+def _emergency(args: argparse.Namespace) -> str:
+    """Return why one person resets alone; UsageError without a reason that the ledger may keep."""
+    reason = str(args.emergency).strip()
+    if not reason:
+        raise UsageError(
+            "second factors are reset by two persons: `netops approve request factor_reset --account "
+            f"{args.name} --as …`, or the page of approvals; where nobody can be asked: --emergency REASON"
+        )
+    if len(reason) > REASON or not reason.isprintable() or approvals.names_somebody(reason):
+        raise UsageError(f"--emergency is a reason of at most {REASON} printable characters that names no number")
+    return reason
+
+
+def _named(settings: Settings, words: Sequence[str], now_ms: int) -> scope.Scope:
+    """Return the scope of these words; UsageError where it names what the register has at no time from now on.
+
+    A contract that is over can be named as well: its months are looked at for years.
+    """
+    seen = scope.parse(words)
+    if seen.whole:
+        return seen
+    since = {"area": now_ms, "carrier": 0, "contract": 0, "site": now_ms, "service": now_ms}
+    try:
+        with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
+            known: dict[str, Any] = {  # a noun's records are of its type
+                noun: [each.record for each in register.spells(noun, start_ms=start_ms, end_ms=FOREVER)]
+                for noun, start_ms in since.items()
+            }
+    except InventoryError as error:
+        raise UsageError(f"a scope names what the register has, and it cannot be read: {error}") from None
+    named.check(
+        seen, named.names(known["area"], known["carrier"], known["contract"], [*known["site"], *known["service"]])
+    )
+    return seen
 
 
 def _list(staff: Staff, *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ report. Who objects to an outage that the report does not tell of would wait for
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from inventory import times
@@ -30,11 +30,12 @@ class Told:
     """What a report tells of: each service that it judges, and its outages, from when to when (ms UTC).
 
     Of outages that begin together, under several objectives, the longest counts. `surveys` are those that it rests on,
-    by the SHA-256 of their files.
+    by the SHA-256 of their files; `claims` what it says of each claim, under all objectives.
     """
 
     outages: Mapping[str, Mapping[int, int]]
     surveys: frozenset[str] = frozenset()
+    claims: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def read(report: Any, surveys: Iterable[str] = ()) -> Told:
@@ -47,7 +48,17 @@ def read(report: Any, surveys: Iterable[str] = ()) -> Told:
             for row in each.get(table, {}).get("rows", ()):
                 mine, end_ms = found.setdefault(_a(str, row[0]), {}), _a(int, row[2])
                 mine[_a(int, row[1])] = max(mine.get(row[1], end_ms), end_ms)
-    return Told(found, frozenset(surveys))
+    return Told(found, frozenset(surveys), claims(report))
+
+
+def claims(report: Any) -> dict[str, frozenset[str]]:
+    """Return what a `report.json` says of each claim: in force, late, not approved, …, under all objectives."""
+    found: dict[str, frozenset[str]] = {}
+    for each in _objectives(report):
+        for told in each.get("exclusions", ()):
+            name = _a(str, told["claim"])
+            found[name] = found.get(name, frozenset()) | {_a(str, told["effect"])}
+    return found
 
 
 def missing(target: Target, told: Told, zone: ZoneInfo, *, until_ms: int = 0) -> str:

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 from netops.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
+REFUSED_CLAIM: Final = "claim_refused"
 CLAIM, INCIDENT, LEAF, INTERVAL, SURVEY = "claim", "incident", "leaf", "interval", "survey"
 CODES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
-        "claim_refused": (CLAIM, "the claim should excuse what it covers, and does not"),
+        REFUSED_CLAIM: (CLAIM, "the claim should excuse what it covers, and does not"),
         "claim_granted": (CLAIM, "the claim excuses something, and should not"),
         "cause": (INCIDENT, "the outage was, and goes on another's account"),
         "no_outage": (INCIDENT, "the service was there"),
@@ -48,6 +49,15 @@ DECIDES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 ELSEWHERE: Final = frozenset({"fact", "not_contracted", "calculation"})
 """Codes of which no ruling moves anything by itself: what is so must be stated, by whoever may state it."""
+
+STUCK: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "not_approved": "follows_not_approved",
+        "no_such_class": "follows_no_such_class",
+        "empty_or_negative_window": "follows_empty_claim",
+    }
+)
+"""What a report says of a claim that no ruling can put in → the word for what must be done first."""
 
 _INCIDENT = re.compile(r"incident:(?P<service>[^@]+)@(?P<start>[0-9]{1,16})")
 _LEAF = re.compile(r"leaf:(?P<index>[0-9]{1,16})")
@@ -150,13 +160,18 @@ def decides(code: str, word: str) -> None:
         raise UsageError(f"'{word[:40]}' is nothing that a ruling decides for code '{code}'; expected {what}")
 
 
-def follows(code: str, *, decided: bool) -> str:
+def follows(code: str, *, decided: bool, effects: Collection[str] = ()) -> str:
     """Return the word for what the city must do, so that an upheld objection moves something; empty where it does.
 
-    `decided`: whether the ruling says what follows. The words stand in `netops/report/words.py`.
+    `decided`: whether the ruling says what follows; `effects`: what the report says of the claim, under each objective.
+    A claim is put in where it was late or over its cap; without a class or an approval it is none yet. The words stand
+    in `netops/report/words.py`.
     """
     if code in ELSEWHERE:
         return f"follows_{code}"
+    if code == REFUSED_CLAIM:
+        stuck = [word for effect, word in STUCK.items() if effect in effects]
+        return stuck[0] if stuck and STUCK.keys() >= set(effects) else ""
     return "follows_undecided" if code in DECIDES and not decided else ""
 
 

@@ -29,7 +29,7 @@ from netops.report import issue
 from netops.vocabulary import expected, instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
     from netops.access.disputes import Known
@@ -150,11 +150,12 @@ def here(settings: Settings, *, now_ms: int) -> tuple[Known, Lookup]:
     return disputes.known(told, leaves=leaves, breaks=breaks), lookup
 
 
-def signers(settings: Settings, *, now_ms: int) -> tuple[VerifierKey, ...]:
-    """Return the keys of all carriers of this instance's register."""
+def signers(settings: Settings, *, now_ms: int, among: Collection[str] | None = None) -> tuple[VerifierKey, ...]:
+    """Return the keys of the carriers of this instance's register, or of some `among` them."""
     with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
         carriers = snapshot(register, at_ms=now_ms).carriers
-    return tuple(VerifierKey.parse(key) for each in carriers for key in each.keys)
+    asked = [each for each in carriers if among is None or each.id in among]
+    return tuple(VerifierKey.parse(key) for each in asked for key in each.keys)
 
 
 def kept(settings: Settings, report: str) -> Paper | None:
@@ -163,12 +164,39 @@ def kept(settings: Settings, report: str) -> Paper | None:
     return paper(path) if path.is_file() else None
 
 
+def claims(settings: Settings, case: states.Case) -> Mapping[str, frozenset[str]]:
+    """Return what the newest report of a case says of each claim; nothing where the core keeps no bundle of it."""
+    try:
+        held = kept(settings, case.last.name)
+    except EvidenceError:
+        return {}
+    return held.told.claims if held is not None else {}
+
+
+def follows(each: states.Objection, claims: Callable[[], Mapping[str, Collection[str]]]) -> str:
+    """Return the word for what must be stated so that an upheld objection moves something, or the empty string.
+
+    Who rules says what follows, or is refused; silence rules what was asked for. `claims` reads what the report says of
+    each claim, and is asked only where one is objected to.
+    """
+    if each.outcome not in {"upheld", "partly_upheld"}:
+        return ""
+    effects = claims().get(each.target, ()) if each.code == codes.REFUSED_CLAIM else ()
+    decided = each.ruled_by != states.DEADLINE or bool(each.asks)
+    return codes.follows(each.code, decided=decided, effects=effects)
+
+
 def case_of(known: Known, report: str) -> states.Case:
     """Return the case of a report; EvidenceError when nobody issued it."""
     case = known.cases.of_report(report)
     if case is None:
-        raise EvidenceError(f"there is no report '{report}'; it is not of this ledger, or was never issued")
+        raise unissued(report)
     return case
+
+
+def unissued(report: str) -> EvidenceError:
+    """Return what is said of a report that nobody issued, or that does not exist for whoever asks."""
+    return EvidenceError(f"there is no report '{report}'; it is not of this ledger, or was never issued")
 
 
 def missing(said: Said, held: Paper, case: states.Case, find: Lookup) -> str:

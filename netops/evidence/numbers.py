@@ -32,7 +32,7 @@ from netops.evidence.figures import (
 from netops.evidence.hours import service_hours
 from netops.evidence.lines import cut, length, merged
 from netops.evidence.members import REPORT
-from netops.evidence.seen import after, counts, spent, stream_of
+from netops.evidence.seen import after, counts, spent, stream_of, unattended
 from netops.evidence.stated import HOUR
 from netops.evidence.tickets import reported
 
@@ -128,7 +128,7 @@ class Numbers:
         services = self._services(sight, rules, claims, spans, window, covered=counting, figure=figure)
         self._cut((item["id"], objective["id"]), services)
         found, sums = aggregated([(each, self.seen.sold[name][1]) for name, each in services.items()], rules)
-        if counting or (figure is not None and figure[0] in {REPAIR, REPEAT}):
+        if unattended(objective) or (figure is not None and figure[0] in {REPAIR, REPEAT}):
             found = self._attended(found, rules, spans, window)
         verdict = outcome_of(found, objective)
         asked = f"{item['id']}/{objective['id']}", self.period[0], self.zone

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 STREAM = "{indicator} {sign} {threshold} every {every} s, {quorum} of {vantages}"
 ONE_BY_ONE = " one by one, in slots of "
 COUNTS = "{indicator} {sign} {threshold}" + ONE_BY_ONE + "{every} s"
+JOINED = ", {quorum} of {vantages}"
 COUNTED = (
     "portal.login.success",
     "portal.login.time",
@@ -40,7 +41,9 @@ COUNTED = (
     "lte.cell.erab.success",
     "lte.cell.prb_dl.free",
     "lte.cell.prb_ul.free",
+    "probe.packets.answered",
 )
+PACKETS = "probe."  # of these vantage points tell, joined by quorum, and a slot of which they did not has its packets
 CLOCK = ", clock error up to {share} of it"
 ONE_WAY = ("probe.delay_there.", "probe.delay_back.")
 SECOND = 1000  # no contract asks more often
@@ -217,7 +220,8 @@ def after(line: Line, mine: Sequence[Decided], rules: Mapping[str, Any]) -> Line
 def stream_of(objective: Mapping[str, Any], sign: str) -> str:
     """Return the name of the stream that an objective on a metric rests on, from its contract."""
     rules, metric = objective["rules"], objective["indicator"]
-    name = (COUNTS if counts(objective) else STREAM).format(
+    joined = JOINED if metric.startswith(PACKETS) else ""
+    name = (COUNTS + joined if counts(objective) else STREAM).format(
         indicator=metric,
         sign=sign,
         threshold=objective["threshold"],
@@ -231,6 +235,11 @@ def stream_of(objective: Mapping[str, Any], sign: str) -> str:
 def counts(objective: Mapping[str, Any]) -> bool:
     """Whether an objective is about things one by one: its hours hold a place for each, and no time."""
     return objective["indicator"] in COUNTED
+
+
+def unattended(objective: Mapping[str, Any]) -> bool:
+    """Whether time in which the services' state was not seen may hold things that nobody counted."""
+    return counts(objective) and not objective["indicator"].startswith(PACKETS)
 
 
 def _not_shown(label: Label) -> Label:

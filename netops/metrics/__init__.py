@@ -22,7 +22,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
     }
 )
 
-ONE_BY_ONE = portal.COUNTED | lte.COUNTED
+ONE_BY_ONE = portal.COUNTED | lte.COUNTED | probe.COUNTED
 """What a contract promises one by one, so that the hours hold counts and no time."""
 
 

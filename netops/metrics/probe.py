@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from netops.metrics.metric import Better, Metric, Standing, State, gauge, state, text
 
+ANSWERED = "probe.packets.answered"
+COUNTED = frozenset({ANSWERED})
+"""What a contract promises packet by packet: `netops/sla/packets.py`."""
 _LOWER, _HIGHER = Better.LOWER, Better.HIGHER
 _SHARE, _FROM_0 = (0, 100), (0, None)
 
@@ -71,6 +74,14 @@ ENTRIES: tuple[Metric, ...] = (
         "RFC 7680",
         better=_LOWER,
         bounds=_SHARE,
+    ),
+    gauge(
+        ANSWERED,
+        "1",
+        "探测包应答率",
+        "share of the packets sent that were answered, ratio of sums over the period",
+        "RFC 6673",
+        better=_HIGHER,
     ),
     *_delays("probe.rtt", "往返时延", "round-trip delay without the reflector's own time", "RFC 2681, RFC 8762", 0),
     *_delays("probe.delay_there", "去程时延", "one-way delay there; valid with good clocks only", "RFC 7679", None),

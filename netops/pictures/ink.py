@@ -1,7 +1,8 @@
 """What pictures are drawn with: colours, the shapes of the states, text, and the frame around them. Pure.
 
 Colours are presentation attributes (no style sheet is needed, none is allowed inline). A state is never told by colour
-alone: up stands high, degraded half high, down is filled with a cross or a notch, "not measured" is hatched.
+alone: up stands high, degraded half high, down is filled with a cross or a notch, "not measured" is hatched, and "we
+were blind" is hatched with a bar across.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from markupsafe import Markup, escape
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-UP, DEGRADED, DOWN, UNKNOWN, NONE = "U", "D", "X", "N", "-"
+UP, DEGRADED, DOWN, UNKNOWN, BLIND, NONE = "U", "D", "X", "N", "B", "-"
 INK, SOFT, LINE, PAPER, BLUE = "#1b2733", "#52606d", "#cbd2d9", "#ffffff", "#0b5394"
 FILL = {UP: "#2f855a", DEGRADED: "#b7791f", DOWN: "#c53030", UNKNOWN: "url(#hatch)", NONE: "#f1f4f7"}
 TINT = {UP: "#e8f4ee", DEGRADED: "#fdf3dc", DOWN: "#fdebea", UNKNOWN: "#eef1f4", NONE: "#f7f9fa"}
@@ -118,6 +119,13 @@ def _unknown(x: float, wide: float, height: int) -> str:
     return f'<rect x="{x:g}" width="{wide:g}" height="{height}" fill="{FILL[UNKNOWN]}"/>'
 
 
+def _blind(x: float, wide: float, height: int) -> str:
+    """Draw what nobody saw by our own fault: hatched as what was not measured, with a bar across it like a lid."""
+    third = round(height / 3, 1)
+    lid = f'<rect x="{x:g}" y="{third:g}" width="{wide:g}" height="{third:g}" fill="{SOFT}"/>'
+    return f"{_unknown(x, wide, height)}{lid}"
+
+
 def _none(x: float, wide: float, height: int) -> str:
     return f'<rect x="{x:g}" y="{height - 2}" width="{wide:g}" height="2" fill="{LINE}"/>'
 
@@ -127,5 +135,6 @@ _SHAPES: dict[str, Callable[[float, float, int], str]] = {
     DEGRADED: _degraded,
     DOWN: _down,
     UNKNOWN: _unknown,
+    BLIND: _blind,
     NONE: _none,
 }

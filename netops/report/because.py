@@ -10,7 +10,7 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from netops.metrics import METRICS
+from netops.metrics import METRICS, probe
 from netops.report.words import LANGUAGES
 from netops.sla import derived, numbers
 
@@ -67,6 +67,8 @@ TOKENS: Final[Mapping[str, tuple[str, str]]] = {
     "a gap leaves the window open": ("缺失使窗口无法判断", "a gap leaves the window open"),
     # what is promised one by one
     "failed": ("失败", "failed"),
+    "lost": ("未获应答", "lost"),
+    "another target was not measured": ("同一监测点另有目标未测得", "another target was not measured"),
     "late": ("超过约定时间", "late"),
     "unserved": ("未获服务", "not served"),
     "unconfirmed": ("无人证实", "unconfirmed"),
@@ -170,7 +172,12 @@ def indicator(name: str) -> str:
 
 
 def limit(name: str, good: str) -> str:
-    """Return what makes an indicator good as people read it, with its unit: `<= 30` of a round trip is `≤ 30 ms`."""
+    """Return what makes an indicator good as people read it, with its unit: `<= 30` of a round trip is `≤ 30 ms`.
+
+    Of packets, which are answered or not, how many a slot has.
+    """
+    if name in probe.COUNTED:
+        return f"{good.rpartition(' ')[2]} 包 packets"  # that a slot is to have
     unit = METRICS[name].unit if name in METRICS else derived.UNITS.get(name, "")
     said = good.replace("<=", "≤").replace(">=", "≥")
     return f"{said} {unit}" if unit not in {"", "1"} else said

@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from netops.metrics import ONE_BY_ONE, portal
+from netops.metrics import ONE_BY_ONE, portal, probe
 from netops.sla import counted, derived, numbers
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ INDICATORS = ONE_BY_ONE | derived.COUNTED
 OUTAGES = ONE_BY_ONE
 """Of these a row of failures is counted too; a fault that is one of many still lasted its time."""
 
+_ONE_BY_ONE = "逐次计算 one by one, good while"
 CAPPED = f"每次至多计 each counts at most {counted.SECONDS} s"
 
 
@@ -36,6 +37,11 @@ def mean(objective: Mapping[str, Any]) -> str:
 def unit(objective: Mapping[str, Any]) -> str:
     """Return what stands behind a count: of a mean the seconds of its logins, ` s`; of all else nothing."""
     return " s" if objective["indicator"] in portal.MEANS else ""
+
+
+def how(objective: Mapping[str, Any]) -> str:
+    """Return how things are counted, before what makes one good: of packets, before how many a slot has."""
+    return "逐包计算，每时隙 packet by packet, in a slot" if objective["indicator"] in probe.COUNTED else _ONE_BY_ONE
 
 
 def number(objective: Mapping[str, Any]) -> int:

@@ -48,7 +48,8 @@ def section(report: Mapping[str, Any], tz: ZoneInfo, language: Language) -> dict
     if not told:
         return {}
     currency = report["credit"]["currency"]
-    rows = [_row(each, tz, language, currency) for each in told]
+    claims = about.claims(report)
+    rows = [_row(each, tz, language, currency, claims) for each in told]
     left = len(rows) - MOST_ROWS
     return {
         "title": say("objections", language),
@@ -89,7 +90,13 @@ def _moved(effect: Mapping[str, Any]) -> Sequence[str | int | Decimal]:
     return moved_ms, _values(effect), *money
 
 
-def _row(each: Mapping[str, Any], tz: ZoneInfo, language: Language, currency: str) -> list[str]:
+def _row(
+    each: Mapping[str, Any],
+    tz: ZoneInfo,
+    language: Language,
+    currency: str,
+    claims: Mapping[str, frozenset[str]],
+) -> list[str]:
     ruling = each.get("ruling")
     said = say(_state(each), language)
     if ruling is not None:
@@ -100,8 +107,7 @@ def _row(each: Mapping[str, Any], tz: ZoneInfo, language: Language, currency: st
     moved = owed = "—"
     if effect is not None:
         rows = [f"{item}/{name}: {ms / MINUTE_MS:,.1f} min" for item, name, ms in effect["time"]["rows"]]
-        word = codes.follows(each["code"], decided="decides" in each["ruling"]) or "moved_nothing"
-        moved = "; ".join(filter(None, [*rows, _values(effect)])) or say(word, language)
+        moved = "; ".join(filter(None, [*rows, _values(effect)])) or say(_nothing(each, claims), language)
         owed = f"{figures.money(effect['before'])} → {figures.money(effect['after'])} {currency}"
     return [
         f"{each['objection']} #{each['leaf']}",
@@ -109,6 +115,12 @@ def _row(each: Mapping[str, Any], tz: ZoneInfo, language: Language, currency: st
         f"{each['by']}: {each['reason']}",
         *(said, moved, owed),
     ]
+
+
+def _nothing(each: Mapping[str, Any], claims: Mapping[str, frozenset[str]]) -> str:
+    """Return the word for what must follow of a ruling that moved nothing by itself."""
+    decided, effects = "decides" in each["ruling"], claims.get(each["target"], ())
+    return codes.follows(each["code"], decided=decided, effects=effects) or "moved_nothing"
 
 
 def _code(each: Mapping[str, Any], language: Language | None) -> str:

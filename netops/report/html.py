@@ -278,7 +278,7 @@ def _slots(each: Mapping[str, Any]) -> str:
         return f"<p>{escape(because.indicator(each['indicator']))}：{mean}</p>"
     if each["indicator"] in counts.INDICATORS:
         sums = ", ".join(f"{COLUMNS[name]} {count}" for name, count in each["tally"].items() if count)
-        return f"<p>逐次计算 one by one, good while {said}<br>{escape(sums) or '—'}</p>"
+        return f"<p>{counts.how(each)} {said}<br>{escape(sums) or '—'}</p>"
     if each["indicator"] == derived.RATE:
         rate = f"<code>{escape(each['good'].partition(' ')[2])}</code> bit/s"
         return f"<p>实测速率（不高于签约速率）与签约速率之比 rates, each at most the contracted one, of {rate}</p>"

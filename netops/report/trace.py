@@ -21,7 +21,10 @@ from netops.evidence.members import CONTRACT, REGISTER, REPORT
 from netops.metrics import METRICS
 from netops.model import ANSWERED, Gap
 from netops.raw import unframe
+from netops.report import because
 from netops.report.named import named
+from netops.report.trace_words import say
+from netops.report.words import worded
 from netops.sla import hours, streams
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from netops.ledger_file import LedgerReader
     from netops.model import Observation
     from netops.raw import Archive
+    from netops.report.words import Language
     from netops.store import Store
     from netops.store.values import Outcome
 
@@ -59,7 +63,7 @@ class Look:
     """One poll of the incident: how it went, where its replies lie, the leaf that names them, what was read of them."""
 
     poll: str
-    outcome: str
+    outcome: Outcome | None
     file: str
     digest: str
     leaf: int | None
@@ -111,14 +115,12 @@ def looks(given: Way, *, store: Store, archive: Archive, ledger: LedgerReader) -
         try:
             file, digest, replies = archive.traced(poll)
         except StoreError as error:
-            yield Look(
-                poll=poll, outcome=_went(outcome), file="", digest="", leaf=None, replies=b"", read=(str(error),)
-            )
+            yield Look(poll=poll, outcome=outcome, file="", digest="", leaf=None, replies=b"", read=(str(error),))
             continue
         leaf = next((each.index for each in ledger.find("raw_chunk") if each.fact.body["digest"] == digest), None)
         yield Look(
             poll=poll,
-            outcome=_went(outcome),
+            outcome=outcome,
             file=file,
             digest=digest,
             leaf=leaf,
@@ -127,30 +129,35 @@ def looks(given: Way, *, store: Store, archive: Archive, ledger: LedgerReader) -
         )
 
 
-def told(given: Way, seen: Iterable[Look]) -> Iterator[str]:
+def told(given: Way, seen: Iterable[Look], language: Language = "en") -> Iterator[str]:
     """Yield the way as lines, from what is owed to the bytes."""
-    owed = given.credit or "owes nothing itself"
-    yield f"deduction  {given.objective}: {given.verdict}, {given.shown or '?'} %, {owed}"
-    yield f"incident   {given.service}: {iso(given.start_ms)} – {iso(given.end_ms)}, {given.cause}, {given.because}"
-    yield f"sealed in  leaf {', '.join(map(str, given.leaves))} (availability_hour; proven in proofs/inclusion.jsonl)"
-    yield f"seen on    {given.device}{f', {given.subject}' if given.subject else ''}"
+    span = {"start": iso(given.start_ms), "end": iso(given.end_ms)}
+    word = {"cause": given.cause, "because": given.because, "verdict": given.verdict}
+    if language == "zh":
+        word = {name: because.said(worded(each, language), language) for name, each in word.items()}
+    owed = say("owes", language, credit=given.credit) if given.credit else say("owes_nothing", language)
+    verdict = {"verdict": word.pop("verdict"), "shown": given.shown or "?", "owed": owed}
+    yield say("deduction", language, objective=given.objective, **verdict)
+    yield say("incident", language, service=given.service, **span, **word)
+    yield say("sealed", language, leaves=", ".join(map(str, given.leaves)))
+    subject = say("subject", language, subject=given.subject) if given.subject else ""
+    yield say("seen", language, device=given.device) + subject
     for each in seen:
-        yield f"poll       {each.poll}: {each.outcome}"
+        yield say("poll", language, poll=each.poll, outcome=_went(each.outcome, language))
         if each.digest:
-            stands = f"leaf {each.leaf}" if each.leaf is not None else "in no leaf yet"
-            yield f"  chunk    {each.file}, SHA-256 {each.digest}, {stands}"
-            parts = unframe(each.replies)
-            whole = sha256(each.replies).hexdigest()
-            yield f"  bytes    {len(parts)} replies, {len(each.replies)} octets, SHA-256 {whole}"
+            stands = say("no_leaf", language) if each.leaf is None else say("leaf", language, leaf=each.leaf)
+            yield say("chunk", language, file=each.file, digest=each.digest, stands=stands)
+            whole = {"octets": len(each.replies), "whole": sha256(each.replies).hexdigest()}
+            yield say("bytes", language, count=len(unframe(each.replies)), **whole)
         for line in each.read:
-            yield f"  read     {line}"
+            yield say("read", language, line=line)
 
 
-def owed(given: Way) -> Iterator[str]:
+def owed(given: Way, language: Language = "en") -> Iterator[str]:
     """Yield what the city must produce, beside the bundle, so that anybody can follow the way to its end."""
     for slot in given.slots:
-        yield f"ask for    poll {given.device}@{slot}: the chunk with its replies, byte for byte, and the leaf"
-        yield "           `raw_chunk` that names the chunk's SHA-256, with its inclusion proof and checkpoint"
+        yield say("ask", language, poll=f"{given.device}@{slot}")
+        yield say("ask_more", language)
 
 
 def _incidents(
@@ -194,10 +201,12 @@ def _hours(bundle: Bundle, stream: str, start_ms: int, end_ms: int) -> tuple[tup
     return tuple(found), step
 
 
-def _went(outcome: Outcome | None) -> str:
-    return (
-        "its outcome is no longer kept" if outcome is None else f"{outcome.outcome}, profile {outcome.profile or '—'}"
-    )
+def _went(outcome: Outcome | None, language: Language) -> str:
+    if outcome is None:
+        return say("forgotten", language)
+    word = "answered" if outcome.outcome == ANSWERED else "went"
+    said = because.said(outcome.outcome, language) if language == "zh" else outcome.outcome
+    return say(word, language, outcome=said, profile=outcome.profile or "—")
 
 
 def _read(given: Way, outcome: Outcome | None, replies: bytes) -> Iterator[str]:

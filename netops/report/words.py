@@ -167,8 +167,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "weekdays": ("一 二 三 四 五 六 日", "Mo Tu We Th Fr Sa Su"),
     "times": ("合同时间的去向", "Where the contracted time went"),
     "times_note": (
-        "无单位的为次数：障碍、服务或登录等，逐一计数。",
-        "Without a unit: a number of faults, services or logins, counted one by one.",
+        "无单位的为数目：障碍、服务、登录或数据包等，逐一计数。",
+        "Without a unit: a number of faults, services, logins or packets, counted one by one.",
     ),
     "judged": ("考核时间", "judged"),
     "claims": ("申请免责与认定结果", "Claims to be excused, beside what was granted"),
@@ -219,6 +219,18 @@ WORDS: dict[str, tuple[str, str]] = {
     "follows_fact": (
         "裁定本身不改动数值：须重新陈述该小时（netops sla correct）或该事实，再出具新版报告",
         "nothing by itself: the hour (netops sla correct), or the fact, must be stated again; then a new revision",
+    ),
+    "follows_not_approved": (
+        "免责申请未经批准，裁定不改动数值：须先由两人批准（netops approve），再出具新版报告",
+        "nothing: the claim was not approved; two persons must approve it (netops approve), then a new revision",
+    ),
+    "follows_no_such_class": (
+        "合同没有该申请所指的免责类别，裁定不改动数值：须以合同变更补充该类别，或按已有类别另行申请，再出具新版报告",
+        "nothing: the contract has no class that the claim names; an amendment, or a claim of one that it has, must",
+    ),
+    "follows_empty_claim": (
+        "申请的时段为空，裁定不改动数值：须另行申请所指时段，再出具新版报告",
+        "nothing: the claim's window is empty; a claim of the time that is meant must be made, then a new revision",
     ),
     "follows_undecided": (
         "异议与裁定均未写明后果，不改动数值：须以更正、免责申请或合同变更落实，再出具新版报告",

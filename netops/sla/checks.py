@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from netops.clock import utc
 from netops.coverage import promised
 from netops.errors import UsageError, nearest
 from netops.metrics.portal import COUNTED
-from netops.sla import calendar, pitfalls, rules, streams
+from netops.sla import calendar, pieces, pitfall_words, pitfalls, rules, streams
 from netops.sla.sold import fits, sold
 
 PORTAL = "portal"
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from inventory.model import Contract, Coverage, Objective, ServiceItem
     from inventory.snapshot import Snapshot
     from netops.config import Settings
+    from netops.sla.hours import Roster
 
 
 def check(settings: Settings, snapshot: Snapshot) -> list[Problem]:
@@ -65,9 +67,19 @@ def _contract(contract: Contract, snapshot: Snapshot) -> Iterator[Problem]:
     for item in contract.items:
         yield from _item(contract, item, snapshot)
     try:
-        sold(contract, snapshot)
+        roster = sold(contract, snapshot)
     except UsageError as error:
         yield Problem(snapshot.where(contract, "items"), str(error))
+    else:
+        yield from _pieces(contract, roster, snapshot)
+
+
+def _pieces(contract: Contract, roster: Roster, snapshot: Snapshot) -> Iterator[Problem]:
+    """Say when a month's report of so many services and slots would be refused."""
+    with suppress(UsageError):  # an objective that cannot be judged is told by itself
+        if warned := pieces.found(pieces.of(contract, Counter(each.item for each in roster.listed))):
+            what, remedy = pitfall_words.said(warned[0], "en", **warned[1])
+            yield Problem(snapshot.where(contract, "items"), f"contract {contract.id}: {what}", remedy)
 
 
 def _zone(contract: Contract, snapshot: Snapshot) -> Iterator[Problem]:

@@ -22,7 +22,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netops.metrics import lte, portal
+from netops.metrics import lte, portal, probe
 from netops.sla.intervals import Cause, State
 from netops.sla.timeline import Run
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 PLACE_MS = 1  # the grid: one thing, one place
 TOO_MANY = "more than places in the slot"
 LATE = "late"
+PACKETS = ("probe.sent", "probe.lost", "probe.loss")  # the last tells why there are no counts
 SECONDS = portal.CAP_MS // 1000  # the places of a login in a mean
 
 
@@ -83,6 +84,8 @@ def columns(metric: str, threshold: str) -> tuple[str, ...]:
         return lte.ATTEMPTS[metric]
     if metric in lte.FREE:
         return (lte.FREE[metric],)
+    if metric in probe.COUNTED:
+        return PACKETS
     if metric == portal.SUCCESS:
         return ("portal.login.online", *BESIDE[metric])
     if metric in portal.MEANS:

@@ -13,6 +13,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from netops.metrics import probe
 from netops.sla import aggregate, availability, calendar, derived, exclusions, mef, numbers, repair, ruled, timeline
 from netops.sla.aggregate import Aggregation, Ratio
 from netops.sla.availability import DegradedMode
@@ -142,7 +143,7 @@ def judge(
         if typed.aggregation in UNITS:
             objects.append(result.cut)
     whole, tally = _whole(typed, weighted, objects, given.id)
-    if told is not None or (typed.figure is not None and typed.figure.indicator in derived.FAULTS):
+    if _unattended(given, typed, told):
         whole = _attended(whole, typed, told or month, members, period=period, hours=hours)
     outcome = against(whole.value, determinable=whole.determinable, target=target, comparison=given.comparison)
     return Judged(
@@ -309,6 +310,16 @@ def _whole(
                 objects, aggregation=typed.aggregation, excused=typed.excused, degraded=typed.modes.degraded
             )
             return aggregate.by_time([unit], typed.modes), unit
+
+
+def _unattended(given: Objective, typed: Typed, told: Month | None) -> bool:
+    """Whether time in which the state was not seen may hold things that nobody counted.
+
+    Packets have places for what was not measured, and come from vantage points, whatever was seen of the state.
+    """
+    if typed.figure is not None:
+        return typed.figure.indicator in derived.FAULTS
+    return told is not None and given.indicator not in probe.COUNTED
 
 
 def _attended(

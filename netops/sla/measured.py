@@ -128,7 +128,7 @@ def _slot(
     vantages: dict[str, list[Sample]] = defaultdict(list)
     for source in sorted({each.source for each in looks}):
         mine = [each for each in looks if each.source == source]
-        first = min(mine, key=lambda each: (each.metric != stream.source, _untold(stream, each), *_order(each)))
+        first = min(mine, key=lambda each: (each.metric != stream.source, _untold(stream, each), *order(each)))
         if first.metric == stream.source:
             beside = [each for each in mine if each.slot_ms == first.slot_ms and each.metric != stream.source]
             when = (first.slot_ms, first.at_ms)
@@ -139,7 +139,7 @@ def _slot(
     return _joined(said, stream.quorum) if said else None
 
 
-def _order(look: Look) -> tuple[int, int, str, float]:
+def order(look: Look) -> tuple[int, int, str, float]:
     """Put the looks of a source in one order, however they came in; two of one slot are told apart by what they say."""
     return look.slot_ms, look.at_ms, look.code, look.value or 0.0
 

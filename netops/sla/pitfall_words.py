@@ -117,6 +117,32 @@ SAID: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "en": ("minimum {minimum} is in percent, so hardly any area could miss it", "did you mean {meant}?"),
         "zh_CN": ("最低要求 {minimum} 以百分数计，几乎没有区域会达不到", "是否想写 {meant}？"),
     },
+    "pieces_pass": {
+        "en": (
+            (
+                "a month of what is counted or measured slot by slot comes to {pieces} pieces of time; a report takes "
+                "at most {bound}, so that no month could be closed"
+            ),
+            "make those slots {factor} times as long (check_every_s), or sell the services by several contracts",
+        ),
+        "zh_CN": (
+            "逐时隙计数或测量的内容每月达 {pieces} 段；一份报告至多容纳 {bound} 段，因而任何月份都无法出具报告",
+            "请将这些时隙（check_every_s）延长为 {factor} 倍，或将服务分列于多份合同",
+        ),
+    },
+    "pieces_few": {
+        "en": (
+            (
+                "its services may change their state {most} times in a month, added over all promises; a report takes "
+                "at most {bound}, which is {room} changes of each service under each promise"
+            ),
+            "sell the services by several contracts, promise longer slots (check_every_s), or promise less of them",
+        ),
+        "zh_CN": (
+            "服务状态变化按所有目标累计，每月可达 {most} 次；一份报告至多 {bound} 次，即每个服务每个目标 {room} 次",
+            "请将服务分列于多份合同，或约定更长的时隙（check_every_s），或减少目标",
+        ),
+    },
 }
 """Name → language → what is wrong, and the remedy; fields in braces."""
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
 from netops.errors import UsageError, nearest
-from netops.metrics.portal import COUNTED
+from netops.metrics import ONE_BY_ONE
 from netops.sla import derived, streams
 from netops.sla.aggregate import Aggregation
 from netops.sla.availability import DegradedMode, ExclusionMode, Modes, UnknownMode
@@ -134,7 +134,7 @@ def objective(contract: Contract, item: ServiceItem, given: Objective) -> Typed:
     streams.word(given.indicator, f"{where}: indicator")
     _word(given.credits.per, PER, f"{where}: credits.per")
     _word(item.double_credit, DOUBLE_CREDIT, f"{where}: double_credit")
-    if item.double_credit == "by_minute" and given.indicator in COUNTED | derived.ALL:
+    if item.double_credit == "by_minute" and given.indicator in ONE_BY_ONE | derived.ALL:
         raise UsageError(
             f"{where}: double_credit 'by_minute', and '{given.indicator}' counts things, not minutes; "
             "expected 'dearest' where an item promises it"

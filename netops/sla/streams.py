@@ -5,7 +5,8 @@ since less is better), `target` the least share of time that is good. The share 
 exactly when the p-th percentile of the slots, by nearest rank, keeps it: that is how a percentile is promised.
 
 All slots judged alike make a *stream*. Its name says how they were judged, and stands in the sealed hours. What the
-portal counts (`portal.login.success`) is promised one by one, not by time: `netops/sla/counted.py`.
+portal counts (`portal.login.success`) is promised one by one, not by time: `netops/sla/counted.py`; so are the packets
+of probes (`netops/sla/packets.py`), of which `threshold` says how many a slot is to have.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from netops.errors import UsageError, nearest
-from netops.metrics import METRICS, ONE_BY_ONE, Kind, optics, portal
+from netops.metrics import METRICS, ONE_BY_ONE, Kind, optics, portal, probe
 from netops.metrics.metric import Better
 from netops.sla import counted, derived
 
@@ -45,6 +46,7 @@ COUNTS_ONLY = {  # what is counted has no edges, lasts no time, and is no hundre
 DERIVED_ONLY = {"aggregation": "object_time_mean", "empty_history": "not_determinable"}
 RATE_ONLY = {"outage_edge": "first_bad", "min_outage_s": 0, "window_intervals": 0}  # a slot stands for itself
 MOST_DIGITS = 30
+MOST_PACKETS = 100  # a second: a slot has a thousand places in it
 DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 SIGN = {Better.LOWER: "<=", Better.HIGHER: ">="}
 
@@ -70,7 +72,8 @@ class Stream:
     def name(self) -> str:
         """The stream's name in sealed hours; the verifier writes it by itself (`netops/evidence/seen.py`)."""
         if self.counted:
-            return f"{self.metric} {self.good} one by one, in slots of {self.every_s} s"
+            joined = f", {self.quorum} of {self.vantages}" if self.probed else ""
+            return f"{self.metric} {self.good} one by one, in slots of {self.every_s} s{joined}"
         clock = f", clock error up to {self.clock} of it" if self.clock else ""
         return f"{self.metric} {self.good} every {self.every_s} s, {self.quorum} of {self.vantages}{clock}"
 
@@ -202,10 +205,15 @@ def _derivable(objective: Objective, where: str) -> None:
 
 def _countable(objective: Objective, metric: str, where: str) -> None:
     """Raise UsageError for a promise about counts that asks for what only time has, or that nobody counts."""
-    known = tuple(map(str, portal.BOUNDS.get(metric, (portal.CAP_MS if metric in portal.MEANS else 1,))))
-    if objective.threshold not in known:
-        raise UsageError(f"{where}: threshold is '{objective.threshold}'; '{metric}' is counted at {', '.join(known)}")
     rules = objective.rules
+    if metric in probe.COUNTED:
+        _packets(objective, where)
+    else:
+        known = tuple(map(str, portal.BOUNDS.get(metric, (portal.CAP_MS if metric in portal.MEANS else 1,))))
+        if objective.threshold not in known:
+            raise UsageError(
+                f"{where}: threshold is '{objective.threshold}'; '{metric}' is counted at {', '.join(known)}"
+            )
     for name, expected in COUNTS_ONLY.items():
         if getattr(rules, name) != expected:
             raise UsageError(
@@ -213,6 +221,16 @@ def _countable(objective: Objective, metric: str, where: str) -> None:
             )
     if rules.min_samples_per_slice > 1:
         raise UsageError(f"{where}: min_samples_per_slice is {rules.min_samples_per_slice}; expected 0 or 1 of counts")
+
+
+def _packets(objective: Objective, where: str) -> None:
+    """Raise UsageError unless the threshold says how many packets a slot is to have."""
+    most = objective.rules.check_every_s * MOST_PACKETS
+    if re.fullmatch("[1-9][0-9]{0,9}", objective.threshold) is None or int(objective.threshold) > most:
+        raise UsageError(
+            f"{where}: threshold is '{objective.threshold}'; '{objective.indicator}' needs how many packets a slot of "
+            f"{objective.rules.check_every_s} s is to have: a whole number from 1 to {most}"
+        )
 
 
 def of(contract: Contract) -> list[Stream]:

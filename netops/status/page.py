@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from netops.clock import iso, utc
 from netops.status.places import Stand
+from netops.web import app
 from netops.web.safe import visible
 
 if TYPE_CHECKING:
@@ -22,19 +25,30 @@ WORDS = {
     "title": ("公共 WiFi 现在的情况", "Public WiFi now"),
     "works": ("正常", "working"),
     "broken": ("不能用", "not working"),
-    "unknown": ("未知（我们没有看到）", "not known (we have not seen it)"),
-    "all": ("全市", "The whole city"),
-    "area": ("街道", "Subdistrict"),
-    "hotspot": ("热点", "Hotspot"),
-    "since": ("起始", "Since"),
+    "unknown": ("未知", "not known"),
+    "unseen": (
+        "未知：我们没有看到，可能正常也可能不能用。",
+        "Not known: we have not seen it. It may work, or not.",
+    ),
+    "good": ("公共 WiFi 正常", "Public WiFi works"),
+    "seen": ("我们看到的热点都正常", "Every hotspot that we see works"),
+    "some": ("{count} 个热点不能用", "{count} hotspots do not work"),
+    "one": ("{count} 个热点不能用", "{count} hotspot does not work"),
+    "blind": ("现在的情况未知", "How it is now is not known"),
+    "of": ("全市共 {count} 个热点", "{count} hotspots in the city"),
+    "wrong": ("现在不能用的热点", "What does not work now"),
+    "area": ("各街道", "By subdistrict"),
+    "since": ("{at} 起", "since {at}"),
     "planned": ("计划施工", "Planned works"),
     "none": ("两周内没有计划施工。", "No works are planned within two weeks."),
     "nowhere": ("还没有热点的数据。", "There is nothing about hotspots yet."),
     "from_to": ("{start} 至 {end}", "{start} to {end}"),
     "written": (
-        "写于 {at}，每分钟更新。如果这个时间已过去十分钟以上，说明本页已停止更新，以下不一定是现在的情况。",
-        "Written at {at}, anew every minute. If that is over ten minutes ago, what follows may not be so now.",
+        "写于 {at}，每分钟更新。如果这个时间已过去十分钟以上，说明本页已停止更新，以上不一定是现在的情况。",
+        "Written at {at}, anew every minute. If that is over ten minutes ago, it may not be so now.",
     ),
+    "again": ("查看最新情况", "See how it is now"),
+    "times": ("时间均为当地时间（UTC{offset}）。", "All times are local (UTC{offset})."),
     "stale": (
         "注意：最后一次看到网络是在 {at}。此后没有新的数据，以下是当时的情况。",
         "Note: the network was last seen at {at}. Nothing newer is known; what follows is as it was then.",
@@ -42,23 +56,10 @@ WORDS = {
     "never": ("注意：还没有看到过网络。", "Note: the network has not been seen yet."),
     "rehearsal": ("演练：以下内容均为模拟", "Rehearsal: everything here is simulated"),
     "other": ("English", "中文"),
-    "data": ("同样内容的 JSON", "the same as JSON"),
+    "data": ("本页数据（JSON）", "This page as data (JSON)"),
 }
-STYLE = (
-    ":root{color-scheme:light dark;--ink:#1b2733;--soft:#52606d;--line:#d8dee4;--paper:#fff;--link:#0b5394;"
-    "--good:#1c5a3c;--bad:#9b1c1c;--note:#7a4b05}"
-    "@media screen and (prefers-color-scheme:dark){:root{--ink:#e4eaf0;--soft:#a8b5c1;--line:#2e3b47;--paper:#18212a;"
-    "--link:#8ec4ff;--good:#82d3a6;--bad:#ff9f98;--note:#f0c46a}}"
-    "body{margin:0 auto;max-width:46rem;padding:1rem;background:var(--paper);color:var(--ink);line-height:1.55;"
-    'font-family:system-ui,"PingFang SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif}'
-    "h1{font-size:1.4rem;margin:.2rem 0}h2{font-size:1.1rem;margin:1.4rem 0 .4rem}a{color:var(--link)}"
-    "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.35rem .4rem;vertical-align:top;"
-    "border-bottom:1px solid var(--line);overflow-wrap:anywhere}th{font-weight:500}td.n,th.n{text-align:right}"
-    "details{border-bottom:1px solid var(--line);padding:.5rem 0}summary{cursor:pointer}summary b{margin-right:.6rem}"
-    ".soft{color:var(--soft)}.works{color:var(--good)}.broken{color:var(--bad)}.unknown,.note{color:var(--note)}"
-    ".sums{display:flex;flex-wrap:wrap;gap:.3rem 1.4rem;padding:0;list-style:none;font-size:1.1rem}"
-    "@media print{details>*{display:block}}"
-)
+LOOK = (Path(app.__file__).with_name("static") / "tokens.css", Path(__file__).with_name("status.css"))
+STYLE = "".join(re.sub(r"/\*.*?\*/\s*", "", each.read_text(encoding="utf-8"), flags=re.DOTALL) for each in LOOK)
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
@@ -104,18 +105,18 @@ def document(status: Status) -> dict[str, object]:
 def _page(status: Status, *, english: bool) -> str:
     told = _Told(status, english=english)
     language, other = ("en", FILES["zh"]) if english else ("zh-CN", FILES["en"])
-    banner = f'<p class="broken"><b>{told.word("rehearsal")}</b></p>' if status.rehearsal else ""
+    banner = f'<p class="rehearsal"><b>{told.word("rehearsal")}</b></p>' if status.rehearsal else ""
     return (
         f'<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">'
-        '<meta http-equiv="refresh" content="60"><link rel="icon" href="data:,">'
+        '<link rel="icon" href="data:,">'
         f"<title>{told.word('title')} · {_text(status.title)}</title><style>{STYLE}</style></head>\n"
-        f"<body><main>{banner}"
-        f'<p><span>{_text(status.title)}</span> · <a href="{other}" lang="{"zh-CN" if english else "en"}">'
-        f"{told.word('other')}</a></p><h1>{told.word('title')}</h1>\n{told.age()}\n{told.sums()}\n{told.areas()}\n"
-        f"<h2>{told.word('planned')}</h2>{told.works()}\n"
-        f'<p class="soft"><a href="{JSON}">{told.word("data")}</a></p></main></body></html>\n'
+        f"<body><header>{banner}<p><b>{_text(status.title)}</b>"
+        f'<a href="{other}" lang="{"zh-CN" if english else "en"}">{told.word("other")}</a></p></header>\n'
+        f"<main><h1>{told.word('title')}</h1>\n{told.age()}{told.answer()}\n{told.sums()}\n{told.written()}\n"
+        f"{told.wrong()}\n<h2>{told.word('planned')}</h2>{told.works()}\n{told.areas()}</main>\n"
+        f'<footer class="soft">{told.times()} <a href="{JSON}">{told.word("data")}</a></footer></body></html>\n'
     )
 
 
@@ -131,45 +132,84 @@ class _Told:
 
     def age(self) -> str:
         status = self._status
-        said = self.word("written").format(at=self._at(status.written_ms))
         if not status.stale:
-            return f'<p class="soft">{said}</p>'
+            return ""
         note = self.word("stale").format(at=self._at(status.seen_ms)) if status.seen_ms else self.word("never")
-        return f'<p class="note" role="status"><b>{note}</b></p><p class="soft">{said}</p>'
+        return f'<p class="note" role="status"><b>{note}</b></p>'
+
+    def written(self) -> str:
+        """Return when it was written, and a link that fetches it anew: by itself it never moves under a reader."""
+        said = self.word("written").format(at=self._at(self._status.written_ms))
+        again = f'<a class="again" href="{FILES["en" if self._english else "zh"]}">{self.word("again")}</a>'
+        return f'<p class="soft">{said}</p><p>{again}</p>'
+
+    def answer(self) -> str:
+        """Return the whole in one sentence; of what is stale or unseen it says neither good nor bad."""
+        broken, working = self._status.count(Stand.BROKEN), self._status.count(Stand.WORKS)
+        if self._status.stale or not (broken or working):
+            stand, said = Stand.UNKNOWN, self.word("blind")
+        elif broken:
+            stand, said = Stand.BROKEN, self.word("one" if broken == 1 else "some").format(count=broken)
+        else:
+            stand, said = Stand.WORKS, self.word("seen" if self._status.count(Stand.UNKNOWN) else "good")
+        count = sum(len(area.hotspots) for area in self._status.areas)
+        of = f"<small>{self.word('of').format(count=count)}</small>" if count else ""
+        return f'<p class="answer {stand.value}">{SIGNS[stand]} {said}{of}</p>'
 
     def sums(self) -> str:
-        items = "".join(f"<li>{self._stand(each, self._status.count(each))}</li>" for each in Stand)
-        return f'<h2>{self.word("all")}</h2><ul class="sums">{items}</ul>'
+        counts = [(each, self._status.count(each)) for each in Stand]
+        items = "".join(
+            f'<li><b class="{each.value if count else "soft"}">{count}</b>'
+            f"<span>{SIGNS[each]} {self.word(each.value)}</span></li>"
+            for each, count in counts
+        )
+        unseen = f'<p class="soft">{self.word("unseen")}</p>' if self._status.count(Stand.UNKNOWN) else ""
+        return f'<ul class="sums">{items}</ul>{unseen}'
+
+    def wrong(self) -> str:
+        """Return every hotspot that does not work, by subdistrict: nobody has to look for it."""
+        rows = "".join(
+            self._hotspot(each, area=self._name(area))
+            for area in self._status.areas
+            for each in area.hotspots
+            if each.stand is Stand.BROKEN
+        )
+        return f'<h2>{self.word("wrong")}</h2><div class="card"><ul class="spots">{rows}</ul></div>' if rows else ""
 
     def areas(self) -> str:
-        made = "".join(map(self._area, self._status.areas)) or f"<p>{self.word('nowhere')}</p>"
-        return f"<h2>{self.word('area')}</h2>{made}"
+        made = "".join(map(self._area, self._status.areas))
+        shown = f'<div class="areas">{made}</div>' if made else f"<p>{self.word('nowhere')}</p>"
+        return f"<h2>{self.word('area')}</h2>{shown}"
 
     def works(self) -> str:
         rows = "".join(map(self._works, self._status.works))
-        return f"<table><tbody>{rows}</tbody></table>" if rows else f"<p>{self.word('none')}</p>"
+        return f'<div class="card"><ul class="spots">{rows}</ul></div>' if rows else f"<p>{self.word('none')}</p>"
+
+    def times(self) -> str:
+        offset = f"{utc(self._status.written_ms).astimezone(self._zone):%z}"
+        return self.word("times").format(offset=f"{offset[:3]}:{offset[3:]}".removesuffix(":00"))
 
     def _area(self, area: Area) -> str:
         counts = " ".join(self._stand(each, count) for each in Stand if (count := area.count(each)))
-        head = "".join(f'<th scope="col">{self.word(name)}</th>' for name in ("hotspot", "title", "since"))
-        opened = " open" if area.count(Stand.BROKEN) else ""
         return (
-            f"<details{opened}><summary><b>{_text(self._name(area))}</b>{counts}</summary>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(map(self._hotspot, area.hotspots))}</tbody></table>"
-            "</details>"
+            f"<details><summary><b>{_text(self._name(area))}</b>{counts}</summary>"
+            f'<ul class="spots">{"".join(map(self._hotspot, area.hotspots))}</ul></details>'
         )
 
-    def _hotspot(self, each: Hotspot) -> str:
-        address = f'<br><span class="soft">{_text(each.address)}</span>' if each.address != each.name else ""
-        since = self._at(each.since_ms) if each.since_ms else ""
-        named = f'<th scope="row">{_text(each.name)}{address}</th>'
-        return f"<tr>{named}<td>{self._stand(each.stand)}</td><td>{since}</td></tr>"
+    def _hotspot(self, each: Hotspot, area: str = "") -> str:
+        where = " · ".join(_text(said) for said in (area, each.address) if said and said != each.name)
+        address = f'<span class="soft">{where}</span>' if where else ""
+        since = f'<span class="soft">{self.word("since").format(at=self._at(each.since_ms))}</span>'
+        return (
+            f"<li><div>{_text(each.name)}{address}</div>"
+            f'<div class="state">{self._stand(each.stand)}{since if each.since_ms else ""}</div></li>'
+        )
 
     def _works(self, each: Works) -> str:
         names = {area.id: self._name(area) for area in self._status.areas}
         where = (", " if self._english else "、").join(names.get(area, area) for area in each.areas)
         when = self.word("from_to").format(start=self._at(each.start_ms), end=self._at(each.end_ms))
-        return f'<tr><th scope="row">{when}</th><td>{_text(where)}</td></tr>'
+        return f"<li><div>{when}</div><div>{_text(where)}</div></li>"
 
     def _stand(self, stand: Stand, count: int | None = None) -> str:
         number = "" if count is None else f" {count}"

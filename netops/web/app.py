@@ -12,7 +12,7 @@ from flask import Blueprint, Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from netops.clock import SYSTEM
-from netops.errors import AccessError, NetopsError, StoreError, UsageError
+from netops.errors import AccessError, NetopsError, PartError, StoreError, UsageError
 from netops.web import forms, headers, health, language, polling, problem, safe
 from netops.web.language import gettext as _
 
@@ -116,7 +116,8 @@ def _errors(app: Flask, template: str) -> None:
         if code == 500:
             app.logger.error("request failed endpoint=%s error=%s", request.endpoint, error)
             return _answer(app, code, _plain(code))  # our own trouble names files and sockets: for the log alone
-        return _answer(app, code, str(error))
+        part = _("您的账号只看得到城市的一部分，而这个页面不能只显示这一部分。") if isinstance(error, PartError) else ""
+        return _answer(app, code, part or str(error))
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:

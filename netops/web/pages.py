@@ -63,13 +63,21 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pages:
-    """A blueprint with `permissions`: full endpoint (`portal.vouchers`) → permission of `netops.access.permissions`."""
+    """A blueprint with `permissions`: full endpoint (`portal.vouchers`) → permission of `netops.access.permissions`.
+
+    To whoever sees a part of the city a page is closed unless `narrowed` names it: a page there shows what lies in that
+    part alone. `unnarrowed` says of the others why they do not.
+    """
 
     blueprint: Blueprint
     permissions: Mapping[str, str]
     menu: tuple[Link, ...] = field(default=())
     closed: Callable[[Iterable[str]], tuple[str, ...]] | None = None
     """Of these sites, those where nobody acts on a decision to open them; of who lets visitors in."""
+    narrowed: frozenset[str] = frozenset()
+    unnarrowed: Mapping[str, str] = field(default_factory=dict)
+    visited: Callable[[], frozenset[str]] | None = None
+    """Of whoever sees a part of the city, the sites whose visitors lie in it; of who knows the register."""
 
 
 def load(context: Context, *, group: str = GROUP) -> list[Pages]:

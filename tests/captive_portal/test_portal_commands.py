@@ -18,6 +18,7 @@ from captive_portal.code import typed
 from captive_portal.errors import OrderError
 from netops import facts, spool
 from netops.access.permissions import may
+from netops.access.scope import EVERYTHING
 from netops.clock import SYSTEM
 from netops.web import Context, create_app
 
@@ -98,6 +99,7 @@ def test_sessions_show_no_mac_and_no_address(settings, desk, capsys) -> None:
 class Person:
     account = "op.wang"
     role = "operator"
+    scope = EVERYTHING
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from jinja2 import DictLoader
 from captive_portal import fault_reports, pages, views
 from netops.access.permissions import may
 from netops.access.record import ledger_path
+from netops.access.scope import EVERYTHING
 from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry
 from netops.web import Context, create_app
@@ -68,6 +69,7 @@ def test_no_report_is_lost_or_counted_twice(facts: list[Fact]) -> None:
 class Person:
     account = "op.wang"
     role = "viewer"
+    scope = EVERYTHING
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from captive_portal.staff.directives import Act, Outcome
 from captive_portal.staff.obeying import Obeying
 from netops import facts, spool
 from netops.access.permissions import ROLES, may
+from netops.access.scope import EVERYTHING
 from netops.clock import SYSTEM
 from netops.web import Context, create_app
 
@@ -35,6 +36,7 @@ FORM = {"because": "abuse", "words": "case 7"}
 class Person:
     account = "op.wang"
     role = "operator"
+    scope = EVERYTHING
 
 
 @pytest.fixture

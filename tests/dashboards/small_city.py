@@ -21,7 +21,7 @@ from inventory.register import Register
 from netops import raw, situation
 from netops.access import permissions, record, tables
 from netops.access.passwords import Passwords
-from netops.access.scope import EVERYTHING, Scope
+from netops.access.scope import EVERYTHING, Scope, parse
 from netops.access.staff import Staff
 from netops.clock import utc
 from netops.config import City, Data, Settings
@@ -411,6 +411,14 @@ def _staff(made: Settings) -> None:
             once = staff.add(role, role=role, title=role, by="test", now_ms=NOW - DAY, scope=scope)
             staff.change(role, old=once, new=PASSWORD, address="127.0.0.1", now_ms=NOW - DAY)
         (made.data.dir / "once").write_text(staff.add("new", role="admin", by="test", now_ms=NOW - DAY))
+
+
+def seeing(made: Settings, name: str, *words: str, role: str = "operator") -> None:
+    """Make an account that sees what the words of a scope name."""
+    with sql.Database(tables.url(made)) as database:
+        staff = Staff(database, cheap())
+        once = staff.add(name, role=role, by="test", now_ms=NOW - 1, scope=parse(words))
+        staff.change(name, old=once, new=PASSWORD, address="127.0.0.1", now_ms=NOW - 1)
 
 
 def cheap() -> Passwords:

@@ -31,6 +31,7 @@ TILES = [
 DAY_LETTERS = "UUUUUUNNUUDDUUUUUXXUUU--"
 PICTURES = {
     "strip": lambda: charts.strip(DAY_LETTERS, label="24 h", alone=True),
+    "hours": lambda: charts.hours("UUUNNNBBBUUDDUUUXXUU--  ", label="a day with every state of an hour", alone=True),
     "timeline": lambda: charts.timeline(
         [Span(0, 9 * HOUR, "U"), Span(9 * HOUR, 9 * HOUR + 60_000, "X"), Span(12 * HOUR, 20 * HOUR, "U")],
         start_ms=0,
@@ -93,11 +94,11 @@ def test_a_hostile_name_is_text_within_a_picture(text):
 
 def test_states_differ_in_shape_and_not_only_in_colour():
     shapes = {}
-    for letter in "UDXN-":
+    for letter in "UDXNB-":
         drawn = str(charts.strip(letter * 4, label="", alone=False))
         shapes[letter] = re.sub(r"#[0-9a-f]{6}", "C", drawn)
 
-    assert len(set(shapes.values())) == 5
+    assert len(set(shapes.values())) == 6
 
 
 @given(st.text(alphabet="UDXN-", max_size=60))

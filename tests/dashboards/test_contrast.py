@@ -9,6 +9,7 @@ import pytest
 
 from dashboards import charts
 from netops.pictures import ink
+from netops.status import page
 from netops.web import app
 
 CSS = Path(charts.__file__).with_name("static") / "dashboards.css"
@@ -99,7 +100,7 @@ def test_dark_names_every_colour_that_light_has():
     assert sorted(names) == sorted(LIGHT), "none is forgotten, none is named twice"
 
 
-@pytest.mark.parametrize("file", [CSS, SHARED / "web.css"], ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [CSS, SHARED / "web.css", page.LOOK[1]], ids=lambda file: file.name)
 def test_colours_and_sizes_of_type_stand_in_one_place(file):
     text = file.read_text(encoding="utf-8")
     colours = re.findall(COLOUR, PICTURE.sub("", text))

@@ -169,3 +169,56 @@ def test_what_is_shown_once_is_kept_by_no_browser(site):
 
     assert arrange(client, act="offer").headers["Cache-Control"] == "no-store"
     assert set_up(client)[2].headers["Cache-Control"] == "no-store"
+
+
+# ---- a reset by two persons
+def ask_reset(client, account: str):
+    sent = {"csrf": token(client, "/approvals/new"), "action": "factor_reset", "account": account, "reason": "手机丢失"}
+    return client.post("/approvals/new", data=sent)
+
+
+def waiting(client) -> str:
+    return re.search(r"/approvals/(req-[0-9a-f]+)/decide", client.get("/approvals").get_data(as_text=True))[1]
+
+
+def decide(client, name: str, decision: str = "approved"):
+    sent = {"csrf": token(client, "/approvals"), "decision": decision}
+    return client.post(f"/approvals/{name}/decide", data=sent)
+
+
+def test_a_reset_is_asked_by_one_and_carried_out_when_another_approves(site):
+    owner = site.client("viewer")
+    set_up(owner)
+    asker, admin = site.client("admin"), site.client("privacy_officer")
+    assert ask_reset(asker, "viewer").status_code == 303
+    assert asker.get("/approvals/new?account=viewer").get_data(as_text=True).count('value="viewer"') == 1
+    name = waiting(admin)
+    assert decide(asker, name).status_code == 403, "alone"
+    assert owner.get("/").status_code == 200
+    assert decide(admin, name).status_code == 303
+
+    assert owner.get("/").headers["Location"].startswith("/login"), "its sessions are over"
+    assert login(site.client(), "viewer").headers["Location"] == "/", "it has no second factor any more"
+    assert name in site.client("auditor").get("/audit").get_data(as_text=True)
+
+
+def test_nobody_asks_or_approves_for_the_own_account(site):
+    admin = site.client("admin")
+    set_up(admin)
+    answer = ask_reset(admin, "admin")
+    assert answer.status_code == 403
+    assert "about the account of admin" in answer.get_data(as_text=True)
+    operator = site.client("operator")
+    set_up(operator)
+    assert ask_reset(operator, "admin").status_code == 303
+    assert "/decide" not in admin.get("/approvals").get_data(as_text=True)
+    name = waiting(site.client("privacy_officer"))
+
+    assert decide(admin, name).status_code == 403
+
+
+def test_whose_name_has_no_second_factor_is_not_told_from_nobody(site):
+    said = [ask_reset(site.client("admin"), name) for name in ("viewer", "nobody-here")]
+
+    assert [each.status_code for each in said] == [400, 400]
+    assert "has a second factor" in said[0].get_data(as_text=True)

@@ -11,7 +11,8 @@ from small_city import HOUR, NOW, TIMED
 
 from dashboards import months
 from netops.errors import NetopsError
-from netops.journal import HourSum, hours_of
+from netops.journal import HourSum
+from netops.sums import hours_of
 
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
 OUTAGE = NOW - NOW % HOUR - 3 * HOUR

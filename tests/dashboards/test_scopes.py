@@ -16,7 +16,7 @@ from dashboards.narrow import narrowed
 from dashboards.queries import Queries
 from inventory import sql
 from netops.access import tables
-from netops.access.permissions import NARROWED, OF_CONTRACTS, PUBLIC, ROLES, ROUTES, SELF
+from netops.access.permissions import NARROWED, OF_CONTRACTS, PUBLIC, ROLES, ROUTES, SELF, UNNARROWED
 from netops.access.scope import EVERYTHING, Scope, fits, parse, read, stored
 from netops.access.sealed import Seal, staff_key
 from netops.access.staff import Staff
@@ -36,17 +36,22 @@ ACCOUNTS = [(role, kind) for role in ROLES for kind in NARROW if role not in {"a
 OWN = {
     "area": "110108001", "site": "site-0", "device": "wlan-controller-0", "service": "wifi-0000",
     "contract": "contract-a", "slot_ms": 1_789_999_980_000, "name": "contract-a-2026-08-r0.zip",
+    "subject": "ap:mac:0a0b0c000000",
 }  # fmt: skip
 FOREIGN = {
     "area": "110108002", "site": "site-1", "device": "olt-1", "service": "fiber-0001",
     "contract": "contract-b", "slot_ms": 1_789_999_980_000, "name": "contract-b-2026-08-r0.zip",
+    "subject": "onu:sn:HWTC00000001",
 }  # fmt: skip
 NUMBERS = {"size", "index", "revision"}
 SHOWN = ["/", "/worst", "/worst?by=carrier", "/services.csv", "/api/situation?all=1", "/contracts", "/incidents"]
 SHOWN += ["/find?q=wifi", "/find?q=fiber", "/find?q=carrier", "/tickets", "/approvals", "/approvals/new"]
 SHOWN += [f"/api/v1/{name}?limit=1000" for name in ("troubles", "areas", "sites", "devices", "services", "incidents")]
 SHOWN += ["/api/v1/find?q=wifi", "/api/v1/tickets", "/api/v1/approvals", "/api/v1/contracts", "/api/v1/incidents/both"]
+SHOWN += [f"/api/v1/{name}?limit=1000" for name in ("elements", "probes", "logins")]
+SHOWN += ["/probes", "/logins", "/blind", "/blind?month=2026-08", "/ledger", "/element/ap/mac:0a0b0c000000"]
 SHOWN += ["/device/wlan-controller-0", "/site/site-0", "/why/site-0"]
+OF_WHOLE = ["/summary", "/summary?month=2026-08"]  # contracts as a whole
 NONE = {name: "nothing" if isinstance(each, str) else each for name, each in OWN.items()}
 
 
@@ -138,7 +143,7 @@ def test_no_page_of_a_scope_names_what_lies_outside(narrow, kind):
         "area": ("site-1", "fiber-0001", "wifi-0003"),
         "contract": ("contract-b", "fiber-0001"),
     }[kind]
-    for where in SHOWN if kind == "area" else [*SHOWN, "/contract/contract-a", "/months"]:
+    for where in SHOWN if kind == "area" else [*SHOWN, "/contract/contract-a", "/months", *OF_WHOLE]:
         text = unescape(client.get(where).get_data(as_text=True))
         for name in outside:
             assert name not in text, (where, name)
@@ -214,7 +219,7 @@ def test_a_token_sees_no_more_than_its_owner(narrow):
     told = json.loads(client.get("/api/situation?all=1", headers=head).data)
     assert {each["carrier"] for each in told["services"]} == {"carrier-a"}
     assert client.get("/device/olt-1", headers=head).status_code == 404
-    assert client.get("/probes", headers=head).status_code == 403
+    assert client.get("/audit", headers=head).status_code == 403
 
 
 def test_the_bytes_of_a_device_that_others_hang_on_too_are_not_shown(narrow):
@@ -248,7 +253,7 @@ def test_the_command_line_does_not_narrow_and_lets_no_scope_in(narrow, monkeypat
     monkeypatch.setenv("OF_A_TEST", small_city.PASSWORD)
 
     assert approve.login(narrow.settings, "operator", "env:OF_A_TEST", "approval.request").name == "operator"
-    with pytest.raises(AccessError, match=r"'operator\.area' sees a part of the city"):
+    with pytest.raises(AccessError, match=r"sees a part of the city \(area:110108001\).*do it on the staff pages"):
         approve.login(narrow.settings, "operator.area", "env:OF_A_TEST", "approval.request")
 
 
@@ -299,5 +304,10 @@ def test_a_carrier_needs_one_and_an_admin_has_none():
         fits("admin", parse(["area:1"]))
 
 
-def test_every_narrowed_page_is_a_declared_one():
-    assert set(DECLARED) >= NARROWED | OF_CONTRACTS
+def test_every_page_says_what_a_scope_makes_of_it():
+    """Who adds a route says in `permissions` that it narrows, that it is of contracts, or why it stays closed."""
+    said = [*NARROWED, *OF_CONTRACTS, *UNNARROWED]
+
+    assert len(said) == len(set(said)), "one of the three"
+    assert set(said) == {name for name, wanted in DECLARED.items() if wanted not in {PUBLIC, SELF}}
+    assert all(UNNARROWED.values())

@@ -15,6 +15,8 @@ from netops.access import record
 from netops.alerts import book
 from netops.alerts.incident import Incident, Member, Phase
 from netops.config import Listener
+from netops.status import page
+from netops.status.places import Area, Hotspot, Stand, Status, Works
 from netops.web import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.partner("chromium"), pytest.mark.timeout(180)]
@@ -31,6 +33,8 @@ PAGES = {  # path → whose page it is
     "/find?q=controller": "operator",
     "/device/wlan-controller-9": "operator",
     "/device/small-cell-2?day=2026-09-20": "operator",
+    "/device/wlan-controller-9?week=2026-09-21": "operator",
+    "/site/site-9?month=2026-09": "operator",
     "/service/wifi-0009": "operator",
     "/reading/wlan-controller-0/1789999980000": "auditor",
     "/incidents": "operator",
@@ -276,3 +280,34 @@ def test_a_plan_is_seen_before_it_is_asked_for(look, browser, language):
 
             assert found["wrong"] == [], (size, scheme)
     assert "night" in browser.evaluate("document.querySelector('#content').innerText")
+
+
+@pytest.mark.partner("axe")
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("age_ms", [0, 3_600_000], ids=["fresh", "stale"])
+def test_the_public_status_is_seen_on_every_screen_and_is_pressed_by_a_thumb(browser, tmp_path, language, age_ms):
+    spots = [
+        Hotspot(name=name, address="某路 1 号", stand=stand, since_ms=9) for stand in Stand for name in ("长" * 200,)
+    ]
+    told = Status(
+        title="海淀公共 WiFi", timezone="Asia/Shanghai", rehearsal=True, written_ms=age_ms, seen_ms=0,
+        areas=(Area(id="1", name="万寿路", name_en="Wanshoulu", hotspots=tuple(spots)),),
+        works=(Works(start_ms=age_ms, end_ms=age_ms + 1, areas=("1",)),),
+    )  # fmt: skip
+    for name, data in page.files(told).items():
+        (tmp_path / name).write_bytes(data)
+    browser.open((tmp_path / page.FILES[language]).as_uri())
+    try:
+        for size, (width, height) in SIZES.items():
+            browser.size(width, height)
+            assert browser.evaluate("document.documentElement.scrollWidth") <= width, size
+            assert browser.evaluate(
+                "[...document.querySelectorAll('a,summary')].every(e=>e.getBoundingClientRect().height>=44)"
+            )
+            for scheme in ("light", "dark"):
+                assert browser.axe(scheme)["wrong"] == [], (size, scheme)
+                if PICTURES:
+                    browser.picture(Path(PICTURES) / f"status.{language}.{size}.{scheme}.png")
+    finally:
+        browser.ask("Emulation.setEmulatedMedia", features=[], media="")
+        browser.ask("Emulation.clearDeviceMetricsOverride")

@@ -25,6 +25,7 @@ PAGES = [
     "/ledger",
     "/ledger/leaf/1300",
     "/blind?month=2026-08",
+    "/device/wlan-controller-0?week=2026-08-08",
 ]
 
 

@@ -117,6 +117,21 @@ def test_harm_to_the_ledger_is_named(town, capsys, harm, says):
 
     assert audit(town, "ledger", "--vkey", str(town / "vkeys")) == 4
     assert says in capsys.readouterr().out
+    assert audit(town, "ledger", "--vkey", str(town / "vkeys"), "--lang", "zh") == 4
+    told = capsys.readouterr().out
+    assert re.match("不成立  (账本|note：没有)", told)
+    assert re.findall("[a-z]{3,} [a-z]{2,} [a-z]{3,}", told) == []
+
+
+def test_a_reader_of_chinese_is_told_whose_signature_was_not_looked_at(town, capsys):
+    assert audit(town, "ledger", "--file", str(town / "ledger.db"), "--lang", "zh") == 5
+    told = capsys.readouterr().out
+    assert told.startswith("完整    ")
+    assert "13 叶，每个散列、每列、每个账户与检查点均成立" in told
+    assert "13 叶，只有未给出公钥的签名 1 个" in told
+    assert "注意    未给出公钥：没有查验签名" in told
+    assert audit(town, "ledger", "--vkey", str(town / "vkeys"), "--lang", "zh") == 0
+    assert f"13 叶，签名者 {ORIGIN}\n" in capsys.readouterr().out
 
 
 def test_a_roll_back_of_file_and_checkpoint_is_shown_by_the_checkpoint_that_a_co_signer_holds(town, capsys):

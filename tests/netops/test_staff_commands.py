@@ -298,14 +298,39 @@ def test_whose_role_must_have_one_sets_it_up_on_the_page_first(settings, monkeyp
         run(approve, [*ASK, *as_("li.na")], asked)
 
 
-def test_reset_factors_forgets_them_and_states_it(settings, with_codes, capsys):
-    assert run(staff, ["reset-factors", "wang.min"], settings) == 0
+def test_one_person_resets_factors_in_an_emergency_alone_and_says_so(settings, with_codes, capsys):
+    for given, why in (([], "are reset by two persons"), (["--emergency", "ring 13800138000"], "names no number")):
+        with pytest.raises(UsageError, match=why):
+            run(staff, ["reset-factors", "wang.min", *given], settings)
+    assert run(staff, ["reset-factors", "wang.min", "--emergency", "nobody else is here"], settings) == 0
     said = stated(settings)[-1]
 
     assert "no second factor any more" in capsys.readouterr().out
-    assert (said.body["action"], said.body["subject"]) == ("staff reset-factors", "wang.min")
+    assert said.body["action"] == "staff reset-factors in an emergency"
+    assert (said.body["subject"], said.body["detail"]) == ("wang.min", "nobody else is here")
     with pytest.raises(UsageError, match=r"no account 'wang\.mim'"):
-        run(staff, ["reset-factors", "wang.mim"], settings)
+        run(staff, ["reset-factors", "wang.mim", "--emergency", "x"], settings)
+
+
+def test_two_persons_reset_factors_at_the_command_line(settings, with_codes, capsys):
+    ask = ["request", "factor_reset", "--account", "wang.min", "--reason", "手机丢失"]
+    with sql.Database(tables.url(settings)) as database:
+        people = Staff(database, staff.Passwords())
+        once = people.add("root", role="admin", by="t", now_ms=SYSTEM.now_ms())
+        people.change("root", old=once, new=GOOD, address="::1", now_ms=SYSTEM.now_ms())
+    with pytest.raises(UsageError, match="has a second factor"):
+        run(approve, ["request", "factor_reset", "--account", "li.na", "--reason", "x", *as_("li.na")], settings)
+    assert run(approve, [*ask, *as_("li.na")], settings) == 0
+    name = next(iter(record.read(settings)))
+    run(approve, ["list"], settings)
+    assert "of the account 'wang.min'" in capsys.readouterr().out
+    assert run(approve, ["decide", name, "approved", *as_("root")], settings) == 0
+
+    assert "wang.min has no second factor any more" in capsys.readouterr().out
+    assert stated(settings)[-1].body["action"] == "second factors reset"
+    with pytest.raises(UsageError, match="there is no ledger yet"):
+        run(approve, ["apply"], settings)
+    assert [each.body.get("action") for each in stated(settings)].count("second factors reset") == 1
 
 
 def test_a_token_is_printed_once_and_its_making_and_end_are_stated(settings, capsys):
@@ -385,3 +410,37 @@ def test_a_change_of_the_register_without_a_file_or_for_the_past_is_refused(sett
 def test_a_window_is_asked_for_where_there_must_be_one(settings):
     with pytest.raises(UsageError, match="add --to"):
         run(approve, [*ASK[:8], "--from", "2026-10-12T02:00", "--reason", "x", *as_("li.na")], settings)
+
+
+# ---- scopes
+def staffed(settings, *words):
+    parser = argparse.ArgumentParser()
+    staff.arguments(parser)
+    return staff.run(parser.parse_args(words), settings)
+
+
+def test_a_scope_is_compared_with_the_register_before_anything_is_done(settings):
+    sql.upgrade(MIGRATIONS, settings.register_url)
+    with Register(settings.register_url, rehearsal=True) as register:
+        area = Area(id="110108011", name="中关村街道", name_en="Zhongguancun", col=1, row=1)
+        site = Site(id="s", name="s", area=area.id, address="", tags=("education",))
+        register.apply(city_of([area, site]), at_ms=1, now_ms=1)
+
+    with pytest.raises(UsageError, match="did you mean '110108011'"):
+        staffed(settings, "add", "zhao", "--role", "operator", "--scope", "area:110108111")
+    with pytest.raises(UsageError, match="did you mean 'education'"):
+        staffed(settings, "scope", "li.na", "--to", "tag:eduction")
+    with sql.Database(tables.url(settings)) as database:
+        keeper = Staff(database, staff.Passwords())
+        assert keeper.account("zhao") is None, "no account of a misspelt scope"
+        assert keeper.account("li.na").scope.whole
+
+    assert staffed(settings, "scope", "li.na", "--to", "tag:education", "area:110108011") == 0
+    with sql.Database(tables.url(settings)) as database:
+        assert Staff(database, staff.Passwords()).account("li.na").scope.words() == ["area:110108011", "tag:education"]
+
+
+def test_a_scope_needs_a_register_and_the_whole_city_none(settings):
+    with pytest.raises(UsageError, match="a scope names what the register has, and it cannot be read"):
+        staffed(settings, "scope", "li.na", "--to", "tag:education")
+    assert staffed(settings, "scope", "li.na", "--everything") == 0

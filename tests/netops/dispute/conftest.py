@@ -104,7 +104,8 @@ def watched(tmp_path_factory):
     contract = seen.contracts[0]
     roster = sold(contract, seen)
     entries = sealing.register(seen, revision=1, by="test")
-    entries += [LedgerEntry("cli/00000000", number, fact) for number, fact in enumerate(desks.late_claim())]
+    told = [*desks.late_claim(), *desks.stuck_claims()]
+    entries += [LedgerEntry("cli/00000000", number, fact) for number, fact in enumerate(told)]
     for hour_ms in range(desks.START, desks.END, desks.H):
         runs = {
             each.service: desks.hour(hour_ms, lost=desks.START + 200 * desks.H <= hour_ms < desks.START + 204 * desks.H)

@@ -69,6 +69,13 @@ def late_claim():
     return [Fact(kind=kind, at_ms=START + 190 * H, body=body) for kind, body in told]
 
 
+def stuck_claims():
+    """Claims that no ruling puts in: nobody approved the first, the contract has no class of the second's."""
+    first = {"claim": "req-open", **WINDOW, "reason": "x", "by": "li.na"}
+    second = {**first, "claim": "req-odd", "class": "weather"}
+    return [Fact(kind="exclusion_claim", at_ms=START + 190 * H, body=body) for body in (first, second)]
+
+
 def hour(start_ms, *, lost):
     down = (State.DOWN, Cause.CARRIER, "parent:ac-1")
     up = (State.UP, Cause.NONE, "")

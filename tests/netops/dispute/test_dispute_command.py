@@ -15,9 +15,11 @@ from netops.access.admission import Admission
 from netops.commands import audit, dispute, report
 from netops.dispute import about, listening, notes, papers
 from netops.errors import AccessError, EvidenceError, UsageError
+from netops.evidence import bundle
 from netops.facts import Fact
 from netops.ledger import LedgerEntry
 from netops.ledger_file import LedgerReader
+from netops.report import issue
 from netops.sign import Signer
 from netops.sla import calendar
 from tests.netops.dispute.conftest import CARRIER, KILLED, OTHER
@@ -294,6 +296,60 @@ def test_who_upholds_what_no_ruling_moves_is_told_at_once_what_must_follow(desk,
     assert sealed(city) == []
     assert words(dispute, city, "status", "--language", "zh_CN") == 0
     assert "须以合同变更或服务台账写明约定期间" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [
+        ("req-open", ("the claim was not approved; two persons must approve it", "须先由两人批准")),
+        ("req-odd", ("the contract has no class that the claim names", "合同没有该申请所指的免责类别")),
+    ],
+    ids=["nobody approved it", "of no class"],
+)
+def test_who_upholds_a_claim_that_no_ruling_puts_in_is_told_what_must_be_done_first(desk, city, capsys, claim, said):
+    """At the ruling, in the list of either desk, in the revision's papers."""
+    en, zh = said
+    for_the_core = issue.place(city, FIRST)
+    for_the_core.parent.mkdir(exist_ok=True)
+    shutil.copy(desk / "r1.zip", for_the_core)
+    words(dispute, city, "take", objected(desk, "--claim", claim))
+    sealed(city)
+    name = name_of(city, capsys)
+    words(dispute, city, "rebut", name, "accepted", "--reason", "x", "--as", "wang.min")
+    sealed(city)
+    capsys.readouterr()
+
+    words(dispute, city, "rule", name, "upheld", "--reason", "x", "--as", "zhao")
+
+    told = capsys.readouterr().out
+    assert f"an upheld 'claim_refused' moves nothing: {en}" in told
+    assert zh in told
+    assert sealed(city) == []
+    words(report, city, "build", *MONTH, "--out", desk / "r2.zip", "--seal-here")
+    shutil.copy(desk / "r2.zip", issue.place(city, SECOND))
+    for bundles in ((), ("r2.zip",)):
+        assert en in state_of(city, capsys, *bundles)["objections"][0]["follows"]
+        assert words(dispute, city, "status", "--language", "zh_CN", *bundles) == 0
+        assert zh in capsys.readouterr().out
+    page = bundle.open_bundle(desk / "r2.zip").member("report.html").decode()
+    assert (en in page, zh in page) == (True, True)
+
+
+@pytest.mark.usefixtures("clock")
+def test_of_a_claim_that_a_ruling_puts_in_nothing_must_follow(desk, city, capsys):
+    words(dispute, city, "take", objected(desk))
+    sealed(city)
+    name = name_of(city, capsys)
+    words(dispute, city, "rebut", name, "accepted", "--reason", "x", "--as", "wang.min")
+    sealed(city)
+    capsys.readouterr()
+
+    words(dispute, city, "rule", name, "upheld", "--reason", "x", "--as", "zhao")
+
+    assert "moves nothing" not in capsys.readouterr().out
+    assert sealed(city) == []
+    assert state_of(city, capsys)["objections"][0]["follows"] is None
 
 
 @pytest.mark.usefixtures("clock")

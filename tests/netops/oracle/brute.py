@@ -485,7 +485,8 @@ def stream_of(objective):
     rules = objective["rules"]
     if objective["indicator"] in COUNTED:
         bound = f"{SIGN.get(objective['indicator'], '>=')} {objective['threshold']}"
-        return f"{objective['indicator']} {bound} one by one, in slots of {rules['check_every_s']} s"
+        joined = f", {rules['quorum']} of {rules['vantages']}" if objective["indicator"] == PACKETS else ""
+        return f"{objective['indicator']} {bound} one by one, in slots of {rules['check_every_s']} s{joined}"
     more = ("probe.reached", "probe.throughput.mean", "pon.onu.margin.gpon_b_plus")
     sign = ">=" if objective["indicator"] in more else "<="
     clock = f", clock error up to {rules['max_clock_error_ratio']} of it" if "delay_" in objective["indicator"] else ""
@@ -544,7 +545,8 @@ def judge(city, item, objective, start_ms, end_ms):
         name: sum(name in minute for minute, there in zip(tenure, inside, strict=True) if there) for name in found
     }
     made = figures(objective, rules, found, tallies, weights)
-    if objective["indicator"].startswith("fault.") or objective["indicator"] in COUNTED:
+    counted_ = objective["indicator"] in COUNTED and objective["indicator"] != PACKETS  # whose gaps have places
+    if objective["indicator"].startswith("fault.") or counted_:
         share = Fraction(dark[0], dark[1]) if dark[1] else Fraction(1)
         made["unknown_ratio"] = max(share, made["unknown_ratio"])
         sure = made["unknown_ratio"] <= Fraction(rules["max_unknown_ratio"])
@@ -568,7 +570,9 @@ COUNTED = (
     "lte.cell.rrc.success",
     "lte.cell.erab.success",
     "lte.cell.prb_dl.free",
+    "probe.packets.answered",
 )
+PACKETS = "probe.packets.answered"
 
 
 def counted(rules, places, when, causes, said):

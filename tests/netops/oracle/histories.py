@@ -136,6 +136,7 @@ def derived(rng, name):
             ("lte.cell.rrc.success", ["1"]),
             ("lte.cell.erab.success", ["1"]),
             ("lte.cell.prb_dl.free", ["1"]),
+            ("probe.packets.answered", ["20", "200"]),
         ]
     )
     own = replace(
@@ -146,6 +147,8 @@ def derived(rng, name):
     if metric in ONE_BY_ONE:
         own = replace(own, outage_edge="first_bad", min_outage_s=0, check_every_s=600, min_samples_per_slice=0)
         own = replace(own, parent_failure="children_down")
+    if metric == "probe.packets.answered":
+        own = replace(own, quorum=rng.choice([1, 2]), vantages=2)
     threshold = rng.choice(thresholds)
     if metric == "fault.repair":
         own = replace(own, repair_from=random.Random(f"{threshold} {own}").choice(["outage", "report"]))

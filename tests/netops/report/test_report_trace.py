@@ -112,3 +112,18 @@ def test_replies_that_are_no_longer_kept_are_told_as_such(opened):
 
     assert lines[-1] == f"  read     raw replies of ac-1@{way.slots[1]}: none are kept"
     assert not any("chunk" in line for line in lines)
+
+
+def test_the_way_is_told_in_the_readers_language(opened):
+    way = trace.way(opened, service="ap-1")
+    lines = list(trace.told(way, trace.looks(way, store=Kept(), archive=Kept(), ledger=Kept()), "zh"))
+
+    assert lines[0].startswith("扣减     公共WiFi / any：未达标，")
+    assert lines[0].endswith(" %，应扣减 200.00 CNY")
+    assert lines[1].startswith("中断     ap-1：2026-09-30T17:")
+    assert "，运营商，" in lines[1]
+    assert lines[2].startswith("封存于   第 ")
+    assert lines[3] == "所见设备 ac-1，ap:mac:ap-1"
+    assert lines[4] == f"轮询     ac-1@{way.slots[0]}：已应答，设备模板 —"
+    assert lines[5].endswith("，第 8 叶")
+    assert next(trace.owed(way, "zh")).startswith(f"请索取   轮询 ac-1@{way.slots[0]}")

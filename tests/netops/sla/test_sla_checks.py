@@ -9,7 +9,7 @@ from inventory.model import Carrier, Coverage, Credits, Device, Hours, Minimum, 
 from inventory.reading.folder import read_city
 from inventory.snapshot import of_city
 from netops.config import Collect, Settings
-from netops.sla import checks
+from netops.sla import checks, pieces
 from tests.netops.instances import how_to_city
 
 AT = 1_790_784_000_000
@@ -143,3 +143,12 @@ def test_what_a_promise_of_coverage_lacks_is_named_with_its_place(guide, changed
     found = problems(guide, item={"coverage": (replace(OUTDOOR, **changed),)})
 
     assert [message in each.what for each in found] == [True] * bool(message), found
+
+
+def test_a_contract_of_so_many_slots_that_no_month_could_be_closed_is_warned_of(guide, monkeypatch):
+    monkeypatch.setattr(pieces, "MOST_STRETCHES", 100)
+
+    (found,) = problems(guide)
+
+    assert "a report takes at most 100, which is" in found.what
+    assert "sell the services by several contracts" in found.remedy

@@ -137,6 +137,36 @@ def test_what_is_old_says_so_in_a_line_of_text_and_every_page_says_when_it_was_w
     assert json.loads(files[page.JSON])["stale"] is (zh is not None)
 
 
+@pytest.mark.parametrize(
+    ("states", "age_ms", "zh", "en"),
+    [
+        ((State.UP, State.UP), 0, "公共 WiFi 正常", "Public WiFi works"),
+        ((State.UP, State.DOWN), 0, "1 个热点不能用", "1 hotspot does not work"),
+        ((State.DOWN, State.DOWN), 0, "2 个热点不能用", "2 hotspots do not work"),
+        ((State.UP, State.UNKNOWN), 0, "我们看到的热点都正常", "Every hotspot that we see works"),
+        ((State.UNKNOWN, State.UNKNOWN), 0, "现在的情况未知", "How it is now is not known"),
+        ((State.UP, State.UP), 601_000, "现在的情况未知", "How it is now is not known"),
+    ],
+    ids=["good", "one", "some", "partly unseen", "unseen", "stale"],
+)
+def test_the_first_sentence_tells_the_whole_and_praises_nothing_that_was_not_seen(states, age_ms, zh, en):
+    seen = {f"wifi-{at}-0": (state, NOW - HOUR) for at, state in enumerate(states)}
+    files = page.files(status(city(per_site=1), now(seen, at_ms=NOW - age_ms)))
+    for name, said in ((page.FILES["zh"], zh), (page.FILES["en"], en)):
+        (answer,) = re.findall(r'<p class="answer \w+">(.+?)<small>', files[name].decode())
+
+        assert answer.partition(" ")[2] == said
+
+
+def test_what_does_not_work_stands_before_everything_else_with_its_subdistrict():
+    text = page.files(mixed())["index.html"].decode()
+    wrong, subdistricts = text.index("现在不能用的热点"), text.index("各街道")
+
+    assert "乙路 · 乙路 1 号" in text[wrong:subdistricts]
+    assert "甲路广场" not in text[wrong:subdistricts]
+    assert "UTC+08" in text, "no time without its zone"
+
+
 @dataclass
 class Seen(HTMLParser):
     """The elements and the text of a page."""
