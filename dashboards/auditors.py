@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, render_template, request
 
-from dashboards import blind, closed, deductions, disputes, figures, held, intervals, periods, reckoning, revisions
+from dashboards import blind, deductions, disputes, figures, held, intervals, periods, reckoning, revisions
 from dashboards.frame import bound, frame
 from dashboards.running import Running
-from netops.report import waterfall
+from netops.report import closed, waterfall
 from netops.web.language import gettext as _
 
 if TYPE_CHECKING:

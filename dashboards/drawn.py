@@ -9,14 +9,14 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from dashboards import closed, words
+from dashboards import words
 from dashboards.running import Running
 from netops.alerts import burning
 from netops.clock import utc
 from netops.dispute import codes
 from netops.errors import EvidenceError, NetopsError
 from netops.pictures import beside, burn, ink, waterfall
-from netops.report import figures
+from netops.report import closed, figures
 from netops.report import waterfall as steps
 from netops.report.decided import UPHELD
 from netops.report.words import say

@@ -15,8 +15,8 @@ from netops.report import counts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from dashboards.closed import Closed
     from inventory.model import Objective, ServiceItem
+    from netops.report.closed import Closed
     from netops.report.interval import Answer
 
 WORST = {"missed": 0, "not_determinable": 1, "met": 2}

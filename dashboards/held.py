@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import abort, request
 
-from dashboards import closed, figures, periods
+from dashboards import figures, periods
 from netops.clock import utc
 from netops.errors import EvidenceError
-from netops.report import because
+from netops.report import because, closed
 from netops.sla import calendar
 from netops.web.language import current
 from netops.web.language import gettext as _
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from dashboards.closed import Closed, Issue
     from dashboards.desk import Desk
     from dashboards.figures import Figure
     from dashboards.periods import Period
     from dashboards.running import Running
     from inventory.model import Contract
+    from netops.report.closed import Closed, Issue
     from netops.report.words import Language
 
 ROWS = 25  # of each table of a figure

@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from dashboards import closed
 from netops.access import disputes
 from netops.access.record import ledger_path
 from netops.clock import utc
 from netops.ledger_file import LedgerReader
+from netops.report import closed
 from netops.sla import calendar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from dashboards.closed import Issue
     from inventory.model import Contract
     from netops.access.disputes import Known
     from netops.config import Settings
     from netops.dispute.states import Case
+    from netops.report.closed import Issue
 
 RUNNING, OVER, ISSUED = "running", "over", "issued"
 HOUR = "availability_hour"

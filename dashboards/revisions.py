@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, render_template
 from werkzeug.utils import secure_filename
 
-from dashboards import audit, closed, contracts, disputes, figures, held, ledgers
+from dashboards import audit, contracts, disputes, figures, held, ledgers
 from dashboards.frame import bound, frame
 from netops.errors import EvidenceError
 from netops.evidence.members import REPORT
 from netops.papers import CERTIFICATE, signed_at
-from netops.report import because, pdf, xlsx
+from netops.report import because, closed, pdf, xlsx
 from netops.report import figures as amounts
 from netops.report import issue as issuing
 from netops.report.words import WORDS, say
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from dashboards.closed import Closed, Issue
     from dashboards.desk import Desk
+    from netops.report.closed import Closed, Issue
     from netops.report.words import Language
 
 ROWS = 60  # of the intervals that a revision moved; all are in report.json

@@ -1,14 +1,14 @@
 """What a month's issued report comes to in a few figures, for whoever has a minute. Read from its bundle.
 
-A bundle is believed where the digest of its `report.json` is the one that the ledger sealed (`report_issued`), and its
-register the one that the report names. Whether the figures follow from the inputs is `netops audit verify`'s question.
+A bundle is believed where its manifest is the one that the ledger sealed (`report_issued`), and its report and register
+those of the manifest (`netops/report/closed.py`). Whether the figures follow from the inputs is `netops audit verify`'s
+question.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import zipfile
 from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,7 +16,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from netops.errors import EvidenceError
-from netops.evidence import canonical
+from netops.evidence.members import REGISTER, REPORT
+from netops.report import closed
 from netops.report.named import named
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from netops.ledger import Leaf
 
 STATE = "availability"  # the indicator whose outage minutes are put on the map
-MOST_BYTES = 1 << 29
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,180}-(20\d\d-(?:0[1-9]|1[0-2]))-r\d{1,6}")
 
 
@@ -109,7 +109,7 @@ def of(folder: Path, leaves: Iterable[Leaf], wanted: Collection[str]) -> tuple[l
             continue
         path = folder / f"{name}.zip"
         try:
-            made.append(_kept(path, path.stat().st_mtime_ns, str(leaf.fact.body["digest"]), leaf.index))
+            made.append(_kept(path, path.stat().st_mtime_ns, _seal(leaf)))
         except FileNotFoundError:
             wrong[name] = f"{path.name}: not there; the core writes it, `netops report build` too"
         except (OSError, EvidenceError) as error:
@@ -117,37 +117,35 @@ def of(folder: Path, leaves: Iterable[Leaf], wanted: Collection[str]) -> tuple[l
     return made, wrong
 
 
+@dataclass(frozen=True, slots=True)
+class _Seal:
+    """What the ledger says of an issued report: its leaf, and the SHA-256 of its manifest and its `report.json`."""
+
+    leaf: int
+    manifest: str
+    report: str
+
+
+def _seal(leaf: Leaf) -> _Seal:
+    body = leaf.fact.body
+    return _Seal(leaf.index, str(body["manifest_digest"]), str(body["digest"]))
+
+
 @lru_cache(maxsize=512)
-def _kept(path: Path, _changed: int, digest: str, leaf: int) -> Closed:
-    return read(path, digest=digest, leaf=leaf)
-
-
-def read(path: Path, *, digest: str, leaf: int) -> Closed:
-    """Return the figures of a bundle, `digest` and `leaf` being of its seal; EvidenceError when it is another."""
-    report, register = _members(path, digest)
+def _kept(path: Path, _changed: int, seal: _Seal) -> Closed:
+    """Return the figures of a bundle; EvidenceError when it is not the one that was sealed."""
+    report, register = _members(path, seal)
     try:
-        return _closed(path.stem, report, register, leaf)
+        return _closed(path.stem, report, register, seal.leaf)
     except (KeyError, TypeError, ValueError, IndexError, ArithmeticError) as error:
         what = "expected a report of this version; build it again with `netops report build`"
         raise EvidenceError(f"{path.name}: report.json is not read here ({error!r}); {what}") from None
 
 
-def _members(path: Path, digest: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            sizes = [archive.getinfo(name).file_size for name in ("report.json", "register.json")]
-            if max(sizes) > MOST_BYTES:
-                raise EvidenceError(f"{path.name}: a member of {max(sizes)} bytes; refused")
-            report, register = (archive.read(name) for name in ("report.json", "register.json"))
-    except (zipfile.BadZipFile, KeyError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise EvidenceError(f"{path.name}: cannot be read ({error}); expected the bundle that the core wrote") from None
-    if canonical.digest(report) != digest:
-        raise EvidenceError(
-            f"{path.name}: its report.json is not the one that the ledger sealed; `netops audit verify`"
-        )
-    told = json.loads(report)
-    known = json.loads(register) if canonical.digest(register) == told["digests"]["register"] else {}
-    return told, known
+def _members(path: Path, seal: _Seal) -> tuple[dict[str, Any], dict[str, Any]]:
+    known = closed.members(path, path.stem, manifest=seal.manifest, report=seal.report)
+    report, register = (json.loads(closed.member(path, name, known[name])) for name in (REPORT, REGISTER))
+    return report, register
 
 
 def _closed(name: str, report: Mapping[str, Any], register: Mapping[str, Any], leaf: int) -> Closed:

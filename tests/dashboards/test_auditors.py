@@ -17,7 +17,7 @@ from audited_city import CONTRACT, OUTAGE, REPORT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards import closed, deductions, devices, figures, held
+from dashboards import deductions, devices, figures, held
 from inventory.model import Credits, Tier
 from netops import founding
 from netops.commands import audit, sla
@@ -25,7 +25,7 @@ from netops.errors import EvidenceError
 from netops.evidence import canonical, container
 from netops.ledger_file import LedgerReader
 from netops.placing import WAITING
-from netops.report import issue
+from netops.report import closed, issue
 from netops.sla import credit
 
 MONTH = f"/contract/{CONTRACT}/2026-08"

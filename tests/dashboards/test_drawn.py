@@ -14,10 +14,10 @@ import pytest
 from audited_city import CONTRACT, REPORT
 from small_city import HOSTILE
 
-from dashboards import charts, closed, drawn, measured
+from dashboards import charts, drawn, measured
 from netops import ledger_file
 from netops.alerts import burning
-from netops.report import issue, waterfall
+from netops.report import closed, issue, waterfall
 from netops.summary import page
 
 ENGLISH = {"Accept-Language": "en"}  # a `lang` of the address stays with the browser, which others use

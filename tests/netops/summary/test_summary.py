@@ -109,7 +109,7 @@ def test_a_bundle_that_is_not_the_sealed_report_is_refused_by_name(house, leaves
     made, wrong = closed.of(tmp_path, [leaf], [AUGUST])
 
     assert made == []
-    assert "not the one that the ledger sealed" in wrong[leaf.fact.body["report"]]
+    assert "report.json is not what was sealed" in wrong[leaf.fact.body["report"]]
 
 
 @pytest.mark.parametrize("data", [None, b"", b"PK\x05\x06" + bytes(18)], ids=["gone", "empty", "no-members"])

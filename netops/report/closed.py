@@ -1,6 +1,7 @@
 """A closed month as its sealed report tells it: read out of the bundle, held against the ledger, never reckoned anew.
 
-The seal of a report names its manifest, and that names each member: a file whose bytes are others is not shown.
+The seal of a report names its manifest, and that names each member: a file whose bytes are others is not shown. The
+pages and the month's summary read bundles here.
 """
 
 from __future__ import annotations
@@ -109,10 +110,7 @@ def opened(settings: Settings, issue: Issue) -> Closed:
 
 @lru_cache(maxsize=HELD)
 def _opened(path: Path, _changed: int, issue: Issue) -> Closed:
-    manifest = member(path, MANIFEST, issue.manifest_digest)
-    digests: dict[str, str] = json.loads(manifest)["members"]
-    if digests.get(REPORT) != issue.digest:
-        raise EvidenceError(f"{path.name}: its manifest names another {REPORT} than the seal of '{issue.report}'")
+    digests = members(path, issue.report, manifest=issue.manifest_digest, report=issue.digest)
     report = json.loads(member(path, REPORT, digests[REPORT]))
     days = json.loads(member(path, DAYS, digests[DAYS])) if DAYS in digests else {}
     texts = json.loads(member(path, CONTRACT, digests[CONTRACT]))
@@ -128,6 +126,14 @@ def _versions(texts: Iterable[Any]) -> dict[str, Contract]:
     return {each.version: each for each in found if isinstance(each, Contract)}
 
 
+def members(path: Path, name: str, *, manifest: str, report: str) -> dict[str, str]:
+    """Return each member's SHA-256 by the manifest that the seal of a report called `name` names."""
+    found: dict[str, str] = json.loads(member(path, MANIFEST, manifest))["members"]
+    if found.get(REPORT) != report:
+        raise EvidenceError(f"{path.name}: its manifest names another {REPORT} than the seal of '{name}'")
+    return found
+
+
 def member(path: Path, name: str, digest: str) -> bytes:
     """Return a member of a bundle whose SHA-256 is known; EvidenceError when there is none, or it is another."""
     try:
@@ -136,7 +142,7 @@ def member(path: Path, name: str, digest: str) -> bytes:
             if about.compress_type != zipfile.ZIP_STORED or about.file_size > MOST_BYTES:
                 raise EvidenceError(f"{path.name}: {name} is not stored as bundles are")
             data = file.read(about)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:  # RuntimeError: encrypted
         raise EvidenceError(f"{path.name}: {name} cannot be read ({error}); restore the bundle from a backup") from None
     if (held := canonical.digest(data)) != digest:
         raise EvidenceError(
