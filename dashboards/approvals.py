@@ -38,9 +38,8 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
 
 def index(desk: Desk, error: str = "") -> str:
     """Show what waits, then what was decided."""
-    city, scope = desk.queries.city(), guard.scope()
-    held = record.read(desk.settings).values()
-    known = [each for each in held if within(each.request.terms, city.snapshot, scope)]
+    city = desk.queries.city()
+    known = [each for each in record.read(desk.settings).values() if in_sight(desk, each)]
     waiting = sorted((each for each in known if each.state == approvals.PENDING), key=lambda each: each.request.at_ms)
     decided = sorted(
         (each for each in known if each.decision is not None),
@@ -61,6 +60,13 @@ def index(desk: Desk, error: str = "") -> str:
         shortly=register.shortly,
         error=error,
     )
+
+
+def in_sight(desk: Desk, approval: Approval) -> bool:
+    """Whether whoever asks may see a request: it is about what lies in the scope, and about nothing else."""
+    if approval.request.action == amending.ACTION:
+        return register.in_sight(desk, approval)
+    return within(approval.request.terms, desk.queries.city().snapshot, guard.scope())
 
 
 def said() -> dict[str, str]:
@@ -142,7 +148,7 @@ def withdraw(desk: Desk, name: str) -> Response | tuple[str, int]:
 
 def _decide(desk: Desk, name: str, decision: str) -> Response | tuple[str, int]:
     approval: Approval = record.read(desk.settings).get(name) or abort(404)
-    if not within(approval.request.terms, desk.queries.city().snapshot, guard.scope()):
+    if not in_sight(desk, approval):
         abort(404)
     try:
         fact = approvals.decide(

@@ -31,8 +31,9 @@ def record(desk: Desk, noun: str, name: str) -> str:
         abort(404)
     with desk.queries.register() as register:
         told = register.history(noun, name)
-    if not told:
+    if not told or not desk.queries.lies([told[-1].record]):
         abort(404)
+    every, told = len(told), [each for each in told if desk.queries.lies([each.record])]
     now_ms = desk.clock.now_ms()
     rows = list(enumerate(told, start=1))[-SHOWN:]
     first, second = _chosen(len(told))
@@ -46,6 +47,7 @@ def record(desk: Desk, noun: str, name: str) -> str:
         page_of=_page_of(noun, name, held=name in getattr(city.snapshot, noun)),
         rows=rows[::-1],
         more=len(told) - len(rows),
+        elsewhere=every - len(told),
         holds=any(_believed(each) and each.valid_from <= now_ms < each.valid_to for each in told),
         values=_values(noun, told[-1]),
         first=first,

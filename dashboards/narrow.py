@@ -66,7 +66,7 @@ def _places(whole: Snapshot, scope: Scope) -> set[str]:
     """Return the sites that a scope of places alone names; a scope that names a carrier or contract names none."""
     if scope.carrier or scope.contract:
         return set()
-    return {each.id for each in whole.sites if _is_place(each, scope)}
+    return {each.id for each in whole.sites if is_place(each, scope)}
 
 
 def _shared(whole: Index, seen: Snapshot) -> frozenset[str]:
@@ -125,7 +125,7 @@ def said(scope: Scope, seen: Snapshot) -> list[str]:
 
 def _snapshot(whole: Snapshot, scope: Scope) -> Snapshot:
     sellers = _sellers(whole)
-    services = tuple(each for each in whole.services if _is_in(each, whole, scope, sellers))
+    services = tuple(each for each in whole.services if is_in(each, whole, scope, sellers))
     sold = {name for each in services for name in sellers.get(each.id, ())}
     contracts = tuple(each for each in whole.contracts if _is_seen(each, scope, sold))
     devices = _devices(whole, scope, services)
@@ -159,7 +159,12 @@ def _sellers(whole: Snapshot) -> Mapping[str, set[str]]:
     return made
 
 
-def _is_in(service: Service, whole: Snapshot, scope: Scope, sellers: Mapping[str, set[str]]) -> bool:
+def sellers(service: Service, seen: Snapshot) -> set[str]:
+    """Return the contracts that sell a service, as it is written here."""
+    return {c.id for c in seen.contracts for item in c.items if fits(c, item, service, seen)}
+
+
+def is_in(service: Service, whole: Snapshot, scope: Scope, sellers: Mapping[str, set[str]]) -> bool:
     """Whether a service lies in the scope: of each kind that it names, one."""
     return (
         (not scope.carrier or service.carrier in scope.carrier)
@@ -186,7 +191,8 @@ def _was_seen(contract: Contract, scope: Scope) -> bool:
     return named and not scope.of_places
 
 
-def _is_place(site: Site, scope: Scope) -> bool:
+def is_place(site: Site, scope: Scope) -> bool:
+    """Whether a site is one of the places that a scope names; of one that names none each is."""
     return (not scope.area or site.area in scope.area) and (not scope.tag or bool(scope.tag & set(site.tags)))
 
 
@@ -200,7 +206,7 @@ def _devices(whole: Snapshot, scope: Scope, services: tuple[Service, ...]) -> tu
         held |= {
             each.id
             for each in whole.devices
-            if _is_place(whole.site[each.site], scope) and (not scope.carrier or each.carrier in scope.carrier)
+            if is_place(whole.site[each.site], scope) and (not scope.carrier or each.carrier in scope.carrier)
         }
     held = _with_parents(held, whole)
     return tuple(each for each in whole.devices if each.id in held)

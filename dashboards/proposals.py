@@ -8,6 +8,7 @@ from flask import Blueprint, g, redirect, render_template, request, url_for
 
 from dashboards.frame import bound, frame
 from netops import proposals
+from netops.access import guard
 from netops.access.approvals import names_somebody
 from netops.access.record import stated
 from netops.errors import NetopsError, UsageError
@@ -43,7 +44,7 @@ def index(desk: Desk, error: str = "") -> str:
     city = desk.queries.city()
     dismissed = {str(fact.body["subject"]): fact for fact in _dismissals(desk)}
     try:
-        every = [each for each in proposals.waiting(desk.settings) if each.standing != "known"]
+        every = [each for each in findings(desk) if each.standing != "known"]
     except NetopsError as wrong:
         every, error = [], str(wrong)
     every = [each for each in every if not _is_registered(city, each)]
@@ -56,6 +57,15 @@ def index(desk: Desk, error: str = "") -> str:
         over=[(each, dismissed[each.finding]) for each in every if each.finding in dismissed][:SHOWN],
         error=error,
     )
+
+
+def findings(desk: Desk) -> list[Proposal]:
+    """Return what waits; to whoever has a scope what was found of its devices: a new one lies nowhere yet."""
+    found = proposals.waiting(desk.settings)
+    if guard.scope().whole:
+        return found
+    seen = desk.queries.city().index
+    return [each for each in found if each.device in seen.snapshot.device and each.device not in seen.shared]
 
 
 def _dismissals(desk: Desk) -> list[Fact]:
@@ -94,7 +104,7 @@ def dismiss(desk: Desk) -> Response | tuple[str, int]:
     """State that a finding is none of ours, and why."""
     finding, reason = request.form.get("finding", ""), request.form.get("reason", "").strip()
     try:
-        if not any(each.finding == finding for each in proposals.waiting(desk.settings)):
+        if not any(each.finding == finding for each in findings(desk)):
             raise UsageError(_("没有这条发现，或它已经变了。"))
         if not 0 < len(reason) <= 2_000 or names_somebody(reason):
             raise UsageError(_("请写明理由（最多 2000 字，不要写手机号、证件号或 MAC）。"))

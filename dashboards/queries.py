@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol
 
+from dashboards import reach
 from dashboards.city import City, Index, index, join
 from dashboards.narrow import narrowed
 from inventory.register import Register
@@ -32,6 +33,9 @@ from netops.sums import hours_of, together
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+    from inventory.edits import Edit
+    from inventory.errors import Problem
+    from inventory.model import Record
     from netops.access.scope import Scope
     from netops.clock import Clock
     from netops.config import Settings
@@ -110,6 +114,22 @@ class Queries:
                 while len(self._narrowed) > SCOPES:
                     self._narrowed.popitem(last=False)
             return held[1]
+
+    def encloses(self, wanted: Sequence[Edit]) -> bool:
+        """Whether edits of the register touch nothing that whoever asks may not look at."""
+        scope = self._scope()
+        return scope.whole or reach.encloses(self._whole().index, self.city().index, scope, wanted)
+
+    def lies(self, records: Sequence[Record]) -> bool:
+        """Whether records, as they are written here, lie in what whoever asks may look at, and name nothing beyond."""
+        scope = self._scope()
+        return scope.whole or reach.lies(self._whole().index, self.city().index, scope, records)
+
+    def told(self, problems: Sequence[Problem]) -> list[Problem]:
+        """Return what does not fit the register, to whoever has a scope without the names of what lies beyond it."""
+        if self._scope().whole:
+            return list(problems)
+        return reach.told(problems, self._whole().snapshot, self.city().snapshot)
 
     def _whole(self) -> City:
         held = self._city

@@ -12,12 +12,16 @@ from flask import Blueprint, abort, g, redirect, render_template, request, url_f
 
 from dashboards import effects, records
 from dashboards.frame import bound, frame
+from dashboards.proposals import findings
+from dashboards.reach import unseen
 from inventory import edits, times
 from inventory.errors import FilesError, InventoryError
-from netops import amending, proposals
-from netops.access import approvals, record
+from inventory.model import noun as noun_of
+from netops import amending
+from netops.access import approvals, guard, record
 from netops.errors import AccessError, NetopsError, UsageError
 from netops.web.language import gettext as _
+from netops.web.language import mark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     Answer = str | Response | tuple[str, int]
 
 SHOWN = 40  # services named on a plan
+BEYOND = mark("这项更改涉及您查看范围以外的内容：请由看得到全市的人提出。")
 RECENT = 20
 
 
@@ -52,14 +57,17 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
 def index(desk: Desk) -> str:
     """Show what waits for a second person, what was changed lately, and the ways in."""
     city = desk.queries.city()
-    known = [each for each in record.read(desk.settings).values() if each.request.action == amending.ACTION]
+    asked = [each for each in record.read(desk.settings).values() if each.request.action == amending.ACTION]
+    known = {each.request.id: each for each in asked if in_sight(desk, each)}
     with desk.queries.register() as register:
         recent = register.applications(most=RECENT)
+    if not guard.scope().whole:  # what files changed, they changed all over the city
+        recent = [each for each in recent if each.request in known]
     return render_template(
         "dashboards/register.html",
         **frame(desk, city),
         counts=[(noun, _(label), len(getattr(city.snapshot, f"{noun}s"))) for noun, label in records.NOUNS.items()],
-        waiting=[each for each in known if each.state == approvals.PENDING],
+        waiting=[each for each in known.values() if each.state == approvals.PENDING],
         recent=recent,
         proposals=_proposals(desk),
         shortly=shortly,
@@ -68,9 +76,30 @@ def index(desk: Desk) -> str:
 
 def _proposals(desk: Desk) -> int:
     try:
-        return sum(each.standing != "known" for each in proposals.waiting(desk.settings))
+        return sum(each.standing != "known" for each in findings(desk))
     except NetopsError:
         return 0  # its own page says why
+
+
+def in_sight(desk: Desk, approval: Approval) -> bool:
+    """Whether whoever asks may see a request: all that it touches lies in sight; once decided, all that it made."""
+    if guard.scope().whole:
+        return True
+    try:
+        wanted = amending.wanted_of(approval.request.terms)
+    except FilesError:
+        return False
+    if approval.state == approvals.PENDING:
+        return desk.queries.encloses(wanted)
+    made = [each.after or _last(desk, each) for each in wanted]
+    return desk.queries.lies([each for each in made if each is not None]) and None not in made
+
+
+def _last(desk: Desk, each: Edit) -> Record | None:
+    """Return what a record was at last."""
+    with desk.queries.register() as register:
+        versions = register.history(each.noun, each.id)
+    return versions[-1].record if versions else None
 
 
 def shortly(approval: Approval) -> list[str]:
@@ -107,8 +136,13 @@ def edits_columns(noun: str) -> Sequence[str]:
 def edit(desk: Desk, noun: str, name: str) -> str:
     """Show the form of a record as it holds now."""
     held = _held(desk, noun, name)
+    errors = {} if desk.queries.encloses([_ended(held)]) else {"": _(BEYOND)}
     proposed = {key: value[:2_000] for key, value in request.args.items() if key in edits_columns(noun)}
-    return _form(desk, noun, name, edits.cells(held) | proposed, {})
+    return _form(desk, noun, name, edits.cells(held) | proposed, errors)
+
+
+def _ended(held: Record) -> Edit:
+    return edits.Edit(noun=noun_of(held), id=held.id, before=edits.digest(held), after=None)
 
 
 def _form(desk: Desk, noun: str, name: str, values: Mapping[str, str], errors: Mapping[str, str]) -> str:
@@ -149,15 +183,23 @@ def _review(desk: Desk, noun: str, name: str) -> Answer:
             return _form(desk, noun, name, values, errors), 400
     seen = request.form.get("seen") or edits.digest(held)
     wanted = [edits.Edit(noun=noun, id=made.id if made else name, before=seen if held else "", after=made)]
+    if not desk.queries.encloses(wanted):
+        return _form(desk, noun, name, values, _beyond(desk, made)), 400
     try:
         from_ms = _from(desk)
         with desk.queries.register() as register:
             register.plan_edits(wanted, at_ms=from_ms or desk.clock.now_ms())
     except FilesError as error:
-        return _form(desk, noun, name, values, records.at_fields(noun, error.problems)), 400
+        return _form(desk, noun, name, values, records.at_fields(noun, desk.queries.told(error.problems))), 400
     except UsageError as error:
         return _form(desk, noun, name, values, {"from": str(error)}), 400
     return _plan(desk, wanted, from_ms=from_ms, reason=request.form.get("reason", ""))
+
+
+def _beyond(desk: Desk, made: Record | None) -> dict[str, str]:
+    """Return by field what a record names beyond the scope, else that the change itself reaches beyond it."""
+    found = unseen(desk.queries.city().snapshot, made) if made is not None else []
+    return {field: _("没有 %(name)s", name=name) for field, name in found} or {"": _(BEYOND)}
 
 
 def _from(desk: Desk) -> int:
@@ -216,6 +258,8 @@ def ask(desk: Desk) -> Answer:
         wanted = [edits.read(each) for each in texts]
         if not wanted:
             raise UsageError(_("没有要更改的内容。"))  # noqa: TRY301
+        if not desk.queries.encloses(wanted):
+            raise UsageError(_(BEYOND))  # noqa: TRY301
     except (FilesError, UsageError) as error:
         return render_template(
             "dashboards/record_wrong.html", **frame(desk, desk.queries.city()), error=str(error)
@@ -236,7 +280,10 @@ def ask(desk: Desk) -> Answer:
         )
     except AccessError as error:
         return _plan(desk, wanted, from_ms=from_ms, reason=reason, error=str(error)), 403
-    except (UsageError, FilesError) as error:
+    except FilesError as error:
+        said = "\n".join(map(str, desk.queries.told(error.problems)))
+        return _plan(desk, wanted, from_ms=from_ms, reason=reason, error=said), 400
+    except UsageError as error:
         return _plan(desk, wanted, from_ms=from_ms, reason=reason, error=str(error)), 400
     desk.submit(made)
     return redirect(url_for("dashboards.record_request", name=dict(made[-1].body)["request"]), code=303)
@@ -278,7 +325,7 @@ def _unfit(desk: Desk, wanted: Sequence[Edit], from_ms: int) -> list[str]:
         with desk.queries.register() as register:
             register.plan_edits(wanted, at_ms=from_ms or desk.clock.now_ms())
     except FilesError as error:
-        return [str(each) for each in error.problems]
+        return [str(each) for each in desk.queries.told(error.problems)]
     except InventoryError as error:
         return [str(error)]
     return []
@@ -306,7 +353,7 @@ def _instant(desk: Desk) -> dict[str, int]:
 
 def _approval(desk: Desk, name: str) -> Approval:
     found = record.read(desk.settings).get(name)
-    if found is None or found.request.action != amending.ACTION:
+    if found is None or found.request.action != amending.ACTION or not in_sight(desk, found):
         abort(404)
     return found
 
@@ -326,4 +373,5 @@ def _held(desk: Desk, noun: str, name: str) -> Record:
     _noun(noun)
     with desk.queries.register() as register:
         found = register.spells(noun, **_instant(desk), name=name)
-    return found[0].record if found else abort(404)
+    held = found[0].record if found else None
+    return held if held is not None and desk.queries.lies([held]) else abort(404)

@@ -11,10 +11,10 @@ from dashboards import contracts, months
 from dashboards.api import parameters, shapes
 from dashboards.api.network import by_id, counts
 from dashboards.api.operation import Bytes, Many, One, Operation
+from dashboards.approvals import in_sight
 from dashboards.city import sums
-from dashboards.narrow import within
 from inventory import codec, model
-from netops.access import guard, record
+from netops.access import record
 from netops.clock import iso
 from netops.ledger import LedgerReader
 from netops.witness import policy
@@ -138,8 +138,7 @@ def month(desk: Desk, each: tuple[str, list[Leaf], list[Issued]]) -> shapes.Mont
 
 def approvals_of(desk: Desk, _asked: Asked) -> list[approvals.Approval]:
     """Return the requests, to whoever sees a part of the city those that are about it alone."""
-    seen, scope = desk.queries.city().snapshot, guard.scope()
-    return [each for each in record.read(desk.settings).values() if within(each.request.terms, seen, scope)]
+    return [each for each in record.read(desk.settings).values() if in_sight(desk, each)]
 
 
 def approval(_desk: Desk, each: approvals.Approval) -> shapes.Approval:

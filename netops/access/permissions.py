@@ -140,6 +140,8 @@ NARROWED = frozenset(
         *("contracts", "blind", "ledger", "checkpoint", "stamp"),
         *("incidents", "incident", "take_on", "mute", "tickets", "ticket", "ticket_step", "report_fault"),
         *("approvals", "ask", "request_", "decide", "withdraw"),
+        *("register", "record", "record_new", "record_add", "record_edit", "record_change", "record_ask"),
+        *("record_request", "record_again", "proposals", "dismiss"),
         *(f"api.{name}" for name in ("situation", "troubles", "areas", "area", "sites", "site", "find", "contracts")),
         *(f"api.{name}" for name in ("devices", "device", "polls", "poll", "raw", "events", "services", "service")),
         *(f"api.{name}" for name in ("hours", "incidents", "incident", "tickets", "ticket", "approvals")),
@@ -163,14 +165,6 @@ OF_CONTRACTS = frozenset(
 UNNARROWED: dict[str, str] = {
     "dashboards.accounts": "accounts and what was done with them are of the whole instance",
     "dashboards.audit": "what staff did names accounts and things all over the city",
-    **dict.fromkeys(
-        (
-            *(f"dashboards.record{name}" for name in ("", "_new", "_add", "_edit", "_change", "_ask")),
-            *("dashboards.record_request", "dashboards.record_again", "dashboards.register"),
-            *("dashboards.proposals", "dashboards.dismiss"),
-        ),
-        "the register is not narrowed yet",
-    ),
     "dashboards.leaf_find": "a leaf may name any thing of the city; a report's bundle has one's own, with their proofs",
     "dashboards.leaf": "a leaf may name any thing of the city",
     "dashboards.leaf_proof": "the hash of a leaf answers whether a guess of what it says is right",

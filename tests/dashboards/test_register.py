@@ -310,12 +310,13 @@ def test_proposals_that_cannot_be_read_say_so(own):
     assert own.client("operator").get("/register").status_code == 200
 
 
-def test_who_has_a_scope_meets_no_link_to_what_is_closed_to_it(site):
-    """The register's pages show the whole city; to an account of a part they are closed, and are not offered."""
+def test_a_carrier_reads_what_the_register_has_of_it_and_is_offered_no_change(site):
     client = site.browser("carrier")
     page = client.get("/service/wifi-0009").get_data(as_text=True)
 
-    assert "wifi-0009" in page
-    assert not re.search(r'href="/(register|element|maintenance|proposals)', page)
-    for path in ("/register", "/register/device/ap-0009", "/proposals", "/element/ap/mac:0a0b0c000000"):
-        assert client.get(path).status_code == 403
+    assert 'href="/register/service/wifi-0009"' in page
+    assert not re.search(r'href="/(register/[^"]*edit|maintenance|proposals/)', page)
+    for path in ("/register", "/register/device/ap-0009", "/proposals", "/element/ap/mac:0a0b0c000009"):
+        assert client.get(path).status_code == 200, path
+    assert client.get("/register/device/olt-1").status_code == 404
+    assert client.get("/register/device/ap-0009/edit").status_code == 403

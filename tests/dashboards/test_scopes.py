@@ -50,6 +50,8 @@ SHOWN += [f"/api/v1/{name}?limit=1000" for name in ("troubles", "areas", "sites"
 SHOWN += ["/api/v1/find?q=wifi", "/api/v1/tickets", "/api/v1/approvals", "/api/v1/contracts", "/api/v1/incidents/both"]
 SHOWN += [f"/api/v1/{name}?limit=1000" for name in ("elements", "probes", "logins")]
 SHOWN += ["/probes", "/logins", "/blind", "/blind?month=2026-08", "/ledger", "/element/ap/mac:0a0b0c000000"]
+SHOWN += ["/register", "/register/device/wlan-controller-0", "/register/device/ap-0000/edit", "/proposals"]
+SHOWN += ["/register/add/device", "/register/add/service"]
 SHOWN += ["/device/wlan-controller-0", "/site/site-0", "/why/site-0"]
 OF_WHOLE = ["/summary", "/summary?month=2026-08"]  # contracts as a whole
 NONE = {name: "nothing" if isinstance(each, str) else each for name, each in OWN.items()}
