@@ -20,6 +20,7 @@ LOW = {
     "acs": {"listen": {"port": 80}},
     "intake": {"listen": {"port": 443}},
     "probe": {"reflect_host": "::", "reflect_port": 8620, "targets": {"name": {"kind": "dns"}}},
+    "status": {"directory": "/srv/netops-status"},
 }
 VARIANTS = {
     "plain": {},
@@ -270,6 +271,21 @@ def test_what_is_named_is_switched_on_and_a_probe_at_a_site_is_one_users(rendere
     assert (full.intake.listen.port, full.probe.targets["name"].kind) == (443, "dns"), "the inventory's word holds"
     assert [each.data.users for each in (plain, full, site)] == ["netops", "netops", ""]
     assert (site.probe.vantage, site.portal.gateway, site.evidence.key) == ("site-7", "simulated", None)
+
+
+def test_the_status_page_is_written_by_the_web_service_and_by_nothing_else(rendered) -> None:
+    """Its directory lies outside the data directory, where the sandbox would leave the page unwritten."""
+    written = re.compile(r"^ReadWritePaths=(.*)$", re.MULTILINE)
+    units = {
+        (variant, unit): written.findall((rendered / f"{variant}-{unit}").read_text(encoding="utf-8"))
+        for variant, unit in CASES
+        if unit not in {"netops.target", "netops-gate.service"}
+    }
+    told = {key for key, paths in units.items() if any("/srv/netops-status" in path.split() for path in paths)}
+    made = [each for each in read(ROLE / "tasks" / "machine.yml") if "netops_status_dir" in str(each)]
+
+    assert told == {("full", "netops-web.service")}
+    assert [each["ansible.builtin.file"]["owner"] for each in made] == ["{{ netops_user }}-web"], "before the unit starts"
 
 
 def test_a_probe_that_would_need_a_capability_is_refused_before_anything_is_done(ansible, tmp_path) -> None:

@@ -17,6 +17,7 @@ from netops.measures import BY_NAME
 from netops.metrics import METRICS
 from netops.model import Poll, Row, Subject
 from netops.store import line
+from netops.store.influxdb import InfluxDB
 from netops.store.victoriametrics import VictoriaMetrics
 
 SLOT = 1_789_999_980_000
@@ -89,11 +90,7 @@ def test_an_embedded_store_has_no_boards_and_the_remedy_is_named(tmp_path, capsy
 
 @pytest.mark.partner("victoria-metrics")
 def test_the_real_server_answers_every_question_with_what_was_stored(tmp_path):
-    where = Path(__file__).parent / "store" / "servers.py"
-    spec = importlib.util.spec_from_file_location("servers_of_the_boards", where)
-    servers = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(servers)
-    server = servers.victoria_metrics(tmp_path / "server").start()
+    server = _servers().victoria_metrics(tmp_path / "server").start()
     try:
         with VictoriaMetrics(server.url) as store:
             store.write([_poll()])
@@ -105,6 +102,45 @@ def test_the_real_server_answers_every_question_with_what_was_stored(tmp_path):
             assert bool(answer["data"]["result"]) is stored, query
     finally:
         server.stop()
+
+
+@pytest.mark.partner("influxd")
+def test_the_real_influxdb_answers_every_question_with_what_was_stored(tmp_path):
+    """The words that Grafana puts in: a regular expression of devices, the window, and a step that fits the picture."""
+    window = f"time >= {SLOT - 60_000}ms AND time <= {SLOT + 60_000}ms"
+    server = _servers().influxd(tmp_path / "server").start()
+    try:
+        with InfluxDB(server.url, dialect="v1", database="netops") as store:
+            store.write([_poll()])
+        for query in queries(INFLUXDB):
+            asked = query.replace("$device", ".*").replace("$timeFilter", window).replace("$__interval", "1m")
+            (answer,) = _answers(server.url, asked)
+
+            assert not re.search(r"\$\w", asked), "nothing of Grafana is left"
+            assert "error" not in answer, (query, answer)
+            assert any(row[1] is not None for each in answer["series"] for row in each["values"]), query
+            if "/^.*$/" in asked:
+                (none,) = _answers(server.url, asked.replace("/^.*$/", "/^no-such-device$/"))
+                assert "series" not in none, "a board of one device shows that device alone"
+        choices = {each["query"] for each in _variables(INFLUXDB)}
+        for query in choices:
+            (answer,) = _answers(server.url, query)
+            assert [row[-1] for each in answer["series"] for row in each["values"]] == ["olt-1"], query
+        assert choices
+    finally:
+        server.stop()
+
+
+def _variables(server: str) -> list[dict]:
+    return [each for board in BOARDS for each in boards.made(board, server)["templating"]["list"]]
+
+
+def _servers():
+    where = Path(__file__).parent / "store" / "servers.py"
+    spec = importlib.util.spec_from_file_location("servers_of_the_boards", where)
+    servers = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(servers)
+    return servers
 
 
 def _poll() -> Poll:
@@ -128,3 +164,10 @@ def _ask(url: str, query: str) -> dict:
     words = urllib.parse.urlencode({"query": query, "time": (SLOT + 1000) / 1000, "nocache": 1})
     with urllib.request.urlopen(f"{url}/api/v1/query?{words}", timeout=10) as answer:
         return json.loads(answer.read())
+
+
+def _answers(url: str, query: str) -> list[dict]:
+    """Ask InfluxDB as Grafana does: one statement, with the name of the database."""
+    words = urllib.parse.urlencode({"db": "netops", "q": query, "epoch": "ms"})
+    with urllib.request.urlopen(f"{url}/query?{words}", timeout=10) as answer:
+        return json.loads(answer.read())["results"]
