@@ -284,8 +284,10 @@ def test_the_status_page_is_written_by_the_web_service_and_by_nothing_else(rende
     told = {key for key, paths in units.items() if any("/srv/netops-status" in path.split() for path in paths)}
     made = [each for each in read(ROLE / "tasks" / "machine.yml") if "netops_status_dir" in str(each)]
 
+    owners = [each["ansible.builtin.file"]["owner"] for each in made]
+
     assert told == {("full", "netops-web.service")}
-    assert [each["ansible.builtin.file"]["owner"] for each in made] == ["{{ netops_user }}-web"], "before the unit starts"
+    assert owners == ["{{ netops_user }}-web"], "it is there before the unit starts"
 
 
 def test_a_probe_that_would_need_a_capability_is_refused_before_anything_is_done(ansible, tmp_path) -> None:
