@@ -23,6 +23,7 @@ ACTIONS = {
     LOGIN: mark("登录"),
     RAW: mark("读取原始字节"),
     BUNDLE: mark("下载证据包"),
+    "session ended": mark("会话已结束"),
     "password changed": mark("密码已修改"),
     "token added": mark("已建立访问令牌"),
     "token revoked": mark("已撤销访问令牌"),
@@ -32,6 +33,8 @@ ACTIONS = {
     "second factors reset": mark("第二重验证已重置"),
     "staff reset-factors": mark("第二重验证已重置"),
     "staff reset-factors in an emergency": mark("第二重验证已应急重置，未经第二人批准"),
+    "staff link": mark("已关联外部账号"),
+    "staff unlink": mark("已解除与外部账号的关联"),
     "staff scope": mark("查看范围已更改"),
 }
 

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, redirect, render_template, request
 
 from dashboards.frame import bound
-from dashboards.staff import begin, login, next_step, unkept
+from dashboards.leaving import kept
+from dashboards.staff import begin, here, login, next_step, unkept
 from netops.access import guard
 from netops.access.sealed import LIFE_MS, spend
+from netops.access.sessions import Whence
 from netops.access.steps import Step
 from netops.errors import AccessError
 from netops.oidc.line import AwayError, SaidNoError, StrangeError
@@ -81,7 +83,7 @@ def back(desk: Desk) -> AnyResponse:
     now_ms = desk.clock.now_ms()
     try:
         name, ticket, target = _brought(desk, now_ms)
-        claims = _claims(desk, name, ticket, now_ms)
+        claims, id_token = _proof(desk, name, ticket, now_ms)
         settings: StaffAccounts = desk.settings.access.oidc[name]
         address, ask = request.remote_addr or "", settings.second_factor
         account = desk.identities.account(claims, settings, address=address, whole=not ask, now_ms=now_ms)
@@ -91,7 +93,8 @@ def back(desk: Desk) -> AnyResponse:
         LOG.warning("login by a provider refused error=%s", error)
         return login(desk, _("登录没有完成：账号系统没有证明您的身份，或您的账号在这里没有角色。"), 403)
     step = next_step(desk, account) if ask else Step.NOTHING
-    begun = begin(desk, account, step, target=target, now_ms=now_ms)
+    whence = here(Whence(provider=name, id_token=kept(desk, account.name, id_token)))
+    begun = begin(desk, account, step, target=target, now_ms=now_ms, whence=whence)
     # a redirect would come from the other site still, and the session's cookie not along with it
     page = unkept(render_template("dashboards/onward.html", url=begun.headers["Location"], language=current()), 200)
     for each in begun.headers.getlist("Set-Cookie"):
@@ -119,7 +122,7 @@ def _brought(desk: Desk, now_ms: int) -> tuple[str, bytes, str]:
     return parts[1], ticket, guard.inside(target)
 
 
-def _claims(desk: Desk, name: str, ticket: bytes, now_ms: int) -> dict[str, Any]:
+def _proof(desk: Desk, name: str, ticket: bytes, now_ms: int) -> tuple[dict[str, Any], str]:
     provider, said = desk.providers[name], request.args
     named = said.get("iss", "")  # RFC 9207
     if (named or provider.learn(now_ms).names_itself) and named != provider.settings.issuer:
@@ -127,7 +130,7 @@ def _claims(desk: Desk, name: str, ticket: bytes, now_ms: int) -> dict[str, Any]
     if said.get("error") or not said.get("code"):
         raise UntrustedError("no code was brought back")
     going = _going(desk, name, ticket)
-    return provider.claims(going, said["code"], Groups(), back=_back(desk), now_ms=now_ms)
+    return provider.proof(going, said["code"], Groups(), back=_back(desk), now_ms=now_ms)
 
 
 def _going(desk: Desk, name: str, ticket: bytes) -> UnderWay:

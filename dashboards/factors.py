@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from dashboards import words
 from dashboards.frame import bound
-from dashboards.staff import begin, login, unkept
+from dashboards.staff import begin, here, login, unkept
 from netops.access import guard, steps
 from netops.access.staff import ThrottledError
 from netops.access.steps import Held, Step
@@ -87,7 +87,9 @@ def proven(desk: Desk, *, now_ms: int) -> AnyResponse:
     step = steps.after_proof(account.role, desk.factors.held(name), desk.rule)
     if step is Step.NOTHING:
         desk.factors.entered(name, address=request.remote_addr or "", now_ms=now_ms)
-    return begin(desk, account, step, target=guard.inside(request.form.get("next", "/")), now_ms=now_ms)
+    whence = here(desk.sessions.whence(g.person.secret))
+    target = guard.inside(request.form.get("next", "/"))
+    return begin(desk, account, step, target=target, now_ms=now_ms, whence=whence)
 
 
 def enter_passkey(desk: Desk) -> AnyResponse:
@@ -217,8 +219,9 @@ def after_change(desk: Desk, *, codes: list[str], now_ms: int) -> AnyResponse:
     if person.step is not Step.SET_UP or desk.rule.lacks(person.role, desk.factors.held(person.account)):
         return _page(desk, 200, codes=codes)
     desk.factors.entered(person.account, address=request.remote_addr or "", now_ms=now_ms)
+    whence = here(desk.sessions.whence(person.secret))
     desk.sessions.end(person.secret)
-    secret = desk.sessions.begin(person.account, now_ms=now_ms)
+    secret = desk.sessions.begin(person.account, now_ms=now_ms, whence=whence)
     g.person = desk.sessions.person(secret, now_ms=now_ms)  # whose form token the page carries
     answer = _page(desk, 200, codes=codes)
     guard.remember(answer, secret)

@@ -19,6 +19,7 @@ from dashboards import (
     factors,
     histories,
     incidents,
+    leaving,
     ledgers,
     logins,
     maintenance,
@@ -28,6 +29,7 @@ from dashboards import (
     probes,
     proposals,
     register,
+    sessions,
     sites,
     staff,
     summary,
@@ -137,7 +139,13 @@ MENU = (
         under=frozenset({"dashboards.ask", "dashboards.request_", "dashboards.maintenance", "dashboards.maintain"}),
     ),
     Link(endpoint="dashboards.audit", label=mark("审计记录"), group="office", order=92),
-    Link(endpoint="dashboards.accounts", label=mark("账号"), group="office", order=90),
+    Link(
+        endpoint="dashboards.accounts",
+        label=mark("账号"),
+        group="office",
+        order=90,
+        under=frozenset({"dashboards.sessions_of"}),
+    ),
 )
 
 
@@ -221,6 +229,8 @@ def blueprint(desk: Desk) -> Blueprint:
     for room in (*rooms, auditors, ledgers, summary, *bought):
         room.install(made, desk)
     tokens.install(made, desk)
+    sessions.install(made, desk)
+    leaving.install(made, desk)
     away.install(made, desk)
     audit.install(made, desk)
     api.install(made, desk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
@@ -10,6 +11,7 @@ from dashboards import audit, narrow
 from dashboards.frame import bound, frame
 from netops.access import guard, named, steps
 from netops.access.scope import NOTHING
+from netops.access.sessions import Whence
 from netops.access.staff import ThrottledError
 from netops.access.steps import Step
 from netops.errors import AccessError, UsageError
@@ -29,20 +31,21 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
     add = blueprint.add_url_rule
     add("/login", "login", bound(login, desk))
     add("/login", "enter", bound(enter, desk), methods=["POST"])
-    add("/logout", "logout", bound(logout, desk), methods=["POST"])
     add("/password", "password", bound(password, desk))
     add("/password", "change", bound(change, desk), methods=["POST"])
     add("/accounts", "accounts", bound(accounts, desk))
 
 
-def login(desk: Desk, error: str = "", code: int = 200) -> AnyResponse:
-    """Show the login, or go on when somebody is logged in already."""
+def login(desk: Desk, error: str = "", code: int = 200, *, told: str = "") -> AnyResponse:
+    """Show the login, or go on when somebody is logged in already; `told` is good news."""
     target = guard.inside(request.values.get("next", "/"))
     if g.person is not None and not error:
         return redirect(target, code=303)
     name = request.form.get("name", "")[:64]
     asked = desk.passkeys.asking(now_ms=desk.clock.now_ms()) if desk.passkeys else ""
-    page = render_template("dashboards/login.html", error=error, next=target, name=name, asked=asked, ways=_ways(desk))
+    page = render_template(
+        "dashboards/login.html", error=error, told=told, next=target, name=name, asked=asked, ways=_ways(desk)
+    )
     return unkept(page, code)
 
 
@@ -81,8 +84,13 @@ def next_step(desk: Desk, account: Account) -> Step:
     return steps.after_password(account.role, desk.factors.held(account.name), desk.rule)
 
 
-def begin(desk: Desk, account: Account, step: Step, *, target: str, now_ms: int) -> AnyResponse:
-    """Begin a session in place of the browser's present one, and lead to `target` or to what the login still needs."""
+def begin(
+    desk: Desk, account: Account, step: Step, *, target: str, now_ms: int, whence: Whence | None = None
+) -> AnyResponse:
+    """Begin a session in place of the browser's present one, and lead to `target` or to what the login still needs.
+
+    `whence` says by which provider it began, if by one.
+    """
     if old := request.cookies.get(guard.cookie(), ""):
         desk.sessions.end(old)
     if step is Step.PROVE:
@@ -94,16 +102,14 @@ def begin(desk: Desk, account: Account, step: Step, *, target: str, now_ms: int)
     if step is not Step.PROVE:
         audit.told(desk, audit.LOGIN, account.name, by=account.name)
     answer = redirect(target, code=303)
-    guard.remember(answer, desk.sessions.begin(account.name, now_ms=now_ms, step=step))
+    guard.remember(answer, desk.sessions.begin(account.name, now_ms=now_ms, step=step, whence=whence or here()))
     return answer
 
 
-def logout(desk: Desk) -> AnyResponse:
-    """End the session on the server and in the browser."""
-    desk.sessions.end(g.person.secret)
-    answer = redirect(url_for("dashboards.login"), code=303)
-    guard.forget(answer)
-    return answer
+def here(begun: Whence | None = None) -> Whence:
+    """Return from where this request comes; `begun` is what it goes on from."""
+    agent, address = request.headers.get("User-Agent", ""), request.remote_addr or ""
+    return replace(begun or Whence(), address=address, agent=agent)
 
 
 def password(_desk: Desk, error: str = "", code: int = 200) -> Response:
@@ -114,6 +120,7 @@ def password(_desk: Desk, error: str = "", code: int = 200) -> Response:
 def change(desk: Desk) -> AnyResponse:
     """Replace one's own password; every session ends, this browser gets a new one."""
     form, now_ms = request.form, desk.clock.now_ms()
+    whence = here(desk.sessions.whence(g.person.secret))
     if form.get("new", "") != form.get("again", ""):
         return password(desk, _("两次输入的新密码不一致。"), 400)
     try:
@@ -137,7 +144,7 @@ def change(desk: Desk) -> AnyResponse:
     desk.submit([Fact(kind="staff_action", at_ms=now_ms, body=body)])
     step = steps.after_proof(g.person.role, desk.factors.held(name), desk.rule)
     answer = redirect(url_for(guard.FACTORS) if step is Step.SET_UP else "/", code=303)
-    guard.remember(answer, desk.sessions.begin(name, now_ms=now_ms, step=step))
+    guard.remember(answer, desk.sessions.begin(name, now_ms=now_ms, step=step, whence=whence))
     return answer
 
 
@@ -174,6 +181,7 @@ def done(what: str) -> str:
         "recovery codes renewed": _("恢复码已更换"),
         "one-time codes set up": _("已设置验证码"),
         "one-time codes removed": _("已删除验证码"),
+        "session ended": _("会话已结束"),
         "scope changed": _("查看范围已更改"),
         "token added": _("已建立访问令牌"),
         "token revoked": _("已撤销访问令牌"),
@@ -182,6 +190,7 @@ def done(what: str) -> str:
         "passkey accepted": _("通行密钥正确"),
         "passkey refused": _("通行密钥被拒"),
         "account of a provider linked": _("已关联外部账号"),
+        "account of a provider unlinked": _("已解除与外部账号的关联"),
         "second factors reset": _("第二重验证已重置"),
         "second factors reset in an emergency": _("第二重验证已应急重置，未经第二人批准"),
     }

@@ -133,7 +133,10 @@ class Guard:
         idle = (
             request.headers.get("X-Poll") == "1" or request.args.get("auto") == "1"
         )  # poll.js, or the refresh without it
-        return self.sessions.person(secret, now_ms=self.clock.now_ms(), idle=idle) if secret else None
+        if not secret:
+            return None
+        now_ms, address = self.clock.now_ms(), request.remote_addr or ""
+        return self.sessions.person(secret, now_ms=now_ms, idle=idle, address=address)
 
     def _by_token(self, tokens: Tokens, secret: str) -> Person:
         if request.method not in {"GET", "HEAD"}:

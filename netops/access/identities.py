@@ -7,6 +7,7 @@ whom it gives none is not let in.
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
     from netops.entering import StaffAccounts
 
 TITLE = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """An account of ours and whose it is at a provider."""
+
+    account: str
+    issuer: str
+    subject: str
 
 
 class Identities:
@@ -66,6 +76,22 @@ class Identities:
         if found.disabled:
             raise AccessError(f"the account '{name}' is disabled")
         return found
+
+    def links(self, name: str = "") -> list[Linked]:
+        """Return which accounts belong to whom at a provider; of one account where a name is given."""
+        query = sa.select(IDENTITY).order_by(IDENTITY.c.account, IDENTITY.c.issuer, IDENTITY.c.subject)
+        with self.database.read() as db:
+            rows = db.execute(query.where(IDENTITY.c.account == name) if name else query)
+            return [Linked(account=row.account, issuer=row.issuer, subject=row.subject) for row in rows]
+
+    def unlink(self, name: str, issuer: str, subject: str, *, by: str, now_ms: int, origin: str = COMMAND_LINE) -> None:
+        """Say that an account belongs to this subject no more; its sessions end. UsageError when it did not."""
+        mine = sa.and_(IDENTITY.c.issuer == issuer, IDENTITY.c.subject == subject, IDENTITY.c.account == name)
+        with self.database.write() as db:
+            if not db.execute(sa.delete(IDENTITY).where(mine)).rowcount:
+                raise UsageError(f"'{name}' is no account of this subject; `netops staff links {name}` shows its own")
+            db.execute(sa.delete(SESSION).where(SESSION.c.account == name))
+            note(db, now_ms, name, "account of a provider unlinked", by=by, origin=origin)
 
     def link(self, name: str, issuer: str, subject: str, *, by: str, now_ms: int, origin: str = COMMAND_LINE) -> None:
         """Say that an account that there is belongs to a subject of a provider; UsageError when that is taken."""

@@ -34,7 +34,9 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     # whom the city buys from: its own part alone (an account of it needs a scope)
     "carrier": _SEE | {"report.take"},
-    "admin": frozenset({"network.see", "approval.see", "approval.request", "approval.decide", "staff.see"}),
+    "admin": frozenset(
+        {"network.see", "approval.see", "approval.request", "approval.decide", "staff.see", "staff.end"}
+    ),
 }
 
 ROUTES: dict[str, str] = {
@@ -49,6 +51,7 @@ ROUTES: dict[str, str] = {
     "dashboards.enter_passkey": PUBLIC,
     "dashboards.leave": PUBLIC,
     "dashboards.back": PUBLIC,
+    "dashboards.ended": PUBLIC,
     "dashboards.logout": SELF,
     "dashboards.password": SELF,
     "dashboards.change": SELF,
@@ -56,10 +59,14 @@ ROUTES: dict[str, str] = {
     "dashboards.prove": SELF,
     "dashboards.factors": SELF,
     "dashboards.arrange": SELF,
+    "dashboards.sessions": SELF,
+    "dashboards.session_end": SELF,
     "dashboards.tokens": SELF,
     "dashboards.token_add": SELF,
     "dashboards.token_revoke": SELF,
     "dashboards.accounts": "staff.see",
+    "dashboards.sessions_of": "staff.end",
+    "dashboards.session_end_of": "staff.end",
     "dashboards.audit": "staff.see",
     "dashboards.home": "network.see",
     "dashboards.area": "network.see",

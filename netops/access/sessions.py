@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from netops.access import scope
+from netops.access import browsers, scope
 from netops.access.permissions import PUBLIC, SELF, may
 from netops.access.scope import EVERYTHING, Scope
+from netops.access.staff import note
 from netops.access.steps import Step
 from netops.access.tables import ACCOUNT, SESSION
+from netops.errors import UsageError
 
 if TYPE_CHECKING:
     from inventory.sql import Database
@@ -26,6 +28,8 @@ IDLE_MS = 3_600_000
 ABSOLUTE_MS = 12 * 3_600_000
 TOUCH_MS = 60_000  # how exact "idle" is; a write per request would cost an fsync each
 PER_ACCOUNT = 8
+ADDRESS = 45  # signs of an address, at most
+MARK = 16  # signs of the digest that name a session to people: whoever reads them can log in as nobody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +66,45 @@ class Person:
         return f"Person({self.account}, {self.role})"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whence:
+    """From where a session begins: address, what the browser calls itself, and the provider that one came by.
+
+    `id_token` is of that login, sealed by whoever keeps it; a logout at the provider names it.
+    """
+
+    address: str = ""
+    agent: str = ""
+    provider: str = ""
+    id_token: str = ""
+
+    def __repr__(self) -> str:
+        return f"Whence({self.address}, {self.provider})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """A session that goes on, as its owner may see it. `step` is what its login still needs."""
+
+    id: str
+    account: str
+    since_ms: int
+    seen_ms: int
+    address: str
+    seen_address: str
+    browser: str
+    system: str
+    provider: str
+    step: Step
+
+
 class Sessions:
     """The sessions of one instance."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def begin(self, account: str, *, now_ms: int, step: Step = Step.NOTHING) -> str:
+    def begin(self, account: str, *, now_ms: int, step: Step = Step.NOTHING, whence: Whence = Whence()) -> str:
         """Return the id of a new session, which may still need a step; the oldest of more than eight ends."""
         secret = secrets.token_urlsafe(32)
         mine = SESSION.c.account == account
@@ -79,11 +115,14 @@ class Sessions:
             )
             db.execute(sa.delete(SESSION).where(SESSION.c.digest.in_(rows[PER_ACCOUNT - 1 :])))
             row = {"digest": _digest(secret), "account": account, "created_ms": now_ms, "seen_ms": now_ms}
-            db.execute(sa.insert(SESSION).values(**row, step=step.value))
+            db.execute(sa.insert(SESSION).values(**row, step=step.value, **_row(whence)))
         return secret
 
-    def person(self, secret: str, *, now_ms: int, idle: bool = False) -> Person | None:
-        """Return whose session this is, or None. `idle` requests (a page refreshing itself) do not prolong it."""
+    def person(self, secret: str, *, now_ms: int, idle: bool = False, address: str = "") -> Person | None:
+        """Return whose session this is, or None. `idle` requests (a page refreshing itself) do not prolong it.
+
+        Another address than before is kept at once: whoever uses somebody else's session shows on the owner's page.
+        """
         digest = _digest(secret)
         query = (
             sa.select(
@@ -101,9 +140,11 @@ class Sessions:
             row = db.execute(query).first()
         if row is None:
             return None
-        if not idle and now_ms - row.seen_ms >= TOUCH_MS:
+        seen: dict[str, object] = {"seen_ms": now_ms} if not idle and now_ms - row.seen_ms >= TOUCH_MS else {}
+        seen |= {"seen_address": address[:ADDRESS]} if address and address[:ADDRESS] != row.seen_address else {}
+        if seen:
             with self.database.write() as db:
-                db.execute(sa.update(SESSION).where(SESSION.c.digest == digest).values(seen_ms=now_ms))
+                db.execute(sa.update(SESSION).where(SESSION.c.digest == digest).values(**seen))
         return Person(
             account=row.name,
             title=row.title,
@@ -119,6 +160,66 @@ class Sessions:
         """End a session; ending it twice is no error."""
         with self.database.write() as db:
             db.execute(sa.delete(SESSION).where(SESSION.c.digest == _digest(secret)))
+
+    def whence(self, secret: str) -> Whence:
+        """Return by which provider a session began, for the one that takes its place and for the logout."""
+        with self.database.read() as db:
+            row = db.execute(sa.select(SESSION).where(SESSION.c.digest == _digest(secret))).first()
+        return Whence(provider=row.provider, id_token=row.id_token) if row is not None else Whence()
+
+    def live(self, account: str, *, now_ms: int) -> list[Live]:
+        """Return the sessions of an account that go on, the one seen last first."""
+        mine = sa.and_(SESSION.c.account == account, ~_over(now_ms))
+        query = sa.select(SESSION).where(mine).order_by(SESSION.c.seen_ms.desc(), SESSION.c.digest)
+        with self.database.read() as db:
+            return [_live(row) for row in db.execute(query)]
+
+    def end_one(self, account: str, mark: str, *, by: str, now_ms: int, origin: str) -> list[Live]:
+        """End the session of this mark and return it; UsageError when the account has none such that goes on."""
+        ended = self._end(account, sa.func.substr(SESSION.c.digest, 1, MARK) == mark, by, now_ms, origin)
+        if not ended:
+            raise UsageError(f"the account '{account}' has no session '{mark}'; it may have ended already")
+        return ended
+
+    def end_all(self, account: str, *, but: str = "", by: str, now_ms: int, origin: str) -> list[Live]:
+        """End every session of an account but the one of the secret `but`; return those that ended."""
+        return self._end(account, SESSION.c.digest != _digest(but), by, now_ms, origin)
+
+    def _end(self, account: str, which: sa.ColumnElement[bool], by: str, now_ms: int, origin: str) -> list[Live]:
+        meant = sa.and_(SESSION.c.account == account, which, ~_over(now_ms))
+        with self.database.write() as db:
+            ended = [_live(row) for row in db.execute(sa.select(SESSION).where(meant))]
+            db.execute(sa.delete(SESSION).where(meant))
+            for _ in ended:
+                note(db, now_ms, account, "session ended", by=by, origin=origin)
+        return ended
+
+
+def mark(secret: str) -> str:
+    """Return what names a session to people."""
+    return _digest(secret)[:MARK]
+
+
+def _row(whence: Whence) -> dict[str, str]:
+    browser, system = browsers.words(whence.agent)
+    address = whence.address[:ADDRESS]
+    known = {"address": address, "seen_address": address, "browser": browser, "system": system}
+    return known | {"provider": whence.provider, "id_token": whence.id_token}
+
+
+def _live(row: sa.Row[tuple[object, ...]]) -> Live:
+    return Live(
+        id=row.digest[:MARK],
+        account=row.account,
+        since_ms=row.created_ms,
+        seen_ms=row.seen_ms,
+        address=row.address,
+        seen_address=row.seen_address,
+        browser=row.browser,
+        system=row.system,
+        provider=row.provider,
+        step=Step(row.step),
+    )
 
 
 def _digest(secret: str) -> str:

@@ -8,7 +8,7 @@ import shutil
 import socket
 import sqlite3
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,9 @@ from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import astray, reserve, situation, steered
 from netops.clock import SYSTEM
+from netops.commands import doctor_staff
 from netops.commands.db import installed
+from netops.commands.doctor_staff import NOTE, OK, WRONG, Finding
 from netops.drain import isolated
 from netops.errors import NetopsError
 from netops.founding import PUBLIC_KEY, evidence_key, given_by_systemd
@@ -40,16 +42,6 @@ FIXED_SQLITE = (3, 51, 3)  # the WAL-reset fault is mended from here on
 RECEIVE_BUFFER = 4 << 20
 STALE_MS = 120_000
 LEAST_ANCHORS = 2  # sla.md 2.6: independent ones, not of one carrier
-OK, NOTE, WRONG = "ok", "note", "wrong"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at."""
-
-    level: str
-    what: str
-    said: str
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -151,6 +143,7 @@ def instance(settings: Settings) -> Iterator[Finding]:
     yield _isolated(settings)
     yield from _spools(settings)
     yield _anchors(settings)
+    yield from doctor_staff.look(settings)
 
 
 def _database(branch: sql.Migrations, settings: Settings) -> Finding:

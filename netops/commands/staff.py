@@ -18,7 +18,7 @@ from netops.access.permissions import ROLES
 from netops.access.sealed import Seal, staff_key
 from netops.access.staff import Staff
 from netops.clock import SYSTEM, iso
-from netops.commands import staff_token
+from netops.commands import staff_link, staff_token
 from netops.errors import UsageError
 from netops.facts import Fact
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 REASON = 500
 SCOPE = "what it may look at: area:<code>, carrier:<id>, contract:<id>, tag:<department> (default: the whole city)"
-SUMMARY = "Accounts of those who work here: add, list, disable, reset, second factors, tokens, events."
+SUMMARY = "Accounts of those who work here: add, list, disable, reset, second factors, tokens, links, events."
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +58,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     forget.add_argument("name")
     forget.add_argument("--emergency", default="", metavar="REASON", help="why nobody else can be asked; it is stated")
     staff_token.arguments(below)
+    staff_link.arguments(below)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -68,6 +69,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             _list(staff, as_json=args.json)
         elif args.what == "token":
             staff_token.run(args, settings, database)
+        elif args.what in staff_link.VERBS:
+            staff_link.run(args, settings, database)
         elif args.what == "events":
             _events(staff, None if args.json else times.chosen(args, settings.city.timezone))
         else:

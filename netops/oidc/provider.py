@@ -43,6 +43,7 @@ ALL_AT_ONCE = 16  # of the portal's 32 threads: who has no account is served mea
 AT_ONCE = 12  # of one provider among several: a slow one leaves the others some of them
 ABSENT_MS = 60_000
 LOOKS = 5  # in vain, in a row and over a minute: it is absent
+LONGEST_HINT = 6_000  # of an ID token within an address: servers end a request's line at 8 KiB
 ROOM_S = 1.0  # a lecture hall that comes back at once waits so long for its turn
 
 
@@ -54,6 +55,7 @@ class Endpoints:
     token: str
     keys: str
     userinfo: str
+    end_session: str  # OpenID Connect RP-Initiated Logout section 2.1; empty: it has none, or at a host of nobody's
     names_itself: bool  # RFC 9207: it says in its answer who it is
     secret_in_form: bool
 
@@ -175,10 +177,28 @@ class Known:
         at = self._endpoints[0].authorize
         return f"{at}{'&' if '?' in at else '?'}{urlencode(words, quote_via=quote)}"
 
+    def farewell(self, id_token: str, *, state: str, back: str, now_ms: int) -> str:
+        """Return where the browser logs out there (OpenID Connect RP-Initiated Logout section 2); empty: nowhere.
+
+        A token too long for an address is left out: the provider then asks the person, as section 2 has it.
+        """
+        at = self.learn(now_ms).end_session
+        if not at:
+            return ""
+        hint = {"id_token_hint": id_token} if 0 < len(id_token) <= LONGEST_HINT else {}
+        words = {**hint, "client_id": self.settings.client_id, "post_logout_redirect_uri": back, "state": state}
+        return f"{at}{'&' if '?' in at else '?'}{urlencode(words, quote_via=quote)}"
+
     def claims(self, under_way: UnderWay, code: str, account: Rule, *, back: str, now_ms: int) -> dict[str, Any]:
         """Return what the provider says of who brought this code, verified; UntrustedError when it proves nothing."""
+        return self.proof(under_way, code, account, back=back, now_ms=now_ms)[0]
 
-        def course(line: Line) -> dict[str, Any]:
+    def proof(
+        self, under_way: UnderWay, code: str, account: Rule, *, back: str, now_ms: int
+    ) -> tuple[dict[str, Any], str]:
+        """Return the same and the ID token that says it."""
+
+        def course(line: Line) -> tuple[dict[str, Any], str]:
             at = self._endpoints_by(line, now_ms)
             said = line.ask(at.token, **self._redeem(at, under_way, code, back))
             access = said.get("access_token")
@@ -191,8 +211,8 @@ class Known:
             id_token = said.get("id_token")
             found = token.verified(id_token, self._keys_for(line, at, id_token, now_ms), wanted, now_ms)
             if wanted.access_token and at.userinfo and token.missing(account, found, self.settings.groups_claim):
-                return token.together(found, line.ask(at.userinfo, authorization=_bearer(wanted.access_token)))
-            return found
+                found = token.together(found, line.ask(at.userinfo, authorization=_bearer(wanted.access_token)))
+            return found, str(id_token)
 
         try:
             return self._course(course, now_ms)
@@ -279,6 +299,7 @@ class Known:
             token=self._own(said, "token_endpoint"),
             keys=self._own(said, "jwks_uri"),
             userinfo=self._own(said, "userinfo_endpoint") if said.get("userinfo_endpoint") else "",
+            end_session=self._end_session(said),
             names_itself=said.get("authorization_response_iss_parameter_supported") is True,
             secret_in_form=isinstance(methods, list)
             and "client_secret_basic" not in methods
@@ -293,6 +314,14 @@ class Known:
         if not isinstance(url, str) or host_of(url) not in self._hosts:
             raise StrangeError(f"provider '{self.name}': its {name} is at no host of the settings; add it to 'hosts'")
         return url
+
+    def _end_session(self, said: Mapping[str, Any]) -> str:
+        """Return where one logs out; a login does not fail for the want of it."""
+        try:
+            return self._own(said, "end_session_endpoint") if said.get("end_session_endpoint") else ""
+        except StrangeError as error:
+            LOG.warning("logout at the provider is not used provider=%s error=%s", self.name, error)
+            return ""
 
     def _keys_for(self, line: Line, at: Endpoints, id_token: object, now_ms: int) -> KeySet:
         """Return the provider's keys, read again when the hour is over or the token names one that we do not know."""

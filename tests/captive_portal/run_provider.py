@@ -215,6 +215,7 @@ def configuration():
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": [tricks.get("auth", "client_secret_basic")],
             "authorization_response_iss_parameter_supported": True,
+            **({"end_session_endpoint": f"{issuer}/bye"} if tricks.get("bye") else {}),
             **tricks.get("configuration", {}),
         }
     )
@@ -275,6 +276,21 @@ def userinfo():
     if not name:
         return jsonify({"error": "invalid_token"}), 401
     return jsonify({"sub": f"sub-{tricks.get('speaks_of', name)}", **PEOPLE[name]})
+
+
+@app.get("/bye")
+def bye():
+    """RP-Initiated Logout 1.0: whose login it was stands in the token; only a registered address is led back to."""
+    said = request.args
+    found = jwt.decode(said["id_token_hint"], MADE["RS256"], ["RS256"])
+    if (
+        said["client_id"] not in found.claims["aud"]
+        or said["post_logout_redirect_uri"] != f"{PORTAL_URL}/return/logout"
+    ):
+        return "nobody of ours", 400
+    answer = redirect(f"{PORTAL_URL}/return/logout?state={said['state']}")
+    answer.set_data(found.claims["sub"])
+    return answer
 
 
 @app.post("/tricks")

@@ -90,7 +90,7 @@ def test_the_roles_are_those_of_the_design():
 
 
 def test_an_auditor_writes_nothing_and_sees_no_personal_data():
-    writes = {"approval.request", "approval.decide", "voucher.issue", "session.end", "incident.take"}
+    writes = {"approval.request", "approval.decide", "voucher.issue", "session.end", "incident.take", "staff.end"}
     personal = {"session.see", "person.disclose"}
 
     assert not ROLES["auditor"] & (writes | personal)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import http.client
+import inspect
 import json
 import re
 import subprocess
@@ -10,6 +12,7 @@ import sys
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import pyotp
 import pytest
 import sqlalchemy as sa
 from small_city import PASSWORD, cheap, token
@@ -290,3 +293,114 @@ def test_without_local_logins_one_account_alone_comes_by_its_password(make, inst
 def test_settings_that_cannot_be_stop_the_pages_with_a_remedy(sites, tmp_path, access, why):
     with pytest.raises(ConfigError, match=why):
         sites(tmp_path, telemetry=False, access=Access(**{"url": OWN, "oidc": {"city": CITY}, **access}))
+
+
+# ---- out again (OpenID Connect RP-Initiated Logout 1.0)
+def go(client):
+    return client.post("/logout", data={"csrf": token(client, "/factors")})
+
+
+def onward(answer) -> str:
+    return html.unescape(re.search(r'content="0;url=([^"]*)"', answer.text)[1])
+
+
+def test_a_logout_here_goes_on_to_the_provider_and_back(make, institution):
+    site = make()
+    institution.play(bye=True)
+    client, _ = come(site, institution)
+    answer = go(client)
+    target = urlsplit(onward(answer))
+    query = parse_qs(target.query)
+    status, back, whose = institution.ask("GET", f"{target.path}?{target.query}")
+
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert client.get("/").headers["Location"].startswith("/login"), "here it is over, whatever comes of it there"
+    assert query["client_id"] == ["portal"]
+    assert query["post_logout_redirect_uri"] == [f"{OWN}/return/logout"]
+    assert (status, whose) == (302, "sub-lin"), "the provider knows the token again"
+    assert "已退出本系统和账号系统" in client.get(back.removeprefix(OWN)).text
+
+
+@pytest.mark.parametrize("state", ["", "city", "city.", "city.AAAA", "other.AAAA", "city.\u4e2d", "x" * 3000])
+def test_a_return_that_is_not_ours_is_told_nothing(make, institution, state):
+    answer = make().client().get("/return/logout", query_string={"state": state})
+
+    assert answer.status_code == 200
+    assert "已退出" not in answer.text
+
+
+def test_the_second_factor_and_a_new_session_keep_the_way_out(make, institution):
+    site = make(provider={"second_factor": True}, second_factor="contract_manager")
+    institution.play(bye=True)
+    client, _ = come(site, institution)
+    page = client.post("/factors", data={"csrf": token(client, "/factors"), "act": "offer"}).text
+    secret = re.search(r'<code class="wrap">([A-Z2-7]+)</code>', page)[1]
+    sealed = re.search(r'name="sealed" value="([^"]*)"', page)[1]
+    code = pyotp.TOTP(secret).at(site.clock.now_ms() // 1000)
+    done = {"csrf": token(client, "/factors"), "act": "take_up", "sealed": sealed, "code": code}
+    assert client.post("/factors", data=done).status_code == 200
+    assert client.get("/contracts").status_code == 200
+
+    assert "id_token_hint=" in onward(go(client))
+
+
+@pytest.mark.parametrize(
+    "tricks",
+    [
+        {},
+        {"configuration": {"end_session_endpoint": "https://evil.example/bye"}},
+        {"configuration": {"end_session_endpoint": 7}},
+        {"configuration": {"end_session_endpoint": "javascript:alert(1)"}},
+    ],
+    ids=str,
+)
+def test_without_a_place_to_log_out_there_one_logs_out_here(make, institution, tricks):
+    site = make()
+    institution.play(**tricks)
+    client, _ = come(site, institution)
+    answer = go(client)
+
+    assert answer.headers["Location"] == "/login"
+    assert client.get("/").headers["Location"].startswith("/login?")
+
+
+def test_a_provider_that_went_away_does_not_keep_anybody_in(make, institution):
+    site = make()
+    institution.play(bye=True)
+    client, _ = come(site, institution)
+    desk = inspect.getclosurevars(site.app.view_functions["dashboards.logout"]).nonlocals["desk"]
+    desk.providers["city"]._endpoints = None  # as after a new start of this process
+    institution.play(broken=["/.well-known/openid-configuration"])
+
+    assert go(client).headers["Location"] == "/login"
+    assert client.get("/").headers["Location"].startswith("/login?")
+
+
+def test_what_was_sealed_by_another_key_is_left_out(make, institution):
+    site = make()
+    institution.play(bye=True)
+    client, _ = come(site, institution)
+    with sql.Database(tables.url(site.settings)) as database, database.write() as db:
+        kept = db.execute(sa.select(tables.SESSION.c.id_token)).scalar_one()
+        db.execute(sa.update(tables.SESSION).values(id_token="AAAA" + kept[4:]))
+
+    assert go(client).headers["Location"] == "/login"
+
+
+def test_the_session_keeps_no_id_token_in_clear(make, institution):
+    site = make()
+    come(site, institution)
+    with sql.Database(tables.url(site.settings)) as database, database.read() as db:
+        row = db.execute(sa.select(tables.SESSION)).one()
+
+    assert row.provider == "city"
+    assert row.id_token
+    assert "." not in row.id_token
+
+
+def test_a_login_by_password_is_not_led_to_a_provider(make, institution):
+    site = make()
+    institution.play(bye=True)
+
+    assert go(site.client("viewer")).headers["Location"] == "/login"

@@ -60,6 +60,8 @@ PAGES = {  # path → whose page it is
     "/audit": "auditor",
     "/password": "viewer",
     "/factors": "viewer",
+    "/sessions": "viewer",
+    "/accounts/admin/sessions": "admin",
     "/tokens": "viewer",
     "/nowhere": "viewer",
 }

@@ -20,13 +20,15 @@ from inventory.tables import MIGRATIONS
 from netops import facts, spool
 from netops.access import record, tables
 from netops.access.factors import Factors
+from netops.access.identities import Identities
 from netops.access.passwords import Passwords
 from netops.access.sealed import Seal, staff_key
+from netops.access.sessions import Sessions
 from netops.access.staff import Staff
 from netops.clock import SYSTEM
-from netops.commands import approve, staff
+from netops.commands import approve, staff, staff_link
 from netops.config import City, Data, Settings
-from netops.entering import Access
+from netops.entering import Access, StaffAccounts
 from netops.errors import AccessError, UsageError
 
 GOOD = "correct horse battery staple"
@@ -35,7 +37,7 @@ GOOD = "correct horse battery staple"
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
     cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
-    for module in (staff, approve):
+    for module in (staff, staff_link, approve):
         monkeypatch.setattr(module, "Passwords", lambda: cheap)
     settings = Settings(data=Data(dir=tmp_path), city=City(rehearsal=True))
     sql.upgrade(tables.MIGRATIONS, tables.url(settings))
@@ -331,6 +333,60 @@ def test_two_persons_reset_factors_at_the_command_line(settings, with_codes, cap
     with pytest.raises(UsageError, match="there is no ledger yet"):
         run(approve, ["apply"], settings)
     assert [each.body.get("action") for each in stated(settings)].count("second factors reset") == 1
+
+
+def test_an_account_is_linked_to_a_subject_and_unlinked_and_the_ledger_names_no_subject(settings, capsys):
+    issuer, subject = "https://sso.example.cn", "13800138000"
+    with_provider = replace(settings, access=Access(oidc={"city": StaffAccounts(issuer=issuer, client_id="x")}))
+    words = ["--issuer", issuer, "--subject", subject]
+    assert run(staff, ["link", "li.na", *words], with_provider) == 0
+    linked = stated(settings)[-1]
+    with pytest.raises(UsageError, match=r"the account 'li\.na' already"):
+        run(staff, ["link", "wang.min", *words], with_provider)
+    capsys.readouterr()
+    run(staff, ["links", "--json"], with_provider)
+    (row,) = json.loads(capsys.readouterr().out)
+    run(staff, ["links", "li.na"], with_provider)
+    assert subject in capsys.readouterr().out
+    with pytest.raises(UsageError, match=r"'wang\.min' is no account of this subject"):
+        run(staff, ["unlink", "wang.min", *words], with_provider)
+    assert run(staff, ["unlink", "li.na", *words], settings) == 0, "also of a provider that the settings have no more"
+    unlinked = stated(settings)[-1]
+    capsys.readouterr()
+    run(staff, ["links"], settings)
+
+    assert capsys.readouterr().out == "no account belongs to a provider\n"
+    assert (row["account"], row["subject"]) == ("li.na", subject)
+    assert linked.body["detail"] == unlinked.body["detail"] == f"{issuer} {row['mark']}"
+    assert [each.body["action"] for each in (linked, unlinked)] == ["staff link", "staff unlink"]
+    assert subject not in json.dumps([dict(each.body) for each in stated(settings)])
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["li.na", "--issuer", "https://sso.example.com", "--subject", "x"], "did you mean 'https://sso.example.cn'"),
+        (["nobody", "--issuer", "https://sso.example.cn", "--subject", "x"], "no account 'nobody'"),
+        (["li.na", "--issuer", "https://sso.example.cn", "--subject", "x" * 256], "1 to 255"),
+        (["li.na", "--issuer", "https://sso.example.cn", "--subject", ""], "1 to 255"),
+    ],
+)
+def test_what_cannot_be_linked_is_refused_with_a_remedy_and_not_stated(settings, words, why):
+    city = StaffAccounts(issuer="https://sso.example.cn", client_id="x")
+    with pytest.raises(UsageError, match=why):
+        run(staff, ["link", *words], replace(settings, access=Access(oidc={"city": city})))
+
+    assert not record.spool_path(settings, "cli").exists()
+
+
+def test_unlinking_ends_the_sessions(settings):
+    with sql.Database(tables.url(settings)) as database:
+        people = Staff(database, staff.Passwords())
+        Identities(people).link("li.na", "https://a.cn", "s", by="t", now_ms=SYSTEM.now_ms())
+        secret = Sessions(database).begin("li.na", now_ms=SYSTEM.now_ms())
+        run(staff, ["unlink", "li.na", "--issuer", "https://a.cn", "--subject", "s"], settings)
+
+        assert Sessions(database).person(secret, now_ms=SYSTEM.now_ms()) is None
 
 
 def test_a_token_is_printed_once_and_its_making_and_end_are_stated(settings, capsys):
