@@ -171,6 +171,10 @@ OF_CONTRACTS = frozenset(
 # test: whoever adds one says what a scope makes of it.
 UNNARROWED: dict[str, str] = {
     "dashboards.accounts": "accounts and what was done with them are of the whole instance",
+    **dict.fromkeys(
+        ("dashboards.sessions_of", "dashboards.session_end_of"),
+        "sessions are of accounts, which lie in no part of a city",
+    ),
     "dashboards.audit": "what staff did names accounts and things all over the city",
     "dashboards.leaf_find": "a leaf may name any thing of the city; a report's bundle has one's own, with their proofs",
     "dashboards.leaf": "a leaf may name any thing of the city",
