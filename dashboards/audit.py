@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, g, render_template, request
 
 from dashboards import figures, held
 from dashboards.frame import bound, frame
-from netops.access import record
+from netops.access import bulk, record
 from netops.facts import Fact
 from netops.web.language import gettext as _
 from netops.web.language import mark
@@ -23,6 +23,7 @@ ACTIONS = {
     LOGIN: mark("登录"),
     RAW: mark("读取原始字节"),
     BUNDLE: mark("下载证据包"),
+    bulk.KIND: mark("成批的登录失败"),
     "session ended": mark("会话已结束"),
     "password changed": mark("密码已修改"),
     "token added": mark("已建立访问令牌"),
@@ -53,12 +54,22 @@ def told(desk: Desk, action: str, subject: str, detail: str = "", *, by: str = "
 
 def audit(desk: Desk) -> str:
     """Show what was done, the latest first."""
-    found = sorted(record.stated(desk.settings, frozenset({KIND})), key=lambda each: -each[0].at_ms)
+    found = sorted(record.stated(desk.settings, frozenset({KIND, bulk.KIND})), key=lambda each: -each[0].at_ms)
     rows, page, pages = figures.page(found, request.args.get("page", 1, type=int), size=ROWS)
     return render_template(
         "dashboards/audit.html",
         **frame(desk, desk.queries.city()),
-        rows=[{"at_ms": fact.at_ms, **fact.body, "sealed": sealed} for fact, sealed in rows],
+        rows=[{"at_ms": fact.at_ms, **_row(fact), "sealed": sealed} for fact, sealed in rows],
         named=lambda action: _(ACTIONS[action]) if action in ACTIONS else action,
         turn=held.turn("page", page, pages, len(found)),
     )
+
+
+def _row(fact: Fact) -> dict[str, Any]:
+    """Return action, subject, by and detail; failed logins in bulk have nobody who did them."""
+    body: Any = fact.body
+    if fact.kind == KIND:
+        return dict(body)
+    worst = [*body["accounts"], *body["networks"]]
+    counts = ", ".join(f"{name} {count}" for name, count in (body["accounts"] | body["networks"]).items())
+    return {"action": bulk.KIND, "subject": worst[0], "by": "—", "detail": f"{body['refused']}: {counts}"}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, abort, render_template
 
+from dashboards import refusals
 from dashboards.frame import bound, frame
 from netops.access import guard
 from netops.errors import NetopsError
@@ -90,6 +91,7 @@ def city(desk: Desk) -> str:
         sites=[(joined.snapshot.site.get(name), name, each) for name, each in worst],
         hours=(),
         error=error,
+        staff_refused=refusals.of_a_day(desk),
     )
 
 

@@ -28,6 +28,7 @@ from dashboards import (
     operators,
     probes,
     proposals,
+    refusals,
     register,
     sessions,
     sites,
@@ -177,6 +178,9 @@ def pages(context: Context) -> Pages:
     )
     if context.live:
         _carry_on(desk)
+        watch = refusals.Watch(desk)
+        context.stack.callback(watch.stop)
+        watch.start()
     return Pages(
         blueprint=blueprint(desk),
         permissions=api.permissions("dashboards"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
-from dashboards import audit, narrow
+from dashboards import audit, narrow, refusals
 from dashboards.frame import bound, frame
 from netops.access import guard, named, steps
 from netops.access.scope import NOTHING
@@ -163,6 +163,7 @@ def accounts(desk: Desk) -> str:
         events=desk.staff.events(limit=50),
         roles=roles(),
         done=done,
+        refused=refusals.shown(desk),
     )
 
 

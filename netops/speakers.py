@@ -41,7 +41,7 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         | {"cloned_device", "controller_packets", "fail_open", "visit_directed"},
         "radius": _ANY | {"radius_answers"},
         "alert": _ANY | {"incident_begun", "incident_over"},
-        "web": _ANY | _PEOPLE | _DISPUTE | _TAKING | {"person_disclosed"},
+        "web": _ANY | _PEOPLE | _DISPUTE | _TAKING | {"logins_refused", "person_disclosed"},
     }
 )
 DOORS: Mapping[str, str] = MappingProxyType(

@@ -473,6 +473,15 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "reason": _text,
     },
     "staff_action": {"action": _name, "subject": _name, "by": _name, "detail?": _text},
+    # failed logins of staff in a quarter of an hour: the accounts and networks that are far above the usual, by count
+    "logins_refused": {
+        "start_ms": instant,
+        "end_ms": instant,
+        "refused": _count,
+        "accounts": _counts,
+        "networks": _counts,
+        "addresses": _count,
+    },
     "correction": {
         "corrects": _count,
         "by": _name,

@@ -16,7 +16,7 @@ import pyotp
 import sqlalchemy as sa
 
 from inventory.errors import SqlConflictError
-from netops.access import passwords, throttle
+from netops.access import passwords, refusals, throttle
 from netops.access.attempts import forgive, reserve
 from netops.access.sealed import spend
 from netops.access.staff import COMMAND_LINE, note
@@ -126,6 +126,8 @@ class Factors:
                 how = "recovery code"
             if how:
                 forgive(db, spots)
+            else:
+                refusals.count(db, now_ms, account=name, address=address)
             note(
                 db,
                 now_ms,

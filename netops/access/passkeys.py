@@ -21,7 +21,7 @@ from webauthn.helpers.structs import (
 )
 
 from inventory.errors import SqlConflictError
-from netops.access import throttle
+from netops.access import bulk, refusals, throttle
 from netops.access.attempts import reserve
 from netops.access.sealed import spend
 from netops.access.staff import note
@@ -124,6 +124,7 @@ class Passkeys:
         except AccessError:
             reserve(self.database, spots, now_ms, frozenset(spots))
             with self.database.write() as db:
+                refusals.count(db, now_ms, account=name, address=address)
                 note(db, now_ms, name, "passkey refused", by=name, origin=address)
             raise
         self._accepted(name, address, now_ms)
@@ -135,6 +136,8 @@ class Passkeys:
         except AccessError:
             spots = throttle.client_buckets("passkey", address)
             reserve(self.database, spots, now_ms, frozenset(spots))
+            with self.database.write() as db:
+                refusals.count(db, now_ms, account=bulk.NOBODY, address=address)
             raise AccessError(NONE) from None
         self._accepted(row.account, address, now_ms)
         return str(row.account)

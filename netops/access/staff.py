@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from netops.access import passwords, throttle
+from netops.access import bulk, passwords, refusals, throttle
 from netops.access import scope as scopes
 from netops.access.attempts import ThrottledError as ThrottledError  # noqa: PLC0414  (what a login may raise)
 from netops.access.attempts import forgive, reserve
@@ -173,8 +173,9 @@ class Staff:
         reserve(self.database, spots, now_ms, throttle.AT_HOME if home else frozenset(spots))
         fits = self.passwords.fits(row.password if row is not None else None, password[: passwords.LONGEST])
         if row is None or not fits or row.disabled_ms is not None or self.barred(name):
-            if row is not None:
-                with self.database.write() as db:
+            with self.database.write() as db:
+                refusals.count(db, now_ms, account=name if row is not None else bulk.NOBODY, address=address)
+                if row is not None:
                     note(db, now_ms, name, "login refused", by=name, origin=address)
             raise AccessError("account or password is wrong, or the account is disabled")
         if row.one_time_until_ms is not None and now_ms > row.one_time_until_ms:

@@ -118,6 +118,17 @@ FAILURE = sa.Table(
     sa.Column("last_ms", sa.BigInteger, nullable=False),
 )
 
+REFUSED = sa.Table(
+    "refused",
+    METADATA,
+    sa.Column("window_ms", sa.BigInteger, primary_key=True),  # the beginning of a quarter of an hour (bulk.py)
+    sa.Column("account", sa.String(64), primary_key=True),  # empty: no account of ours, whatever was typed
+    sa.Column("address", sa.String(45), primary_key=True),  # empty: all others of the window
+    sa.Column("failures", sa.Integer, nullable=False),
+)
+
+TOLD = sa.Table("told", METADATA, sa.Column("window_ms", sa.BigInteger, primary_key=True))  # of which a fact was stated
+
 NETWORK = sa.Table(
     "network",
     METADATA,

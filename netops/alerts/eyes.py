@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import situation
+from netops.access import bulk
 from netops.alerts import signs
 from netops.alerts.wording import Names
 from netops.ledger_file import LedgerReader, NoLedgerError
@@ -43,6 +44,7 @@ class Sight:
     names: Names = field(default_factory=Names)
     readings: Mapping[str, list[Reading]] = field(default_factory=dict)  # by rule
     verdicts: list[Leaf] = field(default_factory=list)  # in the order of the ledger
+    refused: list[Leaf] = field(default_factory=list)  # failed logins of staff in bulk
     started_ms: int = 0
 
 
@@ -80,6 +82,8 @@ class Eyes:
             return signs.burning(rule, burns)
         if rule.on == "verdict":
             return signs.missed(rule, sight.verdicts, now_ms)
+        if rule.on == "refused":
+            return signs.refused(rule, sight.refused, now_ms)
         if rule.on == "quiet":
             heard = sight.situation.at_ms if sight.situation is not None else sight.started_ms
             return signs.quiet(rule, {signs.CORE: max(heard, sight.started_ms)}, now_ms)
@@ -106,15 +110,22 @@ class Eyes:
         self.sight.names = names(seen)
 
     def _read_ledger(self, now_ms: int) -> None:
-        reach_s = max((each.for_s for each in self._policy.rules.values() if each.on == "verdict"), default=0)
-        if not reach_s:
+        verdicts_s, refused_s = (self._reach_s(on) for on in ("verdict", "refused"))
+        if not (verdicts_s or refused_s):
             return
         try:
             with LedgerReader(issue.ledger_path(self._settings)) as ledger:
-                found = list(ledger.find("verdict", start_ms=now_ms - reach_s * 1000))
+                if verdicts_s:
+                    found = list(ledger.find("verdict", start_ms=now_ms - verdicts_s * 1000))
+                    self.sight.verdicts = sorted(found, key=lambda each: each.index)
+                if refused_s:
+                    self.sight.refused = list(ledger.find(bulk.KIND, start_ms=now_ms - refused_s * 1000))
         except NoLedgerError:
             return
-        self.sight.verdicts = sorted(found, key=lambda each: each.index)
+
+    def _reach_s(self, on: str) -> int:
+        """Return how far back rules of a kind look; 0 where there is none."""
+        return max((each.for_s for each in self._policy.rules.values() if each.on == on), default=0)
 
     def _read_store(self, now_ms: int) -> None:
         interval_ms = self._settings.collect.interval_s * 1000

@@ -2,7 +2,7 @@
 
     rules:
       - id: outage
-        on: state                  # state | blind | burn | reading | quiet | verdict
+        on: state                  # state | blind | burn | reading | quiet | verdict | refused
         route: network
         grace_s: 20
     routes:
@@ -42,12 +42,13 @@ if TYPE_CHECKING:
 
     from inventory.reading.tree import Table
 
-On = Literal["state", "blind", "burn", "reading", "quiet", "verdict"]
+On = Literal["state", "blind", "burn", "reading", "quiet", "verdict", "refused"]
 Severity = Literal["critical", "major", "minor"]
 SEVERITIES: tuple[str, ...] = get_args(Severity)
 OWN = Path(__file__).with_name("policy.yaml")
 HOURS = tuple(each.long_ms // burn.HOUR_MS for each in burn.ALERTS)
 DAY_S = 86_400
+REACH_S = {"verdict": 7 * DAY_S, "refused": 1800}  # back in the ledger, where a rule does not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,8 @@ class Rule:
     `on` state: a service is down (of `kinds`). blind: at least `share` of the services are not seen by us. burn: an
     objective's error budget burns as fast as the alert of `hours` warns (netops/sla/burn.py). reading: `metric` of
     a `subject` (its kind: `onu`, `radio`) is `above` or `below` a bound. quiet: a part of ours says nothing (`for_s`).
-    verdict: a report said within the last `for_s` that a promise was missed.
+    verdict: a report said within the last `for_s` that a promise was missed. refused: within it logins of staff failed
+    in bulk (netops/access/bulk.py).
     `mass`: from so many services of one carrier, kind and area on they are one cause, if that is `mass_share` of all.
     """  # noqa: D205
 
@@ -211,7 +213,7 @@ def _rule(form: Form) -> Rule | None:
         subject=form.slug("subject", need=on == "reading"),
         above=_bound(form, "above"),
         below=_bound(form, "below"),
-        for_s=form.whole("for_s", default=7 * DAY_S if on == "verdict" else 120, low=1, high=31 * DAY_S),
+        for_s=form.whole("for_s", default=REACH_S.get(on, 120), low=1, high=31 * DAY_S),
         mass=form.whole("mass", default=5, low=2, high=100_000),
         mass_share=Fraction(form.decimal("mass_share", default="0.5", low="0", high="1") or 0),
         flaps=form.whole("flaps", default=3, low=2, high=100),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netops.situation import State
 from netops.sla.intervals import Cause
@@ -26,6 +26,7 @@ MONITOR = "monitor"
 DEVICE = "device:"
 CONTRACT = "contract:"
 CORE = "core"
+LOGINS = "logins:staff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,17 @@ def missed(rule: Rule, verdicts: Iterable[Leaf], now_ms: int) -> Seen:
             cause = f"{CONTRACT}{contract}/{leaf.fact.at_ms}"
             bad[subject] = Sign(subject=subject, since_ms=leaf.recorded_ms, cause=cause, because=str(body["objective"]))
     return Seen(bad)
+
+
+def refused(rule: Rule, told: Iterable[Leaf], now_ms: int) -> Seen:
+    """Return that logins of staff failed in bulk in a quarter of an hour that ended within `for_s`."""
+    bodies: Iterable[Mapping[str, Any]] = (leaf.fact.body for leaf in told)
+    # of a quarter that was stated twice the facts are the same
+    late = {each["start_ms"]: each["refused"] for each in bodies if now_ms - each["end_ms"] < rule.for_s * 1000}
+    if not late:
+        return Seen()
+    sign = Sign(subject=LOGINS, since_ms=min(late), cause=LOGINS, because=str(sum(late.values())))
+    return Seen({LOGINS: sign})
 
 
 def readings(rule: Rule, found: Iterable[Reading]) -> Seen:

@@ -40,6 +40,7 @@ WORDS: Final = {
         "service": "{name} 中断",
         "monitor": "监测系统看不到 {because} 的服务（原因在我方）",
         "part": "监测系统的 {id} 无响应",
+        "logins": "工作人员登录成批失败：{because} 次，见账号页",
         "objective": "{id} 的容许中断时间消耗过快（{because}）",
         "reading": "{id}：{because}",
         "contract": "合同 {id} 的报告：{n} 项承诺未达到（{names}）",
@@ -64,6 +65,7 @@ WORDS: Final = {
         "service": "{name} is down",
         "monitor": "we do not see {because} of the services (our own fault)",
         "part": "{id} of the monitoring says nothing",
+        "logins": "logins of staff fail in bulk: {because} of them; see the page of accounts",
         "objective": "the error budget of {id} burns too fast ({because})",
         "reading": "{id}: {because}",
         "contract": "the report on contract {id}: {n} promises missed ({names})",
@@ -124,7 +126,7 @@ def what(one: Incident, names: Names, language: Language) -> str:
         return words["contract"].format(id=safe(rest.partition("/")[0]), n=n, names=shown)
     if noun == "service":
         return words["service"].format(name=safe(names.services.get(rest, "") or rest))
-    key = noun if noun in {"monitor", "part", "objective"} else "reading"
+    key = noun if noun in {"monitor", "part", "objective", "logins"} else "reading"
     return words[key].format(id=safe(rest or one.root), because=safe(token))
 
 

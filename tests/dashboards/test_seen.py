@@ -15,6 +15,7 @@ from netops.access import record
 from netops.alerts import book
 from netops.alerts.incident import Incident, Member, Phase
 from netops.config import Listener
+from netops.facts import Fact
 from netops.status import page
 from netops.status.places import Area, Hotspot, Stand, Status, Works
 from netops.web import Server
@@ -43,7 +44,7 @@ PAGES = {  # path → whose page it is
     "/tickets": "operator",
     "/tickets/T20260920-seen": "operator",
     "/probes": "operator",
-    "/logins": "operator",
+    "/logins": "admin",
     "/contracts": "auditor",
     "/summary": "auditor",
     "/contract/contract-b": "auditor",
@@ -95,8 +96,11 @@ def url(site):
 
 
 def _something_wrong(site):
-    """An incident, and a ticket of it that waits for us."""
+    """An incident, a ticket of it that waits for us, and logins that failed in bulk."""
     now = site.clock.now_ms()
+    quarter = {"start_ms": now - 1_200_000, "end_ms": now - 300_000, "refused": 87, "addresses": 41}
+    whose = {"accounts": {"wang.min": 64, "admin": 12}, "networks": {"2001:db8:0:ff00::/56": 23, "192.0.2.0/24": 21}}
+    record.state(site.settings, [Fact(kind="logins_refused", at_ms=now - 280_000, body={**quarter, **whose})])
     down = ("wifi-0000", "wifi-0003")
     one = Incident(
         id="20260915-00001",

@@ -52,7 +52,15 @@ def test_the_programs_own_policy_holds():
     held = policy.read()
 
     assert held.people() == {"everybody"}
-    assert {each.on for each in held.rules.values()} == {"state", "blind", "quiet", "burn", "reading", "verdict"}
+    assert {each.on for each in held.rules.values()} == {
+        "state",
+        "blind",
+        "quiet",
+        "burn",
+        "reading",
+        "verdict",
+        "refused",
+    }
 
 
 @pytest.mark.parametrize(

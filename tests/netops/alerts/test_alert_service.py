@@ -251,6 +251,31 @@ def test_a_report_that_says_missed_is_one_message_and_a_revision_that_says_other
     ]
 
 
+def test_logins_of_staff_that_fail_in_bulk_are_one_message_until_they_are_over(house, tmp_path):
+    hands = Hands()
+    rule = "rules:\n  - {id: logins, on: refused, route: network, grace_s: 0, clear_s: 0, for_s: 1800}\n"
+    with messenger() as phone:
+        settings = house(phone.url)
+        policy = tmp_path / "policy.yaml"
+        policy.write_text(POLICY.replace("rules:\n", rule), encoding="utf-8")
+        quarter = {"refused": 31, "accounts": {}, "networks": {"192.0.2.0/24": 31}, "addresses": 1}
+        starts = (NOW - 30 * MINUTE, NOW - 15 * MINUTE, NOW - 15 * MINUTE)  # one of them stated twice
+        bodies = ({"start_ms": at, "end_ms": at + 15 * MINUTE, **quarter} for at in starts)
+        said(settings, *(("logins_refused", body) for body in bodies), at_ms=NOW)
+        with alerts(settings, hands) as made:
+            show(settings, service("a"), at_ms=NOW)
+            made.once()
+            hands.now += 31 * MINUTE
+            show(settings, service("a"), at_ms=hands.now)
+            made.once()
+            made.once()
+
+    assert [each["title"] for each in phone.heard] == [
+        "【演练】[重要] 工作人员登录成批失败：62 次，见账号页",
+        "【演练】[已恢复] 工作人员登录成批失败：62 次，见账号页",
+    ]
+
+
 def test_a_silent_core_is_told_and_no_outage_is_made_up_of_old_sights(house):
     hands = Hands()
     with messenger() as phone:
