@@ -113,6 +113,7 @@ def service(desk: Desk, service: str) -> str:
         parent=city.snapshot.device.get(known.parent),
         probed=probes.of_service(desk, service),
         is_polled=known.role in WATCHED,
+        has_visitors=known.role == "portal" and known.site in city.index.visited,
         timelines=courses.of_service(desk, city, known, seen, steps=steps),
         **shown(seen, desk),
         **weeks.chosen(desk, weeks.asked(desk, with_month=False), [service], day=seen.name),

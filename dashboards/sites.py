@@ -60,7 +60,8 @@ def site(desk: Desk, site: str) -> Response:
             devices_more=max(len(rows) - SHOWN, 0),
             drawn=measured.of_site(desk, city, site) if wish is None else {"clients": None},
             **weeks.chosen(desk, wish or weeks.newest(desk), [each.service for each in services]),
-            has_portal=any(each.role == "portal" for each in city.snapshot.services if each.site == site),
+            has_portal=site in city.index.visited
+            and any(each.role == "portal" for each in city.snapshot.services if each.site == site),
             **paged(city, services, size=FEWER),
         )
 

@@ -67,6 +67,8 @@ def why(desk: Desk, site: str) -> str:
     """Show the chain at a site around an instant; without one, of the last half hour."""
     city = desk.queries.city()
     known: Site = city.snapshot.site.get(site) or abort(404)
+    if site not in city.index.visited:
+        abort(404)  # its visitors are not of the scope of who asks
     asked = request.args.get("at", "")
     window = _window(desk, asked)
     if window is None:
