@@ -46,7 +46,7 @@ class Burning(Running):
         self.rates: dict[str, burning.Burns] = {}
 
     def _judged(self, contract: str, end_ms: int) -> Answer | None:
-        self.rates[contract] = burning.of(self._settings, contract, now_ms=end_ms)
+        self.rates[contract] = burning.burns(self._settings, contract, now_ms=end_ms)
         return None
 
 

@@ -9,12 +9,9 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Final
 
-from inventory.model import Contract
-from inventory.register import Register
 from netops.errors import NetopsError
 from netops.ledger_file import LedgerReader, NoLedgerError
-from netops.report import bundle, issue, standing
-from netops.sla import calendar
+from netops.report import issue, standings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,27 +60,15 @@ class Burning:
                 return
 
 
-def burns(settings: Settings, *, now_ms: int) -> Burns:
-    """Return by `contract/item/objective` when its hours end, and its burns. Reads ledger and register."""
-    return of(settings, now_ms=now_ms)
+def burns(settings: Settings, contract: str = "", *, now_ms: int) -> Burns:
+    """Return by `contract/item/objective` when its hours end, and its burns, of one contract or of all.
 
-
-def of(settings: Settings, contract: str = "", *, now_ms: int) -> Burns:
-    """Return the same of one contract, or of all."""
-    with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
-        spells = register.spells("contract", start_ms=0, end_ms=now_ms + 1, name=contract)
-    versions: dict[str, list[Contract]] = {}
-    for each in spells:
-        if isinstance(each.record, Contract):
-            versions.setdefault(each.record.id, []).append(each.record)
+    Reads ledger and register, and no surveys: coverage has no budget that burns.
+    """
     made: Burns = {}
     with LedgerReader(issue.ledger_path(settings)) as ledger:
-        for name, known in versions.items():
-            in_order = sorted({each.version: each for each in known}.values(), key=lambda one: one.valid_from_ms)
-            zone = calendar.zone(in_order[-1].timezone)
-            low, _ = standing.reads(now_ms, zone)
-            leaves = bundle.gather(ledger, contract=name, start_ms=low, end_ms=now_ms)
-            found = standing.stands(in_order, leaves, now_ms=now_ms, tz=zone)
+        for name, known in standings.versions(settings, contract, until_ms=now_ms + 1).items():
+            found = standings.read(ledger, known, now_ms=now_ms, surveys=False)
             for stands in found.objectives if found else ():
                 if stands.burns and found is not None:
                     made[f"{name}/{stands.line.name}"] = (found.end_ms, list(stands.burns))

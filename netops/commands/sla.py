@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from inventory import codec, times
 from inventory.errors import InventoryError, RegisterError
 from inventory.model import Contract
-from inventory.register import Register
 from netops.clock import iso, utc
 from netops.commands import sla_correct
 from netops.commands.sla_words import COLUMNS, WORDS
@@ -24,7 +23,7 @@ from netops.coverage import promised
 from netops.errors import NetopsError, UsageError, nearest
 from netops.evidence import canonical
 from netops.ledger_file import LedgerReader, NoLedgerError
-from netops.report import bundle, counts, covered, interval, issue, standing
+from netops.report import bundle, counts, covered, interval, issue, standing, standings
 from netops.report import leaves as sealed
 from netops.report.leaves import Leaves, Sealed
 from netops.sla import calendar, facts_file
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 
 SUMMARY = "How the running month stands, and how any interval is judged."
 OK, BREACH = 0, 3
-EVER_MS = 2**53
 MOST_TEXT = 1 << 24
 
 
@@ -153,7 +151,7 @@ def _has_offset(text: str) -> bool:
 
 def _at_hand(args: argparse.Namespace, settings: Settings) -> list[Contract]:
     try:
-        return _registered(settings, "")
+        return [each for held in standings.versions(settings).values() for each in held]
     except InventoryError as error:
         if not args.facts:
             raise
@@ -161,13 +159,6 @@ def _at_hand(args: argparse.Namespace, settings: Settings) -> list[Contract]:
             f"--facts {args.facts}: no register is here ({error}); name the contract's text as well: "
             "--contracts FILE, the `contract.json` of the same bundle"
         ) from None
-
-
-def _registered(settings: Settings, name: str) -> list[Contract]:
-    with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
-        spells = register.spells("contract", start_ms=0, end_ms=EVER_MS, name=name)
-    found = {(e.record.id, e.record.version): e.record for e in spells if isinstance(e.record, Contract)}
-    return sorted(found.values(), key=lambda each: (each.id, each.valid_from_ms))
 
 
 def _texts(path: Path) -> list[Contract]:
@@ -259,15 +250,15 @@ def _print_coverage(found: Sequence[tuple[str, Found]], words: Mapping[str, str]
 
 
 def _status(args: argparse.Namespace, settings: Settings, words: Mapping[str, str]) -> int:
-    known = _registered(settings, "")
-    names = list(dict.fromkeys(each.id for each in known if not each.ends_ms or each.ends_ms > args.now_ms))
+    known = standings.versions(settings)
+    names = [name for name, held in known.items() if any(not e.ends_ms or e.ends_ms > args.now_ms for e in held)]
     if args.contract:
-        if args.contract not in {each.id for each in known}:
+        if args.contract not in known:
             raise RegisterError(
                 f"contract '{args.contract}' is not in the register{nearest(args.contract, names)}; expected its id"
             )
         names = [args.contract]
-    spoken = {name: [each for each in known if each.id == name] for name in names}
+    spoken = {name: known[name] for name in names}
     try:
         told, rehearsal = _stand(spoken, settings, now_ms=args.now_ms)
     except NoLedgerError as error:
@@ -300,15 +291,15 @@ def _stand(
     spoken: Mapping[str, list[Contract]], settings: Settings, *, now_ms: int
 ) -> tuple[list[tuple[str, ZoneInfo, Standing | None]], bool]:
     """Return how each contract stands, and whether the ledger is a rehearsal's."""
-    told = []
     with LedgerReader(issue.ledger_path(settings)) as ledger:
-        for name, versions in spoken.items():
-            tz = calendar.zone(versions[-1].timezone)
-            low, _ = standing.reads(now_ms, tz)
-            leaves = bundle.gather(
-                ledger, contract=name, start_ms=low, end_ms=now_ms, surveyed=promised.asked(versions)
+        told = [
+            (
+                name,
+                calendar.zone(versions[-1].timezone),
+                standings.read(ledger, versions, now_ms=now_ms, surveys=True),
             )
-            told.append((name, tz, standing.stands(versions, leaves, now_ms=now_ms, tz=tz)))
+            for name, versions in spoken.items()
+        ]
         return told, ledger.rehearsal
 
 

@@ -93,6 +93,9 @@ def _reported(args: argparse.Namespace, settings: Settings, by: str) -> list[Fac
         if one is None:
             raise UsageError(f"there is no incident '{args.incident}'; `netops alert list --all` shows them")
         services += [name.removeprefix("service:") for name in one.bad if name.startswith("service:")]
+    if not services:
+        of = f"incident '{args.incident}' has no service that is down" if args.incident else "a ticket names no service"
+        raise UsageError(f"{of}; expected those that are down: `netops ticket report SERVICE ...`")
     with Register(settings.register_url, rehearsal=settings.city.rehearsal, readonly=True) as register:
         seen = snapshot(register, at_ms=args.now_ms)
     unknown = sorted(set(services) - set(seen.service))
@@ -118,7 +121,7 @@ def _reported(args: argparse.Namespace, settings: Settings, by: str) -> list[Fac
         )
         for contract, names in sold.items()
         for portion in tickets.portions(names)
-    ] or [tickets.reported((), contract="", by=by, now_ms=args.now_ms, token="")]
+    ]
 
 
 def _state(args: argparse.Namespace, settings: Settings, said: list[Fact]) -> int:

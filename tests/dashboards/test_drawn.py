@@ -136,7 +136,7 @@ def test_the_burn_rates_of_the_page_are_those_that_alerts_look_at(audited):
         text = text_of(client.get(f"/contract/{CONTRACT}", headers=ENGLISH))
         if "Being reckoned" not in text:
             break
-    found = burning.of(audited.settings, CONTRACT, now_ms=audited_city.NOW)
+    found = burning.burns(audited.settings, CONTRACT, now_ms=audited_city.NOW)
     part = text.split('id="burn"')[1]
 
     assert found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -17,7 +18,7 @@ from netops.facts import decode
 
 small_city = sys.modules["small_city"]
 MINUTE = 60_000
-INCIDENT = "20260915-00001"
+INCIDENT, WELL = "20260915-00001", "20260915-00002"
 DOWN = ("wifi-0000", "wifi-0003", "wifi-0006", "wifi-0009")
 
 
@@ -49,7 +50,7 @@ def told(sites, tmp_path):
         members=members,
     )
     with book.Book(book.path(site.settings)) as held:
-        held.keep([one])
+        held.keep([one, replace(one, id=WELL, members={"device:wlan-controller-0": Member(since_ms=now, kind="ac")})])
     return site
 
 
@@ -179,6 +180,7 @@ def test_the_command_reports_and_lists(told, somebody, capsys):
         (["report", "nobody"], "no service is called 'nobody'"),
         (["report", "--incident", "none"], "there is no incident 'none'"),
         (["report"], "a ticket names no service"),
+        (["report", "--incident", WELL], f"incident '{WELL}' has no service that is down"),
         (["pause", "T1", "--remark", "x"], "there is no ticket 'T1'"),
     ],
 )
