@@ -7,10 +7,12 @@ docs/explanation/sla.md. It judges histories whose every instant lies on a whole
 from __future__ import annotations
 
 import base64
+import json
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 MINUTE = 60_000
@@ -46,9 +48,10 @@ def last_said(leaves):
 
 
 class City:
-    """The leaves of a period, cell by cell."""
+    """The leaves of a period, cell by cell; `said` is what counts of its dispute."""
 
-    def __init__(self, leaves, start_ms, end_ms, timezone):
+    def __init__(self, leaves, start_ms, end_ms, timezone, *, said):
+        self.said = said
         self.leaves = last_said(leaves)
         self.start, self.end = start_ms, end_ms
         self.count = (end_ms - start_ms) // MINUTE
@@ -253,7 +256,7 @@ MAY = {
 
 def decided(city):
     """Return what rulings decide: (begin, end, service or nothing, word, objection, when known), in their order."""
-    said, made = heard(city.leaves), []
+    said, made = city.said, []
     asked = {body["objection"]: body for body in said["objection"]}
     months = {}
     for body in city.bodies("report_issued"):
@@ -286,7 +289,7 @@ def decided(city):
 
 def gone(city):
     """Return what rulings on this period's reports take out of surveys: (survey, area or nothing, begin, end)."""
-    said, made = heard(city.leaves), []
+    said, made = city.said, []
     asked = {body["objection"]: body for body in said["objection"]}
     months = {}
     for body in city.bodies("report_issued"):
@@ -373,7 +376,7 @@ def turned_over(city, claim, code):
 
     Return whether all of it, and else of how many minutes from its beginning.
     """
-    said = heard(city.leaves)
+    said = city.said
     mine = [b for b in said["objection"] if b["target"] == claim["claim"] and b["code"] == code]
     objected = {b["objection"]: b["by"] for b in mine}
     told = [b for b in said["ruling"] if b["objection"] in objected and b["by"] != objected[b["objection"]]]
@@ -383,12 +386,23 @@ def turned_over(city, claim, code):
     return whole or (part > 0 and part * MINUTE >= claim["end_ms"] - claim["start_ms"]), part
 
 
-def heard(leaves):
-    """The objections and rulings that count: each said about the newest report, in its turn, before all was agreed."""
+def heard(leaves, days, zone, lateness):
+    """The objections and rulings that count: each said about the newest report, in its turn, before all was agreed.
+
+    A carrier's word after its window counts for nothing; `late` are the leaves of those. `days` by the text's digest.
+    """
     months, of_report, of_objection, speakers, keys = {}, {}, {}, {}, {}
-    said = {"objection": [], "ruling": []}
-    for fact in (leaf["fact"] for leaf in leaves):
+    said = {"objection": [], "ruling": [], "late": []}
+    texts, breaks, came = {}, [], {}
+    for index, leaf in enumerate(leaves):
+        fact = leaf["fact"]
         kind, body = fact["kind"], fact["body"]
+        if kind == "contract_version":
+            texts.setdefault(body["contract"], []).append((body["valid_from_ms"], body["version"], body["digest"]))
+        if kind == "listening_break":
+            breaks.append(body)
+        if kind == "note_received":
+            came.setdefault(body["digest"], lateness.told(leaf))
         if kind == "party_key":
             keys.setdefault(body["contract"], {})[body["key"]] = body["state"]
         if kind == "report_issued" and body["report"] not in of_report:
@@ -397,6 +411,8 @@ def heard(leaves):
                 {"asked": [], "answered": [], "ruled": [], "agreed": "", "final": "", "of": body["contract"]},
             )
             month["newest"], month["digest"] = body["report"], body["digest"]
+            begun = [each for each in texts.get(body["contract"], ()) if each[0] < body["end_ms"]]
+            month["text"], month["since"] = max(begun)[2] if begun else "", leaf["recorded_ms"]
             if len(month["ruled"]) == len(month["asked"]):
                 month["agreed"] = ""
             of_report[body["report"]] = month
@@ -407,9 +423,16 @@ def heard(leaves):
             if kind != "report_final" and not spoken(body, keys.get(month["of"])):
                 continue
             waiting = len(month["ruled"]) < len(month["asked"])
+            window = days.get(month["text"])
+            tardy = window is not None and lateness.is_late(
+                leaf, month["since"], window, zone, breaks=breaks, came=came
+            )
             if kind == "objection":
                 name = body["objection"]
                 if month["agreed"] != "accepted" and name not in of_objection and len(month["asked"]) < 1000:
+                    if tardy:
+                        said["late"].append(index)
+                        continue
                     month["asked"].append(name)
                     month["agreed"] = ""
                     of_objection[name] = month
@@ -418,6 +441,9 @@ def heard(leaves):
             elif kind == "report_accepted":
                 same = body.get("digest") in (None, month["digest"])
                 if same and not waiting and month["agreed"] != "accepted":
+                    if tardy:
+                        said["late"].append(index)
+                        continue
                     month["agreed"] = "accepted"
             elif month["agreed"] and not waiting:
                 month["final"] = body["report"]
@@ -873,13 +899,23 @@ def cents(amount):
     return Fraction((amount * 200 + 1) // 2, 100)
 
 
-def disagreements(contracts, leaves, report, areas):
+def windows(contracts):
+    """Return how many working days a carrier may object, by the digest of the contract's text."""
+    made = {}
+    for each in contracts:
+        text = json.dumps(each, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        made[sha256(text.encode()).hexdigest()] = each.get("dispute", {}).get("objection_days", 10)
+    return made
+
+
+def disagreements(contracts, leaves, report, areas, lateness):
     """Return where a report differs from what is found here, in words; none when all agrees.
 
-    `areas` judges coverage: the module beside this one.
+    `areas` judges coverage, `lateness` who came too late: the modules beside this one.
     """
     period = report["period"]
-    city = City(leaves, period["start_ms"], period["end_ms"], report["timezone"])
+    said = heard(leaves, windows(contracts), ZoneInfo(report["timezone"]), lateness)
+    city = City(leaves, period["start_ms"], period["end_ms"], report["timezone"], said=said)
     versions = {each["version"]: each for each in contracts}
     made, fees, total = [], Fraction(0), Fraction(0)
     for part in report["parts"]:
@@ -918,6 +954,10 @@ def disagreements(contracts, leaves, report, areas):
     }
     if said != late(leaves):
         made.append(f"late samples are {said}, by brute force {late(leaves)}")
+    ours = [at for at in city.said["late"] if leaves[at]["fact"]["kind"] == "objection"]
+    told = [each["leaf"] for each in report.get("objections", ()) if each.get("because") == "late"]
+    if told != ours:
+        made.append(f"late objections are {told}, by brute force {ours}")
     if Fraction(report["credit"]["total"]) != total:
         made.append(f"credit is {report['credit']['total']}, by brute force {total}")
     return made

@@ -5,7 +5,18 @@ import random
 from dataclasses import replace
 from functools import partial
 
-from inventory.model import Contract, Credits, ExclusionClass, Hours, Objective, Rules, Selector, ServiceItem, Tier
+from inventory.model import (
+    Contract,
+    Credits,
+    Dispute,
+    ExclusionClass,
+    Hours,
+    Objective,
+    Rules,
+    Selector,
+    ServiceItem,
+    Tier,
+)
 from netops.access import approvals
 from netops.clock import utc
 from netops.dispute import states
@@ -246,13 +257,20 @@ class History:
             begins = self.start + rng.randrange(1, self.length * 60) * M
             cap = first.credit_cap_percent  # a month has one
             self.contracts = (first, replace(other, version="2", valid_from_ms=begins, credit_cap_percent=cap))
-        self.kept, self.reports = [], []
+        window = random.Random(f"windows of {seed}")
+        self.contracts = tuple(
+            replace(each, dispute=Dispute(objection_days=window.choice([1, 2, 10]))) for each in self.contracts
+        )
+        self.kept, self.reports, self.breaks, self.words = [], [], 0, 0
+        self.timely = random.Random(f"late words of {seed}")
         self.spoken = random.Random(f"keys of {seed}")
         self.signed = self.spoken.random() < 0.5
         for each in self.contracts:
             digest = canonical.digest(build.document(each))
             named = {"contract": "c1", "version": each.version, "valid_from_ms": each.valid_from_ms, "digest": digest}
             self.state("contract_version", named, at_ms=each.valid_from_ms)
+        if self.timely.random() < 0.6:
+            self.unheard(0, self.start - self.timely.choice([1, 400]) * 24 * H)
         self.hours()
         self.claims()
         self.past()
@@ -293,12 +311,35 @@ class History:
                     self.state("verdict", body, at_ms=self.start)
             end = start
 
-    def state(self, kind, body, *, at_ms):
-        if self.signed and kind in {"objection", "report_accepted"}:
-            body = self.sign(body, at_ms=at_ms)
+    def state(self, kind, body, *, at_ms, source="test", sequence=None, recorded_ms=None):
+        if kind in {"objection", "report_accepted"}:
+            body = self.sign(body, at_ms=at_ms) if self.signed else body
+            at_ms, recorded_ms = self.tardy(body, at_ms)
         index = len(self.kept)
-        entry = LedgerEntry("test", index, Fact(kind=kind, at_ms=at_ms, body=body))
-        self.kept.append(Sealed.read(index, encode(entry, recorded_ms=at_ms, rehearsal=False)))
+        entry = LedgerEntry(source, index if sequence is None else sequence, Fact(kind=kind, at_ms=at_ms, body=body))
+        recorded_ms = at_ms if recorded_ms is None else recorded_ms
+        self.kept.append(Sealed.read(index, encode(entry, recorded_ms=recorded_ms, rehearsal=False)))
+
+    def unheard(self, lost_ms, since_ms):
+        """State a break of the core's listening; the first says since when it listens."""
+        body = {"number": self.breaks, "lost_ms": lost_ms, "since_ms": since_ms}
+        self.state("listening_break", body, at_ms=since_ms, source="listening", sequence=self.breaks)
+        self.breaks += 1
+
+    def tardy(self, body, at_ms):
+        """Return when a word was handed in and recorded: now and then after its window, its note before or after."""
+        rng = self.timely
+        if not self.breaks:
+            return at_ms, at_ms
+        at = at_ms + rng.choice([0, 0, 0, rng.randrange(20 * 24) * H, rng.randrange(4 * 24) * H + M])
+        if rng.random() < 0.15:
+            lost = at - rng.randrange(-2 * 24, 6 * 24) * H
+            self.unheard(lost, lost + rng.choice([M, H, 30 * H]))
+        if "note" in body and rng.random() < 0.3:
+            came = at - rng.randrange(12 * 24) * H
+            told = {"digest": hashlib.sha256(body["note"].encode()).hexdigest(), "by": "x", "report": body["report"]}
+            self.state("note_received", told, at_ms=came)
+        return at, at + rng.choice([0, 0, 10 * M, 11 * M])
 
     def sign(self, body, *, at_ms):
         """Return a word with a note, or none, after what becomes known of the carrier's keys just then."""
@@ -309,7 +350,8 @@ class History:
             self.state("party_key", told | {"state": state, "register": "0" * 64, "by": "register"}, at_ms=at_ms)
         if rng.random() < 0.2:
             return body
-        return body | {"note": rng.choice(KEYS).sign("a word\n").decode()}
+        self.words += 1
+        return body | {"note": rng.choice(KEYS).sign(f"word {self.words}\n").decode()}
 
     def roster(self, names):
         rng = self.rng

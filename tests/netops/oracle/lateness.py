@@ -32,7 +32,7 @@ def wrong(leaves, days, zone):
             breaks.append(body)
         if kind == "report_accepted" and "due_ms" in body and (recorded < kept(over, breaks, zone)):
             found.append(index)
-        heard = leaf["fact"]["at_ms"] if 0 <= recorded - leaf["fact"]["at_ms"] <= SHORT else recorded
+        heard = told(leaf)
         if kind == "note_received":
             came.setdefault(body["digest"], heard)
         if kind == "objection" and breaks:
@@ -41,6 +41,26 @@ def wrong(leaves, days, zone):
             if at >= kept(over, breaks, zone):
                 found.append(index)
     return found
+
+
+def told(leaf):
+    """Return when a word counts as heard: at the city's desk, if it was recorded soon after, else when recorded."""
+    at, recorded = leaf["fact"]["at_ms"], leaf["recorded_ms"]
+    return at if 0 <= recorded - at <= SHORT else recorded
+
+
+def is_late(leaf, issued_ms, days, zone, *, breaks, came):
+    """Return whether a carrier's word came after the window of a report; `breaks` and `came` as stated before it.
+
+    `breaks`: bodies; `came`: SHA-256 of a note → when it was heard of first.
+    """
+    body = leaf["fact"]["body"]
+    if not breaks or "due_ms" in body:
+        return False
+    at = told(leaf)
+    if "note" in body:
+        at = min(at, came.get(sha256(body["note"].encode()).hexdigest(), at))
+    return at >= kept(midnight(issued_ms, days, zone), breaks, zone)
 
 
 def kept(over, breaks, zone):
@@ -57,4 +77,5 @@ def midnight(since_ms, days, zone):
     while days:
         day += timedelta(days=1)
         days -= day.strftime("%a") not in {"Sat", "Sun"}
-    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() + 86_400) * 1000  # a zone without jumps
+    day += timedelta(days=1)  # a day of 23 or 25 hours ends at its own midnight
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -30,7 +31,7 @@ def _module(name):
     return made
 
 
-brute, areas = _module("brute"), _module("areas")
+brute, areas, lateness = _module("brute"), _module("areas"), _module("lateness")
 histories = _module("histories")
 
 
@@ -74,7 +75,7 @@ def test_brute_force_and_both_implementations_agree(block):
     for seed in range(SEED + block * ROUNDS // 4, SEED + (block + 1) * ROUNDS // 4):
         draft, contracts, leaves, report = report_of(histories.History(seed))
 
-        assert brute.disagreements(contracts, leaves, report, areas) == [], f"seed {seed}"
+        assert brute.disagreements(contracts, leaves, report, areas, lateness) == [], f"seed {seed}"
         assert verify_numbers(whole(draft)) == [], f"seed {seed}"
 
 
@@ -83,11 +84,29 @@ def test_histories_hold_rulings_that_count_and_words_that_the_procedure_refuses(
     ruled = void = 0
     for seed in range(SEED, SEED + 400):
         history = histories.History(seed)
-        ruled += len(brute.heard([json.loads(each.data) for each in history.kept])["ruling"])
+        leaves = [json.loads(each.data) for each in history.kept]
+        ruled += len(brute.heard(leaves, {}, None, lateness)["ruling"])
         void += len(history.leaves().void)
         if ruled >= 2 and void >= 2:
             return
     pytest.fail(f"{ruled} rulings that count, {void} words that do not, in 400 histories")
+
+
+def test_histories_hold_words_after_their_window_and_words_that_a_break_keeps_in_time():
+    """Late ones, and ones that would be late had nobody stated the later breaks, or that their notes came in."""
+    late = kept = 0
+    for seed in range(SEED, SEED + 60):
+        _, contracts, leaves, _ = report_of(histories.History(seed))
+        zone, days = ZoneInfo(contracts[0]["timezone"]), brute.windows(contracts)
+        found = brute.heard(leaves, days, zone, lateness)["late"]
+        first = next((at for at, each in enumerate(leaves) if each["fact"]["kind"] == "listening_break"), None)
+        excuses = {"listening_break", "note_received"}
+        bare = [e for at, e in enumerate(leaves) if at == first or e["fact"]["kind"] not in excuses]
+        late += len(found)
+        kept += len(brute.heard(bare, days, zone, lateness)["late"]) > len(found)
+
+    assert late >= 5
+    assert kept >= 2
 
 
 def test_histories_hold_decisions_that_move_time():
@@ -115,12 +134,12 @@ def test_a_report_that_is_off_by_one_minute_is_found_out():
     said = report["parts"][0]["items"][0]["objectives"][0]
     said["tally"]["up_ms"] += 60_000
 
-    (found,) = brute.disagreements(contracts, leaves, report, areas)
+    (found,) = brute.disagreements(contracts, leaves, report, areas, lateness)
     assert found.startswith("version 1 wifi/availability: up is")
     assert json.loads(draft.members["report.json"])["format"] == build.FORMAT
 
 
-@pytest.mark.parametrize("name", ["brute", "areas"])
+@pytest.mark.parametrize("name", ["brute", "areas", "lateness"])
 def test_the_oracle_shares_no_code(name):
     tree = ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))
     found = {
